@@ -1,0 +1,189 @@
+//! Every limit with its default and unit: one struct per stage, filled from flags and
+//! environment, checked once in [`Config::validate`]. Nothing else reads the environment.
+//!
+//! A name ends in its unit. Tests start from [`Config::default`] and change fields.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser};
+
+/// All of `seatcast serve`.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    #[command(flatten)]
+    pub http: HttpConfig,
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    #[command(flatten)]
+    pub auth: AuthConfig,
+    #[command(flatten)]
+    pub desk: DeskConfig,
+    #[command(flatten)]
+    pub feed: FeedConfig,
+    #[command(flatten)]
+    pub socket: SocketConfig,
+    #[command(flatten)]
+    pub availability: AvailabilityConfig,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct HttpConfig {
+    /// Address to listen on.
+    #[arg(long, env = "HOST", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+    /// Port to listen on; 0 takes a free one.
+    #[arg(long, env = "PORT", default_value_t = 8000)]
+    pub port: u16,
+    /// Largest request body, in bytes.
+    #[arg(long, env = "SEATCAST_BODY_BYTES_MAX", default_value_t = 1024 * 1024)]
+    pub body_bytes_max: usize,
+    /// Time a client has to send its request's headers, in milliseconds.
+    #[arg(long, env = "SEATCAST_HEADER_TIMEOUT_MS", default_value_t = 10_000)]
+    pub header_timeout_ms: u64,
+    /// Time a REST request may take before it is answered 503, in milliseconds.
+    #[arg(long, env = "SEATCAST_REQUEST_TIMEOUT_MS", default_value_t = 15_000)]
+    pub request_timeout_ms: u64,
+    /// Time given to requests under way at shutdown, in milliseconds.
+    #[arg(long, env = "SEATCAST_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
+    pub drain_timeout_ms: u64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseConfig {
+    /// Postgres 15 or newer. Without it a private Postgres is started in `--data-dir`.
+    #[arg(long = "database-url", env = "DATABASE_URL", hide_env_values = true)]
+    pub url: Option<String>,
+    /// Folder of the private Postgres (default: /var/lib/seatcast as root, else
+    /// $XDG_DATA_HOME/seatcast or ~/.local/share/seatcast).
+    #[arg(long, env = "SEATCAST_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Folder with the Postgres binaries (`initdb`, `postgres`) for the private Postgres.
+    #[arg(long, env = "PG_BIN_DIR")]
+    pub pg_bin_dir: Option<PathBuf>,
+    /// Pooled connections; the feed's LISTEN connection comes on top.
+    #[arg(long, env = "SEATCAST_POOL_CONNECTIONS_MAX", default_value_t = 16)]
+    pub pool_connections_max: usize,
+    /// Time a request waits for a pooled connection before it is answered 503, in milliseconds.
+    #[arg(long, env = "SEATCAST_POOL_WAIT_MS", default_value_t = 5_000)]
+    pub pool_wait_ms: u64,
+    /// How long a change stays in the log, in hours. Older readers get a snapshot.
+    #[arg(long, env = "SEATCAST_LOG_RETENTION_HOURS", default_value_t = 24)]
+    pub log_retention_hours: u32,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct AuthConfig {
+    /// Secret of HS256 tokens, at least 32 bytes.
+    #[arg(long, env = "SEATCAST_JWT_SECRET", hide_env_values = true)]
+    pub jwt_secret: Option<String>,
+    /// File with the public key (PEM; RSA, EC or Ed25519) of the tokens' issuer, in place of a secret.
+    #[arg(long, env = "SEATCAST_JWT_PUBLIC_KEY")]
+    pub jwt_public_key: Option<PathBuf>,
+    /// Also trust the `X-User-Id` header. For demos and tests only.
+    #[arg(long, env = "SEATCAST_DEV", default_value_t = false)]
+    pub dev: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct DeskConfig {
+    /// Booking requests that one event's desk keeps waiting; past it the answer is 503 BUSY.
+    #[arg(long, env = "SEATCAST_DESK_QUEUE_MAX", default_value_t = 2_048)]
+    pub queue_requests_max: usize,
+    /// Booking requests decided in one transaction.
+    #[arg(long, env = "SEATCAST_DESK_BATCH_MAX", default_value_t = 128)]
+    pub batch_requests_max: usize,
+    /// An event's desk goes home after this long without a request, in seconds.
+    #[arg(long, env = "SEATCAST_DESK_IDLE_S", default_value_t = 60)]
+    pub idle_s: u64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct FeedConfig {
+    /// Least time between two frames of one topic, in milliseconds.
+    #[arg(long, env = "SEATCAST_CONFLATION_WINDOW_MS", default_value_t = 50)]
+    pub conflation_window_ms: u64,
+    /// The log of watched events is read at least this often, doorbell or not, in milliseconds.
+    #[arg(long, env = "SEATCAST_POLL_INTERVAL_MS", default_value_t = 1_000)]
+    pub poll_interval_ms: u64,
+    /// Silence on the LISTEN connection after which the feed rings its own bell, in milliseconds.
+    #[arg(long, env = "SEATCAST_PROBE_INTERVAL_MS", default_value_t = 5_000)]
+    pub probe_interval_ms: u64,
+    /// Deltas kept in memory per watched event, for resumes and slow viewers.
+    #[arg(long, env = "SEATCAST_RING_DELTAS_MAX", default_value_t = 1_024)]
+    pub ring_deltas_max: usize,
+    /// An event stays in memory this long after its last viewer left, in seconds.
+    #[arg(long, env = "SEATCAST_UNWATCH_GRACE_S", default_value_t = 30)]
+    pub unwatch_grace_s: u64,
+    /// Rows of the log read in one query.
+    #[arg(long, env = "SEATCAST_LOG_ROWS_MAX", default_value_t = 2_000)]
+    pub log_rows_max: usize,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SocketConfig {
+    /// Event loops that own the WebSocket connections; 0 means one per core.
+    #[arg(long, env = "SEATCAST_SHARDS", default_value_t = 0)]
+    pub shards: usize,
+    /// WebSocket connections in total.
+    #[arg(long, env = "SEATCAST_CONNECTIONS_MAX", default_value_t = 100_000)]
+    pub connections_max: usize,
+    /// WebSocket connections from one address; 0 means no bound.
+    #[arg(
+        long,
+        env = "SEATCAST_CONNECTIONS_PER_ADDRESS_MAX",
+        default_value_t = 0
+    )]
+    pub connections_per_address_max: usize,
+    /// Largest message a client may send, in bytes.
+    #[arg(long, env = "SEATCAST_FRAME_BYTES_MAX", default_value_t = 64 * 1024)]
+    pub frame_bytes_max: usize,
+    /// Topics joined at a time on one connection.
+    #[arg(long, env = "SEATCAST_JOINS_MAX", default_value_t = 100)]
+    pub joins_max: usize,
+    /// Joins a second on one connection (twice as many in a burst).
+    #[arg(long, env = "SEATCAST_JOINS_PER_S_MAX", default_value_t = 100)]
+    pub joins_per_s_max: u32,
+    /// Frames a second from one connection (twice as many in a burst).
+    #[arg(long, env = "SEATCAST_PUSHES_PER_S_MAX", default_value_t = 200)]
+    pub pushes_per_s_max: u32,
+    /// Bytes of replies and notices that may wait for a client that does not read.
+    #[arg(long, env = "SEATCAST_OUTBOX_BYTES_MAX", default_value_t = 256 * 1024)]
+    pub outbox_bytes_max: usize,
+    /// Interval of the beat that proves freshness, in milliseconds.
+    #[arg(long, env = "SEATCAST_BEAT_INTERVAL_MS", default_value_t = 5_000)]
+    pub beat_interval_ms: u64,
+    /// A connection that sent nothing for this long is closed, in milliseconds.
+    #[arg(long, env = "SEATCAST_IDLE_TIMEOUT_MS", default_value_t = 60_000)]
+    pub idle_timeout_ms: u64,
+    /// Time from the handshake to the first join, in milliseconds.
+    #[arg(long, env = "SEATCAST_FIRST_JOIN_TIMEOUT_MS", default_value_t = 30_000)]
+    pub first_join_timeout_ms: u64,
+}
+
+/// When a number of tickets is called limited, almost sold out, low.
+#[derive(Debug, Clone, Args)]
+pub struct AvailabilityConfig {
+    /// At or below this share left, in percent, stock is «limited».
+    #[arg(long, env = "SEATCAST_LIMITED_PERCENT", default_value_t = 25)]
+    pub limited_percent: u8,
+    /// At or below this share left, in percent, stock is «almost sold out».
+    #[arg(long, env = "SEATCAST_ALMOST_SOLD_OUT_PERCENT", default_value_t = 10)]
+    pub almost_sold_out_percent: u8,
+    /// Fewer tickets left than this is `low_stock` («Only 3 left»).
+    #[arg(long, env = "SEATCAST_LOW_STOCK_BELOW", default_value_t = 10)]
+    pub low_stock_below: i64,
+}
+
+impl Default for Config {
+    /// The defaults of the command line, with an empty environment's values where the
+    /// environment says nothing.
+    fn default() -> Self {
+        #[derive(Parser)]
+        struct Defaults {
+            #[command(flatten)]
+            config: Config,
+        }
+        Defaults::parse_from(["seatcast"]).config
+    }
+}

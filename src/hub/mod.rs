@@ -1,0 +1,1 @@
+//! FAN-OUT in memory. No SQL, no HTTP.

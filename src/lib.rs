@@ -1,0 +1,5 @@
+//! Seatcast sells tickets and pushes, live, what is left.
+
+pub mod config;
+pub mod hub;
+pub mod ticketing;

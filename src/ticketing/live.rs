@@ -1,0 +1,143 @@
+//! The live state of one event, and the deltas that move it.
+//!
+//! A row of the change log is a [`Delta`] from `revision - 1` to `revision`.
+//! All values in a delta are absolute, so deltas merge by "the later wins" and
+//! applying one twice does no harm; only `from`/`to` decide whether it may be applied.
+//! `EventState` at revision N equals the tables at the commit that wrote N.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{EventId, NoticeId, Revision, TicketTypeId};
+
+/// Everything a viewer can see of one event at one revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventState {
+    pub revision: Revision,
+    pub event: EventInfo,
+    /// By id; viewers are shown them by (`sort`, `id`).
+    pub ticket_types: BTreeMap<TicketTypeId, TicketType>,
+    /// By id, which is the order in which they were made.
+    pub notices: BTreeMap<NoticeId, Notice>,
+    pub seats: SeatMap,
+}
+
+/// The event's own fields, as the change log and the snapshot carry them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EventInfo {
+    pub id: EventId,
+    pub organizer_id: i64,
+    pub title: String,
+    pub description: String,
+    pub venue: String,
+    pub category: String,
+    pub image_url: Option<String>,
+    /// RFC 3339 with offset.
+    pub starts_at: String,
+    /// IANA name.
+    pub timezone: String,
+    /// ISO 4217.
+    pub currency: String,
+    pub status: EventStatus,
+    /// The root pool's bound, in tickets.
+    pub capacity: i64,
+    pub membership_required: bool,
+    pub max_per_booking: i64,
+    pub hold_minutes: i64,
+    /// Version of the seat map's geometry; 0 where there is none.
+    pub layout: u32,
+    pub updated_at: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventStatus {
+    /// Seen by its organizer only.
+    Draft,
+    Active,
+    Paused,
+    Cancelled,
+    Completed,
+}
+
+/// One price class with its counters. `available` is the least that any of its pools has left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TicketType {
+    pub id: TicketTypeId,
+    pub name: String,
+    /// Minor units of the event's currency.
+    pub price: i64,
+    pub capacity: i64,
+    pub available: i64,
+    pub held: i64,
+    pub sold: i64,
+    /// RFC 3339; `None` means no bound.
+    pub sale_from: Option<String>,
+    pub sale_to: Option<String>,
+    pub sort: i64,
+    pub updated_at: String,
+}
+
+/// An organiser's broadcast, live until `until` (or for good).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    pub id: NoticeId,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub message: String,
+    pub data: serde_json::Value,
+    pub at: String,
+    pub until: Option<String>,
+}
+
+/// What happened to a row: `None` in the delta's map means it was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Op {
+    Insert,
+    Update,
+    Delete,
+}
+
+/// A row with what happened to it. `row` is absent only for [`Op::Delete`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowChange<T> {
+    pub op: Op,
+    pub row: Option<T>,
+}
+
+/// All that changed after revision `from` up to `to`, in absolute values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Delta {
+    pub from: Revision,
+    pub to: Revision,
+    /// When the newest change in here was committed (RFC 3339, from the log).
+    pub at: String,
+    pub event: Option<EventInfo>,
+    pub ticket_types: BTreeMap<TicketTypeId, RowChange<TicketType>>,
+    pub notices: BTreeMap<NoticeId, RowChange<Notice>>,
+    /// Seat position → status. Later positions win.
+    pub seats: BTreeMap<u32, SeatStatus>,
+    /// The seat map's geometry changed to this version: viewers fetch it anew.
+    pub layout: Option<u32>,
+    /// The event's row was deleted: nothing comes after.
+    pub deleted: bool,
+}
+
+/// Status of a seat as it goes over the wire: its live claim, or else its blocked flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SeatStatus {
+    Available = 0,
+    Held = 1,
+    Sold = 2,
+    Blocked = 3,
+}
+
+/// Two bits a seat, in layout order, four seats a byte, the first seat in the lowest bits.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SeatMap {
+    seats: u32,
+    bits: Vec<u8>,
+}

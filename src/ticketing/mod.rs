@@ -1,0 +1,17 @@
+//! THE RULES. Pure: no async, no clock, no I/O.
+//!
+//! `live` is what viewers are shown of an event and how a change moves it;
+//! the rules of booking (stock + request + now → grant or refusal) live beside it.
+
+pub mod live;
+
+/// Events, ticket types, seats, notices and users are numbered by the database.
+pub type EventId = i64;
+pub type TicketTypeId = i64;
+pub type SeatId = i64;
+pub type NoticeId = i64;
+pub type UserId = i64;
+/// UUIDv7: sorts by the time of the booking.
+pub type BookingId = uuid::Uuid;
+/// An event's counter of changes: starts at 1, no gaps, commit order.
+pub type Revision = u64;
