@@ -4,12 +4,23 @@
 //! All values in a delta are absolute, so deltas merge by "the later wins" and
 //! applying one twice does no harm; only `from`/`to` decide whether it may be applied.
 //! `EventState` at revision N equals the tables at the commit that wrote N.
+//!
+//! A delta from revision 0 holds everything there is, be it an event's first change or a
+//! whole state for someone who lagged too far: it replaces, it does not merge.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{EventId, NoticeId, Revision, TicketTypeId};
+
+mod delta;
+mod seat_map;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use seat_map::{SeatCounts, SeatMap, SeatStatus};
 
 /// Everything a viewer can see of one event at one revision.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,27 +128,29 @@ pub struct Delta {
     pub event: Option<EventInfo>,
     pub ticket_types: BTreeMap<TicketTypeId, RowChange<TicketType>>,
     pub notices: BTreeMap<NoticeId, RowChange<Notice>>,
-    /// Seat position → status. Later positions win.
+    /// Seat position → status. With `layout`, every seat not listed is available.
     pub seats: BTreeMap<u32, SeatStatus>,
     /// The seat map's geometry changed to this version: viewers fetch it anew.
     pub layout: Option<u32>,
+    /// Seats of that geometry; says nothing without `layout`.
+    pub seat_count: u32,
     /// The event's row was deleted: nothing comes after.
     pub deleted: bool,
 }
 
-/// Status of a seat as it goes over the wire: its live claim, or else its blocked flag.
+/// What is left of an event as a whole, in tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum SeatStatus {
-    Available = 0,
-    Held = 1,
-    Sold = 2,
-    Blocked = 3,
+pub struct Totals {
+    pub capacity: i64,
+    pub held: i64,
+    pub sold: i64,
+    pub available: i64,
 }
 
-/// Two bits a seat, in layout order, four seats a byte, the first seat in the lowest bits.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct SeatMap {
-    seats: u32,
-    bits: Vec<u8>,
+/// A delta starts after the revision that its reader has: something between is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("have revision {have}, the next change starts at {from}")]
+pub struct Gap {
+    pub have: Revision,
+    pub from: Revision,
 }

@@ -1,0 +1,82 @@
+//! Deltas in a row become one.
+
+use std::collections::BTreeMap;
+
+use super::{Delta, Op, RowChange};
+
+impl Delta {
+    /// Makes this the delta from its own `from` to `later.to`: what two in a row do, one does.
+    ///
+    /// `later` has to start at or before this one's `to`, as neighbours in the log do.
+    pub fn merge(&mut self, later: &Delta) {
+        debug_assert!(
+            later.from <= self.to,
+            "a hole between {} and {}",
+            self.to,
+            later.from
+        );
+        if later.to <= self.to {
+            return;
+        }
+        if later.from == 0 {
+            *self = later.clone();
+            return;
+        }
+        if later.event.is_some() {
+            self.event.clone_from(&later.event);
+        }
+        merge_rows(&mut self.ticket_types, &later.ticket_types);
+        merge_rows(&mut self.notices, &later.notices);
+        if later.layout.is_some() {
+            self.layout = later.layout;
+            self.seat_count = later.seat_count;
+            self.seats.clear();
+        }
+        self.seats.extend(&later.seats);
+        self.at.clone_from(&later.at);
+        self.deleted |= later.deleted;
+        self.to = later.to;
+    }
+
+    /// The delta of several in a row; `None` of none.
+    pub fn merged<'a>(deltas: impl IntoIterator<Item = &'a Delta>) -> Option<Delta> {
+        let mut deltas = deltas.into_iter();
+        let mut all = deltas.next()?.clone();
+        deltas.for_each(|later| all.merge(later));
+        Some(all)
+    }
+}
+
+impl<T> RowChange<T> {
+    pub fn update(row: T) -> Self {
+        RowChange {
+            op: Op::Update,
+            row: Some(row),
+        }
+    }
+
+    pub fn delete() -> Self {
+        RowChange {
+            op: Op::Delete,
+            row: None,
+        }
+    }
+}
+
+/// The later wins, but what is new to the reader of both stays an insert. An insert that was
+/// deleted again stays a delete: a viewer may have been sent the insert alone.
+fn merge_rows<T: Clone>(
+    changes: &mut BTreeMap<i64, RowChange<T>>,
+    later: &BTreeMap<i64, RowChange<T>>,
+) {
+    for (&id, change) in later {
+        let new_to_reader = changes
+            .get(&id)
+            .is_some_and(|earlier| earlier.op == Op::Insert);
+        let mut change = change.clone();
+        if new_to_reader && change.op == Op::Update {
+            change.op = Op::Insert;
+        }
+        changes.insert(id, change);
+    }
+}

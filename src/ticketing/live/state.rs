@@ -1,0 +1,152 @@
+//! How a state moves on, and what brings somebody else to it.
+
+use std::collections::BTreeMap;
+
+use super::{Delta, EventState, Gap, Op, RowChange, SeatMap, TicketType, Totals};
+
+impl EventState {
+    /// The state that a delta from revision 0 holds; `None` when it lacks the event's own fields.
+    pub fn from_whole(delta: &Delta) -> Option<EventState> {
+        let mut state = EventState {
+            revision: 0,
+            event: delta.event.clone()?,
+            ticket_types: BTreeMap::new(),
+            notices: BTreeMap::new(),
+            seats: SeatMap::default(),
+        };
+        state.absorb(delta);
+        Some(state)
+    }
+
+    /// Moves on to `delta.to`. What is not newer is dropped, for it is already in here.
+    pub fn apply(&mut self, delta: &Delta) -> Result<(), Gap> {
+        if delta.to <= self.revision {
+            return Ok(());
+        }
+        if delta.from > self.revision {
+            let (have, from) = (self.revision, delta.from);
+            return Err(Gap { have, from });
+        }
+        if delta.from == 0 {
+            self.ticket_types.clear();
+            self.notices.clear();
+            self.seats = SeatMap::default();
+        }
+        self.absorb(delta);
+        Ok(())
+    }
+
+    fn absorb(&mut self, delta: &Delta) {
+        if let Some(event) = &delta.event {
+            self.event.clone_from(event);
+        }
+        absorb_rows(&mut self.ticket_types, &delta.ticket_types);
+        absorb_rows(&mut self.notices, &delta.notices);
+        if let Some(layout) = delta.layout {
+            self.event.layout = layout;
+            self.seats = SeatMap::new(delta.seat_count);
+        }
+        for (&position, &status) in &delta.seats {
+            self.seats.set(position, status);
+        }
+        self.revision = delta.to;
+    }
+
+    /// Everything, as a delta from revision 0. Rows are called updates: whoever is given a whole
+    /// state in mid-course has most of them already.
+    pub fn whole(&self) -> Delta {
+        Delta {
+            from: 0,
+            to: self.revision,
+            at: self.updated_at().to_owned(),
+            event: Some(self.event.clone()),
+            ticket_types: updates(&self.ticket_types),
+            notices: updates(&self.notices),
+            seats: self.seats.taken().collect(),
+            layout: Some(self.event.layout),
+            seat_count: self.seats.len(),
+            deleted: false,
+        }
+    }
+
+    /// What brings a reader of this state to `newer` when the log between is gone.
+    pub fn difference(&self, newer: &EventState) -> Delta {
+        let relaid =
+            self.event.layout != newer.event.layout || self.seats.len() != newer.seats.len();
+        let seats = if relaid {
+            newer.seats.taken().collect()
+        } else {
+            self.seats.changes(&newer.seats).collect()
+        };
+        Delta {
+            from: self.revision,
+            to: newer.revision,
+            at: newer.updated_at().to_owned(),
+            event: (self.event != newer.event).then(|| newer.event.clone()),
+            ticket_types: row_changes(&self.ticket_types, &newer.ticket_types),
+            notices: row_changes(&self.notices, &newer.notices),
+            seats,
+            layout: relaid.then_some(newer.event.layout),
+            seat_count: if relaid { newer.seats.len() } else { 0 },
+            deleted: false,
+        }
+    }
+
+    /// The event's own pool binds as well as those of its ticket types, which may add up to more.
+    pub fn totals(&self) -> Totals {
+        let sum =
+            |count: fn(&TicketType) -> i64| self.ticket_types.values().map(count).sum::<i64>();
+        let (capacity, held, sold) = (self.event.capacity, sum(|t| t.held), sum(|t| t.sold));
+        let available = sum(|t| t.available).min(capacity - held - sold);
+        Totals {
+            capacity,
+            held,
+            sold,
+            available,
+        }
+    }
+
+    /// The newest time among the rows. All come from the database in UTC, so text order is time order.
+    fn updated_at(&self) -> &str {
+        let types = self.ticket_types.values().map(|t| t.updated_at.as_str());
+        types.fold(&self.event.updated_at, |newest, at| newest.max(at))
+    }
+}
+
+fn absorb_rows<T: Clone>(rows: &mut BTreeMap<i64, T>, changes: &BTreeMap<i64, RowChange<T>>) {
+    for (&id, change) in changes {
+        match &change.row {
+            Some(row) => rows.insert(id, row.clone()),
+            None => rows.remove(&id),
+        };
+    }
+}
+
+fn updates<T: Clone>(rows: &BTreeMap<i64, T>) -> BTreeMap<i64, RowChange<T>> {
+    rows.iter()
+        .map(|(&id, row)| (id, RowChange::update(row.clone())))
+        .collect()
+}
+
+fn row_changes<T: Clone + PartialEq>(
+    old: &BTreeMap<i64, T>,
+    new: &BTreeMap<i64, T>,
+) -> BTreeMap<i64, RowChange<T>> {
+    let gone = old.keys().filter(|id| !new.contains_key(id));
+    let mut changes: BTreeMap<_, _> = gone.map(|&id| (id, RowChange::delete())).collect();
+    for (&id, row) in new {
+        let op = match old.get(&id) {
+            Some(before) if before == row => continue,
+            Some(_) => Op::Update,
+            None => Op::Insert,
+        };
+        changes.insert(
+            id,
+            RowChange {
+                op,
+                row: Some(row.clone()),
+            },
+        );
+    }
+    changes
+}
