@@ -80,6 +80,12 @@ pub struct AuthConfig {
     /// File with the public key (PEM; RSA, EC or Ed25519) of the tokens' issuer, in place of a secret.
     #[arg(long, env = "SEATCAST_JWT_PUBLIC_KEY")]
     pub jwt_public_key: Option<PathBuf>,
+    /// Accept only tokens made for this audience (`aud`).
+    #[arg(long, env = "SEATCAST_JWT_AUDIENCE")]
+    pub jwt_audience: Option<String>,
+    /// Accept only tokens of this issuer (`iss`).
+    #[arg(long, env = "SEATCAST_JWT_ISSUER")]
+    pub jwt_issuer: Option<String>,
     /// Also trust the `X-User-Id` header. For demos and tests only.
     #[arg(long, env = "SEATCAST_DEV", default_value_t = false)]
     pub dev: bool,

@@ -1,0 +1,343 @@
+//! Token → caller, and what each role may do. No HTTP routes, no database: the REST side and the
+//! socket ask the same [`Auth`].
+//!
+//! A token is a JWT. Claims: `sub` (the user's id, a number or a numeric string), `role`
+//! (`customer`, `organizer`, `admin`; without it `customer`), `exp` (required), `member` (optional).
+//! Tokens of role `anon`, as Supabase clients carry them as `apikey`, name nobody and are accepted
+//! as such; role `authenticated` is a customer.
+
+use std::fmt;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, header};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::config::AuthConfig;
+use crate::ticketing::UserId;
+
+/// Names the caller's user id; trusted in development mode only.
+pub const USER_ID_HEADER: HeaderName = HeaderName::from_static("x-user-id");
+
+/// Shorter secrets can be guessed offline from one token (RFC 7518 §3.2 asks for 256 bits).
+const SECRET_BYTES_MIN: usize = 32;
+/// How far an issuer's clock may be ahead of ours.
+const CLOCK_SKEW_S: u64 = 5;
+
+/// Least to most; a higher role may do what a lower one may.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Customer,
+    Organizer,
+    Admin,
+}
+
+impl Role {
+    pub fn parse(name: &str) -> Option<Role> {
+        match name {
+            "customer" | "authenticated" => Some(Role::Customer),
+            "organizer" => Some(Role::Organizer),
+            "admin" => Some(Role::Admin),
+            _ => None,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Customer => "customer",
+            Role::Organizer => "organizer",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Role, String> {
+        Role::parse(name).ok_or_else(|| format!("no such role: {name}"))
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    Anonymous,
+    User {
+        id: UserId,
+        role: Role,
+        /// Whether the token (or, in development mode, the users table) says that this user is a member.
+        member: bool,
+        /// When the token ends; `None` for callers without one.
+        token_expires: Option<jiff::Timestamp>,
+    },
+}
+
+impl Caller {
+    pub fn user_id(&self) -> Option<UserId> {
+        match self {
+            Caller::Anonymous => None,
+            Caller::User { id, .. } => Some(*id),
+        }
+    }
+
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Caller::Anonymous => None,
+            Caller::User { role, .. } => Some(*role),
+        }
+    }
+
+    pub fn is_admin(&self) -> bool {
+        self.role() == Some(Role::Admin)
+    }
+
+    /// Is this user `id`, or an admin?
+    pub fn may_act_for(&self, id: UserId) -> bool {
+        self.is_admin() || self.user_id() == Some(id)
+    }
+
+    /// May this caller change what belongs to the events of organizer `owner`?
+    pub fn may_organize(&self, owner: UserId) -> bool {
+        self.role() >= Some(Role::Organizer) && self.may_act_for(owner)
+    }
+}
+
+/// Why a token was not accepted. The caller may do something about each.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// Get a new one and come again.
+    #[error("the token has ended")]
+    Expired,
+    /// Unreadable, of another issuer, forged, or without the claims that are needed.
+    #[error("the token is not valid: {0}")]
+    Invalid(String),
+}
+
+/// Why tokens cannot be checked or made with this configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthSetupError {
+    #[error(
+        "no way to check tokens: give --jwt-secret (or SEATCAST_JWT_SECRET), or --jwt-public-key"
+    )]
+    NoKey,
+    #[error("give either a secret or a public key for tokens, not both")]
+    TwoKeys,
+    #[error("the secret of tokens must have at least {SECRET_BYTES_MIN} bytes")]
+    ShortSecret,
+    #[error("cannot read the public key {path}")]
+    KeyFile {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{0} holds no RSA, EC or Ed25519 public key in PEM form")]
+    NotAKey(PathBuf),
+    #[error("tokens are made by the holder of the private key; only a secret can make them here")]
+    CannotIssue,
+    #[error("cannot make the token")]
+    Signing(#[from] jsonwebtoken::errors::Error),
+}
+
+/// What a request's headers claim, before the users table is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credentials {
+    /// Settled: nobody, or the bearer of a good token.
+    Caller(Caller),
+    /// Development mode: this user, with the role that the users table gives.
+    DevUser(UserId),
+}
+
+/// Checks and makes tokens. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth(Arc<Keys>);
+
+struct Keys {
+    decoding: DecodingKey,
+    encoding: Option<EncodingKey>,
+    validation: Validation,
+    dev: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sub: Option<Subject>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    /// Seconds since 1970; other issuers write fractions.
+    exp: f64,
+    #[serde(default)]
+    member: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Subject {
+    Number(UserId),
+    Text(String),
+}
+
+impl Auth {
+    /// In development mode without any key, tokens are signed with a random secret of this process.
+    pub fn new(config: &AuthConfig) -> Result<Auth, AuthSetupError> {
+        let (decoding, encoding) = match (&config.jwt_secret, &config.jwt_public_key) {
+            (Some(_), Some(_)) => return Err(AuthSetupError::TwoKeys),
+            (Some(secret), None) => secret_keys(secret.as_bytes())?,
+            (None, Some(path)) => (public_key(path)?, None),
+            (None, None) if config.dev => secret_keys(&rand::random::<[u8; SECRET_BYTES_MIN]>())?,
+            (None, None) => return Err(AuthSetupError::NoKey),
+        };
+        Ok(Auth(Arc::new(Keys {
+            validation: validation(config, &decoding, encoding.is_some()),
+            decoding,
+            encoding,
+            dev: config.dev,
+        })))
+    }
+
+    /// Whether `X-User-Id` is trusted.
+    pub fn dev(&self) -> bool {
+        self.0.dev
+    }
+
+    /// The bearer of `token`. Does no I/O, so the socket may call it in its loop.
+    pub fn verify(&self, token: &str) -> Result<Caller, AuthError> {
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, &self.0.decoding, &self.0.validation)?.claims;
+        let role = claims.role.as_deref().unwrap_or("customer");
+        if role == "anon" {
+            return Ok(Caller::Anonymous);
+        }
+        let invalid = |why: &str| AuthError::Invalid(why.to_owned());
+        Ok(Caller::User {
+            id: user_id(claims.sub).ok_or_else(|| invalid("`sub` is not a user's number"))?,
+            role: Role::parse(role).ok_or_else(|| invalid("`role` is unknown"))?,
+            member: claims.member,
+            token_expires: Some(expiry(claims.exp).ok_or_else(|| invalid("`exp` is no time"))?),
+        })
+    }
+
+    /// What the headers of a request claim: `Authorization: Bearer …`, or `X-User-Id` in development mode.
+    pub fn credentials(&self, headers: &HeaderMap) -> Result<Credentials, AuthError> {
+        if let Some(value) = headers.get(header::AUTHORIZATION) {
+            let token = value.to_str().ok().and_then(bearer).ok_or_else(|| {
+                AuthError::Invalid("`Authorization` is not `Bearer <token>`".to_owned())
+            })?;
+            return self.verify(token).map(Credentials::Caller);
+        }
+        match headers.get(USER_ID_HEADER).filter(|_| self.0.dev) {
+            None => Ok(Credentials::Caller(Caller::Anonymous)),
+            Some(value) => value
+                .to_str()
+                .ok()
+                .and_then(|text| text.trim().parse().ok())
+                .map(Credentials::DevUser)
+                .ok_or_else(|| AuthError::Invalid("`X-User-Id` is not a number".to_owned())),
+        }
+    }
+
+    /// Makes a token that ends after `ttl`.
+    pub fn issue(&self, user: UserId, role: Role, ttl: Duration) -> Result<String, AuthSetupError> {
+        let key = self.0.encoding.as_ref();
+        let key = key.ok_or(AuthSetupError::CannotIssue)?;
+        let exp = jsonwebtoken::get_current_timestamp().saturating_add(ttl.as_secs());
+        let claims = serde_json::json!({ "sub": user.to_string(), "role": role, "exp": exp });
+        Ok(jsonwebtoken::encode(
+            &Header::new(Algorithm::HS256),
+            &claims,
+            key,
+        )?)
+    }
+}
+
+fn secret_keys(secret: &[u8]) -> Result<(DecodingKey, Option<EncodingKey>), AuthSetupError> {
+    if secret.len() < SECRET_BYTES_MIN {
+        return Err(AuthSetupError::ShortSecret);
+    }
+    Ok((
+        DecodingKey::from_secret(secret),
+        Some(EncodingKey::from_secret(secret)),
+    ))
+}
+
+fn public_key(path: &PathBuf) -> Result<DecodingKey, AuthSetupError> {
+    let pem = fs::read(path).map_err(|source| AuthSetupError::KeyFile {
+        path: path.clone(),
+        source,
+    })?;
+    DecodingKey::from_rsa_pem(&pem)
+        .or_else(|_| DecodingKey::from_ec_pem(&pem))
+        .or_else(|_| DecodingKey::from_ed_pem(&pem))
+        .map_err(|_| AuthSetupError::NotAKey(path.clone()))
+}
+
+/// The algorithms are fixed by the key's kind, so a token can neither say `none` nor pass off a
+/// public key as an HMAC secret.
+fn validation(config: &AuthConfig, key: &DecodingKey, secret: bool) -> Validation {
+    let mut validation = if secret {
+        Validation::new(Algorithm::HS256)
+    } else {
+        Validation::new_for_family(key.family())
+    };
+    validation.leeway = CLOCK_SKEW_S;
+    validation.validate_nbf = true;
+    validation.validate_aud = false;
+    let mut required = vec!["exp"];
+    if let Some(audience) = &config.jwt_audience {
+        validation.validate_aud = true;
+        validation.set_audience(&[audience]);
+        required.push("aud");
+    }
+    if let Some(issuer) = &config.jwt_issuer {
+        validation.set_issuer(&[issuer]);
+        required.push("iss");
+    }
+    validation.set_required_spec_claims(&required);
+    validation
+}
+
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some(token.trim())
+}
+
+fn user_id(subject: Option<Subject>) -> Option<UserId> {
+    let id = match subject? {
+        Subject::Number(id) => id,
+        Subject::Text(text) => text.parse().ok()?,
+    };
+    (id > 0).then_some(id)
+}
+
+fn expiry(seconds: f64) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_second(seconds as i64).ok()
+}
+
+impl From<jsonwebtoken::errors::Error> for AuthError {
+    fn from(error: jsonwebtoken::errors::Error) -> AuthError {
+        match error.kind() {
+            ErrorKind::ExpiredSignature => AuthError::Expired,
+            _ => AuthError::Invalid(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
