@@ -35,6 +35,10 @@ pub struct HttpConfig {
     /// Port to listen on; 0 takes a free one.
     #[arg(long, env = "PORT", default_value_t = 8000)]
     pub port: u16,
+    /// HTTP connections open at a time, those upgraded to WebSocket not counted; more wait to be
+    /// accepted.
+    #[arg(long, env = "SEATCAST_HTTP_CONNECTIONS_MAX", default_value_t = 10_000)]
+    pub http_connections_max: usize,
     /// Largest request body, in bytes.
     #[arg(long, env = "SEATCAST_BODY_BYTES_MAX", default_value_t = 1024 * 1024)]
     pub body_bytes_max: usize,

@@ -2,5 +2,6 @@
 
 pub mod auth;
 pub mod config;
+pub mod http;
 pub mod hub;
 pub mod ticketing;
