@@ -3,6 +3,7 @@
 //!
 //! A name ends in its unit. Tests start from [`Config::default`] and change fields.
 
+use std::env;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -65,6 +66,20 @@ pub struct DatabaseConfig {
     /// Folder with the Postgres binaries (`initdb`, `postgres`) for the private Postgres.
     #[arg(long, env = "PG_BIN_DIR")]
     pub pg_bin_dir: Option<PathBuf>,
+    /// Time the private Postgres has to start, crash recovery included, in milliseconds.
+    #[arg(
+        long,
+        env = "SEATCAST_EMBEDDED_START_TIMEOUT_MS",
+        default_value_t = 60_000
+    )]
+    pub embedded_start_timeout_ms: u64,
+    /// Time the private Postgres has for an orderly stop, in milliseconds.
+    #[arg(
+        long,
+        env = "SEATCAST_EMBEDDED_STOP_TIMEOUT_MS",
+        default_value_t = 20_000
+    )]
+    pub embedded_stop_timeout_ms: u64,
     /// Pooled connections; the feed's LISTEN connection comes on top.
     #[arg(long, env = "SEATCAST_POOL_CONNECTIONS_MAX", default_value_t = 16)]
     pub pool_connections_max: usize,
@@ -183,6 +198,30 @@ pub struct AvailabilityConfig {
     /// Fewer tickets left than this is `low_stock` («Only 3 left»).
     #[arg(long, env = "SEATCAST_LOW_STOCK_BELOW", default_value_t = 10)]
     pub low_stock_below: i64,
+}
+
+impl DatabaseConfig {
+    /// The folder of the private Postgres; `None` when there is no home folder either.
+    pub(crate) fn data_dir_or_default(&self, as_root: bool) -> Option<PathBuf> {
+        if let Some(dir) = &self.data_dir {
+            return Some(dir.clone());
+        }
+        if as_root {
+            // /root is closed to the account that Postgres then runs as.
+            return Some("/var/lib/seatcast".into());
+        }
+        let var = |name| env::var_os(name).filter(|value| !value.is_empty());
+        var("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(PathBuf::from(var("HOME")?).join(".local/share")))
+            .map(|dir| dir.join("seatcast"))
+    }
+}
+
+/// The folders of PATH.
+pub(crate) fn search_path() -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).collect()
 }
 
 impl Default for Config {

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod config;
+pub mod embedded;
 pub mod http;
 pub mod hub;
 pub mod ticketing;

@@ -1,0 +1,196 @@
+//! The private Postgres that runs when no database is given.
+//!
+//! It is started from the binaries the machine has, keeps its data in a folder that survives
+//! restarts, listens on a unix socket in that folder and nowhere else, and ends with this
+//! process, however that ends. As root it runs under another account, since Postgres refuses
+//! root. Everything is synchronous: it happens before the runtime starts.
+//!
+//! ```text
+//! <data-dir>/postgres/     0700, of the account that Postgres runs as
+//!   lock                   held (flock) by the server that owns the folder
+//!   data/                  the cluster; data.new/ while it is being made
+//!   .s.PGSQL.5432          the socket
+//!   postgres.log           what this run's Postgres said; postgres.previous.log
+//! ```
+
+mod account;
+mod binaries;
+mod cluster;
+mod error;
+mod folder;
+mod postmaster;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::geteuid;
+
+use crate::config::DatabaseConfig;
+
+use account::Account;
+use binaries::Binaries;
+pub use error::EmbeddedError;
+use folder::Folder;
+use postmaster::Postmaster;
+
+/// The database, and the superuser that owns it.
+const DATABASE: &str = "seatcast";
+/// Connections beyond our pool: the feed's, `psql`, tools, a second node on the same socket.
+const SPARE_CONNECTIONS: usize = 32;
+
+/// What may be lost when the machine (not the process) dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing that was committed: fsync is on.
+    Safe,
+    /// Everything: for clusters that are deleted after use.
+    Throwaway,
+}
+
+/// How to run a private Postgres. [`Embedded::start`] derives it from the configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Its parents must be reachable by the account that Postgres runs as.
+    pub data_dir: PathBuf,
+    /// Where `initdb` and `postgres` are; found by itself when `None`.
+    pub bin_dir: Option<PathBuf>,
+    pub connections_max: usize,
+    pub durability: Durability,
+    /// Bound of a start, crash recovery included.
+    pub start_timeout: Duration,
+    /// After this long an orderly stop becomes an immediate one.
+    pub stop_timeout: Duration,
+}
+
+/// A private Postgres. Dropping it stops Postgres, if this process started it.
+#[derive(Debug)]
+pub struct Embedded {
+    url: String,
+    /// `None` when another process of ours runs it.
+    running: Option<Running>,
+}
+
+/// Fields drop in this order: Postgres is down before the lock on its folder goes.
+#[derive(Debug)]
+struct Running {
+    postmaster: Postmaster,
+    _folder: Folder,
+}
+
+impl Embedded {
+    /// Starts Postgres, making its cluster on the first run.
+    ///
+    /// Call it on the main thread, before the runtime: the kernel ends Postgres together with
+    /// the *thread* that started it.
+    pub fn start(config: &DatabaseConfig) -> Result<Embedded, EmbeddedError> {
+        Self::start_with(&Settings::from_config(config)?)
+    }
+
+    /// As [`Embedded::start`], but uses the Postgres of a server that is already running on the
+    /// same folder: for the commands one runs beside it (`audit`, `seed`, …).
+    pub fn join_or_start(config: &DatabaseConfig) -> Result<Embedded, EmbeddedError> {
+        let settings = Settings::from_config(config)?;
+        match Self::start_with(&settings) {
+            Err(EmbeddedError::InUse { dir }) if folder::postmaster_is_ready(&dir) => {
+                Ok(Embedded {
+                    url: url(&dir),
+                    running: None,
+                })
+            }
+            started => started,
+        }
+    }
+
+    /// As [`Embedded::start`], with settings of the caller's own.
+    pub fn start_with(settings: &Settings) -> Result<Embedded, EmbeddedError> {
+        let dir = folder::place(&settings.data_dir)?;
+        let account = Account::to_run_as(&dir)?;
+        let folder = Folder::open(&dir, account.as_ref())?;
+        let binaries = Binaries::find(settings.bin_dir.as_deref(), folder.major()?)?;
+        folder.end_leftovers()?;
+        let launcher = cluster::Launcher {
+            binaries: &binaries,
+            folder: &folder,
+            account: account.as_ref(),
+        };
+        if folder.major()?.is_none() {
+            cluster::create(&launcher, DATABASE, settings.durability)?;
+        }
+        let postmaster = Postmaster::start(&launcher, settings)?;
+        Ok(Embedded {
+            url: url(folder.dir()),
+            running: Some(Running {
+                postmaster,
+                _folder: folder,
+            }),
+        })
+    }
+
+    /// For tokio-postgres and `psql` alike: `postgres:///seatcast?host=<folder>&user=seatcast`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Stops Postgres in order: clients are disconnected, what was committed is flushed.
+    pub fn stop(mut self) -> Result<(), EmbeddedError> {
+        match self.running.take() {
+            Some(mut running) => running.postmaster.stop(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.postmaster.stop() {
+            tracing::error!(%error, "the private Postgres did not stop");
+        }
+    }
+}
+
+impl Settings {
+    fn from_config(config: &DatabaseConfig) -> Result<Settings, EmbeddedError> {
+        Ok(Settings {
+            data_dir: config
+                .data_dir_or_default(geteuid().is_root())
+                .ok_or(EmbeddedError::NoHome)?,
+            bin_dir: config.pg_bin_dir.clone(),
+            connections_max: config.pool_connections_max + SPARE_CONNECTIONS,
+            durability: Durability::Safe,
+            start_timeout: Duration::from_millis(config.embedded_start_timeout_ms),
+            stop_timeout: Duration::from_millis(config.embedded_stop_timeout_ms),
+        })
+    }
+}
+
+fn url(dir: &Path) -> String {
+    use std::fmt::Write;
+    use std::os::unix::ffi::OsStrExt;
+
+    let mut host = String::new();
+    for &byte in dir.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' | b'~' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                host.push(byte.into());
+            }
+            _ => {
+                let _ = write!(host, "%{byte:02X}");
+            }
+        }
+    }
+    format!("postgres:///{DATABASE}?host={host}&user={DATABASE}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_escapes_what_a_folder_may_be_called() {
+        let url = url(Path::new("/tmp/a b&c/postgres"));
+        assert_eq!(
+            url,
+            "postgres:///seatcast?host=/tmp/a%20b%26c/postgres&user=seatcast"
+        );
+    }
+}

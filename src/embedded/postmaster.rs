@@ -1,0 +1,172 @@
+//! The running Postgres: started, awaited, stopped.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::cluster::Launcher;
+use super::folder::{self, Folder};
+use super::{Durability, EmbeddedError, Settings};
+
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// How much of the log goes into the error of a failed start.
+const LOG_TAIL_BYTES: u64 = 2_000;
+/// An immediate stop takes no time, unless the kernel cannot end a process.
+const QUIT_PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Postmaster {
+    child: Child,
+    stop_timeout: Duration,
+}
+
+impl Postmaster {
+    /// Returns when Postgres takes connections.
+    pub(super) fn start(
+        launcher: &Launcher<'_>,
+        settings: &Settings,
+    ) -> Result<Postmaster, EmbeddedError> {
+        let log = fresh_log(launcher)?;
+        let stderr = log
+            .try_clone()
+            .map_err(EmbeddedError::file("open", launcher.folder.log()))?;
+        let mut command = launcher.command("postgres");
+        command.arg("-D").arg(launcher.folder.data());
+        command.arg("-k").arg(launcher.folder.dir());
+        for option in options(settings) {
+            command.arg("-c").arg(option);
+        }
+        command.stdout(Stdio::from(log)).stderr(Stdio::from(stderr));
+        let child = command.spawn().map_err(|source| EmbeddedError::Program {
+            program: launcher.binaries.program("postgres").display().to_string(),
+            source,
+        })?;
+        let mut postmaster = Postmaster {
+            child,
+            stop_timeout: settings.stop_timeout,
+        };
+        let ready = postmaster.wait_until_ready(launcher.folder, settings.start_timeout);
+        if ready.is_err() {
+            // The error of the start says more than one of stopping what did not start.
+            let _ = postmaster.stop();
+        }
+        ready.map(|()| postmaster)
+    }
+
+    /// Nothing tells when Postgres is ready but the last line of its `postmaster.pid`.
+    fn wait_until_ready(
+        &mut self,
+        folder: &Folder,
+        patience: Duration,
+    ) -> Result<(), EmbeddedError> {
+        let file = folder.data().join("postmaster.pid");
+        let deadline = Instant::now() + patience;
+        loop {
+            let ready = std::fs::read_to_string(&file).ok();
+            if ready.as_deref().and_then(folder::parse_ready) == Some(self.child.id()) {
+                return Ok(());
+            }
+            if let Some(status) = self.ended() {
+                return Err(not_started(folder, format!("it ended with {status}")));
+            }
+            if Instant::now() > deadline {
+                let why = format!("it was not ready after {} s", patience.as_secs());
+                return Err(not_started(folder, why));
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    /// A fast shutdown; an immediate one (recovered by the next start) when that takes too long.
+    /// Doing it twice does no harm.
+    pub(super) fn stop(&mut self) -> Result<(), EmbeddedError> {
+        for (signal, patience) in [
+            (Signal::INT, self.stop_timeout),
+            (Signal::QUIT, QUIT_PATIENCE),
+        ] {
+            if self.ended().is_some() {
+                return Ok(());
+            }
+            if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
+                // It may have ended since: the wait finds out.
+                let _ = kill_process(pid, signal);
+            }
+            if self.wait_for_end(patience) {
+                return Ok(());
+            }
+        }
+        Err(EmbeddedError::NotStopped {
+            pid: self.child.id(),
+        })
+    }
+
+    fn wait_for_end(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        while self.ended().is_none() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        true
+    }
+
+    fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+}
+
+/// Given on the command line, so that they hold whatever the cluster's own files say.
+fn options(settings: &Settings) -> Vec<String> {
+    let mut options = vec![
+        // Socket only: no port to race for, nothing for the network to find.
+        "listen_addresses=".to_owned(),
+        format!("max_connections={}", settings.connections_max),
+        "cluster_name=seatcast".to_owned(),
+        "timezone=UTC".to_owned(),
+        "log_timezone=UTC".to_owned(),
+        // To our log file, not to a collector of its own.
+        "logging_collector=off".to_owned(),
+    ];
+    let safe = settings.durability == Durability::Safe;
+    for switch in ["fsync", "full_page_writes", "synchronous_commit"] {
+        options.push(format!("{switch}={}", if safe { "on" } else { "off" }));
+    }
+    options
+}
+
+/// One file for this run and one for the run before: the folder does not grow with restarts.
+fn fresh_log(launcher: &Launcher<'_>) -> Result<File, EmbeddedError> {
+    let (log, previous) = (launcher.folder.log(), launcher.folder.previous_log());
+    match std::fs::rename(&log, &previous) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(EmbeddedError::file("move", log)(error));
+        }
+        _ => {}
+    }
+    let file = File::create(&log).map_err(EmbeddedError::file("make", &log))?;
+    folder::give(&log, launcher.account)?;
+    Ok(file)
+}
+
+fn not_started(folder: &Folder, why: String) -> EmbeddedError {
+    let log = folder.log();
+    EmbeddedError::NotStarted {
+        why,
+        tail: tail(&log).unwrap_or_else(|error| format!("(not readable: {error})")),
+        log,
+    }
+}
+
+fn tail(log: &Path) -> io::Result<String> {
+    let mut file = File::open(log)?;
+    let skip = file.metadata()?.len().saturating_sub(LOG_TAIL_BYTES);
+    file.seek(SeekFrom::Start(skip))?;
+    let mut bytes = Vec::new();
+    file.take(LOG_TAIL_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
