@@ -1,1 +1,13 @@
-//! tests
+//! The integration tests: one binary, one module per behaviour, the true parts throughout.
+//!
+//! | module | what must hold |
+//! |---|---|
+//! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
+//!
+//! [`support`] has the world: a Postgres for the run, a migrated database per test, links that
+//! can be cut.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod embedded;
+mod support;

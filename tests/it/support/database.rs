@@ -1,0 +1,119 @@
+//! A database per test, copied from a template that is migrated once per run.
+
+use std::sync::LazyLock;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::{Client, NoTls};
+
+use super::postgres::ThrowawayPostgres;
+
+const TEMPLATE: &str = "seatcast_template";
+
+/// An empty, migrated database. It is dropped with the value.
+pub(crate) struct TestDatabase {
+    name: String,
+    url: String,
+}
+
+impl TestDatabase {
+    pub(crate) async fn new() -> TestDatabase {
+        let (reply, answer) = oneshot::channel();
+        CLERK.send(Job::Create(reply)).expect("the clerk lives");
+        answer.await.expect("the clerk made a database")
+    }
+
+    /// For tokio-postgres, `psql` and `seatcast --database-url`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A connection of the test's own: another writer, as far as Seatcast knows.
+    pub(crate) async fn client(&self) -> Client {
+        connect(&self.url).await
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        // Without a clerk the cluster is going down, and the database with it.
+        let _ = CLERK.send(Job::Drop(name));
+    }
+}
+
+/// Connects and leaves the connection to a task that ends with the client.
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .expect("the test cluster takes connections");
+    tokio::spawn(connection);
+    client
+}
+
+enum Job {
+    Create(oneshot::Sender<TestDatabase>),
+    Drop(String),
+}
+
+/// One thread for the life of the process owns the cluster and makes databases one by one: a
+/// test's own runtime, and the connections it drives, end with the test.
+static CLERK: LazyLock<mpsc::UnboundedSender<Job>> = LazyLock::new(|| {
+    let (jobs, inbox) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        let postgres = ThrowawayPostgres::start().expect("a throw-away Postgres");
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+            .block_on(serve(&postgres, inbox));
+    });
+    jobs
+});
+
+async fn serve(postgres: &ThrowawayPostgres, mut inbox: mpsc::UnboundedReceiver<Job>) {
+    let admin = connect(&in_database(postgres.url(), "postgres")).await;
+    let sql = format!("create database {TEMPLATE}");
+    admin.batch_execute(&sql).await.expect("a template");
+    migrate(&in_database(postgres.url(), TEMPLATE)).await;
+    let mut count = 0;
+    while let Some(job) = inbox.recv().await {
+        match job {
+            Job::Create(reply) => {
+                count += 1;
+                let name = format!("test_{count}");
+                let sql = format!("create database {name} template {TEMPLATE}");
+                admin
+                    .batch_execute(&sql)
+                    .await
+                    .expect("a copy of the template");
+                let url = in_database(postgres.url(), &name);
+                let _ = reply.send(TestDatabase { name, url });
+            }
+            Job::Drop(name) => {
+                let sql = format!("drop database {name} with (force)");
+                admin.batch_execute(&sql).await.expect("a drop by force");
+            }
+        }
+    }
+}
+
+async fn migrate(url: &str) {
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/sql");
+    let mut files = std::fs::read_dir(dir)
+        .expect("sql/")
+        .map(|entry| entry.expect("an entry of sql/").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect::<Vec<_>>();
+    files.sort();
+    let client = connect(url).await;
+    for file in files {
+        let sql = std::fs::read_to_string(&file).expect("a migration");
+        let done = client.batch_execute(&sql).await;
+        done.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
+    }
+}
+
+/// The same cluster, another database.
+fn in_database(url: &str, name: &str) -> String {
+    url.replacen("///seatcast?", &format!("///{name}?"), 1)
+}

@@ -1,0 +1,5 @@
+//! The world that tests live in: a database of their own, a link that can be cut.
+
+pub(crate) mod cut;
+pub(crate) mod database;
+pub(crate) mod postgres;

@@ -1,0 +1,172 @@
+//! A throw-away Postgres: without fsync, in a temporary folder that goes with it.
+//!
+//! It ends and its folder is removed however the test binary ends: by the kernel's death signal,
+//! and by a shell beside us that waits for our end of a pipe to close.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use seatcast::embedded::{Durability, Embedded, EmbeddedError, Settings};
+
+/// Connections for all tests that run at a time on the shared cluster.
+const CONNECTIONS_MAX: usize = 500;
+
+/// Ends what runs in "$1" and removes it, once standard input is at its end.
+const REAPER: &str = r#"
+    cat > /dev/null
+    pid_file="$1/postgres/data/postmaster.pid"
+    patience=200
+    while [ -e "$pid_file" ] && [ "$patience" -gt 0 ]; do
+        kill -INT "$(head -n 1 "$pid_file")" 2> /dev/null
+        sleep 0.05
+        patience=$((patience - 1))
+    done
+    rm -rf "$1"
+"#;
+
+/// A folder that Postgres's account can reach, and that is gone when this process is.
+pub(crate) struct Scratch {
+    dir: PathBuf,
+    _reaper: ChildStdin,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> io::Result<Scratch> {
+        use std::os::unix::fs::PermissionsExt;
+
+        let dir = tempfile::Builder::new()
+            .prefix("seatcast-test-")
+            .permissions(std::fs::Permissions::from_mode(0o755))
+            .tempdir()?
+            .keep();
+        let mut reaper = Command::new("sh")
+            .args(["-c", REAPER, "reaper"])
+            .arg(&dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            // Ctrl-C in the terminal is for us.
+            .process_group(0)
+            .spawn()?;
+        Ok(Scratch {
+            dir,
+            _reaper: reaper.stdin.take().expect("a piped stdin"),
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+}
+
+/// A Postgres that a test may stop, kill and start again. (Most need only a database on the
+/// shared one: [`super::database::TestDatabase`].)
+pub(crate) struct ThrowawayPostgres {
+    url: String,
+    orders: mpsc::Sender<Order>,
+    thread: Option<JoinHandle<()>>,
+    scratch: Scratch,
+}
+
+enum Order {
+    Start(mpsc::Sender<Result<String, EmbeddedError>>),
+    Stop(mpsc::Sender<Result<(), EmbeddedError>>),
+}
+
+impl ThrowawayPostgres {
+    /// Makes a cluster and starts it: about a second.
+    pub(crate) fn start() -> Result<ThrowawayPostgres, EmbeddedError> {
+        let scratch = Scratch::new().expect("a temporary folder and a shell");
+        let (orders, inbox) = mpsc::channel();
+        let settings = settings(scratch.path());
+        // The kernel ends Postgres with the thread that started it: it gets one of its own.
+        let thread = std::thread::spawn(move || obey(&settings, &inbox));
+        let mut postgres = ThrowawayPostgres {
+            url: String::new(),
+            orders,
+            thread: Some(thread),
+            scratch,
+        };
+        postgres.url = postgres.order(Order::Start)?;
+        Ok(postgres)
+    }
+
+    /// The URL of the database `seatcast`, empty at first. It stays the same after a restart.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Stops it and starts it again. Blocks.
+    pub(crate) fn restart(&self) -> Result<(), EmbeddedError> {
+        self.stop()?;
+        self.resume()
+    }
+
+    pub(crate) fn stop(&self) -> Result<(), EmbeddedError> {
+        self.order(Order::Stop)
+    }
+
+    pub(crate) fn resume(&self) -> Result<(), EmbeddedError> {
+        self.order(Order::Start).map(drop)
+    }
+
+    fn order<T>(
+        &self,
+        order: impl FnOnce(mpsc::Sender<Result<T, EmbeddedError>>) -> Order,
+    ) -> Result<T, EmbeddedError> {
+        let (reply, answer) = mpsc::channel();
+        self.orders.send(order(reply)).expect("the thread lives");
+        answer.recv().expect("the thread answers")
+    }
+}
+
+impl Drop for ThrowawayPostgres {
+    fn drop(&mut self) {
+        let (orders, _) = mpsc::channel();
+        self.orders = orders;
+        if let Some(thread) = self.thread.take() {
+            // It stops its Postgres when its inbox closes; a panic there was reported already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn obey(settings: &Settings, inbox: &mpsc::Receiver<Order>) {
+    let mut running: Option<Embedded> = None;
+    for order in inbox {
+        match order {
+            Order::Start(reply) => {
+                let started = Embedded::start_with(settings).map(|embedded| {
+                    let url = embedded.url().to_owned();
+                    running = Some(embedded);
+                    url
+                });
+                let _ = reply.send(started);
+            }
+            Order::Stop(reply) => {
+                let stopped = running.take().map_or(Ok(()), Embedded::stop);
+                let _ = reply.send(stopped);
+            }
+        }
+    }
+}
+
+pub(crate) fn settings(data_dir: &Path) -> Settings {
+    Settings {
+        data_dir: data_dir.to_owned(),
+        bin_dir: std::env::var_os("PG_BIN_DIR").map(PathBuf::from),
+        connections_max: CONNECTIONS_MAX,
+        durability: Durability::Throwaway,
+        start_timeout: Duration::from_secs(60),
+        stop_timeout: Duration::from_secs(20),
+    }
+}
