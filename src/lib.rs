@@ -1,5 +1,6 @@
 //! Seatcast sells tickets and pushes, live, what is left.
 
+pub mod api;
 pub mod auth;
 pub mod config;
 pub mod embedded;

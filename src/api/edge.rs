@@ -1,0 +1,120 @@
+//! What every request passes, outermost first: CORS, gzip, the request's id and span with the writing of
+//! the envelope, catching panics, the deadline. And what answers where there is no route.
+
+use std::any::Any;
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
+use tower_http::cors::{AllowHeaders, Any as AnyOrigin, CorsLayer};
+use tracing::Instrument;
+
+use super::envelope::{self, EVENT_REVISION, TOTAL_COUNT};
+use super::error::ApiError;
+use super::message::Lang;
+
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Ids that clients bring along are logged, so they are kept short.
+const REQUEST_ID_BYTES_MAX: usize = 64;
+/// Answers below this size gain nothing from gzip.
+const GZIP_BYTES_MIN: u64 = 1_024;
+const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
+/// When to come back after a request that took too long.
+const RETRY_AFTER_TIMEOUT_S: u64 = 2;
+
+/// Open to every page: callers prove themselves by tokens in headers, never by cookies.
+pub(super) fn cors() -> CorsLayer {
+    let exposed = [
+        EVENT_REVISION,
+        header::ETAG,
+        HeaderName::from_static("idempotent-replay"),
+        HeaderName::from_static("x-booking-token"),
+        TOTAL_COUNT,
+        header::LINK,
+        header::RETRY_AFTER,
+        REQUEST_ID,
+    ];
+    CorsLayer::new()
+        .allow_origin(AnyOrigin)
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
+        // `*` would leave out Authorization.
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(exposed)
+        .max_age(CORS_MAX_AGE)
+}
+
+pub(super) fn gzip() -> CompressionLayer<impl Predicate> {
+    CompressionLayer::new()
+        .compress_when(DefaultPredicate::new().and(SizeAbove::new(GZIP_BYTES_MIN)))
+}
+
+/// Gives the request its id and span, and writes the envelope of its answer in the caller's language.
+pub(super) async fn observe(request: Request, next: Next) -> Response {
+    let id = request_id(&request);
+    let lang = Lang::of(request.headers());
+    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
+    async move {
+        let started = Instant::now();
+        let mut response = envelope::render(next.run(request).await, lang, &id);
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        let elapsed_us = started.elapsed().as_micros();
+        tracing::debug!(status = response.status().as_u16(), elapsed_us, "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+fn request_id(request: &Request) -> String {
+    let given = request.headers().get(REQUEST_ID);
+    let given = given.and_then(|value| value.to_str().ok());
+    match given {
+        Some(id) if !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX => id.to_owned(),
+        _ => uuid::Uuid::new_v4().simple().to_string(),
+    }
+}
+
+/// A panic ends its request, not the connection beside it.
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let why = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message");
+    ApiError::internal(format!("panic: {why}")).into_response()
+}
+
+/// A request that takes too long is dropped, with the transaction that it may have open.
+pub(super) async fn deadline(
+    State(limit): State<Duration>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::unavailable("TIMEOUT", RETRY_AFTER_TIMEOUT_S).into_response(),
+    }
+}
+
+pub(super) async fn no_such_route() -> ApiError {
+    ApiError::not_found("NOT_FOUND")
+}
+
+pub(super) async fn no_such_method() -> ApiError {
+    ApiError::new(
+        axum::http::StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED",
+    )
+}

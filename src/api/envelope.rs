@@ -1,0 +1,162 @@
+//! What every answer looks like: `{"success", "message", "data"}`.
+//!
+//! A handler says what happened, as a key of the table in `message.rs`, and gives the data. The sentence in
+//! the caller's language is put in once, by [`render`], on the way out; errors travel the same way.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use utoipa::ToSchema;
+
+use super::error::{ApiError, Problem};
+use super::message::{self, Lang};
+use crate::ticketing::Revision;
+
+/// The event's revision after a write.
+pub const EVENT_REVISION: HeaderName = HeaderName::from_static("x-event-revision");
+/// How many rows a list has in all.
+pub const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
+
+/// A good answer.
+#[derive(Serialize, ToSchema)]
+pub struct Envelope<T> {
+    /// Always true.
+    pub success: bool,
+    /// A sentence in the caller's language (`Accept-Language`: en, th, fa).
+    pub message: String,
+    pub data: T,
+}
+
+/// A refusal or a failure.
+#[derive(Serialize, ToSchema)]
+pub struct Failure {
+    /// Always false.
+    pub success: bool,
+    /// A sentence in the caller's language (`Accept-Language`: en, th, fa).
+    pub message: String,
+    pub data: FailureData,
+}
+
+/// Further members depend on the code: `minimum`, `max`, `seats`, `by_type`, `request_id` …
+#[derive(Serialize, ToSchema)]
+pub struct FailureData {
+    /// Stable English name, such as `SOLD_OUT` or `VALIDATION_FAILED`.
+    pub code: String,
+    /// With `VALIDATION_FAILED`: everything that is wrong with the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors: Option<Vec<FieldFailure>>,
+}
+
+/// One thing that is wrong with one field.
+#[derive(Serialize, ToSchema)]
+pub struct FieldFailure {
+    /// Where: `capacity`, `ticket_types[0].name`.
+    pub field: String,
+    /// Stable English name, such as `REQUIRED` or `TOO_SMALL`.
+    pub code: String,
+    pub message: String,
+}
+
+/// A good answer on its way out.
+pub struct Reply<T> {
+    status: StatusCode,
+    said: &'static str,
+    data: T,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl<T: Serialize> Reply<T> {
+    /// `said` is a key of the table in `message.rs`.
+    pub fn new(status: StatusCode, said: &'static str, data: T) -> Reply<T> {
+        Reply {
+            status,
+            said,
+            data,
+            headers: Vec::new(),
+        }
+    }
+
+    pub fn ok(said: &'static str, data: T) -> Reply<T> {
+        Reply::new(StatusCode::OK, said, data)
+    }
+
+    pub fn created(said: &'static str, data: T) -> Reply<T> {
+        Reply::new(StatusCode::CREATED, said, data)
+    }
+
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Reply<T> {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// `X-Event-Revision`: the event's revision after this write.
+    pub fn revision(self, revision: Revision) -> Reply<T> {
+        self.header(EVENT_REVISION, HeaderValue::from(revision))
+    }
+}
+
+impl<T: Serialize> IntoResponse for Reply<T> {
+    fn into_response(self) -> Response {
+        let data = match to_raw_value(&self.data) {
+            Ok(data) => data,
+            Err(error) => return ApiError::internal(error).into_response(),
+        };
+        let mut response = self.status.into_response();
+        response.headers_mut().extend(self.headers);
+        response
+            .extensions_mut()
+            .insert(Said(self.said, Arc::from(data)));
+        response
+    }
+}
+
+/// Left on the response by a [`Reply`], read by [`render`].
+#[derive(Clone)]
+struct Said(&'static str, Arc<RawValue>);
+
+#[derive(Serialize)]
+struct Rendered<'a, D> {
+    success: bool,
+    message: &'a str,
+    data: D,
+}
+
+/// Writes the body that the handler's answer stands for. Answers of another kind (304, files) pass as they are.
+pub(super) fn render(mut response: Response, lang: Lang, request_id: &str) -> Response {
+    let body = if let Some(Said(key, data)) = response.extensions_mut().remove::<Said>() {
+        written(true, message::text(key, lang), data)
+    } else if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        problem.log();
+        let data = problem.data(lang, request_id);
+        written(false, message::text(problem.code(), lang), data)
+    } else {
+        return response;
+    };
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    headers.insert(
+        header::CONTENT_LANGUAGE,
+        HeaderValue::from_static(lang.tag()),
+    );
+    headers.append(header::VARY, HeaderValue::from_static("accept-language"));
+    *response.body_mut() = Body::from(body);
+    response
+}
+
+fn written<D: Serialize>(success: bool, message: &str, data: D) -> Vec<u8> {
+    let envelope = Rendered {
+        success,
+        message,
+        data,
+    };
+    // Strings, numbers and values that were serialised before: there is nothing here that can fail.
+    serde_json::to_vec(&envelope).unwrap_or_default()
+}

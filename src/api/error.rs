@@ -1,0 +1,178 @@
+//! Every way in which a request can fail, as status, stable code and data: one place that says what
+//! a caller is told of an error from below. Causes are kept, logged once at the edge, and never shown.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use super::fields::FieldError;
+use super::message::{self, Lang};
+use crate::auth::AuthError;
+
+pub type ApiResult<T> = Result<T, ApiError>;
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A refusal or failure on its way out. Boxed, so that results stay small.
+#[derive(Debug)]
+pub struct ApiError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    status: StatusCode,
+    code: &'static str,
+    /// Members of `data` beside `code`.
+    detail: Map<String, Value>,
+    fields: Vec<FieldError>,
+    retry_after_s: Option<u64>,
+    cause: Option<BoxError>,
+}
+
+impl ApiError {
+    /// `code` is a key of the table in `message.rs`.
+    pub fn new(status: StatusCode, code: &'static str) -> ApiError {
+        ApiError(Box::new(Inner {
+            status,
+            code,
+            detail: Map::new(),
+            fields: Vec::new(),
+            retry_after_s: None,
+            cause: None,
+        }))
+    }
+
+    pub fn bad_request(code: &'static str) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, code)
+    }
+
+    /// Nobody asks; somebody must.
+    pub fn unauthenticated() -> ApiError {
+        ApiError::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED")
+    }
+
+    /// We know who asks, and they may not.
+    pub fn forbidden() -> ApiError {
+        ApiError::new(StatusCode::FORBIDDEN, "FORBIDDEN")
+    }
+
+    pub fn not_found(code: &'static str) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, code)
+    }
+
+    pub fn conflict(code: &'static str) -> ApiError {
+        ApiError::new(StatusCode::CONFLICT, code)
+    }
+
+    /// The request is JSON (or a query) but not one that can be meant.
+    pub fn invalid(fields: Vec<FieldError>) -> ApiError {
+        let mut error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED");
+        error.0.fields = fields;
+        error
+    }
+
+    /// Something that should not happen. The caller gets the request's id, the log the cause.
+    pub fn internal(cause: impl Into<BoxError>) -> ApiError {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL").caused_by(cause)
+    }
+
+    /// Nothing is wrong with the request; it may come again.
+    pub fn unavailable(code: &'static str, retry_after_s: u64) -> ApiError {
+        let mut error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code);
+        error.0.retry_after_s = Some(retry_after_s);
+        error
+    }
+
+    /// Adds a member to `data`.
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> ApiError {
+        self.0.detail.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn caused_by(mut self, cause: impl Into<BoxError>) -> ApiError {
+        self.0.cause = Some(cause.into());
+        self
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> ApiError {
+        let code = match &error {
+            AuthError::Expired => "TOKEN_EXPIRED",
+            AuthError::Invalid(_) => "INVALID_TOKEN",
+        };
+        ApiError::new(StatusCode::UNAUTHORIZED, code).with("reason", error.to_string())
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.0.status.into_response();
+        let headers = response.headers_mut();
+        if self.0.status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"seatcast\""),
+            );
+        }
+        if let Some(seconds) = self.0.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(Problem(Arc::from(self.0)));
+        response
+    }
+}
+
+/// Left on the response by an [`ApiError`], read when the envelope is written.
+#[derive(Clone)]
+pub(super) struct Problem(Arc<Inner>);
+
+impl Problem {
+    pub(super) fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The cause, once, with all that caused it. The span around it carries the request's id.
+    pub(super) fn log(&self) {
+        let Some(cause) = &self.0.cause else { return };
+        let mut chain = cause.to_string();
+        let mut next = cause.source();
+        while let Some(error) = next {
+            chain.push_str(": ");
+            chain.push_str(&error.to_string());
+            next = error.source();
+        }
+        if self.0.status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(code = self.0.code, cause = %chain, "request failed");
+        } else {
+            tracing::warn!(code = self.0.code, cause = %chain, "request refused");
+        }
+    }
+
+    pub(super) fn data(&self, lang: Lang, request_id: &str) -> Value {
+        let mut data = self.0.detail.clone();
+        data.insert("code".to_owned(), json!(self.0.code));
+        if !self.0.fields.is_empty() {
+            let errors = self.0.fields.iter().map(|field| described(field, lang));
+            data.insert("errors".to_owned(), errors.collect());
+        }
+        if self.0.status == StatusCode::INTERNAL_SERVER_ERROR {
+            data.insert("request_id".to_owned(), json!(request_id));
+        }
+        Value::Object(data)
+    }
+}
+
+fn described(error: &FieldError, lang: Lang) -> Value {
+    let message = message::text(error.code, lang).replace("{}", &error.bound);
+    json!({ "field": error.field, "code": error.code, "message": message })
+}

@@ -1,0 +1,84 @@
+//! What handlers take from a request: `Body`, `Query`, `At` (the path) and headers. Each answers with an
+//! enveloped error of its own.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::error::ApiError;
+use super::fields::{self, Input};
+
+/// A JSON body. Not JSON: 400; JSON that cannot be meant: 422 with everything that is wrong.
+pub struct Body<T> {
+    pub input: T,
+    json: Value,
+}
+
+impl<T> Body<T> {
+    /// Equal for bodies that say the same, whatever their spacing and order: serde_json's objects are sorted.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.json.to_string()).into()
+    }
+}
+
+impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body<T>, ApiError> {
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(unreadable)?;
+        let json: Value = serde_json::from_slice(&bytes)
+            .map_err(|error| ApiError::bad_request("BAD_JSON").with("reason", error.to_string()))?;
+        let input = fields::read_json(&json)?;
+        Ok(Body { input, json })
+    }
+}
+
+fn unreadable(rejection: BytesRejection) -> ApiError {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE")
+        }
+        _ => ApiError::bad_request("BAD_BODY").caused_by(rejection),
+    }
+}
+
+/// The parameters after the `?`.
+pub struct Query<T>(pub T);
+
+impl<T: Input, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query<T>, ApiError> {
+        type Pairs = axum::extract::Query<Vec<(String, String)>>;
+        let pairs = Pairs::try_from_uri(&parts.uri).map_err(|error| {
+            ApiError::bad_request("BAD_QUERY").with("reason", error.body_text())
+        })?;
+        fields::read_query(pairs.0).map(Query)
+    }
+}
+
+/// What the path names, such as `At<i64>` or `At<(i64, i64)>`.
+pub struct At<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<At<T>, ApiError> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(At(value)),
+            Err(error) => Err(ApiError::bad_request("BAD_ID").with("reason", error.body_text())),
+        }
+    }
+}
+
+/// A header's text, if it is there and readable.
+pub fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}

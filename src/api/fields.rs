@@ -1,0 +1,281 @@
+//! Reads a request's fields one by one and collects everything that is wrong, so that the caller
+//! can mend it all at once. Unknown fields are ignored.
+//!
+//! A reader gives `None` for a field that is absent, null or wrong; what is wrong is noted. An input
+//! reads all its fields first and uses `?` after that.
+
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+
+/// One thing that is wrong with one field. `code` is a key of the table in `message.rs`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldError {
+    pub field: String,
+    pub code: &'static str,
+    /// Fills the `{}` of the message.
+    pub bound: String,
+}
+
+/// What can be read from a body or a query.
+pub trait Input: Sized {
+    fn read(fields: &mut Fields) -> Option<Self>;
+}
+
+/// A JSON object (or a query's parameters) being read.
+pub struct Fields {
+    object: Map<String, Value>,
+    /// Put before every name: `ticket_types[0].`
+    prefix: String,
+    /// Values come from a query, where everything is text.
+    textual: bool,
+    errors: Vec<FieldError>,
+}
+
+/// Times that both Postgres and people understand.
+const YEARS: RangeInclusive<i16> = 1970..=9999;
+/// Above this a JSON number cannot be told from its neighbours.
+const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Reads `T` from a JSON value, or says all that is wrong with it.
+pub fn read_json<T: Input>(value: &Value) -> Result<T, ApiError> {
+    match value {
+        Value::Object(object) => read(object.clone(), false),
+        _ => Err(ApiError::invalid(vec![FieldError {
+            field: String::new(),
+            code: "NOT_AN_OBJECT",
+            bound: String::new(),
+        }])),
+    }
+}
+
+/// Reads `T` from the parameters of a query; of a name given twice the last counts.
+pub fn read_query<T: Input>(parameters: Vec<(String, String)>) -> Result<T, ApiError> {
+    let object = parameters
+        .into_iter()
+        .map(|(name, value)| (name, Value::String(value)))
+        .collect();
+    read(object, true)
+}
+
+fn read<T: Input>(object: Map<String, Value>, textual: bool) -> Result<T, ApiError> {
+    let mut fields = Fields {
+        object,
+        prefix: String::new(),
+        textual,
+        errors: Vec::new(),
+    };
+    match T::read(&mut fields) {
+        Some(input) if fields.errors.is_empty() => Ok(input),
+        _ => Err(ApiError::invalid(fields.errors)),
+    }
+}
+
+impl Fields {
+    /// Notes every one of `names` that is absent or null.
+    pub fn require(&mut self, names: &[&str]) {
+        for name in names {
+            if !self.has(name) {
+                self.refuse(name, "REQUIRED", "");
+            }
+        }
+    }
+
+    /// Is the field there, and not null?
+    pub fn has(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Is the field there, and null? (A change that clears it.)
+    pub fn is_null(&self, name: &str) -> bool {
+        self.object.get(name).is_some_and(Value::is_null)
+    }
+
+    pub fn raw(&self, name: &str) -> Option<&Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    pub fn refuse(&mut self, name: &str, code: &'static str, bound: impl ToString) {
+        self.errors.push(FieldError {
+            field: format!("{}{name}", self.prefix),
+            code,
+            bound: bound.to_string(),
+        });
+    }
+
+    /// Text without NUL (Postgres cannot store it), trimmed, of at most `chars_max` characters. Empty is allowed.
+    pub fn text(&mut self, name: &str, chars_max: usize) -> Option<String> {
+        let Value::String(text) = self.raw(name)? else {
+            self.refuse(name, "NOT_TEXT", "");
+            return None;
+        };
+        let text = text.trim().to_owned();
+        if text.contains('\0') {
+            self.refuse(name, "NUL_IN_TEXT", "");
+        } else if text.chars().count() > chars_max {
+            self.refuse(name, "TOO_LONG", chars_max);
+        } else {
+            return Some(text);
+        }
+        None
+    }
+
+    /// Text that says something.
+    pub fn filled_text(&mut self, name: &str, chars_max: usize) -> Option<String> {
+        let text = self.text(name, chars_max)?;
+        if text.is_empty() {
+            self.refuse(name, "EMPTY", "");
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A whole number within bounds. JSON cannot tell 12 from 12.0, so both are read.
+    pub fn integer(&mut self, name: &str, bounds: RangeInclusive<i64>) -> Option<i64> {
+        let number = match self.raw(name)? {
+            Value::Number(number) => Some(number.clone()),
+            Value::String(text) if self.textual => text.trim().parse().ok(),
+            _ => None,
+        };
+        let Some(number) = number else {
+            self.refuse(name, "NOT_AN_INTEGER", "");
+            return None;
+        };
+        let float = number.as_f64().unwrap_or(f64::NAN);
+        let whole = float.fract() == 0.0 && float.abs() <= EXACT_FLOAT_MAX;
+        match number.as_i64().or(whole.then_some(float as i64)) {
+            Some(value) if bounds.contains(&value) => return Some(value),
+            Some(value) if value < *bounds.start() => {
+                self.refuse(name, "TOO_SMALL", bounds.start());
+            }
+            Some(_) => self.refuse(name, "TOO_BIG", bounds.end()),
+            None if float.fract() != 0.0 => self.refuse(name, "NOT_AN_INTEGER", ""),
+            None if float < 0.0 => self.refuse(name, "TOO_SMALL", bounds.start()),
+            None => self.refuse(name, "TOO_BIG", bounds.end()),
+        }
+        None
+    }
+
+    /// The number of a row: 1 or more.
+    pub fn id(&mut self, name: &str) -> Option<i64> {
+        self.integer(name, 1..=i64::MAX)
+    }
+
+    pub fn real(&mut self, name: &str, bounds: RangeInclusive<f64>) -> Option<f64> {
+        let value = self.raw(name)?.as_f64();
+        match value {
+            Some(value) if bounds.contains(&value) => return Some(value),
+            Some(value) if value < *bounds.start() => {
+                self.refuse(name, "TOO_SMALL", bounds.start());
+            }
+            Some(_) => self.refuse(name, "TOO_BIG", bounds.end()),
+            None => self.refuse(name, "NOT_A_NUMBER", ""),
+        }
+        None
+    }
+
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        let value = match self.raw(name)? {
+            Value::Bool(value) => Some(*value),
+            Value::String(text) if self.textual => text.parse().ok(),
+            _ => None,
+        };
+        if value.is_none() {
+            self.refuse(name, "NOT_A_BOOLEAN", "");
+        }
+        value
+    }
+
+    /// A moment as RFC 3339 with offset, in years that a database and people understand.
+    pub fn time(&mut self, name: &str) -> Option<Timestamp> {
+        let text = self.raw(name)?.as_str().unwrap_or_default();
+        let Ok(time) = text.parse::<Timestamp>() else {
+            self.refuse(name, "NOT_A_TIME", "");
+            return None;
+        };
+        let year = time.to_zoned(jiff::tz::TimeZone::UTC).year();
+        if !YEARS.contains(&year) {
+            let bound = format!("{}–{}", YEARS.start(), YEARS.end());
+            self.refuse(name, "YEAR_OUT_OF_RANGE", bound);
+            return None;
+        }
+        Some(time)
+    }
+
+    /// One of a few names.
+    pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
+        let value = self.raw(name)?.as_str().unwrap_or_default();
+        let found = choices.iter().find(|(choice, _)| *choice == value);
+        if found.is_none() {
+            let names: Vec<&str> = choices.iter().map(|(choice, _)| *choice).collect();
+            self.refuse(name, "NOT_A_CHOICE", names.join(", "));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// An array of at most `items_max` values, each made by `item`, which is told the item's place.
+    pub fn items<T>(
+        &mut self,
+        name: &str,
+        items_max: usize,
+        mut item: impl FnMut(&mut Fields, &str, Value) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(values) = self.raw(name)? else {
+            self.refuse(name, "NOT_A_LIST", "");
+            return None;
+        };
+        if values.len() > items_max {
+            self.refuse(name, "TOO_MANY", items_max);
+            return None;
+        }
+        let values = values.clone();
+        let mut read = Vec::with_capacity(values.len());
+        for (index, value) in values.into_iter().enumerate() {
+            read.push(item(self, &format!("{name}[{index}]"), value));
+        }
+        read.into_iter().collect()
+    }
+
+    /// An array of objects, each read as a `T`.
+    pub fn list<T: Input>(&mut self, name: &str, items_max: usize) -> Option<Vec<T>> {
+        self.items(name, items_max, |fields, place, value| {
+            fields.within(place, value, T::read)
+        })
+    }
+
+    /// An array of row numbers.
+    pub fn ids(&mut self, name: &str, items_max: usize) -> Option<Vec<i64>> {
+        self.items(name, items_max, |fields, place, value| {
+            let id = value.as_i64().filter(|id| *id > 0);
+            if id.is_none() {
+                fields.refuse(place, "NOT_AN_ID", "");
+            }
+            id
+        })
+    }
+
+    /// An object in here, read by `read`; what is wrong with it is noted under `place`.
+    pub fn within<T>(
+        &mut self,
+        place: &str,
+        value: Value,
+        read: impl FnOnce(&mut Fields) -> Option<T>,
+    ) -> Option<T> {
+        let Value::Object(object) = value else {
+            self.refuse(place, "NOT_AN_OBJECT", "");
+            return None;
+        };
+        let mut inner = Fields {
+            object,
+            prefix: format!("{}{place}.", self.prefix),
+            textual: self.textual,
+            errors: std::mem::take(&mut self.errors),
+        };
+        let value = read(&mut inner);
+        self.errors = inner.errors;
+        value
+    }
+}

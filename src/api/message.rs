@@ -1,0 +1,185 @@
+//! What people read, in their language: one table for everything the REST side says.
+//!
+//! Keys of errors are the stable codes of the wire. Keys of good answers never leave the server.
+
+use axum::http::{HeaderMap, header};
+
+/// A language that we speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lang {
+    En,
+    Th,
+    Fa,
+}
+
+impl Lang {
+    /// The one that the caller likes most of those that we speak; English otherwise.
+    pub fn of(headers: &HeaderMap) -> Lang {
+        let wishes = headers
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        let mut best = (Lang::En, 0.0);
+        for wish in wishes.split(',') {
+            let (tag, weight) = wish.split_once(";q=").unwrap_or((wish, "1"));
+            let weight: f32 = weight.trim().parse().unwrap_or(0.0);
+            if let Some(lang) = Lang::parse(tag.trim())
+                && weight > best.1
+            {
+                best = (lang, weight);
+            }
+        }
+        best.0
+    }
+
+    fn parse(tag: &str) -> Option<Lang> {
+        match tag.split('-').next()?.to_ascii_lowercase().as_str() {
+            "en" => Some(Lang::En),
+            "th" => Some(Lang::Th),
+            "fa" => Some(Lang::Fa),
+            _ => None,
+        }
+    }
+
+    pub fn tag(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Th => "th",
+            Lang::Fa => "fa",
+        }
+    }
+}
+
+/// The sentence for `key`; the key itself where the table lacks it.
+pub fn text(key: &'static str, lang: Lang) -> &'static str {
+    match TABLE.binary_search_by_key(&key, |row| row.0) {
+        Ok(row) => match lang {
+            Lang::En => TABLE[row].1,
+            Lang::Th => TABLE[row].2,
+            Lang::Fa => TABLE[row].3,
+        },
+        Err(_) => key,
+    }
+}
+
+/// (key, English, Thai, Persian), sorted by key. `{}` is filled with the bound of a field's error.
+#[rustfmt::skip]
+const TABLE: &[(&str, &str, &str, &str)] = &[
+    ("AVAILABILITY", "Availability retrieved", "ดึงข้อมูลจำนวนบัตรคงเหลือแล้ว", "موجودی بلیت دریافت شد"),
+    ("BAD_BODY", "The body could not be read", "อ่านเนื้อหาคำขอไม่ได้", "بدنهٔ درخواست خوانده نشد"),
+    ("BAD_ID", "The address names no valid id", "รหัสในที่อยู่ไม่ถูกต้อง", "شناسهٔ موجود در نشانی معتبر نیست"),
+    ("BAD_JSON", "The body is not valid JSON", "เนื้อหาไม่ใช่ JSON ที่ถูกต้อง", "بدنهٔ درخواست JSON معتبری نیست"),
+    ("BAD_QUERY", "The query could not be read", "อ่านพารามิเตอร์ของคำขอไม่ได้", "پارامترهای درخواست خوانده نشد"),
+    ("BODY_TOO_LARGE", "The body is too large", "เนื้อหาคำขอใหญ่เกินไป", "بدنهٔ درخواست بیش از حد بزرگ است"),
+    ("BUSY", "Too many requests at once; please try again", "มีคำขอพร้อมกันมากเกินไป โปรดลองอีกครั้ง", "درخواست‌ها بسیار زیاد است؛ دوباره تلاش کنید"),
+    ("CAPACITY_BELOW_COMMITTED", "More tickets are sold or held than this capacity allows", "มีบัตรที่ขายหรือจองไว้มากกว่าความจุนี้", "تعداد بلیت‌های فروخته یا رزروشده از این ظرفیت بیشتر است"),
+    ("EMAIL_TAKEN", "Another user has this e-mail address", "อีเมลนี้มีผู้ใช้อื่นใช้แล้ว", "کاربر دیگری این ایمیل را دارد"),
+    ("EMPTY", "must not be empty", "ต้องไม่เว้นว่าง", "نباید خالی باشد"),
+    ("EVENT", "Event retrieved", "ดึงข้อมูลงานแล้ว", "رویداد دریافت شد"),
+    ("EVENTS", "Events retrieved", "ดึงรายการงานแล้ว", "رویدادها دریافت شدند"),
+    ("EVENT_AT_CAPACITY", "The event is full", "งานเต็มแล้ว", "ظرفیت رویداد تکمیل است"),
+    ("EVENT_CANCELLED", "The event is cancelled", "งานถูกยกเลิกแล้ว", "رویداد لغو شده است"),
+    ("EVENT_CREATED", "Event created", "สร้างงานแล้ว", "رویداد ساخته شد"),
+    ("EVENT_DELETED", "Event deleted", "ลบงานแล้ว", "رویداد حذف شد"),
+    ("EVENT_HAS_BOOKINGS", "The event has live bookings; cancel it first", "งานยังมีการจองอยู่ โปรดยกเลิกงานก่อน", "رویداد رزرو فعال دارد؛ نخست آن را لغو کنید"),
+    ("EVENT_NOT_FOUND", "Event not found", "ไม่พบงาน", "رویداد یافت نشد"),
+    ("EVENT_UPDATED", "Event updated", "แก้ไขงานแล้ว", "رویداد به‌روزرسانی شد"),
+    ("FORBIDDEN", "You may not do this", "คุณไม่มีสิทธิ์ทำรายการนี้", "شما اجازهٔ این کار را ندارید"),
+    ("HEALTHY", "Everything is up", "ระบบทำงานปกติ", "سامانه برقرار است"),
+    ("IDEMPOTENCY_IN_FLIGHT", "A request with this Idempotency-Key is still running", "คำขอที่ใช้ Idempotency-Key นี้ยังทำงานอยู่", "درخواستی با این Idempotency-Key هنوز در حال اجراست"),
+    ("IDEMPOTENCY_MISMATCH", "This Idempotency-Key was used for another request", "Idempotency-Key นี้ถูกใช้กับคำขออื่นแล้ว", "این Idempotency-Key برای درخواست دیگری به کار رفته است"),
+    ("INTERNAL", "Something went wrong on our side", "เกิดข้อผิดพลาดภายในระบบ", "خطایی در سامانه رخ داد"),
+    ("INVALID_TOKEN", "The token is not valid", "โทเค็นไม่ถูกต้อง", "توکن معتبر نیست"),
+    ("INVALID_TRANSITION", "This change of status is not possible", "เปลี่ยนสถานะแบบนี้ไม่ได้", "این تغییر وضعیت ممکن نیست"),
+    ("LIMIT_EXCEEDED", "More tickets than one may book", "จำนวนบัตรเกินที่จองได้", "تعداد بلیت از حد مجاز بیشتر است"),
+    ("MEMBERSHIP_REQUIRED", "This is for members only", "สำหรับสมาชิกเท่านั้น", "تنها برای اعضا"),
+    ("METHOD_NOT_ALLOWED", "This method is not possible here", "ใช้เมธอดนี้ที่นี่ไม่ได้", "این متد در این نشانی مجاز نیست"),
+    ("MISSING_CONTACT", "give an e-mail address or a phone number", "โปรดระบุอีเมลหรือหมายเลขโทรศัพท์", "ایمیل یا شمارهٔ تلفن را وارد کنید"),
+    ("NOTICES", "Notices retrieved", "ดึงประกาศแล้ว", "اعلان‌ها دریافت شدند"),
+    ("NOTICE_CREATED", "Notice published", "เผยแพร่ประกาศแล้ว", "اعلان منتشر شد"),
+    ("NOTICE_DELETED", "Notice withdrawn", "ถอนประกาศแล้ว", "اعلان پس گرفته شد"),
+    ("NOTICE_NOT_FOUND", "Notice not found", "ไม่พบประกาศ", "اعلان یافت نشد"),
+    ("NOT_AN_ID", "must be a positive whole number", "ต้องเป็นจำนวนเต็มบวก", "باید عدد صحیح مثبت باشد"),
+    ("NOT_AN_INTEGER", "must be a whole number", "ต้องเป็นจำนวนเต็ม", "باید عدد صحیح باشد"),
+    ("NOT_AN_OBJECT", "must be a JSON object", "ต้องเป็นออบเจ็กต์ JSON", "باید یک شیء JSON باشد"),
+    ("NOT_A_BOOLEAN", "must be true or false", "ต้องเป็น true หรือ false", "باید true یا false باشد"),
+    ("NOT_A_CHOICE", "must be one of: {}", "ต้องเป็นหนึ่งใน: {}", "باید یکی از این‌ها باشد: {}"),
+    ("NOT_A_CURRENCY", "must be an ISO 4217 code such as EUR", "ต้องเป็นรหัส ISO 4217 เช่น EUR", "باید کد ISO 4217 مانند EUR باشد"),
+    ("NOT_A_LIST", "must be a list", "ต้องเป็นรายการ", "باید یک فهرست باشد"),
+    ("NOT_A_NUMBER", "must be a number", "ต้องเป็นตัวเลข", "باید عدد باشد"),
+    ("NOT_A_TIME", "must be a time with offset, such as 2027-03-01T19:30:00+01:00", "ต้องเป็นเวลาพร้อมออฟเซ็ต เช่น 2027-03-01T19:30:00+01:00", "باید زمان با اختلاف ساعت باشد، مانند 2027-03-01T19:30:00+01:00"),
+    ("NOT_A_TIMEZONE", "must be an IANA time zone such as Europe/Berlin", "ต้องเป็นเขตเวลา IANA เช่น Asia/Bangkok", "باید منطقهٔ زمانی IANA مانند Asia/Tehran باشد"),
+    ("NOT_FOUND", "There is nothing here", "ไม่พบสิ่งที่ร้องขอ", "چیزی در این نشانی نیست"),
+    ("NOT_TEXT", "must be text", "ต้องเป็นข้อความ", "باید متن باشد"),
+    ("NO_ADJACENT_SEATS", "There are not that many seats side by side", "ไม่มีที่นั่งติดกันครบจำนวน", "این تعداد صندلی کنار هم موجود نیست"),
+    ("NUL_IN_TEXT", "must not contain the NUL character", "ต้องไม่มีอักขระ NUL", "نباید نویسهٔ NUL داشته باشد"),
+    ("PENDING_BOOKING_EXISTS", "You already have a pending booking for this event", "คุณมีการจองที่รอดำเนินการสำหรับงานนี้อยู่แล้ว", "شما برای این رویداد رزروی در انتظار دارید"),
+    ("PHONE_TAKEN", "Another user has this phone number", "หมายเลขโทรศัพท์นี้มีผู้ใช้อื่นใช้แล้ว", "کاربر دیگری این شمارهٔ تلفن را دارد"),
+    ("REQUIRED", "is required", "จำเป็นต้องระบุ", "الزامی است"),
+    ("SALES_CLOSED", "Sales are closed", "ปิดการขายแล้ว", "فروش بسته است"),
+    ("SALES_NOT_STARTED", "Sales have not started", "ยังไม่เริ่มขาย", "فروش آغاز نشده است"),
+    ("SEATMAP", "Seat map retrieved", "ดึงผังที่นั่งแล้ว", "نقشهٔ صندلی‌ها دریافت شد"),
+    ("SEATMAP_SAVED", "Seat map saved", "บันทึกผังที่นั่งแล้ว", "نقشهٔ صندلی‌ها ذخیره شد"),
+    ("SEATS", "Seats retrieved", "ดึงสถานะที่นั่งแล้ว", "وضعیت صندلی‌ها دریافت شد"),
+    ("SEATS_UPDATED", "Seats updated", "แก้ไขที่นั่งแล้ว", "صندلی‌ها به‌روزرسانی شدند"),
+    ("SEAT_HELD", "A buyer holds one of these seats", "มีผู้ซื้อกำลังถือที่นั่งเหล่านี้อยู่", "یکی از این صندلی‌ها در رزرو خریدار است"),
+    ("SEAT_NOT_FOUND", "The event has no such seat", "งานนี้ไม่มีที่นั่งดังกล่าว", "رویداد چنین صندلی‌ای ندارد"),
+    ("SEAT_SOLD", "One of these seats is sold", "มีที่นั่งที่ขายไปแล้ว", "یکی از این صندلی‌ها فروخته شده است"),
+    ("SEAT_TAKEN", "Somebody else was faster: a seat is taken", "มีผู้อื่นเลือกที่นั่งไปก่อนแล้ว", "صندلی را شخص دیگری زودتر گرفت"),
+    ("SOLD_OUT", "Sold out", "บัตรหมดแล้ว", "بلیت‌ها تمام شده است"),
+    ("TICKET_TYPES", "Ticket types retrieved", "ดึงประเภทบัตรแล้ว", "انواع بلیت دریافت شدند"),
+    ("TICKET_TYPE_CREATED", "Ticket type created", "สร้างประเภทบัตรแล้ว", "نوع بلیت ساخته شد"),
+    ("TICKET_TYPE_DELETED", "Ticket type deleted", "ลบประเภทบัตรแล้ว", "نوع بلیت حذف شد"),
+    ("TICKET_TYPE_IN_USE", "The ticket type has bookings or seats", "ประเภทบัตรนี้มีการจองหรือที่นั่งอยู่", "این نوع بلیت رزرو یا صندلی دارد"),
+    ("TICKET_TYPE_NOT_FOUND", "Ticket type not found", "ไม่พบประเภทบัตร", "نوع بلیت یافت نشد"),
+    ("TICKET_TYPE_SOLD_OUT", "This ticket type is sold out", "บัตรประเภทนี้หมดแล้ว", "این نوع بلیت تمام شده است"),
+    ("TICKET_TYPE_UPDATED", "Ticket type updated", "แก้ไขประเภทบัตรแล้ว", "نوع بلیت به‌روزرسانی شد"),
+    ("TIMEOUT", "This took too long; please try again", "ใช้เวลานานเกินไป โปรดลองอีกครั้ง", "درخواست بیش از حد طول کشید؛ دوباره تلاش کنید"),
+    ("TOKEN_EXPIRED", "The token has ended; please sign in again", "โทเค็นหมดอายุแล้ว โปรดเข้าสู่ระบบใหม่", "توکن منقضی شده است؛ دوباره وارد شوید"),
+    ("TOO_BIG", "must be at most {}", "ต้องไม่เกิน {}", "باید حداکثر {} باشد"),
+    ("TOO_LONG", "must have at most {} characters", "ต้องไม่เกิน {} อักขระ", "باید حداکثر {} نویسه باشد"),
+    ("TOO_MANY", "must have at most {} entries", "ต้องไม่เกิน {} รายการ", "باید حداکثر {} مورد داشته باشد"),
+    ("TOO_SMALL", "must be at least {}", "ต้องไม่น้อยกว่า {}", "باید حداقل {} باشد"),
+    ("UNAUTHENTICATED", "Please sign in", "โปรดเข้าสู่ระบบ", "لطفاً وارد شوید"),
+    ("UNAVAILABLE", "The service is not available at the moment", "ระบบไม่พร้อมให้บริการชั่วคราว", "سرویس در حال حاضر در دسترس نیست"),
+    ("USER", "User retrieved", "ดึงข้อมูลผู้ใช้แล้ว", "کاربر دریافت شد"),
+    ("USERS", "Users retrieved", "ดึงรายชื่อผู้ใช้แล้ว", "کاربران دریافت شدند"),
+    ("USER_CREATED", "User created", "สร้างผู้ใช้แล้ว", "کاربر ساخته شد"),
+    ("USER_NOT_FOUND", "User not found", "ไม่พบผู้ใช้", "کاربر یافت نشد"),
+    ("VALIDATION_FAILED", "Validation failed", "ข้อมูลไม่ถูกต้อง", "اعتبارسنجی ناموفق بود"),
+    ("VERSION_CONFLICT", "The event has changed meanwhile", "งานถูกแก้ไขไปแล้วในระหว่างนี้", "رویداد در این میان تغییر کرده است"),
+    ("YEAR_OUT_OF_RANGE", "must be in the years {}", "ต้องอยู่ในช่วงปี {}", "باید در سال‌های {} باشد"),
+];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn wish(value: &str) -> Lang {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_LANGUAGE, value.parse().unwrap());
+        Lang::of(&headers)
+    }
+
+    #[test]
+    fn the_table_is_sorted_and_every_sentence_keeps_its_blank() {
+        for pair in TABLE.windows(2) {
+            assert!(pair[0].0 < pair[1].0, "{} before {}", pair[0].0, pair[1].0);
+        }
+        for (key, en, th, fa) in TABLE {
+            for sentence in [en, th, fa] {
+                assert!(!sentence.is_empty(), "{key}");
+                assert_eq!(sentence.contains("{}"), en.contains("{}"), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_most_wanted_language_that_we_speak_wins() {
+        assert_eq!(wish("de, th;q=0.5, fa;q=0.8"), Lang::Fa);
+        assert_eq!(wish("th-TH"), Lang::Th);
+        assert_eq!(wish("de-DE,de;q=0.9"), Lang::En);
+        assert_eq!(wish("en;q=0.3,th;q=bad,fa;q=0"), Lang::En);
+    }
+}

@@ -1,0 +1,84 @@
+//! REST. Every route and its role on one screen; a handler calls one named store or desk function.
+//!
+//! `api` never names `hub` or `feed`: nothing is pushed from here. A write ends at COMMIT; the triggers
+//! tell the viewers.
+
+pub mod envelope;
+pub mod error;
+pub mod extract;
+pub mod fields;
+pub mod message;
+pub mod page;
+
+mod edge;
+mod openapi;
+mod who;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::auth::{Auth, Role};
+use crate::config::Config;
+
+/// What handlers reach. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    pub auth: Auth,
+    pub config: Arc<Config>,
+}
+
+/// For everybody. Handlers check whose a thing is where that matters.
+fn everyone() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+}
+
+/// For organizers, each of their own events, and admins.
+fn organizers() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+}
+
+/// For admins.
+fn admins() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+}
+
+fn v1() -> OpenApiRouter<ApiState> {
+    everyone()
+        .merge(who::only(Role::Organizer, organizers()))
+        .merge(who::only(Role::Admin, admins()))
+}
+
+/// All of the REST side, to be merged with the socket's route and the pages.
+pub fn router(state: ApiState) -> Router {
+    let identify = from_fn_with_state(state.clone(), who::identify);
+    let limit = Duration::from_millis(state.config.http.request_timeout_ms);
+    let (v1, _document) = v1().split_for_parts();
+    let api = Router::new()
+        .nest("/v1", v1.layer(identify))
+        .fallback(edge::no_such_route)
+        .method_not_allowed_fallback(edge::no_such_method);
+    Router::new()
+        .nest("/api", api)
+        .layer(DefaultBodyLimit::max(state.config.http.body_bytes_max))
+        .layer(from_fn_with_state(limit, edge::deadline))
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(from_fn(edge::observe))
+        .layer(edge::gzip())
+        .layer(edge::cors())
+        .with_state(state)
+}
+
+/// The OpenAPI document of everything that is served.
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = OpenApiRouter::with_openapi(openapi::base())
+        .nest("/api/v1", v1())
+        .into_openapi();
+    openapi::complete(&mut document);
+    document
+}

@@ -1,0 +1,108 @@
+//! The OpenAPI document: gathered from the handlers, completed here with what they have in common.
+
+use utoipa::OpenApi;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Components, RefOr, Response};
+use utoipa::openapi::{OpenApi as Document, content::ContentBuilder, schema::Ref};
+
+use super::envelope::Failure;
+use crate::auth::Role;
+
+const BEARER: &str = "bearer";
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Seatcast",
+        description = "Tickets, sold while everyone watches. Every answer is `{success, message, data}`; \
+            the sentence in `message` follows `Accept-Language` (en, th, fa), codes in `data.code` are stable. \
+            Live numbers come over `/realtime/v1/websocket`; the reads here give the same numbers."
+    ),
+    components(schemas(Failure)),
+    tags(
+        (name = "availability", description = "What is left, now"),
+        (name = "events", description = "What is on sale"),
+        (name = "seats", description = "The map of an event and the status of its seats"),
+        (name = "bookings", description = "Holds and sales"),
+        (name = "notices", description = "What organizers tell everyone"),
+        (name = "users", description = "Who buys and who organizes"),
+        (name = "health", description = "Is the server well"),
+    )
+)]
+struct Base;
+
+/// The document without paths.
+pub(super) fn base() -> Document {
+    let mut document = Base::openapi();
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    document
+        .components
+        .get_or_insert_with(Components::new)
+        .add_security_scheme(BEARER, bearer);
+    document
+}
+
+/// Says of every operation that it needs a token of at least this role.
+pub(super) fn require(role: Role, document: &mut Document) {
+    for operation in operations(document) {
+        let scopes: [&str; 0] = [];
+        operation.security = Some(vec![SecurityRequirement::new(BEARER, scopes)]);
+        let who = match role {
+            Role::Customer => "Any signed-in user.".to_owned(),
+            _ => format!("Role {role}."),
+        };
+        let text = operation.description.take().unwrap_or_default();
+        operation.description = Some(format!("{text}\n\n{who}").trim().to_owned());
+        answer(operation, "403", "Not allowed to this caller");
+    }
+}
+
+/// Adds what any operation may answer.
+pub(super) fn complete(document: &mut Document) {
+    for operation in operations(document) {
+        answer(
+            operation,
+            "401",
+            "No token where one is needed, or a bad one",
+        );
+        if operation.parameters.is_some() {
+            answer(operation, "400", "The path or the query cannot be read");
+        }
+        if operation.request_body.is_some() {
+            answer(operation, "400", "The body is not JSON");
+            answer(operation, "413", "The body is too large");
+            answer(operation, "422", "Validation failed");
+        }
+        answer(operation, "500", "Something went wrong on our side");
+        answer(operation, "503", "Not now: come again after `Retry-After`");
+    }
+}
+
+fn answer(operation: &mut Operation, status: &str, description: &str) {
+    let failure = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Failure")))
+        .build();
+    let response = Response::builder()
+        .description(description)
+        .content("application/json", failure);
+    operation
+        .responses
+        .responses
+        .entry(status.to_owned())
+        .or_insert_with(|| RefOr::T(response.build()));
+}
+
+fn operations(document: &mut Document) -> impl Iterator<Item = &mut Operation> {
+    document.paths.paths.values_mut().flat_map(|item| {
+        let PathItem {
+            get,
+            put,
+            post,
+            delete,
+            patch,
+            ..
+        } = item;
+        [get, put, post, delete, patch].into_iter().flatten()
+    })
+}
