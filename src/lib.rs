@@ -6,4 +6,5 @@ pub mod config;
 pub mod embedded;
 pub mod http;
 pub mod hub;
+pub mod protocol;
 pub mod ticketing;

@@ -1,0 +1,34 @@
+//! THE WIRE. Types and codecs, pure: bytes in, values out, and back. No socket, no clock.
+//!
+//! From the outside in:
+//!
+//! - [`websocket`]: RFC 6455 frames, a reader for what clients send and a writer for ours
+//! - [`phoenix`]: the five fields of Phoenix Channels in both versions, text and binary
+//! - [`topic`]: the names that a client may join
+//! - [`native`]: payloads of `event:` and `seats:` topics, beats and the drain notice
+//! - [`supabase`]: payloads of `realtime:` topics: bindings, filters, `postgres_changes`
+//! - [`code`]: every close code and error code, with what the client should do
+//!
+//! Frames that went over the wire, with their meaning, are in `tests/wire`; the tests of `web/`
+//! read the same files.
+
+pub mod code;
+pub mod native;
+pub mod phoenix;
+pub mod supabase;
+pub mod topic;
+pub mod websocket;
+
+/// A piece of a client's own text for an error message: short, and on one line.
+pub(crate) fn excerpt(text: &str) -> String {
+    const CHARS_MAX: usize = 48;
+    let mut shown: String = text
+        .chars()
+        .take(CHARS_MAX)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if text.chars().nth(CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}

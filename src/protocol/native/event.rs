@@ -1,0 +1,210 @@
+//! Counts, fields and notices of an event.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use crate::config::AvailabilityConfig;
+use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, Op, RowChange, TicketType};
+use crate::ticketing::{Revision, TicketTypeId};
+
+/// All that an `event:` viewer sees; ticket types in the order in which they are shown.
+pub fn event_state<'a>(
+    state: &'a EventState,
+    limits: &'a AvailabilityConfig,
+) -> impl Serialize + use<'a> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        event: &'a EventInfo,
+        ticket_types: Vec<TicketTypeRow<'a>>,
+        notices: Vec<&'a Notice>,
+    }
+    let mut types: Vec<_> = state.ticket_types.values().collect();
+    types.sort_by_key(|row| (row.sort, row.id));
+    let pricing = Pricing::of(state, limits);
+    Body {
+        event: &state.event,
+        ticket_types: types.into_iter().map(|row| pricing.row(row)).collect(),
+        notices: state.notices.values().collect(),
+    }
+}
+
+/// What changed for an `event:` viewer, as the state of a resumed join.
+///
+/// `state` is the event's at `delta.to`: prices are in its currency.
+pub fn event_changes<'a>(
+    delta: &'a Delta,
+    state: &'a EventState,
+    limits: &'a AvailabilityConfig,
+) -> impl Serialize + use<'a> {
+    Changes::new(delta, state, limits)
+}
+
+/// An `update` for `event:` viewers. From revision 0 it holds everything, empty lists too.
+pub fn event_update<'a>(
+    delta: &'a Delta,
+    state: &'a EventState,
+    limits: &'a AvailabilityConfig,
+) -> impl Serialize + use<'a> {
+    #[derive(Serialize)]
+    struct Update<'a> {
+        from: Revision,
+        to: Revision,
+        #[serde(flatten)]
+        changes: Changes<'a>,
+    }
+    Update {
+        from: delta.from,
+        to: delta.to,
+        changes: Changes::new(delta, state, limits),
+    }
+}
+
+#[derive(Serialize)]
+struct Changes<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket_types: Option<Rows<'a, TicketType, Pricing<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a EventInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notices: Option<Rows<'a, Notice, Plain>>,
+}
+
+impl<'a> Changes<'a> {
+    fn new(delta: &'a Delta, state: &'a EventState, limits: &'a AvailabilityConfig) -> Self {
+        let is_whole = delta.from == 0;
+        // The layout's version is a field of the event, but a change of the seat map may come alone.
+        let relaid = delta.layout.map(|_| &state.event);
+        let pricing = Pricing::of(state, limits);
+        let types = Rows::new(&delta.ticket_types, pricing);
+        let notices = Rows::new(&delta.notices, Plain);
+        Changes {
+            ticket_types: Some(types).filter(|rows| is_whole || !rows.changes.is_empty()),
+            event: delta.event.as_ref().or(relaid),
+            notices: Some(notices).filter(|rows| is_whole || !rows.changes.is_empty()),
+        }
+    }
+}
+
+/// Changed rows as an array; a removed one as `{"id", "removed": true}`.
+struct Rows<'a, T, V> {
+    changes: &'a BTreeMap<i64, RowChange<T>>,
+    view: V,
+}
+
+impl<'a, T, V> Rows<'a, T, V> {
+    fn new(changes: &'a BTreeMap<i64, RowChange<T>>, view: V) -> Self {
+        Rows { changes, view }
+    }
+}
+
+impl<'a, T, V: View<'a, T>> Serialize for Rows<'a, T, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(untagged)]
+        enum Entry<R> {
+            Row(R),
+            Removed { id: i64, removed: bool },
+        }
+        serializer.collect_seq(self.changes.iter().map(|(&id, change)| match &change.row {
+            Some(row) if change.op != Op::Delete => Entry::Row(self.view.row(row)),
+            _ => Entry::Removed { id, removed: true },
+        }))
+    }
+}
+
+/// How a row goes over the wire.
+trait View<'a, T> {
+    type Row: Serialize;
+    fn row(&self, row: &'a T) -> Self::Row;
+}
+
+/// As it is.
+struct Plain;
+
+impl<'a> View<'a, Notice> for Plain {
+    type Row = &'a Notice;
+
+    fn row(&self, row: &'a Notice) -> &'a Notice {
+        row
+    }
+}
+
+/// What a ticket type's row needs beside itself.
+#[derive(Clone, Copy)]
+struct Pricing<'a> {
+    currency: &'a str,
+    limits: &'a AvailabilityConfig,
+}
+
+impl<'a> Pricing<'a> {
+    fn of(state: &'a EventState, limits: &'a AvailabilityConfig) -> Self {
+        let currency = &state.event.currency;
+        Pricing { currency, limits }
+    }
+}
+
+impl<'a> View<'a, TicketType> for Pricing<'a> {
+    type Row = TicketTypeRow<'a>;
+
+    fn row(&self, row: &'a TicketType) -> TicketTypeRow<'a> {
+        TicketTypeRow {
+            id: row.id,
+            name: &row.name,
+            price: Price {
+                amount: row.price,
+                currency: self.currency,
+            },
+            capacity: row.capacity,
+            available: row.available,
+            held: row.held,
+            sold: row.sold,
+            status: Status::of(row, self.limits),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TicketTypeRow<'a> {
+    id: TicketTypeId,
+    name: &'a str,
+    price: Price<'a>,
+    capacity: i64,
+    available: i64,
+    held: i64,
+    sold: i64,
+    status: Status,
+}
+
+/// Minor units.
+#[derive(Serialize)]
+struct Price<'a> {
+    amount: i64,
+    currency: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Available,
+    Limited,
+    AlmostSoldOut,
+    SoldOut,
+}
+
+impl Status {
+    fn of(row: &TicketType, limits: &AvailabilityConfig) -> Status {
+        let at_most = |percent: u8| {
+            i128::from(row.available) * 100 <= i128::from(row.capacity) * i128::from(percent)
+        };
+        if row.available <= 0 {
+            Status::SoldOut
+        } else if at_most(limits.almost_sold_out_percent) {
+            Status::AlmostSoldOut
+        } else if at_most(limits.limited_percent) {
+            Status::Limited
+        } else {
+            Status::Available
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What a client asks for.
+
+use serde_json::Value;
+
+use crate::protocol::code::{self, ErrorReply};
+use crate::ticketing::Revision;
+
+/// Longest step that is counted.
+const STEP_BYTES_MAX: usize = 64;
+
+/// What a client asks for when it joins a native topic.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Join {
+    /// The revision that it has; it wants what came after.
+    pub since: Option<Revision>,
+    /// It wants to be counted.
+    pub presence: Option<Presence>,
+    pub access_token: Option<String>,
+}
+
+/// Where somebody is on the way to a ticket; without a step, gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    pub step: Option<String>,
+}
+
+impl Join {
+    /// Reads `{"since": 41, "presence": {"step": "payment"}, "access_token": "…"}`: all optional,
+    /// null as good as absent, unknown fields ignored.
+    ///
+    /// # Errors
+    /// A field of the wrong type, named.
+    pub fn read(payload: &Value) -> Result<Join, ErrorReply> {
+        if !payload.is_object() && !payload.is_null() {
+            return Err(invalid("a join's payload has to be an object"));
+        }
+        Ok(Join {
+            since: field(payload, "since").map(revision).transpose()?,
+            presence: field(payload, "presence").map(Presence::read).transpose()?,
+            access_token: field(payload, "access_token").map(token).transpose()?,
+        })
+    }
+}
+
+impl Presence {
+    /// Reads `{"step": "payment"}` or `{"step": null}`.
+    ///
+    /// # Errors
+    /// No such object, or a step that is no short text.
+    pub fn read(payload: &Value) -> Result<Presence, ErrorReply> {
+        match payload.get("step") {
+            Some(Value::Null) => Ok(Presence { step: None }),
+            Some(Value::String(step)) if (1..=STEP_BYTES_MAX).contains(&step.len()) => {
+                Ok(Presence {
+                    step: Some(step.clone()),
+                })
+            }
+            _ => Err(invalid(
+                "presence has to be an object with `step`: a text of 1 to 64 bytes, or null",
+            )),
+        }
+    }
+}
+
+fn field<'a>(payload: &'a Value, name: &str) -> Option<&'a Value> {
+    payload.get(name).filter(|value| !value.is_null())
+}
+
+fn revision(value: &Value) -> Result<Revision, ErrorReply> {
+    value
+        .as_u64()
+        .ok_or_else(|| invalid("`since` has to be a revision: a whole number, 0 or more"))
+}
+
+fn token(value: &Value) -> Result<String, ErrorReply> {
+    match value {
+        Value::String(token) => Ok(token.clone()),
+        _ => Err(invalid("`access_token` has to be a string")),
+    }
+}
+
+fn invalid(detail: &str) -> ErrorReply {
+    code::INVALID_PAYLOAD.because(detail)
+}

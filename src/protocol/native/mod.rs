@@ -1,0 +1,68 @@
+//! Payloads of the native topics `event:` and `seats:`, of the beat and of the drain notice.
+//!
+//! Encoders borrow what they encode: a publication is encoded once per version, but every group of
+//! viewers that lags alike costs an encoding of its own.
+
+mod event;
+mod join;
+mod seats;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+pub use event::{event_changes, event_state, event_update};
+pub use join::{Join, Presence};
+pub use seats::{seats_changes, seats_state, seats_update};
+
+use super::topic::Topic;
+use crate::ticketing::Revision;
+
+/// `update` of the topics whose content has a revision.
+pub const UPDATE: &str = "update";
+/// [`beat`] on the topic `phoenix`.
+pub const BEAT: &str = "beat";
+/// [`drain`] on the topic `phoenix`.
+pub const DRAIN: &str = "drain";
+
+/// The response of a native join: `{"revision", "resumed", "state"}`.
+///
+/// The state is everything, or, when resumed, what changed after the `since` of the join.
+#[derive(Debug, Clone, Serialize)]
+pub struct Response<S> {
+    pub revision: Revision,
+    pub resumed: bool,
+    pub state: S,
+}
+
+/// A beat: `{"revisions": {"event:42": 61}, "checked_at": "…"}`, the newest revisions that the node
+/// knows of the topics that the connection joined, and when it last heard from the database.
+pub fn beat(revisions: &[(Topic, Revision)], checked_at: Timestamp) -> impl Serialize + use<'_> {
+    #[derive(Serialize)]
+    struct Beat<'a> {
+        #[serde(serialize_with = "map")]
+        revisions: &'a [(Topic, Revision)],
+        checked_at: Timestamp,
+    }
+    fn map<S: Serializer>(
+        revisions: &&[(Topic, Revision)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(revisions.iter().map(|(topic, revision)| (topic, revision)))
+    }
+    Beat {
+        revisions,
+        checked_at,
+    }
+}
+
+/// A drain notice: `{"reconnect_in_ms": 1250}`. The connection will be closed with 1001; the
+/// client is to come back so much later, which spreads the herd.
+pub fn drain(reconnect_in_ms: u64) -> impl Serialize {
+    #[derive(Serialize)]
+    struct Drain {
+        reconnect_in_ms: u64,
+    }
+    Drain { reconnect_in_ms }
+}

@@ -1,0 +1,91 @@
+//! Seat statuses of an event: all of them packed, or pairs of position and status.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Serialize, Serializer};
+
+use crate::ticketing::Revision;
+use crate::ticketing::live::{Delta, EventState, SeatMap, SeatStatus};
+
+/// All that a `seats:` viewer sees: `{"layout": 3, "seats": "<base64>"}`, two bits a seat in
+/// layout order.
+pub fn seats_state(state: &EventState) -> impl Serialize + use<> {
+    Changes::whole(state.event.layout, &state.seats)
+}
+
+/// What changed for a `seats:` viewer, as the state of a resumed join.
+pub fn seats_changes(delta: &Delta) -> impl Serialize + use<'_> {
+    Changes::new(delta)
+}
+
+/// An `update` for `seats:` viewers: `{"from", "to", "seats": [[position, status], …]}`.
+///
+/// With a new layout, and from revision 0, it holds every seat, as the state does:
+/// 100,000 seats are 33 KB then, while pairs would be 1 MB.
+pub fn seats_update(delta: &Delta) -> impl Serialize + use<'_> {
+    #[derive(Serialize)]
+    struct Update<'a> {
+        from: Revision,
+        to: Revision,
+        #[serde(flatten)]
+        changes: Changes<'a>,
+    }
+    Update {
+        from: delta.from,
+        to: delta.to,
+        changes: Changes::new(delta),
+    }
+}
+
+#[derive(Serialize)]
+struct Changes<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layout: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats: Option<Seats<'a>>,
+}
+
+impl<'a> Changes<'a> {
+    fn new(delta: &'a Delta) -> Self {
+        if let Some(layout) = delta.layout {
+            let mut seats = SeatMap::new(delta.seat_count);
+            for (&position, &status) in &delta.seats {
+                seats.set(position, status);
+            }
+            return Changes::whole(layout, &seats);
+        }
+        let pairs = (!delta.seats.is_empty()).then_some(&delta.seats);
+        Changes {
+            layout: None,
+            seats: pairs.map(Seats::Pairs),
+        }
+    }
+
+    fn whole(layout: u32, seats: &SeatMap) -> Self {
+        Changes {
+            layout: Some(layout),
+            seats: Some(Seats::Packed(BASE64.encode(seats.bytes()))),
+        }
+    }
+}
+
+enum Seats<'a> {
+    Packed(String),
+    Pairs(&'a BTreeMap<u32, SeatStatus>),
+}
+
+impl Serialize for Seats<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Seats::Packed(base64) => serializer.serialize_str(base64),
+            Seats::Pairs(seats) => {
+                let pairs = seats
+                    .iter()
+                    .map(|(&position, &status)| (position, status as u8));
+                serializer.collect_seq(pairs)
+            }
+        }
+    }
+}

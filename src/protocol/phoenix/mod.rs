@@ -1,0 +1,141 @@
+//! Phoenix Channels: five fields, join_ref, ref, topic, event and payload, in two versions.
+//!
+//! | | 1.0.0 | 2.0.0 |
+//! |---|---|---|
+//! | text | object `{"topic", "event", "payload", "ref"}`, `join_ref` from clients only | array `[join_ref, ref, topic, event, payload]` |
+//! | binary | none | kinds 0 (push) and 3 (user broadcast push) from clients, 4 (user broadcast) to them |
+//!
+//! Payloads that we send are always objects, and so is `response` in a reply: npm `realtime-js`
+//! throws on anything else.
+
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+
+pub use decode::{decode_binary, decode_text};
+pub use encode::{encoded, push, push_to, reply, user_broadcast};
+
+use super::code::ErrorReply;
+
+/// The framing that a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Vsn {
+    V1,
+    V2,
+}
+
+impl Vsn {
+    /// From the query's `vsn`, where none means 1.0.0. `None` for a version that we do not speak.
+    pub fn from_query(vsn: Option<&str>) -> Option<Vsn> {
+        match vsn {
+            None | Some("1.0.0") => Some(Vsn::V1),
+            Some("2.0.0") => Some(Vsn::V2),
+            Some(_) => None,
+        }
+    }
+}
+
+/// A client's name for one of its messages, to be given back exactly as it came.
+///
+/// The known clients send strings, hand-written ones numbers too, and both compare with `===`: it
+/// is kept as the JSON text that it was.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Ref(Box<str>);
+
+impl Ref {
+    /// Longest ref, in bytes of its JSON text.
+    pub const BYTES_MAX: usize = 257;
+
+    /// Of a string, as the binary frames have it.
+    pub fn of_text(text: &str) -> Ref {
+        Ref(Value::from(text).to_string().into())
+    }
+
+    /// The JSON text: `"6"` with its quotes, or `6`.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Ref {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ref({})", self.0)
+    }
+}
+
+/// What a client sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClientFrame {
+    /// The join that this belongs to; of a `phx_join` its own ref.
+    pub join_ref: Option<Ref>,
+    /// To be named in the reply.
+    pub reference: Option<Ref>,
+    pub topic: String,
+    pub event: String,
+    pub payload: Payload,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Payload {
+    /// Of a text frame. Mostly an object, but any JSON is possible.
+    Json(Value),
+    /// Of a push whose payload is bytes (kind 0).
+    Binary(Bytes),
+    /// Of a user broadcast push (kind 3): how `realtime-js` sends every broadcast on 2.0.0. The
+    /// frame's event is `broadcast`.
+    Broadcast(UserBroadcast),
+}
+
+/// A broadcast of a client: an event of its own naming, and what it carries.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserBroadcast {
+    pub event: String,
+    /// An object where there is any.
+    pub metadata: Option<Value>,
+    pub body: BroadcastBody,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum BroadcastBody {
+    Json(Value),
+    Opaque(Bytes),
+}
+
+/// A frame that could not be read, with as much of it as an error reply needs.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Malformed {
+    pub reason: String,
+    pub join_ref: Option<Ref>,
+    pub reference: Option<Ref>,
+    pub topic: Option<String>,
+}
+
+/// The payload of a `phx_reply`: `{"status": "ok" | "error", "response": {…}}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "status", content = "response", rename_all = "lowercase")]
+pub enum Reply<T> {
+    /// Has to serialise to an object; [`Empty`] where there is nothing to say.
+    Ok(T),
+    Error(ErrorReply),
+}
+
+impl Reply<Empty> {
+    pub const OK: Reply<Empty> = Reply::Ok(Empty {});
+
+    /// A refusal, where no other arm of the code says what `T` would be.
+    pub fn refused(error: ErrorReply) -> Self {
+        Reply::Error(error)
+    }
+}
+
+/// `{}`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Empty {}

@@ -1,0 +1,342 @@
+//! What a client sends, byte stream to messages.
+//!
+//! A connection at rest keeps two words and no allocation: messages that arrive whole are
+//! unmasked where they lie, in the buffer that the shard shares among its connections, and
+//! handed out borrowed. Only the start of a frame or message whose end is still under way is kept.
+
+use std::ops::ControlFlow;
+
+use super::CONTROL_PAYLOAD_BYTES_MAX;
+use crate::protocol::code::{self, CloseCode};
+
+/// A message from a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incoming<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+    /// To be answered by a pong with the same payload, at most 125 bytes.
+    Ping(&'a [u8]),
+    Pong,
+    /// The last message of a connection, with the client's code if it gave one.
+    Close(Option<u16>),
+}
+
+/// The client broke the protocol: close with this code, and read no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{close_code}: {reason}")]
+pub struct Violation {
+    pub close_code: u16,
+    pub reason: &'static str,
+}
+
+impl Violation {
+    const fn new(code: &CloseCode, reason: &'static str) -> Self {
+        Violation {
+            close_code: code.number,
+            reason,
+        }
+    }
+
+    const fn protocol(reason: &'static str) -> Self {
+        Violation::new(&code::PROTOCOL_ERROR, reason)
+    }
+}
+
+const NOT_UTF8: Violation = Violation::new(&code::NOT_UTF8, "text is not valid UTF-8");
+const TOO_BIG: Violation = Violation::new(&code::TOO_BIG, "message is too big");
+
+/// Reads one connection's stream. See the module.
+#[derive(Debug, Default)]
+pub struct Reader {
+    kept: Option<Box<Kept>>,
+    /// After a close, a break or a violation nothing more is read.
+    ended: bool,
+}
+
+/// What has arrived of something that has not arrived whole.
+#[derive(Debug, Default)]
+struct Kept {
+    /// The start of a frame, header included, as it came.
+    frame: Vec<u8>,
+    /// The fragments so far of a message, unmasked.
+    message: Option<Fragments>,
+}
+
+#[derive(Debug)]
+struct Fragments {
+    is_text: bool,
+    bytes: Vec<u8>,
+}
+
+impl Reader {
+    /// Takes the next bytes of the stream and hands each message that they complete to `on`.
+    ///
+    /// `input` is left scrambled. When `on` breaks, and after a close frame or a violation, the
+    /// rest of the input and all later input is ignored. `message_bytes_max` bounds a message's
+    /// payload, all fragments together; it is the declared length that counts, so nothing
+    /// of a message that is too big is kept.
+    pub fn read(
+        &mut self,
+        input: &mut [u8],
+        message_bytes_max: usize,
+        mut on: impl FnMut(Incoming<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Violation> {
+        if self.ended {
+            return Ok(());
+        }
+        let read = self.read_frames(input, message_bytes_max, &mut on);
+        self.ended |= read.is_err();
+        if self.ended {
+            self.kept = None;
+        }
+        read
+    }
+
+    fn read_frames(
+        &mut self,
+        input: &mut [u8],
+        message_bytes_max: usize,
+        on: &mut impl FnMut(Incoming<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Violation> {
+        let mut rest = self.finish_kept_frame(input, message_bytes_max, on)?;
+        while !self.ended {
+            let Some(header) = self.header(rest, message_bytes_max)? else {
+                break;
+            };
+            if rest.len() < header.frame_len() {
+                break;
+            }
+            let (frame, tail) = rest.split_at_mut(header.frame_len());
+            self.accept(&header, frame, on)?;
+            rest = tail;
+        }
+        if !self.ended && !rest.is_empty() {
+            let kept = self.kept.get_or_insert_default();
+            kept.frame.extend_from_slice(rest);
+        }
+        Ok(())
+    }
+
+    /// Completes the frame that an earlier read began, and returns the input after it; the
+    /// input is used up if it does not reach the frame's end.
+    fn finish_kept_frame<'a>(
+        &mut self,
+        mut input: &'a mut [u8],
+        message_bytes_max: usize,
+        on: &mut impl FnMut(Incoming<'_>) -> ControlFlow<()>,
+    ) -> Result<&'a mut [u8], Violation> {
+        let mut frame = match &mut self.kept {
+            Some(kept) if !kept.frame.is_empty() => std::mem::take(&mut kept.frame),
+            _ => return Ok(input),
+        };
+        loop {
+            let header = self.header(&frame, message_bytes_max)?;
+            let wanted = header.as_ref().map_or(frame.len() + 1, Header::frame_len);
+            let take = (wanted - frame.len()).min(input.len());
+            let (now, later) = input.split_at_mut(take);
+            frame.extend_from_slice(now);
+            input = later;
+            match header {
+                Some(header) if frame.len() == wanted => {
+                    self.accept(&header, &mut frame, on)?;
+                    return Ok(input);
+                }
+                _ if input.is_empty() && frame.len() < wanted => {
+                    self.kept.get_or_insert_default().frame = frame;
+                    return Ok(input);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The header at the start of `bytes`, judged by itself and by what came before;
+    /// `None` while it is incomplete.
+    fn header(&self, bytes: &[u8], message_bytes_max: usize) -> Result<Option<Header>, Violation> {
+        let Some(header) = Header::parse(bytes)? else {
+            return Ok(None);
+        };
+        let begun = self.kept.as_ref().and_then(|kept| kept.message.as_ref());
+        let before = match (header.kind, begun) {
+            (Kind::Continuation, None) => {
+                return Err(Violation::protocol("continuation of nothing"));
+            }
+            (Kind::Text | Kind::Binary, Some(_)) => {
+                return Err(Violation::protocol("new message inside a fragmented one"));
+            }
+            (Kind::Continuation, Some(message)) => message.bytes.len(),
+            _ => 0,
+        };
+        let room = message_bytes_max.saturating_sub(before) as u64;
+        if header.payload_len > room && !header.kind.is_control() {
+            return Err(TOO_BIG);
+        }
+        Ok(Some(header))
+    }
+
+    /// Takes a whole frame: hands out the message that it is or ends, or keeps the fragment.
+    fn accept(
+        &mut self,
+        header: &Header,
+        frame: &mut [u8],
+        on: &mut impl FnMut(Incoming<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Violation> {
+        let payload = &mut frame[header.len..];
+        unmask(payload, header.mask);
+        let flow = match header.kind {
+            Kind::Text if header.is_final => on(Incoming::Text(utf8(payload)?)),
+            Kind::Binary if header.is_final => on(Incoming::Binary(payload)),
+            Kind::Text | Kind::Binary => {
+                let kept = self.kept.get_or_insert_default();
+                kept.message = Some(Fragments {
+                    is_text: header.kind == Kind::Text,
+                    bytes: payload.to_vec(),
+                });
+                return Ok(());
+            }
+            Kind::Continuation => match self.append(header.is_final, payload) {
+                None => return Ok(()),
+                Some(whole) if whole.is_text => on(Incoming::Text(utf8(&whole.bytes)?)),
+                Some(whole) => on(Incoming::Binary(&whole.bytes)),
+            },
+            Kind::Ping => on(Incoming::Ping(payload)),
+            Kind::Pong => on(Incoming::Pong),
+            Kind::Close => {
+                self.ended = true;
+                on(Incoming::Close(close_code(payload)?))
+            }
+        };
+        self.ended |= flow.is_break();
+        if self.kept.as_ref().is_some_and(|kept| kept.is_empty()) {
+            self.kept = None;
+        }
+        Ok(())
+    }
+
+    /// Adds a fragment to the message under way; the message, if this was its end.
+    fn append(&mut self, is_final: bool, payload: &[u8]) -> Option<Fragments> {
+        let message = &mut self.kept.as_mut()?.message;
+        message.as_mut()?.bytes.extend_from_slice(payload);
+        if is_final { message.take() } else { None }
+    }
+}
+
+impl Kept {
+    fn is_empty(&self) -> bool {
+        self.frame.is_empty() && self.message.is_none()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Continuation,
+    Text,
+    Binary,
+    Close,
+    Ping,
+    Pong,
+}
+
+impl Kind {
+    fn is_control(self) -> bool {
+        matches!(self, Kind::Close | Kind::Ping | Kind::Pong)
+    }
+}
+
+#[derive(Debug)]
+struct Header {
+    kind: Kind,
+    is_final: bool,
+    mask: [u8; 4],
+    /// Bytes before the payload.
+    len: usize,
+    payload_len: u64,
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> Result<Option<Header>, Violation> {
+        let &[first, second, ref rest @ ..] = bytes else {
+            return Ok(None);
+        };
+        let is_final = first & 0x80 != 0;
+        let short = second & 0x7f;
+        let kind = kind(first)?;
+        if second & 0x80 == 0 {
+            return Err(Violation::protocol("frame is not masked"));
+        }
+        if kind.is_control() && (!is_final || usize::from(short) > CONTROL_PAYLOAD_BYTES_MAX) {
+            return Err(Violation::protocol(
+                "control frame is fragmented or too long",
+            ));
+        }
+        let (payload_len, rest) = match short {
+            126 => match rest.split_first_chunk() {
+                Some((len, rest)) => (u16::from_be_bytes(*len).into(), rest),
+                None => return Ok(None),
+            },
+            127 => match rest.split_first_chunk() {
+                Some((len, rest)) => (u64::from_be_bytes(*len), rest),
+                None => return Ok(None),
+            },
+            short => (short.into(), rest),
+        };
+        Ok(rest.split_first_chunk().map(|(mask, payload)| Header {
+            kind,
+            is_final,
+            mask: *mask,
+            len: bytes.len() - payload.len(),
+            payload_len,
+        }))
+    }
+
+    /// Header and payload. Only asked of frames whose length is within the bound.
+    fn frame_len(&self) -> usize {
+        self.len + self.payload_len as usize
+    }
+}
+
+fn kind(first: u8) -> Result<Kind, Violation> {
+    if first & 0x70 != 0 {
+        return Err(Violation::protocol("reserved bit without an extension"));
+    }
+    Ok(match first & 0x0f {
+        0 => Kind::Continuation,
+        1 => Kind::Text,
+        2 => Kind::Binary,
+        8 => Kind::Close,
+        9 => Kind::Ping,
+        10 => Kind::Pong,
+        _ => return Err(Violation::protocol("unknown opcode")),
+    })
+}
+
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    let mut words = payload.chunks_exact_mut(4);
+    for word in &mut words {
+        word.iter_mut()
+            .zip(mask)
+            .for_each(|(byte, mask)| *byte ^= mask);
+    }
+    let tail = words.into_remainder().iter_mut();
+    tail.zip(mask).for_each(|(byte, mask)| *byte ^= mask);
+}
+
+fn utf8(bytes: &[u8]) -> Result<&str, Violation> {
+    std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)
+}
+
+/// The code of a close frame, which may be missing but not malformed (RFC 6455 §7.4).
+fn close_code(payload: &[u8]) -> Result<Option<u16>, Violation> {
+    let Some((code, reason)) = payload.split_first_chunk() else {
+        return match payload {
+            [] => Ok(None),
+            _ => Err(Violation::protocol("close frame with half a code")),
+        };
+    };
+    let code = u16::from_be_bytes(*code);
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(Violation::protocol("close code that may not be sent"));
+    }
+    utf8(reason)?;
+    Ok(Some(code))
+}
