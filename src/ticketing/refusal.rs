@@ -1,0 +1,174 @@
+//! A business «no»: a stable code, and the data that a caller needs to go on.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{BookingId, SeatId, TicketTypeId};
+
+/// Why a booking was not made. Serializes to the `data` of the answer: the code, and what
+/// belongs to it (`{"code": "SOLD_OUT", "by_type": {"12": 3}}`).
+///
+/// A refusal changes nothing, so the same request may be tried again at any time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Refusal {
+    /// There is no such event, or it is a draft of somebody else's.
+    EventNotFound,
+    /// The event has no such ticket type.
+    TicketTypeNotFound { ticket_type_id: TicketTypeId },
+    /// The event has no such seats.
+    SeatNotFound { seats: Vec<SeatId> },
+    /// The caller's token names somebody who is not a user here.
+    UserNotFound,
+    /// The event or the ticket type is for members.
+    MembershipRequired,
+    /// The event was cancelled.
+    EventCancelled,
+    /// Sales begin later: at `sale_from` (RFC 3339), or, when it is absent, when the event is published.
+    SalesNotStarted { sale_from: Option<String> },
+    /// Sales ended (`sale_to`, RFC 3339), or the event is paused, completed or has begun.
+    SalesClosed { sale_to: Option<String> },
+    /// More than a booking, or this buyer, may have; `max` is how many would be allowed.
+    LimitExceeded {
+        max: i64,
+        ticket_type_id: Option<TicketTypeId>,
+    },
+    /// Fewer than the ticket type is sold in.
+    BelowMinimum {
+        min: i64,
+        ticket_type_id: TicketTypeId,
+    },
+    /// `best_available` was asked of a ticket type without seats.
+    NotSeated { ticket_type_id: TicketTypeId },
+    /// The buyer already has a pending booking for this event: pay or cancel that one first.
+    PendingBookingExists { booking_id: Option<BookingId> },
+    /// These of the seats asked for are held, sold or blocked.
+    SeatTaken { seats: Vec<SeatId> },
+    /// There are tickets, but not this many free seats side by side in one row.
+    NoAdjacentSeats {
+        ticket_type_id: TicketTypeId,
+        quantity: i64,
+    },
+    /// One ticket type has too few left, while the event could still take the booking in other types.
+    TicketTypeSoldOut {
+        ticket_type_id: TicketTypeId,
+        available: i64,
+    },
+    /// Every ticket type asked for has enough, but the event as a whole has not.
+    EventAtCapacity { available: i64 },
+    /// All other shortages: the event is sold out, or several ticket types are.
+    /// `by_type`: what is left of each type asked for.
+    SoldOut {
+        by_type: BTreeMap<TicketTypeId, i64>,
+    },
+    /// More requests wait than the desk takes on. Nothing was done.
+    Busy { retry_after_s: u64 },
+}
+
+impl Refusal {
+    /// The stable code, as it stands in `data.code`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::EventNotFound => "EVENT_NOT_FOUND",
+            Refusal::TicketTypeNotFound { .. } => "TICKET_TYPE_NOT_FOUND",
+            Refusal::SeatNotFound { .. } => "SEAT_NOT_FOUND",
+            Refusal::UserNotFound => "USER_NOT_FOUND",
+            Refusal::MembershipRequired => "MEMBERSHIP_REQUIRED",
+            Refusal::EventCancelled => "EVENT_CANCELLED",
+            Refusal::SalesNotStarted { .. } => "SALES_NOT_STARTED",
+            Refusal::SalesClosed { .. } => "SALES_CLOSED",
+            Refusal::LimitExceeded { .. } => "LIMIT_EXCEEDED",
+            Refusal::BelowMinimum { .. } => "BELOW_MINIMUM",
+            Refusal::NotSeated { .. } => "NOT_SEATED",
+            Refusal::PendingBookingExists { .. } => "PENDING_BOOKING_EXISTS",
+            Refusal::SeatTaken { .. } => "SEAT_TAKEN",
+            Refusal::NoAdjacentSeats { .. } => "NO_ADJACENT_SEATS",
+            Refusal::TicketTypeSoldOut { .. } => "TICKET_TYPE_SOLD_OUT",
+            Refusal::EventAtCapacity { .. } => "EVENT_AT_CAPACITY",
+            Refusal::SoldOut { .. } => "SOLD_OUT",
+            Refusal::Busy { .. } => "BUSY",
+        }
+    }
+
+    /// The HTTP status that says the same.
+    pub fn status(&self) -> u16 {
+        match self {
+            Refusal::MembershipRequired => 403,
+            Refusal::EventNotFound
+            | Refusal::TicketTypeNotFound { .. }
+            | Refusal::SeatNotFound { .. }
+            | Refusal::UserNotFound => 404,
+            Refusal::SalesNotStarted { .. }
+            | Refusal::SalesClosed { .. }
+            | Refusal::PendingBookingExists { .. }
+            | Refusal::SeatTaken { .. }
+            | Refusal::NoAdjacentSeats { .. }
+            | Refusal::TicketTypeSoldOut { .. }
+            | Refusal::EventAtCapacity { .. }
+            | Refusal::SoldOut { .. } => 409,
+            Refusal::EventCancelled => 410,
+            Refusal::LimitExceeded { .. }
+            | Refusal::BelowMinimum { .. }
+            | Refusal::NotSeated { .. } => 422,
+            Refusal::Busy { .. } => 503,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_carries_the_code_and_what_belongs_to_it() {
+        let refusal = Refusal::SoldOut {
+            by_type: [(12, 3), (13, 0)].into(),
+        };
+        let data = serde_json::to_value(&refusal).unwrap();
+        assert_eq!(data["code"], refusal.code());
+        assert_eq!(data["by_type"], serde_json::json!({"12": 3, "13": 0}));
+    }
+
+    #[test]
+    fn serialized_codes_are_the_codes() {
+        let id = uuid::Uuid::nil();
+        for refusal in [
+            Refusal::EventNotFound,
+            Refusal::TicketTypeNotFound { ticket_type_id: 1 },
+            Refusal::SeatNotFound { seats: vec![1] },
+            Refusal::UserNotFound,
+            Refusal::MembershipRequired,
+            Refusal::EventCancelled,
+            Refusal::SalesNotStarted { sale_from: None },
+            Refusal::SalesClosed { sale_to: None },
+            Refusal::LimitExceeded {
+                max: 1,
+                ticket_type_id: None,
+            },
+            Refusal::BelowMinimum {
+                min: 1,
+                ticket_type_id: 1,
+            },
+            Refusal::NotSeated { ticket_type_id: 1 },
+            Refusal::PendingBookingExists {
+                booking_id: Some(id),
+            },
+            Refusal::SeatTaken { seats: vec![1] },
+            Refusal::NoAdjacentSeats {
+                ticket_type_id: 1,
+                quantity: 2,
+            },
+            Refusal::TicketTypeSoldOut {
+                ticket_type_id: 1,
+                available: 0,
+            },
+            Refusal::EventAtCapacity { available: 0 },
+            Refusal::Busy { retry_after_s: 1 },
+        ] {
+            let data = serde_json::to_value(&refusal).unwrap();
+            assert_eq!(data["code"], refusal.code());
+            assert!((403..=503).contains(&refusal.status()));
+        }
+    }
+}
