@@ -3,7 +3,13 @@
 //! `live` is what viewers are shown of an event and how a change moves it;
 //! the rules of booking (stock + request + now → grant or refusal) live beside it.
 
+pub mod adjacent;
+pub mod booking;
 pub mod live;
+pub mod record;
+pub mod reference;
+pub mod refusal;
+pub mod stock;
 
 /// Events, ticket types, seats, notices and users are numbered by the database.
 pub type EventId = i64;

@@ -1,0 +1,168 @@
+//! Choosing seats for people who want to sit together.
+//!
+//! Side by side means: one after the other in the layout order of one row, with no aisle
+//! between. Among all such blocks the one is taken that leaves the fewest single seats behind
+//! (a lone free seat is the hardest to sell), then the one nearest to the front, then the one
+//! nearest to the middle of its row.
+
+use super::SeatId;
+
+/// A step to the next seat that is this much longer than the row's usual one is an aisle.
+const AISLE_FACTOR: f32 = 1.75;
+/// One row further back is as good as this many seats further from the middle.
+const ROW_WORTH_SEATS: usize = 2;
+
+/// One row of a section, all its seats in layout order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeatRow {
+    /// 0 for the row of its section that is nearest to the front.
+    rank: usize,
+    /// Seats between two aisles, in order.
+    stretches: Vec<Vec<SeatId>>,
+    seats: usize,
+}
+
+/// A seat's place as the layout draws it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    pub seat: SeatId,
+    pub x: f32,
+    pub y: f32,
+}
+
+impl SeatRow {
+    /// `rank` counts the rows of a section from the front; `places` are in layout order.
+    pub fn new(rank: usize, places: &[Place]) -> SeatRow {
+        let usual = usual_step(places);
+        let mut stretches: Vec<Vec<SeatId>> = Vec::new();
+        for (index, place) in places.iter().enumerate() {
+            let aisle = index == 0 || step(places[index - 1], *place) > usual * AISLE_FACTOR;
+            match stretches.last_mut() {
+                Some(stretch) if !aisle => stretch.push(place.seat),
+                _ => stretches.push(vec![place.seat]),
+            }
+        }
+        SeatRow {
+            rank,
+            stretches,
+            seats: places.len(),
+        }
+    }
+}
+
+/// `count` seats side by side that are all `free`, or `None` where no row has them.
+pub fn best(rows: &[SeatRow], count: usize, free: impl Fn(SeatId) -> bool) -> Option<Vec<SeatId>> {
+    let mut best: Option<((usize, usize), &[SeatId])> = None;
+    for row in rows {
+        let mut before = 0;
+        for stretch in &row.stretches {
+            for run in free_runs(stretch, &free) {
+                for start in blocks(run.clone(), count) {
+                    let singles = singles_left(&run, start, count);
+                    let middle = 2 * (before + start) + count;
+                    let cost = row.rank * ROW_WORTH_SEATS * 2 + middle.abs_diff(row.seats);
+                    if best.is_none_or(|(least, _)| (singles, cost) < least) {
+                        best = Some(((singles, cost), &stretch[start..start + count]));
+                    }
+                }
+            }
+            before += stretch.len();
+        }
+    }
+    best.map(|(_, seats)| seats.to_vec())
+}
+
+type Run = std::ops::Range<usize>;
+
+/// The longest runs of free seats of a stretch.
+fn free_runs(stretch: &[SeatId], free: impl Fn(SeatId) -> bool) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (index, seat) in stretch.iter().enumerate() {
+        if !free(*seat) {
+            continue;
+        }
+        match runs.last_mut() {
+            Some(run) if run.end == index => run.end += 1,
+            _ => runs.push(index..index + 1),
+        }
+    }
+    runs
+}
+
+/// Where a block of `count` seats may begin in a run.
+fn blocks(run: Run, count: usize) -> Run {
+    match run.len() >= count && count > 0 {
+        true => run.start..run.end - count + 1,
+        false => 0..0,
+    }
+}
+
+/// How many single free seats a block leaves at its two ends.
+fn singles_left(run: &Run, start: usize, count: usize) -> usize {
+    let before = start - run.start;
+    let after = run.end - (start + count);
+    usize::from(before == 1) + usize::from(after == 1)
+}
+
+fn step(from: Place, to: Place) -> f32 {
+    (to.x - from.x).hypot(to.y - from.y)
+}
+
+/// The median step between neighbours.
+fn usual_step(places: &[Place]) -> f32 {
+    let mut steps: Vec<f32> = places.windows(2).map(|two| step(two[0], two[1])).collect();
+    steps.sort_by(f32::total_cmp);
+    steps.get(steps.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row of seats numbered from `first`, one unit apart.
+    fn row(rank: usize, first: SeatId, seats: i64) -> SeatRow {
+        let places: Vec<Place> = (0..seats).map(|n| place(first + n, n as f32)).collect();
+        SeatRow::new(rank, &places)
+    }
+
+    fn place(seat: SeatId, x: f32) -> Place {
+        Place { seat, x, y: 0.0 }
+    }
+
+    #[test]
+    fn takes_the_front_and_the_middle() {
+        let rows = [row(1, 100, 10), row(0, 1, 10)];
+        assert_eq!(best(&rows, 4, |_| true), Some(vec![4, 5, 6, 7]));
+    }
+
+    #[test]
+    fn leaves_no_single_seat_if_it_can() {
+        let rows = [row(0, 1, 5)];
+        assert_eq!(best(&rows, 3, |_| true), Some(vec![1, 2, 3]));
+        assert_eq!(best(&rows, 4, |_| true), Some(vec![1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn does_not_seat_people_across_an_aisle_or_a_taken_seat() {
+        let places = [place(1, 0.0), place(2, 1.0), place(3, 3.0), place(4, 4.0)];
+        let rows = [SeatRow::new(0, &places)];
+        assert_eq!(best(&rows, 3, |_| true), None);
+        assert_eq!(best(&rows, 2, |seat| seat != 1), Some(vec![3, 4]));
+        assert_eq!(best(&rows, 2, |seat| seat % 2 == 0), None);
+    }
+
+    #[test]
+    fn a_layout_without_places_has_no_aisles() {
+        let places: Vec<Place> = (1..=4).map(|seat| place(seat, 0.0)).collect();
+        assert_eq!(
+            best(&[SeatRow::new(0, &places)], 4, |_| true),
+            Some(vec![1, 2, 3, 4])
+        );
+    }
+
+    #[test]
+    fn asks_for_nothing_gets_nothing() {
+        assert_eq!(best(&[row(0, 1, 3)], 0, |_| true), None);
+        assert_eq!(best(&[], 1, |_| true), None);
+    }
+}

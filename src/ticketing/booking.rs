@@ -1,0 +1,505 @@
+//! The rules of booking: stock + request + now → grant or refusal.
+//!
+//! A booking is granted whole or not at all. The order of the checks decides which of several
+//! reasons the caller hears: the event, the ticket types, the limits, the buyer's pending
+//! booking, the seats named, the counts, the seats to be chosen.
+//!
+//! | refusal | when |
+//! |---|---|
+//! | `TICKET_TYPE_SOLD_OUT` | exactly one ticket type has too few left in its own pools, and the event has enough |
+//! | `EVENT_AT_CAPACITY` | every ticket type has enough in its own pools, the event has not |
+//! | `SOLD_OUT` | every other shortage |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::adjacent;
+use super::live::EventStatus;
+use super::refusal::Refusal;
+use super::stock::{ClaimState, EventTerms, PoolId, Stock, TicketTypeTerms};
+use super::{BookingId, SeatId, TicketTypeId, UserId};
+
+/// One booking as it is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub booking_id: BookingId,
+    /// `None`: somebody without an account, who will hold the booking by its token.
+    pub buyer: Option<UserId>,
+    pub wish: Wish,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wish {
+    /// So many tickets of the cheapest price on sale for this buyer; where several ticket types
+    /// have that price, of the first (by sort, id) that has enough left. A dearer type is never
+    /// taken instead: the buyer was shown the cheapest price.
+    Cheapest { quantity: i64 },
+    /// All of these, or nothing.
+    Items(Vec<Item>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// So many of a ticket type. Where it is sold by the seat: so many seats side by side.
+    Quantity {
+        ticket_type_id: TicketTypeId,
+        quantity: i64,
+    },
+    /// Exactly this seat.
+    Seat { seat_id: SeatId },
+    /// So many seats side by side; refused for a ticket type without seats.
+    BestAvailable {
+        ticket_type_id: TicketTypeId,
+        quantity: i64,
+    },
+}
+
+/// What a granted request gets. The stock has moved already.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grant {
+    pub lines: Vec<GrantLine>,
+    pub quantity: i64,
+    /// Minor units of the event's currency.
+    pub total_amount: i64,
+    pub terms: Terms,
+}
+
+/// One ticket type of a grant. `seats` is empty, or has one seat for each of `quantity`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrantLine {
+    pub ticket_type_id: TicketTypeId,
+    pub quantity: i64,
+    pub unit_amount: i64,
+    pub seats: Vec<SeatId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Terms {
+    /// To be paid until then.
+    Pending { expires_at: Timestamp },
+    /// Nothing to pay: the tickets are the buyer's at once.
+    Confirmed,
+}
+
+impl Grant {
+    pub fn claim_state(&self) -> ClaimState {
+        match self.terms {
+            Terms::Pending { .. } => ClaimState::Held,
+            Terms::Confirmed => ClaimState::Sold,
+        }
+    }
+}
+
+/// Grants the request and moves the stock, or refuses it and leaves the stock as it was.
+pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
+    let member = is_member(stock, request.buyer)?;
+    check_event(&stock.event, request.buyer, member, now)?;
+    let mut lines = lines(stock, request, member, now)?;
+    check_limits(stock, request.buyer, &lines)?;
+    check_pending(stock, request.buyer)?;
+    check_seats(stock, &lines)?;
+    check_counts(stock, &lines)?;
+    choose_seats(stock, &mut lines)?;
+    let grant = grant(stock, lines, now)?;
+    take(stock, request, &grant);
+    Ok(grant)
+}
+
+/// One ticket type of a request, its items gathered.
+struct Line {
+    ticket_type_id: TicketTypeId,
+    quantity: i64,
+    seats: Vec<SeatId>,
+    /// Sizes of the blocks of seats that are to be chosen.
+    blocks: Vec<i64>,
+}
+
+fn is_member(stock: &Stock, buyer: Option<UserId>) -> Result<bool, Refusal> {
+    match buyer {
+        None => Ok(false),
+        Some(user) => {
+            let buyer = stock.buyers.get(&user).ok_or(Refusal::UserNotFound)?;
+            Ok(buyer.member)
+        }
+    }
+}
+
+fn check_event(
+    event: &EventTerms,
+    buyer: Option<UserId>,
+    member: bool,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    match event.status {
+        EventStatus::Draft if buyer == Some(event.organizer_id) => {
+            return Err(Refusal::SalesNotStarted { sale_from: None });
+        }
+        EventStatus::Draft => return Err(Refusal::EventNotFound),
+        EventStatus::Cancelled => return Err(Refusal::EventCancelled),
+        EventStatus::Paused | EventStatus::Completed => {
+            return Err(Refusal::SalesClosed { sale_to: None });
+        }
+        EventStatus::Active => {}
+    }
+    if event.starts_at <= now {
+        return Err(Refusal::SalesClosed {
+            sale_to: Some(event.starts_at.to_string()),
+        });
+    }
+    if event.membership_required && !member {
+        return Err(Refusal::MembershipRequired);
+    }
+    Ok(())
+}
+
+/// The wish as one line per ticket type, each type known, on sale and open to the buyer.
+fn lines(
+    stock: &Stock,
+    request: &Request,
+    member: bool,
+    now: Timestamp,
+) -> Result<Vec<Line>, Refusal> {
+    let mut lines: BTreeMap<TicketTypeId, Line> = BTreeMap::new();
+    match &request.wish {
+        Wish::Cheapest { quantity } => {
+            let ticket_type_id = cheapest(stock, *quantity, member, now)?;
+            let item = Item::Quantity {
+                ticket_type_id,
+                quantity: *quantity,
+            };
+            add_item(stock, &mut lines, &item)?;
+        }
+        Wish::Items(items) => {
+            for item in items {
+                add_item(stock, &mut lines, item)?;
+            }
+        }
+    }
+    for line in lines.values() {
+        check_sale(ticket_type(stock, line.ticket_type_id)?, member, now)?;
+    }
+    Ok(lines.into_values().collect())
+}
+
+fn add_item(
+    stock: &Stock,
+    lines: &mut BTreeMap<TicketTypeId, Line>,
+    item: &Item,
+) -> Result<(), Refusal> {
+    match *item {
+        Item::Quantity {
+            ticket_type_id,
+            quantity,
+        } => {
+            let seated = ticket_type(stock, ticket_type_id)?.seated;
+            let line = line_of(lines, ticket_type_id);
+            line.quantity = line.quantity.saturating_add(quantity);
+            line.blocks.extend(seated.then_some(quantity));
+        }
+        Item::BestAvailable {
+            ticket_type_id,
+            quantity,
+        } => {
+            if !ticket_type(stock, ticket_type_id)?.seated {
+                return Err(Refusal::NotSeated { ticket_type_id });
+            }
+            let line = line_of(lines, ticket_type_id);
+            line.quantity = line.quantity.saturating_add(quantity);
+            line.blocks.push(quantity);
+        }
+        Item::Seat { seat_id } => {
+            let not_found = || Refusal::SeatNotFound {
+                seats: vec![seat_id],
+            };
+            let seat = stock.seats.get(&seat_id).ok_or_else(not_found)?;
+            let line = line_of(lines, seat.ticket_type_id);
+            line.quantity = line.quantity.saturating_add(1);
+            line.seats.push(seat_id);
+        }
+    }
+    Ok(())
+}
+
+fn line_of(lines: &mut BTreeMap<TicketTypeId, Line>, ticket_type_id: TicketTypeId) -> &mut Line {
+    lines.entry(ticket_type_id).or_insert_with(|| Line {
+        ticket_type_id,
+        quantity: 0,
+        seats: Vec::new(),
+        blocks: Vec::new(),
+    })
+}
+
+fn ticket_type(stock: &Stock, id: TicketTypeId) -> Result<&TicketTypeTerms, Refusal> {
+    let not_found = Refusal::TicketTypeNotFound { ticket_type_id: id };
+    stock.ticket_types.get(&id).ok_or(not_found)
+}
+
+/// See [`Wish::Cheapest`].
+fn cheapest(
+    stock: &Stock,
+    quantity: i64,
+    member: bool,
+    now: Timestamp,
+) -> Result<TicketTypeId, Refusal> {
+    let types = stock.ticket_types.iter();
+    let open: Vec<_> = types
+        .filter(|(_, t)| t.on_sale(now) && (member || !t.members_only))
+        .collect();
+    let Some(price) = open.iter().map(|(_, t)| t.price_amount).min() else {
+        return Err(why_nothing_is_on_sale(stock, now));
+    };
+    let mut cheapest: Vec<_> = open
+        .into_iter()
+        .filter(|(_, t)| t.price_amount == price)
+        .collect();
+    cheapest.sort_by_key(|(id, t)| (stock.left(t) < quantity, t.sort, **id));
+    match cheapest.first() {
+        Some((id, _)) => Ok(**id),
+        None => Err(why_nothing_is_on_sale(stock, now)),
+    }
+}
+
+fn why_nothing_is_on_sale(stock: &Stock, now: Timestamp) -> Refusal {
+    let types = || stock.ticket_types.values();
+    if types().any(|t| t.on_sale(now)) {
+        return Refusal::MembershipRequired;
+    }
+    let next = types()
+        .filter(|t| !t.started(now))
+        .filter_map(|t| t.sale_from);
+    match next.min() {
+        Some(from) => Refusal::SalesNotStarted {
+            sale_from: Some(from.to_string()),
+        },
+        None => Refusal::SalesClosed {
+            sale_to: types()
+                .filter_map(|t| t.sale_to)
+                .max()
+                .map(|to| to.to_string()),
+        },
+    }
+}
+
+fn check_sale(terms: &TicketTypeTerms, member: bool, now: Timestamp) -> Result<(), Refusal> {
+    if !terms.started(now) {
+        let sale_from = terms.sale_from.map(|from| from.to_string());
+        return Err(Refusal::SalesNotStarted { sale_from });
+    }
+    if terms.ended(now) {
+        let sale_to = terms.sale_to.map(|to| to.to_string());
+        return Err(Refusal::SalesClosed { sale_to });
+    }
+    if terms.members_only && !member {
+        return Err(Refusal::MembershipRequired);
+    }
+    Ok(())
+}
+
+fn check_limits(stock: &Stock, buyer: Option<UserId>, lines: &[Line]) -> Result<(), Refusal> {
+    for line in lines {
+        let terms = ticket_type(stock, line.ticket_type_id)?;
+        let min = terms.min_per_booking.max(1);
+        if line.quantity < min || line.blocks.iter().any(|block| *block < 1) {
+            return Err(Refusal::BelowMinimum {
+                min,
+                ticket_type_id: line.ticket_type_id,
+            });
+        }
+        let allowance = allowance(stock, buyer, line.ticket_type_id, terms);
+        if let Some(max) = allowance.filter(|max| line.quantity > *max) {
+            return Err(Refusal::LimitExceeded {
+                max,
+                ticket_type_id: Some(line.ticket_type_id),
+            });
+        }
+    }
+    let max = stock.event.max_per_booking;
+    match total_quantity(lines) {
+        1.. if total_quantity(lines) <= max => Ok(()),
+        _ => Err(Refusal::LimitExceeded {
+            max,
+            ticket_type_id: None,
+        }),
+    }
+}
+
+/// How many of a ticket type this booking may have; `None` means no bound of the type's own.
+fn allowance(
+    stock: &Stock,
+    buyer: Option<UserId>,
+    id: TicketTypeId,
+    terms: &TicketTypeTerms,
+) -> Option<i64> {
+    let record = buyer.and_then(|user| stock.buyers.get(&user));
+    let live = record.and_then(|buyer| buyer.live.get(&id)).copied();
+    let for_user = terms
+        .max_per_user
+        .map(|max| (max - live.unwrap_or(0)).max(0));
+    [terms.max_per_booking, for_user]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+fn check_pending(stock: &Stock, buyer: Option<UserId>) -> Result<(), Refusal> {
+    let record = buyer.and_then(|user| stock.buyers.get(&user));
+    match record.and_then(|buyer| buyer.pending) {
+        Some(booking_id) => Err(Refusal::PendingBookingExists {
+            booking_id: Some(booking_id),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The seats named are free, and none is named twice.
+fn check_seats(stock: &Stock, lines: &[Line]) -> Result<(), Refusal> {
+    let mut named = BTreeSet::new();
+    let seats = lines.iter().flat_map(|line| &line.seats).copied();
+    let taken: Vec<SeatId> = seats
+        .filter(|seat| !named.insert(*seat) || !stock.seat_free(*seat))
+        .collect();
+    match taken.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::SeatTaken { seats: taken }),
+    }
+}
+
+/// Every pool has enough for the booking as a whole; pools may be shared by its lines.
+fn check_counts(stock: &Stock, lines: &[Line]) -> Result<(), Refusal> {
+    let mut needs: BTreeMap<PoolId, i64> = BTreeMap::new();
+    for line in lines {
+        let pools = &ticket_type(stock, line.ticket_type_id)?.pools;
+        for pool in pools.iter().chain([&stock.root]).collect::<BTreeSet<_>>() {
+            *needs.entry(*pool).or_default() += line.quantity;
+        }
+    }
+    let lacks = |pool: &PoolId| {
+        needs
+            .get(pool)
+            .is_some_and(|need| *need > stock.pool_left(*pool))
+    };
+    let short: Vec<&Line> = lines
+        .iter()
+        .filter(|line| {
+            let terms = stock.ticket_types.get(&line.ticket_type_id);
+            let mut pools = terms.into_iter().flat_map(|terms| &terms.pools);
+            pools.any(|pool| *pool != stock.root && lacks(pool))
+        })
+        .collect();
+    match (short.as_slice(), lacks(&stock.root)) {
+        ([], false) => Ok(()),
+        ([], true) => Err(Refusal::EventAtCapacity {
+            available: stock.pool_left(stock.root).max(0),
+        }),
+        ([line], false) => Err(Refusal::TicketTypeSoldOut {
+            ticket_type_id: line.ticket_type_id,
+            available: left(stock, line.ticket_type_id),
+        }),
+        _ => Err(sold_out(stock, lines)),
+    }
+}
+
+fn sold_out(stock: &Stock, lines: &[Line]) -> Refusal {
+    let ids = lines.iter().map(|line| line.ticket_type_id);
+    Refusal::SoldOut {
+        by_type: ids.map(|id| (id, left(stock, id))).collect(),
+    }
+}
+
+fn left(stock: &Stock, id: TicketTypeId) -> i64 {
+    let terms = stock.ticket_types.get(&id);
+    terms.map_or(0, |terms| stock.left(terms))
+}
+
+/// Fills every block with seats side by side, none of them chosen or named already.
+fn choose_seats(stock: &Stock, lines: &mut [Line]) -> Result<(), Refusal> {
+    let mut chosen: BTreeSet<SeatId> = lines.iter().flat_map(|l| &l.seats).copied().collect();
+    for line in lines {
+        let id = line.ticket_type_id;
+        // Longest first: a short block must not break the only place where a long one fits.
+        line.blocks.sort_by_key(|block| std::cmp::Reverse(*block));
+        for quantity in &line.blocks {
+            let no_adjacent = || Refusal::NoAdjacentSeats {
+                ticket_type_id: id,
+                quantity: *quantity,
+            };
+            let count = usize::try_from(*quantity).map_err(|_| no_adjacent())?;
+            let of_type = |seat| {
+                stock
+                    .seats
+                    .get(&seat)
+                    .is_some_and(|s| s.ticket_type_id == id)
+            };
+            let free = |seat| !chosen.contains(&seat) && stock.seat_free(seat) && of_type(seat);
+            let block = adjacent::best(&stock.rows, count, free).ok_or_else(no_adjacent)?;
+            chosen.extend(&block);
+            line.seats.extend(block);
+        }
+    }
+    Ok(())
+}
+
+fn grant(stock: &Stock, lines: Vec<Line>, now: Timestamp) -> Result<Grant, Refusal> {
+    let quantity = total_quantity(&lines);
+    let mut granted = Vec::with_capacity(lines.len());
+    let mut total: i64 = 0;
+    for line in lines {
+        let unit_amount = ticket_type(stock, line.ticket_type_id)?.price_amount;
+        let amount = unit_amount.checked_mul(line.quantity);
+        // More money than an amount can say: as many as it could say are allowed.
+        total = amount
+            .and_then(|amount| total.checked_add(amount))
+            .ok_or_else(|| Refusal::LimitExceeded {
+                max: (i64::MAX - total) / unit_amount.max(1),
+                ticket_type_id: Some(line.ticket_type_id),
+            })?;
+        granted.push(GrantLine {
+            ticket_type_id: line.ticket_type_id,
+            quantity: line.quantity,
+            unit_amount,
+            seats: line.seats,
+        });
+    }
+    Ok(Grant {
+        lines: granted,
+        quantity,
+        total_amount: total,
+        terms: terms(&stock.event, total, now),
+    })
+}
+
+fn terms(event: &EventTerms, total: i64, now: Timestamp) -> Terms {
+    if total == 0 {
+        return Terms::Confirmed;
+    }
+    let hold = SignedDuration::from_mins(event.hold_minutes);
+    Terms::Pending {
+        expires_at: now.saturating_add(hold).unwrap_or(Timestamp::MAX),
+    }
+}
+
+fn take(stock: &mut Stock, request: &Request, grant: &Grant) {
+    let state = grant.claim_state();
+    for line in &grant.lines {
+        stock.take(line.ticket_type_id, line.quantity, &line.seats, state);
+    }
+    let buyer = request.buyer.and_then(|user| stock.buyers.get_mut(&user));
+    if let Some(buyer) = buyer {
+        if state == ClaimState::Held {
+            buyer.pending = Some(request.booking_id);
+        }
+        for line in &grant.lines {
+            *buyer.live.entry(line.ticket_type_id).or_default() += line.quantity;
+        }
+    }
+}
+
+fn total_quantity(lines: &[Line]) -> i64 {
+    let quantities = lines.iter().map(|line| line.quantity);
+    quantities.fold(0, i64::saturating_add)
+}
+
+#[cfg(test)]
+#[path = "booking_tests.rs"]
+mod tests;

@@ -1,0 +1,472 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::ticketing::adjacent::{Place, SeatRow};
+use crate::ticketing::stock::{Buyer, Pool, Seat};
+
+const VIP: TicketTypeId = 1;
+const STANDING: TicketTypeId = 2;
+const SEATED: TicketTypeId = 3;
+const ROOT: PoolId = 10;
+const MEMBER: UserId = 7;
+const CUSTOMER: UserId = 8;
+const ORGANIZER: UserId = 2;
+
+fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+fn pool(capacity: i64) -> Pool {
+    Pool {
+        capacity,
+        held: 0,
+        sold: 0,
+    }
+}
+
+fn terms(price_amount: i64, pools: &[PoolId]) -> TicketTypeTerms {
+    TicketTypeTerms {
+        name: "type".into(),
+        price_amount,
+        sort: 0,
+        sale_from: None,
+        sale_to: None,
+        min_per_booking: 1,
+        max_per_booking: None,
+        max_per_user: None,
+        members_only: false,
+        seated: false,
+        pools: pools.to_vec(),
+    }
+}
+
+/// 100 in all: 10 VIP, 100 standing, 8 seats in one row (ids 1 to 8).
+fn stock() -> Stock {
+    let seats = (1..=8).map(|id| {
+        let seat = Seat {
+            ticket_type_id: SEATED,
+            section: "Stalls".into(),
+            row: "A".into(),
+            number: id.to_string(),
+            taken: false,
+        };
+        (id, seat)
+    });
+    let places: Vec<Place> = (1..=8)
+        .map(|seat| Place {
+            seat,
+            x: seat as f32,
+            y: 0.0,
+        })
+        .collect();
+    let mut seated = terms(2_000, &[ROOT, 13]);
+    seated.seated = true;
+    Stock {
+        event: EventTerms {
+            id: 1,
+            organizer_id: ORGANIZER,
+            status: EventStatus::Active,
+            starts_at: "2026-12-24T18:00:00Z".parse().unwrap(),
+            currency: "EUR".into(),
+            membership_required: false,
+            max_per_booking: 10,
+            hold_minutes: 15,
+        },
+        ticket_types: [
+            (VIP, terms(9_000, &[ROOT, 11])),
+            (STANDING, terms(1_500, &[ROOT, 12])),
+            (SEATED, seated),
+        ]
+        .into(),
+        pools: [
+            (ROOT, pool(100)),
+            (11, pool(10)),
+            (12, pool(100)),
+            (13, pool(8)),
+        ]
+        .into(),
+        root: ROOT,
+        seats: seats.collect(),
+        rows: vec![SeatRow::new(0, &places)],
+        buyers: [
+            (
+                MEMBER,
+                Buyer {
+                    member: true,
+                    ..Buyer::default()
+                },
+            ),
+            (CUSTOMER, Buyer::default()),
+            (ORGANIZER, Buyer::default()),
+        ]
+        .into(),
+    }
+}
+
+fn quantity(ticket_type_id: TicketTypeId, quantity: i64) -> Item {
+    Item::Quantity {
+        ticket_type_id,
+        quantity,
+    }
+}
+
+fn seat(seat_id: SeatId) -> Item {
+    Item::Seat { seat_id }
+}
+
+fn ask(stock: &mut Stock, buyer: Option<UserId>, items: &[Item]) -> Result<Grant, Refusal> {
+    let before = stock.clone();
+    let request = Request {
+        booking_id: uuid::Uuid::nil(),
+        buyer,
+        wish: Wish::Items(items.to_vec()),
+    };
+    let answer = decide(stock, &request, now());
+    if answer.is_err() {
+        assert_eq!(*stock, before, "a refusal moved the stock");
+    }
+    answer
+}
+
+fn ask_cheapest(stock: &mut Stock, quantity: i64) -> Result<Grant, Refusal> {
+    let request = Request {
+        booking_id: uuid::Uuid::nil(),
+        buyer: None,
+        wish: Wish::Cheapest { quantity },
+    };
+    decide(stock, &request, now())
+}
+
+fn code(answer: Result<Grant, Refusal>) -> &'static str {
+    answer.map_or_else(|refusal| refusal.code(), |_| "granted")
+}
+
+#[test]
+fn a_booking_of_several_kinds_is_one_pending_booking() {
+    let mut stock = stock();
+    let items = [quantity(VIP, 2), seat(4), seat(5), quantity(VIP, 1)];
+    let grant = ask(&mut stock, Some(CUSTOMER), &items).unwrap();
+    assert_eq!(grant.quantity, 5);
+    assert_eq!(grant.total_amount, 3 * 9_000 + 2 * 2_000);
+    assert_eq!(
+        grant.terms,
+        Terms::Pending {
+            expires_at: "2026-11-21T12:15:00Z".parse().unwrap()
+        }
+    );
+    assert_eq!(grant.lines[0].quantity, 3);
+    assert_eq!(grant.lines[1].seats, [4, 5]);
+    assert_eq!(stock.pools[&ROOT].held, 5);
+    assert_eq!(stock.pools[&11].held, 3);
+    assert_eq!(stock.pools[&13].held, 2);
+    assert!(!stock.seat_free(4));
+}
+
+#[test]
+fn what_costs_nothing_is_sold_at_once() {
+    let mut stock = stock();
+    stock.ticket_types.insert(VIP, terms(0, &[ROOT, 11]));
+    let grant = ask(&mut stock, None, &[quantity(VIP, 2)]).unwrap();
+    assert_eq!(grant.terms, Terms::Confirmed);
+    assert_eq!((stock.pools[&11].held, stock.pools[&11].sold), (0, 2));
+}
+
+#[test]
+fn shortages_say_what_is_short() {
+    let mut stock = stock();
+    stock.pools.insert(11, pool(1));
+    assert_eq!(
+        ask(&mut stock, None, &[quantity(VIP, 2), quantity(STANDING, 1)]),
+        Err(Refusal::TicketTypeSoldOut {
+            ticket_type_id: VIP,
+            available: 1
+        })
+    );
+    stock.pools.insert(ROOT, pool(4));
+    assert_eq!(
+        ask(&mut stock, None, &[quantity(STANDING, 5)]),
+        Err(Refusal::EventAtCapacity { available: 4 })
+    );
+    assert_eq!(
+        ask(&mut stock, None, &[quantity(VIP, 3), quantity(STANDING, 2)]),
+        Err(Refusal::SoldOut {
+            by_type: [(VIP, 1), (STANDING, 4)].into()
+        })
+    );
+    stock.pools.insert(12, pool(0));
+    stock.pools.insert(ROOT, pool(0));
+    assert_eq!(
+        ask(&mut stock, None, &[quantity(STANDING, 1)]),
+        Err(Refusal::SoldOut {
+            by_type: [(STANDING, 0)].into()
+        })
+    );
+}
+
+#[test]
+fn pools_shared_by_two_lines_count_both() {
+    let mut stock = stock();
+    for id in [VIP, STANDING] {
+        let terms = stock.ticket_types.get_mut(&id).unwrap();
+        terms.pools.push(20);
+    }
+    stock.pools.insert(20, pool(5));
+    let items = [quantity(VIP, 3), quantity(STANDING, 3)];
+    assert_eq!(code(ask(&mut stock, None, &items)), "SOLD_OUT");
+    let items = [quantity(VIP, 3), quantity(STANDING, 2)];
+    assert_eq!(code(ask(&mut stock, None, &items)), "granted");
+}
+
+#[test]
+fn seats_taken_are_named() {
+    let mut stock = stock();
+    ask(&mut stock, None, &[seat(2), seat(3)]).unwrap();
+    assert_eq!(
+        ask(&mut stock, None, &[seat(1), seat(2), seat(3)]),
+        Err(Refusal::SeatTaken { seats: vec![2, 3] })
+    );
+    assert_eq!(
+        ask(&mut stock, None, &[seat(1), seat(1)]),
+        Err(Refusal::SeatTaken { seats: vec![1] })
+    );
+    assert_eq!(
+        ask(&mut stock, None, &[seat(99)]),
+        Err(Refusal::SeatNotFound { seats: vec![99] })
+    );
+}
+
+#[test]
+fn blocks_of_seats_stay_together() {
+    let mut stock = stock();
+    let best = |count| Item::BestAvailable {
+        ticket_type_id: SEATED,
+        quantity: count,
+    };
+    let grant = ask(&mut stock, None, &[best(2), seat(1), quantity(SEATED, 4)]).unwrap();
+    assert_eq!(grant.quantity, 7);
+    let seats: BTreeSet<SeatId> = grant.lines[0].seats.iter().copied().collect();
+    assert_eq!(seats.len(), 7);
+    assert_eq!(
+        ask(&mut stock, None, &[best(2)]),
+        Err(Refusal::TicketTypeSoldOut {
+            ticket_type_id: SEATED,
+            available: 1
+        })
+    );
+    let mut stock = self::stock();
+    for taken in [2, 4, 6, 8] {
+        ask(&mut stock, None, &[seat(taken)]).unwrap();
+    }
+    assert_eq!(code(ask(&mut stock, None, &[best(2)])), "NO_ADJACENT_SEATS");
+    assert_eq!(code(ask(&mut stock, None, &[best(1)])), "granted");
+    let not_seated = Item::BestAvailable {
+        ticket_type_id: VIP,
+        quantity: 1,
+    };
+    assert_eq!(code(ask(&mut stock, None, &[not_seated])), "NOT_SEATED");
+}
+
+#[test]
+fn the_short_form_takes_the_cheapest_price_on_sale() {
+    let mut stock = stock();
+    let grant = ask_cheapest(&mut stock, 2).unwrap();
+    assert_eq!(grant.lines[0].ticket_type_id, STANDING);
+    // The same price twice: the one that has enough.
+    stock.ticket_types.insert(4, terms(1_500, &[ROOT, 14]));
+    stock.pools.insert(14, pool(9));
+    stock.pools.insert(12, pool(1));
+    let grant = ask_cheapest(&mut stock, 2).unwrap();
+    assert_eq!(grant.lines[0].ticket_type_id, 4);
+    // Never a dearer one.
+    stock.pools.insert(14, pool(0));
+    stock.pools.insert(12, pool(0));
+    assert_eq!(code(ask_cheapest(&mut stock, 1)), "TICKET_TYPE_SOLD_OUT");
+    // What is not on sale to this buyer is not offered.
+    for terms in stock.ticket_types.values_mut() {
+        terms.members_only = true;
+    }
+    assert_eq!(code(ask_cheapest(&mut stock, 1)), "MEMBERSHIP_REQUIRED");
+    for terms in stock.ticket_types.values_mut() {
+        terms.sale_from = Some("2026-11-22T12:00:00Z".parse().unwrap());
+    }
+    assert_eq!(code(ask_cheapest(&mut stock, 1)), "SALES_NOT_STARTED");
+    for terms in stock.ticket_types.values_mut() {
+        terms.sale_from = None;
+        terms.sale_to = Some(now());
+    }
+    assert_eq!(code(ask_cheapest(&mut stock, 1)), "SALES_CLOSED");
+    stock.ticket_types.clear();
+    assert_eq!(code(ask_cheapest(&mut stock, 1)), "SALES_CLOSED");
+}
+
+#[test]
+fn the_event_decides_first() {
+    let one = [quantity(STANDING, 1)];
+    for (status, expected) in [
+        (EventStatus::Draft, "EVENT_NOT_FOUND"),
+        (EventStatus::Paused, "SALES_CLOSED"),
+        (EventStatus::Completed, "SALES_CLOSED"),
+        (EventStatus::Cancelled, "EVENT_CANCELLED"),
+    ] {
+        let mut stock = stock();
+        stock.event.status = status;
+        assert_eq!(code(ask(&mut stock, None, &one)), expected);
+    }
+    let mut stock = stock();
+    stock.event.status = EventStatus::Draft;
+    let answer = ask(&mut stock, Some(ORGANIZER), &one);
+    assert_eq!(code(answer), "SALES_NOT_STARTED");
+    let mut stock = self::stock();
+    stock.event.starts_at = now();
+    assert_eq!(code(ask(&mut stock, None, &one)), "SALES_CLOSED");
+    let mut stock = self::stock();
+    stock.event.membership_required = true;
+    assert_eq!(code(ask(&mut stock, None, &one)), "MEMBERSHIP_REQUIRED");
+    assert_eq!(
+        code(ask(&mut stock, Some(CUSTOMER), &one)),
+        "MEMBERSHIP_REQUIRED"
+    );
+    assert_eq!(code(ask(&mut stock, Some(MEMBER), &one)), "granted");
+    assert_eq!(code(ask(&mut stock, Some(99), &one)), "USER_NOT_FOUND");
+}
+
+#[test]
+fn sale_windows_bound_each_ticket_type() {
+    let mut stock = stock();
+    let standing = stock.ticket_types.get_mut(&STANDING).unwrap();
+    standing.sale_from = Some("2026-11-21T12:00:00.000001Z".parse().unwrap());
+    assert_eq!(
+        code(ask(&mut stock, None, &[quantity(STANDING, 1)])),
+        "SALES_NOT_STARTED"
+    );
+    let standing = stock.ticket_types.get_mut(&STANDING).unwrap();
+    standing.sale_from = Some(now());
+    standing.sale_to = Some("2026-11-21T12:00:00.000001Z".parse().unwrap());
+    assert_eq!(
+        code(ask(&mut stock, None, &[quantity(STANDING, 1)])),
+        "granted"
+    );
+    assert_eq!(
+        code(ask(&mut stock, None, &[quantity(77, 1)])),
+        "TICKET_TYPE_NOT_FOUND"
+    );
+}
+
+#[test]
+fn limits_say_how_many_would_do() {
+    let mut stock = stock();
+    let limit = |max, id: Option<TicketTypeId>| {
+        Err(Refusal::LimitExceeded {
+            max,
+            ticket_type_id: id,
+        })
+    };
+    for quantities in [[6, 5], [i64::MAX, i64::MAX]] {
+        let items = quantities.map(|n| quantity(STANDING, n));
+        assert_eq!(ask(&mut stock, None, &items), limit(10, None));
+    }
+    for wrong in [0, -1, i64::MIN] {
+        let items = [quantity(STANDING, 5), quantity(VIP, wrong)];
+        assert_eq!(code(ask(&mut stock, None, &items)), "BELOW_MINIMUM");
+    }
+    let items = [quantity(SEATED, 3), quantity(SEATED, -2)];
+    assert_eq!(code(ask(&mut stock, None, &items)), "BELOW_MINIMUM");
+    assert_eq!(ask(&mut stock, None, &[]), limit(10, None));
+
+    let vip = stock.ticket_types.get_mut(&VIP).unwrap();
+    (vip.min_per_booking, vip.max_per_booking, vip.max_per_user) = (2, Some(4), Some(5));
+    assert_eq!(
+        code(ask(&mut stock, None, &[quantity(VIP, 1)])),
+        "BELOW_MINIMUM"
+    );
+    assert_eq!(
+        ask(&mut stock, None, &[quantity(VIP, 5)]),
+        limit(4, Some(VIP))
+    );
+    let customer = stock.buyers.get_mut(&CUSTOMER).unwrap();
+    customer.live.insert(VIP, 3);
+    assert_eq!(
+        ask(&mut stock, Some(CUSTOMER), &[quantity(VIP, 3)]),
+        limit(2, Some(VIP))
+    );
+}
+
+#[test]
+fn a_second_pending_booking_of_a_user_waits_for_the_first() {
+    let mut stock = stock();
+    let one = [quantity(STANDING, 1)];
+    ask(&mut stock, Some(CUSTOMER), &one).unwrap();
+    assert_eq!(
+        ask(&mut stock, Some(CUSTOMER), &one),
+        Err(Refusal::PendingBookingExists {
+            booking_id: Some(uuid::Uuid::nil())
+        })
+    );
+    // Without an account there is no telling who is who.
+    ask(&mut stock, None, &one).unwrap();
+    ask(&mut stock, None, &one).unwrap();
+}
+
+#[test]
+fn an_amount_that_cannot_be_said_is_refused() {
+    let mut stock = stock();
+    let vip = stock.ticket_types.get_mut(&VIP).unwrap();
+    vip.price_amount = i64::MAX / 2;
+    assert_eq!(
+        ask(&mut stock, None, &[quantity(VIP, 3)]),
+        Err(Refusal::LimitExceeded {
+            max: 2,
+            ticket_type_id: Some(VIP)
+        })
+    );
+}
+
+fn any_item() -> impl Strategy<Value = Item> {
+    prop_oneof![
+        (1i64..=3, -1i64..6).prop_map(|(id, n)| quantity(id, n)),
+        (0i64..10).prop_map(seat),
+        (1i64..=3, 0i64..4).prop_map(|(ticket_type_id, quantity)| Item::BestAvailable {
+            ticket_type_id,
+            quantity
+        }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn never_grants_more_than_there_is(
+        capacities in [0i64..40, 0i64..10, 0i64..40, 0i64..9],
+        requests in prop::collection::vec(prop::collection::vec(any_item(), 0..4), 1..40),
+    ) {
+        let mut stock = stock();
+        for (pool, capacity) in stock.pools.values_mut().zip(capacities) {
+            pool.capacity = capacity;
+        }
+        let mut granted: BTreeMap<TicketTypeId, i64> = BTreeMap::new();
+        let mut seats = BTreeSet::new();
+        for items in &requests {
+            // `ask` checks that a refusal leaves the stock as it was.
+            let Ok(grant) = ask(&mut stock, None, items) else { continue };
+            prop_assert_eq!(grant.quantity, grant.lines.iter().map(|l| l.quantity).sum::<i64>());
+            let total: i64 = grant.lines.iter().map(|l| l.quantity * l.unit_amount).sum();
+            prop_assert_eq!(grant.total_amount, total);
+            for line in grant.lines {
+                *granted.entry(line.ticket_type_id).or_default() += line.quantity;
+                let expected = if line.ticket_type_id == SEATED { line.quantity } else { 0 };
+                prop_assert_eq!(line.seats.len() as i64, expected);
+                for seat in line.seats {
+                    prop_assert!(seats.insert(seat), "seat {} was granted twice", seat);
+                }
+            }
+        }
+        for (id, pool) in &stock.pools {
+            let drawn: i64 = granted
+                .iter()
+                .filter(|(t, _)| stock.ticket_types[*t].pools.contains(id))
+                .map(|(_, quantity)| quantity)
+                .sum();
+            prop_assert_eq!(pool.held + pool.sold, drawn);
+            prop_assert!(drawn <= pool.capacity);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A booking as it is answered, read and stored for replay.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{BookingId, EventId, SeatId, TicketTypeId, UserId};
+
+/// One booking with its items and tickets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Booking {
+    #[schema(value_type = uuid::Uuid)]
+    pub id: BookingId,
+    /// What people read aloud: `BK-7F3K9Q`.
+    #[schema(example = "BK-7F3K9Q")]
+    pub reference: String,
+    pub event_id: EventId,
+    /// `null` for a booking held by its token alone.
+    pub user_id: Option<UserId>,
+    pub status: BookingStatus,
+    pub quantity: i64,
+    pub total: Money,
+    pub items: Vec<BookingItem>,
+    /// Empty until the booking is confirmed.
+    pub tickets: Vec<Ticket>,
+    /// The deadline of a pending booking; `null` in every other state.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub confirmed_at: Option<Timestamp>,
+    pub cancel_reason: Option<String>,
+}
+
+/// `pending → confirmed | expired | cancelled → refunded`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BookingStatus {
+    /// A hold with a deadline.
+    Pending,
+    Confirmed,
+    Expired,
+    Cancelled,
+    Refunded,
+}
+
+/// Minor units and an ISO 4217 code: `{"amount": 4500, "currency": "EUR"}` is 45 euros.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Money {
+    #[schema(example = 4500)]
+    pub amount: i64,
+    #[schema(example = "EUR")]
+    pub currency: String,
+}
+
+/// All that a booking has of one ticket type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BookingItem {
+    pub ticket_type_id: TicketTypeId,
+    pub name: String,
+    pub quantity: i64,
+    pub unit_price: Money,
+    /// Empty for general admission.
+    pub seats: Vec<BookedSeat>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BookedSeat {
+    pub id: SeatId,
+    pub section: String,
+    pub row: String,
+    pub number: String,
+}
+
+/// One admission.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Ticket {
+    #[schema(example = "TKT-20261121-7F3K9QWX")]
+    pub code: String,
+    pub ticket_type_id: TicketTypeId,
+    pub seat_id: Option<SeatId>,
+    pub status: TicketStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketStatus {
+    Valid,
+    Used,
+    Void,
+}
+
+impl BookingStatus {
+    /// As the database and the wire spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BookingStatus::Pending => "pending",
+            BookingStatus::Confirmed => "confirmed",
+            BookingStatus::Expired => "expired",
+            BookingStatus::Cancelled => "cancelled",
+            BookingStatus::Refunded => "refunded",
+        }
+    }
+}
+
+impl std::str::FromStr for BookingStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        let all = [
+            BookingStatus::Pending,
+            BookingStatus::Confirmed,
+            BookingStatus::Expired,
+            BookingStatus::Cancelled,
+            BookingStatus::Refunded,
+        ];
+        let found = all.into_iter().find(|status| status.as_str() == text);
+        found.ok_or(UnknownStatus)
+    }
+}
+
+/// The text names no status of a booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of pending, confirmed, expired, cancelled, refunded")]
+pub struct UnknownStatus;

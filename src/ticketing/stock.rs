@@ -1,0 +1,160 @@
+//! What one event has to sell, as it stands under the event's lock: the input of the rules.
+//!
+//! A grant moves the stock, so that the next request of the same batch is decided against
+//! what the first one left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::adjacent::SeatRow;
+use super::live::EventStatus;
+use super::{BookingId, EventId, SeatId, TicketTypeId, UserId};
+
+/// Pools are numbered by the database, the event's root pool first.
+pub type PoolId = i64;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stock {
+    pub event: EventTerms,
+    pub ticket_types: BTreeMap<TicketTypeId, TicketTypeTerms>,
+    pub pools: BTreeMap<PoolId, Pool>,
+    /// The pool of the event's capacity; every ticket type draws from it.
+    pub root: PoolId,
+    /// The seats that requests of the batch named, and those of `rows`.
+    pub seats: BTreeMap<SeatId, Seat>,
+    /// Whole rows with seats of the ticket types for which seats must be chosen, in layout order.
+    pub rows: Vec<SeatRow>,
+    /// The users among the batch's buyers. Who is missing here is no user.
+    pub buyers: BTreeMap<UserId, Buyer>,
+}
+
+/// What the event itself says about its sale.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventTerms {
+    pub id: EventId,
+    pub organizer_id: UserId,
+    pub status: EventStatus,
+    pub starts_at: Timestamp,
+    /// ISO 4217.
+    pub currency: String,
+    pub membership_required: bool,
+    pub max_per_booking: i64,
+    pub hold_minutes: i64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TicketTypeTerms {
+    pub name: String,
+    /// Minor units of the event's currency.
+    pub price_amount: i64,
+    pub sort: i64,
+    /// `None` means no bound.
+    pub sale_from: Option<Timestamp>,
+    pub sale_to: Option<Timestamp>,
+    pub min_per_booking: i64,
+    pub max_per_booking: Option<i64>,
+    /// Over all live bookings of one user. Who buys without an account is bound by it per booking.
+    pub max_per_user: Option<i64>,
+    pub members_only: bool,
+    /// Sold by the seat: a quantity of it means that many seats side by side.
+    pub seated: bool,
+    /// Every pool that this type draws from, the root among them.
+    pub pools: Vec<PoolId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pool {
+    pub capacity: i64,
+    pub held: i64,
+    pub sold: i64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seat {
+    pub ticket_type_id: TicketTypeId,
+    pub section: String,
+    pub row: String,
+    pub number: String,
+    /// Held, sold or blocked.
+    pub taken: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Buyer {
+    pub member: bool,
+    pub pending: Option<BookingId>,
+    /// Held and sold units per ticket type; only types with `max_per_user` need an entry.
+    pub live: BTreeMap<TicketTypeId, i64>,
+}
+
+/// Whether a claim of a grant is a hold or a sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimState {
+    Held,
+    Sold,
+}
+
+impl Pool {
+    pub fn left(&self) -> i64 {
+        self.capacity - self.held - self.sold
+    }
+}
+
+impl TicketTypeTerms {
+    pub fn on_sale(&self, now: Timestamp) -> bool {
+        self.started(now) && !self.ended(now)
+    }
+
+    pub fn started(&self, now: Timestamp) -> bool {
+        self.sale_from.is_none_or(|from| from <= now)
+    }
+
+    pub fn ended(&self, now: Timestamp) -> bool {
+        self.sale_to.is_some_and(|to| to <= now)
+    }
+}
+
+impl Stock {
+    /// Left of a ticket type: the least that any of its pools has left, never below zero.
+    pub fn left(&self, ticket_type: &TicketTypeTerms) -> i64 {
+        let pools = ticket_type.pools.iter();
+        let least = pools.map(|pool| self.pool_left(*pool)).min().unwrap_or(0);
+        least.max(0)
+    }
+
+    /// Left of a pool; one that is not there has nothing.
+    pub fn pool_left(&self, pool: PoolId) -> i64 {
+        self.pools.get(&pool).map_or(0, Pool::left)
+    }
+
+    /// A seat that can be had: known, not claimed, not blocked.
+    pub fn seat_free(&self, seat: SeatId) -> bool {
+        self.seats.get(&seat).is_some_and(|seat| !seat.taken)
+    }
+
+    /// Moves `quantity` units of a ticket type, and these seats of it, out of what is left.
+    pub(super) fn take(
+        &mut self,
+        ticket_type: TicketTypeId,
+        quantity: i64,
+        seats: &[SeatId],
+        state: ClaimState,
+    ) {
+        let pools = self.ticket_types.get(&ticket_type);
+        let pools: BTreeSet<PoolId> = pools.into_iter().flat_map(|t| &t.pools).copied().collect();
+        for id in pools {
+            if let Some(pool) = self.pools.get_mut(&id) {
+                match state {
+                    ClaimState::Held => pool.held += quantity,
+                    ClaimState::Sold => pool.sold += quantity,
+                }
+            }
+        }
+        for id in seats {
+            if let Some(seat) = self.seats.get_mut(id) {
+                seat.taken = true;
+            }
+        }
+    }
+}
