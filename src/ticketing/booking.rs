@@ -10,12 +10,13 @@
 //! | `EVENT_AT_CAPACITY` | every ticket type has enough in its own pools, the event has not |
 //! | `SOLD_OUT` | every other shortage |
 
+mod sale;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::adjacent;
-use super::live::EventStatus;
 use super::refusal::Refusal;
 use super::stock::{ClaimState, EventTerms, PoolId, Stock, TicketTypeTerms};
 use super::{BookingId, SeatId, TicketTypeId, UserId};
@@ -26,6 +27,8 @@ pub struct Request {
     pub booking_id: BookingId,
     /// `None`: somebody without an account, who will hold the booking by its token.
     pub buyer: Option<UserId>,
+    /// The buyer's token says that they are a member; the users table may say so as well.
+    pub member: bool,
     pub wish: Wish,
 }
 
@@ -93,8 +96,8 @@ impl Grant {
 
 /// Grants the request and moves the stock, or refuses it and leaves the stock as it was.
 pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
-    let member = is_member(stock, request.buyer)?;
-    check_event(&stock.event, request.buyer, member, now)?;
+    let member = is_member(stock, request)?;
+    sale::check_event(&stock.event, request.buyer, member, now)?;
     let mut lines = lines(stock, request, member, now)?;
     check_limits(stock, request.buyer, &lines)?;
     check_pending(stock, request.buyer)?;
@@ -115,42 +118,21 @@ struct Line {
     blocks: Vec<i64>,
 }
 
-fn is_member(stock: &Stock, buyer: Option<UserId>) -> Result<bool, Refusal> {
-    match buyer {
-        None => Ok(false),
-        Some(user) => {
-            let buyer = stock.buyers.get(&user).ok_or(Refusal::UserNotFound)?;
-            Ok(buyer.member)
-        }
+impl Line {
+    fn add(&mut self, quantity: i64, choose_seats: bool) {
+        self.quantity = self.quantity.saturating_add(quantity);
+        self.blocks.extend(choose_seats.then_some(quantity));
     }
 }
 
-fn check_event(
-    event: &EventTerms,
-    buyer: Option<UserId>,
-    member: bool,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    match event.status {
-        EventStatus::Draft if buyer == Some(event.organizer_id) => {
-            return Err(Refusal::SalesNotStarted { sale_from: None });
+fn is_member(stock: &Stock, request: &Request) -> Result<bool, Refusal> {
+    match request.buyer {
+        None => Ok(false),
+        Some(user) => {
+            let buyer = stock.buyers.get(&user).ok_or(Refusal::UserNotFound)?;
+            Ok(buyer.member || request.member)
         }
-        EventStatus::Draft => return Err(Refusal::EventNotFound),
-        EventStatus::Cancelled => return Err(Refusal::EventCancelled),
-        EventStatus::Paused | EventStatus::Completed => {
-            return Err(Refusal::SalesClosed { sale_to: None });
-        }
-        EventStatus::Active => {}
     }
-    if event.starts_at <= now {
-        return Err(Refusal::SalesClosed {
-            sale_to: Some(event.starts_at.to_string()),
-        });
-    }
-    if event.membership_required && !member {
-        return Err(Refusal::MembershipRequired);
-    }
-    Ok(())
 }
 
 /// The wish as one line per ticket type, each type known, on sale and open to the buyer.
@@ -163,7 +145,7 @@ fn lines(
     let mut lines: BTreeMap<TicketTypeId, Line> = BTreeMap::new();
     match &request.wish {
         Wish::Cheapest { quantity } => {
-            let ticket_type_id = cheapest(stock, *quantity, member, now)?;
+            let ticket_type_id = sale::cheapest(stock, *quantity, member, now)?;
             let item = Item::Quantity {
                 ticket_type_id,
                 quantity: *quantity,
@@ -177,7 +159,7 @@ fn lines(
         }
     }
     for line in lines.values() {
-        check_sale(ticket_type(stock, line.ticket_type_id)?, member, now)?;
+        sale::check_ticket_type(ticket_type(stock, line.ticket_type_id)?, member, now)?;
     }
     Ok(lines.into_values().collect())
 }
@@ -193,9 +175,7 @@ fn add_item(
             quantity,
         } => {
             let seated = ticket_type(stock, ticket_type_id)?.seated;
-            let line = line_of(lines, ticket_type_id);
-            line.quantity = line.quantity.saturating_add(quantity);
-            line.blocks.extend(seated.then_some(quantity));
+            line_of(lines, ticket_type_id).add(quantity, seated);
         }
         Item::BestAvailable {
             ticket_type_id,
@@ -204,9 +184,7 @@ fn add_item(
             if !ticket_type(stock, ticket_type_id)?.seated {
                 return Err(Refusal::NotSeated { ticket_type_id });
             }
-            let line = line_of(lines, ticket_type_id);
-            line.quantity = line.quantity.saturating_add(quantity);
-            line.blocks.push(quantity);
+            line_of(lines, ticket_type_id).add(quantity, true);
         }
         Item::Seat { seat_id } => {
             let not_found = || Refusal::SeatNotFound {
@@ -214,7 +192,7 @@ fn add_item(
             };
             let seat = stock.seats.get(&seat_id).ok_or_else(not_found)?;
             let line = line_of(lines, seat.ticket_type_id);
-            line.quantity = line.quantity.saturating_add(1);
+            line.add(1, false);
             line.seats.push(seat_id);
         }
     }
@@ -233,67 +211,6 @@ fn line_of(lines: &mut BTreeMap<TicketTypeId, Line>, ticket_type_id: TicketTypeI
 fn ticket_type(stock: &Stock, id: TicketTypeId) -> Result<&TicketTypeTerms, Refusal> {
     let not_found = Refusal::TicketTypeNotFound { ticket_type_id: id };
     stock.ticket_types.get(&id).ok_or(not_found)
-}
-
-/// See [`Wish::Cheapest`].
-fn cheapest(
-    stock: &Stock,
-    quantity: i64,
-    member: bool,
-    now: Timestamp,
-) -> Result<TicketTypeId, Refusal> {
-    let types = stock.ticket_types.iter();
-    let open: Vec<_> = types
-        .filter(|(_, t)| t.on_sale(now) && (member || !t.members_only))
-        .collect();
-    let Some(price) = open.iter().map(|(_, t)| t.price_amount).min() else {
-        return Err(why_nothing_is_on_sale(stock, now));
-    };
-    let mut cheapest: Vec<_> = open
-        .into_iter()
-        .filter(|(_, t)| t.price_amount == price)
-        .collect();
-    cheapest.sort_by_key(|(id, t)| (stock.left(t) < quantity, t.sort, **id));
-    match cheapest.first() {
-        Some((id, _)) => Ok(**id),
-        None => Err(why_nothing_is_on_sale(stock, now)),
-    }
-}
-
-fn why_nothing_is_on_sale(stock: &Stock, now: Timestamp) -> Refusal {
-    let types = || stock.ticket_types.values();
-    if types().any(|t| t.on_sale(now)) {
-        return Refusal::MembershipRequired;
-    }
-    let next = types()
-        .filter(|t| !t.started(now))
-        .filter_map(|t| t.sale_from);
-    match next.min() {
-        Some(from) => Refusal::SalesNotStarted {
-            sale_from: Some(from.to_string()),
-        },
-        None => Refusal::SalesClosed {
-            sale_to: types()
-                .filter_map(|t| t.sale_to)
-                .max()
-                .map(|to| to.to_string()),
-        },
-    }
-}
-
-fn check_sale(terms: &TicketTypeTerms, member: bool, now: Timestamp) -> Result<(), Refusal> {
-    if !terms.started(now) {
-        let sale_from = terms.sale_from.map(|from| from.to_string());
-        return Err(Refusal::SalesNotStarted { sale_from });
-    }
-    if terms.ended(now) {
-        let sale_to = terms.sale_to.map(|to| to.to_string());
-        return Err(Refusal::SalesClosed { sale_to });
-    }
-    if terms.members_only && !member {
-        return Err(Refusal::MembershipRequired);
-    }
-    Ok(())
 }
 
 fn check_limits(stock: &Stock, buyer: Option<UserId>, lines: &[Line]) -> Result<(), Refusal> {
@@ -501,5 +418,4 @@ fn total_quantity(lines: &[Line]) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "booking_tests.rs"]
 mod tests;

@@ -44,6 +44,8 @@ fn push_signs(text: &mut String, count: usize, random: &mut (impl Rng + CryptoRn
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -1,7 +1,10 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::ticketing::adjacent::{Place, SeatRow};
+use crate::ticketing::live::EventStatus;
 use crate::ticketing::stock::{Buyer, Pool, Seat};
 
 const VIP: TicketTypeId = 1;
@@ -119,6 +122,7 @@ fn ask(stock: &mut Stock, buyer: Option<UserId>, items: &[Item]) -> Result<Grant
     let request = Request {
         booking_id: uuid::Uuid::nil(),
         buyer,
+        member: false,
         wish: Wish::Items(items.to_vec()),
     };
     let answer = decide(stock, &request, now());
@@ -132,6 +136,7 @@ fn ask_cheapest(stock: &mut Stock, quantity: i64) -> Result<Grant, Refusal> {
     let request = Request {
         booking_id: uuid::Uuid::nil(),
         buyer: None,
+        member: false,
         wish: Wish::Cheapest { quantity },
     };
     decide(stock, &request, now())

@@ -1,0 +1,103 @@
+//! Whether there is a sale at all: the event's status and time, the ticket types' windows, members.
+
+use jiff::Timestamp;
+
+use crate::ticketing::live::EventStatus;
+use crate::ticketing::refusal::Refusal;
+use crate::ticketing::stock::{EventTerms, Stock, TicketTypeTerms};
+use crate::ticketing::{TicketTypeId, UserId};
+
+/// The event is on sale, and to this buyer.
+pub(super) fn check_event(
+    event: &EventTerms,
+    buyer: Option<UserId>,
+    member: bool,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    match event.status {
+        EventStatus::Draft if buyer == Some(event.organizer_id) => {
+            return Err(Refusal::SalesNotStarted { sale_from: None });
+        }
+        EventStatus::Draft => return Err(Refusal::EventNotFound),
+        EventStatus::Cancelled => return Err(Refusal::EventCancelled),
+        EventStatus::Paused | EventStatus::Completed => {
+            return Err(Refusal::SalesClosed { sale_to: None });
+        }
+        EventStatus::Active => {}
+    }
+    if event.starts_at <= now {
+        return Err(Refusal::SalesClosed {
+            sale_to: Some(event.starts_at.to_string()),
+        });
+    }
+    if event.membership_required && !member {
+        return Err(Refusal::MembershipRequired);
+    }
+    Ok(())
+}
+
+/// See [`super::Wish::Cheapest`].
+pub(super) fn cheapest(
+    stock: &Stock,
+    quantity: i64,
+    member: bool,
+    now: Timestamp,
+) -> Result<TicketTypeId, Refusal> {
+    let types = stock.ticket_types.iter();
+    let open: Vec<_> = types
+        .filter(|(_, t)| t.on_sale(now) && (member || !t.members_only))
+        .collect();
+    let Some(price) = open.iter().map(|(_, t)| t.price_amount).min() else {
+        return Err(why_nothing_is_on_sale(stock, now));
+    };
+    let mut cheapest: Vec<_> = open
+        .into_iter()
+        .filter(|(_, t)| t.price_amount == price)
+        .collect();
+    cheapest.sort_by_key(|(id, t)| (stock.left(t) < quantity, t.sort, **id));
+    match cheapest.first() {
+        Some((id, _)) => Ok(**id),
+        None => Err(why_nothing_is_on_sale(stock, now)),
+    }
+}
+
+fn why_nothing_is_on_sale(stock: &Stock, now: Timestamp) -> Refusal {
+    let types = || stock.ticket_types.values();
+    if types().any(|t| t.on_sale(now)) {
+        return Refusal::MembershipRequired;
+    }
+    let next = types()
+        .filter(|t| !t.started(now))
+        .filter_map(|t| t.sale_from);
+    match next.min() {
+        Some(from) => Refusal::SalesNotStarted {
+            sale_from: Some(from.to_string()),
+        },
+        None => Refusal::SalesClosed {
+            sale_to: types()
+                .filter_map(|t| t.sale_to)
+                .max()
+                .map(|to| to.to_string()),
+        },
+    }
+}
+
+/// The ticket type is on sale, and to this buyer.
+pub(super) fn check_ticket_type(
+    terms: &TicketTypeTerms,
+    member: bool,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    if !terms.started(now) {
+        let sale_from = terms.sale_from.map(|from| from.to_string());
+        return Err(Refusal::SalesNotStarted { sale_from });
+    }
+    if terms.ended(now) {
+        let sale_to = terms.sale_to.map(|to| to.to_string());
+        return Err(Refusal::SalesClosed { sale_to });
+    }
+    if terms.members_only && !member {
+        return Err(Refusal::MembershipRequired);
+    }
+    Ok(())
+}
