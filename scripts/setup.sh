@@ -1,0 +1,140 @@
+#!/bin/sh
+# scripts/setup.sh run|test: installs what is missing to run or to test Seatcast.
+# Quick when nothing is missing. Changes nothing else on the machine.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+rust_min=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+postgres_min=15
+# The versions that the web build's tools run on.
+node_min=20.19
+node_major=22
+
+# The folder with the newest Postgres, by the same places as src/embedded/binaries.rs.
+postgres_version() {
+    for dir in "${PG_BIN_DIR:-}" /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
+        /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin; do
+        [ -x "$dir/initdb" ] && "$dir/postgres" --version
+    done | sed 's/^postgres (PostgreSQL) \([0-9]*\).*/\1/' | sort -n | tail -n 1
+}
+
+# A database of the caller's own needs no Postgres here; the tests make theirs.
+wants_postgres() {
+    [ "$1" = test ] || [ -z "${DATABASE_URL:-}" ]
+}
+
+missing_packages() {
+    has cc || echo gcc libc6-dev
+    if wants_postgres "$1" && [ -z "$(postgres_version)" ] && ! has initdb; then
+        echo postgresql
+    fi
+    has node && has npm || echo nodejs npm
+    if [ "$1" = test ]; then
+        has chromium || echo chromium
+        has shellcheck || echo shellcheck
+    fi
+    # To fetch the Rust toolchain with.
+    has cargo || has curl || echo curl ca-certificates
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+may_become_root() {
+    [ "$(id -u)" = 0 ] || { has sudo && { sudo -n true 2> /dev/null || [ -t 0 ]; }; }
+}
+
+# Debian starts a cluster of its own when Postgres is installed. Ours is private; a machine that
+# had none should not find one on port 5432 afterwards.
+without_debians_cluster() {
+    conf=/etc/postgresql-common/createcluster.d/seatcast.conf
+    as_root mkdir -p "${conf%/*}"
+    echo 'create_main_cluster = false' | as_root tee "$conf" > /dev/null
+    status=0
+    "$@" || status=$?
+    as_root rm "$conf"
+    return "$status"
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$@" \
+        > "$log" 2>&1
+}
+
+install_packages() {
+    has apt-get || fail "Missing, please install: $*. (They are Debian's names; there is no apt-get here to do it.)"
+    may_become_root \
+        || fail "Missing: $*. Install them with: sudo apt-get update && sudo apt-get install $*"
+    say "Installing with apt-get: $*"
+    log=$(mktemp)
+    as_root apt-get update > "$log" 2>&1 || say "apt-get update failed; trying with the lists there are"
+    case " $* " in
+        *" postgresql "*) install="without_debians_cluster apt_install" ;;
+        *) install=apt_install ;;
+    esac
+    $install "$@" || {
+        tail -n 20 "$log" >&2
+        fail "apt-get could not install: $*"
+    }
+    rm "$log"
+}
+
+setup_rust() {
+    if ! has cargo; then
+        say "Installing the Rust toolchain with rustup (https://rustup.rs)"
+        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs \
+            | sh -s -- -y --quiet --profile minimal --component clippy,rustfmt \
+            || fail "rustup could not be fetched. Install Rust $rust_min or newer: https://rustup.rs"
+        has cargo || fail "No cargo after installing Rust: see what rustup said above"
+    fi
+    version=$(cargo --version | cut -d ' ' -f 2)
+    at_least "$version" "$rust_min" \
+        || fail "Rust $rust_min or newer is needed, this is $version. Update it with: rustup update"
+    if [ "$1" = test ]; then
+        { cargo clippy --version && cargo fmt --version; } > /dev/null 2>&1 \
+            || fail "clippy and rustfmt are needed. Add them with: rustup component add clippy rustfmt"
+    fi
+}
+
+# Debian 12's Node.js is older than the web tools allow; the npm registry has newer ones.
+setup_node() {
+    node_is_new_enough && return
+    platform=$(node -p 'process.platform + "-" + process.arch')
+    say "Node.js $(node --version) is older than $node_min: installing $node_major for this project"
+    npm install --prefix "$tools/node-$node_major" --no-save --no-audit --no-fund --loglevel=error \
+        "node-$platform@$node_major" > /dev/null
+    ln -sfn "$tools/node-$node_major/node_modules/node-$platform" "$tools/node"
+    node_is_new_enough \
+        || fail "Node.js $node_min or newer is needed, this is $(node --version): https://nodejs.org"
+}
+
+node_is_new_enough() {
+    at_least "$(node --version | tr -d v)" "$node_min"
+}
+
+main() {
+    # Word splitting is meant: a line may name several packages.
+    # shellcheck disable=SC2046
+    set -- "$1" $(missing_packages "$1")
+    purpose=$1
+    shift
+    [ $# = 0 ] || install_packages "$@"
+    setup_rust "$purpose"
+    setup_node
+    found=$(postgres_version)
+    if wants_postgres "$purpose" && [ -n "$found" ]; then
+        at_least "$found" "$postgres_min" \
+            || fail "Postgres $postgres_min or newer is needed, the newest here is $found. Set PG_BIN_DIR to another's bin folder, or DATABASE_URL."
+    fi
+}
+
+case "${1:-}" in
+    run | test) main "$1" ;;
+    *) fail "usage: scripts/setup.sh run|test" ;;
+esac

@@ -1,0 +1,25 @@
+#!/bin/sh
+# make test: every check and test, cheapest first.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+scripts/setup.sh test
+scripts/web.sh
+
+say "Checking the scripts"
+shellcheck -x scripts/*.sh .ci/run
+say "Checking the Rust code's format"
+cargo fmt --check
+say "Checking the Rust code (clippy)"
+cargo clippy --locked --all-targets --quiet -- -D warnings
+say "Testing the Rust code, with a Postgres of its own"
+cargo test --locked
+say "Checking the TypeScript code"
+(cd web && npm run --silent check)
+say "Testing the TypeScript code"
+(cd web && npm run --silent test)
+say "Testing pages and clients against the server, in Chromium"
+cargo build --quiet --locked --bin seatcast
+(cd web && npm run --silent test:e2e)
+say "All passed"
