@@ -1,1 +1,191 @@
 //! FAN-OUT in memory. No SQL, no HTTP.
+//!
+//! The hub is the seam between the feed, which knows what changed, and the shards, which own the
+//! viewers' sockets. It holds no state of its own: a mailbox per shard, and a way back to the feed.
+//!
+//! - The feed answers a [`Watch`] with an [`Opening`] and from then on sends each [`Publication`].
+//!   Both go through the same mailbox in order, so nothing falls between.
+//! - A mailbox is bounded. A message that finds it full is dropped: the shard sees the gap in the
+//!   next publication's `from` and asks for a new opening.
+//! - What a shard does with it is in [`topic`]: the entry with its ring, and what brings a viewer
+//!   from its revision to now.
+
+pub mod mailbox;
+pub mod topic;
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+pub use mailbox::{Bell, Mailbox};
+
+use crate::protocol::phoenix::Vsn;
+use crate::ticketing::EventId;
+use crate::ticketing::live::{Delta, EventState};
+
+/// What the feed publishes of one event: the change, the state after it, and a place for each
+/// encoding of it, filled by the first shard that needs it and shared by all viewers.
+#[derive(Debug)]
+pub struct Publication {
+    pub event: EventId,
+    pub delta: Arc<Delta>,
+    pub state: Arc<EventState>,
+    frames: [OnceLock<Bytes>; 4],
+}
+
+/// The native views of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NativeView {
+    /// Counts, fields and notices: topic `event:{id}`.
+    Event,
+    /// Seat statuses: topic `seats:{id}`.
+    Seats,
+}
+
+impl Publication {
+    pub fn new(event: EventId, delta: Arc<Delta>, state: Arc<EventState>) -> Self {
+        Self {
+            event,
+            delta,
+            state,
+            frames: Default::default(),
+        }
+    }
+
+    /// The frame of this publication for one view and wire version, encoded on first use.
+    pub fn frame(&self, view: NativeView, vsn: Vsn, encode: impl FnOnce() -> Bytes) -> Bytes {
+        let slot = view as usize * 2 + matches!(vsn, Vsn::V2) as usize;
+        self.frames[slot].get_or_init(encode).clone()
+    }
+}
+
+/// All that a shard needs to serve viewers of an event: the state, and the recent deltas that lead
+/// to it, oldest first, each beginning where the one before ended.
+#[derive(Debug)]
+pub struct Opening {
+    pub event: EventId,
+    pub state: Arc<EventState>,
+    pub ring: Vec<Arc<Delta>>,
+}
+
+/// Why an event could not be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotOpened {
+    NoSuchEvent,
+    /// The database did not answer in time; trying again later is worth it.
+    Unavailable,
+}
+
+/// What travels from the feed to a shard.
+#[derive(Debug, Clone)]
+pub enum ToShard {
+    Opened(Arc<Opening>),
+    NotOpened {
+        event: EventId,
+        why: NotOpened,
+    },
+    Publish(Arc<Publication>),
+    /// The event's row is gone: its viewers are sent away.
+    Closed {
+        event: EventId,
+    },
+    /// When the node last heard from the database, and whether it does now.
+    Checked {
+        at: Timestamp,
+        database_up: bool,
+    },
+    /// The node goes down: tell the clients when to come back, close, end.
+    Drain,
+}
+
+/// What travels from a shard to the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    Watch { event: EventId, shard: usize },
+    Unwatch { event: EventId, shard: usize },
+}
+
+/// Which shards watch an event. At most 64 shards ([`Hub::SHARDS_MAX`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShardSet(u64);
+
+impl ShardSet {
+    pub fn insert(&mut self, shard: usize) {
+        self.0 |= 1 << shard;
+    }
+
+    pub fn remove(&mut self, shard: usize) {
+        self.0 &= !(1 << shard);
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..64).filter(move |shard| self.0 >> shard & 1 == 1)
+    }
+}
+
+/// The feed's handle on all shards. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    shards: Arc<[mailbox::Sender<ToShard>]>,
+}
+
+impl Hub {
+    pub const SHARDS_MAX: usize = 64;
+    /// Watches waiting for the feed, in messages; shards wait with theirs when it is full.
+    const WATCHES_MAX: usize = 16_384;
+
+    /// A hub for `shards` shards (1 to [`Hub::SHARDS_MAX`]), their mailboxes in order, and the
+    /// feed's end of the watches.
+    pub fn new(shards: usize) -> (Hub, Vec<Mailbox<ToShard>>, mpsc::Receiver<Watch>) {
+        let (watch, watches) = mpsc::channel(Self::WATCHES_MAX);
+        let (senders, mailboxes) = (0..shards.clamp(1, Self::SHARDS_MAX))
+            .map(|shard| mailbox::channel(shard, watch.clone()))
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        (
+            Hub {
+                shards: senders.into(),
+            },
+            mailboxes,
+            watches,
+        )
+    }
+
+    pub fn opened(&self, shard: usize, opening: Arc<Opening>) {
+        self.shards[shard].send(ToShard::Opened(opening));
+    }
+
+    pub fn not_opened(&self, shard: usize, event: EventId, why: NotOpened) {
+        self.shards[shard].send(ToShard::NotOpened { event, why });
+    }
+
+    pub fn publish(&self, shards: ShardSet, publication: Arc<Publication>) {
+        for shard in shards.iter() {
+            self.shards[shard].send(ToShard::Publish(publication.clone()));
+        }
+    }
+
+    pub fn closed(&self, shards: ShardSet, event: EventId) {
+        for shard in shards.iter() {
+            self.shards[shard].send(ToShard::Closed { event });
+        }
+    }
+
+    /// Tells every shard when the database last answered.
+    pub fn checked(&self, at: Timestamp, database_up: bool) {
+        for shard in self.shards.iter() {
+            shard.send(ToShard::Checked { at, database_up });
+        }
+    }
+
+    pub fn drain(&self) {
+        for shard in self.shards.iter() {
+            shard.send(ToShard::Drain);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! A bounded mailbox whose owner sleeps in a poller, not on a channel.
+//!
+//! The sender rings the owner's [`Bell`] once per sleep, however many messages it leaves.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::mpsc;
+
+use super::Watch;
+
+/// Messages that may wait for a shard.
+const MAILBOX_MESSAGES_MAX: usize = 16_384;
+
+/// Wakes a shard out of its poller.
+#[derive(Clone, Default)]
+pub struct Bell(Arc<BellState>);
+
+#[derive(Default)]
+struct BellState {
+    /// Set by the first ring after the owner woke; later rings then cost one atomic swap.
+    rung: AtomicBool,
+    /// Set once by the owner, when its poller exists. A ring before that is kept in `rung`.
+    wake: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Bell {
+    pub fn ring(&self) {
+        if !self.0.rung.swap(true, Ordering::AcqRel)
+            && let Some(wake) = self.0.wake.get()
+        {
+            wake();
+        }
+    }
+
+    /// Called once by the owner. Rings that came before are rung now.
+    pub fn connect(&self, wake: impl Fn() + Send + Sync + 'static) {
+        if self.0.wake.set(Box::new(wake)).is_ok()
+            && self.0.rung.load(Ordering::Acquire)
+            && let Some(wake) = self.0.wake.get()
+        {
+            wake();
+        }
+    }
+
+    /// Called by the owner before it looks into its mailboxes: what comes later rings again.
+    pub fn answer(&self) {
+        self.0.rung.store(false, Ordering::Release);
+    }
+}
+
+pub(super) struct Sender<T> {
+    queue: SyncSender<T>,
+    bell: Bell,
+    dropped: Arc<AtomicU64>,
+}
+
+impl<T> Sender<T> {
+    /// Leaves a message, or counts it as dropped when the mailbox is full or its owner is gone.
+    pub(super) fn send(&self, message: T) {
+        match self.queue.try_send(message) {
+            Ok(()) => self.bell.ring(),
+            Err(_) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                self.bell.ring();
+            }
+        }
+    }
+}
+
+/// A shard's end: what the feed sends it, and its way to ask the feed.
+pub struct Mailbox<T> {
+    pub shard: usize,
+    pub bell: Bell,
+    queue: Receiver<T>,
+    dropped: Arc<AtomicU64>,
+    watch: mpsc::Sender<Watch>,
+}
+
+impl<T> Mailbox<T> {
+    /// The next message, if one waits.
+    pub fn next(&self) -> Option<T> {
+        match self.queue.try_recv() {
+            Ok(message) => Some(message),
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        }
+    }
+
+    /// How many messages found the mailbox full since the last call.
+    pub fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
+    }
+
+    /// Asks the feed; `false` when the feed's queue is full and the shard must ask again later.
+    pub fn ask(&self, watch: Watch) -> bool {
+        self.watch.try_send(watch).is_ok()
+    }
+}
+
+pub(super) fn channel<T>(shard: usize, watch: mpsc::Sender<Watch>) -> (Sender<T>, Mailbox<T>) {
+    let (sender, queue) = sync_channel(MAILBOX_MESSAGES_MAX);
+    let bell = Bell::default();
+    let dropped = Arc::new(AtomicU64::new(0));
+    (
+        Sender {
+            queue: sender,
+            bell: bell.clone(),
+            dropped: dropped.clone(),
+        },
+        Mailbox {
+            shard,
+            bell,
+            queue,
+            dropped,
+            watch,
+        },
+    )
+}
