@@ -9,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
+use crate::ticketing::availability::Thresholds;
+
 /// All of `seatcast serve`.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -222,6 +224,16 @@ impl DatabaseConfig {
 pub(crate) fn search_path() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).collect()
+}
+
+impl AvailabilityConfig {
+    pub fn thresholds(&self) -> Thresholds {
+        Thresholds {
+            limited_percent: self.limited_percent,
+            almost_sold_out_percent: self.almost_sold_out_percent,
+            low_stock_below: self.low_stock_below,
+        }
+    }
 }
 
 impl Default for Config {

@@ -4,6 +4,7 @@
 //! the rules of booking (stock + request + now → grant or refusal) live beside it.
 
 pub mod adjacent;
+pub mod availability;
 pub mod booking;
 pub mod live;
 pub mod record;

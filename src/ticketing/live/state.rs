@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Delta, EventState, Gap, Op, RowChange, SeatMap, TicketType, Totals};
+use super::{Delta, EventInfo, EventState, Gap, Op, RowChange, SeatMap, TicketType, Totals};
 
 impl EventState {
     /// The state that a delta from revision 0 holds; `None` when it lacks the event's own fields.
@@ -92,24 +92,36 @@ impl EventState {
         }
     }
 
-    /// The event's own pool binds as well as those of its ticket types, which may add up to more.
+    /// See [`Totals::of`].
     pub fn totals(&self) -> Totals {
-        let sum =
-            |count: fn(&TicketType) -> i64| self.ticket_types.values().map(count).sum::<i64>();
-        let (capacity, held, sold) = (self.event.capacity, sum(|t| t.held), sum(|t| t.sold));
-        let available = sum(|t| t.available).min(capacity - held - sold);
-        Totals {
-            capacity,
-            held,
-            sold,
-            available,
-        }
+        Totals::of(&self.event, self.ticket_types.values())
     }
 
     /// The newest time among the rows. All come from the database in UTC, so text order is time order.
     fn updated_at(&self) -> &str {
         let types = self.ticket_types.values().map(|t| t.updated_at.as_str());
         types.fold(&self.event.updated_at, |newest, at| newest.max(at))
+    }
+}
+
+impl Totals {
+    /// The event's own pool binds as well as those of its ticket types, which may add up to more.
+    pub fn of<'a>(
+        event: &EventInfo,
+        ticket_types: impl IntoIterator<Item = &'a TicketType>,
+    ) -> Totals {
+        let (mut held, mut sold, mut available) = (0, 0, 0);
+        for ticket_type in ticket_types {
+            held += ticket_type.held;
+            sold += ticket_type.sold;
+            available += ticket_type.available;
+        }
+        Totals {
+            capacity: event.capacity,
+            held,
+            sold,
+            available: available.min(event.capacity - held - sold),
+        }
     }
 }
 

@@ -1,0 +1,243 @@
+//! What is left, as counts and as words: «almost sold out» is a rule, not a matter of a page's taste.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::live::{EventInfo, EventStatus, TicketType, Totals};
+use super::{EventId, Revision, TicketTypeId};
+
+/// When a number of tickets is called limited, almost sold out, low.
+#[derive(Debug, Clone, Copy)]
+pub struct Thresholds {
+    pub limited_percent: u8,
+    pub almost_sold_out_percent: u8,
+    pub low_stock_below: i64,
+}
+
+/// How much is left, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StockStatus {
+    Available,
+    Limited,
+    AlmostSoldOut,
+    SoldOut,
+}
+
+/// Whether one could buy now, whatever is left. The words match the refusals of a booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SaleState {
+    /// Not published, or before `sale_from`.
+    NotStarted,
+    OnSale,
+    /// After `sale_to`, or the event is paused, cancelled, completed or has begun.
+    Closed,
+}
+
+/// Money: minor units and the ISO 4217 code of their currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Price {
+    #[schema(example = 4500)]
+    pub amount: i64,
+    #[schema(example = "EUR")]
+    pub currency: String,
+}
+
+/// What is left of an event at one revision.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Availability {
+    pub event_id: EventId,
+    pub total_capacity: i64,
+    /// Sold.
+    pub booked_tickets: i64,
+    /// In somebody's pending booking: not sold, and not available either.
+    pub held_tickets: i64,
+    /// What could be bought now: bounded by the event's capacity and by each ticket type's.
+    pub available_tickets: i64,
+    /// Sold, in percent of the capacity, to two decimals.
+    pub occupancy_percentage: f64,
+    pub is_sold_out: bool,
+    /// At most 10 % left (configurable); true when sold out as well.
+    pub is_almost_sold_out: bool,
+    /// At most 25 % left (configurable); true when almost or quite sold out as well.
+    pub is_limited: bool,
+    /// The strongest of the three that holds.
+    pub status: StockStatus,
+    /// Fewer than 10 left (configurable).
+    pub low_stock: bool,
+    pub event_status: EventStatus,
+    /// The event's counter of changes; newer numbers have a higher one.
+    pub revision: Revision,
+    /// When the newest of these numbers was written (RFC 3339).
+    pub last_updated: String,
+    /// By `sort`, then id.
+    pub ticket_types: Vec<TicketTypeAvailability>,
+}
+
+/// What is left of one ticket type.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TicketTypeAvailability {
+    pub id: TicketTypeId,
+    pub name: String,
+    pub price: Price,
+    pub capacity: i64,
+    pub available: i64,
+    pub held: i64,
+    pub sold: i64,
+    pub status: StockStatus,
+    pub sale_state: SaleState,
+}
+
+impl StockStatus {
+    pub fn of(available: i64, capacity: i64, thresholds: &Thresholds) -> StockStatus {
+        let at_most = |percent: u8| available * 100 <= capacity * i64::from(percent);
+        if available <= 0 {
+            StockStatus::SoldOut
+        } else if at_most(thresholds.almost_sold_out_percent) {
+            StockStatus::AlmostSoldOut
+        } else if at_most(thresholds.limited_percent) {
+            StockStatus::Limited
+        } else {
+            StockStatus::Available
+        }
+    }
+}
+
+impl SaleState {
+    /// Of one ticket type of an event.
+    pub fn of(event: &EventInfo, ticket_type: &TicketType, now: Timestamp) -> SaleState {
+        let passed = |time: &Option<String>| time.as_deref().and_then(parsed).map(|at| at <= now);
+        let begun = parsed(&event.starts_at).is_some_and(|at| at <= now);
+        match event.status {
+            EventStatus::Draft => SaleState::NotStarted,
+            EventStatus::Active if begun => SaleState::Closed,
+            EventStatus::Active if passed(&ticket_type.sale_to) == Some(true) => SaleState::Closed,
+            EventStatus::Active if passed(&ticket_type.sale_from) == Some(false) => {
+                SaleState::NotStarted
+            }
+            EventStatus::Active => SaleState::OnSale,
+            EventStatus::Paused | EventStatus::Cancelled | EventStatus::Completed => {
+                SaleState::Closed
+            }
+        }
+    }
+
+    /// Of the event: the best that any of its ticket types is in; without any, what it will be in.
+    pub fn of_event<'a>(
+        event: &EventInfo,
+        ticket_types: impl IntoIterator<Item = &'a TicketType>,
+        now: Timestamp,
+    ) -> SaleState {
+        let states = ticket_types
+            .into_iter()
+            .map(|ticket_type| SaleState::of(event, ticket_type, now));
+        let rank = |state: &SaleState| match state {
+            SaleState::OnSale => 2,
+            SaleState::NotStarted => 1,
+            SaleState::Closed => 0,
+        };
+        states.max_by_key(rank).unwrap_or(match event.status {
+            EventStatus::Draft | EventStatus::Active => SaleState::NotStarted,
+            _ => SaleState::Closed,
+        })
+    }
+}
+
+impl Availability {
+    pub fn of(
+        revision: Revision,
+        event: &EventInfo,
+        ticket_types: &[&TicketType],
+        thresholds: &Thresholds,
+        now: Timestamp,
+    ) -> Availability {
+        let totals = Totals::of(event, ticket_types.iter().copied());
+        let status = StockStatus::of(totals.available, totals.capacity, thresholds);
+        let mut sorted = ticket_types.to_vec();
+        sorted.sort_by_key(|ticket_type| (ticket_type.sort, ticket_type.id));
+        Availability {
+            event_id: event.id,
+            total_capacity: totals.capacity,
+            booked_tickets: totals.sold,
+            held_tickets: totals.held,
+            available_tickets: totals.available,
+            occupancy_percentage: percentage(totals.sold, totals.capacity),
+            is_sold_out: status == StockStatus::SoldOut,
+            is_almost_sold_out: matches!(status, StockStatus::SoldOut | StockStatus::AlmostSoldOut),
+            is_limited: status != StockStatus::Available,
+            status,
+            low_stock: totals.available < thresholds.low_stock_below,
+            event_status: event.status,
+            revision,
+            last_updated: last_updated(event, ticket_types),
+            ticket_types: sorted
+                .into_iter()
+                .map(|ticket_type| TicketTypeAvailability::of(event, ticket_type, thresholds, now))
+                .collect(),
+        }
+    }
+}
+
+impl TicketTypeAvailability {
+    pub fn of(
+        event: &EventInfo,
+        ticket_type: &TicketType,
+        thresholds: &Thresholds,
+        now: Timestamp,
+    ) -> TicketTypeAvailability {
+        TicketTypeAvailability {
+            id: ticket_type.id,
+            name: ticket_type.name.clone(),
+            price: Price {
+                amount: ticket_type.price,
+                currency: event.currency.clone(),
+            },
+            capacity: ticket_type.capacity,
+            available: ticket_type.available,
+            held: ticket_type.held,
+            sold: ticket_type.sold,
+            status: StockStatus::of(ticket_type.available, ticket_type.capacity, thresholds),
+            sale_state: SaleState::of(event, ticket_type, now),
+        }
+    }
+}
+
+/// How many of the event's times (its beginning, its types' sale windows) have passed since its last change.
+/// A sale that opens by the clock moves no revision, so whoever compares versions must add this.
+pub fn times_passed(event: &EventInfo, ticket_types: &[&TicketType], now: Timestamp) -> usize {
+    let changed = parsed(&last_updated(event, ticket_types)).unwrap_or(Timestamp::MIN);
+    let windows = ticket_types
+        .iter()
+        .flat_map(|ticket_type| [&ticket_type.sale_from, &ticket_type.sale_to]);
+    std::iter::once(event.starts_at.as_str())
+        .chain(windows.filter_map(Option::as_deref))
+        .filter_map(parsed)
+        .filter(|at| changed < *at && *at <= now)
+        .count()
+}
+
+/// RFC 3339 of one writer, always UTC and of one length: the greatest text is the latest time.
+fn last_updated(event: &EventInfo, ticket_types: &[&TicketType]) -> String {
+    let types = ticket_types
+        .iter()
+        .map(|ticket_type| &ticket_type.updated_at);
+    types
+        .fold(&event.updated_at, |latest, at| latest.max(at))
+        .clone()
+}
+
+fn percentage(part: i64, whole: i64) -> f64 {
+    if whole <= 0 {
+        return 0.0;
+    }
+    (part as f64 * 10_000.0 / whole as f64).round() / 100.0
+}
+
+fn parsed(time: &str) -> Option<Timestamp> {
+    time.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;
