@@ -1,0 +1,130 @@
+/**
+ * Booking: ask once, however often the network makes us repeat it.
+ *
+ * Every attempt to book carries an `Idempotency-Key` that is kept across its retries, so an answer
+ * that got lost on the way is given again instead of a second booking being made.
+ */
+import { Backoff } from './backoff.ts';
+import type { Money, SeatStatus } from './protocol.ts';
+import { Refusal, Unreachable, type Answer, type Rest } from './rest.ts';
+
+export type BookingItem =
+  | { ticket_type_id: number; quantity: number; best_available?: boolean }
+  | { seat_id: number };
+
+export interface BookingRequest {
+  event_id: number;
+  items: BookingItem[];
+}
+
+export type BookingStatus = 'pending' | 'confirmed' | 'expired' | 'cancelled' | 'refunded';
+
+export interface BookedItem {
+  ticket_type_id: number;
+  ticket_type?: string;
+  quantity: number;
+  unit_price: Money;
+  seats?: BookedSeat[];
+}
+
+export interface BookedSeat {
+  id: number;
+  section?: string;
+  row: string;
+  number: string;
+  status?: SeatStatus;
+}
+
+export interface Ticket {
+  id: number;
+  code: string;
+  ticket_type_id: number;
+  status: 'valid' | 'used' | 'void';
+}
+
+export interface Booking {
+  id: string;
+  /** For people: `BK-7F3K9Q`. */
+  reference: string;
+  event_id: number;
+  status: BookingStatus;
+  quantity: number;
+  total: Money;
+  items: BookedItem[];
+  tickets: Ticket[];
+  /** RFC 3339, while pending. */
+  expires_at: string | null;
+  /** The server's clock when it answered. */
+  server_time?: string;
+  created_at?: string;
+  /** Proves the ownership of an anonymous booking; answered once, when it is made. */
+  token?: string;
+}
+
+/** Bounds of retrying one attempt. */
+export const BOOKING = {
+  attemptsMax: 5,
+  backoffBaseMs: 400,
+  backoffCapMs: 4_000,
+} as const;
+
+/** Sends a write, again with the same key as long as nobody answered it. */
+export async function sendOnce<T>(
+  rest: Rest,
+  path: string,
+  request: { method: 'POST' | 'PUT'; body: unknown; headers?: Record<string, string> },
+  key: string = newKey(),
+): Promise<Answer<T>> {
+  const backoff = new Backoff({ baseMs: BOOKING.backoffBaseMs, capMs: BOOKING.backoffCapMs });
+  const headers = { ...request.headers, 'idempotency-key': key };
+  for (;;) {
+    try {
+      return await rest.send<T>(path, { ...request, headers });
+    } catch (error) {
+      if (!mayRepeat(error) || backoff.attempt >= BOOKING.attemptsMax - 1) throw error;
+      const askedMs = error instanceof Unreachable ? (error.retryAfterS ?? 0) * 1_000 : 0;
+      await pause(Math.max(askedMs, backoff.next()));
+    }
+  }
+}
+
+/** No answer, a busy desk, or the first try still under way: the same key may be sent again. */
+function mayRepeat(error: unknown): boolean {
+  if (error instanceof Unreachable) return true;
+  return error instanceof Refusal && error.code === 'IDEMPOTENCY_IN_FLIGHT';
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** A key that no other attempt has. Works where `crypto.randomUUID` does not (plain http). */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * Time left until a deadline of the server, told by the server's clock.
+ *
+ * The difference of two of its times is added to our monotonic clock: a wrong or changed clock on
+ * this machine makes no difference.
+ */
+export class Countdown {
+  readonly #endsAt: number;
+
+  constructor(expiresAt: string, serverTime: string) {
+    this.#endsAt = performance.now() + Date.parse(expiresAt) - Date.parse(serverTime);
+  }
+
+  /** Milliseconds, never below 0. */
+  leftMs(): number {
+    return Math.max(0, this.#endsAt - performance.now());
+  }
+
+  /** `4:07`, rounded up, so that it says 0:00 only when it is over. */
+  toString(): string {
+    const seconds = Math.ceil(this.leftMs() / 1_000);
+    return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+  }
+}

@@ -1,0 +1,73 @@
+/** What REST says about events: `GET /events`, `GET /events/{id}`, the seat map. */
+import type { EventInfo, Money, StockStatus, TicketType } from './protocol.ts';
+
+/** An event in a list. */
+export interface EventSummary extends EventInfo {
+  revision?: number;
+  price_from?: Money | null;
+  available_tickets?: number;
+}
+
+/** A ticket type with its rules of sale. */
+export interface TicketTypeDetails extends TicketType {
+  sale_from?: string | null;
+  sale_to?: string | null;
+  sale_state?: 'not_started' | 'on_sale' | 'closed';
+  min_per_booking?: number;
+  max_per_booking?: number | null;
+  members_only?: boolean;
+}
+
+export interface Section {
+  id: number;
+  name: string;
+}
+
+export interface EventDetails extends EventInfo {
+  revision: number;
+  ticket_types: TicketTypeDetails[];
+  sections?: Section[];
+  status_of_stock?: StockStatus;
+}
+
+export interface EventQuery {
+  /** Part of the title, the venue or the description. */
+  q?: string;
+  category?: string;
+  status?: string;
+  sort?: string;
+  limit?: number;
+  offset?: number;
+}
+
+/** Column arrays in position order; deleted seats leave gaps whose id is null. */
+export interface SeatMapGeometry {
+  layout: number;
+  sections: Section[];
+  seats: {
+    id: (number | null)[];
+    /** Index into `sections`. */
+    section: number[];
+    row: string[];
+    number: (string | number)[];
+    ticket_type_id: number[];
+    x: number[];
+    y: number[];
+  };
+}
+
+/** `GET /api`. */
+export interface ServerInfo {
+  name: string;
+  version: string;
+  /** Development mode: the server believes `X-User-Id`. */
+  dev?: boolean;
+  mode?: string;
+}
+
+export interface User {
+  id: number;
+  name: string;
+  role: 'customer' | 'organizer' | 'admin';
+  member?: boolean;
+}

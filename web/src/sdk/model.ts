@@ -1,0 +1,145 @@
+/**
+ * What a topic's frames do to its state. Pure: state and payload in, new state out.
+ *
+ * Whether a frame may be applied at all (revisions) is decided in `subscription.ts`; here it is
+ * known to fit. Every value on the wire is absolute, so the later one simply wins.
+ */
+import {
+  isObject,
+  isRemoved,
+  type EventInfo,
+  type JsonObject,
+  type Notice,
+  type PresenceCounts,
+  type Removed,
+  type TicketType,
+  type Update,
+} from './protocol.ts';
+import { SeatStatuses } from './seats.ts';
+
+/** State of an `event:` topic. */
+export interface EventState {
+  event: EventInfo;
+  /** In the order in which they are to be shown. */
+  ticket_types: TicketType[];
+  notices: Notice[];
+  presence: PresenceCounts | null;
+  /** The event's row is gone: nothing comes after. */
+  deleted: boolean;
+}
+
+/** State of a `seats:` topic. */
+export interface SeatsState {
+  /** Version of the geometry that the positions refer to. */
+  layout: number;
+  seats: SeatStatuses;
+}
+
+/** How one kind of topic reads its payloads. */
+export interface Model<S> {
+  /** Everything, as in a join's reply. */
+  whole(state: JsonObject): S;
+  /** What changed, as in an update or a resumed reply. */
+  changed(before: S, changes: JsonObject & Partial<Update>): S;
+  /** The counts of who is here; not part of the revision. */
+  presence?(before: S, counts: PresenceCounts): S;
+}
+
+export const eventModel: Model<EventState> = {
+  whole(state) {
+    if (!isObject(state['event'])) throw new TypeError('an event topic without an event');
+    return {
+      event: state['event'] as unknown as EventInfo,
+      ticket_types: rows<TicketType>(state['ticket_types']),
+      notices: rows<Notice>(state['notices']),
+      presence: isObject(state['presence']) ? (state['presence'] as unknown as PresenceCounts) : null,
+      deleted: state['deleted'] === true,
+    };
+  },
+  changed(before, changes) {
+    return {
+      event: changes.event ?? before.event,
+      ticket_types: merged(before.ticket_types, changes.ticket_types),
+      notices: merged(before.notices, changes.notices),
+      presence: before.presence,
+      deleted: before.deleted || changes.deleted === true,
+    };
+  },
+  presence(before, presence) {
+    return { ...before, presence };
+  },
+};
+
+export const seatsModel: Model<SeatsState> = {
+  whole(state) {
+    const { layout, seats } = state;
+    if (typeof seats !== 'string') throw new TypeError('a seats topic without seats');
+    return { layout: Number(layout ?? 0), seats: SeatStatuses.fromBase64(seats) };
+  },
+  changed(before, changes) {
+    // A new layout lists every seat: the positions of the old one mean nothing any more.
+    if (changes.layout !== undefined) return seatsModel.whole(changes);
+    const seats = pairs(changes.seats);
+    return seats.length === 0 ? before : { ...before, seats: before.seats.with(seats) };
+  },
+};
+
+function pairs(seats: unknown): [number, number][] {
+  return Array.isArray(seats) ? (seats as [number, number][]) : [];
+}
+
+function rows<T>(value: unknown): T[] {
+  return Array.isArray(value) ? (value as T[]) : [];
+}
+
+/** The rows with the changed ones in place of their old selves; new ones come last. */
+function merged<T extends { id: number }>(before: T[], changes: (T | Removed)[] | undefined): T[] {
+  if (!changes || changes.length === 0) return before;
+  const byId = new Map(before.map((row) => [row.id, row]));
+  for (const change of changes) {
+    if (isRemoved(change)) byId.delete(change.id);
+    else byId.set(change.id, change);
+  }
+  return [...byId.values()];
+}
+
+/** Sums over the ticket types of an event, bounded by its capacity. */
+export interface Totals {
+  capacity: number;
+  available: number;
+  held: number;
+  sold: number;
+  status: StockLevel;
+  /** Fewer than ten left. */
+  lowStock: boolean;
+}
+export type StockLevel = TicketType['status'];
+
+/** At or below these shares left, stock is called limited or almost sold out. */
+export const LIMITED_SHARE = 0.25;
+export const ALMOST_SOLD_OUT_SHARE = 0.1;
+export const LOW_STOCK_BELOW = 10;
+
+/** The event's numbers as one: its pools overlap, so the capacity bounds the sum of the types. */
+export function totalsOf(state: Pick<EventState, 'event' | 'ticket_types'>): Totals {
+  const sum = (of: 'available' | 'held' | 'sold'): number =>
+    state.ticket_types.reduce((total, type) => total + type[of], 0);
+  const held = sum('held');
+  const sold = sum('sold');
+  const capacity = state.event.capacity;
+  const available = Math.max(0, Math.min(sum('available'), capacity - held - sold));
+  return {
+    capacity,
+    available,
+    held,
+    sold,
+    status: stockLevel(available, capacity),
+    lowStock: available > 0 && available < LOW_STOCK_BELOW,
+  };
+}
+
+export function stockLevel(available: number, capacity: number): StockLevel {
+  if (available <= 0) return 'sold_out';
+  if (available <= capacity * ALMOST_SOLD_OUT_SHARE) return 'almost_sold_out';
+  return available <= capacity * LIMITED_SHARE ? 'limited' : 'available';
+}

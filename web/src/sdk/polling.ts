@@ -1,0 +1,139 @@
+/**
+ * What happens where no WebSocket gets through: the same numbers, asked for every 10 s, or every
+ * 5 s while something that is watched is sold out (a returned ticket is what its viewers wait for).
+ *
+ * One request asks for all events at once, with the ETag of the last answer: 304 proves that all of
+ * them are current. What did change is then read in full. A poll is a proof like a beat is, and its
+ * interval is shorter than the time that a proof counts.
+ */
+import { eventModel, seatsModel, totalsOf, type EventState, type SeatsState } from './model.ts';
+import type { JsonObject } from './protocol.ts';
+import type { Rest } from './rest.ts';
+import type { Subscription } from './subscription.ts';
+
+export const POLLING = {
+  intervalMs: 10_000,
+  soldOutIntervalMs: 5_000,
+  /** Failed attempts to open the socket before polling begins. */
+  afterFailures: 2,
+} as const;
+
+interface AvailabilityRow {
+  event_id: number;
+  revision: number;
+}
+
+export class Poller {
+  readonly #rest: Rest;
+  readonly #events: () => Map<number, Subscription<EventState>>;
+  readonly #seats: () => Map<number, Subscription<SeatsState>>;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #running = false;
+  #loop = 0;
+  /** Of the last answer, and which events it was about: it proves nothing about others. */
+  #etag: string | undefined;
+  #asked = '';
+
+  /** The functions say which topics the socket does not bring at this moment. */
+  constructor(
+    rest: Rest,
+    events: () => Map<number, Subscription<EventState>>,
+    seats: () => Map<number, Subscription<SeatsState>>,
+  ) {
+    this.#rest = rest;
+    this.#events = events;
+    this.#seats = seats;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    void this.#round();
+  }
+
+  /** A round now rather than later, if polling at all: something is known to have changed. */
+  soon(): void {
+    if (!this.#running || this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    void this.#round();
+  }
+
+  stop(): void {
+    this.#running = false;
+    this.#loop += 1;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #round(): Promise<void> {
+    // Undefined while a round is under way: there is never a second beside it.
+    this.#timer = undefined;
+    const loop = this.#loop;
+    try {
+      await this.#pollEvents();
+      await Promise.all([...this.#seats()].map(([id, topic]) => this.#readSeats(id, topic)));
+    } catch {
+      // Not reachable: the topics turn stale and offline by themselves. The next round asks again.
+      this.#etag = undefined;
+    }
+    // Stopped meanwhile, and perhaps started again: then another loop goes on.
+    if (loop === this.#loop) this.#timer = setTimeout(() => void this.#round(), this.#intervalMs());
+  }
+
+  #intervalMs(): number {
+    const soldOut = [...this.#events().values()].some(
+      ({ view }) => view.state && totalsOf(view.state).status === 'sold_out',
+    );
+    return soldOut ? POLLING.soldOutIntervalMs : POLLING.intervalMs;
+  }
+
+  async #pollEvents(): Promise<void> {
+    const topics = this.#events();
+    if (topics.size === 0) return;
+    const asked = [...topics.keys()].join(',');
+    const etag = asked === this.#asked ? this.#etag : undefined;
+    const answer = await this.#rest.send<AvailabilityRow[]>(`/availability?event_ids=${asked}`, { etag });
+    if (answer.status === 304) {
+      for (const topic of topics.values()) topic.prove(topic.view.revision);
+      return;
+    }
+    const reads: Promise<void>[] = [];
+    for (const row of rowsOf(answer.data)) {
+      const topic = topics.get(row.event_id);
+      if (!topic) continue;
+      if (topic.view.state && topic.view.revision >= row.revision) topic.prove(row.revision);
+      else reads.push(this.#readEvent(row.event_id, topic));
+    }
+    await Promise.all(reads);
+    this.#asked = asked;
+    this.#etag = answer.etag;
+  }
+
+  async #readEvent(id: number, topic: Subscription<EventState>): Promise<void> {
+    const [event, notices] = await Promise.all([
+      this.#rest.send<JsonObject & { revision: number }>(`/events/${id}`),
+      this.#rest.send<unknown[]>(`/events/${id}/notices`),
+    ]);
+    if (!event.data) return;
+    const { ticket_types } = event.data;
+    topic.offer(
+      event.data.revision,
+      eventModel.whole({ event: event.data, ticket_types, notices: notices.data }),
+    );
+  }
+
+  async #readSeats(id: number, topic: Subscription<SeatsState>): Promise<void> {
+    const answer = await this.#rest.send<JsonObject & { revision: number }>(`/events/${id}/seats`);
+    if (answer.data) topic.offer(answer.data.revision, seatsModel.whole(answer.data));
+  }
+}
+
+/** The multi-event answer is an array, or an object by event id. */
+function rowsOf(data: unknown): AvailabilityRow[] {
+  if (Array.isArray(data)) return data as AvailabilityRow[];
+  return Object.values((data ?? {}) as Record<string, AvailabilityRow>);
+}

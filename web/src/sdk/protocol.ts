@@ -1,0 +1,193 @@
+/**
+ * The wire: Phoenix Channels framing, vsn 2.0.0, and the payloads of the native topics.
+ *
+ * A frame is a JSON array of five: `[join_ref, ref, topic, event, payload]`. The payloads are
+ * typed as they travel (snake_case); nothing is renamed on the way to a page.
+ * `tests/wire/*.json` holds golden frames that the server's tests and ours both read.
+ */
+
+/** Seats on the wire, by their two bits. */
+export const SEAT_STATUSES = ['available', 'held', 'sold', 'blocked'] as const;
+export type SeatStatus = (typeof SEAT_STATUSES)[number];
+
+export type JsonObject = { [key: string]: unknown };
+
+export interface Frame {
+  /** Which join of the topic the frame belongs to; null for what all viewers share. */
+  joinRef: string | null;
+  /** Pairs a reply with its request. */
+  ref: string | null;
+  topic: string;
+  event: string;
+  payload: JsonObject;
+}
+
+/** Integer minor units of an ISO 4217 currency: `{"amount": 4500, "currency": "EUR"}` is 45.00 €. */
+export interface Money {
+  amount: number;
+  currency: string;
+}
+
+export type StockStatus = 'available' | 'limited' | 'almost_sold_out' | 'sold_out';
+export type EventStatus = 'draft' | 'active' | 'paused' | 'cancelled' | 'completed';
+
+export interface EventInfo {
+  id: number;
+  title: string;
+  description: string;
+  venue: string;
+  category: string;
+  image_url: string | null;
+  /** RFC 3339 with offset. */
+  starts_at: string;
+  /** IANA name. */
+  timezone: string;
+  currency: string;
+  status: EventStatus;
+  capacity: number;
+  membership_required: boolean;
+  max_per_booking: number;
+  hold_minutes: number;
+  /** Version of the seat map's geometry; 0 where there is none. */
+  layout: number;
+}
+
+export interface TicketType {
+  id: number;
+  name: string;
+  price: Money;
+  capacity: number;
+  available: number;
+  held: number;
+  sold: number;
+  status: StockStatus;
+}
+
+export interface Notice {
+  id: number;
+  type: string;
+  message: string;
+  data: unknown;
+  at: string;
+  until: string | null;
+}
+
+export interface PresenceCounts {
+  total: number;
+  by_step: Record<string, number>;
+}
+
+/** A row that is gone, in a list of changed rows. */
+export interface Removed {
+  id: number;
+  removed: true;
+}
+
+export interface JoinResponse {
+  revision: number;
+  /** True: `state` is what changed after `since`. False: it is everything. */
+  resumed: boolean;
+  state: JsonObject;
+}
+
+/** What changed after `from` up to `to`, in absolute values; `from: 0` replaces everything. */
+export interface Update {
+  from: number;
+  to: number;
+  event?: EventInfo;
+  ticket_types?: (TicketType | Removed)[];
+  notices?: (Notice | Removed)[];
+  /** `[position, status]` pairs; all seats packed in base64 when there is a `layout`. */
+  seats?: [number, number][] | string;
+  /** The seat map's geometry changed to this version. */
+  layout?: number;
+  deleted?: boolean;
+}
+
+/** The newest revisions the node knows, and when it last heard from the database. */
+export interface Beat {
+  revisions: Record<string, number>;
+  checked_at: string;
+}
+
+export interface ErrorResponse {
+  code: string;
+  reason: string;
+  retry: 'never' | 'later' | 'refresh_token';
+}
+
+export interface Reply {
+  status: 'ok' | 'error';
+  response: JsonObject;
+}
+
+/** Bytes that are no frame. */
+export class MalformedFrame extends Error {
+  override name = 'MalformedFrame';
+}
+
+export function encodeFrame(frame: Frame): string {
+  return JSON.stringify([frame.joinRef, frame.ref, frame.topic, frame.event, frame.payload]);
+}
+
+/** @throws MalformedFrame */
+export function decodeFrame(text: string): Frame {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new MalformedFrame('not JSON');
+  }
+  if (!Array.isArray(value) || value.length < 5) throw new MalformedFrame('not an array of five');
+  const [joinRef, ref, topic, event, payload] = value as unknown[];
+  if (!isTextOrNull(joinRef) || !isTextOrNull(ref)) throw new MalformedFrame('a ref is no string');
+  if (typeof topic !== 'string' || typeof event !== 'string') {
+    throw new MalformedFrame('topic or event is no string');
+  }
+  if (!isObject(payload)) throw new MalformedFrame('payload is no object');
+  return { joinRef, ref, topic, event, payload };
+}
+
+/** The payload of a `phx_reply`. */
+export function replyOf(payload: JsonObject): Reply {
+  const response = isObject(payload['response']) ? payload['response'] : {};
+  return { status: payload['status'] === 'ok' ? 'ok' : 'error', response };
+}
+
+/** The `response` of an error reply; tolerant of servers that give a reason only. */
+export function errorOf(response: JsonObject): ErrorResponse {
+  const retry = response['retry'];
+  return {
+    code: typeof response['code'] === 'string' ? response['code'] : 'UNKNOWN',
+    reason: typeof response['reason'] === 'string' ? response['reason'] : 'refused',
+    retry: retry === 'never' || retry === 'refresh_token' ? retry : 'later',
+  };
+}
+
+export function isJoinResponse(value: JsonObject): value is JsonObject & JoinResponse {
+  return isRevision(value['revision']) && typeof value['resumed'] === 'boolean' && isObject(value['state']);
+}
+
+export function isUpdate(value: JsonObject): value is JsonObject & Update {
+  return isRevision(value['from']) && isRevision(value['to']);
+}
+
+export function isBeat(value: JsonObject): value is JsonObject & Beat {
+  return isObject(value['revisions']) && typeof value['checked_at'] === 'string';
+}
+
+export function isRemoved(row: { id: number }): row is Removed {
+  return (row as Partial<Removed>).removed === true;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isTextOrNull(value: unknown): value is string | null {
+  return value === null || typeof value === 'string';
+}
+
+function isRevision(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

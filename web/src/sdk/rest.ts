@@ -1,0 +1,141 @@
+/**
+ * REST: one function that speaks the envelope of the API.
+ *
+ * Answers are `{"success", "message", "data"}`. A business «no» becomes a `Refusal` with its stable
+ * code; a server that cannot be reached, or answers nonsense, becomes `Unreachable`.
+ */
+import { isObject, type JsonObject } from './protocol.ts';
+
+/** The server said no. `code` is stable; `message` is for people, in their language. */
+export class Refusal extends Error {
+  override name = 'Refusal';
+  readonly status: number;
+  readonly code: string;
+  /** What the code's documentation says: `{"max": 10}`, `{"seats": […]}`, … */
+  readonly data: JsonObject;
+
+  constructor(status: number, message: string, data: JsonObject) {
+    super(message);
+    this.status = status;
+    this.code = typeof data['code'] === 'string' ? data['code'] : `HTTP_${status}`;
+    this.data = data;
+  }
+}
+
+/** No answer, or not one of ours. Whether the server acted is unknown. */
+export class Unreachable extends Error {
+  override name = 'Unreachable';
+  /** Seconds that the server asked to wait, if it did. */
+  readonly retryAfterS: number | undefined;
+
+  constructor(message: string, retryAfterS?: number) {
+    super(message);
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+export interface Answer<T> {
+  /** Undefined when the answer is 304: what the caller has is current. */
+  data: T | undefined;
+  status: number;
+  etag: string | undefined;
+  /** The event's revision after a write (`X-Event-Revision`). */
+  revision: number | undefined;
+  headers: Headers;
+}
+
+export interface RestOptions {
+  /** `http://host:port`, without a trailing slash. */
+  url: string;
+  fetch?: typeof fetch;
+  /** Headers that say who is asking. */
+  identity: () => Record<string, string>;
+  /** Preferred language of messages; the platform's by default. */
+  language?: string;
+  timeoutMs?: number;
+}
+
+export interface RestRequest {
+  method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  body?: unknown;
+  headers?: Record<string, string>;
+  etag?: string | undefined;
+  base?: string;
+}
+
+const TIMEOUT_MS = 15_000;
+/** Statuses that mean «not now» rather than «no». */
+const TEMPORARY = new Set([502, 503, 504]);
+
+export class Rest {
+  readonly #options: RestOptions;
+
+  constructor(options: RestOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * `path` below `base` (`/api/v1`), with its query.
+   * @throws Refusal, Unreachable
+   */
+  async send<T>(path: string, request: RestRequest = {}): Promise<Answer<T>> {
+    const response = await this.#fetch(path, request);
+    const body = await envelope(response);
+    if (response.status === 304 || (response.ok && body)) {
+      return {
+        data: body?.['data'] as T | undefined,
+        status: response.status,
+        etag: response.headers.get('etag') ?? undefined,
+        revision: integer(response.headers.get('x-event-revision')),
+        headers: response.headers,
+      };
+    }
+    if (TEMPORARY.has(response.status) || !body) {
+      throw new Unreachable(
+        typeof body?.['message'] === 'string' ? body['message'] : `the server answered ${response.status}`,
+        integer(response.headers.get('retry-after')),
+      );
+    }
+    throw new Refusal(
+      response.status,
+      typeof body['message'] === 'string' ? body['message'] : 'refused',
+      isObject(body['data']) ? body['data'] : {},
+    );
+  }
+
+  async #fetch(path: string, request: RestRequest): Promise<Response> {
+    const { url, fetch: given, identity, language, timeoutMs = TIMEOUT_MS } = this.#options;
+    const headers: Record<string, string> = { accept: 'application/json', ...identity(), ...request.headers };
+    if (language) headers['accept-language'] = language;
+    if (request.etag) headers['if-none-match'] = request.etag;
+    if (request.body !== undefined) headers['content-type'] = 'application/json';
+    // Called without a receiver: browsers refuse `fetch` as somebody's method.
+    const send = given ?? globalThis.fetch;
+    try {
+      return await send(`${url}${request.base ?? '/api/v1'}${path}`, {
+        method: request.method ?? 'GET',
+        headers,
+        signal: AbortSignal.timeout(timeoutMs),
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+        // Ours are the conditional requests; a browser's cache would hide the 304s.
+        ...({ cache: 'no-store' } as RequestInit),
+      });
+    } catch (cause) {
+      throw new Unreachable(cause instanceof Error ? cause.message : 'no connection');
+    }
+  }
+}
+
+async function envelope(response: Response): Promise<JsonObject | undefined> {
+  if (response.status === 304) return undefined;
+  try {
+    const body: unknown = await response.json();
+    return isObject(body) && typeof body['success'] === 'boolean' ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function integer(text: string | null): number | undefined {
+  return text !== null && /^\d+$/.test(text) ? Number(text) : undefined;
+}

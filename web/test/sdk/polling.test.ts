@@ -1,0 +1,93 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EventState, SeatcastClient, SeatsState, TopicView } from '../../src/sdk/index.ts';
+import { FakeServer } from '../support/fake-server.ts';
+
+let server: FakeServer;
+let client: SeatcastClient;
+let view: TopicView<EventState>;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  server.addEvent(1);
+  server.reachable = false;
+  client = server.client();
+  client.watch('event:1', (seen) => (view = seen));
+});
+
+afterEach(() => {
+  client.close();
+  vi.useRealTimers();
+});
+
+const polls = (): number => server.requests.filter(({ path }) => path.startsWith('/availability')).length;
+
+describe('where no WebSocket gets through', () => {
+  it('polling shows the numbers, live by the same proof as beats', async () => {
+    await server.settle(3_000);
+    expect(view).toMatchObject({ status: 'live', revision: 1 });
+    server.sell(1, 7, 10);
+    await server.settle(10_500);
+    expect(view).toMatchObject({ status: 'live', revision: 2 });
+    await server.settle(60_000);
+    expect(view.status).toBe('live');
+  });
+
+  it('asks every 10 s, with the ETag of the last answer', async () => {
+    await server.settle(3_000);
+    const before = polls();
+    await server.settle(30_000);
+    expect(polls() - before).toBe(3);
+    expect(server.requests.at(-1)?.headers.get('if-none-match')).toBe('"1"');
+    const reads = server.requests.filter(({ path }) => path === '/events/1');
+    expect(reads).toHaveLength(1);
+  });
+
+  it('asks every 5 s while something is sold out', async () => {
+    server.sell(1, 7, 100);
+    await server.settle(3_000);
+    const before = polls();
+    await server.settle(30_000);
+    expect(polls() - before).toBe(6);
+  });
+
+  it('one request asks for all events', async () => {
+    server.addEvent(2);
+    client.watch('event:2', () => {});
+    await server.settle(3_000);
+    const asked = server.requests.filter(({ path }) => path.startsWith('/availability')).at(-1);
+    expect(asked?.path).toBe('/availability?event_ids=1,2');
+  });
+
+  it('reads seats as well', async () => {
+    let seats: TopicView<SeatsState> | undefined;
+    server.seat(1, 3, 2);
+    client.watch('seats:1', (seen) => (seats = seen));
+    await server.settle(3_000);
+    expect(seats?.state?.seats.at(3)).toBe('sold');
+    expect(seats?.status).toBe('live');
+  });
+
+  it('is offline when REST is gone as well, and stops polling when the socket is back', async () => {
+    await server.settle(3_000);
+    server.fetchFails();
+    await server.settle(25_000);
+    expect(view).toMatchObject({ status: 'offline', revision: 1 });
+    server.fetchFails(false);
+    server.reachable = true;
+    await server.settle(20_000);
+    expect(view.status).toBe('live');
+    const before = polls();
+    await server.settle(30_000);
+    expect(polls()).toBe(before);
+  });
+
+  it('works without any WebSocket class', async () => {
+    client.close();
+    const { noTransport } = await import('../../src/sdk/transport.ts');
+    client = server.client({ transport: noTransport });
+    client.watch('event:1', (seen) => (view = seen));
+    await server.settle(10);
+    expect(view).toMatchObject({ status: 'live', revision: 1 });
+  });
+});

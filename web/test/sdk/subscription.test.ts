@@ -1,0 +1,259 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { EventState, SeatcastClient, SeatsState, TopicView } from '../../src/sdk/index.ts';
+import { FakeServer } from '../support/fake-server.ts';
+
+let server: FakeServer;
+let client: SeatcastClient;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  server.addEvent(1);
+  client = server.client();
+});
+
+afterEach(() => {
+  client.close();
+  vi.useRealTimers();
+});
+
+/** Watches event 1 and keeps what was shown. */
+function watchEvent(of = client): { views: TopicView<EventState>[]; last: () => TopicView<EventState>; stop: () => void } {
+  const views: TopicView<EventState>[] = [];
+  const stop = of.watch('event:1', (view) => views.push(view));
+  return { views, last: () => views[views.length - 1]!, stop };
+}
+
+const left = (view: TopicView<EventState>): number | undefined => view.state?.ticket_types[0]?.available;
+
+describe('joining', () => {
+  it('shows the state of the reply and is live', async () => {
+    const { last } = watchEvent();
+    expect(last().status).toBe('connecting');
+    await server.settle(10);
+    expect(last()).toMatchObject({ status: 'live', revision: 1 });
+    expect(left(last())).toBe(100);
+  });
+
+  it('says why a topic is refused, and does not ask again', async () => {
+    let refused: unknown;
+    client.watch('event:9', (view) => (refused = view.refused));
+    await server.settle(60_000);
+    expect(refused).toMatchObject({ code: 'EVENT_NOT_FOUND', retry: 'never' });
+    expect(server.joins).toHaveLength(1);
+  });
+
+  it('shares one topic and one link among all who watch', async () => {
+    watchEvent();
+    watchEvent();
+    await server.settle(10);
+    expect([server.links, server.joins.length]).toEqual([1, 1]);
+  });
+
+  it('leaves a topic some time after the last watcher, and closes the link with it', async () => {
+    const { stop } = watchEvent();
+    await server.settle(10);
+    stop();
+    await server.settle(1_000);
+    watchEvent().stop();
+    await server.settle(10);
+    expect(server.joins).toHaveLength(1);
+    await server.settle(5_000);
+    watchEvent();
+    await server.settle(10);
+    expect([server.links, server.joins.length]).toEqual([2, 2]);
+  });
+});
+
+describe('updates', () => {
+  it('are applied in order', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.sell(1, 7, 3);
+    expect([left(last()), last().revision]).toEqual([97, 2]);
+    server.notice(1, 'Doors open at seven');
+    expect(last().state?.notices.map(({ message }) => message)).toEqual(['Doors open at seven']);
+  });
+
+  it('that are old are dropped', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.sell(1, 7, 3);
+    server.push('event:1', 'update', { from: 0, to: 1, ticket_types: [], event: {} });
+    expect([left(last()), last().revision]).toEqual([97, 2]);
+  });
+
+  it('that overlap are applied: values are absolute', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.sell(1, 7, 3);
+    const after = { ...server.event(1).ticketTypes.get(7)!, available: 50 };
+    server.push('event:1', 'update', { from: 1, to: 3, ticket_types: [after] });
+    expect([left(last()), last().revision]).toEqual([50, 3]);
+  });
+
+  it('from 0 replace everything', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    const { event } = server.event(1);
+    server.push('event:1', 'update', { from: 0, to: 8, event, ticket_types: [], notices: [] });
+    expect(last()).toMatchObject({ revision: 8, status: 'live', state: { ticket_types: [] } });
+  });
+
+  it('drop a removed row', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.push('event:1', 'update', { from: 1, to: 2, ticket_types: [{ id: 7, removed: true }] });
+    expect(last().state?.ticket_types).toEqual([]);
+  });
+
+  it('after a gap are fetched by joining again with since', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.loseFrames = true;
+    server.sell(1, 7, 3);
+    server.loseFrames = false;
+    server.notice(1, 'hello');
+    await server.settle(1);
+    expect(server.joins.map(({ payload }) => payload)).toEqual([{}, { since: 1 }]);
+    expect([left(last()), last().revision, last().status]).toEqual([97, 3, 'live']);
+    expect(last().state?.notices).toHaveLength(1);
+  });
+
+  it('of seats change single seats', async () => {
+    let view: TopicView<SeatsState> | undefined;
+    client.watch('seats:1', (seen) => (view = seen));
+    await server.settle(10);
+    server.seat(1, 5, 2);
+    expect(view?.state?.seats.at(5)).toBe('sold');
+    expect(view?.state?.seats.at(4)).toBe('available');
+    // A change that concerns no seat still moves the revision on.
+    server.sell(1, 7, 1);
+    expect(view).toMatchObject({ revision: 3, status: 'live' });
+  });
+
+  it('of a new layout replace every seat', async () => {
+    let view: TopicView<SeatsState> | undefined;
+    client.watch('seats:1', (seen) => (view = seen));
+    await server.settle(10);
+    server.seat(1, 5, 2);
+    server.push('seats:1', 'update', { from: 2, to: 3, layout: 2, seats: btoa('\0\0\x04') });
+    expect(view?.state?.layout).toBe(2);
+    expect([5, 9, 12].map((position) => view?.state?.seats.at(position))).toEqual(['available', 'held', 'blocked']);
+  });
+});
+
+describe('freshness', () => {
+  it('stays live while beats come', async () => {
+    const { last, views } = watchEvent();
+    await server.settle(60_000);
+    expect(last().status).toBe('live');
+    expect(views.filter(({ status }) => status === 'stale')).toEqual([]);
+    expect(server.joins).toHaveLength(1);
+  });
+
+  it('is stale 12 s after the last beat, and recovers', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.silent = true;
+    await server.settle(11_900);
+    expect(last().status).toBe('live');
+    await server.settle(200);
+    expect(last().status).toBe('stale');
+    server.silent = false;
+    // The join that went unanswered gives up after 10 s, and another link is opened.
+    await server.settle(11_000);
+    expect(last().status).toBe('live');
+    expect(server.links).toBe(2);
+  });
+
+  it('is stale when a beat knows more than we got within a second, and recovers', async () => {
+    const { last, views } = watchEvent();
+    await server.settle(10);
+    server.loseFrames = true;
+    server.sell(1, 7, 5);
+    await server.settle(5_000);
+    expect(last().status).toBe('live');
+    await server.settle(1_000);
+    expect(views.some(({ status }) => status === 'stale')).toBe(true);
+    expect([last().status, left(last())]).toEqual(['live', 95]);
+  });
+
+  it('is stale when the node goes on beating without its database, and does not pester it', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.frozen = true;
+    await server.settle(30_000);
+    expect(last().status).toBe('stale');
+    expect(server.joins).toHaveLength(1);
+    server.frozen = false;
+    await server.settle(5_000);
+    expect(last().status).toBe('live');
+  });
+
+  it('is stale as soon as the link is lost, offline after 10 s, live when it is back', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.reachable = false;
+    server.fetchFails();
+    server.cut();
+    expect([last().status, left(last())]).toEqual(['stale', 100]);
+    await server.settle(10_000);
+    expect([last().status, left(last())]).toEqual(['offline', 100]);
+    server.sell(1, 7, 4);
+    server.reachable = true;
+    await server.settle(16_000);
+    expect([last().status, left(last())]).toEqual(['live', 96]);
+    expect(server.joins.at(-1)?.payload).toEqual({ since: 1 });
+  });
+
+  it('takes a whole state when the log does not reach back', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.cut();
+    server.sell(1, 7, 4);
+    server.logFrom = 2;
+    await server.settle(2_000);
+    expect([last().status, left(last()), last().revision]).toEqual(['live', 96, 2]);
+  });
+
+  it('never steps back, unless the database was put back', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.sell(1, 7, 4);
+    server.sell(1, 7, 4);
+    server.event(1).revision = 1;
+    server.event(1).log.length = 0;
+    server.logFrom = 10;
+    server.cut();
+    await server.settle(1_000);
+    expect([last().revision, last().status]).toEqual([3, 'stale']);
+    await server.settle(10_000);
+    expect([last().revision, last().status]).toEqual([1, 'live']);
+  });
+});
+
+describe('a state from REST', () => {
+  it('is taken when it is newer, and never when it is older', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.routes.set('POST /bookings', () => {
+      server.loseFrames = true;
+      server.sell(1, 7, 2);
+      return bookingMade(server.event(1).revision);
+    });
+    const made = client.book({ event_id: 1, items: [{ ticket_type_id: 7, quantity: 2 }] });
+    await server.settle(10);
+    await made;
+    // Our own write is known to exist: when its frame does not come within a second we fetch it.
+    expect(last().revision).toBe(1);
+    await server.settle(1_000);
+    expect([last().revision, left(last()), last().status]).toEqual([2, 98, 'live']);
+  });
+});
+
+function bookingMade(revision: number): Response {
+  const data = { id: 'b-1', event_id: 1, status: 'pending', server_time: new Date().toISOString() };
+  const headers = { 'x-event-revision': String(revision) };
+  return new Response(JSON.stringify({ success: true, message: '', data }), { status: 201, headers });
+}

@@ -1,0 +1,300 @@
+/**
+ * A Seatcast server in memory, for tests of the SDK under fake timers. It keeps the state of its
+ * events with a log of changes, answers joins with or without `since`, pushes updates, beats, and
+ * misbehaves on demand.
+ *
+ * To add a scenario:
+ *   1. `const server = new FakeServer(); server.addEvent(1);`
+ *   2. `const client = server.client();` and watch topics; `await server.settle()` lets promises
+ *      and due timers run; `await server.settle(5_000)` lets time pass.
+ *   3. Change things: `sell(1, 7, 2)` (event, ticket type, how many), `notice(1, 'text')`,
+ *      `seat(1, position, status)`.
+ *   4. Break things: `loseFrames = true` (changes happen, frames do not arrive), `cut()` (the link
+ *      ends without a word), `close(code)`, `drain(delayMs)`, `reachable = false` (new links fail),
+ *      `silent = true` (no beats, no replies), `frozen = true` (beats whose `checked_at` stands
+ *      still: the node lost its database), `deaf = true` (what we send is lost), `sendRaw(text)`, `fetchFails()` (REST cannot be reached).
+ *   5. Look at `server.joins` (every join's payload), `server.links` (how many were opened),
+ *      `server.requests` (REST), and at what the client shows.
+ */
+import { vi } from 'vitest';
+import { SeatcastClient, type ClientOptions } from '../../src/sdk/index.ts';
+import { decodeFrame, encodeFrame, type Frame, type JsonObject, type TicketType } from '../../src/sdk/protocol.ts';
+import type { OpenTransport, TransportEvents } from '../../src/sdk/transport.ts';
+
+export const BEAT_INTERVAL_MS = 5_000;
+
+interface Change {
+  revision: number;
+  ticket_types?: TicketType[];
+  notices?: JsonObject[];
+  seats?: [number, number][];
+}
+
+interface FakeEvent {
+  revision: number;
+  event: JsonObject;
+  ticketTypes: Map<number, TicketType>;
+  notices: JsonObject[];
+  seats: number[];
+  log: Change[];
+}
+
+interface Link {
+  events: TransportEvents;
+  joined: Map<string, string>;
+  beats: ReturnType<typeof setInterval>;
+}
+
+export class FakeServer {
+  reachable = true;
+  silent = false;
+  frozen = false;
+  deaf = false;
+  loseFrames = false;
+  /** Changes older than this are gone from the log: a join with an older `since` gets everything. */
+  logFrom = 0;
+  links = 0;
+  readonly joins: { topic: string; payload: JsonObject }[] = [];
+  readonly requests: { method: string; path: string; headers: Headers; body: unknown }[] = [];
+  /** Answers of REST by `METHOD /path`; what is not listed is answered by the fake itself. */
+  readonly routes = new Map<string, (body: unknown, headers: Headers) => Response | Promise<Response>>();
+  readonly #events = new Map<number, FakeEvent>();
+  readonly #open = new Set<Link>();
+  #frozenAt: string | undefined;
+
+  client(options: Partial<ClientOptions> = {}): SeatcastClient {
+    return new SeatcastClient({ url: 'http://fake', transport: this.transport, fetch: this.fetch, ...options });
+  }
+
+  /** Runs what is due now, or within the given time. */
+  async settle(ms = 0): Promise<void> {
+    await vi.advanceTimersByTimeAsync(ms);
+  }
+
+  // ── the world ────────────────────────────────────────────────────────────────────────────────
+
+  addEvent(id: number, capacity = 100): void {
+    this.#events.set(id, {
+      revision: 1,
+      event: { id, title: `Event ${id}`, capacity, status: 'active', layout: 1, max_per_booking: 10 },
+      ticketTypes: new Map([[7, ticketType(7, capacity)]]),
+      notices: [],
+      seats: Array.from({ length: 8 }, () => 0),
+      log: [],
+    });
+  }
+
+  event(id: number): FakeEvent {
+    const event = this.#events.get(id);
+    if (!event) throw new Error(`no event ${id} in the fake server`);
+    return event;
+  }
+
+  sell(id: number, typeId: number, quantity: number): void {
+    const event = this.event(id);
+    const before = event.ticketTypes.get(typeId) ?? ticketType(typeId, 0);
+    const after = { ...before, available: before.available - quantity, sold: before.sold + quantity };
+    event.ticketTypes.set(typeId, after);
+    this.#change(id, { ticket_types: [after] });
+  }
+
+  notice(id: number, message: string): void {
+    const event = this.event(id);
+    const notice = { id: event.notices.length + 1, type: 'custom', message, data: {}, at: now(), until: null };
+    event.notices.push(notice);
+    this.#change(id, { notices: [notice] });
+  }
+
+  seat(id: number, position: number, status: number): void {
+    this.event(id).seats[position] = status;
+    this.#change(id, { seats: [[position, status]] });
+  }
+
+  #change(id: number, values: Omit<Change, 'revision'>): void {
+    const event = this.event(id);
+    event.revision += 1;
+    event.log.push({ revision: event.revision, ...values });
+    if (this.loseFrames) return;
+    const { seats, ...rest } = values;
+    const range = { from: event.revision - 1, to: event.revision };
+    this.push(`event:${id}`, 'update', { ...range, ...rest });
+    this.push(`seats:${id}`, 'update', { ...range, ...(seats ? { seats } : {}) });
+  }
+
+  // ── faults ───────────────────────────────────────────────────────────────────────────────────
+
+  cut(): void {
+    this.close(1006);
+  }
+
+  close(code: number): void {
+    for (const link of [...this.#open]) this.#end(link, code);
+  }
+
+  drain(delayMs: number): void {
+    for (const link of this.#open) this.#send(link, null, null, 'phoenix', 'drain', { reconnect_in_ms: delayMs });
+    this.close(1001);
+  }
+
+  // ── the socket ───────────────────────────────────────────────────────────────────────────────
+
+  readonly transport: OpenTransport = (_url, events) => {
+    this.links += 1;
+    const link: Link = { events, joined: new Map(), beats: setInterval(() => this.#beat(link), BEAT_INTERVAL_MS) };
+    setTimeout(() => {
+      if (!this.reachable) return this.#end(link, 1006);
+      this.#open.add(link);
+      events.opened();
+    }, 1);
+    return {
+      send: (text) => this.#received(link, decodeFrame(text)),
+      close: () => this.#end(link, 1000),
+    };
+  };
+
+  /** Sends to all who joined the topic, as a frame that all share. */
+  push(topic: string, event: string, payload: JsonObject): void {
+    for (const link of this.#open) {
+      if (link.joined.has(topic)) this.#send(link, null, null, topic, event, payload);
+    }
+  }
+
+  sendRaw(text: string): void {
+    for (const link of [...this.#open]) link.events.received(text);
+  }
+
+  #received(link: Link, frame: Frame): void {
+    if (this.silent || this.deaf || !this.#open.has(link)) return;
+    if (frame.event === 'heartbeat') this.#reply(link, frame, 'ok', {});
+    else if (frame.event === 'phx_join') this.#join(link, frame);
+    else if (frame.event === 'phx_leave') link.joined.delete(frame.topic);
+  }
+
+  #join(link: Link, frame: Frame): void {
+    this.joins.push({ topic: frame.topic, payload: frame.payload });
+    const [kind, id] = frame.topic.split(':');
+    const event = this.#events.get(Number(id));
+    if (!event) {
+      const reason = `EventNotFound: no event ${id}`;
+      this.#reply(link, frame, 'error', { code: 'EVENT_NOT_FOUND', reason, retry: 'never' });
+      return;
+    }
+    link.joined.set(frame.topic, frame.joinRef ?? '');
+    const since = frame.payload['since'];
+    const resumed = typeof since === 'number' && since >= this.logFrom;
+    const state = resumed ? changesSince(event, since) : wholeState(event);
+    const shown = kind === 'seats' ? seatsOnly(state) : { ...state, seats: undefined };
+    this.#reply(link, frame, 'ok', { revision: event.revision, resumed, state: shown });
+  }
+
+  #beat(link: Link): void {
+    if (this.silent || !this.#open.has(link) || link.joined.size === 0) return;
+    const revisions: Record<string, number> = {};
+    for (const topic of link.joined.keys()) revisions[topic] = this.event(Number(topic.split(':')[1])).revision;
+    this.#frozenAt = this.frozen ? (this.#frozenAt ?? now()) : undefined;
+    this.#send(link, null, null, 'phoenix', 'beat', { revisions, checked_at: this.#frozenAt ?? now() });
+  }
+
+  #reply(link: Link, to: Frame, status: 'ok' | 'error', response: JsonObject): void {
+    this.#send(link, to.joinRef, to.ref, to.topic, 'phx_reply', { status, response });
+  }
+
+  #send(link: Link, joinRef: string | null, ref: string | null, topic: string, event: string, payload: JsonObject): void {
+    const text = encodeFrame({ joinRef, ref, topic, event, payload });
+    if (this.#open.has(link)) link.events.received(text);
+  }
+
+  #end(link: Link, code: number): void {
+    clearInterval(link.beats);
+    this.#open.delete(link);
+    link.events.closed(code, '');
+  }
+
+  // ── REST ─────────────────────────────────────────────────────────────────────────────────────
+
+  #restFails = false;
+
+  /** From now on REST cannot be reached either. */
+  fetchFails(fails = true): void {
+    this.#restFails = fails;
+  }
+
+  readonly fetch: typeof fetch = async (input, init) => {
+    if (this.#restFails) throw new TypeError('fetch failed');
+    const { pathname, search } = new URL(String(input));
+    const method = init?.method ?? 'GET';
+    const headers = new Headers(init?.headers);
+    const body: unknown = init?.body ? JSON.parse(String(init.body)) : undefined;
+    const path = pathname.replace('/api/v1', '');
+    this.requests.push({ method, path: path + search, headers, body });
+    const route = this.routes.get(`${method} ${path}`);
+    if (route) return route(body, headers);
+    if (path === '/availability') return this.#availability(search, headers);
+    const [, kind, id, part] = path.split('/');
+    const event = kind === 'events' ? this.#events.get(Number(id)) : undefined;
+    if (!event) return refused(404, 'EVENT_NOT_FOUND');
+    const state = wholeState(event);
+    if (part === 'notices') return accepted(state.notices);
+    if (part === 'seats') return accepted({ ...seatsOnly(state), revision: event.revision });
+    return accepted({ ...event.event, revision: event.revision, ticket_types: state.ticket_types });
+  };
+
+  #availability(search: string, headers: Headers): Response {
+    const ids = (new URLSearchParams(search).get('event_ids') ?? '').split(',').map(Number);
+    const rows = ids.map((id) => ({ event_id: id, revision: this.event(id).revision }));
+    const etag = `"${rows.map((row) => row.revision).join('-')}"`;
+    if (headers.get('if-none-match') === etag) return new Response(null, { status: 304, headers: { etag } });
+    return accepted(rows, { etag });
+  }
+}
+
+export function accepted(data: unknown, headers: Record<string, string> = {}, status = 200): Response {
+  return new Response(JSON.stringify({ success: true, message: 'ok', data }), { status, headers });
+}
+
+export function refused(status: number, code: string, data: JsonObject = {}): Response {
+  return new Response(JSON.stringify({ success: false, message: code, data: { code, ...data } }), { status });
+}
+
+export function ticketType(id: number, capacity: number): TicketType {
+  const price = { amount: 4_500, currency: 'EUR' };
+  return { id, name: `Type ${id}`, price, capacity, available: capacity, held: 0, sold: 0, status: 'available' };
+}
+
+function wholeState(event: FakeEvent) {
+  return {
+    event: event.event,
+    ticket_types: [...event.ticketTypes.values()],
+    notices: event.notices,
+    presence: { total: 1, by_step: {} },
+    layout: 1,
+    seats: packed(event.seats) as string | [number, number][],
+  };
+}
+
+/** The newest value of everything that changed after `since`. */
+function changesSince(event: FakeEvent, since: number): Partial<ReturnType<typeof wholeState>> {
+  const changes = event.log.filter(({ revision }) => revision > since);
+  const types = new Map(changes.flatMap((change) => change.ticket_types ?? []).map((row) => [row.id, row]));
+  return {
+    ticket_types: [...types.values()],
+    notices: changes.flatMap((change) => change.notices ?? []),
+    seats: changes.flatMap((change) => change.seats ?? []),
+  };
+}
+
+function seatsOnly(state: { layout?: number; seats?: string | [number, number][] }): JsonObject {
+  return { ...(state.layout ? { layout: state.layout } : {}), seats: state.seats };
+}
+
+function packed(seats: number[]): string {
+  const bytes = new Uint8Array(Math.ceil(seats.length / 4));
+  seats.forEach((status, position) => {
+    bytes[position >> 2] = (bytes[position >> 2] ?? 0) | (status << ((position & 3) * 2));
+  });
+  return btoa(String.fromCharCode(...bytes));
+}
+
+function now(): string {
+  return new Date().toISOString();
+}
