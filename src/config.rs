@@ -145,6 +145,18 @@ pub struct FeedConfig {
     /// Rows of the log read in one query.
     #[arg(long, env = "SEATCAST_LOG_ROWS_MAX", default_value_t = 2_000)]
     pub log_rows_max: usize,
+    /// Events watched at a time; a join that would be one more is told to come later.
+    #[arg(long, env = "SEATCAST_WATCHED_EVENTS_MAX", default_value_t = 10_000)]
+    pub watched_events_max: usize,
+    /// Events loaded from the database at a time.
+    #[arg(long, env = "SEATCAST_LOADS_PARALLEL_MAX", default_value_t = 4)]
+    pub loads_parallel_max: usize,
+    /// Time after which a join that waits for its event is told to come later, in milliseconds.
+    #[arg(long, env = "SEATCAST_OPEN_TIMEOUT_MS", default_value_t = 5_000)]
+    pub open_timeout_ms: u64,
+    /// Time that the database has to answer the feed before it counts as down, in milliseconds.
+    #[arg(long, env = "SEATCAST_READ_TIMEOUT_MS", default_value_t = 3_000)]
+    pub read_timeout_ms: u64,
 }
 
 #[derive(Debug, Clone, Args)]

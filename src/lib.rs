@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod auth;
+pub mod board;
 pub mod config;
 pub mod embedded;
 pub mod http;

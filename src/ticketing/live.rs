@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::{EventId, NoticeId, Revision, TicketTypeId};
 
 mod delta;
+#[cfg(test)]
+pub(crate) mod samples;
 mod seat_map;
 mod state;
 #[cfg(test)]

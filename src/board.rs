@@ -1,0 +1,155 @@
+//! What REST may read from memory: the state of every watched event, as last published.
+//!
+//! The feed writes it; `api` reads it, so that neither names the other. It answers only what is
+//! true enough to be asked for: nothing while the database is out of reach, and never anything
+//! older than what a write of this node has already told its caller. `None` means: ask the
+//! database. It holds the events that somebody watches, so `watched_events_max` bounds it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dashmap::DashMap;
+use jiff::Timestamp;
+
+use crate::ticketing::live::EventState;
+use crate::ticketing::{EventId, Revision};
+
+/// A handle; clones share one board.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// The feed adds and removes; REST writes raise `at_least` of what is there. A map with locks
+    /// by part, since requests read it from every thread.
+    slots: DashMap<EventId, Slot>,
+    /// Copy of `freshness.database_up`, for readers who want nothing else.
+    current: AtomicBool,
+    /// Written by the feed about once a second, read by the health routes.
+    freshness: Mutex<Freshness>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// `None` while the event is being loaded.
+    state: Option<Arc<EventState>>,
+    /// The newest revision that a write of this node answered with.
+    at_least: Revision,
+}
+
+/// How far the node can be trusted to know what the database holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// When the log was last read up to its end; `None` before the first time.
+    pub checked_at: Option<Timestamp>,
+    /// Whether the last attempt to read it succeeded.
+    pub database_up: bool,
+    /// Whether the doorbell is connected. Without it changes are seen at the next poll.
+    pub listening: bool,
+}
+
+impl Board {
+    /// The event's state, when it is watched and known to be current.
+    pub fn get(&self, event: EventId) -> Option<Arc<EventState>> {
+        if !self.0.current.load(Ordering::Acquire) {
+            return None;
+        }
+        let slot = self.0.slots.get(&event)?;
+        let state = slot.state.as_ref()?;
+        (state.revision >= slot.at_least).then(|| state.clone())
+    }
+
+    /// To be called by every write of this node after its commit and before its answer: from then
+    /// on [`Board::get`] says nothing older than `revision`.
+    pub fn committed(&self, event: EventId, revision: Revision) {
+        if let Some(mut slot) = self.0.slots.get_mut(&event) {
+            slot.at_least = slot.at_least.max(revision);
+        }
+    }
+
+    pub fn freshness(&self) -> Freshness {
+        *self.lock()
+    }
+
+    /// The event will be loaded. From here on writes are noted; those before are in what is loaded.
+    pub(crate) fn expect(&self, event: EventId) {
+        self.0.slots.entry(event).or_default();
+    }
+
+    pub(crate) fn show(&self, event: EventId, state: Arc<EventState>) {
+        self.0.slots.entry(event).or_default().state = Some(state);
+    }
+
+    pub(crate) fn remove(&self, event: EventId) {
+        self.0.slots.remove(&event);
+    }
+
+    pub(crate) fn checked(&self, at: Timestamp, database_up: bool) {
+        let mut freshness = self.lock();
+        freshness.database_up = database_up;
+        if database_up {
+            freshness.checked_at = Some(at);
+        }
+        self.0.current.store(database_up, Ordering::Release);
+    }
+
+    pub(crate) fn listening(&self, listening: bool) {
+        self.lock().listening = listening;
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Freshness> {
+        self.0
+            .freshness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::ticketing::live::samples::state;
+
+    fn board() -> Board {
+        let board = Board::default();
+        board.checked(Timestamp::UNIX_EPOCH, true);
+        board.expect(1);
+        board
+    }
+
+    #[test]
+    fn nothing_is_older_than_what_a_write_was_answered_with() {
+        let board = board();
+        board.committed(1, 6);
+        board.show(1, Arc::new(state(5)));
+        assert_eq!(board.get(1), None, "committed while it was being loaded");
+        board.show(1, Arc::new(state(6)));
+        assert_eq!(board.get(1).unwrap().revision, 6);
+        board.committed(1, 4);
+        assert_eq!(board.get(1).unwrap().revision, 6);
+    }
+
+    #[test]
+    fn only_watched_events_are_known() {
+        let board = board();
+        board.committed(2, 1);
+        assert_eq!(board.get(2), None);
+        board.show(1, Arc::new(state(5)));
+        board.remove(1);
+        assert_eq!(board.get(1), None);
+        assert!(board.0.slots.is_empty());
+    }
+
+    #[test]
+    fn a_database_out_of_reach_silences_the_board() {
+        let board = board();
+        board.show(1, Arc::new(state(5)));
+        board.checked(Timestamp::MAX, false);
+        assert_eq!(board.get(1), None);
+        let freshness = board.freshness();
+        assert_eq!(freshness.checked_at, Some(Timestamp::UNIX_EPOCH));
+        assert!(!freshness.database_up);
+    }
+}
