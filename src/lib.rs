@@ -9,3 +9,4 @@ pub mod http;
 pub mod hub;
 pub mod protocol;
 pub mod ticketing;
+pub mod watch;

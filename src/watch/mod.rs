@@ -1,0 +1,235 @@
+//! `seatcast watch <event>`: what is left of an event, live in the terminal.
+//!
+//! A client like any other: it joins `event:{id}` over the public WebSocket, proves every frame
+//! by its revisions ([`view`]), and comes back with `since` when the connection is lost.
+
+mod freshness;
+mod screen;
+mod view;
+mod wire;
+
+use std::convert::Infallible;
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use rand::Rng;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::ticketing::EventId;
+
+use freshness::Freshness;
+use screen::Screen;
+use view::{Outcome, Status, View};
+use wire::Incoming;
+
+/// The server closes what is silent for 60 s.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(25);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// Longest pause before a try; each waits a random part of a bound that doubles.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+const BACKOFF_MIN: Duration = Duration::from_millis(250);
+
+/// What to watch, and where.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WatchOptions {
+    /// The event's number.
+    pub event: EventId,
+    /// The server.
+    #[arg(long, env = "SEATCAST_URL", default_value = "http://127.0.0.1:8000")]
+    pub url: String,
+    /// A token, for events that are not public yet (`seatcast token` makes one).
+    #[arg(long, env = "SEATCAST_TOKEN", hide_env_values = true)]
+    pub token: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    #[error("{url} is no address of a server: it has to begin with http:// or ws://")]
+    Url { url: String },
+    #[error("the server refused: {reason} ({code})")]
+    Refused { code: String, reason: String },
+    #[error("cannot write to the terminal")]
+    Terminal(#[from] io::Error),
+}
+
+/// Runs until cancelled, or until the server says that trying again is of no use.
+pub async fn watch(options: WatchOptions, end: CancellationToken) -> Result<(), WatchError> {
+    let url = wire::endpoint(&options.url).ok_or_else(|| WatchError::Url {
+        url: options.url.clone(),
+    })?;
+    let stdout = io::stdout();
+    let in_place = stdout.is_terminal();
+    let mut watcher = Watcher {
+        url,
+        view: View::new(options.event),
+        screen: Screen::new(stdout, in_place),
+        options,
+    };
+    match end.run_until_cancelled(watcher.run()).await {
+        Some(result) => result,
+        None => Ok(watcher.screen.leave()?),
+    }
+}
+
+struct Watcher {
+    options: WatchOptions,
+    url: String,
+    view: View,
+    screen: Screen<io::Stdout>,
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Why a connection, or the watch, is over.
+enum Ended {
+    /// Come back after a jittered delay that grows with the failures in a row.
+    Lost(String),
+    /// The server drains: come back then.
+    Drained(Duration),
+    Watch(WatchError),
+}
+
+impl Watcher {
+    async fn run(&mut self) -> Result<(), WatchError> {
+        let mut failures = 0;
+        loop {
+            self.show(Status::Connecting)?;
+            let ended = self.connect_and_follow().await;
+            if self.view.was_live() {
+                failures = 0;
+            }
+            let (why, delay) = match ended {
+                Ended::Lost(why) => (why, backoff(failures)),
+                Ended::Drained(delay) => ("the server restarts".to_owned(), delay),
+                Ended::Watch(error) => return Err(error),
+            };
+            failures += 1;
+            self.show(Status::Offline(why))?;
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn connect_and_follow(&mut self) -> Ended {
+        let connecting = tokio_tungstenite::connect_async(&self.url);
+        match tokio::time::timeout(CONNECT_PATIENCE, connecting).await {
+            Err(_) => Ended::Lost("no answer".into()),
+            Ok(Err(error)) => Ended::from(error),
+            Ok(Ok((socket, _))) => match self.follow(socket).await {
+                Err(ended) => ended,
+                Ok(never) => match never {},
+            },
+        }
+    }
+
+    async fn follow(&mut self, mut socket: Socket) -> Result<Infallible, Ended> {
+        let mut heartbeat = tokio::time::interval(HEARTBEAT_INTERVAL);
+        let mut freshness = Freshness::new(Instant::now());
+        self.join(&mut socket).await?;
+        loop {
+            let (deadline, overdue) = freshness.deadline();
+            tokio::select! {
+                message = socket.next() => {
+                    let rejoin = self.hear(message, &mut freshness)?;
+                    if rejoin {
+                        self.join(&mut socket).await?;
+                    }
+                }
+                _ = heartbeat.tick() => socket.send(wire::heartbeat()).await?,
+                () = tokio::time::sleep_until(deadline) => {
+                    return Err(Ended::Lost(overdue.into()));
+                }
+            }
+        }
+    }
+
+    /// Takes in one message; `true`: something is missing, join again.
+    fn hear(
+        &mut self,
+        message: Option<Result<Message, tungstenite::Error>>,
+        freshness: &mut Freshness,
+    ) -> Result<bool, Ended> {
+        let text = match message {
+            Some(Ok(Message::Text(text))) => text,
+            Some(Ok(Message::Close(frame))) => return Err(closed(frame)),
+            Some(Ok(_)) => return Ok(false),
+            Some(Err(error)) => return Err(error.into()),
+            None => return Err(Ended::Lost("the server hung up".into())),
+        };
+        let now = Instant::now();
+        match wire::read(&text) {
+            None => return Ok(false),
+            Some(Incoming::Refused(refused)) => return Err(refused.into()),
+            Some(Incoming::Drain(delay)) => return Err(Ended::Drained(delay)),
+            Some(Incoming::Beat(beat)) => {
+                freshness.beat(&beat.checked_at, self.view.is_behind(&beat), now);
+            }
+            Some(Incoming::State(state)) => {
+                self.view.replace_or_resume(state);
+                freshness.frame(now);
+            }
+            Some(Incoming::Update(update)) => match self.view.apply(update) {
+                Outcome::Applied => freshness.frame(now),
+                Outcome::Known => {}
+                Outcome::Gap => return Ok(true),
+            },
+        }
+        let current = freshness.is_current(now) && self.view.revision().is_some();
+        self.show(if current { Status::Live } else { Status::Stale })?;
+        Ok(false)
+    }
+
+    async fn join(&self, socket: &mut Socket) -> Result<(), tungstenite::Error> {
+        let token = self.options.token.as_deref();
+        let join = wire::join(self.options.event, self.view.revision(), token);
+        socket.send(join).await
+    }
+
+    fn show(&mut self, status: Status) -> Result<(), WatchError> {
+        self.view.set_status(status);
+        Ok(self.screen.show(&mut self.view)?)
+    }
+}
+
+impl From<tungstenite::Error> for Ended {
+    fn from(error: tungstenite::Error) -> Ended {
+        Ended::Lost(error.to_string())
+    }
+}
+
+impl From<WatchError> for Ended {
+    fn from(error: WatchError) -> Ended {
+        Ended::Watch(error)
+    }
+}
+
+impl From<wire::Refused> for Ended {
+    fn from(refused: wire::Refused) -> Ended {
+        if refused.is_final() {
+            let wire::Refused { code, reason, .. } = refused;
+            Ended::Watch(WatchError::Refused { code, reason })
+        } else {
+            Ended::Lost(refused.reason)
+        }
+    }
+}
+
+fn closed(frame: Option<CloseFrame>) -> Ended {
+    Ended::Lost(match frame {
+        Some(frame) => format!("closed with {}: {}", u16::from(frame.code), frame.reason),
+        None => "closed by the server".into(),
+    })
+}
+
+/// Full jitter: many watchers of one server do not come back at once.
+fn backoff(failures: u32) -> Duration {
+    let bound = BACKOFF_MIN
+        .saturating_mul(1 << failures.min(8))
+        .min(BACKOFF_MAX);
+    rand::rng().random_range(Duration::ZERO..=bound)
+}

@@ -1,0 +1,247 @@
+//! What a watcher knows, and whether it may say so. Pure.
+
+use std::collections::BTreeMap;
+
+use super::wire::{Beat, Changes, Event, Row, State, TicketType, Update};
+use crate::ticketing::{EventId, Revision, TicketTypeId};
+
+/// Whether the numbers are current.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Status {
+    Connecting,
+    Live,
+    /// Connected, but something newer is known of, or nothing is heard.
+    Stale,
+    /// Not connected, and why.
+    Offline(String),
+}
+
+/// What became of an update.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Applied,
+    /// Nothing new in it.
+    Known,
+    /// Something before it is missing: join again with `since`.
+    Gap,
+}
+
+#[derive(Debug)]
+pub(super) struct View {
+    id: EventId,
+    revision: Option<Revision>,
+    event: Option<Event>,
+    types: BTreeMap<TicketTypeId, Row>,
+    /// In the order in which the server shows them; new ones at the end.
+    order: Vec<TicketTypeId>,
+    status: Status,
+    was_live: bool,
+    /// Changed since the screen asked last.
+    changed: Vec<TicketTypeId>,
+}
+
+impl View {
+    pub(super) fn new(id: EventId) -> View {
+        View {
+            id,
+            revision: None,
+            event: None,
+            types: BTreeMap::new(),
+            order: Vec::new(),
+            status: Status::Connecting,
+            was_live: false,
+            changed: Vec::new(),
+        }
+    }
+
+    pub(super) fn revision(&self) -> Option<Revision> {
+        self.revision
+    }
+
+    pub(super) fn status(&self) -> &Status {
+        &self.status
+    }
+
+    pub(super) fn set_status(&mut self, status: Status) {
+        self.was_live = match status {
+            Status::Live => true,
+            Status::Connecting => false,
+            Status::Stale | Status::Offline(_) => self.was_live,
+        };
+        self.status = status;
+    }
+
+    /// Whether the connection that is, or has just been lost, came as far as live numbers.
+    pub(super) fn was_live(&self) -> bool {
+        self.was_live
+    }
+
+    /// `Summer Nights · event 3 (paused) · revision 57`
+    pub(super) fn title(&self) -> String {
+        let mut title = match &self.event {
+            None => format!("event {}", self.id),
+            Some(event) if event.status == "active" => {
+                format!("{} · event {}", event.title, self.id)
+            }
+            Some(event) => format!("{} · event {} ({})", event.title, self.id, event.status),
+        };
+        if let Some(revision) = self.revision {
+            title.push_str(&format!(" · revision {revision}"));
+        }
+        title
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.order.iter().filter_map(|id| self.types.get(id))
+    }
+
+    /// The rows that changed since this was asked last.
+    pub(super) fn take_changed(&mut self) -> Vec<Row> {
+        let changed = std::mem::take(&mut self.changed);
+        changed
+            .iter()
+            .filter_map(|id| self.types.get(id).cloned())
+            .collect()
+    }
+
+    /// A beat names a revision of our event that we do not have.
+    pub(super) fn is_behind(&self, beat: &Beat) -> bool {
+        let newest = beat.revisions.get(&format!("event:{}", self.id)).copied();
+        newest > self.revision
+    }
+
+    pub(super) fn replace_or_resume(&mut self, state: State) {
+        if !state.resumed {
+            self.clear();
+        }
+        self.revision = Some(state.revision);
+        self.merge(state.state);
+    }
+
+    pub(super) fn apply(&mut self, update: Update) -> Outcome {
+        let Some(have) = self.revision else {
+            return Outcome::Known;
+        };
+        if update.to <= have {
+            return Outcome::Known;
+        }
+        if update.from > have {
+            return Outcome::Gap;
+        }
+        if update.from == 0 {
+            self.clear();
+        }
+        self.revision = Some(update.to);
+        self.merge(update.changes);
+        Outcome::Applied
+    }
+
+    fn clear(&mut self) {
+        self.types.clear();
+        self.order.clear();
+    }
+
+    fn merge(&mut self, changes: Changes) {
+        if let Some(event) = changes.event {
+            self.event = Some(event);
+        }
+        for change in changes.ticket_types {
+            match change {
+                TicketType::Row(row) => {
+                    if !self.order.contains(&row.id) {
+                        self.order.push(row.id);
+                    }
+                    self.changed.push(row.id);
+                    self.types.insert(row.id, row);
+                }
+                TicketType::Removed { id } => {
+                    self.order.retain(|other| *other != id);
+                    self.types.remove(&id);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: TicketTypeId, available: i64) -> TicketType {
+        TicketType::Row(Row {
+            id,
+            name: format!("type {id}"),
+            capacity: 10,
+            available,
+            held: 0,
+            sold: 10 - available,
+            status: "available".into(),
+        })
+    }
+
+    fn update(from: Revision, to: Revision, ticket_types: Vec<TicketType>) -> Update {
+        let event = None;
+        Update {
+            from,
+            to,
+            changes: Changes {
+                event,
+                ticket_types,
+            },
+        }
+    }
+
+    fn joined() -> View {
+        let mut view = View::new(7);
+        let ticket_types = vec![row(2, 10), row(1, 10)];
+        view.replace_or_resume(State {
+            revision: 5,
+            resumed: false,
+            state: Changes {
+                event: None,
+                ticket_types,
+            },
+        });
+        view
+    }
+
+    fn left(view: &View) -> Vec<(TicketTypeId, i64)> {
+        view.rows().map(|row| (row.id, row.available)).collect()
+    }
+
+    #[test]
+    fn frames_are_applied_by_their_revisions_only() {
+        let mut view = joined();
+        assert_eq!(view.apply(update(5, 6, vec![row(1, 9)])), Outcome::Applied);
+        assert_eq!(view.apply(update(5, 6, vec![row(1, 3)])), Outcome::Known);
+        assert_eq!(view.apply(update(7, 8, vec![row(1, 2)])), Outcome::Gap);
+        // Overlaps what is known, brings more: absolute values make that harmless.
+        assert_eq!(view.apply(update(4, 9, vec![row(1, 1)])), Outcome::Applied);
+        assert_eq!(left(&view), [(2, 10), (1, 1)]);
+        assert_eq!(view.revision(), Some(9));
+    }
+
+    #[test]
+    fn a_whole_state_replaces_and_a_removed_type_goes() {
+        let mut view = joined();
+        assert_eq!(
+            view.apply(update(5, 6, vec![TicketType::Removed { id: 2 }])),
+            Outcome::Applied
+        );
+        assert_eq!(left(&view), [(1, 10)]);
+        assert_eq!(view.apply(update(0, 9, vec![row(3, 4)])), Outcome::Applied);
+        assert_eq!(left(&view), [(3, 4)]);
+    }
+
+    #[test]
+    fn a_beat_tells_when_a_frame_is_missing() {
+        let view = joined();
+        let beat = |topic: &str, revision| Beat {
+            revisions: [(topic.to_owned(), revision)].into(),
+            checked_at: String::new(),
+        };
+        assert!(!view.is_behind(&beat("event:7", 5)));
+        assert!(!view.is_behind(&beat("event:8", 9)));
+        assert!(view.is_behind(&beat("event:7", 6)));
+    }
+}
