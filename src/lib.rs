@@ -8,5 +8,6 @@ pub mod embedded;
 pub mod http;
 pub mod hub;
 pub mod protocol;
+pub mod socket;
 pub mod ticketing;
 pub mod watch;

@@ -3,7 +3,7 @@
 //! The sender rings the owner's [`Bell`] once per sleep, however many messages it leaves.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
@@ -81,10 +81,7 @@ pub struct Mailbox<T> {
 impl<T> Mailbox<T> {
     /// The next message, if one waits.
     pub fn next(&self) -> Option<T> {
-        match self.queue.try_recv() {
-            Ok(message) => Some(message),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.queue.try_recv().ok()
     }
 
     /// How many messages found the mailbox full since the last call.

@@ -27,7 +27,7 @@ pub enum Step<'a> {
     /// It is where everybody was before the last publication: the shared frame.
     Latest(&'a Arc<Publication>),
     /// It lagged: one delta made of all that it missed.
-    Merged(Delta),
+    Merged(Box<Delta>),
     /// It lagged beyond the ring, or never had anything: the whole state.
     Whole(&'a Arc<EventState>),
 }
@@ -99,7 +99,7 @@ impl TopicEntry {
         let Some(oldest) = deltas.next() else {
             return Step::Whole(&self.state);
         };
-        let mut merged = Delta::clone(oldest);
+        let mut merged = Box::new(Delta::clone(oldest));
         deltas.for_each(|delta| merged.merge(delta));
         Step::Merged(merged)
     }
@@ -113,5 +113,92 @@ impl TopicEntry {
         while self.ring.len() > self.ring_deltas_max {
             self.ring.pop_front();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::ticketing::live::samples;
+
+    /// An entry at revision `at` whose ring was filled from the log after `log_from`.
+    fn entry(log_from: Revision, at: Revision, ring_deltas_max: usize) -> TopicEntry {
+        let ring = (log_from..at)
+            .map(|from| Arc::new(delta(from, from + 1)))
+            .collect();
+        let opening = Opening {
+            event: 1,
+            state: Arc::new(samples::state(at)),
+            ring,
+        };
+        TopicEntry::open(&opening, ring_deltas_max)
+    }
+
+    fn delta(from: Revision, to: Revision) -> Delta {
+        Delta {
+            from,
+            to,
+            ..Delta::default()
+        }
+    }
+
+    fn publication(from: Revision, to: Revision) -> Arc<Publication> {
+        Arc::new(Publication::new(
+            1,
+            Arc::new(delta(from, to)),
+            Arc::new(samples::state(to)),
+        ))
+    }
+
+    #[test]
+    fn a_level_viewer_is_given_the_shared_publication() {
+        let mut entry = entry(5, 7, 10);
+        assert_eq!(entry.publish(publication(7, 9)), Ok(true));
+        assert!(matches!(entry.step_from(7), Step::Latest(latest) if latest.delta.to == 9));
+        assert!(matches!(entry.step_from(9), Step::Level));
+    }
+
+    #[test]
+    fn a_laggard_is_given_one_delta_that_covers_all_it_missed() {
+        let mut entry = entry(2, 7, 10);
+        assert_eq!(entry.publish(publication(7, 9)), Ok(true));
+        for have in 2..7 {
+            let Step::Merged(merged) = entry.step_from(have) else {
+                panic!("no delta from {have}")
+            };
+            assert!(merged.from <= have && merged.to == 9);
+        }
+    }
+
+    #[test]
+    fn what_the_ring_does_not_reach_is_answered_with_the_whole_state() {
+        let entry = entry(2, 7, 3);
+        for have in [0, 1, 2, 3, 8, 1_000] {
+            assert!(
+                matches!(entry.step_from(have), Step::Whole(_)),
+                "from {have}"
+            );
+        }
+        assert!(matches!(entry.step_from(4), Step::Merged(_)));
+    }
+
+    #[test]
+    fn a_gap_is_refused_and_what_is_known_is_dropped() {
+        let mut entry = entry(2, 7, 10);
+        assert_eq!(entry.publish(publication(8, 9)), Err(Gap));
+        assert_eq!(entry.publish(publication(5, 7)), Ok(false));
+        assert_eq!(entry.revision(), 7);
+    }
+
+    #[test]
+    fn a_whole_state_leads_over_a_gap() {
+        let mut entry = entry(2, 7, 10);
+        assert_eq!(entry.publish(publication(0, 20)), Ok(true));
+        let Step::Merged(merged) = entry.step_from(5) else {
+            panic!("no delta")
+        };
+        assert_eq!((merged.from, merged.to), (0, 20));
     }
 }

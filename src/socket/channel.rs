@@ -1,0 +1,251 @@
+//! A channel: one text topic with one way of seeing an event, and its viewers on this shard.
+//!
+//! Viewers of a channel that are at the same revision are sent the same bytes. What the last
+//! publication looks like here is kept until the next one, and so is what laggards were given, so
+//! that a thousand viewers who lagged alike cost one encoding.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::config::AvailabilityConfig;
+use crate::hub::topic::{Step, TopicEntry};
+use crate::hub::{NativeView, Publication};
+use crate::protocol::native;
+use crate::protocol::phoenix::{self, Vsn};
+use crate::protocol::topic::Topic;
+use crate::ticketing::Revision;
+use crate::ticketing::live::{Delta, EventState};
+
+/// How a channel sees its event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum View {
+    Native(NativeView),
+}
+
+/// What makes two joins viewers of the same channel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ChannelKey {
+    pub(crate) name: Topic,
+    pub(crate) topic: Arc<str>,
+    pub(crate) view: View,
+}
+
+/// Where a viewer is: which connection, and which of its subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) connection: u32,
+    pub(crate) subscription: u32,
+}
+
+pub(crate) struct Channel {
+    pub(crate) key: ChannelKey,
+    /// The shard's place of the event that it sees.
+    pub(crate) topic: usize,
+    pub(crate) members: Vec<Member>,
+    /// Frames that lead from a revision to the entry's. Emptied by each publication.
+    prepared: Vec<Prepared>,
+    /// The last beat, and what it was made for.
+    beat: Option<((Revision, Timestamp, Vsn), Bytes)>,
+    /// The state as JSON at a revision, for joins.
+    snapshot: Option<(Revision, Arc<RawValue>)>,
+}
+
+struct Prepared {
+    have: Revision,
+    vsn: Vsn,
+    frames: Bytes,
+}
+
+/// The topic of what concerns the connection itself.
+pub(crate) const PHOENIX: &str = "phoenix";
+/// Different revisions that laggards of one channel may have before their frames are no longer kept.
+const PREPARED_FRAMES_MAX: usize = 64;
+
+impl Channel {
+    pub(crate) fn new(key: ChannelKey, topic: usize) -> Self {
+        Self {
+            key,
+            topic,
+            members: Vec::new(),
+            prepared: Vec::new(),
+            beat: None,
+            snapshot: None,
+        }
+    }
+
+    /// The entry moved: what was prepared leads to yesterday.
+    pub(crate) fn moved(&mut self) {
+        self.prepared.clear();
+    }
+
+    /// The bytes that bring a viewer from `have`, which is below the entry's revision, to it; empty
+    /// when nothing that it sees has changed.
+    pub(crate) fn frames(
+        &mut self,
+        entry: &TopicEntry,
+        have: Revision,
+        vsn: Vsn,
+        limits: &AvailabilityConfig,
+    ) -> &Bytes {
+        let known = self
+            .prepared
+            .iter()
+            .position(|known| known.have == have && known.vsn == vsn);
+        let place = known.unwrap_or_else(|| {
+            let frames = self.make_frames(entry, have, vsn, limits);
+            if self.prepared.len() == PREPARED_FRAMES_MAX {
+                // The first ones are of those who are level, which are most.
+                self.prepared.pop();
+            }
+            self.prepared.push(Prepared { have, vsn, frames });
+            self.prepared.len() - 1
+        });
+        &self.prepared[place].frames
+    }
+
+    fn make_frames(
+        &self,
+        entry: &TopicEntry,
+        have: Revision,
+        vsn: Vsn,
+        limits: &AvailabilityConfig,
+    ) -> Bytes {
+        match entry.step_from(have) {
+            Step::Level => Bytes::new(),
+            Step::Latest(publication) => self.published(publication, vsn, limits),
+            Step::Merged(delta) => self.encode(&delta, entry.state(), vsn, limits),
+            Step::Whole(state) => self.encode(&state.whole(), state, vsn, limits),
+        }
+    }
+
+    fn published(&self, publication: &Publication, vsn: Vsn, limits: &AvailabilityConfig) -> Bytes {
+        let encode = || self.encode(&publication.delta, &publication.state, vsn, limits);
+        match &self.key.view {
+            View::Native(view) => publication.frame(*view, vsn, encode),
+        }
+    }
+
+    fn encode(
+        &self,
+        delta: &Delta,
+        state: &EventState,
+        vsn: Vsn,
+        limits: &AvailabilityConfig,
+    ) -> Bytes {
+        let topic = &*self.key.topic;
+        match &self.key.view {
+            View::Native(NativeView::Event) => phoenix::push(
+                vsn,
+                topic,
+                "update",
+                &native::event_update(delta, state, limits),
+            ),
+            View::Native(NativeView::Seats) => {
+                phoenix::push(vsn, topic, "update", &native::seats_update(delta))
+            }
+        }
+    }
+
+    /// The beat for viewers of this channel alone; encoded once a second and revision.
+    pub(crate) fn beat(&mut self, revision: Revision, checked_at: Timestamp, vsn: Vsn) -> Bytes {
+        let now = (revision, checked_at, vsn);
+        match &self.beat {
+            Some((of, frame)) if *of == now => frame.clone(),
+            _ => {
+                let revisions = [(self.key.name, revision)];
+                let frame =
+                    phoenix::push(vsn, PHOENIX, "beat", &native::beat(&revisions, checked_at));
+                self.beat = Some((now, frame.clone()));
+                frame
+            }
+        }
+    }
+
+    /// The answer to a native join: the whole state, or what changed after `since`.
+    pub(crate) fn joined(
+        &mut self,
+        view: NativeView,
+        entry: &TopicEntry,
+        since: Option<Revision>,
+        limits: &AvailabilityConfig,
+    ) -> Joined {
+        let revision = entry.revision();
+        let resumed = since.and_then(|since| {
+            let delta = match entry.step_from(since) {
+                Step::Level => Box::new(Delta {
+                    from: revision,
+                    to: revision,
+                    ..Delta::default()
+                }),
+                Step::Latest(publication) => Box::new(Delta::clone(&publication.delta)),
+                Step::Merged(delta) => delta,
+                Step::Whole(_) => return None,
+            };
+            // A new geometry makes positions mean other seats: only a snapshot says which.
+            (delta.from > 0 && delta.layout.is_none()).then(|| match view {
+                NativeView::Event => to_raw(&native::event_changes(&delta, entry.state(), limits)),
+                NativeView::Seats => to_raw(&native::seats_changes(&delta)),
+            })
+        });
+        match resumed {
+            Some(state) => Joined {
+                revision,
+                resumed: true,
+                state,
+            },
+            None => Joined {
+                revision,
+                resumed: false,
+                state: self.snapshot(view, entry, limits),
+            },
+        }
+    }
+
+    fn snapshot(
+        &mut self,
+        view: NativeView,
+        entry: &TopicEntry,
+        limits: &AvailabilityConfig,
+    ) -> Arc<RawValue> {
+        match &self.snapshot {
+            Some((revision, state)) if *revision == entry.revision() => state.clone(),
+            _ => {
+                let state = match view {
+                    NativeView::Event => to_raw(&native::event_state(entry.state(), limits)),
+                    NativeView::Seats => to_raw(&native::seats_state(entry.state())),
+                };
+                self.snapshot = Some((entry.revision(), state.clone()));
+                state
+            }
+        }
+    }
+}
+
+/// `response` of a native join.
+#[derive(Serialize)]
+pub(crate) struct Joined {
+    pub(crate) revision: Revision,
+    resumed: bool,
+    state: Arc<RawValue>,
+}
+
+#[cfg(test)]
+impl Joined {
+    pub(crate) fn example(revision: Revision, resumed: bool) -> Self {
+        Self {
+            revision,
+            resumed,
+            state: to_raw(&serde_json::json!({})),
+        }
+    }
+}
+
+/// Our own structs have string keys and finite numbers: they always become JSON.
+fn to_raw(value: &impl Serialize) -> Arc<RawValue> {
+    serde_json::value::to_raw_value(value)
+        .map_or_else(|_| RawValue::NULL.to_owned().into(), Arc::from)
+}

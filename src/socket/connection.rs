@@ -1,0 +1,235 @@
+//! One connection: its socket, its half-read input, what waits to go out, and its session.
+//!
+//! A connection at rest holds a socket, a session with a few words per joined topic, and nothing else: no
+//! read buffer (the shard's scratch is shared), no write buffer, no timer.
+
+use std::io::{self, Read};
+use std::net::Shutdown;
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use mio::net::TcpStream;
+
+use super::Admission;
+use super::outbox::{Outbox, Written};
+use super::session::{Effect, Rules, Session};
+use crate::protocol::code;
+use crate::protocol::phoenix;
+use crate::protocol::websocket::{self, Incoming, Opcode, Reader};
+
+pub(super) struct Connection {
+    pub(super) socket: TcpStream,
+    pub(super) session: Session,
+    reader: Reader,
+    pub(super) outbox: Outbox,
+    /// The socket took less than it was given: wait for the poller before writing again.
+    blocked: bool,
+    phase: Phase,
+    /// Milliseconds of the shard's clock.
+    pub(super) opened_ms: u64,
+    pub(super) heard_ms: u64,
+    /// Visits until the next beat.
+    pub(super) beat_in: u16,
+    /// Counts this connection against the limits for as long as it lives.
+    _admission: Admission,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// A close frame is on its way; the peer's answer is awaited until then (shard's clock).
+    Closing {
+        until_ms: u64,
+    },
+}
+
+/// Time a peer has to answer a close frame.
+const CLOSE_TIMEOUT_MS: u64 = 2_000;
+/// Reads of one connection before others have their turn.
+const READS_PER_TURN_MAX: usize = 4;
+
+/// How a turn of reading ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// All that came was read.
+    Done,
+    /// There may be more: read again after the others.
+    More,
+    /// The peer is gone, or the connection cannot go on.
+    Gone,
+}
+
+impl Connection {
+    pub(super) fn new(
+        socket: TcpStream,
+        session: Session,
+        admission: Admission,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            socket,
+            session,
+            reader: Reader::default(),
+            outbox: Outbox::default(),
+            blocked: false,
+            phase: Phase::Open,
+            opened_ms: now_ms,
+            heard_ms: now_ms,
+            beat_in: 1,
+            _admission: admission,
+        }
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Open, with nothing waiting and a socket that took all so far: a shared frame can go right out.
+    pub(super) fn is_clear(&self) -> bool {
+        !self.blocked && self.outbox.is_empty() && self.is_open()
+    }
+
+    /// Whether closing has taken too long.
+    pub(super) fn is_overdue(&self, now_ms: u64) -> bool {
+        matches!(self.phase, Phase::Closing { until_ms } if now_ms >= until_ms)
+    }
+
+    /// Reads what came, hands whole messages to the session.
+    pub(super) fn read(
+        &mut self,
+        scratch: &mut [u8],
+        now_ms: u64,
+        rules: Rules<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> Turn {
+        for _ in 0..READS_PER_TURN_MAX {
+            match self.socket.read(scratch) {
+                Ok(0) => return Turn::Gone,
+                Ok(count) => {
+                    if !self.take(&mut scratch[..count], now_ms, rules, effects) {
+                        return Turn::Gone;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::Done,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Turn::Gone,
+            }
+        }
+        Turn::More
+    }
+
+    /// Takes bytes from the peer; `false` when it has answered our close.
+    pub(super) fn take(
+        &mut self,
+        input: &mut [u8],
+        now_ms: u64,
+        rules: Rules<'_>,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let (session, open) = (&mut self.session, self.phase == Phase::Open);
+        let (mut whole, mut answered) = (false, false);
+        let read = self
+            .reader
+            .read(input, rules.limits.frame_bytes_max, |incoming| {
+                whole = true;
+                match incoming {
+                    Incoming::Close(_) if !open => {
+                        answered = true;
+                        return ControlFlow::Break(());
+                    }
+                    // Said after our close frame: not for us any more.
+                    _ if !open => {}
+                    Incoming::Text(text) => {
+                        let frame = phoenix::decode_text(session.vsn, text);
+                        session.on_frame(frame, now_ms, rules, effects);
+                    }
+                    Incoming::Binary(bytes) => {
+                        let frame = phoenix::decode_binary(session.vsn, bytes);
+                        session.on_frame(frame, now_ms, rules, effects);
+                    }
+                    Incoming::Ping(data) => {
+                        effects.push(Effect::Send(websocket::frame(Opcode::Pong, data)));
+                    }
+                    Incoming::Pong => {}
+                    Incoming::Close(_) => {
+                        effects.push(Effect::Close {
+                            code: code::NORMAL.number,
+                            reason: "",
+                        });
+                        return ControlFlow::Break(());
+                    }
+                }
+                ControlFlow::Continue(())
+            });
+        if whole {
+            // Only whole messages count as signs of life: a peer that sends byte by byte does not
+            // hold its place for ever.
+            self.heard_ms = now_ms;
+        }
+        if let Err(violation) = read {
+            if !open {
+                return false;
+            }
+            effects.push(Effect::Close {
+                code: violation.close_code,
+                reason: violation.reason,
+            });
+        }
+        !answered
+    }
+
+    /// Queues a reply or a notice.
+    ///
+    /// # Errors
+    /// [`Overflow`] when a client that does not read has too much waiting already.
+    pub(super) fn send(&mut self, frame: Bytes, outbox_bytes_max: usize) -> Result<(), Overflow> {
+        if self.outbox.bytes() > outbox_bytes_max {
+            return Err(Overflow);
+        }
+        self.outbox.push(frame);
+        Ok(())
+    }
+
+    /// Says goodbye; what waits is still sent first.
+    pub(super) fn close(&mut self, code: u16, reason: &str, now_ms: u64) {
+        if self.is_open() {
+            self.outbox.push(websocket::close_frame(code, reason));
+            self.phase = Phase::Closing {
+                until_ms: now_ms + CLOSE_TIMEOUT_MS,
+            };
+        }
+    }
+
+    /// The poller says that the socket can be written again.
+    pub(super) fn unblock(&mut self) {
+        self.blocked = false;
+    }
+
+    pub(super) fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Writes what waits, if the socket takes it.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if self.blocked || self.outbox.is_empty() {
+            return Ok(());
+        }
+        self.blocked = self.outbox.flush(&mut self.socket)? == Written::Blocked;
+        if !self.blocked && !self.is_open() {
+            // All is said. The peer's own close, or its end, finishes the connection.
+            return self.socket.shutdown(Shutdown::Write);
+        }
+        Ok(())
+    }
+
+    /// Writes one shared frame to a clear connection; `false` when it was not taken at all.
+    pub(super) fn write_shared(&mut self, frame: &Bytes) -> io::Result<bool> {
+        let written = self.outbox.write_shared(&mut self.socket, frame)?;
+        self.blocked = written != Some(Written::All);
+        Ok(written.is_some())
+    }
+}
+
+/// A client that does not read has too many replies waiting.
+#[derive(Debug)]
+pub(super) struct Overflow;

@@ -1,0 +1,161 @@
+//! From an entry that moved to the sockets of its viewers.
+
+use super::channel::PHOENIX;
+use super::session::{Stage, Subscription};
+use super::shard::Shard;
+use crate::protocol::native;
+use crate::protocol::phoenix;
+use crate::ticketing::Revision;
+
+impl Shard {
+    /// Gives every viewer of a topic what it misses, as far as its socket takes it. A viewer whose
+    /// socket is full keeps its revision and is brought to whatever is now when it drains.
+    pub(super) fn fan_out(&mut self, topic: usize) {
+        for channel in self.channels_of(topic) {
+            // Removing a connection that has ended may have taken its last viewer from a channel.
+            let Some(moved) = self.channels.get_mut(channel) else {
+                continue;
+            };
+            moved.moved();
+            let gone = self.fan_out_channel(topic, channel);
+            gone.into_iter().for_each(|id| self.remove(id));
+        }
+    }
+
+    /// Returns the connections that turned out to have ended.
+    fn fan_out_channel(&mut self, topic: usize, channel: usize) -> Vec<usize> {
+        let Some(entry) = &self.topics[topic].entry else {
+            return Vec::new();
+        };
+        let (revision, limits) = (entry.revision(), &self.config.availability);
+        let channel = &mut self.channels[channel];
+        let (mut gone, mut with_beat) = (Vec::new(), Vec::new());
+        for place in 0..channel.members.len() {
+            let member = channel.members[place];
+            let id = member.connection as usize;
+            let connection = &mut self.connections[id];
+            if !connection.is_clear() {
+                continue;
+            }
+            if connection.beat_in <= 1 {
+                // Its beat is due within a visit: let it go out in the same write.
+                with_beat.push(id);
+                continue;
+            }
+            let Some(have) = connection.session.sent(member.subscription) else {
+                continue;
+            };
+            if have >= revision {
+                continue;
+            }
+            let frames = channel.frames(entry, have, connection.session.vsn, limits);
+            let written = frames.is_empty()
+                || match connection.write_shared(frames) {
+                    Ok(taken) => taken,
+                    Err(_) => {
+                        gone.push(id);
+                        continue;
+                    }
+                };
+            if written {
+                connection.session.set_sent(member.subscription, revision);
+            }
+        }
+        with_beat.into_iter().for_each(|id| self.beat(id));
+        gone
+    }
+
+    /// Sends a connection what waits for it, then brings each of its topics to now.
+    pub(super) fn bring(&mut self, id: usize) {
+        self.bring_with(id, false);
+    }
+
+    /// The same, with the beat at the end. A socket that is full gets no beat: what it has is old.
+    pub(super) fn beat(&mut self, id: usize) {
+        self.bring_with(id, true);
+    }
+
+    fn bring_with(&mut self, id: usize, beat: bool) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let mut flushed = connection.flush();
+        if flushed.is_ok() && connection.is_clear() {
+            self.queue_missing(id);
+            if beat {
+                self.queue_beat(id);
+            }
+            if let Some(connection) = self.connections.get_mut(id) {
+                flushed = connection.flush();
+            }
+        }
+        if flushed.is_err() {
+            self.remove(id);
+        }
+    }
+
+    /// At most one frame for each joined topic waits in a connection's outbox, because this is
+    /// called only when nothing waits.
+    fn queue_missing(&mut self, id: usize) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let vsn = connection.session.vsn;
+        for (_, subscription) in connection.session.subscriptions_mut() {
+            let Stage::Live { channel, sent, .. } = &mut subscription.stage else {
+                continue;
+            };
+            let channel = &mut self.channels[*channel];
+            let Some(entry) = &self.topics[channel.topic].entry else {
+                continue;
+            };
+            if *sent < entry.revision() {
+                connection.outbox.push(
+                    channel
+                        .frames(entry, *sent, vsn, &self.config.availability)
+                        .clone(),
+                );
+                *sent = entry.revision();
+            }
+        }
+    }
+
+    fn queue_beat(&mut self, id: usize) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.beat_in = self.wheel.beat_visits();
+        let vsn = connection.session.vsn;
+        let joined = |(_, subscription): (u32, &mut Subscription)| match subscription.stage {
+            Stage::Live {
+                channel,
+                sent,
+                view: Some(_),
+                ..
+            } => Some((channel, sent)),
+            _ => None,
+        };
+        let topics: Vec<_> = connection
+            .session
+            .subscriptions_mut()
+            .filter_map(joined)
+            .collect();
+        let frame = match &*topics {
+            [] => return,
+            // Nearly all: their beat is the same as their neighbours'.
+            [(channel, sent)] => self.channels[*channel].beat(*sent, self.checked_at, vsn),
+            _ => {
+                let name =
+                    |(channel, sent): &(usize, Revision)| (self.channels[*channel].key.name, *sent);
+                let revisions: Vec<_> = topics.iter().map(name).collect();
+                phoenix::push(
+                    vsn,
+                    PHOENIX,
+                    "beat",
+                    &native::beat(&revisions, self.checked_at),
+                )
+            }
+        };
+        connection.outbox.push(frame);
+    }
+}

@@ -1,0 +1,243 @@
+//! `GET /realtime/v1/websocket`: from an HTTP request to a connection of a shard.
+
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router, body::Body};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+
+use super::{Accepted, Shards};
+use crate::auth::Caller;
+use crate::protocol::code;
+use crate::protocol::phoenix::Vsn;
+use crate::protocol::websocket;
+
+/// Offered by npm `phoenix` when it has a token; a browser fails the connection unless one is chosen.
+const SUBPROTOCOL: &str = "phoenix";
+/// Prefix of the sub-protocol that carries npm `phoenix`'s token, base64url without padding.
+const TOKEN_SUBPROTOCOL: &str = "base64url.bearer.phx.";
+
+/// The WebSocket endpoint, and the same under the path that stock Phoenix clients use.
+pub fn router(shards: Shards) -> Router {
+    Router::new()
+        .route("/realtime/v1/websocket", get(upgrade))
+        .route("/socket/websocket", get(upgrade))
+        .with_state(shards)
+}
+
+async fn upgrade(
+    State(shards): State<Shards>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Query(query): Query<QueryOffer>,
+    mut request: Request<Body>,
+) -> Response {
+    let headers = request.headers();
+    let offer = match Offer::read(headers, query) {
+        Ok(offer) => offer,
+        Err(refused) => return refused.into_response(),
+    };
+    let caller = match offer.caller(&shards) {
+        Ok(caller) => caller,
+        Err(refused) => return refused.into_response(),
+    };
+    let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
+        return Refused(
+            StatusCode::UPGRADE_REQUIRED,
+            "this connection cannot become a WebSocket",
+        )
+        .into_response();
+    };
+    let answer = offer.accepted();
+    tokio::spawn(hand_over(shards, on_upgrade, offer.vsn, caller, peer));
+    answer
+}
+
+/// Waits for the 101 to be written, takes the socket out of the runtime, gives it to a shard.
+async fn hand_over(
+    shards: Shards,
+    on_upgrade: OnUpgrade,
+    vsn: Vsn,
+    caller: Caller,
+    peer: SocketAddr,
+) {
+    let Ok(upgraded) = on_upgrade.await else {
+        return;
+    };
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        tracing::error!("a WebSocket came over something else than TCP");
+        return;
+    };
+    let Ok(stream) = parts.io.into_inner().into_std() else {
+        return;
+    };
+    let (admission, over) = shards.admit(peer.ip());
+    let refused = over.then_some((code::TOO_MANY_CONNECTIONS.number, "too many connections"));
+    let accepted = Accepted {
+        stream,
+        leftover: parts.read_buf,
+        vsn,
+        caller,
+        admission,
+        refused,
+    };
+    if !shards.adopt(accepted) {
+        tracing::warn!(%peer, "a connection was dropped: its shard has too many new ones");
+    }
+}
+
+/// What we read of the query; clients add whatever they like.
+#[derive(Deserialize)]
+struct QueryOffer {
+    vsn: Option<String>,
+    apikey: Option<String>,
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+/// What a client offered in its handshake.
+struct Offer {
+    vsn: Vsn,
+    key: String,
+    subprotocol: bool,
+    token: Option<String>,
+    api_key: Option<String>,
+}
+
+impl Offer {
+    fn read(headers: &HeaderMap, query: QueryOffer) -> Result<Self, Refused> {
+        if !has_token(headers, header::CONNECTION, "upgrade")
+            || !has_token(headers, header::UPGRADE, "websocket")
+        {
+            return Err(Refused(
+                StatusCode::UPGRADE_REQUIRED,
+                "this address speaks WebSocket",
+            ));
+        }
+        if headers
+            .get(header::SEC_WEBSOCKET_VERSION)
+            .is_none_or(|version| version != "13")
+        {
+            return Err(Refused(
+                StatusCode::UPGRADE_REQUIRED,
+                "WebSocket version 13 is needed",
+            ));
+        }
+        let key = text(headers, header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
+        let Some(key) = key.map(str::to_owned) else {
+            return Err(Refused(
+                StatusCode::BAD_REQUEST,
+                "Sec-WebSocket-Key is missing or malformed",
+            ));
+        };
+        let vsn = Vsn::from_query(query.vsn.as_deref())
+            .ok_or(Refused(StatusCode::FORBIDDEN, "vsn is 1.0.0 or 2.0.0"))?;
+        let token = query.token.or(query.access_token);
+        let mut offer = Self {
+            vsn,
+            key,
+            subprotocol: false,
+            token,
+            api_key: query.apikey,
+        };
+        offer.read_subprotocols(headers);
+        if let Some(token) =
+            text(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "))
+        {
+            offer.token = Some(token.to_owned());
+        }
+        Ok(offer)
+    }
+
+    fn read_subprotocols(&mut self, headers: &HeaderMap) {
+        use base64::Engine;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
+        for name in offered
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+        {
+            let name = name.trim();
+            if name == SUBPROTOCOL {
+                self.subprotocol = true;
+            } else if let Some(encoded) = name.strip_prefix(TOKEN_SUBPROTOCOL) {
+                let decoded = URL_SAFE_NO_PAD.decode(encoded.trim_end_matches('=')).ok();
+                self.token = decoded
+                    .and_then(|bytes| String::from_utf8(bytes).ok())
+                    .or(self.token.take());
+            }
+        }
+    }
+
+    /// A token must be good; an API key may be anything, and names somebody only if it is a token.
+    fn caller(&self, shards: &Shards) -> Result<Caller, Refused> {
+        match (&self.token, &self.api_key) {
+            (Some(token), api_key) if api_key.as_ref() != Some(token) => {
+                shards.auth.verify(token).map_err(|_| {
+                    Refused(
+                        StatusCode::UNAUTHORIZED,
+                        "the token is not valid or has ended",
+                    )
+                })
+            }
+            (_, Some(key)) => Ok(shards.auth.verify(key).unwrap_or(Caller::Anonymous)),
+            _ => Ok(Caller::Anonymous),
+        }
+    }
+
+    fn accepted(&self) -> Response {
+        let accept = websocket::accept_key(&self.key);
+        let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        if let Ok(accept) = HeaderValue::from_str(&accept) {
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        if self.subprotocol {
+            headers.insert(
+                header::SEC_WEBSOCKET_PROTOCOL,
+                HeaderValue::from_static(SUBPROTOCOL),
+            );
+        }
+        response
+    }
+}
+
+/// No handshake: a status and a sentence.
+struct Refused(StatusCode, &'static str);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let Self(status, message) = self;
+        let mut response = (status, Json(serde_json::json!({ "error": message }))).into_response();
+        if status == StatusCode::UPGRADE_REQUIRED {
+            let headers = response.headers_mut();
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(
+                header::SEC_WEBSOCKET_VERSION,
+                HeaderValue::from_static("13"),
+            );
+        }
+        response
+    }
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Whether a comma-separated header names `token`, in any case.
+fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
+    let values = headers.get_all(name);
+    let mut tokens = values
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    tokens.any(|name| name.trim().eq_ignore_ascii_case(token))
+}

@@ -1,0 +1,209 @@
+//! ONE CONNECTION, many times: the WebSocket endpoint and the shards that serve it.
+//!
+//! - [`handshake`]: axum routes the request and answers 101; then the socket leaves the async runtime
+//!   for a shard.
+//! - `shard` is the loop of one thread that owns its sockets: `fan_out` writes, `visits` keep time,
+//!   `connection` holds one socket with its `outbox`.
+//! - `session` is one client's conversation as a pure state machine; `channel` is what all viewers of
+//!   one topic are sent.
+//!
+//! Why own event loops: a wake-up of a task per delivery costs more than the write itself, and a
+//! buffer per connection more than everything else about it (`ARCHITECTURE.md`, «Decisions»).
+
+mod bucket;
+mod channel;
+mod connection;
+mod fan_out;
+pub mod handshake;
+mod outbox;
+mod session;
+mod shard;
+mod visits;
+mod wheel;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use tokio::sync::oneshot;
+
+use crate::auth::{Auth, Caller};
+use crate::config::{AvailabilityConfig, FeedConfig, SocketConfig};
+use crate::hub::{Bell, Mailbox, ToShard};
+use crate::protocol::native;
+use crate::protocol::phoenix::{self, Vsn};
+
+/// Accepted connections that may wait for a shard.
+const INTAKE_CONNECTIONS_MAX: usize = 1_024;
+/// Clients told to come back per second of the window that they are spread over at shutdown.
+const DRAIN_CLIENTS_PER_S: usize = 1_000;
+
+/// What a shard is told at its start.
+pub(crate) struct ShardConfig {
+    socket: SocketConfig,
+    availability: AvailabilityConfig,
+    auth: Arc<Auth>,
+    ring_deltas_max: usize,
+    unwatch_grace_ms: u64,
+    counts: Arc<Counts>,
+}
+
+impl ShardConfig {
+    /// Tells a client to come back at a slot of its own in a window that grows with the number of clients.
+    fn drain_frame(&self, vsn: Vsn) -> Bytes {
+        let clients = self.counts.total.load(Ordering::Relaxed);
+        let window_ms = 1_000 * (1 + clients / DRAIN_CLIENTS_PER_S) as u64;
+        let reconnect_in_ms = rand::random_range(0..window_ms);
+        phoenix::push(vsn, "phoenix", "drain", &native::drain(reconnect_in_ms))
+    }
+}
+
+/// How many connections there are, in all and from each address.
+#[derive(Default)]
+struct Counts {
+    total: AtomicUsize,
+    by_address: DashMap<IpAddr, usize>,
+}
+
+/// One connection's place in the counts; given back when dropped.
+struct Admission {
+    counts: Arc<Counts>,
+    address: IpAddr,
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.counts.total.fetch_sub(1, Ordering::Relaxed);
+        self.counts
+            .by_address
+            .remove_if_mut(&self.address, |_, count| {
+                *count -= 1;
+                *count == 0
+            });
+    }
+}
+
+/// A connection after its handshake, on its way to a shard.
+struct Accepted {
+    stream: std::net::TcpStream,
+    /// What the client sent behind its handshake request.
+    leftover: Bytes,
+    vsn: Vsn,
+    caller: Caller,
+    admission: Admission,
+    /// Over a limit: it is told so by a close frame, since browsers do not show HTTP statuses.
+    refused: Option<(u16, &'static str)>,
+}
+
+/// The way into the shards. Cheap to clone.
+#[derive(Clone)]
+pub struct Shards {
+    intakes: Arc<[Intake]>,
+    next: Arc<AtomicUsize>,
+    counts: Arc<Counts>,
+    limits: SocketConfig,
+    auth: Arc<Auth>,
+}
+
+struct Intake {
+    queue: SyncSender<Accepted>,
+    bell: Bell,
+}
+
+/// Resolves when the shard has ended; an error names what ended it before its time.
+pub type ShardEnd = oneshot::Receiver<Result<(), std::io::Error>>;
+
+impl Shards {
+    /// Connections that are open now.
+    pub fn connections(&self) -> usize {
+        self.counts.total.load(Ordering::Relaxed)
+    }
+
+    /// Hands a connection to the next shard in turn; `false` when its intake is full.
+    fn adopt(&self, accepted: Accepted) -> bool {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.intakes.len();
+        let intake = &self.intakes[turn];
+        let taken = intake.queue.try_send(accepted).is_ok();
+        intake.bell.ring();
+        taken
+    }
+
+    /// Counts a connection, and says whether it is one too many.
+    fn admit(&self, address: IpAddr) -> (Admission, bool) {
+        let total = self.counts.total.fetch_add(1, Ordering::Relaxed) + 1;
+        let from_address = {
+            let mut count = self.counts.by_address.entry(address).or_insert(0);
+            *count += 1;
+            *count
+        };
+        let per_address_max = self.limits.connections_per_address_max;
+        let over = total > self.limits.connections_max
+            || (per_address_max > 0 && from_address > per_address_max);
+        (
+            Admission {
+                counts: self.counts.clone(),
+                address,
+            },
+            over,
+        )
+    }
+}
+
+/// How many shards a configuration means.
+pub fn shard_count(limits: &SocketConfig) -> usize {
+    match limits.shards {
+        0 => thread::available_parallelism().map_or(2, usize::from),
+        shards => shards,
+    }
+    .min(crate::hub::Hub::SHARDS_MAX)
+}
+
+/// Starts one thread per mailbox.
+///
+/// # Errors
+/// When a poller or a thread cannot be made.
+pub fn spawn(
+    mailboxes: Vec<Mailbox<ToShard>>,
+    auth: Arc<Auth>,
+    limits: &SocketConfig,
+    feed: &FeedConfig,
+    availability: &AvailabilityConfig,
+) -> std::io::Result<(Shards, Vec<ShardEnd>)> {
+    let counts = Arc::new(Counts::default());
+    let config = Arc::new(ShardConfig {
+        socket: limits.clone(),
+        availability: availability.clone(),
+        auth: auth.clone(),
+        ring_deltas_max: feed.ring_deltas_max,
+        unwatch_grace_ms: feed.unwatch_grace_s * 1_000,
+        counts: counts.clone(),
+    });
+    let (mut intakes, mut ends) = (Vec::new(), Vec::new());
+    for mailbox in mailboxes {
+        let (queue, intake) = sync_channel(INTAKE_CONNECTIONS_MAX);
+        intakes.push(Intake {
+            queue,
+            bell: mailbox.bell.clone(),
+        });
+        let name = format!("shard-{}", mailbox.shard);
+        let shard = shard::Shard::new(config.clone(), mailbox, intake)?;
+        let (end, ended) = oneshot::channel();
+        // A shard that panics drops its end, which is seen as well.
+        thread::Builder::new()
+            .name(name)
+            .spawn(move || end.send(shard.run()))?;
+        ends.push(ended);
+    }
+    let shards = Shards {
+        intakes: intakes.into(),
+        next: Arc::default(),
+        counts,
+        limits: limits.clone(),
+        auth,
+    };
+    Ok((shards, ends))
+}

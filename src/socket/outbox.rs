@@ -1,0 +1,188 @@
+//! What waits to be written to one connection.
+//!
+//! Topic state never waits here: a viewer has a revision, and is given what brings it from there to
+//! now when its socket can take it. What does wait is what cannot be merged, replies and closing
+//! words, bounded in bytes, and the unwritten rest of a frame that the socket took only in part.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Write};
+
+use bytes::{Buf, Bytes};
+
+/// Frames handed to one `writev`.
+const FRAMES_PER_WRITE_MAX: usize = 64;
+
+/// Nothing is allocated while nothing waits.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: VecDeque<Bytes>,
+    bytes: usize,
+}
+
+/// How a write ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Everything went out.
+    All,
+    /// The socket is full: the rest waits here until the poller says that it can be written.
+    Blocked,
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_none()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.bytes)
+    }
+
+    pub(crate) fn push(&mut self, frame: Bytes) {
+        if frame.is_empty() {
+            return;
+        }
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.bytes += frame.len();
+        waiting.frames.push_back(frame);
+    }
+
+    /// Writes one shared frame with nothing waiting before it: the hot path, one system call and no
+    /// allocation. `None` when the socket took not one byte: the frame was not sent and is not kept.
+    /// The rest of a frame taken in part is kept, as an offset into the shared bytes.
+    pub(crate) fn write_shared(
+        &mut self,
+        socket: &mut impl Write,
+        frame: &Bytes,
+    ) -> io::Result<Option<Written>> {
+        debug_assert!(self.is_empty());
+        Ok(write_some(|| socket.write(frame))?.map(|count| {
+            self.push(frame.slice(count..));
+            if count == frame.len() {
+                Written::All
+            } else {
+                Written::Blocked
+            }
+        }))
+    }
+
+    /// Writes all that waits, as many frames in one call as the system takes.
+    pub(crate) fn flush(&mut self, socket: &mut impl Write) -> io::Result<Written> {
+        while let Some(waiting) = &mut self.waiting {
+            let slices: [IoSlice<'_>; FRAMES_PER_WRITE_MAX] = std::array::from_fn(|n| {
+                IoSlice::new(waiting.frames.get(n).map_or(&[], |frame| frame))
+            });
+            let count = waiting.frames.len().min(FRAMES_PER_WRITE_MAX);
+            let Some(taken) = write_some(|| socket.write_vectored(&slices[..count]))? else {
+                return Ok(Written::Blocked);
+            };
+            waiting.take(taken);
+            if waiting.frames.is_empty() {
+                self.waiting = None;
+            }
+        }
+        Ok(Written::All)
+    }
+}
+
+impl Waiting {
+    /// Forgets the first `count` bytes.
+    fn take(&mut self, mut count: usize) {
+        self.bytes -= count;
+        while let Some(first) = self.frames.front_mut() {
+            if count < first.len() {
+                first.advance(count);
+                return;
+            }
+            count -= first.len();
+            self.frames.pop_front();
+        }
+    }
+}
+
+/// `None` when the socket is full.
+fn write_some(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<Option<usize>> {
+    loop {
+        match write() {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => return Ok(Some(count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes at most `room` bytes in all, then is full.
+    struct Pipe {
+        room: usize,
+        taken: Vec<u8>,
+    }
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = bytes.len().min(self.room);
+            if count == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.room -= count;
+            self.taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_frame_cut_anywhere_arrives_whole_and_in_order() {
+        let frames =
+            ["one", "two", "three", "four"].map(|text| Bytes::from_static(text.as_bytes()));
+        for room in 0..=15 {
+            let mut pipe = Pipe {
+                room,
+                taken: Vec::new(),
+            };
+            let mut outbox = Outbox::default();
+            let first = outbox
+                .write_shared(&mut pipe, &frames[0])
+                .expect("no error");
+            assert_eq!(first.is_none(), room == 0);
+            if first.is_none() {
+                outbox.push(frames[0].clone());
+            }
+            frames[1..]
+                .iter()
+                .cloned()
+                .for_each(|frame| outbox.push(frame));
+            let all = outbox.flush(&mut pipe).expect("no error");
+            assert_eq!(all == Written::All, room >= 15);
+            assert_eq!(outbox.bytes(), 15 - room);
+            pipe.room = 100;
+            assert_eq!(outbox.flush(&mut pipe).expect("no error"), Written::All);
+            assert_eq!(pipe.taken, b"onetwothreefour");
+            assert!(outbox.is_empty());
+        }
+    }
+
+    #[test]
+    fn more_frames_than_one_call_takes_go_out_in_several() {
+        let mut outbox = Outbox::default();
+        (0..200).for_each(|_| outbox.push(Bytes::from_static(b"x")));
+        let mut pipe = Pipe {
+            room: 1_000,
+            taken: Vec::new(),
+        };
+        assert_eq!(outbox.flush(&mut pipe).expect("no error"), Written::All);
+        assert_eq!(pipe.taken.len(), 200);
+    }
+}

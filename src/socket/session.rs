@@ -1,0 +1,539 @@
+//! One connection as a pure state machine: frames and time in, effects out. No I/O.
+//!
+//! It knows who the caller is, what is joined under which `join_ref`, and what a client may do how
+//! often. Which bytes a topic's viewers are sent is not its business: the shard asks it only where
+//! each subscription stands.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::bucket::Bucket;
+use super::channel::{ChannelKey, Joined, View};
+use crate::auth::{Auth, Caller};
+use crate::config::SocketConfig;
+use crate::hub::{NativeView, NotOpened};
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::native;
+use crate::protocol::phoenix::{self, ClientFrame, Empty, Malformed, Payload, Ref, Reply, Vsn};
+use crate::protocol::topic::Topic;
+use crate::ticketing::live::{EventInfo, EventStatus};
+use crate::ticketing::{EventId, Revision};
+
+/// What the shard is to do.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Queue these bytes for the client.
+    Send(Bytes),
+    /// Find or open the channel, then tell [`Session::opened`] or [`Session::not_opened`].
+    Join {
+        subscription: u32,
+        key: ChannelKey,
+        event: EventId,
+    },
+    /// Take the viewer out of its channel.
+    Leave {
+        channel: usize,
+        member: usize,
+    },
+    Close {
+        code: u16,
+        reason: &'static str,
+    },
+}
+
+/// A joined topic, or one whose join waits for its event to be loaded.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    topic: Arc<str>,
+    join_ref: Option<Ref>,
+    pub(crate) stage: Stage,
+}
+
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The event is being loaded; then the join is answered.
+    Waiting(Box<Join>),
+    /// Joined: `sent` is the revision that the client has, or has under way.
+    Live {
+        channel: usize,
+        member: usize,
+        sent: Revision,
+        view: Option<NativeView>,
+    },
+}
+
+/// What a join asked for.
+#[derive(Debug)]
+pub(crate) struct Join {
+    reference: Option<Ref>,
+    view: View,
+    since: Option<Revision>,
+}
+
+/// Frames refused in a row before a client that does not slow down is closed.
+const REFUSED_FRAMES_MAX: u32 = 1_000;
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) vsn: Vsn,
+    caller: Caller,
+    /// By place; a place is used again when its subscription is gone.
+    subscriptions: Vec<Option<Subscription>>,
+    joins: Bucket,
+    pushes: Bucket,
+    refused_frames: u32,
+    pub(crate) joined_once: bool,
+    /// Something is joined that needs more than anybody's rights.
+    needs_token: bool,
+}
+
+/// What a session needs of the server to judge a frame.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub(crate) limits: &'a SocketConfig,
+    pub(crate) auth: &'a Auth,
+}
+
+impl Session {
+    pub(crate) fn new(vsn: Vsn, caller: Caller, limits: &SocketConfig, now_ms: u64) -> Self {
+        Self {
+            vsn,
+            caller,
+            subscriptions: Vec::new(),
+            joins: Bucket::new(limits.joins_per_s_max, now_ms),
+            pushes: Bucket::new(limits.pushes_per_s_max, now_ms),
+            refused_frames: 0,
+            joined_once: false,
+            needs_token: false,
+        }
+    }
+
+    pub(crate) fn subscriptions_mut(&mut self) -> impl Iterator<Item = (u32, &mut Subscription)> {
+        (0..)
+            .zip(&mut self.subscriptions)
+            .filter_map(|(place, slot)| Some((place, slot.as_mut()?)))
+    }
+
+    pub(crate) fn subscription_mut(&mut self, place: u32) -> Option<&mut Subscription> {
+        self.subscriptions.get_mut(place as usize)?.as_mut()
+    }
+
+    /// A text or binary message from the client.
+    pub(crate) fn on_frame(
+        &mut self,
+        frame: Result<ClientFrame, Malformed>,
+        now_ms: u64,
+        rules: Rules<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.pushes.take(now_ms) {
+            self.refused_frames += 1;
+            if self.refused_frames > REFUSED_FRAMES_MAX {
+                effects.push(Effect::Close {
+                    code: code::POLICY.number,
+                    reason: "too many frames",
+                });
+            } else {
+                let frame = frame.ok();
+                let at = frame.as_ref().map_or(At::nowhere(), At::of);
+                effects
+                    .push(self.refuse(at, code::PUSH_RATE.because("too many messages per second")));
+            }
+            return;
+        }
+        self.refused_frames = 0;
+        match frame {
+            Ok(frame) => self.on_event(frame, now_ms, rules, effects),
+            Err(malformed) => {
+                let at = At {
+                    join_ref: None,
+                    reference: malformed.reference.as_ref(),
+                    topic: malformed.topic.as_deref().unwrap_or("phoenix"),
+                };
+                effects.push(self.refuse(at, code::MALFORMED_FRAME.because(&malformed.reason)));
+            }
+        }
+    }
+
+    fn on_event(
+        &mut self,
+        frame: ClientFrame,
+        now_ms: u64,
+        rules: Rules<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        match (&*frame.topic, &*frame.event) {
+            ("phoenix", "heartbeat") => effects.push(self.ok(At::of(&frame))),
+            (_, "phx_join") => self.on_join(&frame, now_ms, rules, effects),
+            (_, "phx_leave") => self.on_leave(&frame, effects),
+            _ => match self.place_of(&frame.topic) {
+                Some(_) => self.on_push(&frame, rules, effects),
+                None => {
+                    let at = At {
+                        join_ref: None,
+                        ..At::of(&frame)
+                    };
+                    effects.push(
+                        self.refuse(
+                            at,
+                            code::UNMATCHED_TOPIC
+                                .because(format_args!("\"{}\" is not joined", frame.topic)),
+                        ),
+                    );
+                }
+            },
+        }
+    }
+
+    fn on_join(
+        &mut self,
+        frame: &ClientFrame,
+        now_ms: u64,
+        rules: Rules<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let at = At::of(frame);
+        if !self.joins.take(now_ms) {
+            let error = code::JOIN_RATE.because("Too many joins per second");
+            return effects.push(self.refuse(at, error));
+        }
+        let asked = match self.read_join(frame, rules) {
+            Ok(asked) => asked,
+            Err(error) => return effects.push(self.refuse(at, error)),
+        };
+        if let Some(place) = self.place_of(&frame.topic) {
+            // A second join of a topic ends the first; its end names the first's join_ref, else the
+            // client would take it for the end of the new one.
+            self.end(place, effects);
+        } else if self.subscriptions.iter().flatten().count() >= rules.limits.joins_max {
+            let error = code::TOO_MANY_JOINS.because("Too many channels");
+            return effects.push(self.refuse(at, error));
+        }
+        let topic: Arc<str> = frame.topic.as_str().into();
+        let key = ChannelKey {
+            name: asked.name,
+            topic: topic.clone(),
+            view: asked.join.view.clone(),
+        };
+        let subscription = Subscription {
+            topic,
+            join_ref: frame.join_ref.clone(),
+            stage: Stage::Waiting(Box::new(asked.join)),
+        };
+        let place = self.place(subscription);
+        effects.push(Effect::Join {
+            subscription: place,
+            key,
+            event: asked.event,
+        });
+    }
+
+    /// What a join frame asks for, or why it is refused. A token in it becomes the caller's.
+    fn read_join(&mut self, frame: &ClientFrame, rules: Rules<'_>) -> Result<Asked, ErrorReply> {
+        let name = Topic::parse(&frame.topic)?;
+        let Payload::Json(payload) = &frame.payload else {
+            return Err(code::INVALID_PAYLOAD.because("a join's payload is JSON"));
+        };
+        let reference = frame.reference.clone();
+        let (event, view) = match name {
+            Topic::Event(event) => (event, NativeView::Event),
+            Topic::Seats(event) => (event, NativeView::Seats),
+            _ => {
+                return Err(code::UNMATCHED_TOPIC
+                    .because(format_args!("\"{}\" is not served", frame.topic)));
+            }
+        };
+        let join = native::Join::read(payload)?;
+        self.sign_in(join.access_token.as_deref(), rules)?;
+        let join = Join {
+            reference,
+            view: View::Native(view),
+            since: join.since,
+        };
+        Ok(Asked { name, event, join })
+    }
+
+    fn sign_in(&mut self, token: Option<&str>, rules: Rules<'_>) -> Result<(), ErrorReply> {
+        let Some(token) = token else { return Ok(()) };
+        match rules.auth.verify(token) {
+            Ok(caller) => {
+                self.caller = caller;
+                Ok(())
+            }
+            Err(error) => Err(code::INVALID_TOKEN.because(error)),
+        }
+    }
+
+    fn on_leave(&mut self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
+        let left = self.place_of(&frame.topic).filter(|place| {
+            // A leave of an older join, overtaken by a new one, must not end the new one.
+            let joined = self.subscriptions[*place as usize]
+                .as_ref()
+                .and_then(|s| s.join_ref.as_ref());
+            frame.join_ref.is_none() || frame.join_ref.as_ref() == joined
+        });
+        effects.push(self.ok(At::of(frame)));
+        if let Some(place) = left {
+            self.end(place, effects);
+        }
+    }
+
+    fn on_push(&mut self, frame: &ClientFrame, rules: Rules<'_>, effects: &mut Vec<Effect>) {
+        match (&*frame.event, &frame.payload) {
+            ("access_token", Payload::Json(payload)) => {
+                let token = payload.get("access_token").and_then(Value::as_str);
+                match token.map(|token| rules.auth.verify(token)) {
+                    Some(Ok(caller)) => {
+                        self.caller = caller;
+                        self.acknowledge(frame, effects);
+                    }
+                    None => self.acknowledge(frame, effects),
+                    Some(Err(error)) => {
+                        effects.push(self.refuse(At::of(frame), code::INVALID_TOKEN.because(error)))
+                    }
+                }
+            }
+            _ => {
+                let error = code::UNKNOWN_EVENT.because(format_args!(
+                    "\"{}\" takes no \"{}\"",
+                    frame.topic, frame.event
+                ));
+                effects.push(self.refuse(At::of(frame), error));
+            }
+        }
+    }
+
+    fn acknowledge(&self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
+        if frame.reference.is_some() {
+            effects.push(self.ok(At::of(frame)));
+        }
+    }
+
+    /// The event of a waiting join is there: checks that the caller may see it, and answers.
+    /// `joined` makes the answer's body of a native join; `revision` is the entry's.
+    pub(crate) fn opened(
+        &mut self,
+        place: u32,
+        (channel, member): (usize, usize),
+        event: &EventInfo,
+        revision: Revision,
+        joined: impl FnOnce(NativeView, Option<Revision>) -> Joined,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let vsn = self.vsn;
+        let allowed = may_see(&self.caller, event);
+        let Some(subscription) = self
+            .subscriptions
+            .get_mut(place as usize)
+            .and_then(Option::as_mut)
+        else {
+            return false;
+        };
+        let Stage::Waiting(join) = &subscription.stage else {
+            return false;
+        };
+        if !allowed {
+            self.not_opened(place, event.id, NotOpened::NoSuchEvent, effects);
+            return false;
+        }
+        let (topic, join_ref) = (&*subscription.topic, subscription.join_ref.as_ref());
+        let reference = join.reference.as_ref();
+        let view = match &join.view {
+            &View::Native(view) => {
+                let body = joined(view, join.since);
+                effects.push(Effect::Send(phoenix::reply(
+                    vsn,
+                    join_ref,
+                    reference,
+                    topic,
+                    Reply::Ok(&body),
+                )));
+                Some(view)
+            }
+        };
+        subscription.stage = Stage::Live {
+            channel,
+            member,
+            sent: revision,
+            view,
+        };
+        self.joined_once = true;
+        self.needs_token |= event.status == EventStatus::Draft;
+        true
+    }
+
+    /// The event of a waiting join is not to be had: answers why, and forgets the join.
+    pub(crate) fn not_opened(
+        &mut self,
+        place: u32,
+        event: EventId,
+        why: NotOpened,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(subscription) = self
+            .subscriptions
+            .get_mut(place as usize)
+            .and_then(Option::take)
+        else {
+            return;
+        };
+        let Stage::Waiting(join) = &subscription.stage else {
+            return;
+        };
+        let error = match why {
+            NotOpened::NoSuchEvent => {
+                code::EVENT_NOT_FOUND.because(format_args!("no event {event}"))
+            }
+            NotOpened::Unavailable => code::UNAVAILABLE.because("the database does not answer"),
+        };
+        let at = At {
+            join_ref: subscription.join_ref.as_ref(),
+            reference: join.reference.as_ref(),
+            topic: &subscription.topic,
+        };
+        effects.push(self.refuse(at, error));
+    }
+
+    /// Ends a subscription for good: `phx_close`, under the join_ref that ends.
+    pub(crate) fn end(&mut self, place: u32, effects: &mut Vec<Effect>) {
+        let Some(subscription) = self
+            .subscriptions
+            .get_mut(place as usize)
+            .and_then(Option::take)
+        else {
+            return;
+        };
+        let (join_ref, topic) = (subscription.join_ref.as_ref(), &*subscription.topic);
+        if let Stage::Live {
+            channel, member, ..
+        } = subscription.stage
+        {
+            effects.push(Effect::Leave { channel, member });
+        }
+        let close = phoenix::push_to(self.vsn, join_ref, topic, "phx_close", &Empty {});
+        effects.push(Effect::Send(close));
+    }
+
+    /// Whether the token that opened what only its bearer may see has ended.
+    pub(crate) fn token_has_ended(&self, now: Timestamp) -> bool {
+        match self.caller {
+            Caller::User {
+                token_expires: Some(end),
+                ..
+            } => self.needs_token && end <= now,
+            _ => false,
+        }
+    }
+
+    /// The revision that the client has of a joined topic, or has under way.
+    pub(crate) fn sent(&self, place: u32) -> Option<Revision> {
+        match self.subscriptions.get(place as usize)?.as_ref()?.stage {
+            Stage::Live { sent, .. } => Some(sent),
+            Stage::Waiting(_) => None,
+        }
+    }
+
+    pub(crate) fn set_sent(&mut self, place: u32, revision: Revision) {
+        if let Some(Subscription {
+            stage: Stage::Live { sent, .. },
+            ..
+        }) = self.subscription_mut(place)
+        {
+            *sent = revision;
+        }
+    }
+
+    /// Whether this place is (still) the join that was sent to be answered.
+    pub(crate) fn waits_for(&self, place: u32, key: &ChannelKey) -> bool {
+        self.subscriptions
+            .get(place as usize)
+            .and_then(Option::as_ref)
+            .is_some_and(|subscription| {
+                matches!(&subscription.stage, Stage::Waiting(join)
+                if subscription.topic == key.topic && join.view == key.view)
+            })
+    }
+
+    fn place_of(&self, topic: &str) -> Option<u32> {
+        let place = self
+            .subscriptions
+            .iter()
+            .position(|s| s.as_ref().is_some_and(|s| &*s.topic == topic))?;
+        u32::try_from(place).ok()
+    }
+
+    fn place(&mut self, subscription: Subscription) -> u32 {
+        let place = self
+            .subscriptions
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or_else(|| {
+                self.subscriptions.push(None);
+                self.subscriptions.len() - 1
+            });
+        self.subscriptions[place] = Some(subscription);
+        // `joins_max` keeps places few.
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+
+    fn ok(&self, at: At<'_>) -> Effect {
+        self.reply(at, Reply::OK)
+    }
+
+    fn refuse(&self, at: At<'_>, error: ErrorReply) -> Effect {
+        self.reply(at, Reply::refused(error))
+    }
+
+    fn reply(&self, at: At<'_>, reply: Reply<Empty>) -> Effect {
+        Effect::Send(phoenix::reply(
+            self.vsn,
+            at.join_ref,
+            at.reference,
+            at.topic,
+            reply,
+        ))
+    }
+}
+
+struct Asked {
+    name: Topic,
+    event: EventId,
+    join: Join,
+}
+
+/// What a reply answers to.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    join_ref: Option<&'a Ref>,
+    reference: Option<&'a Ref>,
+    topic: &'a str,
+}
+
+impl<'a> At<'a> {
+    fn of(frame: &'a ClientFrame) -> Self {
+        Self {
+            join_ref: frame.join_ref.as_ref(),
+            reference: frame.reference.as_ref(),
+            topic: &frame.topic,
+        }
+    }
+
+    fn nowhere() -> Self {
+        Self {
+            join_ref: None,
+            reference: None,
+            topic: "phoenix",
+        }
+    }
+}
+
+/// Drafts are seen by their organizer only.
+fn may_see(caller: &Caller, event: &EventInfo) -> bool {
+    event.status != EventStatus::Draft || caller.may_organize(event.organizer_id)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! The session under a hand-held clock: what each frame of a client makes it do.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::Config;
+use crate::ticketing::live::samples;
+
+/// A session, and the server's end of it: answers joins as the shard would.
+struct Talk {
+    session: Session,
+    limits: SocketConfig,
+    auth: Auth,
+    now_ms: u64,
+    event: EventInfo,
+}
+
+/// What came of a frame, in words.
+#[derive(Debug, PartialEq)]
+enum Did {
+    Sent(Value),
+    Joined(EventId),
+    Left(usize),
+    Closed(u16),
+}
+
+impl Talk {
+    fn new() -> Self {
+        let config = Config::default();
+        let mut auth = config.auth;
+        auth.jwt_secret = Some("a secret of more than thirty-two bytes".into());
+        Self {
+            session: Session::new(Vsn::V2, Caller::Anonymous, &config.socket, 0),
+            limits: config.socket,
+            auth: Auth::new(&auth).expect("a good configuration"),
+            now_ms: 0,
+            event: samples::event("Concert", 100, 0),
+        }
+    }
+
+    /// Sends text, and answers what it asks for.
+    fn say(&mut self, text: &str) -> Vec<Did> {
+        let mut effects = Vec::new();
+        let rules = Rules {
+            limits: &self.limits,
+            auth: &self.auth,
+        };
+        let frame = phoenix::decode_text(self.session.vsn, text);
+        self.session
+            .on_frame(frame, self.now_ms, rules, &mut effects);
+        let mut did = Vec::new();
+        let mut next = 0;
+        while next < effects.len() {
+            match &effects[next] {
+                Effect::Send(frame) => did.push(Did::Sent(payload(frame))),
+                Effect::Leave { channel, .. } => did.push(Did::Left(*channel)),
+                Effect::Close { code, .. } => did.push(Did::Closed(*code)),
+                Effect::Join {
+                    subscription,
+                    key,
+                    event,
+                } => {
+                    did.push(Did::Joined(*event));
+                    assert!(self.session.waits_for(*subscription, key));
+                    let place = *subscription;
+                    let body = |_, since: Option<Revision>| Joined::example(7, since.is_some());
+                    self.session
+                        .opened(place, (70, 0), &self.event, 7, body, &mut effects);
+                }
+            }
+            next += 1;
+        }
+        did
+    }
+
+    /// Sends text, and gives the one frame that it is answered with.
+    fn ask(&mut self, text: &str) -> Value {
+        let sent = self.say(text).into_iter().filter_map(|did| match did {
+            Did::Sent(frame) => Some(frame),
+            _ => None,
+        });
+        let sent: Vec<_> = sent.collect();
+        assert_eq!(sent.len(), 1, "one answer to {text}: {sent:?}");
+        sent.into_iter().next().unwrap_or_default()
+    }
+}
+
+/// The JSON of a server's text frame.
+fn payload(frame: &Bytes) -> Value {
+    let header = if frame[1] < 126 { 2 } else { 4 };
+    serde_json::from_slice(&frame[header..]).expect("JSON")
+}
+
+#[test]
+fn a_heartbeat_is_answered() {
+    let answer = Talk::new().ask(r#"[null,"9","phoenix","heartbeat",{}]"#);
+    assert_eq!(
+        answer,
+        json!([null, "9", "phoenix", "phx_reply", {"status": "ok", "response": {}}])
+    );
+}
+
+#[test]
+fn a_join_is_answered_with_the_state_and_a_resume_with_what_changed() {
+    let mut talk = Talk::new();
+    let answer = talk.ask(r#"["1","1","event:42","phx_join",{}]"#);
+    assert_eq!(answer[4]["response"]["resumed"], false);
+    let answer = talk.ask(r#"["2","2","seats:42","phx_join",{"since":5}]"#);
+    assert_eq!(
+        answer,
+        json!(["2", "2", "seats:42", "phx_reply",
+        {"status": "ok", "response": {"revision": 7, "resumed": true, "state": {}}}])
+    );
+}
+
+#[test]
+fn a_second_join_of_a_topic_ends_the_first_under_its_own_join_ref() {
+    let mut talk = Talk::new();
+    talk.say(r#"["1","1","event:42","phx_join",{}]"#);
+    let did = talk.say(r#"["5","5","event:42","phx_join",{}]"#);
+    assert_eq!(did[0], Did::Left(70));
+    assert_eq!(
+        did[1],
+        Did::Sent(json!(["1", "1", "event:42", "phx_close", {}]))
+    );
+    assert_eq!(did[2], Did::Joined(42));
+    assert!(matches!(&did[3], Did::Sent(reply) if reply[0] == "5" && reply[3] == "phx_reply"));
+}
+
+#[test]
+fn a_leave_is_acknowledged_then_closed_and_an_old_one_ends_nothing() {
+    let mut talk = Talk::new();
+    talk.say(r#"["1","1","event:42","phx_join",{}]"#);
+    let old = talk.say(r#"["0","2","event:42","phx_leave",{}]"#);
+    assert_eq!(old.len(), 1);
+    let did = talk.say(r#"["1","3","event:42","phx_leave",{}]"#);
+    assert_eq!(
+        did[0],
+        Did::Sent(json!(["1", "3", "event:42", "phx_reply", {"status": "ok", "response": {}}]))
+    );
+    assert_eq!(did[1], Did::Left(70));
+    assert_eq!(
+        did[2],
+        Did::Sent(json!(["1", "1", "event:42", "phx_close", {}]))
+    );
+    // On a topic that is not joined any more, just ok.
+    assert_eq!(talk.say(r#"["1","4","event:42","phx_leave",{}]"#).len(), 1);
+}
+
+#[test]
+fn what_makes_no_sense_is_answered_with_a_code() {
+    let mut talk = Talk::new();
+    for (frame, code) in [
+        ("}{", "MALFORMED_FRAME"),
+        ("[]", "MALFORMED_FRAME"),
+        (r#"["1","1","room:lobby","phx_join",{}]"#, "UNMATCHED_TOPIC"),
+        (
+            r#"["1","1","event:99999999999999999999","phx_join",{}]"#,
+            "UNMATCHED_TOPIC",
+        ),
+        (
+            r#"["1","1","realtime:","phx_join",{}]"#,
+            "TOPIC_NAME_REQUIRED",
+        ),
+        (
+            r#"["1","1","event:1","phx_join",{"since":"x"}]"#,
+            "INVALID_PAYLOAD",
+        ),
+        (
+            r#"["1","1","event:1","phx_join",{"access_token":"no"}]"#,
+            "INVALID_TOKEN",
+        ),
+        (r#"["1","1","event:1","shout",{}]"#, "UNMATCHED_TOPIC"),
+    ] {
+        let answer = talk.ask(frame);
+        assert_eq!(answer[4]["status"], "error", "{frame}");
+        assert_eq!(answer[4]["response"]["code"], code, "{frame}");
+        assert!(answer[4]["response"]["retry"].is_string());
+    }
+    talk.say(r#"["1","1","event:42","phx_join",{}]"#);
+    let answer = talk.ask(r#"["1","2","event:42","shout",{}]"#);
+    assert_eq!(answer[4]["response"]["code"], "UNKNOWN_EVENT");
+}
+
+#[test]
+fn topics_joins_and_frames_are_bounded() {
+    let mut talk = Talk::new();
+    talk.limits.joins_max = 3;
+    for id in 1..=3 {
+        talk.ask(&format!(r#"["{id}","{id}","event:{id}","phx_join",{{}}]"#));
+    }
+    let answer = talk.ask(r#"["9","9","event:9","phx_join",{}]"#);
+    assert_eq!(answer[4]["response"]["code"], "TOO_MANY_JOINS");
+    // Joining again what is joined takes no new place.
+    assert!(
+        talk.say(r#"["8","8","event:1","phx_join",{}]"#)
+            .contains(&Did::Joined(1))
+    );
+
+    let mut codes = Vec::new();
+    for _ in 0..2_000 {
+        for did in talk.say(r#"[null,"1","phoenix","heartbeat",{}]"#) {
+            match did {
+                Did::Sent(frame) => codes.push(frame[4]["response"]["code"].clone()),
+                did => {
+                    assert_eq!(did, Did::Closed(1008));
+                    assert!(codes.contains(&json!("PUSH_RATE")));
+                    return;
+                }
+            }
+        }
+    }
+    panic!("a client that does not slow down was never closed");
+}
+
+#[test]
+fn a_draft_is_seen_by_its_organizer_only() {
+    let mut talk = Talk::new();
+    talk.event.status = EventStatus::Draft;
+    let answer = talk.ask(r#"["1","1","event:1","phx_join",{}]"#);
+    assert_eq!(answer[4]["response"]["code"], "EVENT_NOT_FOUND");
+    for (user, role, seen) in [
+        (2, "organizer", true),
+        (3, "organizer", false),
+        (1, "admin", true),
+        (2, "customer", false),
+    ] {
+        let token = talk.auth.issue(
+            user,
+            role.parse().expect("a role"),
+            std::time::Duration::from_secs(60),
+        );
+        let token = token.expect("a token");
+        let answer = talk.ask(&format!(
+            r#"["1","1","event:1","phx_join",{{"access_token":"{token}"}}]"#
+        ));
+        assert_eq!(answer[4]["status"] == "ok", seen, "{role} {user}");
+        if seen {
+            let later = Timestamp::now() + jiff::SignedDuration::from_secs(61);
+            assert!(talk.session.token_has_ended(later));
+            talk.say(r#"["1","2","event:1","phx_leave",{}]"#);
+        }
+    }
+}

@@ -1,0 +1,594 @@
+//! A shard: one thread that owns its sockets, and serves their viewers from the topic entries that it keeps.
+//!
+//! Everything here belongs to this thread: no locks, no waiting but in the poller. What comes from
+//! elsewhere comes through the mailbox (the feed) and the intake (new connections); both ring the
+//! shard's bell.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
+
+use super::channel::{Channel, ChannelKey, Member};
+use super::connection::{Connection, Turn};
+use super::session::{Effect, Rules, Session, Stage};
+use super::wheel::Wheel;
+use super::{Accepted, ShardConfig};
+use crate::hub::topic::TopicEntry;
+use crate::hub::{Mailbox, NotOpened, Opening, Publication, ToShard, Watch};
+use crate::protocol::code;
+use crate::ticketing::EventId;
+
+const WAKE: Token = Token(usize::MAX);
+/// Events taken from the poller at a time.
+const EVENTS_MAX: usize = 1_024;
+/// Shared by all connections of the shard: nobody keeps a read buffer at rest.
+const SCRATCH_BYTES: usize = 64 * 1024;
+/// A shard without connections sleeps this long at most.
+const IDLE_PATIENCE: Duration = Duration::from_secs(1);
+/// Time that clients have to answer their close frames when the node goes down.
+const DRAIN_TIMEOUT_MS: u64 = 3_000;
+
+pub(super) struct Shard {
+    pub(super) config: Arc<ShardConfig>,
+    mailbox: Mailbox<ToShard>,
+    intake: Receiver<Accepted>,
+    poll: Poll,
+    clock: Instant,
+    pub(super) connections: Slab<Connection>,
+    pub(super) topics: Slab<Topic>,
+    by_event: HashMap<EventId, usize>,
+    pub(super) channels: Slab<Channel>,
+    by_key: HashMap<ChannelKey, usize>,
+    scratch: Box<[u8]>,
+    /// Kept between turns to save the allocation.
+    effects: Vec<Effect>,
+    /// Connections with more to read than one turn allowed.
+    unread: Vec<usize>,
+    pub(super) wheel: Wheel,
+    /// When the node last heard from the database.
+    pub(super) checked_at: Timestamp,
+    database_up: bool,
+    draining_until_ms: Option<u64>,
+}
+
+/// An event that somebody here watches, or waits for.
+pub(super) struct Topic {
+    event: EventId,
+    /// `None` until the feed has opened it.
+    pub(super) entry: Option<TopicEntry>,
+    waiting: Vec<Waiter>,
+    channels: Vec<usize>,
+    /// The feed's queue was full when it was asked to watch: ask again.
+    ask_again: bool,
+    /// Since when nobody watches it (shard's clock).
+    empty_since_ms: Option<u64>,
+}
+
+struct Waiter {
+    connection: usize,
+    subscription: u32,
+    key: ChannelKey,
+}
+
+impl Shard {
+    pub(super) fn new(
+        config: Arc<ShardConfig>,
+        mailbox: Mailbox<ToShard>,
+        intake: Receiver<Accepted>,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKE)?;
+        mailbox.bell.connect(move || {
+            // The poller of a live shard takes every wake; a dead shard has nobody to wake.
+            let _ = waker.wake();
+        });
+        let wheel = Wheel::new(config.socket.beat_interval_ms);
+        Ok(Self {
+            config,
+            mailbox,
+            intake,
+            poll,
+            clock: Instant::now(),
+            connections: Slab::new(),
+            topics: Slab::new(),
+            by_event: HashMap::new(),
+            channels: Slab::new(),
+            by_key: HashMap::new(),
+            scratch: vec![0; SCRATCH_BYTES].into(),
+            effects: Vec::new(),
+            unread: Vec::new(),
+            wheel,
+            checked_at: Timestamp::now(),
+            database_up: true,
+            draining_until_ms: None,
+        })
+    }
+
+    /// Runs until the node has drained.
+    ///
+    /// # Errors
+    /// When the poller fails: the shard cannot serve anybody any more.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        loop {
+            match self.poll.poll(&mut events, Some(self.patience())) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+                _ => {}
+            }
+            for event in &events {
+                match event.token() {
+                    WAKE => {}
+                    Token(id) => {
+                        if event.is_writable() {
+                            self.on_writable(id);
+                        }
+                        if event.is_readable() || event.is_read_closed() || event.is_error() {
+                            self.on_readable(id);
+                        }
+                    }
+                }
+            }
+            for id in std::mem::take(&mut self.unread) {
+                self.on_readable(id);
+            }
+            self.mailbox.bell.answer();
+            self.on_mail();
+            self.on_intake();
+            self.on_ticks();
+            if self.has_drained() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long to sleep if nothing comes.
+    fn patience(&self) -> Duration {
+        if !self.unread.is_empty() {
+            return Duration::ZERO;
+        }
+        if self.connections.is_empty() && self.topics.is_empty() {
+            return IDLE_PATIENCE;
+        }
+        Duration::from_millis(self.wheel.until_tick(self.now_ms()))
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    // --- what comes from the feed
+
+    fn on_mail(&mut self) {
+        while let Some(message) = self.mailbox.next() {
+            match message {
+                ToShard::Publish(publication) => self.on_publication(publication),
+                ToShard::Opened(opening) => self.on_opened(&opening),
+                ToShard::NotOpened { event, why } => self.on_not_opened(event, why),
+                ToShard::Closed { event } => self.on_not_opened(event, NotOpened::NoSuchEvent),
+                ToShard::Checked { at, database_up } => self.on_checked(at, database_up),
+                ToShard::Drain => self.drain(),
+            }
+        }
+        if self.mailbox.take_dropped() > 0 {
+            tracing::warn!(
+                shard = self.mailbox.shard,
+                "mailbox overflow: all topics are opened anew"
+            );
+            let topics: Vec<usize> = self.topics.iter().map(|(id, _)| id).collect();
+            topics.into_iter().for_each(|id| self.watch(id));
+        }
+    }
+
+    fn on_publication(&mut self, publication: Arc<Publication>) {
+        let Some(&topic) = self.by_event.get(&publication.event) else {
+            return;
+        };
+        let Some(entry) = &mut self.topics[topic].entry else {
+            return;
+        };
+        match entry.publish(publication) {
+            Ok(true) => self.fan_out(topic),
+            Ok(false) => {}
+            Err(gap) => {
+                tracing::debug!(
+                    ?gap,
+                    topic,
+                    "a publication was lost on its way: opening anew"
+                );
+                self.watch(topic);
+            }
+        }
+    }
+
+    fn on_opened(&mut self, opening: &Opening) {
+        let Some(&topic) = self.by_event.get(&opening.event) else {
+            return;
+        };
+        let place = &mut self.topics[topic];
+        if place
+            .entry
+            .as_ref()
+            .is_some_and(|entry| entry.revision() >= opening.state.revision)
+        {
+            return;
+        }
+        place.entry = Some(TopicEntry::open(opening, self.config.ring_deltas_max));
+        for waiter in std::mem::take(&mut place.waiting) {
+            self.answer(topic, waiter.connection, waiter.subscription, waiter.key);
+            self.perform(waiter.connection);
+        }
+        // Viewers of an entry that was opened anew after a gap.
+        self.fan_out(topic);
+        self.note_if_empty(topic);
+    }
+
+    /// The event is not there (any more), or cannot be loaded now: everybody who waits for it or
+    /// watches it is told.
+    fn on_not_opened(&mut self, event: EventId, why: NotOpened) {
+        let Some(&topic) = self.by_event.get(&event) else {
+            return;
+        };
+        for waiter in std::mem::take(&mut self.topics[topic].waiting) {
+            if let Some(connection) = self.connections.get_mut(waiter.connection) {
+                let session = &mut connection.session;
+                if session.waits_for(waiter.subscription, &waiter.key) {
+                    session.not_opened(waiter.subscription, event, why, &mut self.effects);
+                    self.perform(waiter.connection);
+                }
+            }
+        }
+        if why == NotOpened::NoSuchEvent {
+            for channel in self.topics[topic].channels.clone() {
+                for member in self
+                    .channels
+                    .get(channel)
+                    .map_or(Vec::new(), |channel| channel.members.clone())
+                {
+                    let id = member.connection as usize;
+                    if let Some(connection) = self.connections.get_mut(id) {
+                        connection
+                            .session
+                            .end(member.subscription, &mut self.effects);
+                        self.perform(id);
+                    }
+                }
+            }
+        }
+        self.note_if_empty(topic);
+    }
+
+    /// A node that loses its database says so to everybody at once.
+    fn on_checked(&mut self, at: Timestamp, database_up: bool) {
+        let lost = self.database_up && !database_up;
+        self.database_up = database_up;
+        self.checked_at = self.checked_at.max(at);
+        if lost {
+            let ids: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
+            ids.into_iter().for_each(|id| self.beat(id));
+        }
+    }
+
+    // --- what comes from clients
+
+    fn on_intake(&mut self) {
+        while let Ok(accepted) = self.intake.try_recv() {
+            if let Err(error) = self.adopt(accepted) {
+                tracing::debug!(%error, "a new connection was gone before it was served");
+            }
+        }
+    }
+
+    fn adopt(&mut self, accepted: Accepted) -> io::Result<()> {
+        let now_ms = self.now_ms();
+        let mut socket = mio::net::TcpStream::from_std(accepted.stream);
+        let entry = self.connections.vacant_entry();
+        let id = entry.key();
+        self.poll.registry().register(
+            &mut socket,
+            Token(id),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        let session = Session::new(accepted.vsn, accepted.caller, &self.config.socket, now_ms);
+        let connection = entry.insert(Connection::new(socket, session, accepted.admission, now_ms));
+        connection.beat_in = self.wheel.beat_visits();
+        if let Some((code, reason)) = accepted.refused {
+            self.effects.push(Effect::Close { code, reason });
+        } else if !accepted.leftover.is_empty() {
+            let rules = Rules {
+                limits: &self.config.socket,
+                auth: &self.config.auth,
+            };
+            connection.take(
+                &mut accepted.leftover.to_vec(),
+                now_ms,
+                rules,
+                &mut self.effects,
+            );
+        }
+        if self.draining_until_ms.is_some() {
+            self.effects.push(Effect::Close {
+                code: code::GOING_AWAY.number,
+                reason: "the node goes down",
+            });
+        }
+        self.perform(id);
+        self.on_readable(id);
+        Ok(())
+    }
+
+    fn on_readable(&mut self, id: usize) {
+        let now_ms = self.now_ms();
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let rules = Rules {
+            limits: &self.config.socket,
+            auth: &self.config.auth,
+        };
+        let turn = connection.read(&mut self.scratch, now_ms, rules, &mut self.effects);
+        self.perform(id);
+        match turn {
+            Turn::Done => {}
+            Turn::More => self.unread.push(id),
+            Turn::Gone => self.remove(id),
+        }
+    }
+
+    fn on_writable(&mut self, id: usize) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.is_blocked() {
+            connection.unblock();
+            self.bring(id);
+        }
+    }
+
+    /// Does what the session asked for, then writes.
+    fn perform(&mut self, id: usize) {
+        let mut effects = std::mem::take(&mut self.effects);
+        // Answering a join may ask for more; it comes to the end of the same list.
+        let mut next = 0;
+        while next < effects.len() {
+            let effect = std::mem::replace(&mut effects[next], Effect::Send(bytes::Bytes::new()));
+            next += 1;
+            match effect {
+                Effect::Send(frame) => self.send(id, frame),
+                Effect::Close { code, reason } => self.close(id, code, reason),
+                Effect::Leave { channel, member } => self.leave(channel, member),
+                Effect::Join {
+                    subscription,
+                    key,
+                    event,
+                } => self.join(id, subscription, key, event),
+            }
+            effects.append(&mut self.effects);
+        }
+        effects.clear();
+        self.effects = effects;
+        self.bring(id);
+    }
+
+    fn send(&mut self, id: usize, frame: bytes::Bytes) {
+        let max = self.config.socket.outbox_bytes_max;
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.is_open() && connection.send(frame, max).is_err() {
+            self.close(id, code::OUTBOX_OVERFLOW.number, "read faster, then resume");
+        }
+    }
+
+    pub(super) fn close(&mut self, id: usize, code: u16, reason: &str) {
+        let now_ms = self.now_ms();
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.close(code, reason, now_ms);
+        }
+    }
+
+    /// Takes a connection that has ended out of everything.
+    pub(super) fn remove(&mut self, id: usize) {
+        let Some(mut connection) = self.connections.try_remove(id) else {
+            return;
+        };
+        // The socket's end also ends its registration; an error here changes nothing.
+        let _ = self.poll.registry().deregister(&mut connection.socket);
+        let places: Vec<(usize, usize)> = connection
+            .session
+            .subscriptions_mut()
+            .filter_map(|(_, subscription)| match subscription.stage {
+                Stage::Live {
+                    channel, member, ..
+                } => Some((channel, member)),
+                Stage::Waiting(_) => None,
+            })
+            .collect();
+        places
+            .into_iter()
+            .for_each(|(channel, member)| self.leave(channel, member));
+    }
+
+    // --- topics and channels
+
+    fn join(&mut self, id: usize, subscription: u32, key: ChannelKey, event: EventId) {
+        let topic = match self.by_event.get(&event) {
+            Some(&topic) => topic,
+            None => self.create_topic(event),
+        };
+        self.topics[topic].empty_since_ms = None;
+        if self.topics[topic].entry.is_some() {
+            self.answer(topic, id, subscription, key);
+            self.note_if_empty(topic);
+        } else {
+            self.topics[topic].waiting.push(Waiter {
+                connection: id,
+                subscription,
+                key,
+            });
+        }
+    }
+
+    fn create_topic(&mut self, event: EventId) -> usize {
+        let topic = self.topics.insert(Topic {
+            event,
+            entry: None,
+            waiting: Vec::new(),
+            channels: Vec::new(),
+            ask_again: false,
+            empty_since_ms: None,
+        });
+        self.by_event.insert(event, topic);
+        self.watch(topic);
+        topic
+    }
+
+    pub(super) fn watch(&mut self, topic: usize) {
+        let event = self.topics[topic].event;
+        let asked = self.mailbox.ask(Watch::Watch {
+            event,
+            shard: self.mailbox.shard,
+        });
+        self.topics[topic].ask_again = !asked;
+    }
+
+    /// Answers a join whose event is open, and makes the client a viewer. Subscribing comes first,
+    /// in the same turn: nothing can be published between the answer and the first frame.
+    fn answer(&mut self, topic: usize, id: usize, subscription: u32, key: ChannelKey) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let Topic {
+            entry: Some(entry),
+            channels,
+            ..
+        } = &mut self.topics[topic]
+        else {
+            return;
+        };
+        if !connection.session.waits_for(subscription, &key) {
+            return;
+        }
+        let channel_id = match self.by_key.get(&key) {
+            Some(&channel) => channel,
+            None => {
+                let channel = self.channels.insert(Channel::new(key.clone(), topic));
+                self.by_key.insert(key, channel);
+                channels.push(channel);
+                channel
+            }
+        };
+        let channel = &mut self.channels[channel_id];
+        let limits = &self.config.availability;
+        let opened = connection.session.opened(
+            subscription,
+            (channel_id, channel.members.len()),
+            &entry.state().event,
+            entry.revision(),
+            |view, since| channel.joined(view, entry, since, limits),
+            &mut self.effects,
+        );
+        if opened {
+            let connection = u32::try_from(id).unwrap_or(u32::MAX);
+            channel.members.push(Member {
+                connection,
+                subscription,
+            });
+        } else {
+            self.drop_if_empty(channel_id);
+        }
+    }
+
+    fn leave(&mut self, channel_id: usize, member: usize) {
+        let Some(channel) = self.channels.get_mut(channel_id) else {
+            return;
+        };
+        if member < channel.members.len() {
+            channel.members.swap_remove(member);
+        }
+        if let Some(moved) = channel.members.get(member)
+            && let Some(connection) = self.connections.get_mut(moved.connection as usize)
+            && let Some(subscription) = connection.session.subscription_mut(moved.subscription)
+            && let Stage::Live { member: place, .. } = &mut subscription.stage
+        {
+            *place = member;
+        }
+        self.drop_if_empty(channel_id);
+    }
+
+    fn drop_if_empty(&mut self, channel_id: usize) {
+        if self.channels[channel_id].members.is_empty() {
+            let channel = self.channels.remove(channel_id);
+            self.by_key.remove(&channel.key);
+            self.topics[channel.topic]
+                .channels
+                .retain(|&other| other != channel_id);
+            self.note_if_empty(channel.topic);
+        }
+    }
+
+    fn note_if_empty(&mut self, topic: usize) {
+        let now_ms = self.now_ms();
+        let topic = &mut self.topics[topic];
+        if topic.channels.is_empty() && topic.waiting.is_empty() {
+            topic.empty_since_ms.get_or_insert(now_ms);
+        }
+    }
+
+    /// Forgets topics that nobody has watched for a while; asks again where the feed was too busy.
+    pub(super) fn tend_topics(&mut self, now_ms: u64) {
+        let grace_ms = self.config.unwatch_grace_ms;
+        let ended = |topic: &Topic| {
+            topic
+                .empty_since_ms
+                .is_some_and(|since| now_ms >= since + grace_ms)
+        };
+        let ids: Vec<usize> = self
+            .topics
+            .iter()
+            .filter(|(_, t)| ended(t) || t.ask_again)
+            .map(|(id, _)| id)
+            .collect();
+        for id in ids {
+            if !ended(&self.topics[id]) {
+                self.watch(id);
+            } else {
+                let event = self.topics[id].event;
+                if self.mailbox.ask(Watch::Unwatch {
+                    event,
+                    shard: self.mailbox.shard,
+                }) {
+                    self.topics.remove(id);
+                    self.by_event.remove(&event);
+                }
+            }
+        }
+    }
+
+    // --- going down
+
+    fn drain(&mut self) {
+        self.draining_until_ms = Some(self.now_ms() + DRAIN_TIMEOUT_MS);
+        let ids: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            let drain = self.config.drain_frame(self.connections[id].session.vsn);
+            self.send(id, drain);
+            self.close(id, code::GOING_AWAY.number, "the node goes down");
+            self.bring(id);
+        }
+    }
+
+    fn has_drained(&self) -> bool {
+        self.draining_until_ms
+            .is_some_and(|until| self.connections.is_empty() || self.now_ms() >= until)
+    }
+
+    pub(super) fn channels_of(&self, topic: usize) -> Vec<usize> {
+        self.topics[topic].channels.clone()
+    }
+}

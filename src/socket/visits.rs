@@ -1,0 +1,58 @@
+//! What time does to connections: beats, silence, tokens that end, closes that take too long.
+
+use super::shard::Shard;
+use crate::protocol::code;
+
+impl Shard {
+    pub(super) fn on_ticks(&mut self) {
+        let now_ms = self.now_ms();
+        while let Some((first, step)) = self.wheel.next(now_ms) {
+            for id in (first..self.connections.capacity()).step_by(step) {
+                self.visit(id, now_ms);
+            }
+            if self.wheel.is_round() {
+                self.tend_topics(now_ms);
+            }
+        }
+    }
+
+    fn visit(&mut self, id: usize, now_ms: u64) {
+        let limits = &self.config.socket;
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if !connection.is_open() {
+            if connection.is_overdue(now_ms) {
+                self.remove(id);
+            }
+            return;
+        }
+        let silent_ms = now_ms.saturating_sub(connection.heard_ms);
+        let open_ms = now_ms.saturating_sub(connection.opened_ms);
+        if silent_ms > limits.idle_timeout_ms {
+            self.end(
+                id,
+                code::POLICY.number,
+                "no frame for too long: send heartbeats",
+            );
+        } else if !connection.session.joined_once && open_ms > limits.first_join_timeout_ms {
+            self.end(id, code::POLICY.number, "nothing was joined in time");
+        } else if connection.session.token_has_ended(jiff::Timestamp::now()) {
+            self.end(
+                id,
+                code::TOKEN_ENDED.number,
+                "the token has ended: get a new one and come back",
+            );
+        } else {
+            connection.beat_in = connection.beat_in.saturating_sub(1);
+            if connection.beat_in == 0 {
+                self.beat(id);
+            }
+        }
+    }
+
+    fn end(&mut self, id: usize, code: u16, reason: &str) {
+        self.close(id, code, reason);
+        self.bring(id);
+    }
+}
