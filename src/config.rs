@@ -180,6 +180,12 @@ pub struct SocketConfig {
     /// Topics joined at a time on one connection.
     #[arg(long, env = "SEATCAST_JOINS_MAX", default_value_t = 100)]
     pub joins_max: usize,
+    /// Bindings (`postgres_changes`) in one join of the Supabase dialect.
+    #[arg(long, env = "SEATCAST_BINDINGS_MAX", default_value_t = 32)]
+    pub bindings_max: usize,
+    /// All bindings of one join together, in bytes of their JSON.
+    #[arg(long, env = "SEATCAST_BINDINGS_BYTES_MAX", default_value_t = 8 * 1024)]
+    pub bindings_bytes_max: usize,
     /// Joins a second on one connection (twice as many in a burst).
     #[arg(long, env = "SEATCAST_JOINS_PER_S_MAX", default_value_t = 100)]
     pub joins_per_s_max: u32,

@@ -1,0 +1,350 @@
+//! The bindings of one join.
+
+use std::hash::{Hash, Hasher};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::System;
+use super::change::{self, Message};
+use super::filter::Filter;
+use super::table::{ColumnSet, RowChange, TABLES, Table};
+use crate::config::SocketConfig;
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::excerpt;
+use crate::ticketing::EventId;
+use crate::ticketing::live::{Delta, EventState, Op};
+
+/// Compiled patterns in all filters of one join: they are what takes memory.
+const REGEXES_MAX: usize = 2;
+
+/// Some clients read ids into signed 32-bit integers.
+const ID_MAX: u32 = i32::MAX as u32;
+
+/// What a channel wants to hear of, in the order in which it asked.
+///
+/// Equal requests compare equal and have equal ids, on every node and after every rejoin.
+#[derive(Debug, Default)]
+pub struct Bindings {
+    /// Hash of all that was asked for.
+    fingerprint: [u8; 32],
+    list: Vec<Binding>,
+}
+
+#[derive(Debug)]
+struct Binding {
+    /// Not 0, which JavaScript takes for none.
+    id: u32,
+    /// What was asked for, with the id.
+    echo: Map<String, Value>,
+    /// Absent for `*`.
+    op: Option<Op>,
+    /// What it listens to, or what is wrong with it.
+    sources: Result<Vec<Source>, String>,
+}
+
+/// A table that a binding listens to.
+#[derive(Debug)]
+struct Source {
+    table: &'static Table,
+    filter: Filter,
+    columns: ColumnSet,
+}
+
+/// Whose changes can concern a set of bindings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    Nothing,
+    Event(EventId),
+    Anything,
+}
+
+impl Bindings {
+    /// Reads `config.postgres_changes`: a list; anything else counts as none, and so do members
+    /// that are no objects.
+    pub(super) fn read(value: &Value, limits: &SocketConfig) -> Result<Bindings, ErrorReply> {
+        let asked = value.as_array().map_or(&[][..], Vec::as_slice);
+        let asked: Vec<_> = asked.iter().filter_map(Value::as_object).collect();
+        if asked.len() > limits.bindings_max {
+            let max = limits.bindings_max;
+            return Err(too_much(format!("a join has at most {max} bindings")));
+        }
+        let texts: Vec<String> = asked.iter().map(|&map| canonical(map)).collect();
+        if texts.iter().map(String::len).sum::<usize>() > limits.bindings_bytes_max {
+            let max = limits.bindings_bytes_max;
+            return Err(too_much(format!(
+                "a join's bindings have at most {max} bytes"
+            )));
+        }
+        let mut bindings = Bindings {
+            fingerprint: Sha256::digest(texts.join("\n")).into(),
+            list: Vec::with_capacity(asked.len()),
+        };
+        for (map, text) in asked.into_iter().zip(&texts) {
+            let id = bindings.id_of(map, text);
+            bindings.list.push(Binding::read(map, id));
+        }
+        if bindings.regexes() > REGEXES_MAX {
+            return Err(too_much(format!(
+                "a join has at most {REGEXES_MAX} patterns"
+            )));
+        }
+        Ok(bindings)
+    }
+
+    /// A hash of the binding, so that it is the same on every rejoin. Different bindings of one
+    /// join that meet in one hash get neighbouring numbers, by their order.
+    fn id_of(&self, asked: &Map<String, Value>, text: &str) -> u32 {
+        let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(text));
+        let mut id = (u32::from_be_bytes([a, b, c, d]) & ID_MAX).max(1);
+        while let Some(other) = self.list.iter().find(|binding| binding.id == id) {
+            if other.asked_for(asked) {
+                break;
+            }
+            id = if id == ID_MAX { 1 } else { id + 1 };
+        }
+        id
+    }
+
+    fn regexes(&self) -> usize {
+        let sources = self
+            .list
+            .iter()
+            .filter_map(|binding| binding.sources.as_ref().ok());
+        sources
+            .flatten()
+            .map(|source| source.filter.regexes())
+            .sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// `response` of the join: what was asked for, in its order and unchanged, each with an id.
+    /// Clients compare field by field, and leave when anything differs.
+    pub fn reply(&self) -> impl Serialize + use<'_> {
+        #[derive(Serialize)]
+        struct Response<'a> {
+            postgres_changes: Vec<&'a Map<String, Value>>,
+        }
+        Response {
+            postgres_changes: self.list.iter().map(|binding| &binding.echo).collect(),
+        }
+    }
+
+    /// The `system` message after the reply: that all is well, or what is wrong with the bindings.
+    /// `None` when there are none.
+    pub fn system(&self, topic: &str) -> Option<System> {
+        if self.is_empty() {
+            return None;
+        }
+        let errors = self
+            .list
+            .iter()
+            .filter_map(|binding| binding.sources.as_ref().err());
+        let errors: Vec<&str> = errors.map(String::as_str).collect();
+        let (status, message) = if errors.is_empty() {
+            ("ok", "Subscribed to PostgreSQL".to_owned())
+        } else {
+            ("error", errors.join("; "))
+        };
+        Some(System::new("postgres_changes", status, topic, message))
+    }
+
+    /// The messages of a delta for this channel: one for each changed row, with the ids of all
+    /// bindings that it concerns. Bindings that select different columns get messages of their own.
+    /// `state` is the event's after the delta.
+    pub fn changes<'a>(&self, delta: &'a Delta, state: &'a EventState) -> Vec<Message<'a>> {
+        let commit_timestamp = change::commit_timestamp(&delta.at);
+        let mut messages = Vec::new();
+        for table in TABLES {
+            if !self
+                .sources()
+                .any(|(_, source)| std::ptr::eq(source.table, table))
+            {
+                continue;
+            }
+            for change in (table.changes)(delta, state) {
+                for (columns, ids) in self.matching(table, &change) {
+                    let message = Message::new(ids, table, columns, &change, &commit_timestamp);
+                    messages.push(message);
+                }
+            }
+        }
+        messages
+    }
+
+    /// The ids that a change concerns, by what they select.
+    fn matching(&self, table: &Table, change: &RowChange<'_>) -> Vec<(ColumnSet, Vec<u32>)> {
+        let mut groups: Vec<(ColumnSet, Vec<u32>)> = Vec::new();
+        for (binding, source) in self.sources() {
+            let wanted = std::ptr::eq(source.table, table)
+                && binding.op.is_none_or(|op| op == change.op)
+                && source.filter.lets_through(&change.row);
+            if !wanted {
+                continue;
+            }
+            match groups
+                .iter_mut()
+                .find(|(columns, _)| *columns == source.columns)
+            {
+                Some((_, ids)) if ids.contains(&binding.id) => {}
+                Some((_, ids)) => ids.push(binding.id),
+                None => groups.push((source.columns, vec![binding.id])),
+            }
+        }
+        groups
+    }
+
+    fn sources(&self) -> impl Iterator<Item = (&Binding, &Source)> {
+        self.list.iter().flat_map(|binding| {
+            let sources = binding.sources.iter().flatten();
+            sources.map(move |source| (binding, source))
+        })
+    }
+
+    /// Which event's changes can concern these bindings, by their filters.
+    pub fn watches(&self) -> Watched {
+        let events = self.sources().map(|(_, source)| {
+            let column = source.table.column("event_id")?;
+            source.filter.number(column)
+        });
+        let mut watched = Watched::Nothing;
+        for event in events {
+            watched = match (watched, event) {
+                (Watched::Nothing, Some(event)) => Watched::Event(event),
+                (Watched::Event(one), Some(event)) if one == event => watched,
+                _ => return Watched::Anything,
+            };
+        }
+        watched
+    }
+}
+
+impl PartialEq for Bindings {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for Bindings {}
+
+impl Hash for Bindings {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fingerprint.hash(state);
+    }
+}
+
+impl Binding {
+    fn read(asked: &Map<String, Value>, id: u32) -> Self {
+        let mut echo = asked.clone();
+        echo.insert("id".to_owned(), id.into());
+        Binding {
+            id,
+            echo,
+            op: operation(asked.get("event")),
+            sources: sources(asked),
+        }
+    }
+
+    fn asked_for(&self, asked: &Map<String, Value>) -> bool {
+        let is_id = |name: &str| name == "id";
+        let mine = self.echo.iter().filter(|(name, _)| !is_id(name));
+        mine.eq(asked.iter().filter(|(name, _)| !is_id(name)))
+    }
+}
+
+/// A binding as text; a member called `id`, which is ours to give, does not count.
+fn canonical(asked: &Map<String, Value>) -> String {
+    let mut asked = asked.clone();
+    asked.remove("id");
+    Value::Object(asked).to_string()
+}
+
+/// What is no operation means any.
+fn operation(event: Option<&Value>) -> Option<Op> {
+    match event?.as_str()?.to_ascii_uppercase().as_str() {
+        "INSERT" => Some(Op::Insert),
+        "UPDATE" => Some(Op::Update),
+        "DELETE" => Some(Op::Delete),
+        _ => None,
+    }
+}
+
+/// Which tables a binding listens to, each with its filter and columns.
+fn sources(asked: &Map<String, Value>) -> Result<Vec<Source>, String> {
+    let (schema, name) = (text(asked, "schema")?, text(asked, "table")?);
+    if schema.is_none() && name.is_none() {
+        return Err(nothing_given());
+    }
+    let (schema, name) = (schema.unwrap_or("public"), name.unwrap_or("*"));
+    let is_wildcard = schema == "*" || name == "*";
+    let fits = |wanted: &str, one: &str| wanted == "*" || wanted == one;
+    let tables = TABLES
+        .into_iter()
+        .filter(|table| fits(schema, table.schema) && fits(name, table.name));
+    let filter = text(asked, "filter")?.unwrap_or("");
+    let mut sources = Vec::new();
+    for table in tables {
+        let filter = Filter::parse(filter, table)
+            .map_err(|error| format!("Error parsing `filter` params: {error}"))?;
+        let columns = columns(asked.get("select"), table, is_wildcard)?;
+        sources.push(Source {
+            table,
+            filter,
+            columns,
+        });
+    }
+    if sources.is_empty() {
+        let (schema, name) = (excerpt(schema), excerpt(name));
+        return Err(format!(
+            "Unable to subscribe to changes with given parameters: no table {schema}.{name} is published"
+        ));
+    }
+    Ok(sources)
+}
+
+fn text<'a>(asked: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, String> {
+    match asked.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(nothing_given()),
+    }
+}
+
+fn nothing_given() -> String {
+    "No subscription params provided. Please provide at least a `schema` or `table` to subscribe to, as text"
+        .to_owned()
+}
+
+/// The columns of `select`, with the primary key in any case; all without it.
+fn columns(select: Option<&Value>, table: &Table, is_wildcard: bool) -> Result<ColumnSet, String> {
+    let names = match select {
+        None | Some(Value::Null) => return Ok(ColumnSet::ALL),
+        Some(Value::Array(names)) => names,
+        Some(_) => {
+            return Err(
+                "Error parsing `select` params: expected a list of column name strings".to_owned(),
+            );
+        }
+    };
+    if is_wildcard {
+        return Err(
+            "Column selection is not supported for wildcard subscriptions. Provide an explicit schema and table name."
+                .to_owned(),
+        );
+    }
+    let mut columns = ColumnSet::PRIMARY_KEY;
+    for name in names.iter().filter_map(Value::as_str) {
+        let column = table.column(name);
+        columns
+            .insert(column.ok_or_else(|| format!("invalid column for select {}", excerpt(name)))?);
+    }
+    Ok(columns)
+}
+
+fn too_much(detail: String) -> ErrorReply {
+    code::INVALID_PAYLOAD.because(detail)
+}

@@ -1,0 +1,354 @@
+//! The filter of a binding: `column=op.value`, several joined by commas, all of which must hold.
+//!
+//! The grammar is that of Supabase Realtime: `not.` before the operator negates; values may be
+//! `"quoted"` with backslash escapes; commas in quotes or parentheses do not split; blanks around
+//! a condition do not count. Values are cast to the column's type when the filter is read, and
+//! compared as that type: 10 is more than 9. Text compares by its bytes.
+//!
+//! As in SQL, a condition on null is neither true nor false, also when negated, except for `is` and
+//! `isdistinct`; only what is true lets a row through.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use regex::{Regex, RegexBuilder};
+
+use super::like::LikePattern;
+use super::table::{Cell, ColumnType, Table};
+use crate::protocol::excerpt;
+
+/// Values in one `in.(…)`, as in the reference.
+const IN_VALUES_MAX: usize = 100;
+/// A compiled pattern's size; its matcher's scratch memory has the same bound.
+const REGEX_BYTES_MAX: usize = 64 * 1024;
+
+/// Conditions that must all hold.
+#[derive(Debug)]
+pub(super) struct Filter {
+    conditions: Vec<Condition>,
+}
+
+#[derive(Debug)]
+struct Condition {
+    column: usize,
+    negated: bool,
+    test: Test,
+}
+
+#[derive(Debug)]
+enum Test {
+    Compare(Comparison, Value),
+    In(Vec<Value>),
+    Like(LikePattern),
+    Match(Regex),
+    IsNull,
+    /// `is.unknown` and its like need a boolean column, and there is none yet.
+    IsDistinct(Option<Value>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Comparison {
+    Eq,
+    Neq,
+    Lt,
+    Lte,
+    Gt,
+    Gte,
+}
+
+#[derive(Debug, PartialEq)]
+enum Value {
+    Int(i64),
+    Text(String),
+    Time(Timestamp),
+}
+
+impl Filter {
+    /// Reads a filter over a table; blank text lets every row through.
+    ///
+    /// # Errors
+    /// What is wrong, to be told by a `system` message.
+    pub(super) fn parse(text: &str, table: &Table) -> Result<Filter, String> {
+        if text.trim().is_empty() {
+            let conditions = Vec::new();
+            return Ok(Filter { conditions });
+        }
+        let parts = split(text).into_iter();
+        let conditions = parts.map(|part| Condition::parse(part.trim(), table));
+        Ok(Filter {
+            conditions: conditions.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether a row gets through. What is not known of a deleted row keeps nothing back: a viewer
+    /// that is told of one deletion too many is better off than one that shows what is gone.
+    pub(super) fn lets_through(&self, row: &[Cell<'_>]) -> bool {
+        self.conditions.iter().all(|condition| {
+            row.get(condition.column)
+                .is_some_and(|&cell| cell == Cell::Unknown || condition.holds(cell))
+        })
+    }
+
+    /// The number that the column has to equal, if the filter asks for one.
+    pub(super) fn number(&self, column: usize) -> Option<i64> {
+        self.conditions
+            .iter()
+            .find_map(|condition| match condition.test {
+                Test::Compare(Comparison::Eq, Value::Int(number))
+                    if condition.column == column && !condition.negated =>
+                {
+                    Some(number)
+                }
+                _ => None,
+            })
+    }
+
+    /// How many compiled patterns it holds.
+    pub(super) fn regexes(&self) -> usize {
+        let is_regex = |condition: &&Condition| matches!(condition.test, Test::Match(_));
+        self.conditions.iter().filter(is_regex).count()
+    }
+}
+
+impl Condition {
+    fn parse(text: &str, table: &Table) -> Result<Condition, String> {
+        if text.is_empty() {
+            return Err("filter must not contain empty segments (check for extra commas)".into());
+        }
+        let unreadable = || format!("\"{}\" is not column=operator.value", excerpt(text));
+        let (name, rest) = text.split_once('=').ok_or_else(unreadable)?;
+        let (negated, rest) = match rest.strip_prefix("not.") {
+            Some(rest) => (true, rest),
+            None => (false, rest),
+        };
+        let (operator, value) = rest.split_once('.').ok_or_else(unreadable)?;
+        let name = name.trim();
+        let column = table
+            .column(name)
+            .ok_or_else(|| format!("invalid column for filter {}", excerpt(name)))?;
+        Ok(Condition {
+            column,
+            negated,
+            test: Test::parse(operator, value, table.columns[column].kind)?,
+        })
+    }
+
+    fn holds(&self, cell: Cell<'_>) -> bool {
+        self.test
+            .result(cell)
+            .is_some_and(|result| result != self.negated)
+    }
+}
+
+impl Test {
+    fn parse(operator: &str, value: &str, kind: ColumnType) -> Result<Test, String> {
+        let compare = |comparison| Ok(Test::Compare(comparison, cast(&unquote(value), kind)?));
+        match operator {
+            "eq" => compare(Comparison::Eq),
+            "neq" => compare(Comparison::Neq),
+            "lt" => compare(Comparison::Lt),
+            "lte" => compare(Comparison::Lte),
+            "gt" => compare(Comparison::Gt),
+            "gte" => compare(Comparison::Gte),
+            "in" => Ok(Test::In(list(value, kind)?)),
+            "like" | "ilike" => {
+                text_only(operator, kind)?;
+                LikePattern::parse(&unquote(value), operator == "ilike")
+                    .map(Test::Like)
+                    .map_err(|_| "LIKE pattern must not end with escape character".into())
+            }
+            "match" | "imatch" => {
+                text_only(operator, kind)?;
+                regex(&unquote(value), operator == "imatch").map(Test::Match)
+            }
+            "is" => match value.to_ascii_lowercase().as_str() {
+                "null" => Ok(Test::IsNull),
+                "true" | "false" | "unknown" => Err(format!("`is.{value}` wants a boolean column")),
+                _ => Err("`is` filter value must be null, true, false or unknown".into()),
+            },
+            "isdistinct" if value == "null" => Ok(Test::IsDistinct(None)),
+            "isdistinct" => Ok(Test::IsDistinct(Some(cast(&unquote(value), kind)?))),
+            _ => Err(format!("unknown operator \"{}\"", excerpt(operator))),
+        }
+    }
+
+    /// `None` is SQL's «unknown».
+    fn result(&self, cell: Cell<'_>) -> Option<bool> {
+        match self {
+            Test::IsNull => return Some(cell == Cell::Null),
+            Test::IsDistinct(None) => return Some(cell != Cell::Null),
+            Test::IsDistinct(Some(value)) => {
+                return Some(order(cell, value) != Some(Ordering::Equal));
+            }
+            _ if cell == Cell::Null => return None,
+            _ => {}
+        }
+        match (self, cell) {
+            (Test::Compare(comparison, value), _) => {
+                order(cell, value).map(|ordering| comparison.holds(ordering))
+            }
+            (Test::In(values), _) => Some(
+                values
+                    .iter()
+                    .any(|value| order(cell, value) == Some(Ordering::Equal)),
+            ),
+            (Test::Like(pattern), Cell::Text(text)) => Some(pattern.matches(text)),
+            (Test::Match(regex), Cell::Text(text)) => Some(regex.is_match(text)),
+            _ => None,
+        }
+    }
+}
+
+impl Comparison {
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Comparison::Eq => ordering.is_eq(),
+            Comparison::Neq => ordering.is_ne(),
+            Comparison::Lt => ordering.is_lt(),
+            Comparison::Lte => ordering.is_le(),
+            Comparison::Gt => ordering.is_gt(),
+            Comparison::Gte => ordering.is_ge(),
+        }
+    }
+}
+
+/// Cells come in their column's type and values are cast to it, so they compare.
+fn order(cell: Cell<'_>, value: &Value) -> Option<Ordering> {
+    match (cell, value) {
+        (Cell::Int(cell), Value::Int(value)) => Some(cell.cmp(value)),
+        (Cell::Text(cell), Value::Text(value)) => Some(cell.cmp(value.as_str())),
+        (Cell::Time(_), Value::Time(value)) => Some(cell.time()?.cmp(value)),
+        _ => None,
+    }
+}
+
+/// Splits at the commas that are in no quotes and no parentheses. A quote opens only where a
+/// value begins, so that names with quotes in them need no escapes.
+fn split(text: &str) -> Vec<&str> {
+    let (mut parts, mut start) = (Vec::new(), 0);
+    let (mut depth, mut in_quotes) = (0usize, false);
+    let (mut escaped, mut before) = (false, '\0');
+    for (at, char) in text.char_indices() {
+        match char {
+            _ if escaped => escaped = false,
+            '\\' if in_quotes => escaped = true,
+            '"' if in_quotes => in_quotes = false,
+            _ if in_quotes => {}
+            '"' if matches!(before, '.' | '(' | ',') => in_quotes = true,
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                parts.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+        before = char;
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// The text within quotes, its escapes undone; a value that is not quoted from end to end is itself.
+fn unquote(value: &str) -> String {
+    let mut inner = String::new();
+    let mut chars = value.strip_prefix('"').unwrap_or("").chars();
+    while let Some(char) = chars.next() {
+        match char {
+            '"' if chars.as_str().is_empty() => return inner,
+            '"' => break,
+            '\\' => inner.extend(chars.next()),
+            char => inner.push(char),
+        }
+    }
+    value.to_owned()
+}
+
+fn list(value: &str, kind: ColumnType) -> Result<Vec<Value>, String> {
+    let inner = value
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'))
+        .ok_or("`in` filter value must be wrapped by parentheses")?;
+    if inner.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    // The inside begins where a value may, as a condition's value does after its dot.
+    let members = split_list(inner);
+    if members.len() > IN_VALUES_MAX {
+        return Err(format!(
+            "too many values for `in` filter. Maximum {IN_VALUES_MAX}"
+        ));
+    }
+    let values = members.into_iter();
+    values
+        .map(|member| cast(&unquote(member.trim()), kind))
+        .collect()
+}
+
+/// Splits at the commas outside quotes; a quote opens at the start of a value.
+fn split_list(inner: &str) -> Vec<&str> {
+    let (mut parts, mut start) = (Vec::new(), 0);
+    let (mut in_quotes, mut escaped) = (false, false);
+    for (at, char) in inner.char_indices() {
+        match char {
+            _ if escaped => escaped = false,
+            '\\' if in_quotes => escaped = true,
+            '"' if in_quotes => in_quotes = false,
+            '"' if inner[start..at].trim().is_empty() => in_quotes = true,
+            ',' if !in_quotes => {
+                parts.push(&inner[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&inner[start..]);
+    parts
+}
+
+fn cast(text: &str, kind: ColumnType) -> Result<Value, String> {
+    let (name, value) = match kind {
+        ColumnType::Text => return Ok(Value::Text(text.to_owned())),
+        ColumnType::Int4 => {
+            let number = text.trim().parse::<i32>().ok();
+            ("integer", number.map(|number| Value::Int(number.into())))
+        }
+        ColumnType::Int8 => ("bigint", text.trim().parse().ok().map(Value::Int)),
+        ColumnType::Timestamptz => (
+            "timestamp with time zone",
+            time(text.trim()).map(Value::Time),
+        ),
+    };
+    value.ok_or_else(|| {
+        format!(
+            "invalid input syntax for type {name}: \"{}\"",
+            excerpt(text)
+        )
+    })
+}
+
+/// A time with an offset, or without one in UTC; a date alone is its midnight.
+fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| {
+        let civil: DateTime = text.parse().ok()?;
+        Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    })
+}
+
+fn text_only(operator: &str, kind: ColumnType) -> Result<(), String> {
+    match kind {
+        ColumnType::Text => Ok(()),
+        _ => Err(format!("`{operator}` wants a text column")),
+    }
+}
+
+fn regex(pattern: &str, ignores_case: bool) -> Result<Regex, String> {
+    RegexBuilder::new(pattern)
+        .case_insensitive(ignores_case)
+        .size_limit(REGEX_BYTES_MAX)
+        .dfa_size_limit(REGEX_BYTES_MAX)
+        .build()
+        .map_err(|_| format!("invalid regular expression: {}", excerpt(pattern)))
+}

@@ -1,0 +1,81 @@
+//! SQL's `like` and `ilike`.
+
+/// `%` stands for any text, `_` for one character, a backslash takes the next one's meaning.
+#[derive(Debug)]
+pub(super) struct LikePattern {
+    pieces: Vec<Piece>,
+    ignores_case: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Piece {
+    Char(char),
+    AnyChar,
+    AnyText,
+}
+
+/// The pattern ends in a backslash that has nothing to escape.
+#[derive(Debug, PartialEq)]
+pub(super) struct EndsInEscape;
+
+impl LikePattern {
+    pub(super) fn parse(pattern: &str, ignores_case: bool) -> Result<Self, EndsInEscape> {
+        let mut pieces = Vec::new();
+        let mut chars = pattern.chars();
+        while let Some(char) = chars.next() {
+            let piece = match char {
+                '%' => Piece::AnyText,
+                '_' => Piece::AnyChar,
+                '\\' => Piece::Char(chars.next().ok_or(EndsInEscape)?),
+                char => Piece::Char(char),
+            };
+            if piece != Piece::AnyText || pieces.last() != Some(&Piece::AnyText) {
+                pieces.push(piece);
+            }
+        }
+        Ok(LikePattern {
+            pieces,
+            ignores_case,
+        })
+    }
+
+    /// Takes at most pattern length × text length steps.
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let text: Vec<char> = text.chars().collect();
+        let (mut at, mut piece) = (0, 0);
+        // Where the last `%` stands, and how far the text goes that it stands for.
+        let mut any: Option<(usize, usize)> = None;
+        while at < text.len() {
+            match self.pieces.get(piece) {
+                Some(Piece::AnyText) => {
+                    any = Some((piece, at));
+                    piece += 1;
+                }
+                Some(&one) if self.fits(one, text[at]) => {
+                    at += 1;
+                    piece += 1;
+                }
+                _ => match &mut any {
+                    Some((any_piece, until)) => {
+                        *until += 1;
+                        at = *until;
+                        piece = *any_piece + 1;
+                    }
+                    None => return false,
+                },
+            }
+        }
+        matches!(self.pieces[piece..], [] | [Piece::AnyText])
+    }
+
+    fn fits(&self, piece: Piece, char: char) -> bool {
+        match piece {
+            Piece::Char(wanted) if self.ignores_case => {
+                wanted.to_lowercase().eq(char.to_lowercase())
+            }
+            Piece::Char(wanted) => wanted == char,
+            Piece::AnyChar => true,
+            Piece::AnyText => false,
+        }
+    }
+}
