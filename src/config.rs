@@ -88,6 +88,29 @@ pub struct DatabaseConfig {
     /// Time a request waits for a pooled connection before it is answered 503, in milliseconds.
     #[arg(long, env = "SEATCAST_POOL_WAIT_MS", default_value_t = 5_000)]
     pub pool_wait_ms: u64,
+    /// Time a new connection may take, in milliseconds.
+    #[arg(long, env = "SEATCAST_CONNECT_TIMEOUT_MS", default_value_t = 5_000)]
+    pub connect_timeout_ms: u64,
+    /// Time one statement may take before it is cancelled, in milliseconds.
+    #[arg(long, env = "SEATCAST_STATEMENT_TIMEOUT_MS", default_value_t = 10_000)]
+    pub statement_timeout_ms: u64,
+    /// Time a statement may wait for a row lock before it gives up, in milliseconds.
+    #[arg(long, env = "SEATCAST_LOCK_TIMEOUT_MS", default_value_t = 5_000)]
+    pub lock_timeout_ms: u64,
+    /// Time a transaction may idle, with its locks, before the database ends it, in milliseconds.
+    #[arg(
+        long,
+        env = "SEATCAST_IDLE_IN_TRANSACTION_TIMEOUT_MS",
+        default_value_t = 15_000
+    )]
+    pub idle_in_transaction_timeout_ms: u64,
+    /// Silence after which TCP asks whether the database's machine lives, in milliseconds;
+    /// unanswered three times, the connection counts as lost.
+    #[arg(long, env = "SEATCAST_DATABASE_KEEPALIVE_MS", default_value_t = 3_000)]
+    pub keepalive_ms: u64,
+    /// Longest pause before the LISTEN connection is tried again, in milliseconds.
+    #[arg(long, env = "SEATCAST_RECONNECT_PAUSE_MS_MAX", default_value_t = 2_000)]
+    pub reconnect_pause_ms_max: u64,
     /// How long a change stays in the log, in hours. Older readers get a snapshot.
     #[arg(long, env = "SEATCAST_LOG_RETENTION_HOURS", default_value_t = 24)]
     pub log_retention_hours: u32,

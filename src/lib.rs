@@ -9,5 +9,6 @@ pub mod http;
 pub mod hub;
 pub mod protocol;
 pub mod socket;
+pub mod store;
 pub mod ticketing;
 pub mod watch;

@@ -1,0 +1,146 @@
+//! The change log, read: rows become [`Delta`]s.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tokio_postgres::types::Json;
+
+use super::{Store, StoreError};
+use crate::ticketing::live::{Delta, EventInfo, Notice, Op, RowChange, SeatStatus, TicketType};
+use crate::ticketing::{EventId, Revision};
+
+impl Store {
+    /// What was logged of each event after the revision given with it: by event, in order of
+    /// revision, at most `rows_max` in all. As many as that means that there may be more: ask
+    /// again from the new heads. A first row that does not follow its head means that the
+    /// log in between was pruned.
+    pub async fn changes_after(
+        &self,
+        heads: &[(EventId, Revision)],
+        rows_max: usize,
+    ) -> Result<Vec<(EventId, Delta)>, StoreError> {
+        let (events, revisions): (Vec<EventId>, Vec<i64>) = heads
+            .iter()
+            .map(|&(event, revision)| (event, signed(revision)))
+            .unzip();
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "select c.event_id, c.revision, rfc3339(c.at), c.payload
+                   from unnest($1::bigint[], $2::bigint[]) as head (event_id, revision)
+                   join changes c on c.event_id = head.event_id and c.revision > head.revision
+                  order by c.event_id, c.revision
+                  limit $3",
+            )
+            .await?;
+        let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+        let rows = client
+            .query(&statement, &[&events, &revisions, &rows_max])
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let Json(payload): Json<Payload> = row.try_get(3)?;
+                let change = Change {
+                    revision: unsigned(row.try_get(1)?)?,
+                    at: row.try_get(2)?,
+                    payload,
+                };
+                Ok((row.try_get(0)?, change.into_delta()?))
+            })
+            .collect()
+    }
+}
+
+/// One row of the log.
+#[derive(Deserialize)]
+pub(super) struct Change {
+    revision: Revision,
+    at: String,
+    payload: Payload,
+}
+
+/// The log's contract, as `sql/README.md` has it.
+#[derive(Deserialize)]
+struct Payload {
+    event: Option<EventInfo>,
+    #[serde(default)]
+    ticket_types: Vec<Row<TicketType>>,
+    #[serde(default)]
+    notices: Vec<Row<Notice>>,
+    #[serde(default)]
+    seats: Seats,
+    layout: Option<u32>,
+    #[serde(default)]
+    seat_count: u32,
+    #[serde(default)]
+    deleted: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase")]
+enum Row<T> {
+    Insert(T),
+    Update(T),
+    Delete { id: i64 },
+}
+
+/// `[[position, status], …]`.
+pub(super) type Seats = Vec<(u32, i64)>;
+
+impl Change {
+    pub(super) fn into_delta(self) -> Result<Delta, StoreError> {
+        let Change {
+            revision,
+            at,
+            payload,
+        } = self;
+        let from = revision
+            .checked_sub(1)
+            .ok_or_else(|| StoreError::corrupt("a change at revision 0"))?;
+        Ok(Delta {
+            from,
+            to: revision,
+            at,
+            event: payload.event,
+            ticket_types: by_id(payload.ticket_types, |row| row.id),
+            notices: by_id(payload.notices, |row| row.id),
+            seats: statuses(payload.seats)?,
+            layout: payload.layout,
+            seat_count: payload.seat_count,
+            deleted: payload.deleted,
+        })
+    }
+}
+
+fn by_id<T>(rows: Vec<Row<T>>, id_of: fn(&T) -> i64) -> BTreeMap<i64, RowChange<T>> {
+    rows.into_iter()
+        .map(|row| match row {
+            Row::Insert(row) => (id_of(&row), change(Op::Insert, row)),
+            Row::Update(row) => (id_of(&row), change(Op::Update, row)),
+            Row::Delete { id } => (id, RowChange::delete()),
+        })
+        .collect()
+}
+
+fn change<T>(op: Op, row: T) -> RowChange<T> {
+    RowChange { op, row: Some(row) }
+}
+
+pub(super) fn statuses(seats: Seats) -> Result<BTreeMap<u32, SeatStatus>, StoreError> {
+    seats
+        .into_iter()
+        .map(|(position, status)| match SeatStatus::try_from(status) {
+            Ok(status) => Ok((position, status)),
+            Err(error) => Err(StoreError::corrupt(error.to_string())),
+        })
+        .collect()
+}
+
+/// Postgres counts in signed numbers; a revision beyond them cannot exist.
+pub(super) fn signed(revision: Revision) -> i64 {
+    i64::try_from(revision).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unsigned(revision: i64) -> Result<Revision, StoreError> {
+    Revision::try_from(revision).map_err(|_| StoreError::corrupt(format!("revision {revision}")))
+}

@@ -1,0 +1,181 @@
+//! The doorbell: `listen seatcast` on a connection of its own.
+//!
+//! A ring is never data, only «look again». So losing one costs latency, and the order of
+//! [`Ring::Listening`] matters: it is said once LISTEN stands, and whoever then rereads what he
+//! watches has missed nothing, whatever rang while nobody listened.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, poll_fn};
+use rand::Rng;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+use crate::ticketing::EventId;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ring {
+    /// The bell is connected (again): reread everything that is watched.
+    Listening,
+    /// This event has a new change.
+    Event(EventId),
+    /// Nothing rang for a while, but the bell works: it rang itself.
+    Probe,
+    /// The bell is off; polling is all there is until the next [`Ring::Listening`].
+    Lost,
+}
+
+/// Rings into `out` until cancelled or until nobody hears it.
+///
+/// After `probe_interval` of silence it rings itself from a pooled connection, the way every
+/// writer does. When that does not come back within the same time, the connection is deaf
+/// (a proxy that swallowed it, a half-open socket) and is made anew.
+pub async fn run(
+    store: Store,
+    probe_interval: Duration,
+    out: mpsc::Sender<Ring>,
+    cancel: CancellationToken,
+) {
+    let ringing = ring_until_closed(&store, probe_interval, &out);
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = ringing => {}
+    }
+}
+
+async fn ring_until_closed(store: &Store, probe_interval: Duration, out: &mpsc::Sender<Ring>) {
+    let mut failures = 0;
+    loop {
+        match Ear::open(store).await {
+            Ok(ear) => {
+                failures = 0;
+                if out.send(Ring::Listening).await.is_err() {
+                    return;
+                }
+                match listen(ear, store, probe_interval, out).await {
+                    End::Closed => return,
+                    End::Lost(why) => tracing::warn!(why, "the doorbell's connection is lost"),
+                }
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "no doorbell");
+            }
+        }
+        if out.send(Ring::Lost).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(pause(failures, store.reconnect_pause_max())).await;
+        failures += 1;
+    }
+}
+
+/// Doubles from 50 ms up to `most`, between half and all of it: nodes that lost the same database
+/// do not come back in step.
+fn pause(failures: u32, most: Duration) -> Duration {
+    let full = Duration::from_millis(50 << failures.min(16)).min(most);
+    full.mul_f64(rand::rng().random_range(0.5..=1.0))
+}
+
+/// A connection that listens. Dropping it ends the connection.
+struct Ear {
+    messages: BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>,
+    /// Closing the client would end the connection.
+    _client: Client,
+}
+
+impl Ear {
+    async fn open(store: &Store) -> Result<Ear, StoreError> {
+        let (client, mut connection) = store.settings().connect(NoTls).await?;
+        let mut messages = poll_fn(move |context| connection.poll_message(context)).boxed();
+        // Nobody else moves the connection along while LISTEN waits for its answer. What rings
+        // meanwhile is covered by `Ring::Listening`.
+        tokio::select! {
+            listening = client.batch_execute("listen seatcast") => listening?,
+            () = drain(&mut messages) => {
+                return Err(StoreError::Unavailable("closed before LISTEN was answered".into()));
+            }
+        }
+        Ok(Ear {
+            messages,
+            _client: client,
+        })
+    }
+}
+
+/// Ends when the connection does.
+async fn drain(messages: &mut BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>) {
+    while let Some(Ok(_)) = messages.next().await {}
+}
+
+enum End {
+    /// Nobody hears us any more.
+    Closed,
+    Lost(&'static str),
+}
+
+async fn listen(
+    mut ear: Ear,
+    store: &Store,
+    probe_interval: Duration,
+    out: &mpsc::Sender<Ring>,
+) -> End {
+    let probe = format!("probe:{}", Uuid::new_v4());
+    let mut probing = false;
+    let mut patience = Instant::now() + probe_interval;
+    loop {
+        let heard = tokio::select! {
+            message = ear.messages.next() => match message {
+                Some(Ok(AsyncMessage::Notification(note))) => note,
+                Some(Ok(_)) => continue,
+                Some(Err(_)) | None => return End::Lost("closed"),
+            },
+            () = tokio::time::sleep_until(patience) => {
+                if probing {
+                    return End::Lost("its own ring did not come back");
+                }
+                patience = Instant::now() + probe_interval;
+                probing = ring_itself(store, &probe, probe_interval).await;
+                continue;
+            }
+        };
+        probing = false;
+        patience = Instant::now() + probe_interval;
+        let ring = match heard.payload().parse() {
+            Ok(event) => Ring::Event(event),
+            Err(_) if heard.payload() == probe => Ring::Probe,
+            // Other nodes' probes.
+            Err(_) => continue,
+        };
+        if out.send(ring).await.is_err() {
+            return End::Closed;
+        }
+    }
+}
+
+/// Whether the probe is under way. A pool that is too busy to send it says nothing about the
+/// ear: the next silence tries again.
+async fn ring_itself(store: &Store, probe: &str, patience: Duration) -> bool {
+    let ringing = async {
+        let client = store.client().await?;
+        client
+            .execute("select pg_notify('seatcast', $1)", &[&probe])
+            .await?;
+        Ok::<_, StoreError>(())
+    };
+    match tokio::time::timeout(patience, ringing).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the doorbell's probe could not be sent"
+            );
+            !matches!(error, StoreError::Busy(_))
+        }
+        Err(_) => false,
+    }
+}

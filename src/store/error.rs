@@ -1,0 +1,124 @@
+//! What can go wrong at the database, by who can act on it.
+
+use std::error::Error;
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// Causes are kept as sources, to be logged once, at the edge.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No connection, or it broke. What was under way at the break may or may not be committed.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] Cause),
+    /// All pooled connections stayed busy, or a statement ran into its timeout: come back later.
+    #[error("the database is too busy")]
+    Busy(#[source] Cause),
+    /// Writers crossed (deadlock, serialization) more often than a transaction is tried again.
+    #[error("the transaction lost against others too often")]
+    Contended(#[source] Cause),
+    /// A rule of the schema said no; its name says which (`sql/README.md`).
+    #[error("the constraint {name} refused the write")]
+    Constraint {
+        name: String,
+        #[source]
+        source: Cause,
+    },
+    /// A value that no column takes (SQLSTATE class 22): NUL in a text, a year out of range.
+    #[error("the database refused a value")]
+    BadValue(#[source] Cause),
+    /// The database holds what we do not understand, or lacks what we need.
+    #[error("the database holds something unexpected: {what}")]
+    Corrupt { what: String },
+    /// The schema could not be brought up to date.
+    #[error("the migrations failed")]
+    Migration(#[source] Cause),
+    /// `DATABASE_URL` cannot be read.
+    #[error("the database's address is not valid: {0}")]
+    BadAddress(#[source] Cause),
+    #[error("the database answered with an error")]
+    Unexpected(#[source] Cause),
+}
+
+impl StoreError {
+    /// The name of the constraint that refused, if that is what happened.
+    pub fn constraint(&self) -> Option<&str> {
+        match self {
+            StoreError::Constraint { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether the same transaction may well succeed when run again at once.
+    pub(crate) fn is_contention(&self) -> bool {
+        matches!(self, StoreError::Contended(_))
+    }
+
+    pub(crate) fn corrupt(what: impl Into<String>) -> StoreError {
+        StoreError::Corrupt { what: what.into() }
+    }
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> StoreError {
+        let Some(reply) = error.as_db_error() else {
+            return without_reply(error);
+        };
+        if let Some(name) = reply.constraint() {
+            let name = name.to_owned();
+            return StoreError::Constraint {
+                name,
+                source: error.into(),
+            };
+        }
+        let state = reply.code().clone();
+        match state {
+            SqlState::T_R_SERIALIZATION_FAILURE | SqlState::T_R_DEADLOCK_DETECTED => {
+                StoreError::Contended(error.into())
+            }
+            SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => {
+                StoreError::Busy(error.into())
+            }
+            state => by_class(state.code().get(..2).unwrap_or_default(), error),
+        }
+    }
+}
+
+/// The connection is gone, or a value of ours could not be turned into the column's type.
+fn without_reply(error: tokio_postgres::Error) -> StoreError {
+    let unsendable = error
+        .source()
+        .is_some_and(|source| source.is::<tokio_postgres::types::WrongType>());
+    if unsendable || error.to_string().starts_with("error serializing parameter") {
+        StoreError::BadValue(error.into())
+    } else if error.to_string().starts_with("error deserializing column") {
+        StoreError::Unexpected(error.into())
+    } else {
+        StoreError::Unavailable(error.into())
+    }
+}
+
+/// 08 connection exception, 53 out of resources, 57 operator intervention (shutdown, restart),
+/// 22 data exception, 25 the transaction was ended for idling.
+fn by_class(class: &str, error: tokio_postgres::Error) -> StoreError {
+    match class {
+        "08" | "57" | "25" => StoreError::Unavailable(error.into()),
+        "53" => StoreError::Busy(error.into()),
+        "22" => StoreError::BadValue(error.into()),
+        _ => StoreError::Unexpected(error.into()),
+    }
+}
+
+impl From<PoolError> for StoreError {
+    fn from(error: PoolError) -> StoreError {
+        match error {
+            PoolError::Backend(error) => error.into(),
+            PoolError::Timeout(deadpool_postgres::TimeoutType::Wait) => {
+                StoreError::Busy(error.into())
+            }
+            error => StoreError::Unavailable(error.into()),
+        }
+    }
+}

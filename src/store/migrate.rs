@@ -1,0 +1,47 @@
+//! Brings the schema up to date with the numbered files of `sql/`.
+
+use tokio_postgres::{Client, NoTls};
+
+use super::{StoreError, settings};
+use crate::config::DatabaseConfig;
+
+// Made by the macro: `runner()` over the embedded files.
+#[allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used)]
+mod embedded {
+    refinery::embed_migrations!("sql");
+}
+
+/// «seatcast» in ASCII: nodes that start together migrate one after the other.
+const MIGRATION_LOCK: i64 = 0x7365_6174_6361_7374;
+
+/// Applies what is missing and returns how many migrations that was.
+///
+/// refinery takes no lock of its own: of four nodes that start at once, three would fail. The
+/// advisory lock lives on the same connection, so it ends with the process at the latest.
+pub async fn migrate(config: &DatabaseConfig, url: &str) -> Result<usize, StoreError> {
+    let (mut client, connection) = settings(config, url)?.connect(NoTls).await?;
+    let connection = tokio::spawn(connection);
+    let applied = under_lock(&mut client).await;
+    drop(client);
+    // The connection's own end says no more than `applied` does.
+    let _ = connection.await;
+    applied
+}
+
+async fn under_lock(client: &mut Client) -> Result<usize, StoreError> {
+    // Waiting for another node's migration may take as long as that needs.
+    client
+        .batch_execute("set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0")
+        .await?;
+    client
+        .execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK])
+        .await?;
+    let report = embedded::migrations::runner().run_async(client).await;
+    client
+        .execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK])
+        .await?;
+    match report {
+        Ok(report) => Ok(report.applied_migrations().len()),
+        Err(error) => Err(StoreError::Migration(error.into())),
+    }
+}

@@ -1,0 +1,158 @@
+//! THE DATABASE. The only folder that holds SQL or names tokio_postgres.
+//!
+//! [`Store`] is a cheap handle on a pool of connections; its verbs live in the files named
+//! after them. What the tables promise whoever writes them is in `sql/README.md`.
+
+mod changes;
+pub mod doorbell;
+mod error;
+pub mod migrate;
+mod prune;
+mod snapshot;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Transaction};
+use futures_util::future::BoxFuture;
+use rand::Rng;
+use tokio_postgres::{IsolationLevel, NoTls};
+
+use crate::config::DatabaseConfig;
+
+pub use error::StoreError;
+pub use snapshot::LiveEvent;
+
+/// How often a transaction that met others (deadlock, serialization) is run in all.
+const TRANSACTION_TRIES_MAX: u32 = 6;
+/// The pause before the second try is up to this, doubled with every further one.
+const TRANSACTION_PAUSE_MS: u64 = 2;
+
+/// A handle on the database. Clones share one pool.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+    /// For connections of one's own, beside the pool.
+    settings: Arc<tokio_postgres::Config>,
+    reconnect_pause_max: Duration,
+}
+
+impl Store {
+    /// Opens the pool and one connection, to say at once if the database cannot be reached.
+    pub async fn connect(config: &DatabaseConfig, url: &str) -> Result<Store, StoreError> {
+        let settings = settings(config, url)?;
+        let manager = Manager::from_config(
+            settings.clone(),
+            NoTls,
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
+        );
+        let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
+        let pool = Pool::builder(manager)
+            .max_size(config.pool_connections_max)
+            .wait_timeout(Some(Duration::from_millis(config.pool_wait_ms)))
+            .create_timeout(Some(connect_timeout))
+            .runtime(deadpool_postgres::Runtime::Tokio1)
+            .build()
+            .map_err(|error| StoreError::Unexpected(error.into()))?;
+        let store = Store {
+            pool,
+            settings: Arc::new(settings),
+            reconnect_pause_max: Duration::from_millis(config.reconnect_pause_ms_max),
+        };
+        store.ping().await?;
+        Ok(store)
+    }
+
+    /// One round trip to the database.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.client().await?.simple_query("").await?;
+        Ok(())
+    }
+
+    fn settings(&self) -> &tokio_postgres::Config {
+        &self.settings
+    }
+
+    fn reconnect_pause_max(&self) -> Duration {
+        self.reconnect_pause_max
+    }
+
+    /// A connection for reads and single statements.
+    pub(crate) async fn client(&self) -> Result<Object, StoreError> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Runs `work` with `given` in a READ COMMITTED transaction and commits. When it met other
+    /// writers (40001, 40P01) it is run again, so `work` must do nothing outside the database.
+    ///
+    /// `given` is lent instead of captured because the compiler cannot prove futures of
+    /// borrowing closures `Send`: `store.transaction(&(id, name), |tx, (id, name)| Box::pin(async move { … }))`.
+    pub(crate) async fn transaction<G, T, W>(&self, given: &G, work: W) -> Result<T, StoreError>
+    where
+        G: Sync + ?Sized,
+        W: for<'t> Fn(&'t Transaction<'t>, &'t G) -> BoxFuture<'t, Result<T, StoreError>>,
+    {
+        let mut client = self.client().await?;
+        let mut tries = 1;
+        loop {
+            match attempt(&mut client, given, &work).await {
+                Err(error) if error.is_contention() && tries < TRANSACTION_TRIES_MAX => {
+                    tokio::time::sleep(pause(tries)).await;
+                    tries += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+/// An error on the way drops the transaction, which rolls back.
+async fn attempt<G, T, W>(client: &mut Object, given: &G, work: &W) -> Result<T, StoreError>
+where
+    G: ?Sized,
+    W: for<'t> Fn(&'t Transaction<'t>, &'t G) -> BoxFuture<'t, Result<T, StoreError>>,
+{
+    let begin = client.build_transaction();
+    let transaction = begin
+        .isolation_level(IsolationLevel::ReadCommitted)
+        .start()
+        .await?;
+    let value = work(&transaction, given).await?;
+    transaction.commit().await?;
+    Ok(value)
+}
+
+/// Full jitter: those who met now should not meet again.
+fn pause(tries: u32) -> Duration {
+    let most = TRANSACTION_PAUSE_MS << tries;
+    Duration::from_millis(rand::rng().random_range(0..=most))
+}
+
+/// The settings of every connection of ours, pooled or not: a name for `pg_stat_activity`,
+/// keepalives that notice a dead peer in seconds, and an end to whatever hangs.
+fn settings(config: &DatabaseConfig, url: &str) -> Result<tokio_postgres::Config, StoreError> {
+    let mut settings: tokio_postgres::Config = url
+        .parse()
+        .map_err(|error: tokio_postgres::Error| StoreError::BadAddress(error.into()))?;
+    let ours = format!(
+        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+        config.statement_timeout_ms, config.lock_timeout_ms, config.idle_in_transaction_timeout_ms
+    );
+    let options = match settings.get_options() {
+        // What the address says comes later and wins.
+        Some(theirs) => format!("{ours} {theirs}"),
+        None => ours,
+    };
+    let keepalive = Duration::from_millis(config.keepalive_ms);
+    settings
+        .application_name("seatcast")
+        .options(options)
+        .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
+        .keepalives_idle(keepalive)
+        .keepalives_interval(keepalive)
+        .keepalives_retries(2)
+        .tcp_user_timeout(keepalive * 3);
+    Ok(settings)
+}
