@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::live::{EventInfo, EventStatus, TicketType, Totals};
+use super::record::Money;
 use super::{EventId, Revision, TicketTypeId};
 
 /// When a number of tickets is called limited, almost sold out, low.
@@ -34,15 +35,6 @@ pub enum SaleState {
     OnSale,
     /// After `sale_to`, or the event is paused, cancelled, completed or has begun.
     Closed,
-}
-
-/// Money: minor units and the ISO 4217 code of their currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Price {
-    #[schema(example = 4500)]
-    pub amount: i64,
-    #[schema(example = "EUR")]
-    pub currency: String,
 }
 
 /// What is left of an event at one revision.
@@ -81,7 +73,7 @@ pub struct Availability {
 pub struct TicketTypeAvailability {
     pub id: TicketTypeId,
     pub name: String,
-    pub price: Price,
+    pub price: Money,
     pub capacity: i64,
     pub available: i64,
     pub held: i64,
@@ -190,7 +182,7 @@ impl TicketTypeAvailability {
         TicketTypeAvailability {
             id: ticket_type.id,
             name: ticket_type.name.clone(),
-            price: Price {
+            price: Money {
                 amount: ticket_type.price,
                 currency: event.currency.clone(),
             },

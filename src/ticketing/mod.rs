@@ -6,6 +6,7 @@
 pub mod adjacent;
 pub mod availability;
 pub mod booking;
+pub mod edit;
 pub mod live;
 pub mod record;
 pub mod reference;

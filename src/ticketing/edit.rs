@@ -1,0 +1,372 @@
+//! What an organizer may change, and what the viewers are told of it.
+//!
+//! Pure, as the rules of booking are: what is there + what is wanted → the change, or why not.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::live::EventStatus;
+use super::{Revision, SeatId, TicketTypeId, UserId};
+
+/// Why an organizer's change was not made. Serializes to the `data` of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EditRefusal {
+    /// There is no such event, or it is a draft of somebody else's.
+    EventNotFound,
+    /// The event is somebody else's.
+    Forbidden,
+    TicketTypeNotFound {
+        ticket_type_id: TicketTypeId,
+    },
+    SeatNotFound {
+        seats: Vec<SeatId>,
+    },
+    NoticeNotFound,
+    /// The user to whom the event shall belong, or who acts, is not in the users table.
+    UserNotFound,
+    /// The event is at another revision than `If-Match` says.
+    VersionConflict {
+        revision: Revision,
+    },
+    /// So many are sold or held already.
+    CapacityBelowCommitted {
+        minimum: i64,
+    },
+    InvalidTransition {
+        from: EventStatus,
+        to: EventStatus,
+    },
+    /// Bookings are pending or confirmed: cancel the event first.
+    EventHasBookings {
+        live_bookings: i64,
+    },
+    /// The event has several ticket types, each with a price of its own.
+    SeveralTicketTypes,
+    TicketTypeInUse,
+    SeatSold {
+        seats: Vec<SeatId>,
+    },
+    SeatHeld {
+        seats: Vec<SeatId>,
+    },
+}
+
+impl EditRefusal {
+    /// The stable code, as it stands in `data.code`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            EditRefusal::EventNotFound => "EVENT_NOT_FOUND",
+            EditRefusal::Forbidden => "FORBIDDEN",
+            EditRefusal::TicketTypeNotFound { .. } => "TICKET_TYPE_NOT_FOUND",
+            EditRefusal::SeatNotFound { .. } => "SEAT_NOT_FOUND",
+            EditRefusal::NoticeNotFound => "NOTICE_NOT_FOUND",
+            EditRefusal::UserNotFound => "USER_NOT_FOUND",
+            EditRefusal::VersionConflict { .. } => "VERSION_CONFLICT",
+            EditRefusal::CapacityBelowCommitted { .. } => "CAPACITY_BELOW_COMMITTED",
+            EditRefusal::InvalidTransition { .. } => "INVALID_TRANSITION",
+            EditRefusal::EventHasBookings { .. } => "EVENT_HAS_BOOKINGS",
+            EditRefusal::SeveralTicketTypes => "SEVERAL_TICKET_TYPES",
+            EditRefusal::TicketTypeInUse => "TICKET_TYPE_IN_USE",
+            EditRefusal::SeatSold { .. } => "SEAT_SOLD",
+            EditRefusal::SeatHeld { .. } => "SEAT_HELD",
+        }
+    }
+
+    /// The HTTP status that says the same.
+    pub fn status(&self) -> u16 {
+        match self {
+            EditRefusal::Forbidden => 403,
+            EditRefusal::EventNotFound
+            | EditRefusal::TicketTypeNotFound { .. }
+            | EditRefusal::SeatNotFound { .. }
+            | EditRefusal::NoticeNotFound
+            | EditRefusal::UserNotFound => 404,
+            _ => 409,
+        }
+    }
+}
+
+/// An event as an edit finds it, under the event's lock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventBefore {
+    pub organizer_id: UserId,
+    pub revision: Revision,
+    pub status: EventStatus,
+    pub capacity: i64,
+    pub held: i64,
+    pub sold: i64,
+    pub venue: String,
+    pub starts_at: Timestamp,
+    /// Where there is exactly one.
+    pub only_type: Option<OnlyType>,
+    pub ticket_type_count: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnlyType {
+    pub id: TicketTypeId,
+    pub capacity: i64,
+}
+
+/// What is to change; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventChange {
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub venue: Option<String>,
+    pub category: Option<String>,
+    /// `Some(None)` takes the image away.
+    pub image_url: Option<Option<String>>,
+    pub starts_at: Option<Timestamp>,
+    pub timezone: Option<String>,
+    pub status: Option<EventStatus>,
+    pub capacity: Option<i64>,
+    /// Of the only ticket type, in minor units.
+    pub price: Option<i64>,
+    pub membership_required: Option<bool>,
+    pub max_per_booking: Option<i64>,
+    pub hold_minutes: Option<i64>,
+}
+
+/// A change that may be made.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EventEdit {
+    pub change: EventChange,
+    /// The only ticket type, with the capacity and price that it gets.
+    pub only_type: Option<(TicketTypeId, Option<i64>, Option<i64>)>,
+    /// What everyone is told.
+    pub notices: Vec<NewNotice>,
+}
+
+/// A notice to be published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewNotice {
+    pub kind: &'static str,
+    pub message: String,
+    /// A JSON object.
+    pub data: Value,
+    pub until: Option<Timestamp>,
+}
+
+/// May somebody change an event in this status, who may (or may not) organize it?
+pub fn authorize(may_organize: bool, status: EventStatus) -> Result<(), EditRefusal> {
+    if may_organize {
+        Ok(())
+    } else if visible(may_organize, status) {
+        Err(EditRefusal::Forbidden)
+    } else {
+        Err(EditRefusal::EventNotFound)
+    }
+}
+
+/// Drafts are seen by those only who may organize them.
+pub fn visible(may_organize: bool, status: EventStatus) -> bool {
+    may_organize || status != EventStatus::Draft
+}
+
+/// A draft is published, sales pause and go on, an event that took place is completed. Cancelling is more than
+/// a change of status: holds and money hang on it.
+pub fn may_become(from: EventStatus, to: EventStatus) -> bool {
+    use EventStatus::{Active, Completed, Draft, Paused};
+    from == to
+        || matches!(
+            (from, to),
+            (Draft, Active) | (Active, Paused) | (Paused, Active) | (Active | Paused, Completed)
+        )
+}
+
+/// Decides a change of an event. An only ticket type that had the event's capacity keeps having it: whoever
+/// thinks in events alone, without types, must see the new number on sale.
+pub fn edit_event(
+    before: &EventBefore,
+    change: EventChange,
+    if_match: Option<&[Revision]>,
+) -> Result<EventEdit, EditRefusal> {
+    if if_match.is_some_and(|known| !known.contains(&before.revision)) {
+        return Err(EditRefusal::VersionConflict {
+            revision: before.revision,
+        });
+    }
+    if let Some(to) = change.status
+        && !may_become(before.status, to)
+    {
+        let from = before.status;
+        return Err(EditRefusal::InvalidTransition { from, to });
+    }
+    let minimum = before.held + before.sold;
+    if change.capacity.is_some_and(|capacity| capacity < minimum) {
+        return Err(EditRefusal::CapacityBelowCommitted { minimum });
+    }
+    if change.price.is_some() && before.only_type.is_none() {
+        return Err(EditRefusal::SeveralTicketTypes);
+    }
+    let only_type = before.only_type.map(|only| {
+        let follows = only.capacity == before.capacity;
+        (only.id, change.capacity.filter(|_| follows), change.price)
+    });
+    let notices = notices(before, &change);
+    Ok(EventEdit {
+        change,
+        only_type,
+        notices,
+    })
+}
+
+/// What the viewers of a published event are told of a change: its capacity, its time, its venue, its status.
+fn notices(before: &EventBefore, change: &EventChange) -> Vec<NewNotice> {
+    if before.status == EventStatus::Draft {
+        return Vec::new();
+    }
+    let capacity = changed(&before.capacity, &change.capacity).map(|(from, to)| {
+        let message = format!("The capacity changed from {from} to {to}.");
+        notice("capacity_change", message, "capacity", json!([from, to]))
+    });
+    let starts_at = changed(&before.starts_at, &change.starts_at).map(|(from, to)| {
+        let message = format!("The event now begins at {to}.");
+        notice("info_update", message, "starts_at", json!([from, to]))
+    });
+    let venue = changed(&before.venue, &change.venue).map(|(from, to)| {
+        let message = format!("The event moved to {to}.");
+        notice("info_update", message, "venue", json!([from, to]))
+    });
+    let status = changed(&before.status, &change.status).map(|(from, to)| {
+        let message = match to {
+            EventStatus::Active => "Sales are open again.",
+            EventStatus::Paused => "Sales are paused.",
+            EventStatus::Completed => "The event is over.",
+            EventStatus::Draft | EventStatus::Cancelled => "The event is not on sale any more.",
+        };
+        notice(
+            "info_update",
+            message.to_owned(),
+            "status",
+            json!([from, to]),
+        )
+    });
+    [capacity, starts_at, venue, status]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn changed<'a, T: PartialEq>(before: &'a T, to: &'a Option<T>) -> Option<(&'a T, &'a T)> {
+    to.as_ref()
+        .filter(|to| *to != before)
+        .map(|to| (before, to))
+}
+
+/// `data` says what changed, so that a page can say it in its own words: `{"field", "from", "to"}`.
+fn notice(kind: &'static str, message: String, field: &str, values: Value) -> NewNotice {
+    NewNotice {
+        kind,
+        message,
+        data: json!({ "field": field, "from": values[0], "to": values[1] }),
+        until: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn before() -> EventBefore {
+        EventBefore {
+            organizer_id: 2,
+            revision: 41,
+            status: EventStatus::Active,
+            capacity: 100,
+            held: 10,
+            sold: 50,
+            venue: "Hall".to_owned(),
+            starts_at: Timestamp::UNIX_EPOCH,
+            only_type: Some(OnlyType {
+                id: 9,
+                capacity: 100,
+            }),
+            ticket_type_count: 1,
+        }
+    }
+
+    fn capacity(capacity: i64) -> EventChange {
+        EventChange {
+            capacity: Some(capacity),
+            ..EventChange::default()
+        }
+    }
+
+    #[test]
+    fn a_capacity_cannot_fall_below_what_is_committed() {
+        let refused = edit_event(&before(), capacity(59), None);
+        assert_eq!(
+            refused,
+            Err(EditRefusal::CapacityBelowCommitted { minimum: 60 })
+        );
+        assert!(edit_event(&before(), capacity(60), None).is_ok());
+    }
+
+    #[test]
+    fn an_only_type_follows_the_event_while_it_has_its_capacity() {
+        let edit = edit_event(&before(), capacity(150), None).unwrap();
+        assert_eq!(edit.only_type, Some((9, Some(150), None)));
+        let mut smaller = before();
+        smaller.only_type = Some(OnlyType {
+            id: 9,
+            capacity: 80,
+        });
+        let edit = edit_event(&smaller, capacity(150), None).unwrap();
+        assert_eq!(edit.only_type, Some((9, None, None)));
+    }
+
+    #[test]
+    fn another_revision_than_expected_is_a_conflict() {
+        let conflict = edit_event(&before(), EventChange::default(), Some(&[40]));
+        assert_eq!(conflict, Err(EditRefusal::VersionConflict { revision: 41 }));
+        assert!(edit_event(&before(), EventChange::default(), Some(&[7, 41])).is_ok());
+    }
+
+    #[test]
+    fn viewers_are_told_what_matters_to_them() {
+        let change = EventChange {
+            title: Some("New name".to_owned()),
+            venue: Some("Arena".to_owned()),
+            capacity: Some(120),
+            status: Some(EventStatus::Active),
+            ..EventChange::default()
+        };
+        let edit = edit_event(&before(), change.clone(), None).unwrap();
+        let kinds: Vec<_> = edit.notices.iter().map(|notice| notice.kind).collect();
+        assert_eq!(kinds, ["capacity_change", "info_update"]);
+        assert_eq!(
+            edit.notices[0].data,
+            json!({ "field": "capacity", "from": 100, "to": 120 })
+        );
+        let mut draft = before();
+        draft.status = EventStatus::Draft;
+        assert!(edit_event(&draft, change, None).unwrap().notices.is_empty());
+    }
+
+    #[test]
+    fn an_event_goes_its_way_and_not_back() {
+        use EventStatus::{Active, Cancelled, Completed, Draft, Paused};
+        assert!(may_become(Draft, Active) && may_become(Active, Paused));
+        assert!(may_become(Paused, Active) && may_become(Paused, Completed));
+        assert!(!may_become(Active, Draft) && !may_become(Completed, Active));
+        assert!(!may_become(Active, Cancelled) && !may_become(Cancelled, Active));
+    }
+
+    #[test]
+    fn drafts_are_not_even_refused_to_others() {
+        assert_eq!(authorize(true, EventStatus::Draft), Ok(()));
+        assert_eq!(
+            authorize(false, EventStatus::Draft),
+            Err(EditRefusal::EventNotFound)
+        );
+        assert_eq!(
+            authorize(false, EventStatus::Active),
+            Err(EditRefusal::Forbidden)
+        );
+    }
+}
