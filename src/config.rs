@@ -3,12 +3,15 @@
 //!
 //! A name ends in its unit. Tests start from [`Config::default`] and change fields.
 
+mod validate;
+
 use std::env;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
+pub use self::validate::InvalidConfig;
 use crate::ticketing::availability::Thresholds;
 
 /// All of `seatcast serve`.

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod board;
 pub mod config;
 pub mod embedded;
+pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod protocol;

@@ -1,0 +1,160 @@
+//! What a configuration may hold. All that is wrong is said at once, by the flag's name.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
+use super::{Config, DatabaseConfig, FeedConfig, HttpConfig, SocketConfig};
+use crate::hub::Hub;
+
+/// An hour: no interval or timeout of a live system is longer.
+const HOUR_MS: u64 = 3_600_000;
+
+/// Everything that is wrong with a configuration, one line each.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration is not valid:\n  {}", .0.join("\n  "))]
+pub struct InvalidConfig(Vec<String>);
+
+impl Config {
+    /// Checks every value against what the program can work with.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
+        let mut faults = Faults(Vec::new());
+        faults.http(&self.http);
+        faults.database(&self.database);
+        faults.within(
+            "--queue-requests-max",
+            self.desk.queue_requests_max,
+            1..=1_000_000,
+        );
+        faults.within(
+            "--batch-requests-max",
+            self.desk.batch_requests_max,
+            1..=10_000,
+        );
+        faults.feed(&self.feed);
+        faults.socket(&self.socket);
+        let share = &self.availability;
+        faults.within("--limited-percent", share.limited_percent, 0..=100);
+        faults.within(
+            "--almost-sold-out-percent",
+            share.almost_sold_out_percent,
+            0..=share.limited_percent,
+        );
+        if faults.0.is_empty() {
+            Ok(())
+        } else {
+            Err(InvalidConfig(faults.0))
+        }
+    }
+}
+
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn within<T: PartialOrd + Display>(&mut self, flag: &str, value: T, range: RangeInclusive<T>) {
+        if !range.contains(&value) {
+            let (least, most) = range.into_inner();
+            self.0
+                .push(format!("{flag} is {value}; it has to be {least} to {most}"));
+        }
+    }
+
+    fn http(&mut self, http: &HttpConfig) {
+        self.within(
+            "--http-connections-max",
+            http.http_connections_max,
+            1..=1_000_000,
+        );
+        self.within("--body-bytes-max", http.body_bytes_max, 1_024..=1 << 30);
+        self.within("--header-timeout-ms", http.header_timeout_ms, 1..=HOUR_MS);
+        self.within("--request-timeout-ms", http.request_timeout_ms, 1..=HOUR_MS);
+        self.within("--drain-timeout-ms", http.drain_timeout_ms, 0..=HOUR_MS);
+    }
+
+    fn database(&mut self, database: &DatabaseConfig) {
+        self.within(
+            "--pool-connections-max",
+            database.pool_connections_max,
+            1..=10_000,
+        );
+        self.within("--pool-wait-ms", database.pool_wait_ms, 1..=HOUR_MS);
+        self.within(
+            "--log-retention-hours",
+            database.log_retention_hours,
+            1..=24 * 366,
+        );
+    }
+
+    fn feed(&mut self, feed: &FeedConfig) {
+        self.within(
+            "--conflation-window-ms",
+            feed.conflation_window_ms,
+            0..=60_000,
+        );
+        self.within("--poll-interval-ms", feed.poll_interval_ms, 10..=60_000);
+        self.within("--probe-interval-ms", feed.probe_interval_ms, 100..=HOUR_MS);
+        self.within("--ring-deltas-max", feed.ring_deltas_max, 1..=1_000_000);
+        self.within("--unwatch-grace-s", feed.unwatch_grace_s, 0..=86_400);
+        self.within("--log-rows-max", feed.log_rows_max, 1..=1_000_000);
+        self.within(
+            "--watched-events-max",
+            feed.watched_events_max,
+            1..=10_000_000,
+        );
+        self.within("--loads-parallel-max", feed.loads_parallel_max, 1..=1_000);
+        self.within("--open-timeout-ms", feed.open_timeout_ms, 1..=HOUR_MS);
+        self.within("--read-timeout-ms", feed.read_timeout_ms, 1..=HOUR_MS);
+    }
+
+    fn socket(&mut self, socket: &SocketConfig) {
+        self.within("--shards", socket.shards, 0..=Hub::SHARDS_MAX);
+        self.within("--connections-max", socket.connections_max, 1..=100_000_000);
+        self.within("--frame-bytes-max", socket.frame_bytes_max, 1_024..=1 << 30);
+        self.within("--joins-max", socket.joins_max, 1..=1_000_000);
+        self.within("--joins-per-s-max", socket.joins_per_s_max, 1..=1_000_000);
+        self.within("--pushes-per-s-max", socket.pushes_per_s_max, 1..=1_000_000);
+        self.within(
+            "--outbox-bytes-max",
+            socket.outbox_bytes_max,
+            4_096..=1 << 30,
+        );
+        self.within("--beat-interval-ms", socket.beat_interval_ms, 10..=HOUR_MS);
+        self.within(
+            "--idle-timeout-ms",
+            socket.idle_timeout_ms,
+            10..=24 * HOUR_MS,
+        );
+        self.within(
+            "--first-join-timeout-ms",
+            socket.first_join_timeout_ms,
+            10..=HOUR_MS,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        Config::default().validate().unwrap();
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_by_the_flags_name() {
+        let mut config = Config::default();
+        config.socket.shards = 65;
+        config.feed.log_rows_max = 0;
+        config.availability.almost_sold_out_percent = 90;
+        let message = config.validate().unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "the configuration is not valid:\n  \
+             --log-rows-max is 0; it has to be 1 to 1000000\n  \
+             --shards is 65; it has to be 0 to 64\n  \
+             --almost-sold-out-percent is 90; it has to be 0 to 25"
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! One watched event: what its viewers have been shown, and what waits to be shown.
+//!
+//! Conflation lives here. The first change after a silence goes out at once; further ones are
+//! merged until the window that it opened has passed. No clock and no I/O: `now` is handed in.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::hub::{Opening, ShardSet};
+use crate::ticketing::live::{Delta, EventState, Gap};
+use crate::ticketing::{EventId, Revision};
+
+/// Bounds of an entry, from [`crate::config::FeedConfig`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Least time between two publications.
+    pub(super) window: Duration,
+    /// Time that an entry waits for a shard that gave up asking.
+    pub(super) grace: Duration,
+    /// Deltas kept for resumes and slow viewers.
+    pub(super) ring_deltas_max: usize,
+}
+
+/// A watched event whose state is known.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Who is to be told.
+    pub(super) shards: ShardSet,
+    /// The bell rang, and the log is to be read when the window has passed.
+    pub(super) unread: bool,
+    /// Part of the log is gone: a snapshot is on its way.
+    pub(super) reloading: bool,
+    /// Set while no shard watches: when the entry goes.
+    pub(super) leaves_at: Option<Instant>,
+    /// As last published; a shard that opens the event starts here.
+    state: Arc<EventState>,
+    /// Published deltas, each starting where the one before ended, the last ending at `state`.
+    ring: VecDeque<Arc<Delta>>,
+    /// Read from the log, not published yet.
+    pending: Option<Delta>,
+    /// End of the window opened by the last publication.
+    quiet_until: Instant,
+    limits: Limits,
+}
+
+/// What a flush hands to the shards.
+#[derive(Debug, Clone)]
+pub(super) struct Flush {
+    pub(super) delta: Arc<Delta>,
+    pub(super) state: Arc<EventState>,
+}
+
+impl Entry {
+    /// `recent` is what led to `state`, oldest first and without a hole.
+    pub(super) fn new(
+        shards: ShardSet,
+        state: EventState,
+        recent: Vec<Delta>,
+        now: Instant,
+        limits: Limits,
+    ) -> Self {
+        Entry {
+            shards,
+            unread: false,
+            reloading: false,
+            leaves_at: None,
+            ring: recent.into_iter().map(Arc::new).collect(),
+            state: Arc::new(state),
+            pending: None,
+            quiet_until: now,
+            limits,
+        }
+    }
+
+    /// The revision up to which the log has been read.
+    pub(super) fn head(&self) -> Revision {
+        self.pending
+            .as_ref()
+            .map_or(self.state.revision, |pending| pending.to)
+    }
+
+    /// What a shard needs to serve viewers from here on.
+    pub(super) fn opening(&self, event: EventId) -> Arc<Opening> {
+        let ring = self.ring.iter().cloned().collect();
+        let state = self.state.clone();
+        Arc::new(Opening { event, state, ring })
+    }
+
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        now < self.quiet_until
+    }
+
+    /// When this entry next needs attention without anything happening to it.
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        let window_ends = (self.unread || self.pending.is_some()).then_some(self.quiet_until);
+        [window_ends, self.leaves_at].into_iter().flatten().min()
+    }
+
+    /// Takes the next row of the log in. What has been taken in already is dropped.
+    pub(super) fn absorb(&mut self, delta: Delta) -> Result<(), Gap> {
+        let have = self.head();
+        if delta.to <= have {
+            return Ok(());
+        }
+        if delta.from > have {
+            let from = delta.from;
+            return Err(Gap { have, from });
+        }
+        match &mut self.pending {
+            Some(pending) => pending.merge(&delta),
+            None => self.pending = Some(delta),
+        }
+        Ok(())
+    }
+
+    /// Bridges what the log lost, by what differs between the snapshot and what was shown.
+    pub(super) fn catch_up(&mut self, snapshot: &EventState) {
+        self.reloading = false;
+        if snapshot.revision > self.head() {
+            self.pending = Some(self.state.difference(snapshot));
+        }
+    }
+
+    /// What is to be published now, if anything is and the window allows it.
+    pub(super) fn flush(&mut self, now: Instant) -> Option<Flush> {
+        if self.is_quiet(now) {
+            return None;
+        }
+        let delta = self.pending.take()?;
+        self.quiet_until = now + self.limits.window;
+        // It cannot miss: `absorb` and `catch_up` only take in what starts at the state or before.
+        let applied = Arc::make_mut(&mut self.state).apply(&delta);
+        debug_assert_eq!(applied, Ok(()));
+        let delta = Arc::new(delta);
+        if self.ring.len() == self.limits.ring_deltas_max {
+            self.ring.pop_front();
+        }
+        self.ring.push_back(delta.clone());
+        Some(Flush {
+            delta,
+            state: self.state.clone(),
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! DATABASE → HUB. The only publisher of table state.
+//!
+//! One loop over a closed set of causes: the doorbell rang, a shard wants an event, a query
+//! answered, time passed. What follows from each is decided by the [`planner`], which is pure;
+//! this file listens, carries out, and never waits for the database: queries are jobs of
+//! their own, with a deadline. While the database is away the feed keeps what it has, says so at
+//! once, and asks again.
+//!
+//! - [`entry`] is one watched event: state, ring of recent deltas, conflation.
+//! - [`cause`] lists what can happen and what can be done about it.
+
+mod cause;
+mod entry;
+mod planner;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use self::cause::{Cause, Effect, Failure};
+use self::planner::Planner;
+use crate::board::Board;
+use crate::config::FeedConfig;
+use crate::hub::{Hub, Publication, Watch};
+use crate::store::doorbell::Ring;
+use crate::store::{Store, StoreError};
+use crate::ticketing::{EventId, Revision};
+
+/// Where the feed hears from.
+pub struct Inputs {
+    /// The database's doorbell.
+    pub rings: mpsc::Receiver<Ring>,
+    /// The shards' wishes.
+    pub watches: mpsc::Receiver<Watch>,
+}
+
+/// Where the feed writes to.
+pub struct Outputs {
+    pub hub: Hub,
+    pub board: Board,
+}
+
+/// Runs until `cancel`.
+///
+/// # Errors
+/// When a query's task panicked, which leaves the feed not knowing what it has read.
+pub async fn run(
+    store: Store,
+    inputs: Inputs,
+    outputs: Outputs,
+    config: FeedConfig,
+    cancel: CancellationToken,
+) -> Result<(), JoinError> {
+    let now = now();
+    let feed = Feed {
+        planner: Planner::new(config.clone(), now),
+        jobs: JoinSet::new(),
+        database_up: None,
+        checked_at: Timestamp::now(),
+        asked_at: Timestamp::now(),
+        store,
+        outputs,
+        config,
+    };
+    feed.run(inputs, cancel).await
+}
+
+struct Feed {
+    planner: Planner,
+    /// Queries under way: at most one read and `loads_parallel_max` loads.
+    jobs: JoinSet<Cause>,
+    /// What was last said, to log each change once. `None` before the first read.
+    database_up: Option<bool>,
+    /// All that was committed before this has been read.
+    checked_at: Timestamp,
+    /// When the read under way began.
+    asked_at: Timestamp,
+    store: Store,
+    outputs: Outputs,
+    config: FeedConfig,
+}
+
+impl Feed {
+    async fn run(mut self, mut inputs: Inputs, cancel: CancellationToken) -> Result<(), JoinError> {
+        loop {
+            let cause = tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                Some(ring) = inputs.rings.recv() => self.rang(ring),
+                Some(watch) = inputs.watches.recv() => Some(Cause::Watch(watch)),
+                Some(answer) = self.jobs.join_next() => Some(answer?),
+                () = until(self.planner.next_at()) => Some(Cause::Time),
+            };
+            let Some(cause) = cause else { continue };
+            for effect in self.planner.on(cause, now()) {
+                self.carry_out(effect);
+            }
+        }
+    }
+
+    fn rang(&mut self, ring: Ring) -> Option<Cause> {
+        match ring {
+            Ring::Event(event) => Some(Cause::Rang(event)),
+            // It proves that the doorbell works, to the doorbell itself.
+            Ring::Probe => None,
+            Ring::Listening => {
+                self.outputs.board.listening(true);
+                Some(Cause::Listening)
+            }
+            Ring::Lost => {
+                self.outputs.board.listening(false);
+                Some(Cause::BellLost)
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        let Outputs { hub, board } = &self.outputs;
+        match effect {
+            Effect::Read(heads) => self.read(heads),
+            Effect::Load(event) => {
+                board.expect(event);
+                self.load(event);
+            }
+            Effect::Opened(shards, opening) => {
+                board.show(opening.event, opening.state.clone());
+                for shard in shards.iter() {
+                    hub.opened(shard, opening.clone());
+                }
+            }
+            Effect::NotOpened(shards, event, why) => {
+                for shard in shards.iter() {
+                    hub.not_opened(shard, event, why);
+                }
+            }
+            Effect::Publish(shards, event, flush) => {
+                board.show(event, flush.state.clone());
+                let publication = Publication::new(event, flush.delta, flush.state);
+                hub.publish(shards, Arc::new(publication));
+            }
+            Effect::Closed(shards, event) => hub.closed(shards, event),
+            Effect::Left(event) => board.remove(event),
+            Effect::Checked { database_up } => self.checked(database_up),
+        }
+    }
+
+    fn read(&mut self, heads: Vec<(EventId, Revision)>) {
+        self.asked_at = Timestamp::now();
+        let (store, rows_max, limit) = (
+            self.store.clone(),
+            self.config.log_rows_max,
+            self.patience(),
+        );
+        self.jobs.spawn(async move {
+            let rows = async {
+                if heads.is_empty() {
+                    // Nothing to read, yet the answer says whether the database is there.
+                    store.ping().await.map(|()| Vec::new())
+                } else {
+                    store.changes_after(&heads, rows_max).await
+                }
+            };
+            Cause::Read(in_time(limit, rows).await)
+        });
+    }
+
+    fn load(&mut self, event: EventId) {
+        let (store, ring_max, limit) = (
+            self.store.clone(),
+            self.config.ring_deltas_max,
+            self.patience(),
+        );
+        self.jobs.spawn(async move {
+            let live = store.live_event(event, ring_max);
+            Cause::Loaded(event, in_time(limit, live).await)
+        });
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_millis(self.config.read_timeout_ms)
+    }
+
+    fn checked(&mut self, database_up: bool) {
+        if database_up {
+            self.checked_at = self.asked_at;
+        }
+        match (self.database_up.replace(database_up), database_up) {
+            (Some(true) | None, false) => {
+                tracing::warn!("the feed lost the database or its doorbell")
+            }
+            (Some(false), true) => tracing::info!("the feed reads the log again"),
+            _ => {}
+        }
+        let Outputs { hub, board } = &self.outputs;
+        board.checked(self.checked_at, database_up);
+        hub.checked(self.checked_at, database_up);
+    }
+}
+
+/// The answer, or what its absence means.
+async fn in_time<T>(
+    limit: Duration,
+    query: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, Failure> {
+    match timeout(limit, query).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(failure(&error)),
+        Err(_) => Err(Failure::Unavailable),
+    }
+}
+
+fn failure(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Contended(_) => {
+            tracing::debug!(
+                error = error as &dyn std::error::Error,
+                "the feed was not answered"
+            );
+            Failure::Unavailable
+        }
+        _ => {
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                "the feed cannot use the answer"
+            );
+            Failure::Unusable
+        }
+    }
+}
+
+/// The runtime's clock, which tests may hold.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

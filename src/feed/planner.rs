@@ -1,0 +1,242 @@
+//! What the feed does next: causes in, effects out, no I/O and no clock.
+//!
+//! The driver in `feed/mod.rs` hands in what happened and carries out what comes back, so a
+//! simulation can put any database, any delay and any fault in its place.
+//!
+//! At most one read of the log is under way. It asks for every event whose bell rang since the
+//! last one began, so under load the queries stay few and grow longer instead. An event within
+//! its conflation window is not asked for: nothing could be published before the window ends.
+
+mod loads;
+mod reads;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::cause::{Cause, Effect};
+use super::entry::{Entry, Limits};
+use crate::config::FeedConfig;
+use crate::hub::{NotOpened, ShardSet, Watch};
+use crate::ticketing::EventId;
+
+/// First and longest pause between attempts to reach a database that does not answer.
+const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// What there is of one event, and when it next needs attention by itself.
+#[derive(Debug)]
+struct Slot {
+    watched: Watched,
+    timer: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Watched {
+    /// Its state is wanted. Whoever waits is told at `give_up_at` at the latest; the load itself
+    /// goes on, for the next to ask.
+    Loading {
+        waiting: ShardSet,
+        give_up_at: Instant,
+    },
+    Open(Box<Entry>),
+}
+
+/// A read of the log under way, or to be made.
+#[derive(Debug)]
+struct Reading {
+    events: Vec<EventId>,
+    /// It covers every open event, so its success proves that all are current.
+    all: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Database {
+    Up,
+    /// The next attempt is made at `retry_at`, the one after that `pause` later.
+    Down {
+        retry_at: Instant,
+        pause: Duration,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Planner {
+    config: FeedConfig,
+    slots: HashMap<EventId, Slot>,
+    /// The timers of all slots.
+    timers: BTreeSet<(Instant, EventId)>,
+    /// Events whose bell rang since the last read began.
+    rung: BTreeSet<EventId>,
+    reading: Option<Reading>,
+    /// Reads to be made before any other: what did not fit into a page, and the halves of a read
+    /// that could not be used.
+    again: Vec<Reading>,
+    /// Events whose state is to be loaded, in the order of asking.
+    to_load: VecDeque<EventId>,
+    loads_under_way: usize,
+    database: Database,
+    poll_at: Instant,
+    effects: Vec<Effect>,
+}
+
+impl Planner {
+    pub(super) fn new(config: FeedConfig, now: Instant) -> Self {
+        Planner {
+            config,
+            slots: HashMap::new(),
+            timers: BTreeSet::new(),
+            rung: BTreeSet::new(),
+            reading: None,
+            again: Vec::new(),
+            to_load: VecDeque::new(),
+            loads_under_way: 0,
+            database: Database::Up,
+            poll_at: now,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Takes in what happened; what comes back is to be done in this order.
+    pub(super) fn on(&mut self, cause: Cause, now: Instant) -> Vec<Effect> {
+        match cause {
+            Cause::Watch(Watch::Watch { event, shard }) => self.watch(event, shard, now),
+            Cause::Watch(Watch::Unwatch { event, shard }) => self.unwatch(event, shard),
+            Cause::Listening => self.read_all_soon(now),
+            Cause::Rang(event) => self.rang(event),
+            Cause::BellLost => {
+                self.effects.push(Effect::Checked { database_up: false });
+                self.poll_at = now;
+            }
+            Cause::Read(result) => self.read(result, now),
+            Cause::Loaded(event, result) => self.loaded(event, result, now),
+            Cause::Time => {}
+        }
+        self.tend(now);
+        self.ask(now);
+        mem::take(&mut self.effects)
+    }
+
+    /// When [`Cause::Time`] is due, unless something else happens before.
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        let timer = self.timers.first().map(|&(at, _)| at);
+        let read_at = match self.database {
+            _ if self.reading.is_some() => None,
+            Database::Up => Some(self.poll_at),
+            Database::Down { retry_at, .. } => Some(retry_at),
+        };
+        [timer, read_at].into_iter().flatten().min()
+    }
+
+    /// Sees to the events whose timer is due.
+    fn tend(&mut self, now: Instant) {
+        while let Some(&(at, event)) = self.timers.first().filter(|&&(at, _)| at <= now) {
+            self.timers.remove(&(at, event));
+            let Some(slot) = self.slots.get_mut(&event) else {
+                continue;
+            };
+            slot.timer = None;
+            match &mut slot.watched {
+                Watched::Loading { waiting, .. } => {
+                    let gave_up = mem::take(waiting);
+                    self.effects
+                        .push(Effect::NotOpened(gave_up, event, NotOpened::Unavailable));
+                }
+                Watched::Open(entry) if entry.leaves_at.is_some_and(|at| at <= now) => {
+                    self.remove(event);
+                }
+                Watched::Open(entry) => {
+                    if mem::take(&mut entry.unread) {
+                        self.rung.insert(event);
+                    }
+                    self.flush(event, now);
+                }
+            }
+            self.schedule(event);
+        }
+    }
+
+    /// Starts what may start: one read, and as many loads as are allowed at a time.
+    fn ask(&mut self, now: Instant) {
+        if self.reading.is_none()
+            && let Some(reading) = self.next_read(now)
+        {
+            let heads =
+                reading
+                    .events
+                    .iter()
+                    .filter_map(|&event| match &self.slots.get(&event)?.watched {
+                        Watched::Open(entry) => Some((event, entry.head())),
+                        Watched::Loading { .. } => None,
+                    });
+            self.effects.push(Effect::Read(heads.collect()));
+            self.reading = Some(reading);
+        }
+        while matches!(self.database, Database::Up)
+            && self.loads_under_way < self.config.loads_parallel_max
+            && let Some(event) = self.to_load.pop_front()
+        {
+            self.load(event);
+        }
+    }
+
+    fn flush(&mut self, event: EventId, now: Instant) {
+        let Some(entry) = self.open(event) else {
+            return;
+        };
+        if let Some(flush) = entry.flush(now) {
+            let (shards, deleted) = (entry.shards, flush.delta.deleted);
+            self.effects.push(Effect::Publish(shards, event, flush));
+            if deleted {
+                return self.gone(event);
+            }
+        }
+        self.schedule(event);
+    }
+
+    fn open(&mut self, event: EventId) -> Option<&mut Entry> {
+        match &mut self.slots.get_mut(&event)?.watched {
+            Watched::Open(entry) => Some(entry),
+            Watched::Loading { .. } => None,
+        }
+    }
+
+    /// Puts the event's timer where the event needs it.
+    fn schedule(&mut self, event: EventId) {
+        let Some(slot) = self.slots.get_mut(&event) else {
+            return;
+        };
+        let next_at = match &slot.watched {
+            Watched::Open(entry) => entry.next_at(),
+            Watched::Loading {
+                waiting,
+                give_up_at,
+            } => (!waiting.is_empty()).then_some(*give_up_at),
+        };
+        if let Some(at) = mem::replace(&mut slot.timer, next_at) {
+            self.timers.remove(&(at, event));
+        }
+        if let Some(at) = next_at {
+            self.timers.insert((at, event));
+        }
+    }
+
+    fn remove(&mut self, event: EventId) -> Option<Slot> {
+        let slot = self.slots.remove(&event)?;
+        if let Some(at) = slot.timer {
+            self.timers.remove(&(at, event));
+        }
+        self.effects.push(Effect::Left(event));
+        Some(slot)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            window: Duration::from_millis(self.config.conflation_window_ms),
+            grace: Duration::from_secs(self.config.unwatch_grace_s),
+            ring_deltas_max: self.config.ring_deltas_max,
+        }
+    }
+}

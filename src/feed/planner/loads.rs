@@ -1,0 +1,160 @@
+//! Who watches what, and the loads that this takes: one per event, however many ask.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::{Database, Planner, Slot, Watched};
+use crate::feed::cause::{Effect, Failure};
+use crate::feed::entry::Entry;
+use crate::hub::{NotOpened, ShardSet};
+use crate::store::LiveEvent;
+use crate::ticketing::EventId;
+
+impl Planner {
+    pub(super) fn watch(&mut self, event: EventId, shard: usize, now: Instant) {
+        let mut shards = ShardSet::default();
+        shards.insert(shard);
+        let give_up_at = now + Duration::from_millis(self.config.open_timeout_ms);
+        if self.slots.len() >= self.config.watched_events_max && !self.slots.contains_key(&event) {
+            self.effects
+                .push(Effect::NotOpened(shards, event, NotOpened::Unavailable));
+            return;
+        }
+        let slot = self.slots.entry(event).or_insert_with(|| {
+            self.to_load.push_back(event);
+            let watched = Watched::Loading {
+                waiting: ShardSet::default(),
+                give_up_at,
+            };
+            Slot {
+                watched,
+                timer: None,
+            }
+        });
+        match &mut slot.watched {
+            Watched::Open(entry) => {
+                entry.shards.insert(shard);
+                entry.leaves_at = None;
+                self.effects
+                    .push(Effect::Opened(shards, entry.opening(event)));
+            }
+            Watched::Loading {
+                waiting,
+                give_up_at: until,
+            } => {
+                if waiting.is_empty() {
+                    *until = give_up_at;
+                }
+                waiting.insert(shard);
+            }
+        }
+        self.schedule(event);
+    }
+
+    /// The grace after the last viewer is the shard's; when it lets go, nobody is left.
+    pub(super) fn unwatch(&mut self, event: EventId, shard: usize) {
+        match self.slots.get_mut(&event).map(|slot| &mut slot.watched) {
+            Some(Watched::Open(entry)) => {
+                entry.shards.remove(shard);
+                if entry.shards.is_empty() {
+                    self.remove(event);
+                }
+            }
+            Some(Watched::Loading { waiting, .. }) => waiting.remove(shard),
+            None => {}
+        }
+        self.schedule(event);
+    }
+
+    pub(super) fn load(&mut self, event: EventId) {
+        let nobody_waits = match self.slots.get(&event).map(|slot| &slot.watched) {
+            None => return,
+            Some(Watched::Open(_)) => false,
+            Some(Watched::Loading { waiting, .. }) => waiting.is_empty(),
+        };
+        if nobody_waits {
+            self.remove(event);
+            return;
+        }
+        self.loads_under_way += 1;
+        self.effects.push(Effect::Load(event));
+    }
+
+    pub(super) fn reload(&mut self, event: EventId) {
+        if let Some(entry) = self.open(event) {
+            entry.reloading = true;
+            self.to_load.push_back(event);
+        }
+    }
+
+    pub(super) fn loaded(
+        &mut self,
+        event: EventId,
+        result: Result<Option<LiveEvent>, Failure>,
+        now: Instant,
+    ) {
+        self.loads_under_way = self.loads_under_way.saturating_sub(1);
+        match result {
+            Ok(Some(live)) => self.opened(event, live, now),
+            Ok(None) => self.gone(event),
+            Err(Failure::Unusable) => self.cannot_load(event),
+            Err(Failure::Unavailable) => {
+                self.to_load.push_front(event);
+                if matches!(self.database, Database::Up) {
+                    self.database_failed(now);
+                }
+            }
+        }
+    }
+
+    fn opened(&mut self, event: EventId, live: LiveEvent, now: Instant) {
+        let limits = self.limits();
+        let Some(slot) = self.slots.get_mut(&event) else {
+            return;
+        };
+        match &mut slot.watched {
+            Watched::Open(entry) => entry.catch_up(&live.state),
+            Watched::Loading { waiting, .. } => {
+                let shards = mem::take(waiting);
+                let mut entry = Entry::new(shards, live.state, live.recent, now, limits);
+                if shards.is_empty() {
+                    // All who asked gave up meanwhile. They come back, and are to find it here:
+                    // a slow database would keep them out for ever.
+                    entry.leaves_at = Some(now + limits.grace);
+                }
+                self.effects
+                    .push(Effect::Opened(shards, entry.opening(event)));
+                slot.watched = Watched::Open(Box::new(entry));
+            }
+        }
+        self.flush(event, now);
+        // What was committed since the snapshot rang while nobody listened for it.
+        self.rung.insert(event);
+    }
+
+    pub(super) fn gone(&mut self, event: EventId) {
+        let Some(slot) = self.remove(event) else {
+            return;
+        };
+        self.effects.push(match slot.watched {
+            Watched::Open(entry) => Effect::Closed(entry.shards, event),
+            Watched::Loading { waiting, .. } => {
+                Effect::NotOpened(waiting, event, NotOpened::NoSuchEvent)
+            }
+        });
+    }
+
+    fn cannot_load(&mut self, event: EventId) {
+        if let Some(entry) = self.open(event) {
+            // The next read finds the gap again and asks again.
+            entry.reloading = false;
+        } else if let Some(Slot {
+            watched: Watched::Loading { waiting, .. },
+            ..
+        }) = self.remove(event)
+        {
+            self.effects
+                .push(Effect::NotOpened(waiting, event, NotOpened::Unavailable));
+        }
+    }
+}

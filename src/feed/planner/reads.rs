@@ -1,0 +1,125 @@
+//! Reading the log: which events, when, and what becomes of the rows.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use super::{Database, Planner, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, Reading, Watched};
+use crate::feed::cause::{Effect, Failure};
+use crate::ticketing::EventId;
+use crate::ticketing::live::Delta;
+
+impl Planner {
+    pub(super) fn rang(&mut self, event: EventId) {
+        // A load under way may have begun too early to see this; the read after it will.
+        if self.open(event).is_some() {
+            self.rung.insert(event);
+        }
+    }
+
+    pub(super) fn read_all_soon(&mut self, now: Instant) {
+        self.poll_at = now;
+        if let Database::Down { retry_at, .. } = &mut self.database {
+            *retry_at = now;
+        }
+    }
+
+    pub(super) fn read(&mut self, result: Result<Vec<(EventId, Delta)>, Failure>, now: Instant) {
+        let Some(reading) = self.reading.take() else {
+            return;
+        };
+        let rows = match result {
+            Ok(rows) => rows,
+            Err(Failure::Unusable) if !reading.events.is_empty() => return self.halve(reading),
+            Err(_) => return self.database_failed(now),
+        };
+        self.database = Database::Up;
+        let page_is_full = rows.len() >= self.config.log_rows_max;
+        for (event, delta) in rows {
+            self.absorb(event, delta);
+        }
+        for &event in &reading.events {
+            self.flush(event, now);
+        }
+        if page_is_full {
+            self.again.push(reading);
+        } else if reading.all {
+            self.effects.push(Effect::Checked { database_up: true });
+        }
+    }
+
+    /// One row that cannot be used must not blind the viewers of other events: the read is made
+    /// again in halves, until the event is alone, and that one skips the row by a snapshot.
+    fn halve(&mut self, mut reading: Reading) {
+        if let [event] = reading.events[..] {
+            return self.reload(event);
+        }
+        let events = reading.events.split_off(reading.events.len() / 2);
+        reading.all = false;
+        self.again.push(reading);
+        self.again.push(Reading { events, all: false });
+    }
+
+    fn absorb(&mut self, event: EventId, delta: Delta) {
+        let Some(entry) = self.open(event) else {
+            return;
+        };
+        if entry.reloading {
+            return;
+        }
+        if let Err(gap) = entry.absorb(delta) {
+            tracing::warn!(event, %gap, "the log was pruned, loading the whole state");
+            self.reload(event);
+        }
+    }
+
+    pub(super) fn next_read(&mut self, now: Instant) -> Option<Reading> {
+        match self.database {
+            Database::Down { retry_at, .. } => (retry_at <= now).then(|| self.read_all(now)),
+            Database::Up if let Some(reading) = self.again.pop() => Some(reading),
+            Database::Up if self.poll_at <= now => Some(self.read_all(now)),
+            Database::Up => self.read_rung(now),
+        }
+    }
+
+    fn read_all(&mut self, now: Instant) -> Reading {
+        self.poll_at = now + Duration::from_millis(self.config.poll_interval_ms);
+        self.again.clear();
+        self.rung.clear();
+        let mut events = Vec::with_capacity(self.slots.len());
+        for (&event, slot) in &mut self.slots {
+            if let Watched::Open(entry) = &mut slot.watched
+                && !entry.reloading
+            {
+                entry.unread = false;
+                events.push(event);
+            }
+        }
+        Reading { events, all: true }
+    }
+
+    fn read_rung(&mut self, now: Instant) -> Option<Reading> {
+        let mut events = Vec::new();
+        for event in mem::take(&mut self.rung) {
+            let Some(entry) = self.open(event).filter(|entry| !entry.reloading) else {
+                continue;
+            };
+            if entry.is_quiet(now) {
+                entry.unread = true;
+                self.schedule(event);
+            } else {
+                events.push(event);
+            }
+        }
+        (!events.is_empty()).then_some(Reading { events, all: false })
+    }
+
+    pub(super) fn database_failed(&mut self, now: Instant) {
+        let pause = match self.database {
+            Database::Up => RETRY_PAUSE_MIN,
+            Database::Down { pause, .. } => pause,
+        };
+        let (retry_at, pause) = (now + pause, (pause * 2).min(RETRY_PAUSE_MAX));
+        self.database = Database::Down { retry_at, pause };
+        self.effects.push(Effect::Checked { database_up: false });
+    }
+}

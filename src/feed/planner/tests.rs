@@ -1,0 +1,544 @@
+//! The planner in virtual time, against a database made of vectors.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Config;
+use crate::feed::cause::Failure;
+use crate::store::LiveEvent;
+use crate::ticketing::Revision;
+use crate::ticketing::live::samples::{state, ticket_type};
+use crate::ticketing::live::{Delta, EventState, RowChange};
+
+const WINDOW: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(1_000);
+
+/// An event in the database: its revision, and the revision up to which the log was pruned.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    revision: Revision,
+    pruned: Revision,
+}
+
+/// A database, shards with what they hold, and the planner between them.
+struct World {
+    now: Instant,
+    planner: Planner,
+    rows: BTreeMap<EventId, Row>,
+    /// What each shard shows of the events that it opened.
+    shown: BTreeMap<(usize, EventId), EventState>,
+    reads: Vec<Vec<(EventId, Revision)>>,
+    loads: Vec<EventId>,
+    not_opened: Vec<(usize, EventId, NotOpened)>,
+    checked: Vec<bool>,
+    /// Times and ends of the publications of each event.
+    published: BTreeMap<EventId, Vec<(Instant, Revision)>>,
+    left: Vec<EventId>,
+}
+
+fn at_revision(revision: Revision) -> EventState {
+    let mut state = state(revision);
+    state
+        .ticket_types
+        .insert(1, ticket_type(1, 0, revision as i64, 0));
+    state
+}
+
+fn change(revision: Revision) -> Delta {
+    Delta {
+        from: revision - 1,
+        to: revision,
+        ticket_types: [(1, RowChange::update(ticket_type(1, 0, revision as i64, 0)))].into(),
+        ..Delta::default()
+    }
+}
+
+impl World {
+    /// Events 1 to 3 at revision 5, a window of 50 ms, a poll a second, pages of four rows.
+    fn new() -> Self {
+        let mut config = Config::default().feed;
+        config.log_rows_max = 4;
+        config.ring_deltas_max = 8;
+        config.loads_parallel_max = 2;
+        config.watched_events_max = 3;
+        let now = Instant::now();
+        let mut world = World {
+            now,
+            planner: Planner::new(config, now),
+            rows: (1..=3)
+                .map(|event| {
+                    (
+                        event,
+                        Row {
+                            revision: 5,
+                            pruned: 2,
+                        },
+                    )
+                })
+                .collect(),
+            shown: BTreeMap::new(),
+            reads: Vec::new(),
+            loads: Vec::new(),
+            not_opened: Vec::new(),
+            checked: Vec::new(),
+            published: BTreeMap::new(),
+            left: Vec::new(),
+        };
+        world.on(Cause::Listening);
+        world
+    }
+
+    fn on(&mut self, cause: Cause) {
+        for effect in self.planner.on(cause, self.now) {
+            self.carry_out(effect);
+        }
+        assert!(self.reads.len() <= 1, "one read at a time");
+        assert!(self.loads.len() <= 2, "as many loads as configured");
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Read(heads) => self.reads.push(heads),
+            Effect::Load(event) => self.loads.push(event),
+            Effect::Opened(shards, opening) => {
+                let mut revision = opening.state.revision;
+                for delta in opening.ring.iter().rev() {
+                    assert_eq!(delta.to, revision, "the ring leads to the state");
+                    revision = delta.from;
+                }
+                for shard in shards.iter() {
+                    self.shown
+                        .insert((shard, opening.event), (*opening.state).clone());
+                }
+            }
+            Effect::NotOpened(shards, event, why) => {
+                self.not_opened
+                    .extend(shards.iter().map(|shard| (shard, event, why)));
+            }
+            Effect::Publish(shards, event, flush) => {
+                for shard in shards.iter() {
+                    let shown = self.shown.get_mut(&(shard, event)).expect("opened before");
+                    shown.apply(&flush.delta).expect("no gap");
+                    assert_eq!(*shown, *flush.state);
+                }
+                let published = self.published.entry(event).or_default();
+                if let Some(&(at, to)) = published.last() {
+                    assert!(self.now >= at + WINDOW, "conflated");
+                    assert!(flush.delta.to > to);
+                }
+                published.push((self.now, flush.delta.to));
+            }
+            Effect::Closed(shards, event) => {
+                for shard in shards.iter() {
+                    self.shown.remove(&(shard, event));
+                }
+            }
+            Effect::Left(event) => {
+                self.published.remove(&event);
+                self.left.push(event);
+            }
+            Effect::Checked { database_up } => self.checked.push(database_up),
+        }
+    }
+
+    fn watch(&mut self, shard: usize, event: EventId) {
+        self.on(Cause::Watch(Watch::Watch { event, shard }));
+    }
+
+    fn unwatch(&mut self, shard: usize, event: EventId) {
+        self.shown.remove(&(shard, event));
+        self.on(Cause::Watch(Watch::Unwatch { event, shard }));
+    }
+
+    /// Commits so many changes; the bell is still to be rung.
+    fn commit(&mut self, event: EventId, changes: u64) {
+        self.rows.get_mut(&event).unwrap().revision += changes;
+    }
+
+    fn commit_and_ring(&mut self, event: EventId, changes: u64) {
+        self.commit(event, changes);
+        self.on(Cause::Rang(event));
+    }
+
+    fn finish_read(&mut self) {
+        if let Some(heads) = self.reads.pop() {
+            let rows = heads.iter().flat_map(|&(event, head)| {
+                let row = self.rows[&event];
+                (head.max(row.pruned) + 1..=row.revision)
+                    .map(move |revision| (event, change(revision)))
+            });
+            let rows = rows.take(4).collect();
+            self.on(Cause::Read(Ok(rows)));
+        }
+    }
+
+    fn finish_load(&mut self) {
+        if let Some(event) = self.loads.pop() {
+            let live = self.rows.get(&event).map(|row| LiveEvent {
+                state: at_revision(row.revision),
+                recent: (row.pruned.max(row.revision.saturating_sub(8)) + 1..=row.revision)
+                    .map(change)
+                    .collect(),
+            });
+            self.on(Cause::Loaded(event, Ok(live)));
+        }
+    }
+
+    fn fail_read(&mut self, failure: Failure) {
+        if self.reads.pop().is_some() {
+            self.on(Cause::Read(Err(failure)));
+        }
+    }
+
+    fn fail_load(&mut self, failure: Failure) {
+        if let Some(event) = self.loads.pop() {
+            self.on(Cause::Loaded(event, Err(failure)));
+        }
+    }
+
+    /// Lets time pass, with the planner woken whenever it asked for it.
+    fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.planner.next_at().filter(|&at| at <= end) {
+            assert!(at >= self.now, "what is due is done at once");
+            self.now = at;
+            self.on(Cause::Time);
+        }
+        self.now = end;
+    }
+
+    /// A database that answers everything at once, for so long.
+    fn pass_healthy(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            while !self.reads.is_empty() || !self.loads.is_empty() {
+                self.finish_read();
+                self.finish_load();
+            }
+            match self.planner.next_at().filter(|&at| at <= end) {
+                Some(at) => self.pass(at.saturating_duration_since(self.now)),
+                None => break,
+            }
+        }
+        self.pass(end - self.now);
+    }
+
+    fn revision_shown(&self, shard: usize, event: EventId) -> Option<Revision> {
+        Some(self.shown.get(&(shard, event))?.revision)
+    }
+}
+
+/// Event 1 opened on shard 0, nothing under way.
+fn watched() -> World {
+    let mut world = World::new();
+    world.watch(0, 1);
+    world.pass_healthy(WINDOW);
+    assert_eq!(world.revision_shown(0, 1), Some(5));
+    world.checked.clear();
+    world
+}
+
+#[test]
+fn the_first_change_goes_out_at_once_and_the_next_ones_as_one() {
+    let mut world = watched();
+    let start = world.now;
+    world.commit_and_ring(1, 1);
+    world.finish_read();
+    assert_eq!(world.revision_shown(0, 1), Some(6));
+    for _ in 0..3 {
+        world.pass(Duration::from_millis(10));
+        world.commit_and_ring(1, 1);
+        assert_eq!(world.reads.len(), 0, "nothing could be published yet");
+    }
+    world.pass_healthy(WINDOW);
+    assert_eq!(world.published[&1], [(start, 6), (start + WINDOW, 9)]);
+}
+
+#[test]
+fn rings_during_a_read_are_one_read_after_it() {
+    let mut world = watched();
+    world.watch(0, 2);
+    world.watch(0, 3);
+    world.pass_healthy(WINDOW);
+    world.commit_and_ring(1, 1);
+    world.commit_and_ring(2, 1);
+    world.commit_and_ring(3, 1);
+    world.finish_read();
+    assert_eq!(world.reads, [[(2, 5), (3, 5)]]);
+}
+
+#[test]
+fn one_load_serves_all_who_ask_meanwhile() {
+    let mut world = World::new();
+    world.watch(0, 1);
+    world.watch(1, 1);
+    world.watch(2, 1);
+    assert_eq!(world.loads, [1]);
+    world.commit_and_ring(1, 1);
+    world.rows.get_mut(&1).unwrap().revision = 5;
+    world.finish_load();
+    assert_eq!(world.revision_shown(2, 1), Some(5));
+    world.commit(1, 1);
+    world.pass_healthy(Duration::ZERO);
+    assert_eq!(
+        world.revision_shown(1, 1),
+        Some(6),
+        "rung while loading, read after it"
+    );
+}
+
+#[test]
+fn a_lost_ring_costs_at_most_a_poll_interval() {
+    let mut world = watched();
+    world.commit(1, 1);
+    world.pass_healthy(POLL);
+    assert_eq!(world.revision_shown(0, 1), Some(6));
+    assert_eq!(world.checked, [true]);
+}
+
+#[test]
+fn a_full_page_is_read_on_at_once() {
+    let mut world = watched();
+    world.commit_and_ring(1, 11);
+    for _ in 0..3 {
+        world.finish_read();
+    }
+    world.pass(WINDOW);
+    assert_eq!(world.revision_shown(0, 1), Some(16));
+}
+
+#[test]
+fn a_pruned_log_is_bridged_by_what_differs() {
+    let mut world = watched();
+    world.commit(1, 4);
+    world.rows.get_mut(&1).unwrap().pruned = 7;
+    world.on(Cause::Rang(1));
+    world.pass_healthy(WINDOW);
+    assert_eq!(world.revision_shown(0, 1), Some(9));
+}
+
+#[test]
+fn a_dead_database_is_said_at_once_and_asked_again() {
+    let mut world = watched();
+    world.commit_and_ring(1, 1);
+    world.fail_read(Failure::Unavailable);
+    assert_eq!(world.checked, [false]);
+    world.watch(1, 1);
+    assert_eq!(world.revision_shown(1, 1), Some(5), "opened from memory");
+    world.pass(RETRY_PAUSE_MIN);
+    world.fail_read(Failure::Unavailable);
+    world.pass(RETRY_PAUSE_MIN);
+    assert_eq!(world.reads.len(), 0, "the pause grows");
+    world.pass_healthy(RETRY_PAUSE_MIN);
+    assert_eq!(world.checked, [false, false, true]);
+    assert_eq!(world.revision_shown(1, 1), Some(6));
+}
+
+#[test]
+fn a_lost_bell_is_said_at_once_and_the_log_read_without_it() {
+    let mut world = watched();
+    world.commit(1, 1);
+    world.on(Cause::BellLost);
+    assert_eq!(world.checked, [false]);
+    world.finish_read();
+    assert_eq!(world.checked, [false, true]);
+    assert_eq!(world.revision_shown(0, 1), Some(6));
+}
+
+#[test]
+fn whoever_asks_during_an_outage_is_told_to_come_later() {
+    let mut world = World::new();
+    world.watch(0, 1);
+    world.fail_load(Failure::Unavailable);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.not_opened, [(0, 1, NotOpened::Unavailable)]);
+    world.watch(1, 1);
+    world.pass_healthy(RETRY_PAUSE_MAX);
+    assert_eq!(world.revision_shown(1, 1), Some(5));
+    assert_eq!(world.revision_shown(0, 1), None);
+}
+
+#[test]
+fn an_event_that_nobody_waits_for_any_more_is_not_loaded() {
+    let mut world = World::new();
+    world.watch(0, 1);
+    world.fail_load(Failure::Unavailable);
+    world.unwatch(0, 1);
+    world.pass_healthy(RETRY_PAUSE_MAX);
+    assert_eq!((world.left, world.shown.len()), (vec![1], 0));
+}
+
+#[test]
+fn an_unknown_event_and_one_too_many_are_refused() {
+    let mut world = World::new();
+    world.watch(0, 404);
+    world.finish_load();
+    assert_eq!(world.not_opened, [(0, 404, NotOpened::NoSuchEvent)]);
+    for event in [1, 2, 3, 4] {
+        world.watch(0, event);
+    }
+    assert_eq!(world.not_opened[1..], [(0, 4, NotOpened::Unavailable)]);
+}
+
+#[test]
+fn an_event_leaves_with_its_last_shard() {
+    let mut world = watched();
+    world.watch(1, 1);
+    world.unwatch(0, 1);
+    assert!(world.left.is_empty());
+    world.unwatch(1, 1);
+    assert_eq!(world.left, [1]);
+}
+
+#[test]
+fn an_event_that_came_too_late_waits_for_those_who_gave_up() {
+    let mut world = World::new();
+    world.watch(0, 1);
+    world.pass(Duration::from_secs(6));
+    assert_eq!(world.not_opened, [(0, 1, NotOpened::Unavailable)]);
+    world.pass_healthy(Duration::from_secs(20));
+    world.commit_and_ring(1, 1);
+    world.pass_healthy(WINDOW);
+    world.watch(0, 1);
+    assert_eq!(world.revision_shown(0, 1), Some(6), "kept current");
+    world.pass_healthy(Duration::from_secs(60));
+    assert!(world.left.is_empty());
+}
+
+#[test]
+fn a_row_that_cannot_be_used_does_not_blind_other_events() {
+    let mut world = watched();
+    world.watch(0, 2);
+    world.watch(0, 3);
+    world.pass_healthy(WINDOW);
+    for event in [1, 2, 3] {
+        world.commit(event, 1);
+    }
+    world.on(Cause::Listening);
+    while let Some(heads) = world.reads.first() {
+        if heads.iter().any(|&(event, _)| event == 2) {
+            world.fail_read(Failure::Unusable);
+        } else {
+            world.finish_read();
+        }
+    }
+    assert_eq!(world.loads, [2]);
+    world.finish_load();
+    assert_eq!(
+        [1, 2, 3].map(|event| world.revision_shown(0, event)),
+        [Some(6); 3]
+    );
+}
+
+#[test]
+fn a_deleted_event_is_published_and_closed() {
+    let mut world = watched();
+    world.commit_and_ring(1, 1);
+    world.reads.clear();
+    let deleted = Delta {
+        deleted: true,
+        ..change(6)
+    };
+    world.on(Cause::Read(Ok(vec![(1, deleted)])));
+    assert_eq!(world.published.get(&1), None);
+    assert_eq!(
+        (world.left.as_slice(), world.shown.len()),
+        ([1].as_slice(), 0)
+    );
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Watch(usize, EventId),
+    Unwatch(usize, EventId),
+    Commit {
+        event: EventId,
+        changes: u64,
+        heard: bool,
+    },
+    Prune(EventId),
+    FinishRead,
+    FinishLoad,
+    FailRead(bool),
+    FailLoad(bool),
+    LoseBell,
+    Listen,
+    Pass(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (shard, event) = (0usize..3, 1i64..=3);
+    prop_oneof![
+        3 => (shard.clone(), event.clone()).prop_map(|(shard, event)| Step::Watch(shard, event)),
+        1 => (shard, event.clone()).prop_map(|(shard, event)| Step::Unwatch(shard, event)),
+        6 => (event.clone(), 1u64..7, any::<bool>())
+            .prop_map(|(event, changes, heard)| Step::Commit { event, changes, heard }),
+        1 => event.prop_map(Step::Prune),
+        6 => Just(Step::FinishRead),
+        4 => Just(Step::FinishLoad),
+        1 => any::<bool>().prop_map(Step::FailRead),
+        1 => any::<bool>().prop_map(Step::FailLoad),
+        1 => Just(Step::LoseBell),
+        1 => Just(Step::Listen),
+        4 => (1u64..2_000).prop_map(Step::Pass),
+    ]
+}
+
+fn failure(unavailable: bool) -> Failure {
+    if unavailable {
+        Failure::Unavailable
+    } else {
+        Failure::Unusable
+    }
+}
+
+proptest! {
+    /// Whatever happened, a second of health brings every shard that watches to the database's
+    /// state; on the way no publication leaves a gap and none breaks the window.
+    #[test]
+    fn every_viewer_ends_with_the_databases_state(steps in proptest::collection::vec(step(), 1..80)) {
+        let mut world = World::new();
+        let mut watching: BTreeSet<(usize, EventId)> = BTreeSet::new();
+        for step in steps {
+            match step {
+                Step::Watch(shard, event) => {
+                    watching.insert((shard, event));
+                    world.watch(shard, event);
+                }
+                Step::Unwatch(shard, event) => {
+                    watching.remove(&(shard, event));
+                    world.unwatch(shard, event);
+                }
+                Step::Commit { event, changes, heard: true } => world.commit_and_ring(event, changes),
+                Step::Commit { event, changes, heard: false } => world.commit(event, changes),
+                Step::Prune(event) => {
+                    // The log keeps an event's last row whatever its age.
+                    let row = world.rows.get_mut(&event).unwrap();
+                    row.pruned = row.revision - 1;
+                }
+                Step::FinishRead => world.finish_read(),
+                Step::FinishLoad => world.finish_load(),
+                Step::FailRead(unavailable) => world.fail_read(failure(unavailable)),
+                Step::FailLoad(unavailable) => world.fail_load(failure(unavailable)),
+                Step::LoseBell => world.on(Cause::BellLost),
+                Step::Listen => world.on(Cause::Listening),
+                Step::Pass(ms) => world.pass(Duration::from_millis(ms)),
+            }
+        }
+        for (shard, event, _) in world.not_opened.drain(..) {
+            if !world.shown.contains_key(&(shard, event)) {
+                watching.remove(&(shard, event));
+            }
+        }
+        world.pass_healthy(RETRY_PAUSE_MAX + POLL + WINDOW);
+        prop_assert_eq!(world.checked.last(), Some(&true));
+        for (shard, event) in watching {
+            let expected = at_revision(world.rows[&event].revision);
+            prop_assert_eq!(world.shown.get(&(shard, event)), Some(&expected));
+        }
+    }
+}
