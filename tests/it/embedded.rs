@@ -41,14 +41,12 @@ fn a_second_instance_is_refused() {
 }
 
 #[tokio::test]
-async fn databases_of_tests_are_apart() {
+async fn databases_of_tests_are_migrated_and_apart() {
     let (one, other) = (TestDatabase::new().await, TestDatabase::new().await);
-    one.client()
-        .await
-        .batch_execute("create table mine ()")
-        .await
-        .unwrap();
+    one.store().await.ping().await.unwrap();
+    let sql = "insert into users (name) values ('Ada') returning id";
+    one.client().await.query_one(sql, &[]).await.unwrap();
     let other = other.client().await;
-    let sql = "select from pg_tables where tablename = 'mine'";
-    assert!(other.query(sql, &[]).await.unwrap().is_empty());
+    let users = other.query("select from users", &[]).await.unwrap();
+    assert!(users.is_empty());
 }

@@ -2,6 +2,9 @@
 
 use std::sync::LazyLock;
 
+use seatcast::config::{Config, DatabaseConfig};
+use seatcast::store::Store;
+use seatcast::store::migrate::migrate;
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::{Client, NoTls};
 
@@ -9,7 +12,7 @@ use super::postgres::ThrowawayPostgres;
 
 const TEMPLATE: &str = "seatcast_template";
 
-/// An empty, migrated database. It is dropped with the value.
+/// A migrated database without rows. It is dropped with the value.
 pub(crate) struct TestDatabase {
     name: String,
     url: String,
@@ -25,6 +28,11 @@ impl TestDatabase {
     /// For tokio-postgres, `psql` and `seatcast --database-url`.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The store that the server would use.
+    pub(crate) async fn store(&self) -> Store {
+        Store::connect(&config(), &self.url).await.expect("a store")
     }
 
     /// A connection of the test's own: another writer, as far as Seatcast knows.
@@ -74,7 +82,9 @@ async fn serve(postgres: &ThrowawayPostgres, mut inbox: mpsc::UnboundedReceiver<
     let admin = connect(&in_database(postgres.url(), "postgres")).await;
     let sql = format!("create database {TEMPLATE}");
     admin.batch_execute(&sql).await.expect("a template");
-    migrate(&in_database(postgres.url(), TEMPLATE)).await;
+    migrate(&config(), &in_database(postgres.url(), TEMPLATE))
+        .await
+        .expect("the migrations");
     let mut count = 0;
     while let Some(job) = inbox.recv().await {
         match job {
@@ -97,20 +107,8 @@ async fn serve(postgres: &ThrowawayPostgres, mut inbox: mpsc::UnboundedReceiver<
     }
 }
 
-async fn migrate(url: &str) {
-    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/sql");
-    let mut files = std::fs::read_dir(dir)
-        .expect("sql/")
-        .map(|entry| entry.expect("an entry of sql/").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
-        .collect::<Vec<_>>();
-    files.sort();
-    let client = connect(url).await;
-    for file in files {
-        let sql = std::fs::read_to_string(&file).expect("a migration");
-        let done = client.batch_execute(&sql).await;
-        done.unwrap_or_else(|error| panic!("{}: {error:?}", file.display()));
-    }
+fn config() -> DatabaseConfig {
+    Config::default().database
 }
 
 /// The same cluster, another database.
