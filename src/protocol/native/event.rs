@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use crate::config::AvailabilityConfig;
+use crate::ticketing::availability::{StockStatus, Thresholds};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, Op, RowChange, TicketType};
 use crate::ticketing::{Revision, TicketTypeId};
 
 /// All that an `event:` viewer sees; ticket types in the order in which they are shown.
 pub fn event_state<'a>(
     state: &'a EventState,
-    limits: &'a AvailabilityConfig,
+    limits: &AvailabilityConfig,
 ) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -35,7 +36,7 @@ pub fn event_state<'a>(
 pub fn event_changes<'a>(
     delta: &'a Delta,
     state: &'a EventState,
-    limits: &'a AvailabilityConfig,
+    limits: &AvailabilityConfig,
 ) -> impl Serialize + use<'a> {
     Changes::new(delta, state, limits)
 }
@@ -44,7 +45,7 @@ pub fn event_changes<'a>(
 pub fn event_update<'a>(
     delta: &'a Delta,
     state: &'a EventState,
-    limits: &'a AvailabilityConfig,
+    limits: &AvailabilityConfig,
 ) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     struct Update<'a> {
@@ -71,7 +72,7 @@ struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    fn new(delta: &'a Delta, state: &'a EventState, limits: &'a AvailabilityConfig) -> Self {
+    fn new(delta: &'a Delta, state: &'a EventState, limits: &AvailabilityConfig) -> Self {
         let is_whole = delta.from == 0;
         // The layout's version is a field of the event, but a change of the seat map may come alone.
         let relaid = delta.layout.map(|_| &state.event);
@@ -134,13 +135,15 @@ impl<'a> View<'a, Notice> for Plain {
 #[derive(Clone, Copy)]
 struct Pricing<'a> {
     currency: &'a str,
-    limits: &'a AvailabilityConfig,
+    thresholds: Thresholds,
 }
 
 impl<'a> Pricing<'a> {
-    fn of(state: &'a EventState, limits: &'a AvailabilityConfig) -> Self {
-        let currency = &state.event.currency;
-        Pricing { currency, limits }
+    fn of(state: &'a EventState, limits: &AvailabilityConfig) -> Self {
+        Pricing {
+            currency: &state.event.currency,
+            thresholds: limits.thresholds(),
+        }
     }
 }
 
@@ -159,7 +162,7 @@ impl<'a> View<'a, TicketType> for Pricing<'a> {
             available: row.available,
             held: row.held,
             sold: row.sold,
-            status: Status::of(row, self.limits),
+            status: StockStatus::of(row.available, row.capacity, &self.thresholds),
         }
     }
 }
@@ -173,7 +176,7 @@ struct TicketTypeRow<'a> {
     available: i64,
     held: i64,
     sold: i64,
-    status: Status,
+    status: StockStatus,
 }
 
 /// Minor units.
@@ -181,30 +184,4 @@ struct TicketTypeRow<'a> {
 struct Price<'a> {
     amount: i64,
     currency: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    Available,
-    Limited,
-    AlmostSoldOut,
-    SoldOut,
-}
-
-impl Status {
-    fn of(row: &TicketType, limits: &AvailabilityConfig) -> Status {
-        let at_most = |percent: u8| {
-            i128::from(row.available) * 100 <= i128::from(row.capacity) * i128::from(percent)
-        };
-        if row.available <= 0 {
-            Status::SoldOut
-        } else if at_most(limits.almost_sold_out_percent) {
-            Status::AlmostSoldOut
-        } else if at_most(limits.limited_percent) {
-            Status::Limited
-        } else {
-            Status::Available
-        }
-    }
 }
