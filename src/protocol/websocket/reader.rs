@@ -92,6 +92,11 @@ impl Reader {
         read
     }
 
+    /// Whether nothing is under way, and so nothing kept.
+    pub fn is_at_rest(&self) -> bool {
+        self.kept.is_none()
+    }
+
     fn read_frames(
         &mut self,
         input: &mut [u8],
