@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -16,6 +16,7 @@ use crate::hub::topic::{Step, TopicEntry};
 use crate::hub::{NativeView, Publication};
 use crate::protocol::native;
 use crate::protocol::phoenix::{self, Vsn};
+use crate::protocol::supabase::{self, Bindings};
 use crate::protocol::topic::Topic;
 use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventState};
@@ -24,6 +25,8 @@ use crate::ticketing::live::{Delta, EventState};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum View {
     Native(NativeView),
+    /// The Supabase dialect: the rows that match these bindings.
+    Tables(Arc<Bindings>),
 }
 
 /// What makes two joins viewers of the same channel.
@@ -60,6 +63,8 @@ struct Prepared {
     frames: Bytes,
 }
 
+/// The event of native frames that bring changes.
+const UPDATE: &str = "update";
 /// The topic of what concerns the connection itself.
 pub(crate) const PHOENIX: &str = "phoenix";
 /// Different revisions that laggards of one channel may have before their frames are no longer kept.
@@ -122,10 +127,12 @@ impl Channel {
         }
     }
 
+    /// Native frames are shared by all shards; a dialect channel's ids are its own.
     fn published(&self, publication: &Publication, vsn: Vsn, limits: &AvailabilityConfig) -> Bytes {
         let encode = || self.encode(&publication.delta, &publication.state, vsn, limits);
         match &self.key.view {
             View::Native(view) => publication.frame(*view, vsn, encode),
+            View::Tables(_) => encode(),
         }
     }
 
@@ -138,14 +145,20 @@ impl Channel {
     ) -> Bytes {
         let topic = &*self.key.topic;
         match &self.key.view {
-            View::Native(NativeView::Event) => phoenix::push(
-                vsn,
-                topic,
-                "update",
-                &native::event_update(delta, state, limits),
-            ),
+            View::Native(NativeView::Event) => {
+                let update = native::event_update(delta, state, limits);
+                phoenix::push(vsn, topic, UPDATE, &update)
+            }
             View::Native(NativeView::Seats) => {
-                phoenix::push(vsn, topic, "update", &native::seats_update(delta))
+                phoenix::push(vsn, topic, UPDATE, &native::seats_update(delta))
+            }
+            View::Tables(bindings) => {
+                let mut frames = BytesMut::new();
+                for message in bindings.changes(delta, state) {
+                    let frame = phoenix::push(vsn, topic, supabase::POSTGRES_CHANGES, &message);
+                    frames.extend_from_slice(&frame);
+                }
+                frames.freeze()
             }
         }
     }

@@ -54,7 +54,7 @@ async fn upgrade(
         .into_response();
     };
     let answer = offer.accepted();
-    tokio::spawn(hand_over(shards, on_upgrade, offer.vsn, caller, peer));
+    tokio::spawn(hand_over(shards, on_upgrade, offer, caller, peer));
     answer
 }
 
@@ -62,7 +62,7 @@ async fn upgrade(
 async fn hand_over(
     shards: Shards,
     on_upgrade: OnUpgrade,
-    vsn: Vsn,
+    offer: Offer,
     caller: Caller,
     peer: SocketAddr,
 ) {
@@ -81,8 +81,9 @@ async fn hand_over(
     let accepted = Accepted {
         stream,
         leftover: parts.read_buf,
-        vsn,
+        vsn: offer.vsn,
         caller,
+        api_key: offer.api_key.map(String::into_boxed_str),
         admission,
         refused,
     };

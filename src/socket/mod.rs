@@ -94,6 +94,7 @@ struct Accepted {
     leftover: Bytes,
     vsn: Vsn,
     caller: Caller,
+    api_key: Option<Box<str>>,
     admission: Admission,
     /// Over a limit: it is told so by a close frame, since browsers do not show HTTP statuses.
     refused: Option<(u16, &'static str)>,

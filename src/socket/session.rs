@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::bucket::Bucket;
 use super::channel::{ChannelKey, Joined, View};
@@ -18,7 +17,8 @@ use crate::hub::{NativeView, NotOpened};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::native;
 use crate::protocol::phoenix::{self, ClientFrame, Empty, Malformed, Payload, Ref, Reply, Vsn};
-use crate::protocol::topic::Topic;
+use crate::protocol::supabase::{self, JoinConfig, SYSTEM, System};
+use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::ticketing::live::{EventInfo, EventStatus};
 use crate::ticketing::{EventId, Revision};
 
@@ -80,6 +80,8 @@ const REFUSED_FRAMES_MAX: u32 = 1_000;
 pub(crate) struct Session {
     pub(crate) vsn: Vsn,
     caller: Caller,
+    /// The key in the URL, if there was one: sent as a token it names nobody.
+    api_key: Option<Box<str>>,
     /// By place; a place is used again when its subscription is gone.
     subscriptions: Vec<Option<Subscription>>,
     joins: Bucket,
@@ -98,10 +100,17 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Session {
-    pub(crate) fn new(vsn: Vsn, caller: Caller, limits: &SocketConfig, now_ms: u64) -> Self {
+    pub(crate) fn new(
+        vsn: Vsn,
+        caller: Caller,
+        api_key: Option<Box<str>>,
+        limits: &SocketConfig,
+        now_ms: u64,
+    ) -> Self {
         Self {
             vsn,
             caller,
+            api_key,
             subscriptions: Vec::new(),
             joins: Bucket::new(limits.joins_per_s_max, now_ms),
             pushes: Bucket::new(limits.pushes_per_s_max, now_ms),
@@ -170,7 +179,7 @@ impl Session {
             (_, "phx_join") => self.on_join(&frame, now_ms, rules, effects),
             (_, "phx_leave") => self.on_leave(&frame, effects),
             _ => match self.place_of(&frame.topic) {
-                Some(_) => self.on_push(&frame, rules, effects),
+                Some(place) => self.on_push(place, &frame, rules, effects),
                 None => {
                     let at = At {
                         join_ref: None,
@@ -241,6 +250,17 @@ impl Session {
         let (event, view) = match name {
             Topic::Event(event) => (event, NativeView::Event),
             Topic::Seats(event) => (event, NativeView::Seats),
+            Topic::Realtime(RealtimeTopic::EventTickets(event)) => {
+                let config = JoinConfig::read(payload, rules.limits)?;
+                self.sign_in(config.access_token.as_deref(), rules)?;
+                let view = View::Tables(Arc::new(config.bindings));
+                let join = Join {
+                    reference,
+                    view,
+                    since: None,
+                };
+                return Ok(Asked { name, event, join });
+            }
             _ => {
                 return Err(code::UNMATCHED_TOPIC
                     .because(format_args!("\"{}\" is not served", frame.topic)));
@@ -256,15 +276,18 @@ impl Session {
         Ok(Asked { name, event, join })
     }
 
+    /// Supabase's clients send their API key as a token while nobody is signed in: that is no bad
+    /// token, it names nobody.
     fn sign_in(&mut self, token: Option<&str>, rules: Rules<'_>) -> Result<(), ErrorReply> {
         let Some(token) = token else { return Ok(()) };
-        match rules.auth.verify(token) {
-            Ok(caller) => {
-                self.caller = caller;
-                Ok(())
-            }
-            Err(error) => Err(code::INVALID_TOKEN.because(error)),
+        if supabase::is_api_key(token, self.api_key.as_deref()) {
+            return Ok(());
         }
+        self.caller = rules
+            .auth
+            .verify(token)
+            .map_err(|error| code::INVALID_TOKEN.because(error))?;
+        Ok(())
     }
 
     fn on_leave(&mut self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
@@ -281,28 +304,44 @@ impl Session {
         }
     }
 
-    fn on_push(&mut self, frame: &ClientFrame, rules: Rules<'_>, effects: &mut Vec<Effect>) {
-        match (&*frame.event, &frame.payload) {
-            ("access_token", Payload::Json(payload)) => {
-                let token = payload.get("access_token").and_then(Value::as_str);
-                match token.map(|token| rules.auth.verify(token)) {
-                    Some(Ok(caller)) => {
-                        self.caller = caller;
-                        self.acknowledge(frame, effects);
-                    }
-                    None => self.acknowledge(frame, effects),
-                    Some(Err(error)) => {
-                        effects.push(self.refuse(At::of(frame), code::INVALID_TOKEN.because(error)))
-                    }
-                }
+    fn on_push(
+        &mut self,
+        place: u32,
+        frame: &ClientFrame,
+        rules: Rules<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let ("access_token", Payload::Json(payload)) = (&*frame.event, &frame.payload) {
+            match self.sign_in(payload["access_token"].as_str(), rules) {
+                Ok(()) => self.acknowledge(frame, effects),
+                Err(error) => self.token_refused(place, frame, error, effects),
             }
-            _ => {
-                let error = code::UNKNOWN_EVENT.because(format_args!(
-                    "\"{}\" takes no \"{}\"",
-                    frame.topic, frame.event
-                ));
-                effects.push(self.refuse(At::of(frame), error));
-            }
+        } else {
+            let (topic, event) = (&frame.topic, &frame.event);
+            let error =
+                code::UNKNOWN_EVENT.because(format_args!("\"{topic}\" takes no \"{event}\""));
+            effects.push(self.refuse(At::of(frame), error));
+        }
+    }
+
+    /// A refreshed token that is no good ends a channel of the dialect, as its clients expect.
+    fn token_refused(
+        &mut self,
+        place: u32,
+        frame: &ClientFrame,
+        error: ErrorReply,
+        effects: &mut Vec<Effect>,
+    ) {
+        let message = System::error(&frame.topic, &*error.reason);
+        effects.push(self.refuse(At::of(frame), error));
+        if frame.topic.starts_with("realtime:")
+            && let Some(subscription) = self.subscription_mut(place)
+        {
+            let join_ref = subscription.join_ref.clone();
+            let system =
+                phoenix::push_to(self.vsn, join_ref.as_ref(), &frame.topic, SYSTEM, &message);
+            effects.push(Effect::Send(system));
+            self.end(place, effects);
         }
     }
 
@@ -343,15 +382,22 @@ impl Session {
         let reference = join.reference.as_ref();
         let view = match &join.view {
             &View::Native(view) => {
-                let body = joined(view, join.since);
+                let body = Reply::Ok(joined(view, join.since));
                 effects.push(Effect::Send(phoenix::reply(
-                    vsn,
-                    join_ref,
-                    reference,
-                    topic,
-                    Reply::Ok(&body),
+                    vsn, join_ref, reference, topic, body,
                 )));
                 Some(view)
+            }
+            View::Tables(bindings) => {
+                let body = Reply::Ok(bindings.reply());
+                effects.push(Effect::Send(phoenix::reply(
+                    vsn, join_ref, reference, topic, body,
+                )));
+                if let Some(system) = bindings.system(topic) {
+                    let system = phoenix::push_to(vsn, join_ref, topic, SYSTEM, &system);
+                    effects.push(Effect::Send(system));
+                }
+                None
             }
         };
         subscription.stage = Stage::Live {

@@ -294,7 +294,13 @@ impl Shard {
             Token(id),
             Interest::READABLE | Interest::WRITABLE,
         )?;
-        let session = Session::new(accepted.vsn, accepted.caller, &self.config.socket, now_ms);
+        let session = Session::new(
+            accepted.vsn,
+            accepted.caller,
+            accepted.api_key,
+            &self.config.socket,
+            now_ms,
+        );
         let connection = entry.insert(Connection::new(socket, session, accepted.admission, now_ms));
         connection.beat_in = self.wheel.beat_visits();
         if let Some((code, reason)) = accepted.refused {

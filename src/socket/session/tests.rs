@@ -30,7 +30,7 @@ impl Talk {
         let mut auth = config.auth;
         auth.jwt_secret = Some("a secret of more than thirty-two bytes".into());
         Self {
-            session: Session::new(Vsn::V2, Caller::Anonymous, &config.socket, 0),
+            session: Session::new(Vsn::V2, Caller::Anonymous, None, &config.socket, 0),
             limits: config.socket,
             auth: Auth::new(&auth).expect("a good configuration"),
             now_ms: 0,
@@ -241,4 +241,56 @@ fn a_draft_is_seen_by_its_organizer_only() {
             talk.say(r#"["1","2","event:1","phx_leave",{}]"#);
         }
     }
+}
+
+/// As npm `realtime-js` joins: the binding comes back as it was sent, and once more in a `system`.
+#[test]
+fn a_join_of_the_dialect_is_answered_with_its_bindings() {
+    let mut talk = Talk::new();
+    let did = talk.say(
+        r#"["6","6","realtime:event-tickets:1","phx_join",{"config":{"broadcast":{"ack":true},
+        "presence":{"key":"","enabled":false},"postgres_changes":[{"event":"UPDATE","schema":"public",
+        "table":"event_tickets","filter":"event_id=eq.1"}],"private":false}}]"#,
+    );
+    assert_eq!(did[0], Did::Joined(1));
+    let Did::Sent(reply) = &did[1] else {
+        panic!("{did:?}")
+    };
+    let binding = &reply[4]["response"]["postgres_changes"][0];
+    assert!(binding["id"].as_u64().is_some_and(|id| id > 0));
+    assert_eq!(binding["filter"], "event_id=eq.1");
+    let Did::Sent(system) = &did[2] else {
+        panic!("{did:?}")
+    };
+    assert_eq!((&system[0], &system[3]), (&json!("6"), &json!("system")));
+    assert_eq!(system[4]["status"], "ok");
+}
+
+#[test]
+fn an_api_key_sent_as_a_token_names_nobody_and_a_bad_refresh_ends_the_channel() {
+    let mut talk = Talk::new();
+    talk.session.api_key = Some("anon-key".into());
+    let did =
+        talk.say(r#"["1","1","realtime:event-tickets:1","phx_join",{"access_token":"anon-key"}]"#);
+    assert_eq!(did[0], Did::Joined(1));
+    let refreshed =
+        r#"["1","2","realtime:event-tickets:1","access_token",{"access_token":"sb_x"}]"#;
+    assert_eq!(talk.ask(refreshed)[4]["status"], "ok");
+    let did =
+        talk.say(r#"["1","3","realtime:event-tickets:1","access_token",{"access_token":"bad"}]"#);
+    assert!(matches!(&did[0], Did::Sent(reply) if reply[4]["response"]["code"] == "INVALID_TOKEN"));
+    assert!(
+        matches!(&did[1], Did::Sent(system) if system[3] == "system" && system[4]["status"] == "error")
+    );
+    assert_eq!(did[2], Did::Left(70));
+    assert_eq!(
+        did[3],
+        Did::Sent(json!([
+            "1",
+            "1",
+            "realtime:event-tickets:1",
+            "phx_close",
+            {}
+        ]))
+    );
 }
