@@ -3,13 +3,16 @@
 pub mod api;
 pub mod auth;
 pub mod board;
+pub mod cli;
 pub mod config;
 pub mod embedded;
 pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod protocol;
+pub mod run;
 pub mod socket;
 pub mod store;
+pub mod telemetry;
 pub mod ticketing;
 pub mod watch;

@@ -18,7 +18,7 @@ pub(super) enum Cause {
     /// The doorbell's connection is gone.
     BellLost,
     Read(Result<Vec<(EventId, Delta)>, Failure>),
-    Loaded(EventId, Result<Option<LiveEvent>, Failure>),
+    Loaded(EventId, Result<Option<Box<LiveEvent>>, Failure>),
     /// Time passed; see [`Planner::next_at`].
     Time,
 }

@@ -176,7 +176,8 @@ impl Feed {
         );
         self.jobs.spawn(async move {
             let live = store.live_event(event, ring_max);
-            Cause::Loaded(event, in_time(limit, live).await)
+            let live = in_time(limit, live).await;
+            Cause::Loaded(event, live.map(|live| live.map(Box::new)))
         });
     }
 

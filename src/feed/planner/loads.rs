@@ -90,12 +90,12 @@ impl Planner {
     pub(super) fn loaded(
         &mut self,
         event: EventId,
-        result: Result<Option<LiveEvent>, Failure>,
+        result: Result<Option<Box<LiveEvent>>, Failure>,
         now: Instant,
     ) {
         self.loads_under_way = self.loads_under_way.saturating_sub(1);
         match result {
-            Ok(Some(live)) => self.opened(event, live, now),
+            Ok(Some(live)) => self.opened(event, *live, now),
             Ok(None) => self.gone(event),
             Err(Failure::Unusable) => self.cannot_load(event),
             Err(Failure::Unavailable) => {

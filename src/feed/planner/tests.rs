@@ -178,11 +178,13 @@ impl World {
 
     fn finish_load(&mut self) {
         if let Some(event) = self.loads.pop() {
-            let live = self.rows.get(&event).map(|row| LiveEvent {
-                state: at_revision(row.revision),
-                recent: (row.pruned.max(row.revision.saturating_sub(8)) + 1..=row.revision)
-                    .map(change)
-                    .collect(),
+            let live = self.rows.get(&event).map(|row| {
+                Box::new(LiveEvent {
+                    state: at_revision(row.revision),
+                    recent: (row.pruned.max(row.revision.saturating_sub(8)) + 1..=row.revision)
+                        .map(change)
+                        .collect(),
+                })
             });
             self.on(Cause::Loaded(event, Ok(live)));
         }

@@ -1,0 +1,202 @@
+//! The command line: what each command takes, and the one function that it calls.
+//!
+//! A command that needs a database uses the one it is given, or else the private Postgres. That
+//! one is started here, on the main thread and before the runtime, because the kernel ends it
+//! together with the thread that started it.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::{Span, SpanRelativeTo};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{Auth, Role};
+use crate::config::{AuthConfig, Config, DatabaseConfig};
+use crate::embedded::{Embedded, EmbeddedError};
+use crate::store::migrate::migrate;
+use crate::telemetry::{self, LogConfig};
+use crate::ticketing::UserId;
+use crate::watch::WatchOptions;
+
+type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Sells tickets while everyone watches: bookings over REST, every change live over WebSocket,
+/// Postgres as the engine.
+#[derive(Debug, Parser)]
+#[command(name = "seatcast", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    log: LogConfig,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    ///
+    /// Brings the schema up to date, then serves REST, WebSocket and the pages until Ctrl-C or
+    /// SIGTERM, which lets requests under way finish and tells live clients when to come back. A
+    /// second Ctrl-C ends it at once. Without --database-url a private Postgres is started.
+    Serve(Box<Config>),
+    /// Bring the database's schema up to date.
+    ///
+    /// `serve` does the same at its start. Several may run at once; one waits for the other.
+    Migrate(DatabaseConfig),
+    /// Make an access token for scripts and tests.
+    ///
+    /// Needs the secret that the server checks tokens with.
+    Token(TokenArgs),
+    /// Show what is left of an event, live in the terminal.
+    ///
+    /// Connects like any viewer, says when what it shows is stale, and comes back by itself.
+    Watch(WatchOptions),
+}
+
+#[derive(Debug, Args)]
+struct TokenArgs {
+    /// The user's number.
+    #[arg(long)]
+    user: UserId,
+    /// What the bearer may do: customer, organizer or admin.
+    #[arg(long, default_value = "customer")]
+    role: Role,
+    /// How long the token is good for, as in 90s, 15m, 1h or 7d.
+    #[arg(long, default_value = "15m", value_parser = ttl)]
+    ttl: Duration,
+    #[command(flatten)]
+    auth: AuthConfig,
+}
+
+impl Cli {
+    /// Does what was asked for. Call it on the main thread.
+    pub fn run(self) -> Outcome {
+        telemetry::start(&self.log)?;
+        match self.command {
+            Command::Serve(config) => serve(*config),
+            Command::Migrate(config) => {
+                on_database(&config, Embedded::join_or_start, async |url| {
+                    let applied = migrate(&config, &url).await?;
+                    println!("{applied} migrations applied");
+                    Ok(())
+                })
+            }
+            Command::Watch(options) => watch(options),
+            Command::Token(args) => token(args),
+        }
+    }
+}
+
+fn serve(config: Config) -> Outcome {
+    config.validate()?;
+    on_database(&config.database, Embedded::start, async |url| {
+        let shutdown = shutdown_on_signals()?;
+        let address = SocketAddr::new(config.http.host, config.http.port);
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|cause| format!("cannot listen on {address}: {cause}"))?;
+        crate::run::run(config.clone(), url, listener, shutdown, |address| {
+            println!("Seatcast is on http://{address}");
+        })
+        .await?;
+        Ok(())
+    })
+}
+
+fn watch(options: WatchOptions) -> Outcome {
+    Runtime::new()?.block_on(async {
+        crate::watch::watch(options, shutdown_on_signals()?).await?;
+        Ok(())
+    })
+}
+
+fn token(args: TokenArgs) -> Outcome {
+    // A secret made up here would be of no use: development mode does not count.
+    let auth = Auth::new(&AuthConfig {
+        dev: false,
+        ..args.auth
+    })?;
+    println!("{}", auth.issue(args.user, args.role, args.ttl)?);
+    Ok(())
+}
+
+/// Runs `work` with the URL of the database that the configuration names, or of the private one.
+fn on_database(
+    config: &DatabaseConfig,
+    start: fn(&DatabaseConfig) -> Result<Embedded, EmbeddedError>,
+    work: impl AsyncFnOnce(String) -> Outcome,
+) -> Outcome {
+    let (url, embedded) = match &config.url {
+        Some(url) => (url.clone(), None),
+        None => {
+            let embedded = start(config)?;
+            (embedded.url().to_owned(), Some(embedded))
+        }
+    };
+    let outcome = Runtime::new()?.block_on(work(url));
+    if let Some(embedded) = embedded {
+        embedded.stop()?;
+    }
+    outcome
+}
+
+/// Cancelled by the first Ctrl-C or SIGTERM; the second ends the process.
+fn shutdown_on_signals() -> io::Result<CancellationToken> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let shutdown = CancellationToken::new();
+    let asked = shutdown.clone();
+    tokio::spawn(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = interrupt.recv() => (),
+                _ = terminate.recv() => (),
+            }
+        };
+        next().await;
+        asked.cancel();
+        next().await;
+        std::process::exit(130);
+    });
+    Ok(shutdown)
+}
+
+fn ttl(text: &str) -> Result<Duration, String> {
+    let span: Span = text
+        .parse()
+        .map_err(|cause: jiff::Error| cause.to_string())?;
+    let ttl = span.to_duration(SpanRelativeTo::days_are_24_hours());
+    ttl.ok()
+        .and_then(|ttl| Duration::try_from(ttl).ok())
+        .filter(|ttl| !ttl.is_zero())
+        .ok_or_else(|| "a token has to be good for some time".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_ttl_is_written_as_people_do() {
+        assert_eq!(ttl("1h"), Ok(Duration::from_secs(3_600)));
+        assert_eq!(ttl("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(ttl("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        assert!(ttl("-1h").is_err());
+        assert!(ttl("soon").is_err());
+    }
+}
