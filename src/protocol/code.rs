@@ -21,7 +21,9 @@ pub enum Retry {
 /// Why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CloseCode {
+    #[serde(rename = "code")]
     pub number: u16,
+    pub name: &'static str,
     /// The close frame's reason where there is none that says more; at most 123 bytes.
     pub text: &'static str,
     pub retry: Retry,
@@ -32,6 +34,7 @@ pub struct CloseCode {
 /// The answer to a client that closes. The server never begins with it.
 pub const NORMAL: CloseCode = CloseCode {
     number: 1000,
+    name: "NORMAL",
     text: "bye",
     retry: Retry::Never,
     advice: "The client closed, and this is the answer.",
@@ -39,6 +42,7 @@ pub const NORMAL: CloseCode = CloseCode {
 
 pub const GOING_AWAY: CloseCode = CloseCode {
     number: 1001,
+    name: "GOING_AWAY",
     text: "going away",
     retry: Retry::Later,
     advice: "The server drains, or heard nothing from the client for too long. Come back after the \
@@ -47,6 +51,7 @@ pub const GOING_AWAY: CloseCode = CloseCode {
 
 pub const PROTOCOL_ERROR: CloseCode = CloseCode {
     number: 1002,
+    name: "PROTOCOL_ERROR",
     text: "protocol error",
     retry: Retry::Never,
     advice: "The client broke the WebSocket protocol. Its code has to change.",
@@ -54,6 +59,7 @@ pub const PROTOCOL_ERROR: CloseCode = CloseCode {
 
 pub const NOT_UTF8: CloseCode = CloseCode {
     number: 1007,
+    name: "NOT_UTF8",
     text: "text is not UTF-8",
     retry: Retry::Never,
     advice: "A text message was not UTF-8. The client's code has to change.",
@@ -61,6 +67,7 @@ pub const NOT_UTF8: CloseCode = CloseCode {
 
 pub const POLICY: CloseCode = CloseCode {
     number: 1008,
+    name: "POLICY",
     text: "policy",
     retry: Retry::Never,
     advice: "The client did what the server does not allow, or joined nothing in time. Come back \
@@ -69,6 +76,7 @@ pub const POLICY: CloseCode = CloseCode {
 
 pub const TOO_BIG: CloseCode = CloseCode {
     number: 1009,
+    name: "TOO_BIG",
     text: "message is too big",
     retry: Retry::Never,
     advice: "A message was bigger than the server takes. Do not send it again.",
@@ -76,6 +84,7 @@ pub const TOO_BIG: CloseCode = CloseCode {
 
 pub const TOKEN_ENDED: CloseCode = CloseCode {
     number: 4001,
+    name: "TOKEN_ENDED",
     text: "token ended",
     retry: Retry::RefreshToken,
     advice: "The token that opened the connection ended. Get a fresh one, come back, and join \
@@ -84,6 +93,7 @@ pub const TOKEN_ENDED: CloseCode = CloseCode {
 
 pub const TOO_MANY_CONNECTIONS: CloseCode = CloseCode {
     number: 4002,
+    name: "TOO_MANY_CONNECTIONS",
     text: "too many connections",
     retry: Retry::Later,
     advice: "The server, or the client's address, has all the connections it may have. Come back \
@@ -92,6 +102,7 @@ pub const TOO_MANY_CONNECTIONS: CloseCode = CloseCode {
 
 pub const OUTBOX_OVERFLOW: CloseCode = CloseCode {
     number: 4003,
+    name: "OUTBOX_OVERFLOW",
     text: "outbox overflow",
     retry: Retry::Later,
     advice: "The client read too slowly for what it was owed. Come back and join with `since`: \
@@ -114,6 +125,7 @@ pub const CLOSE_CODES: [CloseCode; 9] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ErrorCode {
     /// Stable, for programs.
+    #[serde(rename = "code")]
     pub name: &'static str,
     /// How the reason begins. Where Supabase has the case, in its spelling: PyPI `realtime` waits
     /// 30 s instead of 1 to 10 when it reads one of the `…RateLimitReached`.
@@ -267,4 +279,46 @@ pub struct ErrorReply {
     pub code: &'static str,
     pub reason: String,
     pub retry: Retry,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::{CLOSE_CODES, ERROR_CODES};
+
+    /// The SDK's tests read the same file.
+    #[test]
+    fn the_golden_file_has_the_same_codes() {
+        let golden = include_str!("../../tests/wire/codes.json");
+        let golden: Value = serde_json::from_str(golden).unwrap();
+        assert_eq!(
+            golden,
+            json!({ "close": CLOSE_CODES, "error": ERROR_CODES })
+        );
+    }
+
+    #[test]
+    fn a_close_code_may_be_sent_and_its_text_fits() {
+        let numbers: BTreeSet<u16> = CLOSE_CODES.iter().map(|code| code.number).collect();
+        assert_eq!(numbers.len(), CLOSE_CODES.len());
+        for code in CLOSE_CODES {
+            assert!(matches!(code.number, 1000..=1011 | 4000..=4999));
+            assert!(code.text.len() <= 123);
+        }
+    }
+
+    #[test]
+    fn error_codes_differ_in_name_and_prefix() {
+        let names: BTreeSet<&str> = ERROR_CODES.iter().map(|code| code.name).collect();
+        let prefixes: BTreeSet<&str> = ERROR_CODES.iter().map(|code| code.prefix).collect();
+        assert_eq!(
+            (names.len(), prefixes.len()),
+            (ERROR_CODES.len(), ERROR_CODES.len())
+        );
+    }
 }

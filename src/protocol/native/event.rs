@@ -69,6 +69,9 @@ struct Changes<'a> {
     event: Option<&'a EventInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notices: Option<Rows<'a, Notice, Plain>>,
+    /// The event is gone: nothing comes after.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
 }
 
 impl<'a> Changes<'a> {
@@ -83,6 +86,7 @@ impl<'a> Changes<'a> {
             ticket_types: Some(types).filter(|rows| is_whole || !rows.changes.is_empty()),
             event: delta.event.as_ref().or(relaid),
             notices: Some(notices).filter(|rows| is_whole || !rows.changes.is_empty()),
+            deleted: delta.deleted,
         }
     }
 }

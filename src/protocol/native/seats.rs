@@ -45,6 +45,9 @@ struct Changes<'a> {
     layout: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seats: Option<Seats<'a>>,
+    /// The event is gone: nothing comes after.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
 }
 
 impl<'a> Changes<'a> {
@@ -54,12 +57,16 @@ impl<'a> Changes<'a> {
             for (&position, &status) in &delta.seats {
                 seats.set(position, status);
             }
-            return Changes::whole(layout, &seats);
+            return Changes {
+                deleted: delta.deleted,
+                ..Changes::whole(layout, &seats)
+            };
         }
         let pairs = (!delta.seats.is_empty()).then_some(&delta.seats);
         Changes {
             layout: None,
             seats: pairs.map(Seats::Pairs),
+            deleted: delta.deleted,
         }
     }
 
@@ -67,6 +74,7 @@ impl<'a> Changes<'a> {
         Changes {
             layout: Some(layout),
             seats: Some(Seats::Packed(BASE64.encode(seats.bytes()))),
+            deleted: false,
         }
     }
 }
