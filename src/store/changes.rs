@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deadpool_postgres::GenericClient;
 use serde::Deserialize;
 use tokio_postgres::types::Json;
 
@@ -19,36 +20,45 @@ impl Store {
         heads: &[(EventId, Revision)],
         rows_max: usize,
     ) -> Result<Vec<(EventId, Delta)>, StoreError> {
-        let (events, revisions): (Vec<EventId>, Vec<i64>) = heads
-            .iter()
-            .map(|&(event, revision)| (event, signed(revision)))
-            .unzip();
         let client = self.client().await?;
-        let statement = client
-            .prepare_cached(
-                "select c.event_id, c.revision, rfc3339(c.at), c.payload
-                   from unnest($1::bigint[], $2::bigint[]) as head (event_id, revision)
-                   join changes c on c.event_id = head.event_id and c.revision > head.revision
-                  order by c.event_id, c.revision
-                  limit $3",
-            )
-            .await?;
-        let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
-        let rows = client
-            .query(&statement, &[&events, &revisions, &rows_max])
-            .await?;
-        rows.iter()
-            .map(|row| {
-                let Json(payload): Json<Payload> = row.try_get(3)?;
-                let change = Change {
-                    revision: unsigned(row.try_get(1)?)?,
-                    at: row.try_get(2)?,
-                    payload,
-                };
-                Ok((row.try_get(0)?, change.into_delta()?))
-            })
-            .collect()
+        log_after(&client, heads, rows_max).await
     }
+}
+
+/// The same, wherever it is read from: a pooled connection, or somebody's snapshot.
+pub(super) async fn log_after(
+    client: &impl GenericClient,
+    heads: &[(EventId, Revision)],
+    rows_max: usize,
+) -> Result<Vec<(EventId, Delta)>, StoreError> {
+    let (events, revisions): (Vec<EventId>, Vec<i64>) = heads
+        .iter()
+        .map(|&(event, revision)| (event, signed(revision)))
+        .unzip();
+    let statement = client
+        .prepare_cached(
+            "select c.event_id, c.revision, rfc3339(c.at), c.payload
+               from unnest($1::bigint[], $2::bigint[]) as head (event_id, revision)
+               join changes c on c.event_id = head.event_id and c.revision > head.revision
+              order by c.event_id, c.revision
+              limit $3",
+        )
+        .await?;
+    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+    let rows = client
+        .query(&statement, &[&events, &revisions, &rows_max])
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let Json(payload): Json<Payload> = row.try_get(3)?;
+            let change = Change {
+                revision: unsigned(row.try_get(1)?)?,
+                at: row.try_get(2)?,
+                payload,
+            };
+            Ok((row.try_get(0)?, change.into_delta()?))
+        })
+        .collect()
 }
 
 /// One row of the log.

@@ -4,10 +4,12 @@
 //! [`Ring::Listening`] matters: it is said once LISTEN stands, and whoever then rereads what he
 //! watches has missed nothing, whatever rang while nobody listened.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::future::Fuse;
 use futures_util::stream::{BoxStream, poll_fn};
+use futures_util::{FutureExt, StreamExt};
 use rand::Rng;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -126,6 +128,7 @@ async fn listen(
 ) -> End {
     let probe = format!("probe:{}", Uuid::new_v4());
     let mut probing = false;
+    let mut sending = pin!(Fuse::terminated());
     let mut patience = Instant::now() + probe_interval;
     loop {
         let heard = tokio::select! {
@@ -134,12 +137,17 @@ async fn listen(
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => return End::Lost("closed"),
             },
+            sent = &mut sending => {
+                probing &= sent;
+                continue;
+            }
             () = tokio::time::sleep_until(patience) => {
                 if probing {
                     return End::Lost("its own ring did not come back");
                 }
+                probing = true;
+                sending.set(ring_itself(store, &probe).fuse());
                 patience = Instant::now() + probe_interval;
-                probing = ring_itself(store, &probe, probe_interval).await;
                 continue;
             }
         };
@@ -157,9 +165,9 @@ async fn listen(
     }
 }
 
-/// Whether the probe is under way. A pool that is too busy to send it says nothing about the
-/// ear: the next silence tries again.
-async fn ring_itself(store: &Store, probe: &str, patience: Duration) -> bool {
+/// Whether the probe has to come back. A pool that is too busy to send it says nothing about
+/// the ear: the next silence tries again.
+async fn ring_itself(store: &Store, probe: &str) -> bool {
     let ringing = async {
         let client = store.client().await?;
         client
@@ -167,15 +175,12 @@ async fn ring_itself(store: &Store, probe: &str, patience: Duration) -> bool {
             .await?;
         Ok::<_, StoreError>(())
     };
-    match tokio::time::timeout(patience, ringing).await {
-        Ok(Ok(())) => true,
-        Ok(Err(error)) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the doorbell's probe could not be sent"
-            );
-            !matches!(error, StoreError::Busy(_))
-        }
-        Err(_) => false,
-    }
+    let Err(error) = ringing.await else {
+        return true;
+    };
+    tracing::warn!(
+        error = &error as &dyn std::error::Error,
+        "the doorbell's probe could not be sent"
+    );
+    !matches!(error, StoreError::Busy(_))
 }

@@ -3,6 +3,7 @@
 //! [`Store`] is a cheap handle on a pool of connections; its verbs live in the files named
 //! after them. What the tables promise whoever writes them is in `sql/README.md`.
 
+pub mod audit;
 mod changes;
 pub mod doorbell;
 mod error;

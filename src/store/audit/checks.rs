@@ -1,0 +1,213 @@
+//! The promises that one query each can check. Every query answers with a line of text for each
+//! row that breaks the promise.
+
+pub(super) struct Check {
+    /// What holds when the query finds nothing.
+    pub(super) promise: &'static str,
+    pub(super) differences: &'static str,
+}
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        promise: "the counters of a pool are the sums of its live claims",
+        differences: "
+            with taken as (
+                select ticket_type_id,
+                       coalesce(sum(quantity) filter (where state = 'held'), 0) as held,
+                       coalesce(sum(quantity) filter (where state = 'sold'), 0) as sold
+                  from claims where state <> 'dead' group by ticket_type_id
+            ), per_pool as (
+                select l.pool_id, sum(taken.held) as held, sum(taken.sold) as sold
+                  from ticket_type_pools l join taken on taken.ticket_type_id = l.ticket_type_id
+                 group by l.pool_id
+            )
+            select format('event %s, pool %s (%s): counters held %s sold %s, claims held %s sold %s',
+                          p.event_id, p.id, p.name, p.held, p.sold,
+                          coalesce(c.held, 0), coalesce(c.sold, 0))
+              from pools p left join per_pool c on c.pool_id = p.id
+             where (p.held, p.sold) is distinct from (coalesce(c.held, 0), coalesce(c.sold, 0))
+             order by p.id",
+    },
+    Check {
+        promise: "nothing is oversold: held + sold <= capacity in every pool",
+        differences: "
+            select format('event %s, pool %s (%s): held %s + sold %s of capacity %s',
+                          event_id, id, name, held, sold, capacity)
+              from pools
+             where held < 0 or sold < 0 or held + sold > capacity
+             order by id",
+    },
+    Check {
+        promise: "every event has one root pool with its capacity",
+        differences: "
+            select format('event %s of capacity %s: root pools %s', e.id, e.capacity,
+                          coalesce(array_agg(p.capacity) filter (where p.id is not null), '{}'))
+              from events e left join pools p on p.event_id = e.id and p.kind = 'event'
+             group by e.id
+            having count(p.id) <> 1 or min(p.capacity) <> e.capacity
+             order by e.id",
+    },
+    Check {
+        promise: "every ticket type draws on its own pool, of its capacity, and on the event's root",
+        differences: "
+            select format('ticket type %s of capacity %s: own pool %s of capacity %s, linked to it %s, to the root %s',
+                          t.id, t.capacity, own.id, own.capacity,
+                          exists (select from ticket_type_pools l where l.ticket_type_id = t.id and l.pool_id = own.id),
+                          exists (select from ticket_type_pools l where l.ticket_type_id = t.id and l.pool_id = root.id))
+              from ticket_types t
+              left join pools own on own.ticket_type_id = t.id and own.kind = 'ticket_type'
+              left join pools root on root.event_id = t.event_id and root.kind = 'event'
+             where own.capacity is distinct from t.capacity
+                or not exists (select from ticket_type_pools l where l.ticket_type_id = t.id and l.pool_id = own.id)
+                or not exists (select from ticket_type_pools l where l.ticket_type_id = t.id and l.pool_id = root.id)
+             order by t.id",
+    },
+    Check {
+        promise: "ticket types draw on pools of their own event only, never on another type's own",
+        differences: "
+            select format('ticket type %s of event %s draws on pool %s (%s) of event %s',
+                          t.id, t.event_id, p.id, p.kind, p.event_id)
+              from ticket_type_pools l
+              join ticket_types t on t.id = l.ticket_type_id
+              join pools p on p.id = l.pool_id
+             where p.event_id <> t.event_id or p.ticket_type_id <> t.id
+             order by t.id, p.id",
+    },
+    Check {
+        promise: "what is said to be left of a ticket type is the least that its pools have left",
+        differences: "
+            with taken as (
+                select l.pool_id, sum(c.quantity) as units
+                  from claims c join ticket_type_pools l on l.ticket_type_id = c.ticket_type_id
+                 where c.state <> 'dead' group by l.pool_id
+            ), stock as (
+                select l.ticket_type_id, min(p.capacity - coalesce(taken.units, 0)) as units
+                  from ticket_type_pools l
+                  join pools p on p.id = l.pool_id
+                  left join taken on taken.pool_id = p.id
+                 group by l.ticket_type_id
+            )
+            select format('ticket type %s: %s said to be left, %s are', c.id, c.available_count, stock.units)
+              from event_tickets c left join stock on stock.ticket_type_id = c.id
+             where c.available_count is distinct from stock.units
+             order by c.id",
+    },
+    Check {
+        promise: "a seat has one live claim at most",
+        differences: "
+            select format('seat %s: live claims %s', seat_id, array_agg(id order by id))
+              from claims
+             where seat_id is not null and state <> 'dead'
+             group by seat_id
+            having count(*) > 1
+             order by seat_id",
+    },
+    Check {
+        promise: "a claimed seat exists, is not blocked, and is of the claim's event and ticket type",
+        differences: "
+            select format('claim %s of event %s, ticket type %s, seat %s: seat of event %s, ticket type %s, blocked %s',
+                          c.id, c.event_id, c.ticket_type_id, c.seat_id, s.event_id, s.ticket_type_id, s.blocked)
+              from claims c left join seats s on s.id = c.seat_id
+             where c.state <> 'dead' and c.seat_id is not null
+               and (s.id is null or s.blocked or s.event_id <> c.event_id
+                    or s.ticket_type_id <> c.ticket_type_id or c.quantity <> 1)
+             order by c.id",
+    },
+    Check {
+        promise: "claims belong to a booking and a ticket type of their event",
+        differences: "
+            select format('claim %s of event %s: booking of event %s, ticket type of event %s',
+                          c.id, c.event_id, b.event_id, t.event_id)
+              from claims c
+              left join bookings b on b.id = c.booking_id
+              left join ticket_types t on t.id = c.ticket_type_id
+             where b.event_id is distinct from c.event_id or t.event_id is distinct from c.event_id
+             order by c.id",
+    },
+    Check {
+        promise: "pending bookings hold all they asked for, confirmed ones own it, ended ones have nothing",
+        differences: "
+            with taken as (
+                select booking_id,
+                       coalesce(sum(quantity) filter (where state = 'held'), 0) as held,
+                       coalesce(sum(quantity) filter (where state = 'sold'), 0) as sold
+                  from claims group by booking_id
+            )
+            select format('booking %s (%s, %s) of %s: claims held %s, sold %s',
+                          b.reference, b.id, b.status, b.quantity, coalesce(c.held, 0), coalesce(c.sold, 0))
+              from bookings b left join taken c on c.booking_id = b.id
+             where (coalesce(c.held, 0), coalesce(c.sold, 0)) is distinct from
+                   (case b.status when 'pending' then b.quantity else 0 end,
+                    case b.status when 'confirmed' then b.quantity else 0 end)
+             order by b.created_at",
+    },
+    Check {
+        promise: "a booking's items add up to its quantity, type by type as its live claims",
+        differences: "
+            with listed as (
+                select booking_id, ticket_type_id, sum(quantity) as units
+                  from booking_items group by booking_id, ticket_type_id
+            ), taken as (
+                select booking_id, ticket_type_id, sum(quantity) as units
+                  from claims where state <> 'dead' group by booking_id, ticket_type_id
+            ), totals as (
+                select booking_id, sum(units) as units from listed group by booking_id
+            )
+            select format('booking %s of %s: its items say %s', b.reference, b.quantity, coalesce(totals.units, 0))
+              from bookings b left join totals on totals.booking_id = b.id
+             where b.quantity is distinct from totals.units
+            union all
+            select format('booking %s, ticket type %s: %s items, %s claims', b.reference,
+                          coalesce(listed.ticket_type_id, taken.ticket_type_id),
+                          coalesce(listed.units, 0), coalesce(taken.units, 0))
+              from (listed full join taken using (booking_id, ticket_type_id))
+              join bookings b on b.id = booking_id
+             where b.status in ('pending', 'confirmed') and listed.units is distinct from taken.units",
+    },
+    Check {
+        promise: "a confirmed booking has a ticket for every unit and seat it owns; the others have none that admit",
+        differences: "
+            with owned as (
+                select booking_id, ticket_type_id, coalesce(seat_id, 0) as seat_id, sum(quantity) as units
+                  from claims where state = 'sold' group by 1, 2, 3
+            ), issued as (
+                select booking_id, ticket_type_id, coalesce(seat_id, 0) as seat_id, count(*) as units
+                  from tickets where status <> 'void' group by 1, 2, 3
+            )
+            select format('booking %s (%s), ticket type %s, seat %s: %s sold, %s tickets', b.reference, b.status,
+                          ticket_type_id, nullif(seat_id, 0), coalesce(owned.units, 0), coalesce(issued.units, 0))
+              from (owned full join issued using (booking_id, ticket_type_id, seat_id))
+              join bookings b on b.id = booking_id
+             where coalesce(owned.units, 0) <> coalesce(issued.units, 0)
+             order by b.created_at",
+    },
+    Check {
+        promise: "a user has one pending booking of an event at most",
+        differences: "
+            select format('user %s, event %s: %s pending', user_id, event_id, count(*))
+              from bookings
+             where status = 'pending' and user_id is not null
+             group by user_id, event_id
+            having count(*) > 1",
+    },
+    Check {
+        promise: "an event's revision is the last that its log has",
+        differences: "
+            select format('event %s: revision %s, log ends at %s', p.event_id, p.revision, max(c.revision))
+              from pools p left join changes c on c.event_id = p.event_id
+             where p.kind = 'event'
+             group by p.id
+            having p.revision is distinct from max(c.revision)
+             order by p.event_id",
+    },
+    Check {
+        promise: "an event's log has no gaps",
+        differences: "
+            select format('event %s: nothing between revision %s and %s', event_id, before, revision)
+              from (select event_id, revision,
+                           lag(revision) over (partition by event_id order by revision) as before
+                      from changes) as log
+             where revision <> before + 1
+             order by event_id, revision",
+    },
+];

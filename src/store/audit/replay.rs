@@ -1,0 +1,150 @@
+//! Replays the log of every event from its first revision and compares with the tables.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use tokio_postgres::types::Json;
+
+use crate::store::StoreError;
+use crate::store::changes::{log_after, unsigned};
+use crate::store::snapshot::Snapshot;
+use crate::ticketing::live::{Delta, EventState, Notice};
+use crate::ticketing::{EventId, Revision};
+
+pub(super) const PROMISE: &str = "replaying an event's log gives its state";
+
+/// Changes read at a time.
+const ROWS_MAX: usize = 5_000;
+
+/// A line for every event whose replayed state is not that of the tables. A log whose beginning
+/// was pruned cannot be replayed; that it is contiguous is checked elsewhere.
+pub(super) async fn differences(snapshot: &Transaction<'_>) -> Result<Vec<String>, StoreError> {
+    let events = snapshot
+        .query(
+            "select event_id, min(revision), now() from changes group by event_id order by event_id",
+            &[],
+        )
+        .await?;
+    let mut differences = Vec::new();
+    for row in &events {
+        let event: EventId = row.try_get(0)?;
+        let begins_at = unsigned(row.try_get(1)?)?;
+        if begins_at == 1 {
+            let replayed = replay(snapshot, event).await?;
+            let stored = live_state(snapshot, event).await?;
+            compare(event, replayed, stored, row.try_get(2)?, &mut differences);
+        }
+    }
+    Ok(differences)
+}
+
+async fn replay(
+    snapshot: &Transaction<'_>,
+    event: EventId,
+) -> Result<Option<EventState>, StoreError> {
+    let mut state = None;
+    let mut head: Revision = 0;
+    loop {
+        let rows = log_after(snapshot, &[(event, head)], ROWS_MAX).await?;
+        let full = rows.len() == ROWS_MAX;
+        for (_, delta) in rows {
+            head = delta.to;
+            step(&mut state, &delta);
+        }
+        if !full {
+            return Ok(state);
+        }
+    }
+}
+
+/// A deleted event is nothing; it begins anew with a change that has the event's fields.
+fn step(state: &mut Option<EventState>, delta: &Delta) {
+    match state {
+        _ if delta.deleted => *state = None,
+        // A gap is reported by the check for gaps; the comparison will differ as well.
+        Some(state) => drop(state.apply(delta)),
+        None => *state = EventState::from_whole(delta),
+    }
+}
+
+async fn live_state(
+    snapshot: &Transaction<'_>,
+    event: EventId,
+) -> Result<Option<EventState>, StoreError> {
+    let row = snapshot
+        .query_one("select live_state($1)", &[&event])
+        .await?;
+    match row.try_get::<_, Option<Json<Snapshot>>>(0)? {
+        Some(Json(stored)) => Ok(Some(stored.into_state()?)),
+        None => Ok(None),
+    }
+}
+
+fn compare(
+    event: EventId,
+    replayed: Option<EventState>,
+    stored: Option<EventState>,
+    now: Timestamp,
+    differences: &mut Vec<String>,
+) {
+    let (mut replayed, stored) = match (replayed, stored) {
+        (Some(replayed), Some(stored)) => (replayed, stored),
+        (None, None) => return,
+        (Some(_), None) => {
+            return differences.push(format!("event {event}: gone, and its log does not say so"));
+        }
+        (None, Some(_)) => {
+            return differences.push(format!("event {event}: there, and its log says deleted"));
+        }
+    };
+    // Notices end by the clock, without a change; the tables' answer has left them out already.
+    replayed.notices.retain(|_, notice| !ended(notice, now));
+    let mut differ = |what: &str, log: &dyn Debug, tables: &dyn Debug| {
+        differences.push(format!(
+            "event {event}, {what}: the log says {log:?}, the tables {tables:?}"
+        ));
+    };
+    if replayed.revision != stored.revision {
+        differ("revision", &replayed.revision, &stored.revision);
+    }
+    if replayed.event != stored.event {
+        differ("fields", &replayed.event, &stored.event);
+    }
+    compare_rows(
+        "ticket type",
+        &replayed.ticket_types,
+        &stored.ticket_types,
+        &mut differ,
+    );
+    compare_rows("notice", &replayed.notices, &stored.notices, &mut differ);
+    if replayed.seats.len() != stored.seats.len() {
+        differ("seats", &replayed.seats.len(), &stored.seats.len());
+    }
+    for ((position, log), (_, tables)) in replayed.seats.iter().zip(stored.seats.iter()) {
+        if log != tables {
+            differ(&format!("seat at {position}"), &log, &tables);
+        }
+    }
+}
+
+fn compare_rows<T: Debug + PartialEq>(
+    kind: &str,
+    replayed: &BTreeMap<i64, T>,
+    stored: &BTreeMap<i64, T>,
+    differ: &mut impl FnMut(&str, &dyn Debug, &dyn Debug),
+) {
+    let more = stored.keys().filter(|id| !replayed.contains_key(id));
+    for id in replayed.keys().chain(more) {
+        let (log, tables) = (replayed.get(id), stored.get(id));
+        if log != tables {
+            differ(&format!("{kind} {id}"), &log, &tables);
+        }
+    }
+}
+
+fn ended(notice: &Notice, now: Timestamp) -> bool {
+    let until = notice.until.as_ref().and_then(|until| until.parse().ok());
+    until.is_some_and(|until: Timestamp| until <= now)
+}
