@@ -5,8 +5,10 @@
 
 pub mod audit;
 mod changes;
+pub mod desk;
 pub mod doorbell;
 mod error;
+pub mod idempotency;
 pub mod migrate;
 mod prune;
 mod snapshot;
