@@ -146,6 +146,9 @@ pub struct DeskConfig {
     /// Booking requests decided in one transaction.
     #[arg(long, env = "SEATCAST_DESK_BATCH_MAX", default_value_t = 128)]
     pub batch_requests_max: usize,
+    /// Desks open at a time; a booking for one event more is answered 503 BUSY.
+    #[arg(long, env = "SEATCAST_DESKS_MAX", default_value_t = 10_000)]
+    pub desks_max: usize,
     /// An event's desk goes home after this long without a request, in seconds.
     #[arg(long, env = "SEATCAST_DESK_IDLE_S", default_value_t = 60)]
     pub idle_s: u64,

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod board;
 pub mod cli;
 pub mod config;
+pub mod desk;
 pub mod embedded;
 pub mod feed;
 pub mod http;

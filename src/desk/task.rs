@@ -1,0 +1,196 @@
+//! One event's desk: takes a batch, has it decided and committed, answers, takes the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::Rng;
+use tokio::sync::mpsc;
+
+use super::verdict::{self, Verdict};
+use super::{BookingRequest, DeskError, Inner, Outcome, Waiting, batch};
+use crate::store::StoreError;
+use crate::ticketing::EventId;
+use crate::ticketing::refusal::Refusal;
+
+/// How often a batch is decided in all when it met other writers.
+const TRIES_MAX: u32 = 4;
+/// The pause before the second try is up to this; it doubles with every further one.
+const PAUSE_MS: u64 = 4;
+
+pub(super) struct Desk {
+    pub(super) event: EventId,
+    pub(super) inbox: mpsc::Receiver<Waiting>,
+    pub(super) inner: Arc<Inner>,
+}
+
+/// Why a batch was not committed.
+struct Failure {
+    error: StoreError,
+    /// Statements of the write, and perhaps the commit, had been sent.
+    writing: bool,
+}
+
+impl Desk {
+    /// Serves until nobody came for a while, or until the server shuts down.
+    pub(super) async fn run(mut self) {
+        let idle = Duration::from_secs(self.inner.config.idle_s);
+        let batch_max = self.inner.config.batch_requests_max.max(1);
+        let cancel = self.inner.cancel.clone();
+        loop {
+            let mut batch = Vec::new();
+            let taken = tokio::select! {
+                taken = self.inbox.recv_many(&mut batch, batch_max) => Some(taken),
+                () = cancel.cancelled(), if !self.inbox.is_closed() => {
+                    self.inbox.close();
+                    continue;
+                }
+                () = tokio::time::sleep(idle) => None,
+            };
+            match taken {
+                Some(0) => return,
+                Some(_) => {
+                    let event_exists = self.serve(batch).await;
+                    // Nobody's event: made-up ids must not fill the map of desks.
+                    if !event_exists && self.go_home() {
+                        return;
+                    }
+                }
+                None if self.go_home() => return,
+                None => {}
+            }
+        }
+    }
+
+    /// Leaves the map of desks, unless somebody has just come. Answers whether it left.
+    fn go_home(&self) -> bool {
+        let queues = &self.inner.queues;
+        let left = queues.remove_if(&self.event, |_, _| self.inbox.is_empty());
+        left.is_some()
+    }
+
+    /// Decides, commits, answers. Says whether the event exists.
+    async fn serve(&self, mut batch: Vec<Waiting>) -> bool {
+        // Who has gone away (a client's timeout) wants nothing any more.
+        batch.retain(|waiting| !waiting.answer.is_closed());
+        if batch.is_empty() {
+            return true;
+        }
+        let (requests, answers): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|waiting| (waiting.request, waiting.answer))
+            .unzip();
+        let outcomes = self.outcomes(&requests).await;
+        let unknown = Err(DeskError::Refused(Refusal::EventNotFound));
+        let event_exists = outcomes.iter().any(|outcome| *outcome != unknown);
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // The waiter may have gone meanwhile; its booking stands, and its key finds it.
+            let _ = answer.send(outcome);
+        }
+        event_exists
+    }
+
+    /// One outcome per request. When a batch fails for a reason that one of its requests must have
+    /// given, each is decided alone, so that only the offender hears of it.
+    async fn outcomes(&self, requests: &[BookingRequest]) -> Vec<Outcome> {
+        match self.decide(requests).await {
+            Ok(outcomes) => outcomes,
+            Err(error) if requests.len() > 1 && verdict::of_one_request(&error) => {
+                tracing::warn!(event = self.event, %error, "a batch is decided one by one");
+                let mut outcomes = Vec::with_capacity(requests.len());
+                for request in requests {
+                    outcomes.push(self.outcome(request).await);
+                }
+                outcomes
+            }
+            Err(error) => {
+                let outcomes = requests.iter();
+                outcomes
+                    .map(|request| Err(self.failed(&error, request)))
+                    .collect()
+            }
+        }
+    }
+
+    async fn outcome(&self, request: &BookingRequest) -> Outcome {
+        match self.decide(std::slice::from_ref(request)).await {
+            Ok(outcomes) => outcomes
+                .into_iter()
+                .next()
+                .unwrap_or(Err(DeskError::Internal)),
+            Err(error) => Err(self.failed(&error, request)),
+        }
+    }
+
+    fn failed(&self, error: &StoreError, request: &BookingRequest) -> DeskError {
+        let verdict = verdict::of(error, request);
+        match &verdict {
+            DeskError::Refused(_) => {
+                tracing::warn!(event = self.event, %error, "the database refused a booking");
+            }
+            _ => {
+                let cause = std::error::Error::source(error);
+                tracing::error!(event = self.event, %error, ?cause, "a booking failed");
+            }
+        }
+        verdict
+    }
+
+    /// Decides and commits the requests together, again if they met other writers.
+    async fn decide(&self, requests: &[BookingRequest]) -> Result<Vec<Outcome>, StoreError> {
+        let mut tries = 1;
+        loop {
+            match self.attempt(requests).await {
+                Ok(outcomes) => return Ok(outcomes),
+                Err(failure) if tries < TRIES_MAX && failure.may_pass() => {
+                    tracing::debug!(event = self.event, error = %failure.error, "a batch is tried again");
+                    tokio::time::sleep(pause(tries)).await;
+                    tries += 1;
+                }
+                Err(failure) => return Err(failure.error),
+            }
+        }
+    }
+
+    async fn attempt(&self, requests: &[BookingRequest]) -> Result<Vec<Outcome>, Failure> {
+        let questions = batch::questions(requests);
+        let turn = self.inner.store.take_turn(self.event, &questions).await;
+        let Some(mut turn) = turn.map_err(Failure::reading)? else {
+            let unknown = Err(DeskError::Refused(Refusal::EventNotFound));
+            return Ok(vec![unknown; requests.len()]);
+        };
+        let decided = batch::decide(&mut turn, questions.references, requests);
+        let (now, before) = (turn.now, turn.revision);
+        let revision = match decided.new.is_empty() {
+            true => before,
+            false => turn.write(&decided.new).await.map_err(Failure::writing)?,
+        };
+        Ok(decided.outcomes(revision, now))
+    }
+}
+
+impl Failure {
+    fn reading(error: StoreError) -> Failure {
+        let writing = false;
+        Failure { error, writing }
+    }
+
+    fn writing(error: StoreError) -> Failure {
+        let writing = true;
+        Failure { error, writing }
+    }
+
+    /// Whether the same batch may succeed when decided again. A connection that broke while
+    /// nothing was written may have been a dead one from the pool.
+    fn may_pass(&self) -> bool {
+        match &self.error {
+            StoreError::Unavailable(_) => !self.writing,
+            error => matches!(verdict::verdict(error), Verdict::Again),
+        }
+    }
+}
+
+/// Full jitter: those who met now should not meet again.
+fn pause(tries: u32) -> Duration {
+    let most = PAUSE_MS << tries;
+    Duration::from_millis(rand::rng().random_range(0..=most))
+}
