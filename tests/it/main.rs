@@ -2,6 +2,7 @@
 //!
 //! | module | what must hold |
 //! |---|---|
+//! | [`desk`] | the desk grants what there is, once per key, and stores what it answers |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //!
 //! [`support`] has the world: a Postgres for the run, a migrated database per test, links that
@@ -9,5 +10,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod desk;
 mod embedded;
 mod support;

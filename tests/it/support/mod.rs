@@ -3,3 +3,4 @@
 pub(crate) mod cut;
 pub(crate) mod database;
 pub(crate) mod postgres;
+pub(crate) mod show;

@@ -1,0 +1,184 @@
+//! The desk alone, without HTTP: what it grants is what the database has.
+
+use seatcast::config::Config;
+use seatcast::desk::{BookingAnswer, BookingRequest, DeskError, Desks};
+use seatcast::store::Store;
+use seatcast::store::idempotency::IdempotencyKey;
+use seatcast::ticketing::booking::{Item, Request, Wish};
+use seatcast::ticketing::record::BookingStatus;
+use seatcast::ticketing::refusal::Refusal;
+use seatcast::ticketing::{EventId, UserId};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::support::database::TestDatabase;
+use crate::support::show::{Show, one, user};
+
+fn desks(store: Store) -> Desks {
+    Desks::new(
+        store,
+        Config::default().desk,
+        TaskTracker::new(),
+        CancellationToken::new(),
+    )
+}
+
+fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> BookingRequest {
+    BookingRequest {
+        event_id,
+        request: Request {
+            booking_id: uuid::Uuid::now_v7(),
+            buyer,
+            member: false,
+            wish: Wish::Items(items),
+        },
+        token_hash: None,
+        key: None,
+    }
+}
+
+fn quantity(ticket_type_id: i64, quantity: i64) -> Item {
+    Item::Quantity {
+        ticket_type_id,
+        quantity,
+    }
+}
+
+fn refusal(outcome: Result<BookingAnswer, DeskError>) -> &'static str {
+    match outcome {
+        Err(DeskError::Refused(refusal)) => refusal.code(),
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_booking_of_several_kinds_is_stored_as_answered() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 100)
+        .ticket_type("Seated", 4_000, 10)
+        .row(10)
+        .stage(&client)
+        .await;
+    let buyer = user(&client, "customer").await;
+    let desks = desks(database.store().await);
+    let best = Item::BestAvailable {
+        ticket_type_id: show.ticket_types[1],
+        quantity: 2,
+    };
+    let seat = Item::Seat {
+        seat_id: show.seats[0],
+    };
+    let items = vec![quantity(show.ticket_types[0], 3), seat, best];
+    let answer = desks
+        .book(request(show.event, Some(buyer), items))
+        .await
+        .unwrap();
+    let booking = answer.booking;
+    assert_eq!(booking.status, BookingStatus::Pending);
+    assert_eq!(booking.quantity, 6);
+    assert_eq!(booking.total.amount, 3 * 1_500 + 3 * 4_000);
+    assert_eq!(booking.items[1].seats.len(), 3);
+    assert_eq!(booking.items[1].seats[0].number, "1");
+    let held = booking.expires_at.unwrap().duration_since(answer.now);
+    assert_eq!(held.as_mins(), 15);
+
+    let sql = "select revision from pools where event_id = $1 and kind = 'event'";
+    let revision: i64 = one(&client, sql, &[&show.event]).await;
+    assert_eq!(answer.revision, u64::try_from(revision).unwrap());
+    let sql = "select held from pools where ticket_type_id = $1";
+    let held: i32 = one(&client, sql, &[&show.ticket_types[1]]).await;
+    assert_eq!(held, 3);
+    // A second one waits for the first.
+    let again = request(
+        show.event,
+        Some(buyer),
+        vec![quantity(show.ticket_types[0], 1)],
+    );
+    assert_eq!(refusal(desks.book(again).await), "PENDING_BOOKING_EXISTS");
+}
+
+#[tokio::test]
+async fn a_full_batch_grants_what_there_is_and_no_more() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .capacity(50)
+        .ticket_type("Standing", 1_500, 50)
+        .stage(&client)
+        .await;
+    let desks = desks(database.store().await);
+    let mut buyers = JoinSet::new();
+    for _ in 0..200 {
+        let desks = desks.clone();
+        let request = request(show.event, None, vec![quantity(show.ticket_types[0], 1)]);
+        buyers.spawn(async move { desks.book(request).await });
+    }
+    let outcomes = buyers.join_all().await;
+    let granted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(granted, 50);
+    for outcome in outcomes.into_iter().filter(Result::is_err) {
+        assert_eq!(
+            outcome,
+            Err(DeskError::Refused(Refusal::SoldOut {
+                by_type: [(show.ticket_types[0], 0)].into()
+            }))
+        );
+    }
+    let sql = "select held from pools where event_id = $1 and kind = 'event'";
+    assert_eq!(one::<i32>(&client, sql, &[&show.event]).await, 50);
+}
+
+#[tokio::test]
+async fn the_same_key_is_answered_the_same() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new().ticket_type("Free", 0, 50).stage(&client).await;
+    let desks = desks(database.store().await);
+    let keyed = |body: u8| {
+        let mut request = request(show.event, None, vec![quantity(show.ticket_types[0], 2)]);
+        request.key = Some(IdempotencyKey::new("test".into(), "key", [body; 32]));
+        request
+    };
+    // Together in one batch, and later.
+    let (first, second) = tokio::join!(desks.book(keyed(1)), desks.book(keyed(1)));
+    let third = desks.book(keyed(1)).await.unwrap();
+    let answers = [first.unwrap(), second.unwrap(), third];
+    assert_eq!(answers.iter().filter(|answer| answer.replayed).count(), 2);
+    assert_eq!(answers[0].booking, answers[1].booking);
+    assert_eq!(answers[0].booking, answers[2].booking);
+    assert_eq!(answers[0].booking.status, BookingStatus::Confirmed);
+    assert_eq!(answers[0].booking.tickets.len(), 2);
+    let other = desks.book(keyed(2)).await;
+    assert_eq!(other, Err(DeskError::IdempotencyMismatch));
+    let sql = "select count(*) from tickets where event_id = $1";
+    assert_eq!(one::<i64>(&client, sql, &[&show.event]).await, 2);
+}
+
+#[tokio::test]
+async fn a_made_up_event_is_not_found() {
+    let database = TestDatabase::new().await;
+    let desks = desks(database.store().await);
+    let request = request(i64::MAX, None, vec![quantity(1, 1)]);
+    assert_eq!(refusal(desks.book(request).await), "EVENT_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn an_unknown_user_is_refused_alone() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 50)
+        .stage(&client)
+        .await;
+    let desks = desks(database.store().await);
+    let one = || vec![quantity(show.ticket_types[0], 1)];
+    let (known, unknown) = tokio::join!(
+        desks.book(request(show.event, None, one())),
+        desks.book(request(show.event, Some(i64::MAX), one())),
+    );
+    known.unwrap();
+    assert_eq!(refusal(unknown), "USER_NOT_FOUND");
+}
