@@ -54,6 +54,12 @@ pub struct HttpConfig {
     /// Time a REST request may take before it is answered 503, in milliseconds.
     #[arg(long, env = "SEATCAST_REQUEST_TIMEOUT_MS", default_value_t = 15_000)]
     pub request_timeout_ms: u64,
+    /// Users whose role is kept in memory for `X-User-Id` (development mode).
+    #[arg(long, env = "SEATCAST_STANDINGS_MAX", default_value_t = 1_000)]
+    pub standings_max: usize,
+    /// How long a user's role is kept in memory for `X-User-Id`, in milliseconds.
+    #[arg(long, env = "SEATCAST_STANDING_MS", default_value_t = 1_000)]
+    pub standing_ms: u64,
     /// Time given to requests under way at shutdown, in milliseconds.
     #[arg(long, env = "SEATCAST_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
@@ -271,6 +277,42 @@ impl DatabaseConfig {
 pub(crate) fn search_path() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).collect()
+}
+
+/// Bounds of the REST contract. Clients may rely on them, so they are not for configuration.
+pub mod rest {
+    /// Rows of a list when the caller does not say.
+    pub const LIST_ROWS_DEFAULT: i64 = 20;
+    /// Rows of a list at most.
+    pub const LIST_ROWS_MAX: i64 = 100;
+    /// How far a caller may leaf through a list, in rows; a search is the better way.
+    pub const LIST_OFFSET_MAX: i64 = 1_000_000;
+    /// Events whose availability is read in one request.
+    pub const AVAILABILITY_EVENTS_MAX: usize = 1_000;
+    /// Ticket types of one event that are made with it.
+    pub const TICKET_TYPES_MAX: usize = 100;
+    /// Tickets of one event or ticket type.
+    pub const CAPACITY_MAX: i64 = i32::MAX as i64;
+    /// A price in minor units.
+    pub const PRICE_AMOUNT_MAX: i64 = 1_000_000_000_000;
+    /// How long a hold may last, in minutes.
+    pub const HOLD_MINUTES_MAX: i64 = 1_440;
+    /// Seats of one event.
+    pub const SEATS_MAX: usize = 100_000;
+    /// Seats changed in one request.
+    pub const SEATS_CHANGED_MAX: usize = 10_000;
+    /// The body of a seat map, in bytes.
+    pub const SEATMAP_BYTES_MAX: usize = 16 * 1024 * 1024;
+    /// Titles, names, venues, in characters.
+    pub const NAME_CHARS_MAX: usize = 200;
+    /// Descriptions, in characters.
+    pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
+    /// Messages of notices, in characters.
+    pub const MESSAGE_CHARS_MAX: usize = 2_000;
+    /// The `data` of a notice, as JSON, in bytes: it goes to every viewer.
+    pub const NOTICE_DATA_BYTES_MAX: usize = 8 * 1024;
+    /// Addresses of images, in characters.
+    pub const URL_CHARS_MAX: usize = 2_000;
 }
 
 impl AvailabilityConfig {

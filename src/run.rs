@@ -87,11 +87,8 @@ pub async fn run(
         &config.availability,
     )
     .map_err(RunError::Shards)?;
-    let router = api::router(ApiState {
-        auth,
-        config: Arc::new(config.clone()),
-    })
-    .merge(handshake::router(shards));
+    let state = ApiState::new(Arc::new(config.clone()), auth, store, board.clone());
+    let router = api::router(state).merge(handshake::router(shards));
 
     let mut back = Tasks::default();
     let (rings, heard) = mpsc::channel(RINGS_MAX);

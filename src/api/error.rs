@@ -6,13 +6,21 @@ use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::fields::FieldError;
 use super::message::{self, Lang};
 use crate::auth::AuthError;
+use crate::store::StoreError;
+use crate::store::edit::EditError;
+use crate::ticketing::edit::EditRefusal;
+use crate::ticketing::refusal::Refusal;
 
 pub type ApiResult<T> = Result<T, ApiError>;
+/// When to come back to a database that is away or busy.
+const RETRY_AFTER_DATABASE_S: u64 = 1;
+
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A refusal or failure on its way out. Boxed, so that results stay small.
@@ -95,6 +103,16 @@ impl ApiError {
         self
     }
 
+    /// A business «no» that serializes to the `data` of its answer.
+    fn refused(status: u16, code: &'static str, refusal: &impl Serialize) -> ApiError {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::CONFLICT);
+        let mut error = ApiError::new(status, code);
+        if let Ok(Value::Object(detail)) = serde_json::to_value(refusal) {
+            error.0.detail = detail;
+        }
+        error
+    }
+
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
@@ -112,6 +130,70 @@ impl From<AuthError> for ApiError {
         };
         ApiError::new(StatusCode::UNAUTHORIZED, code).with("reason", error.to_string())
     }
+}
+
+/// The rules of booking.
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> ApiError {
+        let mut error = ApiError::refused(refusal.status(), refusal.code(), &refusal);
+        if let Refusal::Busy { retry_after_s } = refusal {
+            error.0.retry_after_s = Some(retry_after_s);
+        }
+        error
+    }
+}
+
+/// The rules of an organizer's changes.
+impl From<EditRefusal> for ApiError {
+    fn from(refusal: EditRefusal) -> ApiError {
+        ApiError::refused(refusal.status(), refusal.code(), &refusal)
+    }
+}
+
+impl From<EditError> for ApiError {
+    fn from(error: EditError) -> ApiError {
+        match error {
+            EditError::Refused(refusal) => refusal.into(),
+            EditError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        let known = match &error {
+            StoreError::Unavailable(_) => {
+                Some(ApiError::unavailable("UNAVAILABLE", RETRY_AFTER_DATABASE_S))
+            }
+            StoreError::Busy(_) | StoreError::Contended(_) => {
+                Some(ApiError::unavailable("BUSY", RETRY_AFTER_DATABASE_S))
+            }
+            StoreError::BadValue(_) => Some(ApiError::bad_request("BAD_VALUE")),
+            StoreError::Constraint { name, .. } => of_constraint(name),
+            _ => None,
+        };
+        known
+            .unwrap_or_else(|| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"))
+            .caused_by(error)
+    }
+}
+
+/// What a rule of the schema means to the caller who ran into it.
+fn of_constraint(name: &str) -> Option<ApiError> {
+    let field = |field: &str, code| {
+        ApiError::invalid(vec![FieldError {
+            field: field.to_owned(),
+            code,
+            bound: String::new(),
+        }])
+    };
+    Some(match name {
+        "users_email_unique" => ApiError::conflict("EMAIL_TAKEN"),
+        "users_phone_unique" => ApiError::conflict("PHONE_TAKEN"),
+        "ticket_types_sale_window" => field("sale_to", "NOT_AFTER_SALE_FROM"),
+        "ticket_types_limits_ordered" => field("max_per_booking", "BELOW_MIN_PER_BOOKING"),
+        _ => return None,
+    })
 }
 
 impl IntoResponse for ApiError {

@@ -23,14 +23,33 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
+use self::who::Standings;
 use crate::auth::{Auth, Role};
+use crate::board::Board;
 use crate::config::Config;
+use crate::store::Store;
 
 /// What handlers reach. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState {
-    pub auth: Auth,
     pub config: Arc<Config>,
+    pub auth: Auth,
+    pub store: Store,
+    /// The events that somebody watches, from memory.
+    pub board: Board,
+    standings: Standings,
+}
+
+impl ApiState {
+    pub fn new(config: Arc<Config>, auth: Auth, store: Store, board: Board) -> ApiState {
+        ApiState {
+            standings: Standings::new(&config.http),
+            config,
+            auth,
+            store,
+            board,
+        }
+    }
 }
 
 /// For everybody. Handlers check whose a thing is where that matters.

@@ -8,13 +8,7 @@ use serde::Serialize;
 use super::envelope::{Reply, TOTAL_COUNT};
 use super::error::ApiError;
 use super::fields::{Fields, Input};
-
-/// Rows of a list when the caller does not say.
-const LIMIT_DEFAULT: i64 = 20;
-/// Rows of a list at most.
-const LIMIT_MAX: i64 = 100;
-/// How far a caller may leaf; a search is the better way.
-const OFFSET_MAX: i64 = 1_000_000;
+use crate::config::rest::{LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
 
 /// Which rows of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +19,10 @@ pub struct Page {
 
 impl Input for Page {
     fn read(fields: &mut Fields) -> Option<Page> {
-        let limit = fields.integer("limit", 1..=LIMIT_MAX);
-        let offset = fields.integer("offset", 0..=OFFSET_MAX);
+        let limit = fields.integer("limit", 1..=LIST_ROWS_MAX);
+        let offset = fields.integer("offset", 0..=LIST_OFFSET_MAX);
         Some(Page {
-            limit: limit.unwrap_or(LIMIT_DEFAULT),
+            limit: limit.unwrap_or(LIST_ROWS_DEFAULT),
             offset: offset.unwrap_or(0),
         })
     }

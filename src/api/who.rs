@@ -1,16 +1,24 @@
 //! Who asks, and whether they may: the caller is found once per request and left with it; groups of routes
 //! are kept by role; handlers take [`Caller`] to check whose a thing is.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use dashmap::DashMap;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::error::{ApiError, ApiResult};
 use super::{ApiState, openapi};
-use crate::auth::{Caller, Credentials, Role};
+use crate::auth::{AuthError, Caller, Credentials, Role};
+use crate::config::HttpConfig;
+use crate::store::Store;
+use crate::store::users::Standing;
+use crate::ticketing::UserId;
 
 /// Finds the caller by token, or by `X-User-Id` in development mode. A bad token is refused even where none is
 /// needed: whoever sends one expects it to count.
@@ -31,7 +39,53 @@ pub(super) async fn identify(
 async fn caller(state: &ApiState, headers: &HeaderMap) -> ApiResult<Caller> {
     match state.auth.credentials(headers)? {
         Credentials::Caller(caller) => Ok(caller),
-        Credentials::DevUser(_) => Err(ApiError::unauthenticated()),
+        Credentials::DevUser(id) => state.standings.caller(&state.store, id).await,
+    }
+}
+
+/// Roles of those who come with `X-User-Id`, remembered for a moment: a demo asks many times a second.
+#[derive(Clone)]
+pub(super) struct Standings {
+    known: Arc<DashMap<UserId, (Standing, Instant)>>,
+    known_max: usize,
+    age_max: Duration,
+}
+
+impl Standings {
+    pub(super) fn new(config: &HttpConfig) -> Standings {
+        Standings {
+            known: Arc::default(),
+            known_max: config.standings_max,
+            age_max: Duration::from_millis(config.standing_ms),
+        }
+    }
+
+    async fn caller(&self, store: &Store, id: UserId) -> ApiResult<Caller> {
+        let standing = match self.fresh(id) {
+            Some(standing) => standing,
+            None => self.look_up(store, id).await?,
+        };
+        Ok(Caller::User {
+            id,
+            role: standing.role,
+            member: standing.member,
+            token_expires: None,
+        })
+    }
+
+    fn fresh(&self, id: UserId) -> Option<Standing> {
+        let known = self.known.get(&id)?;
+        (known.1.elapsed() < self.age_max).then_some(known.0)
+    }
+
+    async fn look_up(&self, store: &Store, id: UserId) -> ApiResult<Standing> {
+        let unknown = || AuthError::Invalid(format!("there is no user {id}"));
+        let standing = store.standing(id).await?.ok_or_else(unknown)?;
+        if self.known.len() >= self.known_max {
+            self.known.clear();
+        }
+        self.known.insert(id, (standing, Instant::now()));
+        Ok(standing)
     }
 }
 

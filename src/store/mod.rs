@@ -4,14 +4,23 @@
 //! after them. What the tables promise whoever writes them is in `sql/README.md`.
 
 pub mod audit;
+pub mod availability;
 mod changes;
 pub mod desk;
 pub mod doorbell;
+pub mod edit;
 mod error;
+pub mod event_edits;
+pub mod events;
 pub mod idempotency;
 pub mod migrate;
+pub mod notices;
 mod prune;
+pub mod seatmap;
+pub mod seats;
 mod snapshot;
+pub mod ticket_types;
+pub mod users;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Delta, EventInfo, EventState, Gap, Op, RowChange, SeatMap, TicketType, Totals};
+use super::{
+    Delta, EventInfo, EventState, EventStatus, Gap, Op, RowChange, SeatMap, TicketType, Totals,
+};
 
 impl EventState {
     /// The state that a delta from revision 0 holds; `None` when it lacks the event's own fields.
@@ -122,6 +124,33 @@ impl Totals {
             sold,
             available: available.min(event.capacity - held - sold),
         }
+    }
+}
+
+impl EventStatus {
+    pub const ALL: [EventStatus; 5] = [
+        EventStatus::Draft,
+        EventStatus::Active,
+        EventStatus::Paused,
+        EventStatus::Cancelled,
+        EventStatus::Completed,
+    ];
+
+    /// As the database and the wire spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventStatus::Draft => "draft",
+            EventStatus::Active => "active",
+            EventStatus::Paused => "paused",
+            EventStatus::Cancelled => "cancelled",
+            EventStatus::Completed => "completed",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<EventStatus> {
+        EventStatus::ALL
+            .into_iter()
+            .find(|status| status.name() == name)
     }
 }
 

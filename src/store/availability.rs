@@ -1,0 +1,59 @@
+//! The counts of many events at once, for those that nobody watches.
+
+use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+
+use super::changes::unsigned;
+use super::{Store, StoreError};
+use crate::ticketing::live::{EventInfo, TicketType};
+use crate::ticketing::{EventId, Revision};
+
+/// An event with its ticket types at one revision: its live state without notices and seats.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stand {
+    pub revision: Revision,
+    pub event: EventInfo,
+    /// By id.
+    pub ticket_types: Vec<TicketType>,
+}
+
+const STAND: &str = "
+    select root.revision, event_json(e), ticket_types_json(e.id)
+      from events e join pools root on root.event_id = e.id and root.kind = 'event'";
+
+impl Store {
+    /// The stands of those events that exist, by id, in one snapshot.
+    pub async fn stands(&self, events: &[EventId]) -> Result<Vec<Stand>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(&format!(
+                "{STAND} where e.id = any($1) and e.deleted_at is null order by e.id"
+            ))
+            .await?;
+        let rows = client.query(&statement, &[&events]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The stands of the active events, the next to begin first, at most `events_max`.
+    pub async fn active_stands(&self, events_max: i64) -> Result<Vec<Stand>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(&format!(
+                "{STAND} where e.status = 'active' and e.deleted_at is null
+                  order by e.starts_at, e.id limit $1"
+            ))
+            .await?;
+        let rows = client.query(&statement, &[&events_max]).await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+fn read(row: &Row) -> Result<Stand, StoreError> {
+    let Json(event) = row.try_get(1)?;
+    let Json(ticket_types) = row.try_get(2)?;
+    Ok(Stand {
+        revision: unsigned(row.try_get(0)?)?,
+        event,
+        ticket_types,
+    })
+}

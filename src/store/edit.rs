@@ -1,0 +1,158 @@
+//! An organizer's change of an event: in the event's turn, by somebody who may, answered with the
+//! revision that it made.
+
+use deadpool_postgres::{GenericClient, Transaction};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::changes::unsigned;
+use super::{Store, StoreError};
+use crate::auth::Caller;
+use crate::ticketing::edit::{self, EditRefusal, EventBefore, OnlyType};
+use crate::ticketing::live::EventStatus;
+use crate::ticketing::{EventId, Revision};
+
+/// Why a change did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    #[error("refused: {}", .0.code())]
+    Refused(EditRefusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+pub type EditResult<T> = Result<T, EditError>;
+
+/// What a change made, and the event's revision after it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Edited<T> {
+    pub value: T,
+    pub revision: Revision,
+}
+
+impl From<EditRefusal> for EditError {
+    fn from(refusal: EditRefusal) -> EditError {
+        EditError::Refused(refusal)
+    }
+}
+
+/// The constraints that organizers can run into although the code looks first: others write as well.
+impl From<tokio_postgres::Error> for EditError {
+    fn from(error: tokio_postgres::Error) -> EditError {
+        let error = StoreError::from(error);
+        match error.constraint() {
+            Some("events_organizer_exists" | "notices_author_exists") => {
+                EditRefusal::UserNotFound.into()
+            }
+            Some(
+                "booking_items_type_exists" | "claims_type_of_event" | "tickets_type_of_event",
+            ) => EditRefusal::TicketTypeInUse.into(),
+            _ => EditError::Store(error),
+        }
+    }
+}
+
+impl Store {
+    /// Runs `work` in the event's turn, if `caller` may change the event. `work` is told what the event is
+    /// now, and must not write before it is sure that it will not refuse.
+    pub(super) async fn edit<G, T, W>(
+        &self,
+        event: EventId,
+        caller: &Caller,
+        given: &G,
+        work: W,
+    ) -> EditResult<Edited<T>>
+    where
+        G: Sync + ?Sized,
+        T: Send,
+        W: for<'t> Fn(&'t Transaction<'t>, &'t G, EventBefore) -> BoxFuture<'t, EditResult<T>>
+            + Sync,
+    {
+        let lent = (event, *caller, given, &work);
+        let outcome = self.transaction(&lent, |tx, (event, caller, given, work)| {
+            Box::pin(async move {
+                match in_turn(tx, *event, caller, *given, *work).await {
+                    Ok(edited) => Ok(Ok(edited)),
+                    Err(EditError::Refused(refusal)) => Ok(Err(refusal)),
+                    Err(EditError::Store(error)) => Err(error),
+                }
+            })
+        });
+        Ok(outcome.await??)
+    }
+}
+
+async fn in_turn<'t, G, T, W>(
+    tx: &'t Transaction<'t>,
+    event: EventId,
+    caller: &Caller,
+    given: &'t G,
+    work: &W,
+) -> EditResult<Edited<T>>
+where
+    G: ?Sized,
+    W: Fn(&'t Transaction<'t>, &'t G, EventBefore) -> BoxFuture<'t, EditResult<T>>,
+{
+    tx.execute("select take_turn_to_edit($1)", &[&event])
+        .await?;
+    let before = before(tx, event).await?.ok_or(EditRefusal::EventNotFound)?;
+    edit::authorize(caller.may_organize(before.organizer_id), before.status)?;
+    let value = work(tx, given, before).await?;
+    let revision = revision(tx, event).await?;
+    Ok(Edited { value, revision })
+}
+
+async fn before(
+    client: &impl GenericClient,
+    event: EventId,
+) -> Result<Option<EventBefore>, StoreError> {
+    let statement = "
+        select e.organizer_id, e.status, e.capacity, e.venue, e.starts_at,
+               root.revision, root.held, root.sold,
+               types.count, types.id, types.capacity
+          from events e
+          join pools root on root.event_id = e.id and root.kind = 'event'
+          cross join lateral (select count(*) as count, min(id) as id, min(capacity) as capacity
+                                from ticket_types where event_id = e.id) as types
+         where e.id = $1 and e.deleted_at is null";
+    let row = client.query_opt(statement, &[&event]).await?;
+    row.map(|row| event_before(&row)).transpose()
+}
+
+fn event_before(row: &Row) -> Result<EventBefore, StoreError> {
+    let ticket_type_count: i64 = row.try_get(8)?;
+    let only_type = if ticket_type_count == 1 {
+        Some(OnlyType {
+            id: row.try_get(9)?,
+            capacity: i64::from(row.try_get::<_, i32>(10)?),
+        })
+    } else {
+        None
+    };
+    Ok(EventBefore {
+        organizer_id: row.try_get(0)?,
+        status: status(row.try_get(1)?)?,
+        capacity: i64::from(row.try_get::<_, i32>(2)?),
+        venue: row.try_get(3)?,
+        starts_at: row.try_get::<_, Timestamp>(4)?,
+        revision: unsigned(row.try_get(5)?)?,
+        held: i64::from(row.try_get::<_, i32>(6)?),
+        sold: i64::from(row.try_get::<_, i32>(7)?),
+        ticket_type_count,
+        only_type,
+    })
+}
+
+/// The event's revision, as this transaction sees it.
+pub(super) async fn revision(
+    client: &impl GenericClient,
+    event: EventId,
+) -> Result<Revision, StoreError> {
+    let statement = "select revision from pools where event_id = $1 and kind = 'event'";
+    unsigned(client.query_one(statement, &[&event]).await?.try_get(0)?)
+}
+
+pub(super) fn status(text: &str) -> Result<EventStatus, StoreError> {
+    EventStatus::parse(text).ok_or_else(|| StoreError::corrupt(format!("event status {text}")))
+}

@@ -1,0 +1,221 @@
+//! Events, written. The triggers publish what viewers see of it.
+
+use deadpool_postgres::{GenericClient, Transaction};
+use tokio_postgres::types::ToSql;
+
+use super::edit::{EditError, EditResult, Edited, revision};
+use super::idempotency::{self, IdempotencyKey, Recalled};
+use super::notices::insert_notices;
+use super::ticket_types::{NewTicketType, insert_ticket_types};
+use super::{Store, StoreError};
+use crate::auth::Caller;
+use crate::ticketing::edit::{EditRefusal, EventChange, EventEdit, edit_event};
+use crate::ticketing::live::EventStatus;
+use crate::ticketing::{EventId, Revision, UserId};
+
+/// An event to be made, with at least one ticket type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewEvent {
+    pub organizer_id: UserId,
+    pub title: String,
+    pub description: String,
+    pub venue: String,
+    pub category: String,
+    pub image_url: Option<String>,
+    pub starts_at: jiff::Timestamp,
+    pub timezone: String,
+    pub currency: String,
+    pub capacity: i64,
+    /// Draft or active.
+    pub status: EventStatus,
+    pub membership_required: bool,
+    pub max_per_booking: i64,
+    pub hold_minutes: i64,
+    pub ticket_types: Vec<NewTicketType>,
+}
+
+/// What became of a request that may be a repetition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Created {
+    New(Edited<EventId>),
+    /// The same request made this event before.
+    Replayed(Edited<EventId>),
+    /// The key belongs to another body.
+    Mismatch,
+}
+
+/// An event is remembered under its key by its id: the answer shows it as it is then.
+const CREATED: u16 = 201;
+
+impl Store {
+    /// Makes an event and its ticket types, once for each `key`.
+    pub async fn create_event(
+        &self,
+        event: &NewEvent,
+        key: Option<&IdempotencyKey>,
+    ) -> EditResult<Created> {
+        let lent = (event, key);
+        let run = async || {
+            let outcome = self.transaction(&lent, |tx, (event, key)| {
+                Box::pin(async move {
+                    match create(tx, event, *key).await {
+                        Ok(created) => Ok(Ok(created)),
+                        Err(EditError::Refused(refusal)) => Ok(Err(refusal)),
+                        Err(EditError::Store(error)) => Err(error),
+                    }
+                })
+            });
+            outcome.await
+        };
+        let outcome = match run().await {
+            // Another node stored the key meanwhile: this time it is recalled.
+            Err(error) if error.constraint() == Some(idempotency::KEY_TAKEN) => run().await,
+            outcome => outcome,
+        };
+        Ok(outcome??)
+    }
+
+    /// Changes an event, and tells its viewers what matters to them.
+    pub async fn change_event(
+        &self,
+        event: EventId,
+        caller: &Caller,
+        change: &EventChange,
+        if_match: Option<&[Revision]>,
+    ) -> EditResult<Edited<()>> {
+        let given = (event, caller.user_id(), change, if_match);
+        self.edit(event, caller, &given, |tx, given, before| {
+            Box::pin(async move {
+                let (event, author, change, if_match) = given;
+                let edit = edit_event(&before, (*change).clone(), *if_match)?;
+                apply(tx, *event, &edit).await?;
+                insert_notices(tx, *event, *author, &edit.notices).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Deletes softly: bookings keep their event, viewers lose it.
+    pub async fn delete_event(&self, event: EventId, caller: &Caller) -> EditResult<Edited<()>> {
+        self.edit(event, caller, &event, |tx, event, _| {
+            Box::pin(async move {
+                let live = "select count(*) from bookings
+                             where event_id = $1 and status in ('pending', 'confirmed')";
+                let live_bookings = tx.query_one(live, &[event]).await?.try_get(0)?;
+                if live_bookings > 0 {
+                    return Err(EditRefusal::EventHasBookings { live_bookings }.into());
+                }
+                let delete = "update events set deleted_at = clock_timestamp() where id = $1";
+                tx.execute(delete, &[event]).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+async fn create(
+    tx: &Transaction<'_>,
+    event: &NewEvent,
+    key: Option<&IdempotencyKey>,
+) -> EditResult<Created> {
+    if let Some(key) = key {
+        match idempotency::recall(tx, key).await? {
+            Recalled::New => {}
+            Recalled::Replay(answer) => {
+                let id = answer.response.as_i64();
+                let id = id.ok_or_else(|| StoreError::corrupt("a stored answer without an id"))?;
+                return Ok(Created::Replayed(edited(tx, id).await?));
+            }
+            Recalled::Mismatch => return Ok(Created::Mismatch),
+        }
+    }
+    let id = insert(tx, event).await?;
+    insert_ticket_types(tx, id, &event.ticket_types).await?;
+    if let Some(key) = key {
+        idempotency::remember(tx, key, CREATED, &id.into()).await?;
+    }
+    Ok(Created::New(edited(tx, id).await?))
+}
+
+async fn edited(tx: &Transaction<'_>, id: EventId) -> Result<Edited<EventId>, StoreError> {
+    let revision = revision(tx, id).await?;
+    Ok(Edited {
+        value: id,
+        revision,
+    })
+}
+
+async fn insert(tx: &Transaction<'_>, event: &NewEvent) -> EditResult<EventId> {
+    let statement = "
+        insert into events (organizer_id, title, description, venue, category, image_url, starts_at, timezone,
+                            currency, capacity, status, membership_required, max_per_booking, hold_minutes)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint::int, $11, $12, $13::bigint::int, $14::bigint::int)
+        returning id";
+    let values: [&(dyn ToSql + Sync); 14] = [
+        &event.organizer_id,
+        &event.title,
+        &event.description,
+        &event.venue,
+        &event.category,
+        &event.image_url,
+        &event.starts_at,
+        &event.timezone,
+        &event.currency,
+        &event.capacity,
+        &event.status.name(),
+        &event.membership_required,
+        &event.max_per_booking,
+        &event.hold_minutes,
+    ];
+    Ok(tx.query_one(statement, &values).await?.try_get(0)?)
+}
+
+async fn apply(tx: &Transaction<'_>, event: EventId, edit: &EventEdit) -> EditResult<()> {
+    update(tx, event, &edit.change).await?;
+    if let Some((id, capacity, price)) = edit.only_type {
+        let statement = "
+            update ticket_types
+               set capacity = coalesce($2::bigint::int, capacity), price_amount = coalesce($3, price_amount)
+             where id = $1";
+        tx.execute(statement, &[&id, &capacity, &price]).await?;
+    }
+    Ok(())
+}
+
+async fn update(tx: &Transaction<'_>, event: EventId, change: &EventChange) -> EditResult<()> {
+    let statement = "
+        update events
+           set title = coalesce($2, title),
+               description = coalesce($3, description),
+               venue = coalesce($4, venue),
+               category = coalesce($5, category),
+               image_url = case when $6 then $7 else image_url end,
+               starts_at = coalesce($8, starts_at),
+               timezone = coalesce($9, timezone),
+               status = coalesce($10, status),
+               capacity = coalesce($11::bigint::int, capacity),
+               membership_required = coalesce($12, membership_required),
+               max_per_booking = coalesce($13::bigint::int, max_per_booking),
+               hold_minutes = coalesce($14::bigint::int, hold_minutes)
+         where id = $1";
+    let values: [&(dyn ToSql + Sync); 14] = [
+        &event,
+        &change.title,
+        &change.description,
+        &change.venue,
+        &change.category,
+        &change.image_url.is_some(),
+        &change.image_url.as_ref().and_then(Option::as_ref),
+        &change.starts_at,
+        &change.timezone,
+        &change.status.map(EventStatus::name),
+        &change.capacity,
+        &change.membership_required,
+        &change.max_per_booking,
+        &change.hold_minutes,
+    ];
+    tx.execute(statement, &values).await?;
+    Ok(())
+}

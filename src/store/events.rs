@@ -1,0 +1,248 @@
+//! Events, read: one with all that belongs to it, lists, and what organizers see of theirs.
+
+use serde::Deserialize;
+use tokio_postgres::Row;
+use tokio_postgres::types::{Json, ToSql};
+
+use super::changes::unsigned;
+use super::{Store, StoreError};
+use crate::auth::Caller;
+use crate::ticketing::live::{EventInfo, EventStatus, TicketType};
+use crate::ticketing::{EventId, Revision, TicketTypeId, UserId};
+
+/// An event with its ticket types at one revision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventRow {
+    pub revision: Revision,
+    pub event: EventInfo,
+    /// By id.
+    pub ticket_types: Vec<TicketType>,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+/// An event with everything that is on sale in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventInFull {
+    pub row: EventRow,
+    /// One for each ticket type, by id.
+    pub terms: Vec<TypeTerms>,
+    /// By id.
+    pub sections: Vec<Section>,
+}
+
+/// What a ticket type's sale is bound to, beside its counts.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct TypeTerms {
+    pub id: TicketTypeId,
+    pub min_per_booking: i64,
+    pub max_per_booking: Option<i64>,
+    pub max_per_user: Option<i64>,
+    pub members_only: bool,
+    /// Sold by the seat.
+    pub seated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Section {
+    pub id: i64,
+    pub name: String,
+    pub seats: i64,
+}
+
+/// Which events a list shows; `None` does not narrow.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// A part of the title, description or venue, in any case.
+    pub q: Option<String>,
+    pub status: Option<EventStatus>,
+    pub category: Option<String>,
+    /// Begins at or after.
+    pub from: Option<jiff::Timestamp>,
+    /// Begins before.
+    pub to: Option<jiff::Timestamp>,
+    pub sort: EventSort,
+    pub limit: i64,
+    pub offset: i64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum EventSort {
+    #[default]
+    SoonestFirst,
+    LatestFirst,
+    Title,
+    TitleBackwards,
+    OldestFirst,
+    NewestFirst,
+}
+
+/// One event as its organizer reckons it. Bookings and revenue count confirmed ones only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ManagedEvent {
+    pub row: EventRow,
+    pub bookings: i64,
+    /// Minor units of the event's currency.
+    pub revenue: i64,
+}
+
+const COLUMNS: &str =
+    "root.revision, event_json(e), ticket_types_json(e.id), rfc3339(e.created_at)";
+const TABLES: &str =
+    "from events e join pools root on root.event_id = e.id and root.kind = 'event'";
+
+/// $1 caller, $2 whether an admin, $3 pattern, $4 status, $5 category, $6 from, $7 to.
+const MATCHING: &str = "
+    where e.deleted_at is null
+      and (e.status <> 'draft' or $2 or e.organizer_id = $1)
+      and ($3::text is null or e.title ilike $3 or e.description ilike $3 or e.venue ilike $3)
+      and ($4::text is null or e.status = $4)
+      and ($5::text is null or lower(e.category) = lower($5))
+      and ($6::timestamptz is null or e.starts_at >= $6)
+      and ($7::timestamptz is null or e.starts_at < $7)";
+
+impl Store {
+    /// One event in one snapshot, drafts as well; `None` when there is none or it was deleted.
+    pub async fn event(&self, event: EventId) -> Result<Option<EventInFull>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(&format!(
+                "select {COLUMNS},
+                        (select coalesce(jsonb_agg(jsonb_build_object(
+                                    'id', t.id, 'min_per_booking', t.min_per_booking,
+                                    'max_per_booking', t.max_per_booking, 'max_per_user', t.max_per_user,
+                                    'members_only', t.members_only,
+                                    'seated', exists (select from seats s where s.ticket_type_id = t.id)
+                                ) order by t.id), '[]') from ticket_types t where t.event_id = e.id),
+                        (select coalesce(jsonb_agg(jsonb_build_object(
+                                    'id', c.id, 'name', c.name,
+                                    'seats', (select count(*) from seats s where s.section_id = c.id)
+                                ) order by c.id), '[]') from sections c where c.event_id = e.id)
+                 {TABLES} where e.id = $1 and e.deleted_at is null"
+            ))
+            .await?;
+        let row = client.query_opt(&statement, &[&event]).await?;
+        row.map(|row| {
+            let Json(terms) = row.try_get(4)?;
+            let Json(sections) = row.try_get(5)?;
+            Ok(EventInFull {
+                row: read(&row)?,
+                terms,
+                sections,
+            })
+        })
+        .transpose()
+    }
+
+    /// One page of the events that `caller` may see, and how many match in all.
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        caller: &Caller,
+    ) -> Result<(Vec<EventRow>, i64), StoreError> {
+        let (user, admin) = (caller.user_id(), caller.is_admin());
+        let pattern = filter.q.as_deref().map(contains);
+        let status = filter.status.map(EventStatus::name);
+        let matching: [&(dyn ToSql + Sync); 7] = [
+            &user,
+            &admin,
+            &pattern,
+            &status,
+            &filter.category,
+            &filter.from,
+            &filter.to,
+        ];
+        let order = filter.sort.order();
+        let page = format!(
+            "select {COLUMNS} {TABLES} {MATCHING} order by {order}, e.id limit $8 offset $9"
+        );
+        let paged: Vec<&(dyn ToSql + Sync)> = matching
+            .into_iter()
+            .chain([&filter.limit as &(dyn ToSql + Sync), &filter.offset])
+            .collect();
+        let client = self.client().await?;
+        let rows = client.query(&page, &paged).await?;
+        let count = format!("select count(*) {TABLES} {MATCHING}");
+        let total = client.query_one(&count, &matching).await?;
+        let events = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok((events, total.try_get(0)?))
+    }
+
+    /// One page of an organizer's events (`None`: everybody's) with what they brought in, newest first.
+    pub async fn managed_events(
+        &self,
+        organizer: Option<UserId>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<ManagedEvent>, i64), StoreError> {
+        let whose = "e.deleted_at is null and ($1::bigint is null or e.organizer_id = $1)";
+        let page = format!(
+            "select {COLUMNS}, sales.bookings, sales.revenue {TABLES}
+              cross join lateral (select count(*) as bookings, coalesce(sum(total_amount), 0)::bigint as revenue
+                                    from bookings where event_id = e.id and status = 'confirmed') as sales
+              where {whose} order by e.starts_at desc, e.id limit $2 offset $3"
+        );
+        let client = self.client().await?;
+        let rows = client.query(&page, &[&organizer, &limit, &offset]).await?;
+        let count = format!("select count(*) from events e where {whose}");
+        let total = client.query_one(&count, &[&organizer]).await?;
+        let events = rows.iter().map(managed).collect::<Result<_, _>>()?;
+        Ok((events, total.try_get(0)?))
+    }
+}
+
+impl EventSort {
+    fn order(self) -> &'static str {
+        match self {
+            EventSort::SoonestFirst => "e.starts_at",
+            EventSort::LatestFirst => "e.starts_at desc",
+            EventSort::Title => "lower(e.title)",
+            EventSort::TitleBackwards => "lower(e.title) desc",
+            EventSort::OldestFirst => "e.created_at",
+            EventSort::NewestFirst => "e.created_at desc",
+        }
+    }
+}
+
+/// A pattern for `like` that matches texts with `part` in them, whatever signs it has.
+fn contains(part: &str) -> String {
+    let mut pattern = String::with_capacity(part.len() + 2);
+    pattern.push('%');
+    for letter in part.chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}
+
+fn managed(row: &Row) -> Result<ManagedEvent, StoreError> {
+    Ok(ManagedEvent {
+        row: read(row)?,
+        bookings: row.try_get(4)?,
+        revenue: row.try_get(5)?,
+    })
+}
+
+fn read(row: &Row) -> Result<EventRow, StoreError> {
+    let Json(event) = row.try_get(1)?;
+    let Json(ticket_types) = row.try_get(2)?;
+    Ok(EventRow {
+        revision: unsigned(row.try_get(0)?)?,
+        event,
+        ticket_types,
+        created_at: row.try_get(3)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::contains;
+
+    #[test]
+    fn signs_of_patterns_are_searched_for_as_they_are() {
+        assert_eq!(contains("50% _off\\"), "%50\\% \\_off\\\\%");
+    }
+}

@@ -1,0 +1,210 @@
+//! Seats: where they are, what has changed of them, and taking them off sale.
+
+use deadpool_postgres::{GenericClient, Transaction};
+
+use super::Store;
+use super::StoreError;
+use super::edit::{EditResult, Edited};
+use crate::auth::Caller;
+use crate::ticketing::edit::EditRefusal;
+use crate::ticketing::live::Delta;
+use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
+
+/// Why a booking ended whose seats an organizer took off sale.
+const WITHDRAWN: &str = "seats withdrawn by the organizer";
+
+/// The map of an event at one version: one seat a position.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Geometry {
+    pub layout: i32,
+    pub sections: Vec<(i64, String)>,
+    /// In layout order; positions may be missing.
+    pub seats: Vec<PlacedSeat>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedSeat {
+    pub id: SeatId,
+    pub section_id: i64,
+    pub row: String,
+    pub number: String,
+    pub ticket_type_id: TicketTypeId,
+    pub x: f32,
+    pub y: f32,
+    pub position: i32,
+}
+
+/// What is to become of some seats; `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SeatsChange {
+    pub seats: Vec<SeatId>,
+    /// Off sale, or on sale again.
+    pub blocked: Option<bool>,
+    /// Another price class.
+    pub ticket_type: Option<TicketTypeId>,
+    /// End pending bookings that are in the way.
+    pub force: bool,
+}
+
+impl Store {
+    /// Where the seats are, in one snapshot; `None` when there is no such event.
+    pub async fn geometry(&self, event: EventId) -> Result<Option<Geometry>, StoreError> {
+        let mut client = self.client().await?;
+        let snapshot = client
+            .build_transaction()
+            .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
+            .read_only(true)
+            .start()
+            .await?;
+        let layout = "select layout from events where id = $1 and deleted_at is null";
+        let Some(layout) = snapshot.query_opt(layout, &[&event]).await? else {
+            return Ok(None);
+        };
+        let sections = "select id, name from sections where event_id = $1 order by id";
+        let sections = snapshot.query(sections, &[&event]).await?;
+        let seats = "select id, section_id, row_label, number, ticket_type_id, x, y, position
+                       from seats where event_id = $1 order by position";
+        let seats = snapshot.query(seats, &[&event]).await?;
+        snapshot.commit().await?;
+        Ok(Some(Geometry {
+            layout: layout.try_get(0)?,
+            sections: sections
+                .iter()
+                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                .collect::<Result<_, StoreError>>()?,
+            seats: seats.iter().map(placed).collect::<Result<_, _>>()?,
+        }))
+    }
+
+    /// What changed after `since`, merged, if the log reaches back that far within `rows_max` rows.
+    pub async fn changed_since(
+        &self,
+        event: EventId,
+        since: Revision,
+        rows_max: usize,
+    ) -> Result<Option<Delta>, StoreError> {
+        let changes = self.changes_after(&[(event, since)], rows_max).await?;
+        if changes.len() >= rows_max {
+            return Ok(None);
+        }
+        let mut deltas = changes.into_iter().map(|(_, delta)| delta);
+        let Some(mut merged) = deltas.next() else {
+            return Ok(None);
+        };
+        for delta in deltas {
+            merged.merge(&delta);
+        }
+        Ok((merged.from == since).then_some(merged))
+    }
+
+    /// The event's revision; `None` when there is no such event.
+    pub async fn revision(&self, event: EventId) -> Result<Option<Revision>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "select p.revision from pools p join events e on e.id = p.event_id
+                  where p.event_id = $1 and p.kind = 'event' and e.deleted_at is null",
+            )
+            .await?;
+        let row = client.query_opt(&statement, &[&event]).await?;
+        row.map(|row| super::changes::unsigned(row.try_get(0)?))
+            .transpose()
+    }
+
+    /// Takes seats off sale or puts them back, or moves them to another ticket type. A sold seat stays as it
+    /// is; a held one as well, unless `force` ends the booking that holds it.
+    pub async fn change_seats(
+        &self,
+        event: EventId,
+        caller: &Caller,
+        change: &SeatsChange,
+    ) -> EditResult<Edited<()>> {
+        let given = (event, change);
+        self.edit(event, caller, &given, |tx, (event, change), _| {
+            Box::pin(async move {
+                refuse_unknown(tx, *event, change).await?;
+                if change.blocked == Some(true) || change.ticket_type.is_some() {
+                    clear(tx, change).await?;
+                }
+                let update = "
+                    update seats set blocked = coalesce($2, blocked), ticket_type_id = coalesce($3, ticket_type_id)
+                     where id = any($1)";
+                tx.execute(update, &[&change.seats, &change.blocked, &change.ticket_type])
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+fn placed(row: &tokio_postgres::Row) -> Result<PlacedSeat, StoreError> {
+    Ok(PlacedSeat {
+        id: row.try_get(0)?,
+        section_id: row.try_get(1)?,
+        row: row.try_get(2)?,
+        number: row.try_get(3)?,
+        ticket_type_id: row.try_get(4)?,
+        x: row.try_get(5)?,
+        y: row.try_get(6)?,
+        position: row.try_get(7)?,
+    })
+}
+
+async fn refuse_unknown(
+    tx: &Transaction<'_>,
+    event: EventId,
+    change: &SeatsChange,
+) -> EditResult<()> {
+    let unknown = "select array_agg(id order by id) from unnest($2::bigint[]) as wanted (id)
+                    where not exists (select from seats s where s.id = wanted.id and s.event_id = $1)";
+    let unknown = tx.query_one(unknown, &[&event, &change.seats]).await?;
+    if let Some(seats) = unknown.try_get(0)? {
+        return Err(EditRefusal::SeatNotFound { seats }.into());
+    }
+    if let Some(ticket_type_id) = change.ticket_type {
+        refuse_unknown_types(tx, event, &[ticket_type_id]).await?;
+    }
+    Ok(())
+}
+
+/// Refuses the first of `types` that is none of the event's.
+pub(super) async fn refuse_unknown_types(
+    tx: &Transaction<'_>,
+    event: EventId,
+    types: &[TicketTypeId],
+) -> EditResult<()> {
+    let unknown = "select min(id) from unnest($2::bigint[]) as wanted (id)
+                    where not exists (select from ticket_types t where t.id = wanted.id and t.event_id = $1)";
+    match tx.query_one(unknown, &[&event, &types]).await?.try_get(0)? {
+        Some(ticket_type_id) => Err(EditRefusal::TicketTypeNotFound { ticket_type_id }.into()),
+        None => Ok(()),
+    }
+}
+
+/// Makes sure that nobody has one of the seats: refuses, or ends the holds in the way.
+async fn clear(tx: &Transaction<'_>, change: &SeatsChange) -> EditResult<()> {
+    let taken =
+        "select c.state, array_agg(c.seat_id order by c.seat_id), array_agg(distinct c.booking_id)
+                   from claims c where c.seat_id = any($1) and c.state <> 'dead' group by c.state";
+    let mut held_by: Vec<uuid::Uuid> = Vec::new();
+    let mut held = Vec::new();
+    for row in tx.query(taken, &[&change.seats]).await? {
+        match row.try_get(0)? {
+            "sold" => {
+                let seats = row.try_get(1)?;
+                return Err(EditRefusal::SeatSold { seats }.into());
+            }
+            _ => (held, held_by) = (row.try_get(1)?, row.try_get(2)?),
+        }
+    }
+    if !held.is_empty() && !change.force {
+        return Err(EditRefusal::SeatHeld { seats: held }.into());
+    }
+    let release = "update claims set state = 'dead' where booking_id = any($1) and state = 'held'";
+    let cancel = "update bookings set status = 'cancelled', cancel_reason = $2
+                   where id = any($1) and status = 'pending'";
+    tx.execute(release, &[&held_by]).await?;
+    tx.execute(cancel, &[&held_by, &WITHDRAWN]).await?;
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Ticket types, written. Their pools follow by trigger.
+
+use deadpool_postgres::{GenericClient, Transaction};
+use jiff::Timestamp;
+use tokio_postgres::types::ToSql;
+
+use super::Store;
+use super::edit::{EditResult, Edited};
+use crate::auth::Caller;
+use crate::ticketing::edit::EditRefusal;
+use crate::ticketing::{EventId, TicketTypeId};
+
+/// A ticket type to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTicketType {
+    pub name: String,
+    /// Minor units of the event's currency.
+    pub price: i64,
+    pub capacity: i64,
+    pub sort: i64,
+    pub sale_from: Option<Timestamp>,
+    pub sale_to: Option<Timestamp>,
+    pub min_per_booking: i64,
+    pub max_per_booking: Option<i64>,
+    pub max_per_user: Option<i64>,
+    pub members_only: bool,
+}
+
+/// What is to change; `None` stays as it is, `Some(None)` takes a bound away.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TicketTypeChange {
+    pub name: Option<String>,
+    pub price: Option<i64>,
+    pub capacity: Option<i64>,
+    pub sort: Option<i64>,
+    pub sale_from: Option<Option<Timestamp>>,
+    pub sale_to: Option<Option<Timestamp>>,
+    pub min_per_booking: Option<i64>,
+    pub max_per_booking: Option<Option<i64>>,
+    pub max_per_user: Option<Option<i64>>,
+    pub members_only: Option<bool>,
+}
+
+impl Store {
+    pub async fn create_ticket_type(
+        &self,
+        event: EventId,
+        caller: &Caller,
+        ticket_type: &NewTicketType,
+    ) -> EditResult<Edited<TicketTypeId>> {
+        let given = (event, ticket_type);
+        self.edit(event, caller, &given, |tx, (event, ticket_type), _| {
+            Box::pin(async move {
+                let types = std::slice::from_ref(*ticket_type);
+                insert_ticket_types(tx, *event, types).await
+            })
+        })
+        .await
+    }
+
+    /// Fails by `ticket_types_sale_window` or `ticket_types_limits_ordered` when what is new does not
+    /// fit what stays.
+    pub async fn change_ticket_type(
+        &self,
+        event: EventId,
+        ticket_type: TicketTypeId,
+        caller: &Caller,
+        change: &TicketTypeChange,
+    ) -> EditResult<Edited<()>> {
+        let given = (event, ticket_type, change);
+        self.edit(event, caller, &given, |tx, given, _| {
+            Box::pin(async move {
+                let (event, ticket_type, change) = given;
+                let minimum = committed(tx, *event, *ticket_type).await?;
+                if change.capacity.is_some_and(|capacity| capacity < minimum) {
+                    return Err(EditRefusal::CapacityBelowCommitted { minimum }.into());
+                }
+                update(tx, *ticket_type, change).await
+            })
+        })
+        .await
+    }
+
+    /// Only a type that nobody ever booked, and that no seat is of, can go.
+    pub async fn delete_ticket_type(
+        &self,
+        event: EventId,
+        ticket_type: TicketTypeId,
+        caller: &Caller,
+    ) -> EditResult<Edited<()>> {
+        let given = (event, ticket_type);
+        self.edit(event, caller, &given, |tx, (event, ticket_type), _| {
+            Box::pin(async move {
+                committed(tx, *event, *ticket_type).await?;
+                let used = "select exists (select from seats where ticket_type_id = $1)
+                                or exists (select from booking_items where ticket_type_id = $1)
+                                or exists (select from claims where ticket_type_id = $1)";
+                if tx.query_one(used, &[ticket_type]).await?.try_get(0)? {
+                    return Err(EditRefusal::TicketTypeInUse.into());
+                }
+                tx.execute("delete from ticket_types where id = $1", &[ticket_type])
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+/// What is held and sold of an event's ticket type; refused when the event has no such type.
+async fn committed(
+    tx: &Transaction<'_>,
+    event: EventId,
+    ticket_type: TicketTypeId,
+) -> EditResult<i64> {
+    let statement =
+        "select held::bigint + sold from pools where ticket_type_id = $1 and event_id = $2";
+    match tx.query_opt(statement, &[&ticket_type, &event]).await? {
+        Some(row) => Ok(row.try_get(0)?),
+        None => Err(EditRefusal::TicketTypeNotFound {
+            ticket_type_id: ticket_type,
+        }
+        .into()),
+    }
+}
+
+/// All in one statement, hence one revision; answers the id of the first.
+pub(super) async fn insert_ticket_types(
+    tx: &Transaction<'_>,
+    event: EventId,
+    types: &[NewTicketType],
+) -> EditResult<TicketTypeId> {
+    fn column<'a, T>(types: &'a [NewTicketType], of: fn(&'a NewTicketType) -> T) -> Vec<T> {
+        types.iter().map(of).collect()
+    }
+    let statement = "
+        insert into ticket_types (event_id, name, price_amount, capacity, sort, sale_from, sale_to,
+                                  min_per_booking, max_per_booking, max_per_user, members_only)
+        select $1, name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members
+          from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::timestamptz[],
+                      $8::bigint[], $9::bigint[], $10::bigint[], $11::boolean[]) with ordinality
+            as t (name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, place)
+         order by place
+        returning id";
+    let values: [&(dyn ToSql + Sync); 11] = [
+        &event,
+        &column(types, |t| t.name.as_str()),
+        &column(types, |t| t.price),
+        &column(types, |t| t.capacity),
+        &column(types, |t| t.sort),
+        &column(types, |t| t.sale_from),
+        &column(types, |t| t.sale_to),
+        &column(types, |t| t.min_per_booking),
+        &column(types, |t| t.max_per_booking),
+        &column(types, |t| t.max_per_user),
+        &column(types, |t| t.members_only),
+    ];
+    let rows = tx.query(statement, &values).await?;
+    match rows.first() {
+        Some(row) => Ok(row.try_get(0)?),
+        None => Err(super::StoreError::corrupt("no ticket type was made").into()),
+    }
+}
+
+async fn update(
+    tx: &Transaction<'_>,
+    ticket_type: TicketTypeId,
+    change: &TicketTypeChange,
+) -> EditResult<()> {
+    let statement = "
+        update ticket_types
+           set name = coalesce($2, name),
+               price_amount = coalesce($3, price_amount),
+               capacity = coalesce($4::bigint::int, capacity),
+               sort = coalesce($5::bigint::int, sort),
+               sale_from = case when $6 then $7 else sale_from end,
+               sale_to = case when $8 then $9 else sale_to end,
+               min_per_booking = coalesce($10::bigint::int, min_per_booking),
+               max_per_booking = case when $11 then $12::bigint::int else max_per_booking end,
+               max_per_user = case when $13 then $14::bigint::int else max_per_user end,
+               members_only = coalesce($15, members_only)
+         where id = $1";
+    let values: [&(dyn ToSql + Sync); 15] = [
+        &ticket_type,
+        &change.name,
+        &change.price,
+        &change.capacity,
+        &change.sort,
+        &change.sale_from.is_some(),
+        &change.sale_from.flatten(),
+        &change.sale_to.is_some(),
+        &change.sale_to.flatten(),
+        &change.min_per_booking,
+        &change.max_per_booking.is_some(),
+        &change.max_per_booking.flatten(),
+        &change.max_per_user.is_some(),
+        &change.max_per_user.flatten(),
+        &change.members_only,
+    ];
+    tx.execute(statement, &values).await?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Who buys and who organizes.
+
+use serde::Serialize;
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+
+use super::{Store, StoreError};
+use crate::auth::Role;
+use crate::ticketing::UserId;
+
+/// A user as the API shows them: to themselves, and to admins.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct User {
+    pub id: UserId,
+    pub name: String,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub role: Role,
+    /// May book what is for members.
+    pub member: bool,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339.
+    pub updated_at: String,
+}
+
+/// A user to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewUser {
+    pub name: String,
+    pub email: Option<String>,
+    pub phone: Option<String>,
+    pub role: Role,
+    pub member: bool,
+}
+
+/// What a caller may do, without the rest of the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub role: Role,
+    pub member: bool,
+}
+
+const COLUMNS: &str =
+    "id, name, email, phone, role, member, rfc3339(created_at), rfc3339(updated_at)";
+
+impl Store {
+    /// Fails by `users_email_unique` or `users_phone_unique` when somebody else has the address.
+    pub async fn create_user(&self, user: &NewUser) -> Result<User, StoreError> {
+        let statement = format!(
+            "insert into users (name, email, phone, role, member) values ($1, $2, $3, $4, $5)
+             returning {COLUMNS}"
+        );
+        let client = self.client().await?;
+        let row = client
+            .query_one(
+                &statement,
+                &[
+                    &user.name,
+                    &user.email,
+                    &user.phone,
+                    &user.role.name(),
+                    &user.member,
+                ],
+            )
+            .await?;
+        read(&row)
+    }
+
+    pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        let statement = format!("select {COLUMNS} from users where id = $1");
+        let client = self.client().await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| read(&row)).transpose()
+    }
+
+    /// One page, by id, and how many there are in all.
+    pub async fn users(&self, limit: i64, offset: i64) -> Result<(Vec<User>, i64), StoreError> {
+        let statement = format!("select {COLUMNS} from users order by id limit $1 offset $2");
+        let client = self.client().await?;
+        let rows = client.query(&statement, &[&limit, &offset]).await?;
+        let total = client.query_one("select count(*) from users", &[]).await?;
+        let users = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok((users, total.try_get(0)?))
+    }
+
+    pub async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached("select role, member from users where id = $1")
+            .await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| {
+            Ok(Standing {
+                role: role(row.try_get(0)?)?,
+                member: row.try_get(1)?,
+            })
+        })
+        .transpose()
+    }
+}
+
+fn read(row: &Row) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.try_get(0)?,
+        name: row.try_get(1)?,
+        email: row.try_get(2)?,
+        phone: row.try_get(3)?,
+        role: role(row.try_get(4)?)?,
+        member: row.try_get(5)?,
+        created_at: row.try_get(6)?,
+        updated_at: row.try_get(7)?,
+    })
+}
+
+fn role(name: &str) -> Result<Role, StoreError> {
+    Role::parse(name).ok_or_else(|| StoreError::corrupt(format!("role {name}")))
+}
