@@ -78,6 +78,8 @@ pub(super) struct Planner {
     to_load: VecDeque<EventId>,
     loads_under_way: usize,
     database: Database,
+    /// Whether the doorbell is connected.
+    listening: bool,
     poll_at: Instant,
     effects: Vec<Effect>,
 }
@@ -94,6 +96,7 @@ impl Planner {
             to_load: VecDeque::new(),
             loads_under_way: 0,
             database: Database::Up,
+            listening: false,
             poll_at: now,
             effects: Vec::new(),
         }
@@ -104,12 +107,17 @@ impl Planner {
         match cause {
             Cause::Watch(Watch::Watch { event, shard }) => self.watch(event, shard, now),
             Cause::Watch(Watch::Unwatch { event, shard }) => self.unwatch(event, shard),
-            Cause::Listening => self.read_all_soon(now),
+            Cause::Listening => {
+                self.listening = true;
+                self.read_all_soon(now);
+            }
             Cause::Rang(event) => self.rang(event),
-            Cause::BellLost => {
+            // Said once: an attempt to connect it again that fails is no news.
+            Cause::BellLost if mem::take(&mut self.listening) => {
                 self.effects.push(Effect::Checked { database_up: false });
                 self.poll_at = now;
             }
+            Cause::BellLost => {}
             Cause::Read(result) => self.read(result, now),
             Cause::Loaded(event, result) => self.loaded(event, result, now),
             Cause::Time => {}
