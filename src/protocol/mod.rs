@@ -13,6 +13,10 @@
 //! read the same files.
 
 pub mod code;
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod golden;
 pub mod native;
 pub mod phoenix;
 pub mod supabase;

@@ -149,3 +149,100 @@ impl Serialize for Topic {
         serializer.collect_str(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::{RealtimeTopic, Topic, TopicError};
+    use crate::protocol::code::ErrorReply;
+
+    #[test]
+    fn a_topic_and_its_text_stand_for_each_other() {
+        let topics = [
+            ("phoenix", Topic::Phoenix),
+            ("event:42", Topic::Event(42)),
+            ("seats:42", Topic::Seats(42)),
+            ("user:3", Topic::User(3)),
+            ("admin:42", Topic::Admin(42)),
+            (
+                "realtime:event-tickets:42",
+                Topic::Realtime(RealtimeTopic::EventTickets(42)),
+            ),
+            (
+                "realtime:registration:42",
+                Topic::Realtime(RealtimeTopic::Registration(42)),
+            ),
+            (
+                "realtime:event-updates:9223372036854775807",
+                Topic::Realtime(RealtimeTopic::EventUpdates(i64::MAX)),
+            ),
+        ];
+        for (text, topic) in topics {
+            assert_eq!(Topic::parse(text), Ok(topic));
+            assert_eq!(topic.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_topic_is_told_why() {
+        let wants_a_number = [
+            "event:",
+            "event:abc",
+            "event:-1",
+            "event:+1",
+            "event:01",
+            "event:0",
+            "event:1 ",
+            "event: 1",
+            "event:1\0",
+            "event:1:2",
+            "event:9223372036854775808",
+            "seats:١",
+            "realtime:event-tickets:",
+            "realtime:event-tickets:x",
+        ];
+        for text in wants_a_number {
+            let error = Topic::parse(text).unwrap_err();
+            assert!(matches!(error, TopicError::BadId { .. }), "{text}: {error}");
+            assert_eq!(ErrorReply::from(error).code, "UNMATCHED_TOPIC");
+        }
+        for text in [
+            "",
+            "event",
+            "Event:1",
+            "phoenix:1",
+            "realtime",
+            "realtime:lobby",
+            "\0",
+        ] {
+            let error = Topic::parse(text).unwrap_err();
+            assert!(matches!(error, TopicError::Unknown(_)), "{text}: {error}");
+        }
+        let long = "x".repeat(10_240);
+        assert_eq!(Topic::parse(&long), Err(TopicError::TooLong(10_240)));
+        let nameless = ErrorReply::from(Topic::parse("realtime:").unwrap_err());
+        assert_eq!(nameless.code, "TOPIC_NAME_REQUIRED");
+        assert_eq!(
+            nameless.reason,
+            "TopicNameRequired: You must provide a topic name"
+        );
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_all_that_it_was_given() {
+        let error = Topic::parse(&format!("event:{}\n", "9".repeat(200))).unwrap_err();
+        assert!(error.to_string().len() < 120, "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_back_or_refused(text in "(event:|seats:|user:|realtime:event-tickets:)?[0-9+ -]{0,21}|.{0,30}") {
+            if let Ok(topic) = Topic::parse(&text) {
+                prop_assert_eq!(topic.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,1 +1,198 @@
+#![allow(clippy::unwrap_used)]
 
+use proptest::prelude::*;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    Join, Presence, beat, event_changes, event_state, event_update, seats_state, seats_update,
+};
+use crate::config::{AvailabilityConfig, Config};
+use crate::protocol::fixtures::{
+    STALLS, VIP, delta, relaid, removed, seats_taken, sold_one, stalls, state,
+};
+use crate::protocol::topic::Topic;
+use crate::ticketing::live::{Delta, RowChange};
+
+fn limits() -> AvailabilityConfig {
+    Config::default().availability
+}
+
+fn json_of(payload: &impl Serialize) -> Value {
+    serde_json::to_value(payload).unwrap()
+}
+
+fn update(delta: &Delta) -> Value {
+    json_of(&event_update(delta, &state(), &limits()))
+}
+
+#[test]
+fn reads_a_join() {
+    let full =
+        json!({"since": 41, "presence": {"step": "payment"}, "access_token": "t", "more": 1});
+    let expected = Join {
+        since: Some(41),
+        presence: Some(Presence {
+            step: Some("payment".into()),
+        }),
+        access_token: Some("t".into()),
+    };
+    assert_eq!(Join::read(&full), Ok(expected));
+    for nothing in [
+        json!({}),
+        Value::Null,
+        json!({"since": null, "presence": null}),
+    ] {
+        assert_eq!(Join::read(&nothing), Ok(Join::default()));
+    }
+}
+
+#[test]
+fn a_wrong_field_of_a_join_is_named() {
+    let long = "x".repeat(65);
+    let cases = [
+        (json!([]), "object"),
+        (json!("x"), "object"),
+        (json!({"since": -1}), "`since`"),
+        (json!({"since": 1.5}), "`since`"),
+        (json!({"since": "41"}), "`since`"),
+        (json!({"since": 1e30}), "`since`"),
+        (json!({"access_token": 7}), "`access_token`"),
+        (json!({"presence": "payment"}), "`step`"),
+        (json!({"presence": {}}), "`step`"),
+        (json!({"presence": {"step": ""}}), "`step`"),
+        (json!({"presence": {"step": long}}), "`step`"),
+    ];
+    for (payload, name) in cases {
+        let error = Join::read(&payload).unwrap_err();
+        assert_eq!(error.code, "INVALID_PAYLOAD");
+        assert!(error.reason.contains(name), "{payload}: {}", error.reason);
+    }
+}
+
+#[test]
+fn ticket_types_are_in_the_order_in_which_they_are_shown() {
+    let state = json_of(&event_state(&state(), &limits()));
+    let ids: Vec<&Value> = state["ticket_types"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["id"])
+        .collect();
+    assert_eq!(ids, [VIP, STALLS]);
+}
+
+#[test]
+fn the_status_follows_the_thresholds() {
+    let cases = [
+        (26, "available"),
+        (25, "limited"),
+        (11, "limited"),
+        (10, "almost_sold_out"),
+        (1, "almost_sold_out"),
+        (0, "sold_out"),
+    ];
+    for (available, status) in cases {
+        let row = RowChange::update(stalls(available, 0, 100 - available));
+        let delta = Delta {
+            ticket_types: [(STALLS, row)].into(),
+            ..delta()
+        };
+        assert_eq!(
+            update(&delta)["ticket_types"][0]["status"],
+            status,
+            "{available}"
+        );
+    }
+}
+
+#[test]
+fn an_update_says_only_what_changed() {
+    assert_eq!(update(&delta()), json!({"from": 57, "to": 58}));
+    assert_eq!(update(&seats_taken()), json!({"from": 57, "to": 58}));
+    let sold = update(&sold_one());
+    assert_eq!(sold.as_object().unwrap().len(), 3);
+    assert_eq!(
+        update(&removed()),
+        json!({
+            "from": 57, "to": 58,
+            "ticket_types": [{"id": 102, "removed": true}],
+            "notices": [{"id": 7, "removed": true}],
+        })
+    );
+}
+
+#[test]
+fn a_new_layout_brings_the_event_that_names_it() {
+    assert_eq!(update(&relaid())["event"], json_of(&state().event));
+}
+
+#[test]
+fn a_whole_update_replaces_everything_even_by_nothing() {
+    let mut empty = state();
+    empty.ticket_types.clear();
+    empty.notices.clear();
+    let whole = update(&empty.whole());
+    assert_eq!(whole["from"], 0);
+    assert_eq!(
+        (&whole["ticket_types"], &whole["notices"]),
+        (&json!([]), &json!([]))
+    );
+    let state = state();
+    let seats = json_of(&seats_update(&state.whole()));
+    assert_eq!(seats["seats"], json_of(&seats_state(&state))["seats"]);
+}
+
+#[test]
+fn the_state_of_a_resumed_join_has_no_revisions() {
+    let state = state();
+    let changes = json_of(&event_changes(&removed(), &state, &limits()));
+    let mut update = update(&removed());
+    update
+        .as_object_mut()
+        .unwrap()
+        .retain(|name, _| name != "from" && name != "to");
+    assert_eq!(changes, update);
+}
+
+#[test]
+fn a_deleted_event_is_the_last_word() {
+    let deleted = Delta {
+        deleted: true,
+        ..delta()
+    };
+    let last = json!({"from": 57, "to": 58, "deleted": true});
+    assert_eq!(update(&deleted), last);
+    assert_eq!(json_of(&seats_update(&deleted)), last);
+}
+
+#[test]
+fn a_beat_of_nothing_is_an_object_too() {
+    let beat = json_of(&beat(&[], "2026-11-21T01:02:03Z".parse().unwrap()));
+    assert_eq!(
+        beat,
+        json!({"revisions": {}, "checked_at": "2026-11-21T01:02:03Z"})
+    );
+    let topics = [(Topic::Event(42), 61), (Topic::Seats(42), 60)];
+    let beat = json_of(&super::beat(&topics, jiff::Timestamp::UNIX_EPOCH));
+    assert_eq!(beat["revisions"], json!({"event:42": 61, "seats:42": 60}));
+}
+
+/// Some seat plans are big, and frames over 1 MiB make a known client hang up.
+#[test]
+fn the_biggest_seat_map_fits_in_a_frame() {
+    let mut state = state();
+    state.seats = crate::ticketing::live::SeatMap::new(100_000);
+    let whole = serde_json::to_vec(&seats_update(&state.whole())).unwrap();
+    assert!(whole.len() < 40_000, "{}", whole.len());
+}
+
+proptest! {
+    #[test]
+    fn any_payload_is_read_or_refused(text in r#"\{("(since|presence|access_token|step)":(-?[0-9]{0,25}|null|"x"|\{\}|\[\]),?){0,3}\}"#) {
+        if let Ok(value) = serde_json::from_str::<Value>(&text) {
+            let _ = Join::read(&value);
+            let _ = Presence::read(&value);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! An event for the tests of the wire: number 42, in euros, with two ticket types, a notice and
+//! ten seats, at revision 57.
+
+use std::collections::BTreeMap;
+
+use crate::ticketing::TicketTypeId;
+use crate::ticketing::live::{
+    Delta, EventInfo, EventState, EventStatus, Notice, RowChange, SeatMap, SeatStatus, TicketType,
+};
+
+pub(super) const STALLS: TicketTypeId = 101;
+pub(super) const VIP: TicketTypeId = 102;
+
+pub(super) fn state() -> EventState {
+    EventState {
+        revision: 57,
+        event: event(),
+        ticket_types: [(STALLS, stalls(40, 20, 40)), (VIP, vip())].into(),
+        notices: [(7, notice())].into(),
+        seats: seats(),
+    }
+}
+
+fn event() -> EventInfo {
+    EventInfo {
+        id: 42,
+        organizer_id: 2,
+        title: "Nacht der Türme".into(),
+        description: String::new(),
+        venue: "Altes Werk".into(),
+        category: "music".into(),
+        image_url: None,
+        starts_at: "2026-12-24T20:00:00+01:00".into(),
+        timezone: "Europe/Berlin".into(),
+        currency: "EUR".into(),
+        status: EventStatus::Active,
+        capacity: 120,
+        membership_required: false,
+        max_per_booking: 10,
+        hold_minutes: 15,
+        layout: 3,
+        updated_at: "2026-11-21T01:00:00+00:00".into(),
+    }
+}
+
+/// Shown after the VIPs.
+pub(super) fn stalls(available: i64, held: i64, sold: i64) -> TicketType {
+    TicketType {
+        id: STALLS,
+        name: "Stalls".into(),
+        price: 4_500,
+        capacity: 100,
+        available,
+        held,
+        sold,
+        sale_from: None,
+        sale_to: None,
+        sort: 2,
+        updated_at: "2026-11-21T01:02:03.456789+00:00".into(),
+    }
+}
+
+fn vip() -> TicketType {
+    TicketType {
+        id: VIP,
+        name: "VIP".into(),
+        price: 12_000,
+        capacity: 20,
+        available: 0,
+        held: 0,
+        sold: 20,
+        sort: 1,
+        ..stalls(0, 0, 0)
+    }
+}
+
+fn notice() -> Notice {
+    Notice {
+        id: 7,
+        kind: "info_update".into(),
+        message: "Doors open at 19:00".into(),
+        data: serde_json::json!({}),
+        at: "2026-11-20T10:00:00+00:00".into(),
+        until: None,
+    }
+}
+
+/// Ten seats: 1 is held, 2 sold, 9 blocked.
+fn seats() -> SeatMap {
+    let mut seats = SeatMap::new(10);
+    seats.set(1, SeatStatus::Held);
+    seats.set(2, SeatStatus::Sold);
+    seats.set(9, SeatStatus::Blocked);
+    seats
+}
+
+/// From 57 to 58, with nothing in it yet.
+pub(super) fn delta() -> Delta {
+    Delta {
+        from: 57,
+        to: 58,
+        at: "2026-11-21T01:02:03.456789+00:00".into(),
+        ..Delta::default()
+    }
+}
+
+/// One unit of the stalls went from held to sold.
+pub(super) fn sold_one() -> Delta {
+    Delta {
+        ticket_types: BTreeMap::from([(STALLS, RowChange::update(stalls(40, 19, 41)))]),
+        ..delta()
+    }
+}
+
+/// The VIPs and the notice are gone.
+pub(super) fn removed() -> Delta {
+    Delta {
+        ticket_types: BTreeMap::from([(VIP, RowChange::delete())]),
+        notices: BTreeMap::from([(7, RowChange::delete())]),
+        ..delta()
+    }
+}
+
+/// Two seats were taken.
+pub(super) fn seats_taken() -> Delta {
+    Delta {
+        seats: [(0, SeatStatus::Held), (3, SeatStatus::Sold)].into(),
+        ..delta()
+    }
+}
+
+/// A new layout with five seats, the last of which is sold.
+pub(super) fn relaid() -> Delta {
+    Delta {
+        layout: Some(4),
+        seat_count: 5,
+        seats: [(4, SeatStatus::Sold)].into(),
+        ..delta()
+    }
+}
