@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Auth, Role};
+use crate::bench::BenchCommand;
 use crate::config::{AuthConfig, Config, DatabaseConfig};
 use crate::embedded::{Embedded, EmbeddedError};
 use crate::store::migrate::migrate;
@@ -57,6 +58,12 @@ enum Command {
     ///
     /// Connects like any viewer, says when what it shows is stale, and comes back by itself.
     Watch(WatchOptions),
+    /// Measure what Seatcast costs on this machine, beside a floor measured in the same run.
+    ///
+    /// Starts a server of its own, on a private Postgres that is removed afterwards or on the one
+    /// given, and stays on the loopback. Build with --release first.
+    #[command(subcommand)]
+    Bench(Box<BenchCommand>),
 }
 
 #[derive(Debug, Args)]
@@ -88,6 +95,7 @@ impl Cli {
                 })
             }
             Command::Watch(options) => watch(options),
+            Command::Bench(command) => Ok(crate::bench::run(*command)?),
             Command::Token(args) => token(args),
         }
     }

@@ -83,7 +83,7 @@ fn converse(mut command: Command, input: &str) -> io::Result<Output> {
 /// Asks the kernel to end the child when the thread that starts it dies, by `kill -9` as well.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
-fn end_with_us(command: &mut Command) {
+pub(crate) fn end_with_us(command: &mut Command) {
     use rustix::process::{Pid, Signal, getpid, getppid, set_parent_process_death_signal};
 
     let us = getpid();
@@ -103,7 +103,7 @@ fn end_with_us(command: &mut Command) {
 
 /// Other kernels cannot: there a killed server leaves its Postgres to the next start.
 #[cfg(not(target_os = "linux"))]
-fn end_with_us(_command: &mut Command) {}
+pub(crate) fn end_with_us(_command: &mut Command) {}
 
 /// Makes the cluster with one database, all or nothing.
 pub(super) fn create(

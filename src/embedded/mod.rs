@@ -29,6 +29,7 @@ use crate::config::DatabaseConfig;
 
 use account::Account;
 use binaries::Binaries;
+pub(crate) use cluster::end_with_us;
 pub use error::EmbeddedError;
 use folder::Folder;
 use postmaster::Postmaster;

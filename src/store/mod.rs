@@ -21,6 +21,7 @@ pub mod seats;
 mod snapshot;
 pub mod ticket_types;
 pub mod users;
+pub mod yardstick;
 
 use std::sync::Arc;
 use std::time::Duration;

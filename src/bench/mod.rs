@@ -1,0 +1,87 @@
+//! `seatcast bench fanout|connections|holds`: what Seatcast costs, beside a floor measured in the
+//! same run.
+//!
+//! The server is a child process, so its CPU and memory are its own; Postgres is a private one, or
+//! the one given. Everything stays on the loopback and ends by itself. Figures of a debug build
+//! say nothing: build with `--release`.
+
+mod connections;
+mod fanout;
+mod floor;
+mod process;
+mod report;
+mod viewers;
+mod world;
+
+use std::io;
+
+use crate::config::DatabaseConfig;
+use crate::embedded::EmbeddedError;
+use crate::store::StoreError;
+
+/// Viewers that the figures are asked for.
+const VIEWERS: &str = "1000,10000";
+
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum BenchCommand {
+    /// Updates to many viewers of one event: CPU per delivery, deliveries a second, and how long
+    /// after its commit the last viewer has a change.
+    Fanout {
+        /// How many viewers; each number is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = VIEWERS)]
+        viewers: Vec<usize>,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// Memory and CPU of connections that joined an event and wait.
+    Connections {
+        /// How many connections; each number is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = VIEWERS)]
+        viewers: Vec<usize>,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// The bare loop of `send()` that `fanout` compares with.
+    #[command(hide = true)]
+    Floor { connections: usize },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Child(&'static str),
+    #[error(
+        "{needed} open files are needed, but this process may have no more than {maximum}: raise \
+         the limit (ulimit -Hn) or give fewer --viewers"
+    )]
+    Files { needed: u64, maximum: u64 },
+    #[error("cannot {action}")]
+    Io {
+        action: &'static str,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl BenchError {
+    fn io(action: &'static str) -> impl FnOnce(io::Error) -> BenchError {
+        move |source| BenchError::Io { action, source }
+    }
+}
+
+/// Measures and prints. Call it on the main thread, outside of any runtime: it may start a
+/// Postgres.
+pub fn run(command: BenchCommand) -> Result<(), BenchError> {
+    if cfg!(debug_assertions) && !matches!(command, BenchCommand::Floor { .. }) {
+        println!("This is a debug build: its figures say nothing. Build with --release.");
+    }
+    match command {
+        BenchCommand::Fanout { viewers, database } => fanout::run(&viewers, &database),
+        BenchCommand::Connections { viewers, database } => connections::run(&viewers, &database),
+        BenchCommand::Floor { connections } => floor::send_loop(connections),
+    }
+}

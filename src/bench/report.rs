@@ -1,0 +1,180 @@
+//! Figures beside their floors: what a bench prints.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What a ratio has to reach.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Target {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Target {
+    fn is_reached(self, value: f64) -> bool {
+        match self {
+            Target::AtMost(bound) => value <= bound,
+            Target::AtLeast(bound) => value >= bound,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::AtMost(bound) => write!(f, "≤ {bound}"),
+            Target::AtLeast(bound) => write!(f, "≥ {bound}"),
+        }
+    }
+}
+
+/// One line of the table.
+struct Figure {
+    name: String,
+    ours: String,
+    floor: String,
+    ratio: Option<f64>,
+    target: Option<Target>,
+}
+
+/// A table with a heading.
+pub(super) struct Report {
+    heading: String,
+    figures: Vec<Figure>,
+}
+
+impl Report {
+    pub(super) fn new(heading: impl Into<String>) -> Report {
+        Report {
+            heading: heading.into(),
+            figures: Vec::new(),
+        }
+    }
+
+    /// A figure with nothing to compare it to.
+    pub(super) fn fact(&mut self, name: &str, ours: impl fmt::Display) {
+        self.push(name, ours.to_string(), String::new(), None, None);
+    }
+
+    /// A figure that is its own ratio: a target in absolute units.
+    pub(super) fn bounded(&mut self, name: &str, ours: String, value: f64, target: Target) {
+        self.push(name, ours, String::new(), Some(value), Some(target));
+    }
+
+    /// A figure beside its floor, with the ratio that is to be reached.
+    pub(super) fn compared(
+        &mut self,
+        name: &str,
+        (ours, floor): (String, String),
+        ratio: f64,
+        target: Option<Target>,
+    ) {
+        self.push(name, ours, floor, Some(ratio), target);
+    }
+
+    fn push(
+        &mut self,
+        name: &str,
+        ours: String,
+        floor: String,
+        ratio: Option<f64>,
+        target: Option<Target>,
+    ) {
+        self.figures.push(Figure {
+            name: name.to_owned(),
+            ours,
+            floor,
+            ratio,
+            target,
+        });
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n{}", self.heading)?;
+        writeln!(
+            f,
+            "  {:<46} {:>12} {:>12} {:>8}  {:<8}",
+            "", "ours", "floor", "ratio", "target"
+        )?;
+        for figure in &self.figures {
+            let ratio = figure.ratio.map(|ratio| format!("{ratio:.2}"));
+            let target = figure.target.map(|target| target.to_string());
+            let verdict = match (figure.target, figure.ratio) {
+                (Some(target), Some(ratio)) if target.is_reached(ratio) => "reached",
+                (Some(_), Some(_)) => "MISSED",
+                _ => "",
+            };
+            writeln!(
+                f,
+                "  {:<46} {:>12} {:>12} {:>8}  {:<8} {verdict}",
+                figure.name,
+                figure.ours,
+                figure.floor,
+                ratio.unwrap_or_default(),
+                target.unwrap_or_default(),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn micros(duration: Duration) -> String {
+    format!("{:.2} µs", duration.as_secs_f64() * 1e6)
+}
+
+pub(super) fn millis(duration: Duration) -> String {
+    format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+}
+
+/// `12,345`
+pub(super) fn count(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// The smallest sample that `percent` of all are not above.
+pub(super) fn percentile(samples: &mut [Duration], percent: usize) -> Duration {
+    samples.sort_unstable();
+    let rank = (samples.len() * percent).div_ceil(100).max(1);
+    samples.get(rank - 1).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_samples() {
+        let mut samples: Vec<_> = (1..=200).rev().map(Duration::from_millis).collect();
+        assert_eq!(percentile(&mut samples, 50), Duration::from_millis(100));
+        assert_eq!(percentile(&mut samples, 99), Duration::from_millis(198));
+        assert_eq!(percentile(&mut [], 99), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_line_says_whether_the_target_is_reached() {
+        let mut report = Report::new("fan-out");
+        let pair = || ("5.00 µs".to_owned(), "4.00 µs".to_owned());
+        report.compared("CPU", pair(), 1.25, Some(Target::AtMost(1.25)));
+        report.compared("speed", pair(), 7.9, Some(Target::AtLeast(8.0)));
+        let table = report.to_string();
+        assert!(table.contains("1.25  ≤ 1.25   reached"), "{table}");
+        assert!(table.contains("7.90  ≥ 8      MISSED"), "{table}");
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(count(999.6), "1,000");
+        assert_eq!(count(123456.0), "123,456");
+        assert_eq!(count(12.0), "12");
+    }
+}
