@@ -18,6 +18,7 @@ pub mod notices;
 mod prune;
 pub mod seatmap;
 pub mod seats;
+pub mod seed;
 mod snapshot;
 pub mod ticket_types;
 pub mod users;

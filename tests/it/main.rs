@@ -5,6 +5,7 @@
 //! | [`desk`] | the desk grants what there is, once per key, and stores what it answers |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
+//! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
 //!
 //! [`support`] has the world: a Postgres for the run, a migrated database per test, links that
 //! can be cut.
@@ -14,4 +15,5 @@
 mod desk;
 mod embedded;
 mod feed;
+mod schema;
 mod support;

@@ -35,6 +35,18 @@ impl TestDatabase {
         Store::connect(&config(), &self.url).await.expect("a store")
     }
 
+    /// Another database of the cluster, empty: not even migrated. It stays until the run ends.
+    pub(crate) async fn sibling(&self, name: &str) -> String {
+        let name = format!("{}_{name}", self.name);
+        let sql = format!("create database {name}");
+        self.client()
+            .await
+            .batch_execute(&sql)
+            .await
+            .expect("a database");
+        in_database_of(&self.url, &self.name, &name)
+    }
+
     /// A connection of the test's own: another writer, as far as Seatcast knows.
     pub(crate) async fn client(&self) -> Client {
         connect(&self.url).await
@@ -113,5 +125,9 @@ fn config() -> DatabaseConfig {
 
 /// The same cluster, another database.
 fn in_database(url: &str, name: &str) -> String {
-    url.replacen("///seatcast?", &format!("///{name}?"), 1)
+    in_database_of(url, "seatcast", name)
+}
+
+fn in_database_of(url: &str, old: &str, name: &str) -> String {
+    url.replacen(&format!("///{old}?"), &format!("///{name}?"), 1)
 }

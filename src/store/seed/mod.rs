@@ -1,0 +1,312 @@
+//! Demo data: people, events in every state of fullness, bookings that fill them.
+//!
+//! Written with the same tables and triggers as everything else, so an audit of it is clean and
+//! viewers see it appear.
+
+mod hall;
+mod orders;
+mod programme;
+
+use std::fmt;
+
+use deadpool_postgres::Transaction;
+use rand::seq::SliceRandom;
+
+use super::{Store, StoreError};
+use crate::ticketing::{EventId, SeatId, TicketTypeId};
+use hall::Seat;
+use orders::{Order, Take, place};
+use programme::{Class, ORGANIZER, PEOPLE, SHOWS, Show};
+
+/// «demo» in ASCII: two seeds at once make one set of data.
+const SEED_LOCK: i64 = 0x6465_6d6f;
+
+/// What was new.
+#[derive(Debug, Default)]
+pub struct SeedReport {
+    pub users: u64,
+    pub events: Vec<String>,
+}
+
+impl fmt::Display for SeedReport {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.users == 0 && self.events.is_empty() {
+            return write!(to, "The demo data is there already.");
+        }
+        write!(to, "Demo data: {} new users", self.users)?;
+        for title in &self.events {
+            write!(to, ", «{title}»")?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds the demo's people and events. What is there already, by user id and by title, is left
+/// alone, so running it again does nothing.
+pub async fn seed(store: &Store) -> Result<SeedReport, StoreError> {
+    let mut tries = 1;
+    loop {
+        let added = store
+            .transaction(&(), |tx, ()| Box::pin(add_what_is_missing(tx)))
+            .await;
+        match added {
+            // Thousands of random references: once in a while two are the same.
+            Err(error) if error.constraint() == Some("bookings_reference_unique") && tries < 4 => {
+                tries += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn add_what_is_missing(tx: &Transaction<'_>) -> Result<SeedReport, StoreError> {
+    tx.execute("select pg_advisory_xact_lock($1)", &[&SEED_LOCK])
+        .await?;
+    let mut report = SeedReport {
+        users: add_people(tx).await?,
+        ..SeedReport::default()
+    };
+    for show in SHOWS {
+        if !is_on(tx, show).await? {
+            add_show(tx, show).await?;
+            report.events.push(show.title.to_owned());
+        }
+    }
+    Ok(report)
+}
+
+async fn add_people(tx: &Transaction<'_>) -> Result<u64, StoreError> {
+    let mut added = 0;
+    for (id, name, email, role, member) in PEOPLE {
+        added += tx
+            .execute(
+                "insert into users (id, name, email, role, member) values ($1, $2, $3, $4, $5)
+                 on conflict do nothing",
+                &[id, name, email, role, member],
+            )
+            .await?;
+    }
+    // Ids given by hand do not move the sequence.
+    tx.execute(
+        "select setval(pg_get_serial_sequence('users', 'id'),
+                       greatest((select max(id) from users), (select last_value from users_id_seq)))",
+        &[],
+    )
+    .await?;
+    Ok(added)
+}
+
+async fn is_on(tx: &Transaction<'_>, show: &Show) -> Result<bool, StoreError> {
+    let row = tx
+        .query_one(
+            "select exists (select from events where organizer_id = $1 and title = $2)",
+            &[&ORGANIZER, &show.title],
+        )
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+async fn add_show(tx: &Transaction<'_>, show: &Show) -> Result<(), StoreError> {
+    let event = add_event(tx, show).await?;
+    let seats = if show.seated {
+        hall::seats()
+    } else {
+        Vec::new()
+    };
+    let mut types = Vec::new();
+    for (sort, class) in (0..).zip(show.types) {
+        let capacity = match seats.iter().filter(|s| s.class == class.name).count() {
+            0 => class.capacity,
+            seats => i32::try_from(seats).unwrap_or(i32::MAX),
+        };
+        let id = add_type(tx, event, class, capacity, sort).await?;
+        types.push((class, id));
+    }
+    if let Some((name, capacity, members)) = show.allotment {
+        let drawing = types
+            .iter()
+            .filter(|(class, _)| members.contains(&class.name));
+        let drawing: Vec<TicketTypeId> = drawing.map(|(_, id)| *id).collect();
+        add_allotment(tx, event, name, capacity, &drawing).await?;
+    }
+    let seat_ids = add_seats(tx, event, &seats, &types).await?;
+    for (class, id) in &types {
+        let free = free_seats(class, &seats, &seat_ids);
+        let orders = orders_for(class, *id, &free);
+        place(tx, event, show.currency, &orders).await?;
+    }
+    add_notices(tx, event, show).await
+}
+
+async fn add_event(tx: &Transaction<'_>, show: &Show) -> Result<EventId, StoreError> {
+    let row = tx
+        .query_one(
+            "insert into events (organizer_id, title, description, venue, category, starts_at,
+                                 timezone, currency, capacity, status)
+             values ($1, $2, $3, $4, $5,
+                     (date_trunc('day', now() at time zone $6) + make_interval(days => $7, mins => $8))
+                     at time zone $6,
+                     $6, $9, $10, 'active')
+             returning id",
+            &[
+                &ORGANIZER,
+                &show.title,
+                &show.description,
+                &show.venue,
+                &show.category,
+                &show.timezone,
+                &show.in_days,
+                &show.at_minutes,
+                &show.currency,
+                &show.capacity,
+            ],
+        )
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+async fn add_type(
+    tx: &Transaction<'_>,
+    event: EventId,
+    class: &Class,
+    capacity: i32,
+    sort: i32,
+) -> Result<TicketTypeId, StoreError> {
+    let row = tx
+        .query_one(
+            "insert into ticket_types (event_id, name, price_amount, capacity, sort, sale_from,
+                                       sale_to, members_only)
+             values ($1, $2, $3, $4, $5,
+                     now() + make_interval(days => $6), now() + make_interval(days => $7), $8)
+             returning id",
+            &[
+                &event,
+                &class.name,
+                &class.price,
+                &capacity,
+                &sort,
+                &class.sale_from_days,
+                &class.sale_to_days,
+                &class.members_only,
+            ],
+        )
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+async fn add_allotment(
+    tx: &Transaction<'_>,
+    event: EventId,
+    name: &str,
+    capacity: i32,
+    drawing: &[TicketTypeId],
+) -> Result<(), StoreError> {
+    tx.execute(
+        "with pool as (insert into pools (event_id, kind, name, capacity)
+                       values ($1, 'allotment', $2, $3) returning id)
+         insert into ticket_type_pools (ticket_type_id, pool_id)
+         select ticket_type_id, pool.id from unnest($4::bigint[]) as t (ticket_type_id), pool",
+        &[&event, &name, &capacity, &drawing],
+    )
+    .await?;
+    Ok(())
+}
+
+/// The ids come back in layout order, as the seats are given.
+async fn add_seats(
+    tx: &Transaction<'_>,
+    event: EventId,
+    seats: &[Seat],
+    types: &[(&Class, TicketTypeId)],
+) -> Result<Vec<SeatId>, StoreError> {
+    if seats.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sections = hall::sections();
+    tx.execute(
+        "insert into sections (event_id, name) select $1, unnest($2::text[])",
+        &[&event, &sections],
+    )
+    .await?;
+    let type_of = |seat: &Seat| {
+        let found = types.iter().find(|(class, _)| class.name == seat.class);
+        found.map(|(_, id)| *id)
+    };
+    let rows = tx
+        .query(
+            "insert into seats (event_id, section_id, ticket_type_id, row_label, number, x, y, blocked, position)
+             select $1, s.id, place.ticket_type_id, place.row_label, place.number::text,
+                    place.x, place.y, place.blocked, place.nth - 1
+               from unnest($2::text[], $3::bigint[], $4::text[], $5::int[], $6::real[], $7::real[], $8::bool[])
+                    with ordinality
+                    as place (section, ticket_type_id, row_label, number, x, y, blocked, nth)
+               join sections s on s.event_id = $1 and s.name = place.section
+              order by place.nth
+             returning id",
+            &[
+                &event,
+                &column(seats, |s| s.section),
+                &column(seats, type_of),
+                &column(seats, |s| s.row.as_str()),
+                &column(seats, |s| i32::from(s.number)),
+                &column(seats, |s| s.x),
+                &column(seats, |s| s.y),
+                &column(seats, |s| s.blocked),
+            ],
+        )
+        .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+fn column<'a, T, C>(rows: &'a [T], of: impl Fn(&'a T) -> C) -> Vec<C> {
+    rows.iter().map(of).collect()
+}
+
+/// The seats of a class that may be sold; empty for general admission.
+fn free_seats(class: &Class, seats: &[Seat], ids: &[SeatId]) -> Vec<SeatId> {
+    let of_class = seats
+        .iter()
+        .zip(ids)
+        .filter(|(seat, _)| seat.class == class.name && !seat.blocked);
+    of_class.map(|(_, id)| *id).collect()
+}
+
+/// Parties of one to four until the class is as full as the programme says. Seated parties sit
+/// together, wherever it pleased them.
+fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<Order> {
+    let mut parties: Vec<&[SeatId]> = free.chunks(4).collect();
+    parties.shuffle(&mut rand::rng());
+    let mut parties = parties.into_iter();
+    let mut orders = Vec::new();
+    for (total, confirmed) in [(class.sold, true), (class.held, false)] {
+        let mut missing = total;
+        while missing > 0 {
+            let size = missing.min(rand::random_range(1..=4));
+            let seats = parties.next().unwrap_or_default();
+            let seats = &seats[..seats.len().min(size.unsigned_abs() as usize)];
+            let take = match seats {
+                [] => Take::Units(size),
+                seats => Take::Seats(seats.to_vec()),
+            };
+            missing -= take.quantity();
+            orders.push(Order {
+                ticket_type,
+                price: class.price,
+                take,
+                confirmed,
+            });
+        }
+    }
+    orders
+}
+
+async fn add_notices(tx: &Transaction<'_>, event: EventId, show: &Show) -> Result<(), StoreError> {
+    for (kind, message) in show.notices {
+        tx.execute(
+            "insert into notices (event_id, type, message, created_by) values ($1, $2, $3, $4)",
+            &[&event, kind, message, &ORGANIZER],
+        )
+        .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! What is on in the demo: people, events, prices, and how full each is.
+
+/// `(id, name, email, role, member)`. Ids are fixed: scripts and the page's user switcher name them.
+pub(super) const PEOPLE: &[(i64, &str, &str, &str, bool)] = &[
+    (
+        1,
+        "Marta Lindqvist",
+        "marta@seatcast.example",
+        "admin",
+        false,
+    ),
+    (
+        2,
+        "Jonas Weber",
+        "jonas@seatcast.example",
+        "organizer",
+        false,
+    ),
+    (3, "Aiko Tanaka", "aiko@seatcast.example", "customer", false),
+    (
+        4,
+        "Samuel Okafor",
+        "samuel@seatcast.example",
+        "customer",
+        true,
+    ),
+    (
+        5,
+        "Elena Petrova",
+        "elena@seatcast.example",
+        "customer",
+        false,
+    ),
+    (
+        6,
+        "Luca Moretti",
+        "luca@seatcast.example",
+        "customer",
+        false,
+    ),
+    (
+        7,
+        "Priya Sharma",
+        "priya@seatcast.example",
+        "customer",
+        true,
+    ),
+    (
+        8,
+        "Noah Fischer",
+        "noah@seatcast.example",
+        "customer",
+        false,
+    ),
+    (
+        9,
+        "Camille Laurent",
+        "camille@seatcast.example",
+        "customer",
+        false,
+    ),
+];
+
+pub(super) const ORGANIZER: i64 = 2;
+pub(super) const CUSTOMERS: std::ops::RangeInclusive<i64> = 3..=9;
+
+pub(super) struct Show {
+    pub(super) title: &'static str,
+    pub(super) description: &'static str,
+    pub(super) venue: &'static str,
+    pub(super) category: &'static str,
+    /// From today, in the venue's zone.
+    pub(super) in_days: i32,
+    pub(super) at_minutes: i32,
+    pub(super) timezone: &'static str,
+    pub(super) currency: &'static str,
+    pub(super) capacity: i32,
+    pub(super) types: &'static [Class],
+    /// A capacity that several types share below the event's: name, capacity, members by name.
+    pub(super) allotment: Option<(&'static str, i32, &'static [&'static str])>,
+    /// `(type, message)`.
+    pub(super) notices: &'static [(&'static str, &'static str)],
+    pub(super) seated: bool,
+}
+
+/// A ticket type, and how many units of it are sold and held when the demo starts.
+pub(super) struct Class {
+    pub(super) name: &'static str,
+    pub(super) price: i64,
+    pub(super) capacity: i32,
+    pub(super) sold: i32,
+    pub(super) held: i32,
+    /// Days from now; the sale began, or begins, then.
+    pub(super) sale_from_days: Option<i32>,
+    pub(super) sale_to_days: Option<i32>,
+    pub(super) members_only: bool,
+}
+
+const fn class(name: &'static str, price: i64, capacity: i32, sold: i32, held: i32) -> Class {
+    Class {
+        name,
+        price,
+        capacity,
+        sold,
+        held,
+        sale_from_days: None,
+        sale_to_days: None,
+        members_only: false,
+    }
+}
+
+pub(super) const SHOWS: &[Show] = &[
+    Show {
+        title: "Night Train: the Depot sessions",
+        description: "Four hands, two synthesizers and a string quartet, once, in the old engine shed.",
+        venue: "Depot 4, Hamburg",
+        category: "concert",
+        in_days: 12,
+        at_minutes: 20 * 60 + 30,
+        timezone: "Europe/Berlin",
+        currency: "EUR",
+        capacity: 300,
+        types: &[
+            class("Standing", 3_200, 260, 248, 3),
+            class("Balcony", 4_400, 40, 36, 2),
+        ],
+        allotment: None,
+        notices: &[(
+            "capacity_change",
+            "The balcony was opened: forty more places than last year.",
+        )],
+        seated: false,
+    },
+    Show {
+        title: "Harbour Jazz Weekend",
+        description: "Two days, five stages, one pier. Children listen for free.",
+        venue: "Pier 9, Rotterdam",
+        category: "festival",
+        in_days: 33,
+        at_minutes: 15 * 60,
+        timezone: "Europe/Amsterdam",
+        currency: "EUR",
+        capacity: 3_000,
+        types: &[
+            class("Saturday", 5_900, 1_200, 804, 9),
+            class("Sunday", 5_900, 1_200, 611, 6),
+            class("Weekend pass", 9_900, 900, 397, 5),
+            class("Child under 12", 0, 300, 58, 0),
+            class("VIP day", 14_500, 300, 171, 2),
+            class("VIP weekend", 24_900, 200, 142, 4),
+            Class {
+                members_only: true,
+                ..class("Friends of the pier", 4_500, 150, 88, 0)
+            },
+        ],
+        // 500 VIP tickets are printed, 400 people fit into the lounge.
+        allotment: Some(("VIP lounge", 400, &["VIP day", "VIP weekend"])),
+        notices: &[
+            (
+                "info_update",
+                "Gates open at 14:00 on both days; the last ferry leaves at 00:30.",
+            ),
+            ("custom", "New on Sunday: the Curaçao Brass Collective."),
+        ],
+        seated: false,
+    },
+    Show {
+        title: "Midsummer Field",
+        description: "A hundred thousand people, one field, the longest evening of the year.",
+        venue: "Lindley Airfield, Leeds",
+        category: "festival",
+        in_days: 61,
+        at_minutes: 17 * 60,
+        timezone: "Europe/London",
+        currency: "GBP",
+        capacity: 100_000,
+        types: &[
+            Class {
+                sale_to_days: Some(-4),
+                ..class("Early bird", 4_900, 2_500, 2_500, 0)
+            },
+            class("General admission", 7_900, 90_000, 1_460, 24),
+            class("Access and companion", 7_900, 1_500, 63, 0),
+            Class {
+                sale_from_days: Some(40),
+                ..class("Last call", 9_900, 6_000, 0, 0)
+            },
+        ],
+        allotment: None,
+        notices: &[(
+            "info_update",
+            "Shuttle trains from Leeds run every eight minutes from noon.",
+        )],
+        seated: false,
+    },
+    Show {
+        title: "The Winter's Tale",
+        description: "Shakespeare's strangest play, with a live choir and one bear.",
+        venue: "Stadttheater, Wien",
+        category: "theatre",
+        in_days: 24,
+        at_minutes: 19 * 60 + 30,
+        timezone: "Europe/Vienna",
+        currency: "EUR",
+        capacity: 2_000,
+        // Capacity and fullness of a seated event come from the hall.
+        types: &[
+            class("Premium", 9_500, 0, 110, 4),
+            class("Stalls", 7_200, 0, 221, 7),
+            class("Circle", 5_400, 0, 268, 6),
+            class("Balcony", 3_200, 0, 143, 5),
+        ],
+        allotment: None,
+        notices: &[(
+            "custom",
+            "Captioned throughout; audio description on request at the cloakroom.",
+        )],
+        seated: true,
+    },
+];

@@ -1,0 +1,492 @@
+//! The schema by itself: what it makes, moves, logs and refuses, by plain SQL.
+
+use seatcast::config::Config;
+use seatcast::store::Store;
+use seatcast::store::audit::audit;
+use seatcast::store::migrate::migrate;
+use seatcast::store::seed::seed;
+use tokio_postgres::Client;
+
+use crate::support::database::TestDatabase;
+
+#[tokio::test]
+async fn nodes_that_start_together_migrate_once() {
+    let database = TestDatabase::new().await;
+    let empty = database.sibling("from_empty").await;
+    let config = Config::default().database;
+    let (a, b, c) = tokio::join!(
+        migrate(&config, &empty),
+        migrate(&config, &empty),
+        migrate(&config, &empty),
+    );
+    let mut applied = [a.unwrap(), b.unwrap(), c.unwrap()];
+    applied.sort_unstable();
+    assert_eq!(applied[..2], [0, 0], "one of them did it all");
+    assert!(applied[2] >= 7);
+    assert_eq!(migrate(&config, &empty).await.unwrap(), 0);
+    let store = Store::connect(&config, &empty).await.unwrap();
+    assert!(audit(&store).await.unwrap().is_clean());
+}
+
+/// What viewers see may change in no way that goes unlogged.
+#[tokio::test]
+async fn every_published_table_has_its_triggers() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let published = [
+        ("events", "insert update delete truncate"),
+        ("ticket_types", "insert update delete truncate"),
+        ("pools", "insert update delete truncate"),
+        ("ticket_type_pools", "insert update delete truncate"),
+        ("sections", "insert update delete truncate"),
+        ("seats", "insert update delete truncate"),
+        ("claims", "insert update delete truncate"),
+        ("notices", "insert update delete truncate"),
+    ];
+    for (table, operations) in published {
+        let row = client
+            .query_one(
+                "select string_agg(operation, ' ' order by bit)
+                   from (values (4, 'insert'), (8, 'delete'), (16, 'update'), (32, 'truncate')) as o (bit, operation)
+                  where not exists (
+                        select from pg_trigger
+                         where tgrelid = $1::text::regclass and not tgisinternal
+                           and tgenabled = 'O' and tgtype & bit <> 0)",
+                &[&table],
+            )
+            .await
+            .unwrap();
+        let missing: Option<String> = row.get(0);
+        assert_eq!(missing, None, "{table} needs triggers for {operations}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_makes_its_root_pool_first() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let event = small_event(&client).await;
+    let kinds = rows(
+        &client,
+        &format!("select kind from pools where event_id = {event} order by id"),
+    )
+    .await;
+    assert_eq!(kinds, ["event", "ticket_type", "ticket_type"]);
+    assert_eq!(log(&client, event).await.len(), 2, "one row a statement");
+}
+
+#[tokio::test]
+async fn what_changes_nothing_logs_nothing() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let event = small_event(&client).await;
+    book(&client, event, "held", 2).await;
+    client.batch_execute(SEATS).await.unwrap();
+    let before = log(&client, event).await.len();
+    client
+        .batch_execute(
+            "update events set title = title; update ticket_types set capacity = capacity;
+             update claims set state = state; update claims set quantity = 9 where false;
+             insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+                 select booking_id, event_id, ticket_type_id, quantity, 'dead' from claims;
+             delete from claims where state = 'dead';
+             update seats set x = x; update seats set blocked = blocked; update sections set name = name;
+             insert into pools (event_id, kind, name, capacity) select id, 'allotment', 'spare', 5 from events;
+             update pools set capacity = 6 where kind = 'allotment';
+             delete from pools where kind = 'allotment';
+             delete from notices; update users set name = 'Somebody'",
+        )
+        .await
+        .unwrap();
+    assert_eq!(log(&client, event).await.len(), before);
+    assert_clean(&database).await;
+}
+
+/// A row of the log has what changed and nothing else.
+#[tokio::test]
+async fn a_claim_logs_the_types_and_seats_that_it_changed() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let event = small_event(&client).await;
+    client.batch_execute(SEATS).await.unwrap();
+
+    book(&client, event, "held", 2).await;
+    let logged = last(&client, event).await;
+    assert_eq!(logged["ticket_types"].as_array().unwrap().len(), 1);
+    assert_eq!(logged["ticket_types"][0]["op"], "update");
+    assert_eq!(logged["ticket_types"][0]["held"], 2);
+    assert_eq!(logged["ticket_types"][0]["available"], 4);
+    assert!(logged.get("seats").is_none());
+
+    // Four more of the other type leave the root with four: the first type is bound by it now.
+    client
+        .batch_execute("update claims set ticket_type_id = 2, quantity = 6, state = 'sold'")
+        .await
+        .unwrap();
+    let logged = last(&client, event).await;
+    let types = logged["ticket_types"].as_array().unwrap();
+    let left: Vec<_> = types
+        .iter()
+        .map(|t| t["available"].as_i64().unwrap())
+        .collect();
+    assert_eq!(left, [4, 0]);
+
+    client
+        .batch_execute(
+            "insert into claims (booking_id, event_id, ticket_type_id, quantity, seat_id)
+             select id, 1, 1, 1, 3 from bookings",
+        )
+        .await
+        .unwrap();
+    let logged = last(&client, event).await;
+    assert_eq!(logged["seats"], serde_json::json!([[2, 1]]));
+}
+
+#[tokio::test]
+async fn linked_pools_bind_and_are_counted_from_the_claims_there_are() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let event = small_event(&client).await;
+    book(&client, event, "held", 2).await;
+    client
+        .batch_execute(
+            "insert into pools (event_id, kind, name, capacity) values (1, 'allotment', 'VIP', 5)",
+        )
+        .await
+        .unwrap();
+    let link = "insert into ticket_type_pools select t.id, p.id from ticket_types t, pools p
+                 where p.kind = 'allotment'";
+    client.batch_execute(link).await.unwrap();
+    assert_eq!(available(&client).await, [3, 3], "two of five are held");
+    client
+        .batch_execute("update pools set capacity = 2 where kind = 'allotment'")
+        .await
+        .unwrap();
+    assert_eq!(available(&client).await, [0, 0]);
+    refused(
+        &client,
+        "update pools set capacity = 1 where kind = 'allotment'",
+        "pools_no_oversell",
+    )
+    .await;
+    refused(
+        &client,
+        "delete from pools where kind = 'allotment'",
+        "pools_links_cut_first",
+    )
+    .await;
+    client
+        .batch_execute(
+            "delete from ticket_type_pools l using pools p where p.id = l.pool_id and p.kind = 'allotment';
+             delete from pools where kind = 'allotment'",
+        )
+        .await
+        .unwrap();
+    assert_eq!(available(&client).await, [4, 6]);
+    assert_clean(&database).await;
+}
+
+#[tokio::test]
+async fn deleting_softly_ends_an_event_and_undeleting_begins_it_anew() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let event = small_event(&client).await;
+    client.batch_execute(SEATS).await.unwrap();
+    book(&client, event, "held", 2).await;
+    client
+        .batch_execute("update events set deleted_at = now()")
+        .await
+        .unwrap();
+    assert_eq!(
+        last(&client, event).await,
+        serde_json::json!({"deleted": true})
+    );
+    let store = database.store().await;
+    assert!(store.live_event(event, 10).await.unwrap().is_none());
+    assert_clean(&database).await;
+    let deletion = log(&client, event).await.len() as u64;
+
+    client
+        .batch_execute(
+            "update claims set state = 'dead'; update bookings set status = 'expired';
+             update seats set x = x + 1; update events set title = 'Unseen'",
+        )
+        .await
+        .unwrap();
+    assert_clean(&database).await;
+    client
+        .batch_execute("update events set deleted_at = null")
+        .await
+        .unwrap();
+    let logged = last(&client, event).await;
+    assert_eq!(logged["event"]["title"], "Unseen");
+    assert_eq!(logged["ticket_types"][1]["op"], "insert");
+    assert_clean(&database).await;
+    // What was before the deletion leads nowhere: a viewer from then is given everything.
+    let live = store.live_event(event, 100).await.unwrap().unwrap();
+    assert_eq!(live.recent[0].from, deletion);
+}
+
+#[tokio::test]
+async fn deleting_an_event_is_logged_last_and_its_id_goes_on_counting() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let event = small_event(&client).await;
+    client.batch_execute(SEATS).await.unwrap();
+    client.batch_execute("delete from events").await.unwrap();
+    let before = log(&client, event).await;
+    assert_eq!(
+        before.last().unwrap(),
+        &serde_json::json!({"deleted": true})
+    );
+    assert_eq!(rows(&client, "select 'left' from pools").await.len(), 0);
+    assert_clean(&database).await;
+    client
+        .batch_execute(
+            "insert into events (id, organizer_id, title, venue, starts_at, capacity)
+             values (1, 2, 'Again', 'Hall', now() + interval '1 day', 7)",
+        )
+        .await
+        .unwrap();
+    assert_eq!(log(&client, event).await.len(), before.len() + 1);
+    assert_clean(&database).await;
+}
+
+/// Constraints have the last word, and their names are how the application understands them.
+#[tokio::test]
+async fn what_must_not_be_is_refused_by_name() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let event = small_event(&client).await;
+    client.batch_execute(SEATS).await.unwrap();
+    book(&client, event, "held", 1).await;
+    let claim = "insert into claims (booking_id, event_id, ticket_type_id, quantity, seat_id)
+                 select id, 1,";
+    client
+        .batch_execute(&format!(
+            "{claim} 1, 1, 1 from bookings; update seats set blocked = true where id = 2"
+        ))
+        .await
+        .unwrap();
+    let refusals = [
+        ("update pools set held = held + 1", "pools_derived"),
+        ("update pools set revision = 0", "pools_derived"),
+        ("update pools set capacity = 1000", "pools_derived"),
+        ("delete from pools", "pools_derived"),
+        ("insert into pools (event_id, kind, name, capacity, held) values (1, 'section', 's', 5, 1)", "pools_derived"),
+        ("select move_counters(1, '{1}', '{1}', '{0}', null)", "pools_derived"),
+        ("select log_change(1, '{}')", "pools_derived"),
+        ("update events set layout = 9", "events_layout_derived"),
+        ("delete from ticket_type_pools", "ticket_type_pools_derived"),
+        ("update ticket_type_pools set pool_id = pool_id", "ticket_type_pools_fixed"),
+        ("update events set capacity = 1", "pools_no_oversell"),
+        ("update ticket_types set capacity = 0", "pools_no_oversell"),
+        ("update claims set quantity = 99 where seat_id is null", "pools_no_oversell"),
+        (&format!("{claim} 1, 1, 1 from bookings"), "claims_one_live_seat"),
+        (&format!("{claim} 1, 1, 2 from bookings"), "claims_seat_not_blocked"),
+        (&format!("{claim} 2, 1, 3 from bookings"), "claims_seat_of_type"),
+        (&format!("{claim} 1, 2, 3 from bookings"), "claims_seat_is_one"),
+        (&format!("{claim} 1, 0, null from bookings"), "claims_quantity_positive"),
+        ("update seats set blocked = true where id = 1", "seats_blocked_not_claimed"),
+        ("update seats set ticket_type_id = 2 where id = 1", "claims_seat_of_type"),
+        ("delete from seats", "claims_seat_of_type"),
+        ("insert into seats (event_id, section_id, ticket_type_id, row_label, number, position)
+          values (1, 1, 1, 'Z', '1', 1)", "seats_position_unique"),
+        ("delete from ticket_types where id = 1", "booking_items_type_exists"),
+        ("delete from events", "bookings_event_exists"),
+        ("update events set starts_at = 'infinity'", "events_starts_at_bound"),
+        ("insert into bookings (reference, event_id, quantity, total_amount, currency)
+          values ('BK-X', 1, 1, 0, 'EUR')", "bookings_pending_ends"),
+        ("insert into bookings (reference, event_id, user_id, quantity, total_amount, currency, expires_at)
+          select 'BK-' || n, 1, 3, 1, 0, 'EUR', now() from generate_series(8, 9) n", "bookings_one_pending"),
+    ];
+    let before = log(&client, event).await.len();
+    for (statement, constraint) in refusals {
+        refused(&client, statement, constraint).await;
+    }
+    for table in [
+        "claims",
+        "pools",
+        "seats",
+        "events",
+        "notices",
+        "ticket_types",
+        "sections",
+    ] {
+        let error = client
+            .batch_execute(&format!("truncate {table} cascade"))
+            .await;
+        assert!(error.is_err(), "truncate {table} went through");
+    }
+    assert_eq!(
+        log(&client, event).await.len(),
+        before,
+        "what was refused left a trace"
+    );
+
+    client
+        .batch_execute("update claims set state = 'dead'; update bookings set status = 'cancelled'")
+        .await
+        .unwrap();
+    refused(
+        &client,
+        "update claims set state = 'held'",
+        "claims_dead_is_final",
+    )
+    .await;
+    // History does not pin a seat to its type, or to the map.
+    client
+        .batch_execute(
+            "update seats set ticket_type_id = 2 where id = 1; delete from seats where id = 1",
+        )
+        .await
+        .unwrap();
+    assert_clean(&database).await;
+}
+
+#[tokio::test]
+async fn seats_get_positions_and_gaps_read_as_blocked() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let event = small_event(&client).await;
+    client.batch_execute(SEATS).await.unwrap();
+    let positions = rows(&client, "select position::text from seats order by id").await;
+    assert_eq!(positions, ["0", "1", "2", "3"]);
+    client
+        .batch_execute(
+            "delete from seats where position = 1; update seats set position = 3 - position",
+        )
+        .await
+        .unwrap();
+    let logged = last(&client, event).await;
+    assert_eq!(logged["seats"], serde_json::json!([[2, 3]]));
+    assert_eq!(logged["seat_count"], 4);
+    assert_eq!(logged["layout"], logged["event"]["layout"]);
+    assert_clean(&database).await;
+}
+
+/// The session's settings must not leak into what is logged.
+#[tokio::test]
+async fn times_are_utc_whatever_the_session_says() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    client
+        .batch_execute(
+            "set timezone = 'Asia/Tehran'; set datestyle = 'German'; set search_path = pg_catalog",
+        )
+        .await
+        .unwrap();
+    client
+        .batch_execute(
+            "insert into public.users (id, name) values (2, 'Organizer');
+             insert into public.events (organizer_id, title, venue, starts_at, capacity)
+             values (2, 'Show', 'Hall', '2031-03-21 20:00:00.25+03:30', 5)",
+        )
+        .await
+        .unwrap();
+    let starts_at = client
+        .query_one(
+            "select payload -> 'event' ->> 'starts_at' from public.changes",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(starts_at.get::<_, String>(0), "2031-03-21T16:30:00.250000Z");
+    assert_clean(&database).await;
+}
+
+#[tokio::test]
+async fn demo_data_is_sown_once_and_passes_the_audit() {
+    let database = TestDatabase::new().await;
+    let store = database.store().await;
+    let (first, second) = tokio::join!(seed(&store), seed(&store));
+    let mut sown = [first.unwrap().events.len(), second.unwrap().events.len()];
+    sown.sort_unstable();
+    assert_eq!(sown, [0, 4]);
+    let client = database.client().await;
+    let users = rows(&client, "select role from users order by id").await;
+    assert_eq!(users[..3], ["admin", "organizer", "customer"]);
+    assert_eq!(users.len(), 9);
+    client
+        .batch_execute("insert into users (name) values ('The next one')")
+        .await
+        .unwrap();
+    let seats = rows(&client, "select count(*)::text from seats").await;
+    assert_eq!(seats, ["2000"]);
+    assert_clean(&database).await;
+}
+
+const SEATS: &str = "insert into sections (event_id, name) values (1, 'Stalls');
+    insert into seats (event_id, section_id, ticket_type_id, row_label, number)
+    select 1, 1, 1, 'A', n::text from generate_series(1, 4) n";
+
+/// Event 1: ten places, two ticket types of six.
+async fn small_event(client: &Client) -> i64 {
+    client
+        .batch_execute(
+            "insert into users (id, name, role) values (2, 'Organizer', 'organizer'), (3, 'Customer', 'customer');
+             insert into events (organizer_id, title, venue, starts_at, capacity, status)
+             values (2, 'Show', 'Hall', now() + interval '9 days', 10, 'active');
+             insert into ticket_types (event_id, name, price_amount, capacity)
+             values (1, 'Front', 4500, 6), (1, 'Back', 0, 6)",
+        )
+        .await
+        .unwrap();
+    1
+}
+
+async fn book(client: &Client, event: i64, state: &str, quantity: i32) {
+    client
+        .batch_execute(&format!(
+            "with b as (insert into bookings (reference, event_id, quantity, total_amount, currency, expires_at)
+                        values ('BK-1', {event}, {quantity}, 0, 'EUR', now() + interval '1 hour') returning id),
+                  i as (insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+                        select id, 1, 1, {quantity}, 0 from b)
+             insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+             select id, {event}, 1, {quantity}, '{state}' from b"
+        ))
+        .await
+        .unwrap();
+}
+
+async fn refused(client: &Client, statement: &str, constraint: &str) {
+    let error = client
+        .batch_execute(statement)
+        .await
+        .expect_err(&format!("not refused: {statement}"));
+    let name = error.as_db_error().and_then(|reply| reply.constraint());
+    assert_eq!(name, Some(constraint), "{statement}: {error:?}");
+}
+
+async fn available(client: &Client) -> Vec<i32> {
+    let rows = client
+        .query("select available_count from event_tickets order by id", &[])
+        .await
+        .unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn rows(client: &Client, statement: &str) -> Vec<String> {
+    let rows = client.query(statement, &[]).await.unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn log(client: &Client, event: i64) -> Vec<serde_json::Value> {
+    let rows = client
+        .query(
+            "select payload from changes where event_id = $1 order by revision",
+            &[&event],
+        )
+        .await
+        .unwrap();
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
+async fn last(client: &Client, event: i64) -> serde_json::Value {
+    log(client, event).await.pop().unwrap()
+}
+
+async fn assert_clean(database: &TestDatabase) {
+    let report = audit(&database.store().await).await.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
