@@ -8,6 +8,7 @@
 mod connections;
 mod fanout;
 mod floor;
+mod holds;
 mod process;
 mod report;
 mod viewers;
@@ -41,6 +42,14 @@ pub enum BenchCommand {
         #[command(flatten)]
         database: DatabaseConfig,
     },
+    /// Holds on one hot event: at the desk and by REST, beside the naive transaction.
+    Holds {
+        /// How many buyers at a time; each number is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = "1,64")]
+        buyers: Vec<usize>,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
     /// The bare loop of `send()` that `fanout` compares with.
     #[command(hide = true)]
     Floor { connections: usize },
@@ -52,6 +61,8 @@ pub enum BenchError {
     Embedded(#[from] EmbeddedError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the server does not answer")]
+    Http(#[from] hyper::Error),
     #[error("{0}")]
     Child(&'static str),
     #[error(
@@ -82,6 +93,7 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
     match command {
         BenchCommand::Fanout { viewers, database } => fanout::run(&viewers, &database),
         BenchCommand::Connections { viewers, database } => connections::run(&viewers, &database),
+        BenchCommand::Holds { buyers, database } => holds::run(&buyers, &database),
         BenchCommand::Floor { connections } => floor::send_loop(connections),
     }
 }
