@@ -57,6 +57,8 @@ interface Watched {
 export class SeatcastClient {
   /** Who is asking changed: what depends on the caller should be read anew. */
   readonly identityChanged = new Emitter<void>();
+  /** A booking was made or cancelled through this client. */
+  readonly bookingsChanged = new Emitter<Booking>();
   readonly #rest: Rest;
   readonly #connection: Connection;
   readonly #poller: Poller;
@@ -145,8 +147,9 @@ export class SeatcastClient {
     return given(await this.#rest.send<ServerInfo>('/api', { base: '' }));
   }
 
-  async users(): Promise<User[]> {
-    return given(await this.#rest.send<User[]>('/users?limit=100'));
+  /** Development mode only: the people of the demo, listed with the rights of user 1. */
+  async usersAsAdmin(): Promise<User[]> {
+    return given(await this.#rest.send<User[]>('/users?limit=100', { headers: { 'x-user-id': '1' } }));
   }
 
   async events(query: EventQuery = {}): Promise<{ events: EventSummary[]; total: number }> {
@@ -181,7 +184,7 @@ export class SeatcastClient {
     const booking = given(answer);
     const token = booking.token ?? answer.headers.get('x-booking-token') ?? undefined;
     if (token) this.#bookings.keep({ id: booking.id, event_id: booking.event_id, token });
-    this.#written(booking.event_id, answer);
+    this.#written(booking, answer);
     return told(booking, answer);
   }
 
@@ -192,7 +195,7 @@ export class SeatcastClient {
       body: { status: 'cancelled', reason },
       headers: this.#proof(booking.id),
     });
-    this.#written(booking.event_id, answer);
+    this.#written(given(answer), answer);
     return told(given(answer), answer);
   }
 
@@ -260,13 +263,13 @@ export class SeatcastClient {
     return found;
   }
 
-  /** A write of ours made this revision: viewers of the event are not current before they have it. */
-  #written(eventId: number, answer: Answer<unknown>): void {
-    if (answer.revision === undefined) return;
-    for (const topic of [`event:${eventId}`, `seats:${eventId}`]) {
-      this.#topics.get(topic)?.subscription.expect(answer.revision);
+  /** A write of ours made a revision: viewers of the event are not current before they have it. */
+  #written(booking: Booking, { revision }: Answer<unknown>): void {
+    for (const topic of [`event:${booking.event_id}`, `seats:${booking.event_id}`]) {
+      if (revision !== undefined) this.#topics.get(topic)?.subscription.expect(revision);
     }
     this.#poller.soon();
+    this.bookingsChanged.emit(booking);
   }
 
   #identity(): Record<string, string> {

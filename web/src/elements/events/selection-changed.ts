@@ -1,0 +1,36 @@
+import type { BookingItem, Money } from '../../sdk/index.ts';
+
+/** One line of what is about to be booked. */
+export interface SelectionLine {
+  item: BookingItem;
+  /** `Balcony`, `Stalls · Row F · Seat 12`. */
+  label: string;
+  quantity: number;
+  unitPrice: Money;
+}
+
+/** An element that choices come from. */
+export interface SelectionSource {
+  /** Set while the choice is being booked: our own booking is no reason to drop what was chosen. */
+  busy: boolean;
+  clear(): void;
+}
+
+/** The buyer chose something else. Its target is a `SelectionSource`. */
+export class SelectionChangedEvent extends Event {
+  static readonly type = 'seatcast-selection';
+  readonly eventId: number;
+  readonly lines: readonly SelectionLine[];
+
+  constructor(eventId: number, lines: readonly SelectionLine[]) {
+    super(SelectionChangedEvent.type, { bubbles: true, composed: true });
+    this.eventId = eventId;
+    this.lines = lines;
+  }
+}
+
+declare global {
+  interface HTMLElementEventMap {
+    'seatcast-selection': SelectionChangedEvent;
+  }
+}

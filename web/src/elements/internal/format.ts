@@ -1,0 +1,70 @@
+/** Numbers, money and times as people read them. */
+import type { Money } from '../../sdk/index.ts';
+
+const LANGUAGE = 'en-GB';
+const counts = new Intl.NumberFormat(LANGUAGE);
+
+export function count(value: number): string {
+  return counts.format(value);
+}
+
+/** `1 ticket`, `2 tickets`. */
+export function plural(value: number, word: string): string {
+  return `${count(value)} ${word}${value === 1 ? '' : 's'}`;
+}
+
+/** `€45.00`, `¥500`; nothing to pay is `Free`. */
+export function money({ amount, currency }: Money): string {
+  return amount === 0 ? 'Free' : sum({ amount, currency });
+}
+
+/** Like `money`, but zero stays a number. */
+export function sum({ amount, currency }: Money): string {
+  const format = new Intl.NumberFormat(LANGUAGE, { style: 'currency', currency });
+  // Minor units of the currency: two digits for the euro, none for the yen, three for the dinar.
+  const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
+  return format.format(amount / 10 ** digits);
+}
+
+export interface DateParts {
+  weekday: string;
+  day: string;
+  month: string;
+  year: string;
+  time: string;
+  /** `CET`, or the offset where the zone has no short name. */
+  zone: string;
+}
+
+/** A moment as the clock on the venue's wall shows it. */
+export function dateParts(moment: string, timezone: string): DateParts {
+  const format = new Intl.DateTimeFormat(LANGUAGE, {
+    timeZone: knownZone(timezone),
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    timeZoneName: 'short',
+  });
+  const parts = new Map(format.formatToParts(new Date(moment)).map(({ type, value }) => [type, value]));
+  const part = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? '';
+  return {
+    weekday: part('weekday'),
+    day: part('day'),
+    month: part('month'),
+    year: part('year'),
+    time: `${part('hour')}:${part('minute')}`,
+    zone: part('timeZoneName'),
+  };
+}
+
+function knownZone(timezone: string): string {
+  try {
+    new Intl.DateTimeFormat(LANGUAGE, { timeZone: timezone });
+    return timezone;
+  } catch {
+    return 'UTC';
+  }
+}

@@ -1,0 +1,34 @@
+import { LitElement } from 'lit';
+import type { EventTopic, SeatcastClient } from '../../sdk/index.ts';
+import { TopicController, type Host } from './topic-controller.ts';
+
+/**
+ * What the elements of an event have in common: the `event` attribute, an optional client, and the
+ * event's topic.
+ *
+ * Fields are declared, not initialised: a class field of that name would hide Lit's accessor.
+ */
+export class LiveElement extends LitElement implements Host {
+  static override properties = {
+    event: { type: Number },
+    client: { attribute: false },
+  };
+
+  /** Id of the event. */
+  declare event: number | undefined;
+  declare client: SeatcastClient | undefined;
+
+  protected readonly topic: TopicController<EventTopic> = new TopicController<EventTopic>(
+    this,
+    () => (this.event === undefined || Number.isNaN(this.event) ? undefined : `event:${this.event}`),
+    () => this.topicChanged(),
+  );
+
+  /** Called when the topic changed, before the element renders. */
+  protected topicChanged(): void {}
+}
+
+/** Registers an element once, also when two bundles bring it. */
+export function define(name: string, element: CustomElementConstructor): void {
+  if (!customElements.get(name)) customElements.define(name, element);
+}

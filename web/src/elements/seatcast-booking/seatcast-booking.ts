@@ -1,0 +1,160 @@
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { newKey, Refusal, type EventState } from '../../sdk/index.ts';
+import { BookingMadeEvent } from '../events/booking-made.ts';
+import { BookingRefusedEvent } from '../events/booking-refused.ts';
+import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
+import { plural, sum } from '../internal/format.ts';
+import { define, LiveElement } from '../internal/live-element.ts';
+import { explain } from '../internal/refusals.ts';
+import { styles } from './seatcast-booking.styles.ts';
+import '../seatcast-bookings/seatcast-bookings.ts';
+
+/**
+ * Books what was chosen and shows what the buyer holds, with the hold's countdown and a way to
+ * cancel. The choice comes from an element inside, or as the property `lines`:
+ *
+ *     <seatcast-booking event="42">
+ *       <seatcast-ticket-types event="42"></seatcast-ticket-types>
+ *     </seatcast-booking>
+ *
+ * Fires `seatcast-booked` and `seatcast-refused`.
+ */
+export class SeatcastBooking extends LiveElement {
+  static override styles = styles;
+  static override properties = {
+    ...LiveElement.properties,
+    lines: { attribute: false },
+    sending: { state: true },
+    problem: { state: true },
+  };
+
+  /** What is about to be booked. */
+  declare lines: readonly SelectionLine[];
+  declare sending: boolean;
+  declare problem: string | undefined;
+
+  /** Kept while the same choice is tried again, so that it cannot be booked twice. */
+  #key: string | undefined;
+  /** The element that the choice came from; it is emptied when the booking is made. */
+  #source: SelectionSource | undefined;
+
+  constructor() {
+    super();
+    this.lines = [];
+    this.sending = false;
+    this.addEventListener('seatcast-selection', (event: SelectionChangedEvent) => {
+      this.#source = event.composedPath()[0] as unknown as SelectionSource;
+      this.lines = event.lines;
+    });
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (!changed.has('lines')) return;
+    this.#key = undefined;
+    if (this.lines.length > 0) this.problem = undefined;
+  }
+
+  override render(): TemplateResult {
+    const { state } = this.topic.view;
+    return html`
+      <slot></slot>
+      <div class="side">
+      <section class="panel" aria-label="Your booking">
+        ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
+        <p class="problem" role="alert">${this.problem ?? nothing}</p>
+        <button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
+          ${this.#invitation()}
+        </button>
+        ${this.#terms(state)}
+      </section>
+      <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} active></seatcast-bookings>
+      </div>
+    `;
+  }
+
+  #nothingChosen(state: EventState | undefined): TemplateResult {
+    const seated = (state?.event.layout ?? 0) > 0;
+    const closed = state !== undefined && state.event.status !== 'active';
+    const words = closed ? 'Nothing is on sale here at the moment.' : `Choose your ${seated ? 'seats' : 'tickets'} to begin.`;
+    return html`<p class="empty">${words}</p>`;
+  }
+
+  #chosen(): TemplateResult {
+    return html`<ul>
+        ${this.lines.map(
+          (line) => html`<li>
+            <span>${line.quantity > 1 ? html`<b>${line.quantity} ×</b> ` : nothing}${line.label}</span>
+            <span class="amount">${sum(timesQuantity(line))}</span>
+          </li>`,
+        )}
+      </ul>
+      <p class="total"><span>Total</span> <span class="amount">${sum(totalOf(this.lines))}</span></p>`;
+  }
+
+  #invitation(): TemplateResult | string {
+    if (this.sending) return html`<span class="spinner" aria-hidden="true"></span> One moment …`;
+    const quantity = quantityOf(this.lines);
+    if (quantity === 0) return 'Hold tickets';
+    const free = totalOf(this.lines).amount === 0;
+    return `${free ? 'Book' : 'Hold'} ${plural(quantity, 'ticket')}`;
+  }
+
+  #terms(state: EventState | undefined): TemplateResult | typeof nothing {
+    if (!state) return nothing;
+    const { hold_minutes: minutes, max_per_booking: most } = state.event;
+    return html`<p class="terms">Held for ${plural(minutes, 'minute')} while you pay. At most ${most} per booking.</p>`;
+  }
+
+  #bookable(state: EventState | undefined): boolean {
+    return !this.sending && this.lines.length > 0 && state?.event.status === 'active';
+  }
+
+  async #book(): Promise<void> {
+    if (this.sending || this.event === undefined || this.lines.length === 0) return;
+    this.#setSending(true);
+    this.problem = undefined;
+    this.#key ??= newKey();
+    try {
+      const request = { event_id: this.event, items: this.lines.map(({ item }) => item) };
+      const { booking } = await this.topic.client.book(request, this.#key);
+      this.lines = [];
+      this.#source?.clear();
+      this.dispatchEvent(new BookingMadeEvent(booking));
+    } catch (error) {
+      this.problem = explain(error);
+      if (error instanceof Refusal) {
+        // A refusal is an answer: the next try is another attempt.
+        this.#key = undefined;
+        this.dispatchEvent(new BookingRefusedEvent(error));
+      }
+    } finally {
+      this.#setSending(false);
+    }
+  }
+
+  #setSending(sending: boolean): void {
+    this.sending = sending;
+    if (this.#source) this.#source.busy = sending;
+  }
+}
+
+function quantityOf(lines: readonly SelectionLine[]): number {
+  return lines.reduce((total, { quantity }) => total + quantity, 0);
+}
+
+function timesQuantity({ unitPrice, quantity }: SelectionLine): { amount: number; currency: string } {
+  return { amount: unitPrice.amount * quantity, currency: unitPrice.currency };
+}
+
+function totalOf(lines: readonly SelectionLine[]): { amount: number; currency: string } {
+  const amount = lines.reduce((total, line) => total + timesQuantity(line).amount, 0);
+  return { amount, currency: lines[0]?.unitPrice.currency ?? 'EUR' };
+}
+
+define('seatcast-booking', SeatcastBooking);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'seatcast-booking': SeatcastBooking;
+  }
+}

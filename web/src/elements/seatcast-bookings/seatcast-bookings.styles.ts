@@ -1,0 +1,139 @@
+import { css } from 'lit';
+import { buttons, skeleton, tokens } from '../internal/tokens.ts';
+
+export const styles = [
+  tokens,
+  buttons,
+  skeleton,
+  css`
+    :host {
+      display: block;
+    }
+    ul {
+      display: grid;
+      gap: 0.9rem;
+      margin: 0;
+      padding: 0;
+      list-style: none;
+    }
+    li[data-booking] {
+      display: grid;
+      gap: 0.75rem;
+      padding: 1rem 1.1rem;
+      border: 1px solid var(--line);
+      border-left: 4px solid var(--line-strong);
+      border-radius: var(--radius);
+      background: var(--surface);
+      animation: appear 250ms ease-out;
+    }
+    li.pending {
+      border-left-color: var(--accent);
+    }
+    li.confirmed {
+      border-left-color: var(--green);
+    }
+    .head {
+      display: flex;
+      align-items: center;
+      justify-content: space-between;
+      gap: 1rem;
+    }
+    .status {
+      display: block;
+      color: var(--ink-soft);
+      font-size: 0.75rem;
+      font-weight: 700;
+      letter-spacing: 0.06em;
+      text-transform: uppercase;
+    }
+    .pending .status {
+      color: var(--accent);
+    }
+    .confirmed .status {
+      color: var(--green);
+    }
+    .title {
+      color: inherit;
+      font-family: var(--display);
+      font-size: 1.1rem;
+      font-weight: 650;
+    }
+    .items {
+      gap: 0.2rem;
+    }
+    .tickets {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 0.4rem;
+    }
+    code {
+      padding: 0.2rem 0.5rem;
+      border-radius: 6px;
+      background: var(--green-wash);
+      color: var(--green);
+      font-size: 0.8125rem;
+    }
+    .foot {
+      display: flex;
+      align-items: end;
+      gap: 1rem;
+      color: var(--ink-soft);
+      font-size: 0.875rem;
+    }
+    .foot .button {
+      margin-left: auto;
+      color: var(--ink);
+    }
+    .reference {
+      font-variant-numeric: tabular-nums;
+      font-weight: 600;
+    }
+    .countdown {
+      display: inline-flex;
+      align-items: center;
+      gap: 0.5rem;
+      font-size: 1.15rem;
+      font-variant-numeric: tabular-nums;
+      font-weight: 650;
+    }
+    .countdown svg {
+      width: 1.6rem;
+      height: 1.6rem;
+      transform: rotate(-90deg);
+    }
+    circle {
+      fill: none;
+      stroke: var(--sunken);
+      stroke-width: 5;
+    }
+    circle.left {
+      stroke: var(--accent);
+    }
+    .soon {
+      color: var(--orange);
+    }
+    .soon circle.left {
+      stroke: var(--orange);
+    }
+    .problem {
+      margin: 0 0 0.75rem;
+      padding: 0.65rem 0.85rem;
+      border-radius: var(--radius-small);
+      background: var(--red-wash);
+      color: var(--red);
+    }
+    .empty {
+      color: var(--ink-soft);
+    }
+    .card-skeleton {
+      height: 8rem;
+      border-radius: var(--radius);
+    }
+    @keyframes appear {
+      from {
+        opacity: 0;
+        transform: translateY(6px);
+      }
+    }
+  `,
+];

@@ -1,0 +1,224 @@
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import { Countdown, type Booking, type BookedItem, type ToldBooking } from '../../sdk/index.ts';
+import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
+import { plural, sum } from '../internal/format.ts';
+import { define, LiveElement } from '../internal/live-element.ts';
+import { explain } from '../internal/refusals.ts';
+import { styles } from './seatcast-bookings.styles.ts';
+
+const STATUS: Record<Booking['status'], string> = {
+  pending: 'Held for you',
+  confirmed: 'Confirmed',
+  expired: 'Expired',
+  cancelled: 'Cancelled',
+  refunded: 'Refunded',
+};
+
+/** How often the countdowns are drawn, and how long after a deadline its booking is read again. */
+const TICK_MS = 250;
+const AFTER_DEADLINE_MS = 1_200;
+
+interface Shown {
+  booking: Booking;
+  countdown: Countdown | undefined;
+  /** Length of the whole hold, for the bar; undefined when unknown. */
+  holdMs: number | undefined;
+}
+
+/**
+ * The buyer's bookings: a hold's countdown with a way to cancel it, the tickets of a confirmed one.
+ *
+ *     <seatcast-bookings></seatcast-bookings>                    everything
+ *     <seatcast-bookings event="42" active></seatcast-bookings>  what he has of one event
+ */
+export class SeatcastBookings extends LiveElement {
+  static override styles = styles;
+  static override properties = {
+    ...LiveElement.properties,
+    active: { type: Boolean },
+    shown: { state: true },
+    problem: { state: true },
+  };
+
+  /** Only what holds stock: pending and confirmed. */
+  declare active: boolean | undefined;
+  declare shown: readonly Shown[] | undefined;
+  declare problem: string | undefined;
+
+  readonly #titles = new Map<number, string>();
+  #tick: ReturnType<typeof setInterval> | undefined;
+  #stops: (() => void)[] = [];
+  /** Answers of older readings are dropped. */
+  #reading = 0;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    const { client } = this.topic;
+    this.#stops = [
+      client.bookingsChanged.on(() => void this.#read()),
+      client.identityChanged.on(() => {
+        this.shown = undefined;
+        void this.#read();
+      }),
+    ];
+    this.#tick = setInterval(() => this.#ticked(), TICK_MS);
+    void this.#read();
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    for (const stop of this.#stops) stop();
+    clearInterval(this.#tick);
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has('event') && changed.get('event') !== undefined) void this.#read();
+  }
+
+  override render(): TemplateResult | typeof nothing {
+    if (this.problem) return html`<p class="problem" role="alert">${this.problem}</p>${this.#list()}`;
+    return this.#list();
+  }
+
+  #list(): TemplateResult | typeof nothing {
+    if (!this.shown) return this.active ? nothing : html`<span class="skeleton card-skeleton"></span>`;
+    if (this.shown.length > 0) {
+      return html`<ul>
+        ${repeat(
+          this.shown,
+          ({ booking }) => booking.id,
+          (shown) => this.#card(shown),
+        )}
+      </ul>`;
+    }
+    return this.active ? nothing : html`<slot name="empty"><p class="empty">No bookings yet.</p></slot>`;
+  }
+
+  #card({ booking, countdown, holdMs }: Shown): TemplateResult {
+    const { status } = booking;
+    return html`<li class=${status} data-booking=${booking.id} data-status=${status}>
+      <div class="head">
+        <div>
+          <span class="status">${STATUS[status]}</span>
+          ${this.event === undefined ? html`<a class="title" href="/events/${booking.event_id}">${this.#title(booking.event_id)}</a>` : nothing}
+        </div>
+        ${countdown ? this.#countdown(countdown, holdMs) : nothing}
+      </div>
+      <ul class="items">
+        ${booking.items.map((item) => html`<li><span>${this.#itemLabel(item)}</span></li>`)}
+      </ul>
+      ${booking.tickets.length > 0 ? this.#tickets(booking) : nothing}
+      <div class="foot">
+        <span>
+          <span class="reference">${booking.reference}</span><br />
+          ${plural(booking.quantity, 'ticket')} · ${sum(booking.total)}
+        </span>
+        ${status === 'pending' || status === 'confirmed'
+          ? html`<button class="button small" type="button" aria-label="Cancel booking ${booking.reference}" @click=${() => this.#cancel(booking)}>
+              Cancel
+            </button>`
+          : nothing}
+      </div>
+    </li>`;
+  }
+
+  #countdown(countdown: Countdown, holdMs: number | undefined): TemplateResult {
+    const leftMs = countdown.leftMs();
+    const share = holdMs ? Math.min(1, leftMs / holdMs) : 1;
+    return html`<span class="countdown ${leftMs < 60_000 ? 'soon' : ''}" role="timer" aria-label="Time left to pay">
+      <svg viewBox="0 0 36 36" aria-hidden="true">
+        <circle cx="18" cy="18" r="15" pathLength="1"></circle>
+        <circle class="left" cx="18" cy="18" r="15" pathLength="1" stroke-dasharray="${share} 1"></circle>
+      </svg>
+      ${String(countdown)}
+    </span>`;
+  }
+
+  #tickets(booking: Booking): TemplateResult {
+    return html`<ul class="tickets" aria-label="Tickets">
+      ${booking.tickets.map(({ code }) => html`<li><code>${code}</code></li>`)}
+    </ul>`;
+  }
+
+  #itemLabel(item: BookedItem): string {
+    const known = this.topic.view.state?.ticket_types.find(({ id }) => id === item.ticket_type_id);
+    const name = item.ticket_type ?? known?.name ?? 'Ticket';
+    const seats = item.seats ?? [];
+    if (seats.length === 0) return `${item.quantity} × ${name}`;
+    return seats.map((seat) => `${seat.section ?? name} · Row ${seat.row} · Seat ${seat.number}`).join(', ');
+  }
+
+  #title(eventId: number): string {
+    return this.#titles.get(eventId) ?? `Event ${eventId}`;
+  }
+
+  // ── doing ────────────────────────────────────────────────────────────────────────────────────
+
+  async #read(): Promise<void> {
+    const reading = ++this.#reading;
+    try {
+      const told = await this.topic.client.myBookings();
+      if (reading !== this.#reading) return;
+      const mine = told.filter(({ booking }) => this.#concerns(booking)).map(shownOf);
+      this.shown = mine;
+      this.problem = undefined;
+      if (this.event === undefined) void this.#readTitles(mine);
+    } catch (error) {
+      if (reading === this.#reading) this.problem = explain(error);
+    }
+  }
+
+  #concerns(booking: Booking): boolean {
+    if (this.event !== undefined && booking.event_id !== this.event) return false;
+    return !this.active || booking.status === 'pending' || booking.status === 'confirmed';
+  }
+
+  async #readTitles(shown: readonly Shown[]): Promise<void> {
+    const unknown = new Set(shown.map(({ booking }) => booking.event_id).filter((id) => !this.#titles.has(id)));
+    const read = [...unknown].map(async (id) => this.#titles.set(id, (await this.topic.client.event(id)).title));
+    await Promise.allSettled(read);
+    this.requestUpdate();
+  }
+
+  #ticked(): void {
+    const running = this.shown?.filter(({ countdown }) => countdown !== undefined) ?? [];
+    if (running.length === 0) return;
+    this.requestUpdate();
+    const over = running.filter(({ countdown }) => countdown?.leftMs() === 0);
+    if (over.length === 0) return;
+    // The server ends a hold within a second of its deadline: what became of it is asked then.
+    this.shown = this.shown?.map((one) => (over.includes(one) ? { ...one, countdown: undefined } : one));
+    setTimeout(() => this.isConnected && void this.#read(), AFTER_DEADLINE_MS);
+  }
+
+  async #cancel(booking: Booking): Promise<void> {
+    try {
+      const told = await this.topic.client.cancel(booking);
+      this.problem = undefined;
+      this.dispatchEvent(new BookingCancelledEvent(told.booking));
+    } catch (error) {
+      this.problem = explain(error);
+      void this.#read();
+    }
+  }
+}
+
+function shownOf({ booking, serverTime }: ToldBooking): Shown {
+  const deadline = booking.status === 'pending' ? booking.expires_at : null;
+  const since = booking.created_at ? Date.parse(booking.created_at) : Number.NaN;
+  const holdMs = deadline ? Date.parse(deadline) - since : Number.NaN;
+  return {
+    booking,
+    countdown: deadline ? new Countdown(deadline, serverTime) : undefined,
+    holdMs: holdMs > 0 ? holdMs : undefined,
+  };
+}
+
+define('seatcast-bookings', SeatcastBookings);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'seatcast-bookings': SeatcastBookings;
+  }
+}

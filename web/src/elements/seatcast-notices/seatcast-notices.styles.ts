@@ -1,0 +1,66 @@
+import { css } from 'lit';
+import { buttons, tokens } from '../internal/tokens.ts';
+
+export const styles = [
+  tokens,
+  buttons,
+  css`
+    :host {
+      display: block;
+    }
+    [role='status'] {
+      display: grid;
+      gap: 0.6rem;
+    }
+    .notice {
+      display: grid;
+      grid-template-columns: auto 1fr auto;
+      align-items: start;
+      gap: 0.75rem;
+      padding: 0.8rem 0.5rem 0.8rem 1rem;
+      border-radius: var(--radius-small);
+      background: var(--accent-wash);
+      animation: appear 300ms ease-out;
+    }
+    .capacity_change {
+      background: var(--yellow-wash);
+    }
+    .cancellation {
+      background: var(--red-wash);
+      color: var(--red);
+    }
+    p {
+      margin: 0;
+      overflow-wrap: anywhere;
+    }
+    svg {
+      width: 1.35rem;
+      height: 1.35rem;
+      margin-top: 0.08rem;
+      fill: none;
+      stroke: currentColor;
+      stroke-width: 2;
+      stroke-linecap: round;
+      stroke-linejoin: round;
+    }
+    button {
+      width: 32px;
+      height: 32px;
+      margin: -0.25rem 0;
+      border: 0;
+      border-radius: 50%;
+      background: none;
+      font-size: 1.25rem;
+      line-height: 1;
+    }
+    button:hover {
+      background: light-dark(rgb(0 0 0 / 0.07), rgb(255 255 255 / 0.1));
+    }
+    @keyframes appear {
+      from {
+        opacity: 0;
+        transform: translateY(-6px);
+      }
+    }
+  `,
+];

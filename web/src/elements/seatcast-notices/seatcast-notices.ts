@@ -1,0 +1,71 @@
+import { html, nothing, svg, type TemplateResult } from 'lit';
+import type { Notice } from '../../sdk/index.ts';
+import { define, LiveElement } from '../internal/live-element.ts';
+import { styles } from './seatcast-notices.styles.ts';
+
+const KINDS: Record<string, { label: string; icon: TemplateResult }> = {
+  capacity_change: { label: 'Capacity changed', icon: svg`<path d="M4 20v-6m5 6V8m6 12V4m5 16v-9" />` },
+  info_update: { label: 'Update', icon: svg`<circle cx="12" cy="12" r="9" /><path d="M12 11v6m0-9.5v.01" />` },
+  cancellation: { label: 'Cancelled', icon: svg`<circle cx="12" cy="12" r="9" /><path d="m8.5 8.5 7 7m0-7-7 7" />` },
+  custom: { label: 'Notice', icon: svg`<path d="M4 10v4h3l7 4V6l-7 4H4Zm13-1c1.4 1.7 1.4 4.3 0 6" />` },
+};
+const CUSTOM = KINDS['custom']!;
+
+/**
+ * What the organiser tells everybody, live: it appears without a reload, and may be put away.
+ *
+ *     <seatcast-notices event="42"></seatcast-notices>
+ */
+export class SeatcastNotices extends LiveElement {
+  static override styles = styles;
+
+  /** Put away on this page; a new notice has a new id. */
+  readonly #dismissed = new Set<number>();
+
+  override render(): TemplateResult {
+    const { state } = this.topic.view;
+    const notices = (state?.notices ?? []).filter(({ id, until }) => !this.#dismissed.has(id) && !ended(until));
+    const cancelled = state?.event.status === 'cancelled';
+    // The live region is always there: one that comes together with its text is often not read.
+    return html`<div role="status">
+      ${cancelled ? this.#cancelled() : nothing} ${notices.toReversed().map((notice) => this.#notice(notice))}
+    </div>`;
+  }
+
+  #cancelled(): TemplateResult {
+    return html`<div class="notice cancellation">
+      ${icon(KINDS['cancellation'] ?? CUSTOM)}
+      <p><strong>This event was cancelled.</strong> Held tickets are released; paid ones are refunded.</p>
+    </div>`;
+  }
+
+  #notice(notice: Notice): TemplateResult {
+    const kind = KINDS[notice.type] ?? CUSTOM;
+    return html`<div class="notice ${notice.type}">
+      ${icon(kind)}
+      <p><strong>${kind.label}.</strong> ${notice.message}</p>
+      <button type="button" aria-label="Dismiss: ${notice.message}" @click=${() => this.#dismiss(notice.id)}>×</button>
+    </div>`;
+  }
+
+  #dismiss(id: number): void {
+    this.#dismissed.add(id);
+    this.requestUpdate();
+  }
+}
+
+function ended(until: string | null): boolean {
+  return until !== null && Date.parse(until) <= Date.now();
+}
+
+function icon({ icon: shape }: { icon: TemplateResult }): TemplateResult {
+  return html`<svg viewBox="0 0 24 24" aria-hidden="true">${shape}</svg>`;
+}
+
+define('seatcast-notices', SeatcastNotices);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'seatcast-notices': SeatcastNotices;
+  }
+}

@@ -1,0 +1,158 @@
+/** Draws the seats. Knows pixels and colours, not pointers or topics. */
+import type { SeatStatus, SeatStatuses } from '../../sdk/index.ts';
+import type { Geometry, RowLabel, Seat } from './geometry.ts';
+import type { Viewport } from './viewport.ts';
+
+/** How many ticket types have a colour of their own; further ones share them in turn. */
+export const TYPE_COLOURS = 5;
+
+export interface Palette {
+  /** Of free seats, by the order of their ticket types. */
+  types: string[];
+  held: string;
+  sold: string;
+  blocked: string;
+  chosen: string;
+  onChosen: string;
+  onSeat: string;
+  text: string;
+  stage: string;
+}
+
+export interface Scene {
+  geometry: Geometry;
+  viewport: Viewport;
+  statuses: SeatStatuses;
+  chosen: ReadonlySet<number>;
+  /** Where the keyboard is. */
+  cursor: Seat | undefined;
+  hovered: Seat | undefined;
+  typeIndex: (ticketTypeId: number) => number;
+}
+
+/** From this radius on, in pixels, a seat has room for its number. */
+const NUMBER_FROM_PX = 9.5;
+
+export function paint(canvas: CanvasRenderingContext2D, scene: Scene, palette: Palette, font: string): void {
+  const { viewport } = scene;
+  const ratio = canvas.canvas.width / Math.max(1, canvas.canvas.clientWidth);
+  canvas.setTransform(1, 0, 0, 1, 0, 0);
+  canvas.clearRect(0, 0, canvas.canvas.width, canvas.canvas.height);
+  canvas.setTransform(ratio, 0, 0, ratio, 0, 0);
+  paintStage(canvas, scene, palette, font);
+  const numbers = viewport.seatPx >= NUMBER_FROM_PX;
+  canvas.textAlign = 'center';
+  canvas.textBaseline = 'middle';
+  canvas.font = `600 ${Math.min(13, viewport.seatPx * 0.85)}px ${font}`;
+  for (const seat of scene.geometry.seats) {
+    const [x, y] = viewport.toScreen(seat.x, seat.y);
+    if (isOutside(canvas, x, y, viewport.seatPx)) continue;
+    paintSeat(canvas, scene, palette, seat, x, y);
+    if (numbers) paintNumber(canvas, scene, palette, seat, x, y);
+  }
+  paintLabels(canvas, scene, palette, font);
+  for (const seat of [scene.hovered, scene.cursor]) {
+    if (seat) paintRing(canvas, viewport, palette, seat);
+  }
+}
+
+function isOutside(canvas: CanvasRenderingContext2D, x: number, y: number, margin: number): boolean {
+  const { clientWidth, clientHeight } = canvas.canvas;
+  return x < -margin || y < -margin || x > clientWidth + margin || y > clientHeight + margin;
+}
+
+/** What is free is full; what is not is smaller or hollow, so that colour is not the only sign. */
+function paintSeat(canvas: CanvasRenderingContext2D, scene: Scene, palette: Palette, seat: Seat, x: number, y: number): void {
+  const radius = scene.viewport.seatPx;
+  if (scene.chosen.has(seat.id)) {
+    disc(canvas, x, y, radius * 1.12, palette.chosen);
+    if (radius < NUMBER_FROM_PX) disc(canvas, x, y, radius * 0.42, palette.onChosen);
+    return;
+  }
+  const status = scene.statuses.at(seat.position);
+  if (status === 'available') {
+    disc(canvas, x, y, radius, palette.types[scene.typeIndex(seat.ticketTypeId) % TYPE_COLOURS] ?? palette.text);
+  } else if (status === 'held') {
+    disc(canvas, x, y, radius, palette.held);
+  } else if (status === 'sold') {
+    disc(canvas, x, y, radius * 0.62, palette.sold);
+  } else {
+    ring(canvas, x, y, radius * 0.55, Math.max(1, radius * 0.18), palette.blocked);
+  }
+}
+
+function paintNumber(canvas: CanvasRenderingContext2D, scene: Scene, palette: Palette, seat: Seat, x: number, y: number): void {
+  const chosen = scene.chosen.has(seat.id);
+  const status: SeatStatus = scene.statuses.at(seat.position);
+  if (!chosen && status !== 'available' && status !== 'held') return;
+  canvas.fillStyle = chosen ? palette.onChosen : palette.onSeat;
+  canvas.fillText(seat.number, x, y + 0.5);
+}
+
+function paintRing(canvas: CanvasRenderingContext2D, viewport: Viewport, palette: Palette, seat: Seat): void {
+  const [x, y] = viewport.toScreen(seat.x, seat.y);
+  ring(canvas, x, y, viewport.seatPx * 1.12 + 3, 2.5, palette.chosen);
+}
+
+/** An arc above the topmost row: the side that everybody looks at. */
+function paintStage(canvas: CanvasRenderingContext2D, { geometry, viewport }: Scene, palette: Palette, font: string): void {
+  const { minX, maxX, minY } = geometry.bounds;
+  const width = (maxX - minX) * 0.42;
+  const middle = (minX + maxX) / 2;
+  const [left, y] = viewport.toScreen(middle - width / 2, minY - geometry.radius * 4.6);
+  const [right] = viewport.toScreen(middle + width / 2, minY);
+  const height = Math.max(10, viewport.seatPx * 2.2);
+  canvas.fillStyle = palette.stage;
+  canvas.beginPath();
+  canvas.roundRect(left, y - height / 2, right - left, height, [height * 0.25, height * 0.25, height * 0.9, height * 0.9]);
+  canvas.fill();
+  canvas.fillStyle = palette.text;
+  canvas.textAlign = 'center';
+  canvas.textBaseline = 'middle';
+  canvas.font = `700 ${Math.max(8, Math.min(14, height * 0.5))}px ${font}`;
+  canvas.letterSpacing = '0.18em';
+  canvas.fillText('STAGE', (left + right) / 2, y + 0.5);
+  canvas.letterSpacing = '0px';
+}
+
+function paintLabels(canvas: CanvasRenderingContext2D, { geometry, viewport }: Scene, palette: Palette, font: string): void {
+  canvas.textAlign = 'center';
+  canvas.textBaseline = 'middle';
+  // Row letters below this size would only be dirt.
+  if (viewport.seatPx >= 5.5) {
+    canvas.font = `500 ${Math.min(12, viewport.seatPx * 1.15)}px ${font}`;
+    canvas.fillStyle = palette.text;
+    for (const label of geometry.rowLabels) canvas.fillText(label.text, ...viewport.toScreen(label.x, label.y));
+  }
+  const size = Math.max(10, Math.min(15, viewport.seatPx * 1.5));
+  canvas.font = `650 ${size}px ${font}`;
+  for (const label of geometry.sectionLabels) paintPlate(canvas, viewport, palette, label, size);
+}
+
+/** A section's name on a plate of its own, so that it can be read where seats are near. */
+function paintPlate(canvas: CanvasRenderingContext2D, viewport: Viewport, palette: Palette, label: RowLabel, size: number): void {
+  const [x, y] = viewport.toScreen(label.x, label.y);
+  const width = canvas.measureText(label.text).width + size * 1.2;
+  const height = size * 1.6;
+  canvas.fillStyle = palette.onChosen;
+  canvas.beginPath();
+  canvas.roundRect(x - width / 2, y - height / 2, width, height, height / 2);
+  canvas.fill();
+  canvas.fillStyle = palette.text;
+  canvas.fillText(label.text, x, y + 0.5);
+}
+
+function disc(canvas: CanvasRenderingContext2D, x: number, y: number, radius: number, colour: string): void {
+  canvas.fillStyle = colour;
+  canvas.beginPath();
+  canvas.arc(x, y, radius, 0, Math.PI * 2);
+  canvas.fill();
+}
+
+function ring(canvas: CanvasRenderingContext2D, x: number, y: number, radius: number, width: number, colour: string): void {
+  canvas.strokeStyle = colour;
+  canvas.lineWidth = width;
+  canvas.beginPath();
+  canvas.arc(x, y, radius, 0, Math.PI * 2);
+  canvas.stroke();
+}

@@ -1,0 +1,441 @@
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import type { EventState, SeatStatus, SeatsTopic, TicketType } from '../../sdk/index.ts';
+import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
+import { money, plural } from '../internal/format.ts';
+import { define, LiveElement } from '../internal/live-element.ts';
+import { TopicController } from '../internal/topic-controller.ts';
+import { Geometry, type Direction, type Seat } from './geometry.ts';
+import { Gestures } from './gestures.ts';
+import { paint, TYPE_COLOURS, type Palette } from './painter.ts';
+import { styles } from './seatcast-seat-map.styles.ts';
+import { Viewport } from './viewport.ts';
+import '../seatcast-availability/seatcast-availability.ts';
+
+const ARROWS: Record<string, Direction> = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' };
+const STATUS: Record<SeatStatus, string> = { available: 'free', held: 'held by somebody', sold: 'sold', blocked: 'not on sale' };
+
+/** A finger is this far off, in pixels. */
+const FINGER_PX = 10;
+/** Seats smaller than this, in pixels, cannot be hit by a finger: the first tap comes closer. */
+const TAPPABLE_PX = 8;
+const STEP_ZOOM = 1.6;
+const TAP_ZOOM = 2.8;
+/** Pause before the layout is asked for again when that failed. */
+const RETRY_MS = 3_000;
+
+/**
+ * The seats of an event, live: click or tap to choose, drag and pinch to look around, arrow keys and
+ * Enter without a mouse. Drawn on a canvas, so that tens of thousands of seats stay smooth; a list
+ * of the row at hand tells assistive technology what the picture shows.
+ *
+ *     <seatcast-seat-map event="4"></seatcast-seat-map>
+ *
+ * Fires `seatcast-selection`.
+ */
+export class SeatcastSeatMap extends LiveElement implements SelectionSource {
+  static override styles = styles;
+  static override properties = {
+    ...LiveElement.properties,
+    geometry: { state: true },
+    cursor: { state: true },
+    hovered: { state: true },
+    said: { state: true },
+  };
+
+  declare geometry: Geometry | undefined;
+  /** The seat that the keyboard is at. */
+  declare cursor: Seat | undefined;
+  declare hovered: Seat | undefined;
+  /** Last words to the buyer: a seat was taken, the limit is reached. */
+  declare said: string | undefined;
+
+  readonly #seats = new TopicController<SeatsTopic>(
+    this,
+    () => (this.event === undefined ? undefined : `seats:${this.event}`),
+    () => this.#prune(),
+  );
+  readonly #chosen = new Map<number, Seat>();
+  readonly #viewport = new Viewport();
+  readonly #gestures = new Gestures(this.#viewport, {
+    tapped: (x, y, coarse) => this.#tapped(x, y, coarse),
+    hovered: (x, y) => (this.hovered = this.#seatAt(x, y, 0)),
+    left: () => (this.hovered = undefined),
+    moved: () => this.requestUpdate(),
+  });
+  readonly #resized = new ResizeObserver(() => this.#resize());
+  readonly #dark = matchMedia('(prefers-color-scheme: dark)');
+  readonly #restyled = (): void => {
+    this.#palette = undefined;
+    this.#paintSoon();
+  };
+  #palette: Palette | undefined;
+  #frame: number | undefined;
+  /** The layout that is being fetched. */
+  #fetching: number | undefined;
+  #busy = false;
+
+  // ── what others may ask ──────────────────────────────────────────────────────────────────────
+
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  set busy(busy: boolean) {
+    this.#busy = busy;
+    if (!busy) this.#prune();
+  }
+
+  clear(): void {
+    this.said = undefined;
+    if (this.#chosen.size === 0) return;
+    this.#chosen.clear();
+    this.#select();
+  }
+
+  /** Status of a seat as it is shown; undefined while nothing is. */
+  statusOf(seatId: number): SeatStatus | undefined {
+    const seat = this.geometry?.get(seatId);
+    return seat && this.#seats.view.state?.seats.at(seat.position);
+  }
+
+  /** Where the middle of a seat is drawn, in pixels of the map. */
+  pointOf(seatId: number): { x: number; y: number } | undefined {
+    const seat = this.geometry?.get(seatId);
+    if (!seat) return undefined;
+    const [x, y] = this.#viewport.toScreen(seat.x, seat.y);
+    return { x, y };
+  }
+
+  // ── life ─────────────────────────────────────────────────────────────────────────────────────
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#dark.addEventListener('change', this.#restyled);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#dark.removeEventListener('change', this.#restyled);
+    this.#resized.disconnect();
+    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    this.#frame = undefined;
+  }
+
+  protected override topicChanged(): void {
+    const layout = this.topic.view.state?.event.layout ?? 0;
+    if (layout > 0 && layout !== this.geometry?.layout && layout !== this.#fetching) void this.#fetch(layout);
+  }
+
+  async #fetch(layout: number): Promise<void> {
+    const event = this.event;
+    if (event === undefined) return;
+    this.#fetching = layout;
+    try {
+      const geometry = new Geometry(await this.topic.client.seatMap(event, layout));
+      if (event !== this.event || this.#fetching !== layout) return;
+      this.#show(geometry);
+    } catch {
+      this.said = 'The seat map could not be loaded. Trying again …';
+      setTimeout(() => this.isConnected && this.topicChanged(), RETRY_MS);
+    } finally {
+      if (this.#fetching === layout) this.#fetching = undefined;
+    }
+  }
+
+  #show(geometry: Geometry): void {
+    this.said = undefined;
+    this.geometry = geometry;
+    this.cursor = undefined;
+    this.#viewport.reset(geometry.bounds, geometry.radius);
+    this.style.setProperty('--aspect', String(this.#viewport.aspect));
+    for (const id of [...this.#chosen.keys()]) if (!geometry.get(id)) this.#chosen.delete(id);
+    this.#prune();
+  }
+
+  // ── choosing ─────────────────────────────────────────────────────────────────────────────────
+
+  #tapped(x: number, y: number, coarse: boolean): void {
+    if (coarse && this.#viewport.seatPx < TAPPABLE_PX && !this.#viewport.isClosest) {
+      this.#viewport.zoom(TAP_ZOOM, x, y);
+      this.requestUpdate();
+      return;
+    }
+    const seat = this.#seatAt(x, y, coarse ? FINGER_PX : 0);
+    if (seat) this.#toggle(seat);
+  }
+
+  #seatAt(x: number, y: number, slackPx: number): Seat | undefined {
+    const [placeX, placeY] = this.#viewport.toLayout(x, y);
+    return this.geometry?.at(placeX, placeY, slackPx / this.#viewport.scale);
+  }
+
+  #toggle(seat: Seat): void {
+    const status = this.statusOf(seat.id);
+    const most = this.topic.view.state?.event.max_per_booking ?? 0;
+    this.cursor = seat;
+    if (this.#chosen.delete(seat.id)) {
+      this.said = undefined;
+    } else if (status !== 'available') {
+      this.said = `${place(seat)} is ${STATUS[status ?? 'blocked']}.`;
+      return;
+    } else if (this.#chosen.size >= most) {
+      this.said = `At most ${plural(most, 'seat')} per booking.`;
+      return;
+    } else {
+      this.#chosen.set(seat.id, seat);
+      this.said = undefined;
+    }
+    this.#select();
+  }
+
+  /** Others buy while this buyer thinks: what is not free any more cannot stay chosen. */
+  #prune(): void {
+    if (this.#busy) return;
+    const taken = [...this.#chosen.values()].filter(({ id }) => this.statusOf(id) !== 'available');
+    if (taken.length === 0) return;
+    for (const { id } of taken) this.#chosen.delete(id);
+    this.said = `${taken.map(place).join(', ')} ${taken.length === 1 ? 'was' : 'were'} just taken.`;
+    this.#select();
+  }
+
+  #select(): void {
+    this.requestUpdate();
+    const { state } = this.topic.view;
+    if (state) this.dispatchEvent(new SelectionChangedEvent(state.event.id, this.#lines(state)));
+  }
+
+  #lines(state: EventState): SelectionLine[] {
+    return [...this.#chosen.values()].map((seat) => ({
+      item: { seat_id: seat.id },
+      label: `${seat.section} · ${place(seat)}`,
+      quantity: 1,
+      unitPrice: typeOf(state, seat)?.price ?? { amount: 0, currency: state.event.currency },
+    }));
+  }
+
+  // ── keyboard ─────────────────────────────────────────────────────────────────────────────────
+
+  #key(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.#does(event.key)) return;
+    event.preventDefault();
+  }
+
+  /** Does what the key means; false if it means nothing here. */
+  #does(key: string): boolean {
+    const { geometry, cursor } = this;
+    if (!geometry) return false;
+    const direction = ARROWS[key];
+    if (direction) this.#moveTo(cursor ? geometry.next(cursor, direction) : this.#firstFree());
+    else if (key === 'Home' && cursor) this.#moveTo(geometry.rowOf(cursor)[0]);
+    else if (key === 'End' && cursor) this.#moveTo(geometry.rowOf(cursor).at(-1));
+    else if ((key === 'Enter' || key === ' ') && cursor) this.#toggle(cursor);
+    else if (key === '+' || key === '=') this.#zoom(STEP_ZOOM);
+    else if (key === '-') this.#zoom(1 / STEP_ZOOM);
+    else return false;
+    return true;
+  }
+
+  #moveTo(seat: Seat | undefined): void {
+    if (!seat) return;
+    this.cursor = seat;
+    this.#viewport.reveal(seat.x, seat.y);
+  }
+
+  #firstFree(): Seat | undefined {
+    const { seats } = this.geometry ?? { seats: [] };
+    return seats.find(({ id }) => this.statusOf(id) === 'available') ?? seats[0];
+  }
+
+  #zoom(factor: number): void {
+    const at = this.cursor && this.pointOf(this.cursor.id);
+    this.#viewport.zoom(factor, at?.x, at?.y);
+    this.requestUpdate();
+  }
+
+  // ── showing ──────────────────────────────────────────────────────────────────────────────────
+
+  override render(): TemplateResult | typeof nothing {
+    const { state } = this.topic.view;
+    if (state?.event.layout === 0) return nothing;
+    const ready = this.geometry !== undefined && this.#seats.view.state !== undefined;
+    return html`
+      <div class="frame">
+        <canvas
+          class=${this.#viewport.isFit ? '' : 'zoomed'}
+          aria-hidden="true"
+          @pointerdown=${(event: PointerEvent) => this.#gestures.pointerDown(event)}
+          @pointermove=${(event: PointerEvent) => this.#gestures.pointerMove(event)}
+          @pointerup=${(event: PointerEvent) => this.#gestures.pointerUp(event)}
+          @pointercancel=${(event: PointerEvent) => this.#gestures.pointerGone(event)}
+          @pointerleave=${(event: PointerEvent) => this.#gestures.pointerGone(event)}
+        ></canvas>
+        ${ready ? this.#keyboard() : html`<span class="skeleton loading" role="img" aria-label="Loading the seat map"></span>`}
+        ${this.#tip(state)}
+        <div class="tools">
+          <button type="button" aria-label="Zoom in" ?disabled=${this.#viewport.isClosest} @click=${() => this.#zoom(STEP_ZOOM)}>+</button>
+          <button type="button" aria-label="Zoom out" ?disabled=${this.#viewport.isFit} @click=${() => this.#zoom(1 / STEP_ZOOM)}>−</button>
+        </div>
+      </div>
+      <p class="said" role="status">${this.said ?? nothing}</p>
+      ${state ? this.#legend(state) : nothing}
+    `;
+  }
+
+  /** The row at hand as a list of options: what the canvas shows, for those who do not see it. */
+  #keyboard(): TemplateResult {
+    const row = this.cursor ? (this.geometry?.rowOf(this.cursor) ?? []) : [];
+    return html`<div
+      class="keys"
+      role="listbox"
+      tabindex="0"
+      aria-multiselectable="true"
+      aria-label="Seats. Arrow keys move, Enter chooses."
+      aria-activedescendant=${this.cursor ? `seat-${this.cursor.id}` : nothing}
+      @keydown=${(event: KeyboardEvent) => this.#key(event)}
+      @focus=${() => (this.cursor ??= this.#firstFree())}
+    >
+      ${row.map(
+        (seat) => html`<div
+          id="seat-${seat.id}"
+          role="option"
+          class="visually-hidden"
+          aria-selected=${this.#chosen.has(seat.id)}
+          aria-disabled=${this.statusOf(seat.id) !== 'available'}
+        >
+          ${this.#words(seat)}
+        </div>`,
+      )}
+    </div>`;
+  }
+
+  #tip(state: EventState | undefined): TemplateResult | typeof nothing {
+    const seat = this.hovered;
+    const at = seat && this.pointOf(seat.id);
+    if (!state || !seat || !at) return nothing;
+    const type = typeOf(state, seat);
+    // Set as a property: the page's CSP allows no style attributes.
+    return html`<div class="tip" aria-hidden="true" .style=${`left:${at.x}px;top:${at.y - this.#viewport.seatPx}px`}>
+      <b>${seat.section}</b> · ${place(seat)}<br />
+      ${this.statusOf(seat.id) === 'available' && type ? `${type.name} · ${money(type.price)}` : STATUS[this.statusOf(seat.id) ?? 'blocked']}
+    </div>`;
+  }
+
+  #words(seat: Seat): string {
+    const { state } = this.topic.view;
+    const type = state && typeOf(state, seat);
+    const chosen = this.#chosen.has(seat.id) ? 'chosen' : STATUS[this.statusOf(seat.id) ?? 'blocked'];
+    return [seat.section, place(seat), type && `${type.name} ${money(type.price)}`, chosen].filter(Boolean).join(', ');
+  }
+
+  #legend(state: EventState): TemplateResult {
+    return html`<ul class="legend">
+      ${state.ticket_types.map(
+        (type, index) => html`<li>
+          <span class="swatch type-${(index % TYPE_COLOURS) + 1}" aria-hidden="true"></span>
+          <span class="type">${type.name}</span> <span class="price">${money(type.price)}</span>
+          <seatcast-availability quiet .client=${this.client} event=${state.event.id} ticket-type=${type.id}></seatcast-availability>
+        </li>`,
+      )}
+      <li><span class="swatch held" aria-hidden="true"></span>Held</li>
+      <li><span class="swatch sold" aria-hidden="true"></span>Sold</li>
+      <li><span class="swatch chosen" aria-hidden="true"></span>Your choice</li>
+    </ul>`;
+  }
+
+  // ── painting ─────────────────────────────────────────────────────────────────────────────────
+
+  protected override firstUpdated(): void {
+    const canvas = this.#canvas;
+    // Not passive: a pinch must not zoom the page as well.
+    canvas?.addEventListener('wheel', (event) => this.#gestures.wheel(event), { passive: false });
+  }
+
+  protected override updated(changed: PropertyValues<this>): void {
+    const canvas = this.#canvas;
+    if (canvas) this.#resized.observe(canvas);
+    if (changed.has('geometry')) this.#resize();
+    this.#paintSoon();
+  }
+
+  get #canvas(): HTMLCanvasElement | null {
+    return this.renderRoot.querySelector('canvas');
+  }
+
+  #resize(): void {
+    const canvas = this.#canvas;
+    if (!canvas || canvas.clientWidth === 0) return;
+    const ratio = globalThis.devicePixelRatio || 1;
+    canvas.width = Math.round(canvas.clientWidth * ratio);
+    canvas.height = Math.round(canvas.clientHeight * ratio);
+    this.#viewport.resize(canvas.clientWidth, canvas.clientHeight);
+    this.#paintSoon();
+  }
+
+  /** At most one painting a frame, however many seats change. */
+  #paintSoon(): void {
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined;
+      this.#paint();
+    });
+  }
+
+  #paint(): void {
+    const context = this.#canvas?.getContext('2d');
+    const { geometry } = this;
+    const statuses = this.#seats.view.state?.seats;
+    if (!context || !geometry || !statuses) return;
+    this.#palette ??= paletteOf(this);
+    const types = this.topic.view.state?.ticket_types ?? [];
+    const order = new Map(types.map(({ id }, index) => [id, index]));
+    const focused = this.renderRoot.querySelector('.keys:focus-visible') !== null;
+    const scene = {
+      geometry,
+      viewport: this.#viewport,
+      statuses,
+      chosen: new Set(this.#chosen.keys()),
+      cursor: focused ? this.cursor : undefined,
+      hovered: this.hovered,
+      typeIndex: (id: number) => order.get(id) ?? 0,
+    };
+    paint(context, scene, this.#palette, getComputedStyle(this).fontFamily);
+  }
+}
+
+function place(seat: Seat): string {
+  return `Row ${seat.row} Seat ${seat.number}`;
+}
+
+function typeOf(state: EventState, seat: Seat): TicketType | undefined {
+  return state.ticket_types.find(({ id }) => id === seat.ticketTypeId);
+}
+
+/** The colours that the style sheet gives, light or dark, as the canvas can use them. */
+function paletteOf(element: HTMLElement): Palette {
+  const probe = document.createElement('span');
+  element.shadowRoot?.append(probe);
+  const colour = (name: string): string => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const palette = {
+    types: Array.from({ length: TYPE_COLOURS }, (_, index) => colour(`--seat-${index + 1}`)),
+    held: colour('--seat-held'),
+    sold: colour('--seat-sold'),
+    blocked: colour('--seat-blocked'),
+    chosen: colour('--ink'),
+    onChosen: colour('--surface'),
+    onSeat: colour('--on-accent'),
+    text: colour('--ink-soft'),
+    stage: colour('--sunken'),
+  };
+  probe.remove();
+  return palette;
+}
+
+define('seatcast-seat-map', SeatcastSeatMap);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'seatcast-seat-map': SeatcastSeatMap;
+  }
+}

@@ -1,0 +1,124 @@
+import { css } from 'lit';
+import { buttons, skeleton, tokens } from '../internal/tokens.ts';
+
+export const styles = [
+  tokens,
+  buttons,
+  skeleton,
+  css`
+    :host {
+      display: block;
+    }
+    ul {
+      display: grid;
+      gap: 0.75rem;
+      margin: 0;
+      padding: 0;
+      list-style: none;
+    }
+    li {
+      display: grid;
+      grid-template:
+        'what price stepper' auto
+        'bar bar bar' auto / 1fr auto auto;
+      align-items: center;
+      gap: 0.85rem 1.1rem;
+      padding: 1rem 1.1rem;
+      border: 1px solid var(--line);
+      border-radius: var(--radius);
+      background: var(--surface);
+    }
+    .what {
+      display: flex;
+      flex-wrap: wrap;
+      grid-area: what;
+      align-items: center;
+      gap: 0.3rem 0.7rem;
+    }
+    .name {
+      font-weight: 650;
+      overflow-wrap: anywhere;
+    }
+    .gone .name,
+    .gone .price {
+      color: var(--ink-soft);
+    }
+    .price {
+      grid-area: price;
+      font-variant-numeric: tabular-nums;
+      font-weight: 600;
+    }
+    .bar {
+      display: block;
+      grid-area: bar;
+      width: 100%;
+      height: 5px;
+      border-radius: 3px;
+      background: var(--sunken);
+    }
+    .bar rect {
+      transition:
+        x 400ms ease-out,
+        width 400ms ease-out;
+    }
+    .bar .sold {
+      fill: var(--line-strong);
+    }
+    .bar .held {
+      fill: color-mix(in srgb, var(--accent) 60%, var(--sunken));
+    }
+    .stepper {
+      display: inline-flex;
+      grid-area: stepper;
+      align-items: center;
+      border: 1px solid var(--line-strong);
+      border-radius: 99px;
+    }
+    .stepper button {
+      width: 40px;
+      height: 40px;
+      border: 0;
+      border-radius: 50%;
+      background: none;
+      font-size: 1.25rem;
+      line-height: 1;
+    }
+    .stepper button:hover:not(:disabled) {
+      background: var(--sunken);
+    }
+    .stepper button:disabled {
+      color: var(--ink-soft);
+      opacity: 0.5;
+      cursor: not-allowed;
+    }
+    output {
+      min-width: 1.6rem;
+      font-variant-numeric: tabular-nums;
+      font-weight: 600;
+      text-align: center;
+    }
+    .reduced {
+      margin: 0.75rem 0 0;
+      color: var(--orange);
+      font-size: 0.875rem;
+      font-weight: 550;
+    }
+    .reduced:empty {
+      display: none;
+    }
+    .row-skeleton {
+      height: 5.6rem;
+      margin-bottom: 0.75rem;
+      border-radius: var(--radius);
+    }
+    @media (max-width: 460px) {
+      li {
+        grid-template:
+          'what what' auto
+          'price stepper' auto
+          'bar bar' auto / 1fr auto;
+        gap: 0.6rem 1rem;
+      }
+    }
+  `,
+];

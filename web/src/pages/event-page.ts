@@ -1,0 +1,181 @@
+import { css, html, nothing, type TemplateResult } from 'lit';
+import { dateParts } from '../elements/internal/format.ts';
+import { LiveElement } from '../elements/internal/live-element.ts';
+import type { EventInfo, EventState } from '../sdk/index.ts';
+import { poster } from './poster.ts';
+import { shared } from './shared.styles.ts';
+
+/** One event: what it is, what is left, choosing, holding. Everything on it is live. */
+export class EventPage extends LiveElement {
+  static override styles = [
+    shared,
+    css`
+      :host {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: clamp(1.25rem, 3vw, 2rem);
+      }
+      .hero {
+        display: grid;
+        grid-template-columns: minmax(0, 5fr) minmax(0, 7fr);
+        gap: clamp(1.25rem, 3.5vw, 2.75rem);
+        align-items: center;
+      }
+      .poster {
+        display: block;
+        width: 100%;
+        aspect-ratio: 16 / 10;
+        border-radius: calc(var(--radius) + 4px);
+        object-fit: cover;
+      }
+      .off .poster {
+        filter: grayscale(0.85);
+      }
+      .about {
+        display: grid;
+        justify-items: start;
+        gap: 0.8rem;
+      }
+      .category {
+        color: var(--accent);
+        font-size: 0.8125rem;
+        font-weight: 700;
+        letter-spacing: 0.08em;
+        text-transform: uppercase;
+      }
+      .facts {
+        display: grid;
+        gap: 0.35rem;
+        margin: 0;
+        padding: 0;
+        list-style: none;
+      }
+      .facts li {
+        display: flex;
+        gap: 0.65rem;
+        align-items: center;
+      }
+      .facts svg {
+        flex: none;
+        width: 1.2rem;
+        height: 1.2rem;
+        fill: none;
+        stroke: var(--ink-soft);
+        stroke-width: 2;
+        stroke-linecap: round;
+        stroke-linejoin: round;
+      }
+      .description {
+        max-width: 42rem;
+        margin: 0;
+        color: var(--ink-soft);
+        white-space: pre-line;
+      }
+      .choose {
+        display: grid;
+        gap: 0.9rem;
+      }
+      .members {
+        margin: 0;
+        padding: 0.3rem 0.7rem;
+        border-radius: 99px;
+        background: var(--accent-wash);
+        color: var(--accent-strong);
+        font-size: 0.8125rem;
+        font-weight: 650;
+      }
+      .line {
+        height: 1.2rem;
+        width: 60%;
+      }
+      .line.title {
+        height: 3rem;
+        width: 90%;
+      }
+      @media (max-width: 760px) {
+        .hero {
+          grid-template-columns: minmax(0, 1fr);
+        }
+        .poster {
+          aspect-ratio: 16 / 8;
+        }
+      }
+    `,
+  ];
+
+  protected override topicChanged(): void {
+    const title = this.topic.view.state?.event.title;
+    if (title) document.title = `${title} · Seatcast`;
+  }
+
+  override render(): TemplateResult {
+    const { state, refused, status } = this.topic.view;
+    if (refused || state?.deleted) return this.#missing();
+    if (!state) return status === 'offline' ? this.#offline() : this.#loading();
+    return html`
+      ${this.#hero(state)}
+      <seatcast-notices event=${state.event.id}></seatcast-notices>
+      ${state.event.status === 'cancelled' ? nothing : this.#booking(state.event)}
+    `;
+  }
+
+  #hero({ event }: EventState): TemplateResult {
+    const { weekday, day, month, year, time, zone } = dateParts(event.starts_at, event.timezone);
+    return html`<section class="hero ${event.status === 'cancelled' ? 'off' : ''}">
+      ${poster(event)}
+      <div class="about">
+        <span class="category">${event.category}</span>
+        <h1>${event.title}</h1>
+        <ul class="facts">
+          <li>
+            <svg viewBox="0 0 24 24" aria-hidden="true"><rect x="3" y="5" width="18" height="16" rx="3" /><path d="M3 10h18M8 3v4m8-4v4" /></svg>
+            <time datetime=${event.starts_at}>${weekday} ${day} ${month} ${year}, ${time} ${zone}</time>
+          </li>
+          <li>
+            <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 21s7-6.2 7-11.5a7 7 0 0 0-14 0C5 14.8 12 21 12 21Z" /><circle cx="12" cy="9.5" r="2.5" /></svg>
+            ${event.venue}
+          </li>
+        </ul>
+        <seatcast-availability event=${event.id}></seatcast-availability>
+        ${event.membership_required ? html`<p class="members">For members</p>` : nothing}
+        <p class="description">${event.description}</p>
+      </div>
+    </section>`;
+  }
+
+  #booking(event: EventInfo): TemplateResult {
+    const seated = event.layout > 0;
+    return html`<seatcast-booking event=${event.id}>
+      <section class="choose" aria-labelledby="choose">
+        <h2 id="choose">${seated ? 'Choose your seats' : 'Choose your tickets'}</h2>
+        ${seated
+          ? html`<seatcast-seat-map event=${event.id}></seatcast-seat-map>`
+          : html`<seatcast-ticket-types event=${event.id}></seatcast-ticket-types>`}
+      </section>
+    </seatcast-booking>`;
+  }
+
+  #loading(): TemplateResult {
+    return html`<section class="hero" aria-busy="true" aria-label="Loading the event">
+      <span class="skeleton poster"></span>
+      <div class="about">
+        <span class="skeleton line"></span><span class="skeleton line title"></span><span class="skeleton line"></span>
+      </div>
+    </section>`;
+  }
+
+  #missing(): TemplateResult {
+    return html`<div class="message">
+      <p><strong>This event is not here</strong>It may have been removed, or is not public yet.</p>
+      <a class="button primary" href="/">See all events</a>
+    </div>`;
+  }
+
+  #offline(): TemplateResult {
+    return html`<div class="message" role="alert">
+      <p><strong>No connection</strong>The event appears as soon as the server can be reached again.</p>
+    </div>`;
+  }
+}
+
+customElements.define('seatcast-event-page', EventPage);

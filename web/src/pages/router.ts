@@ -1,0 +1,37 @@
+/** The page's routes. The server answers exactly these with the page; see `src/web.rs`. */
+export type Route =
+  | { page: 'events' }
+  | { page: 'event'; id: number }
+  | { page: 'bookings' }
+  | { page: 'missing' };
+
+export function routeOf(pathname: string): Route {
+  const path = pathname.replace(/\/+$/, '') || '/';
+  if (path === '/' || path === '/events') return { page: 'events' };
+  if (path === '/bookings') return { page: 'bookings' };
+  const event = /^\/events\/(\d{1,15})$/.exec(path);
+  return event ? { page: 'event', id: Number(event[1]) } : { page: 'missing' };
+}
+
+/** Follows links to own routes without loading the page anew; calls back with each new route. */
+export function followLinks(root: EventTarget, arrived: (route: Route) => void): void {
+  root.addEventListener('click', (event) => {
+    const click = event as MouseEvent;
+    const link = linkOf(click);
+    if (!link || click.button !== 0 || click.metaKey || click.ctrlKey || click.shiftKey || click.altKey) return;
+    const route = routeOf(link.pathname);
+    if (click.defaultPrevented || link.origin !== location.origin || route.page === 'missing') return;
+    click.preventDefault();
+    if (link.href !== location.href) history.pushState(null, '', link.href);
+    scrollTo(0, 0);
+    arrived(route);
+  });
+  globalThis.addEventListener('popstate', () => arrived(routeOf(location.pathname)));
+}
+
+/** Links inside shadow roots are seen through the event's path only. */
+function linkOf(event: MouseEvent): HTMLAnchorElement | undefined {
+  return event
+    .composedPath()
+    .find((node): node is HTMLAnchorElement => node instanceof HTMLAnchorElement && node.target === '' && node.href !== '');
+}

@@ -1,0 +1,52 @@
+import { css } from 'lit';
+import { buttons, skeleton, tokens } from '../elements/internal/tokens.ts';
+
+/** What the pages have in common: headings, the measure, messages in place of content. */
+export const shared = [
+  tokens,
+  buttons,
+  skeleton,
+  css`
+    h1,
+    h2 {
+      margin: 0;
+      font-family: var(--display);
+      font-weight: 750;
+      letter-spacing: -0.02em;
+      line-height: 1.1;
+      text-wrap: balance;
+    }
+    h1:focus {
+      outline: none;
+    }
+    h1 {
+      font-size: clamp(2rem, 5vw, 3.25rem);
+    }
+    h2 {
+      font-size: 1.5rem;
+    }
+    a {
+      color: inherit;
+    }
+    .message {
+      display: grid;
+      justify-items: center;
+      gap: 0.9rem;
+      padding: 4rem 1rem;
+      border: 1px dashed var(--line-strong);
+      border-radius: var(--radius);
+      color: var(--ink-soft);
+      text-align: center;
+    }
+    .message p {
+      margin: 0;
+      max-width: 34rem;
+    }
+    .message strong {
+      display: block;
+      color: var(--ink);
+      font-family: var(--display);
+      font-size: 1.35rem;
+    }
+  `,
+];

@@ -1,0 +1,95 @@
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { sharedClient } from '../elements/internal/shared-client.ts';
+import type { User } from '../sdk/index.ts';
+import { shared } from './shared.styles.ts';
+
+const KEY = 'seatcast.user';
+/** The demo's customers, should the server not list them. */
+const DEMO_USERS: User[] = [3, 4, 5, 6, 7, 8, 9].map((id) => ({ id, name: `Customer ${id}`, role: 'customer' }));
+
+/**
+ * Who the demo acts as. Shown only where the server runs in development mode and believes it; kept
+ * per tab, so that two windows can be two people.
+ */
+export class UserSwitcher extends LitElement {
+  static override properties = { users: { state: true }, user: { state: true } };
+  static override styles = [
+    shared,
+    css`
+      label {
+        display: inline-flex;
+        align-items: center;
+        gap: 0.5rem;
+        padding-inline: 0.85rem 0.5rem;
+        border: 1px solid var(--line);
+        border-radius: 99px;
+        background: var(--surface);
+        color: var(--ink-soft);
+        font-size: 0.8125rem;
+      }
+      label:focus-within {
+        outline: 3px solid var(--accent);
+        outline-offset: 2px;
+      }
+      select {
+        max-width: 9.5rem;
+        min-height: 40px;
+        padding: 0 0.2rem 0 0;
+        border: 0;
+        border-radius: 99px;
+        outline: none;
+        background: none;
+        color: var(--ink);
+        cursor: pointer;
+        font: inherit;
+        font-weight: 600;
+        text-overflow: ellipsis;
+      }
+      option {
+        background: var(--surface);
+      }
+    `,
+  ];
+
+  declare users: readonly User[];
+  declare user: number | undefined;
+
+  constructor() {
+    super();
+    this.users = [];
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.#start();
+  }
+
+  async #start(): Promise<void> {
+    const client = sharedClient();
+    const info = await client.info().catch(() => undefined);
+    if (!info?.dev) return;
+    const listed = await client.usersAsAdmin().catch(() => DEMO_USERS);
+    this.users = listed.filter(({ role }) => role === 'customer').slice(0, 20);
+    const kept = Number(sessionStorage.getItem(KEY));
+    if (this.users.some(({ id }) => id === kept)) this.#become(kept);
+  }
+
+  override render(): TemplateResult | typeof nothing {
+    if (this.users.length === 0) return nothing;
+    return html`<label>
+      Acting as
+      <select @change=${(event: Event) => this.#become(Number((event.target as HTMLSelectElement).value))}>
+        <option value="0" ?selected=${this.user === undefined}>Guest</option>
+        ${this.users.map(({ id, name }) => html`<option value=${id} ?selected=${id === this.user}>${name}</option>`)}
+      </select>
+    </label>`;
+  }
+
+  #become(id: number): void {
+    this.user = id > 0 ? id : undefined;
+    sharedClient().userId = this.user;
+    sessionStorage.setItem(KEY, String(id));
+  }
+}
+
+customElements.define('seatcast-user-switcher', UserSwitcher);

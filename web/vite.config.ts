@@ -1,0 +1,65 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, constants, gzip } from 'node:zlib';
+import { defineConfig, type Plugin } from 'vite';
+
+/** Smaller files gain nothing from compression. */
+const COMPRESS_FROM_BYTES = 1_024;
+
+/**
+ * Writes a `.gz` and a `.br` beside each text file of the build. The server embeds them and never
+ * compresses a file itself: it is done once, and as hard as it goes.
+ */
+function precompressed(): Plugin {
+  let folder = '';
+  return {
+    name: 'precompressed',
+    apply: 'build',
+    configResolved(config) {
+      folder = config.build.outDir;
+    },
+    async closeBundle() {
+      const files = await readdir(folder, { recursive: true });
+      const texts = files.filter((file) => /\.(?:js|css|html|svg|json)$/.test(file));
+      await Promise.all(texts.map((file) => compress(join(folder, file))));
+    },
+  };
+}
+
+async function compress(file: string): Promise<void> {
+  const bytes = await readFile(file);
+  if (bytes.length < COMPRESS_FROM_BYTES) return;
+  const [zipped, brotli] = await Promise.all([
+    promisify(gzip)(bytes, { level: 9 }),
+    promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }),
+  ]);
+  await Promise.all([writeFile(`${file}.gz`, zipped), writeFile(`${file}.br`, brotli)]);
+}
+
+export default defineConfig({
+  plugins: [precompressed()],
+  build: {
+    target: 'es2022',
+    // Everything is a file of its own: the page's CSP forbids what is inlined.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: {
+      input: { page: 'index.html', seatcast: 'src/elements/index.ts' },
+      preserveEntrySignatures: 'exports-only',
+      output: {
+        // Other sites embed the elements by this name; what it loads is named by its content.
+        entryFileNames: ({ name }) => (name === 'seatcast' ? 'embed/seatcast.js' : 'assets/[name]-[hash].js'),
+        chunkFileNames: 'assets/[name]-[hash].js',
+        assetFileNames: 'assets/[name]-[hash][extname]',
+      },
+    },
+  },
+  server: {
+    // `npm run dev` beside a server that runs on its usual port.
+    proxy: {
+      '/api': 'http://127.0.0.1:8000',
+      '/realtime': { target: 'http://127.0.0.1:8000', ws: true },
+    },
+  },
+});
