@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod availability;
+pub mod bookings;
 mod changes;
 pub mod desk;
 pub mod doorbell;
@@ -12,6 +13,7 @@ pub mod edit;
 mod error;
 pub mod event_edits;
 pub mod events;
+pub mod expiry;
 pub mod idempotency;
 pub mod migrate;
 pub mod notices;

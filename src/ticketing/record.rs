@@ -23,7 +23,7 @@ pub struct Booking {
     pub items: Vec<BookingItem>,
     /// Empty until the booking is confirmed.
     pub tickets: Vec<Ticket>,
-    /// The deadline of a pending booking; `null` in every other state.
+    /// The deadline; `null` for a booking that never had one.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
@@ -92,6 +92,14 @@ pub enum TicketStatus {
 }
 
 impl BookingStatus {
+    pub const ALL: [BookingStatus; 5] = [
+        BookingStatus::Pending,
+        BookingStatus::Confirmed,
+        BookingStatus::Expired,
+        BookingStatus::Cancelled,
+        BookingStatus::Refunded,
+    ];
+
     /// As the database and the wire spell it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -108,13 +116,7 @@ impl std::str::FromStr for BookingStatus {
     type Err = UnknownStatus;
 
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        let all = [
-            BookingStatus::Pending,
-            BookingStatus::Confirmed,
-            BookingStatus::Expired,
-            BookingStatus::Cancelled,
-            BookingStatus::Refunded,
-        ];
+        let all = BookingStatus::ALL;
         let found = all.into_iter().find(|status| status.as_str() == text);
         found.ok_or(UnknownStatus)
     }

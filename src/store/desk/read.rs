@@ -9,9 +9,11 @@ use tokio_postgres::{Row, Statement};
 
 use super::{Questions, statements};
 use crate::store::StoreError;
+use crate::store::changes::unsigned;
+use crate::store::edit::status;
+use crate::store::expiry::EXPIRE;
 use crate::store::idempotency::StoredAnswer;
 use crate::ticketing::adjacent::{Place, SeatRow};
-use crate::ticketing::live::EventStatus;
 use crate::ticketing::stock::{Buyer, EventTerms, Pool, PoolId, Seat, Stock, TicketTypeTerms};
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId, UserId};
 
@@ -78,17 +80,11 @@ statements! {
           from idempotency_keys join unnest($1::text[], $2::text[]) as asked (scope, key) using (scope, key)";
     references = "
         select reference from bookings where reference = any($1)";
-    expire = "
-        with due as (
-            select id from bookings
-             where event_id = $1 and status = 'pending' and expires_at <= statement_timestamp()
-             order by expires_at limit 500
-               for update skip locked
-        ), gone as (
-            update bookings b set status = 'expired' from due where b.id = due.id returning b.id
-        )
-        update claims c set state = 'dead' from gone where c.booking_id = gone.id and c.state <> 'dead'";
+    expire = EXPIRE;
 }
+
+/// Overdue holds that a turn ends on its way; the sweeper ends the rest.
+const EXPIRED_HOLDS_MAX: i64 = 500;
 
 /// What the turn is decided on.
 pub(super) struct Facts {
@@ -119,11 +115,12 @@ pub(super) async fn begin(
     if !overdue.try_get::<_, bool>(0)? {
         return answers.facts(&root, event);
     }
+    let of_expiry: Parameters<'_, 2> = [&event, &EXPIRED_HOLDS_MAX];
     // Rare: a hold ended and no sweeper was here yet. Its stock is for sale again from its
     // deadline on, and its buyer may book again.
     let (_, root, answers) = tokio::try_join!(
         biased;
-        run(client.execute(&sql.expire, &of_event)),
+        run(client.execute(&sql.expire, &of_expiry)),
         run(client.query_one(&sql.lock, &of_event)),
         ask(client, sql, event, questions),
     )?;
@@ -224,7 +221,7 @@ impl Answers {
         let references = self.references.iter().map(|row| Ok(row.try_get(0)?));
         Ok(Some(Facts {
             now: event.try_get(7)?,
-            revision: revision(root.try_get(1)?)?,
+            revision: unsigned(root.try_get(1)?)?,
             stock,
             stored: self
                 .keys
@@ -247,23 +244,13 @@ fn event_terms(row: &Row, id: EventId) -> Result<EventTerms, StoreError> {
     Ok(EventTerms {
         id,
         organizer_id: row.try_get(0)?,
-        status: event_status(row.try_get(1)?)?,
+        status: status(row.try_get(1)?)?,
         starts_at: row.try_get(2)?,
         currency: row.try_get(3)?,
         membership_required: row.try_get(4)?,
         max_per_booking: row.try_get::<_, i32>(5)?.into(),
         hold_minutes: row.try_get::<_, i32>(6)?.into(),
     })
-}
-
-fn event_status(text: &str) -> Result<EventStatus, StoreError> {
-    serde_json::from_value(text.into())
-        .map_err(|_| StoreError::corrupt(format!("event status {text:?}")))
-}
-
-/// The database counts in signed numbers.
-pub(super) fn revision(number: i64) -> Result<Revision, StoreError> {
-    u64::try_from(number).map_err(|_| StoreError::corrupt(format!("revision {number}")))
 }
 
 fn pool(row: &Row) -> Result<(PoolId, Pool), StoreError> {

@@ -7,9 +7,10 @@ use deadpool_postgres::Client;
 use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
-use super::read::{revision, run};
+use super::read::run;
 use super::{NewBooking, statements};
 use crate::store::StoreError;
+use crate::store::changes::unsigned;
 use crate::ticketing::record::Booking;
 use crate::ticketing::stock::ClaimState;
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
@@ -64,7 +65,7 @@ pub(super) async fn commit(
         run(client.query_one(&sql.revision, &of_event)),
         run(client.batch_execute("commit")),
     )?;
-    revision(row.try_get(0)?)
+    unsigned(row.try_get(0)?)
 }
 
 async fn insert_bookings(

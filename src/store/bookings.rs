@@ -1,0 +1,264 @@
+//! Bookings as they are read, and given back. They are made in `store/desk.rs`.
+
+use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+use tokio_postgres::types::{Json, ToSql};
+
+use super::edit::revision;
+use super::{Store, StoreError};
+use crate::ticketing::record::{Booking, BookingStatus};
+use crate::ticketing::{BookingId, EventId, Revision, UserId};
+
+/// Booking `b` in the shape of [`Booking`].
+const BOOKING: &str = "
+    jsonb_build_object(
+        'id', b.id, 'reference', b.reference, 'event_id', b.event_id, 'user_id', b.user_id,
+        'status', b.status, 'quantity', b.quantity,
+        'total', jsonb_build_object('amount', b.total_amount, 'currency', b.currency),
+        'expires_at', rfc3339(b.expires_at), 'created_at', rfc3339(b.created_at),
+        'confirmed_at', rfc3339(b.confirmed_at), 'cancel_reason', b.cancel_reason,
+        'items', (select coalesce(jsonb_agg(jsonb_build_object(
+                      'ticket_type_id', i.ticket_type_id, 'name', t.name, 'quantity', i.quantity,
+                      'unit_price', jsonb_build_object('amount', i.unit_amount, 'currency', b.currency),
+                      'seats', (select coalesce(jsonb_agg(jsonb_build_object(
+                                    'id', s.id, 'section', section.name, 'row', s.row_label, 'number', s.number)
+                                    order by s.position), '[]')
+                                  from claims c
+                                  join seats s on s.id = c.seat_id
+                                  join sections section on section.id = s.section_id
+                                 where c.booking_id = b.id and c.ticket_type_id = i.ticket_type_id))
+                      order by i.line), '[]')
+                    from booking_items i join ticket_types t on t.id = i.ticket_type_id
+                   where i.booking_id = b.id),
+        'tickets', (select coalesce(jsonb_agg(jsonb_build_object(
+                        'code', k.code, 'ticket_type_id', k.ticket_type_id, 'seat_id', k.seat_id, 'status', k.status)
+                        order by k.id), '[]')
+                      from tickets k where k.booking_id = b.id))";
+
+/// A booking, and what decides who may see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub booking: Booking,
+    pub organizer_id: UserId,
+    /// SHA-256 of the token of a buyer without an account.
+    pub token_hash: Option<Vec<u8>>,
+    /// The database's clock, by which the deadline is measured.
+    pub now: Timestamp,
+}
+
+/// How a booking is named.
+#[derive(Debug, Clone, Copy)]
+pub enum Name<'a> {
+    Id(BookingId),
+    /// In its stored form.
+    Reference(&'a str),
+}
+
+/// Whose bookings, of which status (`None`: all), which of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection {
+    pub of: Of,
+    pub status: Option<BookingStatus>,
+    pub limit: i64,
+    pub offset: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Of {
+    User(UserId),
+    Event(EventId),
+}
+
+/// The numbers of an event's bookings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stats {
+    pub organizer_id: UserId,
+    pub draft: bool,
+    pub currency: String,
+    pub confirmed: i64,
+    pub pending: i64,
+    pub cancelled: i64,
+    pub expired: i64,
+    pub refunded: i64,
+    pub tickets_sold: i64,
+    pub tickets_held: i64,
+    /// Of confirmed bookings, in minor units.
+    pub revenue_amount: i64,
+}
+
+/// What became of a cancellation.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cancelled {
+    Done(Box<GivenBack>),
+    /// The booking's state does not allow it; `used` says that somebody was admitted with it.
+    Not {
+        status: BookingStatus,
+        used: bool,
+    },
+}
+
+/// A cancelled booking, and the event's revision after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GivenBack {
+    pub booking: Booking,
+    pub revision: Revision,
+    /// The database's clock.
+    pub now: Timestamp,
+}
+
+impl Store {
+    pub async fn booking(&self, name: Name<'_>) -> Result<Option<Found>, StoreError> {
+        let client = self.client().await?;
+        let (column, value): (_, &(dyn ToSql + Sync)) = match &name {
+            Name::Id(id) => ("id", id),
+            Name::Reference(reference) => ("reference", reference),
+        };
+        let sql = format!(
+            "select {BOOKING}, e.organizer_id, b.token_hash, statement_timestamp()
+               from bookings b join events e on e.id = b.event_id where b.{column} = $1"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[value]).await?;
+        row.as_ref().map(found).transpose()
+    }
+
+    /// One page of bookings, the newest first, and how many there are in all.
+    pub async fn bookings(&self, selection: Selection) -> Result<(Vec<Booking>, i64), StoreError> {
+        let client = self.client().await?;
+        let (column, id) = match selection.of {
+            Of::User(user) => ("user_id", user),
+            Of::Event(event) => ("event_id", event),
+        };
+        let chosen =
+            format!("from bookings where {column} = $1 and ($2::text is null or status = $2)");
+        let page = format!(
+            "select {BOOKING}
+               from (select * {chosen} order by created_at desc, id desc limit $3 offset $4) as b
+              order by b.created_at desc, b.id desc"
+        );
+        let page = client.prepare_cached(&page).await?;
+        let count = client
+            .prepare_cached(&format!("select count(*) {chosen}"))
+            .await?;
+        let status = selection.status.map(BookingStatus::as_str);
+        let rows = client
+            .query(&page, &[&id, &status, &selection.limit, &selection.offset])
+            .await?;
+        let total = client.query_one(&count, &[&id, &status]).await?;
+        let bookings = rows.iter().map(booking).collect::<Result<_, _>>()?;
+        Ok((bookings, total.try_get(0)?))
+    }
+
+    /// Whose event it is, deleted ones as well: their bookings stay.
+    pub async fn organizer_of(&self, event: EventId) -> Result<Option<UserId>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached("select organizer_id from events where id = $1")
+            .await?;
+        let row = client.query_opt(&statement, &[&event]).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// `None`: no such event.
+    pub async fn booking_stats(&self, event: EventId) -> Result<Option<Stats>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select e.organizer_id, e.status = 'draft', e.currency,
+                   count(*) filter (where b.status = 'confirmed'), count(*) filter (where b.status = 'pending'),
+                   count(*) filter (where b.status = 'cancelled'), count(*) filter (where b.status = 'expired'),
+                   count(*) filter (where b.status = 'refunded'),
+                   root.sold::bigint, root.held::bigint,
+                   coalesce(sum(b.total_amount) filter (where b.status = 'confirmed'), 0)::bigint
+              from events e
+              join pools root on root.event_id = e.id and root.kind = 'event'
+              left join bookings b on b.event_id = e.id
+             where e.id = $1 and e.deleted_at is null
+             group by e.id, root.id";
+        let statement = client.prepare_cached(sql).await?;
+        let Some(row) = client.query_opt(&statement, &[&event]).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Stats {
+            organizer_id: row.try_get(0)?,
+            draft: row.try_get(1)?,
+            currency: row.try_get(2)?,
+            confirmed: row.try_get(3)?,
+            pending: row.try_get(4)?,
+            cancelled: row.try_get(5)?,
+            expired: row.try_get(6)?,
+            refunded: row.try_get(7)?,
+            tickets_sold: row.try_get(8)?,
+            tickets_held: row.try_get(9)?,
+            revenue_amount: row.try_get(10)?,
+        }))
+    }
+
+    /// Gives a pending or confirmed booking back: its claims die, its tickets are void, its stock is
+    /// on sale again.
+    pub async fn cancel_booking(
+        &self,
+        id: BookingId,
+        event: EventId,
+        reason: Option<&str>,
+    ) -> Result<Cancelled, StoreError> {
+        self.transaction(&(id, event, reason), |tx, (id, event, reason)| {
+            Box::pin(async move {
+                // The turn first, like everybody (see `store/desk.rs`).
+                let turn = tx.prepare_cached("select take_turn($1)").await?;
+                tx.execute(&turn, &[event]).await?;
+                let sql = "
+                    update bookings b set status = 'cancelled', cancel_reason = $2
+                     where id = $1 and status in ('pending', 'confirmed')
+                       and not exists (select from tickets where booking_id = b.id and status = 'used')";
+                let cancel = tx.prepare_cached(sql).await?;
+                if tx.execute(&cancel, &[id, reason]).await? == 0 {
+                    return why_not(tx, *id).await;
+                }
+                let sql = "update tickets set status = 'void' where booking_id = $1 and status = 'valid'";
+                let void = tx.prepare_cached(sql).await?;
+                tx.execute(&void, &[id]).await?;
+                let sql = "update claims set state = 'dead' where booking_id = $1 and state <> 'dead'";
+                let free = tx.prepare_cached(sql).await?;
+                tx.execute(&free, &[id]).await?;
+                let sql = format!("select {BOOKING}, statement_timestamp() from bookings b where id = $1");
+                let read = tx.prepare_cached(&sql).await?;
+                let row = tx.query_one(&read, &[id]).await?;
+                Ok(Cancelled::Done(Box::new(GivenBack {
+                    booking: booking(&row)?,
+                    revision: revision(tx, *event).await?,
+                    now: row.try_get(1)?,
+                })))
+            })
+        })
+        .await
+    }
+}
+
+async fn why_not(client: &impl GenericClient, id: BookingId) -> Result<Cancelled, StoreError> {
+    let sql = "
+        select status, exists (select from tickets where booking_id = b.id and status = 'used')
+          from bookings b where id = $1";
+    let statement = client.prepare_cached(sql).await?;
+    let row = client.query_one(&statement, &[&id]).await?;
+    let status: &str = row.try_get(0)?;
+    let unknown = |_| StoreError::corrupt(format!("booking status {status:?}"));
+    Ok(Cancelled::Not {
+        status: status.parse().map_err(unknown)?,
+        used: row.try_get(1)?,
+    })
+}
+
+fn found(row: &Row) -> Result<Found, StoreError> {
+    Ok(Found {
+        booking: booking(row)?,
+        organizer_id: row.try_get(1)?,
+        token_hash: row.try_get(2)?,
+        now: row.try_get(3)?,
+    })
+}
+
+fn booking(row: &Row) -> Result<Booking, StoreError> {
+    let Json(booking) = row.try_get(0)?;
+    Ok(booking)
+}
