@@ -26,6 +26,8 @@ pub struct Config {
     #[command(flatten)]
     pub desk: DeskConfig,
     #[command(flatten)]
+    pub sweep: SweepConfig,
+    #[command(flatten)]
     pub feed: FeedConfig,
     #[command(flatten)]
     pub socket: SocketConfig,
@@ -60,6 +62,9 @@ pub struct HttpConfig {
     /// How long a user's role is kept in memory for `X-User-Id`, in milliseconds.
     #[arg(long, env = "SEATCAST_STANDING_MS", default_value_t = 1_000)]
     pub standing_ms: u64,
+    /// Requests with an Idempotency-Key that may be under way at a time.
+    #[arg(long, env = "SEATCAST_KEYS_IN_FLIGHT_MAX", default_value_t = 100_000)]
+    pub keys_in_flight_max: usize,
     /// Time given to requests under way at shutdown, in milliseconds.
     #[arg(long, env = "SEATCAST_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
@@ -158,6 +163,40 @@ pub struct DeskConfig {
     /// An event's desk goes home after this long without a request, in seconds.
     #[arg(long, env = "SEATCAST_DESK_IDLE_S", default_value_t = 60)]
     pub idle_s: u64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SweepConfig {
+    /// Longest sleep between two looks at the deadlines of holds, in milliseconds. A deadline that another
+    /// node or a statement typed by hand has set is seen after at most this.
+    #[arg(long, env = "SEATCAST_SWEEP_PAUSE_MS_MAX", default_value_t = 500)]
+    pub sweep_pause_ms_max: u64,
+    /// Longest sleep while the database fails, in milliseconds.
+    #[arg(
+        long,
+        env = "SEATCAST_SWEEP_FAILING_PAUSE_MS_MAX",
+        default_value_t = 5_000
+    )]
+    pub sweep_failing_pause_ms_max: u64,
+    /// Holds ended in one transaction.
+    #[arg(long, env = "SEATCAST_SWEEP_HOLDS_MAX", default_value_t = 500)]
+    pub holds_per_transaction_max: usize,
+    /// Events whose holds are ended at the same time.
+    #[arg(long, env = "SEATCAST_SWEEP_EVENTS_MAX", default_value_t = 4)]
+    pub events_parallel_max: usize,
+    /// How often old changes and stored answers are dropped, in seconds.
+    #[arg(long, env = "SEATCAST_PRUNE_INTERVAL_S", default_value_t = 300)]
+    pub prune_interval_s: u64,
+    /// Rows dropped in one transaction.
+    #[arg(long, env = "SEATCAST_PRUNE_ROWS_MAX", default_value_t = 5_000)]
+    pub prune_rows_max: usize,
+    /// How long the answer to an Idempotency-Key is kept, in hours.
+    #[arg(
+        long,
+        env = "SEATCAST_IDEMPOTENCY_RETENTION_HOURS",
+        default_value_t = 24
+    )]
+    pub idempotency_retention_hours: u32,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -311,6 +350,14 @@ pub mod rest {
     pub const MESSAGE_CHARS_MAX: usize = 2_000;
     /// The `data` of a notice, as JSON, in bytes: it goes to every viewer.
     pub const NOTICE_DATA_BYTES_MAX: usize = 8 * 1024;
+    /// Items of one booking.
+    pub const BOOKING_ITEMS_MAX: usize = 100;
+    /// Why a booking is cancelled, in characters.
+    pub const REASON_CHARS_MAX: usize = 500;
+    /// An Idempotency-Key, in bytes.
+    pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+    /// An Idempotency-Key of a caller without an account, in bytes: it must not be guessed.
+    pub const IDEMPOTENCY_KEY_BYTES_MIN_ANONYMOUS: usize = 16;
     /// Addresses of images, in characters.
     pub const URL_CHARS_MAX: usize = 2_000;
 }

@@ -15,6 +15,7 @@ pub mod protocol;
 pub mod run;
 pub mod socket;
 pub mod store;
+pub mod sweep;
 pub mod telemetry;
 pub mod ticketing;
 pub mod watch;

@@ -3,7 +3,9 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::{Config, DatabaseConfig, FeedConfig, HttpConfig, SocketConfig};
+use super::{
+    Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, SocketConfig, SweepConfig,
+};
 use crate::hub::Hub;
 
 /// An hour: no interval or timeout of a live system is longer.
@@ -20,16 +22,8 @@ impl Config {
         let mut faults = Faults(Vec::new());
         faults.http(&self.http);
         faults.database(&self.database);
-        faults.within(
-            "--queue-requests-max",
-            self.desk.queue_requests_max,
-            1..=1_000_000,
-        );
-        faults.within(
-            "--batch-requests-max",
-            self.desk.batch_requests_max,
-            1..=10_000,
-        );
+        faults.desk(&self.desk);
+        faults.sweep(&self.sweep);
         faults.feed(&self.feed);
         faults.socket(&self.socket);
         let share = &self.availability;
@@ -80,6 +74,43 @@ impl Faults {
         self.within(
             "--log-retention-hours",
             database.log_retention_hours,
+            1..=24 * 366,
+        );
+    }
+
+    fn desk(&mut self, desk: &DeskConfig) {
+        self.within(
+            "--queue-requests-max",
+            desk.queue_requests_max,
+            1..=1_000_000,
+        );
+        self.within("--batch-requests-max", desk.batch_requests_max, 1..=10_000);
+        self.within("--desks-max", desk.desks_max, 1..=10_000_000);
+        self.within("--idle-s", desk.idle_s, 1..=86_400);
+    }
+
+    fn sweep(&mut self, sweep: &SweepConfig) {
+        self.within("--sweep-pause-ms-max", sweep.sweep_pause_ms_max, 1..=60_000);
+        self.within(
+            "--sweep-failing-pause-ms-max",
+            sweep.sweep_failing_pause_ms_max,
+            sweep.sweep_pause_ms_max..=HOUR_MS,
+        );
+        self.within(
+            "--holds-per-transaction-max",
+            sweep.holds_per_transaction_max,
+            1..=100_000,
+        );
+        self.within(
+            "--events-parallel-max",
+            sweep.events_parallel_max,
+            1..=1_000,
+        );
+        self.within("--prune-interval-s", sweep.prune_interval_s, 1..=86_400);
+        self.within("--prune-rows-max", sweep.prune_rows_max, 1..=1_000_000);
+        self.within(
+            "--idempotency-retention-hours",
+            sweep.idempotency_retention_hours,
             1..=24 * 366,
         );
     }
