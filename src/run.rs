@@ -17,17 +17,20 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::api::{self, ApiState};
 use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
 use crate::config::{Config, DatabaseConfig, InvalidConfig};
+use crate::desk::Desks;
 use crate::feed::{self, Inputs, Outputs};
 use crate::http;
 use crate::hub::Hub;
 use crate::socket::{self, ShardEnd, handshake, shard_count};
 use crate::store::migrate::migrate;
 use crate::store::{Store, StoreError, doorbell};
+use crate::sweep;
 
 /// Rings that may wait for the feed; past it they wait in the doorbell's connection.
 const RINGS_MAX: usize = 1_024;
@@ -87,10 +90,25 @@ pub async fn run(
         &config.availability,
     )
     .map_err(RunError::Shards)?;
-    let state = ApiState::new(Arc::new(config.clone()), auth, store, board.clone());
+    let mut back = Tasks::default();
+    let open_desks = TaskTracker::new();
+    let desks = Desks::new(
+        store.clone(),
+        config.desk.clone(),
+        open_desks.clone(),
+        back.end.clone(),
+    );
+    back.spawn("the desks", endless(closing(open_desks, back.end.clone())));
+    let sweeper = sweep::run(
+        store.clone(),
+        config.sweep.clone(),
+        config.database.log_retention_hours,
+        back.end.clone(),
+    );
+    back.spawn("the sweeper", endless(sweeper));
+    let state = ApiState::new(Arc::new(config.clone()), auth, store, board.clone(), desks);
     let router = api::router(state).merge(handshake::router(shards));
 
-    let mut back = Tasks::default();
     let (rings, heard) = mpsc::channel(RINGS_MAX);
     let probe_interval = Duration::from_millis(config.feed.probe_interval_ms);
     let bell = doorbell::run(feed_store.clone(), probe_interval, rings, back.end.clone());
@@ -152,6 +170,13 @@ fn feeds_own(config: &Config) -> DatabaseConfig {
 async fn endless(task: impl Future<Output = ()>) -> Result<(), Infallible> {
     task.await;
     Ok(())
+}
+
+/// Desks open and go home as buyers come and go; at the end all of them have served their queues.
+async fn closing(desks: TaskTracker, end: CancellationToken) {
+    end.cancelled().await;
+    desks.close();
+    desks.wait().await;
 }
 
 async fn shard_ended(end: ShardEnd) -> Result<(), Cause> {

@@ -10,8 +10,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::fields::FieldError;
+use super::idempotency;
 use super::message::{self, Lang};
 use crate::auth::AuthError;
+use crate::desk::DeskError;
 use crate::store::StoreError;
 use crate::store::edit::EditError;
 use crate::ticketing::edit::EditRefusal;
@@ -140,6 +142,18 @@ impl From<Refusal> for ApiError {
             error.0.retry_after_s = Some(retry_after_s);
         }
         error
+    }
+}
+
+impl From<DeskError> for ApiError {
+    fn from(error: DeskError) -> ApiError {
+        match error {
+            DeskError::Refused(refusal) => refusal.into(),
+            DeskError::IdempotencyMismatch => idempotency::mismatch(),
+            DeskError::Unavailable => ApiError::unavailable("UNAVAILABLE", RETRY_AFTER_DATABASE_S),
+            // The desk has logged the cause.
+            DeskError::Internal => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"),
+        }
     }
 }
 

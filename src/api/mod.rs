@@ -7,9 +7,11 @@ pub mod envelope;
 pub mod error;
 pub mod extract;
 pub mod fields;
+pub mod idempotency;
 pub mod message;
 pub mod page;
 
+mod bookings;
 mod edge;
 mod openapi;
 mod who;
@@ -22,11 +24,14 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use self::idempotency::InFlight;
 use self::who::Standings;
 use crate::auth::{Auth, Role};
 use crate::board::Board;
 use crate::config::Config;
+use crate::desk::Desks;
 use crate::store::Store;
 
 /// What handlers reach. Cheap to clone.
@@ -37,17 +42,27 @@ pub struct ApiState {
     pub store: Store,
     /// The events that somebody watches, from memory.
     pub board: Board,
+    pub desks: Desks,
+    in_flight: InFlight,
     standings: Standings,
 }
 
 impl ApiState {
-    pub fn new(config: Arc<Config>, auth: Auth, store: Store, board: Board) -> ApiState {
+    pub fn new(
+        config: Arc<Config>,
+        auth: Auth,
+        store: Store,
+        board: Board,
+        desks: Desks,
+    ) -> ApiState {
         ApiState {
+            in_flight: InFlight::new(config.http.keys_in_flight_max),
             standings: Standings::new(&config.http),
             config,
             auth,
             store,
             board,
+            desks,
         }
     }
 }
@@ -55,11 +70,18 @@ impl ApiState {
 /// For everybody. Handlers check whose a thing is where that matters.
 fn everyone() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
+        .routes(routes!(bookings::create::create))
+        .routes(routes!(bookings::read::by_id))
+        .routes(routes!(bookings::read::by_reference))
+        .routes(routes!(bookings::read::mine))
+        .routes(routes!(bookings::read::of_user))
+        .routes(routes!(bookings::read::stats))
+        .routes(routes!(bookings::cancel::set_status))
 }
 
 /// For organizers, each of their own events, and admins.
 fn organizers() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().routes(routes!(bookings::read::of_event))
 }
 
 /// For admins.

@@ -1,0 +1,275 @@
+//! `POST /bookings`.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{BOOKING_TOKEN, BookingData, token, token_hash};
+use crate::api::ApiState;
+use crate::api::envelope::{Envelope, Failure, Reply};
+use crate::api::error::ApiResult;
+use crate::api::extract::Body;
+use crate::api::fields::{Fields, Input};
+use crate::api::idempotency::{given_key, replayed};
+use crate::auth::Caller;
+use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX};
+use crate::desk::BookingRequest;
+use crate::ticketing::EventId;
+use crate::ticketing::booking::{Item, Request, Wish};
+use crate::ticketing::record::BookingStatus;
+
+/// Either `items`, or `quantity` with or without `ticket_type_id`.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "describes the body; `NewBooking` reads it")]
+pub(in crate::api) struct NewBookingBody {
+    event_id: i64,
+    /// All of them or nothing.
+    items: Option<Vec<NewBookingItem>>,
+    /// So many of `ticket_type_id`, or of the cheapest ticket type on sale.
+    quantity: Option<i64>,
+    ticket_type_id: Option<i64>,
+}
+
+/// `{ticket_type_id, quantity}`, `{ticket_type_id, quantity, best_available: true}` or `{seat_id}`.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "describes the body; `NewBooking` reads it")]
+pub(in crate::api) struct NewBookingItem {
+    ticket_type_id: Option<i64>,
+    /// Of a ticket type sold by the seat: that many seats side by side.
+    quantity: Option<i64>,
+    /// Seats side by side; refused for a ticket type without seats.
+    best_available: Option<bool>,
+    /// Exactly this seat.
+    seat_id: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::api) struct NewBooking {
+    event_id: EventId,
+    wish: Wish,
+}
+
+impl Input for NewBooking {
+    fn read(fields: &mut Fields) -> Option<NewBooking> {
+        fields.require(&["event_id"]);
+        let event_id = fields.id("event_id");
+        let wish = match (fields.has("items"), fields.has("quantity")) {
+            (true, false) => items(fields).map(Wish::Items),
+            (false, true) if fields.has("ticket_type_id") => {
+                units(fields, false).map(|item| Wish::Items(vec![item]))
+            }
+            (false, true) => {
+                let quantity = fields.integer("quantity", 1..=CAPACITY_MAX);
+                quantity.map(|quantity| Wish::Cheapest { quantity })
+            }
+            _ => {
+                fields.refuse("items", "ITEMS_OR_QUANTITY", "");
+                None
+            }
+        };
+        Some(NewBooking {
+            event_id: event_id?,
+            wish: wish?,
+        })
+    }
+}
+
+fn items(fields: &mut Fields) -> Option<Vec<Item>> {
+    if fields
+        .raw("items")
+        .and_then(Value::as_array)
+        .is_some_and(Vec::is_empty)
+    {
+        fields.refuse("items", "EMPTY", "");
+        return None;
+    }
+    let items: Vec<ItemInput> = fields.list("items", BOOKING_ITEMS_MAX)?;
+    Some(items.into_iter().map(|item| item.0).collect())
+}
+
+struct ItemInput(Item);
+
+impl Input for ItemInput {
+    fn read(fields: &mut Fields) -> Option<ItemInput> {
+        match (fields.has("seat_id"), fields.has("ticket_type_id")) {
+            (true, false) => fields.id("seat_id").map(|seat_id| Item::Seat { seat_id }),
+            (false, true) => {
+                let best_available = fields.boolean("best_available").unwrap_or(false);
+                units(fields, best_available)
+            }
+            _ => {
+                fields.refuse("seat_id", "SEAT_OR_TICKET_TYPE", "");
+                None
+            }
+        }
+        .map(ItemInput)
+    }
+}
+
+fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
+    fields.require(&["quantity"]);
+    let quantity = fields.integer("quantity", 1..=CAPACITY_MAX);
+    let ticket_type_id = fields.id("ticket_type_id")?;
+    let quantity = quantity?;
+    Some(match best_available {
+        true => Item::BestAvailable {
+            ticket_type_id,
+            quantity,
+        },
+        false => Item::Quantity {
+            ticket_type_id,
+            quantity,
+        },
+    })
+}
+
+/// Book tickets: held until paid, or, free of charge, sold at once
+///
+/// All of the items or none. A paid booking is `pending` until `expires_at`; measure the time left against
+/// `server_time`. Send an `Idempotency-Key` (anonymous callers: at least 16 characters), and the request may
+/// be sent again after any failure: it is done once. A refusal is not remembered: the same key may try again.
+#[utoipa::path(
+    post, path = "/bookings", tag = "bookings", request_body = NewBookingBody,
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "At most 255 printable characters, kept for 24 h"),
+    ),
+    responses(
+        (status = 201, description = "Booked, or booked before with the same key (`Idempotent-Replay: true`)",
+            body = Envelope<BookingData>,
+            headers(
+                ("X-Event-Revision" = u64, description = "The event's revision, with this booking in it"),
+                ("X-Booking-Token" = String, description = "Anonymous callers: what proves the booking theirs"),
+            )),
+        (status = 403, description = "`MEMBERSHIP_REQUIRED`", body = Failure),
+        (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`, `SEAT_NOT_FOUND`, `USER_NOT_FOUND`",
+            body = Failure),
+        (status = 409, description = "`SOLD_OUT {by_type}`, `TICKET_TYPE_SOLD_OUT`, `EVENT_AT_CAPACITY`, \
+            `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS`, `PENDING_BOOKING_EXISTS {booking_id}`, `SALES_NOT_STARTED`, \
+            `SALES_CLOSED`, `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
+        (status = 410, description = "`EVENT_CANCELLED`", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`, `LIMIT_EXCEEDED {max}`, `BELOW_MINIMUM {min}`, `NOT_SEATED`, \
+            `IDEMPOTENCY_MISMATCH`", body = Failure),
+        (status = 503, description = "`BUSY`, `UNAVAILABLE`: come again after `Retry-After`, with the same key",
+            body = Failure),
+    )
+)]
+pub(in crate::api) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<NewBooking>,
+) -> ApiResult<Reply<BookingData>> {
+    let key = given_key(&headers, &caller, "POST /bookings", body.hash())?;
+    let working = key.as_ref().map(|key| state.in_flight.enter(key));
+    let _working = working.transpose()?;
+
+    let booking_id = Uuid::now_v7();
+    let anonymous = caller.user_id().is_none();
+    let new_token = anonymous.then(|| token(booking_id, key.as_ref()));
+    let answer = state
+        .desks
+        .book(BookingRequest {
+            event_id: body.input.event_id,
+            request: Request {
+                booking_id,
+                buyer: caller.user_id(),
+                member: matches!(caller, Caller::User { member: true, .. }),
+                wish: body.input.wish,
+            },
+            token_hash: new_token.as_deref().map(token_hash),
+            key: key.as_ref().map(|key| key.stored.clone()),
+        })
+        .await?;
+    state
+        .board
+        .committed(answer.booking.event_id, answer.revision);
+
+    // A replay tells of an earlier booking, and gives the token of that one.
+    let token = match answer.replayed {
+        true => anonymous.then(|| token(answer.booking.id, key.as_ref())),
+        false => new_token,
+    };
+    let said = match answer.booking.status {
+        BookingStatus::Confirmed => "BOOKING_CONFIRMED",
+        _ => "BOOKING_CREATED",
+    };
+    let mut data = BookingData::new(answer.booking, answer.now);
+    data.token = token.clone();
+    let mut reply = Reply::created(said, data).revision(answer.revision);
+    if let Some(token) = token.and_then(|token| HeaderValue::try_from(token).ok()) {
+        reply = reply.header(BOOKING_TOKEN, token);
+    }
+    Ok(replayed(reply, answer.replayed))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::fields::read_json;
+
+    #[test]
+    fn every_form_of_a_booking_is_read() {
+        let wish = |body| read_json::<NewBooking>(&body).unwrap().wish;
+        let quantity = |ticket_type_id, quantity| Item::Quantity {
+            ticket_type_id,
+            quantity,
+        };
+        assert_eq!(
+            wish(json!({"event_id": 1, "quantity": 2})),
+            Wish::Cheapest { quantity: 2 }
+        );
+        assert_eq!(
+            wish(json!({"event_id": 1, "ticket_type_id": 5, "quantity": 2})),
+            Wish::Items(vec![quantity(5, 2)])
+        );
+        let items = json!([
+            {"ticket_type_id": 5, "quantity": 2},
+            {"seat_id": 9},
+            {"ticket_type_id": 6, "quantity": 3, "best_available": true},
+        ]);
+        assert_eq!(
+            wish(json!({"event_id": 1, "items": items})),
+            Wish::Items(vec![
+                quantity(5, 2),
+                Item::Seat { seat_id: 9 },
+                Item::BestAvailable {
+                    ticket_type_id: 6,
+                    quantity: 3
+                },
+            ])
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for body in [
+            json!([]),
+            json!({}),
+            json!({"event_id": 1}),
+            json!({"event_id": 1, "quantity": 0}),
+            json!({"event_id": 1, "quantity": -1}),
+            json!({"event_id": 1, "quantity": 1e30}),
+            json!({"event_id": 1, "quantity": 1.5}),
+            json!({"event_id": 1, "quantity": "2"}),
+            json!({"event_id": 0, "quantity": 1}),
+            json!({"event_id": 18_446_744_073_709_551_615_u64, "quantity": 1}),
+            json!({"event_id": 1, "items": []}),
+            json!({"event_id": 1, "items": {}}),
+            json!({"event_id": 1, "items": [{}]}),
+            json!({"event_id": 1, "items": [7]}),
+            json!({"event_id": 1, "items": [{"seat_id": 1, "ticket_type_id": 1}]}),
+            json!({"event_id": 1, "items": [{"ticket_type_id": 1}]}),
+            json!({"event_id": 1, "items": [{"seat_id": 1}], "quantity": 2}),
+            json!({"event_id": 1, "items": vec![json!({"seat_id": 1}); 101]}),
+        ] {
+            let error = read_json::<NewBooking>(&body).unwrap_err();
+            assert_eq!(error.code(), "VALIDATION_FAILED", "{body}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! Bookings read: one, a user's, an event's, and their numbers.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{BookingData, find};
+use crate::api::ApiState;
+use crate::api::envelope::{Envelope, Failure, Reply};
+use crate::api::error::{ApiError, ApiResult};
+use crate::api::extract::{At, Query};
+use crate::api::fields::{Fields, Input};
+use crate::api::page::{self, Asked, Page};
+use crate::auth::Caller;
+use crate::store::bookings::{Name, Of, Selection};
+use crate::ticketing::record::{Booking, BookingStatus, Money};
+use crate::ticketing::reference::parse_booking_reference;
+use crate::ticketing::{EventId, UserId};
+
+/// Which bookings of a list.
+#[derive(Debug, Clone, Copy, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::api) struct BookingList {
+    /// Only those of this status.
+    status: Option<BookingStatus>,
+    #[param(inline, value_type = Option<i64>)]
+    limit: i64,
+    #[param(inline, value_type = Option<i64>)]
+    offset: i64,
+}
+
+impl Input for BookingList {
+    fn read(fields: &mut Fields) -> Option<BookingList> {
+        let choices = BookingStatus::ALL.map(|status| (status.as_str(), status));
+        let status = fields.choice("status", &choices);
+        let page = Page::read(fields)?;
+        Some(BookingList {
+            status,
+            limit: page.limit,
+            offset: page.offset,
+        })
+    }
+}
+
+/// One booking, with its items, tickets and deadline
+///
+/// For its owner (by token or `X-Booking-Token`), the event's organizer and admins.
+#[utoipa::path(
+    get, path = "/bookings/{id}", tag = "bookings",
+    params(
+        ("id" = Uuid, Path),
+        ("X-Booking-Token" = Option<String>, Header, description = "Of an anonymous booking"),
+    ),
+    responses(
+        (status = 200, description = "The booking", body = Envelope<BookingData>),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+    )
+)]
+pub(in crate::api) async fn by_id(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<Uuid>,
+    headers: HeaderMap,
+) -> ApiResult<Reply<BookingData>> {
+    let found = find(&state.store, Name::Id(id), &caller, &headers).await?;
+    Ok(Reply::ok(
+        "BOOKING",
+        BookingData::new(found.booking, found.now),
+    ))
+}
+
+/// One booking by the reference that people read to each other
+#[utoipa::path(
+    get, path = "/bookings/by-reference/{reference}", tag = "bookings",
+    params(
+        ("reference" = String, Path, example = "BK-7F3K9Q"),
+        ("X-Booking-Token" = Option<String>, Header, description = "Of an anonymous booking"),
+    ),
+    responses(
+        (status = 200, description = "The booking", body = Envelope<BookingData>),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+    )
+)]
+pub(in crate::api) async fn by_reference(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(typed): At<String>,
+    headers: HeaderMap,
+) -> ApiResult<Reply<BookingData>> {
+    // A text that cannot be a reference is looked up as well: who may not ask hears so first.
+    let reference = parse_booking_reference(&typed).unwrap_or_default();
+    let found = find(&state.store, Name::Reference(&reference), &caller, &headers).await?;
+    Ok(Reply::ok(
+        "BOOKING",
+        BookingData::new(found.booking, found.now),
+    ))
+}
+
+/// The caller's own bookings, the newest first
+#[utoipa::path(
+    get, path = "/bookings/mine", tag = "bookings", params(BookingList),
+    responses((status = 200, description = "One page; `X-Total-Count`, `Link`", body = Envelope<Vec<Booking>>))
+)]
+pub(in crate::api) async fn mine(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(list): Query<BookingList>,
+    asked: Asked,
+) -> ApiResult<Reply<Vec<Booking>>> {
+    let user = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
+    page_of(&state, Of::User(user), list, &asked).await
+}
+
+/// A user's bookings, the newest first
+///
+/// For that user and admins.
+#[utoipa::path(
+    get, path = "/bookings/user/{user_id}", tag = "bookings",
+    params(("user_id" = i64, Path), BookingList),
+    responses(
+        (status = 200, description = "One page; `X-Total-Count`, `Link`", body = Envelope<Vec<Booking>>),
+        (status = 403, description = "Somebody else's", body = Failure),
+    )
+)]
+pub(in crate::api) async fn of_user(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(user): At<UserId>,
+    Query(list): Query<BookingList>,
+    asked: Asked,
+) -> ApiResult<Reply<Vec<Booking>>> {
+    caller.user_id().ok_or_else(ApiError::unauthenticated)?;
+    if !caller.may_act_for(user) {
+        return Err(ApiError::forbidden());
+    }
+    page_of(&state, Of::User(user), list, &asked).await
+}
+
+/// An event's bookings, the newest first
+#[utoipa::path(
+    get, path = "/bookings/event/{event_id}", tag = "bookings",
+    params(("event_id" = i64, Path), BookingList),
+    responses(
+        (status = 200, description = "One page; `X-Total-Count`, `Link`", body = Envelope<Vec<Booking>>),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(in crate::api) async fn of_event(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event): At<EventId>,
+    Query(list): Query<BookingList>,
+    asked: Asked,
+) -> ApiResult<Reply<Vec<Booking>>> {
+    let organizer = state.store.organizer_of(event).await?;
+    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    if !caller.may_organize(organizer) {
+        return Err(ApiError::forbidden());
+    }
+    page_of(&state, Of::Event(event), list, &asked).await
+}
+
+async fn page_of(
+    state: &ApiState,
+    of: Of,
+    list: BookingList,
+    asked: &Asked,
+) -> ApiResult<Reply<Vec<Booking>>> {
+    let BookingList {
+        status,
+        limit,
+        offset,
+    } = list;
+    let selection = Selection {
+        of,
+        status,
+        limit,
+        offset,
+    };
+    let (bookings, total) = state.store.bookings(selection).await?;
+    Ok(page::reply(
+        "BOOKINGS",
+        bookings,
+        total,
+        Page { limit, offset },
+        asked,
+    ))
+}
+
+/// The numbers of an event's bookings.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct BookingStats {
+    event_id: EventId,
+    /// Confirmed ones: what is cancelled or never paid was no sale.
+    total_bookings: i64,
+    total_tickets_sold: i64,
+    pending_bookings: i64,
+    tickets_held: i64,
+    cancelled_bookings: i64,
+    expired_bookings: i64,
+    refunded_bookings: i64,
+    /// Of confirmed bookings; for the organizer and admins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_revenue: Option<Money>,
+}
+
+/// The numbers of an event's bookings
+///
+/// The event's organizer and admins also read the revenue.
+#[utoipa::path(
+    get, path = "/bookings/event/{event_id}/stats", tag = "bookings",
+    params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, description = "The numbers", body = Envelope<BookingStats>),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(in crate::api) async fn stats(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event): At<EventId>,
+) -> ApiResult<Reply<BookingStats>> {
+    let stats = state.store.booking_stats(event).await?;
+    let organizes = |organizer| caller.may_organize(organizer);
+    let stats = stats.filter(|stats| !stats.draft || organizes(stats.organizer_id));
+    let stats = stats.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    let revenue = Money {
+        amount: stats.revenue_amount,
+        currency: stats.currency,
+    };
+    let stats = BookingStats {
+        event_id: event,
+        total_bookings: stats.confirmed,
+        total_tickets_sold: stats.tickets_sold,
+        pending_bookings: stats.pending,
+        tickets_held: stats.tickets_held,
+        cancelled_bookings: stats.cancelled,
+        expired_bookings: stats.expired,
+        refunded_bookings: stats.refunded,
+        total_revenue: organizes(stats.organizer_id).then_some(revenue),
+    };
+    Ok(Reply::ok("BOOKING_STATS", stats))
+}
