@@ -334,6 +334,10 @@ pub mod rest {
     pub const CAPACITY_MAX: i64 = i32::MAX as i64;
     /// A price in minor units.
     pub const PRICE_AMOUNT_MAX: i64 = 1_000_000_000_000;
+    /// Tickets that one booking may have when the organizer does not say.
+    pub const MAX_PER_BOOKING_DEFAULT: i64 = 10;
+    /// How long a hold lasts when the organizer does not say, in minutes.
+    pub const HOLD_MINUTES_DEFAULT: i64 = 15;
     /// How long a hold may last, in minutes.
     pub const HOLD_MINUTES_MAX: i64 = 1_440;
     /// Seats of one event.

@@ -61,6 +61,12 @@ pub struct FieldFailure {
     pub message: String,
 }
 
+/// What is not there any more.
+#[derive(Serialize, ToSchema)]
+pub struct Deleted {
+    pub id: i64,
+}
+
 /// A good answer on its way out.
 pub struct Reply<T> {
     status: StatusCode,
@@ -91,6 +97,14 @@ impl<T: Serialize> Reply<T> {
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Reply<T> {
         self.headers.push((name, value));
         self
+    }
+
+    /// `Location`: where what was made can be read.
+    pub fn at(self, address: &str) -> Reply<T> {
+        match HeaderValue::from_str(address) {
+            Ok(address) => self.header(header::LOCATION, address),
+            Err(_) => self,
+        }
     }
 
     /// `X-Event-Revision`: the event's revision after this write.

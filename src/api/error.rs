@@ -82,6 +82,15 @@ impl ApiError {
         error
     }
 
+    /// One thing that is wrong with one field.
+    pub fn invalid_field(field: &str, code: &'static str) -> ApiError {
+        ApiError::invalid(vec![FieldError {
+            field: field.to_owned(),
+            code,
+            bound: String::new(),
+        }])
+    }
+
     /// Something that should not happen. The caller gets the request's id, the log the cause.
     pub fn internal(cause: impl Into<BoxError>) -> ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL").caused_by(cause)
@@ -194,18 +203,13 @@ impl From<StoreError> for ApiError {
 
 /// What a rule of the schema means to the caller who ran into it.
 fn of_constraint(name: &str) -> Option<ApiError> {
-    let field = |field: &str, code| {
-        ApiError::invalid(vec![FieldError {
-            field: field.to_owned(),
-            code,
-            bound: String::new(),
-        }])
-    };
     Some(match name {
         "users_email_unique" => ApiError::conflict("EMAIL_TAKEN"),
         "users_phone_unique" => ApiError::conflict("PHONE_TAKEN"),
-        "ticket_types_sale_window" => field("sale_to", "NOT_AFTER_SALE_FROM"),
-        "ticket_types_limits_ordered" => field("max_per_booking", "BELOW_MIN_PER_BOOKING"),
+        "ticket_types_sale_window" => ApiError::invalid_field("sale_to", "NOT_AFTER_SALE_FROM"),
+        "ticket_types_limits_ordered" => {
+            ApiError::invalid_field("max_per_booking", "BELOW_MIN_PER_BOOKING")
+        }
         _ => return None,
     })
 }

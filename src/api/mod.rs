@@ -3,6 +3,8 @@
 //! `api` never names `hub` or `feed`: nothing is pushed from here. A write ends at COMMIT; the triggers
 //! tell the viewers.
 
+mod availability;
+mod cache;
 pub mod envelope;
 pub mod error;
 pub mod extract;
@@ -13,7 +15,11 @@ pub mod page;
 
 mod bookings;
 mod edge;
+mod events;
+mod money;
 mod openapi;
+mod ticket_types;
+mod users;
 mod who;
 
 use std::sync::Arc;
@@ -70,27 +76,60 @@ impl ApiState {
 /// For everybody. Handlers check whose a thing is where that matters.
 fn everyone() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
-        .routes(routes!(bookings::create::create))
-        .routes(routes!(bookings::read::by_id))
-        .routes(routes!(bookings::read::by_reference))
-        .routes(routes!(bookings::read::mine))
-        .routes(routes!(bookings::read::of_user))
-        .routes(routes!(bookings::read::stats))
-        .routes(routes!(bookings::cancel::set_status))
+        .nest("/availability", counts())
+        .nest("/event-availability", counts())
+        .routes(routes!(events::list)) // GET /events
+        .routes(routes!(events::show)) // GET /events/{event_id}
+        .routes(routes!(ticket_types::list)) // GET /events/{event_id}/ticket-types
+        .routes(routes!(bookings::create::create)) // POST /bookings
+        .routes(routes!(bookings::read::by_id)) // GET /bookings/{id}
+        .routes(routes!(bookings::read::by_reference)) // GET /bookings/by-reference/{reference}
+        .routes(routes!(bookings::read::stats)) // GET /bookings/event/{event_id}/stats
+        .routes(routes!(bookings::cancel::set_status)) // PUT /bookings/{id}/status
+        .routes(routes!(users::create)) // POST /users
+}
+
+/// What is left, for everybody, under two names.
+fn counts() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(availability::several)) // GET
+        .routes(routes!(availability::one)) // GET /{event_id}
+        .routes(routes!(availability::active)) // GET /all/active
+}
+
+/// For whoever has signed in; handlers check whose a thing is.
+fn signed_in() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(bookings::read::mine)) // GET /bookings/mine
+        .routes(routes!(bookings::read::of_user)) // GET /bookings/user/{user_id}
+        .routes(routes!(users::show)) // GET /users/{user_id}
 }
 
 /// For organizers, each of their own events, and admins.
 fn organizers() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(bookings::read::of_event))
+    OpenApiRouter::new()
+        .routes(routes!(events::management)) // GET /events/management/view
+        .routes(routes!(events::edits::create)) // POST /events
+        .routes(routes!(events::edits::replace)) // PUT /events/{event_id}
+        .routes(routes!(events::edits::update)) // PATCH /events/{event_id}
+        .routes(routes!(events::edits::remove)) // DELETE /events/{event_id}
+        .routes(routes!(events::edits::pause)) // POST /events/{event_id}/pause
+        .routes(routes!(events::edits::resume)) // POST /events/{event_id}/resume
+        .routes(routes!(events::edits::complete)) // POST /events/{event_id}/complete
+        .routes(routes!(ticket_types::create)) // POST /events/{event_id}/ticket-types
+        .routes(routes!(ticket_types::change)) // PATCH /events/{event_id}/ticket-types/{ticket_type_id}
+        .routes(routes!(ticket_types::remove)) // DELETE /events/{event_id}/ticket-types/{ticket_type_id}
+        .routes(routes!(bookings::read::of_event)) // GET /bookings/event/{event_id}
 }
 
 /// For admins.
 fn admins() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
+    OpenApiRouter::new().routes(routes!(users::list)) // GET /users
 }
 
 fn v1() -> OpenApiRouter<ApiState> {
     everyone()
+        .merge(who::only(Role::Customer, signed_in()))
         .merge(who::only(Role::Organizer, organizers()))
         .merge(who::only(Role::Admin, admins()))
 }

@@ -60,23 +60,30 @@ pub(super) fn require(role: Role, document: &mut Document) {
 
 /// Adds what any operation may answer.
 pub(super) fn complete(document: &mut Document) {
-    for operation in operations(document) {
-        answer(
-            operation,
-            "401",
-            "No token where one is needed, or a bad one",
-        );
-        if operation.parameters.is_some() {
-            answer(operation, "400", "The path or the query cannot be read");
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in verbs(item) {
+            operation.operation_id = Some(operation_id(method, path));
+            complete_operation(operation);
         }
-        if operation.request_body.is_some() {
-            answer(operation, "400", "The body is not JSON");
-            answer(operation, "413", "The body is too large");
-            answer(operation, "422", "Validation failed");
-        }
-        answer(operation, "500", "Something went wrong on our side");
-        answer(operation, "503", "Not now: come again after `Retry-After`");
     }
+}
+
+fn complete_operation(operation: &mut Operation) {
+    answer(
+        operation,
+        "401",
+        "No token where one is needed, or a bad one",
+    );
+    if operation.parameters.is_some() {
+        answer(operation, "400", "The path or the query cannot be read");
+    }
+    if operation.request_body.is_some() {
+        answer(operation, "400", "The body is not JSON");
+        answer(operation, "413", "The body is too large");
+        answer(operation, "422", "Validation failed");
+    }
+    answer(operation, "500", "Something went wrong on our side");
+    answer(operation, "503", "Not now: come again after `Retry-After`");
 }
 
 fn answer(operation: &mut Operation, status: &str, description: &str) {
@@ -93,16 +100,39 @@ fn answer(operation: &mut Operation, status: &str, description: &str) {
         .or_insert_with(|| RefOr::T(response.build()));
 }
 
+/// Handlers are named within their file; outside, `get_events_event_id` names one operation.
+fn operation_id(method: &str, path: &str) -> String {
+    let path = path.strip_prefix("/api/v1").unwrap_or(path);
+    let words = path
+        .split(|sign: char| !sign.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    std::iter::once(method)
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join("_")
+}
+
 fn operations(document: &mut Document) -> impl Iterator<Item = &mut Operation> {
-    document.paths.paths.values_mut().flat_map(|item| {
-        let PathItem {
-            get,
-            put,
-            post,
-            delete,
-            patch,
-            ..
-        } = item;
-        [get, put, post, delete, patch].into_iter().flatten()
-    })
+    let items = document.paths.paths.values_mut();
+    items.flat_map(|item| verbs(item).map(|(_, operation)| operation))
+}
+
+fn verbs(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
+    let PathItem {
+        get,
+        put,
+        post,
+        delete,
+        patch,
+        ..
+    } = item;
+    [
+        ("get", get),
+        ("put", put),
+        ("post", post),
+        ("delete", delete),
+        ("patch", patch),
+    ]
+    .into_iter()
+    .filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }

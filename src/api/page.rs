@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Uri, header};
 use serde::Serialize;
+use utoipa::IntoParams;
 
 use super::envelope::{Reply, TOTAL_COUNT};
 use super::error::ApiError;
@@ -11,9 +12,14 @@ use super::fields::{Fields, Input};
 use crate::config::rest::{LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
 
 /// Which rows of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Page {
+    /// How many rows.
+    #[param(required = false, minimum = 1, maximum = 100, default = 20)]
     pub limit: i64,
+    /// After how many.
+    #[param(required = false, minimum = 0, maximum = 1_000_000, default = 0)]
     pub offset: i64,
 }
 

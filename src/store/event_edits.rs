@@ -1,10 +1,12 @@
 //! Events, written. The triggers publish what viewers see of it.
 
 use deadpool_postgres::{GenericClient, Transaction};
+use serde_json::Value;
 use tokio_postgres::types::ToSql;
 
-use super::edit::{EditError, EditResult, Edited, revision};
-use super::idempotency::{self, IdempotencyKey, Recalled};
+use super::edit::{EditError, EditResult, Edited};
+use super::events::{EventInFull, event_in_full};
+use super::idempotency::{self, IdempotencyKey, KEY_TAKEN, Recalled};
 use super::notices::insert_notices;
 use super::ticket_types::{NewTicketType, insert_ticket_types};
 use super::{Store, StoreError};
@@ -34,45 +36,53 @@ pub struct NewEvent {
     pub ticket_types: Vec<NewTicketType>,
 }
 
-/// What became of a request that may be a repetition.
+/// What became of a request that may be a repetition. The answer is as it was rendered the first time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Created {
-    New(Edited<EventId>),
-    /// The same request made this event before.
-    Replayed(Edited<EventId>),
+    New(Edited<(EventId, Value)>),
+    /// The same request made an event before.
+    Replayed(Value),
     /// The key belongs to another body.
     Mismatch,
 }
 
-/// An event is remembered under its key by its id: the answer shows it as it is then.
 const CREATED: u16 = 201;
 
 impl Store {
-    /// Makes an event and its ticket types, once for each `key`.
+    /// Makes an event and its ticket types, once for each `key`, under which the rendered answer is kept.
     pub async fn create_event(
         &self,
         event: &NewEvent,
         key: Option<&IdempotencyKey>,
+        render: impl Fn(EventInFull) -> Value + Sync,
     ) -> EditResult<Created> {
-        let lent = (event, key);
-        let run = async || {
-            let outcome = self.transaction(&lent, |tx, (event, key)| {
-                Box::pin(async move {
-                    match create(tx, event, *key).await {
-                        Ok(created) => Ok(Ok(created)),
-                        Err(EditError::Refused(refusal)) => Ok(Err(refusal)),
-                        Err(EditError::Store(error)) => Err(error),
-                    }
-                })
-            });
-            outcome.await
-        };
-        let outcome = match run().await {
-            // Another node stored the key meanwhile: this time it is recalled.
-            Err(error) if error.constraint() == Some(idempotency::KEY_TAKEN) => run().await,
-            outcome => outcome,
-        };
-        Ok(outcome??)
+        let created = self.try_create_event(event, key, &render).await;
+        match created {
+            // Another request stored the key meanwhile: this time it is recalled.
+            Err(EditError::Store(error)) if error.constraint() == Some(KEY_TAKEN) => {
+                self.try_create_event(event, key, &render).await
+            }
+            created => created,
+        }
+    }
+
+    async fn try_create_event(
+        &self,
+        event: &NewEvent,
+        key: Option<&IdempotencyKey>,
+        render: &(impl Fn(EventInFull) -> Value + Sync),
+    ) -> EditResult<Created> {
+        let lent = (event, key, render);
+        let outcome = self.transaction(&lent, |tx, (event, key, render)| {
+            Box::pin(async move {
+                match create(tx, event, *key, *render).await {
+                    Ok(created) => Ok(Ok(created)),
+                    Err(EditError::Refused(refusal)) => Ok(Err(refusal)),
+                    Err(EditError::Store(error)) => Err(error),
+                }
+            })
+        });
+        Ok(outcome.await??)
     }
 
     /// Changes an event, and tells its viewers what matters to them.
@@ -119,32 +129,28 @@ async fn create(
     tx: &Transaction<'_>,
     event: &NewEvent,
     key: Option<&IdempotencyKey>,
+    render: &(impl Fn(EventInFull) -> Value + Sync),
 ) -> EditResult<Created> {
     if let Some(key) = key {
         match idempotency::recall(tx, key).await? {
             Recalled::New => {}
-            Recalled::Replay(answer) => {
-                let id = answer.response.as_i64();
-                let id = id.ok_or_else(|| StoreError::corrupt("a stored answer without an id"))?;
-                return Ok(Created::Replayed(edited(tx, id).await?));
-            }
+            Recalled::Replay(answer) => return Ok(Created::Replayed(answer.response)),
             Recalled::Mismatch => return Ok(Created::Mismatch),
         }
     }
     let id = insert(tx, event).await?;
     insert_ticket_types(tx, id, &event.ticket_types).await?;
+    let made = event_in_full(tx, id).await?;
+    let made = made.ok_or_else(|| StoreError::corrupt("the event just made is not there"))?;
+    let revision = made.row.revision;
+    let answer = render(made);
     if let Some(key) = key {
-        idempotency::remember(tx, key, CREATED, &id.into()).await?;
+        idempotency::remember(tx, key, CREATED, &answer).await?;
     }
-    Ok(Created::New(edited(tx, id).await?))
-}
-
-async fn edited(tx: &Transaction<'_>, id: EventId) -> Result<Edited<EventId>, StoreError> {
-    let revision = revision(tx, id).await?;
-    Ok(Edited {
-        value: id,
+    Ok(Created::New(Edited {
+        value: (id, answer),
         revision,
-    })
+    }))
 }
 
 async fn insert(tx: &Transaction<'_>, event: &NewEvent) -> EditResult<EventId> {

@@ -1,5 +1,6 @@
 //! Events, read: one with all that belongs to it, lists, and what organizers see of theirs.
 
+use deadpool_postgres::GenericClient;
 use serde::Deserialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
@@ -104,34 +105,7 @@ const MATCHING: &str = "
 impl Store {
     /// One event in one snapshot, drafts as well; `None` when there is none or it was deleted.
     pub async fn event(&self, event: EventId) -> Result<Option<EventInFull>, StoreError> {
-        let client = self.client().await?;
-        let statement = client
-            .prepare_cached(&format!(
-                "select {COLUMNS},
-                        (select coalesce(jsonb_agg(jsonb_build_object(
-                                    'id', t.id, 'min_per_booking', t.min_per_booking,
-                                    'max_per_booking', t.max_per_booking, 'max_per_user', t.max_per_user,
-                                    'members_only', t.members_only,
-                                    'seated', exists (select from seats s where s.ticket_type_id = t.id)
-                                ) order by t.id), '[]') from ticket_types t where t.event_id = e.id),
-                        (select coalesce(jsonb_agg(jsonb_build_object(
-                                    'id', c.id, 'name', c.name,
-                                    'seats', (select count(*) from seats s where s.section_id = c.id)
-                                ) order by c.id), '[]') from sections c where c.event_id = e.id)
-                 {TABLES} where e.id = $1 and e.deleted_at is null"
-            ))
-            .await?;
-        let row = client.query_opt(&statement, &[&event]).await?;
-        row.map(|row| {
-            let Json(terms) = row.try_get(4)?;
-            let Json(sections) = row.try_get(5)?;
-            Ok(EventInFull {
-                row: read(&row)?,
-                terms,
-                sections,
-            })
-        })
-        .transpose()
+        event_in_full(&self.client().await?, event).await
     }
 
     /// One page of the events that `caller` may see, and how many match in all.
@@ -189,6 +163,39 @@ impl Store {
         let events = rows.iter().map(managed).collect::<Result<_, _>>()?;
         Ok((events, total.try_get(0)?))
     }
+}
+
+pub(super) async fn event_in_full(
+    client: &impl GenericClient,
+    event: EventId,
+) -> Result<Option<EventInFull>, StoreError> {
+    let statement = client
+        .prepare_cached(&format!(
+            "select {COLUMNS},
+                    (select coalesce(jsonb_agg(jsonb_build_object(
+                                'id', t.id, 'min_per_booking', t.min_per_booking,
+                                'max_per_booking', t.max_per_booking, 'max_per_user', t.max_per_user,
+                                'members_only', t.members_only,
+                                'seated', exists (select from seats s where s.ticket_type_id = t.id)
+                            ) order by t.id), '[]') from ticket_types t where t.event_id = e.id),
+                    (select coalesce(jsonb_agg(jsonb_build_object(
+                                'id', c.id, 'name', c.name,
+                                'seats', (select count(*) from seats s where s.section_id = c.id)
+                            ) order by c.id), '[]') from sections c where c.event_id = e.id)
+             {TABLES} where e.id = $1 and e.deleted_at is null"
+        ))
+        .await?;
+    let row = client.query_opt(&statement, &[&event]).await?;
+    row.map(|row| {
+        let Json(terms) = row.try_get(4)?;
+        let Json(sections) = row.try_get(5)?;
+        Ok(EventInFull {
+            row: read(&row)?,
+            terms,
+            sections,
+        })
+    })
+    .transpose()
 }
 
 impl EventSort {

@@ -220,7 +220,8 @@ fn last_updated(event: &EventInfo, ticket_types: &[&TicketType]) -> String {
         .clone()
 }
 
-fn percentage(part: i64, whole: i64) -> f64 {
+/// To two decimals; 0 of nothing.
+pub fn percentage(part: i64, whole: i64) -> f64 {
     if whole <= 0 {
         return 0.0;
     }

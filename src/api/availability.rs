@@ -1,0 +1,230 @@
+//! What is left: of one event, of several, of all that are active. Watched events are answered from memory.
+//!
+//! The same three reads are under `/availability` and `/event-availability`, which clients of other systems know.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
+
+use super::ApiState;
+use super::cache::{self, tagged};
+use super::envelope::{Envelope, Failure};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Query};
+use super::fields::{Fields, Input};
+use crate::auth::Caller;
+use crate::config::rest::AVAILABILITY_EVENTS_MAX;
+use crate::store::availability::Stand;
+use crate::ticketing::availability::{Availability, times_passed};
+use crate::ticketing::edit;
+use crate::ticketing::live::{EventInfo, EventState, EventStatus, TicketType};
+use crate::ticketing::{EventId, Revision};
+
+/// Which events.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Several {
+    /// `1,2,3` or `[1,2,3]`; unknown ids are skipped; at most 1,000.
+    #[param(value_type = String, example = "1,2,3")]
+    event_ids: Vec<EventId>,
+}
+
+impl Input for Several {
+    fn read(fields: &mut Fields) -> Option<Several> {
+        fields.require(&["event_ids"]);
+        let text = fields.raw("event_ids").and_then(Value::as_str)?.to_owned();
+        let list = text.trim().trim_start_matches('[').trim_end_matches(']');
+        let names: Vec<&str> = list.split(',').map(str::trim).collect();
+        let names = names.into_iter().filter(|name| !name.is_empty());
+        let mut event_ids = Vec::new();
+        for name in names {
+            match name.parse() {
+                Ok(id) => event_ids.push(id),
+                Err(_) => {
+                    fields.refuse("event_ids", "NOT_AN_ID", "");
+                    return None;
+                }
+            }
+        }
+        event_ids.sort_unstable();
+        event_ids.dedup();
+        if event_ids.len() > AVAILABILITY_EVENTS_MAX {
+            fields.refuse("event_ids", "TOO_MANY", AVAILABILITY_EVENTS_MAX);
+            return None;
+        }
+        Some(Several { event_ids })
+    }
+}
+
+/// What is left of one event
+///
+/// `ETag` is the event's revision; it has a suffix while a sale has begun or ended by the clock since.
+#[utoipa::path(get, path = "/{event_id}", tag = "availability",
+    params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<Availability>, headers(("ETag" = String))),
+        (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+    ))]
+pub(super) async fn one(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let now = Timestamp::now();
+    let stock = known_or_read(&state, &[event_id]).await?.pop();
+    let stock = stock.filter(|stock| stock.visible_to(&caller));
+    let stock = stock.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    let control = match stock.is_draft() {
+        true => cache::PRIVATE,
+        false => cache::MOMENT,
+    };
+    let tag = stock.tag(now);
+    Ok(tagged(&headers, &tag, control, "AVAILABILITY", || {
+        stock.availability(&state, now)
+    }))
+}
+
+/// What is left of several events
+///
+/// By id. Unknown events are left out. `ETag` is over all their revisions.
+#[utoipa::path(get, path = "", tag = "availability", params(Several),
+    responses(
+        (status = 200, body = Envelope<Vec<Availability>>, headers(("ETag" = String))),
+        (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
+        (status = 422, body = Failure, description = "`event_ids` is missing, no list of ids, or too long"),
+    ))]
+pub(super) async fn several(
+    State(state): State<ApiState>,
+    Query(several): Query<Several>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let stocks = known_or_read(&state, &several.event_ids).await?;
+    Ok(listed(&state, &headers, stocks))
+}
+
+/// What is left of all active events
+///
+/// The next to begin first, at most 1,000.
+#[utoipa::path(get, path = "/all/active", tag = "availability",
+    responses(
+        (status = 200, body = Envelope<Vec<Availability>>, headers(("ETag" = String))),
+        (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
+    ))]
+pub(super) async fn active(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let events_max = AVAILABILITY_EVENTS_MAX as i64;
+    let stands = state.store.active_stands(events_max).await?;
+    let stocks = stands.into_iter().map(Stock::from).collect();
+    Ok(listed(&state, &headers, stocks))
+}
+
+/// An event's counts, from memory or from the database.
+enum Stock {
+    Watched(Arc<EventState>),
+    Read(Box<Stand>),
+}
+
+impl From<Stand> for Stock {
+    fn from(stand: Stand) -> Stock {
+        Stock::Read(Box::new(stand))
+    }
+}
+
+/// The counts of those events that exist, by id: what the board does not know comes from the database, in
+/// one query.
+async fn known_or_read(state: &ApiState, events: &[EventId]) -> ApiResult<Vec<Stock>> {
+    let mut stocks = Vec::with_capacity(events.len());
+    let mut unknown = Vec::new();
+    for event in events {
+        match state.board.get(*event) {
+            Some(known) => stocks.push(Stock::Watched(known)),
+            None => unknown.push(*event),
+        }
+    }
+    if !unknown.is_empty() {
+        let read = state.store.stands(&unknown).await?;
+        stocks.extend(read.into_iter().map(Stock::from));
+        stocks.sort_by_key(|stock| stock.event().id);
+    }
+    Ok(stocks)
+}
+
+/// Drafts are left out of lists, even for their organizers: lists are cached for everybody.
+fn listed(state: &ApiState, headers: &HeaderMap, mut stocks: Vec<Stock>) -> Response {
+    let now = Timestamp::now();
+    stocks.retain(|stock| !stock.is_draft());
+    let mut hash = Sha256::new();
+    for stock in &stocks {
+        hash.update(format!("{}:{},", stock.event().id, stock.tag(now)));
+    }
+    let mut tag = String::new();
+    for byte in hash.finalize().iter().take(12) {
+        let _ = write!(tag, "{byte:02x}");
+    }
+    tagged(headers, &tag, cache::MOMENT, "AVAILABILITY", || {
+        let availabilities = stocks.iter().map(|stock| stock.availability(state, now));
+        availabilities.collect::<Vec<_>>()
+    })
+}
+
+impl Stock {
+    fn event(&self) -> &EventInfo {
+        match self {
+            Stock::Watched(state) => &state.event,
+            Stock::Read(stand) => &stand.event,
+        }
+    }
+
+    fn ticket_types(&self) -> Vec<&TicketType> {
+        match self {
+            Stock::Watched(state) => state.ticket_types.values().collect(),
+            Stock::Read(stand) => stand.ticket_types.iter().collect(),
+        }
+    }
+
+    fn revision(&self) -> Revision {
+        match self {
+            Stock::Watched(state) => state.revision,
+            Stock::Read(stand) => stand.revision,
+        }
+    }
+
+    fn is_draft(&self) -> bool {
+        self.event().status == EventStatus::Draft
+    }
+
+    fn visible_to(&self, caller: &Caller) -> bool {
+        let event = self.event();
+        edit::visible(caller.may_organize(event.organizer_id), event.status)
+    }
+
+    /// The revision; with a suffix when a sale began or ended by the clock since, which makes no revision.
+    fn tag(&self, now: Timestamp) -> String {
+        match times_passed(self.event(), &self.ticket_types(), now) {
+            0 => self.revision().to_string(),
+            passed => format!("{}-{passed}", self.revision()),
+        }
+    }
+
+    fn availability(&self, state: &ApiState, now: Timestamp) -> Availability {
+        let thresholds = state.config.availability.thresholds();
+        Availability::of(
+            self.revision(),
+            self.event(),
+            &self.ticket_types(),
+            &thresholds,
+            now,
+        )
+    }
+}

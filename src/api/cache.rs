@@ -1,0 +1,92 @@
+//! Conditional reads: `ETag`, `If-None-Match`, `If-Match`, `Cache-Control`.
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::envelope::Reply;
+use super::extract::header_text;
+use crate::ticketing::Revision;
+
+/// Anybody's, for as long as a glance: a queue of pages asking at once is answered by the first cache.
+pub(super) const MOMENT: &str = "public, max-age=1";
+/// Anybody's, for good: another version has another address.
+pub(super) const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Anybody's, to be asked for again each time.
+pub(super) const ASK_AGAIN: &str = "public, no-cache";
+/// The caller's alone.
+pub(super) const PRIVATE: &str = "private, no-store";
+
+/// Answers `data`, or 304 when the caller has this version already. `tag` is quoted here.
+pub(super) fn tagged<T: Serialize>(
+    headers: &HeaderMap,
+    tag: &str,
+    control: &'static str,
+    said: &'static str,
+    data: impl FnOnce() -> T,
+) -> Response {
+    let tag = format!("\"{tag}\"");
+    let known = header_text(headers, &header::IF_NONE_MATCH);
+    let mut response = if known.is_some_and(|known| names(known, &tag)) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Reply::ok(said, data()).into_response()
+    };
+    let answer = response.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        answer.insert(header::ETAG, tag);
+    }
+    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
+    response
+}
+
+/// Is `tag` (quoted) in a list of tags? Weak ones are compared as well: the numbers are the same.
+fn names(list: &str, tag: &str) -> bool {
+    list.split(',')
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+/// The revisions that `If-Match` allows; `None` when there is no such condition. What is no revision
+/// matches none.
+pub(super) fn if_match(headers: &HeaderMap) -> Option<Vec<Revision>> {
+    let list = header_text(headers, &header::IF_MATCH)?;
+    if list == "*" {
+        return None;
+    }
+    let revisions = list.split(',').filter_map(|tag| {
+        let tag = tag.trim();
+        let tag = tag.strip_prefix("W/").unwrap_or(tag);
+        tag.trim_matches('"').parse().ok()
+    });
+    Some(revisions.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_known_version_is_found_in_a_list() {
+        for list in ["\"57\"", "W/\"57\"", "\"5\", \"57\"", "*"] {
+            assert!(names(list, "\"57\""), "{list}");
+        }
+        for list in ["", "57", "\"5\"", "\"577\""] {
+            assert!(!names(list, "\"57\""), "{list}");
+        }
+    }
+
+    #[test]
+    fn a_condition_names_revisions() {
+        let condition = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_MATCH, value.parse().unwrap());
+            if_match(&headers)
+        };
+        assert_eq!(condition("\"57\", W/\"58\", 59"), Some(vec![57, 58, 59]));
+        assert_eq!(condition("*"), None);
+        assert_eq!(condition("\"abc\""), Some(vec![]));
+        assert_eq!(if_match(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! What is on sale: lists and single events for everybody; what organizers see of theirs, and change
+//! (`edits`).
+
+pub(super) mod edits;
+mod input;
+mod view;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use jiff::Timestamp;
+use utoipa::IntoParams;
+
+use super::ApiState;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Query};
+use super::fields::{Fields, Input};
+use super::page::{self, Asked, Page};
+use crate::auth::Caller;
+use crate::config::rest::NAME_CHARS_MAX;
+use crate::store::events::{EventFilter, EventInFull, EventSort};
+use crate::ticketing::EventId;
+use crate::ticketing::edit;
+use crate::ticketing::live::EventStatus;
+
+pub(super) use view::TicketTypeDetail;
+use view::{Event, EventDetail, Light, Management};
+
+/// Which events.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Search {
+    /// A part of the title, description or venue, in any case.
+    q: Option<String>,
+    status: Option<EventStatus>,
+    category: Option<String>,
+    /// Begins at or after: RFC 3339.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Begins before: RFC 3339.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+    /// `starts_at` (default), `title`, `created_at`; with `-` in front, backwards.
+    #[param(value_type = Option<String>)]
+    sort: EventSort,
+    #[param(inline, required = false, minimum = 1, maximum = 100, default = 20, value_type = i64)]
+    limit: i64,
+    #[param(inline, required = false, minimum = 0, default = 0, value_type = i64)]
+    offset: i64,
+}
+
+const SORTS: [(&str, EventSort); 6] = [
+    ("starts_at", EventSort::SoonestFirst),
+    ("-starts_at", EventSort::LatestFirst),
+    ("title", EventSort::Title),
+    ("-title", EventSort::TitleBackwards),
+    ("created_at", EventSort::OldestFirst),
+    ("-created_at", EventSort::NewestFirst),
+];
+
+impl Input for Search {
+    fn read(fields: &mut Fields) -> Option<Search> {
+        let statuses = EventStatus::ALL.map(|status| (status.name(), status));
+        let page = Page::read(fields)?;
+        Some(Search {
+            q: fields
+                .text("q", NAME_CHARS_MAX)
+                .filter(|part| !part.is_empty()),
+            status: fields.choice("status", &statuses),
+            category: fields.filled_text("category", NAME_CHARS_MAX),
+            from: fields.time("from"),
+            to: fields.time("to"),
+            sort: fields.choice("sort", &SORTS).unwrap_or_default(),
+            limit: page.limit,
+            offset: page.offset,
+        })
+    }
+}
+
+/// Events
+///
+/// Drafts are listed for their organizers only.
+#[utoipa::path(get, path = "/events", tag = "events", params(Search),
+    responses((status = 200, body = Envelope<Vec<Event>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(search): Query<Search>,
+    asked: Asked,
+) -> ApiResult<Reply<Vec<Event>>> {
+    let (limit, offset) = (search.limit, search.offset);
+    let filter = EventFilter {
+        q: search.q,
+        status: search.status,
+        category: search.category,
+        from: search.from,
+        to: search.to,
+        sort: search.sort,
+        limit,
+        offset,
+    };
+    let (rows, total) = state.store.events(&filter, &caller).await?;
+    let light = light(&state);
+    let events = rows.into_iter().map(|row| Event::of(row, light)).collect();
+    Ok(page::reply(
+        "EVENTS",
+        events,
+        total,
+        Page { limit, offset },
+        &asked,
+    ))
+}
+
+/// One event with its ticket types and sections
+#[utoipa::path(get, path = "/events/{event_id}", tag = "events", params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<EventDetail>, headers(("ETag" = String))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+    ))]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+) -> ApiResult<Reply<EventDetail>> {
+    let event = visible(&state, &caller, event_id).await?;
+    Ok(shown("EVENT", &state, event))
+}
+
+/// One's own events (admins: all) with what they brought in
+#[utoipa::path(get, path = "/events/management/view", tag = "events", params(Page),
+    responses((status = 200, body = Envelope<Vec<Management>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
+pub(super) async fn management(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(page): Query<Page>,
+    asked: Asked,
+) -> ApiResult<Reply<Vec<Management>>> {
+    let whose = caller.user_id().filter(|_| !caller.is_admin());
+    let (limit, offset) = (page.limit, page.offset);
+    let (rows, total) = state.store.managed_events(whose, limit, offset).await?;
+    let light = light(&state);
+    let events = rows
+        .into_iter()
+        .map(|row| Management::of(row, light))
+        .collect();
+    Ok(page::reply("MANAGEMENT", events, total, page, &asked))
+}
+
+/// The event, if there is one and the caller may know of it.
+pub(super) async fn visible(
+    state: &ApiState,
+    caller: &Caller,
+    event_id: EventId,
+) -> ApiResult<EventInFull> {
+    let event = state.store.event(event_id).await?.filter(|event| {
+        let event = &event.row.event;
+        edit::visible(caller.may_organize(event.organizer_id), event.status)
+    });
+    event.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))
+}
+
+pub(super) fn light(state: &ApiState) -> Light {
+    Light {
+        thresholds: state.config.availability.thresholds(),
+        now: Timestamp::now(),
+    }
+}
+
+/// With the revision as `ETag`, to be named in `If-Match` when it is changed.
+fn shown(said: &'static str, state: &ApiState, event: EventInFull) -> Reply<EventDetail> {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", event.row.revision));
+    let reply = Reply::ok(said, EventDetail::of(event, light(state)));
+    match tag {
+        Ok(tag) => reply.header(header::ETAG, tag),
+        Err(_) => reply,
+    }
+}

@@ -1,0 +1,201 @@
+//! An event made, changed, deleted by its organizer. Each write is one verb of the store, answered with
+//! the event as it is after it.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::input::{EventBody, EventCreation, EventPatch};
+use super::view::EventDetail;
+use super::{light, shown, visible};
+use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
+use crate::api::error::{ApiError, ApiResult};
+use crate::api::extract::{At, Body};
+use crate::api::{ApiState, cache, idempotency};
+use crate::auth::Caller;
+use crate::store::event_edits::Created;
+use crate::ticketing::EventId;
+use crate::ticketing::edit::EventChange;
+use crate::ticketing::live::EventStatus;
+
+/// Make an event
+#[utoipa::path(post, path = "/events", tag = "events", request_body = EventBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one event")),
+    responses(
+        (status = 201, body = Envelope<EventDetail>,
+            headers(("Location" = String), ("X-Event-Revision" = i64), ("Idempotent-Replay" = bool))),
+        (status = 404, body = Failure, description = "`USER_NOT_FOUND`: the organizer is no user"),
+        (status = 409, body = Failure, description = "`IDEMPOTENCY_IN_FLIGHT`"),
+        (status = 422, body = Failure, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`"),
+    ))]
+pub(in crate::api) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<EventCreation>,
+) -> ApiResult<Reply<Value>> {
+    let key = idempotency::given_key(&headers, &caller, "POST /events", body.hash())?;
+    let _working = key
+        .as_ref()
+        .map(|key| state.in_flight.enter(key))
+        .transpose()?;
+    let caller_id = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
+    let organizer = body.input.organizer_id().unwrap_or(caller_id);
+    if !caller.may_organize(organizer) {
+        return Err(ApiError::forbidden());
+    }
+    let event = body.input.into_event(organizer);
+    let light = light(&state);
+    let render = |event| json!(EventDetail::of(event, light));
+    let key = key.as_ref().map(|key| &key.stored);
+    match state.store.create_event(&event, key, render).await? {
+        Created::New(made) => {
+            let (id, answer) = made.value;
+            let reply = Reply::created("EVENT_CREATED", answer).revision(made.revision);
+            Ok(reply.at(&format!("/api/v1/events/{id}")))
+        }
+        Created::Replayed(answer) => {
+            let reply = Reply::created("EVENT_CREATED", answer);
+            Ok(idempotency::replayed(reply, true))
+        }
+        Created::Mismatch => Err(idempotency::mismatch()),
+    }
+}
+
+/// Change an event as a whole
+///
+/// What is left out gets the default of a new event; currency, status and ticket types stay.
+#[utoipa::path(put, path = "/events/{event_id}", tag = "events", request_body = EventBody,
+    params(("event_id" = i64, Path), ("If-Match" = Option<String>, Header, description = "The revision that is known")),
+    responses(
+        (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`VERSION_CONFLICT` with `revision`, \
+            `CAPACITY_BELOW_COMMITTED` with `minimum`, `INVALID_TRANSITION`, `SEVERAL_TICKET_TYPES`"),
+    ))]
+pub(in crate::api) async fn replace(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    headers: HeaderMap,
+    body: Body<EventBody>,
+) -> ApiResult<Reply<EventDetail>> {
+    let change = body.input.into_change();
+    changed(&state, &caller, event_id, &headers, change).await
+}
+
+/// Change an event
+///
+/// A change of capacity, time, venue or status of a published event is told to its viewers by a notice.
+#[utoipa::path(patch, path = "/events/{event_id}", tag = "events", request_body = EventPatch,
+    params(("event_id" = i64, Path), ("If-Match" = Option<String>, Header, description = "The revision that is known")),
+    responses(
+        (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`VERSION_CONFLICT` with `revision`, \
+            `CAPACITY_BELOW_COMMITTED` with `minimum`, `INVALID_TRANSITION`, `SEVERAL_TICKET_TYPES`"),
+    ))]
+pub(in crate::api) async fn update(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    headers: HeaderMap,
+    body: Body<EventPatch>,
+) -> ApiResult<Reply<EventDetail>> {
+    let change = body.input.into_change();
+    changed(&state, &caller, event_id, &headers, change).await
+}
+
+/// Delete an event that nobody has booked
+///
+/// Its history stays; viewers lose it.
+#[utoipa::path(delete, path = "/events/{event_id}", tag = "events", params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<Deleted>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`EVENT_HAS_BOOKINGS`: cancel it first"),
+    ))]
+pub(in crate::api) async fn remove(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+) -> ApiResult<Reply<Deleted>> {
+    let removed = state.store.delete_event(event_id, &caller).await?;
+    state.board.committed(event_id, removed.revision);
+    Ok(Reply::ok("EVENT_DELETED", Deleted { id: event_id }).revision(removed.revision))
+}
+
+/// Stop selling for a while
+#[utoipa::path(post, path = "/events/{event_id}/pause", tag = "events", params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`INVALID_TRANSITION`"),
+    ))]
+pub(in crate::api) async fn pause(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    headers: HeaderMap,
+) -> ApiResult<Reply<EventDetail>> {
+    let change = to_status(EventStatus::Paused);
+    changed(&state, &caller, event_id, &headers, change).await
+}
+
+/// Go on selling
+#[utoipa::path(post, path = "/events/{event_id}/resume", tag = "events", params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`INVALID_TRANSITION`"),
+    ))]
+pub(in crate::api) async fn resume(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    headers: HeaderMap,
+) -> ApiResult<Reply<EventDetail>> {
+    let change = to_status(EventStatus::Active);
+    changed(&state, &caller, event_id, &headers, change).await
+}
+
+/// The event has taken place
+#[utoipa::path(post, path = "/events/{event_id}/complete", tag = "events", params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`INVALID_TRANSITION`"),
+    ))]
+pub(in crate::api) async fn complete(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    headers: HeaderMap,
+) -> ApiResult<Reply<EventDetail>> {
+    let change = to_status(EventStatus::Completed);
+    changed(&state, &caller, event_id, &headers, change).await
+}
+
+fn to_status(status: EventStatus) -> EventChange {
+    EventChange {
+        status: Some(status),
+        ..EventChange::default()
+    }
+}
+
+async fn changed(
+    state: &ApiState,
+    caller: &Caller,
+    event_id: EventId,
+    headers: &HeaderMap,
+    change: EventChange,
+) -> ApiResult<Reply<EventDetail>> {
+    let if_match = cache::if_match(headers);
+    let edited = state
+        .store
+        .change_event(event_id, caller, &change, if_match.as_deref())
+        .await?;
+    state.board.committed(event_id, edited.revision);
+    let event = visible(state, caller, event_id).await?;
+    Ok(shown("EVENT_UPDATED", state, event).revision(edited.revision))
+}

@@ -1,0 +1,329 @@
+//! What organizers send of an event: read, checked, and turned into what the store takes.
+
+use jiff::Timestamp;
+use utoipa::ToSchema;
+
+use crate::api::fields::{Fields, Input};
+use crate::api::money::{self, Amount};
+use crate::api::ticket_types::TicketTypeBody;
+use crate::config::rest::{
+    CAPACITY_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
+    MAX_PER_BOOKING_DEFAULT, NAME_CHARS_MAX, TICKET_TYPES_MAX, URL_CHARS_MAX,
+};
+use crate::store::event_edits::NewEvent;
+use crate::store::ticket_types::NewTicketType;
+use crate::ticketing::UserId;
+use crate::ticketing::edit::EventChange;
+use crate::ticketing::live::EventStatus;
+use crate::ticketing::record::Money;
+
+/// An event with one price (`price`) or several (`ticket_types`).
+#[derive(ToSchema)]
+pub(in crate::api) struct EventBody {
+    #[schema(min_length = 1, max_length = 200)]
+    title: String,
+    #[schema(required = false, max_length = 10_000, default = "")]
+    description: String,
+    #[schema(min_length = 1, max_length = 200)]
+    venue: String,
+    #[schema(required = false, default = "general")]
+    category: String,
+    /// An http or https address, or a path on this server.
+    image_url: Option<String>,
+    /// RFC 3339 with offset, in the future.
+    #[schema(value_type = String, format = DateTime)]
+    starts_at: Timestamp,
+    /// IANA name.
+    #[schema(required = false, default = "UTC")]
+    timezone: String,
+    /// How many tickets there are in all.
+    #[schema(minimum = 1)]
+    capacity: i64,
+    /// Of the only ticket type; a bare number is an amount in minor units of `currency`.
+    #[schema(value_type = Option<Money>)]
+    price: Option<Amount>,
+    /// Instead of `price`.
+    #[schema(min_items = 1, max_items = 100)]
+    ticket_types: Option<Vec<TicketTypeBody>>,
+    /// ISO 4217; without it that of the prices, or else EUR. It stays for good.
+    #[schema(example = "EUR")]
+    currency: Option<String>,
+    /// `draft` (only the organizer sees it) or `active` (the default).
+    status: Option<EventStatus>,
+    #[schema(required = false, default = false)]
+    membership_required: bool,
+    #[schema(required = false, minimum = 1, default = 10)]
+    max_per_booking: i64,
+    /// How long a booking may wait for its payment.
+    #[schema(required = false, minimum = 1, maximum = 1440, default = 15)]
+    hold_minutes: i64,
+    /// For admins: whose event it is.
+    organizer_id: Option<UserId>,
+}
+
+/// What is to change of an event; what is left out stays as it is.
+#[derive(ToSchema)]
+pub(in crate::api) struct EventPatch {
+    #[schema(min_length = 1, max_length = 200)]
+    title: Option<String>,
+    #[schema(max_length = 10_000)]
+    description: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    venue: Option<String>,
+    category: Option<String>,
+    /// `null` takes it away.
+    #[schema(value_type = Option<String>)]
+    image_url: Option<Option<String>>,
+    /// RFC 3339 with offset.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    starts_at: Option<Timestamp>,
+    timezone: Option<String>,
+    /// Not below what is sold and held. An only ticket type that had the event's capacity follows it.
+    #[schema(minimum = 1)]
+    capacity: Option<i64>,
+    /// Of the only ticket type; an event of several has none.
+    #[schema(value_type = Option<Money>)]
+    price: Option<Amount>,
+    /// `draft` → `active` ↔ `paused` → `completed`.
+    status: Option<EventStatus>,
+    membership_required: Option<bool>,
+    #[schema(minimum = 1)]
+    max_per_booking: Option<i64>,
+    #[schema(minimum = 1, maximum = 1440)]
+    hold_minutes: Option<i64>,
+}
+
+const CURRENCY_DEFAULT: &str = "EUR";
+const CATEGORY_DEFAULT: &str = "general";
+/// The name of the ticket type of an event that has one price.
+const ONLY_TYPE_NAME: &str = "General admission";
+
+const STATUSES: [(&str, EventStatus); 5] = [
+    ("draft", EventStatus::Draft),
+    ("active", EventStatus::Active),
+    ("paused", EventStatus::Paused),
+    ("cancelled", EventStatus::Cancelled),
+    ("completed", EventStatus::Completed),
+];
+
+impl Input for EventPatch {
+    fn read(fields: &mut Fields) -> Option<EventPatch> {
+        Some(EventPatch {
+            title: fields.filled_text("title", NAME_CHARS_MAX),
+            description: fields.text("description", DESCRIPTION_CHARS_MAX),
+            venue: fields.filled_text("venue", NAME_CHARS_MAX),
+            category: fields.filled_text("category", NAME_CHARS_MAX),
+            image_url: match fields.is_null("image_url") {
+                true => Some(None),
+                false => image_url(fields).map(Some),
+            },
+            starts_at: fields.time("starts_at"),
+            timezone: timezone(fields),
+            capacity: fields.integer("capacity", 1..=CAPACITY_MAX),
+            price: money::amount(fields, "price"),
+            status: fields.choice("status", &STATUSES),
+            membership_required: fields.boolean("membership_required"),
+            max_per_booking: fields.integer("max_per_booking", 1..=CAPACITY_MAX),
+            hold_minutes: fields.integer("hold_minutes", 1..=HOLD_MINUTES_MAX),
+        })
+    }
+}
+
+impl Input for EventBody {
+    fn read(fields: &mut Fields) -> Option<EventBody> {
+        fields.require(&["title", "venue", "starts_at", "capacity"]);
+        let read = EventPatch::read(fields)?;
+        let ticket_types = fields.list("ticket_types", TICKET_TYPES_MAX);
+        if ticket_types.as_ref().is_some_and(Vec::is_empty) {
+            fields.refuse("ticket_types", "EMPTY", "");
+        }
+        let currency = money::currency(fields, "currency");
+        let organizer_id = fields.id("organizer_id");
+        Some(EventBody {
+            title: read.title?,
+            description: read.description.unwrap_or_default(),
+            venue: read.venue?,
+            category: read.category.unwrap_or_else(|| CATEGORY_DEFAULT.to_owned()),
+            image_url: read.image_url.flatten(),
+            starts_at: read.starts_at?,
+            timezone: read.timezone.unwrap_or_else(|| "UTC".to_owned()),
+            capacity: read.capacity?,
+            price: read.price,
+            ticket_types,
+            currency,
+            status: read.status,
+            membership_required: read.membership_required.unwrap_or(false),
+            max_per_booking: read.max_per_booking.unwrap_or(MAX_PER_BOOKING_DEFAULT),
+            hold_minutes: read.hold_minutes.unwrap_or(HOLD_MINUTES_DEFAULT),
+            organizer_id,
+        })
+    }
+}
+
+/// An event that begins with this request: a whole one, on sale or a draft, with its prices.
+pub(in crate::api) struct EventCreation(EventBody);
+
+impl Input for EventCreation {
+    fn read(fields: &mut Fields) -> Option<EventCreation> {
+        match (fields.has("price"), fields.has("ticket_types")) {
+            (false, false) => fields.refuse("price", "REQUIRED", ""),
+            (true, true) => fields.refuse("price", "PRICE_AND_TICKET_TYPES", ""),
+            _ => {}
+        }
+        let body = EventBody::read(fields)?;
+        if body.starts_at <= Timestamp::now() {
+            fields.refuse("starts_at", "IN_THE_PAST", "");
+        }
+        let begins = [EventStatus::Draft, EventStatus::Active];
+        if body.status.is_some_and(|status| !begins.contains(&status)) {
+            fields.refuse("status", "NOT_A_CHOICE", "draft, active");
+        }
+        let currency = body.currency();
+        if body
+            .price
+            .as_ref()
+            .is_some_and(|price| price.is_other(&currency))
+        {
+            fields.refuse("price", "OTHER_CURRENCY", "");
+        }
+        for (index, body) in body.ticket_types.iter().flatten().enumerate() {
+            if body.price().is_other(&currency) {
+                fields.refuse(
+                    &format!("ticket_types[{index}].price"),
+                    "OTHER_CURRENCY",
+                    "",
+                );
+            }
+        }
+        Some(EventCreation(body))
+    }
+}
+
+impl EventBody {
+    /// What is said, or else what the prices say.
+    fn currency(&self) -> String {
+        let types = self.ticket_types.iter().flatten();
+        let prices = self.price.iter().chain(types.map(TicketTypeBody::price));
+        let of_prices = prices.filter_map(|price| price.currency.clone()).next();
+        let said = self.currency.clone().or(of_prices);
+        said.unwrap_or_else(|| CURRENCY_DEFAULT.to_owned())
+    }
+
+    /// As a change of an event that exists. What is left out gets the default of a new event, but currency,
+    /// status and ticket types stay.
+    pub(in crate::api) fn into_change(self) -> EventChange {
+        EventChange {
+            title: Some(self.title),
+            description: Some(self.description),
+            venue: Some(self.venue),
+            category: Some(self.category),
+            image_url: Some(self.image_url),
+            starts_at: Some(self.starts_at),
+            timezone: Some(self.timezone),
+            status: self.status,
+            capacity: Some(self.capacity),
+            price: self.price.map(|price| price.amount),
+            membership_required: Some(self.membership_required),
+            max_per_booking: Some(self.max_per_booking),
+            hold_minutes: Some(self.hold_minutes),
+        }
+    }
+}
+
+impl EventPatch {
+    pub(in crate::api) fn into_change(self) -> EventChange {
+        EventChange {
+            title: self.title,
+            description: self.description,
+            venue: self.venue,
+            category: self.category,
+            image_url: self.image_url,
+            starts_at: self.starts_at,
+            timezone: self.timezone,
+            status: self.status,
+            capacity: self.capacity,
+            price: self.price.map(|price| price.amount),
+            membership_required: self.membership_required,
+            max_per_booking: self.max_per_booking,
+            hold_minutes: self.hold_minutes,
+        }
+    }
+}
+
+impl EventCreation {
+    /// For whom it shall be made, where that is said.
+    pub(in crate::api) fn organizer_id(&self) -> Option<UserId> {
+        self.0.organizer_id
+    }
+
+    pub(in crate::api) fn into_event(self, organizer_id: UserId) -> NewEvent {
+        let currency = self.0.currency();
+        let body = self.0;
+        let ticket_types = match (body.ticket_types, body.price) {
+            (Some(types), _) => types
+                .into_iter()
+                .enumerate()
+                .map(|(place, body)| body.into_type(place as i64))
+                .collect(),
+            (None, price) => vec![only_type(price, body.capacity)],
+        };
+        NewEvent {
+            organizer_id,
+            title: body.title,
+            description: body.description,
+            venue: body.venue,
+            category: body.category,
+            image_url: body.image_url,
+            starts_at: body.starts_at,
+            timezone: body.timezone,
+            currency,
+            capacity: body.capacity,
+            status: body.status.unwrap_or(EventStatus::Active),
+            membership_required: body.membership_required,
+            max_per_booking: body.max_per_booking,
+            hold_minutes: body.hold_minutes,
+            ticket_types,
+        }
+    }
+}
+
+fn only_type(price: Option<Amount>, capacity: i64) -> NewTicketType {
+    NewTicketType {
+        name: ONLY_TYPE_NAME.to_owned(),
+        price: price.map_or(0, |price| price.amount),
+        capacity,
+        sort: 0,
+        sale_from: None,
+        sale_to: None,
+        min_per_booking: 1,
+        max_per_booking: None,
+        max_per_user: None,
+        members_only: false,
+    }
+}
+
+/// Pages show it as it is, so nothing but pictures: no `javascript:`, no `data:`.
+fn image_url(fields: &mut Fields) -> Option<String> {
+    let url = fields.filled_text("image_url", URL_CHARS_MAX)?;
+    let web = url.starts_with("https://") || url.starts_with("http://");
+    let path = url.starts_with('/') && !url.starts_with("//");
+    if !(web || path) || url.contains(char::is_whitespace) {
+        fields.refuse("image_url", "NOT_A_URL", "");
+        return None;
+    }
+    Some(url)
+}
+
+/// Known to this machine's time zone database; where it has none, whatever looks like a name.
+fn timezone(fields: &mut Fields) -> Option<String> {
+    let name = fields.filled_text("timezone", NAME_CHARS_MAX)?;
+    let zones = jiff::tz::db();
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '/' | '_' | '-' | '+');
+    let known =
+        name.chars().all(plain) && (zones.is_definitively_empty() || zones.get(&name).is_ok());
+    if !known {
+        fields.refuse("timezone", "NOT_A_TIMEZONE", "");
+        return None;
+    }
+    Some(name)
+}

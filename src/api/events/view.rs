@@ -1,0 +1,207 @@
+//! An event as it is shown.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::store::events::{EventInFull, EventRow, ManagedEvent, TypeTerms};
+use crate::ticketing::availability::{SaleState, StockStatus, Thresholds, TicketTypeAvailability};
+use crate::ticketing::live::{EventStatus, TicketType, Totals};
+use crate::ticketing::record::Money;
+use crate::ticketing::{EventId, Revision, UserId};
+
+/// An event in a list.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct Event {
+    id: EventId,
+    organizer_id: UserId,
+    title: String,
+    description: String,
+    venue: String,
+    category: String,
+    image_url: Option<String>,
+    /// RFC 3339, UTC.
+    starts_at: String,
+    /// IANA name: show times in it.
+    timezone: String,
+    currency: String,
+    status: EventStatus,
+    /// The best that any of its ticket types is in.
+    sale_state: SaleState,
+    /// The lowest of its ticket types; `null` where there are none.
+    price: Option<Money>,
+    capacity: i64,
+    available_tickets: i64,
+    held_tickets: i64,
+    booked_tickets: i64,
+    stock_status: StockStatus,
+    membership_required: bool,
+    max_per_booking: i64,
+    hold_minutes: i64,
+    /// Version of the seat map; 0 where there is none.
+    layout: u32,
+    /// The event's counter of changes.
+    revision: Revision,
+    /// RFC 3339.
+    created_at: String,
+    /// RFC 3339.
+    updated_at: String,
+}
+
+/// An event with everything that is on sale in it.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct EventDetail {
+    #[serde(flatten)]
+    event: Event,
+    /// By `sort`, then id.
+    ticket_types: Vec<TicketTypeDetail>,
+    sections: Vec<SectionView>,
+}
+
+/// A price class: what is left, and on which terms.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct TicketTypeDetail {
+    #[serde(flatten)]
+    stock: TicketTypeAvailability,
+    sort: i64,
+    /// RFC 3339; `null` means no bound.
+    sale_from: Option<String>,
+    sale_to: Option<String>,
+    min_per_booking: i64,
+    max_per_booking: Option<i64>,
+    max_per_user: Option<i64>,
+    members_only: bool,
+    /// Sold by the seat: choose on the seat map, or have the best chosen.
+    seated: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct SectionView {
+    id: i64,
+    name: String,
+    /// How many.
+    seats: i64,
+}
+
+/// An event as its organizer reckons it. Bookings and revenue count confirmed ones only.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct Management {
+    #[serde(flatten)]
+    event: Event,
+    total_tickets_sold: i64,
+    total_revenue: Money,
+    total_bookings: i64,
+    /// Sold, in percent of the capacity, to two decimals.
+    occupancy_percentage: f64,
+}
+
+/// How counts are called, and what time it is.
+#[derive(Clone, Copy)]
+pub(in crate::api) struct Light {
+    pub(in crate::api) thresholds: Thresholds,
+    pub(in crate::api) now: Timestamp,
+}
+
+impl Event {
+    pub(in crate::api) fn of(row: EventRow, light: Light) -> Event {
+        let totals = Totals::of(&row.event, &row.ticket_types);
+        let sale_state = SaleState::of_event(&row.event, &row.ticket_types, light.now);
+        let lowest = row.ticket_types.iter().map(|t| t.price).min();
+        let event = row.event;
+        Event {
+            sale_state,
+            price: lowest.map(|amount| Money {
+                amount,
+                currency: event.currency.clone(),
+            }),
+            capacity: totals.capacity,
+            available_tickets: totals.available,
+            held_tickets: totals.held,
+            booked_tickets: totals.sold,
+            stock_status: StockStatus::of(totals.available, totals.capacity, &light.thresholds),
+            id: event.id,
+            organizer_id: event.organizer_id,
+            title: event.title,
+            description: event.description,
+            venue: event.venue,
+            category: event.category,
+            image_url: event.image_url,
+            starts_at: event.starts_at,
+            timezone: event.timezone,
+            currency: event.currency,
+            status: event.status,
+            membership_required: event.membership_required,
+            max_per_booking: event.max_per_booking,
+            hold_minutes: event.hold_minutes,
+            layout: event.layout,
+            revision: row.revision,
+            created_at: row.created_at,
+            updated_at: event.updated_at,
+        }
+    }
+}
+
+impl EventDetail {
+    pub(in crate::api) fn of(full: EventInFull, light: Light) -> EventDetail {
+        let ticket_types = TicketTypeDetail::all(&full, light);
+        let sections = full.sections.into_iter().map(|section| SectionView {
+            id: section.id,
+            name: section.name,
+            seats: section.seats,
+        });
+        EventDetail {
+            ticket_types,
+            sections: sections.collect(),
+            event: Event::of(full.row, light),
+        }
+    }
+}
+
+impl TicketTypeDetail {
+    /// By `sort`, then id. Types and terms are of one snapshot, both by id.
+    pub(in crate::api) fn all(full: &EventInFull, light: Light) -> Vec<TicketTypeDetail> {
+        let mut pairs: Vec<(&TicketType, &TypeTerms)> =
+            full.row.ticket_types.iter().zip(&full.terms).collect();
+        pairs.sort_by_key(|(ticket_type, _)| (ticket_type.sort, ticket_type.id));
+        let of = |(ticket_type, terms): (&TicketType, &TypeTerms)| TicketTypeDetail {
+            stock: TicketTypeAvailability::of(
+                &full.row.event,
+                ticket_type,
+                &light.thresholds,
+                light.now,
+            ),
+            sort: ticket_type.sort,
+            sale_from: ticket_type.sale_from.clone(),
+            sale_to: ticket_type.sale_to.clone(),
+            min_per_booking: terms.min_per_booking,
+            max_per_booking: terms.max_per_booking,
+            max_per_user: terms.max_per_user,
+            members_only: terms.members_only,
+            seated: terms.seated,
+        };
+        pairs.into_iter().map(of).collect()
+    }
+
+    pub(in crate::api) fn id(&self) -> i64 {
+        self.stock.id
+    }
+}
+
+impl Management {
+    pub(in crate::api) fn of(managed: ManagedEvent, light: Light) -> Management {
+        let event = Event::of(managed.row, light);
+        Management {
+            total_tickets_sold: event.booked_tickets,
+            total_revenue: Money {
+                amount: managed.revenue,
+                currency: event.currency.clone(),
+            },
+            total_bookings: managed.bookings,
+            occupancy_percentage: crate::ticketing::availability::percentage(
+                event.booked_tickets,
+                event.capacity,
+            ),
+            event,
+        }
+    }
+}

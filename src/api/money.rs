@@ -1,0 +1,49 @@
+//! Prices as they are sent: `{"amount": 4500, "currency": "EUR"}`, or the amount alone.
+
+use crate::api::fields::Fields;
+use crate::config::rest::PRICE_AMOUNT_MAX;
+
+/// Minor units; the currency where it was said.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Amount {
+    pub(super) amount: i64,
+    pub(super) currency: Option<String>,
+}
+
+impl Amount {
+    /// In another currency than this one?
+    pub(super) fn is_other(&self, currency: &str) -> bool {
+        self.currency.as_deref().is_some_and(|own| own != currency)
+    }
+}
+
+pub(super) fn amount(fields: &mut Fields, name: &str) -> Option<Amount> {
+    match fields.raw(name)?.clone() {
+        value @ serde_json::Value::Object(_) => fields.within(name, value, |inner| {
+            inner.require(&["amount"]);
+            let amount = inner.integer("amount", 0..=PRICE_AMOUNT_MAX);
+            let currency = currency(inner, "currency");
+            Some(Amount {
+                amount: amount?,
+                currency,
+            })
+        }),
+        _ => {
+            let amount = fields.integer(name, 0..=PRICE_AMOUNT_MAX)?;
+            Some(Amount {
+                amount,
+                currency: None,
+            })
+        }
+    }
+}
+
+/// ISO 4217, as far as its form tells.
+pub(super) fn currency(fields: &mut Fields, name: &str) -> Option<String> {
+    let code = fields.filled_text(name, 3)?;
+    if code.len() != 3 || !code.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        fields.refuse(name, "NOT_A_CURRENCY", "");
+        return None;
+    }
+    Some(code)
+}

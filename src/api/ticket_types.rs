@@ -1,0 +1,286 @@
+//! The price classes of an event.
+
+use axum::extract::State;
+use jiff::Timestamp;
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::envelope::{Deleted, Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::events::{self, TicketTypeDetail};
+use super::extract::{At, Body};
+use super::fields::{Fields, Input};
+use super::money::{self, Amount};
+use crate::auth::Caller;
+use crate::config::rest::{CAPACITY_MAX, NAME_CHARS_MAX};
+use crate::store::ticket_types::{NewTicketType, TicketTypeChange};
+use crate::ticketing::record::Money;
+use crate::ticketing::{EventId, TicketTypeId};
+
+/// A price class to be made.
+#[derive(ToSchema)]
+pub(super) struct TicketTypeBody {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    /// A bare number is an amount in minor units of the event's currency.
+    #[schema(value_type = Money)]
+    price: Amount,
+    /// How many there are; the event's capacity binds as well.
+    #[schema(minimum = 0)]
+    capacity: i64,
+    #[schema(required = false)]
+    sort: Option<i64>,
+    /// RFC 3339; without it, sales begin at once.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    sale_from: Option<Timestamp>,
+    /// RFC 3339; without it, sales end when the event begins.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    sale_to: Option<Timestamp>,
+    #[schema(required = false, minimum = 1, default = 1)]
+    min_per_booking: i64,
+    /// The event's own bound holds as well.
+    #[schema(minimum = 1)]
+    max_per_booking: Option<i64>,
+    /// Over all bookings of one user.
+    #[schema(minimum = 1)]
+    max_per_user: Option<i64>,
+    #[schema(required = false, default = false)]
+    members_only: bool,
+}
+
+/// What is to change; what is left out stays, `null` takes a bound away.
+#[derive(ToSchema)]
+pub(super) struct TicketTypePatch {
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+    #[schema(value_type = Option<Money>)]
+    price: Option<Amount>,
+    /// Not below what is sold and held.
+    #[schema(minimum = 0)]
+    capacity: Option<i64>,
+    sort: Option<i64>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    sale_from: Option<Option<Timestamp>>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    sale_to: Option<Option<Timestamp>>,
+    #[schema(minimum = 1)]
+    min_per_booking: Option<i64>,
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    max_per_booking: Option<Option<i64>>,
+    #[schema(value_type = Option<i64>, minimum = 1)]
+    max_per_user: Option<Option<i64>>,
+    members_only: Option<bool>,
+}
+
+/// How far types can be put before or after others.
+const SORT_MAX: i64 = 1_000_000;
+
+impl Input for TicketTypePatch {
+    fn read(fields: &mut Fields) -> Option<TicketTypePatch> {
+        fn bound<T>(
+            fields: &mut Fields,
+            name: &str,
+            read: impl FnOnce(&mut Fields, &str) -> Option<T>,
+        ) -> Option<Option<T>> {
+            match fields.is_null(name) {
+                true => Some(None),
+                false => read(fields, name).map(Some),
+            }
+        }
+        let many = |fields: &mut Fields, name: &str| fields.integer(name, 1..=CAPACITY_MAX);
+        Some(TicketTypePatch {
+            name: fields.filled_text("name", NAME_CHARS_MAX),
+            price: money::amount(fields, "price"),
+            capacity: fields.integer("capacity", 0..=CAPACITY_MAX),
+            sort: fields.integer("sort", -SORT_MAX..=SORT_MAX),
+            sale_from: bound(fields, "sale_from", Fields::time),
+            sale_to: bound(fields, "sale_to", Fields::time),
+            min_per_booking: many(fields, "min_per_booking"),
+            max_per_booking: bound(fields, "max_per_booking", many),
+            max_per_user: bound(fields, "max_per_user", many),
+            members_only: fields.boolean("members_only"),
+        })
+    }
+}
+
+impl Input for TicketTypeBody {
+    fn read(fields: &mut Fields) -> Option<TicketTypeBody> {
+        fields.require(&["name", "price", "capacity"]);
+        let read = TicketTypePatch::read(fields)?;
+        let (sale_from, sale_to) = (read.sale_from.flatten(), read.sale_to.flatten());
+        if sale_from.zip(sale_to).is_some_and(|(from, to)| to <= from) {
+            fields.refuse("sale_to", "NOT_AFTER_SALE_FROM", "");
+        }
+        let min_per_booking = read.min_per_booking.unwrap_or(1);
+        let max_per_booking = read.max_per_booking.flatten();
+        if max_per_booking.is_some_and(|max| max < min_per_booking) {
+            fields.refuse("max_per_booking", "BELOW_MIN_PER_BOOKING", "");
+        }
+        Some(TicketTypeBody {
+            name: read.name?,
+            price: read.price?,
+            capacity: read.capacity?,
+            sort: read.sort,
+            sale_from,
+            sale_to,
+            min_per_booking,
+            max_per_booking,
+            max_per_user: read.max_per_user.flatten(),
+            members_only: read.members_only.unwrap_or(false),
+        })
+    }
+}
+
+impl TicketTypeBody {
+    pub(super) fn price(&self) -> &Amount {
+        &self.price
+    }
+
+    /// `place` in the request is its order where it names none.
+    pub(super) fn into_type(self, place: i64) -> NewTicketType {
+        NewTicketType {
+            name: self.name,
+            price: self.price.amount,
+            capacity: self.capacity,
+            sort: self.sort.unwrap_or(place),
+            sale_from: self.sale_from,
+            sale_to: self.sale_to,
+            min_per_booking: self.min_per_booking,
+            max_per_booking: self.max_per_booking,
+            max_per_user: self.max_per_user,
+            members_only: self.members_only,
+        }
+    }
+}
+
+impl TicketTypePatch {
+    fn into_change(self) -> TicketTypeChange {
+        TicketTypeChange {
+            name: self.name,
+            price: self.price.map(|price| price.amount),
+            capacity: self.capacity,
+            sort: self.sort,
+            sale_from: self.sale_from,
+            sale_to: self.sale_to,
+            min_per_booking: self.min_per_booking,
+            max_per_booking: self.max_per_booking,
+            max_per_user: self.max_per_user,
+            members_only: self.members_only,
+        }
+    }
+}
+
+/// The ticket types of an event
+#[utoipa::path(get, path = "/events/{event_id}/ticket-types", tag = "events", params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<Vec<TicketTypeDetail>>),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+    ))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+) -> ApiResult<Reply<Vec<TicketTypeDetail>>> {
+    let event = events::visible(&state, &caller, event_id).await?;
+    let types = TicketTypeDetail::all(&event, events::light(&state));
+    Ok(Reply::ok("TICKET_TYPES", types))
+}
+
+/// Make a ticket type
+#[utoipa::path(post, path = "/events/{event_id}/ticket-types", tag = "events",
+    params(("event_id" = i64, Path)), request_body = TicketTypeBody,
+    responses(
+        (status = 201, body = Envelope<TicketTypeDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+    ))]
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    body: Body<TicketTypeBody>,
+) -> ApiResult<Reply<TicketTypeDetail>> {
+    same_currency(&state, &caller, event_id, Some(&body.input.price)).await?;
+    let ticket_type = body.input.into_type(0);
+    let made = state
+        .store
+        .create_ticket_type(event_id, &caller, &ticket_type)
+        .await?;
+    state.board.committed(event_id, made.revision);
+    let view = shown(&state, &caller, event_id, made.value).await?;
+    Ok(Reply::created("TICKET_TYPE_CREATED", view).revision(made.revision))
+}
+
+/// Change a ticket type
+#[utoipa::path(patch, path = "/events/{event_id}/ticket-types/{ticket_type_id}", tag = "events",
+    params(("event_id" = i64, Path), ("ticket_type_id" = i64, Path)), request_body = TicketTypePatch,
+    responses(
+        (status = 200, body = Envelope<TicketTypeDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`CAPACITY_BELOW_COMMITTED` with `minimum`"),
+    ))]
+pub(super) async fn change(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At((event_id, ticket_type_id)): At<(EventId, TicketTypeId)>,
+    body: Body<TicketTypePatch>,
+) -> ApiResult<Reply<TicketTypeDetail>> {
+    same_currency(&state, &caller, event_id, body.input.price.as_ref()).await?;
+    let change = body.input.into_change();
+    let changed = state
+        .store
+        .change_ticket_type(event_id, ticket_type_id, &caller, &change)
+        .await?;
+    state.board.committed(event_id, changed.revision);
+    let view = shown(&state, &caller, event_id, ticket_type_id).await?;
+    Ok(Reply::ok("TICKET_TYPE_UPDATED", view).revision(changed.revision))
+}
+
+/// Delete a ticket type that nobody ever booked
+#[utoipa::path(delete, path = "/events/{event_id}/ticket-types/{ticket_type_id}", tag = "events",
+    params(("event_id" = i64, Path), ("ticket_type_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<Deleted>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`TICKET_TYPE_IN_USE`"),
+    ))]
+pub(super) async fn remove(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At((event_id, ticket_type_id)): At<(EventId, TicketTypeId)>,
+) -> ApiResult<Reply<Deleted>> {
+    let removed = state
+        .store
+        .delete_ticket_type(event_id, ticket_type_id, &caller)
+        .await?;
+    state.board.committed(event_id, removed.revision);
+    Ok(Reply::ok("TICKET_TYPE_DELETED", Deleted { id: ticket_type_id }).revision(removed.revision))
+}
+
+/// An event has one currency; a price that names another is a mistake.
+async fn same_currency(
+    state: &ApiState,
+    caller: &Caller,
+    event_id: EventId,
+    price: Option<&Amount>,
+) -> ApiResult<()> {
+    let Some(price) = price.filter(|price| price.currency.is_some()) else {
+        return Ok(());
+    };
+    let event = events::visible(state, caller, event_id).await?;
+    match price.is_other(&event.row.event.currency) {
+        true => Err(ApiError::invalid_field("price", "OTHER_CURRENCY")),
+        false => Ok(()),
+    }
+}
+
+async fn shown(
+    state: &ApiState,
+    caller: &Caller,
+    event_id: EventId,
+    ticket_type_id: TicketTypeId,
+) -> ApiResult<TicketTypeDetail> {
+    let event = events::visible(state, caller, event_id).await?;
+    let types = TicketTypeDetail::all(&event, events::light(state));
+    let found = types.into_iter().find(|view| view.id() == ticket_type_id);
+    found.ok_or_else(|| ApiError::not_found("TICKET_TYPE_NOT_FOUND"))
+}

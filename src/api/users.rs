@@ -1,0 +1,147 @@
+//! Who buys and who organizes. Passwords and registration are not part of it.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Body, Query};
+use super::fields::{Fields, Input};
+use super::page::{self, Asked, Page};
+use crate::auth::{Caller, Role};
+use crate::config::rest::NAME_CHARS_MAX;
+use crate::store::users::{NewUser, User};
+use crate::ticketing::UserId;
+
+/// A user to be made. An e-mail address or a phone number is needed.
+#[derive(ToSchema, Deserialize)]
+pub(super) struct UserInput {
+    #[schema(min_length = 1, max_length = 200)]
+    name: String,
+    email: Option<String>,
+    /// Digits, with an optional `+` in front; spaces and dashes are dropped.
+    phone: Option<String>,
+    /// Only admins may make others than customers.
+    role: Option<Role>,
+    /// Only admins may make members.
+    member: Option<bool>,
+}
+
+const ROLES: [(&str, Role); 3] = [
+    ("customer", Role::Customer),
+    ("organizer", Role::Organizer),
+    ("admin", Role::Admin),
+];
+/// E.164 has at most 15 digits; national ways to write them a few more.
+const PHONE_DIGITS_MIN: usize = 4;
+const PHONE_DIGITS_MAX: usize = 20;
+
+impl Input for UserInput {
+    fn read(fields: &mut Fields) -> Option<UserInput> {
+        fields.require(&["name"]);
+        if !fields.has("email") && !fields.has("phone") {
+            fields.refuse("phone", "MISSING_CONTACT", "");
+        }
+        let name = fields.filled_text("name", NAME_CHARS_MAX);
+        let email = email(fields);
+        let phone = phone(fields);
+        let role = fields.choice("role", &ROLES);
+        let member = fields.boolean("member");
+        Some(UserInput {
+            name: name?,
+            email,
+            phone,
+            role,
+            member,
+        })
+    }
+}
+
+/// Good enough to be asked whether it is theirs; only a letter that arrives proves more.
+fn email(fields: &mut Fields) -> Option<String> {
+    let email = fields.filled_text("email", NAME_CHARS_MAX)?;
+    let good = email
+        .split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'));
+    if !good || email.contains(char::is_whitespace) {
+        fields.refuse("email", "NOT_AN_EMAIL", "");
+        return None;
+    }
+    Some(email.to_lowercase())
+}
+
+fn phone(fields: &mut Fields) -> Option<String> {
+    let typed = fields.filled_text("phone", NAME_CHARS_MAX)?;
+    let phone: String = typed
+        .chars()
+        .filter(|sign| !matches!(sign, ' ' | '-' | '(' | ')'))
+        .collect();
+    let digits = phone.strip_prefix('+').unwrap_or(&phone);
+    let many = (PHONE_DIGITS_MIN..=PHONE_DIGITS_MAX).contains(&digits.len());
+    if !many || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        fields.refuse("phone", "NOT_A_PHONE", "");
+        return None;
+    }
+    Some(phone)
+}
+
+/// Make a user
+#[utoipa::path(post, path = "/users", tag = "users", request_body = UserInput,
+    responses(
+        (status = 201, body = Envelope<User>, headers(("Location" = String))),
+        (status = 403, body = Failure, description = "Only admins may give a role or membership"),
+        (status = 409, body = Failure, description = "`EMAIL_TAKEN`, `PHONE_TAKEN`"),
+    ))]
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    body: Body<UserInput>,
+) -> ApiResult<Reply<User>> {
+    let input = body.input;
+    let user = NewUser {
+        name: input.name,
+        email: input.email,
+        phone: input.phone,
+        role: input.role.unwrap_or(Role::Customer),
+        member: input.member.unwrap_or(false),
+    };
+    if (user.role != Role::Customer || user.member) && !caller.is_admin() {
+        return Err(ApiError::forbidden());
+    }
+    let user = state.store.create_user(&user).await?;
+    let address = format!("/api/v1/users/{}", user.id);
+    Ok(Reply::created("USER_CREATED", user).at(&address))
+}
+
+/// All users, by id
+#[utoipa::path(get, path = "/users", tag = "users", params(Page),
+    responses((status = 200, body = Envelope<Vec<User>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    Query(page): Query<Page>,
+    asked: Asked,
+) -> ApiResult<Reply<Vec<User>>> {
+    let (users, total) = state.store.users(page.limit, page.offset).await?;
+    Ok(page::reply("USERS", users, total, page, &asked))
+}
+
+/// One user: oneself, or anybody for admins
+#[utoipa::path(get, path = "/users/{user_id}", tag = "users", params(("user_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<User>),
+        (status = 404, body = Failure, description = "`USER_NOT_FOUND`"),
+    ))]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(user_id): At<UserId>,
+) -> ApiResult<Reply<User>> {
+    if !caller.may_act_for(user_id) {
+        return Err(ApiError::forbidden());
+    }
+    let user = state.store.user(user_id).await?;
+    let user = user.ok_or_else(|| ApiError::not_found("USER_NOT_FOUND"))?;
+    Ok(Reply::ok("USER", user))
+}
