@@ -8,11 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::System;
 use super::change::{self, Message};
-use super::filter::Filter;
+use super::source::{Source, sources};
 use super::table::{ColumnSet, RowChange, TABLES, Table};
 use crate::config::SocketConfig;
 use crate::protocol::code::{self, ErrorReply};
-use crate::protocol::excerpt;
 use crate::ticketing::EventId;
 use crate::ticketing::live::{Delta, EventState, Op};
 
@@ -42,14 +41,6 @@ struct Binding {
     op: Option<Op>,
     /// What it listens to, or what is wrong with it.
     sources: Result<Vec<Source>, String>,
-}
-
-/// A table that a binding listens to.
-#[derive(Debug)]
-struct Source {
-    table: &'static Table,
-    filter: Filter,
-    columns: ColumnSet,
 }
 
 /// Whose changes can concern a set of bindings.
@@ -271,78 +262,6 @@ fn operation(event: Option<&Value>) -> Option<Op> {
         "DELETE" => Some(Op::Delete),
         _ => None,
     }
-}
-
-/// Which tables a binding listens to, each with its filter and columns.
-fn sources(asked: &Map<String, Value>) -> Result<Vec<Source>, String> {
-    let (schema, name) = (text(asked, "schema")?, text(asked, "table")?);
-    if schema.is_none() && name.is_none() {
-        return Err(nothing_given());
-    }
-    let (schema, name) = (schema.unwrap_or("public"), name.unwrap_or("*"));
-    let is_wildcard = schema == "*" || name == "*";
-    let fits = |wanted: &str, one: &str| wanted == "*" || wanted == one;
-    let tables = TABLES
-        .into_iter()
-        .filter(|table| fits(schema, table.schema) && fits(name, table.name));
-    let filter = text(asked, "filter")?.unwrap_or("");
-    let mut sources = Vec::new();
-    for table in tables {
-        let filter = Filter::parse(filter, table)
-            .map_err(|error| format!("Error parsing `filter` params: {error}"))?;
-        let columns = columns(asked.get("select"), table, is_wildcard)?;
-        sources.push(Source {
-            table,
-            filter,
-            columns,
-        });
-    }
-    if sources.is_empty() {
-        let (schema, name) = (excerpt(schema), excerpt(name));
-        return Err(format!(
-            "Unable to subscribe to changes with given parameters: no table {schema}.{name} is published"
-        ));
-    }
-    Ok(sources)
-}
-
-fn text<'a>(asked: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, String> {
-    match asked.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(nothing_given()),
-    }
-}
-
-fn nothing_given() -> String {
-    "No subscription params provided. Please provide at least a `schema` or `table` to subscribe to, as text"
-        .to_owned()
-}
-
-/// The columns of `select`, with the primary key in any case; all without it.
-fn columns(select: Option<&Value>, table: &Table, is_wildcard: bool) -> Result<ColumnSet, String> {
-    let names = match select {
-        None | Some(Value::Null) => return Ok(ColumnSet::ALL),
-        Some(Value::Array(names)) => names,
-        Some(_) => {
-            return Err(
-                "Error parsing `select` params: expected a list of column name strings".to_owned(),
-            );
-        }
-    };
-    if is_wildcard {
-        return Err(
-            "Column selection is not supported for wildcard subscriptions. Provide an explicit schema and table name."
-                .to_owned(),
-        );
-    }
-    let mut columns = ColumnSet::PRIMARY_KEY;
-    for name in names.iter().filter_map(Value::as_str) {
-        let column = table.column(name);
-        columns
-            .insert(column.ok_or_else(|| format!("invalid column for select {}", excerpt(name)))?);
-    }
-    Ok(columns)
 }
 
 fn too_much(detail: String) -> ErrorReply {

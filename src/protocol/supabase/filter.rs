@@ -15,6 +15,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder};
 
+use super::grammar::{split_conditions, split_list, unquote};
 use super::like::LikePattern;
 use super::table::{Cell, ColumnType, Table};
 use crate::protocol::excerpt;
@@ -75,7 +76,7 @@ impl Filter {
             let conditions = Vec::new();
             return Ok(Filter { conditions });
         }
-        let parts = split(text).into_iter();
+        let parts = split_conditions(text).into_iter();
         let conditions = parts.map(|part| Condition::parse(part.trim(), table));
         Ok(Filter {
             conditions: conditions.collect::<Result<_, _>>()?,
@@ -224,48 +225,6 @@ fn order(cell: Cell<'_>, value: &Value) -> Option<Ordering> {
     }
 }
 
-/// Splits at the commas that are in no quotes and no parentheses. A quote opens only where a
-/// value begins, so that names with quotes in them need no escapes.
-fn split(text: &str) -> Vec<&str> {
-    let (mut parts, mut start) = (Vec::new(), 0);
-    let (mut depth, mut in_quotes) = (0usize, false);
-    let (mut escaped, mut before) = (false, '\0');
-    for (at, char) in text.char_indices() {
-        match char {
-            _ if escaped => escaped = false,
-            '\\' if in_quotes => escaped = true,
-            '"' if in_quotes => in_quotes = false,
-            _ if in_quotes => {}
-            '"' if matches!(before, '.' | '(' | ',') => in_quotes = true,
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(&text[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-        before = char;
-    }
-    parts.push(&text[start..]);
-    parts
-}
-
-/// The text within quotes, its escapes undone; a value that is not quoted from end to end is itself.
-fn unquote(value: &str) -> String {
-    let mut inner = String::new();
-    let mut chars = value.strip_prefix('"').unwrap_or("").chars();
-    while let Some(char) = chars.next() {
-        match char {
-            '"' if chars.as_str().is_empty() => return inner,
-            '"' => break,
-            '\\' => inner.extend(chars.next()),
-            char => inner.push(char),
-        }
-    }
-    value.to_owned()
-}
-
 fn list(value: &str, kind: ColumnType) -> Result<Vec<Value>, String> {
     let inner = value
         .strip_prefix('(')
@@ -285,27 +244,6 @@ fn list(value: &str, kind: ColumnType) -> Result<Vec<Value>, String> {
     values
         .map(|member| cast(&unquote(member.trim()), kind))
         .collect()
-}
-
-/// Splits at the commas outside quotes; a quote opens at the start of a value.
-fn split_list(inner: &str) -> Vec<&str> {
-    let (mut parts, mut start) = (Vec::new(), 0);
-    let (mut in_quotes, mut escaped) = (false, false);
-    for (at, char) in inner.char_indices() {
-        match char {
-            _ if escaped => escaped = false,
-            '\\' if in_quotes => escaped = true,
-            '"' if in_quotes => in_quotes = false,
-            '"' if inner[start..at].trim().is_empty() => in_quotes = true,
-            ',' if !in_quotes => {
-                parts.push(&inner[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&inner[start..]);
-    parts
 }
 
 fn cast(text: &str, kind: ColumnType) -> Result<Value, String> {

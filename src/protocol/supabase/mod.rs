@@ -12,8 +12,10 @@ mod binding;
 mod broadcast;
 mod change;
 mod filter;
+mod grammar;
 mod join;
 mod like;
+mod source;
 mod table;
 #[cfg(test)]
 mod tests;

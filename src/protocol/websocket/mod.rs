@@ -3,6 +3,7 @@
 //! [`Reader`] takes what clients send; [`frame`], [`close_frame`] and [`text_frame`] make what we
 //! send, header and payload in one allocation, ready to be shared by many connections.
 
+mod header;
 mod reader;
 #[cfg(test)]
 mod tests;
