@@ -108,6 +108,20 @@ fn commas_in_quotes_and_parentheses_do_not_split() {
     }
 }
 
+#[test]
+fn a_quote_within_a_value_is_a_character() {
+    let mut named = sold_one();
+    let row = TicketType {
+        name: "5\" pipe".into(),
+        ..stalls(1, 0, 0)
+    };
+    named.ticket_types.insert(STALLS, RowChange::update(row));
+    let config = filtered("name=eq.5\" pipe,id=eq.101");
+    assert_eq!(messages(&config, &named).len(), 1);
+    let config = filtered("name=in.(x,5\" pipe),id=eq.101");
+    assert_eq!(messages(&config, &named).len(), 1);
+}
+
 /// What `like` means, by the book.
 fn like(pattern: &[char], text: &[char]) -> bool {
     match (pattern.first(), text.first()) {
