@@ -91,7 +91,16 @@ struct Ear {
 }
 
 impl Ear {
+    /// A handshake that never ends (a proxy without a database behind it) is a failure, too.
     async fn open(store: &Store) -> Result<Ear, StoreError> {
+        let patience = store.connect_timeout();
+        match tokio::time::timeout(patience, Ear::connect(store)).await {
+            Ok(opened) => opened,
+            Err(elapsed) => Err(StoreError::Unavailable(elapsed.into())),
+        }
+    }
+
+    async fn connect(store: &Store) -> Result<Ear, StoreError> {
         let (client, mut connection) = store.settings().connect(NoTls).await?;
         let mut messages = poll_fn(move |context| connection.poll_message(context)).boxed();
         // Nobody else moves the connection along while LISTEN waits for its answer. What rings

@@ -50,6 +50,7 @@ pub struct Store {
     pool: Pool,
     /// For connections of one's own, beside the pool.
     settings: Arc<tokio_postgres::Config>,
+    connect_timeout: Duration,
     reconnect_pause_max: Duration,
 }
 
@@ -75,6 +76,7 @@ impl Store {
         let store = Store {
             pool,
             settings: Arc::new(settings),
+            connect_timeout,
             reconnect_pause_max: Duration::from_millis(config.reconnect_pause_ms_max),
         };
         store.ping().await?;
@@ -89,6 +91,10 @@ impl Store {
 
     fn settings(&self) -> &tokio_postgres::Config {
         &self.settings
+    }
+
+    fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
     }
 
     fn reconnect_pause_max(&self) -> Duration {

@@ -3,9 +3,11 @@
 //! | module | what must hold |
 //! |---|---|
 //! | [`desk`] | the desk grants what there is, once per key, and stores what it answers |
+//! | [`doorbell`] | the bell rings, notices that it is off or deaf, and comes back |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
+//! | [`writers`] | counters, log and tables agree, whoever writes; the audit notices when a guard is gone |
 //!
 //! [`support`] has the world: a Postgres for the run, a migrated database per test, links that
 //! can be cut.
@@ -13,7 +15,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod desk;
+mod doorbell;
 mod embedded;
 mod feed;
 mod schema;
 mod support;
+mod writers;

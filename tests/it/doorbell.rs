@@ -1,0 +1,171 @@
+//! The doorbell rings, notices when it is off or deaf, and comes back.
+
+use std::time::Duration;
+
+use seatcast::config::{Config, DatabaseConfig};
+use seatcast::store::Store;
+use seatcast::store::doorbell::{self, Ring};
+use tokio::sync::mpsc;
+use tokio_postgres::Client;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::support::cut::Link;
+use crate::support::database::TestDatabase;
+
+const QUIET: Duration = Duration::from_secs(60);
+const IMPATIENT: Duration = Duration::from_millis(300);
+
+struct Bell {
+    rings: mpsc::Receiver<Ring>,
+    _end: DropGuard,
+}
+
+impl Bell {
+    async fn hang(url: &str, probe_interval: Duration) -> Bell {
+        let config = DatabaseConfig {
+            connect_timeout_ms: 200,
+            ..Config::default().database
+        };
+        let store = Store::connect(&config, url).await.unwrap();
+        let (out, rings) = mpsc::channel(16);
+        let cancel = CancellationToken::new();
+        tokio::spawn(doorbell::run(store, probe_interval, out, cancel.clone()));
+        let mut bell = Bell {
+            rings,
+            _end: cancel.drop_guard(),
+        };
+        bell.expect(Ring::Listening).await;
+        bell
+    }
+
+    /// The next ring that is not `Probe`: those come whenever it is quiet.
+    async fn next(&mut self) -> Ring {
+        loop {
+            match self.any().await {
+                Ring::Probe => {}
+                ring => return ring,
+            }
+        }
+    }
+
+    async fn any(&mut self) -> Ring {
+        tokio::time::timeout(Duration::from_secs(10), self.rings.recv())
+            .await
+            .expect("a ring in time")
+            .expect("a bell that lives")
+    }
+
+    async fn expect(&mut self, ring: Ring) {
+        assert_eq!(self.next().await, ring);
+    }
+}
+
+async fn add_event(client: &Client) {
+    client
+        .batch_execute(
+            "insert into users (id, name) values (2, 'Organizer') on conflict do nothing;
+             insert into events (organizer_id, title, venue, starts_at, capacity)
+             values (2, 'Show', 'Hall', now(), 5)",
+        )
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn every_change_rings_once_a_transaction() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let mut bell = Bell::hang(database.url(), QUIET).await;
+    add_event(&client).await;
+    bell.expect(Ring::Event(1)).await;
+    // What nobody can read is not for us; what was rolled back did not happen.
+    client
+        .batch_execute(
+            "notify seatcast, 'rubbish'; notify seatcast, 'probe:of-another-node';
+             begin; update events set title = 'Never'; rollback;
+             begin; update events set title = 'A'; update events set title = 'B'; commit",
+        )
+        .await
+        .unwrap();
+    add_event(&client).await;
+    bell.expect(Ring::Event(1)).await;
+    bell.expect(Ring::Event(2)).await;
+}
+
+#[tokio::test]
+async fn silence_is_probed() {
+    let database = TestDatabase::new().await;
+    let mut bell = Bell::hang(database.url(), IMPATIENT).await;
+    for _ in 0..3 {
+        assert_eq!(bell.any().await, Ring::Probe);
+    }
+}
+
+#[tokio::test]
+async fn a_killed_backend_is_replaced() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let mut bell = Bell::hang(database.url(), QUIET).await;
+    let killed = client
+        .query(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+              where datname = current_database() and query = 'listen seatcast'",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(killed.len(), 1);
+    bell.expect(Ring::Lost).await;
+    bell.expect(Ring::Listening).await;
+    add_event(&client).await;
+    bell.expect(Ring::Event(1)).await;
+}
+
+#[tokio::test]
+async fn a_cut_link_is_tried_again_until_it_is_back() {
+    let database = TestDatabase::new().await;
+    let (link, through) = Link::to_postgres(database.url());
+    let mut bell = Bell::hang(&through, QUIET).await;
+    link.cut();
+    bell.expect(Ring::Lost).await;
+    bell.expect(Ring::Lost).await;
+    link.restore();
+    loop {
+        match bell.next().await {
+            Ring::Lost => {}
+            ring => break assert_eq!(ring, Ring::Listening),
+        }
+    }
+}
+
+/// The link stands and carries nothing: only the missing answer to its own ring tells.
+#[tokio::test]
+async fn a_deaf_connection_is_noticed_by_its_own_ring() {
+    let database = TestDatabase::new().await;
+    let (link, through) = Link::to_postgres(database.url());
+    let mut bell = Bell::hang(&through, IMPATIENT).await;
+    link.stall();
+    bell.expect(Ring::Lost).await;
+    link.restore();
+    loop {
+        match bell.next().await {
+            Ring::Lost => {}
+            ring => break assert_eq!(ring, Ring::Listening),
+        }
+    }
+    add_event(&database.client().await).await;
+    bell.expect(Ring::Event(1)).await;
+}
+
+#[tokio::test]
+async fn an_unreachable_database_is_said_at_once() {
+    let config = Config::default().database;
+    let nowhere = "postgresql:///seatcast?host=/nowhere/at/all";
+    let error = Store::connect(&config, nowhere).await.err().unwrap();
+    assert_eq!(error.to_string(), "the database cannot be reached");
+    let error = Store::connect(&config, "not a url").await.err().unwrap();
+    assert!(
+        error.to_string().contains("address is not valid"),
+        "{error}"
+    );
+}
