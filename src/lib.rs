@@ -19,3 +19,4 @@ pub mod sweep;
 pub mod telemetry;
 pub mod ticketing;
 pub mod watch;
+pub mod web;

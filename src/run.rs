@@ -31,6 +31,7 @@ use crate::socket::{self, ShardEnd, handshake, shard_count};
 use crate::store::migrate::migrate;
 use crate::store::{Store, StoreError, doorbell};
 use crate::sweep;
+use crate::web;
 
 /// Rings that may wait for the feed; past it they wait in the doorbell's connection.
 const RINGS_MAX: usize = 1_024;
@@ -107,7 +108,9 @@ pub async fn run(
     );
     back.spawn("the sweeper", endless(sweeper));
     let state = ApiState::new(Arc::new(config.clone()), auth, store, board.clone(), desks);
-    let router = api::router(state).merge(handshake::router(shards));
+    let router = api::router(state)
+        .merge(handshake::router(shards))
+        .merge(web::router());
 
     let (rings, heard) = mpsc::channel(RINGS_MAX);
     let probe_interval = Duration::from_millis(config.feed.probe_interval_ms);

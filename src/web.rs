@@ -1,0 +1,290 @@
+//! THE PAGES: what `web/` builds, served from the binary's own memory.
+//!
+//! Files under `/assets/` carry a hash of their content in their name and are cached for ever;
+//! everything else is asked for again by its ETag. The build leaves a `.br` and a `.gz` beside each
+//! text file: nothing is compressed here. Only the routes that the page knows are answered with it
+//! (`web/src/pages/router.ts`), so that a mistyped address is a 404 and not an empty page.
+
+use std::borrow::Cow;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+#[derive(RustEmbed)]
+#[folder = "web/dist/"]
+struct Dist;
+
+/// What a page may do: run and show what this server serves, pictures of events from elsewhere,
+/// and nothing else. Our own styles are constructed style sheets, so no inline style is needed.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
+     img-src 'self' data: https:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
+     frame-ancestors 'self'";
+
+/// The name says the content.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// Kept, and asked for again each time: a new build is seen at once.
+const ASK_AGAIN: &str = "no-cache";
+
+/// The page's routes, its assets, and the elements that other sites embed.
+pub fn router() -> Router {
+    Router::new()
+        .route("/", get(page))
+        .route("/events", get(page))
+        .route("/events/{id}", get(event_page))
+        .route("/bookings", get(page))
+        .route("/favicon.svg", get(favicon))
+        .route("/assets/{file}", get(asset))
+        .route("/embed/{file}", get(embedded))
+}
+
+async fn page(headers: HeaderMap) -> Response {
+    let mut response = serve("index.html", ASK_AGAIN, &headers);
+    let policy = HeaderValue::from_static(POLICY);
+    let referrer = HeaderValue::from_static("strict-origin-when-cross-origin");
+    let added = response.headers_mut();
+    added.insert(header::CONTENT_SECURITY_POLICY, policy);
+    added.insert(header::REFERRER_POLICY, referrer);
+    response
+}
+
+async fn event_page(Path(id): Path<String>, headers: HeaderMap) -> Response {
+    if !id.bytes().all(|digit| digit.is_ascii_digit()) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    page(headers).await
+}
+
+async fn favicon(headers: HeaderMap) -> Response {
+    serve("favicon.svg", ASK_AGAIN, &headers)
+}
+
+async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Response {
+    for_other_sites(serve(&format!("assets/{file}"), FOR_EVER, &headers))
+}
+
+async fn embedded(Path(file): Path<String>, headers: HeaderMap) -> Response {
+    for_other_sites(serve(&format!("embed/{file}"), ASK_AGAIN, &headers))
+}
+
+/// Module scripts and fonts of another origin are loaded only when the server allows it.
+fn for_other_sites(mut response: Response) -> Response {
+    let anyone = HeaderValue::from_static("*");
+    let added = response.headers_mut();
+    added.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anyone);
+    response
+}
+
+/// The file as the client can take it, 304 if it has it already, 404 if there is none.
+fn serve(name: &str, cache: &'static str, asked: &HeaderMap) -> Response {
+    let Some((file, encoding)) = find(name, asked.get(header::ACCEPT_ENCODING)) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let etag = etag(&file, encoding);
+    let known = asked.get(header::IF_NONE_MATCH);
+    let head: [(HeaderName, HeaderValue); 4] = [
+        (header::ETAG, etag.clone()),
+        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+        (header::VARY, HeaderValue::from_static("accept-encoding")),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+    ];
+    if known.is_some_and(|known| names(known, &etag)) {
+        return (StatusCode::NOT_MODIFIED, head).into_response();
+    }
+    let content_type = HeaderValue::from_static(content_type(name));
+    let mut response = (head, Body::from(bytes(file))).into_response();
+    let added = response.headers_mut();
+    added.insert(header::CONTENT_TYPE, content_type);
+    if let Some(encoding) = encoding {
+        let encoding = HeaderValue::from_static(encoding.token());
+        added.insert(header::CONTENT_ENCODING, encoding);
+    }
+    response
+}
+
+/// Without a copy: the bytes are part of the binary.
+fn bytes(file: EmbeddedFile) -> Bytes {
+    match file.data {
+        Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+        Cow::Owned(bytes) => Bytes::from(bytes),
+    }
+}
+
+/// How a file may lie beside the original.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Encoding {
+    Brotli,
+    Gzip,
+}
+
+impl Encoding {
+    fn token(self) -> &'static str {
+        match self {
+            Encoding::Brotli => "br",
+            Encoding::Gzip => "gzip",
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Encoding::Brotli => ".br",
+            Encoding::Gzip => ".gz",
+        }
+    }
+}
+
+/// The smallest variant that the client takes.
+fn find(name: &str, accepted: Option<&HeaderValue>) -> Option<(EmbeddedFile, Option<Encoding>)> {
+    let accepted = accepted.and_then(|value| value.to_str().ok()).unwrap_or("");
+    for encoding in [Encoding::Brotli, Encoding::Gzip] {
+        if !takes(accepted, encoding.token()) {
+            continue;
+        }
+        if let Some(file) = Dist::get(&format!("{name}{}", encoding.suffix())) {
+            return Some((file, Some(encoding)));
+        }
+    }
+    Dist::get(name).map(|file| (file, None))
+}
+
+/// Whether an `Accept-Encoding` names the encoding without `q=0`.
+fn takes(accepted: &str, token: &str) -> bool {
+    accepted.split(',').any(|offer| {
+        let mut parts = offer.split(';').map(str::trim);
+        let named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(token));
+        let refused = parts
+            .filter_map(|parameter| parameter.strip_prefix("q="))
+            .any(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
+        named && !refused
+    })
+}
+
+fn etag(file: &EmbeddedFile, encoding: Option<Encoding>) -> HeaderValue {
+    let hash = file.metadata.sha256_hash();
+    let mut tag = String::from("\"");
+    for byte in &hash[..12] {
+        tag.push_str(&format!("{byte:02x}"));
+    }
+    tag.push_str(encoding.map_or("", Encoding::suffix));
+    tag.push('"');
+    // Hexadecimal digits and a suffix of ours: always a valid header.
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// Whether an `If-None-Match` lists the tag; proxies may have made it a weak one.
+fn names(known: &HeaderValue, etag: &HeaderValue) -> bool {
+    let (Ok(known), Ok(etag)) = (known.to_str(), etag.to_str()) else {
+        return false;
+    };
+    known
+        .split(',')
+        .map(|tag| tag.trim().trim_start_matches("W/"))
+        .any(|tag| tag == etag || tag == "*")
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("woff2") => "font/woff2",
+        Some("json" | "map") => "application/json",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use axum::http::Request;
+    use tower::ServiceExt;
+
+    async fn get(path: &str, headers: &[(HeaderName, &str)]) -> Response {
+        let mut request = Request::builder().uri(path);
+        for (name, value) in headers {
+            request = request.header(name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        router().oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_pages_routes_answer_with_the_page_and_no_others_do() {
+        for path in ["/", "/events", "/events/42", "/bookings"] {
+            let response = get(path, &[]).await;
+            assert_eq!(response.status(), StatusCode::OK, "{path}");
+            let head = response.headers();
+            assert_eq!(head[header::CONTENT_TYPE], "text/html; charset=utf-8");
+            assert_eq!(head[header::CACHE_CONTROL], ASK_AGAIN);
+            assert!(head.contains_key(header::CONTENT_SECURITY_POLICY));
+        }
+        for path in [
+            "/nothing",
+            "/events/x",
+            "/events/1/x",
+            "/assets/none.js",
+            "/assets/..%2fCargo.toml",
+            "/index.html",
+        ] {
+            assert_eq!(
+                get(path, &[]).await.status(),
+                StatusCode::NOT_FOUND,
+                "{path}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn who_has_the_page_is_told_so() {
+        let first = get("/", &[]).await;
+        let etag = first.headers()[header::ETAG].to_str().unwrap().to_owned();
+        for known in [
+            etag.clone(),
+            format!("W/{etag}"),
+            format!("\"other\", {etag}"),
+        ] {
+            let again = get("/", &[(header::IF_NONE_MATCH, &known)]).await;
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        }
+        let other = get("/", &[(header::IF_NONE_MATCH, "\"other\"")]).await;
+        assert_eq!(other.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn what_is_named_by_its_content_is_kept_for_ever_and_comes_compressed() {
+        // A tree whose pages were not built has no scripts.
+        let Some(script) = Dist::iter().find(|name| name.ends_with(".js.br")) else {
+            return;
+        };
+        let path = format!("/{}", script.trim_end_matches(".br"));
+        let small = get(&path, &[(header::ACCEPT_ENCODING, "gzip, br")]).await;
+        let head = small.headers();
+        assert_eq!(head[header::CONTENT_ENCODING], "br");
+        assert_eq!(head[header::CACHE_CONTROL], FOR_EVER);
+        assert_eq!(head[header::CONTENT_TYPE], "text/javascript; charset=utf-8");
+        let plain = get(&path, &[]).await;
+        assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
+        assert_ne!(plain.headers()[header::ETAG], head[header::ETAG]);
+    }
+
+    #[test]
+    fn an_encoding_is_taken_only_when_it_is_offered() {
+        assert!(takes("gzip, deflate, br", "br"));
+        assert!(takes("BR;q=0.5", "br"));
+        assert!(!takes("gzip;q=0, br;q=0.0", "gzip"));
+        assert!(!takes("", "br"));
+        assert!(!takes("brotli", "br"));
+    }
+}
