@@ -20,6 +20,8 @@ use crate::auth::{Auth, Role};
 use crate::bench::BenchCommand;
 use crate::config::{AuthConfig, Config, DatabaseConfig};
 use crate::embedded::{Embedded, EmbeddedError};
+use crate::store::Store;
+use crate::store::audit::audit;
 use crate::store::migrate::migrate;
 use crate::telemetry::{self, LogConfig};
 use crate::ticketing::UserId;
@@ -50,6 +52,11 @@ enum Command {
     ///
     /// `serve` does the same at its start. Several may run at once; one waits for the other.
     Migrate(DatabaseConfig),
+    /// Recompute every counter from the claims and compare.
+    ///
+    /// Also checks bookings against claims and tickets, the log for gaps, and that its replay
+    /// gives the state. Prints each difference, and fails if there is one.
+    Audit(DatabaseConfig),
     /// Make an access token for scripts and tests.
     ///
     /// Needs the secret that the server checks tokens with.
@@ -94,6 +101,15 @@ impl Cli {
                     Ok(())
                 })
             }
+            Command::Audit(config) => on_database(&config, Embedded::join_or_start, async |url| {
+                let report = audit(&Store::connect(&config, &url).await?).await?;
+                println!("{report}");
+                if report.is_clean() {
+                    Ok(())
+                } else {
+                    Err("the database does not keep its promises".into())
+                }
+            }),
             Command::Watch(options) => watch(options),
             Command::Bench(command) => Ok(crate::bench::run(*command)?),
             Command::Token(args) => token(args),

@@ -1,6 +1,9 @@
 //! The world that tests live in: a database of their own, a link that can be cut.
 
+pub(crate) mod caller;
 pub(crate) mod cut;
 pub(crate) mod database;
 pub(crate) mod postgres;
+pub(crate) mod server;
 pub(crate) mod show;
+pub(crate) mod websocket;

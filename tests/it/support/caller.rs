@@ -1,0 +1,128 @@
+//! REST as one caller: `server.user(3).post("/api/v1/bookings", &body).await`.
+
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use super::server::DEADLINE;
+
+#[derive(Clone)]
+pub(crate) struct Caller {
+    http: reqwest::Client,
+    base: String,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    /// As text, for what is not JSON.
+    pub(crate) text: String,
+    /// `Null` when the body is not JSON.
+    pub(crate) body: Value,
+}
+
+impl Caller {
+    pub(super) fn new(http: reqwest::Client, base: String) -> Caller {
+        Caller {
+            http,
+            base,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Sent with every request from here on.
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Caller {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, Some(body.to_string())).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::PUT, path, Some(body.to_string())).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::PATCH, path, Some(body.to_string())).await
+    }
+
+    /// Any method, any body: also one that is not JSON.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<String>) -> Answer {
+        let answer = self.try_send(method, path, body).await;
+        answer.unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// As [`Caller::send`], for a server that may go away.
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> reqwest::Result<Answer> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .timeout(DEADLINE);
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body);
+        }
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Ok(Answer {
+            status,
+            headers,
+            text,
+            body,
+        })
+    }
+}
+
+impl Answer {
+    /// The envelope's `data`, of an answer with this status.
+    #[track_caller]
+    pub(crate) fn data(&self, status: u16) -> &Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        &self.body["data"]
+    }
+
+    /// The refusal's code, of an answer with this status.
+    #[track_caller]
+    pub(crate) fn code(&self, status: u16) -> &str {
+        self.data(status)["code"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no code: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().expect("a header in ASCII"))
+    }
+
+    /// Of `X-Event-Revision`.
+    #[track_caller]
+    pub(crate) fn revision(&self) -> u64 {
+        let revision = self.header("x-event-revision").expect("X-Event-Revision");
+        revision.parse().expect("a revision")
+    }
+}

@@ -1,0 +1,178 @@
+//! A viewer: Phoenix frames over one WebSocket, in either version.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use super::server::DEADLINE;
+
+/// The wire's version: objects or arrays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vsn {
+    V1,
+    V2,
+}
+
+pub(crate) struct Socket {
+    stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    vsn: Vsn,
+    references: u64,
+    /// Read while something else was waited for.
+    skipped: Vec<Frame>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Frame {
+    pub(crate) join_ref: Value,
+    pub(crate) reference: Value,
+    pub(crate) topic: String,
+    pub(crate) event: String,
+    pub(crate) payload: Value,
+}
+
+/// What may come instead of a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum End {
+    /// The server's close code; `None` when it just hung up.
+    Closed(Option<u16>),
+    Silence,
+}
+
+impl Socket {
+    pub(crate) async fn connect(address: SocketAddr, vsn: Vsn) -> Socket {
+        Self::connect_with(address, vsn, "").await
+    }
+
+    /// `query` is appended to the endpoint's own, as in `&apikey=…`.
+    pub(crate) async fn connect_with(address: SocketAddr, vsn: Vsn, query: &str) -> Socket {
+        let version = if vsn == Vsn::V1 { "1.0.0" } else { "2.0.0" };
+        let url = format!("ws://{address}/realtime/v1/websocket?vsn={version}{query}");
+        let (stream, _) = tokio_tungstenite::connect_async(url)
+            .await
+            .expect("a WebSocket");
+        Socket {
+            stream,
+            vsn,
+            references: 0,
+            skipped: Vec::new(),
+        }
+    }
+
+    /// Joins and gives back the reply's `response`.
+    #[track_caller]
+    pub(crate) fn join(&mut self, topic: &str, payload: Value) -> impl Future<Output = Value> {
+        let topic = topic.to_owned();
+        async move {
+            let reply = self.ask(&topic, "phx_join", payload).await;
+            assert_eq!(reply["status"], "ok", "{topic}: {reply}");
+            reply["response"].clone()
+        }
+    }
+
+    /// Sends, and waits for the reply to this very message: its `status` and `response`.
+    pub(crate) async fn ask(&mut self, topic: &str, event: &str, payload: Value) -> Value {
+        let reference = self.send(topic, event, payload).await;
+        let mut passed = Vec::new();
+        loop {
+            let frame = self.next_frame(DEADLINE).await.expect("a reply");
+            if frame.event == "phx_reply" && frame.reference == json!(reference) {
+                self.skipped.splice(0..0, passed);
+                return frame.payload;
+            }
+            passed.push(frame);
+        }
+    }
+
+    /// Sends with a reference of its own, which a join makes its join reference as well.
+    pub(crate) async fn send(&mut self, topic: &str, event: &str, payload: Value) -> String {
+        self.references += 1;
+        let reference = self.references.to_string();
+        let join_ref = if event == "phx_join" {
+            json!(reference)
+        } else {
+            Value::Null
+        };
+        let frame = match self.vsn {
+            Vsn::V1 => json!({
+                "topic": topic, "event": event, "payload": payload,
+                "ref": reference, "join_ref": join_ref,
+            }),
+            Vsn::V2 => json!([join_ref, reference, topic, event, payload]),
+        };
+        self.send_text(&frame.to_string()).await;
+        reference
+    }
+
+    /// Sends whatever it is.
+    pub(crate) async fn send_text(&mut self, text: &str) {
+        self.stream
+            .send(Message::text(text))
+            .await
+            .expect("an open connection");
+    }
+
+    pub(crate) async fn next_frame(&mut self, deadline: Duration) -> Result<Frame, End> {
+        if !self.skipped.is_empty() {
+            return Ok(self.skipped.remove(0));
+        }
+        let next = tokio::time::timeout(deadline, self.read());
+        next.await.unwrap_or(Err(End::Silence))
+    }
+
+    /// The next frame with this event on this topic; others are dropped.
+    pub(crate) async fn next_on(&mut self, topic: &str, event: &str) -> Value {
+        loop {
+            let frame = self.next_frame(DEADLINE).await;
+            let frame =
+                frame.unwrap_or_else(|end| panic!("waiting for {event} on {topic}: {end:?}"));
+            if frame.topic == topic && frame.event == event {
+                return frame.payload;
+            }
+        }
+    }
+
+    /// Reads on until the server closes.
+    pub(crate) async fn closed(&mut self) -> Option<u16> {
+        loop {
+            match self.next_frame(DEADLINE).await {
+                Ok(_) => {}
+                Err(End::Closed(code)) => return code,
+                Err(End::Silence) => panic!("still open"),
+            }
+        }
+    }
+
+    async fn read(&mut self) -> Result<Frame, End> {
+        loop {
+            match self.stream.next().await {
+                Some(Ok(Message::Text(text))) => return Ok(self.decode(&text)),
+                Some(Ok(Message::Close(frame))) => {
+                    return Err(End::Closed(frame.map(|frame| frame.code.into())));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(End::Closed(None)),
+            }
+        }
+    }
+
+    fn decode(&self, text: &str) -> Frame {
+        let mut frame: Value = serde_json::from_str(text).expect("a frame in JSON");
+        let mut part = |index: usize, name: &str| match self.vsn {
+            Vsn::V1 => frame[name].take(),
+            Vsn::V2 => frame[index].take(),
+        };
+        let text_of = |value: Value| value.as_str().expect("a text").to_owned();
+        Frame {
+            join_ref: part(0, "join_ref"),
+            reference: part(1, "ref"),
+            topic: text_of(part(2, "topic")),
+            event: text_of(part(3, "event")),
+            payload: part(4, "payload"),
+        }
+    }
+}
