@@ -240,3 +240,47 @@ impl Tasks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_ends_by_itself_is_named() {
+        let mut tasks = Tasks::default();
+        tasks.spawn("the patient one", endless(std::future::pending()));
+        tasks.spawn("the hasty one", endless(async {}));
+        let why = tasks.first_end().await.to_string();
+        assert!(why.starts_with("the hasty one ended"), "{why}");
+        tasks.spawn("the clumsy one", endless(async { panic!("stumbled") }));
+        let why = tasks.first_end().await;
+        assert!(
+            why.to_string().starts_with("the clumsy one failed"),
+            "{why}"
+        );
+        assert!(why.source().unwrap().to_string().contains("stumbled"));
+    }
+
+    #[tokio::test]
+    async fn a_group_ends_when_asked_and_by_force_when_not() {
+        let mut tasks = Tasks::default();
+        let end = tasks.end.clone();
+        tasks.spawn(
+            "the obedient one",
+            endless(async move { end.cancelled().await }),
+        );
+        tasks.finish(Duration::from_secs(60)).await;
+
+        let mut tasks = Tasks::default();
+        let (alive, ended) = tokio::sync::oneshot::channel::<()>();
+        let deaf = async move {
+            let _alive = alive;
+            std::future::pending().await
+        };
+        tasks.spawn("the deaf one", endless(deaf));
+        tasks.finish(Duration::from_millis(10)).await;
+        assert!(ended.await.is_err(), "it is dropped");
+    }
+}

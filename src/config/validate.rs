@@ -6,8 +6,9 @@ use std::ops::RangeInclusive;
 use super::{
     Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, SocketConfig, SweepConfig,
 };
-use crate::hub::Hub;
 
+/// Event loops that may own connections: a set of them is the bits of a word.
+const SHARDS_MAX: usize = 64;
 /// An hour: no interval or timeout of a live system is longer.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -137,7 +138,7 @@ impl Faults {
     }
 
     fn socket(&mut self, socket: &SocketConfig) {
-        self.within("--shards", socket.shards, 0..=Hub::SHARDS_MAX);
+        self.within("--shards", socket.shards, 0..=SHARDS_MAX);
         self.within("--connections-max", socket.connections_max, 1..=100_000_000);
         self.within("--frame-bytes-max", socket.frame_bytes_max, 1_024..=1 << 30);
         self.within("--joins-max", socket.joins_max, 1..=1_000_000);
@@ -167,6 +168,11 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+
+    #[test]
+    fn every_shard_has_its_bit() {
+        assert_eq!(SHARDS_MAX, crate::hub::Hub::SHARDS_MAX);
+    }
 
     #[test]
     fn the_defaults_are_valid() {

@@ -7,6 +7,8 @@
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
+//! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
+//! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
 //! | [`writers`] | counters, log and tables agree, whoever writes; the audit notices when a guard is gone |
 //!
 //! [`support`] has the world: a Postgres for the run, a migrated database per test, links that
@@ -19,5 +21,7 @@ mod doorbell;
 mod embedded;
 mod feed;
 mod schema;
+mod serving;
 mod support;
+mod tidy;
 mod writers;

@@ -1,0 +1,275 @@
+//! What the sources must not contain. `ARCHITECTURE.md` states it; this scans for it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module → the modules of the crate that it may name. The last three put the others together.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("ticketing", &[]),
+    ("config", &["ticketing"]),
+    ("auth", &["config", "ticketing"]),
+    ("protocol", &["config", "ticketing"]),
+    ("store", &["auth", "config", "ticketing"]),
+    ("desk", &["config", "store", "ticketing"]),
+    ("board", &["ticketing"]),
+    ("hub", &["protocol", "ticketing"]),
+    ("feed", &["board", "config", "hub", "store", "ticketing"]),
+    (
+        "socket",
+        &["auth", "config", "hub", "protocol", "ticketing"],
+    ),
+    (
+        "api",
+        &["auth", "board", "config", "desk", "store", "ticketing"],
+    ),
+    ("sweep", &["config", "store", "ticketing"]),
+    ("http", &["config"]),
+    ("embedded", &["config"]),
+    ("telemetry", &[]),
+    ("web", &[]),
+    ("watch", &["ticketing"]),
+];
+
+/// Modules that may name all others: they start them.
+const ROOTS: &[&str] = &["bench", "cli", "run"];
+
+/// A source file without its comments and its tests.
+struct Source {
+    /// As in `feed/mod.rs`.
+    path: String,
+    code: String,
+}
+
+impl Source {
+    /// The module of the crate that the file belongs to.
+    fn module(&self) -> &str {
+        let first = self.path.split('/').next().unwrap_or_default();
+        first.trim_end_matches(".rs")
+    }
+
+    fn says(&self, word: &str) -> bool {
+        self.code.match_indices(word).any(|(at, _)| {
+            let before = self.code[..at].chars().next_back();
+            let after = self.code[at + word.len()..].chars().next();
+            let inside_a_name =
+                |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+            !inside_a_name(before) && !inside_a_name(after)
+        })
+    }
+
+    /// The modules that follow `crate::`.
+    fn arrows(&self) -> BTreeSet<&str> {
+        let named = self.code.split("crate::").skip(1);
+        named
+            .map(|rest| {
+                &rest[..rest
+                    .find(|c: char| !c.is_alphanumeric() && c != '_')
+                    .unwrap_or(rest.len())]
+            })
+            .collect()
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect(&root, &mut files);
+    assert!(files.len() > 50, "the scan finds the sources");
+    files
+        .iter()
+        .map(|file| Source {
+            path: file.strip_prefix(&root).unwrap().display().to_string(),
+            code: code_of(&fs::read_to_string(file).unwrap()),
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            if name != "tests" {
+                collect(&path, files);
+            }
+        } else if name.ends_with(".rs") && name != "tests.rs" && name != "samples.rs" {
+            files.push(path);
+        }
+    }
+}
+
+fn code_of(text: &str) -> String {
+    let text = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
+    let lines = text
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Every file that breaks the rule, by `fault`.
+#[track_caller]
+fn none(rule: &str, fault: impl Fn(&Source) -> Option<String>) {
+    let faults: Vec<String> = sources()
+        .iter()
+        .filter_map(|source| Some(format!("  {}: {}", source.path, fault(source)?)))
+        .collect();
+    assert!(faults.is_empty(), "{rule}, yet\n{}", faults.join("\n"));
+}
+
+fn first_of(source: &Source, words: &[&str]) -> Option<String> {
+    let word = words.iter().find(|word| source.says(word))?;
+    Some(format!("says `{word}`"))
+}
+
+#[test]
+fn the_scan_sees_code_and_nothing_else() {
+    let text = "use crate::hub::Hub; // crate::api\nfn async_no() {}\n#[cfg(test)]\nmod tests {\nuse crate::feed;";
+    let source = Source {
+        path: "socket/session.rs".to_owned(),
+        code: code_of(text),
+    };
+    assert_eq!(source.module(), "socket");
+    assert_eq!(source.arrows(), BTreeSet::from(["hub"]));
+    assert!(source.says("Hub") && !source.says("async") && !source.says("feed"));
+}
+
+#[test]
+fn arrows_point_one_way() {
+    none("a module names only what lies below it", |source| {
+        if ROOTS.contains(&source.module()) || ["lib", "main"].contains(&source.module()) {
+            return None;
+        }
+        let Some((module, allowed)) = ARROWS.iter().find(|(module, _)| *module == source.module())
+        else {
+            return Some("belongs to a module that has no line in ARROWS".to_owned());
+        };
+        let named = source.arrows();
+        let wrong = named
+            .iter()
+            .find(|name| *name != module && !allowed.contains(name))?;
+        Some(format!("names `crate::{wrong}`"))
+    });
+}
+
+#[test]
+fn the_rules_are_pure() {
+    let impure = [
+        "async",
+        "tokio",
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::thread",
+        "Timestamp::now",
+        "Zoned::now",
+        "SystemTime",
+        "Instant",
+        "tracing",
+    ];
+    none(
+        "`ticketing` does no I/O, has no clock and is never async",
+        |source| (source.module() == "ticketing").then(|| first_of(source, &impure))?,
+    );
+}
+
+#[test]
+fn only_the_store_speaks_sql() {
+    let database = ["tokio_postgres", "deadpool_postgres", "refinery"];
+    none("only `store` names the database's driver", |source| {
+        (source.module() != "store").then(|| first_of(source, &database))?
+    });
+    let statements = [
+        "\"select ",
+        "\"insert into ",
+        "\"update ",
+        "\"delete from ",
+        "\"with ",
+    ];
+    none("SQL lives in `store` and `sql/`", |source| {
+        let found = statements
+            .iter()
+            .find(|start| source.code.contains(**start))?;
+        (source.module() != "store").then(|| format!("has {found}…"))
+    });
+}
+
+#[test]
+fn only_the_feed_publishes() {
+    let verbs = [
+        "Publication::new",
+        "hub.publish",
+        "hub.opened",
+        "hub.checked",
+        "hub.closed",
+        "hub.not_opened",
+    ];
+    none("only `feed` publishes table state", |source| {
+        (!["feed", "hub"].contains(&source.module())).then(|| first_of(source, &verbs))?
+    });
+    let writes = [
+        "board.expect",
+        "board.show",
+        "board.remove",
+        "board.checked",
+        "board.listening",
+    ];
+    none("only `feed` writes the board", |source| {
+        (source.module() != "feed").then(|| first_of(source, &writes))?
+    });
+}
+
+#[test]
+fn a_session_does_no_io() {
+    let io = [
+        "mio",
+        "tokio",
+        "async",
+        "std::fs",
+        "std::io",
+        "std::net",
+        "std::thread",
+        "Timestamp::now",
+        "Instant::now",
+        "SystemTime",
+    ];
+    none("`socket/session` does no I/O and has no clock", |source| {
+        let session =
+            source.path == "socket/session.rs" || source.path.starts_with("socket/session/");
+        session.then(|| first_of(source, &io))?
+    });
+    none("`feed/planner` does no I/O and has no clock", |source| {
+        let planner = source.path.starts_with("feed/planner") || source.path == "feed/entry.rs";
+        planner.then(|| {
+            first_of(
+                source,
+                &[
+                    "tokio",
+                    "async",
+                    "Instant::now",
+                    "Timestamp::now",
+                    "SystemTime",
+                ],
+            )
+        })?
+    });
+}
+
+#[test]
+fn nothing_runs_unseen() {
+    none(
+        "no detached thread or task outside the places that watch them",
+        |source| {
+            let known = [
+                "run.rs", "bench", "socket", "hub", "store", "desk", "cli.rs", "embedded", "feed",
+                "http.rs",
+            ];
+            let starts = ["tokio::spawn", "thread::spawn"];
+            let at_home = known.iter().any(|place| source.path.starts_with(place));
+            (!at_home).then(|| first_of(source, &starts))?
+        },
+    );
+}
