@@ -23,6 +23,7 @@ use crate::embedded::{Embedded, EmbeddedError};
 use crate::store::Store;
 use crate::store::audit::audit;
 use crate::store::migrate::migrate;
+use crate::store::seed::seed;
 use crate::telemetry::{self, LogConfig};
 use crate::ticketing::UserId;
 use crate::watch::WatchOptions;
@@ -52,6 +53,11 @@ enum Command {
     ///
     /// `serve` does the same at its start. Several may run at once; one waits for the other.
     Migrate(DatabaseConfig),
+    /// Add the demo data, unless it is there already.
+    ///
+    /// Users 1 (admin), 2 (organizer) and 3 to 9 (customers), three events of different fullness,
+    /// one of them with 100,000 tickets, a seated event of 2,000 seats, and some notices.
+    Seed(DatabaseConfig),
     /// Recompute every counter from the claims and compare.
     ///
     /// Also checks bookings against claims and tickets, the log for gaps, and that its replay
@@ -101,6 +107,11 @@ impl Cli {
                     Ok(())
                 })
             }
+            Command::Seed(config) => on_database(&config, Embedded::join_or_start, async |url| {
+                migrate(&config, &url).await?;
+                println!("{}", seed(&Store::connect(&config, &url).await?).await?);
+                Ok(())
+            }),
             Command::Audit(config) => on_database(&config, Embedded::join_or_start, async |url| {
                 let report = audit(&Store::connect(&config, &url).await?).await?;
                 println!("{report}");
