@@ -1,6 +1,7 @@
 //! What the program says of itself: to stderr, so that stdout stays for results.
 
 use std::error::Error;
+use std::io::{self, IsTerminal};
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
@@ -11,7 +12,7 @@ pub struct LogConfig {
     #[arg(
         long,
         env = "RUST_LOG",
-        default_value = "info",
+        default_value = "info,refinery_core=warn",
         global = true,
         value_name = "LEVELS"
     )]
@@ -43,7 +44,8 @@ pub fn start(config: &LogConfig) -> Result<(), Box<dyn Error + Send + Sync>> {
     let filter = EnvFilter::try_new(&config.log_level)?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
     match config.log {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
