@@ -46,7 +46,7 @@ create table events (
         constraint events_max_per_booking_positive check (max_per_booking > 0),
     hold_minutes int not null default 15
         constraint events_hold_minutes_bound check (hold_minutes between 1 and 1440),
-    -- Version of the seat map's geometry. Moved by the triggers of V6 only.
+    -- Version of the seat map's geometry. Moved by the triggers of V9 only.
     layout int not null default 0 constraint events_layout_counts check (layout >= 0),
     -- Soft delete: bookings and the log keep their event, viewers lose it.
     deleted_at timestamptz,

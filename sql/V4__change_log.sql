@@ -125,14 +125,18 @@ $$;
 
 -- Logs a change at the event's next revision and rings. A deleted event has no root pool any
 -- more, and nothing to say. For triggers only: the guard on `pools` refuses everybody else.
+--
+-- A null change is one that nobody sees: no row, no ring. Its root pool is written all the same,
+-- so that a REPEATABLE READ transaction with an older picture of the event, of its links say,
+-- ends in 40001 instead of counting by that picture.
 create function log_change(event bigint, change jsonb) returns void language plpgsql
     set search_path = public, pg_temp as $$
 declare
     next bigint;
 begin
-    update pools set revision = revision + 1
+    update pools set revision = revision + (change is not null)::int
      where event_id = event and kind = 'event' returning revision into next;
-    if found then
+    if found and change is not null then
         insert into changes (event_id, revision, payload) values (event, next, change);
         perform pg_notify('seatcast', event::text);
     end if;

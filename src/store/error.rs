@@ -4,6 +4,7 @@ use std::error::Error;
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::types::WrongType;
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -86,17 +87,19 @@ impl From<tokio_postgres::Error> for StoreError {
     }
 }
 
-/// The connection is gone, or a value of ours could not be turned into the column's type.
+/// An error on our side of the wire. tokio-postgres keeps its kinds to itself; its texts are all
+/// there is to tell them by.
 fn without_reply(error: tokio_postgres::Error) -> StoreError {
-    let unsendable = error
-        .source()
-        .is_some_and(|source| source.is::<tokio_postgres::types::WrongType>());
-    if unsendable || error.to_string().starts_with("error serializing parameter") {
+    let text = error.to_string();
+    let source = error.source();
+    let lost = error.is_closed() || source.is_some_and(|source| source.is::<std::io::Error>());
+    let mistyped = source.is_some_and(|source| source.is::<WrongType>());
+    if text.starts_with("error serializing parameter") && !mistyped {
         StoreError::BadValue(error.into())
-    } else if error.to_string().starts_with("error deserializing column") {
-        StoreError::Unexpected(error.into())
-    } else {
+    } else if lost || text.starts_with("timeout waiting") || text.starts_with("error connecting") {
         StoreError::Unavailable(error.into())
+    } else {
+        StoreError::Unexpected(error.into())
     }
 }
 

@@ -272,6 +272,32 @@ async fn without_the_lock_the_log_goes_astray() {
     }
 }
 
+/// A link that changes nothing that viewers see is not logged. A transaction that does not know it
+/// yet must fail all the same, or it would count past the linked pool.
+#[tokio::test]
+async fn a_stale_snapshot_cannot_write() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    client.batch_execute(ONE_LEFT).await.unwrap();
+    let late = database.client().await;
+    late.batch_execute("begin isolation level repeatable read; select from events")
+        .await
+        .unwrap();
+    client
+        .batch_execute(
+            "insert into pools (event_id, kind, name, capacity) values (1, 'allotment', 'Roomy', 9);
+             insert into ticket_type_pools select 1, id from pools where kind = 'allotment'",
+        )
+        .await
+        .unwrap();
+    let error = take_one(&late, "BK-1").await.unwrap_err();
+    assert!(lost_the_race(&error), "{error:?}");
+    late.batch_execute("rollback").await.unwrap();
+    take_one(&late, "BK-1").await.unwrap();
+    let report = audited(&database).await;
+    assert!(report.is_clean(), "{report}");
+}
+
 /// Without its index a seat is sold twice.
 #[tokio::test]
 async fn without_the_index_a_seat_is_sold_twice() {
