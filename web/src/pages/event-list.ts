@@ -356,7 +356,7 @@ function card(event: EventSummary): TemplateResult {
   const off = event.status === 'cancelled' || event.status === 'completed';
   return html`<article class="card ${off ? 'off' : ''}" data-event=${event.id}>
     ${poster(event)}
-    ${event.price_from ? html`<span class="price">${event.price_from.amount > 0 ? 'from ' : ''}${money(event.price_from)}</span>` : nothing}
+    ${event.price ? html`<span class="price">${event.price.amount > 0 ? 'from ' : ''}${money(event.price)}</span>` : nothing}
     <div class="date" aria-hidden="true"><b>${day}</b><span>${month}</span></div>
     <div class="text">
       <h2><a href="/events/${event.id}">${event.title}</a></h2>

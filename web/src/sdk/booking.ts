@@ -5,7 +5,7 @@
  * that got lost on the way is given again instead of a second booking being made.
  */
 import { Backoff } from './backoff.ts';
-import type { Money, SeatStatus } from './protocol.ts';
+import type { Money } from './protocol.ts';
 import { Refusal, Unreachable, type Answer, type Rest } from './rest.ts';
 
 export type BookingItem =
@@ -21,24 +21,26 @@ export type BookingStatus = 'pending' | 'confirmed' | 'expired' | 'cancelled' | 
 
 export interface BookedItem {
   ticket_type_id: number;
-  ticket_type?: string;
+  /** Of the ticket type. */
+  name: string;
   quantity: number;
   unit_price: Money;
-  seats?: BookedSeat[];
+  /** Empty for general admission. */
+  seats: BookedSeat[];
 }
 
 export interface BookedSeat {
   id: number;
-  section?: string;
+  section: string;
   row: string;
   number: string;
-  status?: SeatStatus;
 }
 
+/** One admission. */
 export interface Ticket {
-  id: number;
   code: string;
   ticket_type_id: number;
+  seat_id: number | null;
   status: 'valid' | 'used' | 'void';
 }
 
@@ -56,7 +58,7 @@ export interface Booking {
   expires_at: string | null;
   /** The server's clock when it answered. */
   server_time?: string;
-  created_at?: string;
+  created_at: string;
   /** Proves the ownership of an anonymous booking; answered once, when it is made. */
   token?: string;
 }

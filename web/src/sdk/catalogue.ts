@@ -3,16 +3,23 @@ import type { EventInfo, Money, StockStatus, TicketType } from './protocol.ts';
 
 /** An event in a list. */
 export interface EventSummary extends EventInfo {
-  revision?: number;
-  price_from?: Money | null;
-  available_tickets?: number;
+  revision: number;
+  /** The lowest of its ticket types; null where there are none. */
+  price: Money | null;
+  sale_state: SaleState;
+  available_tickets: number;
+  held_tickets: number;
+  booked_tickets: number;
+  stock_status: StockStatus;
 }
+
+export type SaleState = string;
 
 /** A ticket type with its rules of sale. */
 export interface TicketTypeDetails extends TicketType {
   sale_from?: string | null;
   sale_to?: string | null;
-  sale_state?: 'not_started' | 'on_sale' | 'closed';
+  sale_state?: SaleState;
   min_per_booking?: number;
   max_per_booking?: number | null;
   members_only?: boolean;
@@ -23,11 +30,9 @@ export interface Section {
   name: string;
 }
 
-export interface EventDetails extends EventInfo {
-  revision: number;
+export interface EventDetails extends EventSummary {
   ticket_types: TicketTypeDetails[];
-  sections?: Section[];
-  status_of_stock?: StockStatus;
+  sections: Section[];
 }
 
 export interface EventQuery {

@@ -20,6 +20,7 @@ export interface CloseCode {
 }
 
 export const CLOSE_CODES: readonly CloseCode[] = [
+  { code: 1000, name: 'NORMAL', retry: 'never', pauseMs: 0 },
   { code: 1001, name: 'GOING_AWAY', retry: 'later', pauseMs: 0 },
   { code: 1002, name: 'PROTOCOL_ERROR', retry: 'never', pauseMs: 0 },
   { code: 1007, name: 'NOT_UTF8', retry: 'never', pauseMs: 0 },

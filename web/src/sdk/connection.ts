@@ -2,8 +2,8 @@
  * One connection to one server: a state machine that keeps itself open while somebody listens.
  *
  *     idle ──attach──► connecting ──► open
- *                          ▲            │ closed, or silent for too long
- *                          └─ waiting ◄─┘        stop code ──► closed
+ *                          ▲            │ ended, or silent for too long
+ *                          └─ waiting ◄─┘        a code that says never ──► closed
  *
  * It knows frames, not tickets: topics are channels that are told when the link opens, what comes
  * for them, and when it ends. Which revision a topic has, and whether it is current, is the
@@ -132,7 +132,8 @@ export class Connection {
   attach(topic: string, channel: Channel): void {
     this.#channels.set(topic, { channel, joinRef: null });
     if (this.#state === 'open') channel.linkOpened();
-    else if (this.#state === 'idle') this.#connect();
+    // Closed for good means: not by itself. Somebody who asks for a topic is worth another try.
+    else if (this.#state === 'idle' || this.#state === 'closed') this.#connect();
   }
 
   /** Leaves the topic; the link ends with its last one. */

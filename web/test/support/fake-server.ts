@@ -76,7 +76,7 @@ export class FakeServer {
   addEvent(id: number, capacity = 100): void {
     this.#events.set(id, {
       revision: 1,
-      event: { id, title: `Event ${id}`, capacity, status: 'active', layout: 1, max_per_booking: 10 },
+      event: { id, title: `Event ${id}`, capacity, status: 'active', layout: 1, max_per_booking: 10, hold_minutes: 15, currency: 'EUR' },
       ticketTypes: new Map([[7, ticketType(7, capacity)]]),
       notices: [],
       seats: Array.from({ length: 8 }, () => 0),

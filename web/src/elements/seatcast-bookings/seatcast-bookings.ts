@@ -106,7 +106,7 @@ export class SeatcastBookings extends LiveElement {
         ${countdown ? this.#countdown(countdown, holdMs) : nothing}
       </div>
       <ul class="items">
-        ${booking.items.map((item) => html`<li><span>${this.#itemLabel(item)}</span></li>`)}
+        ${booking.items.map((item) => html`<li>${itemLabel(item)}</li>`)}
       </ul>
       ${booking.tickets.length > 0 ? this.#tickets(booking) : nothing}
       <div class="foot">
@@ -141,13 +141,6 @@ export class SeatcastBookings extends LiveElement {
     </ul>`;
   }
 
-  #itemLabel(item: BookedItem): string {
-    const known = this.topic.view.state?.ticket_types.find(({ id }) => id === item.ticket_type_id);
-    const name = item.ticket_type ?? known?.name ?? 'Ticket';
-    const seats = item.seats ?? [];
-    if (seats.length === 0) return `${item.quantity} × ${name}`;
-    return seats.map((seat) => `${seat.section ?? name} · Row ${seat.row} · Seat ${seat.number}`).join(', ');
-  }
 
   #title(eventId: number): string {
     return this.#titles.get(eventId) ?? `Event ${eventId}`;
@@ -204,10 +197,14 @@ export class SeatcastBookings extends LiveElement {
   }
 }
 
+function itemLabel({ name, quantity, seats }: BookedItem): string {
+  if (seats.length === 0) return `${quantity} × ${name}`;
+  return seats.map((seat) => `${seat.section} · Row ${seat.row} · Seat ${seat.number}`).join(', ');
+}
+
 function shownOf({ booking, serverTime }: ToldBooking): Shown {
   const deadline = booking.status === 'pending' ? booking.expires_at : null;
-  const since = booking.created_at ? Date.parse(booking.created_at) : Number.NaN;
-  const holdMs = deadline ? Date.parse(deadline) - since : Number.NaN;
+  const holdMs = deadline ? Date.parse(deadline) - Date.parse(booking.created_at) : Number.NaN;
   return {
     booking,
     countdown: deadline ? new Countdown(deadline, serverTime) : undefined,

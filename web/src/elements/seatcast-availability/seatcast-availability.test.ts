@@ -1,0 +1,103 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SeatcastClient } from '../../sdk/index.ts';
+import { FakeServer } from '../../../test/support/fake-server.ts';
+import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
+import type { SeatcastAvailability } from './seatcast-availability.ts';
+import './seatcast-availability.ts';
+
+let server: FakeServer;
+let client: SeatcastClient;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  server.addEvent(1);
+  client = server.client();
+});
+afterEach(() => {
+  document.body.replaceChildren();
+  client.close();
+  vi.useRealTimers();
+});
+
+const badge = (): Promise<SeatcastAvailability> => mount(server, client, 'seatcast-availability', { event: '1' });
+
+describe('the badge', () => {
+  it.each([
+    [0, 'available', '100 left Live'],
+    [74, 'available', '26 left Live'],
+    [75, 'limited', 'Limited · 25 left Live'],
+    [89, 'limited', 'Limited · 11 left Live'],
+    [90, 'almost_sold_out', 'Almost sold out · 10 left Live'],
+    [97, 'almost_sold_out', 'Only 3 left Live'],
+    [100, 'sold_out', 'Sold out Live'],
+  ])('after %i of 100 are sold is %s and says «%s»', async (sold, level, words) => {
+    const element = await badge();
+    if (sold > 0) server.sell(1, 7, sold);
+    await drawn(server, element);
+    expect(find(element, '.badge').dataset['level']).toBe(level);
+    expect(textOf(element)).toBe(words);
+  });
+
+  it('can be of one ticket type', async () => {
+    const element = await badge();
+    element.setAttribute('ticket-type', '8');
+    await drawn(server, element);
+    expect(textOf(element)).toBe('Sold out Live');
+  });
+
+  it.each([
+    ['cancelled', 'Cancelled'],
+    ['paused', 'Sales paused'],
+    ['completed', 'Ended'],
+  ])('of an event that is %s says «%s»', async (status, words) => {
+    const element = await badge();
+    server.push('event:1', 'update', { from: 1, to: 2, event: { ...server.event(1).event, status } });
+    await drawn(server, element);
+    expect(textOf(element)).toContain(words);
+  });
+
+  it('says stale, then offline, then live again, and keeps the last number', async () => {
+    const element = await badge();
+    server.reachable = false;
+    server.fetchFails();
+    server.cut();
+    await drawn(server, element);
+    expect(textOf(element)).toBe('100 left Stale');
+    await drawn(server, element, 10_000);
+    expect(textOf(element)).toBe('100 left Offline');
+    server.reachable = true;
+    server.fetchFails(false);
+    await drawn(server, element, 16_000);
+    expect(textOf(element)).toBe('100 left Live');
+  });
+
+  it('is quiet about being live when told so, never about being stale', async () => {
+    const element = await badge();
+    element.setAttribute('quiet', '');
+    await drawn(server, element);
+    expect(textOf(element)).toBe('100 left');
+    server.cut();
+    await drawn(server, element, 1);
+    expect(textOf(element)).toBe('100 left Stale');
+  });
+
+  it('of an unknown event says so', async () => {
+    const element = await mount<SeatcastAvailability>(server, client, 'seatcast-availability', { event: '9' });
+    expect(textOf(element)).toBe('Not available');
+  });
+
+  it('watches another event when its attribute changes, and none when it is removed', async () => {
+    server.addEvent(2, 40);
+    const element = await badge();
+    element.setAttribute('event', '2');
+    await drawn(server, element);
+    expect(textOf(element)).toBe('40 left Live');
+    element.remove();
+    await server.settle(5_000);
+    server.cut();
+    await server.settle(60_000);
+    expect(server.links).toBe(1);
+  });
+});

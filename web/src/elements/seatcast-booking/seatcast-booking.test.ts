@@ -1,0 +1,112 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SeatcastClient } from '../../sdk/index.ts';
+import { accepted, FakeServer, refused } from '../../../test/support/fake-server.ts';
+import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
+import type { BookingMadeEvent } from '../events/booking-made.ts';
+import type { BookingRefusedEvent } from '../events/booking-refused.ts';
+import { SelectionChangedEvent, type SelectionLine } from '../events/selection-changed.ts';
+import type { SeatcastBooking } from './seatcast-booking.ts';
+import './seatcast-booking.ts';
+
+let server: FakeServer;
+let client: SeatcastClient;
+let element: SeatcastBooking;
+/** Stands for the element that choices come from. */
+let source: HTMLElement & { busy: boolean; clear: () => void };
+
+const line = (quantity: number, amount = 4_500): SelectionLine => ({
+  item: { ticket_type_id: 7, quantity },
+  label: 'Standard',
+  quantity,
+  unitPrice: { amount, currency: 'EUR' },
+});
+const booking = {
+  id: 'b-1', reference: 'BK-7F3K9Q', event_id: 1, status: 'pending', quantity: 2,
+  total: { amount: 9_000, currency: 'EUR' }, items: [], tickets: [], expires_at: null, created_at: '',
+};
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  server.addEvent(1);
+  client = server.client();
+  element = await mount(server, client, 'seatcast-booking', { event: '1' });
+  source = Object.assign(document.createElement('div'), { busy: false, clear: vi.fn() });
+  element.append(source);
+});
+afterEach(() => {
+  document.body.replaceChildren();
+  client.close();
+  vi.useRealTimers();
+});
+
+async function choose(...lines: SelectionLine[]): Promise<void> {
+  source.dispatchEvent(new SelectionChangedEvent(1, lines));
+  await element.updateComplete;
+}
+const button = (): HTMLButtonElement => find(element, '.primary');
+const keys = (): (string | null)[] =>
+  server.requests.filter(({ method }) => method === 'POST').map(({ headers }) => headers.get('idempotency-key'));
+
+describe('booking', () => {
+  it('waits for a choice', () => {
+    expect(button().disabled).toBe(true);
+    expect(textOf(element)).toContain('Choose your seats to begin.');
+  });
+
+  it('shows what was chosen and what it costs', async () => {
+    await choose(line(2));
+    expect(textOf(element)).toContain('Total €90.00');
+    expect(textOf(button())).toBe('Hold 2 tickets');
+    await choose(line(1, 0));
+    expect(textOf(button())).toBe('Book 1 ticket');
+  });
+
+  it('books it, tells so, and empties the choice', async () => {
+    let made: BookingMadeEvent | undefined;
+    element.addEventListener('seatcast-booked', (event) => (made = event));
+    server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
+    await choose(line(2));
+    button().click();
+    expect(source.busy).toBe(true);
+    await drawn(server, element);
+    expect(made?.booking.reference).toBe('BK-7F3K9Q');
+    expect(source.clear).toHaveBeenCalledOnce();
+    expect(source.busy).toBe(false);
+    expect(button().disabled).toBe(true);
+  });
+
+  it('says why it was refused, and tries anew with another key', async () => {
+    let refusal: BookingRefusedEvent | undefined;
+    element.addEventListener('seatcast-refused', (event) => (refusal = event));
+    server.routes.set('POST /bookings', () => refused(409, 'SOLD_OUT'));
+    await choose(line(2));
+    button().click();
+    await drawn(server, element);
+    expect(refusal?.refusal.code).toBe('SOLD_OUT');
+    expect(textOf(element)).toContain('Somebody was faster');
+    button().click();
+    await drawn(server, element);
+    expect(new Set(keys()).size).toBe(2);
+  });
+
+  it('keeps its key when nobody answered, also for the next try', async () => {
+    server.routes.set('POST /bookings', () => Promise.reject(new TypeError('fetch failed')));
+    await choose(line(2));
+    button().click();
+    await drawn(server, element, 60_000);
+    expect(textOf(element)).toContain('nothing is ever booked twice');
+    button().click();
+    await drawn(server, element, 60_000);
+    expect(keys()).toHaveLength(10);
+    expect(new Set(keys()).size).toBe(1);
+  });
+
+  it('is not offered while sales are paused', async () => {
+    await choose(line(2));
+    server.push('event:1', 'update', { from: 1, to: 2, event: { ...server.event(1).event, status: 'paused' } });
+    await drawn(server, element);
+    expect(button().disabled).toBe(true);
+  });
+});

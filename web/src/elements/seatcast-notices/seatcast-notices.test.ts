@@ -1,0 +1,54 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SeatcastClient } from '../../sdk/index.ts';
+import { FakeServer } from '../../../test/support/fake-server.ts';
+import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
+import type { SeatcastNotices } from './seatcast-notices.ts';
+import './seatcast-notices.ts';
+
+let server: FakeServer;
+let client: SeatcastClient;
+let element: SeatcastNotices;
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  server.addEvent(1);
+  client = server.client();
+  element = await mount(server, client, 'seatcast-notices', { event: '1' });
+});
+afterEach(() => {
+  document.body.replaceChildren();
+  client.close();
+  vi.useRealTimers();
+});
+
+describe('notices', () => {
+  it('appear as they are made, the newest first', async () => {
+    server.notice(1, 'Doors open at seven');
+    server.notice(1, 'Doors open at eight');
+    await drawn(server, element);
+    expect(textOf(element)).toMatch(/eight.*seven/);
+  });
+
+  it('can be put away', async () => {
+    server.notice(1, 'Doors open at seven');
+    await drawn(server, element);
+    find<HTMLButtonElement>(element, 'button').click();
+    await element.updateComplete;
+    expect(textOf(element)).toBe('');
+  });
+
+  it('that ended are not shown', async () => {
+    const notice = { id: 1, type: 'custom', message: 'old', data: {}, at: '', until: new Date(Date.now() - 1).toISOString() };
+    server.push('event:1', 'update', { from: 1, to: 2, notices: [notice] });
+    await drawn(server, element);
+    expect(textOf(element)).toBe('');
+  });
+
+  it('say when the event was cancelled', async () => {
+    server.push('event:1', 'update', { from: 1, to: 2, event: { ...server.event(1).event, status: 'cancelled' } });
+    await drawn(server, element);
+    expect(textOf(element)).toContain('This event was cancelled.');
+  });
+});

@@ -1,0 +1,98 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { SeatcastClient } from '../../sdk/index.ts';
+import { FakeServer, ticketType } from '../../../test/support/fake-server.ts';
+import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
+import type { SelectionChangedEvent } from '../events/selection-changed.ts';
+import type { SeatcastTicketTypes } from './seatcast-ticket-types.ts';
+import './seatcast-ticket-types.ts';
+
+let server: FakeServer;
+let client: SeatcastClient;
+let element: SeatcastTicketTypes;
+let selected: SelectionChangedEvent | undefined;
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  server.addEvent(1);
+  server.event(1).ticketTypes.set(8, { ...ticketType(8, 4), price: { amount: 0, currency: 'EUR' } });
+  client = server.client();
+  element = await mount(server, client, 'seatcast-ticket-types', { event: '1' });
+  selected = undefined;
+  element.addEventListener('seatcast-selection', (event) => (selected = event));
+});
+afterEach(() => {
+  document.body.replaceChildren();
+  client.close();
+  vi.useRealTimers();
+});
+
+async function press(type: number, sign: 'more' | 'fewer', times = 1): Promise<void> {
+  for (let time = 0; time < times; time += 1) {
+    find<HTMLButtonElement>(element, `[data-ticket-type="${type}"] button[aria-label^="One ${sign}"]`).click();
+    await element.updateComplete;
+  }
+}
+const more = (type: number): HTMLButtonElement =>
+  find<HTMLButtonElement>(element, `[data-ticket-type="${type}"] button[aria-label^="One more"]`);
+
+describe('ticket types', () => {
+  it('show name, price and what is left, live', async () => {
+    expect(textOf(element)).toContain('Type 7 100 left');
+    expect(textOf(element)).toContain('€45.00');
+    expect(textOf(element)).toContain('Free');
+    server.sell(1, 7, 1);
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Type 7 99 left');
+  });
+
+  it('tell what is chosen', async () => {
+    await press(7, 'more', 2);
+    await press(8, 'more');
+    expect(selected?.lines.map(({ item }) => item)).toEqual([
+      { ticket_type_id: 7, quantity: 2 },
+      { ticket_type_id: 8, quantity: 1 },
+    ]);
+    await press(7, 'fewer', 2);
+    expect(selected?.lines.map(({ label }) => label)).toEqual(['Type 8']);
+  });
+
+  it('give no more than is left', async () => {
+    await press(8, 'more', 4);
+    expect(more(8).disabled).toBe(true);
+    expect(more(7).disabled).toBe(false);
+  });
+
+  it('give no more in total than one booking may have', async () => {
+    await press(7, 'more', 9);
+    await press(8, 'more');
+    expect([more(7).disabled, more(8).disabled]).toEqual([true, true]);
+  });
+
+  it('take back what others bought meanwhile, and say so', async () => {
+    await press(8, 'more', 3);
+    server.sell(1, 8, 2);
+    await drawn(server, element);
+    expect(selected?.lines[0]?.quantity).toBe(2);
+    expect(textOf(element)).toContain('Type 8: only 2 left. Your selection was reduced.');
+  });
+
+  it('keep the choice while it is being booked: the stock that falls is our own', async () => {
+    await press(8, 'more', 3);
+    element.busy = true;
+    server.sell(1, 8, 3);
+    await drawn(server, element);
+    expect(element.quantities.get(8)).toBe(3);
+    element.clear();
+    element.busy = false;
+    await drawn(server, element);
+    expect(textOf(element)).not.toContain('reduced');
+  });
+
+  it('cannot be chosen while sales are paused', async () => {
+    server.push('event:1', 'update', { from: 1, to: 2, event: { ...server.event(1).event, status: 'paused' } });
+    await drawn(server, element);
+    expect(more(7).disabled).toBe(true);
+  });
+});
