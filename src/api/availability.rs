@@ -80,17 +80,22 @@ pub(super) async fn one(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let now = Timestamp::now();
-    let stock = known_or_read(&state, &[event_id]).await?.pop();
-    let stock = stock.filter(|stock| stock.visible_to(&caller));
-    let stock = stock.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    let control = match stock.is_draft() {
-        true => cache::PRIVATE,
-        false => cache::MOMENT,
-    };
-    let tag = stock.tag(now);
+    let stock = visible(&state, &caller, event_id).await?;
+    let (tag, control) = (stock.tag(now), stock.moment());
     Ok(tagged(&headers, &tag, control, "AVAILABILITY", || {
         stock.availability(&state, now)
     }))
+}
+
+/// The event's stock, if there is such an event and the caller may know of it.
+pub(super) async fn visible(
+    state: &ApiState,
+    caller: &Caller,
+    event_id: EventId,
+) -> ApiResult<Stock> {
+    let stock = known_or_read(state, &[event_id]).await?.pop();
+    let stock = stock.filter(|stock| stock.visible_to(caller));
+    stock.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))
 }
 
 /// What is left of several events
@@ -130,7 +135,7 @@ pub(super) async fn active(
 }
 
 /// An event's counts, from memory or from the database.
-enum Stock {
+pub(super) enum Stock {
     Watched(Arc<EventState>),
     Read(Box<Stand>),
 }
@@ -179,7 +184,7 @@ fn listed(state: &ApiState, headers: &HeaderMap, mut stocks: Vec<Stock>) -> Resp
 }
 
 impl Stock {
-    fn event(&self) -> &EventInfo {
+    pub(super) fn event(&self) -> &EventInfo {
         match self {
             Stock::Watched(state) => &state.event,
             Stock::Read(stand) => &stand.event,
@@ -193,15 +198,23 @@ impl Stock {
         }
     }
 
-    fn revision(&self) -> Revision {
+    pub(super) fn revision(&self) -> Revision {
         match self {
             Stock::Watched(state) => state.revision,
             Stock::Read(stand) => stand.revision,
         }
     }
 
-    fn is_draft(&self) -> bool {
+    pub(super) fn is_draft(&self) -> bool {
         self.event().status == EventStatus::Draft
+    }
+
+    /// How long an answer about it may be kept.
+    pub(super) fn moment(&self) -> &'static str {
+        match self.is_draft() {
+            true => cache::PRIVATE,
+            false => cache::MOMENT,
+        }
     }
 
     fn visible_to(&self, caller: &Caller) -> bool {

@@ -115,7 +115,7 @@ impl ApiError {
     }
 
     /// A business «no» that serializes to the `data` of its answer.
-    fn refused(status: u16, code: &'static str, refusal: &impl Serialize) -> ApiError {
+    pub(super) fn refused(status: u16, code: &'static str, refusal: &impl Serialize) -> ApiError {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::CONFLICT);
         let mut error = ApiError::new(status, code);
         if let Ok(Value::Object(detail)) = serde_json::to_value(refusal) {

@@ -1,6 +1,8 @@
 //! What handlers take from a request: `Body`, `Query`, `At` (the path) and headers. Each answers with an
 //! enveloped error of its own.
 
+use std::io;
+
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
@@ -16,14 +18,32 @@ use super::fields::{self, Input};
 /// A JSON body. Not JSON: 400; JSON that cannot be meant: 422 with everything that is wrong.
 pub struct Body<T> {
     pub input: T,
-    json: Value,
+    hash: [u8; 32],
 }
 
 impl<T> Body<T> {
-    /// Equal for bodies that say the same, whatever their spacing and order: serde_json's objects are sorted.
+    /// Equal for bodies that say the same, whatever their spacing and order.
     pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.json.to_string()).into()
+        self.hash
     }
+}
+
+/// SHA-256 of the canonical form: serde_json writes objects sorted and without spaces.
+fn canonical_hash(json: &Value) -> [u8; 32] {
+    struct Hasher(Sha256);
+    impl io::Write for Hasher {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.update(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut hasher = Hasher(Sha256::new());
+    // Neither a hasher nor a JSON value gives it anything to fail at.
+    let _ = serde_json::to_writer(&mut hasher, json);
+    hasher.0.finalize().into()
 }
 
 impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
@@ -35,8 +55,9 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
             .map_err(unreadable)?;
         let json: Value = serde_json::from_slice(&bytes)
             .map_err(|error| ApiError::bad_request("BAD_JSON").with("reason", error.to_string()))?;
-        let input = fields::read_json(&json)?;
-        Ok(Body { input, json })
+        let hash = canonical_hash(&json);
+        let input = fields::read_json(json)?;
+        Ok(Body { input, hash })
     }
 }
 

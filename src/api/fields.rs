@@ -41,9 +41,9 @@ const YEARS: RangeInclusive<i16> = 1970..=9999;
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Reads `T` from a JSON value, or says all that is wrong with it.
-pub fn read_json<T: Input>(value: &Value) -> Result<T, ApiError> {
+pub fn read_json<T: Input>(value: Value) -> Result<T, ApiError> {
     match value {
-        Value::Object(object) => read(object.clone(), false),
+        Value::Object(object) => read(object, false),
         _ => Err(ApiError::invalid(vec![FieldError {
             field: String::new(),
             code: "NOT_AN_OBJECT",
@@ -96,6 +96,12 @@ impl Fields {
 
     pub fn raw(&self, name: &str) -> Option<&Value> {
         self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Moves a value out: lists may be long, and are read once.
+    pub fn take(&mut self, name: &str) -> Option<Value> {
+        let value = self.object.get_mut(name).map(Value::take);
+        value.filter(|value| !value.is_null())
     }
 
     pub fn refuse(&mut self, name: &str, code: &'static str, bound: impl ToString) {
@@ -223,7 +229,7 @@ impl Fields {
         items_max: usize,
         mut item: impl FnMut(&mut Fields, &str, Value) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let Value::Array(values) = self.raw(name)? else {
+        let Value::Array(values) = self.take(name)? else {
             self.refuse(name, "NOT_A_LIST", "");
             return None;
         };
@@ -231,7 +237,6 @@ impl Fields {
             self.refuse(name, "TOO_MANY", items_max);
             return None;
         }
-        let values = values.clone();
         let mut read = Vec::with_capacity(values.len());
         for (index, value) in values.into_iter().enumerate() {
             read.push(item(self, &format!("{name}[{index}]"), value));

@@ -168,6 +168,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("TOO_SMALL", "must be at least {}", "ต้องไม่น้อยกว่า {}", "باید حداقل {} باشد"),
     ("UNAUTHENTICATED", "Please sign in", "โปรดเข้าสู่ระบบ", "لطفاً وارد شوید"),
     ("UNAVAILABLE", "The service is not available at the moment", "ระบบไม่พร้อมให้บริการชั่วคราว", "سرویس در حال حاضر در دسترس نیست"),
+    ("UNHEALTHY", "Not everything is up", "ระบบบางส่วนไม่ทำงาน", "بخشی از سامانه برقرار نیست"),
     ("USER", "User retrieved", "ดึงข้อมูลผู้ใช้แล้ว", "کاربر دریافت شد"),
     ("USERS", "Users retrieved", "ดึงรายชื่อผู้ใช้แล้ว", "کاربران دریافت شدند"),
     ("USER_CREATED", "User created", "สร้างผู้ใช้แล้ว", "کاربر ساخته شد"),

@@ -16,8 +16,11 @@ pub mod page;
 mod bookings;
 mod edge;
 mod events;
+mod health;
 mod money;
+mod notices;
 mod openapi;
+mod seats;
 mod ticket_types;
 mod users;
 mod who;
@@ -29,7 +32,8 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 use self::idempotency::InFlight;
@@ -37,6 +41,7 @@ use self::who::Standings;
 use crate::auth::{Auth, Role};
 use crate::board::Board;
 use crate::config::Config;
+use crate::config::rest::SEATMAP_BYTES_MAX;
 use crate::desk::Desks;
 use crate::store::Store;
 
@@ -81,6 +86,9 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(events::list)) // GET /events
         .routes(routes!(events::show)) // GET /events/{event_id}
         .routes(routes!(ticket_types::list)) // GET /events/{event_id}/ticket-types
+        .routes(routes!(seats::seatmap::show)) // GET /events/{event_id}/seatmap
+        .routes(routes!(seats::statuses)) // GET /events/{event_id}/seats
+        .routes(routes!(notices::list)) // GET /events/{event_id}/notices
         .routes(routes!(bookings::create::create)) // POST /bookings
         .routes(routes!(bookings::read::by_id)) // GET /bookings/{id}
         .routes(routes!(bookings::read::by_reference)) // GET /bookings/by-reference/{reference}
@@ -119,12 +127,24 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(ticket_types::create)) // POST /events/{event_id}/ticket-types
         .routes(routes!(ticket_types::change)) // PATCH /events/{event_id}/ticket-types/{ticket_type_id}
         .routes(routes!(ticket_types::remove)) // DELETE /events/{event_id}/ticket-types/{ticket_type_id}
+        .routes(large(routes!(seats::seatmap::replace))) // PUT /events/{event_id}/seatmap
+        .routes(routes!(seats::change)) // PATCH /events/{event_id}/seats
+        .routes(routes!(notices::create)) // POST /events/{event_id}/notices
+        .routes(routes!(notices::remove)) // DELETE /events/{event_id}/notices/{notice_id}
         .routes(routes!(bookings::read::of_event)) // GET /bookings/event/{event_id}
 }
 
 /// For admins.
 fn admins() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(users::list)) // GET /users
+}
+
+/// Outside of any version, for whoever looks after the server.
+fn health() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(health::about)) // GET /api
+        .routes(routes!(health::alive)) // GET /healthz
+        .routes(routes!(health::ready)) // GET /readyz
 }
 
 fn v1() -> OpenApiRouter<ApiState> {
@@ -134,19 +154,26 @@ fn v1() -> OpenApiRouter<ApiState> {
         .merge(who::only(Role::Admin, admins()))
 }
 
+/// Seat maps are larger than anything else that is sent.
+fn large(routes: UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
+    routes.layer(DefaultBodyLimit::max(SEATMAP_BYTES_MAX))
+}
+
 /// All of the REST side, to be merged with the socket's route and the pages.
 pub fn router(state: ApiState) -> Router {
+    let (v1, _) = v1().split_for_parts();
     let identify = from_fn_with_state(state.clone(), who::identify);
-    let limit = Duration::from_millis(state.config.http.request_timeout_ms);
-    let (v1, _document) = v1().split_for_parts();
-    let api = Router::new()
+    let versions = Router::new()
         .nest("/v1", v1.layer(identify))
-        .fallback(edge::no_such_route)
-        .method_not_allowed_fallback(edge::no_such_method);
-    Router::new()
-        .nest("/api", api)
+        .fallback(edge::no_such_route);
+    let (health, _) = health().split_for_parts();
+    let deadline = Duration::from_millis(state.config.http.request_timeout_ms);
+    health
+        .nest("/api", versions)
+        .method_not_allowed_fallback(edge::no_such_method)
+        .merge(openapi::pages(document()))
         .layer(DefaultBodyLimit::max(state.config.http.body_bytes_max))
-        .layer(from_fn_with_state(limit, edge::deadline))
+        .layer(from_fn_with_state(deadline, edge::deadline))
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(from_fn(edge::observe))
         .layer(edge::gzip())
@@ -155,8 +182,9 @@ pub fn router(state: ApiState) -> Router {
 }
 
 /// The OpenAPI document of everything that is served.
-pub fn document() -> utoipa::openapi::OpenApi {
+pub fn document() -> OpenApi {
     let mut document = OpenApiRouter::with_openapi(openapi::base())
+        .merge(health())
         .nest("/api/v1", v1())
         .into_openapi();
     openapi::complete(&mut document);

@@ -1,5 +1,7 @@
 //! Prices as they are sent: `{"amount": 4500, "currency": "EUR"}`, or the amount alone.
 
+use serde_json::Value;
+
 use crate::api::fields::Fields;
 use crate::config::rest::PRICE_AMOUNT_MAX;
 
@@ -18,16 +20,19 @@ impl Amount {
 }
 
 pub(super) fn amount(fields: &mut Fields, name: &str) -> Option<Amount> {
-    match fields.raw(name)?.clone() {
-        value @ serde_json::Value::Object(_) => fields.within(name, value, |inner| {
-            inner.require(&["amount"]);
-            let amount = inner.integer("amount", 0..=PRICE_AMOUNT_MAX);
-            let currency = currency(inner, "currency");
-            Some(Amount {
-                amount: amount?,
-                currency,
+    match fields.raw(name)? {
+        Value::Object(_) => {
+            let value = fields.take(name)?;
+            fields.within(name, value, |inner| {
+                inner.require(&["amount"]);
+                let amount = inner.integer("amount", 0..=PRICE_AMOUNT_MAX);
+                let currency = currency(inner, "currency");
+                Some(Amount {
+                    amount: amount?,
+                    currency,
+                })
             })
-        }),
+        }
         _ => {
             let amount = fields.integer(name, 0..=PRICE_AMOUNT_MAX)?;
             Some(Amount {

@@ -1,14 +1,18 @@
 //! The OpenAPI document: gathered from the handlers, completed here with what they have in common.
 
+use axum::Router;
 use utoipa::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, RefOr, Response};
 use utoipa::openapi::{OpenApi as Document, content::ContentBuilder, schema::Ref};
 
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
 use super::envelope::Failure;
 use crate::auth::Role;
 
+const DOCUMENT_PATH: &str = "/openapi.json";
 const BEARER: &str = "bearer";
 
 #[derive(OpenApi)]
@@ -41,6 +45,16 @@ pub(super) fn base() -> Document {
         .get_or_insert_with(Components::new)
         .add_security_scheme(BEARER, bearer);
     document
+}
+
+/// The document at `/openapi.json`, and a page to try it at `/docs`. Its files are in the binary, and it asks
+/// nobody else: the validator's badge would be fetched from elsewhere.
+pub(super) fn pages<S: Clone + Send + Sync + 'static>(document: Document) -> Router<S> {
+    let config = Config::from(DOCUMENT_PATH).validator_url("none");
+    SwaggerUi::new("/docs")
+        .url(DOCUMENT_PATH, document)
+        .config(config)
+        .into()
 }
 
 /// Says of every operation that it needs a token of at least this role.

@@ -44,20 +44,23 @@ struct Columns<'a> {
 
 impl Store {
     /// Replaces the event's seats. Refused when it would take away, block or re-price a seat that
-    /// somebody has.
+    /// somebody has. Answers the map's new version.
     pub async fn replace_seatmap(
         &self,
         event: EventId,
         caller: &Caller,
         map: &NewSeatMap,
-    ) -> EditResult<Edited<()>> {
+    ) -> EditResult<Edited<u32>> {
         let given = (event, map);
         self.edit(event, caller, &given, |tx, (event, map), _| {
             Box::pin(async move {
                 let columns = Columns::of(map);
                 refuse_unknown_types(tx, *event, &columns.ticket_types()).await?;
                 refuse_lost(tx, *event, map).await?;
-                replace(tx, *event, &columns).await
+                replace(tx, *event, &columns).await?;
+                let layout = "select layout from events where id = $1";
+                let layout: i32 = tx.query_one(layout, &[event]).await?.try_get(0)?;
+                Ok(layout.unsigned_abs())
             })
         })
         .await

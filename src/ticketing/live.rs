@@ -93,7 +93,7 @@ pub struct TicketType {
 }
 
 /// An organiser's broadcast, live until `until` (or for good).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Notice {
     pub id: NoticeId,
     #[serde(rename = "type")]

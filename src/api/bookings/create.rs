@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn every_form_of_a_booking_is_read() {
-        let wish = |body| read_json::<NewBooking>(&body).unwrap().wish;
+        let wish = |body| read_json::<NewBooking>(body).unwrap().wish;
         let quantity = |ticket_type_id, quantity| Item::Quantity {
             ticket_type_id,
             quantity,
@@ -268,7 +268,7 @@ mod tests {
             json!({"event_id": 1, "items": [{"seat_id": 1}], "quantity": 2}),
             json!({"event_id": 1, "items": vec![json!({"seat_id": 1}); 101]}),
         ] {
-            let error = read_json::<NewBooking>(&body).unwrap_err();
+            let error = read_json::<NewBooking>(body.clone()).unwrap_err();
             assert_eq!(error.code(), "VALIDATION_FAILED", "{body}");
         }
     }

@@ -1,0 +1,148 @@
+//! What organizers tell everyone. A notice is a row; the triggers push it.
+
+use axum::extract::State;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::availability;
+use super::envelope::{Deleted, Envelope, Failure, Reply};
+use super::error::ApiResult;
+use super::extract::{At, Body};
+use super::fields::{Fields, Input};
+use crate::auth::Caller;
+use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
+use crate::ticketing::edit::NewNotice;
+use crate::ticketing::live::Notice;
+use crate::ticketing::{EventId, NoticeId};
+
+/// A notice to be published.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub(super) struct NoticeBody {
+    #[schema(value_type = NoticeKind)]
+    r#type: &'static str,
+    #[schema(min_length = 1, max_length = 2_000)]
+    message: String,
+    /// Anything for pages to act on, such as where to go instead; at most 8 KiB.
+    #[schema(value_type = Option<Object>)]
+    data: Option<Value>,
+    /// RFC 3339; without it the notice stays for good.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+}
+
+/// What a notice is about.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code)]
+enum NoticeKind {
+    CapacityChange,
+    InfoUpdate,
+    Cancellation,
+    Custom,
+}
+
+const KINDS: [(&str, &str); 4] = [
+    ("capacity_change", "capacity_change"),
+    ("info_update", "info_update"),
+    ("cancellation", "cancellation"),
+    ("custom", "custom"),
+];
+
+/// A notice that is not over before it is heard.
+pub(super) struct NoticeInput(NewNotice);
+
+impl Input for NoticeInput {
+    fn read(fields: &mut Fields) -> Option<NoticeInput> {
+        fields.require(&["type", "message"]);
+        let kind = fields.choice("type", &KINDS);
+        let message = fields.filled_text("message", MESSAGE_CHARS_MAX);
+        let data = data(fields);
+        let until = fields.time("until");
+        if until.is_some_and(|until| until <= Timestamp::now()) {
+            fields.refuse("until", "IN_THE_PAST", "");
+        }
+        Some(NoticeInput(NewNotice {
+            kind: kind?,
+            message: message?,
+            data: data.unwrap_or_else(|| json!({})),
+            until,
+        }))
+    }
+}
+
+/// An object that goes to every viewer, so it is kept small, and storable.
+fn data(fields: &mut Fields) -> Option<Value> {
+    let data = fields.take("data")?;
+    let text = data.to_string();
+    if !data.is_object() {
+        fields.refuse("data", "NOT_AN_OBJECT", "");
+    } else if text.len() > NOTICE_DATA_BYTES_MAX {
+        fields.refuse("data", "TOO_LONG", NOTICE_DATA_BYTES_MAX);
+    } else if text.contains("\\u0000") {
+        fields.refuse("data", "NUL_IN_TEXT", "");
+    } else {
+        return Some(data);
+    }
+    None
+}
+
+/// The notices of an event that have not ended, oldest first
+#[utoipa::path(get, path = "/events/{event_id}/notices", tag = "notices", params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<Vec<Notice>>),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+    ))]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+) -> ApiResult<Reply<Vec<Notice>>> {
+    availability::visible(&state, &caller, event_id).await?;
+    let notices = state.store.notices(event_id).await?;
+    Ok(Reply::ok("NOTICES", notices))
+}
+
+/// Tell everyone who looks at an event
+#[utoipa::path(post, path = "/events/{event_id}/notices", tag = "notices",
+    params(("event_id" = i64, Path)), request_body = NoticeBody,
+    responses(
+        (status = 201, body = Envelope<Notice>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+    ))]
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    body: Body<NoticeInput>,
+) -> ApiResult<Reply<Notice>> {
+    let notice = body.input.0;
+    let made = state
+        .store
+        .create_notice(event_id, &caller, &notice)
+        .await?;
+    state.board.committed(event_id, made.revision);
+    Ok(Reply::created("NOTICE_CREATED", made.value).revision(made.revision))
+}
+
+/// Withdraw a notice
+#[utoipa::path(delete, path = "/events/{event_id}/notices/{notice_id}", tag = "notices",
+    params(("event_id" = i64, Path), ("notice_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<Deleted>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `NOTICE_NOT_FOUND`"),
+    ))]
+pub(super) async fn remove(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At((event_id, notice_id)): At<(EventId, NoticeId)>,
+) -> ApiResult<Reply<Deleted>> {
+    let removed = state
+        .store
+        .delete_notice(event_id, notice_id, &caller)
+        .await?;
+    state.board.committed(event_id, removed.revision);
+    Ok(Reply::ok("NOTICE_DELETED", Deleted { id: notice_id }).revision(removed.revision))
+}

@@ -1,0 +1,205 @@
+//! Numbered seats: where they are (`seatmap`), and which are free.
+
+pub(super) mod seatmap;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::ApiState;
+use super::availability;
+use super::cache::tagged;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Body, Query};
+use super::fields::{Fields, Input};
+use crate::auth::Caller;
+use crate::config::rest::SEATS_CHANGED_MAX;
+use crate::store::seats::SeatsChange;
+use crate::ticketing::live::{Delta, EventState};
+use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
+
+/// From which revision on.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Since {
+    /// The revision that the caller has; with it, the answer has only what changed after it, where the log
+    /// reaches back that far.
+    since: Option<i64>,
+}
+
+impl Input for Since {
+    fn read(fields: &mut Fields) -> Option<Since> {
+        Some(Since {
+            since: fields.integer("since", 0..=i64::MAX),
+        })
+    }
+}
+
+/// The status of every seat (`seats`), or of those that changed (`changed`). Seats are counted in the order of
+/// the seat map of version `layout`. Status: 0 available, 1 held, 2 sold, 3 blocked.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SeatStatuses {
+    layout: u32,
+    revision: Revision,
+    /// Base64; two bits a seat, four seats a byte, the first seat in the lowest bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seats: Option<String>,
+    /// `[place, status]` of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed: Option<Vec<(u32, u8)>>,
+}
+
+/// What is to become of some seats.
+#[derive(ToSchema)]
+pub(super) struct SeatsPatch {
+    #[schema(min_items = 1, max_items = 10_000)]
+    seat_ids: Vec<SeatId>,
+    /// Off sale, or on sale again.
+    blocked: Option<bool>,
+    /// Another ticket type of the event.
+    ticket_type_id: Option<TicketTypeId>,
+    /// Cancel pending bookings that hold one of the seats.
+    #[schema(required = false, default = false)]
+    force: bool,
+}
+
+/// The seats that were changed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SeatsChanged {
+    seat_ids: Vec<SeatId>,
+}
+
+impl Input for SeatsPatch {
+    fn read(fields: &mut Fields) -> Option<SeatsPatch> {
+        fields.require(&["seat_ids"]);
+        if !fields.has("blocked") && !fields.has("ticket_type_id") {
+            fields.refuse("blocked", "NOTHING_TO_CHANGE", "");
+        }
+        let seat_ids = fields.ids("seat_ids", SEATS_CHANGED_MAX);
+        let blocked = fields.boolean("blocked");
+        let ticket_type_id = fields.id("ticket_type_id");
+        let force = fields.boolean("force").unwrap_or(false);
+        let mut seat_ids = seat_ids?;
+        seat_ids.sort_unstable();
+        seat_ids.dedup();
+        if seat_ids.is_empty() {
+            fields.refuse("seat_ids", "EMPTY", "");
+        }
+        Some(SeatsPatch {
+            seat_ids,
+            blocked,
+            ticket_type_id,
+            force,
+        })
+    }
+}
+
+/// Which seats are free
+#[utoipa::path(get, path = "/events/{event_id}/seats", tag = "seats", params(("event_id" = i64, Path), Since),
+    responses(
+        (status = 200, body = Envelope<SeatStatuses>, headers(("ETag" = String))),
+        (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+    ))]
+pub(super) async fn statuses(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    Query(since): Query<Since>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let event = availability::visible(&state, &caller, event_id).await?;
+    let since = since.since.map(|since| since as Revision);
+    let delta = match since {
+        // Nothing to look for: the caller is current.
+        Some(since) if since == event.revision() => Some(unchanged(since)),
+        Some(since) => {
+            let rows_max = state.config.feed.log_rows_max;
+            state.store.changed_since(event_id, since, rows_max).await?
+        }
+        None => None,
+    };
+    let delta = delta.filter(|delta| delta.layout.is_none() && !delta.deleted);
+    let answer = match delta {
+        Some(delta) => SeatStatuses::changed(event.event().layout, &delta),
+        None => whole(&state, event_id).await?,
+    };
+    let tag = answer.revision.to_string();
+    let control = event.moment();
+    Ok(tagged(&headers, &tag, control, "SEATS", || answer))
+}
+
+fn unchanged(revision: Revision) -> Delta {
+    Delta {
+        from: revision,
+        to: revision,
+        ..Delta::default()
+    }
+}
+
+/// All seats: from memory when the event is watched, else from the database.
+async fn whole(state: &ApiState, event_id: EventId) -> ApiResult<SeatStatuses> {
+    if let Some(known) = state.board.get(event_id) {
+        return Ok(SeatStatuses::all(&known));
+    }
+    let live = state.store.live_event(event_id, 0).await?;
+    let live = live.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    Ok(SeatStatuses::all(&live.state))
+}
+
+impl SeatStatuses {
+    fn all(state: &EventState) -> SeatStatuses {
+        SeatStatuses {
+            layout: state.event.layout,
+            revision: state.revision,
+            seats: Some(STANDARD.encode(state.seats.bytes())),
+            changed: None,
+        }
+    }
+
+    fn changed(layout: u32, delta: &Delta) -> SeatStatuses {
+        let seats = delta.seats.iter();
+        SeatStatuses {
+            layout,
+            revision: delta.to,
+            seats: None,
+            changed: Some(
+                seats
+                    .map(|(place, status)| (*place, *status as u8))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// Take seats off sale, put them back, or move them to another ticket type
+#[utoipa::path(patch, path = "/events/{event_id}/seats", tag = "seats",
+    params(("event_id" = i64, Path)), request_body = SeatsPatch,
+    responses(
+        (status = 200, body = Envelope<SeatsChanged>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `SEAT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`SEAT_SOLD`, `SEAT_HELD` (unless `force`), with `seats`"),
+    ))]
+pub(super) async fn change(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    body: Body<SeatsPatch>,
+) -> ApiResult<Reply<SeatsChanged>> {
+    let patch = body.input;
+    let change = SeatsChange {
+        seats: patch.seat_ids,
+        blocked: patch.blocked,
+        ticket_type: patch.ticket_type_id,
+        force: patch.force,
+    };
+    let changed = state.store.change_seats(event_id, &caller, &change).await?;
+    state.board.committed(event_id, changed.revision);
+    let seat_ids = change.seats;
+    Ok(Reply::ok("SEATS_UPDATED", SeatsChanged { seat_ids }).revision(changed.revision))
+}

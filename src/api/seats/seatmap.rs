@@ -1,0 +1,324 @@
+//! The map of an event: drawn by its organizer as a whole, fetched once per version by everybody.
+
+use std::collections::{HashMap, HashSet};
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::api::ApiState;
+use crate::api::availability;
+use crate::api::cache::{self, tagged};
+use crate::api::envelope::{Envelope, Failure, Reply};
+use crate::api::error::{ApiError, ApiResult};
+use crate::api::extract::{At, Body, Query};
+use crate::api::fields::{Fields, Input};
+use crate::auth::Caller;
+use crate::config::rest::{NAME_CHARS_MAX, SEATS_MAX};
+use crate::store::seatmap::{NewSeat, NewSeatMap};
+use crate::store::seats::Geometry;
+use crate::ticketing::{EventId, SeatId, TicketTypeId};
+
+/// Row labels and seat numbers are short.
+const LABEL_CHARS_MAX: usize = 20;
+/// The plane that maps are drawn on, in whatever unit.
+const COORDINATE_MAX: f64 = 1_000_000.0;
+
+/// A seat map in layout order. A ticket type may be said for a section, a row or a seat; the
+/// nearest counts.
+#[derive(ToSchema)]
+#[allow(dead_code)]
+pub(in crate::api) struct SeatmapBody {
+    sections: Vec<SectionBody>,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code)]
+struct SectionBody {
+    #[schema(max_length = 200)]
+    name: String,
+    ticket_type_id: Option<TicketTypeId>,
+    rows: Vec<RowBody>,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code)]
+struct RowBody {
+    #[schema(max_length = 20)]
+    label: String,
+    ticket_type_id: Option<TicketTypeId>,
+    seats: Vec<SeatBody>,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code)]
+struct SeatBody {
+    /// Within its row.
+    #[schema(max_length = 20)]
+    number: String,
+    x: f64,
+    y: f64,
+    ticket_type_id: Option<TicketTypeId>,
+    /// Off sale; without it a seat stays as it was.
+    blocked: Option<bool>,
+}
+
+/// A seat map read into one list of seats.
+pub(in crate::api) struct SeatmapInput(NewSeatMap);
+
+impl Input for SeatmapInput {
+    fn read(fields: &mut Fields) -> Option<SeatmapInput> {
+        fields.require(&["sections"]);
+        let mut map = NewSeatMap::default();
+        let mut names = HashSet::new();
+        fields.items("sections", SEATS_MAX, |fields, place, section| {
+            fields.within(place, section, |fields| {
+                let name = read_section(fields, &mut map)?;
+                if !names.insert(name) {
+                    fields.refuse("name", "DUPLICATE", "");
+                }
+                Some(())
+            })
+        });
+        if map.seats.len() > SEATS_MAX {
+            fields.refuse("sections", "TOO_MANY", SEATS_MAX);
+        }
+        Some(SeatmapInput(map))
+    }
+}
+
+fn read_section(fields: &mut Fields, map: &mut NewSeatMap) -> Option<String> {
+    fields.require(&["name", "rows"]);
+    let name = fields.filled_text("name", NAME_CHARS_MAX);
+    let ticket_type = fields.id("ticket_type_id");
+    let section = name.clone().unwrap_or_default();
+    let mut labels = HashSet::new();
+    fields.items("rows", SEATS_MAX, |fields, place, row| {
+        fields.within(place, row, |fields| {
+            let label = read_row(fields, &section, ticket_type, map)?;
+            if !labels.insert(label) {
+                fields.refuse("label", "DUPLICATE", "");
+            }
+            Some(())
+        })
+    });
+    name
+}
+
+fn read_row(
+    fields: &mut Fields,
+    section: &str,
+    ticket_type: Option<TicketTypeId>,
+    map: &mut NewSeatMap,
+) -> Option<String> {
+    fields.require(&["label", "seats"]);
+    let label = fields.filled_text("label", LABEL_CHARS_MAX);
+    let ticket_type = fields.id("ticket_type_id").or(ticket_type);
+    let row = label.clone().unwrap_or_default();
+    let mut numbers = HashSet::new();
+    fields.items("seats", SEATS_MAX, |fields, place, seat| {
+        fields.within(place, seat, |fields| {
+            let seat = read_seat(fields, section, &row, ticket_type)?;
+            if !numbers.insert(seat.number.clone()) {
+                fields.refuse("number", "DUPLICATE", "");
+            }
+            map.seats.push(seat);
+            Some(())
+        })
+    });
+    label
+}
+
+fn read_seat(
+    fields: &mut Fields,
+    section: &str,
+    row: &str,
+    ticket_type: Option<TicketTypeId>,
+) -> Option<NewSeat> {
+    fields.require(&["number", "x", "y"]);
+    let number = fields.filled_text("number", LABEL_CHARS_MAX);
+    let x = fields.real("x", -COORDINATE_MAX..=COORDINATE_MAX);
+    let y = fields.real("y", -COORDINATE_MAX..=COORDINATE_MAX);
+    let blocked = fields.boolean("blocked");
+    let ticket_type = fields.id("ticket_type_id").or(ticket_type);
+    if ticket_type.is_none() {
+        fields.refuse("ticket_type_id", "REQUIRED", "");
+    }
+    Some(NewSeat {
+        section: section.to_owned(),
+        row: row.to_owned(),
+        number: number?,
+        ticket_type: ticket_type?,
+        x: x? as f32,
+        y: y? as f32,
+        blocked,
+    })
+}
+
+/// Where the seats are, as columns: one entry for each place of the layout, in its order. Places without a seat
+/// have `null` for `id`.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct Seatmap {
+    layout: i32,
+    sections: Vec<SeatmapSection>,
+    seats: SeatColumns,
+}
+
+#[derive(Serialize, ToSchema)]
+struct SeatmapSection {
+    id: i64,
+    name: String,
+}
+
+#[derive(Serialize, ToSchema, Default)]
+struct SeatColumns {
+    id: Vec<Option<SeatId>>,
+    /// Index into `sections`.
+    section: Vec<usize>,
+    row: Vec<String>,
+    number: Vec<String>,
+    ticket_type_id: Vec<TicketTypeId>,
+    x: Vec<f32>,
+    y: Vec<f32>,
+}
+
+/// The map that is saved.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct SeatmapSaved {
+    /// The map's version.
+    layout: u32,
+    seats: usize,
+}
+
+/// Which version.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::api) struct Version {
+    /// The version that the event names; this address never changes its content and may be kept for ever.
+    layout: Option<i32>,
+}
+
+impl Input for Version {
+    fn read(fields: &mut Fields) -> Option<Version> {
+        let layout = fields.integer("layout", 0..=i64::from(i32::MAX));
+        Some(Version {
+            layout: layout.map(|layout| layout as i32),
+        })
+    }
+}
+
+/// The seat map: geometry only
+#[utoipa::path(get, path = "/events/{event_id}/seatmap", tag = "seats", params(("event_id" = i64, Path), Version),
+    responses(
+        (status = 200, body = Envelope<Seatmap>, headers(("ETag" = String))),
+        (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `LAYOUT_NOT_FOUND` with the current `layout`"),
+    ))]
+pub(in crate::api) async fn show(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    Query(version): Query<Version>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let event = availability::visible(&state, &caller, event_id).await?;
+    let geometry = state.store.geometry(event_id).await?;
+    let geometry = geometry.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    let layout = geometry.layout;
+    if version.layout.is_some_and(|asked| asked != layout) {
+        return Err(ApiError::not_found("LAYOUT_NOT_FOUND").with("layout", layout));
+    }
+    let control = match version.layout {
+        _ if event.is_draft() => cache::PRIVATE,
+        Some(_) => cache::FOR_EVER,
+        None => cache::ASK_AGAIN,
+    };
+    let tag = layout.to_string();
+    Ok(tagged(&headers, &tag, control, "SEATMAP", || {
+        Seatmap::of(geometry)
+    }))
+}
+
+/// Draw the seat map
+///
+/// The map is replaced as a whole. A seat with the same section, row and number stays the same seat.
+#[utoipa::path(put, path = "/events/{event_id}/seatmap", tag = "seats",
+    params(("event_id" = i64, Path)), request_body = SeatmapBody,
+    responses(
+        (status = 200, body = Envelope<SeatmapSaved>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`SEAT_SOLD`, `SEAT_HELD` with `seats`: somebody has seats \
+            that the new map lacks, blocks or sells as another ticket type"),
+    ))]
+pub(in crate::api) async fn replace(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    body: Body<SeatmapInput>,
+) -> ApiResult<Reply<SeatmapSaved>> {
+    let map = body.input.0;
+    let saved = state.store.replace_seatmap(event_id, &caller, &map).await?;
+    state.board.committed(event_id, saved.revision);
+    let data = SeatmapSaved {
+        layout: saved.value,
+        seats: map.seats.len(),
+    };
+    Ok(Reply::ok("SEATMAP_SAVED", data).revision(saved.revision))
+}
+
+impl Seatmap {
+    fn of(geometry: Geometry) -> Seatmap {
+        let index: HashMap<i64, usize> = geometry
+            .sections
+            .iter()
+            .enumerate()
+            .map(|(index, (id, _))| (*id, index))
+            .collect();
+        let mut seats = SeatColumns::default();
+        for seat in geometry.seats {
+            while seats.id.len() < seat.position as usize {
+                seats.push(None, 0, String::new(), String::new(), 0, (0.0, 0.0));
+            }
+            let section = index.get(&seat.section_id).copied().unwrap_or_default();
+            let at = (seat.x, seat.y);
+            seats.push(
+                Some(seat.id),
+                section,
+                seat.row,
+                seat.number,
+                seat.ticket_type_id,
+                at,
+            );
+        }
+        let sections = geometry.sections.into_iter();
+        Seatmap {
+            layout: geometry.layout,
+            sections: sections
+                .map(|(id, name)| SeatmapSection { id, name })
+                .collect(),
+            seats,
+        }
+    }
+}
+
+impl SeatColumns {
+    fn push(
+        &mut self,
+        id: Option<SeatId>,
+        section: usize,
+        row: String,
+        number: String,
+        ticket_type_id: TicketTypeId,
+        (x, y): (f32, f32),
+    ) {
+        self.id.push(id);
+        self.section.push(section);
+        self.row.push(row);
+        self.number.push(number);
+        self.ticket_type_id.push(ticket_type_id);
+        self.x.push(x);
+        self.y.push(y);
+    }
+}
