@@ -149,7 +149,8 @@ export class EventPage extends LiveElement {
       <section class="choose" aria-labelledby="choose">
         <h2 id="choose">${seated ? 'Choose your seats' : 'Choose your tickets'}</h2>
         ${seated
-          ? html`<seatcast-seat-map event=${event.id}></seatcast-seat-map>`
+          ? html`<seatcast-seat-map event=${event.id}></seatcast-seat-map>
+              <seatcast-ticket-types event=${event.id} unseated></seatcast-ticket-types>`
           : html`<seatcast-ticket-types event=${event.id}></seatcast-ticket-types>`}
       </section>
     </seatcast-booking>`;

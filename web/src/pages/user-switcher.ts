@@ -67,7 +67,7 @@ export class UserSwitcher extends LitElement {
   async #start(): Promise<void> {
     const client = sharedClient();
     const info = await client.info().catch(() => undefined);
-    if (!info?.dev) return;
+    if (info?.mode !== 'development') return;
     const listed = await client.usersAsAdmin().catch(() => DEMO_USERS);
     this.users = listed.filter(({ role }) => role === 'customer').slice(0, 20);
     const kept = Number(sessionStorage.getItem(KEY));

@@ -13,16 +13,19 @@ export interface EventSummary extends EventInfo {
   stock_status: StockStatus;
 }
 
-export type SaleState = string;
+export type SaleState = 'not_started' | 'on_sale' | 'closed';
 
 /** A ticket type with its rules of sale. */
 export interface TicketTypeDetails extends TicketType {
-  sale_from?: string | null;
-  sale_to?: string | null;
-  sale_state?: SaleState;
-  min_per_booking?: number;
-  max_per_booking?: number | null;
-  members_only?: boolean;
+  sale_state: SaleState;
+  /** RFC 3339; null means no bound. */
+  sale_from: string | null;
+  sale_to: string | null;
+  min_per_booking: number;
+  max_per_booking: number | null;
+  members_only: boolean;
+  /** Sold by the seat: chosen on the map, not by quantity. */
+  seated: boolean;
 }
 
 export interface Section {
@@ -65,9 +68,8 @@ export interface SeatMapGeometry {
 export interface ServerInfo {
   name: string;
   version: string;
-  /** Development mode: the server believes `X-User-Id`. */
-  dev?: boolean;
-  mode?: string;
+  /** In development the server believes `X-User-Id`. */
+  mode: 'development' | 'production';
 }
 
 export interface User {

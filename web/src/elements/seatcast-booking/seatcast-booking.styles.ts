@@ -9,25 +9,6 @@ export const styles = [
       display: block;
       container-type: inline-size;
     }
-    .side {
-      display: grid;
-      gap: 1rem;
-      margin-top: 1.25rem;
-    }
-    /* Wide enough for two columns: the choice on the left, what becomes of it stays in sight. */
-    @container (min-width: 820px) {
-      slot {
-        display: block;
-        float: left;
-        width: calc(100% - 368px);
-      }
-      .side {
-        position: sticky;
-        top: 1rem;
-        width: 340px;
-        margin: 0 0 0 auto;
-      }
-    }
     .panel {
       display: grid;
       gap: 0.9rem;
@@ -43,7 +24,6 @@ export const styles = [
     ul {
       display: grid;
       gap: 0.5rem;
-      max-height: 15rem;
       margin: 0;
       padding: 0;
       overflow: auto;
@@ -98,6 +78,52 @@ export const styles = [
     @keyframes turn {
       to {
         transform: rotate(1turn);
+      }
+    }
+    /* One column: what was chosen stays in sight at the bottom of the screen. */
+    .side {
+      display: contents;
+    }
+    .panel {
+      margin-block: 1.25rem 1rem;
+    }
+    .panel.chosen {
+      position: sticky;
+      bottom: 0.75rem;
+      z-index: 1;
+    }
+    .panel.chosen ul {
+      max-height: 6.5rem;
+    }
+    .panel.chosen .terms {
+      display: none;
+    }
+    /* Wide enough for two columns: the choice on the left, what becomes of it stays in sight. */
+    @container (min-width: 820px) {
+      slot {
+        display: block;
+        float: left;
+        width: calc(100% - 368px);
+      }
+      .side {
+        position: sticky;
+        top: 1rem;
+        display: grid;
+        gap: 1rem;
+        width: 340px;
+        margin-left: auto;
+      }
+      .panel.chosen {
+        position: static;
+      }
+      .panel {
+        margin: 0;
+      }
+      .panel.chosen ul {
+        max-height: 15rem;
+      }
+      .panel.chosen .terms {
+        display: block;
       }
     }
   `,

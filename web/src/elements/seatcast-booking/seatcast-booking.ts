@@ -35,16 +35,16 @@ export class SeatcastBooking extends LiveElement {
 
   /** Kept while the same choice is tried again, so that it cannot be booked twice. */
   #key: string | undefined;
-  /** The element that the choice came from; it is emptied when the booking is made. */
-  #source: SelectionSource | undefined;
+  /** What was chosen, by the element that it comes from; they are emptied when the booking is made. */
+  readonly #choices = new Map<SelectionSource, readonly SelectionLine[]>();
 
   constructor() {
     super();
     this.lines = [];
     this.sending = false;
     this.addEventListener('seatcast-selection', (event: SelectionChangedEvent) => {
-      this.#source = event.composedPath()[0] as unknown as SelectionSource;
-      this.lines = event.lines;
+      this.#choices.set(event.composedPath()[0] as unknown as SelectionSource, event.lines);
+      this.lines = [...this.#choices.values()].flat();
     });
   }
 
@@ -59,7 +59,7 @@ export class SeatcastBooking extends LiveElement {
     return html`
       <slot></slot>
       <div class="side">
-      <section class="panel" aria-label="Your booking">
+      <section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label="Your booking">
         ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
         <p class="problem" role="alert">${this.problem ?? nothing}</p>
         <button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
@@ -118,7 +118,7 @@ export class SeatcastBooking extends LiveElement {
       const request = { event_id: this.event, items: this.lines.map(({ item }) => item) };
       const { booking } = await this.topic.client.book(request, this.#key);
       this.lines = [];
-      this.#source?.clear();
+      for (const source of this.#choices.keys()) source.clear();
       this.dispatchEvent(new BookingMadeEvent(booking));
     } catch (error) {
       this.problem = explain(error);
@@ -134,7 +134,7 @@ export class SeatcastBooking extends LiveElement {
 
   #setSending(sending: boolean): void {
     this.sending = sending;
-    if (this.#source) this.#source.busy = sending;
+    for (const source of this.#choices.keys()) source.busy = sending;
   }
 }
 

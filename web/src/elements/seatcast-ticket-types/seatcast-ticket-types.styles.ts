@@ -97,6 +97,21 @@ export const styles = [
       font-weight: 600;
       text-align: center;
     }
+    .closed {
+      grid-area: stepper;
+      max-width: 9rem;
+      color: var(--ink-soft);
+      font-size: 0.875rem;
+      text-align: right;
+    }
+    .members {
+      padding: 0.15rem 0.55rem;
+      border-radius: 99px;
+      background: var(--accent-wash);
+      color: var(--accent-strong);
+      font-size: 0.75rem;
+      font-weight: 650;
+    }
     .reduced {
       margin: 0.75rem 0 0;
       color: var(--orange);

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SeatcastClient } from '../../sdk/index.ts';
-import { FakeServer, ticketType } from '../../../test/support/fake-server.ts';
+import { accepted, FakeServer, ticketType } from '../../../test/support/fake-server.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { SelectionChangedEvent } from '../events/selection-changed.ts';
 import type { SeatcastTicketTypes } from './seatcast-ticket-types.ts';
@@ -88,6 +88,36 @@ describe('ticket types', () => {
     element.busy = false;
     await drawn(server, element);
     expect(textOf(element)).not.toContain('reduced');
+  });
+
+  it('keep to the terms of sale: least and most per booking, not before sales begin', async () => {
+    const soon = new Date(Date.now() + 60_000).toISOString();
+    server.event(1).ticketTypes.set(9, ticketType(9, 50));
+    const [standard, free, late] = [...server.event(1).ticketTypes.values()];
+    const terms = { sale_from: null, sale_to: null, min_per_booking: 1, max_per_booking: null, members_only: false, seated: false };
+    server.routes.set('GET /events/1', () =>
+      accepted({
+        ticket_types: [
+          { ...standard, ...terms, min_per_booking: 2, max_per_booking: 4 },
+          { ...free, ...terms, members_only: true },
+          { ...late, ...terms, sale_from: soon },
+        ],
+      }),
+    );
+    element.remove();
+    client.close();
+    element = await mount(server, client, 'seatcast-ticket-types', { event: '1' });
+    await drawn(server, element);
+    await press(7, 'more');
+    expect(element.quantities.get(7)).toBe(2);
+    await press(7, 'more', 2);
+    expect(more(7).disabled).toBe(true);
+    await press(7, 'fewer', 3);
+    expect(element.quantities.get(7)).toBeUndefined();
+    expect(textOf(element)).toContain('Members only');
+    expect(textOf(element)).toContain('On sale from');
+    await drawn(server, element, 61_000);
+    expect(more(9).disabled).toBe(false);
   });
 
   it('cannot be chosen while sales are paused', async () => {

@@ -1,10 +1,13 @@
 import { html, nothing, type TemplateResult } from 'lit';
-import type { EventState, TicketType } from '../../sdk/index.ts';
+import type { EventState, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
 import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
-import { count, money, plural } from '../internal/format.ts';
+import { count, dateParts, money, plural } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { styles } from './seatcast-ticket-types.styles.ts';
 import '../seatcast-availability/seatcast-availability.ts';
+
+/** The longest wait that a timer can hold, in milliseconds: about 24 days. */
+const WAIT_MAX_MS = 2 ** 31 - 1;
 
 /**
  * The ticket types of an event with what is left of each, live, and a quantity for each: never more
@@ -12,21 +15,30 @@ import '../seatcast-availability/seatcast-availability.ts';
  *
  *     <seatcast-ticket-types event="42"></seatcast-ticket-types>
  *
- * Fires `seatcast-selection`. `readonly` shows the numbers only.
+ * Fires `seatcast-selection`. Types that are sold by the seat have no quantity: they are chosen on
+ * the seat map; with `unseated` they are left out. `readonly` shows the numbers only.
  */
 export class SeatcastTicketTypes extends LiveElement implements SelectionSource {
   static override styles = styles;
   static override properties = {
     ...LiveElement.properties,
     readonly: { type: Boolean },
+    unseated: { type: Boolean },
     reduced: { state: true },
   };
 
   declare readonly: boolean | undefined;
+  declare unseated: boolean | undefined;
   /** Said when the stock fell below what was chosen. */
   declare reduced: string | undefined;
 
   readonly #chosen = new Map<number, number>();
+  /** Terms of sale, by ticket type. They change rarely and are not part of the topic. */
+  #terms = new Map<number, TicketTypeDetails>();
+  /** The ticket types that the terms were asked for. */
+  #asked = '';
+  /** Wakes the element when a sale begins or ends. */
+  #boundary: ReturnType<typeof setTimeout> | undefined;
   #busy = false;
 
   /** What is chosen, by ticket type id. */
@@ -50,10 +62,18 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
     this.#select();
   }
 
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.#boundary);
+  }
+
   /** Others buy while this buyer thinks: what is not there any more cannot stay chosen. */
   protected override topicChanged(): void {
     const { state } = this.topic.view;
-    if (!state || this.#busy) return;
+    if (!state) return;
+    const shown = `${state.event.id}:${state.ticket_types.map(({ id }) => id).join(',')}`;
+    if (shown !== this.#asked) void this.#readTerms(state.event.id, shown);
+    if (this.#busy) return;
     for (const [id, quantity] of this.#chosen) {
       const type = state.ticket_types.find((row) => row.id === id);
       const most = type?.available ?? 0;
@@ -63,12 +83,39 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
     }
   }
 
-  override render(): TemplateResult {
+  async #readTerms(eventId: number, shown: string): Promise<void> {
+    this.#asked = shown;
+    try {
+      const { ticket_types: types } = await this.topic.client.event(eventId);
+      this.#terms = new Map(types.map((type) => [type.id, type]));
+    } catch {
+      // Without the terms the server still judges; the next change of the topic asks again.
+      this.#asked = '';
+      return;
+    }
+    this.#wakeAtBoundary();
+    this.requestUpdate();
+  }
+
+  #wakeAtBoundary(): void {
+    clearTimeout(this.#boundary);
+    const times = [...this.#terms.values()].flatMap(({ sale_from, sale_to }) => [sale_from, sale_to]);
+    const waits = times.flatMap((time) => (time ? [Date.parse(time) - Date.now()] : [])).filter((wait) => wait > 0);
+    const next = Math.min(...waits);
+    if (next > WAIT_MAX_MS) return;
+    this.#boundary = setTimeout(() => {
+      this.requestUpdate();
+      this.#wakeAtBoundary();
+    }, next);
+  }
+
+  override render(): TemplateResult | typeof nothing {
     const { state } = this.topic.view;
-    if (!state) return html`${[0, 1].map(() => html`<span class="skeleton row-skeleton"></span>`)}`;
+    if (!state) return this.unseated ? nothing : html`${[0, 1].map(() => html`<span class="skeleton row-skeleton"></span>`)}`;
+    const types = state.ticket_types.filter(({ id }) => !this.unseated || this.#terms.get(id)?.seated === false);
     return html`
       <ul>
-        ${state.ticket_types.map((type) => this.#row(state, type))}
+        ${types.map((type) => this.#row(state, type))}
       </ul>
       <p class="reduced" role="status">${this.reduced ?? nothing}</p>
     `;
@@ -80,11 +127,22 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
       <div class="what">
         <span class="name">${type.name}</span>
         <seatcast-availability quiet .client=${this.client} event=${state.event.id} ticket-type=${type.id}></seatcast-availability>
+        ${this.#terms.get(type.id)?.members_only ? html`<span class="members">Members only</span>` : nothing}
       </div>
       ${this.#bar(type)}
       <span class="price">${money(type.price)}</span>
-      ${this.readonly ? nothing : this.#stepper(state, type)}
+      ${this.readonly || this.#terms.get(type.id)?.seated ? nothing : (this.#notOnSale(state, type) ?? this.#stepper(state, type))}
     </li>`;
+  }
+
+  /** Why this type is not on sale at the moment; undefined when it is. */
+  #notOnSale(state: EventState, type: TicketType): TemplateResult | undefined {
+    const { sale_from: from, sale_to: to } = this.#terms.get(type.id) ?? { sale_from: null, sale_to: null };
+    if (from && Date.parse(from) > Date.now()) {
+      const { day, month, time } = dateParts(from, state.event.timezone);
+      return html`<span class="closed">On sale from ${day} ${month}, ${time}</span>`;
+    }
+    return to && Date.parse(to) <= Date.now() ? html`<span class="closed">Sales have ended</span>` : undefined;
   }
 
   /** Sold, held and free as lengths. The numbers stand beside it in words. */
@@ -101,13 +159,14 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   #stepper(state: EventState, type: TicketType): TemplateResult {
     const quantity = this.#chosen.get(type.id) ?? 0;
     const most = this.#most(state, type);
+    const least = Math.max(1, this.#terms.get(type.id)?.min_per_booking ?? 1);
     const open = state.event.status === 'active';
     return html`<div class="stepper" role="group" aria-label="Quantity of ${type.name}">
       <button
         type="button"
         aria-label="One fewer ${type.name}"
         ?disabled=${quantity === 0}
-        @click=${() => this.#step(type.id, quantity - 1)}
+        @click=${() => this.#step(type.id, quantity <= least ? 0 : quantity - 1)}
       >
         −
       </button>
@@ -116,8 +175,8 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
         type="button"
         aria-label="One more ${type.name}"
         title=${quantity > 0 && quantity >= most ? this.#whyNoMore(state, type, quantity) : ''}
-        ?disabled=${!open || quantity >= most}
-        @click=${() => this.#step(type.id, quantity + 1)}
+        ?disabled=${!open || quantity >= most || least > most}
+        @click=${() => this.#step(type.id, Math.max(least, quantity + 1))}
       >
         +
       </button>
@@ -127,12 +186,14 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   /** The most of this type that may be chosen: what is left, and what one booking may still have. */
   #most(state: EventState, type: TicketType): number {
     const others = [...this.#chosen].reduce((sum, [id, quantity]) => (id === type.id ? sum : sum + quantity), 0);
-    return Math.max(0, Math.min(type.available, state.event.max_per_booking - others));
+    const ofType = this.#terms.get(type.id)?.max_per_booking ?? Number.POSITIVE_INFINITY;
+    return Math.max(0, Math.min(type.available, ofType, state.event.max_per_booking - others));
   }
 
   #whyNoMore(state: EventState, type: TicketType, quantity: number): string {
     if (quantity >= type.available) return `Only ${type.available} left`;
-    return `At most ${plural(state.event.max_per_booking, 'ticket')} per booking`;
+    const most = Math.min(this.#terms.get(type.id)?.max_per_booking ?? Infinity, state.event.max_per_booking);
+    return `At most ${plural(most, 'ticket')} per booking`;
   }
 
   #step(id: number, quantity: number): void {
