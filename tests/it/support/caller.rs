@@ -25,7 +25,7 @@ pub(crate) struct Answer {
 }
 
 impl Caller {
-    pub(super) fn new(http: reqwest::Client, base: String) -> Caller {
+    pub(crate) fn new(http: reqwest::Client, base: String) -> Caller {
         Caller {
             http,
             base,

@@ -1,7 +1,7 @@
 //! An event to sell, made by plain SQL: `Show::new().ticket_type("Standing", 1_500, 50).stage(&client).await`.
 
 use seatcast::ticketing::{EventId, SeatId, TicketTypeId, UserId};
-use tokio_postgres::{Client, GenericClient};
+use tokio_postgres::{Client, Error, GenericClient};
 use uuid::Uuid;
 
 /// What the event will be. Without more: active, in a month, capacity 1,000, paid in euros.
@@ -110,6 +110,18 @@ impl Show {
 impl Staged {
     /// Sells tickets of the first type past Seatcast: a confirmed booking in one statement.
     pub(crate) async fn sell(&self, client: &impl GenericClient, quantity: i32) {
+        let sold = self.try_sell(client, 0, None, quantity).await;
+        sold.expect("a sale");
+    }
+
+    /// The same of any of the show's ticket types, or of one of its seats, as far as the schema allows.
+    pub(crate) async fn try_sell(
+        &self,
+        client: &impl GenericClient,
+        ticket_type: usize,
+        seat: Option<SeatId>,
+        quantity: i32,
+    ) -> Result<(), Error> {
         let sql = "with booking as (
                        insert into bookings (id, reference, event_id, status, quantity, total_amount, currency, confirmed_at)
                        values ($1, $2, $3, 'confirmed', $5, 0, 'EUR', now())),
@@ -117,19 +129,19 @@ impl Staged {
                        insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
                        values ($1, 1, $4, $5, 0)),
                    ticket as (
-                       insert into tickets (booking_id, event_id, ticket_type_id, code)
-                       select $1, $3, $4, $2 || '-' || n from generate_series(1, $5) as n)
-                   insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
-                   values ($1, $3, $4, $5, 'sold')";
+                       insert into tickets (booking_id, event_id, ticket_type_id, seat_id, code)
+                       select $1, $3, $4, $6, $2 || '-' || n from generate_series(1, $5) as n)
+                   insert into claims (booking_id, event_id, ticket_type_id, seat_id, quantity, state)
+                   values ($1, $3, $4, $6, $5, 'sold')";
         let id = Uuid::now_v7();
-        let (reference, ticket_type) = (id.simple().to_string(), self.ticket_types[0]);
+        let (reference, ticket_type) = (id.simple().to_string(), self.ticket_types[ticket_type]);
         client
             .execute(
                 sql,
-                &[&id, &reference, &self.event, &ticket_type, &quantity],
+                &[&id, &reference, &self.event, &ticket_type, &quantity, &seat],
             )
-            .await
-            .expect("a sale");
+            .await?;
+        Ok(())
     }
 }
 
