@@ -2,10 +2,15 @@
 //!
 //! | module | what must hold |
 //! |---|---|
+//! | [`booking`] | bookings by REST are made, read, given back, and refused in so many words |
+//! | [`contention`] | many buyers, few tickets: nothing is sold twice, by REST and by plain SQL at once |
+//! | [`crash`] | after `kill -9` in the middle of a rush, a retry finds each booking made exactly once |
 //! | [`desk`] | the desk grants what there is, once per key, and stores what it answers |
 //! | [`doorbell`] | the bell rings, notices that it is off or deaf, and comes back |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
+//! | [`expiry`] | a hold ends at its deadline, its stock is on sale again, and viewers see it |
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
+//! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
@@ -16,10 +21,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod booking;
+mod contention;
+mod crash;
 mod desk;
 mod doorbell;
 mod embedded;
+mod expiry;
 mod feed;
+mod idempotency;
 mod schema;
 mod serving;
 mod support;

@@ -1,0 +1,367 @@
+//! Bookings by REST: made, read, given back, and refused in so many words.
+
+use serde_json::{Value, json};
+
+use crate::support::server::TestServer;
+use crate::support::show::{Show, Staged, one, user};
+
+const BOOKINGS: &str = "/api/v1/bookings";
+
+fn of_type(show: &Staged, index: usize, quantity: i64) -> Value {
+    let item = json!({"ticket_type_id": show.ticket_types[index], "quantity": quantity});
+    json!({"event_id": show.event, "items": [item]})
+}
+
+#[tokio::test]
+async fn a_booking_is_held_read_and_given_back() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let buyer = server.user(user(&client, "customer").await);
+
+    let made = buyer.post(BOOKINGS, &of_type(&show, 0, 3)).await;
+    let booking = made.data(201).clone();
+    assert_eq!(booking["status"], "pending");
+    assert_eq!(
+        booking["total"],
+        json!({"amount": 4_500, "currency": "EUR"})
+    );
+    assert_eq!(booking["items"][0]["name"], "Standing");
+    assert!(booking.get("token").is_none(), "{booking}");
+    let at = |field: &str| booking[field].as_str().unwrap().parse::<jiff::Timestamp>();
+    let held = at("expires_at").unwrap() - at("server_time").unwrap();
+    assert_eq!(held.total(jiff::Unit::Minute).unwrap(), 15.0);
+
+    let id = booking["id"].as_str().unwrap();
+    let path = format!("{BOOKINGS}/{id}");
+    let mut read = buyer.get(&path).await.data(200).clone();
+    read["server_time"] = booking["server_time"].clone();
+    assert_eq!(read, booking);
+    let mine = buyer.get(&format!("{BOOKINGS}/mine")).await;
+    assert_eq!(mine.header("x-total-count"), Some("1"));
+    assert_eq!(mine.data(200)[0]["id"], booking["id"]);
+
+    let status = format!("{path}/status");
+    let body = json!({"status": "cancelled", "reason": "fell ill"});
+    let cancelled = buyer.put(&status, &body).await;
+    assert_eq!(cancelled.data(200)["status"], "cancelled");
+    assert_eq!(cancelled.data(200)["cancel_reason"], "fell ill");
+    assert_eq!(cancelled.revision(), made.revision() + 1);
+    let again = buyer.put(&status, &body).await;
+    assert_eq!(again.code(409), "INVALID_TRANSITION");
+    let sql = "select held from pools where event_id = $1 and kind = 'event'";
+    assert_eq!(one::<i32>(&client, sql, &[&show.event]).await, 0);
+    // The buyer may book again.
+    buyer.post(BOOKINGS, &of_type(&show, 0, 10)).await.data(201);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn what_is_free_is_confirmed_at_once_with_its_tickets() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Free seats", 0, 10)
+        .row(10)
+        .stage(&client)
+        .await;
+    let buyer = server.user(user(&client, "customer").await);
+    let made = buyer.post(BOOKINGS, &of_type(&show, 0, 2)).await;
+    let booking = made.data(201);
+    assert_eq!(booking["status"], "confirmed");
+    assert_eq!(booking["expires_at"], Value::Null);
+    let tickets = booking["tickets"].as_array().unwrap();
+    assert_eq!(tickets.len(), 2);
+    let seats: Vec<&Value> = tickets.iter().map(|ticket| &ticket["seat_id"]).collect();
+    let listed = booking["items"][0]["seats"].as_array().unwrap();
+    let listed: Vec<&Value> = listed.iter().map(|seat| &seat["id"]).collect();
+    assert_eq!(seats, listed);
+
+    let status = format!("{BOOKINGS}/{}/status", booking["id"].as_str().unwrap());
+    let cancelled = buyer.put(&status, &json!({"status": "cancelled"})).await;
+    for ticket in cancelled.data(200)["tickets"].as_array().unwrap() {
+        assert_eq!(ticket["status"], "void");
+    }
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn somebody_who_was_admitted_cannot_give_the_booking_back() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Free", 0, 10).stage(&client).await;
+    let buyer = server.user(user(&client, "customer").await);
+    let made = buyer.post(BOOKINGS, &of_type(&show, 0, 2)).await;
+    let status = format!(
+        "{BOOKINGS}/{}/status",
+        made.data(201)["id"].as_str().unwrap()
+    );
+    let code = made.data(201)["tickets"][0]["code"].as_str().unwrap();
+    let sql = "update tickets set status = 'used' where code = $1";
+    client.execute(sql, &[&code]).await.unwrap();
+    let cancelled = buyer.put(&status, &json!({"status": "cancelled"})).await;
+    assert_eq!(cancelled.code(409), "INVALID_TRANSITION");
+    assert_eq!(cancelled.data(409)["used"], true);
+}
+
+#[tokio::test]
+async fn an_anonymous_booking_belongs_to_its_token() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let nobody = server.anonymous();
+    let made = nobody.post(BOOKINGS, &of_type(&show, 0, 1)).await;
+    let token = made.data(201)["token"].as_str().unwrap();
+    assert_eq!(made.header("x-booking-token"), Some(token));
+    let path = format!("{BOOKINGS}/{}", made.data(201)["id"].as_str().unwrap());
+
+    assert_eq!(nobody.get(&path).await.code(401), "UNAUTHENTICATED");
+    let stranger = nobody.clone().with_header("x-booking-token", "guessed");
+    assert_eq!(stranger.get(&path).await.code(404), "BOOKING_NOT_FOUND");
+    let holder = nobody.clone().with_header("x-booking-token", token);
+    let read = holder.get(&path).await;
+    assert!(read.data(200).get("token").is_none(), "answered once");
+    let (status, cancel) = (format!("{path}/status"), json!({"status": "cancelled"}));
+    holder.put(&status, &cancel).await.data(200);
+}
+
+#[tokio::test]
+async fn a_booking_is_shown_to_its_owner_its_organizer_and_admins() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let owner = user(&client, "customer").await;
+    let made = server
+        .user(owner)
+        .post(BOOKINGS, &of_type(&show, 0, 1))
+        .await;
+    let booking = made.data(201);
+    let by_id = format!("{BOOKINGS}/{}", booking["id"].as_str().unwrap());
+    let by_reference = format!(
+        "{BOOKINGS}/by-reference/{}",
+        booking["reference"].as_str().unwrap().to_lowercase()
+    );
+    let of_event = format!("{BOOKINGS}/event/{}", show.event);
+    let of_owner = format!("{BOOKINGS}/user/{owner}");
+
+    let admin = server.user(user(&client, "admin").await);
+    let organizer = server.user(show.organizer);
+    for caller in [&admin, &organizer, &server.user(owner)] {
+        assert_eq!(caller.get(&by_id).await.data(200)["id"], booking["id"]);
+        assert_eq!(
+            caller.get(&by_reference).await.data(200)["id"],
+            booking["id"]
+        );
+    }
+    for caller in [&admin, &organizer] {
+        assert_eq!(
+            caller.get(&of_event).await.data(200)[0]["id"],
+            booking["id"]
+        );
+    }
+    assert_eq!(admin.get(&of_owner).await.data(200)[0]["id"], booking["id"]);
+    let confirmed = format!("{of_event}?status=confirmed");
+    assert_eq!(organizer.get(&confirmed).await.data(200), &json!([]));
+
+    let other_customer = server.user(user(&client, "customer").await);
+    let other_organizer = server.user(user(&client, "organizer").await);
+    for caller in [&other_customer, &other_organizer] {
+        assert_eq!(caller.get(&by_id).await.code(404), "BOOKING_NOT_FOUND");
+        assert_eq!(
+            caller.get(&by_reference).await.code(404),
+            "BOOKING_NOT_FOUND"
+        );
+        assert_eq!(caller.get(&of_owner).await.code(403), "FORBIDDEN");
+        assert_eq!(caller.get(&of_event).await.code(403), "FORBIDDEN");
+        let cancel = json!({"status": "cancelled"});
+        let status = format!("{by_id}/status");
+        assert_eq!(
+            caller.put(&status, &cancel).await.code(404),
+            "BOOKING_NOT_FOUND"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_numbers_are_public_and_the_revenue_is_not() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    show.sell(&client, 2).await;
+    let nobody = server.anonymous();
+    nobody.post(BOOKINGS, &of_type(&show, 0, 3)).await.data(201);
+    let path = format!("{BOOKINGS}/event/{}/stats", show.event);
+    let stats = nobody.get(&path).await;
+    let stats = stats.data(200);
+    assert_eq!(stats["total_bookings"], 1);
+    assert_eq!(stats["total_tickets_sold"], 2);
+    assert_eq!(stats["tickets_held"], 3);
+    assert!(stats.get("total_revenue").is_none());
+    let stats = server.user(show.organizer).get(&path).await;
+    assert_eq!(stats.data(200)["total_revenue"]["currency"], "EUR");
+}
+
+#[tokio::test]
+async fn refusals_have_their_status_code_and_data() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 5)
+        .ticket_type("Seated", 4_000, 4)
+        .row(4)
+        .ticket_type("Members", 500, 5)
+        .then("update ticket_types set members_only = true where event_id = $event and name = 'Members'")
+        .stage(&client)
+        .await;
+    let nobody = server.anonymous();
+    let post = |body: Value| {
+        let nobody = nobody.clone();
+        async move { nobody.post(BOOKINGS, &body).await }
+    };
+    let sold_out = post(of_type(&show, 0, 6)).await;
+    assert_eq!(sold_out.code(409), "TICKET_TYPE_SOLD_OUT");
+    assert_eq!(sold_out.data(409)["available"], 5);
+    let seat = json!({"seat_id": show.seats[1]});
+    let seats = json!({"event_id": show.event, "items": [seat]});
+    post(seats.clone()).await.data(201);
+    let taken = post(seats).await;
+    assert_eq!(taken.code(409), "SEAT_TAKEN");
+    assert_eq!(taken.data(409)["seats"], json!([show.seats[1]]));
+    let best =
+        json!({"ticket_type_id": show.ticket_types[1], "quantity": 3, "best_available": true});
+    let best = json!({"event_id": show.event, "items": [best]});
+    assert_eq!(post(best).await.code(409), "NO_ADJACENT_SEATS");
+    assert_eq!(
+        post(of_type(&show, 2, 1)).await.code(403),
+        "MEMBERSHIP_REQUIRED"
+    );
+    let many = post(of_type(&show, 0, 11)).await;
+    assert_eq!(many.code(422), "LIMIT_EXCEEDED");
+    assert_eq!(many.data(422)["max"], 10);
+    let other =
+        json!({"event_id": show.event, "items": [{"ticket_type_id": 999_999, "quantity": 1}]});
+    assert_eq!(post(other).await.code(404), "TICKET_TYPE_NOT_FOUND");
+
+    for (status, http, code) in [
+        ("paused", 409, "SALES_CLOSED"),
+        ("completed", 409, "SALES_CLOSED"),
+        ("cancelled", 410, "EVENT_CANCELLED"),
+        ("draft", 404, "EVENT_NOT_FOUND"),
+    ] {
+        let sql = "update events set status = $2 where id = $1";
+        client.execute(sql, &[&show.event, &status]).await.unwrap();
+        assert_eq!(post(of_type(&show, 0, 1)).await.code(http), code);
+    }
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_gets_a_clear_error() {
+    let server = TestServer::start().await;
+    let nobody = server.anonymous();
+    let raw = |body: &str| {
+        let (nobody, body) = (nobody.clone(), body.to_owned());
+        async move {
+            nobody
+                .send(reqwest::Method::POST, BOOKINGS, Some(body))
+                .await
+        }
+    };
+    for not_json in ["", "{", "event_id=1", "\u{0}", "{\"event_id\": 1,}", "NaN"] {
+        assert_eq!(raw(not_json).await.code(400), "BAD_JSON", "{not_json:?}");
+    }
+    let deep = "[".repeat(100_000);
+    assert_eq!(raw(&deep).await.code(400), "BAD_JSON");
+    for (body, field, code) in [
+        (r#"{}"#, "event_id", "REQUIRED"),
+        (
+            r#"{"event_id": 99999999999999999999, "quantity": 1}"#,
+            "event_id",
+            "TOO_BIG",
+        ),
+        (
+            r#"{"event_id": -1, "quantity": 1}"#,
+            "event_id",
+            "TOO_SMALL",
+        ),
+        (
+            r#"{"event_id": "1", "quantity": 1}"#,
+            "event_id",
+            "NOT_AN_INTEGER",
+        ),
+        (
+            r#"{"event_id": 1, "quantity": -1}"#,
+            "quantity",
+            "TOO_SMALL",
+        ),
+        (
+            r#"{"event_id": 1, "quantity": 1e300}"#,
+            "quantity",
+            "TOO_BIG",
+        ),
+        (
+            r#"{"event_id": 1, "quantity": 2.5}"#,
+            "quantity",
+            "NOT_AN_INTEGER",
+        ),
+        (r#"{"event_id": 1, "items": "all"}"#, "items", "NOT_A_LIST"),
+        (r#"{"event_id": 1, "items": []}"#, "items", "EMPTY"),
+        (
+            r#"{"event_id": 1, "items": [{"seat_id": 0}]}"#,
+            "items[0].seat_id",
+            "TOO_SMALL",
+        ),
+        (
+            r#"{"event_id": 1, "items": [{"ticket_type_id": 1, "quantity": 1, "best_available": 1}]}"#,
+            "items[0].best_available",
+            "NOT_A_BOOLEAN",
+        ),
+    ] {
+        let answer = raw(body).await;
+        assert_eq!(answer.code(422), "VALIDATION_FAILED", "{body}");
+        let error = &answer.data(422)["errors"][0];
+        assert_eq!(
+            (&error["field"], &error["code"]),
+            (&json!(field), &json!(code)),
+            "{body}"
+        );
+    }
+    let huge = raw(r#"{"event_id": 9223372036854775807, "quantity": 2147483647}"#).await;
+    assert_eq!(huge.code(404), "EVENT_NOT_FOUND");
+    let big = format!(
+        r#"{{"event_id": 1, "quantity": 1, "note": "{}"}}"#,
+        "x".repeat(2 << 20)
+    );
+    assert_eq!(raw(&big).await.code(413), "BODY_TOO_LARGE");
+
+    let someone = server.user(user(&server.client().await, "customer").await);
+    for path in [
+        "/api/v1/bookings/7",
+        "/api/v1/bookings/user/x",
+        "/api/v1/bookings/user/9999999999999999999999",
+    ] {
+        assert_eq!(someone.get(path).await.code(400), "BAD_ID", "{path}");
+    }
+    for path in [
+        "/api/v1/bookings/by-reference/BK-nonsense",
+        "/api/v1/bookings/by-reference/%00",
+    ] {
+        assert_eq!(
+            someone.get(path).await.code(404),
+            "BOOKING_NOT_FOUND",
+            "{path}"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! A hold ends at its deadline, its stock is on sale again, and viewers see it.
+
+use std::time::Duration;
+
+use seatcast::config::Config;
+use seatcast::sweep;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::{Show, Staged, one};
+use crate::support::websocket::Vsn;
+
+const BOOKINGS: &str = "/api/v1/bookings";
+
+async fn hold(server: &TestServer, show: &Staged, quantity: i64) -> Value {
+    let body = json!({"event_id": show.event, "quantity": quantity});
+    server
+        .anonymous()
+        .post(BOOKINGS, &body)
+        .await
+        .data(201)
+        .clone()
+}
+
+/// Moves the event's deadlines to so many milliseconds from now.
+async fn end_in(client: &Client, show: &Staged, ms: f64) {
+    let sql = "update bookings set expires_at = clock_timestamp() + make_interval(secs => $2::float8 / 1000)
+                where event_id = $1 and status = 'pending'";
+    client.execute(sql, &[&show.event, &ms]).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_ended_hold_is_seen_by_viewers_within_a_second() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    hold(&server, &show, 4).await;
+    let topic = format!("event:{}", show.event);
+    let mut viewer = server.ws(Vsn::V2).await;
+    let joined = viewer.join(&topic, json!({})).await;
+    assert_eq!(joined["state"]["ticket_types"][0]["available"], 6);
+
+    let deadline = Duration::from_millis(700);
+    let started = Instant::now();
+    end_in(&client, &show, 700.0).await;
+    let update = viewer.next_on(&topic, "update").await;
+    let seen = started.elapsed();
+    assert_eq!(update["ticket_types"][0]["available"], 10);
+    assert!(seen >= deadline, "{seen:?}");
+    assert!(seen < deadline + Duration::from_secs(1), "{seen:?}");
+    let sql = "select count(*) from bookings where event_id = $1 and status = 'expired'";
+    assert_eq!(one::<i64>(&client, sql, &[&show.event]).await, 1);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn a_buyer_does_not_wait_for_the_sweeper() {
+    // A node whose sweeper looks once a minute.
+    let server = TestServer::builder()
+        .with(|config| {
+            config.sweep.sweep_pause_ms_max = 60_000;
+            config.sweep.sweep_failing_pause_ms_max = 60_000;
+        })
+        .start()
+        .await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 4)
+        .stage(&client)
+        .await;
+    let first = hold(&server, &show, 4).await;
+    end_in(&client, &show, 0.0).await;
+    let second = hold(&server, &show, 4).await;
+    assert_ne!(first["id"], second["id"]);
+    let sql = "select status from bookings where id::text = $1";
+    let status: String = one(&client, sql, &[&first["id"].as_str().unwrap()]).await;
+    assert_eq!(status, "expired");
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn any_number_of_sweepers_end_each_hold_once() {
+    let server = TestServer::builder()
+        .with(|config| config.sweep.holds_per_transaction_max = 7)
+        .start()
+        .await;
+    let client = server.client().await;
+    let mut shows = Vec::new();
+    for _ in 0..3 {
+        let show = Show::new().ticket_type("Standing", 1_500, 100);
+        shows.push(show.stage(&client).await);
+    }
+    for show in &shows {
+        for _ in 0..25 {
+            hold(&server, show, 2).await;
+        }
+    }
+    let end = CancellationToken::new();
+    let mut sweepers = Vec::new();
+    for _ in 0..3 {
+        let store = server.database.store().await;
+        let sweeper = sweep::run(store, Config::default().sweep, 24, end.clone());
+        sweepers.push(tokio::spawn(sweeper));
+    }
+    for show in &shows {
+        end_in(&client, show, 100.0).await;
+    }
+    let patience = Instant::now() + DEADLINE;
+    let sql = "select count(*) from claims where state = 'held'";
+    while one::<i64>(&client, sql, &[]).await > 0 {
+        assert!(Instant::now() < patience, "holds are still there");
+        tokio::task::yield_now().await;
+    }
+    end.cancel();
+    for sweeper in sweepers {
+        sweeper.await.unwrap();
+    }
+    let sql = "select count(*) from bookings where status = 'expired'";
+    assert_eq!(one::<i64>(&client, sql, &[]).await, 75);
+    server.audit().await;
+}

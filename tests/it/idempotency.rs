@@ -1,0 +1,148 @@
+//! A request that is sent again is done once, whichever node it comes to.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::caller::{Answer, Caller};
+use crate::support::server::TestServer;
+use crate::support::show::{Show, Staged, one, user};
+
+const BOOKINGS: &str = "/api/v1/bookings";
+const KEY: &str = "5b2f7a0e-6f0c-4a53-9d43-6a1d6b1f0c11";
+
+fn with_key(caller: &Caller, key: &str) -> Caller {
+    caller.clone().with_header("idempotency-key", key)
+}
+
+fn body(show: &Staged, quantity: i64) -> Value {
+    json!({"event_id": show.event, "quantity": quantity})
+}
+
+/// What must be the same in an answer that is given again.
+fn essence(answer: &Answer) -> Value {
+    let mut data = answer.data(201).clone();
+    data["server_time"] = Value::Null;
+    data
+}
+
+#[tokio::test]
+async fn the_same_request_is_answered_the_same() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let buyer = with_key(&server.user(user(&client, "customer").await), "order 1");
+    let first = buyer.post(BOOKINGS, &body(&show, 2)).await;
+    assert_eq!(first.header("idempotent-replay"), None);
+    // The same in other words.
+    let reworded = format!(r#"  {{"quantity" : 2, "event_id": {}}}"#, show.event);
+    let second = buyer
+        .send(reqwest::Method::POST, BOOKINGS, Some(reworded))
+        .await;
+    assert_eq!(second.header("idempotent-replay"), Some("true"));
+    assert_eq!(essence(&first), essence(&second));
+
+    let other = buyer.post(BOOKINGS, &body(&show, 3)).await;
+    assert_eq!(other.code(422), "IDEMPOTENCY_MISMATCH");
+    // Another caller's key of the same name is another key.
+    let stranger = with_key(&server.user(user(&client, "customer").await), "order 1");
+    let theirs = stranger.post(BOOKINGS, &body(&show, 3)).await;
+    assert_ne!(theirs.data(201)["id"], first.data(201)["id"]);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn an_anonymous_buyer_is_given_the_token_again() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let nobody = with_key(&server.anonymous(), KEY);
+    let first = nobody.post(BOOKINGS, &body(&show, 2)).await;
+    let second = nobody.post(BOOKINGS, &body(&show, 2)).await;
+    assert_eq!(essence(&first), essence(&second));
+    let token = second.header("x-booking-token").unwrap();
+    let path = format!("{BOOKINGS}/{}", first.data(201)["id"].as_str().unwrap());
+    let holder = server.anonymous().with_header("x-booking-token", token);
+    holder.get(&path).await.data(200);
+    // Neither the token nor what it is derived from is in the database.
+    let sql = "select string_agg(k::text, '') from idempotency_keys k";
+    let stored: String = one(&client, sql, &[]).await;
+    assert!(!stored.contains(token) && !stored.contains(KEY), "{stored}");
+}
+
+#[tokio::test]
+async fn keys_must_be_fit_for_it() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let (nobody, body) = (server.anonymous(), body(&show, 1));
+    let long = "k".repeat(256);
+    for (key, code) in [("", "BAD_KEY"), (&long, "BAD_KEY"), ("short", "WEAK_KEY")] {
+        assert_eq!(
+            with_key(&nobody, key).post(BOOKINGS, &body).await.code(400),
+            code
+        );
+    }
+    let someone = server.user(user(&client, "customer").await);
+    with_key(&someone, "short")
+        .post(BOOKINGS, &body)
+        .await
+        .data(201);
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_remembered() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 1)
+        .stage(&client)
+        .await;
+    let buyer = with_key(&server.anonymous(), KEY);
+    let refused = buyer.post(BOOKINGS, &body(&show, 2)).await;
+    assert_eq!(refused.code(409), "TICKET_TYPE_SOLD_OUT");
+    let sql = "update ticket_types set capacity = 2 where event_id = $1";
+    client.execute(sql, &[&show.event]).await.unwrap();
+    buyer.post(BOOKINGS, &body(&show, 2)).await.data(201);
+}
+
+#[tokio::test]
+async fn retries_to_two_nodes_at_once_make_one_booking() {
+    let server = TestServer::start().await;
+    let second_node = TestServer::builder().beside(&server).start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 100)
+        .stage(&client)
+        .await;
+    let nodes = [server.anonymous(), second_node.anonymous()];
+    let retries = (0..32).map(|n| {
+        let caller = with_key(&nodes[n % 2], KEY);
+        let body = body(&show, 2);
+        async move { caller.post(BOOKINGS, &body).await }
+    });
+    let answers = join_all(retries).await;
+    let (made, under_way): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.status == 201);
+    for answer in &under_way {
+        assert_eq!(answer.code(409), "IDEMPOTENCY_IN_FLIGHT");
+    }
+    for answer in &made {
+        assert_eq!(essence(answer), essence(&made[0]));
+    }
+    let first = made
+        .iter()
+        .filter(|made| made.header("idempotent-replay").is_none());
+    assert_eq!(first.count(), 1);
+    let sql = "select count(*) from bookings where event_id = $1";
+    assert_eq!(one::<i64>(&client, sql, &[&show.event]).await, 1);
+    server.audit().await;
+}
