@@ -64,8 +64,9 @@ impl Store {
     /// Seatcast would not have as well.
     pub async fn set_naive_stage(&self) -> Result<(), StoreError> {
         let sql = "
-            create schema if not exists naive;
-            drop table if exists naive.items, naive.bookings, naive.stock;
+            set local client_min_messages = warning;
+            drop schema if exists naive cascade;
+            create schema naive;
             create table naive.stock (id int primary key, available int check (available >= 0))
                 with (fillfactor = 50);
             create table naive.bookings (
