@@ -1,9 +1,19 @@
 //! The private Postgres starts, keeps its data, ends with its owner and recovers.
 
-use seatcast::embedded::{Embedded, EmbeddedError};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use seatcast::embedded::{Embedded, EmbeddedError};
+use tokio_postgres::Client;
+
+use crate::support::binary::{ServerProcess, output, seatcast};
 use crate::support::database::{TestDatabase, connect};
-use crate::support::postgres::{ThrowawayPostgres, settings};
+use crate::support::postgres::{Scratch, ThrowawayPostgres, settings};
+
+/// A kill is noticed within milliseconds; a busy machine may take its time.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn data_survives_a_restart() {
@@ -49,4 +59,144 @@ async fn databases_of_tests_are_migrated_and_apart() {
     let other = other.client().await;
     let users = other.query("select from users", &[]).await.unwrap();
     assert!(users.is_empty());
+}
+
+/// A connection to the private Postgres of a server of ours.
+async fn inside(data_dir: &Path) -> Client {
+    let host = data_dir.join("postgres");
+    connect(&format!(
+        "postgres:///seatcast?host={}&user=seatcast",
+        host.display()
+    ))
+    .await
+}
+
+/// The pid in the folder's `postmaster.pid`.
+fn postmaster(data_dir: &Path) -> Option<Pid> {
+    let file = std::fs::read_to_string(data_dir.join("postgres/data/postmaster.pid")).ok()?;
+    Pid::from_raw(file.lines().next()?.parse().ok()?)
+}
+
+/// Polls, since nobody tells of the end of a process that is not our child.
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+async fn count_of_ada(client: &Client) -> i64 {
+    let sql = "select count(*) from users where name = 'Ada'";
+    client.query_one(sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn postgres_ends_with_a_killed_server_and_keeps_what_was_committed() {
+    let scratch = Scratch::new().unwrap();
+    let server = ServerProcess::embedded(scratch.path());
+    let client = inside(scratch.path()).await;
+    client
+        .execute("insert into users (name) values ('Ada')", &[])
+        .await
+        .unwrap();
+    server.kill();
+    wait_until("Postgres ends with its owner", || {
+        postmaster(scratch.path()).is_none()
+    });
+
+    let server = ServerProcess::embedded(scratch.path());
+    assert_eq!(count_of_ada(&inside(scratch.path()).await).await, 1);
+    assert!(server.stop().success());
+    assert_eq!(
+        postmaster(scratch.path()),
+        None,
+        "a stopped server takes Postgres along"
+    );
+}
+
+#[tokio::test]
+async fn a_power_cut_is_recovered_from() {
+    let scratch = Scratch::new().unwrap();
+    let server = ServerProcess::embedded(scratch.path());
+    let client = inside(scratch.path()).await;
+    client
+        .execute("insert into users (name) values ('Ada')", &[])
+        .await
+        .unwrap();
+    // Postgres first: with its owner it would have the time for an orderly end.
+    let postmaster = postmaster(scratch.path()).unwrap();
+    kill_process(postmaster, Signal::KILL).unwrap();
+    server.kill();
+    assert!(
+        scratch.path().join("postgres/data/postmaster.pid").exists(),
+        "it could not tidy up"
+    );
+
+    let server = ServerProcess::embedded(scratch.path());
+    assert_eq!(count_of_ada(&inside(scratch.path()).await).await, 1);
+    let ready = reqwest::get(format!("{}/readyz", server.url))
+        .await
+        .unwrap();
+    assert!(ready.status().is_success());
+}
+
+#[tokio::test]
+async fn commands_use_the_postgres_of_the_running_server() {
+    let scratch = Scratch::new().unwrap();
+    let server = ServerProcess::embedded(scratch.path());
+    let data_dir = scratch.path().to_str().unwrap();
+    let migrated = output(&mut seatcast(&["migrate", "--data-dir", data_dir]));
+    assert_eq!(
+        String::from_utf8_lossy(&migrated.stdout),
+        "0 migrations applied\n"
+    );
+    // It was only visiting.
+    assert_eq!(count_of_ada(&inside(scratch.path()).await).await, 0);
+    drop(server);
+}
+
+#[test]
+fn root_lends_postgres_another_account() {
+    let scratch = Scratch::new().unwrap();
+    let _server = ServerProcess::embedded(scratch.path());
+    let pid = postmaster(scratch.path()).unwrap().as_raw_nonzero();
+    let owner = std::fs::metadata(format!("/proc/{pid}")).unwrap().uid();
+    assert_ne!(owner, 0);
+    if !geteuid().is_root() {
+        assert_eq!(owner, geteuid().as_raw());
+    }
+    let folder = std::fs::metadata(scratch.path().join("postgres")).unwrap();
+    assert_eq!((folder.uid(), folder.mode() & 0o777), (owner, 0o700));
+}
+
+/// What `seatcast migrate` says when it cannot start a Postgres.
+fn why_not(args: &[&str], envs: &[(&str, &str)]) -> String {
+    let failed = output(seatcast(&["migrate"]).args(args).envs(envs.iter().copied()));
+    assert!(!failed.status.success());
+    String::from_utf8(failed.stderr).unwrap()
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let scratch = Scratch::new().unwrap();
+    let data_dir = scratch.path().to_str().unwrap();
+    let none = why_not(&["--data-dir", data_dir], &[("PG_BIN_DIR", "/nowhere")]);
+    assert!(none.contains("apt-get install postgresql"), "{none}");
+    let deep = scratch.path().join("x".repeat(100));
+    let long = why_not(&["--data-dir", deep.to_str().unwrap()], &[]);
+    assert!(long.contains("too long for a unix socket"), "{long}");
+}
+
+#[test]
+fn a_folder_that_postgres_cannot_enter_is_named() {
+    let scratch = Scratch::new().unwrap();
+    let closed = scratch.path().join("closed");
+    std::fs::create_dir(&closed).unwrap();
+    // For root it is the other account that stays outside, else we ourselves.
+    let mode = if geteuid().is_root() { 0o700 } else { 0 };
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(mode)).unwrap();
+    let inside = closed.join("data");
+    let error = why_not(&["--data-dir", inside.to_str().unwrap()], &[]);
+    assert!(error.contains(closed.to_str().unwrap()), "{error}");
 }

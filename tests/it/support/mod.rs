@@ -1,5 +1,6 @@
 //! The world that tests live in: a database of their own, a link that can be cut.
 
+pub(crate) mod binary;
 pub(crate) mod caller;
 pub(crate) mod cut;
 pub(crate) mod database;

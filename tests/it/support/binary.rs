@@ -1,0 +1,76 @@
+//! The true binary as a child process: for what only a process can show, such as its death.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// `seatcast …` that sees nothing of our environment but the PATH.
+pub(crate) fn seatcast(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seatcast"));
+    command.args(args).env_clear().env("RUST_LOG", "warn");
+    for name in ["PATH", "PG_BIN_DIR"] {
+        command.envs(std::env::var_os(name).map(|value| (name, value)));
+    }
+    command
+}
+
+/// Runs it to its end; what it said.
+pub(crate) fn output(command: &mut Command) -> Output {
+    command.stdin(Stdio::null()).output().expect("it runs")
+}
+
+/// A server in development mode on a free port. It is killed when dropped.
+pub(crate) struct ServerProcess {
+    child: Child,
+    /// As in `http://127.0.0.1:40123`.
+    pub(crate) url: String,
+}
+
+impl ServerProcess {
+    /// On a private Postgres in `data_dir`. Blocks until it is ready.
+    pub(crate) fn embedded(data_dir: &Path) -> ServerProcess {
+        let data_dir = data_dir.to_str().expect("a path in UTF-8");
+        Self::start(&["--data-dir", data_dir])
+    }
+
+    pub(crate) fn start(args: &[&str]) -> ServerProcess {
+        let mut child = seatcast(&["serve", "--dev", "--port", "0"])
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let url = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| Some(line.split_once("Seatcast is on ")?.1.trim().to_owned()))
+            .expect("it says its address");
+        // Read on: a full pipe would stop it.
+        std::thread::spawn(move || lines.for_each(drop));
+        ServerProcess { child, url }
+    }
+
+    /// SIGKILL: nothing of it gets to tidy up.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it lived");
+        self.child.wait().expect("it is ours");
+    }
+
+    /// SIGTERM, and the wait for its end.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a pid");
+        kill_process(pid, Signal::TERM).expect("it lived");
+        self.child.wait().expect("it is ours")
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // After `kill` and `stop` there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
