@@ -1,4 +1,56 @@
 //! Seatcast sells tickets and pushes, live, what is left.
+//!
+//! The server is a ring, and the modules are its stages:
+//!
+//! ```text
+//!          POST /bookings                                       WebSocket
+//!                │                                                  ▲
+//!                ▼                                                  │
+//! api ──► desk ──► store ──► Postgres (tables, triggers, log) ──► feed ──► hub ──► socket
+//!                                 └── NOTIFY: the doorbell ────────▲
+//! ```
+//!
+//! A booking **ends** at COMMIT, a push **starts** there; the two lines meet only in the database.
+//! `ARCHITECTURE.md` walks both, file by file. In reading order:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`ticketing`] | the rules and the live state: pure, no async, no clock, no I/O |
+//! | [`store`] | the database: all SQL, the doorbell, migrations, audit, demo data |
+//! | [`desk`] | booking writes, many decided in one transaction |
+//! | [`sweep`] | ends holds at their deadline, drops what is kept for a time only |
+//! | [`feed`] | database → hub: reads the log of watched events, the only publisher |
+//! | [`board`] | what REST may read from memory, written by the feed |
+//! | [`hub`] | fan-out: a mailbox per shard, a topic's ring of recent changes |
+//! | [`protocol`] | the wire: frames, topics, codes, the Supabase dialect |
+//! | [`socket`] | one connection, many times: shards that own their sockets |
+//! | [`api`] | REST: every route on one screen |
+//! | [`auth`] | token → caller, and what each role may do |
+//! | [`http`] | the accept loop |
+//! | [`run`] | the composition root: builds the stages, drains them in order |
+//! | [`cli`], [`config`], [`telemetry`] | the command line, every limit, the log |
+//! | [`embedded`] | the private Postgres that runs when no database is given |
+//! | [`web`] | the pages, from the assets embedded in the binary |
+//! | [`watch`], [`bench`] | clients of our own: a viewer in the terminal, the load generator |
+//!
+//! # Words
+//!
+//! - **event**: what is on sale. **ticket type**: a price class of it.
+//! - **seat**, in a **section**: a place that one claim at a time may have.
+//! - **claim**: units or one seat taken by a booking; *held*, *sold*, or *dead*.
+//! - **pool**: a capacity that claims count against. Every event has a root pool, every ticket
+//!   type one of its own; sections and allotments may add more.
+//! - **booking**: pending → confirmed | expired | cancelled → refunded; its **booking items** are
+//!   what was asked for, its **tickets** one admission each. **hold**: a pending booking's claims,
+//!   with a deadline.
+//! - **notice**: an organiser's broadcast.
+//! - **revision**: an event's counter of changes: from 1, no gaps, in the order of commits.
+//! - **change**: one row of the log. **delta**: one or more changes, merged: `from`, `to`, and
+//!   absolute values.
+//! - **doorbell**: a NOTIFY that says «look again» and nothing else.
+//! - **topic**: what a client joins. **viewer**: a client that has joined. **frame**: bytes on the
+//!   wire. **shard**: a thread that owns some of the connections.
+//! - **refusal**: a business «no» with a stable code.
 
 pub mod api;
 pub mod auth;

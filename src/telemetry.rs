@@ -12,7 +12,7 @@ pub struct LogConfig {
     #[arg(
         long,
         env = "RUST_LOG",
-        default_value = "info,refinery_core=warn",
+        default_value = "warn,seatcast=info",
         global = true,
         value_name = "LEVELS"
     )]

@@ -1,13 +1,13 @@
 //! DATABASE → HUB. The only publisher of table state.
 //!
 //! One loop over a closed set of causes: the doorbell rang, a shard wants an event, a query
-//! answered, time passed. What follows from each is decided by the [`planner`], which is pure;
+//! answered, time passed. What follows from each is decided by the `planner`, which is pure;
 //! this file listens, carries out, and never waits for the database: queries are jobs of
 //! their own, with a deadline. While the database is away the feed keeps what it has, says so at
 //! once, and asks again.
 //!
-//! - [`entry`] is one watched event: state, ring of recent deltas, conflation.
-//! - [`cause`] lists what can happen and what can be done about it.
+//! - `entry` is one watched event: state, ring of recent deltas, conflation.
+//! - `cause` lists what can happen and what can be done about it.
 
 mod cause;
 mod entry;
