@@ -94,7 +94,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<At<T>, ApiError> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(At(value)),
-            Err(error) => Err(ApiError::bad_request("BAD_ID").with("reason", error.body_text())),
+            Err(_) => Err(ApiError::bad_request("BAD_ID")),
         }
     }
 }

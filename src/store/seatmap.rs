@@ -181,7 +181,9 @@ async fn replace(tx: &Transaction<'_>, event: EventId, columns: &Columns<'_>) ->
             set ticket_type_id = k.ticket_type_id, x = k.x, y = k.y, position = k.place - 1,
                 blocked = coalesce(k.blocked, s.blocked)
            from (select c.id as section_id, n.* {wanted}) as k
-          where s.section_id = k.section_id and s.row_label = k.row_label and s.number = k.number"
+          where s.section_id = k.section_id and s.row_label = k.row_label and s.number = k.number
+            and (s.ticket_type_id, s.x, s.y, s.position, s.blocked) is distinct from
+                (k.ticket_type_id, k.x, k.y, k.place - 1, coalesce(k.blocked, s.blocked))"
     );
     tx.execute(
         &keep,

@@ -55,7 +55,8 @@ pub(in crate::api) async fn create(
             Ok(reply.at(&format!("/api/v1/events/{id}")))
         }
         Created::Replayed(answer) => {
-            let reply = Reply::created("EVENT_CREATED", answer);
+            let revision = answer["revision"].as_u64().unwrap_or_default();
+            let reply = Reply::created("EVENT_CREATED", answer).revision(revision);
             Ok(idempotency::replayed(reply, true))
         }
         Created::Mismatch => Err(idempotency::mismatch()),
