@@ -269,6 +269,10 @@ pub struct SocketConfig {
     /// Bytes of replies and notices that may wait for a client that does not read.
     #[arg(long, env = "SEATCAST_OUTBOX_BYTES_MAX", default_value_t = 256 * 1024)]
     pub outbox_bytes_max: usize,
+    /// What the kernel may hold of the bytes sent to one client, in bytes: bounds what a client that
+    /// does not read costs, and how old what it reads can be.
+    #[arg(long, env = "SEATCAST_SEND_BUFFER_BYTES", default_value_t = 128 * 1024)]
+    pub send_buffer_bytes: usize,
     /// Interval of the beat that proves freshness, in milliseconds.
     #[arg(long, env = "SEATCAST_BEAT_INTERVAL_MS", default_value_t = 5_000)]
     pub beat_interval_ms: u64,

@@ -63,8 +63,6 @@ struct Prepared {
     frames: Bytes,
 }
 
-/// The event of native frames that bring changes.
-const UPDATE: &str = "update";
 /// The topic of what concerns the connection itself.
 pub(crate) const PHOENIX: &str = "phoenix";
 /// Different revisions that laggards of one channel may have before their frames are no longer kept.
@@ -147,10 +145,10 @@ impl Channel {
         match &self.key.view {
             View::Native(NativeView::Event) => {
                 let update = native::event_update(delta, state, limits);
-                phoenix::push(vsn, topic, UPDATE, &update)
+                phoenix::push(vsn, topic, native::UPDATE, &update)
             }
             View::Native(NativeView::Seats) => {
-                phoenix::push(vsn, topic, UPDATE, &native::seats_update(delta))
+                phoenix::push(vsn, topic, native::UPDATE, &native::seats_update(delta))
             }
             View::Tables(bindings) => {
                 let mut frames = BytesMut::new();
@@ -170,8 +168,12 @@ impl Channel {
             Some((of, frame)) if *of == now => frame.clone(),
             _ => {
                 let revisions = [(self.key.name, revision)];
-                let frame =
-                    phoenix::push(vsn, PHOENIX, "beat", &native::beat(&revisions, checked_at));
+                let frame = phoenix::push(
+                    vsn,
+                    PHOENIX,
+                    native::BEAT,
+                    &native::beat(&revisions, checked_at),
+                );
                 self.beat = Some((now, frame.clone()));
                 frame
             }
@@ -239,23 +241,7 @@ impl Channel {
 }
 
 /// `response` of a native join.
-#[derive(Serialize)]
-pub(crate) struct Joined {
-    pub(crate) revision: Revision,
-    resumed: bool,
-    state: Arc<RawValue>,
-}
-
-#[cfg(test)]
-impl Joined {
-    pub(crate) fn example(revision: Revision, resumed: bool) -> Self {
-        Self {
-            revision,
-            resumed,
-            state: to_raw(&serde_json::json!({})),
-        }
-    }
-}
+pub(crate) type Joined = native::Response<Arc<RawValue>>;
 
 /// Our own structs have string keys and finite numbers: they always become JSON.
 fn to_raw(value: &impl Serialize) -> Arc<RawValue> {

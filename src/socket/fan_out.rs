@@ -151,7 +151,7 @@ impl Shard {
                 phoenix::push(
                     vsn,
                     PHOENIX,
-                    "beat",
+                    native::BEAT,
                     &native::beat(&revisions, self.checked_at),
                 )
             }

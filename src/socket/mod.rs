@@ -58,7 +58,12 @@ impl ShardConfig {
         let clients = self.counts.total.load(Ordering::Relaxed);
         let window_ms = 1_000 * (1 + clients / DRAIN_CLIENTS_PER_S) as u64;
         let reconnect_in_ms = rand::random_range(0..window_ms);
-        phoenix::push(vsn, "phoenix", "drain", &native::drain(reconnect_in_ms))
+        phoenix::push(
+            vsn,
+            "phoenix",
+            native::DRAIN,
+            &native::drain(reconnect_in_ms),
+        )
     }
 }
 

@@ -244,23 +244,28 @@ impl Shard {
             }
         }
         if why == NotOpened::NoSuchEvent {
-            for channel in self.topics[topic].channels.clone() {
-                for member in self
-                    .channels
-                    .get(channel)
-                    .map_or(Vec::new(), |channel| channel.members.clone())
-                {
-                    let id = member.connection as usize;
-                    if let Some(connection) = self.connections.get_mut(id) {
-                        connection
-                            .session
-                            .end(member.subscription, &mut self.effects);
-                        self.perform(id);
-                    }
+            self.end_viewers(topic);
+        }
+        if self.topics[topic].entry.is_none() || why == NotOpened::NoSuchEvent {
+            // Whoever joins next asks anew; the feed has forgotten it, too.
+            self.topics.remove(topic);
+            self.by_event.remove(&event);
+        }
+    }
+
+    fn end_viewers(&mut self, topic: usize) {
+        for channel in self.channels_of(topic) {
+            let channel = self.channels.get(channel);
+            for member in channel.map_or(Vec::new(), |channel| channel.members.clone()) {
+                let id = member.connection as usize;
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection
+                        .session
+                        .end(member.subscription, &mut self.effects);
+                    self.perform(id);
                 }
             }
         }
-        self.note_if_empty(topic);
     }
 
     /// A node that loses its database says so to everybody at once.

@@ -5,6 +5,7 @@
 //! | [`booking`] | bookings by REST are made, read, given back, and refused in so many words |
 //! | [`contention`] | many buyers, few tickets: nothing is sold twice, by REST and by plain SQL at once |
 //! | [`crash`] | after `kill -9` in the middle of a rush, a retry finds each booking made exactly once |
+//! | [`continuity`] | no viewer misses a change without knowing it, whatever dies |
 //! | [`desk`] | the desk grants what there is, once per key, and stores what it answers |
 //! | [`doorbell`] | the bell rings, notices that it is off or deaf, and comes back |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
@@ -13,6 +14,7 @@
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
+//! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
 //! | [`writers`] | counters, log and tables agree, whoever writes; the audit notices when a guard is gone |
 //!
@@ -23,6 +25,7 @@
 
 mod booking;
 mod contention;
+mod continuity;
 mod crash;
 mod desk;
 mod doorbell;
@@ -32,6 +35,7 @@ mod feed;
 mod idempotency;
 mod schema;
 mod serving;
+mod socket;
 mod support;
 mod tidy;
 mod writers;

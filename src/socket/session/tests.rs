@@ -63,7 +63,13 @@ impl Talk {
                     did.push(Did::Joined(*event));
                     assert!(self.session.waits_for(*subscription, key));
                     let place = *subscription;
-                    let body = |_, since: Option<Revision>| Joined::example(7, since.is_some());
+                    let body = |_, since: Option<Revision>| Joined {
+                        revision: 7,
+                        resumed: since.is_some(),
+                        state: serde_json::value::to_raw_value(&json!({}))
+                            .expect("JSON")
+                            .into(),
+                    };
                     self.session
                         .opened(place, (70, 0), &self.event, 7, body, &mut effects);
                 }

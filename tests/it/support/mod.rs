@@ -7,4 +7,5 @@ pub(crate) mod database;
 pub(crate) mod postgres;
 pub(crate) mod server;
 pub(crate) mod show;
+pub(crate) mod viewer;
 pub(crate) mod websocket;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::server::DEADLINE;
@@ -50,11 +51,32 @@ impl Socket {
 
     /// `query` is appended to the endpoint's own, as in `&apikey=…`.
     pub(crate) async fn connect_with(address: SocketAddr, vsn: Vsn, query: &str) -> Socket {
+        let connected = Self::try_connect_with(address, vsn, query).await;
+        connected.expect("a WebSocket")
+    }
+
+    /// The same for servers that may not be there.
+    pub(crate) async fn try_connect(address: SocketAddr, vsn: Vsn) -> Result<Socket, Error> {
+        Self::try_connect_with(address, vsn, "").await
+    }
+
+    async fn try_connect_with(address: SocketAddr, vsn: Vsn, query: &str) -> Result<Socket, Error> {
         let version = if vsn == Vsn::V1 { "1.0.0" } else { "2.0.0" };
         let url = format!("ws://{address}/realtime/v1/websocket?vsn={version}{query}");
-        let (stream, _) = tokio_tungstenite::connect_async(url)
-            .await
-            .expect("a WebSocket");
+        let (stream, _) = tokio_tungstenite::connect_async(url).await?;
+        Ok(Self::new(stream, vsn))
+    }
+
+    /// On a connection whose handshake was made by hand.
+    pub(crate) async fn over(stream: TcpStream, vsn: Vsn) -> Socket {
+        let stream = MaybeTlsStream::Plain(stream);
+        Self::new(
+            WebSocketStream::from_raw_socket(stream, Role::Client, None).await,
+            vsn,
+        )
+    }
+
+    fn new(stream: WebSocketStream<MaybeTlsStream<TcpStream>>, vsn: Vsn) -> Socket {
         Socket {
             stream,
             vsn,
@@ -88,8 +110,26 @@ impl Socket {
         }
     }
 
+    /// Sends on a connection that may have ended; gives the reference if it was sent.
+    pub(crate) async fn try_send(
+        &mut self,
+        topic: &str,
+        event: &str,
+        payload: Value,
+    ) -> Option<String> {
+        let (reference, text) = self.frame(topic, event, payload);
+        self.stream.send(Message::text(text)).await.ok()?;
+        Some(reference)
+    }
+
     /// Sends with a reference of its own, which a join makes its join reference as well.
     pub(crate) async fn send(&mut self, topic: &str, event: &str, payload: Value) -> String {
+        let (reference, text) = self.frame(topic, event, payload);
+        self.send_text(&text).await;
+        reference
+    }
+
+    fn frame(&mut self, topic: &str, event: &str, payload: Value) -> (String, String) {
         self.references += 1;
         let reference = self.references.to_string();
         let join_ref = if event == "phx_join" {
@@ -104,8 +144,7 @@ impl Socket {
             }),
             Vsn::V2 => json!([join_ref, reference, topic, event, payload]),
         };
-        self.send_text(&frame.to_string()).await;
-        reference
+        (reference, frame.to_string())
     }
 
     /// Sends whatever it is.

@@ -1,0 +1,320 @@
+//! No viewer misses a change without knowing it, whatever dies.
+//!
+//! Writers change one event by plain SQL while connections are cut, the database's link is cut,
+//! Postgres is restarted and the server is killed. Each viewer notes every picture that it could
+//! have shown, with the revision that it claimed for it. In the end the log is replayed from its
+//! first row, and every noted picture must be the replay's at that revision; the last one the
+//! database's own.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use seatcast::config::Config;
+use seatcast::store::Store;
+use seatcast::ticketing::EventId;
+use seatcast::ticketing::live::Delta;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::binary::ServerProcess;
+use crate::support::cut::Link;
+use crate::support::database::connect;
+use crate::support::postgres::ThrowawayPostgres;
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::{Show, Staged};
+use crate::support::viewer::{Diary, Picture, Viewer};
+use crate::support::websocket::Vsn;
+
+/// Changes the event at random until told to stop: sells, holds, releases, renames, blocks.
+async fn write(url: String, show: std::sync::Arc<Staged>, seed: u64, stop: CancellationToken) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut client = None;
+    while !stop.is_cancelled() {
+        let Some(open) = &client else {
+            client = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+                .await
+                .ok()
+                .map(|(client, connection)| {
+                    tokio::spawn(connection);
+                    client
+                });
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let event = show.event;
+        let seat = show.seats[random.random_range(0..show.seats.len())];
+        let sql = match random.random_range(0..10) {
+            0..4 => format!("update seats set blocked = not blocked where id = {seat}"),
+            4..6 => format!(
+                "update events set title = 'Show {}' where id = {event}",
+                random.random_range(0..1_000)
+            ),
+            6 => format!(
+                "update events set capacity = {} where id = {event}",
+                random.random_range(900..1_000)
+            ),
+            _ => {
+                let ticket_type = show.ticket_types[0];
+                let capacity = random.random_range(100..500);
+                format!("update ticket_types set capacity = {capacity} where id = {ticket_type}")
+            }
+        };
+        if open.batch_execute(&sql).await.is_err() && open.is_closed() {
+            client = None;
+        }
+    }
+}
+
+fn show() -> Show {
+    Show::new()
+        .capacity(1_000)
+        .ticket_type("Standing", 1_000, 400)
+        .ticket_type("Seat", 2_000, 60)
+        .row(30)
+        .row(30)
+}
+
+/// Replays the log and holds every diary against it.
+async fn judge(store: &Store, event: EventId, diaries: &[(String, Diary)]) {
+    let log: Vec<Delta> = whole_log(store, event).await;
+    let mut pictures: HashMap<(&str, u64), Picture> = HashMap::new();
+    let topics = diaries.iter().map(|(topic, _)| topic.as_str());
+    let topics: std::collections::BTreeSet<&str> = topics.collect();
+    let live = store
+        .live_event(event, 1)
+        .await
+        .expect("a snapshot")
+        .expect("an event");
+    let mut state = live.state.clone();
+    assert_eq!((log[0].from, log[0].to), (0, 1), "the log is whole");
+    // What a delta from 0 does is replace everything.
+    state.revision = 0;
+    for delta in &log {
+        state.apply(delta).expect("no gap in the log");
+        for topic in &topics {
+            pictures.insert((topic, state.revision), Picture::of(&state, topic));
+        }
+    }
+    assert_eq!(state.revision, live.state.revision);
+    for (topic, diary) in diaries {
+        assert!(!diary.pictures.is_empty(), "{topic} saw nothing");
+        for (revision, seen) in &diary.pictures {
+            let truth = &pictures[&(topic.as_str(), *revision)];
+            // Packed seats come four to the byte: what is behind the last seat is not a seat.
+            assert_eq!(
+                &seen.trimmed(truth),
+                truth,
+                "{topic} at revision {revision}"
+            );
+        }
+        let (last, _) = diary.pictures.last().expect("a picture");
+        assert_eq!(*last, live.state.revision, "{topic}");
+    }
+}
+
+async fn whole_log(store: &Store, event: EventId) -> Vec<Delta> {
+    let mut log: Vec<Delta> = Vec::new();
+    loop {
+        let head = log.last().map_or(0, |delta| delta.to);
+        let more = store
+            .changes_after(&[(event, head)], 500)
+            .await
+            .expect("the log");
+        if more.is_empty() {
+            return log;
+        }
+        log.extend(more.into_iter().map(|(_, delta)| delta));
+    }
+}
+
+fn viewers(
+    address: &watch::Receiver<Option<SocketAddr>>,
+    event: EventId,
+    pairs: usize,
+) -> Vec<Viewer> {
+    (0..pairs * 2)
+        .map(|n| {
+            let topic = if n % 2 == 0 {
+                format!("event:{event}")
+            } else {
+                format!("seats:{event}")
+            };
+            let vsn = if n % 3 == 0 { Vsn::V1 } else { Vsn::V2 };
+            Viewer::watch(address.clone(), topic, vsn)
+        })
+        .collect()
+}
+
+async fn finish(store: &Store, event: EventId, viewers: Vec<Viewer>) -> Vec<(String, Diary)> {
+    let live = store
+        .live_event(event, 1)
+        .await
+        .expect("a snapshot")
+        .expect("an event");
+    for viewer in &viewers {
+        viewer.reach(live.state.revision, DEADLINE).await;
+    }
+    let mut diaries = Vec::new();
+    for viewer in viewers {
+        diaries.push((viewer.topic.clone(), viewer.end().await));
+    }
+    judge(store, event, &diaries).await;
+    diaries
+}
+
+/// Waits until the event's revision has grown by `by`.
+async fn grows(store: &Store, event: EventId, by: u64) {
+    let revision = async || {
+        store
+            .live_event(event, 1)
+            .await
+            .ok()
+            .flatten()
+            .map(|live| live.state.revision)
+    };
+    let mut start = None;
+    tokio::time::timeout(DEADLINE, async {
+        loop {
+            let now = revision().await;
+            start = start.or(now);
+            if now.zip(start).is_some_and(|(now, start)| now >= start + by) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("writers that write");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cut_connections_and_a_cut_database_leave_no_viewer_behind() {
+    let database = std::sync::Arc::new(crate::support::database::TestDatabase::new().await);
+    let staged = std::sync::Arc::new(show().stage(&database.client().await).await);
+    let (to_postgres, url) = Link::to_postgres(database.url());
+    let server = TestServer::builder()
+        .on(database.clone())
+        .through(url)
+        .with(|config| {
+            config.socket.beat_interval_ms = 500;
+            config.feed.ring_deltas_max = 50;
+        })
+        .start()
+        .await;
+    let (to_server, address) = Link::to_server(server.address()).await;
+    let (_address, where_) = watch::channel(Some(address));
+    let store = database.store().await;
+
+    let stop = CancellationToken::new();
+    let writers: Vec<_> = (0..3)
+        .map(|seed| {
+            tokio::spawn(write(
+                database.url().to_owned(),
+                staged.clone(),
+                seed,
+                stop.clone(),
+            ))
+        })
+        .collect();
+    let viewers = viewers(&where_, staged.event, 4);
+    for round in 0..8 {
+        grows(&store, staged.event, 30).await;
+        match round % 4 {
+            0 => to_server.sever(),
+            1 => to_postgres.sever(),
+            2 => {
+                to_postgres.cut();
+                grows(&store, staged.event, 120).await;
+                to_postgres.restore();
+            }
+            _ => {
+                to_server.cut();
+                grows(&store, staged.event, 120).await;
+                to_server.restore();
+            }
+        }
+    }
+    grows(&store, staged.event, 30).await;
+    stop.cancel();
+    for writer in writers {
+        writer.await.expect("a writer");
+    }
+    let diaries = finish(&store, staged.event, viewers).await;
+    assert!(
+        diaries
+            .iter()
+            .all(|(_, diary)| diary.connected > 2 && diary.resumed > 0),
+        "nothing was cut"
+    );
+    server.audit().await;
+}
+
+/// The real binary, which can be killed.
+async fn serve(database_url: &str) -> ServerProcess {
+    let url = database_url.to_owned();
+    let start =
+        move || ServerProcess::start(&["--beat-interval-ms", "500", "--database-url", &url]);
+    tokio::task::spawn_blocking(start).await.expect("a server")
+}
+
+fn address_of(server: &ServerProcess) -> SocketAddr {
+    server
+        .url
+        .strip_prefix("http://")
+        .and_then(|address| address.parse().ok())
+        .expect("an address")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_server_and_a_restarted_postgres_leave_no_viewer_behind() {
+    let postgres = tokio::task::spawn_blocking(ThrowawayPostgres::start);
+    let postgres = postgres.await.expect("a thread").expect("a Postgres");
+    let url = postgres.url().to_owned();
+    let mut server = serve(&url).await;
+    let staged = std::sync::Arc::new(show().stage(&connect(&url).await).await);
+    let store = Store::connect(&Config::default().database, &url)
+        .await
+        .expect("a store");
+    let (address, where_) = watch::channel(Some(address_of(&server)));
+
+    let stop = CancellationToken::new();
+    let writers: Vec<_> = (0..3)
+        .map(|seed| tokio::spawn(write(url.clone(), staged.clone(), seed, stop.clone())))
+        .collect();
+    let viewers = viewers(&where_, staged.event, 3);
+    let postgres = std::sync::Arc::new(postgres);
+    for round in 0..4 {
+        grows(&store, staged.event, 40).await;
+        if round % 2 == 0 {
+            address.send_replace(None);
+            server.kill();
+            grows(&store, staged.event, 40).await;
+            server = serve(&url).await;
+            address.send_replace(Some(address_of(&server)));
+        } else {
+            let postgres = postgres.clone();
+            let restarted = tokio::task::spawn_blocking(move || postgres.restart());
+            restarted
+                .await
+                .expect("a thread")
+                .expect("a Postgres again");
+        }
+    }
+    grows(&store, staged.event, 40).await;
+    stop.cancel();
+    for writer in writers {
+        writer.await.expect("a writer");
+    }
+    let diaries = finish(&store, staged.event, viewers).await;
+    assert!(
+        diaries.iter().all(|(_, diary)| diary.connected > 2),
+        "nothing was killed"
+    );
+    let report = seatcast::store::audit::audit(&store)
+        .await
+        .expect("an audit");
+    assert!(report.is_clean(), "{report}");
+    server.kill();
+}
