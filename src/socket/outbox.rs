@@ -119,6 +119,8 @@ fn write_some(mut write: impl FnMut() -> io::Result<usize>) -> io::Result<Option
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
+
     use super::*;
 
     /// Takes at most `room` bytes in all, then is full.

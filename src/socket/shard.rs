@@ -291,6 +291,8 @@ impl Shard {
 
     fn adopt(&mut self, accepted: Accepted) -> io::Result<()> {
         let now_ms = self.now_ms();
+        let send_buffer = self.config.socket.send_buffer_bytes;
+        rustix::net::sockopt::set_socket_send_buffer_size(&accepted.stream, send_buffer)?;
         let mut socket = mio::net::TcpStream::from_std(accepted.stream);
         let entry = self.connections.vacant_entry();
         let id = entry.key();

@@ -1,5 +1,7 @@
 //! The session under a hand-held clock: what each frame of a client makes it do.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use serde_json::{Value, json};
 
 use super::*;
