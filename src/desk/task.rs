@@ -141,7 +141,7 @@ impl Desk {
         loop {
             match self.attempt(requests).await {
                 Ok(outcomes) => return Ok(outcomes),
-                Err(failure) if tries < TRIES_MAX && failure.may_pass() => {
+                Err(failure) if tries < TRIES_MAX && failure.may_pass(tries) => {
                     tracing::debug!(event = self.event, error = %failure.error, "a batch is tried again");
                     tokio::time::sleep(pause(tries)).await;
                     tries += 1;
@@ -180,10 +180,10 @@ impl Failure {
     }
 
     /// Whether the same batch may succeed when decided again. A connection that broke while
-    /// nothing was written may have been a dead one from the pool.
-    fn may_pass(&self) -> bool {
+    /// nothing was written may have been a dead one from the pool: the next one tells.
+    fn may_pass(&self, tries: u32) -> bool {
         match &self.error {
-            StoreError::Unavailable(_) => !self.writing,
+            StoreError::Unavailable(_) => !self.writing && tries == 1,
             error => matches!(verdict::verdict(error), Verdict::Again),
         }
     }

@@ -98,10 +98,9 @@ impl Turn {
     pub async fn write(mut self, bookings: &[NewBooking]) -> Result<Revision, StoreError> {
         let client = &self.connection.client;
         let statements = write::Statements::prepare(client).await?;
-        let written = write::commit(client, &statements, self.event, bookings).await;
-        // `commit` was sent, and ended the transaction: as a rollback if a statement before it failed.
+        let revision = write::commit(client, &statements, self.event, bookings).await?;
         self.connection.open = false;
-        written
+        Ok(revision)
     }
 }
 

@@ -9,7 +9,7 @@ use deadpool_postgres::GenericClient;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Store, StoreError};
+use super::StoreError;
 
 /// The constraint that judges when two transactions store the same key.
 pub const KEY_TAKEN: &str = "idempotency_keys_pkey";
@@ -108,12 +108,4 @@ pub async fn remember(
         )
         .await?;
     Ok(())
-}
-
-impl Store {
-    /// What is stored under the key, outside of any transaction: a quick answer to a retry.
-    pub async fn recall(&self, key: &IdempotencyKey) -> Result<Recalled, StoreError> {
-        let client = self.client().await?;
-        recall(&client, key).await
-    }
 }

@@ -1,4 +1,5 @@
-//! What is dropped by age, a bounded number of rows at a time.
+//! What is dropped by age, a bounded number of rows at a time. `statement_timestamp()`, because an
+//! index scan can be bounded by it; `clock_timestamp()` would walk the whole index.
 
 use super::{Store, StoreError};
 
@@ -14,7 +15,7 @@ impl Store {
         self.prune(
             "delete from changes where ctid = any(array(
                  select old.ctid from changes old
-                  where old.at < clock_timestamp() - make_interval(hours => $1)
+                  where old.at < statement_timestamp() - make_interval(hours => $1)
                     and exists (select from changes newer
                                  where newer.event_id = old.event_id and newer.revision > old.revision)
                   order by old.at limit $2))",
@@ -33,7 +34,7 @@ impl Store {
         self.prune(
             "delete from idempotency_keys where ctid = any(array(
                  select ctid from idempotency_keys
-                  where created_at < clock_timestamp() - make_interval(hours => $1)
+                  where created_at < statement_timestamp() - make_interval(hours => $1)
                   order by created_at limit $2))",
             older_than_hours,
             rows_max,
