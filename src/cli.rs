@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::{Span, SpanRelativeTo};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -130,6 +131,7 @@ impl Cli {
 
 fn serve(config: Config) -> Outcome {
     config.validate()?;
+    raise_open_files(config.socket.connections_max);
     on_database(&config.database, Embedded::start, async |url| {
         let shutdown = shutdown_on_signals()?;
         let address = SocketAddr::new(config.http.host, config.http.port);
@@ -159,6 +161,25 @@ fn token(args: TokenArgs) -> Outcome {
     })?;
     println!("{}", auth.issue(args.user, args.role, args.ttl)?);
     Ok(())
+}
+
+/// Every connection is an open file, and the usual soft limit is 1,024 of them.
+fn raise_open_files(connections_max: usize) {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    let most = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    if let Some(most) = most.filter(|&most| most <= connections_max as u64) {
+        tracing::warn!(
+            "the system lets this process have {most} open files; connections past that wait, \
+             though --connections-max is {connections_max}"
+        );
+    }
 }
 
 /// Runs `work` with the URL of the database that the configuration names, or of the private one.
