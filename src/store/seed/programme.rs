@@ -165,8 +165,8 @@ pub(super) const SHOWS: &[Show] = &[
         seated: false,
     },
     Show {
-        title: "Midsummer Field",
-        description: "A hundred thousand people, one field, the longest evening of the year.",
+        title: "The Big Field",
+        description: "A hundred thousand people, one airfield, three stages and no headliner before dark.",
         venue: "Lindley Airfield, Leeds",
         category: "festival",
         in_days: 61,
