@@ -198,7 +198,10 @@ impl Watcher {
 
 impl From<tungstenite::Error> for Ended {
     fn from(error: tungstenite::Error) -> Ended {
-        Ended::Lost(error.to_string())
+        Ended::Lost(match error {
+            tungstenite::Error::Io(error) => error.to_string(),
+            error => error.to_string(),
+        })
     }
 }
 

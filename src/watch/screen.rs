@@ -51,7 +51,8 @@ impl<W: Write> Screen<W> {
             write!(self.out, "\x1b[{}A\x1b[J", self.drawn)?;
         }
         self.drawn = table.lines().count();
-        self.out.write_all(table.as_bytes())
+        // Without wrapping: a line that is cut at the edge is one line, and can be gone up over.
+        write!(self.out, "\x1b[?7l{table}\x1b[?7h")
     }
 
     fn go_on(&mut self, view: &mut View) -> io::Result<()> {

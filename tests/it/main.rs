@@ -16,6 +16,7 @@
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
 //! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
+//! | [`watch`] | the terminal's table shows every change, and says when it cannot |
 //! | [`writers`] | counters, log and tables agree, whoever writes; the audit notices when a guard is gone |
 //!
 //! [`support`] has the world: a Postgres for the run, a migrated database per test, links that
@@ -38,4 +39,5 @@ mod serving;
 mod socket;
 mod support;
 mod tidy;
+mod watch;
 mod writers;
