@@ -18,8 +18,9 @@ const STATUS: Record<SeatStatus, string> = { available: 'free', held: 'held by s
 const FINGER_PX = 10;
 /** Seats smaller than this, in pixels, cannot be hit by a finger: the first tap comes closer. */
 const TAPPABLE_PX = 8;
+/** … so close that seats are this large. */
+const COMFORTABLE_PX = 13;
 const STEP_ZOOM = 1.6;
-const TAP_ZOOM = 2.8;
 /** Pause before the layout is asked for again when that failed. */
 const RETRY_MS = 3_000;
 
@@ -156,7 +157,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
 
   #tapped(x: number, y: number, coarse: boolean): void {
     if (coarse && this.#viewport.seatPx < TAPPABLE_PX && !this.#viewport.isClosest) {
-      this.#viewport.zoom(TAP_ZOOM, x, y);
+      this.#viewport.zoom(COMFORTABLE_PX / this.#viewport.seatPx, x, y);
       this.requestUpdate();
       return;
     }

@@ -24,7 +24,7 @@ export class Viewport {
     const room = radius * 2.5;
     this.#bounds = {
       minX: bounds.minX - room * 1.6,
-      minY: bounds.minY - room * 2.6,
+      minY: bounds.minY - room * 3,
       maxX: bounds.maxX + room,
       maxY: bounds.maxY + room,
     };

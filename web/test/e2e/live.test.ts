@@ -1,0 +1,98 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { badgeSays, launch, open, textOf } from '../support/browser.ts';
+import { makeEvent, number, rest, sql } from '../support/world.ts';
+
+const { url } = inject('seatcast');
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+
+it('who books in one window is seen in another, held and given back', async () => {
+  const { id } = await makeEvent('Two windows', 50);
+  const [buyer, viewer] = await Promise.all([open(browser, `${url}/events/${id}`), open(browser, `${url}/events/${id}`)]);
+  await badgeSays(viewer.page, /^50 left LIVE$/i);
+
+  const more = buyer.page.getByRole('button', { name: 'One more Standard' });
+  await more.click();
+  await more.click();
+  await buyer.page.getByRole('button', { name: 'Hold 2 tickets' }).click();
+  await badgeSays(viewer.page, /^48 left LIVE$/i);
+  await badgeSays(buyer.page, /^48 left LIVE$/i);
+
+  const hold = buyer.page.locator('seatcast-bookings [data-booking]');
+  await expect.poll(() => textOf(hold)).toMatch(/held for you[\s\S]*1[45]:\d\d[\s\S]*2 × Standard[\s\S]*BK-/i);
+  await hold.getByRole('button', { name: /^Cancel/ }).click();
+  await badgeSays(viewer.page, /^50 left LIVE$/i);
+  await expect.poll(() => hold.count()).toBe(0);
+  expect([...buyer.errors, ...viewer.errors]).toEqual([]);
+});
+
+it('a row changed by hand is seen in every window, on the list as well', async () => {
+  const { id, typeId } = await makeEvent('By hand', 50);
+  const [page, list] = await Promise.all([open(browser, `${url}/events/${id}`), open(browser, `${url}/?q=By+hand`)]);
+  await badgeSays(page.page, /^50 left LIVE$/i);
+  const card = list.page.locator(`[data-event="${id}"] seatcast-availability`);
+  await expect.poll(() => textOf(card)).toMatch(/50 left/);
+
+  await sql(`update ticket_types set capacity = 7 where id = ${typeId}`);
+  await badgeSays(page.page, /^Only 7 left LIVE$/i);
+  await expect.poll(() => textOf(card)).toMatch(/Only 7 left/);
+  expect(await number(`select available_count from event_tickets where id = ${typeId}`)).toBe(7);
+
+  await sql(`update events set title = 'Renamed by hand' where id = ${id}`);
+  await expect.poll(() => textOf(page.page.locator('h1'))).toBe('Renamed by hand');
+});
+
+it('the last ticket turns the badge red and the page cannot be booked', async () => {
+  const { id, typeId } = await makeEvent('Last one', 1);
+  const { page } = await open(browser, `${url}/events/${id}`);
+  await badgeSays(page, /^Only 1 left LIVE$/i);
+  await page.getByRole('button', { name: 'One more Standard' }).click();
+  // Somebody else is faster.
+  await rest('POST', '/bookings', { event_id: id, items: [{ ticket_type_id: typeId, quantity: 1 }] }, 5);
+  await badgeSays(page, /^Sold out LIVE$/i);
+  await expect.poll(() => page.getByText('Your selection was reduced').count()).toBe(1);
+  expect(await page.getByRole('button', { name: 'One more Standard' }).isDisabled()).toBe(true);
+});
+
+it('notices appear, and a cancelled event says so', async () => {
+  const { id } = await makeEvent('Noticed', 20);
+  const { page } = await open(browser, `${url}/events/${id}`);
+  await badgeSays(page, /20 left/);
+  await rest('POST', `/events/${id}/notices`, { type: 'info_update', message: 'Doors open at seven' }, 2);
+  await expect.poll(() => textOf(page.locator('seatcast-notices'))).toContain('Doors open at seven');
+  await sql(`update events set status = 'cancelled' where id = ${id}`);
+  await expect.poll(() => textOf(page.locator('seatcast-notices'))).toContain('This event was cancelled.');
+  await badgeSays(page, /^Cancelled/);
+  expect(await page.locator('seatcast-booking').count()).toBe(0);
+});
+
+it('two people of the demo are two people, and their bookings are listed', async () => {
+  const { id } = await makeEvent('People', 20);
+  const { page } = await open(browser, `${url}/events/${id}`);
+  const who = page.getByLabel('Acting as');
+  await who.selectOption('4');
+  await page.getByRole('button', { name: 'One more Standard' }).click();
+  await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+  const hold = page.locator('seatcast-bookings [data-booking]');
+  await expect.poll(() => hold.count()).toBe(1);
+  // One hold per person and event.
+  await page.getByRole('button', { name: 'One more Standard' }).click();
+  await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+  await expect.poll(() => textOf(page.getByRole('alert'))).toContain('already hold');
+
+  await who.selectOption('5');
+  await expect.poll(() => hold.count()).toBe(0);
+  await who.selectOption('4');
+  await page.getByRole('link', { name: 'My bookings' }).click();
+  await expect.poll(() => textOf(hold)).toContain('People');
+});

@@ -1,0 +1,56 @@
+/** What end-to-end tests do to the server from outside: SQL by hand, REST as somebody. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { inject } from 'vitest';
+
+/** Runs statements as a person with `psql` would, and answers what the last one printed. */
+export async function sql(statements: string): Promise<string> {
+  const { database } = inject('seatcast');
+  const options = ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--set=ON_ERROR_STOP=1'];
+  const { stdout } = await promisify(execFile)('psql', [...options, '--command', statements, database]);
+  return stdout.trim();
+}
+
+/** A number that a query answers. */
+export async function number(query: string): Promise<number> {
+  return Number(await sql(query));
+}
+
+/** Sends a REST request as a user of the demo, and answers its data. */
+export async function rest<T>(method: string, path: string, body?: unknown, userId?: number): Promise<T> {
+  const headers: Record<string, string> = { 'content-type': 'application/json' };
+  if (userId !== undefined) headers['x-user-id'] = String(userId);
+  const answer = await fetch(`${inject('seatcast').url}/api/v1${path}`, {
+    method,
+    headers,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const { success, message, data } = (await answer.json()) as { success: boolean; message: string; data: T };
+  if (!success) throw new Error(`${method} ${path}: ${answer.status} ${message} ${JSON.stringify(data)}`);
+  return data;
+}
+
+interface MadeEvent {
+  id: number;
+  ticket_types: { id: number; name: string }[];
+}
+
+/** An event of its own for a test: nobody else changes its numbers. */
+export async function makeEvent(title: string, capacity: number): Promise<{ id: number; typeId: number }> {
+  const event = await rest<MadeEvent>(
+    'POST',
+    '/events',
+    {
+      title,
+      venue: 'Test hall',
+      category: 'concert',
+      starts_at: '2037-06-01T20:00:00Z',
+      timezone: 'Europe/Berlin',
+      currency: 'EUR',
+      capacity,
+      ticket_types: [{ name: 'Standard', price: 4_500, capacity }],
+    },
+    2,
+  );
+  return { id: event.id, typeId: event.ticket_types[0]!.id };
+}

@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * The real thing: the built binary with its private Postgres and demo data, the pages in Chromium,
+ * and the clients of other projects. `SEATCAST_BIN` says where the binary is.
+ */
+export default defineConfig({
+  test: {
+    include: ['test/clients/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+    globalSetup: ['test/support/seatcast.ts'],
+    // One server for all, and two cores: one file after the other.
+    fileParallelism: false,
+    testTimeout: 45_000,
+    hookTimeout: 60_000,
+    // A condition that is waited for is looked at this often, and for so long at most.
+    expect: { poll: { interval: 50, timeout: 15_000 } },
+  },
+});
