@@ -50,6 +50,9 @@ pub struct HttpConfig {
     /// Largest request body, in bytes.
     #[arg(long, env = "SEATCAST_BODY_BYTES_MAX", default_value_t = 1024 * 1024)]
     pub body_bytes_max: usize,
+    /// Largest head (request line and headers) of a request, in bytes.
+    #[arg(long, env = "SEATCAST_HEADER_BYTES_MAX", default_value_t = 64 * 1024)]
+    pub header_bytes_max: usize,
     /// Time a client has to send its request's headers, in milliseconds.
     #[arg(long, env = "SEATCAST_HEADER_TIMEOUT_MS", default_value_t = 10_000)]
     pub header_timeout_ms: u64,

@@ -75,6 +75,7 @@ fn connection(
     shutdown: CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static {
     let header_timeout = Duration::from_millis(config.header_timeout_ms);
+    let header_bytes_max = config.header_bytes_max;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
@@ -87,6 +88,7 @@ fn connection(
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(header_timeout)
+            .max_buf_size(header_bytes_max)
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = pin!(connection);
@@ -238,6 +240,18 @@ mod tests {
         let mut client = TcpStream::connect(serving.address).await.unwrap();
         client.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
         assert_eq!(read_all(&mut client).await, "");
+        serving.shutdown.cancel();
+        ended(serving.served).await;
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_large_is_refused() {
+        let serving = start(Router::new(), |http| http.header_bytes_max = 8_192).await;
+        let mut client = TcpStream::connect(serving.address).await.unwrap();
+        let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}", "x".repeat(8_192));
+        client.write_all(head.as_bytes()).await.unwrap();
+        let answer = read_all(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
         serving.shutdown.cancel();
         ended(serving.served).await;
     }

@@ -60,6 +60,8 @@ impl Faults {
             1..=1_000_000,
         );
         self.within("--body-bytes-max", http.body_bytes_max, 1_024..=1 << 30);
+        // 8 KiB is the least that the HTTP parser works with.
+        self.within("--header-bytes-max", http.header_bytes_max, 8_192..=1 << 24);
         self.within("--header-timeout-ms", http.header_timeout_ms, 1..=HOUR_MS);
         self.within("--request-timeout-ms", http.request_timeout_ms, 1..=HOUR_MS);
         self.within("--drain-timeout-ms", http.drain_timeout_ms, 0..=HOUR_MS);
