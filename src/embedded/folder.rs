@@ -31,7 +31,12 @@ pub(super) struct Folder {
 /// The folder below `data_dir`, as an absolute path without links: /proc is searched for it.
 /// A sub-folder of our own, so that the caller's may have any mode, owner and content.
 pub(super) fn place(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
-    std::fs::create_dir_all(data_dir).map_err(EmbeddedError::file("make", data_dir))?;
+    if !data_dir.exists() {
+        std::fs::create_dir_all(data_dir).map_err(EmbeddedError::file("make", data_dir))?;
+        // Root's umask may be a narrow one, and another account has to come through.
+        std::fs::set_permissions(data_dir, Permissions::from_mode(0o755))
+            .map_err(EmbeddedError::file("open", data_dir))?;
+    }
     let dir = data_dir
         .canonicalize()
         .map_err(EmbeddedError::file("find", data_dir))?
@@ -54,7 +59,7 @@ impl Folder {
             });
         }
         own(dir, account)?;
-        let lock = lock(dir)?;
+        let lock = lock(dir, account)?;
         Ok(Folder {
             dir: dir.to_owned(),
             _lock: lock,
@@ -167,7 +172,7 @@ pub(super) fn give(path: &Path, account: Option<&Account>) -> Result<(), Embedde
     }
 }
 
-fn lock(dir: &Path) -> Result<File, EmbeddedError> {
+fn lock(dir: &Path, account: Option<&Account>) -> Result<File, EmbeddedError> {
     let path = dir.join("lock");
     let file = File::options()
         .create(true)
@@ -175,6 +180,7 @@ fn lock(dir: &Path) -> Result<File, EmbeddedError> {
         .write(true)
         .open(&path)
         .map_err(EmbeddedError::file("open", &path))?;
+    give(&path, account)?;
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
         match file.try_lock() {
