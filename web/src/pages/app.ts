@@ -137,8 +137,8 @@ export class SeatcastApp extends LitElement {
   override render(): TemplateResult {
     const { page } = this.route;
     return html`
-      <a class="button skip" href="#main" @click=${this.#skip}>Skip to content</a>
       <header>
+        <button class="button skip" type="button" @click=${() => this.#toContent()}>Skip to content</button>
         <a class="brand" href="/"><svg viewBox="0 0 32 32" aria-hidden="true">${MARK}</svg>seatcast</a>
         <nav aria-label="Main">
           <a href="/" aria-current=${page === 'events' ? 'page' : nothing}>Events</a>
@@ -146,7 +146,7 @@ export class SeatcastApp extends LitElement {
         </nav>
         <seatcast-user-switcher></seatcast-user-switcher>
       </header>
-      <main id="main" tabindex="-1">${this.#page()}</main>
+      <main tabindex="-1">${this.#page()}</main>
       <footer>
         <span>Every number on this page is live, and says so when it is not.</span>
         <a href="/docs">API</a>
@@ -162,7 +162,8 @@ export class SeatcastApp extends LitElement {
       return html`${keyed(route.id, html`<seatcast-event-page event=${route.id}></seatcast-event-page>`)}`;
     }
     return html`<div class="message">
-      <p><strong>There is nothing here</strong>This page does not exist, or not any more.</p>
+      <h1>There is nothing here</h1>
+      <p>This page does not exist, or not any more.</p>
       <a class="button primary" href="/">See all events</a>
     </div>`;
   }
@@ -170,12 +171,11 @@ export class SeatcastApp extends LitElement {
   /** After a link was followed: who uses a screen reader is told where he is. */
   async #arrive(): Promise<void> {
     await this.updateComplete;
-    this.renderRoot.querySelector<HTMLElement>('main')?.focus({ preventScroll: true });
+    this.#toContent();
   }
 
-  #skip(event: Event): void {
-    event.preventDefault();
-    this.renderRoot.querySelector<HTMLElement>('main')?.focus();
+  #toContent(): void {
+    this.renderRoot.querySelector<HTMLElement>('main')?.focus({ preventScroll: true });
   }
 }
 

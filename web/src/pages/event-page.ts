@@ -167,14 +167,16 @@ export class EventPage extends LiveElement {
 
   #missing(): TemplateResult {
     return html`<div class="message">
-      <p><strong>This event is not here</strong>It may have been removed, or is not public yet.</p>
+      <h1>This event is not here</h1>
+      <p>It may have been removed, or is not public yet.</p>
       <a class="button primary" href="/">See all events</a>
     </div>`;
   }
 
   #offline(): TemplateResult {
     return html`<div class="message" role="alert">
-      <p><strong>No connection</strong>The event appears as soon as the server can be reached again.</p>
+      <h1>No connection</h1>
+      <p>The event appears as soon as the server can be reached again.</p>
     </div>`;
   }
 }

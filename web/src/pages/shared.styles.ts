@@ -42,6 +42,7 @@ export const shared = [
       margin: 0;
       max-width: 34rem;
     }
+    .message h1,
     .message strong {
       display: block;
       color: var(--ink);
