@@ -1,9 +1,12 @@
 //! The change log, read: rows become [`Delta`]s.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 
 use deadpool_postgres::GenericClient;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use super::{Store, StoreError};
@@ -50,7 +53,7 @@ pub(super) async fn log_after(
         .await?;
     rows.iter()
         .map(|row| {
-            let Json(payload): Json<Payload> = row.try_get(3)?;
+            let payload = decoded_some(row, 3)?;
             let change = Change {
                 revision: unsigned(row.try_get(1)?)?,
                 at: row.try_get(2)?,
@@ -59,6 +62,24 @@ pub(super) async fn log_after(
             Ok((row.try_get(0)?, change.into_delta()?))
         })
         .collect()
+}
+
+/// A JSON column. What cannot be read is the database's fault: its own functions wrote it.
+pub(super) fn decoded<T: DeserializeOwned>(
+    row: &Row,
+    column: usize,
+) -> Result<Option<T>, StoreError> {
+    let json = row.try_get::<_, Option<Json<T>>>(column);
+    let json = json.map_err(|error| match error.source() {
+        Some(source) => StoreError::corrupt(source.to_string()),
+        None => StoreError::corrupt(error.to_string()),
+    })?;
+    Ok(json.map(|Json(value)| value))
+}
+
+/// One that is never null.
+pub(super) fn decoded_some<T: DeserializeOwned>(row: &Row, column: usize) -> Result<T, StoreError> {
+    decoded(row, column)?.ok_or_else(|| StoreError::corrupt("null in place of JSON"))
 }
 
 /// One row of the log.
@@ -74,9 +95,9 @@ pub(super) struct Change {
 struct Payload {
     event: Option<EventInfo>,
     #[serde(default)]
-    ticket_types: Vec<Row<TicketType>>,
+    ticket_types: Vec<Logged<TicketType>>,
     #[serde(default)]
-    notices: Vec<Row<Notice>>,
+    notices: Vec<Logged<Notice>>,
     #[serde(default)]
     seats: Seats,
     layout: Option<u32>,
@@ -88,7 +109,7 @@ struct Payload {
 
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
-enum Row<T> {
+enum Logged<T> {
     Insert(T),
     Update(T),
     Delete { id: i64 },
@@ -122,12 +143,12 @@ impl Change {
     }
 }
 
-fn by_id<T>(rows: Vec<Row<T>>, id_of: fn(&T) -> i64) -> BTreeMap<i64, RowChange<T>> {
+fn by_id<T>(rows: Vec<Logged<T>>, id_of: fn(&T) -> i64) -> BTreeMap<i64, RowChange<T>> {
     rows.into_iter()
         .map(|row| match row {
-            Row::Insert(row) => (id_of(&row), change(Op::Insert, row)),
-            Row::Update(row) => (id_of(&row), change(Op::Update, row)),
-            Row::Delete { id } => (id, RowChange::delete()),
+            Logged::Insert(row) => (id_of(&row), change(Op::Insert, row)),
+            Logged::Update(row) => (id_of(&row), change(Op::Update, row)),
+            Logged::Delete { id } => (id, RowChange::delete()),
         })
         .collect()
 }

@@ -1,9 +1,8 @@
 //! An event's live state and the end of its log, in one snapshot of the database.
 
 use serde::Deserialize;
-use tokio_postgres::types::Json;
 
-use super::changes::{Change, Seats, statuses};
+use super::changes::{Change, Seats, decoded, decoded_some, statuses};
 use super::{Store, StoreError};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, SeatMap, TicketType};
 use crate::ticketing::{EventId, Revision};
@@ -36,10 +35,10 @@ impl Store {
             .await?;
         let recent_max = i64::try_from(recent_max).unwrap_or(i64::MAX);
         let row = client.query_one(&statement, &[&event, &recent_max]).await?;
-        let Some(Json(snapshot)) = row.try_get::<_, Option<Json<Snapshot>>>(0)? else {
+        let Some(snapshot) = decoded::<Snapshot>(&row, 0)? else {
             return Ok(None);
         };
-        let Json(changes): Json<Vec<Change>> = row.try_get(1)?;
+        let changes: Vec<Change> = decoded_some(&row, 1)?;
         let state = snapshot.into_state()?;
         let deltas = changes.into_iter().map(Change::into_delta);
         let recent = contiguous_end(deltas.collect::<Result<_, _>>()?, state.revision);

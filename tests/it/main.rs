@@ -2,6 +2,7 @@
 //!
 //! | module | what must hold |
 //! |---|---|
+//! | [`audit`] | every promise, broken behind the triggers' back, is found |
 //! | [`booking`] | bookings by REST are made, read, given back, and refused in so many words |
 //! | [`contention`] | many buyers, few tickets: nothing is sold twice, by REST and by plain SQL at once |
 //! | [`crash`] | after `kill -9` in the middle of a rush, a retry finds each booking made exactly once |
@@ -24,6 +25,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod audit;
 mod booking;
 mod contention;
 mod continuity;

@@ -73,6 +73,12 @@ impl fmt::Display for AuditReport {
     }
 }
 
+/// Everything that an audit checks, in its order.
+pub fn promises() -> impl Iterator<Item = &'static str> {
+    let checked = CHECKS.iter().map(|check| check.promise);
+    checked.chain([replay::PROMISE])
+}
+
 /// Recomputes everything that is derived. Reads the whole database once.
 pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
     let mut client = store.client().await?;

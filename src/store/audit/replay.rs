@@ -5,10 +5,9 @@ use std::fmt::Debug;
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
-use tokio_postgres::types::Json;
 
 use crate::store::StoreError;
-use crate::store::changes::{log_after, unsigned};
+use crate::store::changes::{decoded, log_after, unsigned};
 use crate::store::snapshot::Snapshot;
 use crate::ticketing::live::{Delta, EventState, Notice};
 use crate::ticketing::{EventId, Revision};
@@ -32,12 +31,28 @@ pub(super) async fn differences(snapshot: &Transaction<'_>) -> Result<Vec<String
         let event: EventId = row.try_get(0)?;
         let begins_at = unsigned(row.try_get(1)?)?;
         if begins_at == 1 {
-            let replayed = replay(snapshot, event).await?;
-            let stored = live_state(snapshot, event).await?;
-            compare(event, replayed, stored, row.try_get(2)?, &mut differences);
+            match both(snapshot, event).await {
+                Ok((replayed, stored)) => {
+                    compare(event, replayed, stored, row.try_get(2)?, &mut differences);
+                }
+                // What cannot be read is a difference, too; what cannot be reached is not.
+                Err(StoreError::Corrupt { what }) => {
+                    differences.push(format!("event {event}: {what}"));
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(differences)
+}
+
+/// The event by its log, and by its tables.
+async fn both(
+    snapshot: &Transaction<'_>,
+    event: EventId,
+) -> Result<(Option<EventState>, Option<EventState>), StoreError> {
+    let replayed = replay(snapshot, event).await?;
+    Ok((replayed, live_state(snapshot, event).await?))
 }
 
 async fn replay(
@@ -76,10 +91,8 @@ async fn live_state(
     let row = snapshot
         .query_one("select live_state($1)", &[&event])
         .await?;
-    match row.try_get::<_, Option<Json<Snapshot>>>(0)? {
-        Some(Json(stored)) => Ok(Some(stored.into_state()?)),
-        None => Ok(None),
-    }
+    let stored = decoded::<Snapshot>(&row, 0)?;
+    stored.map(Snapshot::into_state).transpose()
 }
 
 fn compare(

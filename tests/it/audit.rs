@@ -1,0 +1,122 @@
+//! Every check of the audit bites: each promise is broken behind the triggers' back, and found.
+
+use std::collections::BTreeSet;
+
+use seatcast::store::audit::{audit, promises};
+use tokio_postgres::Client;
+
+use crate::support::database::TestDatabase;
+
+/// Two events; in the first a confirmed booking of two units and a pending one of a seat.
+const WORLD: &str = "
+    insert into users (id, name) values (2, 'Organizer'), (3, 'Customer');
+    insert into events (organizer_id, title, venue, starts_at, capacity)
+    values (2, 'Show', 'Hall', now(), 10), (2, 'Other', 'Hall', now(), 10);
+    insert into ticket_types (event_id, name, capacity) values (1, 'Floor', 6), (1, 'Seats', 4), (2, 'Other', 5);
+    insert into sections (event_id, name) values (1, 'Stalls');
+    insert into seats (event_id, section_id, ticket_type_id, row_label, number)
+    values (1, 1, 2, 'A', '1'), (1, 1, 2, 'A', '2');
+    insert into bookings (id, reference, event_id, user_id, status, quantity, total_amount, currency, expires_at)
+    values ('00000000-0000-0000-0000-000000000001', 'BK-1', 1, 3, 'confirmed', 2, 0, 'EUR', null),
+           ('00000000-0000-0000-0000-000000000002', 'BK-2', 1, 3, 'pending', 1, 0, 'EUR', now());
+    insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+    select id, 1, 3 - quantity, quantity, 0 from bookings;
+    insert into claims (booking_id, event_id, ticket_type_id, seat_id, quantity, state)
+    values ('00000000-0000-0000-0000-000000000001', 1, 1, null, 2, 'sold'),
+           ('00000000-0000-0000-0000-000000000002', 1, 2, 1, 1, 'held');
+    insert into tickets (booking_id, event_id, ticket_type_id, code)
+    select booking_id, 1, 1, 'TKT-' || n from claims, generate_series(1, 2) n where state = 'sold'";
+
+/// The beginning of a promise, and what breaks it.
+const BREAKS: &[(&str, &str)] = &[
+    ("the counters of a pool", "update pools set sold = sold + 1 where ticket_type_id = 1"),
+    ("nothing is oversold", "alter table pools drop constraint pools_no_oversell; update pools set held = 99 where id = 1"),
+    ("every event has one root", "update pools set capacity = capacity + 1 where kind = 'event'"),
+    ("every event has one root", "delete from pools where kind = 'event'"),
+    ("every ticket type draws on its own", "update ticket_types set capacity = 5 where id = 1"),
+    ("every ticket type draws on its own", "delete from ticket_type_pools where ticket_type_id = 2"),
+    ("ticket types draw on pools of their own event", "insert into ticket_type_pools values (1, (select max(id) from pools))"),
+    ("what is said to be left", "update pools set sold = sold + 6 where kind = 'event' and event_id = 1"),
+    ("a seat has one live claim", "drop index claims_one_live_seat;
+        insert into claims (booking_id, event_id, ticket_type_id, seat_id, quantity)
+        select booking_id, event_id, ticket_type_id, seat_id, quantity from claims where seat_id = 1"),
+    ("a claimed seat exists", "update seats set blocked = true"),
+    ("a claimed seat exists", "delete from seats"),
+    ("claims belong to a booking", "update claims set event_id = 2"),
+    ("claims belong to a booking", "delete from bookings"),
+    ("pending bookings hold", "update bookings set status = 'expired' where quantity = 1"),
+    ("pending bookings hold", "update claims set state = 'held'"),
+    ("a booking's items", "update booking_items set quantity = 3 where quantity = 2"),
+    ("a booking's items", "delete from booking_items"),
+    ("a booking's items", "update booking_items set ticket_type_id = 2"),
+    ("a confirmed booking has a ticket", "delete from tickets where code = 'TKT-1'"),
+    ("a confirmed booking has a ticket", "update tickets set seat_id = 2"),
+    ("a user has one pending", "drop index bookings_one_pending; update bookings set status = 'pending', expires_at = now()"),
+    ("an event's revision", "delete from changes where revision = 2 and event_id = 2"),
+    ("an event's revision", "update pools set revision = 99 where kind = 'event'"),
+    ("an event's log", "delete from changes where revision = 3"),
+    ("replaying", "update events set title = 'Tampered'"),
+    ("replaying", "update changes set payload = payload - 'seats'"),
+    ("replaying", "insert into notices (event_id, type, message) values (1, 'custom', 'unheard')"),
+    ("replaying", "delete from events where id = 2; delete from ticket_types where id = 3; delete from pools where event_id = 2;
+        delete from ticket_type_pools where ticket_type_id = 3"),
+];
+
+#[tokio::test]
+async fn every_broken_promise_is_found() {
+    for (promise, tampering) in BREAKS {
+        let database = TestDatabase::new().await;
+        let client = database.client().await;
+        client.batch_execute(WORLD).await.unwrap();
+        behind_the_triggers(&client, tampering).await;
+        let found = found(&database).await;
+        let noticed = found.iter().any(|found| found.starts_with(promise));
+        assert!(noticed, "{tampering}: found only {found:?}");
+    }
+}
+
+#[test]
+fn every_promise_is_broken_by_a_test() {
+    for promise in promises() {
+        let broken = BREAKS.iter().any(|(start, _)| promise.starts_with(start));
+        assert!(broken, "nothing breaks «{promise}»");
+    }
+}
+
+/// Old changes go, the newest stays: whoever fell behind meets a gap, and the audit is content.
+#[tokio::test]
+async fn a_pruned_log_has_an_end_and_no_gaps() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    client.batch_execute(WORLD).await.unwrap();
+    client
+        .batch_execute("update changes set at = at - interval '2 days'")
+        .await
+        .unwrap();
+    let store = database.store().await;
+    let logged = store.changes_after(&[(1, 0), (2, 0)], 100).await.unwrap();
+    let ends: Vec<u64> = [1, 2]
+        .map(|id| logged.iter().filter(|row| row.0 == id).count() as u64)
+        .to_vec();
+    assert_eq!(store.prune_changes(72, 100).await.unwrap(), 0);
+    assert_eq!(store.prune_changes(24, 1).await.unwrap(), 1);
+    let pruned = store.prune_changes(24, 100).await.unwrap();
+    assert_eq!(pruned, logged.len() as u64 - 3);
+    let rest = store.changes_after(&[(1, 1), (2, 1)], 100).await.unwrap();
+    let revisions: Vec<_> = rest.iter().map(|(id, delta)| (*id, delta.to)).collect();
+    assert_eq!(revisions, [(1, ends[0]), (2, ends[1])]);
+    let live = store.live_event(1, 100).await.unwrap().unwrap();
+    assert_eq!(live.recent.len(), 1);
+    assert!(found(&database).await.is_empty());
+}
+
+/// As a superuser can, and a bad restore does.
+async fn behind_the_triggers(client: &Client, tampering: &str) {
+    let sql = format!("set session_replication_role = replica; {tampering}");
+    client.batch_execute(&sql).await.unwrap();
+}
+
+async fn found(database: &TestDatabase) -> BTreeSet<&'static str> {
+    let report = audit(&database.store().await).await.unwrap();
+    report.findings.iter().map(|found| found.promise).collect()
+}
