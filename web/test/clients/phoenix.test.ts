@@ -1,0 +1,105 @@
+import { Socket, type Channel } from 'phoenix';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import WebSocket from 'ws';
+import { Link } from '../support/link.ts';
+import { makeEvent, sql } from '../support/world.ts';
+
+/**
+ * The `phoenix` package as it is published, against the real server: native topics.
+ * It knows nothing of revisions; what it shows is what the frames say.
+ */
+interface Row {
+  id: number;
+  available: number;
+}
+interface Joined {
+  revision: number;
+  resumed: boolean;
+  state: { ticket_types: Row[] };
+}
+
+let link: Link;
+let socket: Socket;
+let event: { id: number; typeId: number };
+
+beforeEach(async () => {
+  link = await Link.to(inject('seatcast').url);
+  event = await makeEvent('Phoenix', 50);
+  socket = new Socket(`${link.url.replace('http', 'ws')}/realtime/v1`, {
+    transport: WebSocket,
+    reconnectAfterMs: () => 100,
+    rejoinAfterMs: () => 100,
+  });
+  socket.connect();
+});
+afterEach(async () => {
+  await new Promise<void>((resolve) => socket.disconnect(resolve));
+  await link.close();
+});
+
+function join(channel: Channel): Promise<Joined> {
+  return new Promise((resolve, reject) => {
+    channel
+      .join()
+      .receive('ok', resolve)
+      .receive('error', (reason) => reject(new Error(JSON.stringify(reason))))
+      .receive('timeout', () => reject(new Error('timeout')));
+  });
+}
+
+const setLeft = (left: number): Promise<string> =>
+  sql(`update ticket_types set capacity = ${left} where id = ${event.typeId}`);
+
+describe('npm phoenix', () => {
+  it('joins and is told the state, receives what changes, and leaves', async () => {
+    const channel = socket.channel(`event:${event.id}`, {});
+    const updates: { from: number; to: number; ticket_types?: Row[] }[] = [];
+    channel.on('update', (update) => void updates.push(update));
+    const { revision, resumed, state } = await join(channel);
+    expect([resumed, state.ticket_types[0]?.available]).toEqual([false, 50]);
+
+    await setLeft(40);
+    await expect.poll(() => updates.at(-1)?.ticket_types?.[0]?.available).toBe(40);
+    expect(updates[0]?.from).toBe(revision);
+
+    await new Promise<void>((resolve) => channel.leave().receive('ok', () => resolve()));
+    const received = updates.length;
+    // A later join is told what the left channel is not: in its reply, or in a frame right after it.
+    const later = socket.channel(`event:${event.id}`, {});
+    let left: number | undefined;
+    later.on('update', ({ ticket_types: rows }: { ticket_types?: Row[] }) => void (left = rows?.[0]?.available ?? left));
+    await setLeft(30);
+    const again = await join(later);
+    left ??= again.state.ticket_types[0]?.available;
+    await expect.poll(() => left).toBe(30);
+    expect(updates).toHaveLength(received);
+  });
+
+  it('is refused with a reason', async () => {
+    await expect(join(socket.channel('event:999999', {}))).rejects.toThrow('EVENT_NOT_FOUND');
+    await expect(join(socket.channel('nothing:1', {}))).rejects.toThrow('UNMATCHED_TOPIC');
+  });
+
+  it('comes back by itself after the link broke, and resumes when it says since', async () => {
+    let revision = 0;
+    const channel = socket.channel(`event:${event.id}`, () => (revision > 0 ? { since: revision } : {}));
+    const joins: Joined[] = [];
+    channel.join().receive('ok', (joined: Joined) => {
+      joins.push(joined);
+      revision = joined.revision;
+    });
+    await expect.poll(() => joins.length).toBe(1);
+
+    link.cut();
+    await expect.poll(() => socket.isConnected()).toBe(false);
+    await setLeft(20);
+    link.restore();
+    await expect.poll(() => joins.length).toBe(2);
+    expect(joins[1]).toMatchObject({ resumed: true, state: { ticket_types: [{ id: event.typeId, available: 20 }] } });
+
+    const updates: Row[] = [];
+    channel.on('update', ({ ticket_types: rows }: { ticket_types?: Row[] }) => void updates.push(...(rows ?? [])));
+    await setLeft(10);
+    await expect.poll(() => updates.at(-1)?.available).toBe(10);
+  });
+});
