@@ -89,7 +89,7 @@ impl Desk {
         event_exists
     }
 
-    /// One outcome per request. When a batch fails for a reason that one of its requests must have
+    /// One outcome per request. When a batch fails for a reason that one of its requests may have
     /// given, each is decided alone, so that only the offender hears of it.
     async fn outcomes(&self, requests: &[BookingRequest]) -> Vec<Outcome> {
         match self.decide(requests).await {

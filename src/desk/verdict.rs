@@ -54,9 +54,10 @@ fn by_constraint(name: &str) -> Verdict {
     }
 }
 
-/// Whether one of the batch's requests must have given the reason.
+/// Whether one of the batch's requests may have given the reason; also by crossing another writer
+/// again and again. A slow or absent database is nobody's fault.
 pub(super) fn of_one_request(error: &StoreError) -> bool {
-    matches!(verdict(error), Verdict::Refuse(_) | Verdict::Fault)
+    verdict(error) != Verdict::Wait
 }
 
 /// What a request is told when the database said this of it.

@@ -8,9 +8,9 @@
 //! Its row is the event's turn, and the triggers on `claims` lock it before they move a counter. Every
 //! transaction of ours that touches an event's stock (desk, cancellation, expiry) takes the
 //! turn first and the rest after, so no two of them can each hold what the other waits for.
-//! What is read after the lock is the truth until commit. Writers of plain SQL touch a row first and
-//! take the turn in the trigger; when such a one has the very seat that a desk wants, Postgres
-//! ends one of the two with 40P01, and a desk decides its batch again.
+//! What is read after the lock is the truth until commit. Writers of plain SQL take the turn in triggers, a
+//! claim on a seat even before it enters the index of live seats. In what crossings remain (a hand-made booking for
+//! the same user, say) Postgres ends one of the two with 40P01, and a desk decides its batch again.
 //!
 //! Clock: `statement_timestamp()` of statements that begin after the lock was granted. Unlike
 //! `clock_timestamp()` it can bound an index scan.
