@@ -125,3 +125,80 @@ fn a_setup_without_a_good_key_is_refused() {
         Err(AuthSetupError::NotAKey(_))
     ));
 }
+
+// Public keys, and a token of user 7, organizer, until 2100, that was signed with the private half of each.
+const RSA_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA9ZDyaQjk4sISYo6n18s/\n\
+U/uv2NuJh6VDmgyFuSTz7rz7pJoe1VsslqMt1iazTVjxs4CpWcrpnwlOU1XXFxKN\n\
+quJwrwpOEkqfc8Q4dTxOkyxjUh9Atu5dNDvgB9krUgfbgfjLVFVw5n79LykzWNHp\n\
+4kSP39f35S8T/rXcSiIMFUobEoSAnZA0aApeh2xVbsxrFKT4UiO4ji2+XzV6prhw\n\
+Ai6RgnZhsSUShO8k5r1oi631UKTc42wFd0NsRV8KDuJbYNQstXLkLYUjXjQ8QZNY\n\
+ejWBredR3xhCNCfRQkvpr3cAuBMl3PvGJ94K+6DtQIj6pMPXRAXFcH0AD5L1bMaX\n\
+TQIDAQAB\n\
+-----END PUBLIC KEY-----\n";
+const RSA_TOKEN: &str = "\
+eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI3Iiwicm9sZSI6Im9yZ2FuaXplciIsImV4cCI6NDEwM\
+jQ0NDgwMH0.1SPeHbeo1XwmpCbTeOSIzTVkXCpjeyXEDBq1dnc71M57DcSloOB-Hb7lwphuy0uNsamqDy__hglP--7\
+KYL24LxAkWywvtgkmhi8V5JDlZkPKP6diJ8-I8ZorSHfiQF-ah2H-C708tPzkn21E0yhgbzZAZ4N4EHeNXr-RXZeWG\
+eCtgYbmnYnpxm2Xv8vQQ3qaEFd7eMLrGE52ZLuWflrRMZR-0rF0SuN-6grsn_gX8yb2jcaW4VZjjHhDkNDcKzXHst1\
+z-YGIGYJs4AaEPSv97_UegqLfilBaDwAIV83rxV5i1_zNF_d6_7VKz9cV4pjKoNNoaVk1Hc1Hucbfq2D_Tg";
+
+const EC_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEryaJmf3zKN2u5mq/3/EYWFqPGsUe\n\
+agFEF7bSbvHfJF1Y3JA+LGZ/oWCwck8BlkqKUsdBCCOW65l1Glb7oysqHA==\n\
+-----END PUBLIC KEY-----\n";
+const EC_TOKEN: &str = "\
+eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI3Iiwicm9sZSI6Im9yZ2FuaXplciIsImV4cCI6NDEwM\
+jQ0NDgwMH0.OE--bS-h7QXUJRSo7B9xnKPSr35-pqAonFiOv3SX5oM1UBPcfY49pkkR8F2DYcH9F1cWK--THTGs1QZ\
+5xeq10w";
+
+const ED25519_KEY: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MCowBQYDK2VwAyEAkm9f26VtOspqFvxfzoreCIJJQiCwupMN2l+kfbddiaY=\n\
+-----END PUBLIC KEY-----\n";
+const ED25519_TOKEN: &str = "\
+eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.eyJzdWIiOiI3Iiwicm9sZSI6Im9yZ2FuaXplciIsImV4cCI6NDEwM\
+jQ0NDgwMH0.Rcnj92WiEBfbeo7wKTYGX1NRZk0SGuPzokshIreFFfIwKvXv5HdKc7e_UaVPe7x2C2Bpmqqg8xWl-gs\
+E9rQ6Dw";
+
+fn auth_by_key(pem: &str) -> Auth {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut file, pem.as_bytes()).unwrap();
+    let mut config = Config::default().auth;
+    config.jwt_public_key = Some(file.path().to_owned());
+    Auth::new(&config).unwrap()
+}
+
+#[test]
+fn tokens_of_an_issuer_are_checked_with_its_public_key() {
+    for (key, token) in [
+        (RSA_KEY, RSA_TOKEN),
+        (EC_KEY, EC_TOKEN),
+        (ED25519_KEY, ED25519_TOKEN),
+    ] {
+        let auth = auth_by_key(key);
+        let caller = auth.verify(token).unwrap();
+        assert_eq!(caller.user_id(), Some(7));
+        assert_eq!(caller.role(), Some(Role::Organizer));
+        let mut forged = token.to_owned();
+        forged.replace_range(40..41, if &token[40..41] == "A" { "B" } else { "A" });
+        assert!(auth.verify(&forged).is_err());
+        let ttl = Duration::from_secs(60);
+        let issued = auth.issue(7, Role::Admin, ttl);
+        assert!(matches!(issued, Err(AuthSetupError::CannotIssue)));
+    }
+}
+
+#[test]
+fn a_public_key_is_no_secret() {
+    for key in [RSA_KEY, EC_KEY, ED25519_KEY] {
+        let claims = json!({ "sub": 1, "role": "admin", "exp": in_an_hour() });
+        let public = EncodingKey::from_secret(key.as_bytes());
+        let forged = jsonwebtoken::encode(&Header::default(), &claims, &public).unwrap();
+        assert!(auth_by_key(key).verify(&forged).is_err());
+        assert!(auth_by_key(key).verify(&signed(&claims)).is_err());
+    }
+    assert!(auth_by_key(EC_KEY).verify(RSA_TOKEN).is_err());
+}
