@@ -131,6 +131,11 @@ impl ApiError {
     pub fn code(&self) -> &'static str {
         self.0.code
     }
+
+    /// What is wrong with the request's fields, if that is it.
+    pub fn field_errors(&self) -> &[FieldError] {
+        &self.0.fields
+    }
 }
 
 impl From<AuthError> for ApiError {

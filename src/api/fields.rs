@@ -284,3 +284,6 @@ impl Fields {
         value
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+#![allow(clippy::unwrap_used)]
+use serde_json::json;
+
+use super::*;
+
+/// Reads one field `v` and gives the value, or the code of what is wrong with it.
+fn read_one<T>(
+    value: Value,
+    reader: impl FnOnce(&mut Fields) -> Option<T>,
+) -> Result<Option<T>, &'static str> {
+    let Value::Object(object) = json!({ "v": value }) else {
+        unreachable!()
+    };
+    let mut fields = Fields {
+        object,
+        prefix: String::new(),
+        textual: false,
+        errors: Vec::new(),
+    };
+    let value = reader(&mut fields);
+    match fields.errors.first() {
+        None => Ok(value),
+        Some(error) => Err(error.code),
+    }
+}
+
+#[test]
+fn whole_numbers_are_read_in_any_spelling_and_never_wrap() {
+    let integer = |value| read_one(value, |fields| fields.integer("v", 1..=i64::MAX));
+    assert_eq!(integer(json!(7)), Ok(Some(7)));
+    assert_eq!(integer(json!(1459.0)), Ok(Some(1459)));
+    assert_eq!(integer(json!(i64::MAX)), Ok(Some(i64::MAX)));
+    assert_eq!(integer(json!(null)), Ok(None));
+    for (value, code) in [
+        (json!(0), "TOO_SMALL"),
+        (json!(-1), "TOO_SMALL"),
+        (json!(-1e30), "TOO_SMALL"),
+        (json!(u64::MAX), "TOO_BIG"),
+        (json!(1e30), "TOO_BIG"),
+        (json!(1.5), "NOT_AN_INTEGER"),
+        (json!("7"), "NOT_AN_INTEGER"),
+        (json!(true), "NOT_AN_INTEGER"),
+        (json!([7]), "NOT_AN_INTEGER"),
+    ] {
+        assert_eq!(integer(value.clone()), Err(code), "{value}");
+    }
+}
+
+#[test]
+fn text_is_trimmed_bounded_and_free_of_nul() {
+    let text = |value| read_one(value, |fields| fields.filled_text("v", 3));
+    assert_eq!(text(json!("  abc ")), Ok(Some("abc".to_owned())));
+    assert_eq!(text(json!("ก้า")), Ok(Some("ก้า".to_owned())));
+    assert_eq!(text(json!("abcd")), Err("TOO_LONG"));
+    assert_eq!(text(json!("a\u{0}b")), Err("NUL_IN_TEXT"));
+    assert_eq!(text(json!("  ")), Err("EMPTY"));
+    assert_eq!(text(json!(5)), Err("NOT_TEXT"));
+}
+
+#[test]
+fn times_have_an_offset_and_a_year_that_can_be_stored() {
+    let time = |value| read_one(value, |fields| fields.time("v"));
+    let noon = "2027-06-01T10:00:00Z".parse().unwrap();
+    assert_eq!(time(json!("2027-06-01T12:00:00+02:00")), Ok(Some(noon)));
+    for (value, code) in [
+        ("2027-06-01T12:00:00", "NOT_A_TIME"),
+        ("2027-06-31T12:00:00Z", "NOT_A_TIME"),
+        ("tomorrow", "NOT_A_TIME"),
+        ("-004000-01-01T00:00:00Z", "YEAR_OUT_OF_RANGE"),
+        ("1969-12-31T23:59:59Z", "YEAR_OUT_OF_RANGE"),
+        ("+10000-01-01T00:00:00Z", "NOT_A_TIME"),
+    ] {
+        assert_eq!(time(json!(value)), Err(code), "{value}");
+    }
+    assert_eq!(time(json!(1_700_000_000)), Err("NOT_A_TIME"));
+}
+
+struct Order {
+    lines: Vec<i64>,
+}
+
+impl Input for Order {
+    fn read(fields: &mut Fields) -> Option<Order> {
+        fields.require(&["name", "lines"]);
+        let name = fields.filled_text("name", 10);
+        let lines = fields.items("lines", 3, |fields, place, line| {
+            fields.within(place, line, |fields| {
+                fields.require(&["count"]);
+                fields.integer("count", 1..=9)
+            })
+        });
+        name?;
+        Some(Order { lines: lines? })
+    }
+}
+
+fn wrong(value: Value) -> Vec<String> {
+    let error = read_json::<Order>(value).err().unwrap();
+    let errors = error.field_errors().iter();
+    errors
+        .map(|error| format!("{} {}", error.field, error.code))
+        .collect()
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_with_its_place() {
+    let order = json!({ "name": "", "lines": [{ "count": 0 }, 5, {}], "unknown": "ignored" });
+    assert_eq!(
+        wrong(order),
+        [
+            "name EMPTY",
+            "lines[0].count TOO_SMALL",
+            "lines[1] NOT_AN_OBJECT",
+            "lines[2].count REQUIRED",
+        ]
+    );
+    assert_eq!(wrong(json!({})), ["name REQUIRED", "lines REQUIRED"]);
+    assert_eq!(wrong(json!([])), [" NOT_AN_OBJECT"]);
+    let many = json!({ "name": "a", "lines": [{}, {}, {}, {}] });
+    assert_eq!(wrong(many), ["lines TOO_MANY"]);
+}
+
+#[test]
+fn unknown_fields_are_ignored() {
+    let order = json!({ "name": "a", "lines": [{ "count": 2 }], "more": {} });
+    assert_eq!(read_json::<Order>(order).ok().unwrap().lines, [2]);
+}
+
+#[test]
+fn a_query_is_text_throughout() {
+    struct Flags(Option<i64>, Option<bool>);
+    impl Input for Flags {
+        fn read(fields: &mut Fields) -> Option<Flags> {
+            Some(Flags(fields.integer("n", 0..=9), fields.boolean("b")))
+        }
+    }
+    let pairs = |n: &str, b: &str| {
+        vec![
+            ("n".to_owned(), n.to_owned()),
+            ("b".to_owned(), b.to_owned()),
+        ]
+    };
+    let Flags(n, b) = read_query(pairs(" 7", "true")).ok().unwrap();
+    assert_eq!((n, b), (Some(7), Some(true)));
+    assert!(read_query::<Flags>(pairs("x", "yes")).is_err());
+}
