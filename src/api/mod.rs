@@ -31,6 +31,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::any;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
@@ -170,6 +171,8 @@ pub fn router(state: ApiState) -> Router {
     let deadline = Duration::from_millis(state.config.http.request_timeout_ms);
     health
         .nest("/api", versions)
+        // Neither `/api` nor below it, as far as the router is concerned.
+        .route("/api/", any(edge::no_such_route))
         .method_not_allowed_fallback(edge::no_such_method)
         .merge(openapi::pages(document()))
         .layer(DefaultBodyLimit::max(state.config.http.body_bytes_max))

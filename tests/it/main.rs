@@ -3,6 +3,8 @@
 //! | module | what must hold |
 //! |---|---|
 //! | [`audit`] | every promise, broken behind the triggers' back, is found |
+//! | [`auth`] | who may do what, by token and by header |
+//! | [`availability`] | what is left, its words, what caches may keep, and that writers read what they wrote |
 //! | [`booking`] | bookings by REST are made, read, given back, and refused in so many words |
 //! | [`contention`] | many buyers, few tickets: nothing is sold twice, by REST and by plain SQL at once |
 //! | [`crash`] | after `kill -9` in the middle of a rush, a retry finds each booking made exactly once |
@@ -10,10 +12,14 @@
 //! | [`desk`] | the desk grants what there is, once per key, and stores what it answers |
 //! | [`doorbell`] | the bell rings, notices that it is off or deaf, and comes back |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
+//! | [`events`] | events are made, found, changed and deleted by their organizers, and hidden while drafts |
 //! | [`expiry`] | a hold ends at its deadline, its stock is on sale again, and viewers see it |
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
+//! | [`openapi`] | the document is complete and sound, its page needs nobody else |
+//! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
+//! | [`seats`] | seat maps are drawn and redrawn around what is sold; seats are taken off sale |
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
 //! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
@@ -26,6 +32,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod audit;
+mod auth;
+mod availability;
 mod booking;
 mod contention;
 mod continuity;
@@ -33,10 +41,14 @@ mod crash;
 mod desk;
 mod doorbell;
 mod embedded;
+mod events;
 mod expiry;
 mod feed;
 mod idempotency;
+mod openapi;
+mod routes;
 mod schema;
+mod seats;
 mod serving;
 mod socket;
 mod support;

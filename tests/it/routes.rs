@@ -1,0 +1,309 @@
+//! Every route: who it is for, that the document and the source agree with what is served, and what
+//! comes where there is no route.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::support::caller::{Answer, Caller};
+use crate::support::server::TestServer;
+use crate::support::show::user;
+
+/// Writes that need no account: to become a user, and to buy and give back without one.
+const OPEN_WRITES: [&str; 3] = [
+    "POST /api/v1/users",
+    "POST /api/v1/bookings",
+    "PUT /api/v1/bookings/{id}/status",
+];
+
+/// One operation of the document.
+struct Operation {
+    method: Method,
+    /// As in `/api/v1/events/{event_id}`.
+    path: String,
+    /// Needs a token.
+    closed: bool,
+    /// Needs more than an account.
+    role: bool,
+    statuses: Vec<String>,
+}
+
+impl Operation {
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The path with something in the place of its parameters.
+    fn address(&self) -> String {
+        let parts = self.path.split('/').map(|part| match part {
+            "{id}" => "01890000-0000-7000-8000-000000000000",
+            "{reference}" => "BK-2345AB",
+            _ if part.starts_with('{') => "1",
+            _ => part,
+        });
+        let path = parts.collect::<Vec<_>>().join("/");
+        match path.ends_with("availability") {
+            true => format!("{path}?event_ids=1"),
+            false => path,
+        }
+    }
+
+    async fn asked_by(&self, caller: &Caller) -> Answer {
+        let answer = caller
+            .send(self.method.clone(), &self.address(), None)
+            .await;
+        let status = answer.status.to_string();
+        let name = self.name();
+        assert!(self.statuses.contains(&status), "{name} lists no {status}");
+        answer
+    }
+}
+
+fn operations() -> Vec<Operation> {
+    let document = serde_json::to_value(seatcast::api::document()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let description = operation["description"].as_str().unwrap_or_default();
+            let statuses = operation["responses"].as_object().unwrap().keys();
+            operations.push(Operation {
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                closed: operation.get("security").is_some(),
+                role: description.contains("Role "),
+                statuses: statuses.cloned().collect(),
+            });
+        }
+    }
+    assert!(operations.len() > 30);
+    operations
+}
+
+#[tokio::test]
+async fn every_route_refuses_whom_it_is_not_for() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let customer = server.user(user(&client, "customer").await);
+    let forged = server
+        .anonymous()
+        .with_header("authorization", "Bearer forged.to.ken");
+    for operation in operations() {
+        let name = operation.name();
+        if operation.path.starts_with("/api/v1/") {
+            let answer = operation.asked_by(&forged).await;
+            assert_eq!(answer.code(401), "INVALID_TOKEN", "{name}");
+        }
+        let answer = operation.asked_by(&server.anonymous()).await;
+        if operation.closed {
+            assert_eq!(answer.code(401), "UNAUTHENTICATED", "{name}");
+        } else {
+            assert!(answer.status < 500, "{name}: {}", answer.text);
+        }
+        if operation.role {
+            let answer = operation.asked_by(&customer).await;
+            assert_eq!(answer.code(403), "FORBIDDEN", "{name}");
+        }
+        let open = !operation.closed && operation.method != Method::GET;
+        assert_eq!(open, OPEN_WRITES.contains(&name.as_str()), "{name}");
+    }
+}
+
+/// The paths that stand beside the routes of `api/mod.rs` are what a reader goes by.
+#[test]
+fn the_table_of_routes_says_what_is_served() {
+    let source = include_str!("../../src/api/mod.rs");
+    let mut told = BTreeSet::new();
+    for line in source.lines().filter(|line| line.contains("routes!(")) {
+        let (_, comment) = line.split_once("// ").expect("a path beside each route");
+        let (method, path) = comment.split_once(' ').unwrap_or((comment, ""));
+        let bases: &[&str] = match path {
+            "/api" | "/healthz" | "/readyz" => &[""],
+            _ if line.contains("availability::") => {
+                &["/api/v1/availability", "/api/v1/event-availability"]
+            }
+            _ => &["/api/v1"],
+        };
+        told.extend(bases.iter().map(|base| format!("{method} {base}{path}")));
+    }
+    let served = operations().iter().map(Operation::name).collect();
+    assert_eq!(told, served);
+}
+
+#[tokio::test]
+async fn where_there_is_no_route_the_answer_says_so() {
+    let server = TestServer::start().await;
+    let anonymous = server.anonymous();
+    for path in [
+        "/api/",
+        "/api/nothing",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v2/events",
+        "/api/v1/events/1/nothing",
+    ] {
+        assert_eq!(anonymous.get(path).await.code(404), "NOT_FOUND", "{path}");
+    }
+    for path in [
+        "/api",
+        "/healthz",
+        "/api/v1/events",
+        "/api/v1/availability/1",
+    ] {
+        let answer = anonymous.send(Method::DELETE, path, None).await;
+        assert_eq!(answer.code(405), "METHOD_NOT_ALLOWED", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn health_is_told_to_people_and_to_machines() {
+    let server = TestServer::start().await;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(server.anonymous().get(path).await.data(200)["alive"], true);
+    }
+    let heard = async {
+        loop {
+            let answer = server.anonymous().get("/api").await;
+            if answer.status == 200 {
+                return answer;
+            }
+            assert_eq!(answer.code(503), "UNHEALTHY");
+        }
+    };
+    let about = tokio::time::timeout(crate::support::server::DEADLINE, heard).await;
+    let about = about.expect("the listener connects").data(200).clone();
+    assert_eq!(about["name"], "seatcast");
+    assert_eq!(about["mode"], "development");
+    assert_eq!(about["database"], true);
+    assert_eq!(about["listener"]["connected"], true);
+    assert!(about["listener"]["lag_ms"].as_i64().is_some());
+}
+
+#[tokio::test]
+async fn every_answer_has_an_envelope_in_the_callers_language() {
+    let server = TestServer::start().await;
+    let said = async |path: &str, wish: &'static str| {
+        let answer = server
+            .anonymous()
+            .with_header("accept-language", wish)
+            .get(path)
+            .await;
+        assert!(answer.body["success"].is_boolean(), "{}", answer.text);
+        assert!(answer.body.get("data").is_some(), "{}", answer.text);
+        let language = answer.header("content-language").map(str::to_owned);
+        (
+            answer.body["message"].as_str().unwrap().to_owned(),
+            language.unwrap(),
+        )
+    };
+    let path = "/api/v1/events/999999";
+    assert_eq!(
+        said(path, "en").await,
+        ("Event not found".to_owned(), "en".to_owned())
+    );
+    assert_eq!(
+        said(path, "th-TH,en;q=0.5").await,
+        ("ไม่พบงาน".to_owned(), "th".to_owned())
+    );
+    assert_eq!(
+        said(path, "fa").await,
+        ("رویداد یافت نشد".to_owned(), "fa".to_owned())
+    );
+    assert_eq!(
+        said(path, "de").await,
+        ("Event not found".to_owned(), "en".to_owned())
+    );
+    assert_eq!(said("/api/v1/events", "th").await.0, "ดึงรายการงานแล้ว");
+    assert_eq!(said("/api/nothing", "fa").await.1, "fa");
+    let bad = server.anonymous().with_header("accept-language", "th");
+    let bad = bad
+        .post(
+            "/api/v1/users",
+            &serde_json::json!({"name": 5, "phone": "12345"}),
+        )
+        .await;
+    let errors: &Value = &bad.data(422)["errors"];
+    assert_eq!(errors[0]["message"], "ต้องเป็นข้อความ");
+    assert_eq!(errors[0]["code"], "NOT_TEXT");
+}
+
+#[tokio::test]
+async fn requests_have_ids_and_pages_of_other_sites_may_ask() {
+    let server = TestServer::start().await;
+    let answer = server.anonymous().get("/api/v1/events").await;
+    assert_eq!(answer.header("x-request-id").unwrap().len(), 32);
+    let named = server.anonymous().with_header("x-request-id", "trace-7");
+    assert_eq!(
+        named.get("/api/v1/events").await.header("x-request-id"),
+        Some("trace-7")
+    );
+    let page = server
+        .anonymous()
+        .with_header("origin", "https://tickets.example")
+        .with_header("access-control-request-method", "PATCH")
+        .with_header("access-control-request-headers", "authorization,if-match");
+    let preflight = page.send(Method::OPTIONS, "/api/v1/events/1", None).await;
+    assert_eq!(preflight.status, 200);
+    let allowed = preflight.header("access-control-allow-headers").unwrap();
+    assert!(allowed.contains("authorization") && allowed.contains("if-match"));
+    assert!(
+        preflight
+            .header("access-control-allow-methods")
+            .unwrap()
+            .contains("PATCH")
+    );
+    let answer = page.get("/api/v1/events").await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    let exposed = answer.header("access-control-expose-headers").unwrap();
+    for name in [
+        "x-event-revision",
+        "etag",
+        "idempotent-replay",
+        "x-booking-token",
+        "x-total-count",
+        "link",
+        "retry-after",
+    ] {
+        assert!(exposed.contains(name), "{name} in {exposed}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_large_is_refused_or_packed() {
+    let server = TestServer::builder().with(|config| config.http.body_bytes_max = 2_000);
+    let server = server.start().await;
+    let body = format!("{{\"name\": \"{}\"}}", "x".repeat(2_000));
+    let answer = server
+        .anonymous()
+        .send(Method::POST, "/api/v1/users", Some(body))
+        .await;
+    assert_eq!(answer.code(413), "BODY_TOO_LARGE");
+    let packing = server.anonymous().with_header("accept-encoding", "gzip");
+    let document = packing.get("/openapi.json").await;
+    assert_eq!(document.header("content-encoding"), Some("gzip"));
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_json_are_told_from_bad_values() {
+    let server = TestServer::start().await;
+    let anonymous = server.anonymous();
+    let post = async |body: &str| {
+        let body = Some(body.to_owned());
+        anonymous.send(Method::POST, "/api/v1/users", body).await
+    };
+    let deep = "[".repeat(100_000);
+    for body in [
+        "",
+        "{",
+        "nope",
+        "{'a': 1}",
+        "{\"name\": 1e999}",
+        "{\"name\": \"\\ud800\"}",
+        &deep,
+    ] {
+        assert_eq!(post(body).await.code(400), "BAD_JSON", "{body:.40}");
+    }
+    for body in ["[]", "null", "5", "\"text\""] {
+        assert_eq!(post(body).await.code(422), "VALIDATION_FAILED", "{body}");
+    }
+}

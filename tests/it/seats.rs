@@ -1,0 +1,395 @@
+//! Seat maps: drawn, fetched once per version, redrawn around what is sold. Seats: which are free, what
+//! changed, and taking them off sale.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::support::caller::Caller;
+use crate::support::server::TestServer;
+use crate::support::show::{Show, Staged, user};
+use crate::support::websocket::Vsn;
+
+struct Theatre {
+    server: TestServer,
+    organizer: Caller,
+    show: Staged,
+    path: String,
+}
+
+/// A show of two ticket types, without seats yet.
+async fn theatre() -> Theatre {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Stalls", 3_000, 500)
+        .ticket_type("Balcony", 2_000, 500)
+        .stage(&client)
+        .await;
+    Theatre {
+        organizer: server.user(show.organizer),
+        path: format!("/api/v1/events/{}", show.event),
+        server,
+        show,
+    }
+}
+
+impl Theatre {
+    /// Two rows of the stalls and one of the balcony, three seats each.
+    fn map(&self) -> Value {
+        let row = |label: &str, y: f64| {
+            let seats =
+                (1..=3).map(|number| json!({"number": number.to_string(), "x": number, "y": y}));
+            json!({"label": label, "seats": seats.collect::<Vec<_>>()})
+        };
+        let [stalls, balcony] = self.show.ticket_types[..] else {
+            unreachable!()
+        };
+        json!({"sections": [
+            {"name": "Stalls", "ticket_type_id": stalls, "rows": [row("A", 0.1), row("B", 1.5)]},
+            {"name": "Balcony", "ticket_type_id": balcony, "rows": [row("A", 9.0)]},
+        ]})
+    }
+
+    async fn draw(&self, map: &Value) -> u64 {
+        let answer = self
+            .organizer
+            .put(&format!("{}/seatmap", self.path), map)
+            .await;
+        answer.data(200);
+        answer.revision()
+    }
+
+    async fn get(&self, below: &str) -> Value {
+        let answer = self
+            .server
+            .anonymous()
+            .get(&format!("{}/{below}", self.path))
+            .await;
+        answer.data(200).clone()
+    }
+
+    async fn ids(&self) -> Vec<Option<i64>> {
+        let ids = self.get("seatmap").await["seats"]["id"].take();
+        serde_json::from_value(ids).unwrap()
+    }
+
+    /// The status of every place: 0 available, 1 held, 2 sold, 3 blocked.
+    async fn statuses(&self) -> Vec<u8> {
+        let places = self.ids().await.len();
+        let packed = self.get("seats").await;
+        let packed = STANDARD.decode(packed["seats"].as_str().unwrap()).unwrap();
+        let status = |place: usize| packed[place / 4] >> (place % 4 * 2) & 3;
+        (0..places).map(status).collect()
+    }
+
+    async fn patch_seats(&self, body: Value) -> crate::support::caller::Answer {
+        self.organizer
+            .patch(&format!("{}/seats", self.path), &body)
+            .await
+    }
+
+    /// Holds seats and gives the booking's id.
+    async fn hold(&self, seats: &[i64]) -> String {
+        let client = self.server.client().await;
+        let items: Vec<Value> = seats.iter().map(|seat| json!({"seat_id": seat})).collect();
+        let buyer = self.server.user(user(&client, "customer").await);
+        let body = json!({"event_id": self.show.event, "items": items});
+        let made = buyer.post("/api/v1/bookings", &body).await;
+        made.data(201)["id"].as_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_map_is_fetched_as_columns_once_per_version() {
+    let theatre = theatre().await;
+    let empty = theatre.get("seatmap").await;
+    assert_eq!(
+        (&empty["layout"], &empty["seats"]["id"]),
+        (&json!(0), &json!([]))
+    );
+    let revision = theatre.draw(&theatre.map()).await;
+    assert!(revision > 0);
+    let map = theatre.get("seatmap").await;
+    let names: Vec<&Value> = map["sections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| &s["name"])
+        .collect();
+    assert_eq!(names, ["Stalls", "Balcony"]);
+    let seats = &map["seats"];
+    let [stalls, balcony] = theatre.show.ticket_types[..] else {
+        unreachable!()
+    };
+    assert_eq!(seats["section"], json!([0, 0, 0, 0, 0, 0, 1, 1, 1]));
+    assert_eq!(
+        seats["row"],
+        json!(["A", "A", "A", "B", "B", "B", "A", "A", "A"])
+    );
+    assert_eq!(
+        seats["number"],
+        json!(["1", "2", "3", "1", "2", "3", "1", "2", "3"])
+    );
+    assert_eq!(seats["ticket_type_id"][5], stalls);
+    assert_eq!(seats["ticket_type_id"][6], balcony);
+    assert_eq!((&seats["x"][1], &seats["y"][0]), (&json!(2.0), &json!(0.1)));
+
+    let layout = &map["layout"];
+    let anonymous = theatre.server.anonymous();
+    let path = format!("{}/seatmap", theatre.path);
+    let version = anonymous.get(&format!("{path}?layout={layout}")).await;
+    assert_eq!(version.data(200), &map);
+    assert!(
+        version
+            .header("cache-control")
+            .unwrap()
+            .contains("immutable")
+    );
+    let known = anonymous.with_header("if-none-match", format!("\"{layout}\""));
+    assert_eq!(known.get(&path).await.status, 304);
+    let gone = theatre
+        .server
+        .anonymous()
+        .get(&format!("{path}?layout=999"))
+        .await;
+    assert_eq!(gone.code(404), "LAYOUT_NOT_FOUND");
+    assert_eq!(&gone.body["data"]["layout"], layout);
+    let event = theatre.server.anonymous().get(&theatre.path).await;
+    let event = event.data(200);
+    assert_eq!(event["sections"][0]["seats"], 6);
+    assert_eq!(event["ticket_types"][0]["seated"], true);
+    theatre.server.audit().await;
+}
+
+#[tokio::test]
+async fn seats_stay_themselves_when_the_map_is_redrawn() {
+    let theatre = theatre().await;
+    let mut map = theatre.map();
+    theatre.draw(&map).await;
+    let before = theatre.ids().await;
+    theatre.hold(&[before[4].unwrap()]).await;
+    // The first row goes, a seat comes before the others, and the balcony comes first.
+    let rows = map["sections"][0]["rows"].as_array_mut().unwrap();
+    rows.remove(0);
+    let new = json!({"number": "0", "x": 0, "y": 1.5, "blocked": true});
+    rows[0]["seats"].as_array_mut().unwrap().insert(0, new);
+    map["sections"].as_array_mut().unwrap().swap(0, 1);
+    theatre.draw(&map).await;
+    let after = theatre.ids().await;
+    assert_eq!(after.len(), 7);
+    assert_eq!(after[..3], before[6..]);
+    assert_eq!(after[4..], before[3..6]);
+    assert_eq!(theatre.statuses().await, [0, 0, 0, 3, 0, 1, 0]);
+    theatre.server.audit().await;
+}
+
+#[tokio::test]
+async fn a_map_cannot_take_away_what_somebody_has() {
+    let theatre = theatre().await;
+    let map = theatre.map();
+    theatre.draw(&map).await;
+    let ids = theatre.ids().await;
+    theatre.hold(&[ids[0].unwrap()]).await;
+    let client = theatre.server.client().await;
+    let sold = theatre.show.try_sell(&client, 1, ids[8], 1).await;
+    sold.unwrap();
+    let refused = async |map: &Value, code: &str, seat: Option<i64>| {
+        let answer = theatre
+            .organizer
+            .put(&format!("{}/seatmap", theatre.path), map)
+            .await;
+        assert_eq!(answer.code(409), code);
+        assert_eq!(answer.body["data"]["seats"], json!([seat]));
+    };
+    let mut without_first = map.clone();
+    without_first["sections"][0]["rows"][0]["seats"]
+        .as_array_mut()
+        .unwrap()
+        .remove(0);
+    refused(&without_first, "SEAT_HELD", ids[0]).await;
+    let mut without_balcony = map.clone();
+    without_balcony["sections"].as_array_mut().unwrap().pop();
+    refused(&without_balcony, "SEAT_SOLD", ids[8]).await;
+    let mut dearer = map.clone();
+    dearer["sections"][1]["ticket_type_id"] = json!(theatre.show.ticket_types[0]);
+    refused(&dearer, "SEAT_SOLD", ids[8]).await;
+    let mut blocked = map.clone();
+    blocked["sections"][0]["rows"][0]["seats"][0]["blocked"] = json!(true);
+    refused(&blocked, "SEAT_HELD", ids[0]).await;
+    theatre.draw(&map).await;
+    assert_eq!(theatre.statuses().await, [1, 0, 0, 0, 0, 0, 0, 0, 2]);
+    theatre.server.audit().await;
+}
+
+#[tokio::test]
+async fn a_map_that_cannot_be_meant_is_refused_with_the_place_of_each_fault() {
+    let theatre = theatre().await;
+    let path = format!("{}/seatmap", theatre.path);
+    let wrong = async |map: &Value| -> Vec<String> {
+        let answer = theatre.organizer.put(&path, map).await;
+        let errors = answer.data(422)["errors"].as_array().unwrap().clone();
+        let text = |error: &Value, name: &str| error[name].as_str().unwrap().to_owned();
+        errors
+            .iter()
+            .map(|error| format!("{} {}", text(error, "field"), text(error, "code")))
+            .collect()
+    };
+    assert_eq!(wrong(&json!({})).await, ["sections REQUIRED"]);
+    let mut map = theatre.map();
+    map["sections"][0]
+        .as_object_mut()
+        .unwrap()
+        .remove("ticket_type_id");
+    assert_eq!(wrong(&map).await.len(), 6, "every seat lacks a ticket type");
+    let mut map = theatre.map();
+    map["sections"][1]["name"] = json!("Stalls");
+    map["sections"][0]["rows"][1]["label"] = json!("A");
+    map["sections"][0]["rows"][0]["seats"][2]["number"] = json!("1");
+    map["sections"][0]["rows"][0]["seats"][0]["x"] = json!("left");
+    assert_eq!(
+        wrong(&map).await,
+        [
+            "sections[0].rows[0].seats[0].x NOT_A_NUMBER",
+            "sections[0].rows[1].label DUPLICATE",
+            "sections[1].name DUPLICATE",
+        ]
+    );
+    let mut map = theatre.map();
+    map["sections"][0]["rows"][0]["seats"][2]["number"] = json!("1");
+    assert_eq!(
+        wrong(&map).await,
+        ["sections[0].rows[0].seats[2].number DUPLICATE"]
+    );
+    let mut map = theatre.map();
+    map["sections"][1]["ticket_type_id"] = json!(999_999);
+    let unknown = theatre.organizer.put(&path, &map).await;
+    assert_eq!(unknown.code(404), "TICKET_TYPE_NOT_FOUND");
+    assert_eq!(
+        theatre.get("seatmap").await["layout"],
+        0,
+        "nothing was drawn"
+    );
+}
+
+#[tokio::test]
+async fn what_changed_since_a_revision_is_told_where_the_log_reaches() {
+    let theatre = theatre().await;
+    let drawn = theatre.draw(&theatre.map()).await;
+    let ids: Vec<i64> = theatre.ids().await.into_iter().flatten().collect();
+    let whole = theatre.get("seats").await;
+    assert_eq!(whole["revision"].as_u64(), Some(drawn));
+    assert_eq!(
+        STANDARD.decode(whole["seats"].as_str().unwrap()).unwrap(),
+        [0, 0, 0]
+    );
+    theatre.hold(&[ids[1], ids[2]]).await;
+    let blocked = theatre
+        .patch_seats(json!({"seat_ids": [ids[5]], "blocked": true}))
+        .await;
+    let since = |revision: u64| format!("seats?since={revision}");
+    // Unwatched and watched events answer alike.
+    for watched in [false, true] {
+        if watched {
+            let mut viewer = theatre.server.ws(Vsn::V2).await;
+            viewer
+                .join(&format!("seats:{}", theatre.show.event), json!({}))
+                .await;
+        }
+        let changed = theatre.get(&since(drawn)).await;
+        assert_eq!(changed["changed"], json!([[1, 1], [2, 1], [5, 3]]));
+        assert_eq!(changed["revision"].as_u64(), Some(blocked.revision()));
+        let nothing = theatre.get(&since(blocked.revision())).await;
+        assert_eq!(nothing["changed"], json!([]));
+        // Another map in between, a revision of the future, a log that was pruned: everything.
+        for from in [0, 1, 999] {
+            let whole = theatre.get(&since(from)).await;
+            assert!(whole.get("changed").is_none(), "{from}: {whole}");
+            assert_eq!(theatre.statuses().await, [0, 1, 1, 0, 0, 3, 0, 0, 0]);
+        }
+    }
+    let client = theatre.server.client().await;
+    let prune = "delete from changes where event_id = $1 and revision <= $2";
+    client
+        .execute(
+            prune,
+            &[&theatre.show.event, &(blocked.revision() as i64 - 1)],
+        )
+        .await
+        .unwrap();
+    assert!(theatre.get(&since(drawn)).await.get("changed").is_none());
+    let tag = format!("\"{}\"", blocked.revision());
+    let known = theatre.server.anonymous().with_header("if-none-match", tag);
+    assert_eq!(
+        known.get(&format!("{}/seats", theatre.path)).await.status,
+        304
+    );
+}
+
+#[tokio::test]
+async fn seats_are_taken_off_sale_unless_somebody_has_them() {
+    let theatre = theatre().await;
+    theatre.draw(&theatre.map()).await;
+    let ids: Vec<i64> = theatre.ids().await.into_iter().flatten().collect();
+    let booking = theatre.hold(&[ids[0], ids[1]]).await;
+    let client = theatre.server.client().await;
+    theatre
+        .show
+        .try_sell(&client, 0, Some(ids[2]), 1)
+        .await
+        .unwrap();
+
+    let held = theatre
+        .patch_seats(json!({"seat_ids": [ids[0], ids[4]], "blocked": true}))
+        .await;
+    assert_eq!(held.code(409), "SEAT_HELD");
+    assert_eq!(held.body["data"]["seats"], json!([ids[0]]));
+    let sold = theatre
+        .patch_seats(json!({"seat_ids": [ids[2]], "blocked": true, "force": true}))
+        .await;
+    assert_eq!(sold.code(409), "SEAT_SOLD");
+    let unknown = theatre
+        .patch_seats(json!({"seat_ids": [ids[4], 999_999], "blocked": true}))
+        .await;
+    assert_eq!(unknown.code(404), "SEAT_NOT_FOUND");
+    for body in [
+        json!({"seat_ids": [], "blocked": true}),
+        json!({"seat_ids": [ids[4]]}),
+        json!({"blocked": true}),
+        json!({"seat_ids": ["x"], "blocked": true}),
+        json!({"seat_ids": [ids[4]], "blocked": 1}),
+    ] {
+        assert_eq!(
+            theatre.patch_seats(body.clone()).await.code(422),
+            "VALIDATION_FAILED",
+            "{body}"
+        );
+    }
+    assert_eq!(theatre.statuses().await[..6], [1, 1, 2, 0, 0, 0]);
+
+    // By force the whole booking goes: a buyer of two seats does not want one.
+    let forced = theatre
+        .patch_seats(json!({"seat_ids": [ids[0], ids[4]], "blocked": true, "force": true}))
+        .await;
+    forced.data(200);
+    assert_eq!(theatre.statuses().await[..6], [3, 0, 2, 0, 3, 0]);
+    let status = "select status || ': ' || cancel_reason from bookings where id = $1::text::uuid";
+    let status: String = client.query_one(status, &[&booking]).await.unwrap().get(0);
+    assert_eq!(status, "cancelled: seats withdrawn by the organizer");
+    let back = theatre
+        .patch_seats(json!({"seat_ids": [ids[0], ids[4]], "blocked": false}))
+        .await;
+    assert_eq!(back.revision(), forced.revision() + 1);
+    assert_eq!(theatre.statuses().await[..6], [0, 0, 2, 0, 0, 0]);
+
+    let balcony = theatre.show.ticket_types[1];
+    let moved = theatre
+        .patch_seats(json!({"seat_ids": [ids[5]], "ticket_type_id": balcony}))
+        .await;
+    moved.data(200);
+    assert_eq!(
+        theatre.get("seatmap").await["seats"]["ticket_type_id"][5],
+        balcony
+    );
+    theatre.server.audit().await;
+}
