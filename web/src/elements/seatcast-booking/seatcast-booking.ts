@@ -102,7 +102,7 @@ export class SeatcastBooking extends LiveElement {
   #terms(state: EventState | undefined): TemplateResult | typeof nothing {
     if (!state) return nothing;
     const { hold_minutes: minutes, max_per_booking: most } = state.event;
-    return html`<p class="terms">Held for ${plural(minutes, 'minute')} while you pay. At most ${most} per booking.</p>`;
+    return html`<p class="terms">Held for ${plural(minutes, 'minute')}. At most ${most} per booking.</p>`;
   }
 
   #bookable(state: EventState | undefined): boolean {

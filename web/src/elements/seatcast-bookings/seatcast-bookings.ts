@@ -126,7 +126,7 @@ export class SeatcastBookings extends LiveElement {
   #countdown(countdown: Countdown, holdMs: number | undefined): TemplateResult {
     const leftMs = countdown.leftMs();
     const share = holdMs ? Math.min(1, leftMs / holdMs) : 1;
-    return html`<span class="countdown ${leftMs < 60_000 ? 'soon' : ''}" role="timer" aria-label="Time left to pay">
+    return html`<span class="countdown ${leftMs < 60_000 ? 'soon' : ''}" role="timer" aria-label="Time left of the hold">
       <svg viewBox="0 0 36 36" aria-hidden="true">
         <circle cx="18" cy="18" r="15" pathLength="1"></circle>
         <circle class="left" cx="18" cy="18" r="15" pathLength="1" stroke-dasharray="${share} 1"></circle>

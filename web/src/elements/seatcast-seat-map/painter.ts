@@ -32,6 +32,10 @@ export interface Scene {
 
 /** From this radius on, in pixels, a seat has room for its number. */
 const NUMBER_FROM_PX = 9.5;
+/** Smaller seats are squares: nobody sees the difference, and they cost a tenth. */
+const ROUND_FROM_PX = 1.6;
+/** One path holds so many seats: few calls, and none that takes long. */
+const PATH_SEATS_MAX = 400;
 
 export function paint(canvas: CanvasRenderingContext2D, scene: Scene, palette: Palette, font: string): void {
   const { viewport } = scene;
@@ -40,16 +44,10 @@ export function paint(canvas: CanvasRenderingContext2D, scene: Scene, palette: P
   canvas.clearRect(0, 0, canvas.canvas.width, canvas.canvas.height);
   canvas.setTransform(ratio, 0, 0, ratio, 0, 0);
   paintStage(canvas, scene, palette, font);
-  const numbers = viewport.seatPx >= NUMBER_FROM_PX;
-  canvas.textAlign = 'center';
-  canvas.textBaseline = 'middle';
-  canvas.font = `600 ${Math.min(13, viewport.seatPx * 0.85)}px ${font}`;
-  for (const seat of scene.geometry.seats) {
-    const [x, y] = viewport.toScreen(seat.x, seat.y);
-    if (isOutside(canvas, x, y, viewport.seatPx)) continue;
-    paintSeat(canvas, scene, palette, seat, x, y);
-    if (numbers) paintNumber(canvas, scene, palette, seat, x, y);
-  }
+  const seen = seatsInSight(canvas, scene);
+  for (const [look, seats] of seen) paintAlike(canvas, viewport, lookOf(look, viewport.seatPx, palette), seats);
+  paintChosen(canvas, viewport, palette, seen.get('chosen') ?? []);
+  if (viewport.seatPx >= NUMBER_FROM_PX) paintNumbers(canvas, viewport, palette, seen, font);
   paintLabels(canvas, scene, palette, font);
   for (const seat of [scene.hovered, scene.cursor]) {
     if (seat) paintRing(canvas, viewport, palette, seat);
@@ -61,32 +59,84 @@ function isOutside(canvas: CanvasRenderingContext2D, x: number, y: number, margi
   return x < -margin || y < -margin || x > clientWidth + margin || y > clientHeight + margin;
 }
 
-/** What is free is full; what is not is smaller or hollow, so that colour is not the only sign. */
-function paintSeat(canvas: CanvasRenderingContext2D, scene: Scene, palette: Palette, seat: Seat, x: number, y: number): void {
-  const radius = scene.viewport.seatPx;
-  if (scene.chosen.has(seat.id)) {
-    disc(canvas, x, y, radius * 1.12, palette.chosen);
-    if (radius < NUMBER_FROM_PX) disc(canvas, x, y, radius * 0.42, palette.onChosen);
-    return;
+/** Seats that are drawn alike: by status, and free ones by ticket type. */
+type Look = Exclude<SeatStatus, 'available'> | 'chosen' | `type-${number}`;
+
+/** Only what is in sight is drawn, and what looks alike is drawn together. */
+function seatsInSight(canvas: CanvasRenderingContext2D, scene: Scene): Map<Look, Seat[]> {
+  const { geometry, viewport, statuses, chosen, typeIndex } = scene;
+  const looks = new Map<Look, Seat[]>();
+  for (const seat of geometry.seats) {
+    const [x, y] = viewport.toScreen(seat.x, seat.y);
+    if (isOutside(canvas, x, y, viewport.seatPx)) continue;
+    const status = statuses.at(seat.position);
+    const free: Look = `type-${typeIndex(seat.ticketTypeId) % TYPE_COLOURS}`;
+    const look = chosen.has(seat.id) ? 'chosen' : status === 'available' ? free : status;
+    const alike = looks.get(look);
+    if (alike) alike.push(seat);
+    else looks.set(look, [seat]);
   }
-  const status = scene.statuses.at(seat.position);
-  if (status === 'available') {
-    disc(canvas, x, y, radius, palette.types[scene.typeIndex(seat.ticketTypeId) % TYPE_COLOURS] ?? palette.text);
-  } else if (status === 'held') {
-    disc(canvas, x, y, radius, palette.held);
-  } else if (status === 'sold') {
-    disc(canvas, x, y, radius * 0.62, palette.sold);
-  } else {
-    ring(canvas, x, y, radius * 0.55, Math.max(1, radius * 0.18), palette.blocked);
+  return looks;
+}
+
+/** What is free is full; what is not is smaller or hollow, so that colour is not the only sign. */
+function lookOf(look: Look, seatPx: number, palette: Palette): { colour: string; radius: number; line?: number } {
+  if (look === 'held') return { colour: palette.held, radius: seatPx };
+  if (look === 'sold') return { colour: palette.sold, radius: seatPx * 0.62 };
+  if (look === 'chosen') return { colour: palette.chosen, radius: seatPx * 1.12 };
+  if (look === 'blocked') return { colour: palette.blocked, radius: seatPx * 0.55, line: Math.max(1, seatPx * 0.18) };
+  return { colour: palette.types[Number(look.slice('type-'.length))] ?? palette.text, radius: seatPx };
+}
+
+function paintAlike(
+  canvas: CanvasRenderingContext2D,
+  viewport: Viewport,
+  { colour, radius, line }: ReturnType<typeof lookOf>,
+  seats: readonly Seat[],
+): void {
+  canvas.fillStyle = colour;
+  canvas.strokeStyle = colour;
+  canvas.lineWidth = line ?? 0;
+  for (let from = 0; from < seats.length; from += PATH_SEATS_MAX) {
+    canvas.beginPath();
+    for (const seat of seats.slice(from, from + PATH_SEATS_MAX)) {
+      const [x, y] = viewport.toScreen(seat.x, seat.y);
+      if (radius < ROUND_FROM_PX) {
+        canvas.rect(x - radius, y - radius, radius * 2, radius * 2);
+      } else {
+        canvas.moveTo(x + radius, y);
+        canvas.arc(x, y, radius, 0, Math.PI * 2);
+      }
+    }
+    if (line === undefined) canvas.fill();
+    else canvas.stroke();
   }
 }
 
-function paintNumber(canvas: CanvasRenderingContext2D, scene: Scene, palette: Palette, seat: Seat, x: number, y: number): void {
-  const chosen = scene.chosen.has(seat.id);
-  const status: SeatStatus = scene.statuses.at(seat.position);
-  if (!chosen && status !== 'available' && status !== 'held') return;
-  canvas.fillStyle = chosen ? palette.onChosen : palette.onSeat;
-  canvas.fillText(seat.number, x, y + 0.5);
+/** A chosen seat that has no room for its number has a dot. */
+function paintChosen(canvas: CanvasRenderingContext2D, viewport: Viewport, palette: Palette, seats: readonly Seat[]): void {
+  if (viewport.seatPx >= NUMBER_FROM_PX) return;
+  paintAlike(canvas, viewport, { colour: palette.onChosen, radius: viewport.seatPx * 0.42 }, seats);
+}
+
+function paintNumbers(
+  canvas: CanvasRenderingContext2D,
+  viewport: Viewport,
+  palette: Palette,
+  seen: Map<Look, Seat[]>,
+  font: string,
+): void {
+  canvas.textAlign = 'center';
+  canvas.textBaseline = 'middle';
+  canvas.font = `600 ${Math.min(13, viewport.seatPx * 0.85)}px ${font}`;
+  for (const [look, seats] of seen) {
+    if (look === 'sold' || look === 'blocked') continue;
+    canvas.fillStyle = look === 'chosen' ? palette.onChosen : palette.onSeat;
+    for (const seat of seats) {
+      const [x, y] = viewport.toScreen(seat.x, seat.y);
+      canvas.fillText(seat.number, x, y + 0.5);
+    }
+  }
 }
 
 function paintRing(canvas: CanvasRenderingContext2D, viewport: Viewport, palette: Palette, seat: Seat): void {
@@ -140,13 +190,6 @@ function paintPlate(canvas: CanvasRenderingContext2D, viewport: Viewport, palett
   canvas.fill();
   canvas.fillStyle = palette.text;
   canvas.fillText(label.text, x, y + 0.5);
-}
-
-function disc(canvas: CanvasRenderingContext2D, x: number, y: number, radius: number, colour: string): void {
-  canvas.fillStyle = colour;
-  canvas.beginPath();
-  canvas.arc(x, y, radius, 0, Math.PI * 2);
-  canvas.fill();
 }
 
 function ring(canvas: CanvasRenderingContext2D, x: number, y: number, radius: number, width: number, colour: string): void {

@@ -26,7 +26,7 @@ const RETRY_MS = 3_000;
 
 /**
  * The seats of an event, live: click or tap to choose, drag and pinch to look around, arrow keys and
- * Enter without a mouse. Drawn on a canvas, so that tens of thousands of seats stay smooth; a list
+ * Enter without a mouse. Drawn on a canvas, so that thousands of seats move smoothly; a list
  * of the row at hand tells assistive technology what the picture shows.
  *
  *     <seatcast-seat-map event="4"></seatcast-seat-map>
