@@ -32,6 +32,8 @@ pub struct Config {
     #[command(flatten)]
     pub socket: SocketConfig,
     #[command(flatten)]
+    pub presence: PresenceConfig,
+    #[command(flatten)]
     pub availability: AvailabilityConfig,
 }
 
@@ -285,6 +287,26 @@ pub struct SocketConfig {
     /// Time from the handshake to the first join, in milliseconds.
     #[arg(long, env = "SEATCAST_FIRST_JOIN_TIMEOUT_MS", default_value_t = 30_000)]
     pub first_join_timeout_ms: u64,
+}
+
+/// Who is here, by step.
+#[derive(Debug, Clone, Args)]
+pub struct PresenceConfig {
+    /// Least time between two counts of one event, in milliseconds.
+    #[arg(long, env = "SEATCAST_PRESENCE_INTERVAL_MS", default_value_t = 1_000)]
+    pub counts_interval_ms: u64,
+    /// Members who come and go within this time are told of together, in milliseconds.
+    #[arg(long, env = "SEATCAST_PRESENCE_DIFF_WINDOW_MS", default_value_t = 100)]
+    pub diff_window_ms: u64,
+    /// Members of one event that are listed by name; the others are counted only.
+    #[arg(long, env = "SEATCAST_PRESENCE_LISTED_MAX", default_value_t = 200)]
+    pub members_listed_max: usize,
+    /// Largest object that a member may track, in bytes of JSON.
+    #[arg(long, env = "SEATCAST_PRESENCE_BYTES_MAX", default_value_t = 2_048)]
+    pub tracked_bytes_max: usize,
+    /// Steps of one event that are told apart on a node; further ones count as `other`.
+    #[arg(long, env = "SEATCAST_PRESENCE_STEPS_MAX", default_value_t = 32)]
+    pub steps_max: usize,
 }
 
 /// When a number of tickets is called limited, almost sold out, low.

@@ -63,6 +63,7 @@ pub mod embedded;
 pub mod feed;
 pub mod http;
 pub mod hub;
+pub mod presence;
 pub mod protocol;
 pub mod run;
 pub mod socket;

@@ -27,6 +27,7 @@ use crate::desk::Desks;
 use crate::feed::{self, Inputs, Outputs};
 use crate::http;
 use crate::hub::{Hub, Mailbox, ToShard, Watch};
+use crate::presence::{self, Presence};
 use crate::socket::{self, Shards, handshake, shard_count};
 use crate::store::migrate::migrate;
 use crate::store::{Store, StoreError, doorbell};
@@ -96,8 +97,10 @@ pub async fn run(
     };
     follow_the_log(&mut back, &config, feed_store, watches, outputs);
 
+    let presence = count_who_is_here(&mut back, &config, &hub);
+
     let mut front = Tasks::default();
-    let shards = open_shards(&mut front, &config, &auth, mailboxes)?;
+    let shards = open_shards(&mut front, &config, &auth, presence, mailboxes)?;
     let state = ApiState::new(config.clone(), auth, store, board, desks);
     let router = api::router(state)
         .merge(handshake::router(shards))
@@ -145,6 +148,18 @@ fn sweep_holds(back: &mut Tasks, config: &Config, store: &Store) {
     back.spawn("the sweeper", endless(sweeping));
 }
 
+fn count_who_is_here(back: &mut Tasks, config: &Config, hub: &Hub) -> Presence {
+    let (presence, heard) = Presence::new();
+    let counting = presence::run(
+        heard,
+        hub.clone(),
+        config.presence.clone(),
+        back.end.clone(),
+    );
+    back.spawn("presence", endless(counting));
+    presence
+}
+
 fn follow_the_log(
     back: &mut Tasks,
     config: &Config,
@@ -171,12 +186,12 @@ fn open_shards(
     front: &mut Tasks,
     config: &Config,
     auth: &Auth,
+    presence: Presence,
     mailboxes: Vec<Mailbox<ToShard>>,
 ) -> Result<Shards, RunError> {
-    let (socket, feed, availability) = (&config.socket, &config.feed, &config.availability);
     let auth = Arc::new(auth.clone());
     let (shards, ends) =
-        socket::spawn(mailboxes, auth, socket, feed, availability).map_err(RunError::Shards)?;
+        socket::spawn(mailboxes, auth, presence, config).map_err(RunError::Shards)?;
     for end in ends {
         front.spawn("a connection shard", async {
             // A shard that panicked drops its end unsent.

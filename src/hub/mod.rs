@@ -11,6 +11,7 @@
 //!   from its revision to now.
 
 pub mod mailbox;
+pub mod presence;
 pub mod topic;
 
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use self::presence::View;
 pub use mailbox::{Bell, Mailbox};
 
 use crate::protocol::phoenix::Vsn;
@@ -87,6 +89,8 @@ pub enum ToShard {
         why: NotOpened,
     },
     Publish(Arc<Publication>),
+    /// Who is at an event has changed.
+    Present(Arc<View>),
     /// The event's row is gone: its viewers are sent away.
     Closed {
         event: EventId,
@@ -173,6 +177,13 @@ impl Hub {
     pub fn closed(&self, shards: ShardSet, event: EventId) {
         for shard in shards.iter() {
             self.shards[shard].send(ToShard::Closed { event });
+        }
+    }
+
+    /// Shows every shard who is at an event; those without viewers keep it for their first.
+    pub fn present(&self, view: Arc<View>) {
+        for shard in self.shards.iter() {
+            shard.send(ToShard::Present(view.clone()));
         }
     }
 

@@ -22,6 +22,7 @@ use super::phoenix::{
 use super::supabase::{self, JoinConfig, System};
 use super::topic::Topic;
 use crate::config::Config;
+use crate::protocol::presence::Counts;
 use crate::ticketing::live::{Delta, Op, RowChange};
 
 #[derive(Deserialize)]
@@ -147,18 +148,18 @@ fn replies() -> Made {
 }
 
 fn events() -> Made {
-    let (limits, state) = (Config::default().availability, state());
+    let (limits, state, nobody) = (Config::default().availability, state(), Counts::default());
     let one = Ref::of_text("1");
     let whole = Response {
         revision: 57,
         resumed: false,
-        state: native::event_state(&state, &limits),
+        state: native::event_state(&state, &nobody, &limits),
     };
     let removed = removed();
     let resumed = Response {
         revision: 58,
         resumed: true,
-        state: native::event_changes(&removed, &state, &limits),
+        state: native::event_changes(&removed, &state, &nobody, &limits),
     };
     let update = |vsn, delta: &Delta| {
         let payload = native::event_update(delta, &state, &limits);

@@ -7,6 +7,7 @@
 //! - [`topic`]: the names that a client may join
 //! - [`native`]: payloads of `event:` and `seats:` topics, beats and the drain notice
 //! - [`supabase`]: payloads of `realtime:` topics: bindings, filters, `postgres_changes`
+//! - [`presence`]: counts for native viewers, state and diff for the dialect's
 //! - [`code`]: every close code and error code, with what the client should do
 //!
 //! Frames that went over the wire, with their meaning, are in `tests/wire`; the tests of `web/`
@@ -19,6 +20,7 @@ mod fixtures;
 mod golden;
 pub mod native;
 pub mod phoenix;
+pub mod presence;
 pub mod supabase;
 pub mod topic;
 pub mod websocket;

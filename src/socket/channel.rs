@@ -12,12 +12,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::config::AvailabilityConfig;
+use crate::hub::presence as here;
 use crate::hub::topic::{Step, TopicEntry};
 use crate::hub::{NativeView, Publication};
 use crate::protocol::native;
 use crate::protocol::phoenix::{self, Vsn};
+use crate::protocol::presence::{self, Counts};
 use crate::protocol::supabase::{self, Bindings};
-use crate::protocol::topic::Topic;
+use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventState};
 
@@ -53,8 +55,8 @@ pub(crate) struct Channel {
     prepared: Vec<Prepared>,
     /// The last beat, and what it was made for.
     beat: Option<((Revision, Timestamp, Vsn), Bytes)>,
-    /// The state as JSON at a revision, for joins.
-    snapshot: Option<(Revision, Arc<RawValue>)>,
+    /// The state as JSON at a revision and a serial of presence, for joins.
+    snapshot: Option<((Revision, u64), Arc<RawValue>)>,
 }
 
 struct Prepared {
@@ -186,8 +188,11 @@ impl Channel {
         view: NativeView,
         entry: &TopicEntry,
         since: Option<Revision>,
+        here: Option<&here::View>,
         limits: &AvailabilityConfig,
     ) -> Joined {
+        let nobody = Counts::default();
+        let counts = here.map_or(&nobody, |here| &here.counted.counts);
         let revision = entry.revision();
         let resumed = since.and_then(|since| {
             let delta = match entry.step_from(since) {
@@ -202,7 +207,12 @@ impl Channel {
             };
             // A new geometry makes positions mean other seats: only a snapshot says which.
             (delta.from > 0 && delta.layout.is_none()).then(|| match view {
-                NativeView::Event => to_raw(&native::event_changes(&delta, entry.state(), limits)),
+                NativeView::Event => to_raw(&native::event_changes(
+                    &delta,
+                    entry.state(),
+                    counts,
+                    limits,
+                )),
                 NativeView::Seats => to_raw(&native::seats_changes(&delta)),
             })
         });
@@ -215,7 +225,7 @@ impl Channel {
             None => Joined {
                 revision,
                 resumed: false,
-                state: self.snapshot(view, entry, limits),
+                state: self.snapshot(view, entry, here, limits),
             },
         }
     }
@@ -224,18 +234,52 @@ impl Channel {
         &mut self,
         view: NativeView,
         entry: &TopicEntry,
+        here: Option<&here::View>,
         limits: &AvailabilityConfig,
     ) -> Arc<RawValue> {
+        let at = (entry.revision(), here.map_or(0, |here| here.counted.serial));
         match &self.snapshot {
-            Some((revision, state)) if *revision == entry.revision() => state.clone(),
+            Some((of, state)) if *of == at => state.clone(),
             _ => {
+                let nobody = Counts::default();
+                let counts = here.map_or(&nobody, |here| &here.counted.counts);
                 let state = match view {
-                    NativeView::Event => to_raw(&native::event_state(entry.state(), limits)),
+                    NativeView::Event => {
+                        to_raw(&native::event_state(entry.state(), counts, limits))
+                    }
                     NativeView::Seats => to_raw(&native::seats_state(entry.state())),
                 };
-                self.snapshot = Some((entry.revision(), state.clone()));
+                self.snapshot = Some((at, state.clone()));
                 state
             }
+        }
+    }
+
+    /// The bytes that bring a viewer, who was shown `sent` last, to who is here now; none when this
+    /// channel shows nobody.
+    pub(crate) fn presence(&self, here: &here::View, sent: u64, vsn: Vsn) -> Option<(u64, Bytes)> {
+        let topic = &*self.key.topic;
+        let (counted, listing) = (&here.counted, &here.listing);
+        match self.key.name {
+            Topic::Event(_) if sent < counted.serial => {
+                let frame = counted.frame(vsn, || {
+                    phoenix::push(vsn, topic, presence::PRESENCE, &counted.counts)
+                });
+                Some((counted.serial, frame))
+            }
+            Topic::Realtime(RealtimeTopic::Registration(_)) if sent < listing.serial => {
+                let frame = if sent == listing.follows {
+                    listing.diff_frame(vsn, || {
+                        phoenix::push(vsn, topic, presence::PRESENCE_DIFF, &listing.diff)
+                    })
+                } else {
+                    listing.state_frame(vsn, || {
+                        phoenix::push(vsn, topic, presence::PRESENCE_STATE, &listing.state)
+                    })
+                };
+                Some((listing.serial, frame))
+            }
+            _ => None,
         }
     }
 }

@@ -117,6 +117,13 @@ impl Shard {
                 );
                 *sent = entry.revision();
             }
+            if let Some(here) = self.whereabouts.view(self.topics[channel.topic].event)
+                && let Some(sent) = subscription.presence.sent()
+                && let Some((serial, frame)) = channel.presence(here, *sent, vsn)
+            {
+                connection.outbox.push(frame);
+                *sent = serial;
+            }
         }
     }
 

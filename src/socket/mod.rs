@@ -20,6 +20,7 @@ mod session;
 mod shard;
 mod visits;
 mod wheel;
+mod whereabouts;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,9 +32,12 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use tokio::sync::oneshot;
 
+use self::session::Rules;
+
 use crate::auth::{Auth, Caller};
-use crate::config::{AvailabilityConfig, FeedConfig, SocketConfig};
+use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
 use crate::hub::{Bell, Mailbox, ToShard};
+use crate::presence::Presence;
 use crate::protocol::native;
 use crate::protocol::phoenix::{self, Vsn};
 
@@ -46,6 +50,8 @@ const DRAIN_CLIENTS_PER_S: usize = 1_000;
 pub(crate) struct ShardConfig {
     socket: SocketConfig,
     availability: AvailabilityConfig,
+    presence: PresenceConfig,
+    presence_task: Presence,
     auth: Arc<Auth>,
     ring_deltas_max: usize,
     unwatch_grace_ms: u64,
@@ -53,6 +59,14 @@ pub(crate) struct ShardConfig {
 }
 
 impl ShardConfig {
+    fn rules(&self) -> Rules<'_> {
+        Rules {
+            limits: &self.socket,
+            auth: &self.auth,
+            presence: &self.presence,
+        }
+    }
+
     /// Tells a client to come back at a slot of its own in a window that grows with the number of clients.
     fn drain_frame(&self, vsn: Vsn) -> Bytes {
         let clients = self.counts.total.load(Ordering::Relaxed);
@@ -175,17 +189,19 @@ pub fn shard_count(limits: &SocketConfig) -> usize {
 pub fn spawn(
     mailboxes: Vec<Mailbox<ToShard>>,
     auth: Arc<Auth>,
-    limits: &SocketConfig,
-    feed: &FeedConfig,
-    availability: &AvailabilityConfig,
+    presence: Presence,
+    config: &Config,
 ) -> std::io::Result<(Shards, Vec<ShardEnd>)> {
+    let limits = &config.socket;
     let counts = Arc::new(Counts::default());
-    let config = Arc::new(ShardConfig {
+    let shard_config = Arc::new(ShardConfig {
         socket: limits.clone(),
-        availability: availability.clone(),
+        availability: config.availability.clone(),
+        presence: config.presence.clone(),
+        presence_task: presence,
         auth: auth.clone(),
-        ring_deltas_max: feed.ring_deltas_max,
-        unwatch_grace_ms: feed.unwatch_grace_s * 1_000,
+        ring_deltas_max: config.feed.ring_deltas_max,
+        unwatch_grace_ms: config.feed.unwatch_grace_s * 1_000,
         counts: counts.clone(),
     });
     let (mut intakes, mut ends) = (Vec::new(), Vec::new());
@@ -196,7 +212,7 @@ pub fn spawn(
             bell: mailbox.bell.clone(),
         });
         let name = format!("shard-{}", mailbox.shard);
-        let shard = shard::Shard::new(config.clone(), mailbox, intake)?;
+        let shard = shard::Shard::new(shard_config.clone(), mailbox, intake)?;
         let (end, ended) = oneshot::channel();
         // A shard that panics drops its end, which is seen as well.
         thread::Builder::new()

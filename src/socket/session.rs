@@ -4,23 +4,30 @@
 //! often. Which bytes a topic's viewers are sent is not its business: the shard asks it only where
 //! each subscription stands.
 
+mod whereabouts;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::bucket::Bucket;
 use super::channel::{ChannelKey, Joined, View};
 use crate::auth::{Auth, Caller};
-use crate::config::SocketConfig;
+use crate::config::{PresenceConfig, SocketConfig};
+use crate::hub::presence as here;
 use crate::hub::{NativeView, NotOpened};
+use crate::presence::Owner;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::native;
 use crate::protocol::phoenix::{self, ClientFrame, Empty, Malformed, Payload, Ref, Reply, Vsn};
+use crate::protocol::presence;
 use crate::protocol::supabase::{self, JoinConfig, SYSTEM, System};
 use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::ticketing::live::{EventInfo, EventStatus};
 use crate::ticketing::{EventId, Revision};
+pub(crate) use whereabouts::Presence;
 
 /// What the shard is to do.
 #[derive(Debug)]
@@ -38,6 +45,23 @@ pub(crate) enum Effect {
         channel: usize,
         member: usize,
     },
+    /// Count the viewer where it is now instead of where it was, if it was counted.
+    Step {
+        channel: usize,
+        was: Option<Arc<str>>,
+        is: Option<Arc<str>>,
+    },
+    /// List the subscription as a member that tracks this.
+    Track {
+        subscription: u32,
+        channel: usize,
+        key: Option<Arc<str>>,
+        tracked: Map<String, Value>,
+    },
+    Untrack {
+        channel: usize,
+        owner: Owner,
+    },
     Close {
         code: u16,
         reason: &'static str,
@@ -50,6 +74,7 @@ pub(crate) struct Subscription {
     topic: Arc<str>,
     join_ref: Option<Ref>,
     pub(crate) stage: Stage,
+    pub(crate) presence: Presence,
 }
 
 #[derive(Debug)]
@@ -97,6 +122,7 @@ pub(crate) struct Session {
 pub(crate) struct Rules<'a> {
     pub(crate) limits: &'a SocketConfig,
     pub(crate) auth: &'a Auth,
+    pub(crate) presence: &'a PresenceConfig,
 }
 
 impl Session {
@@ -231,6 +257,7 @@ impl Session {
             topic,
             join_ref: frame.join_ref.clone(),
             stage: Stage::Waiting(Box::new(asked.join)),
+            presence: asked.presence,
         };
         let place = self.place(subscription);
         effects.push(Effect::Join {
@@ -250,16 +277,32 @@ impl Session {
         let (event, view) = match name {
             Topic::Event(event) => (event, NativeView::Event),
             Topic::Seats(event) => (event, NativeView::Seats),
-            Topic::Realtime(RealtimeTopic::EventTickets(event)) => {
+            Topic::Realtime(
+                topic @ (RealtimeTopic::EventTickets(event) | RealtimeTopic::Registration(event)),
+            ) => {
                 let config = JoinConfig::read(payload, rules.limits)?;
                 self.sign_in(config.access_token.as_deref(), rules)?;
+                let presence = match topic {
+                    RealtimeTopic::Registration(_) => Presence::Listed {
+                        key: config.presence.key.map(Arc::from),
+                        shown: config.presence.enabled,
+                        sent: 0,
+                        owner: None,
+                    },
+                    _ => Presence::None,
+                };
                 let view = View::Tables(Arc::new(config.bindings));
                 let join = Join {
                     reference,
                     view,
                     since: None,
                 };
-                return Ok(Asked { name, event, join });
+                return Ok(Asked {
+                    name,
+                    event,
+                    join,
+                    presence,
+                });
             }
             _ => {
                 return Err(code::UNMATCHED_TOPIC
@@ -268,12 +311,25 @@ impl Session {
         };
         let join = native::Join::read(payload)?;
         self.sign_in(join.access_token.as_deref(), rules)?;
+        let step = join
+            .presence
+            .and_then(|presence| presence.step)
+            .map(Arc::from);
+        let presence = match view {
+            NativeView::Event => Presence::Counted { step, sent: 0 },
+            NativeView::Seats => Presence::None,
+        };
         let join = Join {
             reference,
             view: View::Native(view),
             since: join.since,
         };
-        Ok(Asked { name, event, join })
+        Ok(Asked {
+            name,
+            event,
+            join,
+            presence,
+        })
     }
 
     /// Supabase's clients send their API key as a token while nobody is signed in: that is no bad
@@ -316,6 +372,8 @@ impl Session {
                 Ok(()) => self.acknowledge(frame, effects),
                 Err(error) => self.token_refused(place, frame, error, effects),
             }
+        } else if frame.event == presence::PRESENCE {
+            self.on_presence(place, frame, rules, effects);
         } else {
             let (topic, event) = (&frame.topic, &frame.event);
             let error =
@@ -359,6 +417,7 @@ impl Session {
         (channel, member): (usize, usize),
         event: &EventInfo,
         revision: Revision,
+        here: Option<&here::View>,
         joined: impl FnOnce(NativeView, Option<Revision>) -> Joined,
         effects: &mut Vec<Effect>,
     ) -> bool {
@@ -393,6 +452,30 @@ impl Session {
                 effects.push(Effect::Send(phoenix::reply(
                     vsn, join_ref, reference, topic, body,
                 )));
+                if let Presence::Listed {
+                    shown: true, sent, ..
+                } = &mut subscription.presence
+                {
+                    // Also when nobody is there: clients keep every diff back until they have a state.
+                    let state = match here {
+                        Some(here) => phoenix::push_to(
+                            vsn,
+                            join_ref,
+                            topic,
+                            presence::PRESENCE_STATE,
+                            &here.listing.state,
+                        ),
+                        None => phoenix::push_to(
+                            vsn,
+                            join_ref,
+                            topic,
+                            presence::PRESENCE_STATE,
+                            &Empty {},
+                        ),
+                    };
+                    *sent = here.map_or(0, |here| here.listing.serial);
+                    effects.push(Effect::Send(state));
+                }
                 if let Some(system) = bindings.system(topic) {
                     let system = phoenix::push_to(vsn, join_ref, topic, SYSTEM, &system);
                     effects.push(Effect::Send(system));
@@ -406,6 +489,15 @@ impl Session {
             sent: revision,
             view,
         };
+        if let Presence::Counted { step, sent } = &mut subscription.presence {
+            *sent = here.map_or(0, |here| here.counted.serial);
+            let is = step.clone();
+            effects.extend(is.map(|is| Effect::Step {
+                channel,
+                was: None,
+                is: Some(is),
+            }));
+        }
         self.joined_once = true;
         self.needs_token |= event.status == EventStatus::Draft;
         true
@@ -445,7 +537,7 @@ impl Session {
 
     /// Ends a subscription for good: `phx_close`, under the join_ref that ends.
     pub(crate) fn end(&mut self, place: u32, effects: &mut Vec<Effect>) {
-        let Some(subscription) = self
+        let Some(mut subscription) = self
             .subscriptions
             .get_mut(place as usize)
             .and_then(Option::take)
@@ -457,6 +549,7 @@ impl Session {
             channel, member, ..
         } = subscription.stage
         {
+            effects.extend(subscription.presence.leave(channel));
             effects.push(Effect::Leave { channel, member });
         }
         let close = phoenix::push_to(self.vsn, join_ref, topic, "phx_close", &Empty {});
@@ -489,6 +582,16 @@ impl Session {
         }) = self.subscription_mut(place)
         {
             *sent = revision;
+        }
+    }
+
+    /// The frame that was to show this serial was not taken: the client has what it had before.
+    pub(crate) fn presence_not_sent(&mut self, place: u32, before: u64) {
+        if let Some(sent) = self
+            .subscription_mut(place)
+            .and_then(|subscription| subscription.presence.sent())
+        {
+            *sent = before;
         }
     }
 
@@ -548,6 +651,7 @@ struct Asked {
     name: Topic,
     event: EventId,
     join: Join,
+    presence: Presence,
 }
 
 /// What a reply answers to.

@@ -16,8 +16,9 @@ use slab::Slab;
 
 use super::channel::{Channel, ChannelKey, Member};
 use super::connection::{Connection, Turn};
-use super::session::{Effect, Rules, Session, Stage};
+use super::session::{Effect, Session, Stage};
 use super::wheel::Wheel;
+use super::whereabouts::Whereabouts;
 use super::{Accepted, ShardConfig};
 use crate::hub::topic::TopicEntry;
 use crate::hub::{Mailbox, NotOpened, Opening, Publication, ToShard, Watch};
@@ -36,6 +37,7 @@ const DRAIN_TIMEOUT_MS: u64 = 3_000;
 
 pub(super) struct Shard {
     pub(super) config: Arc<ShardConfig>,
+    pub(super) shard: u32,
     mailbox: Mailbox<ToShard>,
     intake: Receiver<Accepted>,
     poll: Poll,
@@ -53,13 +55,14 @@ pub(super) struct Shard {
     pub(super) wheel: Wheel,
     /// When the node last heard from the database.
     pub(super) checked_at: Timestamp,
+    pub(super) whereabouts: Whereabouts,
     database_up: bool,
     draining_until_ms: Option<u64>,
 }
 
 /// An event that somebody here watches, or waits for.
 pub(super) struct Topic {
-    event: EventId,
+    pub(super) event: EventId,
     /// `None` until the feed has opened it.
     pub(super) entry: Option<TopicEntry>,
     waiting: Vec<Waiter>,
@@ -90,6 +93,7 @@ impl Shard {
         });
         let wheel = Wheel::new(config.socket.beat_interval_ms);
         Ok(Self {
+            shard: u32::try_from(mailbox.shard).unwrap_or(u32::MAX),
             config,
             mailbox,
             intake,
@@ -105,6 +109,7 @@ impl Shard {
             unread: Vec::new(),
             wheel,
             checked_at: Timestamp::now(),
+            whereabouts: Whereabouts::default(),
             database_up: true,
             draining_until_ms: None,
         })
@@ -172,6 +177,7 @@ impl Shard {
                 ToShard::NotOpened { event, why } => self.on_not_opened(event, why),
                 ToShard::Closed { event } => self.on_not_opened(event, NotOpened::NoSuchEvent),
                 ToShard::Checked { at, database_up } => self.on_checked(at, database_up),
+                ToShard::Present(view) => self.on_presence(view),
                 ToShard::Drain => self.drain(),
             }
         }
@@ -313,10 +319,7 @@ impl Shard {
         if let Some((code, reason)) = accepted.refused {
             self.effects.push(Effect::Close { code, reason });
         } else if !accepted.leftover.is_empty() {
-            let rules = Rules {
-                limits: &self.config.socket,
-                auth: &self.config.auth,
-            };
+            let rules = self.config.rules();
             connection.take(
                 &mut accepted.leftover.to_vec(),
                 now_ms,
@@ -340,10 +343,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let rules = Rules {
-            limits: &self.config.socket,
-            auth: &self.config.auth,
-        };
+        let rules = self.config.rules();
         let turn = connection.read(&mut self.scratch, now_ms, rules, &mut self.effects);
         self.perform(id);
         match turn {
@@ -374,6 +374,14 @@ impl Shard {
             match effect {
                 Effect::Send(frame) => self.send(id, frame),
                 Effect::Close { code, reason } => self.close(id, code, reason),
+                Effect::Step { channel, was, is } => self.step(channel, was, is),
+                Effect::Track {
+                    subscription,
+                    channel,
+                    key,
+                    tracked,
+                } => self.track(id, subscription, channel, key, tracked),
+                Effect::Untrack { channel, owner } => self.untrack(channel, owner),
                 Effect::Leave { channel, member } => self.leave(channel, member),
                 Effect::Join {
                     subscription,
@@ -412,19 +420,19 @@ impl Shard {
         };
         // The socket's end also ends its registration; an error here changes nothing.
         let _ = self.poll.registry().deregister(&mut connection.socket);
-        let places: Vec<(usize, usize)> = connection
-            .session
-            .subscriptions_mut()
-            .filter_map(|(_, subscription)| match subscription.stage {
-                Stage::Live {
-                    channel, member, ..
-                } => Some((channel, member)),
-                Stage::Waiting(_) => None,
-            })
-            .collect();
-        places
-            .into_iter()
-            .for_each(|(channel, member)| self.leave(channel, member));
+        for (_, subscription) in connection.session.subscriptions_mut() {
+            if let Stage::Live {
+                channel, member, ..
+            } = subscription.stage
+            {
+                match subscription.presence.leave(channel) {
+                    Some(Effect::Step { channel, was, is }) => self.step(channel, was, is),
+                    Some(Effect::Untrack { channel, owner }) => self.untrack(channel, owner),
+                    _ => {}
+                }
+                self.leave(channel, member);
+            }
+        }
     }
 
     // --- topics and channels
@@ -477,6 +485,7 @@ impl Shard {
             return;
         };
         let Topic {
+            event,
             entry: Some(entry),
             channels,
             ..
@@ -498,12 +507,14 @@ impl Shard {
         };
         let channel = &mut self.channels[channel_id];
         let limits = &self.config.availability;
+        let here = self.whereabouts.view(*event);
         let opened = connection.session.opened(
             subscription,
             (channel_id, channel.members.len()),
             &entry.state().event,
             entry.revision(),
-            |view, since| channel.joined(view, entry, since, limits),
+            here,
+            |view, since| channel.joined(view, entry, since, here, limits),
             &mut self.effects,
         );
         if opened {
@@ -543,6 +554,15 @@ impl Shard {
                 .retain(|&other| other != channel_id);
             self.note_if_empty(channel.topic);
         }
+    }
+
+    /// The event that a channel sees.
+    pub(super) fn event_of(&self, channel: usize) -> Option<EventId> {
+        Some(self.topics[self.channels.get(channel)?.topic].event)
+    }
+
+    pub(super) fn topic_of(&self, event: EventId) -> Option<usize> {
+        self.by_event.get(&event).copied()
     }
 
     fn note_if_empty(&mut self, topic: usize) {

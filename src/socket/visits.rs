@@ -6,13 +6,19 @@ use crate::protocol::code;
 impl Shard {
     pub(super) fn on_ticks(&mut self) {
         let now_ms = self.now_ms();
+        let mut ticked = false;
         while let Some((first, step)) = self.wheel.next(now_ms) {
             for id in (first..self.connections.capacity()).step_by(step) {
                 self.visit(id, now_ms);
             }
+            ticked = true;
             if self.wheel.is_round() {
                 self.tend_topics(now_ms);
+                self.tend_whereabouts();
             }
+        }
+        if ticked {
+            self.say_whereabouts();
         }
     }
 

@@ -18,6 +18,7 @@
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
+//! | [`presence`] | native viewers and the dialect's members are one number |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
 //! | [`seats`] | seat maps are drawn and redrawn around what is sold; seats are taken off sale |
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
@@ -47,6 +48,7 @@ mod feed;
 mod idempotency;
 mod openapi;
 mod routes;
+mod presence;
 mod schema;
 mod seats;
 mod serving;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use crate::config::AvailabilityConfig;
+use crate::protocol::presence::Counts;
 use crate::ticketing::availability::{StockStatus, Thresholds};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, Op, RowChange, TicketType};
 use crate::ticketing::{Revision, TicketTypeId};
@@ -12,6 +13,7 @@ use crate::ticketing::{Revision, TicketTypeId};
 /// All that an `event:` viewer sees; ticket types in the order in which they are shown.
 pub fn event_state<'a>(
     state: &'a EventState,
+    presence: &'a Counts,
     limits: &AvailabilityConfig,
 ) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
@@ -19,6 +21,7 @@ pub fn event_state<'a>(
         event: &'a EventInfo,
         ticket_types: Vec<TicketTypeRow<'a>>,
         notices: Vec<&'a Notice>,
+        presence: &'a Counts,
     }
     let mut types: Vec<_> = state.ticket_types.values().collect();
     types.sort_by_key(|row| (row.sort, row.id));
@@ -27,6 +30,7 @@ pub fn event_state<'a>(
         event: &state.event,
         ticket_types: types.into_iter().map(|row| pricing.row(row)).collect(),
         notices: state.notices.values().collect(),
+        presence,
     }
 }
 
@@ -36,9 +40,20 @@ pub fn event_state<'a>(
 pub fn event_changes<'a>(
     delta: &'a Delta,
     state: &'a EventState,
+    presence: &'a Counts,
     limits: &AvailabilityConfig,
 ) -> impl Serialize + use<'a> {
-    Changes::new(delta, state, limits)
+    #[derive(Serialize)]
+    struct Resumed<'a> {
+        #[serde(flatten)]
+        changes: Changes<'a>,
+        /// Has no revision to resume from, so it comes whole.
+        presence: &'a Counts,
+    }
+    Resumed {
+        changes: Changes::new(delta, state, limits),
+        presence,
+    }
 }
 
 /// An `update` for `event:` viewers. From revision 0 it holds everything, empty lists too.

@@ -11,6 +11,7 @@ use crate::config::{AvailabilityConfig, Config};
 use crate::protocol::fixtures::{
     STALLS, VIP, delta, relaid, removed, seats_taken, sold_one, stalls, state,
 };
+use crate::protocol::presence::Counts;
 use crate::protocol::topic::Topic;
 use crate::ticketing::live::{Delta, RowChange};
 
@@ -72,7 +73,7 @@ fn a_wrong_field_of_a_join_is_named() {
 
 #[test]
 fn ticket_types_are_in_the_order_in_which_they_are_shown() {
-    let state = json_of(&event_state(&state(), &limits()));
+    let state = json_of(&event_state(&state(), &Counts::default(), &limits()));
     let ids: Vec<&Value> = state["ticket_types"]
         .as_array()
         .unwrap()
@@ -146,7 +147,14 @@ fn a_whole_update_replaces_everything_even_by_nothing() {
 #[test]
 fn the_state_of_a_resumed_join_has_no_revisions() {
     let state = state();
-    let changes = json_of(&event_changes(&removed(), &state, &limits()));
+    let mut changes = json_of(&event_changes(
+        &removed(),
+        &state,
+        &Counts::default(),
+        &limits(),
+    ));
+    let presence = changes.as_object_mut().unwrap().remove("presence");
+    assert_eq!(presence, Some(json!({"total": 0, "by_step": {}})));
     let mut update = update(&removed());
     update
         .as_object_mut()

@@ -13,6 +13,7 @@ struct Talk {
     session: Session,
     limits: SocketConfig,
     auth: Auth,
+    presence: PresenceConfig,
     now_ms: u64,
     event: EventInfo,
 }
@@ -24,6 +25,8 @@ enum Did {
     Joined(EventId),
     Left(usize),
     Closed(u16),
+    Stepped(Option<String>, Option<String>),
+    Tracked(Value),
 }
 
 impl Talk {
@@ -35,6 +38,7 @@ impl Talk {
             session: Session::new(Vsn::V2, Caller::Anonymous, None, &config.socket, 0),
             limits: config.socket,
             auth: Auth::new(&auth).expect("a good configuration"),
+            presence: config.presence,
             now_ms: 0,
             event: samples::event("Concert", 100, 0),
         }
@@ -46,6 +50,7 @@ impl Talk {
         let rules = Rules {
             limits: &self.limits,
             auth: &self.auth,
+            presence: &self.presence,
         };
         let frame = phoenix::decode_text(self.session.vsn, text);
         self.session
@@ -57,6 +62,9 @@ impl Talk {
                 Effect::Send(frame) => did.push(Did::Sent(payload(frame))),
                 Effect::Leave { channel, .. } => did.push(Did::Left(*channel)),
                 Effect::Close { code, .. } => did.push(Did::Closed(*code)),
+                Effect::Step { was, is, .. } => did.push(Did::Stepped(name_of(was), name_of(is))),
+                Effect::Track { tracked, .. } => did.push(Did::Tracked(json!(tracked))),
+                Effect::Untrack { .. } => did.push(Did::Tracked(Value::Null)),
                 Effect::Join {
                     subscription,
                     key,
@@ -73,7 +81,7 @@ impl Talk {
                             .into(),
                     };
                     self.session
-                        .opened(place, (70, 0), &self.event, 7, body, &mut effects);
+                        .opened(place, (70, 0), &self.event, 7, None, body, &mut effects);
                 }
             }
             next += 1;
@@ -91,6 +99,10 @@ impl Talk {
         assert_eq!(sent.len(), 1, "one answer to {text}: {sent:?}");
         sent.into_iter().next().unwrap_or_default()
     }
+}
+
+fn name_of(step: &Option<Arc<str>>) -> Option<String> {
+    step.as_deref().map(str::to_owned)
 }
 
 /// The JSON of a server's text frame.
@@ -301,4 +313,61 @@ fn an_api_key_sent_as_a_token_names_nobody_and_a_bad_refresh_ends_the_channel() 
             {}
         ]))
     );
+}
+
+#[test]
+fn steps_are_counted_from_join_to_leave() {
+    let mut talk = Talk::new();
+    let step = |step: &str| Some(step.to_owned());
+    let did = talk.say(r#"["1","1","event:42","phx_join",{"presence":{"step":"tickets"}}]"#);
+    assert!(
+        did.contains(&Did::Stepped(None, step("tickets"))),
+        "{did:?}"
+    );
+    let did = talk.say(r#"["1","2","event:42","presence",{"step":"payment"}]"#);
+    assert_eq!(did[0], Did::Stepped(step("tickets"), step("payment")));
+    // The same step again is acknowledged, and moves nothing.
+    assert_eq!(
+        talk.ask(r#"["1","3","event:42","presence",{"step":"payment"}]"#)[4]["status"],
+        "ok"
+    );
+    let answer = talk.ask(r#"["1","4","event:42","presence",{"step":7}]"#);
+    assert_eq!(answer[4]["response"]["code"], "INVALID_PAYLOAD");
+    let did = talk.say(r#"["1","5","event:42","phx_leave",{}]"#);
+    assert_eq!(did[1], Did::Stepped(step("payment"), None));
+    assert_eq!(did[2], Did::Left(70));
+}
+
+#[test]
+fn the_dialect_tracks_objects_of_a_bounded_size() {
+    let mut talk = Talk::new();
+    let join = r#"["1","1","realtime:registration:1","phx_join",{"config":{"presence":{"key":"","enabled":true}}}]"#;
+    let did = talk.say(join);
+    assert!(
+        matches!(&did[2], Did::Sent(state) if state[3] == "presence_state" && state[4] == json!({}))
+    );
+    let track =
+        |payload: &str| format!(r#"["1","2","realtime:registration:1","presence",{payload}]"#);
+    let did = talk.say(&track(
+        r#"{"type":"presence","event":"track","payload":{"step":"pay"}}"#,
+    ));
+    assert_eq!(did[0], Did::Tracked(json!({"step": "pay"})));
+    for (payload, code) in [
+        (
+            r#"{"event":"track","payload":7}"#.to_owned(),
+            "INVALID_PAYLOAD",
+        ),
+        (r#"{"event":"dance"}"#.to_owned(), "INVALID_PAYLOAD"),
+        (
+            format!(
+                r#"{{"event":"track","payload":{{"x":"{}"}}}}"#,
+                "x".repeat(5_000)
+            ),
+            "PAYLOAD_TOO_BIG",
+        ),
+    ] {
+        assert_eq!(talk.ask(&track(&payload))[4]["response"]["code"], code);
+    }
+    let answer = talk.ask(r#"["1","9","realtime:registration:1","broadcast",{}]"#);
+    assert_eq!(answer[4]["response"]["code"], "UNKNOWN_EVENT");
 }

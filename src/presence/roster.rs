@@ -1,0 +1,407 @@
+//! One event's presence. Pure: `now` is handed in.
+//!
+//! What was last shown is kept beside what is now, and a diff is what differs between the two: who
+//! comes and goes within a window was never there, for anybody.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Owner;
+use crate::config::PresenceConfig;
+use crate::hub::presence::{Counted, Listing};
+use crate::protocol::presence::{Counts, Diff, Members, Meta};
+
+/// A member as its shard names it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Under what it is listed; several members may share one.
+    pub key: Arc<str>,
+    pub step: Option<Arc<str>>,
+    pub tracked: Arc<Map<String, Value>>,
+}
+
+#[derive(Debug)]
+struct Member {
+    key: Arc<str>,
+    step: Option<Arc<str>>,
+    meta: Meta,
+}
+
+/// Key and meta of each listed member, by arrival.
+type Shown = BTreeMap<u64, (Arc<str>, Meta)>;
+
+/// Who is at one event, and what viewers were last shown of it.
+#[derive(Debug)]
+pub struct Roster {
+    /// Native viewers, by the shard that counts them.
+    shards: HashMap<usize, Counts>,
+    /// In order of arrival: the first ones are listed.
+    members: BTreeMap<u64, Member>,
+    arrivals: HashMap<Owner, u64>,
+    next_arrival: u64,
+    /// What the other nodes count.
+    elsewhere: Counts,
+    counted: Arc<Counted>,
+    counts_moved: bool,
+    counts_quiet_until: Option<Instant>,
+    listing: Arc<Listing>,
+    /// The members of the last listing, by arrival.
+    shown: Shown,
+    members_moved: bool,
+    list_quiet_until: Option<Instant>,
+    config: PresenceConfig,
+}
+
+impl Roster {
+    pub fn new(config: &PresenceConfig) -> Self {
+        Self {
+            shards: HashMap::new(),
+            members: BTreeMap::new(),
+            arrivals: HashMap::new(),
+            next_arrival: 0,
+            elsewhere: Counts::default(),
+            counted: Arc::new(Counted::new(0, Counts::default())),
+            counts_moved: false,
+            counts_quiet_until: None,
+            listing: Arc::new(nobody()),
+            shown: BTreeMap::new(),
+            members_moved: false,
+            list_quiet_until: None,
+            config: config.clone(),
+        }
+    }
+
+    /// A shard's native viewers, now.
+    pub fn count(&mut self, shard: usize, counts: Counts) {
+        if counts.is_empty() {
+            self.shards.remove(&shard);
+        } else {
+            self.shards.insert(shard, counts);
+        }
+        self.counts_moved = true;
+    }
+
+    /// What the other nodes count, now.
+    pub fn count_elsewhere(&mut self, counts: Counts) {
+        self.elsewhere = counts;
+        self.counts_moved = true;
+    }
+
+    /// A member that is new, or tracks something else. The same again changes nothing.
+    pub fn track(&mut self, owner: Owner, listed: Listed) {
+        let before = self
+            .arrivals
+            .get(&owner)
+            .and_then(|arrival| self.members.get(arrival));
+        if before
+            .is_some_and(|member| member.meta.tracked == listed.tracked && member.key == listed.key)
+        {
+            return;
+        }
+        let phx_ref_prev = before.map(|member| member.meta.phx_ref.clone());
+        let phx_ref = fresh_ref();
+        let meta = Meta {
+            tracked: listed.tracked,
+            phx_ref,
+            phx_ref_prev,
+        };
+        let arrival = *self.arrivals.entry(owner).or_insert_with(|| {
+            self.next_arrival += 1;
+            self.next_arrival
+        });
+        self.members.insert(
+            arrival,
+            Member {
+                key: listed.key,
+                step: listed.step,
+                meta,
+            },
+        );
+        self.members_moved = true;
+        self.counts_moved = true;
+    }
+
+    pub fn untrack(&mut self, owner: Owner) {
+        if let Some(arrival) = self.arrivals.remove(&owner) {
+            self.members.remove(&arrival);
+            self.members_moved = true;
+            self.counts_moved = true;
+        }
+    }
+
+    /// What this node counts: its native viewers and its members.
+    pub fn here(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.shards.values().for_each(|shard| counts.merge(shard));
+        self.members
+            .values()
+            .for_each(|member| counts.add(member.step.as_ref()));
+        counts
+    }
+
+    /// Nobody is here, and everybody has been told.
+    pub fn is_over(&self) -> bool {
+        self.shards.is_empty()
+            && self.members.is_empty()
+            && self.elsewhere.is_empty()
+            && !self.counts_moved
+            && !self.members_moved
+    }
+
+    /// When there will be something to show, if there is.
+    pub fn next_at(&self) -> Option<Instant> {
+        let counts = self
+            .counts_moved
+            .then_some(self.counts_quiet_until)
+            .flatten();
+        let list = self
+            .members_moved
+            .then_some(self.list_quiet_until)
+            .flatten();
+        [counts, list].into_iter().flatten().min()
+    }
+
+    /// What is to be shown now, if anything has changed and its window allows it.
+    pub fn view(&mut self, now: Instant, serial: &mut u64) -> Option<(Arc<Counted>, Arc<Listing>)> {
+        let counted =
+            self.counts_moved && is_past(self.counts_quiet_until, now) && self.recount(now, serial);
+        let listed =
+            self.members_moved && is_past(self.list_quiet_until, now) && self.relist(now, serial);
+        (counted || listed).then(|| (self.counted.clone(), self.listing.clone()))
+    }
+
+    fn recount(&mut self, now: Instant, serial: &mut u64) -> bool {
+        self.counts_moved = false;
+        let mut counts = self.here();
+        counts.merge(&self.elsewhere);
+        if counts == self.counted.counts {
+            return false;
+        }
+        self.counts_quiet_until = Some(now + Duration::from_millis(self.config.counts_interval_ms));
+        *serial += 1;
+        self.counted = Arc::new(Counted::new(*serial, counts));
+        true
+    }
+
+    fn relist(&mut self, now: Instant, serial: &mut u64) -> bool {
+        self.members_moved = false;
+        let listed = self.members.iter().take(self.config.members_listed_max);
+        let listed: Shown = listed
+            .map(|(&arrival, member)| (arrival, (member.key.clone(), member.meta.clone())))
+            .collect();
+        let diff = Diff {
+            joins: missing(&listed, &self.shown),
+            leaves: missing(&self.shown, &listed),
+        };
+        if diff.joins.is_empty() && diff.leaves.is_empty() {
+            return false;
+        }
+        let state = raw(&listed
+            .values()
+            .map(|(key, meta)| (&**key, meta))
+            .collect::<Members<'_>>());
+        *serial += 1;
+        self.listing = Arc::new(Listing::new(
+            *serial,
+            self.listing.serial,
+            state,
+            raw(&diff),
+        ));
+        self.shown = listed;
+        self.list_quiet_until = Some(now + Duration::from_millis(self.config.diff_window_ms));
+        true
+    }
+}
+
+/// The metas of `here` that `there` does not have, or has otherwise.
+fn missing<'a>(here: &'a Shown, there: &Shown) -> Members<'a> {
+    let is_there = |arrival: &u64, meta: &Meta| {
+        there
+            .get(arrival)
+            .is_some_and(|(_, other)| other.phx_ref == meta.phx_ref)
+    };
+    let missing = here
+        .iter()
+        .filter(|(arrival, (_, meta))| !is_there(arrival, meta));
+    missing.map(|(_, (key, meta))| (&**key, meta)).collect()
+}
+
+/// Unlike any other, on every node: clients know a meta by it.
+fn fresh_ref() -> Arc<str> {
+    Uuid::now_v7().simple().to_string().into()
+}
+
+/// A listing before anybody came.
+fn nobody() -> Listing {
+    let empty = Diff {
+        joins: Members::default(),
+        leaves: Members::default(),
+    };
+    Listing::new(0, 0, raw(&Members::default()), raw(&empty))
+}
+
+fn is_past(at: Option<Instant>, now: Instant) -> bool {
+    at.is_none_or(|at| at <= now)
+}
+
+/// String keys and JSON values: this always becomes JSON.
+fn raw(value: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn config() -> PresenceConfig {
+        PresenceConfig {
+            members_listed_max: 2,
+            ..crate::config::Config::default().presence
+        }
+    }
+
+    fn owner(serial: u64) -> Owner {
+        Owner { shard: 0, serial }
+    }
+
+    fn listed(key: &str, step: &str) -> Listed {
+        let Value::Object(tracked) = json!({ "step": step }) else {
+            unreachable!()
+        };
+        Listed {
+            key: key.into(),
+            step: Some(step.into()),
+            tracked: Arc::new(tracked),
+        }
+    }
+
+    fn counts(steps: &[(&str, u64)]) -> Counts {
+        let by_step = steps
+            .iter()
+            .map(|&(step, count)| (step.into(), count))
+            .collect();
+        Counts {
+            total: steps.iter().map(|(_, count)| count).sum(),
+            by_step,
+        }
+    }
+
+    fn json_of(raw: &RawValue) -> Value {
+        serde_json::from_str(raw.get()).unwrap()
+    }
+
+    #[test]
+    fn native_viewers_members_and_other_nodes_are_one_number() {
+        let (mut roster, mut serial) = (Roster::new(&config()), 0);
+        roster.count(0, counts(&[("pay", 2)]));
+        roster.count(1, counts(&[("pay", 1), ("look", 3)]));
+        roster.track(owner(1), listed("ann", "look"));
+        roster.count_elsewhere(counts(&[("pay", 10)]));
+        let (counted, _) = roster.view(Instant::now(), &mut serial).unwrap();
+        assert_eq!(counted.counts, counts(&[("pay", 13), ("look", 4)]));
+        assert_eq!(roster.here(), counts(&[("pay", 3), ("look", 4)]));
+    }
+
+    #[test]
+    fn counts_leave_once_an_interval_and_only_when_they_moved() {
+        let (mut roster, mut serial) = (Roster::new(&config()), 0);
+        let start = Instant::now();
+        roster.count(0, counts(&[("pay", 1)]));
+        assert!(roster.view(start, &mut serial).is_some());
+        roster.count(0, counts(&[("pay", 2)]));
+        assert!(
+            roster
+                .view(start + Duration::from_millis(999), &mut serial)
+                .is_none()
+        );
+        assert_eq!(roster.next_at(), Some(start + Duration::from_millis(1_000)));
+        roster.count(0, counts(&[("pay", 1)]));
+        assert!(
+            roster
+                .view(start + Duration::from_millis(1_000), &mut serial)
+                .is_none()
+        );
+        roster.count(0, Counts::default());
+        assert!(
+            roster
+                .view(start + Duration::from_millis(1_001), &mut serial)
+                .is_some()
+        );
+        assert!(roster.is_over());
+    }
+
+    #[test]
+    fn a_diff_leads_from_one_listing_to_the_next() {
+        let (mut roster, mut serial) = (Roster::new(&config()), 0);
+        let mut now = Instant::now();
+        let mut view = |roster: &mut Roster| {
+            now += Duration::from_secs(2);
+            roster.view(now, &mut serial).unwrap().1
+        };
+        roster.track(owner(1), listed("ann", "look"));
+        let first = view(&mut roster);
+        let before = json_of(&first.state)["ann"]["metas"][0].clone();
+        assert_eq!(json_of(&first.diff)["joins"]["ann"]["metas"][0], before);
+        roster.track(owner(1), listed("ann", "pay"));
+        let second = view(&mut roster);
+        assert_eq!(second.follows, first.serial);
+        let diff = json_of(&second.diff);
+        let after = &diff["joins"]["ann"]["metas"][0];
+        assert_eq!(diff["leaves"]["ann"]["metas"][0], before);
+        assert_eq!(
+            (&after["step"], &after["phx_ref_prev"]),
+            (&json!("pay"), &before["phx_ref"])
+        );
+        assert_ne!(after["phx_ref"], before["phx_ref"]);
+        // The same object again is no change.
+        roster.track(owner(1), listed("ann", "pay"));
+        assert!(
+            roster
+                .view(Instant::now() + Duration::from_secs(99), &mut 0)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn who_comes_and_goes_within_a_window_was_never_there() {
+        let (mut roster, mut serial) = (Roster::new(&config()), 0);
+        let start = Instant::now();
+        roster.track(owner(1), listed("ann", "look"));
+        roster.view(start, &mut serial).unwrap();
+        roster.track(owner(2), listed("bob", "look"));
+        roster.untrack(owner(2));
+        assert!(
+            roster
+                .view(start + Duration::from_secs(5), &mut serial)
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn members_past_the_bound_are_counted_and_listed_when_there_is_room() {
+        let (mut roster, mut serial) = (Roster::new(&config()), 0);
+        let start = Instant::now();
+        for (serial, key) in [(1, "ann"), (2, "bob"), (3, "cid")] {
+            roster.track(owner(serial), listed(key, "look"));
+        }
+        let (counted, listing) = roster.view(start, &mut serial).unwrap();
+        assert_eq!(counted.counts.total, 3);
+        assert_eq!(json_of(&listing.state).as_object().unwrap().len(), 2);
+        roster.untrack(owner(1));
+        let (_, listing) = roster
+            .view(start + Duration::from_secs(2), &mut serial)
+            .unwrap();
+        let diff = json_of(&listing.diff);
+        assert!(diff["joins"]["cid"].is_object() && diff["leaves"]["ann"].is_object());
+    }
+}

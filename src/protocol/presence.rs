@@ -1,0 +1,119 @@
+//! Presence on the wire: absolute counts for native viewers, state and diff for the dialect's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// `presence` on `event:` topics, and the field of that name in a join's state.
+pub const PRESENCE: &str = "presence";
+/// `presence_state` and `presence_diff` on `realtime:registration:` topics.
+pub const PRESENCE_STATE: &str = "presence_state";
+pub const PRESENCE_DIFF: &str = "presence_diff";
+
+/// How many are here, and how many of them at each step: `{"total", "by_step"}`.
+///
+/// Who named no step counts in the total only.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    pub total: u64,
+    pub by_step: BTreeMap<Arc<str>, u64>,
+}
+
+impl Counts {
+    pub fn is_empty(&self) -> bool {
+        self.total == 0
+    }
+
+    pub fn add(&mut self, step: Option<&Arc<str>>) {
+        self.total += 1;
+        if let Some(step) = step {
+            *self.by_step.entry(step.clone()).or_default() += 1;
+        }
+    }
+
+    /// Takes out one that was added with the same step.
+    pub fn remove(&mut self, step: Option<&Arc<str>>) {
+        self.total = self.total.saturating_sub(1);
+        if let Some(step) = step
+            && let Some(count) = self.by_step.get_mut(step)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by_step.remove(step);
+            }
+        }
+    }
+
+    pub fn merge(&mut self, other: &Counts) {
+        self.total += other.total;
+        for (step, count) in &other.by_step {
+            *self.by_step.entry(step.clone()).or_default() += count;
+        }
+    }
+}
+
+/// What one member tracks, as others see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Meta {
+    /// The tracked object.
+    pub tracked: Arc<Map<String, Value>>,
+    /// Fresh with every change: clients know a meta by it.
+    pub phx_ref: Arc<str>,
+    /// The one before, after a change.
+    pub phx_ref_prev: Option<Arc<str>>,
+}
+
+impl Serialize for Meta {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let ours = |name: &str| name == "phx_ref" || name == "phx_ref_prev";
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.tracked.iter().filter(|(name, _)| !ours(name)) {
+            map.serialize_entry(name, value)?;
+        }
+        map.serialize_entry("phx_ref", &self.phx_ref)?;
+        if let Some(before) = &self.phx_ref_prev {
+            map.serialize_entry("phx_ref_prev", before)?;
+        }
+        map.end()
+    }
+}
+
+/// `{"<key>": {"metas": […]}}`: several members may share a key.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Members<'a>(BTreeMap<&'a str, Vec<&'a Meta>>);
+
+impl<'a> FromIterator<(&'a str, &'a Meta)> for Members<'a> {
+    fn from_iter<I: IntoIterator<Item = (&'a str, &'a Meta)>>(members: I) -> Self {
+        let mut by_key: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (key, meta) in members {
+            by_key.entry(key).or_default().push(meta);
+        }
+        Members(by_key)
+    }
+}
+
+impl Members<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Entry<'a> {
+            metas: &'a [&'a Meta],
+        }
+        serializer.collect_map(self.0.iter().map(|(key, metas)| (key, Entry { metas })))
+    }
+}
+
+/// `presence_diff`: both members always present.
+#[derive(Debug, Serialize)]
+pub struct Diff<'a> {
+    pub joins: Members<'a>,
+    pub leaves: Members<'a>,
+}

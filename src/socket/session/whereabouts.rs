@@ -1,0 +1,146 @@
+//! What a session says of where its client is: steps of native viewers, tracks of the dialect's.
+
+use serde_json::{Map, Value};
+
+use super::{At, Effect, Rules, Session, Stage};
+use crate::presence::Owner;
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::native;
+use crate::protocol::phoenix::{ClientFrame, Payload};
+
+use std::sync::Arc;
+
+/// How a subscription takes part in presence.
+#[derive(Debug, Default)]
+pub(crate) enum Presence {
+    /// Seats and tables: not at all.
+    #[default]
+    None,
+    /// `event:`: it is shown counts, `sent` being the last, and is counted once it names a step.
+    Counted { step: Option<Arc<str>>, sent: u64 },
+    /// `realtime:registration:`: it is shown the members if it asked for them, and is one of them
+    /// once it tracks something.
+    Listed {
+        key: Option<Arc<str>>,
+        shown: bool,
+        sent: u64,
+        owner: Option<Owner>,
+    },
+}
+
+impl Presence {
+    /// The serial of what the client was last shown, where it is shown anything.
+    pub(crate) fn sent(&mut self) -> Option<&mut u64> {
+        match self {
+            Presence::Counted { sent, .. }
+            | Presence::Listed {
+                shown: true, sent, ..
+            } => Some(sent),
+            Presence::None | Presence::Listed { .. } => None,
+        }
+    }
+
+    /// What the end of the subscription takes out of the event's presence.
+    pub(crate) fn leave(&mut self, channel: usize) -> Option<Effect> {
+        match std::mem::take(self) {
+            Presence::Counted {
+                step: Some(step), ..
+            } => Some(Effect::Step {
+                channel,
+                was: Some(step),
+                is: None,
+            }),
+            Presence::Listed {
+                owner: Some(owner), ..
+            } => Some(Effect::Untrack { channel, owner }),
+            _ => None,
+        }
+    }
+}
+
+/// What a `presence` push of the dialect asks for.
+enum Call {
+    Track(Map<String, Value>),
+    Untrack,
+}
+
+impl Session {
+    /// A `presence` push: `{"step": …}` on native topics, `track` or `untrack` in the dialect.
+    pub(super) fn on_presence(
+        &mut self,
+        place: u32,
+        frame: &ClientFrame,
+        rules: Rules<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        match self.take_presence(place, frame, rules) {
+            Ok(effect) => {
+                effects.extend(effect);
+                self.acknowledge(frame, effects);
+            }
+            Err(error) => effects.push(self.refuse(At::of(frame), error)),
+        }
+    }
+
+    fn take_presence(
+        &mut self,
+        place: u32,
+        frame: &ClientFrame,
+        rules: Rules<'_>,
+    ) -> Result<Option<Effect>, ErrorReply> {
+        let unknown = || {
+            let (topic, event) = (&frame.topic, &frame.event);
+            code::UNKNOWN_EVENT.because(format_args!("\"{topic}\" takes no \"{event}\""))
+        };
+        let Payload::Json(payload) = &frame.payload else {
+            return Err(unknown());
+        };
+        let subscription = self.subscription_mut(place).ok_or_else(unknown)?;
+        let Stage::Live { channel, .. } = subscription.stage else {
+            return Err(code::UNMATCHED_TOPIC.because("the join is not answered yet"));
+        };
+        match &mut subscription.presence {
+            Presence::None => Err(unknown()),
+            Presence::Counted { step, .. } => {
+                let is = native::Presence::read(payload)?.step.map(Arc::from);
+                let was = std::mem::replace(step, is.clone());
+                Ok((was != is).then_some(Effect::Step { channel, was, is }))
+            }
+            Presence::Listed { key, owner, .. } => match Call::read(payload, rules)? {
+                Call::Track(tracked) => {
+                    let (subscription, key) = (place, key.clone());
+                    Ok(Some(Effect::Track {
+                        subscription,
+                        channel,
+                        key,
+                        tracked,
+                    }))
+                }
+                Call::Untrack => Ok(owner.take().map(|owner| Effect::Untrack { channel, owner })),
+            },
+        }
+    }
+}
+
+impl Call {
+    /// Lenient as the reference: PyPI `realtime` leaves `type` out, names count in any case.
+    fn read(payload: &Value, rules: Rules<'_>) -> Result<Call, ErrorReply> {
+        let name = payload["event"].as_str().unwrap_or_default();
+        if name.eq_ignore_ascii_case("untrack") {
+            return Ok(Call::Untrack);
+        }
+        if !name.eq_ignore_ascii_case("track") {
+            return Err(code::INVALID_PAYLOAD.because("`event` has to be track or untrack"));
+        }
+        let Value::Object(tracked) = &payload["payload"] else {
+            return Err(code::INVALID_PAYLOAD.because("Presence track payload must be a map"));
+        };
+        let max = rules.presence.tracked_bytes_max;
+        if payload["payload"].to_string().len() > max {
+            return Err(
+                code::PAYLOAD_TOO_BIG.because(format_args!("at most {max} bytes are tracked"))
+            );
+        }
+        Ok(Call::Track(tracked.clone()))
+    }
+}

@@ -1,0 +1,211 @@
+//! A shard's part in presence: it counts its own viewers and members, says what changed at the next
+//! tick, and shows its viewers what the whole of the nodes counts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::session::Presence;
+use super::shard::Shard;
+use crate::hub::presence::View;
+use crate::presence::roster::Listed;
+use crate::presence::{Owner, Said};
+use crate::protocol::presence::Counts;
+use crate::ticketing::EventId;
+
+/// Step under which those are counted whose step is one too many.
+const OTHER: &str = "other";
+/// Longest name of a step, in bytes; a longer one counts as none.
+const STEP_BYTES_MAX: usize = 64;
+
+#[derive(Default)]
+pub(super) struct Whereabouts {
+    /// This shard's native viewers who named a step.
+    here: HashMap<EventId, Counts>,
+    /// Events whose counts have changed since they were last said.
+    moved: Vec<EventId>,
+    /// What was said when the task had too much waiting: said again at the next tick.
+    unsaid: Vec<Said>,
+    /// Every event that somebody is at, as last shown.
+    views: HashMap<EventId, Arc<View>>,
+    serial: u64,
+}
+
+impl Whereabouts {
+    /// Forgets where nobody is, unless somebody here may still have to be told.
+    pub(super) fn tend(&mut self, is_watched: impl Fn(EventId) -> bool) {
+        self.views
+            .retain(|&event, view| !view.is_empty() || is_watched(event));
+    }
+
+    pub(super) fn view(&self, event: EventId) -> Option<&View> {
+        self.views.get(&event).map(|view| &**view)
+    }
+}
+
+impl Shard {
+    pub(super) fn step(&mut self, channel: usize, was: Option<Arc<str>>, is: Option<Arc<str>>) {
+        let Some(event) = self.event_of(channel) else {
+            return;
+        };
+        let counts = self.whereabouts.here.entry(event).or_default();
+        let named = |counts: &Counts, step: Arc<str>| {
+            let room = counts.by_step.len() < self.config.presence.steps_max;
+            if room || counts.by_step.contains_key(&step) {
+                step
+            } else {
+                OTHER.into()
+            }
+        };
+        if let Some(was) = was {
+            let was = if counts.by_step.contains_key(&was) {
+                was
+            } else {
+                OTHER.into()
+            };
+            counts.remove(Some(&was));
+        }
+        if let Some(is) = is {
+            let is = named(counts, is);
+            counts.add(Some(&is));
+        }
+        if !self.whereabouts.moved.contains(&event) {
+            self.whereabouts.moved.push(event);
+        }
+    }
+
+    pub(super) fn track(
+        &mut self,
+        id: usize,
+        subscription: u32,
+        channel: usize,
+        key: Option<Arc<str>>,
+        tracked: Map<String, Value>,
+    ) {
+        let (Some(event), Some(connection)) =
+            (self.event_of(channel), self.connections.get_mut(id))
+        else {
+            return;
+        };
+        let Some(subscription) = connection.session.subscription_mut(subscription) else {
+            return;
+        };
+        let Presence::Listed {
+            owner,
+            key: own_key,
+            ..
+        } = &mut subscription.presence
+        else {
+            return;
+        };
+        let owner = *owner.get_or_insert_with(|| {
+            self.whereabouts.serial += 1;
+            Owner {
+                shard: self.shard,
+                serial: self.whereabouts.serial,
+            }
+        });
+        // A join that named no key is listed under one of its own, which it keeps.
+        let key = key.unwrap_or_else(|| Uuid::now_v7().to_string().into());
+        *own_key = Some(key.clone());
+        let step = tracked
+            .get("step")
+            .and_then(Value::as_str)
+            .filter(|step| step.len() <= STEP_BYTES_MAX);
+        let member = Listed {
+            key,
+            step: step.map(Arc::from),
+            tracked: Arc::new(tracked),
+        };
+        self.say(Said::Tracked {
+            event,
+            owner,
+            member,
+        });
+    }
+
+    pub(super) fn untrack(&mut self, channel: usize, owner: Owner) {
+        if let Some(event) = self.event_of(channel) {
+            self.say(Said::Untracked { event, owner });
+        }
+    }
+
+    /// Says what changed, once a tick however much it was.
+    pub(super) fn say_whereabouts(&mut self) {
+        for said in std::mem::take(&mut self.whereabouts.unsaid) {
+            self.say(said);
+        }
+        for event in std::mem::take(&mut self.whereabouts.moved) {
+            let counts = self
+                .whereabouts
+                .here
+                .get(&event)
+                .cloned()
+                .unwrap_or_default();
+            if counts.is_empty() {
+                self.whereabouts.here.remove(&event);
+            }
+            let shard = self.shard as usize;
+            self.say(Said::Counted {
+                shard,
+                event,
+                counts,
+            });
+        }
+    }
+
+    /// In order: what waits to be said again goes first.
+    fn say(&mut self, said: Said) {
+        if !self.whereabouts.unsaid.is_empty() {
+            self.whereabouts.unsaid.push(said);
+        } else if let Err(said) = self.config.presence_task.say(said) {
+            self.whereabouts.unsaid.push(said);
+        }
+    }
+
+    pub(super) fn tend_whereabouts(&mut self) {
+        let mut whereabouts = std::mem::take(&mut self.whereabouts);
+        whereabouts.tend(|event| self.topic_of(event).is_some());
+        self.whereabouts = whereabouts;
+    }
+
+    /// Who is at an event has changed: its viewers are shown, as far as their sockets take it.
+    pub(super) fn on_presence(&mut self, view: Arc<View>) {
+        let event = view.event;
+        self.whereabouts.views.insert(event, view.clone());
+        let Some(topic) = self.topic_of(event) else {
+            return;
+        };
+        let mut gone = Vec::new();
+        for channel in self.channels_of(topic) {
+            let channel = &self.channels[channel];
+            for member in &channel.members {
+                let id = member.connection as usize;
+                let connection = &mut self.connections[id];
+                if !connection.is_clear() {
+                    continue;
+                }
+                let vsn = connection.session.vsn;
+                let subscription = connection.session.subscription_mut(member.subscription);
+                let Some(sent) = subscription.and_then(|subscription| subscription.presence.sent())
+                else {
+                    continue;
+                };
+                let Some((serial, frame)) = channel.presence(&view, *sent, vsn) else {
+                    continue;
+                };
+                let before = std::mem::replace(sent, serial);
+                match connection.write_shared(&frame) {
+                    Ok(true) => {}
+                    Ok(false) => connection
+                        .session
+                        .presence_not_sent(member.subscription, before),
+                    Err(_) => gone.push(id),
+                }
+            }
+        }
+        gone.into_iter().for_each(|id| self.remove(id));
+    }
+}

@@ -1,0 +1,134 @@
+//! Who is here: native viewers and the dialect's members are one number, on all shards.
+
+use serde_json::{Value, json};
+
+use crate::support::server::TestServer;
+use crate::support::show::Show;
+use crate::support::websocket::{Socket, Vsn};
+
+async fn server() -> (TestServer, i64) {
+    let server = TestServer::builder()
+        .with(|config| config.presence.counts_interval_ms = 50)
+        .start()
+        .await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_000, 80)
+        .stage(&server.client().await)
+        .await;
+    (server, show.event)
+}
+
+/// Reads presence frames until one says this.
+async fn sees(viewer: &mut Socket, topic: &str, counts: &Value) {
+    while viewer.next_on(topic, "presence").await != *counts {}
+}
+
+#[tokio::test]
+async fn people_are_counted_by_step_from_join_to_loss() {
+    let (server, event) = server().await;
+    let topic = format!("event:{event}");
+    let mut watcher = server.ws(Vsn::V1).await;
+    let joined = watcher.join(&topic, json!({})).await;
+    assert_eq!(
+        joined["state"]["presence"],
+        json!({"total": 0, "by_step": {}})
+    );
+    let mut buyers = Vec::new();
+    for _ in 0..5 {
+        let mut buyer = server.ws(Vsn::V2).await;
+        buyer
+            .join(&topic, json!({"presence": {"step": "ticket_selection"}}))
+            .await;
+        buyers.push(buyer);
+    }
+    sees(
+        &mut watcher,
+        &topic,
+        &json!({"total": 5, "by_step": {"ticket_selection": 5}}),
+    )
+    .await;
+    let moved = buyers[0]
+        .ask(&topic, "presence", json!({"step": "payment"}))
+        .await;
+    assert_eq!(moved["status"], "ok");
+    sees(
+        &mut watcher,
+        &topic,
+        &json!({"total": 5, "by_step": {"ticket_selection": 4, "payment": 1}}),
+    )
+    .await;
+    // One leaves the topic, one says so, one is lost; a late joiner finds the count in its state.
+    buyers[0].ask(&topic, "phx_leave", json!({})).await;
+    buyers[1]
+        .ask(&topic, "presence", json!({"step": null}))
+        .await;
+    drop(buyers.pop());
+    let two = json!({"total": 2, "by_step": {"ticket_selection": 2}});
+    sees(&mut watcher, &topic, &two).await;
+    let late = server.ws(Vsn::V2).await.join(&topic, json!({})).await;
+    assert_eq!(late["state"]["presence"], two);
+    drop(buyers);
+    sees(&mut watcher, &topic, &json!({"total": 0, "by_step": {}})).await;
+}
+
+fn config() -> Value {
+    json!({"config": {"presence": {"key": "", "enabled": true}}})
+}
+
+fn track(step: &str) -> Value {
+    json!({"type": "presence", "event": "track", "payload": {"userId": "u1", "step": step}})
+}
+
+#[tokio::test]
+async fn the_dialect_lists_members_and_they_count_natively() {
+    let (server, event) = server().await;
+    let (topic, native) = (
+        format!("realtime:registration:{event}"),
+        format!("event:{event}"),
+    );
+    let mut watcher = server.ws(Vsn::V2).await;
+    watcher.join(&native, json!({})).await;
+    let mut first = server.ws(Vsn::V2).await;
+    first.join(&topic, config()).await;
+    assert_eq!(first.next_on(&topic, "presence_state").await, json!({}));
+    let mut second = server.ws(Vsn::V1).await;
+    second.join(&topic, config()).await;
+    second.next_on(&topic, "presence_state").await;
+
+    assert_eq!(
+        second.ask(&topic, "presence", track("look")).await["status"],
+        "ok"
+    );
+    let diff = first.next_on(&topic, "presence_diff").await;
+    let (key, entry) = diff["joins"]
+        .as_object()
+        .and_then(|joins| joins.iter().next())
+        .expect("a join");
+    assert_eq!(
+        (&entry["metas"][0]["step"], &diff["leaves"]),
+        (&json!("look"), &json!({}))
+    );
+    let before = entry["metas"][0]["phx_ref"].clone();
+    sees(
+        &mut watcher,
+        &native,
+        &json!({"total": 1, "by_step": {"look": 1}}),
+    )
+    .await;
+    // The tracker sees itself, too.
+    assert_eq!(second.next_on(&topic, "presence_diff").await, diff);
+
+    second.ask(&topic, "presence", track("pay")).await;
+    let moved = first.next_on(&topic, "presence_diff").await;
+    assert_eq!(moved["leaves"][key]["metas"][0]["phx_ref"], before);
+    assert_eq!(moved["joins"][key]["metas"][0]["phx_ref_prev"], before);
+    let mut late = server.ws(Vsn::V2).await;
+    late.join(&topic, config()).await;
+    let state = late.next_on(&topic, "presence_state").await;
+    assert_eq!(state[key]["metas"][0]["step"], "pay");
+
+    drop(second);
+    let left = first.next_on(&topic, "presence_diff").await;
+    assert_eq!(left["leaves"][key], state[key]);
+    sees(&mut watcher, &native, &json!({"total": 0, "by_step": {}})).await;
+}
