@@ -15,9 +15,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("board", &["ticketing"]),
     ("hub", &["protocol", "ticketing"]),
     ("feed", &["board", "config", "hub", "store", "ticketing"]),
+    ("presence", &["config", "hub", "protocol", "ticketing"]),
     (
         "socket",
-        &["auth", "config", "hub", "protocol", "ticketing"],
+        &["auth", "config", "hub", "presence", "protocol", "ticketing"],
     ),
     (
         "api",
