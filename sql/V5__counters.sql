@@ -194,6 +194,24 @@ create trigger claims_count_update after update on claims referencing old table 
 create trigger claims_count_delete after delete on claims referencing old table as old_rows
     for each statement execute function claims_deleted();
 
+-- A claim on a seat takes the turn before it is stored. Otherwise its writer would hold the seat's
+-- entry in `claims_one_live_seat` and wait for the turn, while whoever has the turn and wants the same
+-- seat waits for that entry: a deadlock, and a second of standstill until Postgres ends it.
+--
+-- The setting, gone with the transaction, spares all but an event's first seat the lock.
+create function claims_take_turn() returns trigger language plpgsql
+    security definer set search_path = public, pg_temp as $$
+begin
+    perform take_turn(new.event_id);
+    perform set_config('seatcast.turn_taken', new.event_id::text, true);
+    return new;
+end
+$$;
+create trigger claims_take_turn before insert on claims for each row
+    when (new.seat_id is not null
+          and current_setting('seatcast.turn_taken', true) is distinct from new.event_id::text)
+    execute function claims_take_turn();
+
 -- TRUNCATE has no transition table: the counters would keep what is gone.
 create function refuse_truncate() returns trigger language plpgsql as $$
 begin
