@@ -103,36 +103,39 @@ impl Desk {
                 outcomes
             }
             Err(error) => {
-                let outcomes = requests.iter();
-                outcomes
-                    .map(|request| Err(self.failed(&error, request)))
+                self.log(&error, requests);
+                let failed = requests.iter();
+                failed
+                    .map(|request| Err(verdict::of(&error, request)))
                     .collect()
             }
         }
     }
 
     async fn outcome(&self, request: &BookingRequest) -> Outcome {
-        match self.decide(std::slice::from_ref(request)).await {
+        let alone = std::slice::from_ref(request);
+        match self.decide(alone).await {
             Ok(outcomes) => outcomes
                 .into_iter()
                 .next()
                 .unwrap_or(Err(DeskError::Internal)),
-            Err(error) => Err(self.failed(&error, request)),
+            Err(error) => {
+                self.log(&error, alone);
+                Err(verdict::of(&error, request))
+            }
         }
     }
 
-    fn failed(&self, error: &StoreError, request: &BookingRequest) -> DeskError {
-        let verdict = verdict::of(error, request);
-        match &verdict {
-            DeskError::Refused(_) => {
-                tracing::warn!(event = self.event, %error, "the database refused a booking");
+    /// Once for all who wait: they are told what it means for them, not what it was.
+    fn log(&self, error: &StoreError, requests: &[BookingRequest]) {
+        let (event, requests) = (self.event, requests.len());
+        let cause = std::error::Error::source(error);
+        match verdict::verdict(error) {
+            Verdict::Refuse(_) => {
+                tracing::warn!(event, requests, %error, "the database refused a booking");
             }
-            _ => {
-                let cause = std::error::Error::source(error);
-                tracing::error!(event = self.event, %error, ?cause, "a booking failed");
-            }
+            _ => tracing::error!(event, requests, %error, ?cause, "bookings failed"),
         }
-        verdict
     }
 
     /// Decides and commits the requests together, again if they met other writers.

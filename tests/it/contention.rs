@@ -7,10 +7,11 @@ use seatcast::store::audit::audit;
 use seatcast::ticketing::SeatId;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::support::caller::Caller;
 use crate::support::database::TestDatabase;
-use crate::support::server::TestServer;
+use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one, user};
 
 const BOOKINGS: &str = "/api/v1/bookings";
@@ -171,5 +172,78 @@ async fn a_user_in_a_hurry_has_one_pending_booking() {
         assert_eq!(refused.code(409), "PENDING_BOOKING_EXISTS");
         assert_eq!(refused.data(409)["booking_id"], made[0].data(201)["id"]);
     }
+    server.audit().await;
+}
+
+/// Takes the event's turn and keeps it.
+async fn stand_in_the_way(client: &tokio_postgres::Client, show: &Staged) {
+    let sql = format!("begin; select take_turn({})", show.event);
+    client.batch_execute(&sql).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_desk_says_so_at_once_and_does_nothing_by_halves() {
+    let database = Arc::new(TestDatabase::new().await);
+    let show = stage(&database).await;
+    let server = TestServer::builder()
+        .on(database)
+        .with(|config| {
+            config.desk.batch_requests_max = 1;
+            config.desk.queue_requests_max = 1;
+        })
+        .start()
+        .await;
+    let client = server.client().await;
+    stand_in_the_way(&client, &show).await;
+    let body = json!({"event_id": show.event, "quantity": 1});
+    let mut buyers = JoinSet::new();
+    let mut send = |count: usize| {
+        for _ in 0..count {
+            let (caller, body) = (server.anonymous(), body.clone());
+            buyers.spawn(async move { caller.post(BOOKINGS, &body).await });
+        }
+    };
+    send(1);
+    let patience = Instant::now() + DEADLINE;
+    let sql = "select exists (select from pg_stat_activity
+                               where datname = current_database() and wait_event_type = 'Lock')";
+    while !one::<bool>(&client, sql, &[]).await {
+        assert!(Instant::now() < patience, "nobody waits for the turn");
+    }
+    send(9);
+    // One is being decided, one waits; all others need not.
+    for _ in 0..8 {
+        let refused = buyers.join_next().await.unwrap().unwrap();
+        assert_eq!(refused.code(503), "BUSY");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    client.batch_execute("commit").await.unwrap();
+    for made in buyers.join_all().await {
+        made.data(201);
+    }
+    let sql = "select count(*) from bookings where event_id = $1";
+    assert_eq!(one::<i64>(&client, sql, &[&show.event]).await, 2);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn a_turn_that_nobody_gives_back_is_not_waited_for_for_ever() {
+    let database = Arc::new(TestDatabase::new().await);
+    let show = stage(&database).await;
+    let server = TestServer::builder()
+        .on(database)
+        .with(|config| config.database.lock_timeout_ms = 100)
+        .start()
+        .await;
+    let client = server.client().await;
+    stand_in_the_way(&client, &show).await;
+    let body = json!({"event_id": show.event, "quantity": 1});
+    let nobody = server.anonymous();
+    let answers = join_all((0..20).map(|_| nobody.post(BOOKINGS, &body))).await;
+    for answer in answers {
+        assert_eq!(answer.code(503), "BUSY");
+    }
+    client.batch_execute("commit").await.unwrap();
+    nobody.post(BOOKINGS, &body).await.data(201);
     server.audit().await;
 }

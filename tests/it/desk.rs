@@ -182,3 +182,58 @@ async fn an_unknown_user_is_refused_alone() {
     known.unwrap();
     assert_eq!(refusal(unknown), "USER_NOT_FOUND");
 }
+
+#[tokio::test]
+async fn when_the_database_refuses_a_batch_only_the_offender_hears_of_it() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 50)
+        .then(
+            "create function no_threes() returns trigger language plpgsql as $$
+             begin raise exception 'three' using errcode = '23514', constraint = 'pools_no_oversell'; end $$;
+             create trigger no_threes before insert on bookings for each row when (new.quantity = 3)
+                 execute function no_threes()",
+        )
+        .stage(&client)
+        .await;
+    let desks = desks(database.store().await);
+    let ask = |n| {
+        desks.book(request(
+            show.event,
+            None,
+            vec![quantity(show.ticket_types[0], n)],
+        ))
+    };
+    // Joined, they wait together and make one batch.
+    let (one, three, two) = tokio::join!(ask(1), ask(3), ask(2));
+    one.unwrap();
+    two.unwrap();
+    assert_eq!(refusal(three), "SOLD_OUT");
+}
+
+#[tokio::test]
+async fn at_the_end_a_desk_serves_who_waits_and_nobody_else() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 50)
+        .stage(&client)
+        .await;
+    let (tracker, end) = (TaskTracker::new(), CancellationToken::new());
+    let config = Config::default().desk;
+    let desks = Desks::new(database.store().await, config, tracker.clone(), end.clone());
+    let ask = || {
+        desks.book(request(
+            show.event,
+            None,
+            vec![quantity(show.ticket_types[0], 1)],
+        ))
+    };
+    let waiting = futures_util::future::join_all((0..20).map(|_| ask()));
+    let (outcomes, ()) = tokio::join!(waiting, async { end.cancel() });
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(ask().await, Err(DeskError::Unavailable));
+    tracker.close();
+    tracker.wait().await;
+}
