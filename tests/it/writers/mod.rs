@@ -298,6 +298,27 @@ async fn a_stale_snapshot_cannot_write() {
     assert!(report.is_clean(), "{report}");
 }
 
+/// Who waits for the turn holds nothing that the one whose turn it is may want.
+#[tokio::test]
+async fn a_seat_is_not_taken_before_the_turn() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    client.batch_execute(WORLD).await.unwrap();
+    let (first, second) = (database.client().await, database.client().await);
+    first
+        .batch_execute("begin; select take_turn(3)")
+        .await
+        .unwrap();
+    let (late, ()) = tokio::join!(actions::take_seat(&second, 1), async {
+        someone_waits_for_a_lock(&client).await;
+        actions::take_seat(&first, 1).await.unwrap();
+        first.batch_execute("commit").await.unwrap();
+    });
+    let late = late.unwrap_err();
+    let constraint = late.as_db_error().and_then(|reply| reply.constraint());
+    assert_eq!(constraint, Some("claims_one_live_seat"), "{late:?}");
+}
+
 /// Without its index a seat is sold twice.
 #[tokio::test]
 async fn without_the_index_a_seat_is_sold_twice() {
