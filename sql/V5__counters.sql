@@ -173,20 +173,6 @@ begin
 end
 $$;
 
--- A claim on a seat takes the event's turn before it stands in `claims_one_live_seat`, not after. A writer
--- that had the index entry and waited for the turn would be waited for by whoever has the turn and
--- wants the same seat: a deadlock, and the desk with its whole batch would be the one to lose it. Per row,
--- because only a row knows its seat; about 5 µs each. General admission has no such index and does not pay.
-create function claims_take_turn() returns trigger language plpgsql
-    security definer set search_path = public, pg_temp as $$
-begin
-    perform take_turn(new.event_id);
-    return new;
-end
-$$;
-create trigger claims_take_turn before insert on claims for each row
-    when (new.seat_id is not null) execute function claims_take_turn();
-
 create trigger claims_count_insert after insert on claims referencing new table as new_rows
     for each statement execute function claims_inserted();
 create trigger claims_count_update after update on claims referencing old table as old_rows new table as new_rows
