@@ -180,11 +180,11 @@ create trigger claims_count_update after update on claims referencing old table 
 create trigger claims_count_delete after delete on claims referencing old table as old_rows
     for each statement execute function claims_deleted();
 
--- A claim on a seat takes the turn before it is stored. Otherwise its writer would hold the seat's
--- entry in `claims_one_live_seat` and wait for the turn, while whoever has the turn and wants the same
--- seat waits for that entry: a deadlock, and a second of standstill until Postgres ends it.
---
--- The setting, gone with the transaction, spares all but an event's first seat the lock.
+-- A claim on a seat takes the event's turn before it stands in `claims_one_live_seat`, not after. A
+-- writer that had the index entry and waited for the turn would be waited for by whoever has the
+-- turn and wants the same seat: a deadlock, a second of standstill, and maybe a whole batch to be
+-- decided again. Per row, because only a row knows its seat; the setting, gone with the transaction,
+-- spares all but an event's first seat the lock. General admission has no such index and does not pay.
 create function claims_take_turn() returns trigger language plpgsql
     security definer set search_path = public, pg_temp as $$
 begin
