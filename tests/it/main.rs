@@ -17,6 +17,7 @@
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
+//! | [`readme`] | the README says what is |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`presence`] | native viewers and the dialect's members are one number |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
@@ -48,6 +49,7 @@ mod feed;
 mod idempotency;
 mod openapi;
 mod presence;
+mod readme;
 mod routes;
 mod schema;
 mod seats;
