@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::BenchError;
+use super::crowd::Greeting;
 use super::process::{Process, allow_sockets};
 use super::report::{Report, Target, count};
-use super::viewers::{Greeting, Viewers};
+use super::viewers::Viewers;
 use super::world::World;
 use crate::config::DatabaseConfig;
 

@@ -4,11 +4,12 @@
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{ChildStdin, ChildStdout};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::BenchError;
+use super::crowd::Greeting;
 use super::process::Process;
-use super::viewers::{Greeting, Viewers};
+use super::viewers::Viewers;
 use crate::protocol::websocket::{self, Opcode};
 use crate::ticketing::Revision;
 
@@ -42,7 +43,7 @@ fn send_to_all(sockets: &mut [TcpStream], frame: &[u8]) -> Result<(), BenchError
 /// The bench's side.
 pub(super) struct Floor {
     pub(super) process: Process,
-    pub(super) viewers: Viewers,
+    viewers: Viewers,
     stdin: ChildStdin,
     /// Kept open: the child's output has an end to write to.
     _stdout: Lines<BufReader<ChildStdout>>,
@@ -75,17 +76,17 @@ impl Floor {
         })
     }
 
-    /// Sends one frame to all; when it began, and when the last one had it.
-    pub(super) fn round(&mut self) -> Result<(Instant, Instant), BenchError> {
+    /// Sends one frame to all; how long it took until the last one had it.
+    pub(super) fn round(&mut self) -> Result<Duration, BenchError> {
         self.revision += 1;
-        let arrival = self.viewers.expect(self.revision)?;
+        self.viewers.expect(self.revision)?;
         let (head, tail) = &self.frame;
         let line = format!("{head}{}{tail}\n", self.revision);
         let begun = Instant::now();
         self.stdin
             .write_all(line.as_bytes())
             .map_err(BenchError::io("tell the send loop"))?;
-        Ok((begun, arrival.wait()?))
+        Ok(self.viewers.arrival()?.duration_since(begun))
     }
 }
 

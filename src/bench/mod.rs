@@ -6,6 +6,7 @@
 //! say nothing: build with `--release`.
 
 mod connections;
+mod crowd;
 mod fanout;
 mod floor;
 mod holds;
@@ -15,10 +16,13 @@ mod viewers;
 mod world;
 
 use std::io;
+use std::net::SocketAddr;
 
 use crate::config::DatabaseConfig;
 use crate::embedded::EmbeddedError;
 use crate::store::StoreError;
+use crate::ticketing::EventId;
+use crowd::Greeting;
 
 /// Viewers that the figures are asked for.
 const VIEWERS: &str = "1000,10000";
@@ -53,6 +57,14 @@ pub enum BenchCommand {
     /// The bare loop of `send()` that `fanout` compares with.
     #[command(hide = true)]
     Floor { connections: usize },
+    /// The viewers, which the other benches start.
+    #[command(hide = true)]
+    Crowd {
+        address: SocketAddr,
+        viewers: usize,
+        /// What they join; without it they only listen.
+        event: Option<EventId>,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +99,11 @@ impl BenchError {
 /// Measures and prints. Call it on the main thread, outside of any runtime: it may start a
 /// Postgres.
 pub fn run(command: BenchCommand) -> Result<(), BenchError> {
-    if cfg!(debug_assertions) && !matches!(command, BenchCommand::Floor { .. }) {
+    let is_child = matches!(
+        command,
+        BenchCommand::Floor { .. } | BenchCommand::Crowd { .. }
+    );
+    if cfg!(debug_assertions) && !is_child {
         println!("This is a debug build: its figures say nothing. Build with --release.");
     }
     match command {
@@ -95,5 +111,14 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
         BenchCommand::Connections { viewers, database } => connections::run(&viewers, &database),
         BenchCommand::Holds { buyers, database } => holds::run(&buyers, &database),
         BenchCommand::Floor { connections } => floor::send_loop(connections),
+        BenchCommand::Crowd {
+            address,
+            viewers,
+            event,
+        } => crowd::run(
+            address,
+            viewers,
+            event.map_or(Greeting::Silent, Greeting::Join),
+        ),
     }
 }

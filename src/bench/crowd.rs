@@ -1,0 +1,384 @@
+//! Thousands of viewers in one process: an epoll loop that joins, reads, and counts who has what.
+//!
+//! It does as little as can be done for a frame: one `recv`, and a search for its `"to":`. What
+//! it costs is the same in front of the server and in front of the floor.
+
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+
+use super::BenchError;
+use crate::ticketing::{EventId, Revision};
+
+/// Connections on their way to being joined at a time.
+const OPENING_MAX: usize = 100;
+const ORDERS: Token = Token(usize::MAX);
+const SCRATCH_BYTES: usize = 64 * 1024;
+const EVENTS_MAX: usize = 1024;
+/// The server closes what is silent for 60 s.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What a viewer says when it is connected.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Greeting {
+    /// Nothing: the floor sends without being asked.
+    Silent,
+    /// A WebSocket handshake, then a join of the event's topic.
+    Join(EventId),
+}
+
+/// Opens the connections, says `opened`, and then does what standard input says, a line each:
+/// `expect 41` is answered with `arrived` when the last viewer has revision 41, `sample` with the
+/// number of updates that the first viewer has had and the last of them. Ends with its input, or
+/// with the first connection that is lost.
+pub(super) fn run(address: SocketAddr, count: usize, greeting: Greeting) -> Result<(), BenchError> {
+    let poll = Poll::new().map_err(BenchError::io("make a poller"))?;
+    poll.registry()
+        .register(&mut SourceFd(&0), ORDERS, Interest::READABLE)
+        .map_err(BenchError::io("watch standard input"))?;
+    let mut crowd = Crowd {
+        poll,
+        address,
+        greeting,
+        viewers: Vec::with_capacity(count),
+        count,
+        joined: 0,
+        orders: String::new(),
+        expected: None,
+        frames: 0,
+        last_update: String::new(),
+        heartbeat_at: Instant::now() + HEARTBEAT_INTERVAL,
+    };
+    crowd.run()
+}
+
+struct Crowd {
+    poll: Poll,
+    address: SocketAddr,
+    greeting: Greeting,
+    viewers: Vec<Viewer>,
+    count: usize,
+    joined: usize,
+    /// The beginning of an order whose line has not ended.
+    orders: String,
+    expected: Option<Expected>,
+    /// Updates that the first viewer has had, and the last one's payload.
+    frames: u64,
+    last_update: String,
+    heartbeat_at: Instant,
+}
+
+struct Expected {
+    revision: Revision,
+    /// Viewers that do not have it.
+    missing: usize,
+}
+
+struct Viewer {
+    stream: TcpStream,
+    stage: Stage,
+    have: Revision,
+    /// The beginning of a frame whose end has not come.
+    rest: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    Handshaking,
+    Joining,
+    Joined,
+}
+
+impl Crowd {
+    fn run(&mut self) -> Result<(), BenchError> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut scratch = vec![0; SCRATCH_BYTES];
+        loop {
+            self.open_more().map_err(BenchError::io("connect"))?;
+            match self.poll.poll(&mut events, Some(HEARTBEAT_INTERVAL)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                polled => polled.map_err(BenchError::io("poll"))?,
+            }
+            for event in &events {
+                if event.token() != ORDERS {
+                    self.serve(event.token().0, &mut scratch)?;
+                } else if !self.take_orders(&mut scratch)? {
+                    return Ok(());
+                }
+            }
+            self.beat_hearts()?;
+        }
+    }
+
+    /// `false` at the end of the input.
+    fn take_orders(&mut self, scratch: &mut [u8]) -> Result<bool, BenchError> {
+        let length = io::stdin().read(scratch).map_err(BenchError::io("read"))?;
+        self.orders
+            .push_str(&String::from_utf8_lossy(&scratch[..length]));
+        while let Some((order, rest)) = self.orders.split_once('\n') {
+            let (order, rest) = (order.to_owned(), rest.to_owned());
+            self.orders = rest;
+            match order.strip_prefix("expect ").map(str::parse) {
+                Some(Ok(revision)) => self.expect(revision)?,
+                _ => say(&format!("{} {}", self.frames, self.last_update))?,
+            }
+        }
+        Ok(length > 0)
+    }
+
+    fn open_more(&mut self) -> io::Result<()> {
+        while self.viewers.len() < self.count && self.viewers.len() - self.joined < OPENING_MAX {
+            let mut stream = TcpStream::connect(self.address)?;
+            let token = Token(self.viewers.len());
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            self.poll
+                .registry()
+                .register(&mut stream, token, interest)?;
+            self.viewers.push(Viewer {
+                stream,
+                stage: Stage::Connecting,
+                have: 0,
+                rest: Vec::new(),
+            });
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, revision: Revision) -> Result<(), BenchError> {
+        let lacks = |viewer: &&Viewer| viewer.have < revision;
+        let missing = self.viewers.iter().filter(lacks).count();
+        if missing == 0 {
+            return say("arrived");
+        }
+        self.expected = Some(Expected { revision, missing });
+        Ok(())
+    }
+
+    /// One event of one connection: send what its stage wants, read what there is.
+    fn serve(&mut self, index: usize, scratch: &mut [u8]) -> Result<(), BenchError> {
+        let viewer = &mut self.viewers[index];
+        if viewer.stage == Stage::Connecting {
+            if let Some(error) = viewer
+                .stream
+                .take_error()
+                .map_err(BenchError::io("connect"))?
+            {
+                return Err(BenchError::io("connect")(error));
+            }
+            if viewer.stream.peer_addr().is_err() {
+                return Ok(());
+            }
+            self.greet(index)?;
+        }
+        loop {
+            let viewer = &mut self.viewers[index];
+            let length = match viewer.stream.read(scratch) {
+                Ok(0) => return Err(LOST),
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(BenchError::io("receive")(error)),
+            };
+            if viewer.rest.is_empty() {
+                let used = self.take(index, &scratch[..length])?;
+                self.viewers[index]
+                    .rest
+                    .extend_from_slice(&scratch[used..length]);
+            } else {
+                let mut bytes = std::mem::take(&mut viewer.rest);
+                bytes.extend_from_slice(&scratch[..length]);
+                let used = self.take(index, &bytes)?;
+                bytes.drain(..used);
+                self.viewers[index].rest = bytes;
+            }
+            // A short read has emptied the socket: epoll(7) says so, and it saves a call.
+            if length < scratch.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn greet(&mut self, index: usize) -> Result<(), BenchError> {
+        match self.greeting {
+            Greeting::Silent => self.has_joined(index, 0)?,
+            Greeting::Join(_) => {
+                let request = format!(
+                    "GET /realtime/v1/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: {}\r\n\
+                     Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                    self.address
+                );
+                self.viewers[index].stage = Stage::Handshaking;
+                self.send(index, request.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_joined(&mut self, index: usize, revision: Revision) -> Result<(), BenchError> {
+        let viewer = &mut self.viewers[index];
+        viewer.stage = Stage::Joined;
+        viewer.have = revision;
+        self.joined += 1;
+        if self.joined == self.count {
+            say("opened")?;
+        }
+        Ok(())
+    }
+
+    /// Reads whole messages from the front of `bytes`; returns how many bytes they had.
+    fn take(&mut self, index: usize, bytes: &[u8]) -> Result<usize, BenchError> {
+        let mut used = 0;
+        if self.viewers[index].stage == Stage::Handshaking {
+            let Some(end) = find(bytes, b"\r\n\r\n") else {
+                return Ok(0);
+            };
+            if !bytes.starts_with(b"HTTP/1.1 101") {
+                return Err(BenchError::Child("the server refused a WebSocket"));
+            }
+            used = end + 4;
+            self.join(index)?;
+        }
+        while let Some((opcode, payload, length)) = frame(&bytes[used..]) {
+            match opcode {
+                1 => self.hear(index, payload)?,
+                8 => return Err(LOST),
+                _ => {}
+            }
+            used += length;
+        }
+        Ok(used)
+    }
+
+    fn join(&mut self, index: usize) -> Result<(), BenchError> {
+        let Greeting::Join(event) = self.greeting else {
+            return Ok(());
+        };
+        let join = format!(r#"["1","1","event:{event}","phx_join",{{}}]"#);
+        self.viewers[index].stage = Stage::Joining;
+        self.send(index, &masked(&join))
+    }
+
+    fn hear(&mut self, index: usize, payload: &[u8]) -> Result<(), BenchError> {
+        if self.viewers[index].stage == Stage::Joining {
+            if find(payload, br#""phx_reply",{"status":"ok""#).is_none() {
+                return Err(BenchError::Child("the server refused a join"));
+            }
+            let revision = number_after(payload, br#""revision":"#).unwrap_or_default();
+            return self.has_joined(index, revision);
+        }
+        let Some(to) = number_after(payload, br#""to":"#) else {
+            return Ok(());
+        };
+        if index == 0 {
+            self.last_update = String::from_utf8_lossy(payload).into_owned();
+            self.frames += 1;
+        }
+        let had = std::mem::replace(&mut self.viewers[index].have, to);
+        if let Some(expected) = &mut self.expected
+            && had < expected.revision
+            && to >= expected.revision
+        {
+            expected.missing -= 1;
+            if expected.missing == 0 {
+                self.expected = None;
+                say("arrived")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn beat_hearts(&mut self) -> Result<(), BenchError> {
+        if Instant::now() < self.heartbeat_at || matches!(self.greeting, Greeting::Silent) {
+            return Ok(());
+        }
+        self.heartbeat_at = Instant::now() + HEARTBEAT_INTERVAL;
+        let heartbeat = masked(r#"[null,"h","phoenix","heartbeat",{}]"#);
+        for index in 0..self.viewers.len() {
+            if self.viewers[index].stage == Stage::Joined {
+                self.send(index, &heartbeat)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A few bytes into an empty socket: they fit.
+    fn send(&mut self, index: usize, bytes: &[u8]) -> Result<(), BenchError> {
+        let sent = self.viewers[index].stream.write_all(bytes);
+        sent.map_err(BenchError::io("send"))
+    }
+}
+
+const LOST: BenchError = BenchError::Child("a viewer lost its connection");
+
+fn say(line: &str) -> Result<(), BenchError> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .map_err(BenchError::io("write"))
+}
+
+/// A client's text frame. The mask is zero, which leaves the payload as it is.
+fn masked(text: &str) -> Vec<u8> {
+    let length = text.len().min(125) as u8;
+    let mut frame = vec![0x81, 0x80 | length, 0, 0, 0, 0];
+    frame.extend_from_slice(&text.as_bytes()[..length.into()]);
+    frame
+}
+
+/// The first whole frame of a server: opcode, payload, length with its header.
+fn frame(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
+    let (header, length) = match bytes.get(1)? {
+        126 => {
+            let length = bytes.get(2..4)?.try_into().ok()?;
+            (4, usize::from(u16::from_be_bytes(length)))
+        }
+        127 => {
+            let length = bytes.get(2..10)?.try_into().ok()?;
+            (10, usize::try_from(u64::from_be_bytes(length)).ok()?)
+        }
+        length => (2, usize::from(*length)),
+    };
+    let end = header + length;
+    Some((bytes[0] & 0x0f, bytes.get(header..end)?, end))
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+}
+
+fn number_after(payload: &[u8], key: &[u8]) -> Option<u64> {
+    let digits = &payload[find(payload, key)? + key.len()..];
+    let number = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    Some(number.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::protocol::websocket;
+
+    #[test]
+    fn frames_of_every_length_are_read() {
+        for length in [0, 125, 126, 65_535, 65_536] {
+            let payload = vec![b'x'; length];
+            let bytes = websocket::frame(websocket::Opcode::Text, &payload);
+            assert_eq!(frame(&bytes).unwrap(), (1, &payload[..], bytes.len()));
+            assert_eq!(frame(&bytes[..bytes.len() - 1]), None);
+        }
+    }
+
+    #[test]
+    fn revisions_are_found() {
+        let update = br#"[null,null,"event:1","update",{"from":56,"to":61,"ticket_types":[]}]"#;
+        assert_eq!(number_after(update, br#""to":"#), Some(61));
+        assert_eq!(number_after(b"[]", br#""to":"#), None);
+    }
+}
