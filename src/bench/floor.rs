@@ -41,9 +41,11 @@ fn send_to_all(sockets: &mut [TcpStream], frame: &[u8]) -> Result<(), BenchError
 }
 
 /// The bench's side.
+///
+/// Fields drop in this order: viewers first, or they would miss the loop.
 pub(super) struct Floor {
-    pub(super) process: Process,
     viewers: Viewers,
+    pub(super) process: Process,
     stdin: ChildStdin,
     /// Kept open: the child's output has an end to write to.
     _stdout: Lines<BufReader<ChildStdout>>,
