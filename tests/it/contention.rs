@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use seatcast::store::audit::audit;
 use seatcast::ticketing::SeatId;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -13,6 +14,7 @@ use crate::support::caller::Caller;
 use crate::support::database::TestDatabase;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one, user};
+use crate::support::viewer::{finish, viewers};
 
 const BOOKINGS: &str = "/api/v1/bookings";
 /// Tickets of the scarce type.
@@ -104,8 +106,12 @@ async fn two_hundred_buyers_get_fifty_tickets_and_each_seat_once() {
     let show = stage(&database).await;
     let server = TestServer::builder().on(database).start().await;
     let client = server.client().await;
+    let (_address, address) = watch::channel(Some(server.address()));
+    let watching = viewers(&address, show.event, 4);
     let (tickets, seats) = scramble(&server, &show).await;
     assert_eq!(tickets, LAST as usize);
+    // Whoever watched saw nothing that was not so, and ends on the true numbers.
+    finish(&server.database.store().await, show.event, watching).await;
 
     let sql = "select coalesce(sum(quantity), 0) from claims where ticket_type_id = $1 and state <> 'dead'";
     let claimed = [

@@ -6,7 +6,6 @@
 //! first row, and every noted picture must be the replay's at that revision; the last one the
 //! database's own.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use rand::rngs::StdRng;
@@ -14,7 +13,6 @@ use rand::{Rng, SeedableRng};
 use seatcast::config::Config;
 use seatcast::store::Store;
 use seatcast::ticketing::EventId;
-use seatcast::ticketing::live::Delta;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +22,7 @@ use crate::support::database::connect;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
-use crate::support::viewer::{Diary, Picture, Viewer};
-use crate::support::websocket::Vsn;
+use crate::support::viewer::{finish, viewers};
 
 /// Changes the event at random until told to stop: sells, holds, releases, renames, blocks.
 async fn write(url: String, show: std::sync::Arc<Staged>, seed: u64, stop: CancellationToken) {
@@ -74,94 +71,6 @@ fn show() -> Show {
         .ticket_type("Seat", 2_000, 60)
         .row(30)
         .row(30)
-}
-
-/// Replays the log and holds every diary against it.
-async fn judge(store: &Store, event: EventId, diaries: &[(String, Diary)]) {
-    let log: Vec<Delta> = whole_log(store, event).await;
-    let mut pictures: HashMap<(&str, u64), Picture> = HashMap::new();
-    let topics = diaries.iter().map(|(topic, _)| topic.as_str());
-    let topics: std::collections::BTreeSet<&str> = topics.collect();
-    let live = store
-        .live_event(event, 1)
-        .await
-        .expect("a snapshot")
-        .expect("an event");
-    let mut state = live.state.clone();
-    assert_eq!((log[0].from, log[0].to), (0, 1), "the log is whole");
-    // What a delta from 0 does is replace everything.
-    state.revision = 0;
-    for delta in &log {
-        state.apply(delta).expect("no gap in the log");
-        for topic in &topics {
-            pictures.insert((topic, state.revision), Picture::of(&state, topic));
-        }
-    }
-    assert_eq!(state.revision, live.state.revision);
-    for (topic, diary) in diaries {
-        assert!(!diary.pictures.is_empty(), "{topic} saw nothing");
-        for (revision, seen) in &diary.pictures {
-            let truth = &pictures[&(topic.as_str(), *revision)];
-            // Packed seats come four to the byte: what is behind the last seat is not a seat.
-            assert_eq!(
-                &seen.trimmed(truth),
-                truth,
-                "{topic} at revision {revision}"
-            );
-        }
-        let (last, _) = diary.pictures.last().expect("a picture");
-        assert_eq!(*last, live.state.revision, "{topic}");
-    }
-}
-
-async fn whole_log(store: &Store, event: EventId) -> Vec<Delta> {
-    let mut log: Vec<Delta> = Vec::new();
-    loop {
-        let head = log.last().map_or(0, |delta| delta.to);
-        let more = store
-            .changes_after(&[(event, head)], 500)
-            .await
-            .expect("the log");
-        if more.is_empty() {
-            return log;
-        }
-        log.extend(more.into_iter().map(|(_, delta)| delta));
-    }
-}
-
-fn viewers(
-    address: &watch::Receiver<Option<SocketAddr>>,
-    event: EventId,
-    pairs: usize,
-) -> Vec<Viewer> {
-    (0..pairs * 2)
-        .map(|n| {
-            let topic = if n % 2 == 0 {
-                format!("event:{event}")
-            } else {
-                format!("seats:{event}")
-            };
-            let vsn = if n % 3 == 0 { Vsn::V1 } else { Vsn::V2 };
-            Viewer::watch(address.clone(), topic, vsn)
-        })
-        .collect()
-}
-
-async fn finish(store: &Store, event: EventId, viewers: Vec<Viewer>) -> Vec<(String, Diary)> {
-    let live = store
-        .live_event(event, 1)
-        .await
-        .expect("a snapshot")
-        .expect("an event");
-    for viewer in &viewers {
-        viewer.reach(live.state.revision, DEADLINE).await;
-    }
-    let mut diaries = Vec::new();
-    for viewer in viewers {
-        diaries.push((viewer.topic.clone(), viewer.end().await));
-    }
-    judge(store, event, &diaries).await;
-    diaries
 }
 
 /// Waits until the event's revision has grown by `by`.

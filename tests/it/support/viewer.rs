@@ -2,22 +2,26 @@
 //! frame only if `from <= have < to`, notices every gap, comes back with `since` after whatever
 //! broke, and notes each picture that it could have shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use seatcast::ticketing::live::EventState;
+use seatcast::store::Store;
+use seatcast::ticketing::EventId;
+use seatcast::ticketing::live::{Delta, EventState};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::server::DEADLINE;
 use super::websocket::{End, Socket, Vsn};
 
 /// Where the server is now; `None` while it is known to be down.
-pub(crate) type Address = watch::Receiver<Option<std::net::SocketAddr>>;
+pub(crate) type Address = watch::Receiver<Option<SocketAddr>>;
 
 /// A pause between attempts to come back; a real client waits longer, and jitters.
 const RETRY: Duration = Duration::from_millis(20);
@@ -296,4 +300,98 @@ impl Life {
     fn note(&self, change: impl FnOnce(&mut Diary)) {
         change(&mut self.diary.lock().expect("no panic"));
     }
+}
+
+/// Replays the log and holds every diary against it.
+async fn judge(store: &Store, event: EventId, diaries: &[(String, Diary)]) {
+    let log: Vec<Delta> = whole_log(store, event).await;
+    let mut pictures: HashMap<(&str, u64), Picture> = HashMap::new();
+    let topics = diaries.iter().map(|(topic, _)| topic.as_str());
+    let topics: BTreeSet<&str> = topics.collect();
+    let live = store
+        .live_event(event, 1)
+        .await
+        .expect("a snapshot")
+        .expect("an event");
+    let mut state = live.state.clone();
+    assert_eq!((log[0].from, log[0].to), (0, 1), "the log is whole");
+    // What a delta from 0 does is replace everything.
+    state.revision = 0;
+    for delta in &log {
+        state.apply(delta).expect("no gap in the log");
+        for topic in &topics {
+            pictures.insert((topic, state.revision), Picture::of(&state, topic));
+        }
+    }
+    assert_eq!(state.revision, live.state.revision);
+    for (topic, diary) in diaries {
+        assert!(!diary.pictures.is_empty(), "{topic} saw nothing");
+        for (revision, seen) in &diary.pictures {
+            let truth = &pictures[&(topic.as_str(), *revision)];
+            // Packed seats come four to the byte: what is behind the last seat is not a seat.
+            assert_eq!(
+                &seen.trimmed(truth),
+                truth,
+                "{topic} at revision {revision}"
+            );
+        }
+        let (last, _) = diary.pictures.last().expect("a picture");
+        assert_eq!(*last, live.state.revision, "{topic}");
+    }
+}
+
+async fn whole_log(store: &Store, event: EventId) -> Vec<Delta> {
+    let mut log: Vec<Delta> = Vec::new();
+    loop {
+        let head = log.last().map_or(0, |delta| delta.to);
+        let more = store
+            .changes_after(&[(event, head)], 500)
+            .await
+            .expect("the log");
+        if more.is_empty() {
+            return log;
+        }
+        log.extend(more.into_iter().map(|(_, delta)| delta));
+    }
+}
+
+/// Viewers of both topics and both versions of the wire.
+pub(crate) fn viewers(
+    address: &watch::Receiver<Option<SocketAddr>>,
+    event: EventId,
+    pairs: usize,
+) -> Vec<Viewer> {
+    (0..pairs * 2)
+        .map(|n| {
+            let topic = if n % 2 == 0 {
+                format!("event:{event}")
+            } else {
+                format!("seats:{event}")
+            };
+            let vsn = if n % 3 == 0 { Vsn::V1 } else { Vsn::V2 };
+            Viewer::watch(address.clone(), topic, vsn)
+        })
+        .collect()
+}
+
+/// Waits until all viewers have what the database has, ends them, and judges what they saw.
+pub(crate) async fn finish(
+    store: &Store,
+    event: EventId,
+    viewers: Vec<Viewer>,
+) -> Vec<(String, Diary)> {
+    let live = store
+        .live_event(event, 1)
+        .await
+        .expect("a snapshot")
+        .expect("an event");
+    for viewer in &viewers {
+        viewer.reach(live.state.revision, DEADLINE).await;
+    }
+    let mut diaries = Vec::new();
+    for viewer in viewers {
+        diaries.push((viewer.topic.clone(), viewer.end().await));
+    }
+    judge(store, event, &diaries).await;
+    diaries
 }
