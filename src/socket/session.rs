@@ -410,17 +410,21 @@ impl Session {
     }
 
     /// The event of a waiting join is there: checks that the caller may see it, and answers.
-    /// `joined` makes the answer's body of a native join; `revision` is the entry's.
+    /// `joined` makes the answer's body of a native join.
     pub(crate) fn opened(
         &mut self,
         place: u32,
-        (channel, member): (usize, usize),
-        event: &EventInfo,
-        revision: Revision,
-        here: Option<&here::View>,
+        opened: Opened<'_>,
         joined: impl FnOnce(NativeView, Option<Revision>) -> Joined,
         effects: &mut Vec<Effect>,
     ) -> bool {
+        let Opened {
+            channel,
+            member,
+            event,
+            revision,
+            here,
+        } = opened;
         let vsn = self.vsn;
         let allowed = may_see(&self.caller, event);
         let Some(subscription) = self
@@ -645,6 +649,16 @@ impl Session {
             reply,
         ))
     }
+}
+
+/// The event that a join waited for, and the place of its viewer-to-be.
+pub(crate) struct Opened<'a> {
+    pub(crate) channel: usize,
+    pub(crate) member: usize,
+    pub(crate) event: &'a EventInfo,
+    /// The entry's: what the answer brings the viewer to.
+    pub(crate) revision: Revision,
+    pub(crate) here: Option<&'a here::View>,
 }
 
 struct Asked {

@@ -16,7 +16,7 @@ use slab::Slab;
 
 use super::channel::{Channel, ChannelKey, Member};
 use super::connection::{Connection, Turn};
-use super::session::{Effect, Session, Stage};
+use super::session::{Effect, Opened, Session, Stage};
 use super::wheel::Wheel;
 use super::whereabouts::Whereabouts;
 use super::{Accepted, ShardConfig};
@@ -510,10 +510,13 @@ impl Shard {
         let here = self.whereabouts.view(*event);
         let opened = connection.session.opened(
             subscription,
-            (channel_id, channel.members.len()),
-            &entry.state().event,
-            entry.revision(),
-            here,
+            Opened {
+                channel: channel_id,
+                member: channel.members.len(),
+                event: &entry.state().event,
+                revision: entry.revision(),
+                here,
+            },
             |view, since| channel.joined(view, entry, since, here, limits),
             &mut self.effects,
         );

@@ -80,8 +80,14 @@ impl Talk {
                             .expect("JSON")
                             .into(),
                     };
-                    self.session
-                        .opened(place, (70, 0), &self.event, 7, None, body, &mut effects);
+                    let opened = Opened {
+                        channel: 70,
+                        member: 0,
+                        event: &self.event,
+                        revision: 7,
+                        here: None,
+                    };
+                    self.session.opened(place, opened, body, &mut effects);
                 }
             }
             next += 1;
