@@ -23,7 +23,7 @@ if stale "$installed" web/package.json web/package-lock.json; then
 fi
 
 # All that is tracked in web/ except its tests can change the result.
-if [ ! -d web/dist/assets ] || stale "$built" web/src web/package.json web/*.ts web/*.html; then
+if [ ! -d web/dist/assets ] || stale "$built" web/src web/public web/package.json web/*.ts web/*.html; then
     say "Building the web pages"
     (cd web && npm run --silent build)
     touch "$built"

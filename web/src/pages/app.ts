@@ -1,7 +1,7 @@
-import { css, html, LitElement, nothing, svg, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
 import { followLinks, routeOf, type Route } from './router.ts';
-import { shared } from './shared.styles.ts';
+import { styles } from './app.styles.ts';
 import './bookings-page.ts';
 import './event-list.ts';
 import './event-page.ts';
@@ -15,113 +15,7 @@ const MARK = svg`
 /** The frame around the pages: header, the page of the route, footer. */
 export class SeatcastApp extends LitElement {
   static override properties = { route: { state: true } };
-  static override styles = [
-    shared,
-    css`
-      :host {
-        display: flex;
-        flex-direction: column;
-        min-height: 100vh;
-        min-height: 100dvh;
-      }
-      .skip {
-        position: absolute;
-        left: 1rem;
-        top: -4rem;
-        z-index: 2;
-      }
-      .skip:focus {
-        top: 1rem;
-      }
-      header,
-      main,
-      footer {
-        width: 100%;
-        max-width: 1180px;
-        margin: 0 auto;
-        padding-inline: clamp(1rem, 4vw, 2rem);
-      }
-      header {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 0.6rem clamp(1rem, 3vw, 2rem);
-        padding-block: 1.1rem;
-      }
-      .brand {
-        display: inline-flex;
-        align-items: center;
-        gap: 0.55rem;
-        font-family: var(--display);
-        font-size: 1.35rem;
-        font-weight: 780;
-        letter-spacing: -0.03em;
-        text-decoration: none;
-      }
-      .brand svg {
-        width: 2rem;
-        height: 2rem;
-      }
-      .body {
-        fill: var(--accent);
-      }
-      .wave {
-        fill: none;
-        stroke: var(--on-accent);
-        stroke-width: 2.4;
-        stroke-linecap: round;
-      }
-      .core {
-        fill: var(--on-accent);
-      }
-      nav {
-        display: flex;
-        gap: 0.25rem;
-      }
-      nav a {
-        padding: 0.45rem 0.8rem;
-        border-radius: 99px;
-        color: var(--ink-soft);
-        font-weight: 550;
-        text-decoration: none;
-      }
-      nav a:hover {
-        background: var(--sunken);
-      }
-      nav a[aria-current] {
-        background: var(--sunken);
-        color: var(--ink);
-      }
-      seatcast-user-switcher {
-        margin-left: auto;
-      }
-      main:focus {
-        outline: none;
-      }
-      main {
-        flex: 1;
-        padding-block: clamp(0.75rem, 2.5vw, 1.75rem) 4rem;
-      }
-      footer {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.4rem 1.5rem;
-        padding-block: 1.5rem;
-        border-top: 1px solid var(--line);
-        color: var(--ink-soft);
-        font-size: 0.875rem;
-      }
-      footer span {
-        flex: 1 1 18rem;
-      }
-      @media (max-width: 560px) {
-        nav {
-          order: 3;
-          width: 100%;
-        }
-      }
-    `,
-  ];
+  static override styles = styles;
 
   declare route: Route;
 

@@ -162,9 +162,11 @@ export class SeatcastClient {
     return { events, total: Number(answer.headers.get('x-total-count') ?? events.length) };
   }
 
-  /** One event in full. What it says about stock is given to the topic if that is behind. */
+  /** One event in full. A topic that is behind what this says catches up. */
   async event(id: number): Promise<EventDetails> {
-    return given(await this.#rest.send<EventDetails>(`/events/${id}`));
+    const event = given(await this.#rest.send<EventDetails>(`/events/${id}`));
+    this.#expect(id, event.revision);
+    return event;
   }
 
   /** Where the seats are. A layout never changes: ask again only for another one. */
@@ -265,11 +267,15 @@ export class SeatcastClient {
 
   /** A write of ours made a revision: viewers of the event are not current before they have it. */
   #written(booking: Booking, { revision }: Answer<unknown>): void {
-    for (const topic of [`event:${booking.event_id}`, `seats:${booking.event_id}`]) {
-      if (revision !== undefined) this.#topics.get(topic)?.subscription.expect(revision);
-    }
+    if (revision !== undefined) this.#expect(booking.event_id, revision);
     this.#poller.soon();
     this.bookingsChanged.emit(booking);
+  }
+
+  #expect(eventId: number, revision: number): void {
+    for (const topic of [`event:${eventId}`, `seats:${eventId}`]) {
+      this.#topics.get(topic)?.subscription.expect(revision);
+    }
   }
 
   #identity(): Record<string, string> {

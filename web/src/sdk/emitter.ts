@@ -22,8 +22,4 @@ export class Emitter<T> {
       }
     }
   }
-
-  get size(): number {
-    return this.#listeners.size;
-  }
 }

@@ -9,6 +9,7 @@ export { stockLevel, totalsOf } from './model.ts';
 export type { EventState, SeatsState, StockLevel, Totals } from './model.ts';
 export { SeatStatuses } from './seats.ts';
 export type { EventInfo, EventStatus, Money, Notice, PresenceCounts, SeatStatus, TicketType } from './protocol.ts';
-export type { TopicStatus, TopicView } from './subscription.ts';
+export type { TopicStatus } from './freshness.ts';
+export type { TopicView } from './subscription.ts';
 export { CLOSE_CODES } from './codes.ts';
 export type { OpenTransport, Transport, TransportEvents } from './transport.ts';

@@ -5,11 +5,13 @@
  *   everything; `from` past what we have is a gap, and we join again with `since`.
  * - REST answers count as well (`offer`, `expect`): the newer of REST and socket is shown, and the
  *   revision never steps back.
- * - `live` is a claim that needs proof: a beat, a frame, a join's reply or a poll, not older than
- *   12 s, and nothing newer known to exist. Otherwise it is `stale`, and we do something about it.
+ * - `live` is a claim that needs proof (`freshness.ts`): a beat, a frame, a join's reply or a poll,
+ *   not older than 12 s, and nothing newer known to exist. Otherwise it is `stale`, and we do
+ *   something about it.
  */
-import { Emitter } from './emitter.ts';
 import { ReplyError, type Channel, type Connection } from './connection.ts';
+import { Emitter } from './emitter.ts';
+import { Freshness, FRESHNESS, type TopicStatus } from './freshness.ts';
 import type { Model } from './model.ts';
 import {
   isJoinResponse,
@@ -20,16 +22,6 @@ import {
   type Update,
 } from './protocol.ts';
 
-export type TopicStatus =
-  /** Nothing to show yet. */
-  | 'connecting'
-  /** Proven current. */
-  | 'live'
-  /** The last numbers that we know; newer ones may exist. Recovering. */
-  | 'stale'
-  /** No way to the server for a while. The last numbers that we know, if any. */
-  | 'offline';
-
 export interface TopicView<S> {
   state: S | undefined;
   /** The event's counter of changes that `state` shows; 0 before the first. */
@@ -38,20 +30,6 @@ export interface TopicView<S> {
   /** The server refused the topic (no such event, …); it is not asked again when `retry` is never. */
   refused: ErrorResponse | undefined;
 }
-
-/** Bounds of freshness, in milliseconds. */
-export const FRESHNESS = {
-  /** Longest time that a proof counts: two beats of 5 s, and some. */
-  proofMs: 12_000,
-  /** What we know to exist gets this long to arrive before we call ourselves stale. */
-  arrivalMs: 1_000,
-  /** A lost link is «stale» for this long, then «offline». */
-  offlineAfterMs: 10_000,
-  /** Pause before a join that was refused, or that did not bring us up to date, is tried again. */
-  rejoinMs: 2_000,
-  /** So many whole states in a row older than ours mean that the database was put back. */
-  rewindsMax: 3,
-} as const;
 
 type Timer = ReturnType<typeof setTimeout> | undefined;
 
@@ -63,17 +41,9 @@ export class Subscription<S> implements Channel {
   #view: TopicView<S> = { state: undefined, revision: 0, status: 'connecting', refused: undefined };
   #joining = false;
   #joined = false;
-  /** Monotonic time of the last proof. */
-  #provenAt = Number.NEGATIVE_INFINITY;
-  /** Monotonic time since when there is no link; undefined while there is one. */
-  #downSince: number | undefined;
-  /** The newest revision known to exist, and since when we wait for it. */
+  readonly #freshness = new Freshness();
+  /** The newest revision that is known to exist. */
   #expected = 0;
-  #late = false;
-  /** The newest `checked_at` of a beat on this link, and the monotonic time of the beats. */
-  #checkedAt = Number.NEGATIVE_INFINITY;
-  #checkedAdvancedAt = Number.NEGATIVE_INFINITY;
-  #beatAt = Number.NEGATIVE_INFINITY;
   #rewinds = 0;
   #statusTimer: Timer;
   #arrivalTimer: Timer;
@@ -84,8 +54,8 @@ export class Subscription<S> implements Channel {
     this.topic = topic;
     this.#connection = connection;
     this.#model = model;
-    // Until the first link is up we are not «down» yet: the first attempt has not failed.
-    if (connection.state === 'waiting' || connection.state === 'closed') this.#downSince = now();
+    // While a first attempt is under way we are not «down» yet.
+    if (connection.state === 'waiting' || connection.state === 'closed') this.#freshness.linkDown(now());
   }
 
   get view(): TopicView<S> {
@@ -127,28 +97,21 @@ export class Subscription<S> implements Channel {
   /** This revision was the newest just now. Proof of freshness iff we have it. */
   prove(revision: number): void {
     this.expect(revision);
-    if (revision <= this.#view.revision) this.#provenAt = now();
+    if (revision <= this.#view.revision) this.#freshness.proven(now());
     this.#review();
   }
 
   // ── what the connection tells ────────────────────────────────────────────────────────────────
 
   linkOpened(): void {
-    this.#downSince = undefined;
+    this.#freshness.linkUp();
     void this.#join();
   }
 
   linkLost(): void {
     this.#joined = false;
     clearTimeout(this.#rejoinTimer);
-    if (this.#downSince === undefined) {
-      this.#downSince = now();
-      // What was proven was proven over a link that is gone. (Later attempts that fail take
-      // nothing away from what polling proves meanwhile.)
-      this.#provenAt = Number.NEGATIVE_INFINITY;
-      this.#checkedAt = Number.NEGATIVE_INFINITY;
-      this.#beatAt = Number.NEGATIVE_INFINITY;
-    }
+    this.#freshness.linkDown(now());
     this.#review();
   }
 
@@ -159,17 +122,8 @@ export class Subscription<S> implements Channel {
   }
 
   beat(revision: number, checkedAt: string): void {
-    const checked = Date.parse(checkedAt);
-    this.#beatAt = now();
-    // A node that lost its database goes on beating, with the time at which it last heard from it:
-    // only a beat whose time advanced proves anything.
-    if (checked > this.#checkedAt) {
-      this.#checkedAt = checked;
-      this.#checkedAdvancedAt = now();
-      this.prove(revision);
-    } else {
-      this.expect(revision);
-    }
+    if (this.#freshness.beat(checkedAt, now())) this.prove(revision);
+    else this.expect(revision);
   }
 
   // ── joining ──────────────────────────────────────────────────────────────────────────────────
@@ -203,7 +157,7 @@ export class Subscription<S> implements Channel {
     if (this.#view.revision > revision || this.#expected > this.#view.revision) {
       // The node itself is behind what we have seen elsewhere: it will not be for long.
       this.#joinLater();
-    } else if (this.#databaseIsSilent()) {
+    } else if (this.#freshness.databaseIsSilent(now())) {
       this.#review();
     } else {
       this.prove(revision);
@@ -273,7 +227,7 @@ export class Subscription<S> implements Channel {
     if (revision >= this.#expected) {
       clearTimeout(this.#arrivalTimer);
       this.#arrivalTimer = undefined;
-      this.#late = false;
+      this.#freshness.late = false;
     }
     this.#show({ ...this.#view, state, revision: Math.max(revision, this.#view.revision) });
   }
@@ -284,7 +238,7 @@ export class Subscription<S> implements Channel {
   #isLate(): void {
     this.#arrivalTimer = undefined;
     if (this.#expected <= this.#view.revision) return;
-    this.#late = true;
+    this.#freshness.late = true;
     this.#review();
     if (this.#connection.state === 'open') void this.#join();
   }
@@ -293,35 +247,13 @@ export class Subscription<S> implements Channel {
   #review(): void {
     clearTimeout(this.#statusTimer);
     if (this.#stopped) return;
-    const status = this.#status();
+    const at = now();
+    const status = this.#freshness.status(this.#view.state !== undefined, at);
     const wasLive = this.#view.status === 'live';
     this.#show({ ...this.#view, status });
-    if (wasLive && status === 'stale' && this.#joined && !this.#databaseIsSilent()) void this.#join();
-    const nextMs = this.#nextReviewMs(status);
+    if (wasLive && status === 'stale' && this.#joined && !this.#freshness.databaseIsSilent(at)) void this.#join();
+    const nextMs = this.#freshness.changesInMs(status, at);
     if (nextMs !== undefined) this.#statusTimer = setTimeout(() => this.#review(), nextMs);
-  }
-
-  #status(): TopicStatus {
-    const proven = now() - this.#provenAt < FRESHNESS.proofMs;
-    if (this.#view.state !== undefined && proven && !this.#late) return 'live';
-    if (this.#isOffline()) return 'offline';
-    return this.#view.state === undefined ? 'connecting' : 'stale';
-  }
-
-  /** Beats come, and none of them advanced for too long: asking again would change nothing. */
-  #databaseIsSilent(): boolean {
-    const at = now();
-    return at - this.#beatAt < FRESHNESS.proofMs && at - this.#checkedAdvancedAt >= FRESHNESS.proofMs;
-  }
-
-  #isOffline(): boolean {
-    return this.#downSince !== undefined && now() - this.#downSince >= FRESHNESS.offlineAfterMs;
-  }
-
-  #nextReviewMs(status: TopicStatus): number | undefined {
-    if (status === 'live') return Math.max(0, this.#provenAt + FRESHNESS.proofMs - now());
-    if (status === 'offline' || this.#downSince === undefined) return undefined;
-    return Math.max(0, this.#downSince + FRESHNESS.offlineAfterMs - now());
   }
 
   #show(view: TopicView<S>): void {

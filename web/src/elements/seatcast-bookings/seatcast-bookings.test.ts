@@ -57,6 +57,14 @@ describe('bookings', () => {
     expect(find(element, '.countdown').classList.contains('soon')).toBe(true);
   });
 
+  it('name the seats row by row', async () => {
+    const seat = (row: string, number: string): object => ({ id: 1, section: 'Stalls', row, number });
+    const items = [{ ticket_type_id: 7, name: 'Standard', quantity: 3, unit_price: {}, seats: [seat('H', '1'), seat('H', '2'), seat('J', '9')] }];
+    server.routes.set('GET /bookings/mine', () => accepted([{ ...booking(), items }]));
+    const element = await shown();
+    expect(textOf(element)).toContain('Stalls · Row H · Seats 1, 2; Stalls · Row J · Seat 9');
+  });
+
   it('ask what became of a hold after its deadline', async () => {
     const element = await shown();
     status = 'expired';

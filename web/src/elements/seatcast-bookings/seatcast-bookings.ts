@@ -197,9 +197,17 @@ export class SeatcastBookings extends LiveElement {
   }
 }
 
+/** `2 × Standard`, or `Stalls · Row H · Seats 1, 2`. */
 function itemLabel({ name, quantity, seats }: BookedItem): string {
   if (seats.length === 0) return `${quantity} × ${name}`;
-  return seats.map((seat) => `${seat.section} · Row ${seat.row} · Seat ${seat.number}`).join(', ');
+  const rows = new Map<string, string[]>();
+  for (const { section, row, number } of seats) {
+    const place = `${section} · Row ${row}`;
+    rows.set(place, [...(rows.get(place) ?? []), number]);
+  }
+  return [...rows]
+    .map(([place, numbers]) => `${place} · Seat${numbers.length === 1 ? '' : 's'} ${numbers.join(', ')}`)
+    .join('; ');
 }
 
 function shownOf({ booking, serverTime }: ToldBooking): Shown {

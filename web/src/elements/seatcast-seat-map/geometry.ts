@@ -214,7 +214,7 @@ function rowLabel(row: readonly Seat[], pitch: number): RowLabel[] {
   return first ? [{ text: first.row, x: first.x - pitch, y: first.y }] : [];
 }
 
-/** Above the middle of the topmost row of each section. */
+/** The middle of the topmost row of each section: its name goes above. */
 function sectionLabels(rows: readonly (readonly Seat[])[], pitch: number): RowLabel[] {
   const bySection = new Map<string, Seat[]>();
   for (const row of rows) {
@@ -229,6 +229,6 @@ function sectionLabels(rows: readonly (readonly Seat[])[], pitch: number): RowLa
     const middle = (minX + maxX) / 2;
     const near = seats.filter((seat) => Math.abs(seat.x - middle) <= pitch * 2);
     const top = Math.min(...(near.length > 0 ? near : seats).map(({ y }) => y));
-    return { text, x: middle, y: top - pitch * 1.15 };
+    return { text, x: middle, y: top };
   });
 }

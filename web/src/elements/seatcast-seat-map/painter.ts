@@ -181,9 +181,10 @@ function paintLabels(canvas: CanvasRenderingContext2D, { geometry, viewport }: S
 
 /** A section's name on a plate of its own, so that it can be read where seats are near. */
 function paintPlate(canvas: CanvasRenderingContext2D, viewport: Viewport, palette: Palette, label: RowLabel, size: number): void {
-  const [x, y] = viewport.toScreen(label.x, label.y);
+  const [x, top] = viewport.toScreen(label.x, label.y);
   const width = canvas.measureText(label.text).width + size * 1.2;
-  const height = size * 1.6;
+  const height = size * 1.5;
+  const y = top - viewport.seatPx - height / 2;
   canvas.fillStyle = palette.onChosen;
   canvas.beginPath();
   canvas.roundRect(x - width / 2, y - height / 2, width, height, height / 2);

@@ -4,15 +4,15 @@ import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from 
 import { money, plural } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { TopicController } from '../internal/topic-controller.ts';
+import { MapCanvas, type Showing } from './canvas.ts';
 import { Geometry, type Direction, type Seat } from './geometry.ts';
 import { Gestures } from './gestures.ts';
-import { paint, TYPE_COLOURS, type Palette } from './painter.ts';
+import { TYPE_COLOURS } from './painter.ts';
 import { styles } from './seatcast-seat-map.styles.ts';
-import { Viewport } from './viewport.ts';
+import { place, seatWords, STATUS_WORDS, takenWords } from './words.ts';
 import '../seatcast-availability/seatcast-availability.ts';
 
 const ARROWS: Record<string, Direction> = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' };
-const STATUS: Record<SeatStatus, string> = { available: 'free', held: 'held by somebody', sold: 'sold', blocked: 'not on sale' };
 
 /** A finger is this far off, in pixels. */
 const FINGER_PX = 10;
@@ -56,21 +56,14 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     () => this.#prune(),
   );
   readonly #chosen = new Map<number, Seat>();
-  readonly #viewport = new Viewport();
+  readonly #canvas = new MapCanvas(this, () => this.#showing());
+  readonly #viewport = this.#canvas.viewport;
   readonly #gestures = new Gestures(this.#viewport, {
     tapped: (x, y, coarse) => this.#tapped(x, y, coarse),
     hovered: (x, y) => (this.hovered = this.#seatAt(x, y, 0)),
     left: () => (this.hovered = undefined),
     moved: () => this.requestUpdate(),
   });
-  readonly #resized = new ResizeObserver(() => this.#resize());
-  readonly #dark = matchMedia('(prefers-color-scheme: dark)');
-  readonly #restyled = (): void => {
-    this.#palette = undefined;
-    this.#paintSoon();
-  };
-  #palette: Palette | undefined;
-  #frame: number | undefined;
   /** The layout that is being fetched. */
   #fetching: number | undefined;
   #busy = false;
@@ -108,19 +101,6 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   }
 
   // ── life ─────────────────────────────────────────────────────────────────────────────────────
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#dark.addEventListener('change', this.#restyled);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#dark.removeEventListener('change', this.#restyled);
-    this.#resized.disconnect();
-    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
-    this.#frame = undefined;
-  }
 
   protected override topicChanged(): void {
     const layout = this.topic.view.state?.event.layout ?? 0;
@@ -177,7 +157,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     if (this.#chosen.delete(seat.id)) {
       this.said = undefined;
     } else if (status !== 'available') {
-      this.said = `${place(seat)} is ${STATUS[status ?? 'blocked']}.`;
+      this.said = `${place(seat)} is ${this.#statusWords(seat)}.`;
       return;
     } else if (this.#chosen.size >= most) {
       this.said = `At most ${plural(most, 'seat')} per booking.`;
@@ -195,7 +175,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     const taken = [...this.#chosen.values()].filter(({ id }) => this.statusOf(id) !== 'available');
     if (taken.length === 0) return;
     for (const { id } of taken) this.#chosen.delete(id);
-    this.said = `${taken.map(place).join(', ')} ${taken.length === 1 ? 'was' : 'were'} just taken.`;
+    this.said = takenWords(taken);
     this.#select();
   }
 
@@ -317,15 +297,18 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     // Set as a property: the page's CSP allows no style attributes.
     return html`<div class="tip" aria-hidden="true" .style=${`left:${at.x}px;top:${at.y - this.#viewport.seatPx}px`}>
       <b>${seat.section}</b> · ${place(seat)}<br />
-      ${this.statusOf(seat.id) === 'available' && type ? `${type.name} · ${money(type.price)}` : STATUS[this.statusOf(seat.id) ?? 'blocked']}
+      ${this.statusOf(seat.id) === 'available' && type ? `${type.name} · ${money(type.price)}` : this.#statusWords(seat)}
     </div>`;
   }
 
   #words(seat: Seat): string {
     const { state } = this.topic.view;
-    const type = state && typeOf(state, seat);
-    const chosen = this.#chosen.has(seat.id) ? 'chosen' : STATUS[this.statusOf(seat.id) ?? 'blocked'];
-    return [seat.section, place(seat), type && `${type.name} ${money(type.price)}`, chosen].filter(Boolean).join(', ');
+    const chosen = this.#chosen.has(seat.id);
+    return seatWords(seat, state && typeOf(state, seat), chosen ? 'chosen' : this.#statusWords(seat));
+  }
+
+  #statusWords(seat: Seat): string {
+    return STATUS_WORDS[this.statusOf(seat.id) ?? 'blocked'];
   }
 
   #legend(state: EventState): TemplateResult {
@@ -343,94 +326,35 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     </ul>`;
   }
 
-  // ── painting ─────────────────────────────────────────────────────────────────────────────────
-
   protected override firstUpdated(): void {
-    const canvas = this.#canvas;
     // Not passive: a pinch must not zoom the page as well.
-    canvas?.addEventListener('wheel', (event) => this.#gestures.wheel(event), { passive: false });
+    this.#canvas.element?.addEventListener('wheel', (event) => this.#gestures.wheel(event), { passive: false });
   }
 
   protected override updated(changed: PropertyValues<this>): void {
-    const canvas = this.#canvas;
-    if (canvas) this.#resized.observe(canvas);
-    if (changed.has('geometry')) this.#resize();
-    this.#paintSoon();
+    if (changed.has('geometry')) this.#canvas.resize();
   }
 
-  get #canvas(): HTMLCanvasElement | null {
-    return this.renderRoot.querySelector('canvas');
-  }
-
-  #resize(): void {
-    const canvas = this.#canvas;
-    if (!canvas || canvas.clientWidth === 0) return;
-    const ratio = globalThis.devicePixelRatio || 1;
-    canvas.width = Math.round(canvas.clientWidth * ratio);
-    canvas.height = Math.round(canvas.clientHeight * ratio);
-    this.#viewport.resize(canvas.clientWidth, canvas.clientHeight);
-    this.#paintSoon();
-  }
-
-  /** At most one painting a frame, however many seats change. */
-  #paintSoon(): void {
-    this.#frame ??= requestAnimationFrame(() => {
-      this.#frame = undefined;
-      this.#paint();
-    });
-  }
-
-  #paint(): void {
-    const context = this.#canvas?.getContext('2d');
-    const { geometry } = this;
+  #showing(): Showing {
+    const { geometry, hovered } = this;
     const statuses = this.#seats.view.state?.seats;
-    if (!context || !geometry || !statuses) return;
-    this.#palette ??= paletteOf(this);
+    if (!geometry || !statuses) return undefined;
     const types = this.topic.view.state?.ticket_types ?? [];
     const order = new Map(types.map(({ id }, index) => [id, index]));
     const focused = this.renderRoot.querySelector('.keys:focus-visible') !== null;
-    const scene = {
+    return {
       geometry,
-      viewport: this.#viewport,
       statuses,
+      hovered,
       chosen: new Set(this.#chosen.keys()),
       cursor: focused ? this.cursor : undefined,
-      hovered: this.hovered,
       typeIndex: (id: number) => order.get(id) ?? 0,
     };
-    paint(context, scene, this.#palette, getComputedStyle(this).fontFamily);
   }
-}
-
-function place(seat: Seat): string {
-  return `Row ${seat.row} Seat ${seat.number}`;
 }
 
 function typeOf(state: EventState, seat: Seat): TicketType | undefined {
   return state.ticket_types.find(({ id }) => id === seat.ticketTypeId);
-}
-
-/** The colours that the style sheet gives, light or dark, as the canvas can use them. */
-function paletteOf(element: HTMLElement): Palette {
-  const probe = document.createElement('span');
-  element.shadowRoot?.append(probe);
-  const colour = (name: string): string => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const palette = {
-    types: Array.from({ length: TYPE_COLOURS }, (_, index) => colour(`--seat-${index + 1}`)),
-    held: colour('--seat-held'),
-    sold: colour('--seat-sold'),
-    blocked: colour('--seat-blocked'),
-    chosen: colour('--ink'),
-    onChosen: colour('--surface'),
-    onSeat: colour('--on-accent'),
-    text: colour('--ink-soft'),
-    stage: colour('--sunken'),
-  };
-  probe.remove();
-  return palette;
 }
 
 define('seatcast-seat-map', SeatcastSeatMap);

@@ -1,0 +1,91 @@
+/**
+ * Whether what a topic shows is the truth right now: the bookkeeping of proofs. Pure: no timer, no
+ * I/O; every method is told the monotonic time in milliseconds.
+ */
+export type TopicStatus =
+  /** Nothing to show yet. */
+  | 'connecting'
+  /** Proven current. */
+  | 'live'
+  /** The last numbers that we know; newer ones may exist. Recovering. */
+  | 'stale'
+  /** No way to the server for a while. The last numbers that we know, if any. */
+  | 'offline';
+
+/** Bounds of freshness, in milliseconds. */
+export const FRESHNESS = {
+  /** Longest time that a proof counts: two beats of 5 s, and some. */
+  proofMs: 12_000,
+  /** What we know to exist gets this long to arrive before we call ourselves stale. */
+  arrivalMs: 1_000,
+  /** A lost link is «stale» for this long, then «offline». */
+  offlineAfterMs: 10_000,
+  /** Pause before a join that was refused, or that did not bring us up to date, is tried again. */
+  rejoinMs: 2_000,
+  /** So many whole states in a row older than ours mean that the database was put back. */
+  rewindsMax: 3,
+} as const;
+
+const NEVER = Number.NEGATIVE_INFINITY;
+
+export class Freshness {
+  #provenAt = NEVER;
+  /** Since when there is no link; undefined while there is one, and before the first attempt failed. */
+  #downSince: number | undefined;
+  /** The newest `checked_at` of a beat on this link (the server's clock), and when it advanced. */
+  #checkedAt = NEVER;
+  #advancedAt = NEVER;
+  #beatAt = NEVER;
+  /** What is known to exist did not arrive in time. */
+  late = false;
+
+  linkUp(): void {
+    this.#downSince = undefined;
+  }
+
+  linkDown(now: number): void {
+    // Later attempts that fail take nothing away from what polling proves meanwhile.
+    if (this.#downSince !== undefined) return;
+    this.#downSince = now;
+    // What was proven was proven over a link that is gone.
+    this.#provenAt = NEVER;
+    this.#checkedAt = NEVER;
+    this.#beatAt = NEVER;
+  }
+
+  /** What we show was the newest at this moment. */
+  proven(now: number): void {
+    this.#provenAt = now;
+  }
+
+  /**
+   * A beat came. True if it proves anything: a node that lost its database goes on beating, with
+   * the time at which it last heard from it.
+   */
+  beat(checkedAt: string, now: number): boolean {
+    const checked = Date.parse(checkedAt);
+    this.#beatAt = now;
+    if (!(checked > this.#checkedAt)) return false;
+    this.#checkedAt = checked;
+    this.#advancedAt = now;
+    return true;
+  }
+
+  /** Beats come, and none of them advanced for too long: asking again would change nothing. */
+  databaseIsSilent(now: number): boolean {
+    return now - this.#beatAt < FRESHNESS.proofMs && now - this.#advancedAt >= FRESHNESS.proofMs;
+  }
+
+  status(hasState: boolean, now: number): TopicStatus {
+    if (hasState && !this.late && now - this.#provenAt < FRESHNESS.proofMs) return 'live';
+    if (this.#downSince !== undefined && now - this.#downSince >= FRESHNESS.offlineAfterMs) return 'offline';
+    return hasState ? 'stale' : 'connecting';
+  }
+
+  /** In how long the status changes if nothing else happens; undefined: never. */
+  changesInMs(status: TopicStatus, now: number): number | undefined {
+    if (status === 'live') return Math.max(0, this.#provenAt + FRESHNESS.proofMs - now);
+    if (status === 'offline' || this.#downSince === undefined) return undefined;
+    return Math.max(0, this.#downSince + FRESHNESS.offlineAfterMs - now);
+  }
+}
