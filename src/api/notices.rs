@@ -69,6 +69,7 @@ impl Input for NoticeInput {
             message: message?,
             data: data.unwrap_or_else(|| json!({})),
             until,
+            sender: None,
         }))
     }
 }

@@ -82,6 +82,8 @@ fn notice() -> Notice {
         data: serde_json::json!({}),
         at: "2026-11-20T10:00:00+00:00".into(),
         until: None,
+        revision: 40,
+        sender: None,
     }
 }
 

@@ -3,7 +3,6 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::changes::unsigned;
@@ -108,8 +107,7 @@ async fn before(
     event: EventId,
 ) -> Result<Option<EventBefore>, StoreError> {
     let statement = "
-        select e.organizer_id, e.status, e.capacity, e.venue, e.starts_at,
-               root.revision, root.held, root.sold,
+        select e.organizer_id, e.status, e.capacity, root.revision, root.held, root.sold,
                types.count, types.id, types.capacity
           from events e
           join pools root on root.event_id = e.id and root.kind = 'event'
@@ -121,11 +119,11 @@ async fn before(
 }
 
 fn event_before(row: &Row) -> Result<EventBefore, StoreError> {
-    let ticket_type_count: i64 = row.try_get(8)?;
+    let ticket_type_count: i64 = row.try_get(6)?;
     let only_type = if ticket_type_count == 1 {
         Some(OnlyType {
-            id: row.try_get(9)?,
-            capacity: i64::from(row.try_get::<_, i32>(10)?),
+            id: row.try_get(7)?,
+            capacity: i64::from(row.try_get::<_, i32>(8)?),
         })
     } else {
         None
@@ -134,11 +132,9 @@ fn event_before(row: &Row) -> Result<EventBefore, StoreError> {
         organizer_id: row.try_get(0)?,
         status: status(row.try_get(1)?)?,
         capacity: i64::from(row.try_get::<_, i32>(2)?),
-        venue: row.try_get(3)?,
-        starts_at: row.try_get::<_, Timestamp>(4)?,
-        revision: unsigned(row.try_get(5)?)?,
-        held: i64::from(row.try_get::<_, i32>(6)?),
-        sold: i64::from(row.try_get::<_, i32>(7)?),
+        revision: unsigned(row.try_get(3)?)?,
+        held: i64::from(row.try_get::<_, i32>(4)?),
+        sold: i64::from(row.try_get::<_, i32>(5)?),
         ticket_type_count,
         only_type,
     })

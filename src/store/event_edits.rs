@@ -7,7 +7,6 @@ use tokio_postgres::types::ToSql;
 use super::edit::{EditError, EditResult, Edited};
 use super::events::{EventInFull, event_in_full};
 use super::idempotency::{self, IdempotencyKey, KEY_TAKEN, Recalled};
-use super::notices::insert_notices;
 use super::ticket_types::{NewTicketType, insert_ticket_types};
 use super::{Store, StoreError};
 use crate::auth::Caller;
@@ -85,7 +84,7 @@ impl Store {
         Ok(outcome.await??)
     }
 
-    /// Changes an event, and tells its viewers what matters to them.
+    /// Changes an event. The triggers tell its viewers what matters to them.
     pub async fn change_event(
         &self,
         event: EventId,
@@ -93,13 +92,12 @@ impl Store {
         change: &EventChange,
         if_match: Option<&[Revision]>,
     ) -> EditResult<Edited<()>> {
-        let given = (event, caller.user_id(), change, if_match);
+        let given = (event, change, if_match);
         self.edit(event, caller, &given, |tx, given, before| {
             Box::pin(async move {
-                let (event, author, change, if_match) = given;
+                let (event, change, if_match) = given;
                 let edit = edit_event(&before, (*change).clone(), *if_match)?;
                 apply(tx, *event, &edit).await?;
-                insert_notices(tx, *event, *author, &edit.notices).await?;
                 Ok(())
             })
         })

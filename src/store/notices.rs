@@ -1,7 +1,6 @@
 //! An organizer's broadcasts. A row is all it takes: the triggers push it.
 
 use deadpool_postgres::{GenericClient, Transaction};
-use serde_json::Value;
 use tokio_postgres::types::Json;
 
 use super::edit::{EditResult, Edited};
@@ -21,10 +20,11 @@ impl Store {
         let given = (event, caller.user_id(), notice);
         self.edit(event, caller, &given, |tx, (event, author, notice), _| {
             Box::pin(async move {
-                let notices = std::slice::from_ref(*notice);
-                let made = insert_notices(tx, *event, *author, notices).await?;
-                let first = made.into_iter().next();
-                Ok(first.ok_or_else(|| StoreError::corrupt("no notice was made"))?)
+                let id = insert_notice(tx, *event, *author, notice).await?;
+                // Read again: its revision is written by a trigger behind the insertion.
+                let made = "select notice_json(n) from notices n where id = $1";
+                let Json(made) = tx.query_one(made, &[&id]).await?.try_get(0)?;
+                Ok(made)
             })
         })
         .await
@@ -68,40 +68,29 @@ impl Store {
     }
 }
 
-/// All in one statement, hence one revision.
-pub(super) async fn insert_notices(
+async fn insert_notice(
     tx: &Transaction<'_>,
     event: EventId,
     author: Option<UserId>,
-    notices: &[NewNotice],
-) -> EditResult<Vec<Notice>> {
-    if notices.is_empty() {
-        return Ok(Vec::new());
-    }
-    let kinds: Vec<&str> = notices.iter().map(|notice| notice.kind).collect();
-    let messages: Vec<&str> = notices
-        .iter()
-        .map(|notice| notice.message.as_str())
-        .collect();
-    let data: Vec<&Value> = notices.iter().map(|notice| &notice.data).collect();
-    let until: Vec<_> = notices.iter().map(|notice| notice.until).collect();
+    notice: &NewNotice,
+) -> EditResult<NoticeId> {
     // An author whose token is good but whose row is not here is left out: the notice counts.
     let statement = "
-        insert into notices as n (event_id, created_by, type, message, data, until)
-        select $1, (select id from users where id = $2), type, message, data, until
-          from unnest($3::text[], $4::text[], $5::jsonb[], $6::timestamptz[]) with ordinality
-            as t (type, message, data, until, place)
-         order by place
-        returning notice_json(n)";
-    let rows = tx
-        .query(
+        insert into notices (event_id, created_by, type, message, data, until, sender)
+        values ($1, (select id from users where id = $2), $3, $4, $5, $6, $7)
+        returning id";
+    let NewNotice {
+        kind,
+        message,
+        data,
+        until,
+        sender,
+    } = notice;
+    let row = tx
+        .query_one(
             statement,
-            &[&event, &author, &kinds, &messages, &data, &until],
+            &[&event, &author, kind, message, data, until, sender],
         )
         .await?;
-    let made: Result<Vec<Notice>, tokio_postgres::Error> = rows
-        .iter()
-        .map(|row| row.try_get(0).map(|Json(notice)| notice))
-        .collect();
-    Ok(made?)
+    Ok(row.try_get(0)?)
 }

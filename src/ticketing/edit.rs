@@ -1,10 +1,11 @@
-//! What an organizer may change, and what the viewers are told of it.
+//! What an organizer may change. The database tells the viewers of it.
 //!
 //! Pure, as the rules of booking are: what is there + what is wanted → the change, or why not.
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use uuid::Uuid;
 
 use super::live::EventStatus;
 use super::{Revision, SeatId, TicketTypeId, UserId};
@@ -97,8 +98,6 @@ pub struct EventBefore {
     pub capacity: i64,
     pub held: i64,
     pub sold: i64,
-    pub venue: String,
-    pub starts_at: Timestamp,
     /// Where there is exactly one.
     pub only_type: Option<OnlyType>,
     pub ticket_type_count: i64,
@@ -136,8 +135,6 @@ pub struct EventEdit {
     pub change: EventChange,
     /// The only ticket type, with the capacity and price that it gets.
     pub only_type: Option<(TicketTypeId, Option<i64>, Option<i64>)>,
-    /// What everyone is told.
-    pub notices: Vec<NewNotice>,
 }
 
 /// A notice to be published.
@@ -148,6 +145,8 @@ pub struct NewNotice {
     /// A JSON object.
     pub data: Value,
     pub until: Option<Timestamp>,
+    /// The join that says it through a channel.
+    pub sender: Option<Uuid>,
 }
 
 /// May somebody change an event in this status, who may (or may not) organize it?
@@ -206,65 +205,7 @@ pub fn edit_event(
         let follows = only.capacity == before.capacity;
         (only.id, change.capacity.filter(|_| follows), change.price)
     });
-    let notices = notices(before, &change);
-    Ok(EventEdit {
-        change,
-        only_type,
-        notices,
-    })
-}
-
-/// What the viewers of a published event are told of a change: its capacity, its time, its venue, its status.
-fn notices(before: &EventBefore, change: &EventChange) -> Vec<NewNotice> {
-    if before.status == EventStatus::Draft {
-        return Vec::new();
-    }
-    let capacity = changed(&before.capacity, &change.capacity).map(|(from, to)| {
-        let message = format!("The capacity changed from {from} to {to}.");
-        notice("capacity_change", message, "capacity", json!([from, to]))
-    });
-    let starts_at = changed(&before.starts_at, &change.starts_at).map(|(from, to)| {
-        let message = format!("The event now begins at {to}.");
-        notice("info_update", message, "starts_at", json!([from, to]))
-    });
-    let venue = changed(&before.venue, &change.venue).map(|(from, to)| {
-        let message = format!("The event moved to {to}.");
-        notice("info_update", message, "venue", json!([from, to]))
-    });
-    let status = changed(&before.status, &change.status).map(|(from, to)| {
-        let message = match to {
-            EventStatus::Active => "Sales are open again.",
-            EventStatus::Paused => "Sales are paused.",
-            EventStatus::Completed => "The event is over.",
-            EventStatus::Draft | EventStatus::Cancelled => "The event is not on sale any more.",
-        };
-        notice(
-            "info_update",
-            message.to_owned(),
-            "status",
-            json!([from, to]),
-        )
-    });
-    [capacity, starts_at, venue, status]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-fn changed<'a, T: PartialEq>(before: &'a T, to: &'a Option<T>) -> Option<(&'a T, &'a T)> {
-    to.as_ref()
-        .filter(|to| *to != before)
-        .map(|to| (before, to))
-}
-
-/// `data` says what changed, so that a page can say it in its own words: `{"field", "from", "to"}`.
-fn notice(kind: &'static str, message: String, field: &str, values: Value) -> NewNotice {
-    NewNotice {
-        kind,
-        message,
-        data: json!({ "field": field, "from": values[0], "to": values[1] }),
-        until: None,
-    }
+    Ok(EventEdit { change, only_type })
 }
 
 #[cfg(test)]
@@ -280,8 +221,6 @@ mod tests {
             capacity: 100,
             held: 10,
             sold: 50,
-            venue: "Hall".to_owned(),
-            starts_at: Timestamp::UNIX_EPOCH,
             only_type: Some(OnlyType {
                 id: 9,
                 capacity: 100,
@@ -325,27 +264,6 @@ mod tests {
         let conflict = edit_event(&before(), EventChange::default(), Some(&[40]));
         assert_eq!(conflict, Err(EditRefusal::VersionConflict { revision: 41 }));
         assert!(edit_event(&before(), EventChange::default(), Some(&[7, 41])).is_ok());
-    }
-
-    #[test]
-    fn viewers_are_told_what_matters_to_them() {
-        let change = EventChange {
-            title: Some("New name".to_owned()),
-            venue: Some("Arena".to_owned()),
-            capacity: Some(120),
-            status: Some(EventStatus::Active),
-            ..EventChange::default()
-        };
-        let edit = edit_event(&before(), change.clone(), None).unwrap();
-        let kinds: Vec<_> = edit.notices.iter().map(|notice| notice.kind).collect();
-        assert_eq!(kinds, ["capacity_change", "info_update"]);
-        assert_eq!(
-            edit.notices[0].data,
-            json!({ "field": "capacity", "from": 100, "to": 120 })
-        );
-        let mut draft = before();
-        draft.status = EventStatus::Draft;
-        assert!(edit_event(&draft, change, None).unwrap().notices.is_empty());
     }
 
     #[test]

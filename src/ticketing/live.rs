@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{EventId, NoticeId, Revision, TicketTypeId};
 
@@ -102,6 +103,13 @@ pub struct Notice {
     pub data: serde_json::Value,
     pub at: String,
     pub until: Option<String>,
+    /// The event's revision that made it: a viewer that has an older one has not been told.
+    #[serde(default)]
+    pub revision: Revision,
+    /// The join that said it through a channel, if one did. Not for the wire.
+    #[serde(default, skip_serializing)]
+    #[schema(ignore)]
+    pub sender: Option<Uuid>,
 }
 
 /// What happened to a row: `None` in the delta's map means it was deleted.

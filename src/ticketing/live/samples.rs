@@ -51,6 +51,8 @@ pub(crate) fn notice(id: NoticeId) -> Notice {
         data: serde_json::Value::Null,
         at: "2026-11-21T10:00:00Z".to_owned(),
         until: None,
+        revision: 1,
+        sender: None,
     }
 }
 

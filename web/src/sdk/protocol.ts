@@ -70,6 +70,8 @@ export interface Notice {
   data: unknown;
   at: string;
   until: string | null;
+  /** The revision of the event that made it. */
+  revision?: number;
 }
 
 export interface PresenceCounts {
