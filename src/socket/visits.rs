@@ -36,9 +36,10 @@ impl Shard {
         let silent_ms = now_ms.saturating_sub(connection.heard_ms);
         let open_ms = now_ms.saturating_sub(connection.opened_ms);
         if silent_ms > limits.idle_timeout_ms {
+            // Not a policy: a laptop that slept is to come back by itself.
             self.end(
                 id,
-                code::POLICY.number,
+                code::GOING_AWAY.number,
                 "no frame for too long: send heartbeats",
             );
         } else if !connection.session.joined_once && open_ms > limits.first_join_timeout_ms {

@@ -297,6 +297,20 @@ async fn a_handshake_is_checked() {
 }
 
 #[tokio::test]
+async fn a_client_that_falls_silent_is_told_to_come_back() {
+    let server = TestServer::builder()
+        .with(|config| config.socket.idle_timeout_ms = 300)
+        .start()
+        .await;
+    let staged = stage(&server).await;
+    let mut viewer = server.ws(Vsn::V2).await;
+    viewer
+        .join(&format!("event:{}", staged.event), json!({}))
+        .await;
+    assert_eq!(viewer.closed().await, Some(1001));
+}
+
+#[tokio::test]
 async fn connections_past_the_limit_are_told_so() {
     let server = TestServer::builder()
         .with(|config| config.socket.connections_per_address_max = 2)
