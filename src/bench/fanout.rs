@@ -200,16 +200,21 @@ fn report(viewers: usize, alone: Duration, costs: Costs) -> Report {
         );
     }
     // The floor of the latency is what it has to stay within: 1.5 bare loops and the window.
-    let bare_loop = percentile(&mut floor.lasts, 50);
-    let bound = bare_loop.mul_f64(1.5) + window();
-    report.fact("the bare loop to its last viewer, p50", millis(bare_loop));
     for (name, percent, target) in [
-        ("commit → last viewer, p50", 50, None),
-        ("commit → last viewer, p99", 99, Some(Target::AtMost(1.0))),
+        ("commit → last viewer, p50 (1.5 loops + window)", 50, None),
+        (
+            "commit → last viewer, p99 (1.5 loops + window)",
+            99,
+            Some(Target::AtMost(1.0)),
+        ),
     ] {
         let last = percentile(&mut single.lasts, percent);
+        let bound = percentile(&mut floor.lasts, percent).mul_f64(1.5) + window();
         let ratio = last.as_secs_f64() / bound.as_secs_f64();
         report.compared(name, (millis(last), millis(bound)), ratio, target);
+    }
+    for (name, percent) in [("the bare loop, p50", 50), ("the bare loop, p99", 99)] {
+        report.fact(name, millis(percentile(&mut floor.lasts, percent)));
     }
     report
 }
