@@ -6,6 +6,12 @@ tools="$PWD/target/tools"
 PATH="$tools/node/bin:$PATH:$HOME/.cargo/bin"
 export PATH
 
+# A Node.js of our own trusts whom the machine trusts, as Debian's does.
+if [ -d "$tools/node" ] && [ -e /etc/ssl/certs/ca-certificates.crt ]; then
+    NODE_EXTRA_CA_CERTS=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
+    export NODE_EXTRA_CA_CERTS
+fi
+
 # One clear line about what happens now.
 say() {
     printf '\033[1m▸ %s\033[0m\n' "$*"
