@@ -307,6 +307,10 @@ pub struct PresenceConfig {
     /// Steps of one event that are told apart on a node; further ones count as `other`.
     #[arg(long, env = "SEATCAST_PRESENCE_STEPS_MAX", default_value_t = 32)]
     pub steps_max: usize,
+    /// The people of a node that is not heard of for this long no longer count on the others, in
+    /// milliseconds. It is heard of four times as often.
+    #[arg(long, env = "SEATCAST_PRESENCE_LEASE_MS", default_value_t = 4_000)]
+    pub lease_ms: u64,
 }
 
 /// When a number of tickets is called limited, almost sold out, low.

@@ -29,8 +29,10 @@ use crate::http;
 use crate::hub::{Hub, Mailbox, ToShard, Watch};
 use crate::presence::{self, Presence};
 use crate::socket::{self, Shards, handshake, shard_count};
+use crate::store::doorbell::{self, Hearers};
 use crate::store::migrate::migrate;
-use crate::store::{Store, StoreError, doorbell};
+use crate::store::presence::PresenceRing;
+use crate::store::{Store, StoreError};
 use crate::sweep;
 use crate::web;
 
@@ -38,6 +40,8 @@ use self::tasks::{Tasks, endless};
 
 /// Rings that may wait for the feed; past it they wait in the doorbell's connection.
 const RINGS_MAX: usize = 1_024;
+/// The same for presence, where one too many is dropped.
+const PRESENCE_RINGS_MAX: usize = 256;
 /// Time for the back to end, once nobody needs it any more.
 const BACK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -95,9 +99,16 @@ pub async fn run(
         hub: hub.clone(),
         board: board.clone(),
     };
-    follow_the_log(&mut back, &config, feed_store, watches, outputs);
-
-    let presence = count_who_is_here(&mut back, &config, &hub);
+    let (presence_out, presence_rings) = mpsc::channel(PRESENCE_RINGS_MAX);
+    let presence = count_who_is_here(&mut back, &config, &feed_store, presence_rings, &hub);
+    follow_the_log(
+        &mut back,
+        &config,
+        feed_store,
+        watches,
+        presence_out,
+        outputs,
+    );
 
     let mut front = Tasks::default();
     let shards = open_shards(&mut front, &config, &auth, presence, mailboxes)?;
@@ -148,15 +159,22 @@ fn sweep_holds(back: &mut Tasks, config: &Config, store: &Store) {
     back.spawn("the sweeper", endless(sweeping));
 }
 
-fn count_who_is_here(back: &mut Tasks, config: &Config, hub: &Hub) -> Presence {
-    let (presence, heard) = Presence::new();
+fn count_who_is_here(
+    back: &mut Tasks,
+    config: &Config,
+    store: &Store,
+    rings: mpsc::Receiver<PresenceRing>,
+    hub: &Hub,
+) -> Presence {
+    let (presence, said) = Presence::new();
     let counting = presence::run(
-        heard,
+        store.clone(),
+        presence::Inputs { said, rings },
         hub.clone(),
         config.presence.clone(),
         back.end.clone(),
     );
-    back.spawn("presence", endless(counting));
+    back.spawn("presence", counting);
     presence
 }
 
@@ -165,11 +183,16 @@ fn follow_the_log(
     config: &Config,
     store: Store,
     watches: mpsc::Receiver<Watch>,
+    presence: mpsc::Sender<PresenceRing>,
     outputs: Outputs,
 ) {
-    let (out, rings) = mpsc::channel(RINGS_MAX);
+    let (log, rings) = mpsc::channel(RINGS_MAX);
+    let hearers = Hearers {
+        log,
+        presence: Some(presence),
+    };
     let probe_interval = Duration::from_millis(config.feed.probe_interval_ms);
-    let ringing = doorbell::run(store.clone(), probe_interval, out, back.end.clone());
+    let ringing = doorbell::run(store.clone(), probe_interval, hearers, back.end.clone());
     back.spawn("the doorbell", endless(ringing));
     let inputs = Inputs { rings, watches };
     let feeding = feed::run(
@@ -221,8 +244,8 @@ fn warn_of_development(auth: &AuthConfig) {
 /// The feed's connections are its own: viewers must not wait because buyers are many.
 fn feeds_own(config: &Config) -> DatabaseConfig {
     DatabaseConfig {
-        // One to read the log, one for the doorbell's probe, the rest to load events.
-        pool_connections_max: 2 + config.feed.loads_parallel_max,
+        // One to read the log, one for the doorbell's probe, one for presence, the rest to load events.
+        pool_connections_max: 3 + config.feed.loads_parallel_max,
         ..config.database.clone()
     }
 }

@@ -27,6 +27,7 @@ impl Config {
         faults.sweep(&self.sweep);
         faults.feed(&self.feed);
         faults.socket(&self.socket);
+        faults.within("--lease-ms", self.presence.lease_ms, 100..=60_000);
         let share = &self.availability;
         faults.within("--limited-percent", share.limited_percent, 0..=100);
         faults.within(

@@ -7,23 +7,32 @@
 //! A viewer has the serials of what it was last sent, so presence needs no queue either.
 //!
 //! - [`roster`] is one event's presence, pure: who is there, what changed since the last view.
+//! - `rosters` is all of them, and when each has something to show.
+//! - `peers` decides, as purely, what this node and the others tell each other through the database.
 //! - Cost: what shards say is merged by event, so a tick costs the events that changed and their
 //!   viewers, however many came and went in between.
 
+mod peers;
 pub mod roster;
+mod rosters;
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use self::roster::{Listed, Roster};
+use self::peers::{Answer, Peers, Query};
+use self::roster::Listed;
+use self::rosters::Rosters;
 use crate::config::PresenceConfig;
 use crate::hub::Hub;
-use crate::hub::presence::View;
 use crate::protocol::presence::Counts;
+use crate::store::presence::PresenceRing;
+use crate::store::{Store, StoreError};
 use crate::ticketing::EventId;
 
 /// Who tracked something: unique on this node, for as long as it lasts.
@@ -36,6 +45,12 @@ pub struct Owner {
 /// What a shard says.
 #[derive(Debug)]
 pub enum Said {
+    /// Somebody on this shard began to watch the event, or nobody does any more.
+    Watched {
+        shard: usize,
+        event: EventId,
+        watched: bool,
+    },
     /// How many native viewers of the event are at which step, on this shard, now.
     Counted {
         shard: usize,
@@ -57,7 +72,8 @@ pub enum Said {
 impl Said {
     fn event(&self) -> EventId {
         match self {
-            Said::Counted { event, .. }
+            Said::Watched { event, .. }
+            | Said::Counted { event, .. }
             | Said::Tracked { event, .. }
             | Said::Untracked { event, .. } => *event,
         }
@@ -88,92 +104,108 @@ impl Presence {
     }
 }
 
-/// Runs until `cancel`.
-pub async fn run(
-    mut heard: mpsc::Receiver<Said>,
-    hub: Hub,
-    config: PresenceConfig,
-    cancel: CancellationToken,
-) {
-    let mut rosters = Rosters {
-        by_event: HashMap::new(),
-        timers: BTreeSet::new(),
-        serial: 0,
-        config,
-    };
-    loop {
-        let wake_at = rosters.next_at();
-        let mut batch = Vec::new();
-        tokio::select! {
-            () = cancel.cancelled() => return,
-            count = heard.recv_many(&mut batch, SAID_AT_ONCE_MAX) => if count == 0 { return },
-            () = until(wake_at) => {}
-        }
-        batch.into_iter().for_each(|said| rosters.hear(said, now()));
-        for view in rosters.due(now()) {
-            hub.present(Arc::new(view));
-        }
-    }
+/// Where presence hears from.
+pub struct Inputs {
+    /// The shards of this node.
+    pub said: mpsc::Receiver<Said>,
+    /// The other nodes.
+    pub rings: mpsc::Receiver<PresenceRing>,
 }
 
 /// Messages taken in before views are made.
 const SAID_AT_ONCE_MAX: usize = 4_096;
+/// Time that the database has to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Time that it has to take the lease back at the end; past it the lease runs out.
+const FAREWELL: Duration = Duration::from_secs(1);
+/// Rows of nodes that did not say farewell are kept this long after the end of their lease, in case they
+/// are only slow.
+const ENDED_LEASES_KEPT: Duration = Duration::from_secs(60);
 
-struct Rosters {
-    /// Events that somebody is at. Bounded by the connections' own bounds.
-    by_event: HashMap<EventId, Roster>,
-    /// Events that have something to show, by when they may.
-    timers: BTreeSet<(Instant, EventId)>,
-    /// Of all events together, so that an event which comes back does not count from the start.
-    serial: u64,
+/// Runs until `cancel`.
+///
+/// # Errors
+/// When a query's task panicked, which leaves it unknown what the other nodes were told.
+pub async fn run(
+    store: Store,
+    mut inputs: Inputs,
+    hub: Hub,
     config: PresenceConfig,
+    cancel: CancellationToken,
+) -> Result<(), JoinError> {
+    let node = Uuid::new_v4();
+    let lease = Duration::from_millis(config.lease_ms);
+    let mut peers = Peers::new(node, &config, now());
+    let mut rosters = Rosters::new(config);
+    let mut queries = JoinSet::new();
+    loop {
+        let wake_at = [rosters.next_at(), peers.next_at()];
+        let mut batch = Vec::new();
+        tokio::select! {
+            () = cancel.cancelled() => break,
+            count = inputs.said.recv_many(&mut batch, SAID_AT_ONCE_MAX) => if count == 0 { break },
+            Some(ring) = inputs.rings.recv() => peers.rang(&ring, rosters.all(), now()),
+            Some(answer) = queries.join_next() => {
+                let elsewhere = peers.answered(answer?, rosters.all(), now());
+                rosters.count_elsewhere(elsewhere, now());
+            }
+            () = until(wake_at.into_iter().flatten().min()) => {}
+        }
+        batch
+            .into_iter()
+            .for_each(|said| rosters.hear(said, &mut peers, now()));
+        for view in rosters.due(now()) {
+            hub.present(Arc::new(view));
+        }
+        if let Some(query) = peers.query(rosters.all(), now()) {
+            queries.spawn(ask(store.clone(), node, lease, query));
+        }
+    }
+    queries.shutdown().await;
+    say_farewell(&store, node).await;
+    Ok(())
 }
 
-impl Rosters {
-    fn hear(&mut self, said: Said, now: Instant) {
-        let event = said.event();
-        let roster = self
-            .by_event
-            .entry(event)
-            .or_insert_with(|| Roster::new(&self.config));
-        match said {
-            Said::Counted { shard, counts, .. } => roster.count(shard, counts),
-            Said::Tracked { owner, member, .. } => roster.track(owner, member),
-            Said::Untracked { owner, .. } => roster.untrack(owner),
-        }
-        self.timers.insert((roster.next_at().unwrap_or(now), event));
-    }
-
-    /// The views that are due.
-    fn due(&mut self, now: Instant) -> Vec<View> {
-        let mut views = Vec::new();
-        while let Some(&(at, event)) = self.timers.first()
-            && at <= now
-        {
-            self.timers.pop_first();
-            let Some(roster) = self.by_event.get_mut(&event) else {
-                continue;
-            };
-            views.extend(
-                roster
-                    .view(now, &mut self.serial)
-                    .map(|(counted, listing)| View {
-                        event,
-                        counted,
-                        listing,
-                    }),
-            );
-            match roster.next_at() {
-                Some(at) => drop(self.timers.insert((at, event))),
-                None if roster.is_over() => drop(self.by_event.remove(&event)),
-                None => {}
+async fn ask(store: Store, node: Uuid, lease: Duration, query: Query) -> Answer {
+    let answer = async {
+        Ok::<_, StoreError>(match query {
+            Query::Renew => {
+                let renewed = store.renew_presence_lease(node, lease).await?;
+                if renewed.is_new {
+                    store.remove_ended_leases(ENDED_LEASES_KEPT).await?;
+                }
+                Answer::Renewed(renewed)
             }
+            Query::Publish(counts) => {
+                store.publish_presence(node, &counts).await?;
+                Answer::Published
+            }
+            Query::Read(events) => Answer::Read(store.presence_elsewhere(node, &events).await?),
+        })
+    };
+    match timeout(PATIENCE, answer).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "presence cannot reach the other nodes");
+            Answer::Failed
         }
-        views
+        Err(_) => {
+            tracing::warn!("the database did not answer presence in time");
+            Answer::Failed
+        }
     }
+}
 
-    fn next_at(&self) -> Option<Instant> {
-        self.timers.first().map(|&(at, _)| at)
+/// The others need not wait for the end of the lease.
+async fn say_farewell(store: &Store, node: Uuid) {
+    match timeout(FAREWELL, store.end_presence_lease(node)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::info!(error, "the lease of presence runs out by itself");
+        }
+        Err(_) => tracing::info!("the lease of presence runs out by itself"),
     }
 }
 

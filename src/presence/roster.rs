@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::Owner;
 use crate::config::PresenceConfig;
+use crate::hub::ShardSet;
 use crate::hub::presence::{Counted, Listing};
 use crate::protocol::presence::{Counts, Diff, Members, Meta};
 
@@ -39,6 +40,8 @@ type Shown = BTreeMap<u64, (Arc<str>, Meta)>;
 /// Who is at one event, and what viewers were last shown of it.
 #[derive(Debug)]
 pub struct Roster {
+    /// The shards on which somebody watches.
+    watching: ShardSet,
     /// Native viewers, by the shard that counts them.
     shards: HashMap<usize, Counts>,
     /// In order of arrival: the first ones are listed.
@@ -61,6 +64,7 @@ pub struct Roster {
 impl Roster {
     pub fn new(config: &PresenceConfig) -> Self {
         Self {
+            watching: ShardSet::default(),
             shards: HashMap::new(),
             members: BTreeMap::new(),
             arrivals: HashMap::new(),
@@ -77,6 +81,15 @@ impl Roster {
         }
     }
 
+    /// Whether anybody on a shard watches.
+    pub fn watch(&mut self, shard: usize, watched: bool) {
+        if watched {
+            self.watching.insert(shard);
+        } else {
+            self.watching.remove(shard);
+        }
+    }
+
     /// A shard's native viewers, now.
     pub fn count(&mut self, shard: usize, counts: Counts) {
         if counts.is_empty() {
@@ -89,8 +102,8 @@ impl Roster {
 
     /// What the other nodes count, now.
     pub fn count_elsewhere(&mut self, counts: Counts) {
+        self.counts_moved |= self.elsewhere != counts;
         self.elsewhere = counts;
-        self.counts_moved = true;
     }
 
     /// A member that is new, or tracks something else. The same again changes nothing.
@@ -145,13 +158,14 @@ impl Roster {
         counts
     }
 
+    /// Somebody here is at the event, or watches it.
+    pub fn is_wanted(&self) -> bool {
+        !self.watching.is_empty() || !self.shards.is_empty() || !self.members.is_empty()
+    }
+
     /// Nobody is here, and everybody has been told.
     pub fn is_over(&self) -> bool {
-        self.shards.is_empty()
-            && self.members.is_empty()
-            && self.elsewhere.is_empty()
-            && !self.counts_moved
-            && !self.members_moved
+        !self.is_wanted() && !self.counts_moved && !self.members_moved
     }
 
     /// When there will be something to show, if there is.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// `presence` on `event:` topics, and the field of that name in a join's state.
@@ -16,7 +16,7 @@ pub const PRESENCE_DIFF: &str = "presence_diff";
 /// How many are here, and how many of them at each step: `{"total", "by_step"}`.
 ///
 /// Who named no step counts in the total only.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     pub total: u64,
     pub by_step: BTreeMap<Arc<str>, u64>,

@@ -256,6 +256,7 @@ impl Shard {
             // Whoever joins next asks anew; the feed has forgotten it, too.
             self.topics.remove(topic);
             self.by_event.remove(&event);
+            self.say_watched(event, false);
         }
     }
 
@@ -466,6 +467,7 @@ impl Shard {
         });
         self.by_event.insert(event, topic);
         self.watch(topic);
+        self.say_watched(event, true);
         topic
     }
 
@@ -601,6 +603,7 @@ impl Shard {
                 }) {
                     self.topics.remove(id);
                     self.by_event.remove(&event);
+                    self.say_watched(event, false);
                 }
             }
         }

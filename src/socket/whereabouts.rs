@@ -132,6 +132,16 @@ impl Shard {
         }
     }
 
+    /// The other nodes' people count here only where somebody sees it.
+    pub(super) fn say_watched(&mut self, event: EventId, watched: bool) {
+        let shard = self.shard as usize;
+        self.say(Said::Watched {
+            shard,
+            event,
+            watched,
+        });
+    }
+
     /// Says what changed, once a tick however much it was.
     pub(super) fn say_whereabouts(&mut self) {
         for said in std::mem::take(&mut self.whereabouts.unsaid) {

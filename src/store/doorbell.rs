@@ -17,6 +17,7 @@ use tokio_postgres::{AsyncMessage, Client, NoTls};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::presence::PresenceRing;
 use super::{Store, StoreError};
 use crate::ticketing::EventId;
 
@@ -32,7 +33,34 @@ pub enum Ring {
     Lost,
 }
 
-/// Rings into `out` until cancelled or until nobody hears it.
+/// Who hears the bell.
+pub struct Hearers {
+    pub log: mpsc::Sender<Ring>,
+    /// What nodes say of their counts. A ring that finds it full is dropped: who missed one looks
+    /// again anyhow.
+    pub presence: Option<mpsc::Sender<PresenceRing>>,
+}
+
+impl From<mpsc::Sender<Ring>> for Hearers {
+    fn from(log: mpsc::Sender<Ring>) -> Self {
+        Hearers {
+            log,
+            presence: None,
+        }
+    }
+}
+
+impl Hearers {
+    fn tell_presence(&self, payload: &str) {
+        if let Some(presence) = &self.presence
+            && let Some(ring) = PresenceRing::read(payload)
+        {
+            let _ = presence.try_send(ring);
+        }
+    }
+}
+
+/// Rings until cancelled or until nobody hears it.
 ///
 /// After `probe_interval` of silence it rings itself from a pooled connection, the way every
 /// writer does. When that does not come back within the same time, the connection is deaf
@@ -40,17 +68,19 @@ pub enum Ring {
 pub async fn run(
     store: Store,
     probe_interval: Duration,
-    out: mpsc::Sender<Ring>,
+    hearers: impl Into<Hearers>,
     cancel: CancellationToken,
 ) {
-    let ringing = ring_until_closed(&store, probe_interval, &out);
+    let hearers = hearers.into();
+    let ringing = ring_until_closed(&store, probe_interval, &hearers);
     tokio::select! {
         () = cancel.cancelled() => {}
         () = ringing => {}
     }
 }
 
-async fn ring_until_closed(store: &Store, probe_interval: Duration, out: &mpsc::Sender<Ring>) {
+async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &Hearers) {
+    let out = &hearers.log;
     let mut failures = 0;
     loop {
         match Ear::open(store).await {
@@ -59,7 +89,7 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, out: &mpsc::
                 if out.send(Ring::Listening).await.is_err() {
                     return;
                 }
-                match listen(ear, store, probe_interval, out).await {
+                match listen(ear, store, probe_interval, hearers).await {
                     End::Closed => return,
                     End::Lost(why) => tracing::warn!(why, "the doorbell's connection is lost"),
                 }
@@ -129,12 +159,7 @@ enum End {
     Lost(&'static str),
 }
 
-async fn listen(
-    mut ear: Ear,
-    store: &Store,
-    probe_interval: Duration,
-    out: &mpsc::Sender<Ring>,
-) -> End {
+async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: &Hearers) -> End {
     let probe = format!("probe:{}", Uuid::new_v4());
     let mut probing = false;
     let mut sending = pin!(Fuse::terminated());
@@ -165,10 +190,13 @@ async fn listen(
         let ring = match heard.payload().parse() {
             Ok(event) => Ring::Event(event),
             Err(_) if heard.payload() == probe => Ring::Probe,
-            // Other nodes' probes.
-            Err(_) => continue,
+            // Counts of presence, other nodes' probes.
+            Err(_) => {
+                hearers.tell_presence(heard.payload());
+                continue;
+            }
         };
-        if out.send(ring).await.is_err() {
+        if hearers.log.send(ring).await.is_err() {
             return End::Closed;
         }
     }

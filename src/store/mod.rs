@@ -17,6 +17,7 @@ pub mod expiry;
 pub mod idempotency;
 pub mod migrate;
 pub mod notices;
+pub mod presence;
 mod prune;
 pub mod seatmap;
 pub mod seats;

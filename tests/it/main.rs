@@ -16,6 +16,7 @@
 //! | [`expiry`] | a hold ends at its deadline, its stock is on sale again, and viewers see it |
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
+//! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
 //! | [`readme`] | the README says what is |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
@@ -47,6 +48,7 @@ mod events;
 mod expiry;
 mod feed;
 mod idempotency;
+mod nodes;
 mod openapi;
 mod presence;
 mod readme;

@@ -15,7 +15,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("board", &["ticketing"]),
     ("hub", &["protocol", "ticketing"]),
     ("feed", &["board", "config", "hub", "store", "ticketing"]),
-    ("presence", &["config", "hub", "protocol", "ticketing"]),
+    (
+        "presence",
+        &["config", "hub", "protocol", "store", "ticketing"],
+    ),
     (
         "socket",
         &["auth", "config", "hub", "presence", "protocol", "ticketing"],

@@ -1,0 +1,193 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+const EVENT: EventId = 42;
+
+/// A node with its rosters and a clock, whose database is the test.
+struct Node {
+    peers: Peers,
+    rosters: Rosters,
+    now: Instant,
+}
+
+impl Node {
+    fn new() -> Node {
+        let config = crate::config::Config::default().presence;
+        let now = Instant::now();
+        Node {
+            peers: Peers::new(Uuid::from_u128(1), &config, now),
+            rosters: HashMap::from([(EVENT, Roster::new(&config))]),
+            now,
+        }
+    }
+
+    /// With another node, of which everything has been read.
+    fn in_company() -> Node {
+        let mut node = Node::new();
+        node.watches();
+        node.renews(false, &[2]);
+        assert_eq!(node.query(), Some(Query::Read(vec![EVENT])));
+        node.answered(Answer::Read(Vec::new()));
+        node
+    }
+
+    fn roster(&mut self) -> &mut Roster {
+        self.rosters.get_mut(&EVENT).unwrap()
+    }
+
+    fn watches(&mut self) {
+        self.roster().watch(0, true);
+        self.peers.wanted(EVENT);
+    }
+
+    fn count(&mut self, total: u64) {
+        self.roster().count(0, counts(total));
+        self.peers.moved(EVENT);
+    }
+
+    fn query(&mut self) -> Option<Query> {
+        self.peers.query(&self.rosters, self.now)
+    }
+
+    fn answered(&mut self, answer: Answer) -> Vec<(EventId, Counts)> {
+        self.peers.answered(answer, &self.rosters, self.now)
+    }
+
+    fn renews(&mut self, is_new: bool, others: &[u128]) {
+        assert_eq!(self.query(), Some(Query::Renew));
+        let others = others.iter().map(|&node| Uuid::from_u128(node)).collect();
+        self.answered(Answer::Renewed(Lease { is_new, others }));
+    }
+
+    fn publishes(&mut self, total: Option<u64>) {
+        let wanted = Query::Publish(vec![(EVENT, total.map(counts))]);
+        assert_eq!(self.query(), Some(wanted));
+        self.answered(Answer::Published);
+    }
+
+    /// To the next renewal, which is due in any case.
+    fn wait(&mut self) {
+        self.now += self.peers.lease() / RENEWALS_PER_LEASE;
+    }
+
+    fn rings(&mut self, node: u128, events: &[EventId]) {
+        let (node, events) = (Uuid::from_u128(node), events.to_vec());
+        let ring = PresenceRing { node, events };
+        self.peers.rang(&ring, &self.rosters, self.now);
+    }
+}
+
+fn counts(total: u64) -> Counts {
+    Counts {
+        total,
+        ..Counts::default()
+    }
+}
+
+#[test]
+fn a_node_that_is_alone_renews_its_lease_and_nothing_else() {
+    let mut node = Node::new();
+    node.watches();
+    node.count(3);
+    node.renews(true, &[]);
+    assert_eq!(node.query(), None);
+    assert_eq!(
+        node.peers.next_at(),
+        Some(node.now + Duration::from_secs(1))
+    );
+    node.wait();
+    node.renews(false, &[]);
+    assert_eq!(node.query(), None);
+    // Company: it hears everything.
+    node.wait();
+    node.renews(false, &[2]);
+    node.publishes(Some(3));
+}
+
+#[test]
+fn what_moved_is_published_once_an_interval_and_only_when_it_differs() {
+    let mut node = Node::in_company();
+    node.count(1);
+    node.publishes(Some(1));
+    node.count(2);
+    assert_eq!(node.query(), None);
+    assert_eq!(
+        node.peers.next_at(),
+        Some(node.now + Duration::from_secs(1))
+    );
+    node.wait();
+    node.renews(false, &[2]);
+    node.publishes(Some(2));
+    node.wait();
+    node.renews(false, &[2]);
+    node.count(5);
+    node.count(2);
+    assert_eq!(node.query(), None);
+    // The last one out, whose roster may be gone already.
+    node.rosters.clear();
+    node.peers.moved(EVENT);
+    node.publishes(None);
+}
+
+#[test]
+fn others_are_read_when_they_ring_for_what_is_wanted_here() {
+    let mut node = Node::in_company();
+    node.rings(2, &[7, EVENT, 8]);
+    assert_eq!(node.query(), Some(Query::Read(vec![EVENT])));
+    let rows = vec![(EVENT, counts(1)), (EVENT, counts(2))];
+    assert_eq!(node.answered(Answer::Read(rows)), [(EVENT, counts(3))]);
+    node.rings(2, &[7]);
+    node.rings(1, &[EVENT]);
+    assert_eq!(node.query(), None);
+}
+
+#[test]
+fn a_node_that_comes_or_goes_is_noticed_and_its_people_with_it() {
+    let mut node = Node::in_company();
+    node.rings(2, &[]);
+    node.renews(false, &[]);
+    assert_eq!(node.query(), Some(Query::Read(vec![EVENT])));
+    // Whoever has no row counts nobody.
+    assert_eq!(
+        node.answered(Answer::Read(Vec::new())),
+        [(EVENT, counts(0))]
+    );
+}
+
+#[test]
+fn a_lost_ring_costs_a_lease_at_most() {
+    let mut node = Node::in_company();
+    for _ in 0..RENEWALS_PER_LEASE - 1 {
+        node.wait();
+        node.renews(false, &[2]);
+        assert_eq!(node.query(), None);
+    }
+    node.wait();
+    node.renews(false, &[2]);
+    assert_eq!(node.query(), Some(Query::Read(vec![EVENT])));
+}
+
+#[test]
+fn a_lost_lease_is_taken_anew_and_everything_said_again() {
+    let mut node = Node::in_company();
+    node.count(1);
+    node.publishes(Some(1));
+    node.wait();
+    node.renews(true, &[2]);
+    node.publishes(Some(1));
+}
+
+#[test]
+fn what_failed_is_done_again_after_a_pause() {
+    let mut node = Node::in_company();
+    node.count(1);
+    assert!(matches!(node.query(), Some(Query::Publish(_))));
+    node.answered(Answer::Failed);
+    assert_eq!(node.query(), None);
+    node.now = node.peers.next_at().unwrap();
+    node.renews(false, &[2]);
+    node.now += Duration::from_secs(1);
+    node.renews(false, &[2]);
+    node.publishes(Some(1));
+}

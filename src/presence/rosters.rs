@@ -1,0 +1,107 @@
+//! The rosters of all events, and when each has something to show. Pure: `now` is handed in.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use super::Said;
+use super::peers::Peers;
+use super::roster::Roster;
+use crate::config::PresenceConfig;
+use crate::hub::presence::View;
+use crate::protocol::presence::Counts;
+use crate::ticketing::EventId;
+
+pub(super) struct Rosters {
+    /// Events that somebody is at or watches. Bounded by the connections' own bounds.
+    by_event: HashMap<EventId, Roster>,
+    /// Events that have something to show, by when they may.
+    timers: BTreeSet<(Instant, EventId)>,
+    /// Of all events together, so that an event which comes back does not count from the start.
+    serial: u64,
+    config: PresenceConfig,
+}
+
+impl Rosters {
+    pub(super) fn new(config: PresenceConfig) -> Self {
+        Self {
+            by_event: HashMap::new(),
+            timers: BTreeSet::new(),
+            serial: 0,
+            config,
+        }
+    }
+
+    pub(super) fn all(&self) -> &HashMap<EventId, Roster> {
+        &self.by_event
+    }
+
+    /// Takes in what a shard says; `peers` learns what of it concerns the other nodes.
+    pub(super) fn hear(&mut self, said: Said, peers: &mut Peers, now: Instant) {
+        let event = said.event();
+        let roster = self
+            .by_event
+            .entry(event)
+            .or_insert_with(|| Roster::new(&self.config));
+        let was_wanted = roster.is_wanted();
+        let counts = !matches!(said, Said::Watched { .. });
+        match said {
+            Said::Watched { shard, watched, .. } => roster.watch(shard, watched),
+            Said::Counted { shard, counts, .. } => roster.count(shard, counts),
+            Said::Tracked { owner, member, .. } => roster.track(owner, member),
+            Said::Untracked { owner, .. } => roster.untrack(owner),
+        }
+        match (was_wanted, roster.is_wanted()) {
+            (false, true) => peers.wanted(event),
+            // Nobody reads any more what the others count: it must not stay as it was.
+            (true, false) => roster.count_elsewhere(Counts::default()),
+            _ => {}
+        }
+        if counts {
+            peers.moved(event);
+        }
+        self.timers.insert((roster.next_at().unwrap_or(now), event));
+    }
+
+    /// What the other nodes count, now.
+    pub(super) fn count_elsewhere(&mut self, counts: Vec<(EventId, Counts)>, now: Instant) {
+        for (event, counts) in counts {
+            let roster = self.by_event.get_mut(&event);
+            if let Some(roster) = roster.filter(|roster| roster.is_wanted()) {
+                roster.count_elsewhere(counts);
+                self.timers.insert((roster.next_at().unwrap_or(now), event));
+            }
+        }
+    }
+
+    /// The views that are due.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<View> {
+        let mut views = Vec::new();
+        while let Some(&(at, event)) = self.timers.first()
+            && at <= now
+        {
+            self.timers.pop_first();
+            let Some(roster) = self.by_event.get_mut(&event) else {
+                continue;
+            };
+            views.extend(
+                roster
+                    .view(now, &mut self.serial)
+                    .map(|(counted, listing)| View {
+                        event,
+                        counted,
+                        listing,
+                    }),
+            );
+            match roster.next_at() {
+                Some(at) => drop(self.timers.insert((at, event))),
+                None if roster.is_over() => drop(self.by_event.remove(&event)),
+                None => {}
+            }
+        }
+        views
+    }
+
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        self.timers.first().map(|&(at, _)| at)
+    }
+}
