@@ -169,8 +169,8 @@ fn report(viewers: usize, alone: Duration, costs: Costs) -> Report {
         frame_bytes,
     } = costs;
     let mut report = Report::new(format!(
-        "{} viewers of one event, frames of {frame_bytes} bytes. Floor: a bare loop of send() of \
-         the same bytes on as many sockets, at the same pace.",
+        "{} viewers of one event, frames of {frame_bytes} bytes. Floor: bare loops of send(), as \
+         many as the server has shards, of the same bytes on as many sockets, at the same pace.",
         count(viewers as f64),
     ));
     let floor_cpu = floor.cpu_per_delivery(viewers);

@@ -54,9 +54,9 @@ pub enum BenchCommand {
         #[command(flatten)]
         database: DatabaseConfig,
     },
-    /// The bare loop of `send()` that `fanout` compares with.
+    /// The bare loops of `send()` that `fanout` compares with.
     #[command(hide = true)]
-    Floor { connections: usize },
+    Floor { connections: usize, loops: usize },
     /// The viewers, which the other benches start.
     #[command(hide = true)]
     Crowd {
@@ -110,7 +110,7 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
         BenchCommand::Fanout { viewers, database } => fanout::run(&viewers, &database),
         BenchCommand::Connections { viewers, database } => connections::run(&viewers, &database),
         BenchCommand::Holds { buyers, database } => holds::run(&buyers, &database),
-        BenchCommand::Floor { connections } => floor::send_loop(connections),
+        BenchCommand::Floor { connections, loops } => floor::send_loops(connections, loops),
         BenchCommand::Crowd {
             address,
             viewers,
