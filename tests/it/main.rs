@@ -14,6 +14,7 @@
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //! | [`events`] | events are made, found, changed and deleted by their organizers, and hidden while drafts |
 //! | [`expiry`] | a hold ends at its deadline, its stock is on sale again, and viewers see it |
+//! | [`failures`] | what callers are told when the database is away, slow or broken |
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
@@ -46,6 +47,7 @@ mod doorbell;
 mod embedded;
 mod events;
 mod expiry;
+mod failures;
 mod feed;
 mod idempotency;
 mod nodes;

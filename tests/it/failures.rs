@@ -1,0 +1,88 @@
+//! What callers are told when something below fails: that, and nothing of the inside.
+
+use serde_json::json;
+
+use crate::support::cut::Link;
+use crate::support::database::TestDatabase;
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::{Show, user};
+
+#[tokio::test]
+async fn a_database_out_of_reach_is_said_and_healed() {
+    let database = std::sync::Arc::new(TestDatabase::new().await);
+    let (link, url) = Link::to_postgres(database.url());
+    let server = TestServer::builder()
+        .on(database)
+        .through(url)
+        .start()
+        .await;
+    let anonymous = server.anonymous();
+    anonymous.get("/readyz").await.data(200);
+    link.cut();
+    for path in ["/api/v1/events", "/api/v1/availability/1", "/readyz"] {
+        let answer = anonymous.get(path).await;
+        assert_eq!(answer.code(503), "UNAVAILABLE", "{path}");
+        assert!(answer.header("retry-after").is_some(), "{path}");
+    }
+    let about = anonymous.get("/api").await;
+    assert_eq!(about.code(503), "UNHEALTHY");
+    assert_eq!(about.body["data"]["database"], false);
+    assert_eq!(
+        anonymous.get("/healthz").await.status,
+        200,
+        "the process lives"
+    );
+    link.restore();
+    let healed = async {
+        while anonymous.get("/api").await.status != 200 {}
+        anonymous.get("/api/v1/events").await.data(200);
+    };
+    tokio::time::timeout(DEADLINE, healed)
+        .await
+        .expect("it heals");
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_ends_and_changes_nothing() {
+    let server = TestServer::builder().with(|config| config.http.request_timeout_ms = 300);
+    let server = server.start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 0, 10).stage(&client).await;
+    let mut other = server.client().await;
+    let turn = other.transaction().await.unwrap();
+    turn.execute("select take_turn($1)", &[&show.event])
+        .await
+        .unwrap();
+    let path = format!("/api/v1/events/{}", show.event);
+    let organizer = server.user(show.organizer);
+    let answer = organizer.patch(&path, &json!({"title": "Too late"})).await;
+    assert_eq!(answer.code(503), "TIMEOUT");
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    turn.rollback().await.unwrap();
+    let title = server.anonymous().get(&path).await.data(200)["title"].clone();
+    assert_eq!(title, "A show");
+    organizer
+        .patch(&path, &json!({"title": "In time"}))
+        .await
+        .data(200);
+}
+
+#[tokio::test]
+async fn a_failure_of_ours_tells_a_request_id_and_nothing_else() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let admin = server
+        .user(user(&client, "admin").await)
+        .with_header("x-request-id", "trace-7");
+    admin.get("/api/v1/users").await.data(200);
+    let break_it = "alter table users rename column phone to telephone";
+    client.batch_execute(break_it).await.unwrap();
+    let answer = admin.get("/api/v1/users").await;
+    assert_eq!(
+        answer.data(500),
+        &json!({"code": "INTERNAL", "request_id": "trace-7"})
+    );
+    for secret in ["phone", "column", "users", "postgres", "select"] {
+        assert!(!answer.text.contains(secret), "{}", answer.text);
+    }
+}
