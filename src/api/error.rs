@@ -256,10 +256,16 @@ impl Problem {
             chain.push_str(&error.to_string());
             next = error.source();
         }
-        if self.0.status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(code = self.0.code, cause = %chain, "request failed");
-        } else {
-            tracing::warn!(code = self.0.code, cause = %chain, "request refused");
+        let code = self.0.code;
+        match self.0.status {
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                tracing::error!(code, cause = %chain, "request failed");
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                tracing::warn!(code, cause = %chain, "request not served");
+            }
+            // The caller's matter, not the operator's.
+            _ => tracing::debug!(code, cause = %chain, "request refused"),
         }
     }
 

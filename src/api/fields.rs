@@ -52,10 +52,12 @@ pub fn read_json<T: Input>(value: Value) -> Result<T, ApiError> {
     }
 }
 
-/// Reads `T` from the parameters of a query; of a name given twice the last counts.
+/// Reads `T` from the parameters of a query. Of a name given twice the last counts; one without a value, as
+/// forms send it, counts as absent.
 pub fn read_query<T: Input>(parameters: Vec<(String, String)>) -> Result<T, ApiError> {
     let object = parameters
         .into_iter()
+        .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| (name, Value::String(value)))
         .collect();
     read(object, true)

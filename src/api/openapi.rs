@@ -2,7 +2,7 @@
 
 use axum::Router;
 use utoipa::OpenApi;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, ParameterIn, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, RefOr, Response};
 use utoipa::openapi::{OpenApi as Document, content::ContentBuilder, schema::Ref};
@@ -88,6 +88,12 @@ fn complete_operation(operation: &mut Operation) {
         "401",
         "No token where one is needed, or a bad one",
     );
+    let parameters = operation.parameters.iter().flatten();
+    let query = parameters
+        .filter(|one| matches!(one, RefOr::T(one) if one.parameter_in == ParameterIn::Query));
+    if query.count() > 0 {
+        answer(operation, "422", "Validation failed");
+    }
     if operation.parameters.is_some() {
         answer(operation, "400", "The path or the query cannot be read");
     }
