@@ -19,7 +19,7 @@ use crate::ticketing::{EventId, NoticeId};
 
 /// A notice to be published.
 #[derive(ToSchema)]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "documents the body that `NoticeInput` reads")]
 pub(super) struct NoticeBody {
     #[schema(value_type = NoticeKind)]
     r#type: &'static str,
@@ -36,7 +36,7 @@ pub(super) struct NoticeBody {
 /// What a notice is about.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "documents the values of `type`")]
 enum NoticeKind {
     CapacityChange,
     InfoUpdate,

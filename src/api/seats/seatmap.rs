@@ -29,13 +29,13 @@ const COORDINATE_MAX: f64 = 1_000_000.0;
 /// A seat map in layout order. A ticket type may be said for a section, a row or a seat; the
 /// nearest counts.
 #[derive(ToSchema)]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 pub(in crate::api) struct SeatmapBody {
     sections: Vec<SectionBody>,
 }
 
 #[derive(ToSchema)]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 struct SectionBody {
     #[schema(max_length = 200)]
     name: String,
@@ -44,7 +44,7 @@ struct SectionBody {
 }
 
 #[derive(ToSchema)]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 struct RowBody {
     #[schema(max_length = 20)]
     label: String,
@@ -53,7 +53,7 @@ struct RowBody {
 }
 
 #[derive(ToSchema)]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 struct SeatBody {
     /// Within its row.
     #[schema(max_length = 20)]
