@@ -78,6 +78,8 @@ pub enum NotOpened {
     NoSuchEvent,
     /// The database did not answer in time; trying again later is worth it.
     Unavailable,
+    /// The node goes down: its shards open nothing any more.
+    Restarting,
 }
 
 /// What travels from the feed to a shard.

@@ -44,7 +44,7 @@ enum Phase {
 }
 
 /// Time a peer has to answer a close frame.
-const CLOSE_TIMEOUT_MS: u64 = 2_000;
+pub(super) const CLOSE_TIMEOUT_MS: u64 = 2_000;
 /// Reads of one connection before others have their turn.
 const READS_PER_TURN_MAX: usize = 4;
 

@@ -2,8 +2,8 @@
 //!
 //! - [`handshake`]: axum routes the request and answers 101; then the socket leaves the async runtime
 //!   for a shard.
-//! - `shard` is the loop of one thread that owns its sockets: `fan_out` writes, `visits` keep time,
-//!   `connection` holds one socket with its `outbox`.
+//! - `shard` is the loop of one thread that owns its sockets: `fan_out` writes, `visits` keep time, `drain`
+//!   sends everybody away in order, `connection` holds one socket with its `outbox`.
 //! - `session` is one client's conversation as a pure state machine; `channel` is what all viewers of
 //!   one topic are sent.
 //!
@@ -13,6 +13,7 @@
 mod bucket;
 mod channel;
 mod connection;
+mod drain;
 mod fan_out;
 pub mod handshake;
 mod outbox;
@@ -38,13 +39,10 @@ use crate::auth::{Auth, Caller};
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
 use crate::hub::{Bell, Mailbox, ToShard};
 use crate::presence::Presence;
-use crate::protocol::native;
-use crate::protocol::phoenix::{self, Vsn};
+use crate::protocol::phoenix::Vsn;
 
 /// Accepted connections that may wait for a shard.
 const INTAKE_CONNECTIONS_MAX: usize = 1_024;
-/// Clients told to come back per second of the window that they are spread over at shutdown.
-const DRAIN_CLIENTS_PER_S: usize = 1_000;
 
 /// What a shard is told at its start.
 pub(crate) struct ShardConfig {
@@ -55,6 +53,7 @@ pub(crate) struct ShardConfig {
     auth: Arc<Auth>,
     ring_deltas_max: usize,
     unwatch_grace_ms: u64,
+    drain_timeout_ms: u64,
     counts: Arc<Counts>,
 }
 
@@ -67,17 +66,9 @@ impl ShardConfig {
         }
     }
 
-    /// Tells a client to come back at a slot of its own in a window that grows with the number of clients.
-    fn drain_frame(&self, vsn: Vsn) -> Bytes {
-        let clients = self.counts.total.load(Ordering::Relaxed);
-        let window_ms = 1_000 * (1 + clients / DRAIN_CLIENTS_PER_S) as u64;
-        let reconnect_in_ms = rand::random_range(0..window_ms);
-        phoenix::push(
-            vsn,
-            "phoenix",
-            native::DRAIN,
-            &native::drain(reconnect_in_ms),
-        )
+    /// Connections of the whole node.
+    fn clients(&self) -> usize {
+        self.counts.total.load(Ordering::Relaxed)
     }
 }
 
@@ -202,6 +193,7 @@ pub fn spawn(
         auth: auth.clone(),
         ring_deltas_max: config.feed.ring_deltas_max,
         unwatch_grace_ms: config.feed.unwatch_grace_s * 1_000,
+        drain_timeout_ms: config.http.drain_timeout_ms,
         counts: counts.clone(),
     });
     let (mut intakes, mut ends) = (Vec::new(), Vec::new());

@@ -530,6 +530,7 @@ impl Session {
                 code::EVENT_NOT_FOUND.because(format_args!("no event {event}"))
             }
             NotOpened::Unavailable => code::UNAVAILABLE.because("the database does not answer"),
+            NotOpened::Restarting => code::RESTARTING.because("the node goes down"),
         };
         let at = At {
             join_ref: subscription.join_ref.as_ref(),

@@ -16,6 +16,7 @@ use slab::Slab;
 
 use super::channel::{Channel, ChannelKey, Member};
 use super::connection::{Connection, Turn};
+use super::drain::Drain;
 use super::session::{Effect, Opened, Session, Stage};
 use super::wheel::Wheel;
 use super::whereabouts::Whereabouts;
@@ -32,8 +33,6 @@ const EVENTS_MAX: usize = 1_024;
 const SCRATCH_BYTES: usize = 64 * 1024;
 /// A shard without connections sleeps this long at most.
 const IDLE_PATIENCE: Duration = Duration::from_secs(1);
-/// Time that clients have to answer their close frames when the node goes down.
-const DRAIN_TIMEOUT_MS: u64 = 3_000;
 
 pub(super) struct Shard {
     pub(super) config: Arc<ShardConfig>,
@@ -57,7 +56,7 @@ pub(super) struct Shard {
     pub(super) checked_at: Timestamp,
     pub(super) whereabouts: Whereabouts,
     database_up: bool,
-    draining_until_ms: Option<u64>,
+    pub(super) draining: Option<Drain>,
 }
 
 /// An event that somebody here watches, or waits for.
@@ -111,7 +110,7 @@ impl Shard {
             checked_at: Timestamp::now(),
             whereabouts: Whereabouts::default(),
             database_up: true,
-            draining_until_ms: None,
+            draining: None,
         })
     }
 
@@ -146,6 +145,7 @@ impl Shard {
             self.on_mail();
             self.on_intake();
             self.on_ticks();
+            self.say_goodbyes();
             if self.has_drained() {
                 return Ok(());
             }
@@ -328,13 +328,8 @@ impl Shard {
                 &mut self.effects,
             );
         }
-        if self.draining_until_ms.is_some() {
-            self.effects.push(Effect::Close {
-                code: code::GOING_AWAY.number,
-                reason: "the node goes down",
-            });
-        }
         self.perform(id);
+        self.send_away(id);
         self.on_readable(id);
         Ok(())
     }
@@ -397,7 +392,7 @@ impl Shard {
         self.bring(id);
     }
 
-    fn send(&mut self, id: usize, frame: bytes::Bytes) {
+    pub(super) fn send(&mut self, id: usize, frame: bytes::Bytes) {
         let max = self.config.socket.outbox_bytes_max;
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -439,6 +434,12 @@ impl Shard {
     // --- topics and channels
 
     fn join(&mut self, id: usize, subscription: u32, key: ChannelKey, event: EventId) {
+        if self.draining.is_some()
+            && let Some(connection) = self.connections.get_mut(id)
+        {
+            let (session, why) = (&mut connection.session, NotOpened::Restarting);
+            return session.not_opened(subscription, event, why, &mut self.effects);
+        }
         let topic = match self.by_event.get(&event) {
             Some(&topic) => topic,
             None => self.create_topic(event),
@@ -607,24 +608,6 @@ impl Shard {
                 }
             }
         }
-    }
-
-    // --- going down
-
-    fn drain(&mut self) {
-        self.draining_until_ms = Some(self.now_ms() + DRAIN_TIMEOUT_MS);
-        let ids: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
-        for id in ids {
-            let drain = self.config.drain_frame(self.connections[id].session.vsn);
-            self.send(id, drain);
-            self.close(id, code::GOING_AWAY.number, "the node goes down");
-            self.bring(id);
-        }
-    }
-
-    fn has_drained(&self) -> bool {
-        self.draining_until_ms
-            .is_some_and(|until| self.connections.is_empty() || self.now_ms() >= until)
     }
 
     pub(super) fn channels_of(&self, topic: usize) -> Vec<usize> {

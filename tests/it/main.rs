@@ -20,6 +20,7 @@
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
 //! | [`readme`] | the README says what is |
+//! | [`restart`] | a node that goes down sends its clients away in order; after a killed one, they storm another |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`presence`] | native viewers and the dialect's members are one number |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
@@ -54,6 +55,7 @@ mod nodes;
 mod openapi;
 mod presence;
 mod readme;
+mod restart;
 mod routes;
 mod schema;
 mod seats;

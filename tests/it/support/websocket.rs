@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -44,6 +44,13 @@ pub(crate) enum End {
     Silence,
 }
 
+/// Buffers for thousands of viewers in one process.
+fn small() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(4 * 1024)
+        .write_buffer_size(0)
+}
+
 impl Socket {
     pub(crate) async fn connect(address: SocketAddr, vsn: Vsn) -> Socket {
         Self::connect_with(address, vsn, "").await
@@ -63,7 +70,8 @@ impl Socket {
     async fn try_connect_with(address: SocketAddr, vsn: Vsn, query: &str) -> Result<Socket, Error> {
         let version = if vsn == Vsn::V1 { "1.0.0" } else { "2.0.0" };
         let url = format!("ws://{address}/realtime/v1/websocket?vsn={version}{query}");
-        let (stream, _) = tokio_tungstenite::connect_async(url).await?;
+        let (stream, _) =
+            tokio_tungstenite::connect_async_with_config(url, Some(small()), false).await?;
         Ok(Self::new(stream, vsn))
     }
 
@@ -71,7 +79,7 @@ impl Socket {
     pub(crate) async fn over(stream: TcpStream, vsn: Vsn) -> Socket {
         let stream = MaybeTlsStream::Plain(stream);
         Self::new(
-            WebSocketStream::from_raw_socket(stream, Role::Client, None).await,
+            WebSocketStream::from_raw_socket(stream, Role::Client, Some(small())).await,
             vsn,
         )
     }

@@ -1,0 +1,194 @@
+//! Going down in order: each client has a slot, is served until it comes, and is then told when to
+//! come back.
+//!
+//! Two windows, both cut into as many slots as there are clients. The *return* window is what the
+//! other nodes can take; the *closing* window is the same, or what `drain_timeout_ms` leaves of it,
+//! so that nobody is cut off without a close frame. A client's `drain` message names what lies between
+//! its close and its return.
+
+use bytes::Bytes;
+
+use super::connection::CLOSE_TIMEOUT_MS;
+use super::shard::Shard;
+use crate::protocol::code;
+use crate::protocol::native;
+use crate::protocol::phoenix::{self, Vsn};
+
+/// Clients told to come back per second of the return window.
+const CLIENTS_PER_S: u64 = 1_000;
+/// The least and the longest return window, in milliseconds: a few clients are not to come all at once,
+/// and many are not to be away for minutes.
+const RETURN_WINDOW_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
+/// What is kept of the drain's time for the last close frames to be written and answered.
+const CLOSING_RESERVE_MS: u64 = CLOSE_TIMEOUT_MS + 500;
+
+/// Where a client stands in the order of leaving: millionths of the windows.
+type Share = u64;
+const WHOLE: Share = 1_000_000;
+
+/// Both windows, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Windows {
+    closing_ms: u64,
+    return_ms: u64,
+}
+
+impl Windows {
+    /// For so many clients on the node, which has so long to drain.
+    fn new(clients: usize, drain_timeout_ms: u64) -> Self {
+        let all_ms = (clients as u64).saturating_mul(1_000) / CLIENTS_PER_S;
+        let (least, longest) = RETURN_WINDOW_MS.into_inner();
+        Self {
+            closing_ms: all_ms.min(drain_timeout_ms.saturating_sub(CLOSING_RESERVE_MS)),
+            return_ms: all_ms.clamp(least, longest),
+        }
+    }
+
+    fn close_at(self, share: Share) -> u64 {
+        self.closing_ms * share / WHOLE
+    }
+
+    /// From the close at this share to the return.
+    fn away_ms(self, share: Share) -> u64 {
+        (self.return_ms * share / WHOLE).saturating_sub(self.close_at(share))
+    }
+}
+
+/// A shard's way out.
+#[derive(Debug)]
+pub(super) struct Drain {
+    began_ms: u64,
+    windows: Windows,
+    /// Who is still to be closed, the last first.
+    leaving: Vec<(Share, usize)>,
+}
+
+impl Drain {
+    /// `clients` are those of this shard, `in_all` those of the node.
+    fn new(clients: &[usize], in_all: usize, drain_timeout_ms: u64, now_ms: u64) -> Self {
+        let count = clients.len().max(1) as u64;
+        let slot = WHOLE / count;
+        let leaving = (0..).zip(clients).map(|(place, &id)| {
+            // Anywhere in its slot: the shards' orders interleave.
+            let share = WHOLE * place / count + rand::random_range(0..=slot);
+            (share.min(WHOLE), id)
+        });
+        let mut leaving: Vec<_> = leaving.collect();
+        leaving.reverse();
+        Self {
+            began_ms: now_ms,
+            windows: Windows::new(in_all.max(clients.len()), drain_timeout_ms),
+            leaving,
+        }
+    }
+
+    /// The next client whose slot has come, and for how long it is to stay away.
+    fn next(&mut self, now_ms: u64) -> Option<(usize, u64)> {
+        let passed_ms = now_ms.saturating_sub(self.began_ms);
+        let &(share, id) = self.leaving.last()?;
+        if self.windows.close_at(share) > passed_ms {
+            return None;
+        }
+        self.leaving.pop();
+        Some((id, self.windows.away_ms(share)))
+    }
+
+    /// For how long somebody is to stay away who came when all were leaving already.
+    fn latecomers_away_ms(&self) -> u64 {
+        rand::random_range(0..self.windows.return_ms)
+    }
+
+    /// When the shard ends, whoever is left.
+    fn ends_ms(&self) -> u64 {
+        self.began_ms + self.windows.closing_ms + CLOSE_TIMEOUT_MS
+    }
+}
+
+impl Shard {
+    pub(super) fn drain(&mut self) {
+        let clients: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
+        let in_all = self.config.clients();
+        let timeout_ms = self.config.drain_timeout_ms;
+        self.draining = Some(Drain::new(&clients, in_all, timeout_ms, self.now_ms()));
+        self.say_goodbyes();
+    }
+
+    /// Closes those whose slot has come.
+    pub(super) fn say_goodbyes(&mut self) {
+        let now_ms = self.now_ms();
+        while let Some((id, away_ms)) = self.draining.as_mut().and_then(|drain| drain.next(now_ms))
+        {
+            self.say_goodbye(id, away_ms);
+        }
+    }
+
+    /// Somebody came while all others leave.
+    pub(super) fn send_away(&mut self, id: usize) {
+        if let Some(away_ms) = self.draining.as_ref().map(Drain::latecomers_away_ms) {
+            self.say_goodbye(id, away_ms);
+        }
+    }
+
+    fn say_goodbye(&mut self, id: usize, away_ms: u64) {
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let drain = drain_frame(connection.session.vsn, away_ms);
+        self.send(id, drain);
+        self.close(id, code::GOING_AWAY.number, "the node goes down");
+        self.bring(id);
+    }
+
+    pub(super) fn has_drained(&self) -> bool {
+        self.draining
+            .as_ref()
+            .is_some_and(|drain| self.connections.is_empty() || self.now_ms() >= drain.ends_ms())
+    }
+}
+
+fn drain_frame(vsn: Vsn, reconnect_in_ms: u64) -> Bytes {
+    let payload = native::drain(reconnect_in_ms);
+    phoenix::push(vsn, "phoenix", native::DRAIN, &payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLOSING_RESERVE_MS, Drain, Windows};
+
+    #[test]
+    fn windows_grow_with_the_clients_and_closing_fits_the_timeout() {
+        let windows = |clients, timeout| {
+            let windows = Windows::new(clients, timeout);
+            (windows.closing_ms, windows.return_ms)
+        };
+        assert_eq!(windows(3, 10_000), (3, 1_000));
+        assert_eq!(windows(5_000, 10_000), (5_000, 5_000));
+        assert_eq!(
+            windows(40_000, 10_000),
+            (10_000 - CLOSING_RESERVE_MS, 40_000)
+        );
+        assert_eq!(windows(5_000, 0), (0, 5_000));
+        assert_eq!(windows(1_000_000, 10_000).1, 60_000);
+    }
+
+    /// Everybody is closed once, in order, and the returns are spread evenly over their window,
+    /// whatever the closing window had to be shrunk to.
+    #[test]
+    fn clients_leave_in_order_and_return_over_the_whole_window() {
+        for timeout_ms in [60_000, 5_000, 0] {
+            let clients: Vec<usize> = (0..20_000).collect();
+            let mut drain = Drain::new(&clients, clients.len(), timeout_ms, 1_000);
+            let (mut closed, mut returns) = (Vec::new(), [0; 20]);
+            for now_ms in (1_000..=drain.ends_ms()).step_by(50) {
+                while let Some((id, away_ms)) = drain.next(now_ms) {
+                    closed.push(id);
+                    let second = (now_ms - 1_000 + away_ms) / 1_000;
+                    returns[usize::try_from(second.min(19)).unwrap_or_default()] += 1;
+                }
+            }
+            assert_eq!(closed, clients, "{timeout_ms}");
+            let even = returns.iter().all(|count| (900..=1_100).contains(count));
+            assert!(even, "{timeout_ms}: {returns:?}");
+        }
+    }
+}
