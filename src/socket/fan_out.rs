@@ -33,7 +33,9 @@ impl Shard {
         for place in 0..channel.members.len() {
             let member = channel.members[place];
             let id = member.connection as usize;
-            let connection = &mut self.connections[id];
+            let Some(connection) = self.connections.get_mut(id) else {
+                continue;
+            };
             if !connection.is_clear() {
                 continue;
             }

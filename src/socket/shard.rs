@@ -257,6 +257,9 @@ impl Shard {
             self.topics.remove(topic);
             self.by_event.remove(&event);
             self.say_watched(event, false);
+        } else {
+            // It was to be opened anew, after a gap: ask until it is.
+            self.topics[topic].ask_again = true;
         }
     }
 

@@ -193,7 +193,9 @@ impl Shard {
             let channel = &self.channels[channel];
             for member in &channel.members {
                 let id = member.connection as usize;
-                let connection = &mut self.connections[id];
+                let Some(connection) = self.connections.get_mut(id) else {
+                    continue;
+                };
                 if !connection.is_clear() {
                     continue;
                 }
