@@ -274,6 +274,9 @@ pub struct SocketConfig {
     /// Bytes of replies and notices that may wait for a client that does not read.
     #[arg(long, env = "SEATCAST_OUTBOX_BYTES_MAX", default_value_t = 256 * 1024)]
     pub outbox_bytes_max: usize,
+    /// Broadcasts of all clients that may wait to be stored.
+    #[arg(long, env = "SEATCAST_BROADCASTS_WAITING_MAX", default_value_t = 256)]
+    pub broadcasts_waiting_max: usize,
     /// What the kernel may hold of the bytes sent to one client, in bytes: bounds what a client that
     /// does not read costs, and how old what it reads can be.
     #[arg(long, env = "SEATCAST_SEND_BUFFER_BYTES", default_value_t = 128 * 1024)]
@@ -387,6 +390,8 @@ pub mod rest {
     pub const MESSAGE_CHARS_MAX: usize = 2_000;
     /// The `data` of a notice, as JSON, in bytes: it goes to every viewer.
     pub const NOTICE_DATA_BYTES_MAX: usize = 8 * 1024;
+    /// Broadcasts in one request.
+    pub const BROADCASTS_MAX: usize = 100;
     /// Items of one booking.
     pub const BOOKING_ITEMS_MAX: usize = 100;
     /// Why a booking is cancelled, in characters.

@@ -23,6 +23,7 @@
 //! | [`board`] | what REST may read from memory, written by the feed |
 //! | [`hub`] | fan-out: a mailbox per shard, a topic's ring of recent changes |
 //! | [`protocol`] | the wire: frames, topics, codes, the Supabase dialect |
+//! | [`broadcast`] | what organizers say into a channel becomes a notice |
 //! | [`socket`] | one connection, many times: shards that own their sockets |
 //! | [`api`] | REST: every route on one screen |
 //! | [`auth`] | token → caller, and what each role may do |
@@ -56,6 +57,7 @@ pub mod api;
 pub mod auth;
 pub mod bench;
 pub mod board;
+pub mod broadcast;
 pub mod cli;
 pub mod config;
 pub mod desk;

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, ApiState};
 use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
+use crate::broadcast::{self, Broadcasts};
 use crate::config::{AuthConfig, Config, DatabaseConfig, InvalidConfig};
 use crate::desk::Desks;
 use crate::feed::{self, Inputs, Outputs};
@@ -109,12 +110,18 @@ pub async fn run(
         presence_out,
         outputs,
     );
+    let broadcasts = store_broadcasts(&mut back, &config, &store, &hub);
 
     let mut front = Tasks::default();
-    let shards = open_shards(&mut front, &config, &auth, presence, mailboxes)?;
+    let shards = open_shards(&mut front, &config, &auth, presence, broadcasts, mailboxes)?;
+    let doors = broadcast::rest::Doors {
+        auth: auth.clone(),
+        store: store.clone(),
+    };
     let state = ApiState::new(config.clone(), auth, store, board, desks);
     let router = api::router(state)
         .merge(handshake::router(shards))
+        .merge(broadcast::rest::router(doors, config.http.body_bytes_max))
         .merge(web::router());
     accept(&mut front, &config, listener, router);
 
@@ -178,6 +185,13 @@ fn count_who_is_here(
     presence
 }
 
+fn store_broadcasts(back: &mut Tasks, config: &Config, store: &Store, hub: &Hub) -> Broadcasts {
+    let (broadcasts, said) = Broadcasts::new(config.socket.broadcasts_waiting_max);
+    let storing = broadcast::run(said, store.clone(), hub.clone(), back.end.clone());
+    back.spawn("broadcasts", endless(storing));
+    broadcasts
+}
+
 fn follow_the_log(
     back: &mut Tasks,
     config: &Config,
@@ -210,11 +224,12 @@ fn open_shards(
     config: &Config,
     auth: &Auth,
     presence: Presence,
+    broadcasts: Broadcasts,
     mailboxes: Vec<Mailbox<ToShard>>,
 ) -> Result<Shards, RunError> {
     let auth = Arc::new(auth.clone());
     let (shards, ends) =
-        socket::spawn(mailboxes, auth, presence, config).map_err(RunError::Shards)?;
+        socket::spawn(mailboxes, auth, presence, broadcasts, config).map_err(RunError::Shards)?;
     for end in ends {
         front.spawn("a connection shard", async {
             // A shard that panicked drops its end unsent.

@@ -19,11 +19,13 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use self::presence::View;
 pub use mailbox::{Bell, Mailbox};
 
-use crate::protocol::phoenix::Vsn;
+use crate::protocol::code::ErrorReply;
+use crate::protocol::phoenix::{Ref, Vsn};
 use crate::ticketing::EventId;
 use crate::ticketing::live::{Delta, EventState};
 
@@ -91,6 +93,8 @@ pub enum ToShard {
         why: NotOpened,
     },
     Publish(Arc<Publication>),
+    /// What became of something that a client of the shard asked for.
+    Answered(Box<Answer>),
     /// Who is at an event has changed.
     Present(Arc<View>),
     /// The event's row is gone: its viewers are sent away.
@@ -104,6 +108,19 @@ pub enum ToShard {
     },
     /// The node goes down: tell the clients when to come back, close, end.
     Drain,
+}
+
+/// What became of a client's request that took I/O.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The shard's names of the client and of its join.
+    pub connection: u32,
+    pub subscription: u32,
+    /// Both names are given again; this one is not.
+    pub sender: Uuid,
+    /// Of the request.
+    pub reference: Option<Ref>,
+    pub outcome: Result<(), ErrorReply>,
 }
 
 /// What travels from a shard to the feed.
@@ -186,6 +203,13 @@ impl Hub {
     pub fn present(&self, view: Arc<View>) {
         for shard in self.shards.iter() {
             shard.send(ToShard::Present(view.clone()));
+        }
+    }
+
+    /// A shard whose mailbox is full loses the answer: its client waits in vain, as it may with any network.
+    pub fn answer(&self, shard: usize, answer: Answer) {
+        if let Some(shard) = self.shards.get(shard) {
+            shard.send(ToShard::Answered(Box::new(answer)));
         }
     }
 

@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use uuid::Uuid;
 
 use crate::config::AvailabilityConfig;
 use crate::hub::presence as here;
@@ -21,13 +22,13 @@ use crate::protocol::presence::{self, Counts};
 use crate::protocol::supabase::{self, Bindings};
 use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::ticketing::Revision;
-use crate::ticketing::live::{Delta, EventState};
+use crate::ticketing::live::{Delta, EventState, Notice};
 
 /// How a channel sees its event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum View {
     Native(NativeView),
-    /// The Supabase dialect: the rows that match these bindings.
+    /// The Supabase dialect: the rows that match these bindings, and broadcasts where the topic has them.
     Tables(Arc<Bindings>),
 }
 
@@ -60,9 +61,17 @@ pub(crate) struct Channel {
 }
 
 struct Prepared {
-    have: Revision,
-    vsn: Vsn,
+    has: Has,
     frames: Bytes,
+}
+
+/// Where a viewer is, and how it is spoken to. Viewers that have the same are sent the same bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Has {
+    pub(crate) revision: Revision,
+    pub(crate) vsn: Vsn,
+    /// The join whose notices it does not want to hear: its own. None of those who say nothing.
+    pub(crate) without: Option<Uuid>,
 }
 
 /// The topic of what concerns the connection itself.
@@ -87,51 +96,41 @@ impl Channel {
         self.prepared.clear();
     }
 
-    /// The bytes that bring a viewer from `have`, which is below the entry's revision, to it; empty
-    /// when nothing that it sees has changed.
+    /// The bytes that bring a viewer from what it has, which is below the entry's revision, to that;
+    /// empty when nothing that it sees has changed.
     pub(crate) fn frames(
         &mut self,
         entry: &TopicEntry,
-        have: Revision,
-        vsn: Vsn,
+        has: Has,
         limits: &AvailabilityConfig,
     ) -> &Bytes {
-        let known = self
-            .prepared
-            .iter()
-            .position(|known| known.have == have && known.vsn == vsn);
+        let known = self.prepared.iter().position(|known| known.has == has);
         let place = known.unwrap_or_else(|| {
-            let frames = self.make_frames(entry, have, vsn, limits);
+            let frames = self.make_frames(entry, has, limits);
             if self.prepared.len() == PREPARED_FRAMES_MAX {
                 // The first ones are of those who are level, which are most.
                 self.prepared.pop();
             }
-            self.prepared.push(Prepared { have, vsn, frames });
+            self.prepared.push(Prepared { has, frames });
             self.prepared.len() - 1
         });
         &self.prepared[place].frames
     }
 
-    fn make_frames(
-        &self,
-        entry: &TopicEntry,
-        have: Revision,
-        vsn: Vsn,
-        limits: &AvailabilityConfig,
-    ) -> Bytes {
-        match entry.step_from(have) {
+    fn make_frames(&self, entry: &TopicEntry, has: Has, limits: &AvailabilityConfig) -> Bytes {
+        match entry.step_from(has.revision) {
             Step::Level => Bytes::new(),
-            Step::Latest(publication) => self.published(publication, vsn, limits),
-            Step::Merged(delta) => self.encode(&delta, entry.state(), vsn, limits),
-            Step::Whole(state) => self.encode(&state.whole(), state, vsn, limits),
+            Step::Latest(publication) => self.published(publication, has, limits),
+            Step::Merged(delta) => self.encode(&delta, entry.state(), has, limits),
+            Step::Whole(state) => self.encode(&state.whole(), state, has, limits),
         }
     }
 
     /// Native frames are shared by all shards; a dialect channel's ids are its own.
-    fn published(&self, publication: &Publication, vsn: Vsn, limits: &AvailabilityConfig) -> Bytes {
-        let encode = || self.encode(&publication.delta, &publication.state, vsn, limits);
+    fn published(&self, publication: &Publication, has: Has, limits: &AvailabilityConfig) -> Bytes {
+        let encode = || self.encode(&publication.delta, &publication.state, has, limits);
         match &self.key.view {
-            View::Native(view) => publication.frame(*view, vsn, encode),
+            View::Native(view) => publication.frame(*view, has.vsn, encode),
             View::Tables(_) => encode(),
         }
     }
@@ -140,10 +139,10 @@ impl Channel {
         &self,
         delta: &Delta,
         state: &EventState,
-        vsn: Vsn,
+        has: Has,
         limits: &AvailabilityConfig,
     ) -> Bytes {
-        let topic = &*self.key.topic;
+        let (topic, vsn) = (&*self.key.topic, has.vsn);
         match &self.key.view {
             View::Native(NativeView::Event) => {
                 let update = native::event_update(delta, state, limits);
@@ -158,9 +157,32 @@ impl Channel {
                     let frame = phoenix::push(vsn, topic, supabase::POSTGRES_CHANGES, &message);
                     frames.extend_from_slice(&frame);
                 }
+                for notice in self.unheard(delta, has) {
+                    frames.extend_from_slice(&supabase::update(vsn, topic, notice));
+                }
                 frames.freeze()
             }
         }
+    }
+
+    /// The notices of a delta that are broadcast to a viewer here, in the order in which they were made:
+    /// those that are newer than what it has. So each is told once, also by a delta that reaches
+    /// further back than the viewer does, or that holds everything.
+    fn unheard<'a>(&self, delta: &'a Delta, has: Has) -> Vec<&'a Notice> {
+        if !matches!(
+            self.key.name,
+            Topic::Realtime(RealtimeTopic::EventUpdates(_))
+        ) {
+            return Vec::new();
+        }
+        let rows = delta.notices.values();
+        let mut notices: Vec<_> = rows
+            .filter_map(|change| change.row.as_ref())
+            .filter(|notice| notice.revision > has.revision)
+            .filter(|notice| notice.sender.is_none() || notice.sender != has.without)
+            .collect();
+        notices.sort_by_key(|notice| (notice.revision, notice.id));
+        notices
     }
 
     /// The beat for viewers of this channel alone; encoded once a second and revision.
@@ -292,3 +314,6 @@ fn to_raw(value: &impl Serialize) -> Arc<RawValue> {
     serde_json::value::to_raw_value(value)
         .map_or_else(|_| RawValue::NULL.to_owned().into(), Arc::from)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! From an entry that moved to the sockets of its viewers.
 
-use super::channel::PHOENIX;
+use super::channel::{Has, PHOENIX};
 use super::session::{Stage, Subscription};
 use super::shard::Shard;
 use crate::protocol::native;
@@ -44,13 +44,13 @@ impl Shard {
                 with_beat.push(id);
                 continue;
             }
-            let Some(have) = connection.session.sent(member.subscription) else {
+            let Some(has) = connection.session.has(member.subscription) else {
                 continue;
             };
-            if have >= revision {
+            if has.revision >= revision {
                 continue;
             }
-            let frames = channel.frames(entry, have, connection.session.vsn, limits);
+            let frames = channel.frames(entry, has, limits);
             let written = frames.is_empty()
                 || match connection.write_shared(frames) {
                     Ok(taken) => taken,
@@ -104,6 +104,7 @@ impl Shard {
         };
         let vsn = connection.session.vsn;
         for (_, subscription) in connection.session.subscriptions_mut() {
+            let without = subscription.without();
             let Stage::Live { channel, sent, .. } = &mut subscription.stage else {
                 continue;
             };
@@ -112,11 +113,13 @@ impl Shard {
                 continue;
             };
             if *sent < entry.revision() {
-                connection.outbox.push(
-                    channel
-                        .frames(entry, *sent, vsn, &self.config.availability)
-                        .clone(),
-                );
+                let has = Has {
+                    revision: *sent,
+                    vsn,
+                    without,
+                };
+                let frames = channel.frames(entry, has, &self.config.availability);
+                connection.outbox.push(frames.clone());
                 *sent = entry.revision();
             }
             if let Some(here) = self.whereabouts.view(self.topics[channel.topic].event)

@@ -14,6 +14,7 @@ mod bucket;
 mod channel;
 mod connection;
 mod drain;
+mod errands;
 mod fan_out;
 pub mod handshake;
 mod outbox;
@@ -36,6 +37,7 @@ use tokio::sync::oneshot;
 use self::session::Rules;
 
 use crate::auth::{Auth, Caller};
+use crate::broadcast::Broadcasts;
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
 use crate::hub::{Bell, Mailbox, ToShard};
 use crate::presence::Presence;
@@ -50,6 +52,7 @@ pub(crate) struct ShardConfig {
     availability: AvailabilityConfig,
     presence: PresenceConfig,
     presence_task: Presence,
+    broadcasts: Broadcasts,
     auth: Arc<Auth>,
     ring_deltas_max: usize,
     unwatch_grace_ms: u64,
@@ -181,6 +184,7 @@ pub fn spawn(
     mailboxes: Vec<Mailbox<ToShard>>,
     auth: Arc<Auth>,
     presence: Presence,
+    broadcasts: Broadcasts,
     config: &Config,
 ) -> std::io::Result<(Shards, Vec<ShardEnd>)> {
     let limits = &config.socket;
@@ -190,6 +194,7 @@ pub fn spawn(
         availability: config.availability.clone(),
         presence: config.presence.clone(),
         presence_task: presence,
+        broadcasts,
         auth: auth.clone(),
         ring_deltas_max: config.feed.ring_deltas_max,
         unwatch_grace_ms: config.feed.unwatch_grace_s * 1_000,

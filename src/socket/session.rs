@@ -4,6 +4,7 @@
 //! often. Which bytes a topic's viewers are sent is not its business: the shard asks it only where
 //! each subscription stands.
 
+mod voice;
 mod whereabouts;
 
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::bucket::Bucket;
-use super::channel::{ChannelKey, Joined, View};
+use super::channel::{ChannelKey, Has, Joined, View};
 use crate::auth::{Auth, Caller};
 use crate::config::{PresenceConfig, SocketConfig};
 use crate::hub::presence as here;
@@ -27,6 +28,7 @@ use crate::protocol::supabase::{self, JoinConfig, SYSTEM, System};
 use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::ticketing::live::{EventInfo, EventStatus};
 use crate::ticketing::{EventId, Revision};
+pub(crate) use voice::{Saying, Voice};
 pub(crate) use whereabouts::Presence;
 
 /// What the shard is to do.
@@ -62,6 +64,12 @@ pub(crate) enum Effect {
         channel: usize,
         owner: Owner,
     },
+    /// Store a broadcast, then tell [`Session::answered`].
+    Say {
+        subscription: u32,
+        channel: usize,
+        saying: Box<Saying>,
+    },
     Close {
         code: u16,
         reason: &'static str,
@@ -75,6 +83,7 @@ pub(crate) struct Subscription {
     join_ref: Option<Ref>,
     pub(crate) stage: Stage,
     pub(crate) presence: Presence,
+    pub(crate) voice: Option<Box<Voice>>,
 }
 
 #[derive(Debug)]
@@ -258,6 +267,7 @@ impl Session {
             join_ref: frame.join_ref.clone(),
             stage: Stage::Waiting(Box::new(asked.join)),
             presence: asked.presence,
+            voice: asked.voice,
         };
         let place = self.place(subscription);
         effects.push(Effect::Join {
@@ -277,9 +287,7 @@ impl Session {
         let (event, view) = match name {
             Topic::Event(event) => (event, NativeView::Event),
             Topic::Seats(event) => (event, NativeView::Seats),
-            Topic::Realtime(
-                topic @ (RealtimeTopic::EventTickets(event) | RealtimeTopic::Registration(event)),
-            ) => {
+            Topic::Realtime(topic) => {
                 let config = JoinConfig::read(payload, rules.limits)?;
                 self.sign_in(config.access_token.as_deref(), rules)?;
                 let presence = match topic {
@@ -291,6 +299,10 @@ impl Session {
                     },
                     _ => Presence::None,
                 };
+                let voice = match topic {
+                    RealtimeTopic::EventUpdates(_) => Some(Box::new(Voice::new(config.broadcast))),
+                    _ => None,
+                };
                 let view = View::Tables(Arc::new(config.bindings));
                 let join = Join {
                     reference,
@@ -299,9 +311,10 @@ impl Session {
                 };
                 return Ok(Asked {
                     name,
-                    event,
+                    event: topic.event(),
                     join,
                     presence,
+                    voice,
                 });
             }
             _ => {
@@ -329,6 +342,7 @@ impl Session {
             event,
             join,
             presence,
+            voice: None,
         })
     }
 
@@ -374,6 +388,8 @@ impl Session {
             }
         } else if frame.event == presence::PRESENCE {
             self.on_presence(place, frame, rules, effects);
+        } else if frame.event == "broadcast" {
+            self.on_broadcast(place, frame, effects);
         } else {
             let (topic, event) = (&frame.topic, &frame.event);
             let error =
@@ -572,10 +588,15 @@ impl Session {
         }
     }
 
-    /// The revision that the client has of a joined topic, or has under way.
-    pub(crate) fn sent(&self, place: u32) -> Option<Revision> {
-        match self.subscriptions.get(place as usize)?.as_ref()?.stage {
-            Stage::Live { sent, .. } => Some(sent),
+    /// What the client has of a joined topic, or has under way.
+    pub(crate) fn has(&self, place: u32) -> Option<Has> {
+        let subscription = self.subscriptions.get(place as usize)?.as_ref()?;
+        match subscription.stage {
+            Stage::Live { sent, .. } => Some(Has {
+                revision: sent,
+                vsn: self.vsn,
+                without: subscription.without(),
+            }),
             Stage::Waiting(_) => None,
         }
     }
@@ -667,6 +688,7 @@ struct Asked {
     event: EventId,
     join: Join,
     presence: Presence,
+    voice: Option<Box<Voice>>,
 }
 
 /// What a reply answers to.

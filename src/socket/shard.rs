@@ -48,7 +48,7 @@ pub(super) struct Shard {
     by_key: HashMap<ChannelKey, usize>,
     scratch: Box<[u8]>,
     /// Kept between turns to save the allocation.
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
     /// Connections with more to read than one turn allowed.
     unread: Vec<usize>,
     pub(super) wheel: Wheel,
@@ -178,6 +178,7 @@ impl Shard {
                 ToShard::Closed { event } => self.on_not_opened(event, NotOpened::NoSuchEvent),
                 ToShard::Checked { at, database_up } => self.on_checked(at, database_up),
                 ToShard::Present(view) => self.on_presence(view),
+                ToShard::Answered(answer) => self.on_answer(*answer),
                 ToShard::Drain => self.drain(),
             }
         }
@@ -363,7 +364,7 @@ impl Shard {
     }
 
     /// Does what the session asked for, then writes.
-    fn perform(&mut self, id: usize) {
+    pub(super) fn perform(&mut self, id: usize) {
         let mut effects = std::mem::take(&mut self.effects);
         // Answering a join may ask for more; it comes to the end of the same list.
         let mut next = 0;
@@ -381,6 +382,11 @@ impl Shard {
                     tracked,
                 } => self.track(id, subscription, channel, key, tracked),
                 Effect::Untrack { channel, owner } => self.untrack(channel, owner),
+                Effect::Say {
+                    subscription,
+                    channel,
+                    saying,
+                } => self.pass_on(id, subscription, channel, *saying),
                 Effect::Leave { channel, member } => self.leave(channel, member),
                 Effect::Join {
                     subscription,

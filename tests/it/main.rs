@@ -18,6 +18,7 @@
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
+//! | [`notices`] | every viewer is told of each notice once, by whatever door it was made |
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
 //! | [`readme`] | the README says what is |
 //! | [`restart`] | a node that goes down sends its clients away in order; after a killed one, they storm another |
@@ -52,6 +53,7 @@ mod failures;
 mod feed;
 mod idempotency;
 mod nodes;
+mod notices;
 mod openapi;
 mod presence;
 mod readme;

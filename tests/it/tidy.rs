@@ -20,8 +20,20 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["config", "hub", "protocol", "store", "ticketing"],
     ),
     (
+        "broadcast",
+        &["auth", "config", "hub", "protocol", "store", "ticketing"],
+    ),
+    (
         "socket",
-        &["auth", "config", "hub", "presence", "protocol", "ticketing"],
+        &[
+            "auth",
+            "broadcast",
+            "config",
+            "hub",
+            "presence",
+            "protocol",
+            "ticketing",
+        ],
     ),
     (
         "api",

@@ -1,11 +1,26 @@
-//! Broadcasts: what clients send to each other through a channel.
+//! Broadcasts: what clients send to each other through a channel. Here they are notices: those of an
+//! event go out as broadcasts of [`UPDATE`], and a broadcast of that name comes in as a notice.
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{self, BroadcastBody, Payload, UserBroadcast, Vsn};
+use crate::ticketing::edit::NewNotice;
+use crate::ticketing::live::Notice;
+
+/// The one event that is broadcast.
+const UPDATE: &str = "update";
+
+/// Types of notices, each with what is said when a broadcast brings no words of its own.
+const UPDATE_TYPES: [(&str, &str); 4] = [
+    ("capacity_change", "The event's capacity has been updated."),
+    ("info_update", "The event's information has been updated."),
+    ("cancellation", "The event was cancelled."),
+    ("custom", "The organizer has news."),
+];
 
 /// Reads the payload of a client's `broadcast`, text or binary.
 ///
@@ -55,4 +70,91 @@ pub fn broadcast(vsn: Vsn, topic: &str, broadcast: &UserBroadcast) -> Option<Byt
             phoenix::user_broadcast(vsn, topic, &broadcast.event, bytes)
         }
     }
+}
+
+/// Reads a broadcast as the notice that it becomes: event `update`, payload `{"updateType", "data",
+/// "timestamp"}`. The message is `message` of the payload or of its data. `timestamp` does not count: the
+/// notice's time is when it was stored.
+///
+/// # Errors
+/// Another event, or a payload that no notice can hold.
+pub fn read_update(broadcast: UserBroadcast) -> Result<NewNotice, ErrorReply> {
+    let wrong = |why: &str| code::INVALID_PAYLOAD.because(why);
+    if broadcast.event != UPDATE {
+        return Err(wrong("the one event that is broadcast here is `update`"));
+    }
+    let BroadcastBody::Json(Value::Object(mut payload)) = broadcast.body else {
+        return Err(wrong("the payload of an update has to be an object"));
+    };
+    let asked = payload.get("updateType").and_then(Value::as_str);
+    let known = UPDATE_TYPES.iter().find(|(kind, _)| asked == Some(kind));
+    let &(kind, words) = known.ok_or_else(|| {
+        wrong("`updateType` is capacity_change, info_update, cancellation or custom")
+    })?;
+    let data = match payload.remove("data") {
+        None | Some(Value::Null) => Value::Object(Map::new()),
+        Some(data @ Value::Object(_)) => data,
+        Some(_) => return Err(wrong("`data` has to be an object")),
+    };
+    let text = data.to_string();
+    if text.len() > NOTICE_DATA_BYTES_MAX {
+        let max = NOTICE_DATA_BYTES_MAX;
+        return Err(code::PAYLOAD_TOO_BIG.because(format_args!("`data` has at most {max} bytes")));
+    }
+    let message = [&payload, data.as_object().unwrap_or(&payload)]
+        .into_iter()
+        .find_map(|fields| fields.get("message")?.as_str())
+        .filter(|message| !message.trim().is_empty())
+        .unwrap_or(words)
+        .to_owned();
+    if message.chars().count() > MESSAGE_CHARS_MAX {
+        let max = MESSAGE_CHARS_MAX;
+        return Err(
+            code::PAYLOAD_TOO_BIG.because(format_args!("`message` has at most {max} characters"))
+        );
+    }
+    // Postgres stores no NUL, neither in text nor in JSON.
+    if message.contains('\0') || text.contains("\\u0000") {
+        return Err(wrong("a text holds the character NUL"));
+    }
+    Ok(NewNotice {
+        kind,
+        message,
+        data,
+        until: None,
+        sender: None,
+    })
+}
+
+/// The frame that tells the viewers of a topic of a notice, however it was made.
+pub fn update(vsn: Vsn, topic: &str, notice: &Notice) -> Bytes {
+    #[derive(Serialize)]
+    struct Message<'a> {
+        #[serde(rename = "type")]
+        kind: &'static str,
+        event: &'static str,
+        payload: Update<'a>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Update<'a> {
+        update_type: &'a str,
+        data: &'a Value,
+        timestamp: &'a str,
+        message: &'a str,
+        id: i64,
+    }
+    let payload = Update {
+        update_type: &notice.kind,
+        data: &notice.data,
+        timestamp: &notice.at,
+        message: &notice.message,
+        id: notice.id,
+    };
+    let message = Message {
+        kind: "broadcast",
+        event: UPDATE,
+        payload,
+    };
+    phoenix::push(vsn, topic, "broadcast", &message)
 }

@@ -4,8 +4,14 @@
 
 use serde_json::{Value, json};
 
+use std::time::Duration;
+
+use uuid::Uuid;
+
 use super::*;
+use crate::auth::Role;
 use crate::config::Config;
+use crate::hub::Answer;
 use crate::ticketing::live::samples;
 
 /// A session, and the server's end of it: answers joins as the shard would.
@@ -27,6 +33,7 @@ enum Did {
     Closed(u16),
     Stepped(Option<String>, Option<String>),
     Tracked(Value),
+    Said(&'static str),
 }
 
 impl Talk {
@@ -64,6 +71,7 @@ impl Talk {
                 Effect::Close { code, .. } => did.push(Did::Closed(*code)),
                 Effect::Step { was, is, .. } => did.push(Did::Stepped(name_of(was), name_of(is))),
                 Effect::Track { tracked, .. } => did.push(Did::Tracked(json!(tracked))),
+                Effect::Say { saying, .. } => did.push(Did::Said(saying.notice.kind)),
                 Effect::Untrack { .. } => did.push(Did::Tracked(Value::Null)),
                 Effect::Join {
                     subscription,
@@ -376,4 +384,52 @@ fn the_dialect_tracks_objects_of_a_bounded_size() {
     }
     let answer = talk.ask(r#"["1","9","realtime:registration:1","broadcast",{}]"#);
     assert_eq!(answer[4]["response"]["code"], "UNKNOWN_EVENT");
+}
+
+/// Signed in as the organizer of everything, on the channel of updates.
+fn speaker() -> Talk {
+    let mut talk = Talk::new();
+    let token = talk.auth.issue(2, Role::Admin, Duration::from_secs(60));
+    let join = json!(["1", "1", "realtime:event-updates:1", "phx_join",
+        {"config": {"broadcast": {"ack": true}}, "access_token": token.expect("a token")}]);
+    assert_eq!(talk.say(&join.to_string())[0], Did::Joined(1));
+    talk
+}
+
+fn answer(sender: Uuid, outcome: Result<(), ErrorReply>) -> Answer {
+    Answer {
+        connection: 0,
+        subscription: 0,
+        sender,
+        reference: Some(Ref::of_text("7")),
+        outcome,
+    }
+}
+
+#[test]
+fn a_broadcast_is_passed_on_and_its_answer_finds_only_the_join_that_asked() {
+    let mut talk = speaker();
+    let said = r#"["1","7","realtime:event-updates:1","broadcast",
+        {"type":"broadcast","event":"update","payload":{"updateType":"custom"}}]"#;
+    assert_eq!(talk.say(said), [Did::Said("custom")]);
+    let sender = Uuid::now_v7();
+    let voice = talk.session.subscription_mut(0).expect("a join");
+    voice.voice.as_mut().expect("a voice").sender = Some(sender);
+    assert_eq!(voice.without(), Some(sender));
+    let mut effects = Vec::new();
+    talk.session
+        .answered(answer(Uuid::now_v7(), Ok(())), &mut effects);
+    assert!(effects.is_empty(), "somebody else's");
+    talk.session.answered(answer(sender, Ok(())), &mut effects);
+    let error = code::UNAUTHORIZED.because("no");
+    talk.session
+        .answered(answer(sender, Err(error)), &mut effects);
+    let statuses: Vec<_> = effects
+        .iter()
+        .map(|effect| match effect {
+            Effect::Send(frame) => payload(frame)[4]["status"].clone(),
+            _ => Value::Null,
+        })
+        .collect();
+    assert_eq!(statuses, ["ok", "error"]);
 }

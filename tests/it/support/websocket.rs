@@ -163,6 +163,13 @@ impl Socket {
             .expect("an open connection");
     }
 
+    pub(crate) async fn send_binary(&mut self, bytes: &[u8]) {
+        self.stream
+            .send(Message::binary(bytes.to_vec()))
+            .await
+            .expect("an open connection");
+    }
+
     pub(crate) async fn next_frame(&mut self, deadline: Duration) -> Result<Frame, End> {
         if !self.skipped.is_empty() {
             return Ok(self.skipped.remove(0));

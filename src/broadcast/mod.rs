@@ -1,0 +1,117 @@
+//! WHAT IS SAID INTO A CHANNEL. A broadcast of an event's organizer is stored as a notice, and comes to
+//! everybody through the log, as every notice does: nothing is pushed from here.
+//!
+//! Two doors: sockets, whose shards do no I/O and leave what is said with [`Broadcasts`], to be
+//! answered through their mailbox; and [`rest`], as Supabase's clients use it while they are not connected.
+
+pub mod rest;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Caller;
+use crate::hub::{Answer, Hub};
+use crate::protocol::code::{self, ErrorReply};
+use crate::store::edit::EditError;
+use crate::store::{Store, StoreError};
+use crate::ticketing::EventId;
+use crate::ticketing::edit::{EditRefusal, NewNotice};
+
+/// A broadcast of a socket, on its way to the database.
+#[derive(Debug)]
+pub struct Said {
+    pub event: EventId,
+    pub caller: Caller,
+    pub notice: NewNotice,
+    /// Whose shard waits for the answer.
+    pub shard: usize,
+    /// The answer, for the case that all goes well.
+    pub answer: Answer,
+}
+
+/// The way for what is said. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Broadcasts(mpsc::Sender<Box<Said>>);
+
+impl Broadcasts {
+    /// `waiting_max` broadcasts wait at most.
+    pub fn new(waiting_max: usize) -> (Broadcasts, mpsc::Receiver<Box<Said>>) {
+        let (say, said) = mpsc::channel(waiting_max.max(1));
+        (Broadcasts(say), said)
+    }
+
+    /// Leaves a broadcast; `false` when too many wait already.
+    pub fn say(&self, said: Box<Said>) -> bool {
+        self.0.try_send(said).is_ok()
+    }
+}
+
+/// Stores what is said, one after the other, so that everybody's broadcasts keep their order.
+pub async fn run(
+    mut said: mpsc::Receiver<Box<Said>>,
+    store: Store,
+    hub: Hub,
+    end: CancellationToken,
+) {
+    loop {
+        let said = tokio::select! {
+            () = end.cancelled() => return,
+            said = said.recv() => said,
+        };
+        let Some(said) = said else { return };
+        let outcome = tell(&store, said.event, &said.caller, &said.notice).await;
+        let answer = Answer {
+            outcome,
+            ..said.answer
+        };
+        hub.answer(said.shard, answer);
+    }
+}
+
+/// Stores a notice for whoever may.
+async fn tell(
+    store: &Store,
+    event: EventId,
+    caller: &Caller,
+    notice: &NewNotice,
+) -> Result<(), ErrorReply> {
+    if let Caller::User {
+        token_expires: Some(end),
+        ..
+    } = caller
+        && *end <= Timestamp::now()
+    {
+        return Err(code::INVALID_TOKEN.because("the token has ended"));
+    }
+    match store.create_notice(event, caller, notice).await {
+        Ok(_) => Ok(()),
+        Err(EditError::Refused(refusal)) => Err(refused(event, &refusal)),
+        Err(EditError::Store(error)) => Err(failed(event, &error)),
+    }
+}
+
+fn refused(event: EventId, refusal: &EditRefusal) -> ErrorReply {
+    match refusal {
+        EditRefusal::EventNotFound => {
+            code::EVENT_NOT_FOUND.because(format_args!("no event {event}"))
+        }
+        EditRefusal::Forbidden => {
+            code::UNAUTHORIZED.because(format_args!("event {event} is somebody else's"))
+        }
+        other => code::INVALID_PAYLOAD.because(other.code()),
+    }
+}
+
+fn failed(event: EventId, error: &StoreError) -> ErrorReply {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Contended(_) => {
+            code::UNAVAILABLE.because("the database does not answer")
+        }
+        StoreError::BadValue(_) => code::INVALID_PAYLOAD.because("a value cannot be stored"),
+        _ => {
+            tracing::error!(event, %error, cause = ?error, "a broadcast was not stored");
+            code::INTERNAL.because("the broadcast was not stored")
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Broadcasts by REST, under the paths and in the shapes of Supabase Realtime. Only 202 means success to
+//! its clients; of other answers they show `error` or `message`.
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+
+use super::tell;
+use crate::auth::{Auth, Caller, Role};
+use crate::config::rest::BROADCASTS_MAX;
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::phoenix::{BroadcastBody, UserBroadcast};
+use crate::protocol::supabase;
+use crate::protocol::topic::{RealtimeTopic, Topic};
+use crate::store::Store;
+use crate::ticketing::EventId;
+use crate::ticketing::edit::NewNotice;
+
+/// What the routes reach.
+#[derive(Clone)]
+pub struct Doors {
+    pub auth: Auth,
+    pub store: Store,
+}
+
+/// Both routes, open to every page: callers prove themselves by tokens, never by cookies.
+pub fn router(doors: Doors, body_bytes_max: usize) -> Router {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(Any)
+        .allow_headers(AllowHeaders::mirror_request());
+    Router::new()
+        .route("/realtime/v1/api/broadcast", post(several))
+        .route(
+            "/realtime/v1/api/broadcast/{topic}/events/{event}",
+            post(one),
+        )
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(cors)
+        .with_state(doors)
+}
+
+/// `{"messages": [{"topic", "event", "payload", "private"}]}`. All are read before the first is stored.
+async fn several(State(doors): State<Doors>, headers: HeaderMap, body: Bytes) -> Response {
+    let caller = match speaker(&doors.auth, &headers) {
+        Ok(caller) => caller,
+        Err(refused) => return answer_to(&refused),
+    };
+    let notices = match read_messages(&body) {
+        Ok(notices) => notices,
+        Err(refused) => return refused,
+    };
+    for (event, notice) in notices {
+        if let Err(refused) = tell(&doors.store, event, &caller, &notice).await {
+            return answer_to(&refused);
+        }
+    }
+    StatusCode::ACCEPTED.into_response()
+}
+
+/// The body is the payload itself.
+async fn one(
+    State(doors): State<Doors>,
+    Path((topic, event)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let told = async {
+        let caller = speaker(&doors.auth, &headers)?;
+        let payload = serde_json::from_slice(&body)
+            .map_err(|error| code::INVALID_PAYLOAD.because(format_args!("not JSON: {error}")))?;
+        let (id, notice) = read_message(&topic, event, payload)?;
+        tell(&doors.store, id, &caller, &notice).await
+    };
+    match told.await {
+        Ok(()) => StatusCode::ACCEPTED.into_response(),
+        Err(refused) => answer_to(&refused),
+    }
+}
+
+/// Somebody who may organize events, by the bearer token, else by the API key where that is a token.
+fn speaker(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ErrorReply> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let api_key = text(header::HeaderName::from_static("apikey"));
+    let bearer = text(header::AUTHORIZATION)
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .filter(|token| !supabase::is_api_key(token, api_key));
+    let caller = match (bearer, api_key) {
+        (Some(token), _) => auth
+            .verify(token)
+            .map_err(|error| code::INVALID_TOKEN.because(error))?,
+        (None, Some(key)) => auth.verify(key).unwrap_or(Caller::Anonymous),
+        (None, None) => Caller::Anonymous,
+    };
+    match caller.role() {
+        None => Err(code::INVALID_TOKEN.because("a token of the event's organizer is needed")),
+        Some(role) if role < Role::Organizer => {
+            Err(code::UNAUTHORIZED.because("only an event's organizer broadcasts"))
+        }
+        Some(_) => Ok(caller),
+    }
+}
+
+/// The events and what is said of them, or the answer that says what is wrong.
+fn read_messages(body: &[u8]) -> Result<Vec<(EventId, NewNotice)>, Response> {
+    let unreadable = |errors: Value| {
+        let answer = Json(json!({ "errors": errors }));
+        (StatusCode::UNPROCESSABLE_ENTITY, answer).into_response()
+    };
+    let mut body: Value = serde_json::from_slice(body)
+        .map_err(|error| unreadable(json!({"body": format!("not JSON: {error}")})))?;
+    let Value::Array(messages) = take(&mut body, "messages") else {
+        return Err(unreadable(json!({"messages": "has to be a list"})));
+    };
+    if messages.len() > BROADCASTS_MAX {
+        let error = format!("at most {BROADCASTS_MAX} in one request");
+        return Err(unreadable(json!({ "messages": error })));
+    }
+    let mut read = Vec::with_capacity(messages.len());
+    for (place, mut message) in messages.into_iter().enumerate() {
+        let (Value::String(topic), Value::String(event)) =
+            (take(&mut message, "topic"), take(&mut message, "event"))
+        else {
+            let error = "`topic` and `event` have to be strings";
+            return Err(unreadable(json!({ format!("messages[{place}]"): error })));
+        };
+        let notice = read_message(&topic, event, take(&mut message, "payload"));
+        read.push(notice.map_err(|refused| match status(&refused) {
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                unreadable(json!({ format!("messages[{place}]"): refused.reason }))
+            }
+            _ => answer_to(&refused),
+        })?);
+    }
+    Ok(read)
+}
+
+/// A member of an object; null where there is none.
+fn take(value: &mut Value, name: &str) -> Value {
+    value.get_mut(name).map(Value::take).unwrap_or_default()
+}
+
+fn read_message(
+    topic: &str,
+    event: String,
+    payload: Value,
+) -> Result<(EventId, NewNotice), ErrorReply> {
+    let topic = topic.strip_prefix("realtime:").unwrap_or(topic);
+    let Topic::Realtime(RealtimeTopic::EventUpdates(id)) =
+        Topic::parse(&format!("realtime:{topic}"))?
+    else {
+        return Err(code::UNAUTHORIZED.because(format_args!("\"{topic}\" takes no broadcasts")));
+    };
+    let broadcast = UserBroadcast {
+        event,
+        metadata: None,
+        body: BroadcastBody::Json(payload),
+    };
+    Ok((id, supabase::read_update(broadcast)?))
+}
+
+fn status(refused: &ErrorReply) -> StatusCode {
+    match refused.code {
+        name if name == code::INVALID_TOKEN.name => StatusCode::UNAUTHORIZED,
+        name if name == code::UNAUTHORIZED.name => StatusCode::FORBIDDEN,
+        name if name == code::EVENT_NOT_FOUND.name => StatusCode::NOT_FOUND,
+        name if name == code::UNMATCHED_TOPIC.name => StatusCode::NOT_FOUND,
+        name if name == code::UNAVAILABLE.name => StatusCode::SERVICE_UNAVAILABLE,
+        name if name == code::INTERNAL.name => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+fn answer_to(refused: &ErrorReply) -> Response {
+    let ErrorReply { code, reason, .. } = refused;
+    let body = Json(json!({"code": code, "error": reason, "message": reason}));
+    (status(refused), body).into_response()
+}

@@ -1,0 +1,107 @@
+//! What a channel of updates makes of deltas: each notice once, whatever way leads to now.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::Config;
+use crate::hub::Opening;
+use crate::protocol::supabase::JoinConfig;
+use crate::ticketing::live::{RowChange, samples};
+
+/// A channel of updates, and an entry at revision 10 that remembers three deltas.
+fn updates() -> (Channel, TopicEntry) {
+    let name = Topic::parse("realtime:event-updates:1").unwrap();
+    let config = JoinConfig::read(&json!({}), &Config::default().socket).unwrap();
+    let key = ChannelKey {
+        name,
+        topic: "realtime:event-updates:1".into(),
+        view: View::Tables(Arc::new(config.bindings)),
+    };
+    let opening = Opening {
+        event: 1,
+        state: Arc::new(samples::state(10)),
+        ring: Vec::new(),
+    };
+    (Channel::new(key, 0), TopicEntry::open(&opening, 3))
+}
+
+/// The next revision makes this notice.
+fn publish(channel: &mut Channel, entry: &mut TopicEntry, sender: Option<Uuid>) {
+    let to = entry.revision() + 1;
+    let id = i64::try_from(to).unwrap();
+    let notice = Notice {
+        id,
+        revision: to,
+        sender,
+        ..samples::notice(id)
+    };
+    let delta = Delta {
+        from: to - 1,
+        to,
+        notices: [(id, RowChange::update(notice))].into(),
+        ..Delta::default()
+    };
+    let mut state = EventState::clone(entry.state());
+    state.apply(&delta).unwrap();
+    let publication = Publication::new(1, Arc::new(delta), Arc::new(state));
+    assert_eq!(entry.publish(Arc::new(publication)), Ok(true));
+    channel.moved();
+}
+
+fn has(revision: Revision) -> Has {
+    Has {
+        revision,
+        vsn: Vsn::V2,
+        without: None,
+    }
+}
+
+/// The ids of the notices that a viewer is sent, in order.
+fn told(channel: &mut Channel, entry: &TopicEntry, has: Has) -> Vec<i64> {
+    let limits = Config::default().availability;
+    let bytes = channel.frames(entry, has, &limits).to_vec();
+    let text = String::from_utf8_lossy(&bytes);
+    let frames = text.match_indices("[null,null,").map(|(at, _)| {
+        let mut frames = serde_json::Deserializer::from_str(&text[at..]).into_iter();
+        let frame: Value = frames.next().unwrap().unwrap();
+        assert_eq!(frame[3], "broadcast");
+        frame[4]["payload"]["id"].as_i64().unwrap()
+    });
+    frames.collect()
+}
+
+#[test]
+fn a_viewer_is_told_what_is_newer_than_it_and_nothing_twice() {
+    let (mut channel, mut entry) = updates();
+    for _ in 0..6 {
+        publish(&mut channel, &mut entry, None);
+    }
+    // Level with the others; merged from the ring; and beyond it, from the whole state.
+    assert_eq!(told(&mut channel, &entry, has(15)), [16]);
+    assert_eq!(told(&mut channel, &entry, has(13)), [14, 15, 16]);
+    assert_eq!(told(&mut channel, &entry, has(11)), [12, 13, 14, 15, 16]);
+    assert_eq!(
+        told(&mut channel, &entry, has(10)),
+        [11, 12, 13, 14, 15, 16]
+    );
+    // A viewer from the future is given the whole state and has heard everything.
+    assert_eq!(told(&mut channel, &entry, has(99)), [0; 0]);
+}
+
+#[test]
+fn a_join_does_not_hear_itself_but_hears_the_others() {
+    let (mut channel, mut entry) = updates();
+    let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
+    for sender in [Some(one), None, Some(other)] {
+        publish(&mut channel, &mut entry, sender);
+    }
+    let without = |join| Has {
+        without: Some(join),
+        ..has(10)
+    };
+    assert_eq!(told(&mut channel, &entry, without(one)), [12, 13]);
+    assert_eq!(told(&mut channel, &entry, without(other)), [11, 12]);
+    assert_eq!(told(&mut channel, &entry, has(10)), [11, 12, 13]);
+}

@@ -1,0 +1,61 @@
+//! What a shard has done for it elsewhere, because it takes I/O: broadcasts are stored by a task of the
+//! back, and their answers come through the mailbox.
+
+use uuid::Uuid;
+
+use super::session::Saying;
+use super::shard::Shard;
+use crate::broadcast::Said;
+use crate::hub::Answer;
+use crate::protocol::code;
+
+impl Shard {
+    /// Hands a broadcast over. From now on its join is known by a name, so that it need not hear
+    /// itself: the notice may come back before the answer does.
+    pub(super) fn pass_on(&mut self, id: usize, subscription: u32, channel: usize, saying: Saying) {
+        let (Some(event), Ok(place)) = (self.event_of(channel), u32::try_from(id)) else {
+            return;
+        };
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let session = &mut connection.session;
+        let voice = session.subscription_mut(subscription);
+        let Some(voice) = voice.and_then(|subscription| subscription.voice.as_mut()) else {
+            return;
+        };
+        let sender = *voice.sender.get_or_insert_with(Uuid::now_v7);
+        let Saying {
+            caller,
+            mut notice,
+            reference,
+        } = saying;
+        notice.sender = Some(sender);
+        let answer = Answer {
+            connection: place,
+            subscription,
+            sender,
+            reference,
+            outcome: Ok(()),
+        };
+        let said = Said {
+            event,
+            caller,
+            notice,
+            shard: self.shard as usize,
+            answer: answer.clone(),
+        };
+        if !self.config.broadcasts.say(Box::new(said)) {
+            let outcome = Err(code::UNAVAILABLE.because("too many broadcasts wait"));
+            session.answered(Answer { outcome, ..answer }, &mut self.effects);
+        }
+    }
+
+    pub(super) fn on_answer(&mut self, answer: Answer) {
+        let id = answer.connection as usize;
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.session.answered(answer, &mut self.effects);
+            self.perform(id);
+        }
+    }
+}

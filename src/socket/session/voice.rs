@@ -1,0 +1,113 @@
+//! What a client says into a channel: broadcasts on `realtime:event-updates:`.
+
+use uuid::Uuid;
+
+use super::{At, Effect, Session, Stage, Subscription};
+use crate::auth::{Caller, Role};
+use crate::hub::Answer;
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::phoenix::{ClientFrame, Ref};
+use crate::protocol::supabase::{self, BroadcastConfig};
+use crate::ticketing::edit::NewNotice;
+
+/// A join that may broadcast.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    config: BroadcastConfig,
+    /// What its notices are known by, once it has said something.
+    pub(crate) sender: Option<Uuid>,
+}
+
+/// A broadcast that is to be stored.
+#[derive(Debug)]
+pub(crate) struct Saying {
+    pub(crate) caller: Caller,
+    pub(crate) notice: NewNotice,
+    pub(crate) reference: Option<Ref>,
+}
+
+impl Voice {
+    pub(crate) fn new(config: BroadcastConfig) -> Self {
+        Self {
+            config,
+            sender: None,
+        }
+    }
+}
+
+impl Subscription {
+    /// Whose notices it does not want to hear: its own, unless its join said `self`.
+    pub(crate) fn without(&self) -> Option<Uuid> {
+        let voice = self.voice.as_ref()?;
+        voice.sender.filter(|_| !voice.config.own)
+    }
+}
+
+impl Session {
+    pub(super) fn on_broadcast(
+        &mut self,
+        place: u32,
+        frame: &ClientFrame,
+        effects: &mut Vec<Effect>,
+    ) {
+        let effect = self.read_saying(place, frame);
+        effects.push(effect.unwrap_or_else(|error| self.refuse(At::of(frame), error)));
+    }
+
+    fn read_saying(&mut self, place: u32, frame: &ClientFrame) -> Result<Effect, ErrorReply> {
+        let caller = self.caller;
+        let unknown = || {
+            let topic = &frame.topic;
+            code::UNKNOWN_EVENT.because(format_args!("\"{topic}\" takes no broadcasts"))
+        };
+        let subscription = self.subscription_mut(place).ok_or_else(unknown)?;
+        if subscription.voice.is_none() {
+            return Err(unknown());
+        }
+        let Stage::Live { channel, .. } = subscription.stage else {
+            return Err(code::UNMATCHED_TOPIC.because("the join is not answered yet"));
+        };
+        if caller.role() < Some(Role::Organizer) {
+            return Err(code::UNAUTHORIZED.because("only the event's organizer broadcasts"));
+        }
+        let broadcast = supabase::read_broadcast(frame.payload.clone())?;
+        let saying = Box::new(Saying {
+            caller,
+            notice: supabase::read_update(broadcast)?,
+            reference: frame.reference.clone(),
+        });
+        Ok(Effect::Say {
+            subscription: place,
+            channel,
+            saying,
+        })
+    }
+
+    /// What became of a broadcast; told to its join if that is still there. Of success only to those
+    /// who asked for it.
+    pub(crate) fn answered(&self, answer: Answer, effects: &mut Vec<Effect>) {
+        let Some(subscription) = self
+            .subscriptions
+            .get(answer.subscription as usize)
+            .and_then(Option::as_ref)
+        else {
+            return;
+        };
+        let Some(voice) = &subscription.voice else {
+            return;
+        };
+        if voice.sender != Some(answer.sender) {
+            return;
+        }
+        let at = At {
+            join_ref: subscription.join_ref.as_ref(),
+            reference: answer.reference.as_ref(),
+            topic: &subscription.topic,
+        };
+        match answer.outcome {
+            Ok(()) if voice.config.ack && at.reference.is_some() => effects.push(self.ok(at)),
+            Ok(()) => {}
+            Err(error) => effects.push(self.refuse(at, error)),
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! Notices: whoever makes them, by whatever door, every viewer is told of each once and in order.
+
+use std::time::Duration;
+
+use seatcast::auth::{Auth, Role};
+use seatcast::config::{AuthConfig, Config};
+use seatcast::ticketing::UserId;
+use serde_json::{Value, json};
+
+use crate::support::caller::Caller;
+use crate::support::server::TestServer;
+use crate::support::show::{Show, Staged, user};
+use crate::support::websocket::{Socket, Vsn};
+
+const SECRET: &str = "the tests' secret, of more than 32 bytes";
+
+async fn world() -> (TestServer, Staged) {
+    let server = TestServer::builder()
+        .with(|config| config.auth.jwt_secret = Some(SECRET.to_owned()))
+        .start()
+        .await;
+    let show = Show::new()
+        .capacity(100)
+        .ticket_type("Standing", 1_000, 80)
+        .stage(&server.client().await)
+        .await;
+    (server, show)
+}
+
+fn token(id: UserId, role: Role) -> String {
+    let config = AuthConfig {
+        jwt_secret: Some(SECRET.to_owned()),
+        ..Config::default().auth
+    };
+    let auth = Auth::new(&config).unwrap();
+    auth.issue(id, role, Duration::from_secs(60)).unwrap()
+}
+
+/// A viewer of an event's updates; its join says this of broadcasts.
+async fn listening(server: &TestServer, event: i64, vsn: Vsn, join: Value) -> Socket {
+    let mut viewer = server.ws(vsn).await;
+    let joined = viewer.join(&topic(event), join).await;
+    assert_eq!(joined["postgres_changes"], json!([]));
+    viewer
+}
+
+fn topic(event: i64) -> String {
+    format!("realtime:event-updates:{event}")
+}
+
+async fn heard(viewer: &mut Socket, event: i64) -> Value {
+    let message = viewer.next_on(&topic(event), "broadcast").await;
+    assert_eq!(
+        (&message["type"], &message["event"]),
+        (&json!("broadcast"), &json!("update"))
+    );
+    message["payload"].clone()
+}
+
+#[tokio::test]
+async fn what_plain_sql_changes_is_told_to_everybody() {
+    let (server, show) = world().await;
+    let (client, event) = (server.client().await, show.event);
+    let mut viewers = Vec::new();
+    for vsn in [Vsn::V1, Vsn::V2] {
+        viewers.push(listening(&server, event, vsn, json!({})).await);
+    }
+    let changes = [
+        (
+            "capacity = 150",
+            "capacity_change",
+            "The capacity changed from 100 to 150.",
+            json!({"capacity": 150}),
+        ),
+        (
+            "venue = 'Arena'",
+            "info_update",
+            "The event moved to Arena.",
+            json!({"venue": "Arena"}),
+        ),
+        (
+            "starts_at = '2037-06-01T18:00:00Z', timezone = 'Europe/Berlin'",
+            "info_update",
+            "The event now begins at 2037-06-01 20:00 (Europe/Berlin).",
+            json!({"starts_at": "2037-06-01T18:00:00.000000Z", "timezone": "Europe/Berlin"}),
+        ),
+        (
+            "timezone = 'Nowhere/Land'",
+            "info_update",
+            "The event now begins at 2037-06-01 18:00 (UTC).",
+            json!({"timezone": "Nowhere/Land"}),
+        ),
+        (
+            "status = 'paused'",
+            "info_update",
+            "Sales are paused.",
+            json!({"status": "paused"}),
+        ),
+        (
+            "status = 'active', capacity = 120",
+            "info_update",
+            "Sales are open again. The capacity changed from 150 to 120.",
+            json!({"status": "active", "capacity": 120}),
+        ),
+        (
+            "status = 'cancelled', venue = 'Nowhere'",
+            "cancellation",
+            "The event was cancelled. The event moved to Nowhere.",
+            json!({"status": "cancelled", "venue": "Nowhere"}),
+        ),
+    ];
+    for (change, kind, message, new) in changes {
+        // What nobody needs to be told is not told.
+        let sql = format!(
+            "update events set title = title || '!' where id = {event};
+             update events set {change} where id = {event};
+             update events set {change} where id = {event}"
+        );
+        client.batch_execute(&sql).await.unwrap();
+        for viewer in &mut viewers {
+            let told = heard(viewer, event).await;
+            assert_eq!(
+                (&told["updateType"], &told["message"]),
+                (&json!(kind), &json!(message))
+            );
+            assert_eq!(told["data"]["new"], new, "{change}");
+            let fields = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+            assert_eq!(fields(&told["data"]["old"]), fields(&new));
+            assert!(told["timestamp"].is_string());
+        }
+    }
+    // One statement, several events: a notice each, but none of a draft.
+    let sql = "insert into events (organizer_id, title, venue, starts_at, capacity, status)
+               select organizer_id, 'Other', 'Hall', starts_at, 100, unnest(array['draft', 'active'])
+                 from events where id = $1 returning id";
+    let others = client.query(sql, &[&event]).await.unwrap();
+    client
+        .batch_execute("update events set venue = 'Everywhere'")
+        .await
+        .unwrap();
+    let (draft, active): (i64, i64) = (others[0].get(0), others[1].get(0));
+    let of = "select count(*), min(revision), max(revision) from notices where event_id = $1";
+    let told = client.query_one(of, &[&draft]).await.unwrap();
+    assert_eq!(told.get::<_, i64>(0), 0);
+    let told = client.query_one(of, &[&active]).await.unwrap();
+    assert_eq!((told.get::<_, i64>(0), told.get::<_, i64>(1)), (1, 3));
+    for viewer in &mut viewers {
+        assert_eq!(
+            heard(viewer, event).await["data"]["new"]["venue"],
+            "Everywhere"
+        );
+    }
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn a_burst_is_told_in_full_and_in_order() {
+    let (server, show) = world().await;
+    let (client, event) = (server.client().await, show.event);
+    let mut viewer = listening(&server, event, Vsn::V2, json!({})).await;
+    for n in 0..50 {
+        let sql = format!(
+            "insert into notices (event_id, type, message) values ({event}, 'custom', '{n}a'), ({event}, 'custom', '{n}b')"
+        );
+        client.batch_execute(&sql).await.unwrap();
+    }
+    for n in 0..50 {
+        for half in ["a", "b"] {
+            let told = heard(&mut viewer, event).await;
+            assert_eq!(told["message"], format!("{n}{half}"));
+        }
+    }
+    // A late joiner hears of what comes, not of what was; an edited notice is not told again.
+    let mut late = listening(&server, event, Vsn::V1, json!({})).await;
+    client
+        .batch_execute(&format!(
+            "update notices set message = 'edited' where event_id = {event} and message = '7a'"
+        ))
+        .await
+        .unwrap();
+    let caller = server.user(show.organizer);
+    let notice = json!({"type": "custom", "message": "Doors open", "data": {"gate": 4}});
+    let path = format!("/api/v1/events/{event}/notices");
+    caller.post(&path, &notice).await.data(201);
+    for viewer in [&mut viewer, &mut late] {
+        let told = heard(viewer, event).await;
+        assert_eq!(
+            (&told["message"], &told["data"]),
+            (&json!("Doors open"), &json!({"gate": 4}))
+        );
+    }
+}
+
+fn update(data: Value) -> Value {
+    let payload =
+        json!({"updateType": "info_update", "data": data, "timestamp": "2026-01-01T00:00:00Z"});
+    json!({"type": "broadcast", "event": "update", "payload": payload})
+}
+
+fn config(ack: bool, own: bool) -> Value {
+    json!({"config": {"broadcast": {"ack": ack, "self": own}}})
+}
+
+#[tokio::test]
+async fn the_organizer_speaks_and_hears_itself_only_if_it_asked_to() {
+    let (server, show) = world().await;
+    let (event, topic) = (show.event, topic(show.event));
+    let signed = |mut join: Value| {
+        join["access_token"] = json!(token(show.organizer, Role::Organizer));
+        join
+    };
+    let mut other = listening(&server, event, Vsn::V1, json!({})).await;
+    let mut quiet = listening(&server, event, Vsn::V2, signed(config(true, false))).await;
+    let mut own = listening(&server, event, Vsn::V1, signed(config(true, true))).await;
+
+    let said = quiet
+        .ask(&topic, "broadcast", update(json!({"n": 1})))
+        .await;
+    assert_eq!(said, json!({"status": "ok", "response": {}}));
+    for viewer in [&mut other, &mut own] {
+        let told = heard(viewer, event).await;
+        assert_eq!(
+            (&told["updateType"], &told["data"]),
+            (&json!("info_update"), &json!({"n": 1}))
+        );
+    }
+    let said = own.ask(&topic, "broadcast", update(json!({"n": 2}))).await;
+    assert_eq!(said["status"], "ok");
+    // As `realtime-js` sends it: binary, of kind 3. The first one is not told to who said it.
+    quiet
+        .send_binary(&kind_3(
+            "9",
+            &topic,
+            br#"{"updateType":"custom","data":{"n":3}}"#,
+        ))
+        .await;
+    own.ask(&topic, "broadcast", update(json!({"n": 4}))).await;
+    let mut data = Vec::new();
+    for _ in 0..2 {
+        data.push(heard(&mut quiet, event).await["data"]["n"].clone());
+    }
+    assert_eq!(data, [json!(2), json!(4)]);
+    for viewer in [&mut other, &mut own] {
+        for n in 2..5 {
+            assert_eq!(heard(viewer, event).await["data"]["n"], n);
+        }
+    }
+    // What was said is a notice as any other.
+    let path = format!("/api/v1/events/{event}/notices");
+    let notices = server.anonymous().get(&path).await;
+    assert_eq!(notices.data(200).as_array().unwrap().len(), 4);
+}
+
+/// A user broadcast push with JSON, of event `update`.
+fn kind_3(reference: &str, topic: &str, json: &[u8]) -> Vec<u8> {
+    let lengths = [0, reference.len(), topic.len(), "update".len(), 0];
+    let mut frame = vec![3];
+    frame.extend(lengths.map(|length| u8::try_from(length).unwrap()));
+    frame.push(1);
+    for part in [reference.as_bytes(), topic.as_bytes(), b"update", json] {
+        frame.extend_from_slice(part);
+    }
+    frame
+}
+
+#[tokio::test]
+async fn who_may_not_speak_is_told_so() {
+    let (server, show) = world().await;
+    let (client, topic) = (server.client().await, topic(show.event));
+    let stranger = user(&client, "organizer").await;
+    let refusals = [
+        (json!({}), "UNAUTHORIZED"),
+        (
+            json!({"access_token": token(show.organizer, Role::Customer)}),
+            "UNAUTHORIZED",
+        ),
+        (
+            json!({"access_token": token(stranger, Role::Organizer)}),
+            "UNAUTHORIZED",
+        ),
+    ];
+    for (join, code) in refusals {
+        let mut viewer = listening(&server, show.event, Vsn::V2, join).await;
+        let refused = viewer.ask(&topic, "broadcast", update(json!({}))).await;
+        assert_eq!(
+            (&refused["status"], &refused["response"]["code"]),
+            (&json!("error"), &json!(code))
+        );
+    }
+    let join = json!({"access_token": token(show.organizer, Role::Organizer)});
+    let mut viewer = listening(&server, show.event, Vsn::V1, join).await;
+    let bad = [
+        json!({"type": "broadcast", "event": "ping", "payload": {}}),
+        json!({"type": "broadcast", "event": "update", "payload": 4}),
+        json!({"type": "broadcast", "event": "update", "payload": {"updateType": "rumour"}}),
+        json!({"type": "broadcast", "event": "update", "payload": {"updateType": "custom", "data": [1]}}),
+        json!({"type": "broadcast", "event": "update", "payload": {"updateType": "custom", "data": {"x": "\0"}}}),
+        json!("update"),
+    ];
+    for payload in bad {
+        let refused = viewer.ask(&topic, "broadcast", payload).await;
+        assert_eq!(refused["response"]["code"], "INVALID_PAYLOAD", "{refused}");
+    }
+    let tickets = format!("realtime:event-tickets:{}", show.event);
+    viewer.join(&tickets, json!({})).await;
+    let refused = viewer.ask(&tickets, "broadcast", update(json!({}))).await;
+    assert_eq!(refused["response"]["code"], "UNKNOWN_EVENT");
+    let stored = client.query_one("select count(*) from notices", &[]).await;
+    assert_eq!(stored.unwrap().get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn broadcasts_come_in_by_rest_too() {
+    let (server, show) = world().await;
+    let mut viewer = listening(&server, show.event, Vsn::V2, json!({})).await;
+    let by = |token: &str| -> Caller {
+        let caller = server.anonymous().with_header("apikey", "anon");
+        caller.with_header("authorization", format!("Bearer {token}"))
+    };
+    let organizer = by(&token(show.organizer, Role::Organizer));
+    let one = format!(
+        "/realtime/v1/api/broadcast/event-updates%3A{}/events/update?apikey=anon&vsn=2.0.0",
+        show.event
+    );
+    let payload = json!({"updateType": "custom", "data": {"n": 1}, "timestamp": "now"});
+    let said = organizer.post(&one, &payload).await;
+    assert_eq!((said.status, &*said.text), (202, ""));
+    let message = |topic: String, n: i64| {
+        let payload = json!({"updateType": "custom", "data": {"n": n}});
+        json!({"topic": topic, "event": "update", "payload": payload, "private": false})
+    };
+    let topic = format!("event-updates:{}", show.event);
+    let several = "/realtime/v1/api/broadcast";
+    let messages =
+        json!({"messages": [message(topic.clone(), 2), message(format!("realtime:{topic}"), 3)]});
+    assert_eq!(organizer.post(several, &messages).await.status, 202);
+    for n in 1..4 {
+        assert_eq!(heard(&mut viewer, show.event).await["data"]["n"], n);
+    }
+
+    let client = server.client().await;
+    let stranger = by(&token(user(&client, "organizer").await, Role::Organizer));
+    let customer = by(&token(show.organizer, Role::Customer));
+    let (nobody, forged, keyed) = (server.anonymous(), by("not.a.token"), by("anon"));
+    let refusals = [
+        (&nobody, topic.as_str(), 401),
+        (&keyed, &topic, 401),
+        (&forged, &topic, 401),
+        (&customer, &topic, 403),
+        (&stranger, &topic, 403),
+        (&organizer, "event-updates:999999", 404),
+        (&organizer, "lobby", 404),
+        (&organizer, "event-tickets:1", 403),
+    ];
+    for (caller, topic, status) in refusals {
+        let answer = caller
+            .post(
+                several,
+                &json!({"messages": [message(topic.to_owned(), 9)]}),
+            )
+            .await;
+        assert_eq!(answer.status, status, "{topic}: {}", answer.text);
+        assert!(answer.body["message"].is_string());
+        let path = format!("/realtime/v1/api/broadcast/{topic}/events/update");
+        let answer = caller.post(&path, &payload).await;
+        assert_eq!(answer.status, status, "{topic}: {}", answer.text);
+    }
+    let bodies = [
+        json!(4),
+        json!({}),
+        json!({"messages": [4]}),
+        json!({"messages": [{"topic": topic, "event": "ping"}]}),
+    ];
+    for body in bodies {
+        let answer = organizer.post(several, &body).await;
+        assert_eq!(answer.status, 422, "{body}");
+        assert!(answer.body["errors"].is_object());
+    }
+    assert_eq!(organizer.post(&one, &json!([1])).await.status, 422);
+    let preflight = server
+        .anonymous()
+        .with_header("origin", "https://elsewhere.example")
+        .with_header("access-control-request-method", "POST")
+        .with_header("access-control-request-headers", "apikey,authorization")
+        .send(reqwest::Method::OPTIONS, several, None)
+        .await;
+    assert_eq!(preflight.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(
+        preflight.header("access-control-allow-headers"),
+        Some("apikey,authorization")
+    );
+    server.audit().await;
+}
