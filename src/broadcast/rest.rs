@@ -47,20 +47,14 @@ pub fn router(doors: Doors, body_bytes_max: usize) -> Router {
 
 /// `{"messages": [{"topic", "event", "payload", "private"}]}`. All are read before the first is stored.
 async fn several(State(doors): State<Doors>, headers: HeaderMap, body: Bytes) -> Response {
-    let caller = match speaker(&doors.auth, &headers) {
-        Ok(caller) => caller,
-        Err(refused) => return answer_to(&refused),
-    };
-    let notices = match read_messages(&body) {
-        Ok(notices) => notices,
-        Err(refused) => return refused,
-    };
-    for (event, notice) in notices {
-        if let Err(refused) = tell(&doors.store, event, &caller, &notice).await {
-            return answer_to(&refused);
+    let told = async {
+        let caller = speaker(&doors.auth, &headers)?;
+        for (event, notice) in read_messages(&body)? {
+            tell(&doors.store, event, &caller, &notice).await?;
         }
-    }
-    StatusCode::ACCEPTED.into_response()
+        Ok(())
+    };
+    answer(told.await)
 }
 
 /// The body is the payload itself.
@@ -72,15 +66,11 @@ async fn one(
 ) -> Response {
     let told = async {
         let caller = speaker(&doors.auth, &headers)?;
-        let payload = serde_json::from_slice(&body)
-            .map_err(|error| code::INVALID_PAYLOAD.because(format_args!("not JSON: {error}")))?;
+        let payload = read_json(&body)?;
         let (id, notice) = read_message(&topic, event, payload)?;
         tell(&doors.store, id, &caller, &notice).await
     };
-    match told.await {
-        Ok(()) => StatusCode::ACCEPTED.into_response(),
-        Err(refused) => answer_to(&refused),
-    }
+    answer(told.await)
 }
 
 /// Somebody who may organize events, by the bearer token, else by the API key where that is a token.
@@ -108,38 +98,34 @@ fn speaker(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ErrorReply> {
     }
 }
 
-/// The events and what is said of them, or the answer that says what is wrong.
-fn read_messages(body: &[u8]) -> Result<Vec<(EventId, NewNotice)>, Response> {
-    let unreadable = |errors: Value| {
-        let answer = Json(json!({ "errors": errors }));
-        (StatusCode::UNPROCESSABLE_ENTITY, answer).into_response()
-    };
-    let mut body: Value = serde_json::from_slice(body)
-        .map_err(|error| unreadable(json!({"body": format!("not JSON: {error}")})))?;
+/// The events and what is said of them.
+fn read_messages(body: &[u8]) -> Result<Vec<(EventId, NewNotice)>, ErrorReply> {
+    let mut body = read_json(body)?;
     let Value::Array(messages) = take(&mut body, "messages") else {
-        return Err(unreadable(json!({"messages": "has to be a list"})));
+        return Err(code::INVALID_PAYLOAD.because("`messages` has to be a list"));
     };
     if messages.len() > BROADCASTS_MAX {
-        let error = format!("at most {BROADCASTS_MAX} in one request");
-        return Err(unreadable(json!({ "messages": error })));
+        let max = BROADCASTS_MAX;
+        return Err(
+            code::INVALID_PAYLOAD.because(format_args!("at most {max} messages in one request"))
+        );
     }
     let mut read = Vec::with_capacity(messages.len());
-    for (place, mut message) in messages.into_iter().enumerate() {
+    for mut message in messages {
         let (Value::String(topic), Value::String(event)) =
             (take(&mut message, "topic"), take(&mut message, "event"))
         else {
-            let error = "`topic` and `event` have to be strings";
-            return Err(unreadable(json!({ format!("messages[{place}]"): error })));
+            let error = "`topic` and `event` of a message have to be strings";
+            return Err(code::INVALID_PAYLOAD.because(error));
         };
-        let notice = read_message(&topic, event, take(&mut message, "payload"));
-        read.push(notice.map_err(|refused| match status(&refused) {
-            StatusCode::UNPROCESSABLE_ENTITY => {
-                unreadable(json!({ format!("messages[{place}]"): refused.reason }))
-            }
-            _ => answer_to(&refused),
-        })?);
+        read.push(read_message(&topic, event, take(&mut message, "payload"))?);
     }
     Ok(read)
+}
+
+fn read_json(body: &[u8]) -> Result<Value, ErrorReply> {
+    serde_json::from_slice(body)
+        .map_err(|error| code::INVALID_PAYLOAD.because(format_args!("not JSON: {error}")))
 }
 
 /// A member of an object; null where there is none.
@@ -178,8 +164,16 @@ fn status(refused: &ErrorReply) -> StatusCode {
     }
 }
 
-fn answer_to(refused: &ErrorReply) -> Response {
+fn answer(told: Result<(), ErrorReply>) -> Response {
+    let refused = match told {
+        Ok(()) => return StatusCode::ACCEPTED.into_response(),
+        Err(refused) => refused,
+    };
+    let status = status(&refused);
     let ErrorReply { code, reason, .. } = refused;
-    let body = Json(json!({"code": code, "error": reason, "message": reason}));
-    (status(refused), body).into_response()
+    let mut body = json!({"code": code, "error": reason, "message": reason});
+    if status == StatusCode::UNPROCESSABLE_ENTITY {
+        body["errors"] = json!([reason]);
+    }
+    (status, Json(body)).into_response()
 }
