@@ -1,5 +1,6 @@
 //! Numbered seats: where they are (`seatmap`), and which are free.
 
+mod input;
 pub(super) mod seatmap;
 
 use axum::extract::State;

@@ -1,6 +1,6 @@
 //! The map of an event: drawn by its organizer as a whole, fetched once per version by everybody.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::input::{SeatmapBody, SeatmapInput};
 use crate::api::ApiState;
 use crate::api::availability;
 use crate::api::cache::{self, tagged};
@@ -16,146 +17,8 @@ use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body, Query};
 use crate::api::fields::{Fields, Input};
 use crate::auth::Caller;
-use crate::config::rest::{NAME_CHARS_MAX, SEATS_MAX};
-use crate::store::seatmap::{NewSeat, NewSeatMap};
 use crate::store::seats::Geometry;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
-
-/// Row labels and seat numbers are short.
-const LABEL_CHARS_MAX: usize = 20;
-/// The plane that maps are drawn on, in whatever unit.
-const COORDINATE_MAX: f64 = 1_000_000.0;
-
-/// A seat map in layout order. A ticket type may be said for a section, a row or a seat; the
-/// nearest counts.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
-pub(in crate::api) struct SeatmapBody {
-    sections: Vec<SectionBody>,
-}
-
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
-struct SectionBody {
-    #[schema(max_length = 200)]
-    name: String,
-    ticket_type_id: Option<TicketTypeId>,
-    rows: Vec<RowBody>,
-}
-
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
-struct RowBody {
-    #[schema(max_length = 20)]
-    label: String,
-    ticket_type_id: Option<TicketTypeId>,
-    seats: Vec<SeatBody>,
-}
-
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
-struct SeatBody {
-    /// Within its row.
-    #[schema(max_length = 20)]
-    number: String,
-    x: f64,
-    y: f64,
-    ticket_type_id: Option<TicketTypeId>,
-    /// Off sale; without it a seat stays as it was.
-    blocked: Option<bool>,
-}
-
-/// A seat map read into one list of seats.
-pub(in crate::api) struct SeatmapInput(NewSeatMap);
-
-impl Input for SeatmapInput {
-    fn read(fields: &mut Fields) -> Option<SeatmapInput> {
-        fields.require(&["sections"]);
-        let mut map = NewSeatMap::default();
-        let mut names = HashSet::new();
-        fields.items("sections", SEATS_MAX, |fields, place, section| {
-            fields.within(place, section, |fields| {
-                let name = read_section(fields, &mut map)?;
-                if !names.insert(name) {
-                    fields.refuse("name", "DUPLICATE", "");
-                }
-                Some(())
-            })
-        });
-        if map.seats.len() > SEATS_MAX {
-            fields.refuse("sections", "TOO_MANY", SEATS_MAX);
-        }
-        Some(SeatmapInput(map))
-    }
-}
-
-fn read_section(fields: &mut Fields, map: &mut NewSeatMap) -> Option<String> {
-    fields.require(&["name", "rows"]);
-    let name = fields.filled_text("name", NAME_CHARS_MAX);
-    let ticket_type = fields.id("ticket_type_id");
-    let section = name.clone().unwrap_or_default();
-    let mut labels = HashSet::new();
-    fields.items("rows", SEATS_MAX, |fields, place, row| {
-        fields.within(place, row, |fields| {
-            let label = read_row(fields, &section, ticket_type, map)?;
-            if !labels.insert(label) {
-                fields.refuse("label", "DUPLICATE", "");
-            }
-            Some(())
-        })
-    });
-    name
-}
-
-fn read_row(
-    fields: &mut Fields,
-    section: &str,
-    ticket_type: Option<TicketTypeId>,
-    map: &mut NewSeatMap,
-) -> Option<String> {
-    fields.require(&["label", "seats"]);
-    let label = fields.filled_text("label", LABEL_CHARS_MAX);
-    let ticket_type = fields.id("ticket_type_id").or(ticket_type);
-    let row = label.clone().unwrap_or_default();
-    let mut numbers = HashSet::new();
-    fields.items("seats", SEATS_MAX, |fields, place, seat| {
-        fields.within(place, seat, |fields| {
-            let seat = read_seat(fields, section, &row, ticket_type)?;
-            if !numbers.insert(seat.number.clone()) {
-                fields.refuse("number", "DUPLICATE", "");
-            }
-            map.seats.push(seat);
-            Some(())
-        })
-    });
-    label
-}
-
-fn read_seat(
-    fields: &mut Fields,
-    section: &str,
-    row: &str,
-    ticket_type: Option<TicketTypeId>,
-) -> Option<NewSeat> {
-    fields.require(&["number", "x", "y"]);
-    let number = fields.filled_text("number", LABEL_CHARS_MAX);
-    let x = fields.real("x", -COORDINATE_MAX..=COORDINATE_MAX);
-    let y = fields.real("y", -COORDINATE_MAX..=COORDINATE_MAX);
-    let blocked = fields.boolean("blocked");
-    let ticket_type = fields.id("ticket_type_id").or(ticket_type);
-    if ticket_type.is_none() {
-        fields.refuse("ticket_type_id", "REQUIRED", "");
-    }
-    Some(NewSeat {
-        section: section.to_owned(),
-        row: row.to_owned(),
-        number: number?,
-        ticket_type: ticket_type?,
-        x: x? as f32,
-        y: y? as f32,
-        blocked,
-    })
-}
 
 /// Where the seats are, as columns: one entry for each place of the layout, in its order. Places without a seat
 /// have `null` for `id`.
@@ -258,7 +121,7 @@ pub(in crate::api) async fn replace(
     At(event_id): At<EventId>,
     body: Body<SeatmapInput>,
 ) -> ApiResult<Reply<SeatmapSaved>> {
-    let map = body.input.0;
+    let map = body.input.into_map();
     let saved = state.store.replace_seatmap(event_id, &caller, &map).await?;
     state.board.committed(event_id, saved.revision);
     let data = SeatmapSaved {
