@@ -127,7 +127,10 @@ mod tests {
 
     fn read(value: &'static str) -> ApiResult<Option<GivenKey>> {
         let mut headers = HeaderMap::new();
-        headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_static(value));
+        headers.insert(
+            IDEMPOTENCY_KEY,
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
         given_key(&headers, &Caller::Anonymous, "POST /bookings", [0; 32])
     }
 

@@ -166,10 +166,11 @@ async fn health_is_told_to_people_and_to_machines() {
     let heard = async {
         loop {
             let answer = server.anonymous().get("/api").await;
-            if answer.status == 200 {
+            if answer.status != 200 {
+                assert_eq!(answer.code(503), "UNHEALTHY");
+            } else if answer.body["data"]["listener"]["lag_ms"].is_i64() {
                 return answer;
             }
-            assert_eq!(answer.code(503), "UNHEALTHY");
         }
     };
     let about = tokio::time::timeout(crate::support::server::DEADLINE, heard).await;
@@ -178,7 +179,6 @@ async fn health_is_told_to_people_and_to_machines() {
     assert_eq!(about["mode"], "development");
     assert_eq!(about["database"], true);
     assert_eq!(about["listener"]["connected"], true);
-    assert!(about["listener"]["lag_ms"].as_i64().is_some());
 }
 
 #[tokio::test]
