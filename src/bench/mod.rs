@@ -12,6 +12,7 @@ mod floor;
 mod holds;
 mod process;
 mod report;
+mod scan;
 mod viewers;
 mod world;
 
