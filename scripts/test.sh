@@ -14,7 +14,7 @@ cargo fmt --check
 say "Checking the Rust code (clippy)"
 cargo clippy --locked --all-targets --quiet -- -D warnings
 say "Testing the Rust code, with a Postgres of its own"
-cargo test --locked
+cargo test --locked --no-fail-fast
 say "Checking the TypeScript code"
 (cd web && npm run --silent check)
 say "Testing the TypeScript code"
