@@ -32,6 +32,8 @@ pub struct Config {
     #[command(flatten)]
     pub socket: SocketConfig,
     #[command(flatten)]
+    pub stream: StreamConfig,
+    #[command(flatten)]
     pub presence: PresenceConfig,
     #[command(flatten)]
     pub availability: AvailabilityConfig,
@@ -162,6 +164,9 @@ pub struct DeskConfig {
     /// Booking requests decided in one transaction.
     #[arg(long, env = "SEATCAST_DESK_BATCH_MAX", default_value_t = 128)]
     pub batch_requests_max: usize,
+    /// Time the database has to decide one batch before its requests are answered 503, in milliseconds.
+    #[arg(long, env = "SEATCAST_DESK_BATCH_TIMEOUT_MS", default_value_t = 6_000)]
+    pub batch_timeout_ms: u64,
     /// Desks open at a time; a booking for one event more is answered 503 BUSY.
     #[arg(long, env = "SEATCAST_DESKS_MAX", default_value_t = 10_000)]
     pub desks_max: usize,
@@ -290,6 +295,21 @@ pub struct SocketConfig {
     /// Time from the handshake to the first join, in milliseconds.
     #[arg(long, env = "SEATCAST_FIRST_JOIN_TIMEOUT_MS", default_value_t = 30_000)]
     pub first_join_timeout_ms: u64,
+}
+
+/// Server-sent events. Beats come as often as on sockets.
+#[derive(Debug, Clone, Args)]
+pub struct StreamConfig {
+    /// Streams open at a time; one more is answered 503 BUSY.
+    #[arg(long, env = "SEATCAST_STREAMS_MAX", default_value_t = 5_000)]
+    pub streams_max: usize,
+    /// Silence on a stream after which a comment is sent, so that proxies keep it open, in milliseconds.
+    #[arg(
+        long,
+        env = "SEATCAST_STREAM_COMMENT_INTERVAL_MS",
+        default_value_t = 15_000
+    )]
+    pub comment_interval_ms: u64,
 }
 
 /// Who is here, by step.

@@ -25,11 +25,12 @@
 //! | [`protocol`] | the wire: frames, topics, codes, the Supabase dialect |
 //! | [`broadcast`] | what organizers say into a channel becomes a notice |
 //! | [`socket`] | one connection, many times: shards that own their sockets |
+//! | [`stream`] | the same frames as server-sent events |
 //! | [`api`] | REST: every route on one screen |
 //! | [`auth`] | token → caller, and what each role may do |
 //! | [`http`] | the accept loop |
 //! | [`run`] | the composition root: builds the stages, drains them in order |
-//! | [`cli`], [`config`], [`telemetry`] | the command line, every limit, the log |
+//! | [`cli`], [`config`], [`telemetry`], [`metrics`] | the command line, every limit, the log, the numbers |
 //! | [`embedded`] | the private Postgres that runs when no database is given |
 //! | [`web`] | the pages, from the assets embedded in the binary |
 //! | [`watch`], [`bench`] | clients of our own: a viewer in the terminal, the load generator |
@@ -65,11 +66,13 @@ pub mod embedded;
 pub mod feed;
 pub mod http;
 pub mod hub;
+pub mod metrics;
 pub mod presence;
 pub mod protocol;
 pub mod run;
 pub mod socket;
 pub mod store;
+pub mod stream;
 pub mod sweep;
 pub mod telemetry;
 pub mod ticketing;

@@ -28,12 +28,14 @@ use crate::desk::Desks;
 use crate::feed::{self, Inputs, Outputs};
 use crate::http;
 use crate::hub::{Hub, Mailbox, ToShard, Watch};
+use crate::metrics;
 use crate::presence::{self, Presence};
 use crate::socket::{self, Shards, handshake, shard_count};
 use crate::store::doorbell::{self, Hearers};
 use crate::store::migrate::migrate;
 use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
+use crate::stream::{self, Streams};
 use crate::sweep;
 use crate::web;
 
@@ -90,7 +92,7 @@ pub async fn run(
     migrate(&config.database, &database_url).await?;
     let store = Store::connect(&config.database, &database_url).await?;
     let feed_store = Store::connect(&feeds_own(&config), &database_url).await?;
-    let (hub, mailboxes, watches) = Hub::new(shard_count(&config.socket));
+    let (hub, mailboxes, streams_mailbox, watches) = Hub::with_streams(shard_count(&config.socket));
     let board = Board::default();
 
     let mut back = Tasks::default();
@@ -113,13 +115,16 @@ pub async fn run(
     let broadcasts = store_broadcasts(&mut back, &config, &store, &hub);
 
     let mut front = Tasks::default();
+    let streams = open_streams(&mut back, &config, &auth, presence.clone(), streams_mailbox);
     let shards = open_shards(&mut front, &config, &auth, presence, broadcasts, mailboxes)?;
     let doors = broadcast::rest::Doors {
         auth: auth.clone(),
         store: store.clone(),
     };
     let state = ApiState::new(config.clone(), auth, store, board, desks);
-    let router = api::router(state)
+    let router = api::router(state.clone())
+        .merge(api::with_callers(state, stream::router(streams)))
+        .merge(metrics::router())
         .merge(handshake::router(shards))
         .merge(broadcast::rest::router(doors, config.http.body_bytes_max))
         .merge(web::router());
@@ -239,6 +244,18 @@ fn open_shards(
         });
     }
     Ok(shards)
+}
+
+fn open_streams(
+    back: &mut Tasks,
+    config: &Arc<Config>,
+    auth: &Auth,
+    presence: Presence,
+    mailbox: Mailbox<ToShard>,
+) -> Streams {
+    let (streams, keeper) = stream::new(config.clone(), auth.clone(), presence, mailbox);
+    back.spawn("the streams", endless(keeper.run(back.end.clone())));
+    streams
 }
 
 fn accept(front: &mut Tasks, config: &Config, listener: TcpListener, router: Router) {

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::SweepConfig;
+use crate::metrics;
 use crate::store::{Store, StoreError};
 use crate::ticketing::EventId;
 
@@ -68,6 +69,7 @@ async fn sweep(store: &Store, config: &SweepConfig) -> Result<Option<Duration>, 
 async fn end_holds(store: &Store, event: EventId, holds_max: usize) -> Result<u64, StoreError> {
     let expired = store.expire_due(event, holds_max).await?;
     if expired.claims > 0 {
+        metrics::HOLDS_EXPIRED.add(expired.claims);
         let (claims, revision) = (expired.claims, expired.revision);
         tracing::debug!(event, claims, revision, "holds ran out");
     }

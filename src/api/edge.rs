@@ -16,6 +16,7 @@ use tracing::Instrument;
 use super::envelope::{self, EVENT_REVISION, TOTAL_COUNT};
 use super::error::ApiError;
 use super::message::Lang;
+use crate::metrics;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Ids that clients bring along are logged, so they are kept short.
@@ -69,12 +70,22 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
+        metrics::ANSWERS.one(class(&response));
         let elapsed_us = started.elapsed().as_micros();
         tracing::debug!(status = response.status().as_u16(), elapsed_us, "answered");
         response
     }
     .instrument(span)
     .await
+}
+
+fn class(response: &Response) -> &'static str {
+    match response.status().as_u16() / 100 {
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
 }
 
 fn request_id(request: &Request) -> String {

@@ -14,6 +14,7 @@ use super::idempotency;
 use super::message::{self, Lang};
 use crate::auth::AuthError;
 use crate::desk::DeskError;
+use crate::metrics;
 use crate::store::StoreError;
 use crate::store::edit::EditError;
 use crate::ticketing::edit::EditRefusal;
@@ -248,6 +249,7 @@ impl Problem {
 
     /// The cause, once, with all that caused it. The span around it carries the request's id.
     pub(super) fn log(&self) {
+        metrics::REFUSALS.one(self.0.code);
         let Some(cause) = &self.0.cause else { return };
         let mut chain = cause.to_string();
         let mut next = cause.source();

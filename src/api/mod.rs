@@ -184,6 +184,16 @@ pub fn router(state: ApiState) -> Router {
         .with_state(state)
 }
 
+/// Routes of another stage, with what those here have around them: the caller, envelopes, CORS. No
+/// deadline and no gzip: their answers may go on for ever.
+pub fn with_callers(state: ApiState, routes: Router) -> Router {
+    routes
+        .layer(from_fn_with_state(state, who::identify))
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(from_fn(edge::observe))
+        .layer(edge::cors())
+}
+
 /// The OpenAPI document of everything that is served.
 pub fn document() -> OpenApi {
     let mut document = OpenApiRouter::with_openapi(openapi::base())

@@ -7,8 +7,9 @@ use super::{
     Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, SocketConfig, SweepConfig,
 };
 
-/// Event loops that may own connections: a set of them is the bits of a word.
-const SHARDS_MAX: usize = 64;
+/// Event loops that may own connections: a set of them is the bits of a word, and one bit is the
+/// streams'.
+const SHARDS_MAX: usize = 63;
 /// An hour: no interval or timeout of a live system is longer.
 const HOUR_MS: u64 = 3_600_000;
 
@@ -28,6 +29,13 @@ impl Config {
         faults.feed(&self.feed);
         faults.socket(&self.socket);
         faults.within("--lease-ms", self.presence.lease_ms, 100..=60_000);
+        let stream = &self.stream;
+        faults.within("--streams-max", stream.streams_max, 0..=100_000_000);
+        faults.within(
+            "--comment-interval-ms",
+            stream.comment_interval_ms,
+            10..=HOUR_MS,
+        );
         let share = &self.availability;
         faults.within("--limited-percent", share.limited_percent, 0..=100);
         faults.within(
@@ -89,6 +97,7 @@ impl Faults {
             1..=1_000_000,
         );
         self.within("--batch-requests-max", desk.batch_requests_max, 1..=10_000);
+        self.within("--batch-timeout-ms", desk.batch_timeout_ms, 10..=HOUR_MS);
         self.within("--desks-max", desk.desks_max, 1..=10_000_000);
         self.within("--idle-s", desk.idle_s, 1..=86_400);
     }

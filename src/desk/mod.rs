@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::DeskConfig;
+use crate::metrics;
 use crate::store::Store;
 use crate::store::idempotency::IdempotencyKey;
 use crate::ticketing::booking::Request;
@@ -151,7 +152,10 @@ impl Desks {
         let full = inner.queues.len() >= inner.config.desks_max;
         match inner.queues.entry(event) {
             Entry::Occupied(mut desk) => match desk.get().try_send(waiting) {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    metrics::DESK_QUEUE.add(1);
+                    Ok(())
+                }
                 Err(mpsc::error::TrySendError::Full(_)) => Err(busy()),
                 // The desk died; the next one takes its place.
                 Err(mpsc::error::TrySendError::Closed(waiting)) => {
@@ -171,6 +175,7 @@ impl Desks {
     fn open(&self, event: EventId, first: Waiting) -> Result<mpsc::Sender<Waiting>, DeskError> {
         let (queue, inbox) = mpsc::channel(self.inner.config.queue_requests_max.max(1));
         queue.try_send(first).map_err(|_| busy())?;
+        metrics::DESK_QUEUE.add(1);
         let desk = task::Desk {
             event,
             inbox,

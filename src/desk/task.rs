@@ -1,13 +1,14 @@
 //! One event's desk: takes a batch, has it decided and committed, answers, takes the next.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 use tokio::sync::mpsc;
 
 use super::verdict::{self, Verdict};
 use super::{BookingRequest, DeskError, Inner, Outcome, Waiting, batch};
+use crate::metrics;
 use crate::store::StoreError;
 use crate::ticketing::EventId;
 use crate::ticketing::refusal::Refusal;
@@ -70,6 +71,7 @@ impl Desk {
 
     /// Decides, commits, answers. Says whether the event exists.
     async fn serve(&self, mut batch: Vec<Waiting>) -> bool {
+        metrics::DESK_QUEUE.add(-i64::try_from(batch.len()).unwrap_or(0));
         // Who has gone away (a client's timeout) wants nothing any more.
         batch.retain(|waiting| !waiting.answer.is_closed());
         if batch.is_empty() {
@@ -79,7 +81,10 @@ impl Desk {
             .into_iter()
             .map(|waiting| (waiting.request, waiting.answer))
             .unzip();
+        let taken_at = Instant::now();
         let outcomes = self.outcomes(&requests).await;
+        metrics::DESK_BATCH.observe(requests.len() as u64);
+        metrics::DESK_BATCH_TIME.took(taken_at.elapsed());
         let unknown = Err(DeskError::Refused(Refusal::EventNotFound));
         let event_exists = outcomes.iter().any(|outcome| *outcome != unknown);
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
@@ -154,7 +159,17 @@ impl Desk {
         }
     }
 
+    /// A database that swallows what it is sent must not keep buyers waiting: after a while it
+    /// counts as unreachable, and the outcome as unknown.
     async fn attempt(&self, requests: &[BookingRequest]) -> Result<Vec<Outcome>, Failure> {
+        let limit = Duration::from_millis(self.inner.config.batch_timeout_ms);
+        match tokio::time::timeout(limit, self.try_once(requests)).await {
+            Ok(outcomes) => outcomes,
+            Err(elapsed) => Err(Failure::writing(StoreError::Unavailable(elapsed.into()))),
+        }
+    }
+
+    async fn try_once(&self, requests: &[BookingRequest]) -> Result<Vec<Outcome>, Failure> {
         let questions = batch::questions(requests);
         let turn = self.inner.store.take_turn(self.event, &questions).await;
         let Some(mut turn) = turn.map_err(Failure::reading)? else {

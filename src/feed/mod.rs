@@ -27,6 +27,7 @@ use self::planner::Planner;
 use crate::board::Board;
 use crate::config::FeedConfig;
 use crate::hub::{Hub, Publication, Watch};
+use crate::metrics;
 use crate::store::doorbell::Ring;
 use crate::store::{Store, StoreError};
 use crate::ticketing::{EventId, Revision};
@@ -104,7 +105,14 @@ impl Feed {
 
     fn rang(&mut self, ring: Ring) -> Option<Cause> {
         match ring {
-            Ring::Event(event) => Some(Cause::Rang(event)),
+            Ring::Event(_) | Ring::Probe | Ring::Listening => metrics::LAST_RING.now(),
+            Ring::Lost => metrics::DOORBELL_LOST.add(1),
+        }
+        match ring {
+            Ring::Event(event) => {
+                metrics::RINGS.add(1);
+                Some(Cause::Rang(event))
+            }
             // It proves that the doorbell works, to the doorbell itself.
             Ring::Probe => None,
             Ring::Listening => {
@@ -123,6 +131,7 @@ impl Feed {
         match effect {
             Effect::Read(heads) => self.read(heads),
             Effect::Load(event) => {
+                metrics::LOADS.add(1);
                 board.expect(event);
                 self.load(event);
             }
@@ -139,6 +148,9 @@ impl Feed {
             }
             Effect::Publish(shards, event, flush) => {
                 board.show(event, flush.state.clone());
+                metrics::PUBLICATIONS.add(1);
+                let changes = flush.delta.to.saturating_sub(flush.delta.from.max(1));
+                metrics::CONFLATED.add(changes.saturating_sub(1));
                 let publication = Publication::new(event, flush.delta, flush.state);
                 hub.publish(shards, Arc::new(publication));
             }
@@ -186,7 +198,9 @@ impl Feed {
     }
 
     fn checked(&mut self, database_up: bool) {
+        metrics::DATABASE_UP.set(i64::from(database_up));
         if database_up {
+            metrics::LAST_READ.now();
             self.checked_at = self.asked_at;
         }
         match (self.database_up.replace(database_up), database_up) {

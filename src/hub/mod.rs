@@ -36,6 +36,8 @@ pub struct Publication {
     pub event: EventId,
     pub delta: Arc<Delta>,
     pub state: Arc<EventState>,
+    /// When the newest change in it was made, by the database's clock.
+    pub committed_at: Option<Timestamp>,
     frames: [OnceLock<Bytes>; 4],
 }
 
@@ -52,6 +54,7 @@ impl Publication {
     pub fn new(event: EventId, delta: Arc<Delta>, state: Arc<EventState>) -> Self {
         Self {
             event,
+            committed_at: delta.at.parse().ok(),
             delta,
             state,
             frames: Default::default(),
@@ -177,6 +180,25 @@ impl Hub {
             mailboxes,
             watches,
         )
+    }
+
+    /// The same with one mailbox more, after the shards': the streams'.
+    pub fn with_streams(
+        shards: usize,
+    ) -> (
+        Hub,
+        Vec<Mailbox<ToShard>>,
+        Mailbox<ToShard>,
+        mpsc::Receiver<Watch>,
+    ) {
+        let (watch, watches) = mpsc::channel(Self::WATCHES_MAX);
+        let (mut senders, mailboxes) = (0..shards.clamp(1, Self::SHARDS_MAX - 1))
+            .map(|shard| mailbox::channel(shard, watch.clone()))
+            .unzip::<_, _, Vec<_>, Vec<_>>();
+        let (sender, streams) = mailbox::channel(senders.len(), watch);
+        senders.push(sender);
+        let shards = senders.into();
+        (Hub { shards }, mailboxes, streams, watches)
     }
 
     pub fn opened(&self, shard: usize, opening: Arc<Opening>) {

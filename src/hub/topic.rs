@@ -79,6 +79,13 @@ impl TopicEntry {
         Ok(true)
     }
 
+    /// Whether a viewer that has revision `have` missed more than the last publication.
+    pub fn is_lagging(&self, have: Revision) -> bool {
+        self.latest
+            .as_ref()
+            .is_some_and(|latest| have < latest.delta.from)
+    }
+
     /// What brings a viewer that has revision `have` to now. A viewer that claims to be ahead
     /// (another database, a restored backup) is given the whole state.
     pub fn step_from(&self, have: Revision) -> Step<'_> {

@@ -16,6 +16,7 @@ mod peers;
 pub mod roster;
 mod rosters;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ use self::roster::Listed;
 use self::rosters::Rosters;
 use crate::config::PresenceConfig;
 use crate::hub::Hub;
+use crate::hub::presence::View;
+use crate::metrics;
 use crate::protocol::presence::Counts;
 use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
@@ -138,6 +141,7 @@ pub async fn run(
     let mut peers = Peers::new(node, &config, now());
     let mut rosters = Rosters::new(config);
     let mut queries = JoinSet::new();
+    let mut shown = Shown::default();
     loop {
         let wake_at = [rosters.next_at(), peers.next_at()];
         let mut batch = Vec::new();
@@ -155,6 +159,7 @@ pub async fn run(
             .into_iter()
             .for_each(|said| rosters.hear(said, &mut peers, now()));
         for view in rosters.due(now()) {
+            shown.note(&view);
             hub.present(Arc::new(view));
         }
         if let Some(query) = peers.query(rosters.all(), now()) {
@@ -164,6 +169,21 @@ pub async fn run(
     queries.shutdown().await;
     say_farewell(&store, node).await;
     Ok(())
+}
+
+/// How many people were last shown at each event, for the sum of all. Bounded as the rosters are.
+#[derive(Default)]
+struct Shown(HashMap<EventId, i64>);
+
+impl Shown {
+    fn note(&mut self, view: &View) {
+        let present = i64::try_from(view.counted.counts.total).unwrap_or(i64::MAX);
+        let before = match present {
+            0 => self.0.remove(&view.event),
+            _ => self.0.insert(view.event, present),
+        };
+        metrics::PRESENT.add(present - before.unwrap_or(0));
+    }
 }
 
 async fn ask(store: Store, node: Uuid, lease: Duration, query: Query) -> Answer {

@@ -213,14 +213,27 @@ fn seats() -> Made {
 
 fn connection() -> Made {
     let revisions = [(Topic::Event(42), 61), (Topic::Seats(42), 61)];
-    let beat = native::beat(&revisions, "2026-11-21T01:02:03.456Z".parse().unwrap());
-    let push = |event, payload| phoenix::push(Vsn::V2, "phoenix", event, &payload);
+    let up = native::Checked::up("2026-11-21T01:02:03.456Z".parse().unwrap());
+    let down = native::Checked {
+        database_up: false,
+        ..up
+    };
+    let push = |event, payload: Box<serde_json::value::RawValue>| {
+        phoenix::push(Vsn::V2, "phoenix", event, &payload)
+    };
+    let beat = |checked| {
+        push(
+            native::BEAT,
+            phoenix::encoded(&native::beat(&revisions, checked)),
+        )
+    };
     let one = Ref::of_text("1");
     let reason = json!({"reason": "the topic failed"});
     let end =
         |vsn, event, payload: &Value| phoenix::push_to(vsn, Some(&one), EVENT, event, payload);
     vec![
-        ("beat", push(native::BEAT, phoenix::encoded(&beat))),
+        ("beat", beat(up)),
+        ("beat without a database", beat(down)),
         (
             "drain",
             push(native::DRAIN, phoenix::encoded(&native::drain(1_250))),

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -16,7 +15,8 @@ use crate::config::AvailabilityConfig;
 use crate::hub::presence as here;
 use crate::hub::topic::{Step, TopicEntry};
 use crate::hub::{NativeView, Publication};
-use crate::protocol::native;
+use crate::metrics;
+use crate::protocol::native::{self, Checked};
 use crate::protocol::phoenix::{self, Vsn};
 use crate::protocol::presence::{self, Counts};
 use crate::protocol::supabase::{self, Bindings};
@@ -55,7 +55,7 @@ pub(crate) struct Channel {
     /// Frames that lead from a revision to the entry's. Emptied by each publication.
     prepared: Vec<Prepared>,
     /// The last beat, and what it was made for.
-    beat: Option<((Revision, Timestamp, Vsn), Bytes)>,
+    beat: Option<((Revision, Checked, Vsn), Bytes)>,
     /// The state as JSON at a revision and a serial of presence, for joins.
     snapshot: Option<((Revision, u64), Arc<RawValue>)>,
 }
@@ -186,8 +186,8 @@ impl Channel {
     }
 
     /// The beat for viewers of this channel alone; encoded once a second and revision.
-    pub(crate) fn beat(&mut self, revision: Revision, checked_at: Timestamp, vsn: Vsn) -> Bytes {
-        let now = (revision, checked_at, vsn);
+    pub(crate) fn beat(&mut self, revision: Revision, checked: Checked, vsn: Vsn) -> Bytes {
+        let now = (revision, checked, vsn);
         match &self.beat {
             Some((of, frame)) if *of == now => frame.clone(),
             _ => {
@@ -196,7 +196,7 @@ impl Channel {
                     vsn,
                     PHOENIX,
                     native::BEAT,
-                    &native::beat(&revisions, checked_at),
+                    &native::beat(&revisions, checked),
                 );
                 self.beat = Some((now, frame.clone()));
                 frame
@@ -237,6 +237,11 @@ impl Channel {
                 )),
                 NativeView::Seats => to_raw(&native::seats_changes(&delta)),
             })
+        });
+        metrics::JOINS.one(match (since, &resumed) {
+            (None, _) => "state",
+            (Some(_), Some(_)) => "ring",
+            (Some(_), None) => "snapshot",
         });
         match resumed {
             Some(state) => Joined {

@@ -3,6 +3,7 @@
 use super::channel::{Has, PHOENIX};
 use super::session::{Stage, Subscription};
 use super::shard::Shard;
+use crate::metrics;
 use crate::protocol::native;
 use crate::protocol::phoenix;
 use crate::ticketing::Revision;
@@ -30,6 +31,7 @@ impl Shard {
         let (revision, limits) = (entry.revision(), &self.config.availability);
         let channel = &mut self.channels[channel];
         let (mut gone, mut with_beat) = (Vec::new(), Vec::new());
+        let (mut delivered, mut skipped) = (0, 0);
         for place in 0..channel.members.len() {
             let member = channel.members[place];
             let id = member.connection as usize;
@@ -37,6 +39,7 @@ impl Shard {
                 continue;
             };
             if !connection.is_clear() {
+                skipped += 1;
                 continue;
             }
             if connection.beat_in <= 1 {
@@ -60,9 +63,14 @@ impl Shard {
                     }
                 };
             if written {
+                delivered += 1;
                 connection.session.set_sent(member.subscription, revision);
+            } else {
+                skipped += 1;
             }
         }
+        metrics::DELIVERIES.add(delivered);
+        metrics::SKIPPED.add(skipped);
         with_beat.into_iter().for_each(|id| self.beat(id));
         gone
     }
@@ -113,6 +121,8 @@ impl Shard {
                 continue;
             };
             if *sent < entry.revision() {
+                metrics::DELIVERIES.add(1);
+                metrics::CATCH_UPS.add(u64::from(entry.is_lagging(*sent)));
                 let has = Has {
                     revision: *sent,
                     vsn,
@@ -155,7 +165,7 @@ impl Shard {
         let frame = match &*topics {
             [] => return,
             // Nearly all: their beat is the same as their neighbours'.
-            [(channel, sent)] => self.channels[*channel].beat(*sent, self.checked_at, vsn),
+            [(channel, sent)] => self.channels[*channel].beat(*sent, self.checked, vsn),
             _ => {
                 let name =
                     |(channel, sent): &(usize, Revision)| (self.channels[*channel].key.name, *sent);
@@ -164,7 +174,7 @@ impl Shard {
                     vsn,
                     PHOENIX,
                     native::BEAT,
-                    &native::beat(&revisions, self.checked_at),
+                    &native::beat(&revisions, self.checked),
                 )
             }
         };

@@ -40,6 +40,7 @@ use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
 use crate::hub::{Bell, Mailbox, ToShard};
+use crate::metrics;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
 
@@ -91,6 +92,7 @@ struct Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         self.counts.total.fetch_sub(1, Ordering::Relaxed);
+        metrics::CONNECTIONS.add(-1);
         self.counts
             .by_address
             .remove_if_mut(&self.address, |_, count| {
@@ -149,6 +151,7 @@ impl Shards {
     /// Counts a connection, and says whether it is one too many.
     fn admit(&self, address: IpAddr) -> (Admission, bool) {
         let total = self.counts.total.fetch_add(1, Ordering::Relaxed) + 1;
+        metrics::CONNECTIONS.add(1);
         let from_address = {
             let mut count = self.counts.by_address.entry(address).or_insert(0);
             *count += 1;
@@ -157,6 +160,7 @@ impl Shards {
         let per_address_max = self.limits.connections_per_address_max;
         let over = total > self.limits.connections_max
             || (per_address_max > 0 && from_address > per_address_max);
+        metrics::CONNECTIONS_REFUSED.add(u64::from(over));
         (
             Admission {
                 counts: self.counts.clone(),
@@ -173,7 +177,8 @@ pub fn shard_count(limits: &SocketConfig) -> usize {
         0 => thread::available_parallelism().map_or(2, usize::from),
         shards => shards,
     }
-    .min(crate::hub::Hub::SHARDS_MAX)
+    // One mailbox of the hub is for those who stream.
+    .min(crate::hub::Hub::SHARDS_MAX - 1)
 }
 
 /// Starts one thread per mailbox.

@@ -19,6 +19,7 @@ use crate::auth::{Auth, Caller};
 use crate::config::{PresenceConfig, SocketConfig};
 use crate::hub::presence as here;
 use crate::hub::{NativeView, NotOpened};
+use crate::metrics;
 use crate::presence::Owner;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::native;
@@ -468,6 +469,7 @@ impl Session {
                 Some(view)
             }
             View::Tables(bindings) => {
+                metrics::JOINS.one("dialect");
                 let body = Reply::Ok(bindings.reply());
                 effects.push(Effect::Send(phoenix::reply(
                     vsn, join_ref, reference, topic, body,
@@ -659,6 +661,7 @@ impl Session {
     }
 
     fn refuse(&self, at: At<'_>, error: ErrorReply) -> Effect {
+        metrics::SOCKET_REFUSALS.one(error.code);
         self.reply(at, Reply::refused(error))
     }
 

@@ -23,7 +23,9 @@ use super::whereabouts::Whereabouts;
 use super::{Accepted, ShardConfig};
 use crate::hub::topic::TopicEntry;
 use crate::hub::{Mailbox, NotOpened, Opening, Publication, ToShard, Watch};
+use crate::metrics;
 use crate::protocol::code;
+use crate::protocol::native::Checked;
 use crate::ticketing::EventId;
 
 const WAKE: Token = Token(usize::MAX);
@@ -53,9 +55,8 @@ pub(super) struct Shard {
     unread: Vec<usize>,
     pub(super) wheel: Wheel,
     /// When the node last heard from the database.
-    pub(super) checked_at: Timestamp,
+    pub(super) checked: Checked,
     pub(super) whereabouts: Whereabouts,
-    database_up: bool,
     pub(super) draining: Option<Drain>,
 }
 
@@ -107,9 +108,8 @@ impl Shard {
             effects: Vec::new(),
             unread: Vec::new(),
             wheel,
-            checked_at: Timestamp::now(),
+            checked: Checked::up(Timestamp::now()),
             whereabouts: Whereabouts::default(),
-            database_up: true,
             draining: None,
         })
     }
@@ -199,10 +199,18 @@ impl Shard {
         let Some(entry) = &mut self.topics[topic].entry else {
             return;
         };
+        let committed_at = publication.committed_at;
         match entry.publish(publication) {
-            Ok(true) => self.fan_out(topic),
+            Ok(true) => {
+                self.fan_out(topic);
+                if let Some(committed_at) = committed_at {
+                    let lag = committed_at.duration_until(Timestamp::now());
+                    metrics::COMMIT_TO_SEND.took(lag.try_into().unwrap_or_default());
+                }
+            }
             Ok(false) => {}
             Err(gap) => {
+                metrics::GAPS.one("shard");
                 tracing::debug!(
                     ?gap,
                     topic,
@@ -279,12 +287,14 @@ impl Shard {
         }
     }
 
-    /// A node that loses its database says so to everybody at once.
+    /// A node that loses its database, or has it back, says so to everybody at once.
     fn on_checked(&mut self, at: Timestamp, database_up: bool) {
-        let lost = self.database_up && !database_up;
-        self.database_up = database_up;
-        self.checked_at = self.checked_at.max(at);
-        if lost {
+        let turned = self.checked.database_up != database_up;
+        self.checked = Checked {
+            at: self.checked.at.max(at),
+            database_up,
+        };
+        if turned {
             let ids: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
             ids.into_iter().for_each(|id| self.beat(id));
         }
@@ -533,6 +543,10 @@ impl Shard {
             &mut self.effects,
         );
         if opened {
+            if !self.checked.database_up {
+                // What was just answered may be old, and its beat says so.
+                connection.beat_in = 1;
+            }
             let connection = u32::try_from(id).unwrap_or(u32::MAX);
             channel.members.push(Member {
                 connection,

@@ -28,7 +28,7 @@ pub mod users;
 pub mod yardstick;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Transaction};
 use futures_util::future::BoxFuture;
@@ -36,6 +36,7 @@ use rand::Rng;
 use tokio_postgres::{IsolationLevel, NoTls};
 
 use crate::config::DatabaseConfig;
+use crate::metrics;
 
 pub use error::StoreError;
 pub use snapshot::LiveEvent;
@@ -104,7 +105,11 @@ impl Store {
 
     /// A connection for reads and single statements.
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
-        Ok(self.pool.get().await?)
+        let asked = Instant::now();
+        let client = self.pool.get().await;
+        metrics::POOL_WAIT.took(asked.elapsed());
+        metrics::POOL_FAILURES.add(u64::from(client.is_err()));
+        Ok(client?)
     }
 
     /// Runs `work` with `given` in a READ COMMITTED transaction and commits. When it met other

@@ -15,6 +15,8 @@ pub(super) struct Freshness {
     heard_at: Instant,
     /// When the server last heard from the database: its word, and when it was new to us.
     checked: (String, Instant),
+    /// The server says that it does not hear from the database.
+    database_down: bool,
     /// Since when a revision is known that has not come.
     missing_since: Option<Instant>,
 }
@@ -24,6 +26,7 @@ impl Freshness {
         Freshness {
             heard_at: now,
             checked: (String::new(), now),
+            database_down: false,
             missing_since: None,
         }
     }
@@ -32,12 +35,19 @@ impl Freshness {
     pub(super) fn frame(&mut self, now: Instant) {
         self.heard_at = now;
         self.checked.1 = now;
+        self.database_down = false;
         self.missing_since = None;
+    }
+
+    /// The server says that it lost the database: what it sent last may be old already.
+    pub(super) fn database_lost(&mut self) {
+        self.database_down = true;
     }
 
     /// A beat. `behind`: it names a revision that we do not have.
     pub(super) fn beat(&mut self, checked_at: &str, behind: bool, now: Instant) {
         self.heard_at = now;
+        self.database_down = false;
         if self.checked.0 != checked_at {
             self.checked = (checked_at.to_owned(), now);
         }
@@ -46,7 +56,7 @@ impl Freshness {
 
     /// Whether the server still hears from the database.
     pub(super) fn is_current(&self, now: Instant) -> bool {
-        now < self.checked.1 + BEAT_PATIENCE
+        !self.database_down && now < self.checked.1 + BEAT_PATIENCE
     }
 
     /// When to give the connection up, and why, if nothing comes until then.
@@ -87,5 +97,18 @@ mod tests {
         assert!(!freshness.is_current(start + 15 * SECOND));
         freshness.beat("10:00:20", false, start + 20 * SECOND);
         assert!(freshness.is_current(start + 20 * SECOND));
+    }
+
+    #[test]
+    fn a_server_without_its_database_is_not_believed_until_it_is_back() {
+        let start = Instant::now();
+        let mut freshness = Freshness::new(start);
+        freshness.beat("10:00:00", false, start);
+        assert!(freshness.is_current(start));
+        freshness.beat("10:00:00", false, start);
+        freshness.database_lost();
+        assert!(!freshness.is_current(start));
+        freshness.beat("10:00:01", false, start + SECOND);
+        assert!(freshness.is_current(start + SECOND));
     }
 }

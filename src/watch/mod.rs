@@ -168,6 +168,9 @@ impl Watcher {
             Some(Incoming::Drain(delay)) => return Err(Ended::Drained(delay)),
             Some(Incoming::Beat(beat)) => {
                 freshness.beat(&beat.checked_at, self.view.is_behind(&beat), now);
+                if beat.database_is_down() {
+                    freshness.database_lost();
+                }
             }
             Some(Incoming::State(state)) => {
                 self.view.replace_or_resume(state);

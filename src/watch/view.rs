@@ -239,6 +239,7 @@ mod tests {
         let beat = |topic: &str, revision| Beat {
             revisions: [(topic.to_owned(), revision)].into(),
             checked_at: String::new(),
+            database: None,
         };
         assert!(!view.is_behind(&beat("event:7", 5)));
         assert!(!view.is_behind(&beat("event:8", 9)));

@@ -45,6 +45,14 @@ pub(super) struct Beat {
     pub(super) revisions: BTreeMap<String, Revision>,
     /// When the server last heard from the database.
     pub(super) checked_at: String,
+    /// `down` while the server does not hear from it.
+    pub(super) database: Option<String>,
+}
+
+impl Beat {
+    pub(super) fn database_is_down(&self) -> bool {
+        self.database.as_deref() == Some("down")
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]

@@ -16,7 +16,9 @@
 //! | [`expiry`] | a hold ends at its deadline, its stock is on sale again, and viewers see it |
 //! | [`failures`] | what callers are told when the database is away, slow or broken |
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
+//! | [`freshness`] | a node that lost its database says so, and answers instead of hanging |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
+//! | [`metrics`] | `/metrics` counts what happens |
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
 //! | [`notices`] | every viewer is told of each notice once, by whatever door it was made |
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
@@ -28,6 +30,7 @@
 //! | [`seats`] | seat maps are drawn and redrawn around what is sold; seats are taken off sale |
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
 //! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
+//! | [`stream`] | server-sent events carry what the socket carries, resume, end in order |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
 //! | [`watch`] | the terminal's table shows every change, and says when it cannot |
 //! | [`writers`] | counters, log and tables agree, whoever writes; the audit notices when a guard is gone |
@@ -51,7 +54,9 @@ mod events;
 mod expiry;
 mod failures;
 mod feed;
+mod freshness;
 mod idempotency;
+mod metrics;
 mod nodes;
 mod notices;
 mod openapi;
@@ -63,6 +68,7 @@ mod schema;
 mod seats;
 mod serving;
 mod socket;
+mod stream;
 mod support;
 mod tidy;
 mod watch;

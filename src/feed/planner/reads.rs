@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Database, Planner, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, Reading, Watched};
 use crate::feed::cause::{Effect, Failure};
+use crate::metrics;
 use crate::ticketing::EventId;
 use crate::ticketing::live::Delta;
 
@@ -67,6 +68,7 @@ impl Planner {
             return;
         }
         if let Err(gap) = entry.absorb(delta) {
+            metrics::GAPS.one("log");
             tracing::warn!(event, %gap, "the log was pruned, loading the whole state");
             self.reload(event);
         }

@@ -36,14 +36,38 @@ pub struct Response<S> {
     pub state: S,
 }
 
+/// What a node knows of its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    /// When the log was last read to its end.
+    pub at: Timestamp,
+    /// Whether the latest attempt to read it was answered.
+    pub database_up: bool,
+}
+
+impl Checked {
+    /// The database answered at this time.
+    pub fn up(at: Timestamp) -> Checked {
+        Checked {
+            at,
+            database_up: true,
+        }
+    }
+}
+
 /// A beat: `{"revisions": {"event:42": 61}, "checked_at": "…"}`, the newest revisions that the node
 /// knows of the topics that the connection joined, and when it last heard from the database.
-pub fn beat(revisions: &[(Topic, Revision)], checked_at: Timestamp) -> impl Serialize + use<'_> {
+///
+/// While the node does not hear from the database, `"database": "down"` is added: whoever sees it
+/// shows what it has as stale, at once and not only when `checked_at` has stood still for too long.
+pub fn beat(revisions: &[(Topic, Revision)], checked: Checked) -> impl Serialize + use<'_> {
     #[derive(Serialize)]
     struct Beat<'a> {
         #[serde(serialize_with = "map")]
         revisions: &'a [(Topic, Revision)],
         checked_at: Timestamp,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        database: Option<&'static str>,
     }
     fn map<S: Serializer>(
         revisions: &&[(Topic, Revision)],
@@ -53,7 +77,8 @@ pub fn beat(revisions: &[(Topic, Revision)], checked_at: Timestamp) -> impl Seri
     }
     Beat {
         revisions,
-        checked_at,
+        checked_at: checked.at,
+        database: (!checked.database_up).then_some("down"),
     }
 }
 

@@ -5,7 +5,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Join, Presence, beat, event_changes, event_state, event_update, seats_state, seats_update,
+    Checked, Join, Presence, beat, event_changes, event_state, event_update, seats_state,
+    seats_update,
 };
 use crate::config::{AvailabilityConfig, Config};
 use crate::protocol::fixtures::{
@@ -176,14 +177,21 @@ fn a_deleted_event_is_the_last_word() {
 
 #[test]
 fn a_beat_of_nothing_is_an_object_too() {
-    let beat = json_of(&beat(&[], "2026-11-21T01:02:03Z".parse().unwrap()));
+    let beat = json_of(&beat(
+        &[],
+        Checked::up("2026-11-21T01:02:03Z".parse().unwrap()),
+    ));
     assert_eq!(
         beat,
         json!({"revisions": {}, "checked_at": "2026-11-21T01:02:03Z"})
     );
     let topics = [(Topic::Event(42), 61), (Topic::Seats(42), 60)];
-    let beat = json_of(&super::beat(&topics, jiff::Timestamp::UNIX_EPOCH));
+    let beat = json_of(&super::beat(
+        &topics,
+        Checked::up(jiff::Timestamp::UNIX_EPOCH),
+    ));
     assert_eq!(beat["revisions"], json!({"event:42": 61, "seats:42": 60}));
+    assert_eq!(beat.get("database"), None);
 }
 
 /// Some seat plans are big, and frames over 1 MiB make a known client hang up.

@@ -42,7 +42,7 @@ export interface Channel {
   /** A frame of the current join, or one for all viewers. */
   received(event: string, payload: JsonObject): void;
   /** The server proved at `checkedAt` (its clock, RFC 3339) that `revision` is its newest. */
-  beat(revision: number, checkedAt: string): void;
+  beat(revision: number, checkedAt: string, databaseDown?: boolean): void;
 }
 
 export interface ConnectionOptions {
@@ -300,9 +300,9 @@ export class Connection {
 
   #system(frame: Frame): void {
     if (frame.event === 'beat' && isBeat(frame.payload)) {
-      const { revisions, checked_at: checkedAt } = frame.payload;
+      const { revisions, checked_at: checkedAt, database } = frame.payload;
       for (const [topic, revision] of Object.entries(revisions)) {
-        this.#channels.get(topic)?.channel.beat(revision, checkedAt);
+        this.#channels.get(topic)?.channel.beat(revision, checkedAt, database === 'down');
       }
     } else if (frame.event === 'drain') {
       const delayMs = frame.payload['reconnect_in_ms'];

@@ -71,6 +71,13 @@ export class Freshness {
     return true;
   }
 
+  /** The node says that it lost its database: things may change from here on without it knowing. */
+  databaseLost(checkedAt: string, now: number): void {
+    this.beat(checkedAt, now);
+    this.#provenAt = NEVER;
+    this.#advancedAt = NEVER;
+  }
+
   /** Beats come, and none of them advanced for too long: asking again would change nothing. */
   databaseIsSilent(now: number): boolean {
     return now - this.#beatAt < FRESHNESS.proofMs && now - this.#advancedAt >= FRESHNESS.proofMs;

@@ -110,6 +110,8 @@ export interface Update {
 export interface Beat {
   revisions: Record<string, number>;
   checked_at: string;
+  /** `down` while the node does not hear from its database; left out while it does. */
+  database?: string;
 }
 
 export interface ErrorResponse {

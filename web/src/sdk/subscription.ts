@@ -121,9 +121,16 @@ export class Subscription<S> implements Channel {
     else if (event === 'phx_error' || event === 'phx_close') this.#joinLater();
   }
 
-  beat(revision: number, checkedAt: string): void {
-    if (this.#freshness.beat(checkedAt, now())) this.prove(revision);
-    else this.expect(revision);
+  beat(revision: number, checkedAt: string, databaseDown = false): void {
+    if (databaseDown) {
+      this.#freshness.databaseLost(checkedAt, now());
+      this.expect(revision);
+      this.#review();
+    } else if (this.#freshness.beat(checkedAt, now())) {
+      this.prove(revision);
+    } else {
+      this.expect(revision);
+    }
   }
 
   // ── joining ──────────────────────────────────────────────────────────────────────────────────

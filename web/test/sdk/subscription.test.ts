@@ -191,6 +191,18 @@ describe('freshness', () => {
     expect(last().status).toBe('live');
   });
 
+  it('is stale as soon as the node says that it lost its database, and live as soon as it is back', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.loseDatabase();
+    expect([last().status, left(last())]).toEqual(['stale', 100]);
+    await server.settle(20_000);
+    expect(last().status).toBe('stale');
+    expect(server.joins).toHaveLength(1);
+    server.findDatabase();
+    expect(last().status).toBe('live');
+  });
+
   it('is stale as soon as the link is lost, offline after 10 s, live when it is back', async () => {
     const { last } = watchEvent();
     await server.settle(10);

@@ -12,7 +12,8 @@
  *   4. Break things: `loseFrames = true` (changes happen, frames do not arrive), `cut()` (the link
  *      ends without a word), `close(code)`, `drain(delayMs)`, `reachable = false` (new links fail),
  *      `silent = true` (no beats, no replies), `frozen = true` (beats whose `checked_at` stands
- *      still: the node lost its database), `deaf = true` (what we send is lost), `sendRaw(text)`, `fetchFails()` (REST cannot be reached).
+ *      still: the node hears from nobody), `loseDatabase()` and `findDatabase()` (the node says so, at
+ *      once), `deaf = true` (what we send is lost), `sendRaw(text)`, `fetchFails()` (REST cannot be reached).
  *   5. Look at `server.joins` (every join's payload), `server.links` (how many were opened),
  *      `server.requests` (REST), and at what the client shows.
  */
@@ -49,6 +50,7 @@ export class FakeServer {
   reachable = true;
   silent = false;
   frozen = false;
+  #databaseDown = false;
   deaf = false;
   loseFrames = false;
   /** Changes older than this are gone from the log: a join with an older `since` gets everything. */
@@ -191,8 +193,19 @@ export class FakeServer {
     if (this.silent || !this.#open.has(link) || link.joined.size === 0) return;
     const revisions: Record<string, number> = {};
     for (const topic of link.joined.keys()) revisions[topic] = this.event(Number(topic.split(':')[1])).revision;
-    this.#frozenAt = this.frozen ? (this.#frozenAt ?? now()) : undefined;
-    this.#send(link, null, null, 'phoenix', 'beat', { revisions, checked_at: this.#frozenAt ?? now() });
+    this.#frozenAt = this.frozen || this.#databaseDown ? (this.#frozenAt ?? now()) : undefined;
+    const database = this.#databaseDown ? { database: 'down' } : {};
+    this.#send(link, null, null, 'phoenix', 'beat', { revisions, checked_at: this.#frozenAt ?? now(), ...database });
+  }
+
+  loseDatabase(): void {
+    this.#databaseDown = true;
+    for (const link of this.#open) this.#beat(link);
+  }
+
+  findDatabase(): void {
+    this.#databaseDown = false;
+    for (const link of this.#open) this.#beat(link);
   }
 
   #reply(link: Link, to: Frame, status: 'ok' | 'error', response: JsonObject): void {

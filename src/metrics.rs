@@ -1,0 +1,210 @@
+//! What the server counts of itself, for Prometheus at `GET /metrics`.
+//!
+//! Plain atomics, one set for the process: a shard adds to them in the middle of a fan-out, so nothing
+//! here locks or allocates, and what happens for each viewer is summed up before it is added.
+//! [`ALL`] is the list of everything that is shown, with its meaning.
+
+mod kinds;
+
+use axum::Router;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+pub use kinds::{Counter, Gauge, Histogram, Labelled, Since};
+use kinds::{Entry, Kind};
+
+// --- viewers
+
+pub static CONNECTIONS: Gauge = Gauge::new();
+pub static CONNECTIONS_REFUSED: Counter = Counter::new();
+pub static STREAMS: Gauge = Gauge::new();
+pub static JOINS: Labelled = Labelled::new("source");
+pub static PRESENT: Gauge = Gauge::new();
+pub static SOCKET_REFUSALS: Labelled = Labelled::new("code");
+
+// --- fan-out
+
+pub static DELIVERIES: Counter = Counter::new();
+pub static CATCH_UPS: Counter = Counter::new();
+pub static SKIPPED: Counter = Counter::new();
+pub static COMMIT_TO_SEND: Histogram = Histogram::seconds();
+
+// --- feed
+
+pub static PUBLICATIONS: Counter = Counter::new();
+pub static CONFLATED: Counter = Counter::new();
+pub static LOADS: Counter = Counter::new();
+pub static GAPS: Labelled = Labelled::new("at");
+pub static RINGS: Counter = Counter::new();
+pub static DOORBELL_LOST: Counter = Counter::new();
+pub static LAST_RING: Since = Since::new();
+pub static DATABASE_UP: Gauge = Gauge::new();
+pub static LAST_READ: Since = Since::new();
+
+// --- bookings and REST
+
+pub static DESK_QUEUE: Gauge = Gauge::new();
+pub static DESK_BATCH: Histogram = Histogram::counts();
+pub static DESK_BATCH_TIME: Histogram = Histogram::seconds();
+pub static HOLDS_EXPIRED: Counter = Counter::new();
+pub static ANSWERS: Labelled = Labelled::new("status");
+pub static REFUSALS: Labelled = Labelled::new("code");
+pub static POOL_WAIT: Histogram = Histogram::seconds();
+pub static POOL_FAILURES: Counter = Counter::new();
+
+/// Name, meaning, number: the order of the page.
+static ALL: &[Entry] = &[
+    Entry(
+        "seatcast_connections",
+        "WebSocket connections that are open.",
+        Kind::Gauge(&CONNECTIONS),
+    ),
+    Entry(
+        "seatcast_connections_refused_total",
+        "Connections closed at once because there were too many.",
+        Kind::Counter(&CONNECTIONS_REFUSED),
+    ),
+    Entry(
+        "seatcast_streams",
+        "Streams of server-sent events that are open.",
+        Kind::Gauge(&STREAMS),
+    ),
+    Entry(
+        "seatcast_joins_total",
+        "Joins answered, by where the answer came from: `state` (no `since`), `ring` (resumed from \
+         memory), `snapshot` (`since` was out of the ring's reach), `dialect`.",
+        Kind::Labelled(&JOINS),
+    ),
+    Entry(
+        "seatcast_present",
+        "People who named a step, on all events, as this node last showed them.",
+        Kind::Gauge(&PRESENT),
+    ),
+    Entry(
+        "seatcast_socket_refusals_total",
+        "Joins and pushes answered with an error, by code.",
+        Kind::Labelled(&SOCKET_REFUSALS),
+    ),
+    Entry(
+        "seatcast_deliveries_total",
+        "Topic frames written to viewers, sockets and streams.",
+        Kind::Counter(&DELIVERIES),
+    ),
+    Entry(
+        "seatcast_catch_ups_total",
+        "Of those, frames for viewers who had lagged: all that they missed in one.",
+        Kind::Counter(&CATCH_UPS),
+    ),
+    Entry(
+        "seatcast_viewers_skipped_total",
+        "Frames not written because the viewer's socket was full; a catch-up follows.",
+        Kind::Counter(&SKIPPED),
+    ),
+    Entry(
+        "seatcast_commit_to_send_seconds",
+        "From the newest change in a publication to the end of its fan-out on a shard. Compares the \
+         database's clock with the node's.",
+        Kind::Histogram(&COMMIT_TO_SEND),
+    ),
+    Entry(
+        "seatcast_publications_total",
+        "Publications made of the log of watched events.",
+        Kind::Counter(&PUBLICATIONS),
+    ),
+    Entry(
+        "seatcast_changes_conflated_total",
+        "Changes that went out in the frame of a later one.",
+        Kind::Counter(&CONFLATED),
+    ),
+    Entry(
+        "seatcast_event_loads_total",
+        "Events loaded from the database for their viewers, or anew after a gap.",
+        Kind::Counter(&LOADS),
+    ),
+    Entry(
+        "seatcast_gaps_total",
+        "Missing revisions that were noticed and healed: in the `log` (pruned), or at a `shard` \
+         (its mailbox was full).",
+        Kind::Labelled(&GAPS),
+    ),
+    Entry(
+        "seatcast_doorbell_rings_total",
+        "Rings heard from the database.",
+        Kind::Counter(&RINGS),
+    ),
+    Entry(
+        "seatcast_doorbell_lost_total",
+        "Times that the LISTEN connection was lost, or could not be made.",
+        Kind::Counter(&DOORBELL_LOST),
+    ),
+    Entry(
+        "seatcast_doorbell_silence_seconds",
+        "Since the doorbell was last heard, its own probe counted.",
+        Kind::Since(&LAST_RING),
+    ),
+    Entry(
+        "seatcast_database_up",
+        "1 when the latest read of the log was answered.",
+        Kind::Gauge(&DATABASE_UP),
+    ),
+    Entry(
+        "seatcast_database_silence_seconds",
+        "Since the log was last known to be read to its end.",
+        Kind::Since(&LAST_READ),
+    ),
+    Entry(
+        "seatcast_desk_queue_requests",
+        "Booking requests that wait for their desk.",
+        Kind::Gauge(&DESK_QUEUE),
+    ),
+    Entry(
+        "seatcast_desk_batch_requests",
+        "Booking requests decided in one transaction.",
+        Kind::Histogram(&DESK_BATCH),
+    ),
+    Entry(
+        "seatcast_desk_batch_seconds",
+        "From taking a batch to its answers.",
+        Kind::Histogram(&DESK_BATCH_TIME),
+    ),
+    Entry(
+        "seatcast_claims_expired_total",
+        "Claims of holds that ran out, put back on sale by this node's sweeper.",
+        Kind::Counter(&HOLDS_EXPIRED),
+    ),
+    Entry(
+        "seatcast_answers_total",
+        "REST answers, by class of status.",
+        Kind::Labelled(&ANSWERS),
+    ),
+    Entry(
+        "seatcast_refusals_total",
+        "REST answers that say no, by code.",
+        Kind::Labelled(&REFUSALS),
+    ),
+    Entry(
+        "seatcast_pool_wait_seconds",
+        "Waits for a pooled database connection.",
+        Kind::Histogram(&POOL_WAIT),
+    ),
+    Entry(
+        "seatcast_pool_failures_total",
+        "Waits that ended without a connection.",
+        Kind::Counter(&POOL_FAILURES),
+    ),
+];
+
+/// `GET /metrics`, in Prometheus' text format.
+pub fn router() -> Router {
+    Router::new().route("/metrics", get(page))
+}
+
+async fn page() -> impl IntoResponse {
+    let mut text = String::new();
+    for entry in ALL {
+        entry.write(&mut text);
+    }
+    let text_format = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, text_format)], text)
+}

@@ -1,0 +1,147 @@
+//! `GET /api/v1/events/{event_id}/stream`: from a request to a stream.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jiff::Timestamp;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use super::viewer::Viewer;
+use super::{Admission, Ask, Streams};
+use crate::api::error::{ApiError, ApiResult};
+use crate::api::fields::FieldError;
+use crate::auth::Caller;
+use crate::hub::{NativeView, NotOpened};
+use crate::ticketing::live::EventStatus;
+use crate::ticketing::{EventId, Revision};
+
+/// Sent by browsers that come back.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// When to come back to a node that has too many streams, or whose database is away.
+const RETRY_AFTER_S: u64 = 5;
+
+/// How long a client that is ahead of us is kept waiting, rather than taken back in time.
+const REACH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The stream's route. It wants the caller in the request, as `api::with_callers` puts it there.
+pub fn router(streams: Streams) -> Router {
+    Router::new()
+        .route("/api/v1/events/{event_id}/stream", get(stream))
+        .with_state(streams)
+}
+
+#[derive(Deserialize)]
+struct Wish {
+    since: Option<String>,
+    topic: Option<String>,
+    /// For browsers, whose `EventSource` sends no headers of ours.
+    access_token: Option<String>,
+}
+
+async fn stream(
+    State(streams): State<Streams>,
+    Path(event): Path<String>,
+    Query(wish): Query<Wish>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let not_found = || ApiError::not_found("EVENT_NOT_FOUND");
+    let event: EventId = event.parse().map_err(|_| not_found())?;
+    let view = match wish.topic.as_deref() {
+        None | Some("event") => NativeView::Event,
+        Some("seats") => NativeView::Seats,
+        Some(_) => return Err(no_such_topic()),
+    };
+    let since = since(&headers, wish.since.as_deref())?;
+    let caller = match &wish.access_token {
+        Some(token) => streams.node.auth.verify(token)?,
+        None => caller,
+    };
+    let busy = || ApiError::unavailable("BUSY", RETRY_AFTER_S);
+    let admission = Admission::to(&streams.node).ok_or_else(busy)?;
+    let place = streams.open(event).await?;
+    let info = place.event();
+    let is_draft = info.status == EventStatus::Draft;
+    if is_draft && !caller.may_organize(info.organizer_id) {
+        return Err(not_found());
+    }
+    if let Some(since) = since {
+        place.reach(since, REACH_PATIENCE).await;
+    }
+    // A revision that is not ours (another database, a restored backup) resumes nothing.
+    let since = since.filter(|&since| since > 0 && since <= place.revision());
+    let ends_at = is_draft.then(|| end_of(&caller)).flatten();
+    let viewer = Viewer::new(event, place, view, since, ends_at, admission);
+    Ok(response(viewer))
+}
+
+/// What the browser was sent last, or else what the caller says that it has. A `Last-Event-ID` that
+/// is none of ours is ignored: refused, an `EventSource` would never come back.
+fn since(headers: &HeaderMap, asked: Option<&str>) -> ApiResult<Option<Revision>> {
+    let last = headers.get(LAST_EVENT_ID);
+    if let Some(last) = last.and_then(|id| id.to_str().ok()?.parse().ok()) {
+        return Ok(Some(last));
+    }
+    let since = asked.map(str::parse).transpose();
+    since.map_err(|_| ApiError::invalid_field("since", "NOT_AN_INTEGER"))
+}
+
+fn no_such_topic() -> ApiError {
+    ApiError::invalid(vec![FieldError {
+        field: "topic".to_owned(),
+        code: "NOT_A_CHOICE",
+        bound: "event, seats".to_owned(),
+    }])
+}
+
+fn end_of(caller: &Caller) -> Option<Instant> {
+    let Caller::User {
+        token_expires: Some(end),
+        ..
+    } = caller
+    else {
+        return None;
+    };
+    let left = Timestamp::now().duration_until(*end);
+    Some(Instant::now() + Duration::try_from(left).unwrap_or_default())
+}
+
+impl Streams {
+    async fn open(&self, event: EventId) -> ApiResult<std::sync::Arc<super::place::Place>> {
+        let unavailable = || ApiError::unavailable("UNAVAILABLE", RETRY_AFTER_S);
+        if self.node.drain.is_cancelled() {
+            return Err(unavailable());
+        }
+        let (answer, opened) = oneshot::channel();
+        let ask = Ask { event, answer };
+        self.asks.try_send(ask).map_err(|_| unavailable())?;
+        let patience = Duration::from_millis(self.node.config.feed.open_timeout_ms);
+        match timeout(patience, opened).await {
+            Ok(Ok(Ok(place))) => Ok(place),
+            Ok(Ok(Err(NotOpened::NoSuchEvent))) => Err(ApiError::not_found("EVENT_NOT_FOUND")),
+            _ => Err(unavailable()),
+        }
+    }
+}
+
+fn response(viewer: Viewer) -> Response {
+    let mut response = Body::from_stream(viewer.into_stream()).into_response();
+    let headers = response.headers_mut();
+    let says = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // nginx would keep the events back until its buffer is full.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    for (name, value) in says {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,126 @@
+//! A node that lost its database says so, at once and by every road, and is believed again when it is back.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::cut::Link;
+use crate::support::database::TestDatabase;
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::{Show, Staged};
+use crate::support::websocket::{Socket, Vsn};
+
+/// The contract's bound from the loss to the word of it.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
+
+struct World {
+    link: Link,
+    server: TestServer,
+    show: Staged,
+}
+
+async fn world() -> World {
+    let database = std::sync::Arc::new(TestDatabase::new().await);
+    let show = Show::new().ticket_type("Stalls", 4_500, 100);
+    let show = show.stage(&database.client().await).await;
+    let (link, url) = Link::to_postgres(database.url());
+    let server = TestServer::builder()
+        .on(database)
+        .through(url)
+        .with(|config| {
+            config.desk.batch_timeout_ms = 1_000;
+            config.database.reconnect_pause_ms_max = 200;
+        })
+        .start()
+        .await;
+    World { link, server, show }
+}
+
+/// The next beat that says this of the database.
+async fn beat(socket: &mut Socket, database: &Value) -> Value {
+    loop {
+        let frame = socket.next_frame(DEADLINE).await.expect("a beat");
+        if frame.event == "beat" && frame.payload["database"] == *database {
+            return frame.payload;
+        }
+    }
+}
+
+/// Waits until a health route answers with this status.
+async fn turns(world: &World, path: &str, status: u16) -> Value {
+    let caller = world.server.anonymous();
+    let wait = async {
+        loop {
+            let answer = caller.get(path).await;
+            if answer.status == status {
+                return answer.body;
+            }
+        }
+    };
+    let turned = tokio::time::timeout(DEADLINE, wait).await;
+    turned.unwrap_or_else(|_| panic!("{path} does not turn {status}"))
+}
+
+async fn lost_and_found(lose: fn(&Link)) {
+    let world = world().await;
+    let topic = format!("event:{}", world.show.event);
+    let mut socket = world.server.ws(Vsn::V2).await;
+    socket.join(&topic, json!({})).await;
+    beat(&mut socket, &Value::Null).await;
+
+    lose(&world.link);
+    let lost_at = Instant::now();
+    let told = beat(&mut socket, &json!("down")).await;
+    let took = lost_at.elapsed();
+    assert!(took < TOLD_WITHIN, "told after {took:?}");
+    assert!(told["revisions"][&topic].is_u64(), "{told}");
+    let ready = turns(&world, "/readyz", 503).await;
+    assert_eq!(ready["data"]["code"], "UNAVAILABLE");
+    let about = turns(&world, "/api", 503).await;
+    assert_eq!(about["data"]["database"], json!(false));
+    let alive = world.server.anonymous().get("/healthz").await;
+    assert_eq!(alive.status, 200, "restarting it would not help");
+
+    world.link.restore();
+    let back = beat(&mut socket, &Value::Null).await;
+    let at =
+        |beat: &Value| -> jiff::Timestamp { beat["checked_at"].as_str().unwrap().parse().unwrap() };
+    assert!(at(&back) > at(&told), "{back} after {told}");
+    turns(&world, "/readyz", 200).await;
+    turns(&world, "/api", 200).await;
+    world.show.sell(&world.server.client().await, 1).await;
+    socket.next_on(&topic, "update").await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_cut_off_is_missed_at_once() {
+    lost_and_found(Link::cut).await;
+}
+
+#[tokio::test]
+async fn a_database_that_says_nothing_any_more_is_missed_within_5_s() {
+    lost_and_found(Link::stall).await;
+}
+
+/// Nobody waits for a database that is not there, and nothing half done is left behind.
+#[tokio::test]
+async fn bookings_are_answered_without_a_database() {
+    for lose in [Link::cut as fn(&Link), Link::stall] {
+        let world = world().await;
+        let buyer = world.server.anonymous();
+        let booking = json!({"event_id": world.show.event, "quantity": 1});
+        buyer.post("/api/v1/bookings", &booking).await.data(201);
+        lose(&world.link);
+        let asked_at = Instant::now();
+        let refused = buyer.post("/api/v1/bookings", &booking).await;
+        assert_eq!(refused.status, 503, "{}", refused.text);
+        assert!(refused.header("retry-after").is_some(), "{}", refused.text);
+        let took = asked_at.elapsed();
+        assert!(took < Duration::from_secs(5), "answered after {took:?}");
+        world.link.restore();
+        let again = async { while buyer.post("/api/v1/bookings", &booking).await.status != 201 {} };
+        let sold = tokio::time::timeout(DEADLINE, again).await;
+        sold.expect("bookings go on when the database is back");
+        world.server.audit().await;
+    }
+}
