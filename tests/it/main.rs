@@ -10,6 +10,7 @@
 //! | [`crash`] | after `kill -9` in the middle of a rush, a retry finds each booking made exactly once |
 //! | [`continuity`] | no viewer misses a change without knowing it, whatever dies |
 //! | [`desk`] | the desk grants what there is, once per key, and stores what it answers |
+//! | [`dialect`] | every published table is watched on any channel of the dialect |
 //! | [`doorbell`] | the bell rings, notices that it is off or deaf, and comes back |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //! | [`events`] | events are made, found, changed and deleted by their organizers, and hidden while drafts |
@@ -48,6 +49,7 @@ mod contention;
 mod continuity;
 mod crash;
 mod desk;
+mod dialect;
 mod doorbell;
 mod embedded;
 mod events;

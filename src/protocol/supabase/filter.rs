@@ -45,7 +45,7 @@ enum Test {
     Like(LikePattern),
     Match(Regex),
     IsNull,
-    /// `is.unknown` and its like need a boolean column, and there is none yet.
+    IsBool(bool),
     IsDistinct(Option<Value>),
 }
 
@@ -61,6 +61,7 @@ enum Comparison {
 
 #[derive(Debug, PartialEq)]
 enum Value {
+    Bool(bool),
     Int(i64),
     Text(String),
     Time(Timestamp),
@@ -166,7 +167,12 @@ impl Test {
             }
             "is" => match value.to_ascii_lowercase().as_str() {
                 "null" => Ok(Test::IsNull),
-                "true" | "false" | "unknown" => Err(format!("`is.{value}` wants a boolean column")),
+                "true" | "false" | "unknown" if kind != ColumnType::Bool => {
+                    Err(format!("`is.{value}` wants a boolean column"))
+                }
+                "true" => Ok(Test::IsBool(true)),
+                "false" => Ok(Test::IsBool(false)),
+                "unknown" => Ok(Test::IsNull),
                 _ => Err("`is` filter value must be null, true, false or unknown".into()),
             },
             "isdistinct" if value == "null" => Ok(Test::IsDistinct(None)),
@@ -179,6 +185,7 @@ impl Test {
     fn result(&self, cell: Cell<'_>) -> Option<bool> {
         match self {
             Test::IsNull => return Some(cell == Cell::Null),
+            Test::IsBool(flag) => return Some(cell == Cell::Bool(*flag)),
             Test::IsDistinct(None) => return Some(cell != Cell::Null),
             Test::IsDistinct(Some(value)) => {
                 return Some(order(cell, value) != Some(Ordering::Equal));
@@ -218,6 +225,7 @@ impl Comparison {
 /// Cells come in their column's type and values are cast to it, so they compare.
 fn order(cell: Cell<'_>, value: &Value) -> Option<Ordering> {
     match (cell, value) {
+        (Cell::Bool(cell), Value::Bool(value)) => Some(cell.cmp(value)),
         (Cell::Int(cell), Value::Int(value)) => Some(cell.cmp(value)),
         (Cell::Text(cell), Value::Text(value)) => Some(cell.cmp(value.as_str())),
         (Cell::Time(_), Value::Time(value)) => Some(cell.time()?.cmp(value)),
@@ -249,6 +257,15 @@ fn list(value: &str, kind: ColumnType) -> Result<Vec<Value>, String> {
 fn cast(text: &str, kind: ColumnType) -> Result<Value, String> {
     let (name, value) = match kind {
         ColumnType::Text => return Ok(Value::Text(text.to_owned())),
+        ColumnType::Jsonb => return Err("columns of type jsonb are not compared".to_owned()),
+        ColumnType::Bool => {
+            let flag = match text.trim().to_ascii_lowercase().as_str() {
+                "t" | "true" | "y" | "yes" | "on" | "1" => Some(true),
+                "f" | "false" | "n" | "no" | "off" | "0" => Some(false),
+                _ => None,
+            };
+            ("boolean", flag.map(Value::Bool))
+        }
         ColumnType::Int4 => {
             let number = text.trim().parse::<i32>().ok();
             ("integer", number.map(|number| Value::Int(number.into())))

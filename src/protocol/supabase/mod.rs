@@ -6,7 +6,7 @@
 //! the `postgres_changes` messages of a delta. Equal bindings have equal ids and compare
 //! equal, so that their viewers can share frames.
 //!
-//! Which tables there are is data: [`table`].
+//! Which tables there are is data: [`tables`].
 
 mod binding;
 mod broadcast;
@@ -17,6 +17,7 @@ mod join;
 mod like;
 mod source;
 mod table;
+mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -1,15 +1,15 @@
 //! The tables whose changes can be bound, as data.
 //!
-//! To publish another one, add a [`Table`]: its columns with their Postgres types, the primary key
-//! first, and a function from a delta to its changed rows, cells in the columns' order.
+//! To publish another one, add a [`Table`] to `tables`: its columns with their Postgres types, the
+//! primary key first, and a function from a delta to its changed rows, cells in the columns' order.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::ticketing::live::{Delta, EventState, Op};
 
-/// Every table that is published.
-pub(super) const TABLES: [&Table; 1] = [&EVENT_TICKETS];
+pub(super) use super::tables::TABLES;
 
 #[derive(Debug)]
 pub(super) struct Table {
@@ -32,8 +32,10 @@ pub(super) struct Column {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ColumnType {
+    Bool,
     Int4,
     Int8,
+    Jsonb,
     Text,
     Timestamptz,
 }
@@ -47,7 +49,9 @@ pub(super) struct RowChange<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Cell<'a> {
+    Bool(bool),
     Int(i64),
+    Json(&'a Value),
     Text(&'a str),
     /// RFC 3339.
     Time(&'a str),
@@ -68,7 +72,9 @@ impl Cell<'_> {
 impl Serialize for Cell<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
+            Cell::Bool(flag) => serializer.serialize_bool(*flag),
             Cell::Int(number) => serializer.serialize_i64(*number),
+            Cell::Json(value) => value.serialize(serializer),
             Cell::Text(text) | Cell::Time(text) => serializer.serialize_str(text),
             Cell::Null | Cell::Unknown => serializer.serialize_none(),
         }
@@ -98,52 +104,6 @@ impl Table {
     }
 }
 
-const fn column(name: &'static str, kind: ColumnType) -> Column {
+pub(super) const fn column(name: &'static str, kind: ColumnType) -> Column {
     Column { name, kind }
-}
-
-/// The view `event_tickets`: what is left of each ticket type.
-static EVENT_TICKETS: Table = Table {
-    schema: "public",
-    name: "event_tickets",
-    columns: &[
-        column("id", ColumnType::Int8),
-        column("event_id", ColumnType::Int8),
-        column("name", ColumnType::Text),
-        column("available_count", ColumnType::Int4),
-        column("reserved_count", ColumnType::Int4),
-        column("sold_count", ColumnType::Int4),
-        column("updated_at", ColumnType::Timestamptz),
-    ],
-    changes: event_tickets,
-};
-
-fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
-    let event = Cell::Int(state.event.id);
-    let changes = delta.ticket_types.iter().map(|(&id, change)| {
-        let id = Cell::Int(id);
-        match &change.row {
-            Some(row) => RowChange {
-                op: change.op,
-                row: vec![
-                    id,
-                    event,
-                    Cell::Text(&row.name),
-                    Cell::Int(row.available),
-                    Cell::Int(row.held),
-                    Cell::Int(row.sold),
-                    Cell::Time(&row.updated_at),
-                ],
-            },
-            None => {
-                let mut row = vec![Cell::Unknown; EVENT_TICKETS.columns.len()];
-                row[..2].copy_from_slice(&[id, event]);
-                RowChange {
-                    op: Op::Delete,
-                    row,
-                }
-            }
-        }
-    });
-    changes.collect()
 }

@@ -5,6 +5,7 @@
 mod change;
 mod filter;
 mod join;
+mod tables;
 
 use serde_json::{Value, json};
 

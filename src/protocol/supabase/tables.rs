@@ -1,0 +1,213 @@
+//! What is published: `event_tickets`, `events`, `seats` and `notices`, as the live state knows them.
+//!
+//! Rows of a whole state, which a viewer is given who lagged too far, are UPDATEs: it has most of them.
+
+use super::table::{Cell, ColumnType, RowChange, Table, column};
+use crate::ticketing::live::{self, Delta, EventInfo, EventState, Op, SeatStatus};
+
+/// Every table that is published.
+pub(super) const TABLES: [&Table; 4] = [&EVENT_TICKETS, &EVENTS, &SEATS, &NOTICES];
+
+/// The view `event_tickets`: what is left of each ticket type.
+static EVENT_TICKETS: Table = Table {
+    schema: "public",
+    name: "event_tickets",
+    columns: &[
+        column("id", ColumnType::Int8),
+        column("event_id", ColumnType::Int8),
+        column("name", ColumnType::Text),
+        column("available_count", ColumnType::Int4),
+        column("reserved_count", ColumnType::Int4),
+        column("sold_count", ColumnType::Int4),
+        column("updated_at", ColumnType::Timestamptz),
+    ],
+    changes: event_tickets,
+};
+
+fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
+    let event = Cell::Int(state.event.id);
+    let changes = delta.ticket_types.iter().map(|(&id, change)| {
+        row_of(&EVENT_TICKETS, [Cell::Int(id), event], change, |row| {
+            vec![
+                Cell::Text(&row.name),
+                Cell::Int(row.available),
+                Cell::Int(row.held),
+                Cell::Int(row.sold),
+                Cell::Time(&row.updated_at),
+            ]
+        })
+    });
+    changes.collect()
+}
+
+/// A row whose first columns are its id and its event; of a deleted one they are all that is known.
+fn row_of<'a, T>(
+    table: &Table,
+    keys: [Cell<'a>; 2],
+    change: &'a live::RowChange<T>,
+    others: impl FnOnce(&'a T) -> Vec<Cell<'a>>,
+) -> RowChange<'a> {
+    let mut row = keys.to_vec();
+    match &change.row {
+        Some(cells) => row.extend(others(cells)),
+        None => row.resize(table.columns.len(), Cell::Unknown),
+    }
+    let op = if change.row.is_some() {
+        change.op
+    } else {
+        Op::Delete
+    };
+    RowChange { op, row }
+}
+
+/// The event itself: one row, of the event whose channel it is.
+static EVENTS: Table = Table {
+    schema: "public",
+    name: "events",
+    columns: &[
+        column("id", ColumnType::Int8),
+        column("organizer_id", ColumnType::Int8),
+        column("title", ColumnType::Text),
+        column("description", ColumnType::Text),
+        column("venue", ColumnType::Text),
+        column("category", ColumnType::Text),
+        column("image_url", ColumnType::Text),
+        column("starts_at", ColumnType::Timestamptz),
+        column("timezone", ColumnType::Text),
+        column("currency", ColumnType::Text),
+        column("status", ColumnType::Text),
+        column("capacity", ColumnType::Int4),
+        column("membership_required", ColumnType::Bool),
+        column("max_per_booking", ColumnType::Int4),
+        column("hold_minutes", ColumnType::Int4),
+        column("layout", ColumnType::Int4),
+        column("updated_at", ColumnType::Timestamptz),
+    ],
+    changes: events,
+};
+
+/// Nobody can watch an event before it is there, so there is no INSERT. A new seat map changes `layout`.
+fn events<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
+    let op = if delta.deleted {
+        Op::Delete
+    } else if delta.event.is_some() || delta.layout.is_some() {
+        Op::Update
+    } else {
+        return Vec::new();
+    };
+    let row = event(&state.event);
+    vec![RowChange { op, row }]
+}
+
+fn event(event: &EventInfo) -> Vec<Cell<'_>> {
+    vec![
+        Cell::Int(event.id),
+        Cell::Int(event.organizer_id),
+        Cell::Text(&event.title),
+        Cell::Text(&event.description),
+        Cell::Text(&event.venue),
+        Cell::Text(&event.category),
+        text_or_null(event.image_url.as_deref()),
+        Cell::Time(&event.starts_at),
+        Cell::Text(&event.timezone),
+        Cell::Text(&event.currency),
+        Cell::Text(event.status.name()),
+        Cell::Int(event.capacity),
+        Cell::Bool(event.membership_required),
+        Cell::Int(event.max_per_booking),
+        Cell::Int(event.hold_minutes),
+        Cell::Int(event.layout.into()),
+        Cell::Time(&event.updated_at),
+    ]
+}
+
+fn text_or_null(text: Option<&str>) -> Cell<'_> {
+    text.map_or(Cell::Null, Cell::Text)
+}
+
+/// Statuses by the seat's position in the layout, which is its key here: the geometry is not pushed, it
+/// is fetched anew when `events.layout` moves.
+static SEATS: Table = Table {
+    schema: "public",
+    name: "seats",
+    columns: &[
+        column("position", ColumnType::Int4),
+        column("event_id", ColumnType::Int8),
+        column("status", ColumnType::Text),
+    ],
+    changes: seats,
+};
+
+/// A new geometry is an INSERT of each of its seats, in place of all that were there before.
+fn seats<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
+    let event = Cell::Int(state.event.id);
+    let change = |op, position: u32, status: SeatStatus| RowChange {
+        op,
+        row: vec![
+            Cell::Int(position.into()),
+            event,
+            Cell::Text(seat_status(status)),
+        ],
+    };
+    if delta.layout.is_none() {
+        let moved = delta.seats.iter();
+        return moved
+            .map(|(&position, &status)| change(Op::Update, position, status))
+            .collect();
+    }
+    let op = if delta.from == 0 {
+        Op::Update
+    } else {
+        Op::Insert
+    };
+    let status = |position| delta.seats.get(&position).copied();
+    (0..delta.seat_count)
+        .map(|position| {
+            let status = status(position).unwrap_or(SeatStatus::Available);
+            change(op, position, status)
+        })
+        .collect()
+}
+
+fn seat_status(status: SeatStatus) -> &'static str {
+    match status {
+        SeatStatus::Available => "available",
+        SeatStatus::Held => "held",
+        SeatStatus::Sold => "sold",
+        SeatStatus::Blocked => "blocked",
+    }
+}
+
+/// What organizers tell everyone.
+static NOTICES: Table = Table {
+    schema: "public",
+    name: "notices",
+    columns: &[
+        column("id", ColumnType::Int8),
+        column("event_id", ColumnType::Int8),
+        column("type", ColumnType::Text),
+        column("message", ColumnType::Text),
+        column("data", ColumnType::Jsonb),
+        column("created_at", ColumnType::Timestamptz),
+        column("until", ColumnType::Timestamptz),
+        column("revision", ColumnType::Int8),
+    ],
+    changes: notices,
+};
+
+fn notices<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
+    let event = Cell::Int(state.event.id);
+    let changes = delta.notices.iter().map(|(&id, change)| {
+        row_of(&NOTICES, [Cell::Int(id), event], change, |notice| {
+            vec![
+                Cell::Text(&notice.kind),
+                Cell::Text(&notice.message),
+                Cell::Json(&notice.data),
+                Cell::Time(&notice.at),
+                notice.until.as_deref().map_or(Cell::Null, Cell::Time),
+                Cell::Int(i64::try_from(notice.revision).unwrap_or(i64::MAX)),
+            ]
+        })
+    });
+    changes.collect()
+}

@@ -1,0 +1,118 @@
+//! The other tables: what a delta means to those who watch them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{error, join, messages};
+use crate::protocol::fixtures;
+use crate::ticketing::live::{Delta, Op, RowChange, SeatStatus};
+
+/// `table TYPE record old_record` of every message, for a join that watches these.
+fn told(tables: &[(&str, &str)], delta: &Delta) -> Vec<Value> {
+    let bindings: Vec<Value> = tables
+        .iter()
+        .map(|(table, filter)| {
+            json!({"event": "*", "schema": "public", "table": table, "filter": filter})
+        })
+        .collect();
+    let messages = messages(&join(json!(bindings)), delta).into_iter();
+    messages
+        .map(|mut message| {
+            let data = &mut message["data"];
+            json!([
+                data["table"].take(),
+                data["type"].take(),
+                data["record"].take(),
+                data["old_record"].take()
+            ])
+        })
+        .collect()
+}
+
+#[test]
+fn an_event_is_updated_and_deleted() {
+    let mut delta = Delta {
+        event: Some(fixtures::state().event),
+        ..fixtures::delta()
+    };
+    let rows = told(&[("events", "id=eq.42")], &delta);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (&rows[0][1], &rows[0][3]),
+        (&json!("UPDATE"), &json!({"id": 42}))
+    );
+    let record = &rows[0][2];
+    assert_eq!(
+        (&record["status"], &record["capacity"], &record["image_url"]),
+        (&json!("active"), &json!(120), &Value::Null)
+    );
+    for filter in ["id=eq.43", "membership_required=is.true", "capacity=lt.100"] {
+        assert!(told(&[("events", filter)], &delta).is_empty(), "{filter}");
+    }
+    for filter in [
+        "membership_required=eq.false",
+        "membership_required=is.false",
+        "image_url=is.null",
+    ] {
+        assert_eq!(told(&[("events", filter)], &delta).len(), 1, "{filter}");
+    }
+    delta.deleted = true;
+    let rows = told(&[("events", "")], &delta);
+    assert_eq!(rows, [json!(["events", "DELETE", null, {"id": 42}])]);
+    assert!(told(&[("events", "")], &fixtures::sold_one()).is_empty());
+}
+
+#[test]
+fn seats_are_told_by_position_and_a_new_map_seat_by_seat() {
+    let mut delta = Delta {
+        seats: BTreeMap::from([(1, SeatStatus::Available), (2, SeatStatus::Sold)]),
+        ..fixtures::delta()
+    };
+    let sold = json!(["seats", "UPDATE", {"position": 2, "event_id": 42, "status": "sold"}, {"position": 2}]);
+    assert_eq!(told(&[("seats", "event_id=eq.42")], &delta).len(), 2);
+    assert_eq!(told(&[("seats", "status=eq.sold")], &delta), [sold]);
+    (delta.layout, delta.seat_count) = (Some(4), 3);
+    let kinds = |delta: &Delta| -> Vec<Value> {
+        let rows = told(&[("seats", "")], delta);
+        rows.iter()
+            .map(|row| json!([row[1], row[2]["status"]]))
+            .collect()
+    };
+    assert_eq!(
+        kinds(&delta),
+        [
+            json!(["INSERT", "available"]),
+            json!(["INSERT", "available"]),
+            json!(["INSERT", "sold"])
+        ]
+    );
+    delta.from = 0;
+    assert_eq!(kinds(&delta)[2], json!(["UPDATE", "sold"]));
+    assert_eq!(told(&[("events", "")], &delta).len(), 1, "its layout moved");
+}
+
+#[test]
+fn notices_come_and_change_and_go() {
+    let notice = fixtures::state().notices[&7].clone();
+    let mut delta = fixtures::delta();
+    for op in [Op::Insert, Op::Update] {
+        let row = Some(notice.clone());
+        delta.notices = BTreeMap::from([(7, RowChange { op, row })]);
+        let rows = told(
+            &[("notices", "event_id=eq.42,type=in.(info_update,custom)")],
+            &delta,
+        );
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0][2]["data"], json!({}));
+        assert_eq!(rows[0][3].is_null(), op == Op::Insert);
+    }
+    let rows = told(&[("notices", "event_id=eq.42")], &fixtures::removed());
+    assert_eq!(rows, [json!(["notices", "DELETE", null, {"id": 7}])]);
+    // One binding over all tables hears of every row.
+    let rows = told(&[("*", "")], &fixtures::removed());
+    let tables: Vec<&Value> = rows.iter().map(|row| &row[0]).collect();
+    assert_eq!(tables, ["event_tickets", "notices"]);
+    let config = join(json!([{"schema": "public", "table": "notices", "filter": "data=eq.{}"}]));
+    assert!(error(&config).unwrap().contains("jsonb are not compared"));
+}
