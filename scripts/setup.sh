@@ -10,6 +10,8 @@ postgres_min=15
 # The versions that the web build's tools run on.
 node_min=20.19
 node_major=22
+# The client whose ways the server was checked against.
+python_realtime=2.34.1
 
 # The folder with the newest Postgres, by the same places as src/embedded/binaries.rs.
 postgres_version() {
@@ -33,6 +35,7 @@ missing_packages() {
     if [ "$1" = test ]; then
         has chromium || echo chromium
         has shellcheck || echo shellcheck
+        python3 -c 'import ensurepip, venv' 2> /dev/null || echo python3 python3-venv
     fi
     # To fetch the Rust toolchain with.
     has cargo || has curl || echo curl ca-certificates
@@ -114,6 +117,15 @@ setup_node() {
         || fail "Node.js $node_min or newer is needed, this is $(node --version): https://nodejs.org"
 }
 
+# A client of another project, from PyPI, that the tests drive. It lives in a folder of this project.
+setup_python() {
+    python="$tools/python"
+    [ "$("$python/bin/pip" show realtime 2> /dev/null | sed -n 's/^Version: //p')" = "$python_realtime" ] && return
+    say "Installing PyPI's realtime $python_realtime for the tests"
+    python3 -m venv --clear "$python"
+    "$python/bin/pip" install --quiet --disable-pip-version-check "realtime==$python_realtime"
+}
+
 node_is_new_enough() {
     at_least "$(node --version | tr -d v)" "$node_min"
 }
@@ -127,6 +139,7 @@ main() {
     [ $# = 0 ] || install_packages "$@"
     setup_rust "$purpose"
     setup_node
+    [ "$purpose" != test ] || setup_python
     found=$(postgres_version)
     if wants_postgres "$purpose" && [ -n "$found" ]; then
         at_least "$found" "$postgres_min" \

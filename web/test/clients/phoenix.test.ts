@@ -2,7 +2,7 @@ import { Socket, type Channel } from 'phoenix';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import WebSocket from 'ws';
 import { Link } from '../support/link.ts';
-import { makeEvent, sql } from '../support/world.ts';
+import { makeEvent, organizersToken, sql } from '../support/world.ts';
 
 /**
  * The `phoenix` package as it is published, against the real server: native topics.
@@ -78,6 +78,22 @@ describe('npm phoenix', () => {
   it('is refused with a reason', async () => {
     await expect(join(socket.channel('event:999999', {}))).rejects.toThrow('EVENT_NOT_FOUND');
     await expect(join(socket.channel('nothing:1', {}))).rejects.toThrow('UNMATCHED_TOPIC');
+  });
+
+  it('hears and sends the updates of the dialect', async () => {
+    const topic = `realtime:event-updates:${event.id}`;
+    const channel = socket.channel(topic, { access_token: organizersToken(), config: { broadcast: { ack: true, self: true } } });
+    const told: { event: string; payload: { updateType: string } }[] = [];
+    channel.on('broadcast', (message) => void told.push(message));
+    await new Promise((resolve, reject) => channel.join().receive('ok', resolve).receive('error', reject));
+    const push = (payload: object): Promise<unknown> =>
+      new Promise((resolve, reject) =>
+        channel.push('broadcast', payload).receive('ok', resolve).receive('error', reject),
+      );
+    await push({ type: 'broadcast', event: 'update', payload: { updateType: 'custom', data: {} } });
+    await expect(push({ type: 'broadcast', event: 'rumour', payload: {} })).rejects.toMatchObject({ code: 'INVALID_PAYLOAD' });
+    await sql(`update events set venue = 'Arena' where id = ${event.id}`);
+    await expect.poll(() => told.map(({ payload }) => payload.updateType)).toEqual(['custom', 'info_update']);
   });
 
   it('comes back by itself after the link broke, and resumes when it says since', async () => {

@@ -2,7 +2,7 @@ import { RealtimeClient, type RealtimeChannel } from '@supabase/realtime-js';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import WebSocket from 'ws';
 import { Link } from '../support/link.ts';
-import { makeEvent, sql } from '../support/world.ts';
+import { makeEvent, organizersToken, sql } from '../support/world.ts';
 
 /**
  * `@supabase/realtime-js` as it is published, against the real server: code that was written for
@@ -114,6 +114,99 @@ describe.each(['1.0.0', '2.0.0'])('npm @supabase/realtime-js, vsn %s', (vsn) => 
     await expect.poll(() => seen).toContain('INSERT Late');
     await sql(`delete from ticket_types where id = ${id}`);
     await expect.poll(() => seen).toContain(`DELETE {"id":${id}}`);
+  });
+
+  /** The second channel: who is registering, by step. */
+  function registrationPresence(eventId: number, registrationId: string, client = supabase) {
+    const seen: { users: { userId: string; step: string }[] } = { users: [] };
+    const joined: string[] = [];
+    const left: string[] = [];
+    const channel = client.channel(`registration:${eventId}`);
+    const track = (step: string) =>
+      channel.track({ userId: registrationId, eventId, step, joinedAt: new Date().toISOString() });
+    channel
+      .on('presence', { event: 'sync' }, () => {
+        const state = channel.presenceState();
+        seen.users = Object.values(state).flat() as never;
+      })
+      .on('presence', { event: 'join' }, ({ key }) => void joined.push(key))
+      .on('presence', { event: 'leave' }, ({ key }) => void left.push(key))
+      .subscribe(async (status) => {
+        if (status === 'SUBSCRIBED') await track('ticket_selection');
+      });
+    const steps = () => seen.users.map((user) => `${user.userId} ${user.step}`).sort();
+    return { channel, track, steps, joined, left };
+  }
+
+  it('shows who else is registering, by step', async () => {
+    const other = new RealtimeClient(`${link.url.replace('http', 'ws')}/realtime/v1`, {
+      params: { apikey: 'anon' },
+      transport: WebSocket as never,
+      vsn,
+    });
+    const ann = registrationPresence(event.id, 'ann');
+    const bob = registrationPresence(event.id, 'bob', other);
+    for (const page of [ann, bob]) {
+      await expect.poll(page.steps).toEqual(['ann ticket_selection', 'bob ticket_selection']);
+    }
+    expect(await bob.track('payment')).toBe('ok');
+    await expect.poll(ann.steps).toEqual(['ann ticket_selection', 'bob payment']);
+    await other.disconnect();
+    await expect.poll(ann.steps).toEqual(['ann ticket_selection']);
+    expect(ann.left.length).toBeGreaterThan(0);
+    expect(await ann.channel.untrack()).toBe('ok');
+    await expect.poll(ann.steps).toEqual([]);
+  });
+
+  /** The third channel: what the organizer tells everybody. */
+  function eventBroadcast(eventId: number, client = supabase) {
+    const updates: { updateType: string; data: Record<string, unknown>; timestamp: string }[] = [];
+    const statuses: string[] = [];
+    const channel = client
+      .channel(`event-updates:${eventId}`, { config: { broadcast: { ack: true } } })
+      .on('broadcast', { event: 'update' }, ({ payload }) => void updates.push(payload as never))
+      .subscribe((status) => void statuses.push(status));
+    const broadcastUpdate = (updateType: string, data: unknown) =>
+      channel.send({
+        type: 'broadcast',
+        event: 'update',
+        payload: { updateType, data, timestamp: new Date().toISOString() },
+      });
+    return { channel, updates, statuses, broadcastUpdate };
+  }
+
+  it("hears and sends the organizer's updates", async () => {
+    const viewer = eventBroadcast(event.id);
+    await expect.poll(() => viewer.statuses).toEqual(['SUBSCRIBED']);
+    expect(await viewer.broadcastUpdate('custom', {})).toBe('error');
+
+    const organizer = new RealtimeClient(`${link.url.replace('http', 'ws')}/realtime/v1`, {
+      params: { apikey: 'anon' },
+      transport: WebSocket as never,
+      vsn,
+      accessToken: async () => organizersToken(),
+    });
+    await organizer.setAuth();
+    const admin = eventBroadcast(event.id, organizer);
+    try {
+      // Before it has joined it says so by REST.
+      expect(await admin.broadcastUpdate('custom', { n: 1 })).toBe('ok');
+      await expect.poll(() => viewer.updates.map((update) => update.data)).toEqual([{ n: 1 }]);
+      await expect.poll(() => admin.statuses).toEqual(['SUBSCRIBED']);
+      const before = admin.updates.length;
+      expect(await admin.broadcastUpdate('info_update', { n: 2 })).toBe('ok');
+      await expect.poll(() => viewer.updates.map((update) => update.updateType)).toEqual(['custom', 'info_update']);
+      await admin.channel.httpSend('update', { updateType: 'custom', data: { n: 3 } });
+      await sql(`update events set status = 'cancelled' where id = ${event.id}`);
+      await expect.poll(() => viewer.updates.at(-1)?.updateType).toBe('cancellation');
+      expect(viewer.updates.map((update) => update.data['n'])).toEqual([1, 2, 3, undefined]);
+      // It did not ask to hear what it says on its own channel.
+      await expect.poll(() => admin.updates.at(-1)?.updateType).toBe('cancellation');
+      expect(admin.updates.slice(before).map((update) => update.data['n'])).toEqual([3, undefined]);
+    } finally {
+      await organizer.removeAllChannels();
+      await organizer.disconnect();
+    }
   });
 
   it('comes back by itself after the link broke', async () => {

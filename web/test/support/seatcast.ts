@@ -12,6 +12,9 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
 
+/** Signs the tokens of the tests. */
+export const secret = 'the secret of the end-to-end tests';
+
 export interface Seatcast {
   /** `http://127.0.0.1:…` */
   url: string;
@@ -41,6 +44,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     PORT: '0',
     RUST_LOG: 'warn',
     SEATCAST_DATA_DIR: folder,
+    SEATCAST_JWT_SECRET: secret,
   };
   // Set but empty would be an address that cannot be read.
   delete (environment as NodeJS.ProcessEnv)['DATABASE_URL'];

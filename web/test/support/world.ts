@@ -1,7 +1,9 @@
 /** What end-to-end tests do to the server from outside: SQL by hand, REST as somebody. */
 import { execFile } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { promisify } from 'node:util';
 import { inject } from 'vitest';
+import { secret } from './seatcast.ts';
 
 /** Runs statements as a person with `psql` would, and answers what the last one printed. */
 export async function sql(statements: string): Promise<string> {
@@ -28,6 +30,14 @@ export async function rest<T>(method: string, path: string, body?: unknown, user
   const { success, message, data } = (await answer.json()) as { success: boolean; message: string; data: T };
   if (!success) throw new Error(`${method} ${path}: ${answer.status} ${message} ${JSON.stringify(data)}`);
   return data;
+}
+
+/** A token of the organizer of the events that tests make, as an issuer of tokens would sign it. */
+export function organizersToken(): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = { sub: '2', role: 'organizer', exp: Math.floor(Date.now() / 1000) + 600 };
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(claims)}`;
+  return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
 }
 
 interface MadeEvent {
