@@ -130,6 +130,21 @@ node_is_new_enough() {
     at_least "$(node --version | tr -d v)" "$node_min"
 }
 
+# Unpacked, not installed: Debian would start it as a service, which the tests do not want.
+setup_nats() {
+    ! has nats-server || return 0
+    has apt-get || fail "Missing, please install: nats-server (https://nats.io/download)"
+    say "Unpacking Debian's nats-server for this project"
+    mkdir -p "$tools/nats"
+    (
+        cd "$tools/nats"
+        apt-get download -qq nats-server > /dev/null 2>&1 \
+            || { as_root apt-get update -qq && apt-get download -qq nats-server > /dev/null; } \
+            || fail "apt-get could not download nats-server: https://nats.io/download has it, too"
+        dpkg-deb --extract nats-server_*.deb .
+    )
+}
+
 main() {
     # Word splitting is meant: a line may name several packages.
     # shellcheck disable=SC2046
@@ -140,6 +155,7 @@ main() {
     setup_rust "$purpose"
     setup_node
     [ "$purpose" != test ] || setup_python
+    [ "$purpose" != test ] || setup_nats
     found=$(postgres_version)
     if wants_postgres "$purpose" && [ -n "$found" ]; then
         at_least "$found" "$postgres_min" \

@@ -9,7 +9,7 @@ use std::env;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser};
+use clap::{Args, Parser, ValueEnum};
 
 pub use self::validate::InvalidConfig;
 use crate::ticketing::availability::Thresholds;
@@ -29,6 +29,8 @@ pub struct Config {
     pub sweep: SweepConfig,
     #[command(flatten)]
     pub feed: FeedConfig,
+    #[command(flatten)]
+    pub bus: BusConfig,
     #[command(flatten)]
     pub socket: SocketConfig,
     #[command(flatten)]
@@ -241,6 +243,35 @@ pub struct FeedConfig {
     /// Time that the database has to answer the feed before it counts as down, in milliseconds.
     #[arg(long, env = "SEATCAST_READ_TIMEOUT_MS", default_value_t = 3_000)]
     pub read_timeout_ms: u64,
+}
+
+/// How changes come from the log to the nodes.
+#[derive(Debug, Clone, Args)]
+pub struct BusConfig {
+    /// Each node reads the log of what it watches (`postgres`), or one reads it for all (`nats`), which
+    /// spares the database where nodes are many.
+    #[arg(long, env = "SEATCAST_BUS", value_enum, default_value_t = Bus::Postgres)]
+    pub bus: Bus,
+    /// Address of NATS, for `--bus nats`.
+    #[arg(
+        long,
+        env = "NATS_URL",
+        default_value = "nats://127.0.0.1:4222",
+        hide_env_values = true
+    )]
+    pub nats_url: String,
+    /// Events whose last revision the node that reads for all keeps in mind.
+    #[arg(long, env = "SEATCAST_RELAY_EVENTS_MAX", default_value_t = 100_000)]
+    pub relay_events_max: usize,
+    /// Rows of the log that it reads in one query.
+    #[arg(long, env = "SEATCAST_RELAY_ROWS_MAX", default_value_t = 1_000)]
+    pub relay_rows_max: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Bus {
+    Postgres,
+    Nats,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -20,6 +20,7 @@
 //! | [`desk`] | booking writes, many decided in one transaction |
 //! | [`sweep`] | ends holds at their deadline, drops what is kept for a time only |
 //! | [`feed`] | database → hub: reads the log of watched events, the only publisher |
+//! | [`bus`] | the log carried between nodes by NATS, where many of them share one Postgres |
 //! | [`board`] | what REST may read from memory, written by the feed |
 //! | [`hub`] | fan-out: a mailbox per shard, a topic's ring of recent changes |
 //! | [`protocol`] | the wire: frames, topics, codes, the Supabase dialect |
@@ -59,6 +60,7 @@ pub mod auth;
 pub mod bench;
 pub mod board;
 pub mod broadcast;
+pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod desk;

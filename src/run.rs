@@ -23,7 +23,8 @@ use crate::api::{self, ApiState};
 use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
 use crate::broadcast::{self, Broadcasts};
-use crate::config::{AuthConfig, Config, DatabaseConfig, InvalidConfig};
+use crate::bus::{self, Heard, Interest, relay};
+use crate::config::{self, AuthConfig, Config, DatabaseConfig, InvalidConfig};
 use crate::desk::Desks;
 use crate::feed::{self, Inputs, Outputs};
 use crate::http;
@@ -43,6 +44,8 @@ use self::tasks::{Tasks, endless};
 
 /// Rings that may wait for the feed; past it they wait in the doorbell's connection.
 const RINGS_MAX: usize = 1_024;
+/// Changes that may wait for the feed; past it they wait in the bus, which drops what is too much.
+const HEARD_MAX: usize = 4_096;
 /// The same for presence, where one too many is dropped.
 const PRESENCE_RINGS_MAX: usize = 256;
 /// Time for the back to end, once nobody needs it any more.
@@ -59,6 +62,8 @@ pub enum RunError {
     Auth(#[from] AuthSetupError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("NATS cannot be reached under the address that was given")]
+    Bus(#[from] async_nats::ConnectError),
     #[error("cannot start the connection shards")]
     Shards(#[source] io::Error),
     #[error("cannot tell the address that the server listens on")]
@@ -101,14 +106,16 @@ pub async fn run(
     let outputs = Outputs {
         hub: hub.clone(),
         board: board.clone(),
+        interest: Interest::default(),
     };
+    let heard = board_the_bus(&mut back, &config, &feed_store, &outputs.interest).await?;
     let (presence_out, presence_rings) = mpsc::channel(PRESENCE_RINGS_MAX);
     let presence = count_who_is_here(&mut back, &config, &feed_store, presence_rings, &hub);
     follow_the_log(
         &mut back,
         &config,
         feed_store,
-        watches,
+        (watches, heard),
         presence_out,
         outputs,
     );
@@ -197,11 +204,31 @@ fn store_broadcasts(back: &mut Tasks, config: &Config, store: &Store, hub: &Hub)
     broadcasts
 }
 
+/// What the bus brings; nothing ever, where there is none.
+async fn board_the_bus(
+    back: &mut Tasks,
+    config: &Config,
+    store: &Store,
+    interest: &Interest,
+) -> Result<mpsc::Receiver<Heard>, RunError> {
+    let (out, heard) = mpsc::channel(HEARD_MAX);
+    if config.bus.bus == config::Bus::Nats {
+        let client = bus::connect(&config.bus.nats_url).await?;
+        let following = bus::follow(client.clone(), interest.clone(), out, back.end.clone());
+        back.spawn("the bus", endless(following));
+        let (bus, probe_interval_ms) = (config.bus.clone(), config.feed.probe_interval_ms);
+        let probe_interval = Duration::from_millis(probe_interval_ms);
+        let relaying = relay::run(store.clone(), client, bus, probe_interval, back.end.clone());
+        back.spawn("the relay", endless(relaying));
+    }
+    Ok(heard)
+}
+
 fn follow_the_log(
     back: &mut Tasks,
     config: &Config,
     store: Store,
-    watches: mpsc::Receiver<Watch>,
+    (watches, heard): (mpsc::Receiver<Watch>, mpsc::Receiver<Heard>),
     presence: mpsc::Sender<PresenceRing>,
     outputs: Outputs,
 ) {
@@ -213,7 +240,11 @@ fn follow_the_log(
     let probe_interval = Duration::from_millis(config.feed.probe_interval_ms);
     let ringing = doorbell::run(store.clone(), probe_interval, hearers, back.end.clone());
     back.spawn("the doorbell", endless(ringing));
-    let inputs = Inputs { rings, watches };
+    let inputs = Inputs {
+        rings,
+        watches,
+        heard,
+    };
     let feeding = feed::run(
         store,
         inputs,
@@ -276,8 +307,9 @@ fn warn_of_development(auth: &AuthConfig) {
 /// The feed's connections are its own: viewers must not wait because buyers are many.
 fn feeds_own(config: &Config) -> DatabaseConfig {
     DatabaseConfig {
-        // One to read the log, one for the doorbell's probe, one for presence, the rest to load events.
-        pool_connections_max: 3 + config.feed.loads_parallel_max,
+        // One each to read the log, for the doorbell's probe, for presence, for the relay and for the
+        // probe of its doorbell; the rest to load events.
+        pool_connections_max: 5 + config.feed.loads_parallel_max,
         ..config.database.clone()
     }
 }

@@ -28,6 +28,12 @@ impl Config {
         faults.sweep(&self.sweep);
         faults.feed(&self.feed);
         faults.socket(&self.socket);
+        faults.within(
+            "--relay-events-max",
+            self.bus.relay_events_max,
+            1..=100_000_000,
+        );
+        faults.within("--relay-rows-max", self.bus.relay_rows_max, 1..=1_000_000);
         faults.within("--lease-ms", self.presence.lease_ms, 100..=60_000);
         let stream = &self.stream;
         faults.within("--streams-max", stream.streams_max, 0..=100_000_000);

@@ -15,6 +15,12 @@ pub(super) enum Cause {
     /// The doorbell listens (again): whatever was committed before may have gone unheard.
     Listening,
     Rang(EventId),
+    /// The bus brought a change.
+    Delivered(EventId, Box<Delta>),
+    /// The bus cannot say what changed.
+    LookAgain(EventId),
+    /// Whether the bus brings changes from here on; what was committed before may not come by it.
+    Carried(bool),
     /// The doorbell's connection is gone.
     BellLost,
     Read(Result<Vec<(EventId, Delta)>, Failure>),

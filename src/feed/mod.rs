@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use self::cause::{Cause, Effect, Failure};
 use self::planner::Planner;
 use crate::board::Board;
+use crate::bus::{Heard, Interest};
 use crate::config::FeedConfig;
 use crate::hub::{Hub, Publication, Watch};
 use crate::metrics;
@@ -38,12 +39,16 @@ pub struct Inputs {
     pub rings: mpsc::Receiver<Ring>,
     /// The shards' wishes.
     pub watches: mpsc::Receiver<Watch>,
+    /// What the bus brings, where there is one.
+    pub heard: mpsc::Receiver<Heard>,
 }
 
 /// Where the feed writes to.
 pub struct Outputs {
     pub hub: Hub,
     pub board: Board,
+    /// What the bus is to bring.
+    pub interest: Interest,
 }
 
 /// Runs until `cancel`.
@@ -92,6 +97,7 @@ impl Feed {
             let cause = tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
                 Some(ring) = inputs.rings.recv() => self.rang(ring),
+                Some(heard) = inputs.heard.recv() => Some(cause_of(heard)),
                 Some(watch) = inputs.watches.recv() => Some(Cause::Watch(watch)),
                 Some(answer) = self.jobs.join_next() => Some(answer?),
                 () = until(self.planner.next_at()) => Some(Cause::Time),
@@ -127,12 +133,17 @@ impl Feed {
     }
 
     fn carry_out(&mut self, effect: Effect) {
-        let Outputs { hub, board } = &self.outputs;
+        let Outputs {
+            hub,
+            board,
+            interest,
+        } = &self.outputs;
         match effect {
             Effect::Read(heads) => self.read(heads),
             Effect::Load(event) => {
                 metrics::LOADS.add(1);
                 board.expect(event);
+                interest.add(event);
                 self.load(event);
             }
             Effect::Opened(shards, opening) => {
@@ -155,7 +166,10 @@ impl Feed {
                 hub.publish(shards, Arc::new(publication));
             }
             Effect::Closed(shards, event) => hub.closed(shards, event),
-            Effect::Left(event) => board.remove(event),
+            Effect::Left(event) => {
+                board.remove(event);
+                interest.remove(event);
+            }
             Effect::Checked { database_up } => self.checked(database_up),
         }
     }
@@ -210,9 +224,17 @@ impl Feed {
             (Some(false), true) => tracing::info!("the feed reads the log again"),
             _ => {}
         }
-        let Outputs { hub, board } = &self.outputs;
+        let Outputs { hub, board, .. } = &self.outputs;
         board.checked(self.checked_at, database_up);
         hub.checked(self.checked_at, database_up);
+    }
+}
+
+fn cause_of(heard: Heard) -> Cause {
+    match heard {
+        Heard::Change(event, delta) => Cause::Delivered(event, delta),
+        Heard::LookAgain(event) => Cause::LookAgain(event),
+        Heard::Carried(carried) => Cause::Carried(carried),
     }
 }
 

@@ -78,6 +78,8 @@ pub(super) struct Planner {
     to_load: VecDeque<EventId>,
     loads_under_way: usize,
     database: Database,
+    /// Whether the bus brings changes.
+    carried: bool,
     /// Whether the doorbell is connected.
     listening: bool,
     poll_at: Instant,
@@ -96,6 +98,7 @@ impl Planner {
             to_load: VecDeque::new(),
             loads_under_way: 0,
             database: Database::Up,
+            carried: false,
             listening: false,
             poll_at: now,
             effects: Vec::new(),
@@ -111,7 +114,14 @@ impl Planner {
                 self.listening = true;
                 self.read_all_soon(now);
             }
-            Cause::Rang(event) => self.rang(event),
+            // What rings is on its way by the bus; should it be lost, the poll finds it.
+            Cause::Rang(_) if self.carried => {}
+            Cause::Rang(event) | Cause::LookAgain(event) => self.rang(event),
+            Cause::Delivered(event, delta) => self.delivered(event, *delta, now),
+            Cause::Carried(carried) => {
+                self.carried = carried;
+                self.read_all_soon(now);
+            }
             // Said once: an attempt to connect it again that fails is no news.
             Cause::BellLost if mem::take(&mut self.listening) => {
                 self.effects.push(Effect::Checked { database_up: false });

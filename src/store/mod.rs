@@ -19,6 +19,7 @@ pub mod migrate;
 pub mod notices;
 pub mod presence;
 mod prune;
+pub mod relay;
 pub mod seatmap;
 pub mod seats;
 pub mod seed;

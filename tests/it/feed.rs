@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use seatcast::board::Board;
+use seatcast::bus::Interest;
 use seatcast::config::{Config, FeedConfig};
 use seatcast::feed::{self, Inputs, Outputs};
 use seatcast::hub::{Hub, Mailbox, NotOpened, Publication, ToShard, Watch};
@@ -57,10 +58,12 @@ impl Feed {
         let inputs = Inputs {
             rings: heard,
             watches,
+            heard: mpsc::channel(1).1,
         };
         let outputs = Outputs {
             hub,
             board: board.clone(),
+            interest: Interest::default(),
         };
         let feed = async {
             feed::run(store, inputs, outputs, config, end)

@@ -6,6 +6,7 @@
 //! | [`auth`] | who may do what, by token and by header |
 //! | [`availability`] | what is left, its words, what caches may keep, and that writers read what they wrote |
 //! | [`booking`] | bookings by REST are made, read, given back, and refused in so many words |
+//! | [`bus`] | NATS carries the log between nodes, and may lose it: whatever dies, nobody falls behind |
 //! | [`contention`] | many buyers, few tickets: nothing is sold twice, by REST and by plain SQL at once |
 //! | [`crash`] | after `kill -9` in the middle of a rush, a retry finds each booking made exactly once |
 //! | [`continuity`] | no viewer misses a change without knowing it, whatever dies |
@@ -45,6 +46,7 @@ mod audit;
 mod auth;
 mod availability;
 mod booking;
+mod bus;
 mod contention;
 mod continuity;
 mod crash;

@@ -14,10 +14,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("store", &["auth", "config", "metrics", "ticketing"]),
     ("desk", &["config", "metrics", "store", "ticketing"]),
     ("board", &["ticketing"]),
+    ("bus", &["config", "store", "ticketing"]),
     ("hub", &["protocol", "ticketing"]),
     (
         "feed",
-        &["board", "config", "hub", "metrics", "store", "ticketing"],
+        &[
+            "board",
+            "bus",
+            "config",
+            "hub",
+            "metrics",
+            "store",
+            "ticketing",
+        ],
     ),
     (
         "presence",

@@ -48,6 +48,20 @@ impl Planner {
         }
     }
 
+    /// A change that the bus brought is as good as one that was read, if it is the next.
+    pub(super) fn delivered(&mut self, event: EventId, delta: Delta, now: Instant) {
+        let Some(entry) = self.open(event).filter(|entry| !entry.reloading) else {
+            return;
+        };
+        match entry.absorb(delta) {
+            Ok(()) => self.flush(event, now),
+            Err(gap) => {
+                tracing::debug!(event, %gap, "the bus lost a change, reading the log");
+                self.rung.insert(event);
+            }
+        }
+    }
+
     /// One row that cannot be used must not blind the viewers of other events: the read is made
     /// again in halves, until the event is alone, and that one skips the row by a snapshot.
     fn halve(&mut self, mut reading: Reading) {

@@ -1,0 +1,245 @@
+//! THE LOG, CARRIED: with `--bus nats` one node reads the log for all, and NATS brings it to those who
+//! watch.
+//!
+//! Without it every node reads the log itself, which is what a few nodes should do. With it one of
+//! them, the `relay`, publishes each change to `seatcast.change.<event>` and says twice a second on
+//! `seatcast.relay` that it does; the others subscribe to what they watch. NATS may lose what it
+//! likes: a missing revision shows, the log is polled, and when the relay falls silent or another
+//! takes over everybody reads the log once. Postgres stays the only truth.
+//!
+//! This file is the node that watches; it tells the feed what it [`Heard`].
+
+pub mod relay;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, ConnectOptions, Subscriber};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::{AbortHandle, BoxStream, SelectAll, abortable};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::store::relay::read_log_row;
+use crate::ticketing::EventId;
+use crate::ticketing::live::Delta;
+
+const ANNOUNCEMENTS: &str = "seatcast.relay";
+/// How often a relay says that it is there.
+const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(500);
+/// Who has not said so for this long is gone.
+const SILENCE_MAX: Duration = Duration::from_millis(1_600);
+/// How often it is seen to that the subscriptions are those that are wanted.
+const TEND_INTERVAL: Duration = Duration::from_millis(500);
+/// Time that NATS has to take something.
+const PATIENCE: Duration = Duration::from_secs(1);
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+fn subject(event: EventId) -> String {
+    format!("seatcast.change.{event}")
+}
+
+/// What the bus brings to the feed.
+#[derive(Debug)]
+pub enum Heard {
+    /// One change of a watched event.
+    Change(EventId, Box<Delta>),
+    /// The event has changes, or may have some that the bus did not bring.
+    LookAgain(EventId),
+    /// Somebody new carries the log from here on, or (`false`) nobody does. What was committed before this
+    /// is in the log and maybe nowhere else.
+    Carried(bool),
+}
+
+/// The events that the feed wants to hear of. Clones share one set; its bound is
+/// [`crate::config::FeedConfig::watched_events_max`].
+#[derive(Clone, Default)]
+pub struct Interest(Arc<Wanted>);
+
+#[derive(Default)]
+struct Wanted {
+    /// Written by the feed, read by the bus.
+    events: Mutex<HashSet<EventId>>,
+    changed: Notify,
+}
+
+impl Interest {
+    pub fn add(&self, event: EventId) {
+        self.lock().insert(event);
+        self.0.changed.notify_one();
+    }
+
+    pub fn remove(&self, event: EventId) {
+        self.lock().remove(&event);
+        self.0.changed.notify_one();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<EventId>> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection to NATS that is made in the background, again and again for as long as it takes.
+///
+/// # Errors
+/// When the address is none.
+pub async fn connect(url: &str) -> Result<Client, async_nats::ConnectError> {
+    ConnectOptions::new()
+        .name("seatcast")
+        .retry_on_initial_connect()
+        .ping_interval(Duration::from_secs(2))
+        .reconnect_delay_callback(|attempts| {
+            let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).min(5);
+            Duration::from_millis(50 << doublings).min(RECONNECT_PAUSE_MAX)
+        })
+        .connect(url)
+        .await
+}
+
+/// Follows the relay until `cancel`, and says what it hears to `heard`.
+pub async fn follow(
+    client: Client,
+    interest: Interest,
+    heard: mpsc::Sender<Heard>,
+    cancel: CancellationToken,
+) {
+    let following = Follower {
+        client,
+        interest,
+        heard,
+        changes: SelectAll::new(),
+        subscribed: HashMap::new(),
+        carrier: None,
+        silent_at: Instant::now(),
+    };
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        _ = following.run() => {}
+    }
+}
+
+/// The feed is gone.
+struct Unheard;
+
+struct Follower {
+    client: Client,
+    interest: Interest,
+    heard: mpsc::Sender<Heard>,
+    changes: SelectAll<BoxStream<'static, (EventId, Bytes)>>,
+    subscribed: HashMap<EventId, AbortHandle>,
+    carrier: Option<Uuid>,
+    /// When the carrier counts as gone.
+    silent_at: Instant,
+}
+
+impl Follower {
+    async fn run(mut self) -> Result<(), Unheard> {
+        let mut news = announcements(&self.client).await;
+        let mut tick = interval(TEND_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let interest = self.interest.clone();
+        loop {
+            tokio::select! {
+                () = interest.0.changed.notified() => self.tend().await?,
+                _ = tick.tick() => self.tend().await?,
+                Some((event, json)) = self.changes.next() => self.changed(event, &json).await?,
+                said = news.next() => match said {
+                    Some(said) => self.announced(&said.payload).await?,
+                    None => news = announcements(&self.client).await,
+                },
+                () = sleep_until(self.silent_at), if self.carrier.is_some() => {
+                    tracing::warn!("nobody carries the log: reading it here");
+                    self.carried(None).await?;
+                }
+            }
+        }
+    }
+
+    async fn announced(&mut self, payload: &[u8]) -> Result<(), Unheard> {
+        let Ok(carrier) = Uuid::try_parse_ascii(payload) else {
+            return Ok(());
+        };
+        self.silent_at = Instant::now() + SILENCE_MAX;
+        if self.carrier != Some(carrier) {
+            self.carried(Some(carrier)).await?;
+        }
+        Ok(())
+    }
+
+    async fn carried(&mut self, carrier: Option<Uuid>) -> Result<(), Unheard> {
+        self.carrier = carrier;
+        self.say(Heard::Carried(carrier.is_some())).await
+    }
+
+    async fn changed(&mut self, event: EventId, json: &[u8]) -> Result<(), Unheard> {
+        let heard = match read_log_row(json) {
+            Ok(delta) => Heard::Change(event, Box::new(delta)),
+            Err(error) => {
+                // A row too big for NATS comes as nothing at all.
+                if !json.is_empty() {
+                    tracing::warn!(%error, event, "the relay says what cannot be read");
+                }
+                Heard::LookAgain(event)
+            }
+        };
+        self.say(heard).await
+    }
+
+    /// Subscribes to what is wanted and is not, and the other way round. While NATS is away that waits.
+    async fn tend(&mut self) -> Result<(), Unheard> {
+        if self.client.connection_state() != State::Connected {
+            return Ok(());
+        }
+        let wanted = self.interest.lock().clone();
+        self.subscribed.retain(|event, subscription| {
+            let keep = wanted.contains(event);
+            if !keep {
+                subscription.abort();
+            }
+            keep
+        });
+        let mut added = Vec::new();
+        for event in wanted {
+            if !self.subscribed.contains_key(&event) {
+                let Ok(Ok(messages)) =
+                    timeout(PATIENCE, self.client.subscribe(subject(event))).await
+                else {
+                    break;
+                };
+                let messages = messages.map(move |message| (event, message.payload));
+                let (messages, subscription) = abortable(messages);
+                self.changes.push(messages.boxed());
+                self.subscribed.insert(event, subscription);
+                added.push(event);
+            }
+        }
+        // What was published before the server knew of the subscription was not brought here.
+        if !added.is_empty() && matches!(timeout(PATIENCE, self.client.flush()).await, Ok(Ok(()))) {
+            for event in added {
+                self.say(Heard::LookAgain(event)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, heard: Heard) -> Result<(), Unheard> {
+        self.heard.send(heard).await.map_err(|_| Unheard)
+    }
+}
+
+async fn announcements(client: &Client) -> Subscriber {
+    loop {
+        match client.subscribe(ANNOUNCEMENTS).await {
+            Ok(subscriber) => return subscriber,
+            Err(error) => {
+                tracing::warn!(%error, "cannot subscribe to the relay");
+                tokio::time::sleep(RECONNECT_PAUSE_MAX).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The node that carries the log: one at a time, whoever has the seat (an advisory lock on a connection
+//! of its own). It reads what rings, of all events, and publishes row by row.
+//!
+//! A term begins when the doorbell listens, and is announced under a name of its own. Whoever hears a new
+//! name reads the log once: what was committed before is then known everywhere, what comes after
+//! rings here. So no head has to be handed over from one relay to the next, and a relay that has not seen
+//! an event yet begins with its newest row; who lacks those before it finds a gap, and reads them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::error::Error;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::connection::State;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{ANNOUNCE_INTERVAL, ANNOUNCEMENTS, PATIENCE, subject};
+use crate::config::BusConfig;
+use crate::store::Store;
+use crate::store::doorbell::{self, Ring};
+use crate::store::relay::{Candidacy, LogRow};
+use crate::ticketing::{EventId, Revision};
+
+/// Rings that may wait; past it they wait in the doorbell's connection.
+const RINGS_MAX: usize = 1_024;
+/// Pause between two attempts to be elected.
+const CANDIDACY_PAUSE: Duration = Duration::from_millis(500);
+/// Time that the database has to answer.
+const QUERY_PATIENCE: Duration = Duration::from_secs(3);
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// Stands for the seat, and carries the log while it has it, until `cancel`.
+pub async fn run(
+    store: Store,
+    client: Client,
+    config: BusConfig,
+    probe_interval: Duration,
+    cancel: CancellationToken,
+) {
+    let standing = async {
+        loop {
+            if let Err(error) = stand_and_carry(&store, &client, &config, probe_interval).await {
+                tracing::warn!(
+                    error = &*error as &dyn Error,
+                    "this node cannot carry the log"
+                );
+            }
+            sleep(CANDIDACY_PAUSE).await;
+        }
+    };
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = standing => {}
+    }
+}
+
+async fn stand_and_carry(
+    store: &Store,
+    client: &Client,
+    config: &BusConfig,
+    probe_interval: Duration,
+) -> Result<(), Cause> {
+    let candidacy = timeout(QUERY_PATIENCE, store.stand_for_relay()).await??;
+    // Who cannot reach NATS leaves the seat to those who can.
+    while !is_connected(client) || !timeout(QUERY_PATIENCE, candidacy.is_elected()).await?? {
+        sleep(CANDIDACY_PAUSE).await;
+    }
+    tracing::info!("this node carries the log");
+    let relay = Relay {
+        store,
+        client,
+        config,
+        candidacy,
+        term: None,
+        heads: HashMap::new(),
+        rung: BTreeSet::new(),
+    };
+    let (log, rings) = mpsc::channel(RINGS_MAX);
+    let end = CancellationToken::new();
+    let bell = doorbell::run(store.clone(), probe_interval, log, end.clone());
+    tokio::select! {
+        ended = relay.carry(rings) => ended,
+        () = bell => Ok(()),
+    }
+}
+
+fn is_connected(client: &Client) -> bool {
+    client.connection_state() == State::Connected
+}
+
+struct Relay<'a> {
+    store: &'a Store,
+    client: &'a Client,
+    config: &'a BusConfig,
+    candidacy: Candidacy,
+    /// The name of this term; `None` while the doorbell is off, and nothing is promised.
+    term: Option<Uuid>,
+    /// What was published last, of each event that rang in this term.
+    heads: HashMap<EventId, Revision>,
+    /// Events that rang and have not been read.
+    rung: BTreeSet<EventId>,
+}
+
+impl Relay<'_> {
+    async fn carry(mut self, mut rings: mpsc::Receiver<Ring>) -> Result<(), Cause> {
+        let mut tick = interval(ANNOUNCE_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                ring = rings.recv() => match ring {
+                    Some(ring) => self.rang(ring).await?,
+                    None => return Ok(()),
+                },
+                _ = tick.tick() => {
+                    timeout(QUERY_PATIENCE, self.candidacy.check()).await??;
+                    self.announce().await?;
+                }
+            }
+            while let Ok(ring) = rings.try_recv() {
+                self.rang(ring).await?;
+            }
+            self.publish().await?;
+        }
+    }
+
+    async fn rang(&mut self, ring: Ring) -> Result<(), Cause> {
+        match ring {
+            Ring::Event(event) => drop(self.rung.insert(event)),
+            Ring::Probe => {}
+            Ring::Listening => {
+                self.term = Some(Uuid::new_v4());
+                self.heads.clear();
+                self.announce().await?;
+            }
+            Ring::Lost => self.term = None,
+        }
+        Ok(())
+    }
+
+    async fn announce(&self) -> Result<(), Cause> {
+        if !is_connected(self.client) {
+            return Err("the connection to NATS is lost".into());
+        }
+        if let Some(term) = self.term {
+            self.send(ANNOUNCEMENTS.to_owned(), term.to_string().into())
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what rang, and publishes it.
+    async fn publish(&mut self) -> Result<(), Cause> {
+        while !self.rung.is_empty() {
+            let rung = self.rung.iter();
+            let heads: Vec<_> = rung
+                .map(|&event| (event, self.heads.get(&event).copied()))
+                .collect();
+            let rows_max = self.config.relay_rows_max;
+            let reading = self.store.log_rows_after(&heads, rows_max);
+            let rows = timeout(QUERY_PATIENCE, reading).await??;
+            if rows.len() < rows_max {
+                self.rung.clear();
+            }
+            for row in rows {
+                self.publish_row(row).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn publish_row(&mut self, row: LogRow) -> Result<(), Cause> {
+        // More than NATS takes is a ring.
+        let fits = row.json.len() <= self.client.max_payload();
+        let payload = if fits { row.json.into() } else { Bytes::new() };
+        self.send(subject(row.event), payload).await?;
+        if self.heads.len() >= self.config.relay_events_max {
+            self.heads.clear();
+        }
+        self.heads.insert(row.event, row.revision);
+        Ok(())
+    }
+
+    async fn send(&self, subject: String, payload: Bytes) -> Result<(), Cause> {
+        Ok(timeout(PATIENCE, self.client.publish(subject, payload)).await??)
+    }
+}

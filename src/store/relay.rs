@@ -1,0 +1,111 @@
+//! What the node that carries the log to the others needs: the seat that one node at a time can
+//! have, and the log's rows as they travel.
+
+use tokio_postgres::{Client, NoTls};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::changes::{Change, signed, unsigned};
+use super::{Store, StoreError};
+use crate::ticketing::live::Delta;
+use crate::ticketing::{EventId, Revision};
+
+/// «relay» in ASCII.
+const RELAY_LOCK: i64 = 0x72_656c_6179;
+
+/// A row of the log on its way to other nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRow {
+    pub event: EventId,
+    pub revision: Revision,
+    /// `{"revision", "at", "payload"}`; [`read_log_row`] is the way back.
+    pub json: String,
+}
+
+/// What a row's JSON says.
+///
+/// # Errors
+/// [`StoreError::Unexpected`] when it is not what this version of the program writes.
+pub fn read_log_row(json: &[u8]) -> Result<Delta, StoreError> {
+    let change: Change =
+        serde_json::from_slice(json).map_err(|error| StoreError::corrupt(error.to_string()))?;
+    change.into_delta()
+}
+
+/// A claim to the relay's seat, on a connection of its own: the seat is free again when that ends, in
+/// whatever way. Dropping it ends it.
+pub struct Candidacy {
+    client: Client,
+    _connection: AbortOnDropHandle<()>,
+}
+
+impl Candidacy {
+    /// Takes the seat, if nobody has it. A lock that is asked for again and again, because one that is
+    /// waited for would hold back the database's vacuum.
+    pub async fn is_elected(&self) -> Result<bool, StoreError> {
+        let sql = "select pg_try_advisory_lock($1)";
+        Ok(self
+            .client
+            .query_one(sql, &[&RELAY_LOCK])
+            .await?
+            .try_get(0)?)
+    }
+
+    /// An error means that the seat is lost.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.client.simple_query("").await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    pub async fn stand_for_relay(&self) -> Result<Candidacy, StoreError> {
+        let (client, connection) = self.settings().connect(NoTls).await?;
+        let connection = tokio::spawn(async move {
+            // Its end is seen by the next query.
+            let _ = connection.await;
+        });
+        Ok(Candidacy {
+            client,
+            _connection: AbortOnDropHandle::new(connection),
+        })
+    }
+
+    /// The log of each event after the revision given with it, of those without one the newest row;
+    /// by event, in order of revision, at most `rows_max` in all.
+    pub async fn log_rows_after(
+        &self,
+        heads: &[(EventId, Option<Revision>)],
+        rows_max: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let (events, revisions): (Vec<EventId>, Vec<Option<i64>>) = heads
+            .iter()
+            .map(|&(event, revision)| (event, revision.map(signed)))
+            .unzip();
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "select c.event_id, c.revision,
+                        jsonb_build_object('revision', c.revision, 'at', rfc3339(c.at), 'payload', c.payload)::text
+                   from unnest($1::bigint[], $2::bigint[]) as head (event_id, revision)
+                   join changes c on c.event_id = head.event_id
+                    and c.revision > coalesce(head.revision,
+                            (select max(n.revision) - 1 from changes n where n.event_id = head.event_id))
+                  order by c.event_id, c.revision
+                  limit $3",
+            )
+            .await?;
+        let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+        let rows = client
+            .query(&statement, &[&events, &revisions, &rows_max])
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(LogRow {
+                    event: row.try_get(0)?,
+                    revision: unsigned(row.try_get(1)?)?,
+                    json: row.try_get(2)?,
+                })
+            })
+            .collect()
+    }
+}
