@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod bus;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

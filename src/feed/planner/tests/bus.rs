@@ -1,0 +1,83 @@
+//! What the bus brings, loses, doubles and delays.
+
+use super::*;
+
+/// One viewer of event 1 at revision 5, with nothing left to read, whose changes come by the bus.
+fn carried() -> World {
+    let mut world = World::new();
+    world.watch(0, 1);
+    world.finish_load();
+    world.on(Cause::Carried(true));
+    for _ in 0..3 {
+        world.finish_read();
+        world.pass(Duration::from_millis(60));
+    }
+    assert!(world.reads.is_empty());
+    world
+}
+
+fn deliver(world: &mut World, revision: Revision) {
+    world.on(Cause::Delivered(1, Box::new(change(revision))));
+}
+
+fn shown(world: &World) -> Revision {
+    world.shown[&(0, 1)].revision
+}
+
+#[test]
+fn the_next_change_is_shown_at_once_and_nothing_is_read_for_it() {
+    let mut world = carried();
+    world.commit_and_ring(1, 1);
+    deliver(&mut world, 6);
+    deliver(&mut world, 6);
+    assert_eq!(shown(&world), 6);
+    assert!(world.reads.is_empty());
+}
+
+#[test]
+fn a_lost_change_is_a_gap_that_the_log_fills() {
+    let mut world = carried();
+    world.commit_and_ring(1, 2);
+    deliver(&mut world, 7);
+    assert_eq!(shown(&world), 5);
+    world.finish_read();
+    assert_eq!(shown(&world), 7);
+}
+
+#[test]
+fn a_change_that_nothing_followed_is_found_by_the_poll() {
+    let mut world = carried();
+    world.commit_and_ring(1, 1);
+    assert!(world.reads.is_empty());
+    world.pass(POLL);
+    world.finish_read();
+    assert_eq!(shown(&world), 6);
+}
+
+#[test]
+fn what_is_committed_before_another_carries_or_nobody_is_read() {
+    for carried_on in [true, false] {
+        let mut world = carried();
+        world.commit_and_ring(1, 1);
+        world.on(Cause::Carried(carried_on));
+        world.finish_read();
+        assert_eq!(shown(&world), 6);
+        world.pass(WINDOW);
+        world.commit_and_ring(1, 1);
+        assert_eq!(world.reads.len(), usize::from(!carried_on));
+    }
+}
+
+#[test]
+fn a_late_answer_of_the_log_takes_nothing_back() {
+    let mut world = carried();
+    world.commit(1, 1);
+    world.on(Cause::LookAgain(1));
+    world.commit(1, 1);
+    deliver(&mut world, 6);
+    world.pass(WINDOW);
+    deliver(&mut world, 7);
+    world.finish_read();
+    world.pass(WINDOW);
+    assert_eq!(shown(&world), 7);
+}
