@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::BenchError;
 use super::crowd::Greeting;
 use super::process::{Process, allow_sockets};
-use super::report::{Report, Target, count};
+use super::report::{Report, Target, count, megabytes};
 use super::viewers::Viewers;
 use super::world::World;
 use crate::config::DatabaseConfig;
@@ -78,8 +78,4 @@ fn settled_memory(server: &Process) -> Result<u64, BenchError> {
         }
     }
     Ok(memory)
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1024.0 / 1024.0)
 }

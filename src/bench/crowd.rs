@@ -3,6 +3,7 @@
 //! It does as little as can be done for a frame: one `recv`, and a search for its `"to":`. What
 //! it costs is the same in front of the server and in front of the floor.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -32,10 +33,22 @@ pub(super) enum Greeting {
     Join(EventId),
 }
 
+/// A viewer that lost its connection comes back within this time, longer after each attempt that
+/// failed: the backoff of `web/src/sdk`.
+const RETURN_JITTER_MS: u64 = 250;
+const RETURN_JITTER_MS_MAX: u64 = 15_000;
+
 /// Opens the connections, says `opened`, and then does what standard input says, a line each:
-/// `expect 41` is answered with `arrived` when the last viewer has revision 41, `sample` with the
-/// number of updates that the first viewer has had and the last of them. Ends with its input, or
-/// with the first connection that is lost.
+///
+/// - `expect 41` is answered with `arrived` when the last viewer that reads has revision 41;
+/// - `sample` with the number of updates that the first viewer has had and the last of them;
+/// - `presence` with the number of presence frames that all viewers have had and the first viewer's last;
+/// - `stall 10`: every tenth viewer stops reading;
+/// - `wake 41`: they read again; answered with the most frames that one of them needed to have
+///   revision 41;
+/// - `refuge 127.0.0.1:8001`: who is lost comes back there, with `since`.
+///
+/// Ends with its input, or with the first connection that is lost without a refuge.
 pub(super) fn run(address: SocketAddr, count: usize, greeting: Greeting) -> Result<(), BenchError> {
     let poll = Poll::new().map_err(BenchError::io("make a poller"))?;
     poll.registry()
@@ -52,6 +65,11 @@ pub(super) fn run(address: SocketAddr, count: usize, greeting: Greeting) -> Resu
         expected: None,
         frames: 0,
         last_update: String::new(),
+        presence_frames: 0,
+        last_presence: String::new(),
+        woken: None,
+        refuge: None,
+        returns: BTreeSet::new(),
         heartbeat_at: Instant::now() + HEARTBEAT_INTERVAL,
     };
     crowd.run()
@@ -70,7 +88,22 @@ struct Crowd {
     /// Updates that the first viewer has had, and the last one's payload.
     frames: u64,
     last_update: String,
+    /// Presence frames that all viewers have had, and the first viewer's last one.
+    presence_frames: u64,
+    last_presence: String,
+    /// Viewers that were woken and are not at the revision yet.
+    woken: Option<Woken>,
+    /// Where lost viewers come back, and when each does.
+    refuge: Option<SocketAddr>,
+    returns: BTreeSet<(Instant, usize)>,
     heartbeat_at: Instant,
+}
+
+struct Woken {
+    revision: Revision,
+    behind: usize,
+    /// The most frames that one of them needed.
+    frames_max: u32,
 }
 
 struct Expected {
@@ -83,12 +116,20 @@ struct Viewer {
     stream: TcpStream,
     stage: Stage,
     have: Revision,
+    /// Does not read.
+    stalled: bool,
+    /// Frames since it was woken, while it catches up.
+    frames: Option<u32>,
+    /// Attempts to come back that failed in a row.
+    failures: u32,
     /// The beginning of a frame whose end has not come.
     rest: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// Lost, and not yet on its way back.
+    Away,
     Connecting,
     Handshaking,
     Joining,
@@ -101,19 +142,74 @@ impl Crowd {
         let mut scratch = vec![0; SCRATCH_BYTES];
         loop {
             self.open_more().map_err(BenchError::io("connect"))?;
-            match self.poll.poll(&mut events, Some(HEARTBEAT_INTERVAL)) {
+            match self.poll.poll(&mut events, Some(self.patience())) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled.map_err(BenchError::io("poll"))?,
             }
             for event in &events {
                 if event.token() != ORDERS {
-                    self.serve(event.token().0, &mut scratch)?;
+                    self.attend(event.token().0, &mut scratch)?;
                 } else if !self.take_orders(&mut scratch)? {
                     return Ok(());
                 }
             }
+            self.bring_back()?;
             self.beat_hearts()?;
         }
+    }
+
+    fn patience(&self) -> Duration {
+        let next = self.returns.first();
+        next.map_or(HEARTBEAT_INTERVAL, |(at, _)| {
+            at.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// Serves a viewer; one that is lost comes back later, if there is a place to come back to.
+    fn attend(&mut self, index: usize, scratch: &mut [u8]) -> Result<(), BenchError> {
+        if self.viewers[index].stalled {
+            return Ok(());
+        }
+        match self.serve(index, scratch) {
+            Err(_) if self.refuge.is_some() => {
+                self.lose(index);
+                Ok(())
+            }
+            served => served,
+        }
+    }
+
+    fn lose(&mut self, index: usize) {
+        let viewer = &mut self.viewers[index];
+        if viewer.stage == Stage::Away {
+            return;
+        }
+        viewer.stage = Stage::Away;
+        viewer.rest = Vec::new();
+        let bound = RETURN_JITTER_MS << viewer.failures.min(6);
+        viewer.failures += 1;
+        let away = rand::random_range(0..=bound.min(RETURN_JITTER_MS_MAX));
+        let at = Instant::now() + Duration::from_millis(away);
+        self.returns.insert((at, index));
+    }
+
+    fn bring_back(&mut self) -> Result<(), BenchError> {
+        let now = Instant::now();
+        while let Some(refuge) = self.refuge
+            && let Some(&(at, index)) = self.returns.first()
+            && at <= now
+        {
+            self.returns.pop_first();
+            let viewer = &mut self.viewers[index];
+            viewer.stream = TcpStream::connect(refuge).map_err(BenchError::io("connect"))?;
+            viewer.stage = Stage::Connecting;
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            let registry = self.poll.registry();
+            registry
+                .register(&mut viewer.stream, Token(index), interest)
+                .map_err(BenchError::io("watch a connection"))?;
+        }
+        Ok(())
     }
 
     /// `false` at the end of the input.
@@ -124,12 +220,62 @@ impl Crowd {
         while let Some((order, rest)) = self.orders.split_once('\n') {
             let (order, rest) = (order.to_owned(), rest.to_owned());
             self.orders = rest;
-            match order.strip_prefix("expect ").map(str::parse) {
-                Some(Ok(revision)) => self.expect(revision)?,
-                _ => say(&format!("{} {}", self.frames, self.last_update))?,
-            }
+            self.obey(&order, scratch)?;
         }
         Ok(length > 0)
+    }
+
+    fn obey(&mut self, order: &str, scratch: &mut [u8]) -> Result<(), BenchError> {
+        let not_an_order = || BenchError::Child("the viewers were told something odd");
+        match order.split_once(' ') {
+            None if order == "sample" => say(&format!("{} {}", self.frames, self.last_update)),
+            None if order == "presence" => {
+                say(&format!("{} {}", self.presence_frames, self.last_presence))
+            }
+            Some(("expect", revision)) => {
+                self.expect(revision.parse().map_err(|_| not_an_order())?)
+            }
+            Some(("stall", nth)) => {
+                let nth: usize = nth.parse().map_err(|_| not_an_order())?;
+                let stalled = self.viewers.iter_mut().step_by(nth.max(1));
+                // The first is the sample.
+                stalled.skip(1).for_each(|viewer| viewer.stalled = true);
+                Ok(())
+            }
+            Some(("wake", revision)) => {
+                self.wake(revision.parse().map_err(|_| not_an_order())?, scratch)
+            }
+            Some(("refuge", address)) => {
+                self.refuge = Some(address.parse().map_err(|_| not_an_order())?);
+                Ok(())
+            }
+            _ => Err(not_an_order()),
+        }
+    }
+
+    /// Nobody was told by the poller, which tells once only: reads from all that were stalled.
+    fn wake(&mut self, revision: Revision, scratch: &mut [u8]) -> Result<(), BenchError> {
+        let stalled = |&index: &usize| self.viewers[index].stalled;
+        let woken: Vec<usize> = (0..self.viewers.len()).filter(stalled).collect();
+        let behind = |&&index: &&usize| self.viewers[index].have < revision;
+        self.woken = Some(Woken {
+            revision,
+            behind: woken.iter().filter(behind).count(),
+            frames_max: 0,
+        });
+        for index in woken {
+            self.viewers[index].stalled = false;
+            self.viewers[index].frames = Some(0);
+            self.attend(index, scratch)?;
+        }
+        self.tell_if_awake()
+    }
+
+    fn tell_if_awake(&mut self) -> Result<(), BenchError> {
+        match self.woken.take_if(|woken| woken.behind == 0) {
+            Some(woken) => say(&woken.frames_max.to_string()),
+            None => Ok(()),
+        }
     }
 
     fn open_more(&mut self) -> io::Result<()> {
@@ -144,6 +290,9 @@ impl Crowd {
                 stream,
                 stage: Stage::Connecting,
                 have: 0,
+                stalled: false,
+                frames: None,
+                failures: 0,
                 rest: Vec::new(),
             });
         }
@@ -151,7 +300,7 @@ impl Crowd {
     }
 
     fn expect(&mut self, revision: Revision) -> Result<(), BenchError> {
-        let lacks = |viewer: &&Viewer| viewer.have < revision;
+        let lacks = |viewer: &&Viewer| viewer.have < revision && !viewer.stalled;
         let missing = self.viewers.iter().filter(lacks).count();
         if missing == 0 {
             return say("arrived");
@@ -163,6 +312,9 @@ impl Crowd {
     /// One event of one connection: send what its stage wants, read what there is.
     fn serve(&mut self, index: usize, scratch: &mut [u8]) -> Result<(), BenchError> {
         let viewer = &mut self.viewers[index];
+        if viewer.stage == Stage::Away {
+            return Ok(());
+        }
         if viewer.stage == Stage::Connecting {
             if let Some(error) = viewer
                 .stream
@@ -223,12 +375,14 @@ impl Crowd {
     fn has_joined(&mut self, index: usize, revision: Revision) -> Result<(), BenchError> {
         let viewer = &mut self.viewers[index];
         viewer.stage = Stage::Joined;
-        viewer.have = revision;
-        self.joined += 1;
-        if self.joined == self.count {
-            say("opened")?;
+        viewer.failures = 0;
+        if self.joined < self.count {
+            self.joined += 1;
+            if self.joined == self.count {
+                say("opened")?;
+            }
         }
-        Ok(())
+        self.reach(index, revision)
     }
 
     /// Reads whole messages from the front of `bytes`; returns how many bytes they had.
@@ -259,7 +413,11 @@ impl Crowd {
         let Greeting::Join(event) = self.greeting else {
             return Ok(());
         };
-        let join = format!(r#"["1","1","event:{event}","phx_join",{{}}]"#);
+        let payload = match self.viewers[index].have {
+            0 => "{}".to_owned(),
+            have => format!(r#"{{"since":{have}}}"#),
+        };
+        let join = format!(r#"["1","1","event:{event}","phx_join",{payload}]"#);
         self.viewers[index].stage = Stage::Joining;
         self.send(index, &masked(&join))
     }
@@ -273,13 +431,40 @@ impl Crowd {
             return self.has_joined(index, revision);
         }
         let Some(to) = number_after(payload, br#""to":"#) else {
+            self.hear_presence(index, payload);
             return Ok(());
         };
         if index == 0 {
             self.last_update = String::from_utf8_lossy(payload).into_owned();
             self.frames += 1;
         }
-        let had = std::mem::replace(&mut self.viewers[index].have, to);
+        if let Some(frames) = &mut self.viewers[index].frames {
+            *frames += 1;
+        }
+        self.reach(index, to)
+    }
+
+    fn hear_presence(&mut self, index: usize, payload: &[u8]) {
+        if find(payload, br#""presence",{"#).is_some() {
+            self.presence_frames += 1;
+            if index == 0 {
+                self.last_presence = String::from_utf8_lossy(payload).into_owned();
+            }
+        }
+    }
+
+    fn reach(&mut self, index: usize, to: Revision) -> Result<(), BenchError> {
+        let viewer = &mut self.viewers[index];
+        let had = std::mem::replace(&mut viewer.have, to);
+        if let Some(woken) = &mut self.woken
+            && had < woken.revision
+            && to >= woken.revision
+            && let Some(frames) = viewer.frames.take()
+        {
+            woken.behind -= 1;
+            woken.frames_max = woken.frames_max.max(frames);
+            self.tell_if_awake()?;
+        }
         if let Some(expected) = &mut self.expected
             && had < expected.revision
             && to >= expected.revision

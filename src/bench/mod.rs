@@ -1,4 +1,4 @@
-//! `seatcast bench fanout|connections|holds`: what Seatcast costs, beside a floor measured in the
+//! `seatcast bench fanout|connections|holds|resume|presence|slow|nodes`: what Seatcast costs, beside a floor measured in the
 //! same run.
 //!
 //! The server is a child process, so its CPU and memory are its own; Postgres is a private one, or
@@ -10,14 +10,20 @@ mod crowd;
 mod fanout;
 mod floor;
 mod holds;
+mod metrics;
+mod nodes;
+mod presence;
 mod process;
 mod report;
+mod resume;
 mod scan;
+mod slow;
 mod viewers;
 mod world;
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::config::DatabaseConfig;
 use crate::embedded::EmbeddedError;
@@ -52,6 +58,45 @@ pub enum BenchCommand {
         /// How many buyers at a time; each number is measured by itself.
         #[arg(long, value_delimiter = ',', default_value = "1,64")]
         buyers: Vec<usize>,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// A node is killed, and all of its viewers come back to another one, with `since`: how soon the
+    /// last is current, and what the database was asked for it.
+    Resume {
+        /// How many viewers; each number is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = VIEWERS)]
+        viewers: Vec<usize>,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// People who come and go at one event, over few connections, while viewers watch the count.
+    Presence {
+        /// How many watch.
+        #[arg(long, default_value_t = 1_000)]
+        viewers: usize,
+        /// How many joins, and as many leaves, within ten seconds.
+        #[arg(long, default_value_t = 100_000)]
+        joins: usize,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// A tenth of the viewers stops reading while the event changes 200 times a second: memory,
+    /// and what the others notice.
+    Slow {
+        #[arg(long, default_value_t = 10_000)]
+        viewers: usize,
+        /// How long they do not read, in seconds; as long all of them read, for comparison.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// The same viewers on one node and on three: from the commit to the last of them.
+    Nodes {
+        /// How many viewers in all; each number is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = VIEWERS)]
+        viewers: Vec<usize>,
         #[command(flatten)]
         database: DatabaseConfig,
     },
@@ -111,6 +156,18 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
         BenchCommand::Fanout { viewers, database } => fanout::run(&viewers, &database),
         BenchCommand::Connections { viewers, database } => connections::run(&viewers, &database),
         BenchCommand::Holds { buyers, database } => holds::run(&buyers, &database),
+        BenchCommand::Resume { viewers, database } => resume::run(&viewers, &database),
+        BenchCommand::Presence {
+            viewers,
+            joins,
+            database,
+        } => presence::run(viewers, joins, &database),
+        BenchCommand::Slow {
+            viewers,
+            seconds,
+            database,
+        } => slow::run(viewers, Duration::from_secs(seconds), &database),
+        BenchCommand::Nodes { viewers, database } => nodes::run(&viewers, &database),
         BenchCommand::Floor { connections, loops } => floor::send_loops(connections, loops),
         BenchCommand::Crowd {
             address,

@@ -91,6 +91,11 @@ impl Process {
             .ok_or(BenchError::Child("it has no memory: it has ended"))
     }
 
+    /// SIGKILL: nothing of it gets to say goodbye.
+    pub(super) fn kill(mut self) -> Result<(), BenchError> {
+        self.child.kill().map_err(BenchError::io("kill a server"))
+    }
+
     fn wait(&mut self, patience: Duration) -> bool {
         let deadline = Instant::now() + patience;
         loop {

@@ -128,6 +128,10 @@ pub(super) fn millis(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1e3)
 }
 
+pub(super) fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1024.0 / 1024.0)
+}
+
 /// `12,345`
 pub(super) fn count(number: f64) -> String {
     let digits = format!("{number:.0}");

@@ -26,7 +26,7 @@ pub(super) struct Viewers {
 /// What one viewer, as good as any, has received.
 #[derive(Debug)]
 pub(super) struct Sample {
-    /// How many frames with updates.
+    /// How many frames of the kind that was asked for.
     pub(super) frames: u64,
     /// The payload of the last one: JSON text.
     pub(super) payload: String,
@@ -66,13 +66,40 @@ impl Viewers {
     }
 
     pub(super) fn sample(&mut self) -> Result<Sample, BenchError> {
-        self.order("sample\n")?;
+        self.ask_sample("sample\n")
+    }
+
+    fn ask_sample(&mut self, order: &str) -> Result<Sample, BenchError> {
+        self.order(order)?;
         let (line, _) = self.answer("")?;
         let (frames, payload) = line.split_once(' ').ok_or(SILENT)?;
         Ok(Sample {
             frames: frames.parse().map_err(|_| SILENT)?,
             payload: payload.to_owned(),
         })
+    }
+
+    /// Every tenth of them stops reading.
+    pub(super) fn stall(&mut self) -> Result<(), BenchError> {
+        self.order("stall 10\n")
+    }
+
+    /// They read again. The most frames that one of them needed to come to this revision, and when
+    /// the last had.
+    pub(super) fn wake(&mut self, revision: Revision) -> Result<(u32, Instant), BenchError> {
+        self.order(&format!("wake {revision}\n"))?;
+        let (frames, at) = self.answer("")?;
+        Ok((frames.parse().map_err(|_| SILENT)?, at))
+    }
+
+    /// From now on, who loses its connection comes back here, with `since`.
+    pub(super) fn give_refuge(&mut self, address: SocketAddr) -> Result<(), BenchError> {
+        self.order(&format!("refuge {address}\n"))
+    }
+
+    /// Presence frames that all have had, and the last one that a viewer had: JSON text.
+    pub(super) fn presence(&mut self) -> Result<Sample, BenchError> {
+        self.ask_sample("presence\n")
     }
 
     fn order(&mut self, line: &str) -> Result<(), BenchError> {

@@ -51,7 +51,12 @@ impl World {
     }
 
     pub(super) fn server(&self) -> Result<(Process, SocketAddr), BenchError> {
-        Process::server(&self.url, &[])
+        self.server_with(&[])
+    }
+
+    /// The same with other settings.
+    pub(super) fn server_with(&self, args: &[&str]) -> Result<(Process, SocketAddr), BenchError> {
+        Process::server(&self.url, args)
     }
 }
 

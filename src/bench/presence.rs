@@ -1,0 +1,173 @@
+//! People who come and go at one event, while viewers watch the count.
+//!
+//! What a naive presence would send grows with both: each arrival and each departure to each viewer.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::BenchError;
+use super::crowd::Greeting;
+use super::process::allow_sockets;
+use super::report::{Report, Target, count};
+use super::viewers::Viewers;
+use super::world::World;
+use crate::config::{Config, DatabaseConfig};
+use crate::ticketing::EventId;
+
+/// Connections over which people come and go, one at a time on each.
+const CONNECTIONS: usize = 100;
+const COMING_AND_GOING: Duration = Duration::from_secs(10);
+const PACE: Duration = Duration::from_millis(50);
+/// Until the last count has been shown.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
+/// The usual limits would not let a connection do this.
+const LIMITS: [&str; 4] = [
+    "--joins-per-s-max",
+    "1000000",
+    "--pushes-per-s-max",
+    "1000000",
+];
+
+pub(super) fn run(
+    viewers: usize,
+    joins: usize,
+    database: &DatabaseConfig,
+) -> Result<(), BenchError> {
+    allow_sockets(viewers + CONNECTIONS)?;
+    let world = World::start(database)?;
+    println!("{}", measure(&world, viewers, joins)?);
+    Ok(())
+}
+
+fn measure(world: &World, viewers: usize, joins: usize) -> Result<Report, BenchError> {
+    let stage = world.runtime.block_on(world.store.set_stage())?;
+    let (server, address) = world.server_with(&LIMITS)?;
+    let mut watching = Viewers::open(address, viewers, Greeting::Join(stage.event))?;
+    let (cpu, begun) = (server.cpu()?, Instant::now());
+    let each = joins / CONNECTIONS;
+    let people = (0..CONNECTIONS).map(|_| come_and_go(address, stage.event, each));
+    let people = world.runtime.block_on(try_join_all(people));
+    let people = people.map_err(|_| BenchError::Child("the server cut a connection"))?;
+    let wall = begun.elapsed();
+    // Everyone who is left stays.
+    let stay = settle(&mut watching, CONNECTIONS)?;
+    let messages = watching.presence()?.frames;
+    let cpu = server.cpu()?.saturating_sub(cpu);
+    let refused: usize = people.iter().map(|person| person.refused).sum();
+    drop(people);
+    let gone = settle(&mut watching, 0)?;
+
+    let mut report = Report::new(format!(
+        "{} joins and as many leaves in {:.1} s at one event, over {CONNECTIONS} connections; {} viewers \
+         watch. Floor: a message to each of them for each.",
+        count((each * CONNECTIONS) as f64),
+        wall.as_secs_f64(),
+        count(viewers as f64),
+    ));
+    let naive = (2 * each * CONNECTIONS * viewers) as f64;
+    let pair = (count(messages as f64), count(naive));
+    report.compared("messages sent", pair, messages as f64 / naive, None);
+    let interval_s = Config::default().presence.counts_interval_ms as f64 / 1_000.0;
+    let a_viewer_each_interval =
+        messages as f64 / viewers as f64 / (wall.as_secs_f64() / interval_s);
+    report.bounded(
+        "messages to a viewer, per interval of counts",
+        format!("{a_viewer_each_interval:.2}"),
+        a_viewer_each_interval,
+        // The last count comes an interval after the last person.
+        Target::AtMost(1.2),
+    );
+    for (name, error) in [
+        (
+            "error of the count, while all are there",
+            stay.abs_diff(CONNECTIONS),
+        ),
+        ("error of the count, when all have gone", gone),
+        ("joins or leaves refused", refused),
+    ] {
+        report.bounded(name, error.to_string(), error as f64, Target::AtMost(0.0));
+    }
+    let each = cpu.as_secs_f64() * 1e6 / (2 * each * CONNECTIONS) as f64;
+    report.fact("CPU per join or leave", format!("{each:.1} µs"));
+    Ok(report)
+}
+
+/// What the viewers are shown in the end: `expected`, or else whatever stands after a while.
+fn settle(watching: &mut Viewers, expected: usize) -> Result<usize, BenchError> {
+    let deadline = Instant::now() + SETTLE_PATIENCE;
+    loop {
+        let shown = total(&watching.presence()?.payload);
+        if shown == expected || Instant::now() > deadline {
+            return Ok(shown);
+        }
+        std::thread::sleep(PACE);
+    }
+}
+
+/// Of `[…, "presence", {"total": 100, …}]`; nothing shown yet is nobody.
+fn total(frame: &str) -> usize {
+    let frame: Value = serde_json::from_str(frame).unwrap_or_default();
+    let total = frame[4]["total"].as_u64().unwrap_or_default();
+    usize::try_from(total).unwrap_or(usize::MAX)
+}
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// A connection whose last person is still there.
+struct Person {
+    refused: usize,
+    _stays: Socket,
+}
+
+/// Joins and leaves so many times, evenly, and then joins to stay.
+async fn come_and_go(address: SocketAddr, event: EventId, times: usize) -> Result<Person, Error> {
+    let url = format!("ws://{address}/realtime/v1/websocket?vsn=2.0.0");
+    let mut socket = connect_async(url).await?.0;
+    let begun = Instant::now();
+    let mut refused = 0;
+    for time in 0..times {
+        let due = COMING_AND_GOING.mul_f64(time as f64 / times as f64);
+        // Timers are coarse: who is early by less goes on, who is late catches up.
+        if due > begun.elapsed() + PACE {
+            tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
+        }
+        for message in [join(event, ["look", "pay"][time % 2]), leave(event)] {
+            refused += usize::from(!ask(&mut socket, message).await?);
+        }
+    }
+    refused += usize::from(!ask(&mut socket, join(event, "pay")).await?);
+    Ok(Person {
+        refused,
+        _stays: socket,
+    })
+}
+
+/// Sends, and waits for the reply; whether it says `ok`.
+async fn ask(socket: &mut Socket, message: Message) -> Result<bool, Error> {
+    socket.send(message).await?;
+    loop {
+        let heard = socket.next().await.ok_or(Error::ConnectionClosed)??;
+        if let Message::Text(text) = heard
+            && text.contains("phx_reply")
+        {
+            return Ok(text.contains(r#""status":"ok""#));
+        }
+    }
+}
+
+fn join(event: EventId, step: &str) -> Message {
+    Message::text(format!(
+        r#"["1","1","event:{event}","phx_join",{{"presence":{{"step":"{step}"}}}}]"#
+    ))
+}
+
+fn leave(event: EventId) -> Message {
+    Message::text(format!(r#"["1","2","event:{event}","phx_leave",{{}}]"#))
+}
