@@ -26,6 +26,7 @@
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
 //! | [`readme`] | the README says what is |
 //! | [`restart`] | a node that goes down sends its clients away in order; after a killed one, they storm another |
+//! | [`hostile`] | slow, silent and hostile clients are bounded, answered, and harm nobody |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`presence`] | native viewers and the dialect's members are one number |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
@@ -59,6 +60,7 @@ mod expiry;
 mod failures;
 mod feed;
 mod freshness;
+mod hostile;
 mod idempotency;
 mod metrics;
 mod nodes;

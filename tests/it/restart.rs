@@ -1,17 +1,25 @@
 //! Nodes that go down with many clients on them: by SIGTERM, in order; by SIGKILL, in a storm.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
-use crate::support::server::TestServer;
+use crate::support::binary::ServerProcess;
+use crate::support::database::TestDatabase;
+use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{End, Socket, Vsn};
 
 const VIEWERS: usize = 2_000;
 /// Viewers on their way to being joined at a time.
 const JOINING_MAX: usize = 50;
+/// What a storm is given to be over.
+const STORM: Duration = Duration::from_secs(15);
+/// The first backoff of `web/src/sdk`: anything up to this.
+const JITTER_MS: u64 = 250;
 
 /// So many viewers of a topic, in the order in which they came, with their revisions.
 async fn crowd(address: SocketAddr, topic: &str) -> Vec<(Socket, u64)> {
@@ -88,4 +96,52 @@ fn reconnect_in_ms(drain: &Value) -> usize {
     delay
         .and_then(|ms| usize::try_from(ms).ok())
         .expect("a delay")
+}
+
+/// After a node's death all of its viewers come to another one, which nobody watched the event on: they
+/// bring `since`, and the node asks the database once for all of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_viewers_of_a_killed_node_are_soon_current_on_another() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let staged = stage(&client).await;
+    let node = || ServerProcess::start(&["--database-url", database.url()]);
+    let (first, second) = (node(), node());
+    let topic = format!("event:{}", staged.event);
+    let viewers = crowd(first.address(), &topic).await;
+
+    let killed = Instant::now();
+    first.kill();
+    staged.sell(&client, 3).await;
+    let mut coming_back = JoinSet::new();
+    for (viewer, revision) in viewers {
+        coming_back.spawn(come_back(viewer, revision, second.address(), topic.clone()));
+    }
+    let resumed = coming_back.join_all().await;
+    assert!(killed.elapsed() < STORM, "{:?}", killed.elapsed());
+    assert!(
+        resumed.iter().all(|resumed| *resumed),
+        "all of them from the ring"
+    );
+    let page = reqwest::get(format!("{}/metrics", second.url)).await;
+    let page = page.expect("an answer").text().await.expect("a page");
+    let loads = page
+        .lines()
+        .find_map(|line| line.strip_prefix("seatcast_event_loads_total "));
+    assert_eq!(loads, Some("1"), "{page}");
+}
+
+/// Waits for the end, comes back as clients do, and reads until the sale of 3 is seen; says whether the
+/// join was answered with what changed only.
+async fn come_back(mut lost: Socket, since: u64, address: SocketAddr, topic: String) -> bool {
+    while !matches!(lost.next_frame(DEADLINE).await, Err(End::Closed(_))) {}
+    let pause = rand::random_range(0..=JITTER_MS);
+    tokio::time::sleep(Duration::from_millis(pause)).await;
+    let mut viewer = Socket::connect(address, Vsn::V2).await;
+    let joined = viewer.join(&topic, json!({ "since": since })).await;
+    let mut state = joined["state"].clone();
+    while state["ticket_types"][0]["sold"] != 3 {
+        state = viewer.next_on(&topic, "update").await;
+    }
+    joined["resumed"] == true
 }

@@ -1,6 +1,7 @@
 //! The true binary as a child process: for what only a process can show, such as its death.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
@@ -51,6 +52,20 @@ impl ServerProcess {
         // Read on: a full pipe would stop it.
         std::thread::spawn(move || lines.for_each(drop));
         ServerProcess { child, url }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        let address = self.url.strip_prefix("http://").unwrap_or(&self.url);
+        address.parse().expect("an address")
+    }
+
+    /// Memory in RAM, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok());
+        kilobytes.expect("a number of kB") * 1_024
     }
 
     /// SIGKILL: nothing of it gets to tidy up.

@@ -170,6 +170,16 @@ impl Socket {
             .expect("an open connection");
     }
 
+    /// The same on a connection that may have ended: whether it was sent.
+    pub(crate) async fn try_send_text(&mut self, text: &str) -> bool {
+        self.stream.send(Message::text(text)).await.is_ok()
+    }
+
+    /// Reads to the end, and looks at nothing.
+    pub(crate) async fn drain(mut self) {
+        while let Some(Ok(_)) = self.stream.next().await {}
+    }
+
     pub(crate) async fn next_frame(&mut self, deadline: Duration) -> Result<Frame, End> {
         if !self.skipped.is_empty() {
             return Ok(self.skipped.remove(0));

@@ -1,0 +1,384 @@
+//! Clients that are slow, silent or mean it badly: each is bounded and answered, and the others do
+//! not notice.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::binary::ServerProcess;
+use crate::support::cut::Link;
+use crate::support::database::TestDatabase;
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::{Show, Staged};
+use crate::support::websocket::{End, Socket, Vsn};
+
+async fn stage(server: &TestServer) -> Staged {
+    let show = Show::new().ticket_type("Standing", 1_000, 500);
+    show.stage(&server.client().await).await
+}
+
+/// Shorter than any idle limit here.
+const HEARTBEAT: Duration = Duration::from_millis(300);
+
+/// Somebody ordinary, before and while others misbehave.
+struct Bystander {
+    socket: Socket,
+    topic: String,
+}
+
+impl Bystander {
+    async fn join(address: SocketAddr, staged: &Staged) -> Bystander {
+        let topic = format!("event:{}", staged.event);
+        let mut socket = Socket::connect(address, Vsn::V2).await;
+        socket.join(&topic, json!({})).await;
+        Bystander { socket, topic }
+    }
+
+    /// Is answered, and sees what is sold.
+    async fn is_served(&mut self, server: &TestServer, staged: &Staged) {
+        let alive = self.socket.ask("phoenix", "heartbeat", json!({})).await;
+        assert_eq!(alive["status"], "ok");
+        staged.sell(&server.client().await, 1).await;
+        self.socket.next_on(&self.topic, "update").await;
+    }
+
+    /// Keeps itself alive until presence says this.
+    async fn sees(&mut self, total: u64) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut spoke = Instant::now();
+        loop {
+            assert!(Instant::now() < deadline, "presence never says {total}");
+            if spoke.elapsed() > HEARTBEAT {
+                self.socket.send("phoenix", "heartbeat", json!({})).await;
+                spoke = Instant::now();
+            }
+            match self.socket.next_frame(HEARTBEAT).await {
+                Ok(frame) if frame.event == "presence" && frame.payload["total"] == total => return,
+                Ok(_) | Err(End::Silence) => {}
+                Err(end) => panic!("{end:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_vanished_is_let_go_and_no_longer_counted() {
+    let server = TestServer::builder()
+        .with(|config| {
+            config.socket.idle_timeout_ms = 1_000;
+            config.presence.counts_interval_ms = 50;
+        })
+        .start()
+        .await;
+    let staged = stage(&server).await;
+    let mut bystander = Bystander::join(server.address(), &staged).await;
+    let (link, address) = Link::to_server(server.address()).await;
+    let mut vanished = Socket::connect(address, Vsn::V2).await;
+    let step = json!({"presence": {"step": "payment"}});
+    vanished.join(&bystander.topic, step).await;
+    bystander.sees(1).await;
+    // Nothing comes through any more, and nothing says so.
+    link.stall();
+    bystander.sees(0).await;
+    bystander.is_served(&server, &staged).await;
+}
+
+#[tokio::test]
+async fn slow_handshakes_are_cut_and_do_not_keep_others_out_for_long() {
+    const PLACES: usize = 8;
+    let server = TestServer::builder()
+        .with(|config| {
+            config.http.header_timeout_ms = 300;
+            config.http.http_connections_max = PLACES;
+        })
+        .start()
+        .await;
+    let staged = stage(&server).await;
+    let address = server.address();
+    let mut bystander = Bystander::join(address, &staged).await;
+    let slow = (0..2 * PLACES).map(|_| async move {
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        let head = b"GET /realtime/v1/websocket HTTP/1.1\r\nHost: ";
+        stream.write_all(head).await.expect("a write");
+        // To the end of the stream: the server's own doing.
+        let mut rest = Vec::new();
+        let cut = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut rest)).await;
+        cut.expect("cut in time").ok();
+    });
+    let newcomer = async {
+        let mut newcomer = Socket::connect(address, Vsn::V2).await;
+        newcomer.join(&bystander.topic, json!({})).await;
+    };
+    tokio::join!(join_all(slow), newcomer);
+    bystander.is_served(&server, &staged).await;
+}
+
+/// A client's text frame; the mask is zero, which leaves the payload as it is.
+fn text_frame(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).expect("a short text");
+    assert!(length < 126);
+    let mut frame = vec![0x81, 0x80 | length, 0, 0, 0, 0];
+    frame.extend_from_slice(text.as_bytes());
+    frame
+}
+
+/// A WebSocket with nothing on top.
+async fn raw(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("a connection");
+    stream.set_nodelay(true).expect("a socket option");
+    let request = "GET /realtime/v1/websocket?vsn=2.0.0 HTTP/1.1\r\nHost: localhost\r\n\
+        Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.expect("a write");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("a response"));
+    }
+    stream
+}
+
+#[tokio::test]
+async fn a_byte_at_a_time_is_understood_but_keeps_nobody_alive() {
+    let server = TestServer::builder()
+        .with(|config| config.socket.idle_timeout_ms = 1_500)
+        .start()
+        .await;
+    let staged = stage(&server).await;
+    let join = text_frame(&format!(
+        r#"["1","1","event:{}","phx_join",{{}}]"#,
+        staged.event
+    ));
+    let mut stream = raw(server.address()).await;
+    for byte in join {
+        stream.write_all(&[byte]).await.expect("a write");
+    }
+    let mut slow = Socket::over(stream, Vsn::V2).await;
+    let reply = slow.next_frame(DEADLINE).await.expect("a reply");
+    assert_eq!(reply.payload["status"], "ok");
+
+    // A message that never ends is no sign of life.
+    let mut stream = raw(server.address()).await;
+    stream
+        .write_all(b"\x81\xfe\xff\xff\0\0\0\0")
+        .await
+        .expect("a write");
+    let (mut read, mut write) = stream.split();
+    let drip = async {
+        let mut drops = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            drops.tick().await;
+            if write.write_all(b" ").await.is_err() {
+                return;
+            }
+        }
+    };
+    let end = async {
+        let mut got = Vec::new();
+        let _ = read.read_to_end(&mut got).await;
+        got
+    };
+    let closed = tokio::time::timeout(DEADLINE, async {
+        tokio::select! {
+            got = end => got,
+            () = drip => panic!("it was cut without a word"),
+        }
+    });
+    let got = closed.await.expect("closed in time");
+    assert_eq!(got.first(), Some(&0x88), "a close frame: {got:?}");
+}
+
+/// Sends all at once; then reads the answers until none is missing or the connection ends.
+async fn flood(socket: &mut Socket, messages: impl Iterator<Item = String>) -> Answers {
+    let mut sent = 0;
+    for message in messages {
+        if !socket.try_send_text(&message).await {
+            break;
+        }
+        sent += 1;
+    }
+    let mut answers = Answers::default();
+    while answers.codes.len() < sent.max(1) {
+        match socket.next_frame(DEADLINE).await {
+            Ok(frame) if frame.event == "phx_reply" => {
+                let response = &frame.payload["response"];
+                answers
+                    .codes
+                    .push(response["code"].as_str().unwrap_or("ok").to_owned());
+            }
+            Ok(_) => {}
+            Err(End::Closed(code)) => {
+                answers.closed = code;
+                break;
+            }
+            Err(End::Silence) => panic!("{} of {sent} are answered", answers.codes.len()),
+        }
+    }
+    answers
+}
+
+#[derive(Debug, Default)]
+struct Answers {
+    codes: Vec<String>,
+    closed: Option<u16>,
+}
+
+impl Answers {
+    fn count(&self, code: &str) -> usize {
+        self.codes.iter().filter(|other| *other == code).count()
+    }
+}
+
+#[tokio::test]
+async fn five_hundred_malformed_frames_are_answered_one_by_one() {
+    let server = TestServer::start().await;
+    let staged = stage(&server).await;
+    let mut bystander = Bystander::join(server.address(), &staged).await;
+    let bad = ["}{", "[1,2,3]", "[null,null,7,null,{}]", "null", "\u{0}"];
+    for vsn in [Vsn::V1, Vsn::V2] {
+        let mut hostile = server.ws(vsn).await;
+        let answers = flood(
+            &mut hostile,
+            (0..500).map(|n| bad[n % bad.len()].to_owned()),
+        )
+        .await;
+        let malformed = answers.count("MALFORMED_FRAME");
+        assert_eq!(malformed + answers.count("PUSH_RATE"), 500, "{answers:?}");
+        // A burst is taken, and it is not closed for it.
+        assert!(malformed >= 400 && answers.closed.is_none(), "{answers:?}");
+    }
+    bystander.is_served(&server, &staged).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_joins_is_slowed_down_and_ended_when_it_goes_on() {
+    let server = TestServer::builder()
+        .with(|config| {
+            config.socket.joins_max = 10;
+            config.socket.joins_per_s_max = 20;
+        })
+        .start()
+        .await;
+    let staged = stage(&server).await;
+    let mut bystander = Bystander::join(server.address(), &staged).await;
+    let mut hostile = server.ws(Vsn::V2).await;
+    // Each of an event of its own: one that is there, and many that are not.
+    let join = |n: usize| {
+        let event = staged.event + i64::try_from(n).expect("small");
+        format!(r#"["{n}","{n}","event:{event}","phx_join",{{}}]"#)
+    };
+    let answers = flood(&mut hostile, (0..300).map(join)).await;
+    assert_eq!(answers.codes.len(), 300, "{answers:?}");
+    assert_eq!(answers.count("ok"), 1, "{answers:?}");
+    assert!(answers.count("JOIN_RATE") >= 200, "{answers:?}");
+    // Without a pause, the client is past help.
+    let answers = flood(&mut hostile, (0..5_000).map(join)).await;
+    assert_eq!(answers.closed, Some(1008), "{:?}", answers.codes.last());
+    bystander.is_served(&server, &staged).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_presence_reaches_the_others_as_few_counts() {
+    const CLIENTS: u64 = 5;
+    const MOVES: u64 = 300;
+    let server = TestServer::builder()
+        .with(|config| config.presence.counts_interval_ms = 100)
+        .start()
+        .await;
+    let staged = stage(&server).await;
+    let mut bystander = Bystander::join(server.address(), &staged).await;
+    let topic = bystander.topic.clone();
+    let begun = Instant::now();
+    let mut restless = Vec::new();
+    for client in 0..CLIENTS {
+        let mut socket = server.ws(Vsn::V2).await;
+        socket
+            .join(&topic, json!({"presence": {"step": "look"}}))
+            .await;
+        let moves = (0..MOVES)
+            .map(|n| format!(r#"["1","{n}","{topic}","presence",{{"step":"step {client} {n}"}}]"#));
+        let answers = flood(&mut socket, moves).await;
+        assert_eq!(answers.codes.len() as u64, MOVES);
+        restless.push(socket);
+    }
+    let (mut frames, mut last) = (0_u128, Value::Null);
+    drop(restless);
+    // Everybody is gone in the end, whatever they were called in between.
+    while last["total"] != 0 {
+        last = bystander.socket.next_on(&topic, "presence").await;
+        frames += 1;
+        let steps = last["by_step"].as_object().expect("counts");
+        assert!(steps.len() <= 33, "{last}");
+        assert!(last["total"].as_u64() <= Some(CLIENTS), "{last}");
+    }
+    let intervals = begun.elapsed().as_millis() / 100 + 2;
+    assert!(
+        frames <= intervals,
+        "{frames} frames in {intervals} intervals"
+    );
+    bystander.is_served(&server, &staged).await;
+}
+
+const VIEWERS: usize = 100;
+const STALLED: usize = VIEWERS / 10;
+const CHANGES: usize = 80;
+
+/// The true binary, since memory is a process's: a tenth of the viewers stops reading, while the others
+/// are sent frames of 20 KB. What the kernel keeps for the stalled are some of the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn viewers_that_stop_reading_cost_no_memory_and_wake_up_current() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .capacity(5_000)
+        .ticket_type("Seat", 2_000, 5_000);
+    let show = (0..10).fold(show, |show, _| show.row(500));
+    let staged = show.stage(&client).await;
+    let process = ServerProcess::start(&["--database-url", database.url()]);
+    let address = process.address();
+    let topic = format!("seats:{}", staged.event);
+
+    let mut viewers = Vec::new();
+    for _ in 0..VIEWERS {
+        let stream = raw(address).await;
+        let mut viewer = Socket::over(stream, Vsn::V2).await;
+        let joined = viewer.join(&topic, json!({})).await;
+        viewers.push((viewer, joined["revision"].as_u64().expect("a revision")));
+    }
+    let mut reading = viewers.split_off(STALLED);
+    let (mut lively, _) = reading.pop().expect("a viewer");
+    for (viewer, _) in reading {
+        tokio::spawn(viewer.drain());
+    }
+    // Every second seat. Memory is read when buffers and allocator are warm.
+    let flip = format!(
+        "update seats set blocked = not blocked where event_id = {} and id % 2 = 0",
+        staged.event
+    );
+    let (mut before, mut have) = (0, 0);
+    for change in 0..CHANGES {
+        client.batch_execute(&flip).await.expect("an update");
+        let update = lively.next_on(&topic, "update").await;
+        have = update["to"].as_u64().expect("a revision");
+        if change == CHANGES / 4 {
+            before = process.memory();
+        }
+    }
+    let growth = process.memory().saturating_sub(before);
+    // The ring's deltas are shared by all; a queue would be 60 frames for each of the stalled, and grow on.
+    assert!(growth < 24 << 20, "{} KB", growth >> 10);
+
+    for (mut viewer, mut revision) in viewers {
+        let mut frames = 0;
+        while revision < have {
+            let update = viewer.next_on(&topic, "update").await;
+            assert!(update["from"].as_u64() <= Some(revision), "a gap");
+            revision = update["to"].as_u64().expect("a revision");
+            frames += 1;
+        }
+        assert!(frames < CHANGES / 2, "{frames} frames of {CHANGES}");
+    }
+}
