@@ -181,16 +181,7 @@ impl Planner {
         if self.reading.is_none()
             && let Some(reading) = self.next_read(now)
         {
-            let heads =
-                reading
-                    .events
-                    .iter()
-                    .filter_map(|&event| match &self.slots.get(&event)?.watched {
-                        Watched::Open(entry) => Some((event, entry.head())),
-                        Watched::Loading { .. } => None,
-                    });
-            self.effects.push(Effect::Read(heads.collect()));
-            self.reading = Some(reading);
+            self.begin(reading);
         }
         while matches!(self.database, Database::Up)
             && self.loads_under_way < self.config.loads_parallel_max

@@ -88,6 +88,19 @@ impl Planner {
         }
     }
 
+    /// An event that has begun to reload since the read was planned is left out: its rows would be
+    /// dropped, and could fill page after page until the snapshot comes, before those of others.
+    pub(super) fn begin(&mut self, mut reading: Reading) {
+        let mut heads = Vec::with_capacity(reading.events.len());
+        reading.events.retain(|&event| {
+            let entry = self.open(event).filter(|entry| !entry.reloading);
+            heads.extend(entry.as_ref().map(|entry| (event, entry.head())));
+            entry.is_some()
+        });
+        self.effects.push(Effect::Read(heads));
+        self.reading = Some(reading);
+    }
+
     pub(super) fn next_read(&mut self, now: Instant) -> Option<Reading> {
         match self.database {
             Database::Down { retry_at, .. } => (retry_at <= now).then(|| self.read_all(now)),

@@ -326,6 +326,25 @@ fn a_pruned_log_is_bridged_by_what_differs() {
 }
 
 #[test]
+fn an_event_whose_log_was_pruned_does_not_starve_others() {
+    let mut world = watched();
+    world.watch(0, 2);
+    world.pass_healthy(WINDOW);
+    world.commit(1, 14);
+    world.rows.get_mut(&1).unwrap().pruned = 7;
+    world.commit(2, 1);
+    world.on(Cause::Listening);
+    world.finish_read();
+    assert_eq!(world.loads, [1]);
+    assert_eq!(world.reads, [[(2, 5)]], "the page is read on without it");
+    world.finish_read();
+    assert_eq!(world.reads.len(), 0, "no read without end");
+    assert_eq!(world.revision_shown(0, 2), Some(6));
+    world.pass_healthy(WINDOW);
+    assert_eq!(world.revision_shown(0, 1), Some(19));
+}
+
+#[test]
 fn a_dead_database_is_said_at_once_and_asked_again() {
     let mut world = watched();
     world.commit_and_ring(1, 1);
