@@ -11,10 +11,10 @@ alter table notices
     add column sender uuid;
 
 create or replace function notice_json(n notices) returns jsonb language sql stable
-    return jsonb_build_object(
+    as $$ select jsonb_build_object(
         'id', n.id, 'type', n.type, 'message', n.message, 'data', n.data,
-        'at', rfc3339(n.created_at), 'until', rfc3339(n.until),
-        'revision', n.revision, 'sender', n.sender);
+        'at', public.rfc3339(n.created_at), 'until', public.rfc3339(n.until),
+        'revision', n.revision, 'sender', n.sender) $$;
 
 create function refuse_notice_revision() returns trigger language plpgsql as $$
 begin

@@ -24,28 +24,30 @@ create function seat_status(blocked boolean, claim_state text) returns int langu
     return case claim_state when 'held' then 1 when 'sold' then 2
            else case when blocked then 3 else 0 end end;
 
+-- How rows are written as JSON. The bodies are strings: one that is parsed at once would tie the
+-- row's type down, and no later migration could add a column (Postgres 15.20 refuses it).
 create function event_json(e events) returns jsonb language sql stable
-    return jsonb_build_object(
+    as $$ select jsonb_build_object(
         'id', e.id, 'organizer_id', e.organizer_id, 'title', e.title, 'description', e.description,
         'venue', e.venue, 'category', e.category, 'image_url', e.image_url,
-        'starts_at', rfc3339(e.starts_at), 'timezone', e.timezone, 'currency', e.currency,
+        'starts_at', public.rfc3339(e.starts_at), 'timezone', e.timezone, 'currency', e.currency,
         'status', e.status, 'capacity', e.capacity, 'membership_required', e.membership_required,
         'max_per_booking', e.max_per_booking, 'hold_minutes', e.hold_minutes, 'layout', e.layout,
-        'updated_at', rfc3339(e.updated_at));
+        'updated_at', public.rfc3339(e.updated_at)) $$;
 
 -- `moved_at` is when the type's own pool last moved; the later of the two is the row's age.
 create function ticket_type_json(t ticket_types, available int, held int, sold int, moved_at timestamptz)
     returns jsonb language sql stable
-    return jsonb_build_object(
+    as $$ select jsonb_build_object(
         'id', t.id, 'name', t.name, 'price', t.price_amount, 'capacity', t.capacity,
         'available', available, 'held', held, 'sold', sold,
-        'sale_from', rfc3339(t.sale_from), 'sale_to', rfc3339(t.sale_to), 'sort', t.sort,
-        'updated_at', rfc3339(greatest(t.updated_at, moved_at)));
+        'sale_from', public.rfc3339(t.sale_from), 'sale_to', public.rfc3339(t.sale_to), 'sort', t.sort,
+        'updated_at', public.rfc3339(greatest(t.updated_at, moved_at))) $$;
 
 create function notice_json(n notices) returns jsonb language sql stable
-    return jsonb_build_object(
+    as $$ select jsonb_build_object(
         'id', n.id, 'type', n.type, 'message', n.message, 'data', n.data,
-        'at', rfc3339(n.created_at), 'until', rfc3339(n.until));
+        'at', public.rfc3339(n.created_at), 'until', public.rfc3339(n.until)) $$;
 
 -- What viewers see of ticket types. `available_count` is the least that any of the type's
 -- pools has left; reserved and sold are the type's own.
