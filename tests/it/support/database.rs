@@ -1,5 +1,6 @@
 //! A database per test, copied from a template that is migrated once per run.
 
+use std::error::Error;
 use std::sync::LazyLock;
 
 use seatcast::config::{Config, DatabaseConfig};
@@ -94,9 +95,12 @@ async fn serve(postgres: &ThrowawayPostgres, mut inbox: mpsc::UnboundedReceiver<
     let admin = connect(&in_database(postgres.url(), "postgres")).await;
     let sql = format!("create database {TEMPLATE}");
     admin.batch_execute(&sql).await.expect("a template");
-    migrate(&config(), &in_database(postgres.url(), TEMPLATE))
-        .await
-        .expect("the migrations");
+    let migrated = migrate(&config(), &in_database(postgres.url(), TEMPLATE)).await;
+    if let Err(error) = migrated {
+        // Its debug form would print every migration.
+        let cause = error.source().map(ToString::to_string);
+        panic!("{error}: {}", cause.unwrap_or_default());
+    }
     let mut count = 0;
     while let Some(job) = inbox.recv().await {
         match job {
