@@ -63,9 +63,11 @@ pub fn reply<T: Serialize>(
     }
 }
 
-/// RFC 8288: the first, previous, next and last page, as far as there are any.
+/// RFC 8288: the first, previous, next and last page, as far as there are any. Pages are counted from
+/// the one that was asked for, so that the next ones lead to the last.
 fn links(page: Page, total: i64, asked: &Uri) -> String {
-    let last = (total - 1).max(0) / page.limit * page.limit;
+    let pages_on = ((total - 1).max(0) - page.offset).div_euclid(page.limit);
+    let last = (page.offset + pages_on * page.limit).max(0);
     let previous = (page.offset - page.limit).max(0);
     let mut links = Vec::new();
     let mut link = |relation: &str, offset: i64| {
@@ -113,6 +115,18 @@ mod tests {
         for (relation, offset) in [("first", 0), ("prev", 20), ("next", 60), ("last", 100)] {
             assert!(links.contains(&format!("offset={offset}>; rel=\"{relation}\"")));
         }
+    }
+
+    #[test]
+    fn the_next_pages_lead_to_the_last_from_any_offset() {
+        let asked = "/x".parse().unwrap();
+        let at = |offset, total| links(Page { limit: 2, offset }, total, &asked);
+        for relation in ["next", "last"] {
+            assert!(at(1, 4).contains(&format!("offset=3>; rel=\"{relation}\"")));
+        }
+        // Past the end the way back is to what there is.
+        assert!(at(9, 4).contains("offset=3>; rel=\"prev\""));
+        assert!(at(9, 0).contains("offset=0>; rel=\"prev\""));
     }
 
     #[test]
