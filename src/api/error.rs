@@ -216,6 +216,8 @@ fn of_constraint(name: &str) -> Option<ApiError> {
         "ticket_types_limits_ordered" => {
             ApiError::invalid_field("max_per_booking", "BELOW_MIN_PER_BOOKING")
         }
+        // Ours are checked before; a number may be longer in the database than it was on the wire.
+        name if name.ends_with("_length") => ApiError::bad_request("BAD_VALUE"),
         _ => return None,
     })
 }

@@ -153,18 +153,19 @@ async fn what_plain_sql_changes_is_told_to_everybody() {
     server.audit().await;
 }
 
+/// As many as an event keeps.
 #[tokio::test]
 async fn a_burst_is_told_in_full_and_in_order() {
     let (server, show) = world().await;
     let (client, event) = (server.client().await, show.event);
     let mut viewer = listening(&server, event, Vsn::V2, json!({})).await;
-    for n in 0..50 {
+    for n in 0..16 {
         let sql = format!(
             "insert into notices (event_id, type, message) values ({event}, 'custom', '{n}a'), ({event}, 'custom', '{n}b')"
         );
         client.batch_execute(&sql).await.unwrap();
     }
-    for n in 0..50 {
+    for n in 0..16 {
         for half in ["a", "b"] {
             let told = heard(&mut viewer, event).await;
             assert_eq!(told["message"], format!("{n}{half}"));
@@ -390,4 +391,43 @@ async fn broadcasts_come_in_by_rest_too() {
         Some("apikey,authorization")
     );
     server.audit().await;
+}
+
+/// Control characters are the longest in JSON: six bytes each.
+#[tokio::test]
+async fn the_largest_event_fits_into_a_frame_and_keeps_its_newest_notices() {
+    let (server, show) = world().await;
+    let (client, event) = (server.client().await, show.event);
+    let longest = format!(
+        "update events set title = repeat(E'\\u0001', 200), venue = repeat(E'\\u0001', 200),
+                category = repeat(E'\\u0001', 200), description = repeat(E'\\u0001', 10000),
+                timezone = repeat(E'\\u0001', 200), image_url = repeat(E'\\u0001', 2000)
+          where id = {event};
+         insert into ticket_types (event_id, name, capacity)
+         select {event}, repeat(E'\\u0001', 196) || i, 1 from generate_series(1, 99) i;
+         insert into notices (event_id, type, message, data)
+         select {event}, 'custom', repeat(E'\\u0001', 2000), jsonb_build_object('x', repeat('x', 12278))
+           from generate_series(1, 40);"
+    );
+    client.batch_execute(&longest).await.unwrap();
+    let newest = "select array_agg(id order by id) from (
+                      select id from notices where event_id = $1 order by id desc limit 32) as newest";
+    let newest: Vec<i64> = client.query_one(newest, &[&event]).await.unwrap().get(0);
+    let mut viewer = server.ws(Vsn::V2).await;
+    let joined = viewer.join(&format!("event:{event}"), json!({})).await;
+    let notices = joined["state"]["notices"].as_array().unwrap();
+    let shown: Vec<i64> = notices.iter().filter_map(|n| n["id"].as_i64()).collect();
+    assert_eq!(shown, newest);
+    let bytes = joined.to_string().len();
+    assert!((900_000..1_048_000).contains(&bytes), "{bytes} bytes");
+    let kept = "select count(*) from notices where event_id = $1";
+    let kept: i64 = client.query_one(kept, &[&event]).await.unwrap().get(0);
+    assert_eq!(kept, 32);
+    server.audit().await;
+    for (table, column) in [("notices", "message"), ("events", "description")] {
+        let sql = format!("update {table} set {column} = repeat('x', 10001)");
+        let error = client.batch_execute(&sql).await.unwrap_err();
+        let name = format!("{table}_{column}_length");
+        assert_eq!(error.as_db_error().unwrap().constraint(), Some(&*name));
+    }
 }
