@@ -153,7 +153,7 @@ fn events() -> Made {
     let whole = Response {
         revision: 57,
         resumed: false,
-        state: native::event_state(&state, &nobody, &limits),
+        state: native::event_state(&state, jiff::Timestamp::UNIX_EPOCH, &nobody, &limits),
     };
     let removed = removed();
     let resumed = Response {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -56,8 +57,16 @@ pub(crate) struct Channel {
     prepared: Vec<Prepared>,
     /// The last beat, and what it was made for.
     beat: Option<((Revision, Checked, Vsn), Bytes)>,
-    /// The state as JSON at a revision and a serial of presence, for joins.
-    snapshot: Option<((Revision, u64), Arc<RawValue>)>,
+    /// The state for joins.
+    snapshot: Option<Snapshot>,
+}
+
+/// The state as JSON at a revision and a serial of presence.
+struct Snapshot {
+    at: (Revision, u64),
+    /// Good until its first notice ends.
+    until: Option<Timestamp>,
+    state: Arc<RawValue>,
 }
 
 struct Prepared {
@@ -122,7 +131,13 @@ impl Channel {
             Step::Level => Bytes::new(),
             Step::Latest(publication) => self.published(publication, has, limits),
             Step::Merged(delta) => self.encode(&delta, entry.state(), has, limits),
-            Step::Whole(state) => self.encode(&state.whole(), state, has, limits),
+            Step::Whole(state) => {
+                let (mut whole, now) = (state.whole(), Timestamp::now());
+                whole
+                    .notices
+                    .retain(|_, change| change.row.as_ref().is_none_or(|row| !row.has_ended(now)));
+                self.encode(&whole, state, has, limits)
+            }
         }
     }
 
@@ -212,6 +227,7 @@ impl Channel {
         since: Option<Revision>,
         here: Option<&here::View>,
         limits: &AvailabilityConfig,
+        now: Timestamp,
     ) -> Joined {
         let nobody = Counts::default();
         let counts = here.map_or(&nobody, |here| &here.counted.counts);
@@ -252,7 +268,7 @@ impl Channel {
             None => Joined {
                 revision,
                 resumed: false,
-                state: self.snapshot(view, entry, here, limits),
+                state: self.snapshot(view, entry, here, limits, now),
             },
         }
     }
@@ -263,23 +279,25 @@ impl Channel {
         entry: &TopicEntry,
         here: Option<&here::View>,
         limits: &AvailabilityConfig,
+        now: Timestamp,
     ) -> Arc<RawValue> {
         let at = (entry.revision(), here.map_or(0, |here| here.counted.serial));
-        match &self.snapshot {
-            Some((of, state)) if *of == at => state.clone(),
-            _ => {
-                let nobody = Counts::default();
-                let counts = here.map_or(&nobody, |here| &here.counted.counts);
-                let state = match view {
-                    NativeView::Event => {
-                        to_raw(&native::event_state(entry.state(), counts, limits))
-                    }
-                    NativeView::Seats => to_raw(&native::seats_state(entry.state())),
-                };
-                self.snapshot = Some((at, state.clone()));
-                state
-            }
+        let known = self.snapshot.as_ref();
+        if let Some(known) = known.filter(|known| known.is_of(at, now)) {
+            return known.state.clone();
         }
+        let (nobody, whole) = (Counts::default(), entry.state());
+        let counts = here.map_or(&nobody, |here| &here.counted.counts);
+        let state = match view {
+            NativeView::Event => to_raw(&native::event_state(whole, now, counts, limits)),
+            NativeView::Seats => to_raw(&native::seats_state(whole)),
+        };
+        self.snapshot = Some(Snapshot {
+            at,
+            until: whole.first_end_after(now),
+            state: state.clone(),
+        });
+        state
     }
 
     /// The bytes that bring a viewer, who was shown `sent` last, to who is here now; none when this
@@ -308,6 +326,12 @@ impl Channel {
             }
             _ => None,
         }
+    }
+}
+
+impl Snapshot {
+    fn is_of(&self, at: (Revision, u64), now: Timestamp) -> bool {
+        self.at == at && self.until.is_none_or(|until| now < until)
     }
 }
 

@@ -539,7 +539,7 @@ impl Shard {
                 revision: entry.revision(),
                 here,
             },
-            |view, since| channel.joined(view, entry, since, here, limits),
+            |view, since| channel.joined(view, entry, since, here, limits, Timestamp::now()),
             &mut self.effects,
         );
         if opened {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -35,6 +36,8 @@ struct Now {
     over: bool,
     /// Texts that lead to the entry's revision. Emptied whenever anything moves.
     prepared: Vec<(NativeView, Option<Revision>, Bytes)>,
+    /// When the first notice of a state that was prepared ends.
+    good_until: Option<Timestamp>,
 }
 
 /// What a stream was last sent.
@@ -55,6 +58,7 @@ impl Place {
                 here,
                 over: false,
                 prepared: Vec::new(),
+                good_until: None,
             }),
             moved: watch::Sender::new(()),
         }
@@ -165,6 +169,10 @@ impl Now {
         // Whoever is given everything is given the same.
         let have = delta.and(have);
         let whole = delta.is_none();
+        let now = Timestamp::now();
+        if self.good_until.take_if(|until| *until <= now).is_some() {
+            self.prepared.clear();
+        }
         let known =
             |(of, from, _): &&(NativeView, Option<Revision>, Bytes)| (*of, *from) == (view, have);
         if let Some((_, _, text)) = self.prepared.iter().find(known) {
@@ -173,7 +181,10 @@ impl Now {
         let state = self.entry.state();
         let text = match delta {
             Some(delta) => update(view, delta, state, limits),
-            None => snapshot(view, state, self.here.as_deref(), limits),
+            None => {
+                self.good_until = state.first_end_after(now);
+                snapshot(view, state, now, self.here.as_deref(), limits)
+            }
         };
         if self.prepared.len() < PREPARED_MAX {
             self.prepared.push((view, have, text.clone()));
@@ -202,13 +213,14 @@ fn update(
 fn snapshot(
     view: NativeView,
     state: &EventState,
+    now: Timestamp,
     here: Option<&View>,
     limits: &AvailabilityConfig,
 ) -> Bytes {
     let nobody = Counts::default();
     let counts = here.map_or(&nobody, |here| &here.counted.counts);
     match view {
-        NativeView::Event => whole(state, native::event_state(state, counts, limits)),
+        NativeView::Event => whole(state, native::event_state(state, now, counts, limits)),
         NativeView::Seats => whole(state, native::seats_state(state)),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::config::AvailabilityConfig;
@@ -10,9 +11,10 @@ use crate::ticketing::availability::{StockStatus, Thresholds};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, Op, RowChange, TicketType};
 use crate::ticketing::{Revision, TicketTypeId};
 
-/// All that an `event:` viewer sees; ticket types in the order in which they are shown.
+/// All that an `event:` viewer sees now; ticket types in the order in which they are shown.
 pub fn event_state<'a>(
     state: &'a EventState,
+    now: Timestamp,
     presence: &'a Counts,
     limits: &AvailabilityConfig,
 ) -> impl Serialize + use<'a> {
@@ -29,7 +31,7 @@ pub fn event_state<'a>(
     Body {
         event: &state.event,
         ticket_types: types.into_iter().map(|row| pricing.row(row)).collect(),
-        notices: state.notices.values().collect(),
+        notices: state.notices_at(now).collect(),
         presence,
     }
 }

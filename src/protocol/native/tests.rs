@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use jiff::Timestamp;
 use proptest::prelude::*;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -74,7 +75,12 @@ fn a_wrong_field_of_a_join_is_named() {
 
 #[test]
 fn ticket_types_are_in_the_order_in_which_they_are_shown() {
-    let state = json_of(&event_state(&state(), &Counts::default(), &limits()));
+    let state = json_of(&event_state(
+        &state(),
+        Timestamp::UNIX_EPOCH,
+        &Counts::default(),
+        &limits(),
+    ));
     let ids: Vec<&Value> = state["ticket_types"]
         .as_array()
         .unwrap()

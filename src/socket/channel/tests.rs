@@ -105,3 +105,32 @@ fn a_join_does_not_hear_itself_but_hears_the_others() {
     assert_eq!(told(&mut channel, &entry, without(other)), [11, 12]);
     assert_eq!(told(&mut channel, &entry, has(10)), [11, 12, 13]);
 }
+
+#[test]
+fn a_join_is_not_given_notices_that_have_ended() {
+    let (mut channel, mut entry) = updates();
+    let until: Timestamp = "2037-01-01T00:00:00Z".parse().unwrap();
+    let notice = Notice {
+        until: Some(until.to_string()),
+        ..samples::notice(70)
+    };
+    let delta = Delta {
+        from: 10,
+        to: 11,
+        notices: [(70, RowChange::update(notice))].into(),
+        ..Delta::default()
+    };
+    let mut state = EventState::clone(entry.state());
+    state.apply(&delta).unwrap();
+    let publication = Publication::new(1, Arc::new(delta), Arc::new(state));
+    assert_eq!(entry.publish(Arc::new(publication)), Ok(true));
+    let limits = Config::default().availability;
+    let mut has_it = |now| {
+        let joined = channel.joined(NativeView::Event, &entry, None, None, &limits, now);
+        let state: Value = serde_json::from_str(joined.state.get()).unwrap();
+        let notices = state["notices"].as_array().unwrap();
+        notices.iter().any(|notice| notice["id"] == 70)
+    };
+    assert!(has_it(until - jiff::SignedDuration::from_secs(1)));
+    assert!(!has_it(until));
+}

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::store::StoreError;
 use crate::store::changes::{decoded, log_after, unsigned};
 use crate::store::snapshot::Snapshot;
-use crate::ticketing::live::{Delta, EventState, Notice};
+use crate::ticketing::live::{Delta, EventState};
 use crate::ticketing::{EventId, Revision};
 
 pub(super) const PROMISE: &str = "replaying an event's log gives its state";
@@ -113,7 +113,7 @@ fn compare(
         }
     };
     // Notices end by the clock, without a change; the tables' answer has left them out already.
-    replayed.notices.retain(|_, notice| !ended(notice, now));
+    replayed.notices.retain(|_, notice| !notice.has_ended(now));
     let mut differ = |what: &str, log: &dyn Debug, tables: &dyn Debug| {
         differences.push(format!(
             "event {event}, {what}: the log says {log:?}, the tables {tables:?}"
@@ -155,9 +155,4 @@ fn compare_rows<T: Debug + PartialEq>(
             differ(&format!("{kind} {id}"), &log, &tables);
         }
     }
-}
-
-fn ended(notice: &Notice, now: Timestamp) -> bool {
-    let until = notice.until.as_ref().and_then(|until| until.parse().ok());
-    until.is_some_and(|until: Timestamp| until <= now)
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::{
-    Delta, EventInfo, EventState, EventStatus, Gap, Op, RowChange, SeatMap, TicketType, Totals,
+    Delta, EventInfo, EventState, EventStatus, Gap, Notice, Op, RowChange, SeatMap, TicketType,
+    Totals,
 };
 
 impl EventState {
@@ -94,6 +97,16 @@ impl EventState {
         }
     }
 
+    /// The notices that have not ended by now: nothing is logged when one does.
+    pub fn notices_at(&self, now: Timestamp) -> impl Iterator<Item = &Notice> {
+        self.notices.values().filter(move |n| !n.has_ended(now))
+    }
+
+    /// When the first of those ends.
+    pub fn first_end_after(&self, now: Timestamp) -> Option<Timestamp> {
+        self.notices_at(now).filter_map(Notice::ends_at).min()
+    }
+
     /// See [`Totals::of`].
     pub fn totals(&self) -> Totals {
         Totals::of(&self.event, self.ticket_types.values())
@@ -124,6 +137,17 @@ impl Totals {
             sold,
             available: available.min(event.capacity - held - sold),
         }
+    }
+}
+
+impl Notice {
+    /// Until when it is shown; `None` for good.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.until.as_ref().and_then(|until| until.parse().ok())
+    }
+
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.ends_at().is_some_and(|end| end <= now)
     }
 }
 
