@@ -113,15 +113,17 @@ impl Cli {
                 println!("{}", seed(&Store::connect(&config, &url).await?).await?);
                 Ok(())
             }),
-            Command::Audit(config) => on_database(&config, Embedded::join_or_start, async |url| {
-                let report = audit(&Store::connect(&config, &url).await?).await?;
-                println!("{report}");
-                if report.is_clean() {
-                    Ok(())
-                } else {
-                    Err("the database does not keep its promises".into())
-                }
-            }),
+            Command::Audit(config) => {
+                on_database(&config, Embedded::join_or_start_existing, async |url| {
+                    let report = audit(&Store::connect(&config, &url).await?).await?;
+                    println!("{report}");
+                    if report.is_clean() {
+                        Ok(())
+                    } else {
+                        Err("the database does not keep its promises".into())
+                    }
+                })
+            }
             Command::Watch(options) => watch(options),
             Command::Bench(command) => Ok(crate::bench::run(*command)?),
             Command::Token(args) => token(args),

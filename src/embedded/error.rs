@@ -54,6 +54,9 @@ pub enum EmbeddedError {
     )]
     PathTooLong { socket: PathBuf, excess: usize },
 
+    #[error("no Seatcast database here; run `seatcast migrate` or `seed`")]
+    NoDatabase,
+
     #[error("there is no home folder to keep data in: set SEATCAST_DATA_DIR")]
     NoHome,
 

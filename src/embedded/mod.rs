@@ -102,6 +102,16 @@ impl Embedded {
         }
     }
 
+    /// As [`Embedded::join_or_start`], but makes no cluster: for commands that only read.
+    pub fn join_or_start_existing(config: &DatabaseConfig) -> Result<Embedded, EmbeddedError> {
+        let data_dir = Settings::from_config(config)?.data_dir;
+        // Only what is surely missing: a folder that we may not look into says so when it is opened.
+        match data_dir.join("postgres").try_exists() {
+            Ok(false) => Err(EmbeddedError::NoDatabase),
+            _ => Self::join_or_start(config),
+        }
+    }
+
     /// As [`Embedded::start`], with settings of the caller's own.
     pub fn start_with(settings: &Settings) -> Result<Embedded, EmbeddedError> {
         let dir = folder::place(&settings.data_dir)?;

@@ -33,6 +33,8 @@ pub enum StoreError {
     /// The database holds what we do not understand, or lacks what we need.
     #[error("the database holds something unexpected: {what}")]
     Corrupt { what: String },
+    #[error("no Seatcast database here; run `seatcast migrate` or `seed`")]
+    NotMigrated,
     /// The schema could not be brought up to date.
     #[error("the migrations failed")]
     Migration(#[source] Cause),

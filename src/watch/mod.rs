@@ -9,7 +9,8 @@ mod view;
 mod wire;
 
 use std::convert::Infallible;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -40,9 +41,9 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 pub struct WatchOptions {
     /// The event's number.
     pub event: EventId,
-    /// The server.
-    #[arg(long, env = "SEATCAST_URL", default_value = "http://127.0.0.1:8000")]
-    pub url: String,
+    /// The server; without it the one that HOST and PORT name, or else http://127.0.0.1:8000.
+    #[arg(long, env = "SEATCAST_URL")]
+    pub url: Option<String>,
     /// A token, for events that are not public yet (`seatcast token` makes one).
     #[arg(long, env = "SEATCAST_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
@@ -60,10 +61,15 @@ pub enum WatchError {
 
 /// Runs until cancelled, or until the server says that trying again is of no use.
 pub async fn watch(options: WatchOptions, end: CancellationToken) -> Result<(), WatchError> {
-    let url = wire::endpoint(&options.url).ok_or_else(|| WatchError::Url {
-        url: options.url.clone(),
-    })?;
-    let stdout = io::stdout();
+    let server = options.url.clone().unwrap_or_else(|| {
+        let set = |name| std::env::var(name).ok();
+        default_server(set("HOST"), set("PORT"))
+    });
+    let Some(url) = wire::endpoint(&server) else {
+        return Err(WatchError::Url { url: server });
+    };
+    let mut stdout = io::stdout();
+    writeln!(stdout, "watching event {} at {server}", options.event)?;
     let in_place = stdout.is_terminal();
     let mut watcher = Watcher {
         url,
@@ -75,6 +81,20 @@ pub async fn watch(options: WatchOptions, end: CancellationToken) -> Result<(), 
         Some(result) => result,
         None => Ok(watcher.screen.leave()?),
     }
+}
+
+/// Where `seatcast serve` listens in the same environment. What listens everywhere is found here.
+fn default_server(host: Option<String>, port: Option<String>) -> String {
+    let set = |value: Option<String>| value.filter(|value| !value.is_empty());
+    let host = match set(host).as_deref().map(str::parse::<IpAddr>) {
+        None => "127.0.0.1".to_owned(),
+        Some(Ok(host)) if host.is_unspecified() => "127.0.0.1".to_owned(),
+        Some(Ok(host)) if host.is_ipv6() => format!("[{host}]"),
+        Some(Ok(host)) => host.to_string(),
+        Some(Err(_)) => "127.0.0.1".to_owned(),
+    };
+    let port = set(port).unwrap_or_else(|| "8000".to_owned());
+    format!("http://{host}:{port}")
 }
 
 struct Watcher {
@@ -98,10 +118,10 @@ enum Ended {
 impl Watcher {
     async fn run(&mut self) -> Result<(), WatchError> {
         let mut failures = 0;
+        self.show(Status::Connecting)?;
         loop {
-            self.show(Status::Connecting)?;
             let ended = self.connect_and_follow().await;
-            if self.view.was_live() {
+            if self.view.take_was_live() {
                 failures = 0;
             }
             let (why, delay) = match ended {
@@ -238,4 +258,18 @@ fn backoff(failures: u32) -> Duration {
         .saturating_mul(1 << failures.min(8))
         .min(BACKOFF_MAX);
     rand::rng().random_range(Duration::ZERO..=bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::default_server;
+
+    #[test]
+    fn the_server_is_looked_for_where_the_environment_puts_it() {
+        let at = |host: &str, port: &str| default_server(Some(host.into()), Some(port.into()));
+        assert_eq!(default_server(None, None), "http://127.0.0.1:8000");
+        assert_eq!(at("0.0.0.0", "9000"), "http://127.0.0.1:9000");
+        assert_eq!(at("::1", ""), "http://[::1]:8000");
+        assert_eq!(at("192.0.2.7", "80"), "http://192.0.2.7:80");
+    }
 }

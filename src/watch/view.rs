@@ -72,8 +72,9 @@ impl View {
     }
 
     /// Whether the connection that is, or has just been lost, came as far as live numbers.
-    pub(super) fn was_live(&self) -> bool {
-        self.was_live
+    /// Asked once: the next connection has to come as far again.
+    pub(super) fn take_was_live(&mut self) -> bool {
+        std::mem::take(&mut self.was_live)
     }
 
     /// `Summer Nights · event 3 (paused) · revision 57`

@@ -92,6 +92,14 @@ pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
     snapshot
         .batch_execute("set local statement_timeout = 0")
         .await?;
+    let there = "select to_regclass('changes') is not null";
+    if !snapshot
+        .query_one(there, &[])
+        .await?
+        .try_get::<_, bool>(0)?
+    {
+        return Err(StoreError::NotMigrated);
+    }
     let mut report = sizes(&snapshot).await?;
     for check in CHECKS {
         let rows = snapshot.query(check.differences, &[]).await?;
