@@ -54,9 +54,16 @@ pub(super) struct Sender<T> {
     queue: SyncSender<T>,
     bell: Bell,
     dropped: Arc<AtomicU64>,
+    draining: Arc<AtomicBool>,
 }
 
 impl<T> Sender<T> {
+    /// The node goes down. No message, since a full mailbox would drop it and nobody says it twice.
+    pub(super) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        self.bell.ring();
+    }
+
     /// Leaves a message, or counts it as dropped when the mailbox is full or its owner is gone.
     pub(super) fn send(&self, message: T) {
         match self.queue.try_send(message) {
@@ -75,6 +82,7 @@ pub struct Mailbox<T> {
     pub bell: Bell,
     queue: Receiver<T>,
     dropped: Arc<AtomicU64>,
+    draining: Arc<AtomicBool>,
     watch: mpsc::Sender<Watch>,
 }
 
@@ -82,6 +90,11 @@ impl<T> Mailbox<T> {
     /// The next message, if one waits.
     pub fn next(&self) -> Option<T> {
         self.queue.try_recv().ok()
+    }
+
+    /// Whether the node goes down: tell the clients when to come back, close, end.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     /// How many messages found the mailbox full since the last call.
@@ -99,17 +112,20 @@ pub(super) fn channel<T>(shard: usize, watch: mpsc::Sender<Watch>) -> (Sender<T>
     let (sender, queue) = sync_channel(MAILBOX_MESSAGES_MAX);
     let bell = Bell::default();
     let dropped = Arc::new(AtomicU64::new(0));
+    let draining = Arc::new(AtomicBool::new(false));
     (
         Sender {
             queue: sender,
             bell: bell.clone(),
             dropped: dropped.clone(),
+            draining: draining.clone(),
         },
         Mailbox {
             shard,
             bell,
             queue,
             dropped,
+            draining,
             watch,
         },
     )

@@ -109,8 +109,6 @@ pub enum ToShard {
         at: Timestamp,
         database_up: bool,
     },
-    /// The node goes down: tell the clients when to come back, close, end.
-    Drain,
 }
 
 /// What became of a client's request that took I/O.
@@ -244,7 +242,7 @@ impl Hub {
 
     pub fn drain(&self) {
         for shard in self.shards.iter() {
-            shard.send(ToShard::Drain);
+            shard.drain();
         }
     }
 }

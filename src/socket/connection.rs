@@ -11,11 +11,13 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 
 use super::Admission;
+use super::channel::ChannelKey;
 use super::outbox::{Outbox, Written};
 use super::session::{Effect, Rules, Session};
 use crate::protocol::code;
 use crate::protocol::phoenix;
 use crate::protocol::websocket::{self, Incoming, Opcode, Reader};
+use crate::ticketing::EventId;
 
 pub(super) struct Connection {
     pub(super) socket: TcpStream,
@@ -30,6 +32,10 @@ pub(super) struct Connection {
     pub(super) heard_ms: u64,
     /// Visits until the next beat.
     pub(super) beat_in: u16,
+    /// It waits among the shard's unread ones already.
+    pub(super) unread: bool,
+    /// Joins to be answered when the socket drains, at most one for each joined topic.
+    pub(super) postponed: Vec<Postponed>,
     /// Counts this connection against the limits for as long as it lives.
     _admission: Admission,
 }
@@ -76,6 +82,8 @@ impl Connection {
             opened_ms: now_ms,
             heard_ms: now_ms,
             beat_in: 1,
+            unread: false,
+            postponed: Vec::new(),
             _admission: admission,
         }
     }
@@ -108,6 +116,10 @@ impl Connection {
                 Ok(count) => {
                     if !self.take(&mut scratch[..count], now_ms, rules, effects) {
                         return Turn::Gone;
+                    }
+                    if is_closing(effects) {
+                        // What comes now is read after the others had their turn, and not heard.
+                        return Turn::More;
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Turn::Done,
@@ -148,9 +160,9 @@ impl Connection {
                         session.on_frame(frame, now_ms, rules, effects);
                     }
                     Incoming::Ping(data) => {
-                        effects.push(Effect::Send(websocket::frame(Opcode::Pong, data)));
+                        session.on_ping(|| websocket::frame(Opcode::Pong, data), now_ms, effects);
                     }
-                    Incoming::Pong => {}
+                    Incoming::Pong => session.on_pong(now_ms, effects),
                     Incoming::Close(_) => {
                         effects.push(Effect::Close {
                             code: code::NORMAL.number,
@@ -159,7 +171,11 @@ impl Connection {
                         return ControlFlow::Break(());
                     }
                 }
-                ControlFlow::Continue(())
+                if is_closing(effects) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
             });
         if whole {
             // Only whole messages count as signs of life: a peer that sends byte by byte does not
@@ -184,7 +200,11 @@ impl Connection {
     /// [`Overflow`] when a client that does not read has too much waiting already.
     pub(super) fn send(&mut self, frame: Bytes, outbox_bytes_max: usize) -> Result<(), Overflow> {
         if self.outbox.bytes() > outbox_bytes_max {
-            return Err(Overflow);
+            // Only what piles up on a full socket counts. An error shows itself at the next read.
+            let _ = self.flush();
+            if self.outbox.bytes_of_replies() > outbox_bytes_max {
+                return Err(Overflow);
+            }
         }
         self.outbox.push(frame);
         Ok(())
@@ -228,6 +248,18 @@ impl Connection {
         self.blocked = written != Some(Written::All);
         Ok(written.is_some())
     }
+}
+
+/// Whether the session has just asked for the end.
+fn is_closing(effects: &[Effect]) -> bool {
+    matches!(effects.last(), Some(Effect::Close { .. }))
+}
+
+/// A join that is answered when the socket has taken what waits.
+pub(super) struct Postponed {
+    pub(super) subscription: u32,
+    pub(super) key: ChannelKey,
+    pub(super) event: EventId,
 }
 
 /// A client that does not read has too many replies waiting.

@@ -129,14 +129,14 @@ impl Shard {
                     without,
                 };
                 let frames = channel.frames(entry, has, &self.config.availability);
-                connection.outbox.push(frames.clone());
+                connection.outbox.push_state(frames.clone());
                 *sent = entry.revision();
             }
             if let Some(here) = self.whereabouts.view(self.topics[channel.topic].event)
                 && let Some(sent) = subscription.presence.sent()
                 && let Some((serial, frame)) = channel.presence(here, *sent, vsn)
             {
-                connection.outbox.push(frame);
+                connection.outbox.push_state(frame);
                 *sent = serial;
             }
         }

@@ -22,6 +22,8 @@ pub(crate) struct Outbox {
 struct Waiting {
     frames: VecDeque<Bytes>,
     bytes: usize,
+    /// Of these, what brings topics to now: at most a frame for each, whoever does not read.
+    bytes_of_state: usize,
 }
 
 /// How a write ended.
@@ -40,6 +42,22 @@ impl Outbox {
 
     pub(crate) fn bytes(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.bytes)
+    }
+
+    /// What waits besides the frames that bring topics to now.
+    pub(crate) fn bytes_of_replies(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| {
+            waiting.bytes.saturating_sub(waiting.bytes_of_state)
+        })
+    }
+
+    /// A frame that brings a topic to now.
+    pub(crate) fn push_state(&mut self, frame: Bytes) {
+        let bytes = frame.len();
+        self.push(frame);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.bytes_of_state += bytes;
+        }
     }
 
     pub(crate) fn push(&mut self, frame: Bytes) {
@@ -93,6 +111,8 @@ impl Waiting {
     /// Forgets the first `count` bytes.
     fn take(&mut self, mut count: usize) {
         self.bytes -= count;
+        // State waits in front of what was said after it.
+        self.bytes_of_state = self.bytes_of_state.saturating_sub(count);
         while let Some(first) = self.frames.front_mut() {
             if count < first.len() {
                 first.advance(count);

@@ -50,6 +50,8 @@ pub(crate) enum Effect {
     },
     /// Count the viewer where it is now instead of where it was, if it was counted.
     Step {
+        /// Where to note the name that it is counted under; absent at its end.
+        subscription: Option<u32>,
         channel: usize,
         was: Option<Arc<str>>,
         is: Option<Arc<str>>,
@@ -125,6 +127,8 @@ pub(crate) struct Session {
     pub(crate) joined_once: bool,
     /// Something is joined that needs more than anybody's rights.
     needs_token: bool,
+    /// Another token came: what is joined is to be looked at again.
+    caller_changed: bool,
 }
 
 /// What a session needs of the server to judge a frame.
@@ -153,6 +157,7 @@ impl Session {
             refused_frames: 0,
             joined_once: false,
             needs_token: false,
+            caller_changed: false,
         }
     }
 
@@ -166,6 +171,38 @@ impl Session {
         self.subscriptions.get_mut(place as usize)?.as_mut()
     }
 
+    /// Counts a frame of any kind, control frames too; `false` when there were too many. A client
+    /// that does not slow down is closed.
+    fn admit(&mut self, now_ms: u64, effects: &mut Vec<Effect>) -> bool {
+        if self.pushes.take(now_ms) {
+            self.refused_frames = 0;
+            return true;
+        }
+        self.refused_frames += 1;
+        if self.refused_frames > REFUSED_FRAMES_MAX {
+            let (code, reason) = (code::POLICY.number, "too many frames");
+            effects.push(Effect::Close { code, reason });
+        }
+        false
+    }
+
+    /// A ping, to be answered by `pong`; one too many is not answered.
+    pub(crate) fn on_ping(
+        &mut self,
+        pong: impl FnOnce() -> Bytes,
+        now_ms: u64,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.admit(now_ms, effects) {
+            effects.push(Effect::Send(pong()));
+        }
+    }
+
+    /// A pong that nobody asked for counts like any other frame.
+    pub(crate) fn on_pong(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
+        self.admit(now_ms, effects);
+    }
+
     /// A text or binary message from the client.
     pub(crate) fn on_frame(
         &mut self,
@@ -174,14 +211,8 @@ impl Session {
         rules: Rules<'_>,
         effects: &mut Vec<Effect>,
     ) {
-        if !self.pushes.take(now_ms) {
-            self.refused_frames += 1;
-            if self.refused_frames > REFUSED_FRAMES_MAX {
-                effects.push(Effect::Close {
-                    code: code::POLICY.number,
-                    reason: "too many frames",
-                });
-            } else {
+        if !self.admit(now_ms, effects) {
+            if self.refused_frames <= REFUSED_FRAMES_MAX {
                 let frame = frame.ok();
                 let at = frame.as_ref().map_or(At::nowhere(), At::of);
                 effects
@@ -189,7 +220,6 @@ impl Session {
             }
             return;
         }
-        self.refused_frames = 0;
         match frame {
             Ok(frame) => self.on_event(frame, now_ms, rules, effects),
             Err(malformed) => {
@@ -358,6 +388,7 @@ impl Session {
             .auth
             .verify(token)
             .map_err(|error| code::INVALID_TOKEN.because(error))?;
+        self.caller_changed = true;
         Ok(())
     }
 
@@ -515,6 +546,7 @@ impl Session {
             *sent = here.map_or(0, |here| here.counted.serial);
             let is = step.clone();
             effects.extend(is.map(|is| Effect::Step {
+                subscription: Some(place),
                 channel,
                 was: None,
                 is: Some(is),
@@ -577,6 +609,15 @@ impl Session {
         }
         let close = phoenix::push_to(self.vsn, join_ref, topic, "phx_close", &Empty {});
         effects.push(Effect::Send(close));
+    }
+
+    /// Whether what is joined has to be looked at again, because another token came.
+    pub(crate) fn take_caller_changed(&mut self) -> bool {
+        std::mem::take(&mut self.caller_changed) && self.needs_token
+    }
+
+    pub(crate) fn may_see(&self, event: &EventInfo) -> bool {
+        may_see(&self.caller, event)
     }
 
     /// Whether the token that opened what only its bearer may see has ended.

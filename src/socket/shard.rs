@@ -15,7 +15,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
 use super::channel::{Channel, ChannelKey, Member};
-use super::connection::{Connection, Turn};
+use super::connection::{Connection, Postponed, Turn};
 use super::drain::Drain;
 use super::session::{Effect, Opened, Session, Stage};
 use super::wheel::Wheel;
@@ -27,12 +27,15 @@ use crate::metrics;
 use crate::protocol::code;
 use crate::protocol::native::Checked;
 use crate::ticketing::EventId;
+use crate::ticketing::live::EventStatus;
 
 const WAKE: Token = Token(usize::MAX);
 /// Events taken from the poller at a time.
 const EVENTS_MAX: usize = 1_024;
 /// Shared by all connections of the shard: nobody keeps a read buffer at rest.
 const SCRATCH_BYTES: usize = 64 * 1024;
+/// Effects whose room is kept between turns.
+const EFFECTS_KEPT_MAX: usize = 1_024;
 /// A shard without connections sleeps this long at most.
 const IDLE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -138,9 +141,7 @@ impl Shard {
                     }
                 }
             }
-            for id in std::mem::take(&mut self.unread) {
-                self.on_readable(id);
-            }
+            self.read_unread();
             self.mailbox.bell.answer();
             self.on_mail();
             self.on_intake();
@@ -179,8 +180,10 @@ impl Shard {
                 ToShard::Checked { at, database_up } => self.on_checked(at, database_up),
                 ToShard::Present(view) => self.on_presence(view),
                 ToShard::Answered(answer) => self.on_answer(*answer),
-                ToShard::Drain => self.drain(),
             }
+        }
+        if self.mailbox.is_draining() && self.draining.is_none() {
+            self.drain();
         }
         if self.mailbox.take_dropped() > 0 {
             tracing::warn!(
@@ -202,6 +205,7 @@ impl Shard {
         let committed_at = publication.committed_at;
         match entry.publish(publication) {
             Ok(true) => {
+                self.end_unseen(topic);
                 self.fan_out(topic);
                 if let Some(committed_at) = committed_at {
                     let lag = committed_at.duration_until(Timestamp::now());
@@ -239,6 +243,7 @@ impl Shard {
             self.perform(waiter.connection);
         }
         // Viewers of an entry that was opened anew after a gap.
+        self.end_unseen(topic);
         self.fan_out(topic);
         self.note_if_empty(topic);
     }
@@ -358,8 +363,26 @@ impl Shard {
         self.perform(id);
         match turn {
             Turn::Done => {}
-            Turn::More => self.unread.push(id),
+            Turn::More => self.read_again(id),
             Turn::Gone => self.remove(id),
+        }
+    }
+
+    /// Once, however often there is more: else a busy client would have more turns than others.
+    fn read_again(&mut self, id: usize) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && !std::mem::replace(&mut connection.unread, true)
+        {
+            self.unread.push(id);
+        }
+    }
+
+    fn read_unread(&mut self) {
+        for id in std::mem::take(&mut self.unread) {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.unread = false;
+                self.on_readable(id);
+            }
         }
     }
 
@@ -370,7 +393,49 @@ impl Shard {
         if connection.is_blocked() {
             connection.unblock();
             self.bring(id);
+            self.answer_postponed(id);
         }
+    }
+
+    /// Answers the joins that waited for the socket, until it is full again.
+    fn answer_postponed(&mut self, id: usize) {
+        while let Some(connection) = self.connections.get_mut(id)
+            && connection.is_clear()
+            && !connection.postponed.is_empty()
+        {
+            let Postponed {
+                subscription,
+                key,
+                event,
+            } = connection.postponed.remove(0);
+            if connection.session.waits_for(subscription, &key) {
+                self.join(id, subscription, key, event);
+                self.perform(id);
+            }
+        }
+    }
+
+    /// A client that does not read is not owed more states than it has topics: its join is answered
+    /// when its socket has drained. `true` when it was put off.
+    fn postpone(&mut self, id: usize, subscription: u32, key: &ChannelKey, event: EventId) -> bool {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return false;
+        };
+        // An error shows itself at the next read.
+        let _ = connection.flush();
+        if !connection.is_blocked() {
+            return false;
+        }
+        let Connection {
+            session, postponed, ..
+        } = connection;
+        postponed.retain(|other| session.waits_for(other.subscription, &other.key));
+        postponed.push(Postponed {
+            subscription,
+            key: key.clone(),
+            event,
+        });
+        true
     }
 
     /// Does what the session asked for, then writes.
@@ -384,7 +449,12 @@ impl Shard {
             match effect {
                 Effect::Send(frame) => self.send(id, frame),
                 Effect::Close { code, reason } => self.close(id, code, reason),
-                Effect::Step { channel, was, is } => self.step(channel, was, is),
+                Effect::Step {
+                    subscription,
+                    channel,
+                    was,
+                    is,
+                } => self.step(subscription.map(|place| (id, place)), channel, was, is),
                 Effect::Track {
                     subscription,
                     channel,
@@ -407,8 +477,64 @@ impl Shard {
             effects.append(&mut self.effects);
         }
         effects.clear();
+        effects.shrink_to(EFFECTS_KEPT_MAX);
         self.effects = effects;
+        self.recheck(id);
         self.bring(id);
+    }
+
+    /// After another token came: ends what its bearer may not see.
+    fn recheck(&mut self, id: usize) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if !connection.session.take_caller_changed() {
+            return;
+        }
+        let mut hidden = Vec::new();
+        for (place, subscription) in connection.session.subscriptions_mut() {
+            if let Stage::Live { channel, .. } = subscription.stage
+                && let Some(entry) = &self.topics[self.channels[channel].topic].entry
+            {
+                hidden.push((place, entry.state().clone()));
+            }
+        }
+        let session = &mut connection.session;
+        hidden.retain(|(_, state)| !session.may_see(&state.event));
+        for (place, _) in hidden {
+            session.end(place, &mut self.effects);
+        }
+        if !self.effects.is_empty() {
+            self.perform(id);
+        }
+    }
+
+    /// An event that became a draft is nobody's business any more but its organizer's.
+    fn end_unseen(&mut self, topic: usize) {
+        let Some(state) = self.topics[topic]
+            .entry
+            .as_ref()
+            .map(|entry| entry.state().clone())
+        else {
+            return;
+        };
+        if state.event.status != EventStatus::Draft {
+            return;
+        }
+        for channel in self.channels_of(topic) {
+            let channel = self.channels.get(channel);
+            for member in channel.map_or(Vec::new(), |channel| channel.members.clone()) {
+                let id = member.connection as usize;
+                if let Some(connection) = self.connections.get_mut(id)
+                    && !connection.session.may_see(&state.event)
+                {
+                    connection
+                        .session
+                        .end(member.subscription, &mut self.effects);
+                    self.perform(id);
+                }
+            }
+        }
     }
 
     pub(super) fn send(&mut self, id: usize, frame: bytes::Bytes) {
@@ -441,7 +567,9 @@ impl Shard {
             } = subscription.stage
             {
                 match subscription.presence.leave(channel) {
-                    Some(Effect::Step { channel, was, is }) => self.step(channel, was, is),
+                    Some(Effect::Step {
+                        channel, was, is, ..
+                    }) => self.step(None, channel, was, is),
                     Some(Effect::Untrack { channel, owner }) => self.untrack(channel, owner),
                     _ => {}
                 }
@@ -503,6 +631,10 @@ impl Shard {
     /// Answers a join whose event is open, and makes the client a viewer. Subscribing comes first,
     /// in the same turn: nothing can be published between the answer and the first frame.
     fn answer(&mut self, topic: usize, id: usize, subscription: u32, key: ChannelKey) {
+        let event = self.topics[topic].event;
+        if self.postpone(id, subscription, &key, event) {
+            return;
+        }
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };

@@ -46,7 +46,15 @@ impl Whereabouts {
 }
 
 impl Shard {
-    pub(super) fn step(&mut self, channel: usize, was: Option<Arc<str>>, is: Option<Arc<str>>) {
+    /// `at` says where to note the name that the viewer is counted under: at its end it has to be
+    /// taken out from under the same.
+    pub(super) fn step(
+        &mut self,
+        at: Option<(usize, u32)>,
+        channel: usize,
+        was: Option<Arc<str>>,
+        is: Option<Arc<str>>,
+    ) {
         let Some(event) = self.event_of(channel) else {
             return;
         };
@@ -60,19 +68,25 @@ impl Shard {
             }
         };
         if let Some(was) = was {
-            let was = if counts.by_step.contains_key(&was) {
-                was
-            } else {
-                OTHER.into()
-            };
             counts.remove(Some(&was));
         }
         if let Some(is) = is {
             let is = named(counts, is);
             counts.add(Some(&is));
+            self.note_step(at, is);
         }
         if !self.whereabouts.moved.contains(&event) {
             self.whereabouts.moved.push(event);
+        }
+    }
+
+    fn note_step(&mut self, at: Option<(usize, u32)>, counted: Arc<str>) {
+        let Some((id, place)) = at else { return };
+        if let Some(connection) = self.connections.get_mut(id)
+            && let Some(subscription) = connection.session.subscription_mut(place)
+            && let Presence::Counted { step, .. } = &mut subscription.presence
+        {
+            *step = Some(counted);
         }
     }
 

@@ -388,3 +388,84 @@ async fn a_stalled_viewer_converges_without_a_queue() {
         "{frames} of {received} frames of a viewer that did not read"
     );
 }
+
+/// Control frames count as well: a client that pings without end is closed, and costs its
+/// neighbours nothing.
+#[tokio::test]
+async fn a_flood_of_pings_is_closed() {
+    let server = TestServer::start().await;
+    let mut flood = handshake(server.address(), "?vsn=2.0.0", "").await;
+    let pings = b"\x89\x80\0\0\0\0".repeat(10_000);
+    // The server may close before all is written.
+    let _ = flood.write_all(&pings).await;
+    let mut got = Vec::new();
+    let read = tokio::time::timeout(DEADLINE, flood.read_to_end(&mut got)).await;
+    let _ = read.expect("an end in time");
+    let pongs = got.chunks(2).filter(|frame| frame == b"\x8a\0").count();
+    assert!((1..1_000).contains(&pongs), "{pongs} pongs");
+}
+
+/// After a reconnect a client rejoins all it had in one burst: however large the states, it is not
+/// closed for reading at the speed of its network.
+#[tokio::test]
+async fn a_burst_of_large_joins_is_answered_whole() {
+    let server = TestServer::builder()
+        .with(|config| config.socket.outbox_bytes_max = 20_000)
+        .start()
+        .await;
+    let client = server.client().await;
+    let mut topics = Vec::new();
+    for _ in 0..8 {
+        let show = Show::new()
+            .capacity(20_000)
+            .ticket_type("Seat", 2_000, 20_000);
+        let staged = (0..10)
+            .fold(show, |show, _| show.row(2_000))
+            .stage(&client)
+            .await;
+        topics.push(format!("seats:{}", staged.event));
+    }
+    let stream = handshake(server.address(), "?vsn=2.0.0", "").await;
+    rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4 * 1024).expect("a socket option");
+    let mut viewer = Socket::over(stream, Vsn::V2).await;
+    let mut references = Vec::new();
+    for _ in 0..4 {
+        references.clear();
+        for topic in &topics {
+            references.push(viewer.send(topic, "phx_join", json!({})).await);
+        }
+    }
+    while !references.is_empty() {
+        let frame = viewer.next_frame(DEADLINE).await.expect("a reply");
+        if frame.event == "phx_reply" {
+            assert_eq!(frame.payload["status"], "ok");
+            references.retain(|reference| frame.reference != json!(reference));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_becomes_a_draft_is_hidden_from_who_watched_it() {
+    let server = TestServer::start().await;
+    let staged = stage(&server).await;
+    let topic = format!("event:{}", staged.event);
+    let mut viewer = server.ws(Vsn::V2).await;
+    viewer.join(&topic, json!({})).await;
+    let sql = format!(
+        "update events set status = 'draft', title = 'Secret' where id = {}",
+        staged.event
+    );
+    server
+        .client()
+        .await
+        .batch_execute(&sql)
+        .await
+        .expect("an update");
+    loop {
+        let frame = viewer.next_frame(DEADLINE).await.expect("a frame");
+        assert!(!frame.payload.to_string().contains("Secret"), "{frame:?}");
+        if frame.event == "phx_close" {
+            break;
+        }
+    }
+}

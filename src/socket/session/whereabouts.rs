@@ -46,6 +46,7 @@ impl Presence {
             Presence::Counted {
                 step: Some(step), ..
             } => Some(Effect::Step {
+                subscription: None,
                 channel,
                 was: Some(step),
                 is: None,
@@ -104,7 +105,12 @@ impl Session {
             Presence::Counted { step, .. } => {
                 let is = native::Presence::read(payload)?.step.map(Arc::from);
                 let was = std::mem::replace(step, is.clone());
-                Ok((was != is).then_some(Effect::Step { channel, was, is }))
+                Ok((was != is).then_some(Effect::Step {
+                    subscription: Some(place),
+                    channel,
+                    was,
+                    is,
+                }))
             }
             Presence::Listed { key, owner, .. } => match Call::read(payload, rules)? {
                 Call::Track(tracked) => {
