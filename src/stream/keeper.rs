@@ -99,8 +99,10 @@ impl Keeper {
                 ToShard::Present(view) => self.on_presence(view),
                 // Nobody here asks: a stream only listens.
                 ToShard::Answered(_) => {}
-                ToShard::Drain => self.node.drain.cancel(),
             }
+        }
+        if self.mailbox.is_draining() {
+            self.node.drain.cancel();
         }
         if self.mailbox.take_dropped() > 0 {
             tracing::warn!("mailbox of the streams overflowed: all topics are opened anew");
