@@ -167,7 +167,9 @@ impl World {
     }
 
     fn finish_read(&mut self) {
-        if let Some(heads) = self.reads.pop() {
+        if let Some(mut heads) = self.reads.pop() {
+            // As the log's query has it: by event, whatever the order of asking.
+            heads.sort_unstable();
             let rows = heads.iter().flat_map(|&(event, head)| {
                 let row = self.rows[&event];
                 (head.max(row.pruned) + 1..=row.revision)
