@@ -105,18 +105,18 @@ const BUCKETS: usize = 14;
 pub struct Histogram {
     /// Upper bounds, in the unit that values are given in.
     bounds: [u64; BUCKETS],
-    /// What one unit is of the unit that is shown.
-    scale: f64,
+    /// How many of it make one of the unit that is shown: dividing prints 0.025 as 0.025.
+    per_unit: f64,
     /// One more for what is above all bounds.
     buckets: [AtomicU64; BUCKETS + 1],
     sum: AtomicU64,
 }
 
 impl Histogram {
-    const fn new(bounds: [u64; BUCKETS], scale: f64) -> Histogram {
+    const fn new(bounds: [u64; BUCKETS], per_unit: f64) -> Histogram {
         Histogram {
             bounds,
-            scale,
+            per_unit,
             buckets: [const { AtomicU64::new(0) }; BUCKETS + 1],
             sum: AtomicU64::new(0),
         }
@@ -128,7 +128,7 @@ impl Histogram {
             500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
             2_500_000, 5_000_000, 10_000_000,
         ];
-        Histogram::new(bounds, 1e-6)
+        Histogram::new(bounds, 1e6)
     }
 
     /// Of small numbers.
@@ -151,11 +151,11 @@ impl Histogram {
         let mut count = 0;
         for (bucket, bound) in self.buckets.iter().zip(self.bounds) {
             count += bucket.load(Ordering::Relaxed);
-            let bound = bound as f64 * self.scale;
+            let bound = bound as f64 / self.per_unit;
             writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {count}")?;
         }
         count += self.buckets[BUCKETS].load(Ordering::Relaxed);
-        let sum = self.sum.load(Ordering::Relaxed) as f64 * self.scale;
+        let sum = self.sum.load(Ordering::Relaxed) as f64 / self.per_unit;
         writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {count}")?;
         writeln!(out, "{name}_sum {sum}\n{name}_count {count}")
     }
