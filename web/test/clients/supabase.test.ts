@@ -193,7 +193,6 @@ describe.each(['1.0.0', '2.0.0'])('npm @supabase/realtime-js, vsn %s', (vsn) => 
       expect(await admin.broadcastUpdate('custom', { n: 1 })).toBe('ok');
       await expect.poll(() => viewer.updates.map((update) => update.data)).toEqual([{ n: 1 }]);
       await expect.poll(() => admin.statuses).toEqual(['SUBSCRIBED']);
-      const before = admin.updates.length;
       expect(await admin.broadcastUpdate('info_update', { n: 2 })).toBe('ok');
       await expect.poll(() => viewer.updates.map((update) => update.updateType)).toEqual(['custom', 'info_update']);
       await admin.channel.httpSend('update', { updateType: 'custom', data: { n: 3 } });
@@ -202,7 +201,9 @@ describe.each(['1.0.0', '2.0.0'])('npm @supabase/realtime-js, vsn %s', (vsn) => 
       expect(viewer.updates.map((update) => update.data['n'])).toEqual([1, 2, 3, undefined]);
       // It did not ask to hear what it says on its own channel.
       await expect.poll(() => admin.updates.at(-1)?.updateType).toBe('cancellation');
-      expect(admin.updates.slice(before).map((update) => update.data['n'])).toEqual([3, undefined]);
+      // The first one may reach its shard after it has joined there: then it is news, once.
+      const heard = admin.updates.map((update) => update.data['n']).filter((n) => n !== 1);
+      expect(heard).toEqual([3, undefined]);
     } finally {
       await organizer.removeAllChannels();
       await organizer.disconnect();
