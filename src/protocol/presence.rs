@@ -13,6 +13,9 @@ pub const PRESENCE: &str = "presence";
 pub const PRESENCE_STATE: &str = "presence_state";
 pub const PRESENCE_DIFF: &str = "presence_diff";
 
+/// What steps are called that are too many to be told apart.
+const OTHER: &str = "other";
+
 /// How many are here, and how many of them at each step: `{"total", "by_step"}`.
 ///
 /// Who named no step counts in the total only.
@@ -44,6 +47,23 @@ impl Counts {
             if *count == 0 {
                 self.by_step.remove(step);
             }
+        }
+    }
+
+    /// The same with at most `steps_max` steps: the least frequent ones are one, called `other`.
+    pub fn with_steps(self, steps_max: usize) -> Counts {
+        if self.by_step.len() <= steps_max {
+            return self;
+        }
+        let mut steps: Vec<_> = self.by_step.into_iter().collect();
+        steps.sort_by(|(name, count), (other, others)| others.cmp(count).then(name.cmp(other)));
+        let rest = steps.split_off(steps_max.saturating_sub(1));
+        let mut by_step: BTreeMap<_, _> = steps.into_iter().collect();
+        *by_step.entry(OTHER.into()).or_default() +=
+            rest.iter().map(|(_, count)| count).sum::<u64>();
+        Counts {
+            total: self.total,
+            by_step,
         }
     }
 
@@ -116,4 +136,25 @@ impl Serialize for Members<'_> {
 pub struct Diff<'a> {
     pub joins: Members<'a>,
     pub leaves: Members<'a>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rare_steps_are_counted_as_one() {
+        let mut counts = Counts::default();
+        for (step, count) in [("pay", 3), ("look", 5), ("a", 1), ("b", 1)] {
+            (0..count).for_each(|_| counts.add(Some(&step.into())));
+        }
+        let bounded = counts.clone().with_steps(3);
+        let expected = [("look", 5), ("other", 2), ("pay", 3)];
+        assert_eq!(
+            bounded.by_step,
+            expected.map(|(step, count)| (step.into(), count)).into()
+        );
+        assert_eq!(bounded.total, 10);
+        assert_eq!(counts.clone().with_steps(4), counts);
+    }
 }

@@ -50,8 +50,6 @@ pub(crate) enum Effect {
     },
     /// Count the viewer where it is now instead of where it was, if it was counted.
     Step {
-        /// Where to note the name that it is counted under; absent at its end.
-        subscription: Option<u32>,
         channel: usize,
         was: Option<Arc<str>>,
         is: Option<Arc<str>>,
@@ -546,7 +544,6 @@ impl Session {
             *sent = here.map_or(0, |here| here.counted.serial);
             let is = step.clone();
             effects.extend(is.map(|is| Effect::Step {
-                subscription: Some(place),
                 channel,
                 was: None,
                 is: Some(is),

@@ -449,12 +449,7 @@ impl Shard {
             match effect {
                 Effect::Send(frame) => self.send(id, frame),
                 Effect::Close { code, reason } => self.close(id, code, reason),
-                Effect::Step {
-                    subscription,
-                    channel,
-                    was,
-                    is,
-                } => self.step(subscription.map(|place| (id, place)), channel, was, is),
+                Effect::Step { channel, was, is } => self.step(channel, was, is),
                 Effect::Track {
                     subscription,
                     channel,
@@ -567,9 +562,7 @@ impl Shard {
             } = subscription.stage
             {
                 match subscription.presence.leave(channel) {
-                    Some(Effect::Step {
-                        channel, was, is, ..
-                    }) => self.step(None, channel, was, is),
+                    Some(Effect::Step { channel, was, is }) => self.step(channel, was, is),
                     Some(Effect::Untrack { channel, owner }) => self.untrack(channel, owner),
                     _ => {}
                 }

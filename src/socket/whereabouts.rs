@@ -15,8 +15,6 @@ use crate::presence::{Owner, Said};
 use crate::protocol::presence::Counts;
 use crate::ticketing::EventId;
 
-/// Step under which those are counted whose step is one too many.
-const OTHER: &str = "other";
 /// Longest name of a step, in bytes; a longer one counts as none.
 const STEP_BYTES_MAX: usize = 64;
 
@@ -46,47 +44,19 @@ impl Whereabouts {
 }
 
 impl Shard {
-    /// `at` says where to note the name that the viewer is counted under: at its end it has to be
-    /// taken out from under the same.
-    pub(super) fn step(
-        &mut self,
-        at: Option<(usize, u32)>,
-        channel: usize,
-        was: Option<Arc<str>>,
-        is: Option<Arc<str>>,
-    ) {
+    pub(super) fn step(&mut self, channel: usize, was: Option<Arc<str>>, is: Option<Arc<str>>) {
         let Some(event) = self.event_of(channel) else {
             return;
         };
         let counts = self.whereabouts.here.entry(event).or_default();
-        let named = |counts: &Counts, step: Arc<str>| {
-            let room = counts.by_step.len() < self.config.presence.steps_max;
-            if room || counts.by_step.contains_key(&step) {
-                step
-            } else {
-                OTHER.into()
-            }
-        };
         if let Some(was) = was {
             counts.remove(Some(&was));
         }
         if let Some(is) = is {
-            let is = named(counts, is);
             counts.add(Some(&is));
-            self.note_step(at, is);
         }
         if !self.whereabouts.moved.contains(&event) {
             self.whereabouts.moved.push(event);
-        }
-    }
-
-    fn note_step(&mut self, at: Option<(usize, u32)>, counted: Arc<str>) {
-        let Some((id, place)) = at else { return };
-        if let Some(connection) = self.connections.get_mut(id)
-            && let Some(subscription) = connection.session.subscription_mut(place)
-            && let Presence::Counted { step, .. } = &mut subscription.presence
-        {
-            *step = Some(counted);
         }
     }
 
@@ -171,6 +141,8 @@ impl Shard {
             if counts.is_empty() {
                 self.whereabouts.here.remove(&event);
             }
+            // Told apart here as many as there are viewers, and to others as many as are worth it.
+            let counts = counts.with_steps(self.config.presence.steps_max);
             let shard = self.shard as usize;
             self.say(Said::Counted {
                 shard,

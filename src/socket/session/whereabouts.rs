@@ -46,7 +46,6 @@ impl Presence {
             Presence::Counted {
                 step: Some(step), ..
             } => Some(Effect::Step {
-                subscription: None,
                 channel,
                 was: Some(step),
                 is: None,
@@ -105,12 +104,7 @@ impl Session {
             Presence::Counted { step, .. } => {
                 let is = native::Presence::read(payload)?.step.map(Arc::from);
                 let was = std::mem::replace(step, is.clone());
-                Ok((was != is).then_some(Effect::Step {
-                    subscription: Some(place),
-                    channel,
-                    was,
-                    is,
-                }))
+                Ok((was != is).then_some(Effect::Step { channel, was, is }))
             }
             Presence::Listed { key, owner, .. } => match Call::read(payload, rules)? {
                 Call::Track(tracked) => {
