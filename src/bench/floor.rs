@@ -1,5 +1,5 @@
 //! The floor of fan-out: a process that does nothing but `send()` the same bytes to as many
-//! sockets, one after the other, in a loop per core as the server has them.
+//! sockets, one after the other: in one loop, or in as many as the server has shards.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,13 +13,11 @@ use super::BenchError;
 use super::crowd::Greeting;
 use super::process::Process;
 use super::viewers::Viewers;
-use crate::config::Config;
 use crate::protocol::websocket::{self, Opcode};
-use crate::socket::shard_count;
 use crate::ticketing::Revision;
 
 /// The child's side: says its address, accepts, then sends each line of standard input to all,
-/// with as many loops as the server has shards, each on its share of the sockets.
+/// with so many loops, each on its share of the sockets.
 pub(super) fn send_loops(connections: usize, loops: usize) -> Result<(), BenchError> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(BenchError::io("listen"))?;
     let address = listener.local_addr().map_err(BenchError::io("listen"))?;
@@ -75,9 +73,17 @@ pub(super) struct Floor {
 
 impl Floor {
     /// `sample` is the payload of an update as the server sent it.
-    pub(super) fn start(connections: usize, sample: &str) -> Result<Floor, BenchError> {
-        let loops = shard_count(&Config::default().socket).to_string();
-        let args = ["bench", "floor", &connections.to_string(), &loops];
+    pub(super) fn start(
+        connections: usize,
+        loops: usize,
+        sample: &str,
+    ) -> Result<Floor, BenchError> {
+        let args = [
+            "bench",
+            "floor",
+            &connections.to_string(),
+            &loops.to_string(),
+        ];
         let mut process = Process::again(&args, &[])?;
         let stdin = process.input()?;
         let mut lines = process.output()?.lines();
