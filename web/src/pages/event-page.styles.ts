@@ -59,6 +59,10 @@ export const styles = [
       stroke-linecap: round;
       stroke-linejoin: round;
     }
+    /* People come and go: what is below stays where it is. */
+    seatcast-presence {
+      min-height: 1.35rem;
+    }
     .description {
       max-width: 42rem;
       margin: 0;

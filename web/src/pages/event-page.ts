@@ -21,7 +21,9 @@ export class EventPage extends LiveElement {
     return html`
       ${this.#hero(state)}
       <seatcast-notices event=${state.event.id}></seatcast-notices>
-      ${state.event.status === 'cancelled' ? nothing : this.#booking(state.event)}
+      ${state.event.status === 'cancelled'
+        ? html`<seatcast-bookings event=${state.event.id}><span slot="empty"></span></seatcast-bookings>`
+        : this.#booking(state.event)}
     `;
   }
 
@@ -43,6 +45,7 @@ export class EventPage extends LiveElement {
           </li>
         </ul>
         <seatcast-availability event=${event.id}></seatcast-availability>
+        <seatcast-presence event=${event.id}></seatcast-presence>
         ${event.membership_required ? html`<p class="members">For members</p>` : nothing}
         <p class="description">${event.description}</p>
       </div>

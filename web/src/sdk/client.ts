@@ -111,6 +111,15 @@ export class SeatcastClient {
     };
   }
 
+  /**
+   * Says where the caller is on the way to a ticket of an event that is being watched, so that others see how
+   * many are: `STEPS`, or a word of your own; undefined: not counted (any more). Nothing but
+   * the counts is passed on. It ends with the watching, and with the link.
+   */
+  setStep(eventId: number, step: string | undefined): void {
+    this.#topics.get(`event:${eventId}`)?.subscription.setStep(step);
+  }
+
   /** The network is said to be back (`online`, a page shown again): do not wait, try now. */
   nudge(): void {
     this.#connection.nudge();

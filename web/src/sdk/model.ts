@@ -23,6 +23,7 @@ export interface EventState {
   /** In the order in which they are to be shown. */
   ticket_types: TicketType[];
   notices: Notice[];
+  /** Who is here; null while nobody tells: the link is gone, or the numbers come by polling. */
   presence: PresenceCounts | null;
   /** The event's row is gone: nothing comes after. */
   deleted: boolean;
@@ -41,8 +42,8 @@ export interface Model<S> {
   whole(state: JsonObject): S;
   /** What changed, as in an update or a resumed reply. */
   changed(before: S, changes: JsonObject & Partial<Update>): S;
-  /** The counts of who is here; not part of the revision. */
-  presence?(before: S, counts: PresenceCounts): S;
+  /** The counts of who is here, which are no part of the revision; null when they are not known any more. */
+  presence?(before: S, counts: PresenceCounts | null): S;
 }
 
 export const eventModel: Model<EventState> = {
@@ -52,7 +53,7 @@ export const eventModel: Model<EventState> = {
       event: state['event'] as unknown as EventInfo,
       ticket_types: rows<TicketType>(state['ticket_types']),
       notices: rows<Notice>(state['notices']),
-      presence: isObject(state['presence']) ? (state['presence'] as unknown as PresenceCounts) : null,
+      presence: countsOf(state['presence']) ?? null,
       deleted: state['deleted'] === true,
     };
   },
@@ -61,7 +62,8 @@ export const eventModel: Model<EventState> = {
       event: changes.event ?? before.event,
       ticket_types: merged(before.ticket_types, changes.ticket_types),
       notices: merged(before.notices, changes.notices),
-      presence: before.presence,
+      // A join's reply has it, an update has not.
+      presence: countsOf(changes['presence']) ?? before.presence,
       deleted: before.deleted || changes.deleted === true,
     };
   },
@@ -69,6 +71,11 @@ export const eventModel: Model<EventState> = {
     return { ...before, presence };
   },
 };
+
+function countsOf(value: unknown): PresenceCounts | undefined {
+  if (!isObject(value) || typeof value['total'] !== 'number') return undefined;
+  return { total: value['total'], by_step: (value['by_step'] ?? {}) as Record<string, number> };
+}
 
 export const seatsModel: Model<SeatsState> = {
   whole(state) {
@@ -101,6 +108,26 @@ function merged<T extends { id: number }>(before: T[], changes: (T | Removed)[] 
     else byId.set(change.id, change);
   }
   return [...byId.values()];
+}
+
+/** Where somebody is on the way to a ticket. Who says something else is counted, too. */
+export const STEPS = { viewing: 'viewing', choosing: 'ticket_selection', paying: 'payment' } as const;
+
+/** Who else is here. */
+export interface Others {
+  total: number;
+  /** Those of them who are past looking, at whatever step. */
+  booking: number;
+  byStep: Record<string, number>;
+}
+
+/** The people in the counts without ourselves: `counted` is the step at which they include us. */
+export function othersHere({ total, by_step }: PresenceCounts, counted: string | undefined): Others {
+  const byStep = { ...by_step };
+  const ours = counted === undefined ? 0 : Math.min(1, byStep[counted] ?? 0);
+  if (counted !== undefined && ours > 0) byStep[counted] = (byStep[counted] ?? 0) - ours;
+  const others = Math.max(0, total - ours);
+  return { total: others, booking: Math.max(0, others - (byStep[STEPS.viewing] ?? 0)), byStep };
 }
 
 /** Sums over the ticket types of an event, bounded by its capacity. */

@@ -8,11 +8,13 @@
  * - `live` is a claim that needs proof (`freshness.ts`): a beat, a frame, a join's reply or a poll,
  *   not older than 12 s, and nothing newer known to exist. Otherwise it is `stale`, and we do
  *   something about it.
+ * - Who is here (presence) has no revision: it is known while a link brings it, and forgotten with it.
  */
 import { ReplyError, type Channel, type Connection } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { Freshness, FRESHNESS, type TopicStatus } from './freshness.ts';
 import type { Model } from './model.ts';
+import { OwnStep } from './own-step.ts';
 import {
   isJoinResponse,
   isUpdate,
@@ -29,6 +31,8 @@ export interface TopicView<S> {
   status: TopicStatus;
   /** The server refused the topic (no such event, …); it is not asked again when `retry` is never. */
   refused: ErrorResponse | undefined;
+  /** The step at which the counts of presence include ourselves; undefined while they do not. */
+  counted: string | undefined;
 }
 
 type Timer = ReturnType<typeof setTimeout> | undefined;
@@ -38,7 +42,8 @@ export class Subscription<S> implements Channel {
   readonly changed = new Emitter<TopicView<S>>();
   readonly #connection: Connection;
   readonly #model: Model<S>;
-  #view: TopicView<S> = { state: undefined, revision: 0, status: 'connecting', refused: undefined };
+  readonly #step: OwnStep;
+  #view: TopicView<S> = { state: undefined, revision: 0, status: 'connecting', refused: undefined, counted: undefined };
   #joining = false;
   #joined = false;
   readonly #freshness = new Freshness();
@@ -54,6 +59,10 @@ export class Subscription<S> implements Channel {
     this.topic = topic;
     this.#connection = connection;
     this.#model = model;
+    this.#step = new OwnStep(
+      async (step) => void (await connection.push(topic, 'presence', { step: step ?? null })),
+      (counted) => this.#show({ ...this.#view, counted }),
+    );
     // While a first attempt is under way we are not «down» yet.
     if (connection.state === 'waiting' || connection.state === 'closed') this.#freshness.linkDown(now());
   }
@@ -74,8 +83,14 @@ export class Subscription<S> implements Channel {
 
   stop(): void {
     this.#stopped = true;
+    this.#step.lost();
     for (const timer of [this.#statusTimer, this.#arrivalTimer, this.#rejoinTimer]) clearTimeout(timer);
     this.#connection.detach(this.topic);
+  }
+
+  /** Where we are on the way to a ticket; undefined: not counted. */
+  setStep(step: string | undefined): void {
+    this.#step.want(step);
   }
 
   /** Somebody (a REST write, a beat) says that this revision exists. It should arrive by itself. */
@@ -111,6 +126,8 @@ export class Subscription<S> implements Channel {
   linkLost(): void {
     this.#joined = false;
     clearTimeout(this.#rejoinTimer);
+    this.#step.lost();
+    this.#presence(null);
     this.#freshness.linkDown(now());
     this.#review();
   }
@@ -140,8 +157,11 @@ export class Subscription<S> implements Channel {
     this.#joining = true;
     clearTimeout(this.#rejoinTimer);
     const since = this.#view.state === undefined ? {} : { since: this.#view.revision };
+    const step = this.#step.wanted;
+    const presence = step === undefined ? {} : { presence: { step } };
     try {
-      this.#accepted(await this.#connection.join(this.topic, since));
+      this.#accepted(await this.#connection.join(this.topic, { ...since, ...presence }));
+      this.#step.said(step);
     } catch (error) {
       this.#notJoined(error);
     } finally {
@@ -223,10 +243,11 @@ export class Subscription<S> implements Channel {
     this.prove(update.to);
   }
 
-  #presence(counts: PresenceCounts): void {
+  #presence(counts: PresenceCounts | null): void {
     const { state } = this.#view;
     if (state === undefined || !this.#model.presence) return;
-    this.#show({ ...this.#view, state: this.#model.presence(state, counts) });
+    const counted = counts ? this.#step.countsCame() : undefined;
+    this.#show({ ...this.#view, state: this.#model.presence(state, counts), counted });
   }
 
   #take(state: S, revision: number): void {
@@ -270,7 +291,8 @@ export class Subscription<S> implements Channel {
       before.state === view.state &&
       before.revision === view.revision &&
       before.status === view.status &&
-      before.refused === view.refused;
+      before.refused === view.refused &&
+      before.counted === view.counted;
     if (!same) this.changed.emit(view);
   }
 }

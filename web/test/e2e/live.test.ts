@@ -64,14 +64,43 @@ it('the last ticket turns the badge red and the page cannot be booked', async ()
   expect(await page.getByRole('button', { name: 'One more Standard' }).isDisabled()).toBe(true);
 });
 
+it('who looks, chooses and holds is counted for others, and not any more when he leaves', async () => {
+  const { id } = await makeEvent('Crowded', 50);
+  const [buyer, viewer] = await Promise.all([open(browser, `${url}/events/${id}`), open(browser, `${url}/events/${id}`)]);
+  const here = (): Promise<string> => textOf(viewer.page.locator('seatcast-presence'));
+  await expect.poll(here).toMatch(/^1 other person is here$/);
+  await buyer.page.getByRole('button', { name: 'One more Standard' }).click();
+  await expect.poll(here).toMatch(/1 booking now : 1 choosing tickets/);
+  // Who chooses is no other person to himself.
+  expect(await textOf(buyer.page.locator('seatcast-presence'))).toMatch(/^1 other person is here$/);
+  await buyer.page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+  await expect.poll(here).toMatch(/1 booking now : 1 checking out/);
+  await buyer.page.getByRole('button', { name: /^Cancel booking/ }).click();
+  await expect.poll(here).toMatch(/^1 other person is here$/);
+  await buyer.page.close();
+  await expect.poll(here).toBe('');
+});
+
 it('notices appear, and a cancelled event says so', async () => {
   const { id } = await makeEvent('Noticed', 20);
   const { page } = await open(browser, `${url}/events/${id}`);
   await badgeSays(page, /20 left/);
   await rest('POST', `/events/${id}/notices`, { type: 'info_update', message: 'Doors open at seven' }, 2);
-  await expect.poll(() => textOf(page.locator('seatcast-notices'))).toContain('Doors open at seven');
+  const notices = (): Promise<string> => textOf(page.locator('seatcast-notices'));
+  await expect.poll(notices).toContain('Doors open at seven');
+  // Those that make themselves, also of a change by hand: each once, the newest first.
+  await sql(`update events set capacity = 30 where id = ${id}; update events set starts_at = '2037-06-01T21:00:00Z' where id = ${id}`);
+  await expect.poll(notices).toMatch(/now begins at 2037-06-01 23:00.*from 20 to 30.*Doors open at seven/);
+  await page.reload();
+  await expect.poll(notices).toMatch(/now begins at.*from 20 to 30.*Doors open at seven/);
+  await page.getByRole('button', { name: 'Dismiss: Doors open at seven' }).click();
+  await page.reload();
+  await expect.poll(notices).toMatch(/now begins at/);
+  expect(await notices()).not.toContain('Doors open');
+
   await sql(`update events set status = 'cancelled' where id = ${id}`);
-  await expect.poll(() => textOf(page.locator('seatcast-notices'))).toContain('This event was cancelled.');
+  await expect.poll(notices).toContain('This event was cancelled.');
+  expect((await notices()).match(/cancelled/gi)).toHaveLength(1);
   await badgeSays(page, /^Cancelled/);
   expect(await page.locator('seatcast-booking').count()).toBe(0);
 });

@@ -8,7 +8,7 @@
  *   2. `const client = server.client();` and watch topics; `await server.settle()` lets promises
  *      and due timers run; `await server.settle(5_000)` lets time pass.
  *   3. Change things: `sell(1, 7, 2)` (event, ticket type, how many), `notice(1, 'text')`,
- *      `seat(1, position, status)`.
+ *      `seat(1, position, status)`, `people(1, { viewing: 3 })` (others who are here).
  *   4. Break things: `loseFrames = true` (changes happen, frames do not arrive), `cut()` (the link
  *      ends without a word), `close(code)`, `drain(delayMs)`, `reachable = false` (new links fail),
  *      `silent = true` (no beats, no replies), `frozen = true` (beats whose `checked_at` stands
@@ -19,10 +19,12 @@
  */
 import { vi } from 'vitest';
 import { SeatcastClient, type ClientOptions } from '../../src/sdk/index.ts';
-import { decodeFrame, encodeFrame, type Frame, type JsonObject, type TicketType } from '../../src/sdk/protocol.ts';
+import { decodeFrame, encodeFrame, type Frame, type JsonObject, type PresenceCounts, type TicketType } from '../../src/sdk/protocol.ts';
 import type { OpenTransport, TransportEvents } from '../../src/sdk/transport.ts';
 
 export const BEAT_INTERVAL_MS = 5_000;
+/** How long after a step its counts are sent. */
+export const COUNTS_AFTER_MS = 500;
 
 interface Change {
   revision: number;
@@ -38,11 +40,15 @@ interface FakeEvent {
   notices: JsonObject[];
   seats: number[];
   log: Change[];
+  /** Who is here by step, our own links not counted. */
+  people: Record<string, number>;
 }
 
 interface Link {
   events: TransportEvents;
   joined: Map<string, string>;
+  /** Steps that it was told, by topic. */
+  steps: Map<string, string>;
   beats: ReturnType<typeof setInterval>;
 }
 
@@ -56,6 +62,9 @@ export class FakeServer {
   /** Changes older than this are gone from the log: a join with an older `since` gets everything. */
   logFrom = 0;
   links = 0;
+  /** Steps are answered with an error. */
+  refusesSteps = false;
+  readonly pushes: { topic: string; payload: JsonObject }[] = [];
   readonly joins: { topic: string; payload: JsonObject }[] = [];
   readonly requests: { method: string; path: string; headers: Headers; body: unknown }[] = [];
   /** Answers of REST by `METHOD /path`; what is not listed is answered by the fake itself. */
@@ -63,6 +72,7 @@ export class FakeServer {
   readonly #events = new Map<number, FakeEvent>();
   readonly #open = new Set<Link>();
   #frozenAt: string | undefined;
+  #lastNotice = Math.floor(Math.random() * 1e9);
 
   client(options: Partial<ClientOptions> = {}): SeatcastClient {
     return new SeatcastClient({ url: 'http://fake', transport: this.transport, fetch: this.fetch, ...options });
@@ -83,6 +93,7 @@ export class FakeServer {
       notices: [],
       seats: Array.from({ length: 8 }, () => 0),
       log: [],
+      people: {},
     });
   }
 
@@ -102,7 +113,9 @@ export class FakeServer {
 
   notice(id: number, message: string): void {
     const event = this.event(id);
-    const notice = { id: event.notices.length + 1, type: 'custom', message, data: {}, at: now(), until: null };
+    this.#lastNotice += 1;
+    const revision = event.revision + 1;
+    const notice = { id: this.#lastNotice, type: 'custom', message, data: {}, at: now(), until: null, revision };
     event.notices.push(notice);
     this.#change(id, { notices: [notice] });
   }
@@ -110,6 +123,26 @@ export class FakeServer {
   seat(id: number, position: number, status: number): void {
     this.event(id).seats[position] = status;
     this.#change(id, { seats: [[position, status]] });
+  }
+
+  people(id: number, people: Record<string, number>): void {
+    this.event(id).people = people;
+    this.#countSoon(id);
+  }
+
+  /** Everybody who named a step, our own links too. */
+  #counts(id: number): PresenceCounts {
+    const by_step = { ...this.event(id).people };
+    for (const { steps } of this.#open) {
+      const step = steps.get(`event:${id}`);
+      if (step !== undefined) by_step[step] = (by_step[step] ?? 0) + 1;
+    }
+    return { total: Object.values(by_step).reduce((sum, count) => sum + count, 0), by_step };
+  }
+
+  /** Counts leave a moment later, as on the real server. */
+  #countSoon(id: number): void {
+    setTimeout(() => this.push(`event:${id}`, 'presence', { ...this.#counts(id) }), COUNTS_AFTER_MS);
   }
 
   #change(id: number, values: Omit<Change, 'revision'>): void {
@@ -142,7 +175,7 @@ export class FakeServer {
 
   readonly transport: OpenTransport = (_url, events) => {
     this.links += 1;
-    const link: Link = { events, joined: new Map(), beats: setInterval(() => this.#beat(link), BEAT_INTERVAL_MS) };
+    const link: Link = { events, joined: new Map(), steps: new Map(), beats: setInterval(() => this.#beat(link), BEAT_INTERVAL_MS) };
     setTimeout(() => {
       if (!this.reachable) return this.#end(link, 1006);
       this.#open.add(link);
@@ -170,6 +203,7 @@ export class FakeServer {
     if (frame.event === 'heartbeat') this.#reply(link, frame, 'ok', {});
     else if (frame.event === 'phx_join') this.#join(link, frame);
     else if (frame.event === 'phx_leave') link.joined.delete(frame.topic);
+    else if (frame.event === 'presence') this.#step(link, frame);
   }
 
   #join(link: Link, frame: Frame): void {
@@ -182,11 +216,27 @@ export class FakeServer {
       return;
     }
     link.joined.set(frame.topic, frame.joinRef ?? '');
+    const presence = this.#counts(Number(id));
     const since = frame.payload['since'];
     const resumed = typeof since === 'number' && since >= this.logFrom;
     const state = resumed ? changesSince(event, since) : wholeState(event);
-    const shown = kind === 'seats' ? seatsOnly(state) : { ...state, seats: undefined };
+    const shown = kind === 'seats' ? seatsOnly(state) : { ...state, seats: undefined, presence };
     this.#reply(link, frame, 'ok', { revision: event.revision, resumed, state: shown });
+    const named = frame.payload['presence'] as { step: string } | undefined;
+    if (named) this.#stepped(link, frame.topic, named.step);
+  }
+
+  #step(link: Link, frame: Frame): void {
+    this.pushes.push({ topic: frame.topic, payload: frame.payload });
+    if (this.refusesSteps) return this.#reply(link, frame, 'error', { code: 'TOO_MANY_MESSAGES', reason: '', retry: 'later' });
+    this.#reply(link, frame, 'ok', {});
+    this.#stepped(link, frame.topic, frame.payload['step'] as string | null);
+  }
+
+  #stepped(link: Link, topic: string, step: string | null): void {
+    if (step === null) link.steps.delete(topic);
+    else link.steps.set(topic, step);
+    this.#countSoon(Number(topic.split(':')[1]));
   }
 
   #beat(link: Link): void {
@@ -279,7 +329,6 @@ function wholeState(event: FakeEvent) {
     event: event.event,
     ticket_types: [...event.ticketTypes.values()],
     notices: event.notices,
-    presence: { total: 1, by_step: {} },
     layout: 1,
     seats: packed(event.seats) as string | [number, number][],
   };

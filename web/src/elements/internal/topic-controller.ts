@@ -6,7 +6,7 @@ type StateOf<T> = T extends EventTopic ? EventState : SeatsState;
 /** Elements may be given a client of their own; otherwise they share the page's. */
 export type Host = ReactiveControllerHost & { client?: SeatcastClient | undefined };
 
-const NOTHING = { state: undefined, revision: 0, status: 'connecting', refused: undefined } as const;
+const NOTHING = { state: undefined, revision: 0, status: 'connecting', refused: undefined, counted: undefined } as const;
 
 /**
  * The seam between SDK and DOM: watches one topic while its element is on the page, and asks for

@@ -1,7 +1,8 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { newKey, Refusal, type EventState } from '../../sdk/index.ts';
+import { newKey, Refusal, STEPS, type EventState } from '../../sdk/index.ts';
 import { BookingMadeEvent } from '../events/booking-made.ts';
 import { BookingRefusedEvent } from '../events/booking-refused.ts';
+import type { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
@@ -17,7 +18,8 @@ import '../seatcast-bookings/seatcast-bookings.ts';
  *       <seatcast-ticket-types event="42"></seatcast-ticket-types>
  *     </seatcast-booking>
  *
- * Fires `seatcast-booked` and `seatcast-refused`.
+ * Fires `seatcast-booked` and `seatcast-refused`. The buyer is counted among those who are here, by
+ * the step that he is at: looking, choosing, holding what is to be paid.
  */
 export class SeatcastBooking extends LiveElement {
   static override styles = styles;
@@ -37,6 +39,8 @@ export class SeatcastBooking extends LiveElement {
   #key: string | undefined;
   /** What was chosen, by the element that it comes from; they are emptied when the booking is made. */
   readonly #choices = new Map<SelectionSource, readonly SelectionLine[]>();
+  /** Bookings of this event that the buyer holds and has not paid. */
+  #pending = 0;
 
   constructor() {
     super();
@@ -54,6 +58,17 @@ export class SeatcastBooking extends LiveElement {
     if (this.lines.length > 0) this.problem = undefined;
   }
 
+  protected override updated(changed: PropertyValues<this>): void {
+    const before = changed.get('event');
+    if (before !== undefined) this.topic.client.setStep(before, undefined);
+    if (this.event !== undefined) this.topic.client.setStep(this.event, this.#step());
+  }
+
+  override disconnectedCallback(): void {
+    if (this.event !== undefined) this.topic.client.setStep(this.event, undefined);
+    super.disconnectedCallback();
+  }
+
   override render(): TemplateResult {
     const { state } = this.topic.view;
     return html`
@@ -67,13 +82,14 @@ export class SeatcastBooking extends LiveElement {
         </button>
         ${this.#terms(state)}
       </section>
-      <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} active></seatcast-bookings>
+      <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} active @seatcast-holds=${this.#held}></seatcast-bookings>
       </div>
     `;
   }
 
   #nothingChosen(state: EventState | undefined): TemplateResult {
     const seated = (state?.event.layout ?? 0) > 0;
+    if (state?.event.status === 'cancelled') return html`<p class="empty">This event was cancelled.</p>`;
     const closed = state !== undefined && state.event.status !== 'active';
     const words = closed ? 'Nothing is on sale here at the moment.' : `Choose your ${seated ? 'seats' : 'tickets'} to begin.`;
     return html`<p class="empty">${words}</p>`;
@@ -130,6 +146,16 @@ export class SeatcastBooking extends LiveElement {
     } finally {
       this.#setSending(false);
     }
+  }
+
+  #held(event: HoldsChangedEvent): void {
+    this.#pending = event.pending;
+    this.requestUpdate();
+  }
+
+  #step(): string {
+    if (this.#pending > 0) return STEPS.paying;
+    return this.lines.length > 0 ? STEPS.choosing : STEPS.viewing;
   }
 
   #setSending(sending: boolean): void {

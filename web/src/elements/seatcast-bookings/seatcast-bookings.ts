@@ -2,6 +2,7 @@ import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { Countdown, type Booking, type BookedItem, type ToldBooking } from '../../sdk/index.ts';
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
+import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
@@ -31,6 +32,8 @@ interface Shown {
  *
  *     <seatcast-bookings></seatcast-bookings>                    everything
  *     <seatcast-bookings event="42" active></seatcast-bookings>  what he has of one event
+ *
+ * Fires `seatcast-cancelled` and `seatcast-holds`.
  */
 export class SeatcastBookings extends LiveElement {
   static override styles = styles;
@@ -51,6 +54,9 @@ export class SeatcastBookings extends LiveElement {
   #stops: (() => void)[] = [];
   /** Answers of older readings are dropped. */
   #reading = 0;
+  #pending = 0;
+  /** Of the event, when last seen: its cancellation ends bookings. */
+  #eventStatus: string | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -74,6 +80,21 @@ export class SeatcastBookings extends LiveElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has('event') && changed.get('event') !== undefined) void this.#read();
+  }
+
+  protected override updated(changed: PropertyValues<this>): void {
+    if (!changed.has('shown')) return;
+    const pending = this.shown?.filter(({ booking }) => booking.status === 'pending').length ?? 0;
+    if (pending === this.#pending) return;
+    this.#pending = pending;
+    this.dispatchEvent(new HoldsChangedEvent(pending));
+  }
+
+  protected override topicChanged(): void {
+    const status = this.topic.view.state?.event.status;
+    if (status === undefined || status === this.#eventStatus) return;
+    if (this.#eventStatus !== undefined) void this.#read();
+    this.#eventStatus = status;
   }
 
   override render(): TemplateResult | typeof nothing {
