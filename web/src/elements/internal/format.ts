@@ -26,6 +26,15 @@ export function sum({ amount, currency }: Money): string {
   return format.format(amount / 10 ** digits);
 }
 
+/** A moment of today as its time, an older one as its day, on the reader's clock: `14:05`, `3 Nov, 14:05`. */
+export function momentWords(moment: string, now = new Date()): string {
+  const at = new Date(moment);
+  if (Number.isNaN(at.getTime())) return '';
+  const isToday = at.toDateString() === now.toDateString();
+  const day: Intl.DateTimeFormatOptions = isToday ? {} : { day: 'numeric', month: 'short' };
+  return new Intl.DateTimeFormat(LANGUAGE, { ...day, hour: '2-digit', minute: '2-digit' }).format(at);
+}
+
 export interface DateParts {
   weekday: string;
   day: string;

@@ -8,7 +8,7 @@ export const styles = [
     :host {
       display: block;
     }
-    [role='status'] {
+    [role='log'] {
       display: grid;
       gap: 0.6rem;
     }
@@ -43,17 +43,33 @@ export const styles = [
       stroke-linecap: round;
       stroke-linejoin: round;
     }
-    button {
-      width: 32px;
-      height: 32px;
-      margin: -0.25rem 0;
+    time {
+      margin-left: 0.35rem;
+      color: var(--ink-soft);
+      font-size: 0.8125rem;
+      white-space: nowrap;
+    }
+    .more {
+      justify-self: start;
+      min-height: 32px;
+      padding: 0 0.5rem;
+      border: 0;
+      background: none;
+      color: var(--accent);
+      font-size: 0.875rem;
+      font-weight: 600;
+    }
+    .away {
+      width: 36px;
+      height: 36px;
+      margin: -0.4rem 0;
       border: 0;
       border-radius: 50%;
       background: none;
       font-size: 1.25rem;
       line-height: 1;
     }
-    button:hover {
+    .away:hover {
       background: light-dark(rgb(0 0 0 / 0.07), rgb(255 255 255 / 0.1));
     }
     @keyframes appear {

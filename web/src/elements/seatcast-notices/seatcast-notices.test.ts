@@ -31,16 +31,34 @@ describe('notices', () => {
     expect(textOf(element)).toMatch(/eight.*seven/);
   });
 
+  it('are told once: who puts one away does not see it again after a reload', async () => {
+    server.notice(1, 'Doors open at seven');
+    await drawn(server, element);
+    find<HTMLButtonElement>(element, '.away').click();
+    element.remove();
+    element = await mount(server, client, 'seatcast-notices', { event: '1' });
+    expect(textOf(element)).toBe('');
+  });
+
+  it('that are many are shown when asked for, in order', async () => {
+    for (const number of [1, 2, 3, 4, 5]) server.notice(1, `number ${number}`);
+    await drawn(server, element);
+    expect(textOf(element)).toMatch(/number 5.*number 4.*number 3.*Show 2 earlier$/);
+    find<HTMLButtonElement>(element, '.more').click();
+    await element.updateComplete;
+    expect(textOf(element)).toMatch(/number 5.*number 4.*number 3.*number 2.*number 1/);
+  });
+
   it('can be put away', async () => {
     server.notice(1, 'Doors open at seven');
     await drawn(server, element);
-    find<HTMLButtonElement>(element, 'button').click();
+    find<HTMLButtonElement>(element, '.away').click();
     await element.updateComplete;
     expect(textOf(element)).toBe('');
   });
 
   it('that ended are not shown', async () => {
-    const notice = { id: 1, type: 'custom', message: 'old', data: {}, at: '', until: new Date(Date.now() - 1).toISOString() };
+    const notice = { id: 71, type: 'custom', message: 'old', data: {}, at: '', until: new Date(Date.now() - 1).toISOString() };
     server.push('event:1', 'update', { from: 1, to: 2, notices: [notice] });
     await drawn(server, element);
     expect(textOf(element)).toBe('');
@@ -50,5 +68,9 @@ describe('notices', () => {
     server.push('event:1', 'update', { from: 1, to: 2, event: { ...server.event(1).event, status: 'cancelled' } });
     await drawn(server, element);
     expect(textOf(element)).toContain('This event was cancelled.');
+    const notice = { id: 72, type: 'cancellation', message: 'The event was cancelled.', data: {}, at: '', until: null };
+    server.push('event:1', 'update', { from: 2, to: 3, notices: [notice] });
+    await drawn(server, element);
+    expect(textOf(element).match(/was cancelled/g)).toHaveLength(1);
   });
 });

@@ -1,6 +1,9 @@
 import { html, nothing, svg, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
 import type { Notice } from '../../sdk/index.ts';
+import { count, momentWords } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
+import { isPutAway, putAway } from './put-away.ts';
 import { styles } from './seatcast-notices.styles.ts';
 
 const KINDS: Record<string, { label: string; icon: TemplateResult }> = {
@@ -11,24 +14,44 @@ const KINDS: Record<string, { label: string; icon: TemplateResult }> = {
 };
 const CUSTOM = KINDS['custom']!;
 
+/** So many are shown at once; older ones on request. */
+const SHOWN_MAX = 3;
+
 /**
- * What the organiser tells everybody, live: it appears without a reload, and may be put away.
+ * What the organiser tells everybody, live: it appears without a reload, the newest first, and may be
+ * put away for good. A cancellation stays.
  *
  *     <seatcast-notices event="42"></seatcast-notices>
  */
 export class SeatcastNotices extends LiveElement {
   static override styles = styles;
+  static override properties = { ...LiveElement.properties, all: { state: true } };
 
-  /** Put away on this page; a new notice has a new id. */
-  readonly #dismissed = new Set<number>();
+  /** Also those past the newest few. */
+  declare all: boolean | undefined;
 
   override render(): TemplateResult {
     const { state } = this.topic.view;
-    const notices = (state?.notices ?? []).filter(({ id, until }) => !this.#dismissed.has(id) && !ended(until));
     const cancelled = state?.event.status === 'cancelled';
-    // The live region is always there: one that comes together with its text is often not read.
-    return html`<div role="status">
-      ${cancelled ? this.#cancelled() : nothing} ${notices.toReversed().map((notice) => this.#notice(notice))}
+    const notices = (state?.notices ?? [])
+      // The cancellation is said already, and its notice says no more.
+      .filter(({ id, until, type }) => !isPutAway(id) && !ended(until) && !(cancelled && type === 'cancellation'))
+      .toSorted((one, other) => (other.revision ?? 0) - (one.revision ?? 0) || other.id - one.id);
+    const shown = this.all ? notices : notices.slice(0, SHOWN_MAX);
+    // The live region is always there: one that comes together with its text is often not read. A log:
+    // what comes is read, not all that is there with it.
+    return html`<div role="log" aria-label="Notices">
+      ${cancelled ? this.#cancelled() : nothing}
+      ${repeat(
+        shown,
+        ({ id }) => id,
+        (notice) => this.#notice(notice),
+      )}
+      ${shown.length < notices.length
+        ? html`<button class="more" type="button" @click=${() => (this.all = true)}>
+            Show ${count(notices.length - shown.length)} earlier
+          </button>`
+        : nothing}
     </div>`;
   }
 
@@ -43,13 +66,16 @@ export class SeatcastNotices extends LiveElement {
     const kind = KINDS[notice.type] ?? CUSTOM;
     return html`<div class="notice ${notice.type}">
       ${icon(kind)}
-      <p><strong>${kind.label}.</strong> ${notice.message}</p>
-      <button type="button" aria-label="Dismiss: ${notice.message}" @click=${() => this.#dismiss(notice.id)}>×</button>
+      <p>
+        <strong>${kind.label}.</strong> ${notice.message}
+        <time datetime=${notice.at}>${momentWords(notice.at)}</time>
+      </p>
+      <button class="away" type="button" aria-label="Dismiss: ${notice.message}" @click=${() => this.#dismiss(notice.id)}>×</button>
     </div>`;
   }
 
   #dismiss(id: number): void {
-    this.#dismissed.add(id);
+    putAway(id);
     this.requestUpdate();
   }
 }
