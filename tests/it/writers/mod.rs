@@ -144,7 +144,16 @@ fn lost_the_race(error: &tokio_postgres::Error) -> bool {
     matches!(
         error.code(),
         Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE)
-    )
+    ) || is_multixact_check(error)
+}
+
+/// Postgres itself throws a transaction away, now and then, in which a savepoint that had changed
+/// a row was rolled back while others hold key-share locks of it. Nothing is stored of it.
+fn is_multixact_check(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|refused| {
+        refused.code() == &SqlState::INTERNAL_ERROR
+            && refused.message().contains("more than one updating member")
+    })
 }
 
 /// A constraint said no (class 23): what happens to writers who do not look first.
