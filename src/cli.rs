@@ -98,7 +98,7 @@ struct TokenArgs {
 impl Cli {
     /// Does what was asked for. Call it on the main thread.
     pub fn run(self) -> Outcome {
-        telemetry::start(&self.log)?;
+        let _telemetry = telemetry::start(&self.log)?;
         match self.command {
             Command::Serve(config) => serve(*config),
             Command::Migrate(config) => {

@@ -1,10 +1,26 @@
-//! What the program says of itself: to stderr, so that stdout stays for results.
+//! What the program says of itself: to stderr, so that stdout stays for results, and to a collector of traces.
+//!
+//! | span | of | says |
+//! |---|---|---|
+//! | `request` | a REST request | `id`, and of a booking `event`, `reference`, `revision` |
+//! | `batch` | a desk's transaction | `event`, `revision`; it follows from its requests |
+//! | `read` | a read of the log | how many events it was of |
+//! | `publish` | what the feed then shows | `event`, `from`, `to`; linked with what committed it ([`trail`]) |
+//! | `fan_out` | its way to a shard's viewers | the same, and the shard |
+//!
+//! The last three are of level `debug`. Nothing has a span of its own that is done for each viewer.
+
+mod otlp;
+pub mod trail;
 
 use std::error::Error;
 use std::io::{self, IsTerminal};
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 #[derive(Debug, Clone, Args)]
 pub struct LogConfig {
@@ -26,6 +42,15 @@ pub struct LogConfig {
         value_name = "FORMAT"
     )]
     pub log: LogFormat,
+    /// Send traces to this collector, by OTLP over plain HTTP, as in `http://127.0.0.1:4318`.
+    #[arg(
+        long,
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        global = true,
+        value_name = "URL",
+        value_parser = otlp::collector
+    )]
+    pub otlp_endpoint: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,18 +61,44 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging for the life of the process.
+/// Starts logging, and sending traces where it is asked for.
 ///
 /// # Errors
-/// When the levels cannot be read, or logging was started before.
-pub fn start(config: &LogConfig) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let filter = EnvFilter::try_new(&config.log_level)?;
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// When the levels cannot be read, logging was started before, or traces cannot be sent as asked.
+pub fn start(config: &LogConfig) -> Result<Telemetry, Box<dyn Error + Send + Sync>> {
+    let text = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
-    match config.log {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    let log = match config.log {
+        LogFormat::Text => text.boxed(),
+        LogFormat::Json => text.json().flatten_event(true).boxed(),
+    };
+    let mut layers = vec![
+        log.with_filter(EnvFilter::try_new(&config.log_level)?)
+            .boxed(),
+    ];
+    let mut telemetry = Telemetry { traces: None };
+    if let Some(endpoint) = &config.otlp_endpoint {
+        let (layer, traces) = otlp::layer(endpoint)?;
+        layers.push(layer);
+        telemetry.traces = Some(traces);
+        trail::begin();
+    }
+    tracing_subscriber::registry().with(layers).try_init()?;
+    Ok(telemetry)
+}
+
+/// Lives as long as the process does; dropping it sends what is still to be sent.
+#[derive(Debug)]
+#[must_use]
+pub struct Telemetry {
+    traces: Option<SdkTracerProvider>,
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.traces.take().map(|traces| traces.shutdown()) {
+            eprintln!("seatcast: the last traces were not sent: {error}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 use tower_http::cors::{AllowHeaders, Any as AnyOrigin, CorsLayer};
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::envelope::{self, EVENT_REVISION, TOTAL_COUNT};
 use super::error::ApiError;
@@ -63,7 +64,9 @@ pub(super) fn gzip() -> CompressionLayer<impl Predicate> {
 pub(super) async fn observe(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let lang = Lang::of(request.headers());
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path());
+    // The desk adds what became of a booking.
+    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path(),
+        event = Empty, reference = Empty, revision = Empty);
     async move {
         let started = Instant::now();
         let mut response = envelope::render(next.run(request).await, lang, &id);

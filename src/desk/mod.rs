@@ -25,6 +25,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Span;
 
 use crate::config::DeskConfig;
 use crate::metrics;
@@ -99,6 +100,8 @@ struct Inner {
 struct Waiting {
     request: BookingRequest,
     answer: oneshot::Sender<Outcome>,
+    /// Of the request, which is told what became of it.
+    span: Span,
 }
 
 type Outcome = Result<BookingAnswer, DeskError>;
@@ -136,7 +139,11 @@ impl Desks {
     /// has begun to decide it; one that still waits in the queue is skipped.
     pub async fn book(&self, request: BookingRequest) -> Outcome {
         let (answer, outcome) = oneshot::channel();
-        self.enqueue(Waiting { request, answer })?;
+        self.enqueue(Waiting {
+            request,
+            answer,
+            span: Span::current(),
+        })?;
         // A desk that died took its answers with it; what it committed stands.
         outcome.await.unwrap_or(Err(DeskError::Unavailable))
     }

@@ -5,13 +5,17 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 use tokio::sync::mpsc;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::verdict::{self, Verdict};
-use super::{BookingRequest, DeskError, Inner, Outcome, Waiting, batch};
+use super::{BookingAnswer, BookingRequest, DeskError, Inner, Outcome, Waiting, batch};
 use crate::metrics;
 use crate::store::StoreError;
-use crate::ticketing::EventId;
+use crate::store::desk::{NewBooking, Turn};
+use crate::telemetry::trail;
 use crate::ticketing::refusal::Refusal;
+use crate::ticketing::{EventId, Revision};
 
 /// How often a batch is decided in all when it met other writers.
 const TRIES_MAX: u32 = 4;
@@ -77,17 +81,32 @@ impl Desk {
         if batch.is_empty() {
             return true;
         }
-        let (requests, answers): (Vec<_>, Vec<_>) = batch
+        let batch_span = tracing::info_span!(
+            "batch",
+            event = self.event,
+            requests = batch.len(),
+            revision = Empty
+        );
+        let (requests, waiters): (Vec<_>, Vec<_>) = batch
             .into_iter()
-            .map(|waiting| (waiting.request, waiting.answer))
+            .map(|waiting| (waiting.request, (waiting.answer, waiting.span)))
             .unzip();
+        for (_, request_span) in &waiters {
+            batch_span.follows_from(request_span);
+        }
         let taken_at = Instant::now();
-        let outcomes = self.outcomes(&requests).await;
+        let outcomes = self.outcomes(&requests).instrument(batch_span).await;
         metrics::DESK_BATCH.observe(requests.len() as u64);
         metrics::DESK_BATCH_TIME.took(taken_at.elapsed());
         let unknown = Err(DeskError::Refused(Refusal::EventNotFound));
         let event_exists = outcomes.iter().any(|outcome| *outcome != unknown);
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        for ((answer, request_span), outcome) in waiters.into_iter().zip(outcomes) {
+            if let Ok(BookingAnswer {
+                booking, revision, ..
+            }) = &outcome
+            {
+                trail::booked(&request_span, self.event, &booking.reference, *revision);
+            }
             // The waiter may have gone meanwhile; its booking stands, and its key finds it.
             let _ = answer.send(outcome);
         }
@@ -180,9 +199,18 @@ impl Desk {
         let (now, before) = (turn.now, turn.revision);
         let revision = match decided.new.is_empty() {
             true => before,
-            false => turn.write(&decided.new).await.map_err(Failure::writing)?,
+            false => self.write(turn, &decided.new).await?,
         };
         Ok(decided.outcomes(revision, now))
+    }
+
+    async fn write(&self, turn: Turn, new: &[NewBooking]) -> Result<Revision, Failure> {
+        let revision = turn.write(new).await.map_err(Failure::writing)?;
+        let batch_span = Span::current();
+        batch_span.record("revision", revision);
+        trail::committed(self.event, revision, &batch_span);
+        tracing::debug!(bookings = new.len(), "committed");
+        Ok(revision)
     }
 }
 

@@ -13,6 +13,7 @@ mod cause;
 mod entry;
 mod planner;
 
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use self::cause::{Cause, Effect, Failure};
 use self::planner::Planner;
@@ -31,6 +33,8 @@ use crate::hub::{Hub, Publication, Watch};
 use crate::metrics;
 use crate::store::doorbell::Ring;
 use crate::store::{Store, StoreError};
+use crate::telemetry::trail;
+use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
 /// Where the feed hears from.
@@ -69,6 +73,7 @@ pub async fn run(
         database_up: None,
         checked_at: Timestamp::now(),
         asked_at: Timestamp::now(),
+        read_span: Span::none(),
         store,
         outputs,
         config,
@@ -86,6 +91,8 @@ struct Feed {
     checked_at: Timestamp,
     /// When the read under way began.
     asked_at: Timestamp,
+    /// Of the read under way.
+    read_span: Span,
     store: Store,
     outputs: Outputs,
     config: FeedConfig,
@@ -103,9 +110,18 @@ impl Feed {
                 () = until(self.planner.next_at()) => Some(Cause::Time),
             };
             let Some(cause) = cause else { continue };
+            let _within = self.span_of(&cause).entered();
             for effect in self.planner.on(cause, now()) {
                 self.carry_out(effect);
             }
+        }
+    }
+
+    /// What a read brought is published within its span.
+    fn span_of(&mut self, cause: &Cause) -> Span {
+        match cause {
+            Cause::Read(_) => mem::replace(&mut self.read_span, Span::none()),
+            _ => Span::none(),
         }
     }
 
@@ -158,12 +174,16 @@ impl Feed {
                 }
             }
             Effect::Publish(shards, event, flush) => {
+                let Delta { from, to, .. } = *flush.delta;
+                let span = tracing::debug_span!("publish", event, from, to).entered();
+                trail::published(event, from, to, &span);
                 board.show(event, flush.state.clone());
                 metrics::PUBLICATIONS.add(1);
-                let changes = flush.delta.to.saturating_sub(flush.delta.from.max(1));
+                let changes = to.saturating_sub(from.max(1));
                 metrics::CONFLATED.add(changes.saturating_sub(1));
                 let publication = Publication::new(event, flush.delta, flush.state);
                 hub.publish(shards, Arc::new(publication));
+                tracing::debug!("published");
             }
             Effect::Closed(shards, event) => hub.closed(shards, event),
             Effect::Left(event) => {
@@ -176,6 +196,7 @@ impl Feed {
 
     fn read(&mut self, heads: Vec<(EventId, Revision)>) {
         self.asked_at = Timestamp::now();
+        self.read_span = tracing::debug_span!(parent: None, "read", events = heads.len());
         let (store, rows_max, limit) = (
             self.store.clone(),
             self.config.log_rows_max,

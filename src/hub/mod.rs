@@ -19,6 +19,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tracing::Span;
 use uuid::Uuid;
 
 use self::presence::View;
@@ -95,7 +96,8 @@ pub enum ToShard {
         event: EventId,
         why: NotOpened,
     },
-    Publish(Arc<Publication>),
+    /// With the span of this shard's fan-out to all of its viewers; what is done for each has none.
+    Publish(Arc<Publication>, Span),
     /// What became of something that a client of the shard asked for.
     Answered(Box<Answer>),
     /// Who is at an event has changed.
@@ -208,8 +210,10 @@ impl Hub {
     }
 
     pub fn publish(&self, shards: ShardSet, publication: Arc<Publication>) {
+        let (event, Delta { from, to, .. }) = (publication.event, &*publication.delta);
         for shard in shards.iter() {
-            self.shards[shard].send(ToShard::Publish(publication.clone()));
+            let span = tracing::debug_span!("fan_out", shard, event, from, to);
+            self.shards[shard].send(ToShard::Publish(publication.clone(), span));
         }
     }
 

@@ -173,7 +173,9 @@ impl Shard {
     fn on_mail(&mut self) {
         while let Some(message) = self.mailbox.next() {
             match message {
-                ToShard::Publish(publication) => self.on_publication(publication),
+                ToShard::Publish(publication, span) => {
+                    span.in_scope(|| self.on_publication(publication));
+                }
                 ToShard::Opened(opening) => self.on_opened(&opening),
                 ToShard::NotOpened { event, why } => self.on_not_opened(event, why),
                 ToShard::Closed { event } => self.on_not_opened(event, NotOpened::NoSuchEvent),

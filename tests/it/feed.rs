@@ -107,7 +107,7 @@ impl Feed {
     async fn published(&mut self) -> Arc<Publication> {
         loop {
             match self.next().await {
-                ToShard::Publish(publication) => return publication,
+                ToShard::Publish(publication, _) => return publication,
                 ToShard::Checked { .. } => {}
                 other => panic!("not a publication: {other:?}"),
             }

@@ -35,6 +35,7 @@
 //! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
 //! | [`stream`] | server-sent events carry what the socket carries, resume, end in order |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
+//! | [`traces`] | a booking can be followed from its request to its viewers, by traces and by the log |
 //! | [`watch`] | the terminal's table shows every change, and says when it cannot |
 //! | [`writers`] | counters, log and tables agree, whoever writes; the audit notices when a guard is gone |
 //!
@@ -77,5 +78,6 @@ mod socket;
 mod stream;
 mod support;
 mod tidy;
+mod traces;
 mod watch;
 mod writers;

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use tracing::Span;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -14,6 +15,7 @@ use crate::api::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::store::bookings::{Cancelled, Name};
+use crate::telemetry::trail;
 use crate::ticketing::record::BookingStatus;
 
 #[derive(Debug, ToSchema)]
@@ -77,6 +79,9 @@ pub(in crate::api) async fn set_status(
     match cancelled.await? {
         Cancelled::Done(given_back) => {
             state.board.committed(event, given_back.revision);
+            let (reference, revision) = (&given_back.booking.reference, given_back.revision);
+            trail::booked(&Span::current(), event, reference, revision);
+            trail::committed(event, revision, &Span::current());
             let data = BookingData::new(given_back.booking, given_back.now);
             Ok(Reply::ok("BOOKING_CANCELLED", data).revision(given_back.revision))
         }

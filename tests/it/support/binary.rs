@@ -37,10 +37,15 @@ impl ServerProcess {
     }
 
     pub(crate) fn start(args: &[&str]) -> ServerProcess {
+        Self::start_logging(args, Stdio::inherit())
+    }
+
+    pub(crate) fn start_logging(args: &[&str], log: Stdio) -> ServerProcess {
         let mut child = seatcast(&["serve", "--dev", "--port", "0"])
             .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();

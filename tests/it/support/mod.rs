@@ -2,6 +2,7 @@
 
 pub(crate) mod binary;
 pub(crate) mod caller;
+pub(crate) mod collector;
 pub(crate) mod cut;
 pub(crate) mod database;
 pub(crate) mod nats;

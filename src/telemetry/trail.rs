@@ -1,0 +1,156 @@
+//! From what was published back to what committed it.
+//!
+//! A booking ends at its commit and a push begins there; they meet only in the database, so no span can be
+//! handed from one to the other. What both know is the event and the revision: each leaves a mark, and who
+//! comes second links its span to the first one's. Either may be second, because the feed may have read and
+//! published what the desk was not yet told the commit of. On another node they share the
+//! attributes `event` and `revision` (`from`, `to`), and no link.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::ticketing::{EventId, Revision};
+
+/// What is older has been met, or is of an event that nobody watches here.
+const MARKS_MAX: usize = 1_024;
+
+/// Set once, when traces begin to be sent. Without them nothing is kept.
+static ON: AtomicBool = AtomicBool::new(false);
+/// The oldest first. Held for a scan of plain numbers.
+static MARKS: Mutex<VecDeque<Mark>> = Mutex::new(VecDeque::new());
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Commit,
+    Publication,
+}
+
+struct Mark {
+    side: Side,
+    event: EventId,
+    /// It covers the revisions after `from` up to `to`.
+    from: Revision,
+    to: Revision,
+    span: SpanContext,
+}
+
+pub(super) fn begin() {
+    ON.store(true, Ordering::Relaxed);
+}
+
+/// Says in a request's span which booking it made or changed, and at which revision.
+pub fn booked(request: &Span, event: EventId, reference: &str, revision: Revision) {
+    request.record("event", event);
+    request.record("reference", reference);
+    request.record("revision", revision);
+}
+
+/// `span` made this revision.
+pub fn committed(event: EventId, revision: Revision, span: &Span) {
+    let from = revision.saturating_sub(1);
+    meet(Side::Commit, event, (from, revision), span);
+}
+
+/// `span` shows viewers what changed after revision `from` up to `to`.
+pub fn published(event: EventId, from: Revision, to: Revision, span: &Span) {
+    meet(Side::Publication, event, (from, to), span);
+}
+
+fn meet(side: Side, event: EventId, (from, to): (Revision, Revision), span: &Span) {
+    if !ON.load(Ordering::Relaxed) {
+        return;
+    }
+    let mark = Mark {
+        side,
+        event,
+        from,
+        to,
+        span: span.context().span().span_context().clone(),
+    };
+    let met = leave(
+        &mut MARKS.lock().unwrap_or_else(PoisonError::into_inner),
+        mark,
+    );
+    met.into_iter().for_each(|other| span.add_link(other));
+}
+
+/// Adds the mark; returns those of the other side that share a revision with it.
+fn leave(marks: &mut VecDeque<Mark>, mark: Mark) -> Vec<SpanContext> {
+    let meets = |other: &&Mark| {
+        other.side != mark.side
+            && other.event == mark.event
+            && other.from < mark.to
+            && mark.from < other.to
+    };
+    let met = marks.iter().filter(meets);
+    let met = met.map(|other| other.span.clone()).collect();
+    if marks.len() == MARKS_MAX {
+        marks.pop_front();
+    }
+    marks.push_back(mark);
+    met
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TraceState};
+
+    use super::*;
+
+    /// `span` tells the marks apart.
+    fn mark(side: Side, event: EventId, (from, to): (Revision, Revision), span: u64) -> Mark {
+        let (trace, state) = (TraceId::from(1), TraceState::NONE);
+        let flags = TraceFlags::SAMPLED;
+        Mark {
+            side,
+            event,
+            from,
+            to,
+            span: SpanContext::new(trace, SpanId::from(span), flags, false, state),
+        }
+    }
+
+    fn spans(met: Vec<SpanContext>) -> Vec<SpanId> {
+        met.iter().map(SpanContext::span_id).collect()
+    }
+
+    #[test]
+    fn a_publication_meets_every_commit_that_it_shows() {
+        let mut marks = VecDeque::new();
+        for (revision, span) in [(4, 1), (5, 2), (6, 3), (7, 4)] {
+            let commit = mark(Side::Commit, 1, (revision - 1, revision), span);
+            assert!(leave(&mut marks, commit).is_empty());
+        }
+        leave(&mut marks, mark(Side::Commit, 2, (4, 5), 5));
+        let met = leave(&mut marks, mark(Side::Publication, 1, (4, 6), 6));
+        assert_eq!(spans(met), [SpanId::from(2), SpanId::from(3)]);
+    }
+
+    #[test]
+    fn a_commit_that_is_told_late_meets_its_publication() {
+        let mut marks = VecDeque::new();
+        leave(&mut marks, mark(Side::Publication, 1, (4, 6), 1));
+        let met = leave(&mut marks, mark(Side::Commit, 1, (5, 6), 2));
+        assert_eq!(spans(met), [SpanId::from(1)]);
+        let met = leave(&mut marks, mark(Side::Commit, 1, (6, 7), 3));
+        assert_eq!(spans(met), []);
+    }
+
+    #[test]
+    fn old_marks_make_room() {
+        let mut marks = VecDeque::new();
+        for revision in 1..=2 * MARKS_MAX as Revision {
+            leave(
+                &mut marks,
+                mark(Side::Commit, 1, (revision - 1, revision), 1),
+            );
+        }
+        assert_eq!(marks.len(), MARKS_MAX);
+        assert_eq!(marks[0].to, MARKS_MAX as Revision + 1);
+    }
+}
