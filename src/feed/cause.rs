@@ -23,10 +23,19 @@ pub(super) enum Cause {
     Carried(bool),
     /// The doorbell's connection is gone.
     BellLost,
-    Read(Result<Vec<(EventId, Delta)>, Failure>),
+    Read(Result<LogPage, Failure>),
     Loaded(EventId, Result<Option<Box<LiveEvent>>, Failure>),
     /// Time passed; see [`Planner::next_at`].
     Time,
+}
+
+/// What a read of the log brought.
+#[derive(Debug, Default)]
+pub(super) struct LogPage {
+    pub(super) rows: Vec<(EventId, Delta)>,
+    /// Events whose revision in the database is lower than the head that was asked after: a backup
+    /// was restored, or a replica that lagged took over. Empty unless all was read.
+    pub(super) ahead_of: Vec<EventId>,
 }
 
 /// Why a query brought nothing.
@@ -42,17 +51,23 @@ pub(super) enum Failure {
 #[derive(Debug)]
 pub(super) enum Effect {
     /// Read the log after these revisions; answer with [`Cause::Read`].
-    Read(Vec<(EventId, Revision)>),
+    Read {
+        heads: Vec<(EventId, Revision)>,
+        /// Find out, too, whether the database still has them.
+        all: bool,
+    },
     /// Read the event's state; answer with [`Cause::Loaded`].
     Load(EventId),
     Opened(ShardSet, Arc<Opening>),
     NotOpened(ShardSet, EventId, NotOpened),
     Publish(ShardSet, EventId, Flush),
-    /// The event is gone for good.
-    Closed(ShardSet, EventId),
+    /// The event is gone for good, or its viewers are to start anew.
+    Closed(ShardSet, EventId, NotOpened),
     /// Nobody watches the event any more.
     Left(EventId),
-    /// Whether all that was committed until now has been read.
+    /// Whether all that was committed until now has been read. Neither is said while the log of a
+    /// watched event has a gap: the time last said stays, which is the truth for that event's
+    /// viewers and only too modest for the others'. See `cannot_load` for how long.
     Checked {
         database_up: bool,
     },

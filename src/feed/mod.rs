@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use self::cause::{Cause, Effect, Failure};
+use self::cause::{Cause, Effect, Failure, LogPage};
 use self::planner::Planner;
 use crate::board::Board;
 use crate::bus::{Heard, Interest};
@@ -155,7 +155,7 @@ impl Feed {
             interest,
         } = &self.outputs;
         match effect {
-            Effect::Read(heads) => self.read(heads),
+            Effect::Read { heads, all } => self.read(heads, all),
             Effect::Load(event) => {
                 metrics::LOADS.add(1);
                 board.expect(event);
@@ -185,7 +185,7 @@ impl Feed {
                 hub.publish(shards, Arc::new(publication));
                 tracing::debug!("published");
             }
-            Effect::Closed(shards, event) => hub.closed(shards, event),
+            Effect::Closed(shards, event, why) => hub.closed(shards, event, why),
             Effect::Left(event) => {
                 board.remove(event);
                 interest.remove(event);
@@ -194,7 +194,7 @@ impl Feed {
         }
     }
 
-    fn read(&mut self, heads: Vec<(EventId, Revision)>) {
+    fn read(&mut self, heads: Vec<(EventId, Revision)>, all: bool) {
         self.asked_at = Timestamp::now();
         self.read_span = tracing::debug_span!(parent: None, "read", events = heads.len());
         let (store, rows_max, limit) = (
@@ -203,15 +203,21 @@ impl Feed {
             self.patience(),
         );
         self.jobs.spawn(async move {
-            let rows = async {
+            let page = async {
                 if heads.is_empty() {
                     // Nothing to read, yet the answer says whether the database is there.
-                    store.ping().await.map(|()| Vec::new())
-                } else {
-                    store.changes_after(&heads, rows_max).await
+                    store.ping().await?;
+                    return Ok(LogPage::default());
                 }
+                let rows = store.changes_after(&heads, rows_max).await?;
+                let ahead_of = if all {
+                    store.events_behind(&heads).await?
+                } else {
+                    Vec::new()
+                };
+                Ok(LogPage { rows, ahead_of })
             };
-            Cause::Read(in_time(limit, rows).await)
+            Cause::Read(in_time(limit, page).await)
         });
     }
 

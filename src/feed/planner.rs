@@ -74,6 +74,9 @@ pub(super) struct Planner {
     /// Reads to be made before any other: what did not fit into a page, and the halves of a read
     /// that could not be used.
     again: Vec<Reading>,
+    /// Open events of whose log a part is missing, and since when. While there is one, nobody is
+    /// told that all is current.
+    gaps: HashMap<EventId, Instant>,
     /// Events whose state is to be loaded, in the order of asking.
     to_load: VecDeque<EventId>,
     loads_under_way: usize,
@@ -95,6 +98,7 @@ impl Planner {
             rung: BTreeSet::new(),
             reading: None,
             again: Vec::new(),
+            gaps: HashMap::new(),
             to_load: VecDeque::new(),
             loads_under_way: 0,
             database: Database::Up,
@@ -234,6 +238,7 @@ impl Planner {
 
     fn remove(&mut self, event: EventId) -> Option<Slot> {
         let slot = self.slots.remove(&event)?;
+        self.gaps.remove(&event);
         if let Some(at) = slot.timer {
             self.timers.remove(&(at, event));
         }

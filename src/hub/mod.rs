@@ -102,9 +102,10 @@ pub enum ToShard {
     Answered(Box<Answer>),
     /// Who is at an event has changed.
     Present(Arc<View>),
-    /// The event's row is gone: its viewers are sent away.
+    /// The event is let go of: its viewers are sent away if its row is gone, else to join anew.
     Closed {
         event: EventId,
+        why: NotOpened,
     },
     /// When the node last heard from the database, and whether it does now.
     Checked {
@@ -217,9 +218,9 @@ impl Hub {
         }
     }
 
-    pub fn closed(&self, shards: ShardSet, event: EventId) {
+    pub fn closed(&self, shards: ShardSet, event: EventId, why: NotOpened) {
         for shard in shards.iter() {
-            self.shards[shard].send(ToShard::Closed { event });
+            self.shards[shard].send(ToShard::Closed { event, why });
         }
     }
 

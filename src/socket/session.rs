@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::bucket::Bucket;
 use super::channel::{ChannelKey, Has, Joined, View};
@@ -589,6 +589,16 @@ impl Session {
 
     /// Ends a subscription for good: `phx_close`, under the join_ref that ends.
     pub(crate) fn end(&mut self, place: u32, effects: &mut Vec<Effect>) {
+        self.end_with(place, "phx_close", &json!({}), effects);
+    }
+
+    /// Ends a subscription in a way after which clients join anew: `phx_error`.
+    pub(crate) fn fail(&mut self, place: u32, effects: &mut Vec<Effect>) {
+        let reason = json!({"reason": "the topic failed"});
+        self.end_with(place, "phx_error", &reason, effects);
+    }
+
+    fn end_with(&mut self, place: u32, event: &str, payload: &Value, effects: &mut Vec<Effect>) {
         let Some(mut subscription) = self
             .subscriptions
             .get_mut(place as usize)
@@ -604,8 +614,8 @@ impl Session {
             effects.extend(subscription.presence.leave(channel));
             effects.push(Effect::Leave { channel, member });
         }
-        let close = phoenix::push_to(self.vsn, join_ref, topic, "phx_close", &Empty {});
-        effects.push(Effect::Send(close));
+        let frame = phoenix::push_to(self.vsn, join_ref, topic, event, payload);
+        effects.push(Effect::Send(frame));
     }
 
     /// Whether what is joined has to be looked at again, because another token came.

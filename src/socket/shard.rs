@@ -177,8 +177,10 @@ impl Shard {
                     span.in_scope(|| self.on_publication(publication));
                 }
                 ToShard::Opened(opening) => self.on_opened(&opening),
-                ToShard::NotOpened { event, why } => self.on_not_opened(event, why),
-                ToShard::Closed { event } => self.on_not_opened(event, NotOpened::NoSuchEvent),
+                ToShard::NotOpened { event, why } => {
+                    self.on_not_opened(event, why, why == NotOpened::NoSuchEvent)
+                }
+                ToShard::Closed { event, why } => self.on_not_opened(event, why, true),
                 ToShard::Checked { at, database_up } => self.on_checked(at, database_up),
                 ToShard::Present(view) => self.on_presence(view),
                 ToShard::Answered(answer) => self.on_answer(*answer),
@@ -251,8 +253,8 @@ impl Shard {
     }
 
     /// The event is not there (any more), or cannot be loaded now: everybody who waits for it or
-    /// watches it is told.
-    fn on_not_opened(&mut self, event: EventId, why: NotOpened) {
+    /// watches it is told. `over`: the feed lets go of it, and so do its viewers.
+    fn on_not_opened(&mut self, event: EventId, why: NotOpened, over: bool) {
         let Some(&topic) = self.by_event.get(&event) else {
             return;
         };
@@ -265,10 +267,10 @@ impl Shard {
                 }
             }
         }
-        if why == NotOpened::NoSuchEvent {
-            self.end_viewers(topic);
+        if over {
+            self.end_viewers(topic, why);
         }
-        if self.topics[topic].entry.is_none() || why == NotOpened::NoSuchEvent {
+        if self.topics[topic].entry.is_none() || over {
             // Whoever joins next asks anew; the feed has forgotten it, too.
             self.topics.remove(topic);
             self.by_event.remove(&event);
@@ -279,15 +281,19 @@ impl Shard {
         }
     }
 
-    fn end_viewers(&mut self, topic: usize) {
+    fn end_viewers(&mut self, topic: usize, why: NotOpened) {
         for channel in self.channels_of(topic) {
             let channel = self.channels.get(channel);
             for member in channel.map_or(Vec::new(), |channel| channel.members.clone()) {
                 let id = member.connection as usize;
                 if let Some(connection) = self.connections.get_mut(id) {
-                    connection
-                        .session
-                        .end(member.subscription, &mut self.effects);
+                    let (session, effects) = (&mut connection.session, &mut self.effects);
+                    match why {
+                        NotOpened::NoSuchEvent => session.end(member.subscription, effects),
+                        NotOpened::Unavailable | NotOpened::Restarting => {
+                            session.fail(member.subscription, effects);
+                        }
+                    }
                     self.perform(id);
                 }
             }

@@ -26,6 +26,26 @@ impl Store {
         let client = self.client().await?;
         log_after(&client, heads, rows_max).await
     }
+
+    /// Those of which the database has only a lower revision than the one given, or nothing.
+    /// Revisions only grow, so it is not the database any more that they were read from.
+    pub async fn events_behind(
+        &self,
+        heads: &[(EventId, Revision)],
+    ) -> Result<Vec<EventId>, StoreError> {
+        let (events, revisions) = columns(heads);
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "select head.event_id
+                   from unnest($1::bigint[], $2::bigint[]) as head (event_id, revision)
+                   left join pools p on p.event_id = head.event_id and p.kind = 'event'
+                  where coalesce(p.revision, -1) < head.revision",
+            )
+            .await?;
+        let rows = client.query(&statement, &[&events, &revisions]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
 }
 
 /// The same, wherever it is read from: a pooled connection, or somebody's snapshot.
@@ -34,10 +54,7 @@ pub(super) async fn log_after(
     heads: &[(EventId, Revision)],
     rows_max: usize,
 ) -> Result<Vec<(EventId, Delta)>, StoreError> {
-    let (events, revisions): (Vec<EventId>, Vec<i64>) = heads
-        .iter()
-        .map(|&(event, revision)| (event, signed(revision)))
-        .unzip();
+    let (events, revisions) = columns(heads);
     let statement = client
         .prepare_cached(
             "select c.event_id, c.revision, rfc3339(c.at), c.payload
@@ -62,6 +79,13 @@ pub(super) async fn log_after(
             Ok((row.try_get(0)?, change.into_delta()?))
         })
         .collect()
+}
+
+fn columns(heads: &[(EventId, Revision)]) -> (Vec<EventId>, Vec<i64>) {
+    heads
+        .iter()
+        .map(|&(event, revision)| (event, signed(revision)))
+        .unzip()
 }
 
 /// A JSON column. What cannot be read is the database's fault: its own functions wrote it.

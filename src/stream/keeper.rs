@@ -95,8 +95,10 @@ impl Keeper {
                     span.in_scope(|| self.on_publication(publication));
                 }
                 ToShard::Opened(opening) => self.on_opened(&opening),
-                ToShard::NotOpened { event, why } => self.on_not_opened(event, why),
-                ToShard::Closed { event } => self.on_not_opened(event, NotOpened::NoSuchEvent),
+                ToShard::NotOpened { event, why } => {
+                    self.on_not_opened(event, why, why == NotOpened::NoSuchEvent)
+                }
+                ToShard::Closed { event, why } => self.on_not_opened(event, why, true),
                 ToShard::Checked { at, database_up } => self.node.set_checked(at, database_up),
                 ToShard::Present(view) => self.on_presence(view),
                 // Nobody here asks: a stream only listens.
@@ -171,19 +173,18 @@ impl Keeper {
         }
     }
 
-    fn on_not_opened(&mut self, event: EventId, why: NotOpened) {
+    /// `over`: the feed lets go of the event, and so do its streams.
+    fn on_not_opened(&mut self, event: EventId, why: NotOpened, over: bool) {
         let Some(topic) = self.topics.get_mut(&event) else {
             return;
         };
         for answer in topic.waiting.drain(..) {
             let _ = answer.send(Err(why));
         }
-        if why == NotOpened::NoSuchEvent
-            && let Some(place) = &topic.place
-        {
+        if over && let Some(place) = &topic.place {
             place.end();
         }
-        if topic.place.is_none() || why == NotOpened::NoSuchEvent {
+        if topic.place.is_none() || over {
             // Whoever asks next asks anew; the feed has forgotten it, too.
             self.forget(event);
         }

@@ -80,9 +80,10 @@ impl Planner {
         self.effects.push(Effect::Load(event));
     }
 
-    pub(super) fn reload(&mut self, event: EventId) {
-        if let Some(entry) = self.open(event) {
+    pub(super) fn reload(&mut self, event: EventId, now: Instant) {
+        if let Some(entry) = self.open(event).filter(|entry| !entry.reloading) {
             entry.reloading = true;
+            self.gaps.entry(event).or_insert(now);
             self.to_load.push_back(event);
         }
     }
@@ -97,7 +98,7 @@ impl Planner {
         match result {
             Ok(Some(live)) => self.opened(event, *live, now),
             Ok(None) => self.gone(event),
-            Err(Failure::Unusable) => self.cannot_load(event),
+            Err(Failure::Unusable) => self.cannot_load(event, now),
             Err(Failure::Unavailable) => {
                 self.to_load.push_front(event);
                 if matches!(self.database, Database::Up) {
@@ -113,7 +114,10 @@ impl Planner {
             return;
         };
         match &mut slot.watched {
-            Watched::Open(entry) => entry.catch_up(&live.state),
+            Watched::Open(entry) => {
+                entry.catch_up(&live.state);
+                self.bridged(event, now);
+            }
             Watched::Loading { waiting, .. } => {
                 let shards = mem::take(waiting);
                 let mut entry = Entry::new(shards, live.state, live.recent, now, limits);
@@ -132,29 +136,37 @@ impl Planner {
         self.rung.insert(event);
     }
 
+    /// After the last gap, a read of all can say again that all is current.
+    pub(super) fn bridged(&mut self, event: EventId, now: Instant) {
+        if self.gaps.remove(&event).is_some() && self.gaps.is_empty() {
+            self.poll_at = now;
+        }
+    }
+
     pub(super) fn gone(&mut self, event: EventId) {
+        self.close(event, NotOpened::NoSuchEvent);
+    }
+
+    /// Lets go of an event, and says why to those who watch it or wait for it.
+    pub(super) fn close(&mut self, event: EventId, why: NotOpened) {
         let Some(slot) = self.remove(event) else {
             return;
         };
         self.effects.push(match slot.watched {
-            Watched::Open(entry) => Effect::Closed(entry.shards, event),
-            Watched::Loading { waiting, .. } => {
-                Effect::NotOpened(waiting, event, NotOpened::NoSuchEvent)
-            }
+            Watched::Open(entry) => Effect::Closed(entry.shards, event, why),
+            Watched::Loading { waiting, .. } => Effect::NotOpened(waiting, event, why),
         });
     }
 
-    fn cannot_load(&mut self, event: EventId) {
-        if let Some(entry) = self.open(event) {
+    /// A gap that stays for as long as a join would wait is shown to nobody any more.
+    fn cannot_load(&mut self, event: EventId, now: Instant) {
+        let patience = Duration::from_millis(self.config.open_timeout_ms);
+        let in_time = |&since: &Instant| now < since + patience;
+        let may_wait = self.gaps.get(&event).is_none_or(in_time);
+        match self.open(event) {
             // The next read finds the gap again and asks again.
-            entry.reloading = false;
-        } else if let Some(Slot {
-            watched: Watched::Loading { waiting, .. },
-            ..
-        }) = self.remove(event)
-        {
-            self.effects
-                .push(Effect::NotOpened(waiting, event, NotOpened::Unavailable));
+            Some(entry) if may_wait => entry.reloading = false,
+            _ => self.close(event, NotOpened::Unavailable),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::{Database, Planner, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, Reading, Watched};
-use crate::feed::cause::{Effect, Failure};
+use crate::feed::cause::{Effect, Failure, LogPage};
+use crate::hub::NotOpened;
 use crate::metrics;
 use crate::ticketing::EventId;
 use crate::ticketing::live::Delta;
@@ -24,26 +25,35 @@ impl Planner {
         }
     }
 
-    pub(super) fn read(&mut self, result: Result<Vec<(EventId, Delta)>, Failure>, now: Instant) {
+    pub(super) fn read(&mut self, result: Result<LogPage, Failure>, now: Instant) {
         let Some(reading) = self.reading.take() else {
             return;
         };
-        let rows = match result {
-            Ok(rows) => rows,
-            Err(Failure::Unusable) if !reading.events.is_empty() => return self.halve(reading),
+        let LogPage { rows, ahead_of } = match result {
+            Ok(page) => page,
+            Err(Failure::Unusable) if !reading.events.is_empty() => {
+                return self.halve(reading, now);
+            }
             Err(_) => return self.database_failed(now),
         };
         self.database = Database::Up;
         let page_is_full = rows.len() >= self.config.log_rows_max;
         for (event, delta) in rows {
-            self.absorb(event, delta);
+            self.absorb(event, delta, now);
         }
         for &event in &reading.events {
+            if !page_is_full && self.open(event).is_some_and(|entry| !entry.reloading) {
+                self.bridged(event, now);
+            }
             self.flush(event, now);
+        }
+        for event in ahead_of {
+            tracing::warn!(event, "the database went back, its viewers start anew");
+            self.close(event, NotOpened::Unavailable);
         }
         if page_is_full {
             self.again.push(reading);
-        } else if reading.all {
+        } else if reading.all && self.gaps.is_empty() {
             self.effects.push(Effect::Checked { database_up: true });
         }
     }
@@ -64,9 +74,9 @@ impl Planner {
 
     /// One row that cannot be used must not blind the viewers of other events: the read is made
     /// again in halves, until the event is alone, and that one skips the row by a snapshot.
-    fn halve(&mut self, mut reading: Reading) {
+    fn halve(&mut self, mut reading: Reading, now: Instant) {
         if let [event] = reading.events[..] {
-            return self.reload(event);
+            return self.reload(event, now);
         }
         let events = reading.events.split_off(reading.events.len() / 2);
         reading.all = false;
@@ -74,7 +84,7 @@ impl Planner {
         self.again.push(Reading { events, all: false });
     }
 
-    fn absorb(&mut self, event: EventId, delta: Delta) {
+    fn absorb(&mut self, event: EventId, delta: Delta, now: Instant) {
         let Some(entry) = self.open(event) else {
             return;
         };
@@ -84,12 +94,13 @@ impl Planner {
         if let Err(gap) = entry.absorb(delta) {
             metrics::GAPS.one("log");
             tracing::warn!(event, %gap, "the log was pruned, loading the whole state");
-            self.reload(event);
+            self.reload(event, now);
         }
     }
 
     /// An event that has begun to reload since the read was planned is left out: its rows would be
     /// dropped, and could fill page after page until the snapshot comes, before those of others.
+    /// Then the read proves nothing of all, either, even if the snapshot comes before its answer.
     pub(super) fn begin(&mut self, mut reading: Reading) {
         let mut heads = Vec::with_capacity(reading.events.len());
         reading.events.retain(|&event| {
@@ -97,7 +108,9 @@ impl Planner {
             heads.extend(entry.as_ref().map(|entry| (event, entry.head())));
             entry.is_some()
         });
-        self.effects.push(Effect::Read(heads));
+        reading.all &= self.gaps.is_empty();
+        let all = reading.all;
+        self.effects.push(Effect::Read { heads, all });
         self.reading = Some(reading);
     }
 

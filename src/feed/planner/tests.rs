@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Config;
-use crate::feed::cause::Failure;
+use crate::feed::cause::{Failure, LogPage};
 use crate::store::LiveEvent;
 use crate::ticketing::Revision;
 use crate::ticketing::live::samples::{state, ticket_type};
@@ -34,8 +34,10 @@ struct World {
     /// What each shard shows of the events that it opened.
     shown: BTreeMap<(usize, EventId), EventState>,
     reads: Vec<Vec<(EventId, Revision)>>,
+    reads_all: bool,
     loads: Vec<EventId>,
     not_opened: Vec<(usize, EventId, NotOpened)>,
+    closed: Vec<(usize, EventId, NotOpened)>,
     checked: Vec<bool>,
     /// Times and ends of the publications of each event.
     published: BTreeMap<EventId, Vec<(Instant, Revision)>>,
@@ -84,8 +86,10 @@ impl World {
                 .collect(),
             shown: BTreeMap::new(),
             reads: Vec::new(),
+            reads_all: false,
             loads: Vec::new(),
             not_opened: Vec::new(),
+            closed: Vec::new(),
             checked: Vec::new(),
             published: BTreeMap::new(),
             left: Vec::new(),
@@ -104,7 +108,10 @@ impl World {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Read(heads) => self.reads.push(heads),
+            Effect::Read { heads, all } => {
+                self.reads.push(heads);
+                self.reads_all = all;
+            }
             Effect::Load(event) => self.loads.push(event),
             Effect::Opened(shards, opening) => {
                 let mut revision = opening.state.revision;
@@ -134,8 +141,9 @@ impl World {
                 }
                 published.push((self.now, flush.delta.to));
             }
-            Effect::Closed(shards, event) => {
+            Effect::Closed(shards, event, why) => {
                 for shard in shards.iter() {
+                    self.closed.push((shard, event, why));
                     self.shown.remove(&(shard, event));
                 }
             }
@@ -176,7 +184,10 @@ impl World {
                     .map(move |revision| (event, change(revision)))
             });
             let rows = rows.take(4).collect();
-            self.on(Cause::Read(Ok(rows)));
+            let behind = |&&(event, head): &&(EventId, Revision)| self.rows[&event].revision < head;
+            let ahead_of = heads.iter().filter(|_| self.reads_all).filter(behind);
+            let ahead_of = ahead_of.map(|&(event, _)| event).collect();
+            self.on(Cause::Read(Ok(LogPage { rows, ahead_of })));
         }
     }
 
@@ -347,6 +358,66 @@ fn an_event_whose_log_was_pruned_does_not_starve_others() {
 }
 
 #[test]
+fn nobody_is_told_that_all_is_current_while_a_log_has_a_gap() {
+    let mut world = watched();
+    world.commit(1, 4);
+    world.rows.get_mut(&1).unwrap().pruned = 7;
+    world.on(Cause::Listening);
+    world.finish_read();
+    assert_eq!(world.loads, [1]);
+    world.pass(POLL);
+    world.finish_read();
+    world.pass(POLL);
+    assert_eq!(
+        world.reads.len(),
+        1,
+        "a read of all that began without the event"
+    );
+    world.finish_load();
+    world.finish_read();
+    assert!(world.checked.is_empty());
+    world.finish_read();
+    assert_eq!(
+        world.checked,
+        [true],
+        "asked for as soon as the gap was bridged"
+    );
+}
+
+#[test]
+fn viewers_of_a_gap_that_cannot_be_bridged_are_sent_to_join_anew() {
+    let mut world = watched();
+    world.commit(1, 4);
+    world.rows.get_mut(&1).unwrap().pruned = 7;
+    let start = world.now;
+    while world.closed.is_empty() {
+        world.finish_read();
+        world.fail_load(Failure::Unusable);
+        world.pass(Duration::from_millis(100));
+        assert!(world.now < start + Duration::from_secs(8));
+    }
+    assert_eq!(world.closed, [(0, 1, NotOpened::Unavailable)]);
+    assert!(world.checked.is_empty());
+    world.pass_healthy(POLL);
+    assert_eq!(world.checked.last(), Some(&true));
+    world.watch(0, 1);
+    world.pass_healthy(WINDOW);
+    assert_eq!(world.revision_shown(0, 1), Some(9));
+}
+
+#[test]
+fn a_database_that_went_back_is_noticed_and_its_viewers_start_anew() {
+    let mut world = watched();
+    world.rows.get_mut(&1).unwrap().revision = 3;
+    world.on(Cause::Listening);
+    world.pass_healthy(WINDOW);
+    assert_eq!(world.closed, [(0, 1, NotOpened::Unavailable)]);
+    world.watch(0, 1);
+    world.pass_healthy(WINDOW);
+    assert_eq!(world.revision_shown(0, 1), Some(3));
+}
+
+#[test]
 fn a_dead_database_is_said_at_once_and_asked_again() {
     let mut world = watched();
     world.commit_and_ring(1, 1);
@@ -469,7 +540,10 @@ fn a_deleted_event_is_published_and_closed() {
         deleted: true,
         ..change(6)
     };
-    world.on(Cause::Read(Ok(vec![(1, deleted)])));
+    world.on(Cause::Read(Ok(LogPage {
+        rows: vec![(1, deleted)],
+        ..LogPage::default()
+    })));
     assert_eq!(world.published.get(&1), None);
     assert_eq!(
         (world.left.as_slice(), world.shown.len()),
@@ -555,7 +629,7 @@ proptest! {
                 Step::Pass(ms) => world.pass(Duration::from_millis(ms)),
             }
         }
-        for (shard, event, _) in world.not_opened.drain(..) {
+        for (shard, event, _) in world.not_opened.drain(..).chain(world.closed.drain(..)) {
             if !world.shown.contains_key(&(shard, event)) {
                 watching.remove(&(shard, event));
             }
