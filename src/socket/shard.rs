@@ -4,6 +4,7 @@
 //! elsewhere comes through the mailbox (the feed) and the intake (new connections); both ring the
 //! shard's bell.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -233,14 +234,14 @@ impl Shard {
         let Some(&topic) = self.by_event.get(&opening.event) else {
             return;
         };
-        let place = &mut self.topics[topic];
-        if place
-            .entry
-            .as_ref()
-            .is_some_and(|entry| entry.revision() >= opening.state.revision)
-        {
-            return;
+        let known = self.topics[topic].entry.as_ref().map(TopicEntry::revision);
+        match known.map(|known| known.cmp(&opening.state.revision)) {
+            Some(Ordering::Equal) => return,
+            // The database went back, and the mailbox was too full for the word of it.
+            Some(Ordering::Greater) => self.end_viewers(topic, NotOpened::Unavailable),
+            Some(Ordering::Less) | None => {}
         }
+        let place = &mut self.topics[topic];
         place.entry = Some(TopicEntry::open(opening, self.config.ring_deltas_max));
         for waiter in std::mem::take(&mut place.waiting) {
             self.answer(topic, waiter.connection, waiter.subscription, waiter.key);

@@ -28,7 +28,8 @@ impl Store {
     }
 
     /// Those of which the database has only a lower revision than the one given, or nothing.
-    /// Revisions only grow, so it is not the database any more that they were read from.
+    /// Revisions only grow, so it is not the database any more that they were read from. An event
+    /// whose row is gone has its last change in the log.
     pub async fn events_behind(
         &self,
         heads: &[(EventId, Revision)],
@@ -40,7 +41,10 @@ impl Store {
                 "select head.event_id
                    from unnest($1::bigint[], $2::bigint[]) as head (event_id, revision)
                    left join pools p on p.event_id = head.event_id and p.kind = 'event'
-                  where coalesce(p.revision, -1) < head.revision",
+                  where coalesce(p.revision,
+                                 (select max(c.revision) from changes c
+                                   where c.event_id = head.event_id),
+                                 -1) < head.revision",
             )
             .await?;
         let rows = client.query(&statement, &[&events, &revisions]).await?;

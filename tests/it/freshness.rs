@@ -124,3 +124,47 @@ async fn bookings_are_answered_without_a_database() {
         world.server.audit().await;
     }
 }
+
+/// As when a backup was restored, or a replica that lagged took over: what was shown never was.
+#[tokio::test]
+async fn viewers_of_a_database_that_went_back_start_anew() {
+    let world = world().await;
+    let (server, show) = (&world.server, &world.show);
+    let client = server.client().await;
+    let (topic, seats) = (
+        format!("event:{}", show.event),
+        format!("seats:{}", show.event),
+    );
+    let mut socket = server.ws(Vsn::V2).await;
+    let first = socket.join(&topic, json!({})).await;
+    socket.join(&seats, json!({})).await;
+    let mut have = first["revision"].as_u64().unwrap();
+    let restored = have;
+    for _ in 0..3 {
+        show.sell(&client, 1).await;
+    }
+    while have < restored + 3 {
+        have = socket.next_on(&topic, "update").await["to"]
+            .as_u64()
+            .unwrap();
+    }
+    let go_back = format!(
+        "set session_replication_role = replica;
+         begin;
+         delete from changes where event_id = {0} and revision > {restored};
+         update pools set revision = {restored} where event_id = {0} and kind = 'event';
+         commit;
+         set session_replication_role = default",
+        show.event
+    );
+    client.batch_execute(&go_back).await.expect("a step back");
+    for topic in [&topic, &seats] {
+        socket.next_on(topic, "phx_error").await;
+        let anew = socket.join(topic, json!({"since": have})).await;
+        assert_eq!(anew["resumed"], json!(false), "{anew}");
+        assert_eq!(anew["revision"], json!(restored));
+    }
+    show.sell(&client, 1).await;
+    let update = socket.next_on(&topic, "update").await;
+    assert_eq!(update["to"], json!(restored + 1));
+}

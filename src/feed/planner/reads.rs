@@ -38,6 +38,11 @@ impl Planner {
         };
         self.database = Database::Up;
         let page_is_full = rows.len() >= self.config.log_rows_max;
+        // First: what such a database has after that head is the rest of another history.
+        for event in ahead_of {
+            tracing::warn!(event, "the database went back, its viewers start anew");
+            self.close(event, NotOpened::Unavailable);
+        }
         for (event, delta) in rows {
             self.absorb(event, delta, now);
         }
@@ -46,10 +51,6 @@ impl Planner {
                 self.bridged(event, now);
             }
             self.flush(event, now);
-        }
-        for event in ahead_of {
-            tracing::warn!(event, "the database went back, its viewers start anew");
-            self.close(event, NotOpened::Unavailable);
         }
         if page_is_full {
             self.again.push(reading);
