@@ -46,9 +46,9 @@ pub(super) struct Entry {
 
 /// What a flush hands to the shards.
 #[derive(Debug, Clone)]
-pub(super) struct Flush {
-    pub(super) delta: Arc<Delta>,
-    pub(super) state: Arc<EventState>,
+pub(crate) struct Flush {
+    pub(crate) delta: Arc<Delta>,
+    pub(crate) state: Arc<EventState>,
 }
 
 impl Entry {
@@ -114,11 +114,13 @@ impl Entry {
         Ok(())
     }
 
-    /// Bridges what the log lost, by what differs between the snapshot and what was shown.
+    /// Bridges what the log lost by the whole snapshot. What differs between it and what was shown
+    /// would not do: a viewer who came from another node may have a revision in between, and a row
+    /// that changed and changed back.
     pub(super) fn catch_up(&mut self, snapshot: &EventState) {
         self.reloading = false;
         if snapshot.revision > self.head() {
-            self.pending = Some(self.state.difference(snapshot));
+            self.pending = Some(snapshot.whole());
         }
     }
 
@@ -133,6 +135,10 @@ impl Entry {
         let applied = Arc::make_mut(&mut self.state).apply(&delta);
         debug_assert_eq!(applied, Ok(()));
         let delta = Arc::new(delta);
+        if delta.from == 0 {
+            // What came before the whole state leads nowhere.
+            self.ring.clear();
+        }
         if self.ring.len() == self.limits.ring_deltas_max {
             self.ring.pop_front();
         }

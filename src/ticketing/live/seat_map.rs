@@ -118,13 +118,6 @@ impl SeatMap {
         self.iter()
             .filter(|&(_, status)| status != SeatStatus::Available)
     }
-
-    /// The seats whose status in `newer`, a map of the same layout, is another.
-    pub(super) fn changes(&self, newer: &SeatMap) -> impl Iterator<Item = (u32, SeatStatus)> {
-        newer
-            .iter()
-            .filter(|&(position, status)| self.get(position) != Some(status))
-    }
 }
 
 /// Byte and shift of a seat.

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    Delta, EventInfo, EventState, EventStatus, Gap, Notice, Op, RowChange, SeatMap, TicketType,
-    Totals,
+    Delta, EventInfo, EventState, EventStatus, Gap, Notice, RowChange, SeatMap, TicketType, Totals,
 };
 
 impl EventState {
@@ -70,29 +69,6 @@ impl EventState {
             seats: self.seats.taken().collect(),
             layout: Some(self.event.layout),
             seat_count: self.seats.len(),
-            deleted: false,
-        }
-    }
-
-    /// What brings a reader of this state to `newer` when the log between is gone.
-    pub fn difference(&self, newer: &EventState) -> Delta {
-        let relaid =
-            self.event.layout != newer.event.layout || self.seats.len() != newer.seats.len();
-        let seats = if relaid {
-            newer.seats.taken().collect()
-        } else {
-            self.seats.changes(&newer.seats).collect()
-        };
-        Delta {
-            from: self.revision,
-            to: newer.revision,
-            at: newer.updated_at().to_owned(),
-            event: (self.event != newer.event).then(|| newer.event.clone()),
-            ticket_types: row_changes(&self.ticket_types, &newer.ticket_types),
-            notices: row_changes(&self.notices, &newer.notices),
-            seats,
-            layout: relaid.then_some(newer.event.layout),
-            seat_count: if relaid { newer.seats.len() } else { 0 },
             deleted: false,
         }
     }
@@ -191,27 +167,4 @@ fn updates<T: Clone>(rows: &BTreeMap<i64, T>) -> BTreeMap<i64, RowChange<T>> {
     rows.iter()
         .map(|(&id, row)| (id, RowChange::update(row.clone())))
         .collect()
-}
-
-fn row_changes<T: Clone + PartialEq>(
-    old: &BTreeMap<i64, T>,
-    new: &BTreeMap<i64, T>,
-) -> BTreeMap<i64, RowChange<T>> {
-    let gone = old.keys().filter(|id| !new.contains_key(id));
-    let mut changes: BTreeMap<_, _> = gone.map(|&id| (id, RowChange::delete())).collect();
-    for (&id, row) in new {
-        let op = match old.get(&id) {
-            Some(before) if before == row => continue,
-            Some(_) => Op::Update,
-            None => Op::Insert,
-        };
-        changes.insert(
-            id,
-            RowChange {
-                op,
-                row: Some(row.clone()),
-            },
-        );
-    }
-    changes
 }
