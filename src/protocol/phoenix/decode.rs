@@ -189,8 +189,8 @@ impl Head {
             reference: None,
             topic: String::new(),
         };
-        head.join_ref = reference_of(&head.text(take(rest, join_ref), "join_ref")?);
-        head.reference = reference_of(&head.text(take(rest, reference), "ref")?);
+        head.join_ref = head.reference(take(rest, join_ref), "join_ref")?;
+        head.reference = head.reference(take(rest, reference), "ref")?;
         head.topic = head.text(take(rest, topic), "topic")?;
         Ok(head)
     }
@@ -200,6 +200,20 @@ impl Head {
         let text = std::str::from_utf8(bytes);
         let text = text.map_err(|_| self.refuse(&format!("{name} is not UTF-8")))?;
         Ok(text.to_owned())
+    }
+
+    /// Binary frames have no null; clients write it as nothing.
+    fn reference(&self, field: Option<&[u8]>, name: &str) -> Result<Option<Ref>, Malformed> {
+        let text = self.text(field, name)?;
+        let reference = (!text.is_empty()).then(|| Ref::of_text(&text));
+        if reference
+            .as_ref()
+            .is_some_and(|reference| reference.as_json().len() > Ref::BYTES_MAX)
+        {
+            // Escapes make it longer than it came.
+            return Err(self.refuse(&format!("{name} is too long to be given back")));
+        }
+        Ok(reference)
     }
 
     fn json(&self, bytes: &[u8], name: &str) -> Result<Value, Malformed> {
@@ -225,11 +239,6 @@ impl Head {
             topic: (!self.topic.is_empty()).then(|| self.topic.clone()),
         }
     }
-}
-
-/// Binary frames have no null; clients write it as nothing.
-fn reference_of(text: &str) -> Option<Ref> {
-    (!text.is_empty()).then(|| Ref::of_text(text))
 }
 
 fn take<'a>(rest: &mut &'a [u8], len: u8) -> Option<&'a [u8]> {
