@@ -237,6 +237,13 @@ pub struct FeedConfig {
     /// Events loaded from the database at a time.
     #[arg(long, env = "SEATCAST_LOADS_PARALLEL_MAX", default_value_t = 4)]
     pub loads_parallel_max: usize,
+    /// How long an event that the database did not have is not asked for again, in milliseconds; its
+    /// doorbell ends that.
+    #[arg(long, env = "SEATCAST_ABSENT_MS", default_value_t = 1_000)]
+    pub absent_ms: u64,
+    /// Events that the database did not have and that are kept in mind.
+    #[arg(long, env = "SEATCAST_ABSENT_EVENTS_MAX", default_value_t = 10_000)]
+    pub absent_events_max: usize,
     /// Time after which a join that waits for its event is told to come later, in milliseconds.
     #[arg(long, env = "SEATCAST_OPEN_TIMEOUT_MS", default_value_t = 5_000)]
     pub open_timeout_ms: u64,

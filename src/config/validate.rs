@@ -152,6 +152,12 @@ impl Faults {
         );
         self.within("--loads-parallel-max", feed.loads_parallel_max, 1..=1_000);
         self.within("--open-timeout-ms", feed.open_timeout_ms, 1..=HOUR_MS);
+        self.within("--absent-ms", feed.absent_ms, 1..=60_000);
+        self.within(
+            "--absent-events-max",
+            feed.absent_events_max,
+            1..=10_000_000,
+        );
         self.within("--read-timeout-ms", feed.read_timeout_ms, 1..=HOUR_MS);
     }
 

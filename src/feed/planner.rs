@@ -7,6 +7,7 @@
 //! last one began, so under load the queries stay few and grow longer instead. An event within
 //! its conflation window is not asked for: nothing could be published before the window ends.
 
+mod absent;
 mod loads;
 mod reads;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
 use std::time::{Duration, Instant};
 
+use self::absent::Absent;
 use super::cause::{Cause, Effect};
 use super::entry::{Entry, Limits};
 use crate::config::FeedConfig;
@@ -80,6 +82,7 @@ pub(super) struct Planner {
     /// Events whose state is to be loaded, in the order of asking.
     to_load: VecDeque<EventId>,
     loads_under_way: usize,
+    absent: Absent,
     database: Database,
     /// Whether the bus brings changes.
     carried: bool,
@@ -92,6 +95,7 @@ pub(super) struct Planner {
 impl Planner {
     pub(super) fn new(config: FeedConfig, now: Instant) -> Self {
         Planner {
+            absent: Absent::new(&config),
             config,
             slots: HashMap::new(),
             timers: BTreeSet::new(),
@@ -111,11 +115,15 @@ impl Planner {
 
     /// Takes in what happened; what comes back is to be done in this order.
     pub(super) fn on(&mut self, cause: Cause, now: Instant) -> Vec<Effect> {
+        if let Cause::Rang(event) | Cause::LookAgain(event) = cause {
+            self.absent.forget(event);
+        }
         match cause {
             Cause::Watch(Watch::Watch { event, shard }) => self.watch(event, shard, now),
             Cause::Watch(Watch::Unwatch { event, shard }) => self.unwatch(event, shard),
             Cause::Listening => {
                 self.listening = true;
+                self.absent.clear();
                 self.read_all_soon(now);
             }
             // What rings is on its way by the bus; should it be lost, the poll finds it.

@@ -14,6 +14,11 @@ impl Planner {
     pub(super) fn watch(&mut self, event: EventId, shard: usize, now: Instant) {
         let mut shards = ShardSet::default();
         shards.insert(shard);
+        if self.absent.has(event, now) {
+            let why = NotOpened::NoSuchEvent;
+            self.effects.push(Effect::NotOpened(shards, event, why));
+            return;
+        }
         let give_up_at = now + Duration::from_millis(self.config.open_timeout_ms);
         if self.slots.len() >= self.config.watched_events_max && !self.slots.contains_key(&event) {
             self.effects
@@ -97,7 +102,10 @@ impl Planner {
         self.loads_under_way = self.loads_under_way.saturating_sub(1);
         match result {
             Ok(Some(live)) => self.opened(event, *live, now),
-            Ok(None) => self.gone(event),
+            Ok(None) => {
+                self.absent.note(event, now);
+                self.gone(event);
+            }
             Err(Failure::Unusable) => self.cannot_load(event, now),
             Err(Failure::Unavailable) => {
                 self.to_load.push_front(event);

@@ -481,6 +481,49 @@ fn an_unknown_event_and_one_too_many_are_refused() {
     assert_eq!(world.not_opened[1..], [(0, 4, NotOpened::Unavailable)]);
 }
 
+/// Whoever asks again and again for what is not there does not reach the database each time.
+#[test]
+fn an_event_that_is_not_there_is_looked_for_once_a_second_or_when_it_rings() {
+    let mut world = World::new();
+    world.finish_read();
+    let absent = (0, 4, NotOpened::NoSuchEvent);
+    world.watch(0, 4);
+    world.finish_load();
+    for _ in 0..10 {
+        world.watch(0, 4);
+        assert!(world.loads.is_empty(), "it is known not to be there");
+    }
+    assert_eq!(world.not_opened, [absent; 11]);
+    world.on(Cause::Rang(4));
+    world.watch(0, 4);
+    assert_eq!(world.loads, [4], "it may be there now");
+    world.finish_load();
+    world.pass(Duration::from_secs(1));
+    world.watch(0, 4);
+    assert_eq!(world.loads, [4]);
+    let row = Row {
+        revision: 1,
+        pruned: 0,
+    };
+    world.rows.insert(4, row);
+    world.finish_load();
+    assert!(world.shown.contains_key(&(0, 4)));
+}
+
+#[test]
+fn the_memory_of_what_is_not_there_is_bounded() {
+    let mut config = Config::default().feed;
+    config.absent_events_max = 2;
+    let (mut absent, now) = (Absent::new(&config), Instant::now());
+    (1..=3).for_each(|event| absent.note(event, now));
+    assert_eq!(
+        [1, 2, 3].map(|event| absent.has(event, now)),
+        [false, true, true]
+    );
+    let later = now + Duration::from_secs(1);
+    assert!(!absent.has(3, later));
+}
+
 #[test]
 fn an_event_leaves_with_its_last_shard() {
     let mut world = watched();
