@@ -230,6 +230,14 @@ pub const PAYLOAD_TOO_BIG: ErrorCode = ErrorCode {
     advice: "Send less in one message.",
 };
 
+pub const JOIN_ENDED: ErrorCode = ErrorCode {
+    name: "JOIN_ENDED",
+    prefix: "JoinEnded",
+    retry: Retry::Never,
+    advice: "The topic was left, or joined again, before this join was answered. What was asked for \
+             last counts.",
+};
+
 pub const UNAVAILABLE: ErrorCode = ErrorCode {
     name: "UNAVAILABLE",
     prefix: "Unavailable",
@@ -252,7 +260,7 @@ pub const INTERNAL: ErrorCode = ErrorCode {
     advice: "The server failed. Join again after a jittered delay.",
 };
 
-pub const ERROR_CODES: [ErrorCode; 15] = [
+pub const ERROR_CODES: [ErrorCode; 16] = [
     MALFORMED_FRAME,
     UNMATCHED_TOPIC,
     TOPIC_NAME_REQUIRED,
@@ -265,6 +273,7 @@ pub const ERROR_CODES: [ErrorCode; 15] = [
     JOIN_RATE,
     PUSH_RATE,
     PAYLOAD_TOO_BIG,
+    JOIN_ENDED,
     UNAVAILABLE,
     RESTARTING,
     INTERNAL,

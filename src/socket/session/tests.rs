@@ -9,10 +9,18 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::*;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
 use crate::auth::Role;
 use crate::config::Config;
 use crate::hub::Answer;
-use crate::ticketing::live::samples;
+use crate::protocol::code::ErrorReply;
+use crate::protocol::phoenix::{self, Ref};
+use crate::socket::channel::Joined;
+use crate::ticketing::live::{EventInfo, EventStatus, samples};
+use crate::ticketing::{EventId, Revision};
 
 /// A session, and the server's end of it: answers joins as the shard would.
 struct Talk {
@@ -22,6 +30,8 @@ struct Talk {
     presence: PresenceConfig,
     now_ms: u64,
     event: EventInfo,
+    /// The database takes its time: joins stay unanswered.
+    slow: bool,
 }
 
 /// What came of a frame, in words.
@@ -48,6 +58,7 @@ impl Talk {
             presence: config.presence,
             now_ms: 0,
             event: samples::event("Concert", 100, 0),
+            slow: false,
         }
     }
 
@@ -81,6 +92,10 @@ impl Talk {
                     did.push(Did::Joined(*event));
                     assert!(self.session.waits_for(*subscription, key));
                     let place = *subscription;
+                    if self.slow {
+                        next += 1;
+                        continue;
+                    }
                     let body = |_, since: Option<Revision>| Joined {
                         revision: 7,
                         resumed: since.is_some(),
@@ -179,6 +194,30 @@ fn a_leave_is_acknowledged_then_closed_and_an_old_one_ends_nothing() {
     );
     // On a topic that is not joined any more, just ok.
     assert_eq!(talk.say(r#"["1","4","event:42","phx_leave",{}]"#).len(), 1);
+}
+
+/// Every ref is answered, also of a join that nobody waits for any more.
+#[test]
+fn a_join_that_is_left_or_replaced_before_its_answer_is_told_so() {
+    let mut talk = Talk::new();
+    talk.slow = true;
+    assert_eq!(
+        talk.say(r#"["1","1","event:42","phx_join",{}]"#),
+        [Did::Joined(42)]
+    );
+    let did = talk.say(r#"["2","2","event:42","phx_join",{}]"#);
+    let ended = |did: &Did, reference: &str| {
+        matches!(did, Did::Sent(reply) if reply[0] == reference && reply[1] == reference
+        && reply[3] == "phx_reply" && reply[4]["response"]["code"] == "JOIN_ENDED")
+    };
+    assert!(ended(&did[0], "1"), "{did:?}");
+    let closed = json!(["1", "1", "event:42", "phx_close", {}]);
+    assert_eq!(did[1..], [Did::Sent(closed), Did::Joined(42)]);
+    let did = talk.say(r#"["2","3","event:42","phx_leave",{}]"#);
+    assert!(ended(&did[0], "2"), "{did:?}");
+    let left = json!(["2", "3", "event:42", "phx_reply", {"status": "ok", "response": {}}]);
+    let closed = json!(["2", "2", "event:42", "phx_close", {}]);
+    assert_eq!(did[1..], [Did::Sent(left), Did::Sent(closed)]);
 }
 
 #[test]

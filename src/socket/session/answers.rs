@@ -1,0 +1,170 @@
+//! How a join is answered, once its event is there or known not to be.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::rights::may_see;
+use super::{At, Effect, Presence, Session, Stage, Subscription};
+use crate::hub::presence as here;
+use crate::hub::{NativeView, NotOpened};
+use crate::metrics;
+use crate::protocol::code;
+use crate::protocol::phoenix::{self, Empty, Reply, Vsn};
+use crate::protocol::presence;
+use crate::protocol::supabase::{Bindings, SYSTEM};
+use crate::socket::channel::{Joined, View};
+use crate::ticketing::live::{EventInfo, EventStatus};
+use crate::ticketing::{EventId, Revision};
+
+/// The event that a join waited for, and the place of its viewer-to-be.
+pub(crate) struct Opened<'a> {
+    pub(crate) channel: usize,
+    pub(crate) member: usize,
+    pub(crate) event: &'a EventInfo,
+    /// The entry's: what the answer brings the viewer to.
+    pub(crate) revision: Revision,
+    pub(crate) here: Option<&'a here::View>,
+}
+
+impl Session {
+    /// The event of a waiting join is there: checks that the caller may see it, and answers.
+    /// `joined` makes the answer's body of a native join.
+    pub(crate) fn opened(
+        &mut self,
+        place: u32,
+        opened: Opened<'_>,
+        joined: impl FnOnce(NativeView, Option<Revision>) -> Joined,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        let Opened {
+            channel,
+            member,
+            event,
+            revision,
+            here,
+        } = opened;
+        let vsn = self.vsn;
+        let allowed = may_see(&self.caller, event);
+        let Some(subscription) = self
+            .subscriptions
+            .get_mut(place as usize)
+            .and_then(Option::as_mut)
+        else {
+            return false;
+        };
+        let Stage::Waiting(join) = &subscription.stage else {
+            return false;
+        };
+        if !allowed {
+            self.not_opened(place, event.id, NotOpened::NoSuchEvent, effects);
+            return false;
+        }
+        let view = match &join.view {
+            &View::Native(view) => {
+                let answer = subscription.answer(vsn, joined(view, join.since));
+                effects.push(Effect::Send(answer));
+                Some(view)
+            }
+            View::Tables(bindings) => {
+                metrics::JOINS.one("dialect");
+                let bindings = bindings.clone();
+                effects.push(Effect::Send(subscription.answer(vsn, bindings.reply())));
+                effects.extend(subscription.members(vsn, here));
+                effects.extend(subscription.system(vsn, &bindings));
+                None
+            }
+        };
+        subscription.stage = Stage::Live {
+            channel,
+            member,
+            sent: revision,
+            view,
+        };
+        if let Presence::Counted { step, sent } = &mut subscription.presence {
+            *sent = here.map_or(0, |here| here.counted.serial);
+            let is = step.clone();
+            effects.extend(is.map(|is| Effect::Step {
+                channel,
+                was: None,
+                is: Some(is),
+            }));
+        }
+        self.joined_once = true;
+        self.needs_token |= event.status == EventStatus::Draft;
+        true
+    }
+
+    /// The event of a waiting join is not to be had: answers why, and forgets the join.
+    pub(crate) fn not_opened(
+        &mut self,
+        place: u32,
+        event: EventId,
+        why: NotOpened,
+        effects: &mut Vec<Effect>,
+    ) {
+        let Some(subscription) = self
+            .subscriptions
+            .get_mut(place as usize)
+            .and_then(Option::take)
+        else {
+            return;
+        };
+        let Stage::Waiting(join) = &subscription.stage else {
+            return;
+        };
+        let error = match why {
+            NotOpened::NoSuchEvent => {
+                code::EVENT_NOT_FOUND.because(format_args!("no event {event}"))
+            }
+            NotOpened::Unavailable => code::UNAVAILABLE.because("the database does not answer"),
+            NotOpened::Restarting => code::RESTARTING.because("the node goes down"),
+        };
+        let at = At {
+            join_ref: subscription.join_ref.as_ref(),
+            reference: join.reference.as_ref(),
+            topic: &subscription.topic,
+        };
+        effects.push(self.refuse(at, error));
+    }
+}
+
+impl Subscription {
+    /// The reply to the join.
+    fn answer(&self, vsn: Vsn, body: impl Serialize) -> Bytes {
+        let reference = match &self.stage {
+            Stage::Waiting(join) => join.reference.as_ref(),
+            Stage::Live { .. } => None,
+        };
+        let (join_ref, body) = (self.join_ref.as_ref(), Reply::Ok(body));
+        phoenix::reply(vsn, join_ref, reference, &self.topic, body)
+    }
+
+    /// Who is listed, to a join of the dialect that asked for it. Also when nobody is: clients keep
+    /// every diff back until they have a state.
+    fn members(&mut self, vsn: Vsn, here: Option<&here::View>) -> Option<Effect> {
+        let Presence::Listed {
+            shown: true, sent, ..
+        } = &mut self.presence
+        else {
+            return None;
+        };
+        *sent = here.map_or(0, |here| here.listing.serial);
+        let (join_ref, topic, event) = (
+            self.join_ref.as_ref(),
+            &*self.topic,
+            presence::PRESENCE_STATE,
+        );
+        Some(Effect::Send(match here {
+            Some(here) => phoenix::push_to(vsn, join_ref, topic, event, &here.listing.state),
+            None => phoenix::push_to(vsn, join_ref, topic, event, &Empty {}),
+        }))
+    }
+
+    /// The confirmation that clients of the dialect wait for after the reply, if they bound tables.
+    fn system(&self, vsn: Vsn, bindings: &Bindings) -> Option<Effect> {
+        let system = bindings.system(&self.topic)?;
+        let join_ref = self.join_ref.as_ref();
+        let system = phoenix::push_to(vsn, join_ref, &self.topic, SYSTEM, &system);
+        Some(Effect::Send(system))
+    }
+}

@@ -1,0 +1,56 @@
+//! What a session wants done.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::voice::Saying;
+use crate::presence::Owner;
+use crate::socket::channel::ChannelKey;
+use crate::ticketing::EventId;
+
+/// What the shard is to do.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Queue these bytes for the client.
+    Send(Bytes),
+    /// Find or open the channel, then tell [`Session::opened`] or [`Session::not_opened`].
+    Join {
+        subscription: u32,
+        key: ChannelKey,
+        event: EventId,
+    },
+    /// Take the viewer out of its channel.
+    Leave {
+        channel: usize,
+        member: usize,
+    },
+    /// Count the viewer where it is now instead of where it was, if it was counted.
+    Step {
+        channel: usize,
+        was: Option<Arc<str>>,
+        is: Option<Arc<str>>,
+    },
+    /// List the subscription as a member that tracks this.
+    Track {
+        subscription: u32,
+        channel: usize,
+        key: Option<Arc<str>>,
+        tracked: Map<String, Value>,
+    },
+    Untrack {
+        channel: usize,
+        owner: Owner,
+    },
+    /// Store a broadcast, then tell [`Session::answered`].
+    Say {
+        subscription: u32,
+        channel: usize,
+        saying: Box<Saying>,
+    },
+    Close {
+        code: u16,
+        reason: &'static str,
+    },
+}

@@ -1,0 +1,166 @@
+//! Joining and leaving: what a `phx_join` asks for, and whether it may be asked.
+
+use std::sync::Arc;
+
+use super::{At, Effect, Join, Presence, Rules, Session, Stage, Subscription, Voice};
+use crate::hub::NativeView;
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::native;
+use crate::protocol::phoenix::{ClientFrame, Payload};
+use crate::protocol::supabase::JoinConfig;
+use crate::protocol::topic::{RealtimeTopic, Topic};
+use crate::socket::channel::{ChannelKey, View};
+use crate::ticketing::EventId;
+
+/// What a join frame asked for.
+struct Asked {
+    name: Topic,
+    event: EventId,
+    join: Join,
+    presence: Presence,
+    voice: Option<Box<Voice>>,
+}
+
+impl Asked {
+    fn of_native(
+        name: Topic,
+        event: EventId,
+        view: NativeView,
+        join: native::Join,
+        frame: &ClientFrame,
+    ) -> Self {
+        let step = join.presence.and_then(|presence| presence.step);
+        let presence = match view {
+            NativeView::Event => Presence::Counted {
+                step: step.map(Arc::from),
+                sent: 0,
+            },
+            NativeView::Seats => Presence::None,
+        };
+        Asked {
+            name,
+            event,
+            join: Join {
+                reference: frame.reference.clone(),
+                view: View::Native(view),
+                since: join.since,
+            },
+            presence,
+            voice: None,
+        }
+    }
+
+    fn of_dialect(topic: RealtimeTopic, config: JoinConfig, frame: &ClientFrame) -> Self {
+        let presence = match topic {
+            RealtimeTopic::Registration(_) => Presence::Listed {
+                key: config.presence.key.map(Arc::from),
+                shown: config.presence.enabled,
+                sent: 0,
+                owner: None,
+            },
+            _ => Presence::None,
+        };
+        let voice = match topic {
+            RealtimeTopic::EventUpdates(_) => Some(Box::new(Voice::new(config.broadcast))),
+            _ => None,
+        };
+        Asked {
+            name: Topic::Realtime(topic),
+            event: topic.event(),
+            join: Join {
+                reference: frame.reference.clone(),
+                view: View::Tables(Arc::new(config.bindings)),
+                since: None,
+            },
+            presence,
+            voice,
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn on_join(
+        &mut self,
+        frame: &ClientFrame,
+        now_ms: u64,
+        rules: Rules<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let at = At::of(frame);
+        if !self.joins.take(now_ms) {
+            let error = code::JOIN_RATE.because("Too many joins per second");
+            return effects.push(self.refuse(at, error));
+        }
+        let asked = match self.read_join(frame, rules) {
+            Ok(asked) => asked,
+            Err(error) => return effects.push(self.refuse(at, error)),
+        };
+        if let Some(place) = self.place_of(&frame.topic) {
+            // A second join of a topic ends the first; its end names the first's join_ref, else the
+            // client would take it for the end of the new one.
+            self.end(place, effects);
+        } else if self.subscriptions.iter().flatten().count() >= rules.limits.joins_max {
+            let error = code::TOO_MANY_JOINS.because("Too many channels");
+            return effects.push(self.refuse(at, error));
+        }
+        let topic: Arc<str> = frame.topic.as_str().into();
+        let key = ChannelKey {
+            name: asked.name,
+            topic: topic.clone(),
+            view: asked.join.view.clone(),
+        };
+        let subscription = Subscription {
+            topic,
+            join_ref: frame.join_ref.clone(),
+            stage: Stage::Waiting(Box::new(asked.join)),
+            presence: asked.presence,
+            voice: asked.voice,
+        };
+        let place = self.place(subscription);
+        effects.push(Effect::Join {
+            subscription: place,
+            key,
+            event: asked.event,
+        });
+    }
+
+    /// What a join frame asks for, or why it is refused. A token in it becomes the caller's.
+    fn read_join(&mut self, frame: &ClientFrame, rules: Rules<'_>) -> Result<Asked, ErrorReply> {
+        let name = Topic::parse(&frame.topic)?;
+        let Payload::Json(payload) = &frame.payload else {
+            return Err(code::INVALID_PAYLOAD.because("a join's payload is JSON"));
+        };
+        let (event, view) = match name {
+            Topic::Event(event) => (event, NativeView::Event),
+            Topic::Seats(event) => (event, NativeView::Seats),
+            Topic::Realtime(topic) => {
+                let config = JoinConfig::read(payload, rules.limits)?;
+                self.sign_in(config.access_token.as_deref(), rules)?;
+                return Ok(Asked::of_dialect(topic, config, frame));
+            }
+            _ => {
+                return Err(code::UNMATCHED_TOPIC
+                    .because(format_args!("\"{}\" is not served", frame.topic)));
+            }
+        };
+        let join = native::Join::read(payload)?;
+        self.sign_in(join.access_token.as_deref(), rules)?;
+        Ok(Asked::of_native(name, event, view, join, frame))
+    }
+
+    pub(super) fn on_leave(&mut self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
+        let left = self.place_of(&frame.topic).filter(|place| {
+            // A leave of an older join, overtaken by a new one, must not end the new one.
+            let joined = self.subscriptions[*place as usize]
+                .as_ref()
+                .and_then(|s| s.join_ref.as_ref());
+            frame.join_ref.is_none() || frame.join_ref.as_ref() == joined
+        });
+        // In Phoenix a join is always answered before its leave.
+        effects.extend(left.and_then(|place| self.give_up(place)));
+        effects.push(self.ok(At::of(frame)));
+        if let Some(place) = left {
+            self.end(place, effects);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What a client sends to a topic that it has joined.
+
+use super::{At, Effect, Rules, Session};
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::phoenix::{self, ClientFrame, Payload};
+use crate::protocol::presence;
+use crate::protocol::supabase::{SYSTEM, System};
+
+impl Session {
+    pub(super) fn on_push(
+        &mut self,
+        place: u32,
+        frame: &ClientFrame,
+        rules: Rules<'_>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let ("access_token", Payload::Json(payload)) = (&*frame.event, &frame.payload) {
+            match self.sign_in(payload["access_token"].as_str(), rules) {
+                Ok(()) => self.acknowledge(frame, effects),
+                Err(error) => self.token_refused(place, frame, error, effects),
+            }
+        } else if frame.event == presence::PRESENCE {
+            self.on_presence(place, frame, rules, effects);
+        } else if frame.event == "broadcast" {
+            self.on_broadcast(place, frame, effects);
+        } else {
+            let (topic, event) = (&frame.topic, &frame.event);
+            let error =
+                code::UNKNOWN_EVENT.because(format_args!("\"{topic}\" takes no \"{event}\""));
+            effects.push(self.refuse(At::of(frame), error));
+        }
+    }
+
+    /// A refreshed token that is no good ends a channel of the dialect, as its clients expect.
+    pub(super) fn token_refused(
+        &mut self,
+        place: u32,
+        frame: &ClientFrame,
+        error: ErrorReply,
+        effects: &mut Vec<Effect>,
+    ) {
+        let message = System::error(&frame.topic, &*error.reason);
+        effects.push(self.refuse(At::of(frame), error));
+        if frame.topic.starts_with("realtime:")
+            && let Some(subscription) = self.subscription_mut(place)
+        {
+            let join_ref = subscription.join_ref.clone();
+            let system =
+                phoenix::push_to(self.vsn, join_ref.as_ref(), &frame.topic, SYSTEM, &message);
+            effects.push(Effect::Send(system));
+            self.end(place, effects);
+        }
+    }
+
+    pub(super) fn acknowledge(&self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
+        if frame.reference.is_some() {
+            effects.push(self.ok(At::of(frame)));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Replies: every request that names a ref gets one.
+
+use super::{Effect, Session};
+use crate::metrics;
+use crate::protocol::code::ErrorReply;
+use crate::protocol::phoenix::{self, ClientFrame, Empty, Ref, Reply};
+
+/// What a reply answers to.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a> {
+    pub(super) join_ref: Option<&'a Ref>,
+    pub(super) reference: Option<&'a Ref>,
+    pub(super) topic: &'a str,
+}
+
+impl<'a> At<'a> {
+    pub(super) fn of(frame: &'a ClientFrame) -> Self {
+        Self {
+            join_ref: frame.join_ref.as_ref(),
+            reference: frame.reference.as_ref(),
+            topic: &frame.topic,
+        }
+    }
+
+    pub(super) fn nowhere() -> Self {
+        Self {
+            join_ref: None,
+            reference: None,
+            topic: "phoenix",
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn ok(&self, at: At<'_>) -> Effect {
+        self.reply(at, Reply::OK)
+    }
+
+    pub(super) fn refuse(&self, at: At<'_>, error: ErrorReply) -> Effect {
+        metrics::SOCKET_REFUSALS.one(error.code);
+        self.reply(at, Reply::refused(error))
+    }
+
+    pub(super) fn reply(&self, at: At<'_>, reply: Reply<Empty>) -> Effect {
+        Effect::Send(phoenix::reply(
+            self.vsn,
+            at.join_ref,
+            at.reference,
+            at.topic,
+            reply,
+        ))
+    }
+}

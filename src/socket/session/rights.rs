@@ -1,0 +1,55 @@
+//! Who the caller is, and what it may see.
+
+use jiff::Timestamp;
+
+use super::{Rules, Session};
+use crate::auth::Caller;
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::supabase;
+use crate::ticketing::live::{EventInfo, EventStatus};
+
+impl Session {
+    /// Supabase's clients send their API key as a token while nobody is signed in: that is no bad
+    /// token, it names nobody.
+    pub(super) fn sign_in(
+        &mut self,
+        token: Option<&str>,
+        rules: Rules<'_>,
+    ) -> Result<(), ErrorReply> {
+        let Some(token) = token else { return Ok(()) };
+        if supabase::is_api_key(token, self.api_key.as_deref()) {
+            return Ok(());
+        }
+        self.caller = rules
+            .auth
+            .verify(token)
+            .map_err(|error| code::INVALID_TOKEN.because(error))?;
+        self.caller_changed = true;
+        Ok(())
+    }
+
+    /// Whether what is joined has to be looked at again, because another token came.
+    pub(crate) fn take_caller_changed(&mut self) -> bool {
+        std::mem::take(&mut self.caller_changed) && self.needs_token
+    }
+
+    pub(crate) fn may_see(&self, event: &EventInfo) -> bool {
+        may_see(&self.caller, event)
+    }
+
+    /// Whether the token that opened what only its bearer may see has ended.
+    pub(crate) fn token_has_ended(&self, now: Timestamp) -> bool {
+        match self.caller {
+            Caller::User {
+                token_expires: Some(end),
+                ..
+            } => self.needs_token && end <= now,
+            _ => false,
+        }
+    }
+}
+
+/// Drafts are seen by their organizer only.
+pub(super) fn may_see(caller: &Caller, event: &EventInfo) -> bool {
+    event.status != EventStatus::Draft || caller.may_organize(event.organizer_id)
+}

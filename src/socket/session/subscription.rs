@@ -1,0 +1,173 @@
+//! What is joined on a connection, and where each subscription stands.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{At, Effect, Presence, Session, Voice};
+use crate::hub::NativeView;
+use crate::protocol::code;
+use crate::protocol::phoenix::{self, Ref};
+use crate::socket::channel::{ChannelKey, Has, View};
+use crate::ticketing::Revision;
+
+/// A joined topic, or one whose join waits for its event to be loaded.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(super) topic: Arc<str>,
+    pub(super) join_ref: Option<Ref>,
+    pub(crate) stage: Stage,
+    pub(crate) presence: Presence,
+    pub(crate) voice: Option<Box<Voice>>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Stage {
+    /// The event is being loaded; then the join is answered.
+    Waiting(Box<Join>),
+    /// Joined: `sent` is the revision that the client has, or has under way.
+    Live {
+        channel: usize,
+        member: usize,
+        sent: Revision,
+        view: Option<NativeView>,
+    },
+}
+
+/// What a join asked for.
+#[derive(Debug)]
+pub(crate) struct Join {
+    pub(super) reference: Option<Ref>,
+    pub(super) view: View,
+    pub(super) since: Option<Revision>,
+}
+
+impl Session {
+    pub(crate) fn subscriptions_mut(&mut self) -> impl Iterator<Item = (u32, &mut Subscription)> {
+        (0..)
+            .zip(&mut self.subscriptions)
+            .filter_map(|(place, slot)| Some((place, slot.as_mut()?)))
+    }
+
+    pub(crate) fn subscription_mut(&mut self, place: u32) -> Option<&mut Subscription> {
+        self.subscriptions.get_mut(place as usize)?.as_mut()
+    }
+
+    /// Ends a subscription for good: `phx_close`, under the join_ref that ends.
+    pub(crate) fn end(&mut self, place: u32, effects: &mut Vec<Effect>) {
+        self.end_with(place, "phx_close", &json!({}), effects);
+    }
+
+    /// Ends a subscription in a way after which clients join anew: `phx_error`.
+    pub(crate) fn fail(&mut self, place: u32, effects: &mut Vec<Effect>) {
+        let reason = json!({"reason": "the topic failed"});
+        self.end_with(place, "phx_error", &reason, effects);
+    }
+
+    fn end_with(&mut self, place: u32, event: &str, payload: &Value, effects: &mut Vec<Effect>) {
+        effects.extend(self.give_up(place));
+        let Some(mut subscription) = self
+            .subscriptions
+            .get_mut(place as usize)
+            .and_then(Option::take)
+        else {
+            return;
+        };
+        let (join_ref, topic) = (subscription.join_ref.as_ref(), &*subscription.topic);
+        if let Stage::Live {
+            channel, member, ..
+        } = subscription.stage
+        {
+            effects.extend(subscription.presence.leave(channel));
+            effects.push(Effect::Leave { channel, member });
+        }
+        let frame = phoenix::push_to(self.vsn, join_ref, topic, event, payload);
+        effects.push(Effect::Send(frame));
+    }
+
+    /// A join that was left or made again before its event was there is answered all the same, once:
+    /// clients wait for the answer to every ref.
+    pub(super) fn give_up(&mut self, place: u32) -> Option<Effect> {
+        let subscription = self.subscriptions.get_mut(place as usize)?.as_mut()?;
+        let Stage::Waiting(join) = &mut subscription.stage else {
+            return None;
+        };
+        let reference = join.reference.take()?;
+        let subscription = self.subscriptions[place as usize].as_ref()?;
+        let at = At {
+            join_ref: subscription.join_ref.as_ref(),
+            reference: Some(&reference),
+            topic: &subscription.topic,
+        };
+        Some(self.refuse(
+            at,
+            code::JOIN_ENDED.because("left or joined again before it was answered"),
+        ))
+    }
+
+    /// What the client has of a joined topic, or has under way.
+    pub(crate) fn has(&self, place: u32) -> Option<Has> {
+        let subscription = self.subscriptions.get(place as usize)?.as_ref()?;
+        match subscription.stage {
+            Stage::Live { sent, .. } => Some(Has {
+                revision: sent,
+                vsn: self.vsn,
+                without: subscription.without(),
+            }),
+            Stage::Waiting(_) => None,
+        }
+    }
+
+    pub(crate) fn set_sent(&mut self, place: u32, revision: Revision) {
+        if let Some(Subscription {
+            stage: Stage::Live { sent, .. },
+            ..
+        }) = self.subscription_mut(place)
+        {
+            *sent = revision;
+        }
+    }
+
+    /// The frame that was to show this serial was not taken: the client has what it had before.
+    pub(crate) fn presence_not_sent(&mut self, place: u32, before: u64) {
+        if let Some(sent) = self
+            .subscription_mut(place)
+            .and_then(|subscription| subscription.presence.sent())
+        {
+            *sent = before;
+        }
+    }
+
+    /// Whether this place is (still) the join that was sent to be answered.
+    pub(crate) fn waits_for(&self, place: u32, key: &ChannelKey) -> bool {
+        self.subscriptions
+            .get(place as usize)
+            .and_then(Option::as_ref)
+            .is_some_and(|subscription| {
+                matches!(&subscription.stage, Stage::Waiting(join)
+                if subscription.topic == key.topic && join.view == key.view)
+            })
+    }
+
+    pub(super) fn place_of(&self, topic: &str) -> Option<u32> {
+        let place = self
+            .subscriptions
+            .iter()
+            .position(|s| s.as_ref().is_some_and(|s| &*s.topic == topic))?;
+        u32::try_from(place).ok()
+    }
+
+    pub(super) fn place(&mut self, subscription: Subscription) -> u32 {
+        let place = self
+            .subscriptions
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or_else(|| {
+                self.subscriptions.push(None);
+                self.subscriptions.len() - 1
+            });
+        self.subscriptions[place] = Some(subscription);
+        // `joins_max` keeps places few.
+        u32::try_from(place).unwrap_or(u32::MAX)
+    }
+}
