@@ -11,7 +11,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-pub use kinds::{Counter, Gauge, Histogram, Labelled, Since};
+pub use kinds::{Counter, Gauge, Held, Histogram, Labelled, Since};
 use kinds::{Entry, Kind};
 
 // --- viewers
@@ -41,6 +41,21 @@ pub static DOORBELL_LOST: Counter = Counter::new();
 pub static LAST_RING: Since = Since::new();
 pub static DATABASE_UP: Gauge = Gauge::new();
 pub static LAST_READ: Since = Since::new();
+
+// --- queues inside
+
+pub static FEED_QUEUE: Gauge = Gauge::new();
+pub static SHARD_QUEUE: Gauge = Gauge::new();
+
+// --- bus
+
+pub static BUS_CONNECTED: Gauge = Gauge::new();
+pub static BUS_LOST: Counter = Counter::new();
+pub static BUS_LEADER: Gauge = Gauge::new();
+pub static BUS_CARRIED: Gauge = Gauge::new();
+pub static BUS_SENT: Counter = Counter::new();
+pub static BUS_RECEIVED: Counter = Counter::new();
+pub static BUS_DROPPED: Labelled = Labelled::new("why");
 
 // --- bookings and REST
 
@@ -124,8 +139,8 @@ static ALL: &[Entry] = &[
     ),
     Entry(
         "seatcast_gaps_total",
-        "Missing revisions that were noticed and healed: in the `log` (pruned), or at a `shard` \
-         (its mailbox was full).",
+        "Missing revisions that were noticed and healed: in what the `bus` brought, in the `log` \
+         (pruned), at a `shard` or at the `streams` (the mailbox was full).",
         Kind::Labelled(&GAPS),
     ),
     Entry(
@@ -152,6 +167,52 @@ static ALL: &[Entry] = &[
         "seatcast_database_silence_seconds",
         "Since the log was last known to be read to its end.",
         Kind::Since(&LAST_READ),
+    ),
+    Entry(
+        "seatcast_feed_queue_messages",
+        "Rings, wishes of shards and changes from the bus that wait for the feed.",
+        Kind::Gauge(&FEED_QUEUE),
+    ),
+    Entry(
+        "seatcast_shard_queue_messages",
+        "Publications and other messages that wait for a shard, or for the streams.",
+        Kind::Gauge(&SHARD_QUEUE),
+    ),
+    Entry(
+        "seatcast_bus_connected",
+        "1 while there is a connection to NATS.",
+        Kind::Gauge(&BUS_CONNECTED),
+    ),
+    Entry(
+        "seatcast_bus_lost_total",
+        "Times that the connection to NATS was lost.",
+        Kind::Counter(&BUS_LOST),
+    ),
+    Entry(
+        "seatcast_bus_leader",
+        "1 while this node carries the log to the others.",
+        Kind::Gauge(&BUS_LEADER),
+    ),
+    Entry(
+        "seatcast_bus_carried",
+        "1 while this node hears that somebody carries the log; without, it reads it itself.",
+        Kind::Gauge(&BUS_CARRIED),
+    ),
+    Entry(
+        "seatcast_bus_changes_sent_total",
+        "Rows of the log that this node gave to the bus.",
+        Kind::Counter(&BUS_SENT),
+    ),
+    Entry(
+        "seatcast_bus_changes_received_total",
+        "Rows of the log that the bus brought, of events watched here.",
+        Kind::Counter(&BUS_RECEIVED),
+    ),
+    Entry(
+        "seatcast_bus_changes_dropped_total",
+        "Rows that the bus could not bring, and the log was read for: `large` (more than NATS takes), \
+         `unreadable`, `slow` (more than this node took in time).",
+        Kind::Labelled(&BUS_DROPPED),
     ),
     Entry(
         "seatcast_desk_queue_requests",

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::{Client, ConnectOptions, Subscriber};
+use async_nats::{Client, ConnectOptions, Event, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{AbortHandle, BoxStream, SelectAll, abortable};
@@ -25,6 +25,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::metrics;
 use crate::store::relay::read_log_row;
 use crate::ticketing::EventId;
 use crate::ticketing::live::Delta;
@@ -93,12 +94,26 @@ pub async fn connect(url: &str) -> Result<Client, async_nats::ConnectError> {
         .name("seatcast")
         .retry_on_initial_connect()
         .ping_interval(Duration::from_secs(2))
+        .event_callback(async |event| count(event))
         .reconnect_delay_callback(|attempts| {
             let doublings = u32::try_from(attempts).unwrap_or(u32::MAX).min(5);
             Duration::from_millis(50 << doublings).min(RECONNECT_PAUSE_MAX)
         })
         .connect(url)
         .await
+}
+
+fn count(event: Event) {
+    match event {
+        Event::Connected => metrics::BUS_CONNECTED.set(1),
+        Event::Disconnected => {
+            metrics::BUS_CONNECTED.set(0);
+            metrics::BUS_LOST.add(1);
+        }
+        // The gap that it leaves is noticed, and the log is read.
+        Event::SlowConsumer(_) => metrics::BUS_DROPPED.one("slow"),
+        _ => {}
+    }
 }
 
 /// Follows the relay until `cancel`, and says what it hears to `heard`.
@@ -173,15 +188,18 @@ impl Follower {
 
     async fn carried(&mut self, carrier: Option<Uuid>) -> Result<(), Unheard> {
         self.carrier = carrier;
+        metrics::BUS_CARRIED.set(i64::from(carrier.is_some()));
         self.say(Heard::Carried(carrier.is_some())).await
     }
 
     async fn changed(&mut self, event: EventId, json: &[u8]) -> Result<(), Unheard> {
+        metrics::BUS_RECEIVED.add(1);
         let heard = match read_log_row(json) {
             Ok(delta) => Heard::Change(event, Box::new(delta)),
             Err(error) => {
                 // A row too big for NATS comes as nothing at all.
                 if !json.is_empty() {
+                    metrics::BUS_DROPPED.one("unreadable");
                     tracing::warn!(%error, event, "the relay says what cannot be read");
                 }
                 Heard::LookAgain(event)

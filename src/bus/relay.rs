@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::{ANNOUNCE_INTERVAL, ANNOUNCEMENTS, PATIENCE, subject};
 use crate::config::BusConfig;
+use crate::metrics;
 use crate::store::Store;
 use crate::store::doorbell::{self, Ring};
 use crate::store::relay::{Candidacy, LogRow};
@@ -71,6 +72,7 @@ async fn stand_and_carry(
         sleep(CANDIDACY_PAUSE).await;
     }
     tracing::info!("this node carries the log");
+    let _leads = metrics::BUS_LEADER.hold();
     let relay = Relay {
         store,
         client,
@@ -176,8 +178,14 @@ impl Relay<'_> {
     async fn publish_row(&mut self, row: LogRow) -> Result<(), Cause> {
         // More than NATS takes is a ring.
         let fits = row.json.len() <= self.client.max_payload();
-        let payload = if fits { row.json.into() } else { Bytes::new() };
+        let payload = if fits {
+            row.json.into()
+        } else {
+            metrics::BUS_DROPPED.one("large");
+            Bytes::new()
+        };
         self.send(subject(row.event), payload).await?;
+        metrics::BUS_SENT.add(1);
         if self.heads.len() >= self.config.relay_events_max {
             self.heads.clear();
         }

@@ -109,6 +109,8 @@ impl Feed {
                 Some(answer) = self.jobs.join_next() => Some(answer?),
                 () = until(self.planner.next_at()) => Some(Cause::Time),
             };
+            let waiting = inputs.rings.len() + inputs.heard.len() + inputs.watches.len();
+            metrics::FEED_QUEUE.set(i64::try_from(waiting).unwrap_or(i64::MAX));
             let Some(cause) = cause else { continue };
             let _within = self.span_of(&cause).entered();
             for effect in self.planner.on(cause, now()) {

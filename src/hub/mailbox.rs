@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
 use super::Watch;
+use crate::metrics;
 
 /// Messages that may wait for a shard.
 const MAILBOX_MESSAGES_MAX: usize = 16_384;
@@ -66,9 +67,12 @@ impl<T> Sender<T> {
 
     /// Leaves a message, or counts it as dropped when the mailbox is full or its owner is gone.
     pub(super) fn send(&self, message: T) {
+        // Counted before it is there to be taken: the sum is never below zero.
+        metrics::SHARD_QUEUE.add(1);
         match self.queue.try_send(message) {
             Ok(()) => self.bell.ring(),
             Err(_) => {
+                metrics::SHARD_QUEUE.add(-1);
                 self.dropped.fetch_add(1, Ordering::Relaxed);
                 self.bell.ring();
             }
@@ -89,7 +93,9 @@ pub struct Mailbox<T> {
 impl<T> Mailbox<T> {
     /// The next message, if one waits.
     pub fn next(&self) -> Option<T> {
-        self.queue.try_recv().ok()
+        let message = self.queue.try_recv().ok();
+        metrics::SHARD_QUEUE.add(-i64::from(message.is_some()));
+        message
     }
 
     /// Whether the node goes down: tell the clients when to come back, close, end.

@@ -35,6 +35,21 @@ impl Gauge {
     pub fn set(&self, value: i64) {
         self.0.store(value, Ordering::Relaxed);
     }
+
+    /// One more, for as long as what is returned lives.
+    pub fn hold(&'static self) -> Held {
+        self.add(1);
+        Held(self)
+    }
+}
+
+#[must_use]
+pub struct Held(&'static Gauge);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.add(-1);
+    }
 }
 
 /// Values of one label that are told apart; whatever comes after them counts as `other`.

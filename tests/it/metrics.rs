@@ -1,12 +1,17 @@
 //! `/metrics` says what happened: a server of its own process is driven, and its numbers are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
-use serde_json::json;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use serde_json::{Value, json};
+use tower::ServiceExt;
 
 use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::database::TestDatabase;
+use crate::support::nats::Nats;
 use crate::support::server::DEADLINE;
 use crate::support::show::Show;
 use crate::support::websocket::{Socket, Vsn};
@@ -105,4 +110,124 @@ async fn the_numbers_follow_what_happens() {
     assert!(after["seatcast_commit_to_send_seconds_sum"] < 20.0);
     drop(resumed);
     reads(&caller, "seatcast_connections", 1.0).await;
+}
+
+/// The sum of a sample over nodes.
+async fn sum(nodes: &[&Caller], name: &str) -> f64 {
+    let mut sum = 0.0;
+    for node in nodes {
+        sum += page(node).await.get(name).copied().unwrap_or_default();
+    }
+    sum
+}
+
+async fn sums(nodes: &[&Caller], name: &str, value: f64) {
+    let wait = async { while sum(nodes, name).await != value {} };
+    if tokio::time::timeout(DEADLINE, wait).await.is_err() {
+        panic!("{name} is not {value} but {}", sum(nodes, name).await);
+    }
+}
+
+#[tokio::test]
+async fn the_bus_counts_what_it_carries_and_what_it_loses() {
+    let mut nats = tokio::task::spawn_blocking(Nats::start).await.unwrap();
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new().ticket_type("Stalls", 4_500, 3);
+    let show = show.stage(&client).await;
+    let url = nats.url();
+    let args = [
+        "--database-url",
+        database.url(),
+        "--bus",
+        "nats",
+        "--nats-url",
+        &url,
+    ];
+    let servers = [ServerProcess::start(&args), ServerProcess::start(&args)];
+    let callers = servers
+        .each_ref()
+        .map(|server| Caller::new(reqwest::Client::new(), server.url.clone()));
+    let nodes = &callers.each_ref()[..];
+    sums(nodes, "seatcast_bus_connected", 2.0).await;
+    sums(nodes, "seatcast_bus_leader", 1.0).await;
+    sums(nodes, "seatcast_bus_carried", 2.0).await;
+
+    let topic = format!("event:{}", show.event);
+    let mut viewers = Vec::new();
+    for server in &servers {
+        let mut viewer = Socket::connect(server.address(), Vsn::V2).await;
+        viewer.join(&topic, json!({})).await;
+        viewers.push(viewer);
+    }
+    let bus = nats.client().await;
+    let subject = format!("seatcast.change.{}", show.event);
+    // Published until both have subscribed: what cannot be read is dropped, and counted.
+    let unreadable = "seatcast_bus_changes_dropped_total{why=\"unreadable\"}";
+    let heard = async {
+        for node in nodes {
+            while sum(&[*node], unreadable).await == 0.0 {
+                bus.publish(subject.clone(), "?".into()).await.unwrap();
+            }
+        }
+    };
+    tokio::time::timeout(DEADLINE, heard).await.unwrap();
+    let (received, sent) = (
+        "seatcast_bus_changes_received_total",
+        "seatcast_bus_changes_sent_total",
+    );
+    let before = sum(nodes, sent).await;
+    show.sell(&client, 1).await;
+    for viewer in &mut viewers {
+        viewer.next_on(&topic, "update").await;
+    }
+    sums(nodes, sent, before + 1.0).await;
+    assert!(sum(nodes, received).await >= 2.0);
+
+    // A change from far ahead: those before it are missing.
+    let gaps = "seatcast_gaps_total{at=\"bus\"}";
+    let ahead = json!({"revision": 999, "at": "2026-01-01T00:00:00Z", "payload": {}});
+    bus.publish(subject, ahead.to_string().into())
+        .await
+        .unwrap();
+    sums(nodes, gaps, 2.0).await;
+
+    nats.kill();
+    sums(nodes, "seatcast_bus_connected", 0.0).await;
+    sums(nodes, "seatcast_bus_lost_total", 2.0).await;
+    sums(nodes, "seatcast_bus_leader", 0.0).await;
+    sums(nodes, "seatcast_bus_carried", 0.0).await;
+}
+
+/// The names that a text has, without what a histogram adds to them.
+fn named(text: &str) -> BTreeSet<String> {
+    let parts = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    parts
+        .filter(|part| part.starts_with("seatcast_"))
+        .map(|name| name.trim_end_matches("_bucket").to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_the_numbers_that_there_are() {
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let answer = seatcast::metrics::router().oneshot(request).await.unwrap();
+    let page = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+    let page = String::from_utf8(page.to_vec()).unwrap();
+    let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let exported: BTreeSet<String> = types.flat_map(named).collect();
+
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/ops/grafana/dashboards/seatcast.json"
+    );
+    let dashboard: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let targets = panels
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap());
+    let shown: BTreeSet<String> = targets
+        .flat_map(|target| named(target["expr"].as_str().unwrap()))
+        .collect();
+    assert_eq!(shown, exported, "shown, and exported");
 }

@@ -17,8 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["config", "metrics", "store", "telemetry", "ticketing"],
     ),
     ("board", &["ticketing"]),
-    ("bus", &["config", "store", "ticketing"]),
-    ("hub", &["protocol", "ticketing"]),
+    ("bus", &["config", "metrics", "store", "ticketing"]),
+    ("hub", &["metrics", "protocol", "ticketing"]),
     (
         "feed",
         &[

@@ -67,8 +67,11 @@ impl Planner {
         match entry.absorb(delta) {
             Ok(()) => self.flush(event, now),
             Err(gap) => {
-                tracing::debug!(event, %gap, "the bus lost a change, reading the log");
-                self.rung.insert(event);
+                // Each change beyond the gap finds it again, until the log is read.
+                if self.rung.insert(event) {
+                    metrics::GAPS.one("bus");
+                    tracing::debug!(event, %gap, "the bus lost a change, reading the log");
+                }
             }
         }
     }
