@@ -128,7 +128,7 @@ pub async fn run(
         auth: auth.clone(),
         store: store.clone(),
     };
-    let state = ApiState::new(config.clone(), auth, store, board, desks);
+    let state = ApiState::new(config.clone(), auth, store, board, desks, shutdown.clone());
     let router = api::router(state.clone())
         .merge(api::with_callers(state, stream::router(streams)))
         .merge(metrics::router())

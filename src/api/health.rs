@@ -23,6 +23,10 @@ pub(super) struct Health {
     mode: Mode,
     /// Does the database answer?
     database: bool,
+    /// Has the database every migration that this version needs?
+    migrated: bool,
+    /// Does this node go down? It serves what is under way, and takes nothing new.
+    draining: bool,
     listener: Listener,
 }
 
@@ -44,7 +48,8 @@ struct Listener {
 
 /// What runs here, and how well
 ///
-/// 503 when the database does not answer, or changes are not heard of.
+/// 503 when the database does not answer or lacks migrations, when changes are not heard of, and when the node
+/// goes down.
 #[utoipa::path(get, path = "/api", tag = "health",
     responses(
         (status = 200, body = Envelope<Health>),
@@ -55,6 +60,7 @@ pub(super) async fn about(State(state): State<ApiState>) -> ApiResult<Reply<Heal
     let lag = freshness
         .checked_at
         .map(|at| at.duration_until(Timestamp::now()));
+    let readiness = readiness(&state).await;
     let health = Health {
         name: "seatcast",
         version: env!("CARGO_PKG_VERSION"),
@@ -62,15 +68,17 @@ pub(super) async fn about(State(state): State<ApiState>) -> ApiResult<Reply<Heal
             true => Mode::Development,
             false => Mode::Production,
         },
-        database: reachable(&state).await,
+        database: readiness != Err(Obstacle::Database),
+        migrated: !matches!(readiness, Err(Obstacle::Database | Obstacle::Migrations)),
+        draining: state.shutdown.is_cancelled(),
         listener: Listener {
             connected: freshness.listening,
             lag_ms: lag.map(|lag| i64::try_from(lag.as_millis()).unwrap_or(i64::MAX).max(0)),
         },
     };
-    match health.database && health.listener.connected {
-        true => Ok(Reply::ok("HEALTHY", health)),
-        false => Err(ApiError::refused(503, "UNHEALTHY", &health)),
+    match readiness {
+        Ok(()) if health.listener.connected => Ok(Reply::ok("HEALTHY", health)),
+        _ => Err(ApiError::refused(503, "UNHEALTHY", &health)),
     }
 }
 
@@ -84,12 +92,20 @@ pub(super) async fn alive() -> Reply<Alive> {
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses(
         (status = 200, body = Envelope<Alive>),
-        (status = 503, body = Failure, description = "`UNAVAILABLE`: the database does not answer"),
+        (status = 503, body = Failure, description = "`UNAVAILABLE {why}`: the `database` does not answer, \
+            `migrations` are missing in it, or the node is `draining`"),
     ))]
 pub(super) async fn ready(State(state): State<ApiState>) -> ApiResult<Reply<Alive>> {
-    match reachable(&state).await {
-        true => Ok(Reply::ok("HEALTHY", Alive { alive: true })),
-        false => Err(ApiError::unavailable("UNAVAILABLE", PING_TIMEOUT.as_secs())),
+    match readiness(&state).await {
+        Ok(()) => Ok(Reply::ok("HEALTHY", Alive { alive: true })),
+        Err(obstacle) => {
+            let why = match obstacle {
+                Obstacle::Database => "database",
+                Obstacle::Migrations => "migrations",
+                Obstacle::Draining => "draining",
+            };
+            Err(ApiError::unavailable("UNAVAILABLE", PING_TIMEOUT.as_secs()).with("why", why))
+        }
     }
 }
 
@@ -99,7 +115,20 @@ pub(super) struct Alive {
     alive: bool,
 }
 
-async fn reachable(state: &ApiState) -> bool {
-    let ping = tokio::time::timeout(PING_TIMEOUT, state.store.ping());
-    matches!(ping.await, Ok(Ok(())))
+/// Why requests cannot be served, the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    Database,
+    Migrations,
+    Draining,
+}
+
+async fn readiness(state: &ApiState) -> Result<(), Obstacle> {
+    let asked = tokio::time::timeout(PING_TIMEOUT, state.store.is_migrated());
+    match asked.await {
+        Ok(Ok(true)) if state.shutdown.is_cancelled() => Err(Obstacle::Draining),
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => Err(Obstacle::Migrations),
+        Ok(Err(_)) | Err(_) => Err(Obstacle::Database),
+    }
 }

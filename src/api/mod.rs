@@ -32,6 +32,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::any;
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
@@ -55,6 +56,8 @@ pub struct ApiState {
     /// The events that somebody watches, from memory.
     pub board: Board,
     pub desks: Desks,
+    /// Cancelled when the node begins to go down.
+    shutdown: CancellationToken,
     in_flight: InFlight,
     standings: Standings,
 }
@@ -66,6 +69,7 @@ impl ApiState {
         store: Store,
         board: Board,
         desks: Desks,
+        shutdown: CancellationToken,
     ) -> ApiState {
         ApiState {
             in_flight: InFlight::new(config.http.keys_in_flight_max),
@@ -75,6 +79,7 @@ impl ApiState {
             store,
             board,
             desks,
+            shutdown,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Brings the schema up to date with the numbered files of `sql/`.
 
+use std::sync::LazyLock;
+
 use tokio_postgres::{Client, NoTls};
 
-use super::{StoreError, settings};
+use super::{Store, StoreError, settings};
 use crate::config::DatabaseConfig;
 
 // Made by the macro: `runner()` over the embedded files.
@@ -26,6 +28,31 @@ pub async fn migrate(config: &DatabaseConfig, url: &str) -> Result<usize, StoreE
     // The connection's own end says no more than `applied` does.
     let _ = connection.await;
     applied
+}
+
+/// The newest migration that this program knows.
+static NEWEST: LazyLock<i64> = LazyLock::new(|| {
+    let runner = embedded::migrations::runner();
+    let versions = runner
+        .get_migrations()
+        .iter()
+        .map(|one| i64::from(one.version()));
+    versions.max().unwrap_or_default()
+});
+
+impl Store {
+    /// Whether the database has every migration that this program knows. It may have newer ones, of nodes that
+    /// are newer than this.
+    pub async fn is_migrated(&self) -> Result<bool, StoreError> {
+        let client = self.client().await?;
+        let table = "select to_regclass('refinery_schema_history') is not null";
+        if !client.query_one(table, &[]).await?.try_get::<_, bool>(0)? {
+            return Ok(false);
+        }
+        let newest = "select coalesce(max(version), 0)::bigint from refinery_schema_history";
+        let newest: i64 = client.query_one(newest, &[]).await?.try_get(0)?;
+        Ok(newest >= *NEWEST)
+    }
 }
 
 async fn under_lock(client: &mut Client) -> Result<usize, StoreError> {

@@ -76,6 +76,7 @@ async fn lost_and_found(lose: fn(&Link)) {
     assert!(told["revisions"][&topic].is_u64(), "{told}");
     let ready = turns(&world, "/readyz", 503).await;
     assert_eq!(ready["data"]["code"], "UNAVAILABLE");
+    assert_eq!(ready["data"]["why"], "database");
     let about = turns(&world, "/api", 503).await;
     assert_eq!(about["data"]["database"], json!(false));
     let alive = world.server.anonymous().get("/healthz").await;

@@ -178,6 +178,8 @@ async fn health_is_told_to_people_and_to_machines() {
     assert_eq!(about["name"], "seatcast");
     assert_eq!(about["mode"], "development");
     assert_eq!(about["database"], true);
+    assert_eq!(about["migrated"], true);
+    assert_eq!(about["draining"], false);
     assert_eq!(about["listener"]["connected"], true);
 }
 

@@ -3,7 +3,8 @@
 use seatcast::config::Config;
 use seatcast::run::run;
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::server::TestServer;
@@ -49,6 +50,50 @@ async fn a_stopped_server_tells_its_viewers_to_come_back() {
     viewer.next_on("phoenix", "drain").await;
     assert_eq!(viewer.closed().await, Some(1001));
     stopped.await.unwrap().unwrap();
+}
+
+/// New connections are refused by then; who is connected, a load balancer say, hears it.
+#[tokio::test]
+async fn a_server_that_goes_down_says_that_it_is_not_ready() {
+    let server = TestServer::start().await;
+    let mut asking = TcpStream::connect(server.address()).await.unwrap();
+    let head = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n";
+    asking.write_all(head).await.unwrap();
+    // Connections are accepted in turn: when this one is there, the other is.
+    let mut viewer = server.ws(Vsn::V2).await;
+    viewer.ask("phoenix", "heartbeat", json!({})).await;
+    let stopped = tokio::spawn(server.stop());
+    viewer.next_on("phoenix", "drain").await;
+    asking.write_all(b"\r\n").await.unwrap();
+    let mut answer = String::new();
+    asking.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains(r#""why":"draining""#), "{answer}");
+    stopped.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_whose_database_lacks_a_migration_is_not_ready() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let (caller, newest) = (
+        server.anonymous(),
+        "(select max(version) from refinery_schema_history)",
+    );
+    caller.get("/readyz").await.data(200);
+    for undo in [
+        format!("delete from refinery_schema_history where version = {newest}"),
+        "drop table refinery_schema_history".to_owned(),
+    ] {
+        client.batch_execute(&undo).await.unwrap();
+        let ready = caller.get("/readyz").await;
+        assert_eq!(ready.code(503), "UNAVAILABLE");
+        assert_eq!(ready.body["data"]["why"], "migrations");
+        let about = caller.get("/api").await;
+        assert_eq!(about.code(503), "UNHEALTHY");
+        assert_eq!(about.body["data"]["database"], true);
+        assert_eq!(about.body["data"]["migrated"], false);
+    }
 }
 
 /// What keeps a server with this configuration from starting.
