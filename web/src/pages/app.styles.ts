@@ -93,17 +93,24 @@ export const styles = [
       flex-wrap: wrap;
       gap: 0.4rem 1.5rem;
       padding-block: 1.5rem;
-      border-top: 1px solid var(--line);
       color: var(--ink-soft);
       font-size: 0.875rem;
     }
+    footer::before {
+      flex: 1 0 100%;
+      height: 1px;
+      margin-bottom: 1rem;
+      background: var(--line);
+      content: '';
+    }
     footer span {
-      flex: 1 1 18rem;
+      flex: 1;
     }
     @media (max-width: 560px) {
       nav {
         order: 3;
         width: 100%;
+        margin-left: -0.8rem;
       }
     }
   `,

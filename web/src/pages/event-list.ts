@@ -1,6 +1,6 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { dateParts, plural, sum } from '../elements/internal/format.ts';
+import { dateParts, plural, roundSum } from '../elements/internal/format.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { sharedClient } from '../elements/internal/shared-client.ts';
 import type { EventSummary } from '../sdk/index.ts';
@@ -163,7 +163,7 @@ function card(event: EventSummary): TemplateResult {
   const off = event.status === 'cancelled' || event.status === 'completed';
   return html`<article class="card ${off ? 'off' : ''}" data-event=${event.id}>
     ${poster(event)}
-    ${event.price ? html`<span class="price">from ${sum(event.price)}</span>` : nothing}
+    ${event.price ? html`<span class="price">from ${roundSum(event.price)}</span>` : nothing}
     <div class="date" aria-hidden="true"><b>${day}</b><span>${month}</span></div>
     <div class="text">
       <h2><a href="/events/${event.id}">${event.title}</a></h2>

@@ -59,9 +59,21 @@ export const styles = [
       stroke-linecap: round;
       stroke-linejoin: round;
     }
-    /* People come and go: what is below stays where it is. */
-    seatcast-presence {
-      min-height: 1.35rem;
+    .now {
+      display: flex;
+      flex-wrap: wrap;
+      align-items: center;
+      gap: 0.4rem 1.1rem;
+    }
+    .offline {
+      margin: 0;
+      padding: 0.8rem 1rem;
+      border-radius: var(--radius-small);
+      background: var(--orange-wash);
+      color: var(--orange);
+    }
+    :host > seatcast-bookings {
+      max-width: 46rem;
     }
     .description {
       max-width: 42rem;

@@ -1,9 +1,14 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { dateParts } from '../elements/internal/format.ts';
 import { LiveElement } from '../elements/internal/live-element.ts';
-import type { EventInfo, EventState } from '../sdk/index.ts';
+import { totalsOf, type EventState } from '../sdk/index.ts';
 import { poster } from './poster.ts';
 import { styles } from './event-page.styles.ts';
+
+/** Said once for the page; each number says it for itself as well. */
+const OFFLINE = html`<p class="offline" role="status">
+  <strong>No connection.</strong> These are the last numbers known. The page goes on by itself when it is back.
+</p>`;
 
 /** One event: what it is, what is left, choosing, holding. Everything on it is live. */
 export class EventPage extends LiveElement {
@@ -19,11 +24,11 @@ export class EventPage extends LiveElement {
     if (refused || state?.deleted) return this.#missing();
     if (!state) return status === 'offline' ? this.#offline() : this.#loading();
     return html`
-      ${this.#hero(state)}
+      ${status === 'offline' ? OFFLINE : nothing} ${this.#hero(state)}
       <seatcast-notices event=${state.event.id}></seatcast-notices>
       ${state.event.status === 'cancelled'
         ? html`<seatcast-bookings event=${state.event.id}><span slot="empty"></span></seatcast-bookings>`
-        : this.#booking(state.event)}
+        : this.#booking(state)}
     `;
   }
 
@@ -44,19 +49,22 @@ export class EventPage extends LiveElement {
             ${event.venue}
           </li>
         </ul>
-        <seatcast-availability event=${event.id}></seatcast-availability>
-        <seatcast-presence event=${event.id}></seatcast-presence>
+        <div class="now">
+          <seatcast-availability event=${event.id} announce></seatcast-availability>
+          <seatcast-presence event=${event.id}></seatcast-presence>
+        </div>
         ${event.membership_required ? html`<p class="members">For members</p>` : nothing}
         <p class="description">${event.description}</p>
       </div>
     </section>`;
   }
 
-  #booking(event: EventInfo): TemplateResult {
+  #booking({ event, ticket_types }: EventState): TemplateResult {
+    const soldOut = totalsOf({ event, ticket_types }).status === 'sold_out';
     const seated = event.layout > 0;
     return html`<seatcast-booking event=${event.id}>
       <section class="choose" aria-labelledby="choose">
-        <h2 id="choose">${seated ? 'Choose your seats' : 'Choose your tickets'}</h2>
+        <h2 id="choose">${soldOut ? 'Tickets' : seated ? 'Choose your seats' : 'Choose your tickets'}</h2>
         ${seated
           ? html`<seatcast-seat-map event=${event.id}></seatcast-seat-map>
               <seatcast-ticket-types event=${event.id} unseated></seatcast-ticket-types>`

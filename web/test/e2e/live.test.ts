@@ -68,15 +68,15 @@ it('who looks, chooses and holds is counted for others, and not any more when he
   const { id } = await makeEvent('Crowded', 50);
   const [buyer, viewer] = await Promise.all([open(browser, `${url}/events/${id}`), open(browser, `${url}/events/${id}`)]);
   const here = (): Promise<string> => textOf(viewer.page.locator('seatcast-presence'));
-  await expect.poll(here).toMatch(/^1 other person is here$/);
+  await expect.poll(here).toMatch(/^1 other here$/);
   await buyer.page.getByRole('button', { name: 'One more Standard' }).click();
-  await expect.poll(here).toMatch(/1 booking now : 1 choosing tickets/);
+  await expect.poll(here).toMatch(/1 booking : 1 choosing tickets/);
   // Who chooses is no other person to himself.
-  expect(await textOf(buyer.page.locator('seatcast-presence'))).toMatch(/^1 other person is here$/);
+  expect(await textOf(buyer.page.locator('seatcast-presence'))).toMatch(/^1 other here$/);
   await buyer.page.getByRole('button', { name: 'Hold 1 ticket' }).click();
-  await expect.poll(here).toMatch(/1 booking now : 1 checking out/);
+  await expect.poll(here).toMatch(/1 booking : 1 checking out/);
   await buyer.page.getByRole('button', { name: /^Cancel booking/ }).click();
-  await expect.poll(here).toMatch(/^1 other person is here$/);
+  await expect.poll(here).toMatch(/^1 other here$/);
   await buyer.page.close();
   await expect.poll(here).toBe('');
 });
@@ -124,4 +124,36 @@ it('two people of the demo are two people, and their bookings are listed', async
   await who.selectOption('4');
   await page.getByRole('link', { name: 'My bookings' }).click();
   await expect.poll(() => textOf(hold)).toContain('People');
+});
+
+it('tickets are held and given back by keyboard alone, and the focus is never lost', async () => {
+  const { id } = await makeEvent('Keys', 20);
+  const { page } = await open(browser, `${url}/events/${id}`);
+  await badgeSays(page, /20 left/);
+  /** What has the focus, inside shadow roots as well. */
+  const focused = (): Promise<string> =>
+    page.evaluate(() => {
+      let active: Element | null = document.activeElement;
+      while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
+      return (active?.getAttribute('aria-label') ?? active?.textContent ?? '').replace(/\s+/g, ' ').trim();
+    });
+  const tabTo = async (name: RegExp): Promise<void> => {
+    for (let steps = 0; steps < 30 && !name.test(await focused()); steps += 1) await page.keyboard.press('Tab');
+    expect(await focused()).toMatch(name);
+    const ring = await page.evaluate(() => {
+      let active: Element | null = document.activeElement;
+      while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
+      return active ? getComputedStyle(active).outlineStyle : 'none';
+    });
+    expect(ring).toBe('solid');
+  };
+  await tabTo(/^One more Standard$/);
+  await page.keyboard.press('Enter');
+  await tabTo(/^Hold 1 ticket$/);
+  await page.keyboard.press('Enter');
+  await expect.poll(focused).toMatch(/^Held for you 1[45]:\d\d 1 × Standard/);
+  await tabTo(/^Cancel booking/);
+  await page.keyboard.press('Enter');
+  await expect.poll(focused).toMatch(/^Booking BK-\w+ is cancelled\.$/);
+  await badgeSays(page, /20 left/);
 });

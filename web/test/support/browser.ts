@@ -29,6 +29,7 @@ export async function textOf(elements: Locator): Promise<string> {
   const texts = await elements.evaluateAll((found) => {
     const read = (node: Node): string => {
       if (node instanceof HTMLStyleElement) return '';
+      if (node instanceof Element && node.classList.contains('visually-hidden')) return '';
       if (node.nodeType === Node.TEXT_NODE) return node.textContent ?? '';
       const inside = node instanceof Element && node.shadowRoot ? node.shadowRoot : node;
       return [...inside.childNodes].map(read).join(' ');
@@ -40,7 +41,7 @@ export async function textOf(elements: Locator): Promise<string> {
 
 /** What the page's main badge of an event says, as «89 left Live». */
 export function badge(page: Page): Promise<string> {
-  return textOf(page.locator('seatcast-event-page .about > seatcast-availability'));
+  return textOf(page.locator('seatcast-event-page .now > seatcast-availability'));
 }
 
 export async function badgeSays(page: Page, words: RegExp): Promise<void> {

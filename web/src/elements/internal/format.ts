@@ -19,8 +19,17 @@ export function money({ amount, currency }: Money): string {
 }
 
 /** Like `money`, but zero stays a number. */
-export function sum({ amount, currency }: Money): string {
-  const format = new Intl.NumberFormat(LANGUAGE, { style: 'currency', currency });
+export function sum(money: Money): string {
+  return formatted(money, {});
+}
+
+/** Like `sum`, without the cents of a round sum: `€32`, `€32.50`. */
+export function roundSum(money: Money): string {
+  return formatted(money, { trailingZeroDisplay: 'stripIfInteger' });
+}
+
+function formatted({ amount, currency }: Money, options: Intl.NumberFormatOptions): string {
+  const format = new Intl.NumberFormat(LANGUAGE, { style: 'currency', currency, ...options });
   // Minor units of the currency: two digits for the euro, none for the yen, three for the dinar.
   const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
   return format.format(amount / 10 ** digits);

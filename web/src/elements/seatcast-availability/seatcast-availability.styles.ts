@@ -54,6 +54,15 @@ export const styles = [
       background: var(--sunken);
       color: var(--ink-soft);
     }
+    .closed.cancelled {
+      background: var(--red-wash);
+      color: var(--red);
+    }
+    /* Not proven: the number stays, its colour is no promise any more. */
+    .badge.old {
+      background: var(--sunken);
+      color: var(--ink-soft);
+    }
     .changed {
       animation: changed 900ms ease-out;
     }

@@ -83,6 +83,22 @@ describe('the badge', () => {
     expect(textOf(element)).toBe('100 left Stale');
   });
 
+  it('announces another colour once, and not every number', async () => {
+    const element = await mount<SeatcastAvailability>(server, client, 'seatcast-availability', { event: '1', announce: '' });
+    const announced = (): string => textOf(find(element, '[role=status]'));
+    server.sell(1, 7, 10);
+    await drawn(server, element, 5_000);
+    expect(announced()).toBe('');
+    server.sell(1, 7, 90);
+    server.sell(1, 7, -12);
+    await drawn(server, element, 5_000);
+    expect(announced()).toBe('Limited · 12 left');
+    server.sell(1, 7, 12);
+    server.sell(1, 7, -12);
+    await drawn(server, element, 5_000);
+    expect(announced()).toBe('Limited · 12 left');
+  });
+
   it('of an unknown event says so', async () => {
     const element = await mount<SeatcastAvailability>(server, client, 'seatcast-availability', { event: '9' });
     expect(textOf(element)).toBe('Not available');

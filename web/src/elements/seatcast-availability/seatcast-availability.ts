@@ -17,6 +17,9 @@ const CLOSED: Partial<Record<EventState['event']['status'], string>> = {
   draft: 'Not on sale yet',
 };
 
+/** Pause between a change of colour and its announcement. */
+const ANNOUNCE_AFTER_MS = 1_500;
+
 const LIVENESS: Record<Exclude<TopicStatus, 'connecting'>, { label: string; title: string }> = {
   live: { label: 'Live', title: 'Proven current: the number changes as tickets are sold' },
   stale: { label: 'Stale', title: 'The last number known; newer ones may exist. Reconnecting' },
@@ -30,7 +33,8 @@ const LIVENESS: Record<Exclude<TopicStatus, 'connecting'>, { label: string; titl
  *     <seatcast-availability event="42"></seatcast-availability>
  *     <seatcast-availability event="42" ticket-type="7" quiet></seatcast-availability>
  *
- * `quiet` leaves the LIVE mark out unless there is something to say (stale, offline).
+ * `quiet` leaves the LIVE mark out unless there is something to say (stale, offline). `announce` tells
+ * users of screen readers when the colour changes; every single number would be too much to listen to.
  */
 export class SeatcastAvailability extends LiveElement {
   static override styles = styles;
@@ -38,20 +42,52 @@ export class SeatcastAvailability extends LiveElement {
     ...LiveElement.properties,
     ticketType: { type: Number, attribute: 'ticket-type' },
     quiet: { type: Boolean },
+    announce: { type: Boolean },
+    announced: { state: true },
   };
 
   /** Id of one ticket type; without it the event as a whole. */
   declare ticketType: number | undefined;
   declare quiet: boolean | undefined;
+  declare announce: boolean | undefined;
+  declare announced: string | undefined;
 
   /** The number that the badge showed last, to see it change. */
   #shown: number | undefined;
+  /** What was announced last, or was there at first. */
+  #heard: StockLevel | undefined;
+  #announcing: ReturnType<typeof setTimeout> | undefined;
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.#announcing);
+    this.#announcing = undefined;
+  }
+
+  protected override topicChanged(): void {
+    const { state } = this.topic.view;
+    if (!this.announce || !state || this.#announcing) return;
+    const { level } = this.#stock(state);
+    this.#heard ??= level;
+    if (level !== this.#heard) this.#announcing = setTimeout(() => this.#announce(), ANNOUNCE_AFTER_MS);
+  }
+
+  /** What is the case by now: stock that goes to and fro is not worth a word each time. */
+  #announce(): void {
+    this.#announcing = undefined;
+    const { state } = this.topic.view;
+    const stock = state && this.#stock(state);
+    if (!stock || stock.level === this.#heard) return;
+    this.#heard = stock.level;
+    this.announced = words(stock);
+  }
 
   override render(): TemplateResult {
     const { state, status, refused } = this.topic.view;
     if (refused) return html`<span class="badge closed">Not available</span>`;
     if (!state) return this.#waiting(status);
-    return html`${this.#badge(state)}${this.#liveness(status)}`;
+    const announcer = this.announce ? html`<span class="visually-hidden" role="status">${this.announced ?? nothing}</span>` : nothing;
+    return html`${this.#badge(state)}${this.#liveness(status)}${announcer}`;
   }
 
   #waiting(status: TopicStatus): TemplateResult {
@@ -61,11 +97,12 @@ export class SeatcastAvailability extends LiveElement {
 
   #badge(state: EventState): TemplateResult {
     const closed = CLOSED[state.event.status];
-    if (closed) return html`<span class="badge closed" data-level=${state.event.status}>${closed}</span>`;
+    if (closed) return html`<span class="badge closed ${state.event.status}" data-level=${state.event.status}>${closed}</span>`;
     const stock = this.#stock(state);
     const changed = this.#shown !== undefined && this.#shown !== stock.available;
     this.#shown = stock.available;
-    return html`<span class="badge ${stock.level} ${changed ? 'changed' : ''}" data-level=${stock.level} @animationend=${this.#settled}>
+    const old = this.topic.view.status === 'live' ? '' : 'old';
+    return html`<span class="badge ${stock.level} ${changed ? 'changed' : ''} ${old}" data-level=${stock.level} @animationend=${this.#settled}>
       <span class="dot" aria-hidden="true"></span><span class="text">${words(stock)}</span>
     </span>`;
   }

@@ -80,9 +80,12 @@ export const styles = [
         transform: rotate(1turn);
       }
     }
-    /* One column: what was chosen stays in sight at the bottom of the screen. */
+    /* One column: what was chosen stays in sight at the bottom of the screen, and leaves room for choosing more. */
     .side {
       display: contents;
+    }
+    seatcast-bookings {
+      margin-top: 1.25rem;
     }
     .panel {
       margin-block: 1.25rem 1rem;
@@ -91,12 +94,40 @@ export const styles = [
       position: sticky;
       bottom: 0.75rem;
       z-index: 1;
+      grid-template-columns: auto 1fr;
+      align-items: center;
+      gap: 0.6rem 1rem;
+      padding: 0.9rem 1rem;
+    }
+    .panel.chosen ul,
+    .panel.chosen .problem {
+      grid-column: 1 / -1;
     }
     .panel.chosen ul {
-      max-height: 6.5rem;
+      display: flex;
     }
+    .panel.chosen li {
+      flex: none;
+      padding: 0.2rem 0.6rem;
+      border-radius: 99px;
+      background: var(--sunken);
+      font-size: 0.875rem;
+    }
+    .panel.chosen li .amount,
     .panel.chosen .terms {
       display: none;
+    }
+    .panel.chosen .total {
+      display: grid;
+      gap: 0;
+      padding: 0;
+      border: 0;
+      line-height: 1.3;
+    }
+    .panel.chosen .total span:first-child {
+      color: var(--ink-soft);
+      font-size: 0.8125rem;
+      font-weight: 400;
     }
     /* Wide enough for two columns: the choice on the left, what becomes of it stays in sight. */
     @container (min-width: 820px) {
@@ -113,17 +144,39 @@ export const styles = [
         width: 340px;
         margin-left: auto;
       }
-      .panel.chosen {
-        position: static;
-      }
-      .panel {
+      .panel,
+      seatcast-bookings {
         margin: 0;
       }
+      .panel.chosen {
+        position: static;
+        grid-template-columns: minmax(0, 1fr);
+        gap: 0.9rem;
+        padding: 1.25rem;
+      }
       .panel.chosen ul {
+        display: grid;
         max-height: 15rem;
       }
+      .panel.chosen li {
+        padding: 0;
+        background: none;
+        font-size: inherit;
+      }
+      .panel.chosen li .amount,
       .panel.chosen .terms {
         display: block;
+      }
+      .panel.chosen .total {
+        display: flex;
+        gap: 1rem;
+        padding-top: 0.75rem;
+        border-top: 1px dashed var(--line-strong);
+      }
+      .panel.chosen .total span:first-child {
+        color: inherit;
+        font-size: inherit;
+        font-weight: inherit;
       }
     }
   `,

@@ -1,5 +1,5 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { newKey, Refusal, STEPS, type EventState } from '../../sdk/index.ts';
+import { newKey, Refusal, STEPS, totalsOf, type EventState } from '../../sdk/index.ts';
 import { BookingMadeEvent } from '../events/booking-made.ts';
 import { BookingRefusedEvent } from '../events/booking-refused.ts';
 import type { HoldsChangedEvent } from '../events/holds-changed.ts';
@@ -8,6 +8,7 @@ import { plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
 import { styles } from './seatcast-booking.styles.ts';
+import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
 import '../seatcast-bookings/seatcast-bookings.ts';
 
 /**
@@ -74,20 +75,27 @@ export class SeatcastBooking extends LiveElement {
     return html`
       <slot></slot>
       <div class="side">
-      <section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label="Your booking">
-        ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
-        <p class="problem" role="alert">${this.problem ?? nothing}</p>
-        <button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
-          ${this.#invitation()}
-        </button>
-        ${this.#terms(state)}
-      </section>
-      <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} active @seatcast-holds=${this.#held}></seatcast-bookings>
+        <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} active @seatcast-holds=${this.#held}></seatcast-bookings>
+        ${this.#pending > 0 && this.lines.length === 0 ? nothing : this.#panel(state)}
       </div>
     `;
   }
 
+  #panel(state: EventState | undefined): TemplateResult {
+    return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label="Your booking">
+      ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
+      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      <button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
+        ${this.#invitation()}
+      </button>
+      ${this.#terms(state)}
+    </section>`;
+  }
+
   #nothingChosen(state: EventState | undefined): TemplateResult {
+    if (state && state.event.status === 'active' && totalsOf(state).status === 'sold_out') {
+      return html`<p class="empty"><strong>Sold out.</strong> A ticket that somebody gives back appears here at once.</p>`;
+    }
     const seated = (state?.event.layout ?? 0) > 0;
     if (state?.event.status === 'cancelled') return html`<p class="empty">This event was cancelled.</p>`;
     const closed = state !== undefined && state.event.status !== 'active';
@@ -99,7 +107,7 @@ export class SeatcastBooking extends LiveElement {
     return html`<ul>
         ${this.lines.map(
           (line) => html`<li>
-            <span>${line.quantity > 1 ? html`<b>${line.quantity} ×</b> ` : nothing}${line.label}</span>
+            <span>${'seat_id' in line.item ? nothing : html`<b>${line.quantity} ×</b> `}${line.label}</span>
             <span class="amount">${sum(timesQuantity(line))}</span>
           </li>`,
         )}
@@ -136,6 +144,7 @@ export class SeatcastBooking extends LiveElement {
       this.lines = [];
       for (const source of this.#choices.keys()) source.clear();
       this.dispatchEvent(new BookingMadeEvent(booking));
+      await this.#bookings?.reveal(booking.id);
     } catch (error) {
       this.problem = explain(error);
       if (error instanceof Refusal) {
@@ -146,6 +155,10 @@ export class SeatcastBooking extends LiveElement {
     } finally {
       this.#setSending(false);
     }
+  }
+
+  get #bookings(): SeatcastBookings | null {
+    return this.renderRoot.querySelector('seatcast-bookings');
   }
 
   #held(event: HoldsChangedEvent): void {

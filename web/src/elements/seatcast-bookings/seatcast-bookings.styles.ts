@@ -26,6 +26,12 @@ export const styles = [
       background: var(--surface);
       animation: appear 250ms ease-out;
     }
+    li[data-booking]:focus {
+      outline: none;
+    }
+    li[data-booking]:focus-visible {
+      outline: 3px solid var(--accent);
+    }
     li.pending {
       border-left-color: var(--accent);
     }

@@ -71,7 +71,7 @@ describe('bookings', () => {
     await drawn(server, element, 119_000);
     expect(textOf(element)).toContain('Held for you');
     await drawn(server, element, 3_000);
-    expect(textOf(element)).toBe('');
+    expect(textOf(element)).toBe('The hold BK-7F3K9Q has ended.');
   });
 
   it('cancel', async () => {
@@ -85,7 +85,7 @@ describe('bookings', () => {
     find<HTMLButtonElement>(element, '.button').click();
     await drawn(server, element);
     expect(cancelled).toHaveBeenCalledOnce();
-    expect(textOf(element)).toBe('');
+    expect(textOf(element)).toBe('Booking BK-7F3K9Q is cancelled.');
   });
 
   it('show the tickets of a confirmed one', async () => {

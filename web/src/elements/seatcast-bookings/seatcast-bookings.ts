@@ -3,7 +3,7 @@ import { repeat } from 'lit/directives/repeat.js';
 import { Countdown, type Booking, type BookedItem, type ToldBooking } from '../../sdk/index.ts';
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
-import { plural, sum } from '../internal/format.ts';
+import { money, plural } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
 import { styles } from './seatcast-bookings.styles.ts';
@@ -19,6 +19,8 @@ const STATUS: Record<Booking['status'], string> = {
 /** How often the countdowns are drawn, and how long after a deadline its booking is read again. */
 const TICK_MS = 250;
 const AFTER_DEADLINE_MS = 1_200;
+/** From here on a hold is about to end: said once. */
+const SOON_MS = 60_000;
 
 interface Shown {
   booking: Booking;
@@ -42,12 +44,15 @@ export class SeatcastBookings extends LiveElement {
     active: { type: Boolean },
     shown: { state: true },
     problem: { state: true },
+    said: { state: true },
   };
 
   /** Only what holds stock: pending and confirmed. */
   declare active: boolean | undefined;
   declare shown: readonly Shown[] | undefined;
   declare problem: string | undefined;
+  /** Told to users of screen readers: what happened to a booking. */
+  declare said: string | undefined;
 
   readonly #titles = new Map<number, string>();
   #tick: ReturnType<typeof setInterval> | undefined;
@@ -57,6 +62,17 @@ export class SeatcastBookings extends LiveElement {
   #pending = 0;
   /** Of the event, when last seen: its cancellation ends bookings. */
   #eventStatus: string | undefined;
+  /** Bookings that are about to end, and were said to be. */
+  readonly #warned = new Set<string>();
+  /** The booking that the focus goes to as soon as it is shown. */
+  #awaited: string | undefined;
+
+  /** Brings a booking into view, with the focus: now, or when it is shown. */
+  async reveal(id: string): Promise<void> {
+    this.#awaited = id;
+    await this.updateComplete;
+    this.#revealAwaited();
+  }
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -84,6 +100,7 @@ export class SeatcastBookings extends LiveElement {
 
   protected override updated(changed: PropertyValues<this>): void {
     if (!changed.has('shown')) return;
+    this.#revealAwaited();
     const pending = this.shown?.filter(({ booking }) => booking.status === 'pending').length ?? 0;
     if (pending === this.#pending) return;
     this.#pending = pending;
@@ -98,8 +115,8 @@ export class SeatcastBookings extends LiveElement {
   }
 
   override render(): TemplateResult | typeof nothing {
-    if (this.problem) return html`<p class="problem" role="alert">${this.problem}</p>${this.#list()}`;
-    return this.#list();
+    return html`<p class="visually-hidden" role="status" tabindex="-1">${this.said ?? nothing}</p>
+      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}${this.#list()}`;
   }
 
   #list(): TemplateResult | typeof nothing {
@@ -118,7 +135,7 @@ export class SeatcastBookings extends LiveElement {
 
   #card({ booking, countdown, holdMs }: Shown): TemplateResult {
     const { status } = booking;
-    return html`<li class=${status} data-booking=${booking.id} data-status=${status}>
+    return html`<li class=${status} tabindex="-1" data-booking=${booking.id} data-status=${status}>
       <div class="head">
         <div>
           <span class="status">${STATUS[status]}</span>
@@ -133,7 +150,7 @@ export class SeatcastBookings extends LiveElement {
       <div class="foot">
         <span>
           <span class="reference">${booking.reference}</span><br />
-          ${plural(booking.quantity, 'ticket')} · ${sum(booking.total)}
+          ${plural(booking.quantity, 'ticket')} · ${money(booking.total)}
         </span>
         ${status === 'pending' || status === 'confirmed'
           ? html`<button class="button small" type="button" aria-label="Cancel booking ${booking.reference}" @click=${() => this.#cancel(booking)}>
@@ -147,7 +164,7 @@ export class SeatcastBookings extends LiveElement {
   #countdown(countdown: Countdown, holdMs: number | undefined): TemplateResult {
     const leftMs = countdown.leftMs();
     const share = holdMs ? Math.min(1, leftMs / holdMs) : 1;
-    return html`<span class="countdown ${leftMs < 60_000 ? 'soon' : ''}" role="timer" aria-label="Time left of the hold">
+    return html`<span class="countdown ${leftMs < SOON_MS ? 'soon' : ''}" role="timer" aria-label="${String(countdown)} left of the hold">
       <svg viewBox="0 0 36 36" aria-hidden="true">
         <circle cx="18" cy="18" r="15" pathLength="1"></circle>
         <circle class="left" cx="18" cy="18" r="15" pathLength="1" stroke-dasharray="${share} 1"></circle>
@@ -199,17 +216,38 @@ export class SeatcastBookings extends LiveElement {
     const running = this.shown?.filter(({ countdown }) => countdown !== undefined) ?? [];
     if (running.length === 0) return;
     this.requestUpdate();
+    for (const { booking, countdown } of running) if (countdown && countdown.leftMs() < SOON_MS) this.#warn(booking);
     const over = running.filter(({ countdown }) => countdown?.leftMs() === 0);
     if (over.length === 0) return;
+    this.said = over.map(({ booking }) => `The hold ${booking.reference} has ended.`).join(' ');
     // The server ends a hold within a second of its deadline: what became of it is asked then.
     this.shown = this.shown?.map((one) => (over.includes(one) ? { ...one, countdown: undefined } : one));
     setTimeout(() => this.isConnected && void this.#read(), AFTER_DEADLINE_MS);
+  }
+
+  #warn({ id, reference }: Booking): void {
+    if (this.#warned.has(id)) return;
+    this.#warned.add(id);
+    this.said = `Less than a minute left of the hold ${reference}.`;
+  }
+
+  #revealAwaited(): void {
+    const card = [...this.renderRoot.querySelectorAll<HTMLElement>('[data-booking]')].find(
+      ({ dataset }) => dataset['booking'] === this.#awaited,
+    );
+    if (!card) return;
+    this.#awaited = undefined;
+    card.focus({ preventScroll: true });
+    card.scrollIntoView({ block: 'nearest' });
   }
 
   async #cancel(booking: Booking): Promise<void> {
     try {
       const told = await this.topic.client.cancel(booking);
       this.problem = undefined;
+      this.said = `Booking ${booking.reference} is cancelled.`;
+      // The button goes with its card: the focus must not get lost.
+      this.renderRoot.querySelector<HTMLElement>('[role=status]')?.focus({ preventScroll: true });
       this.dispatchEvent(new BookingCancelledEvent(told.booking));
     } catch (error) {
       this.problem = explain(error);

@@ -44,7 +44,6 @@ export const styles = [
       stroke-linejoin: round;
     }
     time {
-      margin-left: 0.35rem;
       color: var(--ink-soft);
       font-size: 0.8125rem;
       white-space: nowrap;

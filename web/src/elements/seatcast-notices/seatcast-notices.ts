@@ -7,7 +7,7 @@ import { isPutAway, putAway } from './put-away.ts';
 import { styles } from './seatcast-notices.styles.ts';
 
 const KINDS: Record<string, { label: string; icon: TemplateResult }> = {
-  capacity_change: { label: 'Capacity changed', icon: svg`<path d="M4 20v-6m5 6V8m6 12V4m5 16v-9" />` },
+  capacity_change: { label: 'Capacity', icon: svg`<path d="M4 20v-6m5 6V8m6 12V4m5 16v-9" />` },
   info_update: { label: 'Update', icon: svg`<circle cx="12" cy="12" r="9" /><path d="M12 11v6m0-9.5v.01" />` },
   cancellation: { label: 'Cancelled', icon: svg`<circle cx="12" cy="12" r="9" /><path d="m8.5 8.5 7 7m0-7-7 7" />` },
   custom: { label: 'Notice', icon: svg`<path d="M4 10v4h3l7 4V6l-7 4H4Zm13-1c1.4 1.7 1.4 4.3 0 6" />` },
@@ -58,7 +58,7 @@ export class SeatcastNotices extends LiveElement {
   #cancelled(): TemplateResult {
     return html`<div class="notice cancellation">
       ${icon(KINDS['cancellation'] ?? CUSTOM)}
-      <p><strong>This event was cancelled.</strong> Held tickets are released; paid ones are refunded.</p>
+      <p><strong>This event was cancelled.</strong> Nothing can be booked any more.</p>
     </div>`;
   }
 

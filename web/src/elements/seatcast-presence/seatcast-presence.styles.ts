@@ -13,7 +13,7 @@ export const styles = [
       display: flex;
       flex-wrap: wrap;
       align-items: center;
-      gap: 0.15rem 0.6rem;
+      gap: 0.15rem 0.5rem;
       margin: 0;
       font-variant-numeric: tabular-nums;
     }
@@ -37,7 +37,7 @@ export const styles = [
       color: inherit;
     }
     .booking::before {
-      margin-right: 0.6rem;
+      margin-right: 0.5rem;
       color: var(--line-strong);
       content: '·';
     }

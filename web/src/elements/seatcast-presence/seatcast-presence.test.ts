@@ -32,10 +32,10 @@ async function says(people: Record<string, number>): Promise<string> {
 describe('who is here', () => {
   it.each([
     [{}, ''],
-    [{ viewing: 1 }, '1 other person is here'],
-    [{ viewing: 1_200 }, '1,200 others are here'],
-    [{ viewing: 9, ticket_selection: 2, payment: 1 }, '12 others are here 3 booking now: 2 choosing tickets, 1 checking out'],
-    [{ viewing: 9, attendee_details: 3 }, '12 others are here 3 booking now'],
+    [{ viewing: 1 }, '1 other here'],
+    [{ viewing: 1_200 }, '1,200 others here'],
+    [{ viewing: 9, ticket_selection: 2, payment: 1 }, '12 others here 3 booking: 2 choosing tickets, 1 checking out'],
+    [{ viewing: 9, attendee_details: 3 }, '12 others here 3 booking'],
   ])('%j is said as «%s»', async (people, words) => {
     expect(await says(people as Record<string, number>)).toBe(words);
   });
@@ -44,7 +44,7 @@ describe('who is here', () => {
     await says({ viewing: 3 });
     server.loseDatabase();
     await drawn(server, element);
-    expect(textOf(element)).toBe('3 others were here a moment ago');
+    expect(textOf(element)).toBe('3 others here a moment ago');
     server.cut();
     await element.updateComplete;
     expect(textOf(element)).toBe('');

@@ -34,9 +34,9 @@ export class SeatcastPresence extends LiveElement {
     const { total, booking } = others;
     return html`<p data-others=${total} data-booking=${booking}>
       ${ICON}
-      <span><b>${count(total)}</b> ${total === 1 ? 'other person is' : 'others are'} here</span>
+      <span><b>${count(total)}</b> ${total === 1 ? 'other' : 'others'} here</span>
       ${booking > 0
-        ? html`<span class="booking"><b>${count(booking)}</b> booking now${steps(others)}</span>`
+        ? html`<span class="booking"><b>${count(booking)}</b> booking${steps(others)}</span>`
         : nothing}
     </p>`;
   }
@@ -44,7 +44,7 @@ export class SeatcastPresence extends LiveElement {
   /** Stale: nobody can say who is here now. */
   #before({ total }: Others): TemplateResult {
     return html`<p class="past">
-      ${ICON}<span><b>${count(total)}</b> ${total === 1 ? 'other person was' : 'others were'} here a moment ago</span>
+      ${ICON}<span><b>${count(total)}</b> ${total === 1 ? 'other' : 'others'} here a moment ago</span>
     </p>`;
   }
 }

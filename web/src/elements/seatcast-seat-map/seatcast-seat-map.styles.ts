@@ -91,6 +91,9 @@ export const styles = [
       transform: translate(-50%, calc(-100% - 8px));
       white-space: nowrap;
     }
+    .tip.below {
+      transform: translate(-50%, 8px);
+    }
     .said {
       min-height: 1.5em;
       margin: 0.5rem 0 0;

@@ -21,6 +21,8 @@ const TAPPABLE_PX = 8;
 /** … so close that seats are this large. */
 const COMFORTABLE_PX = 13;
 const STEP_ZOOM = 1.6;
+/** Room that the words at a seat want, in pixels. */
+const TIP_PX = { width: 220, height: 66 };
 /** Pause before the layout is asked for again when that failed. */
 const RETRY_MS = 3_000;
 
@@ -294,8 +296,13 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     const at = seat && this.pointOf(seat.id);
     if (!state || !seat || !at) return nothing;
     const type = typeOf(state, seat);
+    // Below the seat where there is no room above it, and never across the edge.
+    const below = at.y - this.#viewport.seatPx < TIP_PX.height;
+    const y = below ? at.y + this.#viewport.seatPx : at.y - this.#viewport.seatPx;
+    const half = Math.min(TIP_PX.width, this.clientWidth) / 2;
+    const x = Math.min(Math.max(at.x, half), this.clientWidth - half);
     // Set as a property: the page's CSP allows no style attributes.
-    return html`<div class="tip" aria-hidden="true" .style=${`left:${at.x}px;top:${at.y - this.#viewport.seatPx}px`}>
+    return html`<div class="tip ${below ? 'below' : ''}" aria-hidden="true" .style=${`left:${x}px;top:${y}px`}>
       <b>${seat.section}</b> · ${place(seat)}<br />
       ${this.statusOf(seat.id) === 'available' && type ? `${type.name} · ${money(type.price)}` : this.#statusWords(seat)}
     </div>`;
