@@ -140,8 +140,12 @@ fn serve(config: Config) -> Outcome {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|cause| format!("cannot listen on {address}: {cause}"))?;
+        let private = url.clone();
         crate::run::run(config.clone(), url, listener, shutdown, |address| {
             println!("Seatcast is on http://{address}");
+            if config.database.url.is_none() {
+                println!("Its database, to change a row by hand: psql \"{private}\"");
+            }
         })
         .await?;
         Ok(())

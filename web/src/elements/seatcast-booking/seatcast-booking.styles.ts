@@ -139,14 +139,16 @@ export const styles = [
       .side {
         position: sticky;
         top: 1rem;
-        display: grid;
-        gap: 1rem;
+        display: block;
         width: 340px;
         margin-left: auto;
       }
       .panel,
       seatcast-bookings {
         margin: 0;
+      }
+      seatcast-bookings:not([empty]) {
+        margin-bottom: 1rem;
       }
       .panel.chosen {
         position: static;

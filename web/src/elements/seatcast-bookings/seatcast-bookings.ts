@@ -35,7 +35,7 @@ interface Shown {
  *     <seatcast-bookings></seatcast-bookings>                    everything
  *     <seatcast-bookings event="42" active></seatcast-bookings>  what he has of one event
  *
- * Fires `seatcast-cancelled` and `seatcast-holds`.
+ * Fires `seatcast-cancelled` and `seatcast-holds`. Has the attribute `empty` while there is nothing to show.
  */
 export class SeatcastBookings extends LiveElement {
   static override styles = styles;
@@ -99,6 +99,7 @@ export class SeatcastBookings extends LiveElement {
   }
 
   protected override updated(changed: PropertyValues<this>): void {
+    this.toggleAttribute('empty', (this.shown?.length ?? 0) === 0);
     if (!changed.has('shown')) return;
     this.#revealAwaited();
     const pending = this.shown?.filter(({ booking }) => booking.status === 'pending').length ?? 0;
