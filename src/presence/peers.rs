@@ -53,6 +53,8 @@ pub(super) struct Peers {
     moved: BTreeSet<EventId>,
     /// What the others can read of this node.
     published: HashMap<EventId, Counts>,
+    /// Events of which they can read what is published, or what was to be: a query failed.
+    uncertain: BTreeSet<EventId>,
     /// Events of which the others may say something new.
     unread: BTreeSet<EventId>,
     under_way: Option<Query>,
@@ -73,6 +75,7 @@ impl Peers {
             others: Vec::new(),
             moved: BTreeSet::new(),
             published: HashMap::new(),
+            uncertain: BTreeSet::new(),
             unread: BTreeSet::new(),
             under_way: None,
             renew_at: now,
@@ -84,7 +87,10 @@ impl Peers {
 
     /// Who is at this event, here, has changed.
     pub(super) fn moved(&mut self, event: EventId) {
-        self.moved.insert(event);
+        // A node that is alone tells nobody; it tells everything when it no longer is.
+        if !self.others.is_empty() {
+            self.moved.insert(event);
+        }
     }
 
     /// Somebody here began to be at this event, or to watch it.
@@ -164,9 +170,12 @@ impl Peers {
         let was_alone = self.others.is_empty();
         if lease.is_new {
             self.published.clear();
+            self.uncertain.clear();
         }
         if lease.is_new || was_alone {
             self.moved.extend(rosters.keys());
+            self.moved.extend(self.published.keys());
+            self.moved.extend(&self.uncertain);
         }
         if lease.others != self.others {
             self.others = lease.others;
@@ -182,7 +191,7 @@ impl Peers {
         for event in std::mem::take(&mut self.moved) {
             let here = rosters.get(&event).map(Roster::here);
             let here = here.filter(|here| !here.is_empty());
-            if here.as_ref() != self.published.get(&event) {
+            if here.as_ref() != self.published.get(&event) || self.uncertain.contains(&event) {
                 counts.push((event, here));
             }
         }
@@ -195,6 +204,7 @@ impl Peers {
 
     fn is_published(&mut self, counts: Vec<(EventId, Option<Counts>)>) {
         for (event, counts) in counts {
+            self.uncertain.remove(&event);
             match counts {
                 Some(counts) => self.published.insert(event, counts),
                 None => self.published.remove(&event),
@@ -223,9 +233,9 @@ impl Peers {
         match query {
             Some(Query::Renew) => self.renew_at = now,
             Some(Query::Publish(counts)) => {
-                // Whether it was stored is not known: nothing may pass as published.
+                // Whether it was stored is not known: nothing may pass as published, nor as never published.
                 for (event, _) in counts {
-                    self.published.remove(&event);
+                    self.uncertain.insert(event);
                     self.moved.insert(event);
                 }
                 self.renew_at = now;

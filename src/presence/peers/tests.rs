@@ -66,6 +66,12 @@ impl Node {
         self.answered(Answer::Published);
     }
 
+    fn answers_reads(&mut self) {
+        while let Some(Query::Read(_)) = self.query() {
+            self.answered(Answer::Read(Vec::new()));
+        }
+    }
+
     /// To the next renewal, which is due in any case.
     fn wait(&mut self) {
         self.now += self.peers.lease() / RENEWALS_PER_LEASE;
@@ -190,4 +196,39 @@ fn what_failed_is_done_again_after_a_pause() {
     node.now += Duration::from_secs(1);
     node.renews(false, &[2]);
     node.publishes(Some(1));
+}
+
+#[test]
+fn that_the_last_one_left_is_said_again_when_saying_so_failed() {
+    let mut node = Node::in_company();
+    node.count(1);
+    node.publishes(Some(1));
+    node.count(0);
+    node.wait();
+    node.renews(false, &[2]);
+    assert_eq!(node.query(), Some(Query::Publish(vec![(EVENT, None)])));
+    node.answered(Answer::Failed);
+    node.wait();
+    node.renews(false, &[2]);
+    node.publishes(None);
+    // That is enough.
+    node.peers.moved(EVENT);
+    node.wait();
+    node.renews(false, &[2]);
+    assert_eq!(node.query(), None);
+}
+
+#[test]
+fn who_left_while_a_node_was_alone_is_gone_when_others_come_back() {
+    let mut node = Node::in_company();
+    node.count(1);
+    node.publishes(Some(1));
+    node.wait();
+    node.renews(false, &[]);
+    node.answers_reads();
+    node.count(0);
+    node.rosters.clear();
+    node.wait();
+    node.renews(false, &[3]);
+    node.publishes(None);
 }
