@@ -412,6 +412,10 @@ pub(crate) fn search_path() -> Vec<PathBuf> {
     env::split_paths(&path).collect()
 }
 
+/// Members of the dialect's presence of whom a shard could not yet tell the task of presence. Who tracks
+/// when as many wait is sent away, to come back.
+pub(crate) const WHEREABOUTS_UNSAID_MAX: usize = 16_384;
+
 /// Bounds of the REST contract. Clients may rely on them, so they are not for configuration.
 pub mod rest {
     /// Rows of a list when the caller does not say.

@@ -3,7 +3,7 @@
 //! The sender rings the owner's [`Bell`] once per sleep, however many messages it leaves.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
@@ -46,8 +46,11 @@ impl Bell {
     }
 
     /// Called by the owner before it looks into its mailboxes: what comes later rings again.
+    ///
+    /// A swap and no store: whose ring it takes back, that message it sees. A store could still be on
+    /// its way when the owner finds the mailbox empty, and a sender then takes it for awake.
     pub fn answer(&self) {
-        self.0.rung.store(false, Ordering::Release);
+        self.0.rung.swap(false, Ordering::AcqRel);
     }
 }
 
@@ -77,6 +80,14 @@ impl<T> Sender<T> {
                 self.bell.ring();
             }
         }
+    }
+
+    /// Leaves a message that the sender keeps the latest of; `false` when the mailbox is full, and it is to
+    /// be offered again. An owner that is gone misses nothing.
+    pub(super) fn offer(&self, message: T) -> bool {
+        let full = matches!(self.queue.try_send(message), Err(TrySendError::Full(_)));
+        self.bell.ring();
+        !full
     }
 }
 

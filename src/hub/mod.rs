@@ -7,6 +7,7 @@
 //!   Both go through the same mailbox in order, so nothing falls between.
 //! - A mailbox is bounded. A message that finds it full is dropped: the shard sees the gap in the
 //!   next publication's `from` and asks for a new opening.
+//! - Who is at an event shows no gap: `presence/` keeps a view that was not taken, and offers it again.
 //! - What a shard does with it is in [`topic`]: the entry with its ring, and what brings a viewer
 //!   from its revision to now.
 
@@ -156,6 +157,14 @@ impl ShardSet {
     }
 }
 
+impl FromIterator<usize> for ShardSet {
+    fn from_iter<I: IntoIterator<Item = usize>>(shards: I) -> Self {
+        let mut set = ShardSet::default();
+        shards.into_iter().for_each(|shard| set.insert(shard));
+        set
+    }
+}
+
 /// The feed's handle on all shards. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
@@ -224,11 +233,16 @@ impl Hub {
         }
     }
 
-    /// Shows every shard who is at an event; those without viewers keep it for their first.
-    pub fn present(&self, view: Arc<View>) {
-        for shard in self.shards.iter() {
-            shard.send(ToShard::Present(view.clone()));
-        }
+    /// Every shard.
+    pub fn shards(&self) -> ShardSet {
+        (0..self.shards.len()).collect()
+    }
+
+    /// Shows these shards who is at an event; those without viewers keep it for their first. Gives
+    /// back those whose mailbox is full: they are to be shown it again, or what comes after it.
+    pub fn present(&self, shards: ShardSet, view: &Arc<View>) -> ShardSet {
+        let missed = |shard: &usize| !self.shards[*shard].offer(ToShard::Present(view.clone()));
+        shards.iter().filter(missed).collect()
     }
 
     /// A shard whose mailbox is full loses the answer: its client waits in vain, as it may with any network.

@@ -1,13 +1,14 @@
 //! WHO IS HERE. Its source is sockets, not tables.
 //!
 //! Shards say who came, moved on and left; one task merges what they say with what other nodes
-//! say, and hands every shard a [`View`] of each
+//! say, and hands every shard a [`View`](crate::hub::presence::View) of each
 //! event when it changed. Counts are absolute and
 //! leave at most once a second; the dialect's list of members is bounded and goes out as diffs.
 //! A viewer has the serials of what it was last sent, so presence needs no queue either.
 //!
 //! - [`roster`] is one event's presence, pure: who is there, what changed since the last view.
 //! - `rosters` is all of them, and when each has something to show.
+//! - `showing` hands views out: the latest of each event, until every shard has taken it.
 //! - `peers` decides, as purely, what this node and the others tell each other through the database.
 //! - Cost: what shards say is merged by event, so a tick costs the events that changed and their
 //!   viewers, however many came and went in between.
@@ -15,9 +16,8 @@
 mod peers;
 pub mod roster;
 mod rosters;
+mod showing;
 
-use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -29,10 +29,9 @@ use uuid::Uuid;
 use self::peers::{Answer, Peers, Query};
 use self::roster::Listed;
 use self::rosters::Rosters;
+use self::showing::Showing;
 use crate::config::PresenceConfig;
 use crate::hub::Hub;
-use crate::hub::presence::View;
-use crate::metrics;
 use crate::protocol::presence::Counts;
 use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
@@ -141,9 +140,9 @@ pub async fn run(
     let mut peers = Peers::new(node, &config, now());
     let mut rosters = Rosters::new(config);
     let mut queries = JoinSet::new();
-    let mut shown = Shown::default();
+    let mut showing = Showing::new(hub);
     loop {
-        let wake_at = [rosters.next_at(), peers.next_at()];
+        let wake_at = [rosters.next_at(), peers.next_at(), showing.next_at()];
         let mut batch = Vec::new();
         tokio::select! {
             () = cancel.cancelled() => break,
@@ -159,9 +158,9 @@ pub async fn run(
             .into_iter()
             .for_each(|said| rosters.hear(said, &mut peers, now()));
         for view in rosters.due(now()) {
-            shown.note(&view);
-            hub.present(Arc::new(view));
+            showing.show(view, now());
         }
+        showing.show_missed(now());
         if let Some(query) = peers.query(rosters.all(), now()) {
             queries.spawn(ask(store.clone(), node, lease, query));
         }
@@ -169,21 +168,6 @@ pub async fn run(
     queries.shutdown().await;
     say_farewell(&store, node).await;
     Ok(())
-}
-
-/// How many people were last shown at each event, for the sum of all. Bounded as the rosters are.
-#[derive(Default)]
-struct Shown(HashMap<EventId, i64>);
-
-impl Shown {
-    fn note(&mut self, view: &View) {
-        let present = i64::try_from(view.counted.counts.total).unwrap_or(i64::MAX);
-        let before = match present {
-            0 => self.0.remove(&view.event),
-            _ => self.0.insert(view.event, present),
-        };
-        metrics::PRESENT.add(present - before.unwrap_or(0));
-    }
 }
 
 async fn ask(store: Store, node: Uuid, lease: Duration, query: Query) -> Answer {

@@ -1,7 +1,8 @@
 //! A shard's part in presence: it counts its own viewers and members, says what changed at the next
 //! tick, and shows its viewers what the whole of the nodes counts.
 
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,23 +10,33 @@ use uuid::Uuid;
 
 use super::session::Presence;
 use super::shard::Shard;
+use crate::config::WHEREABOUTS_UNSAID_MAX;
 use crate::hub::presence::View;
 use crate::presence::roster::Listed;
 use crate::presence::{Owner, Said};
+use crate::protocol::code;
 use crate::protocol::presence::Counts;
 use crate::ticketing::EventId;
 
 /// Longest name of a step, in bytes; a longer one counts as none.
 const STEP_BYTES_MAX: usize = 64;
 
+/// What a saying replaces when it waits: the one before about the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    Watched(EventId),
+    Member(Owner),
+}
+
 #[derive(Default)]
 pub(super) struct Whereabouts {
     /// This shard's native viewers who named a step.
     here: HashMap<EventId, Counts>,
     /// Events whose counts have changed since they were last said.
-    moved: Vec<EventId>,
-    /// What was said when the task had too much waiting: said again at the next tick.
-    unsaid: Vec<Said>,
+    moved: BTreeSet<EventId>,
+    /// What the task had no room for, the latest of each: said at the next tick. Whose coming and going
+    /// would wait together is not said at all; members wait up to [`WHEREABOUTS_UNSAID_MAX`].
+    unsaid: BTreeMap<Subject, Said>,
     /// Every event that somebody is at, as last shown.
     views: HashMap<EventId, Arc<View>>,
     serial: u64,
@@ -55,9 +66,7 @@ impl Shard {
         if let Some(is) = is {
             counts.add(Some(&is));
         }
-        if !self.whereabouts.moved.contains(&event) {
-            self.whereabouts.moved.push(event);
-        }
+        self.whereabouts.moved.insert(event);
     }
 
     pub(super) fn track(
@@ -103,33 +112,50 @@ impl Shard {
             step: step.map(Arc::from),
             tracked: Arc::new(tracked),
         };
-        self.say(Said::Tracked {
+        let subject = Subject::Member(owner);
+        let said = Said::Tracked {
             event,
             owner,
             member,
-        });
+        };
+        self.say(subject, said);
+        if self.whereabouts.unsaid.len() > WHEREABOUTS_UNSAID_MAX {
+            // Its end takes the member out again; one that is back later finds room.
+            let code = code::OUTBOX_OVERFLOW.number;
+            self.close(id, code, "too many members at once: come back");
+        }
     }
 
     pub(super) fn untrack(&mut self, channel: usize, owner: Owner) {
         if let Some(event) = self.event_of(channel) {
-            self.say(Said::Untracked { event, owner });
+            self.say(Subject::Member(owner), Said::Untracked { event, owner });
         }
     }
 
     /// The other nodes' people count here only where somebody sees it.
     pub(super) fn say_watched(&mut self, event: EventId, watched: bool) {
         let shard = self.shard as usize;
-        self.say(Said::Watched {
+        let subject = Subject::Watched(event);
+        if let Entry::Occupied(waits) = self.whereabouts.unsaid.entry(subject) {
+            // The opposite of what waits: the task knows it as it is now.
+            waits.remove();
+            return;
+        }
+        let said = Said::Watched {
             shard,
             event,
             watched,
-        });
+        };
+        self.say(subject, said);
     }
 
     /// Says what changed, once a tick however much it was.
     pub(super) fn say_whereabouts(&mut self) {
-        for said in std::mem::take(&mut self.whereabouts.unsaid) {
-            self.say(said);
+        while let Some((subject, said)) = self.whereabouts.unsaid.pop_first() {
+            if let Err(said) = self.config.presence_task.say(said) {
+                self.whereabouts.unsaid.insert(subject, said);
+                return;
+            }
         }
         for event in std::mem::take(&mut self.whereabouts.moved) {
             let counts = self
@@ -144,20 +170,24 @@ impl Shard {
             // Told apart here as many as there are viewers, and to others as many as are worth it.
             let counts = counts.with_steps(self.config.presence.steps_max);
             let shard = self.shard as usize;
-            self.say(Said::Counted {
+            let said = Said::Counted {
                 shard,
                 event,
                 counts,
-            });
+            };
+            if self.config.presence_task.say(said).is_err() {
+                self.whereabouts.moved.insert(event);
+            }
         }
     }
 
-    /// In order: what waits to be said again goes first.
-    fn say(&mut self, said: Said) {
-        if !self.whereabouts.unsaid.is_empty() {
-            self.whereabouts.unsaid.push(said);
+    /// What waits to be said goes first.
+    fn say(&mut self, subject: Subject, said: Said) {
+        let unsaid = &mut self.whereabouts.unsaid;
+        if !unsaid.is_empty() {
+            unsaid.insert(subject, said);
         } else if let Err(said) = self.config.presence_task.say(said) {
-            self.whereabouts.unsaid.push(said);
+            unsaid.insert(subject, said);
         }
     }
 

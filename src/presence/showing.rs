@@ -1,0 +1,136 @@
+//! From views to the shards that show them.
+//!
+//! A mailbox that is full takes no view, and no later one tells its shard that it missed something: counts
+//! that do not move are not sent again. So the latest view of each event waits here, in one slot for
+//! each event, for the shards that have not taken it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::hub::presence::View;
+use crate::hub::{Hub, ShardSet};
+use crate::metrics;
+use crate::ticketing::EventId;
+
+/// Pause before a view is offered again: a shard that is busy empties its mailbox in a turn.
+const OFFER_AGAIN_AFTER: Duration = Duration::from_millis(20);
+
+pub(super) struct Showing {
+    hub: Hub,
+    /// The latest view of an event, and the shards that have not taken it.
+    missed: HashMap<EventId, (Arc<View>, ShardSet)>,
+    offer_again_at: Option<Instant>,
+    /// How many people were last shown at each event, for the sum of all. Bounded as the rosters are.
+    present: HashMap<EventId, i64>,
+}
+
+impl Showing {
+    pub(super) fn new(hub: Hub) -> Self {
+        Self {
+            hub,
+            missed: HashMap::new(),
+            offer_again_at: None,
+            present: HashMap::new(),
+        }
+    }
+
+    /// Shows every shard a view, in place of the one of this event that some may have missed.
+    pub(super) fn show(&mut self, view: View, now: Instant) {
+        self.note(&view);
+        let shards = self.hub.shards();
+        self.offer(shards, Arc::new(view), now);
+    }
+
+    /// Shows again what was missed, when it is time.
+    pub(super) fn show_missed(&mut self, now: Instant) {
+        if self.offer_again_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.offer_again_at = None;
+        for (view, shards) in std::mem::take(&mut self.missed).into_values() {
+            self.offer(shards, view, now);
+        }
+    }
+
+    /// When something is to be shown again.
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        self.offer_again_at
+    }
+
+    fn offer(&mut self, shards: ShardSet, view: Arc<View>, now: Instant) {
+        let missed = self.hub.present(shards, &view);
+        if missed.is_empty() {
+            self.missed.remove(&view.event);
+        } else {
+            self.missed.insert(view.event, (view, missed));
+            self.offer_again_at.get_or_insert(now + OFFER_AGAIN_AFTER);
+        }
+    }
+
+    fn note(&mut self, view: &View) {
+        let present = i64::try_from(view.counted.counts.total).unwrap_or(i64::MAX);
+        let before = match present {
+            0 => self.present.remove(&view.event),
+            _ => self.present.insert(view.event, present),
+        };
+        metrics::PRESENT.add(present - before.unwrap_or(0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::presence::{Counted, Listing};
+    use crate::hub::{Mailbox, NotOpened, ToShard};
+    use crate::protocol::presence::Counts;
+
+    const EVENT: EventId = 42;
+
+    fn view(total: u64) -> View {
+        let empty = || serde_json::value::RawValue::NULL.to_owned();
+        let counts = Counts {
+            total,
+            ..Counts::default()
+        };
+        View {
+            event: EVENT,
+            counted: Arc::new(Counted::new(total, counts)),
+            listing: Arc::new(Listing::new(0, 0, empty(), empty())),
+        }
+    }
+
+    fn totals(mailbox: &Mailbox<ToShard>) -> Vec<u64> {
+        let messages = std::iter::from_fn(|| mailbox.next());
+        let total = |message| match message {
+            ToShard::Present(view) => Some(view.counted.counts.total),
+            _ => None,
+        };
+        messages.filter_map(total).collect()
+    }
+
+    #[test]
+    fn a_shard_whose_mailbox_was_full_is_shown_the_latest_view_once_it_is_not() {
+        let (hub, mailboxes, _watches) = Hub::new(2);
+        let mut showing = Showing::new(hub.clone());
+        let mut now = Instant::now();
+        while mailboxes[0].take_dropped() == 0 {
+            hub.not_opened(0, 7, NotOpened::Unavailable);
+        }
+        showing.show(view(5), now);
+        showing.show(view(9), now);
+        assert_eq!(totals(&mailboxes[1]), [5, 9]);
+        // Still full: it waits on.
+        now = showing.next_at().unwrap_or(now);
+        showing.show_missed(now);
+        assert!(totals(&mailboxes[0]).is_empty());
+        showing.show_missed(now);
+        assert!(totals(&mailboxes[0]).is_empty());
+        now = showing.next_at().unwrap_or(now);
+        showing.show_missed(now);
+        assert_eq!(totals(&mailboxes[0]), [9]);
+        // Everybody has it: nothing is said twice, and nothing is waited for.
+        assert!(totals(&mailboxes[1]).is_empty());
+        assert_eq!(showing.next_at(), None);
+    }
+}
