@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -277,6 +277,64 @@ async fn a_flood_of_joins_is_slowed_down_and_ended_when_it_goes_on() {
     // Without a pause, the client is past help.
     let answers = flood(&mut hostile, (0..5_000).map(join)).await;
     assert_eq!(answers.closed, Some(1008), "{:?}", answers.codes.last());
+    bystander.is_served(&server, &staged).await;
+}
+
+/// What a bystander is shown of who is here.
+#[derive(Default)]
+struct Seen {
+    frames: u128,
+}
+
+impl Seen {
+    /// Reads on until this many are here. Never are more steps told apart than the bound and `other`.
+    async fn until(&mut self, total: u64, bystander: &mut Bystander) {
+        let mut last = Value::Null;
+        while last["total"] != total {
+            last = bystander.socket.next_on(&bystander.topic, "presence").await;
+            self.frames += 1;
+            let steps = last["by_step"].as_object().expect("counts");
+            assert!(steps.len() <= 33, "{last}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_presence_reaches_the_others_as_few_counts() {
+    const CLIENTS: u64 = 5;
+    const MOVES: u64 = 300;
+    let server = TestServer::builder()
+        .with(|config| config.presence.counts_interval_ms = 100)
+        .start()
+        .await;
+    let staged = stage(&server).await;
+    let mut bystander = Bystander::join(server.address(), &staged).await;
+    let topic = bystander.topic.clone();
+    let begun = Instant::now();
+    let mut restless = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut socket = server.ws(Vsn::V2).await;
+        let step = json!({"presence": {"step": "look"}});
+        socket.join(&topic, step).await;
+        restless.push(socket);
+    }
+    // All are seen before anybody moves or goes: who comes and goes between two ticks was never there.
+    let mut seen = Seen::default();
+    seen.until(CLIENTS, &mut bystander).await;
+    for (client, socket) in restless.iter_mut().enumerate() {
+        let moves = (0..MOVES)
+            .map(|n| format!(r#"["1","{n}","{topic}","presence",{{"step":"step {client} {n}"}}]"#));
+        let answers = flood(socket, moves).await;
+        assert_eq!(answers.codes.len() as u64, MOVES);
+    }
+    drop(restless);
+    seen.until(0, &mut bystander).await;
+    let frames = seen.frames;
+    let intervals = begun.elapsed().as_millis() / 100 + 2;
+    assert!(
+        frames <= intervals,
+        "{frames} frames in {intervals} intervals"
+    );
     bystander.is_served(&server, &staged).await;
 }
 
