@@ -35,6 +35,8 @@ missing_packages() {
     if [ "$1" = test ]; then
         has chromium || echo chromium
         has shellcheck || echo shellcheck
+        # Makes the certificates of a Postgres of the tests.
+        has openssl || echo openssl
         python3 -c 'import ensurepip, venv' 2> /dev/null || echo python3 python3-venv
     fi
     # To fetch the Rust toolchain with.

@@ -81,7 +81,7 @@ pub struct HttpConfig {
 
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseConfig {
-    /// Postgres 15 or newer. Without it a private Postgres is started in `--data-dir`.
+    /// Postgres 15 or newer, with libpq's sslmode and sslrootcert. Without it a private Postgres is started in `--data-dir`.
     #[arg(long = "database-url", env = "DATABASE_URL", hide_env_values = true)]
     pub url: Option<String>,
     /// Folder of the private Postgres (default: /var/lib/seatcast as root, else

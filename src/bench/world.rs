@@ -66,6 +66,7 @@ fn settings(config: &DatabaseConfig, folder: &Folder) -> Settings {
         bin_dir: config.pg_bin_dir.clone(),
         connections_max: CONNECTIONS_MAX,
         durability: Durability::Safe,
+        options: Vec::new(),
         start_timeout: Duration::from_millis(config.embedded_start_timeout_ms),
         stop_timeout: Duration::from_millis(config.embedded_stop_timeout_ms),
     }

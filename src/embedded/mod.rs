@@ -57,6 +57,8 @@ pub struct Settings {
     pub bin_dir: Option<PathBuf>,
     pub connections_max: usize,
     pub durability: Durability,
+    /// Further settings of Postgres, each `name=value`. They win over ours.
+    pub options: Vec<String>,
     /// Bound of a start, crash recovery included.
     pub start_timeout: Duration,
     /// After this long an orderly stop becomes an immediate one.
@@ -168,6 +170,7 @@ impl Settings {
             bin_dir: config.pg_bin_dir.clone(),
             connections_max: config.pool_connections_max + SPARE_CONNECTIONS,
             durability: Durability::Safe,
+            options: Vec::new(),
             start_timeout: Duration::from_millis(config.embedded_start_timeout_ms),
             stop_timeout: Duration::from_millis(config.embedded_stop_timeout_ms),
         })

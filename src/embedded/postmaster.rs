@@ -136,6 +136,8 @@ fn options(settings: &Settings) -> Vec<String> {
     for switch in ["fsync", "full_page_writes", "synchronous_commit"] {
         options.push(format!("{switch}={}", if safe { "on" } else { "off" }));
     }
+    // Of two the later holds.
+    options.extend(settings.options.iter().cloned());
     options
 }
 

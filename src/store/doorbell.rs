@@ -13,7 +13,7 @@ use futures_util::{FutureExt, StreamExt};
 use rand::Rng;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -131,7 +131,7 @@ impl Ear {
     }
 
     async fn connect(store: &Store) -> Result<Ear, StoreError> {
-        let (client, mut connection) = store.settings().connect(NoTls).await?;
+        let (client, mut connection) = store.address().connect().await?;
         let mut messages = poll_fn(move |context| connection.poll_message(context)).boxed();
         // Nobody else moves the connection along while LISTEN waits for its answer. What rings
         // meanwhile is covered by `Ring::Listening`.

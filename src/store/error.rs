@@ -6,6 +6,8 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::WrongType;
 
+use super::tls;
+
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// Causes are kept as sources, to be logged once, at the edge.
@@ -43,6 +45,14 @@ pub enum StoreError {
     BadAddress(#[source] Cause),
     #[error("the database answered with an error")]
     Unexpected(#[source] Cause),
+}
+
+/// TLS was asked for and did not come about.
+#[derive(Debug, thiserror::Error)]
+#[error("{advice}")]
+struct NotEncrypted {
+    advice: &'static str,
+    source: tokio_postgres::Error,
 }
 
 impl StoreError {
@@ -92,6 +102,12 @@ impl From<tokio_postgres::Error> for StoreError {
 /// An error on our side of the wire. tokio-postgres keeps its kinds to itself; its texts are all
 /// there is to tell them by.
 fn without_reply(error: tokio_postgres::Error) -> StoreError {
+    if tls::is_failure(&error) {
+        return StoreError::Unavailable(Box::new(NotEncrypted {
+            advice: tls::advice(&error),
+            source: error,
+        }));
+    }
     let text = error.to_string();
     let source = error.source();
     let lost = error.is_closed() || source.is_some_and(|source| source.is::<std::io::Error>());

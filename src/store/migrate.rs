@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
-use super::{Store, StoreError, settings};
+use super::address::Address;
+use super::{Store, StoreError};
 use crate::config::DatabaseConfig;
 
 // Made by the macro: `runner()` over the embedded files.
@@ -21,7 +22,7 @@ const MIGRATION_LOCK: i64 = 0x7365_6174_6361_7374;
 /// refinery takes no lock of its own: of four nodes that start at once, three would fail. The
 /// advisory lock lives on the same connection, so it ends with the process at the latest.
 pub async fn migrate(config: &DatabaseConfig, url: &str) -> Result<usize, StoreError> {
-    let (mut client, connection) = settings(config, url)?.connect(NoTls).await?;
+    let (mut client, connection) = Address::read(config, url)?.connect().await?;
     let connection = tokio::spawn(connection);
     let applied = under_lock(&mut client).await;
     drop(client);

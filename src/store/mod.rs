@@ -3,6 +3,7 @@
 //! [`Store`] is a cheap handle on a pool of connections; its verbs live in the files named
 //! after them. What the tables promise whoever writes them is in `sql/README.md`.
 
+mod address;
 pub mod audit;
 pub mod availability;
 pub mod bookings;
@@ -25,20 +26,22 @@ pub mod seats;
 pub mod seed;
 mod snapshot;
 pub mod ticket_types;
+mod tls;
 pub mod users;
 pub mod yardstick;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Transaction};
+use deadpool_postgres::{Object, Pool, Transaction};
 use futures_util::future::BoxFuture;
 use rand::Rng;
-use tokio_postgres::{IsolationLevel, NoTls};
+use tokio_postgres::IsolationLevel;
 
 use crate::config::DatabaseConfig;
 use crate::metrics;
 
+use address::Address;
 pub use error::StoreError;
 pub use snapshot::LiveEvent;
 
@@ -52,7 +55,7 @@ const TRANSACTION_PAUSE_MS: u64 = 2;
 pub struct Store {
     pool: Pool,
     /// For connections of one's own, beside the pool.
-    settings: Arc<tokio_postgres::Config>,
+    address: Arc<Address>,
     connect_timeout: Duration,
     reconnect_pause_max: Duration,
 }
@@ -60,16 +63,9 @@ pub struct Store {
 impl Store {
     /// Opens the pool and one connection, to say at once if the database cannot be reached.
     pub async fn connect(config: &DatabaseConfig, url: &str) -> Result<Store, StoreError> {
-        let settings = settings(config, url)?;
-        let manager = Manager::from_config(
-            settings.clone(),
-            NoTls,
-            ManagerConfig {
-                recycling_method: RecyclingMethod::Fast,
-            },
-        );
+        let address = Address::read(config, url)?;
         let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
-        let pool = Pool::builder(manager)
+        let pool = Pool::builder(address.manager())
             .max_size(config.pool_connections_max)
             .wait_timeout(Some(Duration::from_millis(config.pool_wait_ms)))
             .create_timeout(Some(connect_timeout))
@@ -78,7 +74,7 @@ impl Store {
             .map_err(|error| StoreError::Unexpected(error.into()))?;
         let store = Store {
             pool,
-            settings: Arc::new(settings),
+            address: Arc::new(address),
             connect_timeout,
             reconnect_pause_max: Duration::from_millis(config.reconnect_pause_ms_max),
         };
@@ -92,8 +88,8 @@ impl Store {
         Ok(())
     }
 
-    fn settings(&self) -> &tokio_postgres::Config {
-        &self.settings
+    fn address(&self) -> &Address {
+        &self.address
     }
 
     fn connect_timeout(&self) -> Duration {
@@ -157,31 +153,4 @@ where
 fn pause(tries: u32) -> Duration {
     let most = TRANSACTION_PAUSE_MS << tries;
     Duration::from_millis(rand::rng().random_range(0..=most))
-}
-
-/// The settings of every connection of ours, pooled or not: a name for `pg_stat_activity`,
-/// keepalives that notice a dead peer in seconds, and an end to whatever hangs.
-fn settings(config: &DatabaseConfig, url: &str) -> Result<tokio_postgres::Config, StoreError> {
-    let mut settings: tokio_postgres::Config = url
-        .parse()
-        .map_err(|error: tokio_postgres::Error| StoreError::BadAddress(error.into()))?;
-    let ours = format!(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
-        config.statement_timeout_ms, config.lock_timeout_ms, config.idle_in_transaction_timeout_ms
-    );
-    let options = match settings.get_options() {
-        // What the address says comes later and wins.
-        Some(theirs) => format!("{ours} {theirs}"),
-        None => ours,
-    };
-    let keepalive = Duration::from_millis(config.keepalive_ms);
-    settings
-        .application_name("seatcast")
-        .options(options)
-        .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
-        .keepalives_idle(keepalive)
-        .keepalives_interval(keepalive)
-        .keepalives_retries(2)
-        .tcp_user_timeout(keepalive * 3);
-    Ok(settings)
 }

@@ -1,7 +1,7 @@
 //! What the node that carries the log to the others needs: the seat that one node at a time can
 //! have, and the log's rows as they travel.
 
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::changes::{Change, signed, unsigned};
@@ -59,7 +59,7 @@ impl Candidacy {
 
 impl Store {
     pub async fn stand_for_relay(&self) -> Result<Candidacy, StoreError> {
-        let (client, connection) = self.settings().connect(NoTls).await?;
+        let (client, connection) = self.address().connect().await?;
         let connection = tokio::spawn(async move {
             // Its end is seen by the next query.
             let _ = connection.await;

@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 
 use super::{Store, StoreError};
 use crate::ticketing::{EventId, Revision, TicketTypeId};
@@ -89,7 +89,7 @@ impl Store {
 
     /// A seller with a connection of its own, as each of the naive way's requests has one.
     pub async fn naive_seller(&self, rings: bool) -> Result<NaiveSeller, StoreError> {
-        let (client, connection) = self.settings().connect(NoTls).await?;
+        let (client, connection) = self.address().connect().await?;
         tokio::spawn(connection);
         let prepare = async |sql| client.prepare(sql).await;
         Ok(NaiveSeller {

@@ -36,6 +36,7 @@
 //! | [`stream`] | server-sent events carry what the socket carries, resume, end in order |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
 //! | [`traces`] | a booking can be followed from its request to its viewers, by traces and by the log |
+//! | [`tls`] | connections to the database are encrypted as its address says, all of them |
 //! | [`watch`] | the terminal's table shows every change, and says when it cannot |
 //! | [`writers`] | counters, log and tables agree, whoever writes; the audit notices when a guard is gone |
 //!
@@ -78,6 +79,7 @@ mod socket;
 mod stream;
 mod support;
 mod tidy;
+mod tls;
 mod traces;
 mod watch;
 mod writers;

@@ -238,6 +238,11 @@ fn only_the_store_speaks_sql() {
     none("only `store` names the database's driver", |source| {
         (source.module() != "store").then(|| first_of(source, &database))?
     });
+    none("one file connects, as the address says", |source| {
+        let connecting = ["NoTls", "MakeRustlsConnect", "tokio_postgres::connect"];
+        let elsewhere = !["store/address.rs", "store/tls.rs"].contains(&&*source.path);
+        elsewhere.then(|| first_of(source, &connecting))?
+    });
     let statements = [
         "\"select ",
         "\"insert into ",

@@ -74,7 +74,7 @@ pub(crate) struct ThrowawayPostgres {
 }
 
 enum Order {
-    Start(mpsc::Sender<Result<String, EmbeddedError>>),
+    Start(Vec<String>, mpsc::Sender<Result<String, EmbeddedError>>),
     Stop(mpsc::Sender<Result<(), EmbeddedError>>),
 }
 
@@ -92,7 +92,7 @@ impl ThrowawayPostgres {
             thread: Some(thread),
             scratch,
         };
-        postgres.url = postgres.order(Order::Start)?;
+        postgres.url = postgres.order(|reply| Order::Start(Vec::new(), reply))?;
         Ok(postgres)
     }
 
@@ -116,7 +116,13 @@ impl ThrowawayPostgres {
     }
 
     pub(crate) fn resume(&self) -> Result<(), EmbeddedError> {
-        self.order(Order::Start).map(drop)
+        self.resume_with(&[])
+    }
+
+    /// Starts it again with further settings, each `name=value`.
+    pub(crate) fn resume_with(&self, options: &[String]) -> Result<(), EmbeddedError> {
+        self.order(|reply| Order::Start(options.to_vec(), reply))
+            .map(drop)
     }
 
     fn order<T>(
@@ -144,8 +150,12 @@ fn obey(settings: &Settings, inbox: &mpsc::Receiver<Order>) {
     let mut running: Option<Embedded> = None;
     for order in inbox {
         match order {
-            Order::Start(reply) => {
-                let started = Embedded::start_with(settings).map(|embedded| {
+            Order::Start(options, reply) => {
+                let settings = Settings {
+                    options,
+                    ..settings.clone()
+                };
+                let started = Embedded::start_with(&settings).map(|embedded| {
                     let url = embedded.url().to_owned();
                     running = Some(embedded);
                     url
@@ -166,6 +176,7 @@ pub(crate) fn settings(data_dir: &Path) -> Settings {
         bin_dir: std::env::var_os("PG_BIN_DIR").map(PathBuf::from),
         connections_max: CONNECTIONS_MAX,
         durability: Durability::Throwaway,
+        options: Vec::new(),
         start_timeout: Duration::from_secs(60),
         stop_timeout: Duration::from_secs(20),
     }

@@ -1,0 +1,343 @@
+//! How a connection to the database is made: what `DATABASE_URL` says, and what we add to it.
+//!
+//! tokio-postgres reads addresses, but knows only some of libpq's ways with TLS. So `sslmode` and
+//! `sslrootcert` are taken out and understood here (by [`super::tls`]).
+
+use std::time::Duration;
+
+use deadpool_postgres::{Connect, Manager, ManagerConfig, RecyclingMethod};
+use futures_util::future::BoxFuture;
+use percent_encoding::percent_decode_str;
+use regex::Regex;
+use tokio::task::JoinHandle;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Client, Config, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::StoreError;
+use super::tls::{self, Trust};
+use crate::config::DatabaseConfig;
+
+/// What moves a [`Client`]'s messages: to be polled, or spawned.
+pub(super) type Connection =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
+
+/// Where the database is, and whom we take for it.
+#[derive(Clone)]
+pub(super) struct Address {
+    settings: Config,
+    tls: MakeRustlsConnect,
+}
+
+impl Address {
+    /// # Errors
+    /// [`StoreError::BadAddress`] says what about `url` cannot be.
+    pub(super) fn read(config: &DatabaseConfig, url: &str) -> Result<Address, StoreError> {
+        let bad = |why: String| StoreError::BadAddress(why.into());
+        let Split {
+            rest,
+            sslmode,
+            sslrootcert,
+        } = split(url).map_err(bad)?;
+        let trust = Trust::read(sslmode.as_deref(), sslrootcert.as_deref()).map_err(bad)?;
+        let mut settings = rest
+            .parse()
+            .map_err(|error: tokio_postgres::Error| StoreError::BadAddress(error.into()))?;
+        ours(config, &mut settings);
+        encryption(&trust, &mut settings);
+        Ok(Address {
+            settings,
+            tls: tls::connector(&trust).map_err(bad)?,
+        })
+    }
+
+    /// A connection of one's own. The caller bounds the time that it takes.
+    pub(super) async fn connect(&self) -> Result<(Client, Connection), tokio_postgres::Error> {
+        match self.settings.connect(self.tls.clone()).await {
+            Err(error) if self.takes_plain_instead_of(&error) => {
+                let mut settings = self.settings.clone();
+                settings.ssl_mode(SslMode::Disable);
+                settings.connect(self.tls.clone()).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// How a pool makes its connections.
+    pub(super) fn manager(&self) -> Manager {
+        let fast = ManagerConfig {
+            recycling_method: RecyclingMethod::Fast,
+        };
+        Manager::from_connect(self.settings.clone(), Dial(self.clone()), fast)
+    }
+
+    /// `sslmode=prefer` goes on without TLS when that fails, or when the server wants it so
+    /// (`hostnossl` in its `pg_hba.conf`).
+    fn takes_plain_instead_of(&self, error: &tokio_postgres::Error) -> bool {
+        self.settings.get_ssl_mode() == SslMode::Prefer
+            && (tls::is_failure(error)
+                || error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION))
+    }
+}
+
+/// The pool's connections are made as all others.
+struct Dial(Address);
+
+impl Connect for Dial {
+    fn connect(
+        &self,
+        _settings: &Config,
+    ) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
+        Box::pin(async move {
+            let (client, connection) = self.0.connect().await?;
+            let connection = tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::warn!(error, "a connection of the pool is lost");
+                }
+            });
+            Ok((client, connection))
+        })
+    }
+}
+
+/// The settings of every connection of ours, pooled or not: a name for `pg_stat_activity`,
+/// keepalives that notice a dead peer in seconds, and an end to whatever hangs.
+fn ours(config: &DatabaseConfig, settings: &mut Config) {
+    let ours = format!(
+        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+        config.statement_timeout_ms, config.lock_timeout_ms, config.idle_in_transaction_timeout_ms
+    );
+    let options = match settings.get_options() {
+        // What the address says comes later and wins.
+        Some(theirs) => format!("{ours} {theirs}"),
+        None => ours,
+    };
+    let keepalive = Duration::from_millis(config.keepalive_ms);
+    settings
+        .application_name("seatcast")
+        .options(options)
+        .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
+        .keepalives_idle(keepalive)
+        .keepalives_interval(keepalive)
+        .keepalives_retries(2)
+        .tcp_user_timeout(keepalive * 3);
+}
+
+fn encryption(trust: &Trust, settings: &mut Config) {
+    let sockets_only = !settings.get_hosts().is_empty()
+        && settings
+            .get_hosts()
+            .iter()
+            .all(|host| matches!(host, Host::Unix(_)));
+    settings.ssl_mode(match trust {
+        // A socket of this machine has no network to hide from; Postgres has no TLS there.
+        _ if sockets_only => SslMode::Disable,
+        Trust::Plain => SslMode::Disable,
+        Trust::Prefer => SslMode::Prefer,
+        Trust::Anyone | Trust::SignedBy(_) | Trust::Verified(_) => SslMode::Require,
+    });
+    // TLS wants to know whom it talks to; a certificate may be for a numeric address.
+    if settings.get_hosts().is_empty() {
+        for address in settings.get_hostaddrs().to_vec() {
+            settings.host(address.to_string());
+        }
+    }
+}
+
+/// An address without what it says about TLS, and that.
+#[derive(Debug, Default, PartialEq)]
+struct Split {
+    rest: String,
+    sslmode: Option<String>,
+    sslrootcert: Option<String>,
+}
+
+impl Split {
+    /// `None`: not ours.
+    fn slot(&mut self, key: &str) -> Option<&mut Option<String>> {
+        match key {
+            "sslmode" => Some(&mut self.sslmode),
+            "sslrootcert" => Some(&mut self.sslrootcert),
+            _ => None,
+        }
+    }
+}
+
+/// Both of libpq's forms: `postgres://user@host/name?key=value&…` and `key=value …`.
+fn split(address: &str) -> Result<Split, String> {
+    let is_url = ["postgres://", "postgresql://"]
+        .iter()
+        .any(|scheme| address.starts_with(scheme));
+    match is_url {
+        true => split_url(address),
+        false => split_pairs(address),
+    }
+}
+
+fn split_url(url: &str) -> Result<Split, String> {
+    // A password may hold a `?`.
+    let host = url.find('@').unwrap_or_default();
+    let Some(query) = url[host..].find('?').map(|at| host + at) else {
+        return Ok(Split {
+            rest: url.to_owned(),
+            ..Split::default()
+        });
+    };
+    let mut split = Split::default();
+    let mut others = Vec::new();
+    for pair in url[query + 1..].split('&') {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match split.slot(key) {
+            Some(slot) => {
+                let value = percent_decode_str(value).decode_utf8();
+                *slot = Some(value.map_err(|_| format!("{key} is not UTF-8"))?.into());
+            }
+            None => others.push(pair),
+        }
+    }
+    split.rest = match others.is_empty() {
+        true => url[..query].to_owned(),
+        false => format!("{}?{}", &url[..query], others.join("&")),
+    };
+    Ok(split)
+}
+
+fn split_pairs(pairs: &str) -> Result<Split, String> {
+    // A value is quoted, or ends at a space; a backslash takes the next character as it is.
+    let pair = Regex::new(r"(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\]|\\.)*))");
+    let pair = pair.map_err(|error| error.to_string())?;
+    let mut split = Split::default();
+    let mut after = 0;
+    for found in pair.captures_iter(pairs) {
+        let (Some(whole), Some(key)) = (found.get(0), found.get(1)) else {
+            continue;
+        };
+        if let Some(slot) = split.slot(key.as_str()) {
+            let value = found.get(2).or(found.get(3));
+            *slot = value.map(|value| unescaped(value.as_str()));
+            split.rest.push_str(&pairs[after..whole.start()]);
+            after = whole.end();
+        }
+    }
+    split.rest.push_str(&pairs[after..]);
+    Ok(split)
+}
+
+fn unescaped(value: &str) -> String {
+    let mut plain = String::with_capacity(value.len());
+    let mut characters = value.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\\' => plain.extend(characters.next()),
+            _ => plain.push(character),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::Config as Settings;
+
+    fn said(rest: &str, sslmode: Option<&str>, sslrootcert: Option<&str>) -> Split {
+        Split {
+            rest: rest.to_owned(),
+            sslmode: sslmode.map(str::to_owned),
+            sslrootcert: sslrootcert.map(str::to_owned),
+        }
+    }
+
+    fn read(url: &str) -> Result<Address, String> {
+        Address::read(&Settings::default().database, url).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_url_keeps_what_is_not_about_tls() {
+        for (url, expected) in [
+            (
+                "postgres://a:b@h/db",
+                said("postgres://a:b@h/db", None, None),
+            ),
+            (
+                "postgres://a:p?sslmode=x@h/db?sslmode=require",
+                said("postgres://a:p?sslmode=x@h/db", Some("require"), None),
+            ),
+            (
+                "postgresql://h/db?a=1&sslrootcert=%2Fmy%20ca.pem&sslmode=verify-ca&b=%20",
+                said(
+                    "postgresql://h/db?a=1&b=%20",
+                    Some("verify-ca"),
+                    Some("/my ca.pem"),
+                ),
+            ),
+        ] {
+            assert_eq!(split(url).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn pairs_may_be_quoted() {
+        let pairs = r"host=h password='it\'s sslmode=no' sslmode = require sslrootcert='/my ca\\.pem' user=u";
+        let expected = said(
+            r"host=h password='it\'s sslmode=no'   user=u",
+            Some("require"),
+            Some(r"/my ca\.pem"),
+        );
+        assert_eq!(split(pairs).unwrap(), expected);
+        read(pairs)
+            .err()
+            .filter(|error| error.contains("cannot be read"))
+            .unwrap();
+    }
+
+    #[test]
+    fn modes_mean_what_they_mean_to_libpq() {
+        for (url, mode) in [
+            ("postgres://h/db", SslMode::Prefer),
+            ("postgres://h/db?sslmode=disable", SslMode::Disable),
+            ("postgres://h/db?sslmode=require", SslMode::Require),
+            ("host=h sslmode=prefer", SslMode::Prefer),
+            // Without a network there is nothing to encrypt.
+            (
+                "postgres:///db?host=/run/p&sslmode=require",
+                SslMode::Disable,
+            ),
+            ("host=/run/p,h sslmode=require", SslMode::Require),
+        ] {
+            assert_eq!(read(url).unwrap().settings.get_ssl_mode(), mode, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_numeric_address_is_a_name_as_well() {
+        let address = read("hostaddr=127.0.0.1 sslmode=require").unwrap();
+        assert_eq!(
+            address.settings.get_hosts(),
+            [Host::Tcp("127.0.0.1".into())]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_said() {
+        for (url, why) in [
+            ("postgres://h/db?sslmode=allow", "not allow"),
+            (
+                "postgres://h/db?sslmode=verify-ca&sslrootcert=system",
+                "verify-full",
+            ),
+            (
+                "postgres://h/db?sslmode=verify-ca&sslrootcert=/none",
+                "/none cannot be read",
+            ),
+            ("postgres://h/db?sslcert=/my.pem", "sslcert"),
+        ] {
+            let error = read(url).err().unwrap();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}
