@@ -8,13 +8,14 @@
  * All topics share one connection, which opens with the first and closes with the last.
  */
 import { sendOnce, type Booking, type BookingRequest } from './booking.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionState } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { eventModel, seatsModel, type EventState, type SeatsState } from './model.ts';
 import { POLLING, Poller } from './polling.ts';
 import type { EventDetails, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
 import { Rest, type Answer } from './rest.ts';
 import { bookingStore, type BookingStore, type TextStorage } from './store.ts';
+import { Streams } from './streams.ts';
 import { Subscription, type TopicView } from './subscription.ts';
 import { noTransport, webSocketTransport, type OpenTransport, type WebSocketConstructor } from './transport.ts';
 
@@ -62,6 +63,8 @@ export class SeatcastClient {
   readonly #rest: Rest;
   readonly #connection: Connection;
   readonly #poller: Poller;
+  readonly #streams: Streams;
+  #impatience: ReturnType<typeof setTimeout> | undefined;
   readonly #bookings: BookingStore;
   readonly #topics = new Map<string, Watched>();
   #token: string | undefined;
@@ -79,8 +82,13 @@ export class SeatcastClient {
     });
     this.#poller = new Poller(
       this.#rest,
-      () => this.#unjoined<EventState>('event:'),
-      () => this.#unjoined<SeatsState>('seats:'),
+      () => this.#uncarried<EventState>('event:'),
+      () => this.#uncarried<SeatsState>('seats:'),
+    );
+    this.#streams = new Streams(
+      this.#rest,
+      () => [...this.#topics.values()].map(({ subscription }) => subscription).filter(({ joined }) => !joined),
+      () => this.#poller.soon(),
     );
     this.#connection = this.#connect(url, options);
   }
@@ -128,7 +136,8 @@ export class SeatcastClient {
   /** Ends everything. Watched topics stay as they are. */
   close(): void {
     for (const topic of [...this.#topics.keys()]) this.#leave(topic);
-    this.#poller.stop();
+    clearTimeout(this.#impatience);
+    this.#stopOtherRoads();
     this.#connection.close();
   }
 
@@ -237,11 +246,29 @@ export class SeatcastClient {
         this.#token = await options.refreshToken?.();
       },
     });
-    connection.stateChanged.on((state) => {
-      if (state === 'open' || state === 'idle') this.#poller.stop();
-      else if (state === 'closed' || connection.failures >= POLLING.afterFailures) this.#poller.start();
-    });
+    connection.stateChanged.on((state) => this.#chooseRoad(state, connection.failures));
     return connection;
+  }
+
+  /** The socket is the best road. While it is closed, streams and polls are tried, at once and side by side. */
+  #chooseRoad(state: ConnectionState, failures: number): void {
+    clearTimeout(this.#impatience);
+    if (state === 'open' || state === 'idle') this.#stopOtherRoads();
+    else if (state === 'closed' || failures >= POLLING.afterFailures) this.#takeOtherRoads();
+    else if (state === 'connecting') {
+      // Some firewalls let handshakes hang rather than refuse them.
+      this.#impatience = setTimeout(() => this.#takeOtherRoads(), POLLING.afterMs);
+    }
+  }
+
+  #takeOtherRoads(): void {
+    this.#streams.start();
+    this.#poller.start();
+  }
+
+  #stopOtherRoads(): void {
+    this.#streams.stop();
+    this.#poller.stop();
   }
 
   #watched(topic: EventTopic | SeatsTopic): Watched {
@@ -253,7 +280,8 @@ export class SeatcastClient {
     const watched: Watched = { subscription, watchers: 0 };
     this.#topics.set(topic, watched);
     subscription.start();
-    if (this.#connection.state === 'closed') this.#poller.start();
+    if (this.#connection.state === 'closed') this.#takeOtherRoads();
+    this.#streams.changed();
     this.#poller.soon();
     return watched;
   }
@@ -261,14 +289,15 @@ export class SeatcastClient {
   #leave(topic: string): void {
     this.#topics.get(topic)?.subscription.stop();
     this.#topics.delete(topic);
-    if (this.#topics.size === 0) this.#poller.stop();
+    if (this.#topics.size === 0) this.#stopOtherRoads();
+    else this.#streams.changed();
   }
 
-  /** The topics of one kind that the socket does not bring, by event id. */
-  #unjoined<S>(prefix: string): Map<number, Subscription<S>> {
+  /** The topics of one kind that neither the socket nor a stream brings, by event id. */
+  #uncarried<S>(prefix: string): Map<number, Subscription<S>> {
     const found = new Map<number, Subscription<S>>();
     for (const [topic, { subscription }] of this.#topics) {
-      if (!topic.startsWith(prefix) || subscription.joined) continue;
+      if (!topic.startsWith(prefix) || subscription.carried) continue;
       found.set(Number(topic.slice(prefix.length)), subscription as unknown as Subscription<S>);
     }
     return found;

@@ -44,8 +44,12 @@ export class Freshness {
   }
 
   linkDown(now: number): void {
-    // Later attempts that fail take nothing away from what polling proves meanwhile.
-    if (this.#downSince !== undefined) return;
+    // Later attempts that fail take nothing away from what another road proves meanwhile.
+    if (this.#downSince === undefined) this.roadLost(now);
+  }
+
+  /** The road that brought proofs is gone. */
+  roadLost(now: number): void {
     this.#downSince = now;
     // What was proven was proven over a link that is gone.
     this.#provenAt = NEVER;

@@ -1,5 +1,5 @@
 /**
- * What happens where no WebSocket gets through: the same numbers, asked for every 10 s, or every
+ * What happens where neither WebSockets nor streams get through: the same numbers, asked for every 10 s, or every
  * 5 s while something that is watched is sold out (a returned ticket is what its viewers wait for).
  *
  * One request asks for all events at once, with the ETag of the last answer: 304 proves that all of
@@ -8,7 +8,7 @@
  */
 import { eventModel, seatsModel, totalsOf, type EventState, type SeatsState } from './model.ts';
 import type { JsonObject } from './protocol.ts';
-import type { Rest } from './rest.ts';
+import { Refusal, type Rest } from './rest.ts';
 import type { Subscription } from './subscription.ts';
 
 export const POLLING = {
@@ -16,6 +16,8 @@ export const POLLING = {
   soldOutIntervalMs: 5_000,
   /** Failed attempts to open the socket before polling begins. */
   afterFailures: 2,
+  /** … or time that an attempt may hang before polling begins beside it, in milliseconds. */
+  afterMs: 3_000,
 } as const;
 
 interface AvailabilityRow {
@@ -34,7 +36,7 @@ export class Poller {
   #etag: string | undefined;
   #asked = '';
 
-  /** The functions say which topics the socket does not bring at this moment. */
+  /** The functions say which topics nobody brings at this moment. */
   constructor(
     rest: Rest,
     events: () => Map<number, Subscription<EventState>>,
@@ -102,7 +104,11 @@ export class Poller {
       return;
     }
     const reads: Promise<void>[] = [];
-    for (const row of rowsOf(answer.data)) {
+    const rows = rowsOf(answer.data);
+    const told = new Set(rows.map((row) => row.event_id));
+    // Unknown ids are left out of the answer; asked for one by one, they are refused.
+    for (const [id, topic] of topics) if (!told.has(id)) reads.push(this.#readEvent(id, topic));
+    for (const row of rows) {
       const topic = topics.get(row.event_id);
       if (!topic) continue;
       if (topic.view.state && topic.view.revision >= row.revision) topic.prove(row.revision);
@@ -117,8 +123,12 @@ export class Poller {
     const [event, notices] = await Promise.all([
       this.#rest.send<JsonObject & { revision: number }>(`/events/${id}`),
       this.#rest.send<unknown[]>(`/events/${id}/notices`),
-    ]);
-    if (!event.data) return;
+    ]).catch((error: unknown) => {
+      if (!(error instanceof Refusal)) throw error;
+      topic.refuse({ code: error.code, reason: error.message, retry: 'later' });
+      return [];
+    });
+    if (!event?.data || !notices) return;
     const { ticket_types } = event.data;
     topic.offer(
       event.data.revision,

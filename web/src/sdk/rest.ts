@@ -61,7 +61,11 @@ export interface RestRequest {
   headers?: Record<string, string>;
   etag?: string | undefined;
   base?: string;
+  /** In place of a timeout. */
+  signal?: AbortSignal;
 }
+
+const EVENTS = 'text/event-stream';
 
 const TIMEOUT_MS = 15_000;
 /** Statuses that mean «not now» rather than «no». */
@@ -103,6 +107,19 @@ export class Rest {
     );
   }
 
+  /**
+   * Opens a stream of server-sent events. Ends when the signal says so.
+   * @throws Unreachable
+   */
+  async stream(path: string, signal: AbortSignal): Promise<ReadableStreamDefaultReader<Uint8Array>> {
+    const response = await this.#fetch(path, { headers: { accept: EVENTS }, signal });
+    if (response.ok && response.body && response.headers.get('content-type')?.startsWith(EVENTS)) {
+      return response.body.getReader();
+    }
+    await response.body?.cancel();
+    throw new Unreachable(`the server answered ${response.status}, no events`);
+  }
+
   async #fetch(path: string, request: RestRequest): Promise<Response> {
     const { url, fetch: given, identity, language, timeoutMs = TIMEOUT_MS } = this.#options;
     const headers: Record<string, string> = { accept: 'application/json', ...identity(), ...request.headers };
@@ -115,7 +132,7 @@ export class Rest {
       return await send(`${url}${request.base ?? '/api/v1'}${path}`, {
         method: request.method ?? 'GET',
         headers,
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: request.signal ?? AbortSignal.timeout(timeoutMs),
         ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
         // Ours are the conditional requests; a browser's cache would hide the 304s.
         ...({ cache: 'no-store' } as RequestInit),

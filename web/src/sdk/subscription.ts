@@ -13,12 +13,14 @@
 import { ReplyError, type Channel, type Connection } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { Freshness, FRESHNESS, type TopicStatus } from './freshness.ts';
+import type { Streamed } from './streams.ts';
 import type { Model } from './model.ts';
 import { OwnStep } from './own-step.ts';
 import {
   isJoinResponse,
   isUpdate,
   type ErrorResponse,
+  type JoinResponse,
   type JsonObject,
   type PresenceCounts,
   type Update,
@@ -37,7 +39,7 @@ export interface TopicView<S> {
 
 type Timer = ReturnType<typeof setTimeout> | undefined;
 
-export class Subscription<S> implements Channel {
+export class Subscription<S> implements Channel, Streamed {
   readonly topic: string;
   readonly changed = new Emitter<TopicView<S>>();
   readonly #connection: Connection;
@@ -50,6 +52,8 @@ export class Subscription<S> implements Channel {
   /** The newest revision that is known to exist. */
   #expected = 0;
   #rewinds = 0;
+  /** The stream that brings frames while the socket does not. */
+  #stream: { reopen(): void } | undefined;
   #statusTimer: Timer;
   #arrivalTimer: Timer;
   #rejoinTimer: Timer;
@@ -71,9 +75,14 @@ export class Subscription<S> implements Channel {
     return this.#view;
   }
 
-  /** Whether the socket brings this topic's frames. If not, polling may. */
+  /** Whether the socket brings this topic's frames. If not, a stream may. */
   get joined(): boolean {
     return this.#joined;
+  }
+
+  /** Whether somebody brings this topic's frames. If not, polling may. */
+  get carried(): boolean {
+    return this.#joined || this.#stream !== undefined;
   }
 
   start(): void {
@@ -106,7 +115,13 @@ export class Subscription<S> implements Channel {
     if (revision > this.#view.revision || this.#view.state === undefined) {
       this.#take(state, revision);
     }
+    this.#show({ ...this.#view, refused: undefined });
     this.prove(revision);
+  }
+
+  /** The server refused the topic, by another road. */
+  refuse(refused: ErrorResponse): void {
+    this.#show({ ...this.#view, refused });
   }
 
   /** This revision was the newest just now. Proof of freshness iff we have it. */
@@ -138,6 +153,34 @@ export class Subscription<S> implements Channel {
     else if (event === 'phx_error' || event === 'phx_close') this.#joinLater();
   }
 
+  // ── what a stream tells ──────────────────────────────────────────────────────────────────────
+
+  streamOpened(stream: { reopen(): void }): void {
+    this.#stream = stream;
+  }
+
+  streamLost(): void {
+    this.#stream = undefined;
+    // On to the socket: it proves by itself. Otherwise nobody does, until a poll.
+    if (this.#joined || this.#connection.state === 'open') return;
+    this.#presence(null);
+    this.#freshness.roadLost(now());
+    this.#review();
+  }
+
+  streamSaid(event: string, payload: JsonObject): void {
+    // The socket came back meanwhile: it is as good, and later.
+    if (this.#joined) return;
+    if (event === 'snapshot' && isJoinResponse(payload)) this.#snapshot(payload);
+    else this.received(event, payload);
+  }
+
+  #snapshot({ revision, state }: JoinResponse): void {
+    if (revision < this.#view.revision && !this.#wasRewound()) return;
+    this.offer(revision, this.#model.whole(state));
+  }
+
+  /** A beat, by whatever road. */
   beat(revision: number, checkedAt: string, databaseDown = false): void {
     if (databaseDown) {
       this.#freshness.databaseLost(checkedAt, now());
@@ -230,7 +273,7 @@ export class Subscription<S> implements Channel {
     if (update.from > revision || state === undefined) {
       // A gap: the reply of the join brings what is missing.
       this.expect(update.to);
-      void this.#join();
+      this.#fetchMissing();
       return;
     }
     try {
@@ -238,6 +281,7 @@ export class Subscription<S> implements Channel {
       this.#take(next, update.to);
     } catch {
       this.#connection.reset('malformed update');
+      this.#stream?.reopen();
       return;
     }
     this.prove(update.to);
@@ -268,7 +312,13 @@ export class Subscription<S> implements Channel {
     if (this.#expected <= this.#view.revision) return;
     this.#freshness.late = true;
     this.#review();
+    this.#fetchMissing();
+  }
+
+  /** Asks for what came after our revision, by the road that there is. */
+  #fetchMissing(): void {
     if (this.#connection.state === 'open') void this.#join();
+    else this.#stream?.reopen();
   }
 
   /** Decides the status anew, and when to look again. */

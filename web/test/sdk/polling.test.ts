@@ -22,7 +22,7 @@ afterEach(() => {
 
 const polls = (): number => server.requests.filter(({ path }) => path.startsWith('/availability')).length;
 
-describe('where no WebSocket gets through', () => {
+describe('where neither WebSocket nor stream gets through', () => {
   it('polling shows the numbers, live by the same proof as beats', async () => {
     await server.settle(3_000);
     expect(view).toMatchObject({ status: 'live', revision: 1 });
@@ -38,7 +38,8 @@ describe('where no WebSocket gets through', () => {
     const before = polls();
     await server.settle(30_000);
     expect(polls() - before).toBe(3);
-    expect(server.requests.at(-1)?.headers.get('if-none-match')).toBe('"1"');
+    const asked = server.requests.filter(({ path }) => path.startsWith('/availability'));
+    expect(asked.at(-1)?.headers.get('if-none-match')).toBe('"1"');
     const reads = server.requests.filter(({ path }) => path === '/events/1');
     expect(reads).toHaveLength(1);
   });
@@ -66,6 +67,16 @@ describe('where no WebSocket gets through', () => {
     await server.settle(3_000);
     expect(seats?.state?.seats.at(3)).toBe('sold');
     expect(seats?.status).toBe('live');
+  });
+
+  it('says that there is no such event', async () => {
+    let missing: TopicView<EventState> | undefined;
+    client.watch('event:9', (seen) => (missing = seen));
+    await server.settle(3_000);
+    expect(missing?.refused).toMatchObject({ code: 'EVENT_NOT_FOUND' });
+    server.addEvent(9);
+    await server.settle(11_000);
+    expect(missing).toMatchObject({ refused: undefined, status: 'live' });
   });
 
   it('is offline when REST is gone as well, and stops polling when the socket is back', async () => {

@@ -14,6 +14,8 @@
  *      `silent = true` (no beats, no replies), `frozen = true` (beats whose `checked_at` stands
  *      still: the node hears from nobody), `loseDatabase()` and `findDatabase()` (the node says so, at
  *      once), `deaf = true` (what we send is lost), `sendRaw(text)`, `fetchFails()` (REST cannot be reached).
+ *      `streams = true` lets server-sent events through, `cutStreams()` ends those that are open,
+ *      `buffered = true` keeps their events back, as some proxies do.
  *   5. Look at `server.joins` (every join's payload), `server.links` (how many were opened),
  *      `server.requests` (REST), and at what the client shows.
  */
@@ -52,8 +54,16 @@ interface Link {
   beats: ReturnType<typeof setInterval>;
 }
 
+interface Stream {
+  topic: string;
+  body: ReadableStreamDefaultController<Uint8Array>;
+  beats: ReturnType<typeof setInterval>;
+}
+
 export class FakeServer {
   reachable = true;
+  streams = false;
+  buffered = false;
   silent = false;
   frozen = false;
   #databaseDown = false;
@@ -71,6 +81,7 @@ export class FakeServer {
   readonly routes = new Map<string, (body: unknown, headers: Headers) => Response | Promise<Response>>();
   readonly #events = new Map<number, FakeEvent>();
   readonly #open = new Set<Link>();
+  readonly #openStreams = new Set<Stream>();
   #frozenAt: string | undefined;
   #lastNotice = Math.floor(Math.random() * 1e9);
 
@@ -192,6 +203,7 @@ export class FakeServer {
     for (const link of this.#open) {
       if (link.joined.has(topic)) this.#send(link, null, null, topic, event, payload);
     }
+    for (const stream of this.#openStreams) if (stream.topic === topic) this.#emit(stream, event, payload);
   }
 
   sendRaw(text: string): void {
@@ -273,6 +285,61 @@ export class FakeServer {
     link.events.closed(code, '');
   }
 
+  // ── streams ──────────────────────────────────────────────────────────────────────────────────
+
+  get streamsOpen(): number {
+    return this.#openStreams.size;
+  }
+
+  cutStreams(): void {
+    for (const stream of [...this.#openStreams]) {
+      this.#forget(stream);
+      stream.body.error(new TypeError('network error'));
+    }
+  }
+
+  #stream(id: number, search: URLSearchParams, signal: AbortSignal | null | undefined): Response {
+    if (!this.streams) return refused(503, 'UNAVAILABLE');
+    const event = this.event(id);
+    const kind = search.get('topic') ?? 'event';
+    const since = search.has('since') ? Number(search.get('since')) : undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        const stream: Stream = { topic: `${kind}:${id}`, body: controller, beats: setInterval(() => this.#streamBeat(stream), BEAT_INTERVAL_MS) };
+        this.#openStreams.add(stream);
+        signal?.addEventListener('abort', () => {
+          if (!this.#openStreams.has(stream)) return;
+          this.#forget(stream);
+          controller.error(new DOMException('aborted', 'AbortError'));
+        });
+        const resumed = since !== undefined && since >= this.logFrom;
+        const state = resumed ? changesSince(event, since) : wholeState(event);
+        const shown = kind === 'seats' ? seatsOnly(state) : { ...state, seats: undefined };
+        if (!resumed) this.#emit(stream, 'snapshot', { revision: event.revision, resumed, state: shown });
+        else if (since < event.revision) this.#emit(stream, 'update', { from: since, to: event.revision, ...shown });
+        if (kind === 'event') this.#emit(stream, 'presence', { ...this.#counts(id) });
+        this.#streamBeat(stream);
+      },
+    });
+    return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+  }
+
+  #forget(stream: Stream): void {
+    clearInterval(stream.beats);
+    this.#openStreams.delete(stream);
+  }
+
+  #streamBeat(stream: Stream): void {
+    if (this.silent) return;
+    const { revision } = this.event(Number(stream.topic.split(':')[1]));
+    this.#emit(stream, 'beat', { revisions: { [stream.topic]: revision }, checked_at: now() });
+  }
+
+  #emit(stream: Stream, event: string, payload: JsonObject): void {
+    if (this.buffered) return;
+    stream.body.enqueue(new TextEncoder().encode(`event: ${event}\ndata: ${JSON.stringify(payload)}\n\n`));
+  }
+
   // ── REST ─────────────────────────────────────────────────────────────────────────────────────
 
   #restFails = false;
@@ -294,6 +361,7 @@ export class FakeServer {
     if (route) return route(body, headers);
     if (path === '/availability') return this.#availability(search, headers);
     const [, kind, id, part] = path.split('/');
+    if (part === 'stream') return this.#stream(Number(id), new URLSearchParams(search), init?.signal);
     const event = kind === 'events' ? this.#events.get(Number(id)) : undefined;
     if (!event) return refused(404, 'EVENT_NOT_FOUND');
     const state = wholeState(event);
@@ -304,7 +372,7 @@ export class FakeServer {
 
   #availability(search: string, headers: Headers): Response {
     const ids = (new URLSearchParams(search).get('event_ids') ?? '').split(',').map(Number);
-    const rows = ids.map((id) => ({ event_id: id, revision: this.event(id).revision }));
+    const rows = ids.filter((id) => this.#events.has(id)).map((id) => ({ event_id: id, revision: this.event(id).revision }));
     const etag = `"${rows.map((row) => row.revision).join('-')}"`;
     if (headers.get('if-none-match') === etag) return new Response(null, { status: 304, headers: { etag } });
     return accepted(rows, { etag });
