@@ -55,6 +55,9 @@ async function run(seed: number): Promise<void> {
     () => server.fetchFails(random() < 0.5),
     () => (server.logFrom = server.event(1).revision - Math.floor(random() * 5)),
     () => server.drain(random() * 2_000),
+    () => (server.streams = random() < 0.6),
+    () => (server.buffered = random() < 0.3),
+    () => server.cutStreams(),
   ];
   for (let step = 0; step < 120; step += 1) {
     const { revision, ticketTypes } = server.event(1);
@@ -66,10 +69,15 @@ async function run(seed: number): Promise<void> {
     await server.settle(random() < 0.8 ? random() * 400 : random() * 20_000);
   }
 
-  server.loseFrames = server.silent = false;
-  server.reachable = true;
+  // It ends on one of the three roads.
+  const road = ['socket', 'stream', 'polling'][seed % 3];
+  server.loseFrames = server.silent = server.buffered = false;
+  server.reachable = road === 'socket';
+  server.streams = road === 'stream';
+  if (!server.reachable) server.cut();
+  if (!server.streams) server.cutStreams();
   server.fetchFails(false);
-  await server.settle(60_000);
+  await server.settle(90_000);
   expect(untrue).toEqual([]);
   const end = server.event(1);
   expect(view).toMatchObject({ status: 'live', revision: end.revision });
@@ -80,7 +88,7 @@ async function run(seed: number): Promise<void> {
 }
 
 describe('under random changes, losses, cuts and outages', () => {
-  it.each(Array.from({ length: 60 }, (_, index) => index + 1))('seed %i', async (seed) => {
+  it.each(Array.from({ length: 90 }, (_, index) => index + 1))('seed %i', async (seed) => {
     await run(seed);
   });
 });
