@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use utoipa::openapi::OpenApi;
 
 use crate::api::{self, ApiState};
 use crate::auth::{Auth, AuthSetupError};
@@ -129,7 +130,7 @@ pub async fn run(
         store: store.clone(),
     };
     let state = ApiState::new(config.clone(), auth, store, board, desks, shutdown.clone());
-    let router = api::router(state.clone())
+    let router = api::router(state.clone(), document())
         .merge(api::with_callers(state, stream::router(streams)))
         .merge(metrics::router())
         .merge(handshake::router(shards))
@@ -275,6 +276,11 @@ fn open_shards(
         });
     }
     Ok(shards)
+}
+
+/// The OpenAPI document of the REST side and the streams.
+pub fn document() -> OpenApi {
+    api::document(stream::document())
 }
 
 fn open_streams(

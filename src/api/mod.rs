@@ -165,8 +165,8 @@ fn large(routes: UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
     routes.layer(DefaultBodyLimit::max(SEATMAP_BYTES_MAX))
 }
 
-/// All of the REST side, to be merged with the socket's route and the pages.
-pub fn router(state: ApiState) -> Router {
+/// All of the REST side, to be merged with the socket's route and the pages, and its document.
+pub fn router(state: ApiState, document: OpenApi) -> Router {
     let (v1, _) = v1().split_for_parts();
     let identify = from_fn_with_state(state.clone(), who::identify);
     let versions = Router::new()
@@ -179,7 +179,7 @@ pub fn router(state: ApiState) -> Router {
         // Neither `/api` nor below it, as far as the router is concerned.
         .route("/api/", any(edge::no_such_route))
         .method_not_allowed_fallback(edge::no_such_method)
-        .merge(openapi::pages(document()))
+        .merge(openapi::pages(document))
         .layer(DefaultBodyLimit::max(state.config.http.body_bytes_max))
         .layer(from_fn_with_state(deadline, edge::deadline))
         .layer(CatchPanicLayer::custom(edge::panicked))
@@ -199,12 +199,13 @@ pub fn with_callers(state: ApiState, routes: Router) -> Router {
         .layer(edge::cors())
 }
 
-/// The OpenAPI document of everything that is served.
-pub fn document() -> OpenApi {
+/// The OpenAPI document: of what is served here, and what `others` say about theirs.
+pub fn document(others: OpenApi) -> OpenApi {
     let mut document = OpenApiRouter::with_openapi(openapi::base())
         .merge(health())
         .nest("/api/v1", v1())
         .into_openapi();
+    document.merge(others);
     openapi::complete(&mut document);
     document
 }

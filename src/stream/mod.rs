@@ -38,7 +38,7 @@ use crate::protocol::native::Checked;
 use crate::ticketing::EventId;
 
 pub use keeper::{Keeper, new};
-pub use route::router;
+pub use route::{document, router};
 
 /// The way to the places. Cheap to clone.
 #[derive(Clone)]

@@ -7,14 +7,17 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::viewer::Viewer;
 use super::{Admission, Ask, Streams};
+use crate::api::envelope::Failure;
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::fields::FieldError;
 use crate::auth::Caller;
@@ -32,9 +35,17 @@ const REACH_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The stream's route. It wants the caller in the request, as `api::with_callers` puts it there.
 pub fn router(streams: Streams) -> Router {
-    Router::new()
-        .route("/api/v1/events/{event_id}/stream", get(stream))
-        .with_state(streams)
+    let (router, _) = routes().split_for_parts();
+    router.with_state(streams)
+}
+
+/// What the OpenAPI document says about it.
+pub fn document() -> OpenApi {
+    routes().into_openapi()
+}
+
+fn routes() -> OpenApiRouter<Streams> {
+    OpenApiRouter::new().routes(routes!(stream)) // GET /api/v1/events/{event_id}/stream
 }
 
 #[derive(Deserialize)]
@@ -45,6 +56,25 @@ struct Wish {
     access_token: Option<String>,
 }
 
+/// Follow an event live
+///
+/// Server-sent events: a `snapshot` with the whole state, then an `update` per change, each with the
+/// revision as its `id`; in between `presence`, and a `beat` that says how fresh all this is. Apply an
+/// update iff `from <= have < to`. `Last-Event-ID` (browsers send it when they come back) or `since`
+/// resume: what follows is an update from there, or a snapshot where memory does not reach back so far.
+#[utoipa::path(get, path = "/api/v1/events/{event_id}/stream", tag = "events",
+    params(
+        ("event_id" = i64, Path),
+        ("since" = Option<u64>, Query, description = "The revision that the caller has"),
+        ("topic" = Option<String>, Query, description = "`event` (the counts, if none is given) or `seats`"),
+        ("access_token" = Option<String>, Query, description = "For an `EventSource`, which sends no headers"),
+        ("Last-Event-ID" = Option<u64>, Header, description = "As `since`, and before it"),
+    ),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream",
+            description = "`event:` is snapshot, update, presence, beat or drain; `data:` is JSON"),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+    ))]
 async fn stream(
     State(streams): State<Streams>,
     Path(event): Path<String>,

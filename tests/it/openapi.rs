@@ -37,7 +37,7 @@ async fn the_document_is_served_and_all_its_references_lead_somewhere() {
 
 #[tokio::test]
 async fn every_operation_is_named_once_and_says_what_it_answers() {
-    let document = serde_json::to_value(seatcast::api::document()).unwrap();
+    let document = serde_json::to_value(seatcast::run::document()).unwrap();
     let mut names = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -56,6 +56,9 @@ async fn every_operation_is_named_once_and_says_what_it_answers() {
                 let schema = &response["content"]["application/json"]["schema"]["$ref"];
                 let reference = schema.as_str().unwrap_or_default();
                 let good = status.starts_with('2');
+                if good && response["content"]["text/event-stream"].is_object() {
+                    continue;
+                }
                 let expected = match status.as_str() {
                     "304" => continue,
                     _ if good => "#/components/schemas/Envelope_",

@@ -61,7 +61,7 @@ impl Operation {
 }
 
 fn operations() -> Vec<Operation> {
-    let document = serde_json::to_value(seatcast::api::document()).unwrap();
+    let document = serde_json::to_value(seatcast::run::document()).unwrap();
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -111,16 +111,20 @@ async fn every_route_refuses_whom_it_is_not_for() {
     }
 }
 
-/// The paths that stand beside the routes of `api/mod.rs` are what a reader goes by.
+/// The paths that stand beside the routes are what a reader goes by.
 #[test]
 fn the_table_of_routes_says_what_is_served() {
-    let source = include_str!("../../src/api/mod.rs");
+    let source = concat!(
+        include_str!("../../src/api/mod.rs"),
+        include_str!("../../src/stream/route.rs")
+    );
     let mut told = BTreeSet::new();
     for line in source.lines().filter(|line| line.contains("routes!(")) {
         let (_, comment) = line.split_once("// ").expect("a path beside each route");
         let (method, path) = comment.split_once(' ').unwrap_or((comment, ""));
         let bases: &[&str] = match path {
             "/api" | "/healthz" | "/readyz" => &[""],
+            _ if path.starts_with("/api/v1/") => &[""],
             _ if line.contains("availability::") => {
                 &["/api/v1/availability", "/api/v1/event-availability"]
             }
