@@ -2,8 +2,9 @@
 //!
 //! - [`handshake`]: axum routes the request and answers 101; then the socket leaves the async runtime
 //!   for a shard.
-//! - `shard` is the loop of one thread that owns its sockets: `fan_out` writes, `visits` keep time, `drain`
-//!   sends everybody away in order, `connection` holds one socket with its `outbox`.
+//! - `shard` is the loop of one thread that owns its sockets: `intake` reads them, `topics` are what the feed
+//!   sends, `joins` bring viewers to them, `perform` does what sessions ask for, `fan_out` writes, `visits` keep
+//!   time, `drain` sends everybody away in order, `connection` holds one socket with its `outbox`.
 //! - `session` is one client's conversation as a pure state machine; `channel` is what all viewers of
 //!   one topic are sent.
 //!
@@ -17,9 +18,13 @@ mod drain;
 mod errands;
 mod fan_out;
 pub mod handshake;
+mod intake;
+mod joins;
 mod outbox;
+mod perform;
 mod session;
 mod shard;
+mod topics;
 mod visits;
 mod wheel;
 mod whereabouts;

@@ -1,0 +1,115 @@
+//! What sessions ask for is done here, until nothing more is asked.
+
+use super::session::{Effect, Stage};
+use super::shard::Shard;
+use crate::protocol::code;
+
+/// Effects whose room is kept between turns.
+const EFFECTS_KEPT_MAX: usize = 1_024;
+
+impl Shard {
+    /// Does what the session asked for, then writes.
+    pub(super) fn perform(&mut self, id: usize) {
+        let mut effects = std::mem::take(&mut self.effects);
+        // Answering a join may ask for more; it comes to the end of the same list.
+        let mut next = 0;
+        while next < effects.len() {
+            let effect = std::mem::replace(&mut effects[next], Effect::Send(bytes::Bytes::new()));
+            next += 1;
+            match effect {
+                Effect::Send(frame) => self.send(id, frame),
+                Effect::Close { code, reason } => self.close(id, code, reason),
+                Effect::Step { channel, was, is } => self.step(channel, was, is),
+                Effect::Track {
+                    subscription,
+                    channel,
+                    key,
+                    tracked,
+                } => self.track(id, subscription, channel, key, tracked),
+                Effect::Untrack { channel, owner } => self.untrack(channel, owner),
+                Effect::Say {
+                    subscription,
+                    channel,
+                    saying,
+                } => self.pass_on(id, subscription, channel, *saying),
+                Effect::Leave { channel, member } => self.leave(channel, member),
+                Effect::Join {
+                    subscription,
+                    key,
+                    event,
+                } => self.join(id, subscription, key, event),
+            }
+            effects.append(&mut self.effects);
+        }
+        effects.clear();
+        effects.shrink_to(EFFECTS_KEPT_MAX);
+        self.effects = effects;
+        self.recheck(id);
+        self.bring(id);
+    }
+
+    /// After another token came: ends what its bearer may not see.
+    pub(super) fn recheck(&mut self, id: usize) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if !connection.session.take_caller_changed() {
+            return;
+        }
+        let mut hidden = Vec::new();
+        for (place, subscription) in connection.session.subscriptions_mut() {
+            if let Stage::Live { channel, .. } = subscription.stage
+                && let Some(entry) = &self.topics[self.channels[channel].topic].entry
+            {
+                hidden.push((place, entry.state().clone()));
+            }
+        }
+        let session = &mut connection.session;
+        hidden.retain(|(_, state)| !session.may_see(&state.event));
+        for (place, _) in hidden {
+            session.end(place, &mut self.effects);
+        }
+        if !self.effects.is_empty() {
+            self.perform(id);
+        }
+    }
+
+    pub(super) fn send(&mut self, id: usize, frame: bytes::Bytes) {
+        let max = self.config.socket.outbox_bytes_max;
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.is_open() && connection.send(frame, max).is_err() {
+            self.close(id, code::OUTBOX_OVERFLOW.number, "read faster, then resume");
+        }
+    }
+
+    pub(super) fn close(&mut self, id: usize, code: u16, reason: &str) {
+        let now_ms = self.now_ms();
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.close(code, reason, now_ms);
+        }
+    }
+
+    /// Takes a connection that has ended out of everything.
+    pub(super) fn remove(&mut self, id: usize) {
+        let Some(mut connection) = self.connections.try_remove(id) else {
+            return;
+        };
+        // The socket's end also ends its registration; an error here changes nothing.
+        let _ = self.poll.registry().deregister(&mut connection.socket);
+        for (_, subscription) in connection.session.subscriptions_mut() {
+            if let Stage::Live {
+                channel, member, ..
+            } = subscription.stage
+            {
+                match subscription.presence.leave(channel) {
+                    Some(Effect::Step { channel, was, is }) => self.step(channel, was, is),
+                    Some(Effect::Untrack { channel, owner }) => self.untrack(channel, owner),
+                    _ => {}
+                }
+                self.leave(channel, member);
+            }
+        }
+    }
+}
