@@ -288,6 +288,8 @@ fn open_streams(
     config: &Arc<Config>,
     auth: &Auth,
     presence: Presence,
+    let handing_over = shards.clone().finish_handshakes(front.end.clone());
+    front.spawn("the handshakes", endless(handing_over));
     mailbox: Mailbox<ToShard>,
 ) -> Streams {
     let (streams, keeper) = stream::new(config.clone(), auth.clone(), presence, mailbox);

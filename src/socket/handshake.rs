@@ -54,7 +54,8 @@ async fn upgrade(
         .into_response();
     };
     let answer = offer.accepted();
-    tokio::spawn(hand_over(shards, on_upgrade, offer, caller, peer));
+    let handshakes = shards.handshakes.clone();
+    handshakes.spawn(hand_over(shards, on_upgrade, offer, caller, peer));
     answer
 }
 
@@ -88,7 +89,7 @@ async fn hand_over(
         refused,
     };
     if !shards.adopt(accepted) {
-        tracing::warn!(%peer, "a connection was dropped: its shard has too many new ones");
+        tracing::warn!(%peer, "a connection was dropped: its shard has too many new ones, or has drained");
     }
 }
 

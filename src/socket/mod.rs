@@ -38,6 +38,8 @@ use std::thread;
 use bytes::Bytes;
 use dashmap::DashMap;
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use self::session::Rules;
 
@@ -126,6 +128,8 @@ pub struct Shards {
     intakes: Arc<[Intake]>,
     next: Arc<AtomicUsize>,
     counts: Arc<Counts>,
+    /// Handshakes whose 101 is being written.
+    handshakes: TaskTracker,
     limits: SocketConfig,
     auth: Arc<Auth>,
 }
@@ -144,7 +148,16 @@ impl Shards {
         self.counts.total.load(Ordering::Relaxed)
     }
 
-    /// Hands a connection to the next shard in turn; `false` when its intake is full.
+    /// From `end` on, until the last handshake that is under way is over: its 101 is written, or its HTTP
+    /// connection has ended without.
+    pub async fn finish_handshakes(self, end: CancellationToken) {
+        end.cancelled().await;
+        self.handshakes.close();
+        self.handshakes.wait().await;
+    }
+
+    /// Hands a connection to the next shard in turn; `false` when its intake is full, or it
+    /// has ended.
     fn adopt(&self, accepted: Accepted) -> bool {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.intakes.len();
         let intake = &self.intakes[turn];
@@ -231,6 +244,7 @@ pub fn spawn(
         intakes: intakes.into(),
         next: Arc::default(),
         counts,
+        handshakes: TaskTracker::new(),
         limits: limits.clone(),
         auth,
     };
