@@ -1,8 +1,9 @@
 //! Every limit with its default and unit: one struct per stage, filled from flags and
 //! environment, checked once in [`Config::validate`]. Nothing else reads the environment.
 //!
-//! A name ends in its unit. Tests start from [`Config::default`] and change fields.
+//! Bounds that are not for whoever runs it are in [`inside`] and [`rest`]. A name ends in its unit. Tests start from [`Config::default`] and change fields.
 
+pub mod inside;
 mod validate;
 
 use std::env;
@@ -411,10 +412,6 @@ pub(crate) fn search_path() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).collect()
 }
-
-/// Members of the dialect's presence of whom a shard could not yet tell the task of presence. Who tracks
-/// when as many wait is sent away, to come back.
-pub(crate) const WHEREABOUTS_UNSAID_MAX: usize = 16_384;
 
 /// Bounds of the REST contract. Clients may rely on them, so they are not for configuration.
 pub mod rest {

@@ -25,6 +25,7 @@ use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
 use crate::broadcast::{self, Broadcasts};
 use crate::bus::{self, Heard, Interest, relay};
+use crate::config::inside::{HEARD_CHANGES_MAX, PRESENCE_RINGS_MAX, RINGS_MAX};
 use crate::config::{self, AuthConfig, Config, DatabaseConfig, InvalidConfig};
 use crate::desk::Desks;
 use crate::feed::{self, Inputs, Outputs};
@@ -43,12 +44,6 @@ use crate::web;
 
 use self::tasks::{Tasks, endless};
 
-/// Rings that may wait for the feed; past it they wait in the doorbell's connection.
-const RINGS_MAX: usize = 1_024;
-/// Changes that may wait for the feed; past it they wait in the bus, which drops what is too much.
-const HEARD_MAX: usize = 4_096;
-/// The same for presence, where one too many is dropped.
-const PRESENCE_RINGS_MAX: usize = 256;
 /// Time for the back to end, once nobody needs it any more.
 const BACK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -98,7 +93,7 @@ pub async fn run(
     migrate(&config.database, &database_url).await?;
     let store = Store::connect(&config.database, &database_url).await?;
     let feed_store = Store::connect(&feeds_own(&config), &database_url).await?;
-    let (hub, mailboxes, streams_mailbox, watches) = Hub::with_streams(shard_count(&config.socket));
+    let (hub, mailboxes, watches) = Hub::new(shard_count(&config.socket));
     let board = Board::default();
 
     let mut back = Tasks::default();
@@ -123,8 +118,21 @@ pub async fn run(
     let broadcasts = store_broadcasts(&mut back, &config, &store, &hub);
 
     let mut front = Tasks::default();
-    let streams = open_streams(&mut back, &config, &auth, presence.clone(), streams_mailbox);
-    let shards = open_shards(&mut front, &config, &auth, presence, broadcasts, mailboxes)?;
+    let streams = open_streams(
+        &mut back,
+        &config,
+        &auth,
+        presence.clone(),
+        mailboxes.streams,
+    );
+    let shards = open_shards(
+        &mut front,
+        &config,
+        &auth,
+        presence,
+        broadcasts,
+        mailboxes.shards,
+    )?;
     let doors = broadcast::rest::Doors {
         auth: auth.clone(),
         store: store.clone(),
@@ -212,7 +220,7 @@ async fn board_the_bus(
     store: &Store,
     interest: &Interest,
 ) -> Result<mpsc::Receiver<Heard>, RunError> {
-    let (out, heard) = mpsc::channel(HEARD_MAX);
+    let (out, heard) = mpsc::channel(HEARD_CHANGES_MAX);
     if config.bus.bus == config::Bus::Nats {
         let client = bus::connect(&config.bus.nats_url).await?;
         let following = bus::follow(client.clone(), interest.clone(), out, back.end.clone());
@@ -275,6 +283,8 @@ fn open_shards(
                 .map_err(Cause::from)
         });
     }
+    let handing_over = shards.clone().finish_handshakes(front.end.clone());
+    front.spawn("the handshakes", endless(handing_over));
     Ok(shards)
 }
 
@@ -288,8 +298,6 @@ fn open_streams(
     config: &Arc<Config>,
     auth: &Auth,
     presence: Presence,
-    let handing_over = shards.clone().finish_handshakes(front.end.clone());
-    front.spawn("the handshakes", endless(handing_over));
     mailbox: Mailbox<ToShard>,
 ) -> Streams {
     let (streams, keeper) = stream::new(config.clone(), auth.clone(), presence, mailbox);

@@ -20,14 +20,13 @@ use uuid::Uuid;
 
 use super::{ANNOUNCE_INTERVAL, ANNOUNCEMENTS, PATIENCE, subject};
 use crate::config::BusConfig;
+use crate::config::inside::RINGS_MAX;
 use crate::metrics;
 use crate::store::Store;
 use crate::store::doorbell::{self, Ring};
 use crate::store::relay::{Candidacy, LogRow};
 use crate::ticketing::{EventId, Revision};
 
-/// Rings that may wait; past it they wait in the doorbell's connection.
-const RINGS_MAX: usize = 1_024;
 /// Pause between two attempts to be elected.
 const CANDIDACY_PAUSE: Duration = Duration::from_millis(500);
 /// Time that the database has to answer.

@@ -9,10 +9,8 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
 use super::Watch;
+use crate::config::inside::MAILBOX_MESSAGES_MAX;
 use crate::metrics;
-
-/// Messages that may wait for a shard.
-const MAILBOX_MESSAGES_MAX: usize = 16_384;
 
 /// Wakes a shard out of its poller.
 #[derive(Clone, Default)]

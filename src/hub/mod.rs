@@ -26,6 +26,7 @@ use uuid::Uuid;
 use self::presence::View;
 pub use mailbox::{Bell, Mailbox};
 
+use crate::config::inside::WATCHES_MAX;
 use crate::protocol::code::ErrorReply;
 use crate::protocol::phoenix::{Ref, Vsn};
 use crate::ticketing::EventId;
@@ -165,6 +166,14 @@ impl FromIterator<usize> for ShardSet {
     }
 }
 
+/// Where the hub's messages arrive.
+pub struct Mailboxes {
+    /// By shard.
+    pub shards: Vec<Mailbox<ToShard>>,
+    /// To the hub the streams are one shard more, after the others.
+    pub streams: Mailbox<ToShard>,
+}
+
 /// The feed's handle on all shards. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub {
@@ -173,42 +182,23 @@ pub struct Hub {
 
 impl Hub {
     pub const SHARDS_MAX: usize = 64;
-    /// Watches waiting for the feed, in messages; shards wait with theirs when it is full.
-    const WATCHES_MAX: usize = 16_384;
 
-    /// A hub for `shards` shards (1 to [`Hub::SHARDS_MAX`]), their mailboxes in order, and the
-    /// feed's end of the watches.
-    pub fn new(shards: usize) -> (Hub, Vec<Mailbox<ToShard>>, mpsc::Receiver<Watch>) {
-        let (watch, watches) = mpsc::channel(Self::WATCHES_MAX);
-        let (senders, mailboxes) = (0..shards.clamp(1, Self::SHARDS_MAX))
+    /// A hub for `shards` shards (1 to [`Hub::SHARDS_MAX`] - 1) and the streams, what it sends to them, and
+    /// the feed's end of the watches.
+    pub fn new(shards: usize) -> (Hub, Mailboxes, mpsc::Receiver<Watch>) {
+        let (watch, watches) = mpsc::channel(WATCHES_MAX);
+        let shards = shards.clamp(1, Self::SHARDS_MAX - 1);
+        let (mut senders, mailboxes) = (0..shards)
             .map(|shard| mailbox::channel(shard, watch.clone()))
             .unzip::<_, _, Vec<_>, Vec<_>>();
-        (
-            Hub {
-                shards: senders.into(),
-            },
-            mailboxes,
-            watches,
-        )
-    }
-
-    /// The same with one mailbox more, after the shards': the streams'.
-    pub fn with_streams(
-        shards: usize,
-    ) -> (
-        Hub,
-        Vec<Mailbox<ToShard>>,
-        Mailbox<ToShard>,
-        mpsc::Receiver<Watch>,
-    ) {
-        let (watch, watches) = mpsc::channel(Self::WATCHES_MAX);
-        let (mut senders, mailboxes) = (0..shards.clamp(1, Self::SHARDS_MAX - 1))
-            .map(|shard| mailbox::channel(shard, watch.clone()))
-            .unzip::<_, _, Vec<_>, Vec<_>>();
-        let (sender, streams) = mailbox::channel(senders.len(), watch);
+        let (sender, streams) = mailbox::channel(shards, watch);
         senders.push(sender);
+        let mailboxes = Mailboxes {
+            shards: mailboxes,
+            streams,
+        };
         let shards = senders.into();
-        (Hub { shards }, mailboxes, streams, watches)
+        (Hub { shards }, mailboxes, watches)
     }
 
     pub fn opened(&self, shard: usize, opening: Arc<Opening>) {

@@ -31,6 +31,7 @@ use self::roster::Listed;
 use self::rosters::Rosters;
 use self::showing::Showing;
 use crate::config::PresenceConfig;
+use crate::config::inside::{PRESENCE_MESSAGES_AT_ONCE_MAX, PRESENCE_MESSAGES_MAX};
 use crate::hub::Hub;
 use crate::protocol::presence::Counts;
 use crate::store::presence::PresenceRing;
@@ -89,11 +90,8 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// Messages that may wait for the task.
-    const SAID_MAX: usize = 65_536;
-
     pub fn new() -> (Presence, mpsc::Receiver<Said>) {
-        let (said, heard) = mpsc::channel(Self::SAID_MAX);
+        let (said, heard) = mpsc::channel(PRESENCE_MESSAGES_MAX);
         (Presence { said }, heard)
     }
 
@@ -114,8 +112,6 @@ pub struct Inputs {
     pub rings: mpsc::Receiver<PresenceRing>,
 }
 
-/// Messages taken in before views are made.
-const SAID_AT_ONCE_MAX: usize = 4_096;
 /// Time that the database has to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Time that it has to take the lease back at the end; past it the lease runs out.
@@ -146,7 +142,7 @@ pub async fn run(
         let mut batch = Vec::new();
         tokio::select! {
             () = cancel.cancelled() => break,
-            count = inputs.said.recv_many(&mut batch, SAID_AT_ONCE_MAX) => if count == 0 { break },
+            count = inputs.said.recv_many(&mut batch, PRESENCE_MESSAGES_AT_ONCE_MAX) => if count == 0 { break },
             Some(ring) = inputs.rings.recv() => peers.rang(&ring, rosters.all(), now()),
             Some(answer) = queries.join_next() => {
                 let elsewhere = peers.answered(answer?, rosters.all(), now());

@@ -112,6 +112,7 @@ mod tests {
     #[test]
     fn a_shard_whose_mailbox_was_full_is_shown_the_latest_view_once_it_is_not() {
         let (hub, mailboxes, _watches) = Hub::new(2);
+        let mailboxes = mailboxes.shards;
         let mut showing = Showing::new(hub.clone());
         let mut now = Instant::now();
         while mailboxes[0].take_dropped() == 0 {

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::config::AvailabilityConfig;
+use crate::config::inside::PREPARED_REVISIONS_MAX;
 use crate::hub::presence as here;
 use crate::hub::topic::{Step, TopicEntry};
 use crate::hub::{NativeView, Publication};
@@ -85,8 +86,6 @@ pub(crate) struct Has {
 
 /// The topic of what concerns the connection itself.
 pub(crate) const PHOENIX: &str = "phoenix";
-/// Different revisions that laggards of one channel may have before their frames are no longer kept.
-const PREPARED_FRAMES_MAX: usize = 64;
 
 impl Channel {
     pub(crate) fn new(key: ChannelKey, topic: usize) -> Self {
@@ -116,7 +115,7 @@ impl Channel {
         let known = self.prepared.iter().position(|known| known.has == has);
         let place = known.unwrap_or_else(|| {
             let frames = self.make_frames(entry, has, limits);
-            if self.prepared.len() == PREPARED_FRAMES_MAX {
+            if self.prepared.len() == PREPARED_REVISIONS_MAX {
                 // The first ones are of those who are level, which are most.
                 self.prepared.pop();
             }

@@ -14,6 +14,7 @@ use super::Admission;
 use super::channel::ChannelKey;
 use super::outbox::{Outbox, Written};
 use super::session::{Effect, Rules, Session};
+use crate::config::inside::{CLOSE_TIMEOUT_MS, READS_PER_TURN_MAX};
 use crate::protocol::code;
 use crate::protocol::phoenix;
 use crate::protocol::websocket::{self, Incoming, Opcode, Reader};
@@ -48,11 +49,6 @@ enum Phase {
         until_ms: u64,
     },
 }
-
-/// Time a peer has to answer a close frame.
-pub(super) const CLOSE_TIMEOUT_MS: u64 = 2_000;
-/// Reads of one connection before others have their turn.
-const READS_PER_TURN_MAX: usize = 4;
 
 /// How a turn of reading ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,8 +8,8 @@
 
 use bytes::Bytes;
 
-use super::connection::CLOSE_TIMEOUT_MS;
 use super::shard::Shard;
+use crate::config::inside::CLOSE_TIMEOUT_MS;
 use crate::protocol::code;
 use crate::protocol::native;
 use crate::protocol::phoenix::{self, Vsn};

@@ -45,14 +45,12 @@ use self::session::Rules;
 
 use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
+use crate::config::inside::INTAKE_CONNECTIONS_MAX;
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
 use crate::hub::{Bell, Mailbox, ToShard};
 use crate::metrics;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
-
-/// Accepted connections that may wait for a shard.
-const INTAKE_CONNECTIONS_MAX: usize = 1_024;
 
 /// What a shard is told at its start.
 pub(crate) struct ShardConfig {
@@ -128,10 +126,10 @@ pub struct Shards {
     intakes: Arc<[Intake]>,
     next: Arc<AtomicUsize>,
     counts: Arc<Counts>,
-    /// Handshakes whose 101 is being written.
-    handshakes: TaskTracker,
     limits: SocketConfig,
     auth: Arc<Auth>,
+    /// Handshakes whose 101 is being written.
+    handshakes: TaskTracker,
 }
 
 struct Intake {
@@ -244,9 +242,9 @@ pub fn spawn(
         intakes: intakes.into(),
         next: Arc::default(),
         counts,
-        handshakes: TaskTracker::new(),
         limits: limits.clone(),
         auth,
+        handshakes: TaskTracker::new(),
     };
     Ok((shards, ends))
 }

@@ -9,8 +9,7 @@ use std::io::{self, IoSlice, Write};
 
 use bytes::{Buf, Bytes};
 
-/// Frames handed to one `writev`.
-const FRAMES_PER_WRITE_MAX: usize = 64;
+use crate::config::inside::FRAMES_PER_WRITE_MAX;
 
 /// Nothing is allocated while nothing waits.
 #[derive(Debug, Default)]

@@ -2,10 +2,8 @@
 
 use super::session::{Effect, Stage};
 use super::shard::Shard;
+use crate::config::inside::EFFECTS_KEPT_MAX;
 use crate::protocol::code;
-
-/// Effects whose room is kept between turns.
-const EFFECTS_KEPT_MAX: usize = 1_024;
 
 impl Shard {
     /// Does what the session asked for, then writes.

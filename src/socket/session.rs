@@ -28,12 +28,10 @@ pub(crate) use self::voice::{Saying, Voice};
 pub(crate) use self::whereabouts::Presence;
 use super::bucket::Bucket;
 use crate::auth::{Auth, Caller};
+use crate::config::inside::REFUSED_FRAMES_MAX;
 use crate::config::{PresenceConfig, SocketConfig};
 use crate::protocol::code;
 use crate::protocol::phoenix::{ClientFrame, Malformed, Vsn};
-
-/// Frames refused in a row before a client that does not slow down is closed.
-const REFUSED_FRAMES_MAX: u32 = 1_000;
 
 #[derive(Debug)]
 pub(crate) struct Session {

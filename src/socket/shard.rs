@@ -22,15 +22,12 @@ use super::topics::Topic;
 use super::wheel::Wheel;
 use super::whereabouts::Whereabouts;
 use super::{Accepted, ShardConfig};
+use crate::config::inside::{POLLED_EVENTS_MAX, SCRATCH_BYTES};
 use crate::hub::{Mailbox, NotOpened, ToShard};
 use crate::protocol::native::Checked;
 use crate::ticketing::EventId;
 
 const WAKE: Token = Token(usize::MAX);
-/// Events taken from the poller at a time.
-const EVENTS_MAX: usize = 1_024;
-/// Shared by all connections of the shard: nobody keeps a read buffer at rest.
-const SCRATCH_BYTES: usize = 64 * 1024;
 /// A shard without connections sleeps this long at most.
 const IDLE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -46,6 +43,7 @@ pub(super) struct Shard {
     pub(super) by_event: HashMap<EventId, usize>,
     pub(super) channels: Slab<Channel>,
     pub(super) by_key: HashMap<ChannelKey, usize>,
+    /// Nobody keeps a read buffer at rest.
     pub(super) scratch: Box<[u8]>,
     /// Kept between turns to save the allocation.
     pub(super) effects: Vec<Effect>,
@@ -98,7 +96,7 @@ impl Shard {
     /// # Errors
     /// When the poller fails: the shard cannot serve anybody any more.
     pub(super) fn run(mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS_MAX);
+        let mut events = Events::with_capacity(POLLED_EVENTS_MAX);
         loop {
             match self.poll.poll(&mut events, Some(self.patience())) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),

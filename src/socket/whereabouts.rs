@@ -10,16 +10,13 @@ use uuid::Uuid;
 
 use super::session::Presence;
 use super::shard::Shard;
-use crate::config::WHEREABOUTS_UNSAID_MAX;
+use crate::config::inside::{STEP_BYTES_MAX, WHEREABOUTS_UNSAID_MAX};
 use crate::hub::presence::View;
 use crate::presence::roster::Listed;
 use crate::presence::{Owner, Said};
 use crate::protocol::code;
 use crate::protocol::presence::Counts;
 use crate::ticketing::EventId;
-
-/// Longest name of a step, in bytes; a longer one counts as none.
-const STEP_BYTES_MAX: usize = 64;
 
 /// What a saying replaces when it waits: the one before about the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +100,7 @@ impl Shard {
         // A join that named no key is listed under one of its own, which it keeps.
         let key = key.unwrap_or_else(|| Uuid::now_v7().to_string().into());
         *own_key = Some(key.clone());
+        // A step that is too long counts as none.
         let step = tracked
             .get("step")
             .and_then(Value::as_str)

@@ -11,14 +11,13 @@ use super::place::Place;
 use super::{Ask, Node, Streams};
 use crate::auth::Auth;
 use crate::config::Config;
+use crate::config::inside::STREAM_ASKS_MAX;
 use crate::hub::presence::View;
 use crate::hub::{Mailbox, NotOpened, Opening, Publication, ToShard, Watch};
 use crate::metrics;
 use crate::presence::{Presence, Said};
 use crate::ticketing::EventId;
 
-/// Streams that may wait to be let in.
-const ASKS_MAX: usize = 1_024;
 /// How often places that nobody looks at are seen to.
 const TEND_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -53,7 +52,7 @@ pub fn new(
     presence: Presence,
     mailbox: Mailbox<ToShard>,
 ) -> (Streams, Keeper) {
-    let (ask, asks) = mpsc::channel(ASKS_MAX);
+    let (ask, asks) = mpsc::channel(STREAM_ASKS_MAX);
     let node = Arc::new(Node::new(config, auth));
     let streams = Streams {
         asks: ask,

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::config::AvailabilityConfig;
+use crate::config::inside::PREPARED_REVISIONS_MAX;
 use crate::hub::presence::View;
 use crate::hub::topic::{Gap, Step, TopicEntry};
 use crate::hub::{NativeView, Opening, Publication};
@@ -17,9 +18,6 @@ use crate::protocol::native::{self, Response};
 use crate::protocol::presence::{Counts, PRESENCE};
 use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventInfo, EventState};
-
-/// Different revisions that laggards may have before their text is no longer kept.
-const PREPARED_MAX: usize = 64;
 
 pub(super) struct Place {
     /// Written by the keeper, read by each stream when it has been woken. Held while a text is made, which
@@ -186,7 +184,7 @@ impl Now {
                 snapshot(view, state, now, self.here.as_deref(), limits)
             }
         };
-        if self.prepared.len() < PREPARED_MAX {
+        if self.prepared.len() < PREPARED_REVISIONS_MAX {
             self.prepared.push((view, have, text.clone()));
         }
         (text, whole)

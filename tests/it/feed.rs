@@ -46,7 +46,7 @@ impl Feed {
         let store = Store::connect(&database, url).await.unwrap();
         let bell_store = Store::connect(&database, bell_url).await.unwrap();
         let (hub, mut mailboxes, watches) = Hub::new(1);
-        let mailbox = mailboxes.remove(0);
+        let mailbox = mailboxes.shards.remove(0);
         let woken = Arc::new(Notify::new());
         let wake = woken.clone();
         mailbox.bell.connect(move || wake.notify_one());

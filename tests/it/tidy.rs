@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("board", &["ticketing"]),
     ("bus", &["config", "metrics", "store", "ticketing"]),
-    ("hub", &["metrics", "protocol", "ticketing"]),
+    ("hub", &["config", "metrics", "protocol", "ticketing"]),
     (
         "feed",
         &[

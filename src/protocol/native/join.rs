@@ -2,11 +2,9 @@
 
 use serde_json::Value;
 
+use crate::config::inside::STEP_BYTES_MAX;
 use crate::protocol::code::{self, ErrorReply};
 use crate::ticketing::Revision;
-
-/// Longest step that is counted.
-const STEP_BYTES_MAX: usize = 64;
 
 /// What a client asks for when it joins a native topic.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

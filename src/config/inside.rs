@@ -1,0 +1,53 @@
+//! Bounds between the stages and inside them. Whoever runs Seatcast need not know them; nothing waits
+//! or is kept without one. A name ends in its unit.
+
+// --- queues between stages
+
+/// Messages that may wait for a shard; one more is dropped, and its topics are opened anew.
+pub const MAILBOX_MESSAGES_MAX: usize = 16_384;
+/// Messages of shards that may wait for the feed; past it shards ask again.
+pub const WATCHES_MAX: usize = 16_384;
+/// Connections that may wait for a shard after their handshake; one more is dropped.
+pub const INTAKE_CONNECTIONS_MAX: usize = 1_024;
+/// Rings of the doorbell that may wait for the feed or the relay; past it they wait in the doorbell's
+/// connection.
+pub const RINGS_MAX: usize = 1_024;
+/// Rings that may wait for presence; one more is dropped, and costs a lease.
+pub const PRESENCE_RINGS_MAX: usize = 256;
+/// Changes from the bus that may wait for the feed; past it they wait in the bus, which drops what is too
+/// much.
+pub const HEARD_CHANGES_MAX: usize = 4_096;
+/// Streams that may wait to be let in.
+pub const STREAM_ASKS_MAX: usize = 1_024;
+
+// --- presence
+
+/// Messages of shards that may wait for the task of presence; past it shards keep the latest of each.
+pub const PRESENCE_MESSAGES_MAX: usize = 65_536;
+/// Of these, messages taken in before views are made.
+pub const PRESENCE_MESSAGES_AT_ONCE_MAX: usize = 4_096;
+/// Members of the dialect's presence of whom a shard could not yet tell the task of presence. Who tracks
+/// when as many wait is sent away, to come back.
+pub const WHEREABOUTS_UNSAID_MAX: usize = 16_384;
+/// Longest name of a step, in bytes.
+pub const STEP_BYTES_MAX: usize = 64;
+
+// --- shards
+
+/// Events taken from a shard's poller at a time.
+pub const POLLED_EVENTS_MAX: usize = 1_024;
+/// What is read at a time, in bytes; shared by all connections of a shard.
+pub const SCRATCH_BYTES: usize = 64 * 1024;
+/// Reads of one connection before others have their turn.
+pub const READS_PER_TURN_MAX: usize = 4;
+/// Effects whose room a shard keeps between turns.
+pub const EFFECTS_KEPT_MAX: usize = 1_024;
+/// Frames handed to one `writev`.
+pub const FRAMES_PER_WRITE_MAX: usize = 64;
+/// Different revisions that laggards of one channel, or of one event's streams, may have before what
+/// they are sent is no longer kept for the next.
+pub const PREPARED_REVISIONS_MAX: usize = 64;
+/// Frames refused in a row before a client that does not slow down is closed.
+pub const REFUSED_FRAMES_MAX: u32 = 1_000;
+/// Time a peer has to answer a close frame, in milliseconds.
+pub const CLOSE_TIMEOUT_MS: u64 = 2_000;
