@@ -14,7 +14,11 @@ COPY --from=web /src/web/dist web/dist
 RUN cargo build --release --locked --bin seatcast
 
 FROM debian:bookworm-slim
-RUN useradd --system --uid 10001 --no-create-home seatcast
+# Whom the machine trusts: for `sslmode=verify-full`.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --no-create-home seatcast
 COPY --from=server /src/target/release/seatcast /usr/local/bin/seatcast
 USER seatcast
 ENV HOST=0.0.0.0 PORT=8000
