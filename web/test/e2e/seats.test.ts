@@ -69,6 +69,10 @@ it('a seat that is clicked and held in one window gets the colour of held seats 
 
   const hold = buyer.locator('seatcast-bookings [data-booking]');
   await expect.poll(() => textOf(hold)).toMatch(/Row \w+ · Seat \d+/);
+  // For the buyer it is no seat that somebody holds: it is his.
+  await expect.poll(async () => (await colours(buyer, seat.id)).seat).not.toEqual((await colours(buyer, seat.id)).held);
+  await buyer.mouse.click(seat.x, seat.y);
+  await expect.poll(() => textOf(buyer.locator('seatcast-seat-map .said'))).toContain('is yours');
   await hold.getByRole('button', { name: /^Cancel/ }).click();
   await expect.poll(async () => (await colours(viewer, seat.id)).seat).not.toEqual((await colours(viewer, seat.id)).held);
 });

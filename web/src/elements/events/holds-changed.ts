@@ -3,10 +3,13 @@ export class HoldsChangedEvent extends Event {
   static readonly type = 'seatcast-holds';
   /** Bookings that wait for payment. */
   readonly pending: number;
+  /** Ids of the seats that are the buyer's, held or bought. */
+  readonly seats: readonly number[];
 
-  constructor(pending: number) {
+  constructor(pending: number, seats: readonly number[]) {
     super(HoldsChangedEvent.type, { bubbles: true, composed: true });
     this.pending = pending;
+    this.seats = seats;
   }
 }
 

@@ -8,6 +8,7 @@ import { plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
 import { styles } from './seatcast-booking.styles.ts';
+import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
 import '../seatcast-bookings/seatcast-bookings.ts';
 
@@ -19,7 +20,7 @@ import '../seatcast-bookings/seatcast-bookings.ts';
  *       <seatcast-ticket-types event="42"></seatcast-ticket-types>
  *     </seatcast-booking>
  *
- * Fires `seatcast-booked` and `seatcast-refused`. The buyer is counted among those who are here, by
+ * A seat map inside it shows which seats are the buyer's. Fires `seatcast-booked` and `seatcast-refused`. The buyer is counted among those who are here, by
  * the step that he is at: looking, choosing, holding what is to be paid.
  */
 export class SeatcastBooking extends LiveElement {
@@ -163,6 +164,7 @@ export class SeatcastBooking extends LiveElement {
 
   #held(event: HoldsChangedEvent): void {
     this.#pending = event.pending;
+    for (const map of this.querySelectorAll('seatcast-seat-map')) map.mine = event.seats;
     this.requestUpdate();
   }
 

@@ -59,7 +59,8 @@ export class SeatcastBookings extends LiveElement {
   #stops: (() => void)[] = [];
   /** Answers of older readings are dropped. */
   #reading = 0;
-  #pending = 0;
+  /** What `seatcast-holds` said last. */
+  #told = '0:';
   /** Of the event, when last seen: its cancellation ends bookings. */
   #eventStatus: string | undefined;
   /** Bookings that are about to end, and were said to be. */
@@ -102,10 +103,13 @@ export class SeatcastBookings extends LiveElement {
     this.toggleAttribute('empty', (this.shown?.length ?? 0) === 0);
     if (!changed.has('shown')) return;
     this.#revealAwaited();
-    const pending = this.shown?.filter(({ booking }) => booking.status === 'pending').length ?? 0;
-    if (pending === this.#pending) return;
-    this.#pending = pending;
-    this.dispatchEvent(new HoldsChangedEvent(pending));
+    const bookings = (this.shown ?? []).map(({ booking }) => booking);
+    const pending = bookings.filter(({ status }) => status === 'pending').length;
+    const seats = bookings.filter(isStanding).flatMap(({ items }) => items.flatMap((item) => item.seats.map(({ id }) => id)));
+    const told = `${pending}:${seats.join(',')}`;
+    if (told === this.#told) return;
+    this.#told = told;
+    this.dispatchEvent(new HoldsChangedEvent(pending, seats));
   }
 
   protected override topicChanged(): void {
@@ -153,7 +157,7 @@ export class SeatcastBookings extends LiveElement {
           <span class="reference">${booking.reference}</span><br />
           ${plural(booking.quantity, 'ticket')} · ${money(booking.total)}
         </span>
-        ${status === 'pending' || status === 'confirmed'
+        ${isStanding(booking)
           ? html`<button class="button small" type="button" aria-label="Cancel booking ${booking.reference}" @click=${() => this.#cancel(booking)}>
               Cancel
             </button>`
@@ -203,7 +207,7 @@ export class SeatcastBookings extends LiveElement {
 
   #concerns(booking: Booking): boolean {
     if (this.event !== undefined && booking.event_id !== this.event) return false;
-    return !this.active || booking.status === 'pending' || booking.status === 'confirmed';
+    return !this.active || isStanding(booking);
   }
 
   async #readTitles(shown: readonly Shown[]): Promise<void> {
@@ -255,6 +259,11 @@ export class SeatcastBookings extends LiveElement {
       void this.#read();
     }
   }
+}
+
+/** Whether it holds stock. */
+function isStanding({ status }: Booking): boolean {
+  return status === 'pending' || status === 'confirmed';
 }
 
 /** `2 × Standard`, or `Stalls · Row H · Seats 1, 2`. */

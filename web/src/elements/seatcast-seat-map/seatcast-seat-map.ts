@@ -43,6 +43,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     cursor: { state: true },
     hovered: { state: true },
     said: { state: true },
+    mine: { attribute: false },
   };
 
   declare geometry: Geometry | undefined;
@@ -51,6 +52,8 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   declare hovered: Seat | undefined;
   /** Last words to the buyer: a seat was taken, the limit is reached. */
   declare said: string | undefined;
+  /** Ids of the seats that are the buyer's already. `seatcast-booking` around the map sets it. */
+  declare mine: readonly number[] | undefined;
 
   readonly #seats = new TopicController<SeatsTopic>(
     this,
@@ -315,6 +318,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   }
 
   #statusWords(seat: Seat): string {
+    if (this.mine?.includes(seat.id)) return 'yours';
     return STATUS_WORDS[this.statusOf(seat.id) ?? 'blocked'];
   }
 
@@ -329,7 +333,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
       )}
       <li><span class="swatch held" aria-hidden="true"></span>Held</li>
       <li><span class="swatch sold" aria-hidden="true"></span>Sold</li>
-      <li><span class="swatch chosen" aria-hidden="true"></span>Your choice</li>
+      <li><span class="swatch chosen" aria-hidden="true"></span>Yours</li>
     </ul>`;
   }
 
@@ -353,7 +357,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
       geometry,
       statuses,
       hovered,
-      chosen: new Set(this.#chosen.keys()),
+      chosen: new Set([...this.#chosen.keys(), ...(this.mine ?? [])]),
       cursor: focused ? this.cursor : undefined,
       typeIndex: (id: number) => order.get(id) ?? 0,
     };
