@@ -1,8 +1,8 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { launch, open } from '../support/browser.ts';
-import { number } from '../support/world.ts';
+import { launch, open, textOf } from '../support/browser.ts';
+import { makeEvent, number, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 let browser: Browser;
@@ -42,6 +42,27 @@ describe.each(looks)('%s', (_, look) => {
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(overflow).toBeLessThanOrEqual(0);
     expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  it('a choice, a hold and a cancelled event have no violation that axe finds, with others around', async () => {
+    const { id } = await makeEvent('Held', 4);
+    const { page, context } = await open(browser, `${url}/events/${id}`, { ...look, reducedMotion: 'reduce' });
+    const other = await open(browser, `${url}/events/${id}`);
+    const violations = async (): Promise<string[]> => {
+      const found = await new AxeBuilder({ page }).analyze();
+      return found.violations.map(({ id: rule, nodes }) => `${rule}: ${nodes.map(({ html }) => html).join(' ')}`);
+    };
+    await expect.poll(() => textOf(page.locator('seatcast-presence'))).toBe('1 other here');
+    await page.getByRole('button', { name: 'One more Standard' }).click();
+    expect(await violations()).toEqual([]);
+    await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+    await page.locator('[data-booking]').waitFor();
+    expect(await violations()).toEqual([]);
+    await sql(`update events set capacity = 9 where id = ${id}; update events set status = 'cancelled' where id = ${id}`);
+    await page.locator('.notice.cancellation').waitFor();
+    expect(await violations()).toEqual([]);
+    await other.context.close();
     await context.close();
   });
 });

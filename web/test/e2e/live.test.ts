@@ -70,11 +70,11 @@ it('who looks, chooses and holds is counted for others, and not any more when he
   const here = (): Promise<string> => textOf(viewer.page.locator('seatcast-presence'));
   await expect.poll(here).toMatch(/^1 other here$/);
   await buyer.page.getByRole('button', { name: 'One more Standard' }).click();
-  await expect.poll(here).toMatch(/1 booking : 1 choosing tickets/);
+  await expect.poll(here).toMatch(/^1 other here 1 choosing tickets$/);
   // Who chooses is no other person to himself.
   expect(await textOf(buyer.page.locator('seatcast-presence'))).toMatch(/^1 other here$/);
   await buyer.page.getByRole('button', { name: 'Hold 1 ticket' }).click();
-  await expect.poll(here).toMatch(/1 booking : 1 checking out/);
+  await expect.poll(here).toMatch(/^1 other here 1 checking out$/);
   await buyer.page.getByRole('button', { name: /^Cancel booking/ }).click();
   await expect.poll(here).toMatch(/^1 other here$/);
   await buyer.page.close();

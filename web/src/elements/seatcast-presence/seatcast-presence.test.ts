@@ -35,6 +35,7 @@ describe('who is here', () => {
     [{ viewing: 1 }, '1 other here'],
     [{ viewing: 1_200 }, '1,200 others here'],
     [{ viewing: 9, ticket_selection: 2, payment: 1 }, '12 others here 3 booking: 2 choosing tickets, 1 checking out'],
+    [{ viewing: 9, payment: 3 }, '12 others here 3 checking out'],
     [{ viewing: 9, attendee_details: 3 }, '12 others here 3 booking'],
   ])('%j is said as «%s»', async (people, words) => {
     expect(await says(people as Record<string, number>)).toBe(words);

@@ -36,7 +36,7 @@ export class SeatcastPresence extends LiveElement {
       ${ICON}
       <span><b>${count(total)}</b> ${total === 1 ? 'other' : 'others'} here</span>
       ${booking > 0
-        ? html`<span class="booking"><b>${count(booking)}</b> booking${steps(others)}</span>`
+        ? html`<span class="booking"><b>${count(booking)}</b> ${doing(others)}</span>`
         : nothing}
     </p>`;
   }
@@ -53,12 +53,16 @@ const ICON = html`<svg viewBox="0 0 24 24" aria-hidden="true">
   <circle cx="9" cy="8" r="3.5" /><path d="M2.5 20a6.5 6.5 0 0 1 13 0M16 5a3.5 3.5 0 0 1 0 6.5M18 14.2a6.5 6.5 0 0 1 3.5 5.8" />
 </svg>`;
 
-/** `: 2 choosing tickets, 1 checking out`; nothing where people are at steps that we do not know. */
-function steps({ byStep, booking }: Others): string {
+/**
+ * `choosing tickets` where all are; else `booking: 2 choosing tickets, 1 checking out`, or `booking` where
+ * people are at steps that we do not know.
+ */
+function doing({ byStep, booking }: Others): string {
   const known = DOING.filter(([step]) => (byStep[step] ?? 0) > 0);
   const sum = known.reduce((total, [step]) => total + (byStep[step] ?? 0), 0);
-  if (sum !== booking) return '';
-  return `: ${known.map(([step, words]) => `${count(byStep[step] ?? 0)} ${words}`).join(', ')}`;
+  if (sum !== booking) return 'booking';
+  if (known.length === 1) return known[0]?.[1] ?? '';
+  return `booking: ${known.map(([step, words]) => `${count(byStep[step] ?? 0)} ${words}`).join(', ')}`;
 }
 
 define('seatcast-presence', SeatcastPresence);

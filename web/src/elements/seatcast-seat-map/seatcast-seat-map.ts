@@ -44,12 +44,15 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     hovered: { state: true },
     said: { state: true },
     mine: { attribute: false },
+    keyed: { state: true },
   };
 
   declare geometry: Geometry | undefined;
   /** The seat that the keyboard is at. */
   declare cursor: Seat | undefined;
   declare hovered: Seat | undefined;
+  /** The keyboard is in use: what it is at has to be seen. */
+  declare keyed: boolean | undefined;
   /** Last words to the buyer: a seat was taken, the limit is reached. */
   declare said: string | undefined;
   /** Ids of the seats that are the buyer's already. `seatcast-booking` around the map sets it. */
@@ -278,7 +281,11 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
       aria-label="Seats. Arrow keys move, Enter chooses."
       aria-activedescendant=${this.cursor ? `seat-${this.cursor.id}` : nothing}
       @keydown=${(event: KeyboardEvent) => this.#key(event)}
-      @focus=${() => (this.cursor ??= this.#firstFree())}
+      @focus=${(event: FocusEvent) => {
+        this.cursor ??= this.#firstFree();
+        this.keyed = (event.target as Element).matches(':focus-visible');
+      }}
+      @blur=${() => (this.keyed = false)}
     >
       ${row.map(
         (seat) => html`<div
@@ -295,7 +302,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   }
 
   #tip(state: EventState | undefined): TemplateResult | typeof nothing {
-    const seat = this.hovered;
+    const seat = this.hovered ?? (this.keyed ? this.cursor : undefined);
     const at = seat && this.pointOf(seat.id);
     if (!state || !seat || !at) return nothing;
     const type = typeOf(state, seat);
@@ -352,13 +359,12 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     if (!geometry || !statuses) return undefined;
     const types = this.topic.view.state?.ticket_types ?? [];
     const order = new Map(types.map(({ id }, index) => [id, index]));
-    const focused = this.renderRoot.querySelector('.keys:focus-visible') !== null;
     return {
       geometry,
       statuses,
       hovered,
       chosen: new Set([...this.#chosen.keys(), ...(this.mine ?? [])]),
-      cursor: focused ? this.cursor : undefined,
+      cursor: this.keyed ? this.cursor : undefined,
       typeIndex: (id: number) => order.get(id) ?? 0,
     };
   }

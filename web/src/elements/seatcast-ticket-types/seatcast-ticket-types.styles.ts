@@ -83,8 +83,11 @@ export const styles = [
       font-size: 1.25rem;
       line-height: 1;
     }
-    .stepper button:hover:not(:disabled) {
-      background: var(--sunken);
+    /* A finger does not hover: the colour would stay. */
+    @media (hover: hover) {
+      .stepper button:hover:not(:disabled) {
+        background: var(--sunken);
+      }
     }
     .stepper button:disabled {
       color: var(--ink-soft);
