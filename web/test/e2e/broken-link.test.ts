@@ -122,4 +122,4 @@ it('where WebSockets and streams are blocked, polling keeps the numbers live, an
   await expect.poll(() => badge(page), { timeout: 30_000 }).toMatch(/15 left LIVE$/i);
   const numbers = (await page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen)).map((text) => Number(/\d+/.exec(text)?.[0]));
   expect(numbers).toEqual(numbers.toSorted((one, other) => other - one));
-});
+}, 90_000);
