@@ -241,6 +241,8 @@ fn unescaped(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::error::Error;
+
     use super::*;
     use crate::config::Config as Settings;
 
@@ -253,7 +255,13 @@ mod tests {
     }
 
     fn read(url: &str) -> Result<Address, String> {
-        Address::read(&Settings::default().database, url).map_err(|error| error.to_string())
+        Address::read(&Settings::default().database, url).map_err(|error| {
+            let cause = error.source().and_then(|cause| cause.source());
+            format!(
+                "{error} {}",
+                cause.map(ToString::to_string).unwrap_or_default()
+            )
+        })
     }
 
     #[test]
