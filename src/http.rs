@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::config::HttpConfig;
+use crate::metrics;
 
 /// First and longest pause after accepting failed, as it does when file descriptors run out.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
@@ -100,6 +101,7 @@ fn connection(
             }
         };
         if let Err(cause) = ended {
+            metrics::LATE_HEADS.add(u64::from(cause.is_timeout()));
             tracing::debug!(%peer, %cause, "connection ended early");
         }
     }

@@ -22,6 +22,9 @@ pub static STREAMS: Gauge = Gauge::new();
 pub static JOINS: Labelled = Labelled::new("source");
 pub static PRESENT: Gauge = Gauge::new();
 pub static SOCKET_REFUSALS: Labelled = Labelled::new("code");
+pub static CLOSES: Labelled = Labelled::new("code");
+pub static SILENT_CLOSES: Counter = Counter::new();
+pub static LATE_HEADS: Counter = Counter::new();
 
 // --- fan-out
 
@@ -100,6 +103,23 @@ static ALL: &[Entry] = &[
         "seatcast_socket_refusals_total",
         "Joins and pushes answered with an error, by code.",
         Kind::Labelled(&SOCKET_REFUSALS),
+    ),
+    Entry(
+        "seatcast_closes_total",
+        "WebSocket connections that this node closed, by the name of the close code; `NORMAL` is the \
+         answer to a client that closes.",
+        Kind::Labelled(&CLOSES),
+    ),
+    Entry(
+        "seatcast_silent_closes_total",
+        "Of those, connections on which nothing whole was heard for too long: their peers are gone, asleep \
+         or send byte by byte.",
+        Kind::Counter(&SILENT_CLOSES),
+    ),
+    Entry(
+        "seatcast_late_heads_total",
+        "HTTP connections cut because no whole head of a request came in time.",
+        Kind::Counter(&LATE_HEADS),
     ),
     Entry(
         "seatcast_deliveries_total",

@@ -121,6 +121,12 @@ pub const CLOSE_CODES: [CloseCode; 9] = [
     OUTBOX_OVERFLOW,
 ];
 
+/// The name of a close code of ours.
+pub fn name_of_close(number: u16) -> &'static str {
+    let code = CLOSE_CODES.iter().find(|code| code.number == number);
+    code.map_or("OTHER", |code| code.name)
+}
+
 /// Why a join or a push was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ErrorCode {

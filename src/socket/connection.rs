@@ -206,14 +206,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Says goodbye; what waits is still sent first.
-    pub(super) fn close(&mut self, code: u16, reason: &str, now_ms: u64) {
-        if self.is_open() {
-            self.outbox.push(websocket::close_frame(code, reason));
-            self.phase = Phase::Closing {
-                until_ms: now_ms + CLOSE_TIMEOUT_MS,
-            };
+    /// Says goodbye; what waits is still sent first. `false` when that has been said already.
+    pub(super) fn close(&mut self, code: u16, reason: &str, now_ms: u64) -> bool {
+        if !self.is_open() {
+            return false;
         }
+        self.outbox.push(websocket::close_frame(code, reason));
+        self.phase = Phase::Closing {
+            until_ms: now_ms + CLOSE_TIMEOUT_MS,
+        };
+        true
     }
 
     /// The poller says that the socket can be written again.

@@ -3,6 +3,7 @@
 use super::session::{Effect, Stage};
 use super::shard::Shard;
 use crate::config::inside::EFFECTS_KEPT_MAX;
+use crate::metrics;
 use crate::protocol::code;
 
 impl Shard {
@@ -84,8 +85,10 @@ impl Shard {
 
     pub(super) fn close(&mut self, id: usize, code: u16, reason: &str) {
         let now_ms = self.now_ms();
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.close(code, reason, now_ms);
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.close(code, reason, now_ms)
+        {
+            metrics::CLOSES.one(code::name_of_close(code));
         }
     }
 

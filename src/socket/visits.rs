@@ -1,6 +1,7 @@
 //! What time does to connections: beats, silence, tokens that end, closes that take too long.
 
 use super::shard::Shard;
+use crate::metrics;
 use crate::protocol::code;
 
 impl Shard {
@@ -36,6 +37,7 @@ impl Shard {
         let silent_ms = now_ms.saturating_sub(connection.heard_ms);
         let open_ms = now_ms.saturating_sub(connection.opened_ms);
         if silent_ms > limits.idle_timeout_ms {
+            metrics::SILENT_CLOSES.add(1);
             // Not a policy: a laptop that slept is to come back by itself.
             self.end(
                 id,

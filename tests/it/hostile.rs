@@ -10,16 +10,79 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::binary::ServerProcess;
+use crate::support::caller::Caller;
 use crate::support::cut::Link;
 use crate::support::database::TestDatabase;
-use crate::support::server::{DEADLINE, TestServer};
+use crate::support::numbers::{page, reads};
+use crate::support::server::DEADLINE;
 use crate::support::show::{Show, Staged};
 use crate::support::websocket::{End, Socket, Vsn};
 
-async fn stage(server: &TestServer) -> Staged {
-    let show = Show::new().ticket_type("Standing", 1_000, 500);
-    show.stage(&server.client().await).await
+/// The true binary, with a show: its numbers are a process's, and here they say how often somebody was
+/// refused.
+struct House {
+    process: ServerProcess,
+    database: TestDatabase,
+    staged: Staged,
+    caller: Caller,
 }
+
+impl House {
+    async fn open(flags: &[(&str, u64)]) -> House {
+        let database = TestDatabase::new().await;
+        let show = Show::new().ticket_type("Standing", 1_000, 500);
+        let staged = show.stage(&database.client().await).await;
+        let flags = flags
+            .iter()
+            .map(|(name, value)| format!("--{name}={value}"));
+        let mut args = vec!["--shards=2".to_owned()];
+        args.push(format!("--database-url={}", database.url()));
+        args.extend(flags);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let process = ServerProcess::start(&args);
+        let caller = Caller::new(reqwest::Client::new(), process.url.clone());
+        House {
+            process,
+            database,
+            staged,
+            caller,
+        }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.process.address()
+    }
+
+    async fn ws(&self, vsn: Vsn) -> Socket {
+        Socket::connect(self.address(), vsn).await
+    }
+
+    /// How many joins and pushes were refused with this code.
+    async fn refused(&self, code: &str) -> u64 {
+        self.counted(&format!(
+            r#"seatcast_socket_refusals_total{{code="{code}"}}"#
+        ))
+        .await
+    }
+
+    async fn counted(&self, name: &str) -> u64 {
+        let page = page(&self.caller).await;
+        // Counts are whole numbers, and not so many.
+        page.get(name).map_or(0, |count| *count as u64)
+    }
+
+    /// Waits until this was counted so many times.
+    async fn counts(&self, name: &str, count: u32) {
+        reads(&self.caller, name, f64::from(count)).await;
+    }
+}
+
+/// Closes by this code.
+fn closes(code: &str) -> String {
+    format!(r#"seatcast_closes_total{{code="{code}"}}"#)
+}
+
+const SILENT: &str = "seatcast_silent_closes_total";
 
 /// Shorter than any idle limit here.
 const HEARTBEAT: Duration = Duration::from_millis(300);
@@ -31,18 +94,18 @@ struct Bystander {
 }
 
 impl Bystander {
-    async fn join(address: SocketAddr, staged: &Staged) -> Bystander {
-        let topic = format!("event:{}", staged.event);
-        let mut socket = Socket::connect(address, Vsn::V2).await;
+    async fn join(house: &House) -> Bystander {
+        let topic = format!("event:{}", house.staged.event);
+        let mut socket = house.ws(Vsn::V2).await;
         socket.join(&topic, json!({})).await;
         Bystander { socket, topic }
     }
 
     /// Is answered, and sees what is sold.
-    async fn is_served(&mut self, server: &TestServer, staged: &Staged) {
+    async fn is_served(&mut self, house: &House) {
         let alive = self.socket.ask("phoenix", "heartbeat", json!({})).await;
         assert_eq!(alive["status"], "ok");
-        staged.sell(&server.client().await, 1).await;
+        house.staged.sell(&house.database.client().await, 1).await;
         self.socket.next_on(&self.topic, "update").await;
     }
 
@@ -67,16 +130,9 @@ impl Bystander {
 
 #[tokio::test]
 async fn a_peer_that_vanished_is_let_go_and_no_longer_counted() {
-    let server = TestServer::builder()
-        .with(|config| {
-            config.socket.idle_timeout_ms = 1_000;
-            config.presence.counts_interval_ms = 50;
-        })
-        .start()
-        .await;
-    let staged = stage(&server).await;
-    let mut bystander = Bystander::join(server.address(), &staged).await;
-    let (link, address) = Link::to_server(server.address()).await;
+    let house = House::open(&[("idle-timeout-ms", 1_000), ("counts-interval-ms", 50)]).await;
+    let mut bystander = Bystander::join(&house).await;
+    let (link, address) = Link::to_server(house.address()).await;
     let mut vanished = Socket::connect(address, Vsn::V2).await;
     let step = json!({"presence": {"step": "payment"}});
     vanished.join(&bystander.topic, step).await;
@@ -84,22 +140,18 @@ async fn a_peer_that_vanished_is_let_go_and_no_longer_counted() {
     // Nothing comes through any more, and nothing says so.
     link.stall();
     bystander.sees(0).await;
-    bystander.is_served(&server, &staged).await;
+    house.counts(SILENT, 1).await;
+    house.counts(&closes("GOING_AWAY"), 1).await;
+    bystander.is_served(&house).await;
 }
 
 #[tokio::test]
 async fn slow_handshakes_are_cut_and_do_not_keep_others_out_for_long() {
     const PLACES: usize = 8;
-    let server = TestServer::builder()
-        .with(|config| {
-            config.http.header_timeout_ms = 300;
-            config.http.http_connections_max = PLACES;
-        })
-        .start()
-        .await;
-    let staged = stage(&server).await;
-    let address = server.address();
-    let mut bystander = Bystander::join(address, &staged).await;
+    let places = ("http-connections-max", PLACES as u64);
+    let house = House::open(&[("header-timeout-ms", 300), places]).await;
+    let address = house.address();
+    let mut bystander = Bystander::join(&house).await;
     let slow = (0..2 * PLACES).map(|_| async move {
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let head = b"GET /realtime/v1/websocket HTTP/1.1\r\nHost: ";
@@ -114,7 +166,9 @@ async fn slow_handshakes_are_cut_and_do_not_keep_others_out_for_long() {
         newcomer.join(&bystander.topic, json!({})).await;
     };
     tokio::join!(join_all(slow), newcomer);
-    bystander.is_served(&server, &staged).await;
+    let late = house.counted("seatcast_late_heads_total").await;
+    assert!(late >= 2 * PLACES as u64, "{late}");
+    bystander.is_served(&house).await;
 }
 
 /// A client's text frame; the mask is zero, which leaves the payload as it is.
@@ -143,25 +197,22 @@ async fn raw(address: SocketAddr) -> TcpStream {
 
 #[tokio::test]
 async fn a_byte_at_a_time_is_understood_but_keeps_nobody_alive() {
-    let server = TestServer::builder()
-        .with(|config| config.socket.idle_timeout_ms = 1_500)
-        .start()
-        .await;
-    let staged = stage(&server).await;
+    let house = House::open(&[("idle-timeout-ms", 1_500)]).await;
     let join = text_frame(&format!(
         r#"["1","1","event:{}","phx_join",{{}}]"#,
-        staged.event
+        house.staged.event
     ));
-    let mut stream = raw(server.address()).await;
+    let mut stream = raw(house.address()).await;
     for byte in join {
         stream.write_all(&[byte]).await.expect("a write");
     }
     let mut slow = Socket::over(stream, Vsn::V2).await;
     let reply = slow.next_frame(DEADLINE).await.expect("a reply");
     assert_eq!(reply.payload["status"], "ok");
+    drop(slow);
 
     // A message that never ends is no sign of life.
-    let mut stream = raw(server.address()).await;
+    let mut stream = raw(house.address()).await;
     stream
         .write_all(b"\x81\xfe\xff\xff\0\0\0\0")
         .await
@@ -189,6 +240,7 @@ async fn a_byte_at_a_time_is_understood_but_keeps_nobody_alive() {
     });
     let got = closed.await.expect("closed in time");
     assert_eq!(got.first(), Some(&0x88), "a close frame: {got:?}");
+    house.counts(SILENT, 1).await;
 }
 
 /// Sends all at once; then reads the answers until none is missing or the connection ends.
@@ -227,57 +279,60 @@ struct Answers {
 }
 
 impl Answers {
-    fn count(&self, code: &str) -> usize {
-        self.codes.iter().filter(|other| *other == code).count()
+    fn count(&self, code: &str) -> u64 {
+        self.codes.iter().filter(|other| *other == code).count() as u64
     }
 }
 
 #[tokio::test]
 async fn five_hundred_malformed_frames_are_answered_one_by_one() {
-    let server = TestServer::start().await;
-    let staged = stage(&server).await;
-    let mut bystander = Bystander::join(server.address(), &staged).await;
+    let house = House::open(&[]).await;
+    let mut bystander = Bystander::join(&house).await;
     let bad = ["}{", "[1,2,3]", "[null,null,7,null,{}]", "null", "\u{0}"];
+    let (mut malformed_in_all, mut too_many_in_all) = (0, 0);
     for vsn in [Vsn::V1, Vsn::V2] {
-        let mut hostile = server.ws(vsn).await;
+        let mut hostile = house.ws(vsn).await;
         let answers = flood(
             &mut hostile,
             (0..500).map(|n| bad[n % bad.len()].to_owned()),
         )
         .await;
         let malformed = answers.count("MALFORMED_FRAME");
-        assert_eq!(malformed + answers.count("PUSH_RATE"), 500, "{answers:?}");
+        let too_many = answers.count("PUSH_RATE");
+        assert_eq!(malformed + too_many, 500, "{answers:?}");
         // A burst is taken, and it is not closed for it.
         assert!(malformed >= 400 && answers.closed.is_none(), "{answers:?}");
+        malformed_in_all += malformed;
+        too_many_in_all += too_many;
     }
-    bystander.is_served(&server, &staged).await;
+    assert_eq!(house.refused("MALFORMED_FRAME").await, malformed_in_all);
+    assert_eq!(house.refused("PUSH_RATE").await, too_many_in_all);
+    bystander.is_served(&house).await;
 }
 
 #[tokio::test]
 async fn a_flood_of_joins_is_slowed_down_and_ended_when_it_goes_on() {
-    let server = TestServer::builder()
-        .with(|config| {
-            config.socket.joins_max = 10;
-            config.socket.joins_per_s_max = 20;
-        })
-        .start()
-        .await;
-    let staged = stage(&server).await;
-    let mut bystander = Bystander::join(server.address(), &staged).await;
-    let mut hostile = server.ws(Vsn::V2).await;
+    let house = House::open(&[("joins-max", 10), ("joins-per-s-max", 20)]).await;
+    let mut bystander = Bystander::join(&house).await;
+    let mut hostile = house.ws(Vsn::V2).await;
     // Each of an event of its own: one that is there, and many that are not.
     let join = |n: usize| {
-        let event = staged.event + i64::try_from(n).expect("small");
+        let event = house.staged.event + i64::try_from(n).expect("small");
         format!(r#"["{n}","{n}","event:{event}","phx_join",{{}}]"#)
     };
     let answers = flood(&mut hostile, (0..300).map(join)).await;
     assert_eq!(answers.codes.len(), 300, "{answers:?}");
     assert_eq!(answers.count("ok"), 1, "{answers:?}");
     assert!(answers.count("JOIN_RATE") >= 200, "{answers:?}");
+    for code in ["JOIN_RATE", "EVENT_NOT_FOUND", "TOO_MANY_JOINS"] {
+        assert_eq!(house.refused(code).await, answers.count(code), "{code}");
+    }
     // Without a pause, the client is past help.
     let answers = flood(&mut hostile, (0..5_000).map(join)).await;
     assert_eq!(answers.closed, Some(1008), "{:?}", answers.codes.last());
-    bystander.is_served(&server, &staged).await;
+    house.counts(&closes("POLICY"), 1).await;
+    assert!(house.refused("PUSH_RATE").await >= answers.count("PUSH_RATE"));
+    bystander.is_served(&house).await;
 }
 
 /// What a bystander is shown of who is here.
@@ -302,18 +357,15 @@ impl Seen {
 #[tokio::test]
 async fn a_flood_of_presence_reaches_the_others_as_few_counts() {
     const CLIENTS: u64 = 5;
-    const MOVES: u64 = 300;
-    let server = TestServer::builder()
-        .with(|config| config.presence.counts_interval_ms = 100)
-        .start()
-        .await;
-    let staged = stage(&server).await;
-    let mut bystander = Bystander::join(server.address(), &staged).await;
+    // More than a burst: some are refused.
+    const MOVES: u64 = 600;
+    let house = House::open(&[("counts-interval-ms", 100)]).await;
+    let mut bystander = Bystander::join(&house).await;
     let topic = bystander.topic.clone();
     let begun = Instant::now();
     let mut restless = Vec::new();
     for _ in 0..CLIENTS {
-        let mut socket = server.ws(Vsn::V2).await;
+        let mut socket = house.ws(Vsn::V2).await;
         let step = json!({"presence": {"step": "look"}});
         socket.join(&topic, step).await;
         restless.push(socket);
@@ -321,11 +373,14 @@ async fn a_flood_of_presence_reaches_the_others_as_few_counts() {
     // All are seen before anybody moves or goes: who comes and goes between two ticks was never there.
     let mut seen = Seen::default();
     seen.until(CLIENTS, &mut bystander).await;
+    let mut refused = 0;
     for (client, socket) in restless.iter_mut().enumerate() {
         let moves = (0..MOVES)
             .map(|n| format!(r#"["1","{n}","{topic}","presence",{{"step":"step {client} {n}"}}]"#));
         let answers = flood(socket, moves).await;
-        assert_eq!(answers.codes.len() as u64, MOVES);
+        let too_many = answers.count("PUSH_RATE");
+        assert_eq!(answers.count("ok") + too_many, MOVES, "{answers:?}");
+        refused += too_many;
     }
     drop(restless);
     seen.until(0, &mut bystander).await;
@@ -335,7 +390,9 @@ async fn a_flood_of_presence_reaches_the_others_as_few_counts() {
         frames <= intervals,
         "{frames} frames in {intervals} intervals"
     );
-    bystander.is_served(&server, &staged).await;
+    assert!(refused > 0);
+    assert_eq!(house.refused("PUSH_RATE").await, refused);
+    bystander.is_served(&house).await;
 }
 
 const VIEWERS: usize = 100;
@@ -397,4 +454,8 @@ async fn viewers_that_stop_reading_cost_no_memory_and_wake_up_current() {
         }
         assert!(frames < CHANGES / 2, "{frames} frames of {CHANGES}");
     }
+    let caller = Caller::new(reqwest::Client::new(), process.url.clone());
+    let page = page(&caller).await;
+    assert!(page["seatcast_viewers_skipped_total"] > 0.0);
+    assert!(page["seatcast_catch_ups_total"] >= STALLED as f64);
 }

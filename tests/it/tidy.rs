@@ -80,7 +80,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("sweep", &["config", "metrics", "store", "ticketing"]),
-    ("http", &["config"]),
+    ("http", &["config", "metrics"]),
     ("embedded", &["config"]),
     ("telemetry", &["ticketing"]),
     ("web", &[]),

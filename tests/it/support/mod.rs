@@ -6,6 +6,7 @@ pub(crate) mod collector;
 pub(crate) mod cut;
 pub(crate) mod database;
 pub(crate) mod nats;
+pub(crate) mod numbers;
 pub(crate) mod postgres;
 pub(crate) mod rush;
 pub(crate) mod server;
