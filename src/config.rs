@@ -31,6 +31,8 @@ pub struct Config {
     #[command(flatten)]
     pub feed: FeedConfig,
     #[command(flatten)]
+    pub sheet: SheetConfig,
+    #[command(flatten)]
     pub bus: BusConfig,
     #[command(flatten)]
     pub socket: SocketConfig,
@@ -251,6 +253,32 @@ pub struct FeedConfig {
     /// Time that the database has to answer the feed before it counts as down, in milliseconds.
     #[arg(long, env = "SEATCAST_READ_TIMEOUT_MS", default_value_t = 3_000)]
     pub read_timeout_ms: u64,
+}
+
+/// Topics that are told whole: users' own bookings, figures of events.
+#[derive(Debug, Clone, Args)]
+pub struct SheetConfig {
+    /// Users' bookings and events' figures watched at a time; a join that would be one more is told to come later.
+    #[arg(long, env = "SEATCAST_SHEETS_MAX", default_value_t = 10_000)]
+    pub sheets_max: usize,
+    /// Of these, how many are read in one query.
+    #[arg(long, env = "SEATCAST_SHEETS_PER_READ_MAX", default_value_t = 200)]
+    pub sheets_per_read_max: usize,
+    /// Bookings that a user is told of: those that are pending, then the newest.
+    #[arg(long, env = "SEATCAST_OWN_BOOKINGS_MAX", default_value_t = 100)]
+    pub own_bookings_max: i64,
+    /// These are read at least this often, doorbell or not, in milliseconds.
+    #[arg(long, env = "SEATCAST_SHEET_POLL_INTERVAL_MS", default_value_t = 5_000)]
+    pub sheet_poll_interval_ms: u64,
+    /// Least time between two figures of one event, in milliseconds.
+    #[arg(long, env = "SEATCAST_FIGURES_INTERVAL_MS", default_value_t = 1_000)]
+    pub figures_interval_ms: u64,
+    /// How often a node adds the joins that it counted to those of the others, in milliseconds.
+    #[arg(long, env = "SEATCAST_JOINS_INTERVAL_MS", default_value_t = 5_000)]
+    pub joins_interval_ms: u64,
+    /// Events whose joins a node counts between two such times.
+    #[arg(long, env = "SEATCAST_JOINED_EVENTS_MAX", default_value_t = 10_000)]
+    pub joined_events_max: usize,
 }
 
 /// How changes come from the log to the nodes.

@@ -36,6 +36,7 @@ pub static COMMIT_TO_SEND: Histogram = Histogram::seconds();
 // --- feed
 
 pub static PUBLICATIONS: Counter = Counter::new();
+pub static SHEETS: Counter = Counter::new();
 pub static CONFLATED: Counter = Counter::new();
 pub static LOADS: Counter = Counter::new();
 pub static GAPS: Labelled = Labelled::new("at");
@@ -146,6 +147,11 @@ static ALL: &[Entry] = &[
         "seatcast_publications_total",
         "Publications made of the log of watched events.",
         Kind::Counter(&PUBLICATIONS),
+    ),
+    Entry(
+        "seatcast_sheets_total",
+        "Topics told whole (users' bookings, events' figures): how often one was told.",
+        Kind::Counter(&SHEETS),
     ),
     Entry(
         "seatcast_changes_conflated_total",

@@ -30,11 +30,12 @@ use crate::config::{self, AuthConfig, Config, DatabaseConfig, InvalidConfig};
 use crate::desk::Desks;
 use crate::feed::{self, Inputs, Outputs};
 use crate::http;
+use crate::hub::sheet::Sheets;
 use crate::hub::{Hub, Mailbox, ToShard, Watch};
 use crate::metrics;
 use crate::presence::{self, Presence};
-use crate::socket::{self, Shards, handshake, shard_count};
-use crate::store::doorbell::{self, Hearers};
+use crate::socket::{self, Errands, Shards, handshake, shard_count};
+use crate::store::doorbell::{self, Hearers, SheetRing};
 use crate::store::migrate::migrate;
 use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
@@ -106,13 +107,15 @@ pub async fn run(
     };
     let heard = board_the_bus(&mut back, &config, &feed_store, &outputs.interest).await?;
     let (presence_out, presence_rings) = mpsc::channel(PRESENCE_RINGS_MAX);
+    let (sheets_out, sheet_rings) = mpsc::channel(RINGS_MAX);
+    let sheets = tell_whole(&mut back, &config, &feed_store, sheet_rings, &hub);
     let presence = count_who_is_here(&mut back, &config, &feed_store, presence_rings, &hub);
     follow_the_log(
         &mut back,
         &config,
         feed_store,
         (watches, heard),
-        presence_out,
+        (presence_out, sheets_out),
         outputs,
     );
     let broadcasts = store_broadcasts(&mut back, &config, &store, &hub);
@@ -125,14 +128,12 @@ pub async fn run(
         presence.clone(),
         mailboxes.streams,
     );
-    let shards = open_shards(
-        &mut front,
-        &config,
-        &auth,
+    let errands = Errands {
         presence,
         broadcasts,
-        mailboxes.shards,
-    )?;
+        sheets,
+    };
+    let shards = open_shards(&mut front, &config, &auth, errands, mailboxes.shards)?;
     let doors = broadcast::rest::Doors {
         auth: auth.clone(),
         store: store.clone(),
@@ -213,6 +214,26 @@ fn store_broadcasts(back: &mut Tasks, config: &Config, store: &Store, hub: &Hub)
     broadcasts
 }
 
+/// Users' bookings and events' figures.
+fn tell_whole(
+    back: &mut Tasks,
+    config: &Config,
+    store: &Store,
+    rings: mpsc::Receiver<SheetRing>,
+    hub: &Hub,
+) -> Sheets {
+    let (sheets, said) = Sheets::new();
+    let telling = feed::sheets::run(
+        store.clone(),
+        feed::sheets::SheetInputs { said, rings },
+        hub.clone(),
+        (config.feed.clone(), config.sheet.clone()),
+        back.end.clone(),
+    );
+    back.spawn("the sheets", telling);
+    sheets
+}
+
 /// What the bus brings; nothing ever, where there is none.
 async fn board_the_bus(
     back: &mut Tasks,
@@ -238,13 +259,14 @@ fn follow_the_log(
     config: &Config,
     store: Store,
     (watches, heard): (mpsc::Receiver<Watch>, mpsc::Receiver<Heard>),
-    presence: mpsc::Sender<PresenceRing>,
+    (presence, sheets): (mpsc::Sender<PresenceRing>, mpsc::Sender<SheetRing>),
     outputs: Outputs,
 ) {
     let (log, rings) = mpsc::channel(RINGS_MAX);
     let hearers = Hearers {
         log,
         presence: Some(presence),
+        sheets: Some(sheets),
     };
     let probe_interval = Duration::from_millis(config.feed.probe_interval_ms);
     let ringing = doorbell::run(store.clone(), probe_interval, hearers, back.end.clone());
@@ -268,13 +290,12 @@ fn open_shards(
     front: &mut Tasks,
     config: &Config,
     auth: &Auth,
-    presence: Presence,
-    broadcasts: Broadcasts,
+    errands: Errands,
     mailboxes: Vec<Mailbox<ToShard>>,
 ) -> Result<Shards, RunError> {
     let auth = Arc::new(auth.clone());
     let (shards, ends) =
-        socket::spawn(mailboxes, auth, presence, broadcasts, config).map_err(RunError::Shards)?;
+        socket::spawn(mailboxes, auth, errands, config).map_err(RunError::Shards)?;
     for end in ends {
         front.spawn("a connection shard", async {
             // A shard that panicked drops its end unsent.
@@ -323,9 +344,9 @@ fn warn_of_development(auth: &AuthConfig) {
 /// The feed's connections are its own: viewers must not wait because buyers are many.
 fn feeds_own(config: &Config) -> DatabaseConfig {
     DatabaseConfig {
-        // One each to read the log, for the doorbell's probe, for presence, for the relay and for the
+        // One each to read the log, to read sheets, to count joins, for the doorbell's probe, for presence, for the relay and for the
         // probe of its doorbell; the rest to load events.
-        pool_connections_max: 5 + config.feed.loads_parallel_max,
+        pool_connections_max: 7 + config.feed.loads_parallel_max,
         ..config.database.clone()
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{
-    Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, SocketConfig, SweepConfig,
+    Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, SheetConfig, SocketConfig,
+    SweepConfig,
 };
 
 /// Event loops that may own connections: a set of them is the bits of a word, and one bit is the
@@ -27,6 +28,7 @@ impl Config {
         faults.desk(&self.desk);
         faults.sweep(&self.sweep);
         faults.feed(&self.feed);
+        faults.sheet(&self.sheet);
         faults.socket(&self.socket);
         faults.within(
             "--relay-events-max",
@@ -159,6 +161,32 @@ impl Faults {
             1..=10_000_000,
         );
         self.within("--read-timeout-ms", feed.read_timeout_ms, 1..=HOUR_MS);
+    }
+
+    fn sheet(&mut self, sheet: &SheetConfig) {
+        self.within("--sheets-max", sheet.sheets_max, 1..=10_000_000);
+        self.within(
+            "--sheets-per-read-max",
+            sheet.sheets_per_read_max,
+            1..=10_000,
+        );
+        self.within("--own-bookings-max", sheet.own_bookings_max, 1..=500);
+        self.within(
+            "--sheet-poll-interval-ms",
+            sheet.sheet_poll_interval_ms,
+            10..=HOUR_MS,
+        );
+        self.within(
+            "--figures-interval-ms",
+            sheet.figures_interval_ms,
+            0..=HOUR_MS,
+        );
+        self.within("--joins-interval-ms", sheet.joins_interval_ms, 10..=HOUR_MS);
+        self.within(
+            "--joined-events-max",
+            sheet.joined_events_max,
+            1..=10_000_000,
+        );
     }
 
     fn socket(&mut self, socket: &SocketConfig) {

@@ -6,12 +6,14 @@
 //! their own, with a deadline. While the database is away the feed keeps what it has, says so at
 //! once, and asks again.
 //!
+//! - `sheets` are topics that are told whole instead of by changes: users' bookings, events' figures.
 //! - `entry` is one watched event: state, ring of recent deltas, conflation.
 //! - `cause` lists what can happen and what can be done about it.
 
 mod cause;
 mod entry;
 mod planner;
+pub mod sheets;
 
 use std::mem;
 use std::sync::Arc;

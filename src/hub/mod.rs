@@ -13,6 +13,7 @@
 
 pub mod mailbox;
 pub mod presence;
+pub mod sheet;
 pub mod topic;
 
 use std::sync::{Arc, OnceLock};
@@ -24,11 +25,13 @@ use tracing::Span;
 use uuid::Uuid;
 
 use self::presence::View;
+use self::sheet::Sheet;
 pub use mailbox::{Bell, Mailbox};
 
 use crate::config::inside::WATCHES_MAX;
 use crate::protocol::code::ErrorReply;
 use crate::protocol::phoenix::{Ref, Vsn};
+use crate::protocol::topic::Topic;
 use crate::ticketing::EventId;
 use crate::ticketing::live::{Delta, EventState};
 
@@ -41,7 +44,7 @@ pub struct Publication {
     pub state: Arc<EventState>,
     /// When the newest change in it was made, by the database's clock.
     pub committed_at: Option<Timestamp>,
-    frames: [OnceLock<Bytes>; 4],
+    frames: [OnceLock<Bytes>; 6],
 }
 
 /// The native views of an event.
@@ -51,6 +54,8 @@ pub enum NativeView {
     Event,
     /// Seat statuses: topic `seats:{id}`.
     Seats,
+    /// What [`NativeView::Event`] shows, to the organizer: topic `admin:{id}`.
+    Admin,
 }
 
 impl Publication {
@@ -104,6 +109,13 @@ pub enum ToShard {
     Answered(Box<Answer>),
     /// Who is at an event has changed.
     Present(Arc<View>),
+    /// What a topic that is told whole has to tell now.
+    Sheet(Arc<Sheet>),
+    /// Why there is none.
+    NoSheet {
+        topic: Topic,
+        why: NotOpened,
+    },
     /// The event is let go of: its viewers are sent away if its row is gone, else to join anew.
     Closed {
         event: EventId,
@@ -233,6 +245,18 @@ impl Hub {
     pub fn present(&self, shards: ShardSet, view: &Arc<View>) -> ShardSet {
         let missed = |shard: &usize| !self.shards[*shard].offer(ToShard::Present(view.clone()));
         shards.iter().filter(missed).collect()
+    }
+
+    pub fn sheet(&self, shards: ShardSet, sheet: &Arc<Sheet>) {
+        for shard in shards.iter() {
+            self.shards[shard].send(ToShard::Sheet(sheet.clone()));
+        }
+    }
+
+    pub fn no_sheet(&self, shards: ShardSet, topic: Topic, why: NotOpened) {
+        for shard in shards.iter() {
+            self.shards[shard].send(ToShard::NoSheet { topic, why });
+        }
     }
 
     /// A shard whose mailbox is full loses the answer: its client waits in vain, as it may with any network.

@@ -158,7 +158,7 @@ impl Channel {
     ) -> Bytes {
         let (topic, vsn) = (&*self.key.topic, has.vsn);
         match &self.key.view {
-            View::Native(NativeView::Event) => {
+            View::Native(NativeView::Event | NativeView::Admin) => {
                 let update = native::event_update(delta, state, limits);
                 phoenix::push(vsn, topic, native::UPDATE, &update)
             }
@@ -244,7 +244,7 @@ impl Channel {
             };
             // A new geometry makes positions mean other seats: only a snapshot says which.
             (delta.from > 0 && delta.layout.is_none()).then(|| match view {
-                NativeView::Event => to_raw(&native::event_changes(
+                NativeView::Event | NativeView::Admin => to_raw(&native::event_changes(
                     &delta,
                     entry.state(),
                     counts,
@@ -288,7 +288,9 @@ impl Channel {
         let (nobody, whole) = (Counts::default(), entry.state());
         let counts = here.map_or(&nobody, |here| &here.counted.counts);
         let state = match view {
-            NativeView::Event => to_raw(&native::event_state(whole, now, counts, limits)),
+            NativeView::Event | NativeView::Admin => {
+                to_raw(&native::event_state(whole, now, counts, limits))
+            }
             NativeView::Seats => to_raw(&native::seats_state(whole)),
         };
         self.snapshot = Some(Snapshot {
@@ -309,6 +311,10 @@ impl Channel {
                 let frame = counted.frame(vsn, || {
                     phoenix::push(vsn, topic, presence::PRESENCE, &counted.counts)
                 });
+                Some((counted.serial, frame))
+            }
+            Topic::Admin(_) if sent < counted.serial => {
+                let frame = phoenix::push(vsn, topic, presence::PRESENCE, &counted.counts);
                 Some((counted.serial, frame))
             }
             Topic::Realtime(RealtimeTopic::Registration(_)) if sent < listing.serial => {

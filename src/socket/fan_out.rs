@@ -112,6 +112,14 @@ impl Shard {
         };
         let vsn = connection.session.vsn;
         for (_, subscription) in connection.session.subscriptions_mut() {
+            if !matches!(subscription.stage, Stage::Asking { .. } | Stage::Waiting(_))
+                && let Some(shown) = subscription.sheet.as_deref_mut()
+                && let Some(sheet) = self.sheets.latest(shown.name)
+                && shown.sent < sheet.serial
+            {
+                connection.outbox.push_state(sheet.frame(vsn));
+                shown.sent = sheet.serial;
+            }
             let without = subscription.without();
             let Stage::Live { channel, sent, .. } = &mut subscription.stage else {
                 continue;
@@ -148,6 +156,14 @@ impl Shard {
         };
         connection.beat_in = self.wheel.beat_visits();
         let vsn = connection.session.vsn;
+        let told = connection.session.subscriptions_mut();
+        let told = told.filter(|(_, subscription)| matches!(subscription.stage, Stage::Told));
+        let told: Vec<_> = told
+            .filter_map(|(_, subscription)| {
+                let name = subscription.sheet.as_deref()?.name;
+                Some((name, self.sheets.latest(name)?.revision))
+            })
+            .collect();
         let joined = |(_, subscription): (u32, &mut Subscription)| match subscription.stage {
             Stage::Live {
                 channel,
@@ -163,13 +179,16 @@ impl Shard {
             .filter_map(joined)
             .collect();
         let frame = match &*topics {
-            [] => return,
+            [] if told.is_empty() => return,
             // Nearly all: their beat is the same as their neighbours'.
-            [(channel, sent)] => self.channels[*channel].beat(*sent, self.checked, vsn),
+            [(channel, sent)] if told.is_empty() => {
+                self.channels[*channel].beat(*sent, self.checked, vsn)
+            }
             _ => {
                 let name =
                     |(channel, sent): &(usize, Revision)| (self.channels[*channel].key.name, *sent);
-                let revisions: Vec<_> = topics.iter().map(name).collect();
+                let mut revisions: Vec<_> = topics.iter().map(name).collect();
+                revisions.extend(told);
                 phoenix::push(
                     vsn,
                     PHOENIX,

@@ -8,6 +8,7 @@ use super::session::{Opened, Stage};
 use super::shard::Shard;
 use super::topics::{Topic, Waiter};
 use crate::hub::NotOpened;
+use crate::protocol::topic::Topic as Name;
 use crate::ticketing::EventId;
 
 impl Shard {
@@ -82,6 +83,9 @@ impl Shard {
             &mut self.effects,
         );
         if opened {
+            if !matches!(channel.key.name, Name::Admin(_)) {
+                self.sheets.count_join(*event);
+            }
             if !self.checked.database_up {
                 // What was just answered may be old, and its beat says so.
                 connection.beat_in = 1;

@@ -24,6 +24,7 @@ mod outbox;
 mod perform;
 mod session;
 mod shard;
+mod sheets;
 mod topics;
 mod visits;
 mod wheel;
@@ -47,6 +48,7 @@ use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::inside::INTAKE_CONNECTIONS_MAX;
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
+use crate::hub::sheet::Sheets;
 use crate::hub::{Bell, Mailbox, ToShard};
 use crate::metrics;
 use crate::presence::Presence;
@@ -59,11 +61,19 @@ pub(crate) struct ShardConfig {
     presence: PresenceConfig,
     presence_task: Presence,
     broadcasts: Broadcasts,
+    sheets: Sheets,
     auth: Arc<Auth>,
     ring_deltas_max: usize,
     unwatch_grace_ms: u64,
     drain_timeout_ms: u64,
     counts: Arc<Counts>,
+}
+
+/// Who does for the shards what takes I/O, or concerns all of them.
+pub struct Errands {
+    pub presence: Presence,
+    pub broadcasts: Broadcasts,
+    pub sheets: Sheets,
 }
 
 impl ShardConfig {
@@ -204,8 +214,7 @@ pub fn shard_count(limits: &SocketConfig) -> usize {
 pub fn spawn(
     mailboxes: Vec<Mailbox<ToShard>>,
     auth: Arc<Auth>,
-    presence: Presence,
-    broadcasts: Broadcasts,
+    errands: Errands,
     config: &Config,
 ) -> std::io::Result<(Shards, Vec<ShardEnd>)> {
     let limits = &config.socket;
@@ -214,8 +223,9 @@ pub fn spawn(
         socket: limits.clone(),
         availability: config.availability.clone(),
         presence: config.presence.clone(),
-        presence_task: presence,
-        broadcasts,
+        presence_task: errands.presence,
+        broadcasts: errands.broadcasts,
+        sheets: errands.sheets,
         auth: auth.clone(),
         ring_deltas_max: config.feed.ring_deltas_max,
         unwatch_grace_ms: config.feed.unwatch_grace_s * 1_000,

@@ -32,6 +32,14 @@ impl Shard {
                     saying,
                 } => self.pass_on(id, subscription, channel, *saying),
                 Effect::Leave { channel, member } => self.leave(channel, member),
+                Effect::Watch {
+                    subscription,
+                    name,
+                    since,
+                } => self.watch_sheet(id, subscription, name, since),
+                Effect::Unwatch { subscription, name } => {
+                    self.unwatch_sheet(id, subscription, name);
+                }
                 Effect::Join {
                     subscription,
                     key,
@@ -57,15 +65,23 @@ impl Shard {
         }
         let mut hidden = Vec::new();
         for (place, subscription) in connection.session.subscriptions_mut() {
-            if let Stage::Live { channel, .. } = subscription.stage
-                && let Some(entry) = &self.topics[self.channels[channel].topic].entry
-            {
-                hidden.push((place, entry.state().clone()));
-            }
+            let name = subscription.sheet.as_deref().map(|shown| shown.name);
+            let state = match subscription.stage {
+                Stage::Live { channel, .. } => {
+                    let entry = &self.topics[self.channels[channel].topic].entry;
+                    entry.as_ref().map(|entry| entry.state().clone())
+                }
+                _ => None,
+            };
+            hidden.push((place, name, state));
         }
         let session = &mut connection.session;
-        hidden.retain(|(_, state)| !session.may_see(&state.event));
-        for (place, _) in hidden {
+        hidden.retain(|(_, name, state)| {
+            let event = state.as_ref().map(|state| &state.event);
+            event.is_some_and(|event| !session.may_see(event))
+                || name.is_some_and(|name| session.forbidden(name, event))
+        });
+        for (place, ..) in hidden {
             session.end(place, &mut self.effects);
         }
         if !self.effects.is_empty() {
@@ -99,7 +115,10 @@ impl Shard {
         };
         // The socket's end also ends its registration; an error here changes nothing.
         let _ = self.poll.registry().deregister(&mut connection.socket);
-        for (_, subscription) in connection.session.subscriptions_mut() {
+        for (place, subscription) in connection.session.subscriptions_mut() {
+            if let Some(shown) = &subscription.sheet {
+                self.unwatch_sheet(id, place, shown.name);
+            }
             if let Stage::Live {
                 channel, member, ..
             } = subscription.stage

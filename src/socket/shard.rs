@@ -18,6 +18,7 @@ use super::channel::{Channel, ChannelKey};
 use super::connection::Connection;
 use super::drain::Drain;
 use super::session::Effect;
+use super::sheets::Watched;
 use super::topics::Topic;
 use super::wheel::Wheel;
 use super::whereabouts::Whereabouts;
@@ -53,6 +54,7 @@ pub(super) struct Shard {
     /// When the node last heard from the database.
     pub(super) checked: Checked,
     pub(super) whereabouts: Whereabouts,
+    pub(super) sheets: Watched,
     pub(super) draining: Option<Drain>,
 }
 
@@ -87,6 +89,7 @@ impl Shard {
             wheel,
             checked: Checked::up(Timestamp::now()),
             whereabouts: Whereabouts::default(),
+            sheets: Watched::default(),
             draining: None,
         })
     }
@@ -156,6 +159,8 @@ impl Shard {
                 ToShard::Checked { at, database_up } => self.on_checked(at, database_up),
                 ToShard::Present(view) => self.on_presence(view),
                 ToShard::Answered(answer) => self.on_answer(*answer),
+                ToShard::Sheet(sheet) => self.on_sheet(&sheet),
+                ToShard::NoSheet { topic, why } => self.on_no_sheet(topic, why),
             }
         }
         if self.mailbox.is_draining() && self.draining.is_none() {
@@ -168,6 +173,7 @@ impl Shard {
             );
             let topics: Vec<usize> = self.topics.iter().map(|(id, _)| id).collect();
             topics.into_iter().for_each(|id| self.watch(id));
+            self.reopen_sheets();
         }
     }
 

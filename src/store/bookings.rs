@@ -11,7 +11,7 @@ use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::{BookingId, EventId, Revision, UserId};
 
 /// Booking `b` in the shape of [`Booking`].
-const BOOKING: &str = "
+pub(super) const BOOKING: &str = "
     jsonb_build_object(
         'id', b.id, 'reference', b.reference, 'event_id', b.event_id, 'user_id', b.user_id,
         'status', b.status, 'quantity', b.quantity,

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::presence::PresenceRing;
 use super::{Store, StoreError};
-use crate::ticketing::EventId;
+use crate::ticketing::{EventId, UserId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ring {
@@ -33,12 +33,32 @@ pub enum Ring {
     Lost,
 }
 
+/// What concerns topics that are told whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SheetRing {
+    Listening,
+    /// Bookings of these users were written.
+    Users(Vec<UserId>),
+    /// Bookings of this event were written, or something else of it.
+    Event(EventId),
+}
+
+impl SheetRing {
+    /// `users:1,2,3`
+    fn read(payload: &str) -> Option<SheetRing> {
+        let users = payload.strip_prefix("users:")?.split(',').map(str::parse);
+        users.collect::<Result<_, _>>().ok().map(SheetRing::Users)
+    }
+}
+
 /// Who hears the bell.
 pub struct Hearers {
     pub log: mpsc::Sender<Ring>,
     /// What nodes say of their counts. A ring that finds it full is dropped: who missed one looks
     /// again anyhow.
     pub presence: Option<mpsc::Sender<PresenceRing>>,
+    /// Who reads users' bookings and events' figures.
+    pub sheets: Option<mpsc::Sender<SheetRing>>,
 }
 
 impl From<mpsc::Sender<Ring>> for Hearers {
@@ -46,11 +66,20 @@ impl From<mpsc::Sender<Ring>> for Hearers {
         Hearers {
             log,
             presence: None,
+            sheets: None,
         }
     }
 }
 
 impl Hearers {
+    /// Waits for its hearer as for the log's, who never waits for the database either.
+    async fn tell_sheets(&self, ring: SheetRing) {
+        if let Some(sheets) = &self.sheets {
+            // Nobody hears it any more: the node ends.
+            let _ = sheets.send(ring).await;
+        }
+    }
+
     fn tell_presence(&self, payload: &str) {
         if let Some(presence) = &self.presence
             && let Some(ring) = PresenceRing::read(payload)
@@ -86,6 +115,7 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
         match Ear::open(store).await {
             Ok(ear) => {
                 failures = 0;
+                hearers.tell_sheets(SheetRing::Listening).await;
                 if out.send(Ring::Listening).await.is_err() {
                     return;
                 }
@@ -188,10 +218,17 @@ async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: 
         probing = false;
         patience = Instant::now() + probe_interval;
         let ring = match heard.payload().parse() {
-            Ok(event) => Ring::Event(event),
+            Ok(event) => {
+                hearers.tell_sheets(SheetRing::Event(event)).await;
+                Ring::Event(event)
+            }
             Err(_) if heard.payload() == probe => Ring::Probe,
-            // Counts of presence, other nodes' probes.
+            // Users' bookings, counts of presence, other nodes' probes.
             Err(_) => {
+                if let Some(ring) = SheetRing::read(heard.payload()) {
+                    hearers.tell_sheets(ring).await;
+                    continue;
+                }
                 hearers.tell_presence(heard.payload());
                 continue;
             }

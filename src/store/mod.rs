@@ -24,6 +24,7 @@ pub mod relay;
 pub mod seatmap;
 pub mod seats;
 pub mod seed;
+pub mod sheets;
 mod snapshot;
 pub mod ticket_types;
 mod tls;

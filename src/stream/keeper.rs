@@ -100,8 +100,8 @@ impl Keeper {
                 ToShard::Closed { event, why } => self.on_not_opened(event, why, true),
                 ToShard::Checked { at, database_up } => self.node.set_checked(at, database_up),
                 ToShard::Present(view) => self.on_presence(view),
-                // Nobody here asks: a stream only listens.
-                ToShard::Answered(_) => {}
+                // Nobody here asks, nor watches what is told whole: a stream only listens to events.
+                ToShard::Answered(_) | ToShard::Sheet(_) | ToShard::NoSheet { .. } => {}
             }
         }
         if self.mailbox.is_draining() {

@@ -199,7 +199,7 @@ fn update(
 ) -> Bytes {
     let id = Some(delta.to);
     match view {
-        NativeView::Event => text(
+        NativeView::Event | NativeView::Admin => text(
             native::UPDATE,
             id,
             &native::event_update(delta, state, limits),
@@ -218,7 +218,9 @@ fn snapshot(
     let nobody = Counts::default();
     let counts = here.map_or(&nobody, |here| &here.counted.counts);
     match view {
-        NativeView::Event => whole(state, native::event_state(state, now, counts, limits)),
+        NativeView::Event | NativeView::Admin => {
+            whole(state, native::event_state(state, now, counts, limits))
+        }
         NativeView::Seats => whole(state, native::seats_state(state)),
     }
 }

@@ -69,6 +69,7 @@ impl Viewer {
             topic: match view {
                 NativeView::Event => Topic::Event(event),
                 NativeView::Seats => Topic::Seats(event),
+                NativeView::Admin => Topic::Admin(event),
             },
             sent: Sent {
                 view,

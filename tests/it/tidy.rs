@@ -27,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "hub",
             "metrics",
+            "protocol",
             "store",
             "telemetry",
             "ticketing",

@@ -11,6 +11,7 @@ mod tests;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 pub use event::{event_changes, event_state, event_update};
 pub use join::{Join, Presence};
@@ -21,6 +22,8 @@ use crate::ticketing::Revision;
 
 /// `update` of the topics whose content has a revision.
 pub const UPDATE: &str = "update";
+/// An organizer's figures of an event, on `admin:`: absolute each time, with a revision of their own.
+pub const FIGURES: &str = "figures";
 /// [`beat`] on the topic `phoenix`.
 pub const BEAT: &str = "beat";
 /// [`drain`] on the topic `phoenix`.
@@ -80,6 +83,13 @@ pub fn beat(revisions: &[(Topic, Revision)], checked: Checked) -> impl Serialize
         checked_at: checked.at,
         database: (!checked.database_up).then_some("down"),
     }
+}
+
+/// An `update` that holds everything: `{"from": 0, "to": 57, …body}`. The body is an object that is not empty.
+pub fn whole(to: Revision, body: &RawValue) -> Box<RawValue> {
+    let fields = body.get().strip_prefix('{').unwrap_or("}");
+    RawValue::from_string(format!("{{\"from\":0,\"to\":{to},{fields}"))
+        .unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
 /// A drain notice: `{"reconnect_in_ms": 1250}`. The connection will be closed with 1001; the

@@ -4,14 +4,15 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::rights::may_see;
-use super::{At, Effect, Presence, Session, Stage, Subscription};
+use super::{At, Effect, Presence, Session, Shown, Stage, Subscription};
 use crate::hub::presence as here;
 use crate::hub::{NativeView, NotOpened};
 use crate::metrics;
-use crate::protocol::code;
+use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{self, Empty, Reply, Vsn};
 use crate::protocol::presence;
 use crate::protocol::supabase::{Bindings, SYSTEM};
+use crate::protocol::topic::Topic;
 use crate::socket::channel::{Joined, View};
 use crate::ticketing::live::{EventInfo, EventStatus};
 use crate::ticketing::{EventId, Revision};
@@ -44,7 +45,8 @@ impl Session {
             here,
         } = opened;
         let vsn = self.vsn;
-        let allowed = may_see(&self.caller, event);
+        let seen = may_see(&self.caller, event);
+        let organizes = self.caller.may_organize(event.organizer_id);
         let Some(subscription) = self
             .subscriptions
             .get_mut(place as usize)
@@ -55,8 +57,14 @@ impl Session {
         let Stage::Waiting(join) = &subscription.stage else {
             return false;
         };
-        if !allowed {
+        if !seen {
             self.not_opened(place, event.id, NotOpened::NoSuchEvent, effects);
+            return false;
+        }
+        let is_admin = matches!(join.view, View::Native(NativeView::Admin));
+        if is_admin && !organizes {
+            let error = format_args!("event {} is somebody else's", event.id);
+            self.refuse_join(place, code::UNAUTHORIZED.because(error), effects);
             return false;
         }
         let view = match &join.view {
@@ -89,8 +97,17 @@ impl Session {
                 is: Some(is),
             }));
         }
+        if is_admin {
+            let name = Topic::Admin(event.id);
+            subscription.sheet = Some(Box::new(Shown { name, sent: 0 }));
+            effects.push(Effect::Watch {
+                subscription: place,
+                name,
+                since: None,
+            });
+        }
         self.joined_once = true;
-        self.needs_token |= event.status == EventStatus::Draft;
+        self.needs_token |= is_admin || event.status == EventStatus::Draft;
         true
     }
 
@@ -102,22 +119,27 @@ impl Session {
         why: NotOpened,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(subscription) = self
-            .subscriptions
-            .get_mut(place as usize)
-            .and_then(Option::take)
-        else {
-            return;
-        };
-        let Stage::Waiting(join) = &subscription.stage else {
-            return;
-        };
         let error = match why {
             NotOpened::NoSuchEvent => {
                 code::EVENT_NOT_FOUND.because(format_args!("no event {event}"))
             }
             NotOpened::Unavailable => code::UNAVAILABLE.because("the database does not answer"),
             NotOpened::Restarting => code::RESTARTING.because("the node goes down"),
+        };
+        self.refuse_join(place, error, effects);
+    }
+
+    /// Answers a waiting join with an error, and forgets it.
+    fn refuse_join(&mut self, place: u32, error: ErrorReply, effects: &mut Vec<Effect>) {
+        let Some(subscription) = self
+            .subscriptions
+            .get_mut(place as usize)
+            .and_then(|slot| slot.take_if(|slot| matches!(slot.stage, Stage::Waiting(_))))
+        else {
+            return;
+        };
+        let Stage::Waiting(join) = &subscription.stage else {
+            return;
         };
         let at = At {
             join_ref: subscription.join_ref.as_ref(),
@@ -133,7 +155,7 @@ impl Subscription {
     fn answer(&self, vsn: Vsn, body: impl Serialize) -> Bytes {
         let reference = match &self.stage {
             Stage::Waiting(join) => join.reference.as_ref(),
-            Stage::Live { .. } => None,
+            _ => None,
         };
         let (join_ref, body) = (self.join_ref.as_ref(), Reply::Ok(body));
         phoenix::reply(vsn, join_ref, reference, &self.topic, body)

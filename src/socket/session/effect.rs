@@ -7,19 +7,31 @@ use serde_json::{Map, Value};
 
 use super::voice::Saying;
 use crate::presence::Owner;
+use crate::protocol::topic::Topic;
 use crate::socket::channel::ChannelKey;
-use crate::ticketing::EventId;
+use crate::ticketing::{EventId, Revision};
 
 /// What the shard is to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// Queue these bytes for the client.
     Send(Bytes),
-    /// Find or open the channel, then tell [`Session::opened`] or [`Session::not_opened`].
+    /// Find or open the channel, then tell [`super::Session::opened`] or [`super::Session::not_opened`].
     Join {
         subscription: u32,
         key: ChannelKey,
         event: EventId,
+    },
+    /// Show the subscription this sheet, now and whenever it changes; then tell [`super::Session::on_sheet`] or
+    /// [`super::Session::no_sheet`]. The client has `since`: what is older does not answer it.
+    Watch {
+        subscription: u32,
+        name: Topic,
+        since: Option<Revision>,
+    },
+    Unwatch {
+        subscription: u32,
+        name: Topic,
     },
     /// Take the viewer out of its channel.
     Leave {
@@ -43,7 +55,7 @@ pub(crate) enum Effect {
         channel: usize,
         owner: Owner,
     },
-    /// Store a broadcast, then tell [`Session::answered`].
+    /// Store a broadcast, then tell [`super::Session::answered`].
     Say {
         subscription: u32,
         channel: usize,

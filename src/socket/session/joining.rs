@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{At, Effect, Join, Presence, Rules, Session, Stage, Subscription, Voice};
+use super::{At, Effect, Join, Presence, Rules, Session, Shown, Stage, Subscription, Voice};
 use crate::hub::NativeView;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::native;
@@ -10,9 +10,17 @@ use crate::protocol::phoenix::{ClientFrame, Payload};
 use crate::protocol::supabase::JoinConfig;
 use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::socket::channel::{ChannelKey, View};
-use crate::ticketing::EventId;
+use crate::ticketing::{EventId, Revision};
 
-/// What a join frame asked for.
+/// What a join frame asked for: a channel of an event, or a topic that is told whole.
+enum Request {
+    Channel(Box<Asked>),
+    Sheet {
+        name: Topic,
+        since: Option<Revision>,
+    },
+}
+
 struct Asked {
     name: Topic,
     event: EventId,
@@ -33,6 +41,11 @@ impl Asked {
         let presence = match view {
             NativeView::Event => Presence::Counted {
                 step: step.map(Arc::from),
+                sent: 0,
+            },
+            // Whoever organizes is shown who is there, and is not one of them.
+            NativeView::Admin => Presence::Counted {
+                step: None,
                 sent: 0,
             },
             NativeView::Seats => Presence::None,
@@ -104,6 +117,12 @@ impl Session {
             return effects.push(self.refuse(at, error));
         }
         let topic: Arc<str> = frame.topic.as_str().into();
+        let asked = match asked {
+            Request::Sheet { since, name } => {
+                return self.ask_for_sheet(topic, name, since, frame, effects);
+            }
+            Request::Channel(asked) => *asked,
+        };
         let key = ChannelKey {
             name: asked.name,
             topic: topic.clone(),
@@ -115,6 +134,7 @@ impl Session {
             stage: Stage::Waiting(Box::new(asked.join)),
             presence: asked.presence,
             voice: asked.voice,
+            sheet: None,
         };
         let place = self.place(subscription);
         effects.push(Effect::Join {
@@ -124,8 +144,34 @@ impl Session {
         });
     }
 
+    /// Joins a topic that has no event behind it, only a sheet.
+    fn ask_for_sheet(
+        &mut self,
+        topic: Arc<str>,
+        name: Topic,
+        since: Option<Revision>,
+        frame: &ClientFrame,
+        effects: &mut Vec<Effect>,
+    ) {
+        let subscription = self.place(Subscription {
+            topic,
+            join_ref: frame.join_ref.clone(),
+            stage: Stage::Asking {
+                reference: frame.reference.clone(),
+            },
+            presence: Presence::None,
+            voice: None,
+            sheet: Some(Box::new(Shown { name, sent: 0 })),
+        });
+        effects.push(Effect::Watch {
+            subscription,
+            name,
+            since,
+        });
+    }
+
     /// What a join frame asks for, or why it is refused. A token in it becomes the caller's.
-    fn read_join(&mut self, frame: &ClientFrame, rules: Rules<'_>) -> Result<Asked, ErrorReply> {
+    fn read_join(&mut self, frame: &ClientFrame, rules: Rules<'_>) -> Result<Request, ErrorReply> {
         let name = Topic::parse(&frame.topic)?;
         let Payload::Json(payload) = &frame.payload else {
             return Err(code::INVALID_PAYLOAD.because("a join's payload is JSON"));
@@ -133,19 +179,30 @@ impl Session {
         let (event, view) = match name {
             Topic::Event(event) => (event, NativeView::Event),
             Topic::Seats(event) => (event, NativeView::Seats),
+            Topic::Admin(event) => (event, NativeView::Admin),
+            Topic::User(_) => {
+                let join = native::Join::read(payload)?;
+                self.sign_in(join.access_token.as_deref(), rules)?;
+                self.may_ask(name)?;
+                let since = join.since;
+                return Ok(Request::Sheet { name, since });
+            }
             Topic::Realtime(topic) => {
                 let config = JoinConfig::read(payload, rules.limits)?;
                 self.sign_in(config.access_token.as_deref(), rules)?;
-                return Ok(Asked::of_dialect(topic, config, frame));
+                let asked = Asked::of_dialect(topic, config, frame);
+                return Ok(Request::Channel(Box::new(asked)));
             }
-            _ => {
+            Topic::Phoenix => {
                 return Err(code::UNMATCHED_TOPIC
                     .because(format_args!("\"{}\" is not served", frame.topic)));
             }
         };
         let join = native::Join::read(payload)?;
         self.sign_in(join.access_token.as_deref(), rules)?;
-        Ok(Asked::of_native(name, event, view, join, frame))
+        self.may_ask(name)?;
+        let asked = Asked::of_native(name, event, view, join, frame);
+        Ok(Request::Channel(Box::new(asked)))
     }
 
     pub(super) fn on_leave(&mut self, frame: &ClientFrame, effects: &mut Vec<Effect>) {

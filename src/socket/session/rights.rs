@@ -6,6 +6,7 @@ use super::{Rules, Session};
 use crate::auth::Caller;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::supabase;
+use crate::protocol::topic::Topic;
 use crate::ticketing::live::{EventInfo, EventStatus};
 
 impl Session {
@@ -35,6 +36,15 @@ impl Session {
 
     pub(crate) fn may_see(&self, event: &EventInfo) -> bool {
         may_see(&self.caller, event)
+    }
+
+    /// What the caller, who has changed, may not have any more: an event's figures, another's bookings.
+    pub(crate) fn forbidden(&self, name: Topic, event: Option<&EventInfo>) -> bool {
+        let organizes = |event: &EventInfo| self.caller.may_organize(event.organizer_id);
+        match name {
+            Topic::Admin(_) => !event.is_some_and(organizes),
+            name => self.may_ask(name).is_err(),
+        }
     }
 
     /// Whether the token that opened what only its bearer may see has ended.

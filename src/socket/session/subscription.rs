@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{At, Effect, Presence, Session, Voice};
+use super::{At, Effect, Presence, Session, Shown, Voice};
 use crate::hub::NativeView;
 use crate::protocol::code;
 use crate::protocol::phoenix::{self, Ref};
@@ -19,12 +19,18 @@ pub(crate) struct Subscription {
     pub(crate) stage: Stage,
     pub(crate) presence: Presence,
     pub(crate) voice: Option<Box<Voice>>,
+    /// What it is told whole.
+    pub(crate) sheet: Option<Box<Shown>>,
 }
 
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// The event is being loaded; then the join is answered.
     Waiting(Box<Join>),
+    /// A topic that is told whole is being read; then the join is answered.
+    Asking { reference: Option<Ref> },
+    /// Joined to it.
+    Told,
     /// Joined: `sent` is the revision that the client has, or has under way.
     Live {
         channel: usize,
@@ -82,6 +88,10 @@ impl Session {
             effects.push(Effect::Leave { channel, member });
         }
         let frame = phoenix::push_to(self.vsn, join_ref, topic, event, payload);
+        effects.extend(subscription.sheet.as_deref().map(|shown| Effect::Unwatch {
+            subscription: place,
+            name: shown.name,
+        }));
         effects.push(Effect::Send(frame));
     }
 
@@ -89,10 +99,11 @@ impl Session {
     /// clients wait for the answer to every ref.
     pub(super) fn give_up(&mut self, place: u32) -> Option<Effect> {
         let subscription = self.subscriptions.get_mut(place as usize)?.as_mut()?;
-        let Stage::Waiting(join) = &mut subscription.stage else {
-            return None;
+        let reference = match &mut subscription.stage {
+            Stage::Waiting(join) => join.reference.take()?,
+            Stage::Asking { reference } => reference.take()?,
+            _ => return None,
         };
-        let reference = join.reference.take()?;
         let subscription = self.subscriptions[place as usize].as_ref()?;
         let at = At {
             join_ref: subscription.join_ref.as_ref(),
@@ -114,7 +125,7 @@ impl Session {
                 vsn: self.vsn,
                 without: subscription.without(),
             }),
-            Stage::Waiting(_) => None,
+            _ => None,
         }
     }
 

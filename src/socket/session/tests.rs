@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::hub::Answer;
 use crate::protocol::code::ErrorReply;
 use crate::protocol::phoenix::{self, Ref};
+use crate::protocol::topic::Topic;
 use crate::socket::channel::Joined;
 use crate::ticketing::live::{EventInfo, EventStatus, samples};
 use crate::ticketing::{EventId, Revision};
@@ -44,6 +45,8 @@ enum Did {
     Stepped(Option<String>, Option<String>),
     Tracked(Value),
     Said(&'static str),
+    Watched(Topic, Option<Revision>),
+    Unwatched(Topic),
 }
 
 impl Talk {
@@ -83,6 +86,8 @@ impl Talk {
                 Effect::Step { was, is, .. } => did.push(Did::Stepped(name_of(was), name_of(is))),
                 Effect::Track { tracked, .. } => did.push(Did::Tracked(json!(tracked))),
                 Effect::Say { saying, .. } => did.push(Did::Said(saying.notice.kind)),
+                Effect::Watch { name, since, .. } => did.push(Did::Watched(*name, *since)),
+                Effect::Unwatch { name, .. } => did.push(Did::Unwatched(*name)),
                 Effect::Untrack { .. } => did.push(Did::Tracked(Value::Null)),
                 Effect::Join {
                     subscription,

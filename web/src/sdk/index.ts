@@ -8,7 +8,18 @@ export { Refusal, Unreachable } from './rest.ts';
 export { othersHere, stockLevel, STEPS, totalsOf } from './model.ts';
 export type { EventState, Others, SeatsState, StockLevel, Totals } from './model.ts';
 export { SeatStatuses } from './seats.ts';
-export type { EventInfo, EventStatus, Money, Notice, PresenceCounts, SeatStatus, TicketType } from './protocol.ts';
+export type {
+  EventInfo,
+  EventStatus,
+  Figures,
+  Interaction,
+  Money,
+  Notice,
+  OwnBookings,
+  PresenceCounts,
+  SeatStatus,
+  TicketType,
+} from './protocol.ts';
 export type { TopicStatus } from './freshness.ts';
 export type { TopicView } from './subscription.ts';
 export { CLOSE_CODES } from './codes.ts';

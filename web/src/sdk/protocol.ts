@@ -6,6 +6,8 @@
  * `tests/wire/*.json` holds golden frames that the server's tests and ours both read.
  */
 
+import type { Booking, BookingStatus } from './booking.ts';
+
 /** Seats on the wire, by their two bits. */
 export const SEAT_STATUSES = ['available', 'held', 'sold', 'blocked'] as const;
 export type SeatStatus = (typeof SEAT_STATUSES)[number];
@@ -104,6 +106,47 @@ export interface Update {
   /** The seat map's geometry changed to this version. */
   layout?: number;
   deleted?: boolean;
+}
+
+/**
+ * State of a `user:{id}` topic, in its join's reply and flat in each `update`. Such a topic is told whole: an update
+ * is always `from: 0` and replaces what was there. `to` never steps back, on any node.
+ */
+export interface OwnBookings {
+  /** Those that are pending, then the newest; at most a hundred. */
+  bookings: Booking[];
+}
+
+/**
+ * `figures` of an `admin:{id}` topic, whose other frames are those of `event:{id}`: absolute each time, soon after
+ * the join and then whenever they change, at most once a second. The revision is the figures' own.
+ */
+export interface Figures {
+  revision: number;
+  /** Of confirmed bookings. */
+  revenue: Money;
+  bookings: Record<BookingStatus, number>;
+  tickets_sold: number;
+  tickets_held: number;
+  /** Tickets of bookings that were confirmed in the last 60 s. */
+  sold_per_minute: number;
+  /** Joins of the event's topics in the last 60 s, on all nodes. */
+  joins_per_minute: number;
+}
+
+/** What a `track` push says, and each entry of `interactions` in `POST /interactions`. */
+export interface Interaction {
+  /** Such as `ticket_selected`; at most 100 characters. */
+  action: string;
+  /** Without it, the event of the topic that it is pushed to. */
+  event_id?: number;
+  session_id?: string;
+  page_url?: string;
+  user_agent?: string;
+  /** RFC 3339, by the client's clock. */
+  timestamp?: string;
+  /** At most 4 KiB of JSON. */
+  data?: JsonObject;
 }
 
 /** The newest revisions the node knows, and when it last heard from the database. */

@@ -1,0 +1,110 @@
+//! What is told whole: a user's own bookings, an organizer's figures of an event.
+//!
+//! A sheet has no deltas, no ring and no resume: whoever looks is given the latest one, and again when it has
+//! changed, each in place of the one before.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use crate::config::inside::SHEETS_SAID_MAX;
+use crate::protocol::native;
+use crate::protocol::phoenix::{self, Vsn};
+use crate::protocol::topic::Topic;
+use crate::ticketing::{EventId, Revision, UserId};
+
+/// The latest of one topic. Made by the feed, shared by all shards, encoded once.
+#[derive(Debug)]
+pub struct Sheet {
+    /// `user:{id}`, or `admin:{id}` for the figures.
+    pub topic: Topic,
+    /// Grows with each sheet of this node; a viewer that was shown a lower one is shown this.
+    pub serial: u64,
+    /// The database's: never lower in a newer picture, on any node.
+    pub revision: Revision,
+    /// Who may see it, beside admins where it is an event's.
+    pub owner: UserId,
+    pub body: Arc<RawValue>,
+    frames: [OnceLock<Bytes>; 2],
+}
+
+impl Sheet {
+    pub fn new(
+        topic: Topic,
+        serial: u64,
+        revision: Revision,
+        owner: UserId,
+        body: Arc<RawValue>,
+    ) -> Self {
+        Self {
+            topic,
+            serial,
+            revision,
+            owner,
+            body,
+            frames: Default::default(),
+        }
+    }
+
+    /// What a viewer of it is sent: an `update` from 0, or `figures`.
+    pub fn frame(&self, vsn: Vsn) -> Bytes {
+        let encode = || {
+            let topic = self.topic.to_string();
+            match self.topic {
+                Topic::Admin(_) => phoenix::push(vsn, &topic, native::FIGURES, &self.body),
+                _ => {
+                    let update = native::whole(self.revision, &self.body);
+                    phoenix::push(vsn, &topic, native::UPDATE, &update)
+                }
+            }
+        };
+        self.frames[usize::from(vsn == Vsn::V2)]
+            .get_or_init(encode)
+            .clone()
+    }
+}
+
+/// What a shard wishes of the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// To be given the topic's sheet, by a read that begins after this, and each later one.
+    Watch {
+        topic: Topic,
+        shard: usize,
+    },
+    Unwatch {
+        topic: Topic,
+        shard: usize,
+    },
+}
+
+/// What shards say.
+#[derive(Debug)]
+pub enum Said {
+    Wish(Wish),
+    Joined(EventId, i64),
+}
+
+/// The shards' way to the sheets. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Sheets(mpsc::Sender<Said>);
+
+impl Sheets {
+    /// The shards' way, and its other end.
+    pub fn new() -> (Sheets, mpsc::Receiver<Said>) {
+        let (say, said) = mpsc::channel(SHEETS_SAID_MAX);
+        (Sheets(say), said)
+    }
+
+    /// Leaves a wish; `false` when too many wait, and the shard has to ask again.
+    pub fn wish(&self, wish: Wish) -> bool {
+        self.0.try_send(Said::Wish(wish)).is_ok()
+    }
+
+    /// Counts joins of an event's topics; `false` when they were not, and are to be said again.
+    pub fn joined(&self, event: EventId, joins: i64) -> bool {
+        self.0.try_send(Said::Joined(event, joins)).is_ok()
+    }
+}

@@ -1,0 +1,108 @@
+//! Topics that are told whole: who may have them, and how their joins are answered.
+
+use super::{At, Effect, Session, Stage, Subscription};
+use crate::auth::Role;
+use crate::hub::NotOpened;
+use crate::hub::sheet::Sheet;
+use crate::metrics;
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::native::Response;
+use crate::protocol::phoenix::{self, Reply};
+use crate::protocol::topic::Topic;
+
+/// Which sheet a subscription is shown, and how far.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) name: Topic,
+    /// The serial of the sheet that the client has, or has under way.
+    pub(crate) sent: u64,
+}
+
+impl Session {
+    /// Whether the caller may ask for a topic at all. Whose event it is shows when it is there.
+    pub(super) fn may_ask(&self, name: Topic) -> Result<(), ErrorReply> {
+        match name {
+            Topic::User(user) if self.caller.user_id() != Some(user) => {
+                Err(code::UNAUTHORIZED.because(format_args!("only user {user} joins \"{name}\"")))
+            }
+            Topic::Admin(_) if self.caller.role() < Some(Role::Organizer) => {
+                Err(code::UNAUTHORIZED
+                    .because(format_args!("only the event's organizer joins \"{name}\"")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn may_read(&self, sheet: &Sheet) -> bool {
+        match sheet.topic {
+            Topic::Admin(_) => self.caller.may_organize(sheet.owner),
+            _ => self.caller.user_id() == Some(sheet.owner),
+        }
+    }
+
+    /// The sheet of a subscription is there, or another one than before: answers a join that waits for
+    /// it, and ends one whose caller may not see it (any more). The shard sends the rest.
+    pub(crate) fn on_sheet(&mut self, place: u32, sheet: &Sheet, effects: &mut Vec<Effect>) {
+        let may_read = self.may_read(sheet);
+        let (vsn, shown) = (self.vsn, |shown: &Shown| shown.name == sheet.topic);
+        let Some(subscription) = self.subscription_mut(place) else {
+            return;
+        };
+        if !subscription.sheet.as_deref().is_some_and(shown) {
+            return;
+        }
+        if !may_read {
+            return self.end(place, effects);
+        }
+        let Stage::Asking { reference } = &mut subscription.stage else {
+            return;
+        };
+        let reference = reference.take();
+        let body = Response {
+            revision: sheet.revision,
+            resumed: false,
+            state: &sheet.body,
+        };
+        effects.push(Effect::Send(phoenix::reply(
+            vsn,
+            subscription.join_ref.as_ref(),
+            reference.as_ref(),
+            &subscription.topic,
+            Reply::Ok(body),
+        )));
+        subscription.stage = Stage::Told;
+        if let Some(shown) = &mut subscription.sheet {
+            shown.sent = sheet.serial;
+        }
+        metrics::JOINS.one("sheet");
+        (self.joined_once, self.needs_token) = (true, true);
+    }
+
+    /// There is no sheet to answer a join with: says why. Whoever has one already keeps it.
+    pub(crate) fn no_sheet(&mut self, place: u32, why: NotOpened, effects: &mut Vec<Effect>) {
+        let asking = |subscription: &mut Subscription| match &mut subscription.stage {
+            Stage::Asking { reference } => Some(reference.take()),
+            _ => None,
+        };
+        let Some(reference) = self.subscription_mut(place).and_then(asking) else {
+            return;
+        };
+        let Some(subscription) = self.subscriptions[place as usize].take() else {
+            return;
+        };
+        let at = At {
+            join_ref: subscription.join_ref.as_ref(),
+            reference: reference.as_ref(),
+            topic: &subscription.topic,
+        };
+        let error = match why {
+            NotOpened::Restarting => code::RESTARTING.because("the node goes down"),
+            _ => code::UNAVAILABLE.because("the database does not answer"),
+        };
+        effects.push(self.refuse(at, error));
+        effects.extend(subscription.sheet.as_deref().map(|shown| Effect::Unwatch {
+            subscription: place,
+            name: shown.name,
+        }));
+    }
+}

@@ -1,0 +1,192 @@
+//! A shard's part in topics that are told whole: it keeps the latest sheet of each that somebody here watches,
+//! and brings its viewers to it as it brings them to an event's revision: what a slow one missed is not sent.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::channel::Member;
+use super::shard::Shard;
+use crate::hub::NotOpened;
+use crate::hub::sheet::{Sheet, Wish};
+use crate::protocol::topic::Topic;
+use crate::ticketing::{EventId, Revision};
+
+#[derive(Default)]
+pub(super) struct Watched {
+    /// As many as there are joins here.
+    kept: HashMap<Topic, Kept>,
+    /// Joins of events since they were last said.
+    joined: HashMap<EventId, i64>,
+}
+
+/// A topic that somebody here watches.
+#[derive(Default)]
+struct Kept {
+    latest: Option<Arc<Sheet>>,
+    viewers: Vec<Member>,
+    /// Those of the viewers whose join is not answered yet.
+    waiting: Vec<Waiter>,
+    /// The feed's queue was full: say it again.
+    say_again: bool,
+}
+
+struct Waiter {
+    member: Member,
+    /// What the client has: an older sheet does not answer it.
+    since: Option<Revision>,
+    /// An older one came all the same: the next one answers, whatever it is.
+    was_put_off: bool,
+}
+
+impl Waiter {
+    fn is_answered_by(&self, sheet: &Sheet) -> bool {
+        self.was_put_off || self.since.is_none_or(|since| since <= sheet.revision)
+    }
+}
+
+impl Watched {
+    pub(super) fn latest(&self, name: Topic) -> Option<&Sheet> {
+        self.kept.get(&name)?.latest.as_deref()
+    }
+
+    pub(super) fn count_join(&mut self, event: EventId) {
+        *self.joined.entry(event).or_default() += 1;
+    }
+}
+
+impl Shard {
+    pub(super) fn watch_sheet(
+        &mut self,
+        id: usize,
+        subscription: u32,
+        name: Topic,
+        since: Option<Revision>,
+    ) {
+        let (Some(connection), Ok(place)) = (self.connections.get_mut(id), u32::try_from(id))
+        else {
+            return;
+        };
+        if self.draining.is_some() {
+            let (session, why) = (&mut connection.session, NotOpened::Restarting);
+            return session.no_sheet(subscription, why, &mut self.effects);
+        }
+        let member = Member {
+            connection: place,
+            subscription,
+        };
+        let waiter = Waiter {
+            member,
+            since,
+            was_put_off: false,
+        };
+        let kept = self.sheets.kept.entry(name).or_default();
+        kept.viewers.push(member);
+        match &kept.latest {
+            Some(latest) if waiter.is_answered_by(latest) => {
+                let session = &mut connection.session;
+                session.on_sheet(subscription, latest, &mut self.effects);
+            }
+            _ => {
+                kept.waiting.push(waiter);
+                self.wish_for(name);
+            }
+        }
+    }
+
+    pub(super) fn unwatch_sheet(&mut self, id: usize, subscription: u32, name: Topic) {
+        let Some(kept) = self.sheets.kept.get_mut(&name) else {
+            return;
+        };
+        let other = |member: &Member| {
+            (member.connection as usize, member.subscription) != (id, subscription)
+        };
+        kept.viewers.retain(other);
+        kept.waiting.retain(|waiter| other(&waiter.member));
+        if kept.viewers.is_empty() {
+            self.wish_for(name);
+        }
+    }
+
+    /// Tells the feed whether the topic is watched here, and forgets it if it is not.
+    fn wish_for(&mut self, topic: Topic) {
+        let Some(kept) = self.sheets.kept.get_mut(&topic) else {
+            return;
+        };
+        let shard = self.shard as usize;
+        let wish = match kept.viewers.is_empty() {
+            true => Wish::Unwatch { topic, shard },
+            false => Wish::Watch { topic, shard },
+        };
+        kept.say_again = !self.config.sheets.wish(wish);
+        if kept.viewers.is_empty() && !kept.say_again {
+            self.sheets.kept.remove(&topic);
+        }
+    }
+
+    /// Each viewer is brought to the sheet, now or when its socket has drained.
+    pub(super) fn on_sheet(&mut self, sheet: &Arc<Sheet>) {
+        let Some(kept) = self.sheets.kept.get_mut(&sheet.topic) else {
+            return;
+        };
+        if kept
+            .latest
+            .as_ref()
+            .is_none_or(|latest| latest.serial < sheet.serial)
+        {
+            kept.latest = Some(sheet.clone());
+        }
+        kept.waiting.retain_mut(|waiter| {
+            let waits = !waiter.is_answered_by(sheet);
+            waiter.was_put_off = true;
+            waits
+        });
+        let waiting =
+            |member: &&Member| !kept.waiting.iter().any(|waiter| waiter.member == **member);
+        let shown: Vec<Member> = kept.viewers.iter().filter(waiting).copied().collect();
+        if !kept.waiting.is_empty() {
+            self.wish_for(sheet.topic);
+        }
+        for member in shown {
+            let id = member.connection as usize;
+            if let Some(connection) = self.connections.get_mut(id) {
+                let session = &mut connection.session;
+                session.on_sheet(member.subscription, sheet, &mut self.effects);
+                self.perform(id);
+            }
+        }
+    }
+
+    pub(super) fn on_no_sheet(&mut self, topic: Topic, why: NotOpened) {
+        let Some(kept) = self.sheets.kept.get_mut(&topic) else {
+            return;
+        };
+        if why == NotOpened::NoSuchEvent {
+            kept.latest = None;
+        }
+        for waiter in std::mem::take(&mut kept.waiting) {
+            let id = waiter.member.connection as usize;
+            if let Some(connection) = self.connections.get_mut(id) {
+                let session = &mut connection.session;
+                session.no_sheet(waiter.member.subscription, why, &mut self.effects);
+                self.perform(id);
+            }
+        }
+    }
+
+    /// Says what could not be said, and what was counted.
+    pub(super) fn tend_sheets(&mut self) {
+        let unsaid = self.sheets.kept.iter().filter(|(_, kept)| kept.say_again);
+        let unsaid: Vec<Topic> = unsaid.map(|(name, _)| *name).collect();
+        unsaid.into_iter().for_each(|name| self.wish_for(name));
+        let said = &self.config.sheets;
+        self.sheets
+            .joined
+            .retain(|&event, joins| !said.joined(event, *joins));
+    }
+
+    /// Some messages were lost: every sheet is asked for again.
+    pub(super) fn reopen_sheets(&mut self) {
+        let all: Vec<Topic> = self.sheets.kept.keys().copied().collect();
+        all.into_iter().for_each(|name| self.wish_for(name));
+    }
+}
