@@ -5,14 +5,17 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use super::BenchError;
+use super::lags::Lags;
 use super::scan::{find, frame, masked, number_after};
 use crate::ticketing::{EventId, Revision};
 
@@ -21,6 +24,8 @@ const OPENING_MAX: usize = 100;
 const ORDERS: Token = Token(usize::MAX);
 const SCRATCH_BYTES: usize = 64 * 1024;
 const EVENTS_MAX: usize = 1024;
+/// Little, so that the server soon feels that somebody does not read.
+const STALLED_BUFFER_BYTES: usize = 4 * 1024;
 /// The server closes what is silent for 60 s.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -43,6 +48,7 @@ const RETURN_JITTER_MS_MAX: u64 = 15_000;
 /// - `expect 41` is answered with `arrived` when the last viewer that reads has revision 41;
 /// - `sample` with the number of updates that the first viewer has had and the last of them;
 /// - `presence` with the number of presence frames that all viewers have had and the first viewer's last;
+/// - `lags` with how late each viewer had what was expected, of all times since this was last asked;
 /// - `stall 10`: every tenth viewer stops reading;
 /// - `wake 41`: they read again; answered with the most frames that one of them needed to have
 ///   revision 41;
@@ -63,6 +69,7 @@ pub(super) fn run(address: SocketAddr, count: usize, greeting: Greeting) -> Resu
         joined: 0,
         orders: String::new(),
         expected: None,
+        lags: Lags::default(),
         frames: 0,
         last_update: String::new(),
         presence_frames: 0,
@@ -85,6 +92,7 @@ struct Crowd {
     /// The beginning of an order whose line has not ended.
     orders: String,
     expected: Option<Expected>,
+    lags: Lags,
     /// Updates that the first viewer has had, and the last one's payload.
     frames: u64,
     last_update: String,
@@ -110,6 +118,7 @@ struct Expected {
     revision: Revision,
     /// Viewers that do not have it.
     missing: usize,
+    since: Instant,
 }
 
 struct Viewer {
@@ -232,6 +241,7 @@ impl Crowd {
             None if order == "presence" => {
                 say(&format!("{} {}", self.presence_frames, self.last_presence))
             }
+            None if order == "lags" => say(&mem::take(&mut self.lags).written()),
             Some(("expect", revision)) => {
                 self.expect(revision.parse().map_err(|_| not_an_order())?)
             }
@@ -239,7 +249,10 @@ impl Crowd {
                 let nth: usize = nth.parse().map_err(|_| not_an_order())?;
                 let stalled = self.viewers.iter_mut().step_by(nth.max(1));
                 // The first is the sample.
-                stalled.skip(1).for_each(|viewer| viewer.stalled = true);
+                for viewer in stalled.skip(1) {
+                    viewer.stalled = true;
+                    hold_at_most(&viewer.stream, STALLED_BUFFER_BYTES)?;
+                }
                 Ok(())
             }
             Some(("wake", revision)) => {
@@ -265,6 +278,7 @@ impl Crowd {
         });
         for index in woken {
             self.viewers[index].stalled = false;
+            hold_at_most(&self.viewers[index].stream, SCRATCH_BYTES)?;
             self.viewers[index].frames = Some(0);
             self.attend(index, scratch)?;
         }
@@ -305,7 +319,11 @@ impl Crowd {
         if missing == 0 {
             return say("arrived");
         }
-        self.expected = Some(Expected { revision, missing });
+        self.expected = Some(Expected {
+            revision,
+            missing,
+            since: Instant::now(),
+        });
         Ok(())
     }
 
@@ -470,6 +488,7 @@ impl Crowd {
             && to >= expected.revision
         {
             expected.missing -= 1;
+            self.lags.add(expected.since.elapsed());
             if expected.missing == 0 {
                 self.expected = None;
                 say("arrived")?;
@@ -497,6 +516,12 @@ impl Crowd {
         let sent = self.viewers[index].stream.write_all(bytes);
         sent.map_err(BenchError::io("send"))
     }
+}
+
+/// What the kernel may hold for somebody who does not read.
+fn hold_at_most(stream: &TcpStream, bytes: usize) -> Result<(), BenchError> {
+    let set = set_socket_recv_buffer_size(stream, bytes);
+    set.map_err(|error| BenchError::io("set a socket's buffer")(error.into()))
 }
 
 const LOST: BenchError = BenchError::Child("a viewer lost its connection");

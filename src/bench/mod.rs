@@ -10,6 +10,7 @@ mod crowd;
 mod fanout;
 mod floor;
 mod holds;
+mod lags;
 mod metrics;
 mod nodes;
 mod presence;

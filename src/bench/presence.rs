@@ -25,6 +25,8 @@ use crate::ticketing::EventId;
 const CONNECTIONS: usize = 100;
 const COMING_AND_GOING: Duration = Duration::from_secs(10);
 const PACE: Duration = Duration::from_millis(50);
+/// Where people are; who stays is at the last.
+const STEPS: [&str; 2] = ["look", "pay"];
 /// Until the last count has been shown.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
 /// The usual limits would not let a connection do this.
@@ -57,12 +59,12 @@ fn measure(world: &World, viewers: usize, joins: usize) -> Result<Report, BenchE
     let people = people.map_err(|_| BenchError::Child("the server cut a connection"))?;
     let wall = begun.elapsed();
     // Everyone who is left stays.
-    let stay = settle(&mut watching, CONNECTIONS)?;
+    let stay_error = settle(&mut watching, CONNECTIONS)?;
     let messages = watching.presence()?.frames;
     let cpu = server.cpu()?.saturating_sub(cpu);
     let refused: usize = people.iter().map(|person| person.refused).sum();
     drop(people);
-    let gone = settle(&mut watching, 0)?;
+    let gone_error = settle(&mut watching, 0)?;
 
     let mut report = Report::new(format!(
         "{} joins and as many leaves in {:.1} s at one event, over {CONNECTIONS} connections; {} viewers \
@@ -84,12 +86,15 @@ fn measure(world: &World, viewers: usize, joins: usize) -> Result<Report, BenchE
         // The last count comes an interval after the last person.
         Target::AtMost(1.2),
     );
+    report.bounded(
+        "seconds that they took",
+        format!("{:.1}", wall.as_secs_f64()),
+        wall.as_secs_f64(),
+        Target::AtMost(COMING_AND_GOING.as_secs_f64() * 1.1),
+    );
     for (name, error) in [
-        (
-            "error of the count, while all are there",
-            stay.abs_diff(CONNECTIONS),
-        ),
-        ("error of the count, when all have gone", gone),
+        ("error of the counts, while all are there", stay_error),
+        ("error of the counts, when all have gone", gone_error),
         ("joins or leaves refused", refused),
     ] {
         report.bounded(name, error.to_string(), error as f64, Target::AtMost(0.0));
@@ -99,23 +104,31 @@ fn measure(world: &World, viewers: usize, joins: usize) -> Result<Report, BenchE
     Ok(report)
 }
 
-/// What the viewers are shown in the end: `expected`, or else whatever stands after a while.
-fn settle(watching: &mut Viewers, expected: usize) -> Result<usize, BenchError> {
+/// How wrong the viewers are shown in the end that so many are there: 0, or what stands after a while.
+fn settle(watching: &mut Viewers, there: usize) -> Result<usize, BenchError> {
     let deadline = Instant::now() + SETTLE_PATIENCE;
     loop {
-        let shown = total(&watching.presence()?.payload);
-        if shown == expected || Instant::now() > deadline {
-            return Ok(shown);
+        let error = error_of(&watching.presence()?.payload, there);
+        if error == 0 || Instant::now() > deadline {
+            return Ok(error);
         }
         std::thread::sleep(PACE);
     }
 }
 
-/// Of `[…, "presence", {"total": 100, …}]`; nothing shown yet is nobody.
-fn total(frame: &str) -> usize {
+/// Of `[…, "presence", {"total": 100, "by_step": {"pay": 100}}]`: by how many its numbers differ from so many
+/// at the last step. Nothing shown yet is nobody.
+fn error_of(frame: &str, there: usize) -> usize {
     let frame: Value = serde_json::from_str(frame).unwrap_or_default();
-    let total = frame[4]["total"].as_u64().unwrap_or_default();
-    usize::try_from(total).unwrap_or(usize::MAX)
+    let number = |value: &Value| {
+        let number = value.as_u64().unwrap_or_default();
+        usize::try_from(number).unwrap_or(usize::MAX)
+    };
+    let shown = &frame[4];
+    let elsewhere = STEPS[..STEPS.len() - 1].iter();
+    let elsewhere: usize = elsewhere.map(|step| number(&shown["by_step"][step])).sum();
+    let last = &shown["by_step"][STEPS[STEPS.len() - 1]];
+    number(&shown["total"]).abs_diff(there) + number(last).abs_diff(there) + elsewhere
 }
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -138,11 +151,11 @@ async fn come_and_go(address: SocketAddr, event: EventId, times: usize) -> Resul
         if due > begun.elapsed() + PACE {
             tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
         }
-        for message in [join(event, ["look", "pay"][time % 2]), leave(event)] {
+        for message in [join(event, STEPS[time % STEPS.len()]), leave(event)] {
             refused += usize::from(!ask(&mut socket, message).await?);
         }
     }
-    refused += usize::from(!ask(&mut socket, join(event, "pay")).await?);
+    refused += usize::from(!ask(&mut socket, join(event, STEPS[STEPS.len() - 1])).await?);
     Ok(Person {
         refused,
         _stays: socket,

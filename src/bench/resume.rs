@@ -64,17 +64,21 @@ fn measure(world: &World, viewers: usize) -> Result<Report, BenchError> {
         "CPU per return, handshake included",
         format!("{each:.0} µs"),
     );
-    match metrics::read(second_address, metrics::LOADS)? {
-        Some(loads) => {
-            let said = count(loads);
-            report.bounded(
-                "events loaded from the database",
-                said,
-                loads,
-                Target::AtMost(1.0),
-            );
-        }
-        None => return Err(BenchError::Child("the server does not count its loads")),
+    let loads = metrics::read(second_address, metrics::LOADS)?;
+    report.bounded(
+        "events loaded from the database",
+        count(loads),
+        loads,
+        Target::AtMost(1.0),
+    );
+    for (name, counter) in [
+        ("returns answered from the ring", metrics::RESUMED),
+        (
+            "returns answered with the whole state",
+            metrics::NOT_RESUMED,
+        ),
+    ] {
+        report.fact(name, count(metrics::read(second_address, counter)?));
     }
     Ok(report)
 }

@@ -1,15 +1,18 @@
 //! Viewers that stop reading: what they cost the server, and what the others notice.
 //!
-//! Phases with and without stalled viewers take turns, so that both feel the machine alike.
+//! They stall for the whole time at once. As long, half of it before and half after, all of them read: so
+//! that both feel the machine alike.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::BenchError;
 use super::crowd::Greeting;
+use super::lags::Lags;
 use super::process::{Process, allow_sockets};
-use super::report::{Report, Target, count, megabytes, millis, percentile};
+use super::report::{Report, Target, count, megabytes, millis};
 use super::viewers::Viewers;
 use super::world::World;
+use super::{BenchError, metrics};
 use crate::config::DatabaseConfig;
 use crate::store::yardstick::Stage;
 use crate::ticketing::Revision;
@@ -17,7 +20,6 @@ use crate::ticketing::Revision;
 /// 200 changes a second: so many, ten times. (They fill two conflation windows.)
 const CHANGES: u64 = 20;
 const PACE: Duration = Duration::from_millis(100);
-const TURNS: u32 = 3;
 const WARM_UP: Duration = Duration::from_secs(2);
 /// What the kernel keeps for one client: little, so that a stalled one is soon felt by the server.
 const SEND_BUFFER_BYTES: &str = "8192";
@@ -33,63 +35,59 @@ pub(super) fn run(
     Ok(())
 }
 
-fn measure(world: &World, viewers: usize, stalled: Duration) -> Result<Report, BenchError> {
+fn measure(world: &World, viewers: usize, stalled_for: Duration) -> Result<Report, BenchError> {
     let mut show = Show::start(world, viewers)?;
-    show.play(&mut Phase::default(), WARM_UP)?;
-    let (mut all_read, mut some_do_not) = (Phase::default(), Phase::default());
-    let (mut growth, mut frames_max, mut catching_up) = (0, 0, Duration::ZERO);
-    for _ in 0..TURNS {
-        show.play(&mut all_read, stalled / TURNS)?;
-        show.viewers.stall()?;
-        let before = show.process.memory()?;
-        show.play(&mut some_do_not, stalled / TURNS)?;
-        growth = growth.max(show.process.memory()?.saturating_sub(before));
-        let begun = Instant::now();
-        let (frames, at) = show.viewers.wake(show.revision)?;
-        frames_max = frames_max.max(frames);
-        catching_up = catching_up.max(at.duration_since(begun));
-    }
+    show.play(WARM_UP)?;
+    let mut all_read = show.play(stalled_for / 2)?;
+    show.viewers.stall()?;
+    let some_do_not = show.play(stalled_for)?;
+    let woken = show.wake()?;
+    all_read.merge(show.play(stalled_for / 2)?);
 
-    let rate = |phase: &Phase| phase.changes as f64 / phase.wall.as_secs_f64();
     let mut report = Report::new(format!(
-        "{} viewers, a tenth of which stops reading, at {} changes/s for {} s in {TURNS} turns. Floor: \
-         the turns in between, when all read ({} changes/s).",
+        "{} viewers, a tenth of which stops reading for {} s, at {} changes/s. Floor: as long before and \
+         after, when all read ({} changes/s).",
         count(viewers as f64),
-        count(rate(&some_do_not)),
-        stalled.as_secs(),
-        count(rate(&all_read)),
+        stalled_for.as_secs(),
+        count(some_do_not.rate()),
+        count(all_read.rate()),
     ));
-    for (name, percent, target) in [
-        ("commit → last viewer that reads, p50", 50, None),
-        (
-            "commit → last viewer that reads, p99",
-            99,
-            Some(Target::AtMost(1.1)),
-        ),
-    ] {
-        let ours = percentile(&mut some_do_not.lasts, percent);
-        let floor = percentile(&mut all_read.lasts, percent);
+    for (percent, target) in [(50, None), (99, Some(Target::AtMost(1.1)))] {
+        let name = format!("change → each viewer that reads, p{percent}");
+        let (ours, floor) = (
+            some_do_not.lags.percentile(percent),
+            all_read.lags.percentile(percent),
+        );
         let ratio = ours.as_secs_f64() / floor.as_secs_f64();
-        report.compared(name, (millis(ours), millis(floor)), ratio, target);
+        report.compared(&name, (millis(ours), millis(floor)), ratio, target);
     }
-    let each = growth as f64 / (viewers as f64 / 10.0);
+    // The first of the crowd reads: it is the sample.
+    let stalled = viewers.div_ceil(10).saturating_sub(1).max(1) as f64;
+    let growth = some_do_not.growth as f64 / stalled;
     report.bounded(
         "memory growth per stalled viewer, bytes",
-        count(each),
-        each,
+        count(growth),
+        growth,
         Target::AtMost(1_024.0),
     );
-    report.fact("memory growth in all", megabytes(growth));
-    let missed = some_do_not.changes / u64::from(TURNS);
+    report.fact("memory growth in all", megabytes(some_do_not.growth));
+    report.fact("the same, while all read", megabytes(all_read.growth));
+    let frames = woken.catch_ups / stalled;
+    report.bounded(
+        "frames sent to each on waking",
+        format!("{frames:.2}"),
+        frames,
+        Target::AtMost(1.0),
+    );
+    report.fact(
+        "with what its kernel had kept, at most",
+        count(f64::from(woken.frames_max)),
+    );
     report.fact(
         "changes that a stalled viewer slept through",
-        count(missed as f64),
+        count(some_do_not.changes as f64),
     );
-    report.fact(
-        "frames in which the slowest caught up",
-        count(f64::from(frames_max)),
-    );
-    report.fact("from waking to the last one current", millis(catching_up));
+    report.fact("from waking to the last one current", millis(woken.took));
     Ok(report)
 }
 
@@ -97,8 +95,32 @@ fn measure(world: &World, viewers: usize, stalled: Duration) -> Result<Report, B
 struct Phase {
     changes: u64,
     wall: Duration,
-    /// From the begin of each round to the last viewer that reads.
-    lasts: Vec<Duration>,
+    /// From the begin of each round to each viewer that reads.
+    lags: Lags,
+    /// Of the server's memory, in bytes.
+    growth: u64,
+}
+
+impl Phase {
+    fn rate(&self) -> f64 {
+        self.changes as f64 / self.wall.as_secs_f64()
+    }
+
+    fn merge(&mut self, other: Phase) {
+        self.changes += other.changes;
+        self.wall += other.wall;
+        self.lags.merge(&other.lags);
+        self.growth = self.growth.max(other.growth);
+    }
+}
+
+/// How those who had stalled came back.
+struct Woken {
+    /// Frames that the server made for all of them together.
+    catch_ups: f64,
+    /// The most frames that one of them read, with those that it had been sent before.
+    frames_max: u32,
+    took: Duration,
 }
 
 /// Fields drop in this order: viewers before their server.
@@ -108,6 +130,7 @@ struct Show<'a> {
     revision: Revision,
     viewers: Viewers,
     process: Process,
+    address: SocketAddr,
 }
 
 impl Show<'_> {
@@ -122,10 +145,14 @@ impl Show<'_> {
             stage,
             viewers,
             process,
+            address,
         })
     }
 
-    fn play(&mut self, phase: &mut Phase, time: Duration) -> Result<(), BenchError> {
+    fn play(&mut self, time: Duration) -> Result<Phase, BenchError> {
+        let mut phase = Phase::default();
+        let memory = self.process.memory()?;
+        self.viewers.lags()?;
         let begun = Instant::now();
         while begun.elapsed() < time {
             let round = Instant::now();
@@ -134,12 +161,25 @@ impl Show<'_> {
             let change = self.world.store.change(&self.stage, CHANGES);
             self.world.runtime.block_on(change)?;
             phase.changes += CHANGES;
-            phase
-                .lasts
-                .push(self.viewers.arrival()?.duration_since(round));
+            self.viewers.arrival()?;
             std::thread::sleep(PACE.saturating_sub(round.elapsed()));
         }
-        phase.wall += begun.elapsed();
-        Ok(())
+        phase.wall = begun.elapsed();
+        phase.lags = self.viewers.lags()?;
+        phase.growth = self.process.memory()?.saturating_sub(memory);
+        Ok(phase)
+    }
+
+    /// Nothing changes meanwhile: what is sent is for those who wake.
+    fn wake(&mut self) -> Result<Woken, BenchError> {
+        let before = metrics::read(self.address, metrics::CATCH_UPS)?;
+        let begun = Instant::now();
+        let (frames_max, at) = self.viewers.wake(self.revision)?;
+        let after = metrics::read(self.address, metrics::CATCH_UPS)?;
+        Ok(Woken {
+            catch_ups: after - before,
+            frames_max,
+            took: at.duration_since(begun),
+        })
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::BenchError;
 use super::crowd::Greeting;
+use super::lags::Lags;
 use super::process::Process;
 use crate::ticketing::Revision;
 
@@ -77,6 +78,12 @@ impl Viewers {
             frames: frames.parse().map_err(|_| SILENT)?,
             payload: payload.to_owned(),
         })
+    }
+
+    /// How late each viewer had what was expected, of all times since this was last asked.
+    pub(super) fn lags(&mut self) -> Result<Lags, BenchError> {
+        self.order("lags\n")?;
+        Lags::read(&self.answer("")?.0).ok_or(SILENT)
     }
 
     /// Every tenth of them stops reading.
