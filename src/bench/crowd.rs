@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_recv_buffer_size;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::BenchError;
 use super::lags::Lags;
@@ -24,8 +26,6 @@ const OPENING_MAX: usize = 100;
 const ORDERS: Token = Token(usize::MAX);
 const SCRATCH_BYTES: usize = 64 * 1024;
 const EVENTS_MAX: usize = 1024;
-/// Little, so that the server soon feels that somebody does not read.
-const STALLED_BUFFER_BYTES: usize = 4 * 1024;
 /// The server closes what is silent for 60 s.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -55,7 +55,14 @@ const RETURN_JITTER_MS_MAX: u64 = 15_000;
 /// - `refuge 127.0.0.1:8001`: who is lost comes back there, with `since`.
 ///
 /// Ends with its input, or with the first connection that is lost without a refuge.
-pub(super) fn run(address: SocketAddr, count: usize, greeting: Greeting) -> Result<(), BenchError> {
+///
+/// `buffer_bytes` is what the kernel may keep of what a viewer does not read.
+pub(super) fn run(
+    address: SocketAddr,
+    count: usize,
+    greeting: Greeting,
+    buffer_bytes: Option<usize>,
+) -> Result<(), BenchError> {
     let poll = Poll::new().map_err(BenchError::io("make a poller"))?;
     poll.registry()
         .register(&mut SourceFd(&0), ORDERS, Interest::READABLE)
@@ -63,6 +70,7 @@ pub(super) fn run(address: SocketAddr, count: usize, greeting: Greeting) -> Resu
     let mut crowd = Crowd {
         poll,
         address,
+        buffer_bytes,
         greeting,
         viewers: Vec::with_capacity(count),
         count,
@@ -85,6 +93,7 @@ pub(super) fn run(address: SocketAddr, count: usize, greeting: Greeting) -> Resu
 struct Crowd {
     poll: Poll,
     address: SocketAddr,
+    buffer_bytes: Option<usize>,
     greeting: Greeting,
     viewers: Vec<Viewer>,
     count: usize,
@@ -210,7 +219,8 @@ impl Crowd {
         {
             self.returns.pop_first();
             let viewer = &mut self.viewers[index];
-            viewer.stream = TcpStream::connect(refuge).map_err(BenchError::io("connect"))?;
+            viewer.stream =
+                connect(refuge, self.buffer_bytes).map_err(BenchError::io("connect"))?;
             viewer.stage = Stage::Connecting;
             let interest = Interest::READABLE | Interest::WRITABLE;
             let registry = self.poll.registry();
@@ -249,10 +259,7 @@ impl Crowd {
                 let nth: usize = nth.parse().map_err(|_| not_an_order())?;
                 let stalled = self.viewers.iter_mut().step_by(nth.max(1));
                 // The first is the sample.
-                for viewer in stalled.skip(1) {
-                    viewer.stalled = true;
-                    hold_at_most(&viewer.stream, STALLED_BUFFER_BYTES)?;
-                }
+                stalled.skip(1).for_each(|viewer| viewer.stalled = true);
                 Ok(())
             }
             Some(("wake", revision)) => {
@@ -278,7 +285,6 @@ impl Crowd {
         });
         for index in woken {
             self.viewers[index].stalled = false;
-            hold_at_most(&self.viewers[index].stream, SCRATCH_BYTES)?;
             self.viewers[index].frames = Some(0);
             self.attend(index, scratch)?;
         }
@@ -294,7 +300,7 @@ impl Crowd {
 
     fn open_more(&mut self) -> io::Result<()> {
         while self.viewers.len() < self.count && self.viewers.len() - self.joined < OPENING_MAX {
-            let mut stream = TcpStream::connect(self.address)?;
+            let mut stream = connect(self.address, self.buffer_bytes)?;
             let token = Token(self.viewers.len());
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll
@@ -518,10 +524,22 @@ impl Crowd {
     }
 }
 
-/// What the kernel may hold for somebody who does not read.
-fn hold_at_most(stream: &TcpStream, bytes: usize) -> Result<(), BenchError> {
-    let set = set_socket_recv_buffer_size(stream, bytes);
-    set.map_err(|error| BenchError::io("set a socket's buffer")(error.into()))
+/// Begins to connect. The buffer is set before, because a window that was offered is not taken back.
+fn connect(address: SocketAddr, buffer_bytes: Option<usize>) -> io::Result<TcpStream> {
+    let Some(bytes) = buffer_bytes else {
+        return TcpStream::connect(address);
+    };
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+    set_socket_recv_buffer_size(&socket, bytes)?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(TcpStream::from_std(socket.into())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 const LOST: BenchError = BenchError::Child("a viewer lost its connection");

@@ -111,6 +111,9 @@ pub enum BenchCommand {
         viewers: usize,
         /// What they join; without it they only listen.
         event: Option<EventId>,
+        /// What the kernel may keep of what one of them does not read.
+        #[arg(long)]
+        buffer_bytes: Option<usize>,
     },
 }
 
@@ -174,10 +177,12 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             address,
             viewers,
             event,
+            buffer_bytes,
         } => crowd::run(
             address,
             viewers,
             event.map_or(Greeting::Silent, Greeting::Join),
+            buffer_bytes,
         ),
     }
 }

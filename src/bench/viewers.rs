@@ -4,7 +4,7 @@
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::SocketAddr;
 use std::process::{ChildStdin, ChildStdout};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use super::BenchError;
@@ -40,6 +40,16 @@ impl Viewers {
         count: usize,
         greeting: Greeting,
     ) -> Result<Viewers, BenchError> {
+        Self::open_with(address, count, greeting, &[])
+    }
+
+    /// The same with further arguments of `bench crowd`.
+    pub(super) fn open_with(
+        address: SocketAddr,
+        count: usize,
+        greeting: Greeting,
+        more: &[&str],
+    ) -> Result<Viewers, BenchError> {
         let (address, count) = (address.to_string(), count.to_string());
         let mut args = vec!["bench", "crowd", &address, &count];
         let event = match greeting {
@@ -47,6 +57,7 @@ impl Viewers {
             Greeting::Join(event) => Some(event.to_string()),
         };
         args.extend(event.as_deref());
+        args.extend(more);
         let mut process = Process::again(&args, &[])?;
         let viewers = Viewers {
             orders: process.input()?,
@@ -64,6 +75,15 @@ impl Viewers {
     /// When the last viewer had the revision that was expected.
     pub(super) fn arrival(&self) -> Result<Instant, BenchError> {
         Ok(self.answer("arrived")?.1)
+    }
+
+    /// The same, without waiting for it.
+    pub(super) fn has_arrived(&self) -> Result<bool, BenchError> {
+        match self.answers.try_recv() {
+            Ok((line, _)) if line == "arrived" => Ok(true),
+            Err(TryRecvError::Empty) => Ok(false),
+            _ => Err(SILENT),
+        }
     }
 
     pub(super) fn sample(&mut self) -> Result<Sample, BenchError> {
