@@ -89,7 +89,7 @@ fn measure(world: &World, viewers: usize, stalled_for: Duration) -> Result<Repor
         Target::AtMost(1.0),
     );
     report.fact(
-        "with what its kernel had kept, at most",
+        "read by one, what its kernel kept included",
         count(f64::from(woken.frames_max)),
     );
     report.fact(
