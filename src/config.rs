@@ -33,6 +33,8 @@ pub struct Config {
     #[command(flatten)]
     pub sheet: SheetConfig,
     #[command(flatten)]
+    pub interactions: InteractionsConfig,
+    #[command(flatten)]
     pub bus: BusConfig,
     #[command(flatten)]
     pub socket: SocketConfig,
@@ -202,6 +204,13 @@ pub struct SweepConfig {
     /// How often old changes and stored answers are dropped, in seconds.
     #[arg(long, env = "SEATCAST_PRUNE_INTERVAL_S", default_value_t = 300)]
     pub prune_interval_s: u64,
+    /// How long interactions are kept, in hours.
+    #[arg(
+        long,
+        env = "SEATCAST_INTERACTIONS_RETENTION_HOURS",
+        default_value_t = 24 * 90
+    )]
+    pub interactions_retention_hours: u32,
     /// Rows dropped in one transaction.
     #[arg(long, env = "SEATCAST_PRUNE_ROWS_MAX", default_value_t = 5_000)]
     pub prune_rows_max: usize,
@@ -279,6 +288,31 @@ pub struct SheetConfig {
     /// Events whose joins a node counts between two such times.
     #[arg(long, env = "SEATCAST_JOINED_EVENTS_MAX", default_value_t = 10_000)]
     pub joined_events_max: usize,
+}
+
+/// What clients tell of people's way to a ticket, for analytics.
+#[derive(Debug, Clone, Args)]
+pub struct InteractionsConfig {
+    /// Interactions that may wait to be stored; further ones are refused and counted.
+    #[arg(
+        long,
+        env = "SEATCAST_INTERACTIONS_WAITING_MAX",
+        default_value_t = 20_000
+    )]
+    pub interactions_waiting_max: usize,
+    /// Interactions stored in one statement; so many are stored at once, fewer after a while.
+    #[arg(long, env = "SEATCAST_INTERACTIONS_BATCH_MAX", default_value_t = 500)]
+    pub interactions_batch_max: usize,
+    /// How long an interaction waits for others to be stored with, in milliseconds.
+    #[arg(
+        long,
+        env = "SEATCAST_INTERACTIONS_INTERVAL_MS",
+        default_value_t = 5_000
+    )]
+    pub interactions_interval_ms: u64,
+    /// Interactions a second that a node takes in (twice as many in a burst); further ones are refused and counted.
+    #[arg(long, env = "SEATCAST_INTERACTIONS_PER_S_MAX", default_value_t = 5_000)]
+    pub interactions_per_s_max: u32,
 }
 
 /// How changes come from the log to the nodes.
@@ -477,6 +511,8 @@ pub mod rest {
     pub const MESSAGE_CHARS_MAX: usize = 2_000;
     /// The `data` of a notice, as JSON, in bytes: it goes to every viewer.
     pub const NOTICE_DATA_BYTES_MAX: usize = 8 * 1024;
+    /// Interactions in one request.
+    pub const INTERACTIONS_MAX: usize = 200;
     /// Broadcasts in one request.
     pub const BROADCASTS_MAX: usize = 100;
     /// Items of one booking.

@@ -25,6 +25,7 @@
 //! | [`hub`] | fan-out: a mailbox per shard, a topic's ring of recent changes |
 //! | [`protocol`] | the wire: frames, topics, codes, the Supabase dialect |
 //! | [`broadcast`] | what organizers say into a channel becomes a notice |
+//! | [`interactions`] | what people did, buffered and stored in batches for analytics |
 //! | [`socket`] | one connection, many times: shards that own their sockets |
 //! | [`stream`] | the same frames as server-sent events |
 //! | [`api`] | REST: every route on one screen |
@@ -53,6 +54,7 @@
 //! - **doorbell**: a NOTIFY that says «look again» and nothing else.
 //! - **topic**: what a client joins. **viewer**: a client that has joined. **frame**: bytes on the
 //!   wire. **shard**: a thread that owns some of the connections.
+//! - **sheet**: a topic that is told whole at each change: a user's bookings, an event's figures.
 //! - **refusal**: a business «no» with a stable code.
 
 pub mod api;
@@ -68,6 +70,7 @@ pub mod embedded;
 pub mod feed;
 pub mod http;
 pub mod hub;
+pub mod interactions;
 pub mod metrics;
 pub mod presence;
 pub mod protocol;

@@ -36,6 +36,7 @@ pub static COMMIT_TO_SEND: Histogram = Histogram::seconds();
 // --- feed
 
 pub static PUBLICATIONS: Counter = Counter::new();
+pub static INTERACTIONS_DROPPED: Counter = Counter::new();
 pub static SHEETS: Counter = Counter::new();
 pub static CONFLATED: Counter = Counter::new();
 pub static LOADS: Counter = Counter::new();
@@ -147,6 +148,11 @@ static ALL: &[Entry] = &[
         "seatcast_publications_total",
         "Publications made of the log of watched events.",
         Kind::Counter(&PUBLICATIONS),
+    ),
+    Entry(
+        "seatcast_interactions_dropped_total",
+        "Interactions refused because too many waited or came, or lost when the node ended without its database.",
+        Kind::Counter(&INTERACTIONS_DROPPED),
     ),
     Entry(
         "seatcast_sheets_total",

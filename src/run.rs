@@ -32,6 +32,7 @@ use crate::feed::{self, Inputs, Outputs};
 use crate::http;
 use crate::hub::sheet::Sheets;
 use crate::hub::{Hub, Mailbox, ToShard, Watch};
+use crate::interactions::{self, Interactions};
 use crate::metrics;
 use crate::presence::{self, Presence};
 use crate::socket::{self, Errands, Shards, handshake, shard_count};
@@ -120,6 +121,8 @@ pub async fn run(
     );
     let broadcasts = store_broadcasts(&mut back, &config, &store, &hub);
 
+    let interactions = store_interactions(&mut back, &config, &store);
+
     let mut front = Tasks::default();
     let streams = open_streams(
         &mut back,
@@ -132,13 +135,22 @@ pub async fn run(
         presence,
         broadcasts,
         sheets,
+        interactions: interactions.clone(),
     };
     let shards = open_shards(&mut front, &config, &auth, errands, mailboxes.shards)?;
     let doors = broadcast::rest::Doors {
         auth: auth.clone(),
         store: store.clone(),
     };
-    let state = ApiState::new(config.clone(), auth, store, board, desks, shutdown.clone());
+    let state = ApiState::new(
+        config.clone(),
+        auth,
+        store,
+        board,
+        desks,
+        interactions,
+        shutdown.clone(),
+    );
     let router = api::router(state.clone(), document())
         .merge(api::with_callers(state, stream::router(streams)))
         .merge(metrics::router())
@@ -212,6 +224,14 @@ fn store_broadcasts(back: &mut Tasks, config: &Config, store: &Store, hub: &Hub)
     let storing = broadcast::run(said, store.clone(), hub.clone(), back.end.clone());
     back.spawn("broadcasts", endless(storing));
     broadcasts
+}
+
+fn store_interactions(back: &mut Tasks, config: &Config, store: &Store) -> Interactions {
+    let (interactions, told) = Interactions::new(&config.interactions);
+    let (limits, end) = (config.interactions.clone(), back.end.clone());
+    let storing = interactions::run(told, store.clone(), limits, end);
+    back.spawn("interactions", endless(storing));
+    interactions
 }
 
 /// Users' bookings and events' figures.

@@ -90,6 +90,11 @@ async fn prune(
             .prune_idempotency_keys(config.idempotency_retention_hours, rows_max)
             .await?,
     ) {}
+    while full(
+        store
+            .prune_interactions(config.interactions_retention_hours, rows_max)
+            .await?,
+    ) {}
     Ok(())
 }
 

@@ -94,6 +94,11 @@ impl<T: Serialize> Reply<T> {
         Reply::new(StatusCode::CREATED, said, data)
     }
 
+    /// It will be done.
+    pub fn accepted(said: &'static str, data: T) -> Reply<T> {
+        Reply::new(StatusCode::ACCEPTED, said, data)
+    }
+
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Reply<T> {
         self.headers.push((name, value));
         self

@@ -100,6 +100,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("HEALTHY", "Everything is up", "ระบบทำงานปกติ", "سامانه برقرار است"),
     ("IDEMPOTENCY_IN_FLIGHT", "A request with this Idempotency-Key is still running", "คำขอที่ใช้ Idempotency-Key นี้ยังทำงานอยู่", "درخواستی با این Idempotency-Key هنوز در حال اجراست"),
     ("IDEMPOTENCY_MISMATCH", "This Idempotency-Key was used for another request", "Idempotency-Key นี้ถูกใช้กับคำขออื่นแล้ว", "این Idempotency-Key برای درخواست دیگری به کار رفته است"),
+    ("INTERACTIONS_ACCEPTED", "Interactions accepted", "รับข้อมูลการใช้งานแล้ว", "تعامل‌ها پذیرفته شدند"),
     ("INTERNAL", "Something went wrong on our side", "เกิดข้อผิดพลาดภายในระบบ", "خطایی در سامانه رخ داد"),
     ("INVALID_TOKEN", "The token is not valid", "โทเค็นไม่ถูกต้อง", "توکن معتبر نیست"),
     ("INVALID_TRANSITION", "This change of status is not possible", "เปลี่ยนสถานะแบบนี้ไม่ได้", "این تغییر وضعیت ممکن نیست"),

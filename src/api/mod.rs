@@ -17,6 +17,7 @@ mod bookings;
 mod edge;
 mod events;
 mod health;
+mod interactions;
 mod money;
 mod notices;
 mod openapi;
@@ -45,6 +46,7 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::config::rest::SEATMAP_BYTES_MAX;
 use crate::desk::Desks;
+use crate::interactions::Interactions;
 use crate::store::Store;
 
 /// What handlers reach. Cheap to clone.
@@ -56,6 +58,7 @@ pub struct ApiState {
     /// The events that somebody watches, from memory.
     pub board: Board,
     pub desks: Desks,
+    pub interactions: Interactions,
     /// Cancelled when the node begins to go down.
     shutdown: CancellationToken,
     in_flight: InFlight,
@@ -69,6 +72,7 @@ impl ApiState {
         store: Store,
         board: Board,
         desks: Desks,
+        interactions: Interactions,
         shutdown: CancellationToken,
     ) -> ApiState {
         ApiState {
@@ -79,6 +83,7 @@ impl ApiState {
             store,
             board,
             desks,
+            interactions,
             shutdown,
         }
     }
@@ -101,6 +106,7 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::read::stats)) // GET /bookings/event/{event_id}/stats
         .routes(routes!(bookings::cancel::set_status)) // PUT /bookings/{id}/status
         .routes(routes!(users::create)) // POST /users
+        .routes(routes!(interactions::create)) // POST /interactions
 }
 
 /// What is left, for everybody, under two names.

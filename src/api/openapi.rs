@@ -31,6 +31,7 @@ const BEARER: &str = "bearer";
         (name = "bookings", description = "Holds and sales"),
         (name = "notices", description = "What organizers tell everyone"),
         (name = "users", description = "Who buys and who organizes"),
+        (name = "interactions", description = "What people did, for analytics"),
         (name = "health", description = "Is the server well"),
     )
 )]

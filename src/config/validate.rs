@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{
-    Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, SheetConfig, SocketConfig,
-    SweepConfig,
+    Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, InteractionsConfig, SheetConfig,
+    SocketConfig, SweepConfig,
 };
 
 /// Event loops that may own connections: a set of them is the bits of a word, and one bit is the
@@ -29,6 +29,7 @@ impl Config {
         faults.sweep(&self.sweep);
         faults.feed(&self.feed);
         faults.sheet(&self.sheet);
+        faults.interactions(&self.interactions);
         faults.socket(&self.socket);
         faults.within(
             "--relay-events-max",
@@ -128,6 +129,11 @@ impl Faults {
             1..=1_000,
         );
         self.within("--prune-interval-s", sweep.prune_interval_s, 1..=86_400);
+        self.within(
+            "--interactions-retention-hours",
+            sweep.interactions_retention_hours,
+            1..=24 * 366 * 10,
+        );
         self.within("--prune-rows-max", sweep.prune_rows_max, 1..=1_000_000);
         self.within(
             "--idempotency-retention-hours",
@@ -185,6 +191,29 @@ impl Faults {
         self.within(
             "--joined-events-max",
             sheet.joined_events_max,
+            1..=10_000_000,
+        );
+    }
+
+    fn interactions(&mut self, interactions: &InteractionsConfig) {
+        self.within(
+            "--interactions-waiting-max",
+            interactions.interactions_waiting_max,
+            1..=10_000_000,
+        );
+        self.within(
+            "--interactions-batch-max",
+            interactions.interactions_batch_max,
+            1..=10_000,
+        );
+        self.within(
+            "--interactions-interval-ms",
+            interactions.interactions_interval_ms,
+            1..=HOUR_MS,
+        );
+        self.within(
+            "--interactions-per-s-max",
+            interactions.interactions_per_s_max,
             1..=10_000_000,
         );
     }

@@ -3,11 +3,12 @@
 
 use uuid::Uuid;
 
-use super::session::Saying;
+use super::session::{Saying, Told};
 use super::shard::Shard;
 use crate::broadcast::Said;
 use crate::hub::Answer;
 use crate::protocol::code;
+use crate::ticketing::interaction::Interaction;
 
 impl Shard {
     /// Hands a broadcast over. From now on its join is known by a name, so that it need not hear
@@ -48,6 +49,15 @@ impl Shard {
         if !self.config.broadcasts.say(Box::new(said)) {
             let outcome = Err(code::UNAVAILABLE.because("too many broadcasts wait"));
             session.answered(Answer { outcome, ..answer }, &mut self.effects);
+        }
+    }
+
+    /// Leaves what somebody did for analytics; never waits for it to be stored.
+    pub(super) fn tell(&mut self, id: usize, frame: &Told, interaction: Interaction) {
+        let taken = self.config.interactions.tell(vec![interaction]);
+        if let Some(connection) = self.connections.get_mut(id) {
+            let session = &connection.session;
+            session.answer_told(frame, taken, &mut self.effects);
         }
     }
 

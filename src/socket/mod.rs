@@ -50,6 +50,7 @@ use crate::config::inside::INTAKE_CONNECTIONS_MAX;
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
 use crate::hub::sheet::Sheets;
 use crate::hub::{Bell, Mailbox, ToShard};
+use crate::interactions::Interactions;
 use crate::metrics;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
@@ -62,6 +63,7 @@ pub(crate) struct ShardConfig {
     presence_task: Presence,
     broadcasts: Broadcasts,
     sheets: Sheets,
+    interactions: Interactions,
     auth: Arc<Auth>,
     ring_deltas_max: usize,
     unwatch_grace_ms: u64,
@@ -74,6 +76,7 @@ pub struct Errands {
     pub presence: Presence,
     pub broadcasts: Broadcasts,
     pub sheets: Sheets,
+    pub interactions: Interactions,
 }
 
 impl ShardConfig {
@@ -226,6 +229,7 @@ pub fn spawn(
         presence_task: errands.presence,
         broadcasts: errands.broadcasts,
         sheets: errands.sheets,
+        interactions: errands.interactions,
         auth: auth.clone(),
         ring_deltas_max: config.feed.ring_deltas_max,
         unwatch_grace_ms: config.feed.unwatch_grace_s * 1_000,

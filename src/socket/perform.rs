@@ -32,6 +32,7 @@ impl Shard {
                     saying,
                 } => self.pass_on(id, subscription, channel, *saying),
                 Effect::Leave { channel, member } => self.leave(channel, member),
+                Effect::Tell { frame, interaction } => self.tell(id, &frame, *interaction),
                 Effect::Watch {
                     subscription,
                     name,

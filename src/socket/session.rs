@@ -6,7 +6,7 @@
 //!
 //! `joining` reads what a join asks for, `answers` answers it, `pushes` takes what is sent to a joined
 //! topic (`voice` broadcasts, `whereabouts` presence), `subscription` keeps where each stands, `rights`
-//! who the caller is, `sheets` topics that are told whole, and `effect` lists what the shard is to do.
+//! who the caller is, `tracks` what people did, `sheets` topics that are told whole, and `effect` lists what the shard is to do.
 
 mod answers;
 mod effect;
@@ -16,6 +16,7 @@ mod replies;
 mod rights;
 mod sheets;
 mod subscription;
+mod tracks;
 mod voice;
 mod whereabouts;
 
@@ -26,6 +27,7 @@ pub(crate) use self::effect::Effect;
 use self::replies::At;
 pub(crate) use self::sheets::Shown;
 pub(crate) use self::subscription::{Join, Stage, Subscription};
+pub(crate) use self::tracks::Told;
 pub(crate) use self::voice::{Saying, Voice};
 pub(crate) use self::whereabouts::Presence;
 use super::bucket::Bucket;

@@ -16,6 +16,7 @@ pub mod event_edits;
 pub mod events;
 pub mod expiry;
 pub mod idempotency;
+mod interactions;
 pub mod migrate;
 pub mod notices;
 pub mod presence;

@@ -42,6 +42,23 @@ impl Store {
         .await
     }
 
+    /// Drops interactions older than so many hours.
+    pub async fn prune_interactions(
+        &self,
+        older_than_hours: u32,
+        rows_max: usize,
+    ) -> Result<u64, StoreError> {
+        self.prune(
+            "delete from interactions where ctid = any(array(
+                 select ctid from interactions
+                  where received_at < statement_timestamp() - make_interval(hours => $1)
+                  order by received_at limit $2))",
+            older_than_hours,
+            rows_max,
+        )
+        .await
+    }
+
     async fn prune(
         &self,
         statement: &str,

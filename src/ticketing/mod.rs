@@ -7,6 +7,7 @@ pub mod adjacent;
 pub mod availability;
 pub mod booking;
 pub mod edit;
+pub mod interaction;
 pub mod live;
 pub mod record;
 pub mod reference;

@@ -20,6 +20,7 @@
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`freshness`] | a node that lost its database says so, and answers instead of hanging |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
+//! | [`interactions`] | what people did is taken in, stored in batches, bounded, and makes nobody wait |
 //! | [`metrics`] | `/metrics` counts what happens |
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
 //! | [`notices`] | every viewer is told of each notice once, by whatever door it was made |
@@ -65,6 +66,7 @@ mod feed;
 mod freshness;
 mod hostile;
 mod idempotency;
+mod interactions;
 mod metrics;
 mod nodes;
 mod notices;

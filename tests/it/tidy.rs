@@ -48,6 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "broadcast",
             "config",
             "hub",
+            "interactions",
             "metrics",
             "presence",
             "protocol",
@@ -61,12 +62,14 @@ const ARROWS: &[(&str, &[&str])] = &[
             "board",
             "config",
             "desk",
+            "interactions",
             "metrics",
             "store",
             "telemetry",
             "ticketing",
         ],
     ),
+    ("interactions", &["config", "metrics", "store", "ticketing"]),
     (
         "stream",
         &[

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::tracks::Told;
 use super::voice::Saying;
 use crate::presence::Owner;
 use crate::protocol::topic::Topic;
 use crate::socket::channel::ChannelKey;
+use crate::ticketing::interaction::Interaction;
 use crate::ticketing::{EventId, Revision};
 
 /// What the shard is to do.
@@ -60,6 +62,11 @@ pub(crate) enum Effect {
         subscription: u32,
         channel: usize,
         saying: Box<Saying>,
+    },
+    /// Leave this for analytics, then tell [`super::Session::answer_told`].
+    Tell {
+        frame: Box<Told>,
+        interaction: Box<Interaction>,
     },
     Close {
         code: u16,

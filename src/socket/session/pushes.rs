@@ -21,6 +21,8 @@ impl Session {
             }
         } else if frame.event == presence::PRESENCE {
             self.on_presence(place, frame, rules, effects);
+        } else if frame.event == "track" {
+            self.on_track(frame, effects);
         } else if frame.event == "broadcast" {
             self.on_broadcast(place, frame, effects);
         } else {

@@ -45,6 +45,7 @@ enum Did {
     Stepped(Option<String>, Option<String>),
     Tracked(Value),
     Said(&'static str),
+    Told(Option<EventId>, String),
     Watched(Topic, Option<Revision>),
     Unwatched(Topic),
 }
@@ -88,6 +89,15 @@ impl Talk {
                 Effect::Say { saying, .. } => did.push(Did::Said(saying.notice.kind)),
                 Effect::Watch { name, since, .. } => did.push(Did::Watched(*name, *since)),
                 Effect::Unwatch { name, .. } => did.push(Did::Unwatched(*name)),
+                Effect::Tell { frame, interaction } => {
+                    did.push(Did::Told(interaction.event_id, interaction.action.clone()));
+                    let mut answered = Vec::new();
+                    self.session.answer_told(frame, true, &mut answered);
+                    did.extend(answered.iter().map(|effect| match effect {
+                        Effect::Send(frame) => Did::Sent(payload(frame)),
+                        _ => Did::Closed(0),
+                    }));
+                }
                 Effect::Untrack { .. } => did.push(Did::Tracked(Value::Null)),
                 Effect::Join {
                     subscription,
@@ -223,6 +233,17 @@ fn a_join_that_is_left_or_replaced_before_its_answer_is_told_so() {
     let left = json!(["2", "3", "event:42", "phx_reply", {"status": "ok", "response": {}}]);
     let closed = json!(["2", "2", "event:42", "phx_close", {}]);
     assert_eq!(did[1..], [Did::Sent(left), Did::Sent(closed)]);
+}
+
+#[test]
+fn what_somebody_did_is_passed_on_with_the_topics_event() {
+    let mut talk = Talk::new();
+    talk.say(r#"["1","1","event:42","phx_join",{}]"#);
+    let did = talk.say(r#"["1","2","event:42","track",{"action":"ticket_selected"}]"#);
+    assert_eq!(did[0], Did::Told(Some(42), "ticket_selected".into()));
+    assert!(matches!(&did[1], Did::Sent(reply) if reply[4]["status"] == "ok"));
+    let answer = talk.ask(r#"["1","3","event:42","track",{"action":""}]"#);
+    assert_eq!(answer[4]["response"]["code"], "INVALID_PAYLOAD");
 }
 
 #[test]

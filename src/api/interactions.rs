@@ -1,0 +1,106 @@
+//! What people did, told by their clients for analytics. Taken in at once, stored a little later.
+
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::Body;
+use super::fields::{Fields, Input};
+use crate::auth::Caller;
+use crate::config::rest::INTERACTIONS_MAX;
+use crate::ticketing::interaction::Interaction;
+
+/// Seconds after which a full buffer is worth another attempt.
+const RETRY_AFTER_S: u64 = 5;
+
+/// Things that somebody did.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `Batch` reads")]
+pub(super) struct InteractionsBody {
+    /// At most 200.
+    interactions: Vec<InteractionBody>,
+}
+
+/// Something that somebody did.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents the body that `Batch` reads")]
+pub(super) struct InteractionBody {
+    #[schema(min_length = 1, max_length = 100, example = "ticket_selected")]
+    action: String,
+    /// Also read from `data`.
+    event_id: Option<i64>,
+    #[schema(max_length = 200)]
+    session_id: Option<String>,
+    #[schema(max_length = 2_000)]
+    page_url: Option<String>,
+    #[schema(max_length = 500)]
+    user_agent: Option<String>,
+    /// RFC 3339, by the client's clock.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    timestamp: Option<Timestamp>,
+    /// At most 4 KiB.
+    #[schema(value_type = Option<Object>)]
+    data: Option<Value>,
+}
+
+/// How many were taken in.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TakenIn {
+    accepted: usize,
+}
+
+pub(super) struct Batch(Vec<Interaction>);
+
+impl Input for Batch {
+    fn read(fields: &mut Fields) -> Option<Batch> {
+        fields.require(&["interactions"]);
+        let batch = fields.items("interactions", INTERACTIONS_MAX, |fields, place, value| {
+            let object = match value {
+                Value::Object(object) => object,
+                _ => {
+                    fields.refuse(place, "NOT_AN_OBJECT", "");
+                    Map::new()
+                }
+            };
+            let read = Interaction::read(object, None);
+            read.inspect_err(|fault| {
+                let bound = fault.bound.map_or(String::new(), |bound| bound.to_string());
+                fields.refuse(&format!("{place}.{}", fault.field), fault.code, bound);
+            })
+            .ok()
+        });
+        batch.map(Batch)
+    }
+}
+
+/// Tell what people did
+///
+/// For analytics. Taken in at once and stored within seconds; whoever is signed in is the one who did it.
+#[utoipa::path(post, path = "/interactions", tag = "interactions", request_body = InteractionsBody,
+    responses(
+        (status = 202, body = Envelope<TakenIn>, description = "Taken in, all of them"),
+        (status = 503, body = Failure, description = "`BUSY`: too many wait to be stored; none was taken in"),
+    ))]
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    body: Body<Batch>,
+) -> ApiResult<Reply<TakenIn>> {
+    let mut batch = body.input.0;
+    let accepted = batch.len();
+    for interaction in &mut batch {
+        interaction.user_id = caller.user_id();
+    }
+    if !state.interactions.tell(batch) {
+        return Err(ApiError::unavailable("BUSY", RETRY_AFTER_S));
+    }
+    Ok(Reply::accepted(
+        "INTERACTIONS_ACCEPTED",
+        TakenIn { accepted },
+    ))
+}

@@ -1,0 +1,210 @@
+//! WHAT PEOPLE DID, as their clients tell it for analytics. Nothing waits for it, and it makes nobody wait.
+//!
+//! `POST /interactions` and `track` on a socket leave what they were told in a bounded buffer; one task writes
+//! it, many rows in one statement. What does not fit is refused and counted: a flood of clicks costs clicks. A
+//! batch that the database does not take is kept and tried again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::InteractionsConfig;
+use crate::metrics;
+use crate::store::{Store, StoreError};
+use crate::ticketing::interaction::Interaction;
+
+/// First and longest pause between attempts to store a batch.
+const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The way into the log of interactions. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Interactions {
+    told: mpsc::Sender<Interaction>,
+    /// Shared by all who tell: a lock held for a few instructions, and never while anything is awaited.
+    rate: Arc<Mutex<Rate>>,
+}
+
+/// So many a second, twice as many in a burst.
+#[derive(Debug)]
+struct Rate {
+    per_s: f64,
+    left: f64,
+    filled_at: Instant,
+}
+
+impl Rate {
+    /// Takes so many, all or none.
+    fn take(&mut self, count: usize, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
+        self.filled_at = now;
+        self.left = (self.left + passed * self.per_s).min(2.0 * self.per_s);
+        let taken = self.left >= count as f64;
+        if taken {
+            self.left -= count as f64;
+        }
+        taken
+    }
+}
+
+impl Interactions {
+    /// The way in, and the end that [`run`] empties.
+    pub fn new(config: &InteractionsConfig) -> (Interactions, mpsc::Receiver<Interaction>) {
+        let (told, heard) = mpsc::channel(config.interactions_waiting_max);
+        let per_s = f64::from(config.interactions_per_s_max);
+        let rate = Rate {
+            per_s,
+            left: 2.0 * per_s,
+            filled_at: Instant::now(),
+        };
+        let rate = Arc::new(Mutex::new(rate));
+        (Interactions { told, rate }, heard)
+    }
+
+    /// Leaves these to be stored, all or none; `false` when there is no room for them. Never waits.
+    pub fn tell(&self, interactions: Vec<Interaction>) -> bool {
+        let count = interactions.len();
+        if count == 0 {
+            return true;
+        }
+        // The rate is right whatever panicked while it was held.
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let allowed = rate.take(count, Instant::now());
+        drop(rate);
+        let room = allowed.then(|| self.told.try_reserve_many(count).ok());
+        let Some(room) = room.flatten() else {
+            metrics::INTERACTIONS_DROPPED.add(count as u64);
+            return false;
+        };
+        for (permit, interaction) in room.zip(interactions) {
+            permit.send(interaction);
+        }
+        true
+    }
+}
+
+/// Stores what is told until `end`, and then what is left, in one attempt.
+pub async fn run(
+    mut told: mpsc::Receiver<Interaction>,
+    store: Store,
+    config: InteractionsConfig,
+    end: CancellationToken,
+) {
+    let interval = Duration::from_millis(config.interactions_interval_ms);
+    while let Some(batch) = gather(&mut told, config.interactions_batch_max, interval, &end).await {
+        let mut pause = RETRY_PAUSE_MIN;
+        while let Err(error) = store.store_interactions(&batch).await {
+            if !is_worth_repeating(&error) || end.is_cancelled() {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    count = batch.len(),
+                    "interactions are lost"
+                );
+                metrics::INTERACTIONS_DROPPED.add(batch.len() as u64);
+                break;
+            }
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "interactions cannot be stored yet"
+            );
+            tokio::select! {
+                () = end.cancelled() => {}
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(RETRY_PAUSE_MAX),
+            }
+        }
+    }
+}
+
+/// The next batch: as soon as it is full, or so long after its first one. `None` when there will be none.
+async fn gather(
+    told: &mut mpsc::Receiver<Interaction>,
+    batch_max: usize,
+    interval: Duration,
+    end: &CancellationToken,
+) -> Option<Vec<Interaction>> {
+    let mut batch = Vec::new();
+    tokio::select! {
+        biased;
+        count = told.recv_many(&mut batch, batch_max) => {
+            if count == 0 {
+                return None;
+            }
+        }
+        () = end.cancelled() => return None,
+    }
+    let enough = tokio::time::sleep(interval);
+    tokio::pin!(enough);
+    while batch.len() < batch_max {
+        let room = batch_max - batch.len();
+        tokio::select! {
+            count = told.recv_many(&mut batch, room) => {
+                if count == 0 {
+                    break;
+                }
+            }
+            () = &mut enough => break,
+            () = end.cancelled() => {
+                while batch.len() < batch_max && let Ok(one) = told.try_recv() {
+                    batch.push(one);
+                }
+                break;
+            }
+        }
+    }
+    Some(batch)
+}
+
+fn is_worth_repeating(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Contended(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::config::Config;
+
+    fn clicks(count: usize) -> Vec<Interaction> {
+        let click: Map<_, _> = [("action".to_owned(), json!("click"))]
+            .into_iter()
+            .collect();
+        vec![Interaction::read(click, None).unwrap(); count]
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_refused_whole() {
+        let mut config = Config::default().interactions;
+        config.interactions_waiting_max = 5;
+        let (interactions, mut told) = Interactions::new(&config);
+        assert!(interactions.tell(clicks(3)));
+        assert!(!interactions.tell(clicks(3)), "no half batches");
+        assert!(interactions.tell(clicks(2)));
+        let end = CancellationToken::new();
+        let batch = gather(&mut told, 500, Duration::from_millis(1), &end).await;
+        assert_eq!(batch.expect("a batch").len(), 5);
+    }
+
+    #[test]
+    fn more_than_the_rate_is_refused_until_time_passes() {
+        let now = Instant::now();
+        let mut rate = Rate {
+            per_s: 10.0,
+            left: 20.0,
+            filled_at: now,
+        };
+        assert!(rate.take(20, now), "a burst");
+        assert!(!rate.take(1, now));
+        let later = now + Duration::from_millis(101);
+        assert!(rate.take(1, later));
+        assert!(!rate.take(1, later));
+    }
+}

@@ -1,0 +1,67 @@
+//! `track` pushes: what somebody did, for analytics.
+
+use serde_json::Value;
+
+use super::{At, Effect, Session};
+use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::phoenix::{ClientFrame, Payload, Ref};
+use crate::protocol::topic::Topic;
+use crate::ticketing::interaction::Interaction;
+
+/// What the answer to a `track` answers to.
+#[derive(Debug)]
+pub(crate) struct Told {
+    join_ref: Option<Ref>,
+    reference: Option<Ref>,
+    topic: String,
+}
+
+impl Session {
+    pub(super) fn on_track(&mut self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
+        let effect = self.read_track(frame);
+        effects.push(effect.unwrap_or_else(|error| self.refuse(At::of(frame), error)));
+    }
+
+    fn read_track(&self, frame: &ClientFrame) -> Result<Effect, ErrorReply> {
+        let name = Topic::parse(&frame.topic)?;
+        let event = match name {
+            Topic::Event(event) | Topic::Seats(event) | Topic::Admin(event) => Some(event),
+            Topic::User(_) => None,
+            Topic::Realtime(_) | Topic::Phoenix => {
+                let error = format_args!("\"{}\" takes no \"track\"", frame.topic);
+                return Err(code::UNKNOWN_EVENT.because(error));
+            }
+        };
+        let Payload::Json(Value::Object(object)) = &frame.payload else {
+            return Err(code::INVALID_PAYLOAD.because("an interaction is an object"));
+        };
+        let mut interaction = Interaction::read(object.clone(), self.caller.user_id())
+            .map_err(|fault| code::INVALID_PAYLOAD.because(fault))?;
+        interaction.event_id = interaction.event_id.or(event);
+        Ok(Effect::Tell {
+            frame: Box::new(Told {
+                join_ref: frame.join_ref.clone(),
+                reference: frame.reference.clone(),
+                topic: frame.topic.clone(),
+            }),
+            interaction: Box::new(interaction),
+        })
+    }
+
+    /// What became of a `track`. That it was taken in is told to those who named a ref.
+    pub(crate) fn answer_told(&self, told: &Told, taken: bool, effects: &mut Vec<Effect>) {
+        let at = At {
+            join_ref: told.join_ref.as_ref(),
+            reference: told.reference.as_ref(),
+            topic: &told.topic,
+        };
+        match taken {
+            true if at.reference.is_none() => {}
+            true => effects.push(self.ok(at)),
+            false => {
+                let error = code::UNAVAILABLE.because("too many interactions wait");
+                effects.push(self.refuse(at, error));
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What somebody did on the way to a ticket, as a client tells it for analytics.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::{EventId, UserId};
+
+/// An action, in characters.
+pub const ACTION_CHARS_MAX: usize = 100;
+/// A session's name, in characters.
+pub const SESSION_CHARS_MAX: usize = 200;
+/// The address of a page, in characters.
+pub const PAGE_URL_CHARS_MAX: usize = 2_000;
+/// A browser's name, in characters.
+pub const USER_AGENT_CHARS_MAX: usize = 500;
+/// `data`, as JSON, in bytes.
+pub const DATA_BYTES_MAX: usize = 4_096;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interaction {
+    /// What was done: `ticket_selected`.
+    pub action: String,
+    pub event_id: Option<EventId>,
+    /// Who sent it, not who it says it is of.
+    pub user_id: Option<UserId>,
+    pub session_id: Option<String>,
+    pub page_url: Option<String>,
+    pub user_agent: Option<String>,
+    /// An object.
+    pub data: Value,
+    /// By the client's clock.
+    pub happened_at: Option<Timestamp>,
+}
+
+/// What is wrong with one field, and the bound that it breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}`: {code}{}", .bound.map(|bound| format!(" ({bound})")).unwrap_or_default())]
+pub struct Fault {
+    pub field: &'static str,
+    pub code: &'static str,
+    pub bound: Option<usize>,
+}
+
+impl Interaction {
+    /// Reads `{"action", "data", "timestamp", "event_id", "session_id", "page_url", "user_agent"}`: only the action
+    /// has to be there. The event may also be named in `data`; unknown fields are ignored, `user_id` too.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub fn read(mut object: Map<String, Value>, user_id: Option<UserId>) -> Result<Self, Fault> {
+        let action = text(&mut object, "action", ACTION_CHARS_MAX)?;
+        let action = action.filter(|action| !action.is_empty());
+        let data = data(&mut object)?;
+        let named = object.get("event_id").or_else(|| object.get("eventId"));
+        let named = named
+            .or_else(|| data.get("event_id"))
+            .or_else(|| data.get("eventId"));
+        Ok(Interaction {
+            event_id: named.filter(|id| !id.is_null()).map(event_id).transpose()?,
+            action: action.ok_or(fault("action", "REQUIRED", None))?,
+            user_id,
+            session_id: text(&mut object, "session_id", SESSION_CHARS_MAX)?,
+            page_url: text(&mut object, "page_url", PAGE_URL_CHARS_MAX)?,
+            user_agent: text(&mut object, "user_agent", USER_AGENT_CHARS_MAX)?,
+            happened_at: time(&mut object)?,
+            data,
+        })
+    }
+}
+
+fn fault(field: &'static str, code: &'static str, bound: Option<usize>) -> Fault {
+    Fault { field, code, bound }
+}
+
+fn take(object: &mut Map<String, Value>, field: &str) -> Option<Value> {
+    object.remove(field).filter(|value| !value.is_null())
+}
+
+fn text(
+    object: &mut Map<String, Value>,
+    field: &'static str,
+    chars_max: usize,
+) -> Result<Option<String>, Fault> {
+    let Some(value) = take(object, field) else {
+        return Ok(None);
+    };
+    let Value::String(text) = value else {
+        return Err(fault(field, "NOT_TEXT", None));
+    };
+    if text.contains('\0') {
+        return Err(fault(field, "NUL_IN_TEXT", None));
+    }
+    if text.chars().count() > chars_max {
+        return Err(fault(field, "TOO_LONG", Some(chars_max)));
+    }
+    Ok(Some(text))
+}
+
+/// An object that Postgres can store.
+fn data(object: &mut Map<String, Value>) -> Result<Value, Fault> {
+    let Some(data) = take(object, "data") else {
+        return Ok(Value::Object(Map::new()));
+    };
+    let text = data.to_string();
+    if !data.is_object() {
+        Err(fault("data", "NOT_AN_OBJECT", None))
+    } else if text.len() > DATA_BYTES_MAX {
+        Err(fault("data", "TOO_LONG", Some(DATA_BYTES_MAX)))
+    } else if text.contains("\\u0000") {
+        Err(fault("data", "NUL_IN_TEXT", None))
+    } else {
+        Ok(data)
+    }
+}
+
+/// A number, or as text, as web pages have it in their addresses.
+fn event_id(value: &Value) -> Result<EventId, Fault> {
+    let id = value
+        .as_i64()
+        .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+    id.filter(|id| *id > 0)
+        .ok_or(fault("event_id", "NOT_AN_ID", None))
+}
+
+fn time(object: &mut Map<String, Value>) -> Result<Option<Timestamp>, Fault> {
+    let Some(value) = take(object, "timestamp") else {
+        return Ok(None);
+    };
+    let time: Option<Timestamp> = value.as_str().and_then(|text| text.parse().ok());
+    let within = |time: &Timestamp| (0..=253_402_300_799).contains(&time.as_second());
+    let time = time
+        .filter(within)
+        .ok_or(fault("timestamp", "NOT_A_TIME", None));
+    time.map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(value: Value) -> Result<Interaction, Fault> {
+        let Value::Object(object) = value else {
+            panic!("an object");
+        };
+        Interaction::read(object, Some(7))
+    }
+
+    #[test]
+    fn an_interaction_is_the_senders_whatever_it_says() {
+        let told = read(json!({
+            "action": "ticket_selected", "data": {"ticketId": 3, "eventId": "42", "price": 4500},
+            "timestamp": "2027-03-01T19:30:00Z", "session_id": "s1", "user_id": 1,
+            "page_url": "https://example.org/events/42", "user_agent": "Mozilla/5.0"
+        }));
+        let told = told.unwrap();
+        assert_eq!((told.event_id, told.user_id), (Some(42), Some(7)));
+        assert_eq!(told.data["price"], 4500);
+        assert_eq!(
+            told.happened_at,
+            Some("2027-03-01T19:30:00Z".parse().unwrap())
+        );
+        let least = read(json!({"action": "x"})).unwrap();
+        assert_eq!((least.event_id, least.data), (None, json!({})));
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_refused_by_name() {
+        for (value, field, code) in [
+            (json!({}), "action", "REQUIRED"),
+            (json!({"action": ""}), "action", "REQUIRED"),
+            (json!({"action": 7}), "action", "NOT_TEXT"),
+            (json!({"action": "x".repeat(101)}), "action", "TOO_LONG"),
+            (json!({"action": "x", "data": []}), "data", "NOT_AN_OBJECT"),
+            (
+                json!({"action": "x", "data": {"x": "x".repeat(5_000)}}),
+                "data",
+                "TOO_LONG",
+            ),
+            (
+                json!({"action": "x", "data": {"x": "\0"}}),
+                "data",
+                "NUL_IN_TEXT",
+            ),
+            (
+                json!({"action": "x", "event_id": "x"}),
+                "event_id",
+                "NOT_AN_ID",
+            ),
+            (
+                json!({"action": "x", "timestamp": "soon"}),
+                "timestamp",
+                "NOT_A_TIME",
+            ),
+        ] {
+            let fault = read(value).unwrap_err();
+            assert_eq!((fault.field, fault.code), (field, code));
+        }
+    }
+}
