@@ -93,7 +93,7 @@ static ALL: &[Entry] = &[
     Entry(
         "seatcast_joins_total",
         "Joins answered, by where the answer came from: `state` (no `since`), `ring` (resumed from \
-         memory), `snapshot` (`since` was out of the ring's reach), `dialect`.",
+         memory), `snapshot` (`since` was out of the ring's reach), `dialect`, `sheet` (told whole).",
         Kind::Labelled(&JOINS),
     ),
     Entry(
