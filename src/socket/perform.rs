@@ -25,7 +25,11 @@ impl Shard {
                     key,
                     tracked,
                 } => self.track(id, subscription, channel, key, tracked),
-                Effect::Untrack { channel, owner } => self.untrack(channel, owner),
+                Effect::Untrack {
+                    subscription,
+                    channel,
+                } => self.untrack(id, subscription, channel),
+                Effect::Depart { channel, owner } => self.depart(channel, owner),
                 Effect::Say {
                     subscription,
                     channel,
@@ -126,7 +130,7 @@ impl Shard {
             {
                 match subscription.presence.leave(channel) {
                     Some(Effect::Step { channel, was, is }) => self.step(channel, was, is),
-                    Some(Effect::Untrack { channel, owner }) => self.untrack(channel, owner),
+                    Some(Effect::Depart { channel, owner }) => self.depart(channel, owner),
                     _ => {}
                 }
                 self.leave(channel, member);

@@ -82,6 +82,10 @@ impl Shard {
         let Some(subscription) = connection.session.subscription_mut(subscription) else {
             return;
         };
+        if !subscription.is_live_in(channel) {
+            // Joined again right behind this: the member has gone with the join before.
+            return;
+        }
         let Presence::Listed {
             owner,
             key: own_key,
@@ -124,7 +128,18 @@ impl Shard {
         }
     }
 
-    pub(super) fn untrack(&mut self, channel: usize, owner: Owner) {
+    pub(super) fn untrack(&mut self, id: usize, subscription: u32, channel: usize) {
+        let connection = self.connections.get_mut(id);
+        let subscription = connection.and_then(|c| c.session.subscription_mut(subscription));
+        let presence = subscription.map(|subscription| &mut subscription.presence);
+        if let Some(Presence::Listed { owner, .. }) = presence
+            && let Some(owner) = owner.take()
+        {
+            self.depart(channel, owner);
+        }
+    }
+
+    pub(super) fn depart(&mut self, channel: usize, owner: Owner) {
         if let Some(event) = self.event_of(channel) {
             self.say(Subject::Member(owner), Said::Untracked { event, owner });
         }

@@ -53,7 +53,14 @@ pub(crate) enum Effect {
         key: Option<Arc<str>>,
         tracked: Map<String, Value>,
     },
+    /// List it no more. It may have been said right behind what lists it, so who its owner is shows
+    /// when it is done.
     Untrack {
+        subscription: u32,
+        channel: usize,
+    },
+    /// The subscription has ended, and with it its member.
+    Depart {
         channel: usize,
         owner: Owner,
     },

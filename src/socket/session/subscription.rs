@@ -48,6 +48,12 @@ pub(crate) struct Join {
     pub(super) since: Option<Revision>,
 }
 
+impl Subscription {
+    pub(crate) fn is_live_in(&self, channel: usize) -> bool {
+        matches!(self.stage, Stage::Live { channel: own, .. } if own == channel)
+    }
+}
+
 impl Session {
     pub(crate) fn subscriptions_mut(&mut self) -> impl Iterator<Item = (u32, &mut Subscription)> {
         (0..)

@@ -98,7 +98,9 @@ impl Talk {
                         _ => Did::Closed(0),
                     }));
                 }
-                Effect::Untrack { .. } => did.push(Did::Tracked(Value::Null)),
+                Effect::Untrack { .. } | Effect::Depart { .. } => {
+                    did.push(Did::Tracked(Value::Null))
+                }
                 Effect::Join {
                     subscription,
                     key,

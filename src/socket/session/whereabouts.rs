@@ -52,7 +52,7 @@ impl Presence {
             }),
             Presence::Listed {
                 owner: Some(owner), ..
-            } => Some(Effect::Untrack { channel, owner }),
+            } => Some(Effect::Depart { channel, owner }),
             _ => None,
         }
     }
@@ -106,7 +106,7 @@ impl Session {
                 let was = std::mem::replace(step, is.clone());
                 Ok((was != is).then_some(Effect::Step { channel, was, is }))
             }
-            Presence::Listed { key, owner, .. } => match Call::read(payload, rules)? {
+            Presence::Listed { key, .. } => match Call::read(payload, rules)? {
                 Call::Track(tracked) => {
                     let (subscription, key) = (place, key.clone());
                     Ok(Some(Effect::Track {
@@ -116,7 +116,13 @@ impl Session {
                         tracked,
                     }))
                 }
-                Call::Untrack => Ok(owner.take().map(|owner| Effect::Untrack { channel, owner })),
+                Call::Untrack => {
+                    let subscription = place;
+                    Ok(Some(Effect::Untrack {
+                        subscription,
+                        channel,
+                    }))
+                }
             },
         }
     }
