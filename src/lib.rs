@@ -57,6 +57,9 @@
 //! - **sheet**: a topic that is told whole at each change: a user's bookings, an event's figures.
 //! - **refusal**: a business «no» with a stable code.
 
+#[macro_use]
+mod mistake;
+
 pub mod api;
 pub mod auth;
 pub mod bench;
@@ -75,6 +78,8 @@ pub mod metrics;
 pub mod presence;
 pub mod protocol;
 pub mod run;
+#[cfg(test)]
+mod simulation;
 pub mod socket;
 pub mod store;
 pub mod stream;

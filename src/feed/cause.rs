@@ -10,7 +10,7 @@ use crate::ticketing::{EventId, Revision};
 
 /// Something that happened.
 #[derive(Debug)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     Watch(Watch),
     /// The doorbell listens (again): whatever was committed before may have gone unheard.
     Listening,
@@ -31,16 +31,16 @@ pub(super) enum Cause {
 
 /// What a read of the log brought.
 #[derive(Debug, Default)]
-pub(super) struct LogPage {
-    pub(super) rows: Vec<(EventId, Delta)>,
+pub(crate) struct LogPage {
+    pub(crate) rows: Vec<(EventId, Delta)>,
     /// Events whose revision in the database is lower than the head that was asked after: a backup
     /// was restored, or a replica that lagged took over. Empty unless all was read.
-    pub(super) ahead_of: Vec<EventId>,
+    pub(crate) ahead_of: Vec<EventId>,
 }
 
 /// Why a query brought nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// The database does not answer: nothing will succeed until it does.
     Unavailable,
     /// It answered, and with something that cannot be used. Other events may be fine.

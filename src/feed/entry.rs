@@ -134,6 +134,9 @@ impl Entry {
         // It cannot miss: `absorb` and `catch_up` only take in what starts at the state or before.
         let applied = Arc::make_mut(&mut self.state).apply(&delta);
         debug_assert_eq!(applied, Ok(()));
+        if mistaken!(ForgetPending) && delta.to > delta.from + 1 {
+            return None;
+        }
         let delta = Arc::new(delta);
         if delta.from == 0 {
             // What came before the whole state leads nowhere.

@@ -124,7 +124,9 @@ impl Planner {
             Cause::Listening => {
                 self.listening = true;
                 self.absent.clear();
-                self.read_all_soon(now);
+                if !mistaken!(SkipReread) {
+                    self.read_all_soon(now);
+                }
             }
             // What rings is on its way by the bus; should it be lost, the poll finds it.
             Cause::Rang(_) if self.carried => {}

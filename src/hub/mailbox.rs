@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc;
 
 use super::Watch;
-use crate::config::inside::MAILBOX_MESSAGES_MAX;
 use crate::metrics;
 
 /// Wakes a shard out of its poller.
@@ -123,8 +122,12 @@ impl<T> Mailbox<T> {
     }
 }
 
-pub(super) fn channel<T>(shard: usize, watch: mpsc::Sender<Watch>) -> (Sender<T>, Mailbox<T>) {
-    let (sender, queue) = sync_channel(MAILBOX_MESSAGES_MAX);
+pub(super) fn channel<T>(
+    shard: usize,
+    watch: mpsc::Sender<Watch>,
+    messages_max: usize,
+) -> (Sender<T>, Mailbox<T>) {
+    let (sender, queue) = sync_channel(messages_max);
     let bell = Bell::default();
     let dropped = Arc::new(AtomicU64::new(0));
     let draining = Arc::new(AtomicBool::new(false));

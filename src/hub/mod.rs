@@ -28,7 +28,7 @@ use self::presence::View;
 use self::sheet::Sheet;
 pub use mailbox::{Bell, Mailbox};
 
-use crate::config::inside::WATCHES_MAX;
+use crate::config::inside::{MAILBOX_MESSAGES_MAX, WATCHES_MAX};
 use crate::protocol::code::ErrorReply;
 use crate::protocol::phoenix::{Ref, Vsn};
 use crate::protocol::topic::Topic;
@@ -198,12 +198,20 @@ impl Hub {
     /// A hub for `shards` shards (1 to [`Hub::SHARDS_MAX`] - 1) and the streams, what it sends to them, and
     /// the feed's end of the watches.
     pub fn new(shards: usize) -> (Hub, Mailboxes, mpsc::Receiver<Watch>) {
+        Self::with_room(shards, MAILBOX_MESSAGES_MAX)
+    }
+
+    /// The same with mailboxes for so many messages.
+    pub(crate) fn with_room(
+        shards: usize,
+        messages_max: usize,
+    ) -> (Hub, Mailboxes, mpsc::Receiver<Watch>) {
         let (watch, watches) = mpsc::channel(WATCHES_MAX);
         let shards = shards.clamp(1, Self::SHARDS_MAX - 1);
         let (mut senders, mailboxes) = (0..shards)
-            .map(|shard| mailbox::channel(shard, watch.clone()))
+            .map(|shard| mailbox::channel(shard, watch.clone(), messages_max))
             .unzip::<_, _, Vec<_>, Vec<_>>();
-        let (sender, streams) = mailbox::channel(shards, watch);
+        let (sender, streams) = mailbox::channel(shards, watch, messages_max);
         senders.push(sender);
         let mailboxes = Mailboxes {
             shards: mailboxes,

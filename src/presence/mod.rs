@@ -13,10 +13,10 @@
 //! - Cost: what shards say is merged by event, so a tick costs the events that changed and their
 //!   viewers, however many came and went in between.
 
-mod peers;
+pub(crate) mod peers;
 pub mod roster;
-mod rosters;
-mod showing;
+pub(crate) mod rosters;
+pub(crate) mod showing;
 
 use std::time::{Duration, Instant};
 

@@ -26,7 +26,7 @@ const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// A query to be made.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Query {
+pub(crate) enum Query {
     Renew,
     /// `None`: nobody is there any more.
     Publish(Vec<(EventId, Option<Counts>)>),
@@ -35,7 +35,7 @@ pub(super) enum Query {
 
 /// What became of it. An error has been logged.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Renewed(Lease),
     Published,
     /// By event and node.
@@ -44,7 +44,7 @@ pub(super) enum Answer {
 }
 
 #[derive(Debug)]
-pub(super) struct Peers {
+pub(crate) struct Peers {
     node: Uuid,
     config: PresenceConfig,
     /// The other nodes whose lease lasts.
@@ -68,7 +68,7 @@ pub(super) struct Peers {
 type Rosters = HashMap<EventId, Roster>;
 
 impl Peers {
-    pub(super) fn new(node: Uuid, config: &PresenceConfig, now: Instant) -> Self {
+    pub(crate) fn new(node: Uuid, config: &PresenceConfig, now: Instant) -> Self {
         Self {
             node,
             config: config.clone(),
@@ -86,7 +86,7 @@ impl Peers {
     }
 
     /// Who is at this event, here, has changed.
-    pub(super) fn moved(&mut self, event: EventId) {
+    pub(crate) fn moved(&mut self, event: EventId) {
         // A node that is alone tells nobody; it tells everything when it no longer is.
         if !self.others.is_empty() {
             self.moved.insert(event);
@@ -94,14 +94,14 @@ impl Peers {
     }
 
     /// Somebody here began to be at this event, or to watch it.
-    pub(super) fn wanted(&mut self, event: EventId) {
+    pub(crate) fn wanted(&mut self, event: EventId) {
         if !self.others.is_empty() {
             self.unread.insert(event);
         }
     }
 
     /// A node says that its counts have changed.
-    pub(super) fn rang(&mut self, ring: &PresenceRing, rosters: &Rosters, now: Instant) {
+    pub(crate) fn rang(&mut self, ring: &PresenceRing, rosters: &Rosters, now: Instant) {
         if ring.node == self.node {
             return;
         }
@@ -115,7 +115,7 @@ impl Peers {
     }
 
     /// The query to be made now, if there is one and none is under way.
-    pub(super) fn query(&mut self, rosters: &Rosters, now: Instant) -> Option<Query> {
+    pub(crate) fn query(&mut self, rosters: &Rosters, now: Instant) -> Option<Query> {
         if self.under_way.is_some() || now < self.retry_at {
             return None;
         }
@@ -128,7 +128,7 @@ impl Peers {
     }
 
     /// When there will be a query without anything happening before.
-    pub(super) fn next_at(&self) -> Option<Instant> {
+    pub(crate) fn next_at(&self) -> Option<Instant> {
         if self.under_way.is_some() {
             return None;
         }
@@ -142,7 +142,7 @@ impl Peers {
     }
 
     /// Takes an answer in; what the others count comes back, for the events that were read.
-    pub(super) fn answered(
+    pub(crate) fn answered(
         &mut self,
         answer: Answer,
         rosters: &Rosters,

@@ -141,7 +141,9 @@ impl Roster {
     }
 
     pub fn untrack(&mut self, owner: Owner) {
-        if let Some(arrival) = self.arrivals.remove(&owner) {
+        if let Some(arrival) = self.arrivals.remove(&owner)
+            && !mistaken!(LoseUntrack)
+        {
             self.members.remove(&arrival);
             self.members_moved = true;
             self.counts_moved = true;

@@ -11,7 +11,7 @@ use crate::hub::presence::View;
 use crate::protocol::presence::Counts;
 use crate::ticketing::EventId;
 
-pub(super) struct Rosters {
+pub(crate) struct Rosters {
     /// Events that somebody is at or watches. Bounded by the connections' own bounds.
     by_event: HashMap<EventId, Roster>,
     /// Events that have something to show, by when they may.
@@ -22,7 +22,7 @@ pub(super) struct Rosters {
 }
 
 impl Rosters {
-    pub(super) fn new(config: PresenceConfig) -> Self {
+    pub(crate) fn new(config: PresenceConfig) -> Self {
         Self {
             by_event: HashMap::new(),
             timers: BTreeSet::new(),
@@ -31,12 +31,12 @@ impl Rosters {
         }
     }
 
-    pub(super) fn all(&self) -> &HashMap<EventId, Roster> {
+    pub(crate) fn all(&self) -> &HashMap<EventId, Roster> {
         &self.by_event
     }
 
     /// Takes in what a shard says; `peers` learns what of it concerns the other nodes.
-    pub(super) fn hear(&mut self, said: Said, peers: &mut Peers, now: Instant) {
+    pub(crate) fn hear(&mut self, said: Said, peers: &mut Peers, now: Instant) {
         let event = said.event();
         let roster = self
             .by_event
@@ -63,7 +63,7 @@ impl Rosters {
     }
 
     /// What the other nodes count, now.
-    pub(super) fn count_elsewhere(&mut self, counts: Vec<(EventId, Counts)>, now: Instant) {
+    pub(crate) fn count_elsewhere(&mut self, counts: Vec<(EventId, Counts)>, now: Instant) {
         for (event, counts) in counts {
             let roster = self.by_event.get_mut(&event);
             if let Some(roster) = roster.filter(|roster| roster.is_wanted()) {
@@ -74,7 +74,7 @@ impl Rosters {
     }
 
     /// The views that are due.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<View> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<View> {
         let mut views = Vec::new();
         while let Some(&(at, event)) = self.timers.first()
             && at <= now
@@ -101,7 +101,7 @@ impl Rosters {
         views
     }
 
-    pub(super) fn next_at(&self) -> Option<Instant> {
+    pub(crate) fn next_at(&self) -> Option<Instant> {
         self.timers.first().map(|&(at, _)| at)
     }
 }

@@ -4,7 +4,7 @@
 //! that do not move are not sent again. So the latest view of each event waits here, in one slot for
 //! each event, for the shards that have not taken it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,34 +16,34 @@ use crate::ticketing::EventId;
 /// Pause before a view is offered again: a shard that is busy empties its mailbox in a turn.
 const OFFER_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
-pub(super) struct Showing {
+pub(crate) struct Showing {
     hub: Hub,
     /// The latest view of an event, and the shards that have not taken it.
-    missed: HashMap<EventId, (Arc<View>, ShardSet)>,
+    missed: BTreeMap<EventId, (Arc<View>, ShardSet)>,
     offer_again_at: Option<Instant>,
     /// How many people were last shown at each event, for the sum of all. Bounded as the rosters are.
     present: HashMap<EventId, i64>,
 }
 
 impl Showing {
-    pub(super) fn new(hub: Hub) -> Self {
+    pub(crate) fn new(hub: Hub) -> Self {
         Self {
             hub,
-            missed: HashMap::new(),
+            missed: BTreeMap::new(),
             offer_again_at: None,
             present: HashMap::new(),
         }
     }
 
     /// Shows every shard a view, in place of the one of this event that some may have missed.
-    pub(super) fn show(&mut self, view: View, now: Instant) {
+    pub(crate) fn show(&mut self, view: View, now: Instant) {
         self.note(&view);
         let shards = self.hub.shards();
         self.offer(shards, Arc::new(view), now);
     }
 
     /// Shows again what was missed, when it is time.
-    pub(super) fn show_missed(&mut self, now: Instant) {
+    pub(crate) fn show_missed(&mut self, now: Instant) {
         if self.offer_again_at.is_none_or(|at| now < at) {
             return;
         }
@@ -54,7 +54,7 @@ impl Showing {
     }
 
     /// When something is to be shown again.
-    pub(super) fn next_at(&self) -> Option<Instant> {
+    pub(crate) fn next_at(&self) -> Option<Instant> {
         self.offer_again_at
     }
 

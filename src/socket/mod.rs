@@ -13,11 +13,14 @@
 
 mod bucket;
 mod channel;
+mod clock;
 mod connection;
 mod drain;
 mod errands;
 mod fan_out;
 pub mod handshake;
+#[cfg(test)]
+pub(crate) mod held;
 mod intake;
 mod joins;
 mod outbox;
@@ -80,6 +83,23 @@ pub struct Errands {
 }
 
 impl ShardConfig {
+    fn of(config: &Config, auth: Arc<Auth>, errands: Errands) -> Self {
+        Self {
+            socket: config.socket.clone(),
+            availability: config.availability.clone(),
+            presence: config.presence.clone(),
+            presence_task: errands.presence,
+            broadcasts: errands.broadcasts,
+            sheets: errands.sheets,
+            interactions: errands.interactions,
+            auth,
+            ring_deltas_max: config.feed.ring_deltas_max,
+            unwatch_grace_ms: config.feed.unwatch_grace_s * 1_000,
+            drain_timeout_ms: config.http.drain_timeout_ms,
+            counts: Arc::default(),
+        }
+    }
+
     fn rules(&self) -> Rules<'_> {
         Rules {
             limits: &self.socket,
@@ -221,21 +241,9 @@ pub fn spawn(
     config: &Config,
 ) -> std::io::Result<(Shards, Vec<ShardEnd>)> {
     let limits = &config.socket;
-    let counts = Arc::new(Counts::default());
-    let shard_config = Arc::new(ShardConfig {
-        socket: limits.clone(),
-        availability: config.availability.clone(),
-        presence: config.presence.clone(),
-        presence_task: errands.presence,
-        broadcasts: errands.broadcasts,
-        sheets: errands.sheets,
-        interactions: errands.interactions,
-        auth: auth.clone(),
-        ring_deltas_max: config.feed.ring_deltas_max,
-        unwatch_grace_ms: config.feed.unwatch_grace_s * 1_000,
-        drain_timeout_ms: config.http.drain_timeout_ms,
-        counts: counts.clone(),
-    });
+    let shard_config = ShardConfig::of(config, auth.clone(), errands);
+    let shard_config = Arc::new(shard_config);
+    let counts = shard_config.counts.clone();
     let (mut intakes, mut ends) = (Vec::new(), Vec::new());
     for mailbox in mailboxes {
         let (queue, intake) = sync_channel(INTAKE_CONNECTIONS_MAX);

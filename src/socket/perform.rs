@@ -128,7 +128,8 @@ impl Shard {
                 channel, member, ..
             } = subscription.stage
             {
-                match subscription.presence.leave(channel) {
+                let presence = &mut subscription.presence;
+                match presence.leave(channel).filter(|_| !mistaken!(DropLeave)) {
                     Some(Effect::Step { channel, was, is }) => self.step(channel, was, is),
                     Some(Effect::Depart { channel, owner }) => self.depart(channel, owner),
                     _ => {}

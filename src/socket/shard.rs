@@ -8,13 +8,14 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 
 use super::channel::{Channel, ChannelKey};
+use super::clock::Clock;
 use super::connection::Connection;
 use super::drain::Drain;
 use super::session::Effect;
@@ -38,7 +39,7 @@ pub(super) struct Shard {
     pub(super) mailbox: Mailbox<ToShard>,
     pub(super) intake: Receiver<Accepted>,
     pub(super) poll: Poll,
-    clock: Instant,
+    pub(super) clock: Clock,
     pub(super) connections: Slab<Connection>,
     pub(super) topics: Slab<Topic>,
     pub(super) by_event: HashMap<EventId, usize>,
@@ -77,7 +78,7 @@ impl Shard {
             mailbox,
             intake,
             poll,
-            clock: Instant::now(),
+            clock: Clock::default(),
             connections: Slab::new(),
             topics: Slab::new(),
             by_event: HashMap::new(),
@@ -100,38 +101,43 @@ impl Shard {
     /// When the poller fails: the shard cannot serve anybody any more.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(POLLED_EVENTS_MAX);
-        loop {
-            match self.poll.poll(&mut events, Some(self.patience())) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-                _ => {}
-            }
-            for event in &events {
-                match event.token() {
-                    WAKE => {}
-                    Token(id) => {
-                        if event.is_writable() {
-                            self.on_writable(id);
-                        }
-                        if event.is_readable() || event.is_read_closed() || event.is_error() {
-                            self.on_readable(id);
-                        }
+        while !self.has_drained() {
+            let patience = self.patience();
+            self.turn(&mut events, patience)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for something to happen, and sees to all that did.
+    pub(super) fn turn(&mut self, events: &mut Events, patience: Duration) -> io::Result<()> {
+        match self.poll.poll(events, Some(patience)) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        for event in &*events {
+            match event.token() {
+                WAKE => {}
+                Token(id) => {
+                    if event.is_writable() {
+                        self.on_writable(id);
+                    }
+                    if event.is_readable() || event.is_read_closed() || event.is_error() {
+                        self.on_readable(id);
                     }
                 }
             }
-            self.read_unread();
-            self.mailbox.bell.answer();
-            self.on_mail();
-            self.on_intake();
-            self.on_ticks();
-            self.say_goodbyes();
-            if self.has_drained() {
-                return Ok(());
-            }
         }
+        self.read_unread();
+        self.mailbox.bell.answer();
+        self.on_mail();
+        self.on_intake();
+        self.on_ticks();
+        self.say_goodbyes();
+        Ok(())
     }
 
     /// How long to sleep if nothing comes.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         if !self.unread.is_empty() {
             return Duration::ZERO;
         }
@@ -142,7 +148,7 @@ impl Shard {
     }
 
     pub(super) fn now_ms(&self) -> u64 {
-        u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.clock.now_ms()
     }
 
     fn on_mail(&mut self) {

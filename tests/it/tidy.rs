@@ -150,10 +150,11 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         if path.is_dir() {
-            if name != "tests" {
+            if name != "tests" && name != "simulation" {
                 collect(&path, files);
             }
-        } else if name.ends_with(".rs") && name != "tests.rs" && name != "samples.rs" {
+        } else if name.ends_with(".rs") && !["tests.rs", "samples.rs", "mistake.rs"].contains(&name)
+        {
             files.push(path);
         }
     }

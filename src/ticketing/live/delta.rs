@@ -70,6 +70,9 @@ fn merge_rows<T: Clone>(
     later: &BTreeMap<i64, RowChange<T>>,
 ) {
     for (&id, change) in later {
+        if mistaken!(MergeBackwards) && changes.contains_key(&id) {
+            continue;
+        }
         let new_to_reader = changes
             .get(&id)
             .is_some_and(|earlier| earlier.op == Op::Insert);

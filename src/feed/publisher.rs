@@ -1,0 +1,185 @@
+//! The feed but for its waiting: takes in what happened, carries out what the planner decides, and
+//! gives back what to ask the database. No I/O and no clock.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use super::cause::{Cause, Effect};
+use super::planner::Planner;
+use crate::board::Board;
+use crate::bus::{Heard, Interest};
+use crate::config::FeedConfig;
+use crate::hub::{Hub, Publication};
+use crate::metrics;
+use crate::store::doorbell::Ring;
+use crate::telemetry::trail;
+use crate::ticketing::live::Delta;
+use crate::ticketing::{EventId, Revision};
+
+/// Where the feed writes to.
+pub struct Outputs {
+    pub hub: Hub,
+    pub board: Board,
+    /// What the bus is to bring.
+    pub interest: Interest,
+}
+
+/// To be asked of the database, and answered with a [`Cause`].
+#[derive(Debug)]
+pub(crate) enum Query {
+    /// The log after these revisions: [`Cause::Read`]. `all`: and whether they are still there.
+    Log {
+        heads: Vec<(EventId, Revision)>,
+        all: bool,
+    },
+    /// An event's state and the end of its log: [`Cause::Loaded`].
+    State(EventId),
+}
+
+/// When something happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// By the clock that timers go by.
+    pub(crate) now: Instant,
+    /// By the clock that viewers are told of.
+    pub(crate) at: Timestamp,
+}
+
+pub(crate) struct Publisher {
+    planner: Planner,
+    /// What was last said, to log each change once. `None` before the first read.
+    database_up: Option<bool>,
+    /// All that was committed before this has been read.
+    checked_at: Timestamp,
+    /// When the read under way began.
+    asked_at: Timestamp,
+    outputs: Outputs,
+}
+
+impl Publisher {
+    pub(crate) fn new(config: FeedConfig, outputs: Outputs, moment: Moment) -> Self {
+        Self {
+            planner: Planner::new(config, moment.now),
+            database_up: None,
+            checked_at: moment.at,
+            asked_at: moment.at,
+            outputs,
+        }
+    }
+
+    /// Takes in what happened, and tells the shards what follows.
+    pub(crate) fn on(&mut self, cause: Cause, moment: Moment) -> Vec<Query> {
+        let mut queries = Vec::new();
+        for effect in self.planner.on(cause, moment.now) {
+            self.carry_out(effect, moment, &mut queries);
+        }
+        queries
+    }
+
+    /// When [`Cause::Time`] is due, unless something else happens before.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        self.planner.next_at()
+    }
+
+    /// What the doorbell says, as a cause.
+    pub(crate) fn rang(&self, ring: Ring) -> Option<Cause> {
+        match ring {
+            Ring::Event(_) | Ring::Probe | Ring::Listening => metrics::LAST_RING.now(),
+            Ring::Lost => metrics::DOORBELL_LOST.add(1),
+        }
+        match ring {
+            Ring::Event(event) => {
+                metrics::RINGS.add(1);
+                Some(Cause::Rang(event))
+            }
+            // It proves that the doorbell works, to the doorbell itself.
+            Ring::Probe => None,
+            Ring::Listening => {
+                self.outputs.board.listening(true);
+                Some(Cause::Listening)
+            }
+            Ring::Lost => {
+                self.outputs.board.listening(false);
+                Some(Cause::BellLost)
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, moment: Moment, queries: &mut Vec<Query>) {
+        let Outputs {
+            hub,
+            board,
+            interest,
+        } = &self.outputs;
+        match effect {
+            Effect::Read { heads, all } => {
+                self.asked_at = moment.at;
+                queries.push(Query::Log { heads, all });
+            }
+            Effect::Load(event) => {
+                metrics::LOADS.add(1);
+                board.expect(event);
+                interest.add(event);
+                queries.push(Query::State(event));
+            }
+            Effect::Opened(shards, opening) => {
+                board.show(opening.event, opening.state.clone());
+                for shard in shards.iter() {
+                    hub.opened(shard, opening.clone());
+                }
+            }
+            Effect::NotOpened(shards, event, why) => {
+                for shard in shards.iter() {
+                    hub.not_opened(shard, event, why);
+                }
+            }
+            Effect::Publish(shards, event, flush) => {
+                let Delta { from, to, .. } = *flush.delta;
+                let span = tracing::debug_span!("publish", event, from, to).entered();
+                trail::published(event, from, to, &span);
+                board.show(event, flush.state.clone());
+                metrics::PUBLICATIONS.add(1);
+                let changes = to.saturating_sub(from.max(1));
+                metrics::CONFLATED.add(changes.saturating_sub(1));
+                let publication = Publication::new(event, flush.delta, flush.state);
+                hub.publish(shards, Arc::new(publication));
+                tracing::debug!("published");
+            }
+            Effect::Closed(shards, event, why) => hub.closed(shards, event, why),
+            Effect::Left(event) => {
+                board.remove(event);
+                interest.remove(event);
+            }
+            Effect::Checked { database_up } => self.checked(database_up),
+        }
+    }
+
+    fn checked(&mut self, database_up: bool) {
+        metrics::DATABASE_UP.set(i64::from(database_up));
+        if database_up {
+            metrics::LAST_READ.now();
+            self.checked_at = self.asked_at;
+        }
+        match (self.database_up.replace(database_up), database_up) {
+            (Some(true) | None, false) => {
+                tracing::warn!("the feed lost the database or its doorbell")
+            }
+            (Some(false), true) => tracing::info!("the feed reads the log again"),
+            _ => {}
+        }
+        let Outputs { hub, board, .. } = &self.outputs;
+        board.checked(self.checked_at, database_up);
+        hub.checked(self.checked_at, database_up);
+    }
+}
+
+/// What the bus brings, as a cause.
+pub(crate) fn cause_of(heard: Heard) -> Cause {
+    match heard {
+        Heard::Change(event, delta) => Cause::Delivered(event, delta),
+        Heard::LookAgain(event) => Cause::LookAgain(event),
+        Heard::Carried(carried) => Cause::Carried(carried),
+    }
+}

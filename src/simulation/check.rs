@@ -1,0 +1,153 @@
+//! What must hold.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::client::{Client, Kind, Picture};
+use super::plan::AMPLE;
+use super::world::{DAWN_S, World};
+use crate::ticketing::Revision;
+
+/// What was read is shown within this: a window, a turn, a beat on its way.
+const SHOWN_WITHIN_MS: u64 = 150;
+
+impl World<'_> {
+    /// The frames of a join follow on its answer and on one another, and beats promise no more.
+    pub(super) fn continues(&mut self, id: usize, client: usize, frame: &Value) {
+        let Some(told) = self.lines.get(&id).map(|line| line.told) else {
+            return;
+        };
+        let payload = &frame[4];
+        let now = match frame[3].as_str().unwrap_or_default() {
+            "phx_reply" => payload["response"]["revision"].as_u64().or(told),
+            "update" => {
+                let (from, to) = (payload["from"].as_u64(), payload["to"].as_u64());
+                if from > told || to <= told {
+                    self.fail(format!("told {told:?}, then {from:?} to {to:?}"));
+                }
+                to
+            }
+            "beat" => {
+                let beat = payload["revisions"][&self.clients[client].topic].as_u64();
+                if beat > told {
+                    self.fail(format!("told {told:?}, and the beat says {beat:?}"));
+                }
+                if let Some(beat) = beat {
+                    self.claims(client, beat, payload);
+                }
+                told
+            }
+            _ => told,
+        };
+        if let Some(line) = self.lines.get_mut(&id) {
+            line.told = now;
+        }
+    }
+
+    /// A beat's `checked_at` is true of its revision: all that the database had then is shown.
+    fn claims(&mut self, client: usize, revision: Revision, beat: &Value) {
+        let (client, now_ms) = (&self.clients[client], self.now_ms);
+        let at = beat["checked_at"].as_str().expect("a time");
+        let at: Timestamp = at.parse().expect("a time");
+        let since = at.as_millisecond() - DAWN_S * 1_000;
+        let Ok(checked_ms) = u64::try_from(since) else {
+            // The shard has not been told yet.
+            return;
+        };
+        let is_down = beat["database"] == "down";
+        if is_down || self.odds.mail_max < AMPLE || client.has_stalled {
+            return;
+        }
+        if now_ms < checked_ms + SHOWN_WITHIN_MS {
+            // What was read may wait for the end of its window.
+            return;
+        }
+        let had = self.database.revision_at(client.event, checked_ms);
+        let rewound = self.database.rewound_ms(client.event);
+        let lost = rewound.is_some_and(|rewound| rewound <= checked_ms) && revision > had;
+        if revision < had || lost {
+            let topic = &client.topic;
+            let what = format!(
+                "{topic} is said to be current at {checked_ms} ms with {revision}, which was at {had}"
+            );
+            self.fail(what);
+        }
+    }
+
+    /// The client did not go back, and its picture is the log's at its revision.
+    pub(super) fn is_true(&mut self, client: usize, before: Option<Revision>) {
+        let client = &self.clients[client];
+        let Some((revision, picture)) = &client.have else {
+            return;
+        };
+        if before == Some(*revision) {
+            return;
+        }
+        let mut what = None;
+        // Where databases go back, a node that lags is believed in the end.
+        if before > Some(*revision) && !self.odds.rewind {
+            what = Some(format!("a client went from {before:?} to {revision}"));
+        }
+        let pictures = self.database.at(client.event, *revision);
+        let pictures: Vec<_> = pictures
+            .map(|state| Picture::of(state, client.kind))
+            .collect();
+        if !pictures.contains(picture) {
+            let topic = &client.topic;
+            what = Some(format!(
+                "revision {revision} of {topic}: {picture:?} is shown, {pictures:?} was"
+            ));
+        }
+        if let Some(what) = what {
+            self.fail(what);
+        }
+    }
+
+    /// Who does not show the database, or who is here.
+    pub(super) fn differs(&self) -> Option<String> {
+        self.clients
+            .iter()
+            .find_map(|client| self.differs_from(client))
+    }
+
+    fn differs_from(&self, client: &Client) -> Option<String> {
+        let line = client.connection.and_then(|line| self.lines.get(&line));
+        let Some(line) = line.filter(|_| client.joined) else {
+            return Some(format!("{} is not joined", client.key()));
+        };
+        let latest = self.database.latest(client.event);
+        let shown = client.have.as_ref();
+        if client.kind != Kind::Registration
+            && shown != Some(&(latest.revision, Picture::of(latest, client.kind)))
+        {
+            let (topic, have, latest) = (&client.topic, client.revision(), latest.revision);
+            return Some(format!("{topic} has {have:?} of {latest}"));
+        }
+        let here = |other: &&Client| {
+            other.event == client.event && other.present && other.kind != Kind::Seats
+        };
+        let present: Vec<&Client> = self.clients.iter().filter(here).collect();
+        if client.kind == Kind::Event && client.total != present.len() as u64 {
+            let (key, total, true_total) = (client.key(), client.total, present.len());
+            return Some(format!("{key} counts {total} of {true_total}"));
+        }
+        let listed: BTreeSet<&str> = present
+            .iter()
+            .filter(|other| other.kind == Kind::Registration)
+            .filter(|other| {
+                let other = other.connection.and_then(|line| self.lines.get(&line));
+                other.is_some_and(|other| other.node == line.node)
+            })
+            .map(|other| other.key())
+            .collect();
+        let shown: BTreeSet<&str> = client.members.values().map(String::as_str).collect();
+        if client.kind == Kind::Registration
+            && (shown != listed || client.members.len() != listed.len())
+        {
+            return Some(format!("{} lists {shown:?} of {listed:?}", client.key()));
+        }
+        None
+    }
+}

@@ -1,0 +1,335 @@
+//! A client that follows the rules of the wire, and what it shows.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+
+use crate::ticketing::live::EventState;
+use crate::ticketing::{EventId, Revision};
+
+/// What a client joins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Event,
+    Seats,
+    Registration,
+}
+
+/// What a viewer sees, as far as it goes over the wire.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Picture {
+    title: String,
+    /// Name, available, held and sold by ticket type.
+    types: BTreeMap<i64, Value>,
+    notices: BTreeMap<i64, Value>,
+    layout: u64,
+    /// Two bits a seat.
+    seats: Vec<u8>,
+}
+
+impl Picture {
+    /// What a viewer has to see at a state.
+    pub(super) fn of(state: &EventState, kind: Kind) -> Self {
+        let mut picture = Picture::default();
+        match kind {
+            Kind::Event => {
+                picture.title = state.event.title.clone();
+                let types = state.ticket_types.values();
+                picture.types = types
+                    .map(|t| (t.id, json!([t.name, t.available, t.held, t.sold])))
+                    .collect();
+                let notices = state.notices.values();
+                picture.notices = notices.map(|n| (n.id, json!(n.message))).collect();
+            }
+            Kind::Seats => {
+                picture.layout = u64::from(state.event.layout);
+                picture.seats = state.seats.bytes().to_vec();
+            }
+            Kind::Registration => {}
+        }
+        picture
+    }
+
+    fn apply(&mut self, body: &Value) {
+        if let Some(title) = body["event"]["title"].as_str() {
+            self.title = title.to_owned();
+        }
+        merge(&mut self.types, &body["ticket_types"], |row| {
+            json!([row["name"], row["available"], row["held"], row["sold"]])
+        });
+        merge(&mut self.notices, &body["notices"], |row| {
+            row["message"].clone()
+        });
+        if let Some(layout) = body["layout"].as_u64() {
+            self.layout = layout;
+        }
+        match &body["seats"] {
+            Value::String(packed) => self.seats = BASE64.decode(packed).expect("base64"),
+            Value::Array(pairs) => {
+                for pair in pairs {
+                    let (seat, status) = (pair[0].as_u64(), pair[1].as_u64());
+                    let (seat, status) =
+                        (seat.expect("a seat") as usize, status.expect("two bits"));
+                    let (byte, shift) = (&mut self.seats[seat / 4], seat % 4 * 2);
+                    *byte = *byte & !(0b11 << shift) | (status as u8) << shift;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn merge(rows: &mut BTreeMap<i64, Value>, changes: &Value, shown: impl Fn(&Value) -> Value) {
+    for change in changes.as_array().into_iter().flatten() {
+        let id = change["id"].as_i64().expect("an id");
+        if change["removed"] == true {
+            rows.remove(&id);
+        } else {
+            rows.insert(id, shown(change));
+        }
+    }
+}
+
+pub(super) struct Client {
+    pub(super) kind: Kind,
+    pub(super) event: EventId,
+    pub(super) topic: String,
+    /// The connection it has, if it has one.
+    pub(super) connection: Option<usize>,
+    pub(super) stalled: bool,
+    /// At some time or other.
+    pub(super) has_stalled: bool,
+    pub(super) joined: bool,
+    pub(super) have: Option<(Revision, Picture)>,
+    /// Wants to be counted, or listed.
+    pub(super) present: bool,
+    /// What it last said of that on this join.
+    declared: bool,
+    /// Who is here, as last shown: a number, or the keys by `phx_ref`.
+    pub(super) total: u64,
+    pub(super) members: BTreeMap<String, String>,
+    key: String,
+    join_ref: u64,
+    reference: u64,
+    /// Answers in a row that were older than what it has, and how many of them it takes to believe
+    /// that the database went back: a node may only lag behind the one before.
+    rewinds: u32,
+    rewinds_max: u32,
+}
+
+/// What a frame makes a client do.
+#[derive(Debug, PartialEq)]
+pub(super) enum Then {
+    Nothing,
+    Send(String),
+    /// Something is missing: join again from what it has.
+    Rejoin,
+    /// Refused for now, or the node is behind.
+    RejoinLater,
+}
+
+impl Client {
+    pub(super) fn new(index: usize, kind: Kind, event: EventId, rewinds_max: u32) -> Self {
+        let topic = match kind {
+            Kind::Event => format!("event:{event}"),
+            Kind::Seats => format!("seats:{event}"),
+            Kind::Registration => format!("realtime:registration:{event}"),
+        };
+        Client {
+            kind,
+            event,
+            topic,
+            connection: None,
+            stalled: false,
+            has_stalled: false,
+            joined: false,
+            have: None,
+            present: false,
+            declared: false,
+            total: 0,
+            members: BTreeMap::new(),
+            key: format!("client {index}"),
+            join_ref: 0,
+            reference: 0,
+            rewinds: 0,
+            rewinds_max,
+        }
+    }
+
+    pub(super) fn revision(&self) -> Option<Revision> {
+        self.have.as_ref().map(|(revision, _)| *revision)
+    }
+
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub(super) fn stall(&mut self, stalls: bool) {
+        self.stalled = stalls;
+        self.has_stalled |= stalls;
+    }
+
+    pub(super) fn disconnected(&mut self) {
+        (self.connection, self.joined) = (None, false);
+    }
+
+    /// The text that joins, or joins again.
+    pub(super) fn join(&mut self) -> String {
+        self.reference += 1;
+        self.join_ref = self.reference;
+        (self.joined, self.declared) = (false, false);
+        let payload = match self.kind {
+            Kind::Registration => {
+                json!({"config": {"presence": {"key": self.key, "enabled": true}}})
+            }
+            Kind::Event if self.present => {
+                self.declared = true;
+                json!({"since": self.revision(), "presence": {"step": "payment"}})
+            }
+            _ => json!({ "since": self.revision() }),
+        };
+        self.text("phx_join", &payload)
+    }
+
+    /// The text that says where it is, if that has changed since it last said so.
+    pub(super) fn declare(&mut self) -> Option<String> {
+        if !self.joined || self.declared == self.present || self.kind == Kind::Seats {
+            return None;
+        }
+        self.declared = self.present;
+        self.reference += 1;
+        let payload = match (self.kind, self.present) {
+            (Kind::Registration, true) => {
+                json!({"event": "track", "payload": {"step": "payment"}})
+            }
+            (Kind::Registration, false) => json!({"event": "untrack"}),
+            (_, true) => json!({"step": "payment"}),
+            (_, false) => json!({"step": null}),
+        };
+        Some(self.text("presence", &payload))
+    }
+
+    fn text(&self, event: &str, payload: &Value) -> String {
+        let (join_ref, reference) = (self.join_ref.to_string(), self.reference.to_string());
+        json!([join_ref, reference, self.topic, event, payload]).to_string()
+    }
+
+    /// Takes a frame in: `[join_ref, ref, topic, event, payload]`.
+    pub(super) fn on_frame(&mut self, frame: &Value) -> Then {
+        let own = Value::from(self.join_ref.to_string());
+        let is_own = frame[0].is_null() || frame[0] == own;
+        let payload = &frame[4];
+        match frame[3].as_str().unwrap_or_default() {
+            "phx_reply" if frame[1] == own => self.on_joined(payload),
+            "phx_close" | "phx_error" if is_own => {
+                self.joined = false;
+                Then::RejoinLater
+            }
+            "update" if self.have.is_some() => self.on_update(payload),
+            "beat" if self.joined => {
+                let newest = payload["revisions"][&self.topic].as_u64();
+                let is_behind = newest.is_some_and(|newest| self.revision() < Some(newest));
+                if is_behind {
+                    Then::Rejoin
+                } else {
+                    Then::Nothing
+                }
+            }
+            "presence" => {
+                self.total = payload["total"].as_u64().expect("a total");
+                Then::Nothing
+            }
+            "presence_state" => {
+                self.members.clear();
+                self.enter(payload);
+                Then::Nothing
+            }
+            "presence_diff" => {
+                for member in members(&payload["leaves"]) {
+                    let gone = self.members.remove(&member.0);
+                    assert!(gone.is_some(), "a diff names a member that was not there");
+                }
+                self.enter(&payload["joins"]);
+                Then::Nothing
+            }
+            _ => Then::Nothing,
+        }
+    }
+
+    fn enter(&mut self, listed: &Value) {
+        self.members.extend(members(listed));
+    }
+
+    fn on_joined(&mut self, payload: &Value) -> Then {
+        if payload["status"] != "ok" {
+            assert_eq!(payload["response"]["code"], "UNAVAILABLE", "{payload}");
+            return Then::RejoinLater;
+        }
+        self.joined = true;
+        let response = &payload["response"];
+        if let Some(revision) = response["revision"].as_u64()
+            && !self.joined_at(revision, response)
+        {
+            return Then::RejoinLater;
+        }
+        self.declare().map_or(Then::Nothing, Then::Send)
+    }
+
+    /// `false` when the node has less than the client: what the client has stays.
+    fn joined_at(&mut self, revision: Revision, response: &Value) -> bool {
+        let state = &response["state"];
+        self.total = state["presence"]["total"].as_u64().unwrap_or(self.total);
+        if self.revision() > Some(revision) {
+            self.rewinds += 1;
+            if self.rewinds < self.rewinds_max {
+                return false;
+            }
+        }
+        self.rewinds = 0;
+        let mut picture = match &self.have {
+            Some((_, picture)) if response["resumed"] == true => picture.clone(),
+            _ => Picture::default(),
+        };
+        picture.apply(state);
+        self.have = Some((revision, picture));
+        true
+    }
+
+    fn on_update(&mut self, update: &Value) -> Then {
+        let (from, to) = (update["from"].as_u64(), update["to"].as_u64());
+        let (from, to) = (from.expect("a revision"), to.expect("a revision"));
+        let Some((have, picture)) = &mut self.have else {
+            return Then::Nothing;
+        };
+        if to <= *have {
+            return Then::Nothing;
+        }
+        if from > *have && !mistaken!(ApplyOverGap) {
+            return if self.joined {
+                Then::Rejoin
+            } else {
+                Then::Nothing
+            };
+        }
+        if from == 0 {
+            *picture = Picture::default();
+        }
+        picture.apply(update);
+        *have = to;
+        Then::Nothing
+    }
+}
+
+/// `phx_ref` and key of each member.
+fn members(listed: &Value) -> impl Iterator<Item = (String, String)> {
+    let keys = listed.as_object().into_iter().flatten();
+    keys.flat_map(|(key, member)| {
+        let metas = member["metas"].as_array().into_iter().flatten();
+        metas.map(move |meta| {
+            let phx_ref = meta["phx_ref"].as_str().unwrap_or_default();
+            (phx_ref.to_owned(), key.clone())
+        })
+    })
+}

@@ -1,0 +1,266 @@
+//! The database: a log and a state for each revision, and what nodes say of who is where. It can be
+//! away, it can be pruned, and it can be put back to what it was.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::dice::Dice;
+use crate::presence::peers::{Answer, Query};
+use crate::protocol::presence::Counts;
+use crate::store::LiveEvent;
+use crate::store::presence::{Lease, PresenceRing};
+use crate::ticketing::live::{Delta, EventState, Op, RowChange, SeatStatus, samples};
+use crate::ticketing::{EventId, Revision};
+
+pub(super) struct Database {
+    pub(super) up: bool,
+    events: BTreeMap<EventId, Record>,
+    /// When each node's lease ends.
+    leases: BTreeMap<Uuid, u64>,
+    counts: BTreeMap<(EventId, Uuid), Counts>,
+}
+
+struct Record {
+    /// The state at each revision, from 1.
+    states: Vec<EventState>,
+    /// When each of them was committed.
+    committed_ms: Vec<u64>,
+    /// States that a rewind took away.
+    lost: Vec<EventState>,
+    rewound_ms: Option<u64>,
+    /// The change that led to each revision after the first.
+    log: Vec<Delta>,
+    /// Changes up to this revision are gone.
+    pruned: Revision,
+}
+
+impl Database {
+    pub(super) fn new(events: EventId) -> Self {
+        let record = |event| {
+            let mut state = samples::state(1);
+            state.event.id = event;
+            (
+                event,
+                Record {
+                    states: vec![state],
+                    committed_ms: vec![0],
+                    lost: Vec::new(),
+                    rewound_ms: None,
+                    log: Vec::new(),
+                    pruned: 1,
+                },
+            )
+        };
+        Self {
+            up: true,
+            events: (1..=events).map(record).collect(),
+            leases: BTreeMap::new(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn latest(&self, event: EventId) -> &EventState {
+        let states = &self.events[&event].states;
+        &states[states.len() - 1]
+    }
+
+    /// The states that were committed at a revision: more than one after a rewind.
+    pub(super) fn at(
+        &self,
+        event: EventId,
+        revision: Revision,
+    ) -> impl Iterator<Item = &EventState> {
+        let record = &self.events[&event];
+        let states = record.states.iter().chain(&record.lost);
+        states.filter(move |state| state.revision == revision)
+    }
+
+    /// The revision that an event had at a time.
+    pub(super) fn revision_at(&self, event: EventId, ms: u64) -> Revision {
+        let committed = &self.events[&event].committed_ms;
+        committed.partition_point(|&at| at <= ms) as Revision
+    }
+
+    /// When it was put back, if it was.
+    pub(super) fn rewound_ms(&self, event: EventId) -> Option<u64> {
+        self.events[&event].rewound_ms
+    }
+
+    /// As after a restored backup: the last changes never were.
+    pub(super) fn rewind(&mut self, event: EventId, changes: usize, now_ms: u64) {
+        let record = self.events.get_mut(&event).expect("an event of this world");
+        let kept = record.states.len().saturating_sub(changes).max(1);
+        record.lost.extend(record.states.drain(kept..));
+        record.committed_ms.truncate(kept);
+        record.log.truncate(kept - 1);
+        record.pruned = record.pruned.min(kept as Revision - 1).max(1);
+        record.rewound_ms = Some(now_ms);
+    }
+
+    /// One transaction on the event: something that viewers see changes.
+    pub(super) fn commit(&mut self, event: EventId, now_ms: u64, dice: &mut Dice) {
+        let record = self.events.get_mut(&event).expect("an event of this world");
+        let mut state = record.states.last().expect("a first state").clone();
+        let mut delta = Delta {
+            from: state.revision,
+            to: state.revision + 1,
+            at: format!("2026-11-21T10:00:00.{:06}Z", state.revision),
+            ..Delta::default()
+        };
+        change(&state, &mut delta, dice);
+        assert_eq!(state.apply(&delta), Ok(()), "the log has no gaps");
+        record.states.push(state);
+        record.committed_ms.push(now_ms);
+        record.log.push(delta);
+    }
+
+    /// The change that led to the latest state.
+    pub(super) fn last_change(&self, event: EventId) -> &Delta {
+        self.events[&event].log.last().expect("a change")
+    }
+
+    pub(super) fn prune(&mut self, event: EventId, kept: u64) {
+        let record = self.events.get_mut(&event).expect("an event of this world");
+        let latest = record.states.len() as u64;
+        record.pruned = record.pruned.max(latest.saturating_sub(kept));
+    }
+
+    /// Rows of the log after these revisions, as the feed's query has them.
+    pub(super) fn changes_after(
+        &self,
+        heads: &[(EventId, Revision)],
+        rows_max: usize,
+    ) -> Vec<(EventId, Delta)> {
+        let rows = heads.iter().flat_map(|&(event, head)| {
+            let record = &self.events[&event];
+            let first = head.max(record.pruned).max(1);
+            let log = record.log.iter().skip(first as usize - 1);
+            log.map(move |delta| (event, delta.clone()))
+        });
+        rows.take(rows_max).collect()
+    }
+
+    /// State and end of the log in one snapshot.
+    pub(super) fn live_event(&self, event: EventId, recent_max: usize) -> Box<LiveEvent> {
+        let state = self.latest(event).clone();
+        let record = &self.events[&event];
+        let first = record
+            .pruned
+            .max(state.revision.saturating_sub(recent_max as u64))
+            .max(1);
+        let recent = record.log[first as usize - 1..].to_vec();
+        Box::new(LiveEvent { state, recent })
+    }
+
+    /// Events of which there is less than these revisions.
+    pub(super) fn behind(&self, heads: &[(EventId, Revision)]) -> Vec<EventId> {
+        let behind = |&&(event, head): &&(EventId, Revision)| self.latest(event).revision < head;
+        heads
+            .iter()
+            .filter(behind)
+            .map(|&(event, _)| event)
+            .collect()
+    }
+
+    // --- who is where
+
+    /// What a node's query answers, and what it rings for.
+    pub(super) fn presence(
+        &mut self,
+        node: Uuid,
+        query: Query,
+        lease_ms: u64,
+        now_ms: u64,
+    ) -> (Answer, Option<PresenceRing>) {
+        let ring = |events| Some(PresenceRing { node, events });
+        match query {
+            Query::Renew => {
+                let is_new = self.leases.insert(node, now_ms + lease_ms).is_none();
+                let others = self.others(node, now_ms).collect();
+                let rung = if is_new { ring(Vec::new()) } else { None };
+                (Answer::Renewed(Lease { is_new, others }), rung)
+            }
+            Query::Publish(counts) => {
+                let events = counts.iter().map(|(event, _)| *event).collect();
+                for (event, counts) in counts {
+                    match counts {
+                        Some(counts) => self.counts.insert((event, node), counts),
+                        None => self.counts.remove(&(event, node)),
+                    };
+                }
+                (Answer::Published, ring(events))
+            }
+            Query::Read(events) => {
+                let others: Vec<Uuid> = self.others(node, now_ms).collect();
+                let rows = self.counts.iter();
+                let rows = rows
+                    .filter(|((event, node), _)| events.contains(event) && others.contains(node));
+                let rows = rows.map(|((event, _), counts)| (*event, counts.clone()));
+                (Answer::Read(rows.collect()), None)
+            }
+        }
+    }
+
+    fn others(&self, node: Uuid, now_ms: u64) -> impl Iterator<Item = Uuid> {
+        let lasting = self.leases.iter().filter(move |&(_, &ends)| ends > now_ms);
+        lasting
+            .map(|(&other, _)| other)
+            .filter(move |&other| other != node)
+    }
+}
+
+fn change(state: &EventState, delta: &mut Delta, dice: &mut Dice) {
+    let revision = delta.to as i64;
+    match dice.below(12) {
+        0 => {
+            delta.event = Some(samples::event(
+                &format!("Concert {revision}"),
+                150,
+                state.event.layout,
+            ));
+            if let Some(event) = &mut delta.event {
+                event.id = state.event.id;
+            }
+        }
+        1 => {
+            let row = Some(samples::notice(revision));
+            let op = Op::Insert;
+            delta.notices.insert(revision, RowChange { op, row });
+        }
+        2 if !state.notices.is_empty() => {
+            let id = state.notices.keys().next().copied().unwrap_or_default();
+            delta.notices.insert(id, RowChange::delete());
+        }
+        3 => {
+            let id = 3 + dice.below(2) as i64;
+            let change = if state.ticket_types.contains_key(&id) {
+                RowChange::delete()
+            } else {
+                let row = Some(samples::ticket_type(id, 0, 0, revision));
+                RowChange {
+                    op: Op::Insert,
+                    row,
+                }
+            };
+            delta.ticket_types.insert(id, change);
+        }
+        4 => {
+            delta.layout = Some(state.event.layout + 1);
+            delta.seat_count = dice.between(4, 13) as u32;
+            let mut event = state.event.clone();
+            event.layout += 1;
+            delta.event = Some(event);
+        }
+        _ => {
+            let id = 1 + dice.below(2) as i64;
+            let row = samples::ticket_type(id, revision, dice.between(0, 50) as i64, 7);
+            delta.ticket_types.insert(id, RowChange::update(row));
+            if !state.seats.is_empty() {
+                let seat = dice.between(0, u64::from(state.seats.len())) as u32;
+                let status = SeatStatus::try_from(dice.between(0, 4) as i64);
+                delta.seats.insert(seat, status.expect("one of four"));
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A client's end of its socket.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+
+use serde_json::Value;
+
+use crate::ticketing::Revision;
+
+/// What came out of a socket.
+pub(super) enum Came {
+    Text(Value),
+    /// The server's close frame.
+    Close,
+}
+
+/// A connection as the world sees it.
+pub(super) struct Line {
+    stream: UnixStream,
+    input: Vec<u8>,
+    pub(super) node: usize,
+    pub(super) shard: usize,
+    pub(super) client: usize,
+    /// Something is on its way to the client.
+    pub(super) delivering: bool,
+    /// Texts arrive in the order in which they were sent.
+    pub(super) last_arrival_ms: u64,
+    /// What the server has told of the joined topic so far: its frames have to follow on it.
+    pub(super) told: Option<Revision>,
+}
+
+impl Line {
+    pub(super) fn new(
+        stream: UnixStream,
+        (node, shard): (usize, usize),
+        client: usize,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            stream,
+            input: Vec::new(),
+            node,
+            shard,
+            client,
+            delivering: false,
+            last_arrival_ms: now_ms,
+            told: None,
+        }
+    }
+
+    /// One masked text frame; the mask is nothing.
+    pub(super) fn write(&mut self, text: &str) {
+        let len = text.len();
+        let mut frame = vec![0x81];
+        match u8::try_from(len) {
+            Ok(short @ 0..126) => frame.push(0x80 | short),
+            _ => {
+                frame.push(0x80 | 126);
+                frame.extend(u16::try_from(len).expect("a short text").to_be_bytes());
+            }
+        }
+        frame.extend([0; 4]);
+        frame.extend(text.as_bytes());
+        // A server that is gone shows itself at the next read.
+        let _ = self.stream.write_all(&frame);
+    }
+
+    /// The whole frames that have come; `None` at the end of the stream.
+    pub(super) fn read(&mut self) -> Option<Vec<Came>> {
+        let mut buffer = [0; 4_096];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return None,
+                Ok(count) => self.input.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => return None,
+            }
+        }
+        let mut came = Vec::new();
+        let mut rest = &self.input[..];
+        while let Some((opcode, payload, after)) = split(rest) {
+            rest = after;
+            came.push(match opcode {
+                1 => Came::Text(serde_json::from_slice(payload).expect("JSON")),
+                8 => Came::Close,
+                other => panic!("opcode {other}"),
+            });
+        }
+        let taken = self.input.len() - rest.len();
+        self.input.drain(..taken);
+        Some(came)
+    }
+}
+
+/// Opcode and payload of the first frame, which is not masked, and what comes after it.
+fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (head, len) = match *bytes.get(1)? {
+        126 => (
+            4,
+            usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?])),
+        ),
+        127 => panic!("no frame of this world is that long"),
+        short => (2, usize::from(short)),
+    };
+    let payload = bytes.get(head..head + len)?;
+    Some((bytes[0] & 0x0f, payload, &bytes[head + len..]))
+}

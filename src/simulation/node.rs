@@ -1,0 +1,120 @@
+//! A node: feed, hub, shards and presence, put together as `run.rs` does, without tasks and threads.
+
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::Ground;
+use crate::board::Board;
+use crate::bus::Interest;
+use crate::config::Config;
+use crate::feed::cause::Cause;
+use crate::feed::publisher::{Moment, Outputs, Publisher, Query};
+use crate::hub::{Hub, Mailbox, ToShard, Watch};
+use crate::presence::peers::{self, Peers};
+use crate::presence::rosters::Rosters;
+use crate::presence::showing::Showing;
+use crate::presence::{Presence, Said};
+use crate::socket::held::HeldShard;
+use crate::store::presence::PresenceRing;
+
+pub(super) struct Node {
+    pub(super) publisher: Publisher,
+    pub(super) shards: Vec<HeldShard>,
+    /// Whether the doorbell is connected, and whether the bus brings changes.
+    pub(super) listening: bool,
+    pub(super) carried: bool,
+    /// When something of it is next to be woken, as far as that is planned.
+    pub(super) wakes_at_ms: Option<u64>,
+    pub(super) turns_at_ms: Vec<Option<u64>>,
+    pub(super) stunned_until_ms: Vec<u64>,
+    pub(super) presence_at_ms: Option<u64>,
+    /// What shards ask arrives in the order of asking.
+    pub(super) last_watch_ms: u64,
+    pub(super) id: Uuid,
+    rosters: Rosters,
+    peers: Peers,
+    showing: Showing,
+    /// Of the streams, who have nobody here.
+    streams: Mailbox<ToShard>,
+    watches: mpsc::Receiver<Watch>,
+    said: mpsc::Receiver<Said>,
+}
+
+impl Node {
+    pub(super) fn new(
+        number: usize,
+        shards: usize,
+        mail_max: usize,
+        config: &Config,
+        ground: &Ground,
+        start: Moment,
+    ) -> Self {
+        let (hub, mailboxes, watches) = Hub::with_room(shards, mail_max);
+        let (presence, said) = Presence::new();
+        let outputs = Outputs {
+            hub: hub.clone(),
+            board: Board::default(),
+            interest: Interest::default(),
+        };
+        let shard =
+            |mailbox| HeldShard::new(config, ground.auth.clone(), presence.clone(), mailbox);
+        let id = Uuid::from_u128(number as u128 + 1);
+        Self {
+            publisher: Publisher::new(config.feed.clone(), outputs, start),
+            shards: mailboxes.shards.into_iter().map(shard).collect(),
+            listening: false,
+            carried: false,
+            wakes_at_ms: None,
+            turns_at_ms: vec![None; shards],
+            stunned_until_ms: vec![0; shards],
+            presence_at_ms: None,
+            last_watch_ms: 0,
+            id,
+            rosters: Rosters::new(config.presence.clone()),
+            peers: Peers::new(id, &config.presence, start.now),
+            showing: Showing::new(hub),
+            streams: mailboxes.streams,
+            watches,
+            said,
+        }
+    }
+
+    pub(super) fn on(&mut self, cause: Cause, moment: Moment) -> Vec<Query> {
+        self.publisher.on(cause, moment)
+    }
+
+    /// What the shards have asked the feed.
+    pub(super) fn asked(&mut self) -> Vec<Watch> {
+        std::iter::from_fn(|| self.watches.try_recv().ok()).collect()
+    }
+
+    /// A turn of presence: what shards said is taken in, what is due is shown.
+    pub(super) fn presence(&mut self, now: Instant) -> Option<peers::Query> {
+        while self.streams.next().is_some() {}
+        while let Ok(said) = self.said.try_recv() {
+            self.rosters.hear(said, &mut self.peers, now);
+        }
+        for view in self.rosters.due(now) {
+            self.showing.show(view, now);
+        }
+        self.showing.show_missed(now);
+        self.peers.query(self.rosters.all(), now)
+    }
+
+    pub(super) fn presence_at(&self) -> Option<Instant> {
+        let (rosters, peers) = (self.rosters.next_at(), self.peers.next_at());
+        let due = [rosters, peers, self.showing.next_at()];
+        due.into_iter().flatten().min()
+    }
+
+    pub(super) fn presence_rang(&mut self, ring: &PresenceRing, now: Instant) {
+        self.peers.rang(ring, self.rosters.all(), now);
+    }
+
+    pub(super) fn presence_answered(&mut self, answer: peers::Answer, now: Instant) {
+        let elsewhere = self.peers.answered(answer, self.rosters.all(), now);
+        self.rosters.count_elsewhere(elsewhere, now);
+    }
+}

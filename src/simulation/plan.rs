@@ -1,0 +1,210 @@
+//! What goes wrong, and when: rolled from the seed before anything happens.
+
+use super::client::{Client, Kind};
+use super::dice::Dice;
+use super::world::{FAULTS_END_MS, Thing, World};
+use crate::config::Config;
+use crate::feed::publisher::Moment;
+use crate::ticketing::EventId;
+
+use super::Ground;
+use super::node::Node;
+
+/// Where rings or changes may get lost, the poll is the floor.
+const POLL_MS: u64 = 300;
+/// It does not come within a run: everything but lost rings has to do without it.
+const NEVER_MS: u64 = 60_000;
+/// No fault begins later, so that what it takes to end it ends before [`FAULTS_END_MS`].
+const LAST_FAULT_MS: u64 = FAULTS_END_MS - 600;
+/// Room in the sockets, in bytes: a few frames.
+const SEND_BUFFER_BYTES: usize = 4_608;
+
+/// What sort of run it is, and how often what goes wrong, in percent.
+pub(super) struct Odds {
+    pub(super) events: EventId,
+    /// The bus may bring changes.
+    pub(super) bus: bool,
+    /// The database is put back once.
+    pub(super) rewind: bool,
+    /// Messages that a shard's mailbox holds.
+    pub(super) mail_max: usize,
+    pub(super) ring_lost: u64,
+    pub(super) ring_doubled: u64,
+    pub(super) change_lost: u64,
+    pub(super) change_doubled: u64,
+    pub(super) query_failed: u64,
+    pub(super) unusable: u64,
+    pub(super) frame_lost: u64,
+    polls: bool,
+}
+
+/// Mail that never overflows.
+pub(super) const AMPLE: usize = 256;
+
+impl Odds {
+    pub(super) fn roll(dice: &mut Dice) -> Self {
+        let (bus, rewind) = (dice.percent(25), dice.percent(10));
+        let polls = bus || dice.percent(50);
+        let mut chance = |of: bool, max: u64| match of && dice.percent(40) {
+            true => dice.between(0, max),
+            false => 0,
+        };
+        let (ring_lost, ring_doubled) = (chance(polls, 60), chance(true, 40));
+        let (change_lost, change_doubled) = (chance(bus, 60), chance(bus, 40));
+        let (query_failed, unusable) = (chance(true, 30), chance(polls, 40));
+        let frame_lost = chance(true, 10);
+        let mail_max = match dice.percent(30) {
+            true => dice.between(2, 8) as usize,
+            false => AMPLE,
+        };
+        Self {
+            events: dice.between(1, 3) as EventId,
+            bus,
+            rewind,
+            mail_max,
+            ring_lost,
+            ring_doubled,
+            change_lost,
+            change_doubled,
+            query_failed,
+            unusable,
+            frame_lost,
+            polls,
+        }
+    }
+
+    /// The limits of this run.
+    pub(super) fn config(&self, ground: &Ground, dice: &mut Dice) -> Config {
+        let mut config = ground.config.clone();
+        let feed = &mut config.feed;
+        feed.log_rows_max = dice.between(3, 12) as usize;
+        feed.ring_deltas_max = dice.between(2, 8) as usize;
+        feed.loads_parallel_max = 2;
+        feed.open_timeout_ms = 300;
+        feed.unwatch_grace_s = dice.between(0, 3);
+        feed.poll_interval_ms = if self.polls { POLL_MS } else { NEVER_MS };
+        config.socket.beat_interval_ms = 500;
+        config.socket.send_buffer_bytes = SEND_BUFFER_BYTES;
+        config.presence.counts_interval_ms = 300;
+        config.presence.lease_ms = 2_000;
+        config
+    }
+}
+
+impl World<'_> {
+    pub(super) fn build(&mut self, config: &Config, start: Moment) {
+        let shards = 1 + self.dice.below(2);
+        for number in 0..=self.dice.below(2) {
+            let room = self.odds.mail_max;
+            let node = Node::new(number, shards, room, config, self.ground, start);
+            self.nodes.push(node);
+        }
+        for index in 0..2 + self.dice.below(3) {
+            let kinds = [Kind::Event, Kind::Seats, Kind::Event, Kind::Registration];
+            let (kind, event) = (kinds[self.dice.below(4)], self.some_event());
+            let rewinds_max = if self.odds.rewind { 3 } else { u32::MAX };
+            self.clients
+                .push(Client::new(index, kind, event, rewinds_max));
+        }
+    }
+
+    /// Puts the faults and the changes of this seed into the future.
+    pub(super) fn plan(&mut self) {
+        for node in 0..self.nodes.len() {
+            self.plan_node(node);
+        }
+        for client in 0..self.clients.len() {
+            self.plan_client(client);
+        }
+        for _ in 0..self.dice.between(5, 30) {
+            let (event, first) = (self.some_event(), self.some_time());
+            for burst in 0..=self.dice.below(3) as u64 {
+                self.at(first + burst, Thing::Commit(event));
+            }
+        }
+        for _ in 0..self.dice.below(3) {
+            let (event, when) = (self.some_event(), self.some_time());
+            self.at(when, Thing::Prune(event));
+        }
+        if self.dice.percent(20) {
+            self.plan_outage(None);
+        }
+        if self.odds.rewind {
+            let event = self.some_event();
+            self.plan_outage(Some(event));
+        }
+        self.at(FAULTS_END_MS, Thing::Check);
+    }
+
+    fn plan_node(&mut self, node: usize) {
+        self.at(0, Thing::Bell(node, true));
+        self.at(0, Thing::Presence(node));
+        for shard in 0..self.nodes[node].shards.len() {
+            self.turn_by(node, shard, 0);
+            if self.odds.mail_max < AMPLE {
+                let begin = self.some_time();
+                let end = begin + self.dice.between(50, 400);
+                self.at(begin, Thing::Stun(node, shard, end));
+            }
+        }
+        for _ in 0..self.dice.below(3) {
+            let lost = self.some_time();
+            let back = lost + self.dice.between(30, 500);
+            self.at(lost, Thing::Bell(node, false));
+            self.at(back, Thing::Bell(node, true));
+        }
+        if self.odds.bus {
+            for carried in [true, false, true] {
+                let when = self.some_time();
+                self.at(when, Thing::Carrier(node, carried));
+            }
+        }
+    }
+
+    fn plan_client(&mut self, client: usize) {
+        let come = self.dice.between(0, 300);
+        self.at(come, Thing::Connect(client));
+        for _ in 0..self.dice.below(3) {
+            let lose = self.some_time();
+            self.at(lose, Thing::Lose(client));
+        }
+        if self.dice.percent(25) {
+            // In the middle of the join: while its text, or the answer, is on its way.
+            let lose = come + self.dice.between(0, 30);
+            self.at(lose, Thing::Lose(client));
+        }
+        if self.dice.percent(40) {
+            let stall = self.some_time();
+            let wake = stall + self.dice.between(50, 600);
+            self.at(stall, Thing::Stall(client, true));
+            self.at(wake, Thing::Stall(client, false));
+        }
+        for _ in 0..self.dice.below(4) {
+            let when = self.some_time();
+            self.at(when, Thing::Move(client));
+        }
+        if self.dice.percent(20) {
+            let when = self.some_time();
+            self.at(when, Thing::Rejoin(client));
+        }
+    }
+
+    /// The database goes away, and comes back with less of an event than it had.
+    fn plan_outage(&mut self, rewound: Option<EventId>) {
+        let down = self.some_time();
+        let up = down + self.dice.between(50, 600);
+        self.at(down, Thing::Outage(false));
+        if let Some(event) = rewound {
+            self.at(up, Thing::Rewind(event));
+        }
+        self.at(up, Thing::Outage(true));
+    }
+
+    pub(super) fn some_event(&mut self) -> EventId {
+        self.dice.between(1, self.odds.events as u64 + 1) as EventId
+    }
+
+    fn some_time(&mut self) -> u64 {
+        self.dice.between(0, LAST_FAULT_MS)
+    }
+}

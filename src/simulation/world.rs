@@ -1,0 +1,455 @@
+//! One schedule: what happens when, decided by the seed alone.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Ground;
+use super::client::Client;
+use super::database::Database;
+use super::dice::Dice;
+use super::line::Line;
+use super::node::Node;
+use super::plan::Odds;
+use crate::bus::Heard;
+use crate::config::FeedConfig;
+use crate::feed::cause::{Cause, Failure, LogPage};
+use crate::feed::publisher::{Moment, Query, cause_of};
+use crate::presence::peers;
+use crate::store::doorbell::Ring;
+use crate::store::presence::PresenceRing;
+use crate::ticketing::EventId;
+
+/// Until then faults happen and rows change, in milliseconds.
+pub(super) const FAULTS_END_MS: u64 = 2_000;
+/// From then on, everybody has to show the database within this.
+const CONVERGE_MS: u64 = 8_000;
+const CHECK_INTERVAL_MS: u64 = 50;
+/// How long one thing may take: a query, a frame's way, a shard's turn.
+pub(super) const DELAY_MS: u64 = 12;
+/// The bus takes longer, so that changes overtake one another.
+const BUS_DELAY_MS: u64 = 60;
+/// When it all begins, by the clock that viewers are told of: later than any true time.
+pub(super) const DAWN_S: i64 = 4_102_444_800;
+
+/// What is to happen.
+pub(super) enum Thing {
+    Commit(EventId),
+    Prune(EventId),
+    Outage(bool),
+    Rewind(EventId),
+    Bell(usize, bool),
+    Ring(usize, EventId),
+    Carrier(usize, bool),
+    Heard(usize, Heard),
+    /// The query looks at the database; then comes the arrival of its answer.
+    Look(usize, Query),
+    Answer(usize, Cause),
+    Wake(usize),
+    Turn(usize, usize),
+    /// The shard has no turn before that.
+    Stun(usize, usize, u64),
+    Presence(usize),
+    PresenceLook(usize, peers::Query),
+    PresenceAnswer(usize, peers::Answer),
+    PresenceRing(usize, PresenceRing),
+    Connect(usize),
+    /// The client loses its socket.
+    Lose(usize),
+    Stall(usize, bool),
+    Move(usize),
+    /// Joins again in mid-course.
+    Rejoin(usize),
+    Say(usize, String),
+    Deliver(usize),
+    Check,
+}
+
+pub(super) struct World<'a> {
+    pub(super) ground: &'a Ground,
+    pub(super) dice: Dice,
+    pub(super) odds: Odds,
+    start: Instant,
+    pub(super) now_ms: u64,
+    things: BTreeMap<(u64, u64), Thing>,
+    pub(super) order: u64,
+    config: FeedConfig,
+    lease_ms: u64,
+    pub(super) database: Database,
+    pub(super) nodes: Vec<Node>,
+    pub(super) clients: Vec<Client>,
+    pub(super) lines: BTreeMap<usize, Line>,
+    /// What must not have been.
+    fault: Option<String>,
+    /// Whether what goes over the lines is printed: one schedule is looked at.
+    pub(super) is_told: bool,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(ground: &'a Ground, seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let odds = Odds::roll(&mut dice);
+        let config = odds.config(ground, &mut dice);
+        let mut world = World {
+            ground,
+            database: Database::new(odds.events),
+            odds,
+            start: Instant::now(),
+            now_ms: 0,
+            things: BTreeMap::new(),
+            order: 0,
+            nodes: Vec::new(),
+            clients: Vec::new(),
+            lines: BTreeMap::new(),
+            config: config.feed.clone(),
+            lease_ms: config.presence.lease_ms,
+            fault: None,
+            is_told: false,
+            dice,
+        };
+        let start = world.moment();
+        world.build(&config, start);
+        world.plan();
+        world
+    }
+
+    /// # Errors
+    /// What must not be, and when it came about.
+    pub(super) fn run(mut self) -> Result<(), String> {
+        while let Some(((ms, _), thing)) = self.things.pop_first() {
+            self.now_ms = ms;
+            if matches!(thing, Thing::Check) {
+                let Some(difference) = self.differs() else {
+                    return Ok(());
+                };
+                if ms > FAULTS_END_MS + CONVERGE_MS {
+                    self.fail(format!("no convergence: {difference}"));
+                }
+                self.at(ms + CHECK_INTERVAL_MS, Thing::Check);
+            }
+            self.carry_out(thing);
+            if let Some(fault) = self.fault {
+                return Err(format!("{fault}, at {ms} ms"));
+            }
+        }
+        Err("nothing happens any more".to_owned())
+    }
+
+    pub(super) fn tell(&self, client: usize, what: impl std::fmt::Display) {
+        if self.is_told {
+            println!("{:>5} ms, client {client}: {what}", self.now_ms);
+        }
+    }
+
+    pub(super) fn fail(&mut self, what: String) {
+        self.fault.get_or_insert(what);
+    }
+
+    // --- time and chance
+
+    pub(super) fn at(&mut self, ms: u64, thing: Thing) {
+        self.order += 1;
+        self.things.insert((ms, self.order), thing);
+    }
+
+    pub(super) fn soon(&mut self, thing: Thing) {
+        let ms = self.now_ms + self.dice.between(0, DELAY_MS);
+        self.at(ms, thing);
+    }
+
+    /// Whether something goes wrong that does so in so many percent of the cases.
+    pub(super) fn fails(&mut self, percent: u64) -> bool {
+        self.now_ms < FAULTS_END_MS && percent > 0 && self.dice.percent(percent)
+    }
+
+    fn moment(&self) -> Moment {
+        let dawn = Timestamp::from_second(DAWN_S).expect("a time");
+        let since = SignedDuration::from_millis(self.now_ms as i64);
+        Moment {
+            now: self.now(),
+            at: dawn + since,
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.start + Duration::from_millis(self.now_ms)
+    }
+
+    fn ms_of(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.start);
+        (since.as_millis() as u64).max(self.now_ms)
+    }
+
+    fn carry_out(&mut self, thing: Thing) {
+        match thing {
+            Thing::Commit(event) => self.commit(event),
+            Thing::Prune(event) => {
+                // The newest change always stays, or a reader who fell behind would find nothing.
+                let kept = self.dice.between(1, 6);
+                self.database.prune(event, kept);
+            }
+            Thing::Outage(up) => {
+                self.database.up = up;
+                for node in 0..self.nodes.len() {
+                    self.soon(Thing::Bell(node, up));
+                }
+            }
+            Thing::Rewind(event) => {
+                let changes = 1 + self.dice.below(5);
+                self.database.rewind(event, changes, self.now_ms);
+            }
+            Thing::Bell(node, listens) => self.bell(node, listens && self.database.up),
+            Thing::Ring(node, event) => self.rung(node, Ring::Event(event)),
+            Thing::Carrier(node, carried) => {
+                self.nodes[node].carried = carried;
+                self.cause(node, cause_of(Heard::Carried(carried)));
+            }
+            Thing::Heard(node, heard) => self.cause(node, cause_of(heard)),
+            Thing::Look(node, query) => self.look(node, query),
+            Thing::Answer(node, cause) => self.cause(node, cause),
+            Thing::Wake(node) => {
+                if self.nodes[node]
+                    .wakes_at_ms
+                    .take_if(|at| *at <= self.now_ms)
+                    .is_some()
+                {
+                    self.cause(node, Cause::Time);
+                }
+            }
+            Thing::Turn(node, shard) => self.turn(node, shard),
+            Thing::Stun(node, shard, until_ms) => {
+                self.nodes[node].stunned_until_ms[shard] = until_ms;
+            }
+            Thing::Presence(node) => {
+                let due = &mut self.nodes[node].presence_at_ms;
+                if due.take_if(|at| *at <= self.now_ms).is_some() || self.now_ms == 0 {
+                    self.presence(node);
+                }
+            }
+            Thing::PresenceLook(node, query) => self.presence_look(node, query),
+            Thing::PresenceAnswer(node, answer) => {
+                let now = self.now();
+                self.nodes[node].presence_answered(answer, now);
+                self.presence(node);
+            }
+            Thing::PresenceRing(node, ring) => {
+                let now = self.now();
+                self.nodes[node].presence_rang(&ring, now);
+                self.presence(node);
+            }
+            Thing::Connect(client) => self.connect(client),
+            Thing::Lose(client) => self.lose(client),
+            Thing::Stall(client, stalls) => {
+                self.tell(client, if stalls { "stalls" } else { "wakes" });
+                self.clients[client].stall(stalls);
+                if let Some(line) = self.clients[client].connection {
+                    self.at(self.now_ms, Thing::Deliver(line));
+                }
+            }
+            Thing::Move(client) => {
+                let moved = &mut self.clients[client];
+                moved.present = !moved.present;
+                if let Some(text) = moved.declare() {
+                    self.say(client, text);
+                }
+            }
+            Thing::Rejoin(client) => self.join(client),
+            Thing::Say(line, text) => {
+                if let Some(line) = self.lines.get_mut(&line) {
+                    line.write(&text);
+                    let (node, shard) = (line.node, line.shard);
+                    self.turn_soon(node, shard);
+                }
+            }
+            Thing::Deliver(line) => self.deliver(line),
+            Thing::Check => {}
+        }
+    }
+
+    // --- the database and its doorbell
+
+    fn commit(&mut self, event: EventId) {
+        // A database that is written past what it lost, before that is seen, cannot be told from one
+        // that never lost it.
+        if !self.database.up || self.database.rewound_ms(event).is_some() {
+            return;
+        }
+        self.database.commit(event, self.now_ms, &mut self.dice);
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].listening && !self.fails(self.odds.ring_lost) {
+                self.soon(Thing::Ring(node, event));
+                if self.fails(self.odds.ring_doubled) {
+                    self.soon(Thing::Ring(node, event));
+                }
+            }
+            if self.nodes[node].carried && !self.fails(self.odds.change_lost) {
+                self.carry(node, event);
+                if self.fails(self.odds.change_doubled) {
+                    self.carry(node, event);
+                }
+            }
+        }
+    }
+
+    fn carry(&mut self, node: usize, event: EventId) {
+        let change = Box::new(self.database.last_change(event).clone());
+        let heard = match self.dice.percent(5) {
+            true => Heard::LookAgain(event),
+            false => Heard::Change(event, change),
+        };
+        let ms = self.now_ms + self.dice.between(0, BUS_DELAY_MS);
+        self.at(ms, Thing::Heard(node, heard));
+    }
+
+    fn bell(&mut self, node: usize, listens: bool) {
+        let before = std::mem::replace(&mut self.nodes[node].listening, listens);
+        if listens {
+            self.rung(node, Ring::Listening);
+        } else if before {
+            self.rung(node, Ring::Lost);
+        }
+    }
+
+    /// A ring on its way is lost with its connection.
+    fn rung(&mut self, node: usize, ring: Ring) {
+        let heard = self.nodes[node].listening || matches!(ring, Ring::Lost);
+        if let Some(cause) = self.nodes[node].publisher.rang(ring).filter(|_| heard) {
+            self.cause(node, cause);
+        }
+    }
+
+    fn failure(&mut self) -> Option<Failure> {
+        if !self.database.up {
+            Some(Failure::Unavailable)
+        } else if self.fails(self.odds.unusable) {
+            Some(Failure::Unusable)
+        } else {
+            let fails = self.fails(self.odds.query_failed);
+            fails.then_some(Failure::Unavailable)
+        }
+    }
+
+    fn look(&mut self, node: usize, query: Query) {
+        let failure = self.failure();
+        let (database, config) = (&self.database, &self.config);
+        let cause = match (query, failure) {
+            (Query::Log { .. }, Some(failure)) => Cause::Read(Err(failure)),
+            (Query::State(event), Some(failure)) => Cause::Loaded(event, Err(failure)),
+            (Query::Log { heads, all }, None) => {
+                let rows = database.changes_after(&heads, config.log_rows_max);
+                let ahead_of = if all {
+                    database.behind(&heads)
+                } else {
+                    Vec::new()
+                };
+                Cause::Read(Ok(LogPage { rows, ahead_of }))
+            }
+            (Query::State(event), None) => {
+                let live = database.live_event(event, config.ring_deltas_max);
+                Cause::Loaded(event, Ok(Some(live)))
+            }
+        };
+        self.soon(Thing::Answer(node, cause));
+    }
+
+    // --- feed, shards, presence
+
+    fn cause(&mut self, node: usize, cause: Cause) {
+        let moment = self.moment();
+        for query in self.nodes[node].on(cause, moment) {
+            self.soon(Thing::Look(node, query));
+        }
+        self.after_mail(node);
+        let next_at = self.nodes[node].publisher.next_at();
+        if let Some(ms) = next_at.map(|at| self.ms_of(at))
+            && self.nodes[node]
+                .wakes_at_ms
+                .is_none_or(|planned| ms < planned)
+        {
+            self.nodes[node].wakes_at_ms = Some(ms);
+            self.at(ms, Thing::Wake(node));
+        }
+    }
+
+    /// Something may have been left in the shards' mailboxes.
+    fn after_mail(&mut self, node: usize) {
+        for shard in 0..self.nodes[node].shards.len() {
+            self.turn_soon(node, shard);
+        }
+    }
+
+    pub(super) fn turn_soon(&mut self, node: usize, shard: usize) {
+        let planned = self.nodes[node].turns_at_ms[shard];
+        if planned.is_none_or(|at| at >= self.now_ms + DELAY_MS) {
+            let ms = self.now_ms + self.dice.between(0, DELAY_MS);
+            self.turn_by(node, shard, ms);
+        }
+    }
+
+    pub(super) fn turn_by(&mut self, node: usize, shard: usize, ms: u64) {
+        self.nodes[node].turns_at_ms[shard] = Some(ms);
+        self.at(ms, Thing::Turn(node, shard));
+    }
+
+    fn turn(&mut self, node: usize, shard: usize) {
+        let place = &mut self.nodes[node];
+        if place.turns_at_ms[shard] != Some(self.now_ms) {
+            // Another one was planned before or after it.
+            return;
+        }
+        let stunned_until_ms = place.stunned_until_ms[shard];
+        if self.now_ms < stunned_until_ms {
+            return self.turn_by(node, shard, stunned_until_ms);
+        }
+        let patience = place.shards[shard].turn(self.now_ms);
+        let asked = place.asked();
+        self.turn_by(node, shard, self.now_ms + patience.as_millis() as u64);
+        for watch in asked {
+            let place = &mut self.nodes[node];
+            let ms = self.now_ms + self.dice.between(0, DELAY_MS);
+            place.last_watch_ms = place.last_watch_ms.max(ms);
+            let ms = place.last_watch_ms;
+            self.at(ms, Thing::Answer(node, Cause::Watch(watch)));
+        }
+        let here = |(_, line): &(&usize, &Line)| (line.node, line.shard) == (node, shard);
+        let lines: Vec<usize> = self.lines.iter().filter(here).map(|(&id, _)| id).collect();
+        for line in lines {
+            self.deliver_soon(line);
+        }
+        self.presence(node);
+    }
+
+    fn presence(&mut self, node: usize) {
+        let now = self.now();
+        let place = &mut self.nodes[node];
+        if let Some(query) = place.presence(now) {
+            self.soon(Thing::PresenceLook(node, query));
+        }
+        self.after_mail(node);
+        let next_at = self.nodes[node].presence_at();
+        if let Some(ms) = next_at.map(|at| self.ms_of(at))
+            && self.nodes[node]
+                .presence_at_ms
+                .is_none_or(|planned| ms < planned)
+        {
+            self.nodes[node].presence_at_ms = Some(ms);
+            self.at(ms, Thing::Presence(node));
+        }
+    }
+
+    fn presence_look(&mut self, node: usize, query: peers::Query) {
+        let (lease_ms, now_ms, id) = (self.lease_ms, self.now_ms, self.nodes[node].id);
+        let (answer, ring) = match self.failure() {
+            Some(_) => (peers::Answer::Failed, None),
+            None => self.database.presence(id, query, lease_ms, now_ms),
+        };
+        self.soon(Thing::PresenceAnswer(node, answer));
+        let Some(ring) = ring else { return };
+        for other in 0..self.nodes.len() {
+            if self.nodes[other].listening && !self.fails(self.odds.ring_lost) {
+                self.soon(Thing::PresenceRing(other, ring.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A shard whose time and turns are a test's, and whose sockets lead to the test: everything else
+//! about it is the true one.
+
+#![allow(clippy::unwrap_used)]
+
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Duration;
+
+use bytes::Bytes;
+use mio::Events;
+
+use super::shard::Shard;
+use super::{Accepted, Admission, Counts, Errands, ShardConfig};
+use crate::auth::{Auth, Caller};
+use crate::broadcast::Broadcasts;
+use crate::config::Config;
+use crate::hub::sheet::Sheets;
+use crate::hub::{Mailbox, ToShard};
+use crate::interactions::Interactions;
+use crate::metrics;
+use crate::presence::Presence;
+use crate::protocol::phoenix::Vsn;
+
+/// More connections than a test brings to one turn.
+const INTAKE_CONNECTIONS_MAX: usize = 16;
+
+pub(crate) struct HeldShard {
+    shard: Shard,
+    intake: SyncSender<Accepted>,
+    counts: Arc<Counts>,
+    events: Events,
+}
+
+impl HeldShard {
+    pub(crate) fn new(
+        config: &Config,
+        auth: Arc<Auth>,
+        presence: Presence,
+        mailbox: Mailbox<ToShard>,
+    ) -> Self {
+        let errands = Errands {
+            presence,
+            broadcasts: Broadcasts::new(1).0,
+            sheets: Sheets::new().0,
+            interactions: Interactions::new(&config.interactions).0,
+        };
+        let config = Arc::new(ShardConfig::of(config, auth, errands));
+        let counts = config.counts.clone();
+        let (intake, accepted) = sync_channel(INTAKE_CONNECTIONS_MAX);
+        Self {
+            shard: Shard::new(config, mailbox, accepted).unwrap(),
+            intake,
+            counts,
+            events: Events::with_capacity(INTAKE_CONNECTIONS_MAX),
+        }
+    }
+
+    /// A client after its handshake: the other end of its socket.
+    pub(crate) fn connect(&self, vsn: Vsn) -> UnixStream {
+        let (client, server) = UnixStream::pair().unwrap();
+        client.set_nonblocking(true).unwrap();
+        server.set_nonblocking(true).unwrap();
+        self.counts.total.fetch_add(1, Ordering::Relaxed);
+        metrics::CONNECTIONS.add(1);
+        let accepted = Accepted {
+            stream: TcpStream::from(OwnedFd::from(server)),
+            leftover: Bytes::new(),
+            vsn,
+            caller: Caller::Anonymous,
+            api_key: None,
+            admission: Admission {
+                counts: self.counts.clone(),
+                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            },
+            refused: None,
+        };
+        self.intake.try_send(accepted).ok().unwrap();
+        client
+    }
+
+    /// One turn of its loop at this time, and when it wants the next one unless something happens.
+    pub(crate) fn turn(&mut self, now_ms: u64) -> Duration {
+        self.shard.clock.held_at_ms = Some(now_ms);
+        self.shard.turn(&mut self.events, Duration::ZERO).unwrap();
+        self.shard.patience()
+    }
+}
