@@ -9,6 +9,7 @@
 //! - [`supabase`]: payloads of `realtime:` topics: bindings, filters, `postgres_changes`
 //! - [`presence`]: counts for native viewers, state and diff for the dialect's
 //! - [`code`]: every close code and error code, with what the client should do
+//! - [`fuzz`]: what must hold for any bytes that a client sends
 //!
 //! Frames that went over the wire, with their meaning, are in `tests/wire`; the tests of `web/`
 //! read the same files.
@@ -16,6 +17,8 @@
 pub mod code;
 #[cfg(test)]
 mod fixtures;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 #[cfg(test)]
 mod golden;
 pub mod native;
