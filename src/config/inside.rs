@@ -47,6 +47,9 @@ pub const FRAMES_PER_WRITE_MAX: usize = 64;
 /// Different revisions that laggards of one channel, or of one event's streams, may have before what
 /// they are sent is no longer kept for the next.
 pub const PREPARED_REVISIONS_MAX: usize = 64;
+/// How long a join is kept waiting whose client is ahead of the node, in milliseconds: its revision is on
+/// its way here from the database. What has not come by then never was there.
+pub const REACH_PATIENCE_MS: u64 = 1_000;
 /// Frames refused in a row before a client that does not slow down is closed.
 pub const REFUSED_FRAMES_MAX: u32 = 1_000;
 /// Time a peer has to answer a close frame, in milliseconds.

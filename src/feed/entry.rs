@@ -41,6 +41,8 @@ pub(super) struct Entry {
     pending: Option<Delta>,
     /// End of the window opened by the last publication.
     quiet_until: Instant,
+    /// Until when it is not hurried again: whoever asks for what is nowhere gets a read a window, no more.
+    hurried_until: Instant,
     limits: Limits,
 }
 
@@ -69,6 +71,7 @@ impl Entry {
             state: Arc::new(state),
             pending: None,
             quiet_until: now,
+            hurried_until: now,
             limits,
         }
     }
@@ -89,6 +92,20 @@ impl Entry {
 
     pub(super) fn is_quiet(&self, now: Instant) -> bool {
         now < self.quiet_until
+    }
+
+    pub(super) fn has_shown(&self, revision: Revision) -> bool {
+        self.state.revision >= revision
+    }
+
+    /// Ends the window now, at most once a window; `false` when that has just been done.
+    pub(super) fn hurry(&mut self, now: Instant) -> bool {
+        let may = now >= self.hurried_until;
+        if may {
+            self.hurried_until = now + self.limits.window;
+            self.quiet_until = self.quiet_until.min(now);
+        }
+        may
     }
 
     /// When this entry next needs attention without anything happening to it.

@@ -121,6 +121,7 @@ impl Planner {
         match cause {
             Cause::Watch(Watch::Watch { event, shard }) => self.watch(event, shard, now),
             Cause::Watch(Watch::Unwatch { event, shard }) => self.unwatch(event, shard),
+            Cause::Watch(Watch::Look { event, revision }) => self.look(event, revision, now),
             Cause::Listening => {
                 self.listening = true;
                 self.absent.clear();

@@ -32,8 +32,8 @@ use crate::config::inside::{MAILBOX_MESSAGES_MAX, WATCHES_MAX};
 use crate::protocol::code::ErrorReply;
 use crate::protocol::phoenix::{Ref, Vsn};
 use crate::protocol::topic::Topic;
-use crate::ticketing::EventId;
 use crate::ticketing::live::{Delta, EventState};
+use crate::ticketing::{EventId, Revision};
 
 /// What the feed publishes of one event: the change, the state after it, and a place for each
 /// encoding of it, filled by the first shard that needs it and shared by all viewers.
@@ -144,8 +144,19 @@ pub struct Answer {
 /// What travels from a shard to the feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watch {
-    Watch { event: EventId, shard: usize },
-    Unwatch { event: EventId, shard: usize },
+    Watch {
+        event: EventId,
+        shard: usize,
+    },
+    Unwatch {
+        event: EventId,
+        shard: usize,
+    },
+    /// Somebody has this revision, which the shard has not been told of: look now, do not wait.
+    Look {
+        event: EventId,
+        revision: Revision,
+    },
 }
 
 /// Which shards watch an event. At most 64 shards ([`Hub::SHARDS_MAX`]).

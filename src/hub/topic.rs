@@ -86,8 +86,9 @@ impl TopicEntry {
             .is_some_and(|latest| have < latest.delta.from)
     }
 
-    /// What brings a viewer that has revision `have` to now. A viewer that claims to be ahead
-    /// (another database, a restored backup) is given the whole state.
+    /// What brings a viewer that has revision `have` to now. A viewer that is ahead is given the whole
+    /// state: to be asked only after it has been waited for, when it can but be of another database or a
+    /// restored backup.
     pub fn step_from(&self, have: Revision) -> Step<'_> {
         if have == self.revision() {
             return Step::Level;

@@ -7,7 +7,8 @@ use super::connection::{Connection, Postponed};
 use super::session::{Opened, Stage};
 use super::shard::Shard;
 use super::topics::{Topic, Waiter};
-use crate::hub::NotOpened;
+use crate::config::inside::REACH_PATIENCE_MS;
+use crate::hub::{NotOpened, Watch};
 use crate::protocol::topic::Topic as Name;
 use crate::ticketing::EventId;
 
@@ -24,21 +25,59 @@ impl Shard {
             None => self.create_topic(event),
         };
         self.topics[topic].empty_since_ms = None;
+        let waiter = Waiter {
+            connection: id,
+            subscription,
+            key,
+            reach_until_ms: None,
+        };
         if self.topics[topic].entry.is_some() {
-            self.answer(topic, id, subscription, key);
+            self.answer(topic, waiter);
             self.note_if_empty(topic);
         } else {
-            self.topics[topic].waiting.push(Waiter {
-                connection: id,
-                subscription,
-                key,
-            });
+            self.topics[topic].waiting.push(waiter);
         }
+    }
+
+    /// Whether a join is to wait, because its client has a revision that has not come here yet: another
+    /// node's, or one that REST has just answered with. To be taken back in time is worse than to wait for
+    /// a moment, in which the feed looks for it.
+    fn is_ahead(&mut self, topic: usize, waiter: &mut Waiter) -> bool {
+        let now_ms = self.now_ms();
+        let Topic { event, entry, .. } = &self.topics[topic];
+        let (Some(entry), Some(connection)) = (entry, self.connections.get(waiter.connection))
+        else {
+            return false;
+        };
+        let session = &connection.session;
+        let Some(revision) = session.since(waiter.subscription, &waiter.key) else {
+            return false;
+        };
+        // Who may not see the event is not to find out that it is there.
+        if revision <= entry.revision() || !session.may_see(&entry.state().event) {
+            return false;
+        }
+        if waiter.reach_until_ms.is_none() {
+            waiter.reach_until_ms = Some(now_ms + REACH_PATIENCE_MS);
+            let event = *event;
+            // A feed that is too busy to be asked reads all the same, a little later.
+            self.mailbox.ask(Watch::Look { event, revision });
+        }
+        waiter.reach_until_ms.is_some_and(|at| now_ms < at)
     }
 
     /// Answers a join whose event is open, and makes the client a viewer. Subscribing comes first,
     /// in the same turn: nothing can be published between the answer and the first frame.
-    pub(super) fn answer(&mut self, topic: usize, id: usize, subscription: u32, key: ChannelKey) {
+    pub(super) fn answer(&mut self, topic: usize, mut waiter: Waiter) {
+        if self.is_ahead(topic, &mut waiter) {
+            return self.topics[topic].waiting.push(waiter);
+        }
+        let Waiter {
+            connection: id,
+            subscription,
+            key,
+            ..
+        } = waiter;
         let event = self.topics[topic].event;
         if self.postpone(id, subscription, &key, event) {
             return;

@@ -31,6 +31,9 @@ pub(super) struct Waiter {
     pub(super) connection: usize,
     pub(super) subscription: u32,
     pub(super) key: ChannelKey,
+    /// Until when it waits for the revision that its client has (shard's clock); unset while it waits for
+    /// the event.
+    pub(super) reach_until_ms: Option<u64>,
 }
 
 impl Shard {
@@ -70,6 +73,7 @@ impl Shard {
             Ok(true) => {
                 self.end_unseen(topic);
                 self.fan_out(topic);
+                self.answer_waiting(topic);
                 if let Some(committed_at) = committed_at {
                     let lag = committed_at.duration_until(Timestamp::now());
                     metrics::COMMIT_TO_SEND.took(lag.try_into().unwrap_or_default());
@@ -101,10 +105,7 @@ impl Shard {
         }
         let place = &mut self.topics[topic];
         place.entry = Some(TopicEntry::open(opening, self.config.ring_deltas_max));
-        for waiter in std::mem::take(&mut place.waiting) {
-            self.answer(topic, waiter.connection, waiter.subscription, waiter.key);
-            self.perform(waiter.connection);
-        }
+        self.answer_waiting(topic);
         // Viewers of an entry that was opened anew after a gap.
         self.end_unseen(topic);
         self.fan_out(topic);
@@ -224,6 +225,25 @@ impl Shard {
                 }
             }
         }
+    }
+
+    /// Answers all who wait for the event, but those who still are ahead of it.
+    pub(super) fn answer_waiting(&mut self, topic: usize) {
+        for waiter in std::mem::take(&mut self.topics[topic].waiting) {
+            let id = waiter.connection;
+            self.answer(topic, waiter);
+            self.perform(id);
+        }
+        self.note_if_empty(topic);
+    }
+
+    /// Answers those who waited long enough for a revision that does not come.
+    pub(super) fn answer_overdue(&mut self, now_ms: u64) {
+        let is_overdue = |waiter: &Waiter| waiter.reach_until_ms.is_some_and(|at| at <= now_ms);
+        let topics = self.topics.iter();
+        let overdue = topics.filter(|(_, topic)| topic.waiting.iter().any(is_overdue));
+        let overdue: Vec<usize> = overdue.map(|(id, _)| id).collect();
+        overdue.into_iter().for_each(|id| self.answer_waiting(id));
     }
 
     pub(super) fn topic_of(&self, event: EventId) -> Option<usize> {

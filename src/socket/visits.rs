@@ -20,6 +20,7 @@ impl Shard {
             }
         }
         if ticked {
+            self.answer_overdue(now_ms);
             self.say_whereabouts();
         }
     }

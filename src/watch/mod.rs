@@ -193,12 +193,15 @@ impl Watcher {
                 }
             }
             Some(Incoming::State(state)) => {
-                self.view.replace_or_resume(state);
+                if self.view.replace_or_resume(state) == Outcome::TakenBack {
+                    // Said even where the numbers are live before and after.
+                    self.show(Status::Stale)?;
+                }
                 freshness.frame(now);
             }
             Some(Incoming::Update(update)) => match self.view.apply(update) {
                 Outcome::Applied => freshness.frame(now),
-                Outcome::Known => {}
+                Outcome::Known | Outcome::TakenBack => {}
                 Outcome::Gap => return Ok(true),
             },
         }

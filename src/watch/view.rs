@@ -24,6 +24,8 @@ pub(super) enum Outcome {
     Known,
     /// Something before it is missing: join again with `since`.
     Gap,
+    /// A whole state older than what was known: the server waited for that in vain, and goes on from here.
+    TakenBack,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(super) struct View {
     order: Vec<TicketTypeId>,
     status: Status,
     was_live: bool,
+    /// The revision from which the server took us back, until there is a newer one.
+    taken_back_from: Option<Revision>,
     /// Changed since the screen asked last.
     changed: Vec<TicketTypeId>,
 }
@@ -50,6 +54,7 @@ impl View {
             order: Vec::new(),
             status: Status::Connecting,
             was_live: false,
+            taken_back_from: None,
             changed: Vec::new(),
         }
     }
@@ -89,6 +94,9 @@ impl View {
         if let Some(revision) = self.revision {
             title.push_str(&format!(" · revision {revision}"));
         }
+        if let Some(revision) = self.taken_back_from {
+            title.push_str(&format!(" (taken back from {revision})"));
+        }
         title
     }
 
@@ -111,12 +119,18 @@ impl View {
         newest > self.revision
     }
 
-    pub(super) fn replace_or_resume(&mut self, state: State) {
+    pub(super) fn replace_or_resume(&mut self, state: State) -> Outcome {
+        let newer_known = self.revision.filter(|&have| have > state.revision);
         if !state.resumed {
             self.clear();
         }
+        self.taken_back_from = newer_known;
         self.revision = Some(state.revision);
         self.merge(state.state);
+        match newer_known {
+            Some(_) => Outcome::TakenBack,
+            None => Outcome::Applied,
+        }
     }
 
     pub(super) fn apply(&mut self, update: Update) -> Outcome {
@@ -133,6 +147,7 @@ impl View {
             self.clear();
         }
         self.revision = Some(update.to);
+        self.taken_back_from.take_if(|from| *from <= update.to);
         self.merge(update.changes);
         Outcome::Applied
     }
@@ -232,6 +247,23 @@ mod tests {
         assert_eq!(left(&view), [(1, 10)]);
         assert_eq!(view.apply(update(0, 9, vec![row(3, 4)])), Outcome::Applied);
         assert_eq!(left(&view), [(3, 4)]);
+    }
+
+    #[test]
+    fn an_older_state_is_taken_but_not_in_silence() {
+        let mut view = joined();
+        let state = |revision| State {
+            revision,
+            resumed: false,
+            state: Changes::default(),
+        };
+        assert_eq!(view.replace_or_resume(state(5)), Outcome::Applied);
+        assert_eq!(view.replace_or_resume(state(3)), Outcome::TakenBack);
+        assert_eq!(view.title(), "event 7 · revision 3 (taken back from 5)");
+        view.apply(update(3, 4, Vec::new()));
+        assert!(view.title().contains("taken back"));
+        view.apply(update(4, 5, Vec::new()));
+        assert_eq!(view.title(), "event 7 · revision 5");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! The WebSocket endpoint as clients meet it: handshake, joins, limits, and what is no good.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::server::{DEADLINE, TestServer};
-use crate::support::show::{Show, Staged};
+use crate::support::show::{Show, Staged, one};
 use crate::support::websocket::{End, Socket, Vsn};
 
 async fn stage(server: &TestServer) -> Staged {
@@ -72,6 +73,57 @@ async fn a_seat_changes_on_the_map_and_a_resume_brings_only_what_changed() {
     assert_eq!(seats, json!([[5, 3]]));
     let joined = viewer.join(&topic, json!({ "since": 1_000_000 })).await;
     assert_eq!(joined["resumed"], false, "a revision that never was");
+}
+
+/// The answer to a write outruns the window, in which its change waits: whoever joins with the revision
+/// that it was answered is kept for a moment, and never shown less.
+#[tokio::test]
+async fn whoever_is_ahead_is_not_taken_back_in_time() {
+    const WINDOW: Duration = Duration::from_secs(20);
+    let server = TestServer::builder()
+        .with(|config| config.feed.conflation_window_ms = WINDOW.as_millis() as u64)
+        .start()
+        .await;
+    let staged = stage(&server).await;
+    let client = server.client().await;
+    let topics = ["event", "seats"].map(|kind| format!("{kind}:{}", staged.event));
+    let mut first = server.ws(Vsn::V2).await;
+    first.join(&topics[0], json!({})).await;
+    staged.sell(&client, 1).await;
+    first.next_on(&topics[0], "update").await;
+    let asked = Instant::now();
+    staged.sell(&client, 2).await;
+    let revision = "select revision from pools where event_id = $1 and kind = 'event'";
+    let revision: i64 = one(&client, revision, &[&staged.event]).await;
+    for topic in &topics {
+        let mut viewer = server.ws(Vsn::V2).await;
+        let joined = viewer.join(topic, json!({ "since": revision })).await;
+        assert_eq!(
+            (&joined["revision"], &joined["resumed"]),
+            (&json!(revision), &json!(true))
+        );
+    }
+    let update = first.next_on(&topics[0], "update").await;
+    assert_eq!(
+        update["to"],
+        json!(revision),
+        "all are shown what one was waited for with"
+    );
+    assert!(asked.elapsed() < WINDOW / 4);
+    // What does not come within the bound never was: another database, a restored backup.
+    let asked = Instant::now();
+    let joined = first
+        .join(&topics[0], json!({ "since": revision + 1 }))
+        .await;
+    assert_eq!(
+        (&joined["revision"], &joined["resumed"]),
+        (&json!(revision), &json!(false))
+    );
+    assert!(
+        asked.elapsed() >= Duration::from_millis(900),
+        "{:?}",
+        asked.elapsed()
+    );
 }
 
 #[tokio::test]

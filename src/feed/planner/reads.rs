@@ -7,14 +7,26 @@ use super::{Database, Planner, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, Reading, Watche
 use crate::feed::cause::{Effect, Failure, LogPage};
 use crate::hub::NotOpened;
 use crate::metrics;
-use crate::ticketing::EventId;
 use crate::ticketing::live::Delta;
+use crate::ticketing::{EventId, Revision};
 
 impl Planner {
     pub(super) fn rang(&mut self, event: EventId) {
         // A load under way may have begun too early to see this; the read after it will.
         if self.open(event).is_some() {
             self.rung.insert(event);
+        }
+    }
+
+    /// A viewer who comes from elsewhere has this revision already: the log is read, and what it brings is
+    /// published, before the window ends.
+    pub(super) fn look(&mut self, event: EventId, revision: Revision, now: Instant) {
+        let Some(entry) = self.open(event) else {
+            return;
+        };
+        if !entry.has_shown(revision) && entry.hurry(now) {
+            self.rung.insert(event);
+            self.flush(event, now);
         }
     }
 

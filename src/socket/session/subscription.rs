@@ -166,6 +166,15 @@ impl Session {
             })
     }
 
+    /// The revision that the client of a waiting join has.
+    pub(crate) fn since(&self, place: u32, key: &ChannelKey) -> Option<Revision> {
+        let subscription = self.subscriptions.get(place as usize)?.as_ref()?;
+        match &subscription.stage {
+            Stage::Waiting(join) if self.waits_for(place, key) => join.since,
+            _ => None,
+        }
+    }
+
     pub(super) fn place_of(&self, topic: &str) -> Option<u32> {
         let place = self
             .subscriptions
