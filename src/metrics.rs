@@ -30,6 +30,7 @@ pub static LATE_HEADS: Counter = Counter::new();
 
 pub static DELIVERIES: Counter = Counter::new();
 pub static CATCH_UPS: Counter = Counter::new();
+pub static READ_ANEW: Counter = Counter::new();
 pub static SKIPPED: Counter = Counter::new();
 pub static COMMIT_TO_SEND: Histogram = Histogram::seconds();
 
@@ -132,6 +133,11 @@ static ALL: &[Entry] = &[
         "seatcast_catch_ups_total",
         "Of those, frames for viewers who had lagged: all that they missed in one.",
         Kind::Counter(&CATCH_UPS),
+    ),
+    Entry(
+        "seatcast_read_anew_total",
+        "Joins of the dialect ended because more changed than can be told row by row: clients join again and read.",
+        Kind::Counter(&READ_ANEW),
     ),
     Entry(
         "seatcast_viewers_skipped_total",

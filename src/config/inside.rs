@@ -50,6 +50,13 @@ pub const PREPARED_REVISIONS_MAX: usize = 64;
 /// How long a join is kept waiting whose client is ahead of the node, in milliseconds: its revision is on
 /// its way here from the database. What has not come by then never was there.
 pub const REACH_PATIENCE_MS: u64 = 1_000;
+/// What one channel keeps of what its viewers are sent, in bytes.
+pub const PREPARED_BYTES_MAX: usize = 1024 * 1024;
+/// Rows of a change that are told to viewers of tables one by one, and messages that they may make. With more
+/// the viewers are told to read the tables anew.
+pub const TABLE_MESSAGES_MAX: usize = 512;
+/// The same, in bytes of all messages of one change together.
+pub const TABLE_MESSAGES_BYTES_MAX: usize = 256 * 1024;
 /// Frames refused in a row before a client that does not slow down is closed.
 pub const REFUSED_FRAMES_MAX: u32 = 1_000;
 /// Time a peer has to answer a close frame, in milliseconds.

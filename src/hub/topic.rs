@@ -86,6 +86,16 @@ impl TopicEntry {
             .is_some_and(|latest| have < latest.delta.from)
     }
 
+    /// Where that begins which brings a viewer that has revision `have` to now: the same for all who are given
+    /// the same. 0 is the whole state.
+    pub fn origin(&self, have: Revision) -> Revision {
+        if have == 0 || have > self.revision() || !self.reaches(have) {
+            return if have == self.revision() { have } else { 0 };
+        }
+        let first = self.ring.partition_point(|delta| delta.to <= have);
+        self.ring.get(first).map_or(have, |delta| delta.from)
+    }
+
     /// What brings a viewer that has revision `have` to now. A viewer that is ahead is given the whole
     /// state: to be asked only after it has been waited for, when it can but be of another database or a
     /// restored backup.
@@ -192,6 +202,17 @@ mod tests {
             );
         }
         assert!(matches!(entry.step_from(4), Step::Merged(_)));
+    }
+
+    #[test]
+    fn viewers_who_are_given_the_same_have_one_origin() {
+        let mut entry = entry(2, 7, 4);
+        assert_eq!(entry.publish(publication(7, 10)), Ok(true));
+        let origins =
+            |entry: &TopicEntry| [0, 1, 3, 4, 6, 7, 9, 10, 11].map(|have| entry.origin(have));
+        assert_eq!(origins(&entry), [0, 0, 0, 4, 6, 7, 7, 10, 0]);
+        assert_eq!(entry.publish(publication(0, 11)), Ok(true));
+        assert_eq!(origins(&entry), [0, 0, 0, 0, 0, 0, 0, 0, 11]);
     }
 
     #[test]

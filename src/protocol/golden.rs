@@ -298,7 +298,7 @@ fn dialect() -> Made {
 fn changes() -> Made {
     let (bindings, state) = (join_config().bindings, state());
     let message = |vsn, delta: &Delta| {
-        let messages = bindings.changes(delta, &state);
+        let messages = bindings.changes(delta, &state).unwrap();
         let [message] = &messages[..] else {
             panic!("one message, not {}", messages.len());
         };

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::config::AvailabilityConfig;
-use crate::config::inside::PREPARED_REVISIONS_MAX;
+use crate::config::inside::{PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX, TABLE_MESSAGES_BYTES_MAX};
 use crate::hub::presence as here;
 use crate::hub::topic::{Step, TopicEntry};
 use crate::hub::{NativeView, Publication};
@@ -21,7 +21,7 @@ use crate::metrics;
 use crate::protocol::native::{self, Checked};
 use crate::protocol::phoenix::{self, Vsn};
 use crate::protocol::presence::{self, Counts};
-use crate::protocol::supabase::{self, Bindings};
+use crate::protocol::supabase::{self, Bindings, ReadAnew};
 use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventState, Notice};
@@ -72,7 +72,24 @@ struct Snapshot {
 
 struct Prepared {
     has: Has,
-    frames: Bytes,
+    frames: Frames,
+}
+
+/// What a viewer is sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Frames {
+    pub(crate) bytes: Bytes,
+    /// The viewer watches tables, and missed more than rows can tell: after this it is to join anew and read.
+    pub(crate) read_anew: bool,
+}
+
+impl From<Bytes> for Frames {
+    fn from(bytes: Bytes) -> Self {
+        Frames {
+            bytes,
+            read_anew: false,
+        }
+    }
 }
 
 /// Where a viewer is, and how it is spoken to. Viewers that have the same are sent the same bytes.
@@ -111,23 +128,47 @@ impl Channel {
         entry: &TopicEntry,
         has: Has,
         limits: &AvailabilityConfig,
-    ) -> &Bytes {
-        let known = self.prepared.iter().position(|known| known.has == has);
-        let place = known.unwrap_or_else(|| {
-            let frames = self.make_frames(entry, has, limits);
-            if self.prepared.len() == PREPARED_REVISIONS_MAX {
-                // The first ones are of those who are level, which are most.
-                self.prepared.pop();
-            }
-            self.prepared.push(Prepared { has, frames });
-            self.prepared.len() - 1
-        });
-        &self.prepared[place].frames
+    ) -> Frames {
+        let like = self.like(entry, has);
+        if let Some(known) = self.prepared.iter().find(|known| known.has == like) {
+            return known.frames.clone();
+        }
+        let frames = self.make_frames(entry, has, limits);
+        // For a single viewer nothing need be kept.
+        if self.members.len() > 1 {
+            self.keep(like, frames.clone());
+        }
+        frames
     }
 
-    fn make_frames(&self, entry: &TopicEntry, has: Has, limits: &AvailabilityConfig) -> Bytes {
+    /// What all have in common who are given the same as this viewer. To be told each notice once, one has to be
+    /// known by the revision that it has.
+    fn like(&self, entry: &TopicEntry, has: Has) -> Has {
+        if self.tells_notices() {
+            return has;
+        }
+        Has {
+            revision: entry.origin(has.revision),
+            ..has
+        }
+    }
+
+    fn keep(&mut self, has: Has, frames: Frames) {
+        let kept = self.prepared.iter().map(|known| known.frames.bytes.len());
+        let mut bytes = frames.bytes.len() + kept.sum::<usize>();
+        while self.prepared.len() >= PREPARED_REVISIONS_MAX || bytes > PREPARED_BYTES_MAX {
+            // The first ones are of those who are level, which are most.
+            let Some(last) = self.prepared.pop() else {
+                break;
+            };
+            bytes -= last.frames.bytes.len();
+        }
+        self.prepared.push(Prepared { has, frames });
+    }
+
+    fn make_frames(&self, entry: &TopicEntry, has: Has, limits: &AvailabilityConfig) -> Frames {
         match entry.step_from(has.revision) {
-            Step::Level => Bytes::new(),
+            Step::Level => Frames::from(Bytes::new()),
             Step::Latest(publication) => self.published(publication, has, limits),
             Step::Merged(delta) => self.encode(&delta, entry.state(), has, limits),
             Step::Whole(state) => {
@@ -141,11 +182,19 @@ impl Channel {
     }
 
     /// Native frames are shared by all shards; a dialect channel's ids are its own.
-    fn published(&self, publication: &Publication, has: Has, limits: &AvailabilityConfig) -> Bytes {
-        let encode = || self.encode(&publication.delta, &publication.state, has, limits);
+    fn published(
+        &self,
+        publication: &Publication,
+        has: Has,
+        limits: &AvailabilityConfig,
+    ) -> Frames {
+        let (delta, state) = (&publication.delta, &publication.state);
         match &self.key.view {
-            View::Native(view) => publication.frame(*view, has.vsn, encode),
-            View::Tables(_) => encode(),
+            View::Native(view) => {
+                let encode = || self.encode_native(*view, delta, state, has.vsn, limits);
+                Frames::from(publication.frame(*view, has.vsn, encode))
+            }
+            View::Tables(bindings) => self.encode_rows(bindings, delta, state, has),
         }
     }
 
@@ -155,38 +204,84 @@ impl Channel {
         state: &EventState,
         has: Has,
         limits: &AvailabilityConfig,
-    ) -> Bytes {
-        let (topic, vsn) = (&*self.key.topic, has.vsn);
+    ) -> Frames {
         match &self.key.view {
-            View::Native(NativeView::Event | NativeView::Admin) => {
+            View::Native(view) => {
+                Frames::from(self.encode_native(*view, delta, state, has.vsn, limits))
+            }
+            View::Tables(bindings) => self.encode_rows(bindings, delta, state, has),
+        }
+    }
+
+    fn encode_native(
+        &self,
+        view: NativeView,
+        delta: &Delta,
+        state: &EventState,
+        vsn: Vsn,
+        limits: &AvailabilityConfig,
+    ) -> Bytes {
+        let topic = &*self.key.topic;
+        match view {
+            NativeView::Event | NativeView::Admin => {
                 let update = native::event_update(delta, state, limits);
                 phoenix::push(vsn, topic, native::UPDATE, &update)
             }
-            View::Native(NativeView::Seats) => {
+            NativeView::Seats => {
                 phoenix::push(vsn, topic, native::UPDATE, &native::seats_update(delta))
             }
-            View::Tables(bindings) => {
-                let mut frames = BytesMut::new();
-                for message in bindings.changes(delta, state) {
-                    let frame = phoenix::push(vsn, topic, supabase::POSTGRES_CHANGES, &message);
-                    frames.extend_from_slice(&frame);
-                }
-                for notice in self.unheard(delta, has) {
-                    frames.extend_from_slice(&supabase::update(vsn, topic, notice));
-                }
-                frames.freeze()
+        }
+    }
+
+    /// What is too much for rows is not told by them. Broadcasts are told in any case: nobody can read them anew.
+    fn encode_rows(
+        &self,
+        bindings: &Bindings,
+        delta: &Delta,
+        state: &EventState,
+        has: Has,
+    ) -> Frames {
+        let rows = self.rows(bindings, delta, state, has.vsn);
+        let read_anew = rows.is_err();
+        let mut bytes = rows.unwrap_or_default();
+        for notice in self.unheard(delta, has) {
+            bytes.extend_from_slice(&supabase::update(has.vsn, &self.key.topic, notice));
+        }
+        Frames {
+            bytes: bytes.freeze(),
+            read_anew,
+        }
+    }
+
+    fn rows(
+        &self,
+        bindings: &Bindings,
+        delta: &Delta,
+        state: &EventState,
+        vsn: Vsn,
+    ) -> Result<BytesMut, ReadAnew> {
+        let mut bytes = BytesMut::new();
+        for message in bindings.changes(delta, state)? {
+            let topic = &*self.key.topic;
+            let frame = phoenix::push(vsn, topic, supabase::POSTGRES_CHANGES, &message);
+            bytes.extend_from_slice(&frame);
+            if bytes.len() > TABLE_MESSAGES_BYTES_MAX {
+                return Err(ReadAnew);
             }
         }
+        Ok(bytes)
+    }
+
+    fn tells_notices(&self) -> bool {
+        let name = &self.key.name;
+        matches!(name, Topic::Realtime(RealtimeTopic::EventUpdates(_)))
     }
 
     /// The notices of a delta that are broadcast to a viewer here, in the order in which they were made:
     /// those that are newer than what it has. So each is told once, also by a delta that reaches
     /// further back than the viewer does, or that holds everything.
     fn unheard<'a>(&self, delta: &'a Delta, has: Has) -> Vec<&'a Notice> {
-        if !matches!(
-            self.key.name,
-            Topic::Realtime(RealtimeTopic::EventUpdates(_))
-        ) {
+        if !self.tells_notices() {
             return Vec::new();
         }
         let rows = delta.notices.values();

@@ -1,6 +1,8 @@
 //! From an entry that moved to the sockets of its viewers.
 
-use super::channel::{Has, PHOENIX};
+use bytes::Bytes;
+
+use super::channel::{Frames, Has, PHOENIX, View};
 use super::session::{Stage, Subscription};
 use super::shard::Shard;
 use crate::metrics;
@@ -31,6 +33,7 @@ impl Shard {
         let (revision, limits) = (entry.revision(), &self.config.availability);
         let channel = &mut self.channels[channel];
         let (mut gone, mut with_beat) = (Vec::new(), Vec::new());
+        let mut to_read_anew = Vec::new();
         let (mut delivered, mut skipped) = (0, 0);
         for place in 0..channel.members.len() {
             let member = channel.members[place];
@@ -54,8 +57,8 @@ impl Shard {
                 continue;
             }
             let frames = channel.frames(entry, has, limits);
-            let written = frames.is_empty()
-                || match connection.write_shared(frames) {
+            let written = frames.bytes.is_empty()
+                || match connection.write_shared(&frames.bytes) {
                     Ok(taken) => taken,
                     Err(_) => {
                         gone.push(id);
@@ -65,6 +68,9 @@ impl Shard {
             if written {
                 delivered += 1;
                 connection.session.set_sent(member.subscription, revision);
+                if frames.read_anew {
+                    to_read_anew.push((id, member.subscription));
+                }
             } else {
                 skipped += 1;
             }
@@ -72,7 +78,23 @@ impl Shard {
         metrics::DELIVERIES.add(delivered);
         metrics::SKIPPED.add(skipped);
         with_beat.into_iter().for_each(|id| self.beat(id));
+        for (id, subscription) in to_read_anew {
+            self.let_read_anew(id, &[subscription]);
+        }
         gone
+    }
+
+    /// Ends joins of clients that are to read the tables anew: they join again by themselves.
+    fn let_read_anew(&mut self, id: usize, subscriptions: &[u32]) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        metrics::READ_ANEW.add(subscriptions.len() as u64);
+        for &subscription in subscriptions {
+            let session = &mut connection.session;
+            session.let_read_anew(subscription, &mut self.effects);
+        }
+        self.perform(id);
     }
 
     /// Sends a connection what waits for it, then brings each of its topics to now.
@@ -111,7 +133,9 @@ impl Shard {
             return;
         };
         let vsn = connection.session.vsn;
-        for (_, subscription) in connection.session.subscriptions_mut() {
+        let outbox_bytes_max = self.config.socket.outbox_bytes_max;
+        let (mut to_read_anew, mut bytes_of_rows) = (Vec::new(), 0);
+        for (place, subscription) in connection.session.subscriptions_mut() {
             if !matches!(subscription.stage, Stage::Asking { .. } | Stage::Waiting(_))
                 && let Some(shown) = subscription.sheet.as_deref_mut()
                 && let Some(sheet) = self.sheets.latest(shown.name)
@@ -136,9 +160,24 @@ impl Shard {
                     vsn,
                     without,
                 };
-                let frames = channel.frames(entry, has, &self.config.availability);
-                connection.outbox.push_state(frames.clone());
+                let mut frames = channel.frames(entry, has, &self.config.availability);
+                if matches!(&channel.key.view, View::Tables(bindings) if !bindings.is_empty()) {
+                    // A client may have many such channels, and what each is told is its own.
+                    let bytes = frames.bytes.len();
+                    if bytes_of_rows > 0 && bytes_of_rows + bytes > outbox_bytes_max {
+                        frames = Frames {
+                            bytes: Bytes::new(),
+                            read_anew: true,
+                        };
+                    }
+                    bytes_of_rows += frames.bytes.len();
+                }
+                connection.outbox.push_state(frames.bytes);
                 *sent = entry.revision();
+                if frames.read_anew {
+                    to_read_anew.push(place);
+                    continue;
+                }
             }
             if let Some(here) = self.whereabouts.view(self.topics[channel.topic].event)
                 && let Some(sent) = subscription.presence.sent()
@@ -147,6 +186,9 @@ impl Shard {
                 connection.outbox.push_state(frame);
                 *sent = serial;
             }
+        }
+        if !to_read_anew.is_empty() {
+            self.let_read_anew(id, &to_read_anew);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::server::TestServer;
+use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::Show;
 use crate::support::websocket::{Socket, Vsn};
 
@@ -25,6 +25,52 @@ async fn next(viewer: &mut Socket, topic: &str, table: &str, kind: &str) -> (Val
 
 fn binding(table: &str, kind: &str, filter: &str) -> Value {
     json!({"event": kind, "schema": "public", "table": table, "filter": filter})
+}
+
+/// Twenty viewers with a filter each, so with a channel each, who do not read: a change of all seats costs the
+/// node next to nothing, and each is told to read the seats anew.
+#[tokio::test]
+async fn a_change_of_a_whole_house_is_not_told_seat_by_seat() {
+    const VIEWERS: usize = 20;
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .capacity(20_000)
+        .ticket_type("Seat", 1_000, 20_000);
+    let show = (0..10).fold(show, |show, _| show.row(2_000));
+    let event = show.stage(&client).await.event;
+    let topic = format!("realtime:event-tickets:{event}");
+    let mut viewers = Vec::new();
+    for number in 0..VIEWERS {
+        let mut viewer = server.ws(Vsn::V2).await;
+        let filter = format!("event_id=eq.{event},position=gte.-{number}");
+        let join = json!({"config": {"postgres_changes": [binding("seats", "*", &filter)]}});
+        viewer.join(&topic, join.clone()).await;
+        viewers.push((viewer, join));
+    }
+    let block = format!("update seats set blocked = true where event_id = {event}");
+    client.batch_execute(&block).await.unwrap();
+    for (viewer, _) in &mut viewers {
+        loop {
+            let frame = viewer.next_frame(DEADLINE).await.unwrap();
+            assert_ne!(frame.event, "postgres_changes");
+            if frame.event == "phx_error" {
+                break;
+            }
+        }
+    }
+    // Joined again, they are told what comes after.
+    let free = format!(
+        "update seats set blocked = false where event_id = {event} and row_label = 'R0' and number = '3'"
+    );
+    for (viewer, join) in &mut viewers {
+        viewer.join(&topic, join.clone()).await;
+    }
+    client.batch_execute(&free).await.unwrap();
+    for (viewer, _) in &mut viewers {
+        let (record, _) = next(viewer, &topic, "seats", "UPDATE").await;
+        assert_eq!(record["status"], "available");
+    }
 }
 
 #[tokio::test]

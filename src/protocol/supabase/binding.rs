@@ -11,6 +11,7 @@ use super::change::{self, Message};
 use super::source::{Source, sources};
 use super::table::{ColumnSet, RowChange, TABLES, Table};
 use crate::config::SocketConfig;
+use crate::config::inside::TABLE_MESSAGES_MAX;
 use crate::protocol::code::{self, ErrorReply};
 use crate::ticketing::EventId;
 use crate::ticketing::live::{Delta, EventState, Op};
@@ -50,6 +51,10 @@ pub enum Watched {
     Event(EventId),
     Anything,
 }
+
+/// Too many rows changed, or nobody knows any more which: those who watch are to read the tables anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadAnew;
 
 impl Bindings {
     /// Reads `config.postgres_changes`: a list; anything else counts as none, and so do members
@@ -147,24 +152,37 @@ impl Bindings {
     /// The messages of a delta for this channel: one for each changed row, with the ids of all
     /// bindings that it concerns. Bindings that select different columns get messages of their own.
     /// `state` is the event's after the delta.
-    pub fn changes<'a>(&self, delta: &'a Delta, state: &'a EventState) -> Vec<Message<'a>> {
+    ///
+    /// # Errors
+    /// [`ReadAnew`] for what cannot be told by rows, before many are made.
+    pub fn changes<'a>(
+        &self,
+        delta: &'a Delta,
+        state: &'a EventState,
+    ) -> Result<Vec<Message<'a>>, ReadAnew> {
+        let is_bound = |table: &&'static Table| {
+            let mut sources = self.sources();
+            sources.any(|(_, source)| std::ptr::eq(source.table, *table))
+        };
+        let tables: Vec<_> = TABLES.into_iter().filter(is_bound).collect();
+        let rows: usize = tables.iter().map(|table| (table.rows)(delta)).sum();
+        if rows > TABLE_MESSAGES_MAX || (delta.from == 0 && !tables.is_empty()) {
+            return Err(ReadAnew);
+        }
         let commit_timestamp = change::commit_timestamp(&delta.at);
         let mut messages = Vec::new();
-        for table in TABLES {
-            if !self
-                .sources()
-                .any(|(_, source)| std::ptr::eq(source.table, table))
-            {
-                continue;
-            }
+        for table in tables {
             for change in (table.changes)(delta, state) {
                 for (columns, ids) in self.matching(table, &change) {
                     let message = Message::new(ids, table, columns, &change, &commit_timestamp);
                     messages.push(message);
                 }
+                if messages.len() > TABLE_MESSAGES_MAX {
+                    return Err(ReadAnew);
+                }
             }
         }
-        messages
+        Ok(messages)
     }
 
     /// The ids that a change concerns, by what they select.

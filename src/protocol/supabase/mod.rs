@@ -23,7 +23,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub use binding::{Bindings, Watched};
+pub use binding::{Bindings, ReadAnew, Watched};
 pub use broadcast::{broadcast, read_broadcast, read_update, update};
 pub use change::Message;
 pub use join::{BroadcastConfig, JoinConfig, PresenceConfig};

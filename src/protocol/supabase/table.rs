@@ -1,7 +1,8 @@
 //! The tables whose changes can be bound, as data.
 //!
 //! To publish another one, add a [`Table`] to `tables`: its columns with their Postgres types, the
-//! primary key first, and a function from a delta to its changed rows, cells in the columns' order.
+//! primary key first, and functions from a delta to its changed rows, cells in the columns' order, and
+//! to their number.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -19,6 +20,8 @@ pub(super) struct Table {
     pub(super) columns: &'static [Column],
     /// The rows of this table that the delta changes; the state is that after it.
     pub(super) changes: for<'a> fn(&'a Delta, &'a EventState) -> Vec<RowChange<'a>>,
+    /// How many these are, told without making them.
+    pub(super) rows: fn(&Delta) -> usize,
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]

@@ -1,6 +1,6 @@
 //! What is published: `event_tickets`, `events`, `seats` and `notices`, as the live state knows them.
 //!
-//! Rows of a whole state, which a viewer is given who lagged too far, are UPDATEs: it has most of them.
+//! A whole state is not told as rows: of those that it lacks, nobody would hear that they are gone.
 
 use super::table::{Cell, ColumnType, RowChange, Table, column};
 use crate::ticketing::live::{self, Delta, EventInfo, EventState, Op, SeatStatus};
@@ -22,6 +22,7 @@ static EVENT_TICKETS: Table = Table {
         column("updated_at", ColumnType::Timestamptz),
     ],
     changes: event_tickets,
+    rows: |delta| delta.ticket_types.len(),
 };
 
 fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
@@ -84,19 +85,23 @@ static EVENTS: Table = Table {
         column("updated_at", ColumnType::Timestamptz),
     ],
     changes: events,
+    rows: |delta| usize::from(event_op(delta).is_some()),
 };
 
 /// Nobody can watch an event before it is there, so there is no INSERT. A new seat map changes `layout`.
 fn events<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
-    let op = if delta.deleted {
-        Op::Delete
-    } else if delta.event.is_some() || delta.layout.is_some() {
-        Op::Update
-    } else {
-        return Vec::new();
+    let row = |op| RowChange {
+        op,
+        row: event(&state.event),
     };
-    let row = event(&state.event);
-    vec![RowChange { op, row }]
+    event_op(delta).map(row).into_iter().collect()
+}
+
+fn event_op(delta: &Delta) -> Option<Op> {
+    if delta.deleted {
+        return Some(Op::Delete);
+    }
+    (delta.event.is_some() || delta.layout.is_some()).then_some(Op::Update)
 }
 
 fn event(event: &EventInfo) -> Vec<Cell<'_>> {
@@ -136,6 +141,10 @@ static SEATS: Table = Table {
         column("status", ColumnType::Text),
     ],
     changes: seats,
+    rows: |delta| match delta.layout {
+        Some(_) => delta.seat_count as usize,
+        None => delta.seats.len(),
+    },
 };
 
 /// A new geometry is an INSERT of each of its seats, in place of all that were there before.
@@ -155,16 +164,11 @@ fn seats<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
             .map(|(&position, &status)| change(Op::Update, position, status))
             .collect();
     }
-    let op = if delta.from == 0 {
-        Op::Update
-    } else {
-        Op::Insert
-    };
     let status = |position| delta.seats.get(&position).copied();
     (0..delta.seat_count)
         .map(|position| {
             let status = status(position).unwrap_or(SeatStatus::Available);
-            change(op, position, status)
+            change(Op::Insert, position, status)
         })
         .collect()
 }
@@ -193,6 +197,7 @@ static NOTICES: Table = Table {
         column("revision", ColumnType::Int8),
     ],
     changes: notices,
+    rows: |delta| delta.notices.len(),
 };
 
 fn notices<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {

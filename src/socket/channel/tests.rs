@@ -61,7 +61,7 @@ fn has(revision: Revision) -> Has {
 /// The ids of the notices that a viewer is sent, in order.
 fn told(channel: &mut Channel, entry: &TopicEntry, has: Has) -> Vec<i64> {
     let limits = Config::default().availability;
-    let bytes = channel.frames(entry, has, &limits).to_vec();
+    let bytes = channel.frames(entry, has, &limits).bytes;
     let text = String::from_utf8_lossy(&bytes);
     let frames = text.match_indices("[null,null,").map(|(at, _)| {
         let mut frames = serde_json::Deserializer::from_str(&text[at..]).into_iter();
@@ -88,6 +88,85 @@ fn a_viewer_is_told_what_is_newer_than_it_and_nothing_twice() {
     );
     // A viewer from the future is given the whole state and has heard everything.
     assert_eq!(told(&mut channel, &entry, has(99)), [0; 0]);
+}
+
+/// A channel with two viewers, who see the event in this way.
+fn seen_by_two(topic: &str, view: View) -> Channel {
+    let key = ChannelKey {
+        name: Topic::parse(topic).unwrap(),
+        topic: topic.into(),
+        view,
+    };
+    let member = |connection| Member {
+        connection,
+        subscription: 0,
+    };
+    Channel {
+        members: [1, 2].map(member).into(),
+        ..Channel::new(key, 0)
+    }
+}
+
+fn watching(table: &str) -> View {
+    let binding = json!({"event": "*", "schema": "public", "table": table});
+    let join = json!({"config": {"postgres_changes": [binding]}});
+    let config = JoinConfig::read(&join, &Config::default().socket).unwrap();
+    View::Tables(Arc::new(config.bindings))
+}
+
+#[test]
+fn a_viewer_of_tables_who_missed_too_much_is_to_read_anew() {
+    let (mut updates, mut entry) = updates();
+    for _ in 0..6 {
+        publish(&mut updates, &mut entry, None);
+    }
+    let limits = Config::default().availability;
+    let mut tickets = seen_by_two("realtime:event-tickets:1", watching("notices"));
+    // Within the ring its rows are told; beyond it nobody knows which are gone.
+    let told = tickets.frames(&entry, has(13), &limits);
+    assert!(!told.read_anew && !told.bytes.is_empty());
+    let lost = tickets.frames(&entry, has(12), &limits);
+    assert!(lost.read_anew && lost.bytes.is_empty());
+    // What is said to all is told first: it cannot be read anew.
+    let mut both = seen_by_two("realtime:event-updates:1", watching("notices"));
+    let lost = both.frames(&entry, has(12), &limits);
+    assert!(lost.read_anew);
+    let said = String::from_utf8_lossy(&lost.bytes)
+        .matches("\"broadcast\"")
+        .count();
+    assert!(said >= 4, "{said} notices");
+    assert!(
+        !updates.frames(&entry, has(12), &limits).read_anew,
+        "it watches no table"
+    );
+}
+
+#[test]
+fn viewers_beyond_the_ring_are_sent_the_same_bytes_and_few_are_kept() {
+    let (mut updates, mut entry) = updates();
+    for _ in 0..6 {
+        publish(&mut updates, &mut entry, None);
+    }
+    let limits = Config::default().availability;
+    let view = View::Native(NativeView::Event);
+    let mut channel = seen_by_two("event:1", view);
+    let mut whole = |have| channel.frames(&entry, has(have), &limits).bytes.as_ptr();
+    assert_eq!(whole(3), whole(7));
+    assert_ne!(whole(3), whole(14), "that one is in the ring");
+    assert_eq!(channel.prepared.len(), 2);
+    let big = Frames::from(Bytes::from(vec![0; PREPARED_BYTES_MAX / 2]));
+    for revision in 0..9 {
+        channel.keep(has(revision), big.clone());
+    }
+    let kept = channel
+        .prepared
+        .iter()
+        .map(|known| known.frames.bytes.len());
+    assert!(kept.sum::<usize>() <= PREPARED_BYTES_MAX);
+    channel.moved();
+    channel.members.pop();
+    channel.frames(&entry, has(3), &limits);
+    assert!(channel.prepared.is_empty(), "for a single viewer");
 }
 
 #[test]

@@ -76,6 +76,12 @@ impl Session {
         self.end_with(place, "phx_error", &reason, effects);
     }
 
+    /// The same, because more changed than can be told row by row.
+    pub(crate) fn let_read_anew(&mut self, place: u32, effects: &mut Vec<Effect>) {
+        let reason = json!({"reason": "too much changed: join again and read the tables anew"});
+        self.end_with(place, "phx_error", &reason, effects);
+    }
+
     fn end_with(&mut self, place: u32, event: &str, payload: &Value, effects: &mut Vec<Effect>) {
         effects.extend(self.give_up(place));
         let Some(mut subscription) = self

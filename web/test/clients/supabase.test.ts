@@ -116,6 +116,27 @@ describe.each(['1.0.0', '2.0.0'])('npm @supabase/realtime-js, vsn %s', (vsn) => 
     await expect.poll(() => seen).toContain(`DELETE {"id":${id}}`);
   });
 
+  it('joins again by itself when more changed than can be told row by row', async () => {
+    const statuses: string[] = [];
+    const seen: number[] = [];
+    const seats = { schema: 'public', table: 'seats', filter: `event_id=eq.${event.id}` };
+    supabase
+      .channel(`event-tickets:${event.id}`)
+      .on('postgres_changes', { event: 'UPDATE', ...seats }, ({ new: seat }) => void seen.push(seat['position']))
+      .subscribe((status) => void statuses.push(status));
+    await expect.poll(() => statuses).toEqual(['SUBSCRIBED']);
+    // A new map is a row for each of its seats.
+    await sql(`with section as (
+        insert into sections (event_id, name) values (${event.id}, 'Stalls') returning id)
+      insert into seats (event_id, section_id, ticket_type_id, row_label, number, x, y)
+      select ${event.id}, section.id, ${event.typeId}, 'A', n::text, n, 1
+        from section, generate_series(1, 600) as place (n)`);
+    // Code that reads the tables when it is subscribed, as Supabase tells it to, reads them again.
+    await expect.poll(() => statuses, { timeout: 10_000 }).toEqual(['SUBSCRIBED', 'CHANNEL_ERROR', 'SUBSCRIBED']);
+    await sql(`update seats set blocked = true where event_id = ${event.id} and number = '7'`);
+    await expect.poll(() => seen).toEqual([6]);
+  });
+
   /** The second channel: who is registering, by step. */
   function registrationPresence(eventId: number, registrationId: string, client = supabase) {
     const seen: { users: { userId: string; step: string }[] } = { users: [] };

@@ -30,7 +30,7 @@ fn filtered(filter: &str) -> JoinConfig {
 /// The messages that a join with these bindings gets of a delta.
 fn messages(config: &JoinConfig, delta: &Delta) -> Vec<Value> {
     let state = state();
-    let messages = config.bindings.changes(delta, &state);
+    let messages = config.bindings.changes(delta, &state).unwrap();
     messages
         .iter()
         .map(|message| serde_json::to_value(message).unwrap())

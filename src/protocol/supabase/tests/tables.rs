@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{error, join, messages};
+use crate::config::inside::TABLE_MESSAGES_MAX;
 use crate::protocol::fixtures;
+use crate::protocol::supabase::ReadAnew;
 use crate::ticketing::live::{Delta, Op, RowChange, SeatStatus};
 
 /// `table TYPE record old_record` of every message, for a join that watches these.
@@ -87,9 +89,45 @@ fn seats_are_told_by_position_and_a_new_map_seat_by_seat() {
             json!(["INSERT", "sold"])
         ]
     );
-    delta.from = 0;
-    assert_eq!(kinds(&delta)[2], json!(["UPDATE", "sold"]));
     assert_eq!(told(&[("events", "")], &delta).len(), 1, "its layout moved");
+}
+
+#[test]
+fn what_cannot_be_told_by_rows_is_to_be_read_anew() {
+    let state = fixtures::state();
+    let watch = |table: &str| {
+        let binding = json!({"event": "*", "schema": "public", "table": table});
+        join(json!([binding])).bindings
+    };
+    let told =
+        |table: &str, delta: &Delta| watch(table).changes(delta, &state).map(|rows| rows.len());
+    let many = TABLE_MESSAGES_MAX as u32;
+    let seats = |count: u32| (0..count).map(|position| (position, SeatStatus::Blocked));
+    let mut delta = Delta {
+        seats: seats(many).collect(),
+        ..fixtures::delta()
+    };
+    assert_eq!(told("seats", &delta), Ok(TABLE_MESSAGES_MAX));
+    delta.seats = seats(many + 1).collect();
+    assert_eq!(told("seats", &delta), Err(ReadAnew));
+    assert_eq!(told("event_tickets", &delta), Ok(0), "no row of it changed");
+    // A new geometry counts by its seats, whoever is on them.
+    (delta.layout, delta.seat_count) = (Some(4), many + 1);
+    delta.seats.clear();
+    assert_eq!(told("seats", &delta), Err(ReadAnew));
+    assert_eq!(told("events", &delta), Ok(1));
+    // Of the whole state nobody can say which rows are gone.
+    let whole = state.whole();
+    for table in ["events", "event_tickets", "notices", "seats", "*"] {
+        assert_eq!(told(table, &whole), Err(ReadAnew), "{table}");
+    }
+    assert!(
+        join(json!([]))
+            .bindings
+            .changes(&whole, &state)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
