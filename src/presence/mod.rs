@@ -185,6 +185,11 @@ async fn ask(store: Store, node: Uuid, lease: Duration, query: Query) -> Answer 
     };
     match timeout(PATIENCE, answer).await {
         Ok(Ok(answer)) => answer,
+        Ok(Err(error)) if is_about_the_query(&error) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the database refused what presence asked");
+            Answer::Refused
+        }
         Ok(Err(error)) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "presence cannot reach the other nodes");
@@ -195,6 +200,14 @@ async fn ask(store: Store, node: Uuid, lease: Duration, query: Query) -> Answer 
             Answer::Failed
         }
     }
+}
+
+/// The database answered, and will answer the same query in the same way.
+fn is_about_the_query(error: &StoreError) -> bool {
+    !matches!(
+        error,
+        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Contended(_)
+    )
 }
 
 /// The others need not wait for the end of the lease.

@@ -5,6 +5,8 @@
 //!   renew is gone with all that it counted, after [`PresenceConfig::lease_ms`] and one renewal more.
 //! - What changed here is stored at most once an interval, all events together. A node that is alone
 //!   stores nothing but its lease.
+//! - What the database refuses is stored in halves, until the one event that it refuses is alone: the
+//!   others are told nothing new of that one until it changes.
 //! - What others say is read for events that somebody here is at or watches: when a node rings for
 //!   it, when a node comes or goes, and, in case a ring was lost, once a lease.
 
@@ -40,6 +42,8 @@ pub(crate) enum Answer {
     Published,
     /// By event and node.
     Read(Vec<(EventId, Counts)>),
+    /// The database answered, and refused this very query.
+    Refused,
     Failed,
 }
 
@@ -51,6 +55,8 @@ pub(crate) struct Peers {
     others: Vec<Uuid>,
     /// Events whose counts here may differ from what is published.
     moved: BTreeSet<EventId>,
+    /// Parts of a publication that was refused as a whole, to be made before any other.
+    halves: Vec<Vec<EventId>>,
     /// What the others can read of this node.
     published: HashMap<EventId, Counts>,
     /// Events of which they can read what is published, or what was to be: a query failed.
@@ -74,6 +80,7 @@ impl Peers {
             config: config.clone(),
             others: Vec::new(),
             moved: BTreeSet::new(),
+            halves: Vec::new(),
             published: HashMap::new(),
             uncertain: BTreeSet::new(),
             unread: BTreeSet::new(),
@@ -135,8 +142,10 @@ impl Peers {
         let alone = self.others.is_empty();
         let publish_at = (!alone && !self.moved.is_empty()).then_some(self.publish_at);
         let read_all_at = (!alone).then_some(self.read_all_at);
+        let halves_at = (!alone && !self.halves.is_empty()).then_some(self.retry_at);
         let read_at = (!self.unread.is_empty()).then_some(self.retry_at);
-        let next = [Some(self.renew_at), publish_at, read_all_at, read_at];
+        let renew_at = Some(self.renew_at);
+        let next = [renew_at, publish_at, halves_at, read_all_at, read_at];
         let next = next.into_iter().flatten().min();
         next.map(|at| at.max(self.retry_at))
     }
@@ -153,6 +162,7 @@ impl Peers {
             (Some(Query::Renew), Answer::Renewed(lease)) => self.renewed(lease, rosters, now),
             (Some(Query::Publish(counts)), Answer::Published) => self.is_published(counts),
             (Some(Query::Read(events)), Answer::Read(rows)) => return sums(events, &rows),
+            (Some(Query::Publish(counts)), Answer::Refused) => self.halve(&counts),
             (query, _) => self.failed(query, now),
         }
         Vec::new()
@@ -184,22 +194,52 @@ impl Peers {
     }
 
     fn publication(&mut self, rosters: &Rosters, now: Instant) -> Option<Query> {
-        if self.others.is_empty() || self.moved.is_empty() || now < self.publish_at {
+        if self.others.is_empty() {
             return None;
         }
-        let mut counts = Vec::new();
-        for event in std::mem::take(&mut self.moved) {
-            let here = rosters.get(&event).map(Roster::here);
-            let here = here.filter(|here| !here.is_empty());
-            if here.as_ref() != self.published.get(&event) || self.uncertain.contains(&event) {
-                counts.push((event, here));
+        while let Some(events) = self.next_to_publish(now) {
+            let counts = self.unpublished(events, rosters);
+            if !counts.is_empty() {
+                self.publish_at = now + Duration::from_millis(self.config.counts_interval_ms);
+                return Some(Query::Publish(counts));
             }
         }
-        if counts.is_empty() {
-            return None;
+        None
+    }
+
+    fn next_to_publish(&mut self, now: Instant) -> Option<Vec<EventId>> {
+        self.halves.pop().or_else(|| {
+            let moved = !self.moved.is_empty() && self.publish_at <= now;
+            moved.then(|| std::mem::take(&mut self.moved).into_iter().collect())
+        })
+    }
+
+    /// What the others cannot read, or cannot be known to.
+    fn unpublished(
+        &self,
+        events: Vec<EventId>,
+        rosters: &Rosters,
+    ) -> Vec<(EventId, Option<Counts>)> {
+        let here = |event: EventId| {
+            let here = rosters.get(&event).map(Roster::here);
+            (event, here.filter(|here| !here.is_empty()))
+        };
+        let differs = |(event, here): &(EventId, Option<Counts>)| {
+            here.as_ref() != self.published.get(event) || self.uncertain.contains(event)
+        };
+        events.into_iter().map(here).filter(differs).collect()
+    }
+
+    /// One event that the database refuses must not hide the people of all others.
+    fn halve(&mut self, counts: &[(EventId, Option<Counts>)]) {
+        let events: Vec<EventId> = counts.iter().map(|(event, _)| *event).collect();
+        self.uncertain.extend(&events);
+        if let [event] = events[..] {
+            tracing::error!(event, "the other nodes are not told who is at this event");
+            return;
         }
-        self.publish_at = now + Duration::from_millis(self.config.counts_interval_ms);
-        Some(Query::Publish(counts))
+        let (first, second) = events.split_at(events.len() / 2);
+        self.halves.extend([second.to_vec(), first.to_vec()]);
     }
 
     fn is_published(&mut self, counts: Vec<(EventId, Option<Counts>)>) {

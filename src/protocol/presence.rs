@@ -7,6 +7,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::config::inside::STEP_BYTES_MAX;
+
 /// `presence` on `event:` topics, and the field of that name in a join's state.
 pub const PRESENCE: &str = "presence";
 /// `presence_state` and `presence_diff` on `realtime:registration:` topics.
@@ -15,6 +17,12 @@ pub const PRESENCE_DIFF: &str = "presence_diff";
 
 /// What steps are called that are too many to be told apart.
 const OTHER: &str = "other";
+
+/// Whether steps may be called so. Control characters are no part of a name, and Postgres, through which
+/// nodes tell each other of steps, stores no NUL.
+pub fn is_step(name: &str) -> bool {
+    (1..=STEP_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control)
+}
 
 /// How many are here, and how many of them at each step: `{"total", "by_step"}`.
 ///

@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use super::session::Presence;
 use super::shard::Shard;
-use crate::config::inside::{STEP_BYTES_MAX, WHEREABOUTS_UNSAID_MAX};
+use crate::config::inside::WHEREABOUTS_UNSAID_MAX;
 use crate::hub::presence::View;
 use crate::presence::roster::Listed;
 use crate::presence::{Owner, Said};
 use crate::protocol::code;
-use crate::protocol::presence::Counts;
+use crate::protocol::presence::{Counts, is_step};
 use crate::ticketing::EventId;
 
 /// What a saying replaces when it waits: the one before about the same.
@@ -104,11 +104,11 @@ impl Shard {
         // A join that named no key is listed under one of its own, which it keeps.
         let key = key.unwrap_or_else(|| Uuid::now_v7().to_string().into());
         *own_key = Some(key.clone());
-        // A step that is too long counts as none.
+        // A step that is too long, or empty, counts as none.
         let step = tracked
             .get("step")
             .and_then(Value::as_str)
-            .filter(|step| step.len() <= STEP_BYTES_MAX);
+            .filter(|step| is_step(step));
         let member = Listed {
             key,
             step: step.map(Arc::from),

@@ -121,6 +121,32 @@ async fn a_watcher_who_comes_last_finds_those_of_other_nodes() {
     assert_eq!(joined["state"]["presence"], one);
 }
 
+/// What one viewer says of itself must not hide the people of other events from the other nodes.
+#[tokio::test]
+async fn a_step_with_nul_is_refused_and_an_event_that_the_database_refuses_is_alone_in_it() {
+    let (nodes, event) = nodes(2).await;
+    let client = nodes[0].client().await;
+    let mut others = Vec::new();
+    for _ in 0..2 {
+        let show = Show::new().ticket_type("Standing", 1_000, 80);
+        others.push(show.stage(&client).await.event);
+    }
+    let refuse = format!(
+        "alter table presence_counts add constraint odd check (event_id <> {})",
+        others[0]
+    );
+    client.batch_execute(&refuse).await.expect("a constraint");
+    let mut watcher = watcher(&nodes[0], event).await;
+    let _bad = at_step(nodes[1].address(), others[0], "pay").await;
+    let _good = at_step(nodes[1].address(), others[1], "pay").await;
+    let mut buyer = at_step(nodes[1].address(), event, "pay").await;
+    let topic = format!("event:{event}");
+    let answer = buyer.ask(&topic, "presence", json!({"step": "x\0y"})).await;
+    assert_eq!(answer["response"]["code"], "INVALID_PAYLOAD");
+    let one = json!({"total": 1, "by_step": {"pay": 1}});
+    sees(&mut watcher, event, one).await;
+}
+
 #[tokio::test]
 async fn the_people_of_a_killed_node_vanish_within_the_lease() {
     let (nodes, event) = nodes(1).await;

@@ -232,3 +232,38 @@ fn who_left_while_a_node_was_alone_is_gone_when_others_come_back() {
     node.renews(false, &[3]);
     node.publishes(None);
 }
+
+#[test]
+fn a_publication_that_is_refused_is_halved_until_the_bad_event_is_alone() {
+    let mut node = Node::in_company();
+    let config = crate::config::Config::default().presence;
+    for event in 1..=8 {
+        let mut roster = Roster::new(&config);
+        roster.count(0, counts(1));
+        node.rosters.insert(event, roster);
+        node.peers.moved(event);
+    }
+    let (mut told, mut queries) = (BTreeSet::new(), 0);
+    while let Some(query) = node.query() {
+        let Query::Publish(said) = query else {
+            panic!("{query:?}");
+        };
+        queries += 1;
+        if said.iter().any(|(event, _)| *event == 5) {
+            node.answered(Answer::Refused);
+        } else {
+            told.extend(said.iter().map(|(event, _)| *event));
+            node.answered(Answer::Published);
+        }
+    }
+    assert_eq!(told, BTreeSet::from([1, 2, 3, 4, 6, 7, 8]));
+    assert_eq!(queries, 7, "no more than its halves");
+    // It is tried again when it changes.
+    node.peers.moved(5);
+    node.wait();
+    node.renews(false, &[2]);
+    assert_eq!(
+        node.query(),
+        Some(Query::Publish(vec![(5, Some(counts(1)))]))
+    );
+}

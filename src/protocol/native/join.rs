@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::config::inside::STEP_BYTES_MAX;
 use crate::protocol::code::{self, ErrorReply};
+use crate::protocol::presence::is_step;
 use crate::ticketing::Revision;
 
 /// What a client asks for when it joins a native topic.
@@ -48,13 +48,12 @@ impl Presence {
     pub fn read(payload: &Value) -> Result<Presence, ErrorReply> {
         match payload.get("step") {
             Some(Value::Null) => Ok(Presence { step: None }),
-            Some(Value::String(step)) if (1..=STEP_BYTES_MAX).contains(&step.len()) => {
-                Ok(Presence {
-                    step: Some(step.clone()),
-                })
-            }
+            Some(Value::String(step)) if is_step(step) => Ok(Presence {
+                step: Some(step.clone()),
+            }),
             _ => Err(invalid(
-                "presence has to be an object with `step`: a text of 1 to 64 bytes, or null",
+                "presence has to be an object with `step`: a text of 1 to 64 bytes without control \
+                 characters, or null",
             )),
         }
     }

@@ -65,6 +65,8 @@ fn a_wrong_field_of_a_join_is_named() {
         (json!({"presence": {}}), "`step`"),
         (json!({"presence": {"step": ""}}), "`step`"),
         (json!({"presence": {"step": long}}), "`step`"),
+        (json!({"presence": {"step": "x\0y"}}), "`step`"),
+        (json!({"presence": {"step": "x\u{85}"}}), "`step`"),
     ];
     for (payload, name) in cases {
         let error = Join::read(&payload).unwrap_err();

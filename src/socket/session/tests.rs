@@ -446,6 +446,10 @@ fn the_dialect_tracks_objects_of_a_bounded_size() {
             ),
             "PAYLOAD_TOO_BIG",
         ),
+        (
+            r#"{"event":"track","payload":{"step":"x\u0000y"}}"#.to_owned(),
+            "INVALID_PAYLOAD",
+        ),
     ] {
         assert_eq!(talk.ask(&track(&payload))[4]["response"]["code"], code);
     }

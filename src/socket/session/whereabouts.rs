@@ -147,6 +147,11 @@ impl Call {
                 code::PAYLOAD_TOO_BIG.because(format_args!("at most {max} bytes are tracked"))
             );
         }
+        let step = tracked.get("step").and_then(Value::as_str);
+        if step.is_some_and(|step| step.contains(char::is_control)) {
+            let error = "`step` is counted, and has no control characters";
+            return Err(code::INVALID_PAYLOAD.because(error));
+        }
         Ok(Call::Track(tracked.clone()))
     }
 }
