@@ -31,6 +31,11 @@ pub const PRESENCE_MESSAGES_AT_ONCE_MAX: usize = 4_096;
 pub const WHEREABOUTS_UNSAID_MAX: usize = 16_384;
 /// Longest name of a step, in bytes.
 pub const STEP_BYTES_MAX: usize = 64;
+/// Longest key of the dialect's presence, in bytes of its JSON without the quotes.
+pub const PRESENCE_KEY_BYTES_MAX: usize = 255;
+/// Members of one event that are listed by name, in bytes of JSON; the others are counted only. A diff
+/// may take out as many as it brings in, so a frame has twice as many: less than 1 MiB.
+pub const PRESENCE_LISTED_BYTES_MAX: usize = 500 * 1_024;
 
 // --- shards
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::Owner;
 use crate::config::PresenceConfig;
+use crate::config::inside::PRESENCE_LISTED_BYTES_MAX;
 use crate::hub::ShardSet;
 use crate::hub::presence::{Counted, Listing};
 use crate::protocol::presence::{Counts, Diff, Members, Meta};
@@ -32,6 +33,8 @@ struct Member {
     key: Arc<str>,
     step: Option<Arc<str>>,
     meta: Meta,
+    /// What it takes in a listing, at most.
+    bytes: usize,
 }
 
 /// Key and meta of each listed member, by arrival.
@@ -128,12 +131,14 @@ impl Roster {
             self.next_arrival += 1;
             self.next_arrival
         });
+        let bytes = bytes_listed(&listed.key, &meta);
         self.members.insert(
             arrival,
             Member {
                 key: listed.key,
                 step: listed.step,
                 meta,
+                bytes,
             },
         );
         self.members_moved = true;
@@ -207,7 +212,16 @@ impl Roster {
 
     fn relist(&mut self, now: Instant, serial: &mut u64) -> bool {
         self.members_moved = false;
+        let mut room = PRESENCE_LISTED_BYTES_MAX;
+        let has_room = |(_, member): &(&u64, &Member)| match room.checked_sub(member.bytes) {
+            Some(left) => {
+                room = left;
+                true
+            }
+            None => false,
+        };
         let listed = self.members.iter().take(self.config.members_listed_max);
+        let listed = listed.take_while(has_room);
         let listed: Shown = listed
             .map(|(&arrival, member)| (arrival, (member.key.clone(), member.meta.clone())))
             .collect();
@@ -246,6 +260,12 @@ fn missing<'a>(here: &'a Shown, there: &Shown) -> Members<'a> {
         .iter()
         .filter(|(arrival, (_, meta))| !is_there(arrival, meta));
     missing.map(|(_, (key, meta))| (&**key, meta)).collect()
+}
+
+/// As if it shared its key with nobody.
+fn bytes_listed(key: &str, meta: &Meta) -> usize {
+    let members: Members<'_> = [(key, meta)].into_iter().collect();
+    raw(&members).get().len()
 }
 
 /// Unlike any other, on every node: clients know a meta by it.
@@ -401,6 +421,33 @@ mod tests {
                 .view(start + Duration::from_secs(5), &mut serial)
                 .is_none()
         );
+    }
+
+    #[test]
+    fn what_is_listed_fits_into_a_frame_however_big_each_member_is() {
+        let config = PresenceConfig {
+            tracked_bytes_max: 100_000,
+            ..crate::config::Config::default().presence
+        };
+        let (mut roster, mut serial, start) = (Roster::new(&config), 0, Instant::now());
+        let track = |roster: &mut Roster, letter: &str| {
+            for serial in 0..20 {
+                let key = "\u{1}".repeat(1_000 + serial as usize);
+                roster.track(owner(serial), listed(&key, &letter.repeat(90_000)));
+            }
+        };
+        track(&mut roster, "a");
+        roster.view(start, &mut serial).unwrap();
+        track(&mut roster, "b");
+        let (counted, listing) = roster
+            .view(start + Duration::from_secs(9), &mut serial)
+            .unwrap();
+        assert_eq!(counted.counts.total, 20);
+        let listed = json_of(&listing.state).as_object().unwrap().len();
+        assert!((1..20).contains(&listed), "{listed}");
+        for frame in [&listing.state, &listing.diff] {
+            assert!(frame.get().len() < 1 << 20, "{}", frame.get().len());
+        }
     }
 
     #[test]

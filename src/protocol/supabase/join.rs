@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::binding::Bindings;
 use crate::config::SocketConfig;
-use crate::protocol::code::ErrorReply;
+use crate::config::inside::PRESENCE_KEY_BYTES_MAX;
+use crate::protocol::code::{self, ErrorReply};
 
 /// What a join asks for. A join with `{}` asks for nothing but broadcasts.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ pub struct PresenceConfig {
 
 impl JoinConfig {
     /// # Errors
-    /// More bindings, or longer ones, than the limits allow. What is wrong with a single
+    /// More bindings, or longer ones, or a longer key than the limits allow. What is wrong with a single
     /// binding does not refuse the join: [`Bindings::system`] tells of it.
     pub fn read(payload: &Value, limits: &SocketConfig) -> Result<JoinConfig, ErrorReply> {
         let config = &payload["config"];
@@ -46,7 +47,7 @@ impl JoinConfig {
                 own: flag(&broadcast["self"]),
             },
             presence: PresenceConfig {
-                key: presence_key(&presence["key"]),
+                key: presence_key(&presence["key"])?,
                 enabled: flag(&presence["enabled"]),
             },
             bindings: Bindings::read(&config["postgres_changes"], limits)?,
@@ -67,13 +68,19 @@ fn flag(value: &Value) -> bool {
 
 /// A text or number, as text. `ids` counts as none: `realtime-js` takes every payload with a
 /// member of that name for a table's change, so such a key would break all who join later.
-fn presence_key(value: &Value) -> Option<String> {
+fn presence_key(value: &Value) -> Result<Option<String>, ErrorReply> {
     let key = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        _ => return None,
+        _ => return Ok(None),
     };
-    (!key.is_empty() && key != "ids").then_some(key)
+    let max = PRESENCE_KEY_BYTES_MAX;
+    // As everybody is sent it, in quotes: a character may be six bytes there.
+    if value.to_string().len() > max + 2 {
+        let error = format_args!("a presence key has at most {max} bytes, as JSON");
+        return Err(code::PAYLOAD_TOO_BIG.because(error));
+    }
+    Ok((!key.is_empty() && key != "ids").then_some(key))
 }
 
 /// Older clients call it `user_token`.

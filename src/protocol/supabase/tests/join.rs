@@ -123,6 +123,18 @@ fn too_much_is_refused() {
     let long = json!({"config": {"postgres_changes": [{"filter": "x".repeat(9_000)}]}});
     let error = JoinConfig::read(&long, &limits()).unwrap_err();
     assert_eq!(error.code, "INVALID_PAYLOAD");
+    for (key, fits) in [
+        ("x".repeat(255), true),
+        ("x".repeat(256), false),
+        // Six bytes each, as JSON.
+        ("\u{1}".repeat(42), true),
+        ("\u{1}".repeat(43), false),
+    ] {
+        let keyed = json!({"config": {"presence": {"key": key}}});
+        let read = JoinConfig::read(&keyed, &limits());
+        assert_eq!(read.is_ok(), fits, "{key:?}");
+        assert!(read.map_or_else(|error| error.code == "PAYLOAD_TOO_BIG", |_| true));
+    }
     let filter = "name=match.a,name=match.b,name=match.c";
     let patterns =
         json!({"config": {"postgres_changes": [{"table": "event_tickets", "filter": filter}]}});
