@@ -41,6 +41,8 @@ use crate::protocol::phoenix::{ClientFrame, Malformed, Vsn};
 pub(crate) struct Session {
     pub(crate) vsn: Vsn,
     caller: Caller,
+    /// Who opened the connection: who the caller is again after signing out.
+    opened_by: Caller,
     /// The key in the URL, if there was one: sent as a token it names nobody.
     api_key: Option<Box<str>>,
     /// By place; a place is used again when its subscription is gone.
@@ -74,6 +76,7 @@ impl Session {
         Self {
             vsn,
             caller,
+            opened_by: caller,
             api_key,
             subscriptions: Vec::new(),
             joins: Bucket::new(limits.joins_per_s_max, now_ms),

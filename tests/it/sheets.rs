@@ -180,6 +180,12 @@ async fn rights_end_with_the_token_or_with_another_one() {
     let customer = json!({"access_token": token(one, Role::Customer)});
     socket.ask(&admin, "access_token", customer).await;
     socket.next_on(&admin, "phx_close").await;
+    // Signing out is one, too.
+    let organizer = json!({"access_token": token(show.organizer, Role::Organizer)});
+    socket.join(&admin, organizer).await;
+    let nobody = json!({"access_token": null});
+    socket.ask(&admin, "access_token", nobody).await;
+    socket.next_on(&admin, "phx_close").await;
 }
 
 /// Reads figures until they are so; their revision never steps back.

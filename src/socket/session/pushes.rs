@@ -15,7 +15,11 @@ impl Session {
         effects: &mut Vec<Effect>,
     ) {
         if let ("access_token", Payload::Json(payload)) = (&*frame.event, &frame.payload) {
-            match self.sign_in(payload["access_token"].as_str(), rules) {
+            let token = payload.get("access_token");
+            if token.is_some_and(serde_json::Value::is_null) {
+                self.sign_out();
+            }
+            match self.sign_in(token.and_then(serde_json::Value::as_str), rules) {
                 Ok(()) => self.acknowledge(frame, effects),
                 Err(error) => self.token_refused(place, frame, error, effects),
             }

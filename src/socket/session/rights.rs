@@ -10,8 +10,8 @@ use crate::protocol::topic::Topic;
 use crate::ticketing::live::{EventInfo, EventStatus};
 
 impl Session {
-    /// Supabase's clients send their API key as a token while nobody is signed in: that is no bad
-    /// token, it names nobody.
+    /// A token makes its bearer the caller; none changes nobody. Supabase's clients send their API key as
+    /// a token while nobody is signed in: that is no bad token, it names nobody, and signs out.
     pub(super) fn sign_in(
         &mut self,
         token: Option<&str>,
@@ -19,6 +19,7 @@ impl Session {
     ) -> Result<(), ErrorReply> {
         let Some(token) = token else { return Ok(()) };
         if supabase::is_api_key(token, self.api_key.as_deref()) {
+            self.sign_out();
             return Ok(());
         }
         self.caller = rules
@@ -27,6 +28,12 @@ impl Session {
             .map_err(|error| code::INVALID_TOKEN.because(error))?;
         self.caller_changed = true;
         Ok(())
+    }
+
+    /// The caller has no rights but those that the handshake came with.
+    pub(super) fn sign_out(&mut self) {
+        self.caller_changed |= self.caller != self.opened_by;
+        self.caller = self.opened_by;
     }
 
     /// Whether what is joined has to be looked at again, because another token came.
@@ -47,13 +54,19 @@ impl Session {
         }
     }
 
-    /// Whether the token that opened what only its bearer may see has ended.
-    pub(crate) fn token_has_ended(&self, now: Timestamp) -> bool {
+    /// Whether the token that opened what only its bearer may see has ended. Where nothing is joined that
+    /// needs it, the caller is nobody from then on: it watches, and broadcasts no more.
+    pub(crate) fn token_has_ended(&mut self, now: Timestamp) -> bool {
         match self.caller {
             Caller::User {
                 token_expires: Some(end),
                 ..
-            } => self.needs_token && end <= now,
+            } if end <= now => {
+                if !self.needs_token {
+                    self.caller = Caller::Anonymous;
+                }
+                self.needs_token
+            }
             _ => false,
         }
     }

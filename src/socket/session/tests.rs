@@ -467,6 +467,44 @@ fn speaker() -> Talk {
     talk
 }
 
+/// As npm `realtime-js` says after signing out: its API key, or null.
+#[test]
+fn who_signs_out_has_no_more_rights_than_the_handshake_gave() {
+    for token in [json!("anon-key"), json!("sb_x"), Value::Null] {
+        let mut talk = speaker();
+        talk.session.api_key = Some("anon-key".into());
+        talk.session.needs_token = true;
+        talk.session.take_caller_changed();
+        let says =
+            json!(["1", "2", "realtime:event-updates:1", "access_token", {"access_token": token}]);
+        assert_eq!(talk.ask(&says.to_string())[4]["status"], "ok");
+        assert_eq!(talk.session.caller, Caller::Anonymous, "{token}");
+        assert!(talk.session.take_caller_changed(), "{token}");
+        let said = r#"["1","7","realtime:event-updates:1","broadcast",
+            {"type":"broadcast","event":"update","payload":{"updateType":"custom"}}]"#;
+        assert_eq!(talk.ask(said)[4]["response"]["code"], "UNAUTHORIZED");
+    }
+    // A push that says nothing of a token, or a join without one, changes nobody.
+    let mut talk = speaker();
+    talk.say(r#"["1","2","realtime:event-updates:1","access_token",{}]"#);
+    talk.say(r#"["3","3","event:1","phx_join",{}]"#);
+    assert_ne!(talk.session.caller, Caller::Anonymous);
+    // A join with the API key is as good as saying so.
+    talk.session.api_key = Some("anon-key".into());
+    talk.say(r#"["4","4","realtime:event-tickets:1","phx_join",{"access_token":"anon-key"}]"#);
+    assert_eq!(talk.session.caller, Caller::Anonymous);
+}
+
+#[test]
+fn a_token_that_has_ended_broadcasts_no_more() {
+    let mut talk = speaker();
+    let later = Timestamp::now() + jiff::SignedDuration::from_secs(61);
+    assert!(!talk.session.token_has_ended(later), "everybody may watch");
+    let said = r#"["1","7","realtime:event-updates:1","broadcast",
+        {"type":"broadcast","event":"update","payload":{"updateType":"custom"}}]"#;
+    assert_eq!(talk.ask(said)[4]["response"]["code"], "UNAUTHORIZED");
+}
+
 fn answer(sender: Uuid, outcome: Result<(), ErrorReply>) -> Answer {
     Answer {
         connection: 0,
