@@ -220,11 +220,17 @@ impl Shard {
             .subscriptions_mut()
             .filter_map(joined)
             .collect();
+        let mut checked = self.checked;
+        for (channel, _) in &topics {
+            // A topic that waits to be opened anew may lack something: nothing is proven of it.
+            let topic = &self.topics[self.channels[*channel].topic];
+            checked.at = topic.proven_at.map_or(checked.at, |at| at.min(checked.at));
+        }
         let frame = match &*topics {
             [] if told.is_empty() => return,
             // Nearly all: their beat is the same as their neighbours'.
             [(channel, sent)] if told.is_empty() => {
-                self.channels[*channel].beat(*sent, self.checked, vsn)
+                self.channels[*channel].beat(*sent, checked, vsn)
             }
             _ => {
                 let name =
@@ -235,7 +241,7 @@ impl Shard {
                     vsn,
                     PHOENIX,
                     native::BEAT,
-                    &native::beat(&revisions, self.checked),
+                    &native::beat(&revisions, checked),
                 )
             }
         };

@@ -152,6 +152,8 @@ impl Shard {
     }
 
     fn on_mail(&mut self) {
+        // Believed when all is known that was lost before it was said.
+        let mut checked = None;
         while let Some(message) = self.mailbox.next() {
             match message {
                 ToShard::Publish(publication, span) => {
@@ -162,7 +164,7 @@ impl Shard {
                     self.on_not_opened(event, why, why == NotOpened::NoSuchEvent)
                 }
                 ToShard::Closed { event, why } => self.on_not_opened(event, why, true),
-                ToShard::Checked { at, database_up } => self.on_checked(at, database_up),
+                ToShard::Checked { at, database_up } => checked = Some((at, database_up)),
                 ToShard::Present(view) => self.on_presence(view),
                 ToShard::Answered(answer) => self.on_answer(*answer),
                 ToShard::Sheet(sheet) => self.on_sheet(&sheet),
@@ -178,8 +180,11 @@ impl Shard {
                 "mailbox overflow: all topics are opened anew"
             );
             let topics: Vec<usize> = self.topics.iter().map(|(id, _)| id).collect();
-            topics.into_iter().for_each(|id| self.watch(id));
+            topics.into_iter().for_each(|id| self.open_anew(id));
             self.reopen_sheets();
+        }
+        if let Some((at, database_up)) = checked {
+            self.on_checked(at, database_up);
         }
     }
 

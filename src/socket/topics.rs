@@ -23,6 +23,9 @@ pub(super) struct Topic {
     pub(super) channels: Vec<usize>,
     /// The feed's queue was full when it was asked to watch: ask again.
     pub(super) ask_again: bool,
+    /// Set while it waits to be opened anew, since something was lost on the way: what is here is known to be
+    /// all of until then. No beat claims more.
+    pub(super) proven_at: Option<Timestamp>,
     /// Since when nobody watches it (shard's clock).
     pub(super) empty_since_ms: Option<u64>,
 }
@@ -44,6 +47,7 @@ impl Shard {
             waiting: Vec::new(),
             channels: Vec::new(),
             ask_again: false,
+            proven_at: None,
             empty_since_ms: None,
         });
         self.by_event.insert(event, topic);
@@ -59,6 +63,13 @@ impl Shard {
             shard: self.mailbox.shard,
         });
         self.topics[topic].ask_again = !asked;
+    }
+
+    /// Something was lost on the way here: asks for a new opening.
+    pub(super) fn open_anew(&mut self, topic: usize) {
+        let proven_at = self.checked.at;
+        self.topics[topic].proven_at.get_or_insert(proven_at);
+        self.watch(topic);
     }
 
     pub(super) fn on_publication(&mut self, publication: Arc<Publication>) {
@@ -87,7 +98,7 @@ impl Shard {
                     topic,
                     "a publication was lost on its way: opening anew"
                 );
-                self.watch(topic);
+                self.open_anew(topic);
             }
         }
     }
@@ -96,6 +107,7 @@ impl Shard {
         let Some(&topic) = self.by_event.get(&opening.event) else {
             return;
         };
+        self.topics[topic].proven_at = None;
         let known = self.topics[topic].entry.as_ref().map(TopicEntry::revision);
         match known.map(|known| known.cmp(&opening.state.revision)) {
             Some(Ordering::Equal) => return,
@@ -137,7 +149,9 @@ impl Shard {
             self.say_watched(event, false);
         } else {
             // It was to be opened anew, after a gap: ask until it is.
-            self.topics[topic].ask_again = true;
+            let (topic, proven_at) = (&mut self.topics[topic], self.checked.at);
+            topic.ask_again = true;
+            topic.proven_at.get_or_insert(proven_at);
         }
     }
 
@@ -254,3 +268,6 @@ impl Shard {
         self.topics[topic].channels.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,6 +88,8 @@ impl Keeper {
 
     fn on_mail(&mut self) {
         self.mailbox.bell.answer();
+        // Believed when all is known that was lost before it was said.
+        let mut checked = None;
         while let Some(message) = self.mailbox.next() {
             match message {
                 ToShard::Publish(publication, span) => {
@@ -98,7 +100,7 @@ impl Keeper {
                     self.on_not_opened(event, why, why == NotOpened::NoSuchEvent)
                 }
                 ToShard::Closed { event, why } => self.on_not_opened(event, why, true),
-                ToShard::Checked { at, database_up } => self.node.set_checked(at, database_up),
+                ToShard::Checked { at, database_up } => checked = Some((at, database_up)),
                 ToShard::Present(view) => self.on_presence(view),
                 // Nobody here asks, nor watches what is told whole: a stream only listens to events.
                 ToShard::Answered(_) | ToShard::Sheet(_) | ToShard::NoSheet { .. } => {}
@@ -110,7 +112,10 @@ impl Keeper {
         if self.mailbox.take_dropped() > 0 {
             tracing::warn!("mailbox of the streams overflowed: all topics are opened anew");
             let events: Vec<_> = self.topics.keys().copied().collect();
-            events.into_iter().for_each(|event| self.watch(event));
+            events.into_iter().for_each(|event| self.open_anew(event));
+        }
+        if let Some((at, database_up)) = checked {
+            self.node.set_checked(at, database_up);
         }
     }
 
@@ -136,6 +141,15 @@ impl Keeper {
             topic.ask_again = !asked || !told;
             topic.told |= told;
         }
+    }
+
+    /// Something was lost on the way here: asks for a new opening.
+    fn open_anew(&mut self, event: EventId) {
+        let topic = self.topics.get(&event);
+        if let Some(place) = topic.and_then(|topic| topic.place.as_ref()) {
+            place.doubt(self.node.checked().at);
+        }
+        self.watch(event);
     }
 
     /// `false` when presence has too much waiting: to be said again.
@@ -186,6 +200,10 @@ impl Keeper {
         if topic.place.is_none() || over {
             // Whoever asks next asks anew; the feed has forgotten it, too.
             self.forget(event);
+        } else if let Some(place) = &topic.place {
+            // It was to be opened anew, after a gap: ask until it is.
+            place.doubt(self.node.checked().at);
+            topic.ask_again = true;
         }
     }
 
@@ -202,7 +220,7 @@ impl Keeper {
                 event,
                 "a publication was lost on its way: opening anew"
             );
-            self.watch(event);
+            self.open_anew(event);
         }
     }
 
@@ -248,3 +266,6 @@ impl Keeper {
             .retain(|event, view| !view.is_empty() || self.topics.contains_key(event));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,9 @@ pub(super) struct Place {
 struct Now {
     entry: TopicEntry,
     here: Option<Arc<View>>,
+    /// Set while it waits to be opened anew, since something was lost on the way: what is here is known to be
+    /// all of until then. No beat claims more.
+    proven_at: Option<Timestamp>,
     /// The event's row is gone: whoever has its last revision ends.
     over: bool,
     /// Texts that lead to the entry's revision. Emptied whenever anything moves.
@@ -54,6 +57,7 @@ impl Place {
             now: Mutex::new(Now {
                 entry: TopicEntry::open(opening, ring_deltas_max),
                 here,
+                proven_at: None,
                 over: false,
                 prepared: Vec::new(),
                 good_until: None,
@@ -89,9 +93,20 @@ impl Place {
         Ok(())
     }
 
+    /// Something was lost on the way here, after this time.
+    pub(super) fn doubt(&self, proven_at: Timestamp) {
+        self.lock().proven_at.get_or_insert(proven_at);
+    }
+
+    /// Until when what is here is known to be all, if less far than the node knows.
+    pub(super) fn proven_at(&self) -> Option<Timestamp> {
+        self.lock().proven_at
+    }
+
     /// Takes a newer opening over, as after a gap.
     pub(super) fn reopen(&self, opening: &Opening, ring_deltas_max: usize) {
         let mut now = self.lock();
+        now.proven_at = None;
         if now.entry.revision() < opening.state.revision {
             now.entry = TopicEntry::open(opening, ring_deltas_max);
             self.wake(now);

@@ -156,7 +156,11 @@ impl Viewer {
     /// Says the revision that was sent, as the socket's beat does: a newer one is sent first.
     fn beat(&mut self) -> Bytes {
         let revisions = [(self.topic, self.sent.have.unwrap_or(0))];
-        let beat = native::beat(&revisions, self.node().checked());
+        let mut checked = self.node().checked();
+        if let Some(at) = self.place.proven_at() {
+            checked.at = checked.at.min(at);
+        }
+        let beat = native::beat(&revisions, checked);
         text(native::BEAT, None, &beat)
     }
 

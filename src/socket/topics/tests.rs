@@ -1,0 +1,93 @@
+//! What a shard's beats claim of a topic that lacks something.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::*;
+use crate::auth::Auth;
+use crate::config::{AuthConfig, Config};
+use crate::hub::Hub;
+use crate::presence::Presence;
+use crate::protocol::phoenix::Vsn;
+use crate::socket::held::HeldShard;
+use crate::ticketing::live::{Delta, samples};
+
+/// A short text message as a client sends it, masked with zeros.
+fn say(client: &mut UnixStream, text: &str) {
+    let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(text.as_bytes());
+    client.write_all(&frame).unwrap();
+}
+
+/// `checked_at` of the last beat among what has come.
+fn last_checked(client: &mut UnixStream) -> Option<Timestamp> {
+    let mut bytes = Vec::new();
+    // It ends with what has come so far: the socket does not block.
+    let _ = client.read_to_end(&mut bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (_, beat) = text.rsplit_once(r#""checked_at":""#)?;
+    beat.split('"').next()?.parse().ok()
+}
+
+#[test]
+fn no_beat_proves_what_waits_to_be_opened_anew() {
+    let (hub, mut mailboxes, mut watches) = Hub::new(1);
+    let config = Config::default();
+    let auth = AuthConfig {
+        jwt_secret: Some("a secret of thirty-two bytes, or more".to_owned()),
+        ..config.auth.clone()
+    };
+    let auth = Arc::new(Auth::new(&auth).unwrap());
+    let mailbox = mailboxes.shards.remove(0);
+    let mut shard = HeldShard::new(&config, auth, Presence::new().0, mailbox);
+    let mut client = shard.connect(Vsn::V2);
+    shard.turn(0);
+    say(&mut client, r#"["1","1","event:1","phx_join",{}]"#);
+    shard.turn(10);
+    let watch = Watch::Watch { event: 1, shard: 0 };
+    assert_eq!(watches.try_recv().ok(), Some(watch));
+    let opening = |revision| {
+        Arc::new(Opening {
+            event: 1,
+            state: Arc::new(samples::state(revision)),
+            ring: Vec::new(),
+        })
+    };
+    hub.opened(0, opening(5));
+    let before = Timestamp::now() + SignedDuration::from_secs(100);
+    hub.checked(before, true);
+    let mut now_ms = 20;
+    // Time for a beat to come, ticks and all.
+    let mut beat = |shard: &mut HeldShard, client: &mut UnixStream| {
+        for _ in 0..200 {
+            now_ms += 50;
+            shard.turn(now_ms);
+        }
+        last_checked(client)
+    };
+    assert_eq!(beat(&mut shard, &mut client), Some(before));
+
+    // Revision 6 was lost, then the log was read to its end; the gap shows in what comes next.
+    let after = before + SignedDuration::from_secs(9);
+    hub.checked(after, true);
+    let delta = Delta {
+        from: 6,
+        to: 7,
+        ..Delta::default()
+    };
+    let publication = Publication::new(1, Arc::new(delta), Arc::new(samples::state(7)));
+    hub.publish([0].into_iter().collect(), Arc::new(publication));
+    assert_eq!(beat(&mut shard, &mut client), Some(before));
+    assert_eq!(watches.try_recv().ok(), Some(watch));
+    // It cannot be opened now: still nothing is proven, and it is asked for again.
+    hub.not_opened(0, 1, NotOpened::Unavailable);
+    assert_eq!(beat(&mut shard, &mut client), Some(before));
+    assert_eq!(watches.try_recv().ok(), Some(watch));
+    hub.opened(0, opening(7));
+    assert_eq!(beat(&mut shard, &mut client), Some(after));
+}
