@@ -62,6 +62,8 @@ pub const PREPARED_BYTES_MAX: usize = 1024 * 1024;
 pub const TABLE_MESSAGES_MAX: usize = 512;
 /// The same, in bytes of all messages of one change together.
 pub const TABLE_MESSAGES_BYTES_MAX: usize = 256 * 1024;
+/// Seats of one update that are listed one by one; with more the whole map is sent packed.
+pub const SEAT_PAIRS_MAX: usize = 10_000;
 /// Frames refused in a row before a client that does not slow down is closed.
 pub const REFUSED_FRAMES_MAX: u32 = 1_000;
 /// Time a peer has to answer a close frame, in milliseconds.

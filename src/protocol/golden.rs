@@ -198,7 +198,12 @@ fn seats() -> Made {
         state: native::seats_state(&state()),
     };
     let update = |vsn, delta: &Delta| {
-        phoenix::push(vsn, SEATS, native::UPDATE, &native::seats_update(delta))
+        phoenix::push(
+            vsn,
+            SEATS,
+            native::UPDATE,
+            &native::seats_update(delta, &state()),
+        )
     };
     vec![
         (

@@ -227,9 +227,12 @@ impl Channel {
                 let update = native::event_update(delta, state, limits);
                 phoenix::push(vsn, topic, native::UPDATE, &update)
             }
-            NativeView::Seats => {
-                phoenix::push(vsn, topic, native::UPDATE, &native::seats_update(delta))
-            }
+            NativeView::Seats => phoenix::push(
+                vsn,
+                topic,
+                native::UPDATE,
+                &native::seats_update(delta, state),
+            ),
         }
     }
 
@@ -345,7 +348,7 @@ impl Channel {
                     counts,
                     limits,
                 )),
-                NativeView::Seats => to_raw(&native::seats_changes(&delta)),
+                NativeView::Seats => to_raw(&native::seats_changes(&delta, entry.state())),
             })
         });
         metrics::JOINS.one(match (since, &resumed) {

@@ -219,7 +219,7 @@ fn update(
             id,
             &native::event_update(delta, state, limits),
         ),
-        NativeView::Seats => text(native::UPDATE, id, &native::seats_update(delta)),
+        NativeView::Seats => text(native::UPDATE, id, &native::seats_update(delta, state)),
     }
 }
 

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Serialize, Serializer};
 
+use crate::config::inside::SEAT_PAIRS_MAX;
 use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventState, SeatMap, SeatStatus};
 
@@ -15,16 +16,16 @@ pub fn seats_state(state: &EventState) -> impl Serialize + use<> {
     Changes::whole(state.event.layout, &state.seats)
 }
 
-/// What changed for a `seats:` viewer, as the state of a resumed join.
-pub fn seats_changes(delta: &Delta) -> impl Serialize + use<'_> {
-    Changes::new(delta)
+/// What changed for a `seats:` viewer, as the state of a resumed join. `state` is the one after the delta.
+pub fn seats_changes<'a>(delta: &'a Delta, state: &EventState) -> impl Serialize + use<'a> {
+    Changes::new(delta, state)
 }
 
 /// An `update` for `seats:` viewers: `{"from", "to", "seats": [[position, status], …]}`.
 ///
-/// With a new layout, and from revision 0, it holds every seat, as the state does:
-/// 100,000 seats are 33 KB then, while pairs would be 1 MB.
-pub fn seats_update(delta: &Delta) -> impl Serialize + use<'_> {
+/// With a new layout, from revision 0, and with more than [`SEAT_PAIRS_MAX`] of them, it holds every seat and the
+/// layout, as the state does: 100,000 seats are 33 KB then, while pairs would be 1 MB.
+pub fn seats_update<'a>(delta: &'a Delta, state: &EventState) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
     struct Update<'a> {
         from: Revision,
@@ -35,7 +36,7 @@ pub fn seats_update(delta: &Delta) -> impl Serialize + use<'_> {
     Update {
         from: delta.from,
         to: delta.to,
-        changes: Changes::new(delta),
+        changes: Changes::new(delta, state),
     }
 }
 
@@ -51,7 +52,7 @@ struct Changes<'a> {
 }
 
 impl<'a> Changes<'a> {
-    fn new(delta: &'a Delta) -> Self {
+    fn new(delta: &'a Delta, state: &EventState) -> Self {
         if let Some(layout) = delta.layout {
             let mut seats = SeatMap::new(delta.seat_count);
             for (&position, &status) in &delta.seats {
@@ -60,6 +61,12 @@ impl<'a> Changes<'a> {
             return Changes {
                 deleted: delta.deleted,
                 ..Changes::whole(layout, &seats)
+            };
+        }
+        if delta.seats.len() > SEAT_PAIRS_MAX {
+            return Changes {
+                deleted: delta.deleted,
+                ..Changes::whole(state.event.layout, &state.seats)
             };
         }
         let pairs = (!delta.seats.is_empty()).then_some(&delta.seats);

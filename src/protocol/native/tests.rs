@@ -6,16 +6,17 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Checked, Join, Presence, beat, event_changes, event_state, event_update, seats_state,
-    seats_update,
+    Checked, Join, Presence, beat, event_changes, event_state, event_update, seats_changes,
+    seats_state, seats_update,
 };
+use crate::config::inside::SEAT_PAIRS_MAX;
 use crate::config::{AvailabilityConfig, Config};
 use crate::protocol::fixtures::{
     STALLS, VIP, delta, relaid, removed, seats_taken, sold_one, stalls, state,
 };
 use crate::protocol::presence::Counts;
 use crate::protocol::topic::Topic;
-use crate::ticketing::live::{Delta, RowChange};
+use crate::ticketing::live::{Delta, RowChange, SeatMap, SeatStatus};
 
 fn limits() -> AvailabilityConfig {
     Config::default().availability
@@ -149,7 +150,7 @@ fn a_whole_update_replaces_everything_even_by_nothing() {
         (&json!([]), &json!([]))
     );
     let state = state();
-    let seats = json_of(&seats_update(&state.whole()));
+    let seats = json_of(&seats_update(&state.whole(), &state));
     assert_eq!(seats["seats"], json_of(&seats_state(&state))["seats"]);
 }
 
@@ -180,7 +181,7 @@ fn a_deleted_event_is_the_last_word() {
     };
     let last = json!({"from": 57, "to": 58, "deleted": true});
     assert_eq!(update(&deleted), last);
-    assert_eq!(json_of(&seats_update(&deleted)), last);
+    assert_eq!(json_of(&seats_update(&deleted, &state())), last);
 }
 
 #[test]
@@ -206,9 +207,34 @@ fn a_beat_of_nothing_is_an_object_too() {
 #[test]
 fn the_biggest_seat_map_fits_in_a_frame() {
     let mut state = state();
-    state.seats = crate::ticketing::live::SeatMap::new(100_000);
-    let whole = serde_json::to_vec(&seats_update(&state.whole())).unwrap();
+    state.seats = SeatMap::new(100_000);
+    let whole = serde_json::to_vec(&seats_update(&state.whole(), &state)).unwrap();
     assert!(whole.len() < 40_000, "{}", whole.len());
+    // Nor do as many changes without a new map: past a number they are sent packed.
+    let blocked = |count| Delta {
+        seats: (0..count)
+            .map(|position| (position, SeatStatus::Blocked))
+            .collect(),
+        ..delta()
+    };
+    for count in [SEAT_PAIRS_MAX as u32, 100_000] {
+        let delta = blocked(count);
+        state.seats = SeatMap::new(100_000);
+        delta
+            .seats
+            .iter()
+            .for_each(|(&position, &status)| state.seats.set(position, status));
+        let frame = serde_json::to_vec(&seats_update(&delta, &state)).unwrap();
+        assert!(frame.len() < 128 * 1024, "{} of {count}", frame.len());
+        let changes = json_of(&seats_changes(&delta, &state));
+        assert_eq!(changes.get("layout").is_some(), count == 100_000);
+    }
+    let packed = json_of(&seats_update(&blocked(100_000), &state));
+    assert_eq!(packed["seats"], json_of(&seats_state(&state))["seats"]);
+    assert_eq!(
+        (&packed["from"], &packed["layout"]),
+        (&json!(57), &json!(state.event.layout))
+    );
 }
 
 proptest! {
