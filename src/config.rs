@@ -404,6 +404,21 @@ pub struct StreamConfig {
     /// Streams open at a time; one more is answered 503 BUSY.
     #[arg(long, env = "SEATCAST_STREAMS_MAX", default_value_t = 5_000)]
     pub streams_max: usize,
+    /// Streams from one address; one more is answered 503 BUSY. 0 means no bound, as behind a proxy, whose
+    /// address all have.
+    #[arg(
+        long,
+        env = "SEATCAST_STREAMS_PER_ADDRESS_MAX",
+        default_value_t = 1_000
+    )]
+    pub streams_per_address_max: usize,
+    /// A stream whose client takes nothing of what waits for it is ended after this long, in milliseconds.
+    #[arg(
+        long,
+        env = "SEATCAST_STREAM_STALL_TIMEOUT_MS",
+        default_value_t = 30_000
+    )]
+    pub stall_timeout_ms: u64,
     /// Silence on a stream after which a comment is sent, so that proxies keep it open, in milliseconds.
     #[arg(
         long,

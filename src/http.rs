@@ -27,6 +27,17 @@ use crate::metrics;
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// Ends the connection that a request came by, whatever it still has to be sent. Every request has one
+/// among its extensions.
+#[derive(Debug, Clone, Default)]
+pub struct Cut(CancellationToken);
+
+impl Cut {
+    pub fn cut(&self) {
+        self.0.cancel();
+    }
+}
+
 /// Serves until `shutdown`, then accepts nothing more, lets the requests under way finish for as
 /// long as the configuration says, and cuts the rest.
 pub async fn serve(
@@ -77,9 +88,12 @@ fn connection(
 ) -> impl Future<Output = ()> + Send + 'static {
     let header_timeout = Duration::from_millis(config.header_timeout_ms);
     let header_bytes_max = config.header_bytes_max;
+    let cut = Cut::default();
+    let is_cut = cut.0.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(cut.clone());
         router.clone().oneshot(request)
     });
     async move {
@@ -93,12 +107,17 @@ fn connection(
             .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         let mut connection = pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let ending = async {
+            tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = shutdown.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
+        };
+        let Some(ended) = is_cut.run_until_cancelled(ending).await else {
+            return;
         };
         if let Err(cause) = ended {
             metrics::LATE_HEADS.add(u64::from(cause.is_timeout()));

@@ -19,6 +19,7 @@ use kinds::{Entry, Kind};
 pub static CONNECTIONS: Gauge = Gauge::new();
 pub static CONNECTIONS_REFUSED: Counter = Counter::new();
 pub static STREAMS: Gauge = Gauge::new();
+pub static STALLED_STREAMS: Counter = Counter::new();
 pub static JOINS: Labelled = Labelled::new("source");
 pub static PRESENT: Gauge = Gauge::new();
 pub static SOCKET_REFUSALS: Labelled = Labelled::new("code");
@@ -90,6 +91,11 @@ static ALL: &[Entry] = &[
         "seatcast_streams",
         "Streams of server-sent events that are open.",
         Kind::Gauge(&STREAMS),
+    ),
+    Entry(
+        "seatcast_stalled_streams_total",
+        "Streams ended because their clients took nothing of what waited for them.",
+        Kind::Counter(&STALLED_STREAMS),
     ),
     Entry(
         "seatcast_joins_total",

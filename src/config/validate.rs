@@ -41,6 +41,12 @@ impl Config {
         let stream = &self.stream;
         faults.within("--streams-max", stream.streams_max, 0..=100_000_000);
         faults.within(
+            "--streams-per-address-max",
+            stream.streams_per_address_max,
+            0..=100_000_000,
+        );
+        faults.within("--stall-timeout-ms", stream.stall_timeout_ms, 10..=HOUR_MS);
+        faults.within(
             "--comment-interval-ms",
             stream.comment_interval_ms,
             10..=HOUR_MS,

@@ -20,11 +20,14 @@
 mod keeper;
 mod place;
 mod route;
+mod stall;
 mod viewer;
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use dashmap::DashMap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +61,7 @@ struct Node {
     config: Arc<Config>,
     auth: Auth,
     open: AtomicUsize,
+    by_address: DashMap<IpAddr, usize>,
     /// Written by the keeper about once a second, read for each beat.
     checked: Mutex<Checked>,
     /// Whether the database answers; its change is a reason to beat at once.
@@ -72,6 +76,7 @@ impl Node {
             config,
             auth,
             open: AtomicUsize::new(0),
+            by_address: DashMap::new(),
             checked: Mutex::new(Checked::up(Timestamp::now())),
             database_up: watch::Sender::new(true),
             drain: CancellationToken::new(),
@@ -92,22 +97,43 @@ impl Node {
     }
 }
 
-/// One stream's place in the count; given back when dropped.
-struct Admission(Arc<Node>);
+/// One stream's place in the counts; given back when dropped.
+struct Admission {
+    node: Arc<Node>,
+    address: IpAddr,
+}
 
 impl Admission {
-    /// `None` when there are as many as there may be.
-    fn to(node: &Arc<Node>) -> Option<Admission> {
+    /// `None` when there are as many as there may be, in all or from this address.
+    fn to(node: &Arc<Node>, address: IpAddr) -> Option<Admission> {
         let before = node.open.fetch_add(1, Ordering::Relaxed);
         metrics::STREAMS.add(1);
-        let admission = Admission(node.clone());
-        (before < node.config.stream.streams_max).then_some(admission)
+        let from_address = {
+            let mut count = node.by_address.entry(address).or_insert(0);
+            *count += 1;
+            *count
+        };
+        let admission = Admission {
+            node: node.clone(),
+            address,
+        };
+        let limits = &node.config.stream;
+        let per_address_max = limits.streams_per_address_max;
+        let over =
+            before >= limits.streams_max || (per_address_max > 0 && from_address > per_address_max);
+        (!over).then_some(admission)
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.node.open.fetch_sub(1, Ordering::Relaxed);
         metrics::STREAMS.add(-1);
+        self.node
+            .by_address
+            .remove_if_mut(&self.address, |_, count| {
+                *count -= 1;
+                *count == 0
+            });
     }
 }

@@ -1,12 +1,13 @@
 //! `GET /api/v1/events/{event_id}/stream`: from a request to a stream.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::oneshot;
@@ -15,12 +16,14 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::stall;
 use super::viewer::Viewer;
 use super::{Admission, Ask, Streams};
 use crate::api::envelope::Failure;
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::fields::FieldError;
 use crate::auth::Caller;
+use crate::http::Cut;
 use crate::hub::{NativeView, NotOpened};
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::{EventId, Revision};
@@ -77,6 +80,8 @@ struct Wish {
     ))]
 async fn stream(
     State(streams): State<Streams>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(cut): Extension<Cut>,
     Path(event): Path<String>,
     Query(wish): Query<Wish>,
     caller: Caller,
@@ -95,7 +100,7 @@ async fn stream(
         None => caller,
     };
     let busy = || ApiError::unavailable("BUSY", RETRY_AFTER_S);
-    let admission = Admission::to(&streams.node).ok_or_else(busy)?;
+    let admission = Admission::to(&streams.node, peer.ip()).ok_or_else(busy)?;
     let place = streams.open(event).await?;
     let info = place.event();
     let is_draft = info.status == EventStatus::Draft;
@@ -109,7 +114,8 @@ async fn stream(
     let since = since.filter(|&since| since > 0 && since <= place.revision());
     let ends_at = is_draft.then(|| end_of(&caller)).flatten();
     let viewer = Viewer::new(event, place, view, since, ends_at, admission);
-    Ok(response(viewer))
+    let patience = Duration::from_millis(streams.node.config.stream.stall_timeout_ms);
+    Ok(response(viewer, patience, cut))
 }
 
 /// What the browser was sent last, or else what the caller says that it has. A `Last-Event-ID` that
@@ -161,8 +167,9 @@ impl Streams {
     }
 }
 
-fn response(viewer: Viewer) -> Response {
-    let mut response = Body::from_stream(viewer.into_stream()).into_response();
+fn response(viewer: Viewer, patience: Duration, cut: Cut) -> Response {
+    let stream = stall::guard(viewer.into_stream(), patience, cut);
+    let mut response = Body::from_stream(stream).into_response();
     let headers = response.headers_mut();
     let says = [
         (header::CONTENT_TYPE, "text/event-stream"),

@@ -57,14 +57,14 @@ impl Viewer {
         ends_at: Option<Instant>,
         admission: Admission,
     ) -> Viewer {
-        let interval = Duration::from_millis(admission.0.config.socket.beat_interval_ms);
+        let interval = Duration::from_millis(admission.node.config.socket.beat_interval_ms);
         // Spread: streams that came together do not beat together.
         let first = interval.mul_f64(rand::random_range(0.5..=1.0));
         let mut beats = interval_at(Instant::now() + first, interval);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Viewer {
             moved: place.subscribe(),
-            database_up: admission.0.database_up.subscribe(),
+            database_up: admission.node.database_up.subscribe(),
             place,
             topic: match view {
                 NativeView::Event => Topic::Event(event),
@@ -147,7 +147,7 @@ impl Viewer {
     }
 
     fn missing(&mut self) -> Vec<Bytes> {
-        let node = self.admission.0.clone();
+        let node = self.admission.node.clone();
         let texts = self.place.bring(&mut self.sent, &node.config.availability);
         metrics::DELIVERIES.add(texts.len() as u64);
         texts
@@ -176,7 +176,7 @@ impl Viewer {
     }
 
     fn node(&self) -> &Node {
-        &self.admission.0
+        &self.admission.node
     }
 }
 

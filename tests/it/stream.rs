@@ -260,6 +260,33 @@ async fn one_stream_more_than_allowed_is_told_to_come_later() {
 }
 
 #[tokio::test]
+async fn one_address_does_not_take_the_streams_of_others() {
+    let server = TestServer::builder()
+        .with(|config| config.stream.streams_per_address_max = 1)
+        .start()
+        .await;
+    let staged = stage(&server).await;
+    let path = format!("/api/v1/events/{}/stream", staged.event);
+    let mut only = Stream::open(&server, &path, &[]).await;
+    only.next_of("beat").await;
+    assert_eq!(server.anonymous().get(&path).await.code(503), "BUSY");
+    let url = format!("http://{}{path}", server.address());
+    let elsewhere =
+        reqwest::Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, 2]));
+    let other = elsewhere.build().unwrap().get(url).send().await.unwrap();
+    assert_eq!(other.status(), 200);
+    // Its place is free again once it has gone.
+    drop(only);
+    let again = async {
+        while request(&server, &path, &[]).await.status() != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let again = tokio::time::timeout(DEADLINE, again).await;
+    again.expect("a free place");
+}
+
+#[tokio::test]
 async fn a_stream_ends_with_its_event_and_with_the_node() {
     let (server, staged, path) = world().await;
     let client = server.client().await;

@@ -76,6 +76,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "api",
             "auth",
             "config",
+            "http",
             "hub",
             "metrics",
             "presence",
