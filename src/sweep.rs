@@ -5,13 +5,12 @@
 //! by hand. The bound is far below the shortest hold (a minute), so a hold made by this node
 //! needs no wake-up of its own.
 //!
-//! The same task now and then drops what is kept for a time only: the log, and stored answers.
+//! Beside it, what is kept for a time only is dropped now and then: the log, and stored answers.
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::SweepConfig;
@@ -24,26 +23,50 @@ const CROSSED_PAUSE: Duration = Duration::from_millis(50);
 /// Events that one look at the deadlines takes on.
 const EVENTS_MAX: usize = 1_000;
 
-/// Sweeps until `cancel`. Errors of the database are logged and waited out.
+/// Sweeps and prunes until `cancel`, side by side: however much there is to drop, no hold waits
+/// for it. Errors of the database are logged and waited out.
 pub async fn run(
     store: Store,
     config: SweepConfig,
     log_retention_hours: u32,
     cancel: CancellationToken,
 ) {
-    let mut prune_at = Instant::now();
-    let mut pauses = Pauses::new(&config);
+    tokio::join!(
+        keep_sweeping(&store, &config, &cancel),
+        keep_pruning(&store, &config, log_retention_hours, &cancel),
+    );
+}
+
+async fn keep_sweeping(store: &Store, config: &SweepConfig, cancel: &CancellationToken) {
+    let mut pauses = Pauses::new(config);
     loop {
-        let mut swept = sweep(&store, &config).await;
-        if swept.is_ok() && Instant::now() >= prune_at {
-            prune_at = Instant::now() + Duration::from_secs(config.prune_interval_s);
-            swept = prune(&store, &config, log_retention_hours).await.and(swept);
-        }
-        let pause = pauses.after(swept);
+        let pause = pauses.after(sweep(store, config).await);
         tokio::select! {
             () = cancel.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+/// A failure waits for the next round: what is old can grow older.
+async fn keep_pruning(
+    store: &Store,
+    config: &SweepConfig,
+    log_retention_hours: u32,
+    cancel: &CancellationToken,
+) {
+    let pruning = async {
+        loop {
+            if let Err(error) = prune(store, config, log_retention_hours).await {
+                let cause = std::error::Error::source(&error);
+                tracing::warn!(%error, ?cause, "what is old cannot be dropped");
+            }
+            tokio::time::sleep(Duration::from_secs(config.prune_interval_s)).await;
+        }
+    };
+    tokio::select! {
+        () = cancel.cancelled() => {}
+        () = pruning => {}
     }
 }
 

@@ -125,3 +125,37 @@ async fn any_number_of_sweepers_end_each_hold_once() {
     assert_eq!(one::<i64>(&client, sql, &[]).await, 75);
     server.audit().await;
 }
+
+#[tokio::test]
+async fn a_hold_does_not_wait_for_pruning() {
+    let server = TestServer::builder()
+        .with(|config| config.sweep.prune_interval_s = 1)
+        .start()
+        .await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 4)
+        .stage(&client)
+        .await;
+    hold(&server, &show, 4).await;
+    let mut other = server.client().await;
+    let lock = other.transaction().await.unwrap();
+    let sql = "lock table idempotency_keys in access exclusive mode";
+    lock.batch_execute(sql).await.unwrap();
+    let sql = "select count(*) from pg_locks
+                where relation = 'idempotency_keys'::regclass and not granted";
+    let patience = Instant::now() + DEADLINE;
+    while one::<i64>(&client, sql, &[]).await == 0 {
+        assert!(Instant::now() < patience, "nobody prunes");
+        tokio::task::yield_now().await;
+    }
+    end_in(&client, &show, 0.0).await;
+    let patience = Instant::now() + Duration::from_secs(2);
+    let sql = "select count(*) from claims where state = 'held'";
+    while one::<i64>(&client, sql, &[]).await > 0 {
+        assert!(Instant::now() < patience, "the hold waits for pruning");
+        tokio::task::yield_now().await;
+    }
+    lock.rollback().await.unwrap();
+    server.audit().await;
+}
