@@ -196,9 +196,9 @@ impl Desk {
             return Ok(vec![unknown; requests.len()]);
         };
         let decided = batch::decide(&mut turn, questions.references, requests);
-        let (now, before) = (turn.now, turn.revision);
+        let now = turn.now;
         let revision = match decided.new.is_empty() {
-            true => before,
+            true => turn.settle().await.map_err(Failure::reading)?,
             false => self.write(turn, &decided.new).await?,
         };
         Ok(decided.outcomes(revision, now))

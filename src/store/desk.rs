@@ -45,13 +45,14 @@ pub struct Questions {
     pub references: Vec<String>,
 }
 
-/// The event's turn, held until it is written or dropped.
+/// The event's turn, held until it is written, settled or dropped.
 pub struct Turn {
     connection: Connection,
     event: EventId,
     pub now: Timestamp,
-    /// Before anything is written.
-    pub revision: Revision,
+    /// Before anything is written, but with the overdue holds ended: true once committed.
+    revision: Revision,
+    expired: bool,
     pub stock: Stock,
     /// By scope and digest of the key.
     pub stored: HashMap<(String, String), StoredAnswer>,
@@ -84,6 +85,7 @@ impl Store {
             event,
             now: facts.now,
             revision: facts.revision,
+            expired: facts.expired,
             stock: facts.stock,
             stored: facts.stored,
             references_taken: facts.references_taken,
@@ -102,10 +104,20 @@ impl Turn {
         self.connection.open = false;
         Ok(revision)
     }
+
+    /// Ends a turn that books nothing. What ended overdue holds is committed, or else the revision
+    /// that is answered would never be. Safe to be tried again.
+    pub async fn settle(mut self) -> Result<Revision, StoreError> {
+        if self.expired {
+            self.connection.client.batch_execute("commit").await?;
+            self.connection.open = false;
+        }
+        Ok(self.revision)
+    }
 }
 
 /// A pooled connection with a transaction on it. Dropped before the transaction has ended (a
-/// turn in which all was refused, an error, a panic), it sends a rollback on its way back to the
+/// turn that came to nothing, an error, a panic), it sends a rollback on its way back to the
 /// pool, ahead of whatever the next user sends. A rollback costs no fsync.
 struct Connection {
     client: Object,

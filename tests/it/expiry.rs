@@ -85,6 +85,43 @@ async fn a_buyer_does_not_wait_for_the_sweeper() {
 }
 
 #[tokio::test]
+async fn a_replay_answers_a_revision_that_stands() {
+    // A node whose sweeper looks once a minute.
+    let server = TestServer::builder()
+        .with(|config| {
+            config.sweep.sweep_pause_ms_max = 60_000;
+            config.sweep.sweep_failing_pause_ms_max = 60_000;
+        })
+        .start()
+        .await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 4)
+        .stage(&client)
+        .await;
+    let keyed = server
+        .anonymous()
+        .with_header("idempotency-key", "5b2f7a0e-6f0c-4a53-9d43-6a1d6b1f0c11");
+    let body = json!({"event_id": show.event, "quantity": 2});
+    let first = keyed.post(BOOKINGS, &body).await;
+    end_in(&client, &show, 0.0).await;
+    let replay = keyed.post(BOOKINGS, &body).await;
+    assert_eq!(replay.header("idempotent-replay"), Some("true"));
+    assert_eq!(replay.data(201)["id"], first.data(201)["id"]);
+    assert!(replay.revision() > first.revision());
+
+    let sql = "select revision from pools where event_id = $1 and kind = 'event'";
+    let revision: i64 = one(&client, sql, &[&show.event]).await;
+    assert_eq!(u64::try_from(revision), Ok(replay.revision()));
+    let sql = "select count(*) from claims where event_id = $1 and state = 'held'";
+    assert_eq!(one::<i64>(&client, sql, &[&show.event]).await, 0);
+    // Nothing is left to end: the next replay changes nothing.
+    let again = keyed.post(BOOKINGS, &body).await;
+    assert_eq!(again.revision(), replay.revision());
+    server.audit().await;
+}
+
+#[tokio::test]
 async fn any_number_of_sweepers_end_each_hold_once() {
     let server = TestServer::builder()
         .with(|config| config.sweep.holds_per_transaction_max = 7)

@@ -90,6 +90,8 @@ const EXPIRED_HOLDS_MAX: i64 = 500;
 pub(super) struct Facts {
     pub(super) now: Timestamp,
     pub(super) revision: Revision,
+    /// Overdue holds were ended on the way; nobody else sees that before the commit.
+    pub(super) expired: bool,
     pub(super) stock: Stock,
     pub(super) stored: HashMap<(String, String), StoredAnswer>,
     pub(super) references_taken: Vec<String>,
@@ -113,7 +115,7 @@ pub(super) async fn begin(
     )?;
     let Some(root) = root else { return Ok(None) };
     if !overdue.try_get::<_, bool>(0)? {
-        return answers.facts(&root, event);
+        return answers.facts(&root, event, false);
     }
     let of_expiry: Parameters<'_, 2> = [&event, &EXPIRED_HOLDS_MAX];
     // Rare: a hold ended and no sweeper was here yet. Its stock is for sale again from its
@@ -124,7 +126,7 @@ pub(super) async fn begin(
         run(client.query_one(&sql.lock, &of_event)),
         ask(client, sql, event, questions),
     )?;
-    answers.facts(&root, event)
+    answers.facts(&root, event, true)
 }
 
 pub(super) async fn run<T>(
@@ -203,7 +205,12 @@ async fn ask_if(
 }
 
 impl Answers {
-    fn facts(self, root: &Row, event_id: EventId) -> Result<Option<Facts>, StoreError> {
+    fn facts(
+        self,
+        root: &Row,
+        event_id: EventId,
+        expired: bool,
+    ) -> Result<Option<Facts>, StoreError> {
         let Some(event) = &self.event else {
             return Ok(None);
         };
@@ -222,6 +229,7 @@ impl Answers {
         Ok(Some(Facts {
             now: event.try_get(7)?,
             revision: unsigned(root.try_get(1)?)?,
+            expired,
             stock,
             stored: self
                 .keys
