@@ -188,7 +188,7 @@ pub struct SweepConfig {
     /// node or a statement typed by hand has set is seen after at most this.
     #[arg(long, env = "SEATCAST_SWEEP_PAUSE_MS_MAX", default_value_t = 500)]
     pub sweep_pause_ms_max: u64,
-    /// Longest sleep while the database fails, in milliseconds.
+    /// Longest sleep while the database fails, for one event or for all, in milliseconds.
     #[arg(
         long,
         env = "SEATCAST_SWEEP_FAILING_PAUSE_MS_MAX",

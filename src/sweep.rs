@@ -5,14 +5,20 @@
 //! by hand. The bound is far below the shortest hold (a minute), so a hold made by this node
 //! needs no wake-up of its own.
 //!
+//! An event whose holds cannot be ended rests by itself, longer each time; the others go on. Only a
+//! database that is away holds up all.
+//!
 //! Beside it, what is kept for a time only is dropped now and then: the log, and stored answers.
 
-use std::time::Duration;
+mod pauses;
+
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use tokio_util::sync::CancellationToken;
 
+use self::pauses::{Pauses, Rests};
 use crate::config::SweepConfig;
 use crate::metrics;
 use crate::store::{Store, StoreError};
@@ -39,8 +45,9 @@ pub async fn run(
 
 async fn keep_sweeping(store: &Store, config: &SweepConfig, cancel: &CancellationToken) {
     let mut pauses = Pauses::new(config);
+    let mut rests = Rests::new(config);
     loop {
-        let pause = pauses.after(sweep(store, config).await);
+        let pause = pauses.after(sweep(store, config, &mut rests).await);
         tokio::select! {
             () = cancel.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
@@ -71,32 +78,55 @@ async fn keep_pruning(
 }
 
 /// Ends everything that is due. Answers how long there will be nothing more to do, if that is known.
-async fn sweep(store: &Store, config: &SweepConfig) -> Result<Option<Duration>, StoreError> {
+async fn sweep(
+    store: &Store,
+    config: &SweepConfig,
+    rests: &mut Rests,
+) -> Result<Option<Duration>, StoreError> {
     loop {
         let due = store.due_holds(EVENTS_MAX).await?;
-        if due.events.is_empty() {
-            return Ok(due.next_in);
+        let now = Instant::now();
+        let events = rests.awake(due.events, now);
+        if events.is_empty() {
+            return Ok(due.next_in.into_iter().chain(rests.next_in(now)).min());
         }
-        let ended = stream::iter(due.events)
+        let outcomes = stream::iter(events)
             .map(|event| end_holds(store, event, config.holds_per_transaction_max))
             .buffer_unordered(config.events_parallel_max.max(1))
             .collect::<Vec<_>>()
             .await;
-        let ended = ended.into_iter().collect::<Result<Vec<u64>, _>>()?;
-        if ended.iter().sum::<u64>() == 0 {
+        let mut ended = 0;
+        for (event, outcome) in outcomes {
+            match outcome {
+                Ok(claims) => {
+                    rests.ended(event);
+                    ended += claims;
+                }
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(error) => rests.failed(event, &error, Instant::now()),
+            }
+        }
+        if ended == 0 {
             return Ok(Some(CROSSED_PAUSE));
         }
     }
 }
 
-async fn end_holds(store: &Store, event: EventId, holds_max: usize) -> Result<u64, StoreError> {
-    let expired = store.expire_due(event, holds_max).await?;
-    if expired.claims > 0 {
+/// Answers with the event how many claims ended.
+async fn end_holds(
+    store: &Store,
+    event: EventId,
+    holds_max: usize,
+) -> (EventId, Result<u64, StoreError>) {
+    let expired = store.expire_due(event, holds_max).await;
+    if let Ok(expired) = &expired
+        && expired.claims > 0
+    {
         metrics::HOLDS_EXPIRED.add(expired.claims);
         let (claims, revision) = (expired.claims, expired.revision);
         tracing::debug!(event, claims, revision, "holds ran out");
     }
-    Ok(expired.claims)
+    (event, expired.map(|expired| expired.claims))
 }
 
 /// Drops what is old, in chunks small enough to hurt nobody.
@@ -119,72 +149,4 @@ async fn prune(
             .await?,
     ) {}
     Ok(())
-}
-
-/// How long to sleep: until the next deadline, or, while the database fails, longer each time.
-struct Pauses {
-    most: Duration,
-    failing_most: Duration,
-    /// The pause after the latest failure; `None` while all is well.
-    failing: Option<Duration>,
-}
-
-impl Pauses {
-    fn new(config: &SweepConfig) -> Pauses {
-        Pauses {
-            most: Duration::from_millis(config.sweep_pause_ms_max),
-            failing_most: Duration::from_millis(config.sweep_failing_pause_ms_max),
-            failing: None,
-        }
-    }
-
-    fn after(&mut self, swept: Result<Option<Duration>, StoreError>) -> Duration {
-        match swept {
-            Ok(next_in) => {
-                if self.failing.take().is_some() {
-                    tracing::info!("holds are swept again");
-                }
-                next_in.unwrap_or(self.most).min(self.most)
-            }
-            Err(error) => {
-                if self.failing.is_none() {
-                    let cause = std::error::Error::source(&error);
-                    tracing::warn!(%error, ?cause, "holds cannot be swept");
-                }
-                let doubled = self.failing.map_or(self.most, |pause| pause * 2);
-                let pause = doubled.min(self.failing_most);
-                self.failing = Some(pause);
-                pause
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::config::Config;
-
-    #[test]
-    fn sleeps_to_the_next_deadline_and_backs_off_while_failing() {
-        let config = Config::default().sweep;
-        let most = Duration::from_millis(config.sweep_pause_ms_max);
-        let mut pauses = Pauses::new(&config);
-        let soon = Duration::from_millis(3);
-        assert_eq!(pauses.after(Ok(Some(soon))), soon);
-        assert_eq!(pauses.after(Ok(Some(Duration::from_secs(900)))), most);
-        assert_eq!(pauses.after(Ok(None)), most);
-        let failure = || Err(StoreError::Unavailable("gone".into()));
-        assert_eq!(pauses.after(failure()), most);
-        assert_eq!(pauses.after(failure()), most * 2);
-        for _ in 0..40 {
-            pauses.after(failure());
-        }
-        let longest = Duration::from_millis(config.sweep_failing_pause_ms_max);
-        assert_eq!(pauses.after(failure()), longest);
-        assert_eq!(pauses.after(Ok(Some(soon))), soon);
-        assert_eq!(pauses.after(failure()), most);
-    }
 }

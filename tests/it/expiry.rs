@@ -196,3 +196,57 @@ async fn a_hold_does_not_wait_for_pruning() {
     lock.rollback().await.unwrap();
     server.audit().await;
 }
+
+#[tokio::test]
+async fn an_event_whose_holds_cannot_be_ended_holds_up_no_other() {
+    let server = TestServer::builder()
+        .with(|config| {
+            config.sweep.sweep_pause_ms_max = 100;
+            config.sweep.sweep_failing_pause_ms_max = 60_000;
+        })
+        .start()
+        .await;
+    let client = server.client().await;
+    let stage = || Show::new().ticket_type("Standing", 1_500, 4);
+    let (failing, well) = (stage().stage(&client).await, stage().stage(&client).await);
+    hold(&server, &failing, 4).await;
+    hold(&server, &well, 4).await;
+    // A sequence counts on when its transaction is rolled back.
+    let sql = format!(
+        "create sequence failures;
+         create function fail() returns trigger language plpgsql as $$
+         begin
+             perform nextval('failures');
+             raise exception 'not this event';
+         end $$;
+         create trigger fail before update on claims for each row
+            when (old.event_id = {}) execute function fail()",
+        failing.event
+    );
+    client.batch_execute(&sql).await.unwrap();
+    end_in(&client, &failing, 0.0).await;
+    // By then the next try is 1.6 seconds away.
+    let patience = Instant::now() + DEADLINE;
+    let sql = "select last_value from failures";
+    while one::<i64>(&client, sql, &[]).await < 5 {
+        assert!(Instant::now() < patience, "it is not tried again");
+        tokio::task::yield_now().await;
+    }
+    let held = "select count(*) from claims where event_id = $1 and state = 'held'";
+    end_in(&client, &well, 0.0).await;
+    let patience = Instant::now() + Duration::from_secs(1);
+    while one::<i64>(&client, held, &[&well.event]).await > 0 {
+        assert!(Instant::now() < patience, "it waits for the other");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(one::<i64>(&client, held, &[&failing.event]).await, 1);
+
+    let sql = "drop trigger fail on claims; drop function fail; drop sequence failures";
+    client.batch_execute(sql).await.unwrap();
+    let patience = Instant::now() + DEADLINE;
+    while one::<i64>(&client, held, &[&failing.event]).await > 0 {
+        assert!(Instant::now() < patience, "it is not tried again");
+        tokio::task::yield_now().await;
+    }
+    server.audit().await;
+}

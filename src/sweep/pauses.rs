@@ -1,0 +1,159 @@
+//! How long the sweeper sleeps, and which events it leaves alone meanwhile. No I/O.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use crate::config::SweepConfig;
+use crate::store::StoreError;
+use crate::ticketing::EventId;
+
+/// How long to sleep: until the next deadline, or, while the database fails, longer each time.
+pub(super) struct Pauses {
+    most: Duration,
+    failing_most: Duration,
+    /// The pause after the latest failure; `None` while all is well.
+    failing: Option<Duration>,
+}
+
+impl Pauses {
+    pub(super) fn new(config: &SweepConfig) -> Pauses {
+        Pauses {
+            most: Duration::from_millis(config.sweep_pause_ms_max),
+            failing_most: Duration::from_millis(config.sweep_failing_pause_ms_max),
+            failing: None,
+        }
+    }
+
+    pub(super) fn after(&mut self, swept: Result<Option<Duration>, StoreError>) -> Duration {
+        match swept {
+            Ok(next_in) => {
+                if self.failing.take().is_some() {
+                    tracing::info!("holds are swept again");
+                }
+                next_in.unwrap_or(self.most).min(self.most)
+            }
+            Err(error) => {
+                if self.failing.is_none() {
+                    let cause = std::error::Error::source(&error);
+                    tracing::warn!(%error, ?cause, "holds cannot be swept");
+                }
+                let pause = longer(self.failing, self.most, self.failing_most);
+                self.failing = Some(pause);
+                pause
+            }
+        }
+    }
+}
+
+/// Events whose holds could not be ended. Each is left alone for a while, longer each time.
+pub(super) struct Rests {
+    first: Duration,
+    most: Duration,
+    /// No more than one look at the deadlines names.
+    events: HashMap<EventId, Rest>,
+}
+
+struct Rest {
+    pause: Duration,
+    until: Instant,
+}
+
+impl Rests {
+    pub(super) fn new(config: &SweepConfig) -> Rests {
+        Rests {
+            first: Duration::from_millis(config.sweep_pause_ms_max),
+            most: Duration::from_millis(config.sweep_failing_pause_ms_max),
+            events: HashMap::new(),
+        }
+    }
+
+    /// Those of the events due that do not rest. Who is not due any more is forgotten.
+    pub(super) fn awake(&mut self, due: Vec<EventId>, now: Instant) -> Vec<EventId> {
+        let named: HashSet<EventId> = due.iter().copied().collect();
+        self.events.retain(|event, _| named.contains(event));
+        let awake = |event: &EventId| {
+            let rest = self.events.get(event);
+            rest.is_none_or(|rest| rest.until <= now)
+        };
+        due.into_iter().filter(awake).collect()
+    }
+
+    /// Until the first of them is to be tried again.
+    pub(super) fn next_in(&self, now: Instant) -> Option<Duration> {
+        let ends = self.events.values().map(|rest| rest.until);
+        Some(ends.min()?.saturating_duration_since(now))
+    }
+
+    pub(super) fn failed(&mut self, event: EventId, error: &StoreError, now: Instant) {
+        let before = self.events.get(&event).map(|rest| rest.pause);
+        if before.is_none() {
+            let cause = std::error::Error::source(error);
+            tracing::warn!(event, %error, ?cause, "an event's holds cannot be ended");
+        }
+        let pause = longer(before, self.first, self.most);
+        let until = now + pause;
+        self.events.insert(event, Rest { pause, until });
+    }
+
+    pub(super) fn ended(&mut self, event: EventId) {
+        if self.events.remove(&event).is_some() {
+            tracing::info!(event, "an event's holds are ended again");
+        }
+    }
+}
+
+/// The pause after one more failure.
+fn longer(pause: Option<Duration>, first: Duration, most: Duration) -> Duration {
+    pause.map_or(first, |pause| pause * 2).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn sleeps_to_the_next_deadline_and_backs_off_while_failing() {
+        let config = Config::default().sweep;
+        let most = Duration::from_millis(config.sweep_pause_ms_max);
+        let mut pauses = Pauses::new(&config);
+        let soon = Duration::from_millis(3);
+        assert_eq!(pauses.after(Ok(Some(soon))), soon);
+        assert_eq!(pauses.after(Ok(Some(Duration::from_secs(900)))), most);
+        assert_eq!(pauses.after(Ok(None)), most);
+        let failure = || Err(StoreError::Unavailable("gone".into()));
+        assert_eq!(pauses.after(failure()), most);
+        assert_eq!(pauses.after(failure()), most * 2);
+        for _ in 0..40 {
+            pauses.after(failure());
+        }
+        let longest = Duration::from_millis(config.sweep_failing_pause_ms_max);
+        assert_eq!(pauses.after(failure()), longest);
+        assert_eq!(pauses.after(Ok(Some(soon))), soon);
+        assert_eq!(pauses.after(failure()), most);
+    }
+
+    #[test]
+    fn an_event_that_fails_rests_alone() {
+        let config = Config::default().sweep;
+        let first = Duration::from_millis(config.sweep_pause_ms_max);
+        let mut rests = Rests::new(&config);
+        let error = StoreError::corrupt("a claim of nobody");
+        let start = Instant::now();
+        assert_eq!(rests.awake(vec![1, 2], start), [1, 2]);
+        assert_eq!(rests.next_in(start), None);
+        rests.failed(1, &error, start);
+        assert_eq!(rests.awake(vec![1, 2], start), [2]);
+        assert_eq!(rests.next_in(start), Some(first));
+        let later = start + first;
+        assert_eq!(rests.awake(vec![1, 2], later), [1, 2]);
+        rests.failed(1, &error, later);
+        assert_eq!(rests.next_in(later), Some(first * 2));
+        // Ended here, or by another node.
+        rests.ended(1);
+        assert_eq!(rests.awake(vec![1], later), [1]);
+        rests.failed(1, &error, later);
+        assert_eq!(rests.awake(vec![2], later), [2]);
+        assert_eq!(rests.next_in(later), None);
+    }
+}
