@@ -14,7 +14,7 @@ use super::envelope::Reply;
 use super::error::{ApiError, ApiResult};
 use crate::auth::Caller;
 use crate::config::rest::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MIN_ANONYMOUS};
-use crate::store::idempotency::IdempotencyKey;
+use crate::store::idempotency::{IdempotencyKey, Once};
 
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// `true` on an answer that an earlier request was given already.
@@ -111,6 +111,15 @@ pub fn replayed<T: serde::Serialize>(reply: Reply<T>, replayed: bool) -> Reply<T
     match replayed {
         true => reply.header(IDEMPOTENT_REPLAY, HeaderValue::from_static("true")),
         false => reply,
+    }
+}
+
+/// What was made, by this request or (`true`) by an earlier one with its key.
+pub fn made<T>(once: Once<T>) -> ApiResult<(T, bool)> {
+    match once {
+        Once::Made(made) => Ok((made, false)),
+        Once::Replayed(made) => Ok((made, true)),
+        Once::Mismatch => Err(mismatch()),
     }
 }
 

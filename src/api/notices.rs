@@ -1,6 +1,7 @@
 //! What organizers tell everyone. A notice is a row; the triggers push it.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -11,6 +12,7 @@ use super::envelope::{Deleted, Envelope, Failure, Reply};
 use super::error::ApiResult;
 use super::extract::{At, Body};
 use super::fields::{Fields, Input};
+use super::idempotency;
 use crate::auth::Caller;
 use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
 use crate::ticketing::edit::NewNotice;
@@ -108,24 +110,38 @@ pub(super) async fn list(
 
 /// Tell everyone who looks at an event
 #[utoipa::path(post, path = "/events/{event_id}/notices", tag = "notices",
-    params(("event_id" = i64, Path)), request_body = NoticeBody,
+    params(("event_id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one notice")),
+    request_body = NoticeBody,
     responses(
-        (status = 201, body = Envelope<Notice>, headers(("X-Event-Revision" = i64))),
+        (status = 201, body = Envelope<Notice>,
+            headers(("X-Event-Revision" = i64), ("Idempotent-Replay" = bool))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`IDEMPOTENCY_IN_FLIGHT`"),
+        (status = 422, body = Failure, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`"),
     ))]
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
     At(event_id): At<EventId>,
+    headers: HeaderMap,
     body: Body<NoticeInput>,
 ) -> ApiResult<Reply<Notice>> {
+    let route = format!("POST /events/{event_id}/notices");
+    let key = idempotency::given_key(&headers, &caller, &route, body.hash())?;
+    let _working = key
+        .as_ref()
+        .map(|key| state.in_flight.enter(key))
+        .transpose()?;
+    let key = key.as_ref().map(|key| &key.stored);
     let notice = body.input.0;
-    let made = state
+    let once = state
         .store
-        .create_notice(event_id, &caller, &notice)
+        .create_notice(event_id, &caller, &notice, key)
         .await?;
+    let (made, replayed) = idempotency::made(once)?;
     state.board.committed(event_id, made.revision);
-    Ok(Reply::created("NOTICE_CREATED", made.value).revision(made.revision))
+    let reply = Reply::created("NOTICE_CREATED", made.value).revision(made.revision);
+    Ok(idempotency::replayed(reply, replayed))
 }
 
 /// Withdraw a notice

@@ -84,7 +84,7 @@ async fn tell(
     {
         return Err(code::INVALID_TOKEN.because("the token has ended"));
     }
-    match store.create_notice(event, caller, notice).await {
+    match store.create_notice(event, caller, notice, None).await {
         Ok(_) => Ok(()),
         Err(EditError::Refused(refusal)) => Err(refused(event, &refusal)),
         Err(EditError::Store(error)) => Err(failed(event, &error)),

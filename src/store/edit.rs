@@ -3,9 +3,12 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
 use super::changes::unsigned;
+use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::auth::Caller;
 use crate::ticketing::edit::{self, EditRefusal, EventBefore, OnlyType};
@@ -24,7 +27,7 @@ pub enum EditError {
 pub type EditResult<T> = Result<T, EditError>;
 
 /// What a change made, and the event's revision after it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Edited<T> {
     pub value: T,
     pub revision: Revision,
@@ -80,6 +83,60 @@ impl Store {
         });
         Ok(outcome.await??)
     }
+
+    /// As [`Store::edit`], once for each `key`, under which what `work` made is kept. A repetition finds it
+    /// even where the caller could not make it any more.
+    pub(super) async fn edit_once<G, T, W>(
+        &self,
+        event: EventId,
+        caller: &Caller,
+        key: Option<&IdempotencyKey>,
+        given: &G,
+        work: W,
+    ) -> EditResult<Once<Edited<T>>>
+    where
+        G: Sync + ?Sized,
+        T: Serialize + DeserializeOwned + Send + Sync,
+        W: for<'t> Fn(&'t Transaction<'t>, &'t G, EventBefore) -> BoxFuture<'t, EditResult<T>>
+            + Sync,
+    {
+        let lent = (event, *caller, key, given, &work);
+        let outcome = self.transaction(&lent, |tx, (event, caller, key, given, work)| {
+            Box::pin(async move {
+                match once_in_turn(tx, *event, caller, *key, *given, *work).await {
+                    Ok(once) => Ok(Ok(once)),
+                    Err(EditError::Refused(refusal)) => Ok(Err(refusal)),
+                    Err(EditError::Store(error)) => Err(error),
+                }
+            })
+        });
+        Ok(outcome.await??)
+    }
+}
+
+/// The key is looked up in the event's turn, so that of two nodes the later one finds it.
+async fn once_in_turn<'t, G, T, W>(
+    tx: &'t Transaction<'t>,
+    event: EventId,
+    caller: &Caller,
+    key: Option<&IdempotencyKey>,
+    given: &'t G,
+    work: &W,
+) -> EditResult<Once<Edited<T>>>
+where
+    G: ?Sized,
+    T: Serialize + DeserializeOwned,
+    W: Fn(&'t Transaction<'t>, &'t G, EventBefore) -> BoxFuture<'t, EditResult<T>>,
+{
+    if key.is_some() {
+        take_turn(tx, event).await?;
+    }
+    if let Some(known) = idempotency::recall_made(tx, key).await? {
+        return Ok(known);
+    }
+    let edited = in_turn(tx, event, caller, given, work).await?;
+    idempotency::remember_made(tx, key, &edited).await?;
+    Ok(Once::Made(edited))
 }
 
 async fn in_turn<'t, G, T, W>(
@@ -93,13 +150,29 @@ where
     G: ?Sized,
     W: Fn(&'t Transaction<'t>, &'t G, EventBefore) -> BoxFuture<'t, EditResult<T>>,
 {
-    tx.execute("select take_turn_to_edit($1)", &[&event])
-        .await?;
-    let before = before(tx, event).await?.ok_or(EditRefusal::EventNotFound)?;
-    edit::authorize(caller.may_organize(before.organizer_id), before.status)?;
+    take_turn(tx, event).await?;
+    let before = authorized(tx, event, caller).await?;
     let value = work(tx, given, before).await?;
     let revision = revision(tx, event).await?;
     Ok(Edited { value, revision })
+}
+
+/// Until the transaction ends, nobody else writes the event.
+pub(super) async fn take_turn(tx: &Transaction<'_>, event: EventId) -> Result<(), StoreError> {
+    tx.execute("select take_turn_to_edit($1)", &[&event])
+        .await?;
+    Ok(())
+}
+
+/// What the event is now, if `caller` may change it.
+pub(super) async fn authorized(
+    tx: &Transaction<'_>,
+    event: EventId,
+    caller: &Caller,
+) -> EditResult<EventBefore> {
+    let before = before(tx, event).await?.ok_or(EditRefusal::EventNotFound)?;
+    edit::authorize(caller.may_organize(before.organizer_id), before.status)?;
+    Ok(before)
 }
 
 async fn before(

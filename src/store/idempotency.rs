@@ -2,10 +2,12 @@
 //! effect: after a crash the same request finds both or neither.
 //!
 //! How a write other than a booking uses it, inside its transaction and before its effect:
-//! [`recall`]; after the effect: [`remember`]. Two nodes that do so at once meet at the primary
+//! [`recall`] or [`recall_made`]; after the effect: [`remember`] or [`remember_made`]. Two nodes that do so at once meet at the primary
 //! key: the later one's transaction ends with [`KEY_TAKEN`] and, run again, recalls.
 
 use deadpool_postgres::GenericClient;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -32,7 +34,7 @@ pub struct StoredAnswer {
     pub body_hash: Vec<u8>,
     /// HTTP status.
     pub status: i32,
-    /// The `data` of the answer.
+    /// What the answer is written from: its `data`, or what was made with its revision.
     pub response: Value,
 }
 
@@ -45,6 +47,19 @@ pub enum Recalled {
     /// The key belongs to another body.
     Mismatch,
 }
+
+/// What became of a request that makes something and may be a repetition.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Once<T> {
+    Made(T),
+    /// The same request made it before; it is as it was then.
+    Replayed(T),
+    /// The key belongs to another body.
+    Mismatch,
+}
+
+/// HTTP status of what was made.
+const CREATED: u16 = 201;
 
 impl IdempotencyKey {
     pub fn new(scope: String, key: &str, body_hash: [u8; 32]) -> IdempotencyKey {
@@ -108,4 +123,33 @@ pub async fn remember(
         )
         .await?;
     Ok(())
+}
+
+/// What an earlier request with the key made; `None` where there was none, or there is no key.
+pub async fn recall_made<T: DeserializeOwned>(
+    client: &impl GenericClient,
+    key: Option<&IdempotencyKey>,
+) -> Result<Option<Once<T>>, StoreError> {
+    let Some(key) = key else { return Ok(None) };
+    match recall(client, key).await? {
+        Recalled::New => Ok(None),
+        Recalled::Mismatch => Ok(Some(Once::Mismatch)),
+        Recalled::Replay(answer) => {
+            let made = serde_json::from_value(answer.response);
+            let made = made.map_err(|error| StoreError::corrupt(format!("answer: {error}")))?;
+            Ok(Some(Once::Replayed(made)))
+        }
+    }
+}
+
+/// Stores what was made under the request's key, if it has one.
+pub async fn remember_made<T: Serialize>(
+    client: &impl GenericClient,
+    key: Option<&IdempotencyKey>,
+    made: &T,
+) -> Result<(), StoreError> {
+    let Some(key) = key else { return Ok(()) };
+    let response = serde_json::to_value(made);
+    let response = response.map_err(|error| StoreError::corrupt(format!("answer: {error}")))?;
+    remember(client, key, CREATED, &response).await
 }

@@ -4,6 +4,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::types::Json;
 
 use super::edit::{EditResult, Edited};
+use super::idempotency::{IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::auth::Caller;
 use crate::ticketing::edit::{EditRefusal, NewNotice};
@@ -11,14 +12,17 @@ use crate::ticketing::live::Notice;
 use crate::ticketing::{EventId, NoticeId, UserId};
 
 impl Store {
+    /// Makes a notice, once for each `key`.
     pub async fn create_notice(
         &self,
         event: EventId,
         caller: &Caller,
         notice: &NewNotice,
-    ) -> EditResult<Edited<Notice>> {
+        key: Option<&IdempotencyKey>,
+    ) -> EditResult<Once<Edited<Notice>>> {
         let given = (event, caller.user_id(), notice);
-        self.edit(event, caller, &given, |tx, (event, author, notice), _| {
+        self.edit_once(event, caller, key, &given, |tx, given, _| {
+            let (event, author, notice) = given;
             Box::pin(async move {
                 let id = insert_notice(tx, *event, *author, notice).await?;
                 // Read again: its revision is written by a trigger behind the insertion.

@@ -146,3 +146,42 @@ async fn retries_to_two_nodes_at_once_make_one_booking() {
     assert_eq!(one::<i64>(&client, sql, &[&show.event]).await, 1);
     server.audit().await;
 }
+
+/// What was made once, however often it was asked for, and what another body is told.
+async fn made_once(caller: &Caller, path: &str, body: &Value, other: &Value) {
+    let caller = with_key(caller, KEY);
+    let first = caller.post(path, body).await;
+    let again = caller.post(path, body).await;
+    assert_eq!(first.data(201), again.data(201), "{path}");
+    assert_eq!(first.header("idempotent-replay"), None);
+    assert_eq!(again.header("idempotent-replay"), Some("true"));
+    let revision = |answer: &Answer| answer.header("x-event-revision").map(str::to_owned);
+    assert_eq!(revision(&first), revision(&again));
+    let mismatch = caller.post(path, other).await;
+    assert_eq!(mismatch.code(422), "IDEMPOTENCY_MISMATCH");
+}
+
+#[tokio::test]
+async fn a_notice_is_told_once() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let mut shows = Vec::new();
+    for _ in 0..2 {
+        let show = Show::new().ticket_type("Standing", 1_500, 10);
+        shows.push(show.stage(&client).await);
+    }
+    let admin = server.user(user(&client, "admin").await);
+    let notice = |message: &str| json!({"type": "custom", "message": message, "data": {"gate": 4}});
+    // The same key at another event is another key.
+    for show in &shows {
+        let path = format!("/api/v1/events/{}/notices", show.event);
+        made_once(&admin, &path, &notice("Doors open"), &notice("Doors shut")).await;
+        let listed = server.anonymous().get(&path).await;
+        assert_eq!(listed.data(200).as_array().unwrap().len(), 1);
+    }
+    let stranger = with_key(&server.user(user(&client, "organizer").await), KEY);
+    let path = format!("/api/v1/events/{}/notices", shows[0].event);
+    let refused = stranger.post(&path, &notice("Doors open")).await;
+    assert_eq!(refused.status, 403);
+    server.audit().await;
+}
