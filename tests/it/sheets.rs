@@ -342,6 +342,8 @@ async fn numbers_never_step_back_when_bookings_leave() {
         .post("/api/v1/bookings", &body)
         .await
         .data(201);
+    let made = server.user(other).post("/api/v1/bookings", &body).await;
+    let theirs = made.data(201)["id"].as_str().expect("an id").to_owned();
     let mut last = (number(one).await, number(other).await);
     for sql in [
         format!(
@@ -349,7 +351,19 @@ async fn numbers_never_step_back_when_bookings_leave() {
             show.event
         ),
         format!("update bookings set user_id = {other} where user_id = {one}"),
-        format!("update bookings set user_id = {one} where user_id = {other}"),
+        format!("update bookings set user_id = {one} where user_id = {other} and id <> '{theirs}'"),
+        // Names that are shown count, and a ticket that goes to another's booking.
+        format!(
+            "update ticket_types set name = name || '!' where event_id = {}",
+            show.event
+        ),
+        format!(
+            "update tickets set booking_id = '{theirs}' where id = (select min(id) from tickets where event_id = {})",
+            show.event
+        ),
+        format!(
+            "with gone as (delete from tickets where booking_id = '{theirs}' returning 1), let_go as (delete from claims where booking_id = '{theirs}' returning 1) delete from bookings where id = '{theirs}'"
+        ),
         format!("delete from tickets where event_id = {}", show.event),
         format!(
             "delete from claims where event_id = {0}; delete from bookings where event_id = {0}",
