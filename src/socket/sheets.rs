@@ -26,9 +26,12 @@ struct Kept {
     viewers: Vec<Member>,
     /// Those of the viewers whose join is not answered yet.
     waiting: Vec<Waiter>,
-    /// The feed's queue was full: say it again.
-    say_again: bool,
+    /// The feed's queue was full, or it has no place for the topic yet: say it again then.
+    say_again_ms: Option<u64>,
 }
+
+/// How long to wait before asking again for what the feed refused.
+const REFUSED_PAUSE_MS: u64 = 2_000;
 
 struct Waiter {
     member: Member,
@@ -112,13 +115,13 @@ impl Shard {
         let Some(kept) = self.sheets.kept.get_mut(&topic) else {
             return;
         };
-        let shard = self.shard as usize;
+        let (shard, now_ms) = (self.shard as usize, self.clock.now_ms());
         let wish = match kept.viewers.is_empty() {
             true => Wish::Unwatch { topic, shard },
             false => Wish::Watch { topic, shard },
         };
-        kept.say_again = !self.config.sheets.wish(wish);
-        if kept.viewers.is_empty() && !kept.say_again {
+        kept.say_again_ms = (!self.config.sheets.wish(wish)).then_some(now_ms);
+        if kept.viewers.is_empty() && kept.say_again_ms.is_none() {
             self.sheets.kept.remove(&topic);
         }
     }
@@ -156,18 +159,34 @@ impl Shard {
         }
     }
 
+    /// The feed has no sheet of the topic for now, or never again. Whoever waits to join is told why, and the
+    /// others are not forgotten: it is asked again, or they end with what they watched.
     pub(super) fn on_no_sheet(&mut self, topic: Topic, why: NotOpened) {
+        let again_at_ms = self.now_ms() + REFUSED_PAUSE_MS;
         let Some(kept) = self.sheets.kept.get_mut(&topic) else {
             return;
         };
+        let mut ended = Vec::new();
         if why == NotOpened::NoSuchEvent {
             kept.latest = None;
+            ended = kept.viewers.clone();
+        } else {
+            kept.say_again_ms = Some(again_at_ms);
         }
-        for waiter in std::mem::take(&mut kept.waiting) {
-            let id = waiter.member.connection as usize;
+        let waiting = std::mem::take(&mut kept.waiting);
+        for member in waiting.into_iter().map(|waiter| waiter.member) {
+            let id = member.connection as usize;
             if let Some(connection) = self.connections.get_mut(id) {
                 let session = &mut connection.session;
-                session.no_sheet(waiter.member.subscription, why, &mut self.effects);
+                session.no_sheet(member.subscription, why, &mut self.effects);
+                self.perform(id);
+            }
+        }
+        for member in ended {
+            let id = member.connection as usize;
+            if let Some(connection) = self.connections.get_mut(id) {
+                let session = &mut connection.session;
+                session.sheet_gone(member.subscription, topic, &mut self.effects);
                 self.perform(id);
             }
         }
@@ -175,7 +194,9 @@ impl Shard {
 
     /// Says what could not be said, and what was counted.
     pub(super) fn tend_sheets(&mut self) {
-        let unsaid = self.sheets.kept.iter().filter(|(_, kept)| kept.say_again);
+        let now_ms = self.now_ms();
+        let is_due = |kept: &Kept| kept.say_again_ms.is_some_and(|at| at <= now_ms);
+        let unsaid = self.sheets.kept.iter().filter(|(_, kept)| is_due(kept));
         let unsaid: Vec<Topic> = unsaid.map(|(name, _)| *name).collect();
         unsaid.into_iter().for_each(|name| self.wish_for(name));
         let said = &self.config.sheets;

@@ -385,3 +385,24 @@ async fn numbers_never_step_back_when_bookings_leave() {
         u64::try_from(last.0).unwrap()
     );
 }
+
+/// A node that has no place for an event's figures has one later.
+#[tokio::test]
+async fn figures_that_were_refused_come_once_there_is_a_place() {
+    let few = |config: &mut Config| {
+        change(config);
+        config.sheet.sheets_max = 1;
+    };
+    let server = TestServer::builder().with(few).start().await;
+    let client = server.client().await;
+    let show = show().stage(&client).await;
+    let one = user(&client, "customer").await;
+    let (mut mine, _) = own(&server, one, None).await;
+    let topic = format!("admin:{}", show.event);
+    let mut organizer = server.ws(Vsn::V2).await;
+    let join = json!({"access_token": token(show.organizer, Role::Organizer)});
+    organizer.join(&topic, join).await;
+    mine.ask(&format!("user:{one}"), "phx_leave", json!({}))
+        .await;
+    figures(&mut organizer, &topic, |_| true).await;
+}

@@ -97,12 +97,24 @@ impl Session {
         };
         let error = match why {
             NotOpened::Restarting => code::RESTARTING.because("the node goes down"),
-            _ => code::UNAVAILABLE.because("the database does not answer"),
+            NotOpened::NoSuchEvent => {
+                code::EVENT_NOT_FOUND.because(format_args!("no event of \"{}\"", at.topic))
+            }
+            NotOpened::Unavailable => code::UNAVAILABLE.because("the database does not answer"),
         };
         effects.push(self.refuse(at, error));
         effects.extend(subscription.sheet.as_deref().map(|shown| Effect::Unwatch {
             subscription: place,
             name: shown.name,
         }));
+    }
+
+    /// What a subscription watches is gone for good. Who joins it again is answered `EVENT_NOT_FOUND`.
+    pub(crate) fn sheet_gone(&mut self, place: u32, name: Topic, effects: &mut Vec<Effect>) {
+        let subscription = self.subscription_mut(place);
+        let shown = subscription.and_then(|subscription| subscription.sheet.as_deref());
+        if shown.is_some_and(|shown| shown.name == name) {
+            self.end(place, effects);
+        }
     }
 }
