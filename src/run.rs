@@ -364,9 +364,14 @@ fn warn_of_development(auth: &AuthConfig) {
 /// The feed's connections are its own: viewers must not wait because buyers are many.
 fn feeds_own(config: &Config) -> DatabaseConfig {
     DatabaseConfig {
-        // One each to read the log, to read sheets, to count joins, for the doorbell's probe, for presence, for the relay and for the
-        // probe of its doorbell; the rest to load events.
-        pool_connections_max: 7 + config.feed.loads_parallel_max,
+        // One each to read the log, to count joins, for the doorbell's probe, for presence, for the relay and for the
+        // probe of its doorbell; four to read sheets; the rest to load events.
+        pool_connections_max: 10 + config.feed.loads_parallel_max,
+        // The feed does not wait for longer: neither should the database.
+        statement_timeout_ms: config
+            .database
+            .statement_timeout_ms
+            .min(config.feed.read_timeout_ms),
         ..config.database.clone()
     }
 }

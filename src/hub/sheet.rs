@@ -3,9 +3,11 @@
 //! A sheet has no deltas, no ring and no resume: whoever looks is given the latest one, and again when it has
 //! changed, each in place of the one before.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
@@ -27,6 +29,9 @@ pub struct Sheet {
     /// Who may see it, beside admins where it is an event's.
     pub owner: UserId,
     pub body: Arc<RawValue>,
+    /// When the latest read began that found it, in microseconds. The feed moves it on; a shard that missed a
+    /// newer sheet sees it stand still.
+    read_at_us: AtomicI64,
     frames: [OnceLock<Bytes>; 2],
 }
 
@@ -44,8 +49,21 @@ impl Sheet {
             revision,
             owner,
             body,
+            read_at_us: AtomicI64::new(0),
             frames: Default::default(),
         }
+    }
+
+    /// A read that began at this time found it as it is.
+    pub fn was_read(&self, at: Timestamp) {
+        self.read_at_us
+            .fetch_max(at.as_microsecond(), Ordering::Relaxed);
+    }
+
+    /// All that was committed before is in it.
+    pub fn read_at(&self) -> Timestamp {
+        let read_at_us = self.read_at_us.load(Ordering::Relaxed);
+        Timestamp::from_microsecond(read_at_us).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// What a viewer of it is sent: an `update` from 0, or `figures`.

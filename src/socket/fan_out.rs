@@ -200,12 +200,11 @@ impl Shard {
         let vsn = connection.session.vsn;
         let told = connection.session.subscriptions_mut();
         let told = told.filter(|(_, subscription)| matches!(subscription.stage, Stage::Told));
-        let told: Vec<_> = told
-            .filter_map(|(_, subscription)| {
-                let name = subscription.sheet.as_deref()?.name;
-                Some((name, self.sheets.latest(name)?.revision))
-            })
-            .collect();
+        let told = told.filter_map(|(_, subscription)| {
+            let sheet = self.sheets.latest(subscription.sheet.as_deref()?.name)?;
+            Some(((sheet.topic, sheet.revision), sheet.read_at()))
+        });
+        let (told, read_at): (Vec<_>, Vec<_>) = told.unzip();
         let joined = |(_, subscription): (u32, &mut Subscription)| match subscription.stage {
             Stage::Live {
                 channel,
@@ -226,25 +225,31 @@ impl Shard {
             let topic = &self.topics[self.channels[*channel].topic];
             checked.at = topic.proven_at.map_or(checked.at, |at| at.min(checked.at));
         }
-        let frame = match &*topics {
-            [] if told.is_empty() => return,
+        let frame = |revisions: &[_], checked| {
+            let beat = native::beat(revisions, checked);
+            phoenix::push(vsn, PHOENIX, native::BEAT, &beat)
+        };
+        match &*topics {
+            [] => {}
             // Nearly all: their beat is the same as their neighbours'.
-            [(channel, sent)] if told.is_empty() => {
-                self.channels[*channel].beat(*sent, checked, vsn)
+            [(channel, sent)] => {
+                let beat = self.channels[*channel].beat(*sent, checked, vsn);
+                connection.outbox.push(beat);
             }
             _ => {
                 let name =
                     |(channel, sent): &(usize, Revision)| (self.channels[*channel].key.name, *sent);
-                let mut revisions: Vec<_> = topics.iter().map(name).collect();
-                revisions.extend(told);
-                phoenix::push(
-                    vsn,
-                    PHOENIX,
-                    native::BEAT,
-                    &native::beat(&revisions, checked),
-                )
+                let revisions: Vec<_> = topics.iter().map(name).collect();
+                connection.outbox.push(frame(&revisions, checked));
             }
-        };
-        connection.outbox.push(frame);
+        }
+        // What is told whole is read apart from the log, and proven by its own reads alone.
+        if let Some(read_at) = read_at.into_iter().min() {
+            let checked = native::Checked {
+                at: read_at.min(self.checked.at),
+                database_up: self.checked.database_up,
+            };
+            connection.outbox.push(frame(&told, checked));
+        }
     }
 }

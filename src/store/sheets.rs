@@ -1,7 +1,10 @@
-//! What is told whole: users' own bookings, and figures of events. See `sql/V13__sheets.sql` for their numbers.
+//! What is told whole: users' own bookings, and figures of events. See `sql/V13__sheets.sql` and
+//! `sql/V15__sheet_numbers.sql` for their numbers.
 
+use deadpool_postgres::Object;
 use serde::Serialize;
-use tokio_postgres::types::Json;
+use tokio_postgres::Row;
+use tokio_postgres::types::{Json, ToSql};
 
 use super::bookings::BOOKING;
 use super::{Store, StoreError};
@@ -59,7 +62,6 @@ impl Store {
             revision.map_or(-1, |revision| i64::try_from(revision).unwrap_or(i64::MAX))
         };
         let known: Vec<i64> = users.iter().map(known).collect();
-        let client = self.client().await?;
         let sql = format!(
             "select u.id, u.revision, case when u.revision <> u.known then (
                         select coalesce(jsonb_agg({BOOKING}
@@ -70,11 +72,8 @@ impl Store {
                from (select id, known, bookings_revision(id) as revision
                        from unnest($1::bigint[], $2::bigint[]) as asked (id, known) offset 0) as u"
         );
-        let statement = client.prepare_cached(&sql).await?;
-        let rows = client
-            .query(&statement, &[&ids, &known, &bookings_max])
-            .await?;
-        let read = |row: &tokio_postgres::Row| -> Result<OwnBookings, StoreError> {
+        let rows = self.rows(&sql, &[&ids, &known, &bookings_max]).await?;
+        let read = |row: &Row| -> Result<OwnBookings, StoreError> {
             let bookings: Option<Json<Vec<Booking>>> = row.try_get(2)?;
             Ok(OwnBookings {
                 user: row.try_get(0)?,
@@ -87,7 +86,6 @@ impl Store {
 
     /// The figures of these events, those that are deleted left out.
     pub async fn figures(&self, events: &[EventId]) -> Result<Vec<Figures>, StoreError> {
-        let client = self.client().await?;
         let sql = "
             select e.id, e.organizer_id, e.currency, root.sold::bigint, root.held::bigint,
                    root.revision + coalesce(b.versions, 0)
@@ -111,9 +109,8 @@ impl Store {
                               and confirmed_at > statement_timestamp() - interval '60 s')::bigint as sold_lately
                      from bookings where event_id = e.id) as b
              where e.id = any($1) and e.deleted_at is null";
-        let statement = client.prepare_cached(sql).await?;
-        let rows = client.query(&statement, &[&events]).await?;
-        let read = |row: &tokio_postgres::Row| -> Result<Figures, StoreError> {
+        let rows = self.rows(sql, &[&events]).await?;
+        let read = |row: &Row| -> Result<Figures, StoreError> {
             Ok(Figures {
                 event: row.try_get(0)?,
                 organizer: row.try_get(1)?,
@@ -138,6 +135,26 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// Reads. A connection whose query nobody waits for any more is closed: who is lent it next would wait for
+    /// that query first.
+    async fn rows(
+        &self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let lent = Lent(Some(self.client().await?));
+        let Some(client) = &lent.0 else {
+            return Ok(Vec::new());
+        };
+        let answer = async {
+            let statement = client.prepare_cached(sql).await?;
+            client.query(&statement, params).await
+        };
+        let rows = answer.await;
+        lent.give_back();
+        Ok(rows?)
+    }
+
     /// Adds what this node counted of joins, and forgets what is older than any rate.
     pub async fn count_joins(&self, joins: &[(EventId, i64)]) -> Result<(), StoreError> {
         let (events, counts): (Vec<EventId>, Vec<i64>) = joins.iter().copied().unzip();
@@ -151,6 +168,23 @@ impl Store {
         let statement = client.prepare_cached(sql).await?;
         client.execute(&statement, &[&events, &counts]).await?;
         Ok(())
+    }
+}
+
+/// A connection that is closed unless it is given back.
+struct Lent(Option<Object>);
+
+impl Lent {
+    fn give_back(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(client) = self.0.take() {
+            drop(Object::take(client));
+        }
     }
 }
 

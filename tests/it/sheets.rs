@@ -386,6 +386,70 @@ async fn numbers_never_step_back_when_bookings_leave() {
     );
 }
 
+/// A lock that only the figures meet keeps no user waiting.
+#[tokio::test]
+async fn figures_that_hang_stop_nobodys_bookings() {
+    let (server, show) = world().await;
+    let client = server.client().await;
+    let topic = format!("admin:{}", show.event);
+    let mut organizer = server.ws(Vsn::V2).await;
+    let join = json!({"access_token": token(show.organizer, Role::Organizer)});
+    organizer.join(&topic, join).await;
+    figures(&mut organizer, &topic, |_| true).await;
+    let one = user(&client, "customer").await;
+    let (mut mine, joined) = own(&server, one, None).await;
+
+    let lock = "begin; lock table event_joins in access exclusive mode";
+    client.batch_execute(lock).await.expect("a lock");
+    let body = json!({"event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[0], "quantity": 1}]});
+    let made = server.user(one).post("/api/v1/bookings", &body).await;
+    made.data(201);
+    sees(&mut mine, one, revision(&joined["revision"]), "pending").await;
+    client.batch_execute("rollback").await.expect("unlocked");
+    let held = |figures: &Value| figures["tickets_held"] == 1;
+    figures(&mut organizer, &topic, held).await;
+}
+
+/// A beat proves of a user's bookings what their own reads prove, whatever is known of events.
+#[tokio::test]
+async fn beats_claim_no_more_of_a_users_bookings_than_was_read() {
+    let often = |config: &mut Config| {
+        change(config);
+        config.socket.beat_interval_ms = 100;
+        config.sheet.sheet_poll_interval_ms = 100;
+    };
+    let server = TestServer::builder().with(often).start().await;
+    let client = server.client().await;
+    let show = show().stage(&client).await;
+    let one = user(&client, "customer").await;
+    let (mut mine, _) = own(&server, one, None).await;
+    let (event, own) = (format!("event:{}", show.event), format!("user:{one}"));
+    mine.join(&event, json!({})).await;
+    let at = |beat: &Value| -> jiff::Timestamp {
+        let at = beat["checked_at"].as_str().expect("a time");
+        at.parse().expect("a time")
+    };
+    let mut beat_of = async |topic: &str| loop {
+        let beat = mine.next_on("phoenix", "beat").await;
+        if !beat["revisions"][topic].is_null() {
+            return at(&beat);
+        }
+    };
+
+    let lock = "begin; lock table bookings_gone in access exclusive mode";
+    client.batch_execute(lock).await.expect("a lock");
+    let locked = jiff::Timestamp::now();
+    while beat_of(&event).await <= locked {}
+    for _ in 0..5 {
+        assert!(
+            beat_of(&own).await <= locked,
+            "nobody could read them since"
+        );
+    }
+    client.batch_execute("rollback").await.expect("unlocked");
+    while beat_of(&own).await <= locked {}
+}
+
 /// A node that has no place for an event's figures has one later.
 #[tokio::test]
 async fn figures_that_were_refused_come_once_there_is_a_place() {

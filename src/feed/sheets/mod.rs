@@ -1,6 +1,6 @@
 //! Topics that are told whole: `user:{id}` and the figures of `admin:{id}`.
 //!
-//! The doorbell says whose bookings changed; those that somebody watches are read anew, all in one query, and
+//! The doorbell says whose bookings changed; those that somebody watches are read anew, many in one query, and
 //! what differs from what was shown is handed to the shards. No log and no ring: a sheet takes the place of the
 //! one before, and its revision says which of two is newer (`sql/V13__sheets.sql`).
 //!
@@ -14,14 +14,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::planner::{Asked, Cause, Effect, Planner, Told};
-use super::{in_time, now, until};
+use self::planner::{Answer, Asked, Cause, Effect, Planner, Told};
+use super::cause::Failure;
+use super::{failure, in_time, now, until};
 use crate::config::{FeedConfig, SheetConfig};
 use crate::hub::Hub;
 use crate::hub::sheet::Said;
@@ -65,7 +67,7 @@ pub async fn run(
 
 struct Task {
     planner: Planner,
-    /// The read under way: one at most.
+    /// The reads under way: one at most of users and one of figures, and one of each that failed before.
     reading: JoinSet<Cause>,
     /// The count of joins under way: one at most. It gives back what was not stored.
     counting: JoinSet<Vec<(EventId, i64)>>,
@@ -116,12 +118,17 @@ impl Task {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Read(asked) => {
+            Effect::Read(batch) => {
                 let (store, patience) = (self.store.clone(), self.patience);
                 let bookings_max = self.config.own_bookings_max;
                 self.reading.spawn(async move {
-                    let told = in_time(patience, read(&store, &asked, bookings_max)).await;
-                    Cause::Read(asked, told)
+                    let at = Timestamp::now();
+                    let told = read(&store, &batch.asked, bookings_max);
+                    let told = match tokio::time::timeout(patience, told).await {
+                        Ok(told) => told.map_err(|error| fault(&error)),
+                        Err(_) => Err(Failure::Unusable),
+                    };
+                    Cause::Read(batch, told.map(|told| Answer { at, told }))
                 });
             }
             Effect::Tell(shards, sheet) => {
@@ -150,6 +157,14 @@ impl Task {
                 Err(_) => joins,
             }
         });
+    }
+}
+
+/// A query that is too slow may be so for one of its topics: only without a connection is none to blame.
+fn fault(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Busy(_) => Failure::Unusable,
+        _ => failure(error),
     }
 }
 

@@ -1,15 +1,22 @@
 //! Which sheets are read, and who is told: causes in, effects out, no I/O and no clock.
 //!
-//! One read at a time, of all that needs one. What rings while it is under way is read by the next, since it
-//! may have begun too early. Whoever asks is answered by a read that began after the question: what another
-//! node has shown before is never taken back.
+//! Users and figures are read apart, each by one read at a time, of all that needs one. What rings while it is
+//! under way is read by the next, since it may have begun too early. Whoever asks is answered by a read that
+//! began after the question: what another node has shown before is never taken back.
+//!
+//! A read that fails is set aside (`doubts`), so that others do not wait for what spoiled it.
+
+mod doubts;
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde_json::value::RawValue;
+
+use self::doubts::Doubts;
 
 use crate::config::{FeedConfig, SheetConfig};
 use crate::feed::cause::Failure;
@@ -23,11 +30,14 @@ use crate::ticketing::{Revision, UserId};
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// Figures are not read for so many times what their last read took: at most a fifth of the time.
+const FIGURES_REST: u32 = 4;
+
 #[derive(Debug)]
 pub(super) enum Cause {
     Wish(Wish),
     Rang(SheetRing),
-    Read(Vec<Asked>, Result<HashMap<Topic, Told>, Failure>),
+    Read(Batch, Result<Answer, Failure>),
     /// Time passed; see [`Planner::next_at`].
     Time,
 }
@@ -35,9 +45,39 @@ pub(super) enum Cause {
 #[derive(Debug)]
 pub(super) enum Effect {
     /// Read these; answer with [`Cause::Read`].
-    Read(Vec<Asked>),
+    Read(Batch),
     Tell(ShardSet, Arc<Sheet>),
     Refuse(ShardSet, Topic, NotOpened),
+}
+
+/// One read's worth: users, or events whose figures are wanted.
+#[derive(Debug)]
+pub(super) struct Batch {
+    id: u64,
+    pub(super) asked: Vec<Asked>,
+    began: Instant,
+    /// Set aside earlier; the pause before the next attempt.
+    doubted: Option<Duration>,
+}
+
+impl Batch {
+    /// A batch is of one kind.
+    fn kind(&self) -> usize {
+        self.asked.first().map_or(0, |asked| kind(asked.topic))
+    }
+}
+
+/// Which of the lanes reads the topic: users' bookings, or figures.
+fn kind(topic: Topic) -> usize {
+    usize::from(matches!(topic, Topic::Admin(_)))
+}
+
+/// What a read found. What is not told is not there.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// When the read began: all that was committed before is in it.
+    pub(super) at: Timestamp,
+    pub(super) told: HashMap<Topic, Told>,
 }
 
 /// A sheet to be read.
@@ -70,11 +110,46 @@ struct Slot {
     latest: Option<Arc<Sheet>>,
     /// Least time between two sheets: not read again before.
     quiet_until: Instant,
+    /// The read under way.
+    asked_by: Option<u64>,
+    /// A read that it was part of failed: it is read apart until that succeeds.
+    doubted: bool,
 }
 
 impl Slot {
     fn is_waited_for(&self) -> bool {
         !self.waiting.is_empty() || !self.answered.is_empty()
+    }
+
+    /// Whether the read of all that is stale takes it along. Who asks for its bookings is answered at once;
+    /// figures keep their distance, since each costs a pass over the event's bookings.
+    fn is_due(&self, topic: Topic, now: Instant) -> bool {
+        let asks = !self.waiting.is_empty() && !matches!(topic, Topic::Admin(_));
+        !self.doubted && (self.quiet_until <= now || asks)
+    }
+}
+
+/// The reads of one kind: one at a time, and beside it one of what is in doubt.
+#[derive(Debug)]
+struct Lane {
+    /// To be read.
+    stale: BTreeSet<Topic>,
+    reading: bool,
+    /// The database is away.
+    retry_at: Option<Instant>,
+    pause: Duration,
+    doubts: Doubts,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Lane {
+            stale: BTreeSet::new(),
+            reading: false,
+            retry_at: None,
+            pause: RETRY_PAUSE_MIN,
+            doubts: Doubts::default(),
+        }
     }
 }
 
@@ -84,15 +159,12 @@ pub(super) struct Planner {
     open_timeout: Duration,
     window: Duration,
     slots: HashMap<Topic, Slot>,
-    /// To be read.
-    stale: BTreeSet<Topic>,
+    lanes: [Lane; 2],
     /// Those with somebody who waits.
     waited_for: BTreeSet<Topic>,
-    reading: bool,
-    retry_at: Option<Instant>,
-    pause: Duration,
     poll_at: Instant,
     serial: u64,
+    reads: u64,
     effects: Vec<Effect>,
 }
 
@@ -102,13 +174,11 @@ impl Planner {
             open_timeout: Duration::from_millis(feed.open_timeout_ms),
             window: Duration::from_millis(feed.conflation_window_ms),
             slots: HashMap::new(),
-            stale: BTreeSet::new(),
+            lanes: Default::default(),
             waited_for: BTreeSet::new(),
-            reading: false,
-            retry_at: None,
-            pause: RETRY_PAUSE_MIN,
             poll_at: now + Duration::from_millis(config.sheet_poll_interval_ms),
             serial: 0,
+            reads: 0,
             effects: Vec::new(),
             config,
         }
@@ -126,15 +196,18 @@ impl Planner {
             Cause::Rang(SheetRing::Event(event)) => self.rang(Topic::Admin(event)),
             // Whatever was committed before may have gone unheard.
             Cause::Rang(SheetRing::Listening) => self.read_all_soon(now),
-            Cause::Read(asked, told) => self.read(asked, told, now),
+            Cause::Read(batch, answer) => self.read(batch, answer, now),
             Cause::Time => {}
         }
         if self.poll_at <= now {
             self.poll_at = now + Duration::from_millis(self.config.sheet_poll_interval_ms);
-            self.stale.extend(self.slots.keys());
+            self.all_are_stale();
         }
         self.give_up(now);
-        self.ask(now);
+        for kind in 0..self.lanes.len() {
+            self.ask(kind, now);
+            self.ask_aside(kind, now);
+        }
         mem::take(&mut self.effects)
     }
 
@@ -142,16 +215,26 @@ impl Planner {
         let slot = |topic: &Topic| self.slots.get(topic);
         let give_up_at = self.waited_for.iter().filter_map(slot);
         let give_up_at = give_up_at.map(|slot| slot.give_up_at).min();
-        let read_at = match self.retry_at {
-            _ if self.reading => None,
-            Some(at) => (!self.stale.is_empty()).then_some(at),
-            None => {
-                let stale = self.stale.iter().filter_map(slot);
-                stale.map(|slot| slot.quiet_until).min()
+        let read_at = |lane: &Lane| {
+            if lane.reading {
+                return None;
             }
+            let stale = lane.stale.iter().filter_map(slot);
+            let due = stale.filter(|slot| !slot.doubted);
+            let due_at = due.map(|slot| slot.quiet_until).min()?;
+            Some(lane.retry_at.map_or(due_at, |at| at.max(due_at)))
         };
+        let read_at = self.lanes.iter().filter_map(read_at).min();
+        let doubts = self.lanes.iter().filter_map(|lane| lane.doubts.next_at());
         let poll_at = (!self.slots.is_empty()).then_some(self.poll_at);
-        [give_up_at, read_at, poll_at].into_iter().flatten().min()
+        let all = [give_up_at, read_at, doubts.min(), poll_at];
+        all.into_iter().flatten().min()
+    }
+
+    fn all_are_stale(&mut self) {
+        for &topic in self.slots.keys() {
+            self.lanes[kind(topic)].stale.insert(topic);
+        }
     }
 
     fn watch(&mut self, topic: Topic, shard: usize, now: Instant) {
@@ -171,13 +254,15 @@ impl Planner {
             give_up_at,
             latest: None,
             quiet_until: now,
+            asked_by: None,
+            doubted: false,
         });
         if !slot.is_waited_for() {
             slot.give_up_at = give_up_at;
         }
         slot.shards.insert(shard);
         slot.waiting.insert(shard);
-        self.stale.insert(topic);
+        self.lanes[kind(topic)].stale.insert(topic);
         self.waited_for.insert(topic);
     }
 
@@ -195,21 +280,22 @@ impl Planner {
     }
 
     fn remove(&mut self, topic: Topic) -> Option<Slot> {
-        self.stale.remove(&topic);
+        self.lanes[kind(topic)].stale.remove(&topic);
         self.waited_for.remove(&topic);
         self.slots.remove(&topic)
     }
 
     fn rang(&mut self, topic: Topic) {
         if self.slots.contains_key(&topic) {
-            self.stale.insert(topic);
+            self.lanes[kind(topic)].stale.insert(topic);
         }
     }
 
     fn read_all_soon(&mut self, now: Instant) {
-        self.stale.extend(self.slots.keys());
-        if let Some(retry_at) = &mut self.retry_at {
-            *retry_at = now;
+        self.all_are_stale();
+        for lane in &mut self.lanes {
+            lane.retry_at = None;
+            lane.doubts.hurry(now);
         }
     }
 
@@ -240,72 +326,129 @@ impl Planner {
         });
     }
 
-    /// Begins the next read, if there is something to be read and nothing under way.
-    fn ask(&mut self, now: Instant) {
-        if self.reading || self.retry_at.is_some_and(|at| now < at) {
+    /// Begins the next read of a kind, if there is something to be read and nothing under way.
+    fn ask(&mut self, kind: usize, now: Instant) {
+        let lane = &self.lanes[kind];
+        if lane.reading || lane.retry_at.is_some_and(|at| now < at) {
             return;
         }
-        let mut asked = Vec::new();
-        for &topic in &self.stale {
+        let is_due = |topic: &&Topic| {
+            let slot = self.slots.get(topic);
+            slot.is_some_and(|slot| slot.is_due(**topic, now))
+        };
+        let due = lane.stale.iter().filter(is_due);
+        let due: Vec<Topic> = due.take(self.config.sheets_per_read_max).copied().collect();
+        self.lanes[kind].reading = self.begin(&due, None, now);
+    }
+
+    /// The same of what is in doubt.
+    fn ask_aside(&mut self, kind: usize, now: Instant) {
+        while let Some(doubt) = self.lanes[kind].doubts.next(now) {
+            let slots = &self.slots;
+            let in_doubt = |topic: &Topic| {
+                let slot = slots.get(topic);
+                slot.is_some_and(|slot| slot.doubted && slot.asked_by.is_none())
+            };
+            let topics: Vec<Topic> = doubt.topics.into_iter().filter(in_doubt).collect();
+            if self.begin(&topics, Some(doubt.pause), now) {
+                self.lanes[kind].doubts.reading = true;
+            }
+        }
+    }
+
+    fn begin(&mut self, topics: &[Topic], doubted: Option<Duration>, now: Instant) -> bool {
+        let (id, mut asked) = (self.reads, Vec::with_capacity(topics.len()));
+        for &topic in topics {
             let Some(slot) = self.slots.get_mut(&topic) else {
                 continue;
             };
-            if slot.quiet_until > now && slot.waiting.is_empty() {
-                continue;
-            }
+            self.lanes[kind(topic)].stale.remove(&topic);
+            slot.asked_by = Some(id);
             slot.answered = mem::take(&mut slot.waiting);
             let known = slot.latest.as_ref().map(|sheet| sheet.revision);
             asked.push(Asked { topic, known });
-            if asked.len() == self.config.sheets_per_read_max {
-                break;
-            }
         }
-        if !asked.is_empty() {
-            for asked in &asked {
-                self.stale.remove(&asked.topic);
-            }
-            self.reading = true;
-            self.effects.push(Effect::Read(asked));
+        let begins = !asked.is_empty();
+        if begins {
+            self.reads += 1;
+            self.effects.push(Effect::Read(Batch {
+                id,
+                asked,
+                began: now,
+                doubted,
+            }));
         }
+        begins
     }
 
-    fn read(
-        &mut self,
-        asked: Vec<Asked>,
-        told: Result<HashMap<Topic, Told>, Failure>,
-        now: Instant,
-    ) {
-        self.reading = false;
-        match told {
-            Ok(mut told) => {
-                (self.retry_at, self.pause) = (None, RETRY_PAUSE_MIN);
-                for Asked { topic, .. } in asked {
-                    match told.remove(&topic) {
-                        Some(told) => self.told(topic, told, now),
-                        None => self.gone(topic),
-                    }
-                }
+    fn read(&mut self, batch: Batch, answer: Result<Answer, Failure>, now: Instant) {
+        let lane = &mut self.lanes[batch.kind()];
+        match batch.doubted {
+            None => lane.reading = false,
+            Some(_) => lane.doubts.reading = false,
+        }
+        let Answer { at, mut told } = match answer {
+            Ok(answer) => answer,
+            Err(failure) => return self.failed(batch, failure, now),
+        };
+        (lane.retry_at, lane.pause) = (None, RETRY_PAUSE_MIN);
+        let took = now.saturating_duration_since(batch.began);
+        for Asked { topic, .. } in batch.asked {
+            if !self.is_asked_by(topic, batch.id) {
+                continue;
             }
-            Err(_) => {
-                self.retry_at = Some(now + self.pause);
-                self.pause = (self.pause * 2).min(RETRY_PAUSE_MAX);
-                for Asked { topic, .. } in asked {
-                    if let Some(slot) = self.slots.get_mut(&topic) {
-                        let unanswered = mem::take(&mut slot.answered);
-                        unanswered
-                            .iter()
-                            .for_each(|shard| slot.waiting.insert(shard));
-                        self.stale.insert(topic);
-                    }
-                }
+            match told.remove(&topic) {
+                Some(told) => self.told(topic, told, (at, took), now),
+                None => self.gone(topic),
             }
         }
     }
 
-    fn told(&mut self, topic: Topic, told: Told, now: Instant) {
+    /// Whether the topic waits for this read; not if it was left meanwhile, and watched anew.
+    fn is_asked_by(&mut self, topic: Topic, batch: u64) -> bool {
+        let slot = self.slots.get_mut(&topic);
+        slot.is_some_and(|slot| slot.asked_by.take_if(|by| *by == batch).is_some())
+    }
+
+    fn failed(&mut self, batch: Batch, failure: Failure, now: Instant) {
+        let kind = batch.kind();
+        let mut topics = Vec::with_capacity(batch.asked.len());
+        for Asked { topic, .. } in batch.asked {
+            if self.is_asked_by(topic, batch.id)
+                && let Some(slot) = self.slots.get_mut(&topic)
+            {
+                let unanswered = mem::take(&mut slot.answered);
+                unanswered
+                    .iter()
+                    .for_each(|shard| slot.waiting.insert(shard));
+                slot.doubted |= failure == Failure::Unusable;
+                topics.push(topic);
+            }
+        }
+        let lane = &mut self.lanes[kind];
+        match (failure, batch.doubted) {
+            // Nothing will succeed until the database is back.
+            (Failure::Unavailable, None) => {
+                lane.retry_at = Some(now + lane.pause);
+                lane.pause = (lane.pause * 2).min(RETRY_PAUSE_MAX);
+                lane.stale.extend(topics);
+            }
+            (Failure::Unavailable, Some(pause)) => {
+                lane.doubts.again(topics, pause.min(RETRY_PAUSE_MAX), now);
+            }
+            (Failure::Unusable, pause) => lane.doubts.halve(topics, pause, now),
+        }
+    }
+
+    fn told(&mut self, topic: Topic, told: Told, (at, took): (Timestamp, Duration), now: Instant) {
         let Some(slot) = self.slots.get_mut(&topic) else {
             return;
         };
+        slot.doubted = false;
+        if let Topic::Admin(_) = topic {
+            let interval = Duration::from_millis(self.config.figures_interval_ms);
+            slot.quiet_until = now + interval.max(took * FIGURES_REST);
+        }
         let mut answered = mem::take(&mut slot.answered);
         mem::take(&mut slot.owed)
             .iter()
@@ -318,6 +461,7 @@ impl Planner {
             body.is_some_and(|body| body.get() != sheet.body.get()) || told.owner != sheet.owner
         };
         if let Some(latest) = slot.latest.as_ref().filter(|latest| !differs(latest)) {
+            latest.was_read(at);
             if !answered.is_empty() {
                 self.effects.push(Effect::Tell(answered, latest.clone()));
             }
@@ -330,13 +474,10 @@ impl Planner {
         };
         self.serial += 1;
         let sheet = Sheet::new(topic, self.serial, told.revision, told.owner, body);
+        sheet.was_read(at);
         let sheet = Arc::new(sheet);
         slot.latest = Some(sheet.clone());
-        slot.quiet_until = now
-            + match topic {
-                Topic::Admin(_) => Duration::from_millis(self.config.figures_interval_ms),
-                _ => self.window,
-            };
+        slot.quiet_until = slot.quiet_until.max(now + self.window);
         self.effects.push(Effect::Tell(slot.shards, sheet));
     }
 

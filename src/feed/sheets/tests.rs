@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -21,7 +21,9 @@ struct World {
     now: Instant,
     planner: Planner,
     rows: BTreeMap<UserId, u64>,
-    reads: Vec<(Vec<Asked>, BTreeMap<UserId, u64>)>,
+    reads: Vec<(Batch, BTreeMap<UserId, u64>)>,
+    /// A read that has one of these fails.
+    spoiled: BTreeSet<Topic>,
     /// What each shard was last told.
     shown: BTreeMap<(usize, UserId), u64>,
     refused: Vec<(usize, Topic, NotOpened)>,
@@ -36,6 +38,7 @@ impl World {
             planner: Planner::new(config.sheet, &config.feed, now),
             rows: (1..=3).map(|user| (user, 1)).collect(),
             reads: Vec::new(),
+            spoiled: BTreeSet::new(),
             shown: BTreeMap::new(),
             refused: Vec::new(),
         }
@@ -45,10 +48,10 @@ impl World {
         for effect in self.planner.on(cause, self.now) {
             match effect {
                 // What a read finds is what is when it begins.
-                Effect::Read(asked) => self.reads.push((asked, self.rows.clone())),
+                Effect::Read(batch) => self.reads.push((batch, self.rows.clone())),
                 Effect::Tell(shards, sheet) => {
                     let Topic::User(user) = sheet.topic else {
-                        panic!("a user's");
+                        continue;
                     };
                     for shard in shards.iter() {
                         let before = self.shown.insert((shard, user), sheet.revision);
@@ -61,7 +64,7 @@ impl World {
                 }
             }
         }
-        assert!(self.reads.len() <= 1, "one read at a time");
+        assert!(self.reads.len() <= 4, "few reads at a time");
     }
 
     fn watch(&mut self, shard: usize, user: UserId) {
@@ -83,32 +86,25 @@ impl World {
     }
 
     fn finish_read(&mut self) {
-        let Some((asked, rows)) = self.reads.pop() else {
-            return;
-        };
-        let told = asked.iter().map(|asked| {
-            let Topic::User(user) = asked.topic else {
-                panic!("a user's");
+        for (batch, rows) in std::mem::take(&mut self.reads) {
+            let is_spoiled = |asked: &Asked| self.spoiled.contains(&asked.topic);
+            let answer = match batch.asked.iter().any(is_spoiled) {
+                true => Err(Failure::Unusable),
+                false => Ok(answer(&batch, &rows)),
             };
-            let revision = rows[&user];
-            let body =
-                (asked.known != Some(revision)).then(|| raw(&json!({"bookings": [revision]})));
-            (
-                asked.topic,
-                Told {
-                    revision,
-                    owner: user,
-                    body,
-                },
-            )
-        });
-        let told = told.collect();
-        self.on(Cause::Read(asked, Ok(told)));
+            self.on(Cause::Read(batch, answer));
+        }
     }
 
     fn fail_read(&mut self) {
-        if let Some((asked, _)) = self.reads.pop() {
-            self.on(Cause::Read(asked, Err(Failure::Unavailable)));
+        if let Some((batch, _)) = self.reads.pop() {
+            self.on(Cause::Read(batch, Err(Failure::Unavailable)));
+        }
+    }
+
+    fn finish_reads(&mut self) {
+        while !self.reads.is_empty() {
+            self.finish_read();
         }
     }
 
@@ -117,12 +113,74 @@ impl World {
         while let Some(at) = self.planner.next_at().filter(|at| *at <= end) {
             self.now = self.now.max(at);
             self.on(Cause::Time);
-            self.finish_read();
+            self.finish_reads();
         }
         self.now = end;
         self.on(Cause::Time);
-        self.finish_read();
+        self.finish_reads();
     }
+}
+
+fn answer(batch: &Batch, rows: &BTreeMap<UserId, u64>) -> Answer {
+    let told = batch.asked.iter().map(|asked| {
+        let (revision, owner) = match asked.topic {
+            Topic::User(user) => (rows[&user], user),
+            _ => (1, 1),
+        };
+        let body = (asked.known != Some(revision)).then(|| raw(&json!({"bookings": [revision]})));
+        let told = Told {
+            revision,
+            owner,
+            body,
+        };
+        (asked.topic, told)
+    });
+    Answer {
+        at: Timestamp::now(),
+        told: told.collect(),
+    }
+}
+
+#[test]
+fn what_spoils_a_read_is_read_alone_and_others_go_on() {
+    let mut world = World::new();
+    (1..=100).for_each(|user| {
+        world.rows.insert(user, 1);
+    });
+    world.spoiled.insert(Topic::User(7));
+    (1..=100).for_each(|user| world.watch(0, user));
+    world.pass(Duration::from_millis(100));
+    let shown = |world: &World| world.shown.len();
+    assert_eq!(shown(&world), 99, "all others");
+    (1..=100).for_each(|user| world.commit(user, true));
+    world.pass(Duration::from_millis(100));
+    assert!((1..=100).all(|user| user == 7 || world.shown[&(0, user)] == 2));
+    world.spoiled.clear();
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.shown[&(0, 7)], 2, "it is tried again by itself");
+}
+
+#[test]
+fn figures_that_take_long_keep_nobody_waiting_and_are_read_more_rarely() {
+    let mut world = World::new();
+    let topic = Topic::Admin(42);
+    world.on(Cause::Wish(Wish::Watch { topic, shard: 0 }));
+    world.watch(0, 1);
+    assert_eq!(world.reads.len(), 2, "read apart");
+    let (figures, rows) = world.reads.remove(0);
+    world.finish_read();
+    assert_eq!(world.shown[&(0, 1)], 1);
+    world.now += Duration::from_secs(2);
+    let answer = answer(&figures, &rows);
+    world.on(Cause::Read(figures, Ok(answer)));
+    world.on(Cause::Rang(SheetRing::Event(42)));
+    let of_event = |(batch, _): &(Batch, _)| batch.asked[0].topic == topic;
+    world.now += Duration::from_secs(7);
+    world.on(Cause::Time);
+    assert!(!world.reads.iter().any(of_event), "four times as long");
+    world.now += Duration::from_secs(1);
+    world.on(Cause::Time);
+    assert!(world.reads.iter().any(of_event));
 }
 
 #[test]
@@ -191,6 +249,7 @@ enum Step {
     Commit(UserId, bool),
     Finish,
     Fail,
+    Spoil(UserId),
     Listen,
     Pass(u64),
 }
@@ -202,6 +261,7 @@ fn step() -> impl Strategy<Value = Step> {
         (1..=3_i64, any::<bool>()).prop_map(|(user, rings)| Step::Commit(user, rings)),
         Just(Step::Finish),
         Just(Step::Fail),
+        (1..=3_i64).prop_map(Step::Spoil),
         Just(Step::Listen),
         (1..200_u64).prop_map(Step::Pass),
     ]
@@ -225,6 +285,9 @@ proptest! {
                 Step::Commit(user, rings) => world.commit(user, rings),
                 Step::Finish => world.finish_read(),
                 Step::Fail => world.fail_read(),
+                Step::Spoil(user) => {
+                    world.spoiled.insert(Topic::User(user));
+                }
                 Step::Listen => world.on(Cause::Rang(SheetRing::Listening)),
                 Step::Pass(ms) => {
                     world.now += Duration::from_millis(ms);
@@ -232,8 +295,9 @@ proptest! {
                 }
             }
         }
+        world.spoiled.clear();
         world.finish_read();
-        world.pass(Duration::from_secs(8));
+        world.pass(Duration::from_secs(12));
         for (shard, user) in watching {
             prop_assert_eq!(world.shown.get(&(shard, user)), Some(&world.rows[&user]));
         }
