@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Socket};
@@ -124,6 +124,14 @@ fn ours(config: &DatabaseConfig, settings: &mut Config) {
         .keepalives_interval(keepalive)
         .keepalives_retries(2)
         .tcp_user_timeout(keepalive * 3);
+    let hosts = settings
+        .get_hosts()
+        .len()
+        .max(settings.get_hostaddrs().len());
+    if hosts > 1 && settings.get_target_session_attrs() == TargetSessionAttrs::Any {
+        // One of them may be a standby, which can write nothing and lags.
+        settings.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
 }
 
 fn encryption(trust: &Trust, settings: &mut Config) {
@@ -318,6 +326,21 @@ mod tests {
             ("host=/run/p,h sslmode=require", SslMode::Require),
         ] {
             assert_eq!(read(url).unwrap().settings.get_ssl_mode(), mode, "{url}");
+        }
+    }
+
+    #[test]
+    fn of_several_hosts_the_one_that_writes_is_wanted() {
+        use TargetSessionAttrs::{Any, ReadOnly, ReadWrite};
+        for (url, wanted) in [
+            ("postgres://h/db", Any),
+            ("postgres://h,i/db", ReadWrite),
+            ("hostaddr=127.0.0.1,127.0.0.2", ReadWrite),
+            ("postgres://h,i/db?target_session_attrs=any", ReadWrite),
+            ("postgres://h,i/db?target_session_attrs=read-only", ReadOnly),
+        ] {
+            let settings = read(url).unwrap().settings;
+            assert_eq!(settings.get_target_session_attrs(), wanted, "{url}");
         }
     }
 
