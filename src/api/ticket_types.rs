@@ -1,7 +1,9 @@
 //! The price classes of an event.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -10,9 +12,11 @@ use super::error::{ApiError, ApiResult};
 use super::events::{self, TicketTypeDetail};
 use super::extract::{At, Body};
 use super::fields::{Fields, Input};
+use super::idempotency;
 use super::money::{self, Amount};
 use crate::auth::Caller;
 use crate::config::rest::{CAPACITY_MAX, NAME_CHARS_MAX};
+use crate::store::events::EventInFull;
 use crate::store::ticket_types::{NewTicketType, TicketTypeChange};
 use crate::ticketing::record::Money;
 use crate::ticketing::{EventId, TicketTypeId};
@@ -188,26 +192,44 @@ pub(super) async fn list(
 
 /// Make a ticket type
 #[utoipa::path(post, path = "/events/{event_id}/ticket-types", tag = "events",
-    params(("event_id" = i64, Path)), request_body = TicketTypeBody,
+    params(("event_id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one ticket type")),
+    request_body = TicketTypeBody,
     responses(
-        (status = 201, body = Envelope<TicketTypeDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 201, body = Envelope<TicketTypeDetail>,
+            headers(("X-Event-Revision" = i64), ("Idempotent-Replay" = bool))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`IDEMPOTENCY_IN_FLIGHT`"),
+        (status = 422, body = Failure, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`"),
     ))]
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
     At(event_id): At<EventId>,
+    headers: HeaderMap,
     body: Body<TicketTypeBody>,
-) -> ApiResult<Reply<TicketTypeDetail>> {
+) -> ApiResult<Reply<Value>> {
+    let route = format!("POST /events/{event_id}/ticket-types");
+    let key = idempotency::given_key(&headers, &caller, &route, body.hash())?;
+    let _working = key
+        .as_ref()
+        .map(|key| state.in_flight.enter(key))
+        .transpose()?;
+    let key = key.as_ref().map(|key| &key.stored);
     same_currency(&state, &caller, event_id, Some(&body.input.price)).await?;
     let ticket_type = body.input.into_type(0);
-    let made = state
+    let light = events::light(&state);
+    let render = |event: EventInFull, id| {
+        let types = TicketTypeDetail::all(&event, light);
+        json!(types.into_iter().find(|view| view.id() == id))
+    };
+    let once = state
         .store
-        .create_ticket_type(event_id, &caller, &ticket_type)
+        .create_ticket_type(event_id, &caller, &ticket_type, key, render)
         .await?;
+    let (made, replayed) = idempotency::made(once)?;
     state.board.committed(event_id, made.revision);
-    let view = shown(&state, &caller, event_id, made.value).await?;
-    Ok(Reply::created("TICKET_TYPE_CREATED", view).revision(made.revision))
+    let reply = Reply::created("TICKET_TYPE_CREATED", made.value).revision(made.revision);
+    Ok(idempotency::replayed(reply, replayed))
 }
 
 /// Change a ticket type

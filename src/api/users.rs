@@ -1,6 +1,7 @@
 //! Who buys and who organizes. Passwords and registration are not part of it.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -9,6 +10,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
+use super::idempotency;
 use super::page::{self, Asked, Page};
 use crate::auth::{Caller, Role};
 use crate::config::rest::NAME_CHARS_MAX;
@@ -89,16 +91,25 @@ fn phone(fields: &mut Fields) -> Option<String> {
 
 /// Make a user
 #[utoipa::path(post, path = "/users", tag = "users", request_body = UserInput,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one user")),
     responses(
-        (status = 201, body = Envelope<User>, headers(("Location" = String))),
+        (status = 201, body = Envelope<User>, headers(("Location" = String), ("Idempotent-Replay" = bool))),
         (status = 403, body = Failure, description = "Only admins may give a role or membership"),
-        (status = 409, body = Failure, description = "`EMAIL_TAKEN`, `PHONE_TAKEN`"),
+        (status = 409, body = Failure, description = "`EMAIL_TAKEN`, `PHONE_TAKEN`, `IDEMPOTENCY_IN_FLIGHT`"),
+        (status = 422, body = Failure, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`"),
     ))]
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body<UserInput>,
 ) -> ApiResult<Reply<User>> {
+    let key = idempotency::given_key(&headers, &caller, "POST /users", body.hash())?;
+    let _working = key
+        .as_ref()
+        .map(|key| state.in_flight.enter(key))
+        .transpose()?;
+    let key = key.as_ref().map(|key| &key.stored);
     let input = body.input;
     let user = NewUser {
         name: input.name,
@@ -110,9 +121,11 @@ pub(super) async fn create(
     if (user.role != Role::Customer || user.member) && !caller.is_admin() {
         return Err(ApiError::forbidden());
     }
-    let user = state.store.create_user(&user).await?;
+    let once = state.store.create_user(&user, key).await?;
+    let (user, replayed) = idempotency::made(once)?;
     let address = format!("/api/v1/users/{}", user.id);
-    Ok(Reply::created("USER_CREATED", user).at(&address))
+    let reply = Reply::created("USER_CREATED", user).at(&address);
+    Ok(idempotency::replayed(reply, replayed))
 }
 
 /// All users, by id

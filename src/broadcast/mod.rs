@@ -76,18 +76,38 @@ async fn tell(
     caller: &Caller,
     notice: &NewNotice,
 ) -> Result<(), ErrorReply> {
-    if let Caller::User {
-        token_expires: Some(end),
-        ..
-    } = caller
-        && *end <= Timestamp::now()
-    {
-        return Err(code::INVALID_TOKEN.because("the token has ended"));
-    }
+    in_force(caller)?;
     match store.create_notice(event, caller, notice, None).await {
         Ok(_) => Ok(()),
         Err(EditError::Refused(refusal)) => Err(refused(event, &refusal)),
         Err(EditError::Store(error)) => Err(failed(event, &error)),
+    }
+}
+
+/// Stores notices for whoever may say all of them; else none.
+async fn tell_all(
+    store: &Store,
+    caller: &Caller,
+    notices: &[(EventId, NewNotice)],
+) -> Result<(), ErrorReply> {
+    in_force(caller)?;
+    let Some((first, _)) = notices.first() else {
+        return Ok(());
+    };
+    match store.create_notices(caller, notices).await {
+        Ok(told) => told.map_err(|(event, refusal)| refused(event, &refusal)),
+        Err(error) => Err(failed(*first, &error)),
+    }
+}
+
+/// A socket's token may end while it is open.
+fn in_force(caller: &Caller) -> Result<(), ErrorReply> {
+    match caller {
+        Caller::User {
+            token_expires: Some(end),
+            ..
+        } if *end <= Timestamp::now() => Err(code::INVALID_TOKEN.because("the token has ended")),
+        _ => Ok(()),
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
-use super::tell;
+use super::{tell, tell_all};
 use crate::auth::{Auth, Caller, Role};
 use crate::config::rest::BROADCASTS_MAX;
 use crate::protocol::code::{self, ErrorReply};
@@ -45,14 +45,11 @@ pub fn router(doors: Doors, body_bytes_max: usize) -> Router {
         .with_state(doors)
 }
 
-/// `{"messages": [{"topic", "event", "payload", "private"}]}`. All are read before the first is stored.
+/// `{"messages": [{"topic", "event", "payload", "private"}]}`. All are stored, or none.
 async fn several(State(doors): State<Doors>, headers: HeaderMap, body: Bytes) -> Response {
     let told = async {
         let caller = speaker(&doors.auth, &headers)?;
-        for (event, notice) in read_messages(&body)? {
-            tell(&doors.store, event, &caller, &notice).await?;
-        }
-        Ok(())
+        tell_all(&doors.store, &caller, &read_messages(&body)?).await
     };
     answer(told.await)
 }

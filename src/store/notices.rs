@@ -1,9 +1,11 @@
 //! An organizer's broadcasts. A row is all it takes: the triggers push it.
 
+use std::collections::BTreeSet;
+
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::types::Json;
 
-use super::edit::{EditResult, Edited};
+use super::edit::{self, EditError, EditResult, Edited};
 use super::idempotency::{IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::auth::Caller;
@@ -29,6 +31,38 @@ impl Store {
                 let made = "select notice_json(n) from notices n where id = $1";
                 let Json(made) = tx.query_one(made, &[&id]).await?.try_get(0)?;
                 Ok(made)
+            })
+        })
+        .await
+    }
+
+    /// Makes all notices, in their order, or none. Refused with the event that is to blame.
+    pub async fn create_notices(
+        &self,
+        caller: &Caller,
+        notices: &[(EventId, NewNotice)],
+    ) -> Result<Result<(), (EventId, EditRefusal)>, StoreError> {
+        let lent = (*caller, notices);
+        self.transaction(&lent, |tx, (caller, notices)| {
+            Box::pin(async move {
+                // By number, so that two who write the same events never wait for each other.
+                let events: BTreeSet<EventId> = notices.iter().map(|(event, _)| *event).collect();
+                for event in events {
+                    edit::take_turn(tx, event).await?;
+                    match edit::authorized(tx, event, caller).await {
+                        Ok(_) => {}
+                        Err(EditError::Refused(refusal)) => return Ok(Err((event, refusal))),
+                        Err(EditError::Store(error)) => return Err(error),
+                    }
+                }
+                for (event, notice) in *notices {
+                    match insert_notice(tx, *event, caller.user_id(), notice).await {
+                        Ok(_) => {}
+                        Err(EditError::Refused(refusal)) => return Ok(Err((*event, refusal))),
+                        Err(EditError::Store(error)) => return Err(error),
+                    }
+                }
+                Ok(Ok(()))
             })
         })
         .await

@@ -2,10 +2,13 @@
 
 use deadpool_postgres::{GenericClient, Transaction};
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio_postgres::types::ToSql;
 
-use super::Store;
 use super::edit::{EditResult, Edited};
+use super::events::{EventInFull, event_in_full};
+use super::idempotency::{IdempotencyKey, Once};
+use super::{Store, StoreError};
 use crate::auth::Caller;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::{EventId, TicketTypeId};
@@ -42,17 +45,24 @@ pub struct TicketTypeChange {
 }
 
 impl Store {
+    /// Makes a ticket type, once for each `key`, under which what `render` makes of its event is kept.
     pub async fn create_ticket_type(
         &self,
         event: EventId,
         caller: &Caller,
         ticket_type: &NewTicketType,
-    ) -> EditResult<Edited<TicketTypeId>> {
-        let given = (event, ticket_type);
-        self.edit(event, caller, &given, |tx, (event, ticket_type), _| {
+        key: Option<&IdempotencyKey>,
+        render: impl Fn(EventInFull, TicketTypeId) -> Value + Sync,
+    ) -> EditResult<Once<Edited<Value>>> {
+        let given = (event, ticket_type, &render);
+        self.edit_once(event, caller, key, &given, |tx, given, _| {
+            let (event, ticket_type, render) = given;
             Box::pin(async move {
                 let types = std::slice::from_ref(*ticket_type);
-                insert_ticket_types(tx, *event, types).await
+                let id = insert_ticket_types(tx, *event, types).await?;
+                let event = event_in_full(tx, *event).await?;
+                let event = event.ok_or_else(|| StoreError::corrupt("an event without itself"))?;
+                Ok(render(event, id))
             })
         })
         .await
@@ -158,7 +168,7 @@ pub(super) async fn insert_ticket_types(
     let rows = tx.query(statement, &values).await?;
     match rows.first() {
         Some(row) => Ok(row.try_get(0)?),
-        None => Err(super::StoreError::corrupt("no ticket type was made").into()),
+        None => Err(StoreError::corrupt("no ticket type was made").into()),
     }
 }
 

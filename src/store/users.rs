@@ -1,15 +1,17 @@
 //! Who buys and who organizes.
 
-use serde::Serialize;
+use deadpool_postgres::Transaction;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use utoipa::ToSchema;
 
+use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::auth::Role;
 use crate::ticketing::UserId;
 
 /// A user as the API shows them: to themselves, and to admins.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct User {
     pub id: UserId,
     pub name: String,
@@ -45,26 +47,38 @@ const COLUMNS: &str =
     "id, name, email, phone, role, member, rfc3339(created_at), rfc3339(updated_at)";
 
 impl Store {
-    /// Fails by `users_email_unique` or `users_phone_unique` when somebody else has the address.
-    pub async fn create_user(&self, user: &NewUser) -> Result<User, StoreError> {
-        let statement = format!(
-            "insert into users (name, email, phone, role, member) values ($1, $2, $3, $4, $5)
-             returning {COLUMNS}"
-        );
-        let client = self.client().await?;
-        let row = client
-            .query_one(
-                &statement,
-                &[
-                    &user.name,
-                    &user.email,
-                    &user.phone,
-                    &user.role.name(),
-                    &user.member,
-                ],
-            )
-            .await?;
-        read(&row)
+    /// Makes a user, once for each `key`. Fails by `users_email_unique` or `users_phone_unique` when
+    /// somebody else has the address.
+    pub async fn create_user(
+        &self,
+        user: &NewUser,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Once<User>, StoreError> {
+        match self.try_create_user(user, key).await {
+            // It may be the same request that took the address or the key meanwhile: then it is recalled.
+            Err(error) if key.is_some() && error.constraint().is_some() => {
+                self.try_create_user(user, key).await
+            }
+            created => created,
+        }
+    }
+
+    async fn try_create_user(
+        &self,
+        user: &NewUser,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Once<User>, StoreError> {
+        self.transaction(&(user, key), |tx, (user, key)| {
+            Box::pin(async move {
+                if let Some(known) = idempotency::recall_made(tx, *key).await? {
+                    return Ok(known);
+                }
+                let made = insert(tx, user).await?;
+                idempotency::remember_made(tx, *key, &made).await?;
+                Ok(Once::Made(made))
+            })
+        })
+        .await
     }
 
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
@@ -98,6 +112,24 @@ impl Store {
         })
         .transpose()
     }
+}
+
+async fn insert(tx: &Transaction<'_>, user: &NewUser) -> Result<User, StoreError> {
+    let statement = format!(
+        "insert into users (name, email, phone, role, member) values ($1, $2, $3, $4, $5)
+         returning {COLUMNS}"
+    );
+    let NewUser {
+        name,
+        email,
+        phone,
+        role,
+        member,
+    } = user;
+    let row = tx
+        .query_one(&statement, &[name, email, phone, &role.name(), member])
+        .await?;
+    read(&row)
 }
 
 fn read(row: &Row) -> Result<User, StoreError> {

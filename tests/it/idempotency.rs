@@ -185,3 +185,68 @@ async fn a_notice_is_told_once() {
     assert_eq!(refused.status, 403);
     server.audit().await;
 }
+
+#[tokio::test]
+async fn a_ticket_type_and_a_user_are_made_once() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let admin = server.user(user(&client, "admin").await);
+    let path = format!("/api/v1/events/{}/ticket-types", show.event);
+    let ticket_type = |name: &str| json!({"name": name, "price": 2_000, "capacity": 5});
+    made_once(&admin, &path, &ticket_type("Box"), &ticket_type("Pit")).await;
+    let listed = server.anonymous().get(&path).await;
+    assert_eq!(listed.data(200).as_array().unwrap().len(), 2);
+
+    let person = |name: &str| json!({"name": name, "email": "ada@example.com"});
+    made_once(&admin, "/api/v1/users", &person("Ada"), &person("Eve")).await;
+    let taken = admin.post("/api/v1/users", &person("Ada")).await;
+    assert_eq!(taken.code(409), "EMAIL_TAKEN");
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn retries_to_two_nodes_at_once_make_one_of_each() {
+    let server = TestServer::start().await;
+    let second_node = TestServer::builder().beside(&server).start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let admin = user(&client, "admin").await;
+    let nodes = [server.user(admin), second_node.user(admin)];
+    let notices = format!("/api/v1/events/{}/notices", show.event);
+    let wanted = [
+        (
+            notices.as_str(),
+            json!({"type": "custom", "message": "Doors open"}),
+        ),
+        (
+            "/api/v1/users",
+            json!({"name": "Ada", "email": "ada@example.com"}),
+        ),
+    ];
+    for (path, body) in &wanted {
+        let retries = (0..16).map(|n| {
+            let caller = with_key(&nodes[n % 2], KEY);
+            async move { caller.post(path, body).await }
+        });
+        let answers = join_all(retries).await;
+        let (made, under_way): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|answer| answer.status == 201);
+        for answer in &under_way {
+            assert_eq!(answer.code(409), "IDEMPOTENCY_IN_FLIGHT");
+        }
+        for answer in &made {
+            assert_eq!(answer.data(201), made[0].data(201));
+        }
+        let first = made
+            .iter()
+            .filter(|made| made.header("idempotent-replay").is_none());
+        assert_eq!(first.count(), 1, "{path}");
+    }
+}

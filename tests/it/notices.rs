@@ -369,6 +369,18 @@ async fn broadcasts_come_in_by_rest_too() {
         let answer = caller.post(&path, &payload).await;
         assert_eq!(answer.status, status, "{topic}: {}", answer.text);
     }
+    // One that is refused keeps the others from being said, whichever comes first.
+    let strange = Show::new().ticket_type("Standing", 1_000, 80);
+    let strange = format!("event-updates:{}", strange.stage(&client).await.event);
+    for (other, status) in [("event-updates:999999", 404), (&strange, 403)] {
+        let (good, bad) = (message(topic.clone(), 9), message(other.to_owned(), 9));
+        for messages in [[&good, &bad], [&bad, &good]] {
+            let body = json!({"messages": messages});
+            assert_eq!(organizer.post(several, &body).await.status, status);
+        }
+    }
+    let stored = client.query_one("select count(*) from notices", &[]).await;
+    assert_eq!(stored.unwrap().get::<_, i64>(0), 3);
     let bodies = [
         json!(4),
         json!({}),
