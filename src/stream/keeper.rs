@@ -175,9 +175,9 @@ impl Keeper {
             return;
         };
         let here = self.views.get(&opening.event).cloned();
-        match &topic.place {
-            Some(place) => place.reopen(opening, ring_deltas_max),
-            None => topic.place = Some(Arc::new(Place::new(opening, here, ring_deltas_max))),
+        let known = topic.place.as_ref();
+        if !known.is_some_and(|place| place.reopen(opening, ring_deltas_max)) {
+            topic.place = Some(Arc::new(Place::new(opening, here, ring_deltas_max)));
         }
         if let Some(place) = &topic.place {
             for answer in topic.waiting.drain(..) {

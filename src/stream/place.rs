@@ -1,5 +1,6 @@
 //! One event, for all streams that show it: its topic entry, and the text of what was sent last.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ struct Now {
     /// Set while it waits to be opened anew, since something was lost on the way: what is here is known to be
     /// all of until then. No beat claims more.
     proven_at: Option<Timestamp>,
-    /// The event's row is gone: whoever has its last revision ends.
+    /// The event's row is gone, or the database went back: whoever has its last revision ends.
     over: bool,
     /// Texts that lead to the entry's revision. Emptied whenever anything moves.
     prepared: Vec<(NativeView, Option<Revision>, Bytes)>,
@@ -103,14 +104,26 @@ impl Place {
         self.lock().proven_at
     }
 
-    /// Takes a newer opening over, as after a gap.
-    pub(super) fn reopen(&self, opening: &Opening, ring_deltas_max: usize) {
+    /// Takes a newer opening over, as after a gap. `false` when it is older, since the database went back:
+    /// what is here is not true any more, all streams end, and who comes back wants another place.
+    #[must_use]
+    pub(super) fn reopen(&self, opening: &Opening, ring_deltas_max: usize) -> bool {
         let mut now = self.lock();
-        now.proven_at = None;
-        if now.entry.revision() < opening.state.revision {
-            now.entry = TopicEntry::open(opening, ring_deltas_max);
-            self.wake(now);
+        match now.entry.revision().cmp(&opening.state.revision) {
+            // In doubt as it was: the last beats of its streams prove nothing.
+            Ordering::Greater => {
+                now.over = true;
+                self.wake(now);
+                return false;
+            }
+            Ordering::Equal => now.proven_at = None,
+            Ordering::Less => {
+                now.proven_at = None;
+                now.entry = TopicEntry::open(opening, ring_deltas_max);
+                self.wake(now);
+            }
         }
+        true
     }
 
     pub(super) fn present(&self, here: Arc<View>) {

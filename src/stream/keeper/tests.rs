@@ -29,17 +29,38 @@ fn publication(from: u64, to: u64) -> Arc<Publication> {
     Arc::new(Publication::new(1, Arc::new(delta), state))
 }
 
-#[test]
-fn after_a_gap_it_is_asked_until_it_is_open_and_nothing_is_proven_till_then() {
-    let (hub, mailboxes, mut watches) = Hub::new(1);
+/// A keeper, whom presence hears as long as the second one is kept.
+fn keeper(mailbox: Mailbox<ToShard>) -> (Keeper, impl Sized) {
     let auth = AuthConfig {
         jwt_secret: Some(SECRET.to_owned()),
         ..Config::default().auth
     };
     let auth = Auth::new(&auth).unwrap();
-    let config = Arc::new(Config::default());
-    let (presence, _said) = Presence::new();
-    let (_streams, mut keeper) = new(config, auth, presence, mailboxes.streams);
+    let (presence, said) = Presence::new();
+    let (_, keeper) = new(Arc::new(Config::default()), auth, presence, mailbox);
+    (keeper, said)
+}
+
+#[test]
+fn an_older_opening_ends_the_streams_and_is_what_the_next_ones_show() {
+    let (hub, mailboxes, _watches) = Hub::new(1);
+    let (mut keeper, _said) = keeper(mailboxes.streams);
+    keeper.topics.insert(1, Topic::default());
+    hub.opened(1, opening(5));
+    keeper.on_mail();
+    let lost = keeper.topics[&1].place.clone().unwrap();
+    // The database went back, and the mailbox was too full for the word of it.
+    hub.opened(1, opening(3));
+    keeper.on_mail();
+    assert!(lost.is_over());
+    let place = keeper.topics[&1].place.clone().unwrap();
+    assert_eq!((place.revision(), place.is_over()), (3, false));
+}
+
+#[test]
+fn after_a_gap_it_is_asked_until_it_is_open_and_nothing_is_proven_till_then() {
+    let (hub, mailboxes, mut watches) = Hub::new(1);
+    let (mut keeper, _said) = keeper(mailboxes.streams);
     let streams = [1].into_iter().collect();
     keeper.topics.insert(1, Topic::default());
     hub.opened(1, opening(5));
