@@ -250,14 +250,26 @@ export class SeatcastClient {
     return connection;
   }
 
-  /** The socket is the best road. While it is closed, streams and polls are tried, at once and side by side. */
+  /** The socket is the best road. While it brings nothing, streams and polls are tried, at once and side by side. */
   #chooseRoad(state: ConnectionState, failures: number): void {
+    // Open is not enough: some proxies let nothing through. The answers to the joins decide.
+    if (state === 'open') return;
     clearTimeout(this.#impatience);
-    if (state === 'open' || state === 'idle') this.#stopOtherRoads();
+    if (state === 'idle') this.#stopOtherRoads();
     else if (state === 'closed' || failures >= POLLING.afterFailures) this.#takeOtherRoads();
     else if (state === 'connecting') {
-      // Some firewalls let handshakes hang rather than refuse them.
+      // Some firewalls let handshakes hang rather than refuse them, or what comes after them.
       this.#impatience = setTimeout(() => this.#takeOtherRoads(), POLLING.afterMs);
+    }
+  }
+
+  /** The socket answered for a topic, or one that it did not answer for is left. */
+  #socketAnswered(): void {
+    if ([...this.#topics.values()].every(({ subscription }) => subscription.answered)) {
+      clearTimeout(this.#impatience);
+      this.#stopOtherRoads();
+    } else {
+      this.#streams.changed();
     }
   }
 
@@ -279,6 +291,7 @@ export class SeatcastClient {
       : new Subscription<SeatsState>(topic, this.#connection, seatsModel);
     const watched: Watched = { subscription, watchers: 0 };
     this.#topics.set(topic, watched);
+    subscription.socketAnswered.on(() => this.#socketAnswered());
     subscription.start();
     if (this.#connection.state === 'closed') this.#takeOtherRoads();
     this.#streams.changed();
@@ -289,8 +302,7 @@ export class SeatcastClient {
   #leave(topic: string): void {
     this.#topics.get(topic)?.subscription.stop();
     this.#topics.delete(topic);
-    if (this.#topics.size === 0) this.#stopOtherRoads();
-    else this.#streams.changed();
+    this.#socketAnswered();
   }
 
   /** The topics of one kind that neither the socket nor a stream brings, by event id. */

@@ -124,7 +124,7 @@ export class Connection {
     return this.#state;
   }
 
-  /** Attempts that failed since the link was last open. */
+  /** Attempts that failed since a link last answered. */
   get failures(): number {
     return this.#failures;
   }
@@ -214,8 +214,6 @@ export class Connection {
 
   #opened(): void {
     clearTimeout(this.#openTimer);
-    this.#backoff.reset();
-    this.#failures = 0;
     this.#heartbeatTimer = setTimeout(() => this.#heartbeat(), CONNECTION.heartbeatIntervalMs);
     this.#enter('open');
     for (const { channel } of [...this.#channels.values()]) channel.linkOpened();
@@ -293,6 +291,9 @@ export class Connection {
     const pending = this.#pending.get(ref);
     if (!pending) return;
     this.#settle(ref, pending);
+    // Only now: some proxies open a socket and let nothing through.
+    this.#backoff.reset();
+    this.#failures = 0;
     const reply = replyOf(payload);
     if (reply.status === 'ok') pending.resolve(reply.response);
     else pending.reject(new ReplyError(errorOf(reply.response)));

@@ -32,6 +32,8 @@ export class Freshness {
   #provenAt = NEVER;
   /** Since when there is no link; undefined while there is one, and before the first attempt failed. */
   #downSince: number | undefined;
+  /** The link answered: what is proven may be proven over it. */
+  #linkIsUp = false;
   /** The newest `checked_at` of a beat on this link (the server's clock), and when it advanced. */
   #checkedAt = NEVER;
   #advancedAt = NEVER;
@@ -39,13 +41,17 @@ export class Freshness {
   /** What is known to exist did not arrive in time. */
   late = false;
 
+  /** The link answered. That it opened is no sign of it: some proxies let nothing through. */
   linkUp(): void {
+    this.#linkIsUp = true;
     this.#downSince = undefined;
   }
 
   linkDown(now: number): void {
-    // Later attempts that fail take nothing away from what another road proves meanwhile.
-    if (this.#downSince === undefined) this.roadLost(now);
+    // Attempts that fail take nothing away from what another road proves meanwhile.
+    if (this.#linkIsUp) this.roadLost(now);
+    this.#downSince ??= now;
+    this.#linkIsUp = false;
   }
 
   /** The road that brought proofs is gone. */

@@ -35,6 +35,7 @@ export class Poller {
   /** Of the last answer, and which events it was about: it proves nothing about others. */
   #etag: string | undefined;
   #asked = '';
+  #rows: AvailabilityRow[] = [];
 
   /** The functions say which topics nobody brings at this moment. */
   constructor(
@@ -99,24 +100,22 @@ export class Poller {
     const asked = [...topics.keys()].join(',');
     const etag = asked === this.#asked ? this.#etag : undefined;
     const answer = await this.#rest.send<AvailabilityRow[]>(`/availability?event_ids=${asked}`, { etag });
-    if (answer.status === 304) {
-      for (const topic of topics.values()) topic.prove(topic.view.revision);
-      return;
-    }
     const reads: Promise<void>[] = [];
-    const rows = rowsOf(answer.data);
+    // 304 proves what was answered then, which another road may have passed meanwhile.
+    const rows = answer.status === 304 ? this.#rows : rowsOf(answer.data);
     const told = new Set(rows.map((row) => row.event_id));
     // Unknown ids are left out of the answer; asked for one by one, they are refused.
     for (const [id, topic] of topics) if (!told.has(id)) reads.push(this.#readEvent(id, topic));
     for (const row of rows) {
       const topic = topics.get(row.event_id);
       if (!topic) continue;
-      if (topic.view.state && topic.view.revision >= row.revision) topic.prove(row.revision);
+      if (topic.view.state && topic.view.revision === row.revision) topic.prove(row.revision);
       else reads.push(this.#readEvent(row.event_id, topic));
     }
     await Promise.all(reads);
     this.#asked = asked;
     this.#etag = answer.etag;
+    this.#rows = rows;
   }
 
   async #readEvent(id: number, topic: Subscription<EventState>): Promise<void> {

@@ -27,11 +27,17 @@ export const STREAMS = {
   reopenMs: 250,
 } as const;
 
+/** A stream, as its topic sees it. */
+export interface OpenStream {
+  /** Opens it anew, after a pause in milliseconds. */
+  reopen(pauseMs?: number): void;
+}
+
 /** A topic, as its stream sees it. */
 export interface Streamed {
   readonly topic: string;
   readonly view: { state: unknown; revision: number };
-  streamOpened(stream: { reopen(): void }): void;
+  streamOpened(stream: OpenStream): void;
   streamLost(): void;
   streamSaid(event: string, payload: JsonObject): void;
   beat(revision: number, checkedAt: string, databaseDown?: boolean): void;
@@ -111,8 +117,8 @@ export class Streams {
     });
     const parser = new EventParser();
     const text = new TextDecoder();
-    const reopen = (): void => {
-      end.pauseMs = STREAMS.reopenMs;
+    const reopen = (pauseMs: number = STREAMS.reopenMs): void => {
+      end.pauseMs = pauseMs;
       abort.abort();
     };
     try {

@@ -13,7 +13,7 @@
 import { ReplyError, type Channel, type Connection } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import { Freshness, FRESHNESS, type TopicStatus } from './freshness.ts';
-import type { Streamed } from './streams.ts';
+import type { OpenStream, Streamed } from './streams.ts';
 import type { Model } from './model.ts';
 import { OwnStep } from './own-step.ts';
 import {
@@ -42,18 +42,25 @@ type Timer = ReturnType<typeof setTimeout> | undefined;
 export class Subscription<S> implements Channel, Streamed {
   readonly topic: string;
   readonly changed = new Emitter<TopicView<S>>();
+  /** The socket answered the join, with the state or a refusal. */
+  readonly socketAnswered = new Emitter<void>();
   readonly #connection: Connection;
   readonly #model: Model<S>;
   readonly #step: OwnStep;
   #view: TopicView<S> = { state: undefined, revision: 0, status: 'connecting', refused: undefined, counted: undefined };
   #joining = false;
   #joined = false;
+  #answered = false;
   readonly #freshness = new Freshness();
   /** The newest revision that is known to exist. */
   #expected = 0;
+  /** Proofs of less than we show, in a row. */
+  #lowProofs = 0;
+  /** Whole states older than ours, in a row, and when the last of them was counted. */
   #rewinds = 0;
+  #rewoundAt = Number.NEGATIVE_INFINITY;
   /** The stream that brings frames while the socket does not. */
-  #stream: { reopen(): void } | undefined;
+  #stream: OpenStream | undefined;
   #statusTimer: Timer;
   #arrivalTimer: Timer;
   #rejoinTimer: Timer;
@@ -78,6 +85,11 @@ export class Subscription<S> implements Channel, Streamed {
   /** Whether the socket brings this topic's frames. If not, a stream may. */
   get joined(): boolean {
     return this.#joined;
+  }
+
+  /** Whether the socket, as it is now, has answered for this topic at all: frames come through it. */
+  get answered(): boolean {
+    return this.#answered;
   }
 
   /** Whether somebody brings this topic's frames. If not, polling may. */
@@ -110,8 +122,16 @@ export class Subscription<S> implements Channel, Streamed {
     this.#arrivalTimer = setTimeout(() => this.#isLate(), FRESHNESS.arrivalMs);
   }
 
-  /** A whole state from elsewhere (REST, a poll). Taken iff it is newer than what we have. */
+  /**
+   * A whole state from a poll. Taken if it is newer than what we have, or if the database was put back,
+   * which polls tell only where nobody else brings the topic.
+   */
   offer(revision: number, state: S): void {
+    if (revision < this.#view.revision && (this.carried || !this.#wasRewound())) return;
+    this.#offered(revision, state);
+  }
+
+  #offered(revision: number, state: S): void {
     if (revision > this.#view.revision || this.#view.state === undefined) {
       this.#take(state, revision);
     }
@@ -124,25 +144,35 @@ export class Subscription<S> implements Channel, Streamed {
     this.#show({ ...this.#view, refused });
   }
 
-  /** This revision was the newest just now. Proof of freshness iff we have it. */
+  /**
+   * This revision was the newest just now. Proof of freshness iff it is what we show: with less, who says
+   * so is behind what we have from elsewhere, or the database was put back.
+   */
   prove(revision: number): void {
     this.expect(revision);
-    if (revision <= this.#view.revision) this.#freshness.proven(now());
+    if (revision === this.#view.revision) {
+      this.#rewinds = 0;
+      this.#lowProofs = 0;
+      this.#freshness.proven(now());
+    } else if (revision < this.#view.revision && this.carried) {
+      this.#lowProofs += 1;
+      if (this.#lowProofs % FRESHNESS.rewindsMax === 0) this.#fetchMissing();
+    }
     this.#review();
   }
 
   // ── what the connection tells ────────────────────────────────────────────────────────────────
 
   linkOpened(): void {
-    this.#freshness.linkUp();
     void this.#join();
   }
 
   linkLost(): void {
     this.#joined = false;
+    this.#answered = false;
     clearTimeout(this.#rejoinTimer);
     this.#step.lost();
-    this.#presence(null);
+    if (!this.#stream) this.#presence(null);
     this.#freshness.linkDown(now());
     this.#review();
   }
@@ -155,14 +185,14 @@ export class Subscription<S> implements Channel, Streamed {
 
   // ── what a stream tells ──────────────────────────────────────────────────────────────────────
 
-  streamOpened(stream: { reopen(): void }): void {
+  streamOpened(stream: OpenStream): void {
     this.#stream = stream;
   }
 
   streamLost(): void {
     this.#stream = undefined;
     // On to the socket: it proves by itself. Otherwise nobody does, until a poll.
-    if (this.#joined || this.#connection.state === 'open') return;
+    if (this.#joined) return;
     this.#presence(null);
     this.#freshness.roadLost(now());
     this.#review();
@@ -176,8 +206,12 @@ export class Subscription<S> implements Channel, Streamed {
   }
 
   #snapshot({ revision, state }: JoinResponse): void {
-    if (revision < this.#view.revision && !this.#wasRewound()) return;
-    this.offer(revision, this.#model.whole(state));
+    if (revision < this.#view.revision && !this.#wasRewound()) {
+      // The node is behind what we have seen elsewhere, for a moment or for good: the next stream tells.
+      this.#stream?.reopen(FRESHNESS.rejoinMs);
+      return;
+    }
+    this.#offered(revision, this.#model.whole(state));
   }
 
   /** A beat, by whatever road. */
@@ -217,6 +251,7 @@ export class Subscription<S> implements Channel, Streamed {
     const { revision, resumed, state } = response;
     const before = this.#view.state;
     this.#joined = true;
+    this.#hasAnswered();
     this.#show({ ...this.#view, refused: undefined });
     if (resumed && before !== undefined) {
       // What changed after `since`; a poll may have brought us further meanwhile.
@@ -234,8 +269,17 @@ export class Subscription<S> implements Channel, Streamed {
     }
   }
 
+  #hasAnswered(): void {
+    this.#answered = true;
+    this.#freshness.linkUp();
+    this.socketAnswered.emit();
+  }
+
   /** Whether a whole state older than ours is the truth: the database was put back in time. */
   #wasRewound(): boolean {
+    // Two roads that tell of one moment count as one.
+    if (now() - this.#rewoundAt < FRESHNESS.rejoinMs / 2) return false;
+    this.#rewoundAt = now();
     this.#rewinds += 1;
     if (this.#rewinds < FRESHNESS.rewindsMax) return false;
     this.#expected = 0;
@@ -246,6 +290,7 @@ export class Subscription<S> implements Channel, Streamed {
   #notJoined(error: unknown): void {
     this.#joined = false;
     if (error instanceof ReplyError) {
+      this.#hasAnswered();
       this.#show({ ...this.#view, refused: error.response });
       this.#review();
       if (error.response.retry === 'never') return;
@@ -317,8 +362,8 @@ export class Subscription<S> implements Channel, Streamed {
 
   /** Asks for what came after our revision, by the road that there is. */
   #fetchMissing(): void {
-    if (this.#connection.state === 'open') void this.#join();
-    else this.#stream?.reopen();
+    if (this.#stream && !this.#joined) this.#stream.reopen();
+    else if (this.#connection.state === 'open') void this.#join();
   }
 
   /** Decides the status anew, and when to look again. */
@@ -329,7 +374,7 @@ export class Subscription<S> implements Channel, Streamed {
     const status = this.#freshness.status(this.#view.state !== undefined, at);
     const wasLive = this.#view.status === 'live';
     this.#show({ ...this.#view, status });
-    if (wasLive && status === 'stale' && this.#joined && !this.#freshness.databaseIsSilent(at)) void this.#join();
+    if (wasLive && status === 'stale' && this.carried && !this.#freshness.databaseIsSilent(at)) this.#fetchMissing();
     const nextMs = this.#freshness.changesInMs(status, at);
     if (nextMs !== undefined) this.#statusTimer = setTimeout(() => this.#review(), nextMs);
   }

@@ -153,6 +153,116 @@ describe('where no WebSocket gets through, but streams do', () => {
   });
 });
 
+describe('where the database was put back', () => {
+  let server: FakeServer;
+  let client: SeatcastClient;
+  let view: TopicView<EventState>;
+
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    server = new FakeServer();
+    server.addEvent(1);
+    server.reachable = false;
+    server.streams = true;
+    client = server.client();
+    client.watch('event:1', (seen) => (view = seen));
+    await server.settle(3_000);
+    for (let sold = 0; sold < 4; sold += 1) server.sell(1, 7, 1);
+    await server.settle(1);
+  });
+  afterEach(() => {
+    client.close();
+    vi.useRealTimers();
+  });
+
+  const left = (): number | undefined => view.state?.ticket_types[0]?.available;
+
+  it('streams find out, and call nothing live until then', async () => {
+    expect([view.revision, left(), view.status]).toEqual([5, 96, 'live']);
+    server.rewind(1, 2, 99);
+    await server.settle(2_000);
+    expect([view.revision, view.status]).toEqual([5, 'stale']);
+    await server.settle(20_000);
+    expect([view.revision, left(), view.status]).toEqual([2, 99, 'live']);
+    expect(server.streamsOpen).toBe(1);
+  });
+
+  it('a beat of less than what is shown proves nothing, and what is true is asked for', async () => {
+    server.event(1).revision = 2;
+    await server.settle(14_000);
+    expect(view.status).toBe('stale');
+    await server.settle(40_000);
+    expect([view.revision, view.status]).toEqual([2, 'live']);
+  });
+
+  it('polls find out as well', async () => {
+    server.streams = false;
+    server.rewind(1, 2, 99);
+    await server.settle(14_000);
+    expect([view.revision, view.status]).not.toEqual([5, 'live']);
+    await server.settle(30_000);
+    expect([view.revision, left(), view.status]).toEqual([2, 99, 'live']);
+  });
+
+  it('a node that is behind for a moment is not believed', async () => {
+    server.event(1).revision = 4;
+    server.cutStreams();
+    await server.settle(1_500);
+    server.event(1).revision = 5;
+    await server.settle(12_000);
+    expect([view.revision, left(), view.status]).toEqual([5, 96, 'live']);
+  });
+});
+
+describe.each(['swallows', 'slams'] as const)('where the socket opens and %s', (fault) => {
+  let server: FakeServer;
+  let client: SeatcastClient;
+  let view: TopicView<EventState>;
+  const statuses = new Set<string>();
+
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    server = new FakeServer();
+    server.addEvent(1);
+    server[fault] = true;
+    client = server.client();
+    client.watch('event:1', (seen) => {
+      view = seen;
+      statuses.add(seen.status);
+    });
+    await server.settle(5_000);
+  });
+  afterEach(() => {
+    client.close();
+    vi.useRealTimers();
+  });
+
+  it.each([true, false])('other roads are taken, and stay (streams: %s)', async (streams) => {
+    server.streams = streams;
+    await server.settle(60_000);
+    statuses.clear();
+    for (let sold = 0; sold < 6; sold += 1) {
+      server.sell(1, 7, 1);
+      await server.settle(12_000);
+      expect(view).toMatchObject({ status: 'live', revision: sold + 2 });
+    }
+    expect([...statuses]).toEqual(['live']);
+    // The pauses between attempts grow to 15 s at most, drawn at random.
+    expect(server.links).toBeLessThan(60);
+  });
+
+  it('the socket is taken as soon as it answers', async () => {
+    server.streams = true;
+    await server.settle(30_000);
+    server[fault] = false;
+    await server.settle(30_000);
+    expect([view.status, server.streamsOpen]).toEqual(['live', 0]);
+    const asked = server.requests.length;
+    await server.settle(60_000);
+    expect(server.requests).toHaveLength(asked);
+  });
+});
+
 describe('where a handshake hangs', () => {
   it('other roads are taken meanwhile', async () => {
     vi.useFakeTimers();

@@ -15,6 +15,8 @@
  *      still: the node hears from nobody), `loseDatabase()` and `findDatabase()` (the node says so, at
  *      once), `deaf = true` (what we send is lost), `sendRaw(text)`, `fetchFails()` (REST cannot be reached).
  *      `streams = true` lets server-sent events through, `cutStreams()` ends those that are open,
+ *      `swallows = true` (the socket opens and carries nothing), `slams = true` (it opens and closes at once),
+ *      `rewind(1, 5, 90)` puts the database back to a revision at which so much was left.
  *      `buffered = true` keeps their events back, as some proxies do.
  *   5. Look at `server.joins` (every join's payload), `server.links` (how many were opened),
  *      `server.requests` (REST), and at what the client shows.
@@ -64,6 +66,8 @@ export class FakeServer {
   reachable = true;
   streams = false;
   buffered = false;
+  swallows = false;
+  slams = false;
   silent = false;
   frozen = false;
   #databaseDown = false;
@@ -169,6 +173,16 @@ export class FakeServer {
 
   // ── faults ───────────────────────────────────────────────────────────────────────────────────
 
+  /** The database is put back: streams end, sockets do. */
+  rewind(id: number, revision: number, available: number): void {
+    const event = this.event(id);
+    event.revision = revision;
+    event.log = event.log.filter((change) => change.revision <= revision);
+    event.ticketTypes.set(7, { ...ticketType(7, available), available });
+    this.cut();
+    this.cutStreams();
+  }
+
   cut(): void {
     this.close(1006);
   }
@@ -191,6 +205,7 @@ export class FakeServer {
       if (!this.reachable) return this.#end(link, 1006);
       this.#open.add(link);
       events.opened();
+      if (this.slams) this.#end(link, 1006);
     }, 1);
     return {
       send: (text) => this.#received(link, decodeFrame(text)),
@@ -211,7 +226,7 @@ export class FakeServer {
   }
 
   #received(link: Link, frame: Frame): void {
-    if (this.silent || this.deaf || !this.#open.has(link)) return;
+    if (this.silent || this.deaf || this.swallows || this.slams || !this.#open.has(link)) return;
     if (frame.event === 'heartbeat') this.#reply(link, frame, 'ok', {});
     else if (frame.event === 'phx_join') this.#join(link, frame);
     else if (frame.event === 'phx_leave') link.joined.delete(frame.topic);
@@ -230,7 +245,7 @@ export class FakeServer {
     link.joined.set(frame.topic, frame.joinRef ?? '');
     const presence = this.#counts(Number(id));
     const since = frame.payload['since'];
-    const resumed = typeof since === 'number' && since >= this.logFrom;
+    const resumed = typeof since === 'number' && since >= this.logFrom && since <= event.revision;
     const state = resumed ? changesSince(event, since) : wholeState(event);
     const shown = kind === 'seats' ? seatsOnly(state) : { ...state, seats: undefined, presence };
     this.#reply(link, frame, 'ok', { revision: event.revision, resumed, state: shown });
@@ -276,7 +291,7 @@ export class FakeServer {
 
   #send(link: Link, joinRef: string | null, ref: string | null, topic: string, event: string, payload: JsonObject): void {
     const text = encodeFrame({ joinRef, ref, topic, event, payload });
-    if (this.#open.has(link)) link.events.received(text);
+    if (this.#open.has(link) && !this.swallows) link.events.received(text);
   }
 
   #end(link: Link, code: number): void {
@@ -312,7 +327,7 @@ export class FakeServer {
           this.#forget(stream);
           controller.error(new DOMException('aborted', 'AbortError'));
         });
-        const resumed = since !== undefined && since >= this.logFrom;
+        const resumed = since !== undefined && since >= this.logFrom && since <= event.revision;
         const state = resumed ? changesSince(event, since) : wholeState(event);
         const shown = kind === 'seats' ? seatsOnly(state) : { ...state, seats: undefined };
         if (!resumed) this.#emit(stream, 'snapshot', { revision: event.revision, resumed, state: shown });
