@@ -37,6 +37,15 @@ pub const PRESENCE_KEY_BYTES_MAX: usize = 255;
 /// may take out as many as it brings in, so a frame has twice as many: less than 1 MiB.
 pub const PRESENCE_LISTED_BYTES_MAX: usize = 500 * 1_024;
 
+// --- feed
+
+/// Events that a node remembers to have seen go back: more than it watches by default, so that all of
+/// a restored backup fit.
+pub const REWINDS_MAX: usize = 65_536;
+/// Revisions by which other nodes may have been ahead of this one when the database went back: their
+/// clients may come here. More than an event is written in the seconds that a node may lag unnoticed.
+pub const LOST_UNSEEN_MAX: u64 = 10_000;
+
 // --- shards
 
 /// Events taken from a shard's poller at a time.

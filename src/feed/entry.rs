@@ -43,6 +43,8 @@ pub(super) struct Entry {
     quiet_until: Instant,
     /// Until when it is not hurried again: whoever asks for what is nowhere gets a read a window, no more.
     hurried_until: Instant,
+    /// See [`Opening::lost`].
+    lost: Revision,
     limits: Limits,
 }
 
@@ -72,8 +74,14 @@ impl Entry {
             pending: None,
             quiet_until: now,
             hurried_until: now,
+            lost: 0,
             limits,
         }
+    }
+
+    /// The same after a history of which revisions up to `lost` were shown.
+    pub(super) fn after(self, lost: Revision) -> Self {
+        Entry { lost, ..self }
     }
 
     /// The revision up to which the log has been read.
@@ -87,7 +95,13 @@ impl Entry {
     pub(super) fn opening(&self, event: EventId) -> Arc<Opening> {
         let ring = self.ring.iter().cloned().collect();
         let state = self.state.clone();
-        Arc::new(Opening { event, state, ring })
+        let lost = self.lost;
+        Arc::new(Opening {
+            event,
+            state,
+            ring,
+            lost,
+        })
     }
 
     pub(super) fn is_quiet(&self, now: Instant) -> bool {

@@ -10,6 +10,7 @@
 mod absent;
 mod loads;
 mod reads;
+mod rewinds;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use self::absent::Absent;
+use self::rewinds::Rewinds;
 use super::cause::{Cause, Effect};
 use super::entry::{Entry, Limits};
 use crate::config::FeedConfig;
@@ -83,6 +85,7 @@ pub(super) struct Planner {
     to_load: VecDeque<EventId>,
     loads_under_way: usize,
     absent: Absent,
+    rewinds: Rewinds,
     database: Database,
     /// Whether the bus brings changes.
     carried: bool,
@@ -96,6 +99,7 @@ impl Planner {
     pub(super) fn new(config: FeedConfig, now: Instant) -> Self {
         Planner {
             absent: Absent::new(&config),
+            rewinds: Rewinds::default(),
             config,
             slots: HashMap::new(),
             timers: BTreeSet::new(),

@@ -83,6 +83,9 @@ pub struct Opening {
     pub event: EventId,
     pub state: Arc<EventState>,
     pub ring: Vec<Arc<Delta>>,
+    /// Of revisions up to this one the database has lost some, and may have written others since: none
+    /// of them is resumed from. 0 where nothing was lost.
+    pub lost: Revision,
 }
 
 /// Why an event could not be opened.

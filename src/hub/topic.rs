@@ -16,6 +16,8 @@ pub struct TopicEntry {
     /// Contiguous: each delta begins where the one before ended; the last ends at the state's revision.
     ring: VecDeque<Arc<Delta>>,
     ring_deltas_max: usize,
+    /// See [`Opening::lost`].
+    lost: Revision,
     latest: Option<Arc<Publication>>,
 }
 
@@ -42,6 +44,7 @@ impl TopicEntry {
             state: opening.state.clone(),
             ring: opening.ring.iter().cloned().collect(),
             ring_deltas_max,
+            lost: opening.lost,
             latest: None,
         };
         entry.trim();
@@ -54,6 +57,18 @@ impl TopicEntry {
 
     pub fn revision(&self) -> Revision {
         self.state.revision
+    }
+
+    /// Whether a client that comes back with this revision can only have it of the history that is here:
+    /// where the database went back, the same revisions were something else before.
+    pub fn resumes(&self, since: Revision) -> bool {
+        since > self.lost || mistaken!(ResumeLost)
+    }
+
+    /// Whether the database went back between this entry and the opening, so that the one does not lead
+    /// to the other, whichever has more.
+    pub fn is_lost_to(&self, opening: &Opening) -> bool {
+        opening.lost > self.lost || opening.state.revision < self.revision()
     }
 
     /// Takes a publication over. One that brings nothing new is dropped.
@@ -152,6 +167,7 @@ mod tests {
             event: 1,
             state: Arc::new(samples::state(at)),
             ring,
+            lost: 0,
         };
         TopicEntry::open(&opening, ring_deltas_max)
     }

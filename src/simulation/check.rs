@@ -10,6 +10,30 @@ use super::plan::AMPLE;
 use super::world::{DAWN_S, World};
 use crate::ticketing::Revision;
 
+/// What did not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// The frames of a join follow on one another.
+    Continuity,
+    /// No client goes back, and every picture at a revision is the log's at that.
+    Picture,
+    /// No beat claims a freshness that is not there.
+    Freshness,
+    /// In the end everybody shows the database.
+    Convergence,
+    /// In the end everybody shows who is here.
+    Presence,
+    /// The server keeps its connections, and its parts do not panic.
+    Survival,
+}
+
+/// A check that failed, and how.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) check: Check,
+    pub(super) what: String,
+}
+
 /// What was read is shown within this: a window, a turn, a beat on its way.
 const SHOWN_WITHIN_MS: u64 = 150;
 
@@ -25,14 +49,20 @@ impl World<'_> {
             "update" => {
                 let (from, to) = (payload["from"].as_u64(), payload["to"].as_u64());
                 if from > told || to <= told {
-                    self.fail(format!("told {told:?}, then {from:?} to {to:?}"));
+                    self.fail(
+                        Check::Continuity,
+                        format!("told {told:?}, then {from:?} to {to:?}"),
+                    );
                 }
                 to
             }
             "beat" => {
                 let beat = payload["revisions"][&self.clients[client].topic].as_u64();
                 if beat > told {
-                    self.fail(format!("told {told:?}, and the beat says {beat:?}"));
+                    self.fail(
+                        Check::Continuity,
+                        format!("told {told:?}, and the beat says {beat:?}"),
+                    );
                 }
                 if let Some(beat) = beat {
                     self.claims(client, beat, payload);
@@ -66,13 +96,14 @@ impl World<'_> {
         }
         let had = self.database.revision_at(client.event, checked_ms);
         let rewound = self.database.rewound_ms(client.event);
-        let lost = rewound.is_some_and(|rewound| rewound <= checked_ms) && revision > had;
+        let latest = self.database.latest(client.event).revision;
+        let lost = rewound.is_some_and(|rewound| rewound <= checked_ms) && revision > latest;
         if revision < had || lost {
             let topic = &client.topic;
             let what = format!(
                 "{topic} is said to be current at {checked_ms} ms with {revision}, which was at {had}"
             );
-            self.fail(what);
+            self.fail(Check::Freshness, what);
         }
     }
 
@@ -82,9 +113,6 @@ impl World<'_> {
         let Some((revision, picture)) = &client.have else {
             return;
         };
-        if before == Some(*revision) {
-            return;
-        }
         let mut what = None;
         // Where databases go back, a node that lags is believed in the end.
         if before > Some(*revision) && !self.odds.rewind {
@@ -101,21 +129,25 @@ impl World<'_> {
             ));
         }
         if let Some(what) = what {
-            self.fail(what);
+            self.fail(Check::Picture, what);
         }
     }
 
     /// Who does not show the database, or who is here.
-    pub(super) fn differs(&self) -> Option<String> {
+    pub(super) fn differs(&self) -> Option<Fault> {
         self.clients
             .iter()
             .find_map(|client| self.differs_from(client))
     }
 
-    fn differs_from(&self, client: &Client) -> Option<String> {
+    fn differs_from(&self, client: &Client) -> Option<Fault> {
+        let fault = |check, what| Some(Fault { check, what });
         let line = client.connection.and_then(|line| self.lines.get(&line));
         let Some(line) = line.filter(|_| client.joined) else {
-            return Some(format!("{} is not joined", client.key()));
+            return fault(
+                Check::Convergence,
+                format!("{} is not joined", client.key()),
+            );
         };
         let latest = self.database.latest(client.event);
         let shown = client.have.as_ref();
@@ -123,7 +155,10 @@ impl World<'_> {
             && shown != Some(&(latest.revision, Picture::of(latest, client.kind)))
         {
             let (topic, have, latest) = (&client.topic, client.revision(), latest.revision);
-            return Some(format!("{topic} has {have:?} of {latest}"));
+            return fault(
+                Check::Convergence,
+                format!("{topic} has {have:?} of {latest}"),
+            );
         }
         let here = |other: &&Client| {
             other.event == client.event && other.present && other.kind != Kind::Seats
@@ -131,7 +166,10 @@ impl World<'_> {
         let present: Vec<&Client> = self.clients.iter().filter(here).collect();
         if client.kind == Kind::Event && client.total != present.len() as u64 {
             let (key, total, true_total) = (client.key(), client.total, present.len());
-            return Some(format!("{key} counts {total} of {true_total}"));
+            return fault(
+                Check::Presence,
+                format!("{key} counts {total} of {true_total}"),
+            );
         }
         let listed: BTreeSet<&str> = present
             .iter()
@@ -146,7 +184,10 @@ impl World<'_> {
         if client.kind == Kind::Registration
             && (shown != listed || client.members.len() != listed.len())
         {
-            return Some(format!("{} lists {shown:?} of {listed:?}", client.key()));
+            return fault(
+                Check::Presence,
+                format!("{} lists {shown:?} of {listed:?}", client.key()),
+            );
         }
         None
     }

@@ -288,7 +288,9 @@ impl Client {
             }
         }
         self.rewinds = 0;
+        let level = self.revision() == Some(revision) && response["resumed"] == true;
         let mut picture = match &self.have {
+            Some(_) if level && mistaken!(ForgetWhenLevel) => Picture::default(),
             Some((_, picture)) if response["resumed"] == true => picture.clone(),
             _ => Picture::default(),
         };

@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use super::check::Check;
+
 /// See the table in the module above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mistake {
@@ -15,24 +17,29 @@ pub(crate) enum Mistake {
     ResumeBeyondRing,
     MergeBackwards,
     ApplyOverGap,
+    ResumeLost,
+    ForgetWhenLevel,
     DropLeave,
     LoseUntrack,
 }
 
 impl Mistake {
-    pub(super) const ALL: [Mistake; 12] = [
-        Mistake::SkipReread,
-        Mistake::LoadThenListen,
-        Mistake::ForgetPending,
-        Mistake::ClaimOverGap,
-        Mistake::KeepRewound,
-        Mistake::PublishOverGap,
-        Mistake::RingOffByOne,
-        Mistake::ResumeBeyondRing,
-        Mistake::MergeBackwards,
-        Mistake::ApplyOverGap,
-        Mistake::DropLeave,
-        Mistake::LoseUntrack,
+    /// Each with the check that catches it.
+    pub(super) const ALL: [(Mistake, Check); 14] = [
+        (Mistake::SkipReread, Check::Convergence),
+        (Mistake::LoadThenListen, Check::Freshness),
+        (Mistake::ForgetPending, Check::Convergence),
+        (Mistake::ClaimOverGap, Check::Freshness),
+        (Mistake::KeepRewound, Check::Convergence),
+        (Mistake::PublishOverGap, Check::Continuity),
+        (Mistake::RingOffByOne, Check::Picture),
+        (Mistake::ResumeBeyondRing, Check::Picture),
+        (Mistake::MergeBackwards, Check::Picture),
+        (Mistake::ApplyOverGap, Check::Picture),
+        (Mistake::ResumeLost, Check::Convergence),
+        (Mistake::ForgetWhenLevel, Check::Picture),
+        (Mistake::DropLeave, Check::Presence),
+        (Mistake::LoseUntrack, Check::Presence),
     ];
 }
 

@@ -1,5 +1,6 @@
 //! A node: feed, hub, shards and presence, put together as `run.rs` does, without tasks and threads.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -18,6 +19,7 @@ use crate::presence::showing::Showing;
 use crate::presence::{Presence, Said};
 use crate::socket::held::HeldShard;
 use crate::store::presence::PresenceRing;
+use crate::ticketing::EventId;
 
 pub(super) struct Node {
     pub(super) publisher: Publisher,
@@ -30,6 +32,8 @@ pub(super) struct Node {
     pub(super) turns_at_ms: Vec<Option<u64>>,
     pub(super) stunned_until_ms: Vec<u64>,
     pub(super) presence_at_ms: Option<u64>,
+    /// Events that it saw go back.
+    pub(super) missed: BTreeSet<EventId>,
     /// What shards ask arrives in the order of asking.
     pub(super) last_watch_ms: u64,
     pub(super) id: Uuid,
@@ -70,6 +74,7 @@ impl Node {
             turns_at_ms: vec![None; shards],
             stunned_until_ms: vec![0; shards],
             presence_at_ms: None,
+            missed: BTreeSet::new(),
             last_watch_ms: 0,
             id,
             rosters: Rosters::new(config.presence.clone()),

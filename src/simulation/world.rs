@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Ground;
+use super::check::{Check, Fault};
 use super::client::Client;
 use super::database::Database;
 use super::dice::Dice;
@@ -81,7 +82,7 @@ pub(super) struct World<'a> {
     pub(super) clients: Vec<Client>,
     pub(super) lines: BTreeMap<usize, Line>,
     /// What must not have been.
-    fault: Option<String>,
+    fault: Option<Fault>,
     /// Whether what goes over the lines is printed: one schedule is looked at.
     pub(super) is_told: bool,
 }
@@ -116,7 +117,7 @@ impl<'a> World<'a> {
 
     /// # Errors
     /// What must not be, and when it came about.
-    pub(super) fn run(mut self) -> Result<(), String> {
+    pub(super) fn run(mut self) -> Result<(), Fault> {
         while let Some(((ms, _), thing)) = self.things.pop_first() {
             self.now_ms = ms;
             if matches!(thing, Thing::Check) {
@@ -124,16 +125,21 @@ impl<'a> World<'a> {
                     return Ok(());
                 };
                 if ms > FAULTS_END_MS + CONVERGE_MS {
-                    self.fail(format!("no convergence: {difference}"));
+                    let what = format!("no convergence: {}", difference.what);
+                    self.fail(difference.check, what);
                 }
                 self.at(ms + CHECK_INTERVAL_MS, Thing::Check);
             }
             self.carry_out(thing);
-            if let Some(fault) = self.fault {
-                return Err(format!("{fault}, at {ms} ms"));
+            if let Some(Fault { check, what }) = self.fault {
+                let what = format!("{what}, at {ms} ms");
+                return Err(Fault { check, what });
             }
         }
-        Err("nothing happens any more".to_owned())
+        Err(Fault {
+            check: Check::Convergence,
+            what: "nothing happens any more".to_owned(),
+        })
     }
 
     pub(super) fn tell(&self, client: usize, what: impl std::fmt::Display) {
@@ -142,8 +148,8 @@ impl<'a> World<'a> {
         }
     }
 
-    pub(super) fn fail(&mut self, what: String) {
-        self.fault.get_or_insert(what);
+    pub(super) fn fail(&mut self, check: Check, what: String) {
+        self.fault.get_or_insert(Fault { check, what });
     }
 
     // --- time and chance
@@ -207,7 +213,12 @@ impl<'a> World<'a> {
             }
             Thing::Heard(node, heard) => self.cause(node, cause_of(heard)),
             Thing::Look(node, query) => self.look(node, query),
-            Thing::Answer(node, cause) => self.cause(node, cause),
+            Thing::Answer(node, cause) => {
+                if let Cause::Read(Ok(page)) = &cause {
+                    self.nodes[node].missed.extend(&page.ahead_of);
+                }
+                self.cause(node, cause);
+            }
             Thing::Wake(node) => {
                 if self.nodes[node]
                     .wakes_at_ms
@@ -270,9 +281,7 @@ impl<'a> World<'a> {
     // --- the database and its doorbell
 
     fn commit(&mut self, event: EventId) {
-        // A database that is written past what it lost, before that is seen, cannot be told from one
-        // that never lost it.
-        if !self.database.up || self.database.rewound_ms(event).is_some() {
+        if !self.database.up || !self.may_be_told(event) {
             return;
         }
         self.database.commit(event, self.now_ms, &mut self.dice);
@@ -290,6 +299,18 @@ impl<'a> World<'a> {
                 }
             }
         }
+    }
+
+    /// A database that is written past what it lost, before every node has seen that, cannot be told from
+    /// one that never lost it. Nor can it by a node that did not watch the event then: its clients are
+    /// another node's.
+    fn may_be_told(&self, event: EventId) -> bool {
+        let rewound_ms = self.database.rewound_ms(event);
+        rewound_ms.is_none_or(|at| {
+            // What the bus carries of the lost history has arrived.
+            let carried = at + BUS_DELAY_MS < self.now_ms;
+            carried && self.nodes.iter().all(|node| node.missed.contains(&event))
+        })
     }
 
     fn carry(&mut self, node: usize, event: EventId) {

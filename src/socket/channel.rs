@@ -329,7 +329,8 @@ impl Channel {
         let nobody = Counts::default();
         let counts = here.map_or(&nobody, |here| &here.counted.counts);
         let revision = entry.revision();
-        let resumed = since.and_then(|since| {
+        let within = since.filter(|&since| entry.resumes(since));
+        let resumed = within.and_then(|since| {
             let delta = match entry.step_from(since) {
                 Step::Level => Box::new(Delta {
                     from: revision,

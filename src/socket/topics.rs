@@ -1,7 +1,6 @@
 //! A shard's topics: one for each event that somebody here watches, from the question to the feed until
 //! nobody has watched for a while.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -108,12 +107,13 @@ impl Shard {
             return;
         };
         self.topics[topic].proven_at = None;
-        let known = self.topics[topic].entry.as_ref().map(TopicEntry::revision);
-        match known.map(|known| known.cmp(&opening.state.revision)) {
-            Some(Ordering::Equal) => return,
+        match &self.topics[topic].entry {
             // The database went back, and the mailbox was too full for the word of it.
-            Some(Ordering::Greater) => self.end_viewers(topic, NotOpened::Unavailable),
-            Some(Ordering::Less) | None => {}
+            Some(known) if known.is_lost_to(opening) => {
+                self.end_viewers(topic, NotOpened::Unavailable);
+            }
+            Some(known) if known.revision() == opening.state.revision => return,
+            Some(_) | None => {}
         }
         let place = &mut self.topics[topic];
         place.entry = Some(TopicEntry::open(opening, self.config.ring_deltas_max));

@@ -79,6 +79,12 @@ impl Place {
         self.lock().entry.revision()
     }
 
+    /// Whether a stream may go on from a revision; see [`TopicEntry::resumes`].
+    pub(super) fn resumes(&self, since: Revision) -> bool {
+        let now = self.lock();
+        since <= now.entry.revision() && now.entry.resumes(since)
+    }
+
     /// Waits until the event has this revision, for a moment: another node may have been ahead of us.
     pub(super) async fn reach(&self, revision: Revision, patience: Duration) {
         let mut moved = self.subscribe();

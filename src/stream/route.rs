@@ -111,7 +111,7 @@ async fn stream(
         place.reach(since, REACH_PATIENCE).await;
     }
     // A revision that is not ours (another database, a restored backup) resumes nothing.
-    let since = since.filter(|&since| since > 0 && since <= place.revision());
+    let since = since.filter(|&since| since > 0 && place.resumes(since));
     let ends_at = is_draft.then(|| end_of(&caller)).flatten();
     let viewer = Viewer::new(event, place, view, since, ends_at, admission);
     let patience = Duration::from_millis(streams.node.config.stream.stall_timeout_ms);

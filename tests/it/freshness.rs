@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::stream::Stream;
 use crate::support::cut::Link;
 use crate::support::database::TestDatabase;
 use crate::support::server::{DEADLINE, TestServer};
@@ -159,13 +160,24 @@ async fn viewers_of_a_database_that_went_back_start_anew() {
         show.event
     );
     client.batch_execute(&go_back).await.expect("a step back");
-    for topic in [&topic, &seats] {
-        socket.next_on(topic, "phx_error").await;
-        let anew = socket.join(topic, json!({"since": have})).await;
-        assert_eq!(anew["resumed"], json!(false), "{anew}");
-        assert_eq!(anew["revision"], json!(restored));
+    socket.next_on(&topic, "phx_error").await;
+    socket.next_on(&seats, "phx_error").await;
+    // It is written on before they come back, by the revisions that they have and past them.
+    for _ in 0..5 {
+        show.sell(&client, 1).await;
     }
+    for topic in [&topic, &seats] {
+        for since in have - 1..=have + 2 {
+            let anew = socket.join(topic, json!({"since": since})).await;
+            assert_eq!(anew["resumed"], json!(false), "{since}: {anew}");
+            assert_eq!(anew["revision"], json!(restored + 5));
+        }
+    }
+    let path = format!("/api/v1/events/{}/stream?since={have}", show.event);
+    let mut stream = Stream::open(server, &path, &[]).await;
+    let whole = stream.next_of("snapshot").await;
+    assert_eq!(whole.data["revision"], json!(restored + 5));
     show.sell(&client, 1).await;
     let update = socket.next_on(&topic, "update").await;
-    assert_eq!(update["to"], json!(restored + 1));
+    assert_eq!(update["to"], json!(restored + 6));
 }

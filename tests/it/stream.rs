@@ -11,19 +11,19 @@ use crate::support::websocket::Vsn;
 
 /// What an `EventSource` would hand to its page.
 #[derive(Debug, Clone, PartialEq)]
-struct Event {
+pub(crate) struct Event {
     name: String,
     id: Option<u64>,
-    data: Value,
+    pub(crate) data: Value,
 }
 
-struct Stream {
+pub(crate) struct Stream {
     response: Response,
     read: String,
 }
 
 impl Stream {
-    async fn open(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> Stream {
+    pub(crate) async fn open(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> Stream {
         let response = request(server, path, headers).await;
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -49,7 +49,7 @@ impl Stream {
     }
 
     /// The next one of this name.
-    async fn next_of(&mut self, name: &str) -> Event {
+    pub(crate) async fn next_of(&mut self, name: &str) -> Event {
         loop {
             let event = self.next().await.expect("a stream that goes on");
             if event.name == name {

@@ -117,7 +117,7 @@ impl Planner {
     }
 
     fn opened(&mut self, event: EventId, live: LiveEvent, now: Instant) {
-        let limits = self.limits();
+        let (limits, lost) = (self.limits(), self.rewinds.lost(event));
         let Some(slot) = self.slots.get_mut(&event) else {
             return;
         };
@@ -128,7 +128,8 @@ impl Planner {
             }
             Watched::Loading { waiting, .. } => {
                 let shards = mem::take(waiting);
-                let mut entry = Entry::new(shards, live.state, live.recent, now, limits);
+                let entry = Entry::new(shards, live.state, live.recent, now, limits);
+                let mut entry = entry.after(lost);
                 if shards.is_empty() {
                     // All who asked gave up meanwhile. They come back, and are to find it here:
                     // a slow database would keep them out for ever.

@@ -53,6 +53,9 @@ impl Planner {
         // First: what such a database has after that head is the rest of another history.
         for event in ahead_of.into_iter().filter(|_| !mistaken!(KeepRewound)) {
             tracing::warn!(event, "the database went back, its viewers start anew");
+            if let Some(head) = self.open(event).map(|entry| entry.head()) {
+                self.rewinds.note(event, head);
+            }
             self.close(event, NotOpened::Unavailable);
         }
         for (event, delta) in rows {

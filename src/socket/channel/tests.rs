@@ -23,6 +23,7 @@ fn updates() -> (Channel, TopicEntry) {
         event: 1,
         state: Arc::new(samples::state(10)),
         ring: Vec::new(),
+        lost: 0,
     };
     (Channel::new(key, 0), TopicEntry::open(&opening, 3))
 }

@@ -56,6 +56,7 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
             event: 1,
             state: Arc::new(samples::state(revision)),
             ring: Vec::new(),
+            lost: 0,
         })
     };
     hub.opened(0, opening(5));

@@ -16,6 +16,7 @@ fn opening(revision: u64) -> Arc<Opening> {
         event: 1,
         state: Arc::new(samples::state(revision)),
         ring: Vec::new(),
+        lost: 0,
     })
 }
 
