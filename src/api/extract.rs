@@ -5,7 +5,7 @@ use std::io;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::DeserializeOwned;
@@ -25,6 +25,16 @@ impl<T> Body<T> {
     /// Equal for bodies that say the same, whatever their spacing and order.
     pub fn hash(&self) -> [u8; 32] {
         self.hash
+    }
+}
+
+impl<T: Input> Body<T> {
+    fn parse(bytes: &[u8]) -> Result<Body<T>, ApiError> {
+        let json: Value = serde_json::from_slice(bytes)
+            .map_err(|error| ApiError::bad_request("BAD_JSON").with("reason", error.to_string()))?;
+        let hash = canonical_hash(&json);
+        let input = fields::read_json(json)?;
+        Ok(Body { input, hash })
     }
 }
 
@@ -53,11 +63,22 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes = Bytes::from_request(request, state)
             .await
             .map_err(unreadable)?;
-        let json: Value = serde_json::from_slice(&bytes)
-            .map_err(|error| ApiError::bad_request("BAD_JSON").with("reason", error.to_string()))?;
-        let hash = canonical_hash(&json);
-        let input = fields::read_json(json)?;
-        Ok(Body { input, hash })
+        Body::parse(&bytes)
+    }
+}
+
+/// A body that may be left out.
+impl<T: Input, S: Send + Sync> OptionalFromRequest<S> for Body<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Body<T>>, ApiError> {
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(unreadable)?;
+        match bytes.is_empty() {
+            true => Ok(None),
+            false => Body::parse(&bytes).map(Some),
+        }
     }
 }
 

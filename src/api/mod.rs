@@ -136,6 +136,7 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(events::edits::pause)) // POST /events/{event_id}/pause
         .routes(routes!(events::edits::resume)) // POST /events/{event_id}/resume
         .routes(routes!(events::edits::complete)) // POST /events/{event_id}/complete
+        .routes(routes!(events::edits::cancel)) // POST /events/{event_id}/cancel
         .routes(routes!(ticket_types::create)) // POST /events/{event_id}/ticket-types
         .routes(routes!(ticket_types::change)) // PATCH /events/{event_id}/ticket-types/{ticket_type_id}
         .routes(routes!(ticket_types::remove)) // DELETE /events/{event_id}/ticket-types/{ticket_type_id}

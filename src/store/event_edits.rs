@@ -202,9 +202,10 @@ async fn update(tx: &Transaction<'_>, event: EventId, change: &EventChange) -> E
                capacity = coalesce($11::bigint::int, capacity),
                membership_required = coalesce($12, membership_required),
                max_per_booking = coalesce($13::bigint::int, max_per_booking),
-               hold_minutes = coalesce($14::bigint::int, hold_minutes)
+               hold_minutes = coalesce($14::bigint::int, hold_minutes),
+               cancel_reason = case when status <> 'cancelled' then coalesce($15, cancel_reason) else cancel_reason end
          where id = $1";
-    let values: [&(dyn ToSql + Sync); 14] = [
+    let values: [&(dyn ToSql + Sync); 15] = [
         &event,
         &change.title,
         &change.description,
@@ -219,6 +220,7 @@ async fn update(tx: &Transaction<'_>, event: EventId, change: &EventChange) -> E
         &change.membership_required,
         &change.max_per_booking,
         &change.hold_minutes,
+        &change.cancel_reason,
     ];
     tx.execute(statement, &values).await?;
     Ok(())

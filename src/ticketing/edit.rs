@@ -39,7 +39,7 @@ pub enum EditRefusal {
         from: EventStatus,
         to: EventStatus,
     },
-    /// Bookings are pending or confirmed: cancel the event first.
+    /// Bookings are pending or confirmed: cancel the event, and what is confirmed of it, first.
     EventHasBookings {
         live_bookings: i64,
     },
@@ -121,6 +121,8 @@ pub struct EventChange {
     pub starts_at: Option<Timestamp>,
     pub timezone: Option<String>,
     pub status: Option<EventStatus>,
+    /// Of an event that is cancelled by this.
+    pub cancel_reason: Option<String>,
     pub capacity: Option<i64>,
     /// Of the only ticket type, in minor units.
     pub price: Option<i64>,
@@ -165,14 +167,17 @@ pub fn visible(may_organize: bool, status: EventStatus) -> bool {
     may_organize || status != EventStatus::Draft
 }
 
-/// A draft is published, sales pause and go on, an event that took place is completed. Cancelling is more than
-/// a change of status: holds and money hang on it.
+/// A draft is published, sales pause and go on, an event that took place is completed, one that does not is
+/// cancelled. A draft is deleted instead: nobody has heard of it.
 pub fn may_become(from: EventStatus, to: EventStatus) -> bool {
-    use EventStatus::{Active, Completed, Draft, Paused};
+    use EventStatus::{Active, Cancelled, Completed, Draft, Paused};
     from == to
         || matches!(
             (from, to),
-            (Draft, Active) | (Active, Paused) | (Paused, Active) | (Active | Paused, Completed)
+            (Draft, Active)
+                | (Active, Paused)
+                | (Paused, Active)
+                | (Active | Paused, Completed | Cancelled)
         )
 }
 
@@ -272,7 +277,9 @@ mod tests {
         assert!(may_become(Draft, Active) && may_become(Active, Paused));
         assert!(may_become(Paused, Active) && may_become(Paused, Completed));
         assert!(!may_become(Active, Draft) && !may_become(Completed, Active));
-        assert!(!may_become(Active, Cancelled) && !may_become(Cancelled, Active));
+        assert!(may_become(Active, Cancelled) && may_become(Paused, Cancelled));
+        assert!(!may_become(Cancelled, Active) && !may_become(Completed, Cancelled));
+        assert!(!may_become(Draft, Cancelled));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::input::{EventBody, EventCreation, EventPatch};
+use super::input::{Cancellation, EventBody, EventCreation, EventPatch};
 use super::view::EventDetail;
 use super::{light, shown, visible};
 use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
@@ -114,7 +114,8 @@ pub(in crate::api) async fn update(
     responses(
         (status = 200, body = Envelope<Deleted>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
-        (status = 409, body = Failure, description = "`EVENT_HAS_BOOKINGS`: cancel it first"),
+        (status = 409, body = Failure, description = "`EVENT_HAS_BOOKINGS` with `live_bookings`: cancel the event first; \
+            its confirmed bookings stay live until each is cancelled"),
     ))]
 pub(in crate::api) async fn remove(
     State(state): State<ApiState>,
@@ -174,6 +175,32 @@ pub(in crate::api) async fn complete(
     headers: HeaderMap,
 ) -> ApiResult<Reply<EventDetail>> {
     let change = to_status(EventStatus::Completed);
+    changed(&state, &caller, event_id, &headers, change).await
+}
+
+/// Cancel an event
+///
+/// Its viewers are told by a notice, and no more is sold. Pending bookings are cancelled with it and their stock
+/// is given back; confirmed ones stay as they are. Once more changes nothing.
+#[utoipa::path(post, path = "/events/{event_id}/cancel", tag = "events", request_body = Option<Cancellation>,
+    params(("event_id" = i64, Path), ("If-Match" = Option<String>, Header, description = "The revision that is known")),
+    responses(
+        (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 409, body = Failure, description = "`INVALID_TRANSITION`: of a draft, or of an event that is \
+            completed; `VERSION_CONFLICT` with `revision`"),
+    ))]
+pub(in crate::api) async fn cancel(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    headers: HeaderMap,
+    body: Option<Body<Cancellation>>,
+) -> ApiResult<Reply<EventDetail>> {
+    let change = EventChange {
+        cancel_reason: body.and_then(|body| body.input.reason),
+        ..to_status(EventStatus::Cancelled)
+    };
     changed(&state, &caller, event_id, &headers, change).await
 }
 

@@ -8,7 +8,7 @@ use crate::api::money::{self, Amount};
 use crate::api::ticket_types::TicketTypeBody;
 use crate::config::rest::{
     CAPACITY_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
-    MAX_PER_BOOKING_DEFAULT, NAME_CHARS_MAX, TICKET_TYPES_MAX, URL_CHARS_MAX,
+    MAX_PER_BOOKING_DEFAULT, NAME_CHARS_MAX, REASON_CHARS_MAX, TICKET_TYPES_MAX, URL_CHARS_MAX,
 };
 use crate::store::event_edits::NewEvent;
 use crate::store::ticket_types::NewTicketType;
@@ -16,6 +16,14 @@ use crate::ticketing::UserId;
 use crate::ticketing::edit::EventChange;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::Money;
+
+/// Why an event is cancelled; the body may be left out.
+#[derive(ToSchema)]
+pub(in crate::api) struct Cancellation {
+    /// Told to viewers, and kept with the bookings that end.
+    #[schema(max_length = 500)]
+    pub(super) reason: Option<String>,
+}
 
 /// An event with one price (`price`) or several (`ticket_types`).
 #[derive(ToSchema)]
@@ -84,7 +92,7 @@ pub(in crate::api) struct EventPatch {
     /// Of the only ticket type; an event of several has none.
     #[schema(value_type = Option<Money>)]
     price: Option<Amount>,
-    /// `draft` → `active` ↔ `paused` → `completed`.
+    /// `draft` → `active` ↔ `paused` → `completed` or `cancelled`.
     status: Option<EventStatus>,
     membership_required: Option<bool>,
     #[schema(minimum = 1)]
@@ -221,12 +229,22 @@ impl EventBody {
             starts_at: Some(self.starts_at),
             timezone: Some(self.timezone),
             status: self.status,
+            cancel_reason: None,
             capacity: Some(self.capacity),
             price: self.price.map(|price| price.amount),
             membership_required: Some(self.membership_required),
             max_per_booking: Some(self.max_per_booking),
             hold_minutes: Some(self.hold_minutes),
         }
+    }
+}
+
+impl Input for Cancellation {
+    fn read(fields: &mut Fields) -> Option<Cancellation> {
+        let reason = fields.text("reason", REASON_CHARS_MAX);
+        Some(Cancellation {
+            reason: reason.filter(|reason| !reason.trim().is_empty()),
+        })
     }
 }
 
@@ -241,6 +259,7 @@ impl EventPatch {
             starts_at: self.starts_at,
             timezone: self.timezone,
             status: self.status,
+            cancel_reason: None,
             capacity: self.capacity,
             price: self.price.map(|price| price.amount),
             membership_required: self.membership_required,

@@ -1,10 +1,12 @@
 //! Events as they change: at the revision that is known, above what is committed, told to viewers.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{EVENTS, concert, made, world, wrong};
+use crate::support::caller::Caller;
 use crate::support::server::TestServer;
-use crate::support::show::{Show, user};
+use crate::support::show::{Show, Staged, user};
 use crate::support::websocket::Vsn;
 
 #[tokio::test]
@@ -132,6 +134,115 @@ async fn sales_pause_go_on_and_end() {
         .patch(&path, &json!({"status": "cancelled"}))
         .await;
     assert_eq!(cancelled.code(409), "INVALID_TRANSITION");
+    server.audit().await;
+}
+
+/// The event's bookings with this status, as their organizer lists them.
+async fn bookings(organizer: &Caller, show: &Staged, status: &str) -> Value {
+    let path = format!("/api/v1/bookings/event/{}?status={status}", show.event);
+    organizer.get(&path).await.data(200).clone()
+}
+
+#[tokio::test]
+async fn a_cancelled_event_ends_what_is_pending_and_keeps_what_is_confirmed() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Seat", 500, 10)
+        .row(10)
+        .stage(&client)
+        .await;
+    show.try_sell(&client, 0, Some(show.seats[0]), 1)
+        .await
+        .unwrap();
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = json!({"event_id": show.event, "quantity": 3});
+    let held = buyer.post("/api/v1/bookings", &booking).await;
+    let held = format!(
+        "/api/v1/bookings/{}",
+        held.data(201)["id"].as_str().unwrap()
+    );
+    let topic = format!("event:{}", show.event);
+    let mut viewer = server.ws(Vsn::V2).await;
+    let joined = viewer.join(&topic, json!({})).await;
+    assert_eq!(joined["state"]["ticket_types"][0]["available"], 6);
+
+    let path = format!("{EVENTS}/{}", show.event);
+    let (cancel, why) = (
+        format!("{path}/cancel"),
+        json!({"reason": "The band is ill."}),
+    );
+    let stranger = server.user(user(&client, "organizer").await);
+    assert_eq!(stranger.post(&cancel, &why).await.code(403), "FORBIDDEN");
+    let organizer = server.user(show.organizer);
+    let long = json!({"reason": "x".repeat(501)});
+    assert_eq!(
+        wrong(&organizer.post(&cancel, &long).await),
+        ["reason TOO_LONG"]
+    );
+    let cancelled = organizer.post(&cancel, &why).await;
+    assert_eq!(cancelled.data(200)["status"], "cancelled");
+    assert_eq!(cancelled.data(200)["available_tickets"], 9);
+    let revision = cancelled.revision();
+    let notice = loop {
+        let update = viewer.next_on(&topic, "update").await;
+        if let Some(notice) = update["notices"].get(0) {
+            assert_eq!(update["event"]["status"], "cancelled");
+            assert_eq!(update["ticket_types"][0]["available"], 9);
+            break notice.clone();
+        }
+    };
+    assert_eq!(notice["type"], "cancellation");
+    assert_eq!(
+        notice["message"],
+        "The event was cancelled. The band is ill."
+    );
+
+    let ended = buyer.get(&held).await;
+    assert_eq!(ended.data(200)["status"], "cancelled");
+    assert_eq!(ended.data(200)["cancel_reason"], "The band is ill.");
+    let kept = bookings(&organizer, &show, "confirmed").await;
+    assert_eq!(kept.as_array().unwrap().len(), 1);
+    let late = server.anonymous().post("/api/v1/bookings", &booking).await;
+    assert_eq!(late.code(410), "EVENT_CANCELLED");
+    // Once more, without a body: nothing new, and the first reason stays.
+    let again = organizer.send(Method::POST, &cancel, None).await;
+    assert_eq!((again.status, again.revision()), (200, revision));
+    for verb in ["pause", "resume", "complete"] {
+        let back = organizer.post(&format!("{path}/{verb}"), &json!({})).await;
+        assert_eq!(back.code(409), "INVALID_TRANSITION", "{verb}");
+    }
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn plain_sql_that_cancels_events_ends_their_holds() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let mut shows = Vec::new();
+    for _ in 0..3 {
+        let show = Show::new()
+            .ticket_type("Standing", 500, 10)
+            .stage(&client)
+            .await;
+        show.sell(&client, 2).await;
+        let booking = json!({"event_id": show.event, "quantity": 3});
+        let held = server.anonymous().post("/api/v1/bookings", &booking).await;
+        held.data(201);
+        shows.push(show);
+    }
+    let sql = "update events set status = 'cancelled' where id = any($1)";
+    let two = [shows[1].event, shows[0].event];
+    client.execute(sql, &[&&two[..]]).await.unwrap();
+    for (show, ended) in shows.iter().zip([1, 1, 0]) {
+        let organizer = server.user(show.organizer);
+        let cancelled = bookings(&organizer, show, "cancelled").await;
+        assert_eq!(cancelled.as_array().unwrap().len(), ended);
+        let pending = bookings(&organizer, show, "pending").await;
+        assert_eq!(pending.as_array().unwrap().len(), 1 - ended);
+        let confirmed = bookings(&organizer, show, "confirmed").await;
+        assert_eq!(confirmed.as_array().unwrap().len(), 1);
+    }
     server.audit().await;
 }
 
