@@ -36,7 +36,8 @@ pub struct Request {
 pub enum Wish {
     /// So many tickets of the cheapest price on sale for this buyer; where several ticket types
     /// have that price, of the first (by sort, id) that has enough left. A dearer type is never
-    /// taken instead: the buyer was shown the cheapest price.
+    /// taken instead: the buyer did not ask for it. An event that sells paid types gives its free
+    /// ones, for children say, to those only who name them.
     Cheapest { quantity: i64 },
     /// All of these, or nothing.
     Items(Vec<Item>),

@@ -27,7 +27,7 @@ pub(in crate::api) struct NewBookingBody {
     event_id: i64,
     /// All of them or nothing.
     items: Option<Vec<NewBookingItem>>,
-    /// So many of `ticket_type_id`, or of the cheapest ticket type on sale.
+    /// So many of `ticket_type_id`, or of the cheapest ticket type on sale; a free one only where all are free.
     quantity: Option<i64>,
     ticket_type_id: Option<i64>,
 }

@@ -43,26 +43,37 @@ pub(super) fn cheapest(
     member: bool,
     now: Timestamp,
 ) -> Result<TicketTypeId, Refusal> {
-    let types = stock.ticket_types.iter();
-    let open: Vec<_> = types
+    let offered = offered(stock);
+    let on_sale = offered.iter().copied();
+    let open: Vec<_> = on_sale
         .filter(|(_, t)| t.on_sale(now) && (member || !t.members_only))
         .collect();
     let Some(price) = open.iter().map(|(_, t)| t.price_amount).min() else {
-        return Err(why_nothing_is_on_sale(stock, now));
+        return Err(why_nothing_is_on_sale(&offered, now));
     };
     let mut cheapest: Vec<_> = open
         .into_iter()
         .filter(|(_, t)| t.price_amount == price)
         .collect();
-    cheapest.sort_by_key(|(id, t)| (stock.left(t) < quantity, t.sort, **id));
+    cheapest.sort_by_key(|(id, t)| (stock.left(t) < quantity, t.sort, *id));
     match cheapest.first() {
-        Some((id, _)) => Ok(**id),
-        None => Err(why_nothing_is_on_sale(stock, now)),
+        Some((id, _)) => Ok(*id),
+        None => Err(why_nothing_is_on_sale(&offered, now)),
     }
 }
 
-fn why_nothing_is_on_sale(stock: &Stock, now: Timestamp) -> Refusal {
-    let types = || stock.ticket_types.values();
+/// What is sold without being named: beside paid ticket types, free ones (children, companions) are for whoever
+/// asks for them.
+fn offered(stock: &Stock) -> Vec<(TicketTypeId, &TicketTypeTerms)> {
+    let types = || stock.ticket_types.iter().map(|(id, t)| (*id, t));
+    let any_paid = types().any(|(_, t)| t.price_amount > 0);
+    types()
+        .filter(|(_, t)| !any_paid || t.price_amount > 0)
+        .collect()
+}
+
+fn why_nothing_is_on_sale(offered: &[(TicketTypeId, &TicketTypeTerms)], now: Timestamp) -> Refusal {
+    let types = || offered.iter().map(|(_, t)| *t);
     if types().any(|t| t.on_sale(now)) {
         return Refusal::MembershipRequired;
     }

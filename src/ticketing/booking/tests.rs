@@ -305,6 +305,27 @@ fn the_short_form_takes_the_cheapest_price_on_sale() {
 }
 
 #[test]
+fn the_short_form_takes_free_tickets_only_where_all_are_free() {
+    let mut stock = stock();
+    stock.ticket_types.insert(4, terms(0, &[ROOT, 14]));
+    stock.pools.insert(14, pool(9));
+    let grant = ask_cheapest(&mut stock, 2).unwrap();
+    assert_eq!(grant.lines[0].ticket_type_id, STANDING);
+    assert_eq!(grant.total_amount, 3_000);
+    // Nor when what is paid is not on sale any more: the answer is about that.
+    for terms in stock.ticket_types.values_mut() {
+        terms.sale_to = (terms.price_amount > 0).then(now);
+    }
+    assert_eq!(code(ask_cheapest(&mut stock, 1)), "SALES_CLOSED");
+    // By its name it is given, and where there is nothing else.
+    assert_eq!(code(ask(&mut stock, None, &[quantity(4, 1)])), "granted");
+    stock.ticket_types.retain(|id, _| *id == 4);
+    let grant = ask_cheapest(&mut stock, 2).unwrap();
+    assert_eq!(grant.lines[0].ticket_type_id, 4);
+    assert_eq!(grant.terms, Terms::Confirmed);
+}
+
+#[test]
 fn the_event_decides_first() {
     let one = [quantity(STANDING, 1)];
     for (status, expected) in [
