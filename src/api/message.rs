@@ -93,7 +93,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("EVENT_CANCELLED", "The event is cancelled", "งานถูกยกเลิกแล้ว", "رویداد لغو شده است"),
     ("EVENT_CREATED", "Event created", "สร้างงานแล้ว", "رویداد ساخته شد"),
     ("EVENT_DELETED", "Event deleted", "ลบงานแล้ว", "رویداد حذف شد"),
-    ("EVENT_HAS_BOOKINGS", "The event has live bookings; cancel it first", "งานยังมีการจองอยู่ โปรดยกเลิกงานก่อน", "رویداد رزرو فعال دارد؛ نخست آن را لغو کنید"),
+    ("EVENT_HAS_BOOKINGS", "The event has live bookings; all have to be cancelled first", "งานยังมีการจองอยู่ โปรดยกเลิกการจองทั้งหมดก่อน", "رویداد رزرو فعال دارد؛ نخست همهٔ رزروها را لغو کنید"),
     ("EVENT_NOT_FOUND", "Event not found", "ไม่พบงาน", "رویداد یافت نشد"),
     ("EVENT_UPDATED", "Event updated", "แก้ไขงานแล้ว", "رویداد به‌روزرسانی شد"),
     ("FORBIDDEN", "You may not do this", "คุณไม่มีสิทธิ์ทำรายการนี้", "شما اجازهٔ این کار را ندارید"),

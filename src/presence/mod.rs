@@ -137,6 +137,7 @@ pub async fn run(
     let mut rosters = Rosters::new(config);
     let mut queries = JoinSet::new();
     let mut showing = Showing::new(hub);
+    let mut in_touch = true;
     loop {
         let wake_at = [rosters.next_at(), peers.next_at(), showing.next_at()];
         let mut batch = Vec::new();
@@ -145,7 +146,12 @@ pub async fn run(
             count = inputs.said.recv_many(&mut batch, PRESENCE_MESSAGES_AT_ONCE_MAX) => if count == 0 { break },
             Some(ring) = inputs.rings.recv() => peers.rang(&ring, rosters.all(), now()),
             Some(answer) = queries.join_next() => {
-                let elsewhere = peers.answered(answer?, rosters.all(), now());
+                let answer = answer?;
+                let was_in_touch = std::mem::replace(&mut in_touch, !matches!(answer, Answer::Failed));
+                if in_touch && !was_in_touch {
+                    tracing::info!("presence reaches the other nodes again");
+                }
+                let elsewhere = peers.answered(answer, rosters.all(), now());
                 rosters.count_elsewhere(elsewhere, now());
             }
             () = until(wake_at.into_iter().flatten().min()) => {}
@@ -158,7 +164,7 @@ pub async fn run(
         }
         showing.show_missed(now());
         if let Some(query) = peers.query(rosters.all(), now()) {
-            queries.spawn(ask(store.clone(), node, lease, query));
+            queries.spawn(ask(store.clone(), node, lease, query, in_touch));
         }
     }
     queries.shutdown().await;
@@ -166,7 +172,14 @@ pub async fn run(
     Ok(())
 }
 
-async fn ask(store: Store, node: Uuid, lease: Duration, query: Query) -> Answer {
+/// Says at once that the database is lost, but not again at each query until it is back.
+async fn ask(
+    store: Store,
+    node: Uuid,
+    lease: Duration,
+    query: Query,
+    was_in_touch: bool,
+) -> Answer {
     let answer = async {
         Ok::<_, StoreError>(match query {
             Query::Renew => {
@@ -192,11 +205,15 @@ async fn ask(store: Store, node: Uuid, lease: Duration, query: Query) -> Answer 
         }
         Ok(Err(error)) => {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "presence cannot reach the other nodes");
+            if was_in_touch {
+                tracing::warn!(error, "presence cannot reach the other nodes");
+            }
             Answer::Failed
         }
         Err(_) => {
-            tracing::warn!("the database did not answer presence in time");
+            if was_in_touch {
+                tracing::warn!("the database did not answer presence in time");
+            }
             Answer::Failed
         }
     }

@@ -35,7 +35,7 @@ pub(crate) enum Query {
     Read(Vec<EventId>),
 }
 
-/// What became of it. An error has been logged.
+/// What became of it. What went wrong has been logged, the loss of the database once.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Renewed(Lease),
