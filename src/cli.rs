@@ -18,7 +18,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Auth, Role};
-use crate::bench::BenchCommand;
 use crate::config::{AuthConfig, Config, DatabaseConfig};
 use crate::embedded::{Embedded, EmbeddedError};
 use crate::store::Store;
@@ -27,7 +26,8 @@ use crate::store::migrate::migrate;
 use crate::store::seed::seed;
 use crate::telemetry::{self, LogConfig};
 use crate::ticketing::UserId;
-use crate::watch::WatchOptions;
+use crate::tools::bench::BenchCommand;
+use crate::tools::watch::WatchOptions;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -125,7 +125,7 @@ impl Cli {
                 })
             }
             Command::Watch(options) => watch(options),
-            Command::Bench(command) => Ok(crate::bench::run(*command)?),
+            Command::Bench(command) => Ok(crate::tools::bench::run(*command)?),
             Command::Token(args) => token(args),
         }
     }
@@ -154,7 +154,7 @@ fn serve(config: Config) -> Outcome {
 
 fn watch(options: WatchOptions) -> Outcome {
     Runtime::new()?.block_on(async {
-        crate::watch::watch(options, shutdown_on_signals()?).await?;
+        crate::tools::watch::watch(options, shutdown_on_signals()?).await?;
         Ok(())
     })
 }

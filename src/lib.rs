@@ -20,14 +20,14 @@
 //! | [`desk`] | booking writes, many decided in one transaction |
 //! | [`sweep`] | ends holds at their deadline, drops what is kept for a time only |
 //! | [`feed`] | database → hub: reads the log of watched events, the only publisher |
-//! | [`bus`] | the log carried between nodes by NATS, where many of them share one Postgres |
+//! | [`nats`] | the log carried between nodes by NATS, where many of them share one Postgres |
 //! | [`board`] | what REST may read from memory, written by the feed |
 //! | [`hub`] | fan-out: a mailbox per shard, a topic's ring of recent changes |
 //! | [`protocol`] | the wire: frames, topics, codes, the Supabase dialect |
 //! | [`broadcast`] | what organizers say into a channel becomes a notice |
 //! | [`interactions`] | what people did, buffered and stored in batches for analytics |
 //! | [`socket`] | one connection, many times: shards that own their sockets |
-//! | [`stream`] | the same frames as server-sent events |
+//! | [`sse`] | the same frames as server-sent events |
 //! | [`api`] | REST: every route on one screen |
 //! | [`auth`] | token → caller, and what each role may do |
 //! | [`http`] | the accept loop |
@@ -35,7 +35,7 @@
 //! | [`cli`], [`config`], [`telemetry`], [`metrics`] | the command line, every limit, the log, the numbers |
 //! | [`embedded`] | the private Postgres that runs when no database is given |
 //! | [`web`] | the pages, from the assets embedded in the binary |
-//! | [`watch`], [`bench`] | clients of our own: a viewer in the terminal, the load generator |
+//! | [`tools`] | clients of our own: `watch`, a viewer in the terminal, and `bench`, the load generator |
 //!
 //! # Words
 //!
@@ -62,10 +62,8 @@ mod mistake;
 
 pub mod api;
 pub mod auth;
-pub mod bench;
 pub mod board;
 pub mod broadcast;
-pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod desk;
@@ -75,16 +73,17 @@ pub mod http;
 pub mod hub;
 pub mod interactions;
 pub mod metrics;
+pub mod nats;
 pub mod presence;
 pub mod protocol;
 pub mod run;
 #[cfg(test)]
 mod simulation;
 pub mod socket;
+pub mod sse;
 pub mod store;
-pub mod stream;
 pub mod sweep;
 pub mod telemetry;
 pub mod ticketing;
-pub mod watch;
+pub mod tools;
 pub mod web;

@@ -24,7 +24,6 @@ use crate::api::{self, ApiState};
 use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
 use crate::broadcast::{self, Broadcasts};
-use crate::bus::{self, Heard, Interest, relay};
 use crate::config::inside::{HEARD_CHANGES_MAX, PRESENCE_RINGS_MAX, RINGS_MAX};
 use crate::config::{self, AuthConfig, Config, DatabaseConfig, InvalidConfig};
 use crate::desk::Desks;
@@ -34,13 +33,14 @@ use crate::hub::sheet::Sheets;
 use crate::hub::{Hub, Mailbox, ToShard, Watch};
 use crate::interactions::{self, Interactions};
 use crate::metrics;
+use crate::nats::{self, Heard, Interest, relay};
 use crate::presence::{self, Presence};
 use crate::socket::{self, Errands, Shards, handshake, shard_count};
+use crate::sse::{self, Streams};
 use crate::store::doorbell::{self, Hearers, SheetRing};
 use crate::store::migrate::migrate;
 use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
-use crate::stream::{self, Streams};
 use crate::sweep;
 use crate::web;
 
@@ -152,7 +152,7 @@ pub async fn run(
         shutdown.clone(),
     );
     let router = api::router(state.clone(), document())
-        .merge(api::with_callers(state, stream::router(streams)))
+        .merge(api::with_callers(state, sse::router(streams)))
         .merge(metrics::router())
         .merge(handshake::router(shards))
         .merge(broadcast::rest::router(doors, config.http.body_bytes_max))
@@ -263,8 +263,8 @@ async fn board_the_bus(
 ) -> Result<mpsc::Receiver<Heard>, RunError> {
     let (out, heard) = mpsc::channel(HEARD_CHANGES_MAX);
     if config.bus.bus == config::Bus::Nats {
-        let client = bus::connect(&config.bus.nats_url).await?;
-        let following = bus::follow(client.clone(), interest.clone(), out, back.end.clone());
+        let client = nats::connect(&config.bus.nats_url).await?;
+        let following = nats::follow(client.clone(), interest.clone(), out, back.end.clone());
         back.spawn("the bus", endless(following));
         let (bus, probe_interval_ms) = (config.bus.clone(), config.feed.probe_interval_ms);
         let probe_interval = Duration::from_millis(probe_interval_ms);
@@ -331,7 +331,7 @@ fn open_shards(
 
 /// The OpenAPI document of the REST side and the streams.
 pub fn document() -> OpenApi {
-    api::document(stream::document())
+    api::document(sse::document())
 }
 
 fn open_streams(
@@ -341,7 +341,7 @@ fn open_streams(
     presence: Presence,
     mailbox: Mailbox<ToShard>,
 ) -> Streams {
-    let (streams, keeper) = stream::new(config.clone(), auth.clone(), presence, mailbox);
+    let (streams, keeper) = sse::new(config.clone(), auth.clone(), presence, mailbox);
     back.spawn("the streams", endless(keeper.run(back.end.clone())));
     streams
 }

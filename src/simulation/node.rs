@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::Ground;
 use crate::board::Board;
-use crate::bus::Interest;
 use crate::config::Config;
 use crate::feed::cause::Cause;
 use crate::feed::publisher::{Moment, Outputs, Publisher, Query};
 use crate::hub::{Hub, Mailbox, ToShard, Watch};
+use crate::nats::Interest;
 use crate::presence::peers::{self, Peers};
 use crate::presence::rosters::Rosters;
 use crate::presence::showing::Showing;

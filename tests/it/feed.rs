@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use seatcast::board::Board;
-use seatcast::bus::Interest;
 use seatcast::config::{Config, FeedConfig};
 use seatcast::feed::{self, Inputs, Outputs};
 use seatcast::hub::{Hub, Mailbox, NotOpened, Publication, ToShard, Watch};
+use seatcast::nats::Interest;
 use seatcast::store::{Store, doorbell};
 use seatcast::ticketing::EventId;
 use seatcast::ticketing::live::{EventState, TicketType};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::stream::Stream;
+use crate::sse::Stream;
 use crate::support::cut::Link;
 use crate::support::database::TestDatabase;
 use crate::support::server::{DEADLINE, TestServer};

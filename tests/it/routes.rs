@@ -117,7 +117,7 @@ async fn every_route_refuses_whom_it_is_not_for() {
 fn the_table_of_routes_says_what_is_served() {
     let source = concat!(
         include_str!("../../src/api/mod.rs"),
-        include_str!("../../src/stream/route.rs")
+        include_str!("../../src/sse/route.rs")
     );
     let mut told = BTreeSet::new();
     for line in source.lines().filter(|line| line.contains("routes!(")) {

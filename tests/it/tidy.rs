@@ -17,16 +17,16 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["config", "metrics", "store", "telemetry", "ticketing"],
     ),
     ("board", &["ticketing"]),
-    ("bus", &["config", "metrics", "store", "ticketing"]),
+    ("nats", &["config", "metrics", "store", "ticketing"]),
     ("hub", &["config", "metrics", "protocol", "ticketing"]),
     (
         "feed",
         &[
             "board",
-            "bus",
             "config",
             "hub",
             "metrics",
+            "nats",
             "protocol",
             "store",
             "telemetry",
@@ -71,7 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("interactions", &["config", "metrics", "store", "ticketing"]),
     (
-        "stream",
+        "sse",
         &[
             "api",
             "auth",
@@ -89,11 +89,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("embedded", &["config"]),
     ("telemetry", &["ticketing"]),
     ("web", &[]),
-    ("watch", &["ticketing"]),
 ];
 
 /// Modules that may name all others: they start them.
-const ROOTS: &[&str] = &["bench", "cli", "run"];
+const ROOTS: &[&str] = &["cli", "run", "tools"];
 
 /// A source file without its comments and its tests.
 struct Source {
