@@ -6,7 +6,7 @@
 //! | [`auth`] | who may do what, by token and by header |
 //! | [`availability`] | what is left, its words, what caches may keep, and that writers read what they wrote |
 //! | [`booking`] | bookings by REST are made, read, given back, and refused in so many words |
-//! | [`bus`] | NATS carries the log between nodes, and may lose it: whatever dies, nobody falls behind |
+//! | [`nats`] | NATS carries the log between nodes, and may lose it: whatever dies, nobody falls behind |
 //! | [`contention`] | many buyers, few tickets: nothing is sold twice, by REST and by plain SQL at once |
 //! | [`crash`] | after `kill -9` in the middle of a rush, a retry finds each booking made exactly once |
 //! | [`continuity`] | no viewer misses a change without knowing it, whatever dies |
@@ -35,7 +35,7 @@
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
 //! | [`sheets`] | a user sees its own bookings, an organizer its figures, whoever writes them, and nobody else does |
 //! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
-//! | [`stream`] | server-sent events carry what the socket carries, resume, end in order |
+//! | [`sse`] | server-sent events carry what the socket carries, resume, end in order |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
 //! | [`traces`] | a booking can be followed from its request to its viewers, by traces and by the log |
 //! | [`tls`] | connections to the database are encrypted as its address says, all of them |
