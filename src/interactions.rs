@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::InteractionsConfig;
 use crate::metrics;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use crate::ticketing::interaction::Interaction;
 
 /// First and longest pause between attempts to store a batch.
@@ -97,7 +97,7 @@ pub async fn run(
     while let Some(batch) = gather(&mut told, config.interactions_batch_max, interval, &end).await {
         let mut pause = RETRY_PAUSE_MIN;
         while let Err(error) = store.store_interactions(&batch).await {
-            if !is_worth_repeating(&error) || end.is_cancelled() {
+            if !error.is_transient() || end.is_cancelled() {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     count = batch.len(),
@@ -155,13 +155,6 @@ async fn gather(
         }
     }
     Some(batch)
-}
-
-fn is_worth_repeating(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Contended(_)
-    )
 }
 
 #[cfg(test)]

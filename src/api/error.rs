@@ -23,6 +23,8 @@ use crate::ticketing::refusal::Refusal;
 pub type ApiResult<T> = Result<T, ApiError>;
 /// When to come back to a database that is away or busy.
 const RETRY_AFTER_DATABASE_S: u64 = 1;
+/// A full disk waits for a person.
+const RETRY_AFTER_FULL_S: u64 = 30;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -197,6 +199,7 @@ impl From<StoreError> for ApiError {
             StoreError::Busy(_) | StoreError::Contended(_) => {
                 Some(ApiError::unavailable("BUSY", RETRY_AFTER_DATABASE_S))
             }
+            StoreError::Full(_) => Some(ApiError::unavailable("STORAGE_FULL", RETRY_AFTER_FULL_S)),
             StoreError::BadValue(_) => Some(ApiError::bad_request("BAD_VALUE")),
             StoreError::Constraint { name, .. } => of_constraint(name),
             _ => None,

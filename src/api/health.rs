@@ -48,7 +48,7 @@ struct Listener {
 
 /// What runs here, and how well
 ///
-/// 503 when the database does not answer or lacks migrations, when changes are not heard of, and when the node
+/// 503 when the database does not answer, lacks migrations or is full, when changes are not heard of, and when the node
 /// goes down.
 #[utoipa::path(get, path = "/api", tag = "health",
     responses(
@@ -93,7 +93,7 @@ pub(super) async fn alive() -> Reply<Alive> {
     responses(
         (status = 200, body = Envelope<Alive>),
         (status = 503, body = Failure, description = "`UNAVAILABLE {why}`: the `database` does not answer, \
-            `migrations` are missing in it, or the node is `draining`"),
+            `migrations` are missing in it, its `storage` is full, or the node is `draining`"),
     ))]
 pub(super) async fn ready(State(state): State<ApiState>) -> ApiResult<Reply<Alive>> {
     match readiness(&state).await {
@@ -102,6 +102,7 @@ pub(super) async fn ready(State(state): State<ApiState>) -> ApiResult<Reply<Aliv
             let why = match obstacle {
                 Obstacle::Database => "database",
                 Obstacle::Migrations => "migrations",
+                Obstacle::Storage => "storage",
                 Obstacle::Draining => "draining",
             };
             Err(ApiError::unavailable("UNAVAILABLE", PING_TIMEOUT.as_secs()).with("why", why))
@@ -120,15 +121,27 @@ pub(super) struct Alive {
 enum Obstacle {
     Database,
     Migrations,
+    /// Its disk is full: reads go on, nothing can be booked.
+    Storage,
     Draining,
 }
 
 async fn readiness(state: &ApiState) -> Result<(), Obstacle> {
-    let asked = tokio::time::timeout(PING_TIMEOUT, state.store.is_migrated());
-    match asked.await {
-        Ok(Ok(true)) if state.shutdown.is_cancelled() => Err(Obstacle::Draining),
-        Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => Err(Obstacle::Migrations),
-        Ok(Err(_)) | Err(_) => Err(Obstacle::Database),
+    let asked = async {
+        match state.store.is_migrated().await {
+            Ok(true) => {}
+            Ok(false) => return Err(Obstacle::Migrations),
+            Err(_) => return Err(Obstacle::Database),
+        }
+        match state.store.has_room().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Obstacle::Storage),
+            Err(_) => Err(Obstacle::Database),
+        }
+    };
+    let found = tokio::time::timeout(PING_TIMEOUT, asked).await;
+    match found.unwrap_or(Err(Obstacle::Database)) {
+        Ok(()) if state.shutdown.is_cancelled() => Err(Obstacle::Draining),
+        found => found,
     }
 }

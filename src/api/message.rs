@@ -154,6 +154,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("SEAT_TAKEN", "Somebody else was faster: a seat is taken", "มีผู้อื่นเลือกที่นั่งไปก่อนแล้ว", "صندلی را شخص دیگری زودتر گرفت"),
     ("SEVERAL_TICKET_TYPES", "The event has no single price; change its ticket types", "งานนี้มีหลายราคา โปรดแก้ไขที่ประเภทบัตร", "رویداد قیمت واحدی ندارد؛ انواع بلیت را تغییر دهید"),
     ("SOLD_OUT", "Sold out", "บัตรหมดแล้ว", "بلیت‌ها تمام شده است"),
+    ("STORAGE_FULL", "Nothing can be saved at the moment; please try again later", "ขณะนี้ไม่สามารถบันทึกข้อมูลได้ โปรดลองใหม่ภายหลัง", "در حال حاضر ذخیره‌سازی ممکن نیست؛ بعداً دوباره تلاش کنید"),
     ("TICKET_TYPES", "Ticket types retrieved", "ดึงประเภทบัตรแล้ว", "انواع بلیت دریافت شدند"),
     ("TICKET_TYPE_CREATED", "Ticket type created", "สร้างประเภทบัตรแล้ว", "نوع بلیت ساخته شد"),
     ("TICKET_TYPE_DELETED", "Ticket type deleted", "ลบประเภทบัตรแล้ว", "نوع بلیت حذف شد"),

@@ -125,9 +125,7 @@ fn refused(event: EventId, refusal: &EditRefusal) -> ErrorReply {
 
 fn failed(event: EventId, error: &StoreError) -> ErrorReply {
     match error {
-        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Contended(_) => {
-            code::UNAVAILABLE.because("the database does not answer")
-        }
+        error if error.is_transient() => code::UNAVAILABLE.because("the database does not answer"),
         StoreError::BadValue(_) => code::INVALID_PAYLOAD.because("a value cannot be stored"),
         _ => {
             tracing::error!(event, %error, cause = ?error, "a broadcast was not stored");

@@ -35,7 +35,7 @@ pub(super) enum Rule {
 pub(super) fn verdict(error: &StoreError) -> Verdict {
     match error {
         StoreError::Contended(_) => Verdict::Again,
-        StoreError::Busy(_) | StoreError::Unavailable(_) => Verdict::Wait,
+        StoreError::Busy(_) | StoreError::Unavailable(_) | StoreError::Full(_) => Verdict::Wait,
         StoreError::Constraint { name, .. } => by_constraint(name),
         _ => Verdict::Fault,
     }

@@ -167,15 +167,15 @@ async fn in_time<T>(
 }
 
 fn failure(error: &StoreError) -> Failure {
-    match error {
-        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Contended(_) => {
+    match error.is_transient() {
+        true => {
             tracing::debug!(
                 error = error as &dyn std::error::Error,
                 "the feed was not answered"
             );
             Failure::Unavailable
         }
-        _ => {
+        false => {
             tracing::error!(
                 error = error as &dyn std::error::Error,
                 "the feed cannot use the answer"

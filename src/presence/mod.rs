@@ -221,10 +221,7 @@ async fn ask(
 
 /// The database answered, and will answer the same query in the same way.
 fn is_about_the_query(error: &StoreError) -> bool {
-    !matches!(
-        error,
-        StoreError::Unavailable(_) | StoreError::Busy(_) | StoreError::Contended(_)
-    )
+    !error.is_transient()
 }
 
 /// The others need not wait for the end of the lease.

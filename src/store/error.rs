@@ -6,7 +6,7 @@ use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::WrongType;
 
-use super::tls;
+use super::{room, tls};
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -19,6 +19,9 @@ pub enum StoreError {
     /// All pooled connections stayed busy, or a statement ran into its timeout: come back later.
     #[error("the database is too busy")]
     Busy(#[source] Cause),
+    /// The disk of the database is full (SQLSTATE 53100): reads go on, writes wait for somebody to make room.
+    #[error("the database has no room left on its disk")]
+    Full(#[source] Cause),
     /// Writers crossed (deadlock, serialization) more often than a transaction is tried again.
     #[error("the transaction lost against others too often")]
     Contended(#[source] Cause),
@@ -69,6 +72,17 @@ impl StoreError {
         matches!(self, StoreError::Contended(_))
     }
 
+    /// Whether the same request may well succeed later, though nothing about it changes.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            StoreError::Unavailable(_)
+                | StoreError::Busy(_)
+                | StoreError::Full(_)
+                | StoreError::Contended(_)
+        )
+    }
+
     pub(crate) fn corrupt(what: impl Into<String>) -> StoreError {
         StoreError::Corrupt { what: what.into() }
     }
@@ -93,6 +107,10 @@ impl From<tokio_postgres::Error> for StoreError {
             }
             SqlState::QUERY_CANCELED | SqlState::LOCK_NOT_AVAILABLE => {
                 StoreError::Busy(error.into())
+            }
+            SqlState::DISK_FULL => {
+                room::was_missing();
+                StoreError::Full(error.into())
             }
             state => by_class(state.code().get(..2).unwrap_or_default(), error),
         }

@@ -22,6 +22,7 @@ pub mod notices;
 pub mod presence;
 mod prune;
 pub mod relay;
+mod room;
 pub mod seatmap;
 pub mod seats;
 pub mod seed;
