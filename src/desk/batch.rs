@@ -170,6 +170,7 @@ impl<'a> Batch<'a> {
         };
         Booking {
             id: request.request.booking_id,
+            version: 1,
             // Out of checked ones: the constraint judges, and the batch is decided again.
             reference: reference.unwrap_or_else(|| booking_reference(&mut random)),
             event_id: request.event_id,

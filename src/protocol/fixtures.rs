@@ -7,6 +7,9 @@ use crate::ticketing::TicketTypeId;
 use crate::ticketing::live::{
     Delta, EventInfo, EventState, EventStatus, Notice, RowChange, SeatMap, SeatStatus, TicketType,
 };
+use crate::ticketing::record::{
+    BookedSeat, Booking, BookingItem, BookingStatus, Money, Ticket, TicketStatus,
+};
 
 pub(super) const STALLS: TicketTypeId = 101;
 pub(super) const VIP: TicketTypeId = 102;
@@ -138,5 +141,73 @@ pub(super) fn relaid() -> Delta {
         seat_count: 5,
         seats: [(4, SeatStatus::Sold)].into(),
         ..delta()
+    }
+}
+
+/// User 3 holds one unit of the stalls.
+pub(super) fn held_booking() -> Booking {
+    let price = |amount| Money {
+        amount,
+        currency: "EUR".into(),
+    };
+    Booking {
+        id: uuid::Uuid::from_u128(0x019a_9f00_0000_7000_8000_0000_0000_0002),
+        version: 1,
+        reference: "BK-7F3K9Q".into(),
+        event_id: 42,
+        user_id: Some(3),
+        status: BookingStatus::Pending,
+        quantity: 1,
+        total: price(4_500),
+        items: vec![BookingItem {
+            ticket_type_id: STALLS,
+            name: "Stalls".into(),
+            quantity: 1,
+            unit_price: price(4_500),
+            seats: Vec::new(),
+        }],
+        tickets: Vec::new(),
+        expires_at: "2026-11-21T01:17:03.456789Z".parse().ok(),
+        created_at: jiff::Timestamp::from_microsecond(1_795_222_923_456_789).unwrap_or_default(),
+        confirmed_at: None,
+        cancel_reason: None,
+    }
+}
+
+/// And has a seat among the VIPs.
+pub(super) fn sold_booking() -> Booking {
+    let held = held_booking();
+    let seat = BookedSeat {
+        id: 903,
+        section: "Balcony".into(),
+        row: "A".into(),
+        number: "3".into(),
+    };
+    let price = Money {
+        amount: 12_000,
+        ..held.total.clone()
+    };
+    Booking {
+        id: uuid::Uuid::from_u128(0x019a_9f00_0000_7000_8000_0000_0000_0001),
+        version: 2,
+        reference: "BK-2M8XWP".into(),
+        status: BookingStatus::Confirmed,
+        total: price.clone(),
+        items: vec![BookingItem {
+            ticket_type_id: VIP,
+            name: "VIP".into(),
+            quantity: 1,
+            unit_price: price,
+            seats: vec![seat],
+        }],
+        tickets: vec![Ticket {
+            code: "TKT-20261121-7F3K9QWX".into(),
+            ticket_type_id: VIP,
+            seat_id: Some(903),
+            status: TicketStatus::Valid,
+        }],
+        expires_at: None,
+        confirmed_at: Some(held.created_at),
+        ..held
     }
 }

@@ -14,8 +14,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::code;
-use super::fixtures::{relaid, removed, seats_taken, sold_one, stalls, state};
-use super::native::{self, Response};
+use super::fixtures::{
+    held_booking, relaid, removed, seats_taken, sold_booking, sold_one, stalls, state,
+};
+use super::native::{self, EntityKind, Response, Told};
 use super::phoenix::{
     self, BroadcastBody, ClientFrame, Empty, Malformed, Payload, Ref, Reply, UserBroadcast, Vsn,
 };
@@ -23,6 +25,7 @@ use super::supabase::{self, JoinConfig, System};
 use super::topic::Topic;
 use crate::config::Config;
 use crate::protocol::presence::Counts;
+use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, Op, RowChange};
 
 #[derive(Deserialize)]
@@ -92,6 +95,8 @@ fn made() -> BTreeMap<&'static str, Bytes> {
         replies(),
         events(),
         seats(),
+        own_bookings(),
+        figures(),
         connection(),
         dialect(),
         changes(),
@@ -107,6 +112,11 @@ const EVENT: &str = "event:42";
 const SEATS: &str = "seats:42";
 const TICKETS: &str = "realtime:event-tickets:42";
 const UPDATES: &str = "realtime:event-updates:42";
+const OWN: &str = "user:3";
+
+/// When two reads of a user's bookings began, by the database's clock.
+const READ_BEFORE: Revision = 1_795_222_923_000_017;
+const READ_AT: Revision = 1_795_222_983_456_789;
 
 fn replies() -> Made {
     let (one, two) = (Ref::of_text("1"), Ref::of_text("2"));
@@ -216,8 +226,81 @@ fn seats() -> Made {
     ]
 }
 
+fn own_bookings() -> Made {
+    let one = Ref::of_text("1");
+    let held = phoenix::encoded(&held_booking());
+    let sold = phoenix::encoded(&sold_booking());
+    let all = [&held, &sold].map(|body| (EntityKind::Booking, &**body));
+    let told = |is_whole, entities: &[_], gone: &[_]| Told {
+        is_whole,
+        entities: entities.to_vec(),
+        gone: gone.to_vec(),
+    };
+    let join = |revision, resumed, state| {
+        let response = Reply::Ok(Response {
+            revision,
+            resumed,
+            state,
+        });
+        phoenix::reply(Vsn::V2, Some(&one), Some(&one), OWN, response)
+    };
+    let update = |vsn, from, told: &Told| {
+        let update = native::user_update(from, READ_AT, told);
+        phoenix::push(vsn, OWN, native::UPDATE, &update)
+    };
+    let changed = told(false, &all[1..], &[]);
+    let gone = [sold_booking().id];
+    vec![
+        (
+            "bookings joined",
+            join(READ_AT, false, told(true, &all, &[])),
+        ),
+        (
+            "no bookings joined",
+            join(READ_AT, false, told(true, &[], &[])),
+        ),
+        (
+            "bookings resumed",
+            join(READ_AT, true, told(false, &all[1..], &[])),
+        ),
+        (
+            "bookings resumed, nothing changed",
+            join(READ_AT, true, told(false, &[], &[])),
+        ),
+        ("booking confirmed", update(Vsn::V2, READ_BEFORE, &changed)),
+        (
+            "booking confirmed, 1.0.0",
+            update(Vsn::V1, READ_BEFORE, &changed),
+        ),
+        (
+            "booking gone",
+            update(Vsn::V2, READ_BEFORE, &told(false, &[], &gone)),
+        ),
+        (
+            "one booking changed, another gone",
+            update(Vsn::V2, READ_BEFORE, &told(false, &all[..1], &gone)),
+        ),
+        ("all bookings", update(Vsn::V2, 0, &told(true, &all, &[]))),
+    ]
+}
+
+fn figures() -> Made {
+    let counts = json!({"pending": 1, "confirmed": 3, "expired": 0, "cancelled": 2, "refunded": 0});
+    let body = phoenix::encoded(&json!({
+        "revenue": {"amount": 13_500, "currency": "EUR"}, "bookings": counts,
+        "tickets_sold": 5, "tickets_held": 2, "sold_per_minute": 1, "joins_per_minute": 40,
+    }));
+    let figures = native::figures(READ_AT, &body);
+    let push = |vsn| phoenix::push(vsn, "admin:42", native::FIGURES, &figures);
+    vec![
+        ("figures", push(Vsn::V2)),
+        ("figures, 1.0.0", push(Vsn::V1)),
+    ]
+}
+
 fn connection() -> Made {
     let revisions = [(Topic::Event(42), 61), (Topic::Seats(42), 61)];
+    let own = [(Topic::User(3), READ_AT)];
     let up = native::Checked::up("2026-11-21T01:02:03.456Z".parse().unwrap());
     let down = native::Checked {
         database_up: false,
@@ -239,6 +322,10 @@ fn connection() -> Made {
     vec![
         ("beat", beat(up)),
         ("beat without a database", beat(down)),
+        (
+            "beat of own bookings",
+            push(native::BEAT, phoenix::encoded(&native::beat(&own, up))),
+        ),
         (
             "drain",
             push(native::DRAIN, phoenix::encoded(&native::drain(1_250))),

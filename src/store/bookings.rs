@@ -13,7 +13,7 @@ use crate::ticketing::{BookingId, EventId, Revision, UserId};
 /// Booking `b` in the shape of [`Booking`].
 pub(super) const BOOKING: &str = "
     jsonb_build_object(
-        'id', b.id, 'reference', b.reference, 'event_id', b.event_id, 'user_id', b.user_id,
+        'id', b.id, 'version', b.version, 'reference', b.reference, 'event_id', b.event_id, 'user_id', b.user_id,
         'status', b.status, 'quantity', b.quantity,
         'total', jsonb_build_object('amount', b.total_amount, 'currency', b.currency),
         'expires_at', rfc3339(b.expires_at), 'created_at', rfc3339(b.created_at),

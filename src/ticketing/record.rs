@@ -11,6 +11,9 @@ use super::{BookingId, EventId, SeatId, TicketTypeId, UserId};
 pub struct Booking {
     #[schema(value_type = uuid::Uuid)]
     pub id: BookingId,
+    /// Counts the booking's changes, from 1, with those of its items, seats and tickets: of two pictures of a booking,
+    /// the higher version is the newer.
+    pub version: i64,
     /// What people read aloud: `BK-7F3K9Q`.
     #[schema(example = "BK-7F3K9Q")]
     pub reference: String,

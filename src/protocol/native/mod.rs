@@ -1,4 +1,4 @@
-//! Payloads of the native topics `event:` and `seats:`, of the beat and of the drain notice.
+//! Payloads of the native topics, of the beat and of the drain notice.
 //!
 //! Encoders borrow what they encode: a publication is encoded once per version, but every group of
 //! viewers that lags alike costs an encoding of its own.
@@ -8,6 +8,7 @@ mod join;
 mod seats;
 #[cfg(test)]
 mod tests;
+mod user;
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -16,13 +17,14 @@ use serde_json::value::RawValue;
 pub use event::{event_changes, event_state, event_update};
 pub use join::{Join, Presence};
 pub use seats::{seats_changes, seats_state, seats_update};
+pub use user::{EntityKind, Told, figures, user_update};
 
 use super::topic::Topic;
 use crate::ticketing::Revision;
 
 /// `update` of the topics whose content has a revision.
 pub const UPDATE: &str = "update";
-/// An organizer's figures of an event, on `admin:`: absolute each time, with a revision of their own.
+/// An organizer's [`figures`] of an event, on `admin:`: absolute each time.
 pub const FIGURES: &str = "figures";
 /// [`beat`] on the topic `phoenix`.
 pub const BEAT: &str = "beat";

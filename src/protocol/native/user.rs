@@ -1,0 +1,91 @@
+//! A user's own things, told entity by entity: `user:{id}`, and the figures beside the channel of `admin:{id}`.
+//!
+//! Revisions of these topics are the database's clock in microseconds at the start of the read that a frame comes
+//! from, so they can be compared whichever node made the frame.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::ticketing::Revision;
+
+/// What `user:` tells of, each kind under a key of its own in every frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntityKind {
+    Booking,
+}
+
+impl EntityKind {
+    pub const ALL: [EntityKind; 1] = [EntityKind::Booking];
+
+    /// Its key in a frame.
+    pub fn key(self) -> &'static str {
+        match self {
+            EntityKind::Booking => "bookings",
+        }
+    }
+}
+
+/// What a frame of `user:` tells: entities in full, each with its `version`, and the ids of those that are gone.
+///
+/// Everything, or what changed: a kind of which nothing changed has no key then. Serialized, it is the state of a
+/// join's reply.
+#[derive(Debug, Default)]
+pub struct Told<'a> {
+    /// The receiver forgets what it has and that is not told here.
+    pub is_whole: bool,
+    pub entities: Vec<(EntityKind, &'a RawValue)>,
+    pub gone: Vec<Uuid>,
+}
+
+impl Told<'_> {
+    fn fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        for kind in EntityKind::ALL {
+            let of_kind = self.entities.iter().filter(|(of, _)| *of == kind);
+            let of_kind: Vec<&RawValue> = of_kind.map(|(_, body)| *body).collect();
+            if self.is_whole || !of_kind.is_empty() {
+                map.serialize_entry(kind.key(), &of_kind)?;
+            }
+        }
+        if !self.gone.is_empty() {
+            map.serialize_entry("gone", &self.gone)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Told<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.fields(&mut map)?;
+        map.end()
+    }
+}
+
+/// An `update` of `user:`: `{"from", "to", "bookings": […], "gone": ["<uuid>", …]}`. From 0 it is the whole.
+pub fn user_update<'a>(
+    from: Revision,
+    to: Revision,
+    told: &'a Told<'a>,
+) -> impl Serialize + use<'a> {
+    struct Update<'a>(Revision, Revision, &'a Told<'a>);
+    impl Serialize for Update<'_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut map = serializer.serialize_map(None)?;
+            map.serialize_entry("from", &self.0)?;
+            map.serialize_entry("to", &self.1)?;
+            self.2.fields(&mut map)?;
+            map.end()
+        }
+    }
+    Update(from, to, told)
+}
+
+/// `figures` of `admin:`: `{"as_of": …, "revenue": …, …}`. Of two, the one with the later `as_of` counts. The body is
+/// an object that is not empty.
+pub fn figures(as_of: Revision, body: &RawValue) -> Box<RawValue> {
+    let fields = body.get().strip_prefix('{').unwrap_or("}");
+    RawValue::from_string(format!("{{\"as_of\":{as_of},{fields}"))
+        .unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
