@@ -12,6 +12,7 @@
 //! | [`continuity`] | no viewer misses a change without knowing it, whatever dies |
 //! | [`desk`] | the desk grants what there is, once per key, and stores what it answers |
 //! | [`dialect`] | every published table is watched on any channel of the dialect |
+//! | [`docs`] | README and docs say what is: links, commands, settings, routes, codes, files |
 //! | [`doorbell`] | the bell rings, notices that it is off or deaf, and comes back |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //! | [`events`] | events are made, found, changed and deleted by their organizers, and hidden while drafts |
@@ -25,7 +26,6 @@
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
 //! | [`notices`] | every viewer is told of each notice once, by whatever door it was made |
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
-//! | [`readme`] | the README says what is |
 //! | [`restart`] | a node that goes down sends its clients away in order; after a killed one, they storm another |
 //! | [`hostile`] | slow, silent and hostile clients are bounded, answered, and harm nobody |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
@@ -56,6 +56,7 @@ mod continuity;
 mod crash;
 mod desk;
 mod dialect;
+mod docs;
 mod doorbell;
 mod embedded;
 mod events;
@@ -72,7 +73,6 @@ mod nodes;
 mod notices;
 mod openapi;
 mod presence;
-mod readme;
 mod restart;
 mod routes;
 mod schema;
