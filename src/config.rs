@@ -31,7 +31,7 @@ pub struct Config {
     #[command(flatten)]
     pub feed: FeedConfig,
     #[command(flatten)]
-    pub sheet: SheetConfig,
+    pub private: PrivateConfig,
     #[command(flatten)]
     pub interactions: InteractionsConfig,
     #[command(flatten)]
@@ -266,19 +266,23 @@ pub struct FeedConfig {
 
 /// Topics that are told whole: users' own bookings, figures of events.
 #[derive(Debug, Clone, Args)]
-pub struct SheetConfig {
+pub struct PrivateConfig {
     /// Users' bookings and events' figures watched at a time; a join that would be one more is told to come later.
-    #[arg(long, env = "SEATCAST_SHEETS_MAX", default_value_t = 10_000)]
-    pub sheets_max: usize,
+    #[arg(long, env = "SEATCAST_PRIVATE_TOPICS_MAX", default_value_t = 10_000)]
+    pub private_topics_max: usize,
     /// Of these, how many are read in one query.
-    #[arg(long, env = "SEATCAST_SHEETS_PER_READ_MAX", default_value_t = 200)]
-    pub sheets_per_read_max: usize,
+    #[arg(long, env = "SEATCAST_PRIVATE_PER_READ_MAX", default_value_t = 200)]
+    pub private_per_read_max: usize,
     /// Bookings that a user is told of: those that are pending, then the newest.
     #[arg(long, env = "SEATCAST_OWN_BOOKINGS_MAX", default_value_t = 100)]
     pub own_bookings_max: i64,
     /// These are read at least this often, doorbell or not, in milliseconds.
-    #[arg(long, env = "SEATCAST_SHEET_POLL_INTERVAL_MS", default_value_t = 5_000)]
-    pub sheet_poll_interval_ms: u64,
+    #[arg(
+        long,
+        env = "SEATCAST_PRIVATE_POLL_INTERVAL_MS",
+        default_value_t = 5_000
+    )]
+    pub private_poll_interval_ms: u64,
     /// Least time between two figures of one event, in milliseconds.
     #[arg(long, env = "SEATCAST_FIGURES_INTERVAL_MS", default_value_t = 1_000)]
     pub figures_interval_ms: u64,

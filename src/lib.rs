@@ -20,6 +20,7 @@
 //! | [`desk`] | booking writes, many decided in one transaction |
 //! | [`sweep`] | ends holds at their deadline, drops what is kept for a time only |
 //! | [`feed`] | database → hub: reads the log of watched events, the only publisher |
+//! | [`private`] | a user's own topic and an organizer's figures: read anew when their rows ring, told by what changed |
 //! | [`nats`] | the log carried between nodes by NATS, where many of them share one Postgres |
 //! | [`board`] | what REST may read from memory, written by the feed |
 //! | [`hub`] | fan-out: a mailbox per shard, a topic's ring of recent changes |
@@ -32,6 +33,7 @@
 //! | [`auth`] | token → caller, and what each role may do |
 //! | [`http`] | the accept loop |
 //! | [`run`] | the composition root: builds the stages, drains them in order |
+//! | `pacing` | back-off and halving, once for all |
 //! | [`cli`], [`config`], [`telemetry`], [`metrics`] | the command line, every limit, the log, the numbers |
 //! | [`embedded`] | the private Postgres that runs when no database is given |
 //! | [`web`] | the pages, from the assets embedded in the binary |
@@ -54,7 +56,9 @@
 //! - **doorbell**: a NOTIFY that says «look again» and nothing else.
 //! - **topic**: what a client joins. **viewer**: a client that has joined. **frame**: bytes on the
 //!   wire. **shard**: a thread that owns some of the connections.
-//! - **sheet**: a topic that is told whole at each change: a user's bookings, an event's figures.
+//! - **private topic**: a topic of one person: a user's own bookings, an event's figures. **entity**: one thing that
+//!   it tells of, such as a booking, with a **version** of its own. **picture**: the entities of a topic as one read
+//!   of the database found them.
 //! - **refusal**: a business «no» with a stable code.
 
 #[macro_use]
@@ -74,7 +78,9 @@ pub mod hub;
 pub mod interactions;
 pub mod metrics;
 pub mod nats;
+mod pacing;
 pub mod presence;
+pub mod private;
 pub mod protocol;
 pub mod run;
 #[cfg(test)]

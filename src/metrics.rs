@@ -39,7 +39,7 @@ pub static COMMIT_TO_SEND: Histogram = Histogram::seconds();
 
 pub static PUBLICATIONS: Counter = Counter::new();
 pub static INTERACTIONS_DROPPED: Counter = Counter::new();
-pub static SHEETS: Counter = Counter::new();
+pub static PRIVATE_TOLD: Counter = Counter::new();
 pub static CONFLATED: Counter = Counter::new();
 pub static LOADS: Counter = Counter::new();
 pub static GAPS: Labelled = Labelled::new("at");
@@ -100,7 +100,7 @@ static ALL: &[Entry] = &[
     Entry(
         "seatcast_joins_total",
         "Joins answered, by where the answer came from: `state` (no `since`), `ring` (resumed from \
-         memory), `snapshot` (`since` was out of the ring's reach), `dialect`, `sheet` (told whole).",
+         memory), `snapshot` (`since` was out of the ring's reach), `dialect`, `private` (a user's own topic).",
         Kind::Labelled(&JOINS),
     ),
     Entry(
@@ -167,9 +167,9 @@ static ALL: &[Entry] = &[
         Kind::Counter(&INTERACTIONS_DROPPED),
     ),
     Entry(
-        "seatcast_sheets_total",
+        "seatcast_private_told_total",
         "Topics told whole (users' bookings, events' figures): how often one was told.",
-        Kind::Counter(&SHEETS),
+        Kind::Counter(&PRIVATE_TOLD),
     ),
     Entry(
         "seatcast_changes_conflated_total",

@@ -29,15 +29,16 @@ use crate::config::{self, AuthConfig, Config, DatabaseConfig, InvalidConfig};
 use crate::desk::Desks;
 use crate::feed::{self, Inputs, Outputs};
 use crate::http;
-use crate::hub::sheet::Sheets;
+use crate::hub::private::PrivateTopics;
 use crate::hub::{Hub, Mailbox, ToShard, Watch};
 use crate::interactions::{self, Interactions};
 use crate::metrics;
 use crate::nats::{self, Heard, Interest, relay};
 use crate::presence::{self, Presence};
+use crate::private;
 use crate::socket::{self, Errands, Shards, handshake, shard_count};
 use crate::sse::{self, Streams};
-use crate::store::doorbell::{self, Hearers, SheetRing};
+use crate::store::doorbell::{self, Hearers, PrivateRing};
 use crate::store::migrate::migrate;
 use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
@@ -108,15 +109,15 @@ pub async fn run(
     };
     let heard = board_the_bus(&mut back, &config, &feed_store, &outputs.interest).await?;
     let (presence_out, presence_rings) = mpsc::channel(PRESENCE_RINGS_MAX);
-    let (sheets_out, sheet_rings) = mpsc::channel(RINGS_MAX);
-    let sheets = tell_whole(&mut back, &config, &feed_store, sheet_rings, &hub);
+    let (private_out, private_rings) = mpsc::channel(RINGS_MAX);
+    let private_topics = open_private_topics(&mut back, &config, &feed_store, private_rings, &hub);
     let presence = count_who_is_here(&mut back, &config, &feed_store, presence_rings, &hub);
     follow_the_log(
         &mut back,
         &config,
         feed_store,
         (watches, heard),
-        (presence_out, sheets_out),
+        (presence_out, private_out),
         outputs,
     );
     let broadcasts = store_broadcasts(&mut back, &config, &store, &hub);
@@ -134,7 +135,7 @@ pub async fn run(
     let errands = Errands {
         presence,
         broadcasts,
-        sheets,
+        private: private_topics,
         interactions: interactions.clone(),
     };
     let shards = open_shards(&mut front, &config, &auth, errands, mailboxes.shards)?;
@@ -235,23 +236,23 @@ fn store_interactions(back: &mut Tasks, config: &Config, store: &Store) -> Inter
 }
 
 /// Users' bookings and events' figures.
-fn tell_whole(
+fn open_private_topics(
     back: &mut Tasks,
     config: &Config,
     store: &Store,
-    rings: mpsc::Receiver<SheetRing>,
+    rings: mpsc::Receiver<PrivateRing>,
     hub: &Hub,
-) -> Sheets {
-    let (sheets, said) = Sheets::new();
-    let telling = feed::sheets::run(
+) -> PrivateTopics {
+    let (topics, said) = PrivateTopics::new();
+    let telling = private::run(
         store.clone(),
-        feed::sheets::SheetInputs { said, rings },
+        private::Inputs { said, rings },
         hub.clone(),
-        (config.feed.clone(), config.sheet.clone()),
+        (config.feed.clone(), config.private.clone()),
         back.end.clone(),
     );
-    back.spawn("the sheets", telling);
-    sheets
+    back.spawn("the private topics", telling);
+    topics
 }
 
 /// What the bus brings; nothing ever, where there is none.
@@ -279,14 +280,14 @@ fn follow_the_log(
     config: &Config,
     store: Store,
     (watches, heard): (mpsc::Receiver<Watch>, mpsc::Receiver<Heard>),
-    (presence, sheets): (mpsc::Sender<PresenceRing>, mpsc::Sender<SheetRing>),
+    (presence, private): (mpsc::Sender<PresenceRing>, mpsc::Sender<PrivateRing>),
     outputs: Outputs,
 ) {
     let (log, rings) = mpsc::channel(RINGS_MAX);
     let hearers = Hearers {
         log,
         presence: Some(presence),
-        sheets: Some(sheets),
+        private: Some(private),
     };
     let probe_interval = Duration::from_millis(config.feed.probe_interval_ms);
     let ringing = doorbell::run(store.clone(), probe_interval, hearers, back.end.clone());
@@ -365,7 +366,7 @@ fn warn_of_development(auth: &AuthConfig) {
 fn feeds_own(config: &Config) -> DatabaseConfig {
     DatabaseConfig {
         // One each to read the log, to count joins, for the doorbell's probe, for presence, for the relay and for the
-        // probe of its doorbell; four to read sheets; the rest to load events.
+        // probe of its doorbell; four to read private topics; the rest to load events.
         pool_connections_max: 10 + config.feed.loads_parallel_max,
         // The feed does not wait for longer: neither should the database.
         statement_timeout_ms: config

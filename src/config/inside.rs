@@ -77,5 +77,5 @@ pub const SEAT_PAIRS_MAX: usize = 10_000;
 pub const REFUSED_FRAMES_MAX: u32 = 1_000;
 /// Time a peer has to answer a close frame, in milliseconds.
 pub const CLOSE_TIMEOUT_MS: u64 = 2_000;
-/// Wishes and counts of all shards that may wait for the sheets.
-pub const SHEETS_SAID_MAX: usize = 16_384;
+/// Wishes and counts of all shards that may wait for the private.
+pub const PRIVATE_SAID_MAX: usize = 16_384;

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{
-    Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, InteractionsConfig, SheetConfig,
+    Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, InteractionsConfig, PrivateConfig,
     SocketConfig, SweepConfig,
 };
 
@@ -28,7 +28,7 @@ impl Config {
         faults.desk(&self.desk);
         faults.sweep(&self.sweep);
         faults.feed(&self.feed);
-        faults.sheet(&self.sheet);
+        faults.private(&self.private);
         faults.interactions(&self.interactions);
         faults.socket(&self.socket);
         faults.within(
@@ -175,28 +175,36 @@ impl Faults {
         self.within("--read-timeout-ms", feed.read_timeout_ms, 1..=HOUR_MS);
     }
 
-    fn sheet(&mut self, sheet: &SheetConfig) {
-        self.within("--sheets-max", sheet.sheets_max, 1..=10_000_000);
+    fn private(&mut self, private: &PrivateConfig) {
         self.within(
-            "--sheets-per-read-max",
-            sheet.sheets_per_read_max,
+            "--private-topics-max",
+            private.private_topics_max,
+            1..=10_000_000,
+        );
+        self.within(
+            "--private-per-read-max",
+            private.private_per_read_max,
             1..=10_000,
         );
-        self.within("--own-bookings-max", sheet.own_bookings_max, 1..=500);
+        self.within("--own-bookings-max", private.own_bookings_max, 1..=500);
         self.within(
-            "--sheet-poll-interval-ms",
-            sheet.sheet_poll_interval_ms,
+            "--private-poll-interval-ms",
+            private.private_poll_interval_ms,
             10..=HOUR_MS,
         );
         self.within(
             "--figures-interval-ms",
-            sheet.figures_interval_ms,
+            private.figures_interval_ms,
             0..=HOUR_MS,
         );
-        self.within("--joins-interval-ms", sheet.joins_interval_ms, 10..=HOUR_MS);
+        self.within(
+            "--joins-interval-ms",
+            private.joins_interval_ms,
+            10..=HOUR_MS,
+        );
         self.within(
             "--joined-events-max",
-            sheet.joined_events_max,
+            private.joined_events_max,
             1..=10_000_000,
         );
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::entry::Flush;
 use crate::hub::{NotOpened, Opening, ShardSet, Watch};
+pub(crate) use crate::store::Failure;
 use crate::store::LiveEvent;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
@@ -36,15 +37,6 @@ pub(crate) struct LogPage {
     /// Events whose revision in the database is lower than the head that was asked after: a backup
     /// was restored, or a replica that lagged took over. Empty unless all was read.
     pub(crate) ahead_of: Vec<EventId>,
-}
-
-/// Why a query brought nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// The database does not answer: nothing will succeed until it does.
-    Unavailable,
-    /// It answered, and with something that cannot be used. Other events may be fine.
-    Unusable,
 }
 
 /// Something to be done.

@@ -6,7 +6,6 @@
 //! queries are jobs of their own, with a deadline. While the database is away the feed keeps what
 //! it has, says so at once, and asks again.
 //!
-//! - `sheets` are topics that are told whole instead of by changes: users' bookings, events' figures.
 //! - `entry` is one watched event: state, ring of recent deltas, conflation.
 //! - `cause` lists what can happen and what can be done about it.
 
@@ -14,10 +13,9 @@ pub(crate) mod cause;
 mod entry;
 mod planner;
 pub(crate) mod publisher;
-pub mod sheets;
 
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -33,6 +31,7 @@ use crate::config::FeedConfig;
 use crate::hub::Watch;
 use crate::metrics;
 use crate::nats::Heard;
+use crate::pacing::{now, until};
 use crate::store::doorbell::Ring;
 use crate::store::{Store, StoreError};
 use crate::ticketing::{EventId, Revision};
@@ -189,17 +188,5 @@ fn moment() -> Moment {
     Moment {
         now: now(),
         at: Timestamp::now(),
-    }
-}
-
-/// The runtime's clock, which tests may hold.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -13,7 +13,7 @@
 
 pub mod mailbox;
 pub mod presence;
-pub mod sheet;
+pub mod private;
 pub mod topic;
 
 use std::sync::{Arc, OnceLock};
@@ -25,7 +25,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use self::presence::View;
-use self::sheet::Sheet;
+use self::private::Picture;
 pub use mailbox::{Bell, Mailbox};
 
 use crate::config::inside::{MAILBOX_MESSAGES_MAX, WATCHES_MAX};
@@ -113,9 +113,9 @@ pub enum ToShard {
     /// Who is at an event has changed.
     Present(Arc<View>),
     /// What a topic that is told whole has to tell now.
-    Sheet(Arc<Sheet>),
+    Private(Arc<Picture>),
     /// Why there is none.
-    NoSheet {
+    NoPrivate {
         topic: Topic,
         why: NotOpened,
     },
@@ -269,15 +269,15 @@ impl Hub {
         shards.iter().filter(missed).collect()
     }
 
-    pub fn sheet(&self, shards: ShardSet, sheet: &Arc<Sheet>) {
+    pub fn private(&self, shards: ShardSet, picture: &Arc<Picture>) {
         for shard in shards.iter() {
-            self.shards[shard].send(ToShard::Sheet(sheet.clone()));
+            self.shards[shard].send(ToShard::Private(picture.clone()));
         }
     }
 
-    pub fn no_sheet(&self, shards: ShardSet, topic: Topic, why: NotOpened) {
+    pub fn no_private(&self, shards: ShardSet, topic: Topic, why: NotOpened) {
         for shard in shards.iter() {
-            self.shards[shard].send(ToShard::NoSheet { topic, why });
+            self.shards[shard].send(ToShard::NoPrivate { topic, why });
         }
     }
 

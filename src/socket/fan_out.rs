@@ -137,12 +137,12 @@ impl Shard {
         let (mut to_read_anew, mut bytes_of_rows) = (Vec::new(), 0);
         for (place, subscription) in connection.session.subscriptions_mut() {
             if !matches!(subscription.stage, Stage::Asking { .. } | Stage::Waiting(_))
-                && let Some(shown) = subscription.sheet.as_deref_mut()
-                && let Some(sheet) = self.sheets.latest(shown.name)
-                && shown.sent < sheet.serial
+                && let Some(shown) = subscription.private.as_deref_mut()
+                && let Some(picture) = self.private.latest(shown.name)
+                && shown.sent < picture.serial
             {
-                connection.outbox.push_state(sheet.frame(vsn));
-                shown.sent = sheet.serial;
+                connection.outbox.push_state(picture.frame(vsn));
+                shown.sent = picture.serial;
             }
             let without = subscription.without();
             let Stage::Live { channel, sent, .. } = &mut subscription.stage else {
@@ -201,8 +201,8 @@ impl Shard {
         let told = connection.session.subscriptions_mut();
         let told = told.filter(|(_, subscription)| matches!(subscription.stage, Stage::Told));
         let told = told.filter_map(|(_, subscription)| {
-            let sheet = self.sheets.latest(subscription.sheet.as_deref()?.name)?;
-            Some(((sheet.topic, sheet.revision), sheet.read_at()))
+            let picture = self.private.latest(subscription.private.as_deref()?.name)?;
+            Some(((picture.topic, picture.revision), picture.read_at()))
         });
         let (told, read_at): (Vec<_>, Vec<_>) = told.unzip();
         let joined = |(_, subscription): (u32, &mut Subscription)| match subscription.stage {

@@ -19,7 +19,7 @@ use super::{Accepted, Admission, Counts, Errands, ShardConfig};
 use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::Config;
-use crate::hub::sheet::Sheets;
+use crate::hub::private::PrivateTopics;
 use crate::hub::{Mailbox, ToShard};
 use crate::interactions::Interactions;
 use crate::metrics;
@@ -46,7 +46,7 @@ impl HeldShard {
         let errands = Errands {
             presence,
             broadcasts: Broadcasts::new(1).0,
-            sheets: Sheets::new().0,
+            private: PrivateTopics::new().0,
             interactions: Interactions::new(&config.interactions).0,
         };
         let config = Arc::new(ShardConfig::of(config, auth, errands));

@@ -123,7 +123,7 @@ impl Shard {
         );
         if opened {
             if !matches!(channel.key.name, Name::Admin(_)) {
-                self.sheets.count_join(*event);
+                self.private.count_join(*event);
             }
             if !self.checked.database_up {
                 // What was just answered may be old, and its beat says so.

@@ -25,9 +25,9 @@ mod intake;
 mod joins;
 mod outbox;
 mod perform;
+mod private;
 mod session;
 mod shard;
-mod sheets;
 mod topics;
 mod visits;
 mod wheel;
@@ -51,7 +51,7 @@ use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::inside::INTAKE_CONNECTIONS_MAX;
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
-use crate::hub::sheet::Sheets;
+use crate::hub::private::PrivateTopics;
 use crate::hub::{Bell, Mailbox, ToShard};
 use crate::interactions::Interactions;
 use crate::metrics;
@@ -65,7 +65,7 @@ pub(crate) struct ShardConfig {
     presence: PresenceConfig,
     presence_task: Presence,
     broadcasts: Broadcasts,
-    sheets: Sheets,
+    private: PrivateTopics,
     interactions: Interactions,
     auth: Arc<Auth>,
     ring_deltas_max: usize,
@@ -78,7 +78,7 @@ pub(crate) struct ShardConfig {
 pub struct Errands {
     pub presence: Presence,
     pub broadcasts: Broadcasts,
-    pub sheets: Sheets,
+    pub private: PrivateTopics,
     pub interactions: Interactions,
 }
 
@@ -90,7 +90,7 @@ impl ShardConfig {
             presence: config.presence.clone(),
             presence_task: errands.presence,
             broadcasts: errands.broadcasts,
-            sheets: errands.sheets,
+            private: errands.private,
             interactions: errands.interactions,
             auth,
             ring_deltas_max: config.feed.ring_deltas_max,

@@ -41,9 +41,9 @@ impl Shard {
                     subscription,
                     name,
                     since,
-                } => self.watch_sheet(id, subscription, name, since),
+                } => self.watch_private(id, subscription, name, since),
                 Effect::Unwatch { subscription, name } => {
-                    self.unwatch_sheet(id, subscription, name);
+                    self.unwatch_private(id, subscription, name);
                 }
                 Effect::Join {
                     subscription,
@@ -70,7 +70,7 @@ impl Shard {
         }
         let mut hidden = Vec::new();
         for (place, subscription) in connection.session.subscriptions_mut() {
-            let name = subscription.sheet.as_deref().map(|shown| shown.name);
+            let name = subscription.private.as_deref().map(|shown| shown.name);
             let state = match subscription.stage {
                 Stage::Live { channel, .. } => {
                     let entry = &self.topics[self.channels[channel].topic].entry;
@@ -121,8 +121,8 @@ impl Shard {
         // The socket's end also ends its registration; an error here changes nothing.
         let _ = self.poll.registry().deregister(&mut connection.socket);
         for (place, subscription) in connection.session.subscriptions_mut() {
-            if let Some(shown) = &subscription.sheet {
-                self.unwatch_sheet(id, place, shown.name);
+            if let Some(shown) = &subscription.private {
+                self.unwatch_private(id, place, shown.name);
             }
             if let Stage::Live {
                 channel, member, ..

@@ -6,15 +6,15 @@
 //!
 //! `joining` reads what a join asks for, `answers` answers it, `pushes` takes what is sent to a joined
 //! topic (`voice` broadcasts, `whereabouts` presence), `subscription` keeps where each stands, `rights`
-//! who the caller is, `tracks` what people did, `sheets` topics that are told whole, and `effect` lists what the shard is to do.
+//! who the caller is, `tracks` what people did, `private` topics that are told whole, and `effect` lists what the shard is to do.
 
 mod answers;
 mod effect;
 mod joining;
+mod private;
 mod pushes;
 mod replies;
 mod rights;
-mod sheets;
 mod subscription;
 mod tracks;
 mod voice;
@@ -24,8 +24,8 @@ use bytes::Bytes;
 
 pub(crate) use self::answers::Opened;
 pub(crate) use self::effect::Effect;
+pub(crate) use self::private::Shown;
 use self::replies::At;
-pub(crate) use self::sheets::Shown;
 pub(crate) use self::subscription::{Join, Stage, Subscription};
 pub(crate) use self::tracks::Told;
 pub(crate) use self::voice::{Saying, Voice};

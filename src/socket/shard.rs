@@ -18,8 +18,8 @@ use super::channel::{Channel, ChannelKey};
 use super::clock::Clock;
 use super::connection::Connection;
 use super::drain::Drain;
+use super::private::Watched;
 use super::session::Effect;
-use super::sheets::Watched;
 use super::topics::Topic;
 use super::wheel::Wheel;
 use super::whereabouts::Whereabouts;
@@ -55,7 +55,7 @@ pub(super) struct Shard {
     /// When the node last heard from the database.
     pub(super) checked: Checked,
     pub(super) whereabouts: Whereabouts,
-    pub(super) sheets: Watched,
+    pub(super) private: Watched,
     pub(super) draining: Option<Drain>,
 }
 
@@ -90,7 +90,7 @@ impl Shard {
             wheel,
             checked: Checked::up(Timestamp::now()),
             whereabouts: Whereabouts::default(),
-            sheets: Watched::default(),
+            private: Watched::default(),
             draining: None,
         })
     }
@@ -167,8 +167,8 @@ impl Shard {
                 ToShard::Checked { at, database_up } => checked = Some((at, database_up)),
                 ToShard::Present(view) => self.on_presence(view),
                 ToShard::Answered(answer) => self.on_answer(*answer),
-                ToShard::Sheet(sheet) => self.on_sheet(&sheet),
-                ToShard::NoSheet { topic, why } => self.on_no_sheet(topic, why),
+                ToShard::Private(picture) => self.on_private(&picture),
+                ToShard::NoPrivate { topic, why } => self.on_no_private(topic, why),
             }
         }
         if self.mailbox.is_draining() && self.draining.is_none() {
@@ -181,7 +181,7 @@ impl Shard {
             );
             let topics: Vec<usize> = self.topics.iter().map(|(id, _)| id).collect();
             topics.into_iter().for_each(|id| self.open_anew(id));
-            self.reopen_sheets();
+            self.reopen_private();
         }
         if let Some((at, database_up)) = checked {
             self.on_checked(at, database_up);

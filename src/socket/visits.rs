@@ -16,7 +16,7 @@ impl Shard {
             if self.wheel.is_round() {
                 self.tend_topics(now_ms);
                 self.tend_whereabouts();
-                self.tend_sheets();
+                self.tend_private();
             }
         }
         if ticked {

@@ -103,7 +103,7 @@ impl Keeper {
                 ToShard::Checked { at, database_up } => checked = Some((at, database_up)),
                 ToShard::Present(view) => self.on_presence(view),
                 // Nobody here asks, nor watches what is told whole: a stream only listens to events.
-                ToShard::Answered(_) | ToShard::Sheet(_) | ToShard::NoSheet { .. } => {}
+                ToShard::Answered(_) | ToShard::Private(_) | ToShard::NoPrivate { .. } => {}
             }
         }
         if self.mailbox.is_draining() {

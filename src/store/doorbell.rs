@@ -35,7 +35,7 @@ pub enum Ring {
 
 /// What concerns topics that are told whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SheetRing {
+pub enum PrivateRing {
     Listening,
     /// Bookings of these users were written.
     Users(Vec<UserId>),
@@ -43,11 +43,11 @@ pub enum SheetRing {
     Event(EventId),
 }
 
-impl SheetRing {
+impl PrivateRing {
     /// `users:1,2,3`
-    fn read(payload: &str) -> Option<SheetRing> {
+    fn read(payload: &str) -> Option<PrivateRing> {
         let users = payload.strip_prefix("users:")?.split(',').map(str::parse);
-        users.collect::<Result<_, _>>().ok().map(SheetRing::Users)
+        users.collect::<Result<_, _>>().ok().map(PrivateRing::Users)
     }
 }
 
@@ -58,7 +58,7 @@ pub struct Hearers {
     /// again anyhow.
     pub presence: Option<mpsc::Sender<PresenceRing>>,
     /// Who reads users' bookings and events' figures.
-    pub sheets: Option<mpsc::Sender<SheetRing>>,
+    pub private: Option<mpsc::Sender<PrivateRing>>,
 }
 
 impl From<mpsc::Sender<Ring>> for Hearers {
@@ -66,17 +66,17 @@ impl From<mpsc::Sender<Ring>> for Hearers {
         Hearers {
             log,
             presence: None,
-            sheets: None,
+            private: None,
         }
     }
 }
 
 impl Hearers {
     /// Waits for its hearer as for the log's, who never waits for the database either.
-    async fn tell_sheets(&self, ring: SheetRing) {
-        if let Some(sheets) = &self.sheets {
+    async fn tell_private(&self, ring: PrivateRing) {
+        if let Some(private) = &self.private {
             // Nobody hears it any more: the node ends.
-            let _ = sheets.send(ring).await;
+            let _ = private.send(ring).await;
         }
     }
 
@@ -115,7 +115,7 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
         match Ear::open(store).await {
             Ok(ear) => {
                 failures = 0;
-                hearers.tell_sheets(SheetRing::Listening).await;
+                hearers.tell_private(PrivateRing::Listening).await;
                 if out.send(Ring::Listening).await.is_err() {
                     return;
                 }
@@ -219,14 +219,14 @@ async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: 
         patience = Instant::now() + probe_interval;
         let ring = match heard.payload().parse() {
             Ok(event) => {
-                hearers.tell_sheets(SheetRing::Event(event)).await;
+                hearers.tell_private(PrivateRing::Event(event)).await;
                 Ring::Event(event)
             }
             Err(_) if heard.payload() == probe => Ring::Probe,
             // Users' bookings, counts of presence, other nodes' probes.
             Err(_) => {
-                if let Some(ring) = SheetRing::read(heard.payload()) {
-                    hearers.tell_sheets(ring).await;
+                if let Some(ring) = PrivateRing::read(heard.payload()) {
+                    hearers.tell_private(ring).await;
                     continue;
                 }
                 hearers.tell_presence(heard.payload());

@@ -58,6 +58,15 @@ struct NotEncrypted {
     source: tokio_postgres::Error,
 }
 
+/// Why a query brought nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The database does not answer: nothing will succeed until it does.
+    Unavailable,
+    /// It answered, and with something that cannot be used. Other queries may be fine.
+    Unusable,
+}
+
 impl StoreError {
     /// The name of the constraint that refused, if that is what happened.
     pub fn constraint(&self) -> Option<&str> {

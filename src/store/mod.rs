@@ -20,13 +20,13 @@ mod interactions;
 pub mod migrate;
 pub mod notices;
 pub mod presence;
+pub mod private;
 mod prune;
 pub mod relay;
 mod room;
 pub mod seatmap;
 pub mod seats;
 pub mod seed;
-pub mod sheets;
 mod snapshot;
 pub mod ticket_types;
 mod tls;
@@ -45,7 +45,7 @@ use crate::config::DatabaseConfig;
 use crate::metrics;
 
 use address::Address;
-pub use error::StoreError;
+pub use error::{Failure, StoreError};
 pub use snapshot::LiveEvent;
 
 /// How often a transaction that met others (deadlock, serialization) is run in all.

@@ -33,7 +33,7 @@
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
 //! | [`seats`] | seat maps are drawn and redrawn around what is sold; seats are taken off sale |
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
-//! | [`sheets`] | a user sees its own bookings, an organizer its figures, whoever writes them, and nobody else does |
+//! | [`private`] | a user sees its own bookings, an organizer its figures, whoever writes them, and nobody else does |
 //! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
 //! | [`sse`] | server-sent events carry what the socket carries, resume, end in order |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
@@ -73,12 +73,12 @@ mod nodes;
 mod notices;
 mod openapi;
 mod presence;
+mod private;
 mod restart;
 mod routes;
 mod schema;
 mod seats;
 mod serving;
-mod sheets;
 mod socket;
 mod sse;
 mod support;

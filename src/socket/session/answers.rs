@@ -99,7 +99,7 @@ impl Session {
         }
         if is_admin {
             let name = Topic::Admin(event.id);
-            subscription.sheet = Some(Box::new(Shown { name, sent: 0 }));
+            subscription.private = Some(Box::new(Shown { name, sent: 0 }));
             effects.push(Effect::Watch {
                 subscription: place,
                 name,

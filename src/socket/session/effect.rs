@@ -24,8 +24,8 @@ pub(crate) enum Effect {
         key: ChannelKey,
         event: EventId,
     },
-    /// Show the subscription this sheet, now and whenever it changes; then tell [`super::Session::on_sheet`] or
-    /// [`super::Session::no_sheet`]. The client has `since`: what is older does not answer it.
+    /// Show the subscription this picture, now and whenever it changes; then tell [`super::Session::on_private`] or
+    /// [`super::Session::no_private`]. The client has `since`: what is older does not answer it.
     Watch {
         subscription: u32,
         name: Topic,

@@ -15,7 +15,7 @@ use crate::ticketing::{EventId, Revision};
 /// What a join frame asked for: a channel of an event, or a topic that is told whole.
 enum Request {
     Channel(Box<Asked>),
-    Sheet {
+    Private {
         name: Topic,
         since: Option<Revision>,
     },
@@ -118,8 +118,8 @@ impl Session {
         }
         let topic: Arc<str> = frame.topic.as_str().into();
         let asked = match asked {
-            Request::Sheet { since, name } => {
-                return self.ask_for_sheet(topic, name, since, frame, effects);
+            Request::Private { since, name } => {
+                return self.ask_for_private(topic, name, since, frame, effects);
             }
             Request::Channel(asked) => *asked,
         };
@@ -134,7 +134,7 @@ impl Session {
             stage: Stage::Waiting(Box::new(asked.join)),
             presence: asked.presence,
             voice: asked.voice,
-            sheet: None,
+            private: None,
         };
         let place = self.place(subscription);
         effects.push(Effect::Join {
@@ -144,8 +144,8 @@ impl Session {
         });
     }
 
-    /// Joins a topic that has no event behind it, only a sheet.
-    fn ask_for_sheet(
+    /// Joins a topic that has no event behind it, only a picture.
+    fn ask_for_private(
         &mut self,
         topic: Arc<str>,
         name: Topic,
@@ -161,7 +161,7 @@ impl Session {
             },
             presence: Presence::None,
             voice: None,
-            sheet: Some(Box::new(Shown { name, sent: 0 })),
+            private: Some(Box::new(Shown { name, sent: 0 })),
         });
         effects.push(Effect::Watch {
             subscription,
@@ -185,7 +185,7 @@ impl Session {
                 self.sign_in(join.access_token.as_deref(), rules)?;
                 self.may_ask(name)?;
                 let since = join.since;
-                return Ok(Request::Sheet { name, since });
+                return Ok(Request::Private { name, since });
             }
             Topic::Realtime(topic) => {
                 let config = JoinConfig::read(payload, rules.limits)?;

@@ -20,7 +20,7 @@ pub(crate) struct Subscription {
     pub(crate) presence: Presence,
     pub(crate) voice: Option<Box<Voice>>,
     /// What it is told whole.
-    pub(crate) sheet: Option<Box<Shown>>,
+    pub(crate) private: Option<Box<Shown>>,
 }
 
 #[derive(Debug)]
@@ -100,10 +100,15 @@ impl Session {
             effects.push(Effect::Leave { channel, member });
         }
         let frame = phoenix::push_to(self.vsn, join_ref, topic, event, payload);
-        effects.extend(subscription.sheet.as_deref().map(|shown| Effect::Unwatch {
-            subscription: place,
-            name: shown.name,
-        }));
+        effects.extend(
+            subscription
+                .private
+                .as_deref()
+                .map(|shown| Effect::Unwatch {
+                    subscription: place,
+                    name: shown.name,
+                }),
+        );
         effects.push(Effect::Send(frame));
     }
 

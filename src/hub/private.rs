@@ -1,6 +1,6 @@
 //! What is told whole: a user's own bookings, an organizer's figures of an event.
 //!
-//! A sheet has no deltas, no ring and no resume: whoever looks is given the latest one, and again when it has
+//! A picture has no deltas, no ring and no resume: whoever looks is given the latest one, and again when it has
 //! changed, each in place of the one before.
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use crate::config::inside::SHEETS_SAID_MAX;
+use crate::config::inside::PRIVATE_SAID_MAX;
 use crate::protocol::native;
 use crate::protocol::phoenix::{self, Vsn};
 use crate::protocol::topic::Topic;
@@ -19,10 +19,10 @@ use crate::ticketing::{EventId, Revision, UserId};
 
 /// The latest of one topic. Made by the feed, shared by all shards, encoded once.
 #[derive(Debug)]
-pub struct Sheet {
+pub struct Picture {
     /// `user:{id}`, or `admin:{id}` for the figures.
     pub topic: Topic,
-    /// Grows with each sheet of this node; a viewer that was shown a lower one is shown this.
+    /// Grows with each picture of this node; a viewer that was shown a lower one is shown this.
     pub serial: u64,
     /// The database's: never lower in a newer picture, on any node.
     pub revision: Revision,
@@ -30,12 +30,12 @@ pub struct Sheet {
     pub owner: UserId,
     pub body: Arc<RawValue>,
     /// When the latest read began that found it, in microseconds. The feed moves it on; a shard that missed a
-    /// newer sheet sees it stand still.
+    /// newer picture sees it stand still.
     read_at_us: AtomicI64,
     frames: [OnceLock<Bytes>; 2],
 }
 
-impl Sheet {
+impl Picture {
     pub fn new(
         topic: Topic,
         serial: u64,
@@ -87,7 +87,7 @@ impl Sheet {
 /// What a shard wishes of the feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
-    /// To be given the topic's sheet, by a read that begins after this, and each later one.
+    /// To be given the topic's picture, by a read that begins after this, and each later one.
     Watch {
         topic: Topic,
         shard: usize,
@@ -105,15 +105,15 @@ pub enum Said {
     Joined(EventId, i64),
 }
 
-/// The shards' way to the sheets. Cheap to clone.
+/// The shards' way to the private. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Sheets(mpsc::Sender<Said>);
+pub struct PrivateTopics(mpsc::Sender<Said>);
 
-impl Sheets {
+impl PrivateTopics {
     /// The shards' way, and its other end.
-    pub fn new() -> (Sheets, mpsc::Receiver<Said>) {
-        let (say, said) = mpsc::channel(SHEETS_SAID_MAX);
-        (Sheets(say), said)
+    pub fn new() -> (PrivateTopics, mpsc::Receiver<Said>) {
+        let (say, said) = mpsc::channel(PRIVATE_SAID_MAX);
+        (PrivateTopics(say), said)
     }
 
     /// Leaves a wish; `false` when too many wait, and the shard has to ask again.

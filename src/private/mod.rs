@@ -1,7 +1,7 @@
 //! Topics that are told whole: `user:{id}` and the figures of `admin:{id}`.
 //!
 //! The doorbell says whose bookings changed; those that somebody watches are read anew, many in one query, and
-//! what differs from what was shown is handed to the shards. No log and no ring: a sheet takes the place of the
+//! what differs from what was shown is handed to the shards. No log and no ring: a picture takes the place of the
 //! one before, and its revision says which of two is newer (`sql/V13__sheets.sql`).
 //!
 //! - `planner` decides what is read and told, purely; this file listens and carries out.
@@ -22,22 +22,21 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::planner::{Answer, Asked, Cause, Effect, Planner, Told};
-use super::cause::Failure;
-use super::{failure, in_time, now, until};
-use crate::config::{FeedConfig, SheetConfig};
+use crate::config::{FeedConfig, PrivateConfig};
 use crate::hub::Hub;
-use crate::hub::sheet::Said;
+use crate::hub::private::Said;
 use crate::metrics;
+use crate::pacing::{now, until};
 use crate::protocol::topic::Topic;
-use crate::store::doorbell::SheetRing;
-use crate::store::{Store, StoreError};
+use crate::store::doorbell::PrivateRing;
+use crate::store::{Failure, Store, StoreError};
 use crate::ticketing::EventId;
 use crate::ticketing::record::Booking;
 
 /// Where the task hears from: the shards and the doorbell.
-pub struct SheetInputs {
+pub struct Inputs {
     pub said: mpsc::Receiver<Said>,
-    pub rings: mpsc::Receiver<SheetRing>,
+    pub rings: mpsc::Receiver<PrivateRing>,
 }
 
 /// Runs until `end`.
@@ -46,9 +45,9 @@ pub struct SheetInputs {
 /// When a query's task panicked.
 pub async fn run(
     store: Store,
-    inputs: SheetInputs,
+    inputs: Inputs,
     hub: Hub,
-    (feed, config): (FeedConfig, SheetConfig),
+    (feed, config): (FeedConfig, PrivateConfig),
     end: CancellationToken,
 ) -> Result<(), JoinError> {
     let patience = Duration::from_millis(feed.read_timeout_ms);
@@ -75,16 +74,12 @@ struct Task {
     joins: HashMap<EventId, i64>,
     store: Store,
     hub: Hub,
-    config: SheetConfig,
+    config: PrivateConfig,
     patience: Duration,
 }
 
 impl Task {
-    async fn run(
-        &mut self,
-        mut inputs: SheetInputs,
-        end: CancellationToken,
-    ) -> Result<(), JoinError> {
+    async fn run(&mut self, mut inputs: Inputs, end: CancellationToken) -> Result<(), JoinError> {
         let every = Duration::from_millis(self.config.joins_interval_ms);
         let mut count = tokio::time::interval(every);
         count.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -131,11 +126,11 @@ impl Task {
                     Cause::Read(batch, told.map(|told| Answer { at, told }))
                 });
             }
-            Effect::Tell(shards, sheet) => {
-                metrics::SHEETS.add(1);
-                self.hub.sheet(shards, &sheet);
+            Effect::Tell(shards, picture) => {
+                metrics::PRIVATE_TOLD.add(1);
+                self.hub.private(shards, &picture);
             }
-            Effect::Refuse(shards, topic, why) => self.hub.no_sheet(shards, topic, why),
+            Effect::Refuse(shards, topic, why) => self.hub.no_private(shards, topic, why),
         }
     }
 
@@ -152,9 +147,9 @@ impl Task {
         let (store, patience) = (self.store.clone(), self.patience);
         let joins: Vec<_> = self.joins.drain().collect();
         self.counting.spawn(async move {
-            match in_time(patience, store.count_joins(&joins)).await {
-                Ok(()) => Vec::new(),
-                Err(_) => joins,
+            match tokio::time::timeout(patience, store.count_joins(&joins)).await {
+                Ok(Ok(())) => Vec::new(),
+                Ok(Err(_)) | Err(_) => joins,
             }
         });
     }
@@ -162,9 +157,16 @@ impl Task {
 
 /// A query that is too slow may be so for one of its topics: only without a connection is none to blame.
 fn fault(error: &StoreError) -> Failure {
-    match error {
-        StoreError::Busy(_) => Failure::Unusable,
-        _ => failure(error),
+    let error_logged = error as &dyn std::error::Error;
+    match error.is_transient() && !matches!(error, StoreError::Busy(_)) {
+        true => {
+            tracing::debug!(error = error_logged, "private topics were not answered");
+            Failure::Unavailable
+        }
+        false => {
+            tracing::error!(error = error_logged, "private topics cannot be read");
+            Failure::Unusable
+        }
     }
 }
 

@@ -29,8 +29,8 @@ fn token(id: UserId, role: Role) -> String {
 
 fn change(config: &mut Config) {
     config.auth.jwt_secret = Some(SECRET.to_owned());
-    config.sheet.figures_interval_ms = 50;
-    config.sheet.joins_interval_ms = 50;
+    config.private.figures_interval_ms = 50;
+    config.private.joins_interval_ms = 50;
 }
 
 async fn world() -> (TestServer, Staged) {
@@ -416,7 +416,7 @@ async fn beats_claim_no_more_of_a_users_bookings_than_was_read() {
     let often = |config: &mut Config| {
         change(config);
         config.socket.beat_interval_ms = 100;
-        config.sheet.sheet_poll_interval_ms = 100;
+        config.private.private_poll_interval_ms = 100;
     };
     let server = TestServer::builder().with(often).start().await;
     let client = server.client().await;
@@ -455,7 +455,7 @@ async fn beats_claim_no_more_of_a_users_bookings_than_was_read() {
 async fn figures_that_were_refused_come_once_there_is_a_place() {
     let few = |config: &mut Config| {
         change(config);
-        config.sheet.sheets_max = 1;
+        config.private.private_topics_max = 1;
     };
     let server = TestServer::builder().with(few).start().await;
     let client = server.client().await;

@@ -11,9 +11,9 @@ use serde_json::json;
 use super::planner::*;
 use super::*;
 use crate::config::Config;
-use crate::feed::cause::Failure;
 use crate::hub::NotOpened;
-use crate::hub::sheet::Wish;
+use crate::hub::private::Wish;
+use crate::store::Failure;
 use crate::ticketing::UserId;
 
 /// Users and what their bookings are: a number is all that there is to see.
@@ -35,7 +35,7 @@ impl World {
         let now = Instant::now();
         World {
             now,
-            planner: Planner::new(config.sheet, &config.feed, now),
+            planner: Planner::new(config.private, &config.feed, now),
             rows: (1..=3).map(|user| (user, 1)).collect(),
             reads: Vec::new(),
             spoiled: BTreeSet::new(),
@@ -49,13 +49,16 @@ impl World {
             match effect {
                 // What a read finds is what is when it begins.
                 Effect::Read(batch) => self.reads.push((batch, self.rows.clone())),
-                Effect::Tell(shards, sheet) => {
-                    let Topic::User(user) = sheet.topic else {
+                Effect::Tell(shards, picture) => {
+                    let Topic::User(user) = picture.topic else {
                         continue;
                     };
                     for shard in shards.iter() {
-                        let before = self.shown.insert((shard, user), sheet.revision);
-                        assert!(before.unwrap_or_default() <= sheet.revision, "no step back");
+                        let before = self.shown.insert((shard, user), picture.revision);
+                        assert!(
+                            before.unwrap_or_default() <= picture.revision,
+                            "no step back"
+                        );
                     }
                 }
                 Effect::Refuse(shards, topic, why) => {
@@ -81,7 +84,7 @@ impl World {
     fn commit(&mut self, user: UserId, rings: bool) {
         *self.rows.get_mut(&user).unwrap() += 1;
         if rings {
-            self.on(Cause::Rang(SheetRing::Users(vec![user])));
+            self.on(Cause::Rang(PrivateRing::Users(vec![user])));
         }
     }
 
@@ -173,7 +176,7 @@ fn figures_that_take_long_keep_nobody_waiting_and_are_read_more_rarely() {
     world.now += Duration::from_secs(2);
     let answer = answer(&figures, &rows);
     world.on(Cause::Read(figures, Ok(answer)));
-    world.on(Cause::Rang(SheetRing::Event(42)));
+    world.on(Cause::Rang(PrivateRing::Event(42)));
     let of_event = |(batch, _): &(Batch, _)| batch.asked[0].topic == topic;
     world.now += Duration::from_secs(7);
     world.on(Cause::Time);
@@ -288,7 +291,7 @@ proptest! {
                 Step::Spoil(user) => {
                     world.spoiled.insert(Topic::User(user));
                 }
-                Step::Listen => world.on(Cause::Rang(SheetRing::Listening)),
+                Step::Listen => world.on(Cause::Rang(PrivateRing::Listening)),
                 Step::Pass(ms) => {
                     world.now += Duration::from_millis(ms);
                     world.on(Cause::Time);

@@ -1,12 +1,10 @@
-//! Which sheets are read, and who is told: causes in, effects out, no I/O and no clock.
+//! Which private are read, and who is told: causes in, effects out, no I/O and no clock.
 //!
 //! Users and figures are read apart, each by one read at a time, of all that needs one. What rings while it is
 //! under way is read by the next, since it may have begun too early. Whoever asks is answered by a read that
 //! began after the question: what another node has shown before is never taken back.
 //!
-//! A read that fails is set aside (`doubts`), so that others do not wait for what spoiled it.
-
-mod doubts;
+//! A read that fails is set aside and made again in halves, so that others do not wait for what spoiled it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
@@ -16,19 +14,22 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use self::doubts::Doubts;
-
-use crate::config::{FeedConfig, SheetConfig};
-use crate::feed::cause::Failure;
-use crate::hub::sheet::{Sheet, Wish};
+use crate::config::{FeedConfig, PrivateConfig};
+use crate::hub::private::{Picture, Wish};
 use crate::hub::{NotOpened, ShardSet};
+use crate::pacing::{Backoff, Halving};
 use crate::protocol::topic::Topic;
-use crate::store::doorbell::SheetRing;
+use crate::store::Failure;
+use crate::store::doorbell::PrivateRing;
 use crate::ticketing::{Revision, UserId};
 
 /// First and longest pause between attempts to reach a database that does not answer.
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// First and longest pause before a topic that cannot be read alone is read again.
+const ALONE_PAUSE_MIN: Duration = Duration::from_millis(500);
+const ALONE_PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Figures are not read for so many times what their last read took: at most a fifth of the time.
 const FIGURES_REST: u32 = 4;
@@ -36,7 +37,7 @@ const FIGURES_REST: u32 = 4;
 #[derive(Debug)]
 pub(super) enum Cause {
     Wish(Wish),
-    Rang(SheetRing),
+    Rang(PrivateRing),
     Read(Batch, Result<Answer, Failure>),
     /// Time passed; see [`Planner::next_at`].
     Time,
@@ -46,7 +47,7 @@ pub(super) enum Cause {
 pub(super) enum Effect {
     /// Read these; answer with [`Cause::Read`].
     Read(Batch),
-    Tell(ShardSet, Arc<Sheet>),
+    Tell(ShardSet, Arc<Picture>),
     Refuse(ShardSet, Topic, NotOpened),
 }
 
@@ -56,8 +57,8 @@ pub(super) struct Batch {
     id: u64,
     pub(super) asked: Vec<Asked>,
     began: Instant,
-    /// Set aside earlier; the pause before the next attempt.
-    doubted: Option<Duration>,
+    /// Set aside earlier; the pauses between its attempts.
+    doubted: Option<Backoff>,
 }
 
 impl Batch {
@@ -80,7 +81,7 @@ pub(super) struct Answer {
     pub(super) told: HashMap<Topic, Told>,
 }
 
-/// A sheet to be read.
+/// A picture to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) topic: Topic,
@@ -107,8 +108,8 @@ struct Slot {
     /// Who gave up waiting: told by the next read that succeeds, for whoever is still there.
     owed: ShardSet,
     give_up_at: Instant,
-    latest: Option<Arc<Sheet>>,
-    /// Least time between two sheets: not read again before.
+    latest: Option<Arc<Picture>>,
+    /// Least time between two private: not read again before.
     quiet_until: Instant,
     /// The read under way.
     asked_by: Option<u64>,
@@ -137,8 +138,8 @@ struct Lane {
     reading: bool,
     /// The database is away.
     retry_at: Option<Instant>,
-    pause: Duration,
-    doubts: Doubts,
+    pause: Backoff,
+    doubts: Halving<Topic>,
 }
 
 impl Default for Lane {
@@ -147,15 +148,15 @@ impl Default for Lane {
             stale: BTreeSet::new(),
             reading: false,
             retry_at: None,
-            pause: RETRY_PAUSE_MIN,
-            doubts: Doubts::default(),
+            pause: Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX),
+            doubts: Halving::new(Backoff::new(ALONE_PAUSE_MIN, ALONE_PAUSE_MAX)),
         }
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Planner {
-    config: SheetConfig,
+    config: PrivateConfig,
     open_timeout: Duration,
     window: Duration,
     slots: HashMap<Topic, Slot>,
@@ -169,14 +170,14 @@ pub(super) struct Planner {
 }
 
 impl Planner {
-    pub(super) fn new(config: SheetConfig, feed: &FeedConfig, now: Instant) -> Self {
+    pub(super) fn new(config: PrivateConfig, feed: &FeedConfig, now: Instant) -> Self {
         Planner {
             open_timeout: Duration::from_millis(feed.open_timeout_ms),
             window: Duration::from_millis(feed.conflation_window_ms),
             slots: HashMap::new(),
             lanes: Default::default(),
             waited_for: BTreeSet::new(),
-            poll_at: now + Duration::from_millis(config.sheet_poll_interval_ms),
+            poll_at: now + Duration::from_millis(config.private_poll_interval_ms),
             serial: 0,
             reads: 0,
             effects: Vec::new(),
@@ -188,19 +189,19 @@ impl Planner {
         match cause {
             Cause::Wish(Wish::Watch { topic, shard }) => self.watch(topic, shard, now),
             Cause::Wish(Wish::Unwatch { topic, shard }) => self.unwatch(topic, shard),
-            Cause::Rang(SheetRing::Users(users)) => {
+            Cause::Rang(PrivateRing::Users(users)) => {
                 users
                     .into_iter()
                     .for_each(|user| self.rang(Topic::User(user)));
             }
-            Cause::Rang(SheetRing::Event(event)) => self.rang(Topic::Admin(event)),
+            Cause::Rang(PrivateRing::Event(event)) => self.rang(Topic::Admin(event)),
             // Whatever was committed before may have gone unheard.
-            Cause::Rang(SheetRing::Listening) => self.read_all_soon(now),
+            Cause::Rang(PrivateRing::Listening) => self.read_all_soon(now),
             Cause::Read(batch, answer) => self.read(batch, answer, now),
             Cause::Time => {}
         }
         if self.poll_at <= now {
-            self.poll_at = now + Duration::from_millis(self.config.sheet_poll_interval_ms);
+            self.poll_at = now + Duration::from_millis(self.config.private_poll_interval_ms);
             self.all_are_stale();
         }
         self.give_up(now);
@@ -240,7 +241,7 @@ impl Planner {
     fn watch(&mut self, topic: Topic, shard: usize, now: Instant) {
         let mut shards = ShardSet::default();
         shards.insert(shard);
-        if self.slots.len() >= self.config.sheets_max && !self.slots.contains_key(&topic) {
+        if self.slots.len() >= self.config.private_topics_max && !self.slots.contains_key(&topic) {
             let why = NotOpened::Unavailable;
             self.effects.push(Effect::Refuse(shards, topic, why));
             return;
@@ -337,26 +338,29 @@ impl Planner {
             slot.is_some_and(|slot| slot.is_due(**topic, now))
         };
         let due = lane.stale.iter().filter(is_due);
-        let due: Vec<Topic> = due.take(self.config.sheets_per_read_max).copied().collect();
+        let due: Vec<Topic> = due
+            .take(self.config.private_per_read_max)
+            .copied()
+            .collect();
         self.lanes[kind].reading = self.begin(&due, None, now);
     }
 
     /// The same of what is in doubt.
     fn ask_aside(&mut self, kind: usize, now: Instant) {
-        while let Some(doubt) = self.lanes[kind].doubts.next(now) {
+        while let Some(doubt) = self.lanes[kind].doubts.take_due(now) {
             let slots = &self.slots;
             let in_doubt = |topic: &Topic| {
                 let slot = slots.get(topic);
                 slot.is_some_and(|slot| slot.doubted && slot.asked_by.is_none())
             };
-            let topics: Vec<Topic> = doubt.topics.into_iter().filter(in_doubt).collect();
-            if self.begin(&topics, Some(doubt.pause), now) {
-                self.lanes[kind].doubts.reading = true;
+            let topics: Vec<Topic> = doubt.pieces.into_iter().filter(in_doubt).collect();
+            if self.begin(&topics, Some(doubt.backoff), now) {
+                self.lanes[kind].doubts.is_busy = true;
             }
         }
     }
 
-    fn begin(&mut self, topics: &[Topic], doubted: Option<Duration>, now: Instant) -> bool {
+    fn begin(&mut self, topics: &[Topic], doubted: Option<Backoff>, now: Instant) -> bool {
         let (id, mut asked) = (self.reads, Vec::with_capacity(topics.len()));
         for &topic in topics {
             let Some(slot) = self.slots.get_mut(&topic) else {
@@ -365,7 +369,7 @@ impl Planner {
             self.lanes[kind(topic)].stale.remove(&topic);
             slot.asked_by = Some(id);
             slot.answered = mem::take(&mut slot.waiting);
-            let known = slot.latest.as_ref().map(|sheet| sheet.revision);
+            let known = slot.latest.as_ref().map(|picture| picture.revision);
             asked.push(Asked { topic, known });
         }
         let begins = !asked.is_empty();
@@ -385,13 +389,14 @@ impl Planner {
         let lane = &mut self.lanes[batch.kind()];
         match batch.doubted {
             None => lane.reading = false,
-            Some(_) => lane.doubts.reading = false,
+            Some(_) => lane.doubts.is_busy = false,
         }
         let Answer { at, mut told } = match answer {
             Ok(answer) => answer,
             Err(failure) => return self.failed(batch, failure, now),
         };
-        (lane.retry_at, lane.pause) = (None, RETRY_PAUSE_MIN);
+        lane.retry_at = None;
+        lane.pause.reset();
         let took = now.saturating_duration_since(batch.began);
         for Asked { topic, .. } in batch.asked {
             if !self.is_asked_by(topic, batch.id) {
@@ -429,12 +434,11 @@ impl Planner {
         match (failure, batch.doubted) {
             // Nothing will succeed until the database is back.
             (Failure::Unavailable, None) => {
-                lane.retry_at = Some(now + lane.pause);
-                lane.pause = (lane.pause * 2).min(RETRY_PAUSE_MAX);
+                lane.retry_at = Some(now + lane.pause.pause());
                 lane.stale.extend(topics);
             }
             (Failure::Unavailable, Some(pause)) => {
-                lane.doubts.again(topics, pause.min(RETRY_PAUSE_MAX), now);
+                lane.doubts.again(topics, pause, now);
             }
             (Failure::Unusable, pause) => lane.doubts.halve(topics, pause, now),
         }
@@ -456,9 +460,9 @@ impl Planner {
         if slot.waiting.is_empty() {
             self.waited_for.remove(&topic);
         }
-        let differs = |sheet: &Arc<Sheet>| {
+        let differs = |picture: &Arc<Picture>| {
             let body = told.body.as_ref();
-            body.is_some_and(|body| body.get() != sheet.body.get()) || told.owner != sheet.owner
+            body.is_some_and(|body| body.get() != picture.body.get()) || told.owner != picture.owner
         };
         if let Some(latest) = slot.latest.as_ref().filter(|latest| !differs(latest)) {
             latest.was_read(at);
@@ -468,17 +472,17 @@ impl Planner {
             return;
         }
         // Without a body it is what is known, and that is there.
-        let known = slot.latest.as_ref().map(|sheet| sheet.body.clone());
+        let known = slot.latest.as_ref().map(|picture| picture.body.clone());
         let Some(body) = told.body.or(known) else {
             return;
         };
         self.serial += 1;
-        let sheet = Sheet::new(topic, self.serial, told.revision, told.owner, body);
-        sheet.was_read(at);
-        let sheet = Arc::new(sheet);
-        slot.latest = Some(sheet.clone());
+        let picture = Picture::new(topic, self.serial, told.revision, told.owner, body);
+        picture.was_read(at);
+        let picture = Arc::new(picture);
+        slot.latest = Some(picture.clone());
         slot.quiet_until = slot.quiet_until.max(now + self.window);
-        self.effects.push(Effect::Tell(slot.shards, sheet));
+        self.effects.push(Effect::Tell(slot.shards, picture));
     }
 
     /// There is no such event any more.

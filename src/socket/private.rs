@@ -1,4 +1,4 @@
-//! A shard's part in topics that are told whole: it keeps the latest sheet of each that somebody here watches,
+//! A shard's part in topics that are told whole: it keeps the latest picture of each that somebody here watches,
 //! and brings its viewers to it as it brings them to an event's revision: what a slow one missed is not sent.
 
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::channel::Member;
 use super::shard::Shard;
 use crate::hub::NotOpened;
-use crate::hub::sheet::{Sheet, Wish};
+use crate::hub::private::{Picture, Wish};
 use crate::protocol::topic::Topic;
 use crate::ticketing::{EventId, Revision};
 
@@ -22,7 +22,7 @@ pub(super) struct Watched {
 /// A topic that somebody here watches.
 #[derive(Default)]
 struct Kept {
-    latest: Option<Arc<Sheet>>,
+    latest: Option<Arc<Picture>>,
     viewers: Vec<Member>,
     /// Those of the viewers whose join is not answered yet.
     waiting: Vec<Waiter>,
@@ -35,20 +35,20 @@ const REFUSED_PAUSE_MS: u64 = 2_000;
 
 struct Waiter {
     member: Member,
-    /// What the client has: an older sheet does not answer it.
+    /// What the client has: an older picture does not answer it.
     since: Option<Revision>,
     /// An older one came all the same: the next one answers, whatever it is.
     was_put_off: bool,
 }
 
 impl Waiter {
-    fn is_answered_by(&self, sheet: &Sheet) -> bool {
-        self.was_put_off || self.since.is_none_or(|since| since <= sheet.revision)
+    fn is_answered_by(&self, picture: &Picture) -> bool {
+        self.was_put_off || self.since.is_none_or(|since| since <= picture.revision)
     }
 }
 
 impl Watched {
-    pub(super) fn latest(&self, name: Topic) -> Option<&Sheet> {
+    pub(super) fn latest(&self, name: Topic) -> Option<&Picture> {
         self.kept.get(&name)?.latest.as_deref()
     }
 
@@ -58,7 +58,7 @@ impl Watched {
 }
 
 impl Shard {
-    pub(super) fn watch_sheet(
+    pub(super) fn watch_private(
         &mut self,
         id: usize,
         subscription: u32,
@@ -71,7 +71,7 @@ impl Shard {
         };
         if self.draining.is_some() {
             let (session, why) = (&mut connection.session, NotOpened::Restarting);
-            return session.no_sheet(subscription, why, &mut self.effects);
+            return session.no_private(subscription, why, &mut self.effects);
         }
         let member = Member {
             connection: place,
@@ -82,12 +82,12 @@ impl Shard {
             since,
             was_put_off: false,
         };
-        let kept = self.sheets.kept.entry(name).or_default();
+        let kept = self.private.kept.entry(name).or_default();
         kept.viewers.push(member);
         match &kept.latest {
             Some(latest) if waiter.is_answered_by(latest) => {
                 let session = &mut connection.session;
-                session.on_sheet(subscription, latest, &mut self.effects);
+                session.on_private(subscription, latest, &mut self.effects);
             }
             _ => {
                 kept.waiting.push(waiter);
@@ -96,8 +96,8 @@ impl Shard {
         }
     }
 
-    pub(super) fn unwatch_sheet(&mut self, id: usize, subscription: u32, name: Topic) {
-        let Some(kept) = self.sheets.kept.get_mut(&name) else {
+    pub(super) fn unwatch_private(&mut self, id: usize, subscription: u32, name: Topic) {
+        let Some(kept) = self.private.kept.get_mut(&name) else {
             return;
         };
         let other = |member: &Member| {
@@ -112,7 +112,7 @@ impl Shard {
 
     /// Tells the feed whether the topic is watched here, and forgets it if it is not.
     fn wish_for(&mut self, topic: Topic) {
-        let Some(kept) = self.sheets.kept.get_mut(&topic) else {
+        let Some(kept) = self.private.kept.get_mut(&topic) else {
             return;
         };
         let (shard, now_ms) = (self.shard as usize, self.clock.now_ms());
@@ -120,26 +120,26 @@ impl Shard {
             true => Wish::Unwatch { topic, shard },
             false => Wish::Watch { topic, shard },
         };
-        kept.say_again_ms = (!self.config.sheets.wish(wish)).then_some(now_ms);
+        kept.say_again_ms = (!self.config.private.wish(wish)).then_some(now_ms);
         if kept.viewers.is_empty() && kept.say_again_ms.is_none() {
-            self.sheets.kept.remove(&topic);
+            self.private.kept.remove(&topic);
         }
     }
 
-    /// Each viewer is brought to the sheet, now or when its socket has drained.
-    pub(super) fn on_sheet(&mut self, sheet: &Arc<Sheet>) {
-        let Some(kept) = self.sheets.kept.get_mut(&sheet.topic) else {
+    /// Each viewer is brought to the picture, now or when its socket has drained.
+    pub(super) fn on_private(&mut self, picture: &Arc<Picture>) {
+        let Some(kept) = self.private.kept.get_mut(&picture.topic) else {
             return;
         };
         if kept
             .latest
             .as_ref()
-            .is_none_or(|latest| latest.serial < sheet.serial)
+            .is_none_or(|latest| latest.serial < picture.serial)
         {
-            kept.latest = Some(sheet.clone());
+            kept.latest = Some(picture.clone());
         }
         kept.waiting.retain_mut(|waiter| {
-            let waits = !waiter.is_answered_by(sheet);
+            let waits = !waiter.is_answered_by(picture);
             waiter.was_put_off = true;
             waits
         });
@@ -147,23 +147,23 @@ impl Shard {
             |member: &&Member| !kept.waiting.iter().any(|waiter| waiter.member == **member);
         let shown: Vec<Member> = kept.viewers.iter().filter(waiting).copied().collect();
         if !kept.waiting.is_empty() {
-            self.wish_for(sheet.topic);
+            self.wish_for(picture.topic);
         }
         for member in shown {
             let id = member.connection as usize;
             if let Some(connection) = self.connections.get_mut(id) {
                 let session = &mut connection.session;
-                session.on_sheet(member.subscription, sheet, &mut self.effects);
+                session.on_private(member.subscription, picture, &mut self.effects);
                 self.perform(id);
             }
         }
     }
 
-    /// The feed has no sheet of the topic for now, or never again. Whoever waits to join is told why, and the
+    /// The feed has no picture of the topic for now, or never again. Whoever waits to join is told why, and the
     /// others are not forgotten: it is asked again, or they end with what they watched.
-    pub(super) fn on_no_sheet(&mut self, topic: Topic, why: NotOpened) {
+    pub(super) fn on_no_private(&mut self, topic: Topic, why: NotOpened) {
         let again_at_ms = self.now_ms() + REFUSED_PAUSE_MS;
-        let Some(kept) = self.sheets.kept.get_mut(&topic) else {
+        let Some(kept) = self.private.kept.get_mut(&topic) else {
             return;
         };
         let mut ended = Vec::new();
@@ -178,7 +178,7 @@ impl Shard {
             let id = member.connection as usize;
             if let Some(connection) = self.connections.get_mut(id) {
                 let session = &mut connection.session;
-                session.no_sheet(member.subscription, why, &mut self.effects);
+                session.no_private(member.subscription, why, &mut self.effects);
                 self.perform(id);
             }
         }
@@ -186,28 +186,28 @@ impl Shard {
             let id = member.connection as usize;
             if let Some(connection) = self.connections.get_mut(id) {
                 let session = &mut connection.session;
-                session.sheet_gone(member.subscription, topic, &mut self.effects);
+                session.private_gone(member.subscription, topic, &mut self.effects);
                 self.perform(id);
             }
         }
     }
 
     /// Says what could not be said, and what was counted.
-    pub(super) fn tend_sheets(&mut self) {
+    pub(super) fn tend_private(&mut self) {
         let now_ms = self.now_ms();
         let is_due = |kept: &Kept| kept.say_again_ms.is_some_and(|at| at <= now_ms);
-        let unsaid = self.sheets.kept.iter().filter(|(_, kept)| is_due(kept));
+        let unsaid = self.private.kept.iter().filter(|(_, kept)| is_due(kept));
         let unsaid: Vec<Topic> = unsaid.map(|(name, _)| *name).collect();
         unsaid.into_iter().for_each(|name| self.wish_for(name));
-        let said = &self.config.sheets;
-        self.sheets
+        let said = &self.config.private;
+        self.private
             .joined
             .retain(|&event, joins| !said.joined(event, *joins));
     }
 
-    /// Some messages were lost: every sheet is asked for again.
-    pub(super) fn reopen_sheets(&mut self) {
-        let all: Vec<Topic> = self.sheets.kept.keys().copied().collect();
+    /// Some messages were lost: every picture is asked for again.
+    pub(super) fn reopen_private(&mut self) {
+        let all: Vec<Topic> = self.private.kept.keys().copied().collect();
         all.into_iter().for_each(|name| self.wish_for(name));
     }
 }

@@ -3,18 +3,18 @@
 use super::{At, Effect, Session, Stage, Subscription};
 use crate::auth::Role;
 use crate::hub::NotOpened;
-use crate::hub::sheet::Sheet;
+use crate::hub::private::Picture;
 use crate::metrics;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::native::Response;
 use crate::protocol::phoenix::{self, Reply};
 use crate::protocol::topic::Topic;
 
-/// Which sheet a subscription is shown, and how far.
+/// Which picture a subscription is shown, and how far.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) name: Topic,
-    /// The serial of the sheet that the client has, or has under way.
+    /// The serial of the picture that the client has, or has under way.
     pub(crate) sent: u64,
 }
 
@@ -33,22 +33,22 @@ impl Session {
         }
     }
 
-    fn may_read(&self, sheet: &Sheet) -> bool {
-        match sheet.topic {
-            Topic::Admin(_) => self.caller.may_organize(sheet.owner),
-            _ => self.caller.user_id() == Some(sheet.owner),
+    fn may_read(&self, picture: &Picture) -> bool {
+        match picture.topic {
+            Topic::Admin(_) => self.caller.may_organize(picture.owner),
+            _ => self.caller.user_id() == Some(picture.owner),
         }
     }
 
-    /// The sheet of a subscription is there, or another one than before: answers a join that waits for
+    /// The picture of a subscription is there, or another one than before: answers a join that waits for
     /// it, and ends one whose caller may not see it (any more). The shard sends the rest.
-    pub(crate) fn on_sheet(&mut self, place: u32, sheet: &Sheet, effects: &mut Vec<Effect>) {
-        let may_read = self.may_read(sheet);
-        let (vsn, shown) = (self.vsn, |shown: &Shown| shown.name == sheet.topic);
+    pub(crate) fn on_private(&mut self, place: u32, picture: &Picture, effects: &mut Vec<Effect>) {
+        let may_read = self.may_read(picture);
+        let (vsn, shown) = (self.vsn, |shown: &Shown| shown.name == picture.topic);
         let Some(subscription) = self.subscription_mut(place) else {
             return;
         };
-        if !subscription.sheet.as_deref().is_some_and(shown) {
+        if !subscription.private.as_deref().is_some_and(shown) {
             return;
         }
         if !may_read {
@@ -59,9 +59,9 @@ impl Session {
         };
         let reference = reference.take();
         let body = Response {
-            revision: sheet.revision,
+            revision: picture.revision,
             resumed: false,
-            state: &sheet.body,
+            state: &picture.body,
         };
         effects.push(Effect::Send(phoenix::reply(
             vsn,
@@ -71,15 +71,15 @@ impl Session {
             Reply::Ok(body),
         )));
         subscription.stage = Stage::Told;
-        if let Some(shown) = &mut subscription.sheet {
-            shown.sent = sheet.serial;
+        if let Some(shown) = &mut subscription.private {
+            shown.sent = picture.serial;
         }
-        metrics::JOINS.one("sheet");
+        metrics::JOINS.one("private");
         (self.joined_once, self.needs_token) = (true, true);
     }
 
-    /// There is no sheet to answer a join with: says why. Whoever has one already keeps it.
-    pub(crate) fn no_sheet(&mut self, place: u32, why: NotOpened, effects: &mut Vec<Effect>) {
+    /// There is no picture to answer a join with: says why. Whoever has one already keeps it.
+    pub(crate) fn no_private(&mut self, place: u32, why: NotOpened, effects: &mut Vec<Effect>) {
         let asking = |subscription: &mut Subscription| match &mut subscription.stage {
             Stage::Asking { reference } => Some(reference.take()),
             _ => None,
@@ -103,16 +103,21 @@ impl Session {
             NotOpened::Unavailable => code::UNAVAILABLE.because("the database does not answer"),
         };
         effects.push(self.refuse(at, error));
-        effects.extend(subscription.sheet.as_deref().map(|shown| Effect::Unwatch {
-            subscription: place,
-            name: shown.name,
-        }));
+        effects.extend(
+            subscription
+                .private
+                .as_deref()
+                .map(|shown| Effect::Unwatch {
+                    subscription: place,
+                    name: shown.name,
+                }),
+        );
     }
 
     /// What a subscription watches is gone for good. Who joins it again is answered `EVENT_NOT_FOUND`.
-    pub(crate) fn sheet_gone(&mut self, place: u32, name: Topic, effects: &mut Vec<Effect>) {
+    pub(crate) fn private_gone(&mut self, place: u32, name: Topic, effects: &mut Vec<Effect>) {
         let subscription = self.subscription_mut(place);
-        let shown = subscription.and_then(|subscription| subscription.sheet.as_deref());
+        let shown = subscription.and_then(|subscription| subscription.private.as_deref());
         if shown.is_some_and(|shown| shown.name == name) {
             self.end(place, effects);
         }

@@ -1,0 +1,173 @@
+//! How often something is tried again, and how much of it at a time. Pure, but for [`now`] and [`until`].
+
+use std::time::{Duration, Instant};
+
+/// A pause that doubles with every failure in a row, between a least and a longest.
+#[derive(Debug, Clone)]
+pub(crate) struct Backoff {
+    least: Duration,
+    longest: Duration,
+    next: Duration,
+}
+
+impl Backoff {
+    pub(crate) fn new(least: Duration, longest: Duration) -> Self {
+        Backoff {
+            least,
+            longest,
+            next: least,
+        }
+    }
+
+    /// How long to wait after a failure; the next time for twice as long.
+    pub(crate) fn pause(&mut self) -> Duration {
+        let pause = self.next;
+        self.next = (pause * 2).min(self.longest);
+        pause
+    }
+
+    /// It succeeded.
+    pub(crate) fn reset(&mut self) {
+        self.next = self.least;
+    }
+}
+
+/// Pieces of work that were done together and failed together: done again in halves, until the piece that spoils
+/// the others is alone. That one is tried ever more rarely, by itself.
+#[derive(Debug)]
+pub(crate) struct Halving<T> {
+    parts: Vec<Part<T>>,
+    /// A part is being tried; there is one at a time.
+    pub(crate) is_busy: bool,
+    alone: Backoff,
+}
+
+/// Pieces that are tried together, and when.
+#[derive(Debug)]
+pub(crate) struct Part<T> {
+    pub(crate) pieces: Vec<T>,
+    due: Instant,
+    /// For a piece that fails alone.
+    pub(crate) backoff: Backoff,
+}
+
+impl<T> Halving<T> {
+    /// `alone`: pauses between the attempts at a piece that fails by itself.
+    pub(crate) fn new(alone: Backoff) -> Self {
+        Halving {
+            parts: Vec::new(),
+            is_busy: false,
+            alone,
+        }
+    }
+
+    /// Takes the part that has waited longest, if it is time and none is being tried.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<Part<T>> {
+        if self.is_busy {
+            return None;
+        }
+        let parts = self.parts.iter().enumerate();
+        let first = parts.min_by_key(|(_, part)| part.due);
+        let (place, _) = first.filter(|(_, part)| part.due <= now)?;
+        Some(self.parts.swap_remove(place))
+    }
+
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let due = self.parts.iter().map(|part| part.due);
+        due.min().filter(|_| !self.is_busy)
+    }
+
+    /// Whatever failed may succeed now.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        for part in &mut self.parts {
+            part.due = part.due.min(now);
+        }
+    }
+
+    /// The same pieces once more, later.
+    pub(crate) fn again(&mut self, pieces: Vec<T>, mut backoff: Backoff, now: Instant) {
+        if !pieces.is_empty() {
+            let due = now + backoff.pause();
+            self.parts.push(Part {
+                pieces,
+                due,
+                backoff,
+            });
+        }
+    }
+
+    /// In halves now, or later if it was one piece. `backoff`: that of the part which failed, if it was one.
+    pub(crate) fn halve(&mut self, mut pieces: Vec<T>, backoff: Option<Backoff>, now: Instant) {
+        if pieces.len() <= 1 {
+            let backoff = backoff.unwrap_or_else(|| self.alone.clone());
+            return self.again(pieces, backoff, now);
+        }
+        let second = pieces.split_off(pieces.len() / 2);
+        for pieces in [pieces, second] {
+            self.parts.push(Part {
+                pieces,
+                due: now,
+                backoff: self.alone.clone(),
+            });
+        }
+    }
+}
+
+/// The runtime's clock, which tests may hold.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Never, where there is no time.
+pub(crate) async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backoff() -> Backoff {
+        Backoff::new(Duration::from_millis(500), Duration::from_secs(10))
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_begin_anew_after_a_success() {
+        let mut backoff = backoff();
+        let pauses: Vec<u128> = (0..6).map(|_| backoff.pause().as_millis()).collect();
+        assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 8_000, 10_000]);
+        backoff.reset();
+        assert_eq!(backoff.pause().as_millis(), 500);
+    }
+
+    /// One of a hundred pieces fails whatever it is tried with.
+    #[test]
+    fn what_spoils_the_others_ends_alone_and_is_tried_ever_more_rarely() {
+        let start = Instant::now();
+        let (mut now, mut halving) = (start, Halving::new(backoff()));
+        halving.halve((0..100).collect(), None, now);
+        let (mut done, mut alone_at) = (Vec::new(), Vec::new());
+        while let Some(at) = halving
+            .next_at()
+            .filter(|at| *at < start + Duration::from_secs(20))
+        {
+            now = now.max(at);
+            let Some(part) = halving.take_due(now) else {
+                panic!("it is due")
+            };
+            if !part.pieces.contains(&7) {
+                done.extend(part.pieces);
+            } else if part.pieces == [7] {
+                alone_at.push((now - start).as_millis());
+                halving.halve(part.pieces, Some(part.backoff), now);
+            } else {
+                halving.halve(part.pieces, None, now);
+            }
+        }
+        assert_eq!(done.len(), 99);
+        assert_eq!(alone_at, [0, 500, 1_500, 3_500, 7_500, 15_500]);
+    }
+}
