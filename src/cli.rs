@@ -1,8 +1,7 @@
 //! The command line: what each command takes, and the one function that it calls.
 //!
-//! A command that needs a database uses the one it is given, or else the private Postgres. That
-//! one is started here, on the main thread and before the runtime, because the kernel ends it
-//! together with the thread that started it.
+//! A command that needs a database uses the one it is given, or else the private Postgres, which is started here and
+//! stopped when the command is done.
 
 use std::error::Error;
 use std::io;
@@ -96,25 +95,27 @@ struct TokenArgs {
 }
 
 impl Cli {
-    /// Does what was asked for. Call it on the main thread.
+    /// Does what was asked for.
     pub fn run(self) -> Outcome {
         let _telemetry = telemetry::start(&self.log)?;
         match self.command {
             Command::Serve(config) => serve(*config),
             Command::Migrate(config) => {
-                on_database(&config, Embedded::join_or_start, async |url| {
+                on_database(&config, Embedded::join_or_start, async |url, _| {
                     let applied = migrate(&config, &url).await?;
                     println!("{applied} migrations applied");
                     Ok(())
                 })
             }
-            Command::Seed(config) => on_database(&config, Embedded::join_or_start, async |url| {
-                migrate(&config, &url).await?;
-                println!("{}", seed(&Store::connect(&config, &url).await?).await?);
-                Ok(())
-            }),
+            Command::Seed(config) => {
+                on_database(&config, Embedded::join_or_start, async |url, _| {
+                    migrate(&config, &url).await?;
+                    println!("{}", seed(&Store::connect(&config, &url).await?).await?);
+                    Ok(())
+                })
+            }
             Command::Audit(config) => {
-                on_database(&config, Embedded::join_or_start_existing, async |url| {
+                on_database(&config, Embedded::join_or_start_existing, async |url, _| {
                     let report = audit(&Store::connect(&config, &url).await?).await?;
                     println!("{report}");
                     if report.is_clean() {
@@ -134,8 +135,14 @@ impl Cli {
 fn serve(config: Config) -> Outcome {
     config.validate()?;
     raise_open_files(config.socket.connections_max);
-    on_database(&config.database, Embedded::start, async |url| {
+    on_database(&config.database, Embedded::start, async |url, lost| {
         let shutdown = shutdown_on_signals()?;
+        let asked = shutdown.clone();
+        // Without its database it can only go down; in order, so that viewers are told to come back.
+        tokio::spawn(async move {
+            lost.cancelled().await;
+            asked.cancel();
+        });
         let address = SocketAddr::new(config.http.host, config.http.port);
         let listener = TcpListener::bind(address)
             .await
@@ -188,11 +195,12 @@ fn raise_open_files(connections_max: usize) {
     }
 }
 
-/// Runs `work` with the URL of the database that the configuration names, or of the private one.
+/// Runs `work` with the URL of the database that the configuration names, or of the private one, and with what is
+/// cancelled when that one is lost.
 fn on_database(
     config: &DatabaseConfig,
     start: fn(&DatabaseConfig) -> Result<Embedded, EmbeddedError>,
-    work: impl AsyncFnOnce(String) -> Outcome,
+    work: impl AsyncFnOnce(String, CancellationToken) -> Outcome,
 ) -> Outcome {
     let (url, embedded) = match &config.url {
         Some(url) => (url.clone(), None),
@@ -201,7 +209,8 @@ fn on_database(
             (embedded.url().to_owned(), Some(embedded))
         }
     };
-    let outcome = Runtime::new()?.block_on(work(url));
+    let lost = embedded.as_ref().map(Embedded::lost).unwrap_or_default();
+    let outcome = Runtime::new()?.block_on(work(url, lost));
     if let Some(embedded) = embedded {
         embedded.stop()?;
     }

@@ -122,17 +122,84 @@ pub(super) fn create(
         .map_err(EmbeddedError::file("write", dir))
 }
 
-/// The locale C sorts by bytes and never changes under an index with an upgrade of the system.
+/// The first Postgres that brings a locale of its own.
+const BUILTIN_LOCALE_SINCE: u32 = 17;
+/// Locales of the system that know letters beyond ASCII: glibc's and musl's, then what macOS and old systems have.
+const UTF8_LOCALES: [&str; 2] = ["C.UTF-8", "en_US.UTF-8"];
+
+/// How a cluster sorts and folds case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Locale {
+    /// Postgres' own C.UTF-8: the same on every system.
+    Builtin,
+    /// A locale of the system for case; C for the order.
+    Ctype(&'static str),
+    /// Case is folded for ASCII only.
+    C,
+}
+
+impl Locale {
+    /// The best first.
+    fn candidates(major: u32) -> Vec<Locale> {
+        let builtin = (major >= BUILTIN_LOCALE_SINCE).then_some(Locale::Builtin);
+        let of_the_system = UTF8_LOCALES.map(Locale::Ctype);
+        builtin
+            .into_iter()
+            .chain(of_the_system)
+            .chain([Locale::C])
+            .collect()
+    }
+
+    /// The order is always that of the bytes: it never changes under an index with an upgrade of the system.
+    fn arguments(self) -> Vec<String> {
+        let mut arguments = vec!["--locale=C".to_owned()];
+        match self {
+            Locale::Builtin => arguments.extend(
+                ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"].map(str::to_owned),
+            ),
+            Locale::Ctype(name) => arguments.push(format!("--lc-ctype={name}")),
+            Locale::C => {}
+        }
+        arguments
+    }
+}
+
+/// Tries locales until there is one that this system has.
 fn initdb(
     launcher: &Launcher<'_>,
     data: &Path,
     owner: &str,
     durability: Durability,
 ) -> Result<(), EmbeddedError> {
+    for locale in Locale::candidates(launcher.binaries.major) {
+        match initdb_with(launcher, data, owner, durability, locale) {
+            Err(EmbeddedError::Failed { output, .. })
+                if locale != Locale::C && output.contains("invalid locale") => {}
+            Ok(()) if locale == Locale::C => {
+                tracing::warn!(
+                    "this system has no locale in UTF-8 ({}): search folds the case of ASCII letters only",
+                    UTF8_LOCALES.join(", ")
+                );
+                return Ok(());
+            }
+            outcome => return outcome,
+        }
+    }
+    Ok(())
+}
+
+fn initdb_with(
+    launcher: &Launcher<'_>,
+    data: &Path,
+    owner: &str,
+    durability: Durability,
+    locale: Locale,
+) -> Result<(), EmbeddedError> {
     let mut command = launcher.command("initdb");
     command.arg("--pgdata").arg(data);
     command.args(["--username", owner, "--auth=trust"]);
-    command.args(["--encoding=UTF8", "--locale=C", "--data-checksums"]);
+    command.args(["--encoding=UTF8", "--data-checksums"]);
+    command.args(locale.arguments());
     command.arg("--no-instructions");
     if durability == Durability::Throwaway {
         command.arg("--no-sync");

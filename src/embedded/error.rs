@@ -99,6 +99,22 @@ pub enum EmbeddedError {
         tail: String,
     },
 
+    #[error("the private Postgres ended by itself and could not be started again in {tries} tries")]
+    Lost {
+        tries: u32,
+        #[source]
+        source: Box<EmbeddedError>,
+    },
+
+    #[error("it starts, and ends again soon after; see its log")]
+    KeepsEnding,
+
+    #[error("cannot start the thread that watches Postgres")]
+    Thread(#[source] io::Error),
+
+    #[error("the thread that watches Postgres panicked")]
+    Panicked,
+
     #[error("Postgres (pid {pid}) did not end")]
     NotStopped { pid: u32 },
 }

@@ -227,15 +227,25 @@ struct Process {
     parent: i32,
 }
 
+/// Device and inode: what tells a folder from all others. The text of `/proc/PID/cwd` does not, as the same path
+/// names another folder in another root or container.
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    let found = std::fs::metadata(folder).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
 /// The Postgres processes that work in `data`. `kill(pid, 0)` would also find zombies; they have
 /// no working directory any more.
 fn processes(data: &Path) -> Vec<Process> {
+    let Some(ours) = identity(data) else {
+        return Vec::new();
+    };
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| {
             let proc = entry.path();
             let pid = entry.file_name().to_str()?.parse().ok()?;
-            if std::fs::read_link(proc.join("cwd")).ok()? != data {
+            if identity(&proc.join("cwd"))? != ours {
                 return None;
             }
             // `pid (name) state parent …`: somebody's shell may stand in the folder as well.

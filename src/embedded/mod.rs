@@ -3,7 +3,8 @@
 //! It is started from the binaries the machine has, keeps its data in a folder that survives
 //! restarts, listens on a unix socket in that folder and nowhere else, and ends with this
 //! process, however that ends. As root it runs under another account, since Postgres refuses
-//! root. Everything is synchronous: it happens before the runtime starts.
+//! root. A thread of its own watches it ([`supervisor`]): when it ends by itself (killed, a disk that was full), it
+//! is started again, more slowly each time, and after too many tries the server ends as well.
 //!
 //! ```text
 //! <data-dir>/postgres/     0700, of the account that Postgres runs as
@@ -19,20 +20,20 @@ mod cluster;
 mod error;
 mod folder;
 mod postmaster;
+mod supervisor;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::geteuid;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::DatabaseConfig;
 
-use account::Account;
-use binaries::Binaries;
 pub(crate) use cluster::end_with_us;
 pub use error::EmbeddedError;
-use folder::Folder;
-use postmaster::Postmaster;
+pub use supervisor::Restarts;
+use supervisor::Supervisor;
 
 /// The database, and the superuser that owns it.
 const DATABASE: &str = "seatcast";
@@ -63,6 +64,7 @@ pub struct Settings {
     pub start_timeout: Duration,
     /// After this long an orderly stop becomes an immediate one.
     pub stop_timeout: Duration,
+    pub restarts: Restarts,
 }
 
 /// A private Postgres. Dropping it stops Postgres, if this process started it.
@@ -70,21 +72,12 @@ pub struct Settings {
 pub struct Embedded {
     url: String,
     /// `None` when another process of ours runs it.
-    running: Option<Running>,
-}
-
-/// Fields drop in this order: Postgres is down before the lock on its folder goes.
-#[derive(Debug)]
-struct Running {
-    postmaster: Postmaster,
-    _folder: Folder,
+    supervisor: Option<Supervisor>,
 }
 
 impl Embedded {
-    /// Starts Postgres, making its cluster on the first run.
-    ///
-    /// Call it on the main thread, before the runtime: the kernel ends Postgres together with
-    /// the *thread* that started it.
+    /// Starts Postgres, making its cluster on the first run, and from then on starts it again when it ends by
+    /// itself. Blocks until it takes connections.
     pub fn start(config: &DatabaseConfig) -> Result<Embedded, EmbeddedError> {
         Self::start_with(&Settings::from_config(config)?)
     }
@@ -97,7 +90,7 @@ impl Embedded {
             Err(EmbeddedError::InUse { dir }) if folder::postmaster_is_ready(&dir) => {
                 Ok(Embedded {
                     url: url(&dir),
-                    running: None,
+                    supervisor: None,
                 })
             }
             started => started,
@@ -116,26 +109,10 @@ impl Embedded {
 
     /// As [`Embedded::start`], with settings of the caller's own.
     pub fn start_with(settings: &Settings) -> Result<Embedded, EmbeddedError> {
-        let dir = folder::place(&settings.data_dir)?;
-        let account = Account::to_run_as(&dir)?;
-        let folder = Folder::open(&dir, account.as_ref())?;
-        let binaries = Binaries::find(settings.bin_dir.as_deref(), folder.major()?)?;
-        folder.end_leftovers()?;
-        let launcher = cluster::Launcher {
-            binaries: &binaries,
-            folder: &folder,
-            account: account.as_ref(),
-        };
-        if folder.major()?.is_none() {
-            cluster::create(&launcher, DATABASE, settings.durability)?;
-        }
-        let postmaster = Postmaster::start(&launcher, settings)?;
+        let (url, supervisor) = Supervisor::start(settings.clone())?;
         Ok(Embedded {
-            url: url(folder.dir()),
-            running: Some(Running {
-                postmaster,
-                _folder: folder,
-            }),
+            url,
+            supervisor: Some(supervisor),
         })
     }
 
@@ -144,19 +121,21 @@ impl Embedded {
         &self.url
     }
 
-    /// Stops Postgres in order: clients are disconnected, what was committed is flushed.
-    pub fn stop(mut self) -> Result<(), EmbeddedError> {
-        match self.running.take() {
-            Some(mut running) => running.postmaster.stop(),
-            None => Ok(()),
-        }
+    /// Cancelled when Postgres ended by itself and could not be started again; [`Embedded::stop`] then says why.
+    /// Never, when another process of ours runs it.
+    pub fn lost(&self) -> CancellationToken {
+        let supervisor = self.supervisor.as_ref();
+        supervisor.map_or_else(CancellationToken::new, Supervisor::ended)
     }
-}
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Err(error) = self.postmaster.stop() {
-            tracing::error!(%error, "the private Postgres did not stop");
+    /// Stops Postgres in order: clients are disconnected, what was committed is flushed.
+    ///
+    /// # Errors
+    /// When it does not stop, or was lost before.
+    pub fn stop(mut self) -> Result<(), EmbeddedError> {
+        match &mut self.supervisor {
+            Some(supervisor) => supervisor.stop(),
+            None => Ok(()),
         }
     }
 }
@@ -173,6 +152,7 @@ impl Settings {
             options: Vec::new(),
             start_timeout: Duration::from_millis(config.embedded_start_timeout_ms),
             stop_timeout: Duration::from_millis(config.embedded_stop_timeout_ms),
+            restarts: Restarts::default(),
         })
     }
 }

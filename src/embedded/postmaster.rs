@@ -18,6 +18,15 @@ const LOG_TAIL_BYTES: u64 = 2_000;
 /// An immediate stop takes no time, unless the kernel cannot end a process.
 const QUIT_PATIENCE: Duration = Duration::from_secs(5);
 
+/// Where Postgres writes its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Log {
+    /// To a new file, with that of the run before kept beside it.
+    Fresh,
+    /// To that of this run: why it ended is what one looks for.
+    Same,
+}
+
 #[derive(Debug)]
 pub(super) struct Postmaster {
     child: Child,
@@ -29,8 +38,12 @@ impl Postmaster {
     pub(super) fn start(
         launcher: &Launcher<'_>,
         settings: &Settings,
+        log: Log,
     ) -> Result<Postmaster, EmbeddedError> {
-        let log = fresh_log(launcher)?;
+        let log = match log {
+            Log::Fresh => fresh_log(launcher)?,
+            Log::Same => same_log(launcher)?,
+        };
         let stderr = log
             .try_clone()
             .map_err(EmbeddedError::file("open", launcher.folder.log()))?;
@@ -115,7 +128,7 @@ impl Postmaster {
         true
     }
 
-    fn ended(&mut self) -> Option<ExitStatus> {
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 }
@@ -151,6 +164,14 @@ fn fresh_log(launcher: &Launcher<'_>) -> Result<File, EmbeddedError> {
         _ => {}
     }
     let file = File::create(&log).map_err(EmbeddedError::file("make", &log))?;
+    folder::give(&log, launcher.account)?;
+    Ok(file)
+}
+
+fn same_log(launcher: &Launcher<'_>) -> Result<File, EmbeddedError> {
+    let log = launcher.folder.log();
+    let file = File::options().create(true).append(true).open(&log);
+    let file = file.map_err(EmbeddedError::file("open", &log))?;
     folder::give(&log, launcher.account)?;
     Ok(file)
 }

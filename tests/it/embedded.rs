@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -139,6 +140,148 @@ async fn a_power_cut_is_recovered_from() {
         .await
         .unwrap();
     assert!(ready.status().is_success());
+}
+
+/// Asks until it is ready again: nobody tells.
+async fn ready_again(server: &ServerProcess) {
+    let url = format!("{}/readyz", server.url);
+    let ready = async {
+        while !reqwest::get(&url)
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ready)
+        .await
+        .expect("it is ready again");
+}
+
+/// Finding faults.md 2: it was never started again, and the server went on without.
+#[tokio::test]
+async fn a_killed_postgres_is_started_again_and_ends_with_its_owner_as_before() {
+    let scratch = Scratch::new().unwrap();
+    let log = scratch.path().join("server.log");
+    let data_dir = scratch.path().to_str().unwrap();
+    let stderr = std::fs::File::create(&log).unwrap().into();
+    let server = ServerProcess::start_logging(&["--data-dir", data_dir], stderr);
+    let client = inside(scratch.path()).await;
+    let insert = "insert into users (name) values ('Ada')";
+    client.execute(insert, &[]).await.unwrap();
+    for _ in 0..2 {
+        let killed = postmaster(scratch.path()).unwrap();
+        kill_process(killed, Signal::KILL).unwrap();
+        wait_until("another one runs", || {
+            postmaster(scratch.path()).is_some_and(|pid| pid != killed)
+        });
+        ready_again(&server).await;
+    }
+    assert_eq!(count_of_ada(&inside(scratch.path()).await).await, 1);
+    let said = std::fs::read_to_string(&log).unwrap();
+    assert!(said.contains("the private Postgres runs again"), "{said}");
+
+    server.kill();
+    wait_until("the restarted Postgres ends with its owner", || {
+        postmaster(scratch.path()).is_none()
+    });
+}
+
+/// Finding faults.md 2: a full disk ends Postgres; room on it brings it back.
+#[tokio::test]
+async fn a_postgres_that_found_no_room_for_its_log_comes_back_when_there_is() {
+    let Some(scratch) = Scratch::of_size(160) else {
+        return eprintln!("not tested: it takes the right to mount");
+    };
+    let server = ServerProcess::embedded(scratch.path());
+    let client = inside(scratch.path()).await;
+    scratch.fill();
+    // Each switch takes a new file of 16 MB.
+    let crash = async { while client.simple_query("select pg_switch_wal()").await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, crash)
+        .await
+        .expect("a panic");
+    wait_until("Postgres ends", || !inside_is_reachable(scratch.path()));
+    scratch.make_room();
+    ready_again(&server).await;
+    assert!(server.stop().success());
+}
+
+fn inside_is_reachable(data_dir: &Path) -> bool {
+    std::os::unix::net::UnixStream::connect(data_dir.join("postgres/.s.PGSQL.5432")).is_ok()
+}
+
+/// Finding faults.md 2: without its database a server ends, and says so.
+#[tokio::test]
+async fn a_postgres_that_cannot_be_started_again_is_lost() {
+    let scratch = Scratch::new().unwrap();
+    let mut settings = settings(scratch.path());
+    settings.restarts.tries_max = 3;
+    settings.restarts.pause_min = Duration::from_millis(1);
+    let embedded = tokio::task::spawn_blocking(move || Embedded::start_with(&settings));
+    let embedded = embedded.await.unwrap().unwrap();
+    let lost = embedded.lost();
+    let data = scratch.path().join("postgres/data");
+    std::fs::rename(data.join("global"), data.join("gone")).unwrap();
+    kill_process(postmaster(scratch.path()).unwrap(), Signal::KILL).unwrap();
+    tokio::time::timeout(PATIENCE, lost.cancelled())
+        .await
+        .expect("it is given up");
+    let error = embedded.stop().unwrap_err();
+    assert!(
+        matches!(error, EmbeddedError::Lost { tries: 3, .. }),
+        "{error}"
+    );
+}
+
+/// Finding faults.md 17: a process in another container whose folder has the same path was stopped.
+#[test]
+fn a_postgres_of_the_same_path_in_another_root_is_left_alone() {
+    let scratch = Scratch::new().unwrap();
+    drop(Embedded::start_with(&settings(scratch.path())).unwrap());
+    let other = tempfile::tempdir().unwrap();
+    let program = other.path().join("postgres");
+    std::fs::copy("/bin/sleep", &program).unwrap();
+    // In a mount namespace of its own, where our data's path is another folder.
+    let mut namesake = Command::new("unshare");
+    namesake.args([
+        "--mount",
+        "sh",
+        "-c",
+        r#"mount --bind "$1" "$2" && cd "$2" && exec "$3" 300"#,
+        "sh",
+    ]);
+    namesake
+        .arg(other.path())
+        .arg(scratch.path().join("postgres/data"))
+        .arg(&program);
+    let mut namesake = namesake.stderr(Stdio::null()).spawn().unwrap();
+    let proc = Path::new("/proc").join(namesake.id().to_string());
+    let name = || std::fs::read_to_string(proc.join("comm")).unwrap_or_default();
+    wait_until("it runs, or may not", || {
+        name() == "postgres\n" || namesake.try_wait().unwrap().is_some()
+    });
+    if namesake.try_wait().unwrap().is_some() {
+        return eprintln!("not tested: it takes the right to mount");
+    }
+    assert_eq!(
+        std::fs::read_link(proc.join("cwd")).unwrap(),
+        scratch.path().join("postgres/data"),
+        "by the text of it, it works in our folder"
+    );
+    drop(Embedded::start_with(&settings(scratch.path())).unwrap());
+    assert!(namesake.try_wait().unwrap().is_none(), "it was left alone");
+    namesake.kill().unwrap();
+    namesake.wait().unwrap();
+}
+
+#[tokio::test]
+async fn case_is_folded_beyond_ascii_and_the_order_is_that_of_bytes() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let sql =
+        "select lower('ÉCOLE ΑΘΉΝΑ ЗАЛ') = 'école αθήνα зал' and 'Ünder' ilike 'ü%' and 'Z' < 'a'";
+    assert!(client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0));
 }
 
 #[tokio::test]

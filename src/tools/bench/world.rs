@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use super::BenchError;
 use super::process::Process;
 use crate::config::DatabaseConfig;
-use crate::embedded::{Durability, Embedded, Settings};
+use crate::embedded::{Durability, Embedded, Restarts, Settings};
 use crate::store::Store;
 use crate::store::migrate::migrate;
 
@@ -69,6 +69,7 @@ fn settings(config: &DatabaseConfig, folder: &Folder) -> Settings {
         options: Vec::new(),
         start_timeout: Duration::from_millis(config.embedded_start_timeout_ms),
         stop_timeout: Duration::from_millis(config.embedded_stop_timeout_ms),
+        restarts: Restarts::default(),
     }
 }
 

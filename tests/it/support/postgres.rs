@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use seatcast::embedded::{Durability, Embedded, EmbeddedError, Settings};
+use seatcast::embedded::{Durability, Embedded, EmbeddedError, Restarts, Settings};
 
 /// Connections for all tests that run at a time on the shared cluster.
 const CONNECTIONS_MAX: usize = 500;
@@ -26,6 +26,7 @@ const REAPER: &str = r#"
         sleep 0.05
         patience=$((patience - 1))
     done
+    umount -l "$1" 2> /dev/null
     rm -rf "$1"
 "#;
 
@@ -59,8 +60,35 @@ impl Scratch {
         })
     }
 
+    /// With a disk of its own of so many MiB; `None` where we may not mount one (it takes root).
+    pub(crate) fn of_size(mebibytes: usize) -> Option<Scratch> {
+        let scratch = Scratch::new().expect("a temporary folder and a shell");
+        let size = format!("size={mebibytes}m,mode=755");
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]);
+        let mounted = mount.arg(&scratch.dir).stderr(Stdio::null()).status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(scratch)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.dir
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.dir.join("ballast")
+    }
+
+    /// Takes what room there is.
+    pub(crate) fn fill(&self) {
+        let mut ballast = std::fs::File::create(self.ballast()).expect("a file");
+        let full = io::copy(&mut io::repeat(0), &mut ballast).expect_err("a small disk");
+        assert_eq!(full.kind(), io::ErrorKind::StorageFull);
+    }
+
+    pub(crate) fn make_room(&self) {
+        std::fs::remove_file(self.ballast()).expect("it was filled");
     }
 }
 
@@ -81,10 +109,13 @@ enum Order {
 impl ThrowawayPostgres {
     /// Makes a cluster and starts it: about a second.
     pub(crate) fn start() -> Result<ThrowawayPostgres, EmbeddedError> {
-        let scratch = Scratch::new().expect("a temporary folder and a shell");
+        Self::start_in(Scratch::new().expect("a temporary folder and a shell"))
+    }
+
+    pub(crate) fn start_in(scratch: Scratch) -> Result<ThrowawayPostgres, EmbeddedError> {
         let (orders, inbox) = mpsc::channel();
         let settings = settings(scratch.path());
-        // The kernel ends Postgres with the thread that started it: it gets one of its own.
+        // Starting and stopping block.
         let thread = std::thread::spawn(move || obey(&settings, &inbox));
         let mut postgres = ThrowawayPostgres {
             url: String::new(),
@@ -103,6 +134,10 @@ impl ThrowawayPostgres {
 
     pub(crate) fn data_dir(&self) -> &Path {
         self.scratch.path()
+    }
+
+    pub(crate) fn scratch(&self) -> &Scratch {
+        &self.scratch
     }
 
     /// Stops it and starts it again. Blocks.
@@ -179,5 +214,6 @@ pub(crate) fn settings(data_dir: &Path) -> Settings {
         options: Vec::new(),
         start_timeout: Duration::from_secs(60),
         stop_timeout: Duration::from_secs(20),
+        restarts: Restarts::default(),
     }
 }

@@ -1,0 +1,250 @@
+//! The thread that owns the private Postgres: starts it, starts it again when it ends by itself, stops it.
+//!
+//! It is one thread for the whole life of the cluster, since the kernel ends Postgres together with the *thread*
+//! that started it ([`super::cluster::end_with_us`]): a restart from a thread of the moment would not outlive it.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::account::Account;
+use super::binaries::Binaries;
+use super::cluster::{self, Launcher};
+use super::folder::{self, Folder};
+use super::postmaster::{Log, Postmaster};
+use super::{DATABASE, EmbeddedError, Settings, url};
+
+/// How often the thread looks whether Postgres still lives.
+const WATCH_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often a Postgres that ended by itself is started again.
+#[derive(Debug, Clone)]
+pub struct Restarts {
+    /// Starts in a row, before it counts as lost.
+    pub tries_max: u32,
+    /// Pause before the second try; it doubles with each further one.
+    pub pause_min: Duration,
+    pub pause_max: Duration,
+    /// A Postgres that lived for this long has all its tries again.
+    pub settled_after: Duration,
+}
+
+impl Default for Restarts {
+    /// About four minutes: time to make room on a full disk.
+    fn default() -> Restarts {
+        Restarts {
+            tries_max: 14,
+            pause_min: Duration::from_millis(100),
+            pause_max: Duration::from_secs(30),
+            settled_after: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Restarts {
+    /// The pause before the next start, when `tries` of them have been made in a row. The first is made at once.
+    fn pause(&self, tries: u32) -> Duration {
+        match tries.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(doublings) => (self.pause_min * 2u32.pow(doublings.min(20))).min(self.pause_max),
+        }
+    }
+}
+
+/// A handle on the thread. Dropping it stops Postgres.
+#[derive(Debug)]
+pub(super) struct Supervisor {
+    /// Dropped to have Postgres stopped. Nothing is ever sent.
+    alive: Option<Sender<()>>,
+    /// Cancelled when the thread ends: when it was told to, or when Postgres is lost.
+    ended: CancellationToken,
+    thread: Option<JoinHandle<Result<(), EmbeddedError>>>,
+}
+
+impl Supervisor {
+    /// Returns when Postgres takes connections, with its address.
+    pub(super) fn start(settings: Settings) -> Result<(String, Supervisor), EmbeddedError> {
+        let (alive, orders) = mpsc::channel();
+        let (reply, started) = mpsc::channel();
+        let ended = CancellationToken::new();
+        let guard = ended.clone().drop_guard();
+        let thread = std::thread::Builder::new()
+            .name("postgres".to_owned())
+            .spawn(move || {
+                let _guard = guard;
+                match Running::start(settings) {
+                    Ok(running) => {
+                        let _ = reply.send(Ok(url(running.folder.dir())));
+                        running.supervise(&orders)
+                    }
+                    Err(error) => {
+                        let _ = reply.send(Err(error));
+                        Ok(())
+                    }
+                }
+            })
+            .map_err(EmbeddedError::Thread)?;
+        let url = started.recv().map_err(|_| EmbeddedError::Panicked)??;
+        let supervisor = Supervisor {
+            alive: Some(alive),
+            ended,
+            thread: Some(thread),
+        };
+        Ok((url, supervisor))
+    }
+
+    /// Cancelled when Postgres is gone for good.
+    pub(super) fn ended(&self) -> CancellationToken {
+        self.ended.clone()
+    }
+
+    /// Stops Postgres in order, or says why it is gone already. A second time there is nothing left to do.
+    pub(super) fn stop(&mut self) -> Result<(), EmbeddedError> {
+        self.alive = None;
+        match self.thread.take().map(JoinHandle::join) {
+            None => Ok(()),
+            Some(ended) => ended.map_err(|_| EmbeddedError::Panicked)?,
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::error!(%error, "the private Postgres did not stop");
+        }
+    }
+}
+
+/// Fields drop in this order: Postgres is down before the lock on its folder goes.
+struct Running {
+    postmaster: Postmaster,
+    started_at: Instant,
+    /// Starts in a row since it last lived for long.
+    tries: u32,
+    folder: Folder,
+    binaries: Binaries,
+    account: Option<Account>,
+    settings: Settings,
+}
+
+/// Whether the one who owns us still wants Postgres.
+#[derive(PartialEq, Eq)]
+enum Wish {
+    Run,
+    Stop,
+}
+
+impl Running {
+    fn start(settings: Settings) -> Result<Running, EmbeddedError> {
+        let dir = folder::place(&settings.data_dir)?;
+        let account = Account::to_run_as(&dir)?;
+        let folder = Folder::open(&dir, account.as_ref())?;
+        let binaries = Binaries::find(settings.bin_dir.as_deref(), folder.major()?)?;
+        folder.end_leftovers()?;
+        let launcher = Launcher {
+            binaries: &binaries,
+            folder: &folder,
+            account: account.as_ref(),
+        };
+        if folder.major()?.is_none() {
+            cluster::create(&launcher, DATABASE, settings.durability)?;
+        }
+        let postmaster = Postmaster::start(&launcher, &settings, Log::Fresh)?;
+        Ok(Running {
+            postmaster,
+            started_at: Instant::now(),
+            tries: 0,
+            folder,
+            binaries,
+            account,
+            settings,
+        })
+    }
+
+    fn supervise(mut self, orders: &Receiver<()>) -> Result<(), EmbeddedError> {
+        while wish_after(orders, WATCH_INTERVAL) == Wish::Run {
+            let Some(status) = self.postmaster.ended() else {
+                continue;
+            };
+            tracing::error!(%status, "the private Postgres ended by itself; it is started again");
+            if self.start_again(orders)? == Wish::Stop {
+                return Ok(());
+            }
+        }
+        self.postmaster.stop()
+    }
+
+    /// Tries until it runs, until nobody wants it any more, or until it has been tried too often.
+    fn start_again(&mut self, orders: &Receiver<()>) -> Result<Wish, EmbeddedError> {
+        if self.started_at.elapsed() >= self.settings.restarts.settled_after {
+            self.tries = 0;
+        }
+        loop {
+            if wish_after(orders, self.settings.restarts.pause(self.tries)) == Wish::Stop {
+                return Ok(Wish::Stop);
+            }
+            self.tries += 1;
+            let (tries, tries_max) = (self.tries, self.settings.restarts.tries_max);
+            match self.restart() {
+                Ok(()) => {
+                    tracing::warn!(tries, "the private Postgres runs again");
+                    return Ok(Wish::Run);
+                }
+                Err(error) if tries >= tries_max => {
+                    return Err(EmbeddedError::Lost {
+                        tries,
+                        source: Box::new(error),
+                    });
+                }
+                Err(error) => {
+                    let pause_ms = self.settings.restarts.pause(tries).as_millis();
+                    tracing::error!(%error, tries, tries_max, pause_ms, "the private Postgres does not start");
+                }
+            }
+        }
+    }
+
+    fn restart(&mut self) -> Result<(), EmbeddedError> {
+        if self.tries > self.settings.restarts.tries_max {
+            return Err(EmbeddedError::KeepsEnding);
+        }
+        // Backends of a killed postmaster may still be at their last statement.
+        self.folder.end_leftovers()?;
+        let launcher = Launcher {
+            binaries: &self.binaries,
+            folder: &self.folder,
+            account: self.account.as_ref(),
+        };
+        self.postmaster = Postmaster::start(&launcher, &self.settings, Log::Same)?;
+        self.started_at = Instant::now();
+        Ok(())
+    }
+}
+
+fn wish_after(orders: &Receiver<()>, pause: Duration) -> Wish {
+    match orders.recv_timeout(pause) {
+        Err(RecvTimeoutError::Timeout) => Wish::Run,
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => Wish::Stop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_restart_comes_at_once_and_the_last_ones_leave_time_to_make_room() {
+        let restarts = Restarts::default();
+        let pauses: Vec<_> = (0..restarts.tries_max)
+            .map(|tries| restarts.pause(tries))
+            .collect();
+        assert_eq!(pauses[0], Duration::ZERO);
+        assert_eq!(pauses[1], Duration::from_millis(100));
+        assert_eq!(pauses[13], Duration::from_secs(30));
+        let all: Duration = pauses.iter().sum();
+        assert!(all > Duration::from_secs(120), "{all:?}");
+    }
+}
