@@ -2,8 +2,11 @@
 
 use serde_json::json;
 
+use crate::support::binary::ServerProcess;
+use crate::support::caller::Caller;
 use crate::support::cut::Link;
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, connect};
+use crate::support::postgres::{Scratch, ThrowawayPostgres};
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, user};
 
@@ -85,4 +88,56 @@ async fn a_failure_of_ours_tells_a_request_id_and_nothing_else() {
     for secret in ["phone", "column", "users", "postgres", "select"] {
         assert!(!answer.text.contains(secret), "{}", answer.text);
     }
+}
+
+/// Finding faults.md 7: it was called BUSY, «too many requests at once», and `/readyz` said that all is well.
+#[tokio::test]
+async fn a_full_disk_is_said_and_healed() {
+    let Some(scratch) = Scratch::of_size(160) else {
+        return eprintln!("not tested: it takes the right to mount");
+    };
+    let postgres = ThrowawayPostgres::start_in(scratch).unwrap();
+    // A process of its own: that the disk is full is known to all of a process.
+    let server = ServerProcess::start(&["--database-url", postgres.url()]);
+    let caller = Caller::new(reqwest::Client::new(), server.url.clone());
+    caller.get("/readyz").await.data(200);
+    let client = connect(postgres.url()).await;
+    let show = Show::new().ticket_type("Seat", 0, 10).stage(&client).await;
+    let organizer = caller
+        .clone()
+        .with_header("x-user-id", show.organizer.to_string());
+    let path = format!("/api/v1/events/{}", show.event);
+    let describe = async |text: &str| {
+        // Of no use to a compressor.
+        let text: String = (0..9_000)
+            .map(|_| rand::random_range('a'..='z'))
+            .collect::<String>()
+            + text;
+        organizer
+            .patch(&path, &json!({ "description": text }))
+            .await
+    };
+    describe("before").await.data(200);
+    postgres.scratch().fill();
+    let refused = async {
+        loop {
+            let answer = describe("while it is full").await;
+            if answer.status != 200 {
+                return answer;
+            }
+        }
+    };
+    let refused = tokio::time::timeout(DEADLINE, refused)
+        .await
+        .expect("it fills up");
+    assert_eq!(refused.code(503), "STORAGE_FULL");
+    assert!(refused.header("retry-after").is_some());
+    let ready = caller.get("/readyz").await;
+    assert_eq!(ready.code(503), "UNAVAILABLE");
+    assert_eq!(ready.body["data"]["why"], "storage");
+    caller.get(&path).await.data(200);
+
+    postgres.scratch().make_room();
+    caller.get("/readyz").await.data(200);
+    describe("after").await.data(200);
 }
