@@ -44,6 +44,7 @@ pub static CONFLATED: Counter = Counter::new();
 pub static LOADS: Counter = Counter::new();
 pub static GAPS: Labelled = Labelled::new("at");
 pub static RINGS: Counter = Counter::new();
+pub static RINGS_WITH_CHANGE: Counter = Counter::new();
 pub static DOORBELL_LOST: Counter = Counter::new();
 pub static LAST_RING: Since = Since::new();
 pub static DATABASE_UP: Gauge = Gauge::new();
@@ -183,7 +184,7 @@ static ALL: &[Entry] = &[
     ),
     Entry(
         "seatcast_gaps_total",
-        "Missing revisions that were noticed and healed: in what the `bus` brought, in the `log` \
+        "Missing revisions that were noticed and healed: in what the bus or the doorbell brought (`delivery`), in the `log` \
          (pruned), at a `shard` or at the `streams` (the mailbox was full).",
         Kind::Labelled(&GAPS),
     ),
@@ -191,6 +192,11 @@ static ALL: &[Entry] = &[
         "seatcast_doorbell_rings_total",
         "Rings heard from the database.",
         Kind::Counter(&RINGS),
+    ),
+    Entry(
+        "seatcast_doorbell_changes_total",
+        "Of those, rings of watched events that carried the change itself, so that no query was needed.",
+        Kind::Counter(&RINGS_WITH_CHANGE),
     ),
     Entry(
         "seatcast_doorbell_lost_total",

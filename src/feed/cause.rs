@@ -1,6 +1,7 @@
 //! What can happen to the feed, and what it can do.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::entry::Flush;
 use crate::hub::{NotOpened, Opening, ShardSet, Watch};
@@ -16,7 +17,7 @@ pub(crate) enum Cause {
     /// The doorbell listens (again): whatever was committed before may have gone unheard.
     Listening,
     Rang(EventId),
-    /// The bus brought a change.
+    /// The bus brought a change, or it rode on a ring: believed only as the event's next revision.
     Delivered(EventId, Box<Delta>),
     /// The bus cannot say what changed.
     LookAgain(EventId),
@@ -57,10 +58,12 @@ pub(super) enum Effect {
     Closed(ShardSet, EventId, NotOpened),
     /// Nobody watches the event any more.
     Left(EventId),
-    /// Whether all that was committed until now has been read. Neither is said while the log of a
-    /// watched event has a gap: the time last said stays, which is the truth for that event's
-    /// viewers and only too modest for the others'. See `cannot_load` for how long.
+    /// All that was committed before the read of all began has been read, or before `not_after` where that
+    /// is earlier. Not said while the log of a watched event has a gap: the time last said stays, which is
+    /// the truth for that event's viewers and only too modest for the others'. See `cannot_load` for how long.
     Checked {
-        database_up: bool,
+        not_after: Option<Instant>,
     },
+    /// The database, or its doorbell, does not answer.
+    DatabaseDown,
 }

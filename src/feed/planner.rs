@@ -54,6 +54,9 @@ struct Reading {
     events: Vec<EventId>,
     /// It covers every open event, so its success proves that all are current.
     all: bool,
+    /// When the oldest load began whose event was opened since this read was planned: the read does not
+    /// cover that event, so its success proves no more than that load does.
+    opened_since: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +86,8 @@ pub(super) struct Planner {
     gaps: HashMap<EventId, Instant>,
     /// Events whose state is to be loaded, in the order of asking.
     to_load: VecDeque<EventId>,
-    loads_under_way: usize,
+    /// When the loads under way began.
+    loading_since: HashMap<EventId, Instant>,
     absent: Absent,
     rewinds: Rewinds,
     database: Database,
@@ -108,7 +112,7 @@ impl Planner {
             again: Vec::new(),
             gaps: HashMap::new(),
             to_load: VecDeque::new(),
-            loads_under_way: 0,
+            loading_since: HashMap::new(),
             database: Database::Up,
             carried: false,
             listening: false,
@@ -143,7 +147,7 @@ impl Planner {
             }
             // Said once: an attempt to connect it again that fails is no news.
             Cause::BellLost if mem::take(&mut self.listening) => {
-                self.effects.push(Effect::Checked { database_up: false });
+                self.effects.push(Effect::DatabaseDown);
                 self.poll_at = now;
             }
             Cause::BellLost => {}
@@ -203,10 +207,10 @@ impl Planner {
             self.begin(reading);
         }
         while matches!(self.database, Database::Up)
-            && self.loads_under_way < self.config.loads_parallel_max
+            && self.loading_since.len() < self.config.loads_parallel_max
             && let Some(event) = self.to_load.pop_front()
         {
-            self.load(event);
+            self.load(event, now);
         }
     }
 
@@ -222,6 +226,12 @@ impl Planner {
             }
         }
         self.schedule(event);
+    }
+
+    /// Whether the event is watched and its state known.
+    pub(super) fn is_open(&self, event: EventId) -> bool {
+        let slot = self.slots.get(&event);
+        slot.is_some_and(|slot| matches!(slot.watched, Watched::Open(_)))
     }
 
     fn open(&mut self, event: EventId) -> Option<&mut Entry> {

@@ -2,7 +2,7 @@
 //! gives back what to ask the database. No I/O and no clock.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -14,6 +14,7 @@ use crate::hub::{Hub, Publication};
 use crate::metrics;
 use crate::nats::{Heard, Interest};
 use crate::store::doorbell::Ring;
+use crate::store::relay::read_log_row;
 use crate::telemetry::trail;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
@@ -54,7 +55,7 @@ pub(crate) struct Publisher {
     /// All that was committed before this has been read.
     checked_at: Timestamp,
     /// When the read under way began.
-    asked_at: Timestamp,
+    asked: Moment,
     outputs: Outputs,
 }
 
@@ -64,7 +65,7 @@ impl Publisher {
             planner: Planner::new(config, moment.now),
             database_up: None,
             checked_at: moment.at,
-            asked_at: moment.at,
+            asked: moment,
             outputs,
         }
     }
@@ -86,13 +87,19 @@ impl Publisher {
     /// What the doorbell says, as a cause.
     pub(crate) fn rang(&self, ring: Ring) -> Option<Cause> {
         match ring {
-            Ring::Event(_) | Ring::Probe | Ring::Listening => metrics::LAST_RING.now(),
+            Ring::Event(_) | Ring::Change(..) | Ring::Probe | Ring::Listening => {
+                metrics::LAST_RING.now();
+            }
             Ring::Lost => metrics::DOORBELL_LOST.add(1),
         }
         match ring {
             Ring::Event(event) => {
                 metrics::RINGS.add(1);
                 Some(Cause::Rang(event))
+            }
+            Ring::Change(event, row) => {
+                metrics::RINGS.add(1);
+                Some(self.rode(event, &row))
             }
             // It proves that the doorbell works, to the doorbell itself.
             Ring::Probe => None,
@@ -107,6 +114,23 @@ impl Publisher {
         }
     }
 
+    /// A row of the log that rode on a ring, parsed only for an event that is watched.
+    fn rode(&self, event: EventId, row: &str) -> Cause {
+        if !self.planner.is_open(event) {
+            return Cause::Rang(event);
+        }
+        match read_log_row(row.as_bytes()) {
+            Ok(delta) => {
+                metrics::RINGS_WITH_CHANGE.add(1);
+                Cause::Delivered(event, Box::new(delta))
+            }
+            Err(error) => {
+                tracing::warn!(%error, event, "the change on a ring cannot be read");
+                Cause::Rang(event)
+            }
+        }
+    }
+
     fn carry_out(&mut self, effect: Effect, moment: Moment, queries: &mut Vec<Query>) {
         let Outputs {
             hub,
@@ -115,7 +139,7 @@ impl Publisher {
         } = &self.outputs;
         match effect {
             Effect::Read { heads, all } => {
-                self.asked_at = moment.at;
+                self.asked = moment;
                 queries.push(Query::Log { heads, all });
             }
             Effect::Load(event) => {
@@ -152,16 +176,20 @@ impl Publisher {
                 board.remove(event);
                 interest.remove(event);
             }
-            Effect::Checked { database_up } => self.checked(database_up),
+            Effect::Checked { not_after } => {
+                let earlier = not_after.map_or(Duration::ZERO, |at| {
+                    self.asked.now.saturating_duration_since(at)
+                });
+                self.checked_at = self.asked.at - earlier;
+                metrics::LAST_READ.now();
+                self.checked(true);
+            }
+            Effect::DatabaseDown => self.checked(false),
         }
     }
 
     fn checked(&mut self, database_up: bool) {
         metrics::DATABASE_UP.set(i64::from(database_up));
-        if database_up {
-            metrics::LAST_READ.now();
-            self.checked_at = self.asked_at;
-        }
         match (self.database_up.replace(database_up), database_up) {
             (Some(true) | None, false) => {
                 tracing::warn!("the feed lost the database or its doorbell")

@@ -131,7 +131,8 @@ impl Relay<'_> {
 
     async fn rang(&mut self, ring: Ring) -> Result<(), Cause> {
         match ring {
-            Ring::Event(event) => drop(self.rung.insert(event)),
+            // The row is read even where it rode along: what is published has no gap.
+            Ring::Event(event) | Ring::Change(event, _) => drop(self.rung.insert(event)),
             Ring::Probe => {}
             Ring::Listening => {
                 self.term = Some(Uuid::new_v4());

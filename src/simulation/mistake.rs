@@ -27,7 +27,7 @@ impl Mistake {
     /// Each with the check that catches it.
     pub(super) const ALL: [(Mistake, Check); 14] = [
         (Mistake::SkipReread, Check::Convergence),
-        (Mistake::LoadThenListen, Check::Freshness),
+        (Mistake::LoadThenListen, Check::Convergence),
         (Mistake::ForgetPending, Check::Convergence),
         (Mistake::ClaimOverGap, Check::Freshness),
         (Mistake::KeepRewound, Check::Convergence),

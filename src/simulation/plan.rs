@@ -30,6 +30,8 @@ pub(super) struct Odds {
     pub(super) mail_max: usize,
     pub(super) ring_lost: u64,
     pub(super) ring_doubled: u64,
+    /// Rings that carry the change.
+    pub(super) rides: u64,
     pub(super) change_lost: u64,
     pub(super) change_doubled: u64,
     pub(super) query_failed: u64,
@@ -52,7 +54,7 @@ impl Odds {
         let (ring_lost, ring_doubled) = (chance(polls, 60), chance(true, 40));
         let (change_lost, change_doubled) = (chance(bus, 60), chance(bus, 40));
         let (query_failed, unusable) = (chance(true, 30), chance(polls, 40));
-        let frame_lost = chance(true, 10);
+        let (frame_lost, rides) = (chance(true, 10), chance(true, 100));
         let mail_max = match dice.percent(30) {
             true => dice.between(2, 8) as usize,
             false => AMPLE,
@@ -64,6 +66,7 @@ impl Odds {
             mail_max,
             ring_lost,
             ring_doubled,
+            rides,
             change_lost,
             change_doubled,
             query_failed,

@@ -21,6 +21,7 @@ use crate::presence::peers;
 use crate::store::doorbell::Ring;
 use crate::store::presence::PresenceRing;
 use crate::ticketing::EventId;
+use crate::ticketing::live::Delta;
 
 /// Until then faults happen and rows change, in milliseconds.
 pub(super) const FAULTS_END_MS: u64 = 2_000;
@@ -31,6 +32,8 @@ const CHECK_INTERVAL_MS: u64 = 50;
 pub(super) const DELAY_MS: u64 = 12;
 /// The bus takes longer, so that changes overtake one another.
 const BUS_DELAY_MS: u64 = 60;
+/// Percent of loads during which another change is committed.
+const CROSSED_LOADS: u64 = 30;
 /// When it all begins, by the clock that viewers are told of: later than any true time.
 pub(super) const DAWN_S: i64 = 4_102_444_800;
 
@@ -42,6 +45,8 @@ pub(super) enum Thing {
     Rewind(EventId),
     Bell(usize, bool),
     Ring(usize, EventId),
+    /// A ring with the change on it.
+    Ride(usize, EventId, Box<Delta>),
     Carrier(usize, bool),
     Heard(usize, Heard),
     /// The query looks at the database; then comes the arrival of its answer.
@@ -207,6 +212,12 @@ impl<'a> World<'a> {
             }
             Thing::Bell(node, listens) => self.bell(node, listens && self.database.up),
             Thing::Ring(node, event) => self.rung(node, Ring::Event(event)),
+            Thing::Ride(node, event, change) => {
+                // As the publisher makes it of the row that rode along.
+                if self.nodes[node].listening {
+                    self.cause(node, Cause::Delivered(event, change));
+                }
+            }
             Thing::Carrier(node, carried) => {
                 self.nodes[node].carried = carried;
                 self.cause(node, cause_of(Heard::Carried(carried)));
@@ -287,9 +298,9 @@ impl<'a> World<'a> {
         self.database.commit(event, self.now_ms, &mut self.dice);
         for node in 0..self.nodes.len() {
             if self.nodes[node].listening && !self.fails(self.odds.ring_lost) {
-                self.soon(Thing::Ring(node, event));
+                self.ring(node, event);
                 if self.fails(self.odds.ring_doubled) {
-                    self.soon(Thing::Ring(node, event));
+                    self.ring(node, event);
                 }
             }
             if self.nodes[node].carried && !self.fails(self.odds.change_lost) {
@@ -299,6 +310,19 @@ impl<'a> World<'a> {
                 }
             }
         }
+    }
+
+    /// The change rides on the ring if it is small enough.
+    fn ring(&mut self, node: usize, event: EventId) {
+        let ring = match self.dice.percent(self.odds.rides) {
+            true => Thing::Ride(
+                node,
+                event,
+                Box::new(self.database.last_change(event).clone()),
+            ),
+            false => Thing::Ring(node, event),
+        };
+        self.soon(ring);
     }
 
     /// A database that is written past what it lost, before every node has seen that, cannot be told from
@@ -352,6 +376,11 @@ impl<'a> World<'a> {
     }
 
     fn look(&mut self, node: usize, query: Query) {
+        // A change may come between a snapshot and its arrival: its ring finds nobody who watches.
+        let crossed = match &query {
+            Query::State(event) if self.dice.percent(CROSSED_LOADS) => Some(*event),
+            _ => None,
+        };
         let failure = self.failure();
         let (database, config) = (&self.database, &self.config);
         let cause = match (query, failure) {
@@ -372,6 +401,9 @@ impl<'a> World<'a> {
             }
         };
         self.soon(Thing::Answer(node, cause));
+        if let Some(event) = crossed.filter(|_| self.now_ms < FAULTS_END_MS) {
+            self.commit(event);
+        }
     }
 
     // --- feed, shards, presence

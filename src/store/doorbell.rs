@@ -1,8 +1,19 @@
 //! The doorbell: `listen seatcast` on a connection of its own.
 //!
-//! A ring is never data, only «look again». So losing one costs latency, and the order of
-//! [`Ring::Listening`] matters: it is said once LISTEN stands, and whoever then rereads what he
-//! watches has missed nothing, whatever rang while nobody listened.
+//! A ring says «look again» and is never the truth. A small row of the log may ride on it, which spares
+//! its reader the query; it is believed only as the event's next revision. So losing a ring costs
+//! latency, and the order of [`Ring::Listening`] matters: it is said once LISTEN stands, and a
+//! listener that then rereads what it watches has missed nothing, whatever rang before.
+//!
+//! Payloads, as `sql/README.md` has them:
+//!
+//! | payload | meaning |
+//! |---|---|
+//! | `1,2,3` | these events have new rows in the log |
+//! | `change:1:{"revision", "at", "payload"}` | so has event 1, and this is the row |
+//! | `users:1,2,3` | bookings of these users were written |
+//! | `presence:…` | a node's counts have changed |
+//! | `probe:<uuid>` | a listener tests its own hearing |
 
 use std::pin::pin;
 use std::time::Duration;
@@ -21,12 +32,17 @@ use super::presence::PresenceRing;
 use super::{Store, StoreError};
 use crate::ticketing::{EventId, UserId};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ring {
     /// The bell is connected (again): reread everything that is watched.
     Listening,
     /// This event has a new change.
     Event(EventId),
+    /// This event has a new change, and here is its row of the log, for [`read_log_row`]. Not parsed,
+    /// since most rings are of events that nobody watches here.
+    ///
+    /// [`read_log_row`]: super::relay::read_log_row
+    Change(EventId, String),
     /// Nothing rang for a while, but the bell works: it rang itself.
     Probe,
     /// The bell is off; polling is all there is until the next [`Ring::Listening`].
@@ -43,15 +59,39 @@ pub enum PrivateRing {
     Event(EventId),
 }
 
-impl PrivateRing {
-    /// `users:1,2,3`
-    fn read(payload: &str) -> Option<PrivateRing> {
-        let users = payload.strip_prefix("users:")?.split(',').map(str::parse);
-        users.collect::<Result<_, _>>().ok().map(PrivateRing::Users)
+/// What a payload says to this node's listeners.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Events(Vec<EventId>),
+    Change(EventId, String),
+    Users(Vec<UserId>),
+    /// A ring of presence, another listener's probe, or somebody's own use of the channel.
+    Other,
+}
+
+impl Said {
+    fn read(payload: &str) -> Said {
+        let ids = |text: &str| text.split(',').map(|id| id.parse().ok()).collect();
+        if let Some(events) = ids(payload) {
+            return Said::Events(events);
+        }
+        if let Some(users) = payload.strip_prefix("users:").and_then(ids) {
+            return Said::Users(users);
+        }
+        let change = payload.strip_prefix("change:");
+        if let Some((event, row)) = change.and_then(|change| change.split_once(':'))
+            && let Ok(event) = event.parse()
+        {
+            return Said::Change(event, row.to_owned());
+        }
+        Said::Other
     }
 }
 
-/// Who hears the bell.
+/// The feed is gone: the node ends.
+struct Unheard;
+
+/// Where the rings go.
 pub struct Hearers {
     pub log: mpsc::Sender<Ring>,
     /// What nodes say of their counts. A ring that finds it full is dropped: who missed one looks
@@ -78,6 +118,21 @@ impl Hearers {
             // Nobody hears it any more: the node ends.
             let _ = private.send(ring).await;
         }
+    }
+
+    async fn tell_events(&self, events: Vec<EventId>) -> Result<(), Unheard> {
+        for event in events {
+            self.tell_private(PrivateRing::Event(event)).await;
+            let told = self.log.send(Ring::Event(event)).await;
+            told.map_err(|_| Unheard)?;
+        }
+        Ok(())
+    }
+
+    async fn tell_change(&self, event: EventId, row: String) -> Result<(), Unheard> {
+        self.tell_private(PrivateRing::Event(event)).await;
+        let told = self.log.send(Ring::Change(event, row)).await;
+        told.map_err(|_| Unheard)
     }
 
     fn tell_presence(&self, payload: &str) {
@@ -217,23 +272,23 @@ async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: 
         };
         probing = false;
         patience = Instant::now() + probe_interval;
-        let ring = match heard.payload().parse() {
-            Ok(event) => {
-                hearers.tell_private(PrivateRing::Event(event)).await;
-                Ring::Event(event)
+        let payload = heard.payload();
+        let told = match Said::read(payload) {
+            Said::Events(events) => hearers.tell_events(events).await,
+            Said::Change(event, row) => hearers.tell_change(event, row).await,
+            Said::Users(users) => {
+                hearers.tell_private(PrivateRing::Users(users)).await;
+                Ok(())
             }
-            Err(_) if heard.payload() == probe => Ring::Probe,
-            // Users' bookings, counts of presence, other nodes' probes.
-            Err(_) => {
-                if let Some(ring) = PrivateRing::read(heard.payload()) {
-                    hearers.tell_private(ring).await;
-                    continue;
-                }
-                hearers.tell_presence(heard.payload());
-                continue;
+            Said::Other if payload == probe => {
+                hearers.log.send(Ring::Probe).await.map_err(|_| Unheard)
+            }
+            Said::Other => {
+                hearers.tell_presence(payload);
+                Ok(())
             }
         };
-        if hearers.log.send(ring).await.is_err() {
+        if told.is_err() {
             return End::Closed;
         }
     }
@@ -257,4 +312,32 @@ async fn ring_itself(store: &Store, probe: &str) -> bool {
         "the doorbell's probe could not be sent"
     );
     !matches!(error, StoreError::Busy(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_are_told_apart() {
+        assert_eq!(Said::read("7"), Said::Events(vec![7]));
+        assert_eq!(Said::read("7,-8,9"), Said::Events(vec![7, -8, 9]));
+        assert_eq!(Said::read("users:3,4"), Said::Users(vec![3, 4]));
+        let row = r#"{"at": "x:y", "revision": 2}"#;
+        let change = Said::Change(7, row.to_owned());
+        assert_eq!(Said::read(&format!("change:7:{row}")), change);
+        let others = [
+            "",
+            "7,",
+            "users:",
+            "users:a",
+            "change:7",
+            "change::{}",
+            "probe:1",
+            "7 8",
+        ];
+        for other in others {
+            assert_eq!(Said::read(other), Said::Other, "{other}");
+        }
+    }
 }

@@ -93,6 +93,21 @@ async fn every_change_rings_once_a_transaction() {
 }
 
 #[tokio::test]
+async fn one_payload_may_name_many_events_or_carry_a_change() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let mut bell = Bell::hang(database.url(), QUIET).await;
+    client
+        .batch_execute(r#"notify seatcast, '4,5'; notify seatcast, 'change:6:{"revision": 2}'"#)
+        .await
+        .unwrap();
+    bell.expect(Ring::Event(4)).await;
+    bell.expect(Ring::Event(5)).await;
+    bell.expect(Ring::Change(6, r#"{"revision": 2}"#.to_owned()))
+        .await;
+}
+
+#[tokio::test]
 async fn silence_is_probed() {
     let database = TestDatabase::new().await;
     let mut bell = Bell::hang(database.url(), IMPATIENT).await;

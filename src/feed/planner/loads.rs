@@ -71,7 +71,7 @@ impl Planner {
         self.schedule(event);
     }
 
-    pub(super) fn load(&mut self, event: EventId) {
+    pub(super) fn load(&mut self, event: EventId, now: Instant) {
         let nobody_waits = match self.slots.get(&event).map(|slot| &slot.watched) {
             None => return,
             Some(Watched::Open(_)) => false,
@@ -81,7 +81,7 @@ impl Planner {
             self.remove(event);
             return;
         }
-        self.loads_under_way += 1;
+        self.loading_since.insert(event, now);
         self.effects.push(Effect::Load(event));
     }
 
@@ -99,9 +99,13 @@ impl Planner {
         result: Result<Option<Box<LiveEvent>>, Failure>,
         now: Instant,
     ) {
-        self.loads_under_way = self.loads_under_way.saturating_sub(1);
+        let began = self.loading_since.remove(&event).unwrap_or(now);
         match result {
-            Ok(Some(live)) => self.opened(event, *live, now),
+            Ok(Some(live)) => {
+                let under_way = self.reading.iter_mut().chain(&mut self.again);
+                under_way.for_each(|reading| reading.opened(began));
+                self.opened(event, *live, now);
+            }
             Ok(None) => {
                 self.absent.note(event, now);
                 self.gone(event);

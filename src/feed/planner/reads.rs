@@ -10,6 +10,22 @@ use crate::metrics;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
+impl Reading {
+    pub(super) fn of(events: Vec<EventId>, all: bool) -> Self {
+        Reading {
+            events,
+            all,
+            opened_since: None,
+        }
+    }
+
+    /// An event was opened that this read does not cover, by a load that began at this time.
+    pub(super) fn opened(&mut self, began: Instant) {
+        let oldest = self.opened_since.map_or(began, |since| since.min(began));
+        self.opened_since = Some(oldest);
+    }
+}
+
 impl Planner {
     pub(super) fn rang(&mut self, event: EventId) {
         // A load under way may have begun too early to see this; the read after it will.
@@ -70,11 +86,12 @@ impl Planner {
         if page_is_full {
             self.again.push(reading);
         } else if reading.all && self.has_all() {
-            self.effects.push(Effect::Checked { database_up: true });
+            let not_after = reading.opened_since;
+            self.effects.push(Effect::Checked { not_after });
         }
     }
 
-    /// A change that the bus brought is as good as one that was read, if it is the next.
+    /// A change that the bus or a ring brought is as good as one that was read, if it is the next.
     pub(super) fn delivered(&mut self, event: EventId, delta: Delta, now: Instant) {
         let Some(entry) = self.open(event).filter(|entry| !entry.reloading) else {
             return;
@@ -84,8 +101,8 @@ impl Planner {
             Err(gap) => {
                 // Each change beyond the gap finds it again, until the log is read.
                 if self.rung.insert(event) {
-                    metrics::GAPS.one("bus");
-                    tracing::debug!(event, %gap, "the bus lost a change, reading the log");
+                    metrics::GAPS.one("delivery");
+                    tracing::debug!(event, %gap, "a change was not brought, reading the log");
                 }
             }
         }
@@ -100,7 +117,7 @@ impl Planner {
         let events = reading.events.split_off(reading.events.len() / 2);
         reading.all = false;
         self.again.push(reading);
-        self.again.push(Reading { events, all: false });
+        self.again.push(Reading::of(events, false));
     }
 
     fn absorb(&mut self, event: EventId, delta: Delta, now: Instant) {
@@ -162,7 +179,7 @@ impl Planner {
         }
         // The map's order is another in each process; a simulated schedule has to be replayable.
         events.sort_unstable();
-        Reading { events, all: true }
+        Reading::of(events, true)
     }
 
     fn read_rung(&mut self, now: Instant) -> Option<Reading> {
@@ -178,7 +195,7 @@ impl Planner {
                 events.push(event);
             }
         }
-        (!events.is_empty()).then_some(Reading { events, all: false })
+        (!events.is_empty()).then(|| Reading::of(events, false))
     }
 
     pub(super) fn database_failed(&mut self, now: Instant) {
@@ -188,6 +205,6 @@ impl Planner {
         };
         let (retry_at, pause) = (now + pause, (pause * 2).min(RETRY_PAUSE_MAX));
         self.database = Database::Down { retry_at, pause };
-        self.effects.push(Effect::Checked { database_up: false });
+        self.effects.push(Effect::DatabaseDown);
     }
 }

@@ -39,6 +39,8 @@ struct World {
     not_opened: Vec<(usize, EventId, NotOpened)>,
     closed: Vec<(usize, EventId, NotOpened)>,
     checked: Vec<bool>,
+    /// Of the last that said that all is current.
+    not_after: Option<Instant>,
     /// Times and ends of the publications of each event.
     published: BTreeMap<EventId, Vec<(Instant, Revision)>>,
     left: Vec<EventId>,
@@ -93,6 +95,7 @@ impl World {
             not_opened: Vec::new(),
             closed: Vec::new(),
             checked: Vec::new(),
+            not_after: None,
             published: BTreeMap::new(),
             left: Vec::new(),
             hurried: false,
@@ -155,7 +158,11 @@ impl World {
                 self.published.remove(&event);
                 self.left.push(event);
             }
-            Effect::Checked { database_up } => self.checked.push(database_up),
+            Effect::Checked { not_after } => {
+                self.checked.push(true);
+                self.not_after = not_after;
+            }
+            Effect::DatabaseDown => self.checked.push(false),
         }
     }
 
@@ -261,6 +268,32 @@ fn watched() -> World {
     assert_eq!(world.revision_shown(0, 1), Some(5));
     world.checked.clear();
     world
+}
+
+#[test]
+fn a_read_proves_no_more_of_an_event_that_was_opened_meanwhile_than_its_load_does() {
+    let mut world = World::new();
+    world.watch(0, 1);
+    world.finish_load();
+    for _ in 0..3 {
+        world.finish_read();
+        world.pass(Duration::from_millis(60));
+    }
+    // The load of event 2 begins, then a read of all that does not cover it, and the load ends first.
+    world.watch(0, 2);
+    let load_began = world.now;
+    world.pass(POLL);
+    assert!(world.reads_all && world.reads.len() == 1);
+    world.finish_load();
+    world.finish_read();
+    assert_eq!(world.not_after, Some(load_began));
+    // The next one covers both.
+    while !(world.reads_all && !world.reads.is_empty()) {
+        world.finish_read();
+        world.pass(POLL);
+    }
+    world.finish_read();
+    assert_eq!(world.not_after, None);
 }
 
 #[test]

@@ -81,3 +81,27 @@ fn a_late_answer_of_the_log_takes_nothing_back() {
     world.pass(WINDOW);
     assert_eq!(shown(&world), 7);
 }
+
+#[test]
+fn a_change_on_a_ring_is_believed_as_the_next_revision_only() {
+    let mut world = World::new();
+    world.watch(0, 1);
+    world.finish_load();
+    for _ in 0..3 {
+        world.finish_read();
+        world.pass(Duration::from_millis(60));
+    }
+    assert!(world.reads.is_empty());
+    // The next one is shown, and nothing is read for it.
+    world.commit(1, 1);
+    deliver(&mut world, 6);
+    assert_eq!(shown(&world), 6);
+    assert!(world.reads.is_empty());
+    // One further on shows that a ring was lost: the log says what it was.
+    world.pass(Duration::from_millis(60));
+    world.commit(1, 2);
+    deliver(&mut world, 8);
+    assert_eq!(shown(&world), 6);
+    world.finish_read();
+    assert_eq!(shown(&world), 8);
+}
