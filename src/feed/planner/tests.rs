@@ -288,7 +288,7 @@ fn a_read_proves_no_more_of_an_event_that_was_opened_meanwhile_than_its_load_doe
     world.finish_read();
     assert_eq!(world.not_after, Some(load_began));
     // The next one covers both.
-    while !(world.reads_all && !world.reads.is_empty()) {
+    while !world.reads_all || world.reads.is_empty() {
         world.finish_read();
         world.pass(POLL);
     }
