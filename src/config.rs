@@ -264,7 +264,7 @@ pub struct FeedConfig {
     pub read_timeout_ms: u64,
 }
 
-/// Topics that are told whole: users' own bookings, figures of events.
+/// Private topics: users' own bookings, figures of events.
 #[derive(Debug, Clone, Args)]
 pub struct PrivateConfig {
     /// Users' bookings and events' figures watched at a time; a join that would be one more is told to come later.

@@ -169,7 +169,7 @@ static ALL: &[Entry] = &[
     ),
     Entry(
         "seatcast_private_told_total",
-        "Topics told whole (users' bookings, events' figures): how often one was told.",
+        "Private topics (users' bookings, events' figures): how often one was told as it changed.",
         Kind::Counter(&PRIVATE_TOLD),
     ),
     Entry(

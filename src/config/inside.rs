@@ -77,5 +77,7 @@ pub const SEAT_PAIRS_MAX: usize = 10_000;
 pub const REFUSED_FRAMES_MAX: u32 = 1_000;
 /// Time a peer has to answer a close frame, in milliseconds.
 pub const CLOSE_TIMEOUT_MS: u64 = 2_000;
-/// Wishes and counts of all shards that may wait for the private.
+/// Wishes and counts of all shards that may wait for `private/`.
 pub const PRIVATE_SAID_MAX: usize = 16_384;
+/// Ids of what went away that a private topic keeps in mind; a viewer that lags further is told the whole.
+pub const GONE_ENTITIES_MAX: usize = 64;

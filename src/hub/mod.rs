@@ -112,8 +112,8 @@ pub enum ToShard {
     Answered(Box<Answer>),
     /// Who is at an event has changed.
     Present(Arc<View>),
-    /// What a topic that is told whole has to tell now.
-    Private(Arc<Picture>),
+    /// A private topic as it is now, by a read that began after this question of the shard.
+    Private(Arc<Picture>, private::Ask),
     /// Why there is none.
     NoPrivate {
         topic: Topic,
@@ -271,8 +271,13 @@ impl Hub {
 
     pub fn private(&self, shards: ShardSet, picture: &Arc<Picture>) {
         for shard in shards.iter() {
-            self.shards[shard].send(ToShard::Private(picture.clone()));
+            self.shards[shard].send(ToShard::Private(picture.clone(), 0));
         }
+    }
+
+    /// Also answers the shard's questions up to this one.
+    pub fn answer_private(&self, shard: usize, ask: private::Ask, picture: Arc<Picture>) {
+        self.shards[shard].send(ToShard::Private(picture, ask));
     }
 
     pub fn no_private(&self, shards: ShardSet, topic: Topic, why: NotOpened) {

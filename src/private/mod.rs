@@ -1,37 +1,33 @@
-//! Topics that are told whole: `user:{id}` and the figures of `admin:{id}`.
+//! A user's own bookings (`user:{id}`) and an organizer's figures (`admin:{id}`): database → hub.
 //!
-//! The doorbell says whose bookings changed; those that somebody watches are read anew, many in one query, and
-//! what differs from what was shown is handed to the shards. No log and no ring: a picture takes the place of the
-//! one before, and its revision says which of two is newer (`sql/V13__sheets.sql`).
+//! The doorbell says whose bookings were written; of those that somebody watches the versions are read anew, many
+//! users in one query, and then the bookings that are new or have another version. What a viewer is told is decided
+//! in the hub, by `hub::private::Picture`.
 //!
-//! - `planner` decides what is read and told, purely; this file listens and carries out.
+//! - `planner` decides what is read and who is told, purely; `read` asks the store; this file listens and carries out.
 
-mod planner;
+pub(crate) mod planner;
+mod read;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::planner::{Answer, Asked, Cause, Effect, Planner, Told};
+use self::planner::{Cause, Effect, Planner};
+use self::read::read;
 use crate::config::{FeedConfig, PrivateConfig};
 use crate::hub::Hub;
 use crate::hub::private::Said;
 use crate::metrics;
 use crate::pacing::{now, until};
-use crate::protocol::topic::Topic;
 use crate::store::doorbell::PrivateRing;
 use crate::store::{Failure, Store, StoreError};
 use crate::ticketing::EventId;
-use crate::ticketing::record::Booking;
 
 /// Where the task hears from: the shards and the doorbell.
 pub struct Inputs {
@@ -117,19 +113,19 @@ impl Task {
                 let (store, patience) = (self.store.clone(), self.patience);
                 let bookings_max = self.config.own_bookings_max;
                 self.reading.spawn(async move {
-                    let at = Timestamp::now();
-                    let told = read(&store, &batch.asked, bookings_max);
-                    let told = match tokio::time::timeout(patience, told).await {
-                        Ok(told) => told.map_err(|error| fault(&error)),
+                    let answer = read(&store, &batch.asked, bookings_max);
+                    let answer = match tokio::time::timeout(patience, answer).await {
+                        Ok(answer) => answer.map_err(|error| fault(&error)),
                         Err(_) => Err(Failure::Unusable),
                     };
-                    Cause::Read(batch, told.map(|told| Answer { at, told }))
+                    Cause::Read(batch, answer)
                 });
             }
             Effect::Tell(shards, picture) => {
                 metrics::PRIVATE_TOLD.add(1);
                 self.hub.private(shards, &picture);
             }
+            Effect::Answer(shard, ask, picture) => self.hub.answer_private(shard, ask, picture),
             Effect::Refuse(shards, topic, why) => self.hub.no_private(shards, topic, why),
         }
     }
@@ -168,62 +164,4 @@ fn fault(error: &StoreError) -> Failure {
             Failure::Unusable
         }
     }
-}
-
-async fn read(
-    store: &Store,
-    asked: &[Asked],
-    bookings_max: i64,
-) -> Result<HashMap<Topic, Told>, StoreError> {
-    let (mut users, mut events): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
-    for asked in asked {
-        match asked.topic {
-            Topic::User(user) => users.push((user, asked.known)),
-            Topic::Admin(event) => events.push(event),
-            _ => {}
-        }
-    }
-    let mut told = HashMap::with_capacity(asked.len());
-    if !users.is_empty() {
-        for own in store.own_bookings(&users, bookings_max).await? {
-            let body = own.bookings.as_deref().map(own_body);
-            let (topic, owner) = (Topic::User(own.user), own.user);
-            told.insert(
-                topic,
-                Told {
-                    revision: own.revision,
-                    owner,
-                    body,
-                },
-            );
-        }
-    }
-    if !events.is_empty() {
-        for figures in store.figures(&events).await? {
-            let topic = Topic::Admin(figures.event);
-            let (revision, owner) = (figures.revision, figures.organizer);
-            told.insert(
-                topic,
-                Told {
-                    revision,
-                    owner,
-                    body: Some(raw(&figures)),
-                },
-            );
-        }
-    }
-    Ok(told)
-}
-
-fn own_body(bookings: &[Booking]) -> Arc<RawValue> {
-    #[derive(Serialize)]
-    struct Own<'a> {
-        bookings: &'a [Booking],
-    }
-    raw(&Own { bookings })
-}
-
-/// Our own structs have string keys and finite numbers: they always become JSON.
-fn raw(value: &impl Serialize) -> Arc<RawValue> {
-    to_raw_value(value).map_or_else(|_| RawValue::NULL.to_owned().into(), Arc::from)
 }

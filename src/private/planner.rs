@@ -1,27 +1,25 @@
-//! Which private are read, and who is told: causes in, effects out, no I/O and no clock.
+//! Which private topics are read, and who is told: causes in, effects out, no I/O and no clock.
 //!
 //! Users and figures are read apart, each by one read at a time, of all that needs one. What rings while it is
 //! under way is read by the next, since it may have begun too early. Whoever asks is answered by a read that
-//! began after the question: what another node has shown before is never taken back.
+//! began after the question, so nobody is shown less than any node has shown before.
 //!
 //! A read that fails is set aside and made again in halves, so that others do not wait for what spoiled it.
+//! A topic that everybody has left is kept for a while, unread: a client whose connection broke comes back to it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use serde_json::value::RawValue;
-
 use crate::config::{FeedConfig, PrivateConfig};
-use crate::hub::private::{Picture, Wish};
+use crate::hub::private::{Ask, Found, Picture, ReadTime, Wish};
 use crate::hub::{NotOpened, ShardSet};
 use crate::pacing::{Backoff, Halving};
 use crate::protocol::topic::Topic;
 use crate::store::Failure;
 use crate::store::doorbell::PrivateRing;
-use crate::ticketing::{Revision, UserId};
+use crate::ticketing::UserId;
 
 /// First and longest pause between attempts to reach a database that does not answer.
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -35,7 +33,7 @@ const ALONE_PAUSE_MAX: Duration = Duration::from_secs(10);
 const FIGURES_REST: u32 = 4;
 
 #[derive(Debug)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     Wish(Wish),
     Rang(PrivateRing),
     Read(Batch, Result<Answer, Failure>),
@@ -44,18 +42,21 @@ pub(super) enum Cause {
 }
 
 #[derive(Debug)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     /// Read these; answer with [`Cause::Read`].
     Read(Batch),
+    /// The topic is as this picture shows.
     Tell(ShardSet, Arc<Picture>),
+    /// The same, by a read that began after this question of the shard.
+    Answer(usize, Ask, Arc<Picture>),
     Refuse(ShardSet, Topic, NotOpened),
 }
 
 /// One read's worth: users, or events whose figures are wanted.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     id: u64,
-    pub(super) asked: Vec<Asked>,
+    pub(crate) asked: Vec<Asked>,
     began: Instant,
     /// Set aside earlier; the pauses between its attempts.
     doubted: Option<Backoff>,
@@ -73,48 +74,54 @@ fn kind(topic: Topic) -> usize {
     usize::from(matches!(topic, Topic::Admin(_)))
 }
 
-/// What a read found. What is not told is not there.
-#[derive(Debug)]
-pub(super) struct Answer {
-    /// When the read began: all that was committed before is in it.
-    pub(super) at: Timestamp,
-    pub(super) told: HashMap<Topic, Told>,
-}
+/// What a read found, by topic. What is not there is not in the database (any more).
+pub(crate) type Answer = HashMap<Topic, Told>;
 
-/// A picture to be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) topic: Topic,
-    /// What was shown; the same need not be read whole again.
-    pub(super) known: Option<Revision>,
+/// A topic to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) topic: Topic,
+    /// What is known of it need not be read again.
+    pub(crate) known: Option<Arc<Picture>>,
 }
 
 /// What the database tells of a topic.
 #[derive(Debug)]
-pub(super) struct Told {
-    pub(super) revision: Revision,
-    pub(super) owner: UserId,
-    /// `None`: the same as is known.
-    pub(super) body: Option<Arc<RawValue>>,
+pub(crate) struct Told {
+    pub(crate) owner: UserId,
+    pub(crate) read: ReadTime,
+    pub(crate) found: Found,
+}
+
+/// The latest question of each shard.
+type Asks = BTreeMap<usize, Ask>;
+
+fn merge(asks: &mut Asks, others: Asks) {
+    for (shard, ask) in others {
+        let latest = asks.entry(shard).or_default();
+        *latest = ask.max(*latest);
+    }
 }
 
 #[derive(Debug)]
 struct Slot {
     shards: ShardSet,
     /// Who waits to be answered, by a read that has not begun yet.
-    waiting: ShardSet,
+    waiting: Asks,
     /// Who is answered by the read under way.
-    answered: ShardSet,
+    answered: Asks,
     /// Who gave up waiting: told by the next read that succeeds, for whoever is still there.
     owed: ShardSet,
     give_up_at: Instant,
     latest: Option<Arc<Picture>>,
-    /// Least time between two private: not read again before.
+    /// Least time between two pictures: not read again before.
     quiet_until: Instant,
     /// The read under way.
     asked_by: Option<u64>,
     /// A read that it was part of failed: it is read apart until that succeeds.
     doubted: bool,
+    /// When the last shard left it, unless somebody watches it.
+    left_at: Option<Instant>,
 }
 
 impl Slot {
@@ -155,40 +162,43 @@ impl Default for Lane {
 }
 
 #[derive(Debug)]
-pub(super) struct Planner {
+pub(crate) struct Planner {
     config: PrivateConfig,
     open_timeout: Duration,
     window: Duration,
+    grace: Duration,
     slots: HashMap<Topic, Slot>,
     lanes: [Lane; 2],
     /// Those with somebody who waits.
     waited_for: BTreeSet<Topic>,
+    /// Those that nobody watches, by when they were left.
+    left: BTreeSet<(Instant, Topic)>,
     poll_at: Instant,
-    serial: u64,
     reads: u64,
     effects: Vec<Effect>,
 }
 
 impl Planner {
-    pub(super) fn new(config: PrivateConfig, feed: &FeedConfig, now: Instant) -> Self {
+    pub(crate) fn new(config: PrivateConfig, feed: &FeedConfig, now: Instant) -> Self {
         Planner {
             open_timeout: Duration::from_millis(feed.open_timeout_ms),
             window: Duration::from_millis(feed.conflation_window_ms),
+            grace: Duration::from_secs(feed.unwatch_grace_s),
             slots: HashMap::new(),
             lanes: Default::default(),
             waited_for: BTreeSet::new(),
+            left: BTreeSet::new(),
             poll_at: now + Duration::from_millis(config.private_poll_interval_ms),
-            serial: 0,
             reads: 0,
             effects: Vec::new(),
             config,
         }
     }
 
-    pub(super) fn on(&mut self, cause: Cause, now: Instant) -> Vec<Effect> {
+    pub(crate) fn on(&mut self, cause: Cause, now: Instant) -> Vec<Effect> {
         match cause {
-            Cause::Wish(Wish::Watch { topic, shard }) => self.watch(topic, shard, now),
-            Cause::Wish(Wish::Unwatch { topic, shard }) => self.unwatch(topic, shard),
+            Cause::Wish(Wish::Watch { topic, shard, ask }) => self.watch(topic, shard, ask, now),
+            Cause::Wish(Wish::Unwatch { topic, shard }) => self.unwatch(topic, shard, now),
             Cause::Rang(PrivateRing::Users(users)) => {
                 users
                     .into_iter()
@@ -205,6 +215,7 @@ impl Planner {
             self.all_are_stale();
         }
         self.give_up(now);
+        self.forget_left(now);
         for kind in 0..self.lanes.len() {
             self.ask(kind, now);
             self.ask_aside(kind, now);
@@ -212,7 +223,7 @@ impl Planner {
         mem::take(&mut self.effects)
     }
 
-    pub(super) fn next_at(&self) -> Option<Instant> {
+    pub(crate) fn next_at(&self) -> Option<Instant> {
         let slot = |topic: &Topic| self.slots.get(topic);
         let give_up_at = self.waited_for.iter().filter_map(slot);
         let give_up_at = give_up_at.map(|slot| slot.give_up_at).min();
@@ -228,54 +239,85 @@ impl Planner {
         let read_at = self.lanes.iter().filter_map(read_at).min();
         let doubts = self.lanes.iter().filter_map(|lane| lane.doubts.next_at());
         let poll_at = (!self.slots.is_empty()).then_some(self.poll_at);
-        let all = [give_up_at, read_at, doubts.min(), poll_at];
+        let forget_at = self.left.first().map(|(left_at, _)| *left_at + self.grace);
+        let all = [give_up_at, read_at, doubts.min(), poll_at, forget_at];
         all.into_iter().flatten().min()
     }
 
     fn all_are_stale(&mut self) {
-        for &topic in self.slots.keys() {
+        let watched = self.slots.iter().filter(|(_, slot)| slot.left_at.is_none());
+        for (&topic, _) in watched {
             self.lanes[kind(topic)].stale.insert(topic);
         }
     }
 
-    fn watch(&mut self, topic: Topic, shard: usize, now: Instant) {
-        let mut shards = ShardSet::default();
-        shards.insert(shard);
-        if self.slots.len() >= self.config.private_topics_max && !self.slots.contains_key(&topic) {
-            let why = NotOpened::Unavailable;
+    fn watch(&mut self, topic: Topic, shard: usize, ask: Ask, now: Instant) {
+        if !self.slots.contains_key(&topic) && !self.has_room() {
+            let (shards, why) = ([shard].into_iter().collect(), NotOpened::Unavailable);
             self.effects.push(Effect::Refuse(shards, topic, why));
             return;
         }
         let give_up_at = now + self.open_timeout;
         let slot = self.slots.entry(topic).or_insert_with(|| Slot {
             shards: ShardSet::default(),
-            waiting: ShardSet::default(),
-            answered: ShardSet::default(),
+            waiting: Asks::new(),
+            answered: Asks::new(),
             owed: ShardSet::default(),
             give_up_at,
             latest: None,
             quiet_until: now,
             asked_by: None,
             doubted: false,
+            left_at: None,
         });
+        if let Some(left_at) = slot.left_at.take() {
+            self.left.remove(&(left_at, topic));
+        }
         if !slot.is_waited_for() {
             slot.give_up_at = give_up_at;
         }
         slot.shards.insert(shard);
-        slot.waiting.insert(shard);
+        merge(&mut slot.waiting, Asks::from([(shard, ask)]));
         self.lanes[kind(topic)].stale.insert(topic);
         self.waited_for.insert(topic);
     }
 
-    fn unwatch(&mut self, topic: Topic, shard: usize) {
+    /// Whether there is a place for one more topic; the one that was left first makes it.
+    fn has_room(&mut self) -> bool {
+        if self.slots.len() >= self.config.private_topics_max
+            && let Some((_, topic)) = self.left.pop_first()
+        {
+            self.remove(topic);
+        }
+        self.slots.len() < self.config.private_topics_max
+    }
+
+    fn unwatch(&mut self, topic: Topic, shard: usize, now: Instant) {
         let Some(slot) = self.slots.get_mut(&topic) else {
             return;
         };
         slot.shards.remove(shard);
-        slot.waiting.remove(shard);
-        slot.answered.remove(shard);
+        slot.waiting.remove(&shard);
+        slot.answered.remove(&shard);
         slot.owed.remove(shard);
-        if slot.shards.is_empty() {
+        if !slot.shards.is_empty() || slot.left_at.is_some() {
+            return;
+        }
+        self.lanes[kind(topic)].stale.remove(&topic);
+        self.waited_for.remove(&topic);
+        if slot.latest.is_none() || slot.doubted {
+            // There is nothing that would be missed.
+            self.remove(topic);
+        } else {
+            slot.left_at = Some(now);
+            self.left.insert((now, topic));
+        }
+    }
+
+    fn forget_left(&mut self, now: Instant) {
+        while let Some(&(left_at, topic)) = self.left.first()
+            && left_at + self.grace <= now
+        {
             self.remove(topic);
         }
     }
@@ -283,11 +325,19 @@ impl Planner {
     fn remove(&mut self, topic: Topic) -> Option<Slot> {
         self.lanes[kind(topic)].stale.remove(&topic);
         self.waited_for.remove(&topic);
-        self.slots.remove(&topic)
+        let slot = self.slots.remove(&topic)?;
+        if let Some(left_at) = slot.left_at {
+            self.left.remove(&(left_at, topic));
+        }
+        Some(slot)
     }
 
     fn rang(&mut self, topic: Topic) {
-        if self.slots.contains_key(&topic) {
+        if self
+            .slots
+            .get(&topic)
+            .is_some_and(|slot| slot.left_at.is_none())
+        {
             self.lanes[kind(topic)].stale.insert(topic);
         }
     }
@@ -316,9 +366,8 @@ impl Planner {
                 return true;
             }
             let mut gave_up = mem::take(&mut slot.waiting);
-            mem::take(&mut slot.answered)
-                .iter()
-                .for_each(|shard| gave_up.insert(shard));
+            merge(&mut gave_up, mem::take(&mut slot.answered));
+            let gave_up: ShardSet = gave_up.into_keys().collect();
             gave_up.iter().for_each(|shard| slot.owed.insert(shard));
             if !gave_up.is_empty() {
                 effects.push(Effect::Refuse(gave_up, topic, NotOpened::Unavailable));
@@ -369,7 +418,7 @@ impl Planner {
             self.lanes[kind(topic)].stale.remove(&topic);
             slot.asked_by = Some(id);
             slot.answered = mem::take(&mut slot.waiting);
-            let known = slot.latest.as_ref().map(|picture| picture.revision);
+            let known = slot.latest.clone();
             asked.push(Asked { topic, known });
         }
         let begins = !asked.is_empty();
@@ -391,7 +440,7 @@ impl Planner {
             None => lane.reading = false,
             Some(_) => lane.doubts.is_busy = false,
         }
-        let Answer { at, mut told } = match answer {
+        let mut answer = match answer {
             Ok(answer) => answer,
             Err(failure) => return self.failed(batch, failure, now),
         };
@@ -402,8 +451,8 @@ impl Planner {
             if !self.is_asked_by(topic, batch.id) {
                 continue;
             }
-            match told.remove(&topic) {
-                Some(told) => self.told(topic, told, (at, took), now),
+            match answer.remove(&topic) {
+                Some(told) => self.told(topic, told, took, now),
                 None => self.gone(topic),
             }
         }
@@ -422,12 +471,11 @@ impl Planner {
             if self.is_asked_by(topic, batch.id)
                 && let Some(slot) = self.slots.get_mut(&topic)
             {
-                let unanswered = mem::take(&mut slot.answered);
-                unanswered
-                    .iter()
-                    .for_each(|shard| slot.waiting.insert(shard));
-                slot.doubted |= failure == Failure::Unusable;
-                topics.push(topic);
+                merge(&mut slot.waiting, mem::take(&mut slot.answered));
+                if slot.left_at.is_none() {
+                    slot.doubted |= failure == Failure::Unusable;
+                    topics.push(topic);
+                }
             }
         }
         let lane = &mut self.lanes[kind];
@@ -437,14 +485,12 @@ impl Planner {
                 lane.retry_at = Some(now + lane.pause.pause());
                 lane.stale.extend(topics);
             }
-            (Failure::Unavailable, Some(pause)) => {
-                lane.doubts.again(topics, pause, now);
-            }
-            (Failure::Unusable, pause) => lane.doubts.halve(topics, pause, now),
+            (Failure::Unavailable, Some(backoff)) => lane.doubts.again(topics, backoff, now),
+            (Failure::Unusable, backoff) => lane.doubts.halve(topics, backoff, now),
         }
     }
 
-    fn told(&mut self, topic: Topic, told: Told, (at, took): (Timestamp, Duration), now: Instant) {
+    fn told(&mut self, topic: Topic, told: Told, took: Duration, now: Instant) {
         let Some(slot) = self.slots.get_mut(&topic) else {
             return;
         };
@@ -453,36 +499,31 @@ impl Planner {
             let interval = Duration::from_millis(self.config.figures_interval_ms);
             slot.quiet_until = now + interval.max(took * FIGURES_REST);
         }
-        let mut answered = mem::take(&mut slot.answered);
-        mem::take(&mut slot.owed)
-            .iter()
-            .for_each(|shard| answered.insert(shard));
         if slot.waiting.is_empty() {
             self.waited_for.remove(&topic);
         }
-        let differs = |picture: &Arc<Picture>| {
-            let body = told.body.as_ref();
-            body.is_some_and(|body| body.get() != picture.body.get()) || told.owner != picture.owner
+        let Told { owner, read, found } = told;
+        let newer = match &slot.latest {
+            Some(latest) => latest.after(owner, read, found),
+            None => Some(Picture::first(topic, owner, read, found)),
         };
-        if let Some(latest) = slot.latest.as_ref().filter(|latest| !differs(latest)) {
-            latest.was_read(at);
-            if !answered.is_empty() {
-                self.effects.push(Effect::Tell(answered, latest.clone()));
-            }
-            return;
+        let mut tell = mem::take(&mut slot.owed);
+        if let Some(newer) = newer {
+            slot.latest = Some(Arc::new(newer));
+            slot.quiet_until = slot.quiet_until.max(now + self.window);
+            tell = slot.shards;
         }
-        // Without a body it is what is known, and that is there.
-        let known = slot.latest.as_ref().map(|picture| picture.body.clone());
-        let Some(body) = told.body.or(known) else {
+        let Some(picture) = &slot.latest else {
             return;
         };
-        self.serial += 1;
-        let picture = Picture::new(topic, self.serial, told.revision, told.owner, body);
-        picture.was_read(at);
-        let picture = Arc::new(picture);
-        slot.latest = Some(picture.clone());
-        slot.quiet_until = slot.quiet_until.max(now + self.window);
-        self.effects.push(Effect::Tell(slot.shards, picture));
+        for (shard, ask) in mem::take(&mut slot.answered) {
+            tell.remove(shard);
+            let answer = Effect::Answer(shard, ask, picture.clone());
+            self.effects.push(answer);
+        }
+        if !tell.is_empty() {
+            self.effects.push(Effect::Tell(tell, picture.clone()));
+        }
     }
 
     /// There is no such event any more.

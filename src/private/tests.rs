@@ -6,27 +6,46 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::planner::*;
 use super::*;
 use crate::config::Config;
 use crate::hub::NotOpened;
-use crate::hub::private::Wish;
+use crate::hub::private::{Ask, Found, Listed, Picture, ReadTime, Wish};
+use crate::protocol::native::EntityKind;
+use crate::protocol::phoenix::{Vsn, encoded};
+use crate::protocol::topic::Topic;
 use crate::store::Failure;
 use crate::ticketing::UserId;
 
-/// Users and what their bookings are: a number is all that there is to see.
+/// Users and the version of the one booking that each has.
 struct World {
     now: Instant,
     planner: Planner,
+    /// Of the database, in microseconds.
+    clock: u64,
+    asks: Ask,
+    /// Questions that were answered.
+    answered: BTreeSet<(usize, Ask)>,
     rows: BTreeMap<UserId, u64>,
-    reads: Vec<(Batch, BTreeMap<UserId, u64>)>,
+    reads: Vec<(Batch, Rows)>,
     /// A read that has one of these fails.
     spoiled: BTreeSet<Topic>,
     /// What each shard was last told.
     shown: BTreeMap<(usize, UserId), u64>,
     refused: Vec<(usize, Topic, NotOpened)>,
+}
+
+/// What a read finds, and when it began.
+type Rows = (u64, BTreeMap<UserId, u64>);
+
+fn version(picture: &Picture) -> u64 {
+    let frame = picture.frame(Vsn::V2, 0).expect("the whole");
+    let start = frame.iter().position(|byte| *byte == b'[').unwrap();
+    let frame: Value = serde_json::from_slice(&frame[start..]).unwrap();
+    frame[4]["bookings"][0]["version"].as_u64().unwrap()
 }
 
 impl World {
@@ -35,6 +54,9 @@ impl World {
         let now = Instant::now();
         World {
             now,
+            clock: 1_000,
+            asks: 0,
+            answered: BTreeSet::new(),
             planner: Planner::new(config.private, &config.feed, now),
             rows: (1..=3).map(|user| (user, 1)).collect(),
             reads: Vec::new(),
@@ -48,18 +70,16 @@ impl World {
         for effect in self.planner.on(cause, self.now) {
             match effect {
                 // What a read finds is what is when it begins.
-                Effect::Read(batch) => self.reads.push((batch, self.rows.clone())),
+                Effect::Read(batch) => {
+                    self.clock += 10;
+                    self.reads.push((batch, (self.clock, self.rows.clone())));
+                }
                 Effect::Tell(shards, picture) => {
-                    let Topic::User(user) = picture.topic else {
-                        continue;
-                    };
-                    for shard in shards.iter() {
-                        let before = self.shown.insert((shard, user), picture.revision);
-                        assert!(
-                            before.unwrap_or_default() <= picture.revision,
-                            "no step back"
-                        );
-                    }
+                    shards.iter().for_each(|shard| self.show(shard, &picture));
+                }
+                Effect::Answer(shard, ask, picture) => {
+                    self.answered.insert((shard, ask));
+                    self.show(shard, &picture);
                 }
                 Effect::Refuse(shards, topic, why) => {
                     self.refused
@@ -70,9 +90,18 @@ impl World {
         assert!(self.reads.len() <= 4, "few reads at a time");
     }
 
+    fn show(&mut self, shard: usize, picture: &Picture) {
+        if let Topic::User(user) = picture.topic {
+            let version = version(picture);
+            let before = self.shown.insert((shard, user), version);
+            assert!(before.unwrap_or_default() <= version, "no step back");
+        }
+    }
+
     fn watch(&mut self, shard: usize, user: UserId) {
-        let topic = Topic::User(user);
-        self.on(Cause::Wish(Wish::Watch { topic, shard }));
+        self.asks += 1;
+        let (topic, ask) = (Topic::User(user), self.asks);
+        self.on(Cause::Wish(Wish::Watch { topic, shard, ask }));
     }
 
     fn unwatch(&mut self, shard: usize, user: UserId) {
@@ -93,10 +122,26 @@ impl World {
             let is_spoiled = |asked: &Asked| self.spoiled.contains(&asked.topic);
             let answer = match batch.asked.iter().any(is_spoiled) {
                 true => Err(Failure::Unusable),
-                false => Ok(answer(&batch, &rows)),
+                false => Ok(self.answer(&batch, &rows)),
             };
             self.on(Cause::Read(batch, answer));
         }
+    }
+
+    fn answer(&mut self, batch: &Batch, (began, rows): &Rows) -> Answer {
+        self.clock += 10;
+        let read = ReadTime {
+            began: *began,
+            ended: self.clock,
+        };
+        let told = batch.asked.iter().map(|asked| {
+            let (owner, found) = match asked.topic {
+                Topic::User(user) => (user, own(user, rows[&user] as i64, asked)),
+                _ => (1, Found::Figures(encoded(&json!({"sold": 1})).into())),
+            };
+            (asked.topic, Told { owner, read, found })
+        });
+        told.collect()
     }
 
     fn fail_read(&mut self) {
@@ -124,24 +169,17 @@ impl World {
     }
 }
 
-fn answer(batch: &Batch, rows: &BTreeMap<UserId, u64>) -> Answer {
-    let told = batch.asked.iter().map(|asked| {
-        let (revision, owner) = match asked.topic {
-            Topic::User(user) => (rows[&user], user),
-            _ => (1, 1),
-        };
-        let body = (asked.known != Some(revision)).then(|| raw(&json!({"bookings": [revision]})));
-        let told = Told {
-            revision,
-            owner,
-            body,
-        };
-        (asked.topic, told)
-    });
-    Answer {
-        at: Timestamp::now(),
-        told: told.collect(),
-    }
+/// As the store reads it: in full unless the version is known.
+fn own(user: UserId, version: i64, asked: &Asked) -> Found {
+    let id = Uuid::from_u128(user as u128);
+    let lacks = Picture::lacks(asked.known.as_deref(), &[(id, version)]);
+    let body = encoded(&json!({"id": id, "version": version}));
+    Found::Own(vec![Listed {
+        kind: EntityKind::Booking,
+        id,
+        version,
+        body: (!lacks.is_empty()).then(|| body.into()),
+    }])
 }
 
 #[test]
@@ -167,14 +205,15 @@ fn what_spoils_a_read_is_read_alone_and_others_go_on() {
 fn figures_that_take_long_keep_nobody_waiting_and_are_read_more_rarely() {
     let mut world = World::new();
     let topic = Topic::Admin(42);
-    world.on(Cause::Wish(Wish::Watch { topic, shard: 0 }));
+    let (shard, ask) = (0, 1_000);
+    world.on(Cause::Wish(Wish::Watch { topic, shard, ask }));
     world.watch(0, 1);
     assert_eq!(world.reads.len(), 2, "read apart");
     let (figures, rows) = world.reads.remove(0);
     world.finish_read();
     assert_eq!(world.shown[&(0, 1)], 1);
     world.now += Duration::from_secs(2);
-    let answer = answer(&figures, &rows);
+    let answer = world.answer(&figures, &rows);
     world.on(Cause::Read(figures, Ok(answer)));
     world.on(Cause::Rang(PrivateRing::Event(42)));
     let of_event = |(batch, _): &(Batch, _)| batch.asked[0].topic == topic;
@@ -203,9 +242,61 @@ fn whoever_asks_is_answered_by_a_read_that_began_after_the_question() {
     world.watch(0, 1);
     world.commit(1, false);
     world.watch(1, 1);
+    let ask = world.asks;
     world.finish_read();
+    assert!(!world.answered.contains(&(1, ask)), "it began too early");
     world.finish_read();
+    assert!(world.answered.contains(&(1, ask)));
     assert_eq!(world.shown[&(1, 1)], 2, "though its doorbell never rang");
+    // A further one on a shard that has the picture, too.
+    world.commit(1, false);
+    world.watch(1, 1);
+    assert!(!world.answered.contains(&(1, world.asks)));
+    world.finish_read();
+    assert!(world.answered.contains(&(1, world.asks)));
+    assert_eq!(world.shown[&(1, 1)], 3);
+}
+
+#[test]
+fn who_comes_back_soon_is_told_only_what_changed_meanwhile() {
+    let mut world = World::new();
+    world.watch(0, 1);
+    world.finish_read();
+    let known = |world: &World| world.reads[0].0.asked[0].known.is_some();
+    world.unwatch(0, 1);
+    world.commit(1, true);
+    assert!(world.reads.is_empty(), "nobody watches it");
+    world.watch(0, 1);
+    assert!(known(&world));
+    world.finish_read();
+    assert_eq!(world.shown[&(0, 1)], 2);
+    world.unwatch(0, 1);
+    world.pass(Duration::from_secs(
+        Config::default().feed.unwatch_grace_s + 1,
+    ));
+    assert_eq!(world.planner.next_at(), None, "it is forgotten");
+    world.watch(0, 1);
+    assert!(!known(&world));
+}
+
+/// One that was left makes room for one that is wanted.
+#[test]
+fn there_are_no_more_topics_than_configured() {
+    let mut world = World::new();
+    let config = Config::default();
+    let few = crate::config::PrivateConfig {
+        private_topics_max: 1,
+        ..config.private
+    };
+    world.planner = Planner::new(few, &config.feed, world.now);
+    world.watch(0, 1);
+    world.finish_read();
+    world.watch(0, 2);
+    assert_eq!(world.refused, [(0, Topic::User(2), NotOpened::Unavailable)]);
+    world.unwatch(0, 1);
+    world.watch(0, 2);
+    world.finish_read();
+    assert_eq!(world.shown.keys().copied().collect::<Vec<_>>(), [(0, 2)]);
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(crate) enum Mistake {
     ForgetWhenLevel,
     DropLeave,
     LoseUntrack,
+    ForgetGone,
+    ResumeByBeginning,
 }
 
 impl Mistake {

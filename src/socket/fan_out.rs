@@ -139,10 +139,10 @@ impl Shard {
             if !matches!(subscription.stage, Stage::Asking { .. } | Stage::Waiting(_))
                 && let Some(shown) = subscription.private.as_deref_mut()
                 && let Some(picture) = self.private.latest(shown.name)
-                && shown.sent < picture.serial
+                && let Some(frame) = picture.frame(vsn, shown.sent)
             {
-                connection.outbox.push_state(picture.frame(vsn));
-                shown.sent = picture.serial;
+                connection.outbox.push_state(frame);
+                shown.sent = picture.revision;
             }
             let without = subscription.without();
             let Stage::Live { channel, sent, .. } = &mut subscription.stage else {
@@ -201,8 +201,9 @@ impl Shard {
         let told = connection.session.subscriptions_mut();
         let told = told.filter(|(_, subscription)| matches!(subscription.stage, Stage::Told));
         let told = told.filter_map(|(_, subscription)| {
-            let picture = self.private.latest(subscription.private.as_deref()?.name)?;
-            Some(((picture.topic, picture.revision), picture.read_at()))
+            let shown = subscription.private.as_deref()?;
+            let picture = self.private.latest(shown.name)?;
+            Some(((shown.name, shown.sent), picture.checked_at()))
         });
         let (told, read_at): (Vec<_>, Vec<_>) = told.unzip();
         let joined = |(_, subscription): (u32, &mut Subscription)| match subscription.stage {
@@ -243,10 +244,10 @@ impl Shard {
                 connection.outbox.push(frame(&revisions, checked));
             }
         }
-        // What is told whole is read apart from the log, and proven by its own reads alone.
-        if let Some(read_at) = read_at.into_iter().min() {
+        // Private topics are read apart from the log, and proven by their own reads alone.
+        if let Some(at) = read_at.into_iter().min() {
             let checked = native::Checked {
-                at: read_at.min(self.checked.at),
+                at,
                 database_up: self.checked.database_up,
             };
             connection.outbox.push(frame(&told, checked));

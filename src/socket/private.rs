@@ -1,5 +1,7 @@
-//! A shard's part in topics that are told whole: it keeps the latest picture of each that somebody here watches,
-//! and brings its viewers to it as it brings them to an event's revision: what a slow one missed is not sent.
+//! A shard's part in private topics: it keeps the latest picture of each that somebody here watches, answers joins,
+//! and brings its viewers to it as it brings them to an event's revision: a slow one has a revision, and no queue.
+//!
+//! A join is answered by a picture that was read after it came: what another node showed before is in it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::sync::Arc;
 use super::channel::Member;
 use super::shard::Shard;
 use crate::hub::NotOpened;
-use crate::hub::private::{Picture, Wish};
+use crate::hub::private::{Ask, Picture, Wish};
 use crate::protocol::topic::Topic;
 use crate::ticketing::{EventId, Revision};
 
@@ -15,6 +17,8 @@ use crate::ticketing::{EventId, Revision};
 pub(super) struct Watched {
     /// As many as there are joins here.
     kept: HashMap<Topic, Kept>,
+    /// The latest question.
+    asked: Ask,
     /// Joins of events since they were last said.
     joined: HashMap<EventId, i64>,
 }
@@ -26,30 +30,24 @@ struct Kept {
     viewers: Vec<Member>,
     /// Those of the viewers whose join is not answered yet.
     waiting: Vec<Waiter>,
-    /// The feed's queue was full, or it has no place for the topic yet: say it again then.
+    /// The queue to `private/` was full, or it has no place for the topic yet: say it again then.
     say_again_ms: Option<u64>,
 }
 
-/// How long to wait before asking again for what the feed refused.
+/// How long to wait before asking again for what was refused.
 const REFUSED_PAUSE_MS: u64 = 2_000;
 
 struct Waiter {
     member: Member,
-    /// What the client has: an older picture does not answer it.
+    /// What the client has, from whichever node.
     since: Option<Revision>,
-    /// An older one came all the same: the next one answers, whatever it is.
-    was_put_off: bool,
-}
-
-impl Waiter {
-    fn is_answered_by(&self, picture: &Picture) -> bool {
-        self.was_put_off || self.since.is_none_or(|since| since <= picture.revision)
-    }
+    /// The question whose answer, or that of a later one, answers the join.
+    ask: Ask,
 }
 
 impl Watched {
-    pub(super) fn latest(&self, name: Topic) -> Option<&Picture> {
-        self.kept.get(&name)?.latest.as_deref()
+    pub(super) fn latest(&self, name: Topic) -> Option<&Arc<Picture>> {
+        self.kept.get(&name)?.latest.as_ref()
     }
 
     pub(super) fn count_join(&mut self, event: EventId) {
@@ -77,23 +75,14 @@ impl Shard {
             connection: place,
             subscription,
         };
-        let waiter = Waiter {
-            member,
-            since,
-            was_put_off: false,
-        };
         let kept = self.private.kept.entry(name).or_default();
         kept.viewers.push(member);
-        match &kept.latest {
-            Some(latest) if waiter.is_answered_by(latest) => {
-                let session = &mut connection.session;
-                session.on_private(subscription, latest, &mut self.effects);
-            }
-            _ => {
-                kept.waiting.push(waiter);
-                self.wish_for(name);
-            }
-        }
+        kept.waiting.push(Waiter {
+            member,
+            since,
+            ask: self.private.asked + 1,
+        });
+        self.wish_for(name);
     }
 
     pub(super) fn unwatch_private(&mut self, id: usize, subscription: u32, name: Topic) {
@@ -110,15 +99,17 @@ impl Shard {
         }
     }
 
-    /// Tells the feed whether the topic is watched here, and forgets it if it is not.
+    /// Says whether the topic is watched here, and forgets it if it is not.
     fn wish_for(&mut self, topic: Topic) {
         let Some(kept) = self.private.kept.get_mut(&topic) else {
             return;
         };
         let (shard, now_ms) = (self.shard as usize, self.clock.now_ms());
+        self.private.asked += 1;
+        let ask = self.private.asked;
         let wish = match kept.viewers.is_empty() {
             true => Wish::Unwatch { topic, shard },
-            false => Wish::Watch { topic, shard },
+            false => Wish::Watch { topic, shard, ask },
         };
         kept.say_again_ms = (!self.config.private.wish(wish)).then_some(now_ms);
         if kept.viewers.is_empty() && kept.say_again_ms.is_none() {
@@ -126,40 +117,30 @@ impl Shard {
         }
     }
 
-    /// Each viewer is brought to the picture, now or when its socket has drained.
-    pub(super) fn on_private(&mut self, picture: &Arc<Picture>) {
+    /// Answers the joins that asked before it was read, and brings everybody else to it, now or when the socket has
+    /// drained.
+    pub(super) fn on_private(&mut self, picture: &Arc<Picture>, answers: Ask) {
         let Some(kept) = self.private.kept.get_mut(&picture.topic) else {
             return;
         };
-        if kept
-            .latest
-            .as_ref()
-            .is_none_or(|latest| latest.serial < picture.serial)
-        {
-            kept.latest = Some(picture.clone());
-        }
-        kept.waiting.retain_mut(|waiter| {
-            let waits = !waiter.is_answered_by(picture);
-            waiter.was_put_off = true;
-            waits
-        });
-        let waiting =
-            |member: &&Member| !kept.waiting.iter().any(|waiter| waiter.member == **member);
-        let shown: Vec<Member> = kept.viewers.iter().filter(waiting).copied().collect();
-        if !kept.waiting.is_empty() {
-            self.wish_for(picture.topic);
-        }
-        for member in shown {
+        kept.latest = Some(picture.clone());
+        let asked = |waiter: &mut Waiter| waiter.ask <= answers;
+        let answered: Vec<Waiter> = kept.waiting.extract_if(.., asked).collect();
+        for member in kept.viewers.clone() {
             let id = member.connection as usize;
-            if let Some(connection) = self.connections.get_mut(id) {
-                let session = &mut connection.session;
-                session.on_private(member.subscription, picture, &mut self.effects);
-                self.perform(id);
+            let Some(connection) = self.connections.get_mut(id) else {
+                continue;
+            };
+            let (session, place) = (&mut connection.session, member.subscription);
+            if let Some(waiter) = answered.iter().find(|waiter| waiter.member == member) {
+                session.answer_private(place, picture, waiter.since, &mut self.effects);
             }
+            session.recheck_private(place, picture, &mut self.effects);
+            self.perform(id);
         }
     }
 
-    /// The feed has no picture of the topic for now, or never again. Whoever waits to join is told why, and the
+    /// There is no picture of the topic for now, or never again. Whoever waits to join is told why, and the
     /// others are not forgotten: it is asked again, or they end with what they watched.
     pub(super) fn on_no_private(&mut self, topic: Topic, why: NotOpened) {
         let again_at_ms = self.now_ms() + REFUSED_PAUSE_MS;

@@ -6,7 +6,7 @@
 //!
 //! `joining` reads what a join asks for, `answers` answers it, `pushes` takes what is sent to a joined
 //! topic (`voice` broadcasts, `whereabouts` presence), `subscription` keeps where each stands, `rights`
-//! who the caller is, `tracks` what people did, `private` topics that are told whole, and `effect` lists what the shard is to do.
+//! who the caller is, `tracks` what people did, `private` joins private topics, and `effect` lists what the shard is to do.
 
 mod answers;
 mod effect;

@@ -167,7 +167,7 @@ impl Shard {
                 ToShard::Checked { at, database_up } => checked = Some((at, database_up)),
                 ToShard::Present(view) => self.on_presence(view),
                 ToShard::Answered(answer) => self.on_answer(*answer),
-                ToShard::Private(picture) => self.on_private(&picture),
+                ToShard::Private(picture, answers) => self.on_private(&picture, answers),
                 ToShard::NoPrivate { topic, why } => self.on_no_private(topic, why),
             }
         }

@@ -102,8 +102,8 @@ impl Keeper {
                 ToShard::Closed { event, why } => self.on_not_opened(event, why, true),
                 ToShard::Checked { at, database_up } => checked = Some((at, database_up)),
                 ToShard::Present(view) => self.on_presence(view),
-                // Nobody here asks, nor watches what is told whole: a stream only listens to events.
-                ToShard::Answered(_) | ToShard::Private(_) | ToShard::NoPrivate { .. } => {}
+                // Nobody here asks, nor watches private topics: a stream only listens to events.
+                ToShard::Answered(_) | ToShard::Private(..) | ToShard::NoPrivate { .. } => {}
             }
         }
         if self.mailbox.is_draining() {

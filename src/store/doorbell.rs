@@ -49,7 +49,7 @@ pub enum Ring {
     Lost,
 }
 
-/// What concerns topics that are told whole.
+/// What concerns private topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrivateRing {
     Listening,

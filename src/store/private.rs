@@ -1,5 +1,6 @@
-//! What is told whole: users' own bookings, and figures of events. See `sql/V13__sheets.sql` and
-//! `sql/V15__sheet_numbers.sql` for their numbers.
+//! What private topics show: users' own bookings, figures of events.
+
+use std::collections::HashMap;
 
 use deadpool_postgres::Object;
 use serde::Serialize;
@@ -9,23 +10,29 @@ use tokio_postgres::types::{Json, ToSql};
 use super::bookings::BOOKING;
 use super::{Store, StoreError};
 use crate::ticketing::record::{Booking, Money};
-use crate::ticketing::{EventId, Revision, UserId};
+use crate::ticketing::{BookingId, EventId, UserId};
+
+/// When a read took place, by the database's clock, in microseconds. Its snapshots were taken in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadAt {
+    pub began_us: u64,
+    pub ended_us: u64,
+}
 
 /// A user's own bookings: those that are pending, then the newest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnBookings {
     pub user: UserId,
-    /// How often they were written: never lower in a newer picture.
-    pub revision: Revision,
-    /// `None`: the same as at the revision that the asker has.
-    pub bookings: Option<Vec<Booking>>,
+    pub at: ReadAt,
+    /// Ids and versions, in that order.
+    pub listed: Vec<(BookingId, i64)>,
+    /// Of these the ones that were asked for and are there.
+    pub bookings: Vec<Booking>,
 }
 
 /// An event in figures, for its organizer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
-    /// How often the event's bookings were written: never lower in a newer picture.
-    pub revision: Revision,
     #[serde(skip)]
     pub event: EventId,
     #[serde(skip)]
@@ -51,55 +58,34 @@ pub struct BookingCounts {
 }
 
 impl Store {
-    /// The bookings of these users, who have what is theirs at the given revision. At most `bookings_max` each.
+    /// The bookings of these users, at most `bookings_max` each: all by id and version, and in full those that
+    /// `lacks` names of them.
     pub async fn own_bookings(
         &self,
-        users: &[(UserId, Option<Revision>)],
+        users: &[UserId],
         bookings_max: i64,
+        lacks: impl Fn(UserId, &[(BookingId, i64)]) -> Vec<BookingId>,
     ) -> Result<Vec<OwnBookings>, StoreError> {
-        let ids: Vec<UserId> = users.iter().map(|(user, _)| *user).collect();
-        let known = |(_, revision): &(UserId, Option<Revision>)| {
-            revision.map_or(-1, |revision| i64::try_from(revision).unwrap_or(i64::MAX))
-        };
-        let known: Vec<i64> = users.iter().map(known).collect();
-        let sql = format!(
-            "select u.id, u.revision, case when u.revision <> u.known then (
-                        select coalesce(jsonb_agg({BOOKING}
-                                   order by b.status = 'pending' desc, b.created_at desc, b.id desc), '[]')
-                          from (select * from bookings where user_id = u.id
-                                 order by status = 'pending' desc, created_at desc, id desc limit $3) as b)
-                    end
-               from (select id, known, bookings_revision(id) as revision
-                       from unnest($1::bigint[], $2::bigint[]) as asked (id, known) offset 0) as u"
-        );
-        let rows = self.rows(&sql, &[&ids, &known, &bookings_max]).await?;
-        let read = |row: &Row| -> Result<OwnBookings, StoreError> {
-            let bookings: Option<Json<Vec<Booking>>> = row.try_get(2)?;
-            Ok(OwnBookings {
-                user: row.try_get(0)?,
-                revision: revision(row.try_get(1)?),
-                bookings: bookings.map(|Json(bookings)| bookings),
-            })
-        };
-        rows.iter().map(read).collect()
+        let lent = self.lend().await?;
+        let found = lent.own_bookings(users, bookings_max, lacks).await;
+        lent.give_back();
+        found
     }
 
     /// The figures of these events, those that are deleted left out.
-    pub async fn figures(&self, events: &[EventId]) -> Result<Vec<Figures>, StoreError> {
-        let sql = "
+    pub async fn figures(&self, events: &[EventId]) -> Result<Vec<(ReadAt, Figures)>, StoreError> {
+        let sql = format!("
             select e.id, e.organizer_id, e.currency, root.sold::bigint, root.held::bigint,
-                   root.revision + coalesce(b.versions, 0)
-                       + coalesce((select versions from bookings_gone where what = 'event' and id = e.id), 0),
                    coalesce(b.revenue, 0), b.pending, b.confirmed, b.expired, b.cancelled, b.refunded,
                    coalesce(b.sold_lately, 0),
                    coalesce((select sum(joins) from event_joins j
                               where j.event_id = e.id
-                                and j.at > statement_timestamp() - interval '60 s'), 0)::bigint
+                                and j.at > statement_timestamp() - interval '60 s'), 0)::bigint,
+                   {BEGAN_US}, {NOW_US}
               from events e
               join pools root on root.event_id = e.id and root.kind = 'event'
              cross join lateral (
-                   select sum(version)::bigint as versions,
-                          sum(total_amount) filter (where status = 'confirmed')::bigint as revenue,
+                   select sum(total_amount) filter (where status = 'confirmed')::bigint as revenue,
                           count(*) filter (where status = 'pending') as pending,
                           count(*) filter (where status = 'confirmed') as confirmed,
                           count(*) filter (where status = 'expired') as expired,
@@ -108,51 +94,38 @@ impl Store {
                           sum(quantity) filter (where status = 'confirmed'
                               and confirmed_at > statement_timestamp() - interval '60 s')::bigint as sold_lately
                      from bookings where event_id = e.id) as b
-             where e.id = any($1) and e.deleted_at is null";
-        let rows = self.rows(sql, &[&events]).await?;
-        let read = |row: &Row| -> Result<Figures, StoreError> {
-            Ok(Figures {
+             where e.id = any($1) and e.deleted_at is null"
+        );
+        let lent = self.lend().await?;
+        let rows = lent.rows(&sql, &[&events]).await;
+        lent.give_back();
+        let read = |row: &Row| -> Result<(ReadAt, Figures), StoreError> {
+            let figures = Figures {
                 event: row.try_get(0)?,
                 organizer: row.try_get(1)?,
                 revenue: Money {
                     currency: row.try_get(2)?,
-                    amount: row.try_get(6)?,
+                    amount: row.try_get(5)?,
                 },
                 tickets_sold: row.try_get(3)?,
                 tickets_held: row.try_get(4)?,
-                revision: revision(row.try_get(5)?),
                 bookings: BookingCounts {
-                    pending: row.try_get(7)?,
-                    confirmed: row.try_get(8)?,
-                    expired: row.try_get(9)?,
-                    cancelled: row.try_get(10)?,
-                    refunded: row.try_get(11)?,
+                    pending: row.try_get(6)?,
+                    confirmed: row.try_get(7)?,
+                    expired: row.try_get(8)?,
+                    cancelled: row.try_get(9)?,
+                    refunded: row.try_get(10)?,
                 },
-                sold_per_minute: row.try_get(12)?,
-                joins_per_minute: row.try_get(13)?,
-            })
+                sold_per_minute: row.try_get(11)?,
+                joins_per_minute: row.try_get(12)?,
+            };
+            Ok((read_at(row, 13)?, figures))
         };
-        rows.iter().map(read).collect()
+        rows?.iter().map(read).collect()
     }
 
-    /// Reads. A connection whose query nobody waits for any more is closed: who is lent it next would wait for
-    /// that query first.
-    async fn rows(
-        &self,
-        sql: &str,
-        params: &[&(dyn ToSql + Sync)],
-    ) -> Result<Vec<Row>, StoreError> {
-        let lent = Lent(Some(self.client().await?));
-        let Some(client) = &lent.0 else {
-            return Ok(Vec::new());
-        };
-        let answer = async {
-            let statement = client.prepare_cached(sql).await?;
-            client.query(&statement, params).await
-        };
-        let rows = answer.await;
-        lent.give_back();
-        Ok(rows?)
+    async fn lend(&self) -> Result<Lent, StoreError> {
+        Ok(Lent(Some(self.client().await?)))
     }
 
     /// Adds what this node counted of joins, and forgets what is older than any rate.
@@ -171,10 +144,88 @@ impl Store {
     }
 }
 
-/// A connection that is closed unless it is given back.
+/// `now()` is taken before a statement's snapshot, `clock_timestamp()` after it. Each statement is a transaction here.
+const BEGAN_US: &str = "(extract(epoch from now()) * 1000000)::bigint";
+const NOW_US: &str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
+
+fn read_at(row: &Row, began: usize) -> Result<ReadAt, StoreError> {
+    Ok(ReadAt {
+        began_us: microseconds(row.try_get(began)?),
+        ended_us: microseconds(row.try_get(began + 1)?),
+    })
+}
+
+/// A database's clock is past 1970.
+fn microseconds(since_epoch: i64) -> u64 {
+    u64::try_from(since_epoch).unwrap_or_default()
+}
+
+/// A connection that is closed unless it is given back: whoever is lent it next would first have to wait for a query
+/// that nobody waits for any more.
 struct Lent(Option<Object>);
 
 impl Lent {
+    async fn rows(
+        &self,
+        sql: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, StoreError> {
+        let Some(client) = &self.0 else {
+            return Ok(Vec::new());
+        };
+        let statement = client.prepare_cached(sql).await?;
+        Ok(client.query(&statement, params).await?)
+    }
+
+    async fn own_bookings(
+        &self,
+        users: &[UserId],
+        bookings_max: i64,
+        lacks: impl Fn(UserId, &[(BookingId, i64)]) -> Vec<BookingId>,
+    ) -> Result<Vec<OwnBookings>, StoreError> {
+        let versions = format!(
+            "select u.id, {BEGAN_US}, {NOW_US}, own.ids, own.versions
+               from unnest($1::bigint[]) as u (id)
+              cross join lateral (
+                    select coalesce(array_agg(b.id order by b.pending desc, b.created_at desc, b.id desc), '{{}}') as ids,
+                           coalesce(array_agg(b.version order by b.pending desc, b.created_at desc, b.id desc), '{{}}')
+                               as versions
+                      from (select id, version, created_at, status = 'pending' as pending
+                              from bookings where user_id = u.id
+                             order by pending desc, created_at desc, id desc limit $2) as b) as own"
+        );
+        let rows = self.rows(&versions, &[&users, &bookings_max]).await?;
+        let read = |row: &Row| -> Result<OwnBookings, StoreError> {
+            let (ids, versions): (Vec<BookingId>, Vec<i64>) = (row.try_get(3)?, row.try_get(4)?);
+            Ok(OwnBookings {
+                user: row.try_get(0)?,
+                at: read_at(row, 1)?,
+                listed: ids.into_iter().zip(versions).collect(),
+                bookings: Vec::new(),
+            })
+        };
+        let mut found = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let lacking = found.iter().flat_map(|own| lacks(own.user, &own.listed));
+        let lacking: Vec<BookingId> = lacking.collect();
+        if lacking.is_empty() {
+            return Ok(found);
+        }
+        let bookings = format!("select {NOW_US}, {BOOKING} from bookings b where b.id = any($1)");
+        let rows = self.rows(&bookings, &[&lacking]).await?;
+        let mut by_user: HashMap<UserId, &mut OwnBookings> =
+            found.iter_mut().map(|own| (own.user, own)).collect();
+        for row in rows {
+            let Json(booking): Json<Booking> = row.try_get(1)?;
+            // Nobody's or somebody else's by now: this user has it no more.
+            let own = booking.user_id.and_then(|user| by_user.get_mut(&user));
+            if let Some(own) = own {
+                own.at.ended_us = own.at.ended_us.max(microseconds(row.try_get(0)?));
+                own.bookings.push(booking);
+            }
+        }
+        Ok(found)
+    }
+
     fn give_back(mut self) {
         self.0 = None;
     }
@@ -186,9 +237,4 @@ impl Drop for Lent {
             drop(Object::take(client));
         }
     }
-}
-
-/// Sums of versions are never below zero.
-fn revision(sum: i64) -> Revision {
-    Revision::try_from(sum).unwrap_or_default()
 }

@@ -24,8 +24,8 @@ pub(crate) enum Effect {
         key: ChannelKey,
         event: EventId,
     },
-    /// Show the subscription this picture, now and whenever it changes; then tell [`super::Session::on_private`] or
-    /// [`super::Session::no_private`]. The client has `since`: what is older does not answer it.
+    /// Show the subscription this private topic, now and whenever it changes; then tell
+    /// [`super::Session::answer_private`] or [`super::Session::no_private`]. The client has `since`.
     Watch {
         subscription: u32,
         name: Topic,

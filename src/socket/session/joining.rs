@@ -12,7 +12,7 @@ use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::socket::channel::{ChannelKey, View};
 use crate::ticketing::{EventId, Revision};
 
-/// What a join frame asked for: a channel of an event, or a topic that is told whole.
+/// What a join frame asked for: a channel of an event, or a private topic.
 enum Request {
     Channel(Box<Asked>),
     Private {
@@ -144,7 +144,7 @@ impl Session {
         });
     }
 
-    /// Joins a topic that has no event behind it, only a picture.
+    /// Joins a private topic that has no event behind it.
     fn ask_for_private(
         &mut self,
         topic: Arc<str>,

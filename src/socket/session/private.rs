@@ -1,4 +1,4 @@
-//! Topics that are told whole: who may have them, and how their joins are answered.
+//! Private topics: who may have them, and how their joins are answered.
 
 use super::{At, Effect, Session, Stage, Subscription};
 use crate::auth::Role;
@@ -6,16 +6,16 @@ use crate::hub::NotOpened;
 use crate::hub::private::Picture;
 use crate::metrics;
 use crate::protocol::code::{self, ErrorReply};
-use crate::protocol::native::Response;
 use crate::protocol::phoenix::{self, Reply};
 use crate::protocol::topic::Topic;
+use crate::ticketing::Revision;
 
-/// Which picture a subscription is shown, and how far.
+/// Which private topic a subscription is shown, and how far.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) name: Topic,
-    /// The serial of the picture that the client has, or has under way.
-    pub(crate) sent: u64,
+    /// The revision that the client has, or has under way.
+    pub(crate) sent: Revision,
 }
 
 impl Session {
@@ -40,29 +40,46 @@ impl Session {
         }
     }
 
-    /// The picture of a subscription is there, or another one than before: answers a join that waits for
-    /// it, and ends one whose caller may not see it (any more). The shard sends the rest.
-    pub(crate) fn on_private(&mut self, place: u32, picture: &Picture, effects: &mut Vec<Effect>) {
+    /// Ends a subscription whose caller may not see the picture (any more).
+    pub(crate) fn recheck_private(
+        &mut self,
+        place: u32,
+        picture: &Picture,
+        effects: &mut Vec<Effect>,
+    ) {
         let may_read = self.may_read(picture);
-        let (vsn, shown) = (self.vsn, |shown: &Shown| shown.name == picture.topic);
+        let subscription = self.subscription_mut(place);
+        let shown = subscription.and_then(|subscription| subscription.private.as_deref());
+        if !may_read && shown.is_some_and(|shown| shown.name == picture.topic) {
+            self.end(place, effects);
+        }
+    }
+
+    /// The picture that a join waits for was read: answers it by what leads there from `since`.
+    pub(crate) fn answer_private(
+        &mut self,
+        place: u32,
+        picture: &Picture,
+        since: Option<Revision>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.may_read(picture) {
+            return;
+        }
+        let vsn = self.vsn;
         let Some(subscription) = self.subscription_mut(place) else {
             return;
         };
-        if !subscription.private.as_deref().is_some_and(shown) {
-            return;
-        }
-        if !may_read {
-            return self.end(place, effects);
-        }
-        let Stage::Asking { reference } = &mut subscription.stage else {
+        let (Stage::Asking { reference }, Some(shown)) =
+            (&mut subscription.stage, &mut subscription.private)
+        else {
             return;
         };
-        let reference = reference.take();
-        let body = Response {
-            revision: picture.revision,
-            resumed: false,
-            state: &picture.body,
-        };
+        if shown.name != picture.topic {
+            return;
+        }
+        let (reference, body) = (reference.take(), picture.joined(since));
+        shown.sent = body.revision;
         effects.push(Effect::Send(phoenix::reply(
             vsn,
             subscription.join_ref.as_ref(),
@@ -71,9 +88,6 @@ impl Session {
             Reply::Ok(body),
         )));
         subscription.stage = Stage::Told;
-        if let Some(shown) = &mut subscription.private {
-            shown.sent = picture.serial;
-        }
         metrics::JOINS.one("private");
         (self.joined_once, self.needs_token) = (true, true);
     }

@@ -19,7 +19,7 @@ pub(crate) struct Subscription {
     pub(crate) stage: Stage,
     pub(crate) presence: Presence,
     pub(crate) voice: Option<Box<Voice>>,
-    /// What it is told whole.
+    /// What it is shown beside its channel, or in place of one.
     pub(crate) private: Option<Box<Shown>>,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Subscription {
 pub(crate) enum Stage {
     /// The event is being loaded; then the join is answered.
     Waiting(Box<Join>),
-    /// A topic that is told whole is being read; then the join is answered.
+    /// A private topic is being read; then the join is answered.
     Asking { reference: Option<Ref> },
     /// Joined to it.
     Told,

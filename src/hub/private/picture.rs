@@ -1,0 +1,338 @@
+//! What a private topic shows, entity by entity, and what leads a viewer from the picture that it has to this one.
+//!
+//! Pure. A picture never changes: the next read of the database makes another one out of it, which shares what
+//! stayed as it was. Every entity and every id that went away carries the time of the read that first found it so;
+//! what happened after a viewer's revision is what that viewer lacks.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::config::inside::GONE_ENTITIES_MAX;
+use crate::protocol::native::{self, EntityKind, Response, Told};
+use crate::protocol::phoenix::{self, Vsn};
+use crate::protocol::topic::Topic;
+use crate::ticketing::{Revision, UserId};
+
+/// When a read of the database took place, by the database's clock, in microseconds.
+///
+/// Its snapshot was taken in between: what was committed before `began` is in it, and what was committed after
+/// `ended` is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadTime {
+    pub began: Revision,
+    pub ended: Revision,
+}
+
+/// An entity as a read found it: with its body, unless this version of it is known.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    pub kind: EntityKind,
+    pub id: Uuid,
+    pub version: i64,
+    pub body: Option<Arc<RawValue>>,
+}
+
+/// What a read found of a topic.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// Entities of `user:`, in the order in which they are shown.
+    Own(Vec<Listed>),
+    /// The figures of `admin:`: an object that is not empty.
+    Figures(Arc<RawValue>),
+}
+
+/// A private topic as it is. Made by `private/`, shared by all shards, encoded once for viewers who are level.
+#[derive(Debug)]
+pub struct Picture {
+    pub topic: Topic,
+    /// Who may see it, beside admins where it is an event's.
+    pub owner: UserId,
+    /// When the read began that found the latest change.
+    pub revision: Revision,
+    /// The same of the change before it; 0: there was none.
+    before: Revision,
+    content: Content,
+    frames: [OnceLock<Bytes>; 2],
+    /// When the latest read began that found it as it is. `private/` moves it on; a shard that missed a newer
+    /// picture sees it stand still.
+    read: AtomicU64,
+}
+
+#[derive(Debug)]
+enum Content {
+    Own(Own),
+    Figures(Arc<RawValue>),
+}
+
+#[derive(Debug)]
+struct Own {
+    entities: Vec<Entity>,
+    /// Those that went away, in the order in which that was found.
+    gone: VecDeque<(Uuid, ReadTime)>,
+    /// The read from which on it is known what went away.
+    reaches: ReadTime,
+}
+
+#[derive(Debug, Clone)]
+struct Entity {
+    kind: EntityKind,
+    id: Uuid,
+    version: i64,
+    body: Arc<RawValue>,
+    /// The read that first found this version.
+    found: ReadTime,
+}
+
+impl Picture {
+    /// The first of a topic, or the first after its history was forgotten.
+    pub fn first(topic: Topic, owner: UserId, read: ReadTime, found: Found) -> Self {
+        let content = match found {
+            Found::Figures(body) => Content::Figures(body),
+            Found::Own(listed) => {
+                let entities = listed
+                    .into_iter()
+                    .filter_map(|listed| listed.found_in(read));
+                Content::Own(Own {
+                    entities: entities.collect(),
+                    gone: VecDeque::new(),
+                    reaches: read,
+                })
+            }
+        };
+        Picture {
+            topic,
+            owner,
+            revision: read.began,
+            before: 0,
+            content,
+            frames: Default::default(),
+            read: AtomicU64::new(read.began),
+        }
+    }
+
+    /// The picture after a later read; `None` if that found it as it is.
+    pub fn after(&self, owner: UserId, read: ReadTime, found: Found) -> Option<Self> {
+        // A clock that was set back, and two reads within a microsecond: later reads have higher numbers all the same.
+        let began = read.began.max(self.read() + 1);
+        let read = ReadTime {
+            began,
+            ended: read.ended.max(began),
+        };
+        let content = match (&self.content, found) {
+            (Content::Figures(known), Found::Figures(body)) => {
+                (known.get() != body.get()).then_some(Content::Figures(body))
+            }
+            (Content::Own(known), Found::Own(listed)) => {
+                known.after(read, listed).map(Content::Own)
+            }
+            // A topic has one sort of content.
+            _ => None,
+        };
+        if content.is_none() && owner == self.owner {
+            self.read.fetch_max(read.began, Ordering::Relaxed);
+            return None;
+        }
+        Some(Picture {
+            topic: self.topic,
+            owner,
+            revision: read.began,
+            before: self.revision,
+            content: content.unwrap_or_else(|| self.content.clone()),
+            frames: Default::default(),
+            read: AtomicU64::new(read.began),
+        })
+    }
+
+    /// Of the entities that a read lists, by id and version: those whose body is not known.
+    pub fn lacks(known: Option<&Picture>, listed: &[(Uuid, i64)]) -> Vec<Uuid> {
+        let versions = match known.map(|known| &known.content) {
+            Some(Content::Own(own)) => own.versions(),
+            _ => HashMap::new(),
+        };
+        let unknown = listed
+            .iter()
+            .filter(|(id, version)| versions.get(id) != Some(version));
+        unknown.map(|(id, _)| *id).collect()
+    }
+
+    /// When the latest read began that found it as it is: all that was committed before is in it.
+    pub fn read(&self) -> Revision {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// The same as a time.
+    pub fn checked_at(&self) -> Timestamp {
+        let read = i64::try_from(self.read()).unwrap_or(i64::MAX);
+        Timestamp::from_microsecond(read).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The answer to a join of `user:`. The client says what it has, from whichever node; what it is answered brings
+    /// it to [`Picture::read`].
+    ///
+    /// Its picture holds what was committed before `since`, and maybe more: what a read found that ended before
+    /// `since` is in it for certain.
+    pub fn joined(&self, since: Option<Revision>) -> Response<Told<'_>> {
+        let revision = self.read();
+        let since = since.filter(|since| *since <= revision);
+        let changes = since.and_then(|since| {
+            self.own()?
+                .changes(|at| match mistaken!(ResumeByBeginning) {
+                    true => at.began >= since,
+                    false => at.ended >= since,
+                })
+        });
+        Response {
+            revision,
+            resumed: changes.is_some(),
+            state: changes.unwrap_or_else(|| self.whole()),
+        }
+    }
+
+    /// What a viewer is sent that was last brought to revision `sent` by this node; `None` if it lacks nothing.
+    pub fn frame(&self, vsn: Vsn, sent: Revision) -> Option<Bytes> {
+        if sent >= self.revision {
+            return None;
+        }
+        if sent < self.before && self.own().is_some() {
+            return Some(self.encode(vsn, sent));
+        }
+        let frame = &self.frames[usize::from(vsn == Vsn::V2)];
+        Some(frame.get_or_init(|| self.encode(vsn, self.before)).clone())
+    }
+
+    fn encode(&self, vsn: Vsn, sent: Revision) -> Bytes {
+        let topic = self.topic.to_string();
+        let own = match &self.content {
+            Content::Figures(body) => {
+                let figures = native::figures(self.revision, body);
+                return phoenix::push(vsn, &topic, native::FIGURES, &figures);
+            }
+            Content::Own(own) => own,
+        };
+        let changes = own.changes(|at| at.began > sent);
+        let (from, told) = match changes {
+            Some(changes) => (sent, changes),
+            None => (0, self.whole()),
+        };
+        let update = native::user_update(from, self.revision, &told);
+        phoenix::push(vsn, &topic, native::UPDATE, &update)
+    }
+
+    fn own(&self) -> Option<&Own> {
+        match &self.content {
+            Content::Own(own) => Some(own),
+            Content::Figures(_) => None,
+        }
+    }
+
+    fn whole(&self) -> Told<'_> {
+        let entities = self.own().map_or(&[][..], |own| &own.entities);
+        Told {
+            is_whole: true,
+            entities: entities.iter().map(Entity::told).collect(),
+            gone: Vec::new(),
+        }
+    }
+}
+
+impl Clone for Content {
+    fn clone(&self) -> Self {
+        match self {
+            Content::Figures(body) => Content::Figures(body.clone()),
+            Content::Own(own) => Content::Own(Own {
+                entities: own.entities.clone(),
+                gone: own.gone.clone(),
+                reaches: own.reaches,
+            }),
+        }
+    }
+}
+
+impl Own {
+    fn versions(&self) -> HashMap<Uuid, i64> {
+        let entities = self.entities.iter();
+        entities.map(|entity| (entity.id, entity.version)).collect()
+    }
+
+    /// `None` if nothing changed.
+    fn after(&self, read: ReadTime, listed: Vec<Listed>) -> Option<Own> {
+        let known: HashMap<Uuid, &Entity> = self.entities.iter().map(|e| (e.id, e)).collect();
+        let mut changed = false;
+        let mut entities = Vec::with_capacity(listed.len());
+        for listed in listed {
+            match known.get(&listed.id) {
+                Some(known) if known.version == listed.version => {
+                    entities.push((*known).clone());
+                }
+                // Without a body it went away while the read was under way.
+                _ => {
+                    let entity = listed.found_in(read);
+                    changed |= entity.is_some();
+                    entities.extend(entity);
+                }
+            }
+        }
+        let now: HashSet<Uuid> = entities.iter().map(|entity| entity.id).collect();
+        let mut own = Own {
+            gone: self.gone.clone(),
+            reaches: self.reaches,
+            entities,
+        };
+        let went = self
+            .entities
+            .iter()
+            .filter(|entity| !now.contains(&entity.id));
+        let went: Vec<_> = went.map(|entity| (entity.id, read)).collect();
+        if !changed && went.is_empty() {
+            return None;
+        }
+        own.gone.retain(|(id, _)| !now.contains(id));
+        if !mistaken!(ForgetGone) {
+            own.gone.extend(went);
+        }
+        while own.gone.len() > GONE_ENTITIES_MAX
+            && let Some((_, at)) = own.gone.pop_front()
+        {
+            own.reaches = at;
+        }
+        Some(own)
+    }
+
+    /// What a viewer lacks; `None` if that is not known, since it reaches further back than the history here.
+    fn changes(&self, lacks: impl Fn(ReadTime) -> bool) -> Option<Told<'_>> {
+        if lacks(self.reaches) {
+            return None;
+        }
+        let changed = self.entities.iter().filter(|entity| lacks(entity.found));
+        let gone = self.gone.iter().filter(|(_, at)| lacks(*at));
+        Some(Told {
+            is_whole: false,
+            entities: changed.map(Entity::told).collect(),
+            gone: gone.map(|(id, _)| *id).collect(),
+        })
+    }
+}
+
+impl Entity {
+    fn told(&self) -> (EntityKind, &RawValue) {
+        (self.kind, &self.body)
+    }
+}
+
+impl Listed {
+    fn found_in(self, found: ReadTime) -> Option<Entity> {
+        Some(Entity {
+            kind: self.kind,
+            id: self.id,
+            version: self.version,
+            body: self.body?,
+            found,
+        })
+    }
+}

@@ -1,0 +1,199 @@
+//! Pictures: what leads from one to another, by what a viewer was sent and by what a client says that it has.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Found, Listed, Picture, ReadTime};
+use crate::config::inside::GONE_ENTITIES_MAX;
+use crate::protocol::native::EntityKind;
+use crate::protocol::phoenix::{Vsn, encoded};
+use crate::protocol::topic::Topic;
+
+fn raw(value: Value) -> Arc<RawValue> {
+    encoded(&value).into()
+}
+
+/// Bookings by number and version, as a read finds them that knows none.
+fn own(bookings: &[(u128, i64)]) -> Found {
+    let listed = bookings.iter().map(|&(id, version)| Listed {
+        kind: EntityKind::Booking,
+        id: Uuid::from_u128(id),
+        version,
+        body: Some(raw(json!({"id": id as u64, "version": version}))),
+    });
+    Found::Own(listed.collect())
+}
+
+fn read(began: u64, ended: u64) -> ReadTime {
+    ReadTime { began, ended }
+}
+
+fn first(at: ReadTime, bookings: &[(u128, i64)]) -> Picture {
+    Picture::first(Topic::User(3), 3, at, own(bookings))
+}
+
+fn after(picture: &Picture, at: ReadTime, bookings: &[(u128, i64)]) -> Picture {
+    picture.after(3, at, own(bookings)).unwrap()
+}
+
+/// `[from, to, [[id, version], …], [gone, …]]`
+fn shown(picture: &Picture, sent: u64) -> Value {
+    let Some(frame) = picture.frame(Vsn::V2, sent) else {
+        return Value::Null;
+    };
+    let start = frame.iter().position(|byte| *byte == b'[').unwrap();
+    let frame: Value = serde_json::from_slice(&frame[start..]).unwrap();
+    let body = &frame[4];
+    json!([body["from"], body["to"], entities(body), gone(body)])
+}
+
+fn entities(body: &Value) -> Value {
+    let bookings = body["bookings"].as_array().into_iter().flatten();
+    bookings.map(|b| json!([b["id"], b["version"]])).collect()
+}
+
+fn gone(body: &Value) -> Value {
+    let gone = body["gone"].as_array().into_iter().flatten();
+    let number = |id: &Value| id.as_str().unwrap().parse::<Uuid>().unwrap().as_u128();
+    gone.map(|id| json!(number(id) as u64)).collect()
+}
+
+/// `[revision, resumed, [[id, version], …], [gone, …]]`
+fn joined(picture: &Picture, since: Option<u64>) -> Value {
+    let response = serde_json::to_value(picture.joined(since)).unwrap();
+    let state = &response["state"];
+    json!([
+        response["revision"],
+        response["resumed"],
+        entities(state),
+        gone(state)
+    ])
+}
+
+/// Finding core 30.
+#[test]
+fn a_viewer_is_sent_what_changed_and_nothing_else() {
+    let one = first(read(10, 11), &[(1, 1), (2, 1), (3, 1)]);
+    let two = after(&one, read(20, 21), &[(1, 1), (2, 2), (3, 1)]);
+    assert_eq!(shown(&two, 10), json!([10, 20, [[2, 2]], []]));
+    let three = after(&two, read(30, 31), &[(4, 1), (2, 2), (3, 1)]);
+    assert_eq!(shown(&three, 20), json!([20, 30, [[4, 1]], [1]]));
+    assert_eq!(shown(&three, 30), Value::Null);
+    // One that lags is sent all that it missed in one frame.
+    assert_eq!(shown(&three, 10), json!([10, 30, [[4, 1], [2, 2]], [1]]));
+}
+
+#[test]
+fn a_read_that_finds_the_same_only_proves_it() {
+    let one = first(read(10, 11), &[(1, 1)]);
+    assert!(one.after(3, read(20, 21), own(&[(1, 1)])).is_none());
+    assert_eq!((one.read(), one.revision), (20, 10));
+    assert_eq!(one.checked_at().as_microsecond(), 20);
+    // A client that joins now has what was read now; the next frame follows on it, and on those before.
+    assert_eq!(joined(&one, None), json!([20, false, [[1, 1]], []]));
+    let two = after(&one, read(30, 31), &[(1, 2)]);
+    assert_eq!(shown(&two, 20), json!([10, 30, [[1, 2]], []]));
+    assert_eq!(shown(&two, 10), shown(&two, 20));
+}
+
+/// The other node's read began before ours ended: what ours found may not be in its picture.
+#[test]
+fn a_client_from_another_node_is_answered_what_it_may_lack() {
+    let one = first(read(10, 15), &[(1, 1), (2, 1)]);
+    let two = after(&one, read(20, 25), &[(1, 2), (2, 1)]);
+    for (since, answer) in [
+        (9, json!([20, false, [[1, 2], [2, 1]], []])),
+        (15, json!([20, false, [[1, 2], [2, 1]], []])),
+        (16, json!([20, true, [[1, 2]], []])),
+        (20, json!([20, true, [[1, 2]], []])),
+        // Of another database, or of a clock that was set back.
+        (21, json!([20, false, [[1, 2], [2, 1]], []])),
+    ] {
+        assert_eq!(joined(&two, Some(since)), answer, "since {since}");
+    }
+    two.after(3, read(30, 35), own(&[(1, 2), (2, 1)]));
+    assert_eq!(joined(&two, Some(25)), json!([30, true, [[1, 2]], []]));
+    assert_eq!(joined(&two, Some(26)), json!([30, true, [], []]));
+}
+
+#[test]
+fn what_comes_back_is_not_gone() {
+    let one = first(read(10, 11), &[(1, 1), (2, 1)]);
+    let two = after(&one, read(20, 21), &[(2, 1)]);
+    let three = after(&two, read(30, 31), &[(1, 2), (2, 1)]);
+    assert_eq!(shown(&three, 10), json!([10, 30, [[1, 2]], []]));
+    assert_eq!(shown(&three, 20), json!([20, 30, [[1, 2]], []]));
+}
+
+#[test]
+fn beyond_what_is_known_to_be_gone_the_whole_is_told() {
+    let many: Vec<(u128, i64)> = (1..=GONE_ENTITIES_MAX as u128 + 2)
+        .map(|id| (id, 1))
+        .collect();
+    let mut picture = first(read(10, 11), &many);
+    for (n, at) in (1..many.len()).zip((20..).step_by(10)) {
+        picture = after(&picture, read(at, at + 1), &many[n..]);
+    }
+    let last = many.last().unwrap();
+    let now = picture.revision;
+    assert_eq!(
+        shown(&picture, 10),
+        json!([0, now, [[last.0 as u64, 1]], []])
+    );
+    let Value::Array(frame) = shown(&picture, 20) else {
+        panic!("a frame")
+    };
+    assert_eq!(frame[0], 20);
+    assert_eq!(frame[3].as_array().map(Vec::len), Some(GONE_ENTITIES_MAX));
+    assert_eq!(joined(&picture, Some(21))[1], false);
+    assert_eq!(joined(&picture, Some(22))[1], true);
+}
+
+#[test]
+fn of_what_is_known_no_body_is_read() {
+    let id = Uuid::from_u128;
+    let listed = [(id(1), 1), (id(2), 2), (id(3), 1)];
+    assert_eq!(Picture::lacks(None, &listed), [id(1), id(2), id(3)]);
+    let one = first(read(10, 11), &[(1, 1), (2, 1)]);
+    assert_eq!(Picture::lacks(Some(&one), &listed), [id(2), id(3)]);
+    // It went away before its body could be read.
+    let without = |id, version| Listed {
+        kind: EntityKind::Booking,
+        id: Uuid::from_u128(id),
+        version,
+        body: None,
+    };
+    let found = Found::Own(vec![without(1, 1), without(2, 2)]);
+    let two = one.after(3, read(20, 21), found).unwrap();
+    assert_eq!(shown(&two, 10), json!([10, 20, [], [2]]));
+}
+
+#[test]
+fn numbers_grow_though_the_clock_was_set_back() {
+    let one = first(read(1_000, 1_001), &[(1, 1)]);
+    let two = after(&one, read(500, 501), &[(1, 2)]);
+    assert_eq!(shown(&two, 1_000), json!([1_000, 1_001, [[1, 2]], []]));
+}
+
+#[test]
+fn figures_are_sent_when_they_differ() {
+    let figures = |sold: i64| Found::Figures(raw(json!({"tickets_sold": sold})));
+    let one = Picture::first(Topic::Admin(42), 2, read(10, 11), figures(1));
+    assert!(one.after(2, read(20, 21), figures(1)).is_none());
+    let two = one.after(2, read(30, 31), figures(2)).unwrap();
+    for sent in [0, 10, 20] {
+        let frame = two.frame(Vsn::V1, sent).unwrap();
+        let start = frame.iter().position(|byte| *byte == b'{').unwrap();
+        let frame: Value = serde_json::from_slice(&frame[start..]).unwrap();
+        assert_eq!(frame["event"], "figures");
+        assert_eq!(frame["payload"], json!({"as_of": 30, "tickets_sold": 2}));
+    }
+    assert!(two.frame(Vsn::V1, 30).is_none());
+    // Its organizer is another one: whoever may not see it any more has to hear of it.
+    assert_eq!(two.after(9, read(40, 41), figures(2)).unwrap().owner, 9);
+}

@@ -1,0 +1,83 @@
+//! One read of the database: what it found, as the planner takes it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::planner::{Answer, Asked, Told};
+use crate::hub::private::{Found, Listed, Picture, ReadTime};
+use crate::protocol::native::EntityKind;
+use crate::protocol::topic::Topic;
+use crate::store::private::{OwnBookings, ReadAt};
+use crate::store::{Store, StoreError};
+use crate::ticketing::UserId;
+use crate::ticketing::record::Booking;
+
+pub(super) async fn read(
+    store: &Store,
+    asked: &[Asked],
+    bookings_max: i64,
+) -> Result<Answer, StoreError> {
+    let (mut users, mut events) = (HashMap::new(), Vec::new());
+    for asked in asked {
+        match asked.topic {
+            Topic::User(user) => drop(users.insert(user, asked.known.as_deref())),
+            Topic::Admin(event) => events.push(event),
+            _ => {}
+        }
+    }
+    let mut answer = Answer::with_capacity(asked.len());
+    if !users.is_empty() {
+        let ids: Vec<UserId> = users.keys().copied().collect();
+        let lacks = |user: UserId, listed: &[_]| {
+            Picture::lacks(users.get(&user).copied().flatten(), listed)
+        };
+        for own in store.own_bookings(&ids, bookings_max, lacks).await? {
+            answer.insert(Topic::User(own.user), told_of(own));
+        }
+    }
+    if !events.is_empty() {
+        for (at, figures) in store.figures(&events).await? {
+            let told = Told {
+                owner: figures.organizer,
+                read: time(at),
+                found: Found::Figures(raw(&figures)),
+            };
+            answer.insert(Topic::Admin(figures.event), told);
+        }
+    }
+    Ok(answer)
+}
+
+fn told_of(own: OwnBookings) -> Told {
+    let mut bodies: HashMap<_, Booking> = own.bookings.into_iter().map(|b| (b.id, b)).collect();
+    let listed = own.listed.into_iter().map(|(id, version)| {
+        let booking = bodies.remove(&id);
+        Listed {
+            kind: EntityKind::Booking,
+            id,
+            // It may have been written again between the two statements.
+            version: booking.as_ref().map_or(version, |booking| booking.version),
+            body: booking.as_ref().map(raw),
+        }
+    });
+    Told {
+        owner: own.user,
+        found: Found::Own(listed.collect()),
+        read: time(own.at),
+    }
+}
+
+fn time(at: ReadAt) -> ReadTime {
+    ReadTime {
+        began: at.began_us,
+        ended: at.ended_us,
+    }
+}
+
+/// Our own structs have string keys and finite numbers: they always become JSON.
+fn raw(value: &impl Serialize) -> Arc<RawValue> {
+    to_raw_value(value).map_or_else(|_| RawValue::NULL.to_owned().into(), Arc::from)
+}
