@@ -1,4 +1,4 @@
-//! Topics that are told whole: a user's own bookings, an organizer's figures, whoever writes them.
+//! Private topics: a user's own bookings, an organizer's figures, whoever writes them.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::cut::Link;
 use crate::support::database::TestDatabase;
+use crate::support::own::Own;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, user};
 use crate::support::websocket::{Socket, Vsn};
@@ -46,34 +47,42 @@ fn show() -> Show {
         .ticket_type("Free", 0, 20)
 }
 
-/// A connection of this user on its own topic, and what the join was answered.
-async fn own(node: &TestServer, id: UserId, since: Option<u64>) -> (Socket, Value) {
-    let mut socket = node.ws(Vsn::V2).await;
-    let join = json!({"access_token": token(id, Role::Customer), "since": since});
-    let joined = socket.join(&format!("user:{id}"), join).await;
-    (socket, joined)
+/// A viewer of this user's own bookings.
+async fn own(node: &TestServer, id: UserId) -> Own {
+    Own::join(node, id, &token(id, Role::Customer)).await
 }
 
-/// Reads updates until the newest booking is so; checks on the way that nothing steps back.
-async fn sees(socket: &mut Socket, id: UserId, mut have: u64, status: &str) -> Value {
-    let reading = async {
-        loop {
-            let update = socket.next_on(&format!("user:{id}"), "update").await;
-            assert_eq!(update["from"], 0, "told whole");
-            let to = update["to"].as_u64().expect("a revision");
-            assert!(to >= have, "{to} after {have}");
-            have = to;
-            if update["bookings"][0]["status"] == status {
-                return update;
-            }
-        }
-    };
-    let seen = tokio::time::timeout(DEADLINE, reading).await;
-    seen.unwrap_or_else(|_| panic!("never saw {status}"))
+fn is(status: &'static str) -> impl Fn(&Value) -> bool {
+    move |booking| booking["status"] == status
 }
 
-fn revision(value: &Value) -> u64 {
-    value.as_u64().expect("a revision")
+/// Ids and versions, in the order in which they are told.
+fn versions(told: &Value) -> Vec<(&str, i64)> {
+    let told = told["bookings"].as_array().into_iter().flatten();
+    told.map(|b| {
+        (
+            b["id"].as_str().expect("an id"),
+            b["version"].as_i64().expect("a version"),
+        )
+    })
+    .collect()
+}
+
+async fn book(
+    server: &TestServer,
+    buyer: UserId,
+    show: &Staged,
+    item: usize,
+    quantity: i64,
+) -> Value {
+    let items = json!([{"ticket_type_id": show.ticket_types[item], "quantity": quantity}]);
+    let body = json!({"event_id": show.event, "items": items});
+    let made = server.user(buyer).post("/api/v1/bookings", &body).await;
+    made.data(201).clone()
+}
+
+fn id(booking: &Value) -> String {
+    booking["id"].as_str().expect("an id").to_owned()
 }
 
 #[tokio::test]
@@ -84,43 +93,91 @@ async fn a_user_sees_its_own_bookings_from_hold_to_end_and_nobody_elses() {
         user(&client, "customer").await,
         user(&client, "customer").await,
     );
-    let (mut mine, joined) = own(&server, one, None).await;
-    assert_eq!(joined["state"], json!({"bookings": []}));
-    let (mut theirs, _) = own(&server, other, None).await;
+    let mut mine = own(&server, one).await;
+    assert!(mine.bookings.is_empty() && !mine.resumed);
+    let mut theirs = own(&server, other).await;
 
-    let body = json!({"event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[0], "quantity": 2}]});
-    let made = server.user(one).post("/api/v1/bookings", &body).await;
-    let id = made.data(201)["id"].clone();
-    let held = sees(&mut mine, one, revision(&joined["revision"]), "pending").await;
-    let booking = &held["bookings"][0];
-    assert_eq!((&booking["id"], &booking["quantity"]), (&id, &json!(2)));
-    assert_eq!(booking["expires_at"], made.data(201)["expires_at"]);
+    let made = book(&server, one, &show, 0, 2).await;
+    let held = mine.sees(&id(&made), is("pending")).await;
+    // Both roads tell the same, but for the time of the answer.
+    let mut answered = made.clone();
+    answered
+        .as_object_mut()
+        .expect("a booking")
+        .remove("server_time");
+    assert_eq!(held, answered);
 
     // By hand, as any program may: the deadline moves, then the sweeper ends the hold.
     let sql =
         format!("update bookings set expires_at = now() - interval '1 s' where user_id = {one}");
     client.batch_execute(&sql).await.expect("an update");
-    let ended = sees(&mut mine, one, revision(&held["to"]), "expired").await;
+    mine.sees(&id(&made), is("expired")).await;
 
-    let body = json!({"event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[1], "quantity": 1}]});
-    let made = server.user(one).post("/api/v1/bookings", &body).await;
-    let free = made.data(201)["id"].as_str().expect("an id").to_owned();
-    let confirmed = sees(&mut mine, one, revision(&ended["to"]), "confirmed").await;
-    assert_eq!(confirmed["bookings"].as_array().map(Vec::len), Some(2));
+    let free = id(&book(&server, one, &show, 1, 1).await);
+    mine.sees(&free, is("confirmed")).await;
+    assert_eq!(mine.bookings.len(), 2);
     let path = format!("/api/v1/bookings/{free}/status");
     let cancel = json!({"status": "cancelled", "reason": "ill"});
     assert_eq!(server.user(one).put(&path, &cancel).await.status, 200);
-    let cancelled = sees(&mut mine, one, revision(&confirmed["to"]), "cancelled").await;
-    assert_eq!(cancelled["bookings"][0]["cancel_reason"], "ill");
-    assert_eq!(cancelled["bookings"][0]["tickets"][0]["status"], "void");
+    let cancelled = mine.sees(&free, is("cancelled")).await;
+    assert_eq!(cancelled["cancel_reason"], "ill");
+    assert_eq!(cancelled["tickets"][0]["status"], "void");
 
     // The other one hears nothing of all that but what is its own.
     let body = json!({"event_id": show.event, "quantity": 1});
     server.user(other).post("/api/v1/bookings", &body).await;
-    let frame = theirs.next_on(&format!("user:{other}"), "update").await;
+    let frame = theirs.update().await;
     assert_eq!(frame["bookings"].as_array().map(Vec::len), Some(1));
     assert_eq!(frame["bookings"][0]["user_id"], other);
     server.audit().await;
+}
+
+/// Finding core 30.
+#[tokio::test]
+async fn core_30_an_update_sends_what_changed_and_nothing_else() {
+    let (server, show) = world().await;
+    let client = server.client().await;
+    let one = user(&client, "customer").await;
+    for _ in 0..20 {
+        book(&server, one, &show, 1, 1).await;
+    }
+    let mut mine = own(&server, one).await;
+    assert_eq!(mine.bookings.len(), 20);
+    let one_of_them = mine.bookings.keys().nth(7).expect("an id").clone();
+    let version = mine.bookings[&one_of_them]["version"]
+        .as_i64()
+        .expect("a version");
+    let sql = format!("update bookings set cancel_reason = 'x' where id = '{one_of_them}'");
+    client.batch_execute(&sql).await.expect(&sql);
+    let update = mine.update().await;
+    assert_eq!(versions(&update), [(&*one_of_them, version + 1)]);
+    assert_eq!(update["gone"], Value::Null);
+
+    // A client that comes back is answered what it missed; one that comes to another node, the whole.
+    let customer = token(one, Role::Customer);
+    let had = mine.revision;
+    server.user(one).get("/api/v1/bookings").await;
+    let new = id(&book(&server, one, &show, 0, 1).await);
+    let joined = mine.resume(&server, &customer).await;
+    assert!(mine.resumed && mine.revision > had, "{joined}");
+    let told: Vec<_> = versions(&joined["state"])
+        .iter()
+        .map(|(id, _)| *id)
+        .collect();
+    assert!(told.contains(&&*new) && told.len() <= 2, "{told:?}");
+    let another = TestServer::builder()
+        .with(change)
+        .beside(&server)
+        .start()
+        .await;
+    let joined = mine.resume(&another, &customer).await;
+    assert_eq!(versions(&joined["state"]).len(), 21);
+    // What it says that it has is of no database here.
+    mine.revision = 0;
+    let (mut socket, ahead) = (server.ws(Vsn::V2).await, u64::MAX / 2);
+    let join = json!({"access_token": customer, "since": ahead});
+    let joined = socket.join(&format!("user:{one}"), join).await;
+    assert_eq!(joined["resumed"], false);
 }
 
 #[tokio::test]
@@ -171,7 +228,7 @@ async fn rights_end_with_the_token_or_with_another_one() {
     socket.join(&topic, json!({"access_token": brief})).await;
     assert_eq!(socket.closed().await, Some(4001));
 
-    let (mut socket, _) = own(&server, one, None).await;
+    let mut socket = own(&server, one).await.socket;
     let admin = format!("admin:{}", show.event);
     let other = json!({"access_token": token(show.organizer, Role::Organizer)});
     socket.ask(&topic, "access_token", other).await;
@@ -188,15 +245,15 @@ async fn rights_end_with_the_token_or_with_another_one() {
     socket.next_on(&admin, "phx_close").await;
 }
 
-/// Reads figures until they are so; their revision never steps back.
+/// Reads figures until they are so; each is of a later time than the one before.
 async fn figures(socket: &mut Socket, topic: &str, is: impl Fn(&Value) -> bool) -> Value {
     let reading = async {
         let mut have = 0;
         loop {
             let figures = socket.next_on(topic, "figures").await;
-            let to = figures["revision"].as_u64().expect("a revision");
-            assert!(to >= have, "{to} after {have}");
-            have = to;
+            let as_of = figures["as_of"].as_u64().expect("a time");
+            assert!(as_of > have, "{as_of} after {have}");
+            have = as_of;
             if is(&figures) {
                 return figures;
             }
@@ -290,24 +347,16 @@ async fn a_cut_listener_and_another_node_miss_nothing() {
     let client = cut.client().await;
     let staged = show().stage(&client).await;
     let one = user(&client, "customer").await;
-    let (mut here, joined) = own(&cut, one, None).await;
-    let (mut there, _) = own(&whole, one, None).await;
-    let have = revision(&joined["revision"]);
+    let (mut here, mut there) = (own(&cut, one).await, own(&whole, one).await);
 
     link.cut();
-    let body = json!({"event_id": staged.event, "items": [{"ticket_type_id": staged.ticket_types[0], "quantity": 1}]});
-    whole
-        .user(one)
-        .post("/api/v1/bookings", &body)
-        .await
-        .data(201);
-    let seen = sees(&mut there, one, have, "pending").await;
+    let made = id(&book(&whole, one, &staged, 0, 1).await);
+    there.sees(&made, is("pending")).await;
     link.restore();
     // The node that was cut off answers by what is, not by what it had.
-    let (_late, joined) = own(&cut, one, Some(revision(&seen["to"]))).await;
-    assert!(revision(&joined["revision"]) >= revision(&seen["to"]));
-    assert_eq!(joined["state"]["bookings"][0]["status"], "pending");
-    sees(&mut here, one, have, "pending").await;
+    there.resume(&cut, &token(one, Role::Customer)).await;
+    assert_eq!(there.bookings[&made]["status"], "pending");
+    here.sees(&made, is("pending")).await;
 
     let sql = format!(
         "begin; select take_turn({0}); update claims set state = 'dead' where event_id = {0};
@@ -315,75 +364,10 @@ async fn a_cut_listener_and_another_node_miss_nothing() {
         staged.event
     );
     client.batch_execute(&sql).await.expect("a transaction");
-    for socket in [&mut here, &mut there] {
-        sees(socket, one, have, "cancelled").await;
+    for viewer in [&mut here, &mut there] {
+        viewer.sees(&made, is("cancelled")).await;
     }
     cut.audit().await;
-}
-
-/// Rows that go away, or to somebody else, take nothing back either.
-#[tokio::test]
-async fn numbers_never_step_back_when_bookings_leave() {
-    let (server, show) = world().await;
-    let client = server.client().await;
-    let (one, other) = (
-        user(&client, "customer").await,
-        user(&client, "customer").await,
-    );
-    let number = async |id: UserId| -> i64 {
-        let row = client
-            .query_one("select bookings_revision($1)", &[&id])
-            .await;
-        row.expect("a number").get(0)
-    };
-    let body = json!({"event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[1], "quantity": 2}]});
-    server
-        .user(one)
-        .post("/api/v1/bookings", &body)
-        .await
-        .data(201);
-    let made = server.user(other).post("/api/v1/bookings", &body).await;
-    let theirs = made.data(201)["id"].as_str().expect("an id").to_owned();
-    let mut last = (number(one).await, number(other).await);
-    for sql in [
-        format!(
-            "update tickets set status = 'used' where event_id = {}",
-            show.event
-        ),
-        format!("update bookings set user_id = {other} where user_id = {one}"),
-        format!("update bookings set user_id = {one} where user_id = {other} and id <> '{theirs}'"),
-        // Names that are shown count, and a ticket that goes to another's booking.
-        format!(
-            "update ticket_types set name = name || '!' where event_id = {}",
-            show.event
-        ),
-        format!(
-            "update tickets set booking_id = '{theirs}' where id = (select min(id) from tickets where event_id = {})",
-            show.event
-        ),
-        format!(
-            "with gone as (delete from tickets where booking_id = '{theirs}' returning 1), let_go as (delete from claims where booking_id = '{theirs}' returning 1) delete from bookings where id = '{theirs}'"
-        ),
-        format!("delete from tickets where event_id = {}", show.event),
-        format!(
-            "delete from claims where event_id = {0}; delete from bookings where event_id = {0}",
-            show.event
-        ),
-    ] {
-        client.batch_execute(&sql).await.expect(&sql);
-        let now = (number(one).await, number(other).await);
-        assert!(
-            now.0 >= last.0 && now.1 >= last.1 && now != last,
-            "{sql}: {last:?} {now:?}"
-        );
-        last = now;
-    }
-    let (_socket, joined) = own(&server, one, None).await;
-    assert_eq!(joined["state"]["bookings"], json!([]));
-    assert_eq!(
-        revision(&joined["revision"]),
-        u64::try_from(last.0).unwrap()
-    );
 }
 
 /// A lock that only the figures meet keeps no user waiting.
@@ -397,14 +381,12 @@ async fn figures_that_hang_stop_nobodys_bookings() {
     organizer.join(&topic, join).await;
     figures(&mut organizer, &topic, |_| true).await;
     let one = user(&client, "customer").await;
-    let (mut mine, joined) = own(&server, one, None).await;
+    let mut mine = own(&server, one).await;
 
     let lock = "begin; lock table event_joins in access exclusive mode";
     client.batch_execute(lock).await.expect("a lock");
-    let body = json!({"event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[0], "quantity": 1}]});
-    let made = server.user(one).post("/api/v1/bookings", &body).await;
-    made.data(201);
-    sees(&mut mine, one, revision(&joined["revision"]), "pending").await;
+    let made = id(&book(&server, one, &show, 0, 1).await);
+    mine.sees(&made, is("pending")).await;
     client.batch_execute("rollback").await.expect("unlocked");
     let held = |figures: &Value| figures["tickets_held"] == 1;
     figures(&mut organizer, &topic, held).await;
@@ -422,7 +404,7 @@ async fn beats_claim_no_more_of_a_users_bookings_than_was_read() {
     let client = server.client().await;
     let show = show().stage(&client).await;
     let one = user(&client, "customer").await;
-    let (mut mine, _) = own(&server, one, None).await;
+    let mut mine = own(&server, one).await.socket;
     let (event, own) = (format!("event:{}", show.event), format!("user:{one}"));
     mine.join(&event, json!({})).await;
     let at = |beat: &Value| -> jiff::Timestamp {
@@ -436,7 +418,7 @@ async fn beats_claim_no_more_of_a_users_bookings_than_was_read() {
         }
     };
 
-    let lock = "begin; lock table bookings_gone in access exclusive mode";
+    let lock = "begin; lock table bookings in access exclusive mode";
     client.batch_execute(lock).await.expect("a lock");
     let locked = jiff::Timestamp::now();
     while beat_of(&event).await <= locked {}
@@ -461,7 +443,7 @@ async fn figures_that_were_refused_come_once_there_is_a_place() {
     let client = server.client().await;
     let show = show().stage(&client).await;
     let one = user(&client, "customer").await;
-    let (mut mine, _) = own(&server, one, None).await;
+    let mut mine = own(&server, one).await.socket;
     let topic = format!("admin:{}", show.event);
     let mut organizer = server.ws(Vsn::V2).await;
     let join = json!({"access_token": token(show.organizer, Role::Organizer)});

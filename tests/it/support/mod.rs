@@ -7,6 +7,7 @@ pub(crate) mod cut;
 pub(crate) mod database;
 pub(crate) mod nats;
 pub(crate) mod numbers;
+pub(crate) mod own;
 pub(crate) mod postgres;
 pub(crate) mod rush;
 pub(crate) mod server;
