@@ -1,63 +1,42 @@
 //! The floor of fan-out: a process that does nothing but `send()` the same bytes to as many
-//! sockets, one after the other: in one loop, or in as many as the server has shards.
+//! sockets, one after the other.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{ChildStdin, ChildStdout};
-use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
 use super::BenchError;
+use super::cores::Cores;
 use super::crowd::Greeting;
+use super::crowd::viewers::Viewers;
 use super::process::Process;
-use super::viewers::Viewers;
 use crate::protocol::websocket::{self, Opcode};
 use crate::ticketing::Revision;
 
-/// The child's side: says its address, accepts, then sends each line of standard input to all,
-/// with so many loops, each on its share of the sockets.
-pub(super) fn send_loops(connections: usize, loops: usize) -> Result<(), BenchError> {
+/// The child's side: says its address, accepts, then sends each line of standard input to all.
+pub(super) fn send_loop(connections: usize) -> Result<(), BenchError> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(BenchError::io("listen"))?;
     let address = listener.local_addr().map_err(BenchError::io("listen"))?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{address}").map_err(BenchError::io("write"))?;
-    let mut shares: Vec<Vec<TcpStream>> = Vec::new();
-    shares.resize_with(loops.max(1), Vec::new);
-    for connection in 0..connections {
+    let mut sockets: Vec<TcpStream> = Vec::with_capacity(connections);
+    for _ in 0..connections {
         let (socket, _) = listener.accept().map_err(BenchError::io("accept"))?;
         socket.set_nodelay(true).map_err(BenchError::io("accept"))?;
-        let share = connection % shares.len();
-        shares[share].push(socket);
+        sockets.push(socket);
     }
-    let loops = shares.into_iter().map(start_loop).collect::<Vec<_>>();
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(BenchError::io("read"))?;
         let frame = websocket::frame(Opcode::Text, line.as_bytes());
-        for each in &loops {
-            let ended = |_| BenchError::Child("a send loop ended");
-            each.send(frame.clone()).map_err(ended)?;
+        for socket in &mut sockets {
+            socket.write_all(&frame).map_err(BenchError::io("send"))?;
         }
     }
     Ok(())
 }
 
-/// Ends with its first error; the next frame finds that out.
-fn start_loop(mut sockets: Vec<TcpStream>) -> Sender<Bytes> {
-    let (frames, inbox) = channel::<Bytes>();
-    std::thread::spawn(move || -> std::io::Result<()> {
-        for frame in inbox {
-            for socket in &mut sockets {
-                socket.write_all(&frame)?;
-            }
-        }
-        Ok(())
-    });
-    frames
-}
-
-/// The bench's side.
+/// The bench's side of it.
 ///
 /// Fields drop in this order: viewers first, or they would miss the loop.
 pub(super) struct Floor {
@@ -72,19 +51,15 @@ pub(super) struct Floor {
 }
 
 impl Floor {
-    /// `sample` is the payload of an update as the server sent it.
+    /// On the core that is the server's otherwise. `sample` is the payload of an update as the
+    /// server sent it.
     pub(super) fn start(
+        cores: &Cores,
         connections: usize,
-        loops: usize,
         sample: &str,
     ) -> Result<Floor, BenchError> {
-        let args = [
-            "bench",
-            "floor",
-            &connections.to_string(),
-            &loops.to_string(),
-        ];
-        let mut process = Process::again(&args, &[])?;
+        let args = ["bench", "floor", &connections.to_string()];
+        let mut process = cores.on_the_servers(|| Process::again(&args, &[]))?;
         let stdin = process.input()?;
         let mut lines = process.output()?.lines();
         let address: SocketAddr = lines

@@ -1,25 +1,29 @@
-//! `seatcast bench fanout|connections|holds|resume|presence|slow|nodes`: what Seatcast costs, beside a floor measured in the
-//! same run.
+//! `seatcast bench …`: what Seatcast costs, beside a floor measured in the same run.
 //!
 //! The server is a child process, so its CPU and memory are its own; Postgres is a private one, or
-//! the one given. Everything stays on the loopback and ends by itself. Figures of a debug build
-//! say nothing: build with `--release`.
+//! the one given, in which a database is made and removed again. Everything stays on the loopback
+//! and ends by itself. Figures of a debug build say nothing: build with `--release`.
 
+mod client;
+mod clock;
 mod connections;
+mod cores;
 mod crowd;
 mod fanout;
 mod floor;
 mod holds;
-mod lags;
 mod metrics;
 mod nodes;
+mod overload;
+mod postgres;
 mod presence;
 mod process;
 mod report;
 mod resume;
-mod scan;
+mod show;
 mod slow;
-mod viewers;
+mod together;
+mod usage;
 mod world;
 
 use std::io;
@@ -34,6 +38,8 @@ use crowd::Greeting;
 
 /// Viewers that the figures are asked for.
 const VIEWERS: &str = "1000,10000";
+/// None, and the server's default.
+const WINDOWS: &str = "0,50";
 
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum BenchCommand {
@@ -43,6 +49,35 @@ pub enum BenchCommand {
         /// How many viewers; each number is measured by itself.
         #[arg(long, value_delimiter = ',', default_value = VIEWERS)]
         viewers: Vec<usize>,
+        /// The server's conflation windows, in milliseconds; each is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = WINDOWS)]
+        windows: Vec<u64>,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// An event that changes 100 times a second before more viewers than the server's one core can
+    /// tell each time: answers to heartbeats and joins, lag, memory.
+    Overload {
+        #[arg(long, default_value_t = 10_000)]
+        viewers: usize,
+        /// The server's conflation windows, in milliseconds; each is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = WINDOWS)]
+        windows: Vec<u64>,
+        /// How long it changes, in seconds.
+        #[arg(long, default_value_t = 15)]
+        seconds: u64,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// Bookings while many watch the event, beside the same without viewers.
+    Together {
+        #[arg(long, default_value_t = 64)]
+        buyers: usize,
+        #[arg(long, default_value_t = 10_000)]
+        viewers: usize,
+        /// How long is sold with viewers, and as long without, in seconds.
+        #[arg(long, default_value_t = 9)]
+        seconds: u64,
         #[command(flatten)]
         database: DatabaseConfig,
     },
@@ -54,11 +89,17 @@ pub enum BenchCommand {
         #[command(flatten)]
         database: DatabaseConfig,
     },
-    /// Holds on one hot event: at the desk and by REST, beside the naive transaction.
+    /// Bookings at the desk and by REST, beside a transaction for each.
     Holds {
+        /// How many events they are spread over; each number is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = "1,10,100,1000")]
+        events: Vec<usize>,
         /// How many buyers at a time; each number is measured by itself.
-        #[arg(long, value_delimiter = ',', default_value = "1,64")]
+        #[arg(long, value_delimiter = ',', default_value = "64")]
         buyers: Vec<usize>,
+        /// How long each way sells, in seconds.
+        #[arg(long, default_value_t = 6)]
+        seconds: u64,
         #[command(flatten)]
         database: DatabaseConfig,
     },
@@ -101,16 +142,17 @@ pub enum BenchCommand {
         #[command(flatten)]
         database: DatabaseConfig,
     },
-    /// The bare loops of `send()` that `fanout` compares with.
+    /// The bare loop of `send()` that `fanout` compares with.
     #[command(hide = true)]
-    Floor { connections: usize, loops: usize },
+    Floor { connections: usize },
     /// The viewers, which the other benches start.
     #[command(hide = true)]
     Crowd {
         address: SocketAddr,
         viewers: usize,
-        /// What they join; without it they only listen.
-        event: Option<EventId>,
+        /// What they join, in turn; without any they only listen.
+        #[arg(long, value_delimiter = ',')]
+        events: Vec<EventId>,
         /// What the kernel may keep of what one of them does not read.
         #[arg(long)]
         buffer_bytes: Option<usize>,
@@ -127,6 +169,8 @@ pub enum BenchError {
     Http(#[from] hyper::Error),
     #[error("{0}")]
     Child(&'static str),
+    #[error("the bench broke the database's promises: its figures are worth nothing")]
+    Audit,
     #[error(
         "{needed} open files are needed, but this process may have no more than {maximum}: raise \
          the limit (ulimit -Hn) or give fewer --viewers"
@@ -157,9 +201,41 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
         println!("This is a debug build: its figures say nothing. Build with --release.");
     }
     match command {
-        BenchCommand::Fanout { viewers, database } => fanout::run(&viewers, &database),
-        BenchCommand::Connections { viewers, database } => connections::run(&viewers, &database),
-        BenchCommand::Holds { buyers, database } => holds::run(&buyers, &database),
+        BenchCommand::Fanout {
+            viewers,
+            windows,
+            database,
+        } => fanout::run(&viewers, &windows, &database).map(drop),
+        BenchCommand::Overload {
+            viewers,
+            windows,
+            seconds,
+            database,
+        } => {
+            let time = Duration::from_secs(seconds);
+            overload::run(viewers, &windows, time, &database).map(drop)
+        }
+        BenchCommand::Together {
+            buyers,
+            viewers,
+            seconds,
+            database,
+        } => {
+            let time = Duration::from_secs(seconds);
+            together::run(buyers, viewers, time, &database).map(drop)
+        }
+        BenchCommand::Connections { viewers, database } => {
+            connections::run(&viewers, &database).map(drop)
+        }
+        BenchCommand::Holds {
+            events,
+            buyers,
+            seconds,
+            database,
+        } => {
+            let time = Duration::from_secs(seconds);
+            holds::run(&events, &buyers, time, &database).map(drop)
+        }
         BenchCommand::Resume { viewers, database } => resume::run(&viewers, &database),
         BenchCommand::Presence {
             viewers,
@@ -172,17 +248,18 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             database,
         } => slow::run(viewers, Duration::from_secs(seconds), &database),
         BenchCommand::Nodes { viewers, database } => nodes::run(&viewers, &database),
-        BenchCommand::Floor { connections, loops } => floor::send_loops(connections, loops),
+        BenchCommand::Floor { connections } => floor::send_loop(connections),
         BenchCommand::Crowd {
             address,
             viewers,
-            event,
+            events,
             buffer_bytes,
-        } => crowd::run(
-            address,
-            viewers,
-            event.map_or(Greeting::Silent, Greeting::Join),
-            buffer_bytes,
-        ),
+        } => {
+            let greeting = match events.is_empty() {
+                true => Greeting::Silent,
+                false => Greeting::Join(events),
+            };
+            crowd::run(address, viewers, greeting, buffer_bytes)
+        }
     }
 }

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::BenchError;
 use super::crowd::Greeting;
+use super::crowd::viewers::Viewers;
 use super::process::{Process, allow_sockets};
 use super::report::{Report, count, millis, percentile};
-use super::viewers::Viewers;
 use super::world::World;
 use crate::config::{Config, DatabaseConfig};
 use crate::store::yardstick::Stage;
@@ -72,14 +72,14 @@ impl Cluster<'_> {
             let (process, address) = world.server()?;
             // The first ones take what does not divide.
             let share = viewers / nodes + usize::from(n < viewers % nodes);
-            let viewers = Viewers::open(address, share, Greeting::Join(stage.event))?;
+            let viewers = Viewers::open(address, share, Greeting::Join(vec![stage.event]))?;
             Ok((viewers, process))
         };
         let nodes = (0..nodes).map(node).collect::<Result<_, BenchError>>()?;
         Ok(Cluster {
             world,
-            stage,
             revision: stage.revision,
+            stage,
             nodes,
         })
     }

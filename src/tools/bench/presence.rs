@@ -6,18 +6,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::BenchError;
+use super::client::Client;
 use super::crowd::Greeting;
+use super::crowd::viewers::Viewers;
 use super::process::allow_sockets;
 use super::report::{Report, Target, count};
-use super::viewers::Viewers;
 use super::world::World;
+use super::{BenchError, client};
 use crate::config::{Config, DatabaseConfig};
 use crate::ticketing::EventId;
 
@@ -51,7 +49,7 @@ pub(super) fn run(
 fn measure(world: &World, viewers: usize, joins: usize) -> Result<Report, BenchError> {
     let stage = world.runtime.block_on(world.store.set_stage())?;
     let (server, address) = world.server_with(&LIMITS)?;
-    let mut watching = Viewers::open(address, viewers, Greeting::Join(stage.event))?;
+    let mut watching = Viewers::open(address, viewers, Greeting::Join(vec![stage.event]))?;
     let (cpu, begun) = (server.cpu()?, Instant::now());
     let each = joins / CONNECTIONS;
     let people = (0..CONNECTIONS).map(|_| come_and_go(address, stage.event, each));
@@ -131,18 +129,15 @@ fn error_of(frame: &str, there: usize) -> usize {
     number(&shown["total"]).abs_diff(there) + number(last).abs_diff(there) + elsewhere
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
 /// A connection whose last person is still there.
 struct Person {
     refused: usize,
-    _stays: Socket,
+    _stays: Client,
 }
 
 /// Joins and leaves so many times, evenly, and then joins to stay.
 async fn come_and_go(address: SocketAddr, event: EventId, times: usize) -> Result<Person, Error> {
-    let url = format!("ws://{address}/realtime/v1/websocket?vsn=2.0.0");
-    let mut socket = connect_async(url).await?.0;
+    let mut person = Client::connect(address).await?;
     let begun = Instant::now();
     let mut refused = 0;
     for time in 0..times {
@@ -151,36 +146,20 @@ async fn come_and_go(address: SocketAddr, event: EventId, times: usize) -> Resul
         if due > begun.elapsed() + PACE {
             tokio::time::sleep(due.saturating_sub(begun.elapsed())).await;
         }
-        for message in [join(event, STEPS[time % STEPS.len()]), leave(event)] {
-            refused += usize::from(!ask(&mut socket, message).await?);
+        for message in [
+            at_step(event, STEPS[time % STEPS.len()]),
+            client::leave(event),
+        ] {
+            refused += usize::from(!person.ask(message).await?);
         }
     }
-    refused += usize::from(!ask(&mut socket, join(event, STEPS[STEPS.len() - 1])).await?);
+    refused += usize::from(!person.ask(at_step(event, STEPS[STEPS.len() - 1])).await?);
     Ok(Person {
         refused,
-        _stays: socket,
+        _stays: person,
     })
 }
 
-/// Sends, and waits for the reply; whether it says `ok`.
-async fn ask(socket: &mut Socket, message: Message) -> Result<bool, Error> {
-    socket.send(message).await?;
-    loop {
-        let heard = socket.next().await.ok_or(Error::ConnectionClosed)??;
-        if let Message::Text(text) = heard
-            && text.contains("phx_reply")
-        {
-            return Ok(text.contains(r#""status":"ok""#));
-        }
-    }
-}
-
-fn join(event: EventId, step: &str) -> Message {
-    Message::text(format!(
-        r#"["1","1","event:{event}","phx_join",{{"presence":{{"step":"{step}"}}}}]"#
-    ))
-}
-
-fn leave(event: EventId) -> Message {
-    Message::text(format!(r#"["1","2","event:{event}","phx_leave",{{}}]"#))
+fn at_step(event: EventId, step: &str) -> Message {
+    client::join(event, &format!(r#"{{"presence":{{"step":"{step}"}}}}"#))
 }

@@ -69,19 +69,12 @@ impl Process {
     /// CPU time of all its threads, to the nanosecond. (`/proc/<pid>/stat` counts in ticks of
     /// 10 ms; threads that ended are missing here, but ours live as long as the process.)
     pub(super) fn cpu(&self) -> Result<Duration, BenchError> {
-        let tasks = format!("/proc/{}/task", self.child.id());
-        let entries = std::fs::read_dir(&tasks).map_err(BenchError::io("read /proc"))?;
-        let nanoseconds = entries
-            .flatten()
-            .filter_map(|task| first_number(&task.path().join("schedstat")))
-            .sum();
-        Ok(Duration::from_nanos(nanoseconds))
+        cpu_of_threads(self.child.id())
     }
 
     /// Memory in RAM that is the process's own, in bytes.
     pub(super) fn memory(&self) -> Result<u64, BenchError> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(path).map_err(BenchError::io("read /proc"))?;
+        let status = read_proc(&format!("{}/status", self.child.id()))?;
         let kilobytes = status
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))
@@ -123,7 +116,27 @@ impl Drop for Process {
     }
 }
 
-fn first_number(path: &Path) -> Option<u64> {
+/// CPU of this process: of the bench itself.
+pub(super) fn own_cpu() -> Result<Duration, BenchError> {
+    cpu_of_threads(std::process::id())
+}
+
+fn cpu_of_threads(pid: u32) -> Result<Duration, BenchError> {
+    let tasks = format!("/proc/{pid}/task");
+    let entries = std::fs::read_dir(&tasks).map_err(BenchError::io("read /proc"))?;
+    let nanoseconds = entries
+        .flatten()
+        .filter_map(|task| first_number(&task.path().join("schedstat")))
+        .sum();
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// A file below `/proc`.
+pub(super) fn read_proc(path: &str) -> Result<String, BenchError> {
+    std::fs::read_to_string(format!("/proc/{path}")).map_err(BenchError::io("read /proc"))
+}
+
+pub(super) fn first_number(path: &Path) -> Option<u64> {
     let text = std::fs::read_to_string(path).ok()?;
     text.split_whitespace().next()?.parse().ok()
 }

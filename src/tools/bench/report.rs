@@ -29,6 +29,7 @@ impl fmt::Display for Target {
 }
 
 /// One line of the table.
+#[derive(Clone)]
 struct Figure {
     name: String,
     ours: String,
@@ -49,6 +50,32 @@ impl Report {
             heading: heading.into(),
             figures: Vec::new(),
         }
+    }
+
+    /// Prints it, and gives it back.
+    pub(super) fn printed(self) -> Report {
+        println!("{self}");
+        self
+    }
+
+    /// The figures that have something to reach, of all these.
+    pub(super) fn summary(reports: &[Report]) -> Report {
+        let mut summary = Report::new("What was to be reached");
+        for report in reports {
+            let subject = report
+                .heading
+                .split_once(". ")
+                .map_or(report.heading.as_str(), |(it, _)| it);
+            let aims = report
+                .figures
+                .iter()
+                .filter(|figure| figure.target.is_some());
+            summary.figures.extend(aims.map(|figure| Figure {
+                name: format!("{} ({subject})", figure.name),
+                ..figure.clone()
+            }));
+        }
+        summary
     }
 
     /// A figure with nothing to compare it to.

@@ -6,9 +6,9 @@
 use std::time::{Duration, Instant};
 
 use super::crowd::Greeting;
+use super::crowd::viewers::Viewers;
 use super::process::allow_sockets;
 use super::report::{Report, Target, count, millis};
-use super::viewers::Viewers;
 use super::world::World;
 use super::{BenchError, metrics};
 use crate::config::DatabaseConfig;
@@ -30,7 +30,7 @@ fn measure(world: &World, viewers: usize) -> Result<Report, BenchError> {
     let (first, first_address) = world.server()?;
     let (second, second_address) = world.server()?;
     let begun = Instant::now();
-    let mut crowd = Viewers::open(first_address, viewers, Greeting::Join(stage.event))?;
+    let crowd = Viewers::open(first_address, viewers, Greeting::Join(vec![stage.event]))?;
     let joining = begun.elapsed();
     crowd.give_refuge(second_address)?;
     crowd.expect(stage.revision + 1)?;

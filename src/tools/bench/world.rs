@@ -1,5 +1,6 @@
-//! What every bench needs: a Postgres, a store on it, and a server in front of it.
+//! What every bench needs: a Postgres, a database of its own in it, and servers in front of it.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,47 +8,81 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use super::BenchError;
+use super::postgres::Postgres;
 use super::process::Process;
 use crate::config::DatabaseConfig;
 use crate::embedded::{Durability, Embedded, Restarts, Settings};
 use crate::store::Store;
+use crate::store::audit::audit;
 use crate::store::migrate::migrate;
+use crate::store::yardstick::{drop_database, make_database};
 
-/// Connections for the server, the naive buyers and the bench itself.
-const CONNECTIONS_MAX: usize = 200;
+/// Connections for servers and the bench itself, beside those that a bench says it needs.
+const SPARE_CONNECTIONS: usize = 100;
 
 /// Fields drop in this order: clients before the database, the database before its folder.
 pub(super) struct World {
     pub(super) store: Store,
     pub(super) runtime: Runtime,
+    pub(super) postgres: Postgres,
     url: String,
-    _embedded: Option<Embedded>,
+    config: DatabaseConfig,
+    /// Address of the Postgres, and how many databases were made in it.
+    server_url: String,
+    made: Cell<u32>,
+    embedded: Option<Embedded>,
     _folder: Option<Folder>,
 }
 
+/// Another database of the same Postgres.
+pub(super) struct Beside {
+    pub(super) store: Store,
+    url: String,
+}
+
 impl World {
-    /// On the given database, or on a private one with all the safety of the real one.
+    /// On the given Postgres, or on a private one with all the safety of the real one; in either
+    /// case in a database that is made for this and removed afterwards.
     pub(super) fn start(config: &DatabaseConfig) -> Result<World, BenchError> {
-        let (url, embedded, folder) = match &config.url {
+        Self::start_for(config, 0)
+    }
+
+    /// The same for a bench that needs so many connections of its own.
+    pub(super) fn start_for(
+        config: &DatabaseConfig,
+        connections: usize,
+    ) -> Result<World, BenchError> {
+        let (server_url, embedded, folder) = match &config.url {
             Some(url) => (url.clone(), None, None),
             None => {
                 let folder = Folder::new()?;
-                let embedded = Embedded::start_with(&settings(config, &folder))?;
+                let settings = settings(config, &folder, connections);
+                let embedded = Embedded::start_with(&settings)?;
                 (embedded.url().to_owned(), Some(embedded), Some(folder))
             }
         };
         let runtime = Runtime::new().map_err(BenchError::io("start a runtime"))?;
-        let store = runtime.block_on(async {
-            migrate(config, &url).await?;
-            Store::connect(config, &url).await
-        })?;
+        let made = Cell::new(0);
+        let (store, url) = runtime.block_on(another(config, &server_url, &made))?;
+        let backend = runtime.block_on(store.backend())?;
         Ok(World {
             store,
             runtime,
+            postgres: Postgres::of_backend(backend)?,
             url,
-            _embedded: embedded,
+            config: config.clone(),
+            server_url,
+            made,
+            embedded,
             _folder: folder,
         })
+    }
+
+    /// Another database, empty as the first one was.
+    pub(super) fn beside(&self) -> Result<Beside, BenchError> {
+        let another = another(&self.config, &self.server_url, &self.made);
+        let (store, url) = self.runtime.block_on(another)?;
+        Ok(Beside { store, url })
     }
 
     pub(super) fn server(&self) -> Result<(Process, SocketAddr), BenchError> {
@@ -58,13 +93,65 @@ impl World {
     pub(super) fn server_with(&self, args: &[&str]) -> Result<(Process, SocketAddr), BenchError> {
         Process::server(&self.url, args)
     }
+
+    /// What was written has to be right as well as fast.
+    pub(super) fn audit(&self) -> Result<(), BenchError> {
+        self.audit_of(&self.store)
+    }
+
+    pub(super) fn audit_of(&self, store: &Store) -> Result<(), BenchError> {
+        let report = self.runtime.block_on(audit(store))?;
+        println!("audit: {report}");
+        match report.is_clean() {
+            true => Ok(()),
+            false => Err(BenchError::Audit),
+        }
+    }
 }
 
-fn settings(config: &DatabaseConfig, folder: &Folder) -> Settings {
+impl Beside {
+    pub(super) fn server(&self) -> Result<(Process, SocketAddr), BenchError> {
+        Process::server(&self.url, &[])
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // A private Postgres goes as a whole.
+        if self.embedded.is_some() {
+            return;
+        }
+        for number in 1..=self.made.get() {
+            let name = name(number);
+            let dropped = drop_database(&self.config, &self.server_url, &name);
+            if let Err(error) = self.runtime.block_on(dropped) {
+                eprintln!("{name} could not be removed: {error}");
+            }
+        }
+    }
+}
+
+async fn another(
+    config: &DatabaseConfig,
+    server_url: &str,
+    made: &Cell<u32>,
+) -> Result<(Store, String), BenchError> {
+    let number = made.get() + 1;
+    let url = make_database(config, server_url, &name(number)).await?;
+    made.set(number);
+    migrate(config, &url).await?;
+    Ok((Store::connect(config, &url).await?, url))
+}
+
+fn name(number: u32) -> String {
+    format!("seatcast_bench_{}_{number}", std::process::id())
+}
+
+fn settings(config: &DatabaseConfig, folder: &Folder, connections: usize) -> Settings {
     Settings {
         data_dir: folder.0.clone(),
         bin_dir: config.pg_bin_dir.clone(),
-        connections_max: CONNECTIONS_MAX,
+        connections_max: connections + SPARE_CONNECTIONS,
         durability: Durability::Safe,
         options: Vec::new(),
         start_timeout: Duration::from_millis(config.embedded_start_timeout_ms),

@@ -31,7 +31,7 @@ pub(super) fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
         .position(|window| window == wanted)
 }
 
-pub(super) fn number_after(payload: &[u8], key: &[u8]) -> Option<u64> {
+pub(in crate::tools::bench) fn number_after(payload: &[u8], key: &[u8]) -> Option<u64> {
     let digits = &payload[find(payload, key)? + key.len()..];
     let number = digits.iter().take_while(|byte| byte.is_ascii_digit());
     Some(number.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))

@@ -7,26 +7,26 @@ const STEP: Duration = Duration::from_micros(100);
 
 /// Number of the step → how many were as late as that.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Lags(BTreeMap<u64, u64>);
+pub(in crate::tools::bench) struct Lags(BTreeMap<u64, u64>);
 
 impl Lags {
-    pub(super) fn add(&mut self, lag: Duration) {
+    pub(in crate::tools::bench) fn add(&mut self, lag: Duration) {
         let step = u64::try_from(lag.as_micros() / STEP.as_micros()).unwrap_or(u64::MAX);
         *self.0.entry(step).or_default() += 1;
     }
 
-    pub(super) fn merge(&mut self, other: &Lags) {
+    pub(in crate::tools::bench) fn merge(&mut self, other: &Lags) {
         for (&step, count) in &other.0 {
             *self.0.entry(step).or_default() += count;
         }
     }
 
-    pub(super) fn count(&self) -> u64 {
+    pub(in crate::tools::bench) fn count(&self) -> u64 {
         self.0.values().sum()
     }
 
     /// What so many of a hundred were not above, rounded up to a whole step.
-    pub(super) fn percentile(&self, percent: u64) -> Duration {
+    pub(in crate::tools::bench) fn percentile(&self, percent: u64) -> Duration {
         let rank = (self.count() * percent).div_ceil(100).max(1);
         let mut below = 0;
         let step = self.0.iter().find(|(_, count)| {
@@ -39,12 +39,12 @@ impl Lags {
     }
 
     /// `12:3 14:9`, which [`Lags::read`] reads.
-    pub(super) fn written(&self) -> String {
+    pub(in crate::tools::bench) fn written(&self) -> String {
         let steps = self.0.iter().map(|(step, count)| format!("{step}:{count}"));
         steps.collect::<Vec<_>>().join(" ")
     }
 
-    pub(super) fn read(text: &str) -> Option<Lags> {
+    pub(in crate::tools::bench) fn read(text: &str) -> Option<Lags> {
         let step = |pair: &str| {
             let (step, count) = pair.split_once(':')?;
             Some((step.parse().ok()?, count.parse().ok()?))

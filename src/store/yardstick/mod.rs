@@ -1,0 +1,152 @@
+//! What the benches ask of the database: databases of their own, events to sell and to change, and
+//! the plain way to do what Seatcast does ([`naive`]).
+
+pub mod naive;
+
+use futures_util::future::try_join_all;
+use tokio_postgres::types::ToSql;
+
+use super::address::Address;
+use super::{Store, StoreError};
+use crate::config::DatabaseConfig;
+use crate::ticketing::{EventId, Revision, TicketTypeId, UserId};
+
+/// An event of a bench.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    pub event: EventId,
+    pub ticket_types: Vec<TicketTypeId>,
+    pub organizer: UserId,
+    /// After it was made.
+    pub revision: Revision,
+}
+
+/// More than any bench sells.
+const CAPACITY: i32 = 100_000_000;
+
+/// A new database beside the one that `url` names; returns its address.
+pub async fn make_database(
+    config: &DatabaseConfig,
+    url: &str,
+    name: &str,
+) -> Result<String, StoreError> {
+    command(config, url, &format!("create database {name}")).await?;
+    Ok(with_database(url, name))
+}
+
+/// Whoever is connected to it.
+pub async fn drop_database(
+    config: &DatabaseConfig,
+    url: &str,
+    name: &str,
+) -> Result<(), StoreError> {
+    let sql = format!("drop database if exists {name} with (force)");
+    command(config, url, &sql).await
+}
+
+async fn command(config: &DatabaseConfig, url: &str, sql: &str) -> Result<(), StoreError> {
+    let (client, connection) = Address::read(config, url)?.connect().await?;
+    let connection = tokio::spawn(connection);
+    client.batch_execute(sql).await?;
+    drop(client);
+    let _ = connection.await;
+    Ok(())
+}
+
+/// The same address with another database: a URL, or pairs of which the last one counts.
+fn with_database(url: &str, name: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return format!("{url} dbname={name}");
+    };
+    let (path, query) = match rest.split_once('?') {
+        Some((path, query)) => (path, format!("?{query}")),
+        None => (rest, String::new()),
+    };
+    let host = path.split('/').next().unwrap_or_default();
+    format!("{scheme}://{host}/{name}{query}")
+}
+
+impl Store {
+    /// The process that serves a connection of ours, as its machine numbers it.
+    pub async fn backend(&self) -> Result<u32, StoreError> {
+        let client = self.client().await?;
+        let pid: i32 = client
+            .query_one("select pg_backend_pid()", &[])
+            .await?
+            .get(0);
+        Ok(pid.unsigned_abs())
+    }
+
+    /// A new event on sale, with one ticket type.
+    pub async fn set_stage(&self) -> Result<Stage, StoreError> {
+        let stage = self.set_stages(1, 1).await?.pop();
+        stage.ok_or_else(|| StoreError::corrupt("no event was made"))
+    }
+
+    /// New events on sale, with so many ticket types each.
+    pub async fn set_stages(&self, events: i64, types: i32) -> Result<Vec<Stage>, StoreError> {
+        let client = self.client().await?;
+        let sql = "insert into users (name, role) values ('Bench', 'organizer') returning id";
+        let organizer: UserId = client.query_one(sql, &[]).await?.get(0);
+        let sql = "
+            insert into events (organizer_id, title, venue, starts_at, capacity, status)
+            select $1, 'Bench ' || n, 'Loopback', clock_timestamp() + interval '30 days', $2, 'active'
+            from generate_series(1, $3) n
+            returning id";
+        let rows = client.query(sql, &[&organizer, &CAPACITY, &events]).await?;
+        let ids: Vec<EventId> = rows.iter().map(|row| row.get(0)).collect();
+        let sql = "
+            insert into ticket_types (event_id, name, price_amount, capacity)
+            select event, 'Standing ' || n, 4500, $2
+            from unnest($1::bigint[]) event, generate_series(1, $3) n";
+        client.execute(sql, &[&ids, &CAPACITY, &types]).await?;
+        let sql = "
+            select event, p.revision, (select array_agg(id order by id) from ticket_types where event_id = event)
+            from unnest($1::bigint[]) event join pools p on p.event_id = event and p.kind = 'event'
+            order by event";
+        let rows = client.query(sql, &[&ids]).await?;
+        let stage = |row: &tokio_postgres::Row| Stage {
+            event: row.get(0),
+            revision: row.get::<_, i64>(1).cast_unsigned(),
+            ticket_types: row.get(2),
+            organizer,
+        };
+        Ok(rows.iter().map(stage).collect())
+    }
+
+    /// Changes the event's first ticket type so many times, each in a transaction of its own, all
+    /// sent at once on one connection. Each moves the event's revision by one.
+    pub async fn change(&self, stage: &Stage, times: u64) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        let sql = "update ticket_types set price_amount = price_amount # 1 where id = $1";
+        let statement = client.prepare_cached(sql).await?;
+        let parameters: [&(dyn ToSql + Sync); 1] = [&stage.ticket_types[0]];
+        let one = |_| client.execute(&statement, &parameters);
+        // tokio-postgres sends what is polled together without waiting for answers between.
+        try_join_all((0..times).map(one)).await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_database;
+
+    #[test]
+    fn an_address_is_given_another_database() {
+        for (url, expected) in [
+            (
+                "postgres://u:p@h/old?sslmode=require",
+                "postgres://u:p@h/new?sslmode=require",
+            ),
+            (
+                "postgres:///old?host=/run/p&user=u",
+                "postgres:///new?host=/run/p&user=u",
+            ),
+            ("postgres://h", "postgres://h/new"),
+            ("host=h dbname=old", "host=h dbname=old dbname=new"),
+        ] {
+            assert_eq!(with_database(url, "new"), expected);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Buyers and viewers of one event: what the viewers take from the buyers.
+//!
+//! Server, Postgres, buyers and viewers share all cores. Stretches without viewers and with them
+//! take turns.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::BenchError;
+use super::crowd::Greeting;
+use super::crowd::lags::Lags;
+use super::crowd::viewers::Viewers;
+use super::holds::rest::{Newest, RestBuyer};
+use super::holds::selling::{Act, Pile, Sales, sell};
+use super::process::{Process, allow_sockets};
+use super::report::{Report, Target, count, millis, percentile};
+use super::usage::Meter;
+use super::world::World;
+use crate::config::DatabaseConfig;
+use crate::store::yardstick::Stage;
+
+const TURNS: u32 = 3;
+const TYPES: i32 = 10;
+/// Bookings beside viewers, of those without.
+const RATIO_MIN: f64 = 0.75;
+/// How often the newest revision is looked at.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+pub(super) fn run(
+    buyers: usize,
+    viewers: usize,
+    time: Duration,
+    database: &DatabaseConfig,
+) -> Result<Vec<Report>, BenchError> {
+    allow_sockets(viewers + 2 * buyers)?;
+    let world = World::start(database)?;
+    let report = measure(&world, buyers, viewers, time)?.printed();
+    world.audit()?;
+    Ok(vec![report])
+}
+
+fn measure(
+    world: &World,
+    buyers: usize,
+    viewers: usize,
+    time: Duration,
+) -> Result<Report, BenchError> {
+    let stage = world.runtime.block_on(world.store.set_stages(1, TYPES))?;
+    let (server, address) = world.server()?;
+    let bench = Bench {
+        world,
+        server,
+        stages: Arc::new(stage),
+        newest: Newest::default(),
+    };
+    let connect = || {
+        let pile = Pile::default();
+        let all = RestBuyer::connect_all(buyers, address, &bench.stages, &pile, &bench.newest);
+        world.runtime.block_on(all)
+    };
+    let (mut alone, mut beside) = (Sales::default(), Sales::default());
+    let (mut lags, mut frames) = (Lags::default(), 0);
+    for _ in 0..TURNS {
+        alone.add(bench.turn(connect()?, None, time / TURNS)?);
+        let greeting = Greeting::Join(vec![bench.stages[0].event]);
+        let crowd = Viewers::open(address, viewers, greeting)?;
+        beside.add(bench.turn(connect()?, Some(&crowd), time / TURNS)?);
+        lags.merge(&crowd.lags()?);
+        frames += crowd.sample()?.frames;
+    }
+
+    let mut report = Report::new(format!(
+        "{buyers} buyers by REST and {} viewers on one event; {TURNS} turns; generator, server and \
+         Postgres share all cores. Floor: the same buyers without viewers.",
+        count(viewers as f64),
+    ));
+    let pair = (count(beside.rate()), count(alone.rate()));
+    let ratio = beside.rate() / alone.rate();
+    report.compared("bookings/s", pair, ratio, Some(Target::AtLeast(RATIO_MIN)));
+    for (name, percent) in [("a booking takes, p50", 50), ("a booking takes, p99", 99)] {
+        let (ours, floor) = (
+            percentile(&mut beside.latencies, percent),
+            percentile(&mut alone.latencies, percent),
+        );
+        let ratio = ours.as_secs_f64() / floor.as_secs_f64();
+        report.compared(name, (millis(ours), millis(floor)), ratio, None);
+    }
+    let frames_per_s = frames as f64 / beside.usage.wall.as_secs_f64();
+    report.fact("frames/s that a viewer got", format!("{frames_per_s:.1}"));
+    for percent in [50, 99, 100] {
+        let name = format!("answer to a buyer → each viewer, p{percent}");
+        report.fact(&name, millis(lags.percentile(percent)));
+    }
+    for (name, sales) in [("with viewers", &beside), ("without", &alone)] {
+        report.fact(&format!("{name}: CPU"), sales.usage);
+        let n = count(sales.latencies.len() as f64);
+        report.fact(
+            &format!("{name}: turns; n"),
+            format!("{}; {n}", sales.range()),
+        );
+    }
+    Ok(report)
+}
+
+struct Bench<'a> {
+    world: &'a World,
+    server: Process,
+    stages: Arc<Vec<Stage>>,
+    newest: Newest,
+}
+
+impl Bench<'_> {
+    /// Meanwhile the viewers are asked when they have the revision that a buyer was answered.
+    fn turn(
+        &self,
+        buyers: Vec<RestBuyer>,
+        viewers: Option<&Viewers>,
+        time: Duration,
+    ) -> Result<Sales, BenchError> {
+        let meter = Meter {
+            server: Some(&self.server),
+            postgres: self.world.postgres,
+            viewers,
+        };
+        let before = meter.read()?;
+        let selling = self.world.runtime.spawn(sell(buyers, Act::Book, time));
+        let mut all_have_it = true;
+        while !selling.is_finished() {
+            if let Some(viewers) = viewers {
+                all_have_it = all_have_it || viewers.has_arrived()?;
+                if all_have_it {
+                    viewers.expect(self.newest.load(Ordering::Relaxed))?;
+                    all_have_it = false;
+                }
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        let sold = self.world.runtime.block_on(selling);
+        let mut sales = sold.map_err(|_| BenchError::Child("the buyers died"))??;
+        sales.usage = meter.read()?.since(before);
+        if let Some(viewers) = viewers.filter(|_| !all_have_it) {
+            viewers.arrival()?;
+        }
+        Ok(sales)
+    }
+}
