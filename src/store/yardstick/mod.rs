@@ -1,7 +1,8 @@
 //! What the benches ask of the database: databases of their own, events to sell and to change, and
-//! the plain way to do what Seatcast does ([`naive`]).
+//! the plain ways to do what Seatcast does ([`naive`], [`writing`]).
 
 pub mod naive;
+pub mod writing;
 
 use futures_util::future::try_join_all;
 use tokio_postgres::types::ToSql;
@@ -112,6 +113,15 @@ impl Store {
             organizer,
         };
         Ok(rows.iter().map(stage).collect())
+    }
+
+    /// So that plans are those of full tables.
+    pub async fn analyze(&self) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        client
+            .batch_execute("set statement_timeout = 0; analyze; reset statement_timeout")
+            .await?;
+        Ok(())
     }
 
     /// Changes the event's first ticket type so many times, each in a transaction of its own, all

@@ -12,6 +12,7 @@ mod crowd;
 mod fanout;
 mod floor;
 mod holds;
+mod latency;
 mod metrics;
 mod nodes;
 mod overload;
@@ -22,6 +23,7 @@ mod report;
 mod resume;
 mod show;
 mod slow;
+mod statement;
 mod together;
 mod usage;
 mod world;
@@ -78,6 +80,27 @@ pub enum BenchCommand {
         /// How long is sold with viewers, and as long without, in seconds.
         #[arg(long, default_value_t = 9)]
         seconds: u64,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// From a commit to the event's viewer, beside a raw LISTEN, and what the committing statement
+    /// takes, beside a bare one.
+    Latency {
+        /// How many events move; each number is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = "1,100,1000")]
+        events: Vec<usize>,
+        /// How long they move, in seconds.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// Statements over many rows: events with two ticket types each, made by one; 128 claims made by
+    /// one, on more and more events.
+    Statement {
+        /// How many events one statement makes; each number is measured by itself.
+        #[arg(long, value_delimiter = ',', default_value = "1000,2000,10000")]
+        events: Vec<usize>,
         #[command(flatten)]
         database: DatabaseConfig,
     },
@@ -223,6 +246,14 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
         } => {
             let time = Duration::from_secs(seconds);
             together::run(buyers, viewers, time, &database).map(drop)
+        }
+        BenchCommand::Latency {
+            events,
+            seconds,
+            database,
+        } => latency::run(&events, Duration::from_secs(seconds), &database).map(drop),
+        BenchCommand::Statement { events, database } => {
+            statement::run(&events, &database).map(drop)
         }
         BenchCommand::Connections { viewers, database } => {
             connections::run(&viewers, &database).map(drop)
