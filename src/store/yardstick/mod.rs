@@ -1,6 +1,7 @@
 //! What the benches ask of the database: databases of their own, events to sell and to change, and
-//! the plain ways to do what Seatcast does ([`naive`], [`writing`]).
+//! the plain ways to do what Seatcast does ([`naive`], [`writing`]), full tables ([`fill`]).
 
+pub mod fill;
 pub mod naive;
 pub mod writing;
 
@@ -92,7 +93,7 @@ impl Store {
         let sql = "
             insert into events (organizer_id, title, venue, starts_at, capacity, status)
             select $1, 'Bench ' || n, 'Loopback', clock_timestamp() + interval '30 days', $2, 'active'
-            from generate_series(1, $3) n
+            from generate_series(1, $3::bigint) n
             returning id";
         let rows = client.query(sql, &[&organizer, &CAPACITY, &events]).await?;
         let ids: Vec<EventId> = rows.iter().map(|row| row.get(0)).collect();

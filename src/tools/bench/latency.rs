@@ -21,7 +21,7 @@ use super::world::World;
 use crate::config::DatabaseConfig;
 use crate::store::Store;
 use crate::store::yardstick::Stage;
-use crate::store::yardstick::writing::Writer;
+use crate::store::yardstick::writing::{BareWriter, Writer};
 use crate::ticketing::{EventId, Revision};
 
 /// Changes a second, by how many events move.
@@ -118,7 +118,6 @@ fn measure(
     let each = writes.div_ceil(events);
     let stages = run.block_on(store.set_stages(events as i64, 1))?;
     let bookings = run.block_on(store.set_bookings(&stages, each as i32))?;
-    run.block_on(store.set_bare_stage(&stages))?;
     let (server, address) = world.server()?;
     let joined = stages.iter().map(|stage| stage.event).collect();
     let viewers = Viewers::open(address, events, Greeting::Join(joined))?;
@@ -133,8 +132,8 @@ fn measure(
     let before = meter.read()?;
     // Its answers wake this thread, no other.
     let written = one_thread()?.block_on(async {
-        let writer = store.writer().await?;
-        write(&writer, &stages, &bookings, writes, pace).await
+        let writers = (store.writer().await?, store.bare_writer(&stages).await?);
+        write(&writers, &stages, &bookings, writes, pace).await
     })?;
     let usage = meter.read()?.since(before);
     let seen: Vec<Seen> = std::iter::from_fn(|| viewers.seen(QUIET)).collect();
@@ -152,7 +151,7 @@ fn measure(
 /// One claim after the other, on each event in turn, evenly; half-way to the next one the bare
 /// statement has its turn.
 async fn write(
-    writer: &Writer,
+    (writer, bare): &(Writer, BareWriter),
     stages: &[Stage],
     bookings: &[Vec<uuid::Uuid>],
     writes: usize,
@@ -171,7 +170,7 @@ async fn write(
         let took = begun.elapsed();
         tokio::time::sleep_until((due + interval / 2).into()).await;
         let begun = Instant::now();
-        writer.write_bare(stage, booking).await?;
+        bare.write(stage, booking).await?;
         if n >= WARM_UP {
             written.bare.push(begun.elapsed());
             written.statements.push(took);
@@ -258,14 +257,8 @@ fn report(events: usize, pace: u32, written: Written, lags: Lags) -> Report {
     let shown = |duration| format!("{:.2} ms", ms(duration));
     let mut lines = |name: &str, ours: &mut [Duration], floor: &mut [Duration]| {
         for percent in [50, 99] {
-            let (ours, floor) = (percentile(ours, percent), percentile(floor, percent));
-            let pair = (shown(ours), shown(floor));
-            report.compared(
-                &format!("{name}, p{percent}"),
-                pair,
-                ms(ours) / ms(floor),
-                None,
-            );
+            let pair = [&mut *ours, floor].map(|all| shown(percentile(all, percent)));
+            report.beside(&format!("{name}, p{percent}"), pair.into());
         }
     };
     lines("acknowledged commit → viewer", &mut push, &mut raw);

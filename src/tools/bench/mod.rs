@@ -4,6 +4,7 @@
 //! the one given, in which a database is made and removed again. Everything stays on the loopback
 //! and ends by itself. Figures of a debug build say nothing: build with `--release`.
 
+mod all;
 mod client;
 mod clock;
 mod connections;
@@ -45,6 +46,14 @@ const WINDOWS: &str = "0,50";
 
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum BenchCommand {
+    /// Every figure that has something to reach, and one table of them in the end.
+    All {
+        /// A third of the time, and a fifth of the rows of other events.
+        #[arg(long)]
+        short: bool,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
     /// Updates to many viewers of one event: CPU per delivery, deliveries a second, and how long
     /// after its commit the last viewer has a change.
     Fanout {
@@ -123,6 +132,10 @@ pub enum BenchCommand {
         /// How long each way sells, in seconds.
         #[arg(long, default_value_t = 6)]
         seconds: u64,
+        /// Instead: one event, beside so many seats and as many bookings of others, and the same
+        /// in an empty database.
+        #[arg(long)]
+        beside: Option<u32>,
         #[command(flatten)]
         database: DatabaseConfig,
     },
@@ -224,6 +237,7 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
         println!("This is a debug build: its figures say nothing. Build with --release.");
     }
     match command {
+        BenchCommand::All { short, database } => all::run(short, &database),
         BenchCommand::Fanout {
             viewers,
             windows,
@@ -262,10 +276,15 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             events,
             buyers,
             seconds,
+            beside,
             database,
         } => {
             let time = Duration::from_secs(seconds);
-            holds::run(&events, &buyers, time, &database).map(drop)
+            match beside {
+                Some(rows) => holds::beside::run(rows, &buyers, time, &database),
+                None => holds::run(&events, &buyers, time, &database),
+            }
+            .map(drop)
         }
         BenchCommand::Resume { viewers, database } => resume::run(&viewers, &database),
         BenchCommand::Presence {

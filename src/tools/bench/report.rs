@@ -99,6 +99,11 @@ impl Report {
         self.push(name, ours, floor, Some(ratio), target);
     }
 
+    /// A figure beside its floor, where dividing them says nothing.
+    pub(super) fn beside(&mut self, name: &str, (ours, floor): (String, String)) {
+        self.push(name, ours, floor, None, None);
+    }
+
     fn push(
         &mut self,
         name: &str,

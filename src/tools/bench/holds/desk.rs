@@ -6,9 +6,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::selling::{Act, Buyer, Pile};
+use super::selling::{Act, Buyer};
 use crate::config::Config;
 use crate::desk::{BookingRequest, Desks};
+use crate::store::Store;
 use crate::store::yardstick::Stage;
 use crate::ticketing::booking::{self, Item, Wish};
 use crate::tools::bench::BenchError;
@@ -22,26 +23,22 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn open(world: &World) -> Desk {
+    pub(super) fn open(world: &World, store: &Store) -> Desk {
+        // Its workers are tasks of this runtime.
+        let _entered = world.runtime.enter();
         let (end, tasks) = (CancellationToken::new(), TaskTracker::new());
         let config = Config::default().desk;
         Desk {
-            desks: Desks::new(world.store.clone(), config, tasks.clone(), end.clone()),
+            desks: Desks::new(store.clone(), config, tasks.clone(), end.clone()),
             end,
             tasks,
         }
     }
 
-    pub(super) fn buyers(
-        &self,
-        buyers: usize,
-        stages: &Arc<Vec<Stage>>,
-        pile: &Pile,
-    ) -> Vec<DeskBuyer> {
+    pub(super) fn buyers(&self, buyers: usize, stages: &Arc<Vec<Stage>>) -> Vec<DeskBuyer> {
         let buyer = DeskBuyer {
             desks: self.desks.clone(),
             stages: stages.clone(),
-            pile: pile.clone(),
         };
         vec![buyer; buyers]
     }
@@ -58,7 +55,6 @@ impl Desk {
 pub(super) struct DeskBuyer {
     desks: Desks,
     stages: Arc<Vec<Stage>>,
-    pile: Pile,
 }
 
 impl Buyer for DeskBuyer {
@@ -85,7 +81,6 @@ impl Buyer for DeskBuyer {
         };
         let held = self.desks.book(request).await;
         held.map_err(|_| BenchError::Child("the desk refused a hold"))?;
-        self.pile.booked(booking_id);
         Ok(true)
     }
 }

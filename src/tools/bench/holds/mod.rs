@@ -3,6 +3,7 @@
 //! The ways take turns, so that all feel the machine alike. The desk and the naive way are asked
 //! by tasks of this process; REST is a server of its own, asked over the loopback.
 
+pub(super) mod beside;
 mod desk;
 mod naive;
 pub(super) mod rest;
@@ -79,6 +80,7 @@ struct Ways {
     conditional: Sales,
     desk: Sales,
     rest: Sales,
+    cancel: Sales,
 }
 
 fn measure(
@@ -93,9 +95,9 @@ fn measure(
     let stages = |types| world.store.set_stages(i64::from(naive_events), types);
     let at_desk = Arc::new(run.block_on(stages(1))?);
     let by_rest = Arc::new(run.block_on(stages(REST_TYPES))?);
-    let desk = Desk::open(world);
+    let desk = Desk::open(world, &world.store);
     let (server, address) = world.server()?;
-    let (desk_pile, rest_pile) = (Pile::default(), Pile::default());
+    let pile = Pile::default();
 
     let (newest, mut ways) = (Newest::default(), Ways::default());
     for _ in 0..TURNS {
@@ -106,12 +108,13 @@ fn measure(
             let naive = NaiveBuyer::connect_all(world, buyers, naive_events, check)?;
             sales.add(turn(world, None, naive, Act::Book, time)?);
         }
-        let at_desk = desk.buyers(buyers, &at_desk, &desk_pile);
+        let at_desk = desk.buyers(buyers, &at_desk);
         ways.desk.add(turn(world, None, at_desk, Act::Book, time)?);
-        let by_rest = RestBuyer::connect_all(buyers, address, &by_rest, &rest_pile, &newest);
-        let by_rest = run.block_on(by_rest)?;
-        ways.rest
-            .add(turn(world, Some(&server), by_rest, Act::Book, time)?);
+        for (act, sales) in [(Act::Book, &mut ways.rest), (Act::Cancel, &mut ways.cancel)] {
+            let by_rest = RestBuyer::connect_all(buyers, address, &by_rest, &pile, &newest);
+            let by_rest = run.block_on(by_rest)?;
+            sales.add(turn(world, Some(&server), by_rest, act, time)?);
+        }
     }
     desk.close(world);
     Ok(ways)
@@ -153,6 +156,7 @@ fn report(events: usize, buyers: usize, ways: Ways, beside: (usize, f64)) -> Rep
         conditional,
         desk,
         rest,
+        cancel,
     } = ways;
     let of_naive = desk_target(buyers).filter(|_| events == 1);
     for (name, sales, target) in [
@@ -173,7 +177,20 @@ fn report(events: usize, buyers: usize, ways: Ways, beside: (usize, f64)) -> Rep
             spread_target(events).filter(|_| one == 1),
         );
     }
-    for (name, mut sales) in [("desk", desk), ("REST", rest), ("naive", naive)] {
+    let pair = (count(cancel.rate()), count(rest.rate()));
+    let ratio = cancel.rate() / rest.rate();
+    report.compared(
+        "cancellations/s, beside bookings, by REST",
+        pair,
+        ratio,
+        None,
+    );
+    for (name, mut sales) in [
+        ("desk", desk),
+        ("REST", rest),
+        ("REST, cancelling", cancel),
+        ("naive", naive),
+    ] {
         let each = |cpu: Duration| micros(cpu.div_f64(sales.done.max(1) as f64));
         let cpu = format!(
             "Postgres {}, server {}, bench {}",
@@ -181,7 +198,7 @@ fn report(events: usize, buyers: usize, ways: Ways, beside: (usize, f64)) -> Rep
             each(sales.usage.server),
             each(sales.usage.bench),
         );
-        report.fact(&format!("{name}: CPU a booking"), cpu);
+        report.fact(&format!("{name}: CPU each"), cpu);
         report.fact(&format!("{name}: CPU"), sales.usage);
         let n = sales.latencies.len();
         let [p50, p99] = [50, 99].map(|percent| millis(percentile(&mut sales.latencies, percent)));

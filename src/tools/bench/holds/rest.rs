@@ -87,28 +87,23 @@ impl RestBuyer {
         }
         let answer: Answer = serde_json::from_slice(&body)
             .map_err(|_| BenchError::Child("the answer to a booking names none"))?;
-        self.pile.booked(answer.data.id);
+        self.pile.put(answer.data.id);
         Ok(())
     }
 
-    /// Whether there was a booking for it.
-    async fn set_status(&mut self, act: Act, status: &str) -> Result<bool, BenchError> {
-        let Some(booking) = self.pile.take_for(act) else {
+    /// Whether there was a booking to give back.
+    async fn cancel(&mut self) -> Result<bool, BenchError> {
+        let Some(booking) = self.pile.take() else {
             return Ok(false);
         };
         // All events of a bench are one organizer's.
         let request = Request::put(format!("/api/v1/bookings/{booking}/status"))
             .header("x-user-id", self.stages[0].organizer.to_string());
-        let body = serde_json::json!({"status": status});
-        if self.send(request, &body).await?.0 != StatusCode::OK {
-            return Err(BenchError::Child(
-                "the server refused a booking's new status",
-            ));
+        let body = serde_json::json!({"status": "cancelled"});
+        match self.send(request, &body).await?.0 {
+            StatusCode::OK => Ok(true),
+            _ => Err(BenchError::Child("the server refused a cancellation")),
         }
-        if act == Act::Confirm {
-            self.pile.confirmed(booking);
-        }
-        Ok(true)
     }
 
     async fn send(
@@ -140,8 +135,7 @@ impl Buyer for RestBuyer {
     async fn act(&mut self, act: Act) -> Result<bool, BenchError> {
         match act {
             Act::Book => self.book().await.map(|()| true),
-            Act::Confirm => self.set_status(act, "confirmed").await,
-            Act::Cancel => self.set_status(act, "cancelled").await,
+            Act::Cancel => self.cancel().await,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Buyers at work: each as fast as it is served, all at once, for a while.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -17,9 +17,7 @@ const WARM_UP: Duration = Duration::from_millis(300);
 pub(in crate::tools::bench) enum Act {
     /// Hold one ticket.
     Book,
-    /// Make a sale of a hold.
-    Confirm,
-    /// Give a sale back.
+    /// Give a hold back.
     Cancel,
 }
 
@@ -29,36 +27,21 @@ pub(in crate::tools::bench) trait Buyer: Send + 'static {
     fn act(&mut self, act: Act) -> impl Future<Output = Result<bool, BenchError>> + Send;
 }
 
-/// Bookings that buyers have made, for them to be confirmed and cancelled later.
+/// Bookings that buyers have made, for them to be given back later.
 #[derive(Debug, Clone, Default)]
-pub(in crate::tools::bench) struct Pile(Arc<Mutex<Bookings>>);
-
-#[derive(Debug, Default)]
-struct Bookings {
-    held: Vec<Uuid>,
-    sold: Vec<Uuid>,
-}
+pub(in crate::tools::bench) struct Pile(Arc<Mutex<Vec<Uuid>>>);
 
 impl Pile {
-    pub(super) fn booked(&self, booking: Uuid) {
-        self.with(|bookings| bookings.held.push(booking));
+    pub(super) fn put(&self, booking: Uuid) {
+        self.lock().push(booking);
     }
 
-    pub(super) fn confirmed(&self, booking: Uuid) {
-        self.with(|bookings| bookings.sold.push(booking));
+    pub(super) fn take(&self) -> Option<Uuid> {
+        self.lock().pop()
     }
 
-    /// One to confirm or to cancel.
-    pub(super) fn take_for(&self, act: Act) -> Option<Uuid> {
-        self.with(|bookings| match act {
-            Act::Book => None,
-            Act::Confirm => bookings.held.pop(),
-            Act::Cancel => bookings.sold.pop(),
-        })
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Bookings) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn lock(&self) -> MutexGuard<'_, Vec<Uuid>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

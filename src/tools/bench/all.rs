@@ -1,0 +1,34 @@
+//! Every figure that has something to reach, by one command, and one table in the end.
+
+use std::time::Duration;
+
+use super::report::Report;
+use super::{BenchError, connections, fanout, holds, latency, overload, statement, together};
+use crate::config::DatabaseConfig;
+
+const VIEWERS: usize = 10_000;
+/// Seats, and bookings, of other events.
+const BESIDE: u32 = 1_000_000;
+
+/// `short`: each stretch a third as long, and fewer rows of other events.
+pub(super) fn run(short: bool, database: &DatabaseConfig) -> Result<(), BenchError> {
+    let seconds = |long: u64| Duration::from_secs(if short { long.div_ceil(3) } else { long });
+    let beside = if short { BESIDE / 5 } else { BESIDE };
+    let mut reports = Vec::new();
+    reports.extend(statement::run(&[1_000, 2_000, 10_000], database)?);
+    reports.extend(latency::run(&[1, 100, 1_000], seconds(15), database)?);
+    reports.extend(holds::run(&[1], &[1, 128, 256], seconds(9), database)?);
+    reports.extend(holds::run(
+        &[1, 10, 100, 1_000],
+        &[64],
+        seconds(9),
+        database,
+    )?);
+    reports.extend(holds::beside::run(beside, &[1, 64], seconds(9), database)?);
+    reports.extend(together::run(64, VIEWERS, seconds(12), database)?);
+    reports.extend(overload::run(VIEWERS, &[0, 50], seconds(30), database)?);
+    reports.extend(fanout::run(&[1_000, VIEWERS], &[0, 50], database)?);
+    reports.extend(connections::run(&[VIEWERS], database)?);
+    println!("{}", Report::summary(&reports));
+    Ok(())
+}
