@@ -5,6 +5,7 @@
 //! | [`audit`] | every promise, broken behind the triggers' back, is found |
 //! | [`auth`] | who may do what, by token and by header |
 //! | [`availability`] | what is left, its words, what caches may keep, and that writers read what they wrote |
+//! | [`bench`] | what `seatcast bench` measures, it measures to the end, and leaves nothing behind |
 //! | [`booking`] | bookings by REST are made, read, given back, and refused in so many words |
 //! | [`nats`] | NATS carries the log between nodes, and may lose it: whatever dies, nobody falls behind |
 //! | [`contention`] | many buyers, few tickets: nothing is sold twice, by REST and by plain SQL at once |
@@ -50,6 +51,7 @@
 mod audit;
 mod auth;
 mod availability;
+mod bench;
 mod booking;
 mod contention;
 mod continuity;

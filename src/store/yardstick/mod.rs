@@ -116,6 +116,11 @@ impl Store {
         Ok(rows.iter().map(stage).collect())
     }
 
+    /// Ends its connections, also those of its clones.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
     /// So that plans are those of full tables.
     pub async fn analyze(&self) -> Result<(), StoreError> {
         let client = self.client().await?;

@@ -1,0 +1,131 @@
+//! `seatcast bench` measures to its end, keeps the database's promises, and leaves nothing behind.
+//!
+//! Small numbers: whether the figures are good is not asked here, only whether there are any.
+
+use std::process::Stdio;
+
+use crate::support::binary::seatcast;
+use crate::support::database::TestDatabase;
+
+/// What it printed. It has to have ended well, and its databases have to be gone.
+async fn bench(args: &[&str]) -> String {
+    let database = TestDatabase::new().await;
+    let command = seatcast(&["bench"])
+        .args(args)
+        .args(["--database-url", database.url()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = command.id();
+    let ended = tokio::task::spawn_blocking(move || command.wait_with_output());
+    let output = ended.await.unwrap().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{printed}");
+    let left = format!(
+        "select count(*) from pg_database where datname like 'seatcast\\_bench\\_{pid}\\_%'"
+    );
+    let left: i64 = database
+        .client()
+        .await
+        .query_one(&left, &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert_eq!(left, 0);
+    printed
+}
+
+fn has(printed: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(printed.contains(line), "no «{line}» in {printed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn buyers_are_measured() {
+    let printed = bench(&[
+        "holds",
+        "--events",
+        "1,2",
+        "--buyers",
+        "2",
+        "--seconds",
+        "1",
+    ])
+    .await;
+    has(
+        &printed,
+        &[
+            "2 buyers on 2 events",
+            "bookings/s at the desk",
+            "cancellations/s",
+            "audit: 0 differences",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_database_is_beside_an_empty_one() {
+    let printed = bench(&[
+        "holds",
+        "--beside",
+        "2000",
+        "--buyers",
+        "1",
+        "--seconds",
+        "1",
+    ])
+    .await;
+    has(&printed, &["bookings/s by REST", "audit: 0 differences"]);
+    assert_eq!(
+        printed.matches("audit: 0 differences").count(),
+        2,
+        "{printed}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn viewers_are_measured() {
+    let overload = [
+        "overload",
+        "--viewers",
+        "20",
+        "--windows",
+        "0",
+        "--seconds",
+        "1",
+    ];
+    has(&bench(&overload).await, &["heartbeat → answer, p99"]);
+    let together = [
+        "together",
+        "--viewers",
+        "20",
+        "--buyers",
+        "2",
+        "--seconds",
+        "1",
+    ];
+    has(
+        &bench(&together).await,
+        &["frames/s that a viewer got", "audit: 0 differences"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_are_measured() {
+    let printed = bench(&["latency", "--events", "2", "--seconds", "2"]).await;
+    // Every commit came to its viewer and to the raw LISTEN.
+    has(
+        &printed,
+        &[
+            "n = 20 commits, 20 of them seen, 20 heard",
+            "audit: 0 differences",
+        ],
+    );
+    let printed = bench(&["statement", "--events", "10,20"]).await;
+    has(
+        &printed,
+        &["on 100 event(s), backend CPU", "audit: 0 differences"],
+    );
+}
