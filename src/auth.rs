@@ -3,8 +3,8 @@
 //!
 //! A token is a JWT. Claims: `sub` (the user's id, a number or a numeric string), `role`
 //! (`customer`, `organizer`, `admin`; without it `customer`), `exp` (required), `member` (optional).
-//! Tokens of role `anon`, as Supabase clients carry them as `apikey`, name nobody and are accepted
-//! as such; role `authenticated` is a customer.
+//! Supabase clients carry a token of role `anon` as `apikey`: it is accepted, and its bearer is anonymous.
+//! Role `authenticated` is a customer.
 
 use std::fmt;
 use std::fs;
@@ -29,7 +29,7 @@ const SECRET_BYTES_MIN: usize = 32;
 /// How far an issuer's clock may be ahead of ours.
 const CLOCK_SKEW_S: u64 = 5;
 
-/// Least to most; a higher role may do what a lower one may.
+/// In order of rights: a role may do everything that those before it may.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
@@ -73,7 +73,7 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// Who asks.
+/// The sender of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
     Anonymous,
@@ -106,21 +106,21 @@ impl Caller {
         self.role() == Some(Role::Admin)
     }
 
-    /// Is this user `id`, or an admin?
+    /// Whether the caller is user `id`, or an admin.
     pub fn may_act_for(&self, id: UserId) -> bool {
         self.is_admin() || self.user_id() == Some(id)
     }
 
-    /// May this caller change what belongs to the events of organizer `owner`?
+    /// Whether the caller may change events of organizer `owner`.
     pub fn may_organize(&self, owner: UserId) -> bool {
         self.role() >= Some(Role::Organizer) && self.may_act_for(owner)
     }
 }
 
-/// Why a token was not accepted. The caller may do something about each.
+/// A token was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// Get a new one and come again.
+    /// A new token will do.
     #[error("the token has ended")]
     Expired,
     /// Unreadable, of another issuer, forged, or without the claims that are needed.
@@ -128,7 +128,7 @@ pub enum AuthError {
     Invalid(String),
 }
 
-/// Why tokens cannot be checked or made with this configuration.
+/// The configuration gives no way to check or to make tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthSetupError {
     #[error(
@@ -153,12 +153,12 @@ pub enum AuthSetupError {
     Signing(#[from] jsonwebtoken::errors::Error),
 }
 
-/// What a request's headers claim, before the users table is asked.
+/// A request's claim to be somebody, read from its headers before the users table is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credentials {
-    /// Settled: nobody, or the bearer of a good token.
+    /// Final: anonymous, or the bearer of a valid token.
     Caller(Caller),
-    /// Development mode: this user, with the role that the users table gives.
+    /// From `X-User-Id` in development mode; the users table gives the role.
     DevUser(UserId),
 }
 
@@ -232,7 +232,7 @@ impl Auth {
         })
     }
 
-    /// What the headers of a request claim: `Authorization: Bearer …`, or `X-User-Id` in development mode.
+    /// Reads `Authorization: Bearer …`, or `X-User-Id` in development mode.
     pub fn credentials(&self, headers: &HeaderMap) -> Result<Credentials, AuthError> {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let token = value.to_str().ok().and_then(bearer).ok_or_else(|| {

@@ -1,9 +1,9 @@
-//! What REST may read from memory: the state of every watched event, as last published.
+//! The latest published state of every watched event, from which REST answers reads without a query.
 //!
-//! The feed writes it; `api` reads it, so that neither names the other. It answers only what is
-//! true enough to be asked for: nothing while the database is out of reach, and never anything
-//! older than what a write of this node has already told its caller. `None` means: ask the
-//! database. It holds the events that somebody watches, so `watched_events_max` bounds it.
+//! The feed writes it and `api` reads it, so neither has to name the other. It answers nothing while the
+//! database is out of reach, and nothing older than the revision that a write of this node has already told
+//! its caller; `None` then means: ask the database. It holds watched events only, so `watched_events_max`
+//! bounds it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,8 +20,8 @@ pub struct Board(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// The feed adds and removes; REST writes raise `at_least` of what is there. A map with locks
-    /// by part, since requests read it from every thread.
+    /// The feed adds and removes slots; REST writes raise their `at_least`. A sharded map, since requests read it
+    /// from every thread.
     slots: DashMap<EventId, Slot>,
     /// Copy of `freshness.database_up`, for readers who want nothing else.
     current: AtomicBool,
@@ -37,7 +37,7 @@ struct Slot {
     at_least: Revision,
 }
 
-/// How far the node can be trusted to know what the database holds.
+/// How recently this node has heard from the database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// When the log was last read up to its end; `None` before the first time.
@@ -59,8 +59,8 @@ impl Board {
         (state.revision >= slot.at_least).then(|| state.clone())
     }
 
-    /// To be called by every write of this node after its commit and before its answer: from then
-    /// on [`Board::get`] says nothing older than `revision`.
+    /// Every write of this node calls it between its commit and its answer: from then on [`Board::get`] returns
+    /// nothing older than `revision`.
     pub fn committed(&self, event: EventId, revision: Revision) {
         if let Some(mut slot) = self.0.slots.get_mut(&event) {
             slot.at_least = slot.at_least.max(revision);
@@ -71,7 +71,7 @@ impl Board {
         *self.lock()
     }
 
-    /// The event will be loaded. From here on writes are noted; those before are in what is loaded.
+    /// The event is about to be loaded. Writes from now on raise its `at_least`; earlier ones are in the loaded state.
     pub(crate) fn expect(&self, event: EventId) {
         self.0.slots.entry(event).or_default();
     }

@@ -1,8 +1,8 @@
-//! WHAT PEOPLE DID, as their clients tell it for analytics. Nothing waits for it, and it makes nobody wait.
+//! INTERACTIONS: clicks and steps that clients report for analytics.
 //!
-//! `POST /interactions` and `track` on a socket leave what they were told in a bounded buffer; one task writes
-//! it, many rows in one statement. What does not fit is refused and counted: a flood of clicks costs clicks. A
-//! batch that the database does not take is kept and tried again.
+//! `POST /interactions` and `track` on a socket put them into a bounded buffer and answer at once; one task
+//! stores them, many rows in one statement. Interactions that do not fit are refused and counted, so a flood
+//! of clicks loses clicks and delays nothing else. A batch that the database refuses is kept and tried again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,15 +20,15 @@ use crate::ticketing::interaction::Interaction;
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// The way into the log of interactions. Cheap to clone.
+/// Puts interactions into the buffer. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Interactions {
     told: mpsc::Sender<Interaction>,
-    /// Shared by all who tell: a lock held for a few instructions, and never while anything is awaited.
+    /// Shared by all clones; the lock is held for a few instructions and never across an await.
     rate: Arc<Mutex<Rate>>,
 }
 
-/// So many a second, twice as many in a burst.
+/// A token bucket: `per_s` a second, twice as many in a burst.
 #[derive(Debug)]
 struct Rate {
     per_s: f64,
@@ -37,7 +37,7 @@ struct Rate {
 }
 
 impl Rate {
-    /// Takes so many, all or none.
+    /// Takes `count` tokens, or none if there are fewer.
     fn take(&mut self, count: usize, now: Instant) -> bool {
         let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
         self.filled_at = now;
@@ -51,7 +51,7 @@ impl Rate {
 }
 
 impl Interactions {
-    /// The way in, and the end that [`run`] empties.
+    /// The sender, and the receiver that [`run`] empties.
     pub fn new(config: &InteractionsConfig) -> (Interactions, mpsc::Receiver<Interaction>) {
         let (told, heard) = mpsc::channel(config.interactions_waiting_max);
         let per_s = f64::from(config.interactions_per_s_max);
@@ -64,13 +64,13 @@ impl Interactions {
         (Interactions { told, rate }, heard)
     }
 
-    /// Leaves these to be stored, all or none; `false` when there is no room for them. Never waits.
+    /// Queues all of them, or none and returns `false` when there is no room. Never waits.
     pub fn tell(&self, interactions: Vec<Interaction>) -> bool {
         let count = interactions.len();
         if count == 0 {
             return true;
         }
-        // The rate is right whatever panicked while it was held.
+        // A panic cannot leave the bucket half changed.
         let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
         let allowed = rate.take(count, Instant::now());
         drop(rate);
@@ -86,7 +86,7 @@ impl Interactions {
     }
 }
 
-/// Stores what is told until `end`, and then what is left, in one attempt.
+/// Stores interactions until `end`; then tries once to store those that are left.
 pub async fn run(
     mut told: mpsc::Receiver<Interaction>,
     store: Store,
@@ -118,7 +118,7 @@ pub async fn run(
     }
 }
 
-/// The next batch: as soon as it is full, or so long after its first one. `None` when there will be none.
+/// The next batch: full, or `interactions_interval_ms` after its first interaction. `None` when all senders are gone.
 async fn gather(
     told: &mut mpsc::Receiver<Interaction>,
     batch_max: usize,

@@ -1,8 +1,8 @@
-//! What the server counts of itself, for Prometheus at `GET /metrics`.
+//! METRICS: the server's counters, for Prometheus at `GET /metrics`.
 //!
-//! Plain atomics, one set for the process: a shard adds to them in the middle of a fan-out, so nothing
-//! here locks or allocates, and what happens for each viewer is summed up before it is added.
-//! [`ALL`] is the list of everything that is shown, with its meaning.
+//! Plain atomics, one set for the process. Shards add to them during a fan-out, so nothing here locks or
+//! allocates, and counts per viewer are summed up before they are added. [`ALL`] lists every metric with its
+//! meaning.
 
 mod kinds;
 
@@ -76,7 +76,7 @@ pub static REFUSALS: Labelled = Labelled::new("code");
 pub static POOL_WAIT: Histogram = Histogram::seconds();
 pub static POOL_FAILURES: Counter = Counter::new();
 
-/// Name, meaning, number: the order of the page.
+/// Name, meaning and number of each metric, in the order of the page.
 static ALL: &[Entry] = &[
     Entry(
         "seatcast_connections",

@@ -1,14 +1,14 @@
-//! What the program says of itself: to stderr, so that stdout stays for results, and to a collector of traces.
+//! LOG AND TRACES: the log on stderr, since stdout is for results, and spans to a collector.
 //!
-//! | span | of | says |
+//! | span | covers | attributes |
 //! |---|---|---|
 //! | `request` | a REST request | `id`, and of a booking `event`, `reference`, `revision` |
 //! | `batch` | a desk's transaction | `event`, `revision`; it follows from its requests |
-//! | `read` | a read of the log | how many events it was of |
-//! | `publish` | what the feed then shows | `event`, `from`, `to`; linked with what committed it ([`trail`]) |
-//! | `fan_out` | its way to a shard's viewers | the same, and the shard |
+//! | `read` | a read of the log | the number of events |
+//! | `publish` | one publication of the feed | `event`, `from`, `to`; linked with the span that committed it ([`trail`]) |
+//! | `fan_out` | its delivery to one shard's viewers | the same, and the shard |
 //!
-//! The last three are of level `debug`. Nothing has a span of its own that is done for each viewer.
+//! The last three are of level `debug`. There is no span for each viewer.
 
 mod otlp;
 pub mod trail;
@@ -88,7 +88,7 @@ pub fn start(config: &LogConfig) -> Result<Telemetry, Box<dyn Error + Send + Syn
     Ok(telemetry)
 }
 
-/// Lives as long as the process does; dropping it sends what is still to be sent.
+/// Keep it as long as the process runs; dropping it flushes the traces.
 #[derive(Debug)]
 #[must_use]
 pub struct Telemetry {

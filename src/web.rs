@@ -1,9 +1,9 @@
 //! THE PAGES: what `web/` builds, served from the binary's own memory.
 //!
-//! Files under `/assets/` carry a hash of their content in their name and are cached for ever;
-//! everything else is asked for again by its ETag. The build leaves a `.br` and a `.gz` beside each
-//! text file: nothing is compressed here. Only the routes that the page knows are answered with it
-//! (`web/src/pages/router.ts`), so that a mistyped address is a 404 and not an empty page.
+//! Files under `/assets/` carry a hash of their content in their name and are cached for ever; everything else is
+//! revalidated by its ETag. The build leaves a `.br` and a `.gz` beside each text file, so nothing is compressed
+//! here. Only the addresses that the page's router knows (`web/src/pages/router.ts`) get the page; a mistyped one is
+//! a 404.
 
 use std::borrow::Cow;
 
@@ -19,15 +19,15 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 #[folder = "web/dist/"]
 struct Dist;
 
-/// What a page may do: run and show what this server serves, pictures of events from elsewhere,
-/// and nothing else. Our own styles are constructed style sheets, so no inline style is needed.
+/// The content security policy of the pages: scripts and styles of this server only, event pictures from anywhere.
+/// The elements use constructed style sheets, so inline styles are not allowed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; \
      img-src 'self' data: https:; connect-src 'self'; base-uri 'none'; form-action 'self'; \
      frame-ancestors 'self'";
 
-/// The name says the content.
+/// For files whose name carries a hash of their content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// Kept, and asked for again each time: a new build is seen at once.
+/// Revalidate each time, so that a new build is seen at once.
 const ASK_AGAIN: &str = "no-cache";
 
 /// The page's routes, its assets, and the elements that other sites embed.
@@ -71,7 +71,7 @@ async fn embedded(Path(file): Path<String>, headers: HeaderMap) -> Response {
     for_other_sites(serve(&format!("embed/{file}"), ASK_AGAIN, &headers))
 }
 
-/// Module scripts and fonts of another origin are loaded only when the server allows it.
+/// Allows every origin: browsers load module scripts and fonts from elsewhere only then.
 fn for_other_sites(mut response: Response) -> Response {
     let anyone = HeaderValue::from_static("*");
     let added = response.headers_mut();
@@ -79,7 +79,7 @@ fn for_other_sites(mut response: Response) -> Response {
     response
 }
 
-/// The file as the client can take it, 304 if it has it already, 404 if there is none.
+/// The file in the smallest encoding that the client accepts; 304 if it has it, 404 if there is none.
 fn serve(name: &str, cache: &'static str, asked: &HeaderMap) -> Response {
     let Some((file, encoding)) = find(name, asked.get(header::ACCEPT_ENCODING)) else {
         return StatusCode::NOT_FOUND.into_response();
@@ -117,7 +117,7 @@ fn bytes(file: EmbeddedFile) -> Bytes {
     }
 }
 
-/// How a file may lie beside the original.
+/// The encoding of a precompressed file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     Brotli,
@@ -176,7 +176,7 @@ fn etag(file: &EmbeddedFile, encoding: Option<Encoding>) -> HeaderValue {
     }
     tag.push_str(encoding.map_or("", Encoding::suffix));
     tag.push('"');
-    // Hexadecimal digits and a suffix of ours: always a valid header.
+    // Hexadecimal digits and our own suffix are always a valid header value.
     HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
@@ -264,7 +264,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_named_by_its_content_is_kept_for_ever_and_comes_compressed() {
-        // A tree whose pages were not built has no scripts.
+        // A checkout whose pages were not built has no scripts.
         let Some(script) = Dist::iter().find(|name| name.ends_with(".js.br")) else {
             return;
         };

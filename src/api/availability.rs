@@ -1,6 +1,7 @@
-//! What is left: of one event, of several, of all that are active. Watched events are answered from memory.
+//! Availability of one event, of several, of all active ones. Watched events are answered from memory.
 //!
-//! The same three reads are under `/availability` and `/event-availability`, which clients of other systems know.
+//! The same three reads are served under `/availability` and `/event-availability`, since existing clients use
+//! either.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use crate::ticketing::edit;
 use crate::ticketing::live::{EventInfo, EventState, EventStatus, TicketType};
 use crate::ticketing::{EventId, Revision};
 
-/// Which events.
+/// The events asked for.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Several {
@@ -87,12 +88,12 @@ pub(super) async fn one(
     }))
 }
 
-/// The event's stock, if there is such an event and the caller may know of it.
+/// The event's stock, if it exists and the caller may see it.
 pub(super) async fn visible(
     state: &ApiState,
     caller: &Caller,
     event_id: EventId,
-) -> ApiResult<Stock> {
+) -> ApiResult<EventStock> {
     let stock = known_or_read(state, &[event_id]).await?.pop();
     let stock = stock.filter(|stock| stock.visible_to(caller));
     stock.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))
@@ -130,43 +131,42 @@ pub(super) async fn active(
 ) -> ApiResult<Response> {
     let events_max = AVAILABILITY_EVENTS_MAX as i64;
     let stands = state.store.active_stands(events_max).await?;
-    let stocks = stands.into_iter().map(Stock::from).collect();
+    let stocks = stands.into_iter().map(EventStock::from).collect();
     Ok(listed(&state, &headers, stocks))
 }
 
 /// An event's counts, from memory or from the database.
-pub(super) enum Stock {
+pub(super) enum EventStock {
     Watched(Arc<EventState>),
     Read(Box<Stand>),
 }
 
-impl From<Stand> for Stock {
-    fn from(stand: Stand) -> Stock {
-        Stock::Read(Box::new(stand))
+impl From<Stand> for EventStock {
+    fn from(stand: Stand) -> EventStock {
+        EventStock::Read(Box::new(stand))
     }
 }
 
-/// The counts of those events that exist, by id: what the board does not know comes from the database, in
-/// one query.
-async fn known_or_read(state: &ApiState, events: &[EventId]) -> ApiResult<Vec<Stock>> {
+/// The stocks of those events that exist, by id: watched ones from the board, the others in one query.
+async fn known_or_read(state: &ApiState, events: &[EventId]) -> ApiResult<Vec<EventStock>> {
     let mut stocks = Vec::with_capacity(events.len());
     let mut unknown = Vec::new();
     for event in events {
         match state.board.get(*event) {
-            Some(known) => stocks.push(Stock::Watched(known)),
+            Some(known) => stocks.push(EventStock::Watched(known)),
             None => unknown.push(*event),
         }
     }
     if !unknown.is_empty() {
         let read = state.store.stands(&unknown).await?;
-        stocks.extend(read.into_iter().map(Stock::from));
+        stocks.extend(read.into_iter().map(EventStock::from));
         stocks.sort_by_key(|stock| stock.event().id);
     }
     Ok(stocks)
 }
 
 /// Drafts are left out of lists, even for their organizers: lists are cached for everybody.
-fn listed(state: &ApiState, headers: &HeaderMap, mut stocks: Vec<Stock>) -> Response {
+fn listed(state: &ApiState, headers: &HeaderMap, mut stocks: Vec<EventStock>) -> Response {
     let now = Timestamp::now();
     stocks.retain(|stock| !stock.is_draft());
     let mut hash = Sha256::new();
@@ -183,25 +183,25 @@ fn listed(state: &ApiState, headers: &HeaderMap, mut stocks: Vec<Stock>) -> Resp
     })
 }
 
-impl Stock {
+impl EventStock {
     pub(super) fn event(&self) -> &EventInfo {
         match self {
-            Stock::Watched(state) => &state.event,
-            Stock::Read(stand) => &stand.event,
+            EventStock::Watched(state) => &state.event,
+            EventStock::Read(stand) => &stand.event,
         }
     }
 
     fn ticket_types(&self) -> Vec<&TicketType> {
         match self {
-            Stock::Watched(state) => state.ticket_types.values().collect(),
-            Stock::Read(stand) => stand.ticket_types.iter().collect(),
+            EventStock::Watched(state) => state.ticket_types.values().collect(),
+            EventStock::Read(stand) => stand.ticket_types.iter().collect(),
         }
     }
 
     pub(super) fn revision(&self) -> Revision {
         match self {
-            Stock::Watched(state) => state.revision,
-            Stock::Read(stand) => stand.revision,
+            EventStock::Watched(state) => state.revision,
+            EventStock::Read(stand) => stand.revision,
         }
     }
 
@@ -209,7 +209,7 @@ impl Stock {
         self.event().status == EventStatus::Draft
     }
 
-    /// How long an answer about it may be kept.
+    /// `Cache-Control` of an answer about this event.
     pub(super) fn moment(&self) -> &'static str {
         match self.is_draft() {
             true => cache::PRIVATE,

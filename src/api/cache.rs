@@ -8,13 +8,13 @@ use super::envelope::Reply;
 use super::extract::header_text;
 use crate::ticketing::Revision;
 
-/// Anybody's, for as long as a glance: a queue of pages asking at once is answered by the first cache.
+/// For shared caches, one second: so a rush of equal requests is answered by the first cache.
 pub(super) const MOMENT: &str = "public, max-age=1";
-/// Anybody's, for good: another version has another address.
+/// For shared caches, without end: another version has another address.
 pub(super) const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// Anybody's, to be asked for again each time.
+/// For shared caches, to be revalidated each time.
 pub(super) const ASK_AGAIN: &str = "public, no-cache";
-/// The caller's alone.
+/// For nobody but the caller.
 pub(super) const PRIVATE: &str = "private, no-store";
 
 /// Answers `data`, or 304 when the caller has this version already. `tag` is quoted here.
@@ -40,15 +40,15 @@ pub(super) fn tagged<T: Serialize>(
     response
 }
 
-/// Is `tag` (quoted) in a list of tags? Weak ones are compared as well: the numbers are the same.
+/// Whether a list of tags contains `tag` (quoted). A weak tag counts as the strong one: proxies make them weak.
 fn names(list: &str, tag: &str) -> bool {
     list.split(',')
         .map(str::trim)
         .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
-/// The revisions that `If-Match` allows; `None` when there is no such condition. What is no revision
-/// matches none.
+/// The revisions that `If-Match` allows; `None` without such a condition. A tag that is no revision matches
+/// nothing.
 pub(super) fn if_match(headers: &HeaderMap) -> Option<Vec<Revision>> {
     let list = header_text(headers, &header::IF_MATCH)?;
     if list == "*" {

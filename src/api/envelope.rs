@@ -1,7 +1,7 @@
-//! What every answer looks like: `{"success", "message", "data"}`.
+//! The envelope of every answer: `{"success", "message", "data"}`.
 //!
-//! A handler says what happened, as a key of the table in `message.rs`, and gives the data. The sentence in
-//! the caller's language is put in once, by [`render`], on the way out; errors travel the same way.
+//! A handler returns data and a key of the table in `message.rs`. [`render`] adds the sentence in the caller's
+//! language on the way out, for errors as well.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::ticketing::Revision;
 
 /// The event's revision after a write.
 pub const EVENT_REVISION: HeaderName = HeaderName::from_static("x-event-revision");
-/// How many rows a list has in all.
+/// The number of rows of the whole list.
 pub const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// A good answer.
+/// An answer of success.
 #[derive(Serialize, ToSchema)]
 pub struct Envelope<T> {
     /// Always true.
@@ -54,20 +54,20 @@ pub struct FailureData {
 /// One thing that is wrong with one field.
 #[derive(Serialize, ToSchema)]
 pub struct FieldFailure {
-    /// Where: `capacity`, `ticket_types[0].name`.
+    /// The field's place, as in `capacity` or `ticket_types[0].name`.
     pub field: String,
     /// Stable English name, such as `REQUIRED` or `TOO_SMALL`.
     pub code: String,
     pub message: String,
 }
 
-/// What is not there any more.
+/// The id of a deleted row.
 #[derive(Serialize, ToSchema)]
 pub struct Deleted {
     pub id: i64,
 }
 
-/// A good answer on its way out.
+/// A handler's answer of success.
 pub struct Reply<T> {
     status: StatusCode,
     said: &'static str,
@@ -94,7 +94,7 @@ impl<T: Serialize> Reply<T> {
         Reply::new(StatusCode::CREATED, said, data)
     }
 
-    /// It will be done.
+    /// 202: it will be done.
     pub fn accepted(said: &'static str, data: T) -> Reply<T> {
         Reply::new(StatusCode::ACCEPTED, said, data)
     }
@@ -104,7 +104,7 @@ impl<T: Serialize> Reply<T> {
         self
     }
 
-    /// `Location`: where what was made can be read.
+    /// Sets `Location`: the address of the new resource.
     pub fn at(self, address: &str) -> Reply<T> {
         match HeaderValue::from_str(address) {
             Ok(address) => self.header(header::LOCATION, address),
@@ -112,7 +112,7 @@ impl<T: Serialize> Reply<T> {
         }
     }
 
-    /// `X-Event-Revision`: the event's revision after this write.
+    /// Sets `X-Event-Revision`: the event's revision after this write.
     pub fn revision(self, revision: Revision) -> Reply<T> {
         self.header(EVENT_REVISION, HeaderValue::from(revision))
     }
@@ -128,14 +128,14 @@ impl<T: Serialize> IntoResponse for Reply<T> {
         response.headers_mut().extend(self.headers);
         response
             .extensions_mut()
-            .insert(Said(self.said, Arc::from(data)));
+            .insert(SuccessBody(self.said, Arc::from(data)));
         response
     }
 }
 
 /// Left on the response by a [`Reply`], read by [`render`].
 #[derive(Clone)]
-struct Said(&'static str, Arc<RawValue>);
+struct SuccessBody(&'static str, Arc<RawValue>);
 
 #[derive(Serialize)]
 struct Rendered<'a, D> {
@@ -144,17 +144,18 @@ struct Rendered<'a, D> {
     data: D,
 }
 
-/// Writes the body that the handler's answer stands for. Answers of another kind (304, files) pass as they are.
+/// Writes the body of a [`Reply`] or an error. Other answers (304, files) pass as they are.
 pub(super) fn render(mut response: Response, lang: Lang, request_id: &str) -> Response {
-    let body = if let Some(Said(key, data)) = response.extensions_mut().remove::<Said>() {
-        written(true, message::text(key, lang), data)
-    } else if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        problem.log();
-        let data = problem.data(lang, request_id);
-        written(false, message::text(problem.code(), lang), data)
-    } else {
-        return response;
-    };
+    let body =
+        if let Some(SuccessBody(key, data)) = response.extensions_mut().remove::<SuccessBody>() {
+            written(true, message::text(key, lang), data)
+        } else if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            problem.log();
+            let data = problem.data(lang, request_id);
+            written(false, message::text(problem.code(), lang), data)
+        } else {
+            return response;
+        };
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
     headers.insert(
@@ -176,6 +177,6 @@ fn written<D: Serialize>(success: bool, message: &str, data: D) -> Vec<u8> {
         message,
         data,
     };
-    // Strings, numbers and values that were serialised before: there is nothing here that can fail.
+    // Strings, numbers and values that are JSON already cannot fail to serialise.
     serde_json::to_vec(&envelope).unwrap_or_default()
 }

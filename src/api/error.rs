@@ -1,5 +1,5 @@
-//! Every way in which a request can fail, as status, stable code and data: one place that says what
-//! a caller is told of an error from below. Causes are kept, logged once at the edge, and never shown.
+//! Every way in which a request can fail, as status, stable code and data. This is the one place that turns errors
+//! from below into answers. Causes are kept, logged once at the edge, and never shown.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -21,19 +21,19 @@ use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::refusal::Refusal;
 
 pub type ApiResult<T> = Result<T, ApiError>;
-/// When to come back to a database that is away or busy.
+/// `Retry-After` while the database is away or busy.
 const RETRY_AFTER_DATABASE_S: u64 = 1;
-/// A full disk waits for a person.
+/// `Retry-After` while its disk is full, which a person has to mend.
 const RETRY_AFTER_FULL_S: u64 = 30;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A refusal or failure on its way out. Boxed, so that results stay small.
 #[derive(Debug)]
-pub struct ApiError(Box<Inner>);
+pub struct ApiError(Box<Details>);
 
 #[derive(Debug)]
-struct Inner {
+struct Details {
     status: StatusCode,
     code: &'static str,
     /// Members of `data` beside `code`.
@@ -46,7 +46,7 @@ struct Inner {
 impl ApiError {
     /// `code` is a key of the table in `message.rs`.
     pub fn new(status: StatusCode, code: &'static str) -> ApiError {
-        ApiError(Box::new(Inner {
+        ApiError(Box::new(Details {
             status,
             code,
             detail: Map::new(),
@@ -60,12 +60,12 @@ impl ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, code)
     }
 
-    /// Nobody asks; somebody must.
+    /// 401: the request needs a caller and has none.
     pub fn unauthenticated() -> ApiError {
         ApiError::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED")
     }
 
-    /// We know who asks, and they may not.
+    /// 403: the caller is known and may not do this.
     pub fn forbidden() -> ApiError {
         ApiError::new(StatusCode::FORBIDDEN, "FORBIDDEN")
     }
@@ -78,7 +78,7 @@ impl ApiError {
         ApiError::new(StatusCode::CONFLICT, code)
     }
 
-    /// The request is JSON (or a query) but not one that can be meant.
+    /// 422: readable, but fields are wrong.
     pub fn invalid(fields: Vec<FieldError>) -> ApiError {
         let mut error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED");
         error.0.fields = fields;
@@ -94,12 +94,12 @@ impl ApiError {
         }])
     }
 
-    /// Something that should not happen. The caller gets the request's id, the log the cause.
+    /// 500: a fault of ours. The caller gets the request's id, the log the cause.
     pub fn internal(cause: impl Into<BoxError>) -> ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL").caused_by(cause)
     }
 
-    /// Nothing is wrong with the request; it may come again.
+    /// 503: the same request may succeed later.
     pub fn unavailable(code: &'static str, retry_after_s: u64) -> ApiError {
         let mut error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code);
         error.0.retry_after_s = Some(retry_after_s);
@@ -135,7 +135,7 @@ impl ApiError {
         self.0.code
     }
 
-    /// What is wrong with the request's fields, if that is it.
+    /// The wrong fields, if this is [`ApiError::invalid`].
     pub fn field_errors(&self) -> &[FieldError] {
         &self.0.fields
     }
@@ -151,7 +151,7 @@ impl From<AuthError> for ApiError {
     }
 }
 
-/// The rules of booking.
+/// Refusals of the booking rules.
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
         let mut error = ApiError::refused(refusal.status(), refusal.code(), &refusal);
@@ -174,7 +174,7 @@ impl From<DeskError> for ApiError {
     }
 }
 
-/// The rules of an organizer's changes.
+/// Refusals of the rules for organizers' changes.
 impl From<EditRefusal> for ApiError {
     fn from(refusal: EditRefusal) -> ApiError {
         ApiError::refused(refusal.status(), refusal.code(), &refusal)
@@ -210,7 +210,7 @@ impl From<StoreError> for ApiError {
     }
 }
 
-/// What a rule of the schema means to the caller who ran into it.
+/// The answer for a violated constraint of the schema; `None` for one that no request should violate.
 fn of_constraint(name: &str) -> Option<ApiError> {
     Some(match name {
         "users_email_unique" => ApiError::conflict("EMAIL_TAKEN"),
@@ -219,7 +219,7 @@ fn of_constraint(name: &str) -> Option<ApiError> {
         "ticket_types_limits_ordered" => {
             ApiError::invalid_field("max_per_booking", "BELOW_MIN_PER_BOOKING")
         }
-        // Ours are checked before; a number may be longer in the database than it was on the wire.
+        // Lengths are checked before, but a JSON number may become longer in the database.
         name if name.ends_with("_length") => ApiError::bad_request("BAD_VALUE"),
         _ => return None,
     })
@@ -245,14 +245,14 @@ impl IntoResponse for ApiError {
 
 /// Left on the response by an [`ApiError`], read when the envelope is written.
 #[derive(Clone)]
-pub(super) struct Problem(Arc<Inner>);
+pub(super) struct Problem(Arc<Details>);
 
 impl Problem {
     pub(super) fn code(&self) -> &'static str {
         self.0.code
     }
 
-    /// The cause, once, with all that caused it. The span around it carries the request's id.
+    /// Logs the cause with its own causes. The surrounding span carries the request's id.
     pub(super) fn log(&self) {
         metrics::REFUSALS.one(self.0.code);
         let Some(cause) = &self.0.cause else { return };
@@ -271,7 +271,7 @@ impl Problem {
             StatusCode::SERVICE_UNAVAILABLE => {
                 tracing::warn!(code, cause = %chain, "request not served");
             }
-            // The caller's matter, not the operator's.
+            // A mistake of the caller, of no interest to the operator.
             _ => tracing::debug!(code, cause = %chain, "request refused"),
         }
     }

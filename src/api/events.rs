@@ -1,5 +1,4 @@
-//! What is on sale: lists and single events for everybody; what organizers see of theirs, and change
-//! (`edits`).
+//! Events: lists and single ones for everybody; the organizer's view of own events, and changes (`edits`).
 
 pub(super) mod edits;
 mod input;
@@ -15,7 +14,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
-use super::page::{self, Asked, Page};
+use super::page::{self, Page, RequestedUri};
 use crate::auth::Caller;
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::store::events::{EventFilter, EventInFull, EventSort};
@@ -24,9 +23,9 @@ use crate::ticketing::edit;
 use crate::ticketing::live::EventStatus;
 
 pub(super) use view::TicketTypeDetail;
-use view::{Event, EventDetail, Light, Management};
+use view::{Event, EventDetail, Management, ViewContext};
 
-/// Which events.
+/// The events asked for.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
@@ -34,13 +33,13 @@ pub(super) struct Search {
     q: Option<String>,
     status: Option<EventStatus>,
     category: Option<String>,
-    /// Begins at or after: RFC 3339.
+    /// Only events that begin at or after this time (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
-    /// Begins before: RFC 3339.
+    /// Only events that begin before this time (RFC 3339).
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
-    /// `starts_at` (default), `title`, `created_at`; with `-` in front, backwards.
+    /// `starts_at` (default), `title` or `created_at`; with `-` in front, descending.
     #[param(value_type = Option<String>)]
     sort: EventSort,
     #[param(inline, required = false, minimum = 1, maximum = 100, default = 20, value_type = i64)]
@@ -86,7 +85,7 @@ pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     Query(search): Query<Search>,
-    asked: Asked,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Event>>> {
     let (limit, offset) = (search.limit, search.offset);
     let filter = EventFilter {
@@ -100,8 +99,11 @@ pub(super) async fn list(
         offset,
     };
     let (rows, total) = state.store.events(&filter, &caller).await?;
-    let light = light(&state);
-    let events = rows.into_iter().map(|row| Event::of(row, light)).collect();
+    let context = context(&state);
+    let events = rows
+        .into_iter()
+        .map(|row| Event::of(row, context))
+        .collect();
     Ok(page::reply(
         "EVENTS",
         events,
@@ -126,27 +128,27 @@ pub(super) async fn show(
     Ok(shown("EVENT", &state, event))
 }
 
-/// One's own events (admins: all) with what they brought in
+/// Own events (admins: all) with bookings and revenue
 #[utoipa::path(get, path = "/events/management/view", tag = "events", params(Page),
     responses((status = 200, body = Envelope<Vec<Management>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
 pub(super) async fn management(
     State(state): State<ApiState>,
     caller: Caller,
     Query(page): Query<Page>,
-    asked: Asked,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Management>>> {
     let whose = caller.user_id().filter(|_| !caller.is_admin());
     let (limit, offset) = (page.limit, page.offset);
     let (rows, total) = state.store.managed_events(whose, limit, offset).await?;
-    let light = light(&state);
+    let context = context(&state);
     let events = rows
         .into_iter()
-        .map(|row| Management::of(row, light))
+        .map(|row| Management::of(row, context))
         .collect();
     Ok(page::reply("MANAGEMENT", events, total, page, &asked))
 }
 
-/// The event, if there is one and the caller may know of it.
+/// The event, if it exists and the caller may see it.
 pub(super) async fn visible(
     state: &ApiState,
     caller: &Caller,
@@ -159,17 +161,17 @@ pub(super) async fn visible(
     event.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))
 }
 
-pub(super) fn light(state: &ApiState) -> Light {
-    Light {
+pub(super) fn context(state: &ApiState) -> ViewContext {
+    ViewContext {
         thresholds: state.config.availability.thresholds(),
         now: Timestamp::now(),
     }
 }
 
-/// With the revision as `ETag`, to be named in `If-Match` when it is changed.
+/// The event with its revision as `ETag`, for `If-Match` in a later change.
 fn shown(said: &'static str, state: &ApiState, event: EventInFull) -> Reply<EventDetail> {
     let tag = HeaderValue::from_str(&format!("\"{}\"", event.row.revision));
-    let reply = Reply::ok(said, EventDetail::of(event, light(state)));
+    let reply = Reply::ok(said, EventDetail::of(event, context(state)));
     match tag {
         Ok(tag) => reply.header(header::ETAG, tag),
         Err(_) => reply,

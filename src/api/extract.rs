@@ -1,5 +1,4 @@
-//! What handlers take from a request: `Body`, `Query`, `At` (the path) and headers. Each answers with an
-//! enveloped error of its own.
+//! Extractors: `Body`, `Query`, `At` (the path) and headers. Each refuses with an enveloped error.
 
 use std::io;
 
@@ -15,14 +14,14 @@ use sha2::{Digest, Sha256};
 use super::error::ApiError;
 use super::fields::{self, Input};
 
-/// A JSON body. Not JSON: 400; JSON that cannot be meant: 422 with everything that is wrong.
+/// A JSON body: 400 if it is not JSON, 422 with all wrong fields if it is not valid.
 pub struct Body<T> {
     pub input: T,
     hash: [u8; 32],
 }
 
 impl<T> Body<T> {
-    /// Equal for bodies that say the same, whatever their spacing and order.
+    /// Equal for bodies of equal content, whatever their spacing and order.
     pub fn hash(&self) -> [u8; 32] {
         self.hash
     }
@@ -51,7 +50,7 @@ fn canonical_hash(json: &Value) -> [u8; 32] {
         }
     }
     let mut hasher = Hasher(Sha256::new());
-    // Neither a hasher nor a JSON value gives it anything to fail at.
+    // Writing a JSON value into a hasher cannot fail.
     let _ = serde_json::to_writer(&mut hasher, json);
     hasher.0.finalize().into()
 }
@@ -106,7 +105,7 @@ impl<T: Input, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// What the path names, such as `At<i64>` or `At<(i64, i64)>`.
+/// The parameters in the path, as in `At<i64>` or `At<(i64, i64)>`.
 pub struct At<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {

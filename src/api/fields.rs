@@ -1,8 +1,8 @@
 //! Reads a request's fields one by one and collects everything that is wrong, so that the caller
 //! can mend it all at once. Unknown fields are ignored.
 //!
-//! A reader gives `None` for a field that is absent, null or wrong; what is wrong is noted. An input
-//! reads all its fields first and uses `?` after that.
+//! A reader returns `None` for a field that is absent, null or wrong; a wrong one is noted. So an input reads all
+//! its fields first and uses `?` after that.
 
 use std::ops::RangeInclusive;
 
@@ -16,11 +16,11 @@ use super::error::ApiError;
 pub struct FieldError {
     pub field: String,
     pub code: &'static str,
-    /// Fills the `{}` of the message.
+    /// Replaces the `{}` in the message.
     pub bound: String,
 }
 
-/// What can be read from a body or a query.
+/// A type that is read from a body or a query.
 pub trait Input: Sized {
     fn read(fields: &mut Fields) -> Option<Self>;
 }
@@ -28,19 +28,22 @@ pub trait Input: Sized {
 /// A JSON object (or a query's parameters) being read.
 pub struct Fields {
     object: Map<String, Value>,
-    /// Put before every name: `ticket_types[0].`
+    /// Put before every name in errors, as in `ticket_types[0].`
     prefix: String,
-    /// Values come from a query, where everything is text.
+    /// Whether the values come from a query, where everything is text.
     textual: bool,
     errors: Vec<FieldError>,
 }
 
-/// Times that both Postgres and people understand.
+/// Years that times may lie in.
 const YEARS: RangeInclusive<i16> = 1970..=9999;
-/// Above this a JSON number cannot be told from its neighbours.
+/// Above this (2^53) a floating-point number does not tell neighbouring integers apart.
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
 
-/// Reads `T` from a JSON value, or says all that is wrong with it.
+/// Reads `T` from a JSON value.
+///
+/// # Errors
+/// All wrong fields.
 pub fn read_json<T: Input>(value: Value) -> Result<T, ApiError> {
     match value {
         Value::Object(object) => read(object, false),
@@ -52,7 +55,7 @@ pub fn read_json<T: Input>(value: Value) -> Result<T, ApiError> {
     }
 }
 
-/// Reads `T` from the parameters of a query. Of a name given twice the last counts; one without a value, as
+/// Reads `T` from the parameters of a query. Of a name that is given twice the last value counts; an empty value, as
 /// forms send it, counts as absent.
 pub fn read_query<T: Input>(parameters: Vec<(String, String)>) -> Result<T, ApiError> {
     let object = parameters
@@ -77,7 +80,7 @@ fn read<T: Input>(object: Map<String, Value>, textual: bool) -> Result<T, ApiErr
 }
 
 impl Fields {
-    /// Notes every one of `names` that is absent or null.
+    /// Notes each of `names` that is absent or null.
     pub fn require(&mut self, names: &[&str]) {
         for name in names {
             if !self.has(name) {
@@ -86,12 +89,12 @@ impl Fields {
         }
     }
 
-    /// Is the field there, and not null?
+    /// Whether the field is there and not null.
     pub fn has(&self, name: &str) -> bool {
         self.object.get(name).is_some_and(|value| !value.is_null())
     }
 
-    /// Is the field there, and null? (A change that clears it.)
+    /// Whether the field is there and null: a change that clears it.
     pub fn is_null(&self, name: &str) -> bool {
         self.object.get(name).is_some_and(Value::is_null)
     }
@@ -100,7 +103,7 @@ impl Fields {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    /// Moves a value out: lists may be long, and are read once.
+    /// Moves a value out instead of copying it: lists may be long.
     pub fn take(&mut self, name: &str) -> Option<Value> {
         let value = self.object.get_mut(name).map(Value::take);
         value.filter(|value| !value.is_null())
@@ -131,7 +134,7 @@ impl Fields {
         None
     }
 
-    /// Text that says something.
+    /// Text that is not empty.
     pub fn filled_text(&mut self, name: &str, chars_max: usize) -> Option<String> {
         let text = self.text(name, chars_max)?;
         if text.is_empty() {
@@ -197,7 +200,7 @@ impl Fields {
         value
     }
 
-    /// A moment as RFC 3339 with offset, in years that a database and people understand.
+    /// A time in RFC 3339 with offset, in one of [`YEARS`].
     pub fn time(&mut self, name: &str) -> Option<Timestamp> {
         let text = self.raw(name)?.as_str().unwrap_or_default();
         let Ok(time) = text.parse::<Timestamp>() else {
@@ -224,7 +227,7 @@ impl Fields {
         found.map(|(_, value)| *value)
     }
 
-    /// An array of at most `items_max` values, each made by `item`, which is told the item's place.
+    /// An array of at most `items_max` values, each read by `item`, which also gets the item's place.
     pub fn items<T>(
         &mut self,
         name: &str,
@@ -264,7 +267,7 @@ impl Fields {
         })
     }
 
-    /// An object in here, read by `read`; what is wrong with it is noted under `place`.
+    /// A nested object, read by `read`; its wrong fields are noted under `place`.
     pub fn within<T>(
         &mut self,
         place: &str,

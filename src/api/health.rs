@@ -1,4 +1,5 @@
-//! Is the server well: for people (`/api`), for whoever restarts it (`/healthz`), for whoever sends it traffic (`/readyz`).
+//! Health: for people (`/api`), for the supervisor that restarts the process (`/healthz`), for the load balancer
+//! that sends traffic (`/readyz`).
 
 use std::time::Duration;
 
@@ -11,21 +12,21 @@ use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 
-/// A database that does not answer a ping by then is down for our purposes.
+/// A database that does not answer a ping by then counts as down.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What runs here, and how well.
+/// Name, version and health of this node.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
     name: &'static str,
     version: &'static str,
     /// `development` trusts `X-User-Id`.
     mode: Mode,
-    /// Does the database answer?
+    /// Whether the database answers.
     database: bool,
-    /// Has the database every migration that this version needs?
+    /// Whether the database has every migration that this version needs.
     migrated: bool,
-    /// Does this node go down? It serves what is under way, and takes nothing new.
+    /// Whether this node is shutting down: it finishes requests under way and takes no new ones.
     draining: bool,
     listener: Listener,
 }
@@ -40,16 +41,16 @@ enum Mode {
 /// How far behind the database live viewers may be.
 #[derive(Serialize, ToSchema)]
 struct Listener {
-    /// Is the connection up that hears of changes at once? Without it they are seen at the next poll.
+    /// Whether the LISTEN connection is up. Without it changes are seen at the next poll.
     connected: bool,
-    /// Since the change log was last known to be read to its end; `null` before the first time.
+    /// Time since the change log was last read to its end; `null` before the first time.
     lag_ms: Option<i64>,
 }
 
-/// What runs here, and how well
+/// Name, version and health of this node
 ///
-/// 503 when the database does not answer, lacks migrations or is full, when changes are not heard of, and when the node
-/// goes down.
+/// 503 when the database does not answer, lacks migrations or is full, when the LISTEN connection is down, and when
+/// the node is shutting down.
 #[utoipa::path(get, path = "/api", tag = "health",
     responses(
         (status = 200, body = Envelope<Health>),
@@ -121,7 +122,7 @@ pub(super) struct Alive {
 enum Obstacle {
     Database,
     Migrations,
-    /// Its disk is full: reads go on, nothing can be booked.
+    /// The database's disk is full: reads go on, nothing can be booked.
     Storage,
     Draining,
 }

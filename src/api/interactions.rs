@@ -1,4 +1,4 @@
-//! What people did, told by their clients for analytics. Taken in at once, stored a little later.
+//! Interactions, reported by clients for analytics. They are accepted at once and stored a little later.
 
 use axum::extract::State;
 use jiff::Timestamp;
@@ -15,20 +15,20 @@ use crate::auth::Caller;
 use crate::config::rest::INTERACTIONS_MAX;
 use crate::ticketing::interaction::Interaction;
 
-/// Seconds after which a full buffer is worth another attempt.
+/// `Retry-After` while the buffer is full.
 const RETRY_AFTER_S: u64 = 5;
 
-/// Things that somebody did.
+/// Reported interactions.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `Batch` reads")]
+#[expect(dead_code, reason = "documents the body that `InteractionBatch` reads")]
 pub(super) struct InteractionsBody {
     /// At most 200.
     interactions: Vec<InteractionBody>,
 }
 
-/// Something that somebody did.
+/// One interaction, such as a click.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "documents the body that `Batch` reads")]
+#[expect(dead_code, reason = "documents the body that `InteractionBatch` reads")]
 pub(super) struct InteractionBody {
     #[schema(min_length = 1, max_length = 100, example = "ticket_selected")]
     action: String,
@@ -48,16 +48,16 @@ pub(super) struct InteractionBody {
     data: Option<Value>,
 }
 
-/// How many were taken in.
+/// The number of accepted interactions.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TakenIn {
     accepted: usize,
 }
 
-pub(super) struct Batch(Vec<Interaction>);
+pub(super) struct InteractionBatch(Vec<Interaction>);
 
-impl Input for Batch {
-    fn read(fields: &mut Fields) -> Option<Batch> {
+impl Input for InteractionBatch {
+    fn read(fields: &mut Fields) -> Option<InteractionBatch> {
         fields.require(&["interactions"]);
         let batch = fields.items("interactions", INTERACTIONS_MAX, |fields, place, value| {
             let object = match value {
@@ -74,13 +74,13 @@ impl Input for Batch {
             })
             .ok()
         });
-        batch.map(Batch)
+        batch.map(InteractionBatch)
     }
 }
 
-/// Tell what people did
+/// Report interactions
 ///
-/// For analytics. Taken in at once and stored within seconds; whoever is signed in is the one who did it.
+/// For analytics. They are accepted at once and stored within seconds, under the caller's user if there is one.
 #[utoipa::path(post, path = "/interactions", tag = "interactions", request_body = InteractionsBody,
     responses(
         (status = 202, body = Envelope<TakenIn>, description = "Taken in, all of them"),
@@ -89,7 +89,7 @@ impl Input for Batch {
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
-    body: Body<Batch>,
+    body: Body<InteractionBatch>,
 ) -> ApiResult<Reply<TakenIn>> {
     let mut batch = body.input.0;
     let accepted = batch.len();

@@ -14,17 +14,17 @@ pub mod message;
 pub mod page;
 
 mod bookings;
-mod edge;
+mod caller;
 mod events;
 mod health;
 mod interactions;
+mod layers;
 mod money;
 mod notices;
 mod openapi;
 mod seats;
 mod ticket_types;
 mod users;
-mod who;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,8 +39,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
+use self::caller::RoleCache;
 use self::idempotency::InFlight;
-use self::who::Standings;
 use crate::auth::{Auth, Role};
 use crate::board::Board;
 use crate::config::Config;
@@ -49,20 +49,20 @@ use crate::desk::Desks;
 use crate::interactions::Interactions;
 use crate::store::Store;
 
-/// What handlers reach. Cheap to clone.
+/// State of the handlers. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState {
     pub config: Arc<Config>,
     pub auth: Auth,
     pub store: Store,
-    /// The events that somebody watches, from memory.
+    /// Watched events, from memory.
     pub board: Board,
     pub desks: Desks,
     pub interactions: Interactions,
-    /// Cancelled when the node begins to go down.
+    /// Cancelled when the node begins to shut down.
     shutdown: CancellationToken,
     in_flight: InFlight,
-    standings: Standings,
+    roles: RoleCache,
 }
 
 impl ApiState {
@@ -77,7 +77,7 @@ impl ApiState {
     ) -> ApiState {
         ApiState {
             in_flight: InFlight::new(config.http.keys_in_flight_max),
-            standings: Standings::new(&config.http),
+            roles: RoleCache::new(&config.http),
             config,
             auth,
             store,
@@ -89,7 +89,7 @@ impl ApiState {
     }
 }
 
-/// For everybody. Handlers check whose a thing is where that matters.
+/// For everybody. Handlers check ownership where it matters.
 fn everyone() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .nest("/availability", counts())
@@ -109,7 +109,7 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(interactions::create)) // POST /interactions
 }
 
-/// What is left, for everybody, under two names.
+/// Availability, served under two names.
 fn counts() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(availability::several)) // GET
@@ -117,7 +117,7 @@ fn counts() -> OpenApiRouter<ApiState> {
         .routes(routes!(availability::active)) // GET /all/active
 }
 
-/// For whoever has signed in; handlers check whose a thing is.
+/// For callers with an account. Handlers check ownership.
 fn signed_in() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(bookings::read::mine)) // GET /bookings/mine
@@ -125,7 +125,7 @@ fn signed_in() -> OpenApiRouter<ApiState> {
         .routes(routes!(users::show)) // GET /users/{user_id}
 }
 
-/// For organizers, each of their own events, and admins.
+/// For organizers, each for own events, and admins.
 fn organizers() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(events::management)) // GET /events/management/view
@@ -152,7 +152,7 @@ fn admins() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(users::list)) // GET /users
 }
 
-/// Outside of any version, for whoever looks after the server.
+/// For operators; outside of any API version.
 fn health() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(health::about)) // GET /api
@@ -162,51 +162,51 @@ fn health() -> OpenApiRouter<ApiState> {
 
 fn v1() -> OpenApiRouter<ApiState> {
     everyone()
-        .merge(who::only(Role::Customer, signed_in()))
-        .merge(who::only(Role::Organizer, organizers()))
-        .merge(who::only(Role::Admin, admins()))
+        .merge(caller::only(Role::Customer, signed_in()))
+        .merge(caller::only(Role::Organizer, organizers()))
+        .merge(caller::only(Role::Admin, admins()))
 }
 
-/// Seat maps are larger than anything else that is sent.
+/// Allows larger bodies, for seat maps.
 fn large(routes: UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
     routes.layer(DefaultBodyLimit::max(SEATMAP_BYTES_MAX))
 }
 
-/// All of the REST side, to be merged with the socket's route and the pages, and its document.
+/// All REST routes and the OpenAPI pages, to be merged with the socket's route and the pages.
 pub fn router(state: ApiState, document: OpenApi) -> Router {
     let (v1, _) = v1().split_for_parts();
-    let identify = from_fn_with_state(state.clone(), who::identify);
+    let identify = from_fn_with_state(state.clone(), caller::identify);
     let versions = Router::new()
         .nest("/v1", v1.layer(identify))
-        .fallback(edge::no_such_route);
+        .fallback(layers::no_such_route);
     let (health, _) = health().split_for_parts();
     let deadline = Duration::from_millis(state.config.http.request_timeout_ms);
     health
         .nest("/api", versions)
-        // Neither `/api` nor below it, as far as the router is concerned.
-        .route("/api/", any(edge::no_such_route))
-        .method_not_allowed_fallback(edge::no_such_method)
+        // `nest` covers neither this path nor `/api`.
+        .route("/api/", any(layers::no_such_route))
+        .method_not_allowed_fallback(layers::no_such_method)
         .merge(openapi::pages(document))
         .layer(DefaultBodyLimit::max(state.config.http.body_bytes_max))
-        .layer(from_fn_with_state(deadline, edge::deadline))
-        .layer(CatchPanicLayer::custom(edge::panicked))
-        .layer(from_fn(edge::observe))
-        .layer(edge::gzip())
-        .layer(edge::cors())
+        .layer(from_fn_with_state(deadline, layers::deadline))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(layers::observe))
+        .layer(layers::gzip())
+        .layer(layers::cors())
         .with_state(state)
 }
 
-/// Routes of another stage, with what those here have around them: the caller, envelopes, CORS. No
-/// deadline and no gzip: their answers may go on for ever.
+/// Wraps routes of another stage in the layers for caller, envelope and CORS; without deadline and gzip, since
+/// their answers may be endless.
 pub fn with_callers(state: ApiState, routes: Router) -> Router {
     routes
-        .layer(from_fn_with_state(state, who::identify))
-        .layer(CatchPanicLayer::custom(edge::panicked))
-        .layer(from_fn(edge::observe))
-        .layer(edge::cors())
+        .layer(from_fn_with_state(state, caller::identify))
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(layers::observe))
+        .layer(layers::cors())
 }
 
-/// The OpenAPI document: of what is served here, and what `others` say about theirs.
+/// The OpenAPI document of the routes here and of those in `others`.
 pub fn document(others: OpenApi) -> OpenApi {
     let mut document = OpenApiRouter::with_openapi(openapi::base())
         .merge(health())

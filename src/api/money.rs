@@ -1,11 +1,11 @@
-//! Prices as they are sent: `{"amount": 4500, "currency": "EUR"}`, or the amount alone.
+//! Prices in requests: `{"amount": 4500, "currency": "EUR"}`, or the amount alone.
 
 use serde_json::Value;
 
 use crate::api::fields::Fields;
 use crate::config::rest::PRICE_AMOUNT_MAX;
 
-/// Minor units; the currency where it was said.
+/// An amount in minor units, with the currency if the request names it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Amount {
     pub(super) amount: i64,
@@ -13,7 +13,7 @@ pub(super) struct Amount {
 }
 
 impl Amount {
-    /// In another currency than this one?
+    /// Whether it names another currency than this one.
     pub(super) fn is_other(&self, currency: &str) -> bool {
         self.currency.as_deref().is_some_and(|own| own != currency)
     }
@@ -43,7 +43,7 @@ pub(super) fn amount(fields: &mut Fields, name: &str) -> Option<Amount> {
     }
 }
 
-/// ISO 4217, as far as its form tells.
+/// Three letters, as ISO 4217 has them; whether such a currency exists is not checked.
 pub(super) fn currency(fields: &mut Fields, name: &str) -> Option<String> {
     let code = fields.filled_text(name, 3)?;
     if code.len() != 3 || !code.bytes().all(|letter| letter.is_ascii_uppercase()) {

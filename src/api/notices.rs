@@ -1,4 +1,4 @@
-//! What organizers tell everyone. A notice is a row; the triggers push it.
+//! Notices of organizers to all viewers of an event. A notice is a row; the triggers push it.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -19,7 +19,7 @@ use crate::ticketing::edit::NewNotice;
 use crate::ticketing::live::Notice;
 use crate::ticketing::{EventId, NoticeId};
 
-/// A notice to be published.
+/// A new notice.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `NoticeInput` reads")]
 pub(super) struct NoticeBody {
@@ -27,7 +27,7 @@ pub(super) struct NoticeBody {
     r#type: &'static str,
     #[schema(min_length = 1, max_length = 2_000)]
     message: String,
-    /// Anything for pages to act on, such as where to go instead; at most 8 KiB.
+    /// Data for pages to act on; at most 8 KiB.
     #[schema(value_type = Option<Object>)]
     data: Option<Value>,
     /// RFC 3339; without it the notice stays for good.
@@ -53,7 +53,7 @@ const KINDS: [(&str, &str); 4] = [
     ("custom", "custom"),
 ];
 
-/// A notice that is not over before it is heard.
+/// A valid new notice, whose `until` is not past.
 pub(super) struct NoticeInput(NewNotice);
 
 impl Input for NoticeInput {
@@ -76,7 +76,7 @@ impl Input for NoticeInput {
     }
 }
 
-/// An object that goes to every viewer, so it is kept small, and storable.
+/// The `data` of a notice: an object, small since it goes to every viewer, and storable in Postgres.
 fn data(fields: &mut Fields) -> Option<Value> {
     let data = fields.take("data")?;
     let text = data.to_string();
@@ -108,7 +108,7 @@ pub(super) async fn list(
     Ok(Reply::ok("NOTICES", notices))
 }
 
-/// Tell everyone who looks at an event
+/// Publish a notice to all viewers of an event
 #[utoipa::path(post, path = "/events/{event_id}/notices", tag = "notices",
     params(("event_id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one notice")),
     request_body = NoticeBody,

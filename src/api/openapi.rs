@@ -1,4 +1,4 @@
-//! The OpenAPI document: gathered from the handlers, completed here with what they have in common.
+//! The OpenAPI document: gathered from the handlers, and completed here with the parts that all operations share.
 
 use axum::Router;
 use utoipa::OpenApi;
@@ -48,8 +48,8 @@ pub(super) fn base() -> Document {
     document
 }
 
-/// The document at `/openapi.json`, and a page to try it at `/docs`. Its files are in the binary, and it asks
-/// nobody else: the validator's badge would be fetched from elsewhere.
+/// The document at `/openapi.json`, and a page to try it at `/docs`. The page's files are in the binary; the
+/// validator's badge is off, since it would be fetched from another server.
 pub(super) fn pages<S: Clone + Send + Sync + 'static>(document: Document) -> Router<S> {
     let config = Config::from(DOCUMENT_PATH).validator_url("none");
     SwaggerUi::new("/docs")
@@ -58,7 +58,7 @@ pub(super) fn pages<S: Clone + Send + Sync + 'static>(document: Document) -> Rou
         .into()
 }
 
-/// Says of every operation that it needs a token of at least this role.
+/// Marks every operation as needing a token of at least this role.
 pub(super) fn require(role: Role, document: &mut Document) {
     for operation in operations(document) {
         let scopes: [&str; 0] = [];
@@ -73,7 +73,7 @@ pub(super) fn require(role: Role, document: &mut Document) {
     }
 }
 
-/// Adds what any operation may answer.
+/// Adds the answers that every operation may give.
 pub(super) fn complete(document: &mut Document) {
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in verbs(item) {
@@ -121,7 +121,7 @@ fn answer(operation: &mut Operation, status: &str, description: &str) {
         .or_insert_with(|| RefOr::T(response.build()));
 }
 
-/// Handlers are named within their file; outside, `get_events_event_id` names one operation.
+/// A name that is unique in the document, as in `get_events_event_id`; handlers' names are unique in their file only.
 fn operation_id(method: &str, path: &str) -> String {
     let path = path.strip_prefix("/api/v1").unwrap_or(path);
     let words = path

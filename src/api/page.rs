@@ -11,14 +11,14 @@ use super::error::ApiError;
 use super::fields::{Fields, Input};
 use crate::config::rest::{LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
 
-/// Which rows of a list.
+/// One page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
-    /// How many rows.
+    /// The most rows to return.
     #[param(required = false, minimum = 1, maximum = 100, default = 20)]
     pub limit: i64,
-    /// After how many.
+    /// The number of rows to skip.
     #[param(required = false, minimum = 0, maximum = 1_000_000, default = 0)]
     pub offset: i64,
 }
@@ -34,17 +34,17 @@ impl Input for Page {
     }
 }
 
-/// The address that the client asked for, from which the pages beside it are named.
-pub struct Asked(Uri);
+/// The requested address, from which links to the other pages are made.
+pub struct RequestedUri(Uri);
 
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
+impl<S: Send + Sync> FromRequestParts<S> for RequestedUri {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<RequestedUri, ApiError> {
         let OriginalUri(uri) = OriginalUri::from_request_parts(parts, state)
             .await
             .unwrap_or_else(|never| match never {});
-        Ok(Asked(uri))
+        Ok(RequestedUri(uri))
     }
 }
 
@@ -54,7 +54,7 @@ pub fn reply<T: Serialize>(
     rows: Vec<T>,
     total: i64,
     page: Page,
-    asked: &Asked,
+    asked: &RequestedUri,
 ) -> Reply<Vec<T>> {
     let reply = Reply::ok(said, rows).header(TOTAL_COUNT, HeaderValue::from(total));
     match HeaderValue::from_str(&links(page, total, &asked.0)) {
@@ -63,8 +63,8 @@ pub fn reply<T: Serialize>(
     }
 }
 
-/// RFC 8288: the first, previous, next and last page, as far as there are any. Pages are counted from
-/// the one that was asked for, so that the next ones lead to the last.
+/// Links (RFC 8288) to the first, previous, next and last page that exist. Pages are counted from the requested
+/// offset, so that following `next` arrives at `last`.
 fn links(page: Page, total: i64, asked: &Uri) -> String {
     let pages_on = ((total - 1).max(0) - page.offset).div_euclid(page.limit);
     let last = (page.offset + pages_on * page.limit).max(0);
@@ -124,7 +124,7 @@ mod tests {
         for relation in ["next", "last"] {
             assert!(at(1, 4).contains(&format!("offset=3>; rel=\"{relation}\"")));
         }
-        // Past the end the way back is to what there is.
+        // Past the end, `prev` leads to the last rows that exist.
         assert!(at(9, 4).contains("offset=3>; rel=\"prev\""));
         assert!(at(9, 0).contains("offset=0>; rel=\"prev\""));
     }

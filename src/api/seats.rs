@@ -1,4 +1,4 @@
-//! Numbered seats: where they are (`seatmap`), and which are free.
+//! Numbered seats: their places (`seatmap`) and their statuses.
 
 mod input;
 pub(super) mod seatmap;
@@ -24,18 +24,17 @@ use crate::store::seats::SeatsChange;
 use crate::ticketing::live::{Delta, EventState};
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
-/// From which revision on.
+/// The revision to start from.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Since {
-    /// The revision that the caller has; with it, the answer has only what changed after it, where the log
-    /// reaches back that far.
+pub(super) struct SinceRevision {
+    /// The revision that the caller has. The answer then has only later changes, if the log reaches back that far.
     since: Option<i64>,
 }
 
-impl Input for Since {
-    fn read(fields: &mut Fields) -> Option<Since> {
-        Some(Since {
+impl Input for SinceRevision {
+    fn read(fields: &mut Fields) -> Option<SinceRevision> {
+        Some(SinceRevision {
             since: fields.integer("since", 0..=i64::MAX),
         })
     }
@@ -55,14 +54,14 @@ pub(super) struct SeatStatuses {
     changed: Option<Vec<(u32, u8)>>,
 }
 
-/// What is to become of some seats.
+/// Changes of some seats.
 #[derive(ToSchema)]
 pub(super) struct SeatsPatch {
     #[schema(min_items = 1, max_items = 10_000)]
     seat_ids: Vec<SeatId>,
-    /// Off sale, or on sale again.
+    /// `true` takes the seats off sale, `false` puts them back.
     blocked: Option<bool>,
-    /// Another ticket type of the event.
+    /// Moves the seats to this ticket type of the event.
     ticket_type_id: Option<TicketTypeId>,
     /// Cancel pending bookings that hold one of the seats.
     #[schema(required = false, default = false)]
@@ -101,7 +100,7 @@ impl Input for SeatsPatch {
 }
 
 /// Which seats are free
-#[utoipa::path(get, path = "/events/{event_id}/seats", tag = "seats", params(("event_id" = i64, Path), Since),
+#[utoipa::path(get, path = "/events/{event_id}/seats", tag = "seats", params(("event_id" = i64, Path), SinceRevision),
     responses(
         (status = 200, body = Envelope<SeatStatuses>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
@@ -111,13 +110,13 @@ pub(super) async fn statuses(
     State(state): State<ApiState>,
     caller: Caller,
     At(event_id): At<EventId>,
-    Query(since): Query<Since>,
+    Query(since): Query<SinceRevision>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let event = availability::visible(&state, &caller, event_id).await?;
     let since = since.since.map(|since| since as Revision);
     let delta = match since {
-        // Nothing to look for: the caller is current.
+        // The caller is current.
         Some(since) if since == event.revision() => Some(unchanged(since)),
         Some(since) => {
             let rows_max = state.config.feed.log_rows_max;
@@ -143,7 +142,7 @@ fn unchanged(revision: Revision) -> Delta {
     }
 }
 
-/// All seats: from memory when the event is watched, else from the database.
+/// The statuses of all seats, from memory if the event is watched, else from the database.
 async fn whole(state: &ApiState, event_id: EventId) -> ApiResult<SeatStatuses> {
     if let Some(known) = state.board.get(event_id) {
         return Ok(SeatStatuses::all(&known));

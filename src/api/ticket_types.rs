@@ -21,7 +21,7 @@ use crate::store::ticket_types::{NewTicketType, TicketTypeChange};
 use crate::ticketing::record::Money;
 use crate::ticketing::{EventId, TicketTypeId};
 
-/// A price class to be made.
+/// A new ticket type.
 #[derive(ToSchema)]
 pub(super) struct TicketTypeBody {
     #[schema(min_length = 1, max_length = 200)]
@@ -29,7 +29,7 @@ pub(super) struct TicketTypeBody {
     /// A bare number is an amount in minor units of the event's currency.
     #[schema(value_type = Money)]
     price: Amount,
-    /// How many there are; the event's capacity binds as well.
+    /// The number of tickets; the event's capacity limits them as well.
     #[schema(minimum = 0)]
     capacity: i64,
     #[schema(required = false)]
@@ -42,7 +42,7 @@ pub(super) struct TicketTypeBody {
     sale_to: Option<Timestamp>,
     #[schema(required = false, minimum = 1, default = 1)]
     min_per_booking: i64,
-    /// The event's own bound holds as well.
+    /// The event's own limit applies as well.
     #[schema(minimum = 1)]
     max_per_booking: Option<i64>,
     /// Over all bookings of one user.
@@ -52,7 +52,7 @@ pub(super) struct TicketTypeBody {
     members_only: bool,
 }
 
-/// What is to change; what is left out stays, `null` takes a bound away.
+/// Changes of a ticket type; fields that are left out stay, `null` removes a limit.
 #[derive(ToSchema)]
 pub(super) struct TicketTypePatch {
     #[schema(min_length = 1, max_length = 200)]
@@ -76,7 +76,7 @@ pub(super) struct TicketTypePatch {
     members_only: Option<bool>,
 }
 
-/// How far types can be put before or after others.
+/// Largest `sort`.
 const SORT_MAX: i64 = 1_000_000;
 
 impl Input for TicketTypePatch {
@@ -140,7 +140,7 @@ impl TicketTypeBody {
         &self.price
     }
 
-    /// `place` in the request is its order where it names none.
+    /// The type to store; `place`, its position in the request, is its order unless it names one.
     pub(super) fn into_type(self, place: i64) -> NewTicketType {
         NewTicketType {
             name: self.name,
@@ -186,7 +186,7 @@ pub(super) async fn list(
     At(event_id): At<EventId>,
 ) -> ApiResult<Reply<Vec<TicketTypeDetail>>> {
     let event = events::visible(&state, &caller, event_id).await?;
-    let types = TicketTypeDetail::all(&event, events::light(&state));
+    let types = TicketTypeDetail::all(&event, events::context(&state));
     Ok(Reply::ok("TICKET_TYPES", types))
 }
 
@@ -217,9 +217,9 @@ pub(super) async fn create(
     let key = key.as_ref().map(|key| &key.stored);
     same_currency(&state, &caller, event_id, Some(&body.input.price)).await?;
     let ticket_type = body.input.into_type(0);
-    let light = events::light(&state);
+    let context = events::context(&state);
     let render = |event: EventInFull, id| {
-        let types = TicketTypeDetail::all(&event, light);
+        let types = TicketTypeDetail::all(&event, context);
         json!(types.into_iter().find(|view| view.id() == id))
     };
     let once = state
@@ -278,7 +278,7 @@ pub(super) async fn remove(
     Ok(Reply::ok("TICKET_TYPE_DELETED", Deleted { id: ticket_type_id }).revision(removed.revision))
 }
 
-/// An event has one currency; a price that names another is a mistake.
+/// Refuses a price in another currency than the event's.
 async fn same_currency(
     state: &ApiState,
     caller: &Caller,
@@ -302,7 +302,7 @@ async fn shown(
     ticket_type_id: TicketTypeId,
 ) -> ApiResult<TicketTypeDetail> {
     let event = events::visible(state, caller, event_id).await?;
-    let types = TicketTypeDetail::all(&event, events::light(state));
+    let types = TicketTypeDetail::all(&event, events::context(state));
     let found = types.into_iter().find(|view| view.id() == ticket_type_id);
     found.ok_or_else(|| ApiError::not_found("TICKET_TYPE_NOT_FOUND"))
 }

@@ -1,4 +1,4 @@
-//! Who buys and who organizes. Passwords and registration are not part of it.
+//! Users: buyers and organizers. Passwords and registration are not part of it.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -11,13 +11,13 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency;
-use super::page::{self, Asked, Page};
+use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Role};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::store::users::{NewUser, User};
 use crate::ticketing::UserId;
 
-/// A user to be made. An e-mail address or a phone number is needed.
+/// A new user. An e-mail address or a phone number is required.
 #[derive(ToSchema, Deserialize)]
 pub(super) struct UserInput {
     #[schema(min_length = 1, max_length = 200)]
@@ -25,7 +25,7 @@ pub(super) struct UserInput {
     email: Option<String>,
     /// Digits, with an optional `+` in front; spaces and dashes are dropped.
     phone: Option<String>,
-    /// Only admins may make others than customers.
+    /// Only admins may give another role than `customer`.
     role: Option<Role>,
     /// Only admins may make members.
     member: Option<bool>,
@@ -61,7 +61,7 @@ impl Input for UserInput {
     }
 }
 
-/// Good enough to be asked whether it is theirs; only a letter that arrives proves more.
+/// Checks the form only: a mail that arrives is the only proof of an address.
 fn email(fields: &mut Fields) -> Option<String> {
     let email = fields.filled_text("email", NAME_CHARS_MAX)?;
     let good = email
@@ -134,7 +134,7 @@ pub(super) async fn create(
 pub(super) async fn list(
     State(state): State<ApiState>,
     Query(page): Query<Page>,
-    asked: Asked,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<User>>> {
     let (users, total) = state.store.users(page.limit, page.offset).await?;
     Ok(page::reply("USERS", users, total, page, &asked))

@@ -1,8 +1,8 @@
-//! WHAT IS SAID INTO A CHANNEL. A broadcast of an event's organizer is stored as a notice, and comes to
-//! everybody through the log, as every notice does: nothing is pushed from here.
+//! BROADCASTS. An organizer's broadcast on `realtime:event-updates:` is stored as a notice and reaches viewers
+//! through the log, like every notice: nothing is pushed from here.
 //!
-//! Two doors: sockets, whose shards do no I/O and leave what is said with [`Broadcasts`], to be
-//! answered through their mailbox; and [`rest`], as Supabase's clients use it while they are not connected.
+//! It comes from a socket, whose shard does no I/O, queues it with [`Broadcasts`] and gets the answer through its
+//! mailbox; or over REST ([`rest`]), which Supabase's clients use while they are not connected.
 
 pub mod rest;
 
@@ -18,36 +18,36 @@ use crate::store::{Store, StoreError};
 use crate::ticketing::EventId;
 use crate::ticketing::edit::{EditRefusal, NewNotice};
 
-/// A broadcast of a socket, on its way to the database.
+/// A broadcast from a socket, waiting to be stored.
 #[derive(Debug)]
 pub struct Said {
     pub event: EventId,
     pub caller: Caller,
     pub notice: NewNotice,
-    /// Whose shard waits for the answer.
+    /// The shard that waits for the answer.
     pub shard: usize,
-    /// The answer, for the case that all goes well.
+    /// The answer if it is stored.
     pub answer: Answer,
 }
 
-/// The way for what is said. Cheap to clone.
+/// The queue of broadcasts from sockets. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Broadcasts(mpsc::Sender<Box<Said>>);
 
 impl Broadcasts {
-    /// `waiting_max` broadcasts wait at most.
+    /// At most `waiting_max` broadcasts wait.
     pub fn new(waiting_max: usize) -> (Broadcasts, mpsc::Receiver<Box<Said>>) {
         let (say, said) = mpsc::channel(waiting_max.max(1));
         (Broadcasts(say), said)
     }
 
-    /// Leaves a broadcast; `false` when too many wait already.
+    /// Queues a broadcast; `false` when too many wait.
     pub fn say(&self, said: Box<Said>) -> bool {
         self.0.try_send(said).is_ok()
     }
 }
 
-/// Stores what is said, one after the other, so that everybody's broadcasts keep their order.
+/// Stores broadcasts one after the other, so that each sender's keep their order.
 pub async fn run(
     mut said: mpsc::Receiver<Box<Said>>,
     store: Store,
@@ -69,7 +69,7 @@ pub async fn run(
     }
 }
 
-/// Stores a notice for whoever may.
+/// Stores a notice if `caller` may.
 async fn tell(
     store: &Store,
     event: EventId,
@@ -84,7 +84,7 @@ async fn tell(
     }
 }
 
-/// Stores notices for whoever may say all of them; else none.
+/// Stores all notices if `caller` may send every one of them, or none.
 async fn tell_all(
     store: &Store,
     caller: &Caller,
@@ -100,7 +100,7 @@ async fn tell_all(
     }
 }
 
-/// A socket's token may end while it is open.
+/// Checks the token again: it may have ended while the socket was open.
 fn in_force(caller: &Caller) -> Result<(), ErrorReply> {
     match caller {
         Caller::User {

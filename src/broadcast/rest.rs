@@ -1,5 +1,5 @@
-//! Broadcasts by REST, under the paths and in the shapes of Supabase Realtime. Only 202 means success to
-//! its clients; of other answers they show `error` or `message`.
+//! Broadcasts by REST, with the paths and bodies of Supabase Realtime. Its clients take only 202 for success,
+//! and show `error` or `message` of other answers.
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -21,14 +21,14 @@ use crate::store::Store;
 use crate::ticketing::EventId;
 use crate::ticketing::edit::NewNotice;
 
-/// What the routes reach.
+/// State of the routes.
 #[derive(Clone)]
 pub struct Doors {
     pub auth: Auth,
     pub store: Store,
 }
 
-/// Both routes, open to every page: callers prove themselves by tokens, never by cookies.
+/// Both routes, with CORS for every origin: callers prove themselves by tokens, never by cookies.
 pub fn router(doors: Doors, body_bytes_max: usize) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(Any)
@@ -54,7 +54,7 @@ async fn several(State(doors): State<Doors>, headers: HeaderMap, body: Bytes) ->
     answer(told.await)
 }
 
-/// The body is the payload itself.
+/// One broadcast; the body is its payload.
 async fn one(
     State(doors): State<Doors>,
     Path((topic, event)): Path<(String, String)>,
@@ -70,7 +70,10 @@ async fn one(
     answer(told.await)
 }
 
-/// Somebody who may organize events, by the bearer token, else by the API key where that is a token.
+/// The caller by the bearer token, or by the API key if that is a token.
+///
+/// # Errors
+/// The caller is not an organizer.
 fn speaker(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ErrorReply> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let api_key = text(header::HeaderName::from_static("apikey"));
@@ -95,7 +98,7 @@ fn speaker(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ErrorReply> {
     }
 }
 
-/// The events and what is said of them.
+/// Each message as the event and the notice that it becomes.
 fn read_messages(body: &[u8]) -> Result<Vec<(EventId, NewNotice)>, ErrorReply> {
     let mut body = read_json(body)?;
     let Value::Array(messages) = take(&mut body, "messages") else {
@@ -125,7 +128,7 @@ fn read_json(body: &[u8]) -> Result<Value, ErrorReply> {
         .map_err(|error| code::INVALID_PAYLOAD.because(format_args!("not JSON: {error}")))
 }
 
-/// A member of an object; null where there is none.
+/// Takes a member out of an object; null if it has none.
 fn take(value: &mut Value, name: &str) -> Value {
     value.get_mut(name).map(Value::take).unwrap_or_default()
 }

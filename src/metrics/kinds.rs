@@ -1,11 +1,11 @@
-//! The kinds of numbers, and how each is written down.
+//! The kinds of metrics, and how each is printed.
 
 use std::fmt::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Only grows.
+/// A number that only grows.
 pub struct Counter(AtomicU64);
 
 impl Counter {
@@ -20,7 +20,7 @@ impl Counter {
     }
 }
 
-/// Goes up and down.
+/// A number that goes up and down.
 pub struct Gauge(AtomicI64);
 
 impl Gauge {
@@ -36,7 +36,7 @@ impl Gauge {
         self.0.store(value, Ordering::Relaxed);
     }
 
-    /// One more, for as long as what is returned lives.
+    /// Adds one until the returned guard is dropped.
     pub fn hold(&'static self) -> Held {
         self.add(1);
         Held(self)
@@ -52,10 +52,10 @@ impl Drop for Held {
     }
 }
 
-/// Values of one label that are told apart; whatever comes after them counts as `other`.
+/// Distinct values of one label; further ones count as `other`.
 const VALUES_MAX: usize = 96;
 
-/// Counters of one name, told apart by a label whose values are stable words of the code.
+/// Counters of one name with a label, whose values are fixed words in the code.
 pub struct Labelled {
     label: &'static str,
     values: [(OnceLock<&'static str>, AtomicU64); VALUES_MAX],
@@ -90,7 +90,7 @@ impl Labelled {
     }
 }
 
-/// When something last happened.
+/// Seconds since something last happened.
 pub struct Since(AtomicU64);
 
 impl Since {
@@ -107,7 +107,7 @@ impl Since {
     }
 }
 
-/// Since the first number was asked for, which is when the server started.
+/// Milliseconds since the first call, which is at the server's start.
 fn uptime_ms() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     let start = START.get_or_init(Instant::now);
@@ -116,13 +116,13 @@ fn uptime_ms() -> u64 {
 
 const BUCKETS: usize = 14;
 
-/// How often a value was at most so large.
+/// A Prometheus histogram: how many values were at most each bound.
 pub struct Histogram {
-    /// Upper bounds, in the unit that values are given in.
+    /// Upper bounds, in the unit of the recorded values.
     bounds: [u64; BUCKETS],
-    /// How many of it make one of the unit that is shown: dividing prints 0.025 as 0.025.
+    /// Recorded units in one printed unit: 1,000,000 where microseconds are printed as seconds.
     per_unit: f64,
-    /// One more for what is above all bounds.
+    /// The last one is for values above all bounds.
     buckets: [AtomicU64; BUCKETS + 1],
     sum: AtomicU64,
 }
@@ -137,7 +137,7 @@ impl Histogram {
         }
     }
 
-    /// Of durations, from 500 µs to 10 s.
+    /// For durations from 500 µs to 10 s.
     pub(super) const fn seconds() -> Histogram {
         let bounds = [
             500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
@@ -146,7 +146,7 @@ impl Histogram {
         Histogram::new(bounds, 1e6)
     }
 
-    /// Of small numbers.
+    /// For small numbers.
     pub(super) const fn counts() -> Histogram {
         let bounds = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
         Histogram::new(bounds, 1.0)
@@ -176,7 +176,7 @@ impl Histogram {
     }
 }
 
-/// One number of the page: name, meaning, value.
+/// One metric of the page: name, meaning, value.
 pub(super) struct Entry(
     pub(super) &'static str,
     pub(super) &'static str,

@@ -1,13 +1,13 @@
-//! THE LOG, CARRIED: with `--bus nats` one node reads the log for all, and NATS brings it to those who
-//! watch.
+//! THE BUS: with `--bus nats` one node reads the log for all, and NATS brings each change to the nodes that watch
+//! its event.
 //!
-//! Without it every node reads the log itself, which is what a few nodes should do. With it one of
-//! them, the `relay`, publishes each change to `seatcast.change.<event>` and says twice a second on
-//! `seatcast.relay` that it does; the others subscribe to what they watch. NATS may lose what it
-//! likes: a missing revision shows, the log is polled, and when the relay falls silent or another
-//! takes over everybody reads the log once. Postgres stays the only truth.
+//! Without it every node reads the log itself, which is right for a few nodes. With it one of them, the `relay`,
+//! publishes each change to `seatcast.change.<event>` and announces itself on `seatcast.relay` twice a second; the
+//! others subscribe to the events that they watch. NATS may lose anything: a missing revision shows as a gap, the
+//! log is still polled, and every node reads it once when the relay falls silent or another takes over. Postgres
+//! stays the only truth.
 //!
-//! This file is the node that watches; it tells the feed what it [`Heard`].
+//! This file is the subscriber; it passes to the feed what it [`Heard`].
 
 pub mod relay;
 
@@ -31,13 +31,13 @@ use crate::ticketing::EventId;
 use crate::ticketing::live::Delta;
 
 const ANNOUNCEMENTS: &str = "seatcast.relay";
-/// How often a relay says that it is there.
+/// How often the relay announces itself.
 const ANNOUNCE_INTERVAL: Duration = Duration::from_millis(500);
-/// Who has not said so for this long is gone.
+/// A relay that has not announced itself for this long counts as gone.
 const SILENCE_MAX: Duration = Duration::from_millis(1_600);
-/// How often it is seen to that the subscriptions are those that are wanted.
+/// How often the subscriptions are compared with the watched events.
 const TEND_INTERVAL: Duration = Duration::from_millis(500);
-/// Time that NATS has to take something.
+/// Time that NATS has to take a message.
 const PATIENCE: Duration = Duration::from_secs(1);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -45,19 +45,19 @@ fn subject(event: EventId) -> String {
     format!("seatcast.change.{event}")
 }
 
-/// What the bus brings to the feed.
+/// A message from the bus to the feed.
 #[derive(Debug)]
 pub enum Heard {
     /// One change of a watched event.
     Change(EventId, Box<Delta>),
-    /// The event has changes, or may have some that the bus did not bring.
+    /// The event has, or may have, changes that the bus did not bring: read the log.
     LookAgain(EventId),
-    /// Somebody new carries the log from here on, or (`false`) nobody does. What was committed before this
-    /// is in the log and maybe nowhere else.
+    /// A new relay publishes from here on, or (`false`) none does. Earlier changes may not have been published:
+    /// read the log once.
     Carried(bool),
 }
 
-/// The events that the feed wants to hear of. Clones share one set; its bound is
+/// The events to subscribe to. Clones share one set, bounded by
 /// [`crate::config::FeedConfig::watched_events_max`].
 #[derive(Clone, Default)]
 pub struct Interest(Arc<Wanted>);
@@ -85,10 +85,10 @@ impl Interest {
     }
 }
 
-/// A connection to NATS that is made in the background, again and again for as long as it takes.
+/// A client that connects to NATS in the background, and again after every loss.
 ///
 /// # Errors
-/// When the address is none.
+/// `url` is not an address.
 pub async fn connect(url: &str) -> Result<Client, async_nats::ConnectError> {
     ConnectOptions::new()
         .name("seatcast")
@@ -110,13 +110,13 @@ fn count(event: Event) {
             metrics::BUS_CONNECTED.set(0);
             metrics::BUS_LOST.add(1);
         }
-        // The gap that it leaves is noticed, and the log is read.
+        // It leaves a gap, which is noticed and read from the log.
         Event::SlowConsumer(_) => metrics::BUS_DROPPED.one("slow"),
         _ => {}
     }
 }
 
-/// Follows the relay until `cancel`, and says what it hears to `heard`.
+/// Subscribes until `cancel`, and sends what comes to `heard`.
 pub async fn follow(
     client: Client,
     interest: Interest,
@@ -138,7 +138,7 @@ pub async fn follow(
     }
 }
 
-/// The feed is gone.
+/// The receiver is gone: the feed has ended.
 struct Unheard;
 
 struct Follower {
@@ -148,7 +148,7 @@ struct Follower {
     changes: SelectAll<BoxStream<'static, (EventId, Bytes)>>,
     subscribed: HashMap<EventId, AbortHandle>,
     carrier: Option<Uuid>,
-    /// When the carrier counts as gone.
+    /// When the relay counts as gone, unless it announces itself before.
     silent_at: Instant,
 }
 
@@ -197,7 +197,7 @@ impl Follower {
         let heard = match read_log_row(json) {
             Ok(delta) => Heard::Change(event, Box::new(delta)),
             Err(error) => {
-                // A row too big for NATS comes as nothing at all.
+                // The relay sends an empty message for a row that is too big for NATS.
                 if !json.is_empty() {
                     metrics::BUS_DROPPED.one("unreadable");
                     tracing::warn!(%error, event, "the relay says what cannot be read");
@@ -208,7 +208,7 @@ impl Follower {
         self.say(heard).await
     }
 
-    /// Subscribes to what is wanted and is not, and the other way round. While NATS is away that waits.
+    /// Subscribes to newly watched events and unsubscribes from the others. Does nothing while NATS is away.
     async fn tend(&mut self) -> Result<(), Unheard> {
         if self.client.connection_state() != State::Connected {
             return Ok(());
@@ -236,7 +236,7 @@ impl Follower {
                 added.push(event);
             }
         }
-        // What was published before the server knew of the subscription was not brought here.
+        // Changes published before the server knew of the subscription did not come here.
         if !added.is_empty() && matches!(timeout(PATIENCE, self.client.flush()).await, Ok(Ok(()))) {
             for event in added {
                 self.say(Heard::LookAgain(event)).await?;

@@ -1,10 +1,10 @@
-//! The node that carries the log: one at a time, whoever has the seat (an advisory lock on a connection
-//! of its own). It reads what rings, of all events, and publishes row by row.
+//! The relay: the node that reads the log for all. It is elected by an advisory lock on a connection of its own,
+//! reads every event that rings, and publishes row by row.
 //!
-//! A term begins when the doorbell listens, and is announced under a name of its own. Whoever hears a new
-//! name reads the log once: what was committed before is then known everywhere, what comes after
-//! rings here. So no head has to be handed over from one relay to the next, and a relay that has not seen
-//! an event yet begins with its newest row; who lacks those before it finds a gap, and reads them.
+//! A term begins when the doorbell listens, and is announced under a fresh name. A node that hears a new name reads
+//! the log once: that covers everything committed before the term, and everything after it rings here. So no
+//! relay hands its position to the next one. A relay begins with the newest row of an event that it has not seen
+//! yet; a node that lacks earlier rows finds a gap and reads them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
@@ -34,7 +34,7 @@ const QUERY_PATIENCE: Duration = Duration::from_secs(3);
 
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// Stands for the seat, and carries the log while it has it, until `cancel`.
+/// Tries to be elected, and publishes the log while it is, until `cancel`.
 pub async fn run(
     store: Store,
     client: Client,
@@ -66,7 +66,7 @@ async fn stand_and_carry(
     probe_interval: Duration,
 ) -> Result<(), Cause> {
     let candidacy = timeout(QUERY_PATIENCE, store.stand_for_relay()).await??;
-    // Who cannot reach NATS leaves the seat to those who can.
+    // A node that cannot reach NATS must not be the relay.
     while !is_connected(client) || !timeout(QUERY_PATIENCE, candidacy.is_elected()).await?? {
         sleep(CANDIDACY_PAUSE).await;
     }
@@ -99,11 +99,11 @@ struct Relay<'a> {
     client: &'a Client,
     config: &'a BusConfig,
     candidacy: Candidacy,
-    /// The name of this term; `None` while the doorbell is off, and nothing is promised.
+    /// The name of this term; `None` while the doorbell is not connected.
     term: Option<Uuid>,
-    /// What was published last, of each event that rang in this term.
+    /// The last published revision of each event that rang in this term.
     heads: HashMap<EventId, Revision>,
-    /// Events that rang and have not been read.
+    /// Events that rang and are not read yet.
     rung: BTreeSet<EventId>,
 }
 
@@ -155,7 +155,7 @@ impl Relay<'_> {
         Ok(())
     }
 
-    /// Reads what rang, and publishes it.
+    /// Reads the events that rang, and publishes their new rows.
     async fn publish(&mut self) -> Result<(), Cause> {
         while !self.rung.is_empty() {
             let rung = self.rung.iter();
@@ -176,7 +176,7 @@ impl Relay<'_> {
     }
 
     async fn publish_row(&mut self, row: LogRow) -> Result<(), Cause> {
-        // More than NATS takes is a ring.
+        // A row that is too big for NATS goes out as an empty message: «read the log».
         let fits = row.json.len() <= self.client.max_payload();
         let payload = if fits {
             row.json.into()

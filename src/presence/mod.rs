@@ -1,17 +1,17 @@
-//! WHO IS HERE. Its source is sockets, not tables.
+//! PRESENCE: how many visitors an event has, at which step, and the dialect's members by name. Its source is
+//! sockets, not tables.
 //!
-//! Shards say who came, moved on and left; one task merges what they say with what other nodes
-//! say, and hands every shard a [`View`](crate::hub::presence::View) of each
-//! event when it changed. Counts are absolute and
-//! leave at most once a second; the dialect's list of members is bounded and goes out as diffs.
-//! A viewer has the serials of what it was last sent, so presence needs no queue either.
+//! Shards report their visitors; one task merges these reports with the counts of other nodes, and gives every
+//! shard a [`View`](crate::hub::presence::View) of each event that changed. Counts are absolute and sent at most
+//! once a second; the dialect's list of members is bounded and sent as diffs. A viewer has the serial of the view
+//! that it was last sent, so presence needs no queue.
 //!
-//! - [`roster`] is one event's presence, pure: who is there, what changed since the last view.
-//! - `rosters` is all of them, and when each has something to show.
-//! - `showing` hands views out: the latest of each event, until every shard has taken it.
-//! - `peers` decides, as purely, what this node and the others tell each other through the database.
-//! - Cost: what shards say is merged by event, so a tick costs the events that changed and their
-//!   viewers, however many came and went in between.
+//! - [`roster`]: one event's presence, pure: the visitors, and the difference from the last view.
+//! - `rosters`: those of all events, and when each has a view to send.
+//! - `showing`: offers the latest view of each event until every shard has taken it.
+//! - `peers`: what this node writes for the others and reads of them, through the database; pure as well.
+//! - Cost: reports are merged by event, so a tick costs the events that changed and their viewers, however many
+//!   visitors came and went.
 
 pub(crate) mod peers;
 pub mod roster;
@@ -26,7 +26,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::peers::{Answer, Peers, Query};
+use self::peers::{PeerAnswer, PeerQuery, Peers};
 use self::roster::Listed;
 use self::rosters::Rosters;
 use self::showing::Showing;
@@ -38,23 +38,23 @@ use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
 use crate::ticketing::EventId;
 
-/// Who tracked something: unique on this node, for as long as it lasts.
+/// Identifies a member's connection and join; unique on this node while the join lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Owner {
     pub shard: u32,
     pub serial: u64,
 }
 
-/// What a shard says.
+/// A report from a shard.
 #[derive(Debug)]
 pub enum Said {
-    /// Somebody on this shard began to watch the event, or nobody does any more.
+    /// The event has its first viewer on this shard, or has none any more.
     Watched {
         shard: usize,
         event: EventId,
         watched: bool,
     },
-    /// How many native viewers of the event are at which step, on this shard, now.
+    /// The current counts of the event's native visitors on this shard, by step.
     Counted {
         shard: usize,
         event: EventId,
@@ -83,7 +83,7 @@ impl Said {
     }
 }
 
-/// The shards' way to say something. Cheap to clone.
+/// Sends reports from shards to the presence task. Cheap to clone.
 #[derive(Clone)]
 pub struct Presence {
     said: mpsc::Sender<Said>,
@@ -95,35 +95,34 @@ impl Presence {
         (Presence { said }, heard)
     }
 
-    /// Says it, or gives it back when too much waits: the shard says it again at its next tick.
+    /// Queues a report.
     ///
     /// # Errors
-    /// What was to be said.
+    /// The report, when too many wait: the shard sends it again at its next tick.
     pub fn say(&self, said: Said) -> Result<(), Said> {
         self.said.try_send(said).map_err(|error| error.into_inner())
     }
 }
 
-/// Where presence hears from.
+/// The inputs of the presence task.
 pub struct Inputs {
-    /// The shards of this node.
+    /// Reports of this node's shards.
     pub said: mpsc::Receiver<Said>,
-    /// The other nodes.
+    /// Rings of other nodes whose counts changed.
     pub rings: mpsc::Receiver<PresenceRing>,
 }
 
-/// Time that the database has to answer.
+/// Time that the database has to answer a query.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Time that it has to take the lease back at the end; past it the lease runs out.
+/// Time that the database has to delete the lease at shutdown; otherwise the lease runs out by itself.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Rows of nodes that did not say farewell are kept this long after the end of their lease, in case they
-/// are only slow.
+/// Rows of nodes that died are kept this long after their lease ended, in case such a node is only slow.
 const ENDED_LEASES_KEPT: Duration = Duration::from_secs(60);
 
 /// Runs until `cancel`.
 ///
 /// # Errors
-/// When a query's task panicked, which leaves it unknown what the other nodes were told.
+/// A query's task panicked, so it is unknown what the other nodes can read of this one.
 pub async fn run(
     store: Store,
     mut inputs: Inputs,
@@ -147,7 +146,7 @@ pub async fn run(
             Some(ring) = inputs.rings.recv() => peers.rang(&ring, rosters.all(), now()),
             Some(answer) = queries.join_next() => {
                 let answer = answer?;
-                let was_in_touch = std::mem::replace(&mut in_touch, !matches!(answer, Answer::Failed));
+                let was_in_touch = std::mem::replace(&mut in_touch, !matches!(answer, PeerAnswer::Failed));
                 if in_touch && !was_in_touch {
                     tracing::info!("presence reaches the other nodes again");
                 }
@@ -172,28 +171,30 @@ pub async fn run(
     Ok(())
 }
 
-/// Says at once that the database is lost, but not again at each query until it is back.
+/// Makes a query. Logs the loss of the database once, not at each failing query.
 async fn ask(
     store: Store,
     node: Uuid,
     lease: Duration,
-    query: Query,
+    query: PeerQuery,
     was_in_touch: bool,
-) -> Answer {
+) -> PeerAnswer {
     let answer = async {
         Ok::<_, StoreError>(match query {
-            Query::Renew => {
+            PeerQuery::Renew => {
                 let renewed = store.renew_presence_lease(node, lease).await?;
                 if renewed.is_new {
                     store.remove_ended_leases(ENDED_LEASES_KEPT).await?;
                 }
-                Answer::Renewed(renewed)
+                PeerAnswer::Renewed(renewed)
             }
-            Query::Publish(counts) => {
+            PeerQuery::Publish(counts) => {
                 store.publish_presence(node, &counts).await?;
-                Answer::Published
+                PeerAnswer::Published
             }
-            Query::Read(events) => Answer::Read(store.presence_elsewhere(node, &events).await?),
+            PeerQuery::Read(events) => {
+                PeerAnswer::Read(store.presence_elsewhere(node, &events).await?)
+            }
         })
     };
     match timeout(PATIENCE, answer).await {
@@ -201,30 +202,30 @@ async fn ask(
         Ok(Err(error)) if is_about_the_query(&error) => {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the database refused what presence asked");
-            Answer::Refused
+            PeerAnswer::Refused
         }
         Ok(Err(error)) => {
             let error = &error as &dyn std::error::Error;
             if was_in_touch {
                 tracing::warn!(error, "presence cannot reach the other nodes");
             }
-            Answer::Failed
+            PeerAnswer::Failed
         }
         Err(_) => {
             if was_in_touch {
                 tracing::warn!("the database did not answer presence in time");
             }
-            Answer::Failed
+            PeerAnswer::Failed
         }
     }
 }
 
-/// The database answered, and will answer the same query in the same way.
+/// Whether the database refused this very query, so that repeating it is useless.
 fn is_about_the_query(error: &StoreError) -> bool {
     !error.is_transient()
 }
 
-/// The others need not wait for the end of the lease.
+/// Deletes the lease, so that the other nodes need not wait for its end.
 async fn say_farewell(store: &Store, node: Uuid) {
     match timeout(FAREWELL, store.end_presence_lease(node)).await {
         Ok(Ok(())) => {}

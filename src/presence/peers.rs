@@ -1,14 +1,14 @@
-//! What this node and the others tell each other of who is here, through the database. Pure: what
-//! happened and `now` go in, queries come out, one at a time.
+//! Exchanges presence counts with the other nodes, through the database. Pure: happenings and `now` go in, queries
+//! come out, one at a time.
 //!
-//! - A node holds a lease and renews it; with each renewal it hears whose leases last. Who does not
-//!   renew is gone with all that it counted, after [`PresenceConfig::lease_ms`] and one renewal more.
-//! - What changed here is stored at most once an interval, all events together. A node that is alone
-//!   stores nothing but its lease.
-//! - What the database refuses is stored in halves, until the one event that it refuses is alone: the
-//!   others are told nothing new of that one until it changes.
-//! - What others say is read for events that somebody here is at or watches: when a node rings for
-//!   it, when a node comes or goes, and, in case a ring was lost, once a lease.
+//! - A node holds a lease and renews it; each renewal returns the nodes whose leases last. A node that stops
+//!   renewing is gone, with all its counts, after [`PresenceConfig::lease_ms`] and one renewal more.
+//! - Changed counts are stored at most once an interval, all events together. A node that is alone stores nothing
+//!   but its lease.
+//! - A write that the database refuses is repeated in halves until the offending event is alone; the others learn
+//!   nothing new of that event until it changes.
+//! - The counts of others are read for events with visitors or viewers here: when a node rings, when a node comes
+//!   or goes, and once a lease in case a ring was lost.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -21,28 +21,28 @@ use crate::protocol::presence::Counts;
 use crate::store::presence::{Lease, PresenceRing};
 use crate::ticketing::EventId;
 
-/// Renewals within one lease: three may fail in a row.
+/// Renewals within one lease, so that three may fail in a row.
 const RENEWALS_PER_LEASE: u32 = 4;
 /// Pause after a query that failed.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
-/// A query to be made.
+/// A query to make.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Query {
+pub(crate) enum PeerQuery {
     Renew,
-    /// `None`: nobody is there any more.
+    /// Counts to store; `None` deletes those of an event without visitors.
     Publish(Vec<(EventId, Option<Counts>)>),
     Read(Vec<EventId>),
 }
 
-/// What became of it. What went wrong has been logged, the loss of the database once.
+/// The outcome of a query. Failures are logged already.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum PeerAnswer {
     Renewed(Lease),
     Published,
-    /// By event and node.
+    /// Counts by event and node.
     Read(Vec<(EventId, Counts)>),
-    /// The database answered, and refused this very query.
+    /// The database refused this very query.
     Refused,
     Failed,
 }
@@ -53,20 +53,20 @@ pub(crate) struct Peers {
     config: PresenceConfig,
     /// The other nodes whose lease lasts.
     others: Vec<Uuid>,
-    /// Events whose counts here may differ from what is published.
+    /// Events whose counts here may differ from the published ones.
     moved: BTreeSet<EventId>,
-    /// Parts of a publication that was refused as a whole, to be made before any other.
+    /// Halves of a refused write, to be tried before anything else.
     halves: Vec<Vec<EventId>>,
-    /// What the others can read of this node.
+    /// This node's counts as the others can read them.
     published: HashMap<EventId, Counts>,
-    /// Events of which they can read what is published, or what was to be: a query failed.
+    /// Events whose last write failed, so that it is unknown whether it was stored.
     uncertain: BTreeSet<EventId>,
-    /// Events of which the others may say something new.
+    /// Events whose counts on other nodes may have changed.
     unread: BTreeSet<EventId>,
-    under_way: Option<Query>,
+    under_way: Option<PeerQuery>,
     renew_at: Instant,
     publish_at: Instant,
-    /// When everything is read, rung for or not.
+    /// When all events are read again, in case a ring was lost.
     read_all_at: Instant,
     retry_at: Instant,
 }
@@ -92,28 +92,28 @@ impl Peers {
         }
     }
 
-    /// Who is at this event, here, has changed.
+    /// The event's counts on this node have changed.
     pub(crate) fn moved(&mut self, event: EventId) {
-        // A node that is alone tells nobody; it tells everything when it no longer is.
+        // A node that is alone stores no counts; it stores all of them when another node comes.
         if !self.others.is_empty() {
             self.moved.insert(event);
         }
     }
 
-    /// Somebody here began to be at this event, or to watch it.
+    /// The event has its first visitor or viewer here.
     pub(crate) fn wanted(&mut self, event: EventId) {
         if !self.others.is_empty() {
             self.unread.insert(event);
         }
     }
 
-    /// A node says that its counts have changed.
+    /// Another node rang: its counts have changed.
     pub(crate) fn rang(&mut self, ring: &PresenceRing, rosters: &Rosters, now: Instant) {
         if ring.node == self.node {
             return;
         }
         if ring.events.is_empty() {
-            // It came or went.
+            // A ring without events: the node came or went.
             self.renew_at = now;
             self.read_all_at = now;
         }
@@ -121,8 +121,8 @@ impl Peers {
         self.unread.extend(ring.events.iter().filter(wanted));
     }
 
-    /// The query to be made now, if there is one and none is under way.
-    pub(crate) fn query(&mut self, rosters: &Rosters, now: Instant) -> Option<Query> {
+    /// The query to make now, unless one is under way.
+    pub(crate) fn query(&mut self, rosters: &Rosters, now: Instant) -> Option<PeerQuery> {
         if self.under_way.is_some() || now < self.retry_at {
             return None;
         }
@@ -134,7 +134,7 @@ impl Peers {
         Some(query)
     }
 
-    /// When there will be a query without anything happening before.
+    /// When the next query is due if nothing happens before.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         if self.under_way.is_some() {
             return None;
@@ -150,30 +150,32 @@ impl Peers {
         next.map(|at| at.max(self.retry_at))
     }
 
-    /// Takes an answer in; what the others count comes back, for the events that were read.
+    /// Takes an answer in. Returns the other nodes' counts of the events that were read.
     pub(crate) fn answered(
         &mut self,
-        answer: Answer,
+        answer: PeerAnswer,
         rosters: &Rosters,
         now: Instant,
     ) -> Vec<(EventId, Counts)> {
         let query = self.under_way.take();
         match (query, answer) {
-            (Some(Query::Renew), Answer::Renewed(lease)) => self.renewed(lease, rosters, now),
-            (Some(Query::Publish(counts)), Answer::Published) => self.is_published(counts),
-            (Some(Query::Read(events)), Answer::Read(rows)) => return sums(events, &rows),
-            (Some(Query::Publish(counts)), Answer::Refused) => self.halve(&counts),
+            (Some(PeerQuery::Renew), PeerAnswer::Renewed(lease)) => {
+                self.renewed(lease, rosters, now)
+            }
+            (Some(PeerQuery::Publish(counts)), PeerAnswer::Published) => self.is_published(counts),
+            (Some(PeerQuery::Read(events)), PeerAnswer::Read(rows)) => return sums(events, &rows),
+            (Some(PeerQuery::Publish(counts)), PeerAnswer::Refused) => self.halve(&counts),
             (query, _) => self.failed(query, now),
         }
         Vec::new()
     }
 
-    fn renewal(&mut self, now: Instant) -> Option<Query> {
+    fn renewal(&mut self, now: Instant) -> Option<PeerQuery> {
         if now < self.renew_at {
             return None;
         }
         self.renew_at = now + self.lease() / RENEWALS_PER_LEASE;
-        Some(Query::Renew)
+        Some(PeerQuery::Renew)
     }
 
     fn renewed(&mut self, lease: Lease, rosters: &Rosters, now: Instant) {
@@ -193,7 +195,7 @@ impl Peers {
         }
     }
 
-    fn publication(&mut self, rosters: &Rosters, now: Instant) -> Option<Query> {
+    fn publication(&mut self, rosters: &Rosters, now: Instant) -> Option<PeerQuery> {
         if self.others.is_empty() {
             return None;
         }
@@ -201,7 +203,7 @@ impl Peers {
             let counts = self.unpublished(events, rosters);
             if !counts.is_empty() {
                 self.publish_at = now + Duration::from_millis(self.config.counts_interval_ms);
-                return Some(Query::Publish(counts));
+                return Some(PeerQuery::Publish(counts));
             }
         }
         None
@@ -214,7 +216,7 @@ impl Peers {
         })
     }
 
-    /// What the others cannot read, or cannot be known to.
+    /// Events whose published counts are wrong or uncertain, with the right ones.
     fn unpublished(
         &self,
         events: Vec<EventId>,
@@ -230,7 +232,7 @@ impl Peers {
         events.into_iter().map(here).filter(differs).collect()
     }
 
-    /// One event that the database refuses must not hide the people of all others.
+    /// Splits a refused write, so that one offending event does not keep all others from being stored.
     fn halve(&mut self, counts: &[(EventId, Option<Counts>)]) {
         let events: Vec<EventId> = counts.iter().map(|(event, _)| *event).collect();
         self.uncertain.extend(&events);
@@ -252,12 +254,12 @@ impl Peers {
         }
     }
 
-    fn reading(&mut self, rosters: &Rosters, now: Instant) -> Option<Query> {
+    fn reading(&mut self, rosters: &Rosters, now: Instant) -> Option<PeerQuery> {
         if !self.others.is_empty() && self.read_all_at <= now {
             self.read_all(rosters, now);
         }
         let events = std::mem::take(&mut self.unread);
-        (!events.is_empty()).then(|| Query::Read(events.into_iter().collect()))
+        (!events.is_empty()).then(|| PeerQuery::Read(events.into_iter().collect()))
     }
 
     fn read_all(&mut self, rosters: &Rosters, now: Instant) {
@@ -266,21 +268,21 @@ impl Peers {
         self.unread.extend(wanted.map(|(&event, _)| event));
     }
 
-    /// What it was to do is still to be done. What others were known to count stays until they are heard
-    /// of again: a database that is away says nothing of who is.
-    fn failed(&mut self, query: Option<Query>, now: Instant) {
+    /// Puts the query's work back. The other nodes' counts stay as they are: a database that is away says nothing
+    /// about their visitors.
+    fn failed(&mut self, query: Option<PeerQuery>, now: Instant) {
         self.retry_at = now + RETRY_PAUSE;
         match query {
-            Some(Query::Renew) => self.renew_at = now,
-            Some(Query::Publish(counts)) => {
-                // Whether it was stored is not known: nothing may pass as published, nor as never published.
+            Some(PeerQuery::Renew) => self.renew_at = now,
+            Some(PeerQuery::Publish(counts)) => {
+                // It is unknown whether the write was stored.
                 for (event, _) in counts {
                     self.uncertain.insert(event);
                     self.moved.insert(event);
                 }
                 self.renew_at = now;
             }
-            Some(Query::Read(events)) => self.unread.extend(events),
+            Some(PeerQuery::Read(events)) => self.unread.extend(events),
             None => {}
         }
     }
@@ -290,7 +292,7 @@ impl Peers {
     }
 }
 
-/// All nodes together, for each event that was asked for.
+/// The sum over all nodes, for each of `events`.
 fn sums(events: Vec<EventId>, rows: &[(EventId, Counts)]) -> Vec<(EventId, Counts)> {
     let empty = events.into_iter().map(|event| (event, Counts::default()));
     let mut sums: HashMap<EventId, Counts> = empty.collect();

@@ -1,7 +1,7 @@
 //! One event's presence. Pure: `now` is handed in.
 //!
-//! What was last shown is kept beside what is now, and a diff is what differs between the two: who
-//! comes and goes within a window was never there, for anybody.
+//! The last sent list is kept beside the current one, and a diff is the difference of the two. So a member who
+//! comes and goes within a window is never sent to anybody.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::protocol::presence::{Counts, Diff, Members, Meta};
 /// A member as its shard names it.
 #[derive(Debug, Clone)]
 pub struct Listed {
-    /// Under what it is listed; several members may share one.
+    /// The key that it is listed under; several members may share one.
     pub key: Arc<str>,
     pub step: Option<Arc<str>>,
     pub tracked: Arc<Map<String, Value>>,
@@ -33,25 +33,25 @@ struct Member {
     key: Arc<str>,
     step: Option<Arc<str>>,
     meta: Meta,
-    /// What it takes in a listing, at most.
+    /// Its size in a listing, at most.
     bytes: usize,
 }
 
-/// Key and meta of each listed member, by arrival.
+/// Key and meta of each listed member, in order of arrival.
 type Shown = BTreeMap<u64, (Arc<str>, Meta)>;
 
-/// Who is at one event, and what viewers were last shown of it.
+/// The visitors of one event, and the last view that was sent of it.
 #[derive(Debug)]
 pub struct Roster {
-    /// The shards on which somebody watches.
+    /// The shards that have viewers of the event.
     watching: ShardSet,
-    /// Native viewers, by the shard that counts them.
+    /// Native visitors by shard.
     shards: HashMap<usize, Counts>,
-    /// In order of arrival: the first ones are listed.
+    /// In order of arrival; the first ones are listed.
     members: BTreeMap<u64, Member>,
     arrivals: HashMap<Owner, u64>,
     next_arrival: u64,
-    /// What the other nodes count.
+    /// Counts of the other nodes, summed up.
     elsewhere: Counts,
     counted: Arc<Counted>,
     counts_moved: bool,
@@ -84,7 +84,7 @@ impl Roster {
         }
     }
 
-    /// Whether anybody on a shard watches.
+    /// Notes whether a shard has viewers of the event.
     pub fn watch(&mut self, shard: usize, watched: bool) {
         if watched {
             self.watching.insert(shard);
@@ -93,7 +93,7 @@ impl Roster {
         }
     }
 
-    /// A shard's native viewers, now.
+    /// Replaces a shard's counts of native visitors.
     pub fn count(&mut self, shard: usize, counts: Counts) {
         if counts.is_empty() {
             self.shards.remove(&shard);
@@ -103,13 +103,13 @@ impl Roster {
         self.counts_moved = true;
     }
 
-    /// What the other nodes count, now.
+    /// Replaces the counts of the other nodes.
     pub fn count_elsewhere(&mut self, counts: Counts) {
         self.counts_moved |= self.elsewhere != counts;
         self.elsewhere = counts;
     }
 
-    /// A member that is new, or tracks something else. The same again changes nothing.
+    /// Adds a member, or replaces the object that it tracks. The same object again changes nothing.
     pub fn track(&mut self, owner: Owner, listed: Listed) {
         let before = self
             .arrivals
@@ -155,7 +155,7 @@ impl Roster {
         }
     }
 
-    /// What this node counts: its native viewers and its members.
+    /// This node's counts: native visitors and members of the dialect.
     pub fn here(&self) -> Counts {
         let mut counts = Counts::default();
         self.shards.values().for_each(|shard| counts.merge(shard));
@@ -165,17 +165,17 @@ impl Roster {
         counts
     }
 
-    /// Somebody here is at the event, or watches it.
+    /// Whether the event has visitors or viewers here.
     pub fn is_wanted(&self) -> bool {
         !self.watching.is_empty() || !self.shards.is_empty() || !self.members.is_empty()
     }
 
-    /// Nobody is here, and everybody has been told.
+    /// Whether the event has no visitors, and all viewers have been sent that.
     pub fn is_over(&self) -> bool {
         !self.is_wanted() && !self.counts_moved && !self.members_moved
     }
 
-    /// When there will be something to show, if there is.
+    /// When the next view is due, if one is.
     pub fn next_at(&self) -> Option<Instant> {
         let counts = self
             .counts_moved
@@ -188,7 +188,7 @@ impl Roster {
         [counts, list].into_iter().flatten().min()
     }
 
-    /// What is to be shown now, if anything has changed and its window allows it.
+    /// The view to send now, if something has changed and its window is over.
     pub fn view(&mut self, now: Instant, serial: &mut u64) -> Option<(Arc<Counted>, Arc<Listing>)> {
         let counted =
             self.counts_moved && is_past(self.counts_quiet_until, now) && self.recount(now, serial);
@@ -249,7 +249,7 @@ impl Roster {
     }
 }
 
-/// The metas of `here` that `there` does not have, or has otherwise.
+/// The metas of `here` that are missing in `there`, or differ.
 fn missing<'a>(here: &'a Shown, there: &Shown) -> Members<'a> {
     let is_there = |arrival: &u64, meta: &Meta| {
         there
@@ -262,13 +262,13 @@ fn missing<'a>(here: &'a Shown, there: &Shown) -> Members<'a> {
     missing.map(|(_, (key, meta))| (&**key, meta)).collect()
 }
 
-/// As if it shared its key with nobody.
+/// The size of a member that shares its key with no other.
 fn bytes_listed(key: &str, meta: &Meta) -> usize {
     let members: Members<'_> = [(key, meta)].into_iter().collect();
     raw(&members).get().len()
 }
 
-/// Unlike any other, on every node: clients know a meta by it.
+/// Unique on all nodes: clients identify a meta by it.
 fn fresh_ref() -> Arc<str> {
     Uuid::now_v7().simple().to_string().into()
 }
@@ -286,7 +286,7 @@ fn is_past(at: Option<Instant>, now: Instant) -> bool {
     at.is_none_or(|at| at <= now)
 }
 
-/// String keys and JSON values: this always becomes JSON.
+/// Encodes a value of string keys and JSON values, which cannot fail.
 fn raw(value: &impl Serialize) -> Box<RawValue> {
     to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

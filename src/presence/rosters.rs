@@ -1,4 +1,4 @@
-//! The rosters of all events, and when each has something to show. Pure: `now` is handed in.
+//! The rosters of all events, and when each has a view to send. Pure: `now` is handed in.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
@@ -12,11 +12,11 @@ use crate::protocol::presence::Counts;
 use crate::ticketing::EventId;
 
 pub(crate) struct Rosters {
-    /// Events that somebody is at or watches. Bounded by the connections' own bounds.
+    /// Events with visitors or viewers. Bounded by the bounds of connections and joins.
     by_event: HashMap<EventId, Roster>,
-    /// Events that have something to show, by when they may.
+    /// Events with a view to send, by when it is due.
     timers: BTreeSet<(Instant, EventId)>,
-    /// Of all events together, so that an event which comes back does not count from the start.
+    /// One counter for all events, so that an event that is watched again does not start at 1.
     serial: u64,
     config: PresenceConfig,
 }
@@ -35,7 +35,7 @@ impl Rosters {
         &self.by_event
     }
 
-    /// Takes in what a shard says; `peers` learns what of it concerns the other nodes.
+    /// Takes in a report, and tells `peers` what concerns the other nodes.
     pub(crate) fn hear(&mut self, said: Said, peers: &mut Peers, now: Instant) {
         let event = said.event();
         let roster = self
@@ -52,7 +52,7 @@ impl Rosters {
         }
         match (was_wanted, roster.is_wanted()) {
             (false, true) => peers.wanted(event),
-            // Nobody reads any more what the others count: it must not stay as it was.
+            // The others' counts of this event are no longer read, so they must not stay as they were.
             (true, false) => roster.count_elsewhere(Counts::default()),
             _ => {}
         }
@@ -62,7 +62,7 @@ impl Rosters {
         self.timers.insert((roster.next_at().unwrap_or(now), event));
     }
 
-    /// What the other nodes count, now.
+    /// Replaces the counts of the other nodes.
     pub(crate) fn count_elsewhere(&mut self, counts: Vec<(EventId, Counts)>, now: Instant) {
         for (event, counts) in counts {
             let roster = self.by_event.get_mut(&event);

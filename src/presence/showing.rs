@@ -1,8 +1,7 @@
-//! From views to the shards that show them.
+//! Offers views to the shards until they have taken them.
 //!
-//! A mailbox that is full takes no view, and no later one tells its shard that it missed something: counts
-//! that do not move are not sent again. So the latest view of each event waits here, in one slot for
-//! each event, for the shards that have not taken it.
+//! A full mailbox takes no view, and a shard cannot notice that it missed one, since counts that do not change
+//! are not sent again. So the latest view of each event waits here for the shards that have not taken it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use crate::hub::{Hub, ShardSet};
 use crate::metrics;
 use crate::ticketing::EventId;
 
-/// Pause before a view is offered again: a shard that is busy empties its mailbox in a turn.
+/// Pause before a view is offered again; a busy shard empties its mailbox in one turn.
 const OFFER_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 pub(crate) struct Showing {
@@ -21,7 +20,7 @@ pub(crate) struct Showing {
     /// The latest view of an event, and the shards that have not taken it.
     missed: BTreeMap<EventId, (Arc<View>, ShardSet)>,
     offer_again_at: Option<Instant>,
-    /// How many people were last shown at each event, for the sum of all. Bounded as the rosters are.
+    /// The last sent total of each event, for the metric `seatcast_present`. Bounded as the rosters are.
     present: HashMap<EventId, i64>,
 }
 
@@ -35,14 +34,14 @@ impl Showing {
         }
     }
 
-    /// Shows every shard a view, in place of the one of this event that some may have missed.
+    /// Offers a view to every shard. It replaces an earlier view of the event that some shards have not taken.
     pub(crate) fn show(&mut self, view: View, now: Instant) {
         self.note(&view);
         let shards = self.hub.shards();
         self.offer(shards, Arc::new(view), now);
     }
 
-    /// Shows again what was missed, when it is time.
+    /// Offers the views again that shards have not taken, when it is time.
     pub(crate) fn show_missed(&mut self, now: Instant) {
         if self.offer_again_at.is_none_or(|at| now < at) {
             return;
@@ -53,7 +52,7 @@ impl Showing {
         }
     }
 
-    /// When something is to be shown again.
+    /// When views are to be offered again.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.offer_again_at
     }
@@ -121,7 +120,7 @@ mod tests {
         showing.show(view(5), now);
         showing.show(view(9), now);
         assert_eq!(totals(&mailboxes[1]), [5, 9]);
-        // Still full: it waits on.
+        // The mailbox is still full: the view goes on waiting.
         now = showing.next_at().unwrap_or(now);
         showing.show_missed(now);
         assert!(totals(&mailboxes[0]).is_empty());
@@ -130,7 +129,7 @@ mod tests {
         now = showing.next_at().unwrap_or(now);
         showing.show_missed(now);
         assert_eq!(totals(&mailboxes[0]), [9]);
-        // Everybody has it: nothing is said twice, and nothing is waited for.
+        // Every shard has it: no view is sent twice, and none waits.
         assert!(totals(&mailboxes[1]).is_empty());
         assert_eq!(showing.next_at(), None);
     }

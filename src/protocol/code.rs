@@ -6,32 +6,32 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Whether it makes sense to come back.
+/// Advice to the client whether to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
-    /// The same again will be refused again.
+    /// The same request will be refused again.
     Never,
-    /// The same again, after a jittered delay, may succeed.
+    /// The same request may succeed after a jittered delay.
     Later,
     /// Get a fresh token first.
     RefreshToken,
 }
 
-/// Why a connection ends.
+/// The reason why a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CloseCode {
     #[serde(rename = "code")]
     pub number: u16,
     pub name: &'static str,
-    /// The close frame's reason where there is none that says more; at most 123 bytes.
+    /// The close frame's default reason; at most 123 bytes.
     pub text: &'static str,
     pub retry: Retry,
     /// What the client should do.
     pub advice: &'static str,
 }
 
-/// The answer to a client that closes. The server never begins with it.
+/// The answer to a client's close. The server never closes with it by itself.
 pub const NORMAL: CloseCode = CloseCode {
     number: 1000,
     name: "NORMAL",
@@ -127,14 +127,14 @@ pub fn name_of_close(number: u16) -> &'static str {
     code.map_or("OTHER", |code| code.name)
 }
 
-/// Why a join or a push was refused.
+/// The reason why a join or a push was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ErrorCode {
     /// Stable, for programs.
     #[serde(rename = "code")]
     pub name: &'static str,
-    /// How the reason begins. Where Supabase has the case, in its spelling: PyPI `realtime` waits
-    /// 30 s instead of 1 to 10 when it reads one of the `…RateLimitReached`.
+    /// The beginning of the reason text. Where Supabase has the case, in its spelling: PyPI `realtime` waits 30 s instead
+    /// of 1 to 10 when it reads one of the `…RateLimitReached`.
     pub prefix: &'static str,
     pub retry: Retry,
     /// What the client should do.

@@ -46,7 +46,7 @@ fn event() -> EventInfo {
     }
 }
 
-/// Shown after the VIPs.
+/// The second ticket type, shown after the VIPs.
 pub(super) fn stalls(available: i64, held: i64, sold: i64) -> TicketType {
     TicketType {
         id: STALLS,
@@ -99,7 +99,7 @@ fn seats() -> SeatMap {
     seats
 }
 
-/// From 57 to 58, with nothing in it yet.
+/// A delta from 57 to 58 without content.
 pub(super) fn delta() -> Delta {
     Delta {
         from: 57,
@@ -174,7 +174,7 @@ pub(super) fn held_booking() -> Booking {
     }
 }
 
-/// And has a seat among the VIPs.
+/// User 3 has bought a seat among the VIPs.
 pub(super) fn sold_booking() -> Booking {
     let held = held_booking();
     let seat = BookedSeat {

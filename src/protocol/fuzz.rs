@@ -1,5 +1,5 @@
-//! What must hold for any bytes that a client sends, said once for the fuzzer (`fuzz/`) and for the
-//! tests, which go through the saved corpus and mutations of it.
+//! Properties that must hold for any bytes that a client sends: for the fuzzer (`fuzz/`), and for the tests, which run
+//! the saved corpus and mutations of it.
 
 use std::ops::ControlFlow;
 
@@ -13,10 +13,10 @@ use super::topic::Topic;
 use super::websocket::{Incoming, Reader};
 use crate::config::Config;
 
-/// Largest message of these runs, in bytes: small, so that short inputs reach past it.
+/// The largest message that these runs allow: small, so that short inputs exceed it.
 const MESSAGE_BYTES_MAX: usize = 256;
 
-/// A text frame, in both versions: it is read or refused, and what is read can be answered.
+/// A text frame, in both versions: it is read or refused, and a frame that is read can be answered.
 pub fn text(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else {
         return;
@@ -26,14 +26,14 @@ pub fn text(input: &[u8]) {
     }
 }
 
-/// A binary frame: every length in it is the client's word.
+/// A binary frame, in which every length is claimed by the client.
 pub fn binary(input: &[u8]) {
     assert!(decode_binary(Vsn::V1, input).is_err());
     judge(Vsn::V2, decode_binary(Vsn::V2, input));
 }
 
-/// A stream of frames. However it is cut on its way, it is the same messages and the same end. The
-/// first byte says where it is cut.
+/// A stream of frames: wherever it is cut into reads, it gives the same messages and the same end. The first byte
+/// says where it is cut.
 pub fn websocket(input: &[u8]) {
     let Some((&cut, stream)) = input.split_first() else {
         return;

@@ -1,9 +1,9 @@
-//! The golden frames of `tests/wire`, against what this code reads and writes. The tests of `web/`
+//! Compares the golden frames of `tests/wire` with the frames that this code reads and writes. The tests of `web/`
 //! read the same files.
 //!
-//! `client.json` holds frames from clients and `server.json` frames to them: a `name`, the `vsn`,
-//! the frame as `text` or as `bytes` in hex, and what it means: `decoded`, or `malformed` for a
-//! frame that is refused. To add a frame to clients, add it here under the same name.
+//! `client.json` holds frames from clients, `server.json` frames to them: a `name`, the `vsn`, the frame as `text` or
+//! as `bytes` in hex, and its meaning: `decoded`, or `malformed` for one that is refused. A new frame to clients is
+//! added here under the same name.
 
 #![allow(clippy::unwrap_used)]
 
@@ -448,7 +448,7 @@ fn reference(reference: Option<Ref>) -> Value {
     })
 }
 
-/// What a client of that version reads in a text frame.
+/// The meaning of a text frame to a client of that version.
 fn meant(vsn: Vsn, text: Value) -> Value {
     match (vsn, text) {
         (Vsn::V1, Value::Object(fields)) => {

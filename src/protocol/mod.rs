@@ -9,10 +9,9 @@
 //! - [`supabase`]: payloads of `realtime:` topics: bindings, filters, `postgres_changes`
 //! - [`presence`]: counts for native viewers, state and diff for the dialect's
 //! - [`code`]: every close code and error code, with what the client should do
-//! - [`fuzz`]: what must hold for any bytes that a client sends
+//! - [`fuzz`]: properties that hold for any bytes that a client sends
 //!
-//! Frames that went over the wire, with their meaning, are in `tests/wire`; the tests of `web/`
-//! read the same files.
+//! `tests/wire` has examples of all frames with their meaning; the tests of `web/` read them as well.
 
 pub mod code;
 #[cfg(test)]

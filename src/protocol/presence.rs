@@ -15,18 +15,18 @@ pub const PRESENCE: &str = "presence";
 pub const PRESENCE_STATE: &str = "presence_state";
 pub const PRESENCE_DIFF: &str = "presence_diff";
 
-/// What steps are called that are too many to be told apart.
+/// The name under which surplus steps are counted together.
 const OTHER: &str = "other";
 
-/// Whether steps may be called so. Control characters are no part of a name, and Postgres, through which
-/// nodes tell each other of steps, stores no NUL.
+/// Whether `name` can be the name of a step: not too long, and without control characters, of which Postgres cannot
+/// store NUL.
 pub fn is_step(name: &str) -> bool {
     (1..=STEP_BYTES_MAX).contains(&name.len()) && !name.contains(char::is_control)
 }
 
-/// How many are here, and how many of them at each step: `{"total", "by_step"}`.
+/// The number of visitors, in total and at each step: `{"total", "by_step"}`.
 ///
-/// Who named no step counts in the total only.
+/// A visitor without a step counts in the total only.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Counts {
     pub total: u64,
@@ -45,7 +45,7 @@ impl Counts {
         }
     }
 
-    /// Takes out one that was added with the same step.
+    /// Removes a visitor that was added with the same step.
     pub fn remove(&mut self, step: Option<&Arc<str>>) {
         self.total = self.total.saturating_sub(1);
         if let Some(step) = step
@@ -58,7 +58,7 @@ impl Counts {
         }
     }
 
-    /// The same with at most `steps_max` steps: the least frequent ones are one, called `other`.
+    /// The same with at most `steps_max` steps: the least frequent ones are merged into `other`.
     pub fn with_steps(self, steps_max: usize) -> Counts {
         if self.by_step.len() <= steps_max {
             return self;
@@ -83,14 +83,14 @@ impl Counts {
     }
 }
 
-/// What one member tracks, as others see it.
+/// A member's tracked object, as others see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Meta {
     /// The tracked object.
     pub tracked: Arc<Map<String, Value>>,
-    /// Fresh with every change: clients know a meta by it.
+    /// Fresh with every change; clients identify a meta by it.
     pub phx_ref: Arc<str>,
-    /// The one before, after a change.
+    /// The previous `phx_ref`, after a change.
     pub phx_ref_prev: Option<Arc<str>>,
 }
 
@@ -132,10 +132,10 @@ impl Members<'_> {
 impl Serialize for Members<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Entry<'a> {
+        struct Metas<'a> {
             metas: &'a [&'a Meta],
         }
-        serializer.collect_map(self.0.iter().map(|(key, metas)| (key, Entry { metas })))
+        serializer.collect_map(self.0.iter().map(|(key, metas)| (key, Metas { metas })))
     }
 }
 

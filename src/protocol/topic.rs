@@ -1,7 +1,7 @@
-//! The names that a client may join.
+//! Topics: the names that a client may join.
 //!
-//! A number in a topic is written in one way only (no sign, no leading zero), so a topic and
-//! its text can stand for each other: what a reply shows is what the client sent.
+//! A number in a topic has one spelling only (no sign, no leading zero), so a topic's text is exactly the one that the
+//! client sent.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::code::{self, ErrorReply};
 use super::excerpt;
 use crate::ticketing::{EventId, UserId};
 
-/// No topic of ours is near this, and the binary frames' length bytes end here.
+/// The length of a topic is one byte in binary frames; our topics are far shorter.
 const TOPIC_BYTES_MAX: usize = 255;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,7 +30,7 @@ pub enum Topic {
     Realtime(RealtimeTopic),
 }
 
-/// What follows `realtime:`. The three channels of the Supabase dialect.
+/// The three channels of the Supabase dialect, without their `realtime:`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RealtimeTopic {
     EventTickets(EventId),
@@ -48,7 +48,7 @@ impl RealtimeTopic {
     }
 }
 
-/// Why a text names no topic.
+/// A text that is not a topic.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
     #[error("there is no topic \"{0}\"")]
@@ -71,10 +71,10 @@ impl From<TopicError> for ErrorReply {
     }
 }
 
-/// A prefix and what it makes of the number after it. `realtime:` alone is handled apart.
-type Kind = (&'static str, fn(i64) -> Topic);
+/// A prefix, and the topic that it makes with the number after it. `realtime:` alone is handled apart.
+type TopicPrefix = (&'static str, fn(i64) -> Topic);
 
-const KINDS: [Kind; 7] = [
+const KINDS: [TopicPrefix; 7] = [
     ("event:", Topic::Event),
     ("seats:", Topic::Seats),
     ("user:", Topic::User),
@@ -92,7 +92,7 @@ const KINDS: [Kind; 7] = [
 
 impl Topic {
     /// # Errors
-    /// What is wrong with the text, to be answered with an error reply.
+    /// The text is not a topic; the error becomes an error reply.
     pub fn parse(text: &str) -> Result<Topic, TopicError> {
         if text.len() > TOPIC_BYTES_MAX {
             return Err(TopicError::TooLong(text.len()));
@@ -115,7 +115,7 @@ impl Topic {
     }
 }
 
-/// A positive number in its one spelling.
+/// A positive number without sign and leading zero.
 fn number(text: &str) -> Option<i64> {
     let canonical = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     canonical.then(|| text.parse().ok()).flatten()

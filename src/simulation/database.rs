@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::dice::Dice;
-use crate::presence::peers::{Answer, Query};
+use crate::presence::peers::{PeerAnswer, PeerQuery};
 use crate::protocol::presence::Counts;
 use crate::store::LiveEvent;
 use crate::store::presence::{Lease, PresenceRing};
@@ -169,19 +169,19 @@ impl Database {
     pub(super) fn presence(
         &mut self,
         node: Uuid,
-        query: Query,
+        query: PeerQuery,
         lease_ms: u64,
         now_ms: u64,
-    ) -> (Answer, Option<PresenceRing>) {
+    ) -> (PeerAnswer, Option<PresenceRing>) {
         let ring = |events| Some(PresenceRing { node, events });
         match query {
-            Query::Renew => {
+            PeerQuery::Renew => {
                 let is_new = self.leases.insert(node, now_ms + lease_ms).is_none();
                 let others = self.others(node, now_ms).collect();
                 let rung = if is_new { ring(Vec::new()) } else { None };
-                (Answer::Renewed(Lease { is_new, others }), rung)
+                (PeerAnswer::Renewed(Lease { is_new, others }), rung)
             }
-            Query::Publish(counts) => {
+            PeerQuery::Publish(counts) => {
                 let events = counts.iter().map(|(event, _)| *event).collect();
                 for (event, counts) in counts {
                     match counts {
@@ -189,15 +189,15 @@ impl Database {
                         None => self.counts.remove(&(event, node)),
                     };
                 }
-                (Answer::Published, ring(events))
+                (PeerAnswer::Published, ring(events))
             }
-            Query::Read(events) => {
+            PeerQuery::Read(events) => {
                 let others: Vec<Uuid> = self.others(node, now_ms).collect();
                 let rows = self.counts.iter();
                 let rows = rows
                     .filter(|((event, node), _)| events.contains(event) && others.contains(node));
                 let rows = rows.map(|((event, _), counts)| (*event, counts.clone()));
-                (Answer::Read(rows.collect()), None)
+                (PeerAnswer::Read(rows.collect()), None)
             }
         }
     }

@@ -96,7 +96,7 @@ impl Node {
     }
 
     /// A turn of presence: what shards said is taken in, what is due is shown.
-    pub(super) fn presence(&mut self, now: Instant) -> Option<peers::Query> {
+    pub(super) fn presence(&mut self, now: Instant) -> Option<peers::PeerQuery> {
         while self.streams.next().is_some() {}
         while let Ok(said) = self.said.try_recv() {
             self.rosters.hear(said, &mut self.peers, now);
@@ -118,7 +118,7 @@ impl Node {
         self.peers.rang(ring, self.rosters.all(), now);
     }
 
-    pub(super) fn presence_answered(&mut self, answer: peers::Answer, now: Instant) {
+    pub(super) fn presence_answered(&mut self, answer: peers::PeerAnswer, now: Instant) {
         let elsewhere = self.peers.answered(answer, self.rosters.all(), now);
         self.rosters.count_elsewhere(elsewhere, now);
     }

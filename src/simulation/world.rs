@@ -57,8 +57,8 @@ pub(super) enum Thing {
     /// The shard has no turn before that.
     Stun(usize, usize, u64),
     Presence(usize),
-    PresenceLook(usize, peers::Query),
-    PresenceAnswer(usize, peers::Answer),
+    PresenceLook(usize, peers::PeerQuery),
+    PresenceAnswer(usize, peers::PeerAnswer),
     PresenceRing(usize, PresenceRing),
     Connect(usize),
     /// The client loses its socket.
@@ -491,10 +491,10 @@ impl<'a> World<'a> {
         }
     }
 
-    fn presence_look(&mut self, node: usize, query: peers::Query) {
+    fn presence_look(&mut self, node: usize, query: peers::PeerQuery) {
         let (lease_ms, now_ms, id) = (self.lease_ms, self.now_ms, self.nodes[node].id);
         let (answer, ring) = match self.failure() {
-            Some(_) => (peers::Answer::Failed, None),
+            Some(_) => (peers::PeerAnswer::Failed, None),
             None => self.database.presence(id, query, lease_ms, now_ms),
         };
         self.soon(Thing::PresenceAnswer(node, answer));

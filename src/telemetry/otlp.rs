@@ -16,9 +16,9 @@ use uuid::Uuid;
 /// Time that the collector has to take a batch of spans.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Our spans as traces, sent in batches by a thread of the exporter; what it cannot get rid of, it drops.
+/// Sends our spans in batches from a thread of the exporter, and drops those that the collector does not take.
 ///
-/// Whatever is logged: the spans that follow a change (`read`, `publish`, `fan_out`) are sent, too.
+/// `read`, `publish` and `fan_out` are sent whatever the log level.
 pub(super) fn layer(
     endpoint: &str,
 ) -> Result<(Box<dyn Layer<Registry> + Send + Sync>, SdkTracerProvider), ExporterBuildError> {
@@ -45,7 +45,7 @@ pub(super) fn layer(
     Ok((layer.boxed(), traces))
 }
 
-/// Events of lower levels than a warning's would make the spans big, and are in the log.
+/// Keeps events below a warning out of the spans, which they would bloat; the log has them.
 fn is_ours(metadata: &Metadata<'_>) -> bool {
     let level_max = match metadata.is_span() {
         true => Level::DEBUG,
@@ -54,7 +54,7 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("seatcast") && *metadata.level() <= level_max
 }
 
-/// `http://host:port`: a collector nearby, which may go on in TLS.
+/// Checks an address of the form `http://host:port`. For TLS use a collector on this machine that forwards.
 pub(super) fn collector(text: &str) -> Result<String, String> {
     let address: Uri = text.parse().map_err(|_| "not an address".to_owned())?;
     match address.scheme_str() {

@@ -1,10 +1,10 @@
-//! From what was published back to what committed it.
+//! Links the span of a publication with the span that committed the change.
 //!
-//! A booking ends at its commit and a push begins there; they meet only in the database, so no span can be
-//! handed from one to the other. What both know is the event and the revision: each leaves a mark, and who
-//! comes second links its span to the first one's. Either may be second, because the feed may have read and
-//! published what the desk was not yet told the commit of. On another node they share the
-//! attributes `event` and `revision` (`from`, `to`), and no link.
+//! A booking ends at its commit and a push begins there; they meet only in the database, so no span can be handed
+//! from one to the other. Both know the event and the revision: each leaves a mark with them, and the second to
+//! come links its span to the first one's. Either may be second, since the feed can publish a commit before the
+//! desk hears of it. Across nodes there is no link; the spans share the attributes `event` and `revision` (`from`,
+//! `to`).
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,12 +16,12 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::ticketing::{EventId, Revision};
 
-/// What is older has been met, or is of an event that nobody watches here.
+/// Marks kept. Older ones have found their counterpart, or belong to events that nobody watches here.
 const MARKS_MAX: usize = 1_024;
 
-/// Set once, when traces begin to be sent. Without them nothing is kept.
+/// Set when traces begin to be sent; before that no marks are kept.
 static ON: AtomicBool = AtomicBool::new(false);
-/// The oldest first. Held for a scan of plain numbers.
+/// The oldest first. The lock is held for one scan of plain numbers.
 static MARKS: Mutex<VecDeque<Mark>> = Mutex::new(VecDeque::new());
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ enum Side {
 struct Mark {
     side: Side,
     event: EventId,
-    /// It covers the revisions after `from` up to `to`.
+    /// The mark covers the revisions after `from` up to `to`.
     from: Revision,
     to: Revision,
     span: SpanContext,
@@ -43,7 +43,7 @@ pub(super) fn begin() {
     ON.store(true, Ordering::Relaxed);
 }
 
-/// Says in a request's span which booking it made or changed, and at which revision.
+/// Records in a request's span the booking that it made or changed, and the revision.
 pub fn booked(request: &Span, event: EventId, reference: &str, revision: Revision) {
     request.record("event", event);
     request.record("reference", reference);
@@ -79,7 +79,7 @@ fn meet(side: Side, event: EventId, (from, to): (Revision, Revision), span: &Spa
     met.into_iter().for_each(|other| span.add_link(other));
 }
 
-/// Adds the mark; returns those of the other side that share a revision with it.
+/// Adds the mark; returns the spans of the other side's marks that share a revision with it.
 fn leave(marks: &mut VecDeque<Mark>, mark: Mark) -> Vec<SpanContext> {
     let meets = |other: &&Mark| {
         other.side != mark.side
@@ -102,7 +102,7 @@ mod tests {
 
     use super::*;
 
-    /// `span` tells the marks apart.
+    /// A mark for the test; `span` identifies it.
     fn mark(side: Side, event: EventId, (from, to): (Revision, Revision), span: u64) -> Mark {
         let (trace, state) = (TraceId::from(1), TraceState::NONE);
         let flags = TraceFlags::SAMPLED;

@@ -12,7 +12,7 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
-use crate::api::page::{self, Asked, Page};
+use crate::api::page::{self, Page, RequestedUri};
 use crate::auth::Caller;
 use crate::store::bookings::{Name, Of, Selection};
 use crate::ticketing::record::{Booking, BookingStatus, Money};
@@ -107,7 +107,7 @@ pub(in crate::api) async fn mine(
     State(state): State<ApiState>,
     caller: Caller,
     Query(list): Query<BookingList>,
-    asked: Asked,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Booking>>> {
     let user = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
     page_of(&state, Of::User(user), list, &asked).await
@@ -129,7 +129,7 @@ pub(in crate::api) async fn of_user(
     caller: Caller,
     At(user): At<UserId>,
     Query(list): Query<BookingList>,
-    asked: Asked,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Booking>>> {
     if !caller.may_act_for(user) {
         return Err(ApiError::forbidden());
@@ -151,7 +151,7 @@ pub(in crate::api) async fn of_event(
     caller: Caller,
     At(event): At<EventId>,
     Query(list): Query<BookingList>,
-    asked: Asked,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Booking>>> {
     let organizer = state.store.organizer_of(event).await?;
     let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
@@ -165,7 +165,7 @@ async fn page_of(
     state: &ApiState,
     of: Of,
     list: BookingList,
-    asked: &Asked,
+    asked: &RequestedUri,
 ) -> ApiResult<Reply<Vec<Booking>>> {
     let BookingList {
         status,

@@ -1,5 +1,5 @@
-//! An event made, changed, deleted by its organizer. Each write is one verb of the store, answered with
-//! the event as it is after it.
+//! Making, changing and deleting events. Each write is one function of the store, and is answered with the event
+//! after the change.
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::input::{Cancellation, EventBody, EventCreation, EventPatch};
 use super::view::EventDetail;
-use super::{light, shown, visible};
+use super::{context, shown, visible};
 use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body};
@@ -45,8 +45,8 @@ pub(in crate::api) async fn create(
         return Err(ApiError::forbidden());
     }
     let event = body.input.into_event(organizer);
-    let light = light(&state);
-    let render = |event| json!(EventDetail::of(event, light));
+    let context = context(&state);
+    let render = |event| json!(EventDetail::of(event, context));
     let key = key.as_ref().map(|key| &key.stored);
     match state.store.create_event(&event, key, render).await? {
         Created::New(made) => {
@@ -109,7 +109,7 @@ pub(in crate::api) async fn update(
 
 /// Delete an event that nobody has booked
 ///
-/// Its history stays; viewers lose it.
+/// Its history stays; it vanishes from lists and pages.
 #[utoipa::path(delete, path = "/events/{event_id}", tag = "events", params(("event_id" = i64, Path)),
     responses(
         (status = 200, body = Envelope<Deleted>, headers(("X-Event-Revision" = i64))),

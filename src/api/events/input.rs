@@ -1,4 +1,4 @@
-//! What organizers send of an event: read, checked, and turned into what the store takes.
+//! Bodies of requests that make and change events, checked and turned into the store's types.
 
 use jiff::Timestamp;
 use utoipa::ToSchema;
@@ -65,11 +65,11 @@ pub(in crate::api) struct EventBody {
     /// How long a booking may wait for its payment.
     #[schema(required = false, minimum = 1, maximum = 1440, default = 15)]
     hold_minutes: i64,
-    /// For admins: whose event it is.
+    /// The organizer of the event; only admins may name another than themselves.
     organizer_id: Option<UserId>,
 }
 
-/// What is to change of an event; what is left out stays as it is.
+/// Changes of an event; fields that are left out stay as they are.
 #[derive(ToSchema)]
 pub(in crate::api) struct EventPatch {
     #[schema(min_length = 1, max_length = 200)]
@@ -79,17 +79,17 @@ pub(in crate::api) struct EventPatch {
     #[schema(min_length = 1, max_length = 200)]
     venue: Option<String>,
     category: Option<String>,
-    /// `null` takes it away.
+    /// `null` removes it.
     #[schema(value_type = Option<String>)]
     image_url: Option<Option<String>>,
     /// RFC 3339 with offset.
     #[schema(value_type = Option<String>, format = DateTime)]
     starts_at: Option<Timestamp>,
     timezone: Option<String>,
-    /// Not below what is sold and held. An only ticket type that had the event's capacity follows it.
+    /// Not below what is sold and held. If the event has one ticket type, whose capacity was the event's, it follows.
     #[schema(minimum = 1)]
     capacity: Option<i64>,
-    /// Of the only ticket type; an event of several has none.
+    /// The price of the only ticket type; refused for an event with several.
     #[schema(value_type = Option<Money>)]
     price: Option<Amount>,
     /// `draft` → `active` ↔ `paused` → `completed` or `cancelled`.
@@ -168,7 +168,7 @@ impl Input for EventBody {
     }
 }
 
-/// An event that begins with this request: a whole one, on sale or a draft, with its prices.
+/// A new event with its prices, on sale or a draft.
 pub(in crate::api) struct EventCreation(EventBody);
 
 impl Input for EventCreation {
@@ -208,7 +208,7 @@ impl Input for EventCreation {
 }
 
 impl EventBody {
-    /// What is said, or else what the prices say.
+    /// The named currency, or that of the prices.
     fn currency(&self) -> String {
         let types = self.ticket_types.iter().flatten();
         let prices = self.price.iter().chain(types.map(TicketTypeBody::price));
@@ -217,7 +217,7 @@ impl EventBody {
         said.unwrap_or_else(|| CURRENCY_DEFAULT.to_owned())
     }
 
-    /// As a change of an event that exists. What is left out gets the default of a new event, but currency,
+    /// As a change of an existing event: fields that are left out get the defaults of a new event, but currency,
     /// status and ticket types stay.
     pub(in crate::api) fn into_change(self) -> EventChange {
         EventChange {
@@ -270,7 +270,7 @@ impl EventPatch {
 }
 
 impl EventCreation {
-    /// For whom it shall be made, where that is said.
+    /// The organizer that the body names.
     pub(in crate::api) fn organizer_id(&self) -> Option<UserId> {
         self.0.organizer_id
     }
@@ -321,7 +321,7 @@ fn only_type(price: Option<Amount>, capacity: i64) -> NewTicketType {
     }
 }
 
-/// Pages show it as it is, so nothing but pictures: no `javascript:`, no `data:`.
+/// An `http`, `https` or local address; pages show it as it is, so no `javascript:` and no `data:`.
 fn image_url(fields: &mut Fields) -> Option<String> {
     let url = fields.filled_text("image_url", URL_CHARS_MAX)?;
     let web = url.starts_with("https://") || url.starts_with("http://");

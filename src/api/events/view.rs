@@ -1,4 +1,4 @@
-//! An event as it is shown.
+//! Events as answers show them.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,13 +22,13 @@ pub(in crate::api) struct Event {
     image_url: Option<String>,
     /// RFC 3339, UTC.
     starts_at: String,
-    /// IANA name: show times in it.
+    /// IANA name of the zone to show times in.
     timezone: String,
     currency: String,
     status: EventStatus,
-    /// The best that any of its ticket types is in.
+    /// The best sale state among its ticket types.
     sale_state: SaleState,
-    /// The lowest of its ticket types; `null` where there are none.
+    /// The lowest price of its ticket types; `null` without any.
     price: Option<Money>,
     capacity: i64,
     available_tickets: i64,
@@ -38,7 +38,7 @@ pub(in crate::api) struct Event {
     membership_required: bool,
     max_per_booking: i64,
     hold_minutes: i64,
-    /// Version of the seat map; 0 where there is none.
+    /// Version of the seat map; 0 without one.
     layout: u32,
     /// The event's counter of changes.
     revision: Revision,
@@ -48,7 +48,7 @@ pub(in crate::api) struct Event {
     updated_at: String,
 }
 
-/// An event with everything that is on sale in it.
+/// An event with its ticket types and sections.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct EventDetail {
     #[serde(flatten)]
@@ -58,7 +58,7 @@ pub(in crate::api) struct EventDetail {
     sections: Vec<SectionView>,
 }
 
-/// A price class: what is left, and on which terms.
+/// A price class with its availability and terms.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct TicketTypeDetail {
     #[serde(flatten)]
@@ -71,7 +71,7 @@ pub(in crate::api) struct TicketTypeDetail {
     max_per_booking: Option<i64>,
     max_per_user: Option<i64>,
     members_only: bool,
-    /// Sold by the seat: choose on the seat map, or have the best chosen.
+    /// Sold by the seat: choose seats on the map, or let `best_available` choose.
     seated: bool,
 }
 
@@ -79,11 +79,11 @@ pub(in crate::api) struct TicketTypeDetail {
 pub(in crate::api) struct SectionView {
     id: i64,
     name: String,
-    /// How many.
+    /// The number of its seats.
     seats: i64,
 }
 
-/// An event as its organizer reckons it. Bookings and revenue count confirmed ones only.
+/// An event with its sales, for the organizer. Bookings and revenue count confirmed bookings only.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct Management {
     #[serde(flatten)]
@@ -95,17 +95,17 @@ pub(in crate::api) struct Management {
     occupancy_percentage: f64,
 }
 
-/// How counts are called, and what time it is.
+/// Thresholds and the current time: whatever a view needs beside the event.
 #[derive(Clone, Copy)]
-pub(in crate::api) struct Light {
+pub(in crate::api) struct ViewContext {
     pub(in crate::api) thresholds: Thresholds,
     pub(in crate::api) now: Timestamp,
 }
 
 impl Event {
-    pub(in crate::api) fn of(row: EventRow, light: Light) -> Event {
+    pub(in crate::api) fn of(row: EventRow, context: ViewContext) -> Event {
         let totals = Totals::of(&row.event, &row.ticket_types);
-        let sale_state = SaleState::of_event(&row.event, &row.ticket_types, light.now);
+        let sale_state = SaleState::of_event(&row.event, &row.ticket_types, context.now);
         let lowest = row.ticket_types.iter().map(|t| t.price).min();
         let event = row.event;
         Event {
@@ -118,7 +118,7 @@ impl Event {
             available_tickets: totals.available,
             held_tickets: totals.held,
             booked_tickets: totals.sold,
-            stock_status: StockStatus::of(totals.available, totals.capacity, &light.thresholds),
+            stock_status: StockStatus::of(totals.available, totals.capacity, &context.thresholds),
             id: event.id,
             organizer_id: event.organizer_id,
             title: event.title,
@@ -142,8 +142,8 @@ impl Event {
 }
 
 impl EventDetail {
-    pub(in crate::api) fn of(full: EventInFull, light: Light) -> EventDetail {
-        let ticket_types = TicketTypeDetail::all(&full, light);
+    pub(in crate::api) fn of(full: EventInFull, context: ViewContext) -> EventDetail {
+        let ticket_types = TicketTypeDetail::all(&full, context);
         let sections = full.sections.into_iter().map(|section| SectionView {
             id: section.id,
             name: section.name,
@@ -152,14 +152,14 @@ impl EventDetail {
         EventDetail {
             ticket_types,
             sections: sections.collect(),
-            event: Event::of(full.row, light),
+            event: Event::of(full.row, context),
         }
     }
 }
 
 impl TicketTypeDetail {
     /// By `sort`, then id. Types and terms are of one snapshot, both by id.
-    pub(in crate::api) fn all(full: &EventInFull, light: Light) -> Vec<TicketTypeDetail> {
+    pub(in crate::api) fn all(full: &EventInFull, context: ViewContext) -> Vec<TicketTypeDetail> {
         let mut pairs: Vec<(&TicketType, &TypeTerms)> =
             full.row.ticket_types.iter().zip(&full.terms).collect();
         pairs.sort_by_key(|(ticket_type, _)| (ticket_type.sort, ticket_type.id));
@@ -167,8 +167,8 @@ impl TicketTypeDetail {
             stock: TicketTypeAvailability::of(
                 &full.row.event,
                 ticket_type,
-                &light.thresholds,
-                light.now,
+                &context.thresholds,
+                context.now,
             ),
             sort: ticket_type.sort,
             sale_from: ticket_type.sale_from.clone(),
@@ -188,8 +188,8 @@ impl TicketTypeDetail {
 }
 
 impl Management {
-    pub(in crate::api) fn of(managed: ManagedEvent, light: Light) -> Management {
-        let event = Event::of(managed.row, light);
+    pub(in crate::api) fn of(managed: ManagedEvent, context: ViewContext) -> Management {
+        let event = Event::of(managed.row, context);
         Management {
             total_tickets_sold: event.booked_tickets,
             total_revenue: Money {

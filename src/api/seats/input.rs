@@ -1,4 +1,4 @@
-//! A seat map as it is sent, read into one list of seats.
+//! A seat map in a request, read into one list of seats.
 
 use std::collections::HashSet;
 
@@ -9,13 +9,12 @@ use crate::config::rest::{NAME_CHARS_MAX, SEATS_MAX};
 use crate::store::seatmap::{NewSeat, NewSeatMap};
 use crate::ticketing::TicketTypeId;
 
-/// Row labels and seat numbers are short.
+/// Longest row label and seat number.
 const LABEL_CHARS_MAX: usize = 20;
-/// The plane that maps are drawn on, in whatever unit.
+/// Largest coordinate; the unit is the organizer's.
 const COORDINATE_MAX: f64 = 1_000_000.0;
 
-/// A seat map in layout order. A ticket type may be said for a section, a row or a seat; the
-/// nearest counts.
+/// A seat map in layout order. A ticket type may be named for a section, a row or a seat; the innermost counts.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 pub(in crate::api) struct SeatmapBody {
@@ -43,13 +42,13 @@ struct RowBody {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 struct SeatBody {
-    /// Within its row.
+    /// Unique in its row.
     #[schema(max_length = 20)]
     number: String,
     x: f64,
     y: f64,
     ticket_type_id: Option<TicketTypeId>,
-    /// Off sale; without it a seat stays as it was.
+    /// Whether the seat is off sale; without it a seat stays as it was.
     blocked: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! The map of an event: drawn by its organizer as a whole, fetched once per version by everybody.
+//! The seat map of an event: replaced as a whole by its organizer, fetched once per version by everybody.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,8 @@ use crate::auth::Caller;
 use crate::store::seats::Geometry;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
 
-/// Where the seats are, as columns: one entry for each place of the layout, in its order. Places without a seat
-/// have `null` for `id`.
+/// The seats' places as columns: one entry for each place of the layout, in its order. A place without a seat has
+/// `null` for `id`.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct Seatmap {
     layout: i32,
@@ -47,7 +47,7 @@ struct SeatColumns {
     y: Vec<f32>,
 }
 
-/// The map that is saved.
+/// The saved map.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct SeatmapSaved {
     /// The map's version.
@@ -55,11 +55,11 @@ pub(in crate::api) struct SeatmapSaved {
     seats: usize,
 }
 
-/// Which version.
+/// The requested version.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::api) struct Version {
-    /// The version that the event names; this address never changes its content and may be kept for ever.
+    /// A version, as events name it in `layout`. The content at this address never changes.
     layout: Option<i32>,
 }
 

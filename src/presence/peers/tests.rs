@@ -22,13 +22,13 @@ impl Node {
         }
     }
 
-    /// With another node, of which everything has been read.
+    /// Beside another node, whose counts have all been read.
     fn in_company() -> Node {
         let mut node = Node::new();
         node.watches();
         node.renews(false, &[2]);
-        assert_eq!(node.query(), Some(Query::Read(vec![EVENT])));
-        node.answered(Answer::Read(Vec::new()));
+        assert_eq!(node.query(), Some(PeerQuery::Read(vec![EVENT])));
+        node.answered(PeerAnswer::Read(Vec::new()));
         node
     }
 
@@ -46,29 +46,29 @@ impl Node {
         self.peers.moved(EVENT);
     }
 
-    fn query(&mut self) -> Option<Query> {
+    fn query(&mut self) -> Option<PeerQuery> {
         self.peers.query(&self.rosters, self.now)
     }
 
-    fn answered(&mut self, answer: Answer) -> Vec<(EventId, Counts)> {
+    fn answered(&mut self, answer: PeerAnswer) -> Vec<(EventId, Counts)> {
         self.peers.answered(answer, &self.rosters, self.now)
     }
 
     fn renews(&mut self, is_new: bool, others: &[u128]) {
-        assert_eq!(self.query(), Some(Query::Renew));
+        assert_eq!(self.query(), Some(PeerQuery::Renew));
         let others = others.iter().map(|&node| Uuid::from_u128(node)).collect();
-        self.answered(Answer::Renewed(Lease { is_new, others }));
+        self.answered(PeerAnswer::Renewed(Lease { is_new, others }));
     }
 
     fn publishes(&mut self, total: Option<u64>) {
-        let wanted = Query::Publish(vec![(EVENT, total.map(counts))]);
+        let wanted = PeerQuery::Publish(vec![(EVENT, total.map(counts))]);
         assert_eq!(self.query(), Some(wanted));
-        self.answered(Answer::Published);
+        self.answered(PeerAnswer::Published);
     }
 
     fn answers_reads(&mut self) {
-        while let Some(Query::Read(_)) = self.query() {
-            self.answered(Answer::Read(Vec::new()));
+        while let Some(PeerQuery::Read(_)) = self.query() {
+            self.answered(PeerAnswer::Read(Vec::new()));
         }
     }
 
@@ -105,7 +105,7 @@ fn a_node_that_is_alone_renews_its_lease_and_nothing_else() {
     node.wait();
     node.renews(false, &[]);
     assert_eq!(node.query(), None);
-    // Company: it hears everything.
+    // It is no longer alone, so it stores all its counts.
     node.wait();
     node.renews(false, &[2]);
     node.publishes(Some(3));
@@ -130,7 +130,7 @@ fn what_moved_is_published_once_an_interval_and_only_when_it_differs() {
     node.count(5);
     node.count(2);
     assert_eq!(node.query(), None);
-    // The last one out, whose roster may be gone already.
+    // The last visitor leaves; the roster may be gone already.
     node.rosters.clear();
     node.peers.moved(EVENT);
     node.publishes(None);
@@ -140,9 +140,9 @@ fn what_moved_is_published_once_an_interval_and_only_when_it_differs() {
 fn others_are_read_when_they_ring_for_what_is_wanted_here() {
     let mut node = Node::in_company();
     node.rings(2, &[7, EVENT, 8]);
-    assert_eq!(node.query(), Some(Query::Read(vec![EVENT])));
+    assert_eq!(node.query(), Some(PeerQuery::Read(vec![EVENT])));
     let rows = vec![(EVENT, counts(1)), (EVENT, counts(2))];
-    assert_eq!(node.answered(Answer::Read(rows)), [(EVENT, counts(3))]);
+    assert_eq!(node.answered(PeerAnswer::Read(rows)), [(EVENT, counts(3))]);
     node.rings(2, &[7]);
     node.rings(1, &[EVENT]);
     assert_eq!(node.query(), None);
@@ -153,10 +153,10 @@ fn a_node_that_comes_or_goes_is_noticed_and_its_people_with_it() {
     let mut node = Node::in_company();
     node.rings(2, &[]);
     node.renews(false, &[]);
-    assert_eq!(node.query(), Some(Query::Read(vec![EVENT])));
-    // Whoever has no row counts nobody.
+    assert_eq!(node.query(), Some(PeerQuery::Read(vec![EVENT])));
+    // A node without a row has no visitors.
     assert_eq!(
-        node.answered(Answer::Read(Vec::new())),
+        node.answered(PeerAnswer::Read(Vec::new())),
         [(EVENT, counts(0))]
     );
 }
@@ -171,7 +171,7 @@ fn a_lost_ring_costs_a_lease_at_most() {
     }
     node.wait();
     node.renews(false, &[2]);
-    assert_eq!(node.query(), Some(Query::Read(vec![EVENT])));
+    assert_eq!(node.query(), Some(PeerQuery::Read(vec![EVENT])));
 }
 
 #[test]
@@ -188,8 +188,8 @@ fn a_lost_lease_is_taken_anew_and_everything_said_again() {
 fn what_failed_is_done_again_after_a_pause() {
     let mut node = Node::in_company();
     node.count(1);
-    assert!(matches!(node.query(), Some(Query::Publish(_))));
-    node.answered(Answer::Failed);
+    assert!(matches!(node.query(), Some(PeerQuery::Publish(_))));
+    node.answered(PeerAnswer::Failed);
     assert_eq!(node.query(), None);
     node.now = node.peers.next_at().unwrap();
     node.renews(false, &[2]);
@@ -206,12 +206,12 @@ fn that_the_last_one_left_is_said_again_when_saying_so_failed() {
     node.count(0);
     node.wait();
     node.renews(false, &[2]);
-    assert_eq!(node.query(), Some(Query::Publish(vec![(EVENT, None)])));
-    node.answered(Answer::Failed);
+    assert_eq!(node.query(), Some(PeerQuery::Publish(vec![(EVENT, None)])));
+    node.answered(PeerAnswer::Failed);
     node.wait();
     node.renews(false, &[2]);
     node.publishes(None);
-    // That is enough.
+    // That one was stored: nothing is left to store.
     node.peers.moved(EVENT);
     node.wait();
     node.renews(false, &[2]);
@@ -245,15 +245,15 @@ fn a_publication_that_is_refused_is_halved_until_the_bad_event_is_alone() {
     }
     let (mut told, mut queries) = (BTreeSet::new(), 0);
     while let Some(query) = node.query() {
-        let Query::Publish(said) = query else {
+        let PeerQuery::Publish(said) = query else {
             panic!("{query:?}");
         };
         queries += 1;
         if said.iter().any(|(event, _)| *event == 5) {
-            node.answered(Answer::Refused);
+            node.answered(PeerAnswer::Refused);
         } else {
             told.extend(said.iter().map(|(event, _)| *event));
-            node.answered(Answer::Published);
+            node.answered(PeerAnswer::Published);
         }
     }
     assert_eq!(told, BTreeSet::from([1, 2, 3, 4, 6, 7, 8]));
@@ -264,6 +264,6 @@ fn a_publication_that_is_refused_is_halved_until_the_bad_event_is_alone() {
     node.renews(false, &[2]);
     assert_eq!(
         node.query(),
-        Some(Query::Publish(vec![(5, Some(counts(1)))]))
+        Some(PeerQuery::Publish(vec![(5, Some(counts(1)))]))
     );
 }

@@ -11,7 +11,7 @@ use crate::ticketing::availability::{StockStatus, Thresholds};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, Op, RowChange, TicketType};
 use crate::ticketing::{Revision, TicketTypeId};
 
-/// All that an `event:` viewer sees now; ticket types in the order in which they are shown.
+/// The whole state for `event:` viewers, with ticket types in display order.
 pub fn event_state<'a>(
     state: &'a EventState,
     now: Timestamp,
@@ -19,7 +19,7 @@ pub fn event_state<'a>(
     limits: &AvailabilityConfig,
 ) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
-    struct Body<'a> {
+    struct JoinedState<'a> {
         event: &'a EventInfo,
         ticket_types: Vec<TicketTypeRow<'a>>,
         notices: Vec<&'a Notice>,
@@ -28,7 +28,7 @@ pub fn event_state<'a>(
     let mut types: Vec<_> = state.ticket_types.values().collect();
     types.sort_by_key(|row| (row.sort, row.id));
     let pricing = Pricing::of(state, limits);
-    Body {
+    JoinedState {
         event: &state.event,
         ticket_types: types.into_iter().map(|row| pricing.row(row)).collect(),
         notices: state.notices_at(now).collect(),
@@ -36,9 +36,9 @@ pub fn event_state<'a>(
     }
 }
 
-/// What changed for an `event:` viewer, as the state of a resumed join.
+/// The changes for an `event:` viewer, as the state of a resumed join.
 ///
-/// `state` is the event's at `delta.to`: prices are in its currency.
+/// `state` is the event's at `delta.to`; it gives the currency of prices.
 pub fn event_changes<'a>(
     delta: &'a Delta,
     state: &'a EventState,
@@ -48,58 +48,58 @@ pub fn event_changes<'a>(
     #[derive(Serialize)]
     struct Resumed<'a> {
         #[serde(flatten)]
-        changes: Changes<'a>,
-        /// Has no revision to resume from, so it comes whole.
+        changes: EventChanges<'a>,
+        /// Always whole: presence has no revision to resume from.
         presence: &'a Counts,
     }
     Resumed {
-        changes: Changes::new(delta, state, limits),
+        changes: EventChanges::new(delta, state, limits),
         presence,
     }
 }
 
-/// An `update` for `event:` viewers. From revision 0 it holds everything, empty lists too.
+/// An `update` for `event:` viewers. From revision 0 it holds everything, including empty lists.
 pub fn event_update<'a>(
     delta: &'a Delta,
     state: &'a EventState,
     limits: &AvailabilityConfig,
 ) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
-    struct Update<'a> {
+    struct EventUpdate<'a> {
         from: Revision,
         to: Revision,
         #[serde(flatten)]
-        changes: Changes<'a>,
+        changes: EventChanges<'a>,
     }
-    Update {
+    EventUpdate {
         from: delta.from,
         to: delta.to,
-        changes: Changes::new(delta, state, limits),
+        changes: EventChanges::new(delta, state, limits),
     }
 }
 
 #[derive(Serialize)]
-struct Changes<'a> {
+struct EventChanges<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket_types: Option<Rows<'a, TicketType, Pricing<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a EventInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    notices: Option<Rows<'a, Notice, Plain>>,
+    notices: Option<Rows<'a, Notice, AsItIs>>,
     /// The event is gone: nothing comes after.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
 }
 
-impl<'a> Changes<'a> {
+impl<'a> EventChanges<'a> {
     fn new(delta: &'a Delta, state: &'a EventState, limits: &AvailabilityConfig) -> Self {
         let is_whole = delta.from == 0;
         // The layout's version is a field of the event, but a change of the seat map may come alone.
         let relaid = delta.layout.map(|_| &state.event);
         let pricing = Pricing::of(state, limits);
         let types = Rows::new(&delta.ticket_types, pricing);
-        let notices = Rows::new(&delta.notices, Plain);
-        Changes {
+        let notices = Rows::new(&delta.notices, AsItIs);
+        EventChanges {
             ticket_types: Some(types).filter(|rows| is_whole || !rows.changes.is_empty()),
             event: delta.event.as_ref().or(relaid),
             notices: Some(notices).filter(|rows| is_whole || !rows.changes.is_empty()),
@@ -120,31 +120,31 @@ impl<'a, T, V> Rows<'a, T, V> {
     }
 }
 
-impl<'a, T, V: View<'a, T>> Serialize for Rows<'a, T, V> {
+impl<'a, T, V: WireForm<'a, T>> Serialize for Rows<'a, T, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         #[serde(untagged)]
-        enum Entry<R> {
+        enum ChangedRow<R> {
             Row(R),
             Removed { id: i64, removed: bool },
         }
         serializer.collect_seq(self.changes.iter().map(|(&id, change)| match &change.row {
-            Some(row) if change.op != Op::Delete => Entry::Row(self.view.row(row)),
-            _ => Entry::Removed { id, removed: true },
+            Some(row) if change.op != Op::Delete => ChangedRow::Row(self.view.row(row)),
+            _ => ChangedRow::Removed { id, removed: true },
         }))
     }
 }
 
-/// How a row goes over the wire.
-trait View<'a, T> {
+/// The form of a row on the wire.
+trait WireForm<'a, T> {
     type Row: Serialize;
     fn row(&self, row: &'a T) -> Self::Row;
 }
 
-/// As it is.
-struct Plain;
+/// Serializes a row as it is.
+struct AsItIs;
 
-impl<'a> View<'a, Notice> for Plain {
+impl<'a> WireForm<'a, Notice> for AsItIs {
     type Row = &'a Notice;
 
     fn row(&self, row: &'a Notice) -> &'a Notice {
@@ -152,7 +152,7 @@ impl<'a> View<'a, Notice> for Plain {
     }
 }
 
-/// What a ticket type's row needs beside itself.
+/// Serializes a ticket type with its price's currency and its stock status.
 #[derive(Clone, Copy)]
 struct Pricing<'a> {
     currency: &'a str,
@@ -168,7 +168,7 @@ impl<'a> Pricing<'a> {
     }
 }
 
-impl<'a> View<'a, TicketType> for Pricing<'a> {
+impl<'a> WireForm<'a, TicketType> for Pricing<'a> {
     type Row = TicketTypeRow<'a>;
 
     fn row(&self, row: &'a TicketType) -> TicketTypeRow<'a> {
@@ -200,7 +200,7 @@ struct TicketTypeRow<'a> {
     status: StockStatus,
 }
 
-/// Minor units.
+/// A price in minor units.
 #[derive(Serialize)]
 struct Price<'a> {
     amount: i64,

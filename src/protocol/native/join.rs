@@ -1,4 +1,4 @@
-//! What a client asks for.
+//! The payload of a native join, and of `presence` from clients.
 
 use serde_json::Value;
 
@@ -6,28 +6,28 @@ use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::presence::is_step;
 use crate::ticketing::Revision;
 
-/// What a client asks for when it joins a native topic.
+/// A client's wishes when it joins a native topic.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Join {
-    /// The revision that it has; it wants what came after.
+    /// The revision that it has; it wants the changes after it.
     pub since: Option<Revision>,
-    /// It wants to be counted.
+    /// Counts it as a visitor.
     pub presence: Option<Presence>,
     pub access_token: Option<String>,
 }
 
-/// Where somebody is on the way to a ticket; without a step, gone.
+/// A visitor's step on the way to a ticket; without one the visitor is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence {
     pub step: Option<String>,
 }
 
 impl Join {
-    /// Reads `{"since": 41, "presence": {"step": "payment"}, "access_token": "…"}`: all optional,
-    /// null as good as absent, unknown fields ignored.
+    /// Reads `{"since": 41, "presence": {"step": "payment"}, "access_token": "…"}`. All fields are optional, null counts as
+    /// absent, and unknown fields are ignored.
     ///
     /// # Errors
-    /// A field of the wrong type, named.
+    /// A field has the wrong type; the error names it.
     pub fn read(payload: &Value) -> Result<Join, ErrorReply> {
         if !payload.is_object() && !payload.is_null() {
             return Err(invalid("a join's payload has to be an object"));
@@ -44,7 +44,7 @@ impl Presence {
     /// Reads `{"step": "payment"}` or `{"step": null}`.
     ///
     /// # Errors
-    /// No such object, or a step that is no short text.
+    /// Not such an object, or the step is not a short text.
     pub fn read(payload: &Value) -> Result<Presence, ErrorReply> {
         match payload.get("step") {
             Some(Value::Null) => Ok(Presence { step: None }),

@@ -1,7 +1,7 @@
 //! Payloads of the native topics, of the beat and of the drain notice.
 //!
-//! Encoders borrow what they encode: a publication is encoded once per version, but every group of
-//! viewers that lags alike costs an encoding of its own.
+//! Encoders borrow their input: a publication is encoded once per version, and once more for every group of viewers
+//! that lag by the same revisions.
 
 mod event;
 mod join;
@@ -33,7 +33,7 @@ pub const DRAIN: &str = "drain";
 
 /// The response of a native join: `{"revision", "resumed", "state"}`.
 ///
-/// The state is everything, or, when resumed, what changed after the `since` of the join.
+/// The state is everything, or, when resumed, the changes after the `since` of the join.
 #[derive(Debug, Clone, Serialize)]
 pub struct Response<S> {
     pub revision: Revision,
@@ -41,10 +41,10 @@ pub struct Response<S> {
     pub state: S,
 }
 
-/// What a node knows of its database.
+/// How recently a node heard from its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked {
-    /// When the log was last read to its end.
+    /// The time at which the log was last read to its end.
     pub at: Timestamp,
     /// Whether the latest attempt to read it was answered.
     pub database_up: bool,
@@ -60,11 +60,11 @@ impl Checked {
     }
 }
 
-/// A beat: `{"revisions": {"event:42": 61}, "checked_at": "…"}`, the newest revisions that the node
-/// knows of the topics that the connection joined, and when it last heard from the database.
+/// A beat: `{"revisions": {"event:42": 61}, "checked_at": "…"}`, with the newest known revisions of the topics that
+/// the connection joined, and the time at which the node last heard from the database.
 ///
-/// While the node does not hear from the database, `"database": "down"` is added: whoever sees it
-/// shows what it has as stale, at once and not only when `checked_at` has stood still for too long.
+/// While the database does not answer, `"database": "down"` is added, so that clients show their numbers as stale at
+/// once, and not only when `checked_at` has stood still for too long.
 pub fn beat(revisions: &[(Topic, Revision)], checked: Checked) -> impl Serialize + use<'_> {
     #[derive(Serialize)]
     struct Beat<'a> {
@@ -94,8 +94,8 @@ pub fn whole(to: Revision, body: &RawValue) -> Box<RawValue> {
         .unwrap_or_else(|_| RawValue::NULL.to_owned())
 }
 
-/// A drain notice: `{"reconnect_in_ms": 1250}`. The connection will be closed with 1001; the
-/// client is to come back so much later, which spreads the herd.
+/// A drain notice: `{"reconnect_in_ms": 1250}`. The connection is closed with 1001, and the client should reconnect
+/// that much later; delays differ, so that clients do not come back all at once.
 pub fn drain(reconnect_in_ms: u64) -> impl Serialize {
     #[derive(Serialize)]
     struct Drain {

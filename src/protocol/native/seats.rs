@@ -10,38 +10,37 @@ use crate::config::inside::SEAT_PAIRS_MAX;
 use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventState, SeatMap, SeatStatus};
 
-/// All that a `seats:` viewer sees: `{"layout": 3, "seats": "<base64>"}`, two bits a seat in
-/// layout order.
+/// The whole state for `seats:` viewers: `{"layout": 3, "seats": "<base64>"}`, two bits a seat in layout order.
 pub fn seats_state(state: &EventState) -> impl Serialize + use<> {
-    Changes::whole(state.event.layout, &state.seats)
+    SeatsChange::whole(state.event.layout, &state.seats)
 }
 
-/// What changed for a `seats:` viewer, as the state of a resumed join. `state` is the one after the delta.
+/// The changes for a `seats:` viewer, as the state of a resumed join. `state` is the one after the delta.
 pub fn seats_changes<'a>(delta: &'a Delta, state: &EventState) -> impl Serialize + use<'a> {
-    Changes::new(delta, state)
+    SeatsChange::new(delta, state)
 }
 
 /// An `update` for `seats:` viewers: `{"from", "to", "seats": [[position, status], …]}`.
 ///
-/// With a new layout, from revision 0, and with more than [`SEAT_PAIRS_MAX`] of them, it holds every seat and the
-/// layout, as the state does: 100,000 seats are 33 KB then, while pairs would be 1 MB.
+/// From revision 0, with a new layout, or with more than [`SEAT_PAIRS_MAX`] changes it holds the layout and every seat,
+/// like the whole state: 100,000 seats are 33 KB then, and 1 MB as pairs.
 pub fn seats_update<'a>(delta: &'a Delta, state: &EventState) -> impl Serialize + use<'a> {
     #[derive(Serialize)]
-    struct Update<'a> {
+    struct SeatsUpdate<'a> {
         from: Revision,
         to: Revision,
         #[serde(flatten)]
-        changes: Changes<'a>,
+        changes: SeatsChange<'a>,
     }
-    Update {
+    SeatsUpdate {
         from: delta.from,
         to: delta.to,
-        changes: Changes::new(delta, state),
+        changes: SeatsChange::new(delta, state),
     }
 }
 
 #[derive(Serialize)]
-struct Changes<'a> {
+struct SeatsChange<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     layout: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,26 +50,26 @@ struct Changes<'a> {
     deleted: bool,
 }
 
-impl<'a> Changes<'a> {
+impl<'a> SeatsChange<'a> {
     fn new(delta: &'a Delta, state: &EventState) -> Self {
         if let Some(layout) = delta.layout {
             let mut seats = SeatMap::new(delta.seat_count);
             for (&position, &status) in &delta.seats {
                 seats.set(position, status);
             }
-            return Changes {
+            return SeatsChange {
                 deleted: delta.deleted,
-                ..Changes::whole(layout, &seats)
+                ..SeatsChange::whole(layout, &seats)
             };
         }
         if delta.seats.len() > SEAT_PAIRS_MAX {
-            return Changes {
+            return SeatsChange {
                 deleted: delta.deleted,
-                ..Changes::whole(state.event.layout, &state.seats)
+                ..SeatsChange::whole(state.event.layout, &state.seats)
             };
         }
         let pairs = (!delta.seats.is_empty()).then_some(&delta.seats);
-        Changes {
+        SeatsChange {
             layout: None,
             seats: pairs.map(Seats::Pairs),
             deleted: delta.deleted,
@@ -78,7 +77,7 @@ impl<'a> Changes<'a> {
     }
 
     fn whole(layout: u32, seats: &SeatMap) -> Self {
-        Changes {
+        SeatsChange {
             layout: Some(layout),
             seats: Some(Seats::Packed(BASE64.encode(seats.bytes()))),
             deleted: false,

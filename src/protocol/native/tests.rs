@@ -203,14 +203,14 @@ fn a_beat_of_nothing_is_an_object_too() {
     assert_eq!(beat.get("database"), None);
 }
 
-/// Some seat plans are big, and frames over 1 MiB make a known client hang up.
+/// A known client (PyPI `realtime`) drops its connection on frames over 1 MiB.
 #[test]
 fn the_biggest_seat_map_fits_in_a_frame() {
     let mut state = state();
     state.seats = SeatMap::new(100_000);
     let whole = serde_json::to_vec(&seats_update(&state.whole(), &state)).unwrap();
     assert!(whole.len() < 40_000, "{}", whole.len());
-    // Nor do as many changes without a new map: past a number they are sent packed.
+    // The same holds for as many changes without a new map, which are sent packed.
     let blocked = |count| Delta {
         seats: (0..count)
             .map(|position| (position, SeatStatus::Blocked))

@@ -69,8 +69,8 @@ pub fn user_update<'a>(
     to: Revision,
     told: &'a Told<'a>,
 ) -> impl Serialize + use<'a> {
-    struct Update<'a>(Revision, Revision, &'a Told<'a>);
-    impl Serialize for Update<'_> {
+    struct UserUpdate<'a>(Revision, Revision, &'a Told<'a>);
+    impl Serialize for UserUpdate<'_> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
             let mut map = serializer.serialize_map(None)?;
             map.serialize_entry("from", &self.0)?;
@@ -79,7 +79,7 @@ pub fn user_update<'a>(
             map.end()
         }
     }
-    Update(from, to, told)
+    UserUpdate(from, to, told)
 }
 
 /// `figures` of `admin:`: `{"as_of": …, "revenue": …, …}`. Of two, the one with the later `as_of` counts. The body is

@@ -1,12 +1,12 @@
-//! Frames from clients. Lenient where the reference server is, and never beyond a slice's end:
-//! every length in a binary frame is the client's word.
+//! Frames from clients. Lenient where the reference server is. Lengths in a binary frame are claimed by the client, so
+//! each is checked against the slice.
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::{BroadcastBody, ClientFrame, Malformed, Payload, Ref, UserBroadcast, Vsn};
 
-/// Fields of an array frame; what follows them is ignored.
+/// Fields of an array frame; further ones are ignored.
 const FIELDS: usize = 5;
 
 /// Reads a text frame. JSON deeper than 128 levels is refused.
@@ -25,7 +25,7 @@ pub fn decode_text(vsn: Vsn, text: &str) -> Result<ClientFrame, Malformed> {
     }
 }
 
-/// A text frame's fields before they are judged.
+/// A text frame's fields before they are checked.
 #[derive(Default)]
 struct Draft {
     join_ref: Option<Value>,
@@ -105,7 +105,7 @@ impl Draft {
     }
 }
 
-/// Neither null, number nor string, or too long to be given back.
+/// A ref that is neither null, number nor string, or that is too long to be sent back.
 struct NoRef;
 
 fn read_ref(value: &Option<Value>) -> Result<Option<Ref>, NoRef> {
@@ -175,7 +175,7 @@ fn decode_user_broadcast(bytes: &[u8]) -> Result<ClientFrame, Malformed> {
     Ok(head.frame("broadcast".to_owned(), Payload::Broadcast(broadcast)))
 }
 
-/// The fields that both kinds begin with.
+/// The fields that both kinds of binary frames begin with.
 struct Head {
     join_ref: Option<Ref>,
     reference: Option<Ref>,
@@ -202,7 +202,7 @@ impl Head {
         Ok(text.to_owned())
     }
 
-    /// Binary frames have no null; clients write it as nothing.
+    /// Reads a ref. Binary frames have no null; clients write it as an empty field.
     fn reference(&self, field: Option<&[u8]>, name: &str) -> Result<Option<Ref>, Malformed> {
         let text = self.text(field, name)?;
         let reference = (!text.is_empty()).then(|| Ref::of_text(&text));
@@ -210,7 +210,7 @@ impl Head {
             .as_ref()
             .is_some_and(|reference| reference.as_json().len() > Ref::BYTES_MAX)
         {
-            // Escapes make it longer than it came.
+            // Escapes make the JSON text longer than the field.
             return Err(self.refuse(&format!("{name} is too long to be given back")));
         }
         Ok(reference)

@@ -16,8 +16,8 @@ pub fn push<T: Serialize + ?Sized>(vsn: Vsn, topic: &str, event: &str, payload: 
 
 /// A frame for one join: `system`, `presence_state`, `phx_close`, `phx_error`.
 ///
-/// 1.0.0 has no join_ref; there the ref of `phx_close` and `phx_error` says which join ends, and
-/// other events' ref is null.
+/// 1.0.0 has no join_ref: there the ref of `phx_close` and `phx_error` names the join that ends, and the ref of other
+/// events is null.
 pub fn push_to<T: Serialize + ?Sized>(
     vsn: Vsn,
     join_ref: Option<&Ref>,
@@ -27,7 +27,7 @@ pub fn push_to<T: Serialize + ?Sized>(
 ) -> Bytes {
     let join_ref = json(join_ref);
     let ends_the_join = matches!(event, "phx_close" | "phx_error");
-    // In 2.0.0 the reference server fills both fields of an ending, and clients rely on it.
+    // In 2.0.0 the reference server fills both refs of `phx_close` and `phx_error`, and clients rely on it.
     let reference = if ends_the_join { join_ref } else { NULL };
     fields(vsn, join_ref, reference, topic, event, payload)
 }
@@ -44,7 +44,7 @@ pub fn reply<T: Serialize>(
     fields(vsn, join_ref, reference, topic, "phx_reply", &reply)
 }
 
-/// A payload encoded once, to be put into the frames of both versions.
+/// Encodes a payload once for the frames of both versions.
 pub fn encoded<T: Serialize>(payload: &T) -> Box<RawValue> {
     serde_json::value::to_raw_value(payload).unwrap_or_else(|error| {
         refused(&error);
@@ -55,7 +55,7 @@ pub fn encoded<T: Serialize>(payload: &T) -> Box<RawValue> {
 /// A user broadcast of opaque bytes (kind 4). `None` where it cannot be sent: 1.0.0 has no binary
 /// frames, and names are at most 255 bytes.
 ///
-/// JSON goes out as a text `broadcast` instead, for npm `phoenix` throws on this kind.
+/// JSON is sent as a text `broadcast` instead, since npm `phoenix` throws on this kind.
 pub fn user_broadcast(vsn: Vsn, topic: &str, user_event: &str, body: &[u8]) -> Option<Bytes> {
     const KIND: u8 = 4;
     const NO_METADATA: u8 = 0;
@@ -113,11 +113,11 @@ fn fields<T: Serialize + ?Sized>(
 }
 
 fn write(out: &mut Vec<u8>, text: &str) {
-    // Writing a string into memory does not fail.
+    // Writing a string into memory cannot fail.
     let _ = serde_json::to_writer(out, text);
 }
 
-/// Writes a payload; `{}` in place of one that does not serialise or is no object.
+/// Writes a payload, or `{}` if it does not serialize to an object.
 fn write_object<T: Serialize + ?Sized>(out: &mut Vec<u8>, payload: &T) {
     let start = out.len();
     let written = serde_json::to_writer(&mut *out, payload);

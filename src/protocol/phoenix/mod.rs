@@ -5,8 +5,7 @@
 //! | text | object `{"topic", "event", "payload", "ref"}`, `join_ref` from clients only | array `[join_ref, ref, topic, event, payload]` |
 //! | binary | none | kinds 0 (push) and 3 (user broadcast push) from clients, 4 (user broadcast) to them |
 //!
-//! Payloads that we send are always objects, and so is `response` in a reply: npm `realtime-js`
-//! throws on anything else.
+//! Our payloads are always objects, and so is `response` in a reply: npm `realtime-js` throws on anything else.
 
 mod decode;
 mod encode;
@@ -32,7 +31,7 @@ pub enum Vsn {
 }
 
 impl Vsn {
-    /// From the query's `vsn`, where none means 1.0.0. `None` for a version that we do not speak.
+    /// Reads the query's `vsn`; without one it is 1.0.0. `None` for an unknown version.
     pub fn from_query(vsn: Option<&str>) -> Option<Vsn> {
         match vsn {
             None | Some("1.0.0") => Some(Vsn::V1),
@@ -42,10 +41,10 @@ impl Vsn {
     }
 }
 
-/// A client's name for one of its messages, to be given back exactly as it came.
+/// A client's reference for one of its messages, which the reply repeats exactly.
 ///
-/// The known clients send strings, hand-written ones numbers too, and both compare with `===`: it
-/// is kept as the JSON text that it was.
+/// Known clients send strings, hand-written ones also numbers, and they compare with `===`; so the JSON text is kept
+/// as it came.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Ref(Box<str>);
 
@@ -53,7 +52,7 @@ impl Ref {
     /// Longest ref, in bytes of its JSON text.
     pub const BYTES_MAX: usize = 257;
 
-    /// Of a string, as the binary frames have it.
+    /// A ref from the string in a binary frame.
     pub fn of_text(text: &str) -> Ref {
         Ref(Value::from(text).to_string().into())
     }
@@ -70,12 +69,12 @@ impl fmt::Debug for Ref {
     }
 }
 
-/// What a client sent.
+/// A frame from a client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClientFrame {
-    /// The join that this belongs to; of a `phx_join` its own ref.
+    /// The ref of the join that the frame belongs to; for a `phx_join` its own ref.
     pub join_ref: Option<Ref>,
-    /// To be named in the reply.
+    /// The ref that the reply repeats.
     pub reference: Option<Ref>,
     pub topic: String,
     pub event: String,
@@ -84,20 +83,19 @@ pub struct ClientFrame {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Payload {
-    /// Of a text frame. Mostly an object, but any JSON is possible.
+    /// The payload of a text frame: usually an object, but any JSON is possible.
     Json(Value),
-    /// Of a push whose payload is bytes (kind 0).
+    /// The payload of a binary push (kind 0).
     Binary(Bytes),
-    /// Of a user broadcast push (kind 3): how `realtime-js` sends every broadcast on 2.0.0. The
-    /// frame's event is `broadcast`.
+    /// A user broadcast push (kind 3), as `realtime-js` sends every broadcast on 2.0.0. The frame's event is `broadcast`.
     Broadcast(UserBroadcast),
 }
 
-/// A broadcast of a client: an event of its own naming, and what it carries.
+/// A client's broadcast, under an event name that it chose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserBroadcast {
     pub event: String,
-    /// An object where there is any.
+    /// An object, if the client sent one.
     pub metadata: Option<Value>,
     pub body: BroadcastBody,
 }
@@ -108,7 +106,7 @@ pub enum BroadcastBody {
     Opaque(Bytes),
 }
 
-/// A frame that could not be read, with as much of it as an error reply needs.
+/// A frame that could not be read, with the parts of it that an error reply needs.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Malformed {
@@ -122,7 +120,7 @@ pub struct Malformed {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "status", content = "response", rename_all = "lowercase")]
 pub enum Reply<T> {
-    /// Has to serialise to an object; [`Empty`] where there is nothing to say.
+    /// Has to serialize to an object; [`Empty`] if there is no content.
     Ok(T),
     Error(ErrorReply),
 }
@@ -130,7 +128,7 @@ pub enum Reply<T> {
 impl Reply<Empty> {
     pub const OK: Reply<Empty> = Reply::Ok(Empty {});
 
-    /// A refusal, where no other arm of the code says what `T` would be.
+    /// A refusal, with a concrete `T` for code that builds no other reply.
     pub fn refused(error: ErrorReply) -> Self {
         Reply::Error(error)
     }

@@ -1,4 +1,4 @@
-//! The bindings of one join.
+//! The bindings of one join: the changes that it wants to receive.
 
 use std::hash::{Hash, Hasher};
 
@@ -7,44 +7,44 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::System;
-use super::change::{self, Message};
+use super::change::{self, TableMessage};
 use super::source::{Source, sources};
-use super::table::{ColumnSet, RowChange, TABLES, Table};
+use super::table::{ColumnSet, TABLES, Table, TableChange};
 use crate::config::SocketConfig;
 use crate::config::inside::TABLE_MESSAGES_MAX;
 use crate::protocol::code::{self, ErrorReply};
 use crate::ticketing::EventId;
 use crate::ticketing::live::{Delta, EventState, Op};
 
-/// Compiled patterns in all filters of one join: they are what takes memory.
+/// Compiled patterns in all filters of one join; nothing else in a filter takes much memory.
 const REGEXES_MAX: usize = 2;
 
 /// Some clients read ids into signed 32-bit integers.
 const ID_MAX: u32 = i32::MAX as u32;
 
-/// What a channel wants to hear of, in the order in which it asked.
+/// The bindings of a channel, in the order of the join.
 ///
 /// Equal requests compare equal and have equal ids, on every node and after every rejoin.
 #[derive(Debug, Default)]
 pub struct Bindings {
-    /// Hash of all that was asked for.
+    /// Hash of all bindings as requested.
     fingerprint: [u8; 32],
     list: Vec<Binding>,
 }
 
 #[derive(Debug)]
 struct Binding {
-    /// Not 0, which JavaScript takes for none.
+    /// Never 0, which JavaScript takes for «none».
     id: u32,
-    /// What was asked for, with the id.
+    /// The binding as requested, with the id added.
     echo: Map<String, Value>,
-    /// Absent for `*`.
+    /// The operation; `None` for `*`.
     op: Option<Op>,
-    /// What it listens to, or what is wrong with it.
+    /// The tables that it listens to, or an error in the binding.
     sources: Result<Vec<Source>, String>,
 }
 
-/// Whose changes can concern a set of bindings.
+/// The events whose changes can concern a set of bindings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watched {
     Nothing,
@@ -52,13 +52,12 @@ pub enum Watched {
     Anything,
 }
 
-/// Too many rows changed, or nobody knows any more which: those who watch are to read the tables anew.
+/// Too many rows changed, or it is unknown which: viewers have to read the tables again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadAnew;
 
 impl Bindings {
-    /// Reads `config.postgres_changes`: a list; anything else counts as none, and so do members
-    /// that are no objects.
+    /// Reads `config.postgres_changes`, a list of objects; anything else is ignored.
     pub(super) fn read(value: &Value, limits: &SocketConfig) -> Result<Bindings, ErrorReply> {
         let asked = value.as_array().map_or(&[][..], Vec::as_slice);
         let asked: Vec<_> = asked.iter().filter_map(Value::as_object).collect();
@@ -89,8 +88,8 @@ impl Bindings {
         Ok(bindings)
     }
 
-    /// A hash of the binding, so that it is the same on every rejoin. Different bindings of one
-    /// join that meet in one hash get neighbouring numbers, by their order.
+    /// A hash of the binding, so that the id is the same on every rejoin. Different bindings of one join with the same
+    /// hash get consecutive numbers, in their order.
     fn id_of(&self, asked: &Map<String, Value>, text: &str) -> u32 {
         let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(text));
         let mut id = (u32::from_be_bytes([a, b, c, d]) & ID_MAX).max(1);
@@ -118,20 +117,19 @@ impl Bindings {
         self.list.is_empty()
     }
 
-    /// `response` of the join: what was asked for, in its order and unchanged, each with an id.
-    /// Clients compare field by field, and leave when anything differs.
+    /// `response` of the join: the bindings in their order and unchanged, each with an id. Clients compare field by field,
+    /// and leave the channel if anything differs.
     pub fn reply(&self) -> impl Serialize + use<'_> {
         #[derive(Serialize)]
-        struct Response<'a> {
+        struct BindingsReply<'a> {
             postgres_changes: Vec<&'a Map<String, Value>>,
         }
-        Response {
+        BindingsReply {
             postgres_changes: self.list.iter().map(|binding| &binding.echo).collect(),
         }
     }
 
-    /// The `system` message after the reply: that all is well, or what is wrong with the bindings.
-    /// `None` when there are none.
+    /// The `system` message after the reply: success, or the errors in the bindings. `None` without bindings.
     pub fn system(&self, topic: &str) -> Option<System> {
         if self.is_empty() {
             return None;
@@ -149,17 +147,16 @@ impl Bindings {
         Some(System::new("postgres_changes", status, topic, message))
     }
 
-    /// The messages of a delta for this channel: one for each changed row, with the ids of all
-    /// bindings that it concerns. Bindings that select different columns get messages of their own.
-    /// `state` is the event's after the delta.
+    /// The messages of a delta for this channel: one for each changed row, with the ids of all bindings that it matches.
+    /// Bindings that select different columns get separate messages. `state` is the event's after the delta.
     ///
     /// # Errors
-    /// [`ReadAnew`] for what cannot be told by rows, before many are made.
+    /// [`ReadAnew`] if the delta cannot be told row by row; that is known before many messages are made.
     pub fn changes<'a>(
         &self,
         delta: &'a Delta,
         state: &'a EventState,
-    ) -> Result<Vec<Message<'a>>, ReadAnew> {
+    ) -> Result<Vec<TableMessage<'a>>, ReadAnew> {
         let is_bound = |table: &&'static Table| {
             let mut sources = self.sources();
             sources.any(|(_, source)| std::ptr::eq(source.table, *table))
@@ -174,7 +171,8 @@ impl Bindings {
         for table in tables {
             for change in (table.changes)(delta, state) {
                 for (columns, ids) in self.matching(table, &change) {
-                    let message = Message::new(ids, table, columns, &change, &commit_timestamp);
+                    let message =
+                        TableMessage::new(ids, table, columns, &change, &commit_timestamp);
                     messages.push(message);
                 }
                 if messages.len() > TABLE_MESSAGES_MAX {
@@ -185,8 +183,8 @@ impl Bindings {
         Ok(messages)
     }
 
-    /// The ids that a change concerns, by what they select.
-    fn matching(&self, table: &Table, change: &RowChange<'_>) -> Vec<(ColumnSet, Vec<u32>)> {
+    /// The ids of the bindings that match a change, by their selected columns.
+    fn matching(&self, table: &Table, change: &TableChange<'_>) -> Vec<(ColumnSet, Vec<u32>)> {
         let mut groups: Vec<(ColumnSet, Vec<u32>)> = Vec::new();
         for (binding, source) in self.sources() {
             let wanted = std::ptr::eq(source.table, table)
@@ -214,7 +212,7 @@ impl Bindings {
         })
     }
 
-    /// Which event's changes can concern these bindings, by their filters.
+    /// The events whose changes can match these bindings, by their filters.
     pub fn watches(&self) -> Watched {
         let events = self.sources().map(|(_, source)| {
             let column = source.table.column("event_id")?;
@@ -265,14 +263,14 @@ impl Binding {
     }
 }
 
-/// A binding as text; a member called `id`, which is ours to give, does not count.
+/// A binding as text, without a member called `id`: ids are given by the server.
 fn canonical(asked: &Map<String, Value>) -> String {
     let mut asked = asked.clone();
     asked.remove("id");
     Value::Object(asked).to_string()
 }
 
-/// What is no operation means any.
+/// The operation; `None`, which is any, for anything else.
 fn operation(event: Option<&Value>) -> Option<Op> {
     match event?.as_str()?.to_ascii_uppercase().as_str() {
         "INSERT" => Some(Op::Insert),

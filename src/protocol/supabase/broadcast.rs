@@ -1,5 +1,5 @@
-//! Broadcasts: what clients send to each other through a channel. Here they are notices: those of an
-//! event go out as broadcasts of [`UPDATE`], and a broadcast of that name comes in as a notice.
+//! Broadcasts: messages between clients of a channel. Here they are notices: a notice of the event goes out as a
+//! broadcast of [`UPDATE`], and a broadcast of that name is stored as a notice.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -11,10 +11,10 @@ use crate::protocol::phoenix::{self, BroadcastBody, Payload, UserBroadcast, Vsn}
 use crate::ticketing::edit::NewNotice;
 use crate::ticketing::live::Notice;
 
-/// The one event that is broadcast.
+/// The event name of broadcasts.
 const UPDATE: &str = "update";
 
-/// Types of notices, each with what is said when a broadcast brings no words of its own.
+/// Types of notices, each with the message for a broadcast that has none.
 const UPDATE_TYPES: [(&str, &str); 4] = [
     ("capacity_change", "The event's capacity has been updated."),
     ("info_update", "The event's information has been updated."),
@@ -47,11 +47,11 @@ pub fn read_broadcast(payload: Payload) -> Result<UserBroadcast, ErrorReply> {
     })
 }
 
-/// The frame of a broadcast for the viewers of a topic. JSON goes out as text, which every client
-/// reads; opaque bytes as a binary frame, and not at all on 1.0.0.
+/// The frame of a broadcast for the viewers of a topic: text for JSON, which every client reads; a binary frame for
+/// opaque bytes, which 1.0.0 does not have.
 pub fn broadcast(vsn: Vsn, topic: &str, broadcast: &UserBroadcast) -> Option<Bytes> {
     #[derive(Serialize)]
-    struct Message<'a> {
+    struct BroadcastMessage<'a> {
         #[serde(rename = "type")]
         kind: &'static str,
         event: &'a str,
@@ -59,7 +59,7 @@ pub fn broadcast(vsn: Vsn, topic: &str, broadcast: &UserBroadcast) -> Option<Byt
     }
     match &broadcast.body {
         BroadcastBody::Json(payload) => {
-            let message = Message {
+            let message = BroadcastMessage {
                 kind: "broadcast",
                 event: &broadcast.event,
                 payload,
@@ -72,12 +72,11 @@ pub fn broadcast(vsn: Vsn, topic: &str, broadcast: &UserBroadcast) -> Option<Byt
     }
 }
 
-/// Reads a broadcast as the notice that it becomes: event `update`, payload `{"updateType", "data",
-/// "timestamp"}`. The message is `message` of the payload or of its data. `timestamp` does not count: the
-/// notice's time is when it was stored.
+/// Turns a broadcast into a notice: event `update`, payload `{"updateType", "data", "timestamp"}`. The message is
+/// `message` of the payload or of its data. `timestamp` is ignored: a notice's time is the one at which it is stored.
 ///
 /// # Errors
-/// Another event, or a payload that no notice can hold.
+/// Another event name, or a payload that a notice cannot hold.
 pub fn read_update(broadcast: UserBroadcast) -> Result<NewNotice, ErrorReply> {
     let wrong = |why: &str| code::INVALID_PAYLOAD.because(why);
     if broadcast.event != UPDATE {
@@ -113,7 +112,7 @@ pub fn read_update(broadcast: UserBroadcast) -> Result<NewNotice, ErrorReply> {
             code::PAYLOAD_TOO_BIG.because(format_args!("`message` has at most {max} characters"))
         );
     }
-    // Postgres stores no NUL, neither in text nor in JSON.
+    // Postgres cannot store NUL, neither in text nor in JSON.
     if message.contains('\0') || text.contains("\\u0000") {
         return Err(wrong("a text holds the character NUL"));
     }
@@ -126,32 +125,32 @@ pub fn read_update(broadcast: UserBroadcast) -> Result<NewNotice, ErrorReply> {
     })
 }
 
-/// The frame that tells the viewers of a topic of a notice, however it was made.
+/// The broadcast frame of a notice, for the viewers of a topic.
 pub fn update(vsn: Vsn, topic: &str, notice: &Notice) -> Bytes {
     #[derive(Serialize)]
-    struct Message<'a> {
+    struct NoticeMessage<'a> {
         #[serde(rename = "type")]
         kind: &'static str,
         event: &'static str,
-        payload: Update<'a>,
+        payload: NoticePayload<'a>,
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Update<'a> {
+    struct NoticePayload<'a> {
         update_type: &'a str,
         data: &'a Value,
         timestamp: &'a str,
         message: &'a str,
         id: i64,
     }
-    let payload = Update {
+    let payload = NoticePayload {
         update_type: &notice.kind,
         data: &notice.data,
         timestamp: &notice.at,
         message: &notice.message,
         id: notice.id,
     };
-    let message = Message {
+    let message = NoticeMessage {
         kind: "broadcast",
         event: UPDATE,
         payload,

@@ -3,12 +3,12 @@
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde::{Serialize, Serializer};
 
-use super::table::{Cell, ColumnSet, RowChange, Table};
+use super::table::{Cell, ColumnSet, Table, TableChange};
 use crate::ticketing::live::Op;
 
-/// A changed row, for the bindings with these ids.
+/// A changed row, and the ids of the bindings that match it.
 #[derive(Debug, Serialize)]
-pub struct Message<'a> {
+pub struct TableMessage<'a> {
     ids: Vec<u32>,
     data: Data<'a>,
 }
@@ -22,17 +22,17 @@ struct Data<'a> {
     commit_timestamp: String,
     #[serde(serialize_with = "columns")]
     columns: Shape,
-    /// The row after the change; absent when there is none.
+    /// The row after the change; absent for a DELETE.
     #[serde(skip_serializing_if = "Option::is_none")]
-    record: Option<Record<'a>>,
+    record: Option<SelectedCells<'a>>,
     /// The primary key. Absent for an INSERT; PyPI `realtime` does not take null here.
     #[serde(skip_serializing_if = "Option::is_none")]
-    old_record: Option<Record<'a>>,
+    old_record: Option<SelectedCells<'a>>,
     /// Always null, and never absent: PyPI `realtime` drops a message that lacks it.
     errors: Option<String>,
 }
 
-/// A table, narrowed to some of its columns.
+/// A table with some of its columns selected.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     table: &'static Table,
@@ -40,25 +40,25 @@ struct Shape {
 }
 
 #[derive(Debug)]
-struct Record<'a> {
+struct SelectedCells<'a> {
     shape: Shape,
     cells: Vec<Cell<'a>>,
 }
 
-impl<'a> Message<'a> {
+impl<'a> TableMessage<'a> {
     pub(super) fn new(
         ids: Vec<u32>,
         table: &'static Table,
         columns: ColumnSet,
-        change: &RowChange<'a>,
+        change: &TableChange<'a>,
         commit_timestamp: &str,
     ) -> Self {
         let shape = Shape { table, columns };
-        let record = |columns| Record {
+        let record = |columns| SelectedCells {
             shape: Shape { table, columns },
             cells: change.row.clone(),
         };
-        Message {
+        TableMessage {
             ids,
             data: Data {
                 schema: table.schema,
@@ -82,7 +82,7 @@ fn kind(op: Op) -> &'static str {
     }
 }
 
-/// UTC with milliseconds and a Z, from the log's time. What cannot be read stays as it is.
+/// The log's time as UTC with milliseconds and a Z; unchanged if it cannot be read.
 pub(super) fn commit_timestamp(at: &str) -> String {
     let milliseconds = TimestampRound::new()
         .smallest(Unit::Millisecond)
@@ -102,7 +102,7 @@ fn columns<S: Serializer>(shape: &Shape, serializer: S) -> Result<S::Ok, S::Erro
     serializer.collect_seq(chosen.map(|(_, column)| column))
 }
 
-impl Serialize for Record<'_> {
+impl Serialize for SelectedCells<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let columns = self.shape.table.columns.iter().zip(&self.cells).enumerate();
         let chosen = columns.filter(|&(place, _)| self.shape.columns.has(place));

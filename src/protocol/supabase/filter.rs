@@ -5,8 +5,8 @@
 //! a condition do not count. Values are cast to the column's type when the filter is read, and
 //! compared as that type: 10 is more than 9. Text compares by its bytes.
 //!
-//! As in SQL, a condition on null is neither true nor false, also when negated, except for `is` and
-//! `isdistinct`; only what is true lets a row through.
+//! As in SQL, a condition on null is neither true nor false, even when negated, except for `is` and `isdistinct`; a
+//! row passes only if the condition is true.
 
 use std::cmp::Ordering;
 
@@ -68,10 +68,10 @@ enum Value {
 }
 
 impl Filter {
-    /// Reads a filter over a table; blank text lets every row through.
+    /// Reads a filter over a table; blank text lets every row pass.
     ///
     /// # Errors
-    /// What is wrong, to be told by a `system` message.
+    /// A text for the `system` message.
     pub(super) fn parse(text: &str, table: &Table) -> Result<Filter, String> {
         if text.trim().is_empty() {
             let conditions = Vec::new();
@@ -84,8 +84,8 @@ impl Filter {
         })
     }
 
-    /// Whether a row gets through. What is not known of a deleted row keeps nothing back: a viewer
-    /// that is told of one deletion too many is better off than one that shows what is gone.
+    /// Whether a row passes. Unknown cells of a deleted row let it pass: one deletion too many is better than a viewer that
+    /// goes on showing a deleted row.
     pub(super) fn lets_through(&self, row: &[Cell<'_>]) -> bool {
         self.conditions.iter().all(|condition| {
             row.get(condition.column)
@@ -93,7 +93,7 @@ impl Filter {
         })
     }
 
-    /// The number that the column has to equal, if the filter asks for one.
+    /// The number that the filter requires the column to equal, if it does.
     pub(super) fn number(&self, column: usize) -> Option<i64> {
         self.conditions
             .iter()
@@ -107,7 +107,7 @@ impl Filter {
             })
     }
 
-    /// How many compiled patterns it holds.
+    /// The number of compiled patterns in it.
     pub(super) fn regexes(&self) -> usize {
         let is_regex = |condition: &&Condition| matches!(condition.test, Test::Match(_));
         self.conditions.iter().filter(is_regex).count()
@@ -222,7 +222,7 @@ impl Comparison {
     }
 }
 
-/// Cells come in their column's type and values are cast to it, so they compare.
+/// Compares a cell with a value, which was cast to the column's type.
 fn order(cell: Cell<'_>, value: &Value) -> Option<Ordering> {
     match (cell, value) {
         (Cell::Bool(cell), Value::Bool(value)) => Some(cell.cmp(value)),
@@ -241,7 +241,7 @@ fn list(value: &str, kind: ColumnType) -> Result<Vec<Value>, String> {
     if inner.trim().is_empty() {
         return Ok(Vec::new());
     }
-    // The inside begins where a value may, as a condition's value does after its dot.
+    // A quote may open right after the parenthesis, as after the dot of a condition.
     let members = split_list(inner);
     if members.len() > IN_VALUES_MAX {
         return Err(format!(

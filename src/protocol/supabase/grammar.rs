@@ -1,7 +1,7 @@
-//! How a filter's text is taken apart, before any of it means something.
+//! Splits a filter's text into conditions and values, without interpreting them.
 
-/// Splits at the commas that are in no quotes and no parentheses. A quote opens only where a
-/// value begins, so that names with quotes in them need no escapes.
+/// Splits at commas outside quotes and parentheses. A quote opens only where a value begins, so that names that contain
+/// quotes need no escapes.
 pub(super) fn split_conditions(text: &str) -> Vec<&str> {
     let (mut parts, mut start) = (Vec::new(), 0);
     let (mut depth, mut in_quotes) = (0usize, false);
@@ -27,7 +27,7 @@ pub(super) fn split_conditions(text: &str) -> Vec<&str> {
     parts
 }
 
-/// The text within quotes, its escapes undone; a value that is not quoted from end to end is itself.
+/// The text within quotes, with escapes undone; a value that is not quoted from end to end is returned as it is.
 pub(super) fn unquote(value: &str) -> String {
     let mut inner = String::new();
     let mut chars = value.strip_prefix('"').unwrap_or("").chars();

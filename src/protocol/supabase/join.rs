@@ -1,5 +1,5 @@
-//! The payload of a `phx_join` on a `realtime:` topic, read as leniently as the reference does:
-//! what is missing, null or of the wrong type counts as absent.
+//! The payload of a `phx_join` on a `realtime:` topic, read as leniently as the reference does: a field that is null or of
+//! the wrong type counts as absent.
 
 use serde_json::Value;
 
@@ -8,11 +8,11 @@ use crate::config::SocketConfig;
 use crate::config::inside::PRESENCE_KEY_BYTES_MAX;
 use crate::protocol::code::{self, ErrorReply};
 
-/// What a join asks for. A join with `{}` asks for nothing but broadcasts.
+/// The wishes of a join. A join with `{}` wants nothing but broadcasts.
 #[derive(Debug, Default)]
 pub struct JoinConfig {
     pub broadcast: BroadcastConfig,
-    pub presence: PresenceConfig,
+    pub presence: JoinPresence,
     pub bindings: Bindings,
     pub private: bool,
     pub access_token: Option<String>,
@@ -20,24 +20,24 @@ pub struct JoinConfig {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BroadcastConfig {
-    /// A broadcast of this join is answered when it was taken.
+    /// Reply to broadcasts of this join once they are taken.
     pub ack: bool,
-    /// A broadcast of this join comes back to it as well.
+    /// Send broadcasts of this join back to it as well.
     pub own: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PresenceConfig {
-    /// Under what it is listed; without one, under a key of the join's own.
+pub struct JoinPresence {
+    /// The key that the member is listed under; without one the server makes one for the join.
     pub key: Option<String>,
-    /// It wants `presence_state`.
+    /// Send `presence_state` and `presence_diff`.
     pub enabled: bool,
 }
 
 impl JoinConfig {
     /// # Errors
-    /// More bindings, or longer ones, or a longer key than the limits allow. What is wrong with a single
-    /// binding does not refuse the join: [`Bindings::system`] tells of it.
+    /// More or longer bindings, or a longer key, than the limits allow. An error in a single binding does not refuse the
+    /// join: [`Bindings::system`] reports it.
     pub fn read(payload: &Value, limits: &SocketConfig) -> Result<JoinConfig, ErrorReply> {
         let config = &payload["config"];
         let (broadcast, presence) = (&config["broadcast"], &config["presence"]);
@@ -46,7 +46,7 @@ impl JoinConfig {
                 ack: flag(&broadcast["ack"]),
                 own: flag(&broadcast["self"]),
             },
-            presence: PresenceConfig {
+            presence: JoinPresence {
                 key: presence_key(&presence["key"])?,
                 enabled: flag(&presence["enabled"]),
             },
@@ -66,8 +66,8 @@ fn flag(value: &Value) -> bool {
     }
 }
 
-/// A text or number, as text. `ids` counts as none: `realtime-js` takes every payload with a
-/// member of that name for a table's change, so such a key would break all who join later.
+/// A text or number, as text. The key `ids` is ignored: `realtime-js` takes every payload with a member of that name
+/// for a table's change, so the key would break all clients that join later.
 fn presence_key(value: &Value) -> Result<Option<String>, ErrorReply> {
     let key = match value {
         Value::String(text) => text.clone(),
@@ -75,7 +75,7 @@ fn presence_key(value: &Value) -> Result<Option<String>, ErrorReply> {
         _ => return Ok(None),
     };
     let max = PRESENCE_KEY_BYTES_MAX;
-    // As everybody is sent it, in quotes: a character may be six bytes there.
+    // Measured as JSON, in which it is sent: a character may be six bytes there.
     if value.to_string().len() > max + 2 {
         let error = format_args!("a presence key has at most {max} bytes, as JSON");
         return Err(code::PAYLOAD_TOO_BIG.because(error));
@@ -83,7 +83,7 @@ fn presence_key(value: &Value) -> Result<Option<String>, ErrorReply> {
     Ok((!key.is_empty() && key != "ids").then_some(key))
 }
 
-/// Older clients call it `user_token`.
+/// The access token; older clients call it `user_token`.
 fn token(payload: &Value) -> Option<&str> {
     let named = |name: &str| payload[name].as_str().filter(|token| !token.is_empty());
     named("access_token").or_else(|| named("user_token"))

@@ -1,6 +1,6 @@
 //! SQL's `like` and `ilike`.
 
-/// `%` stands for any text, `_` for one character, a backslash takes the next one's meaning.
+/// `%` matches any text, `_` one character; a backslash makes the next character literal.
 #[derive(Debug)]
 pub(super) struct LikePattern {
     pieces: Vec<Piece>,
@@ -43,7 +43,7 @@ impl LikePattern {
     pub(super) fn matches(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();
         let (mut at, mut piece) = (0, 0);
-        // Where the last `%` stands, and how far the text goes that it stands for.
+        // The position of the last `%`, and the end of the text that it matches so far.
         let mut any: Option<(usize, usize)> = None;
         while at < text.len() {
             match self.pieces.get(piece) {

@@ -1,4 +1,4 @@
-//! What one binding listens to: tables, each with a filter and a choice of columns.
+//! The tables that one binding listens to, each with a filter and selected columns.
 
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ pub(super) struct Source {
     pub(super) columns: ColumnSet,
 }
 
-/// Which tables a binding listens to, each with its filter and columns.
+/// The tables that a binding names, each with its filter and columns.
 pub(super) fn sources(asked: &Map<String, Value>) -> Result<Vec<Source>, String> {
     let (schema, name) = (text(asked, "schema")?, text(asked, "table")?);
     if schema.is_none() && name.is_none() {
@@ -60,7 +60,7 @@ fn nothing_given() -> String {
         .to_owned()
 }
 
-/// The columns of `select`, with the primary key in any case; all without it.
+/// The columns of `select` and the primary key; all columns without `select`.
 fn columns(select: Option<&Value>, table: &Table, is_wildcard: bool) -> Result<ColumnSet, String> {
     let names = match select {
         None | Some(Value::Null) => return Ok(ColumnSet::ALL),

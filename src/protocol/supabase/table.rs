@@ -1,8 +1,7 @@
-//! The tables whose changes can be bound, as data.
+//! The description of a published table.
 //!
-//! To publish another one, add a [`Table`] to `tables`: its columns with their Postgres types, the
-//! primary key first, and functions from a delta to its changed rows, cells in the columns' order, and
-//! to their number.
+//! To publish another table, add a [`Table`] to `tables`: its columns with their Postgres types, the primary key first;
+//! a function from a delta to the changed rows, with cells in the columns' order; and one to their number.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -18,9 +17,9 @@ pub(super) struct Table {
     pub(super) name: &'static str,
     /// At most 32; the primary key first.
     pub(super) columns: &'static [Column],
-    /// The rows of this table that the delta changes; the state is that after it.
-    pub(super) changes: for<'a> fn(&'a Delta, &'a EventState) -> Vec<RowChange<'a>>,
-    /// How many these are, told without making them.
+    /// The rows of this table that the delta changes; the state is the one after the delta.
+    pub(super) changes: for<'a> fn(&'a Delta, &'a EventState) -> Vec<TableChange<'a>>,
+    /// Their number, without making them.
     pub(super) rows: fn(&Delta) -> usize,
 }
 
@@ -44,9 +43,9 @@ pub(super) enum ColumnType {
 }
 
 #[derive(Debug)]
-pub(super) struct RowChange<'a> {
+pub(super) struct TableChange<'a> {
     pub(super) op: Op,
-    /// The new row; of a deleted one what is still known.
+    /// The new row; for a deleted one the cells that are still known.
     pub(super) row: Vec<Cell<'a>>,
 }
 
@@ -59,7 +58,7 @@ pub(super) enum Cell<'a> {
     /// RFC 3339.
     Time(&'a str),
     Null,
-    /// The row is gone, and this of it was not kept.
+    /// A cell of a deleted row that was not kept.
     Unknown,
 }
 

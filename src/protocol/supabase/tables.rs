@@ -1,14 +1,14 @@
-//! What is published: `event_tickets`, `events`, `seats` and `notices`, as the live state knows them.
+//! The published tables `event_tickets`, `events`, `seats` and `notices`, made from the live state.
 //!
-//! A whole state is not told as rows: of those that it lacks, nobody would hear that they are gone.
+//! A whole state is never sent as rows, since clients would not learn which rows are gone.
 
-use super::table::{Cell, ColumnType, RowChange, Table, column};
+use super::table::{Cell, ColumnType, Table, TableChange, column};
 use crate::ticketing::live::{self, Delta, EventInfo, EventState, Op, SeatStatus};
 
 /// Every table that is published.
 pub(super) const TABLES: [&Table; 4] = [&EVENT_TICKETS, &EVENTS, &SEATS, &NOTICES];
 
-/// The view `event_tickets`: what is left of each ticket type.
+/// The view `event_tickets`: the counts of each ticket type.
 static EVENT_TICKETS: Table = Table {
     schema: "public",
     name: "event_tickets",
@@ -25,7 +25,7 @@ static EVENT_TICKETS: Table = Table {
     rows: |delta| delta.ticket_types.len(),
 };
 
-fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
+fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
     let event = Cell::Int(state.event.id);
     let changes = delta.ticket_types.iter().map(|(&id, change)| {
         row_of(&EVENT_TICKETS, [Cell::Int(id), event], change, |row| {
@@ -41,13 +41,13 @@ fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'
     changes.collect()
 }
 
-/// A row whose first columns are its id and its event; of a deleted one they are all that is known.
+/// A row that begins with its id and its event; for a deleted one nothing else is known.
 fn row_of<'a, T>(
     table: &Table,
     keys: [Cell<'a>; 2],
     change: &'a live::RowChange<T>,
     others: impl FnOnce(&'a T) -> Vec<Cell<'a>>,
-) -> RowChange<'a> {
+) -> TableChange<'a> {
     let mut row = keys.to_vec();
     match &change.row {
         Some(cells) => row.extend(others(cells)),
@@ -58,10 +58,10 @@ fn row_of<'a, T>(
     } else {
         Op::Delete
     };
-    RowChange { op, row }
+    TableChange { op, row }
 }
 
-/// The event itself: one row, of the event whose channel it is.
+/// The event of the channel, as one row.
 static EVENTS: Table = Table {
     schema: "public",
     name: "events",
@@ -88,9 +88,9 @@ static EVENTS: Table = Table {
     rows: |delta| usize::from(event_op(delta).is_some()),
 };
 
-/// Nobody can watch an event before it is there, so there is no INSERT. A new seat map changes `layout`.
-fn events<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
-    let row = |op| RowChange {
+/// There is no INSERT, since an event cannot be watched before it exists. A new seat map changes `layout`.
+fn events<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
+    let row = |op| TableChange {
         op,
         row: event(&state.event),
     };
@@ -130,8 +130,8 @@ fn text_or_null(text: Option<&str>) -> Cell<'_> {
     text.map_or(Cell::Null, Cell::Text)
 }
 
-/// Statuses by the seat's position in the layout, which is its key here: the geometry is not pushed, it
-/// is fetched anew when `events.layout` moves.
+/// Seat statuses. The key is the seat's position in the layout: the geometry is not pushed, clients fetch it when
+/// `events.layout` changes.
 static SEATS: Table = Table {
     schema: "public",
     name: "seats",
@@ -147,10 +147,10 @@ static SEATS: Table = Table {
     },
 };
 
-/// A new geometry is an INSERT of each of its seats, in place of all that were there before.
-fn seats<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
+/// A new layout is an INSERT of each of its seats, which replace all earlier ones.
+fn seats<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
     let event = Cell::Int(state.event.id);
-    let change = |op, position: u32, status: SeatStatus| RowChange {
+    let change = |op, position: u32, status: SeatStatus| TableChange {
         op,
         row: vec![
             Cell::Int(position.into()),
@@ -182,7 +182,7 @@ fn seat_status(status: SeatStatus) -> &'static str {
     }
 }
 
-/// What organizers tell everyone.
+/// Notices of the organizer.
 static NOTICES: Table = Table {
     schema: "public",
     name: "notices",
@@ -200,7 +200,7 @@ static NOTICES: Table = Table {
     rows: |delta| delta.notices.len(),
 };
 
-fn notices<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<RowChange<'a>> {
+fn notices<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
     let event = Cell::Int(state.event.id);
     let changes = delta.notices.iter().map(|(&id, change)| {
         row_of(&NOTICES, [Cell::Int(id), event], change, |notice| {

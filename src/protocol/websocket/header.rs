@@ -1,4 +1,4 @@
-//! The header of a frame from a client (RFC 6455 §5.2), judged by itself.
+//! The header of a frame from a client (RFC 6455 §5.2), checked without its context.
 
 use super::CONTROL_PAYLOAD_BYTES_MAX;
 use super::reader::Violation;
@@ -24,7 +24,7 @@ pub(super) struct Header {
     pub(super) kind: Kind,
     pub(super) is_final: bool,
     pub(super) mask: [u8; 4],
-    /// Bytes before the payload.
+    /// The header's length in bytes.
     pub(super) len: usize,
     pub(super) payload_len: u64,
 }

@@ -18,7 +18,7 @@ const HEADER_BYTES_MAX: usize = 10;
 /// Longest payload of a close, ping or pong frame.
 const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
 
-/// What a frame that we send is.
+/// The kinds of frames that the server sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Opcode {
@@ -34,8 +34,7 @@ pub fn accept_key(key: &str) -> String {
     derive_accept_key(key.as_bytes())
 }
 
-/// One whole frame: header and payload. Control payloads are at most 125 bytes; what a ping
-/// brought in fits.
+/// One whole frame: header and payload. Control payloads have at most 125 bytes, which a ping's payload cannot exceed.
 pub fn frame(opcode: Opcode, payload: &[u8]) -> Bytes {
     let mut bytes = Vec::with_capacity(HEADER_BYTES_MAX + payload.len());
     let (header, header_len) = header(opcode, payload.len());
@@ -65,7 +64,7 @@ pub(crate) fn text_frame(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     Bytes::from(bytes).slice(start..)
 }
 
-/// The header of a final, unmasked frame, and how many of the bytes count.
+/// The header of a final, unmasked frame, and its length.
 fn header(opcode: Opcode, payload_len: usize) -> ([u8; HEADER_BYTES_MAX], usize) {
     const FINAL: u8 = 0x80;
     let mut header = [0; HEADER_BYTES_MAX];

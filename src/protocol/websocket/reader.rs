@@ -1,8 +1,8 @@
-//! What a client sends, byte stream to messages.
+//! Turns a client's byte stream into messages.
 //!
-//! A connection at rest keeps two words and no allocation: messages that arrive whole are
-//! unmasked where they lie, in the buffer that the shard shares among its connections, and
-//! handed out borrowed. Only the start of a frame or message whose end is still under way is kept.
+//! An idle connection keeps two words and no allocation: a message that arrives whole is unmasked in place, in the buffer
+//! that the shard shares among its connections, and handed out borrowed. Only the beginning of an incomplete frame or
+//! message is kept.
 
 use std::ops::ControlFlow;
 
@@ -14,14 +14,14 @@ use crate::protocol::code::{self, CloseCode};
 pub enum Incoming<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
-    /// To be answered by a pong with the same payload, at most 125 bytes.
+    /// A ping, to be answered by a pong with the same payload, at most 125 bytes.
     Ping(&'a [u8]),
     Pong,
     /// The last message of a connection, with the client's code if it gave one.
     Close(Option<u16>),
 }
 
-/// The client broke the protocol: close with this code, and read no more.
+/// The client violated the protocol: close with this code, and stop reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{close_code}: {reason}")]
 pub struct Violation {
@@ -45,20 +45,20 @@ impl Violation {
 const NOT_UTF8: Violation = Violation::new(&code::NOT_UTF8, "text is not valid UTF-8");
 const TOO_BIG: Violation = Violation::new(&code::TOO_BIG, "message is too big");
 
-/// Reads one connection's stream. See the module.
+/// Reads one connection's stream.
 #[derive(Debug, Default)]
 pub struct Reader {
     kept: Option<Box<Kept>>,
-    /// After a close, a break or a violation nothing more is read.
+    /// Set by a close, a break or a violation; nothing is read after it.
     ended: bool,
 }
 
-/// What has arrived of something that has not arrived whole.
+/// The beginning of an incomplete frame or message.
 #[derive(Debug, Default)]
 struct Kept {
-    /// The start of a frame, header included, as it came.
+    /// The beginning of a frame, with its header, as it came.
     frame: Vec<u8>,
-    /// The fragments so far of a message, unmasked.
+    /// The fragments of a message so far, unmasked.
     message: Option<Fragments>,
 }
 
@@ -71,10 +71,9 @@ struct Fragments {
 impl Reader {
     /// Takes the next bytes of the stream and hands each message that they complete to `on`.
     ///
-    /// `input` is left scrambled. When `on` breaks, and after a close frame or a violation, the
-    /// rest of the input and all later input is ignored. `message_bytes_max` bounds a message's
-    /// payload, all fragments together; it is the declared length that counts, so nothing
-    /// of a message that is too big is kept.
+    /// `input` is overwritten by unmasking. After `on` breaks, a close frame or a violation, the rest of the input and all
+    /// later input is ignored. `message_bytes_max` bounds a message's payload over all its fragments; the declared length
+    /// counts, so no part of a message that is too big is kept.
     pub fn read(
         &mut self,
         input: &mut [u8],
@@ -92,7 +91,7 @@ impl Reader {
         read
     }
 
-    /// Whether nothing is under way, and so nothing kept.
+    /// Whether no frame or message is incomplete.
     pub fn is_at_rest(&self) -> bool {
         self.kept.is_none()
     }
@@ -122,8 +121,8 @@ impl Reader {
         Ok(())
     }
 
-    /// Completes the frame that an earlier read began, and returns the input after it; the
-    /// input is used up if it does not reach the frame's end.
+    /// Completes the frame that an earlier read began, and returns the input after it; empty if the frame is still
+    /// incomplete.
     fn finish_kept_frame<'a>(
         &mut self,
         mut input: &'a mut [u8],
@@ -155,8 +154,8 @@ impl Reader {
         }
     }
 
-    /// The header at the start of `bytes`, judged by itself and by what came before;
-    /// `None` while it is incomplete.
+    /// The header at the start of `bytes`, checked by itself and against the message under way; `None` while it is
+    /// incomplete.
     fn header(&self, bytes: &[u8], message_bytes_max: usize) -> Result<Option<Header>, Violation> {
         let Some(header) = Header::parse(bytes)? else {
             return Ok(None);
@@ -179,7 +178,7 @@ impl Reader {
         Ok(Some(header))
     }
 
-    /// Takes a whole frame: hands out the message that it is or ends, or keeps the fragment.
+    /// Takes a whole frame: hands out the message that it completes, or keeps it as a fragment.
     fn accept(
         &mut self,
         header: &Header,
@@ -218,7 +217,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Adds a fragment to the message under way; the message, if this was its end.
+    /// Adds a fragment to the message under way; returns the message if it is complete.
     fn append(&mut self, is_final: bool, payload: &[u8]) -> Option<Fragments> {
         let message = &mut self.kept.as_mut()?.message;
         message.as_mut()?.bytes.extend_from_slice(payload);

@@ -9,9 +9,9 @@ use super::{Incoming, Opcode, Reader, Violation, accept_key, close_frame, frame,
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const MAX: usize = 1_000;
 
-/// A message as the tests keep it.
+/// An owned message, for comparison.
 #[derive(Debug, Clone, PartialEq)]
-enum Message {
+enum Received {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -19,20 +19,20 @@ enum Message {
     Close(Option<u16>),
 }
 
-impl From<Incoming<'_>> for Message {
+impl From<Incoming<'_>> for Received {
     fn from(incoming: Incoming<'_>) -> Self {
         match incoming {
-            Incoming::Text(text) => Message::Text(text.to_owned()),
-            Incoming::Binary(bytes) => Message::Binary(bytes.to_owned()),
-            Incoming::Ping(bytes) => Message::Ping(bytes.to_owned()),
-            Incoming::Pong => Message::Pong,
-            Incoming::Close(code) => Message::Close(code),
+            Incoming::Text(text) => Received::Text(text.to_owned()),
+            Incoming::Binary(bytes) => Received::Binary(bytes.to_owned()),
+            Incoming::Ping(bytes) => Received::Ping(bytes.to_owned()),
+            Incoming::Pong => Received::Pong,
+            Incoming::Close(code) => Received::Close(code),
         }
     }
 }
 
-/// What a reader makes of a stream that comes in these pieces.
-fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Message>, Option<Violation>) {
+/// The messages that a reader makes of a stream in these pieces.
+fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Received>, Option<Violation>) {
     let (mut reader, mut messages, mut violation) = (Reader::default(), Vec::new(), None);
     for piece in pieces {
         let result = reader.read(&mut piece.to_vec(), MAX, |incoming| {
@@ -44,7 +44,7 @@ fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Message>, Option
     (messages, violation)
 }
 
-fn read_whole(bytes: &[u8]) -> (Vec<Message>, Option<Violation>) {
+fn read_whole(bytes: &[u8]) -> (Vec<Received>, Option<Violation>) {
     read([bytes])
 }
 
@@ -80,12 +80,12 @@ fn reads_the_examples_of_the_rfc() {
     let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
     assert_eq!(
         read_whole(hello),
-        (vec![Message::Text("Hello".into())], None)
+        (vec![Received::Text("Hello".into())], None)
     );
     let ping = b"\x89\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
     assert_eq!(
         read_whole(ping),
-        (vec![Message::Ping(b"Hello".into())], None)
+        (vec![Received::Ping(b"Hello".into())], None)
     );
     assert_eq!(
         accept_key("dGhlIHNhbXBsZSBub25jZQ=="),
@@ -195,7 +195,7 @@ fn refuses_a_message_within_a_message_but_not_a_ping() {
         &client_frame(0x80, MASK, b"b"),
     ]
     .concat();
-    let expected = vec![Message::Ping(b"?".into()), Message::Text("ab".into())];
+    let expected = vec![Received::Ping(b"?".into()), Received::Text("ab".into())];
     assert_eq!(read_whole(&pinged), (expected, None));
 }
 
@@ -208,7 +208,7 @@ fn counts_the_declared_length_over_all_fragments() {
     let mut fragments = client_frame(0x02, MASK, &[0; MAX - 1]);
     fragments.extend(client_frame(0x00, MASK, b"1"));
     assert_eq!(read_whole(&fragments), (vec![], None));
-    // One more byte is too many, and the header says so before the byte is there.
+    // One byte more is refused by the header, before the byte arrives.
     fragments.extend(b"\x80\x81\0\0\0\0");
     assert_eq!(refused(&fragments), 1009);
 }
@@ -217,14 +217,17 @@ fn counts_the_declared_length_over_all_fragments() {
 fn a_character_may_be_split_between_fragments() {
     let mut stream = client_frame(0x01, MASK, b"\xc3");
     stream.extend(client_frame(0x80, MASK, b"\xb6"));
-    assert_eq!(read_whole(&stream), (vec![Message::Text("ö".into())], None));
+    assert_eq!(
+        read_whole(&stream),
+        (vec![Received::Text("ö".into())], None)
+    );
 }
 
 #[test]
 fn reads_nothing_after_a_close_a_break_or_a_violation() {
     let text = client_frame(0x81, MASK, b"late");
     let close = [&client_frame(0x88, MASK, b"\x03\xe8")[..], &text].concat();
-    let expected = (vec![Message::Close(Some(1000))], None);
+    let expected = (vec![Received::Close(Some(1000))], None);
     assert_eq!(read_whole(&close), expected);
     assert_eq!(read([&close[..], &text]), expected);
     assert_eq!(read([&b"\x81\x00"[..], &text]).0, []);
@@ -241,7 +244,7 @@ fn reads_nothing_after_a_close_a_break_or_a_violation() {
 }
 
 /// A message and the frames that a client might send it in.
-fn sent() -> impl Strategy<Value = (Message, Vec<u8>)> {
+fn sent() -> impl Strategy<Value = (Received, Vec<u8>)> {
     let payload = || prop::collection::vec(any::<u8>(), 0..300);
     let mask = any::<[u8; 4]>;
     let cuts = || prop::collection::vec(any::<prop::sample::Index>(), 0..3);
@@ -249,18 +252,18 @@ fn sent() -> impl Strategy<Value = (Message, Vec<u8>)> {
     prop_oneof![
         (".{0,80}", cuts(), mask()).prop_map(|(text, cuts, mask)| {
             let frames = fragments(0x01, text.as_bytes(), &cuts, mask);
-            (Message::Text(text), frames)
+            (Received::Text(text), frames)
         }),
         (payload(), cuts(), mask()).prop_map(|(bytes, cuts, mask)| {
             let frames = fragments(0x02, &bytes, &cuts, mask);
-            (Message::Binary(bytes), frames)
+            (Received::Binary(bytes), frames)
         }),
         (short(), mask()).prop_map(|(bytes, mask)| {
             let frame = client_frame(0x89, mask, &bytes);
-            (Message::Ping(bytes), frame)
+            (Received::Ping(bytes), frame)
         }),
         (short(), mask())
-            .prop_map(|(bytes, mask)| (Message::Pong, client_frame(0x8a, mask, &bytes))),
+            .prop_map(|(bytes, mask)| (Received::Pong, client_frame(0x8a, mask, &bytes))),
     ]
 }
 
@@ -279,7 +282,7 @@ fn fragments(opcode: u8, payload: &[u8], cuts: &[prop::sample::Index], mask: [u8
     stream
 }
 
-/// Cuts a stream where the numbers say.
+/// Cuts a stream at the given places.
 fn pieces<'a>(stream: &'a [u8], cuts: &[prop::sample::Index]) -> Vec<&'a [u8]> {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len() + 1)).collect();
     cuts.extend([0, stream.len()]);
@@ -296,7 +299,7 @@ proptest! {
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
     ) {
         let stream: Vec<u8> = sent.iter().flat_map(|(_, frames)| frames.clone()).collect();
-        let messages: Vec<Message> = sent.into_iter().map(|(message, _)| message).collect();
+        let messages: Vec<Received> = sent.into_iter().map(|(message, _)| message).collect();
         prop_assert_eq!(read(pieces(&stream, &cuts)), (messages, None));
     }
 
@@ -306,7 +309,7 @@ proptest! {
         prop_assert_eq!(read(stream.chunks(1)), read_whole(&stream));
     }
 
-    /// Mostly headers that begin well, so that random streams get somewhere.
+    /// Mostly valid first bytes, so that random streams get past the first header.
     #[test]
     fn random_bytes_never_panic_and_split_alike(
         frames in prop::collection::vec(

@@ -122,7 +122,7 @@ fn a_quote_within_a_value_is_a_character() {
     assert_eq!(messages(&config, &named).len(), 1);
 }
 
-/// What `like` means, by the book.
+/// `like` by its definition: slow and obvious.
 fn like(pattern: &[char], text: &[char]) -> bool {
     match (pattern.first(), text.first()) {
         (None, _) => text.is_empty(),

@@ -7,7 +7,7 @@ use super::{error, filtered, ids, join, limits, messages};
 use crate::protocol::fixtures::sold_one;
 use crate::protocol::phoenix::{BroadcastBody, Payload, UserBroadcast, Vsn};
 use crate::protocol::supabase::{
-    BroadcastConfig, JoinConfig, PresenceConfig, System, Watched, broadcast, is_api_key,
+    BroadcastConfig, JoinConfig, JoinPresence, System, Watched, broadcast, is_api_key,
     read_broadcast,
 };
 
@@ -34,7 +34,7 @@ fn reads_what_clients_send() {
     );
     assert_eq!(
         config.presence,
-        PresenceConfig {
+        JoinPresence {
             key: None,
             enabled: true
         }
@@ -64,7 +64,7 @@ fn what_is_missing_or_of_another_type_counts_as_absent() {
         assert_eq!(config.bindings.watches(), Watched::Nothing);
         assert_eq!(config.bindings.system("realtime:x"), None);
         assert_eq!(config.broadcast, BroadcastConfig::default(), "{payload}");
-        assert_eq!(config.presence, PresenceConfig::default(), "{payload}");
+        assert_eq!(config.presence, JoinPresence::default(), "{payload}");
         assert_eq!((config.private, config.access_token), (false, None));
     }
     let text = json!({"config": {"private": "true", "broadcast": {"self": "TRUE"}, "presence": {"key": 7}}, "user_token": "t"});
@@ -104,7 +104,7 @@ fn equal_requests_are_equal_and_others_are_not() {
     assert_ne!(one.bindings, filtered("").bindings);
     assert_eq!(ids(&one), ids(&filtered("event_id=eq.1")));
     assert_ne!(ids(&one), ids(&two));
-    // An id that a client sends is not its to choose.
+    // A client's own `id` is ignored.
     let (forged, plain) = (
         join(json!([{"table": "event_tickets", "id": 5}])),
         join(json!([{"table": "event_tickets"}])),
@@ -126,7 +126,7 @@ fn too_much_is_refused() {
     for (key, fits) in [
         ("x".repeat(255), true),
         ("x".repeat(256), false),
-        // Six bytes each, as JSON.
+        // Each character is six bytes as JSON.
         ("\u{1}".repeat(42), true),
         ("\u{1}".repeat(43), false),
     ] {

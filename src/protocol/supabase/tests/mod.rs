@@ -1,4 +1,4 @@
-//! The dialect, by its public door: a join's payload in, replies and messages out.
+//! Tests of the dialect through its public functions: a join's payload in, replies and messages out.
 
 #![allow(clippy::unwrap_used)]
 
@@ -37,7 +37,7 @@ fn messages(config: &JoinConfig, delta: &Delta) -> Vec<Value> {
         .collect()
 }
 
-/// What the `system` message complains of.
+/// The text of the `system` message's error.
 fn error(config: &JoinConfig) -> Option<String> {
     let system = config.bindings.system("realtime:x")?;
     let system = serde_json::to_value(system).unwrap();

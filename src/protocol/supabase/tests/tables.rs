@@ -1,4 +1,4 @@
-//! The other tables: what a delta means to those who watch them.
+//! Tests of the tables other than `event_tickets`: the messages of a delta.
 
 use std::collections::BTreeMap;
 
@@ -111,12 +111,12 @@ fn what_cannot_be_told_by_rows_is_to_be_read_anew() {
     delta.seats = seats(many + 1).collect();
     assert_eq!(told("seats", &delta), Err(ReadAnew));
     assert_eq!(told("event_tickets", &delta), Ok(0), "no row of it changed");
-    // A new geometry counts by its seats, whoever is on them.
+    // A new layout counts with all its seats, free or not.
     (delta.layout, delta.seat_count) = (Some(4), many + 1);
     delta.seats.clear();
     assert_eq!(told("seats", &delta), Err(ReadAnew));
     assert_eq!(told("events", &delta), Ok(1));
-    // Of the whole state nobody can say which rows are gone.
+    // The whole state does not say which rows are gone.
     let whole = state.whole();
     for table in ["events", "event_tickets", "notices", "seats", "*"] {
         assert_eq!(told(table, &whole), Err(ReadAnew), "{table}");
@@ -147,7 +147,7 @@ fn notices_come_and_change_and_go() {
     }
     let rows = told(&[("notices", "event_id=eq.42")], &fixtures::removed());
     assert_eq!(rows, [json!(["notices", "DELETE", null, {"id": 7}])]);
-    // One binding over all tables hears of every row.
+    // One binding over all tables gets every row.
     let rows = told(&[("*", "")], &fixtures::removed());
     let tables: Vec<&Value> = rows.iter().map(|row| &row[0]).collect();
     assert_eq!(tables, ["event_tickets", "notices"]);

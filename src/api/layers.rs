@@ -1,5 +1,5 @@
-//! What every request passes, outermost first: CORS, gzip, the request's id and span with the writing of
-//! the envelope, catching panics, the deadline. And what answers where there is no route.
+//! The layers around every route, outermost first: CORS, gzip, request id and span with the writing of the
+//! envelope, catching panics, the deadline. Also the answers where there is no route.
 
 use std::any::Any;
 use std::time::{Duration, Instant};
@@ -20,12 +20,12 @@ use super::message::Lang;
 use crate::metrics;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Ids that clients bring along are logged, so they are kept short.
+/// Longest request id that is taken from a client; ids are logged.
 const REQUEST_ID_BYTES_MAX: usize = 64;
 /// Answers below this size gain nothing from gzip.
 const GZIP_BYTES_MIN: u64 = 1_024;
 const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
-/// When to come back after a request that took too long.
+/// `Retry-After` of a request that took too long.
 const RETRY_AFTER_TIMEOUT_S: u64 = 2;
 
 /// Open to every page: callers prove themselves by tokens in headers, never by cookies.
@@ -49,7 +49,7 @@ pub(super) fn cors() -> CorsLayer {
             Method::PATCH,
             Method::DELETE,
         ])
-        // `*` would leave out Authorization.
+        // `*` would not cover Authorization.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers(exposed)
         .max_age(CORS_MAX_AGE)
@@ -64,7 +64,7 @@ pub(super) fn gzip() -> CompressionLayer<impl Predicate> {
 pub(super) async fn observe(request: Request, next: Next) -> Response {
     let id = request_id(&request);
     let lang = Lang::of(request.headers());
-    // The desk adds what became of a booking.
+    // The desk fills these in for bookings.
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path(),
         event = Empty, reference = Empty, revision = Empty);
     async move {

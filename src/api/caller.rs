@@ -1,5 +1,5 @@
-//! Who asks, and whether they may: the caller is found once per request and left with it; groups of routes
-//! are kept by role; handlers take [`Caller`] to check whose a thing is.
+//! The caller of a request, and the roles that groups of routes need. The caller is found once per request and
+//! stored with it; handlers take [`Caller`] to check ownership.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::store::users::Standing;
 use crate::ticketing::UserId;
 
 /// Finds the caller by token, or by `X-User-Id` in development mode. A bad token is refused even where none is
-/// needed: whoever sends one expects it to count.
+/// needed, since its sender expects it to count.
 pub(super) async fn identify(
     State(state): State<ApiState>,
     mut request: Request,
@@ -39,21 +39,21 @@ pub(super) async fn identify(
 async fn caller(state: &ApiState, headers: &HeaderMap) -> ApiResult<Caller> {
     match state.auth.credentials(headers)? {
         Credentials::Caller(caller) => Ok(caller),
-        Credentials::DevUser(id) => state.standings.caller(&state.store, id).await,
+        Credentials::DevUser(id) => state.roles.caller(&state.store, id).await,
     }
 }
 
-/// Roles of those who come with `X-User-Id`, remembered for a moment: a demo asks many times a second.
+/// A short-lived cache of the roles of users named by `X-User-Id`: a demo asks many times a second.
 #[derive(Clone)]
-pub(super) struct Standings {
+pub(super) struct RoleCache {
     known: Arc<DashMap<UserId, (Standing, Instant)>>,
     known_max: usize,
     age_max: Duration,
 }
 
-impl Standings {
-    pub(super) fn new(config: &HttpConfig) -> Standings {
-        Standings {
+impl RoleCache {
+    pub(super) fn new(config: &HttpConfig) -> RoleCache {
+        RoleCache {
             known: Arc::default(),
             known_max: config.standings_max,
             age_max: Duration::from_millis(config.standing_ms),
@@ -89,7 +89,7 @@ impl Standings {
     }
 }
 
-/// Keeps `routes` for callers of at least this role, and says so in the OpenAPI.
+/// Restricts `routes` to callers of at least this role, and says so in the OpenAPI document.
 pub(super) fn only(role: Role, routes: OpenApiRouter<ApiState>) -> OpenApiRouter<ApiState> {
     let keep = move |caller: Caller, request: Request, next: Next| async move {
         match caller.role() {
