@@ -132,19 +132,36 @@ node_is_new_enough() {
     at_least "$(node --version | tr -d v)" "$node_min"
 }
 
-# Unpacked, not installed: Debian would start it as a service, which the tests do not want.
+# unpack folder package…: unpacked, not installed, since Debian would start it as a service, which the tests do not
+# want.
+unpack() {
+    say "Unpacking Debian's $2 for this project"
+    mkdir -p "$tools/$1"
+    (
+        cd "$tools/$1"
+        shift
+        apt-get download -qq "$@" > /dev/null 2>&1 \
+            || { as_root apt-get update -qq && apt-get download -qq "$@" > /dev/null; } \
+            || fail "apt-get could not download $*"
+        for package in ./*.deb; do
+            dpkg-deb --extract "$package" .
+        done
+    )
+}
+
 setup_nats() {
     ! has nats-server || return 0
     has apt-get || fail "Missing, please install: nats-server (https://nats.io/download)"
-    say "Unpacking Debian's nats-server for this project"
-    mkdir -p "$tools/nats"
-    (
-        cd "$tools/nats"
-        apt-get download -qq nats-server > /dev/null 2>&1 \
-            || { as_root apt-get update -qq && apt-get download -qq nats-server > /dev/null; } \
-            || fail "apt-get could not download nats-server: https://nats.io/download has it, too"
-        dpkg-deb --extract nats-server_*.deb .
-    )
+    unpack nats nats-server
+}
+
+setup_pgbouncer() {
+    ! has pgbouncer || return 0
+    has apt-get || fail "Missing, please install: pgbouncer (https://www.pgbouncer.org)"
+    # Of the libraries it needs, those that not every machine has; their names differ by release.
+    libraries=$(apt-cache depends pgbouncer | sed -n 's/^ *Depends: \(lib\(event\|c-ares\).*\)/\1/p')
+    # shellcheck disable=SC2086
+    unpack pgbouncer pgbouncer $libraries
 }
 
 main() {
@@ -158,6 +175,7 @@ main() {
     setup_node
     [ "$purpose" != test ] || setup_python
     [ "$purpose" != test ] || setup_nats
+    [ "$purpose" != test ] || setup_pgbouncer
     found=$(postgres_version)
     if wants_postgres "$purpose" && [ -n "$found" ]; then
         at_least "$found" "$postgres_min" \

@@ -23,6 +23,7 @@ use crate::store::Store;
 use crate::store::audit::audit;
 use crate::store::migrate::migrate;
 use crate::store::seed::seed;
+use crate::store::start::until_ready;
 use crate::telemetry::{self, LogConfig};
 use crate::ticketing::UserId;
 use crate::tools::bench::BenchCommand;
@@ -102,6 +103,7 @@ impl Cli {
             Command::Serve(config) => serve(*config),
             Command::Migrate(config) => {
                 on_database(&config, Embedded::join_or_start, async |url, _| {
+                    until_ready(&config, &url).await?;
                     let applied = migrate(&config, &url).await?;
                     println!("{applied} migrations applied");
                     Ok(())
@@ -109,6 +111,7 @@ impl Cli {
             }
             Command::Seed(config) => {
                 on_database(&config, Embedded::join_or_start, async |url, _| {
+                    until_ready(&config, &url).await?;
                     migrate(&config, &url).await?;
                     println!("{}", seed(&Store::connect(&config, &url).await?).await?);
                     Ok(())
@@ -116,6 +119,7 @@ impl Cli {
             }
             Command::Audit(config) => {
                 on_database(&config, Embedded::join_or_start_existing, async |url, _| {
+                    until_ready(&config, &url).await?;
                     let report = audit(&Store::connect(&config, &url).await?).await?;
                     println!("{report}");
                     if report.is_clean() {
@@ -150,7 +154,7 @@ fn serve(config: Config) -> Outcome {
         let private = url.clone();
         crate::run::run(config.clone(), url, listener, shutdown, |address| {
             println!("Seatcast is on http://{address}");
-            if config.database.url.is_none() {
+            if config.database.given_url().is_none() {
                 println!("Its database, to change a row by hand: psql \"{private}\"");
             }
         })
@@ -190,7 +194,7 @@ fn raise_open_files(connections_max: usize) {
     if let Some(most) = most.filter(|&most| most <= connections_max as u64) {
         tracing::warn!(
             "the system lets this process have {most} open files; connections past that wait, \
-             though --connections-max is {connections_max}"
+             though --socket-connections-max is {connections_max}"
         );
     }
 }
@@ -202,8 +206,8 @@ fn on_database(
     start: fn(&DatabaseConfig) -> Result<Embedded, EmbeddedError>,
     work: impl AsyncFnOnce(String, CancellationToken) -> Outcome,
 ) -> Outcome {
-    let (url, embedded) = match &config.url {
-        Some(url) => (url.clone(), None),
+    let (url, embedded) = match config.given_url() {
+        Some(url) => (url.to_owned(), None),
         None => {
             let embedded = start(config)?;
             (embedded.url().to_owned(), Some(embedded))

@@ -1,11 +1,14 @@
-//! Every limit with its default and unit: one struct per stage, filled from flags and
-//! environment, checked once in [`Config::validate`]. Nothing else reads the environment.
+//! Every limit with its default and unit: one struct per stage. What an operator sets is a flag and an environment
+//! variable, named by whose it is, and checked once in [`Config::validate`]. Nothing else reads the environment.
 //!
-//! Bounds that are not for whoever runs it are in [`inside`] and [`rest`]. A name ends in its unit. Tests start from [`Config::default`] and change fields.
+//! Fields without a flag have their value from [`inside`], where all bounds are that an operator need not know;
+//! those of the REST contract are in [`rest`]. A name ends in its unit. Tests start from [`Config::default`] and
+//! change fields.
 
 pub mod inside;
 mod validate;
 
+use std::convert::Infallible;
 use std::env;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -22,6 +25,9 @@ pub struct Config {
     pub http: HttpConfig,
     #[command(flatten)]
     pub database: DatabaseConfig,
+    /// Leave the schema as it is: `seatcast migrate` brings it up to date, under a role that owns it.
+    #[arg(long, env = "SEATCAST_NO_MIGRATE", default_value_t = false)]
+    pub no_migrate: bool,
     #[command(flatten)]
     pub auth: AuthConfig,
     #[command(flatten)]
@@ -58,26 +64,30 @@ pub struct HttpConfig {
     /// accepted.
     #[arg(long, env = "SEATCAST_HTTP_CONNECTIONS_MAX", default_value_t = 10_000)]
     pub http_connections_max: usize,
-    /// Largest request body, in bytes.
-    #[arg(long, env = "SEATCAST_BODY_BYTES_MAX", default_value_t = 1024 * 1024)]
+    /// [`inside::HTTP_BODY_BYTES_MAX`].
+    #[arg(skip = inside::HTTP_BODY_BYTES_MAX)]
     pub body_bytes_max: usize,
-    /// Largest head (request line and headers) of a request, in bytes.
-    #[arg(long, env = "SEATCAST_HEADER_BYTES_MAX", default_value_t = 64 * 1024)]
+    /// [`inside::HTTP_HEADER_BYTES_MAX`].
+    #[arg(skip = inside::HTTP_HEADER_BYTES_MAX)]
     pub header_bytes_max: usize,
-    /// Time a client has to send its request's headers, in milliseconds.
-    #[arg(long, env = "SEATCAST_HEADER_TIMEOUT_MS", default_value_t = 10_000)]
+    /// [`inside::HTTP_HEADER_TIMEOUT_MS`]; a flag for tests and benches.
+    #[arg(long = "http-header-timeout-ms", hide = true, default_value_t = inside::HTTP_HEADER_TIMEOUT_MS)]
     pub header_timeout_ms: u64,
     /// Time a REST request may take before it is answered 503, in milliseconds.
-    #[arg(long, env = "SEATCAST_REQUEST_TIMEOUT_MS", default_value_t = 15_000)]
+    #[arg(
+        long = "http-request-timeout-ms",
+        env = "SEATCAST_HTTP_REQUEST_TIMEOUT_MS",
+        default_value_t = 15_000
+    )]
     pub request_timeout_ms: u64,
-    /// Users whose role is kept in memory for `X-User-Id` (development mode).
-    #[arg(long, env = "SEATCAST_STANDINGS_MAX", default_value_t = 1_000)]
+    /// [`inside::HTTP_STANDINGS_MAX`].
+    #[arg(skip = inside::HTTP_STANDINGS_MAX)]
     pub standings_max: usize,
-    /// How long a user's role is kept in memory for `X-User-Id`, in milliseconds.
-    #[arg(long, env = "SEATCAST_STANDING_MS", default_value_t = 1_000)]
+    /// [`inside::HTTP_STANDING_MS`].
+    #[arg(skip = inside::HTTP_STANDING_MS)]
     pub standing_ms: u64,
-    /// Requests with an Idempotency-Key that may be under way at a time.
-    #[arg(long, env = "SEATCAST_KEYS_IN_FLIGHT_MAX", default_value_t = 100_000)]
+    /// [`inside::HTTP_KEYS_IN_FLIGHT_MAX`].
+    #[arg(skip = inside::HTTP_KEYS_IN_FLIGHT_MAX)]
     pub keys_in_flight_max: usize,
     /// Time given to requests under way at shutdown, in milliseconds.
     #[arg(long, env = "SEATCAST_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
@@ -87,8 +97,20 @@ pub struct HttpConfig {
 #[derive(Debug, Clone, Args)]
 pub struct DatabaseConfig {
     /// Postgres 15 or newer, with libpq's sslmode and sslrootcert. Without it a private Postgres is started in `--data-dir`.
-    #[arg(long = "database-url", env = "DATABASE_URL", hide_env_values = true)]
+    #[arg(
+        long = "database-url",
+        env = "DATABASE_URL",
+        hide_env_values = true,
+        value_parser = trimmed
+    )]
     pub url: Option<String>,
+    /// Time that a database has to come up before the server gives up starting, in seconds.
+    #[arg(
+        long = "database-wait-s",
+        env = "SEATCAST_DATABASE_WAIT_S",
+        default_value_t = 60
+    )]
+    pub wait_s: u64,
     /// Folder of the private Postgres (default: /var/lib/seatcast as root, else
     /// $XDG_DATA_HOME/seatcast or ~/.local/share/seatcast).
     #[arg(long, env = "SEATCAST_DATA_DIR")]
@@ -96,51 +118,50 @@ pub struct DatabaseConfig {
     /// Folder with the Postgres binaries (`initdb`, `postgres`) for the private Postgres.
     #[arg(long, env = "PG_BIN_DIR")]
     pub pg_bin_dir: Option<PathBuf>,
-    /// Time the private Postgres has to start, crash recovery included, in milliseconds.
-    #[arg(
-        long,
-        env = "SEATCAST_EMBEDDED_START_TIMEOUT_MS",
-        default_value_t = 60_000
-    )]
+    /// [`inside::EMBEDDED_START_TIMEOUT_MS`].
+    #[arg(skip = inside::EMBEDDED_START_TIMEOUT_MS)]
     pub embedded_start_timeout_ms: u64,
-    /// Time the private Postgres has for an orderly stop, in milliseconds.
-    #[arg(
-        long,
-        env = "SEATCAST_EMBEDDED_STOP_TIMEOUT_MS",
-        default_value_t = 20_000
-    )]
+    /// [`inside::EMBEDDED_STOP_TIMEOUT_MS`].
+    #[arg(skip = inside::EMBEDDED_STOP_TIMEOUT_MS)]
     pub embedded_stop_timeout_ms: u64,
     /// Pooled connections; the feed's LISTEN connection comes on top.
-    #[arg(long, env = "SEATCAST_POOL_CONNECTIONS_MAX", default_value_t = 16)]
+    #[arg(
+        long = "database-connections-max",
+        env = "SEATCAST_DATABASE_CONNECTIONS_MAX",
+        default_value_t = 16
+    )]
     pub pool_connections_max: usize,
     /// Time a request waits for a pooled connection before it is answered 503, in milliseconds.
-    #[arg(long, env = "SEATCAST_POOL_WAIT_MS", default_value_t = 5_000)]
-    pub pool_wait_ms: u64,
-    /// Time a new connection may take, in milliseconds.
-    #[arg(long, env = "SEATCAST_CONNECT_TIMEOUT_MS", default_value_t = 5_000)]
-    pub connect_timeout_ms: u64,
-    /// Time one statement may take before it is cancelled, in milliseconds.
-    #[arg(long, env = "SEATCAST_STATEMENT_TIMEOUT_MS", default_value_t = 10_000)]
-    pub statement_timeout_ms: u64,
-    /// Time a statement may wait for a row lock before it gives up, in milliseconds.
-    #[arg(long, env = "SEATCAST_LOCK_TIMEOUT_MS", default_value_t = 5_000)]
-    pub lock_timeout_ms: u64,
-    /// Time a transaction may idle, with its locks, before the database ends it, in milliseconds.
     #[arg(
-        long,
-        env = "SEATCAST_IDLE_IN_TRANSACTION_TIMEOUT_MS",
-        default_value_t = 15_000
+        long = "database-pool-wait-ms",
+        env = "SEATCAST_DATABASE_POOL_WAIT_MS",
+        default_value_t = 5_000
     )]
+    pub pool_wait_ms: u64,
+    /// [`inside::DATABASE_CONNECT_TIMEOUT_MS`].
+    #[arg(skip = inside::DATABASE_CONNECT_TIMEOUT_MS)]
+    pub connect_timeout_ms: u64,
+    /// [`inside::DATABASE_STATEMENT_TIMEOUT_MS`].
+    #[arg(skip = inside::DATABASE_STATEMENT_TIMEOUT_MS)]
+    pub statement_timeout_ms: u64,
+    /// [`inside::DATABASE_LOCK_TIMEOUT_MS`].
+    #[arg(skip = inside::DATABASE_LOCK_TIMEOUT_MS)]
+    pub lock_timeout_ms: u64,
+    /// [`inside::DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS`].
+    #[arg(skip = inside::DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS)]
     pub idle_in_transaction_timeout_ms: u64,
-    /// Silence after which TCP asks whether the database's machine lives, in milliseconds;
-    /// unanswered three times, the connection counts as lost.
-    #[arg(long, env = "SEATCAST_DATABASE_KEEPALIVE_MS", default_value_t = 3_000)]
+    /// [`inside::DATABASE_KEEPALIVE_MS`].
+    #[arg(skip = inside::DATABASE_KEEPALIVE_MS)]
     pub keepalive_ms: u64,
-    /// Longest pause before the LISTEN connection is tried again, in milliseconds.
-    #[arg(long, env = "SEATCAST_RECONNECT_PAUSE_MS_MAX", default_value_t = 2_000)]
+    /// [`inside::DATABASE_RECONNECT_PAUSE_MS_MAX`].
+    #[arg(skip = inside::DATABASE_RECONNECT_PAUSE_MS_MAX)]
     pub reconnect_pause_ms_max: u64,
     /// How long a change stays in the log, in hours. Older readers get a snapshot.
-    #[arg(long, env = "SEATCAST_LOG_RETENTION_HOURS", default_value_t = 24)]
+    #[arg(
+        long = "changes-retention-hours",
+        env = "SEATCAST_CHANGES_RETENTION_HOURS",
+        default_value_t = 24
+    )]
     pub log_retention_hours: u32,
 }
 
@@ -165,44 +186,39 @@ pub struct AuthConfig {
 
 #[derive(Debug, Clone, Args)]
 pub struct DeskConfig {
-    /// Booking requests that one event's desk keeps waiting; past it the answer is 503 BUSY.
-    #[arg(long, env = "SEATCAST_DESK_QUEUE_MAX", default_value_t = 2_048)]
+    /// [`inside::DESK_QUEUE_REQUESTS_MAX`].
+    #[arg(skip = inside::DESK_QUEUE_REQUESTS_MAX)]
     pub queue_requests_max: usize,
-    /// Booking requests decided in one transaction.
-    #[arg(long, env = "SEATCAST_DESK_BATCH_MAX", default_value_t = 128)]
+    /// [`inside::DESK_BATCH_REQUESTS_MAX`].
+    #[arg(skip = inside::DESK_BATCH_REQUESTS_MAX)]
     pub batch_requests_max: usize,
-    /// Time the database has to decide one batch before its requests are answered 503, in milliseconds.
-    #[arg(long, env = "SEATCAST_DESK_BATCH_TIMEOUT_MS", default_value_t = 6_000)]
+    /// [`inside::DESK_BATCH_TIMEOUT_MS`].
+    #[arg(skip = inside::DESK_BATCH_TIMEOUT_MS)]
     pub batch_timeout_ms: u64,
-    /// Desks open at a time; a booking for one event more is answered 503 BUSY.
-    #[arg(long, env = "SEATCAST_DESKS_MAX", default_value_t = 10_000)]
+    /// [`inside::DESKS_MAX`].
+    #[arg(skip = inside::DESKS_MAX)]
     pub desks_max: usize,
-    /// An event's desk goes home after this long without a request, in seconds.
-    #[arg(long, env = "SEATCAST_DESK_IDLE_S", default_value_t = 60)]
+    /// [`inside::DESK_IDLE_S`].
+    #[arg(skip = inside::DESK_IDLE_S)]
     pub idle_s: u64,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct SweepConfig {
-    /// Longest sleep between two looks at the deadlines of holds, in milliseconds. A deadline that another
-    /// node or a statement typed by hand has set is seen after at most this.
-    #[arg(long, env = "SEATCAST_SWEEP_PAUSE_MS_MAX", default_value_t = 500)]
+    /// [`inside::SWEEP_PAUSE_MS_MAX`].
+    #[arg(skip = inside::SWEEP_PAUSE_MS_MAX)]
     pub sweep_pause_ms_max: u64,
-    /// Longest sleep while the database fails, for one event or for all, in milliseconds.
-    #[arg(
-        long,
-        env = "SEATCAST_SWEEP_FAILING_PAUSE_MS_MAX",
-        default_value_t = 5_000
-    )]
+    /// [`inside::SWEEP_FAILING_PAUSE_MS_MAX`].
+    #[arg(skip = inside::SWEEP_FAILING_PAUSE_MS_MAX)]
     pub sweep_failing_pause_ms_max: u64,
-    /// Holds ended in one transaction.
-    #[arg(long, env = "SEATCAST_SWEEP_HOLDS_MAX", default_value_t = 500)]
+    /// [`inside::SWEEP_HOLDS_PER_TRANSACTION_MAX`].
+    #[arg(skip = inside::SWEEP_HOLDS_PER_TRANSACTION_MAX)]
     pub holds_per_transaction_max: usize,
-    /// Events whose holds are ended at the same time.
-    #[arg(long, env = "SEATCAST_SWEEP_EVENTS_MAX", default_value_t = 4)]
+    /// [`inside::SWEEP_EVENTS_PARALLEL_MAX`].
+    #[arg(skip = inside::SWEEP_EVENTS_PARALLEL_MAX)]
     pub events_parallel_max: usize,
-    /// How often old changes and stored answers are dropped, in seconds.
-    #[arg(long, env = "SEATCAST_PRUNE_INTERVAL_S", default_value_t = 300)]
+    /// [`inside::PRUNE_INTERVAL_S`].
+    #[arg(skip = inside::PRUNE_INTERVAL_S)]
     pub prune_interval_s: u64,
     /// How long interactions are kept, in hours.
     #[arg(
@@ -211,8 +227,8 @@ pub struct SweepConfig {
         default_value_t = 24 * 90
     )]
     pub interactions_retention_hours: u32,
-    /// Rows dropped in one transaction.
-    #[arg(long, env = "SEATCAST_PRUNE_ROWS_MAX", default_value_t = 5_000)]
+    /// [`inside::PRUNE_ROWS_MAX`].
+    #[arg(skip = inside::PRUNE_ROWS_MAX)]
     pub prune_rows_max: usize,
     /// How long the answer to an Idempotency-Key is kept, in hours.
     #[arg(
@@ -229,93 +245,88 @@ pub struct FeedConfig {
     #[arg(long, env = "SEATCAST_CONFLATION_WINDOW_MS", default_value_t = 50)]
     pub conflation_window_ms: u64,
     /// The log of watched events is read at least this often, doorbell or not, in milliseconds.
-    #[arg(long, env = "SEATCAST_POLL_INTERVAL_MS", default_value_t = 1_000)]
+    #[arg(
+        long = "feed-poll-interval-ms",
+        env = "SEATCAST_FEED_POLL_INTERVAL_MS",
+        default_value_t = 1_000
+    )]
     pub poll_interval_ms: u64,
-    /// Silence on the LISTEN connection after which the feed rings its own bell, in milliseconds.
-    #[arg(long, env = "SEATCAST_PROBE_INTERVAL_MS", default_value_t = 5_000)]
+    /// [`inside::FEED_PROBE_INTERVAL_MS`].
+    #[arg(skip = inside::FEED_PROBE_INTERVAL_MS)]
     pub probe_interval_ms: u64,
-    /// Deltas kept in memory per watched event, for resumes and slow viewers.
-    #[arg(long, env = "SEATCAST_RING_DELTAS_MAX", default_value_t = 1_024)]
+    /// [`inside::FEED_RING_DELTAS_MAX`].
+    #[arg(skip = inside::FEED_RING_DELTAS_MAX)]
     pub ring_deltas_max: usize,
-    /// An event stays in memory this long after its last viewer left, in seconds.
-    #[arg(long, env = "SEATCAST_UNWATCH_GRACE_S", default_value_t = 30)]
+    /// [`inside::FEED_UNWATCH_GRACE_S`].
+    #[arg(skip = inside::FEED_UNWATCH_GRACE_S)]
     pub unwatch_grace_s: u64,
-    /// Rows of the log read in one query.
-    #[arg(long, env = "SEATCAST_LOG_ROWS_MAX", default_value_t = 2_000)]
+    /// [`inside::FEED_LOG_ROWS_MAX`].
+    #[arg(skip = inside::FEED_LOG_ROWS_MAX)]
     pub log_rows_max: usize,
     /// Events watched at a time; a join that would be one more is told to come later.
-    #[arg(long, env = "SEATCAST_WATCHED_EVENTS_MAX", default_value_t = 10_000)]
+    #[arg(
+        long = "feed-events-max",
+        env = "SEATCAST_FEED_EVENTS_MAX",
+        default_value_t = 10_000
+    )]
     pub watched_events_max: usize,
-    /// Events loaded from the database at a time.
-    #[arg(long, env = "SEATCAST_LOADS_PARALLEL_MAX", default_value_t = 4)]
+    /// [`inside::FEED_LOADS_PARALLEL_MAX`].
+    #[arg(skip = inside::FEED_LOADS_PARALLEL_MAX)]
     pub loads_parallel_max: usize,
-    /// How long an event that the database did not have is not asked for again, in milliseconds; its
-    /// doorbell ends that.
-    #[arg(long, env = "SEATCAST_ABSENT_MS", default_value_t = 1_000)]
+    /// [`inside::FEED_ABSENT_MS`].
+    #[arg(skip = inside::FEED_ABSENT_MS)]
     pub absent_ms: u64,
-    /// Events that the database did not have and that are kept in mind.
-    #[arg(long, env = "SEATCAST_ABSENT_EVENTS_MAX", default_value_t = 10_000)]
+    /// [`inside::FEED_ABSENT_EVENTS_MAX`].
+    #[arg(skip = inside::FEED_ABSENT_EVENTS_MAX)]
     pub absent_events_max: usize,
-    /// Time after which a join that waits for its event is told to come later, in milliseconds.
-    #[arg(long, env = "SEATCAST_OPEN_TIMEOUT_MS", default_value_t = 5_000)]
+    /// [`inside::FEED_OPEN_TIMEOUT_MS`].
+    #[arg(skip = inside::FEED_OPEN_TIMEOUT_MS)]
     pub open_timeout_ms: u64,
-    /// Time that the database has to answer the feed before it counts as down, in milliseconds.
-    #[arg(long, env = "SEATCAST_READ_TIMEOUT_MS", default_value_t = 3_000)]
+    /// [`inside::FEED_READ_TIMEOUT_MS`].
+    #[arg(skip = inside::FEED_READ_TIMEOUT_MS)]
     pub read_timeout_ms: u64,
 }
 
 /// Private topics: users' own bookings, figures of events.
 #[derive(Debug, Clone, Args)]
 pub struct PrivateConfig {
-    /// Users' bookings and events' figures watched at a time; a join that would be one more is told to come later.
-    #[arg(long, env = "SEATCAST_PRIVATE_TOPICS_MAX", default_value_t = 10_000)]
+    /// [`inside::PRIVATE_TOPICS_MAX`].
+    #[arg(skip = inside::PRIVATE_TOPICS_MAX)]
     pub private_topics_max: usize,
-    /// Of these, how many are read in one query.
-    #[arg(long, env = "SEATCAST_PRIVATE_PER_READ_MAX", default_value_t = 200)]
+    /// [`inside::PRIVATE_PER_READ_MAX`].
+    #[arg(skip = inside::PRIVATE_PER_READ_MAX)]
     pub private_per_read_max: usize,
-    /// Bookings that a user is told of: those that are pending, then the newest.
-    #[arg(long, env = "SEATCAST_OWN_BOOKINGS_MAX", default_value_t = 100)]
+    /// [`inside::PRIVATE_BOOKINGS_MAX`].
+    #[arg(skip = inside::PRIVATE_BOOKINGS_MAX)]
     pub own_bookings_max: i64,
-    /// These are read at least this often, doorbell or not, in milliseconds.
-    #[arg(
-        long,
-        env = "SEATCAST_PRIVATE_POLL_INTERVAL_MS",
-        default_value_t = 5_000
-    )]
+    /// [`inside::PRIVATE_POLL_INTERVAL_MS`].
+    #[arg(skip = inside::PRIVATE_POLL_INTERVAL_MS)]
     pub private_poll_interval_ms: u64,
-    /// Least time between two figures of one event, in milliseconds.
-    #[arg(long, env = "SEATCAST_FIGURES_INTERVAL_MS", default_value_t = 1_000)]
+    /// [`inside::PRIVATE_FIGURES_INTERVAL_MS`].
+    #[arg(skip = inside::PRIVATE_FIGURES_INTERVAL_MS)]
     pub figures_interval_ms: u64,
-    /// How often a node adds the joins that it counted to those of the others, in milliseconds.
-    #[arg(long, env = "SEATCAST_JOINS_INTERVAL_MS", default_value_t = 5_000)]
+    /// [`inside::PRIVATE_JOINS_INTERVAL_MS`].
+    #[arg(skip = inside::PRIVATE_JOINS_INTERVAL_MS)]
     pub joins_interval_ms: u64,
-    /// Events whose joins a node counts between two such times.
-    #[arg(long, env = "SEATCAST_JOINED_EVENTS_MAX", default_value_t = 10_000)]
+    /// [`inside::PRIVATE_JOINED_EVENTS_MAX`].
+    #[arg(skip = inside::PRIVATE_JOINED_EVENTS_MAX)]
     pub joined_events_max: usize,
 }
 
 /// What clients tell of people's way to a ticket, for analytics.
 #[derive(Debug, Clone, Args)]
 pub struct InteractionsConfig {
-    /// Interactions that may wait to be stored; further ones are refused and counted.
-    #[arg(
-        long,
-        env = "SEATCAST_INTERACTIONS_WAITING_MAX",
-        default_value_t = 20_000
-    )]
+    /// [`inside::INTERACTIONS_WAITING_MAX`].
+    #[arg(skip = inside::INTERACTIONS_WAITING_MAX)]
     pub interactions_waiting_max: usize,
-    /// Interactions stored in one statement; so many are stored at once, fewer after a while.
-    #[arg(long, env = "SEATCAST_INTERACTIONS_BATCH_MAX", default_value_t = 500)]
+    /// [`inside::INTERACTIONS_BATCH_MAX`].
+    #[arg(skip = inside::INTERACTIONS_BATCH_MAX)]
     pub interactions_batch_max: usize,
-    /// How long an interaction waits for others to be stored with, in milliseconds.
-    #[arg(
-        long,
-        env = "SEATCAST_INTERACTIONS_INTERVAL_MS",
-        default_value_t = 5_000
-    )]
+    /// [`inside::INTERACTIONS_INTERVAL_MS`].
+    #[arg(skip = inside::INTERACTIONS_INTERVAL_MS)]
     pub interactions_interval_ms: u64,
-    /// Interactions a second that a node takes in (twice as many in a burst); further ones are refused and counted.
-    #[arg(long, env = "SEATCAST_INTERACTIONS_PER_S_MAX", default_value_t = 5_000)]
+    /// [`inside::INTERACTIONS_PER_S_MAX`].
+    #[arg(skip = inside::INTERACTIONS_PER_S_MAX)]
     pub interactions_per_s_max: u32,
 }
 
@@ -334,11 +345,11 @@ pub struct BusConfig {
         hide_env_values = true
     )]
     pub nats_url: String,
-    /// Events whose last revision the node that reads for all keeps in mind.
-    #[arg(long, env = "SEATCAST_RELAY_EVENTS_MAX", default_value_t = 100_000)]
+    /// [`inside::NATS_RELAY_EVENTS_MAX`].
+    #[arg(skip = inside::NATS_RELAY_EVENTS_MAX)]
     pub relay_events_max: usize,
-    /// Rows of the log that it reads in one query.
-    #[arg(long, env = "SEATCAST_RELAY_ROWS_MAX", default_value_t = 1_000)]
+    /// [`inside::NATS_RELAY_ROWS_MAX`].
+    #[arg(skip = inside::NATS_RELAY_ROWS_MAX)]
     pub relay_rows_max: usize,
 }
 
@@ -351,54 +362,62 @@ pub enum Bus {
 #[derive(Debug, Clone, Args)]
 pub struct SocketConfig {
     /// Event loops that own the WebSocket connections; 0 means one per core.
-    #[arg(long, env = "SEATCAST_SHARDS", default_value_t = 0)]
+    #[arg(
+        long = "socket-shards",
+        env = "SEATCAST_SOCKET_SHARDS",
+        default_value_t = 0
+    )]
     pub shards: usize,
     /// WebSocket connections in total.
-    #[arg(long, env = "SEATCAST_CONNECTIONS_MAX", default_value_t = 100_000)]
+    #[arg(
+        long = "socket-connections-max",
+        env = "SEATCAST_SOCKET_CONNECTIONS_MAX",
+        default_value_t = 100_000
+    )]
     pub connections_max: usize,
     /// WebSocket connections from one address; 0 means no bound.
     #[arg(
-        long,
-        env = "SEATCAST_CONNECTIONS_PER_ADDRESS_MAX",
+        long = "socket-connections-per-address-max",
+        env = "SEATCAST_SOCKET_CONNECTIONS_PER_ADDRESS_MAX",
         default_value_t = 0
     )]
     pub connections_per_address_max: usize,
-    /// Largest message a client may send, in bytes.
-    #[arg(long, env = "SEATCAST_FRAME_BYTES_MAX", default_value_t = 64 * 1024)]
+    /// [`inside::SOCKET_FRAME_BYTES_MAX`].
+    #[arg(skip = inside::SOCKET_FRAME_BYTES_MAX)]
     pub frame_bytes_max: usize,
-    /// Topics joined at a time on one connection.
-    #[arg(long, env = "SEATCAST_JOINS_MAX", default_value_t = 100)]
+    /// [`inside::SOCKET_JOINS_MAX`]; a flag for tests and benches.
+    #[arg(long = "socket-joins-max", hide = true, default_value_t = inside::SOCKET_JOINS_MAX)]
     pub joins_max: usize,
-    /// Bindings (`postgres_changes`) in one join of the Supabase dialect.
-    #[arg(long, env = "SEATCAST_BINDINGS_MAX", default_value_t = 32)]
+    /// [`inside::SOCKET_BINDINGS_MAX`].
+    #[arg(skip = inside::SOCKET_BINDINGS_MAX)]
     pub bindings_max: usize,
-    /// All bindings of one join together, in bytes of their JSON.
-    #[arg(long, env = "SEATCAST_BINDINGS_BYTES_MAX", default_value_t = 8 * 1024)]
+    /// [`inside::SOCKET_BINDINGS_BYTES_MAX`].
+    #[arg(skip = inside::SOCKET_BINDINGS_BYTES_MAX)]
     pub bindings_bytes_max: usize,
-    /// Joins a second on one connection (twice as many in a burst).
-    #[arg(long, env = "SEATCAST_JOINS_PER_S_MAX", default_value_t = 100)]
+    /// [`inside::SOCKET_JOINS_PER_S_MAX`]; a flag for tests and benches.
+    #[arg(long = "socket-joins-per-s-max", hide = true, default_value_t = inside::SOCKET_JOINS_PER_S_MAX)]
     pub joins_per_s_max: u32,
-    /// Frames a second from one connection (twice as many in a burst).
-    #[arg(long, env = "SEATCAST_PUSHES_PER_S_MAX", default_value_t = 200)]
+    /// [`inside::SOCKET_PUSHES_PER_S_MAX`]; a flag for tests and benches.
+    #[arg(long = "socket-pushes-per-s-max", hide = true, default_value_t = inside::SOCKET_PUSHES_PER_S_MAX)]
     pub pushes_per_s_max: u32,
-    /// Bytes of replies and notices that may wait for a client that does not read.
-    #[arg(long, env = "SEATCAST_OUTBOX_BYTES_MAX", default_value_t = 256 * 1024)]
+    /// [`inside::SOCKET_OUTBOX_BYTES_MAX`].
+    #[arg(skip = inside::SOCKET_OUTBOX_BYTES_MAX)]
     pub outbox_bytes_max: usize,
-    /// Broadcasts of all clients that may wait to be stored.
-    #[arg(long, env = "SEATCAST_BROADCASTS_WAITING_MAX", default_value_t = 256)]
+    /// [`inside::SOCKET_BROADCASTS_WAITING_MAX`].
+    #[arg(skip = inside::SOCKET_BROADCASTS_WAITING_MAX)]
     pub broadcasts_waiting_max: usize,
     /// What the kernel may hold of the bytes sent to one client, in bytes: bounds what a client that
     /// does not read costs, and how old what it reads can be.
-    #[arg(long, env = "SEATCAST_SEND_BUFFER_BYTES", default_value_t = 128 * 1024)]
+    #[arg(long = "socket-send-buffer-bytes", env = "SEATCAST_SOCKET_SEND_BUFFER_BYTES", default_value_t = 128 * 1024)]
     pub send_buffer_bytes: usize,
     /// Interval of the beat that proves freshness, in milliseconds.
     #[arg(long, env = "SEATCAST_BEAT_INTERVAL_MS", default_value_t = 5_000)]
     pub beat_interval_ms: u64,
-    /// A connection that sent nothing for this long is closed, in milliseconds.
-    #[arg(long, env = "SEATCAST_IDLE_TIMEOUT_MS", default_value_t = 60_000)]
+    /// [`inside::SOCKET_IDLE_TIMEOUT_MS`]; a flag for tests and benches.
+    #[arg(long = "socket-idle-timeout-ms", hide = true, default_value_t = inside::SOCKET_IDLE_TIMEOUT_MS)]
     pub idle_timeout_ms: u64,
-    /// Time from the handshake to the first join, in milliseconds.
-    #[arg(long, env = "SEATCAST_FIRST_JOIN_TIMEOUT_MS", default_value_t = 30_000)]
+    /// [`inside::SOCKET_FIRST_JOIN_TIMEOUT_MS`].
+    #[arg(skip = inside::SOCKET_FIRST_JOIN_TIMEOUT_MS)]
     pub first_join_timeout_ms: u64,
 }
 
@@ -406,53 +425,48 @@ pub struct SocketConfig {
 #[derive(Debug, Clone, Args)]
 pub struct StreamConfig {
     /// Streams open at a time; one more is answered 503 BUSY.
-    #[arg(long, env = "SEATCAST_STREAMS_MAX", default_value_t = 5_000)]
+    #[arg(
+        long = "sse-streams-max",
+        env = "SEATCAST_SSE_STREAMS_MAX",
+        default_value_t = 5_000
+    )]
     pub streams_max: usize,
     /// Streams from one address; one more is answered 503 BUSY. 0 means no bound, as behind a proxy, whose
     /// address all have.
     #[arg(
-        long,
-        env = "SEATCAST_STREAMS_PER_ADDRESS_MAX",
+        long = "sse-streams-per-address-max",
+        env = "SEATCAST_SSE_STREAMS_PER_ADDRESS_MAX",
         default_value_t = 1_000
     )]
     pub streams_per_address_max: usize,
-    /// A stream whose client takes nothing of what waits for it is ended after this long, in milliseconds.
-    #[arg(
-        long,
-        env = "SEATCAST_STREAM_STALL_TIMEOUT_MS",
-        default_value_t = 30_000
-    )]
+    /// [`inside::SSE_STALL_TIMEOUT_MS`].
+    #[arg(skip = inside::SSE_STALL_TIMEOUT_MS)]
     pub stall_timeout_ms: u64,
-    /// Silence on a stream after which a comment is sent, so that proxies keep it open, in milliseconds.
-    #[arg(
-        long,
-        env = "SEATCAST_STREAM_COMMENT_INTERVAL_MS",
-        default_value_t = 15_000
-    )]
+    /// [`inside::SSE_COMMENT_INTERVAL_MS`].
+    #[arg(skip = inside::SSE_COMMENT_INTERVAL_MS)]
     pub comment_interval_ms: u64,
 }
 
 /// Who is here, by step.
 #[derive(Debug, Clone, Args)]
 pub struct PresenceConfig {
-    /// Least time between two counts of one event, in milliseconds.
-    #[arg(long, env = "SEATCAST_PRESENCE_INTERVAL_MS", default_value_t = 1_000)]
+    /// [`inside::PRESENCE_COUNTS_INTERVAL_MS`]; a flag for tests and benches.
+    #[arg(long = "presence-counts-interval-ms", hide = true, default_value_t = inside::PRESENCE_COUNTS_INTERVAL_MS)]
     pub counts_interval_ms: u64,
-    /// Members who come and go within this time are told of together, in milliseconds.
-    #[arg(long, env = "SEATCAST_PRESENCE_DIFF_WINDOW_MS", default_value_t = 100)]
+    /// [`inside::PRESENCE_DIFF_WINDOW_MS`].
+    #[arg(skip = inside::PRESENCE_DIFF_WINDOW_MS)]
     pub diff_window_ms: u64,
-    /// Members of one event that are listed by name; the others are counted only.
-    #[arg(long, env = "SEATCAST_PRESENCE_LISTED_MAX", default_value_t = 200)]
+    /// [`inside::PRESENCE_MEMBERS_LISTED_MAX`].
+    #[arg(skip = inside::PRESENCE_MEMBERS_LISTED_MAX)]
     pub members_listed_max: usize,
-    /// Largest object that a member may track, in bytes of JSON.
-    #[arg(long, env = "SEATCAST_PRESENCE_BYTES_MAX", default_value_t = 2_048)]
+    /// [`inside::PRESENCE_TRACKED_BYTES_MAX`].
+    #[arg(skip = inside::PRESENCE_TRACKED_BYTES_MAX)]
     pub tracked_bytes_max: usize,
-    /// Steps of one event that are told apart on a node; further ones count as `other`.
-    #[arg(long, env = "SEATCAST_PRESENCE_STEPS_MAX", default_value_t = 32)]
+    /// [`inside::PRESENCE_STEPS_MAX`].
+    #[arg(skip = inside::PRESENCE_STEPS_MAX)]
     pub steps_max: usize,
-    /// The people of a node that is not heard of for this long no longer count on the others, in
-    /// milliseconds. It is heard of four times as often.
-    #[arg(long, env = "SEATCAST_PRESENCE_LEASE_MS", default_value_t = 4_000)]
+    /// [`inside::PRESENCE_LEASE_MS`]; a flag for tests and benches.
+    #[arg(long = "presence-lease-ms", hide = true, default_value_t = inside::PRESENCE_LEASE_MS)]
     pub lease_ms: u64,
 }
 
@@ -470,7 +484,20 @@ pub struct AvailabilityConfig {
     pub low_stock_below: i64,
 }
 
+/// Secrets in files and manifests tend to end in a newline.
+fn trimmed(text: &str) -> Result<String, Infallible> {
+    Ok(text.trim().to_owned())
+}
+
 impl DatabaseConfig {
+    /// The address that was given. An empty one is none: environments are often filled in so.
+    pub fn given_url(&self) -> Option<&str> {
+        self.url
+            .as_deref()
+            .map(str::trim)
+            .filter(|url| !url.is_empty())
+    }
+
     /// The folder of the private Postgres; `None` when there is no home folder either.
     pub(crate) fn data_dir_or_default(&self, as_root: bool) -> Option<PathBuf> {
         if let Some(dir) = &self.data_dir {

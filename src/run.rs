@@ -41,7 +41,7 @@ use crate::sse::{self, Streams};
 use crate::store::doorbell::{self, Hearers, PrivateRing};
 use crate::store::migrate::migrate;
 use crate::store::presence::PresenceRing;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, start};
 use crate::sweep;
 use crate::web;
 
@@ -93,7 +93,14 @@ pub async fn run(
     let auth = Auth::new(&config.auth)?;
     warn_of_development(&config.auth);
     let address = listener.local_addr().map_err(RunError::Address)?;
-    migrate(&config.database, &database_url).await?;
+    let waiting = start::until_ready(&config.database, &database_url);
+    match shutdown.run_until_cancelled(waiting).await {
+        Some(ready) => ready?,
+        None => return Ok(()),
+    }
+    if !config.no_migrate {
+        migrate(&config.database, &database_url).await?;
+    }
     let store = Store::connect(&config.database, &database_url).await?;
     let feed_store = Store::connect(&feeds_own(&config), &database_url).await?;
     let (hub, mailboxes, watches) = Hub::new(shard_count(&config.socket));

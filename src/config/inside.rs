@@ -81,3 +81,170 @@ pub const CLOSE_TIMEOUT_MS: u64 = 2_000;
 pub const PRIVATE_SAID_MAX: usize = 16_384;
 /// Ids of what went away that a private topic keeps in mind; a viewer that lags further is told the whole.
 pub const GONE_ENTITIES_MAX: usize = 64;
+
+// --- REST: defaults of [`super::HttpConfig`], which tests change
+
+/// Largest request body, in bytes.
+pub const HTTP_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Largest head (request line and headers) of a request, in bytes.
+pub const HTTP_HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Time a client has to send its request's headers, in milliseconds.
+pub const HTTP_HEADER_TIMEOUT_MS: u64 = 10_000;
+/// Users whose role is kept in memory for `X-User-Id` (development mode).
+pub const HTTP_STANDINGS_MAX: usize = 1_000;
+/// How long a user's role is kept in memory for `X-User-Id`, in milliseconds.
+pub const HTTP_STANDING_MS: u64 = 1_000;
+/// Requests with an Idempotency-Key that may be under way at a time.
+pub const HTTP_KEYS_IN_FLIGHT_MAX: usize = 100_000;
+
+// --- database: defaults of [`super::DatabaseConfig`], which tests change
+
+/// Time the private Postgres has to start, crash recovery included, in milliseconds.
+pub const EMBEDDED_START_TIMEOUT_MS: u64 = 60_000;
+/// Time the private Postgres has for an orderly stop, in milliseconds.
+pub const EMBEDDED_STOP_TIMEOUT_MS: u64 = 20_000;
+/// Time a new connection may take, in milliseconds.
+pub const DATABASE_CONNECT_TIMEOUT_MS: u64 = 5_000;
+/// Time one statement may take before it is cancelled, in milliseconds.
+pub const DATABASE_STATEMENT_TIMEOUT_MS: u64 = 10_000;
+/// Time a statement may wait for a row lock before it gives up, in milliseconds.
+pub const DATABASE_LOCK_TIMEOUT_MS: u64 = 5_000;
+/// Time a transaction may idle, with its locks, before the database ends it, in milliseconds.
+pub const DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS: u64 = 15_000;
+/// Silence after which TCP asks whether the database's machine lives, in milliseconds;
+/// unanswered three times, the connection counts as lost.
+pub const DATABASE_KEEPALIVE_MS: u64 = 3_000;
+/// Longest pause before the LISTEN connection is tried again, in milliseconds.
+pub const DATABASE_RECONNECT_PAUSE_MS_MAX: u64 = 2_000;
+
+// --- desk: defaults of [`super::DeskConfig`], which tests change
+
+/// Booking requests that one event's desk keeps waiting; past it the answer is 503 BUSY.
+pub const DESK_QUEUE_REQUESTS_MAX: usize = 2_048;
+/// Booking requests decided in one transaction.
+pub const DESK_BATCH_REQUESTS_MAX: usize = 128;
+/// Time the database has to decide one batch before its requests are answered 503, in milliseconds.
+pub const DESK_BATCH_TIMEOUT_MS: u64 = 6_000;
+/// Desks open at a time; a booking for one event more is answered 503 BUSY.
+pub const DESKS_MAX: usize = 10_000;
+/// An event's desk goes home after this long without a request, in seconds.
+pub const DESK_IDLE_S: u64 = 60;
+
+// --- what is done with time: defaults of [`super::SweepConfig`], which tests change
+
+/// Longest sleep between two looks at the deadlines of holds, in milliseconds. A deadline that another
+/// node or a statement typed by hand has set is seen after at most this.
+pub const SWEEP_PAUSE_MS_MAX: u64 = 500;
+/// Longest sleep while the database fails, for one event or for all, in milliseconds.
+pub const SWEEP_FAILING_PAUSE_MS_MAX: u64 = 5_000;
+/// Holds ended in one transaction.
+pub const SWEEP_HOLDS_PER_TRANSACTION_MAX: usize = 500;
+/// Events whose holds are ended at the same time.
+pub const SWEEP_EVENTS_PARALLEL_MAX: usize = 4;
+/// How often old changes and stored answers are dropped, in seconds.
+pub const PRUNE_INTERVAL_S: u64 = 300;
+/// Rows dropped in one transaction.
+pub const PRUNE_ROWS_MAX: usize = 5_000;
+
+// --- feed: defaults of [`super::FeedConfig`], which tests change
+
+/// Silence on the LISTEN connection after which the feed rings its own bell, in milliseconds.
+pub const FEED_PROBE_INTERVAL_MS: u64 = 5_000;
+/// Deltas kept in memory per watched event, for resumes and slow viewers.
+pub const FEED_RING_DELTAS_MAX: usize = 1_024;
+/// An event stays in memory this long after its last viewer left, in seconds.
+pub const FEED_UNWATCH_GRACE_S: u64 = 30;
+/// Rows of the log read in one query.
+pub const FEED_LOG_ROWS_MAX: usize = 2_000;
+/// Events loaded from the database at a time.
+pub const FEED_LOADS_PARALLEL_MAX: usize = 4;
+/// How long an event that the database did not have is not asked for again, in milliseconds; its
+/// doorbell ends that.
+pub const FEED_ABSENT_MS: u64 = 1_000;
+/// Events that the database did not have and that are kept in mind.
+pub const FEED_ABSENT_EVENTS_MAX: usize = 10_000;
+/// Time after which a join that waits for its event is told to come later, in milliseconds.
+pub const FEED_OPEN_TIMEOUT_MS: u64 = 5_000;
+/// Time that the database has to answer the feed before it counts as down, in milliseconds.
+pub const FEED_READ_TIMEOUT_MS: u64 = 3_000;
+
+// --- topics of one person: defaults of [`super::PrivateConfig`], which tests change
+
+/// Users' bookings and events' figures watched at a time; a join that would be one more is told to come later.
+pub const PRIVATE_TOPICS_MAX: usize = 10_000;
+/// Of these, how many are read in one query.
+pub const PRIVATE_PER_READ_MAX: usize = 200;
+/// Bookings that a user is told of: those that are pending, then the newest.
+pub const PRIVATE_BOOKINGS_MAX: i64 = 100;
+/// These are read at least this often, doorbell or not, in milliseconds.
+pub const PRIVATE_POLL_INTERVAL_MS: u64 = 5_000;
+/// Least time between two figures of one event, in milliseconds.
+pub const PRIVATE_FIGURES_INTERVAL_MS: u64 = 1_000;
+/// How often a node adds the joins that it counted to those of the others, in milliseconds.
+pub const PRIVATE_JOINS_INTERVAL_MS: u64 = 5_000;
+/// Events whose joins a node counts between two such times.
+pub const PRIVATE_JOINED_EVENTS_MAX: usize = 10_000;
+
+// --- interactions: defaults of [`super::InteractionsConfig`], which tests change
+
+/// Interactions that may wait to be stored; further ones are refused and counted.
+pub const INTERACTIONS_WAITING_MAX: usize = 20_000;
+/// Interactions stored in one statement; so many are stored at once, fewer after a while.
+pub const INTERACTIONS_BATCH_MAX: usize = 500;
+/// How long an interaction waits for others to be stored with, in milliseconds.
+pub const INTERACTIONS_INTERVAL_MS: u64 = 5_000;
+/// Interactions a second that a node takes in (twice as many in a burst); further ones are refused and counted.
+pub const INTERACTIONS_PER_S_MAX: u32 = 5_000;
+
+// --- NATS: defaults of [`super::BusConfig`], which tests change
+
+/// Events whose last revision the node that reads for all keeps in mind.
+pub const NATS_RELAY_EVENTS_MAX: usize = 100_000;
+/// Rows of the log that it reads in one query.
+pub const NATS_RELAY_ROWS_MAX: usize = 1_000;
+
+// --- WebSocket connections: defaults of [`super::SocketConfig`], which tests change
+
+/// Largest message a client may send, in bytes.
+pub const SOCKET_FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Topics joined at a time on one connection.
+pub const SOCKET_JOINS_MAX: usize = 100;
+/// Bindings (`postgres_changes`) in one join of the Supabase dialect.
+pub const SOCKET_BINDINGS_MAX: usize = 32;
+/// All bindings of one join together, in bytes of their JSON.
+pub const SOCKET_BINDINGS_BYTES_MAX: usize = 8 * 1024;
+/// Joins a second on one connection (twice as many in a burst).
+pub const SOCKET_JOINS_PER_S_MAX: u32 = 100;
+/// Frames a second from one connection (twice as many in a burst).
+pub const SOCKET_PUSHES_PER_S_MAX: u32 = 200;
+/// Bytes of replies and notices that may wait for a client that does not read.
+pub const SOCKET_OUTBOX_BYTES_MAX: usize = 256 * 1024;
+/// Broadcasts of all clients that may wait to be stored.
+pub const SOCKET_BROADCASTS_WAITING_MAX: usize = 256;
+/// A connection that sent nothing for this long is closed, in milliseconds.
+pub const SOCKET_IDLE_TIMEOUT_MS: u64 = 60_000;
+/// Time from the handshake to the first join, in milliseconds.
+pub const SOCKET_FIRST_JOIN_TIMEOUT_MS: u64 = 30_000;
+
+// --- server-sent events: defaults of [`super::StreamConfig`], which tests change
+
+/// A stream whose client takes nothing of what waits for it is ended after this long, in milliseconds.
+pub const SSE_STALL_TIMEOUT_MS: u64 = 30_000;
+/// Silence on a stream after which a comment is sent, so that proxies keep it open, in milliseconds.
+pub const SSE_COMMENT_INTERVAL_MS: u64 = 15_000;
+
+// --- presence: defaults of [`super::PresenceConfig`], which tests change
+
+/// Least time between two counts of one event, in milliseconds.
+pub const PRESENCE_COUNTS_INTERVAL_MS: u64 = 1_000;
+/// Members who come and go within this time are told of together, in milliseconds.
+pub const PRESENCE_DIFF_WINDOW_MS: u64 = 100;
+/// Members of one event that are listed by name; the others are counted only.
+pub const PRESENCE_MEMBERS_LISTED_MAX: usize = 200;
+/// Largest object that a member may track, in bytes of JSON.
+pub const PRESENCE_TRACKED_BYTES_MAX: usize = 2_048;
+/// Steps of one event that are told apart on a node; further ones count as `other`.
+pub const PRESENCE_STEPS_MAX: usize = 32;
+/// The people of a node that is not heard of for this long no longer count on the others, in
+/// milliseconds. It is heard of four times as often.
+pub const PRESENCE_LEASE_MS: u64 = 4_000;

@@ -15,6 +15,7 @@ use super::cluster::{self, Launcher};
 use super::folder::{self, Folder};
 use super::postmaster::{Log, Postmaster};
 use super::{DATABASE, EmbeddedError, Settings, url};
+use crate::pacing::Backoff;
 
 /// How often the thread looks whether Postgres still lives.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
@@ -44,12 +45,8 @@ impl Default for Restarts {
 }
 
 impl Restarts {
-    /// The pause before the next start, when `tries` of them have been made in a row. The first is made at once.
-    fn pause(&self, tries: u32) -> Duration {
-        match tries.checked_sub(1) {
-            None => Duration::ZERO,
-            Some(doublings) => (self.pause_min * 2u32.pow(doublings.min(20))).min(self.pause_max),
-        }
+    fn backoff(&self) -> Backoff {
+        Backoff::new(self.pause_min, self.pause_max)
     }
 }
 
@@ -124,6 +121,8 @@ struct Running {
     started_at: Instant,
     /// Starts in a row since it last lived for long.
     tries: u32,
+    /// Before the second of them and each further one.
+    backoff: Backoff,
     folder: Folder,
     binaries: Binaries,
     account: Option<Account>,
@@ -157,6 +156,7 @@ impl Running {
             postmaster,
             started_at: Instant::now(),
             tries: 0,
+            backoff: settings.restarts.backoff(),
             folder,
             binaries,
             account,
@@ -181,9 +181,14 @@ impl Running {
     fn start_again(&mut self, orders: &Receiver<()>) -> Result<Wish, EmbeddedError> {
         if self.started_at.elapsed() >= self.settings.restarts.settled_after {
             self.tries = 0;
+            self.backoff.reset();
         }
         loop {
-            if wish_after(orders, self.settings.restarts.pause(self.tries)) == Wish::Stop {
+            let pause = match self.tries {
+                0 => Duration::ZERO,
+                _ => self.backoff.pause(),
+            };
+            if wish_after(orders, pause) == Wish::Stop {
                 return Ok(Wish::Stop);
             }
             self.tries += 1;
@@ -200,8 +205,7 @@ impl Running {
                     });
                 }
                 Err(error) => {
-                    let pause_ms = self.settings.restarts.pause(tries).as_millis();
-                    tracing::error!(%error, tries, tries_max, pause_ms, "the private Postgres does not start");
+                    tracing::error!(%error, tries, tries_max, "the private Postgres does not start");
                 }
             }
         }
@@ -236,15 +240,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_restart_comes_at_once_and_the_last_ones_leave_time_to_make_room() {
+    fn there_is_time_to_make_room() {
         let restarts = Restarts::default();
-        let pauses: Vec<_> = (0..restarts.tries_max)
-            .map(|tries| restarts.pause(tries))
-            .collect();
-        assert_eq!(pauses[0], Duration::ZERO);
-        assert_eq!(pauses[1], Duration::from_millis(100));
-        assert_eq!(pauses[13], Duration::from_secs(30));
-        let all: Duration = pauses.iter().sum();
+        let mut backoff = restarts.backoff();
+        let all: Duration = (1..restarts.tries_max).map(|_| backoff.pause()).sum();
         assert!(all > Duration::from_secs(120), "{all:?}");
     }
 }

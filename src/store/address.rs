@@ -3,10 +3,11 @@
 //! tokio-postgres reads addresses, but knows only some of libpq's ways with TLS. So `sslmode` and
 //! `sslrootcert` are taken out and understood here (by [`super::tls`]).
 
+use std::pin::pin;
 use std::time::Duration;
 
 use deadpool_postgres::{Connect, Manager, ManagerConfig, RecyclingMethod};
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, poll_fn};
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 use tokio::task::JoinHandle;
@@ -29,6 +30,8 @@ pub(super) type Connection =
 pub(super) struct Address {
     settings: Config,
     tls: MakeRustlsConnect,
+    /// Sets what each session of ours is to have.
+    session: String,
 }
 
 impl Address {
@@ -40,7 +43,7 @@ impl Address {
             rest,
             sslmode,
             sslrootcert,
-        } = split(url).map_err(bad)?;
+        } = split(url.trim()).map_err(bad)?;
         let trust = Trust::read(sslmode.as_deref(), sslrootcert.as_deref()).map_err(bad)?;
         let mut settings = rest
             .parse()
@@ -48,6 +51,7 @@ impl Address {
         ours(config, &mut settings);
         encryption(&trust, &mut settings);
         Ok(Address {
+            session: session(config, settings.get_options().unwrap_or_default()),
             settings,
             tls: tls::connector(&trust).map_err(bad)?,
         })
@@ -55,14 +59,26 @@ impl Address {
 
     /// A connection of one's own. The caller bounds the time that it takes.
     pub(super) async fn connect(&self) -> Result<(Client, Connection), tokio_postgres::Error> {
-        match self.settings.connect(self.tls.clone()).await {
+        let (client, mut connection) = match self.settings.connect(self.tls.clone()).await {
             Err(error) if self.takes_plain_instead_of(&error) => {
                 let mut settings = self.settings.clone();
                 settings.ssl_mode(SslMode::Disable);
-                settings.connect(self.tls.clone()).await
+                settings.connect(self.tls.clone()).await?
             }
-            outcome => outcome,
+            outcome => outcome?,
+        };
+        {
+            let mut setting = pin!(client.batch_execute(&self.session));
+            // Nobody else moves the connection along yet. It says nothing that anybody waits for.
+            let mut moving = pin!(async {
+                while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {}
+            });
+            tokio::select! {
+                set = &mut setting => set?,
+                () = &mut moving => setting.await?,
+            }
         }
+        Ok((client, connection))
     }
 
     /// How a pool makes its connections.
@@ -103,22 +119,28 @@ impl Connect for Dial {
     }
 }
 
-/// The settings of every connection of ours, pooled or not: a name for `pg_stat_activity`,
-/// keepalives that notice a dead peer in seconds, and an end to whatever hangs.
+/// What every session of ours is set to, pooled or not: an end to whatever hangs. By a statement and not by `options`
+/// of the connection, which poolers refuse or drop. What the address itself says in its `options` stays.
+fn session(config: &DatabaseConfig, theirs: &str) -> String {
+    let ours = [
+        ("statement_timeout", config.statement_timeout_ms),
+        ("lock_timeout", config.lock_timeout_ms),
+        (
+            "idle_in_transaction_session_timeout",
+            config.idle_in_transaction_timeout_ms,
+        ),
+    ];
+    let ours = ours.iter().filter(|(name, _)| !theirs.contains(name));
+    ours.map(|(name, value)| format!("set {name} = {value};"))
+        .collect()
+}
+
+/// The settings of every connection of ours, pooled or not: a name for `pg_stat_activity`, and keepalives that notice
+/// a dead peer in seconds.
 fn ours(config: &DatabaseConfig, settings: &mut Config) {
-    let ours = format!(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
-        config.statement_timeout_ms, config.lock_timeout_ms, config.idle_in_transaction_timeout_ms
-    );
-    let options = match settings.get_options() {
-        // What the address says comes later and wins.
-        Some(theirs) => format!("{ours} {theirs}"),
-        None => ours,
-    };
     let keepalive = Duration::from_millis(config.keepalive_ms);
     settings
         .application_name("seatcast")
-        .options(options)
         .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
         .keepalives_idle(keepalive)
         .keepalives_interval(keepalive)

@@ -43,6 +43,16 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the migrations failed")]
     Migration(#[source] Cause),
+    /// It takes no writes; it may when it is promoted.
+    #[error("the database is a standby")]
+    Standby,
+    /// A pooler lies between that gives each transaction another session.
+    #[error(
+        "the database is reached through a pooler that keeps no sessions (PgBouncer with pool_mode = transaction, say): \
+         Seatcast listens on a session of its own and would hear nothing. Give it the address of Postgres itself, or \
+         of a pool with pool_mode = session"
+    )]
+    Pooler,
     /// `DATABASE_URL` cannot be read.
     #[error("the database's address is not valid: {0}")]
     BadAddress(#[source] Cause),
@@ -90,6 +100,28 @@ impl StoreError {
                 | StoreError::Full(_)
                 | StoreError::Contended(_)
         )
+    }
+
+    /// Why a database that does not answer so at the start may soon; `None` when waiting would be for nothing.
+    pub(crate) fn passes_by(&self) -> Option<&'static str> {
+        let cause = match self {
+            StoreError::Standby => return Some("it is a standby, or recovers"),
+            StoreError::Unavailable(cause) | StoreError::Busy(cause) => cause,
+            _ => return None,
+        };
+        if cause.is::<NotEncrypted>() {
+            return None;
+        }
+        let Some(error) = cause.downcast_ref::<tokio_postgres::Error>() else {
+            return Some("it does not answer");
+        };
+        match error.code() {
+            Some(&SqlState::CANNOT_CONNECT_NOW) => Some("it is starting, or recovers"),
+            Some(&SqlState::TOO_MANY_CONNECTIONS) => Some("it takes no more connections"),
+            Some(&SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN) => Some("it goes down"),
+            Some(_) => None,
+            None => Some("nothing answers there yet"),
+        }
     }
 
     pub(crate) fn corrupt(what: impl Into<String>) -> StoreError {

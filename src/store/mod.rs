@@ -8,6 +8,7 @@ pub mod audit;
 pub mod availability;
 pub mod bookings;
 mod changes;
+mod crowd;
 pub mod desk;
 pub mod doorbell;
 pub mod edit;
@@ -28,6 +29,7 @@ pub mod seatmap;
 pub mod seats;
 pub mod seed;
 mod snapshot;
+pub mod start;
 pub mod ticket_types;
 mod tls;
 pub mod users;
@@ -45,6 +47,7 @@ use crate::config::DatabaseConfig;
 use crate::metrics;
 
 use address::Address;
+use crowd::Crowd;
 pub use error::{Failure, StoreError};
 pub use snapshot::LiveEvent;
 
@@ -57,6 +60,9 @@ const TRANSACTION_PAUSE_MS: u64 = 2;
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    crowd: Arc<Crowd>,
+    /// Time that a query waits for a connection.
+    pool_wait: Duration,
     /// For connections of one's own, beside the pool.
     address: Arc<Address>,
     connect_timeout: Duration,
@@ -77,6 +83,8 @@ impl Store {
             .map_err(|error| StoreError::Unexpected(error.into()))?;
         let store = Store {
             pool,
+            crowd: Arc::default(),
+            pool_wait: Duration::from_millis(config.pool_wait_ms),
             address: Arc::new(address),
             connect_timeout,
             reconnect_pause_max: Duration::from_millis(config.reconnect_pause_ms_max),
@@ -106,7 +114,7 @@ impl Store {
     /// A connection for reads and single statements.
     pub(crate) async fn client(&self) -> Result<Object, StoreError> {
         let asked = Instant::now();
-        let client = self.pool.get().await;
+        let client = self.crowd.get(&self.pool, self.pool_wait).await;
         metrics::POOL_WAIT.took(asked.elapsed());
         metrics::POOL_FAILURES.add(u64::from(client.is_err()));
         Ok(client?)

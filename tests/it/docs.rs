@@ -435,7 +435,7 @@ fn table() -> String {
     let mut table = "| flag | environment | default | meaning |\n|---|---|---|---|\n".to_owned();
     for argument in serve
         .get_arguments()
-        .filter(|argument| argument.get_id() != "help")
+        .filter(|argument| argument.get_id() != "help" && !argument.is_hide_set())
     {
         let flag = argument.get_long().expect("a long flag");
         let environment = argument

@@ -35,7 +35,7 @@ impl House {
         let flags = flags
             .iter()
             .map(|(name, value)| format!("--{name}={value}"));
-        let mut args = vec!["--shards=2".to_owned()];
+        let mut args = vec!["--socket-shards=2".to_owned()];
         args.push(format!("--database-url={}", database.url()));
         args.extend(flags);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -130,7 +130,11 @@ impl Bystander {
 
 #[tokio::test]
 async fn a_peer_that_vanished_is_let_go_and_no_longer_counted() {
-    let house = House::open(&[("idle-timeout-ms", 1_000), ("counts-interval-ms", 50)]).await;
+    let house = House::open(&[
+        ("socket-idle-timeout-ms", 1_000),
+        ("presence-counts-interval-ms", 50),
+    ])
+    .await;
     let mut bystander = Bystander::join(&house).await;
     let (link, address) = Link::to_server(house.address()).await;
     let mut vanished = Socket::connect(address, Vsn::V2).await;
@@ -149,7 +153,7 @@ async fn a_peer_that_vanished_is_let_go_and_no_longer_counted() {
 async fn slow_handshakes_are_cut_and_do_not_keep_others_out_for_long() {
     const PLACES: usize = 8;
     let places = ("http-connections-max", PLACES as u64);
-    let house = House::open(&[("header-timeout-ms", 300), places]).await;
+    let house = House::open(&[("http-header-timeout-ms", 300), places]).await;
     let address = house.address();
     let mut bystander = Bystander::join(&house).await;
     let slow = (0..2 * PLACES).map(|_| async move {
@@ -197,7 +201,7 @@ async fn raw(address: SocketAddr) -> TcpStream {
 
 #[tokio::test]
 async fn a_byte_at_a_time_is_understood_but_keeps_nobody_alive() {
-    let house = House::open(&[("idle-timeout-ms", 1_500)]).await;
+    let house = House::open(&[("socket-idle-timeout-ms", 1_500)]).await;
     let join = text_frame(&format!(
         r#"["1","1","event:{}","phx_join",{{}}]"#,
         house.staged.event
@@ -312,7 +316,7 @@ async fn five_hundred_malformed_frames_are_answered_one_by_one() {
 
 #[tokio::test]
 async fn a_flood_of_joins_is_slowed_down_and_ended_when_it_goes_on() {
-    let house = House::open(&[("joins-max", 10), ("joins-per-s-max", 20)]).await;
+    let house = House::open(&[("socket-joins-max", 10), ("socket-joins-per-s-max", 20)]).await;
     let mut bystander = Bystander::join(&house).await;
     let mut hostile = house.ws(Vsn::V2).await;
     // Each of an event of its own: one that is there, and many that are not.
@@ -359,7 +363,7 @@ async fn a_flood_of_presence_reaches_the_others_as_few_counts() {
     const CLIENTS: u64 = 5;
     // More than a burst: some are refused.
     const MOVES: u64 = 600;
-    let house = House::open(&[("counts-interval-ms", 100)]).await;
+    let house = House::open(&[("presence-counts-interval-ms", 100)]).await;
     let mut bystander = Bystander::join(&house).await;
     let topic = bystander.topic.clone();
     let begun = Instant::now();

@@ -37,6 +37,7 @@
 //! | [`private`] | a user sees its own bookings, an organizer its figures, whoever writes them, and nobody else does |
 //! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
 //! | [`sse`] | server-sent events carry what the socket carries, resume, end in order |
+//! | [`starting`] | a node waits for its database, refuses poolers without sessions, makes do with few connections |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
 //! | [`traces`] | a booking can be followed from its request to its viewers, by traces and by the log |
 //! | [`tls`] | connections to the database are encrypted as its address says, all of them |
@@ -83,6 +84,7 @@ mod seats;
 mod serving;
 mod socket;
 mod sse;
+mod starting;
 mod support;
 mod tidy;
 mod tls;

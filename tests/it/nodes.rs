@@ -154,7 +154,7 @@ async fn the_people_of_a_killed_node_vanish_within_the_lease() {
     let url = nodes[0].database.url().to_owned();
     let start = move || {
         let lease = LEASE_MS.to_string();
-        ServerProcess::start(&["--lease-ms", &lease, "--database-url", &url])
+        ServerProcess::start(&["--presence-lease-ms", &lease, "--database-url", &url])
     };
     let killed = tokio::task::spawn_blocking(start).await.expect("a server");
     let address = killed.url.strip_prefix("http://").expect("an address");

@@ -112,8 +112,12 @@ async fn a_server_that_cannot_start_says_why() {
     let nowhere = "postgres:///seatcast?host=/nowhere";
     let no_key = why_not(nowhere, |_| {}).await;
     assert!(no_key.contains("--jwt-secret"), "{no_key}");
-    let bad_value = why_not(nowhere, |config| config.feed.log_rows_max = 0).await;
-    assert!(bad_value.contains("--log-rows-max is 0"), "{bad_value}");
-    let no_database = why_not(nowhere, |config| config.auth.dev = true).await;
+    let bad_value = why_not(nowhere, |config| config.feed.watched_events_max = 0).await;
+    assert!(bad_value.contains("--feed-events-max is 0"), "{bad_value}");
+    let no_database = why_not(nowhere, |config| {
+        config.auth.dev = true;
+        config.database.wait_s = 0;
+    })
+    .await;
     assert_eq!(no_database, "the database cannot be reached");
 }

@@ -29,9 +29,9 @@ const STEPS: [&str; 2] = ["look", "pay"];
 const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
 /// The usual limits would not let a connection do this.
 const LIMITS: [&str; 4] = [
-    "--joins-per-s-max",
+    "--socket-joins-per-s-max",
     "1000000",
-    "--pushes-per-s-max",
+    "--socket-pushes-per-s-max",
     "1000000",
 ];
 

@@ -36,7 +36,7 @@ pub(super) fn run(
 }
 
 fn measure(world: &World, viewers: usize, stalled_for: Duration) -> Result<Report, BenchError> {
-    let server = world.server_with(&["--send-buffer-bytes", BUFFER_BYTES])?;
+    let server = world.server_with(&["--socket-send-buffer-bytes", BUFFER_BYTES])?;
     let mut show = Show::open(world, server, viewers, &["--buffer-bytes", BUFFER_BYTES])?;
     show.play(WARM_UP, PACE)?;
     let before = show.play(stalled_for / 2, PACE)?;

@@ -52,8 +52,8 @@ impl World {
         config: &DatabaseConfig,
         connections: usize,
     ) -> Result<World, BenchError> {
-        let (server_url, embedded, folder) = match &config.url {
-            Some(url) => (url.clone(), None, None),
+        let (server_url, embedded, folder) = match config.given_url() {
+            Some(url) => (url.to_owned(), None, None),
             None => {
                 let folder = Folder::new()?;
                 let settings = settings(config, &folder, connections);

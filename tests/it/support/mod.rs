@@ -8,6 +8,7 @@ pub(crate) mod database;
 pub(crate) mod nats;
 pub(crate) mod numbers;
 pub(crate) mod own;
+pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
 pub(crate) mod rush;
 pub(crate) mod server;

@@ -1,0 +1,215 @@
+//! A node meets its database: it waits for one that comes up, says what it cannot work with, and makes do with fewer
+//! connections than it may have.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use seatcast::config::{Config, DatabaseConfig};
+use seatcast::store::start::until_ready;
+use seatcast::store::{Store, StoreError};
+use serde_json::json;
+
+use crate::support::binary::{ServerProcess, output, seatcast};
+use crate::support::database::TestDatabase;
+use crate::support::pgbouncer::PgBouncer;
+use crate::support::postgres::ThrowawayPostgres;
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::Show;
+use crate::support::websocket::Vsn;
+
+fn config(change: impl FnOnce(&mut DatabaseConfig)) -> DatabaseConfig {
+    let mut config = Config::default().database;
+    change(&mut config);
+    config
+}
+
+/// Finding faults.md 8: it exited at once.
+#[tokio::test]
+async fn a_server_waits_for_a_database_that_does_not_listen_yet() {
+    let postgres = ThrowawayPostgres::start().unwrap();
+    postgres.stop().unwrap();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let (url, stderr) = (
+        postgres.url().to_owned(),
+        Stdio::from(log.reopen().unwrap()),
+    );
+    let start = move || ServerProcess::start_logging(&["--database-url", &url], stderr);
+    let starting = tokio::task::spawn_blocking(start);
+    let said = async {
+        loop {
+            let log = std::fs::read_to_string(log.path()).unwrap();
+            if log.contains("waiting for the database: nothing answers there yet") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, said)
+        .await
+        .expect("it waits");
+    postgres.resume().unwrap();
+    let server = tokio::time::timeout(DEADLINE, starting).await;
+    let server = server.expect("it starts").unwrap();
+    assert!(server.stop().success());
+}
+
+/// Answers whoever connects with this error, as Postgres does; counts them.
+fn refuses_with(code: &str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let fields = format!("SFATAL\0VFATAL\0C{code}\0Mno\0\0");
+    let mut message = vec![b'E'];
+    message.extend(u32::try_from(fields.len() + 4).unwrap().to_be_bytes());
+    message.extend(fields.bytes());
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let _ = stream.and_then(|mut stream| stream.write_all(&message));
+        }
+    });
+    let url = format!(
+        "postgres://u@127.0.0.1:{}/d?sslmode=disable",
+        address.port()
+    );
+    (url, count)
+}
+
+/// Finding faults.md 8: 57P03 is «the database system is starting up».
+#[tokio::test]
+async fn a_database_that_starts_or_recovers_is_waited_for_within_bounds() {
+    let (url, asked) = refuses_with("57P03");
+    let began = Instant::now();
+    let gave_up = until_ready(&config(|database| database.wait_s = 1), &url).await;
+    assert!(
+        matches!(gave_up, Err(StoreError::Unavailable(_))),
+        "{gave_up:?}"
+    );
+    assert!(asked.load(Ordering::Relaxed) > 2);
+    assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn nobody_waits_for_what_does_not_pass() {
+    let (url, asked) = refuses_with("28P01");
+    let refused = until_ready(&config(|database| database.wait_s = 60), &url).await;
+    assert!(refused.is_err());
+    assert_eq!(
+        asked.load(Ordering::Relaxed),
+        1,
+        "a wrong password stays wrong"
+    );
+}
+
+/// Finding core.md 38: it was «unexpected EOF».
+#[test]
+fn blanks_around_an_address_do_not_count() {
+    let url = "\n postgres:///nowhere?host=/nowhere\t\n";
+    let mut command = seatcast(&["migrate", "--database-wait-s", "0"]);
+    let said = output(command.env("DATABASE_URL", url)).stderr;
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains("the database cannot be reached"), "{said}");
+}
+
+/// Finding core.md 34: it started, said that all is well, and answered nine in ten requests with 500.
+#[tokio::test]
+async fn a_pooler_without_sessions_is_refused() {
+    let database = TestDatabase::new().await;
+    for settings in [
+        "pool_mode = transaction\nignore_startup_parameters = options,extra_float_digits",
+        "pool_mode = transaction\nserver_round_robin = 1",
+        "pool_mode = transaction\nmin_pool_size = 4",
+        "pool_mode = statement",
+    ] {
+        let pooler = PgBouncer::start(database.url(), settings);
+        let refused = until_ready(&Config::default().database, pooler.url()).await;
+        assert!(
+            matches!(refused, Err(StoreError::Pooler)),
+            "{settings}: {refused:?}"
+        );
+    }
+    let pooler = PgBouncer::start(database.url(), "pool_mode = transaction");
+    let refused = output(&mut seatcast(&[
+        "serve",
+        "--dev",
+        "--port=0",
+        "--database-url",
+        pooler.url(),
+    ]));
+    assert!(!refused.status.success());
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(said.contains("a pooler that keeps no sessions"), "{said}");
+}
+
+/// Finding core.md 34: sessions are what it needs, and all that it needs.
+#[tokio::test]
+async fn a_pooler_that_keeps_sessions_serves() {
+    let database = Arc::new(TestDatabase::new().await);
+    let pooler = PgBouncer::start(database.url(), "pool_mode = session");
+    let server = TestServer::builder()
+        .on(database.clone())
+        .through(pooler.url().to_owned());
+    let server = server.start().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Stalls", 4_500, 1_000)
+        .stage(&client)
+        .await;
+    let topic = format!("event:{}", show.event);
+    let mut viewer = server.ws(Vsn::V2).await;
+    viewer.join(&topic, json!({})).await;
+    let buyer = server.anonymous();
+    let booking = json!({"event_id": show.event, "quantity": 1});
+    let buyers = (0..200).map(|_| buyer.post("/api/v1/bookings", &booking));
+    for booked in futures_util::future::join_all(buyers).await {
+        booked.data(201);
+    }
+    viewer.next_on(&topic, "update").await;
+    server.audit().await;
+}
+
+/// Finding faults.md 10: 294 of 600 requests were answered 503 while connections were idle.
+#[tokio::test]
+async fn fewer_connections_than_the_pool_may_have_are_enough() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let role = format!("crowded_{}", rand::random::<u32>());
+    let limited = format!("create role {role} login connection limit 3");
+    client.batch_execute(&limited).await.unwrap();
+    let url = database
+        .url()
+        .replace("user=seatcast", &format!("user={role}"));
+    let store = Store::connect(&Config::default().database, &url)
+        .await
+        .unwrap();
+    let asking = (0..600).map(|_| store.ping());
+    let refused = futures_util::future::join_all(asking).await;
+    let refused: Vec<_> = refused.into_iter().filter_map(Result::err).collect();
+    assert!(
+        refused.is_empty(),
+        "{} refused, first {:?}",
+        refused.len(),
+        refused[0]
+    );
+    drop(store);
+    let sql = "select count(*) from pg_stat_activity where usename = $1";
+    let sessions = async {
+        while client
+            .query_one(sql, &[&role])
+            .await
+            .unwrap()
+            .get::<_, i64>(0)
+            > 0
+        {}
+    };
+    tokio::time::timeout(DEADLINE, sessions).await.unwrap();
+    client
+        .batch_execute(&format!("drop role {role}"))
+        .await
+        .unwrap();
+}
