@@ -11,7 +11,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["ticketing"]),
     ("auth", &["config", "ticketing"]),
     ("protocol", &["config", "ticketing"]),
-    ("store", &["auth", "config", "metrics", "ticketing"]),
+    (
+        "store",
+        &["auth", "config", "metrics", "pacing", "ticketing"],
+    ),
     (
         "desk",
         &["config", "metrics", "store", "telemetry", "ticketing"],
@@ -100,7 +103,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("sweep", &["config", "metrics", "store", "ticketing"]),
     ("http", &["config", "metrics"]),
-    ("embedded", &["config"]),
+    ("embedded", &["config", "pacing"]),
     ("telemetry", &["ticketing"]),
     ("web", &[]),
 ];
