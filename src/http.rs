@@ -22,6 +22,7 @@ use tower::ServiceExt;
 
 use crate::config::HttpConfig;
 use crate::metrics;
+use crate::pacing::Backoff;
 
 /// First and longest pause after accepting failed, as it does when file descriptors run out.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
@@ -47,7 +48,7 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) {
     let mut connections = JoinSet::new();
-    let mut pause = ACCEPT_PAUSE_MIN;
+    let mut backoff = Backoff::new(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);
     loop {
         let room = connections.len() < config.http_connections_max;
         let accepted = tokio::select! {
@@ -62,15 +63,15 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                pause = ACCEPT_PAUSE_MIN;
+                backoff.reset();
                 let connection = connection(stream, peer, router.clone(), config, shutdown.clone());
                 connections.spawn(connection);
             }
             Err(cause) if is_the_peers_fault(&cause) => {}
             Err(cause) => {
+                let pause = backoff.pause();
                 tracing::warn!(%cause, pause_ms = pause.as_millis(), "cannot accept connections");
                 wait(pause, &shutdown).await;
-                pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
             }
         }
     }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::InteractionsConfig;
 use crate::metrics;
+use crate::pacing::{Backoff, TokenBucket};
 use crate::store::Store;
 use crate::ticketing::interaction::Interaction;
 
@@ -25,43 +26,22 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 pub struct Interactions {
     told: mpsc::Sender<Interaction>,
     /// Shared by all clones; the lock is held for a few instructions and never across an await.
-    rate: Arc<Mutex<Rate>>,
-}
-
-/// A token bucket: `per_s` a second, twice as many in a burst.
-#[derive(Debug)]
-struct Rate {
-    per_s: f64,
-    left: f64,
-    filled_at: Instant,
-}
-
-impl Rate {
-    /// Takes `count` tokens, or none if there are fewer.
-    fn take(&mut self, count: usize, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.filled_at = now;
-        self.left = (self.left + passed * self.per_s).min(2.0 * self.per_s);
-        let taken = self.left >= count as f64;
-        if taken {
-            self.left -= count as f64;
-        }
-        taken
-    }
+    rate: Arc<Mutex<TokenBucket>>,
+    /// What the bucket's clock counts from.
+    since: Instant,
 }
 
 impl Interactions {
     /// The sender, and the receiver that [`run`] empties.
     pub fn new(config: &InteractionsConfig) -> (Interactions, mpsc::Receiver<Interaction>) {
         let (told, heard) = mpsc::channel(config.interactions_waiting_max);
-        let per_s = f64::from(config.interactions_per_s_max);
-        let rate = Rate {
-            per_s,
-            left: 2.0 * per_s,
-            filled_at: Instant::now(),
+        let rate = TokenBucket::new(config.interactions_per_s_max, 0);
+        let interactions = Interactions {
+            told,
+            rate: Arc::new(Mutex::new(rate)),
+            since: Instant::now(),
         };
-        let rate = Arc::new(Mutex::new(rate));
-        (Interactions { told, rate }, heard)
+        (interactions, heard)
     }
 
     /// Queues all of them, or none and returns `false` when there is no room. Never waits.
@@ -72,7 +52,8 @@ impl Interactions {
         }
         // A panic cannot leave the bucket half changed.
         let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
-        let allowed = rate.take(count, Instant::now());
+        let now_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let allowed = rate.take_all(count, now_ms);
         drop(rate);
         let room = allowed.then(|| self.told.try_reserve_many(count).ok());
         let Some(room) = room.flatten() else {
@@ -95,7 +76,7 @@ pub async fn run(
 ) {
     let interval = Duration::from_millis(config.interactions_interval_ms);
     while let Some(batch) = gather(&mut told, config.interactions_batch_max, interval, &end).await {
-        let mut pause = RETRY_PAUSE_MIN;
+        let mut backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
         while let Err(error) = store.store_interactions(&batch).await {
             if !error.is_transient() || end.is_cancelled() {
                 tracing::error!(
@@ -112,7 +93,7 @@ pub async fn run(
             );
             tokio::select! {
                 () = end.cancelled() => {}
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(RETRY_PAUSE_MAX),
+                () = tokio::time::sleep(backoff.pause()) => {}
             }
         }
     }
@@ -184,20 +165,5 @@ mod tests {
         let end = CancellationToken::new();
         let batch = gather(&mut told, 500, Duration::from_millis(1), &end).await;
         assert_eq!(batch.expect("a batch").len(), 5);
-    }
-
-    #[test]
-    fn more_than_the_rate_is_refused_until_time_passes() {
-        let now = Instant::now();
-        let mut rate = Rate {
-            per_s: 10.0,
-            left: 20.0,
-            filled_at: now,
-        };
-        assert!(rate.take(20, now), "a burst");
-        assert!(!rate.take(1, now));
-        let later = now + Duration::from_millis(101);
-        assert!(rate.take(1, later));
-        assert!(!rate.take(1, later));
     }
 }

@@ -1,4 +1,6 @@
-//! How often something is tried again, and how much of it at a time. Pure, but for [`now`] and [`until`].
+//! How often something is tried again, how much of it at a time, and how often a client may ask. The one
+//! back-off, the one halving and the one token bucket of the project. Pure, but for [`now`], [`until`] and the
+//! jitter of pauses.
 
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,17 @@ impl Backoff {
         let pause = self.next;
         self.next = (pause * 2).min(self.longest);
         pause
+    }
+
+    /// The same, shortened by chance to between half and all of it: nodes that lost the same database do
+    /// not come back in step.
+    pub(crate) fn jittered(&mut self) -> Duration {
+        self.pause().mul_f64(rand::random_range(0.5..=1.0))
+    }
+
+    /// The same, shortened by chance to anything: transactions that met now should not meet again.
+    pub(crate) fn fully_jittered(&mut self) -> Duration {
+        self.pause().mul_f64(rand::random_range(0.0..=1.0))
     }
 
     /// It succeeded.
@@ -97,19 +110,77 @@ impl<T> Halving<T> {
     }
 
     /// In halves now, or later if it was one piece. `backoff`: that of the part which failed, if it was one.
-    pub(crate) fn halve(&mut self, mut pieces: Vec<T>, backoff: Option<Backoff>, now: Instant) {
-        if pieces.len() <= 1 {
-            let backoff = backoff.unwrap_or_else(|| self.alone.clone());
-            return self.again(pieces, backoff, now);
-        }
-        let second = pieces.split_off(pieces.len() / 2);
-        for pieces in [pieces, second] {
-            self.parts.push(Part {
+    pub(crate) fn halve(&mut self, pieces: Vec<T>, backoff: Option<Backoff>, now: Instant) {
+        match halves(pieces) {
+            Ok(parts) => self.parts.extend(parts.map(|pieces| Part {
                 pieces,
                 due: now,
                 backoff: self.alone.clone(),
-            });
+            })),
+            Err(alone) => {
+                let backoff = backoff.unwrap_or_else(|| self.alone.clone());
+                self.again(alone, backoff, now);
+            }
         }
+    }
+}
+
+/// The first half and the second.
+///
+/// # Errors
+/// With the pieces, where there are fewer than two.
+pub(crate) fn halves<T>(mut pieces: Vec<T>) -> Result<[Vec<T>; 2], Vec<T>> {
+    if pieces.len() < 2 {
+        return Err(pieces);
+    }
+    let second = pieces.split_off(pieces.len() / 2);
+    Ok([pieces, second])
+}
+
+/// So many a second, twice as many in a burst.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenBucket {
+    /// Thousandths of a token, so that slow rates refill smoothly.
+    millitokens: u64,
+    per_s: u32,
+    refilled_ms: u64,
+}
+
+impl TokenBucket {
+    /// `now_ms` is of any clock that only goes forward.
+    pub(crate) fn new(per_s: u32, now_ms: u64) -> Self {
+        Self {
+            millitokens: Self::burst(per_s),
+            per_s,
+            refilled_ms: now_ms,
+        }
+    }
+
+    /// Takes one token; `false` when there is none.
+    pub(crate) fn take(&mut self, now_ms: u64) -> bool {
+        self.take_all(1, now_ms)
+    }
+
+    /// Takes so many tokens, or none when there are fewer.
+    pub(crate) fn take_all(&mut self, tokens: usize, now_ms: u64) -> bool {
+        let passed_ms = now_ms.saturating_sub(self.refilled_ms);
+        self.refilled_ms = now_ms;
+        self.millitokens = self
+            .millitokens
+            .saturating_add(passed_ms.saturating_mul(u64::from(self.per_s)))
+            .min(Self::burst(self.per_s));
+        let wanted = u64::try_from(tokens)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(1_000);
+        let taken = self.millitokens >= wanted;
+        if taken {
+            self.millitokens -= wanted;
+        }
+        taken
+    }
+
+    fn burst(per_s: u32) -> u64 {
+        u64::from(per_s) * 2_000
     }
 }
 
@@ -129,6 +200,18 @@ pub(crate) async fn until(at: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_bucket_allows_a_burst_of_two_seconds_then_the_rate() {
+        let mut bucket = TokenBucket::new(10, 0);
+        assert_eq!((0..100).filter(|_| bucket.take(0)).count(), 20);
+        assert!(!bucket.take(99));
+        assert!(bucket.take(100));
+        assert!(!bucket.take(100));
+        assert_eq!((0..100).filter(|_| bucket.take(1_000_000)).count(), 20);
+        assert!(!bucket.take_all(21, 2_000_000), "all or none");
+        assert!(bucket.take_all(20, 2_000_000));
+    }
 
     fn backoff() -> Backoff {
         Backoff::new(Duration::from_millis(500), Duration::from_secs(10))

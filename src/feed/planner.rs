@@ -24,6 +24,7 @@ use super::cause::{Cause, Effect};
 use super::entry::{Entry, Limits};
 use crate::config::FeedConfig;
 use crate::hub::{NotOpened, ShardSet, Watch};
+use crate::pacing::Backoff;
 use crate::ticketing::EventId;
 
 /// First and longest pause between attempts to reach a database that does not answer.
@@ -62,10 +63,9 @@ struct Reading {
 #[derive(Debug, Clone, Copy)]
 enum Database {
     Up,
-    /// The next attempt is made at `retry_at`, the one after that `pause` later.
+    /// The next attempt is made at `retry_at`.
     Down {
         retry_at: Instant,
-        pause: Duration,
     },
 }
 
@@ -91,6 +91,8 @@ pub(super) struct Planner {
     absent: Absent,
     rewinds: Rewinds,
     database: Database,
+    /// Between attempts to reach the database.
+    backoff: Backoff,
     /// Whether the bus brings changes.
     carried: bool,
     /// Whether the doorbell is connected.
@@ -114,6 +116,7 @@ impl Planner {
             to_load: VecDeque::new(),
             loading_since: HashMap::new(),
             database: Database::Up,
+            backoff: Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX),
             carried: false,
             listening: false,
             poll_at: now,
@@ -166,7 +169,7 @@ impl Planner {
         let read_at = match self.database {
             _ if self.reading.is_some() => None,
             Database::Up => Some(self.poll_at),
-            Database::Down { retry_at, .. } => Some(retry_at),
+            Database::Down { retry_at } => Some(retry_at),
         };
         [timer, read_at].into_iter().flatten().min()
     }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::roster::Roster;
 use crate::config::PresenceConfig;
+use crate::pacing::halves;
 use crate::protocol::presence::Counts;
 use crate::store::presence::{Lease, PresenceRing};
 use crate::ticketing::EventId;
@@ -236,12 +237,12 @@ impl Peers {
     fn halve(&mut self, counts: &[(EventId, Option<Counts>)]) {
         let events: Vec<EventId> = counts.iter().map(|(event, _)| *event).collect();
         self.uncertain.extend(&events);
-        if let [event] = events[..] {
-            tracing::error!(event, "the other nodes are not told who is at this event");
-            return;
+        match halves(events) {
+            Ok([first, second]) => self.halves.extend([second, first]),
+            Err(event) => {
+                tracing::error!(?event, "the other nodes are not told who is at this event");
+            }
         }
-        let (first, second) = events.split_at(events.len() / 2);
-        self.halves.extend([second.to_vec(), first.to_vec()]);
     }
 
     fn is_published(&mut self, counts: Vec<(EventId, Option<Counts>)>) {

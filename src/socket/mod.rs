@@ -11,7 +11,6 @@
 //! Why own event loops: a wake-up of a task per delivery costs more than the write itself, and a
 //! buffer per connection more than everything else about it (`ARCHITECTURE.md`, «Decisions»).
 
-mod bucket;
 mod channel;
 mod clock;
 mod connection;

@@ -30,10 +30,10 @@ pub(crate) use self::subscription::{Join, Stage, Subscription};
 pub(crate) use self::tracks::Told;
 pub(crate) use self::voice::{Saying, Voice};
 pub(crate) use self::whereabouts::Presence;
-use super::bucket::Bucket;
 use crate::auth::{Auth, Caller};
 use crate::config::inside::REFUSED_FRAMES_MAX;
 use crate::config::{PresenceConfig, SocketConfig};
+use crate::pacing::TokenBucket;
 use crate::protocol::code;
 use crate::protocol::phoenix::{ClientFrame, Malformed, Vsn};
 
@@ -47,8 +47,8 @@ pub(crate) struct Session {
     api_key: Option<Box<str>>,
     /// By place; a place is used again when its subscription is gone.
     subscriptions: Vec<Option<Subscription>>,
-    joins: Bucket,
-    pushes: Bucket,
+    joins: TokenBucket,
+    pushes: TokenBucket,
     refused_frames: u32,
     pub(crate) joined_once: bool,
     /// Something is joined that needs more than anybody's rights.
@@ -79,8 +79,8 @@ impl Session {
             opened_by: caller,
             api_key,
             subscriptions: Vec::new(),
-            joins: Bucket::new(limits.joins_per_s_max, now_ms),
-            pushes: Bucket::new(limits.pushes_per_s_max, now_ms),
+            joins: TokenBucket::new(limits.joins_per_s_max, now_ms),
+            pushes: TokenBucket::new(limits.pushes_per_s_max, now_ms),
             refused_frames: 0,
             joined_once: false,
             needs_token: false,

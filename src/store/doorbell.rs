@@ -21,7 +21,6 @@ use std::time::Duration;
 use futures_util::future::Fuse;
 use futures_util::stream::{BoxStream, poll_fn};
 use futures_util::{FutureExt, StreamExt};
-use rand::Rng;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_postgres::{AsyncMessage, Client};
@@ -30,7 +29,11 @@ use uuid::Uuid;
 
 use super::presence::PresenceRing;
 use super::{Store, StoreError};
+use crate::pacing::Backoff;
 use crate::ticketing::{EventId, UserId};
+
+/// Shortest pause before the LISTEN connection is tried again.
+const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ring {
@@ -165,11 +168,11 @@ pub async fn run(
 
 async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &Hearers) {
     let out = &hearers.log;
-    let mut failures = 0;
+    let mut backoff = Backoff::new(RECONNECT_PAUSE_MIN, store.reconnect_pause_max());
     loop {
         match Ear::open(store).await {
             Ok(ear) => {
-                failures = 0;
+                backoff.reset();
                 hearers.tell_private(PrivateRing::Listening).await;
                 if out.send(Ring::Listening).await.is_err() {
                     return;
@@ -186,16 +189,8 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
         if out.send(Ring::Lost).await.is_err() {
             return;
         }
-        tokio::time::sleep(pause(failures, store.reconnect_pause_max())).await;
-        failures += 1;
+        tokio::time::sleep(backoff.jittered()).await;
     }
-}
-
-/// Doubles from 50 ms up to `most`, between half and all of it: nodes that lost the same database
-/// do not come back in step.
-fn pause(failures: u32, most: Duration) -> Duration {
-    let full = Duration::from_millis(50 << failures.min(16)).min(most);
-    full.mul_f64(rand::rng().random_range(0.5..=1.0))
 }
 
 /// A connection that listens. Dropping it ends the connection.

@@ -40,11 +40,11 @@ use std::time::{Duration, Instant};
 
 use deadpool_postgres::{Object, Pool, Transaction};
 use futures_util::future::BoxFuture;
-use rand::Rng;
 use tokio_postgres::IsolationLevel;
 
 use crate::config::DatabaseConfig;
 use crate::metrics;
+use crate::pacing::Backoff;
 
 use address::Address;
 use crowd::Crowd;
@@ -53,8 +53,9 @@ pub use snapshot::LiveEvent;
 
 /// How often a transaction that met others (deadlock, serialization) is run in all.
 const TRANSACTION_TRIES_MAX: u32 = 6;
-/// The pause before the second try is up to this, doubled with every further one.
-const TRANSACTION_PAUSE_MS: u64 = 2;
+/// The pause before the second try is up to this; it doubles with every further one.
+const TRANSACTION_PAUSE_MIN: Duration = Duration::from_millis(4);
+const TRANSACTION_PAUSE_MAX: Duration = Duration::from_millis(64);
 
 /// A handle on the database. Clones share one pool.
 #[derive(Clone)]
@@ -131,16 +132,16 @@ impl Store {
         W: for<'t> Fn(&'t Transaction<'t>, &'t G) -> BoxFuture<'t, Result<T, StoreError>>,
     {
         let mut client = self.client().await?;
-        let mut tries = 1;
-        loop {
+        let mut backoff = Backoff::new(TRANSACTION_PAUSE_MIN, TRANSACTION_PAUSE_MAX);
+        for _ in 1..TRANSACTION_TRIES_MAX {
             match attempt(&mut client, given, &work).await {
-                Err(error) if error.is_contention() && tries < TRANSACTION_TRIES_MAX => {
-                    tokio::time::sleep(pause(tries)).await;
-                    tries += 1;
+                Err(error) if error.is_contention() => {
+                    tokio::time::sleep(backoff.fully_jittered()).await;
                 }
                 outcome => return outcome,
             }
         }
+        attempt(&mut client, given, &work).await
     }
 }
 
@@ -158,10 +159,4 @@ where
     let value = work(&transaction, given).await?;
     transaction.commit().await?;
     Ok(value)
-}
-
-/// Full jitter: those who met now should not meet again.
-fn pause(tries: u32) -> Duration {
-    let most = TRANSACTION_PAUSE_MS << tries;
-    Duration::from_millis(rand::rng().random_range(0..=most))
 }

@@ -3,10 +3,11 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::{Database, Planner, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN, Reading, Watched};
+use super::{Database, Planner, Reading, Watched};
 use crate::feed::cause::{Effect, Failure, LogPage};
 use crate::hub::NotOpened;
 use crate::metrics;
+use crate::pacing::halves;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
@@ -48,7 +49,7 @@ impl Planner {
 
     pub(super) fn read_all_soon(&mut self, now: Instant) {
         self.poll_at = now;
-        if let Database::Down { retry_at, .. } = &mut self.database {
+        if let Database::Down { retry_at } = &mut self.database {
             *retry_at = now;
         }
     }
@@ -65,6 +66,7 @@ impl Planner {
             Err(_) => return self.database_failed(now),
         };
         self.database = Database::Up;
+        self.backoff.reset();
         let page_is_full = rows.len() >= self.config.log_rows_max;
         // First: what such a database has after that head is the rest of another history.
         for event in ahead_of.into_iter().filter(|_| !mistaken!(KeepRewound)) {
@@ -110,14 +112,14 @@ impl Planner {
 
     /// One row that cannot be used must not blind the viewers of other events: the read is made
     /// again in halves, until the event is alone, and that one skips the row by a snapshot.
-    fn halve(&mut self, mut reading: Reading, now: Instant) {
-        if let [event] = reading.events[..] {
-            return self.reload(event, now);
+    fn halve(&mut self, reading: Reading, now: Instant) {
+        match halves(reading.events) {
+            Ok([first, second]) => {
+                let parts = [second, first].map(|events| Reading::of(events, false));
+                self.again.extend(parts);
+            }
+            Err(alone) => alone.into_iter().for_each(|event| self.reload(event, now)),
         }
-        let events = reading.events.split_off(reading.events.len() / 2);
-        reading.all = false;
-        self.again.push(reading);
-        self.again.push(Reading::of(events, false));
     }
 
     fn absorb(&mut self, event: EventId, delta: Delta, now: Instant) {
@@ -157,7 +159,7 @@ impl Planner {
 
     pub(super) fn next_read(&mut self, now: Instant) -> Option<Reading> {
         match self.database {
-            Database::Down { retry_at, .. } => (retry_at <= now).then(|| self.read_all(now)),
+            Database::Down { retry_at } => (retry_at <= now).then(|| self.read_all(now)),
             Database::Up if let Some(reading) = self.again.pop() => Some(reading),
             Database::Up if self.poll_at <= now => Some(self.read_all(now)),
             Database::Up => self.read_rung(now),
@@ -199,12 +201,8 @@ impl Planner {
     }
 
     pub(super) fn database_failed(&mut self, now: Instant) {
-        let pause = match self.database {
-            Database::Up => RETRY_PAUSE_MIN,
-            Database::Down { pause, .. } => pause,
-        };
-        let (retry_at, pause) = (now + pause, (pause * 2).min(RETRY_PAUSE_MAX));
-        self.database = Database::Down { retry_at, pause };
+        let retry_at = now + self.backoff.pause();
+        self.database = Database::Down { retry_at };
         self.effects.push(Effect::DatabaseDown);
     }
 }
