@@ -1,4 +1,4 @@
-//! CLIENTS OF OUR OWN: they talk to a server as anybody may.
+//! CLIENTS OF OUR OWN: they use the same public interfaces as everybody else's.
 
 pub mod bench;
 pub mod watch;

@@ -15,7 +15,7 @@ const WARM_UP_VIEWERS: usize = 100;
 /// Memory is read until it stands still for this long.
 const STILL: Duration = Duration::from_secs(2);
 const SETTLE_PATIENCE: Duration = Duration::from_secs(15);
-/// What a viewer that waits may cost, in KB.
+/// Memory that a waiting viewer may cost the server, in KB.
 const MEMORY_KB_MAX: f64 = 1.4;
 /// Two rounds of beats.
 const IDLE: Duration = Duration::from_secs(10);

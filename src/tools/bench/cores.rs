@@ -31,7 +31,7 @@ impl Cores {
         Ok(cores)
     }
 
-    /// What `start` starts runs on the server's core, children of it included.
+    /// Processes that `start` starts run on the server's core.
     pub(super) fn on_the_servers<T>(
         &self,
         start: impl FnOnce() -> Result<T, BenchError>,

@@ -62,7 +62,7 @@ struct Setting<'a> {
     window: Duration,
 }
 
-/// What rounds of updates to all viewers cost.
+/// The cost of rounds of updates to all viewers.
 #[derive(Default)]
 struct Cost {
     rounds: usize,

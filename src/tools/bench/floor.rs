@@ -45,7 +45,7 @@ pub(super) struct Floor {
     stdin: ChildStdin,
     /// Kept open: the child's output has an end to write to.
     _stdout: Lines<BufReader<ChildStdout>>,
-    /// What is sent, in two halves around the revision.
+    /// The frame's text, in two halves around the revision.
     frame: (String, String),
     revision: Revision,
 }

@@ -1,4 +1,4 @@
-//! From a commit to the first viewer, and what the committing statement itself takes.
+//! The time from a commit to the first viewer, and that of the committing statement itself.
 //!
 //! One program writes claims by plain SQL, at a steady pace, on as many events as are given; each
 //! event has one viewer. A raw `LISTEN` hears the same commits. Between two claims the same program
@@ -122,7 +122,7 @@ fn measure(
     let joined = stages.iter().map(|stage| stage.event).collect();
     let viewers = Viewers::open(address, events, Greeting::Join(joined))?;
     viewers.tell()?;
-    // What rang while they were made.
+    // Rings of the statements that made them.
     while heard.recv_timeout(QUIET).is_ok() {}
     let meter = Meter {
         server: Some(&server),

@@ -1,4 +1,4 @@
-//! What a server says of itself at `GET /metrics`.
+//! Reads a server's own counters at `GET /metrics`.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! `seatcast bench …`: what Seatcast costs, beside a floor measured in the same run.
+//! `seatcast bench …`: the cost of each thing Seatcast does, beside a floor measured in the same run.
 //!
 //! The server is a child process, so its CPU and memory are its own; Postgres is a private one, or
 //! the one given, in which a database is made and removed again. Everything stays on the loopback
@@ -92,8 +92,8 @@ pub enum BenchCommand {
         #[command(flatten)]
         database: DatabaseConfig,
     },
-    /// From a commit to the event's viewer, beside a raw LISTEN, and what the committing statement
-    /// takes, beside a bare one.
+    /// The time from a commit to the event's viewer, beside a raw LISTEN, and that of the committing
+    /// statement, beside a bare one.
     Latency {
         /// How many events move; each number is measured by itself.
         #[arg(long, value_delimiter = ',', default_value = "1,100,1000")]
@@ -186,10 +186,10 @@ pub enum BenchCommand {
     Crowd {
         address: SocketAddr,
         viewers: usize,
-        /// What they join, in turn; without any they only listen.
+        /// The events that they join, in turn; without any they only listen.
         #[arg(long, value_delimiter = ',')]
         events: Vec<EventId>,
-        /// What the kernel may keep of what one of them does not read.
+        /// Receive buffer of each one's socket.
         #[arg(long)]
         buffer_bytes: Option<usize>,
     },

@@ -84,8 +84,8 @@ impl Cluster<'_> {
         })
     }
 
-    /// Each round changes the event and waits for the last viewer, then for the end of the window:
-    /// what is measured is the way, not the conflation.
+    /// Each round changes the event and waits for the last viewer, then for the end of the window,
+    /// so that conflation delays no change.
     fn rounds(&mut self, lasts: &mut Vec<Duration>, rounds: usize) -> Result<(), BenchError> {
         let window = Duration::from_millis(Config::default().feed.conflation_window_ms);
         for _ in 0..rounds {

@@ -67,7 +67,7 @@ struct Measured {
     usage: Usage,
     heartbeats: Vec<Duration>,
     joins: Vec<Duration>,
-    /// What a bare loop takes to send one frame to all.
+    /// The time that a bare loop takes to send one frame to all.
     bare_loop: Duration,
 }
 

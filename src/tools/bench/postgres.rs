@@ -1,4 +1,4 @@
-//! What the database's processes cost, as far as they run on this machine.
+//! CPU of the database's processes, which have to run on this machine.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! People who come and go at one event, while viewers watch the count.
 //!
-//! What a naive presence would send grows with both: each arrival and each departure to each viewer.
+//! A naive presence sends each arrival and each departure to each viewer.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, se
 
 use super::BenchError;
 
-/// What the server says when it is ready; the address follows.
+/// The server's line when it is ready ends with its address.
 const READY: &str = "Seatcast is on http://";
 /// Files that a process of ours needs beside its sockets.
 const SPARE_FILES: u64 = 512;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// What a ratio has to reach.
+/// The bound that a ratio has to keep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Target {
     AtMost(f64),

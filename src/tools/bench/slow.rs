@@ -19,7 +19,7 @@ const PACE: Pace = Pace {
     interval: Duration::from_millis(100),
 };
 const WARM_UP: Duration = Duration::from_secs(2);
-/// What the kernel keeps for one client at either end: little, so that the server soon feels that one stalls.
+/// Socket buffers at both ends: small, so that the server soon feels that a viewer stalls.
 const BUFFER_BYTES: &str = "8192";
 /// The changes must not come slower because viewers do.
 const RATE_MIN: f64 = 190.0;

@@ -1,4 +1,4 @@
-//! What one statement over many rows takes: does it grow as the rows do?
+//! Statements over many rows: does their time grow as the rows do?
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ pub(super) fn run(events: &[usize], database: &DatabaseConfig) -> Result<Vec<Rep
     Ok(reports)
 }
 
-/// What a statement took, and the CPU of its backend.
+/// The time of a statement, and the CPU of its backend.
 #[derive(Clone, Copy)]
 struct Took {
     wall: Duration,

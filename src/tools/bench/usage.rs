@@ -40,7 +40,7 @@ impl Meter<'_> {
 }
 
 impl Usage {
-    /// What was used since that was read.
+    /// The CPU used since `before` was read.
     pub(super) fn since(self, before: Usage) -> Usage {
         Usage {
             wall: self.wall.saturating_sub(before.wall),

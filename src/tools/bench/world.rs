@@ -1,4 +1,4 @@
-//! What every bench needs: a Postgres, a database of its own in it, and servers in front of it.
+//! The setting of every bench: a Postgres, a database of its own in it, and servers in front of it.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -94,7 +94,7 @@ impl World {
         Process::server(&self.url, args)
     }
 
-    /// What was written has to be right as well as fast.
+    /// Figures of a database that broke its promises are worth nothing.
     pub(super) fn audit(&self) -> Result<(), BenchError> {
         self.audit_of(&self.store)
     }

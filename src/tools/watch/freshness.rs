@@ -1,23 +1,23 @@
-//! Whether what was shown last may still be called current. Pure: told the time.
+//! Whether the numbers on the screen may still be called current. Pure: it is told the time.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Nothing heard for this long, and nobody can say that the numbers are current.
+/// A server that was silent for this long is given up: its numbers may be old.
 const BEAT_PATIENCE: Duration = Duration::from_secs(12);
-/// A beat may overtake the frame of the revision that it names, not for longer than this.
+/// Time that a frame may lag behind a beat that names its revision.
 const FRAME_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Freshness {
     /// The server's last beat or frame.
     heard_at: Instant,
-    /// When the server last heard from the database: its word, and when it was new to us.
+    /// The server's latest `checked_at`, and when it came here first.
     checked: (String, Instant),
-    /// The server says that it does not hear from the database.
+    /// The server's latest beat says that its database does not answer.
     database_down: bool,
-    /// Since when a revision is known that has not come.
+    /// When a beat first named a revision whose frame has not come.
     missing_since: Option<Instant>,
 }
 
@@ -31,7 +31,7 @@ impl Freshness {
         }
     }
 
-    /// A state or an update: news from the database, and nothing is missing after it.
+    /// A state or an update has come: the server had it from the database, and nothing is missing.
     pub(super) fn frame(&mut self, now: Instant) {
         self.heard_at = now;
         self.checked.1 = now;
@@ -39,12 +39,12 @@ impl Freshness {
         self.missing_since = None;
     }
 
-    /// The server says that it lost the database: what it sent last may be old already.
+    /// The server has lost its database: the numbers it sent may be old.
     pub(super) fn database_lost(&mut self) {
         self.database_down = true;
     }
 
-    /// A beat. `behind`: it names a revision that we do not have.
+    /// A beat has come; `behind` if it names a revision whose frame has not.
     pub(super) fn beat(&mut self, checked_at: &str, behind: bool, now: Instant) {
         self.heard_at = now;
         self.database_down = false;
@@ -54,12 +54,12 @@ impl Freshness {
         self.missing_since = behind.then(|| self.missing_since.unwrap_or(now));
     }
 
-    /// Whether the server still hears from the database.
+    /// Whether the server's database answered lately.
     pub(super) fn is_current(&self, now: Instant) -> bool {
         !self.database_down && now < self.checked.1 + BEAT_PATIENCE
     }
 
-    /// When to give the connection up, and why, if nothing comes until then.
+    /// The time at which the connection is given up if nothing comes until then, and the reason.
     pub(super) fn deadline(&self) -> (Instant, &'static str) {
         let silent = (self.heard_at + BEAT_PATIENCE, "the server is silent");
         match self.missing_since {

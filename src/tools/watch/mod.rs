@@ -1,4 +1,4 @@
-//! `seatcast watch <event>`: what is left of an event, live in the terminal.
+//! `seatcast watch <event>`: the tickets left of an event, live in the terminal.
 //!
 //! A client like any other: it joins `event:{id}` over the public WebSocket, proves every frame
 //! by its revisions ([`view`]), and comes back with `since` when the connection is lost.
@@ -14,7 +14,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use rand::Rng;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -22,6 +21,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::pacing::Backoff;
 use crate::ticketing::EventId;
 
 use freshness::Freshness;
@@ -32,16 +32,17 @@ use wire::Incoming;
 /// The server closes what is silent for 60 s.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(25);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
-/// Longest pause before a try; each waits a random part of a bound that doubles.
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
-const BACKOFF_MIN: Duration = Duration::from_millis(250);
+/// Bounds of the pause before the next connection, which doubles with each failure in a row.
+const PAUSE_MIN: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// What to watch, and where.
+/// The event to watch, and the server that tells of it.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WatchOptions {
     /// The event's number.
     pub event: EventId,
-    /// The server; without it the one that HOST and PORT name, or else http://127.0.0.1:8000.
+    /// The server's address; by default the one that HOST and PORT name, or else
+    /// http://127.0.0.1:8000.
     #[arg(long, env = "SEATCAST_URL")]
     pub url: Option<String>,
     /// A token, for events that are not public yet (`seatcast token` makes one).
@@ -59,7 +60,7 @@ pub enum WatchError {
     Terminal(#[from] io::Error),
 }
 
-/// Runs until cancelled, or until the server says that trying again is of no use.
+/// Runs until it is cancelled, or until the server refuses for good.
 pub async fn watch(options: WatchOptions, end: CancellationToken) -> Result<(), WatchError> {
     let server = options.url.clone().unwrap_or_else(|| {
         let set = |name| std::env::var(name).ok();
@@ -83,7 +84,8 @@ pub async fn watch(options: WatchOptions, end: CancellationToken) -> Result<(), 
     }
 }
 
-/// Where `seatcast serve` listens in the same environment. What listens everywhere is found here.
+/// The address on which `seatcast serve` listens in the same environment. A server that listens on
+/// all addresses is reached on the loopback.
 fn default_server(host: Option<String>, port: Option<String>) -> String {
     let set = |value: Option<String>| value.filter(|value| !value.is_empty());
     let host = match set(host).as_deref().map(str::parse::<IpAddr>) {
@@ -106,30 +108,31 @@ struct Watcher {
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Why a connection, or the watch, is over.
+/// The reason why a connection ended.
 enum Ended {
-    /// Come back after a jittered delay that grows with the failures in a row.
+    /// Connect again after a random pause, longer after each failure in a row.
     Lost(String),
-    /// The server drains: come back then.
+    /// The server drains; connect again after this long.
     Drained(Duration),
-    Watch(WatchError),
+    /// For good: the watch ends with it.
+    Final(WatchError),
 }
 
 impl Watcher {
     async fn run(&mut self) -> Result<(), WatchError> {
-        let mut failures = 0;
+        let mut backoff = Backoff::new(PAUSE_MIN, PAUSE_MAX);
         self.show(Status::Connecting)?;
         loop {
             let ended = self.connect_and_follow().await;
             if self.view.take_was_live() {
-                failures = 0;
+                backoff.reset();
             }
             let (why, delay) = match ended {
-                Ended::Lost(why) => (why, backoff(failures)),
+                // Random, so that many watchers of one server do not come back at once.
+                Ended::Lost(why) => (why, rand::random_range(Duration::ZERO..=backoff.pause())),
                 Ended::Drained(delay) => ("the server restarts".to_owned(), delay),
-                Ended::Watch(error) => return Err(error),
+                Ended::Final(error) => return Err(error),
             };
-            failures += 1;
             self.show(Status::Offline(why))?;
             tokio::time::sleep(delay).await;
         }
@@ -168,7 +171,8 @@ impl Watcher {
         }
     }
 
-    /// Takes in one message; `true`: something is missing, join again.
+    /// Takes in one message; `true` if a frame is missing before it and the event has to be joined
+    /// again.
     fn hear(
         &mut self,
         message: Option<Result<Message, tungstenite::Error>>,
@@ -194,7 +198,7 @@ impl Watcher {
             }
             Some(Incoming::State(state)) => {
                 if self.view.replace_or_resume(state) == Outcome::TakenBack {
-                    // Said even where the numbers are live before and after.
+                    // Shown even where the numbers were live before and are again.
                     self.show(Status::Stale)?;
                 }
                 freshness.frame(now);
@@ -233,7 +237,7 @@ impl From<tungstenite::Error> for Ended {
 
 impl From<WatchError> for Ended {
     fn from(error: WatchError) -> Ended {
-        Ended::Watch(error)
+        Ended::Final(error)
     }
 }
 
@@ -241,7 +245,7 @@ impl From<wire::Refused> for Ended {
     fn from(refused: wire::Refused) -> Ended {
         if refused.is_final() {
             let wire::Refused { code, reason, .. } = refused;
-            Ended::Watch(WatchError::Refused { code, reason })
+            Ended::Final(WatchError::Refused { code, reason })
         } else {
             Ended::Lost(refused.reason)
         }
@@ -253,14 +257,6 @@ fn closed(frame: Option<CloseFrame>) -> Ended {
         Some(frame) => format!("closed with {}: {}", u16::from(frame.code), frame.reason),
         None => "closed by the server".into(),
     })
-}
-
-/// Full jitter: many watchers of one server do not come back at once.
-fn backoff(failures: u32) -> Duration {
-    let bound = BACKOFF_MIN
-        .saturating_mul(1 << failures.min(8))
-        .min(BACKOFF_MAX);
-    rand::rng().random_range(Duration::ZERO..=bound)
 }
 
 #[cfg(test)]

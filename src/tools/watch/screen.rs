@@ -1,4 +1,4 @@
-//! How the view is shown: a table redrawn in place on a terminal, else a line per change.
+//! Shows the view: as a table redrawn in place on a terminal, else as a line per change.
 
 use std::io::{self, Write};
 
@@ -11,11 +11,11 @@ const NAME_CHARS_MAX: usize = 30;
 
 pub(super) struct Screen<W> {
     out: W,
-    /// Redraw (a terminal) or go on in lines (a file, a pipe).
+    /// Whether the table is redrawn (a terminal), or a line added (a file, a pipe).
     in_place: bool,
-    /// Lines of the table that stands on the terminal.
+    /// Lines of the table that is on the terminal now.
     drawn: usize,
-    /// The status that the last line said.
+    /// The status that was written last.
     said: Option<Status>,
 }
 
@@ -33,12 +33,12 @@ impl<W: Write> Screen<W> {
         if self.in_place {
             self.redraw(view)?;
         } else {
-            self.go_on(view)?;
+            self.add_lines(view)?;
         }
         self.out.flush()
     }
 
-    /// The table stays; what comes next is written below it.
+    /// Leaves the table; later output goes below it.
     pub(super) fn leave(&mut self) -> io::Result<()> {
         self.drawn = 0;
         self.out.flush()
@@ -47,15 +47,15 @@ impl<W: Write> Screen<W> {
     fn redraw(&mut self, view: &View) -> io::Result<()> {
         let table = table(view);
         if self.drawn > 0 {
-            // Up to the table's first line, and clear from there.
+            // Go up to the table's first line, and clear from there.
             write!(self.out, "\x1b[{}A\x1b[J", self.drawn)?;
         }
         self.drawn = table.lines().count();
-        // Without wrapping: a line that is cut at the edge is one line, and can be gone up over.
+        // Without wrapping, so that each line of the table is one line of the terminal.
         write!(self.out, "\x1b[?7l{table}\x1b[?7h")
     }
 
-    fn go_on(&mut self, view: &mut View) -> io::Result<()> {
+    fn add_lines(&mut self, view: &mut View) -> io::Result<()> {
         let now = Timestamp::now().strftime("%H:%M:%S");
         if self.said.as_ref() != Some(view.status()) {
             self.said = Some(view.status().clone());
@@ -122,7 +122,7 @@ fn coloured(status: &Status) -> String {
     format!("{colour}{}\x1b[0m", label(status))
 }
 
-/// As the pages colour their badges: green, yellow, orange, red.
+/// The colours of the pages' badges: green, yellow, orange, red.
 fn colour(status: &str) -> &'static str {
     match status {
         "sold_out" => "\x1b[31m",

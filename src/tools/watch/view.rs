@@ -1,4 +1,4 @@
-//! What a watcher knows, and whether it may say so. Pure.
+//! The event as this client knows it, proved frame by frame. Pure.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,22 @@ use crate::ticketing::{EventId, Revision, TicketTypeId};
 pub(super) enum Status {
     Connecting,
     Live,
-    /// Connected, but something newer is known of, or nothing is heard.
+    /// Connected, but a newer revision is known of, or the server's database is away.
     Stale,
     /// Not connected, and why.
     Offline(String),
 }
 
-/// What became of an update.
+/// The effect of a state or an update.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Applied,
-    /// Nothing new in it.
+    /// Its revision was known already.
     Known,
-    /// Something before it is missing: join again with `since`.
+    /// A frame before it is missing: join again with `since`.
     Gap,
-    /// A whole state older than what was known: the server waited for that in vain, and goes on from here.
+    /// A state older than the known one. The server answers so only when its database has lost
+    /// history; the older state is the truth.
     TakenBack,
 }
 
@@ -38,9 +39,9 @@ pub(super) struct View {
     order: Vec<TicketTypeId>,
     status: Status,
     was_live: bool,
-    /// The revision from which the server took us back, until there is a newer one.
+    /// The revision that was known before an older state replaced it, until a newer one comes.
     taken_back_from: Option<Revision>,
-    /// Changed since the screen asked last.
+    /// Types that changed since the screen asked last.
     changed: Vec<TicketTypeId>,
 }
 
@@ -76,8 +77,7 @@ impl View {
         self.status = status;
     }
 
-    /// Whether the connection that is, or has just been lost, came as far as live numbers.
-    /// Asked once: the next connection has to come as far again.
+    /// Whether the latest connection has shown live numbers. Answers `true` once a connection.
     pub(super) fn take_was_live(&mut self) -> bool {
         std::mem::take(&mut self.was_live)
     }
@@ -113,7 +113,7 @@ impl View {
             .collect()
     }
 
-    /// A beat names a revision of our event that we do not have.
+    /// Whether a beat names a newer revision of this event.
     pub(super) fn is_behind(&self, beat: &Beat) -> bool {
         let newest = beat.revisions.get(&format!("event:{}", self.id)).copied();
         newest > self.revision

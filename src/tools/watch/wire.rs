@@ -1,4 +1,4 @@
-//! What `watch` says and hears: Phoenix frames of version 2.0.0, from the client's side.
+//! The wire from the client's side: Phoenix frames of version 2.0.0.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::ticketing::{EventId, Revision, TicketTypeId};
 
-/// A join and all that belongs to it has this reference; there is one join at a time.
+/// Reference of the join and of its answer; there is one join at a time.
 const JOIN_REF: &str = "1";
 
-/// What the server said, as far as a watcher cares.
+/// The messages of a server that a watcher follows.
 #[derive(Debug, PartialEq)]
 pub(super) enum Incoming {
     State(State),
     Update(Update),
     Beat(Beat),
-    /// Come back after this long.
+    /// The server restarts; connect again after this long.
     Drain(Duration),
     Refused(Refused),
 }
 
-/// The answer to a join: everything, or, when resumed, what changed since.
+/// The answer to a join: the whole state, or, when resumed, the changes since.
 #[derive(Debug, PartialEq, Deserialize)]
 pub(super) struct State {
     pub(super) revision: Revision,
@@ -41,7 +41,7 @@ pub(super) struct Update {
 
 #[derive(Debug, PartialEq, Deserialize)]
 pub(super) struct Beat {
-    /// The newest ones, by topic.
+    /// The newest revision of each topic.
     pub(super) revisions: BTreeMap<String, Revision>,
     /// When the server last heard from the database.
     pub(super) checked_at: String,
@@ -96,13 +96,13 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// Whether asking again is of no use.
+    /// Whether the same request would be refused again.
     pub(super) fn is_final(&self) -> bool {
         self.retry != "later"
     }
 }
 
-/// The WebSocket of the server at `url`; `None` for what is no such address.
+/// The WebSocket of the server at `url`; `None` if that is no address of a server.
 pub(super) fn endpoint(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let scheme = match scheme {
@@ -132,7 +132,7 @@ fn frame(value: Value) -> Message {
     Message::text(value.to_string())
 }
 
-/// `None` for frames that say nothing to a watcher: answers to heartbeats, presence, notices.
+/// `None` for frames that a watcher ignores: answers to heartbeats, presence, notices.
 pub(super) fn read(text: &str) -> Option<Incoming> {
     type Frame = (Option<String>, Option<String>, String, String, Value);
     let (_, reference, topic, event, payload): Frame = serde_json::from_str(text).ok()?;

@@ -25,7 +25,7 @@ impl Lags {
         self.0.values().sum()
     }
 
-    /// What so many of a hundred were not above, rounded up to a whole step.
+    /// The lag that `percent` of all do not exceed, rounded up to a whole step.
     pub(in crate::tools::bench) fn percentile(&self, percent: u64) -> Duration {
         let rank = (self.count() * percent).div_ceil(100).max(1);
         let mut below = 0;

@@ -34,12 +34,8 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 const EVENTS_MAX: usize = 1024;
 /// The server closes what is silent for 60 s.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
-/// A viewer that lost its connection comes back within this time, longer after each attempt that
-/// failed: the back-off of `web/src/sdk`.
-const RETURN_JITTER_MS: u64 = 250;
-const RETURN_JITTER_MS_MAX: u64 = 15_000;
 
-/// What viewers say when they are connected.
+/// The first message of a viewer that is connected.
 #[derive(Debug, Clone)]
 pub(super) enum Greeting {
     /// Nothing: the floor sends without being asked.
@@ -52,7 +48,7 @@ pub(super) enum Greeting {
 /// each ([`Order`]). Ends with its input, or with the first connection that is lost without a
 /// refuge.
 ///
-/// `buffer_bytes` is what the kernel may keep of what a viewer does not read.
+/// `buffer_bytes` bounds the receive buffer of each viewer's socket.
 pub(super) fn run(
     address: SocketAddr,
     count: usize,
@@ -189,7 +185,7 @@ impl Crowd {
     fn has_joined(&mut self, index: usize, revision: Revision) -> Result<(), BenchError> {
         let viewer = &mut self.viewers[index];
         viewer.stage = Stage::Joined;
-        viewer.failures = 0;
+        viewer.backoff.reset();
         if self.joined < self.count {
             self.joined += 1;
             if self.joined == self.count {
@@ -241,11 +237,8 @@ impl Crowd {
             return;
         }
         viewer.go_away();
-        let bound = RETURN_JITTER_MS << viewer.failures.min(6);
-        viewer.failures += 1;
-        let away = rand::random_range(0..=bound.min(RETURN_JITTER_MS_MAX));
-        let at = Instant::now() + Duration::from_millis(away);
-        self.returns.insert((at, index));
+        let away = rand::random_range(Duration::ZERO..=viewer.backoff.pause());
+        self.returns.insert((Instant::now() + away, index));
     }
 
     fn bring_back(&mut self) -> Result<(), BenchError> {

@@ -1,4 +1,4 @@
-//! What the bench may order its viewers, a line each.
+//! The orders that a bench gives its viewers, a line each.
 
 use std::net::SocketAddr;
 

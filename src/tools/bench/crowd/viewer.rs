@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use rustix::io::Errno;
@@ -10,7 +11,12 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::scan::{find, masked, number_after};
 use super::{BenchError, LOST};
+use crate::pacing::Backoff;
 use crate::ticketing::{EventId, Revision};
+
+/// As in `web/src/sdk`.
+const RETURN_PAUSE_MIN: Duration = Duration::from_millis(250);
+const RETURN_PAUSE_MAX: Duration = Duration::from_secs(15);
 
 pub(super) struct Viewer {
     pub(super) stream: TcpStream,
@@ -20,8 +26,8 @@ pub(super) struct Viewer {
     pub(super) stalled: bool,
     /// Frames since it was woken, while it catches up.
     pub(super) frames: Option<u32>,
-    /// Attempts to come back that failed in a row.
-    pub(super) failures: u32,
+    /// A viewer that lost its connection comes back after a random part of its pause.
+    pub(super) backoff: Backoff,
     /// The beginning of a frame whose end has not come.
     rest: Vec<u8>,
 }
@@ -55,7 +61,7 @@ impl Viewer {
             have: 0,
             stalled: false,
             frames: None,
-            failures: 0,
+            backoff: Backoff::new(RETURN_PAUSE_MIN, RETURN_PAUSE_MAX),
             rest: Vec::new(),
         })
     }

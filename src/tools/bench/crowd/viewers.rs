@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Joined connections. Dropping it closes them.
 pub(in crate::tools::bench) struct Viewers {
     orders: ChildStdin,
-    /// What the crowd says, with the time at which it did.
+    /// The crowd's lines, each with the time at which it came.
     answers: Receiver<(String, Instant)>,
     seen: Receiver<Seen>,
     process: Process,
@@ -34,7 +34,7 @@ pub(in crate::tools::bench) struct Seen {
     pub(in crate::tools::bench) at: Duration,
 }
 
-/// What one viewer, as good as any, has received.
+/// The frames of one viewer, as good as any.
 #[derive(Debug)]
 pub(in crate::tools::bench) struct Sample {
     /// How many frames of the kind that was asked for.

@@ -12,7 +12,7 @@ use crate::tools::bench::usage::Usage;
 /// Connections, queues and caches are warm; what begins earlier is not counted.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// What buyers do, one after the other.
+/// The action that a buyer repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tools::bench) enum Act {
     /// Hold one ticket.
@@ -45,7 +45,7 @@ impl Pile {
     }
 }
 
-/// What was done in one or several turns.
+/// The outcome of one or several turns.
 #[derive(Debug, Default)]
 pub(in crate::tools::bench) struct Sales {
     /// One for each thing done.
