@@ -1,0 +1,246 @@
+-- Claims move the counters, in the same transaction, whoever writes them.
+--
+-- Statement-level triggers with transition tables, over sets of events: one move of the counters,
+-- one row of the log for each event, one ring, however many claims and events a statement has.
+--
+-- Two rules keep the cost linear and the plans good, here and in the files that follow. A
+-- transition table is only aggregated, or full-joined to the other one (which cannot be a nested
+-- loop); its rows go on as arrays, of which a generic plan expects few, so tables are reached by
+-- index. And the trigger functions have their plans cached once (`force_generic_plan`) and without
+-- full scans (`enable_seqscan`): a plan made while a table was empty lives as long as its connection.
+
+-- Applies what a statement changed: `types[i]` moved by `held_by[i]` and `sold_by[i]` units, and the
+-- status of `seat_ids` may have changed.
+--
+-- The turns are taken before anything is read, so that what is read is the state after the last
+-- commit and stays so. Inside the one big statement `pools` still shows the counters before the
+-- move (a statement does not see its own updates); after = before + move, with no second read.
+-- One pass goes from event to types to links to pools, each by index.
+create function move_stock(events bigint[], types bigint[], held_by int[], sold_by int[], seat_ids bigint[])
+    returns void language plpgsql as $$
+declare
+    moved_at timestamptz;
+    blocked_seat bigint;
+begin
+    perform from turns where event_id = any(events) order by event_id for no key update;
+    moved_at := clock_timestamp();
+    if seat_ids is not null then
+        select min(s.id) into blocked_seat
+          from seats s join claims c on c.seat_id = s.id and c.state <> 'dead'
+         where s.id = any(seat_ids) and s.blocked;
+        if blocked_seat is not null then
+            raise exception 'seat % is blocked', blocked_seat
+                using errcode = '23514', constraint = 'claims_seat_not_blocked', table = 'claims';
+        end if;
+    end if;
+    with moved as (
+        select l.pool_id, sum(m.held)::int as held, sum(m.sold)::int as sold
+          from unnest(types, held_by, sold_by) as m (ticket_type_id, held, sold)
+          join ticket_type_pools l on l.ticket_type_id = m.ticket_type_id
+         group by l.pool_id
+    ), counted as (
+        update pools p set held = p.held + m.held, sold = p.sold + m.sold, updated_at = moved_at
+          from moved m
+         where p.id = m.pool_id and (m.held <> 0 or m.sold <> 0)
+    ), stock as (
+        select t.event_id, t,
+               min(p.capacity - p.held - p.sold) as left_before,
+               min(p.capacity - p.held - p.sold - coalesce(m.held + m.sold, 0)) as left_after,
+               max(p.held + coalesce(m.held, 0)) filter (where p.ticket_type_id = t.id) as held,
+               max(p.sold + coalesce(m.sold, 0)) filter (where p.ticket_type_id = t.id) as sold,
+               max(case when m.held <> 0 or m.sold <> 0 then moved_at else p.updated_at end)
+                   filter (where p.ticket_type_id = t.id) as updated_at
+          from (unnest(events) e (id)
+                join ticket_types t on t.event_id = e.id
+                join ticket_type_pools l on l.ticket_type_id = t.id
+                join pools p on p.id = l.pool_id)
+          full join moved m on m.pool_id = p.id
+         group by t.id
+    ), told as (
+        select event_id,
+               jsonb_agg('{"op": "update"}' || ticket_type_json(t, left_after, held, sold, updated_at) order by (t).id)
+                   filter (where left_after <> left_before or updated_at = moved_at) as rows
+          from stock group by event_id
+    ), seated as (
+        select s.event_id, jsonb_agg(jsonb_build_array(s.position, seat_status(s.blocked, c.state)) order by s.position) as seats
+          from seats s left join claims c on c.seat_id = s.id and c.state <> 'dead'
+         where s.id = any(seat_ids)
+         group by s.event_id
+    ), logged as (
+        update turns turn set revision = turn.revision + 1
+          from told full join seated on seated.event_id = told.event_id
+         where turn.event_id = coalesce(told.event_id, seated.event_id)
+        returning turn.event_id, turn.revision, moved_at,
+                  case when seats is null then '{}' else jsonb_build_object('seats', seats) end
+                  || case when rows is null then '{}' else jsonb_build_object('ticket_types', rows) end
+    )
+    insert into changes (event_id, revision, at, payload) select * from logged;
+    perform ring('', events);
+end
+$$;
+
+-- Nets a statement per event and type; dead claims count nothing. An update is a deletion and an
+-- insertion that may cancel out: a seat is concerned when it is not in the same state before and
+-- after, and an event that nets to nothing is left out.
+create function claims_inserted() returns trigger language plpgsql
+    security definer set search_path from current set seatcast.deriving = 'on'
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    net record;
+begin
+    select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
+           array_agg(held) as held, array_agg(sold) as sold
+      into net
+      from (select event_id, ticket_type_id,
+                   coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
+                   coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold
+              from new_rows where state <> 'dead' group by event_id, ticket_type_id) as per_type;
+    if net.events is not null then
+        perform move_stock(net.events, net.types, net.held, net.sold,
+            (select array_agg(seat_id) from new_rows where seat_id is not null and state <> 'dead'));
+    end if;
+    return null;
+end
+$$;
+
+create function claims_changed() returns trigger language plpgsql
+    security definer set search_path from current set seatcast.deriving = 'on'
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    net record;
+begin
+    with signed as (
+        select event_id, ticket_type_id, seat_id, state, quantity from new_rows where state <> 'dead'
+        union all
+        select event_id, ticket_type_id, seat_id, state, -quantity from old_rows where state <> 'dead'
+    ), per_type as (
+        select event_id, ticket_type_id,
+               coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
+               coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold
+          from signed group by event_id, ticket_type_id
+    ), per_seat as (
+        select event_id, seat_id from signed
+         where seat_id is not null group by event_id, seat_id, state having sum(quantity) <> 0
+    ), moved as (
+        select event_id from per_type where held <> 0 or sold <> 0
+        union
+        select event_id from per_seat
+    )
+    select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
+           array_agg(held) as held, array_agg(sold) as sold,
+           (select array_agg(distinct seat_id) from per_seat) as seats
+      into net
+      from per_type where event_id in (select event_id from moved);
+    if net.events is not null then
+        perform move_stock(net.events, net.types, net.held, net.sold, net.seats);
+    end if;
+    return null;
+end
+$$;
+
+create function claims_deleted() returns trigger language plpgsql
+    security definer set search_path from current set seatcast.deriving = 'on'
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    net record;
+begin
+    select array_agg(distinct event_id) as events, array_agg(ticket_type_id) as types,
+           array_agg(held) as held, array_agg(sold) as sold
+      into net
+      from (select event_id, ticket_type_id,
+                   -coalesce(sum(quantity) filter (where state = 'held'), 0)::int as held,
+                   -coalesce(sum(quantity) filter (where state = 'sold'), 0)::int as sold
+              from old_rows where state <> 'dead' group by event_id, ticket_type_id) as per_type;
+    if net.events is not null then
+        perform move_stock(net.events, net.types, net.held, net.sold,
+            (select array_agg(seat_id) from old_rows where seat_id is not null and state <> 'dead'));
+    end if;
+    return null;
+end
+$$;
+
+create trigger claims_count_insert after insert on claims referencing new table as new_rows
+    for each statement execute function claims_inserted();
+create trigger claims_count_update after update on claims referencing old table as old_rows new table as new_rows
+    for each statement execute function claims_changed();
+create trigger claims_count_delete after delete on claims referencing old table as old_rows
+    for each statement execute function claims_deleted();
+create trigger claims_no_truncate before truncate on claims
+    for each statement execute function refuse_truncate();
+
+-- A claim on a seat takes the event's turn before it stands in `claims_one_live_seat`, not after. A
+-- writer that had the index entry and waited for the turn would be waited for by whoever has the
+-- turn and wants the same seat: a deadlock, a second of standstill, and maybe a whole batch to be
+-- decided again. Per row, because only a row knows its seat; the setting, gone with the transaction,
+-- spares all but an event's first seat the lock. General admission has no such index and does not pay.
+create function claims_take_turn() returns trigger language plpgsql
+    security definer set search_path from current as $$
+begin
+    perform from turns where event_id = new.event_id for no key update;
+    perform set_config('seatcast.turn_taken', new.event_id::text, true);
+    return new;
+end
+$$;
+create trigger claims_take_turn before insert on claims for each row
+    when (new.seat_id is not null
+          and current_setting('seatcast.turn_taken', true) is distinct from new.event_id::text)
+    execute function claims_take_turn();
+
+-- The counters are derived, so nobody writes them by hand, nor the capacity that mirrors an event's
+-- or a ticket type's. The capacity of a section or an allotment is the organizer's to edit.
+create function refuse_pool_write() returns trigger language plpgsql as $$
+begin
+    if tg_op = 'DELETE' and not exists (select from events where id = old.event_id)
+       or tg_op = 'DELETE' and old.kind = 'ticket_type'
+          and not exists (select from ticket_types where id = old.ticket_type_id) then
+        return old; -- goes with its event or ticket type
+    end if;
+    raise exception 'counters and mirrored capacity of pools are moved by triggers only'
+        using errcode = '42501', constraint = 'pools_derived', table = 'pools',
+              hint = 'Write claims to move the counters, and events or ticket_types to move the capacity.';
+end
+$$;
+create trigger pools_guard_insert before insert on pools for each row
+    when (current_setting('seatcast.deriving', true) is distinct from 'on'
+          and (new.kind in ('event', 'ticket_type') or new.held <> 0 or new.sold <> 0))
+    execute function refuse_pool_write();
+create trigger pools_guard_update before update on pools for each row
+    when (current_setting('seatcast.deriving', true) is distinct from 'on'
+          and ((old.id, old.event_id, old.kind, old.ticket_type_id, old.held, old.sold)
+               is distinct from (new.id, new.event_id, new.kind, new.ticket_type_id, new.held, new.sold)
+               or old.capacity <> new.capacity and old.kind in ('event', 'ticket_type')))
+    execute function refuse_pool_write();
+create trigger pools_guard_delete before delete on pools for each row
+    when (old.kind in ('event', 'ticket_type')) execute function refuse_pool_write();
+create trigger pools_no_truncate before truncate on pools
+    for each statement execute function refuse_truncate();
+
+-- A type draws on the root and on its own pool for as long as it lives, never on another type's own
+-- pool, and never on a pool of another event.
+create function check_pool_link() returns trigger language plpgsql set search_path from current as $$
+declare
+    link ticket_type_pools := case when tg_op = 'DELETE' then old else new end;
+    pool pools;
+    type_event bigint;
+begin
+    if tg_op = 'UPDATE' then
+        raise exception 'a link between ticket type and pool is inserted or deleted, not changed'
+            using errcode = '23514', constraint = 'ticket_type_pools_fixed', table = 'ticket_type_pools';
+    end if;
+    select * into pool from pools where id = link.pool_id;
+    select event_id into type_event from ticket_types where id = link.ticket_type_id;
+    if pool.kind in ('event', 'ticket_type') and type_event is not null then
+        raise exception 'the links to the root pool and to the own pool are made by triggers and stay'
+            using errcode = '23514', constraint = 'ticket_type_pools_derived', table = 'ticket_type_pools';
+    end if;
+    if tg_op = 'INSERT' and pool.event_id <> type_event then
+        raise exception 'pool % belongs to another event than ticket type %', link.pool_id, link.ticket_type_id
+            using errcode = '23514', constraint = 'ticket_type_pools_same_event', table = 'ticket_type_pools';
+    end if;
+    return case when tg_op = 'DELETE' then old else new end;
+end
+$$;
+create trigger ticket_type_pools_check before insert or update or delete on ticket_type_pools for each row
+    when (current_setting('seatcast.deriving', true) is distinct from 'on') execute function check_pool_link();
+create trigger ticket_type_pools_no_truncate before truncate on ticket_type_pools
+    for each statement execute function refuse_truncate();

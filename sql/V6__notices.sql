@@ -1,0 +1,212 @@
+-- Notices are pushed when they are made, changed or taken back, and some make themselves: a change
+-- of capacity, of time or venue, sales that pause or go on, a cancellation, whoever makes the change.
+
+-- An event keeps its newest 32 notices, those that have ended going first. The others are deleted,
+-- which the log says like any deletion, before the new ones and at a revision of its own: of a
+-- thousand that one statement makes, only those that stay are ever told.
+--
+-- Then the new ones are given the event's next revision, which its turn keeps for us.
+create function settle_notices(events bigint[], fresh bigint[]) returns void language plpgsql as $$
+begin
+    delete from notices n
+     using (select n.id, row_number() over (partition by n.event_id
+                                            order by coalesce(n.until <= now(), false), n.id desc) as place
+              from unnest(events) e (id) join notices n on n.event_id = e.id) as ranked
+     where n.id = ranked.id and ranked.place > 32;
+    update notices n set revision = t.revision + 1
+      from unnest(fresh) f (id) cross join lateral
+           (select t.revision from notices m join turns t on t.event_id = m.event_id where m.id = f.id limit 1) as t
+     where n.id = f.id;
+end
+$$;
+
+create function notices_inserted() returns trigger language plpgsql
+    security definer set search_path from current set seatcast.deriving = 'on'
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    fresh bigint[];
+    events bigint[];
+begin
+    select array_agg(id), array_agg(distinct event_id) into fresh, events from new_rows;
+    perform take_turns(events);
+    perform settle_notices(events, fresh);
+    perform log_changes(array_agg(event_id), array_agg(jsonb_build_object('notices', rows)))
+       from (select n.event_id, jsonb_agg('{"op": "insert"}' || notice_json(n) order by n.id) as rows
+               from unnest(fresh) f (id) join notices n on n.id = f.id
+              group by n.event_id) as per_event;
+    return null;
+end
+$$;
+
+-- A revision that is given is no change of its own. A notice that moves to another event is new there.
+create function notices_updated() returns trigger language plpgsql
+    security definer set search_path from current set seatcast.deriving = 'on'
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    written record;
+begin
+    select array_agg(n.id) filter (where n.event_id <> o.event_id) as moved,
+           array_agg(o.event_id) filter (where n.event_id <> o.event_id) as left_events,
+           array_agg(n.event_id) filter (where n.event_id <> o.event_id) as entered,
+           array_agg(n.id) filter (where n.event_id = o.event_id) as changed,
+           array_agg(n.event_id) as events
+      into written
+      from old_rows o full join new_rows n on n.id = o.id
+     where (o.event_id, o.type, o.message, o.data, o.created_at, o.until, o.sender) is distinct from
+           (n.event_id, n.type, n.message, n.data, n.created_at, n.until, n.sender);
+    if written.events is null then
+        return null;
+    end if;
+    perform take_turns(written.events || written.left_events);
+    perform settle_notices(written.entered, written.moved);
+    perform log_changes(array_agg(event_id), array_agg(jsonb_build_object('notices', rows)))
+       from (select event_id, jsonb_agg(part order by id) as rows
+               from (select n.event_id, n.id, '{"op": "insert"}' || notice_json(n) as part
+                       from unnest(written.moved) m (id) join notices n on n.id = m.id
+                     union all
+                     select n.event_id, n.id, '{"op": "update"}' || notice_json(n)
+                       from unnest(written.changed) c (id) join notices n on n.id = c.id
+                     union all
+                     select event_id, id, jsonb_build_object('op', 'delete', 'id', id)
+                       from unnest(written.left_events, written.moved) as l (event_id, id)) as parts
+              group by event_id) as per_event;
+    return null;
+end
+$$;
+
+create function notices_deleted() returns trigger language plpgsql
+    security definer set search_path from current set seatcast.deriving = 'on'
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    events bigint[] := array(select distinct o.event_id from old_rows o
+                              where exists (select from events e where e.id = o.event_id));
+begin
+    perform take_turns(events);
+    perform log_changes(array_agg(event_id), array_agg(jsonb_build_object('notices', rows)))
+       from (select event_id, jsonb_agg(jsonb_build_object('op', 'delete', 'id', id) order by id) as rows
+               from old_rows where event_id in (select unnest(events)) group by event_id) as per_event;
+    return null;
+end
+$$;
+
+create function refuse_notice_revision() returns trigger language plpgsql as $$
+begin
+    raise exception 'the revision of a notice is the one that made it'
+        using errcode = '42501', constraint = 'notices_revision_derived', table = 'notices';
+end
+$$;
+create trigger notices_guard_revision before update of revision on notices for each row
+    when (current_setting('seatcast.deriving', true) is distinct from 'on' and old.revision <> new.revision)
+    execute function refuse_notice_revision();
+create trigger notices_publish_insert after insert on notices referencing new table as new_rows
+    for each statement execute function notices_inserted();
+create trigger notices_publish_update after update on notices
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function notices_updated();
+create trigger notices_publish_delete after delete on notices referencing old table as old_rows
+    for each statement execute function notices_deleted();
+create trigger notices_no_truncate before truncate on notices
+    for each statement execute function refuse_truncate();
+
+-- ------------------------------------------------------------- notices that make themselves
+
+-- On the clock of the place. A name of a zone that Postgres does not know reads as UTC: an
+-- organizer's misspelling must not stop the change.
+create function local_time(at timestamptz, zone text) returns text language plpgsql stable as $$
+begin
+    return to_char(at at time zone zone, 'YYYY-MM-DD HH24:MI') || ' (' || zone || ')';
+exception when invalid_parameter_value then
+    return to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') || ' (UTC)';
+end
+$$;
+
+-- One notice of all that a statement did to an event: the gravest change gives it its type, `data`
+-- has the fields that changed as `{"old": {…}, "new": {…}}`. Null when there is nothing to tell.
+create function notice_of(was events, e events) returns notices language plpgsql stable as $$
+declare
+    told notices;
+    sentences text[] := '{}';
+begin
+    if was.status <> e.status then
+        sentences := sentences || case e.status
+            when 'cancelled' then concat_ws(' ', 'The event was cancelled.', e.cancel_reason)
+            when 'paused' then 'Sales are paused.'
+            when 'completed' then 'The event is over.'
+            when 'active' then 'Sales are open again.'
+            else 'The event is not on sale any more.' end;
+    end if;
+    if was.starts_at <> e.starts_at or was.timezone <> e.timezone then
+        sentences := sentences || ('The event now begins at ' || local_time(e.starts_at, e.timezone) || '.');
+    end if;
+    if was.venue <> e.venue then
+        sentences := sentences || ('The event moved to ' || e.venue || '.');
+    end if;
+    if was.capacity <> e.capacity then
+        sentences := sentences || format('The capacity changed from %s to %s.', was.capacity, e.capacity);
+    end if;
+    if sentences = '{}' then
+        return null;
+    end if;
+    select jsonb_build_object('old', jsonb_object_agg(o.key, o.value), 'new', jsonb_object_agg(o.key, n.value))
+      into told.data
+      from jsonb_each(event_json(was, 0)) o join jsonb_each(event_json(e, 0)) n on n.key = o.key
+     where o.key in ('status', 'starts_at', 'timezone', 'venue', 'capacity') and o.value <> n.value;
+    told.event_id := e.id;
+    told.type := case when was.status <> e.status and e.status = 'cancelled' then 'cancellation'
+                      when cardinality(sentences) = 1 and was.capacity <> e.capacity then 'capacity_change'
+                      else 'info_update' end;
+    told.message := array_to_string(sentences, ' ');
+    -- News for a day; that an event is cancelled stays.
+    told.until := case when told.type <> 'cancellation' then date_trunc('second', now() + interval '24 hours') end;
+    return told;
+end
+$$;
+
+-- A draft has no viewers, and its publication is no news to anybody.
+create function events_told() returns trigger language plpgsql
+    security definer set search_path from current
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+begin
+    insert into notices (event_id, type, message, data, until)
+    select (told).event_id, (told).type, (told).message, (told).data, (told).until
+      from (select notice_of(o, n) as told
+              from old_rows o full join new_rows n on n.id = o.id
+             where (o.status, o.starts_at, o.timezone, o.venue, o.capacity) is distinct from
+                   (n.status, n.starts_at, n.timezone, n.venue, n.capacity)
+               and (o.status = 'draft') is not true and (n.status = 'draft') is not true
+               and o.deleted_at is null and n.deleted_at is null
+             order by n.id offset 0) as each_event
+     where (told).event_id is not null;
+    return null;
+end
+$$;
+
+-- An event that is cancelled sells nothing any more: whoever cancels it, its holds end with it. What
+-- is confirmed stays as it is: it was paid, and giving money back is not the database's to do.
+create function events_cancelled() returns trigger language plpgsql
+    security definer set search_path from current
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    cancelled bigint[] := array(select id from new_rows where status = 'cancelled'
+                                except select id from old_rows where status = 'cancelled');
+begin
+    if cancelled <> '{}' then
+        with gone as (
+            update bookings b
+               set status = 'cancelled', cancel_reason = coalesce(e.cancel_reason, 'the event was cancelled')
+              from unnest(cancelled) c (id) join events e on e.id = c.id
+             where b.event_id = e.id and b.due_at is not null
+            returning b.id
+        )
+        update claims c set state = 'dead' from gone where c.booking_id = gone.id and c.state <> 'dead';
+    end if;
+    return null;
+end
+$$;
+
+-- By their names these run after `events_publish_update`, in this order: first the event is what it
+-- is, then its stock is given back, then viewers are told.
+create trigger events_release_update after update on events referencing old table as old_rows new table as new_rows
+    for each statement execute function events_cancelled();
+create trigger events_tell_update after update on events referencing old table as old_rows new table as new_rows
+    for each statement execute function events_told();

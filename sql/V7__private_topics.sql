@@ -1,0 +1,148 @@
+-- A user's own bookings, and an organizer's figures of an event: a version for each booking, and
+-- rings that say whose bookings were written.
+--
+-- These need no log: a viewer is sent the bookings that changed, whole, and never replaces one by a
+-- lower version of it. A version grows with every table that is shown with the booking. There is no
+-- number per user, and no lock of one: a batch of the desk writes bookings of a hundred users.
+
+-- Every real change adds one, whatever the writer says the version is.
+create function bookings_touch() returns trigger language plpgsql as $$
+begin
+    new.due_at := old.due_at; -- generated, so not known yet
+    if new is distinct from old then
+        new.version := old.version + 1;
+        new.updated_at := clock_timestamp();
+    end if;
+    return new;
+end
+$$;
+create trigger bookings_touch before update on bookings for each row execute function bookings_touch();
+
+-- Adds one to the version of bookings of which something else was written, save those whose row this
+-- transaction wrote itself: a booking that is made or confirmed with all its parts moves by one.
+create function count_versions(ids uuid[]) returns void language plpgsql as $$
+begin
+    update bookings b set version = b.version + 1
+      from (select w.id from unnest(ids) w (id) cross join lateral
+                   (select from bookings b where b.id = w.id and b.xmin <> pg_current_xact_id()::xid limit 1) as known
+             order by w.id) as other
+     where b.id = other.id;
+end
+$$;
+
+-- Of items, claims and tickets alike. A row that moves to another booking is news of both.
+create function booking_parts_written() returns trigger language plpgsql
+    security definer set search_path from current
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    ids uuid[];
+begin
+    if tg_op = 'INSERT' then
+        ids := array(select distinct booking_id from new_rows);
+    elsif tg_op = 'DELETE' then
+        ids := array(select distinct booking_id from old_rows);
+    else
+        ids := array(select booking_id from (select * from old_rows except select * from new_rows) as gone
+                     union
+                     select booking_id from (select * from new_rows except select * from old_rows) as come);
+    end if;
+    perform count_versions(ids);
+    return null;
+end
+$$;
+do $$
+declare
+    part text;
+begin
+    foreach part in array array['booking_items', 'claims', 'tickets'] loop
+        execute format('
+            create trigger %1$s_version_insert after insert on %1$s referencing new table as new_rows
+                for each statement execute function booking_parts_written();
+            create trigger %1$s_version_update after update on %1$s
+                referencing old table as old_rows new table as new_rows
+                for each statement execute function booking_parts_written();
+            create trigger %1$s_version_delete after delete on %1$s referencing old table as old_rows
+                for each statement execute function booking_parts_written()', part);
+    end loop;
+end
+$$;
+
+-- Names are shown with bookings that have what bears them.
+create function names_changed() returns trigger language plpgsql
+    security definer set search_path from current
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    ids bigint[];
+begin
+    if tg_table_name = 'ticket_types' then
+        select array_agg(n.id) into ids from old_rows o full join new_rows n on n.id = o.id
+         where o.name is distinct from n.name;
+        perform count_versions(array(select distinct c.booking_id from claims c
+                                      where c.ticket_type_id = any(ids) and c.state <> 'dead'));
+    else
+        if tg_table_name = 'seats' then
+            select array_agg(n.id) into ids from old_rows o full join new_rows n on n.id = o.id
+             where (o.section_id, o.row_label, o.number) is distinct from (n.section_id, n.row_label, n.number);
+        else
+            select array_agg(s.id) into ids from seats s
+             where s.section_id = any(array(select id from (select id, name from new_rows
+                                                            except select id, name from old_rows) as renamed));
+        end if;
+        perform count_versions(array(select distinct c.booking_id from claims c
+                                      where c.seat_id = any(ids) and c.state <> 'dead'));
+    end if;
+    return null;
+end
+$$;
+create trigger ticket_types_version_update after update on ticket_types
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function names_changed();
+create trigger sections_version_update after update on sections
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function names_changed();
+create trigger seats_version_update after update on seats
+    referencing old table as old_rows new table as new_rows
+    for each statement execute function names_changed();
+
+-- Rings for the users whose bookings were written; a booking that moves is news of both. Whatever
+-- moves a version writes the booking's row, so this hears of it as well.
+create function bookings_written() returns trigger language plpgsql
+    security definer set search_path from current
+    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare
+    users bigint[];
+begin
+    if tg_op = 'INSERT' then
+        users := array(select distinct user_id from new_rows where user_id is not null);
+    elsif tg_op = 'DELETE' then
+        users := array(select distinct user_id from old_rows where user_id is not null);
+    else
+        users := array(select user_id from new_rows where user_id is not null
+                       union select user_id from old_rows where user_id is not null);
+    end if;
+    perform ring('users:', users);
+    return null;
+end
+$$;
+create trigger bookings_ring_insert after insert on bookings referencing new table as new_rows
+    for each statement execute function bookings_written();
+create trigger bookings_ring_update after update on bookings referencing old table as old_rows new table as new_rows
+    for each statement execute function bookings_written();
+create trigger bookings_ring_delete after delete on bookings referencing old table as old_rows
+    for each statement execute function bookings_written();
+create trigger bookings_no_truncate before truncate on bookings
+    for each statement execute function refuse_truncate();
+create trigger booking_items_no_truncate before truncate on booking_items
+    for each statement execute function refuse_truncate();
+create trigger tickets_no_truncate before truncate on tickets
+    for each statement execute function refuse_truncate();
+
+-- How many joined an event's topics, in steps of five seconds: a rate for the organizer, summed over
+-- all nodes. Not worth the WAL; rows of the last minutes only.
+create unlogged table event_joins (
+    event_id bigint not null,
+    at timestamptz not null,
+    joins bigint not null,
+    constraint event_joins_pkey primary key (event_id, at)
+);
+create index event_joins_by_age on event_joins (at);
