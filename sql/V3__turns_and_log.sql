@@ -168,6 +168,9 @@ begin
 end
 $$;
 
+create trigger turns_no_truncate before truncate on turns
+    for each statement execute function refuse_truncate();
+
 -- ------------------------------------------------------------- doorbell and log
 
 -- Rings for many ids at once: `<prefix>1,2,3` on the channel that has the schema's name. A payload

@@ -22,7 +22,7 @@ declare
     moved_at timestamptz;
     blocked_seat bigint;
 begin
-    perform from turns where event_id = any(events) order by event_id for no key update;
+    perform take_turns(events);
     moved_at := clock_timestamp();
     if seat_ids is not null then
         select min(s.id) into blocked_seat

@@ -111,6 +111,9 @@ pub struct DatabaseConfig {
         default_value_t = 60
     )]
     pub wait_s: u64,
+    /// Schema of the database in which everything of Seatcast's lives, and the name of its NOTIFY channel.
+    #[arg(long, env = "SEATCAST_SCHEMA", default_value = "seatcast")]
+    pub schema: String,
     /// Folder of the private Postgres (default: /var/lib/seatcast as root, else
     /// $XDG_DATA_HOME/seatcast or ~/.local/share/seatcast).
     #[arg(long, env = "SEATCAST_DATA_DIR")]

@@ -32,6 +32,7 @@ pub(super) struct Address {
     tls: MakeRustlsConnect,
     /// Sets what each session of ours is to have.
     session: String,
+    schema: String,
 }
 
 impl Address {
@@ -48,13 +49,26 @@ impl Address {
         let mut settings = rest
             .parse()
             .map_err(|error: tokio_postgres::Error| StoreError::BadAddress(error.into()))?;
+        if !is_plain_name(&config.schema) {
+            let why = format!(
+                "{:?} is no name for a schema: small letters, digits and _",
+                config.schema
+            );
+            return Err(bad(why));
+        }
         ours(config, &mut settings);
         encryption(&trust, &mut settings);
         Ok(Address {
             session: session(config, settings.get_options().unwrap_or_default()),
             settings,
             tls: tls::connector(&trust).map_err(bad)?,
+            schema: config.schema.clone(),
         })
+    }
+
+    /// The schema in which everything of ours lives; needs no quotes in SQL.
+    pub(super) fn schema(&self) -> &str {
+        &self.schema
     }
 
     /// A connection of one's own. The caller bounds the time that it takes.
@@ -119,7 +133,8 @@ impl Connect for Dial {
     }
 }
 
-/// What every session of ours is set to, pooled or not: an end to whatever hangs. By a statement and not by `options`
+/// What every session of ours is set to, pooled or not: our schema and no other (nobody's tables or functions of the
+/// same names stand before ours), and an end to whatever hangs. By a statement and not by `options`
 /// of the connection, which poolers refuse or drop. What the address itself says in its `options` stays.
 fn session(config: &DatabaseConfig, theirs: &str) -> String {
     let ours = [
@@ -131,8 +146,21 @@ fn session(config: &DatabaseConfig, theirs: &str) -> String {
         ),
     ];
     let ours = ours.iter().filter(|(name, _)| !theirs.contains(name));
-    ours.map(|(name, value)| format!("set {name} = {value};"))
-        .collect()
+    let timeouts: String = ours
+        .map(|(name, value)| format!("set {name} = {value};"))
+        .collect();
+    // Generic plans know no figures, so a compiler of costly ones only gets in the way.
+    format!(
+        "{timeouts}set search_path = {}, pg_temp;set jit = off;",
+        config.schema
+    )
+}
+
+/// A name that SQL takes as it is. Postgres keeps those that begin with `pg_` to itself.
+fn is_plain_name(name: &str) -> bool {
+    let begins_well = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
+    let is_plain = |letter: char| matches!(letter, 'a'..='z' | '0'..='9' | '_');
+    begins_well && !name.starts_with("pg_") && name.len() <= 63 && name.chars().all(is_plain)
 }
 
 /// The settings of every connection of ours, pooled or not: a name for `pg_stat_activity`, and keepalives that notice

@@ -18,8 +18,8 @@ pub struct Stand {
 }
 
 const STAND: &str = "
-    select root.revision, event_json(e), ticket_types_json(e.id)
-      from events e join pools root on root.event_id = e.id and root.kind = 'event'";
+    select turn.revision, event_json(e, turn.layout), ticket_types_json(e.id)
+      from events e join turns turn on turn.event_id = e.id";
 
 impl Store {
     /// The stands of those events that exist, by id, in one snapshot.

@@ -40,8 +40,8 @@ impl Store {
             .prepare_cached(
                 "select head.event_id
                    from unnest($1::bigint[], $2::bigint[]) as head (event_id, revision)
-                   left join pools p on p.event_id = head.event_id and p.kind = 'event'
-                  where coalesce(p.revision,
+                   left join turns t on t.event_id = head.event_id
+                  where coalesce(t.revision,
                                  (select max(c.revision) from changes c
                                    where c.event_id = head.event_id),
                                  -1) < head.revision",
@@ -131,6 +131,9 @@ struct Payload {
     layout: Option<u32>,
     #[serde(default)]
     seat_count: u32,
+    /// Of the seats before, so many first ones keep their status unless they are listed.
+    #[serde(default)]
+    kept: u32,
     #[serde(default)]
     deleted: bool,
 }
@@ -166,6 +169,7 @@ impl Change {
             seats: statuses(payload.seats)?,
             layout: payload.layout,
             seat_count: payload.seat_count,
+            kept: payload.kept,
             deleted: payload.deleted,
         })
     }

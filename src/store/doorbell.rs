@@ -1,4 +1,4 @@
-//! The doorbell: `listen seatcast` on a connection of its own.
+//! The doorbell: `listen` on a connection of its own, on the channel that has the schema's name.
 //!
 //! A ring says «look again» and is never the truth. A small row of the log may ride on it, which spares
 //! its reader the query; it is believed only as the event's next revision. So losing a ring costs
@@ -212,11 +212,13 @@ impl Ear {
 
     async fn connect(store: &Store) -> Result<Ear, StoreError> {
         let (client, mut connection) = store.address().connect().await?;
+        // The channel has the schema's name.
+        let listen = format!("listen {}", store.address().schema());
         let mut messages = poll_fn(move |context| connection.poll_message(context)).boxed();
         // Nobody else moves the connection along while LISTEN waits for its answer. What rings
         // meanwhile is covered by `Ring::Listening`.
         tokio::select! {
-            listening = client.batch_execute("listen seatcast") => listening?,
+            listening = client.batch_execute(&listen) => listening?,
             () = drain(&mut messages) => {
                 return Err(StoreError::Unavailable("closed before LISTEN was answered".into()));
             }
@@ -295,7 +297,7 @@ async fn ring_itself(store: &Store, probe: &str) -> bool {
     let ringing = async {
         let client = store.client().await?;
         client
-            .execute("select pg_notify('seatcast', $1)", &[&probe])
+            .execute("select pg_notify(current_schema(), $1)", &[&probe])
             .await?;
         Ok::<_, StoreError>(())
     };

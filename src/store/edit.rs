@@ -47,9 +47,9 @@ impl From<tokio_postgres::Error> for EditError {
             Some("events_organizer_exists" | "notices_author_exists") => {
                 EditRefusal::UserNotFound.into()
             }
-            Some(
-                "booking_items_type_exists" | "claims_type_of_event" | "tickets_type_of_event",
-            ) => EditRefusal::TicketTypeInUse.into(),
+            Some("claims_type_of_event" | "tickets_type_of_event") => {
+                EditRefusal::TicketTypeInUse.into()
+            }
             _ => EditError::Store(error),
         }
     }
@@ -180,9 +180,10 @@ async fn before(
     event: EventId,
 ) -> Result<Option<EventBefore>, StoreError> {
     let statement = "
-        select e.organizer_id, e.status, e.capacity, root.revision, root.held, root.sold,
+        select e.organizer_id, e.status, e.capacity, turn.revision, root.held, root.sold,
                types.count, types.id, types.capacity
           from events e
+          join turns turn on turn.event_id = e.id
           join pools root on root.event_id = e.id and root.kind = 'event'
           cross join lateral (select count(*) as count, min(id) as id, min(capacity) as capacity
                                 from ticket_types where event_id = e.id) as types
@@ -218,7 +219,7 @@ pub(super) async fn revision(
     client: &impl GenericClient,
     event: EventId,
 ) -> Result<Revision, StoreError> {
-    let statement = "select revision from pools where event_id = $1 and kind = 'event'";
+    let statement = "select revision from turns where event_id = $1";
     unsigned(client.query_one(statement, &[&event]).await?.try_get(0)?)
 }
 

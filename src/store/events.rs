@@ -88,9 +88,8 @@ pub struct ManagedEvent {
 }
 
 const COLUMNS: &str =
-    "root.revision, event_json(e), ticket_types_json(e.id), rfc3339(e.created_at)";
-const TABLES: &str =
-    "from events e join pools root on root.event_id = e.id and root.kind = 'event'";
+    "turn.revision, event_json(e, turn.layout), ticket_types_json(e.id), rfc3339(e.created_at)";
+const TABLES: &str = "from events e join turns turn on turn.event_id = e.id";
 
 /// $1 caller, $2 whether an admin, $3 pattern, $4 status, $5 category, $6 from, $7 to.
 const MATCHING: &str = "
@@ -176,7 +175,7 @@ pub(super) async fn event_in_full(
                                 'id', t.id, 'min_per_booking', t.min_per_booking,
                                 'max_per_booking', t.max_per_booking, 'max_per_user', t.max_per_user,
                                 'members_only', t.members_only,
-                                'seated', exists (select from seats s where s.ticket_type_id = t.id)
+                                'seated', t.seated
                             ) order by t.id), '[]') from ticket_types t where t.event_id = e.id),
                     (select coalesce(jsonb_agg(jsonb_build_object(
                                 'id', c.id, 'name', c.name,

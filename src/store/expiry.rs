@@ -15,8 +15,8 @@ use crate::ticketing::{EventId, Revision};
 pub(super) const EXPIRE: &str = "
     with due as (
         select id from bookings
-         where event_id = $1 and status = 'pending' and expires_at <= statement_timestamp()
-         order by expires_at limit $2
+         where event_id = $1 and due_at <= statement_timestamp()
+         order by due_at limit $2
            for update skip locked
     ), gone as (
         update bookings b set status = 'expired' from due where b.id = due.id returning b.id
@@ -45,11 +45,11 @@ impl Store {
         let client = self.client().await?;
         let events = "
             select event_id from bookings
-             where status = 'pending' and expires_at <= statement_timestamp()
-             group by event_id order by min(expires_at) limit $1";
+             where due_at <= statement_timestamp()
+             group by event_id order by min(due_at) limit $1";
         let next = "
-            select (extract(epoch from min(expires_at) - statement_timestamp()) * 1000)::bigint
-              from bookings where status = 'pending' and expires_at > statement_timestamp()";
+            select (extract(epoch from min(due_at) - statement_timestamp()) * 1000)::bigint
+              from bookings where due_at > statement_timestamp()";
         let events = client.prepare_cached(events).await?;
         let next = client.prepare_cached(next).await?;
         let events_max = i64::try_from(events_max).unwrap_or(i64::MAX);

@@ -24,7 +24,7 @@ const MIGRATION_LOCK: i64 = 0x7365_6174_6361_7374;
 pub async fn migrate(config: &DatabaseConfig, url: &str) -> Result<usize, StoreError> {
     let (mut client, connection) = Address::read(config, url)?.connect().await?;
     let connection = tokio::spawn(connection);
-    let applied = under_lock(&mut client).await;
+    let applied = under_lock(&mut client, &config.schema).await;
     drop(client);
     // The connection's own end says no more than `applied` does.
     let _ = connection.await;
@@ -56,7 +56,7 @@ impl Store {
     }
 }
 
-async fn under_lock(client: &mut Client) -> Result<usize, StoreError> {
+async fn under_lock(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
     // Waiting for another node's migration may take as long as that needs.
     client
         .batch_execute("set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0")
@@ -64,12 +64,27 @@ async fn under_lock(client: &mut Client) -> Result<usize, StoreError> {
     client
         .execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK])
         .await?;
-    let report = embedded::migrations::runner().run_async(client).await;
+    let applied = apply(client, schema).await;
     client
         .execute("select pg_advisory_unlock($1)", &[&MIGRATION_LOCK])
         .await?;
-    match report {
-        Ok(report) => Ok(report.applied_migrations().len()),
-        Err(error) => Err(StoreError::Migration(error.into())),
+    applied
+}
+
+/// Every name in the files is one of our schema, which the connection has in front: refinery's history as well.
+async fn apply(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
+    let exists = "select exists (select from pg_namespace where nspname = $1)";
+    if !client
+        .query_one(exists, &[&schema])
+        .await?
+        .try_get::<_, bool>(0)?
+    {
+        // Asked first: `if not exists` needs the right to create schemas where there is nothing to create.
+        client
+            .batch_execute(&format!("create schema {schema}"))
+            .await?;
     }
+    let report = embedded::migrations::runner().run_async(client).await;
+    let report = report.map_err(|error| StoreError::Migration(error.into()))?;
+    Ok(report.applied_migrations().len())
 }

@@ -72,7 +72,7 @@ impl Store {
                  ), taken as (
                      insert into presence_nodes (node, expires_at)
                      select $1, deadline.at from deadline where not exists (select from renewed)
-                     returning pg_notify('seatcast', $3)
+                     returning pg_notify(current_schema(), $3)
                  )
                  select exists (select from taken),
                         array(select node from presence_nodes
@@ -94,7 +94,7 @@ impl Store {
         let client = self.client().await?;
         let everything = PresenceRing::payload(node, &[]);
         let sql = "with gone as (delete from presence_nodes where node = $1 returning node)
-                   select pg_notify('seatcast', $2) from gone";
+                   select pg_notify(current_schema(), $2) from gone";
         client.query(sql, &[&node, &everything]).await?;
         Ok(())
     }
@@ -137,7 +137,7 @@ impl Store {
                        from said, presence_nodes n where n.node = $1 and said.counts is not null
                          on conflict (event_id, node) do update set counts = excluded.counts
                  )
-                 select pg_notify('seatcast', ring) from unnest($4::text[]) as ring",
+                 select pg_notify(current_schema(), ring) from unnest($4::text[]) as ring",
             )
             .await?;
         client

@@ -58,7 +58,7 @@ impl Store {
                 refuse_unknown_types(tx, *event, &columns.ticket_types()).await?;
                 refuse_lost(tx, *event, map).await?;
                 replace(tx, *event, &columns).await?;
-                let layout = "select layout from events where id = $1";
+                let layout = "select layout from turns where event_id = $1";
                 let layout: i32 = tx.query_one(layout, &[event]).await?.try_get(0)?;
                 Ok(layout.unsigned_abs())
             })

@@ -56,7 +56,8 @@ impl Store {
             .read_only(true)
             .start()
             .await?;
-        let layout = "select layout from events where id = $1 and deleted_at is null";
+        let layout = "select t.layout from turns t join events e on e.id = t.event_id
+                       where e.id = $1 and e.deleted_at is null";
         let Some(layout) = snapshot.query_opt(layout, &[&event]).await? else {
             return Ok(None);
         };
@@ -102,8 +103,8 @@ impl Store {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "select p.revision from pools p join events e on e.id = p.event_id
-                  where p.event_id = $1 and p.kind = 'event' and e.deleted_at is null",
+                "select t.revision from turns t join events e on e.id = t.event_id
+                  where e.id = $1 and e.deleted_at is null",
             )
             .await?;
         let row = client.query_opt(&statement, &[&event]).await?;

@@ -103,7 +103,6 @@ impl Store {
             Box::pin(async move {
                 committed(tx, *event, *ticket_type).await?;
                 let used = "select exists (select from seats where ticket_type_id = $1)
-                                or exists (select from booking_items where ticket_type_id = $1)
                                 or exists (select from claims where ticket_type_id = $1)";
                 if tx.query_one(used, &[ticket_type]).await?.try_get(0)? {
                     return Err(EditRefusal::TicketTypeInUse.into());

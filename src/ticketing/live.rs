@@ -138,12 +138,14 @@ pub struct Delta {
     pub event: Option<EventInfo>,
     pub ticket_types: BTreeMap<TicketTypeId, RowChange<TicketType>>,
     pub notices: BTreeMap<NoticeId, RowChange<Notice>>,
-    /// Seat position → status. With `layout`, every seat not listed is available.
+    /// Seat position → status. With `layout`, seats from position `kept` on are available unless they are listed.
     pub seats: BTreeMap<u32, SeatStatus>,
     /// The seat map's geometry changed to this version: viewers fetch it anew.
     pub layout: Option<u32>,
     /// Seats of that geometry; says nothing without `layout`.
     pub seat_count: u32,
+    /// So many first positions mean the same seats as before, or are listed; says nothing without `layout`.
+    pub kept: u32,
     /// The event's row was deleted: nothing comes after.
     pub deleted: bool,
 }

@@ -53,13 +53,15 @@ const BREAKS: &[(&str, &str)] = &[
     ("a confirmed booking has a ticket", "update tickets set seat_id = 2"),
     ("a user has one pending", "drop index bookings_one_pending; update bookings set status = 'pending', expires_at = now()"),
     ("an event's revision", "delete from changes where revision = 2 and event_id = 2"),
-    ("an event's revision", "update pools set revision = 99 where kind = 'event'"),
+    ("an event's revision", "update turns set revision = 99"),
+    ("an event's picture", "update turns set seat_count = 9 where event_id = 1"),
+    ("a ticket type is seated", "update ticket_types set seated = true where id = 1"),
     ("an event's log", "delete from changes where revision = 3"),
     ("replaying", "update events set title = 'Tampered'"),
     ("replaying", "update changes set payload = payload - 'seats'"),
     ("replaying", "insert into notices (event_id, type, message) values (1, 'custom', 'unheard')"),
     ("replaying", "delete from events where id = 2; delete from ticket_types where id = 3; delete from pools where event_id = 2;
-        delete from ticket_type_pools where ticket_type_id = 3"),
+        delete from turns where event_id = 2; delete from ticket_type_pools where ticket_type_id = 3"),
 ];
 
 #[tokio::test]

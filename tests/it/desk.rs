@@ -85,7 +85,7 @@ async fn a_booking_of_several_kinds_is_stored_as_answered() {
     let held = booking.expires_at.unwrap().duration_since(answer.now);
     assert_eq!(held.as_mins(), 15);
 
-    let sql = "select revision from pools where event_id = $1 and kind = 'event'";
+    let sql = "select revision from turns where event_id = $1";
     let revision: i64 = one(&client, sql, &[&show.event]).await;
     assert_eq!(answer.revision, u64::try_from(revision).unwrap());
     let sql = "select held from pools where ticket_type_id = $1";

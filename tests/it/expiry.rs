@@ -110,7 +110,7 @@ async fn a_replay_answers_a_revision_that_stands() {
     assert_eq!(replay.data(201)["id"], first.data(201)["id"]);
     assert!(replay.revision() > first.revision());
 
-    let sql = "select revision from pools where event_id = $1 and kind = 'event'";
+    let sql = "select revision from turns where event_id = $1";
     let revision: i64 = one(&client, sql, &[&show.event]).await;
     assert_eq!(u64::try_from(revision), Ok(replay.revision()));
     let sql = "select count(*) from claims where event_id = $1 and state = 'held'";

@@ -154,7 +154,7 @@ async fn viewers_of_a_database_that_went_back_start_anew() {
         "set session_replication_role = replica;
          begin;
          delete from changes where event_id = {0} and revision > {restored};
-         update pools set revision = {restored} where event_id = {0} and kind = 'event';
+         update turns set revision = {restored} where event_id = {0};
          commit;
          set session_replication_role = default",
         show.event

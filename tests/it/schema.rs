@@ -22,7 +22,7 @@ async fn nodes_that_start_together_migrate_once() {
     let mut applied = [a.unwrap(), b.unwrap(), c.unwrap()];
     applied.sort_unstable();
     assert_eq!(applied[..2], [0, 0], "one of them did it all");
-    assert!(applied[2] >= 7);
+    assert!(applied[2] >= 9);
     assert_eq!(migrate(&config, &empty).await.unwrap(), 0);
     let store = Store::connect(&config, &empty).await.unwrap();
     assert!(audit(&store).await.unwrap().is_clean());
@@ -42,6 +42,10 @@ async fn every_published_table_has_its_triggers() {
         ("seats", "insert update delete truncate"),
         ("claims", "insert update delete truncate"),
         ("notices", "insert update delete truncate"),
+        ("bookings", "insert update delete truncate"),
+        ("booking_items", "insert update delete truncate"),
+        ("tickets", "insert update delete truncate"),
+        ("turns", "insert update delete truncate"),
     ];
     for (table, operations) in published {
         let row = client
@@ -270,13 +274,15 @@ async fn what_must_not_be_is_refused_by_name() {
         .unwrap();
     let refusals = [
         ("update pools set held = held + 1", "pools_derived"),
-        ("update pools set revision = 0", "pools_derived"),
+        ("update turns set revision = 0", "turns_derived"),
         ("update pools set capacity = 1000", "pools_derived"),
         ("delete from pools", "pools_derived"),
         ("insert into pools (event_id, kind, name, capacity, held) values (1, 'section', 's', 5, 1)", "pools_derived"),
-        ("select move_counters(1, '{1}', '{1}', '{0}', null)", "pools_derived"),
-        ("select log_change(1, '{}')", "pools_derived"),
-        ("update events set layout = 9", "events_layout_derived"),
+        ("select move_stock('{1}', '{1}', '{1}', '{0}', null)", "turns_derived"),
+        ("select log_changes('{1}', '{\"{}\"}')", "turns_derived"),
+        ("update turns set layout = 9", "turns_derived"),
+        ("delete from turns", "turns_derived"),
+        ("update ticket_types set seated = not seated", "ticket_types_seated_derived"),
         ("delete from ticket_type_pools", "ticket_type_pools_derived"),
         ("update ticket_type_pools set pool_id = pool_id", "ticket_type_pools_fixed"),
         ("update events set capacity = 1", "pools_no_oversell"),
@@ -292,7 +298,7 @@ async fn what_must_not_be_is_refused_by_name() {
         ("delete from seats", "claims_seat_of_type"),
         ("insert into seats (event_id, section_id, ticket_type_id, row_label, number, position)
           values (1, 1, 1, 'Z', '1', 1)", "seats_position_unique"),
-        ("delete from ticket_types where id = 1", "booking_items_type_exists"),
+        ("delete from ticket_types where id = 1", "claims_type_of_event"),
         ("delete from events", "bookings_event_exists"),
         ("update events set starts_at = 'infinity'", "events_starts_at_bound"),
         ("insert into bookings (reference, event_id, quantity, total_amount, currency)
@@ -359,8 +365,13 @@ async fn seats_get_positions_and_gaps_read_as_blocked() {
         .await
         .unwrap();
     let logged = last(&client, event).await;
-    assert_eq!(logged["seats"], serde_json::json!([[2, 3]]));
-    assert_eq!(logged["seat_count"], 4);
+    // Those that changed hands, the gap that moved among them.
+    let touched = serde_json::json!([[0, 0], [1, 0], [2, 3], [3, 0]]);
+    assert_eq!(logged["seats"], touched);
+    assert_eq!(
+        (&logged["seat_count"], &logged["kept"]),
+        (&4.into(), &4.into())
+    );
     assert_eq!(logged["layout"], logged["event"]["layout"]);
     assert_clean(&database).await;
 }
@@ -378,15 +389,15 @@ async fn times_are_utc_whatever_the_session_says() {
         .unwrap();
     client
         .batch_execute(
-            "insert into public.users (id, name) values (2, 'Organizer');
-             insert into public.events (organizer_id, title, venue, starts_at, capacity)
+            "insert into seatcast.users (id, name) values (2, 'Organizer');
+             insert into seatcast.events (organizer_id, title, venue, starts_at, capacity)
              values (2, 'Show', 'Hall', '2031-03-21 20:00:00.25+03:30', 5)",
         )
         .await
         .unwrap();
     let starts_at = client
         .query_one(
-            "select payload -> 'event' ->> 'starts_at' from public.changes",
+            "select payload -> 'event' ->> 'starts_at' from seatcast.changes",
             &[],
         )
         .await

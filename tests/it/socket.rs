@@ -93,7 +93,7 @@ async fn whoever_is_ahead_is_not_taken_back_in_time() {
     first.next_on(&topics[0], "update").await;
     let asked = Instant::now();
     staged.sell(&client, 2).await;
-    let revision = "select revision from pools where event_id = $1 and kind = 'event'";
+    let revision = "select revision from turns where event_id = $1";
     let revision: i64 = one(&client, revision, &[&staged.event]).await;
     for topic in &topics {
         let mut viewer = server.ws(Vsn::V2).await;

@@ -52,17 +52,7 @@ struct SeatsChange<'a> {
 
 impl<'a> SeatsChange<'a> {
     fn new(delta: &'a Delta, state: &EventState) -> Self {
-        if let Some(layout) = delta.layout {
-            let mut seats = SeatMap::new(delta.seat_count);
-            for (&position, &status) in &delta.seats {
-                seats.set(position, status);
-            }
-            return SeatsChange {
-                deleted: delta.deleted,
-                ..SeatsChange::whole(layout, &seats)
-            };
-        }
-        if delta.seats.len() > SEAT_PAIRS_MAX {
+        if delta.layout.is_some() || delta.seats.len() > SEAT_PAIRS_MAX {
             return SeatsChange {
                 deleted: delta.deleted,
                 ..SeatsChange::whole(state.event.layout, &state.seats)

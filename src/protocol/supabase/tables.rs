@@ -164,12 +164,9 @@ fn seats<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
             .map(|(&position, &status)| change(Op::Update, position, status))
             .collect();
     }
-    let status = |position| delta.seats.get(&position).copied();
-    (0..delta.seat_count)
-        .map(|position| {
-            let status = status(position).unwrap_or(SeatStatus::Available);
-            change(Op::Insert, position, status)
-        })
+    let seats = state.seats.iter();
+    seats
+        .map(|(position, status)| change(Op::Insert, position, status))
         .collect()
 }
 

@@ -193,12 +193,30 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         promise: "an event's revision is the last that its log has",
         differences: "
-            select format('event %s: revision %s, log ends at %s', p.event_id, p.revision, max(c.revision))
-              from pools p left join changes c on c.event_id = p.event_id
-             where p.kind = 'event'
-             group by p.id
-            having p.revision is distinct from max(c.revision)
-             order by p.event_id",
+            select format('event %s: revision %s, log ends at %s', e.id, t.revision, max(c.revision))
+              from events e
+              left join turns t on t.event_id = e.id
+              left join changes c on c.event_id = e.id
+             group by e.id, t.event_id
+            having t.revision is null or t.revision is distinct from max(c.revision)
+             order by e.id",
+    },
+    Check {
+        promise: "an event's picture has a place for each of its seats, and none behind the last",
+        differences: "
+            select format('event %s: %s places, the last seat is at %s', t.event_id, t.seat_count, max(s.position))
+              from turns t left join seats s on s.event_id = t.event_id
+             group by t.event_id
+            having t.seat_count <> coalesce(max(s.position) + 1, 0)
+             order by t.event_id",
+    },
+    Check {
+        promise: "a ticket type is seated when it has seats",
+        differences: "
+            select format('ticket type %s: seated %s', t.id, t.seated)
+              from ticket_types t
+             where t.seated <> exists (select from seats s where s.ticket_type_id = t.id)
+             order by t.id",
     },
     Check {
         promise: "an event's log has no gaps",

@@ -19,10 +19,11 @@ use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId, UserId};
 
 statements! {
     lock = "
-        select id, revision from pools where event_id = $1 and kind = 'event' for no key update";
+        select p.id, t.revision from turns t join pools p on p.event_id = t.event_id and p.kind = 'event'
+         where t.event_id = $1 for no key update of t";
     due = "
-        select exists (select from bookings
-                        where event_id = $1 and status = 'pending' and expires_at <= statement_timestamp())";
+        select coalesce((select min(due_at) from bookings where event_id = $1 and due_at is not null)
+                        <= statement_timestamp(), false)";
     event = "
         select organizer_id, status, starts_at, currency, membership_required, max_per_booking,
                hold_minutes, statement_timestamp()
@@ -32,7 +33,7 @@ statements! {
     ticket_types = "
         select id, name, price_amount, sort, sale_from, sale_to, min_per_booking, max_per_booking,
                max_per_user, members_only,
-               exists (select from seats s where s.ticket_type_id = t.id),
+               seated,
                array(select pool_id from ticket_type_pools l where l.ticket_type_id = t.id)
           from ticket_types t where event_id = $1";
     seats = "

@@ -1,7 +1,7 @@
 //! The second round trip of a turn: every insert of a batch, one statement a table, and `commit`.
 //!
 //! The columns go over as arrays. The triggers then see each batch as one statement: one move of the
-//! counters, one revision, one ring (`sql/V5__counters.sql`).
+//! counters, one revision, one ring (`sql/V4__counters.sql`).
 
 use deadpool_postgres::Client;
 use tokio_postgres::types::{Json, ToSql};
@@ -40,7 +40,7 @@ statements! {
         insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
         select $1, * from unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::int[], $6::text[])";
     revision = "
-        select revision from pools where event_id = $1 and kind = 'event'";
+        select revision from turns where event_id = $1";
 }
 
 /// The first request of a batch with this key was answered so.

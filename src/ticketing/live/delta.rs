@@ -28,9 +28,13 @@ impl Delta {
         merge_rows(&mut self.ticket_types, &later.ticket_types);
         merge_rows(&mut self.notices, &later.notices);
         if later.layout.is_some() {
+            self.kept = match self.layout {
+                Some(_) => self.kept.min(later.kept),
+                None => later.kept,
+            };
             self.layout = later.layout;
             self.seat_count = later.seat_count;
-            self.seats.clear();
+            self.seats.retain(|position, _| *position < later.kept);
         }
         self.seats.extend(&later.seats);
         self.at.clone_from(&later.at);

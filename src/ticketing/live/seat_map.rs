@@ -64,6 +64,15 @@ impl SeatMap {
         SeatMap { seats, bits }
     }
 
+    /// The first `kept` seats of these, and available ones up to so many.
+    pub fn resized(&self, kept: u32, seats: u32) -> Self {
+        let mut resized = SeatMap::new(seats);
+        for (position, status) in self.iter().take(kept as usize) {
+            resized.set(position, status);
+        }
+        resized
+    }
+
     pub fn len(&self) -> u32 {
         self.seats
     }

@@ -48,7 +48,7 @@ impl EventState {
         absorb_rows(&mut self.notices, &delta.notices);
         if let Some(layout) = delta.layout {
             self.event.layout = layout;
-            self.seats = SeatMap::new(delta.seat_count);
+            self.seats = self.seats.resized(delta.kept, delta.seat_count);
         }
         for (&position, &status) in &delta.seats {
             self.seats.set(position, status);
@@ -69,6 +69,7 @@ impl EventState {
             seats: self.seats.taken().collect(),
             layout: Some(self.event.layout),
             seat_count: self.seats.len(),
+            kept: 0,
             deleted: false,
         }
     }

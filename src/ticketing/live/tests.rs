@@ -41,7 +41,7 @@ fn change() -> impl Strategy<Value = Delta> {
         ),
         btree_map(1i64..4, row_change(notice(1)), 0..2),
         btree_map(0u32..12, seat_status(), 0..4),
-        option::weighted(0.2, (2u32..9, 0u32..12)),
+        option::weighted(0.2, (2u32..9, 0u32..12, 0u32..12)),
     )
         .prop_map(|(event, ticket_types, notices, seats, relaid)| Delta {
             at: "2026-11-21T11:00:00Z".to_owned(),
@@ -49,8 +49,9 @@ fn change() -> impl Strategy<Value = Delta> {
             ticket_types,
             notices,
             seats,
-            layout: relaid.map(|(layout, _)| layout),
-            seat_count: relaid.map_or(0, |(_, seat_count)| seat_count),
+            layout: relaid.map(|(layout, _, _)| layout),
+            seat_count: relaid.map_or(0, |(_, seat_count, _)| seat_count),
+            kept: relaid.map_or(0, |(_, seat_count, kept)| kept.min(seat_count)),
             ..Delta::default()
         })
 }

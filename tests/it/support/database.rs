@@ -68,6 +68,8 @@ pub(crate) async fn connect(url: &str) -> Client {
         .await
         .expect("the test cluster takes connections");
     tokio::spawn(connection);
+    let ours = "set search_path = seatcast, public";
+    client.batch_execute(ours).await.expect("a search path");
     client
 }
 

@@ -258,8 +258,7 @@ async fn without_the_constraint_the_last_one_is_sold_twice() {
 /// before the first: the log no longer leads to the tables.
 #[tokio::test]
 async fn without_the_lock_the_log_goes_astray() {
-    let lockless =
-        "create or replace function take_turn(event bigint) returns void language sql as 'select'";
+    let lockless = "create or replace function take_turns(events bigint[]) returns void language sql as 'select'";
     for (guard, promise_holds) in [("select", true), (lockless, false)] {
         let database = TestDatabase::new().await;
         let client = database.client().await;
