@@ -144,6 +144,14 @@ pub(super) fn relaid() -> Delta {
     }
 }
 
+/// The state that the delta leads to.
+pub(super) fn after(delta: &Delta) -> EventState {
+    let mut after = state();
+    after.revision = delta.from;
+    after.apply(delta).expect("no gap");
+    after
+}
+
 /// User 3 holds one unit of the stalls.
 pub(super) fn held_booking() -> Booking {
     let price = |amount| Money {

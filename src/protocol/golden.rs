@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::code;
 use super::fixtures::{
-    held_booking, relaid, removed, seats_taken, sold_booking, sold_one, stalls, state,
+    after, held_booking, relaid, removed, seats_taken, sold_booking, sold_one, stalls, state,
 };
 use super::native::{self, EntityKind, Response, Told};
 use super::phoenix::{
@@ -212,7 +212,7 @@ fn seats() -> Made {
             vsn,
             SEATS,
             native::UPDATE,
-            &native::seats_update(delta, &state()),
+            &native::seats_update(delta, &after(delta)),
         )
     };
     vec![

@@ -60,10 +60,14 @@ fn change() -> impl Strategy<Value = Delta> {
 /// newest layout.
 fn log(after: Revision) -> impl Strategy<Value = Vec<Delta>> {
     vec(change(), 1..12).prop_map(move |mut deltas| {
-        let mut newest_layout = 1;
+        let (mut newest_layout, mut seats) = (1, state(after).seats.len());
         for (delta, from) in deltas.iter_mut().zip(after..) {
             (delta.from, delta.to) = (from, from + 1);
             newest_layout = delta.layout.unwrap_or(newest_layout);
+            if delta.layout.is_some() {
+                delta.kept = delta.kept.min(seats);
+                seats = delta.seat_count;
+            }
             if let Some(event) = &mut delta.event {
                 event.layout = newest_layout;
             }

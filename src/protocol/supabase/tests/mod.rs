@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::JoinConfig;
 use crate::config::{Config, SocketConfig};
-use crate::protocol::fixtures::state;
+use crate::protocol::fixtures::after;
 use crate::ticketing::live::Delta;
 
 fn limits() -> SocketConfig {
@@ -29,7 +29,7 @@ fn filtered(filter: &str) -> JoinConfig {
 
 /// The messages that a join with these bindings gets of a delta.
 fn messages(config: &JoinConfig, delta: &Delta) -> Vec<Value> {
-    let state = state();
+    let state = after(delta);
     let messages = config.bindings.changes(delta, &state).unwrap();
     messages
         .iter()
