@@ -103,8 +103,8 @@ impl Store {
             from unnest($1::bigint[]) event, generate_series(1, $3) n";
         client.execute(sql, &[&ids, &CAPACITY, &types]).await?;
         let sql = "
-            select event, p.revision, (select array_agg(id order by id) from ticket_types where event_id = event)
-            from unnest($1::bigint[]) event join pools p on p.event_id = event and p.kind = 'event'
+            select event, t.revision, (select array_agg(id order by id) from ticket_types where event_id = event)
+            from unnest($1::bigint[]) event join turns t on t.event_id = event
             order by event";
         let rows = client.query(sql, &[&ids]).await?;
         let stage = |row: &tokio_postgres::Row| Stage {
