@@ -145,6 +145,7 @@ pub(super) fn relaid() -> Delta {
 }
 
 /// The state that the delta leads to.
+#[allow(clippy::expect_used)]
 pub(super) fn after(delta: &Delta) -> EventState {
     let mut after = state();
     after.revision = delta.from;
