@@ -110,6 +110,21 @@ fn the_user_id_header_counts_in_development_mode_only() {
 }
 
 #[test]
+fn a_socket_names_its_user_without_a_token_in_development_mode_only() {
+    assert!(auth().verify("dev:3").is_err());
+    let mut config = Config::default().auth;
+    config.dev = true;
+    let dev = Auth::new(&config).unwrap();
+    let customer = dev.verify("dev:3").unwrap();
+    assert_eq!(
+        (customer.user_id(), customer.role()),
+        (Some(3), Some(Role::Customer))
+    );
+    assert!(dev.verify("dev:").is_err());
+    assert!(dev.verify("dev:x").is_err());
+}
+
+#[test]
 fn a_setup_without_a_good_key_is_refused() {
     let mut config = Config::default().auth;
     assert!(matches!(Auth::new(&config), Err(AuthSetupError::NoKey)));
