@@ -62,7 +62,7 @@ export class SeatcastApp extends LitElement {
     </div>`;
   }
 
-  /** After a link was followed: who uses a screen reader is told where he is. */
+  /** After a link was followed: a screen reader is told of the new page. */
   async #arrive(): Promise<void> {
     await this.updateComplete;
     this.#toContent();

@@ -1,7 +1,7 @@
 import { css, html, LitElement, type TemplateResult } from 'lit';
 import { shared } from './shared.styles.ts';
 
-/** All bookings of whoever is asking. */
+/** All bookings of the caller. */
 export class BookingsPage extends LitElement {
   static override styles = [
     shared,
@@ -24,7 +24,7 @@ export class BookingsPage extends LitElement {
       <h1>My bookings</h1>
       <seatcast-bookings>
         <div slot="empty" class="message">
-          <p><strong>Nothing booked yet</strong>What you hold or have bought appears here.</p>
+          <p><strong>Nothing booked yet</strong>Tickets that you hold or have bought appear here.</p>
           <a class="button primary" href="/">See what’s on</a>
         </div>
       </seatcast-bookings>

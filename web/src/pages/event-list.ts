@@ -11,7 +11,7 @@ const PAGE_SIZE = 24;
 /** Pause in typing after which the search is made. */
 const TYPING_MS = 220;
 
-/** What is on: search, categories, cards with live badges. */
+/** The list of events: search, categories, cards with live badges. */
 export class EventList extends LitElement {
   static override properties = {
     events: { state: true },

@@ -10,7 +10,7 @@ const OFFLINE = html`<p class="offline" role="status">
   <strong>No connection.</strong> These are the last numbers known. The page goes on by itself when it is back.
 </p>`;
 
-/** One event: what it is, what is left, choosing, holding. Everything on it is live. */
+/** One event: description, stock, choosing, holding. Everything on it is live. */
 export class EventPage extends LiveElement {
   static override styles = styles;
 

@@ -1,7 +1,7 @@
 import { css } from 'lit';
 import { buttons, skeleton, tokens } from '../elements/internal/tokens.ts';
 
-/** What the pages have in common: headings, the measure, messages in place of content. */
+/** Styles that the pages share: headings, the measure, messages in place of content. */
 export const shared = [
   tokens,
   buttons,

@@ -8,7 +8,7 @@ const KEY = 'seatcast.user';
 const DEMO_USERS: User[] = [3, 4, 5, 6, 7, 8, 9].map((id) => ({ id, name: `Customer ${id}`, role: 'customer' }));
 
 /**
- * Who the demo acts as. Shown only where the server runs in development mode and believes it; kept
+ * Chooses the user that the demo acts as. Shown only where the server runs in development mode and believes it; kept
  * per tab, so that two windows can be two people.
  */
 export class UserSwitcher extends LitElement {

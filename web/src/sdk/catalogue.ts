@@ -1,4 +1,4 @@
-/** What REST says about events: `GET /events`, `GET /events/{id}`, the seat map. */
+/** Answers of REST about events: `GET /events`, `GET /events/{id}`, the seat map. */
 import type { EventInfo, Money, StockStatus, TicketType } from './protocol.ts';
 
 /** An event in a list. */

@@ -1,9 +1,9 @@
 /**
- * Our own part in presence: the step that we want to be counted at, what the server was told, and
- * what the counts that we see include of us.
+ * Our own part in presence: the step that we want to be counted at, the one that the server was told, and
+ * the one at which the counts that we see include us.
  *
- * The counts are everybody's, a second old at most. Who wants to say how many *others* are here has
- * to know whether they include himself: they do as soon as counts come after the server took our step,
+ * The counts are everybody's, a second old at most. To say how many *others* are here, a page has
+ * to know whether they include its own reader: they do as soon as counts come after the server took our step,
  * or some time later, when nothing came because nothing changed.
  */
 import { ReplyError } from './connection.ts';
@@ -19,7 +19,7 @@ export class OwnStep {
   readonly #say: (step: string | undefined) => Promise<void>;
   readonly #counted: (step: string | undefined) => void;
   #wanted: string | undefined;
-  /** What the server took last; meaningless unless `#joined`. */
+  /** The step that the server took last; meaningless unless `#joined`. */
   #taken: string | undefined;
   #joined = false;
   #saying = false;

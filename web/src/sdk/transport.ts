@@ -35,7 +35,7 @@ export function webSocketTransport(given?: WebSocketConstructor): OpenTransport 
   return (url, events) => open(new found(url), events);
 }
 
-/** Where there is no WebSocket at all: says at once, and for good, that nothing can be opened. */
+/** For platforms without WebSocket: says at once, and for good, that nothing can be opened. */
 export const noTransport: OpenTransport = (_url, events) => {
   queueMicrotask(() => events.closed(NOT_POSSIBLE, 'no WebSocket here'));
   return { send: () => {}, close: () => {} };

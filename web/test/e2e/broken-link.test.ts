@@ -64,7 +64,7 @@ async function behindFirewall(): Promise<{ page: Page; asked: string[]; open: { 
   return { page, asked, open };
 }
 
-it('where WebSockets are blocked, a stream keeps the numbers live, and the people', async () => {
+it('a stream keeps the numbers and the people live when WebSockets are blocked', async () => {
   const { id, typeId } = await makeEvent('Streamed', 50);
   const { page, asked, open: firewall } = await behindFirewall();
   await page.goto(`${link.url}/events/${id}`);
@@ -88,7 +88,7 @@ it('where WebSockets are blocked, a stream keeps the numbers live, and the peopl
   await badgeSays(page, /^30 left LIVE$/i);
 });
 
-it('where WebSockets and streams are blocked, polling keeps the numbers live, and never steps back', async () => {
+it('polling keeps the numbers live, and never steps back, when WebSockets and streams are blocked', async () => {
   const { id, typeId } = await makeEvent('Polled', 50);
   const { page, asked, open: firewall } = await behindFirewall();
   await page.route(/\/stream/, (route) => route.abort());

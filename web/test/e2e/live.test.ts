@@ -16,7 +16,7 @@ afterAll(async () => {
   await browser?.close();
 });
 
-it('who books in one window is seen in another, held and given back', async () => {
+it('a booking in one window is seen in another, held and given back', async () => {
   const { id } = await makeEvent('Two windows', 50);
   const [buyer, viewer] = await Promise.all([open(browser, `${url}/events/${id}`), open(browser, `${url}/events/${id}`)]);
   await badgeSays(viewer.page, /^50 left LIVE$/i);
@@ -64,14 +64,14 @@ it('the last ticket turns the badge red and the page cannot be booked', async ()
   expect(await page.getByRole('button', { name: 'One more Standard' }).isDisabled()).toBe(true);
 });
 
-it('who looks, chooses and holds is counted for others, and not any more when he leaves', async () => {
+it('a visitor is counted for others by step, and not any more after leaving', async () => {
   const { id } = await makeEvent('Crowded', 50);
   const [buyer, viewer] = await Promise.all([open(browser, `${url}/events/${id}`), open(browser, `${url}/events/${id}`)]);
   const here = (): Promise<string> => textOf(viewer.page.locator('seatcast-presence'));
   await expect.poll(here).toMatch(/^1 other here$/);
   await buyer.page.getByRole('button', { name: 'One more Standard' }).click();
   await expect.poll(here).toMatch(/^1 other here 1 choosing tickets$/);
-  // Who chooses is no other person to himself.
+  // The buyer is no other person on the own page.
   expect(await textOf(buyer.page.locator('seatcast-presence'))).toMatch(/^1 other here$/);
   await buyer.page.getByRole('button', { name: 'Hold 1 ticket' }).click();
   await expect.poll(here).toMatch(/^1 other here 1 checking out$/);
@@ -130,7 +130,7 @@ it('tickets are held and given back by keyboard alone, and the focus is never lo
   const { id } = await makeEvent('Keys', 20);
   const { page } = await open(browser, `${url}/events/${id}`);
   await badgeSays(page, /20 left/);
-  /** What has the focus, inside shadow roots as well. */
+  /** The element that has the focus, inside shadow roots as well. */
   const focused = (): Promise<string> =>
     page.evaluate(() => {
       let active: Element | null = document.activeElement;

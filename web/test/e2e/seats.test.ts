@@ -69,7 +69,7 @@ it('a seat that is clicked and held in one window gets the colour of held seats 
 
   const hold = buyer.locator('seatcast-bookings [data-booking]');
   await expect.poll(() => textOf(hold)).toMatch(/Row \w+ · Seat \d+/);
-  // For the buyer it is no seat that somebody holds: it is his.
+  // For the buyer it is no seat that somebody holds, but the own one.
   await expect.poll(async () => (await colours(buyer, seat.id)).seat).not.toEqual((await colours(buyer, seat.id)).held);
   await buyer.mouse.click(seat.x, seat.y);
   await expect.poll(() => textOf(buyer.locator('seatcast-seat-map .said'))).toContain('is yours');
@@ -77,7 +77,7 @@ it('a seat that is clicked and held in one window gets the colour of held seats 
   await expect.poll(async () => (await colours(viewer, seat.id)).seat).not.toEqual((await colours(viewer, seat.id)).held);
 });
 
-it('who chose a seat that somebody else takes is told, and not charged', async () => {
+it('a buyer whose chosen seat somebody else takes is told, and not charged', async () => {
   const [slow, fast] = await Promise.all([open2000(), open2000()]);
   const seat = await freeSeat(slow, 3);
   await slow.mouse.click(seat.x, seat.y);

@@ -22,7 +22,7 @@ afterEach(() => {
 
 const polls = (): number => server.requests.filter(({ path }) => path.startsWith('/availability')).length;
 
-describe('where neither WebSocket nor stream gets through', () => {
+describe('behind a firewall that stops WebSockets and streams', () => {
   it('polling shows the numbers, live by the same proof as beats', async () => {
     await server.settle(3_000);
     expect(view).toMatchObject({ status: 'live', revision: 1 });

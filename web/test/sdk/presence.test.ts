@@ -28,7 +28,7 @@ function others(): Others {
   return othersHere(presence() ?? { total: 0, by_step: {} }, last().counted);
 }
 
-describe('who is here', () => {
+describe('the people who are here', () => {
   it('is counted by step, without those who only watch', async () => {
     server.people(1, { viewing: 2, payment: 1, attendee_details: 4 });
     await server.settle(1_000);

@@ -1,4 +1,4 @@
-/** Chromium, as Debian ships it. Whoever opens it closes it, whatever happens in between. */
+/** Chromium, as Debian ships it. A test that opens it closes it. */
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
 import { expect } from 'vitest';
 
@@ -39,7 +39,7 @@ export async function textOf(elements: Locator): Promise<string> {
   return texts.join('\n');
 }
 
-/** What the page's main badge of an event says, as «89 left Live». */
+/** Text of the page's main badge of an event, as «89 left Live». */
 export function badge(page: Page): Promise<string> {
   return textOf(page.locator('seatcast-event-page .now > seatcast-availability'));
 }

@@ -41,7 +41,7 @@ export class Link {
   restore(): void {
     this.#cut = false;
     this.#stalled = false;
-    // What was stalled stays dead: its bytes were lost on the way.
+    // A stalled connection stays dead: its bytes were lost on the way.
     for (const [near, far] of this.#pairs) if (near.isPaused() || far.isPaused()) this.#end(near, far);
   }
 

@@ -27,7 +27,7 @@ export async function drawn(server: FakeServer, element: LiveElement, ms = 20): 
   await element.updateComplete;
 }
 
-/** What the element shows, as one line of text, elements inside it included. */
+/** The element's text in one line, elements inside it included. */
 export function textOf(element: Element): string {
   const root = element.shadowRoot ?? element;
   const parts = [...root.childNodes].map((node) => {

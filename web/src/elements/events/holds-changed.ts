@@ -1,4 +1,4 @@
-/** What the buyer holds changed: a booking was made, paid, given back, or ran out. */
+/** The buyer's holds changed: a booking was made, paid, given back, or ran out. */
 export class HoldsChangedEvent extends Event {
   static readonly type = 'seatcast-holds';
   /** Bookings that wait for payment. */

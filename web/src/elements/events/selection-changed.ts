@@ -1,6 +1,6 @@
 import type { BookingItem, Money } from '../../sdk/index.ts';
 
-/** One line of what is about to be booked. */
+/** One line of the selection that is about to be booked. */
 export interface SelectionLine {
   item: BookingItem;
   /** `Balcony`, `Stalls · Row F · Seat 12`. */
@@ -11,7 +11,7 @@ export interface SelectionLine {
 
 /** An element that choices come from. */
 export interface SelectionSource {
-  /** Set while the choice is being booked: our own booking is no reason to drop what was chosen. */
+  /** Set while the choice is being booked: our own booking is no reason to reduce it. */
   busy: boolean;
   clear(): void;
 }

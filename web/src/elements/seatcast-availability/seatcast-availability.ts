@@ -4,7 +4,7 @@ import { count } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { styles } from './seatcast-availability.styles.ts';
 
-/** What the badge says of some stock. */
+/** The badge's words for some stock. */
 interface Stock {
   available: number;
   level: StockLevel;
@@ -54,7 +54,7 @@ export class SeatcastAvailability extends LiveElement {
 
   /** The number that the badge showed last, to see it change. */
   #shown: number | undefined;
-  /** What was announced last, or was there at first. */
+  /** The words that were announced last, or were there at first. */
   #heard: StockLevel | undefined;
   #announcing: ReturnType<typeof setTimeout> | undefined;
 
@@ -72,7 +72,7 @@ export class SeatcastAvailability extends LiveElement {
     if (level !== this.#heard) this.#announcing = setTimeout(() => this.#announce(), ANNOUNCE_AFTER_MS);
   }
 
-  /** What is the case by now: stock that goes to and fro is not worth a word each time. */
+  /** The words by now: stock that goes to and fro is not worth an announcement each time. */
   #announce(): void {
     this.#announcing = undefined;
     const { state } = this.topic.view;

@@ -80,7 +80,7 @@ export const styles = [
         transform: rotate(1turn);
       }
     }
-    /* One column: what was chosen stays in sight at the bottom of the screen, and leaves room for choosing more. */
+    /* One column: the choice stays in sight at the bottom of the screen, and leaves room for choosing more. */
     .side {
       display: contents;
     }
@@ -129,7 +129,7 @@ export const styles = [
       font-size: 0.8125rem;
       font-weight: 400;
     }
-    /* Wide enough for two columns: the choice on the left, what becomes of it stays in sight. */
+    /* Wide enough for two columns: the tickets on the left, the booking stays in sight on the right. */
     @container (min-width: 820px) {
       slot {
         display: block;

@@ -1,4 +1,4 @@
-/** Which notices this reader has put away: kept, so that a reload does not bring them back. */
+/** The notices that this reader has put away: kept, so that a reload does not bring them back. */
 const KEY = 'seatcast.notices.put-away';
 /** The newest so many are kept. */
 const KEPT_MAX = 200;

@@ -18,7 +18,7 @@ const CUSTOM = KINDS['custom']!;
 const SHOWN_MAX = 3;
 
 /**
- * What the organiser tells everybody, live: it appears without a reload, the newest first, and may be
+ * The organiser's notices, live: one appears without a reload, the newest first, and may be
  * put away for good. A cancellation stays.
  *
  *     <seatcast-notices event="42"></seatcast-notices>
@@ -39,7 +39,7 @@ export class SeatcastNotices extends LiveElement {
       .toSorted((one, other) => (other.revision ?? 0) - (one.revision ?? 0) || other.id - one.id);
     const shown = this.all ? notices : notices.slice(0, SHOWN_MAX);
     // The live region is always there: one that comes together with its text is often not read. A log:
-    // what comes is read, not all that is there with it.
+    // a new notice is read, not all that are there with it.
     return html`<div role="log" aria-label="Notices">
       ${cancelled ? this.#cancelled() : nothing}
       ${repeat(

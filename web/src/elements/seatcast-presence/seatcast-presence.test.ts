@@ -29,7 +29,7 @@ async function says(people: Record<string, number>): Promise<string> {
   return textOf(element).replace(/ ([:,])/g, '$1');
 }
 
-describe('who is here', () => {
+describe('the people who are here', () => {
   it.each([
     [{}, ''],
     [{ viewing: 1 }, '1 other here'],

@@ -4,7 +4,7 @@ import { count } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { styles } from './seatcast-presence.styles.ts';
 
-/** What people at a step are doing. Steps that other programs name are not told apart. */
+/** Words for people at a step. Steps that other programs name are not told apart. */
 const DOING: [step: string, words: string][] = [
   [STEPS.choosing, 'choosing tickets'],
   [STEPS.paying, 'checking out'],
@@ -41,7 +41,7 @@ export class SeatcastPresence extends LiveElement {
     </p>`;
   }
 
-  /** Stale: nobody can say who is here now. */
+  /** Stale: it is not known how many are here now. */
   #before({ total }: Others): TemplateResult {
     return html`<p class="past">
       ${ICON}<span><b>${count(total)}</b> ${total === 1 ? 'other' : 'others'} here a moment ago</span>

@@ -4,7 +4,7 @@ import type { Geometry, Seat } from './geometry.ts';
 import { paint, TYPE_COLOURS, type Palette, type Scene } from './painter.ts';
 import { Viewport } from './viewport.ts';
 
-/** What is to be seen; undefined while there is nothing. */
+/** The scene to paint; undefined while there is nothing. */
 export type Showing = (Omit<Scene, 'viewport'> & { geometry: Geometry; statuses: SeatStatuses; cursor: Seat | undefined }) | undefined;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Where the seats of a layout are. Pure: from the column arrays of REST to seats that can be found
+ * Positions of a layout's seats. Pure: from the column arrays of REST to seats that can be found
  * by position, by place and by direction.
  */
 import type { SeatMapGeometry } from '../../sdk/index.ts';
@@ -90,7 +90,7 @@ export class Geometry {
     return best;
   }
 
-  /** Where an arrow key leads: along the row, or to the nearest seat of another row up or down. */
+  /** The seat that an arrow key leads to: along the row, or the nearest of another row up or down. */
   next(seat: Seat, direction: Direction): Seat {
     if (direction === 'left' || direction === 'right') {
       const row = this.rowOf(seat);
@@ -107,7 +107,7 @@ export class Geometry {
     for (const seat of this.seats) {
       const [along, across] = offsets(from, seat, direction);
       if (along <= this.#pitch * 0.3) continue;
-      // What lies to the side counts more than what lies ahead, or arrows would run away diagonally.
+      // Distance to the side counts more than distance ahead, or arrows would run away diagonally.
       const cost = along + across * 2.5;
       if (cost >= bestCost) continue;
       best = seat;

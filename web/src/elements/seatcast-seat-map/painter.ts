@@ -24,7 +24,7 @@ export interface Scene {
   viewport: Viewport;
   statuses: SeatStatuses;
   chosen: ReadonlySet<number>;
-  /** Where the keyboard is. */
+  /** The seat that the keyboard is at. */
   cursor: Seat | undefined;
   hovered: Seat | undefined;
   typeIndex: (ticketTypeId: number) => number;
@@ -62,7 +62,7 @@ function isOutside(canvas: CanvasRenderingContext2D, x: number, y: number, margi
 /** Seats that are drawn alike: by status, and free ones by ticket type. */
 type Look = Exclude<SeatStatus, 'available'> | 'chosen' | `type-${number}`;
 
-/** Only what is in sight is drawn, and what looks alike is drawn together. */
+/** Draws the seats that are in sight, and those that look alike together. */
 function seatsInSight(canvas: CanvasRenderingContext2D, scene: Scene): Map<Look, Seat[]> {
   const { geometry, viewport, statuses, chosen, typeIndex } = scene;
   const looks = new Map<Look, Seat[]>();
@@ -79,7 +79,7 @@ function seatsInSight(canvas: CanvasRenderingContext2D, scene: Scene): Map<Look,
   return looks;
 }
 
-/** What is free is full; what is not is smaller or hollow, so that colour is not the only sign. */
+/** Free seats are full; others are smaller or hollow, so that colour is not the only sign. */
 function lookOf(look: Look, seatPx: number, palette: Palette): { colour: string; radius: number; line?: number } {
   if (look === 'held') return { colour: palette.held, radius: seatPx };
   if (look === 'sold') return { colour: palette.sold, radius: seatPx * 0.62 };

@@ -1,5 +1,5 @@
 /**
- * Which part of the layout is seen: a scale and an offset. Pure; pixels are CSS pixels.
+ * The part of the layout that is in sight: a scale and an offset. Pure; pixels are CSS pixels.
  *
  *     screen = layout · scale + offset
  */
@@ -18,7 +18,7 @@ export class Viewport {
   #bounds: Bounds = { minX: 0, minY: 0, maxX: 1, maxY: 1 };
   #radius = 1;
 
-  /** Sets what there is to see, with room around it, and shows all of it. */
+  /** Sets the layout's bounds, with room around them, and shows all of it. */
   reset(bounds: Bounds, radius: number): void {
     this.#radius = radius;
     const room = radius * 2.5;
@@ -40,7 +40,7 @@ export class Viewport {
     else this.#settle(this.scale);
   }
 
-  /** Height over width of what there is to see. */
+  /** Height over width of the layout. */
   get aspect(): number {
     const { minX, minY, maxX, maxY } = this.#bounds;
     return (maxY - minY) / (maxX - minX);
@@ -105,7 +105,7 @@ export class Viewport {
     return SEAT_PX_MAX / 2 / this.#radius;
   }
 
-  /** Takes the scale, and keeps what there is to see in view: centred where there is room to spare. */
+  /** Takes the scale, and keeps the layout in view: centred where there is room to spare. */
   #settle(scale: number): void {
     const { minX, minY, maxX, maxY } = this.#bounds;
     this.scale = scale;

@@ -29,7 +29,7 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
 
   declare readonly: boolean | undefined;
   declare unseated: boolean | undefined;
-  /** Said when the stock fell below what was chosen. */
+  /** Said when the stock fell below the quantity that was chosen. */
   declare reduced: string | undefined;
 
   readonly #chosen = new Map<number, number>();
@@ -41,7 +41,7 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   #boundary: ReturnType<typeof setTimeout> | undefined;
   #busy = false;
 
-  /** What is chosen, by ticket type id. */
+  /** Chosen quantities, by ticket type id. */
   get quantities(): ReadonlyMap<number, number> {
     return this.#chosen;
   }
@@ -67,7 +67,7 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
     clearTimeout(this.#boundary);
   }
 
-  /** Others buy while this buyer thinks: what is not there any more cannot stay chosen. */
+  /** Others buy while this buyer thinks: tickets that are gone cannot stay chosen. */
   protected override topicChanged(): void {
     const { state } = this.topic.view;
     if (!state) return;
@@ -183,7 +183,7 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
     </div>`;
   }
 
-  /** The most of this type that may be chosen: what is left, and what one booking may still have. */
+  /** The most of this type that may be chosen: no more than are left, or than one booking may still have. */
   #most(state: EventState, type: TicketType): number {
     const others = [...this.#chosen].reduce((sum, [id, quantity]) => (id === type.id ? sum : sum + quantity), 0);
     const ofType = this.#terms.get(type.id)?.max_per_booking ?? Number.POSITIVE_INFINITY;
