@@ -45,10 +45,15 @@ export interface Ticket {
 }
 
 export interface Booking {
+  /** UUIDv7: a later booking has a higher one. */
   id: string;
   /** For people: `BK-7F3K9Q`. */
   reference: string;
   event_id: number;
+  /** `null` for a booking that its token alone belongs to. */
+  user_id: number | null;
+  /** Grows with each change of the booking, its seats, its tickets and their names. */
+  version: number;
   status: BookingStatus;
   quantity: number;
   total: Money;
@@ -59,6 +64,8 @@ export interface Booking {
   /** The server's clock when it answered. */
   server_time?: string;
   created_at: string;
+  confirmed_at: string | null;
+  cancel_reason: string | null;
   /** Proves the ownership of an anonymous booking; answered once, when it is made. */
   token?: string;
 }
@@ -104,29 +111,4 @@ function pause(ms: number): Promise<void> {
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-/**
- * Time left until a deadline of the server, told by the server's clock.
- *
- * The difference of two of its times is added to our monotonic clock: a wrong or changed clock on
- * this machine makes no difference.
- */
-export class Countdown {
-  readonly #endsAt: number;
-
-  constructor(expiresAt: string, serverTime: string) {
-    this.#endsAt = performance.now() + Date.parse(expiresAt) - Date.parse(serverTime);
-  }
-
-  /** Milliseconds, never below 0. */
-  leftMs(): number {
-    return Math.max(0, this.#endsAt - performance.now());
-  }
-
-  /** `4:07`, rounded up, so that it says 0:00 only when it is over. */
-  toString(): string {
-    const seconds = Math.ceil(this.leftMs() / 1_000);
-    return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
-  }
 }

@@ -3,25 +3,41 @@
  *
  *     const client = new SeatcastClient({ url: 'https://tickets.example' });
  *     const stop = client.watch('event:42', ({ state, status }) => …);
- *     const { booking } = await client.book({ event_id: 42, items: [{ ticket_type_id: 7, quantity: 2 }] });
+ *     const booking = await client.book({ event_id: 42, items: [{ ticket_type_id: 7, quantity: 2 }] });
+ *     const stopToo = client.watchBookings(({ bookings }) => …);
  *
  * All topics share one connection, which opens with the first and closes with the last.
  */
 import { sendOnce, type Booking, type BookingRequest } from './booking.ts';
-import { Connection, type ConnectionState } from './connection.ts';
-import { Emitter } from './emitter.ts';
-import { eventModel, seatsModel, type EventState, type SeatsState } from './model.ts';
-import { POLLING, Poller } from './polling.ts';
+import type { Bookings } from './bookings.ts';
 import type { EventDetails, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
-import { Rest, type Answer } from './rest.ts';
-import { bookingStore, type BookingStore, type TextStorage } from './store.ts';
-import { Streams } from './streams.ts';
-import { Subscription, type TopicView } from './subscription.ts';
+import { Countdown, ServerClock } from './clock.ts';
+import { Connection } from './connection.ts';
+import type { Emitter } from './emitter.ts';
+import { Fallback } from './fallback.ts';
+import { Identity } from './identity.ts';
+import { adminModel, eventModel, seatsModel, userModel, type AdminState, type EventState, type Model, type SeatsState } from './model.ts';
+import { OwnBookings, type BookingsView, type Settled } from './own-bookings.ts';
+import { POLLING } from './polling.ts';
+import { Refusal, Rest, type Answer } from './rest.ts';
+import { bookingStore, isBookingKey, type BookingStore, type KeptBooking, type TextStorage } from './store.ts';
+import { Subscription } from './subscription.ts';
+import type { TopicView } from './topic-state.ts';
 import { noTransport, webSocketTransport, type OpenTransport, type WebSocketConstructor } from './transport.ts';
 
-export type EventTopic = `event:${number}`;
-export type SeatsTopic = `seats:${number}`;
-type StateOf<T> = T extends EventTopic ? EventState : SeatsState;
+/** State of a topic, by its kind. */
+interface States {
+  event: EventState;
+  seats: SeatsState;
+  /** For that user only. */
+  user: Bookings;
+  /** For the event's organizer only. */
+  admin: AdminState;
+}
+export type Topic = `${keyof States}:${number}`;
+export type StateOf<T extends Topic> = T extends `${infer Kind extends keyof States}:${number}` ? States[Kind] : never;
+
+const MODELS = { event: eventModel, seats: seatsModel, user: userModel, admin: adminModel } as const;
 
 export interface ClientOptions {
   /** `https://host`, or '' for the page's own server (browsers only). */
@@ -30,7 +46,7 @@ export interface ClientOptions {
   token?: string;
   /** Called when the server says that the token ended: answers a new one, or undefined. */
   refreshToken?: () => Promise<string | undefined>;
-  /** Where the proofs of anonymous bookings are kept; memory by default. */
+  /** Keeps the tokens of anonymous bookings; memory by default. */
   storage?: TextStorage;
   /** Node before 22 has no WebSocket of its own: give it the class of npm `ws`. */
   WebSocket?: WebSocketConstructor;
@@ -39,58 +55,49 @@ export interface ClientOptions {
   language?: string;
 }
 
-/** A booking with the moment of the server at which it was told. */
-export interface ToldBooking {
-  booking: Booking;
-  /** RFC 3339, the server's clock. */
-  serverTime: string;
-}
-
 /** A topic that nobody watches any more is left after this long: page changes come back to it. */
 const LINGER_MS = 2_000;
 
 interface Watched {
-  subscription: Subscription<EventState> | Subscription<SeatsState>;
+  subscription: Subscription<unknown>;
   watchers: number;
   leaving?: ReturnType<typeof setTimeout>;
 }
 
 export class SeatcastClient {
-  /** Who is asking changed: what depends on the caller should be read anew. */
-  readonly identityChanged = new Emitter<void>();
-  /** A booking was made or cancelled through this client. */
-  readonly bookingsChanged = new Emitter<Booking>();
+  readonly #clock = new ServerClock();
+  readonly #identity: Identity;
   readonly #rest: Rest;
   readonly #connection: Connection;
-  readonly #poller: Poller;
-  readonly #streams: Streams;
-  #impatience: ReturnType<typeof setTimeout> | undefined;
-  readonly #bookings: BookingStore;
+  readonly #fallback: Fallback;
+  readonly #store: BookingStore;
+  readonly #own: OwnBookings;
   readonly #topics = new Map<string, Watched>();
-  #token: string | undefined;
-  #userId: number | undefined;
 
   constructor(options: ClientOptions) {
     const url = (options.url || originOfPage()).replace(/\/+$/, '');
-    this.#token = options.token;
-    this.#bookings = bookingStore(options.storage);
+    this.#identity = new Identity(options.token);
+    this.#store = bookingStore(options.storage);
     this.#rest = new Rest({
       url,
-      identity: () => this.#identity(),
+      identity: () => this.#identity.headers,
+      clock: this.#clock,
       ...(options.fetch ? { fetch: options.fetch } : {}),
       ...(options.language ? { language: options.language } : {}),
     });
-    this.#poller = new Poller(
-      this.#rest,
-      () => this.#uncarried<EventState>('event:'),
-      () => this.#uncarried<SeatsState>('seats:'),
-    );
-    this.#streams = new Streams(
-      this.#rest,
-      () => [...this.#topics.values()].map(({ subscription }) => subscription).filter(({ joined }) => !joined),
-      () => this.#poller.soon(),
-    );
-    this.#connection = this.#connect(url, options);
+    this.#connection = new Connection({
+      url: `${url.replace(/^http/, 'ws')}/realtime/v1/websocket`,
+      transport: options.transport ?? webSocketTransport(options.WebSocket) ?? noTransport,
+      token: () => this.#identity.accessToken,
+      refreshToken: async () => {
+        const token = await options.refreshToken?.().catch(() => undefined);
+        this.#identity.token = token;
+      },
+      clock: this.#clock,
+    });
+    this.#fallback = new Fallback(this.#rest, this.#connection, () => this.#watchedTopics(), () => this.#ownTopic());
+    this.#own = this.#ownBookings();
+    this.#identity.changed.on(() => this.#callerChanged());
   }
 
   // ── live ─────────────────────────────────────────────────────────────────────────────────────
@@ -99,10 +106,7 @@ export class SeatcastClient {
    * Calls the listener now and at every change of the topic, until the returned function is called.
    * Watching a topic twice costs nothing more.
    */
-  watch<T extends EventTopic | SeatsTopic>(
-    topic: T,
-    listener: (view: TopicView<StateOf<T>>) => void,
-  ): () => void {
+  watch<T extends Topic>(topic: T, listener: (view: TopicView<StateOf<T>>) => void): () => void {
     const watched = this.#watched(topic);
     const subscription = watched.subscription as unknown as Subscription<StateOf<T>>;
     watched.watchers += 1;
@@ -120,6 +124,14 @@ export class SeatcastClient {
   }
 
   /**
+   * The same for the caller's own bookings: with an account by the topic `user:`, of a guest by REST. When the
+   * caller changes (`setToken`, `userId`), it begins anew.
+   */
+  watchBookings(listener: (view: BookingsView) => void): () => void {
+    return this.#own.watch(listener);
+  }
+
+  /**
    * Says where the caller is on the way to a ticket of an event that is being watched, so that others see how
    * many are: `STEPS`, or a word of your own; undefined: not counted (any more). Nothing but
    * the counts is passed on. It ends with the watching, and with the link.
@@ -131,32 +143,47 @@ export class SeatcastClient {
   /** The network is said to be back (`online`, a page shown again): do not wait, try now. */
   nudge(): void {
     this.#connection.nudge();
+    this.#own.ask();
+  }
+
+  /** Another tab changed this key of the storage that we were given (a `storage` event; null: all of them). */
+  storageChanged(key: string | null): void {
+    if (isBookingKey(key)) this.#own.ask();
+  }
+
+  /** A guest's bookings may have changed: reads them. With an account there is no need to ask. */
+  refreshBookings(): void {
+    this.#own.ask();
   }
 
   /** Ends everything. Watched topics stay as they are. */
   close(): void {
     for (const topic of [...this.#topics.keys()]) this.#leave(topic);
-    clearTimeout(this.#impatience);
-    this.#stopOtherRoads();
+    this.#fallback.stop();
     this.#connection.close();
   }
 
-  // ── who is asking ────────────────────────────────────────────────────────────────────────────
+  // ── the caller ───────────────────────────────────────────────────────────────────────────────
+
+  /** The caller is another one. A fresh token of the same user is no change. */
+  get identityChanged(): Emitter<void> {
+    return this.#identity.changed;
+  }
 
   setToken(token: string | undefined): void {
-    this.#token = token;
-    this.identityChanged.emit();
+    this.#identity.token = token;
+    this.#tellSocket();
   }
 
   /** Development mode only: the server believes the number. */
   get userId(): number | undefined {
-    return this.#userId;
+    return this.#identity.userId;
   }
 
   set userId(id: number | undefined) {
-    if (id === this.#userId) return;
-    this.#userId = id;
-    this.identityChanged.emit();
+    if (id === this.userId) return;
+    this.#identity.userId = id;
+    this.#tellSocket();
   }
 
   // ── reading ──────────────────────────────────────────────────────────────────────────────────
@@ -187,7 +214,7 @@ export class SeatcastClient {
     return event;
   }
 
-  /** Where the seats are. A layout never changes: ask again only for another one. */
+  /** Positions of the seats. A layout never changes: ask again only for another one. */
   async seatMap(eventId: number, layout: number): Promise<SeatMapGeometry> {
     return given(await this.#rest.send<SeatMapGeometry>(`/events/${eventId}/seatmap?layout=${layout}`));
   }
@@ -199,156 +226,149 @@ export class SeatcastClient {
    * @throws Refusal with the server's code (SOLD_OUT, SEAT_TAKEN, …); Unreachable when in doubt:
    *   the same `key` may be sent again later.
    */
-  async book(request: BookingRequest, key?: string): Promise<ToldBooking> {
+  async book(request: BookingRequest, key?: string): Promise<Booking> {
     const answer = await sendOnce<Booking>(this.#rest, '/bookings', { method: 'POST', body: request }, key);
     const booking = given(answer);
     const token = booking.token ?? answer.headers.get('x-booking-token') ?? undefined;
-    if (token) this.#bookings.keep({ id: booking.id, event_id: booking.event_id, token });
+    if (token) this.#store.keep({ id: booking.id, event_id: booking.event_id, token, version: booking.version });
     this.#written(booking, answer);
-    return told(booking, answer);
+    return booking;
   }
 
   /** @throws Refusal (`INVALID_TRANSITION` when it has ended already), Unreachable */
-  async cancel(booking: Pick<Booking, 'id' | 'event_id'>, reason = 'cancelled by the buyer'): Promise<ToldBooking> {
-    const answer = await sendOnce<Booking>(this.#rest, `/bookings/${booking.id}/status`, {
+  async cancel({ id }: Pick<Booking, 'id'>, reason = 'cancelled by the buyer'): Promise<Booking> {
+    const kept = this.#kept(id);
+    const answer = await sendOnce<Booking>(this.#rest, `/bookings/${id}/status`, {
       method: 'PUT',
       body: { status: 'cancelled', reason },
-      headers: this.#proof(booking.id),
+      headers: proof(kept),
     });
-    this.#written(given(answer), answer);
-    return told(given(answer), answer);
+    const booking = given(answer);
+    // Other tabs of a guest hear of it by the storage.
+    if (kept) this.#store.keep({ ...kept, version: booking.version });
+    this.#written(booking, answer);
+    return booking;
   }
 
-  async booking(id: string): Promise<ToldBooking> {
-    const answer = await this.#rest.send<Booking>(`/bookings/${id}`, { headers: this.#proof(id) });
-    return told(given(answer), answer);
+  async booking(id: string): Promise<Booking> {
+    const answer = await this.#rest.send<Booking>(`/bookings/${id}`, { headers: proof(this.#kept(id)) });
+    return given(answer);
   }
 
   /** The caller's bookings, newest first; without an account those that this device made. */
-  async myBookings(): Promise<ToldBooking[]> {
-    if (this.#token !== undefined || this.#userId !== undefined) {
-      const answer = await this.#rest.send<Booking[]>('/bookings/mine?limit=50');
-      return given(answer).map((booking) => told(booking, answer));
-    }
-    const read = this.#bookings.all().map(({ id }) => this.booking(id).catch(() => undefined));
-    return (await Promise.all(read)).filter((booking) => booking !== undefined);
+  async myBookings(): Promise<Booking[]> {
+    return (await this.#readOwn()).bookings;
+  }
+
+  /** The time that is left of a hold, by the server's clock. */
+  countdown({ expires_at: end }: Pick<Booking, 'expires_at'>): Countdown | undefined {
+    return end === null ? undefined : new Countdown(end, this.#clock);
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────
 
-  #connect(url: string, options: ClientOptions): Connection {
-    const connection = new Connection({
-      url: `${url.replace(/^http/, 'ws')}/realtime/v1/websocket`,
-      transport: options.transport ?? webSocketTransport(options.WebSocket) ?? noTransport,
-      token: () => this.#token,
-      refreshToken: async () => {
-        this.#token = undefined;
-        this.#token = await options.refreshToken?.();
+  #ownBookings(): OwnBookings {
+    return new OwnBookings({
+      clock: this.#clock,
+      user: () => this.#identity.user,
+      watchTopic: (user, listener) => this.watch(`user:${user}`, listener),
+      amendTopic: (user, change) => {
+        const subscription = this.#topics.get(`user:${user}`)?.subscription as Subscription<Bookings> | undefined;
+        subscription?.amend(change);
       },
+      read: (settled) => this.#readOwn(settled),
+      readOne: (id) => this.booking(id),
     });
-    connection.stateChanged.on((state) => this.#chooseRoad(state, connection.failures));
-    return connection;
   }
 
-  /** The socket is the best road. While it brings nothing, streams and polls are tried, at once and side by side. */
-  #chooseRoad(state: ConnectionState, failures: number): void {
-    // Open is not enough: some proxies let nothing through. The answers to the joins decide.
-    if (state === 'open') return;
-    clearTimeout(this.#impatience);
-    if (state === 'idle') this.#stopOtherRoads();
-    else if (state === 'closed' || failures >= POLLING.afterFailures) this.#takeOtherRoads();
-    else if (state === 'connecting') {
-      // Some firewalls let handshakes hang rather than refuse them, or what comes after them.
-      this.#impatience = setTimeout(() => this.#takeOtherRoads(), POLLING.afterMs);
+  async #readOwn(settled: Settled = () => undefined): Promise<{ bookings: Booking[]; askedAt: number }> {
+    if (this.#identity.isSomebody) {
+      const answer = await this.#rest.send<Booking[]>(`/bookings/mine?limit=${POLLING.bookingsMax}`);
+      return { bookings: given(answer), askedAt: answer.askedAt };
+    }
+    const askedAt = Math.floor(this.#clock.now() * 1_000);
+    const read = this.#store.all().map(({ id, version }) => settled(id, version) ?? this.booking(id).catch(unlessRefused));
+    return { bookings: (await Promise.all(read)).filter((booking) => booking !== undefined), askedAt };
+  }
+
+  #ownTopic(): string | undefined {
+    const { user } = this.#identity;
+    return user === undefined ? undefined : `user:${user}`;
+  }
+
+  /** Leaves at once the topics that only the former caller may see, and asks again for those that were refused. */
+  #callerChanged(): void {
+    this.#own.identityChanged();
+    for (const [topic, { watchers, subscription }] of [...this.#topics]) {
+      if (topic.startsWith('user:') && watchers === 0) this.#leave(topic);
+      else subscription.callerChanged();
     }
   }
 
-  /** The socket answered for a topic, or one that it did not answer for is left. */
-  #socketAnswered(): void {
-    if ([...this.#topics.values()].every(({ subscription }) => subscription.answered)) {
-      clearTimeout(this.#impatience);
-      this.#stopOtherRoads();
-    } else {
-      this.#streams.changed();
-    }
+  /** Tells the open link the new caller; a later link tells it with its joins. */
+  #tellSocket(): void {
+    const joined = this.#watchedTopics().find((subscription) => subscription.joined);
+    if (!joined) return;
+    const token = { access_token: this.#identity.accessToken ?? null };
+    // Refused or lost, it is said again by the next join.
+    this.#connection.push(joined.topic, 'access_token', token).catch(() => {});
   }
 
-  #takeOtherRoads(): void {
-    this.#streams.start();
-    this.#poller.start();
+  #watchedTopics(): Subscription<unknown>[] {
+    return [...this.#topics.values()].map(({ subscription }) => subscription);
   }
 
-  #stopOtherRoads(): void {
-    this.#streams.stop();
-    this.#poller.stop();
-  }
-
-  #watched(topic: EventTopic | SeatsTopic): Watched {
+  #watched(topic: Topic): Watched {
     const known = this.#topics.get(topic);
     if (known) return known;
-    const subscription = topic.startsWith('event:')
-      ? new Subscription<EventState>(topic, this.#connection, eventModel)
-      : new Subscription<SeatsState>(topic, this.#connection, seatsModel);
+    const kind = topic.slice(0, topic.indexOf(':')) as keyof States;
+    const subscription = new Subscription<unknown>(topic, this.#connection, MODELS[kind] as Model<never> as Model<unknown>);
     const watched: Watched = { subscription, watchers: 0 };
     this.#topics.set(topic, watched);
-    subscription.socketAnswered.on(() => this.#socketAnswered());
     subscription.start();
-    if (this.#connection.state === 'closed') this.#takeOtherRoads();
-    this.#streams.changed();
-    this.#poller.soon();
+    this.#fallback.added(subscription);
     return watched;
   }
 
   #leave(topic: string): void {
+    clearTimeout(this.#topics.get(topic)?.leaving);
     this.#topics.get(topic)?.subscription.stop();
     this.#topics.delete(topic);
-    this.#socketAnswered();
-  }
-
-  /** The topics of one kind that neither the socket nor a stream brings, by event id. */
-  #uncarried<S>(prefix: string): Map<number, Subscription<S>> {
-    const found = new Map<number, Subscription<S>>();
-    for (const [topic, { subscription }] of this.#topics) {
-      if (!topic.startsWith(prefix) || subscription.carried) continue;
-      found.set(Number(topic.slice(prefix.length)), subscription as unknown as Subscription<S>);
-    }
-    return found;
+    this.#fallback.left();
   }
 
   /** A write of ours made a revision: viewers of the event are not current before they have it. */
   #written(booking: Booking, { revision }: Answer<unknown>): void {
     if (revision !== undefined) this.#expect(booking.event_id, revision);
-    this.#poller.soon();
-    this.bookingsChanged.emit(booking);
+    this.#own.told(booking);
+    this.#fallback.soon();
   }
 
   #expect(eventId: number, revision: number): void {
-    for (const topic of [`event:${eventId}`, `seats:${eventId}`]) {
-      this.#topics.get(topic)?.subscription.expect(revision);
+    for (const kind of ['event', 'seats', 'admin']) {
+      this.#topics.get(`${kind}:${eventId}`)?.subscription.expect(revision);
     }
   }
 
-  #identity(): Record<string, string> {
-    if (this.#token !== undefined) return { authorization: `Bearer ${this.#token}` };
-    return this.#userId === undefined ? {} : { 'x-user-id': String(this.#userId) };
+  #kept(bookingId: string): KeptBooking | undefined {
+    return this.#store.all().find(({ id }) => id === bookingId);
   }
+}
 
-  #proof(bookingId: string): Record<string, string> {
-    const kept = this.#bookings.all().find(({ id }) => id === bookingId);
-    return kept ? { 'x-booking-token': kept.token } : {};
-  }
+/** For the owner of a booking without an account. */
+function proof(kept: KeptBooking | undefined): Record<string, string> {
+  return kept ? { 'x-booking-token': kept.token } : {};
+}
+
+/** A booking that is not there any more is none; a server that cannot be reached says nothing about it. */
+function unlessRefused(error: unknown): undefined {
+  if (error instanceof Refusal) return undefined;
+  throw error;
 }
 
 function given<T>(answer: Answer<T>): T {
   if (answer.data === undefined) throw new TypeError('an answer without data');
   return answer.data;
-}
-
-/** The body's `server_time`, or else the `Date` header, which has whole seconds. */
-function told(booking: Booking, answer: Answer<unknown>): ToldBooking {
-  const header = Date.parse(answer.headers.get('date') ?? '');
-  const fallback = new Date(Number.isNaN(header) ? Date.now() : header).toISOString();
-  return { booking, serverTime: booking.server_time ?? fallback };
 }
 
 function originOfPage(): string {

@@ -5,11 +5,12 @@
  *                          ▲            │ ended, or silent for too long
  *                          └─ waiting ◄─┘        a code that says never ──► closed
  *
- * It knows frames, not tickets: topics are channels that are told when the link opens, what comes
- * for them, and when it ends. Which revision a topic has, and whether it is current, is the
- * channel's business (`subscription.ts`).
+ * It knows frames, not tickets: topics are channels that are told when the link opens, when frames come
+ * for them, and when it ends. The channel keeps the topic's revision, and knows whether it is current
+ * (`topic-state.ts`).
  */
 import { Backoff } from './backoff.ts';
+import type { ServerClock } from './clock.ts';
 import { closeCode, type CloseCode } from './codes.ts';
 import { Emitter } from './emitter.ts';
 import {
@@ -53,6 +54,8 @@ export interface ConnectionOptions {
   token?: () => string | undefined;
   /** Called when the server says that the token ended; resolves when a new one is in place. */
   refreshToken?: () => Promise<void>;
+  /** Learns the time from every beat. */
+  clock?: ServerClock;
   random?: () => number;
 }
 
@@ -83,7 +86,7 @@ export class LinkError extends Error {
 
 interface Pending {
   resolve(response: JsonObject): void;
-  reject(error: ReplyError | LinkError): void;
+  reject(error: unknown): void;
   timer: ReturnType<typeof setTimeout>;
 }
 
@@ -110,6 +113,7 @@ export class Connection {
   #heartbeatTimer: ReturnType<typeof setTimeout> | undefined;
   /** Delay that a `drain` message asked for; used by the close that follows it. */
   #drainDelayMs: number | undefined;
+  #refreshing: Promise<void> | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -132,7 +136,7 @@ export class Connection {
   attach(topic: string, channel: Channel): void {
     this.#channels.set(topic, { channel, joinRef: null });
     if (this.#state === 'open') channel.linkOpened();
-    // Closed for good means: not by itself. Somebody who asks for a topic is worth another try.
+    // Closed for good means: not by itself. A new topic is worth another try.
     else if (this.#state === 'idle' || this.#state === 'closed') this.#connect();
   }
 
@@ -147,22 +151,18 @@ export class Connection {
   }
 
   /**
-   * Joins a topic that is attached, or joins it again; an older join ends with that.
-   * @throws ReplyError, LinkError
+   * Joins a topic that is attached, or joins it again; an older join ends with that. `accepted` is called with
+   * the reply before any later frame is delivered: several may be read at once.
+   * @throws ReplyError, LinkError, what `accepted` throws
    */
-  join(topic: string, payload: JsonObject): Promise<JsonObject> {
+  async join(topic: string, payload: JsonObject, accepted: (response: JsonObject) => void): Promise<void> {
     const attached = this.#channels.get(topic);
-    if (!attached) return Promise.reject(new LinkError(`${topic} is not attached`));
+    if (!attached) throw new LinkError(`${topic} is not attached`);
     const ref = this.#ref();
     attached.joinRef = ref;
     const token = this.#options.token?.();
-    return this.#request({
-      joinRef: ref,
-      ref,
-      topic,
-      event: 'phx_join',
-      payload: token ? { ...payload, access_token: token } : payload,
-    });
+    const said = token ? { ...payload, access_token: token } : payload;
+    await this.#request({ joinRef: ref, ref, topic, event: 'phx_join', payload: said }, accepted);
   }
 
   /**
@@ -178,7 +178,7 @@ export class Connection {
   reset(reason: string): void {
     if (this.#state !== 'open' && this.#state !== 'connecting') return;
     const abandoned = this.#transport;
-    // First forget it, then close it: what it still says is not for us any more.
+    // First forget it, then close it: its last messages are not for us any more.
     this.#lost(closeCode(1006));
     abandoned?.close(1000, reason);
   }
@@ -237,13 +237,17 @@ export class Connection {
     for (const { channel } of [...this.#channels.values()]) channel.linkLost();
   }
 
+  /** Gets a fresh token, once for all who ask meanwhile. Without one we go on as nobody: public topics still work. */
+  refreshToken(): Promise<void> {
+    this.#refreshing ??= Promise.resolve(this.#options.refreshToken?.())
+      .catch(() => {})
+      .finally(() => (this.#refreshing = undefined));
+    return this.#refreshing;
+  }
+
   async #refreshThenConnect(): Promise<void> {
     const generation = this.#generation;
-    try {
-      await this.#options.refreshToken?.();
-    } catch {
-      // Without a token we come back as nobody: public topics still work.
-    }
+    await this.refreshToken();
     if (generation !== this.#generation || this.#state !== 'waiting') return;
     this.#retryTimer = setTimeout(() => this.#connect(), this.#backoff.next());
   }
@@ -302,6 +306,7 @@ export class Connection {
   #system(frame: Frame): void {
     if (frame.event === 'beat' && isBeat(frame.payload)) {
       const { revisions, checked_at: checkedAt, database } = frame.payload;
+      this.#options.clock?.tellRoughly(Date.parse(checkedAt));
       for (const [topic, revision] of Object.entries(revisions)) {
         this.#channels.get(topic)?.channel.beat(revision, checkedAt, database === 'down');
       }
@@ -318,9 +323,17 @@ export class Connection {
     attached.channel.received(frame.event, frame.payload);
   }
 
-  #request(frame: Frame & { ref: string }): Promise<JsonObject> {
+  #request(frame: Frame & { ref: string }, accepted?: (response: JsonObject) => void): Promise<JsonObject> {
     if (this.#state !== 'open') return Promise.reject(new LinkError('not connected'));
-    return new Promise((resolve, reject) => {
+    return new Promise((fulfil, reject) => {
+      const resolve = (response: JsonObject): void => {
+        try {
+          accepted?.(response);
+          fulfil(response);
+        } catch (error) {
+          reject(error);
+        }
+      };
       const timer = setTimeout(() => {
         this.#pending.delete(frame.ref);
         reject(new LinkError(`no answer to ${frame.event} on ${frame.topic}`));

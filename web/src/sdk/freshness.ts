@@ -16,14 +16,16 @@ export type TopicStatus =
 export const FRESHNESS = {
   /** Longest time that a proof counts: two beats of 5 s, and some. */
   proofMs: 12_000,
-  /** What we know to exist gets this long to arrive before we call ourselves stale. */
+  /** A revision that is known to exist gets this long to arrive before we call ourselves stale. */
   arrivalMs: 1_000,
   /** A lost link is «stale» for this long, then «offline». */
   offlineAfterMs: 10_000,
-  /** Pause before a join that was refused, or that did not bring us up to date, is tried again. */
+  /** Pause before a stream that did not bring us up to date is opened anew. */
   rejoinMs: 2_000,
-  /** So many whole states in a row older than ours mean that the database was put back. */
+  /** So many whole states in a row older than ours mean that the database was put back … */
   rewindsMax: 3,
+  /** … if beats show that the node heard from its database so often meanwhile. */
+  rewindChecksMin: 2,
 } as const;
 
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -32,13 +34,13 @@ export class Freshness {
   #provenAt = NEVER;
   /** Since when there is no link; undefined while there is one, and before the first attempt failed. */
   #downSince: number | undefined;
-  /** The link answered: what is proven may be proven over it. */
+  /** The link answered: proofs may come over it. */
   #linkIsUp = false;
   /** The newest `checked_at` of a beat on this link (the server's clock), and when it advanced. */
   #checkedAt = NEVER;
   #advancedAt = NEVER;
   #beatAt = NEVER;
-  /** What is known to exist did not arrive in time. */
+  /** A revision that is known to exist did not arrive in time. */
   late = false;
 
   /** The link answered. That it opened is no sign of it: some proxies let nothing through. */
@@ -48,22 +50,22 @@ export class Freshness {
   }
 
   linkDown(now: number): void {
-    // Attempts that fail take nothing away from what another road proves meanwhile.
-    if (this.#linkIsUp) this.roadLost(now);
+    // Attempts that fail take nothing away from proofs of a stream or of polls meanwhile.
+    if (this.#linkIsUp) this.sourceLost(now);
     this.#downSince ??= now;
     this.#linkIsUp = false;
   }
 
-  /** The road that brought proofs is gone. */
-  roadLost(now: number): void {
+  /** The socket or stream that brought proofs is gone. */
+  sourceLost(now: number): void {
     this.#downSince = now;
-    // What was proven was proven over a link that is gone.
+    // The proofs came over a link that is gone.
     this.#provenAt = NEVER;
     this.#checkedAt = NEVER;
     this.#beatAt = NEVER;
   }
 
-  /** What we show was the newest at this moment. */
+  /** Our state was the newest at this moment. */
   proven(now: number): void {
     this.#provenAt = now;
   }

@@ -1,12 +1,15 @@
 /** The SDK's public surface. */
 export { SeatcastClient } from './client.ts';
-export type { ClientOptions, EventTopic, SeatsTopic, ToldBooking } from './client.ts';
+export type { ClientOptions, StateOf, Topic } from './client.ts';
 export type * from './catalogue.ts';
-export { Countdown, newKey } from './booking.ts';
+export { newKey } from './booking.ts';
+export type { Bookings } from './bookings.ts';
+export type { BookingsView } from './own-bookings.ts';
+export { Countdown } from './clock.ts';
 export type { BookedItem, BookedSeat, Booking, BookingItem, BookingRequest, BookingStatus, Ticket } from './booking.ts';
 export { Refusal, Unreachable } from './rest.ts';
 export { othersHere, stockLevel, STEPS, totalsOf } from './model.ts';
-export type { EventState, Others, SeatsState, StockLevel, Totals } from './model.ts';
+export type { AdminState, EventState, Others, SeatsState, StockLevel, Totals } from './model.ts';
 export { SeatStatuses } from './seats.ts';
 export type {
   EventInfo,
@@ -15,12 +18,12 @@ export type {
   Interaction,
   Money,
   Notice,
-  OwnBookings,
   PresenceCounts,
   SeatStatus,
   TicketType,
 } from './protocol.ts';
 export type { TopicStatus } from './freshness.ts';
-export type { TopicView } from './subscription.ts';
+export type { TopicView } from './topic-state.ts';
+export type { TextStorage } from './store.ts';
 export { CLOSE_CODES } from './codes.ts';
 export type { OpenTransport, Transport, TransportEvents } from './transport.ts';

@@ -1,13 +1,16 @@
 /**
- * What a topic's frames do to its state. Pure: state and payload in, new state out.
+ * How a topic's frames change its state. Pure: state and payload in, new state out.
  *
  * Whether a frame may be applied at all (revisions) is decided in `subscription.ts`; here it is
  * known to fit. Every value on the wire is absolute, so the later one simply wins.
  */
+import type { Booking } from './booking.ts';
+import { Bookings } from './bookings.ts';
 import {
   isObject,
   isRemoved,
   type EventInfo,
+  type Figures,
   type JsonObject,
   type Notice,
   type PresenceCounts,
@@ -23,7 +26,7 @@ export interface EventState {
   /** In the order in which they are to be shown. */
   ticket_types: TicketType[];
   notices: Notice[];
-  /** Who is here; null while nobody tells: the link is gone, or the numbers come by polling. */
+  /** People who are here; null while that is unknown: the link is gone, or the numbers come by polling. */
   presence: PresenceCounts | null;
   /** The event's row is gone: nothing comes after. */
   deleted: boolean;
@@ -36,14 +39,29 @@ export interface SeatsState {
   seats: SeatStatuses;
 }
 
+/** State of an `admin:` topic: the event's, and the figures for its organizer. */
+export interface AdminState extends EventState {
+  /** Null until they come, soon after the join. */
+  figures: Figures | null;
+}
+
 /** How one kind of topic reads its payloads. */
 export interface Model<S> {
-  /** Everything, as in a join's reply. */
-  whole(state: JsonObject): S;
-  /** What changed, as in an update or a resumed reply. */
-  changed(before: S, changes: JsonObject & Partial<Update>): S;
-  /** The counts of who is here, which are no part of the revision; null when they are not known any more. */
-  presence?(before: S, counts: PresenceCounts | null): S;
+  /** Everything at this revision, as in a join's reply. */
+  whole(state: JsonObject, before: S | undefined, revision: number): S;
+  /** The changes of an update or a resumed reply, applied. */
+  changed(before: S, changes: JsonObject & Partial<Update>, revision: number): S;
+  /** A frame that is no part of the revision, such as `presence`; undefined when the topic has no such frame. */
+  beside?(before: S, event: string, payload: JsonObject): S | undefined;
+  /** The state without the parts that are only known while a link brings them. */
+  withoutLink?(before: S): S;
+  /** The empty state, where a poll of REST may come before the first whole state of the socket. */
+  readonly none?: S;
+  /**
+   * The revision is when the database was read, in microseconds: a reply's, when the node last read it; a
+   * beat's, when it last found a change. So a beat may say less than we have and prove it all the same.
+   */
+  readonly revisionIsTime?: true;
 }
 
 export const eventModel: Model<EventState> = {
@@ -67,10 +85,53 @@ export const eventModel: Model<EventState> = {
       deleted: before.deleted || changes.deleted === true,
     };
   },
-  presence(before, presence) {
-    return { ...before, presence };
+  beside(before, event, payload) {
+    const presence = event === 'presence' ? countsOf(payload) : undefined;
+    return presence && { ...before, presence };
+  },
+  withoutLink(before) {
+    return { ...before, presence: null };
   },
 };
+
+export const adminModel: Model<AdminState> = {
+  whole(state, before, revision) {
+    return { ...eventModel.whole(state, before, revision), figures: before?.figures ?? null };
+  },
+  changed(before, changes, revision) {
+    return { ...eventModel.changed(before, changes, revision), figures: before.figures };
+  },
+  beside(before, event, payload) {
+    if (event === 'figures') return laterFigures(before, payload as unknown as Figures);
+    const next = eventModel.beside?.(before, event, payload);
+    return next && { ...next, figures: before.figures };
+  },
+  withoutLink(before) {
+    return { ...before, presence: null };
+  },
+};
+
+/** Figures are counted by each node at its own moment: the later moment wins. */
+function laterFigures(before: AdminState, figures: Figures): AdminState {
+  return before.figures && figures.as_of < before.figures.as_of ? before : { ...before, figures };
+}
+
+/** Of `user:` topics. The rule of versions is in `bookings.ts`. */
+export const userModel: Model<Bookings> = {
+  none: Bookings.none,
+  revisionIsTime: true,
+  whole(state, before = Bookings.none, revision) {
+    return before.whole(bookingsOf(state), revision);
+  },
+  changed(before, changes, revision) {
+    return before.changed(bookingsOf(changes), rows<string>(changes['gone']), revision);
+  },
+};
+
+function bookingsOf(payload: JsonObject): Booking[] {
+  if (payload['bookings'] !== undefined && !Array.isArray(payload['bookings'])) throw new TypeError('bookings are no list');
+  return rows<Booking>(payload['bookings']);
+}
 
 function countsOf(value: unknown): PresenceCounts | undefined {
   if (!isObject(value) || typeof value['total'] !== 'number') return undefined;
@@ -85,7 +146,7 @@ export const seatsModel: Model<SeatsState> = {
   },
   changed(before, changes) {
     // A new layout lists every seat: the positions of the old one mean nothing any more.
-    if (changes.layout !== undefined) return seatsModel.whole(changes);
+    if (changes.layout !== undefined) return seatsModel.whole(changes, before, 0);
     const seats = pairs(changes.seats);
     return seats.length === 0 ? before : { ...before, seats: before.seats.with(seats) };
   },
@@ -110,10 +171,10 @@ function merged<T extends { id: number }>(before: T[], changes: (T | Removed)[] 
   return [...byId.values()];
 }
 
-/** Where somebody is on the way to a ticket. Who says something else is counted, too. */
+/** Steps on the way to a ticket. Other words are counted, too. */
 export const STEPS = { viewing: 'viewing', choosing: 'ticket_selection', paying: 'payment' } as const;
 
-/** Who else is here. */
+/** The other people who are here. */
 export interface Others {
   total: number;
   /** Those of them who are past looking, at whatever step. */

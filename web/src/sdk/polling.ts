@@ -1,15 +1,17 @@
 /**
- * What happens where neither WebSockets nor streams get through: the same numbers, asked for every 10 s, or every
- * 5 s while something that is watched is sold out (a returned ticket is what its viewers wait for).
+ * Where neither WebSockets nor streams get through, the same numbers are asked for every 10 s, or every 5 s
+ * while an event that is watched is sold out (its viewers wait for a returned ticket).
  *
  * One request asks for all events at once, with the ETag of the last answer: 304 proves that all of
- * them are current. What did change is then read in full. A poll is a proof like a beat is, and its
+ * them are current. An event that did change is then read in full. A poll is a proof like a beat is, and its
  * interval is shorter than the time that a proof counts.
  */
+import type { Booking } from './booking.ts';
+import type { Bookings } from './bookings.ts';
 import { eventModel, seatsModel, totalsOf, type EventState, type SeatsState } from './model.ts';
 import type { JsonObject } from './protocol.ts';
 import { Refusal, type Rest } from './rest.ts';
-import type { Subscription } from './subscription.ts';
+import type { TopicState } from './topic-state.ts';
 
 export const POLLING = {
   intervalMs: 10_000,
@@ -18,7 +20,17 @@ export const POLLING = {
   afterFailures: 2,
   /** … or time that an attempt may hang before polling begins beside it, in milliseconds. */
   afterMs: 3_000,
+  /** The newest so many bookings of the caller are read: the most that REST answers at once. */
+  bookingsMax: 100,
 } as const;
+
+/** The topics that nobody brings at this moment, by the id in their name. */
+export interface Polled {
+  events(): Map<number, TopicState<EventState>>;
+  seats(): Map<number, TopicState<SeatsState>>;
+  /** Of the caller: REST answers nobody else's. */
+  bookings(): TopicState<Bookings> | undefined;
+}
 
 interface AvailabilityRow {
   event_id: number;
@@ -27,8 +39,7 @@ interface AvailabilityRow {
 
 export class Poller {
   readonly #rest: Rest;
-  readonly #events: () => Map<number, Subscription<EventState>>;
-  readonly #seats: () => Map<number, Subscription<SeatsState>>;
+  readonly #topics: Polled;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #running = false;
   #loop = 0;
@@ -37,15 +48,9 @@ export class Poller {
   #asked = '';
   #rows: AvailabilityRow[] = [];
 
-  /** The functions say which topics nobody brings at this moment. */
-  constructor(
-    rest: Rest,
-    events: () => Map<number, Subscription<EventState>>,
-    seats: () => Map<number, Subscription<SeatsState>>,
-  ) {
+  constructor(rest: Rest, topics: Polled) {
     this.#rest = rest;
-    this.#events = events;
-    this.#seats = seats;
+    this.#topics = topics;
   }
 
   get running(): boolean {
@@ -78,7 +83,8 @@ export class Poller {
     const loop = this.#loop;
     try {
       await this.#pollEvents();
-      await Promise.all([...this.#seats()].map(([id, topic]) => this.#readSeats(id, topic)));
+      await Promise.all([...this.#topics.seats()].map(([id, topic]) => this.#readSeats(id, topic)));
+      await this.#readBookings(this.#topics.bookings());
     } catch {
       // Not reachable: the topics turn stale and offline by themselves. The next round asks again.
       this.#etag = undefined;
@@ -88,20 +94,20 @@ export class Poller {
   }
 
   #intervalMs(): number {
-    const soldOut = [...this.#events().values()].some(
+    const soldOut = [...this.#topics.events().values()].some(
       ({ view }) => view.state && totalsOf(view.state).status === 'sold_out',
     );
     return soldOut ? POLLING.soldOutIntervalMs : POLLING.intervalMs;
   }
 
   async #pollEvents(): Promise<void> {
-    const topics = this.#events();
+    const topics = this.#topics.events();
     if (topics.size === 0) return;
     const asked = [...topics.keys()].join(',');
     const etag = asked === this.#asked ? this.#etag : undefined;
     const answer = await this.#rest.send<AvailabilityRow[]>(`/availability?event_ids=${asked}`, { etag });
     const reads: Promise<void>[] = [];
-    // 304 proves what was answered then, which another road may have passed meanwhile.
+    // 304 proves the revisions of the earlier answer, which socket or stream may have passed meanwhile.
     const rows = answer.status === 304 ? this.#rows : rowsOf(answer.data);
     const told = new Set(rows.map((row) => row.event_id));
     // Unknown ids are left out of the answer; asked for one by one, they are refused.
@@ -118,7 +124,7 @@ export class Poller {
     this.#rows = rows;
   }
 
-  async #readEvent(id: number, topic: Subscription<EventState>): Promise<void> {
+  async #readEvent(id: number, topic: TopicState<EventState>): Promise<void> {
     const [event, notices] = await Promise.all([
       this.#rest.send<JsonObject & { revision: number }>(`/events/${id}`),
       this.#rest.send<unknown[]>(`/events/${id}/notices`),
@@ -131,13 +137,24 @@ export class Poller {
     const { ticket_types } = event.data;
     topic.offer(
       event.data.revision,
-      eventModel.whole({ event: event.data, ticket_types, notices: notices.data }),
+      eventModel.whole({ event: event.data, ticket_types, notices: notices.data }, undefined, event.data.revision),
     );
   }
 
-  async #readSeats(id: number, topic: Subscription<SeatsState>): Promise<void> {
+  async #readSeats(id: number, topic: TopicState<SeatsState>): Promise<void> {
     const answer = await this.#rest.send<JsonObject & { revision: number }>(`/events/${id}/seats`);
-    if (answer.data) topic.offer(answer.data.revision, seatsModel.whole(answer.data));
+    if (!answer.data) return;
+    const { revision } = answer.data;
+    topic.offer(revision, seatsModel.whole(answer.data, undefined, revision));
+  }
+
+  async #readBookings(topic: TopicState<Bookings> | undefined): Promise<void> {
+    if (!topic) return;
+    const { data: bookings, askedAt } = await this.#rest.send<Booking[]>(`/bookings/mine?limit=${POLLING.bookingsMax}`);
+    if (!bookings) return;
+    // A full page may have more behind it, so bookings that it leaves out may still exist.
+    const isAll = bookings.length < POLLING.bookingsMax;
+    topic.polled((known) => (isAll ? known.whole(bookings, askedAt) : known.told(bookings, askedAt)));
   }
 }
 

@@ -15,7 +15,7 @@ export type SeatStatus = (typeof SEAT_STATUSES)[number];
 export type JsonObject = { [key: string]: unknown };
 
 export interface Frame {
-  /** Which join of the topic the frame belongs to; null for what all viewers share. */
+  /** The join of the topic that the frame belongs to; null for frames that all viewers share. */
   joinRef: string | null;
   /** Pairs a reply with its request. */
   ref: string | null;
@@ -89,12 +89,12 @@ export interface Removed {
 
 export interface JoinResponse {
   revision: number;
-  /** True: `state` is what changed after `since`. False: it is everything. */
+  /** True: `state` has the changes after `since`. False: it is everything. */
   resumed: boolean;
   state: JsonObject;
 }
 
-/** What changed after `from` up to `to`, in absolute values; `from: 0` replaces everything. */
+/** The changes after `from` up to `to`, in absolute values; `from: 0` replaces everything. */
 export interface Update {
   from: number;
   to: number;
@@ -106,23 +106,18 @@ export interface Update {
   /** The seat map's geometry changed to this version. */
   layout?: number;
   deleted?: boolean;
-}
-
-/**
- * State of a `user:{id}` topic, in its join's reply and flat in each `update`. Such a topic is told whole: an update
- * is always `from: 0` and replaces what was there. `to` never steps back, on any node.
- */
-export interface OwnBookings {
-  /** Those that are pending, then the newest; at most a hundred. */
-  bookings: Booking[];
+  /** Of a `user:` topic: those that changed, whole, and the ids of those that are not the user's any more. */
+  bookings?: Booking[];
+  gone?: string[];
 }
 
 /**
  * `figures` of an `admin:{id}` topic, whose other frames are those of `event:{id}`: absolute each time, soon after
- * the join and then whenever they change, at most once a second. The revision is the figures' own.
+ * the join and then whenever they change, at most once a second.
  */
 export interface Figures {
-  revision: number;
+  /** When they were counted, in microseconds since 1970; of two the later are right, whichever node counted. */
+  as_of: number;
   /** Of confirmed bookings. */
   revenue: Money;
   bookings: Record<BookingStatus, number>;
@@ -134,7 +129,7 @@ export interface Figures {
   joins_per_minute: number;
 }
 
-/** What a `track` push says, and each entry of `interactions` in `POST /interactions`. */
+/** Payload of a `track` push, and each entry of `interactions` in `POST /interactions`. */
 export interface Interaction {
   /** Such as `ticket_selected`; at most 100 characters. */
   action: string;

@@ -4,6 +4,7 @@
  * Answers are `{"success", "message", "data"}`. A business «no» becomes a `Refusal` with its stable
  * code; a server that cannot be reached, or answers nonsense, becomes `Unreachable`.
  */
+import { ServerClock } from './clock.ts';
 import { isObject, type JsonObject } from './protocol.ts';
 
 /** The server said no. `code` is stable; `message` is for people, in their language. */
@@ -11,7 +12,7 @@ export class Refusal extends Error {
   override name = 'Refusal';
   readonly status: number;
   readonly code: string;
-  /** What the code's documentation says: `{"max": 10}`, `{"seats": […]}`, … */
+  /** Details, by the code: `{"max": 10}`, `{"seats": […]}`, … */
   readonly data: JsonObject;
 
   constructor(status: number, message: string, data: JsonObject) {
@@ -35,24 +36,28 @@ export class Unreachable extends Error {
 }
 
 export interface Answer<T> {
-  /** Undefined when the answer is 304: what the caller has is current. */
+  /** Undefined when the answer is 304: the caller's copy is current. */
   data: T | undefined;
   status: number;
   etag: string | undefined;
   /** The event's revision after a write (`X-Event-Revision`). */
   revision: number | undefined;
   headers: Headers;
+  /** A moment before the server read its answer: microseconds of its clock, as well as we know it. */
+  askedAt: number;
 }
 
 export interface RestOptions {
   /** `http://host:port`, without a trailing slash. */
   url: string;
   fetch?: typeof fetch;
-  /** Headers that say who is asking. */
+  /** Headers that name the caller. */
   identity: () => Record<string, string>;
   /** Preferred language of messages; the platform's by default. */
   language?: string;
   timeoutMs?: number;
+  /** Learns the time from every answer. */
+  clock?: ServerClock;
 }
 
 export interface RestRequest {
@@ -73,9 +78,11 @@ const TEMPORARY = new Set([502, 503, 504]);
 
 export class Rest {
   readonly #options: RestOptions;
+  readonly #clock: ServerClock;
 
   constructor(options: RestOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? new ServerClock();
   }
 
   /**
@@ -83,8 +90,10 @@ export class Rest {
    * @throws Refusal, Unreachable
    */
   async send<T>(path: string, request: RestRequest = {}): Promise<Answer<T>> {
+    const askedAt = Math.floor(this.#clock.now() * 1_000);
     const response = await this.#fetch(path, request);
     const body = await envelope(response);
+    this.#learnTime(response, body);
     if (response.status === 304 || (response.ok && body)) {
       return {
         data: body?.['data'] as T | undefined,
@@ -92,6 +101,7 @@ export class Rest {
         etag: response.headers.get('etag') ?? undefined,
         revision: integer(response.headers.get('x-event-revision')),
         headers: response.headers,
+        askedAt,
       };
     }
     if (TEMPORARY.has(response.status) || !body) {
@@ -105,6 +115,14 @@ export class Rest {
       typeof body['message'] === 'string' ? body['message'] : 'refused',
       isObject(body['data']) ? body['data'] : {},
     );
+  }
+
+  /** `server_time` in the body is the database's clock; the `Date` header has whole seconds, of the node's. */
+  #learnTime(response: Response, body: JsonObject | undefined): void {
+    const data = body?.['data'];
+    if (isObject(data) && typeof data['server_time'] === 'string') this.#clock.tell(Date.parse(data['server_time']), true);
+    const header = response.headers.get('date');
+    if (header !== null) this.#clock.tellRoughly(Date.parse(header));
   }
 
   /**

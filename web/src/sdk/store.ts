@@ -1,48 +1,83 @@
 /**
- * Where a buyer without an account keeps the proof of his bookings: the token that a booking is
- * answered with once. In a browser that is `localStorage`, elsewhere memory.
+ * Keeps, for a buyer without an account, the proof of the bookings: the token that a booking is answered
+ * with once. In a browser that is `localStorage`, elsewhere memory.
+ *
+ * Each booking has a key of its own. Tabs share the storage and write at the same time; with one list for
+ * all, the last to write would erase what the others wrote, and their tokens would be lost for good.
  */
 export interface KeptBooking {
   id: string;
   event_id: number;
   token: string;
+  /** The newest version that a tab of this browser has seen. */
+  version: number;
 }
 
 export interface BookingStore {
+  /** The newest first. Read anew each time: other tabs write as well. */
   all(): KeptBooking[];
+  /** Writes it, unless the kept one is as new. Other tabs hear of it. */
   keep(booking: KeptBooking): void;
 }
 
 /** The part of `Storage` that is used. */
 export interface TextStorage {
+  readonly length: number;
+  key(index: number): string | null;
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
+  removeItem(key: string): void;
 }
 
-const KEY = 'seatcast.bookings';
+const PREFIX = 'seatcast.booking.';
 /** The newest so many are kept. */
 const KEPT_MAX = 50;
 
+/** Whether a change of this key (of a `storage` event; null: all) is about bookings. */
+export function isBookingKey(key: string | null): boolean {
+  return key === null || key.startsWith(PREFIX);
+}
+
 /** A store in `localStorage` or the like; without one, or when it refuses, in memory. */
 export function bookingStore(storage?: TextStorage): BookingStore {
-  let kept = read(storage);
+  const memory = new Map<string, KeptBooking>();
+  const all = (): KeptBooking[] => {
+    const kept = new Map(memory);
+    for (const booking of read(storage)) kept.set(booking.id, booking);
+    return [...kept.values()].sort((one, other) => (one.id < other.id ? 1 : -1));
+  };
   return {
-    all: () => kept,
+    all,
     keep(booking) {
-      kept = [booking, ...kept.filter(({ id }) => id !== booking.id)].slice(0, KEPT_MAX);
+      const known = all();
+      const before = known.find(({ id }) => id === booking.id);
+      if (before && before.version >= booking.version) return;
       try {
-        storage?.setItem(KEY, JSON.stringify(kept));
+        if (!storage) throw new TypeError('no storage');
+        storage.setItem(PREFIX + booking.id, JSON.stringify(booking));
+        for (const { id } of known.slice(KEPT_MAX)) storage.removeItem(PREFIX + id);
       } catch {
         // Full or forbidden (private windows): this page still knows it.
+        memory.set(booking.id, booking);
       }
     },
   };
 }
 
 function read(storage: TextStorage | undefined): KeptBooking[] {
+  if (!storage) return [];
   try {
-    const value: unknown = JSON.parse(storage?.getItem(KEY) ?? '[]');
-    return Array.isArray(value) ? (value as KeptBooking[]) : [];
+    const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? '');
+    return keys.filter((key) => key.startsWith(PREFIX)).flatMap((key) => parsed(storage.getItem(key)));
+  } catch {
+    return [];
+  }
+}
+
+function parsed(text: string | null): KeptBooking[] {
+  try {
+    const { id, event_id, token, version } = JSON.parse(text ?? '') as KeptBooking;
+    return typeof id === 'string' && typeof token === 'string' ? [{ id, event_id, token, version: Number(version) || 0 }] : [];
   } catch {
     return [];
   }

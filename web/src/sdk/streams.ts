@@ -1,11 +1,11 @@
 /**
- * The second road: where no WebSocket gets through, server-sent events usually do. They bring the
- * same frames with the same revisions, so that a topic changes road without a step back; only our own
- * step cannot be said on them.
+ * Where no WebSocket gets through, server-sent events usually do. They bring the same frames with the same
+ * revisions, so that a topic changes from one to the other without a step back; only our own step cannot be
+ * sent on them.
  *
  * A stream is a connection for each topic, and browsers open six to one server for all pages together.
- * So streams are for the page of an event, not for a list, and a few of the six stay free: what has
- * no stream is polled (`polling.ts`), and so is what no stream gets through for.
+ * So streams are for the page of an event, not for a list, and a few of the six stay free. A topic without
+ * a stream is polled (`polling.ts`).
  */
 import { Backoff } from './backoff.ts';
 import { isBeat, isObject, type JsonObject } from './protocol.ts';
@@ -17,7 +17,7 @@ export const STREAMS = {
   topicsMax: 2,
   /** Streams of all pages of a browser together. */
   slotsMax: 4,
-  /** Without a first event by then, somebody on the way keeps them back. */
+  /** Without a first event by then, a proxy on the way keeps them back. */
   firstEventMs: 8_000,
   /** Three beats missed: the stream is dead. */
   silenceMs: 15_000,
@@ -55,7 +55,7 @@ export class Streams {
   #running = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** `topics` says what the socket does not bring at this moment; `lost` hears that polling has to help out. */
+  /** `topics` lists those that streams can bring and the socket does not; `lost` is called when polling has to help out. */
   constructor(rest: Rest, topics: () => Streamed[], lost: () => void) {
     this.#rest = rest;
     this.#topics = topics;
@@ -75,7 +75,7 @@ export class Streams {
     for (const abort of this.#open.values()) abort.abort();
   }
 
-  /** What is being watched has changed. */
+  /** Other topics are watched than before. */
   changed(): void {
     if (this.#running && this.#timer === undefined) this.#tend();
   }
@@ -174,7 +174,7 @@ interface Locks {
   request(name: string, options: { ifAvailable: true }, held: (lock: unknown) => Promise<void> | undefined): Promise<void>;
 }
 
-/** A place among the streams of this browser; undefined when there is none, or nobody who counts. */
+/** A place among the streams of this browser; undefined when all are taken, or they cannot be counted. */
 async function takeSlot(): Promise<Slot | undefined> {
   const { document, navigator } = globalThis as { document?: unknown; navigator?: { locks?: Locks } };
   if (document === undefined) return () => {};

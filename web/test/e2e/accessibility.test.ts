@@ -57,7 +57,7 @@ describe.each(looks)('%s', (_, look) => {
     await page.getByRole('button', { name: 'One more Standard' }).click();
     expect(await violations()).toEqual([]);
     await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
-    await page.locator('[data-booking]').waitFor();
+    await page.locator('seatcast-bookings [data-booking]').waitFor();
     expect(await violations()).toEqual([]);
     await sql(`update events set capacity = 9 where id = ${id}; update events set status = 'cancelled' where id = ${id}`);
     await page.locator('.notice.cancellation').waitFor();

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Countdown, Refusal, Unreachable, type SeatcastClient } from '../../src/sdk/index.ts';
+import { Refusal, Unreachable, type SeatcastClient } from '../../src/sdk/index.ts';
+import { Countdown, ServerClock } from '../../src/sdk/clock.ts';
 import { accepted, FakeServer, refused } from '../support/fake-server.ts';
+import { FakeStorage } from '../support/fake-storage.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
@@ -18,7 +20,7 @@ afterEach(() => {
 });
 
 const request = { event_id: 1, items: [{ ticket_type_id: 7, quantity: 2 }] };
-const pending = { id: 'b-1', event_id: 1, status: 'pending', server_time: '2026-01-01T10:00:00Z' };
+const pending = { id: 'b-1', event_id: 1, version: 1, status: 'pending', server_time: '2026-01-01T10:00:00Z' };
 const keys = (): (string | null)[] => server.requests.map(({ headers }) => headers.get('idempotency-key'));
 
 /** Answers with these in turn; a thrown one is a network that failed. */
@@ -38,9 +40,9 @@ async function outcome<T>(promise: Promise<T>): Promise<T | Error> {
 }
 
 describe('booking', () => {
-  it('answers the booking and the server\'s clock', async () => {
+  it('answers the booking', async () => {
     answers(accepted(pending, {}, 201));
-    expect(await outcome(client.book(request))).toEqual({ booking: pending, serverTime: pending.server_time });
+    expect(await outcome(client.book(request))).toEqual(pending);
     expect(server.requests[0]?.body).toEqual(request);
   });
 
@@ -93,33 +95,113 @@ describe('booking', () => {
 });
 
 describe('a buyer without an account', () => {
-  it('proves that a booking is his by the token that it was answered with', async () => {
-    const storage = new Map<string, string>();
-    const kept = {
-      getItem: (key: string) => storage.get(key) ?? null,
-      setItem: (key: string, value: string) => void storage.set(key, value),
-    };
-    client = server.client({ storage: kept });
-    answers(accepted({ ...pending, token: 'secret' }, {}, 201));
-    await outcome(client.book(request));
+  const made = (id: string): Response => accepted({ ...pending, id, token: `secret of ${id}` }, {}, 201);
+  const book = async (by: SeatcastClient, id: string): Promise<void> => {
+    answers(made(id));
+    await outcome(by.book(request));
+  };
+  const tokens = (): (string | null)[] => server.requests.map(({ headers }) => headers.get('x-booking-token'));
 
-    const later = server.client({ storage: kept });
+  it('proves to own a booking by the token that it was answered with', async () => {
+    const storage = new FakeStorage();
+    await book(server.client({ storage }), 'b-1');
+
+    const later = server.client({ storage });
     server.routes.set('GET /bookings/b-1', () => accepted(pending));
-    server.routes.set('PUT /bookings/b-1/status', () => accepted({ ...pending, status: 'cancelled' }));
-    expect((await later.myBookings()).map(({ booking }) => booking.id)).toEqual(['b-1']);
-    await later.cancel({ id: 'b-1', event_id: 1 });
-    expect(server.requests.map(({ headers }) => headers.get('x-booking-token'))).toEqual([null, 'secret', 'secret']);
+    server.routes.set('PUT /bookings/b-1/status', () => accepted({ ...pending, status: 'cancelled', version: 2 }));
+    expect((await later.myBookings()).map(({ id }) => id)).toEqual(['b-1']);
+    await later.cancel({ id: 'b-1' });
+    expect(tokens()).toEqual([null, 'secret of b-1', 'secret of b-1']);
+  });
+
+  it('keeps the bookings of all tabs, whichever wrote last', async () => {
+    const storage = new FakeStorage();
+    // Both tabs are open, and have read the storage, before either books.
+    const tabs = [server.client({ storage }), server.client({ storage })] as const;
+    await Promise.all(tabs.map((tab) => tab.myBookings()));
+    await book(tabs[0], 'b-1');
+    await book(tabs[1], 'b-2');
+    for (const id of ['b-1', 'b-2']) server.routes.set(`GET /bookings/${id}`, () => accepted({ ...pending, id }));
+    for (const tab of [...tabs, server.client({ storage })]) {
+      expect((await tab.myBookings()).map(({ id }) => id)).toEqual(['b-2', 'b-1']);
+    }
+  });
+
+  it('is told of what another tab did, by the storage', async () => {
+    const storage = new FakeStorage();
+    const tabs = [server.client({ storage }), server.client({ storage })] as const;
+    storage.changed = (key) => tabs.forEach((tab) => tab.storageChanged(key));
+    let status = 'pending';
+    server.routes.set('GET /bookings/b-1', () => accepted({ ...pending, status, version: status === 'pending' ? 1 : 2 }));
+    server.routes.set('PUT /bookings/b-1/status', () => {
+      status = 'cancelled';
+      return accepted({ ...pending, status, version: 2 });
+    });
+    const seen: (string | undefined)[] = [];
+    tabs[1].watchBookings(({ bookings }) => seen.push(bookings?.[0]?.status));
+    await server.settle(10);
+    expect(seen.at(-1)).toBeUndefined();
+    await book(tabs[0], 'b-1');
+    await server.settle(10);
+    expect(seen.at(-1)).toBe('pending');
+    await tabs[0].cancel({ id: 'b-1' });
+    await server.settle(10);
+    expect(seen.at(-1)).toBe('cancelled');
+  });
+
+  it('keeps bookings in memory where there is no storage, or it refuses', async () => {
+    const storage = new FakeStorage();
+    storage.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+    for (const tab of [server.client(), server.client({ storage })]) {
+      await book(tab, 'b-1');
+      server.routes.set('GET /bookings/b-1', () => accepted(pending));
+      expect(await tab.myBookings()).toHaveLength(1);
+    }
+  });
+
+  it('keeps the newest fifty', async () => {
+    const storage = new FakeStorage();
+    const tab = server.client({ storage });
+    for (let made = 10; made < 70; made += 1) await book(tab, `b-${made}`);
+    expect(storage.length).toBeLessThanOrEqual(51);
+    expect(storage.getItem('seatcast.booking.b-69')).toContain('secret of b-69');
+    expect(storage.getItem('seatcast.booking.b-10')).toBeNull();
   });
 });
 
 describe('the countdown', () => {
+  const start = Date.parse('2031-01-01T10:00:00Z');
+  const left = (clock: ServerClock): Countdown => new Countdown('2031-01-01T10:05:00Z', clock);
+
   it('goes by the server\'s clock, whatever ours says', async () => {
-    const left = new Countdown('2031-01-01T10:05:00Z', '2031-01-01T10:00:59.5Z');
-    expect(String(left)).toBe('4:01');
+    const clock = new ServerClock();
+    clock.tell(start + 59_500, true);
+    const countdown = left(clock);
+    expect(String(countdown)).toBe('4:01');
     await server.settle(61_000);
     vi.setSystemTime(new Date('2040-01-01'));
-    expect(String(left)).toBe('3:00');
+    expect(String(countdown)).toBe('3:00');
     await server.settle(600_000);
-    expect([String(left), left.leftMs()]).toEqual(['0:00', 0]);
+    expect([String(countdown), countdown.leftMs()]).toEqual(['0:00', 0]);
+  });
+
+  it('believes the latest of what the server said, and no node\'s clock that differs a little', () => {
+    const clock = new ServerClock();
+    clock.tellRoughly(start + 3_000);
+    clock.tell(start, true);
+    expect(String(left(clock))).toBe('5:00');
+    clock.tell(start - 60_000);
+    clock.tellRoughly(start + 3_000);
+    expect(String(left(clock))).toBe('5:00');
+  });
+
+  it('is right again after the machine slept, when its own clock stood still', () => {
+    const clock = new ServerClock();
+    clock.tell(start, true);
+    // A beat after waking: nothing passed here, two minutes did there.
+    clock.tellRoughly(start + 120_000);
+    expect(String(left(clock))).toBe('3:00');
   });
 });

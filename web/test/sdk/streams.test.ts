@@ -16,7 +16,7 @@ describe('events in pieces', () => {
   });
 });
 
-describe('where no WebSocket gets through, but streams do', () => {
+describe('behind a firewall that stops WebSockets only', () => {
   let server: FakeServer;
   let client: SeatcastClient;
   let views: TopicView<EventState>[];
@@ -81,7 +81,7 @@ describe('where no WebSocket gets through, but streams do', () => {
     expect([last().status, left()]).toEqual(['live', 90]);
   });
 
-  it('what was missed is brought by the next stream, from the revision that is there', async () => {
+  it('missed changes are brought by the next stream, from our revision on', async () => {
     server.cutStreams();
     server.streams = false;
     await server.settle(10);
@@ -110,11 +110,11 @@ describe('where no WebSocket gets through, but streams do', () => {
     await server.settle(11_000);
     expect(last().status).not.toBe('live');
     await server.settle(5_000);
-    // Whoever does not hear beats polls.
+    // A client that hears no beats polls.
     expect(last().status).toBe('live');
   });
 
-  it('is no step back on any change of road', async () => {
+  it('is no step back when socket, stream and polling take turns', async () => {
     for (let round = 0; round < 6; round += 1) {
       server.sell(1, 7, 1);
       if (round % 3 === 0) server.reachable = !server.reachable;
@@ -153,7 +153,7 @@ describe('where no WebSocket gets through, but streams do', () => {
   });
 });
 
-describe('where the database was put back', () => {
+describe('after the database was put back', () => {
   let server: FakeServer;
   let client: SeatcastClient;
   let view: TopicView<EventState>;
@@ -214,7 +214,7 @@ describe('where the database was put back', () => {
   });
 });
 
-describe.each(['swallows', 'slams'] as const)('where the socket opens and %s', (fault) => {
+describe.each(['swallows', 'slams'] as const)('a socket that opens and %s', (fault) => {
   let server: FakeServer;
   let client: SeatcastClient;
   let view: TopicView<EventState>;
@@ -237,7 +237,7 @@ describe.each(['swallows', 'slams'] as const)('where the socket opens and %s', (
     vi.useRealTimers();
   });
 
-  it.each([true, false])('other roads are taken, and stay (streams: %s)', async (streams) => {
+  it.each([true, false])('streams and polls take over, and stay (streams: %s)', async (streams) => {
     server.streams = streams;
     await server.settle(60_000);
     statuses.clear();
@@ -263,8 +263,8 @@ describe.each(['swallows', 'slams'] as const)('where the socket opens and %s', (
   });
 });
 
-describe('where a handshake hangs', () => {
-  it('other roads are taken meanwhile', async () => {
+describe('a handshake that hangs', () => {
+  it('streams and polls take over meanwhile', async () => {
     vi.useFakeTimers();
     const server = new FakeServer();
     server.addEvent(1);

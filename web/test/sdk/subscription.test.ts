@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { EventState, SeatcastClient, SeatsState, TopicView } from '../../src/sdk/index.ts';
+import { Rewind } from '../../src/sdk/rewind.ts';
 import { FakeServer } from '../support/fake-server.ts';
 
 let server: FakeServer;
@@ -118,6 +119,18 @@ describe('updates', () => {
     expect(server.joins.map(({ payload }) => payload)).toEqual([{}, { since: 1 }]);
     expect([left(last()), last().revision, last().status]).toEqual([97, 3, 'live']);
     expect(last().state?.notices).toHaveLength(1);
+  });
+
+  it('that are read together with the reply of the join are applied after it', async () => {
+    const { last } = watchEvent();
+    server.silent = true;
+    await server.settle(10);
+    server.silent = false;
+    server.loseFrames = true;
+    const state = { event: server.event(1).event, ticket_types: [], notices: [] };
+    server.sendRaw(JSON.stringify(['1', '1', 'event:1', 'phx_reply', { status: 'ok', response: { revision: 1, resumed: false, state } }]));
+    server.sendRaw(JSON.stringify([null, null, 'event:1', 'update', { from: 1, to: 2, notices: [{ id: 1, message: 'hello' }] }]));
+    expect(last()).toMatchObject({ revision: 2, status: 'live' });
   });
 
   it('of seats change single seats', async () => {
@@ -240,8 +253,75 @@ describe('freshness', () => {
     server.cut();
     await server.settle(1_000);
     expect([last().revision, last().status]).toEqual([3, 'stale']);
-    await server.settle(10_000);
+    // Not before the node has heard from its database several times.
+    await server.settle(40_000);
     expect([last().revision, last().status]).toEqual([1, 'live']);
+  });
+});
+
+describe('older whole states', () => {
+  const at = (second: number): string => new Date(1e12 + second * 1_000).toISOString();
+
+  it('are believed when they come again and again from nodes that hear from their database', () => {
+    const rewind = new Rewind();
+    expect([0, 2_000].map((now) => rewind.olderState(now))).toEqual([false, false]);
+    rewind.beat(at(1), false);
+    rewind.beat(at(2), false);
+    expect(rewind.olderState(4_000)).toBe(true);
+  });
+
+  it('are not believed from nodes that were cut off, each at its own moment, and say so', () => {
+    const rewind = new Rewind();
+    for (let second = 0; second < 60; second += 5) {
+      rewind.beat(at(second % 10), true);
+      expect(rewind.olderState(second * 1_000)).toBe(false);
+    }
+  });
+
+  it('need no beat when REST read them from the database', () => {
+    const rewind = new Rewind();
+    expect([0, 10_000, 20_000].map((now) => rewind.olderState(now, true))).toEqual([false, false, true]);
+  });
+});
+
+describe('a node that lost its database', () => {
+  it.each([
+    ['and refuses those who know more', 'later', false],
+    ['and says so, but tells what it has', 'older', true],
+    ['and does not know it yet', 'older', false],
+  ] as const)('%s, does not take the view back', async (_, answers, saysDown) => {
+    const { last, views } = watchEvent();
+    await server.settle(10);
+    server.cutOff(answers, saysDown);
+    server.sell(1, 7, 4);
+    expect(last().revision).toBe(2);
+    server.reaches = 'cut';
+    server.cut();
+    await server.settle(120_000);
+    expect([last().revision, left(last()), last().status]).toEqual([2, 96, 'stale']);
+    expect(last().refused).toBeUndefined();
+    // It is not pestered either: the pauses grow.
+    expect(server.joins.length).toBeLessThan(50);
+    // Another node is tried now and then.
+    expect(server.links).toBeGreaterThan(3);
+    server.reaches = 'whole';
+    await server.settle(60_000);
+    expect([last().revision, last().status]).toEqual([2, 'live']);
+    expect(Math.min(...views.slice(3).map(({ revision }) => revision))).toBe(2);
+  });
+
+  it('is forgiven as soon as it is back', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    server.cutOff('later');
+    server.sell(1, 7, 4);
+    server.reaches = 'cut';
+    server.cut();
+    await server.settle(20_000);
+    server.heal();
+    server.sell(1, 7, 4);
+    await server.settle(20_000);
+    expect([last().revision, left(last()), last().status]).toEqual([3, 92, 'live']);
   });
 });
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CLOSE_CODES } from '../../src/sdk/codes.ts';
-import { eventModel, seatsModel } from '../../src/sdk/model.ts';
+import type { Bookings } from '../../src/sdk/bookings.ts';
+import { adminModel, eventModel, seatsModel, userModel, type AdminState, type Model } from '../../src/sdk/model.ts';
 import {
   decodeFrame,
   encodeFrame,
@@ -28,7 +29,7 @@ function golden<T>(file: string): T {
 /** Frames of our version; without a decoded form they are malformed on purpose. */
 const ours = ({ vsn, text, decoded }: Golden): boolean => vsn === '2.0.0' && text !== undefined && decoded !== undefined;
 const server = golden<Golden[]>('server.json').filter(ours);
-const client = golden<Golden[]>('client.json').filter((frame) => ours(frame) && /^(event|seats|phoenix)/.test(frame.decoded.topic));
+const client = golden<Golden[]>('client.json').filter((frame) => ours(frame) && /^(event|seats|user|admin|phoenix)/.test(frame.decoded.topic));
 
 describe('frames of the server', () => {
   it.each(server)('$name is read', ({ text, decoded }) => {
@@ -36,14 +37,14 @@ describe('frames of the server', () => {
     expect({ join_ref: joinRef, ...rest }).toEqual(decoded);
   });
 
-  const native = server.filter(({ decoded }) => /^(event|seats):/.test(decoded.topic));
+  const native = server.filter(({ decoded }) => /^(event|seats|user|admin):/.test(decoded.topic));
 
   it.each(native.filter(({ decoded }) => decoded.event === 'update'))('$name can be applied', ({ decoded }) => {
     const { topic, payload } = decoded;
     if (!isUpdate(payload)) throw new Error('not an update');
-    const model = topic.startsWith('event:') ? eventModel : seatsModel;
-    if (payload.from === 0) expect(() => model.whole(payload)).not.toThrow();
-    else expect(() => model.changed(emptyState(topic) as never, payload)).not.toThrow();
+    const model = modelOf(topic);
+    if (payload.from === 0) expect(() => model.whole(payload, undefined, payload.to)).not.toThrow();
+    else expect(() => model.changed(emptyState(topic), payload, payload.to)).not.toThrow();
   });
 
   const joined = native.filter(({ decoded }) => {
@@ -54,12 +55,38 @@ describe('frames of the server', () => {
   it.each(joined)('$name gives a state', ({ decoded }) => {
     const { response } = replyOf(decoded.payload);
     if (!isJoinResponse(response)) throw new Error('not a join response');
-    const model = decoded.topic.startsWith('event:') ? eventModel : seatsModel;
-    if (response.resumed) {
-      expect(() => model.changed(emptyState(decoded.topic) as never, response.state)).not.toThrow();
-    } else {
-      expect(() => model.whole(response.state)).not.toThrow();
-    }
+    const model = modelOf(decoded.topic);
+    const { state, revision, resumed } = response;
+    if (resumed) expect(() => model.changed(emptyState(decoded.topic), state, revision)).not.toThrow();
+    else expect(() => model.whole(state, undefined, revision)).not.toThrow();
+  });
+
+  const named = (name: string): Golden['decoded'] => server.find((frame) => frame.name === name)!.decoded;
+  const bookings = (name: string, before?: Bookings): Bookings => {
+    const { event, payload } = named(name);
+    const reply = replyOf(payload).response as unknown as { revision: number; resumed: boolean; state: JsonObject };
+    if (event === 'update') return userModel.changed(before!, payload, payload['to'] as number);
+    return reply.resumed ? userModel.changed(before!, reply.state, reply.revision) : userModel.whole(reply.state, before, reply.revision);
+  };
+
+  it('own bookings are told whole, then those that changed and those that are gone', () => {
+    const both = bookings('bookings joined');
+    expect(both.list.map(({ status, version }) => [status, version])).toEqual([['pending', 1], ['confirmed', 2]]);
+    expect(bookings('no bookings joined').list).toEqual([]);
+    expect(bookings('bookings resumed, nothing changed', both).list).toEqual(both.list);
+    expect(bookings('booking gone', both).list.map(({ status }) => status)).toEqual(['pending']);
+    const confirmed = bookings('booking confirmed', bookings('no bookings joined'));
+    expect(confirmed.list[0]?.tickets[0]?.code).toBe('TKT-20261121-7F3K9QWX');
+    expect(bookings('one booking changed, another gone', confirmed).list.map(({ reference }) => reference)).toEqual(['BK-7F3K9Q']);
+  });
+
+  it('figures are read, and later ones win', () => {
+    const { payload } = named('figures');
+    const empty = emptyState('admin:42') as AdminState;
+    const seen = adminModel.beside?.(empty, 'figures', payload);
+    expect(seen?.figures).toMatchObject({ tickets_sold: 5, tickets_held: 2, bookings: { confirmed: 3 } });
+    const older = { ...payload, as_of: (payload['as_of'] as number) - 1, tickets_sold: 4 };
+    expect(adminModel.beside?.(seen!, 'figures', older)?.figures?.tickets_sold).toBe(5);
   });
 
   it('there are some of each kind', () => {
@@ -79,7 +106,7 @@ describe('our frames', () => {
   });
 });
 
-describe('what is no frame', () => {
+describe('malformed frames', () => {
   const malformed = ['', '{', 'null', '{}', '[]', '[1,2,3,4]', '[1,"1","t","e",{}]', '[null,null,1,"e",{}]', '[null,null,"t","e",null]'];
   it.each(malformed)('%s is refused', (text) => {
     expect(() => decodeFrame(text)).toThrow(MalformedFrame);
@@ -94,7 +121,13 @@ describe('close codes', () => {
   });
 });
 
+function modelOf(topic: string): Model<unknown> {
+  const models = { event: eventModel, seats: seatsModel, user: userModel, admin: adminModel };
+  return models[topic.split(':')[0] as keyof typeof models] as Model<never> as Model<unknown>;
+}
+
 function emptyState(topic: string): unknown {
-  if (topic.startsWith('seats:')) return seatsModel.whole({ layout: 1, seats: '' });
-  return eventModel.whole({ event: {}, ticket_types: [], notices: [] });
+  const states: Record<string, JsonObject> = { seats: { layout: 1, seats: '' }, user: { bookings: [] } };
+  const empty = states[topic.split(':')[0] ?? ''] ?? { event: {}, ticket_types: [], notices: [] };
+  return modelOf(topic).whole(empty, undefined, 1);
 }

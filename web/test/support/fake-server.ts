@@ -18,13 +18,18 @@
  *      `swallows = true` (the socket opens and carries nothing), `slams = true` (it opens and closes at once),
  *      `rewind(1, 5, 90)` puts the database back to a revision at which so much was left.
  *      `buffered = true` keeps their events back, as some proxies do.
- *   5. Look at `server.joins` (every join's payload), `server.links` (how many were opened),
+ *   5. A second node: `cutOff()` makes one that lost its database at this moment; `reaches = 'cut'` lets new links
+ *      end there; `heal()` gives it its database back.
+ *   6. Bookings: `hold(user)`, `changeBooking(user, id, { status: 'cancelled' })`, `dropBooking(user, id)` write to
+ *      the database and push to `user:` topics; `bookings` reads. REST answers them, too, and `restDelayMs` late.
+ *   7. Look at `server.joins` (every join's payload), `server.links` (how many were opened),
  *      `server.requests` (REST), and at what the client shows.
  */
 import { vi } from 'vitest';
-import { SeatcastClient, type ClientOptions } from '../../src/sdk/index.ts';
+import { SeatcastClient, type Booking, type ClientOptions } from '../../src/sdk/index.ts';
 import { decodeFrame, encodeFrame, type Frame, type JsonObject, type PresenceCounts, type TicketType } from '../../src/sdk/protocol.ts';
 import type { OpenTransport, TransportEvents } from '../../src/sdk/transport.ts';
+import { FakeBookings } from './fake-bookings.ts';
 
 export const BEAT_INTERVAL_MS = 5_000;
 /** How long after a step its counts are sent. */
@@ -44,12 +49,24 @@ interface FakeEvent {
   notices: JsonObject[];
   seats: number[];
   log: Change[];
-  /** Who is here by step, our own links not counted. */
+  /** People who are here by step, our own links not counted. */
   people: Record<string, number>;
+}
+
+/** A node that knows nothing of what happened since a moment. */
+interface CutNode {
+  /** Microseconds of the database's clock. */
+  at: number;
+  events: Map<number, FakeEvent>;
+  /** Its answer to a client that knows more: a refusal, or, wrongly, its older state. */
+  answers: 'later' | 'older';
+  /** Its beats say that it lost its database. */
+  saysDown: boolean;
 }
 
 interface Link {
   events: TransportEvents;
+  isCut: boolean;
   joined: Map<string, string>;
   /** Steps that it was told, by topic. */
   steps: Map<string, string>;
@@ -78,6 +95,12 @@ export class FakeServer {
   links = 0;
   /** Steps are answered with an error. */
   refusesSteps = false;
+  /** The node that new links reach. */
+  reaches: 'whole' | 'cut' = 'whole';
+  /** REST answers so late; what it answers was true before. */
+  restDelayMs = 0;
+  readonly bookings = new FakeBookings();
+  #cut: CutNode | undefined;
   readonly pushes: { topic: string; payload: JsonObject }[] = [];
   readonly joins: { topic: string; payload: JsonObject }[] = [];
   readonly requests: { method: string; path: string; headers: Headers; body: unknown }[] = [];
@@ -126,6 +149,27 @@ export class FakeServer {
     this.#change(id, { ticket_types: [after] });
   }
 
+  /** Somebody books, here or elsewhere. */
+  hold(user: number, given: Partial<Booking> = {}): Booking {
+    return this.#bookingsMoved(user, () => this.bookings.make(user, given));
+  }
+
+  changeBooking(user: number, id: string, given: Partial<Booking>): Booking {
+    return this.#bookingsMoved(user, () => this.bookings.change(user, id, given));
+  }
+
+  dropBooking(user: number, id: string): void {
+    this.#bookingsMoved(user, () => this.bookings.drop(user, id));
+  }
+
+  #bookingsMoved<T>(user: number, change: () => T): T {
+    const from = this.bookings.changedAt(user);
+    const changed = change();
+    const to = this.bookings.changedAt(user);
+    if (!this.loseFrames) this.push(`user:${user}`, 'update', { from, to, ...this.bookings.changed(user, from, to) });
+    return changed;
+  }
+
   notice(id: number, message: string): void {
     const event = this.event(id);
     this.#lastNotice += 1;
@@ -167,7 +211,7 @@ export class FakeServer {
     if (this.loseFrames) return;
     const { seats, ...rest } = values;
     const range = { from: event.revision - 1, to: event.revision };
-    this.push(`event:${id}`, 'update', { ...range, ...rest });
+    for (const kind of ['event', 'admin']) this.push(`${kind}:${id}`, 'update', { ...range, ...rest });
     this.push(`seats:${id}`, 'update', { ...range, ...(seats ? { seats } : {}) });
   }
 
@@ -187,6 +231,35 @@ export class FakeServer {
     this.close(1006);
   }
 
+  /** From now on there is a second node that knows what happened until now and no more. */
+  cutOff(answers: CutNode['answers'] = 'later', saysDown = false): void {
+    this.heal();
+    this.#cut = { at: this.bookings.now(), events: structuredClone(this.#events), answers, saysDown };
+  }
+
+  /** The second node has its database back, and tells its viewers what they missed. */
+  heal(): void {
+    const cut = this.#cut;
+    if (!cut) return;
+    this.#cut = undefined;
+    for (const link of this.#open) {
+      if (!link.isCut) continue;
+      link.isCut = false;
+      for (const topic of link.joined.keys()) {
+        const [kind, id] = kindAndId(topic);
+        if (kind === 'user') {
+          const [from, to] = [Math.min(cut.at, this.bookings.changedAt(id, cut.at)), this.bookings.changedAt(id)];
+          this.#send(link, null, null, topic, 'update', { from, to, ...this.bookings.changed(id, cut.at) });
+        } else {
+          const event = this.event(id);
+          const state = wholeState(event);
+          const shown = kind === 'seats' ? seatsOnly(state) : { ...state, seats: undefined };
+          this.#send(link, null, null, topic, 'update', { from: 0, to: event.revision, ...shown });
+        }
+      }
+    }
+  }
+
   close(code: number): void {
     for (const link of [...this.#open]) this.#end(link, code);
   }
@@ -200,7 +273,7 @@ export class FakeServer {
 
   readonly transport: OpenTransport = (_url, events) => {
     this.links += 1;
-    const link: Link = { events, joined: new Map(), steps: new Map(), beats: setInterval(() => this.#beat(link), BEAT_INTERVAL_MS) };
+    const link: Link = { events, isCut: this.reaches === 'cut', joined: new Map(), steps: new Map(), beats: setInterval(() => this.#beat(link), BEAT_INTERVAL_MS) };
     setTimeout(() => {
       if (!this.reachable) return this.#end(link, 1006);
       this.#open.add(link);
@@ -213,10 +286,10 @@ export class FakeServer {
     };
   };
 
-  /** Sends to all who joined the topic, as a frame that all share. */
+  /** Sends to all who joined the topic at the whole node, as a frame that all share. */
   push(topic: string, event: string, payload: JsonObject): void {
     for (const link of this.#open) {
-      if (link.joined.has(topic)) this.#send(link, null, null, topic, event, payload);
+      if (link.joined.has(topic) && !this.#cutOf(link)) this.#send(link, null, null, topic, event, payload);
     }
     for (const stream of this.#openStreams) if (stream.topic === topic) this.#emit(stream, event, payload);
   }
@@ -233,24 +306,54 @@ export class FakeServer {
     else if (frame.event === 'presence') this.#step(link, frame);
   }
 
+  /** The node that a link ended at, while that is cut off. */
+  #cutOf(link: Link): CutNode | undefined {
+    return link.isCut ? this.#cut : undefined;
+  }
+
   #join(link: Link, frame: Frame): void {
     this.joins.push({ topic: frame.topic, payload: frame.payload });
-    const [kind, id] = frame.topic.split(':');
-    const event = this.#events.get(Number(id));
+    const [kind, id] = kindAndId(frame.topic);
+    if (kind === 'user') return this.#joinUser(link, frame, id);
+    const cut = this.#cutOf(link);
+    const event = (cut?.events ?? this.#events).get(id);
     if (!event) {
       const reason = `EventNotFound: no event ${id}`;
       this.#reply(link, frame, 'error', { code: 'EVENT_NOT_FOUND', reason, retry: 'never' });
       return;
     }
-    link.joined.set(frame.topic, frame.joinRef ?? '');
-    const presence = this.#counts(Number(id));
     const since = frame.payload['since'];
+    if (cut && this.#isAhead(since, event.revision, link, frame)) return;
+    link.joined.set(frame.topic, frame.joinRef ?? '');
+    const presence = this.#counts(id);
     const resumed = typeof since === 'number' && since >= this.logFrom && since <= event.revision;
     const state = resumed ? changesSince(event, since) : wholeState(event);
     const shown = kind === 'seats' ? seatsOnly(state) : { ...state, seats: undefined, presence };
     this.#reply(link, frame, 'ok', { revision: event.revision, resumed, state: shown });
     const named = frame.payload['presence'] as { step: string } | undefined;
     if (named) this.#stepped(link, frame.topic, named.step);
+  }
+
+  /** A client that knows more than the node is told to come later, if the node does as it should. */
+  #isAhead(since: unknown, revision: number, link: Link, frame: Frame): boolean {
+    if (this.#cut?.answers !== 'later' || typeof since !== 'number' || since <= revision) return false;
+    this.#reply(link, frame, 'error', { code: 'UNAVAILABLE', reason: 'the database does not answer', retry: 'later' });
+    return true;
+  }
+
+  #joinUser(link: Link, frame: Frame, user: number): void {
+    if (userOf(frame.payload['access_token']) !== user) {
+      this.#reply(link, frame, 'error', { code: 'UNAUTHORIZED', reason: `only user ${user} joins`, retry: 'never' });
+      return;
+    }
+    const cut = this.#cutOf(link);
+    const revision = cut?.at ?? this.bookings.now();
+    const since = frame.payload['since'];
+    if (cut && this.#isAhead(since, revision, link, frame)) return;
+    link.joined.set(frame.topic, frame.joinRef ?? '');
+    const resumed = typeof since === 'number' && since >= this.logFrom && since <= revision;
+    const state = resumed ? this.bookings.changed(user, since, revision) : { bookings: this.bookings.read(user, revision) };
+    this.#reply(link, frame, 'ok', { revision, resumed, state });
   }
 
   #step(link: Link, frame: Frame): void {
@@ -268,11 +371,17 @@ export class FakeServer {
 
   #beat(link: Link): void {
     if (this.silent || !this.#open.has(link) || link.joined.size === 0) return;
+    const cut = this.#cutOf(link);
     const revisions: Record<string, number> = {};
-    for (const topic of link.joined.keys()) revisions[topic] = this.event(Number(topic.split(':')[1])).revision;
+    for (const topic of link.joined.keys()) {
+      const [kind, id] = kindAndId(topic);
+      const event = (cut?.events ?? this.#events).get(id);
+      revisions[topic] = kind === 'user' ? this.bookings.changedAt(id, cut?.at) : (event?.revision ?? 0);
+    }
     this.#frozenAt = this.frozen || this.#databaseDown ? (this.#frozenAt ?? now()) : undefined;
-    const database = this.#databaseDown ? { database: 'down' } : {};
-    this.#send(link, null, null, 'phoenix', 'beat', { revisions, checked_at: this.#frozenAt ?? now(), ...database });
+    const checkedAt = cut ? new Date(cut.at / 1_000).toISOString() : (this.#frozenAt ?? now());
+    const database = this.#databaseDown || cut?.saysDown ? { database: 'down' } : {};
+    this.#send(link, null, null, 'phoenix', 'beat', { revisions, checked_at: checkedAt, ...database });
   }
 
   loseDatabase(): void {
@@ -372,18 +481,41 @@ export class FakeServer {
     const body: unknown = init?.body ? JSON.parse(String(init.body)) : undefined;
     const path = pathname.replace('/api/v1', '');
     this.requests.push({ method, path: path + search, headers, body });
+    const answer = await this.#answer(method, path, search, headers, body, init?.signal);
+    if (this.restDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.restDelayMs));
+    return answer;
+  };
+
+  async #answer(
+    method: string,
+    path: string,
+    search: string,
+    headers: Headers,
+    body: unknown,
+    signal: AbortSignal | null | undefined,
+  ): Promise<Response> {
     const route = this.routes.get(`${method} ${path}`);
     if (route) return route(body, headers);
     if (path === '/availability') return this.#availability(search, headers);
     const [, kind, id, part] = path.split('/');
-    if (part === 'stream') return this.#stream(Number(id), new URLSearchParams(search), init?.signal);
+    if (kind === 'bookings' && method === 'GET') return this.#bookings(id ?? '', headers);
+    if (part === 'stream') return this.#stream(Number(id), new URLSearchParams(search), signal);
     const event = kind === 'events' ? this.#events.get(Number(id)) : undefined;
     if (!event) return refused(404, 'EVENT_NOT_FOUND');
     const state = wholeState(event);
     if (part === 'notices') return accepted(state.notices);
     if (part === 'seats') return accepted({ ...seatsOnly(state), revision: event.revision });
     return accepted({ ...event.event, revision: event.revision, ticket_types: state.ticket_types });
-  };
+  }
+
+  #bookings(id: string, headers: Headers): Response {
+    const user = userOf(headers.get('authorization')?.replace('Bearer ', '') ?? `dev:${headers.get('x-user-id')}`);
+    if (user === undefined) return refused(401, 'UNAUTHENTICATED');
+    const own = this.bookings.read(user);
+    if (id === 'mine') return accepted(own);
+    const booking = own.find((one) => one.id === id);
+    return booking ? accepted({ ...booking, server_time: now() }) : refused(404, 'BOOKING_NOT_FOUND');
+  }
 
   #availability(search: string, headers: Headers): Response {
     const ids = (new URLSearchParams(search).get('event_ids') ?? '').split(',').map(Number);
@@ -438,6 +570,24 @@ function packed(seats: number[]): string {
     bytes[position >> 2] = (bytes[position >> 2] ?? 0) | (status << ((position & 3) * 2));
   });
   return btoa(String.fromCharCode(...bytes));
+}
+
+function kindAndId(topic: string): [string, number] {
+  const [kind, id] = topic.split(':');
+  return [kind ?? '', Number(id)];
+}
+
+/** A token of a user, as an issuer would make it; its signature is no good, and nobody here looks at it. */
+export function tokenOf(user: number): string {
+  return `e30.${btoa(JSON.stringify({ sub: String(user), role: 'customer' }))}.x`;
+}
+
+function userOf(token: unknown): number | undefined {
+  if (typeof token !== 'string') return undefined;
+  const dev = /^dev:(\d+)$/.exec(token);
+  if (dev) return Number(dev[1]);
+  const claims = token.split('.')[1];
+  return claims === undefined ? undefined : Number((JSON.parse(atob(claims)) as { sub: string }).sub);
 }
 
 function now(): string {

@@ -1,4 +1,4 @@
-/** What end-to-end tests do to the server from outside: SQL by hand, REST as somebody. */
+/** Ways of end-to-end tests to act on the server from outside: SQL by hand, REST as somebody. */
 import { execFile } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -9,7 +9,9 @@ import { secret } from './seatcast.ts';
 export async function sql(statements: string): Promise<string> {
   const { database } = inject('seatcast');
   const options = ['--no-psqlrc', '--quiet', '--tuples-only', '--no-align', '--set=ON_ERROR_STOP=1'];
-  const { stdout } = await promisify(execFile)('psql', [...options, '--command', statements, database]);
+  // Seatcast's tables live in a schema of their own.
+  const env = { ...process.env, PGOPTIONS: '-c search_path=seatcast,public' };
+  const { stdout } = await promisify(execFile)('psql', [...options, '--command', statements, database], { env });
   return stdout.trim();
 }
 
@@ -45,8 +47,8 @@ interface MadeEvent {
   ticket_types: { id: number; name: string }[];
 }
 
-/** An event of its own for a test: nobody else changes its numbers. */
-export async function makeEvent(title: string, capacity: number): Promise<{ id: number; typeId: number }> {
+/** An event of its own for a test: nobody else changes its numbers. Free ones are confirmed when they are booked. */
+export async function makeEvent(title: string, capacity: number, price = 4_500): Promise<{ id: number; typeId: number }> {
   const event = await rest<MadeEvent>(
     'POST',
     '/events',
@@ -58,9 +60,15 @@ export async function makeEvent(title: string, capacity: number): Promise<{ id: 
       timezone: 'Europe/Berlin',
       currency: 'EUR',
       capacity,
-      ticket_types: [{ name: 'Standard', price: 4_500, capacity }],
+      ticket_types: [{ name: 'Standard', price, capacity }],
     },
     2,
   );
   return { id: event.id, typeId: event.ticket_types[0]!.id };
+}
+
+/** A customer without bookings; the demo's have a hundred each. */
+export async function makeUser(name: string): Promise<number> {
+  const { id } = await rest<{ id: number }>('POST', '/users', { name, email: `${crypto.randomUUID()}@example.com` }, 1);
+  return id;
 }

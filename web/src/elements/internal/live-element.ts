@@ -1,9 +1,9 @@
 import { LitElement } from 'lit';
-import type { EventTopic, SeatcastClient } from '../../sdk/index.ts';
-import { TopicController, type Host } from './topic-controller.ts';
+import type { SeatcastClient } from '../../sdk/index.ts';
+import { TopicController, type Host } from './watch-controller.ts';
 
 /**
- * What the elements of an event have in common: the `event` attribute, an optional client, and the
+ * Base of the elements that show one event: the `event` attribute, an optional client, and the
  * event's topic.
  *
  * Fields are declared, not initialised: a class field of that name would hide Lit's accessor.
@@ -18,7 +18,7 @@ export class LiveElement extends LitElement implements Host {
   declare event: number | undefined;
   declare client: SeatcastClient | undefined;
 
-  protected readonly topic: TopicController<EventTopic> = new TopicController<EventTopic>(
+  protected readonly topic = new TopicController<`event:${number}`>(
     this,
     () => (this.event === undefined || Number.isNaN(this.event) ? undefined : `event:${this.event}`),
     () => this.topicChanged(),

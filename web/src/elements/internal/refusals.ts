@@ -1,7 +1,8 @@
-import { Refusal } from '../../sdk/index.ts';
+import { Refusal, totalsOf, type EventState, type TopicStatus } from '../../sdk/index.ts';
+import type { SelectionLine } from '../events/selection-changed.ts';
 import { plural } from './format.ts';
 
-/** What to tell a buyer, by the refusal's code. Codes that are not here speak by the server's message. */
+/** Words for the buyer, by the refusal's code. For codes that are not here, the server's message is shown. */
 const WORDS: Record<string, (refusal: Refusal) => string> = {
   SOLD_OUT: () => 'Somebody was faster: there are not that many tickets left.',
   TICKET_TYPE_SOLD_OUT: () => 'Somebody was faster: there are not that many tickets of this type left.',
@@ -21,4 +22,56 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
 export function explain(error: unknown): string {
   if (error instanceof Refusal) return WORDS[error.code]?.(error) ?? error.message;
   return 'The server does not answer. Try again: nothing is ever booked twice.';
+}
+
+/** The event, the selection and the own holds, as the page shows them. */
+export interface Situation {
+  state: EventState | undefined;
+  status: TopicStatus;
+  lines: readonly SelectionLine[];
+  /** Holds of this event. */
+  pending: number;
+}
+
+/** Tells, by the refusal's code, whether the page shows that the message is still true. */
+const PROOFS: Record<string, (now: Situation) => boolean> = {
+  SOLD_OUT: isShort,
+  TICKET_TYPE_SOLD_OUT: isShort,
+  EVENT_AT_CAPACITY: isShort,
+  PENDING_BOOKING_EXISTS: ({ pending }) => pending > 0,
+  SALES_CLOSED: ({ state }) => state?.event.status !== 'active',
+  EVENT_CANCELLED: ({ state }) => state?.event.status === 'cancelled',
+};
+
+/**
+ * A message about something that did not work. It is over when the page showed that it was true, and then
+ * shows that it is not any more. A message that nothing on the page proves stays until the buyer chooses anew.
+ */
+export class Problem {
+  readonly words: string;
+  readonly #isTrue: ((now: Situation) => boolean) | undefined;
+  #wasSeen = false;
+
+  constructor(error: unknown) {
+    this.words = explain(error);
+    this.#isTrue = error instanceof Refusal ? PROOFS[error.code] : ({ status }) => status !== 'live';
+  }
+
+  isOver(now: Situation): boolean {
+    if (!this.#isTrue) return false;
+    if (this.#isTrue(now)) this.#wasSeen = true;
+    else if (this.#wasSeen) return true;
+    return false;
+  }
+}
+
+/** Whether less is left than was chosen. */
+function isShort({ state, lines }: Situation): boolean {
+  if (!state) return false;
+  const quantities = lines.map(({ quantity }) => quantity);
+  if (totalsOf(state).available < quantities.reduce((sum, quantity) => sum + quantity, 0)) return true;
+  return lines.some(({ item, quantity }) => {
+    const type = 'ticket_type_id' in item ? state.ticket_types.find(({ id }) => id === item.ticket_type_id) : undefined;
+    return type !== undefined && type.available < quantity;
+  });
 }

@@ -11,15 +11,29 @@ export function useClient(client: SeatcastClient): void {
 /** One client for the page. By default it talks to the server that this script came from. */
 export function sharedClient(): SeatcastClient {
   if (!shared) {
-    shared = new SeatcastClient({ url: new URL(import.meta.url).origin, storage: globalThis.localStorage });
-    wakeWithPage(shared);
+    const storage = storageOfPage();
+    shared = new SeatcastClient({ url: new URL(import.meta.url).origin, ...(storage ? { storage } : {}) });
+    followPage(shared);
   }
   return shared;
 }
 
-/** A page that comes back to the foreground, or to the network, need not wait for the next attempt. */
-export function wakeWithPage(client: SeatcastClient): void {
+/** Sandboxed frames have none, and say so by throwing. */
+function storageOfPage(): Storage | undefined {
+  try {
+    return globalThis.localStorage;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A page that comes back to the foreground, or to the network, need not wait for the next attempt; and a
+ * booking that another tab wrote to the storage is seen at once.
+ */
+export function followPage(client: SeatcastClient): void {
   globalThis.addEventListener('online', () => client.nudge());
+  globalThis.addEventListener('storage', ({ key }) => client.storageChanged(key));
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') client.nudge();
   });

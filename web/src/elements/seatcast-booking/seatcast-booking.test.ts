@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SeatcastClient } from '../../sdk/index.ts';
-import { accepted, FakeServer, refused } from '../../../test/support/fake-server.ts';
+import { accepted, FakeServer, refused, tokenOf } from '../../../test/support/fake-server.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { BookingMadeEvent } from '../events/booking-made.ts';
 import type { BookingRefusedEvent } from '../events/booking-refused.ts';
@@ -22,7 +22,7 @@ const line = (quantity: number, amount = 4_500): SelectionLine => ({
   unitPrice: { amount, currency: 'EUR' },
 });
 const booking = {
-  id: 'b-1', reference: 'BK-7F3K9Q', event_id: 1, status: 'pending', quantity: 2,
+  id: 'b-1', reference: 'BK-7F3K9Q', event_id: 1, version: 1, status: 'pending', quantity: 2,
   total: { amount: 9_000, currency: 'EUR' }, items: [], tickets: [], expires_at: null, created_at: '',
 };
 
@@ -74,7 +74,8 @@ describe('booking', () => {
     expect(made?.booking.reference).toBe('BK-7F3K9Q');
     expect(source.clear).toHaveBeenCalledOnce();
     expect(source.busy).toBe(false);
-    expect(button().disabled).toBe(true);
+    expect(textOf(element)).toContain('Held for you');
+    expect(element.renderRoot.querySelector('.primary')).toBeNull();
   });
 
   it('says why it was refused, and tries anew with another key', async () => {
@@ -101,6 +102,68 @@ describe('booking', () => {
     await drawn(server, element, 60_000);
     expect(keys()).toHaveLength(10);
     expect(new Set(keys()).size).toBe(1);
+  });
+
+  describe('a message goes when it is not true any more:', () => {
+    const refuse = async (code: string): Promise<void> => {
+      server.routes.set('POST /bookings', () => refused(409, code));
+      await choose(line(2));
+      button().click();
+      await drawn(server, element);
+    };
+    const event = async (to: number, changes: object): Promise<void> => {
+      const { event: before } = server.event(1);
+      server.push('event:1', 'update', { from: 1, to, event: { ...before, ...changes } });
+      await drawn(server, element);
+    };
+
+    it('sales are open again', async () => {
+      await refuse('SALES_CLOSED');
+      await event(2, { status: 'paused' });
+      expect(textOf(element)).toContain('Sales are closed.');
+      await event(3, { status: 'active' });
+      expect(textOf(element)).not.toContain('Sales are closed.');
+    });
+
+    it('there are enough tickets again', async () => {
+      await refuse('SOLD_OUT');
+      server.sell(1, 7, 99);
+      await drawn(server, element);
+      expect(textOf(element)).toContain('Somebody was faster');
+      server.sell(1, 7, -50);
+      await drawn(server, element);
+      expect(textOf(element)).not.toContain('Somebody was faster');
+    });
+
+    it('the server is back', async () => {
+      server.reachable = false;
+      server.fetchFails();
+      server.cut();
+      await choose(line(2));
+      button().click();
+      await drawn(server, element, 60_000);
+      expect(textOf(element)).toContain('The server does not answer.');
+      server.reachable = true;
+      server.fetchFails(false);
+      await drawn(server, element, 30_000);
+      expect(textOf(element)).not.toContain('The server does not answer.');
+    });
+
+    it('the other hold has ended', async () => {
+      client.setToken(tokenOf(3));
+      const { id } = server.hold(3);
+      await drawn(server, element);
+      await refuse('PENDING_BOOKING_EXISTS');
+      expect(textOf(element)).toContain('You already hold tickets');
+      server.changeBooking(3, id, { status: 'expired' });
+      await drawn(server, element);
+      expect(textOf(element)).not.toContain('You already hold tickets');
+      expect(textOf(element)).toContain('Your hold ended, choose again.');
+      // The buyer does so.
+      await choose(line(1));
+      await drawn(server, element);
+      expect(textOf(element)).not.toContain('choose again');
+    });
   });
 
   it('is not offered while sales are paused', async () => {

@@ -6,22 +6,22 @@ import type { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
-import { explain } from '../internal/refusals.ts';
+import { Problem } from '../internal/refusals.ts';
 import { styles } from './seatcast-booking.styles.ts';
 import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
 import '../seatcast-bookings/seatcast-bookings.ts';
 
 /**
- * Books what was chosen and shows what the buyer holds, with the hold's countdown and a way to
+ * Books the buyer's choice and shows the buyer's holds, each with its countdown and a way to
  * cancel. The choice comes from an element inside, or as the property `lines`:
  *
  *     <seatcast-booking event="42">
  *       <seatcast-ticket-types event="42"></seatcast-ticket-types>
  *     </seatcast-booking>
  *
- * A seat map inside it shows which seats are the buyer's. Fires `seatcast-booked` and `seatcast-refused`. The buyer is counted among those who are here, by
- * the step that he is at: looking, choosing, holding what is to be paid.
+ * A seat map inside it shows which seats are the buyer's. Fires `seatcast-booked` and `seatcast-refused`. The
+ * buyer is counted among the people who are here, by step: looking, choosing, paying.
  */
 export class SeatcastBooking extends LiveElement {
   static override styles = styles;
@@ -32,14 +32,14 @@ export class SeatcastBooking extends LiveElement {
     problem: { state: true },
   };
 
-  /** What is about to be booked. */
+  /** The selection that is about to be booked. */
   declare lines: readonly SelectionLine[];
   declare sending: boolean;
-  declare problem: string | undefined;
+  declare problem: Problem | undefined;
 
   /** Kept while the same choice is tried again, so that it cannot be booked twice. */
   #key: string | undefined;
-  /** What was chosen, by the element that it comes from; they are emptied when the booking is made. */
+  /** The chosen lines, by the element that they come from; they are emptied when the booking is made. */
   readonly #choices = new Map<SelectionSource, readonly SelectionLine[]>();
   /** Bookings of this event that the buyer holds and has not paid. */
   #pending = 0;
@@ -51,10 +51,14 @@ export class SeatcastBooking extends LiveElement {
     this.addEventListener('seatcast-selection', (event: SelectionChangedEvent) => {
       this.#choices.set(event.composedPath()[0] as unknown as SelectionSource, event.lines);
       this.lines = [...this.#choices.values()].flat();
+      // «Choose again», it said, and that is done.
+      if (this.lines.length > 0) this.#bookings?.forgetEnded();
     });
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
+    const { state, status } = this.topic.view;
+    if (this.problem?.isOver({ state, status, lines: this.lines, pending: this.#pending })) this.problem = undefined;
     if (!changed.has('lines')) return;
     this.#key = undefined;
     if (this.lines.length > 0) this.problem = undefined;
@@ -85,7 +89,7 @@ export class SeatcastBooking extends LiveElement {
   #panel(state: EventState | undefined): TemplateResult {
     return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label="Your booking">
       ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
-      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      <p class="problem" role="alert">${this.problem?.words ?? nothing}</p>
       <button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
         ${this.#invitation()}
       </button>
@@ -141,13 +145,13 @@ export class SeatcastBooking extends LiveElement {
     this.#key ??= newKey();
     try {
       const request = { event_id: this.event, items: this.lines.map(({ item }) => item) };
-      const { booking } = await this.topic.client.book(request, this.#key);
+      const booking = await this.topic.client.book(request, this.#key);
       this.lines = [];
       for (const source of this.#choices.keys()) source.clear();
       this.dispatchEvent(new BookingMadeEvent(booking));
       await this.#bookings?.reveal(booking.id);
     } catch (error) {
-      this.problem = explain(error);
+      this.problem = new Problem(error);
       if (error instanceof Refusal) {
         // A refusal is an answer: the next try is another attempt.
         this.#key = undefined;

@@ -58,6 +58,10 @@ export const styles = [
     .confirmed .status {
       color: var(--green);
     }
+    .end {
+      margin: 0;
+      font-weight: 600;
+    }
     .title {
       color: inherit;
       font-family: var(--display);

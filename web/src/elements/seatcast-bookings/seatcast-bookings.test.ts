@@ -1,42 +1,26 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SeatcastClient } from '../../sdk/index.ts';
-import { accepted, FakeServer } from '../../../test/support/fake-server.ts';
+import type { Booking, SeatcastClient } from '../../sdk/index.ts';
+import { accepted, FakeServer, refused, tokenOf } from '../../../test/support/fake-server.ts';
+import { FakeStorage } from '../../../test/support/fake-storage.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
+import type { HoldsChangedEvent } from '../events/holds-changed.ts';
 import type { SeatcastBookings } from './seatcast-bookings.ts';
 import './seatcast-bookings.ts';
 
 let server: FakeServer;
 let client: SeatcastClient;
-let status: string;
+let hold: Booking;
 
 const start = Date.parse('2030-01-01T10:00:00Z');
-const at = (seconds: number): string => new Date(start + seconds * 1_000).toISOString();
-
-/** What the server says of the one booking that there is. */
-function booking(): object {
-  return {
-    id: 'b-1',
-    reference: 'BK-7F3K9Q',
-    event_id: 1,
-    status,
-    quantity: 2,
-    total: { amount: 9_000, currency: 'EUR' },
-    items: [{ ticket_type_id: 7, name: 'Standard', quantity: 2, unit_price: { amount: 4_500, currency: 'EUR' }, seats: [] }],
-    tickets: status === 'confirmed' ? [{ code: 'TKT-20300101-7F3K9QWX', ticket_type_id: 7, seat_id: null, status: 'valid' }] : [],
-    expires_at: at(120),
-    server_time: new Date().toISOString(),
-    created_at: at(0),
-  };
-}
+const TICKET = { code: 'TKT-20300101-7F3K9QWX', ticket_type_id: 7, seat_id: null, status: 'valid' } as const;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: start });
   server = new FakeServer();
   server.addEvent(1);
-  client = server.client({ token: 'somebody' });
-  status = 'pending';
-  server.routes.set('GET /bookings/mine', () => accepted([booking()]));
+  client = server.client({ token: tokenOf(3) });
+  hold = server.hold(3, { reference: 'BK-7F3K9Q' });
 });
 afterEach(() => {
   document.body.replaceChildren();
@@ -46,6 +30,10 @@ afterEach(() => {
 
 const shown = (attributes: Record<string, string> = { event: '1', active: '' }): Promise<SeatcastBookings> =>
   mount(server, client, 'seatcast-bookings', attributes);
+const change = (given: Partial<Booking>): Booking => server.changeBooking(3, hold.id, given);
+const button = (element: SeatcastBookings): HTMLButtonElement | null => element.renderRoot.querySelector('.button');
+const statuses = (element: SeatcastBookings): (string | undefined)[] =>
+  [...element.renderRoot.querySelectorAll<HTMLElement>('[data-booking]')].map(({ dataset }) => dataset['status']);
 
 describe('bookings', () => {
   it('count down to the deadline of a hold', async () => {
@@ -60,53 +48,133 @@ describe('bookings', () => {
   it('name the seats row by row', async () => {
     const seat = (row: string, number: string): object => ({ id: 1, section: 'Stalls', row, number });
     const items = [{ ticket_type_id: 7, name: 'Standard', quantity: 3, unit_price: {}, seats: [seat('H', '1'), seat('H', '2'), seat('J', '9')] }];
-    server.routes.set('GET /bookings/mine', () => accepted([{ ...booking(), items }]));
+    change({ items: items as unknown as Booking['items'] });
     const element = await shown();
     expect(textOf(element)).toContain('Stalls · Row H · Seats 1, 2; Stalls · Row J · Seat 9');
   });
 
-  it('ask what became of a hold after its deadline', async () => {
+  it('say that a hold ended as soon as it did, without a button that is of no use', async () => {
     const element = await shown();
-    status = 'expired';
     await drawn(server, element, 119_000);
     expect(textOf(element)).toContain('Held for you');
-    await drawn(server, element, 3_000);
-    expect(textOf(element)).toBe('The hold BK-7F3K9Q has ended.');
+    await drawn(server, element, 1_200);
+    expect(textOf(element)).toContain('Expired Your hold ended, choose again.');
+    expect(button(element)).toBeNull();
+    change({ status: 'expired' });
+    await drawn(server, element);
+    expect(textOf(element)).toContain('The hold BK-7F3K9Q has ended.');
+    expect(textOf(element)).toContain('Your hold ended, choose again.');
+  });
+
+  it('take that away when something newer is held, or the buyer chose again', async () => {
+    const element = await shown();
+    change({ status: 'expired' });
+    await drawn(server, element);
+    expect(statuses(element)).toEqual(['expired']);
+    const other = server.hold(3);
+    await drawn(server, element);
+    expect(statuses(element)).toEqual(['pending']);
+    server.changeBooking(3, other.id, { status: 'expired' });
+    await drawn(server, element);
+    expect(statuses(element)).toEqual(['expired']);
+    element.forgetEnded();
+    await drawn(server, element);
+    expect(statuses(element)).toEqual([]);
+    expect(element.hasAttribute('empty')).toBe(true);
+  });
+
+  it('show at once what is held, paid and cancelled elsewhere, and why', async () => {
+    const element = await shown();
+    const holds: number[] = [];
+    element.addEventListener('seatcast-holds', (event) => holds.push((event as HoldsChangedEvent).pending));
+    const other = server.hold(3);
+    await element.updateComplete;
+    expect(statuses(element)).toEqual(['pending', 'pending']);
+    server.changeBooking(3, other.id, { status: 'confirmed', tickets: [TICKET] });
+    await element.updateComplete;
+    expect(textOf(element)).toContain('TKT-20300101-7F3K9QWX');
+    expect(textOf(element)).toContain(`Booking ${other.reference} is confirmed.`);
+    change({ status: 'cancelled', cancel_reason: 'Singer is ill' });
+    await element.updateComplete;
+    expect(textOf(element)).toContain('Cancelled: Singer is ill');
+    expect(holds).toEqual([2, 1, 0]);
   });
 
   it('cancel', async () => {
     const element = await shown();
-    server.routes.set('PUT /bookings/b-1/status', () => {
-      status = 'cancelled';
-      return accepted(booking());
-    });
+    server.routes.set(`PUT /bookings/${hold.id}/status`, () => accepted(change({ status: 'cancelled', cancel_reason: 'cancelled by the buyer' })));
     const cancelled = vi.fn();
     element.addEventListener('seatcast-cancelled', cancelled);
-    find<HTMLButtonElement>(element, '.button').click();
+    button(element)?.click();
     await drawn(server, element);
     expect(cancelled).toHaveBeenCalledOnce();
     expect(textOf(element)).toBe('Booking BK-7F3K9Q is cancelled.');
   });
 
+  it('say why a cancellation failed, until the booking is another or the server is back', async () => {
+    const element = await shown();
+    server.routes.set(`PUT /bookings/${hold.id}/status`, () => refused(409, 'INVALID_TRANSITION'));
+    button(element)?.click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('This booking has ended already.');
+    change({ quantity: 1 });
+    await drawn(server, element);
+    expect(textOf(element)).not.toContain('ended already');
+
+    server.reachable = false;
+    server.fetchFails();
+    server.cut();
+    button(element)?.click();
+    await drawn(server, element, 60_000);
+    expect(textOf(element)).toContain('The server does not answer.');
+    server.reachable = true;
+    server.fetchFails(false);
+    await drawn(server, element, 30_000);
+    expect(textOf(element)).not.toContain('does not answer');
+  });
+
   it('show the tickets of a confirmed one', async () => {
-    status = 'confirmed';
+    change({ status: 'confirmed', tickets: [TICKET] });
     const element = await shown();
     expect(textOf(element)).toContain('TKT-20300101-7F3K9QWX');
   });
 
   it('of another event are left out; without an event all are shown, ended ones too', async () => {
-    status = 'cancelled';
+    change({ status: 'cancelled', cancel_reason: 'Singer is ill' });
     const other = await shown({ event: '2', active: '' });
     expect(textOf(other)).toBe('');
     const all = await shown({});
-    expect(textOf(all)).toContain('Cancelled Event 1');
+    expect(textOf(all)).toContain('Cancelled Event 1 Cancelled: Singer is ill');
+  });
+
+  it('say that there is no connection where they are all that is shown', async () => {
+    const all = await shown({});
+    server.reachable = false;
+    server.fetchFails();
+    server.cut();
+    await drawn(server, all, 15_000);
+    expect(textOf(all)).toContain('No connection. These are your bookings as last known.');
   });
 
   it('are those of the other when another user is asking', async () => {
     const element = await shown();
-    server.routes.set('GET /bookings/mine', () => accepted([]));
-    client.setToken('another');
+    expect(statuses(element)).toEqual(['pending']);
+    client.setToken(tokenOf(4));
     await drawn(server, element);
     expect(textOf(element)).toBe('');
+  });
+
+  it('of a guest are those of this browser, whichever tab made them', async () => {
+    const storage = new FakeStorage();
+    const tabs = [server.client({ storage }), server.client({ storage })] as const;
+    storage.changed = (key) => tabs.forEach((tab) => tab.storageChanged(key));
+    const guests = { ...hold, user_id: null };
+    server.routes.set('POST /bookings', () => accepted({ ...guests, token: 'secret' }, {}, 201));
+    server.routes.set(`GET /bookings/${hold.id}`, () => accepted({ ...guests, server_time: new Date().toISOString() }));
+    const element = await mount<SeatcastBookings>(server, tabs[1], 'seatcast-bookings', { event: '1', active: '' });
+    expect(statuses(element)).toEqual([]);
+    void tabs[0].book({ event_id: 1, items: [] });
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Held for you 2:00');
   });
 });

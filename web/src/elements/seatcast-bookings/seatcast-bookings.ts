@@ -1,11 +1,13 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { Countdown, type Booking, type BookedItem, type ToldBooking } from '../../sdk/index.ts';
+import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView, type Countdown } from '../../sdk/index.ts';
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { money, plural } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
+import { BookingsController } from '../internal/watch-controller.ts';
+import { Ended, endOf, isStanding } from './ended.ts';
 import { styles } from './seatcast-bookings.styles.ts';
 
 const STATUS: Record<Booking['status'], string> = {
@@ -16,24 +18,26 @@ const STATUS: Record<Booking['status'], string> = {
   refunded: 'Refunded',
 };
 
-/** How often the countdowns are drawn, and how long after a deadline its booking is read again. */
+/** How often the countdowns are drawn. */
 const TICK_MS = 250;
-const AFTER_DEADLINE_MS = 1_200;
 /** From here on a hold is about to end: said once. */
 const SOON_MS = 60_000;
 
-interface Shown {
-  booking: Booking;
-  countdown: Countdown | undefined;
-  /** Length of the whole hold, for the bar; undefined when unknown. */
-  holdMs: number | undefined;
+/** A cancellation that did not work, of this version of the booking. */
+interface Failed {
+  id: string;
+  version: number;
+  error: unknown;
+  /** The server was seen to be away since. */
+  sawAway: boolean;
 }
 
 /**
- * The buyer's bookings: a hold's countdown with a way to cancel it, the tickets of a confirmed one.
+ * The buyer's bookings: a hold's countdown with a way to cancel it, the tickets of a confirmed one. With an
+ * account they are live: a hold made, paid or cancelled elsewhere shows at once.
  *
  *     <seatcast-bookings></seatcast-bookings>                    everything
- *     <seatcast-bookings event="42" active></seatcast-bookings>  what he has of one event
+ *     <seatcast-bookings event="42" active></seatcast-bookings>  those of one event that hold stock
  *
  * Fires `seatcast-cancelled` and `seatcast-holds`. Has the attribute `empty` while there is nothing to show.
  */
@@ -42,24 +46,24 @@ export class SeatcastBookings extends LiveElement {
   static override properties = {
     ...LiveElement.properties,
     active: { type: Boolean },
-    shown: { state: true },
-    problem: { state: true },
+    failed: { state: true },
     said: { state: true },
   };
 
-  /** Only what holds stock: pending and confirmed. */
+  /** Only bookings that hold stock, pending or confirmed, and those that have just ceased to. */
   declare active: boolean | undefined;
-  declare shown: readonly Shown[] | undefined;
-  declare problem: string | undefined;
-  /** Told to users of screen readers: what happened to a booking. */
+  declare failed: Failed | undefined;
+  /** Said to users of screen readers: news of a booking. */
   declare said: string | undefined;
 
+  readonly #own: BookingsController = new BookingsController(this, (view) => this.#changed(view));
   readonly #titles = new Map<number, string>();
+  #ended = new Ended();
+  /** The bookings that are shown; `#known`: they are known at all. */
+  #shown: readonly Booking[] = [];
+  #known = false;
   #tick: ReturnType<typeof setInterval> | undefined;
-  #stops: (() => void)[] = [];
-  /** Answers of older readings are dropped. */
-  #reading = 0;
-  /** What `seatcast-holds` said last. */
+  /** Content of the last `seatcast-holds`. */
   #told = '0:';
   /** Of the event, when last seen: its cancellation ends bookings. */
   #eventStatus: string | undefined;
@@ -75,37 +79,37 @@ export class SeatcastBookings extends LiveElement {
     this.#revealAwaited();
   }
 
+  /** Takes away the bookings that ended while the buyer was looking. */
+  forgetEnded(): void {
+    this.#ended.forget();
+    this.requestUpdate();
+  }
+
   override connectedCallback(): void {
     super.connectedCallback();
-    const { client } = this.topic;
-    this.#stops = [
-      client.bookingsChanged.on(() => void this.#read()),
-      client.identityChanged.on(() => {
-        this.shown = undefined;
-        void this.#read();
-      }),
-    ];
     this.#tick = setInterval(() => this.#ticked(), TICK_MS);
-    void this.#read();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    for (const stop of this.#stops) stop();
     clearInterval(this.#tick);
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if (changed.has('event') && changed.get('event') !== undefined) void this.#read();
+    const { bookings } = this.#own.view;
+    if (changed.has('event')) this.#lookAnew();
+    this.#known = bookings !== undefined;
+    this.#shown = (bookings ?? []).filter((booking) => this.#concerns(booking));
+    if (this.failed && !this.#stillFails(this.failed)) this.failed = undefined;
+    if (this.event === undefined) void this.#readTitles();
   }
 
-  protected override updated(changed: PropertyValues<this>): void {
-    this.toggleAttribute('empty', (this.shown?.length ?? 0) === 0);
-    if (!changed.has('shown')) return;
+  protected override updated(): void {
+    this.toggleAttribute('empty', this.#shown.length === 0);
     this.#revealAwaited();
-    const bookings = (this.shown ?? []).map(({ booking }) => booking);
-    const pending = bookings.filter(({ status }) => status === 'pending').length;
-    const seats = bookings.filter(isStanding).flatMap(({ items }) => items.flatMap((item) => item.seats.map(({ id }) => id)));
+    const standing = this.#shown.filter((booking) => isStanding(booking) && !this.#isOver(booking));
+    const pending = standing.filter(({ status }) => status === 'pending').length;
+    const seats = standing.flatMap(({ items }) => items.flatMap((item) => item.seats.map(({ id }) => id)));
     const told = `${pending}:${seats.join(',')}`;
     if (told === this.#told) return;
     this.#told = told;
@@ -115,39 +119,55 @@ export class SeatcastBookings extends LiveElement {
   protected override topicChanged(): void {
     const status = this.topic.view.state?.event.status;
     if (status === undefined || status === this.#eventStatus) return;
-    if (this.#eventStatus !== undefined) void this.#read();
+    if (this.#eventStatus !== undefined) this.topic.client.refreshBookings();
     this.#eventStatus = status;
   }
 
   override render(): TemplateResult | typeof nothing {
+    const problem = this.#problem();
     return html`<p class="visually-hidden" role="status" tabindex="-1">${this.said ?? nothing}</p>
-      ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}${this.#list()}`;
+      ${problem ? html`<p class="problem" role="alert">${problem}</p>` : nothing}${this.#list()}`;
+  }
+
+  /** Why something does not work, as long as it does not. */
+  #problem(): string | undefined {
+    const { problem, bookings, status } = this.#own.view;
+    if (this.failed) return explain(this.failed.error);
+    if (problem instanceof Refusal) return explain(problem);
+    if (problem && !(problem instanceof Error)) return 'Sign in again to see your bookings.';
+    // Beside an event its numbers say it.
+    if (status !== 'offline' || this.active) return undefined;
+    return bookings ? 'No connection. These are your bookings as last known.' : 'No connection. Your bookings appear as soon as it is back.';
   }
 
   #list(): TemplateResult | typeof nothing {
-    if (!this.shown) return this.active ? nothing : html`<span class="skeleton card-skeleton"></span>`;
-    if (this.shown.length > 0) {
+    if (!this.#known) return this.active || this.#problem() ? nothing : html`<span class="skeleton card-skeleton"></span>`;
+    if (this.#shown.length > 0) {
       return html`<ul>
         ${repeat(
-          this.shown,
-          ({ booking }) => booking.id,
-          (shown) => this.#card(shown),
+          this.#shown,
+          ({ id }) => id,
+          (booking) => this.#card(booking),
         )}
       </ul>`;
     }
     return this.active ? nothing : html`<slot name="empty"><p class="empty">No bookings yet.</p></slot>`;
   }
 
-  #card({ booking, countdown, holdMs }: Shown): TemplateResult {
-    const { status } = booking;
+  #card(booking: Booking): TemplateResult {
+    const isOver = this.#isOver(booking);
+    const status = isOver ? 'expired' : booking.status;
+    const countdown = status === 'pending' ? this.topic.client.countdown(booking) : undefined;
+    const end = endOf(booking, isOver);
     return html`<li class=${status} tabindex="-1" data-booking=${booking.id} data-status=${status}>
       <div class="head">
         <div>
           <span class="status">${STATUS[status]}</span>
           ${this.event === undefined ? html`<a class="title" href="/events/${booking.event_id}">${this.#title(booking.event_id)}</a>` : nothing}
         </div>
-        ${countdown ? this.#countdown(countdown, holdMs) : nothing}
+        ${countdown ? this.#countdown(countdown, holdMsOf(booking)) : nothing}
       </div>
+      ${end ? html`<p class="end">${end}</p>` : nothing}
       <ul class="items">
         ${booking.items.map((item) => html`<li>${itemLabel(item)}</li>`)}
       </ul>
@@ -157,7 +177,7 @@ export class SeatcastBookings extends LiveElement {
           <span class="reference">${booking.reference}</span><br />
           ${plural(booking.quantity, 'ticket')} · ${money(booking.total)}
         </span>
-        ${isStanding(booking)
+        ${isStanding(booking) && !isOver
           ? html`<button class="button small" type="button" aria-label="Cancel booking ${booking.reference}" @click=${() => this.#cancel(booking)}>
               Cancel
             </button>`
@@ -184,50 +204,65 @@ export class SeatcastBookings extends LiveElement {
     </ul>`;
   }
 
-
   #title(eventId: number): string {
     return this.#titles.get(eventId) ?? `Event ${eventId}`;
   }
 
   // ── doing ────────────────────────────────────────────────────────────────────────────────────
 
-  async #read(): Promise<void> {
-    const reading = ++this.#reading;
-    try {
-      const told = await this.topic.client.myBookings();
-      if (reading !== this.#reading) return;
-      const mine = told.filter(({ booking }) => this.#concerns(booking)).map(shownOf);
-      this.shown = mine;
-      this.problem = undefined;
-      if (this.event === undefined) void this.#readTitles(mine);
-    } catch (error) {
-      if (reading === this.#reading) this.problem = explain(error);
-    }
+  #changed({ bookings }: BookingsView): void {
+    // The caller is another one.
+    if (!bookings) return this.#lookAnew();
+    const news = this.#ended.look(bookings.filter(({ event_id: id }) => this.event === undefined || id === this.event));
+    if (news.length > 0) this.said = news.join(' ');
+  }
+
+  /** Bookings that ended before, or of another event, or of another caller, are no news. */
+  #lookAnew(): void {
+    this.#ended = new Ended();
+    const { bookings } = this.#own.view;
+    if (bookings) this.#changed(this.#own.view);
   }
 
   #concerns(booking: Booking): boolean {
     if (this.event !== undefined && booking.event_id !== this.event) return false;
-    return !this.active || isStanding(booking);
+    return !this.active || isStanding(booking) || this.#ended.isInSight(booking.id);
   }
 
-  async #readTitles(shown: readonly Shown[]): Promise<void> {
-    const unknown = new Set(shown.map(({ booking }) => booking.event_id).filter((id) => !this.#titles.has(id)));
+  /** Past its deadline: the tickets cannot be had any more, and the server says so within a second. */
+  #isOver(booking: Booking): boolean {
+    return booking.status === 'pending' && this.topic.client.countdown(booking)?.leftMs() === 0;
+  }
+
+  /** A failed cancellation is worth a word while the booking is as it was, and no answer while the server is away. */
+  #stillFails(failed: Failed): boolean {
+    const { bookings, status, account, problem } = this.#own.view;
+    const booking = bookings?.find(({ id }) => id === failed.id);
+    if (booking?.version !== failed.version) return false;
+    if (!(failed.error instanceof Unreachable)) return true;
+    const answers = account ? status === 'live' : status === 'stale' && problem === undefined;
+    if (!answers) failed.sawAway = true;
+    return !(answers && failed.sawAway);
+  }
+
+  async #readTitles(): Promise<void> {
+    const unknown = new Set(this.#shown.map(({ event_id: id }) => id).filter((id) => !this.#titles.has(id)));
+    if (unknown.size === 0) return;
+    // Asked for once: until the answer, and without one, the number has to do.
+    for (const id of unknown) this.#titles.set(id, `Event ${id}`);
     const read = [...unknown].map(async (id) => this.#titles.set(id, (await this.topic.client.event(id)).title));
     await Promise.allSettled(read);
     this.requestUpdate();
   }
 
   #ticked(): void {
-    const running = this.shown?.filter(({ countdown }) => countdown !== undefined) ?? [];
-    if (running.length === 0) return;
+    const holds = this.#shown.filter(({ status }) => status === 'pending');
+    if (holds.length === 0) return;
     this.requestUpdate();
-    for (const { booking, countdown } of running) if (countdown && countdown.leftMs() < SOON_MS) this.#warn(booking);
-    const over = running.filter(({ countdown }) => countdown?.leftMs() === 0);
-    if (over.length === 0) return;
-    this.said = over.map(({ booking }) => `The hold ${booking.reference} has ended.`).join(' ');
-    // The server ends a hold within a second of its deadline: what became of it is asked then.
-    this.shown = this.shown?.map((one) => (over.includes(one) ? { ...one, countdown: undefined } : one));
-    setTimeout(() => this.isConnected && void this.#read(), AFTER_DEADLINE_MS);
+    for (const booking of holds) {
+      const leftMs = this.topic.client.countdown(booking)?.leftMs();
+      if (leftMs !== undefined && leftMs > 0 && leftMs < SOON_MS) this.#warn(booking);
+    }
   }
 
   #warn({ id, reference }: Booking): void {
@@ -247,23 +282,19 @@ export class SeatcastBookings extends LiveElement {
   }
 
   async #cancel(booking: Booking): Promise<void> {
+    this.#ended.cancelledHere(booking.id);
     try {
-      const told = await this.topic.client.cancel(booking);
-      this.problem = undefined;
+      const cancelled = await this.topic.client.cancel(booking);
+      this.failed = undefined;
       this.said = `Booking ${booking.reference} is cancelled.`;
       // The button goes with its card: the focus must not get lost.
       this.renderRoot.querySelector<HTMLElement>('[role=status]')?.focus({ preventScroll: true });
-      this.dispatchEvent(new BookingCancelledEvent(told.booking));
+      this.dispatchEvent(new BookingCancelledEvent(cancelled));
     } catch (error) {
-      this.problem = explain(error);
-      void this.#read();
+      this.failed = { id: booking.id, version: booking.version, error, sawAway: false };
+      this.topic.client.refreshBookings();
     }
   }
-}
-
-/** Whether it holds stock. */
-function isStanding({ status }: Booking): boolean {
-  return status === 'pending' || status === 'confirmed';
 }
 
 /** `2 × Standard`, or `Stalls · Row H · Seats 1, 2`. */
@@ -279,14 +310,10 @@ function itemLabel({ name, quantity, seats }: BookedItem): string {
     .join('; ');
 }
 
-function shownOf({ booking, serverTime }: ToldBooking): Shown {
-  const deadline = booking.status === 'pending' ? booking.expires_at : null;
-  const holdMs = deadline ? Date.parse(deadline) - Date.parse(booking.created_at) : Number.NaN;
-  return {
-    booking,
-    countdown: deadline ? new Countdown(deadline, serverTime) : undefined,
-    holdMs: holdMs > 0 ? holdMs : undefined,
-  };
+/** Length of the whole hold, for the bar; undefined when unknown. */
+function holdMsOf({ expires_at: end, created_at: start }: Booking): number | undefined {
+  const holdMs = Date.parse(end ?? '') - Date.parse(start);
+  return holdMs > 0 ? holdMs : undefined;
 }
 
 define('seatcast-bookings', SeatcastBookings);

@@ -1,9 +1,9 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { EventState, SeatStatus, SeatsTopic, TicketType } from '../../sdk/index.ts';
+import type { EventState, SeatStatus, TicketType } from '../../sdk/index.ts';
 import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { money, plural } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
-import { TopicController } from '../internal/topic-controller.ts';
+import { TopicController } from '../internal/watch-controller.ts';
 import { MapCanvas, type Showing } from './canvas.ts';
 import { Geometry, type Direction, type Seat } from './geometry.ts';
 import { Gestures } from './gestures.ts';
@@ -51,14 +51,14 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   /** The seat that the keyboard is at. */
   declare cursor: Seat | undefined;
   declare hovered: Seat | undefined;
-  /** The keyboard is in use: what it is at has to be seen. */
+  /** The keyboard is in use: the seat that it is at has to be seen. */
   declare keyed: boolean | undefined;
   /** Last words to the buyer: a seat was taken, the limit is reached. */
   declare said: string | undefined;
   /** Ids of the seats that are the buyer's already. `seatcast-booking` around the map sets it. */
   declare mine: readonly number[] | undefined;
 
-  readonly #seats = new TopicController<SeatsTopic>(
+  readonly #seats = new TopicController<`seats:${number}`>(
     this,
     () => (this.event === undefined ? undefined : `seats:${this.event}`),
     () => this.#prune(),
@@ -76,7 +76,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   #fetching: number | undefined;
   #busy = false;
 
-  // ── what others may ask ──────────────────────────────────────────────────────────────────────
+  // ── for other elements ───────────────────────────────────────────────────────────────────────
 
   get busy(): boolean {
     return this.#busy;
@@ -100,7 +100,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     return seat && this.#seats.view.state?.seats.at(seat.position);
   }
 
-  /** Where the middle of a seat is drawn, in pixels of the map. */
+  /** The middle of a seat, in pixels of the map. */
   pointOf(seatId: number): { x: number; y: number } | undefined {
     const seat = this.geometry?.get(seatId);
     if (!seat) return undefined;
@@ -177,7 +177,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     this.#select();
   }
 
-  /** Others buy while this buyer thinks: what is not free any more cannot stay chosen. */
+  /** Others buy while this buyer thinks: seats that are taken cannot stay chosen. */
   #prune(): void {
     if (this.#busy) return;
     const taken = [...this.#chosen.values()].filter(({ id }) => this.statusOf(id) !== 'available');
@@ -209,7 +209,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     event.preventDefault();
   }
 
-  /** Does what the key means; false if it means nothing here. */
+  /** Acts on a key; false if the key means nothing here. */
   #does(key: string): boolean {
     const { geometry, cursor } = this;
     if (!geometry) return false;
@@ -270,7 +270,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     `;
   }
 
-  /** The row at hand as a list of options: what the canvas shows, for those who do not see it. */
+  /** The row at hand as a list of options, for those who do not see the canvas. */
   #keyboard(): TemplateResult {
     const row = this.cursor ? (this.geometry?.rowOf(this.cursor) ?? []) : [];
     return html`<div

@@ -1,0 +1,57 @@
+/**
+ * Bookings that ended while somebody was looking: a hold ran out, the organizer cancelled. They are kept in
+ * sight, with a word about the reason, until there is something newer to look at.
+ */
+import type { Booking } from '../../sdk/index.ts';
+
+/** Whether it holds stock. */
+export function isStanding({ status }: Booking): boolean {
+  return status === 'pending' || status === 'confirmed';
+}
+
+/** Why the buyer cancels, when nothing else is said (`SeatcastClient.cancel`). */
+const BY_BUYER = 'cancelled by the buyer';
+
+/** How a booking ended, for its card; undefined where its status says it all. */
+export function endOf({ status, cancel_reason: reason }: Booking, isOver: boolean): string | undefined {
+  if (status === 'expired' || isOver) return 'Your hold ended, choose again.';
+  if (status !== 'cancelled' || reason === BY_BUYER) return undefined;
+  return reason ? `Cancelled: ${reason}` : 'This booking was cancelled.';
+}
+
+export class Ended {
+  /** Those that stood when they were last seen. */
+  #stood = new Map<string, Booking>();
+  readonly #inSight = new Set<string>();
+  /** Given back here, by a button of ours: no news to the buyer. */
+  readonly #cancelledHere = new Set<string>();
+
+  cancelledHere(id: string): void {
+    this.#cancelledHere.add(id);
+  }
+
+  /** These are the bookings now. Answers the buyer's news since the last time, as sentences. */
+  look(bookings: readonly Booking[]): string[] {
+    const news: string[] = [];
+    if (bookings.some((booking) => isStanding(booking) && !this.#stood.has(booking.id))) this.forget();
+    for (const booking of bookings) {
+      const before = this.#stood.get(booking.id);
+      if (!before || before.status === booking.status) continue;
+      if (booking.status === 'confirmed') news.push(`Booking ${booking.reference} is confirmed.`);
+      if (isStanding(booking) || this.#cancelledHere.has(booking.id)) continue;
+      this.#inSight.add(booking.id);
+      const words = booking.status === 'expired' ? `The hold ${booking.reference} has ended.` : `Booking ${booking.reference} is ${booking.status}.`;
+      news.push(words);
+    }
+    this.#stood = new Map(bookings.filter(isStanding).map((booking) => [booking.id, booking]));
+    return news;
+  }
+
+  isInSight(id: string): boolean {
+    return this.#inSight.has(id);
+  }
+
+  forget(): void {
+    this.#inSight.clear();
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The caller's own bookings, live. An account has a topic, `user:{id}`: what is held, paid,
+ * cancelled or expired anywhere shows at once. A guest has tokens and no topic: the bookings are read by
+ * REST when something may have changed (a write of ours, a deadline, another tab, a page that is shown
+ * again), and now and then while a hold is open.
+ *
+ * Either way the highest version of a booking stays (`bookings.ts`).
+ */
+import { Backoff } from './backoff.ts';
+import type { Booking } from './booking.ts';
+import { Bookings } from './bookings.ts';
+import type { ServerClock } from './clock.ts';
+import { Emitter } from './emitter.ts';
+import type { TopicStatus } from './freshness.ts';
+import type { ErrorResponse } from './protocol.ts';
+import type { TopicView } from './topic-state.ts';
+
+export interface BookingsView {
+  /** The newest first, ended ones too; undefined until they are known. */
+  bookings: readonly Booking[] | undefined;
+  /** Of a guest, whom nobody tells that something changed: `stale`, or `offline` when reading failed. */
+  status: TopicStatus;
+  /** Whether they are an account's, or a guest's. */
+  account: boolean;
+  /** Why they cannot be read, as long as that is so. */
+  problem: ErrorResponse | Error | undefined;
+}
+
+export const GUEST = {
+  /** The server ends a hold within a second of its deadline: this long after it a guest asks what became of it. */
+  afterDeadlineMs: 1_200,
+  /** Somebody else may end a guest's hold: asked this often while one is open. */
+  intervalMs: 20_000,
+  backoffBaseMs: 2_000,
+  backoffCapMs: 20_000,
+} as const;
+
+export type Settled = (id: string, version: number) => Booking | undefined;
+
+/** The client's part that is used here. */
+export interface Source {
+  readonly clock: ServerClock;
+  /** Id of the caller's account; undefined for a guest. */
+  user(): number | undefined;
+  watchTopic(user: number, listener: (view: TopicView<Bookings>) => void): () => void;
+  /** Changes the state of an account's topic, if that is watched. */
+  amendTopic(user: number, change: (known: Bookings) => Bookings): void;
+  /**
+   * By REST: the bookings, and a moment before they were read. Those that `settled` answers, for an id and the
+   * newest version that a tab of this browser knows, are not read again.
+   */
+  read(settled: Settled): Promise<{ bookings: Booking[]; askedAt: number }>;
+  /** Reads one booking, for its answer's exact time. */
+  readOne(id: string): Promise<Booking>;
+}
+
+const NOTHING: BookingsView = { bookings: undefined, status: 'connecting', account: false, problem: undefined };
+
+export class OwnBookings {
+  readonly #changed = new Emitter<BookingsView>();
+  readonly #source: Source;
+  readonly #backoff = new Backoff({ baseMs: GUEST.backoffBaseMs, capMs: GUEST.backoffCapMs });
+  #watchers = 0;
+  #view: BookingsView = NOTHING;
+  /** The account whose topic is watched. */
+  #user: number | undefined;
+  #leaveTopic: (() => void) | undefined;
+  /** A guest's. */
+  #known = Bookings.none;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Answers of older readings are dropped. */
+  #reading = 0;
+  #isReading = false;
+  #askAgain = false;
+  #learnsTime = false;
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  /** Calls the listener now and at every change, until the returned function is called. */
+  watch(listener: (view: BookingsView) => void): () => void {
+    const off = this.#changed.on(listener);
+    this.#watchers += 1;
+    if (this.#watchers === 1) this.#begin();
+    listener(this.#view);
+    let watching = true;
+    return () => {
+      if (!watching) return;
+      watching = false;
+      off();
+      this.#watchers -= 1;
+      if (this.#watchers === 0) this.#end();
+    };
+  }
+
+  /** The caller is another one. */
+  identityChanged(): void {
+    if (this.#watchers === 0) return;
+    this.#end();
+    this.#show(NOTHING);
+    this.#begin();
+  }
+
+  /** REST answered a write with this booking. */
+  told(booking: Booking): void {
+    const at = this.#source.clock.now() * 1_000;
+    if (this.#user !== undefined) {
+      if (booking.user_id === this.#user) this.#source.amendTopic(this.#user, (known) => known.told([booking], at));
+    } else if (this.#watchers > 0) {
+      this.#known = this.#known.told([booking], at);
+      if (this.#view.bookings) this.#showGuests(this.#view.problem);
+      this.ask();
+    }
+  }
+
+  /** A guest's bookings may have changed: reads them. An account's topic needs no asking. */
+  ask(): void {
+    if (this.#watchers === 0 || this.#user !== undefined) return;
+    if (this.#isReading) this.#askAgain = true;
+    else void this.#read();
+  }
+
+  #begin(): void {
+    this.#user = this.#source.user();
+    if (this.#user === undefined) {
+      this.ask();
+    } else {
+      this.#leaveTopic = this.#source.watchTopic(this.#user, ({ state, revision, status, refused }) => {
+        // The revision of a `user:` topic is when the database was read.
+        if (revision > 0) this.#source.clock.tell(revision / 1_000);
+        this.#show({ bookings: state?.list, status, account: true, problem: refused });
+        void this.#learnTime();
+      });
+    }
+  }
+
+  #end(): void {
+    this.#leaveTopic?.();
+    this.#leaveTopic = undefined;
+    this.#user = undefined;
+    this.#known = Bookings.none;
+    this.#view = NOTHING;
+    this.#reading += 1;
+    this.#isReading = false;
+    clearTimeout(this.#timer);
+  }
+
+  /** Frames do not say what time it is: with the first hold, one answer of REST does. */
+  async #learnTime(): Promise<void> {
+    const hold = this.#view.bookings?.find(isHold);
+    if (!hold || this.#source.clock.isExact || this.#learnsTime) return;
+    this.#learnsTime = true;
+    await this.#source.readOne(hold.id).then((booking) => this.told(booking), () => {});
+    this.#learnsTime = false;
+    // The countdown is right from here on, and has to be drawn anew.
+    this.#show({ ...this.#view });
+  }
+
+  // ── guests ───────────────────────────────────────────────────────────────────────────────────
+
+  async #read(): Promise<void> {
+    clearTimeout(this.#timer);
+    const reading = ++this.#reading;
+    this.#isReading = true;
+    this.#askAgain = false;
+    let problem: Error | undefined;
+    try {
+      const { bookings, askedAt } = await this.#source.read((id, version) => this.#settled(id, version));
+      if (reading !== this.#reading) return;
+      this.#known = this.#known.whole(bookings, askedAt);
+      this.#backoff.reset();
+    } catch (error) {
+      if (reading !== this.#reading) return;
+      problem = error instanceof Error ? error : new Error(String(error));
+    }
+    this.#isReading = false;
+    if (problem) this.#show({ ...this.#view, status: 'offline', problem });
+    else this.#showGuests(undefined);
+    if (this.#askAgain) return this.ask();
+    this.#askIn(problem ? this.#backoff.next() : this.#nextMs());
+  }
+
+  /** A booking that has ended stays as it is; a buyer who often booked would ask in vain for many of them. */
+  #settled(id: string, version: number): Booking | undefined {
+    const known = this.#known.get(id);
+    const hasEnded = known?.status === 'expired' || known?.status === 'cancelled';
+    return hasEnded && known.version >= version ? known : undefined;
+  }
+
+  #showGuests(problem: BookingsView['problem']): void {
+    this.#show({ bookings: this.#known.list, status: 'stale', account: false, problem });
+  }
+
+  /** Until shortly after the next deadline, but not for too long while a hold is open; undefined: nothing to wait for. */
+  #nextMs(): number | undefined {
+    const holds = this.#known.list.filter(isHold);
+    if (holds.length === 0) return undefined;
+    const now = this.#source.clock.now() - GUEST.afterDeadlineMs;
+    const untilMs = holds.map(({ expires_at: end }) => Date.parse(end ?? '') - now).filter((ms) => ms > 0);
+    return Math.min(...untilMs, GUEST.intervalMs);
+  }
+
+  #askIn(ms: number | undefined): void {
+    clearTimeout(this.#timer);
+    if (ms !== undefined) this.#timer = setTimeout(() => this.ask(), ms);
+  }
+
+  #show(view: BookingsView): void {
+    this.#view = view;
+    this.#changed.emit(view);
+  }
+}
+
+/** Held until a deadline. */
+function isHold({ status, expires_at }: Booking): boolean {
+  return status === 'pending' && expires_at !== null;
+}

@@ -1,0 +1,342 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { AdminState, Booking, BookingsView, SeatcastClient, TopicView } from '../../src/sdk/index.ts';
+import { Bookings, COMMITTED_WITHIN_US } from '../../src/sdk/bookings.ts';
+import { GUEST } from '../../src/sdk/own-bookings.ts';
+import { accepted, FakeServer, refused, tokenOf } from '../support/fake-server.ts';
+import { FakeStorage } from '../support/fake-storage.ts';
+
+let server: FakeServer;
+let client: SeatcastClient;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  server.addEvent(1);
+  client = server.client({ token: tokenOf(3) });
+});
+afterEach(() => {
+  client.close();
+  vi.useRealTimers();
+});
+
+/** Watches the bookings of whoever is asking, and keeps what was shown. */
+function watch(of = client): { views: BookingsView[]; last: () => BookingsView; statuses: () => (string | undefined)[] } {
+  const views: BookingsView[] = [];
+  of.watchBookings((view) => views.push(view));
+  const last = (): BookingsView => views.at(-1)!;
+  return { views, last, statuses: () => last().bookings?.map(({ status }) => status) ?? [undefined] };
+}
+
+const cancelRoute = (id: string): void => {
+  server.routes.set(`PUT /bookings/${id}/status`, () => accepted(server.changeBooking(3, id, { status: 'cancelled' })));
+};
+
+describe('the known bookings', () => {
+  const booking = (version: number, status: Booking['status'] = 'pending', id = 'b-1'): Booking =>
+    ({ id, version, status, created_at: '2030-01-01T10:00:00Z' }) as Booking;
+  const shown = (known: Bookings): string[] => known.list.map(({ id, version }) => `${id}/${version}`);
+
+  it('keep the higher version, whoever tells the lower one', () => {
+    const known = Bookings.none.changed([booking(3)], [], 100);
+    expect(shown(known.told([booking(2)], 200))).toEqual(['b-1/3']);
+    expect(shown(known.changed([booking(2)], [], 200))).toEqual(['b-1/3']);
+    expect(shown(known.whole([booking(2)], 200))).toEqual(['b-1/3']);
+    expect(shown(known.told([booking(4)], 50))).toEqual(['b-1/4']);
+  });
+
+  it('that are gone stay gone for an answer that is not newer', () => {
+    const gone = Bookings.none.changed([booking(3)], [], 100).changed([], ['b-1'], 200);
+    expect(shown(gone)).toEqual([]);
+    expect(shown(gone.told([booking(3)], 150))).toEqual([]);
+    expect(shown(gone.told([booking(4)], 150))).toEqual(['b-1/4']);
+    expect(shown(gone.changed([booking(3)], [], 300))).toEqual(['b-1/3']);
+  });
+
+  it('are what a whole state says, but for what REST told after it began', () => {
+    const known = Bookings.none.whole([booking(1, 'pending', 'b-1')], 100).told([booking(1, 'pending', 'b-2')], 200);
+    expect(shown(known.whole([booking(1, 'pending', 'b-1')], 201))).toEqual(['b-2/1', 'b-1/1']);
+    const later = 200 + COMMITTED_WITHIN_US;
+    expect(shown(known.whole([booking(1, 'pending', 'b-1')], later))).toEqual(['b-1/1']);
+  });
+
+  it('stay the same object when nothing changed', () => {
+    const known = Bookings.none.changed([booking(3)], [], 100);
+    expect(known.told([booking(3)], 200)).toBe(known);
+  });
+});
+
+describe('bookings of an account', () => {
+  it('are live, and show what is held, paid, cancelled and expired elsewhere at once', async () => {
+    const { id } = server.hold(3);
+    const { last, statuses } = watch();
+    expect(last().status).toBe('connecting');
+    await server.settle(10);
+    expect(last()).toMatchObject({ status: 'live', problem: undefined });
+    expect(statuses()).toEqual(['pending']);
+    const other = server.hold(3, { created_at: '2040-01-01T00:00:00Z' });
+    server.changeBooking(3, id, { status: 'confirmed' });
+    expect(statuses()).toEqual(['pending', 'confirmed']);
+    server.changeBooking(3, other.id, { status: 'expired' });
+    server.changeBooking(3, id, { status: 'cancelled' });
+    expect(statuses()).toEqual(['expired', 'cancelled']);
+    server.dropBooking(3, id);
+    expect(statuses()).toEqual(['expired']);
+    expect(server.requests.filter(({ path }) => path.startsWith('/bookings/mine'))).toEqual([]);
+  });
+
+  it('stay live while nothing happens, although the node\'s last change is older than our join', async () => {
+    server.hold(3);
+    await server.settle(1_000);
+    const { views, last } = watch();
+    await server.settle(120_000);
+    expect(last().status).toBe('live');
+    expect(views.filter(({ status }) => status === 'stale')).toEqual([]);
+    expect(server.joins).toHaveLength(1);
+  });
+
+  it('catch up with since after a cut', async () => {
+    const { id } = server.hold(3);
+    const { last, statuses } = watch();
+    await server.settle(10);
+    server.cut();
+    expect(last().status).toBe('stale');
+    server.changeBooking(3, id, { status: 'cancelled' });
+    await server.settle(2_000);
+    expect(statuses()).toEqual(['cancelled']);
+    expect(last().status).toBe('live');
+    expect(server.joins.at(-1)?.payload['since']).toBeGreaterThan(1e15);
+  });
+
+  it('of our own are shown with their answer, and a late whole state does not take them back', async () => {
+    const { statuses } = watch();
+    server.silent = true;
+    await server.settle(10);
+    // The node reads, then the booking is committed and answered, then the node's answer comes.
+    const readAt = server.bookings.now();
+    server.silent = false;
+    server.loseFrames = true;
+    server.routes.set('POST /bookings', () => accepted({ ...server.hold(3), server_time: new Date().toISOString() }, {}, 201));
+    const booked = client.book({ event_id: 1, items: [] });
+    await server.settle(1);
+    await booked;
+    server.sendRaw(JSON.stringify(['1', '1', 'user:3', 'phx_reply', { status: 'ok', response: { revision: readAt, resumed: false, state: { bookings: [] } } }]));
+    await server.settle(1);
+    expect(statuses()).toEqual(['pending']);
+  });
+
+  it('cancelled here show so with the answer, and an older frame does not undo it', async () => {
+    const before = server.hold(3);
+    const { statuses } = watch();
+    await server.settle(10);
+    server.loseFrames = true;
+    cancelRoute(before.id);
+    const cancelled = client.cancel(before);
+    await server.settle(1);
+    await cancelled;
+    expect(statuses()).toEqual(['cancelled']);
+    const to = server.bookings.now();
+    server.push('user:3', 'update', { from: 1, to, bookings: [before] });
+    expect(statuses()).toEqual(['cancelled']);
+  });
+
+  it('come by polling where no socket gets through, under the same rule', async () => {
+    const { id } = server.hold(3);
+    server.reachable = false;
+    const { last, statuses } = watch();
+    await server.settle(15_000);
+    expect(statuses()).toEqual(['pending']);
+    expect(last().status).toBe('live');
+    server.changeBooking(3, id, { status: 'confirmed' });
+    await server.settle(10_500);
+    expect(statuses()).toEqual(['confirmed']);
+    server.dropBooking(3, id);
+    await server.settle(10_500);
+    expect(statuses()).toEqual([]);
+    server.hold(3);
+    server.reachable = true;
+    await server.settle(60_000);
+    expect(statuses()).toEqual(['pending']);
+    const polls = server.requests.length;
+    await server.settle(30_000);
+    expect(server.requests.length).toBe(polls);
+  });
+
+  it('say why, when they are refused', async () => {
+    server = new FakeServer();
+    client = server.client();
+    let refusal: unknown;
+    client.watch('user:3', ({ refused: why }) => (refusal = why));
+    await server.settle(10);
+    expect(refusal).toMatchObject({ code: 'UNAUTHORIZED' });
+    client.setToken(tokenOf(3));
+    await server.settle(10);
+    expect(refusal).toBeUndefined();
+  });
+
+  it('are another\'s as soon as somebody else is asking, on the same link', async () => {
+    client = server.client();
+    client.userId = 3;
+    server.hold(3);
+    const theirs = server.hold(4, { status: 'confirmed' });
+    const { views, statuses } = watch();
+    await server.settle(10);
+    expect(statuses()).toEqual(['pending']);
+    const seen = views.length;
+    client.userId = 4;
+    expect(views[seen]?.bookings).toBeUndefined();
+    await server.settle(10);
+    expect(statuses()).toEqual(['confirmed']);
+    server.hold(3);
+    expect(views.at(-1)?.bookings?.map(({ id }) => id)).toEqual([theirs.id]);
+    expect(server.links).toBe(1);
+    client.userId = undefined;
+    await server.settle(10);
+    expect(views.at(-1)).toMatchObject({ bookings: [], account: false });
+  });
+
+  it('stay while the token of the same user is renewed', async () => {
+    server.hold(3);
+    const { views } = watch();
+    await server.settle(10);
+    client.setToken(`${tokenOf(3)}again`);
+    await server.settle(10);
+    expect(views.slice(2).every(({ bookings }) => bookings?.length === 1)).toBe(true);
+    expect(server.joins).toHaveLength(1);
+  });
+
+  it('learn the server\'s time for the countdown, once', async () => {
+    server.hold(3);
+    watch();
+    await server.settle(10);
+    server.hold(3);
+    await server.settle(10);
+    const reads = server.requests.filter(({ path }) => /^\/bookings\/b-/.test(path));
+    expect(reads).toHaveLength(1);
+    expect(String(client.countdown({ expires_at: new Date(Date.now() + 60_000).toISOString() }))).toBe('1:00');
+  });
+
+  it('are not taken back by a node that lost its database', async () => {
+    const { id } = server.hold(3);
+    server.cutOff('older');
+    server.changeBooking(3, id, { status: 'confirmed' });
+    const { views, statuses } = watch();
+    await server.settle(10);
+    server.reaches = 'cut';
+    server.cut();
+    await server.settle(120_000);
+    expect(statuses()).toEqual(['confirmed']);
+    expect(views.at(-1)?.status).toBe('stale');
+    server.heal();
+    await server.settle(30_000);
+    expect(views.at(-1)?.status).toBe('live');
+    expect(statuses()).toEqual(['confirmed']);
+  });
+});
+
+describe('bookings of a guest', () => {
+  let storage: FakeStorage;
+  let booking: Booking;
+
+  beforeEach(() => {
+    storage = new FakeStorage();
+    // Of nobody: the token alone proves it.
+    booking = { ...server.hold(0), user_id: null };
+    client = server.client({ storage });
+    server.routes.set('POST /bookings', () => accepted({ ...booking, token: 'secret' }, {}, 201));
+    server.routes.set(`GET /bookings/${booking.id}`, () => accepted({ ...booking, server_time: new Date().toISOString() }));
+  });
+
+  const asked = (): number => server.requests.filter(({ method }) => method === 'GET').length;
+  const book = async (): Promise<void> => {
+    const booked = client.book({ event_id: 1, items: [] });
+    await server.settle(10);
+    await booked;
+  };
+
+  it('are shown when they are made, and asked for again after the deadline', async () => {
+    const { last, statuses } = watch();
+    await server.settle(10);
+    expect(statuses()).toEqual([]);
+    await book();
+    expect(statuses()).toEqual(['pending']);
+    expect(last()).toMatchObject({ status: 'stale', account: false });
+    await server.settle(119_000);
+    booking = { ...booking, version: 2, status: 'expired' };
+    await server.settle(1_000 + GUEST.afterDeadlineMs);
+    expect(statuses()).toEqual(['expired']);
+    // It has ended: nothing more is asked, not even when the page is shown again.
+    const before = asked();
+    await server.settle(300_000);
+    client.nudge();
+    await server.settle(10);
+    expect(asked()).toBe(before);
+  });
+
+  it('are asked for when the page is shown again, and now and then while a hold is open', async () => {
+    await book();
+    const { statuses } = watch();
+    await server.settle(10);
+    booking = { ...booking, version: 2, quantity: 1 };
+    client.nudge();
+    await server.settle(10);
+    expect(statuses()).toEqual(['pending']);
+    booking = { ...booking, version: 3, status: 'cancelled' };
+    await server.settle(GUEST.intervalMs);
+    expect(statuses()).toEqual(['cancelled']);
+  });
+
+  it('never step back, whichever answer comes last', async () => {
+    await book();
+    const { statuses } = watch();
+    await server.settle(10);
+    const older = booking;
+    booking = { ...booking, version: 2, status: 'confirmed' };
+    client.nudge();
+    await server.settle(10);
+    booking = older;
+    client.nudge();
+    await server.settle(10);
+    expect(statuses()).toEqual(['confirmed']);
+  });
+
+  it('say so while the server is away, and are asked for until it is back', async () => {
+    await book();
+    const { last, statuses } = watch();
+    await server.settle(10);
+    server.fetchFails();
+    client.nudge();
+    await server.settle(10);
+    expect(last().status).toBe('offline');
+    expect(last().problem).toBeInstanceOf(Error);
+    expect(statuses()).toEqual(['pending']);
+    server.fetchFails(false);
+    await server.settle(GUEST.backoffCapMs);
+    expect(last()).toMatchObject({ status: 'stale', problem: undefined });
+  });
+
+  it('that the server does not know any more are left out', async () => {
+    await book();
+    server.routes.set(`GET /bookings/${booking.id}`, () => refused(404, 'BOOKING_NOT_FOUND'));
+    const { statuses } = watch();
+    await server.settle(10);
+    expect(statuses()).toEqual([]);
+  });
+});
+
+describe('an organizer', () => {
+  it('sees the event and its figures, and later figures win', async () => {
+    let view: TopicView<AdminState> | undefined;
+    client.watch('admin:1', (seen) => (view = seen));
+    await server.settle(10);
+    expect(view).toMatchObject({ status: 'live', revision: 1, state: { figures: null } });
+    const figures = { as_of: 2_000, tickets_sold: 5 };
+    server.push('admin:1', 'figures', figures);
+    server.push('admin:1', 'figures', { as_of: 1_000, tickets_sold: 4 });
+    server.sell(1, 7, 1);
+    expect(view?.state?.figures).toEqual(figures);
+    expect(view?.state?.ticket_types[0]?.available).toBe(99);
+    server.cut();
+    await server.settle(2_000);
+    expect(view?.state?.figures).toEqual(figures);
+  });
+});
