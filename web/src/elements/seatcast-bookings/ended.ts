@@ -16,7 +16,7 @@ const BY_BUYER = 'cancelled by the buyer';
 export function endOf({ status, cancel_reason: reason }: Booking, isOver: boolean): string | undefined {
   if (status === 'expired' || isOver) return 'Your hold ended, choose again.';
   if (status !== 'cancelled' || reason === BY_BUYER) return undefined;
-  return reason ? `Cancelled: ${reason}` : 'This booking was cancelled.';
+  return reason ?? 'This booking was cancelled.';
 }
 
 export class Ended {
