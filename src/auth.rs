@@ -179,7 +179,7 @@ struct Keys {
 #[derive(Serialize, Deserialize)]
 struct Claims {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    sub: Option<Subject>,
+    sub: Option<TokenSubject>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<String>,
     /// Seconds since 1970; other issuers write fractions.
@@ -190,7 +190,7 @@ struct Claims {
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Subject {
+enum TokenSubject {
     Number(UserId),
     Text(String),
 }
@@ -335,10 +335,10 @@ fn bearer(header: &str) -> Option<&str> {
         .then_some(token.trim())
 }
 
-fn user_id(subject: Option<Subject>) -> Option<UserId> {
+fn user_id(subject: Option<TokenSubject>) -> Option<UserId> {
     let id = match subject? {
-        Subject::Number(id) => id,
-        Subject::Text(text) => text.parse().ok()?,
+        TokenSubject::Number(id) => id,
+        TokenSubject::Text(text) => text.parse().ok()?,
     };
     (id > 0).then_some(id)
 }

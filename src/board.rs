@@ -22,7 +22,7 @@ pub struct Board(Arc<Shared>);
 struct Shared {
     /// The feed adds and removes slots; REST writes raise their `at_least`. A sharded map, since requests read it
     /// from every thread.
-    slots: DashMap<EventId, Slot>,
+    slots: DashMap<EventId, BoardSlot>,
     /// Copy of `freshness.database_up`, for readers who want nothing else.
     current: AtomicBool,
     /// Written by the feed about once a second, read by the health routes.
@@ -30,7 +30,7 @@ struct Shared {
 }
 
 #[derive(Debug, Default)]
-struct Slot {
+struct BoardSlot {
     /// `None` while the event is being loaded.
     state: Option<Arc<EventState>>,
     /// The newest revision that a write of this node answered with.

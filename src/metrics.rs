@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 pub use kinds::{Counter, Gauge, Held, Histogram, Labelled, Since};
-use kinds::{Entry, Kind};
+use kinds::{Metric, MetricKind};
 
 // --- viewers
 
@@ -77,232 +77,232 @@ pub static POOL_WAIT: Histogram = Histogram::seconds();
 pub static POOL_FAILURES: Counter = Counter::new();
 
 /// Name, meaning and number of each metric, in the order of the page.
-static ALL: &[Entry] = &[
-    Entry(
+static ALL: &[Metric] = &[
+    Metric(
         "seatcast_connections",
         "WebSocket connections that are open.",
-        Kind::Gauge(&CONNECTIONS),
+        MetricKind::Gauge(&CONNECTIONS),
     ),
-    Entry(
+    Metric(
         "seatcast_connections_refused_total",
         "Connections closed at once because there were too many.",
-        Kind::Counter(&CONNECTIONS_REFUSED),
+        MetricKind::Counter(&CONNECTIONS_REFUSED),
     ),
-    Entry(
+    Metric(
         "seatcast_streams",
         "Streams of server-sent events that are open.",
-        Kind::Gauge(&STREAMS),
+        MetricKind::Gauge(&STREAMS),
     ),
-    Entry(
+    Metric(
         "seatcast_stalled_streams_total",
         "Streams ended because their clients took nothing of what waited for them.",
-        Kind::Counter(&STALLED_STREAMS),
+        MetricKind::Counter(&STALLED_STREAMS),
     ),
-    Entry(
+    Metric(
         "seatcast_joins_total",
         "Joins answered, by where the answer came from: `state` (no `since`), `ring` (resumed from \
          memory), `snapshot` (`since` was out of the ring's reach), `dialect`, `private` (a user's own topic).",
-        Kind::Labelled(&JOINS),
+        MetricKind::Labelled(&JOINS),
     ),
-    Entry(
+    Metric(
         "seatcast_present",
         "People who named a step, on all events, as this node last showed them.",
-        Kind::Gauge(&PRESENT),
+        MetricKind::Gauge(&PRESENT),
     ),
-    Entry(
+    Metric(
         "seatcast_socket_refusals_total",
         "Joins and pushes answered with an error, by code.",
-        Kind::Labelled(&SOCKET_REFUSALS),
+        MetricKind::Labelled(&SOCKET_REFUSALS),
     ),
-    Entry(
+    Metric(
         "seatcast_closes_total",
         "WebSocket connections that this node closed, by the name of the close code; `NORMAL` is the \
          answer to a client that closes.",
-        Kind::Labelled(&CLOSES),
+        MetricKind::Labelled(&CLOSES),
     ),
-    Entry(
+    Metric(
         "seatcast_silent_closes_total",
         "Of those, connections on which nothing whole was heard for too long: their peers are gone, asleep \
          or send byte by byte.",
-        Kind::Counter(&SILENT_CLOSES),
+        MetricKind::Counter(&SILENT_CLOSES),
     ),
-    Entry(
+    Metric(
         "seatcast_late_heads_total",
         "HTTP connections cut because no whole head of a request came in time.",
-        Kind::Counter(&LATE_HEADS),
+        MetricKind::Counter(&LATE_HEADS),
     ),
-    Entry(
+    Metric(
         "seatcast_deliveries_total",
         "Topic frames written to viewers, sockets and streams.",
-        Kind::Counter(&DELIVERIES),
+        MetricKind::Counter(&DELIVERIES),
     ),
-    Entry(
+    Metric(
         "seatcast_catch_ups_total",
         "Of those, frames for viewers who had lagged: all that they missed in one.",
-        Kind::Counter(&CATCH_UPS),
+        MetricKind::Counter(&CATCH_UPS),
     ),
-    Entry(
+    Metric(
         "seatcast_read_anew_total",
         "Joins of the dialect ended because more changed than can be told row by row: clients join again and read.",
-        Kind::Counter(&READ_ANEW),
+        MetricKind::Counter(&READ_ANEW),
     ),
-    Entry(
+    Metric(
         "seatcast_viewers_skipped_total",
         "Frames not written because the viewer's socket was full; a catch-up follows.",
-        Kind::Counter(&SKIPPED),
+        MetricKind::Counter(&SKIPPED),
     ),
-    Entry(
+    Metric(
         "seatcast_commit_to_send_seconds",
         "From the newest change in a publication to the end of its fan-out on a shard. Compares the \
          database's clock with the node's.",
-        Kind::Histogram(&COMMIT_TO_SEND),
+        MetricKind::Histogram(&COMMIT_TO_SEND),
     ),
-    Entry(
+    Metric(
         "seatcast_publications_total",
         "Publications made of the log of watched events.",
-        Kind::Counter(&PUBLICATIONS),
+        MetricKind::Counter(&PUBLICATIONS),
     ),
-    Entry(
+    Metric(
         "seatcast_interactions_dropped_total",
         "Interactions refused because too many waited or came, or lost when the node ended without its database.",
-        Kind::Counter(&INTERACTIONS_DROPPED),
+        MetricKind::Counter(&INTERACTIONS_DROPPED),
     ),
-    Entry(
+    Metric(
         "seatcast_private_told_total",
         "Private topics (users' bookings, events' figures): how often one was told as it changed.",
-        Kind::Counter(&PRIVATE_TOLD),
+        MetricKind::Counter(&PRIVATE_TOLD),
     ),
-    Entry(
+    Metric(
         "seatcast_changes_conflated_total",
         "Changes that went out in the frame of a later one.",
-        Kind::Counter(&CONFLATED),
+        MetricKind::Counter(&CONFLATED),
     ),
-    Entry(
+    Metric(
         "seatcast_event_loads_total",
         "Events loaded from the database for their viewers, or anew after a gap.",
-        Kind::Counter(&LOADS),
+        MetricKind::Counter(&LOADS),
     ),
-    Entry(
+    Metric(
         "seatcast_gaps_total",
         "Missing revisions that were noticed and healed: in what the bus or the doorbell brought (`delivery`), in the `log` \
          (pruned), at a `shard` or at the `streams` (the mailbox was full).",
-        Kind::Labelled(&GAPS),
+        MetricKind::Labelled(&GAPS),
     ),
-    Entry(
+    Metric(
         "seatcast_doorbell_rings_total",
         "Rings heard from the database.",
-        Kind::Counter(&RINGS),
+        MetricKind::Counter(&RINGS),
     ),
-    Entry(
+    Metric(
         "seatcast_doorbell_changes_total",
         "Of those, rings of watched events that carried the change itself, so that no query was needed.",
-        Kind::Counter(&RINGS_WITH_CHANGE),
+        MetricKind::Counter(&RINGS_WITH_CHANGE),
     ),
-    Entry(
+    Metric(
         "seatcast_doorbell_lost_total",
         "Times that the LISTEN connection was lost, or could not be made.",
-        Kind::Counter(&DOORBELL_LOST),
+        MetricKind::Counter(&DOORBELL_LOST),
     ),
-    Entry(
+    Metric(
         "seatcast_doorbell_silence_seconds",
         "Since the doorbell was last heard, its own probe counted.",
-        Kind::Since(&LAST_RING),
+        MetricKind::Since(&LAST_RING),
     ),
-    Entry(
+    Metric(
         "seatcast_database_up",
         "1 when the latest read of the log was answered.",
-        Kind::Gauge(&DATABASE_UP),
+        MetricKind::Gauge(&DATABASE_UP),
     ),
-    Entry(
+    Metric(
         "seatcast_database_silence_seconds",
         "Since the log was last known to be read to its end.",
-        Kind::Since(&LAST_READ),
+        MetricKind::Since(&LAST_READ),
     ),
-    Entry(
+    Metric(
         "seatcast_feed_queue_messages",
         "Rings, wishes of shards and changes from the bus that wait for the feed.",
-        Kind::Gauge(&FEED_QUEUE),
+        MetricKind::Gauge(&FEED_QUEUE),
     ),
-    Entry(
+    Metric(
         "seatcast_shard_queue_messages",
         "Publications and other messages that wait for a shard, or for the streams.",
-        Kind::Gauge(&SHARD_QUEUE),
+        MetricKind::Gauge(&SHARD_QUEUE),
     ),
-    Entry(
+    Metric(
         "seatcast_bus_connected",
         "1 while there is a connection to NATS.",
-        Kind::Gauge(&BUS_CONNECTED),
+        MetricKind::Gauge(&BUS_CONNECTED),
     ),
-    Entry(
+    Metric(
         "seatcast_bus_lost_total",
         "Times that the connection to NATS was lost.",
-        Kind::Counter(&BUS_LOST),
+        MetricKind::Counter(&BUS_LOST),
     ),
-    Entry(
+    Metric(
         "seatcast_bus_leader",
         "1 while this node carries the log to the others.",
-        Kind::Gauge(&BUS_LEADER),
+        MetricKind::Gauge(&BUS_LEADER),
     ),
-    Entry(
+    Metric(
         "seatcast_bus_carried",
         "1 while this node hears that somebody carries the log; without, it reads it itself.",
-        Kind::Gauge(&BUS_CARRIED),
+        MetricKind::Gauge(&BUS_CARRIED),
     ),
-    Entry(
+    Metric(
         "seatcast_bus_changes_sent_total",
         "Rows of the log that this node gave to the bus.",
-        Kind::Counter(&BUS_SENT),
+        MetricKind::Counter(&BUS_SENT),
     ),
-    Entry(
+    Metric(
         "seatcast_bus_changes_received_total",
         "Rows of the log that the bus brought, of events watched here.",
-        Kind::Counter(&BUS_RECEIVED),
+        MetricKind::Counter(&BUS_RECEIVED),
     ),
-    Entry(
+    Metric(
         "seatcast_bus_changes_dropped_total",
         "Rows that the bus could not bring, and the log was read for: `large` (more than NATS takes), \
          `unreadable`, `slow` (more than this node took in time).",
-        Kind::Labelled(&BUS_DROPPED),
+        MetricKind::Labelled(&BUS_DROPPED),
     ),
-    Entry(
+    Metric(
         "seatcast_desk_queue_requests",
         "Booking requests that wait for their desk.",
-        Kind::Gauge(&DESK_QUEUE),
+        MetricKind::Gauge(&DESK_QUEUE),
     ),
-    Entry(
+    Metric(
         "seatcast_desk_batch_requests",
         "Booking requests decided in one transaction.",
-        Kind::Histogram(&DESK_BATCH),
+        MetricKind::Histogram(&DESK_BATCH),
     ),
-    Entry(
+    Metric(
         "seatcast_desk_batch_seconds",
         "From taking a batch to its answers.",
-        Kind::Histogram(&DESK_BATCH_TIME),
+        MetricKind::Histogram(&DESK_BATCH_TIME),
     ),
-    Entry(
+    Metric(
         "seatcast_claims_expired_total",
         "Claims of holds that ran out, put back on sale by this node's sweeper.",
-        Kind::Counter(&HOLDS_EXPIRED),
+        MetricKind::Counter(&HOLDS_EXPIRED),
     ),
-    Entry(
+    Metric(
         "seatcast_answers_total",
         "REST answers, by class of status.",
-        Kind::Labelled(&ANSWERS),
+        MetricKind::Labelled(&ANSWERS),
     ),
-    Entry(
+    Metric(
         "seatcast_refusals_total",
         "REST answers that say no, by code.",
-        Kind::Labelled(&REFUSALS),
+        MetricKind::Labelled(&REFUSALS),
     ),
-    Entry(
+    Metric(
         "seatcast_pool_wait_seconds",
         "Waits for a pooled database connection.",
-        Kind::Histogram(&POOL_WAIT),
+        MetricKind::Histogram(&POOL_WAIT),
     ),
-    Entry(
+    Metric(
         "seatcast_pool_failures_total",
         "Waits that ended without a connection.",
-        Kind::Counter(&POOL_FAILURES),
+        MetricKind::Counter(&POOL_FAILURES),
     ),
 ];
 

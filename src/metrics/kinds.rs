@@ -177,13 +177,13 @@ impl Histogram {
 }
 
 /// One metric of the page: name, meaning, value.
-pub(super) struct Entry(
+pub(super) struct Metric(
     pub(super) &'static str,
     pub(super) &'static str,
-    pub(super) Kind,
+    pub(super) MetricKind,
 );
 
-pub(super) enum Kind {
+pub(super) enum MetricKind {
     Counter(&'static Counter),
     Gauge(&'static Gauge),
     Labelled(&'static Labelled),
@@ -191,28 +191,28 @@ pub(super) enum Kind {
     Histogram(&'static Histogram),
 }
 
-impl Entry {
+impl Metric {
     pub(super) fn write(&self, out: &mut String) {
         // Writing into a string does not fail.
         let _ = self.try_write(out);
     }
 
     fn try_write(&self, out: &mut String) -> std::fmt::Result {
-        let Entry(name, meaning, kind) = self;
+        let Metric(name, meaning, kind) = self;
         let kind_name = match kind {
-            Kind::Counter(_) | Kind::Labelled(_) => "counter",
-            Kind::Gauge(_) | Kind::Since(_) => "gauge",
-            Kind::Histogram(_) => "histogram",
+            MetricKind::Counter(_) | MetricKind::Labelled(_) => "counter",
+            MetricKind::Gauge(_) | MetricKind::Since(_) => "gauge",
+            MetricKind::Histogram(_) => "histogram",
         };
         writeln!(out, "# HELP {name} {meaning}\n# TYPE {name} {kind_name}")?;
         match kind {
-            Kind::Counter(counter) => {
+            MetricKind::Counter(counter) => {
                 writeln!(out, "{name} {}", counter.0.load(Ordering::Relaxed))
             }
-            Kind::Gauge(gauge) => writeln!(out, "{name} {}", gauge.0.load(Ordering::Relaxed)),
-            Kind::Since(since) => writeln!(out, "{name} {}", since.elapsed().as_secs_f64()),
-            Kind::Histogram(histogram) => histogram.write(name, out),
-            Kind::Labelled(labelled) => labelled.counts().try_for_each(|(value, count)| {
+            MetricKind::Gauge(gauge) => writeln!(out, "{name} {}", gauge.0.load(Ordering::Relaxed)),
+            MetricKind::Since(since) => writeln!(out, "{name} {}", since.elapsed().as_secs_f64()),
+            MetricKind::Histogram(histogram) => histogram.write(name, out),
+            MetricKind::Labelled(labelled) => labelled.counts().try_for_each(|(value, count)| {
                 writeln!(out, "{name}{{{}=\"{value}\"}} {count}", labelled.label)
             }),
         }
@@ -223,9 +223,9 @@ impl Entry {
 mod tests {
     use super::*;
 
-    fn written(kind: Kind) -> String {
+    fn written(kind: MetricKind) -> String {
         let mut out = String::new();
-        Entry("x", "An x.", kind).write(&mut out);
+        Metric("x", "An x.", kind).write(&mut out);
         out
     }
 
@@ -235,7 +235,7 @@ mod tests {
         for value in [1, 1, 5, 1_000] {
             BATCHES.observe(value);
         }
-        let text = written(Kind::Histogram(&BATCHES));
+        let text = written(MetricKind::Histogram(&BATCHES));
         for line in [
             "# TYPE x histogram",
             "x_bucket{le=\"1\"} 2",
@@ -254,7 +254,7 @@ mod tests {
     fn seconds_are_shown_of_microseconds() {
         static LAGS: Histogram = Histogram::seconds();
         LAGS.took(Duration::from_millis(20));
-        let text = written(Kind::Histogram(&LAGS));
+        let text = written(MetricKind::Histogram(&LAGS));
         assert!(text.contains("x_bucket{le=\"0.01\"} 0\n"), "{text}");
         assert!(text.contains("x_bucket{le=\"0.025\"} 1\n"), "{text}");
     }
@@ -265,7 +265,7 @@ mod tests {
         CODES.one("SOLD_OUT");
         CODES.one("BUSY");
         CODES.one("SOLD_OUT");
-        let text = written(Kind::Labelled(&CODES));
+        let text = written(MetricKind::Labelled(&CODES));
         let lines: Vec<_> = text.lines().skip(2).collect();
         assert_eq!(lines, ["x{code=\"SOLD_OUT\"} 2", "x{code=\"BUSY\"} 1"]);
     }

@@ -139,7 +139,7 @@ pub async fn follow(
 }
 
 /// The receiver is gone: the feed has ended.
-struct Unheard;
+struct FeedEnded;
 
 struct Follower {
     client: Client,
@@ -153,7 +153,7 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(mut self) -> Result<(), Unheard> {
+    async fn run(mut self) -> Result<(), FeedEnded> {
         let mut news = announcements(&self.client).await;
         let mut tick = interval(TEND_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -175,7 +175,7 @@ impl Follower {
         }
     }
 
-    async fn announced(&mut self, payload: &[u8]) -> Result<(), Unheard> {
+    async fn announced(&mut self, payload: &[u8]) -> Result<(), FeedEnded> {
         let Ok(carrier) = Uuid::try_parse_ascii(payload) else {
             return Ok(());
         };
@@ -186,13 +186,13 @@ impl Follower {
         Ok(())
     }
 
-    async fn carried(&mut self, carrier: Option<Uuid>) -> Result<(), Unheard> {
+    async fn carried(&mut self, carrier: Option<Uuid>) -> Result<(), FeedEnded> {
         self.carrier = carrier;
         metrics::BUS_CARRIED.set(i64::from(carrier.is_some()));
         self.say(Heard::Carried(carrier.is_some())).await
     }
 
-    async fn changed(&mut self, event: EventId, json: &[u8]) -> Result<(), Unheard> {
+    async fn changed(&mut self, event: EventId, json: &[u8]) -> Result<(), FeedEnded> {
         metrics::BUS_RECEIVED.add(1);
         let heard = match read_log_row(json) {
             Ok(delta) => Heard::Change(event, Box::new(delta)),
@@ -209,7 +209,7 @@ impl Follower {
     }
 
     /// Subscribes to newly watched events and unsubscribes from the others. Does nothing while NATS is away.
-    async fn tend(&mut self) -> Result<(), Unheard> {
+    async fn tend(&mut self) -> Result<(), FeedEnded> {
         if self.client.connection_state() != State::Connected {
             return Ok(());
         }
@@ -245,8 +245,8 @@ impl Follower {
         Ok(())
     }
 
-    async fn say(&mut self, heard: Heard) -> Result<(), Unheard> {
-        self.heard.send(heard).await.map_err(|_| Unheard)
+    async fn say(&mut self, heard: Heard) -> Result<(), FeedEnded> {
+        self.heard.send(heard).await.map_err(|_| FeedEnded)
     }
 }
 

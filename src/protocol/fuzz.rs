@@ -96,7 +96,7 @@ fn is_short(reference: &Ref) -> bool {
 }
 
 #[derive(Debug, PartialEq)]
-enum Heard {
+enum HeardMessages {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -105,21 +105,21 @@ enum Heard {
     Violation(u16),
 }
 
-fn messages(stream: &[u8], piece_bytes: usize) -> Vec<Heard> {
+fn messages(stream: &[u8], piece_bytes: usize) -> Vec<HeardMessages> {
     let (mut reader, mut heard) = (Reader::default(), Vec::new());
     for piece in stream.chunks(piece_bytes) {
         let read = reader.read(&mut piece.to_vec(), MESSAGE_BYTES_MAX, |message| {
             heard.push(match message {
-                Incoming::Text(text) => Heard::Text(text.to_owned()),
-                Incoming::Binary(bytes) => Heard::Binary(bytes.to_owned()),
-                Incoming::Ping(payload) => Heard::Ping(payload.to_owned()),
-                Incoming::Pong => Heard::Pong,
-                Incoming::Close(code) => Heard::Close(code),
+                Incoming::Text(text) => HeardMessages::Text(text.to_owned()),
+                Incoming::Binary(bytes) => HeardMessages::Binary(bytes.to_owned()),
+                Incoming::Ping(payload) => HeardMessages::Ping(payload.to_owned()),
+                Incoming::Pong => HeardMessages::Pong,
+                Incoming::Close(code) => HeardMessages::Close(code),
             });
             ControlFlow::Continue(())
         });
         if let Err(violation) = read {
-            heard.push(Heard::Violation(violation.close_code));
+            heard.push(HeardMessages::Violation(violation.close_code));
             break;
         }
     }

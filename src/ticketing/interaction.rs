@@ -35,7 +35,7 @@ pub struct Interaction {
 /// What is wrong with one field, and the bound that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}`: {code}{}", .bound.map(|bound| format!(" ({bound})")).unwrap_or_default())]
-pub struct Fault {
+pub struct InteractionFault {
     pub field: &'static str,
     pub code: &'static str,
     pub bound: Option<usize>,
@@ -47,7 +47,10 @@ impl Interaction {
     ///
     /// # Errors
     /// The first field that is wrong.
-    pub fn read(mut object: Map<String, Value>, user_id: Option<UserId>) -> Result<Self, Fault> {
+    pub fn read(
+        mut object: Map<String, Value>,
+        user_id: Option<UserId>,
+    ) -> Result<Self, InteractionFault> {
         let action = text(&mut object, "action", ACTION_CHARS_MAX)?;
         let action = action.filter(|action| !action.is_empty());
         let data = data(&mut object)?;
@@ -68,8 +71,8 @@ impl Interaction {
     }
 }
 
-fn fault(field: &'static str, code: &'static str, bound: Option<usize>) -> Fault {
-    Fault { field, code, bound }
+fn fault(field: &'static str, code: &'static str, bound: Option<usize>) -> InteractionFault {
+    InteractionFault { field, code, bound }
 }
 
 fn take(object: &mut Map<String, Value>, field: &str) -> Option<Value> {
@@ -80,7 +83,7 @@ fn text(
     object: &mut Map<String, Value>,
     field: &'static str,
     chars_max: usize,
-) -> Result<Option<String>, Fault> {
+) -> Result<Option<String>, InteractionFault> {
     let Some(value) = take(object, field) else {
         return Ok(None);
     };
@@ -97,7 +100,7 @@ fn text(
 }
 
 /// An object that Postgres can store.
-fn data(object: &mut Map<String, Value>) -> Result<Value, Fault> {
+fn data(object: &mut Map<String, Value>) -> Result<Value, InteractionFault> {
     let Some(data) = take(object, "data") else {
         return Ok(Value::Object(Map::new()));
     };
@@ -114,7 +117,7 @@ fn data(object: &mut Map<String, Value>) -> Result<Value, Fault> {
 }
 
 /// A number, or as text, as web pages have it in their addresses.
-fn event_id(value: &Value) -> Result<EventId, Fault> {
+fn event_id(value: &Value) -> Result<EventId, InteractionFault> {
     let id = value
         .as_i64()
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
@@ -122,7 +125,7 @@ fn event_id(value: &Value) -> Result<EventId, Fault> {
         .ok_or(fault("event_id", "NOT_AN_ID", None))
 }
 
-fn time(object: &mut Map<String, Value>) -> Result<Option<Timestamp>, Fault> {
+fn time(object: &mut Map<String, Value>) -> Result<Option<Timestamp>, InteractionFault> {
     let Some(value) = take(object, "timestamp") else {
         return Ok(None);
     };
@@ -142,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    fn read(value: Value) -> Result<Interaction, Fault> {
+    fn read(value: Value) -> Result<Interaction, InteractionFault> {
         let Value::Object(object) = value else {
             panic!("an object");
         };

@@ -1,4 +1,4 @@
-//! Who may do what: by token, and by `X-User-Id` in development mode only.
+//! The rights of callers: by token, and by `X-User-Id` in development mode only.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::show::{Show, user};
 
 const SECRET: &str = "the tests' secret, of more than 32 bytes";
 
-/// A server that knows nothing but tokens.
+/// A server that is not in development mode.
 async fn strict() -> TestServer {
     let server = TestServer::builder().with(|config| {
         config.auth.dev = false;

@@ -1,4 +1,4 @@
-//! What is left, by REST: the numbers, their words, and what caches may keep of them.
+//! Availability by REST: numbers, their words, ETags and caching.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Bookings by REST: made, read, given back, and refused in so many words.
+//! Bookings by REST: made, read, cancelled, and refused with the right code.
 
 use serde_json::{Value, json};
 

@@ -19,7 +19,7 @@ const END: &str = "<!-- end of configuration -->";
 const SETTINGS_OF_OTHERS: &[&str] = &["SEATCAST_SEED", "SEATCAST_SEEDS", "SEATCAST_BIN"];
 
 /// A page of documentation.
-struct Page {
+struct DocsPage {
     /// From the root of the project, as in `docs/wire.md`.
     name: String,
     text: String,
@@ -30,7 +30,7 @@ fn read(name: &str) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-fn pages() -> Vec<Page> {
+fn pages() -> Vec<DocsPage> {
     let listed = fs::read_dir(Path::new(ROOT).join("docs")).unwrap();
     let docs = listed.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = docs
@@ -51,7 +51,7 @@ fn pages() -> Vec<Page> {
     );
     names
         .into_iter()
-        .map(|name| Page {
+        .map(|name| DocsPage {
             text: read(&name),
             name,
         })
@@ -247,7 +247,7 @@ fn every_setting_named_exists() {
     let mut files = pages();
     for name in ["docker-compose.yml", "Dockerfile", "Makefile"] {
         let text = read(name);
-        files.push(Page {
+        files.push(DocsPage {
             name: name.to_owned(),
             text,
         });

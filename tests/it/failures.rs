@@ -1,4 +1,4 @@
-//! What callers are told when something below fails: that, and nothing of the inside.
+//! Answers to callers when something below fails: a code and a request id, and nothing of the inside.
 
 use serde_json::json;
 
@@ -90,7 +90,7 @@ async fn a_failure_of_ours_tells_a_request_id_and_nothing_else() {
     }
 }
 
-/// Finding faults.md 7: it was called BUSY, «too many requests at once», and `/readyz` said that all is well.
+/// It once was answered with BUSY, «too many requests at once», while `/readyz` said that all was well.
 #[tokio::test]
 async fn a_full_disk_is_said_and_healed() {
     let Some(scratch) = Scratch::of_size(160) else {

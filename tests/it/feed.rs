@@ -1,4 +1,4 @@
-//! Whoever changes a row, and whatever breaks on the way, the shards get every change.
+//! The shards get every change, whichever program makes it and whatever breaks on the way.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,20 +21,24 @@ use crate::support::database::TestDatabase;
 use crate::support::show::{Show, Staged};
 
 const DEADLINE: Duration = Duration::from_secs(10);
-/// Longer than any test: what happens then happened without the poll.
+/// Longer than any test: a change that is seen was not found by the poll.
 const NEVER_MS: u64 = 60_000;
 
 /// A feed with one shard, which is the test.
-struct Feed {
+struct FeedUnderTest {
     mailbox: Mailbox<ToShard>,
     woken: Arc<Notify>,
     board: Board,
     _tasks: [AbortOnDropHandle<()>; 2],
 }
 
-impl Feed {
+impl FeedUnderTest {
     /// Reads the log at `url`, listens at `bell_url`.
-    async fn start(url: &str, bell_url: &str, change: impl FnOnce(&mut FeedConfig)) -> Feed {
+    async fn start(
+        url: &str,
+        bell_url: &str,
+        change: impl FnOnce(&mut FeedConfig),
+    ) -> FeedUnderTest {
         let Config {
             database,
             feed: mut config,
@@ -71,7 +75,7 @@ impl Feed {
                 .unwrap()
         };
         let tasks = [tokio::spawn(bell), tokio::spawn(feed)].map(AbortOnDropHandle::new);
-        let mut feed = Feed {
+        let mut feed = FeedUnderTest {
             mailbox,
             woken,
             board,
@@ -164,7 +168,7 @@ async fn world() -> (TestDatabase, Client, Staged) {
 #[tokio::test]
 async fn a_row_changed_by_hand_is_published() {
     let (database, client, show) = world().await;
-    let mut feed = Feed::start(database.url(), database.url(), |_| {}).await;
+    let mut feed = FeedUnderTest::start(database.url(), database.url(), |_| {}).await;
     let mut state = feed.open(show.event).await;
     show.sell(&client, 3).await;
     feed.until_sold(&mut state, show.ticket_types[0], 3).await;
@@ -186,7 +190,7 @@ async fn a_row_changed_by_hand_is_published() {
 #[tokio::test]
 async fn what_is_rolled_back_is_not_published() {
     let (database, mut client, show) = world().await;
-    let mut feed = Feed::start(database.url(), database.url(), |_| {}).await;
+    let mut feed = FeedUnderTest::start(database.url(), database.url(), |_| {}).await;
     let mut state = feed.open(show.event).await;
     let transaction = client.transaction().await.unwrap();
     show.sell(&transaction, 50).await;
@@ -204,7 +208,7 @@ async fn what_is_rolled_back_is_not_published() {
 #[tokio::test]
 async fn many_changes_become_few_publications() {
     let (database, client, show) = world().await;
-    let mut feed = Feed::start(database.url(), database.url(), |feed| {
+    let mut feed = FeedUnderTest::start(database.url(), database.url(), |feed| {
         feed.conflation_window_ms = 200
     })
     .await;
@@ -231,7 +235,7 @@ async fn many_changes_become_few_publications() {
 async fn a_deaf_doorbell_is_healed_by_the_poll() {
     let (database, client, show) = world().await;
     let (link, bell_url) = Link::to_postgres(database.url());
-    let mut feed = Feed::start(database.url(), &bell_url, |feed| {
+    let mut feed = FeedUnderTest::start(database.url(), &bell_url, |feed| {
         feed.poll_interval_ms = 100
     })
     .await;
@@ -245,7 +249,7 @@ async fn a_deaf_doorbell_is_healed_by_the_poll() {
 async fn a_cut_doorbell_is_said_and_comes_back() {
     let (database, client, show) = world().await;
     let (link, bell_url) = Link::to_postgres(database.url());
-    let mut feed = Feed::start(database.url(), &bell_url, |_| {}).await;
+    let mut feed = FeedUnderTest::start(database.url(), &bell_url, |_| {}).await;
     let mut state = feed.open(show.event).await;
     link.cut();
     feed.checked(false).await;
@@ -260,7 +264,7 @@ async fn a_cut_doorbell_is_said_and_comes_back() {
 #[tokio::test]
 async fn killed_backends_are_replaced_and_nothing_is_missed() {
     let (database, client, show) = world().await;
-    let mut feed = Feed::start(database.url(), database.url(), |feed| {
+    let mut feed = FeedUnderTest::start(database.url(), database.url(), |feed| {
         feed.poll_interval_ms = 100
     })
     .await;
@@ -284,7 +288,7 @@ async fn killed_backends_are_replaced_and_nothing_is_missed() {
 async fn an_unreachable_database_is_said_and_healed() {
     let (database, client, show) = world().await;
     let (link, url) = Link::to_postgres(database.url());
-    let mut feed = Feed::start(&url, &url, |feed| {
+    let mut feed = FeedUnderTest::start(&url, &url, |feed| {
         feed.poll_interval_ms = 100;
         feed.open_timeout_ms = 300;
     })
@@ -317,7 +321,7 @@ async fn an_unreachable_database_is_said_and_healed() {
 async fn a_database_that_hangs_counts_as_down() {
     let (database, client, show) = world().await;
     let (link, url) = Link::to_postgres(database.url());
-    let mut feed = Feed::start(&url, &url, |feed| {
+    let mut feed = FeedUnderTest::start(&url, &url, |feed| {
         feed.poll_interval_ms = 100;
         feed.read_timeout_ms = 300;
     })
@@ -334,7 +338,7 @@ async fn a_database_that_hangs_counts_as_down() {
 async fn a_pruned_log_is_bridged() {
     let (database, client, show) = world().await;
     let (link, url) = Link::to_postgres(database.url());
-    let mut feed = Feed::start(&url, &url, |feed| feed.poll_interval_ms = 100).await;
+    let mut feed = FeedUnderTest::start(&url, &url, |feed| feed.poll_interval_ms = 100).await;
     let mut state = feed.open(show.event).await;
     link.cut();
     feed.checked(false).await;
@@ -359,7 +363,7 @@ async fn a_pruned_log_is_bridged() {
 #[tokio::test]
 async fn an_unknown_event_is_refused() {
     let (database, _client, _show) = world().await;
-    let mut feed = Feed::start(database.url(), database.url(), |_| {}).await;
+    let mut feed = FeedUnderTest::start(database.url(), database.url(), |_| {}).await;
     feed.ask(404);
     assert_eq!(feed.refused(404).await, NotOpened::NoSuchEvent);
 }

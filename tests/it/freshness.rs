@@ -11,16 +11,16 @@ use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
 use crate::support::websocket::{Socket, Vsn};
 
-/// The contract's bound from the loss to the word of it.
+/// The longest time from the loss of the database until viewers are told.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
 
-struct World {
+struct CutOffNode {
     link: Link,
     server: TestServer,
     show: Staged,
 }
 
-async fn world() -> World {
+async fn world() -> CutOffNode {
     let database = std::sync::Arc::new(TestDatabase::new().await);
     let show = Show::new().ticket_type("Stalls", 4_500, 100);
     let show = show.stage(&database.client().await).await;
@@ -34,7 +34,7 @@ async fn world() -> World {
         })
         .start()
         .await;
-    World { link, server, show }
+    CutOffNode { link, server, show }
 }
 
 /// The next beat that says this of the database.
@@ -48,7 +48,7 @@ async fn beat(socket: &mut Socket, database: &Value) -> Value {
 }
 
 /// Waits until a health route answers with this status.
-async fn turns(world: &World, path: &str, status: u16) -> Value {
+async fn turns(world: &CutOffNode, path: &str, status: u16) -> Value {
     let caller = world.server.anonymous();
     let wait = async {
         loop {
@@ -127,7 +127,7 @@ async fn bookings_are_answered_without_a_database() {
     }
 }
 
-/// As when a backup was restored, or a replica that lagged took over: what was shown never was.
+/// A backup was restored, or a lagging replica took over: revisions that were shown do not exist any more.
 #[tokio::test]
 async fn viewers_of_a_database_that_went_back_start_anew() {
     let world = world().await;

@@ -1,5 +1,4 @@
-//! Clients that are slow, silent or mean it badly: each is bounded and answered, and the others do
-//! not notice.
+//! Slow, silent and hostile clients: each is bounded and answered, and the others do not notice.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -16,10 +15,9 @@ use crate::support::database::TestDatabase;
 use crate::support::numbers::{page, reads};
 use crate::support::server::DEADLINE;
 use crate::support::show::{Show, Staged};
-use crate::support::websocket::{End, Socket, Vsn};
+use crate::support::websocket::{Socket, SocketEnd, Vsn};
 
-/// The true binary, with a show: its numbers are a process's, and here they say how often somebody was
-/// refused.
+/// The real binary, with a show. Metrics are global in a process, and these tests read the refusals from them.
 struct House {
     process: ServerProcess,
     database: TestDatabase,
@@ -67,7 +65,7 @@ impl House {
 
     async fn counted(&self, name: &str) -> u64 {
         let page = page(&self.caller).await;
-        // Counts are whole numbers, and not so many.
+        // Counts are small whole numbers.
         page.get(name).map_or(0, |count| *count as u64)
     }
 
@@ -77,7 +75,7 @@ impl House {
     }
 }
 
-/// Closes by this code.
+/// The sample of closes with this code.
 fn closes(code: &str) -> String {
     format!(r#"seatcast_closes_total{{code="{code}"}}"#)
 }
@@ -87,7 +85,7 @@ const SILENT: &str = "seatcast_silent_closes_total";
 /// Shorter than any idle limit here.
 const HEARTBEAT: Duration = Duration::from_millis(300);
 
-/// Somebody ordinary, before and while others misbehave.
+/// A well-behaved viewer, before and while others misbehave.
 struct Bystander {
     socket: Socket,
     topic: String,
@@ -121,7 +119,7 @@ impl Bystander {
             }
             match self.socket.next_frame(HEARTBEAT).await {
                 Ok(frame) if frame.event == "presence" && frame.payload["total"] == total => return,
-                Ok(_) | Err(End::Silence) => {}
+                Ok(_) | Err(SocketEnd::Silence) => {}
                 Err(end) => panic!("{end:?}"),
             }
         }
@@ -141,7 +139,7 @@ async fn a_peer_that_vanished_is_let_go_and_no_longer_counted() {
     let step = json!({"presence": {"step": "payment"}});
     vanished.join(&bystander.topic, step).await;
     bystander.sees(1).await;
-    // Nothing comes through any more, and nothing says so.
+    // From here on the link silently drops everything.
     link.stall();
     bystander.sees(0).await;
     house.counts(SILENT, 1).await;
@@ -160,7 +158,7 @@ async fn slow_handshakes_are_cut_and_do_not_keep_others_out_for_long() {
         let mut stream = TcpStream::connect(address).await.expect("a connection");
         let head = b"GET /realtime/v1/websocket HTTP/1.1\r\nHost: ";
         stream.write_all(head).await.expect("a write");
-        // To the end of the stream: the server's own doing.
+        // The stream ends because the server closes it.
         let mut rest = Vec::new();
         let cut = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut rest)).await;
         cut.expect("cut in time").ok();
@@ -184,7 +182,7 @@ fn text_frame(text: &str) -> Vec<u8> {
     frame
 }
 
-/// A WebSocket with nothing on top.
+/// A TCP stream after a WebSocket handshake.
 async fn raw(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     stream.set_nodelay(true).expect("a socket option");
@@ -215,7 +213,7 @@ async fn a_byte_at_a_time_is_understood_but_keeps_nobody_alive() {
     assert_eq!(reply.payload["status"], "ok");
     drop(slow);
 
-    // A message that never ends is no sign of life.
+    // A message that never ends does not count as activity.
     let mut stream = raw(house.address()).await;
     stream
         .write_all(b"\x81\xfe\xff\xff\0\0\0\0")
@@ -248,7 +246,7 @@ async fn a_byte_at_a_time_is_understood_but_keeps_nobody_alive() {
 }
 
 /// Sends all at once; then reads the answers until none is missing or the connection ends.
-async fn flood(socket: &mut Socket, messages: impl Iterator<Item = String>) -> Answers {
+async fn flood(socket: &mut Socket, messages: impl Iterator<Item = String>) -> FloodAnswers {
     let mut sent = 0;
     for message in messages {
         if !socket.try_send_text(&message).await {
@@ -256,7 +254,7 @@ async fn flood(socket: &mut Socket, messages: impl Iterator<Item = String>) -> A
         }
         sent += 1;
     }
-    let mut answers = Answers::default();
+    let mut answers = FloodAnswers::default();
     while answers.codes.len() < sent.max(1) {
         match socket.next_frame(DEADLINE).await {
             Ok(frame) if frame.event == "phx_reply" => {
@@ -266,23 +264,23 @@ async fn flood(socket: &mut Socket, messages: impl Iterator<Item = String>) -> A
                     .push(response["code"].as_str().unwrap_or("ok").to_owned());
             }
             Ok(_) => {}
-            Err(End::Closed(code)) => {
+            Err(SocketEnd::Closed(code)) => {
                 answers.closed = code;
                 break;
             }
-            Err(End::Silence) => panic!("{} of {sent} are answered", answers.codes.len()),
+            Err(SocketEnd::Silence) => panic!("{} of {sent} are answered", answers.codes.len()),
         }
     }
     answers
 }
 
 #[derive(Debug, Default)]
-struct Answers {
+struct FloodAnswers {
     codes: Vec<String>,
     closed: Option<u16>,
 }
 
-impl Answers {
+impl FloodAnswers {
     fn count(&self, code: &str) -> u64 {
         self.codes.iter().filter(|other| *other == code).count() as u64
     }
@@ -304,7 +302,7 @@ async fn five_hundred_malformed_frames_are_answered_one_by_one() {
         let malformed = answers.count("MALFORMED_FRAME");
         let too_many = answers.count("PUSH_RATE");
         assert_eq!(malformed + too_many, 500, "{answers:?}");
-        // A burst is taken, and it is not closed for it.
+        // A burst is accepted, and the connection stays open.
         assert!(malformed >= 400 && answers.closed.is_none(), "{answers:?}");
         malformed_in_all += malformed;
         too_many_in_all += too_many;
@@ -319,7 +317,7 @@ async fn a_flood_of_joins_is_slowed_down_and_ended_when_it_goes_on() {
     let house = House::open(&[("socket-joins-max", 10), ("socket-joins-per-s-max", 20)]).await;
     let mut bystander = Bystander::join(&house).await;
     let mut hostile = house.ws(Vsn::V2).await;
-    // Each of an event of its own: one that is there, and many that are not.
+    // Each joins another event; only one of them exists.
     let join = |n: usize| {
         let event = house.staged.event + i64::try_from(n).expect("small");
         format!(r#"["{n}","{n}","event:{event}","phx_join",{{}}]"#)
@@ -331,7 +329,7 @@ async fn a_flood_of_joins_is_slowed_down_and_ended_when_it_goes_on() {
     for code in ["JOIN_RATE", "EVENT_NOT_FOUND", "TOO_MANY_JOINS"] {
         assert_eq!(house.refused(code).await, answers.count(code), "{code}");
     }
-    // Without a pause, the client is past help.
+    // A client that never pauses is closed.
     let answers = flood(&mut hostile, (0..5_000).map(join)).await;
     assert_eq!(answers.closed, Some(1008), "{:?}", answers.codes.last());
     house.counts(&closes("POLICY"), 1).await;
@@ -339,13 +337,13 @@ async fn a_flood_of_joins_is_slowed_down_and_ended_when_it_goes_on() {
     bystander.is_served(&house).await;
 }
 
-/// What a bystander is shown of who is here.
+/// The presence counts that a bystander has been sent.
 #[derive(Default)]
-struct Seen {
+struct SeenPresence {
     frames: u128,
 }
 
-impl Seen {
+impl SeenPresence {
     /// Reads on until this many are here. Never are more steps told apart than the bound and `other`.
     async fn until(&mut self, total: u64, bystander: &mut Bystander) {
         let mut last = Value::Null;
@@ -374,8 +372,8 @@ async fn a_flood_of_presence_reaches_the_others_as_few_counts() {
         socket.join(&topic, step).await;
         restless.push(socket);
     }
-    // All are seen before anybody moves or goes: who comes and goes between two ticks was never there.
-    let mut seen = Seen::default();
+    // All are counted before anybody moves or leaves: a visitor who comes and goes between two ticks is never counted.
+    let mut seen = SeenPresence::default();
     seen.until(CLIENTS, &mut bystander).await;
     let mut refused = 0;
     for (client, socket) in restless.iter_mut().enumerate() {
@@ -403,8 +401,8 @@ const VIEWERS: usize = 100;
 const STALLED: usize = VIEWERS / 10;
 const CHANGES: usize = 80;
 
-/// The true binary, since memory is a process's: a tenth of the viewers stops reading, while the others
-/// are sent frames of 20 KB. What the kernel keeps for the stalled are some of the first.
+/// The real binary, since memory is measured per process. A tenth of the viewers stops reading, while the others are
+/// sent frames of 20 KB; the kernel keeps the first few for the stalled ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn viewers_that_stop_reading_cost_no_memory_and_wake_up_current() {
     let database = TestDatabase::new().await;

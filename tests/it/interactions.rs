@@ -1,4 +1,4 @@
-//! What people did is taken in at once, stored soon, and bounded; nothing else waits for it.
+//! Interactions are accepted at once, stored soon, and bounded; nothing else waits for them.
 
 use std::time::Instant;
 

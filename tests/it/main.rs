@@ -44,8 +44,8 @@
 //! | [`watch`] | the terminal's table shows every change, and says when it cannot |
 //! | [`writers`] | counters, log and tables agree, whoever writes; the audit notices when a guard is gone |
 //!
-//! [`support`] has the world: a Postgres for the run, a migrated database per test, links that
-//! can be cut.
+//! [`support`] has their surroundings: a Postgres for the run, a migrated database for each test, links that can be
+//! cut.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

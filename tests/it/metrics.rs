@@ -1,4 +1,4 @@
-//! `/metrics` says what happened: a server of its own process is driven, and its numbers are read.
+//! `/metrics` counts what happens, tested on a server in a process of its own.
 
 use std::collections::BTreeSet;
 use std::fs;

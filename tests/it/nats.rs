@@ -1,4 +1,4 @@
-//! NATS carries the log between nodes, and may lose it: whatever dies, nobody falls behind.
+//! NATS carries the log between nodes and may lose it: whatever dies, no viewer falls behind.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::support::show::Show;
 use crate::support::viewer::{Viewer, finish, viewers};
 use crate::support::websocket::{Socket, Vsn};
 
-/// What the bus did not bring is found by nothing else in these tests.
+/// Longer than any test: no poll finds a change that the bus did not bring.
 const NEVER_MS: u64 = 60_000;
 
 async fn nats() -> Nats {
@@ -122,21 +122,21 @@ async fn changes_come_by_the_bus_and_by_the_log_where_it_has_a_gap() {
 }
 
 /// One of three nodes, each a process, and where its viewers find it.
-struct Node {
+struct NodeProcess {
     args: Vec<String>,
     process: Option<ServerProcess>,
     address: watch::Sender<Option<SocketAddr>>,
 }
 
-impl Node {
-    async fn start(database: &TestDatabase, nats: &Nats) -> Node {
+impl NodeProcess {
+    async fn start(database: &TestDatabase, nats: &Nats) -> NodeProcess {
         let args = [
             ["--beat-interval-ms", "500"],
             ["--bus", "nats"],
             ["--nats-url", &nats.url()],
             ["--database-url", database.url()],
         ];
-        let mut node = Node {
+        let mut node = NodeProcess {
             args: args.concat().into_iter().map(str::to_owned).collect(),
             process: None,
             address: watch::channel(None).0,
@@ -207,10 +207,10 @@ async fn three_nodes_lose_each_other_their_leader_nats_and_postgres() {
     let staged = Arc::new(show().stage(&client).await);
     let (store, event) = (database.store().await, staged.event);
     // The first one has the seat before the others come.
-    let mut nodes = vec![Node::start(&database, &nats).await];
+    let mut nodes = vec![NodeProcess::start(&database, &nats).await];
     let mut leads = carrier(&client, None).await;
     for _ in 0..2 {
-        nodes.push(Node::start(&database, &nats).await);
+        nodes.push(NodeProcess::start(&database, &nats).await);
     }
     let mut audience = Vec::new();
     for node in &nodes {

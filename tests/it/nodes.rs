@@ -1,4 +1,4 @@
-//! Several nodes on one database: who is here is one number, wherever they are connected.
+//! Several nodes on one database: presence is one number for all of them.
 
 use std::net::SocketAddr;
 use std::time::Instant;

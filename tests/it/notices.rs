@@ -1,4 +1,4 @@
-//! Notices: whoever makes them, by whatever door, every viewer is told of each once and in order.
+//! Notices reach every viewer once and in order, whoever makes them and on whatever way.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The document at `/openapi.json` and the page at `/docs`: complete, sound, and served without anybody's help.
+//! The document at `/openapi.json` and the page at `/docs` are complete, valid, and served without other servers.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Who is here: native viewers and the dialect's members are one number, on all shards.
+//! Presence: native visitors and the dialect's members are one number, on all shards.
 
 use serde_json::{Value, json};
 

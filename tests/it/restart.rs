@@ -11,7 +11,7 @@ use crate::support::binary::ServerProcess;
 use crate::support::database::TestDatabase;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
-use crate::support::websocket::{End, Socket, Vsn};
+use crate::support::websocket::{Socket, SocketEnd, Vsn};
 
 const VIEWERS: usize = 2_000;
 /// Viewers on their way to being joined at a time.
@@ -134,7 +134,7 @@ async fn the_viewers_of_a_killed_node_are_soon_current_on_another() {
 /// Waits for the end, comes back as clients do, and reads until the sale of 3 is seen; says whether the
 /// join was answered with what changed only.
 async fn come_back(mut lost: Socket, since: u64, address: SocketAddr, topic: String) -> bool {
-    while !matches!(lost.next_frame(DEADLINE).await, Err(End::Closed(_))) {}
+    while !matches!(lost.next_frame(DEADLINE).await, Err(SocketEnd::Closed(_))) {}
     let pause = rand::random_range(0..=JITTER_MS);
     tokio::time::sleep(Duration::from_millis(pause)).await;
     let mut viewer = Socket::connect(address, Vsn::V2).await;

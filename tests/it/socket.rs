@@ -1,4 +1,4 @@
-//! The WebSocket endpoint as clients meet it: handshake, joins, limits, and what is no good.
+//! The WebSocket endpoint: handshake, joins, limits, and bad input.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one};
-use crate::support::websocket::{End, Socket, Vsn};
+use crate::support::websocket::{Socket, SocketEnd, Vsn};
 
 async fn stage(server: &TestServer) -> Staged {
     let show = Show::new()
@@ -184,7 +184,7 @@ async fn an_event_that_is_not_there_is_refused_and_a_deleted_one_closes_its_topi
     assert_eq!(reply["response"]["code"], "EVENT_NOT_FOUND");
 }
 
-/// research of the wire: whatever comes, an answer or a clean close, and nobody else notices.
+/// Every bad frame gets an answer or a clean close, and no other client notices.
 #[tokio::test]
 async fn bad_frames_are_answered_and_harm_nobody() {
     let server = TestServer::start().await;
@@ -385,7 +385,7 @@ async fn connections_past_the_limit_are_told_so() {
         match again.next_frame(DEADLINE).await {
             Ok(frame) if frame.event == "phx_reply" => break,
             // Its heartbeat may cross the close and be answered by a reset.
-            Ok(_) | Err(End::Closed(Some(4002) | None)) => {}
+            Ok(_) | Err(SocketEnd::Closed(Some(4002) | None)) => {}
             Err(end) => panic!("{end:?}"),
         }
     }

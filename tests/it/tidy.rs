@@ -1,4 +1,4 @@
-//! What the sources must not contain. `ARCHITECTURE.md` states it; this scans for it.
+//! Scans the sources for what the rules in `ARCHITECTURE.md` forbid.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -94,13 +94,13 @@ const FOUNDATIONS: &[&str] = &["metrics", "pacing"];
 const ROOTS: &[&str] = &["cli", "run", "tools"];
 
 /// A source file without its comments and its tests.
-struct Source {
+struct SourceFile {
     /// As in `feed/mod.rs`.
     path: String,
     code: String,
 }
 
-impl Source {
+impl SourceFile {
     /// The module of the crate that the file belongs to.
     fn module(&self) -> &str {
         let first = self.path.split('/').next().unwrap_or_default();
@@ -130,14 +130,14 @@ impl Source {
     }
 }
 
-fn sources() -> Vec<Source> {
+fn sources() -> Vec<SourceFile> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     collect(&root, &mut files);
     assert!(files.len() > 50, "the scan finds the sources");
     files
         .iter()
-        .map(|file| Source {
+        .map(|file| SourceFile {
             path: file.strip_prefix(&root).unwrap().display().to_string(),
             code: code_of(&fs::read_to_string(file).unwrap()),
         })
@@ -172,7 +172,7 @@ fn code_of(text: &str) -> String {
 
 /// Every file that breaks the rule, by `fault`.
 #[track_caller]
-fn none(rule: &str, fault: impl Fn(&Source) -> Option<String>) {
+fn none(rule: &str, fault: impl Fn(&SourceFile) -> Option<String>) {
     let faults: Vec<String> = sources()
         .iter()
         .filter_map(|source| Some(format!("  {}: {}", source.path, fault(source)?)))
@@ -180,7 +180,7 @@ fn none(rule: &str, fault: impl Fn(&Source) -> Option<String>) {
     assert!(faults.is_empty(), "{rule}, yet\n{}", faults.join("\n"));
 }
 
-fn first_of(source: &Source, words: &[&str]) -> Option<String> {
+fn first_of(source: &SourceFile, words: &[&str]) -> Option<String> {
     let word = words.iter().find(|word| source.says(word))?;
     Some(format!("says `{word}`"))
 }
@@ -188,7 +188,7 @@ fn first_of(source: &Source, words: &[&str]) -> Option<String> {
 #[test]
 fn the_scan_sees_code_and_nothing_else() {
     let text = "use crate::hub::Hub; // crate::api\nfn async_no() {}\n#[cfg(test)]\nmod tests {\nuse crate::feed;";
-    let source = Source {
+    let source = SourceFile {
         path: "socket/session.rs".to_owned(),
         code: code_of(text),
     };

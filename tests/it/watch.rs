@@ -14,13 +14,13 @@ use crate::support::show::Show;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The command with its output in a pipe: a line per change.
-struct Watch {
+struct WatchProcess {
     child: Child,
     lines: mpsc::UnboundedReceiver<String>,
 }
 
-impl Watch {
-    fn start(event: i64, url: &str) -> Watch {
+impl WatchProcess {
+    fn start(event: i64, url: &str) -> WatchProcess {
         let mut child = seatcast(&["watch", &event.to_string(), "--url", url])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -33,7 +33,7 @@ impl Watch {
                 let _ = said.send(line);
             }
         });
-        Watch { child, lines }
+        WatchProcess { child, lines }
     }
 
     /// Reads on until a line has this in it.
@@ -52,7 +52,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for WatchProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -68,7 +68,7 @@ async fn every_change_is_shown_also_after_a_cut() {
         .stage(&client)
         .await;
     let (link, address) = Link::to_server(server.address()).await;
-    let mut watch = Watch::start(show.event, &format!("http://{address}"));
+    let mut watch = WatchProcess::start(show.event, &format!("http://{address}"));
     watch.says("LIVE").await;
     watch.says("Stalls: 100 left, 0 held, 0 sold").await;
     show.sell(&client, 4).await;

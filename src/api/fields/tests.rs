@@ -75,12 +75,12 @@ fn times_have_an_offset_and_a_year_that_can_be_stored() {
     assert_eq!(time(json!(1_700_000_000)), Err("NOT_A_TIME"));
 }
 
-struct Order {
+struct OrderInput {
     lines: Vec<i64>,
 }
 
-impl Input for Order {
-    fn read(fields: &mut Fields) -> Option<Order> {
+impl Input for OrderInput {
+    fn read(fields: &mut Fields) -> Option<OrderInput> {
         fields.require(&["name", "lines"]);
         let name = fields.filled_text("name", 10);
         let lines = fields.items("lines", 3, |fields, place, line| {
@@ -90,12 +90,12 @@ impl Input for Order {
             })
         });
         name?;
-        Some(Order { lines: lines? })
+        Some(OrderInput { lines: lines? })
     }
 }
 
 fn wrong(value: Value) -> Vec<String> {
-    let error = read_json::<Order>(value).err().unwrap();
+    let error = read_json::<OrderInput>(value).err().unwrap();
     let errors = error.field_errors().iter();
     errors
         .map(|error| format!("{} {}", error.field, error.code))
@@ -123,7 +123,7 @@ fn everything_that_is_wrong_is_said_with_its_place() {
 #[test]
 fn unknown_fields_are_ignored() {
     let order = json!({ "name": "a", "lines": [{ "count": 2 }], "more": {} });
-    assert_eq!(read_json::<Order>(order).ok().unwrap().lines, [2]);
+    assert_eq!(read_json::<OrderInput>(order).ok().unwrap().lines, [2]);
 }
 
 #[test]

@@ -5,17 +5,17 @@ use super::*;
 const EVENT: EventId = 42;
 
 /// A node with its rosters and a clock, whose database is the test.
-struct Node {
+struct PeersUnderTest {
     peers: Peers,
     rosters: Rosters,
     now: Instant,
 }
 
-impl Node {
-    fn new() -> Node {
+impl PeersUnderTest {
+    fn new() -> PeersUnderTest {
         let config = crate::config::Config::default().presence;
         let now = Instant::now();
-        Node {
+        PeersUnderTest {
             peers: Peers::new(Uuid::from_u128(1), &config, now),
             rosters: HashMap::from([(EVENT, Roster::new(&config))]),
             now,
@@ -23,8 +23,8 @@ impl Node {
     }
 
     /// Beside another node, whose counts have all been read.
-    fn in_company() -> Node {
-        let mut node = Node::new();
+    fn in_company() -> PeersUnderTest {
+        let mut node = PeersUnderTest::new();
         node.watches();
         node.renews(false, &[2]);
         assert_eq!(node.query(), Some(PeerQuery::Read(vec![EVENT])));
@@ -93,7 +93,7 @@ fn counts(total: u64) -> Counts {
 
 #[test]
 fn a_node_that_is_alone_renews_its_lease_and_nothing_else() {
-    let mut node = Node::new();
+    let mut node = PeersUnderTest::new();
     node.watches();
     node.count(3);
     node.renews(true, &[]);
@@ -113,7 +113,7 @@ fn a_node_that_is_alone_renews_its_lease_and_nothing_else() {
 
 #[test]
 fn what_moved_is_published_once_an_interval_and_only_when_it_differs() {
-    let mut node = Node::in_company();
+    let mut node = PeersUnderTest::in_company();
     node.count(1);
     node.publishes(Some(1));
     node.count(2);
@@ -138,7 +138,7 @@ fn what_moved_is_published_once_an_interval_and_only_when_it_differs() {
 
 #[test]
 fn others_are_read_when_they_ring_for_what_is_wanted_here() {
-    let mut node = Node::in_company();
+    let mut node = PeersUnderTest::in_company();
     node.rings(2, &[7, EVENT, 8]);
     assert_eq!(node.query(), Some(PeerQuery::Read(vec![EVENT])));
     let rows = vec![(EVENT, counts(1)), (EVENT, counts(2))];
@@ -150,7 +150,7 @@ fn others_are_read_when_they_ring_for_what_is_wanted_here() {
 
 #[test]
 fn a_node_that_comes_or_goes_is_noticed_and_its_people_with_it() {
-    let mut node = Node::in_company();
+    let mut node = PeersUnderTest::in_company();
     node.rings(2, &[]);
     node.renews(false, &[]);
     assert_eq!(node.query(), Some(PeerQuery::Read(vec![EVENT])));
@@ -163,7 +163,7 @@ fn a_node_that_comes_or_goes_is_noticed_and_its_people_with_it() {
 
 #[test]
 fn a_lost_ring_costs_a_lease_at_most() {
-    let mut node = Node::in_company();
+    let mut node = PeersUnderTest::in_company();
     for _ in 0..RENEWALS_PER_LEASE - 1 {
         node.wait();
         node.renews(false, &[2]);
@@ -176,7 +176,7 @@ fn a_lost_ring_costs_a_lease_at_most() {
 
 #[test]
 fn a_lost_lease_is_taken_anew_and_everything_said_again() {
-    let mut node = Node::in_company();
+    let mut node = PeersUnderTest::in_company();
     node.count(1);
     node.publishes(Some(1));
     node.wait();
@@ -186,7 +186,7 @@ fn a_lost_lease_is_taken_anew_and_everything_said_again() {
 
 #[test]
 fn what_failed_is_done_again_after_a_pause() {
-    let mut node = Node::in_company();
+    let mut node = PeersUnderTest::in_company();
     node.count(1);
     assert!(matches!(node.query(), Some(PeerQuery::Publish(_))));
     node.answered(PeerAnswer::Failed);
@@ -200,7 +200,7 @@ fn what_failed_is_done_again_after_a_pause() {
 
 #[test]
 fn that_the_last_one_left_is_said_again_when_saying_so_failed() {
-    let mut node = Node::in_company();
+    let mut node = PeersUnderTest::in_company();
     node.count(1);
     node.publishes(Some(1));
     node.count(0);
@@ -220,7 +220,7 @@ fn that_the_last_one_left_is_said_again_when_saying_so_failed() {
 
 #[test]
 fn who_left_while_a_node_was_alone_is_gone_when_others_come_back() {
-    let mut node = Node::in_company();
+    let mut node = PeersUnderTest::in_company();
     node.count(1);
     node.publishes(Some(1));
     node.wait();
@@ -235,7 +235,7 @@ fn who_left_while_a_node_was_alone_is_gone_when_others_come_back() {
 
 #[test]
 fn a_publication_that_is_refused_is_halved_until_the_bad_event_is_alone() {
-    let mut node = Node::in_company();
+    let mut node = PeersUnderTest::in_company();
     let config = crate::config::Config::default().presence;
     for event in 1..=8 {
         let mut roster = Roster::new(&config);

@@ -12,12 +12,12 @@ use crate::ticketing::live::{Delta, EventState, SeatMap, SeatStatus};
 
 /// The whole state for `seats:` viewers: `{"layout": 3, "seats": "<base64>"}`, two bits a seat in layout order.
 pub fn seats_state(state: &EventState) -> impl Serialize + use<> {
-    SeatsChange::whole(state.event.layout, &state.seats)
+    SeatsBody::whole(state.event.layout, &state.seats)
 }
 
 /// The changes for a `seats:` viewer, as the state of a resumed join. `state` is the one after the delta.
 pub fn seats_changes<'a>(delta: &'a Delta, state: &EventState) -> impl Serialize + use<'a> {
-    SeatsChange::new(delta, state)
+    SeatsBody::new(delta, state)
 }
 
 /// An `update` for `seats:` viewers: `{"from", "to", "seats": [[position, status], …]}`.
@@ -30,17 +30,17 @@ pub fn seats_update<'a>(delta: &'a Delta, state: &EventState) -> impl Serialize 
         from: Revision,
         to: Revision,
         #[serde(flatten)]
-        changes: SeatsChange<'a>,
+        changes: SeatsBody<'a>,
     }
     SeatsUpdate {
         from: delta.from,
         to: delta.to,
-        changes: SeatsChange::new(delta, state),
+        changes: SeatsBody::new(delta, state),
     }
 }
 
 #[derive(Serialize)]
-struct SeatsChange<'a> {
+struct SeatsBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     layout: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,16 +50,16 @@ struct SeatsChange<'a> {
     deleted: bool,
 }
 
-impl<'a> SeatsChange<'a> {
+impl<'a> SeatsBody<'a> {
     fn new(delta: &'a Delta, state: &EventState) -> Self {
         if delta.layout.is_some() || delta.seats.len() > SEAT_PAIRS_MAX {
-            return SeatsChange {
+            return SeatsBody {
                 deleted: delta.deleted,
-                ..SeatsChange::whole(state.event.layout, &state.seats)
+                ..SeatsBody::whole(state.event.layout, &state.seats)
             };
         }
         let pairs = (!delta.seats.is_empty()).then_some(&delta.seats);
-        SeatsChange {
+        SeatsBody {
             layout: None,
             seats: pairs.map(Seats::Pairs),
             deleted: delta.deleted,
@@ -67,7 +67,7 @@ impl<'a> SeatsChange<'a> {
     }
 
     fn whole(layout: u32, seats: &SeatMap) -> Self {
-        SeatsChange {
+        SeatsBody {
             layout: Some(layout),
             seats: Some(Seats::Packed(BASE64.encode(seats.bytes()))),
             deleted: false,

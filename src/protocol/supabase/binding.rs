@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::System;
 use super::change::{self, TableMessage};
-use super::source::{Source, sources};
+use super::source::{TableSource, sources};
 use super::table::{ColumnSet, TABLES, Table, TableChange};
 use crate::config::SocketConfig;
 use crate::config::inside::TABLE_MESSAGES_MAX;
@@ -41,7 +41,7 @@ struct Binding {
     /// The operation; `None` for `*`.
     op: Option<Op>,
     /// The tables that it listens to, or an error in the binding.
-    sources: Result<Vec<Source>, String>,
+    sources: Result<Vec<TableSource>, String>,
 }
 
 /// The events whose changes can concern a set of bindings.
@@ -205,7 +205,7 @@ impl Bindings {
         groups
     }
 
-    fn sources(&self) -> impl Iterator<Item = (&Binding, &Source)> {
+    fn sources(&self) -> impl Iterator<Item = (&Binding, &TableSource)> {
         self.list.iter().flat_map(|binding| {
             let sources = binding.sources.iter().flatten();
             sources.map(move |source| (binding, source))

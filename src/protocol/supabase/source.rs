@@ -8,14 +8,14 @@ use crate::protocol::excerpt;
 
 /// A table that a binding listens to.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct TableSource {
     pub(super) table: &'static Table,
     pub(super) filter: Filter,
     pub(super) columns: ColumnSet,
 }
 
 /// The tables that a binding names, each with its filter and columns.
-pub(super) fn sources(asked: &Map<String, Value>) -> Result<Vec<Source>, String> {
+pub(super) fn sources(asked: &Map<String, Value>) -> Result<Vec<TableSource>, String> {
     let (schema, name) = (text(asked, "schema")?, text(asked, "table")?);
     if schema.is_none() && name.is_none() {
         return Err(nothing_given());
@@ -32,7 +32,7 @@ pub(super) fn sources(asked: &Map<String, Value>) -> Result<Vec<Source>, String>
         let filter = Filter::parse(filter, table)
             .map_err(|error| format!("Error parsing `filter` params: {error}"))?;
         let columns = columns(asked.get("select"), table, is_wildcard)?;
-        sources.push(Source {
+        sources.push(TableSource {
             table,
             filter,
             columns,

@@ -4,7 +4,7 @@ use super::CONTROL_PAYLOAD_BYTES_MAX;
 use super::reader::Violation;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FrameKind {
     Continuation,
     Text,
     Binary,
@@ -13,15 +13,15 @@ pub(super) enum Kind {
     Pong,
 }
 
-impl Kind {
+impl FrameKind {
     pub(super) fn is_control(self) -> bool {
-        matches!(self, Kind::Close | Kind::Ping | Kind::Pong)
+        matches!(self, FrameKind::Close | FrameKind::Ping | FrameKind::Pong)
     }
 }
 
 #[derive(Debug)]
 pub(super) struct Header {
-    pub(super) kind: Kind,
+    pub(super) kind: FrameKind,
     pub(super) is_final: bool,
     pub(super) mask: [u8; 4],
     /// The header's length in bytes.
@@ -72,17 +72,17 @@ impl Header {
     }
 }
 
-fn kind(first: u8) -> Result<Kind, Violation> {
+fn kind(first: u8) -> Result<FrameKind, Violation> {
     if first & 0x70 != 0 {
         return Err(Violation::protocol("reserved bit without an extension"));
     }
     Ok(match first & 0x0f {
-        0 => Kind::Continuation,
-        1 => Kind::Text,
-        2 => Kind::Binary,
-        8 => Kind::Close,
-        9 => Kind::Ping,
-        10 => Kind::Pong,
+        0 => FrameKind::Continuation,
+        1 => FrameKind::Text,
+        2 => FrameKind::Binary,
+        8 => FrameKind::Close,
+        9 => FrameKind::Ping,
+        10 => FrameKind::Pong,
         _ => return Err(Violation::protocol("unknown opcode")),
     })
 }

@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use super::header::{Header, Kind, unmask};
+use super::header::{FrameKind, Header, unmask};
 use crate::protocol::code::{self, CloseCode};
 
 /// A message from a client.
@@ -48,14 +48,14 @@ const TOO_BIG: Violation = Violation::new(&code::TOO_BIG, "message is too big");
 /// Reads one connection's stream.
 #[derive(Debug, Default)]
 pub struct Reader {
-    kept: Option<Box<Kept>>,
+    kept: Option<Box<Unfinished>>,
     /// Set by a close, a break or a violation; nothing is read after it.
     ended: bool,
 }
 
 /// The beginning of an incomplete frame or message.
 #[derive(Debug, Default)]
-struct Kept {
+struct Unfinished {
     /// The beginning of a frame, with its header, as it came.
     frame: Vec<u8>,
     /// The fragments of a message so far, unmasked.
@@ -162,13 +162,13 @@ impl Reader {
         };
         let begun = self.kept.as_ref().and_then(|kept| kept.message.as_ref());
         let before = match (header.kind, begun) {
-            (Kind::Continuation, None) => {
+            (FrameKind::Continuation, None) => {
                 return Err(Violation::protocol("continuation of nothing"));
             }
-            (Kind::Text | Kind::Binary, Some(_)) => {
+            (FrameKind::Text | FrameKind::Binary, Some(_)) => {
                 return Err(Violation::protocol("new message inside a fragmented one"));
             }
-            (Kind::Continuation, Some(message)) => message.bytes.len(),
+            (FrameKind::Continuation, Some(message)) => message.bytes.len(),
             _ => 0,
         };
         let room = message_bytes_max.saturating_sub(before) as u64;
@@ -188,24 +188,24 @@ impl Reader {
         let payload = &mut frame[header.len..];
         unmask(payload, header.mask);
         let flow = match header.kind {
-            Kind::Text if header.is_final => on(Incoming::Text(utf8(payload)?)),
-            Kind::Binary if header.is_final => on(Incoming::Binary(payload)),
-            Kind::Text | Kind::Binary => {
+            FrameKind::Text if header.is_final => on(Incoming::Text(utf8(payload)?)),
+            FrameKind::Binary if header.is_final => on(Incoming::Binary(payload)),
+            FrameKind::Text | FrameKind::Binary => {
                 let kept = self.kept.get_or_insert_default();
                 kept.message = Some(Fragments {
-                    is_text: header.kind == Kind::Text,
+                    is_text: header.kind == FrameKind::Text,
                     bytes: payload.to_vec(),
                 });
                 return Ok(());
             }
-            Kind::Continuation => match self.append(header.is_final, payload) {
+            FrameKind::Continuation => match self.append(header.is_final, payload) {
                 None => return Ok(()),
                 Some(whole) if whole.is_text => on(Incoming::Text(utf8(&whole.bytes)?)),
                 Some(whole) => on(Incoming::Binary(&whole.bytes)),
             },
-            Kind::Ping => on(Incoming::Ping(payload)),
-            Kind::Pong => on(Incoming::Pong),
-            Kind::Close => {
+            FrameKind::Ping => on(Incoming::Ping(payload)),
+            FrameKind::Pong => on(Incoming::Pong),
+            FrameKind::Close => {
                 self.ended = true;
                 on(Incoming::Close(close_code(payload)?))
             }
@@ -225,7 +225,7 @@ impl Reader {
     }
 }
 
-impl Kept {
+impl Unfinished {
     fn is_empty(&self) -> bool {
         self.frame.is_empty() && self.message.is_none()
     }

@@ -1,4 +1,4 @@
-//! The true binary as a child process: for what only a process can show, such as its death.
+//! The real binary as a child process, for tests that kill it or read its memory and its metrics.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// `seatcast …` that sees nothing of our environment but the PATH.
+/// `seatcast …` with an empty environment but for the PATH.
 pub(crate) fn seatcast(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seatcast"));
     command.args(args).env_clear().env("RUST_LOG", "warn");
@@ -17,7 +17,7 @@ pub(crate) fn seatcast(args: &[&str]) -> Command {
     command
 }
 
-/// Runs it to its end; what it said.
+/// Runs it to its end, and returns its output.
 pub(crate) fn output(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).output().expect("it runs")
 }
@@ -30,7 +30,7 @@ pub(crate) struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// On a private Postgres in `data_dir`. Blocks until it is ready.
+    /// Starts a server with a private Postgres in `data_dir`. Blocks until it is ready.
     pub(crate) fn embedded(data_dir: &Path) -> ServerProcess {
         let data_dir = data_dir.to_str().expect("a path in UTF-8");
         Self::start(&["--data-dir", data_dir])
@@ -54,7 +54,7 @@ impl ServerProcess {
             .map_while(Result::ok)
             .find_map(|line| Some(line.split_once("Seatcast is on ")?.1.trim().to_owned()))
             .expect("it says its address");
-        // Read on: a full pipe would stop it.
+        // Keep reading: a full pipe would block the server.
         std::thread::spawn(move || lines.for_each(drop));
         ServerProcess { child, url }
     }
@@ -64,7 +64,7 @@ impl ServerProcess {
         address.parse().expect("an address")
     }
 
-    /// Memory in RAM, in bytes.
+    /// Its resident memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).expect("a process");
@@ -73,13 +73,13 @@ impl ServerProcess {
         kilobytes.expect("a number of kB") * 1_024
     }
 
-    /// SIGKILL: nothing of it gets to tidy up.
+    /// Sends SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("it lived");
         self.child.wait().expect("it is ours");
     }
 
-    /// SIGTERM, and the wait for its end.
+    /// Sends SIGTERM, and waits for its end.
     pub(crate) fn stop(mut self) -> ExitStatus {
         let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a pid");
         kill_process(pid, Signal::TERM).expect("it lived");
@@ -89,7 +89,7 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // After `kill` and `stop` there is nothing left to do.
+        // After `kill` or `stop` this fails, which is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -13,14 +13,14 @@ pub(crate) struct Caller {
     headers: Vec<(&'static str, String)>,
 }
 
-/// What came back.
+/// An answer of REST.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    /// As text, for what is not JSON.
+    /// The body as text.
     pub(crate) text: String,
-    /// `Null` when the body is not JSON.
+    /// The body as JSON; `Null` if it is not JSON.
     pub(crate) body: Value,
 }
 
@@ -33,7 +33,7 @@ impl Caller {
         }
     }
 
-    /// Sent with every request from here on.
+    /// Adds a header to every request from now on.
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Caller {
         self.headers.push((name, value.into()));
         self
@@ -59,13 +59,13 @@ impl Caller {
         self.send(Method::PATCH, path, Some(body.to_string())).await
     }
 
-    /// Any method, any body: also one that is not JSON.
+    /// Sends any method and body, JSON or not.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<String>) -> Answer {
         let answer = self.try_send(method, path, body).await;
         answer.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
-    /// As [`Caller::send`], for a server that may go away.
+    /// Like [`Caller::send`], for a server that may go away.
     pub(crate) async fn try_send(
         &self,
         method: Method,
@@ -98,14 +98,14 @@ impl Caller {
 }
 
 impl Answer {
-    /// The envelope's `data`, of an answer with this status.
+    /// Asserts the status, and returns the envelope's `data`.
     #[track_caller]
     pub(crate) fn data(&self, status: u16) -> &Value {
         assert_eq!(self.status, status, "{}", self.text);
         &self.body["data"]
     }
 
-    /// The refusal's code, of an answer with this status.
+    /// Asserts the status, and returns the refusal's code.
     #[track_caller]
     pub(crate) fn code(&self, status: u16) -> &str {
         self.data(status)["code"]
@@ -119,7 +119,7 @@ impl Answer {
             .map(|value| value.to_str().expect("a header in ASCII"))
     }
 
-    /// Of `X-Event-Revision`.
+    /// The revision in `X-Event-Revision`.
     #[track_caller]
     pub(crate) fn revision(&self) -> u64 {
         let revision = self.header("x-event-revision").expect("X-Event-Revision");

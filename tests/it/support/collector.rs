@@ -1,4 +1,4 @@
-//! A collector of traces: takes what is sent to it by OTLP over HTTP, and keeps it.
+//! A collector of traces, which keeps the spans that it gets by OTLP over HTTP.
 
 use std::sync::{Arc, Mutex};
 
@@ -42,7 +42,7 @@ impl Collector {
     }
 }
 
-/// What a span says under this name, as text.
+/// A span's attribute of this name, as text.
 pub(crate) fn said(span: &Span, name: &str) -> Option<String> {
     let attribute = span.attributes.iter().find(|said| said.key == name)?;
     match attribute.value.as_ref()?.value.as_ref()? {

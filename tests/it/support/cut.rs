@@ -14,24 +14,24 @@ const SOCKET: &str = ".s.PGSQL.5432";
 
 /// Dropping it cuts the link for good.
 pub(crate) struct Link {
-    state: watch::Sender<State>,
-    /// Cancelled to cut what is connected now, then replaced.
+    state: watch::Sender<LinkState>,
+    /// Cancelled to cut the current connections, then replaced.
     connections: Arc<Mutex<CancellationToken>>,
     end: CancellationToken,
     _folder: Option<tempfile::TempDir>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum LinkState {
     Up,
-    /// Bytes wait, connections stay: what a network does that loses everything.
+    /// Connections stay and no byte passes, as in a network that loses everything.
     Stalled,
     /// New connections are closed at once.
     Down,
 }
 
 impl Link {
-    /// Before a Postgres on a unix socket; the second value is the URL that goes through the link.
+    /// A link to a Postgres on a unix socket; the second value is the URL that goes through the link.
     pub(crate) fn to_postgres(url: &str) -> (Link, String) {
         let (head, host_on) = url
             .split_once("host=")
@@ -46,7 +46,7 @@ impl Link {
         (link, through)
     }
 
-    /// Before a server on TCP; the second value is the address to use in its place.
+    /// A link to a server on TCP; the second value is the address to use in its place.
     pub(crate) async fn to_server(upstream: SocketAddr) -> (Link, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket");
@@ -57,30 +57,30 @@ impl Link {
 
     /// Closes all connections and every new one, until [`Link::restore`].
     pub(crate) fn cut(&self) {
-        self.state.send_replace(State::Down);
+        self.state.send_replace(LinkState::Down);
         self.sever();
     }
 
-    /// Closes all connections; new ones come through.
+    /// Closes all connections; new ones pass.
     pub(crate) fn sever(&self) {
         let mut connections = self.connections.lock().expect("no panic while held");
         std::mem::take(&mut *connections).cancel();
     }
 
-    /// Holds all bytes back, both ways, until [`Link::restore`].
+    /// Holds back all bytes in both directions until [`Link::restore`].
     pub(crate) fn stall(&self) {
-        self.state.send_replace(State::Stalled);
+        self.state.send_replace(LinkState::Stalled);
     }
 
     pub(crate) fn restore(&self) {
-        self.state.send_replace(State::Up);
+        self.state.send_replace(LinkState::Up);
     }
 }
 
 impl Link {
     fn new(folder: Option<tempfile::TempDir>) -> Link {
         Link {
-            state: watch::Sender::new(State::Up),
+            state: watch::Sender::new(LinkState::Up),
             connections: Arc::default(),
             end: CancellationToken::new(),
             _folder: folder,
@@ -96,7 +96,7 @@ impl Link {
         let (state, connections) = (self.state.subscribe(), self.connections.clone());
         let accept = async move {
             while let Ok(near) = listener.accept().await {
-                if *state.borrow() == State::Down {
+                if *state.borrow() == LinkState::Down {
                     continue;
                 }
                 let cut = connections.lock().expect("no panic while held").clone();
@@ -118,7 +118,7 @@ impl Drop for Link {
     }
 }
 
-/// What TCP and unix listeners have in common.
+/// A TCP or unix listener.
 trait Listen: Send + 'static {
     type Stream: AsyncRead + AsyncWrite + Send + 'static;
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
@@ -138,11 +138,11 @@ impl Listen for UnixListener {
     }
 }
 
-/// Ends, and so closes both streams, when either side does.
+/// Copies both ways until either side ends, and closes both streams.
 async fn relay<S: AsyncRead + AsyncWrite>(
     near: S,
     far: impl Future<Output = io::Result<S>>,
-    state: watch::Receiver<State>,
+    state: watch::Receiver<LinkState>,
 ) {
     let Ok(far) = far.await else { return };
     let (near_read, near_write) = tokio::io::split(near);
@@ -156,7 +156,7 @@ async fn relay<S: AsyncRead + AsyncWrite>(
 async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    mut state: watch::Receiver<State>,
+    mut state: watch::Receiver<LinkState>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -164,7 +164,7 @@ async fn pump(
         if length == 0 {
             return Ok(());
         }
-        let up = state.wait_for(|state| *state != State::Stalled).await;
+        let up = state.wait_for(|state| *state != LinkState::Stalled).await;
         up.map_err(io::Error::other)?;
         to.write_all(&buffer[..length]).await?;
     }

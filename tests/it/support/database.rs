@@ -1,4 +1,4 @@
-//! A database per test, copied from a template that is migrated once per run.
+//! A database for each test, copied from a template that is migrated once per run.
 
 use std::error::Error;
 use std::sync::LazyLock;
@@ -48,7 +48,7 @@ impl TestDatabase {
         in_database_of(&self.url, &self.name, &name)
     }
 
-    /// A connection of the test's own: another writer, as far as Seatcast knows.
+    /// A connection of the test's own, for Seatcast just another writer.
     pub(crate) async fn client(&self) -> Client {
         connect(&self.url).await
     }
@@ -57,7 +57,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let name = std::mem::take(&mut self.name);
-        // Without a clerk the cluster is going down, and the database with it.
+        // Without the clerk the cluster is going down, and the database with it.
         let _ = CLERK.send(Job::Drop(name));
     }
 }
@@ -78,8 +78,8 @@ enum Job {
     Drop(String),
 }
 
-/// One thread for the life of the process owns the cluster and makes databases one by one: a
-/// test's own runtime, and the connections it drives, end with the test.
+/// The clerk: a thread that owns the cluster for the life of the process and makes databases one by one. A test could
+/// not, since its runtime ends with it.
 static CLERK: LazyLock<mpsc::UnboundedSender<Job>> = LazyLock::new(|| {
     let (jobs, inbox) = mpsc::unbounded_channel();
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The world that tests live in: a database of their own, a link that can be cut.
+//! Surroundings for tests: databases, servers, callers, viewers, and links that can be cut.
 
 pub(crate) mod binary;
 pub(crate) mod caller;

@@ -1,5 +1,5 @@
-//! A NATS server of the test's own (Debian's `nats-server`), which can be killed and comes back under
-//! the same address.
+//! A NATS server of the test's own (Debian's `nats-server`), which can be killed and started again under the same
+//! address.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ impl Nats {
         format!("nats://{}", self.address)
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub(crate) fn kill(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.kill().expect("it lived");
@@ -68,7 +68,7 @@ impl Drop for Nats {
     }
 }
 
-/// Where Debian and `scripts/setup.sh` put it, else the PATH's.
+/// The binary where Debian or `scripts/setup.sh` put it, else the one in the PATH.
 fn binary() -> PathBuf {
     let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/nats/usr/sbin");
     let folders = [ours, "/usr/sbin"].map(PathBuf::from);

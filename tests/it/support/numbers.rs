@@ -1,4 +1,4 @@
-//! The page of numbers, `/metrics`. They are a process's: only a server of its own has them to itself.
+//! The page `/metrics`. Metrics are global in a process, so tests read them from a server in a process of its own.
 
 use std::collections::BTreeMap;
 

@@ -16,7 +16,7 @@ use seatcast::embedded::{Durability, Embedded, EmbeddedError, Restarts, Settings
 /// Connections for all tests that run at a time on the shared cluster.
 const CONNECTIONS_MAX: usize = 500;
 
-/// Ends what runs in "$1" and removes it, once standard input is at its end.
+/// A shell script: once standard input ends, stops the Postgres in "$1" and removes the folder.
 const REAPER: &str = r#"
     cat > /dev/null
     pid_file="$1/postgres/data/postmaster.pid"
@@ -30,7 +30,7 @@ const REAPER: &str = r#"
     rm -rf "$1"
 "#;
 
-/// A folder that Postgres's account can reach, and that is gone when this process is.
+/// A folder that Postgres's account can reach, removed when this process ends.
 pub(crate) struct Scratch {
     dir: PathBuf,
     _reaper: ChildStdin,
@@ -51,7 +51,7 @@ impl Scratch {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C in the terminal is for us.
+            // Ctrl-C in the terminal should end us, and not Postgres at the same time.
             .process_group(0)
             .spawn()?;
         Ok(Scratch {
@@ -96,12 +96,12 @@ impl Scratch {
 /// shared one: [`super::database::TestDatabase`].)
 pub(crate) struct ThrowawayPostgres {
     url: String,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<ClusterOrder>,
     thread: Option<JoinHandle<()>>,
     scratch: Scratch,
 }
 
-enum Order {
+enum ClusterOrder {
     Start(Vec<String>, mpsc::Sender<Result<String, EmbeddedError>>),
     Stop(mpsc::Sender<Result<(), EmbeddedError>>),
 }
@@ -123,7 +123,7 @@ impl ThrowawayPostgres {
             thread: Some(thread),
             scratch,
         };
-        postgres.url = postgres.order(|reply| Order::Start(Vec::new(), reply))?;
+        postgres.url = postgres.order(|reply| ClusterOrder::Start(Vec::new(), reply))?;
         Ok(postgres)
     }
 
@@ -147,7 +147,7 @@ impl ThrowawayPostgres {
     }
 
     pub(crate) fn stop(&self) -> Result<(), EmbeddedError> {
-        self.order(Order::Stop)
+        self.order(ClusterOrder::Stop)
     }
 
     pub(crate) fn resume(&self) -> Result<(), EmbeddedError> {
@@ -156,13 +156,13 @@ impl ThrowawayPostgres {
 
     /// Starts it again with further settings, each `name=value`.
     pub(crate) fn resume_with(&self, options: &[String]) -> Result<(), EmbeddedError> {
-        self.order(|reply| Order::Start(options.to_vec(), reply))
+        self.order(|reply| ClusterOrder::Start(options.to_vec(), reply))
             .map(drop)
     }
 
     fn order<T>(
         &self,
-        order: impl FnOnce(mpsc::Sender<Result<T, EmbeddedError>>) -> Order,
+        order: impl FnOnce(mpsc::Sender<Result<T, EmbeddedError>>) -> ClusterOrder,
     ) -> Result<T, EmbeddedError> {
         let (reply, answer) = mpsc::channel();
         self.orders.send(order(reply)).expect("the thread lives");
@@ -181,11 +181,11 @@ impl Drop for ThrowawayPostgres {
     }
 }
 
-fn obey(settings: &Settings, inbox: &mpsc::Receiver<Order>) {
+fn obey(settings: &Settings, inbox: &mpsc::Receiver<ClusterOrder>) {
     let mut running: Option<Embedded> = None;
     for order in inbox {
         match order {
-            Order::Start(options, reply) => {
+            ClusterOrder::Start(options, reply) => {
                 let settings = Settings {
                     options,
                     ..settings.clone()
@@ -197,7 +197,7 @@ fn obey(settings: &Settings, inbox: &mpsc::Receiver<Order>) {
                 });
                 let _ = reply.send(started);
             }
-            Order::Stop(reply) => {
+            ClusterOrder::Stop(reply) => {
                 let stopped = running.take().map_or(Ok(()), Embedded::stop);
                 let _ = reply.send(stopped);
             }

@@ -1,4 +1,4 @@
-//! Writers by plain SQL who do not stop for anything: what viewers have to keep up with.
+//! Writers that change an event by plain SQL without pause, so that viewers have something to keep up with.
 
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub(crate) async fn write(url: String, show: Arc<Staged>, seed: u64, stop: Cance
     }
 }
 
-/// What it is that they change.
+/// The event that they change.
 pub(crate) fn show() -> Show {
     Show::new()
         .capacity(1_000)

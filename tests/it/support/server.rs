@@ -1,4 +1,4 @@
-//! The true server on a free port, with a database of its own.
+//! The real server on a free port, with a database of its own.
 //!
 //! ```ignore
 //! let server = TestServer::start().await;
@@ -6,8 +6,8 @@
 //! let second_node = TestServer::builder().beside(&server).start().await;
 //! ```
 //!
-//! It runs on a thread and a runtime of its own, as it would in a process of its own; dropping
-//! it drains it. Development mode is on, so `X-User-Id` names callers.
+//! It runs on a thread with a runtime of its own, much like in its own process; dropping it drains it. Development mode
+//! is on, so `X-User-Id` names callers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use super::caller::Caller;
 use super::database::TestDatabase;
 use super::websocket::{Socket, Vsn};
 
-/// How long anything may take that a test waits for.
+/// The longest time that a test waits for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) struct TestServer {
@@ -39,7 +39,7 @@ pub(crate) struct TestServer {
     http: reqwest::Client,
 }
 
-/// How the server is to be. Without more: defaults, development mode, a database of its own.
+/// Settings of the server. By default: the command line's defaults, development mode, a database of its own.
 pub(crate) struct Builder {
     config: Config,
     database: Option<Arc<TestDatabase>>,
@@ -63,7 +63,7 @@ impl Builder {
         self.on(other.database.clone())
     }
 
-    /// Reaches its database by this URL, as through a link that can be cut.
+    /// The server reaches its database by this URL, for example through a link that can be cut.
     pub(crate) fn through(mut self, url: String) -> Builder {
         self.url = Some(url);
         self
@@ -138,17 +138,17 @@ impl TestServer {
         self.database.client().await
     }
 
-    /// REST as nobody.
+    /// A REST caller without an account.
     pub(crate) fn anonymous(&self) -> Caller {
         Caller::new(self.http.clone(), format!("http://{}", self.address))
     }
 
-    /// REST as this user, by `X-User-Id`.
+    /// A REST caller with this `X-User-Id`.
     pub(crate) fn user(&self, id: UserId) -> Caller {
         self.anonymous().with_header("x-user-id", id.to_string())
     }
 
-    /// A WebSocket connection as nobody.
+    /// A WebSocket connection without an account.
     pub(crate) async fn ws(&self, vsn: Vsn) -> Socket {
         Socket::connect(self.address, vsn).await
     }
@@ -159,7 +159,7 @@ impl TestServer {
         assert!(report.is_clean(), "{report}");
     }
 
-    /// Drains and waits; says how it ended.
+    /// Drains the server, waits for its end, and returns how it ended.
     pub(crate) async fn stop(mut self) -> Result<(), RunError> {
         self.shutdown.cancel();
         let thread = self.thread.take().expect("waited for once");
@@ -171,7 +171,7 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         self.shutdown.cancel();
-        // Before the database goes, which is dropped after this.
+        // The server has to end before its database, which is dropped after this.
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join)
             && !std::thread::panicking()
         {

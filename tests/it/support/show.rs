@@ -4,7 +4,7 @@ use seatcast::ticketing::{EventId, SeatId, TicketTypeId, UserId};
 use tokio_postgres::{Client, Error, GenericClient};
 use uuid::Uuid;
 
-/// What the event will be. Without more: active, in a month, capacity 1,000, paid in euros.
+/// An event to be made. By default: active, in a month, capacity 1,000, paid in euros.
 pub(crate) struct Show {
     capacity: i32,
     hold_minutes: i32,
@@ -16,9 +16,9 @@ pub(crate) struct Show {
 /// An event on sale.
 pub(crate) struct Staged {
     pub(crate) event: EventId,
-    /// In the order in which they were named.
+    /// In the order of [`Show::ticket_type`] calls.
     pub(crate) ticket_types: Vec<TicketTypeId>,
-    /// Row by row.
+    /// In the order of their rows.
     pub(crate) seats: Vec<SeatId>,
     pub(crate) organizer: UserId,
 }
@@ -108,13 +108,13 @@ impl Show {
 }
 
 impl Staged {
-    /// Sells tickets of the first type past Seatcast: a confirmed booking in one statement.
+    /// Sells tickets of the first type by plain SQL: a confirmed booking in one statement.
     pub(crate) async fn sell(&self, client: &impl GenericClient, quantity: i32) {
         let sold = self.try_sell(client, 0, None, quantity).await;
         sold.expect("a sale");
     }
 
-    /// The same of any of the show's ticket types, or of one of its seats, as far as the schema allows.
+    /// The same for any of the show's ticket types, or for one of its seats; fails as the schema does.
     pub(crate) async fn try_sell(
         &self,
         client: &impl GenericClient,
@@ -145,7 +145,7 @@ impl Staged {
     }
 }
 
-/// A user of this role.
+/// Makes a user of this role.
 pub(crate) async fn user(client: &Client, role: &str) -> UserId {
     let sql = "insert into users (name, role) values ($1, $1) returning id";
     one(client, sql, &[&role]).await

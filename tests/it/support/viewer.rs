@@ -1,6 +1,6 @@
-//! A viewer as the contract describes it: it holds one topic's picture and its revision, applies a
-//! frame only if `from <= have < to`, notices every gap, comes back with `since` after whatever
-//! broke, and notes each picture that it could have shown.
+//! A viewer that follows the wire's rules: it holds one topic's picture and revision, applies a frame only if
+//! `from <= have < to`, notices every gap, reconnects with `since` after any failure, and records each picture that it
+//! could have shown.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
@@ -18,29 +18,29 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::server::DEADLINE;
-use super::websocket::{End, Socket, Vsn};
+use super::websocket::{Socket, SocketEnd, Vsn};
 
-/// Where the server is now; `None` while it is known to be down.
+/// The server's current address; `None` while it is known to be down.
 pub(crate) type Address = watch::Receiver<Option<SocketAddr>>;
 
-/// A pause between attempts to come back; a real client waits longer, and jitters.
+/// Pause between attempts to reconnect; a real client waits longer, with jitter.
 const RETRY: Duration = Duration::from_millis(20);
-/// Longer than the beat interval of the tests' servers: who hears nothing for so long comes back.
+/// A viewer that hears nothing for this long reconnects. Longer than the beat interval of the tests' servers.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// What a topic shows at one revision, in a form that two ways of getting there can be compared by.
+/// A topic's content at one revision, in a form that can be compared.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Picture {
     title: String,
     status: String,
-    /// Ticket type → available, held, sold.
+    /// Available, held and sold by ticket type.
     types: BTreeMap<i64, (i64, i64, i64)>,
     /// By position; empty on `event:` topics.
     seats: Vec<u8>,
 }
 
 impl Picture {
-    /// What a viewer of this topic should see of a state.
+    /// The picture that a viewer of this topic should have of a state.
     pub(crate) fn of(state: &EventState, topic: &str) -> Picture {
         if topic.starts_with("seats:") {
             let seats = (0..state.seats.len()).filter_map(|place| state.seats.get(place));
@@ -64,7 +64,7 @@ impl Picture {
         }
     }
 
-    /// Without what follows the last seat: packed seats come four to the byte.
+    /// Without the padding after the last seat: packed seats come four to the byte.
     pub(crate) fn trimmed(&self, truth: &Picture) -> Picture {
         let mut trimmed = self.clone();
         trimmed.seats.truncate(truth.seats.len());
@@ -113,10 +113,10 @@ impl Picture {
     }
 }
 
-/// All that happened to one viewer.
+/// The history of one viewer.
 #[derive(Debug, Default)]
 pub(crate) struct Diary {
-    /// Every revision that it reached, with the picture that it then showed.
+    /// Every revision that it reached, with its picture at that moment.
     pub(crate) pictures: Vec<(u64, Picture)>,
     pub(crate) connected: u64,
     pub(crate) resumed: u64,
@@ -251,11 +251,11 @@ impl Life {
         loop {
             let frame = match socket.next_frame(PATIENCE).await {
                 Ok(frame) => frame,
-                Err(End::Silence) => {
+                Err(SocketEnd::Silence) => {
                     self.note(|diary| diary.stale += 1);
                     return false;
                 }
-                Err(End::Closed(_)) => return false,
+                Err(SocketEnd::Closed(_)) => return false,
             };
             match &*frame.event {
                 "update" if frame.topic == self.topic => {
@@ -271,7 +271,7 @@ impl Life {
                     }
                 }
                 "beat" => {
-                    // Frames come before the beat that speaks of them.
+                    // Frames come before the beat that names their revision.
                     let newest = frame.payload["revisions"][&self.topic].as_u64();
                     if newest.is_some_and(|newest| newest > self.have) {
                         self.note(|diary| diary.gaps += 1);
@@ -302,7 +302,7 @@ impl Life {
     }
 }
 
-/// Replays the log and holds every diary against it.
+/// Replays the log, and compares every diary with it.
 async fn judge(store: &Store, event: EventId, diaries: &[(String, Diary)]) {
     let log: Vec<Delta> = whole_log(store, event).await;
     let mut pictures: HashMap<(&str, u64), Picture> = HashMap::new();
@@ -315,7 +315,7 @@ async fn judge(store: &Store, event: EventId, diaries: &[(String, Diary)]) {
         .expect("an event");
     let mut state = live.state.clone();
     assert_eq!((log[0].from, log[0].to), (0, 1), "the log is whole");
-    // What a delta from 0 does is replace everything.
+    // A delta from 0 replaces everything.
     state.revision = 0;
     for delta in &log {
         state.apply(delta).expect("no gap in the log");
@@ -328,7 +328,7 @@ async fn judge(store: &Store, event: EventId, diaries: &[(String, Diary)]) {
         assert!(!diary.pictures.is_empty(), "{topic} saw nothing");
         for (revision, seen) in &diary.pictures {
             let truth = &pictures[&(topic.as_str(), *revision)];
-            // Packed seats come four to the byte: what is behind the last seat is not a seat.
+            // Packed seats come four to the byte; the rest of the last byte is padding.
             assert_eq!(
                 &seen.trimmed(truth),
                 truth,
@@ -374,7 +374,7 @@ pub(crate) fn viewers(
         .collect()
 }
 
-/// Waits until all viewers have what the database has, ends them, and judges what they saw.
+/// Waits until all viewers have the database's revision, ends them, and checks their histories.
 pub(crate) async fn finish(
     store: &Store,
     event: EventId,

@@ -23,7 +23,7 @@ pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     vsn: Vsn,
     references: u64,
-    /// Read while something else was waited for.
+    /// Frames that came while another one was waited for.
     skipped: Vec<Frame>,
 }
 
@@ -36,15 +36,15 @@ pub(crate) struct Frame {
     pub(crate) payload: Value,
 }
 
-/// What may come instead of a frame.
+/// The end of a connection.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum End {
-    /// The server's close code; `None` when it just hung up.
+pub(crate) enum SocketEnd {
+    /// The server's close code; `None` if it closed without one.
     Closed(Option<u16>),
     Silence,
 }
 
-/// Buffers for thousands of viewers in one process.
+/// Small buffers, for thousands of viewers in one process.
 fn small() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4 * 1024)
@@ -62,7 +62,7 @@ impl Socket {
         connected.expect("a WebSocket")
     }
 
-    /// The same for servers that may not be there.
+    /// The same for a server that may be down.
     pub(crate) async fn try_connect(address: SocketAddr, vsn: Vsn) -> Result<Socket, Error> {
         Self::try_connect_with(address, vsn, "").await
     }
@@ -75,7 +75,7 @@ impl Socket {
         Ok(Self::new(stream, vsn))
     }
 
-    /// On a connection whose handshake was made by hand.
+    /// A viewer on a connection whose handshake was made by hand.
     pub(crate) async fn over(stream: TcpStream, vsn: Vsn) -> Socket {
         let stream = MaybeTlsStream::Plain(stream);
         Self::new(
@@ -93,7 +93,7 @@ impl Socket {
         }
     }
 
-    /// Joins and gives back the reply's `response`.
+    /// Joins, and returns the reply's `response`.
     #[track_caller]
     pub(crate) fn join(&mut self, topic: &str, payload: Value) -> impl Future<Output = Value> {
         let topic = topic.to_owned();
@@ -104,7 +104,7 @@ impl Socket {
         }
     }
 
-    /// Sends, and waits for the reply to this very message: its `status` and `response`.
+    /// Sends a message, and returns the `status` and `response` of its reply.
     pub(crate) async fn ask(&mut self, topic: &str, event: &str, payload: Value) -> Value {
         let reference = self.send(topic, event, payload).await;
         let mut passed = Vec::new();
@@ -118,7 +118,7 @@ impl Socket {
         }
     }
 
-    /// Sends on a connection that may have ended; gives the reference if it was sent.
+    /// Sends on a connection that may have ended; returns the ref if the message was sent.
     pub(crate) async fn try_send(
         &mut self,
         topic: &str,
@@ -130,7 +130,7 @@ impl Socket {
         Some(reference)
     }
 
-    /// Sends with a reference of its own, which a join makes its join reference as well.
+    /// Sends a message with a fresh ref, and returns it. For a join it is the join ref as well.
     pub(crate) async fn send(&mut self, topic: &str, event: &str, payload: Value) -> String {
         let (reference, text) = self.frame(topic, event, payload);
         self.send_text(&text).await;
@@ -155,7 +155,7 @@ impl Socket {
         (reference, frame.to_string())
     }
 
-    /// Sends whatever it is.
+    /// Sends any text.
     pub(crate) async fn send_text(&mut self, text: &str) {
         self.stream
             .send(Message::text(text))
@@ -170,22 +170,22 @@ impl Socket {
             .expect("an open connection");
     }
 
-    /// The same on a connection that may have ended: whether it was sent.
+    /// The same on a connection that may have ended; returns whether it was sent.
     pub(crate) async fn try_send_text(&mut self, text: &str) -> bool {
         self.stream.send(Message::text(text)).await.is_ok()
     }
 
-    /// Reads to the end, and looks at nothing.
+    /// Reads and ignores everything to the end of the connection.
     pub(crate) async fn drain(mut self) {
         while let Some(Ok(_)) = self.stream.next().await {}
     }
 
-    pub(crate) async fn next_frame(&mut self, deadline: Duration) -> Result<Frame, End> {
+    pub(crate) async fn next_frame(&mut self, deadline: Duration) -> Result<Frame, SocketEnd> {
         if !self.skipped.is_empty() {
             return Ok(self.skipped.remove(0));
         }
         let next = tokio::time::timeout(deadline, self.read());
-        next.await.unwrap_or(Err(End::Silence))
+        next.await.unwrap_or(Err(SocketEnd::Silence))
     }
 
     /// The next frame with this event on this topic; others are dropped.
@@ -205,21 +205,21 @@ impl Socket {
         loop {
             match self.next_frame(DEADLINE).await {
                 Ok(_) => {}
-                Err(End::Closed(code)) => return code,
-                Err(End::Silence) => panic!("still open"),
+                Err(SocketEnd::Closed(code)) => return code,
+                Err(SocketEnd::Silence) => panic!("still open"),
             }
         }
     }
 
-    async fn read(&mut self) -> Result<Frame, End> {
+    async fn read(&mut self) -> Result<Frame, SocketEnd> {
         loop {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(self.decode(&text)),
                 Some(Ok(Message::Close(frame))) => {
-                    return Err(End::Closed(frame.map(|frame| frame.code.into())));
+                    return Err(SocketEnd::Closed(frame.map(|frame| frame.code.into())));
                 }
                 Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(End::Closed(None)),
+                Some(Err(_)) | None => return Err(SocketEnd::Closed(None)),
             }
         }
     }
