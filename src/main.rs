@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error and what caused it, on one line: what a person needs and no more.
+/// The error and its causes, on one line.
 fn report(error: &(dyn Error + 'static)) {
     let mut line = error.to_string();
     let mut cause = error.source();

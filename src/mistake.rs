@@ -1,6 +1,6 @@
 //! Mistakes made on purpose, to see that the simulation catches them. There are none in a real build.
 
-/// Whether this mistake is to be made here: a constant `false`, but in the tests of the crate.
+/// Whether to make this mistake here: a constant `false` outside of the crate's own tests.
 #[cfg(not(test))]
 macro_rules! mistaken {
     ($mistake:ident) => {

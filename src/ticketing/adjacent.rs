@@ -1,13 +1,12 @@
-//! Choosing seats for people who want to sit together.
+//! Chooses seats side by side.
 //!
-//! Side by side means: one after the other in the layout order of one row, with no aisle
-//! between. Among all such blocks the one is taken that leaves the fewest single seats behind
-//! (a lone free seat is the hardest to sell), then the one nearest to the front, then the one
-//! nearest to the middle of its row.
+//! Side by side means consecutive in the layout order of one row, without an aisle between. Of all such blocks, the one
+//! that leaves the fewest single free seats (which are the hardest to sell) is taken; then the one nearest to the front;
+//! then the one nearest to the middle of its row.
 
 use super::SeatId;
 
-/// A step to the next seat that is this much longer than the row's usual one is an aisle.
+/// Where the step to the next seat is longer than the row's usual step by this factor, there is an aisle.
 const AISLE_FACTOR: f32 = 1.75;
 /// One row further back is as good as this many seats further from the middle.
 const ROW_WORTH_SEATS: usize = 2;
@@ -50,7 +49,7 @@ impl SeatRow {
     }
 }
 
-/// `count` seats side by side that are all `free`, or `None` where no row has them.
+/// The best `count` free seats side by side; `None` if no row has them.
 pub fn best(rows: &[SeatRow], count: usize, free: impl Fn(SeatId) -> bool) -> Option<Vec<SeatId>> {
     let mut best: Option<((usize, usize), &[SeatId])> = None;
     for row in rows {
@@ -89,7 +88,7 @@ fn free_runs(stretch: &[SeatId], free: impl Fn(SeatId) -> bool) -> Vec<Run> {
     runs
 }
 
-/// Where a block of `count` seats may begin in a run.
+/// The positions in a run at which a block of `count` seats can begin.
 fn blocks(run: Run, count: usize) -> Run {
     match run.len() >= count && count > 0 {
         true => run.start..run.end - count + 1,
@@ -97,7 +96,7 @@ fn blocks(run: Run, count: usize) -> Run {
     }
 }
 
-/// How many single free seats a block leaves at its two ends.
+/// The number of single free seats that a block leaves at its two ends.
 fn singles_left(run: &Run, start: usize, count: usize) -> usize {
     let before = start - run.start;
     let after = run.end - (start + count);

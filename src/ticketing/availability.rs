@@ -1,4 +1,4 @@
-//! What is left, as counts and as words: «almost sold out» is a rule, not a matter of a page's taste.
+//! Availability as counts and as words. The words («almost sold out») are rules here, so that all pages agree.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use super::live::{EventInfo, EventStatus, TicketType, Totals};
 use super::record::Money;
 use super::{EventId, Revision, TicketTypeId};
 
-/// When a number of tickets is called limited, almost sold out, low.
+/// Thresholds of the words «limited», «almost sold out» and «low stock».
 #[derive(Debug, Clone, Copy)]
 pub struct Thresholds {
     pub limited_percent: u8,
@@ -16,7 +16,7 @@ pub struct Thresholds {
     pub low_stock_below: i64,
 }
 
-/// How much is left, in one word.
+/// The availability in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StockStatus {
@@ -26,34 +26,34 @@ pub enum StockStatus {
     SoldOut,
 }
 
-/// Whether one could buy now, whatever is left. The words match the refusals of a booking.
+/// Whether sales are open, regardless of stock. The names match the refusals of a booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SaleState {
-    /// Not published, or before `sale_from`.
+    /// The event is not published, or `sale_from` is not reached.
     NotStarted,
     OnSale,
-    /// After `sale_to`, or the event is paused, cancelled, completed or has begun.
+    /// `sale_to` has passed, or the event is paused, cancelled, completed or has begun.
     Closed,
 }
 
-/// What is left of an event at one revision.
+/// Availability of an event at one revision.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Availability {
     pub event_id: EventId,
     pub total_capacity: i64,
-    /// Sold.
+    /// Tickets sold.
     pub booked_tickets: i64,
-    /// In somebody's pending booking: not sold, and not available either.
+    /// Tickets in pending bookings: neither sold nor available.
     pub held_tickets: i64,
-    /// What could be bought now: bounded by the event's capacity and by each ticket type's.
+    /// Tickets that can be bought now, limited by the capacities of the event and of each ticket type.
     pub available_tickets: i64,
     /// Sold, in percent of the capacity, to two decimals.
     pub occupancy_percentage: f64,
     pub is_sold_out: bool,
-    /// At most 10 % left (configurable); true when sold out as well.
+    /// At most 10 % left (configurable); also true when sold out.
     pub is_almost_sold_out: bool,
-    /// At most 25 % left (configurable); true when almost or quite sold out as well.
+    /// At most 25 % left (configurable); also true when almost or entirely sold out.
     pub is_limited: bool,
     /// The strongest of the three that holds.
     pub status: StockStatus,
@@ -62,13 +62,13 @@ pub struct Availability {
     pub event_status: EventStatus,
     /// The event's counter of changes; newer numbers have a higher one.
     pub revision: Revision,
-    /// When the newest of these numbers was written (RFC 3339).
+    /// The time at which the newest of these numbers was written (RFC 3339).
     pub last_updated: String,
     /// By `sort`, then id.
     pub ticket_types: Vec<TicketTypeAvailability>,
 }
 
-/// What is left of one ticket type.
+/// Availability of one ticket type.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TicketTypeAvailability {
     pub id: TicketTypeId,
@@ -98,7 +98,7 @@ impl StockStatus {
 }
 
 impl SaleState {
-    /// Of one ticket type of an event.
+    /// The sale state of one ticket type.
     pub fn of(event: &EventInfo, ticket_type: &TicketType, now: Timestamp) -> SaleState {
         let passed = |time: &Option<String>| time.as_deref().and_then(parsed).map(|at| at <= now);
         let begun = parsed(&event.starts_at).is_some_and(|at| at <= now);
@@ -116,7 +116,7 @@ impl SaleState {
         }
     }
 
-    /// Of the event: the best that any of its ticket types is in; without any, what it will be in.
+    /// The sale state of the event: the best one among its ticket types; without types, the one that a new type would have.
     pub fn of_event<'a>(
         event: &EventInfo,
         ticket_types: impl IntoIterator<Item = &'a TicketType>,
@@ -196,8 +196,8 @@ impl TicketTypeAvailability {
     }
 }
 
-/// How many of the event's times (its beginning, its types' sale windows) have passed since its last change.
-/// A sale that opens by the clock moves no revision, so whoever compares versions must add this.
+/// The number of the event's times (its beginning, its types' sale windows) that have passed since its last change. A
+/// sale that opens by the clock makes no revision, so ETags have to add this number.
 pub fn times_passed(event: &EventInfo, ticket_types: &[&TicketType], now: Timestamp) -> usize {
     let changed = parsed(&last_updated(event, ticket_types)).unwrap_or(Timestamp::MIN);
     let windows = ticket_types
@@ -210,7 +210,7 @@ pub fn times_passed(event: &EventInfo, ticket_types: &[&TicketType], now: Timest
         .count()
 }
 
-/// RFC 3339 of one writer, always UTC and of one length: the greatest text is the latest time.
+/// The latest time. All texts come from one writer, in UTC and of one length, so the greatest text is the latest.
 fn last_updated(event: &EventInfo, ticket_types: &[&TicketType]) -> String {
     let types = ticket_types
         .iter()
@@ -220,7 +220,7 @@ fn last_updated(event: &EventInfo, ticket_types: &[&TicketType]) -> String {
         .clone()
 }
 
-/// To two decimals; 0 of nothing.
+/// `part` in percent of `whole`, to two decimals; 0 if `whole` is 0.
 pub fn percentage(part: i64, whole: i64) -> f64 {
     if whole <= 0 {
         return 0.0;

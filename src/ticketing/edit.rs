@@ -1,6 +1,6 @@
-//! What an organizer may change. The database tells the viewers of it.
+//! The rules for organizers' changes: current row + wanted change → the change to store, or a refusal.
 //!
-//! Pure, as the rules of booking are: what is there + what is wanted → the change, or why not.
+//! Pure, like the rules of booking. Triggers in the database tell the viewers.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::live::EventStatus;
 use super::{Revision, SeatId, TicketTypeId, UserId};
 
-/// Why an organizer's change was not made. Serializes to the `data` of the answer.
+/// The refusal of an organizer's change. Serializes to the `data` of the answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EditRefusal {
@@ -25,13 +25,13 @@ pub enum EditRefusal {
         seats: Vec<SeatId>,
     },
     NoticeNotFound,
-    /// The user to whom the event shall belong, or who acts, is not in the users table.
+    /// The new owner of the event, or the caller, is not in the users table.
     UserNotFound,
     /// The event is at another revision than `If-Match` says.
     VersionConflict {
         revision: Revision,
     },
-    /// So many are sold or held already.
+    /// More tickets are sold or held than the new capacity allows.
     CapacityBelowCommitted {
         minimum: i64,
     },
@@ -39,7 +39,7 @@ pub enum EditRefusal {
         from: EventStatus,
         to: EventStatus,
     },
-    /// Bookings are pending or confirmed: cancel the event, and what is confirmed of it, first.
+    /// Bookings are pending or confirmed: cancel the event and its confirmed bookings first.
     EventHasBookings {
         live_bookings: i64,
     },
@@ -89,7 +89,7 @@ impl EditRefusal {
     }
 }
 
-/// An event as an edit finds it, under the event's lock.
+/// The event before the change, read under its lock.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventBefore {
     pub organizer_id: UserId,
@@ -98,7 +98,7 @@ pub struct EventBefore {
     pub capacity: i64,
     pub held: i64,
     pub sold: i64,
-    /// Where there is exactly one.
+    /// The event's ticket type, if it has exactly one.
     pub only_type: Option<OnlyType>,
     pub ticket_type_count: i64,
 }
@@ -109,37 +109,37 @@ pub struct OnlyType {
     pub capacity: i64,
 }
 
-/// What is to change; `None` stays as it is.
+/// A wanted change; fields that are `None` stay as they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventChange {
     pub title: Option<String>,
     pub description: Option<String>,
     pub venue: Option<String>,
     pub category: Option<String>,
-    /// `Some(None)` takes the image away.
+    /// `Some(None)` removes the image.
     pub image_url: Option<Option<String>>,
     pub starts_at: Option<Timestamp>,
     pub timezone: Option<String>,
     pub status: Option<EventStatus>,
-    /// Of an event that is cancelled by this.
+    /// The reason, for a change that cancels the event.
     pub cancel_reason: Option<String>,
     pub capacity: Option<i64>,
-    /// Of the only ticket type, in minor units.
+    /// The price of the only ticket type, in minor units.
     pub price: Option<i64>,
     pub membership_required: Option<bool>,
     pub max_per_booking: Option<i64>,
     pub hold_minutes: Option<i64>,
 }
 
-/// A change that may be made.
+/// An allowed change.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EventEdit {
     pub change: EventChange,
-    /// The only ticket type, with the capacity and price that it gets.
+    /// The only ticket type, with its new capacity and price.
     pub only_type: Option<(TicketTypeId, Option<i64>, Option<i64>)>,
 }
 
-/// A notice to be published.
+/// A new notice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewNotice {
     pub kind: &'static str,
@@ -147,11 +147,11 @@ pub struct NewNotice {
     /// A JSON object.
     pub data: Value,
     pub until: Option<Timestamp>,
-    /// The join that says it through a channel.
+    /// The join that sends it as a broadcast.
     pub sender: Option<Uuid>,
 }
 
-/// May somebody change an event in this status, who may (or may not) organize it?
+/// Whether a caller with or without the right to organize the event may change it in this status.
 pub fn authorize(may_organize: bool, status: EventStatus) -> Result<(), EditRefusal> {
     if may_organize {
         Ok(())
@@ -162,13 +162,13 @@ pub fn authorize(may_organize: bool, status: EventStatus) -> Result<(), EditRefu
     }
 }
 
-/// Drafts are seen by those only who may organize them.
+/// Whether the event is visible: a draft only to callers who may organize it.
 pub fn visible(may_organize: bool, status: EventStatus) -> bool {
     may_organize || status != EventStatus::Draft
 }
 
-/// A draft is published, sales pause and go on, an event that took place is completed, one that does not is
-/// cancelled. A draft is deleted instead: nobody has heard of it.
+/// Whether an event may change its status in this way. A draft cannot be cancelled; it is deleted, since it was never
+/// public.
 pub fn may_become(from: EventStatus, to: EventStatus) -> bool {
     use EventStatus::{Active, Cancelled, Completed, Draft, Paused};
     from == to
@@ -181,8 +181,8 @@ pub fn may_become(from: EventStatus, to: EventStatus) -> bool {
         )
 }
 
-/// Decides a change of an event. An only ticket type that had the event's capacity keeps having it: whoever
-/// thinks in events alone, without types, must see the new number on sale.
+/// Decides a change of an event. If its only ticket type had the event's capacity, it gets the new one too, so that an
+/// organizer who does not use ticket types sees the new number on sale.
 pub fn edit_event(
     before: &EventBefore,
     change: EventChange,

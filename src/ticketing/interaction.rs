@@ -1,27 +1,27 @@
-//! What somebody did on the way to a ticket, as a client tells it for analytics.
+//! Interactions: actions of visitors that clients report for analytics.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{EventId, UserId};
 
-/// An action, in characters.
+/// Longest action, in characters.
 pub const ACTION_CHARS_MAX: usize = 100;
-/// A session's name, in characters.
+/// Longest session id, in characters.
 pub const SESSION_CHARS_MAX: usize = 200;
-/// The address of a page, in characters.
+/// Longest address of a page, in characters.
 pub const PAGE_URL_CHARS_MAX: usize = 2_000;
-/// A browser's name, in characters.
+/// Longest user agent, in characters.
 pub const USER_AGENT_CHARS_MAX: usize = 500;
-/// `data`, as JSON, in bytes.
+/// Largest `data`, in bytes of JSON.
 pub const DATA_BYTES_MAX: usize = 4_096;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Interaction {
-    /// What was done: `ticket_selected`.
+    /// The action's name, such as `ticket_selected`.
     pub action: String,
     pub event_id: Option<EventId>,
-    /// Who sent it, not who it says it is of.
+    /// The caller who sent it, never a user that the body names.
     pub user_id: Option<UserId>,
     pub session_id: Option<String>,
     pub page_url: Option<String>,
@@ -32,7 +32,7 @@ pub struct Interaction {
     pub happened_at: Option<Timestamp>,
 }
 
-/// What is wrong with one field, and the bound that it breaks.
+/// An error in one field, with the bound that it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}`: {code}{}", .bound.map(|bound| format!(" ({bound})")).unwrap_or_default())]
 pub struct InteractionFault {
@@ -42,8 +42,8 @@ pub struct InteractionFault {
 }
 
 impl Interaction {
-    /// Reads `{"action", "data", "timestamp", "event_id", "session_id", "page_url", "user_agent"}`: only the action
-    /// has to be there. The event may also be named in `data`; unknown fields are ignored, `user_id` too.
+    /// Reads `{"action", "data", "timestamp", "event_id", "session_id", "page_url", "user_agent"}`. Only `action` is
+    /// required. The event may also be named in `data`. Unknown fields are ignored, and so is `user_id`.
     ///
     /// # Errors
     /// The first field that is wrong.
@@ -116,7 +116,7 @@ fn data(object: &mut Map<String, Value>) -> Result<Value, InteractionFault> {
     }
 }
 
-/// A number, or as text, as web pages have it in their addresses.
+/// An id as a number, or as text, which web pages take from their addresses.
 fn event_id(value: &Value) -> Result<EventId, InteractionFault> {
     let id = value
         .as_i64()

@@ -1,12 +1,11 @@
 //! The live state of one event, and the deltas that move it.
 //!
-//! A row of the change log is a [`Delta`] from `revision - 1` to `revision`.
-//! All values in a delta are absolute, so deltas merge by "the later wins" and
-//! applying one twice does no harm; only `from`/`to` decide whether it may be applied.
-//! `EventState` at revision N equals the tables at the commit that wrote N.
+//! A row of the change log is a [`Delta`] from `revision - 1` to `revision`. All values in a delta are absolute, so
+//! deltas merge by «the later wins», and applying one twice does no harm; only `from` and `to` decide whether it may
+//! be applied. `EventState` at revision N equals the tables at the commit that wrote N.
 //!
-//! A delta from revision 0 holds everything there is, be it an event's first change or a
-//! whole state for someone who lagged too far: it replaces, it does not merge.
+//! A delta from revision 0 is a whole state, be it an event's first change or the answer to a viewer that lagged too
+//! far: it replaces the state and does not merge with it.
 
 use std::collections::BTreeMap;
 
@@ -25,14 +24,14 @@ mod tests;
 
 pub use seat_map::{SeatCounts, SeatMap, SeatStatus};
 
-/// Everything a viewer can see of one event at one revision.
+/// Everything that viewers can see of one event, at one revision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventState {
     pub revision: Revision,
     pub event: EventInfo,
-    /// By id; viewers are shown them by (`sort`, `id`).
+    /// By id; views order them by `sort` and id.
     pub ticket_types: BTreeMap<TicketTypeId, TicketType>,
-    /// By id, which is the order in which they were made.
+    /// By id, which is their order of creation.
     pub notices: BTreeMap<NoticeId, Notice>,
     pub seats: SeatMap,
 }
@@ -54,12 +53,12 @@ pub struct EventInfo {
     /// ISO 4217.
     pub currency: String,
     pub status: EventStatus,
-    /// The root pool's bound, in tickets.
+    /// The most tickets of the event as a whole: the capacity of its root pool.
     pub capacity: i64,
     pub membership_required: bool,
     pub max_per_booking: i64,
     pub hold_minutes: i64,
-    /// Version of the seat map's geometry; 0 where there is none.
+    /// Version of the seat map's geometry; 0 without one.
     pub layout: u32,
     pub updated_at: String,
 }
@@ -67,7 +66,7 @@ pub struct EventInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
-    /// Seen by its organizer only.
+    /// Visible to its organizer only.
     Draft,
     Active,
     Paused,
@@ -103,16 +102,16 @@ pub struct Notice {
     pub data: serde_json::Value,
     pub at: String,
     pub until: Option<String>,
-    /// The event's revision that made it: a viewer that has an older one has not been told.
+    /// The event's revision that made it: a viewer with an older revision has not seen it.
     #[serde(default)]
     pub revision: Revision,
-    /// The join that said it through a channel, if one did. Not for the wire.
+    /// The join that sent it as a broadcast, if one did. Never sent to clients.
     #[serde(default, skip_serializing)]
     #[schema(ignore)]
     pub sender: Option<Uuid>,
 }
 
-/// What happened to a row: `None` in the delta's map means it was deleted.
+/// The operation on a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Op {
@@ -121,14 +120,14 @@ pub enum Op {
     Delete,
 }
 
-/// A row with what happened to it. `row` is absent only for [`Op::Delete`].
+/// A changed row. `row` is absent only for [`Op::Delete`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowChange<T> {
     pub op: Op,
     pub row: Option<T>,
 }
 
-/// All that changed after revision `from` up to `to`, in absolute values.
+/// All changes after revision `from` up to `to`, in absolute values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Delta {
     pub from: Revision,
@@ -140,17 +139,17 @@ pub struct Delta {
     pub notices: BTreeMap<NoticeId, RowChange<Notice>>,
     /// Seat position → status. With `layout`, seats from position `kept` on are available unless they are listed.
     pub seats: BTreeMap<u32, SeatStatus>,
-    /// The seat map's geometry changed to this version: viewers fetch it anew.
+    /// The new version of the seat map's geometry, which viewers have to fetch.
     pub layout: Option<u32>,
-    /// Seats of that geometry; says nothing without `layout`.
+    /// The number of seats in that geometry; meaningless without `layout`.
     pub seat_count: u32,
-    /// So many first positions mean the same seats as before, or are listed; says nothing without `layout`.
+    /// The first `kept` positions are the same seats as before, or are listed; meaningless without `layout`.
     pub kept: u32,
-    /// The event's row was deleted: nothing comes after.
+    /// The event was deleted: no change follows.
     pub deleted: bool,
 }
 
-/// What is left of an event as a whole, in tickets.
+/// Counts of an event as a whole, in tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
     pub capacity: i64,
@@ -159,7 +158,7 @@ pub struct Totals {
     pub available: i64,
 }
 
-/// A delta starts after the revision that its reader has: something between is missing.
+/// A delta starts after the revision of the state: changes between are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("have revision {have}, the next change starts at {from}")]
 pub struct Gap {

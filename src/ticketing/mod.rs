@@ -1,7 +1,7 @@
 //! THE RULES. Pure: no async, no clock, no I/O.
 //!
-//! `live` is what viewers are shown of an event and how a change moves it;
-//! the rules of booking (stock + request + now → grant or refusal) live beside it.
+//! `live` is the state that viewers see of an event, and the changes that move it. Beside it are the rules of booking
+//! (stock + command + now → grant or refusal), of organizers' changes, and of availability.
 
 pub mod adjacent;
 pub mod availability;

@@ -1,6 +1,6 @@
-//! What people read aloud and type: booking references and ticket codes.
+//! Booking references and ticket codes, which people read aloud and type.
 //!
-//! The alphabet has 30 signs and none that look alike: no 0 and O, no 1, I and L, no U beside V.
+//! The alphabet has 30 characters, and none that look alike: no 0 and O, no 1, I and L, no U beside V.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,16 +8,16 @@ use rand::{CryptoRng, Rng};
 
 const ALPHABET: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/// `BK-7F3K9Q`. 30⁶ = 729 million of them, so two may meet: whoever stores one asks first
-/// whether it is taken.
+/// A reference such as `BK-7F3K9Q`. There are 30⁶ = 729 million, so two may be equal: check that it is free before
+/// storing it.
 pub fn booking_reference(random: &mut (impl Rng + CryptoRng)) -> String {
     let mut reference = String::from("BK-");
     push_signs(&mut reference, 6, random);
     reference
 }
 
-/// `TKT-20261121-7F3K9QWX`: the day of issue (UTC) and 39 random bits, enough that nobody
-/// guesses a valid one at the gate.
+/// A code such as `TKT-20261121-7F3K9QWX`: the day of issue (UTC) and 39 random bits, enough that a valid one cannot be
+/// guessed at the gate.
 pub fn ticket_code(issued: Timestamp, random: &mut (impl Rng + CryptoRng)) -> String {
     let day = issued
         .to_zoned(TimeZone::UTC)
@@ -28,7 +28,7 @@ pub fn ticket_code(issued: Timestamp, random: &mut (impl Rng + CryptoRng)) -> St
     code
 }
 
-/// A reference as somebody typed it, in the form in which it is stored; `None` if it cannot be one.
+/// Brings a typed reference into its stored form; `None` if it cannot be one.
 pub fn parse_booking_reference(typed: &str) -> Option<String> {
     let upper = typed.trim().to_ascii_uppercase();
     let signs = upper.strip_prefix("BK-")?;

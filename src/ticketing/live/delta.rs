@@ -1,11 +1,11 @@
-//! Deltas in a row become one.
+//! Merges consecutive deltas into one.
 
 use std::collections::BTreeMap;
 
 use super::{Delta, Op, RowChange};
 
 impl Delta {
-    /// Makes this the delta from its own `from` to `later.to`: what two in a row do, one does.
+    /// Extends this delta to `later.to`, so that it has the effect of both.
     ///
     /// `later` has to start at or before this one's `to`, as neighbours in the log do.
     pub fn merge(&mut self, later: &Delta) {
@@ -67,8 +67,8 @@ impl<T> RowChange<T> {
     }
 }
 
-/// The later wins, but what is new to the reader of both stays an insert. An insert that was
-/// deleted again stays a delete: a viewer may have been sent the insert alone.
+/// The later change wins. An insert followed by an update stays an insert, since the row is new to a reader of both. An
+/// insert followed by a delete becomes a delete, since a viewer may have been sent the insert alone.
 fn merge_rows<T: Clone>(
     changes: &mut BTreeMap<i64, RowChange<T>>,
     later: &BTreeMap<i64, RowChange<T>>,

@@ -1,6 +1,6 @@
 //! The status of every seat of an event, packed as it goes over the wire.
 
-/// Status of a seat as it goes over the wire: its live claim, or else its blocked flag.
+/// Status of a seat, with its number on the wire: its live claim, or else its blocked flag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum SeatStatus {
@@ -11,7 +11,7 @@ pub enum SeatStatus {
 }
 
 impl SeatStatus {
-    /// From the lowest two bits; the others do not count.
+    /// The status in the lowest two bits.
     fn from_bits(bits: u8) -> Self {
         match bits & 0b11 {
             0 => SeatStatus::Available,
@@ -22,7 +22,7 @@ impl SeatStatus {
     }
 }
 
-/// A number that is none of the four statuses.
+/// The number is none of the four statuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not a seat status (0 available, 1 held, 2 sold, 3 blocked)")]
 pub struct NoSuchStatus(pub i64);
@@ -58,7 +58,7 @@ pub struct SeatCounts {
 }
 
 impl SeatMap {
-    /// So many seats, all available.
+    /// A map of `seats` available seats.
     pub fn new(seats: u32) -> Self {
         let bits = vec![0; seats.div_ceil(4) as usize];
         SeatMap { seats, bits }
@@ -87,7 +87,7 @@ impl SeatMap {
         (position < self.seats).then(|| SeatStatus::from_bits(self.bits[byte] >> shift))
     }
 
-    /// Positions past the last seat are left alone: more seats come with a new layout only.
+    /// Ignores positions past the last seat: more seats come only with a new layout.
     pub fn set(&mut self, position: u32, status: SeatStatus) {
         if position < self.seats {
             let (byte, shift) = place(position);

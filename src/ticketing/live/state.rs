@@ -1,4 +1,4 @@
-//! How a state moves on, and what brings somebody else to it.
+//! Applies deltas to a state, and turns a state into a delta.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{
 };
 
 impl EventState {
-    /// The state that a delta from revision 0 holds; `None` when it lacks the event's own fields.
+    /// The state in a delta from revision 0; `None` if it lacks the event's own fields.
     pub fn from_whole(delta: &Delta) -> Option<EventState> {
         let mut state = EventState {
             revision: 0,
@@ -22,7 +22,7 @@ impl EventState {
         Some(state)
     }
 
-    /// Moves on to `delta.to`. What is not newer is dropped, for it is already in here.
+    /// Moves the state to `delta.to`. Ignores a delta that is not newer than the state.
     pub fn apply(&mut self, delta: &Delta) -> Result<(), Gap> {
         if delta.to <= self.revision {
             return Ok(());
@@ -56,8 +56,8 @@ impl EventState {
         self.revision = delta.to;
     }
 
-    /// Everything, as a delta from revision 0. Rows are called updates: whoever is given a whole
-    /// state in mid-course has most of them already.
+    /// The whole state as a delta from revision 0. Its rows are updates, since a viewer that gets it while watching has
+    /// most of them already.
     pub fn whole(&self) -> Delta {
         Delta {
             from: 0,
@@ -79,7 +79,7 @@ impl EventState {
         self.notices.values().filter(move |n| !n.has_ended(now))
     }
 
-    /// When the first of those ends.
+    /// The time at which the first of those ends.
     pub fn first_end_after(&self, now: Timestamp) -> Option<Timestamp> {
         self.notices_at(now).filter_map(Notice::ends_at).min()
     }
@@ -97,7 +97,7 @@ impl EventState {
 }
 
 impl Totals {
-    /// The event's own pool binds as well as those of its ticket types, which may add up to more.
+    /// The sums over the ticket types, limited by the event's own capacity, which may be less.
     pub fn of<'a>(
         event: &EventInfo,
         ticket_types: impl IntoIterator<Item = &'a TicketType>,
@@ -118,7 +118,7 @@ impl Totals {
 }
 
 impl Notice {
-    /// Until when it is shown; `None` for good.
+    /// The time at which it ends; `None` if it does not.
     pub fn ends_at(&self) -> Option<Timestamp> {
         self.until.as_ref().and_then(|until| until.parse().ok())
     }
@@ -137,7 +137,7 @@ impl EventStatus {
         EventStatus::Completed,
     ];
 
-    /// As the database and the wire spell it.
+    /// The name in the database and on the wire.
     pub fn name(self) -> &'static str {
         match self {
             EventStatus::Draft => "draft",

@@ -1,4 +1,4 @@
-//! Deltas in a row, merged in any grouping, repeated or late, lead to one state.
+//! Consecutive deltas lead to the same state, however they are grouped, repeated or delayed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
