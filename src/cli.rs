@@ -1,4 +1,4 @@
-//! The command line: what each command takes, and the one function that it calls.
+//! The command line: the arguments of each command, and the one function that it calls.
 //!
 //! A command that needs a database uses the one it is given, or else the private Postgres, which is started here and
 //! stopped when the command is done.
@@ -142,7 +142,7 @@ fn serve(config: Config) -> Outcome {
     on_database(&config.database, Embedded::start, async |url, lost| {
         let shutdown = shutdown_on_signals()?;
         let asked = shutdown.clone();
-        // Without its database it can only go down; in order, so that viewers are told to come back.
+        // Without its database the server can only end. It drains first, so that viewers are told to come back.
         tokio::spawn(async move {
             lost.cancelled().await;
             asked.cancel();
@@ -171,7 +171,7 @@ fn watch(options: WatchOptions) -> Outcome {
 }
 
 fn token(args: TokenArgs) -> Outcome {
-    // A secret made up here would be of no use: development mode does not count.
+    // Not development mode, in which a random secret would be made: no server would accept the token.
     let auth = Auth::new(&AuthConfig {
         dev: false,
         ..args.auth
@@ -180,7 +180,7 @@ fn token(args: TokenArgs) -> Outcome {
     Ok(())
 }
 
-/// Every connection is an open file, and the usual soft limit is 1,024 of them.
+/// Raises the soft limit of open files: every connection is one, and the usual limit is 1,024.
 fn raise_open_files(connections_max: usize) {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -199,8 +199,8 @@ fn raise_open_files(connections_max: usize) {
     }
 }
 
-/// Runs `work` with the URL of the database that the configuration names, or of the private one, and with what is
-/// cancelled when that one is lost.
+/// Runs `work` with the URL of the configured database or of the private one, and with a token that is cancelled when
+/// the private one is lost.
 fn on_database(
     config: &DatabaseConfig,
     start: fn(&DatabaseConfig) -> Result<Embedded, EmbeddedError>,

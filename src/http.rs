@@ -1,7 +1,7 @@
 //! The accept loop: HTTP/1.1 over TCP in front of the router.
 //!
-//! hyper is given `TokioIo<TcpStream>` itself, so whoever upgrades a connection can take the
-//! stream back with `Upgraded::downcast` and own the bare socket from there.
+//! hyper is given the `TokioIo<TcpStream>` itself, so the WebSocket handshake can take the bare socket back with
+//! `Upgraded::downcast`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,8 +28,8 @@ use crate::pacing::Backoff;
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
 const ACCEPT_PAUSE_MAX: Duration = Duration::from_secs(1);
 
-/// Ends the connection that a request came by, whatever it still has to be sent. Every request has one
-/// among its extensions.
+/// Ends the connection of a request at once, even if an answer is still being sent. Every request has one among its
+/// extensions.
 #[derive(Debug, Clone, Default)]
 pub struct Cut(CancellationToken);
 
@@ -39,8 +39,8 @@ impl Cut {
     }
 }
 
-/// Serves until `shutdown`, then accepts nothing more, lets the requests under way finish for as
-/// long as the configuration says, and cuts the rest.
+/// Serves until `shutdown`. Then it accepts nothing more, gives the requests under way the configured time, and cuts
+/// the rest.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -98,8 +98,8 @@ fn connection(
         router.clone().oneshot(request)
     });
     async move {
-        // Small frames must not wait for the acknowledgement of the one before. An error means
-        // that the peer has gone, which the first read says as well.
+        // Small frames must not wait for the acknowledgement of earlier ones. An error means that the peer has gone, which
+        // the first read reports as well.
         let _ = stream.set_nodelay(true);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -137,7 +137,7 @@ async fn drain(mut connections: JoinSet<()>, patience: Duration) {
     }
 }
 
-/// The client went away between its handshake and our accept: nothing is wrong here.
+/// Whether the client went away between its handshake and our accept, which is no fault of ours.
 fn is_the_peers_fault(cause: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(

@@ -1,10 +1,9 @@
-//! How often something is tried again, how much of it at a time, and how often a client may ask. The one
-//! back-off, the one halving and the one token bucket of the project. Pure, but for [`now`], [`until`] and the
-//! jitter of pauses.
+//! The back-off, the halving and the token bucket that all modules share: when something is tried again, how much of
+//! it at a time, and how often a client may ask. Pure, except for [`now`], [`until`] and the jitter of pauses.
 
 use std::time::{Duration, Instant};
 
-/// A pause that doubles with every failure in a row, between a least and a longest.
+/// A pause that doubles with every consecutive failure, from a shortest to a longest one.
 #[derive(Debug, Clone)]
 pub(crate) struct Backoff {
     least: Duration,
@@ -21,51 +20,51 @@ impl Backoff {
         }
     }
 
-    /// How long to wait after a failure; the next time for twice as long.
+    /// The pause after a failure; the next one is twice as long.
     pub(crate) fn pause(&mut self) -> Duration {
         let pause = self.next;
         self.next = (pause * 2).min(self.longest);
         pause
     }
 
-    /// The same, shortened by chance to between half and all of it: nodes that lost the same database do
-    /// not come back in step.
+    /// The same, shortened at random to between half and all of it, so that nodes that lost the same database do not
+    /// reconnect in step.
     pub(crate) fn jittered(&mut self) -> Duration {
         self.pause().mul_f64(rand::random_range(0.5..=1.0))
     }
 
-    /// The same, shortened by chance to anything: transactions that met now should not meet again.
+    /// The same, shortened at random to anything above 0, so that transactions that collided do not collide again.
     pub(crate) fn fully_jittered(&mut self) -> Duration {
         self.pause().mul_f64(rand::random_range(0.0..=1.0))
     }
 
-    /// It succeeded.
+    /// Call it after a success.
     pub(crate) fn reset(&mut self) {
         self.next = self.least;
     }
 }
 
-/// Pieces of work that were done together and failed together: done again in halves, until the piece that spoils
-/// the others is alone. That one is tried ever more rarely, by itself.
+/// Repeats a batch that failed in halves, until the offending piece is alone. That one is tried by itself, ever more
+/// rarely.
 #[derive(Debug)]
 pub(crate) struct Halving<T> {
     parts: Vec<Part<T>>,
-    /// A part is being tried; there is one at a time.
+    /// Whether a part is being tried; there is one at a time.
     pub(crate) is_busy: bool,
     alone: Backoff,
 }
 
-/// Pieces that are tried together, and when.
+/// Pieces that are tried together.
 #[derive(Debug)]
 pub(crate) struct Part<T> {
     pub(crate) pieces: Vec<T>,
     due: Instant,
-    /// For a piece that fails alone.
+    /// The pauses of a piece that fails alone.
     pub(crate) backoff: Backoff,
 }
 
 impl<T> Halving<T> {
-    /// `alone`: pauses between the attempts at a piece that fails by itself.
+    /// `alone` gives the pauses between attempts at a piece that fails by itself.
     pub(crate) fn new(alone: Backoff) -> Self {
         Halving {
             parts: Vec::new(),
@@ -74,7 +73,7 @@ impl<T> Halving<T> {
         }
     }
 
-    /// Takes the part that has waited longest, if it is time and none is being tried.
+    /// Takes the part that has waited longest, if it is due and none is being tried.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Part<T>> {
         if self.is_busy {
             return None;
@@ -90,14 +89,14 @@ impl<T> Halving<T> {
         due.min().filter(|_| !self.is_busy)
     }
 
-    /// Whatever failed may succeed now.
+    /// Makes all parts due: their failures may have passed.
     pub(crate) fn hurry(&mut self, now: Instant) {
         for part in &mut self.parts {
             part.due = part.due.min(now);
         }
     }
 
-    /// The same pieces once more, later.
+    /// Puts the same pieces back, to be tried later.
     pub(crate) fn again(&mut self, pieces: Vec<T>, mut backoff: Backoff, now: Instant) {
         if !pieces.is_empty() {
             let due = now + backoff.pause();
@@ -109,7 +108,8 @@ impl<T> Halving<T> {
         }
     }
 
-    /// In halves now, or later if it was one piece. `backoff`: that of the part which failed, if it was one.
+    /// Puts the pieces back in halves, to be tried now; a single piece later. `backoff` is that of the failed part, if it
+    /// was one.
     pub(crate) fn halve(&mut self, pieces: Vec<T>, backoff: Option<Backoff>, now: Instant) {
         match halves(pieces) {
             Ok(parts) => self.parts.extend(parts.map(|pieces| Part {
@@ -128,7 +128,7 @@ impl<T> Halving<T> {
 /// The first half and the second.
 ///
 /// # Errors
-/// With the pieces, where there are fewer than two.
+/// The pieces, if there are fewer than two.
 pub(crate) fn halves<T>(mut pieces: Vec<T>) -> Result<[Vec<T>; 2], Vec<T>> {
     if pieces.len() < 2 {
         return Err(pieces);
@@ -137,7 +137,7 @@ pub(crate) fn halves<T>(mut pieces: Vec<T>) -> Result<[Vec<T>; 2], Vec<T>> {
     Ok([pieces, second])
 }
 
-/// So many a second, twice as many in a burst.
+/// A token bucket: `per_s` tokens a second, twice as many in a burst.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenBucket {
     /// Thousandths of a token, so that slow rates refill smoothly.
@@ -147,7 +147,7 @@ pub(crate) struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// `now_ms` is of any clock that only goes forward.
+    /// `now_ms` is the time of any monotonic clock.
     pub(crate) fn new(per_s: u32, now_ms: u64) -> Self {
         Self {
             millitokens: Self::burst(per_s),
@@ -156,12 +156,12 @@ impl TokenBucket {
         }
     }
 
-    /// Takes one token; `false` when there is none.
+    /// Takes one token; `false` if there is none.
     pub(crate) fn take(&mut self, now_ms: u64) -> bool {
         self.take_all(1, now_ms)
     }
 
-    /// Takes so many tokens, or none when there are fewer.
+    /// Takes all `tokens`, or none and returns `false` if there are fewer.
     pub(crate) fn take_all(&mut self, tokens: usize, now_ms: u64) -> bool {
         let passed_ms = now_ms.saturating_sub(self.refilled_ms);
         self.refilled_ms = now_ms;
@@ -184,12 +184,12 @@ impl TokenBucket {
     }
 }
 
-/// The runtime's clock, which tests may hold.
+/// The runtime's clock, which tests may stop.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Never, where there is no time.
+/// Waits until then; for ever if `at` is `None`.
 pub(crate) async fn until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at.into()).await,

@@ -47,12 +47,12 @@ use crate::web;
 
 use self::tasks::{Tasks, endless};
 
-/// Time for the back to end, once nobody needs it any more.
+/// Time that the tasks of the back have to end, after those of the front.
 const BACK_PATIENCE: Duration = Duration::from_secs(5);
 
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// Why the server could not start, or ended before it was told to.
+/// The server could not start, or ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     #[error(transparent)]
@@ -262,7 +262,7 @@ fn open_private_topics(
     topics
 }
 
-/// What the bus brings; nothing ever, where there is none.
+/// Starts the bus, and returns its messages; without a bus there are never any.
 async fn board_the_bus(
     back: &mut Tasks,
     config: &Config,
@@ -369,13 +369,13 @@ fn warn_of_development(auth: &AuthConfig) {
     }
 }
 
-/// The feed's connections are its own: viewers must not wait because buyers are many.
+/// Settings of the feed's own pool, so that viewers do not wait for connections that buyers use.
 fn feeds_own(config: &Config) -> DatabaseConfig {
     DatabaseConfig {
-        // One each to read the log, to count joins, for the doorbell's probe, for presence, for the relay and for the
-        // probe of its doorbell; four to read private topics; the rest to load events.
+        // One each for reading the log, for counting joins, for the doorbell's probe, for presence, for the relay and for the
+        // probe of its doorbell; four for reading private topics; the rest for loading events.
         pool_connections_max: 10 + config.feed.loads_parallel_max,
-        // The feed does not wait for longer: neither should the database.
+        // The feed gives up after this time, so the database should as well.
         statement_timeout_ms: config
             .database
             .statement_timeout_ms

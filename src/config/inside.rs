@@ -1,5 +1,5 @@
-//! Bounds between the stages and inside them. Whoever runs Seatcast need not know them; nothing waits
-//! or is kept without one. A name ends in its unit.
+//! Bounds between and inside the stages, which operators need not know. Every queue and map has one. A name ends in its
+//! unit.
 
 // --- queues between stages
 
@@ -14,8 +14,7 @@ pub const INTAKE_CONNECTIONS_MAX: usize = 1_024;
 pub const RINGS_MAX: usize = 1_024;
 /// Rings that may wait for presence; one more is dropped, and costs a lease.
 pub const PRESENCE_RINGS_MAX: usize = 256;
-/// Changes from the bus that may wait for the feed; past it they wait in the bus, which drops what is too
-/// much.
+/// Changes from the bus that may wait for the feed; past it they wait in the bus, which drops surplus ones.
 pub const HEARD_CHANGES_MAX: usize = 4_096;
 /// Streams that may wait to be let in.
 pub const STREAM_ASKS_MAX: usize = 1_024;
@@ -26,48 +25,46 @@ pub const STREAM_ASKS_MAX: usize = 1_024;
 pub const PRESENCE_MESSAGES_MAX: usize = 65_536;
 /// Of these, messages taken in before views are made.
 pub const PRESENCE_MESSAGES_AT_ONCE_MAX: usize = 4_096;
-/// Members of the dialect's presence of whom a shard could not yet tell the task of presence. Who tracks
-/// when as many wait is sent away, to come back.
+/// Reports about members that a shard could not yet send to the presence task. Past it a client that tracks is told to
+/// come back later.
 pub const WHEREABOUTS_UNSAID_MAX: usize = 16_384;
 /// Longest name of a step, in bytes.
 pub const STEP_BYTES_MAX: usize = 64;
 /// Longest key of the dialect's presence, in bytes of its JSON without the quotes.
 pub const PRESENCE_KEY_BYTES_MAX: usize = 255;
-/// Members of one event that are listed by name, in bytes of JSON; the others are counted only. A diff
-/// may take out as many as it brings in, so a frame has twice as many: less than 1 MiB.
+/// Members of one event that are listed by name, in bytes of JSON; the others are only counted. A diff may remove as many
+/// as it adds, so a frame can have twice this size: less than 1 MiB.
 pub const PRESENCE_LISTED_BYTES_MAX: usize = 500 * 1_024;
 
 // --- feed
 
-/// Events that a node remembers to have seen go back: more than it watches by default, so that all of
-/// a restored backup fit.
+/// Events of which a node remembers that the database lost history; more than it watches by default, so that all watched
+/// events of a restored backup fit.
 pub const REWINDS_MAX: usize = 65_536;
-/// Revisions by which other nodes may have been ahead of this one when the database went back: their
-/// clients may come here. More than an event is written in the seconds that a node may lag unnoticed.
+/// Revisions by which other nodes, whose clients may come here, may have been ahead of this one when the database lost
+/// history. More than an event gets in the seconds by which a node may lag unnoticed.
 pub const LOST_UNSEEN_MAX: u64 = 10_000;
 
 // --- shards
 
 /// Events taken from a shard's poller at a time.
 pub const POLLED_EVENTS_MAX: usize = 1_024;
-/// What is read at a time, in bytes; shared by all connections of a shard.
+/// The read buffer that all connections of a shard share.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
 /// Reads of one connection before others have their turn.
 pub const READS_PER_TURN_MAX: usize = 4;
-/// Effects whose room a shard keeps between turns.
+/// Capacity of the list of effects that a shard keeps between turns.
 pub const EFFECTS_KEPT_MAX: usize = 1_024;
 /// Frames handed to one `writev`.
 pub const FRAMES_PER_WRITE_MAX: usize = 64;
-/// Different revisions that laggards of one channel, or of one event's streams, may have before what
-/// they are sent is no longer kept for the next.
+/// Prepared catch-up frames of one channel, or of one event's streams: one for each revision that lagging viewers have.
 pub const PREPARED_REVISIONS_MAX: usize = 64;
-/// How long a join is kept waiting whose client is ahead of the node, in milliseconds: its revision is on
-/// its way here from the database. What has not come by then never was there.
+/// How long a join waits if its client is ahead of the node, whose read of that revision is under way.
 pub const REACH_PATIENCE_MS: u64 = 1_000;
-/// What one channel keeps of what its viewers are sent, in bytes.
+/// Prepared frames of one channel, in bytes.
 pub const PREPARED_BYTES_MAX: usize = 1024 * 1024;
-/// Rows of a change that are told to viewers of tables one by one, and messages that they may make. With more
-/// the viewers are told to read the tables anew.
+/// Rows of one change, and messages for them, that viewers of tables are sent one by one. Past it they are told to read the
+/// tables again.
 pub const TABLE_MESSAGES_MAX: usize = 512;
 /// The same, in bytes of all messages of one change together.
 pub const TABLE_MESSAGES_BYTES_MAX: usize = 256 * 1024;
@@ -79,7 +76,7 @@ pub const REFUSED_FRAMES_MAX: u32 = 1_000;
 pub const CLOSE_TIMEOUT_MS: u64 = 2_000;
 /// Wishes and counts of all shards that may wait for `private/`.
 pub const PRIVATE_SAID_MAX: usize = 16_384;
-/// Ids of what went away that a private topic keeps in mind; a viewer that lags further is told the whole.
+/// Ids of removed entities that a private topic remembers; a viewer that lags further is sent the whole state.
 pub const GONE_ENTITIES_MAX: usize = 64;
 
 // --- REST: defaults of [`super::HttpConfig`], which tests change
@@ -130,7 +127,7 @@ pub const DESKS_MAX: usize = 10_000;
 /// An event's desk goes home after this long without a request, in seconds.
 pub const DESK_IDLE_S: u64 = 60;
 
-// --- what is done with time: defaults of [`super::SweepConfig`], which tests change
+// --- deadlines and pruning: defaults of [`super::SweepConfig`], which tests change
 
 /// Longest sleep between two looks at the deadlines of holds, in milliseconds. A deadline that another
 /// node or a statement typed by hand has set is seen after at most this.
@@ -158,10 +155,9 @@ pub const FEED_UNWATCH_GRACE_S: u64 = 30;
 pub const FEED_LOG_ROWS_MAX: usize = 2_000;
 /// Events loaded from the database at a time.
 pub const FEED_LOADS_PARALLEL_MAX: usize = 4;
-/// How long an event that the database did not have is not asked for again, in milliseconds; its
-/// doorbell ends that.
+/// How long a missing event is not looked for again, in milliseconds, unless it rings.
 pub const FEED_ABSENT_MS: u64 = 1_000;
-/// Events that the database did not have and that are kept in mind.
+/// Missing events that are remembered, so that the database is not asked for them again.
 pub const FEED_ABSENT_EVENTS_MAX: usize = 10_000;
 /// Time after which a join that waits for its event is told to come later, in milliseconds.
 pub const FEED_OPEN_TIMEOUT_MS: u64 = 5_000;
@@ -172,17 +168,17 @@ pub const FEED_READ_TIMEOUT_MS: u64 = 3_000;
 
 /// Users' bookings and events' figures watched at a time; a join that would be one more is told to come later.
 pub const PRIVATE_TOPICS_MAX: usize = 10_000;
-/// Of these, how many are read in one query.
+/// Private topics read in one query.
 pub const PRIVATE_PER_READ_MAX: usize = 200;
-/// Bookings that a user is told of: those that are pending, then the newest.
+/// Bookings that `user:` shows: those that are pending, then the newest.
 pub const PRIVATE_BOOKINGS_MAX: i64 = 100;
-/// These are read at least this often, doorbell or not, in milliseconds.
+/// Private topics are read at least this often, whether or not they ring, in milliseconds.
 pub const PRIVATE_POLL_INTERVAL_MS: u64 = 5_000;
 /// Least time between two figures of one event, in milliseconds.
 pub const PRIVATE_FIGURES_INTERVAL_MS: u64 = 1_000;
 /// How often a node adds the joins that it counted to those of the others, in milliseconds.
 pub const PRIVATE_JOINS_INTERVAL_MS: u64 = 5_000;
-/// Events whose joins a node counts between two such times.
+/// Events whose joins a node counts in one such interval.
 pub const PRIVATE_JOINED_EVENTS_MAX: usize = 10_000;
 
 // --- interactions: defaults of [`super::InteractionsConfig`], which tests change
@@ -193,14 +189,14 @@ pub const INTERACTIONS_WAITING_MAX: usize = 20_000;
 pub const INTERACTIONS_BATCH_MAX: usize = 500;
 /// How long an interaction waits for others to be stored with, in milliseconds.
 pub const INTERACTIONS_INTERVAL_MS: u64 = 5_000;
-/// Interactions a second that a node takes in (twice as many in a burst); further ones are refused and counted.
+/// Interactions a second that a node accepts (twice as many in a burst); further ones are refused and counted.
 pub const INTERACTIONS_PER_S_MAX: u32 = 5_000;
 
 // --- NATS: defaults of [`super::BusConfig`], which tests change
 
-/// Events whose last revision the node that reads for all keeps in mind.
+/// Events whose last published revision the relay remembers.
 pub const NATS_RELAY_EVENTS_MAX: usize = 100_000;
-/// Rows of the log that it reads in one query.
+/// Rows of the log that the relay reads in one query.
 pub const NATS_RELAY_ROWS_MAX: usize = 1_000;
 
 // --- WebSocket connections: defaults of [`super::SocketConfig`], which tests change
@@ -228,7 +224,7 @@ pub const SOCKET_FIRST_JOIN_TIMEOUT_MS: u64 = 30_000;
 
 // --- server-sent events: defaults of [`super::StreamConfig`], which tests change
 
-/// A stream whose client takes nothing of what waits for it is ended after this long, in milliseconds.
+/// A stream is ended if its client reads nothing for this long while data waits, in milliseconds.
 pub const SSE_STALL_TIMEOUT_MS: u64 = 30_000;
 /// Silence on a stream after which a comment is sent, so that proxies keep it open, in milliseconds.
 pub const SSE_COMMENT_INTERVAL_MS: u64 = 15_000;
@@ -237,7 +233,7 @@ pub const SSE_COMMENT_INTERVAL_MS: u64 = 15_000;
 
 /// Least time between two counts of one event, in milliseconds.
 pub const PRESENCE_COUNTS_INTERVAL_MS: u64 = 1_000;
-/// Members who come and go within this time are told of together, in milliseconds.
+/// Members who come and go within this time are sent in one diff, in milliseconds.
 pub const PRESENCE_DIFF_WINDOW_MS: u64 = 100;
 /// Members of one event that are listed by name; the others are counted only.
 pub const PRESENCE_MEMBERS_LISTED_MAX: usize = 200;
@@ -245,6 +241,6 @@ pub const PRESENCE_MEMBERS_LISTED_MAX: usize = 200;
 pub const PRESENCE_TRACKED_BYTES_MAX: usize = 2_048;
 /// Steps of one event that are told apart on a node; further ones count as `other`.
 pub const PRESENCE_STEPS_MAX: usize = 32;
-/// The people of a node that is not heard of for this long no longer count on the others, in
-/// milliseconds. It is heard of four times as often.
+/// Visitors of a node that has not renewed its lease for this long no longer count, in milliseconds. Nodes renew four
+/// times as often.
 pub const PRESENCE_LEASE_MS: u64 = 4_000;

@@ -1,4 +1,4 @@
-//! What a configuration may hold. All that is wrong is said at once, by the flag's name.
+//! Checks a configuration, and reports all errors at once, by the flags' names.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -8,13 +8,12 @@ use super::{
     SweepConfig,
 };
 
-/// Event loops that may own connections: a set of them is the bits of a word, and one bit is the
-/// streams'.
+/// The most shards: a set of shards is the bits of a word, and one bit is for server-sent events.
 const SHARDS_MAX: usize = 63;
-/// An hour: no interval or timeout of a live system is longer.
+/// The longest interval or timeout: an hour.
 const HOUR_MS: u64 = 3_600_000;
 
-/// Everything that is wrong with a configuration, one line each.
+/// The errors in a configuration, one line each.
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration is not valid:\n  {}", .0.join("\n  "))]
 pub struct InvalidConfig(Vec<String>);

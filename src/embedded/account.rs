@@ -1,4 +1,4 @@
-//! Whom Postgres runs as. It refuses root, so root's servers lend it another account.
+//! The account that Postgres runs as. It refuses to run as root, so a server of root runs it under another account.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use rustix::process::geteuid;
 
 use super::EmbeddedError;
 
-/// A line of /etc/passwd. `initdb` refuses a uid that has none.
+/// A line of /etc/passwd. `initdb` refuses a uid without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
     pub(super) name: String,
@@ -16,8 +16,8 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// `None`: Postgres runs as we do. For root, the owner of a folder that already exists (it
-    /// may be older than the account `postgres`), else `postgres`, else `nobody`.
+    /// `None`: Postgres runs under our own account. For root: the owner of an existing folder, which may be older than the
+    /// account `postgres`; else `postgres`, else `nobody`.
     pub(super) fn to_run_as(dir: &Path) -> Result<Option<Account>, EmbeddedError> {
         if !geteuid().is_root() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! Where the machine keeps `initdb` and `postgres`.
+//! Finds `initdb` and `postgres` on this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,8 +26,8 @@ pub(super) struct Binaries {
 }
 
 impl Binaries {
-    /// The newest there is, or the ones that made the existing data (`data_major`): a cluster
-    /// can only be opened by its own major version.
+    /// The newest binaries, or those of the major version that made the existing data (`data_major`): a cluster can only be
+    /// opened by its own major version.
     pub(super) fn find(
         given: Option<&Path>,
         data_major: Option<(u32, &Path)>,
@@ -41,7 +41,7 @@ impl Binaries {
             .filter_map(|dir| inspect(dir))
             .collect::<Vec<_>>();
         found.retain(|binaries| binaries.major >= MAJOR_MIN);
-        // Stable: of two equal versions the one found first wins.
+        // A stable sort: of two equal versions the one found first wins.
         found.sort_by_key(|binaries| std::cmp::Reverse(binaries.major));
         choose(found, data_major, given)
     }
@@ -95,7 +95,7 @@ fn places() -> Vec<PathBuf> {
     places
 }
 
-/// `None` when either program is missing or does not say its version.
+/// `None` if either program is missing or does not print its version.
 fn inspect(dir: &Path) -> Option<Binaries> {
     if !dir.join("initdb").is_file() {
         return None;
@@ -110,7 +110,7 @@ fn inspect(dir: &Path) -> Option<Binaries> {
     })
 }
 
-/// `postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`, also `18beta1`.
+/// Reads `postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)`, also `18beta1`.
 fn parse_major(version: &str) -> Option<u32> {
     let number = version.split(' ').nth(2)?;
     let digits = number

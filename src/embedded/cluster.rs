@@ -1,4 +1,4 @@
-//! Making a cluster, and how every program of Postgres is started.
+//! Makes a cluster, and starts every program of Postgres.
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -10,7 +10,7 @@ use super::binaries::Binaries;
 use super::folder::Folder;
 use super::{Durability, EmbeddedError};
 
-/// What every start of a program of Postgres needs to know.
+/// Starts programs of Postgres.
 pub(super) struct Launcher<'a> {
     pub(super) binaries: &'a Binaries,
     pub(super) folder: &'a Folder,
@@ -18,16 +18,15 @@ pub(super) struct Launcher<'a> {
 }
 
 impl Launcher<'_> {
-    /// A command that runs as the right account, sees nothing of our environment (PGOPTIONS
-    /// could break it; our secrets are none of its business), hears no Ctrl-C from the terminal
-    /// (we drain first), and ends when we do.
+    /// A command that runs under the right account, has an empty environment (PGOPTIONS could break it, and it must not see
+    /// our secrets), gets no Ctrl-C from the terminal (we drain first), and ends when we do.
     pub(super) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.program(program));
         command
             .env_clear()
             .env("PATH", &self.binaries.dir)
             .env("LC_ALL", "C")
-            // Ours may be one that the account cannot enter.
+            // The account may not be able to enter our working directory.
             .current_dir(self.folder.dir())
             .process_group(0)
             .stdin(Stdio::null());
@@ -72,7 +71,7 @@ fn converse(mut command: Command, input: &str) -> io::Result<Output> {
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(input.as_bytes()) {
-            // It ended without listening: its output says why.
+            // It ended without reading its input; its output says why.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
             _ => {}
         }
@@ -80,7 +79,7 @@ fn converse(mut command: Command, input: &str) -> io::Result<Output> {
     child.wait_with_output()
 }
 
-/// Asks the kernel to end the child when the thread that starts it dies, by `kill -9` as well.
+/// Makes the kernel end the child when the thread that starts it dies, even by `kill -9`.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 pub(crate) fn end_with_us(command: &mut Command) {
@@ -101,7 +100,7 @@ pub(crate) fn end_with_us(command: &mut Command) {
     unsafe { command.pre_exec(ask) };
 }
 
-/// Other kernels cannot: there a killed server leaves its Postgres to the next start.
+/// Other kernels cannot do that: there the Postgres of a killed server is ended by the next start.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn end_with_us(_command: &mut Command) {}
 
@@ -122,15 +121,15 @@ pub(super) fn create(
         .map_err(EmbeddedError::file("write", dir))
 }
 
-/// The first Postgres that brings a locale of its own.
+/// The first Postgres with a builtin UTF-8 locale.
 const BUILTIN_LOCALE_SINCE: u32 = 17;
 /// Locales of the system that know letters beyond ASCII: glibc's and musl's, then what macOS and old systems have.
 const UTF8_LOCALES: [&str; 2] = ["C.UTF-8", "en_US.UTF-8"];
 
-/// How a cluster sorts and folds case.
+/// The locale of a cluster, which decides how case is folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Locale {
-    /// Postgres' own C.UTF-8: the same on every system.
+    /// The builtin C.UTF-8 of Postgres, which is the same on every system.
     Builtin,
     /// A locale of the system for case; C for the order.
     Ctype(&'static str),
@@ -150,7 +149,7 @@ impl Locale {
             .collect()
     }
 
-    /// The order is always that of the bytes: it never changes under an index with an upgrade of the system.
+    /// Text is always ordered by its bytes, so that an upgrade of the system cannot change the order under an index.
     fn arguments(self) -> Vec<String> {
         let mut arguments = vec!["--locale=C".to_owned()];
         match self {
@@ -164,7 +163,7 @@ impl Locale {
     }
 }
 
-/// Tries locales until there is one that this system has.
+/// Runs `initdb` with the best locale that this system has.
 fn initdb(
     launcher: &Launcher<'_>,
     data: &Path,
@@ -207,7 +206,7 @@ fn initdb_with(
     launcher.run(command, "initdb", "")
 }
 
-/// In single-user mode: no socket, no client, and no cluster that lacks its database.
+/// Makes the database in single-user mode, which needs neither socket nor client; so no cluster is ever without it.
 fn create_database(
     launcher: &Launcher<'_>,
     data: &Path,

@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why there is no private Postgres, in words that say what to do.
+/// The private Postgres cannot run; each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     #[error(

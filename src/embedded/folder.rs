@@ -15,13 +15,13 @@ use super::account::Account;
 const SOCKET: &str = ".s.PGSQL.5432";
 /// `sun_path` has 108 bytes, the last one is NUL.
 const SOCKET_PATH_BYTES_MAX: usize = 107;
-/// A predecessor that is just ending may take this long.
+/// Time that another server which is just ending may keep the lock.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
-/// A leftover Postgres is asked to end, then told to, each for this long.
+/// Time that a leftover Postgres has for a fast shutdown, and then for an immediate one.
 const LEFTOVER_PATIENCE: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A locked folder. The kernel gives the lock back when this process ends.
+/// A locked folder. The kernel releases the lock when this process ends.
 #[derive(Debug)]
 pub(super) struct Folder {
     dir: PathBuf,
@@ -33,7 +33,7 @@ pub(super) struct Folder {
 pub(super) fn place(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     if !data_dir.exists() {
         std::fs::create_dir_all(data_dir).map_err(EmbeddedError::file("make", data_dir))?;
-        // Root's umask may be a narrow one, and another account has to come through.
+        // Root's umask may be narrow, and another account has to pass.
         std::fs::set_permissions(data_dir, Permissions::from_mode(0o755))
             .map_err(EmbeddedError::file("open", data_dir))?;
     }
@@ -74,7 +74,7 @@ impl Folder {
         self.dir.join("data")
     }
 
-    /// A cluster is made here and then renamed: half of one is never taken for a whole.
+    /// The folder in which a cluster is made before it is renamed, so that an unfinished one is never used.
     pub(super) fn unfinished_data(&self) -> PathBuf {
         self.dir.join("data.new")
     }
@@ -87,7 +87,7 @@ impl Folder {
         self.dir.join("postgres.previous.log")
     }
 
-    /// The version that made the data, with the data's path; `None` before the first run.
+    /// The major version that made the data, and the data's path; `None` before the first run.
     pub(super) fn major(&self) -> Result<Option<(u32, &Path)>, EmbeddedError> {
         let path = self.data().join("PG_VERSION");
         match std::fs::read_to_string(&path) {
@@ -97,13 +97,13 @@ impl Folder {
         }
     }
 
-    /// Ends a Postgres that outlived its owner and removes its lock files. Call it with the
-    /// folder locked: whoever runs in here then is an orphan.
+    /// Ends a Postgres that outlived its server, and removes its lock files. Call it with the folder locked: any Postgres
+    /// that runs in it then has no server.
     pub(super) fn end_leftovers(&self) -> Result<(), EmbeddedError> {
         for signal in [Signal::INT, Signal::QUIT] {
-            // Its children die with a postmaster; only it understands these signals so.
+            // Only the postmaster understands these signals in this way; its children end with it.
             for postmaster in postmasters(&self.data()) {
-                // It may have ended since: then there is nothing to do.
+                // It may have ended by itself.
                 let _ = kill_process(postmaster, signal);
             }
             if self.wait_until_empty() {
@@ -142,8 +142,8 @@ impl Folder {
     }
 }
 
-/// Makes the folder if needed, gives it to the account, and shuts everybody else out: inside it
-/// Postgres trusts whoever can reach its socket.
+/// Makes the folder if needed, gives it to the account, and closes it to all others: Postgres trusts every process that
+/// can reach the socket in it.
 fn own(dir: &Path, account: Option<&Account>) -> Result<(), EmbeddedError> {
     std::fs::create_dir_all(dir).map_err(EmbeddedError::file("make", dir))?;
     let us = geteuid().as_raw();
@@ -227,8 +227,8 @@ struct Process {
     parent: i32,
 }
 
-/// Device and inode: what tells a folder from all others. The text of `/proc/PID/cwd` does not, as the same path
-/// names another folder in another root or container.
+/// Device and inode, which identify a folder. The text of `/proc/PID/cwd` does not: the same path names another folder
+/// in another root or container.
 fn identity(folder: &Path) -> Option<(u64, u64)> {
     let found = std::fs::metadata(folder).ok()?;
     Some((found.dev(), found.ino()))
@@ -248,7 +248,7 @@ fn processes(data: &Path) -> Vec<Process> {
             if identity(&proc.join("cwd"))? != ours {
                 return None;
             }
-            // `pid (name) state parent …`: somebody's shell may stand in the folder as well.
+            // `pid (name) state parent …`. A shell may have this working directory as well.
             let stat = std::fs::read_to_string(proc.join("stat")).ok()?;
             let (name, rest) = stat.split_once('(')?.1.rsplit_once(") ")?;
             let parent = rest.split(' ').nth(1)?.parse().ok()?;

@@ -1,17 +1,16 @@
 //! The private Postgres that runs when no database is given.
 //!
-//! It is started from the binaries the machine has, keeps its data in a folder that survives
-//! restarts, listens on a unix socket in that folder and nowhere else, and ends with this
-//! process, however that ends. As root it runs under another account, since Postgres refuses
-//! root. A thread of its own watches it ([`supervisor`]): when it ends by itself (killed, a disk that was full), it
-//! is started again, more slowly each time, and after too many tries the server ends as well.
+//! It is started from the machine's binaries, keeps its data in a folder that survives restarts, listens only on a unix
+//! socket in that folder, and ends with this process, however that ends. Where this process is root, it runs under
+//! another account, since Postgres refuses root. A thread watches it ([`supervisor`]): when it ends by itself (killed,
+//! or its disk was full), it is started again, more slowly each time; after too many tries the server ends as well.
 //!
 //! ```text
 //! <data-dir>/postgres/     0700, of the account that Postgres runs as
 //!   lock                   held (flock) by the server that owns the folder
 //!   data/                  the cluster; data.new/ while it is being made
 //!   .s.PGSQL.5432          the socket
-//!   postgres.log           what this run's Postgres said; postgres.previous.log
+//!   postgres.log           the log of this run; postgres.previous.log of the one before
 //! ```
 
 mod account;
@@ -40,27 +39,27 @@ const DATABASE: &str = "seatcast";
 /// Connections beyond our pool: the feed's, `psql`, tools, a second node on the same socket.
 const SPARE_CONNECTIONS: usize = 32;
 
-/// What may be lost when the machine (not the process) dies.
+/// Data that may be lost when the machine (not the process) dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing that was committed: fsync is on.
+    /// No committed data: fsync is on.
     Safe,
-    /// Everything: for clusters that are deleted after use.
+    /// All of it: for clusters that are deleted after use.
     Throwaway,
 }
 
 /// How to run a private Postgres. [`Embedded::start`] derives it from the configuration.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Its parents must be reachable by the account that Postgres runs as.
+    /// The account that Postgres runs as must be able to reach its parents.
     pub data_dir: PathBuf,
-    /// Where `initdb` and `postgres` are; found by itself when `None`.
+    /// The folder of `initdb` and `postgres`; searched for if `None`.
     pub bin_dir: Option<PathBuf>,
     pub connections_max: usize,
     pub durability: Durability,
     /// Further settings of Postgres, each `name=value`. They win over ours.
     pub options: Vec<String>,
-    /// Bound of a start, crash recovery included.
+    /// Longest time of a start, crash recovery included.
     pub start_timeout: Duration,
     /// After this long an orderly stop becomes an immediate one.
     pub stop_timeout: Duration,
@@ -82,8 +81,8 @@ impl Embedded {
         Self::start_with(&Settings::from_config(config)?)
     }
 
-    /// As [`Embedded::start`], but uses the Postgres of a server that is already running on the
-    /// same folder: for the commands one runs beside it (`audit`, `seed`, …).
+    /// Like [`Embedded::start`], but uses the Postgres of a server that runs on the same folder: for commands beside it
+    /// (`audit`, `seed`, …).
     pub fn join_or_start(config: &DatabaseConfig) -> Result<Embedded, EmbeddedError> {
         let settings = Settings::from_config(config)?;
         match Self::start_with(&settings) {
@@ -97,17 +96,17 @@ impl Embedded {
         }
     }
 
-    /// As [`Embedded::join_or_start`], but makes no cluster: for commands that only read.
+    /// Like [`Embedded::join_or_start`], but makes no cluster: for commands that only read.
     pub fn join_or_start_existing(config: &DatabaseConfig) -> Result<Embedded, EmbeddedError> {
         let data_dir = Settings::from_config(config)?.data_dir;
-        // Only what is surely missing: a folder that we may not look into says so when it is opened.
+        // Only if it is certainly missing: a folder without read permission is reported when it is opened.
         match data_dir.join("postgres").try_exists() {
             Ok(false) => Err(EmbeddedError::NoDatabase),
             _ => Self::join_or_start(config),
         }
     }
 
-    /// As [`Embedded::start`], with settings of the caller's own.
+    /// Like [`Embedded::start`], with the caller's settings.
     pub fn start_with(settings: &Settings) -> Result<Embedded, EmbeddedError> {
         let (url, supervisor) = Supervisor::start(settings.clone())?;
         Ok(Embedded {
@@ -116,22 +115,22 @@ impl Embedded {
         })
     }
 
-    /// For tokio-postgres and `psql` alike: `postgres:///seatcast?host=<folder>&user=seatcast`.
+    /// The URL for tokio-postgres and `psql`: `postgres:///seatcast?host=<folder>&user=seatcast`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Cancelled when Postgres ended by itself and could not be started again; [`Embedded::stop`] then says why.
-    /// Never, when another process of ours runs it.
+    /// Cancelled when Postgres ended by itself and could not be started again; [`Embedded::stop`] then returns the reason.
+    /// Never cancelled if another process of ours runs it.
     pub fn lost(&self) -> CancellationToken {
         let supervisor = self.supervisor.as_ref();
         supervisor.map_or_else(CancellationToken::new, Supervisor::ended)
     }
 
-    /// Stops Postgres in order: clients are disconnected, what was committed is flushed.
+    /// Stops Postgres: clients are disconnected, committed data is flushed.
     ///
     /// # Errors
-    /// When it does not stop, or was lost before.
+    /// It does not stop, or was lost before.
     pub fn stop(mut self) -> Result<(), EmbeddedError> {
         match &mut self.supervisor {
             Some(supervisor) => supervisor.stop(),

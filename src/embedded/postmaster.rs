@@ -15,15 +15,15 @@ use super::{Durability, EmbeddedError, Settings};
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// How much of the log goes into the error of a failed start.
 const LOG_TAIL_BYTES: u64 = 2_000;
-/// An immediate stop takes no time, unless the kernel cannot end a process.
+/// Time for an immediate stop, which takes longer only if the kernel cannot end a process.
 const QUIT_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where Postgres writes its log.
+/// The file that Postgres writes its log to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Log {
-    /// To a new file, with that of the run before kept beside it.
+    /// A new file; the file of the run before is kept beside it.
     Fresh,
-    /// To that of this run: why it ended is what one looks for.
+    /// The file of this run, which says why Postgres ended.
     Same,
 }
 
@@ -64,13 +64,13 @@ impl Postmaster {
         };
         let ready = postmaster.wait_until_ready(launcher.folder, settings.start_timeout);
         if ready.is_err() {
-            // The error of the start says more than one of stopping what did not start.
+            // The error of the start says more than an error of this stop.
             let _ = postmaster.stop();
         }
         ready.map(|()| postmaster)
     }
 
-    /// Nothing tells when Postgres is ready but the last line of its `postmaster.pid`.
+    /// Waits for the last line of `postmaster.pid`, the only sign that Postgres is ready.
     fn wait_until_ready(
         &mut self,
         folder: &Folder,
@@ -94,8 +94,8 @@ impl Postmaster {
         }
     }
 
-    /// A fast shutdown; an immediate one (recovered by the next start) when that takes too long.
-    /// Doing it twice does no harm.
+    /// A fast shutdown, and an immediate one (from which the next start recovers) if that takes too long. A second call does
+    /// nothing.
     pub(super) fn stop(&mut self) -> Result<(), EmbeddedError> {
         for (signal, patience) in [
             (Signal::INT, self.stop_timeout),
@@ -105,7 +105,7 @@ impl Postmaster {
                 return Ok(());
             }
             if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
-                // It may have ended since: the wait finds out.
+                // It may have ended by itself, which the wait finds out.
                 let _ = kill_process(pid, signal);
             }
             if self.wait_for_end(patience) {
@@ -133,10 +133,10 @@ impl Postmaster {
     }
 }
 
-/// Given on the command line, so that they hold whatever the cluster's own files say.
+/// Settings on the command line, which win over the cluster's own files.
 fn options(settings: &Settings) -> Vec<String> {
     let mut options = vec![
-        // Socket only: no port to race for, nothing for the network to find.
+        // A unix socket only: no port can be taken, and the network cannot reach it.
         "listen_addresses=".to_owned(),
         format!("max_connections={}", settings.connections_max),
         "cluster_name=seatcast".to_owned(),
@@ -149,12 +149,12 @@ fn options(settings: &Settings) -> Vec<String> {
     for switch in ["fsync", "full_page_writes", "synchronous_commit"] {
         options.push(format!("{switch}={}", if safe { "on" } else { "off" }));
     }
-    // Of two the later holds.
+    // Of two values for one setting the later one holds.
     options.extend(settings.options.iter().cloned());
     options
 }
 
-/// One file for this run and one for the run before: the folder does not grow with restarts.
+/// Keeps one file for this run and one for the run before, so that the folder does not grow with restarts.
 fn fresh_log(launcher: &Launcher<'_>) -> Result<File, EmbeddedError> {
     let (log, previous) = (launcher.folder.log(), launcher.folder.previous_log());
     match std::fs::rename(&log, &previous) {

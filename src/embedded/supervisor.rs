@@ -1,7 +1,7 @@
 //! The thread that owns the private Postgres: starts it, starts it again when it ends by itself, stops it.
 //!
-//! It is one thread for the whole life of the cluster, since the kernel ends Postgres together with the *thread*
-//! that started it ([`super::cluster::end_with_us`]): a restart from a thread of the moment would not outlive it.
+//! It is one thread for the whole life of the cluster, since the kernel ends Postgres together with the *thread* that
+//! started it ([`super::cluster::end_with_us`]): a Postgres started by a short-lived thread would end with that thread.
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -17,23 +17,23 @@ use super::postmaster::{Log, Postmaster};
 use super::{DATABASE, EmbeddedError, Settings, url};
 use crate::pacing::Backoff;
 
-/// How often the thread looks whether Postgres still lives.
+/// How often the thread checks that Postgres lives.
 const WATCH_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How often a Postgres that ended by itself is started again.
+/// Limits of starting a Postgres again that ended by itself.
 #[derive(Debug, Clone)]
 pub struct Restarts {
-    /// Starts in a row, before it counts as lost.
+    /// Consecutive starts before Postgres counts as lost.
     pub tries_max: u32,
     /// Pause before the second try; it doubles with each further one.
     pub pause_min: Duration,
     pub pause_max: Duration,
-    /// A Postgres that lived for this long has all its tries again.
+    /// A Postgres that ran for this long gets all its tries back.
     pub settled_after: Duration,
 }
 
 impl Default for Restarts {
-    /// About four minutes: time to make room on a full disk.
+    /// Tries for about four minutes, in which somebody may make room on a full disk.
     fn default() -> Restarts {
         Restarts {
             tries_max: 14,
@@ -53,15 +53,15 @@ impl Restarts {
 /// A handle on the thread. Dropping it stops Postgres.
 #[derive(Debug)]
 pub(super) struct Supervisor {
-    /// Dropped to have Postgres stopped. Nothing is ever sent.
+    /// Dropped to stop Postgres. Nothing is ever sent.
     alive: Option<Sender<()>>,
-    /// Cancelled when the thread ends: when it was told to, or when Postgres is lost.
+    /// Cancelled when the thread ends, because it was told to or because Postgres is lost.
     ended: CancellationToken,
     thread: Option<JoinHandle<Result<(), EmbeddedError>>>,
 }
 
 impl Supervisor {
-    /// Returns when Postgres takes connections, with its address.
+    /// Returns the address once Postgres takes connections.
     pub(super) fn start(settings: Settings) -> Result<(String, Supervisor), EmbeddedError> {
         let (alive, orders) = mpsc::channel();
         let (reply, started) = mpsc::channel();
@@ -97,7 +97,7 @@ impl Supervisor {
         self.ended.clone()
     }
 
-    /// Stops Postgres in order, or says why it is gone already. A second time there is nothing left to do.
+    /// Stops Postgres, or returns the reason why it has ended already. A second call does nothing.
     pub(super) fn stop(&mut self) -> Result<(), EmbeddedError> {
         self.alive = None;
         match self.thread.take().map(JoinHandle::join) {
@@ -115,13 +115,13 @@ impl Drop for Supervisor {
     }
 }
 
-/// Fields drop in this order: Postgres is down before the lock on its folder goes.
+/// Fields drop in this order, so Postgres is down before the lock on its folder is released.
 struct Running {
     postmaster: Postmaster,
     started_at: Instant,
-    /// Starts in a row since it last lived for long.
+    /// Consecutive starts since it last ran for long.
     tries: u32,
-    /// Before the second of them and each further one.
+    /// The pauses between them.
     backoff: Backoff,
     folder: Folder,
     binaries: Binaries,
@@ -129,7 +129,7 @@ struct Running {
     settings: Settings,
 }
 
-/// Whether the one who owns us still wants Postgres.
+/// Whether the owner of the supervisor still wants Postgres.
 #[derive(PartialEq, Eq)]
 enum Wish {
     Run,
@@ -177,7 +177,7 @@ impl Running {
         self.postmaster.stop()
     }
 
-    /// Tries until it runs, until nobody wants it any more, or until it has been tried too often.
+    /// Tries until it runs, until the owner wants it no more, or until it was tried too often.
     fn start_again(&mut self, orders: &Receiver<()>) -> Result<Wish, EmbeddedError> {
         if self.started_at.elapsed() >= self.settings.restarts.settled_after {
             self.tries = 0;

@@ -1,10 +1,10 @@
 //! A user's own bookings (`user:{id}`) and an organizer's figures (`admin:{id}`): database → hub.
 //!
-//! The doorbell says whose bookings were written; of those that somebody watches the versions are read anew, many
-//! users in one query, and then the bookings that are new or have another version. What a viewer is told is decided
-//! in the hub, by `hub::private::Picture`.
+//! The doorbell names the users whose bookings were written. For those that have viewers here, the versions are read,
+//! many users in one query, and then the bookings that are new or have another version. `hub::private::Picture` decides
+//! what each viewer is sent.
 //!
-//! - `planner` decides what is read and who is told, purely; `read` asks the store; this file listens and carries out.
+//! - `planner` decides what is read and which shards get it, without I/O; `read` asks the store; this file carries out.
 
 pub(crate) mod planner;
 mod read;
@@ -29,8 +29,8 @@ use crate::store::doorbell::PrivateRing;
 use crate::store::{Failure, Store, StoreError};
 use crate::ticketing::EventId;
 
-/// Where the task hears from: the shards and the doorbell.
-pub struct Inputs {
+/// The inputs of the task: messages of the shards, and rings of the doorbell.
+pub struct PrivateInputs {
     pub said: mpsc::Receiver<Said>,
     pub rings: mpsc::Receiver<PrivateRing>,
 }
@@ -38,10 +38,10 @@ pub struct Inputs {
 /// Runs until `end`.
 ///
 /// # Errors
-/// When a query's task panicked.
+/// A query's task panicked.
 pub async fn run(
     store: Store,
-    inputs: Inputs,
+    inputs: PrivateInputs,
     hub: Hub,
     (feed, config): (FeedConfig, PrivateConfig),
     end: CancellationToken,
@@ -62,11 +62,11 @@ pub async fn run(
 
 struct Task {
     planner: Planner,
-    /// The reads under way: one at most of users and one of figures, and one of each that failed before.
+    /// The reads under way: at most one of users and one of figures, and one retry of each.
     reading: JoinSet<Cause>,
-    /// The count of joins under way: one at most. It gives back what was not stored.
+    /// The statement that stores join counts: at most one. It returns the counts that were not stored.
     counting: JoinSet<Vec<(EventId, i64)>>,
-    /// Joins since the last count.
+    /// Joins that are not stored yet.
     joins: HashMap<EventId, i64>,
     store: Store,
     hub: Hub,
@@ -75,7 +75,11 @@ struct Task {
 }
 
 impl Task {
-    async fn run(&mut self, mut inputs: Inputs, end: CancellationToken) -> Result<(), JoinError> {
+    async fn run(
+        &mut self,
+        mut inputs: PrivateInputs,
+        end: CancellationToken,
+    ) -> Result<(), JoinError> {
         let every = Duration::from_millis(self.config.joins_interval_ms);
         let mut count = tokio::time::interval(every);
         count.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -151,7 +155,8 @@ impl Task {
     }
 }
 
-/// A query that is too slow may be so for one of its topics: only without a connection is none to blame.
+/// Classifies a failed read. A slow query may be slow because of one of its topics, so only a missing connection is the
+/// database's fault as a whole.
 fn fault(error: &StoreError) -> Failure {
     let error_logged = error as &dyn std::error::Error;
     match error.is_transient() && !matches!(error, StoreError::Busy(_)) {

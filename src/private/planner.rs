@@ -1,11 +1,11 @@
-//! Which private topics are read, and who is told: causes in, effects out, no I/O and no clock.
+//! Decides which private topics are read, and which shards get the result: causes in, effects out, no I/O and no clock.
 //!
-//! Users and figures are read apart, each by one read at a time, of all that needs one. What rings while it is
-//! under way is read by the next, since it may have begun too early. Whoever asks is answered by a read that
-//! began after the question, so nobody is shown less than any node has shown before.
+//! Users and figures are read separately, one read at a time for each kind, of all topics that need one. A topic that
+//! rings during a read is read again by the next one, since the first may have begun too early. A join is answered by a
+//! read that began after it, so a client is never shown less than another node has shown it.
 //!
-//! A read that fails is set aside and made again in halves, so that others do not wait for what spoiled it.
-//! A topic that everybody has left is kept for a while, unread: a client whose connection broke comes back to it.
+//! A read that fails is set aside and repeated in halves, so that other topics do not wait for the offending one. A topic
+//! whose last viewer left is kept for a while without being read, for clients whose connection broke.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
@@ -25,11 +25,12 @@ use crate::ticketing::UserId;
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// First and longest pause before a topic that cannot be read alone is read again.
+/// First and longest pause before a topic that cannot be read even alone is read again.
 const ALONE_PAUSE_MIN: Duration = Duration::from_millis(500);
 const ALONE_PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// Figures are not read for so many times what their last read took: at most a fifth of the time.
+/// Figures rest for this many times the duration of their last read, so that reading them takes at most a fifth of the
+/// time.
 const FIGURES_REST: u32 = 4;
 
 #[derive(Debug)]
@@ -45,47 +46,47 @@ pub(crate) enum Cause {
 pub(crate) enum Effect {
     /// Read these; answer with [`Cause::Read`].
     Read(Batch),
-    /// The topic is as this picture shows.
+    /// Give these shards the topic's new picture.
     Tell(ShardSet, Arc<Picture>),
-    /// The same, by a read that began after this question of the shard.
+    /// Answer this question of a shard with a picture that was read after it.
     Answer(usize, Ask, Arc<Picture>),
     Refuse(ShardSet, Topic, NotOpened),
 }
 
-/// One read's worth: users, or events whose figures are wanted.
+/// The topics of one read: users, or events whose figures are wanted.
 #[derive(Debug)]
 pub(crate) struct Batch {
     id: u64,
     pub(crate) asked: Vec<Asked>,
     began: Instant,
-    /// Set aside earlier; the pauses between its attempts.
+    /// For a repeated read: the pauses between its attempts.
     doubted: Option<Backoff>,
 }
 
 impl Batch {
-    /// A batch is of one kind.
+    /// The lane that reads it; all topics of a batch are of one kind.
     fn kind(&self) -> usize {
         self.asked.first().map_or(0, |asked| kind(asked.topic))
     }
 }
 
-/// Which of the lanes reads the topic: users' bookings, or figures.
+/// The index of the lane that reads the topic: users' bookings, or figures.
 fn kind(topic: Topic) -> usize {
     usize::from(matches!(topic, Topic::Admin(_)))
 }
 
-/// What a read found, by topic. What is not there is not in the database (any more).
+/// The result of a read by topic. A missing topic is not in the database (any more).
 pub(crate) type Answer = HashMap<Topic, Told>;
 
 /// A topic to be read.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
     pub(crate) topic: Topic,
-    /// What is known of it need not be read again.
+    /// The known picture: entities whose version it has need not be read again.
     pub(crate) known: Option<Arc<Picture>>,
 }
 
-/// What the database tells of a topic.
+/// A topic's content in the database.
 #[derive(Debug)]
 pub(crate) struct Told {
     pub(crate) owner: UserId,
@@ -106,21 +107,21 @@ fn merge(asks: &mut Asks, others: Asks) {
 #[derive(Debug)]
 struct Slot {
     shards: ShardSet,
-    /// Who waits to be answered, by a read that has not begun yet.
+    /// Questions that the next read will answer.
     waiting: Asks,
-    /// Who is answered by the read under way.
+    /// Questions that the read under way will answer.
     answered: Asks,
-    /// Who gave up waiting: told by the next read that succeeds, for whoever is still there.
+    /// Shards whose questions timed out. They get the picture of the next successful read, for viewers that are still there.
     owed: ShardSet,
     give_up_at: Instant,
     latest: Option<Arc<Picture>>,
-    /// Least time between two pictures: not read again before.
+    /// The topic is not read again before, so that pictures keep their least distance.
     quiet_until: Instant,
-    /// The read under way.
+    /// The read that it is part of.
     asked_by: Option<u64>,
-    /// A read that it was part of failed: it is read apart until that succeeds.
+    /// Whether a read that it was part of failed; it is then read apart until that succeeds.
     doubted: bool,
-    /// When the last shard left it, unless somebody watches it.
+    /// When the last shard left it; `None` while it has viewers.
     left_at: Option<Instant>,
 }
 
@@ -129,21 +130,21 @@ impl Slot {
         !self.waiting.is_empty() || !self.answered.is_empty()
     }
 
-    /// Whether the read of all that is stale takes it along. Who asks for its bookings is answered at once;
-    /// figures keep their distance, since each costs a pass over the event's bookings.
+    /// Whether the next read includes it. A question about bookings is answered at once; figures keep their distance, since
+    /// each read passes over the event's bookings.
     fn is_due(&self, topic: Topic, now: Instant) -> bool {
         let asks = !self.waiting.is_empty() && !matches!(topic, Topic::Admin(_));
         !self.doubted && (self.quiet_until <= now || asks)
     }
 }
 
-/// The reads of one kind: one at a time, and beside it one of what is in doubt.
+/// The reads of one kind: one at a time, and one retry beside it.
 #[derive(Debug)]
 struct Lane {
-    /// To be read.
+    /// Topics to be read.
     stale: BTreeSet<Topic>,
     reading: bool,
-    /// The database is away.
+    /// When to try again; `None` unless the database is away.
     retry_at: Option<Instant>,
     pause: Backoff,
     doubts: Halving<Topic>,
@@ -169,9 +170,9 @@ pub(crate) struct Planner {
     grace: Duration,
     slots: HashMap<Topic, Slot>,
     lanes: [Lane; 2],
-    /// Those with somebody who waits.
+    /// Topics with unanswered questions.
     waited_for: BTreeSet<Topic>,
-    /// Those that nobody watches, by when they were left.
+    /// Topics without viewers, by the time at which the last one left.
     left: BTreeSet<(Instant, Topic)>,
     poll_at: Instant,
     reads: u64,
@@ -205,7 +206,7 @@ impl Planner {
                     .for_each(|user| self.rang(Topic::User(user)));
             }
             Cause::Rang(PrivateRing::Event(event)) => self.rang(Topic::Admin(event)),
-            // Whatever was committed before may have gone unheard.
+            // Rings before this may have been missed.
             Cause::Rang(PrivateRing::Listening) => self.read_all_soon(now),
             Cause::Read(batch, answer) => self.read(batch, answer, now),
             Cause::Time => {}
@@ -282,7 +283,7 @@ impl Planner {
         self.waited_for.insert(topic);
     }
 
-    /// Whether there is a place for one more topic; the one that was left first makes it.
+    /// Whether there is room for one more topic. Drops the longest unwatched one if needed.
     fn has_room(&mut self) -> bool {
         if self.slots.len() >= self.config.private_topics_max
             && let Some((_, topic)) = self.left.pop_first()
@@ -306,7 +307,7 @@ impl Planner {
         self.lanes[kind(topic)].stale.remove(&topic);
         self.waited_for.remove(&topic);
         if slot.latest.is_none() || slot.doubted {
-            // There is nothing that would be missed.
+            // It has no viewers who could miss anything.
             self.remove(topic);
         } else {
             slot.left_at = Some(now);
@@ -350,7 +351,7 @@ impl Planner {
         }
     }
 
-    /// Whoever waits for too long is told to come later; the read goes on, for the next to ask.
+    /// Answers questions that wait for too long with «later». Their read goes on, for the next question.
     fn give_up(&mut self, now: Instant) {
         let Planner {
             slots,
@@ -376,7 +377,7 @@ impl Planner {
         });
     }
 
-    /// Begins the next read of a kind, if there is something to be read and nothing under way.
+    /// Begins the next read of a kind, if topics need one and none is under way.
     fn ask(&mut self, kind: usize, now: Instant) {
         let lane = &self.lanes[kind];
         if lane.reading || lane.retry_at.is_some_and(|at| now < at) {
@@ -394,7 +395,7 @@ impl Planner {
         self.lanes[kind].reading = self.begin(&due, None, now);
     }
 
-    /// The same of what is in doubt.
+    /// Begins the next retry of a kind.
     fn ask_aside(&mut self, kind: usize, now: Instant) {
         while let Some(doubt) = self.lanes[kind].doubts.take_due(now) {
             let slots = &self.slots;
@@ -458,7 +459,7 @@ impl Planner {
         }
     }
 
-    /// Whether the topic waits for this read; not if it was left meanwhile, and watched anew.
+    /// Whether the topic still belongs to this read. It does not if it was left and watched again meanwhile.
     fn is_asked_by(&mut self, topic: Topic, batch: u64) -> bool {
         let slot = self.slots.get_mut(&topic);
         slot.is_some_and(|slot| slot.asked_by.take_if(|by| *by == batch).is_some())
@@ -480,7 +481,7 @@ impl Planner {
         }
         let lane = &mut self.lanes[kind];
         match (failure, batch.doubted) {
-            // Nothing will succeed until the database is back.
+            // No read will succeed until the database is back.
             (Failure::Unavailable, None) => {
                 lane.retry_at = Some(now + lane.pause.pause());
                 lane.stale.extend(topics);
@@ -526,7 +527,7 @@ impl Planner {
         }
     }
 
-    /// There is no such event any more.
+    /// The event or user does not exist any more.
     fn gone(&mut self, topic: Topic) {
         if let Some(slot) = self.remove(topic) {
             let why = NotOpened::NoSuchEvent;

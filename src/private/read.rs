@@ -1,4 +1,4 @@
-//! One read of the database: what it found, as the planner takes it.
+//! Makes one read of the database, and turns its rows into the planner's types.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ fn time(at: ReadAt) -> ReadTime {
     }
 }
 
-/// Our own structs have string keys and finite numbers: they always become JSON.
+/// Encodes a struct with string keys and finite numbers, which cannot fail.
 fn raw(value: &impl Serialize) -> Arc<RawValue> {
     to_raw_value(value).map_or_else(|_| RawValue::NULL.to_owned().into(), Arc::from)
 }

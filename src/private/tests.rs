@@ -1,4 +1,4 @@
-//! The planner under a hand-held clock, against a database made of numbers.
+//! Tests the planner with a manual clock and a database that is a map of numbers.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -24,21 +24,21 @@ use crate::ticketing::UserId;
 struct World {
     now: Instant,
     planner: Planner,
-    /// Of the database, in microseconds.
+    /// The database's clock, in microseconds.
     clock: u64,
     asks: Ask,
     /// Questions that were answered.
     answered: BTreeSet<(usize, Ask)>,
     rows: BTreeMap<UserId, u64>,
     reads: Vec<(Batch, Rows)>,
-    /// A read that has one of these fails.
+    /// A read that includes one of these topics fails.
     spoiled: BTreeSet<Topic>,
-    /// What each shard was last told.
+    /// The last version that each shard got.
     shown: BTreeMap<(usize, UserId), u64>,
     refused: Vec<(usize, Topic, NotOpened)>,
 }
 
-/// What a read finds, and when it began.
+/// The rows of a read, and when it began.
 type Rows = (u64, BTreeMap<UserId, u64>);
 
 fn version(picture: &Picture) -> u64 {
@@ -69,7 +69,7 @@ impl World {
     fn on(&mut self, cause: Cause) {
         for effect in self.planner.on(cause, self.now) {
             match effect {
-                // What a read finds is what is when it begins.
+                // A read finds the rows at its beginning.
                 Effect::Read(batch) => {
                     self.clock += 10;
                     self.reads.push((batch, (self.clock, self.rows.clone())));
@@ -169,7 +169,7 @@ impl World {
     }
 }
 
-/// As the store reads it: in full unless the version is known.
+/// The store's result: a booking's body is included unless its version is known.
 fn own(user: UserId, version: i64, asked: &Asked) -> Found {
     let id = Uuid::from_u128(user as u128);
     let lacks = Picture::lacks(asked.known.as_deref(), &[(id, version)]);
@@ -248,7 +248,7 @@ fn whoever_asks_is_answered_by_a_read_that_began_after_the_question() {
     world.finish_read();
     assert!(world.answered.contains(&(1, ask)));
     assert_eq!(world.shown[&(1, 1)], 2, "though its doorbell never rang");
-    // A further one on a shard that has the picture, too.
+    // A second question of a shard that has the picture waits for a read as well.
     world.commit(1, false);
     world.watch(1, 1);
     assert!(!world.answered.contains(&(1, world.asks)));
@@ -279,7 +279,7 @@ fn who_comes_back_soon_is_told_only_what_changed_meanwhile() {
     assert!(!known(&world));
 }
 
-/// One that was left makes room for one that is wanted.
+/// An unwatched topic makes room for a new one.
 #[test]
 fn there_are_no_more_topics_than_configured() {
     let mut world = World::new();
@@ -313,7 +313,7 @@ fn rings_are_conflated_and_a_lost_one_costs_a_poll() {
     world.commit(1, false);
     world.pass(Duration::from_secs(5));
     assert_eq!(world.shown[&(0, 1)], 12);
-    // Nobody watches this one.
+    // This topic has no viewers.
     world.commit(2, true);
     assert!(world.reads.is_empty());
 }

@@ -1,4 +1,4 @@
-//! Tasks that are watched: none dies unseen.
+//! Groups of tasks that are watched: a task that ends or panics ends the server.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Cause, RunError};
 
-/// A task that cannot fail.
+/// Wraps a task that cannot fail.
 pub(super) async fn endless(task: impl Future<Output = ()>) -> Result<(), Infallible> {
     task.await;
     Ok(())
@@ -33,7 +33,7 @@ impl Tasks {
         self.names.insert(handle.id(), name);
     }
 
-    /// Waits for the first task that ends, which none does before it is told to.
+    /// Waits for the first task that ends, and returns that as an error: tasks run until they are told to end.
     pub(super) async fn first_end(&mut self) -> RunError {
         let (id, result) = match self.running.join_next_with_id().await {
             Some(Ok((id, result))) => (id, result),
@@ -47,7 +47,7 @@ impl Tasks {
         }
     }
 
-    /// Ends all tasks: by asking, and by force when that takes longer than `patience`.
+    /// Tells all tasks to end, and aborts those that take longer than `patience`.
     pub(super) async fn finish(mut self, patience: Duration) {
         self.end.cancel();
         let all_ended = async {

@@ -1,7 +1,7 @@
-//! A shard's part in private topics: it keeps the latest picture of each that somebody here watches, answers joins,
-//! and brings its viewers to it as it brings them to an event's revision: a slow one has a revision, and no queue.
+//! A shard's part in private topics: it keeps the latest picture of each watched topic, answers joins, and brings viewers
+//! to it. As with events, a slow viewer has a revision and no queue.
 //!
-//! A join is answered by a picture that was read after it came: what another node showed before is in it.
+//! A join is answered with a picture that was read after it came, so it contains everything that another node has shown.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,33 +15,33 @@ use crate::ticketing::{EventId, Revision};
 
 #[derive(Default)]
 pub(super) struct Watched {
-    /// As many as there are joins here.
+    /// At most one for each join on this shard.
     kept: HashMap<Topic, Kept>,
-    /// The latest question.
+    /// The number of the latest question.
     asked: Ask,
-    /// Joins of events since they were last said.
+    /// Joins of events that are not reported yet.
     joined: HashMap<EventId, i64>,
 }
 
-/// A topic that somebody here watches.
+/// A topic with viewers on this shard.
 #[derive(Default)]
 struct Kept {
     latest: Option<Arc<Picture>>,
     viewers: Vec<Member>,
-    /// Those of the viewers whose join is not answered yet.
+    /// Viewers whose join is not answered yet.
     waiting: Vec<Waiter>,
-    /// The queue to `private/` was full, or it has no place for the topic yet: say it again then.
+    /// When to repeat a request that was refused, because the queue or the number of topics was full.
     say_again_ms: Option<u64>,
 }
 
-/// How long to wait before asking again for what was refused.
+/// Pause before a refused request is repeated.
 const REFUSED_PAUSE_MS: u64 = 2_000;
 
 struct Waiter {
     member: Member,
-    /// What the client has, from whichever node.
+    /// The client's revision, from whichever node.
     since: Option<Revision>,
-    /// The question whose answer, or that of a later one, answers the join.
+    /// The question whose answer, or a later one's, answers the join.
     ask: Ask,
 }
 
@@ -99,7 +99,7 @@ impl Shard {
         }
     }
 
-    /// Says whether the topic is watched here, and forgets it if it is not.
+    /// Reports whether the topic is watched here, and drops it if it is not.
     fn wish_for(&mut self, topic: Topic) {
         let Some(kept) = self.private.kept.get_mut(&topic) else {
             return;
@@ -117,7 +117,7 @@ impl Shard {
         }
     }
 
-    /// Answers the joins that asked before it was read, and brings everybody else to it, now or when the socket has
+    /// Answers the joins that asked before this read, and brings all other viewers to it, now or when their sockets have
     /// drained.
     pub(super) fn on_private(&mut self, picture: &Arc<Picture>, answers: Ask) {
         let Some(kept) = self.private.kept.get_mut(&picture.topic) else {
@@ -140,8 +140,8 @@ impl Shard {
         }
     }
 
-    /// There is no picture of the topic for now, or never again. Whoever waits to join is told why, and the
-    /// others are not forgotten: it is asked again, or they end with what they watched.
+    /// There is no picture of the topic for now, or for good. Waiting joins are told why; for the other viewers it is asked
+    /// again, or they end with the topic.
     pub(super) fn on_no_private(&mut self, topic: Topic, why: NotOpened) {
         let again_at_ms = self.now_ms() + REFUSED_PAUSE_MS;
         let Some(kept) = self.private.kept.get_mut(&topic) else {
@@ -173,7 +173,7 @@ impl Shard {
         }
     }
 
-    /// Says what could not be said, and what was counted.
+    /// Repeats refused requests, and reports counted joins.
     pub(super) fn tend_private(&mut self) {
         let now_ms = self.now_ms();
         let is_due = |kept: &Kept| kept.say_again_ms.is_some_and(|at| at <= now_ms);
@@ -186,7 +186,7 @@ impl Shard {
             .retain(|&event, joins| !said.joined(event, *joins));
     }
 
-    /// Some messages were lost: every picture is asked for again.
+    /// Messages to this shard were lost: asks for every picture again.
     pub(super) fn reopen_private(&mut self) {
         let all: Vec<Topic> = self.private.kept.keys().copied().collect();
         all.into_iter().for_each(|name| self.wish_for(name));

@@ -1,7 +1,7 @@
-//! How a connection to the database is made: what `DATABASE_URL` says, and what we add to it.
+//! Connects to the database, with the settings in `DATABASE_URL` and our own.
 //!
-//! tokio-postgres reads addresses, but knows only some of libpq's ways with TLS. So `sslmode` and
-//! `sslrootcert` are taken out and understood here (by [`super::tls`]).
+//! tokio-postgres reads such addresses, but knows only some of libpq's TLS settings; so `sslmode` and `sslrootcert` are
+//! taken out and handled by [`super::tls`].
 
 use std::pin::pin;
 use std::time::Duration;
@@ -21,23 +21,23 @@ use super::StoreError;
 use super::tls::{self, Trust};
 use crate::config::DatabaseConfig;
 
-/// What moves a [`Client`]'s messages: to be polled, or spawned.
+/// The future that moves a [`Client`]'s messages; it has to be polled or spawned.
 pub(super) type Connection =
     tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
-/// Where the database is, and whom we take for it.
+/// The database's address and the TLS settings.
 #[derive(Clone)]
 pub(super) struct Address {
     settings: Config,
     tls: MakeRustlsConnect,
-    /// Sets what each session of ours is to have.
+    /// The statement that sets the parameters of each session.
     session: String,
     schema: String,
 }
 
 impl Address {
     /// # Errors
-    /// [`StoreError::BadAddress`] says what about `url` cannot be.
+    /// [`StoreError::BadAddress`] names the error in `url`.
     pub(super) fn read(config: &DatabaseConfig, url: &str) -> Result<Address, StoreError> {
         let bad = |why: String| StoreError::BadAddress(why.into());
         let Split {
@@ -66,12 +66,12 @@ impl Address {
         })
     }
 
-    /// The schema in which everything of ours lives; needs no quotes in SQL.
+    /// The schema of our tables; a name that needs no quotes in SQL.
     pub(super) fn schema(&self) -> &str {
         &self.schema
     }
 
-    /// A connection of one's own. The caller bounds the time that it takes.
+    /// Opens a connection outside of any pool. The caller bounds the time that it takes.
     pub(super) async fn connect(&self) -> Result<(Client, Connection), tokio_postgres::Error> {
         let (client, mut connection) = match self.settings.connect(self.tls.clone()).await {
             Err(error) if self.takes_plain_instead_of(&error) => {
@@ -83,7 +83,7 @@ impl Address {
         };
         {
             let mut setting = pin!(client.batch_execute(&self.session));
-            // Nobody else moves the connection along yet. It says nothing that anybody waits for.
+            // The connection is not spawned yet, so it is polled here. Its messages are of no interest.
             let mut moving = pin!(async {
                 while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {}
             });
@@ -95,7 +95,7 @@ impl Address {
         Ok((client, connection))
     }
 
-    /// How a pool makes its connections.
+    /// The manager of a pool's connections.
     pub(super) fn manager(&self) -> Manager {
         let fast = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
@@ -103,8 +103,8 @@ impl Address {
         Manager::from_connect(self.settings.clone(), Dial(self.clone()), fast)
     }
 
-    /// `sslmode=prefer` goes on without TLS when that fails, or when the server wants it so
-    /// (`hostnossl` in its `pg_hba.conf`).
+    /// Whether `sslmode=prefer` has to try again without TLS: it failed, or the server refuses it (`hostnossl` in its
+    /// `pg_hba.conf`).
     fn takes_plain_instead_of(&self, error: &tokio_postgres::Error) -> bool {
         self.settings.get_ssl_mode() == SslMode::Prefer
             && (tls::is_failure(error)
@@ -112,7 +112,7 @@ impl Address {
     }
 }
 
-/// The pool's connections are made as all others.
+/// Makes the connections of a pool.
 struct Dial(Address);
 
 impl Connect for Dial {
@@ -133,9 +133,9 @@ impl Connect for Dial {
     }
 }
 
-/// What every session of ours is set to, pooled or not: our schema and no other (nobody's tables or functions of the
-/// same names stand before ours), and an end to whatever hangs. By a statement and not by `options`
-/// of the connection, which poolers refuse or drop. What the address itself says in its `options` stays.
+/// The parameters of every session, pooled or not: our schema only, so that no table or function of the same name in
+/// another schema is used by mistake, and timeouts for everything that may hang. They are set by a statement, since
+/// poolers refuse or drop `options` of the connection. Parameters in the address's own `options` stay.
 fn session(config: &DatabaseConfig, theirs: &str) -> String {
     let ours = [
         ("statement_timeout", config.statement_timeout_ms),
@@ -149,22 +149,22 @@ fn session(config: &DatabaseConfig, theirs: &str) -> String {
     let timeouts: String = ours
         .map(|(name, value)| format!("set {name} = {value};"))
         .collect();
-    // Generic plans know no figures, so a compiler of costly ones only gets in the way.
+    // Generic plans are costed without the parameters' values, so JIT would compile cheap statements.
     format!(
         "{timeouts}set search_path = {}, pg_temp;set jit = off;",
         config.schema
     )
 }
 
-/// A name that SQL takes as it is. Postgres keeps those that begin with `pg_` to itself.
+/// Whether SQL takes the name without quotes. Names that begin with `pg_` are reserved by Postgres.
 fn is_plain_name(name: &str) -> bool {
     let begins_well = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_');
     let is_plain = |letter: char| matches!(letter, 'a'..='z' | '0'..='9' | '_');
     begins_well && !name.starts_with("pg_") && name.len() <= 63 && name.chars().all(is_plain)
 }
 
-/// The settings of every connection of ours, pooled or not: a name for `pg_stat_activity`, and keepalives that notice
-/// a dead peer in seconds.
+/// The settings of every connection, pooled or not: a name for `pg_stat_activity`, and keepalives that notice a dead
+/// server in seconds.
 fn ours(config: &DatabaseConfig, settings: &mut Config) {
     let keepalive = Duration::from_millis(config.keepalive_ms);
     settings
@@ -179,7 +179,7 @@ fn ours(config: &DatabaseConfig, settings: &mut Config) {
         .len()
         .max(settings.get_hostaddrs().len());
     if hosts > 1 && settings.get_target_session_attrs() == TargetSessionAttrs::Any {
-        // One of them may be a standby, which can write nothing and lags.
+        // Of several hosts, one may be a standby, which cannot write and lags.
         settings.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
 }
@@ -191,13 +191,13 @@ fn encryption(trust: &Trust, settings: &mut Config) {
             .iter()
             .all(|host| matches!(host, Host::Unix(_)));
     settings.ssl_mode(match trust {
-        // A socket of this machine has no network to hide from; Postgres has no TLS there.
+        // Postgres has no TLS on unix sockets.
         _ if sockets_only => SslMode::Disable,
         Trust::Plain => SslMode::Disable,
         Trust::Prefer => SslMode::Prefer,
         Trust::Anyone | Trust::SignedBy(_) | Trust::Verified(_) => SslMode::Require,
     });
-    // TLS wants to know whom it talks to; a certificate may be for a numeric address.
+    // TLS needs a host name; a certificate may be for a numeric address.
     if settings.get_hosts().is_empty() {
         for address in settings.get_hostaddrs().to_vec() {
             settings.host(address.to_string());
@@ -205,7 +205,7 @@ fn encryption(trust: &Trust, settings: &mut Config) {
     }
 }
 
-/// An address without what it says about TLS, and that.
+/// An address without its TLS settings, and these settings.
 #[derive(Debug, Default, PartialEq)]
 struct Split {
     rest: String,
@@ -214,7 +214,7 @@ struct Split {
 }
 
 impl Split {
-    /// `None`: not ours.
+    /// The setting that `key` names; `None` for any other key.
     fn slot(&mut self, key: &str) -> Option<&mut Option<String>> {
         match key {
             "sslmode" => Some(&mut self.sslmode),
@@ -224,7 +224,7 @@ impl Split {
     }
 }
 
-/// Both of libpq's forms: `postgres://user@host/name?key=value&…` and `key=value …`.
+/// Splits an address in either of libpq's forms: `postgres://user@host/name?key=value&…` and `key=value …`.
 fn split(address: &str) -> Result<Split, String> {
     let is_url = ["postgres://", "postgresql://"]
         .iter()
@@ -368,7 +368,7 @@ mod tests {
             ("postgres://h/db?sslmode=disable", SslMode::Disable),
             ("postgres://h/db?sslmode=require", SslMode::Require),
             ("host=h sslmode=prefer", SslMode::Prefer),
-            // Without a network there is nothing to encrypt.
+            // A unix socket has no TLS.
             (
                 "postgres:///db?host=/run/p&sslmode=require",
                 SslMode::Disable,

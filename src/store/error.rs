@@ -1,4 +1,4 @@
-//! What can go wrong at the database, by who can act on it.
+//! Errors of the database, sorted by who can do something about them.
 
 use std::error::Error;
 
@@ -13,7 +13,7 @@ type Cause = Box<dyn Error + Send + Sync>;
 /// Causes are kept as sources, to be logged once, at the edge.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// No connection, or it broke. What was under way at the break may or may not be committed.
+    /// No connection, or it broke. A transaction under way at the break may or may not be committed.
     #[error("the database cannot be reached")]
     Unavailable(#[source] Cause),
     /// All pooled connections stayed busy, or a statement ran into its timeout: come back later.
@@ -25,17 +25,17 @@ pub enum StoreError {
     /// Writers crossed (deadlock, serialization) more often than a transaction is tried again.
     #[error("the transaction lost against others too often")]
     Contended(#[source] Cause),
-    /// A rule of the schema said no; its name says which (`sql/README.md`).
+    /// A constraint of the schema refused; `sql/README.md` lists their names.
     #[error("the constraint {name} refused the write")]
     Constraint {
         name: String,
         #[source]
         source: Cause,
     },
-    /// A value that no column takes (SQLSTATE class 22): NUL in a text, a year out of range.
+    /// A value that a column cannot hold (SQLSTATE class 22): NUL in a text, a year out of range.
     #[error("the database refused a value")]
     BadValue(#[source] Cause),
-    /// The database holds what we do not understand, or lacks what we need.
+    /// The database holds data that the code does not understand, or lacks data that it needs.
     #[error("the database holds something unexpected: {what}")]
     Corrupt { what: String },
     #[error("no Seatcast database here; run `seatcast migrate` or `seed`")]
@@ -43,7 +43,7 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("the migrations failed")]
     Migration(#[source] Cause),
-    /// It takes no writes; it may when it is promoted.
+    /// A standby, which takes no writes until it is promoted.
     #[error("the database is a standby")]
     Standby,
     /// A pooler lies between that gives each transaction another session.
@@ -60,7 +60,7 @@ pub enum StoreError {
     Unexpected(#[source] Cause),
 }
 
-/// TLS was asked for and did not come about.
+/// TLS was required and could not be established.
 #[derive(Debug, thiserror::Error)]
 #[error("{advice}")]
 struct NotEncrypted {
@@ -68,17 +68,17 @@ struct NotEncrypted {
     source: tokio_postgres::Error,
 }
 
-/// Why a query brought nothing.
+/// A query failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// The database does not answer: nothing will succeed until it does.
+    /// The database does not answer, so no other query will succeed either.
     Unavailable,
-    /// It answered, and with something that cannot be used. Other queries may be fine.
+    /// The database answered with an error, or with data that cannot be used. Other queries may succeed.
     Unusable,
 }
 
 impl StoreError {
-    /// The name of the constraint that refused, if that is what happened.
+    /// The name of the constraint that refused, if one did.
     pub fn constraint(&self) -> Option<&str> {
         match self {
             StoreError::Constraint { name, .. } => Some(name),
@@ -86,12 +86,12 @@ impl StoreError {
         }
     }
 
-    /// Whether the same transaction may well succeed when run again at once.
+    /// Whether the same transaction may succeed if it is run again at once.
     pub(crate) fn is_contention(&self) -> bool {
         matches!(self, StoreError::Contended(_))
     }
 
-    /// Whether the same request may well succeed later, though nothing about it changes.
+    /// Whether the same request may succeed later.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -102,7 +102,7 @@ impl StoreError {
         )
     }
 
-    /// Why a database that does not answer so at the start may soon; `None` when waiting would be for nothing.
+    /// A description of an obstacle at the start that may pass by itself; `None` if waiting is useless.
     pub(crate) fn passes_by(&self) -> Option<&'static str> {
         let cause = match self {
             StoreError::Standby => return Some("it is a standby, or recovers"),
@@ -158,8 +158,8 @@ impl From<tokio_postgres::Error> for StoreError {
     }
 }
 
-/// An error on our side of the wire. tokio-postgres keeps its kinds to itself; its texts are all
-/// there is to tell them by.
+/// Classifies an error on our side of the wire. tokio-postgres does not export its kinds, so they are told apart by
+/// their texts.
 fn without_reply(error: tokio_postgres::Error) -> StoreError {
     if tls::is_failure(&error) {
         return StoreError::Unavailable(Box::new(NotEncrypted {
@@ -180,8 +180,8 @@ fn without_reply(error: tokio_postgres::Error) -> StoreError {
     }
 }
 
-/// 08 connection exception, 53 out of resources, 57 operator intervention (shutdown, restart),
-/// 22 data exception, 25 the transaction was ended for idling.
+/// Classifies by SQLSTATE class: 08 connection exception, 53 out of resources, 57 operator intervention (shutdown,
+/// restart), 22 data exception, 25 the transaction was ended for idling.
 fn by_class(class: &str, error: tokio_postgres::Error) -> StoreError {
     match class {
         "08" | "57" | "25" => StoreError::Unavailable(error.into()),

@@ -1,4 +1,4 @@
-//! What private topics show: users' own bookings, figures of events.
+//! Reads for private topics: users' own bookings, figures of events.
 
 use std::collections::HashMap;
 
@@ -12,32 +12,32 @@ use super::{Store, StoreError};
 use crate::ticketing::record::{Booking, Money};
 use crate::ticketing::{BookingId, EventId, UserId};
 
-/// When a read took place, by the database's clock, in microseconds. Its snapshots were taken in between.
+/// The beginning and end of a read by the database's clock, in microseconds. Its snapshots were taken in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadAt {
     pub began_us: u64,
     pub ended_us: u64,
 }
 
-/// A user's own bookings: those that are pending, then the newest.
+/// A user's own bookings: the pending ones, then the newest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnBookings {
     pub user: UserId,
     pub at: ReadAt,
     /// Ids and versions, in that order.
     pub listed: Vec<(BookingId, i64)>,
-    /// Of these the ones that were asked for and are there.
+    /// The requested ones among them that exist.
     pub bookings: Vec<Booking>,
 }
 
-/// An event in figures, for its organizer.
+/// Sales figures of an event, for its organizer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Figures {
     #[serde(skip)]
     pub event: EventId,
     #[serde(skip)]
     pub organizer: UserId,
-    /// Of confirmed bookings.
+    /// The total of confirmed bookings.
     pub revenue: Money,
     pub bookings: BookingCounts,
     pub tickets_sold: i64,
@@ -58,8 +58,8 @@ pub struct BookingCounts {
 }
 
 impl Store {
-    /// The bookings of these users, at most `bookings_max` each: all by id and version, and in full those that
-    /// `lacks` names of them.
+    /// The bookings of these users, at most `bookings_max` each: ids and versions of all, and the full rows of those that
+    /// `lacks` returns.
     pub async fn own_bookings(
         &self,
         users: &[UserId],
@@ -72,7 +72,7 @@ impl Store {
         found
     }
 
-    /// The figures of these events, those that are deleted left out.
+    /// The figures of these events, without deleted ones.
     pub async fn figures(&self, events: &[EventId]) -> Result<Vec<(ReadAt, Figures)>, StoreError> {
         let sql = format!("
             select e.id, e.organizer_id, e.currency, root.sold::bigint, root.held::bigint,
@@ -128,7 +128,7 @@ impl Store {
         Ok(Lent(Some(self.client().await?)))
     }
 
-    /// Adds what this node counted of joins, and forgets what is older than any rate.
+    /// Adds this node's counts of joins, and deletes those that are too old for any rate.
     pub async fn count_joins(&self, joins: &[(EventId, i64)]) -> Result<(), StoreError> {
         let (events, counts): (Vec<EventId>, Vec<i64>) = joins.iter().copied().unzip();
         let client = self.client().await?;
@@ -155,13 +155,13 @@ fn read_at(row: &Row, began: usize) -> Result<ReadAt, StoreError> {
     })
 }
 
-/// A database's clock is past 1970.
+/// Converts a time of the database, which is after 1970.
 fn microseconds(since_epoch: i64) -> u64 {
     u64::try_from(since_epoch).unwrap_or_default()
 }
 
-/// A connection that is closed unless it is given back: whoever is lent it next would first have to wait for a query
-/// that nobody waits for any more.
+/// A pooled connection that is closed when it is dropped, unless it is given back first. After an abandoned query the next
+/// user of the connection would have to wait for that query.
 struct Lent(Option<Object>);
 
 impl Lent {
@@ -216,7 +216,7 @@ impl Lent {
             found.iter_mut().map(|own| (own.user, own)).collect();
         for row in rows {
             let Json(booking): Json<Booking> = row.try_get(1)?;
-            // Nobody's or somebody else's by now: this user has it no more.
+            // It has another owner or none by now, so this user has it no more.
             let own = booking.user_id.and_then(|user| by_user.get_mut(&user));
             if let Some(own) = own {
                 own.at.ended_us = own.at.ended_us.max(microseconds(row.try_get(0)?));

@@ -1,5 +1,4 @@
-//! The database before its first use: waited for while it comes up, and refused where it is reached through a pooler
-//! that cannot serve us.
+//! Waits for the database at the start, and refuses one that is reached through a pooler without sessions.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -15,16 +14,16 @@ use crate::pacing::Backoff;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// How often two sessions are asked who they are: a pooler may be busy with others between two of our statements.
+/// How often two sessions are compared: between two of our statements a pooler may serve others.
 const LOOKS: usize = 3;
 /// Time that a notification has to arrive.
 const RING_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Returns when the database can be used: `database_wait_s` at most, as long as it is not there yet, starts or
-/// recovers. Everything else that keeps us from it is an error at once.
+/// Returns when the database can be used. It is waited for, at most `wait_s`, while it is not reachable, starts or
+/// recovers; any other obstacle is an error at once.
 ///
 /// # Errors
-/// [`StoreError::Pooler`] when a pooler lies between that gives each transaction another session.
+/// [`StoreError::Pooler`] if a pooler between us and the database gives each transaction another session.
 pub async fn until_ready(config: &DatabaseConfig, url: &str) -> Result<(), StoreError> {
     let address = Address::read(config, url)?;
     let patience = Duration::from_millis(config.connect_timeout_ms);
@@ -65,7 +64,7 @@ async fn look(address: &Address) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether the two share their sessions: sessions of their own have numbers that differ and stay.
+/// Whether a pooler mixes the two sessions: real ones have backend pids that differ and do not change.
 async fn are_pooled(one: &mut Session, two: &mut Session) -> Result<bool, StoreError> {
     const WHO: &str = "select pg_backend_pid()";
     let (first, second) = (one.value(WHO).await?, two.value(WHO).await?);
@@ -77,7 +76,7 @@ async fn are_pooled(one: &mut Session, two: &mut Session) -> Result<bool, StoreE
     Ok(first == second)
 }
 
-/// Whether what one notifies comes to the other, who listens.
+/// Whether a notification of `two` arrives at `one`, which listens.
 async fn hears(one: &mut Session, two: &mut Session) -> Result<bool, StoreError> {
     let channel = format!("seatcast_start_{}", Uuid::new_v4().simple());
     one.value(&format!("listen {channel}")).await?;
@@ -87,7 +86,7 @@ async fn hears(one: &mut Session, two: &mut Session) -> Result<bool, StoreError>
         .is_ok())
 }
 
-/// A connection that is moved along by whoever waits for it.
+/// A connection that is polled by the functions that wait for it.
 struct Session {
     client: Client,
     connection: Connection,
@@ -104,7 +103,7 @@ impl Session {
         })
     }
 
-    /// The first value of the first row, or nothing. Not prepared: poolers lose what is.
+    /// The first value of the first row, or an empty text. Not prepared, since poolers lose prepared statements.
     async fn value(&mut self, sql: &str) -> Result<String, StoreError> {
         let mut asking = pin!(self.client.simple_query(sql));
         let answer = loop {
@@ -130,7 +129,7 @@ impl Session {
                 Some(Ok(message)) => {
                     self.notified |= matches!(message, AsyncMessage::Notification(_))
                 }
-                // Nothing will come any more; the caller's patience says so.
+                // No notification can come any more; the caller's timeout ends the wait.
                 Some(Err(_)) | None => std::future::pending().await,
             }
         }

@@ -1,4 +1,4 @@
-//! Whom a connection takes for the database: libpq's `sslmode` and `sslrootcert`.
+//! TLS to the database, by libpq's `sslmode` and `sslrootcert`.
 //!
 //! | `sslmode` | encrypted | the server's certificate |
 //! |---|---|---|
@@ -8,8 +8,7 @@
 //! | `verify-ca` | yes | signed by `sslrootcert` |
 //! | `verify-full` | yes | signed by `sslrootcert`, for this host |
 //!
-//! `sslrootcert` is a PEM file with one authority or more; `system`, or none at all, stands for
-//! those that the machine trusts.
+//! `sslrootcert` is a PEM file with one authority or more; `system`, or no setting, means those that the machine trusts.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -50,7 +49,7 @@ impl Trust {
         match mode {
             None if system => Ok(Trust::Verified(authorities)),
             Some("verify-full") => Ok(Trust::Verified(authorities)),
-            // Anyone may have a certificate that some authority signed.
+            // Without a check of the host name, any server with a certificate of a public authority would pass.
             Some(mode) if system => Err(format!(
                 "sslrootcert=system wants sslmode=verify-full, not {mode}"
             )),
@@ -83,15 +82,15 @@ pub(super) fn connector(trust: &Trust) -> Result<MakeRustlsConnect, String> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// Whether the connection failed for what is between the sides, before Postgres had a say.
+/// Whether the connection failed in TLS, before Postgres answered.
 pub(super) fn is_failure(error: &tokio_postgres::Error) -> bool {
-    // It keeps its kinds to itself.
+    // tokio-postgres does not export its kinds of errors.
     error
         .to_string()
         .starts_with("error performing TLS handshake")
 }
 
-/// What to do about it.
+/// Advice for the operator.
 pub(super) fn advice(error: &tokio_postgres::Error) -> &'static str {
     let cause = error.source();
     if cause.is_some_and(|cause| cause.to_string().contains("does not support TLS")) {
@@ -124,12 +123,12 @@ fn certificate_fault<'a>(cause: Option<&'a (dyn Error + 'static)>) -> Option<&'a
     }
 }
 
-/// rustls alone checks all or nothing.
+/// Checks certificates by libpq's levels; rustls alone has only the strictest.
 #[derive(Debug)]
 struct Verifier {
-    /// `None`: whoever answers is taken for the server.
+    /// `None`: any certificate passes.
     chain: Option<Arc<WebPkiServerVerifier>>,
-    /// For those that are servers' own certificates.
+    /// The trusted certificates, some of which may be the server's own.
     roots: Vec<CertificateDer<'static>>,
     by_name: bool,
     provider: Arc<CryptoProvider>,
@@ -148,7 +147,7 @@ impl Verifier {
         };
         let chain = authorities.map(|_| {
             let mut store = RootCertStore::empty();
-            // What a machine trusts may hold what nobody can read any more.
+            // The machine's list may contain certificates that cannot be parsed.
             store.add_parsable_certificates(roots.iter().cloned());
             WebPkiServerVerifier::builder_with_provider(store.into(), provider.clone()).build()
         });
@@ -162,8 +161,8 @@ impl Verifier {
         })
     }
 
-    /// A certificate that is its own authority, as `openssl req -x509` makes them, is no server's
-    /// to webpki; but it was looked at for its dates by then, and is one that we were told to trust.
+    /// Whether it is a trusted self-signed certificate, as `openssl req -x509` makes them. webpki refuses such a certificate
+    /// for a server, but only after it has checked its dates.
     fn is_root_itself(&self, certificate: &CertificateDer<'_>, fault: &rustls::Error) -> bool {
         let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = fault else {
             return false;
@@ -194,7 +193,7 @@ impl ServerCertVerifier for Verifier {
                 }
                 Ok(ServerCertVerified::assertion())
             }
-            // The name is the last thing that is checked.
+            // The host name is checked last.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if !self.by_name => Ok(ServerCertVerified::assertion()),

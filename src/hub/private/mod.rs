@@ -1,7 +1,7 @@
-//! Topics of one person: a user's own bookings (`user:{id}`), an organizer's figures of an event (`admin:{id}`).
+//! Private topics: a user's own bookings (`user:{id}`), an organizer's figures of an event (`admin:{id}`).
 //!
-//! They have no log. Their node reads them anew when their rows were written, and [`picture`] says what leads a viewer
-//! to the latest read.
+//! They have no log. Each node reads them again when their rows were written, and [`picture`] makes the frames that bring
+//! viewers to the latest read.
 
 pub mod picture;
 #[cfg(test)]
@@ -15,13 +15,13 @@ use crate::config::inside::PRIVATE_SAID_MAX;
 use crate::protocol::topic::Topic;
 use crate::ticketing::EventId;
 
-/// A shard's questions, numbered in the order in which they were asked; 0 is none.
+/// The number of a shard's question, in the order of asking; 0 is none.
 pub type Ask = u64;
 
-/// What a shard wishes of `private/`.
+/// A request of a shard to the task of private topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
-    /// To be given the topic's picture by a read that begins after this, and each later one.
+    /// Send the topic's picture from a read that begins after this request, and every later one.
     Watch {
         topic: Topic,
         shard: usize,
@@ -33,30 +33,30 @@ pub enum Wish {
     },
 }
 
-/// What shards say.
+/// A message of a shard to the task of private topics.
 #[derive(Debug)]
 pub enum Said {
     Wish(Wish),
     Joined(EventId, i64),
 }
 
-/// The shards' way to `private/`. Cheap to clone.
+/// Sends messages to the task of private topics. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct PrivateTopics(mpsc::Sender<Said>);
 
 impl PrivateTopics {
-    /// The shards' way, and its other end.
+    /// The sender and its receiver.
     pub fn new() -> (PrivateTopics, mpsc::Receiver<Said>) {
         let (say, said) = mpsc::channel(PRIVATE_SAID_MAX);
         (PrivateTopics(say), said)
     }
 
-    /// Leaves a wish; `false` when too many wait, and the shard has to ask again.
+    /// Queues a request; `false` when too many wait, and the shard has to ask again.
     pub fn wish(&self, wish: Wish) -> bool {
         self.0.try_send(Said::Wish(wish)).is_ok()
     }
 
-    /// Counts joins of an event's topics; `false` when they were not, and are to be said again.
+    /// Reports joins of an event's topics; `false` when too many messages wait, and the shard has to report them again.
     pub fn joined(&self, event: EventId, joins: i64) -> bool {
         self.0.try_send(Said::Joined(event, joins)).is_ok()
     }

@@ -1,8 +1,8 @@
-//! What a private topic shows, entity by entity, and what leads a viewer from the picture that it has to this one.
+//! The content of a private topic, entity by entity, and the frames that bring a viewer to it.
 //!
-//! Pure. A picture never changes: the next read of the database makes another one out of it, which shares what
-//! stayed as it was. Every entity and every id that went away carries the time of the read that first found it so;
-//! what happened after a viewer's revision is what that viewer lacks.
+//! Pure. A picture never changes: the next read of the database makes a new one from it, which shares the unchanged
+//! entities. Every entity, and every id that was removed, carries the time of the read that first found it so; a viewer
+//! lacks those whose time is after its revision.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,17 +19,16 @@ use crate::protocol::phoenix::{self, Vsn};
 use crate::protocol::topic::Topic;
 use crate::ticketing::{Revision, UserId};
 
-/// When a read of the database took place, by the database's clock, in microseconds.
+/// The beginning and end of a read of the database, by the database's clock, in microseconds.
 ///
-/// Its snapshot was taken in between: what was committed before `began` is in it, and what was committed after
-/// `ended` is not.
+/// Its snapshot was taken in between: commits before `began` are in it, commits after `ended` are not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadTime {
     pub began: Revision,
     pub ended: Revision,
 }
 
-/// An entity as a read found it: with its body, unless this version of it is known.
+/// An entity in a read, with its body unless this version is known already.
 #[derive(Debug, Clone)]
 pub struct Listed {
     pub kind: EntityKind,
@@ -38,29 +37,30 @@ pub struct Listed {
     pub body: Option<Arc<RawValue>>,
 }
 
-/// What a read found of a topic.
+/// The content that a read found for a topic.
 #[derive(Debug, Clone)]
 pub enum Found {
-    /// Entities of `user:`, in the order in which they are shown.
+    /// Entities of `user:`, in display order.
     Own(Vec<Listed>),
     /// The figures of `admin:`: an object that is not empty.
     Figures(Arc<RawValue>),
 }
 
-/// A private topic as it is. Made by `private/`, shared by all shards, encoded once for viewers who are level.
+/// The content of a private topic. Made by `private/`, shared by all shards; its frame is encoded once for all viewers that
+/// have the picture before it.
 #[derive(Debug)]
 pub struct Picture {
     pub topic: Topic,
-    /// Who may see it, beside admins where it is an event's.
+    /// The user who may see it; admins may see those of events as well.
     pub owner: UserId,
-    /// When the read began that found the latest change.
+    /// The beginning of the read that found the latest change.
     pub revision: Revision,
-    /// The same of the change before it; 0: there was none.
+    /// The beginning of the read that found the change before it; 0 if there was none.
     before: Revision,
     content: Content,
     frames: [OnceLock<Bytes>; 2],
-    /// When the latest read began that found it as it is. `private/` moves it on; a shard that missed a newer
-    /// picture sees it stand still.
+    /// The beginning of the latest read that found no change. `private/` advances it; for a shard that missed a newer picture
+    /// it stands still.
     read: AtomicU64,
 }
 
@@ -73,9 +73,9 @@ enum Content {
 #[derive(Debug)]
 struct Own {
     entities: Vec<Entity>,
-    /// Those that went away, in the order in which that was found.
+    /// Ids that were removed, in the order in which reads found that.
     gone: VecDeque<(Uuid, ReadTime)>,
-    /// The read from which on it is known what went away.
+    /// The read since which all removed ids are kept.
     reaches: ReadTime,
 }
 
@@ -90,7 +90,7 @@ struct Entity {
 }
 
 impl Picture {
-    /// The first of a topic, or the first after its history was forgotten.
+    /// The first picture of a topic, or the first after its history was dropped.
     pub fn first(topic: Topic, owner: UserId, read: ReadTime, found: Found) -> Self {
         let content = match found {
             Found::Figures(body) => Content::Figures(body),
@@ -116,9 +116,9 @@ impl Picture {
         }
     }
 
-    /// The picture after a later read; `None` if that found it as it is.
+    /// The picture after a later read; `None` if that found no change.
     pub fn after(&self, owner: UserId, read: ReadTime, found: Found) -> Option<Self> {
-        // A clock that was set back, and two reads within a microsecond: later reads have higher numbers all the same.
+        // Later reads get higher numbers even if the clock was set back, or if two reads are within a microsecond.
         let began = read.began.max(self.read() + 1);
         let read = ReadTime {
             began,
@@ -131,7 +131,7 @@ impl Picture {
             (Content::Own(known), Found::Own(listed)) => {
                 known.after(read, listed).map(Content::Own)
             }
-            // A topic has one sort of content.
+            // A topic never changes its kind of content.
             _ => None,
         };
         if content.is_none() && owner == self.owner {
@@ -149,7 +149,7 @@ impl Picture {
         })
     }
 
-    /// Of the entities that a read lists, by id and version: those whose body is not known.
+    /// The listed entities (id and version) whose body is not in `known`.
     pub fn lacks(known: Option<&Picture>, listed: &[(Uuid, i64)]) -> Vec<Uuid> {
         let versions = match known.map(|known| &known.content) {
             Some(Content::Own(own)) => own.versions(),
@@ -161,22 +161,21 @@ impl Picture {
         unknown.map(|(id, _)| *id).collect()
     }
 
-    /// When the latest read began that found it as it is: all that was committed before is in it.
+    /// The beginning of the latest read that found no change: every commit before it is in the picture.
     pub fn read(&self) -> Revision {
         self.read.load(Ordering::Relaxed)
     }
 
-    /// The same as a time.
+    /// [`Picture::read`] as a timestamp.
     pub fn checked_at(&self) -> Timestamp {
         let read = i64::try_from(self.read()).unwrap_or(i64::MAX);
         Timestamp::from_microsecond(read).unwrap_or(Timestamp::MAX)
     }
 
-    /// The answer to a join of `user:`. The client says what it has, from whichever node; what it is answered brings
-    /// it to [`Picture::read`].
+    /// The answer to a join of `user:`, which brings a client with `since`, from whichever node, to [`Picture::read`].
     ///
-    /// Its picture holds what was committed before `since`, and maybe more: what a read found that ended before
-    /// `since` is in it for certain.
+    /// The client has every commit before `since`, and maybe later ones. So it certainly has the changes found by a read that
+    /// ended before `since`; all others are sent.
     pub fn joined(&self, since: Option<Revision>) -> Response<Told<'_>> {
         let revision = self.read();
         let since = since.filter(|since| *since <= revision);
@@ -194,7 +193,7 @@ impl Picture {
         }
     }
 
-    /// What a viewer is sent that was last brought to revision `sent` by this node; `None` if it lacks nothing.
+    /// The frame for a viewer that this node last brought to revision `sent`; `None` if it lacks nothing.
     pub fn frame(&self, vsn: Vsn, sent: Revision) -> Option<Bytes> {
         if sent >= self.revision {
             return None;
@@ -270,7 +269,7 @@ impl Own {
                 Some(known) if known.version == listed.version => {
                     entities.push((*known).clone());
                 }
-                // Without a body it went away while the read was under way.
+                // Without a body: it was removed during the read.
                 _ => {
                     let entity = listed.found_in(read);
                     changed |= entity.is_some();
@@ -304,7 +303,7 @@ impl Own {
         Some(own)
     }
 
-    /// What a viewer lacks; `None` if that is not known, since it reaches further back than the history here.
+    /// The changes that a viewer lacks; `None` if they reach further back than the kept history.
     fn changes(&self, lacks: impl Fn(ReadTime) -> bool) -> Option<Told<'_>> {
         if lacks(self.reaches) {
             return None;

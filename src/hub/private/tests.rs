@@ -1,4 +1,4 @@
-//! Pictures: what leads from one to another, by what a viewer was sent and by what a client says that it has.
+//! Tests the frames and join answers of pictures.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ fn raw(value: Value) -> Arc<RawValue> {
     encoded(&value).into()
 }
 
-/// Bookings by number and version, as a read finds them that knows none.
+/// Bookings by number and version, as a first read finds them.
 fn own(bookings: &[(u128, i64)]) -> Found {
     let listed = bookings.iter().map(|&(id, version)| Listed {
         kind: EntityKind::Booking,
@@ -75,7 +75,7 @@ fn joined(picture: &Picture, since: Option<u64>) -> Value {
     ])
 }
 
-/// Finding core 30.
+/// An update used to send all bookings of the user.
 #[test]
 fn a_viewer_is_sent_what_changed_and_nothing_else() {
     let one = first(read(10, 11), &[(1, 1), (2, 1), (3, 1)]);
@@ -84,7 +84,7 @@ fn a_viewer_is_sent_what_changed_and_nothing_else() {
     let three = after(&two, read(30, 31), &[(4, 1), (2, 2), (3, 1)]);
     assert_eq!(shown(&three, 20), json!([20, 30, [[4, 1]], [1]]));
     assert_eq!(shown(&three, 30), Value::Null);
-    // One that lags is sent all that it missed in one frame.
+    // A viewer that lags is sent all missed changes in one frame.
     assert_eq!(shown(&three, 10), json!([10, 30, [[4, 1], [2, 2]], [1]]));
 }
 
@@ -94,14 +94,14 @@ fn a_read_that_finds_the_same_only_proves_it() {
     assert!(one.after(3, read(20, 21), own(&[(1, 1)])).is_none());
     assert_eq!((one.read(), one.revision), (20, 10));
     assert_eq!(one.checked_at().as_microsecond(), 20);
-    // A client that joins now has what was read now; the next frame follows on it, and on those before.
+    // The next frame fits a client that joined just now, and one that was level before.
     assert_eq!(joined(&one, None), json!([20, false, [[1, 1]], []]));
     let two = after(&one, read(30, 31), &[(1, 2)]);
     assert_eq!(shown(&two, 20), json!([10, 30, [[1, 2]], []]));
     assert_eq!(shown(&two, 10), shown(&two, 20));
 }
 
-/// The other node's read began before ours ended: what ours found may not be in its picture.
+/// The other node's read began before ours ended, so changes that ours found may be missing in its picture.
 #[test]
 fn a_client_from_another_node_is_answered_what_it_may_lack() {
     let one = first(read(10, 15), &[(1, 1), (2, 1)]);
@@ -111,7 +111,7 @@ fn a_client_from_another_node_is_answered_what_it_may_lack() {
         (15, json!([20, false, [[1, 2], [2, 1]], []])),
         (16, json!([20, true, [[1, 2]], []])),
         (20, json!([20, true, [[1, 2]], []])),
-        // Of another database, or of a clock that was set back.
+        // A revision of another database, or of a clock that was set back.
         (21, json!([20, false, [[1, 2], [2, 1]], []])),
     ] {
         assert_eq!(joined(&two, Some(since)), answer, "since {since}");
@@ -161,7 +161,7 @@ fn of_what_is_known_no_body_is_read() {
     assert_eq!(Picture::lacks(None, &listed), [id(1), id(2), id(3)]);
     let one = first(read(10, 11), &[(1, 1), (2, 1)]);
     assert_eq!(Picture::lacks(Some(&one), &listed), [id(2), id(3)]);
-    // It went away before its body could be read.
+    // It was removed before its body could be read.
     let without = |id, version| Listed {
         kind: EntityKind::Booking,
         id: Uuid::from_u128(id),
@@ -194,6 +194,6 @@ fn figures_are_sent_when_they_differ() {
         assert_eq!(frame["payload"], json!({"as_of": 30, "tickets_sold": 2}));
     }
     assert!(two.frame(Vsn::V1, 30).is_none());
-    // Its organizer is another one: whoever may not see it any more has to hear of it.
+    // The event has a new organizer: viewers of the old one have to be told.
     assert_eq!(two.after(9, read(40, 41), figures(2)).unwrap().owner, 9);
 }

@@ -1,7 +1,7 @@
-//! A user's own things, told entity by entity: `user:{id}`, and the figures beside the channel of `admin:{id}`.
+//! Frames of `user:{id}`, entity by entity, and the figures of `admin:{id}`.
 //!
-//! Revisions of these topics are the database's clock in microseconds at the start of the read that a frame comes
-//! from, so they can be compared whichever node made the frame.
+//! Revisions of these topics are times of the database in microseconds, taken at the beginning of the read that a frame
+//! comes from; so revisions of all nodes can be compared.
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::ticketing::Revision;
 
-/// What `user:` tells of, each kind under a key of its own in every frame.
+/// The kinds of entities in `user:`, each under its own key in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntityKind {
     Booking,
@@ -19,7 +19,7 @@ pub enum EntityKind {
 impl EntityKind {
     pub const ALL: [EntityKind; 1] = [EntityKind::Booking];
 
-    /// Its key in a frame.
+    /// The key in a frame.
     pub fn key(self) -> &'static str {
         match self {
             EntityKind::Booking => "bookings",
@@ -27,13 +27,13 @@ impl EntityKind {
     }
 }
 
-/// What a frame of `user:` tells: entities in full, each with its `version`, and the ids of those that are gone.
+/// The content of a frame of `user:`: whole entities, each with its `version`, and the ids of removed ones.
 ///
-/// Everything, or what changed: a kind of which nothing changed has no key then. Serialized, it is the state of a
+/// It is the whole state or a change; in a change, a kind without changes has no key. Serialized, it is the state of a
 /// join's reply.
 #[derive(Debug, Default)]
 pub struct Told<'a> {
-    /// The receiver forgets what it has and that is not told here.
+    /// Whether it is the whole state: the receiver drops everything that is not in it.
     pub is_whole: bool,
     pub entities: Vec<(EntityKind, &'a RawValue)>,
     pub gone: Vec<Uuid>,
@@ -63,7 +63,7 @@ impl Serialize for Told<'_> {
     }
 }
 
-/// An `update` of `user:`: `{"from", "to", "bookings": […], "gone": ["<uuid>", …]}`. From 0 it is the whole.
+/// An `update` of `user:`: `{"from", "to", "bookings": […], "gone": ["<uuid>", …]}`. From 0 it is the whole state.
 pub fn user_update<'a>(
     from: Revision,
     to: Revision,
@@ -82,8 +82,8 @@ pub fn user_update<'a>(
     UserUpdate(from, to, told)
 }
 
-/// `figures` of `admin:`: `{"as_of": …, "revenue": …, …}`. Of two, the one with the later `as_of` counts. The body is
-/// an object that is not empty.
+/// `figures` of `admin:`: `{"as_of": …, "revenue": …, …}`. Of two, the one with the later `as_of` counts. `body` is an
+/// object that is not empty.
 pub fn figures(as_of: Revision, body: &RawValue) -> Box<RawValue> {
     let fields = body.get().strip_prefix('{').unwrap_or("}");
     RawValue::from_string(format!("{{\"as_of\":{as_of},{fields}"))

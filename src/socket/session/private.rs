@@ -1,4 +1,4 @@
-//! Private topics: who may have them, and how their joins are answered.
+//! Private topics: rights to join them, and answers to joins.
 
 use super::{At, Effect, Session, Stage, Subscription};
 use crate::auth::Role;
@@ -10,16 +10,16 @@ use crate::protocol::phoenix::{self, Reply};
 use crate::protocol::topic::Topic;
 use crate::ticketing::Revision;
 
-/// Which private topic a subscription is shown, and how far.
+/// The private topic of a subscription, and the revision that it has.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) name: Topic,
-    /// The revision that the client has, or has under way.
+    /// The revision that the client has or is being sent.
     pub(crate) sent: Revision,
 }
 
 impl Session {
-    /// Whether the caller may ask for a topic at all. Whose event it is shows when it is there.
+    /// Whether the caller may ask for the topic at all. An event's organizer is known only with its picture.
     pub(super) fn may_ask(&self, name: Topic) -> Result<(), ErrorReply> {
         match name {
             Topic::User(user) if self.caller.user_id() != Some(user) => {
@@ -55,7 +55,7 @@ impl Session {
         }
     }
 
-    /// The picture that a join waits for was read: answers it by what leads there from `since`.
+    /// Answers a join with the changes from its `since` to the picture.
     pub(crate) fn answer_private(
         &mut self,
         place: u32,
@@ -92,7 +92,7 @@ impl Session {
         (self.joined_once, self.needs_token) = (true, true);
     }
 
-    /// There is no picture to answer a join with: says why. Whoever has one already keeps it.
+    /// Tells a waiting join why there is no picture. A viewer that has one keeps it.
     pub(crate) fn no_private(&mut self, place: u32, why: NotOpened, effects: &mut Vec<Effect>) {
         let asking = |subscription: &mut Subscription| match &mut subscription.stage {
             Stage::Asking { reference } => Some(reference.take()),
@@ -128,7 +128,7 @@ impl Session {
         );
     }
 
-    /// What a subscription watches is gone for good. Who joins it again is answered `EVENT_NOT_FOUND`.
+    /// Ends a subscription whose topic is gone for good; a new join is answered `EVENT_NOT_FOUND`.
     pub(crate) fn private_gone(&mut self, place: u32, name: Topic, effects: &mut Vec<Effect>) {
         let subscription = self.subscription_mut(place);
         let shown = subscription.and_then(|subscription| subscription.private.as_deref());
