@@ -253,7 +253,7 @@ fn open_private_topics(
     let (topics, said) = PrivateTopics::new();
     let telling = private::run(
         store.clone(),
-        private::Inputs { said, rings },
+        private::PrivateInputs { said, rings },
         hub.clone(),
         (config.feed.clone(), config.private.clone()),
         back.end.clone(),
