@@ -183,6 +183,31 @@ begin
 end
 $$;
 
+-- Rings for new rows of the log (`rows[i]` of event `events[i]`). A small row rides on its ring, and
+-- spares readers the look into the log; of many events at once, or with large rows, only ids ring.
+create function ring_changes(events bigint[], rows text[]) returns void language plpgsql as $$
+declare
+    ids bigint[] := '{}';
+begin
+    if cardinality(events) > 350 then
+        perform ring('', events);
+        return;
+    end if;
+    for nth in 1 .. coalesce(cardinality(events), 0) loop
+        if octet_length(rows[nth]) <= 2000 then
+            perform pg_notify(current_schema(), 'change:' || events[nth] || ':' || rows[nth]);
+        else
+            ids := ids || events[nth];
+        end if;
+    end loop;
+    perform ring('', ids);
+end
+$$;
+
+-- A row of the log as it travels between machines.
+create function change_json(c changes) returns jsonb language sql stable
+    as $$ select jsonb_build_object('revision', c.revision, 'at', rfc3339(c.at), 'payload', c.payload) $$;
+
 -- Logs `payloads[i]` at the next revision of `events[i]`, and rings. The turns are taken. An event
 -- that is gone has no turn, and nothing to say.
 --
@@ -191,7 +216,7 @@ $$;
 -- in 40001 instead of counting by that picture.
 create function log_changes(events bigint[], payloads jsonb[]) returns void language plpgsql as $$
 declare
-    logged bigint[];
+    logged record;
 begin
     with next as (
         update turns t set revision = t.revision + (c.payload is not null)::int
@@ -199,11 +224,42 @@ begin
          where t.event_id = c.event_id
         returning t.event_id, t.revision, c.payload
     ), log as (
-        insert into changes (event_id, revision, payload)
+        insert into changes as c (event_id, revision, payload)
         select * from next where payload is not null
-        returning event_id
+        returning event_id, case when cardinality(events) <= 350 then change_json(c)::text end as row
     )
-    select array_agg(event_id) into logged from log;
-    perform ring('', logged);
+    select array_agg(event_id) as events, array_agg(row) as rows into logged from log;
+    perform ring_changes(logged.events, logged.rows);
+end
+$$;
+
+-- ------------------------------------------------------------- how triggers run
+
+-- Called at the end of V7, and by every later migration that makes triggers.
+--
+-- Trigger functions with the owner's rights have their plans cached once and generic, and without full
+-- scans: a plan made while a table was empty lives as long as its connection. Estimates of such plans
+-- are too rough to let them start a compiler.
+--
+-- Triggers run whichever way a row comes in, replication included: else a replicated claim would be
+-- stored and not counted.
+create procedure settle_triggers() language plpgsql set search_path from current as $$
+declare
+    one record;
+begin
+    for one in
+        select p.oid::regprocedure as name from pg_proc p
+         where p.pronamespace = current_schema()::regnamespace and p.prorettype = 'trigger'::regtype and p.prosecdef
+    loop
+        execute format('alter function %s set plan_cache_mode = force_generic_plan', one.name);
+        execute format('alter function %s set enable_seqscan = off', one.name);
+        execute format('alter function %s set jit = off', one.name);
+    end loop;
+    for one in
+        select t.tgrelid::regclass as relation, t.tgname as name from pg_trigger t join pg_class c on c.oid = t.tgrelid
+         where c.relnamespace = current_schema()::regnamespace and not t.tgisinternal
+    loop
+        execute format('alter table %s enable always trigger %I', one.relation, one.name);
+    end loop;
 end
 $$;

@@ -3,11 +3,9 @@
 -- Statement-level triggers with transition tables, over sets of events: one move of the counters,
 -- one row of the log for each event, one ring, however many claims and events a statement has.
 --
--- Two rules keep the cost linear and the plans good, here and in the files that follow. A
--- transition table is only aggregated, or full-joined to the other one (which cannot be a nested
--- loop); its rows go on as arrays, of which a generic plan expects few, so tables are reached by
--- index. And the trigger functions have their plans cached once (`force_generic_plan`) and without
--- full scans (`enable_seqscan`): a plan made while a table was empty lives as long as its connection.
+-- A rule keeps the cost linear and the plans good, here and in the files that follow. A transition
+-- table is only aggregated, or full-joined to the other one (which cannot be a nested loop); its rows
+-- go on as arrays, of which a generic plan expects few, so tables are reached by index.
 
 -- Applies what a statement changed: `types[i]` moved by `held_by[i]` and `sold_by[i]` units, and the
 -- status of `seat_ids` may have changed.
@@ -21,6 +19,7 @@ create function move_stock(events bigint[], types bigint[], held_by int[], sold_
 declare
     moved_at timestamptz;
     blocked_seat bigint;
+    logged record;
 begin
     perform take_turns(events);
     moved_at := clock_timestamp();
@@ -66,16 +65,23 @@ begin
           from seats s left join claims c on c.seat_id = s.id and c.state <> 'dead'
          where s.id = any(seat_ids)
          group by s.event_id
-    ), logged as (
+    ), moved_turns as (
         update turns turn set revision = turn.revision + 1
           from told full join seated on seated.event_id = told.event_id
          where turn.event_id = coalesce(told.event_id, seated.event_id)
         returning turn.event_id, turn.revision, moved_at,
                   case when seats is null then '{}' else jsonb_build_object('seats', seats) end
                   || case when rows is null then '{}' else jsonb_build_object('ticket_types', rows) end
+    ), log as (
+        insert into changes as c (event_id, revision, at, payload) select * from moved_turns
+        returning event_id, case when cardinality(events) <= 350 then change_json(c)::text end as row
     )
-    insert into changes (event_id, revision, at, payload) select * from logged;
-    perform ring('', events);
+    select array_agg(event_id) as events, array_agg(row) as rows into logged from log;
+    if cardinality(logged.events) is distinct from cardinality(events) then
+        raise exception 'claims of events % have no ticket type or no turn to count by', events
+            using errcode = '23503', constraint = 'claims_counted', table = 'claims';
+    end if;
+    perform ring_changes(logged.events, logged.rows);
 end
 $$;
 
@@ -83,8 +89,7 @@ $$;
 -- insertion that may cancel out: a seat is concerned when it is not in the same state before and
 -- after, and an event that nets to nothing is left out.
 create function claims_inserted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     net record;
 begin
@@ -104,8 +109,7 @@ end
 $$;
 
 create function claims_changed() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     net record;
 begin
@@ -139,8 +143,7 @@ end
 $$;
 
 create function claims_deleted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     net record;
 begin

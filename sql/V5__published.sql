@@ -54,8 +54,7 @@ $$;
 -- ---------------------------------------------------------------- events
 
 create function events_inserted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 begin
     -- An id that was used before goes on counting where its log ends.
     insert into turns (event_id, revision)
@@ -77,8 +76,7 @@ create function as_insertions(rows jsonb) returns jsonb language sql immutable
 -- Deleting softly ends the event for its viewers; undeleting begins it again with the whole state.
 -- While it is deleted its fields change unseen.
 create function events_updated() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     changed record;
     before jsonb;
@@ -142,8 +140,7 @@ create trigger events_no_truncate before truncate on events
 
 -- A new type gets its own pool and its two links, and is seen with what the root has left for it.
 create function ticket_types_inserted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     now_at timestamptz;
 begin
@@ -173,8 +170,7 @@ $$;
 
 -- `seated` alone is no news: viewers do not see it.
 create function ticket_types_updated() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     changed record;
     before jsonb;
@@ -200,8 +196,7 @@ $$;
 
 -- Rows that go with their event have nothing to say: here, and below for seats and sections.
 create function ticket_types_deleted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     events bigint[] := array(select distinct o.event_id from old_rows o
                               where exists (select from events e where e.id = o.event_id));
@@ -240,8 +235,7 @@ create trigger ticket_types_no_truncate before truncate on ticket_types
 -- An organizer edited the capacity of sections or allotments (the only direct update that the guard
 -- lets through, beside a new name).
 create function pools_edited() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     edited record;
 begin
@@ -279,8 +273,7 @@ create trigger pools_guard_links before delete on pools for each row
 -- A link made or cut later takes the type's claims into, or out of, the pool's counters. Links that
 -- our own functions make, and those that go with their type, move nothing.
 create function pool_links_changed() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     sign int := case tg_op when 'INSERT' then 1 else -1 end;
     types bigint[];
@@ -338,8 +331,7 @@ create trigger ticket_type_pools_publish_delete after delete on ticket_type_pool
 -- Gives a seat without a position the next one of its event, in the event's turn: two map imports
 -- at once would otherwise compute the same.
 create function seats_place() returns trigger language plpgsql
-    security definer set search_path from current
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current as $$
 begin
     perform from turns where event_id = new.event_id for no key update;
     new.position := coalesce((select max(position) + 1 from seats where event_id = new.event_id), 0);
@@ -402,8 +394,7 @@ $$;
 -- The flag `blocked` alone is no new geometry, only a new status. A seat that somebody holds cannot
 -- be blocked: its claim goes first, or the holder would learn of it at the door.
 create function seats_changed() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     touched record;
     claimed_seat bigint;
@@ -464,8 +455,7 @@ create trigger seats_no_truncate before truncate on seats
 
 -- Section names are part of the geometry.
 create function sections_changed() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     events bigint[];
 begin

@@ -21,8 +21,7 @@ end
 $$;
 
 create function notices_inserted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     fresh bigint[];
     events bigint[];
@@ -40,8 +39,7 @@ $$;
 
 -- A revision that is given is no change of its own. A notice that moves to another event is new there.
 create function notices_updated() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     written record;
 begin
@@ -75,8 +73,7 @@ end
 $$;
 
 create function notices_deleted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on'
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current set seatcast.deriving = 'on' as $$
 declare
     events bigint[] := array(select distinct o.event_id from old_rows o
                               where exists (select from events e where e.id = o.event_id));
@@ -164,8 +161,7 @@ $$;
 
 -- A draft has no viewers, and its publication is no news to anybody.
 create function events_told() returns trigger language plpgsql
-    security definer set search_path from current
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current as $$
 begin
     insert into notices (event_id, type, message, data, until)
     select (told).event_id, (told).type, (told).message, (told).data, (told).until
@@ -184,8 +180,7 @@ $$;
 -- An event that is cancelled sells nothing any more: whoever cancels it, its holds end with it. What
 -- is confirmed stays as it is: it was paid, and giving money back is not the database's to do.
 create function events_cancelled() returns trigger language plpgsql
-    security definer set search_path from current
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current as $$
 declare
     cancelled bigint[] := array(select id from new_rows where status = 'cancelled'
                                 except select id from old_rows where status = 'cancelled');

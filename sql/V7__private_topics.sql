@@ -32,8 +32,7 @@ $$;
 
 -- Of items, claims and tickets alike. A row that moves to another booking is news of both.
 create function booking_parts_written() returns trigger language plpgsql
-    security definer set search_path from current
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current as $$
 declare
     ids uuid[];
 begin
@@ -69,8 +68,7 @@ $$;
 
 -- Names are shown with bookings that have what bears them.
 create function names_changed() returns trigger language plpgsql
-    security definer set search_path from current
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current as $$
 declare
     ids bigint[];
 begin
@@ -107,8 +105,7 @@ create trigger seats_version_update after update on seats
 -- Rings for the users whose bookings were written; a booking that moves is news of both. Whatever
 -- moves a version writes the booking's row, so this hears of it as well.
 create function bookings_written() returns trigger language plpgsql
-    security definer set search_path from current
-    set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+    security definer set search_path from current as $$
 declare
     users bigint[];
 begin
@@ -146,3 +143,5 @@ create unlogged table event_joins (
     constraint event_joins_pkey primary key (event_id, at)
 );
 create index event_joins_by_age on event_joins (at);
+
+call settle_triggers();

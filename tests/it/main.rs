@@ -22,6 +22,7 @@
 //! | [`feed`] | every change reaches the shards, whoever makes it and whatever breaks |
 //! | [`freshness`] | a node that lost its database says so, and answers instead of hanging |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
+//! | [`guest`] | in a database of others Seatcast keeps to its schema, and roles to what they may |
 //! | [`interactions`] | what people did is taken in, stored in batches, bounded, and makes nobody wait |
 //! | [`metrics`] | `/metrics` counts what happens |
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
@@ -67,6 +68,7 @@ mod expiry;
 mod failures;
 mod feed;
 mod freshness;
+mod guest;
 mod hostile;
 mod idempotency;
 mod interactions;

@@ -55,7 +55,7 @@ async fn every_published_table_has_its_triggers() {
                   where not exists (
                         select from pg_trigger
                          where tgrelid = $1::text::regclass and not tgisinternal
-                           and tgenabled = 'O' and tgtype & bit <> 0)",
+                           and tgenabled = 'A' and tgtype & bit <> 0)",
                 &[&table],
             )
             .await
@@ -500,4 +500,87 @@ async fn last(client: &Client, event: i64) -> serde_json::Value {
 async fn assert_clean(database: &TestDatabase) {
     let report = audit(&database.store().await).await.unwrap();
     assert!(report.is_clean(), "{report}");
+}
+
+/// A booking's version moves by one for each transaction that writes it or what is shown with it.
+#[tokio::test]
+async fn a_bookings_version_moves_with_all_that_is_shown() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    small_event(&client).await;
+    client.batch_execute(SEATS).await.unwrap();
+    client
+        .batch_execute(
+            "with b as (insert into bookings (reference, event_id, quantity, total_amount, currency, expires_at)
+                        values ('BK-1', 1, 1, 0, 'EUR', now() + interval '1 hour') returning id),
+                  i as (insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+                        select id, 1, 1, 1, 0 from b)
+             insert into claims (booking_id, event_id, ticket_type_id, quantity, seat_id) select id, 1, 1, 1, 2 from b",
+        )
+        .await
+        .unwrap();
+    let steps = [
+        ("select", 1),
+        ("update bookings set reference = reference", 1),
+        ("update bookings set version = 9 where false", 1),
+        // Confirmed with its parts in one transaction: by one.
+        ("begin; update bookings set status = 'confirmed', confirmed_at = now(); update claims set state = 'sold';
+          insert into tickets (booking_id, event_id, ticket_type_id, seat_id, code) select id, 1, 1, 2, 'T' from bookings;
+          commit", 2),
+        ("update claims set seat_id = 3", 3),
+        ("update claims set seat_id = 3", 3),
+        ("update booking_items set unit_amount = 5", 4),
+        ("update tickets set status = 'used'", 5),
+        ("update ticket_types set name = 'Nearer' where id = 1", 6),
+        ("update ticket_types set name = 'Farther' where id = 2", 6),
+        ("update seats set number = '3b' where id = 3", 7),
+        ("update seats set number = '4b' where id = 4", 7),
+        ("update sections set name = 'Parquet'", 8),
+        ("delete from tickets", 9),
+        ("update bookings set version = 100", 10),
+    ];
+    for (sql, version) in steps {
+        client.batch_execute(sql).await.unwrap();
+        let found = rows(&client, "select version::text from bookings").await;
+        assert_eq!(found, [version.to_string()], "{sql}");
+    }
+}
+
+/// Many rows of one statement cost by their number, and a seat is logged without its map.
+#[tokio::test]
+async fn statements_cost_by_what_they_touch() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    small_event(&client).await;
+    client.batch_execute(SEATS).await.unwrap();
+    let long = client.execute(
+        "with e as (insert into events (organizer_id, title, venue, starts_at, capacity)
+                    select 2, n::text, 'Hall', now(), 9 from generate_series(1, 4000) n returning id)
+         insert into ticket_types (event_id, name, capacity) select id, k::text, 9 from e, generate_series(1, 2) k",
+        &[],
+    );
+    // Quadratic, it took more than a minute.
+    tokio::time::timeout(std::time::Duration::from_secs(30), long)
+        .await
+        .expect("linear")
+        .unwrap();
+    client
+        .batch_execute(
+            "insert into seats (event_id, section_id, ticket_type_id, row_label, number)
+             values (1, 1, 1, 'B', '1');
+             update seats set blocked = true where row_label = 'B'",
+        )
+        .await
+        .unwrap();
+    let logged = log(&client, 1).await;
+    assert_eq!(
+        logged[logged.len() - 2]["seats"],
+        serde_json::json!([]),
+        "nothing but the new seat, which is free"
+    );
+    assert_eq!(
+        logged[logged.len() - 1],
+        serde_json::json!({"seats": [[4, 3]]})
+    );
+    assert_clean(&database).await;
 }

@@ -1,0 +1,76 @@
+-- Roles for a database that Seatcast shares with others. Run it with psql as a role that may create
+-- roles, before the first `seatcast migrate` and again after each one (it may be repeated):
+--
+--     psql "$DATABASE_URL" -f sql/roles.sql
+--
+-- Another schema than `seatcast`: change the next line. The roles' names begin with the schema's.
+set search_path = seatcast;
+
+-- | role | for | may |
+-- |---|---|---|
+-- | `seatcast_owner` | `seatcast migrate`, `seed` | everything in the schema, which it owns |
+-- | `seatcast_server` | `seatcast serve --no-migrate`, `audit` | what the server does; not counters, not revisions |
+-- | `seatcast_writer` | other programs that sell or edit | claims, bookings, events … and take turns |
+-- | `seatcast_reader` | reports, replicas of the log | read, but no password, token or stored answer |
+--
+-- They have no login. Give them to logins of yours; the owner's login has to act as the owner, so
+-- that what it makes belongs to it:
+--
+--     create role shop_migrate login in role seatcast_owner; alter role shop_migrate set role = seatcast_owner;
+--     create role shop login in role seatcast_server;
+--
+-- Triggers run with the owner's rights, so a role needs rights only on the tables that it writes. No
+-- role but the owner may write what is derived: counters, revisions, the log.
+
+do $roles$
+declare
+    home text := coalesce(current_schema(), split_part(current_setting('search_path'), ',', 1));
+    role text;
+    -- Tables that people's programs write, in full.
+    written text := 'users, events, ticket_types, sections, seats, notices, bookings, booking_items, claims, tickets';
+begin
+    foreach role in array array['owner', 'server', 'writer', 'reader'] loop
+        if not exists (select from pg_roles where rolname = home || '_' || role) then
+            execute format('create role %I', home || '_' || role);
+        end if;
+    end loop;
+    execute format('create schema if not exists %I authorization %I', home, home || '_owner');
+    execute format('grant usage on schema %I to %I, %I, %I', home, home || '_server', home || '_writer', home || '_reader');
+    if to_regclass('turns') is null then
+        raise notice 'roles are there; run `seatcast migrate` as %_owner, and this file again', home;
+        return;
+    end if;
+
+    -- Nobody may call what only triggers should, nor make triggers of ours fire elsewhere.
+    execute format('revoke all on all functions in schema %I from public', home);
+    execute format('revoke all on all procedures in schema %I from public', home);
+    execute format('grant execute on function take_turn, take_turn_to_edit, live_state, ticket_types_json, seats_json,
+                    event_json, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
+                    as_insertions to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
+
+    execute format('grant select on all tables in schema %I to %I, %I', home, home || '_server', home || '_writer');
+    foreach role in array array['server', 'writer'] loop
+        role := home || '_' || role;
+        execute format('grant insert, update, delete on %s to %I', written, role);
+        execute format('grant insert (event_id, kind, name, capacity), update (name, capacity), delete on pools to %I', role);
+        execute format('grant insert, delete on ticket_type_pools to %I', role);
+    end loop;
+    revoke select on idempotency_keys from public;
+    execute format('revoke select on idempotency_keys from %I', home || '_writer');
+
+    role := home || '_server';
+    execute format('grant insert, update, delete on idempotency_keys, presence_nodes, presence_counts, event_joins,
+                    interactions to %I', role);
+    -- To drop what is old, and to lock a turn: a lock needs the right to update some column, and
+    -- the key is the one that nobody can change.
+    execute format('grant delete on changes to %I', role);
+    execute format('grant update (event_id) on turns to %I', role);
+
+    role := home || '_reader';
+    execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, notices, booking_items,
+                    claims, tickets, turns, changes, event_tickets, interactions to %I', role);
+    execute format('grant select (id, name, email, phone, role, member, created_at, updated_at) on users to %I', role);
+    execute format('grant select (id, reference, event_id, user_id, status, quantity, total_amount, currency, expires_at,
+                    due_at, cancel_reason, version, created_at, confirmed_at, updated_at) on bookings to %I', role);
+end
+$roles$;

@@ -1,0 +1,280 @@
+//! A guest in the database that people have: one schema, roles, and nothing left behind.
+
+use std::sync::Arc;
+
+use seatcast::config::Config;
+use seatcast::store::migrate::migrate;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio_postgres::Client;
+
+use crate::support::binary::{ServerProcess, output, seatcast};
+use crate::support::caller::Caller;
+use crate::support::database::{TestDatabase, connect};
+use crate::support::show::Show;
+
+const ROLES: &str = include_str!("../../sql/roles.sql");
+
+/// The host's own tables, some with our names, one of them in a trigger of its own.
+const HOST: &str = "
+    create table public.users (email text primary key);
+    create table public.events (name text, at timestamptz);
+    create table public.tickets (number int);
+    create function public.rfc3339(at timestamptz) returns text language sql as $$ select 'the host''s' $$;
+    create function public.take_turn(event bigint) returns void language sql as $$ select $$;
+    create view public.event_tickets as select number from public.tickets;
+    create sequence public.claims;
+    insert into public.users values ('ada@example.org');
+    insert into public.events values ('Reading', now());
+    insert into public.tickets values (1), (2)";
+
+/// Everything that there is outside our schema and Postgres's own, and the host's rows.
+const OUTSIDE: &str = "
+    select string_agg(thing, e'\\n' order by thing) from (
+        select format('class %s.%s %s %s', n.nspname, c.relname, c.relkind, c.relacl) as thing
+          from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        union all
+        select format('function %s.%s(%s) %s', n.nspname, p.proname, pg_get_function_arguments(p.oid), p.prosrc)
+          from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+        union all
+        select format('type %s.%s', n.nspname, t.typname) from pg_type t join pg_namespace n on n.oid = t.typnamespace
+        union all
+        select format('trigger %s.%s', n.nspname, t.tgname)
+          from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_namespace n on n.oid = c.relnamespace
+        union all
+        select format('constraint %s.%s', n.nspname, c.conname) from pg_constraint c join pg_namespace n on n.oid = c.connamespace
+        union all
+        select format('schema %s.%s', n.nspname, n.nspacl) from pg_namespace n
+        union all
+        select format('extension x.%s', extname) from pg_extension
+        union all
+        select format('event trigger x.%s', evtname) from pg_event_trigger
+        union all
+        select format('setting x.%s %s', setrole, setconfig) from pg_db_role_setting
+        union all
+        select format('row x.%s', users) from public.users
+        union all
+        select format('row x.%s', events) from public.events
+        union all
+        select format('row x.%s', tickets) from public.tickets) as things
+     where thing !~ '^\\w+( \\w+)? (seatcast|pg_toast|pg_temp_\\d+|pg_toast_temp_\\d+|pg_catalog|information_schema)\\.'";
+
+/// Roles are the cluster's: of all tests one makes them.
+static ROLES_MADE: OnceCell<()> = OnceCell::const_new();
+
+/// An address under which the session acts as one of our roles.
+fn acting_as(role: &str, url: &str) -> String {
+    format!("{url}&options=-c%20role%3Dseatcast_{role}")
+}
+
+async fn grant(client: &Client) {
+    client.batch_execute(ROLES).await.expect("roles.sql runs");
+    let ours = "set search_path = public";
+    client.batch_execute(ours).await.expect("a search path");
+}
+
+async fn outside(client: &Client) -> String {
+    client.query_one(OUTSIDE, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_touched_outside_the_schema() {
+    let database = TestDatabase::new().await;
+    let url = database.sibling("of_others").await;
+    let host = connect(&url).await;
+    host.batch_execute("set search_path = public")
+        .await
+        .unwrap();
+    host.batch_execute(HOST).await.unwrap();
+    let before = outside(&host).await;
+
+    ROLES_MADE.get_or_init(|| grant(&host)).await;
+    grant(&host).await;
+    let config = Config::default().database;
+    let applied = migrate(&config, &acting_as("owner", &url)).await.unwrap();
+    assert!(applied >= 9);
+    grant(&host).await;
+
+    let as_server = acting_as("server", &url);
+    let args = ["--database-url", &as_server, "--no-migrate"];
+    let server = ServerProcess::start(&args);
+    let writer = connect(&acting_as("writer", &url)).await;
+    let show = Show::new()
+        .ticket_type("Floor", 4_500, 5)
+        .ticket_type("Seats", 4_500, 4)
+        .row(4);
+    let show = show.stage(&writer).await;
+    let buyer: i64 = {
+        let sql = "insert into users (name) values ('Buyer') returning id";
+        writer.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    let caller = Caller::new(reqwest::Client::new(), server.url.clone())
+        .with_header("x-user-id", buyer.to_string());
+    let body = json!({"event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[0], "quantity": 2}]});
+    let made = caller.post("/api/v1/bookings", &body).await;
+    let id = made.data(201)["id"].as_str().unwrap().to_owned();
+    let availability = format!("/api/v1/availability/{}", show.event);
+    let left = caller.get(&availability).await;
+    assert_eq!(left.data(200)["ticket_types"][0]["available"], 3);
+    let cancelled = caller.delete(&format!("/api/v1/bookings/{id}")).await;
+    cancelled.data(200);
+    show.sell(&writer, 1).await;
+    let audit = seatcast_audit(&as_server);
+    assert!(audit.starts_with("0 differences"), "{audit}");
+    server.stop();
+
+    assert_eq!(outside(&host).await, before, "with Seatcast in it");
+    drop(writer);
+    host.batch_execute("drop schema seatcast cascade")
+        .await
+        .unwrap();
+    assert_eq!(outside(&host).await, before, "without it");
+}
+
+fn seatcast_audit(url: &str) -> String {
+    let output = output(&mut seatcast(&["audit", "--database-url", url]));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn no_role_writes_what_is_derived() {
+    let database = Arc::new(TestDatabase::new().await);
+    let client = database.client().await;
+    ROLES_MADE.get_or_init(|| grant(&client)).await;
+    grant(&client).await;
+    client
+        .batch_execute("set search_path = seatcast")
+        .await
+        .unwrap();
+    let show = Show::new()
+        .ticket_type("Floor", 4_500, 50)
+        .stage(&client)
+        .await;
+    show.sell(&client, 1).await;
+    let derived = [
+        "update pools set held = 0",
+        "update pools set sold = 0 where kind = 'event'",
+        "update turns set revision = 7",
+        "insert into turns (event_id) values (99)",
+        "insert into changes (event_id, revision, payload) values (1, 99, '{}')",
+        "update changes set payload = '{}'",
+        "select move_stock('{1}', '{1}', '{1}', '{0}', null)",
+        "select log_changes('{1}', '{\"{}\"}')",
+        "truncate claims",
+        "delete from changes",
+    ];
+    for role in ["server", "writer", "reader"] {
+        let session = format!("set role seatcast_{role}; set seatcast.deriving = 'on'");
+        client.batch_execute(&session).await.unwrap();
+        for sql in derived {
+            let refused = client.batch_execute(&format!("begin; {sql}")).await;
+            client.batch_execute("rollback").await.unwrap();
+            // Old rows of the log are the server's to drop.
+            let may = role == "server" && sql.starts_with("delete from changes");
+            assert_eq!(refused.is_ok(), may, "{role}: {sql}: {refused:?}");
+            let code = refused.err().and_then(|error| error.code().cloned());
+            let denied = code.is_none_or(|code| code.code() == "42501");
+            assert!(denied, "{role}: {sql}");
+        }
+        client
+            .batch_execute("reset role; reset seatcast.deriving")
+            .await
+            .unwrap();
+    }
+    // A writer takes turns, sells and edits; a reader reads.
+    client
+        .batch_execute("set role seatcast_writer; begin; select take_turn(1)")
+        .await
+        .unwrap();
+    show.sell(&client, 2).await;
+    client
+        .batch_execute("update events set title = 'Edited'; update ticket_types set capacity = 60; commit; reset role")
+        .await
+        .unwrap();
+    client
+        .batch_execute("set role seatcast_reader")
+        .await
+        .unwrap();
+    let row = client.query_one("select live_state(1)", &[]).await.unwrap();
+    let state: Value = row.get(0);
+    assert_eq!(state["ticket_types"][0]["sold"], 3);
+    for secret in [
+        "select password_hash from users",
+        "select token_hash from bookings",
+        "select * from idempotency_keys",
+    ] {
+        client.batch_execute(secret).await.unwrap_err();
+    }
+    client.batch_execute("reset role").await.unwrap();
+    let audit = seatcast_audit(database.url());
+    assert!(audit.starts_with("0 differences"), "{audit}");
+}
+
+/// A trigger of somebody else's is no excuse to write counters, and no reason not to edit what one may.
+#[tokio::test]
+async fn guards_look_at_the_function_and_not_at_the_depth() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 4_500, 50)
+        .stage(&client)
+        .await;
+    client
+        .batch_execute(
+            "create table public.mine (sql text);
+             create function public.mine() returns trigger language plpgsql as $$ begin execute new.sql; return new; end $$;
+             create trigger mine after insert on public.mine for each row execute function public.mine();
+             insert into pools (event_id, kind, name, capacity) values (1, 'section', 'Stalls', 9);
+             insert into ticket_type_pools select t.id, p.id from ticket_types t, pools p where p.kind = 'section'",
+        )
+        .await
+        .unwrap();
+    let refused = client
+        .batch_execute("insert into public.mine values ('update pools set held = 1')")
+        .await
+        .unwrap_err();
+    let constraint = refused.as_db_error().and_then(|error| error.constraint());
+    assert_eq!(constraint, Some("pools_derived"));
+    client
+        .batch_execute("insert into public.mine values ('update pools set capacity = 4 where kind = ''section''')")
+        .await
+        .unwrap();
+    let live = database
+        .store()
+        .await
+        .live_event(show.event, 1)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        live.state.ticket_types.values().next().unwrap().available,
+        4
+    );
+    assert_eq!(live.recent.len(), 1, "and it was logged");
+}
+
+/// Logical replication brings rows in as `replica`: they are counted like all others.
+#[tokio::test]
+async fn replicated_claims_are_counted() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 4_500, 50)
+        .stage(&client)
+        .await;
+    client
+        .batch_execute("set session_replication_role = replica")
+        .await
+        .unwrap();
+    show.sell(&client, 3).await;
+    let live = database
+        .store()
+        .await
+        .live_event(show.event, 0)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(live.state.ticket_types.values().next().unwrap().sold, 3);
+    let audit = seatcast_audit(database.url());
+    assert!(audit.starts_with("0 differences"), "{audit}");
+}
