@@ -89,7 +89,7 @@ $$;
 -- insertion that may cancel out: a seat is concerned when it is not in the same state before and
 -- after, and an event that nets to nothing is left out.
 create function claims_inserted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     net record;
 begin
@@ -109,7 +109,7 @@ end
 $$;
 
 create function claims_changed() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     net record;
 begin
@@ -143,7 +143,7 @@ end
 $$;
 
 create function claims_deleted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     net record;
 begin
@@ -204,11 +204,11 @@ begin
 end
 $$;
 create trigger pools_guard_insert before insert on pools for each row
-    when (current_setting('seatcast.deriving', true) is distinct from 'on'
+    when (current_setting('xmlbinary') <> 'hex'
           and (new.kind in ('event', 'ticket_type') or new.held <> 0 or new.sold <> 0))
     execute function refuse_pool_write();
 create trigger pools_guard_update before update on pools for each row
-    when (current_setting('seatcast.deriving', true) is distinct from 'on'
+    when (current_setting('xmlbinary') <> 'hex'
           and ((old.id, old.event_id, old.kind, old.ticket_type_id, old.held, old.sold)
                is distinct from (new.id, new.event_id, new.kind, new.ticket_type_id, new.held, new.sold)
                or old.capacity <> new.capacity and old.kind in ('event', 'ticket_type')))
@@ -244,6 +244,6 @@ begin
 end
 $$;
 create trigger ticket_type_pools_check before insert or update or delete on ticket_type_pools for each row
-    when (current_setting('seatcast.deriving', true) is distinct from 'on') execute function check_pool_link();
+    when (current_setting('xmlbinary') <> 'hex') execute function check_pool_link();
 create trigger ticket_type_pools_no_truncate before truncate on ticket_type_pools
     for each statement execute function refuse_truncate();

@@ -54,7 +54,7 @@ $$;
 -- ---------------------------------------------------------------- events
 
 create function events_inserted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 begin
     -- An id that was used before goes on counting where its log ends.
     insert into turns (event_id, revision)
@@ -76,7 +76,7 @@ create function as_insertions(rows jsonb) returns jsonb language sql immutable
 -- Deleting softly ends the event for its viewers; undeleting begins it again with the whole state.
 -- While it is deleted its fields change unseen.
 create function events_updated() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     changed record;
     before jsonb;
@@ -121,7 +121,7 @@ $$;
 -- Before the row goes, because its turn, and with it the revision, goes too. Bookings forbid the
 -- deletion by foreign key; then this is rolled back with the rest.
 create function events_deleting() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 begin
     perform log_changes(array[old.id], array['{"deleted": true}'::jsonb]);
     return old;
@@ -140,7 +140,7 @@ create trigger events_no_truncate before truncate on events
 
 -- A new type gets its own pool and its two links, and is seen with what the root has left for it.
 create function ticket_types_inserted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     now_at timestamptz;
 begin
@@ -170,7 +170,7 @@ $$;
 
 -- `seated` alone is no news: viewers do not see it.
 create function ticket_types_updated() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     changed record;
     before jsonb;
@@ -196,7 +196,7 @@ $$;
 
 -- Rows that go with their event have nothing to say: here, and below for seats and sections.
 create function ticket_types_deleted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     events bigint[] := array(select distinct o.event_id from old_rows o
                               where exists (select from events e where e.id = o.event_id));
@@ -218,7 +218,7 @@ $$;
 create trigger ticket_types_guard_insert before insert on ticket_types for each row
     when (new.seated) execute function refuse_seated_write();
 create trigger ticket_types_guard_update before update of seated on ticket_types for each row
-    when (current_setting('seatcast.deriving', true) is distinct from 'on' and old.seated <> new.seated)
+    when (current_setting('xmlbinary') <> 'hex' and old.seated <> new.seated)
     execute function refuse_seated_write();
 create trigger ticket_types_publish_insert after insert on ticket_types referencing new table as new_rows
     for each statement execute function ticket_types_inserted();
@@ -235,7 +235,7 @@ create trigger ticket_types_no_truncate before truncate on ticket_types
 -- An organizer edited the capacity of sections or allotments (the only direct update that the guard
 -- lets through, beside a new name).
 create function pools_edited() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     edited record;
 begin
@@ -251,7 +251,7 @@ begin
 end
 $$;
 create trigger pools_publish_update after update on pools referencing old table as old_rows new table as new_rows
-    for each statement when (current_setting('seatcast.deriving', true) is distinct from 'on')
+    for each statement when (current_setting('xmlbinary') <> 'hex')
     execute function pools_edited();
 
 -- A pool goes when no type draws on it any more: cutting a link is what changes the counts that
@@ -273,7 +273,7 @@ create trigger pools_guard_links before delete on pools for each row
 -- A link made or cut later takes the type's claims into, or out of, the pool's counters. Links that
 -- our own functions make, and those that go with their type, move nothing.
 create function pool_links_changed() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     sign int := case tg_op when 'INSERT' then 1 else -1 end;
     types bigint[];
@@ -317,7 +317,7 @@ end
 $$;
 create trigger ticket_type_pools_publish_insert after insert on ticket_type_pools
     referencing new table as changed_links
-    for each statement when (current_setting('seatcast.deriving', true) is distinct from 'on')
+    for each statement when (current_setting('xmlbinary') <> 'hex')
     execute function pool_links_changed();
 create trigger ticket_type_pools_publish_delete after delete on ticket_type_pools
     referencing old table as changed_links
@@ -394,7 +394,7 @@ $$;
 -- The flag `blocked` alone is no new geometry, only a new status. A seat that somebody holds cannot
 -- be blocked: its claim goes first, or the holder would learn of it at the door.
 create function seats_changed() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     touched record;
     claimed_seat bigint;
@@ -455,7 +455,7 @@ create trigger seats_no_truncate before truncate on seats
 
 -- Section names are part of the geometry.
 create function sections_changed() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     events bigint[];
 begin

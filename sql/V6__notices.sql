@@ -21,7 +21,7 @@ end
 $$;
 
 create function notices_inserted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     fresh bigint[];
     events bigint[];
@@ -39,7 +39,7 @@ $$;
 
 -- A revision that is given is no change of its own. A notice that moves to another event is new there.
 create function notices_updated() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     written record;
 begin
@@ -73,7 +73,7 @@ end
 $$;
 
 create function notices_deleted() returns trigger language plpgsql
-    security definer set search_path from current set seatcast.deriving = 'on' as $$
+    security definer set search_path from current set xmlbinary = hex as $$
 declare
     events bigint[] := array(select distinct o.event_id from old_rows o
                               where exists (select from events e where e.id = o.event_id));
@@ -93,7 +93,7 @@ begin
 end
 $$;
 create trigger notices_guard_revision before update of revision on notices for each row
-    when (current_setting('seatcast.deriving', true) is distinct from 'on' and old.revision <> new.revision)
+    when (current_setting('xmlbinary') <> 'hex' and old.revision <> new.revision)
     execute function refuse_notice_revision();
 create trigger notices_publish_insert after insert on notices referencing new table as new_rows
     for each statement execute function notices_inserted();

@@ -151,12 +151,12 @@ async fn viewers_of_a_database_that_went_back_start_anew() {
             .unwrap();
     }
     let go_back = format!(
-        "set seatcast.deriving = 'on';
+        "set xmlbinary = hex;
          begin;
          delete from changes where event_id = {0} and revision > {restored};
          update turns set revision = {restored} where event_id = {0};
          commit;
-         reset seatcast.deriving",
+         reset xmlbinary",
         show.event
     );
     client.batch_execute(&go_back).await.expect("a step back");

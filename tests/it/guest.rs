@@ -164,7 +164,7 @@ async fn no_role_writes_what_is_derived() {
         "delete from changes",
     ];
     for role in ["server", "writer", "reader"] {
-        let session = format!("set role seatcast_{role}; set seatcast.deriving = 'on'");
+        let session = format!("set role seatcast_{role}; set xmlbinary = hex");
         client.batch_execute(&session).await.unwrap();
         for sql in derived {
             let refused = client.batch_execute(&format!("begin; {sql}")).await;
@@ -177,7 +177,7 @@ async fn no_role_writes_what_is_derived() {
             assert!(denied, "{role}: {sql}");
         }
         client
-            .batch_execute("reset role; reset seatcast.deriving")
+            .batch_execute("reset role; reset xmlbinary")
             .await
             .unwrap();
     }
