@@ -59,7 +59,8 @@ pub(super) fn run(
 ) -> Result<Vec<Report>, BenchError> {
     let most = buyers.iter().copied().max().unwrap_or_default();
     allow_sockets(2 * most)?;
-    let world = World::start_for(database, most)?;
+    // Those of the turn before may not have ended yet.
+    let world = World::start_for(database, 2 * most)?;
     let mut reports = Vec::new();
     for &buyers in buyers {
         let mut one_event = None;
