@@ -137,7 +137,8 @@ impl Store {
         let (client, mut connection) = self.address().connect().await?;
         let mut said = poll_fn(move |context| connection.poll_message(context)).boxed();
         // The connection moves while its messages are waited for, and none comes before it listens.
-        let listen = client.batch_execute("listen seatcast");
+        let listen = format!("listen {}", self.address().schema());
+        let listen = client.batch_execute(&listen);
         tokio::select! {
             listening = listen => listening?,
             Some(Err(error)) = said.next() => return Err(error.into()),
