@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { launch, open, textOf } from '../support/browser.ts';
+import { launch, open, picture, textOf } from '../support/browser.ts';
 import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
@@ -73,6 +73,10 @@ describe('two windows of one user', () => {
     await sql(`update bookings set expires_at = now() + interval '4 s' where id = '${await bookingOf(id)}'`);
     for (const page of [first, second]) await expect.poll(() => textOf(cards(page)), AT_ONCE).toMatch(/held for you 0:0[1-4]/i);
     for (const page of [first, second]) await expect.poll(() => textOf(cards(page))).toMatch(/your hold ended, choose again/i);
+    await picture(first, 'hold ended');
+    await second.setViewportSize({ width: 390, height: 844 });
+    await cards(second).scrollIntoViewIfNeeded();
+    await picture(second, 'hold ended on a phone');
     await first.getByRole('button', { name: 'One more Standard' }).click();
     await expect.poll(() => cards(first).count()).toBe(0);
   });
@@ -125,6 +129,5 @@ it.each([
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-  const shots = process.env['SCREENSHOTS'];
-  if (shots) await page.screenshot({ path: `${shots}/bookings-${look.replace(/ /g, '-')}.png` });
+  await picture(page, `bookings ${look}`);
 });

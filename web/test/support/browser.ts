@@ -39,6 +39,12 @@ export async function textOf(elements: Locator): Promise<string> {
   return texts.join('\n');
 }
 
+/** Takes a picture into the folder `SCREENSHOTS`, if there is one. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env['SCREENSHOTS'];
+  if (folder) await page.screenshot({ path: `${folder}/${name.replace(/ /g, '-')}.png` });
+}
+
 /** Text of the page's main badge of an event, as «89 left Live». */
 export function badge(page: Page): Promise<string> {
   return textOf(page.locator('seatcast-event-page .now > seatcast-availability'));
