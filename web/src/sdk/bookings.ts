@@ -40,15 +40,16 @@ export class Bookings {
     return known?.gone ? undefined : known?.booking;
   }
 
-  /** REST told of these, in an answer that began at this moment. */
+  /** REST told of these: a write was answered at this moment, or a read began. */
   told(bookings: readonly Booking[], at: number): Bookings {
-    const until = at + COMMITTED_WITHIN_US;
+    return this.#with((known) => bookings.forEach((booking) => tell(known, booking, at + COMMITTED_WITHIN_US)));
+  }
+
+  /** REST told that these are all, in an answer whose reading began at this moment. It may come late. */
+  toldAll(bookings: readonly Booking[], at: number): Bookings {
     return this.#with((known) => {
-      for (const { server_time: _time, token: _token, ...booking } of bookings) {
-        const before = known.get(booking.id);
-        if (before && before.booking.version >= booking.version) continue;
-        known.set(booking.id, { booking, gone: false, toldAt: until });
-      }
+      for (const booking of bookings) tell(known, booking, at);
+      dropOthers(known, bookings, at);
     });
   }
 
@@ -62,12 +63,9 @@ export class Bookings {
 
   /** These are all that there were at the revision. */
   whole(bookings: readonly Booking[], revision: number): Bookings {
-    const ids = new Set(bookings.map(({ id }) => id));
     return this.#with((known) => {
       for (const booking of bookings) put(known, booking, revision);
-      for (const [id, { gone, toldAt }] of [...known]) {
-        if (!gone && !ids.has(id) && toldAt <= revision) drop(known, id);
-      }
+      dropOthers(known, bookings, revision);
     });
   }
 
@@ -78,6 +76,19 @@ export class Bookings {
     for (const [id] of gone.slice(0, Math.max(0, gone.length - GONE_MAX))) known.delete(id);
     return areSame(known, this.#known) ? this : new Bookings(known);
   }
+}
+
+/** From REST, whose answers may overtake others: only a higher version is news. */
+function tell(known: Map<string, Known>, { server_time: _time, token: _token, ...booking }: Booking, toldAt: number): void {
+  const before = known.get(booking.id);
+  if (before && before.booking.version >= booking.version) return;
+  known.set(booking.id, { booking, gone: false, toldAt });
+}
+
+/** Everything but these is gone, except for what was told after this moment. */
+function dropOthers(known: Map<string, Known>, bookings: readonly Booking[], at: number): void {
+  const ids = new Set(bookings.map(({ id }) => id));
+  for (const [id, { gone, toldAt }] of [...known]) if (!gone && !ids.has(id) && toldAt <= at) drop(known, id);
 }
 
 /** From a topic's frame: its order is certain, so the same version may come back after it was gone. */

@@ -287,7 +287,7 @@ export class SeatcastClient {
       return { bookings: given(answer), askedAt: answer.askedAt };
     }
     const askedAt = Math.floor(this.#clock.now() * 1_000);
-    const read = this.#store.all().map(({ id, version }) => settled(id, version) ?? this.booking(id).catch(unlessRefused));
+    const read = this.#store.all().map(({ id, version }) => settled(id, version) ?? this.booking(id).catch(unlessGone));
     return { bookings: (await Promise.all(read)).filter((booking) => booking !== undefined), askedAt };
   }
 
@@ -360,9 +360,9 @@ function proof(kept: KeptBooking | undefined): Record<string, string> {
   return kept ? { 'x-booking-token': kept.token } : {};
 }
 
-/** A booking that is not there any more is none; a server that cannot be reached says nothing about it. */
-function unlessRefused(error: unknown): undefined {
-  if (error instanceof Refusal) return undefined;
+/** A booking that is not there any more is none. A server that is busy or cannot be reached says nothing about it. */
+function unlessGone(error: unknown): undefined {
+  if (error instanceof Refusal && error.status === 404) return undefined;
   throw error;
 }
 

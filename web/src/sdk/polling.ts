@@ -154,7 +154,7 @@ export class Poller {
     if (!bookings) return;
     // A full page may have more behind it, so bookings that it leaves out may still exist.
     const isAll = bookings.length < POLLING.bookingsMax;
-    topic.polled((known) => (isAll ? known.whole(bookings, askedAt) : known.told(bookings, askedAt)));
+    topic.polled((known) => (isAll ? known.toldAll(bookings, askedAt) : known.told(bookings, askedAt)));
   }
 }
 

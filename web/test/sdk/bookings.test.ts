@@ -59,6 +59,13 @@ describe('the known bookings', () => {
     expect(shown(known.whole([booking(1, 'pending', 'b-1')], later))).toEqual(['b-1/1']);
   });
 
+  it('that REST lists late do not bring back one that is gone', () => {
+    const gone = Bookings.none.changed([booking(3)], [], 100).changed([], ['b-1'], 200);
+    expect(shown(gone.toldAll([booking(3)], 150))).toEqual([]);
+    expect(shown(Bookings.none.changed([booking(3)], [], 100).toldAll([], 150))).toEqual([]);
+    expect(shown(Bookings.none.changed([booking(3)], [], 200).toldAll([], 150))).toEqual(['b-1/3']);
+  });
+
   it('stay the same object when nothing changed', () => {
     const known = Bookings.none.changed([booking(3)], [], 100);
     expect(known.told([booking(3)], 200)).toBe(known);
@@ -312,6 +319,17 @@ describe('bookings of a guest', () => {
     server.fetchFails(false);
     await server.settle(GUEST.backoffCapMs);
     expect(last()).toMatchObject({ status: 'stale', problem: undefined });
+  });
+
+  it('stay while the server has no time for us', async () => {
+    await book();
+    const { last, statuses } = watch();
+    await server.settle(10);
+    server.routes.set(`GET /bookings/${booking.id}`, () => refused(429, 'RATE_LIMITED'));
+    client.nudge();
+    await server.settle(10);
+    expect(statuses()).toEqual(['pending']);
+    expect(last().problem).toMatchObject({ code: 'RATE_LIMITED' });
   });
 
   it('that the server does not know any more are left out', async () => {
