@@ -158,7 +158,7 @@ async fn ready_again(server: &ServerProcess) {
         .expect("it is ready again");
 }
 
-/// Finding faults.md 2: it was never started again, and the server went on without.
+/// It once was never started again, and the server went on without it.
 #[tokio::test]
 async fn a_killed_postgres_is_started_again_and_ends_with_its_owner_as_before() {
     let scratch = Scratch::new().unwrap();
@@ -187,7 +187,7 @@ async fn a_killed_postgres_is_started_again_and_ends_with_its_owner_as_before() 
     });
 }
 
-/// Finding faults.md 2: a full disk ends Postgres; room on it brings it back.
+/// A full disk ends Postgres; room on it brings it back.
 #[tokio::test]
 async fn a_postgres_that_found_no_room_for_its_log_comes_back_when_there_is() {
     let Some(scratch) = Scratch::of_size(160) else {
@@ -211,7 +211,7 @@ fn inside_is_reachable(data_dir: &Path) -> bool {
     std::os::unix::net::UnixStream::connect(data_dir.join("postgres/.s.PGSQL.5432")).is_ok()
 }
 
-/// Finding faults.md 2: without its database a server ends, and says so.
+/// Without its database a server ends, and says so.
 #[tokio::test]
 async fn a_postgres_that_cannot_be_started_again_is_lost() {
     let scratch = Scratch::new().unwrap();
@@ -234,7 +234,7 @@ async fn a_postgres_that_cannot_be_started_again_is_lost() {
     );
 }
 
-/// Finding faults.md 17: a process in another container whose folder has the same path was stopped.
+/// A process in another container, whose folder has the same path, once was stopped.
 #[test]
 fn a_postgres_of_the_same_path_in_another_root_is_left_alone() {
     let scratch = Scratch::new().unwrap();

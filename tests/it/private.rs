@@ -132,7 +132,7 @@ async fn a_user_sees_its_own_bookings_from_hold_to_end_and_nobody_elses() {
     server.audit().await;
 }
 
-/// Finding core 30.
+/// An update once sent all bookings of the user.
 #[tokio::test]
 async fn core_30_an_update_sends_what_changed_and_nothing_else() {
     let (server, show) = world().await;

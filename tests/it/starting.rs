@@ -27,7 +27,7 @@ fn config(change: impl FnOnce(&mut DatabaseConfig)) -> DatabaseConfig {
     config
 }
 
-/// Finding faults.md 8: it exited at once.
+/// A server once ended at once if its database was not up yet.
 #[tokio::test]
 async fn a_server_waits_for_a_database_that_does_not_listen_yet() {
     let postgres = ThrowawayPostgres::start().unwrap();
@@ -80,7 +80,7 @@ fn refuses_with(code: &str) -> (String, Arc<AtomicUsize>) {
     (url, count)
 }
 
-/// Finding faults.md 8: 57P03 is «the database system is starting up».
+/// 57P03 is «the database system is starting up».
 #[tokio::test]
 async fn a_database_that_starts_or_recovers_is_waited_for_within_bounds() {
     let (url, asked) = refuses_with("57P03");
@@ -106,7 +106,7 @@ async fn nobody_waits_for_what_does_not_pass() {
     );
 }
 
-/// Finding core.md 38: it was «unexpected EOF».
+/// Such an address once failed with «unexpected EOF».
 #[test]
 fn blanks_around_an_address_do_not_count() {
     let url = "\n postgres:///nowhere?host=/nowhere\t\n";
