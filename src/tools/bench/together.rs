@@ -92,7 +92,7 @@ fn measure(
         let name = format!("answer to a buyer → each viewer, p{percent}");
         report.fact(&name, millis(lags.percentile(percent)));
     }
-    for (name, sales) in [("with viewers", &beside), ("without", &alone)] {
+    for (name, sales) in [("beside viewers", &beside), ("without viewers", &alone)] {
         report.fact(&format!("{name}: CPU"), sales.usage);
         let n = count(sales.latencies.len() as f64);
         report.fact(
