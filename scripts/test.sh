@@ -13,6 +13,8 @@ say "Checking the Rust code's format"
 cargo fmt --check
 say "Checking the Rust code (clippy)"
 cargo clippy --locked --all-targets --quiet -- -D warnings
+say "Checking the server without its optional features"
+scripts/bare.sh
 say "Testing the Rust code, with a Postgres of its own"
 cargo test --locked --no-fail-fast
 say "Checking the TypeScript code"

@@ -1,8 +1,8 @@
 //! The latest published state of every watched event, from which REST answers reads without a query.
 //!
-//! The feed writes it and `api` reads it, so neither has to name the other. It answers nothing while the
-//! database is out of reach, and nothing older than the revision that a write of this node has already told
-//! its caller; `None` then means: ask the database. It holds watched events only, so `watched_events_max`
+//! The feed writes it and `api` reads it, so neither has to name the other. It answers nothing older than the
+//! revision that a write of this node has already told its caller: `None` means: ask the database. While the
+//! database is out of reach it says since when nobody knows. It holds watched events only, so `watched_events_max`
 //! bounds it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +37,14 @@ struct BoardSlot {
     at_least: Revision,
 }
 
+/// What is remembered of an event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    pub state: Arc<EventState>,
+    /// The database is out of reach: when it was last known to be so. `None`: it is so.
+    pub stale_since: Option<Timestamp>,
+}
+
 /// How recently this node has heard from the database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
@@ -49,14 +57,18 @@ pub struct Freshness {
 }
 
 impl Board {
-    /// The event's state, when it is watched and known to be current.
-    pub fn get(&self, event: EventId) -> Option<Arc<EventState>> {
-        if !self.0.current.load(Ordering::Acquire) {
-            return None;
-        }
+    /// The event's state, when it is watched.
+    pub fn get(&self, event: EventId) -> Option<Known> {
+        let stale_since = match self.0.current.load(Ordering::Acquire) {
+            true => None,
+            false => Some(self.freshness().checked_at?),
+        };
         let slot = self.0.slots.get(&event)?;
         let state = slot.state.as_ref()?;
-        (state.revision >= slot.at_least).then(|| state.clone())
+        (state.revision >= slot.at_least).then(|| Known {
+            state: state.clone(),
+            stale_since,
+        })
     }
 
     /// Every write of this node calls it between its commit and its answer: from then on [`Board::get`] returns
@@ -126,9 +138,9 @@ mod tests {
         board.show(1, Arc::new(state(5)));
         assert_eq!(board.get(1), None, "committed while it was being loaded");
         board.show(1, Arc::new(state(6)));
-        assert_eq!(board.get(1).unwrap().revision, 6);
+        assert_eq!(board.get(1).unwrap().state.revision, 6);
         board.committed(1, 4);
-        assert_eq!(board.get(1).unwrap().revision, 6);
+        assert_eq!(board.get(1).unwrap().state.revision, 6);
     }
 
     #[test]
@@ -143,11 +155,15 @@ mod tests {
     }
 
     #[test]
-    fn a_database_out_of_reach_silences_the_board() {
+    fn without_its_database_the_board_says_since_when() {
         let board = board();
         board.show(1, Arc::new(state(5)));
+        assert_eq!(board.get(1).unwrap().stale_since, None);
         board.checked(Timestamp::MAX, false);
-        assert_eq!(board.get(1), None);
+        let known = board.get(1).unwrap();
+        assert_eq!(known.stale_since, Some(Timestamp::UNIX_EPOCH));
+        board.committed(1, 6);
+        assert_eq!(board.get(1), None, "a writer saw something newer");
         let freshness = board.freshness();
         assert_eq!(freshness.checked_at, Some(Timestamp::UNIX_EPOCH));
         assert!(!freshness.database_up);

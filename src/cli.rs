@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::{Span, SpanRelativeTo};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Auth, Role};
 use crate::config::{AuthConfig, Config, DatabaseConfig};
+use crate::descriptors;
 use crate::embedded::{Embedded, EmbeddedError};
 use crate::store::Store;
 use crate::store::audit::audit;
@@ -138,7 +138,7 @@ impl Cli {
 
 fn serve(config: Config) -> Outcome {
     config.validate()?;
-    raise_open_files(config.socket.connections_max);
+    descriptors::raise_limit();
     on_database(&config.database, Embedded::start, async |url, lost| {
         let shutdown = shutdown_on_signals()?;
         let asked = shutdown.clone();
@@ -180,27 +180,8 @@ fn token(args: TokenArgs) -> Outcome {
     Ok(())
 }
 
-/// Raises the soft limit of open files: every connection is one, and the usual limit is 1,024.
-fn raise_open_files(connections_max: usize) {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let most = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    if let Some(most) = most.filter(|&most| most <= connections_max as u64) {
-        tracing::warn!(
-            "the system lets this process have {most} open files; connections past that wait, \
-             though --socket-connections-max is {connections_max}"
-        );
-    }
-}
-
-/// Runs `work` with the URL of the configured database or of the private one, and with a token that is cancelled when
-/// the private one is lost.
+/// Runs `work` with the URL of the database that the configuration names, or of the private one, and with what is
+/// cancelled when that one is lost.
 fn on_database(
     config: &DatabaseConfig,
     start: fn(&DatabaseConfig) -> Result<Embedded, EmbeddedError>,

@@ -341,6 +341,7 @@ pub struct BusConfig {
     #[arg(long, env = "SEATCAST_BUS", value_enum, default_value_t = Bus::Postgres)]
     pub bus: Bus,
     /// Address of NATS, for `--bus nats`.
+    #[cfg(feature = "nats")]
     #[arg(
         long,
         env = "NATS_URL",
@@ -359,6 +360,7 @@ pub struct BusConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Bus {
     Postgres,
+    #[cfg(feature = "nats")]
     Nats,
 }
 

@@ -3,9 +3,11 @@
 //! hyper is given the `TokioIo<TcpStream>` itself, so the WebSocket handshake can take the bare socket back with
 //! `Upgraded::downcast`.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,13 +18,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::config::HttpConfig;
+use crate::config::inside::{SPARE_CONNECTION_MS, SPARE_CONNECTIONS_MAX};
 use crate::metrics;
 use crate::pacing::Backoff;
+use crate::tasks::Tasks;
 
 /// First and longest pause after accepting failed, as it does when file descriptors run out.
 const ACCEPT_PAUSE_MIN: Duration = Duration::from_millis(10);
@@ -39,18 +44,50 @@ impl Cut {
     }
 }
 
-/// Serves until `shutdown`. Then it accepts nothing more, gives the requests under way the configured time, and cuts
-/// the rest.
+/// A connection's place among those of all clients. Every request has one among its extensions; whoever takes the
+/// connection over keeps it as long as the connection.
+#[derive(Debug, Clone)]
+pub struct Place(
+    #[expect(dead_code, reason = "held, to be given back when dropped")] Arc<OwnedSemaphorePermit>,
+);
+
+/// What is served to whom.
+pub struct Routers {
+    pub all: Router,
+    /// To those who come when all places are taken: whether the node is well, and a word to come back for the rest.
+    pub spare: Router,
+}
+
+/// Starts the accept loop.
+pub(crate) fn start(
+    front: &mut Tasks,
+    config: &HttpConfig,
+    clients_max: usize,
+    listener: TcpListener,
+    routers: Routers,
+) {
+    let (config, end) = (config.clone(), front.end());
+    let accepting = async move { serve(listener, routers, &config, clients_max, end).await };
+    front.spawn_endless("the accept loop", accepting);
+}
+
+/// Serves until `shutdown`, then accepts nothing more, lets the requests under way finish for as
+/// long as the configuration says, and cuts the rest.
+///
+/// At most `clients_max` connections have a place, those that were upgraded among them; for each more there is a moment
+/// on one of few spare ones.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    routers: Routers,
     config: &HttpConfig,
+    clients_max: usize,
     shutdown: CancellationToken,
 ) {
-    let mut connections = JoinSet::new();
+    let places = Arc::new(Semaphore::new(clients_max.min(Semaphore::MAX_PERMITS)));
+    let (mut connections, mut spare) = (JoinSet::new(), Spare::default());
+    let header_timeout = Duration::from_millis(config.header_timeout_ms);
     let mut backoff = Backoff::new(ACCEPT_PAUSE_MIN, ACCEPT_PAUSE_MAX);
     loop {
-        let room = connections.len() < config.http_connections_max;
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             Some(ended) = connections.join_next() => {
@@ -59,13 +96,35 @@ pub async fn serve(
                 }
                 continue;
             }
-            accepted = listener.accept(), if room => accepted,
+            Some(_) = spare.tasks.join_next() => continue,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
                 backoff.reset();
-                let connection = connection(stream, peer, router.clone(), config, shutdown.clone());
-                connections.spawn(connection);
+                let place = places.clone().try_acquire_owned().ok();
+                match place.filter(|_| connections.len() < config.http_connections_max) {
+                    Some(place) => {
+                        let visit = Visit {
+                            peer,
+                            router: routers.all.clone(),
+                            place: Some(Place(Arc::new(place))),
+                            header_timeout,
+                        };
+                        connections.spawn(visit.run(stream, config, shutdown.clone()));
+                    }
+                    None => {
+                        metrics::SPARE_CONNECTIONS.add(1);
+                        let visit = Visit {
+                            peer,
+                            router: routers.spare.clone(),
+                            place: None,
+                            header_timeout: header_timeout.min(SPARE_TIME / 2),
+                        };
+                        let visit = visit.run(stream, config, shutdown.clone());
+                        spare.serve(visit).await;
+                    }
+                }
             }
             Err(cause) if is_the_peers_fault(&cause) => {}
             Err(cause) => {
@@ -79,50 +138,99 @@ pub async fn serve(
     drain(connections, Duration::from_millis(config.drain_timeout_ms)).await;
 }
 
-/// One connection from its first byte to its end, or to its upgrade.
-fn connection(
-    stream: TcpStream,
+/// Connections past all bounds, in the order of coming.
+#[derive(Default)]
+struct Spare {
+    tasks: JoinSet<()>,
+    order: VecDeque<AbortHandle>,
+}
+
+impl Spare {
+    /// Where these are too many as well, the oldest makes room: who asks how the node is does so at once, and others
+    /// may wait for that to say nothing.
+    async fn serve(&mut self, visit: impl Future<Output = ()> + Send + 'static) {
+        self.order.retain(|task| !task.is_finished());
+        while self.tasks.len() >= SPARE_CONNECTIONS_MAX {
+            if let Some(oldest) = self.order.pop_front() {
+                oldest.abort();
+            }
+            // Its file is closed when it has ended, not before.
+            self.tasks.join_next().await;
+        }
+        let visit = async {
+            // Its time is up: it is closed.
+            let _ = tokio::time::timeout(SPARE_TIME, visit).await;
+        };
+        self.order.push_back(self.tasks.spawn(visit));
+    }
+}
+
+const SPARE_TIME: Duration = Duration::from_millis(SPARE_CONNECTION_MS);
+
+/// A connection, and what it is served.
+struct Visit {
     peer: SocketAddr,
     router: Router,
-    config: &HttpConfig,
-    shutdown: CancellationToken,
-) -> impl Future<Output = ()> + Send + 'static {
-    let header_timeout = Duration::from_millis(config.header_timeout_ms);
-    let header_bytes_max = config.header_bytes_max;
-    let cut = Cut::default();
-    let is_cut = cut.0.clone();
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request: Request = request.map(Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(cut.clone());
-        router.clone().oneshot(request)
-    });
-    async move {
-        // Small frames must not wait for the acknowledgement of earlier ones. An error means that the peer has gone, which
-        // the first read reports as well.
-        let _ = stream.set_nodelay(true);
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(header_timeout)
-            .max_buf_size(header_bytes_max)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        let mut connection = pin!(connection);
-        let ending = async {
-            tokio::select! {
-                ended = connection.as_mut() => ended,
-                () = shutdown.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
+    /// `None` for a spare one.
+    place: Option<Place>,
+    header_timeout: Duration,
+}
+
+impl Visit {
+    /// One connection from its first byte to its end, or to its upgrade.
+    fn run(
+        self,
+        stream: TcpStream,
+        config: &HttpConfig,
+        shutdown: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let Visit {
+            peer,
+            router,
+            place,
+            header_timeout,
+        } = self;
+        let header_bytes_max = config.header_bytes_max;
+        let keep_alive = place.is_some();
+        let cut = Cut::default();
+        let is_cut = cut.0.clone();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request: Request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(cut.clone());
+            if let Some(place) = &place {
+                request.extensions_mut().insert(place.clone());
             }
-        };
-        let Some(ended) = is_cut.run_until_cancelled(ending).await else {
-            return;
-        };
-        if let Err(cause) = ended {
-            metrics::LATE_HEADS.add(u64::from(cause.is_timeout()));
-            tracing::debug!(%peer, %cause, "connection ended early");
+            router.clone().oneshot(request)
+        });
+        async move {
+            // Small frames must not wait for the acknowledgement of the one before. An error means
+            // that the peer has gone, which the first read says as well.
+            let _ = stream.set_nodelay(true);
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .keep_alive(keep_alive)
+                .header_read_timeout(header_timeout)
+                .max_buf_size(header_bytes_max)
+                .serve_connection(TokioIo::new(stream), service)
+                .with_upgrades();
+            let mut connection = pin!(connection);
+            let ending = async {
+                tokio::select! {
+                    ended = connection.as_mut() => ended,
+                    () = shutdown.cancelled() => {
+                        connection.as_mut().graceful_shutdown();
+                        connection.await
+                    }
+                }
+            };
+            let Some(ended) = is_cut.run_until_cancelled(ending).await else {
+                return;
+            };
+            if let Err(cause) = ended {
+                metrics::LATE_HEADS.add(u64::from(cause.is_timeout()));
+                tracing::debug!(%peer, %cause, "connection ended early");
+            }
         }
     }
 }
@@ -182,7 +290,11 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
-        let served = tokio::spawn(async move { serve(listener, router, &config, stop).await });
+        let routers = Routers {
+            all: router,
+            spare: Router::new().fallback(async || "spare"),
+        };
+        let served = tokio::spawn(async move { serve(listener, routers, &config, 8, stop).await });
         Serving {
             address,
             shutdown,
@@ -278,25 +390,55 @@ mod tests {
         ended(serving.served).await;
     }
 
+    /// Finding faults.md 3: whoever asks how the node is must be heard.
     #[tokio::test]
-    async fn one_connection_more_than_allowed_waits_its_turn() {
+    async fn one_connection_more_than_allowed_gets_a_spare_one() {
         let (router, entered, go_on) = slow_router();
         let serving = start(router, |http| http.http_connections_max = 1).await;
         let mut first = request(serving.address).await;
         entered.notified().await;
+        // It is closed without being asked to.
+        let spare = read_all(&mut request(serving.address).await).await;
+        assert!(spare.ends_with("spare"), "{spare}");
+        go_on.notify_one();
+        first.shutdown().await.unwrap();
+        assert!(read_all(&mut first).await.starts_with("HTTP/1.1 200"));
         let mut second = request(serving.address).await;
-        first
-            .write_all(b"GET / HTTP/1.1\r\nconnection: close\r\nhost: x\r\n\r\n")
-            .await
-            .unwrap();
-        go_on.notify_one();
-        entered.notified().await;
-        go_on.notify_one();
-        read_all(&mut first).await;
         entered.notified().await;
         go_on.notify_one();
         serving.shutdown.cancel();
         assert!(read_all(&mut second).await.starts_with("HTTP/1.1 200"));
+        ended(serving.served).await;
+    }
+
+    /// As sockets do, which are no HTTP connections any more.
+    #[tokio::test]
+    async fn a_place_is_taken_for_as_long_as_somebody_keeps_it() {
+        let kept = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let keeps = kept.clone();
+        let router = Router::new().route(
+            "/",
+            get(
+                async move |axum::Extension(place): axum::Extension<Place>| {
+                    keeps.lock().unwrap().push(place);
+                    "kept"
+                },
+            ),
+        );
+        let serving = start(router, |_| {}).await;
+        let ask = async || {
+            let mut client = TcpStream::connect(serving.address).await.unwrap();
+            let head = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+            client.write_all(head).await.unwrap();
+            read_all(&mut client).await
+        };
+        for _ in 0..8 {
+            assert!(ask().await.ends_with("kept"));
+        }
+        assert!(ask().await.ends_with("spare"));
+        kept.lock().unwrap().pop();
+        assert!(ask().await.ends_with("kept"));
+        serving.shutdown.cancel();
         ended(serving.served).await;
     }
 }

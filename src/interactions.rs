@@ -15,6 +15,7 @@ use crate::config::InteractionsConfig;
 use crate::metrics;
 use crate::pacing::{Backoff, TokenBucket};
 use crate::store::Store;
+use crate::tasks::Tasks;
 use crate::ticketing::interaction::Interaction;
 
 /// First and longest pause between attempts to store a batch.
@@ -65,6 +66,14 @@ impl Interactions {
         }
         true
     }
+}
+
+/// Starts the task that stores what is told.
+pub(crate) fn start(back: &mut Tasks, config: &InteractionsConfig, store: &Store) -> Interactions {
+    let (interactions, told) = Interactions::new(config);
+    let storing = run(told, store.clone(), config.clone(), back.end());
+    back.spawn_endless("interactions", storing);
+    interactions
 }
 
 /// Stores interactions until `end`; then tries once to store those that are left.

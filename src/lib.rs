@@ -32,6 +32,8 @@
 //! | [`api`] | REST: every route on one screen |
 //! | [`auth`] | token → caller, and what each role may do |
 //! | [`http`] | the accept loop |
+//! | `descriptors` | open files: what the database and operators need is set aside before clients share the rest |
+//! | [`tasks`] | groups of tasks that are watched: none dies unseen |
 //! | [`run`] | the composition root: builds the stages, drains them in order |
 //! | `pacing` | back-off and halving, once for all |
 //! | [`cli`], [`config`], [`telemetry`], [`metrics`] | the command line, every limit, the log, the numbers |
@@ -70,6 +72,7 @@ pub mod board;
 pub mod broadcast;
 pub mod cli;
 pub mod config;
+mod descriptors;
 pub mod desk;
 pub mod embedded;
 pub mod feed;
@@ -89,6 +92,7 @@ pub mod socket;
 pub mod sse;
 pub mod store;
 pub mod sweep;
+pub mod tasks;
 pub mod telemetry;
 pub mod ticketing;
 pub mod tools;

@@ -26,6 +26,7 @@ pub static SOCKET_REFUSALS: Labelled = Labelled::new("code");
 pub static CLOSES: Labelled = Labelled::new("code");
 pub static SILENT_CLOSES: Counter = Counter::new();
 pub static LATE_HEADS: Counter = Counter::new();
+pub static SPARE_CONNECTIONS: Counter = Counter::new();
 
 // --- fan-out
 
@@ -130,6 +131,11 @@ static ALL: &[Metric] = &[
         "seatcast_late_heads_total",
         "HTTP connections cut because no whole head of a request came in time.",
         MetricKind::Counter(&LATE_HEADS),
+    ),
+    Metric(
+        "seatcast_spare_connections_total",
+        "HTTP connections past all bounds, on which only the node's health was told.",
+        MetricKind::Counter(&SPARE_CONNECTIONS),
     ),
     Metric(
         "seatcast_deliveries_total",

@@ -22,12 +22,29 @@ use self::pauses::{Pauses, Rests};
 use crate::config::SweepConfig;
 use crate::metrics;
 use crate::store::{Store, StoreError};
+use crate::tasks::Tasks;
 use crate::ticketing::EventId;
 
 /// Pause after a sweep that found due holds and could not end one: somebody else has them in hand.
 const CROSSED_PAUSE: Duration = Duration::from_millis(50);
 /// Events that one look at the deadlines takes on.
 const EVENTS_MAX: usize = 1_000;
+
+/// Starts the task.
+pub(crate) fn start(
+    back: &mut Tasks,
+    config: &SweepConfig,
+    log_retention_hours: u32,
+    store: &Store,
+) {
+    let sweeping = run(
+        store.clone(),
+        config.clone(),
+        log_retention_hours,
+        back.end(),
+    );
+    back.spawn_endless("the sweeper", sweeping);
+}
 
 /// Sweeps and prunes until `cancel`, side by side: however much there is to drop, no hold waits
 /// for it. Errors of the database are logged and waited out.

@@ -10,6 +10,9 @@
 //!
 //! The last three are of level `debug`. There is no span for each viewer.
 
+#[cfg(feature = "otlp")]
+mod marks;
+#[cfg(feature = "otlp")]
 mod otlp;
 pub mod trail;
 
@@ -17,10 +20,11 @@ use std::error::Error;
 use std::io::{self, IsTerminal};
 
 use clap::{Args, ValueEnum};
+#[cfg(feature = "otlp")]
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 #[derive(Debug, Clone, Args)]
 pub struct LogConfig {
@@ -43,6 +47,7 @@ pub struct LogConfig {
     )]
     pub log: LogFormat,
     /// Send traces to this collector, by OTLP over plain HTTP, as in `http://127.0.0.1:4318`.
+    #[cfg(feature = "otlp")]
     #[arg(
         long,
         env = "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -73,28 +78,46 @@ pub fn start(config: &LogConfig) -> Result<Telemetry, Box<dyn Error + Send + Syn
         LogFormat::Text => text.boxed(),
         LogFormat::Json => text.json().flatten_event(true).boxed(),
     };
-    let mut layers = vec![
+    let mut layers: Layers = vec![
         log.with_filter(EnvFilter::try_new(&config.log_level)?)
             .boxed(),
     ];
+    let telemetry = traces(config, &mut layers)?;
+    tracing_subscriber::registry().with(layers).try_init()?;
+    Ok(telemetry)
+}
+
+type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
+
+#[cfg(feature = "otlp")]
+fn traces(
+    config: &LogConfig,
+    layers: &mut Layers,
+) -> Result<Telemetry, Box<dyn Error + Send + Sync>> {
     let mut telemetry = Telemetry { traces: None };
     if let Some(endpoint) = &config.otlp_endpoint {
         let (layer, traces) = otlp::layer(endpoint)?;
         layers.push(layer);
         telemetry.traces = Some(traces);
-        trail::begin();
+        marks::begin();
     }
-    tracing_subscriber::registry().with(layers).try_init()?;
     Ok(telemetry)
+}
+
+#[cfg(not(feature = "otlp"))]
+fn traces(_: &LogConfig, _: &mut Layers) -> Result<Telemetry, Box<dyn Error + Send + Sync>> {
+    Ok(Telemetry {})
 }
 
 /// Keep it as long as the process runs; dropping it flushes the traces.
 #[derive(Debug)]
 #[must_use]
 pub struct Telemetry {
+    #[cfg(feature = "otlp")]
     traces: Option<SdkTracerProvider>,
 }
 
+#[cfg(feature = "otlp")]
 impl Drop for Telemetry {
     fn drop(&mut self) {
         if let Some(Err(error)) = self.traces.take().map(|traces| traces.shutdown()) {

@@ -4,7 +4,6 @@
 //! either.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -21,11 +20,12 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
+use crate::board::Known;
 use crate::config::rest::AVAILABILITY_EVENTS_MAX;
 use crate::store::availability::Stand;
 use crate::ticketing::availability::{Availability, times_passed};
 use crate::ticketing::edit;
-use crate::ticketing::live::{EventInfo, EventState, EventStatus, TicketType};
+use crate::ticketing::live::{EventInfo, EventStatus, TicketType};
 use crate::ticketing::{EventId, Revision};
 
 /// The events asked for.
@@ -66,7 +66,8 @@ impl Input for Several {
 
 /// What is left of one event
 ///
-/// `ETag` is the event's revision; it has a suffix while a sale has begun or ended by the clock since.
+/// `ETag` is the event's revision; it has a suffix while a sale has begun or ended by the clock since. While the node
+/// cannot ask the database, `X-Stale-Since` says when this was last known to be so.
 #[utoipa::path(get, path = "/{event_id}", tag = "availability",
     params(("event_id" = i64, Path)),
     responses(
@@ -83,9 +84,10 @@ pub(super) async fn one(
     let now = Timestamp::now();
     let stock = visible(&state, &caller, event_id).await?;
     let (tag, control) = (stock.tag(now), stock.moment());
-    Ok(tagged(&headers, &tag, control, "AVAILABILITY", || {
+    let answer = tagged(&headers, &tag, control, "AVAILABILITY", || {
         stock.availability(&state, now)
-    }))
+    });
+    Ok(cache::stale(answer, stock.stale_since()))
 }
 
 /// The event's stock, if it exists and the caller may see it.
@@ -137,7 +139,7 @@ pub(super) async fn active(
 
 /// An event's counts, from memory or from the database.
 pub(super) enum EventStock {
-    Watched(Arc<EventState>),
+    Watched(Known),
     Read(Box<Stand>),
 }
 
@@ -177,31 +179,41 @@ fn listed(state: &ApiState, headers: &HeaderMap, mut stocks: Vec<EventStock>) ->
     for byte in hash.finalize().iter().take(12) {
         let _ = write!(tag, "{byte:02x}");
     }
-    tagged(headers, &tag, cache::MOMENT, "AVAILABILITY", || {
+    let answer = tagged(headers, &tag, cache::MOMENT, "AVAILABILITY", || {
         let availabilities = stocks.iter().map(|stock| stock.availability(state, now));
         availabilities.collect::<Vec<_>>()
-    })
+    });
+    let stale_since = stocks.iter().filter_map(EventStock::stale_since).min();
+    cache::stale(answer, stale_since)
 }
 
 impl EventStock {
     pub(super) fn event(&self) -> &EventInfo {
         match self {
-            EventStock::Watched(state) => &state.event,
+            EventStock::Watched(known) => &known.state.event,
             EventStock::Read(stand) => &stand.event,
         }
     }
 
     fn ticket_types(&self) -> Vec<&TicketType> {
         match self {
-            EventStock::Watched(state) => state.ticket_types.values().collect(),
+            EventStock::Watched(known) => known.state.ticket_types.values().collect(),
             EventStock::Read(stand) => stand.ticket_types.iter().collect(),
         }
     }
 
     pub(super) fn revision(&self) -> Revision {
         match self {
-            EventStock::Watched(state) => state.revision,
+            EventStock::Watched(known) => known.state.revision,
             EventStock::Read(stand) => stand.revision,
+        }
+    }
+
+    /// When the database was last known to say so, if it cannot be asked now.
+    pub(super) fn stale_since(&self) -> Option<Timestamp> {
+        match self {
+            EventStock::Watched(known) => known.stale_since,
+            EventStock::Read(_) => None,
         }
     }
 

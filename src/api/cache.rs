@@ -1,7 +1,8 @@
 //! Conditional reads: `ETag`, `If-None-Match`, `If-Match`, `Cache-Control`.
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::envelope::Reply;
@@ -38,6 +39,20 @@ pub(super) fn tagged<T: Serialize>(
     }
     answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
     response
+}
+
+/// Sent with what is remembered while the database cannot be asked: when it was last known to be so.
+pub(super) const STALE_SINCE: HeaderName = HeaderName::from_static("x-stale-since");
+
+/// Marks an answer that may no longer be true. Nobody may keep it.
+pub(super) fn stale(mut answer: Response, since: Option<Timestamp>) -> Response {
+    if let Some(since) = since.and_then(|since| HeaderValue::try_from(since.to_string()).ok()) {
+        answer.headers_mut().insert(STALE_SINCE, since);
+        answer
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
+    }
+    answer
 }
 
 /// Whether a list of tags contains `tag` (quoted). A weak tag counts as the strong one: proxies make them weak.

@@ -16,8 +16,8 @@ use super::error::{ApiError, ApiResult};
 use super::{ApiState, openapi};
 use crate::auth::{AuthError, Caller, Credentials, Role};
 use crate::config::HttpConfig;
-use crate::store::Store;
 use crate::store::users::Standing;
+use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
 
 /// Finds the caller by token, or by `X-User-Id` in development mode. A bad token is refused even where none is
@@ -42,6 +42,9 @@ async fn caller(state: &ApiState, headers: &HeaderMap) -> ApiResult<Caller> {
         Credentials::DevUser(id) => state.roles.caller(&state.store, id).await,
     }
 }
+
+/// How long a caller's role is waited for.
+const LOOK_UP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A short-lived cache of the roles of users named by `X-User-Id`: a demo asks many times a second.
 #[derive(Clone)]
@@ -78,9 +81,16 @@ impl RoleCache {
         (known.1.elapsed() < self.age_max).then_some(known.0)
     }
 
+    /// A database that does not answer must not hold up what would be answered without it: then the role that was
+    /// known last counts.
     async fn look_up(&self, store: &Store, id: UserId) -> ApiResult<Standing> {
         let unknown = || AuthError::Invalid(format!("there is no user {id}"));
-        let standing = store.standing(id).await?.ok_or_else(unknown)?;
+        let asked = tokio::time::timeout(LOOK_UP_PATIENCE, store.standing(id)).await;
+        let asked = asked.unwrap_or_else(|elapsed| Err(StoreError::Unavailable(elapsed.into())));
+        let standing = match (asked, self.known.get(&id)) {
+            (Err(error), Some(known)) if error.is_transient() => return Ok(known.0),
+            (asked, _) => asked?.ok_or_else(unknown)?,
+        };
         if self.known.len() >= self.known_max {
             self.known.clear();
         }

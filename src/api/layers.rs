@@ -14,6 +14,7 @@ use tower_http::cors::{AllowHeaders, Any as AnyOrigin, CorsLayer};
 use tracing::Instrument;
 use tracing::field::Empty;
 
+use super::cache::STALE_SINCE;
 use super::envelope::{self, EVENT_REVISION, TOTAL_COUNT};
 use super::error::ApiError;
 use super::message::Lang;
@@ -27,6 +28,8 @@ const GZIP_BYTES_MIN: u64 = 1_024;
 const CORS_MAX_AGE: Duration = Duration::from_secs(3_600);
 /// `Retry-After` of a request that took too long.
 const RETRY_AFTER_TIMEOUT_S: u64 = 2;
+/// `Retry-After` where no connection is left.
+const RETRY_AFTER_NO_ROOM_S: u64 = 2;
 
 /// Open to every page: callers prove themselves by tokens in headers, never by cookies.
 pub(super) fn cors() -> CorsLayer {
@@ -38,6 +41,7 @@ pub(super) fn cors() -> CorsLayer {
         TOTAL_COUNT,
         header::LINK,
         header::RETRY_AFTER,
+        STALE_SINCE,
         REQUEST_ID,
     ];
     CorsLayer::new()
@@ -120,6 +124,11 @@ pub(super) async fn deadline(
         Ok(response) => response,
         Err(_) => ApiError::unavailable("TIMEOUT", RETRY_AFTER_TIMEOUT_S).into_response(),
     }
+}
+
+/// All places for connections are taken.
+pub(super) async fn no_room() -> ApiError {
+    ApiError::unavailable("BUSY", RETRY_AFTER_NO_ROOM_S)
 }
 
 pub(super) async fn no_such_route() -> ApiError {

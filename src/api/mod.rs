@@ -196,6 +196,18 @@ pub fn router(state: ApiState, document: OpenApi) -> Router {
         .with_state(state)
 }
 
+/// For connections past all bounds: how the node is, and for everything else the word to come back.
+pub fn spare(state: ApiState) -> Router {
+    let (health, _) = health().split_for_parts();
+    let deadline = Duration::from_millis(state.config.http.request_timeout_ms);
+    health
+        .fallback(layers::no_room)
+        .layer(from_fn_with_state(deadline, layers::deadline))
+        .layer(from_fn(layers::observe))
+        .layer(layers::cors())
+        .with_state(state)
+}
+
 /// Wraps routes of another stage in the layers for caller, envelope and CORS; without deadline and gzip, since
 /// their answers may be endless.
 pub fn with_callers(state: ApiState, routes: Router) -> Router {

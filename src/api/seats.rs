@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::availability;
-use super::cache::tagged;
+use super::cache::{self, tagged};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
@@ -116,6 +116,8 @@ pub(super) async fn statuses(
     let event = availability::visible(&state, &caller, event_id).await?;
     let since = since.since.map(|since| since as Revision);
     let delta = match since {
+        // The log cannot be read.
+        _ if event.stale_since().is_some() => None,
         // The caller is current.
         Some(since) if since == event.revision() => Some(unchanged(since)),
         Some(since) => {
@@ -131,7 +133,8 @@ pub(super) async fn statuses(
     };
     let tag = answer.revision.to_string();
     let control = event.moment();
-    Ok(tagged(&headers, &tag, control, "SEATS", || answer))
+    let answer = tagged(&headers, &tag, control, "SEATS", || answer);
+    Ok(cache::stale(answer, event.stale_since()))
 }
 
 fn unchanged(revision: Revision) -> Delta {
@@ -145,7 +148,7 @@ fn unchanged(revision: Revision) -> Delta {
 /// The statuses of all seats, from memory if the event is watched, else from the database.
 async fn whole(state: &ApiState, event_id: EventId) -> ApiResult<SeatStatuses> {
     if let Some(known) = state.board.get(event_id) {
-        return Ok(SeatStatuses::all(&known));
+        return Ok(SeatStatuses::all(&known.state));
     }
     let live = state.store.live_event(event_id, 0).await?;
     let live = live.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;

@@ -15,6 +15,7 @@ use crate::hub::{Answer, Hub};
 use crate::protocol::code::{self, ErrorReply};
 use crate::store::edit::EditError;
 use crate::store::{Store, StoreError};
+use crate::tasks::Tasks;
 use crate::ticketing::EventId;
 use crate::ticketing::edit::{EditRefusal, NewNotice};
 
@@ -45,6 +46,16 @@ impl Broadcasts {
     pub fn say(&self, said: Box<Said>) -> bool {
         self.0.try_send(said).is_ok()
     }
+}
+
+/// Starts the task that stores what is said.
+pub(crate) fn start(back: &mut Tasks, waiting_max: usize, store: &Store, hub: &Hub) -> Broadcasts {
+    let (broadcasts, said) = Broadcasts::new(waiting_max);
+    back.spawn_endless(
+        "broadcasts",
+        run(said, store.clone(), hub.clone(), back.end()),
+    );
+    broadcasts
 }
 
 /// Stores broadcasts one after the other, so that each sender's keep their order.

@@ -244,3 +244,20 @@ pub const PRESENCE_STEPS_MAX: usize = 32;
 /// Visitors of a node that has not renewed its lease for this long no longer count, in milliseconds. Nodes renew four
 /// times as often.
 pub const PRESENCE_LEASE_MS: u64 = 4_000;
+
+// --- open files (`descriptors.rs`)
+
+/// Connections of the feed's own pool beside those that load events: one each to read the log, to count joins, for the
+/// doorbell's probe, for presence, for the relay and for the probe of its doorbell; four to read private topics.
+pub const FEED_CONNECTIONS_MAX: usize = 10;
+/// Open files of a shard: its poller, its bell, and what the runtime has of it.
+pub const SHARD_DESCRIPTORS_MAX: usize = 4;
+/// Connections past all bounds on which only `/readyz`, `/healthz`, `/api` and `/metrics` are answered.
+pub const SPARE_CONNECTIONS_MAX: usize = 16;
+/// How long one of these may last, in milliseconds.
+pub const SPARE_CONNECTION_MS: u64 = 3_000;
+/// Open files of everything else: the log, the runtime, the doorbell and the relay, the bus, a collector of traces,
+/// connections to the database that are made before others have closed.
+pub const OTHER_DESCRIPTORS_MAX: usize = 48;
+/// Connections of clients below which it is not worth starting.
+pub const CLIENTS_MIN: usize = 16;

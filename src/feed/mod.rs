@@ -27,13 +27,16 @@ use tracing::Span;
 use self::cause::{Cause, Failure, LogPage};
 pub use self::publisher::Outputs;
 use self::publisher::{Moment, Publisher, Query, cause_of};
-use crate::config::FeedConfig;
+use crate::config::inside::{FEED_CONNECTIONS_MAX, RINGS_MAX};
+use crate::config::{Config, DatabaseConfig, FeedConfig};
 use crate::hub::Watch;
 use crate::metrics;
 use crate::nats::Heard;
 use crate::pacing::{now, until};
-use crate::store::doorbell::Ring;
+use crate::store::doorbell::{self, Hearers, PrivateRing, Ring};
+use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
+use crate::tasks::Tasks;
 use crate::ticketing::{EventId, Revision};
 
 /// Where the feed hears from.
@@ -44,6 +47,48 @@ pub struct Inputs {
     pub watches: mpsc::Receiver<Watch>,
     /// What the bus brings, where there is one.
     pub heard: mpsc::Receiver<Heard>,
+}
+
+/// Starts the feed, and the doorbell that it and others hear.
+pub(crate) fn start(
+    back: &mut Tasks,
+    config: &FeedConfig,
+    store: Store,
+    (watches, heard): (mpsc::Receiver<Watch>, mpsc::Receiver<Heard>),
+    (presence, private): (mpsc::Sender<PresenceRing>, mpsc::Sender<PrivateRing>),
+    outputs: Outputs,
+) {
+    let (log, rings) = mpsc::channel(RINGS_MAX);
+    let hearers = Hearers {
+        log,
+        presence: Some(presence),
+        private: Some(private),
+    };
+    let probe_interval = Duration::from_millis(config.probe_interval_ms);
+    let ringing = doorbell::run(store.clone(), probe_interval, hearers, back.end());
+    back.spawn_endless("the doorbell", ringing);
+    let inputs = Inputs {
+        rings,
+        watches,
+        heard,
+    };
+    back.spawn(
+        "the feed",
+        run(store, inputs, outputs, config.clone(), back.end()),
+    );
+}
+
+/// What the feed's own pool is: viewers must not wait because buyers are many.
+pub(crate) fn database(config: &Config) -> DatabaseConfig {
+    DatabaseConfig {
+        pool_connections_max: FEED_CONNECTIONS_MAX + config.feed.loads_parallel_max,
+        // The feed does not wait for longer: neither should the database.
+        statement_timeout_ms: config
+            .database
+            .statement_timeout_ms
+            .min(config.feed.read_timeout_ms),
+        ..config.database.clone()
+    }
 }
 
 /// Runs until `cancel`.

@@ -18,7 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{ANNOUNCE_INTERVAL, ANNOUNCEMENTS, PATIENCE, subject};
+use super::follower::{ANNOUNCE_INTERVAL, ANNOUNCEMENTS, PATIENCE, subject};
 use crate::config::BusConfig;
 use crate::config::inside::RINGS_MAX;
 use crate::metrics;
@@ -35,7 +35,7 @@ const QUERY_PATIENCE: Duration = Duration::from_secs(3);
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// Tries to be elected, and publishes the log while it is, until `cancel`.
-pub async fn run(
+pub(super) async fn run(
     store: Store,
     client: Client,
     config: BusConfig,

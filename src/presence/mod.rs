@@ -36,6 +36,7 @@ use crate::hub::Hub;
 use crate::protocol::presence::Counts;
 use crate::store::presence::PresenceRing;
 use crate::store::{Store, StoreError};
+use crate::tasks::Tasks;
 use crate::ticketing::EventId;
 
 /// Identifies a member's connection and join; unique on this node while the join lasts.
@@ -118,6 +119,27 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Rows of nodes that died are kept this long after their lease ended, in case such a node is only slow.
 const ENDED_LEASES_KEPT: Duration = Duration::from_secs(60);
+
+/// Starts the task, which `rings` tell of other nodes' counts.
+pub(crate) fn start(
+    back: &mut Tasks,
+    config: &PresenceConfig,
+    store: &Store,
+    rings: mpsc::Receiver<PresenceRing>,
+    hub: &Hub,
+) -> Presence {
+    let (presence, said) = Presence::new();
+    let inputs = Inputs { said, rings };
+    let counting = run(
+        store.clone(),
+        inputs,
+        hub.clone(),
+        config.clone(),
+        back.end(),
+    );
+    back.spawn("presence", counting);
+    presence
+}
 
 /// Runs until `cancel`.
 ///

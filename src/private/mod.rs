@@ -22,17 +22,33 @@ use self::planner::{Cause, Effect, Planner};
 use self::read::read;
 use crate::config::{FeedConfig, PrivateConfig};
 use crate::hub::Hub;
-use crate::hub::private::Said;
+use crate::hub::private::{PrivateTopics, Said};
 use crate::metrics;
 use crate::pacing::{now, until};
 use crate::store::doorbell::PrivateRing;
 use crate::store::{Failure, Store, StoreError};
+use crate::tasks::Tasks;
 use crate::ticketing::EventId;
 
 /// The inputs of the task: messages of the shards, and rings of the doorbell.
 pub struct PrivateInputs {
     pub said: mpsc::Receiver<Said>,
     pub rings: mpsc::Receiver<PrivateRing>,
+}
+
+/// Starts the task that reads what is watched when `rings` or the time say so.
+pub(crate) fn start(
+    back: &mut Tasks,
+    config: (FeedConfig, PrivateConfig),
+    store: &Store,
+    rings: mpsc::Receiver<PrivateRing>,
+    hub: &Hub,
+) -> PrivateTopics {
+    let (topics, said) = PrivateTopics::new();
+    let inputs = PrivateInputs { said, rings };
+    let telling = run(store.clone(), inputs, hub.clone(), config, back.end());
+    back.spawn("the private topics", telling);
+    topics
 }
 
 /// Runs until `end`.

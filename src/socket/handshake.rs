@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 
 use super::{Accepted, Shards};
 use crate::auth::Caller;
+use crate::http::Place;
 use crate::protocol::code;
 use crate::protocol::phoenix::Vsn;
 use crate::protocol::websocket;
@@ -53,9 +54,10 @@ async fn upgrade(
         )
         .into_response();
     };
+    let place = request.extensions_mut().remove::<Place>();
     let answer = offer.accepted();
     let handshakes = shards.handshakes.clone();
-    handshakes.spawn(hand_over(shards, on_upgrade, offer, caller, peer));
+    handshakes.spawn(hand_over(shards, on_upgrade, offer, caller, (peer, place)));
     answer
 }
 
@@ -65,7 +67,7 @@ async fn hand_over(
     on_upgrade: OnUpgrade,
     offer: Offer,
     caller: Caller,
-    peer: SocketAddr,
+    (peer, place): (SocketAddr, Option<Place>),
 ) {
     let Ok(upgraded) = on_upgrade.await else {
         return;
@@ -77,7 +79,7 @@ async fn hand_over(
     let Ok(stream) = parts.io.into_inner().into_std() else {
         return;
     };
-    let (admission, over) = shards.admit(peer.ip());
+    let (admission, over) = shards.admit(peer.ip(), place);
     let refused = over.then_some((code::TOO_MANY_CONNECTIONS.number, "too many connections"));
     let accepted = Accepted {
         stream,

@@ -76,6 +76,7 @@ impl HeldShard {
             admission: Admission {
                 counts: self.counts.clone(),
                 address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                _place: None,
             },
             refused: None,
         };

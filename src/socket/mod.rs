@@ -50,12 +50,14 @@ use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::inside::INTAKE_CONNECTIONS_MAX;
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
+use crate::http::Place;
 use crate::hub::private::PrivateTopics;
 use crate::hub::{Bell, Mailbox, ToShard};
 use crate::interactions::Interactions;
 use crate::metrics;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
+use crate::tasks::Tasks;
 
 /// What a shard is told at its start.
 pub(crate) struct ShardConfig {
@@ -124,6 +126,8 @@ struct Counts {
 struct Admission {
     counts: Arc<Counts>,
     address: IpAddr,
+    /// Among the connections of all clients; given back when this is dropped.
+    _place: Option<Place>,
 }
 
 impl Drop for Admission {
@@ -197,7 +201,7 @@ impl Shards {
     }
 
     /// Counts a connection, and says whether it is one too many.
-    fn admit(&self, address: IpAddr) -> (Admission, bool) {
+    fn admit(&self, address: IpAddr, place: Option<Place>) -> (Admission, bool) {
         let total = self.counts.total.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::CONNECTIONS.add(1);
         let from_address = {
@@ -213,6 +217,7 @@ impl Shards {
             Admission {
                 counts: self.counts.clone(),
                 address,
+                _place: place,
             },
             over,
         )
@@ -227,6 +232,30 @@ pub fn shard_count(limits: &SocketConfig) -> usize {
     }
     // One mailbox of the hub is for those who stream.
     .min(crate::hub::Hub::SHARDS_MAX - 1)
+}
+
+/// Starts the shards, watched, and what hands them their connections.
+///
+/// # Errors
+/// When a poller or a thread cannot be made.
+pub(crate) fn start(
+    front: &mut Tasks,
+    config: &Config,
+    auth: &Auth,
+    errands: Errands,
+    mailboxes: Vec<Mailbox<ToShard>>,
+) -> std::io::Result<Shards> {
+    let (shards, ends) = spawn(mailboxes, Arc::new(auth.clone()), errands, config)?;
+    for end in ends {
+        front.spawn("a connection shard", async {
+            // A shard that panicked drops its end unsent.
+            end.await
+                .map_err(|_| std::io::Error::other("it panicked"))?
+        });
+    }
+    let handing_over = shards.clone().finish_handshakes(front.end());
+    front.spawn_endless("the handshakes", handing_over);
+    Ok(shards)
 }
 
 /// Starts one thread per mailbox.

@@ -35,13 +35,28 @@ use tokio_util::sync::CancellationToken;
 use self::place::Place;
 use crate::auth::Auth;
 use crate::config::Config;
-use crate::hub::NotOpened;
+use crate::hub::{Mailbox, NotOpened, ToShard};
 use crate::metrics;
+use crate::presence::Presence;
 use crate::protocol::native::Checked;
+use crate::tasks::Tasks;
 use crate::ticketing::EventId;
 
 pub use keeper::{Keeper, new};
 pub use route::{document, router};
+
+/// Starts the task that keeps the streams' places.
+pub(crate) fn start(
+    back: &mut Tasks,
+    config: &Arc<Config>,
+    auth: &Auth,
+    presence: Presence,
+    mailbox: Mailbox<ToShard>,
+) -> Streams {
+    let (streams, keeper) = new(config.clone(), auth.clone(), presence, mailbox);
+    back.spawn_endless("the streams", keeper.run(back.end()));
+    streams
+}
 
 /// The way to the places. Cheap to clone.
 #[derive(Clone)]

@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::http::serve;
+    use crate::http::{Routers, serve};
 
     const DEADLINE: Duration = Duration::from_secs(20);
     const PATIENCE: Duration = Duration::from_millis(200);
@@ -119,7 +119,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, end) = (listener.local_addr().unwrap(), CancellationToken::new());
         let until = end.clone();
-        tokio::spawn(async move { serve(listener, router, &Config::default().http, until).await });
+        let routers = Routers {
+            spare: router.clone(),
+            all: router,
+        };
+        tokio::spawn(
+            async move { serve(listener, routers, &Config::default().http, 8, until).await },
+        );
         let mut waits = asked(address, "/word").await;
         let _deaf = asked(address, "/flood").await;
         let cut = timeout(DEADLINE, is_over.recv()).await;

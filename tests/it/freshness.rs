@@ -181,3 +181,68 @@ async fn viewers_of_a_database_that_went_back_start_anew() {
     let update = socket.next_on(&topic, "update").await;
     assert_eq!(update["to"], json!(restored + 6));
 }
+
+/// Finding faults.md 11: watched events were answered 503, though they were in memory.
+#[tokio::test]
+async fn a_node_without_its_database_answers_from_memory_and_says_since_when() {
+    let world = world().await;
+    let topic = format!("event:{}", world.show.event);
+    let mut socket = world.server.ws(Vsn::V2).await;
+    socket.join(&topic, json!({})).await;
+    let caller = world.server.anonymous();
+    let paths = [
+        format!("/api/v1/availability/{}", world.show.event),
+        format!("/api/v1/availability?event_ids={}", world.show.event),
+        format!("/api/v1/events/{}/seats", world.show.event),
+    ];
+    for path in &paths {
+        let fresh = caller.get(path).await;
+        fresh.data(200);
+        assert_eq!(fresh.header("x-stale-since"), None, "{path}");
+    }
+    world.link.stall();
+    beat(&mut socket, &json!("down")).await;
+    for path in &paths {
+        let asked_at = Instant::now();
+        let stale = caller.get(path).await;
+        stale.data(200);
+        let since = stale.header("x-stale-since").expect("since when");
+        since.parse::<jiff::Timestamp>().expect("a time");
+        assert_eq!(stale.header("cache-control"), Some("private, no-store"));
+        assert!(asked_at.elapsed() < Duration::from_secs(1), "{path}");
+    }
+    world.link.restore();
+    beat(&mut socket, &Value::Null).await;
+    assert_eq!(caller.get(&paths[0]).await.header("x-stale-since"), None);
+}
+
+/// Finding faults.md 11: a booking with `X-User-Id` took 15 s to be refused.
+#[tokio::test]
+async fn users_of_development_mode_do_not_wait_for_a_database_that_says_nothing() {
+    let world = world().await;
+    let client = world.server.client().await;
+    let known = crate::support::show::user(&client, "customer").await;
+    let unknown = crate::support::show::user(&client, "customer").await;
+    let booking = json!({"event_id": world.show.event, "quantity": 1});
+    let path = format!("/api/v1/availability/{}", world.show.event);
+    let topic = format!("event:{}", world.show.event);
+    let mut socket = world.server.ws(Vsn::V2).await;
+    socket.join(&topic, json!({})).await;
+    world.server.user(known).get(&path).await.data(200);
+    world.link.stall();
+    beat(&mut socket, &json!("down")).await;
+    // The role that was known last counts.
+    world.server.user(known).get(&path).await.data(200);
+    for user in [known, unknown] {
+        let asked_at = Instant::now();
+        let refused = world
+            .server
+            .user(user)
+            .post("/api/v1/bookings", &booking)
+            .await;
+        assert_eq!(refused.code(503), "UNAVAILABLE");
+        let took = asked_at.elapsed();
+        assert!(took < Duration::from_secs(4), "answered after {took:?}");
+    }
+    world.link.restore();
+}

@@ -164,7 +164,16 @@ async fn slow_handshakes_are_cut_and_do_not_keep_others_out_for_long() {
         cut.expect("cut in time").ok();
     });
     let newcomer = async {
-        let mut newcomer = Socket::connect(address, Vsn::V2).await;
+        // Sent away while all places are taken, and told to come back.
+        let let_in = async {
+            loop {
+                if let Ok(newcomer) = Socket::try_connect(address, Vsn::V2).await {
+                    return newcomer;
+                }
+            }
+        };
+        let let_in = tokio::time::timeout(DEADLINE, let_in).await;
+        let mut newcomer = let_in.expect("there is a place soon");
         newcomer.join(&bystander.topic, json!({})).await;
     };
     tokio::join!(join_all(slow), newcomer);
@@ -460,4 +469,71 @@ async fn viewers_that_stop_reading_cost_no_memory_and_wake_up_current() {
     let page = page(&caller).await;
     assert!(page["seatcast_viewers_skipped_total"] > 0.0);
     assert!(page["seatcast_catch_ups_total"] >= STALLED as f64);
+}
+
+/// Finding faults.md 3: viewers took all descriptors, and a database that came back could not be reached for 20 to 50 s.
+#[tokio::test]
+async fn viewers_cannot_take_the_open_files_of_the_database_and_of_operators() {
+    let database = TestDatabase::new().await;
+    let (link, url) = Link::to_postgres(database.url());
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let stderr = log.reopen().unwrap().into();
+    let start = move || {
+        let args = ["--socket-shards=2", "--database-url", &url];
+        ServerProcess::with_open_files(256, &args, stderr)
+    };
+    let server = tokio::task::spawn_blocking(start).await.unwrap();
+    let mut viewers = Vec::new();
+    while viewers.len() < 256 {
+        let Ok(mut viewer) = Socket::try_connect(server.address(), Vsn::V2).await else {
+            break;
+        };
+        // Answered, or closed as one too many.
+        let _ = viewer.try_send("phoenix", "heartbeat", json!({})).await;
+        if viewer.next_frame(DEADLINE).await.is_err() {
+            break;
+        }
+        viewers.push(viewer);
+    }
+    assert!(
+        (64..192).contains(&viewers.len()),
+        "{} viewers",
+        viewers.len()
+    );
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(TcpStream::connect(server.address()).await.unwrap());
+    }
+    // Each comes by a connection of its own.
+    let fresh = || Caller::new(reqwest::Client::new(), server.url.clone());
+    fresh().get("/readyz").await.data(200);
+    assert_eq!(fresh().get("/metrics").await.status, 200);
+    assert_eq!(fresh().get("/api/v1/events").await.code(503), "BUSY");
+    link.cut();
+    let turns = async |status: u16| {
+        let turned = async { while fresh().get("/readyz").await.status != status {} };
+        tokio::time::timeout(DEADLINE, turned)
+            .await
+            .expect("it turns");
+    };
+    turns(503).await;
+    link.restore();
+    let restored = Instant::now();
+    turns(200).await;
+    assert!(
+        restored.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        restored.elapsed()
+    );
+    let said = std::fs::read_to_string(log.path()).unwrap();
+    assert!(!said.contains("Too many open files"), "{said}");
+    assert!(
+        said.contains("256 open files, so --socket-connections-max is"),
+        "{said}"
+    );
+    drop(silent);
+    let served = async { while fresh().get("/api/v1/events").await.status != 200 {} };
+    tokio::time::timeout(DEADLINE, served)
+        .await
+        .expect("there is room again");
 }

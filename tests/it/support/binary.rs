@@ -41,8 +41,23 @@ impl ServerProcess {
     }
 
     pub(crate) fn start_logging(args: &[&str], log: Stdio) -> ServerProcess {
-        let mut child = seatcast(&["serve", "--dev", "--port", "0"])
-            .args(args)
+        let mut command = seatcast(&["serve", "--dev", "--port", "0"]);
+        command.args(args);
+        Self::run(command, log)
+    }
+
+    /// May have no more than so many open files.
+    pub(crate) fn with_open_files(files: usize, args: &[&str], log: Stdio) -> ServerProcess {
+        let server = seatcast(&["serve", "--dev", "--port", "0"]);
+        let mut command = Command::new("sh");
+        let limited = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+        command.arg("-c").arg(limited).arg(server.get_program());
+        command.args(server.get_args()).args(args);
+        Self::run(command, log)
+    }
+
+    fn run(mut command: Command, log: Stdio) -> ServerProcess {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log)

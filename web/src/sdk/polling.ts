@@ -10,7 +10,7 @@ import type { Booking } from './booking.ts';
 import type { Bookings } from './bookings.ts';
 import { eventModel, seatsModel, totalsOf, type EventState, type SeatsState } from './model.ts';
 import type { JsonObject } from './protocol.ts';
-import { Refusal, type Rest } from './rest.ts';
+import { Refusal, Unreachable, type Rest } from './rest.ts';
 import type { TopicState } from './topic-state.ts';
 
 export const POLLING = {
@@ -106,6 +106,7 @@ export class Poller {
     const asked = [...topics.keys()].join(',');
     const etag = asked === this.#asked ? this.#etag : undefined;
     const answer = await this.#rest.send<AvailabilityRow[]>(`/availability?event_ids=${asked}`, { etag });
+    refuseStale(answer.headers);
     const reads: Promise<void>[] = [];
     // 304 proves the revisions of the earlier answer, which socket or stream may have passed meanwhile.
     const rows = answer.status === 304 ? this.#rows : rowsOf(answer.data);
@@ -143,6 +144,7 @@ export class Poller {
 
   async #readSeats(id: number, topic: TopicState<SeatsState>): Promise<void> {
     const answer = await this.#rest.send<JsonObject & { revision: number }>(`/events/${id}/seats`);
+    refuseStale(answer.headers);
     if (!answer.data) return;
     const { revision } = answer.data;
     topic.offer(revision, seatsModel.whole(answer.data, undefined, revision));
@@ -162,4 +164,9 @@ export class Poller {
 function rowsOf(data: unknown): AvailabilityRow[] {
   if (Array.isArray(data)) return data as AvailabilityRow[];
   return Object.values((data ?? {}) as Record<string, AvailabilityRow>);
+}
+
+/** From the server's memory, without its database: it was true once, and proves nothing about now. */
+function refuseStale(headers: Headers): void {
+  if (headers.has('x-stale-since')) throw new Unreachable('the server has lost its database');
 }

@@ -2,29 +2,37 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::error::Error;
 use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{Cause, RunError};
+type Cause = Box<dyn Error + Send + Sync>;
 
-/// Wraps a task that cannot fail.
-pub(super) async fn endless(task: impl Future<Output = ()>) -> Result<(), Infallible> {
-    task.await;
-    Ok(())
+/// A task ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskEnded {
+    #[error("{task} failed, so the server ended")]
+    Failed {
+        task: &'static str,
+        #[source]
+        cause: Cause,
+    },
+    #[error("{task} ended though nobody asked it to, so the server ended")]
+    ByItself { task: &'static str },
 }
 
 /// A group of tasks that live until `end`.
 #[derive(Default)]
-pub(super) struct Tasks {
-    pub(super) end: CancellationToken,
+pub(crate) struct Tasks {
+    end: CancellationToken,
     running: JoinSet<Result<(), Cause>>,
     names: HashMap<Id, &'static str>,
 }
 
 impl Tasks {
-    pub(super) fn spawn<E: Into<Cause>>(
+    pub(crate) fn spawn<E: Into<Cause>>(
         &mut self,
         name: &'static str,
         task: impl Future<Output = Result<(), E>> + Send + 'static,
@@ -33,8 +41,25 @@ impl Tasks {
         self.names.insert(handle.id(), name);
     }
 
-    /// Waits for the first task that ends, and returns that as an error: tasks run until they are told to end.
-    pub(super) async fn first_end(&mut self) -> RunError {
+    /// A task that cannot fail.
+    pub(crate) fn spawn_endless(
+        &mut self,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.spawn(name, async {
+            task.await;
+            Ok::<_, Infallible>(())
+        });
+    }
+
+    /// Cancelled when the group is told to end.
+    pub(crate) fn end(&self) -> CancellationToken {
+        self.end.clone()
+    }
+
+    /// Waits for the first task that ends, which none does before it is told to.
+    pub(crate) async fn first_end(&mut self) -> TaskEnded {
         let (id, result) = match self.running.join_next_with_id().await {
             Some(Ok((id, result))) => (id, result),
             Some(Err(panic)) => (panic.id(), Err(panic.into())),
@@ -42,13 +67,13 @@ impl Tasks {
         };
         let task = self.names.get(&id).copied().unwrap_or("a task");
         match result {
-            Ok(()) => RunError::Ended { task },
-            Err(cause) => RunError::Failed { task, cause },
+            Ok(()) => TaskEnded::ByItself { task },
+            Err(cause) => TaskEnded::Failed { task, cause },
         }
     }
 
-    /// Tells all tasks to end, and aborts those that take longer than `patience`.
-    pub(super) async fn finish(mut self, patience: Duration) {
+    /// Ends all tasks: by asking, and by force when that takes longer than `patience`.
+    pub(crate) async fn finish(mut self, patience: Duration) {
         self.end.cancel();
         let all_ended = async {
             while let Some(ended) = self.running.join_next().await {
@@ -72,18 +97,16 @@ impl Tasks {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use std::error::Error;
-
     use super::*;
 
     #[tokio::test]
     async fn a_task_that_ends_by_itself_is_named() {
         let mut tasks = Tasks::default();
-        tasks.spawn("the patient one", endless(std::future::pending()));
-        tasks.spawn("the hasty one", endless(async {}));
+        tasks.spawn_endless("the patient one", std::future::pending());
+        tasks.spawn_endless("the hasty one", async {});
         let why = tasks.first_end().await.to_string();
         assert!(why.starts_with("the hasty one ended"), "{why}");
-        tasks.spawn("the clumsy one", endless(async { panic!("stumbled") }));
+        tasks.spawn_endless("the clumsy one", async { panic!("stumbled") });
         let why = tasks.first_end().await;
         assert!(
             why.to_string().starts_with("the clumsy one failed"),
@@ -95,11 +118,8 @@ mod tests {
     #[tokio::test]
     async fn a_group_ends_when_asked_and_by_force_when_not() {
         let mut tasks = Tasks::default();
-        let end = tasks.end.clone();
-        tasks.spawn(
-            "the obedient one",
-            endless(async move { end.cancelled().await }),
-        );
+        let end = tasks.end();
+        tasks.spawn_endless("the obedient one", async move { end.cancelled().await });
         tasks.finish(Duration::from_secs(60)).await;
 
         let mut tasks = Tasks::default();
@@ -108,7 +128,7 @@ mod tests {
             let _alive = alive;
             std::future::pending().await
         };
-        tasks.spawn("the deaf one", endless(deaf));
+        tasks.spawn_endless("the deaf one", deaf);
         tasks.finish(Duration::from_millis(10)).await;
         assert!(ended.await.is_err(), "it is dropped");
     }

@@ -1,0 +1,33 @@
+#!/bin/sh
+# scripts/bare.sh: checks that Seatcast builds, is clean and serves without its optional features (see Cargo.toml).
+# It leaves target/debug/seatcast without them; the next build with them puts that right.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+cargo clippy --locked --no-default-features --quiet -- -D warnings
+cargo build --locked --no-default-features --quiet --bin seatcast
+folder=$(mktemp -d)
+chmod 755 "$folder"
+target/debug/seatcast serve --dev --port 0 --data-dir "$folder/data" > "$folder/said" &
+server=$!
+trap 'kill "$server" 2> /dev/null || true; wait "$server" || true; rm -rf "$folder"' EXIT
+patience=600
+until url=$(sed -n 's/^Seatcast is on //p' "$folder/said") && [ -n "$url" ]; do
+    kill -0 "$server" 2> /dev/null || fail "it does not start without its features"
+    [ "$patience" -gt 0 ] || fail "it takes too long to start"
+    patience=$((patience - 1))
+    sleep 0.1
+done
+# answers status path
+answers() {
+    found=$(node -e 'fetch(process.argv[1]).then((answer) => console.log(answer.status))' "$url$2")
+    [ "$found" = "$1" ] || fail "without its features, $2 is answered $found, not $1"
+}
+answers 200 /readyz
+answers 200 /api/v1/events
+answers 200 /openapi.json
+answers 404 /docs/
+! target/debug/seatcast serve --bus nats 2> /dev/null || fail "--bus nats is taken without the feature"
+kill "$server"
+wait "$server" || fail "it did not end in order"
