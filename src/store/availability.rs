@@ -1,4 +1,4 @@
-//! The counts of many events at once, for those that nobody watches.
+//! The counts of many events at once, for events that are not watched.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;

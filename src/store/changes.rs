@@ -1,4 +1,4 @@
-//! The change log, read: rows become [`Delta`]s.
+//! Reads the change log as [`Delta`]s.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,10 +14,9 @@ use crate::ticketing::live::{Delta, EventInfo, Notice, Op, RowChange, SeatStatus
 use crate::ticketing::{EventId, Revision};
 
 impl Store {
-    /// What was logged of each event after the revision given with it: by event, in order of
-    /// revision, at most `rows_max` in all. As many as that means that there may be more: ask
-    /// again from the new heads. A first row that does not follow its head means that the
-    /// log in between was pruned.
+    /// The rows of each event after the revision given with it: by event, in order of revision, at most `rows_max` in all. If
+    /// there are that many, there may be more: ask again from the new heads. If an event's first row does not follow its head,
+    /// the log in between was pruned.
     pub async fn changes_after(
         &self,
         heads: &[(EventId, Revision)],
@@ -27,9 +26,8 @@ impl Store {
         log_after(&client, heads, rows_max).await
     }
 
-    /// Those of which the database has only a lower revision than the one given, or nothing.
-    /// Revisions only grow, so it is not the database any more that they were read from. An event
-    /// whose row is gone has its last change in the log.
+    /// The events of which the database has a lower revision than the given one, or nothing. Revisions only grow, so the
+    /// database has lost history. A deleted event still has its last change in the log.
     pub async fn events_behind(
         &self,
         heads: &[(EventId, Revision)],
@@ -52,7 +50,7 @@ impl Store {
     }
 }
 
-/// The same, wherever it is read from: a pooled connection, or somebody's snapshot.
+/// [`Store::changes_after`] on a pooled connection or in a snapshot.
 pub(super) async fn log_after(
     client: &impl GenericClient,
     heads: &[(EventId, Revision)],
@@ -92,7 +90,7 @@ fn columns(heads: &[(EventId, Revision)]) -> (Vec<EventId>, Vec<i64>) {
         .unzip()
 }
 
-/// A JSON column. What cannot be read is the database's fault: its own functions wrote it.
+/// Decodes a JSON column that the schema's own functions wrote; failure means that the database is corrupt.
 pub(super) fn decoded<T: DeserializeOwned>(
     row: &Row,
     column: usize,
@@ -105,7 +103,7 @@ pub(super) fn decoded<T: DeserializeOwned>(
     Ok(json.map(|Json(value)| value))
 }
 
-/// One that is never null.
+/// Decodes a JSON column that is never null.
 pub(super) fn decoded_some<T: DeserializeOwned>(row: &Row, column: usize) -> Result<T, StoreError> {
     decoded(row, column)?.ok_or_else(|| StoreError::corrupt("null in place of JSON"))
 }
@@ -118,7 +116,7 @@ pub(super) struct Change {
     payload: Payload,
 }
 
-/// The log's contract, as `sql/README.md` has it.
+/// The payload of a row of the log, as `sql/README.md` describes it.
 #[derive(Deserialize)]
 struct Payload {
     event: Option<EventInfo>,
@@ -131,7 +129,7 @@ struct Payload {
     layout: Option<u32>,
     #[serde(default)]
     seat_count: u32,
-    /// Of the seats before, so many first ones keep their status unless they are listed.
+    /// The first `kept` seats keep their status unless they are listed.
     #[serde(default)]
     kept: u32,
     #[serde(default)]
@@ -199,7 +197,7 @@ pub(super) fn statuses(seats: Seats) -> Result<BTreeMap<u32, SeatStatus>, StoreE
         .collect()
 }
 
-/// Postgres counts in signed numbers; a revision beyond them cannot exist.
+/// A revision as Postgres's signed number.
 pub(super) fn signed(revision: Revision) -> i64 {
     i64::try_from(revision).unwrap_or(i64::MAX)
 }

@@ -1,8 +1,8 @@
-//! Fewer connections than the pool may have: the database grants no more of them (53300; others have them, or the
-//! role has a limit).
+//! Handles a database that grants fewer connections than the pool may open (53300: others use them, or the role has a
+//! limit).
 //!
-//! Then a query waits in line for one that comes back to the pool, instead of failing beside idle ones. Only the
-//! first of the line looks, and a further connection is asked for only now and then.
+//! A query then waits for a connection that comes back to the pool, instead of failing while others are idle. Only the
+//! first in line looks, and a new connection is tried only now and then.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
 use tokio_postgres::error::SqlState;
 
-/// How long after a refusal no further connection is asked for.
+/// After a refusal no new connection is tried for this long.
 const REFUSED_FOR: Duration = Duration::from_millis(250);
-/// So often the first of the line looks whether a connection came back.
+/// How often the first in line looks for a returned connection.
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
-    /// The one who holds it is the first of the line.
+    /// Its holder is the first in line.
     line: tokio::sync::Mutex<()>,
-    /// When a connection was refused last. Written by whoever is refused one, read by all who want one.
+    /// The time of the last refusal. Written at a refusal, read by all that want a connection.
     refused_at: Mutex<Option<Instant>>,
 }
 

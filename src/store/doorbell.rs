@@ -1,9 +1,8 @@
 //! The doorbell: `listen` on a connection of its own, on the channel that has the schema's name.
 //!
-//! A ring says «look again» and is never the truth. A small row of the log may ride on it, which spares
-//! its reader the query; it is believed only as the event's next revision. So losing a ring costs
-//! latency, and the order of [`Ring::Listening`] matters: it is said once LISTEN stands, and a
-//! listener that then rereads what it watches has missed nothing, whatever rang before.
+//! A ring says «read the log» and is never the truth. A small row of the log may ride on it, which saves a query; it is
+//! believed only as the event's next revision. So a lost ring costs latency only. [`Ring::Listening`] is sent once LISTEN
+//! is in force: a listener that then reads the log of its events again has missed nothing.
 //!
 //! Payloads, as `sql/README.md` has them:
 //!
@@ -37,7 +36,7 @@ const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ring {
-    /// The bell is connected (again): reread everything that is watched.
+    /// The LISTEN connection is up (again): read the log of every watched event.
     Listening,
     /// This event has a new change.
     Event(EventId),
@@ -46,29 +45,29 @@ pub enum Ring {
     ///
     /// [`read_log_row`]: super::relay::read_log_row
     Change(EventId, String),
-    /// Nothing rang for a while, but the bell works: it rang itself.
+    /// Nothing rang for a while, but the connection works: our own probe came back.
     Probe,
-    /// The bell is off; polling is all there is until the next [`Ring::Listening`].
+    /// The LISTEN connection is lost; only polling finds changes until the next [`Ring::Listening`].
     Lost,
 }
 
-/// What concerns private topics.
+/// A ring for private topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrivateRing {
     Listening,
     /// Bookings of these users were written.
     Users(Vec<UserId>),
-    /// Bookings of this event were written, or something else of it.
+    /// Bookings of this event, or other rows of it, were written.
     Event(EventId),
 }
 
-/// What a payload says to this node's listeners.
+/// The meaning of a payload.
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
     Events(Vec<EventId>),
     Change(EventId, String),
     Users(Vec<UserId>),
-    /// A ring of presence, another listener's probe, or somebody's own use of the channel.
+    /// A ring of presence, another node's probe, or another program's use of the channel.
     Other,
 }
 
@@ -91,16 +90,15 @@ impl Said {
     }
 }
 
-/// The feed is gone: the node ends.
+/// The receivers are gone: the node ends.
 struct Unheard;
 
-/// Where the rings go.
+/// The receivers of rings.
 pub struct Hearers {
     pub log: mpsc::Sender<Ring>,
-    /// What nodes say of their counts. A ring that finds it full is dropped: who missed one looks
-    /// again anyhow.
+    /// Rings of presence. One that finds the queue full is dropped, since counts are read again anyhow.
     pub presence: Option<mpsc::Sender<PresenceRing>>,
-    /// Who reads users' bookings and events' figures.
+    /// Rings of private topics.
     pub private: Option<mpsc::Sender<PrivateRing>>,
 }
 
@@ -115,10 +113,10 @@ impl From<mpsc::Sender<Ring>> for Hearers {
 }
 
 impl Hearers {
-    /// Waits for its hearer as for the log's, who never waits for the database either.
+    /// Waits until the receiver takes the ring; it never waits for the database, so this is short.
     async fn tell_private(&self, ring: PrivateRing) {
         if let Some(private) = &self.private {
-            // Nobody hears it any more: the node ends.
+            // The receiver is gone: the node ends.
             let _ = private.send(ring).await;
         }
     }
@@ -147,11 +145,10 @@ impl Hearers {
     }
 }
 
-/// Rings until cancelled or until nobody hears it.
+/// Listens until it is cancelled or its receivers are gone.
 ///
-/// After `probe_interval` of silence it rings itself from a pooled connection, the way every
-/// writer does. When that does not come back within the same time, the connection is deaf
-/// (a proxy that swallowed it, a half-open socket) and is made anew.
+/// After `probe_interval` of silence it sends a probe from a pooled connection, as every writer rings. If the probe does not
+/// come back within the same time, the connection is dead (swallowed by a proxy, or half open) and is replaced.
 pub async fn run(
     store: Store,
     probe_interval: Duration,
@@ -201,7 +198,7 @@ struct Ear {
 }
 
 impl Ear {
-    /// A handshake that never ends (a proxy without a database behind it) is a failure, too.
+    /// Opens it. A handshake that never ends (a proxy without a database behind it) is a failure, too.
     async fn open(store: &Store) -> Result<Ear, StoreError> {
         let patience = store.connect_timeout();
         match tokio::time::timeout(patience, Ear::connect(store)).await {
@@ -215,8 +212,8 @@ impl Ear {
         // The channel has the schema's name.
         let listen = format!("listen {}", store.address().schema());
         let mut messages = poll_fn(move |context| connection.poll_message(context)).boxed();
-        // Nobody else moves the connection along while LISTEN waits for its answer. What rings
-        // meanwhile is covered by `Ring::Listening`.
+        // The connection is polled here while LISTEN waits for its answer. Rings that come meanwhile are covered by
+        // `Ring::Listening`.
         tokio::select! {
             listening = client.batch_execute(&listen) => listening?,
             () = drain(&mut messages) => {
@@ -236,7 +233,7 @@ async fn drain(messages: &mut BoxStream<'static, Result<AsyncMessage, tokio_post
 }
 
 enum End {
-    /// Nobody hears us any more.
+    /// The receivers are gone.
     Closed,
     Lost(&'static str),
 }
@@ -291,8 +288,8 @@ async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: 
     }
 }
 
-/// Whether the probe has to come back. A pool that is too busy to send it says nothing about
-/// the ear: the next silence tries again.
+/// Sends the probe, and returns whether it was sent. A busy pool says nothing about the LISTEN connection; the next silence
+/// tries again.
 async fn ring_itself(store: &Store, probe: &str) -> bool {
     let ringing = async {
         let client = store.client().await?;

@@ -1,4 +1,4 @@
-//! Events, read: one with all that belongs to it, lists, and what organizers see of theirs.
+//! Reads events: a single one with ticket types and sections, lists, and the organizer's view with sales.
 
 use deadpool_postgres::GenericClient;
 use serde::Deserialize;
@@ -22,7 +22,7 @@ pub struct EventRow {
     pub created_at: String,
 }
 
-/// An event with everything that is on sale in it.
+/// An event with its ticket types and sections.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventInFull {
     pub row: EventRow,
@@ -32,7 +32,7 @@ pub struct EventInFull {
     pub sections: Vec<Section>,
 }
 
-/// What a ticket type's sale is bound to, beside its counts.
+/// The terms of a ticket type's sale.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct TypeTerms {
     pub id: TicketTypeId,
@@ -51,7 +51,7 @@ pub struct Section {
     pub seats: i64,
 }
 
-/// Which events a list shows; `None` does not narrow.
+/// The filter of a list of events; `None` does not filter.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
     /// A part of the title, description or venue, in any case.
@@ -78,7 +78,7 @@ pub enum EventSort {
     NewestFirst,
 }
 
-/// One event as its organizer reckons it. Bookings and revenue count confirmed ones only.
+/// An event with its sales, for the organizer. Bookings and revenue count confirmed bookings only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ManagedEvent {
     pub row: EventRow,
@@ -141,7 +141,7 @@ impl Store {
         Ok((events, total.try_get(0)?))
     }
 
-    /// One page of an organizer's events (`None`: everybody's) with what they brought in, newest first.
+    /// One page of an organizer's events (`None`: all events) with their sales, newest first.
     pub async fn managed_events(
         &self,
         organizer: Option<UserId>,
@@ -210,7 +210,7 @@ impl EventSort {
     }
 }
 
-/// A pattern for `like` that matches texts with `part` in them, whatever signs it has.
+/// A pattern for `like` that matches texts that contain `part` literally.
 fn contains(part: &str) -> String {
     let mut pattern = String::with_capacity(part.len() + 2);
     pattern.push('%');

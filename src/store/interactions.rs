@@ -1,4 +1,4 @@
-//! The log of what people did: written in batches, dropped by age.
+//! The table of interactions: written in batches, pruned by age.
 
 use tokio_postgres::types::Json;
 

@@ -17,7 +17,7 @@ mod embedded {
 /// «seatcast» in ASCII: nodes that start together migrate one after the other.
 const MIGRATION_LOCK: i64 = 0x7365_6174_6361_7374;
 
-/// Applies what is missing and returns how many migrations that was.
+/// Applies missing migrations, and returns their number.
 ///
 /// refinery takes no lock of its own: of four nodes that start at once, three would fail. The
 /// advisory lock lives on the same connection, so it ends with the process at the latest.
@@ -26,7 +26,7 @@ pub async fn migrate(config: &DatabaseConfig, url: &str) -> Result<usize, StoreE
     let connection = tokio::spawn(connection);
     let applied = under_lock(&mut client, &config.schema).await;
     drop(client);
-    // The connection's own end says no more than `applied` does.
+    // An error of the connection shows in `applied` as well.
     let _ = connection.await;
     applied
 }
@@ -42,8 +42,7 @@ static NEWEST: LazyLock<i64> = LazyLock::new(|| {
 });
 
 impl Store {
-    /// Whether the database has every migration that this program knows. It may have newer ones, of nodes that
-    /// are newer than this.
+    /// Whether the database has every migration that this program knows. It may have newer ones, from newer nodes.
     pub async fn is_migrated(&self) -> Result<bool, StoreError> {
         let client = self.client().await?;
         let table = "select to_regclass('refinery_schema_history') is not null";
@@ -71,7 +70,7 @@ async fn under_lock(client: &mut Client, schema: &str) -> Result<usize, StoreErr
     applied
 }
 
-/// Every name in the files is one of our schema, which the connection has in front: refinery's history as well.
+/// Applies the files. Names in them, and refinery's own table, are in our schema through the connection's search path.
 async fn apply(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
     let exists = "select exists (select from pg_namespace where nspname = $1)";
     if !client
@@ -79,7 +78,7 @@ async fn apply(client: &mut Client, schema: &str) -> Result<usize, StoreError> {
         .await?
         .try_get::<_, bool>(0)?
     {
-        // Asked first: `if not exists` needs the right to create schemas where there is nothing to create.
+        // Checked first, since even `if not exists` needs the right to create schemas.
         client
             .batch_execute(&format!("create schema {schema}"))
             .await?;

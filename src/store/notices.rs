@@ -1,4 +1,4 @@
-//! An organizer's broadcasts. A row is all it takes: the triggers push it.
+//! Notices of organizers. A notice is a row; triggers push it.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ impl Store {
             let (event, author, notice) = given;
             Box::pin(async move {
                 let id = insert_notice(tx, *event, *author, notice).await?;
-                // Read again: its revision is written by a trigger behind the insertion.
+                // Read again, since a trigger writes its revision after the insert.
                 let made = "select notice_json(n) from notices n where id = $1";
                 let Json(made) = tx.query_one(made, &[&id]).await?.try_get(0)?;
                 Ok(made)
@@ -36,7 +36,7 @@ impl Store {
         .await
     }
 
-    /// Makes all notices, in their order, or none. Refused with the event that is to blame.
+    /// Makes all notices, in their order, or none. A refusal names the event that caused it.
     pub async fn create_notices(
         &self,
         caller: &Caller,
@@ -45,7 +45,7 @@ impl Store {
         let lent = (*caller, notices);
         self.transaction(&lent, |tx, (caller, notices)| {
             Box::pin(async move {
-                // By number, so that two who write the same events never wait for each other.
+                // In order of id, so that two writers of the same events cannot deadlock.
                 let events: BTreeSet<EventId> = notices.iter().map(|(event, _)| *event).collect();
                 for event in events {
                     edit::take_turn(tx, event).await?;
@@ -68,7 +68,7 @@ impl Store {
         .await
     }
 
-    /// Those that have not ended, oldest first.
+    /// The notices that have not ended, oldest first.
     pub async fn notices(&self, event: EventId) -> Result<Vec<Notice>, StoreError> {
         let client = self.client().await?;
         let statement = client
@@ -112,7 +112,7 @@ async fn insert_notice(
     author: Option<UserId>,
     notice: &NewNotice,
 ) -> EditResult<NoticeId> {
-    // An author whose token is good but whose row is not here is left out: the notice counts.
+    // An author with a valid token but without a row here is left out; the notice is made all the same.
     let statement = "
         insert into notices (event_id, created_by, type, message, data, until, sender)
         values ($1, (select id from users where id = $2), $3, $4, $5, $6, $7)

@@ -1,8 +1,7 @@
-//! What each node counts of who is at its events, under a lease that the node renews.
+//! The presence counts of each node, under a lease that the node renews.
 //!
-//! The clock is the database's throughout. What is counted is the caller's: it goes in and comes out as
-//! JSON. Others are told by the doorbell's channel, `presence:<node>:<event>,<event>,…`, where no events
-//! mean all of them.
+//! All times are by the database's clock. Counts are opaque JSON here. Other nodes are told by a ring
+//! `presence:<node>:<event>,<event>,…`; without events it means all of them.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -17,14 +16,14 @@ use super::{Store, StoreError};
 use crate::ticketing::EventId;
 
 const PREFIX: &str = "presence:";
-/// Events told of by one ring: a payload ends at 8,000 bytes, an id at 20.
+/// Events in one ring: a payload has at most 8,000 bytes, an id at most 20.
 const EVENTS_PER_RING_MAX: usize = 350;
 
-/// A node says that its counts have changed.
+/// A ring of a node whose counts have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresenceRing {
     pub node: Uuid,
-    /// Of these events; none means of any.
+    /// The events; empty means any.
     pub events: Vec<EventId>,
 }
 
@@ -34,7 +33,7 @@ impl PresenceRing {
         format!("{PREFIX}{node}:{}", events.join(","))
     }
 
-    /// What another version of the program says may not be understood, and is then no ring.
+    /// Reads a payload; `None` for one of another version of the program that cannot be read.
     pub(super) fn read(payload: &str) -> Option<PresenceRing> {
         let (node, events) = payload.strip_prefix(PREFIX)?.split_once(':')?;
         let events = events.split(',').filter(|event| !event.is_empty());
@@ -48,7 +47,7 @@ impl PresenceRing {
 /// A node's lease, just renewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// It is a new one: nothing that the node counted before is known any more.
+    /// Whether it is a new lease: the node's earlier counts are gone.
     pub is_new: bool,
     /// The other nodes whose lease lasts, in order.
     pub others: Vec<Uuid>,
@@ -89,7 +88,7 @@ impl Store {
         })
     }
 
-    /// Ends the node's lease, and with it all that it counted; tells the others.
+    /// Ends the node's lease, deletes its counts, and tells the others.
     pub async fn end_presence_lease(&self, node: Uuid) -> Result<(), StoreError> {
         let client = self.client().await?;
         let everything = PresenceRing::payload(node, &[]);
@@ -99,7 +98,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes what nodes left behind whose lease ended longer ago than `age`.
+    /// Removes rows of nodes whose lease ended longer ago than `age`.
     pub async fn remove_ended_leases(&self, age: Duration) -> Result<u64, StoreError> {
         let client = self.client().await?;
         let sql = "delete from presence_nodes
@@ -107,8 +106,8 @@ impl Store {
         Ok(client.execute(sql, &[&age.as_secs_f64()]).await?)
     }
 
-    /// Stores what the node counts now of each event, `None` where nobody is any more, and tells
-    /// the others. Without a lease it does nothing: the next renewal says so.
+    /// Stores the node's counts of each event (`None` deletes them), and tells the others. Without a lease it does nothing; the
+    /// next renewal reports that.
     pub async fn publish_presence<C: Serialize + Debug + Sync>(
         &self,
         node: Uuid,
@@ -146,7 +145,7 @@ impl Store {
         Ok(())
     }
 
-    /// What each other node whose lease lasts counts of these events.
+    /// The counts of these events on every other node whose lease lasts.
     pub async fn presence_elsewhere<C: DeserializeOwned>(
         &self,
         node: Uuid,

@@ -1,12 +1,11 @@
-//! What is dropped by age, a bounded number of rows at a time. `statement_timestamp()`, because an
-//! index scan can be bounded by it; `clock_timestamp()` would walk the whole index.
+//! Deletes old rows, a bounded number at a time. It compares with `statement_timestamp()`, which can bound an index scan;
+//! `clock_timestamp()` would scan the whole index.
 
 use super::{Store, StoreError};
 
 impl Store {
-    /// Drops changes older than so many hours, oldest first, and says how many; `rows_max` of them
-    /// mean that there are more. Each event's newest change stays, so that a reader who fell
-    /// behind finds a gap instead of nothing.
+    /// Drops changes that are older, oldest first, and returns their number; if it is `rows_max`, there are more. Each event's
+    /// newest change stays, so that a reader that fell behind finds a gap instead of nothing.
     pub async fn prune_changes(
         &self,
         older_than_hours: u32,
@@ -25,7 +24,7 @@ impl Store {
         .await
     }
 
-    /// Drops stored answers older than so many hours; their keys may then be used again.
+    /// Drops older stored answers; their keys may then be used again.
     pub async fn prune_idempotency_keys(
         &self,
         older_than_hours: u32,
@@ -42,7 +41,7 @@ impl Store {
         .await
     }
 
-    /// Drops interactions older than so many hours.
+    /// Drops older interactions.
     pub async fn prune_interactions(
         &self,
         older_than_hours: u32,

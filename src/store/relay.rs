@@ -1,5 +1,4 @@
-//! What the node that carries the log to the others needs: the seat that one node at a time can
-//! have, and the log's rows as they travel.
+//! The database side of the relay: the advisory lock that elects it, and the log's rows in the form that it publishes.
 
 use tokio_postgres::Client;
 use tokio_util::task::AbortOnDropHandle;
@@ -31,16 +30,16 @@ pub fn read_log_row(json: &[u8]) -> Result<Delta, StoreError> {
     change.into_delta()
 }
 
-/// A claim to the relay's seat, on a connection of its own: the seat is free again when that ends, in
-/// whatever way. Dropping it ends it.
+/// A connection that tries to hold the relay's lock. The lock is released when the connection ends, in whatever way;
+/// dropping this ends it.
 pub struct Candidacy {
     client: Client,
     _connection: AbortOnDropHandle<()>,
 }
 
 impl Candidacy {
-    /// Takes the seat, if nobody has it. A lock that is asked for again and again, because one that is
-    /// waited for would hold back the database's vacuum.
+    /// Takes the lock if it is free. It is tried again and again, since waiting for it in a transaction would hold back the
+    /// database's vacuum.
     pub async fn is_elected(&self) -> Result<bool, StoreError> {
         let sql = "select pg_try_advisory_lock($1)";
         Ok(self
@@ -50,7 +49,7 @@ impl Candidacy {
             .try_get(0)?)
     }
 
-    /// An error means that the seat is lost.
+    /// An error means that the lock is lost.
     pub async fn check(&self) -> Result<(), StoreError> {
         self.client.simple_query("").await?;
         Ok(())
@@ -61,7 +60,7 @@ impl Store {
     pub async fn stand_for_relay(&self) -> Result<Candidacy, StoreError> {
         let (client, connection) = self.address().connect().await?;
         let connection = tokio::spawn(async move {
-            // Its end is seen by the next query.
+            // The next query reports the end of the connection.
             let _ = connection.await;
         });
         Ok(Candidacy {

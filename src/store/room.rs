@@ -1,18 +1,16 @@
-//! Whether the database's disk has room.
+//! Detects whether the database's disk has room.
 //!
-//! A full disk fails the writes that need a new page and lets all others through, so no write of every day
-//! proves that there is room again. Once a write failed for it, [`Store::has_room`] makes one that surely needs
-//! pages, until that succeeds.
+//! A full disk fails only writes that need a new page, so ordinary writes do not prove that there is room again. Once a
+//! write has failed for this reason, [`Store::has_room`] makes writes that certainly need pages, until one succeeds.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Store, StoreError};
 
-/// Set by the first write that failed, cleared by a probe that did not. One for the process, as it has one
-/// database.
+/// Set by the first failed write, cleared by a successful probe. One for the process, since it has one database.
 static MISSING: AtomicBool = AtomicBool::new(false);
 
-/// Some pages of a table that nobody sees and that is gone with the transaction.
+/// Fills some pages of a temporary table that ends with the transaction.
 const PROBE: &str = "create temporary table seatcast_room on commit drop as \
     select repeat(md5(n::text), 30) from generate_series(1, 64) n";
 

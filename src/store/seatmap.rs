@@ -1,5 +1,5 @@
-//! A seat map, replaced as a whole. A seat that is in the old and in the new map (same section, row and
-//! number) stays the same seat, so what is sold stays sold.
+//! Replaces a seat map as a whole. A seat that is in the old and in the new map (same section, row and number) stays the same
+//! row, so sold seats stay sold.
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,11 +26,11 @@ pub struct NewSeat {
     pub ticket_type: TicketTypeId,
     pub x: f32,
     pub y: f32,
-    /// `None`: as it was; available where it is new.
+    /// `None` leaves it as it was; a new seat is then available.
     pub blocked: Option<bool>,
 }
 
-/// Columns of seats, as statements take them.
+/// The seats as columns, for set-wise statements.
 #[derive(Default)]
 struct Columns<'a> {
     sections: Vec<&'a str>,
@@ -43,8 +43,8 @@ struct Columns<'a> {
 }
 
 impl Store {
-    /// Replaces the event's seats. Refused when it would take away, block or re-price a seat that
-    /// somebody has. Answers the map's new version.
+    /// Replaces the event's seats, and returns the map's new version. Refused if it would remove, block or re-price a seat that
+    /// is held or sold.
     pub async fn replace_seatmap(
         &self,
         event: EventId,
@@ -144,8 +144,8 @@ async fn refuse_lost(tx: &Transaction<'_>, event: EventId, map: &NewSeatMap) -> 
     Ok(())
 }
 
-/// What went goes first, so that its places and positions are free; then those that stay take their new
-/// positions in one statement, then the new ones come.
+/// Removes dropped seats first, so that their positions are free; then moves the remaining ones to their new positions in
+/// one statement; then adds the new ones.
 async fn replace(tx: &Transaction<'_>, event: EventId, columns: &Columns<'_>) -> EditResult<()> {
     let Columns {
         sections,

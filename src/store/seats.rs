@@ -1,4 +1,4 @@
-//! Seats: where they are, what has changed of them, and taking them off sale.
+//! Seats: their geometry, changes of their status, and taking them off sale.
 
 use deadpool_postgres::{GenericClient, Transaction};
 
@@ -10,10 +10,10 @@ use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
-/// Why a booking ended whose seats an organizer took off sale.
+/// The reason on a booking that ended because an organizer took its seats off sale.
 const WITHDRAWN: &str = "seats withdrawn by the organizer";
 
-/// The map of an event at one version: one seat a position.
+/// The seat map of an event at one version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Geometry {
     pub layout: i32,
@@ -34,20 +34,20 @@ pub struct PlacedSeat {
     pub position: i32,
 }
 
-/// What is to become of some seats; `None` stays as it is.
+/// Changes of some seats; fields that are `None` stay as they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SeatsChange {
     pub seats: Vec<SeatId>,
-    /// Off sale, or on sale again.
+    /// `true` takes them off sale, `false` puts them back.
     pub blocked: Option<bool>,
-    /// Another price class.
+    /// Moves them to this ticket type.
     pub ticket_type: Option<TicketTypeId>,
-    /// End pending bookings that are in the way.
+    /// End pending bookings that hold one of them.
     pub force: bool,
 }
 
 impl Store {
-    /// Where the seats are, in one snapshot; `None` when there is no such event.
+    /// The geometry of the seats in one snapshot; `None` if there is no such event.
     pub async fn geometry(&self, event: EventId) -> Result<Option<Geometry>, StoreError> {
         let mut client = self.client().await?;
         let snapshot = client
@@ -77,7 +77,7 @@ impl Store {
         }))
     }
 
-    /// What changed after `since`, merged, if the log reaches back that far within `rows_max` rows.
+    /// The changes after `since`, merged; `None` if the log does not reach back that far within `rows_max` rows.
     pub async fn changed_since(
         &self,
         event: EventId,
@@ -169,7 +169,7 @@ async fn refuse_unknown(
     Ok(())
 }
 
-/// Refuses the first of `types` that is none of the event's.
+/// Refuses the first of `types` that does not belong to the event.
 pub(super) async fn refuse_unknown_types(
     tx: &Transaction<'_>,
     event: EventId,
@@ -183,7 +183,7 @@ pub(super) async fn refuse_unknown_types(
     }
 }
 
-/// Makes sure that nobody has one of the seats: refuses, or ends the holds in the way.
+/// Makes sure that none of the seats is held or sold: refuses, or ends the holds.
 async fn clear(tx: &Transaction<'_>, change: &SeatsChange) -> EditResult<()> {
     let taken =
         "select c.state, array_agg(c.seat_id order by c.seat_id), array_agg(distinct c.booking_id)

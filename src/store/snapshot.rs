@@ -15,8 +15,8 @@ pub struct LiveEvent {
 }
 
 impl Store {
-    /// The event as its viewers see it, with at most `recent_max` of its last changes. `None` when
-    /// there is no such event, or it was deleted.
+    /// The event's live state, with at most `recent_max` of its last changes. `None` if there is no such event, or it was
+    /// deleted.
     pub async fn live_event(
         &self,
         event: EventId,
@@ -46,8 +46,7 @@ impl Store {
     }
 }
 
-/// The part of the log that leads to `revision` without a hole, and without a deletion (an
-/// undeleted event begins anew).
+/// The part of the log that leads to `revision` without a gap and without a deletion (an undeleted event begins again).
 fn contiguous_end(mut deltas: Vec<Delta>, revision: Revision) -> Vec<Delta> {
     let mut wanted = revision;
     let fitting = deltas
@@ -62,7 +61,7 @@ fn contiguous_end(mut deltas: Vec<Delta>, revision: Revision) -> Vec<Delta> {
     deltas.split_off(deltas.len() - fitting)
 }
 
-/// What `live_state` answers.
+/// The result of `live_state`.
 #[derive(Deserialize)]
 pub(super) struct Snapshot {
     revision: Revision,

@@ -1,4 +1,4 @@
-//! Ticket types, written. Their pools follow by trigger.
+//! Makes, changes and deletes ticket types. Triggers keep their pools.
 
 use deadpool_postgres::{GenericClient, Transaction};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::auth::Caller;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::{EventId, TicketTypeId};
 
-/// A ticket type to be made.
+/// A new ticket type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTicketType {
     pub name: String,
@@ -29,7 +29,7 @@ pub struct NewTicketType {
     pub members_only: bool,
 }
 
-/// What is to change; `None` stays as it is, `Some(None)` takes a bound away.
+/// Changes of a ticket type; `None` leaves a field as it is, `Some(None)` removes a limit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TicketTypeChange {
     pub name: Option<String>,
@@ -45,7 +45,7 @@ pub struct TicketTypeChange {
 }
 
 impl Store {
-    /// Makes a ticket type, once for each `key`, under which what `render` makes of its event is kept.
+    /// Makes a ticket type, once for each `key`, under which the answer that `render` makes is stored.
     pub async fn create_ticket_type(
         &self,
         event: EventId,
@@ -68,8 +68,7 @@ impl Store {
         .await
     }
 
-    /// Fails by `ticket_types_sale_window` or `ticket_types_limits_ordered` when what is new does not
-    /// fit what stays.
+    /// Fails by `ticket_types_sale_window` or `ticket_types_limits_ordered` if new and remaining values do not fit.
     pub async fn change_ticket_type(
         &self,
         event: EventId,
@@ -91,7 +90,7 @@ impl Store {
         .await
     }
 
-    /// Only a type that nobody ever booked, and that no seat is of, can go.
+    /// Deletes a type; refused if it was ever booked, or if a seat has it.
     pub async fn delete_ticket_type(
         &self,
         event: EventId,
@@ -116,7 +115,7 @@ impl Store {
     }
 }
 
-/// What is held and sold of an event's ticket type; refused when the event has no such type.
+/// The held and sold units of a ticket type; refused if the event has no such type.
 async fn committed(
     tx: &Transaction<'_>,
     event: EventId,
@@ -133,7 +132,7 @@ async fn committed(
     }
 }
 
-/// All in one statement, hence one revision; answers the id of the first.
+/// Inserts all in one statement, which makes one revision; returns the first id.
 pub(super) async fn insert_ticket_types(
     tx: &Transaction<'_>,
     event: EventId,

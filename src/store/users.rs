@@ -1,4 +1,4 @@
-//! Who buys and who organizes.
+//! Users: buyers and organizers.
 
 use deadpool_postgres::Transaction;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::{Store, StoreError};
 use crate::auth::Role;
 use crate::ticketing::UserId;
 
-/// A user as the API shows them: to themselves, and to admins.
+/// A user, as shown to that user and to admins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct User {
     pub id: UserId,
@@ -18,7 +18,7 @@ pub struct User {
     pub email: Option<String>,
     pub phone: Option<String>,
     pub role: Role,
-    /// May book what is for members.
+    /// May book tickets for members.
     pub member: bool,
     /// RFC 3339.
     pub created_at: String,
@@ -26,7 +26,7 @@ pub struct User {
     pub updated_at: String,
 }
 
-/// A user to be made.
+/// A new user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewUser {
     pub name: String,
@@ -36,7 +36,7 @@ pub struct NewUser {
     pub member: bool,
 }
 
-/// What a caller may do, without the rest of the row.
+/// The rights of a caller, without the rest of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     pub role: Role,
@@ -47,15 +47,14 @@ const COLUMNS: &str =
     "id, name, email, phone, role, member, rfc3339(created_at), rfc3339(updated_at)";
 
 impl Store {
-    /// Makes a user, once for each `key`. Fails by `users_email_unique` or `users_phone_unique` when
-    /// somebody else has the address.
+    /// Makes a user, once for each `key`. Fails by `users_email_unique` or `users_phone_unique` if another user has the address.
     pub async fn create_user(
         &self,
         user: &NewUser,
         key: Option<&IdempotencyKey>,
     ) -> Result<Once<User>, StoreError> {
         match self.try_create_user(user, key).await {
-            // It may be the same request that took the address or the key meanwhile: then it is recalled.
+            // The same request may have taken the address or the key meanwhile: then read its answer.
             Err(error) if key.is_some() && error.constraint().is_some() => {
                 self.try_create_user(user, key).await
             }

@@ -1,8 +1,7 @@
-//! The promises that one query each can check. Every query answers with a line of text for each
-//! row that breaks the promise.
+//! The checks that are one query each. A query returns a line of text for each row that breaks the promise.
 
 pub(super) struct Check {
-    /// What holds when the query finds nothing.
+    /// The promise that holds if the query finds nothing.
     pub(super) promise: &'static str,
     pub(super) differences: &'static str,
 }

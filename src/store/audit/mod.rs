@@ -1,8 +1,8 @@
-//! `seatcast audit`: does the database keep its promises?
+//! `seatcast audit`: checks that the database keeps its promises.
 //!
-//! Everything is read in one snapshot, so an audit may run while tickets are being sold. The
-//! counters are recomputed from the claims, every booking is held against its claims, items
-//! and tickets, and the log is replayed and compared with the tables.
+//! Everything is read in one snapshot, so an audit may run while tickets are being sold. The counters are recomputed from
+//! the claims, every booking is compared with its claims, items and tickets, and the log is replayed and compared with the
+//! tables.
 
 mod checks;
 mod replay;
@@ -18,7 +18,7 @@ use checks::CHECKS;
 /// Differences listed per check; more are counted.
 const LISTED_PER_CHECK_MAX: usize = 20;
 
-/// What was looked at, and what was not as promised.
+/// The numbers of checked rows, and the broken promises.
 #[derive(Debug, Default)]
 pub struct AuditReport {
     pub events: u64,
@@ -28,14 +28,14 @@ pub struct AuditReport {
     pub findings: Vec<Finding>,
 }
 
-/// One promise that does not hold everywhere.
+/// One broken promise.
 #[derive(Debug)]
 pub struct Finding {
     /// The promise, as a sentence.
     pub promise: &'static str,
-    /// How many rows break it.
+    /// The number of rows that break it.
     pub differences: u64,
-    /// The first of them.
+    /// The first of these rows, as lines of text.
     pub listed: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl fmt::Display for AuditReport {
     }
 }
 
-/// Everything that an audit checks, in its order.
+/// All promises that an audit checks, in order.
 pub fn promises() -> impl Iterator<Item = &'static str> {
     let checked = CHECKS.iter().map(|check| check.promise);
     checked.chain([replay::PROMISE])
@@ -88,7 +88,7 @@ pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
         .read_only(true)
         .start()
         .await?;
-    // An audit of a large database takes as long as it takes.
+    // An audit of a large database may take long.
     snapshot
         .batch_execute("set local statement_timeout = 0")
         .await?;

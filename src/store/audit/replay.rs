@@ -17,8 +17,8 @@ pub(super) const PROMISE: &str = "replaying an event's log gives its state";
 /// Changes read at a time.
 const ROWS_MAX: usize = 5_000;
 
-/// A line for every event whose replayed state is not that of the tables. A log whose beginning
-/// was pruned cannot be replayed; that it is contiguous is checked elsewhere.
+/// A line for every event whose replayed state differs from the tables. A log whose beginning was pruned cannot be
+/// replayed; another check looks for gaps.
 pub(super) async fn differences(snapshot: &Transaction<'_>) -> Result<Vec<String>, StoreError> {
     let events = snapshot
         .query(
@@ -35,7 +35,7 @@ pub(super) async fn differences(snapshot: &Transaction<'_>) -> Result<Vec<String
                 Ok((replayed, stored)) => {
                     compare(event, replayed, stored, row.try_get(2)?, &mut differences);
                 }
-                // What cannot be read is a difference, too; what cannot be reached is not.
+                // Rows that cannot be decoded are a difference, too; a lost connection is not.
                 Err(StoreError::Corrupt { what }) => {
                     differences.push(format!("event {event}: {what}"));
                 }
@@ -74,7 +74,7 @@ async fn replay(
     }
 }
 
-/// A deleted event is nothing; it begins anew with a change that has the event's fields.
+/// Applies a delta. A deleted event has no state; it begins again with a change that has the event's fields.
 fn step(state: &mut Option<EventState>, delta: &Delta) {
     match state {
         _ if delta.deleted => *state = None,
@@ -112,7 +112,7 @@ fn compare(
             return differences.push(format!("event {event}: there, and its log says deleted"));
         }
     };
-    // Notices end by the clock, without a change; the tables' answer has left them out already.
+    // Notices end by the clock without a change; `live_state` has left them out already.
     replayed.notices.retain(|_, notice| !notice.has_ended(now));
     let mut differ = |what: &str, log: &dyn Debug, tables: &dyn Debug| {
         differences.push(format!(

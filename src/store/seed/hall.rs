@@ -6,7 +6,7 @@
 /// Width of a seat, and the distance between rows.
 const SEAT: f32 = 10.0;
 const ROW: f32 = 14.0;
-/// An aisle is as wide as so many seats.
+/// Width of an aisle, in seats.
 const AISLE: f32 = 1.6;
 const MIDDLE: f32 = 500.0;
 
@@ -68,7 +68,7 @@ fn seat(section: &'static str, row: u16, index: u16, count: u16, radius: f32) ->
     }
 }
 
-/// Kept back: the director's row in the circle, and behind the sound desk at the end of the stalls.
+/// Whether the seat is blocked: the director's row in the circle, and behind the sound desk at the end of the stalls.
 fn house_seat(section: &str, row: u16, index: u16, count: u16) -> bool {
     let from_middle = index.abs_diff(count / 2);
     match section {

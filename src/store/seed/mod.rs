@@ -21,7 +21,7 @@ use programme::{Class, ORGANIZER, PEOPLE, SHOWS, Show};
 /// «demo» in ASCII: two seeds at once make one set of data.
 const SEED_LOCK: i64 = 0x6465_6d6f;
 
-/// What was new.
+/// The data that were added.
 #[derive(Debug, Default)]
 pub struct SeedReport {
     pub users: u64,
@@ -41,8 +41,8 @@ impl fmt::Display for SeedReport {
     }
 }
 
-/// Adds the demo's people and events. What is there already, by user id and by title, is left
-/// alone, so running it again does nothing.
+/// Adds the demo's people and events. Users with these ids and events with these titles are left as they are, so running it
+/// again does nothing.
 pub async fn seed(store: &Store) -> Result<SeedReport, StoreError> {
     let mut tries = 1;
     loop {
@@ -50,7 +50,7 @@ pub async fn seed(store: &Store) -> Result<SeedReport, StoreError> {
             .transaction(&(), |tx, ()| Box::pin(add_what_is_missing(tx)))
             .await;
         match added {
-            // Thousands of random references: once in a while two are the same.
+            // Of thousands of random references, two may be equal.
             Err(error) if error.constraint() == Some("bookings_reference_unique") && tries < 4 => {
                 tries += 1;
             }
@@ -86,7 +86,7 @@ async fn add_people(tx: &Transaction<'_>) -> Result<u64, StoreError> {
             )
             .await?;
     }
-    // Ids given by hand do not move the sequence.
+    // Explicit ids do not advance the sequence.
     tx.execute(
         "select setval(pg_get_serial_sequence('users', 'id'),
                        greatest((select max(id) from users), (select last_value from users_id_seq)))",
@@ -271,8 +271,7 @@ fn free_seats(class: &Class, seats: &[Seat], ids: &[SeatId]) -> Vec<SeatId> {
     of_class.map(|(_, id)| *id).collect()
 }
 
-/// Parties of one to four until the class is as full as the programme says. Seated parties sit
-/// together, wherever it pleased them.
+/// Parties of one to four until the class is as full as the programme says. Seated parties sit together, at random places.
 fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<Order> {
     let mut parties: Vec<&[SeatId]> = free.chunks(4).collect();
     parties.shuffle(&mut rand::rng());

@@ -1,4 +1,4 @@
-//! What is on in the demo: people, events, prices, and how full each is.
+//! The demo's people and events, with prices and fullness.
 
 /// `(id, name, email, role, member)`. Ids are fixed: scripts and the page's user switcher name them.
 pub(super) const PEOPLE: &[(i64, &str, &str, &str, bool)] = &[
