@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 
 use crate::config::AuthConfig;
 use crate::ticketing::UserId;
+use crate::ticketing::live::{EventInfo, EventStatus};
 
 /// Names the caller's user id; trusted in development mode only.
 ///
@@ -112,6 +113,11 @@ impl Caller {
     /// Whether the caller is user `id`, or an admin.
     pub fn may_act_for(&self, id: UserId) -> bool {
         self.is_admin() || self.user_id() == Some(id)
+    }
+
+    /// Drafts are seen by their organizer only.
+    pub fn may_see(&self, event: &EventInfo) -> bool {
+        event.status != EventStatus::Draft || self.may_organize(event.organizer_id)
     }
 
     /// Whether the caller may change events of organizer `owner`.

@@ -16,8 +16,6 @@ pub const RINGS_MAX: usize = 1_024;
 pub const PRESENCE_RINGS_MAX: usize = 256;
 /// Changes from the bus that may wait for the feed; past it they wait in the bus, which drops surplus ones.
 pub const HEARD_CHANGES_MAX: usize = 4_096;
-/// Streams that may wait to be let in.
-pub const STREAM_ASKS_MAX: usize = 1_024;
 
 // --- presence
 
@@ -51,6 +49,8 @@ pub const LOST_UNSEEN_MAX: u64 = 10_000;
 pub const POLLED_EVENTS_MAX: usize = 1_024;
 /// The read buffer that all connections of a shard share.
 pub const SCRATCH_BYTES: usize = 64 * 1024;
+/// Viewers that a shard sends to before it reads its sockets again: about a millisecond.
+pub const PORTION_VIEWERS: usize = 256;
 /// Reads of one connection before others have their turn.
 pub const READS_PER_TURN_MAX: usize = 4;
 /// Capacity of the list of effects that a shard keeps between turns.
@@ -59,7 +59,8 @@ pub const EFFECTS_KEPT_MAX: usize = 1_024;
 pub const FRAMES_PER_WRITE_MAX: usize = 64;
 /// Prepared catch-up frames of one channel, or of one event's streams: one for each revision that lagging viewers have.
 pub const PREPARED_REVISIONS_MAX: usize = 64;
-/// How long a join waits if its client is ahead of the node, whose read of that revision is under way.
+/// How long a join is kept waiting whose client is ahead of the node, in milliseconds. By then the database has been
+/// read, and the revision is there or never was; or it cannot be read, and the client is to come later.
 pub const REACH_PATIENCE_MS: u64 = 1_000;
 /// Prepared frames of one channel, in bytes.
 pub const PREPARED_BYTES_MAX: usize = 1024 * 1024;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::entry::Flush;
-use crate::hub::{NotOpened, Opening, ShardSet, Watch};
+use crate::hub::{Looked, NotOpened, Opening, ShardSet, Watch};
 pub(crate) use crate::store::Failure;
 use crate::store::LiveEvent;
 use crate::ticketing::live::Delta;
@@ -54,6 +54,8 @@ pub(super) enum Effect {
     Opened(ShardSet, Arc<Opening>),
     NotOpened(ShardSet, EventId, NotOpened),
     Publish(ShardSet, EventId, Flush),
+    /// A shard's question is answered: the database has no more than what was published.
+    Looked(usize, EventId, Looked),
     /// The event is gone for good, or its viewers are to start anew.
     Closed(ShardSet, EventId, NotOpened),
     /// Nobody watches the event any more.

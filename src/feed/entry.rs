@@ -11,6 +11,9 @@ use crate::hub::{Opening, ShardSet};
 use crate::ticketing::live::{Delta, EventState, Gap};
 use crate::ticketing::{EventId, Revision};
 
+/// Somebody who asks for a revision that is nowhere is answered within this, however long the window is.
+const LOOK_PAUSE_MAX: Duration = Duration::from_millis(250);
+
 /// Bounds of an entry, from [`crate::config::FeedConfig`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -41,11 +44,22 @@ pub(super) struct Entry {
     pending: Option<Delta>,
     /// End of the window opened by the last publication.
     quiet_until: Instant,
-    /// Until when it is not hurried again: whoever asks for what is nowhere gets a read a window, no more.
+    /// At most one early read per window (or [`LOOK_PAUSE_MAX`]), so that asking for a missing revision cannot force
+    /// reads.
     hurried_until: Instant,
+    looks: Looks,
     /// See [`Opening::lost`].
     lost: Revision,
     limits: Limits,
+}
+
+/// Questions of shards whether the database has more than they were told of: for each shard the latest.
+#[derive(Debug, Default)]
+struct Looks {
+    /// To be answered by a read that begins from now on.
+    asked: Vec<(usize, u64)>,
+    /// To be answered by the read under way.
+    under_way: Vec<(usize, u64)>,
 }
 
 /// What a flush hands to the shards.
@@ -74,6 +88,7 @@ impl Entry {
             pending: None,
             quiet_until: now,
             hurried_until: now,
+            looks: Looks::default(),
             lost: 0,
             limits,
         }
@@ -108,24 +123,74 @@ impl Entry {
         now < self.quiet_until
     }
 
+    /// As last published.
+    pub(super) fn revision(&self) -> Revision {
+        self.state.revision
+    }
+
     pub(super) fn has_shown(&self, revision: Revision) -> bool {
         self.state.revision >= revision
     }
 
-    /// Ends the window now, at most once a window; `false` when that has just been done.
-    pub(super) fn hurry(&mut self, now: Instant) -> bool {
+    /// A shard wants to know whether the database has more. It is to be read soon, at the latest when the window
+    /// ends. `true`: read now.
+    pub(super) fn look(&mut self, shard: usize, look: u64, now: Instant) -> bool {
+        self.looks.asked.retain(|&(other, _)| other != shard);
+        self.looks.asked.push((shard, look));
         let may = now >= self.hurried_until;
         if may {
-            self.hurried_until = now + self.limits.window;
+            self.hurried_until = now + self.look_pause();
             self.quiet_until = self.quiet_until.min(now);
+        } else {
+            self.unread = true;
         }
         may
+    }
+
+    fn look_pause(&self) -> Duration {
+        self.limits.window.min(LOOK_PAUSE_MAX)
+    }
+
+    /// A read of the log begins that covers it.
+    pub(super) fn is_read(&mut self, now: Instant) {
+        let asked = std::mem::take(&mut self.looks.asked);
+        if !asked.is_empty() {
+            self.hurried_until = self.hurried_until.max(now + self.look_pause());
+        }
+        let under_way = &mut self.looks.under_way;
+        under_way.retain(|(shard, _)| !asked.iter().any(|(other, _)| other == shard));
+        under_way.extend(asked);
+    }
+
+    /// The read brought nothing, or not all.
+    pub(super) fn is_not_read(&mut self) {
+        let newer = std::mem::take(&mut self.looks.asked);
+        self.looks.asked = std::mem::take(&mut self.looks.under_way);
+        self.looks
+            .asked
+            .retain(|(shard, _)| !newer.iter().any(|(other, _)| other == shard));
+        self.looks.asked.extend(newer);
+    }
+
+    /// The log was read to its end. The shards and questions that this answers, once what was read has been
+    /// flushed: it goes out now, whatever the window.
+    pub(super) fn has_looked(&mut self, now: Instant) -> Vec<(usize, u64)> {
+        let answered = std::mem::take(&mut self.looks.under_way);
+        if !answered.is_empty() {
+            self.quiet_until = self.quiet_until.min(now);
+        }
+        answered
     }
 
     /// When this entry next needs attention without anything happening to it.
     pub(super) fn next_at(&self) -> Option<Instant> {
         let window_ends = (self.unread || self.pending.is_some()).then_some(self.quiet_until);
-        [window_ends, self.leaves_at].into_iter().flatten().min()
+        let looks_at = (self.unread && !self.looks.asked.is_empty()).then_some(self.hurried_until);
+        let reads_at = match (window_ends, looks_at) {
+            (Some(window_ends), Some(looks_at)) => Some(window_ends.max(looks_at)),
+            (window_ends, _) => window_ends,
+        };
+        [reads_at, self.leaves_at].into_iter().flatten().min()
     }
 
     /// Takes the next row of the log in. What has been taken in already is dropped.

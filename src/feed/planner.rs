@@ -132,7 +132,12 @@ impl Planner {
         match cause {
             Cause::Watch(Watch::Watch { event, shard }) => self.watch(event, shard, now),
             Cause::Watch(Watch::Unwatch { event, shard }) => self.unwatch(event, shard),
-            Cause::Watch(Watch::Look { event, revision }) => self.look(event, revision, now),
+            Cause::Watch(Watch::Look {
+                event,
+                revision,
+                shard,
+                look,
+            }) => self.look(event, revision, (shard, look), now),
             Cause::Listening => {
                 self.listening = true;
                 self.absent.clear();
@@ -207,7 +212,7 @@ impl Planner {
         if self.reading.is_none()
             && let Some(reading) = self.next_read(now)
         {
-            self.begin(reading);
+            self.begin(reading, now);
         }
         while matches!(self.database, Database::Up)
             && self.loading_since.len() < self.config.loads_parallel_max

@@ -171,6 +171,7 @@ impl Publisher {
                 hub.publish(shards, Arc::new(publication));
                 tracing::debug!("published");
             }
+            Effect::Looked(shard, event, looked) => hub.looked(shard, event, looked),
             Effect::Closed(shards, event, why) => hub.closed(shards, event, why),
             Effect::Left(event) => {
                 board.remove(event);

@@ -88,14 +88,28 @@ impl<T> Sender<T> {
     }
 }
 
-/// A shard's end: what the feed sends it, and its way to ask the feed.
+/// A shard's end: what the feed sends it.
 pub struct Mailbox<T> {
-    pub shard: usize,
     pub bell: Bell,
+    /// The way back.
+    pub asker: Asker,
     queue: Receiver<T>,
     dropped: Arc<AtomicU64>,
     draining: Arc<AtomicBool>,
-    watch: mpsc::Sender<Watch>,
+}
+
+/// A shard's way to ask the feed. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    pub shard: usize,
+    questions: mpsc::Sender<Watch>,
+}
+
+impl Asker {
+    /// `false` when the feed's queue is full and the shard must ask again later.
+    pub fn ask(&self, watch: Watch) -> bool {
+        self.questions.try_send(watch).is_ok()
+    }
 }
 
 impl<T> Mailbox<T> {
@@ -115,16 +129,11 @@ impl<T> Mailbox<T> {
     pub fn take_dropped(&self) -> u64 {
         self.dropped.swap(0, Ordering::Relaxed)
     }
-
-    /// Asks the feed; `false` when the feed's queue is full and the shard must ask again later.
-    pub fn ask(&self, watch: Watch) -> bool {
-        self.watch.try_send(watch).is_ok()
-    }
 }
 
 pub(super) fn channel<T>(
     shard: usize,
-    watch: mpsc::Sender<Watch>,
+    questions: mpsc::Sender<Watch>,
     messages_max: usize,
 ) -> (Sender<T>, Mailbox<T>) {
     let (sender, queue) = sync_channel(messages_max);
@@ -139,12 +148,11 @@ pub(super) fn channel<T>(
             draining: draining.clone(),
         },
         Mailbox {
-            shard,
             bell,
+            asker: Asker { shard, questions },
             queue,
             dropped,
             draining,
-            watch,
         },
     )
 }

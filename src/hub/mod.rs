@@ -8,15 +8,19 @@
 //! - A mailbox is bounded. A message that finds it full is dropped: the shard sees the gap in the
 //!   next publication's `from` and asks for a new opening.
 //! - Who is at an event shows no gap: `presence/` keeps a view that was not taken, and offers it again.
-//! - What a shard does with it is in [`topic`]: the entry with its ring, and what brings a viewer
-//!   from its revision to now.
+//! - What a shard, or the streams, do with them is one machine, [`watching`]: everything that is watched there,
+//!   with [`history`], an event's state and ring, which knows what leads from a revision to now.
+//! - [`frames`] are encoded once and shared.
 
+pub mod frames;
+pub mod history;
 pub mod mailbox;
 pub mod presence;
 pub mod private;
-pub mod topic;
+mod watched;
+pub mod watching;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -24,12 +28,15 @@ use tokio::sync::mpsc;
 use tracing::Span;
 use uuid::Uuid;
 
+use self::frames::Encoded;
 use self::presence::View;
 use self::private::Picture;
-pub use mailbox::{Bell, Mailbox};
+pub use mailbox::{Asker, Bell, Mailbox};
+pub use watched::Waiter;
 
 use crate::config::inside::{MAILBOX_MESSAGES_MAX, WATCHES_MAX};
 use crate::protocol::code::ErrorReply;
+use crate::protocol::native::Checked;
 use crate::protocol::phoenix::{Ref, Vsn};
 use crate::protocol::topic::Topic;
 use crate::ticketing::live::{Delta, EventState};
@@ -44,7 +51,7 @@ pub struct Publication {
     pub state: Arc<EventState>,
     /// When the newest change in it was made, by the database's clock.
     pub committed_at: Option<Timestamp>,
-    frames: [OnceLock<Bytes>; 6],
+    frames: Encoded<6>,
 }
 
 /// The native views of an event.
@@ -72,7 +79,7 @@ impl Publication {
     /// The frame of this publication for one view and wire version, encoded on first use.
     pub fn frame(&self, view: NativeView, vsn: Vsn, encode: impl FnOnce() -> Bytes) -> Bytes {
         let slot = view as usize * 2 + matches!(vsn, Vsn::V2) as usize;
-        self.frames[slot].get_or_init(encode).clone()
+        self.frames.get(slot, encode)
     }
 }
 
@@ -88,30 +95,35 @@ pub struct Opening {
     pub lost: Revision,
 }
 
-/// Why an event could not be opened.
+/// An answer to [`Watch::Look`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// The number of the question. Earlier ones are answered as well.
+    pub look: u64,
+    /// The database had this and no more when it was read, after the question. It was published before this.
+    pub revision: Revision,
+}
+
+/// Why an event could not be opened, or not for this client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotOpened {
     NoSuchEvent,
     /// The database did not answer in time; trying again later is worth it.
     Unavailable,
+    /// The client has a newer revision than this node, which does not get to see the database: later, or
+    /// elsewhere.
+    Behind,
     /// The node goes down: its shards open nothing any more.
     Restarting,
 }
 
-/// What travels from the feed to a shard.
+/// What travels to a shard.
 #[derive(Debug, Clone)]
 pub enum ToShard {
-    Opened(Arc<Opening>),
-    NotOpened {
-        event: EventId,
-        why: NotOpened,
-    },
-    /// With the span of this shard's fan-out to all of its viewers; what is done for each has none.
-    Publish(Arc<Publication>, Span),
+    /// Of what is watched.
+    News(News),
     /// What became of something that a client of the shard asked for.
     Answered(Box<Answer>),
-    /// Who is at an event has changed.
-    Present(Arc<View>),
     /// A private topic as it is now, by a read that began after this question of the shard.
     Private(Arc<Picture>, private::Ask),
     /// Why there is none.
@@ -119,16 +131,31 @@ pub enum ToShard {
         topic: Topic,
         why: NotOpened,
     },
+}
+
+/// What the feed and presence have to say of what a shard watches.
+#[derive(Debug, Clone)]
+pub enum News {
+    Opened(Arc<Opening>),
+    NotOpened {
+        event: EventId,
+        why: NotOpened,
+    },
+    /// With the span of this shard's fan-out to all of its viewers; what is done for each has none.
+    Published(Arc<Publication>, Span),
+    Looked {
+        event: EventId,
+        looked: Looked,
+    },
     /// The event is let go of: its viewers are sent away if its row is gone, else to join anew.
     Closed {
         event: EventId,
         why: NotOpened,
     },
+    /// Who is at an event has changed.
+    Present(Arc<View>),
     /// When the node last heard from the database, and whether it does now.
-    Checked {
-        at: Timestamp,
-        database_up: bool,
-    },
+    Checked(Checked),
 }
 
 /// What became of a client's request that took I/O.
@@ -155,10 +182,14 @@ pub enum Watch {
         event: EventId,
         shard: usize,
     },
-    /// Somebody has this revision, which the shard has not been told of: look now, do not wait.
+    /// Somebody has this revision, which the shard has not been told of: look now, do not wait, and say so when
+    /// that has been done ([`News::Looked`]).
     Look {
         event: EventId,
         revision: Revision,
+        shard: usize,
+        /// Grows with each question of the shard.
+        look: u64,
     },
 }
 
@@ -235,25 +266,33 @@ impl Hub {
         (Hub { shards }, mailboxes, watches)
     }
 
+    fn tell(&self, shard: usize, news: News) {
+        self.shards[shard].send(ToShard::News(news));
+    }
+
     pub fn opened(&self, shard: usize, opening: Arc<Opening>) {
-        self.shards[shard].send(ToShard::Opened(opening));
+        self.tell(shard, News::Opened(opening));
     }
 
     pub fn not_opened(&self, shard: usize, event: EventId, why: NotOpened) {
-        self.shards[shard].send(ToShard::NotOpened { event, why });
+        self.tell(shard, News::NotOpened { event, why });
+    }
+
+    pub fn looked(&self, shard: usize, event: EventId, looked: Looked) {
+        self.tell(shard, News::Looked { event, looked });
     }
 
     pub fn publish(&self, shards: ShardSet, publication: Arc<Publication>) {
         let (event, Delta { from, to, .. }) = (publication.event, &*publication.delta);
         for shard in shards.iter() {
             let span = tracing::debug_span!("fan_out", shard, event, from, to);
-            self.shards[shard].send(ToShard::Publish(publication.clone(), span));
+            self.tell(shard, News::Published(publication.clone(), span));
         }
     }
 
     pub fn closed(&self, shards: ShardSet, event: EventId, why: NotOpened) {
         for shard in shards.iter() {
-            self.shards[shard].send(ToShard::Closed { event, why });
+            self.tell(shard, News::Closed { event, why });
         }
     }
 
@@ -265,7 +304,8 @@ impl Hub {
     /// Shows these shards who is at an event; those without viewers keep it for their first. Gives
     /// back those whose mailbox is full: they are to be shown it again, or what comes after it.
     pub fn present(&self, shards: ShardSet, view: &Arc<View>) -> ShardSet {
-        let missed = |shard: &usize| !self.shards[*shard].offer(ToShard::Present(view.clone()));
+        let news = || ToShard::News(News::Present(view.clone()));
+        let missed = |shard: &usize| !self.shards[*shard].offer(news());
         shards.iter().filter(missed).collect()
     }
 
@@ -295,8 +335,9 @@ impl Hub {
 
     /// Tells every shard when the database last answered.
     pub fn checked(&self, at: Timestamp, database_up: bool) {
-        for shard in self.shards.iter() {
-            shard.send(ToShard::Checked { at, database_up });
+        let checked = Checked { at, database_up };
+        for shard in 0..self.shards.len() {
+            self.tell(shard, News::Checked(checked));
         }
     }
 

@@ -1,10 +1,11 @@
 //! What shards show of who is here. Made by `presence/`, shared by all shards, encoded once.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
+use super::frames::PerVsn;
 use crate::protocol::phoenix::Vsn;
 use crate::protocol::presence::Counts;
 use crate::ticketing::EventId;
@@ -47,14 +48,6 @@ pub struct Listing {
     diffs: PerVsn,
 }
 
-type PerVsn = [OnceLock<Bytes>; 2];
-
-fn of(frames: &PerVsn, vsn: Vsn, encode: impl FnOnce() -> Bytes) -> Bytes {
-    frames[usize::from(vsn == Vsn::V2)]
-        .get_or_init(encode)
-        .clone()
-}
-
 impl Counted {
     pub fn new(serial: u64, counts: Counts) -> Self {
         Self {
@@ -66,7 +59,7 @@ impl Counted {
 
     /// The frame with these counts, encoded once for all shards.
     pub fn frame(&self, vsn: Vsn, encode: impl FnOnce() -> Bytes) -> Bytes {
-        of(&self.frames, vsn, encode)
+        self.frames.of(vsn, encode)
     }
 }
 
@@ -83,10 +76,10 @@ impl Listing {
     }
 
     pub fn state_frame(&self, vsn: Vsn, encode: impl FnOnce() -> Bytes) -> Bytes {
-        of(&self.states, vsn, encode)
+        self.states.of(vsn, encode)
     }
 
     pub fn diff_frame(&self, vsn: Vsn, encode: impl FnOnce() -> Bytes) -> Bytes {
-        of(&self.diffs, vsn, encode)
+        self.diffs.of(vsn, encode)
     }
 }

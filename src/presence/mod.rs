@@ -9,6 +9,7 @@
 //! - [`roster`]: one event's presence, pure: the visitors, and the difference from the last view.
 //! - `rosters`: those of all events, and when each has a view to send.
 //! - `showing`: offers the latest view of each event until every shard has taken it.
+//! - `whereabouts`: a shard's end, with the reports that the task had no room for.
 //! - `peers`: what this node writes for the others and reads of them, through the database; pure as well.
 //! - Cost: reports are merged by event, so a tick costs the events that changed and their viewers, however many
 //!   visitors came and went.
@@ -17,6 +18,7 @@ pub(crate) mod peers;
 pub mod roster;
 pub(crate) mod rosters;
 pub(crate) mod showing;
+pub(crate) mod whereabouts;
 
 use std::time::{Duration, Instant};
 

@@ -81,7 +81,7 @@ impl Showing {
 mod tests {
     use super::*;
     use crate::hub::presence::{Counted, Listing};
-    use crate::hub::{Mailbox, NotOpened, ToShard};
+    use crate::hub::{Mailbox, News, NotOpened, ToShard};
     use crate::protocol::presence::Counts;
 
     const EVENT: EventId = 42;
@@ -102,7 +102,7 @@ mod tests {
     fn totals(mailbox: &Mailbox<ToShard>) -> Vec<u64> {
         let messages = std::iter::from_fn(|| mailbox.next());
         let total = |message| match message {
-            ToShard::Present(view) => Some(view.counted.counts.total),
+            ToShard::News(News::Present(view)) => Some(view.counted.counts.total),
             _ => None,
         };
         messages.filter_map(total).collect()

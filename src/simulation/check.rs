@@ -87,7 +87,9 @@ impl World<'_> {
             return;
         };
         let is_down = beat["database"] == "down";
-        if is_down || self.odds.mail_max < AMPLE || client.has_stalled {
+        // A socket that is full keeps what was sent before; a stream is not asked for more.
+        let has_old_frames = client.has_stalled && !client.streams;
+        if is_down || self.odds.mail_max < AMPLE || has_old_frames {
             return;
         }
         if now_ms < checked_ms + SHOWN_WITHIN_MS {
@@ -114,8 +116,9 @@ impl World<'_> {
             return;
         };
         let mut what = None;
-        // Where databases go back, a node that lags is believed in the end.
-        if before > Some(*revision) && !self.odds.rewind {
+        // Only a database that went back has less than it had.
+        let went_back = self.database.rewound_ms(client.event).is_some();
+        if before > Some(*revision) && !went_back {
             what = Some(format!("a client went from {before:?} to {revision}"));
         }
         let pictures = self.database.at(client.event, *revision);
@@ -161,7 +164,8 @@ impl World<'_> {
             );
         }
         let here = |other: &&Client| {
-            other.event == client.event && other.present && other.kind != Kind::Seats
+            let counts = other.kind != Kind::Seats && !other.streams;
+            other.event == client.event && other.present && counts
         };
         let present: Vec<&Client> = self.clients.iter().filter(here).collect();
         if client.kind == Kind::Event && client.total != present.len() as u64 {

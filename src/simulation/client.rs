@@ -94,6 +94,8 @@ fn merge(rows: &mut BTreeMap<i64, Value>, changes: &Value, shown: impl Fn(&Value
 
 pub(super) struct Client {
     pub(super) kind: Kind,
+    /// It comes by server-sent events.
+    pub(super) streams: bool,
     pub(super) event: EventId,
     pub(super) topic: String,
     /// The connection it has, if it has one.
@@ -113,10 +115,6 @@ pub(super) struct Client {
     key: String,
     join_ref: u64,
     reference: u64,
-    /// Answers in a row that were older than what it has, and how many of them it takes to believe
-    /// that the database went back: a node may only lag behind the one before.
-    rewinds: u32,
-    rewinds_max: u32,
 }
 
 /// What a frame makes a client do.
@@ -131,7 +129,7 @@ pub(super) enum Then {
 }
 
 impl Client {
-    pub(super) fn new(index: usize, kind: Kind, event: EventId, rewinds_max: u32) -> Self {
+    pub(super) fn new(index: usize, kind: Kind, streams: bool, event: EventId) -> Self {
         let topic = match kind {
             Kind::Event => format!("event:{event}"),
             Kind::Seats => format!("seats:{event}"),
@@ -139,6 +137,7 @@ impl Client {
         };
         Client {
             kind,
+            streams,
             event,
             topic,
             connection: None,
@@ -153,8 +152,6 @@ impl Client {
             key: format!("client {index}"),
             join_ref: 0,
             reference: 0,
-            rewinds: 0,
-            rewinds_max,
         }
     }
 
@@ -169,6 +166,16 @@ impl Client {
     pub(super) fn stall(&mut self, stalls: bool) {
         self.stalled = stalls;
         self.has_stalled |= stalls;
+    }
+
+    /// Its stream has begun: what follows leads on from what it has, or is everything.
+    pub(super) fn streams_on(&mut self) {
+        self.join_ref += 1;
+        self.joined = true;
+    }
+
+    pub(super) fn join_ref(&self) -> String {
+        self.join_ref.to_string()
     }
 
     pub(super) fn disconnected(&mut self) {
@@ -195,7 +202,8 @@ impl Client {
 
     /// The text that says where it is, if that has changed since it last said so.
     pub(super) fn declare(&mut self) -> Option<String> {
-        if !self.joined || self.declared == self.present || self.kind == Kind::Seats {
+        let says_nothing = self.kind == Kind::Seats || self.streams;
+        if !self.joined || self.declared == self.present || says_nothing {
             return None;
         }
         self.declared = self.present;
@@ -227,7 +235,8 @@ impl Client {
                 self.joined = false;
                 Then::RejoinLater
             }
-            "update" if self.have.is_some() => self.on_update(payload),
+            // Until its join is answered, what comes is of the one before, maybe of a history that was lost since.
+            "update" if self.joined => self.on_update(payload),
             "beat" if self.joined => {
                 let newest = payload["revisions"][&self.topic].as_u64();
                 let is_behind = newest.is_some_and(|newest| self.revision() < Some(newest));
@@ -269,25 +278,16 @@ impl Client {
         }
         self.joined = true;
         let response = &payload["response"];
-        if let Some(revision) = response["revision"].as_u64()
-            && !self.joined_at(revision, response)
-        {
-            return Then::RejoinLater;
+        if let Some(revision) = response["revision"].as_u64() {
+            self.joined_at(revision, response);
         }
         self.declare().map_or(Then::Nothing, Then::Send)
     }
 
-    /// `false` when the node has less than the client: what the client has stays.
-    fn joined_at(&mut self, revision: Revision, response: &Value) -> bool {
+    /// An older answer than what it has is believed: a node that only lags does not give it.
+    fn joined_at(&mut self, revision: Revision, response: &Value) {
         let state = &response["state"];
         self.total = state["presence"]["total"].as_u64().unwrap_or(self.total);
-        if self.revision() > Some(revision) {
-            self.rewinds += 1;
-            if self.rewinds < self.rewinds_max {
-                return false;
-            }
-        }
-        self.rewinds = 0;
         let level = self.revision() == Some(revision) && response["resumed"] == true;
         let mut picture = match &self.have {
             Some(_) if level && mistaken!(ForgetWhenLevel) => Picture::default(),
@@ -296,7 +296,6 @@ impl Client {
         };
         picture.apply(state);
         self.have = Some((revision, picture));
-        true
     }
 
     fn on_update(&mut self, update: &Value) -> Then {
@@ -309,11 +308,7 @@ impl Client {
             return Then::Nothing;
         }
         if from > *have && !mistaken!(ApplyOverGap) {
-            return if self.joined {
-                Then::Rejoin
-            } else {
-                Then::Nothing
-            };
+            return Then::Rejoin;
         }
         if from == 0 {
             *picture = Picture::default();

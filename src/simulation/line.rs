@@ -1,10 +1,13 @@
-//! A client's end of its socket.
+//! A client's end of its socket, or of its stream.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
+use crate::hub::NotOpened;
+use crate::sse::viewer::Viewer;
 use crate::ticketing::Revision;
 
 /// What came out of a socket.
@@ -16,9 +19,9 @@ pub(super) enum Came {
 
 /// A connection as the world sees it.
 pub(super) struct Line {
-    stream: UnixStream,
-    input: Vec<u8>,
+    end: End,
     pub(super) node: usize,
+    /// The streams of a node are its last one.
     pub(super) shard: usize,
     pub(super) client: usize,
     /// Something is on its way to the client.
@@ -29,16 +32,23 @@ pub(super) struct Line {
     pub(super) told: Option<Revision>,
 }
 
+/// The client's end of it.
+pub(super) enum End {
+    Socket(UnixStream, Vec<u8>),
+    /// A request for a stream, and what its client has.
+    Asked(oneshot::Receiver<Result<(), NotOpened>>, Option<Revision>),
+    Stream(Box<Viewer>),
+}
+
 impl Line {
     pub(super) fn new(
-        stream: UnixStream,
+        end: End,
         (node, shard): (usize, usize),
         client: usize,
         now_ms: u64,
     ) -> Self {
         Self {
-            stream,
-            input: Vec::new(),
+            end,
             node,
             shard,
             client,
@@ -46,6 +56,10 @@ impl Line {
             last_arrival_ms: now_ms,
             told: None,
         }
+    }
+
+    pub(super) fn end(&mut self) -> &mut End {
+        &mut self.end
     }
 
     /// One masked text frame; the mask is nothing.
@@ -61,23 +75,28 @@ impl Line {
         }
         frame.extend([0; 4]);
         frame.extend(text.as_bytes());
-        // A server that is gone shows itself at the next read.
-        let _ = self.stream.write_all(&frame);
+        if let End::Socket(stream, _) = &mut self.end {
+            // A server that is gone shows itself at the next read.
+            let _ = stream.write_all(&frame);
+        }
     }
 
-    /// The whole frames that have come; `None` at the end of the stream.
+    /// The whole frames that have come by a socket; `None` at its end.
     pub(super) fn read(&mut self) -> Option<Vec<Came>> {
+        let End::Socket(stream, input) = &mut self.end else {
+            return Some(Vec::new());
+        };
         let mut buffer = [0; 4_096];
         loop {
-            match self.stream.read(&mut buffer) {
+            match stream.read(&mut buffer) {
                 Ok(0) => return None,
-                Ok(count) => self.input.extend_from_slice(&buffer[..count]),
+                Ok(count) => input.extend_from_slice(&buffer[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => return None,
             }
         }
         let mut came = Vec::new();
-        let mut rest = &self.input[..];
+        let mut rest = &input[..];
         while let Some((opcode, payload, after)) = split(rest) {
             rest = after;
             came.push(match opcode {
@@ -86,10 +105,28 @@ impl Line {
                 other => panic!("opcode {other}"),
             });
         }
-        let taken = self.input.len() - rest.len();
-        self.input.drain(..taken);
+        let taken = input.len() - rest.len();
+        input.drain(..taken);
         Some(came)
     }
+}
+
+/// The events of a stream's text, as a socket's frames: `[join_ref, ref, topic, event, payload]`.
+pub(super) fn frames(text: &[u8], topic: &str, join_ref: &str) -> Vec<Value> {
+    let text = std::str::from_utf8(text).expect("text");
+    let blocks = text.split_terminator("\n\n");
+    let frame = |block: &str| {
+        let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
+        let data: Value = serde_json::from_str(field("data: ").expect("data")).expect("JSON");
+        match field("event: ").expect("a name") {
+            "snapshot" => {
+                let reply = json!({"status": "ok", "response": data});
+                json!([join_ref, join_ref, topic, "phx_reply", reply])
+            }
+            name => json!([null, null, topic, name, data]),
+        }
+    };
+    blocks.map(frame).collect()
 }
 
 /// Opcode and payload of the first frame, which is not masked, and what comes after it.

@@ -23,11 +23,14 @@ pub(crate) enum Mistake {
     LoseUntrack,
     ForgetGone,
     ResumeByBeginning,
+    AnswerBehind,
+    BeatBeforeFrames,
+    ForgetLostOnStreams,
 }
 
 impl Mistake {
     /// Each with the check that catches it.
-    pub(super) const ALL: [(Mistake, Check); 14] = [
+    pub(super) const ALL: [(Mistake, Check); 17] = [
         (Mistake::SkipReread, Check::Convergence),
         (Mistake::LoadThenListen, Check::Convergence),
         (Mistake::ForgetPending, Check::Convergence),
@@ -42,6 +45,9 @@ impl Mistake {
         (Mistake::ForgetWhenLevel, Check::Picture),
         (Mistake::DropLeave, Check::Presence),
         (Mistake::LoseUntrack, Check::Presence),
+        (Mistake::AnswerBehind, Check::Picture),
+        (Mistake::BeatBeforeFrames, Check::Freshness),
+        (Mistake::ForgetLostOnStreams, Check::Convergence),
     ];
 }
 

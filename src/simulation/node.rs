@@ -1,7 +1,8 @@
-//! A node: feed, hub, shards and presence, put together as `run.rs` does, without tasks and threads.
+//! A node: feed, hub, shards, streams and presence, put together as `run.rs` does, without tasks and threads.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -11,15 +12,19 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::feed::cause::Cause;
 use crate::feed::publisher::{Moment, Outputs, Publisher, Query};
-use crate::hub::{Hub, Mailbox, ToShard, Watch};
+use crate::hub::{Hub, Watch};
 use crate::nats::Interest;
 use crate::presence::peers::{self, Peers};
 use crate::presence::rosters::Rosters;
 use crate::presence::showing::Showing;
 use crate::presence::{Presence, Said};
 use crate::socket::held::HeldShard;
+use crate::sse::shown::Shown;
 use crate::store::presence::PresenceRing;
 use crate::ticketing::EventId;
+
+/// When the streams look what time does.
+const STREAMS_TICK: Duration = Duration::from_millis(50);
 
 pub(super) struct Node {
     pub(super) publisher: Publisher,
@@ -40,8 +45,9 @@ pub(super) struct Node {
     rosters: Rosters,
     peers: Peers,
     showing: Showing,
-    /// Of the streams, who have nobody here.
-    streams: Mailbox<ToShard>,
+    pub(super) streams: Arc<Shown>,
+    /// Its database cannot be reached from here; from the others it may.
+    pub(super) cut: bool,
     watches: mpsc::Receiver<Watch>,
     said: mpsc::Receiver<Said>,
 }
@@ -62,6 +68,7 @@ impl Node {
             board: Board::default(),
             interest: Interest::default(),
         };
+        let streams = Shown::new(config, presence.clone(), mailboxes.streams);
         let shard =
             |mailbox| HeldShard::new(config, ground.auth.clone(), presence.clone(), mailbox);
         let id = Uuid::from_u128(number as u128 + 1);
@@ -71,8 +78,8 @@ impl Node {
             listening: false,
             carried: false,
             wakes_at_ms: None,
-            turns_at_ms: vec![None; shards],
-            stunned_until_ms: vec![0; shards],
+            turns_at_ms: vec![None; shards + 1],
+            stunned_until_ms: vec![0; shards + 1],
             presence_at_ms: None,
             missed: BTreeSet::new(),
             last_watch_ms: 0,
@@ -80,7 +87,8 @@ impl Node {
             rosters: Rosters::new(config.presence.clone()),
             peers: Peers::new(id, &config.presence, start.now),
             showing: Showing::new(hub),
-            streams: mailboxes.streams,
+            streams: Arc::new(streams),
+            cut: false,
             watches,
             said,
         }
@@ -90,6 +98,17 @@ impl Node {
         self.publisher.on(cause, moment)
     }
 
+    /// One turn of a shard, or of the streams, and when it wants the next one unless something happens.
+    pub(super) fn turn(&mut self, shard: usize, now_ms: u64) -> Duration {
+        match self.shards.get_mut(shard) {
+            Some(shard) => shard.turn(now_ms),
+            None => {
+                self.streams.turn(now_ms);
+                STREAMS_TICK
+            }
+        }
+    }
+
     /// What the shards have asked the feed.
     pub(super) fn asked(&mut self) -> Vec<Watch> {
         std::iter::from_fn(|| self.watches.try_recv().ok()).collect()
@@ -97,7 +116,6 @@ impl Node {
 
     /// A turn of presence: what shards said is taken in, what is due is shown.
     pub(super) fn presence(&mut self, now: Instant) -> Option<peers::PeerQuery> {
-        while self.streams.next().is_some() {}
         while let Ok(said) = self.said.try_recv() {
             self.rosters.hear(said, &mut self.peers, now);
         }

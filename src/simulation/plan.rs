@@ -105,9 +105,9 @@ impl World<'_> {
         for index in 0..2 + self.dice.below(3) {
             let kinds = [Kind::Event, Kind::Seats, Kind::Event, Kind::Registration];
             let (kind, event) = (kinds[self.dice.below(4)], self.some_event());
-            let rewinds_max = if self.odds.rewind { 3 } else { u32::MAX };
+            let streams = kind != Kind::Registration && self.dice.percent(35);
             self.clients
-                .push(Client::new(index, kind, event, rewinds_max));
+                .push(Client::new(index, kind, streams, event));
         }
     }
 
@@ -142,7 +142,7 @@ impl World<'_> {
     fn plan_node(&mut self, node: usize) {
         self.at(0, Thing::Bell(node, true));
         self.at(0, Thing::Presence(node));
-        for shard in 0..self.nodes[node].shards.len() {
+        for shard in 0..=self.nodes[node].shards.len() {
             self.turn_by(node, shard, 0);
             if self.odds.mail_max < AMPLE {
                 let begin = self.some_time();
@@ -155,6 +155,12 @@ impl World<'_> {
             let back = lost + self.dice.between(30, 500);
             self.at(lost, Thing::Bell(node, false));
             self.at(back, Thing::Bell(node, true));
+        }
+        if self.dice.percent(20) {
+            let cut = self.some_time();
+            let back = cut + self.dice.between(50, 600);
+            self.at(cut, Thing::Cut(node, true));
+            self.at(back, Thing::Cut(node, false));
         }
         if self.odds.bus {
             for carried in [true, false, true] {
@@ -199,6 +205,11 @@ impl World<'_> {
         self.at(down, Thing::Outage(false));
         if let Some(event) = rewound {
             self.at(up, Thing::Rewind(event));
+            // It is written on, past what was shown of it, while some have not seen yet that it went back.
+            for _ in 0..self.dice.below(8) {
+                let when = up + self.dice.between(20, 600);
+                self.at(when, Thing::Commit(event));
+            }
         }
         self.at(up, Thing::Outage(true));
     }

@@ -1,12 +1,19 @@
 //! Clients and their lines: who connects where, and what goes over.
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::check::Check;
-use super::client::Then;
-use super::line::{Came, Line};
+use super::client::{Kind, Then};
+use super::line::{Came, End, Line, frames};
 use super::world::{DELAY_MS, Thing, World};
+use crate::auth::Caller;
+use crate::hub::NativeView;
 use crate::protocol::phoenix::Vsn;
+use crate::sse::shown::Ask;
+
+/// Of streams; sockets have it from the configuration.
+const BEAT_INTERVAL_MS: u64 = 500;
 
 impl World<'_> {
     pub(super) fn connect(&mut self, client: usize) {
@@ -14,11 +21,21 @@ impl World<'_> {
             return;
         }
         let node = self.dice.below(self.nodes.len());
-        let shard = self.dice.below(self.nodes[node].shards.len());
-        let stream = self.nodes[node].shards[shard].connect(Vsn::V2);
+        if self.dice.percent(15) {
+            // A page that was loaded anew has nothing to resume from.
+            self.clients[client].have = None;
+        }
+        let shards = self.nodes[node].shards.len();
+        let (shard, end) = if self.clients[client].streams {
+            (shards, self.ask_for_stream(node, client))
+        } else {
+            let shard = self.dice.below(shards);
+            let socket = self.nodes[node].shards[shard].connect(Vsn::V2);
+            (shard, End::Socket(socket, Vec::new()))
+        };
         self.order += 1;
         let id = self.order as usize;
-        let line = Line::new(stream, (node, shard), client, self.now_ms);
+        let line = Line::new(end, (node, shard), client, self.now_ms);
         self.tell(
             client,
             format_args!("connects to shard {shard} of node {node}"),
@@ -26,19 +43,33 @@ impl World<'_> {
         self.lines.insert(id, line);
         self.turn_soon(node, shard);
         self.clients[client].connection = Some(id);
-        if self.dice.percent(15) {
-            // A page that was loaded anew has nothing to resume from.
-            self.clients[client].have = None;
+        if self.clients[client].streams {
+            self.deliver_soon(id);
+        } else {
+            self.join(client);
         }
-        self.join(client);
     }
 
+    fn ask_for_stream(&mut self, node: usize, client: usize) -> End {
+        let (answer, answered) = oneshot::channel();
+        let (client, caller) = (&self.clients[client], Caller::Anonymous);
+        let since = client.revision();
+        let ask = Ask {
+            since,
+            caller,
+            answer,
+        };
+        self.nodes[node].streams.ask(client.event, ask);
+        End::Asked(answered, since)
+    }
+
+    /// Loses its connection, and comes back.
     pub(super) fn lose(&mut self, client: usize) {
         let Some(id) = self.clients[client].connection else {
             return;
         };
         self.clients[client].disconnected();
-        self.tell(client, "loses its socket");
+        self.tell(client, "loses its connection");
         if let Some(Line { node, shard, .. }) = self.lines.remove(&id) {
             self.turn_soon(node, shard);
         }
@@ -47,6 +78,9 @@ impl World<'_> {
     }
 
     pub(super) fn join(&mut self, client: usize) {
+        if self.clients[client].streams {
+            return self.lose(client);
+        }
         if self.clients[client].connection.is_some() {
             let text = self.clients[client].join();
             self.say(client, text);
@@ -84,6 +118,11 @@ impl World<'_> {
         if self.clients[client].stalled {
             return;
         }
+        if !matches!(line.end(), End::Socket(..)) {
+            // Its beat may be due at the same time, and come first.
+            let beat = self.dice.percent(30);
+            return self.deliver_events(id, client, beat);
+        }
         let Some(came) = line.read() else {
             return self.fail(Check::Survival, "the server closed a connection".to_owned());
         };
@@ -96,6 +135,60 @@ impl World<'_> {
                 Came::Text(frame) => self.frame(id, client, &frame),
                 Came::Close => self.fail(Check::Survival, "a client was sent away".to_owned()),
             }
+        }
+    }
+
+    /// A stream is asked for more, as a body is whose client has read everything.
+    fn deliver_events(&mut self, id: usize, client: usize, beat: bool) {
+        let Some(line) = self.lines.get_mut(&id) else {
+            return;
+        };
+        let (node, event) = (line.node, self.clients[client].event);
+        let text = match line.end() {
+            End::Socket(..) => return,
+            End::Asked(answered, since) => match answered.try_recv() {
+                Err(oneshot::error::TryRecvError::Empty) => return,
+                Ok(Ok(())) => {
+                    let (since, kind) = (*since, self.clients[client].kind);
+                    let view = match kind {
+                        Kind::Seats => NativeView::Seats,
+                        _ => NativeView::Event,
+                    };
+                    let shown = &self.nodes[node].streams;
+                    let Ok(mut viewer) = shown.admit(event, view, since, Caller::Anonymous) else {
+                        return self.lose(client);
+                    };
+                    let text = viewer.greeting();
+                    line.told = since;
+                    *line.end() = End::Stream(Box::new(viewer));
+                    self.clients[client].streams_on();
+                    let beat = self.now_ms + self.dice.between(1, BEAT_INTERVAL_MS);
+                    self.at(beat, Thing::Beat(id));
+                    text
+                }
+                _ => return self.lose(client),
+            },
+            End::Stream(viewer) if beat => viewer.beat(),
+            End::Stream(viewer) => viewer.missing(),
+        };
+        let Some(text) = text else {
+            return self.lose(client);
+        };
+        let topic = self.clients[client].topic.clone();
+        let join_ref = self.clients[client].join_ref();
+        for frame in frames(&text, &topic, &join_ref) {
+            self.frame(id, client, &frame);
+        }
+    }
+
+    pub(super) fn beat_stream(&mut self, id: usize) {
+        let Some(line) = self.lines.get(&id) else {
+            return;
+        };
+        let client = line.client;
+        self.at(self.now_ms + BEAT_INTERVAL_MS, Thing::Beat(id));
+        if !self.clients[client].stalled {
+            self.deliver_events(id, client, true);
         }
     }
 

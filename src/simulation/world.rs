@@ -43,6 +43,8 @@ pub(super) enum Thing {
     Prune(EventId),
     Outage(bool),
     Rewind(EventId),
+    /// A node is cut from its database, or reaches it again.
+    Cut(usize, bool),
     Bell(usize, bool),
     Ring(usize, EventId),
     /// A ring with the change on it.
@@ -69,6 +71,8 @@ pub(super) enum Thing {
     Rejoin(usize),
     Say(usize, String),
     Deliver(usize),
+    /// A stream's beat is due.
+    Beat(usize),
     Check,
 }
 
@@ -210,7 +214,14 @@ impl<'a> World<'a> {
                 let changes = 1 + self.dice.below(5);
                 self.database.rewind(event, changes, self.now_ms);
             }
-            Thing::Bell(node, listens) => self.bell(node, listens && self.database.up),
+            Thing::Cut(node, cut) => {
+                self.nodes[node].cut = cut;
+                self.soon(Thing::Bell(node, !cut));
+            }
+            Thing::Bell(node, listens) => {
+                let reaches = self.database.up && !self.nodes[node].cut;
+                self.bell(node, listens && reaches);
+            }
             Thing::Ring(node, event) => self.rung(node, Ring::Event(event)),
             Thing::Ride(node, event, change) => {
                 // As the publisher makes it of the row that rode along.
@@ -285,6 +296,7 @@ impl<'a> World<'a> {
                 }
             }
             Thing::Deliver(line) => self.deliver(line),
+            Thing::Beat(line) => self.beat_stream(line),
             Thing::Check => {}
         }
     }
@@ -364,8 +376,8 @@ impl<'a> World<'a> {
         }
     }
 
-    fn failure(&mut self) -> Option<Failure> {
-        if !self.database.up {
+    fn failure(&mut self, node: usize) -> Option<Failure> {
+        if !self.database.up || self.nodes[node].cut {
             Some(Failure::Unavailable)
         } else if self.fails(self.odds.unusable) {
             Some(Failure::Unusable)
@@ -381,7 +393,7 @@ impl<'a> World<'a> {
             Query::State(event) if self.dice.percent(CROSSED_LOADS) => Some(*event),
             _ => None,
         };
-        let failure = self.failure();
+        let failure = self.failure(node);
         let (database, config) = (&self.database, &self.config);
         let cause = match (query, failure) {
             (Query::Log { .. }, Some(failure)) => Cause::Read(Err(failure)),
@@ -427,7 +439,7 @@ impl<'a> World<'a> {
 
     /// Something may have been left in the shards' mailboxes.
     fn after_mail(&mut self, node: usize) {
-        for shard in 0..self.nodes[node].shards.len() {
+        for shard in 0..=self.nodes[node].shards.len() {
             self.turn_soon(node, shard);
         }
     }
@@ -455,7 +467,7 @@ impl<'a> World<'a> {
         if self.now_ms < stunned_until_ms {
             return self.turn_by(node, shard, stunned_until_ms);
         }
-        let patience = place.shards[shard].turn(self.now_ms);
+        let patience = place.turn(shard, self.now_ms);
         let asked = place.asked();
         self.turn_by(node, shard, self.now_ms + patience.as_millis() as u64);
         for watch in asked {
@@ -493,7 +505,7 @@ impl<'a> World<'a> {
 
     fn presence_look(&mut self, node: usize, query: peers::PeerQuery) {
         let (lease_ms, now_ms, id) = (self.lease_ms, self.now_ms, self.nodes[node].id);
-        let (answer, ring) = match self.failure() {
+        let (answer, ring) = match self.failure(node) {
             Some(_) => (peers::PeerAnswer::Failed, None),
             None => self.database.presence(id, query, lease_ms, now_ms),
         };

@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use crate::config::AvailabilityConfig;
 use crate::config::inside::{PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX, TABLE_MESSAGES_BYTES_MAX};
+use crate::hub::frames::{Prepared, Weight};
+use crate::hub::history::{History, Step};
 use crate::hub::presence as here;
-use crate::hub::topic::{Step, TopicEntry};
 use crate::hub::{NativeView, Publication};
 use crate::metrics;
 use crate::protocol::native::{self, Checked};
@@ -23,8 +24,8 @@ use crate::protocol::phoenix::{self, Vsn};
 use crate::protocol::presence::{self, Counts};
 use crate::protocol::supabase::{self, Bindings, ReadAnew};
 use crate::protocol::topic::{RealtimeTopic, Topic};
-use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventState, Notice};
+use crate::ticketing::{EventId, Revision};
 
 /// How a channel sees its event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,11 +52,12 @@ pub(crate) struct Member {
 
 pub(crate) struct Channel {
     pub(crate) key: ChannelKey,
-    /// The shard's place of the event that it sees.
-    pub(crate) topic: usize,
+    pub(crate) event: EventId,
+    /// Of its event, when the latest viewer came: see [`Watching::came`](crate::hub::watching::Watching::came).
+    pub(crate) era: u64,
     pub(crate) members: Vec<Member>,
-    /// Frames that lead from a revision to the entry's. Emptied by each publication.
-    prepared: Vec<Prepared>,
+    /// Frames that lead from a revision to now.
+    prepared: Prepared<Has, Frames>,
     /// The last beat, and what it was made for.
     beat: Option<((Revision, Checked, Vsn), Bytes)>,
     /// The state for joins.
@@ -70,17 +72,18 @@ struct Snapshot {
     state: Arc<RawValue>,
 }
 
-struct Prepared {
-    has: Has,
-    frames: Frames,
-}
-
 /// What a viewer is sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Frames {
     pub(crate) bytes: Bytes,
     /// The viewer watches tables, and missed more than rows can tell: after this it is to join anew and read.
     pub(crate) read_anew: bool,
+}
+
+impl Weight for Frames {
+    fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
 }
 
 impl From<Bytes> for Frames {
@@ -92,7 +95,7 @@ impl From<Bytes> for Frames {
     }
 }
 
-/// Where a viewer is, and how it is spoken to. Viewers that have the same are sent the same bytes.
+/// The revision that a viewer has, and how it is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Has {
     pub(crate) revision: Revision,
@@ -105,72 +108,60 @@ pub(crate) struct Has {
 pub(crate) const PHOENIX: &str = "phoenix";
 
 impl Channel {
-    pub(crate) fn new(key: ChannelKey, topic: usize) -> Self {
+    pub(crate) fn new(key: ChannelKey, event: EventId) -> Self {
         Self {
             key,
-            topic,
+            event,
+            era: 0,
             members: Vec::new(),
-            prepared: Vec::new(),
+            prepared: Prepared::new(PREPARED_REVISIONS_MAX, PREPARED_BYTES_MAX),
             beat: None,
             snapshot: None,
         }
     }
 
-    /// The entry moved: what was prepared leads to yesterday.
+    /// The history moved: what was prepared leads to yesterday.
     pub(crate) fn moved(&mut self) {
         self.prepared.clear();
     }
 
-    /// The bytes that bring a viewer from what it has, which is below the entry's revision, to that;
+    /// The bytes that bring a viewer from what it has, which is below the history's revision, to that;
     /// empty when nothing that it sees has changed.
     pub(crate) fn frames(
         &mut self,
-        entry: &TopicEntry,
+        history: &History,
         has: Has,
         limits: &AvailabilityConfig,
     ) -> Frames {
-        let like = self.like(entry, has);
-        if let Some(known) = self.prepared.iter().find(|known| known.has == like) {
-            return known.frames.clone();
+        let like = self.like(history, has);
+        if let Some(known) = self.prepared.get(&like) {
+            return known;
         }
-        let frames = self.make_frames(entry, has, limits);
+        let frames = self.make_frames(history, has, limits);
         // For a single viewer nothing need be kept.
         if self.members.len() > 1 {
-            self.keep(like, frames.clone());
+            self.prepared.keep(like, frames.clone());
         }
         frames
     }
 
-    /// What all have in common who are given the same as this viewer. To be told each notice once, one has to be
-    /// known by the revision that it has.
-    fn like(&self, entry: &TopicEntry, has: Has) -> Has {
+    /// The key under which frames are kept: viewers with equal keys are sent the same bytes. To be told each notice
+    /// once, a viewer of notices is known by the revision that it has.
+    fn like(&self, history: &History, has: Has) -> Has {
         if self.tells_notices() {
             return has;
         }
         Has {
-            revision: entry.origin(has.revision),
+            revision: history.origin(has.revision),
             ..has
         }
     }
 
-    fn keep(&mut self, has: Has, frames: Frames) {
-        let kept = self.prepared.iter().map(|known| known.frames.bytes.len());
-        let mut bytes = frames.bytes.len() + kept.sum::<usize>();
-        while self.prepared.len() >= PREPARED_REVISIONS_MAX || bytes > PREPARED_BYTES_MAX {
-            // The first ones are of those who are level, which are most.
-            let Some(last) = self.prepared.pop() else {
-                break;
-            };
-            bytes -= last.frames.bytes.len();
-        }
-        self.prepared.push(Prepared { has, frames });
-    }
-
-    fn make_frames(&self, entry: &TopicEntry, has: Has, limits: &AvailabilityConfig) -> Frames {
-        match entry.step_from(has.revision) {
+    fn make_frames(&self, history: &History, has: Has, limits: &AvailabilityConfig) -> Frames {
+        match history.step_from(has.revision) {
             Step::Level => Frames::from(Bytes::new()),
             Step::Latest(publication) => self.published(publication, has, limits),
-            Step::Merged(delta) => self.encode(&delta, entry.state(), has, limits),
+            Step::Merged(delta) => self.encode(&delta, history.state(), has, limits),
             Step::Whole(state) => {
                 let (mut whole, now) = (state.whole(), Timestamp::now());
                 whole
@@ -320,7 +311,7 @@ impl Channel {
     pub(crate) fn joined(
         &mut self,
         view: NativeView,
-        entry: &TopicEntry,
+        history: &History,
         since: Option<Revision>,
         here: Option<&here::View>,
         limits: &AvailabilityConfig,
@@ -328,10 +319,10 @@ impl Channel {
     ) -> Joined {
         let nobody = Counts::default();
         let counts = here.map_or(&nobody, |here| &here.counted.counts);
-        let revision = entry.revision();
-        let within = since.filter(|&since| entry.resumes(since));
+        let revision = history.revision();
+        let within = since.filter(|&since| history.resumes(since));
         let resumed = within.and_then(|since| {
-            let delta = match entry.step_from(since) {
+            let delta = match history.step_from(since) {
                 Step::Level => Box::new(Delta {
                     from: revision,
                     to: revision,
@@ -345,11 +336,11 @@ impl Channel {
             (delta.from > 0 && delta.layout.is_none()).then(|| match view {
                 NativeView::Event | NativeView::Admin => to_raw(&native::event_changes(
                     &delta,
-                    entry.state(),
+                    history.state(),
                     counts,
                     limits,
                 )),
-                NativeView::Seats => to_raw(&native::seats_changes(&delta, entry.state())),
+                NativeView::Seats => to_raw(&native::seats_changes(&delta, history.state())),
             })
         });
         metrics::JOINS.one(match (since, &resumed) {
@@ -366,7 +357,7 @@ impl Channel {
             None => Joined {
                 revision,
                 resumed: false,
-                state: self.snapshot(view, entry, here, limits, now),
+                state: self.snapshot(view, history, here, limits, now),
             },
         }
     }
@@ -374,17 +365,17 @@ impl Channel {
     fn snapshot(
         &mut self,
         view: NativeView,
-        entry: &TopicEntry,
+        history: &History,
         here: Option<&here::View>,
         limits: &AvailabilityConfig,
         now: Timestamp,
     ) -> Arc<RawValue> {
-        let at = (entry.revision(), here.map_or(0, |here| here.counted.serial));
+        let at = (history.revision(), here.map_or(0, |here| here.counted.serial));
         let known = self.snapshot.as_ref();
         if let Some(known) = known.filter(|known| known.is_of(at, now)) {
             return known.state.clone();
         }
-        let (nobody, whole) = (Counts::default(), entry.state());
+        let (nobody, whole) = (Counts::default(), history.state());
         let counts = here.map_or(&nobody, |here| &here.counted.counts);
         let state = match view {
             NativeView::Event | NativeView::Admin => {

@@ -106,7 +106,7 @@ impl Drain {
 
 impl Shard {
     pub(super) fn drain(&mut self) {
-        let clients: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
+        let clients = self.connections.ids();
         let in_all = self.config.clients();
         let timeout_ms = self.config.drain_timeout_ms;
         self.draining = Some(Drain::new(&clients, in_all, timeout_ms, self.now_ms()));

@@ -14,7 +14,7 @@ impl Shard {
     /// Hands a broadcast over. From now on its join is known by a name, so that it need not hear
     /// itself: the notice may come back before the answer does.
     pub(super) fn pass_on(&mut self, id: usize, subscription: u32, channel: usize, saying: Saying) {
-        let (Some(event), Ok(place)) = (self.event_of(channel), u32::try_from(id)) else {
+        let (Some(event), Ok(place)) = (self.channels.event_of(channel), u32::try_from(id)) else {
             return;
         };
         let Some(connection) = self.connections.get_mut(id) else {

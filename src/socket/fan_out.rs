@@ -1,256 +1,317 @@
-//! From an entry that moved to the sockets of its viewers.
+//! From an event that moved to the sockets of its viewers: which of them, in what portions, how often.
+//!
+//! What moved is noted, and the shard goes on reading its mail: so however many publications wait, a viewer is
+//! sent one frame. A *pass* then goes through the viewers of one event, in portions. Between portions
+//! the shard reads its sockets, answers, beats and lets in, whatever there is to send. A viewer is brought to
+//! what is now when its turn comes; if the event has moved on by the end of the pass, another one follows.
+//!
+//! Overload is a slower rate: after a pass its event rests for as long as the pass took, so that fan-outs leave
+//! at least half of the time to everything else. What fits into the conflation window anyway does not
+//! rest: the feed publishes no more often than that.
 
-use bytes::Bytes;
+use std::collections::{BTreeMap, VecDeque};
 
-use super::channel::{Frames, Has, PHOENIX, View};
-use super::session::{Stage, Subscription};
-use super::shard::Shard;
+use jiff::Timestamp;
+use tracing::Span;
+
+use super::channel::{Channel, Member};
+use super::channels::Channels;
+use super::connections::Connections;
+use crate::config::AvailabilityConfig;
+use crate::hub::Publication;
+use crate::hub::history::History;
+use crate::hub::presence::View;
 use crate::metrics;
-use crate::protocol::native;
-use crate::protocol::phoenix;
-use crate::ticketing::Revision;
+use crate::ticketing::EventId;
 
-impl Shard {
-    /// Gives every viewer of a topic what it misses, as far as its socket takes it. A viewer whose
-    /// socket is full keeps its revision and is brought to whatever is now when it drains.
-    pub(super) fn fan_out(&mut self, topic: usize) {
-        for channel in self.channels_of(topic) {
-            // Removing a connection that has ended may have taken its last viewer from a channel.
-            let Some(moved) = self.channels.get_mut(channel) else {
-                continue;
-            };
-            moved.moved();
-            let gone = self.fan_out_channel(topic, channel);
-            gone.into_iter().for_each(|id| self.remove(id));
+/// How long an event rests after a pass, in times of what the pass took.
+const REST_PER_PASS: u64 = 1;
+
+/// Why an event's viewers are to be brought to now.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// Of the latest publication.
+    span: Span,
+    /// When the oldest change was made that they lack.
+    committed_at: Option<Timestamp>,
+}
+
+impl Moved {
+    pub(super) fn by(publication: Option<&Publication>, span: Span) -> Self {
+        Self {
+            span,
+            committed_at: publication.and_then(|publication| publication.committed_at),
         }
     }
 
-    /// Returns the connections that turned out to have ended.
-    fn fan_out_channel(&mut self, topic: usize, channel: usize) -> Vec<usize> {
-        let Some(entry) = &self.topics[topic].entry else {
-            return Vec::new();
-        };
-        let (revision, limits) = (entry.revision(), &self.config.availability);
-        let channel = &mut self.channels[channel];
-        let (mut gone, mut with_beat) = (Vec::new(), Vec::new());
-        let mut to_read_anew = Vec::new();
+    fn again(&mut self, later: Moved) {
+        self.span = later.span;
+        self.committed_at = self.committed_at.or(later.committed_at);
+    }
+}
+
+/// All fan-outs of a shard, at most one for each event.
+#[derive(Debug, Default)]
+pub(super) struct FanOuts {
+    /// The next one to go on comes first.
+    under_way: VecDeque<Pass>,
+    resting: BTreeMap<EventId, Rest>,
+}
+
+#[derive(Debug)]
+struct Rest {
+    until_ms: u64,
+    /// It has moved meanwhile.
+    moved: Option<Moved>,
+}
+
+/// One way through the viewers of an event.
+///
+/// It goes from the last viewer of a channel to the first: when one leaves, the last one takes its place, and
+/// so nobody slips from those who are to come to those who have been.
+#[derive(Debug)]
+pub(super) struct Pass {
+    event: EventId,
+    /// Those to be gone through; the last one is under way.
+    channels: Vec<usize>,
+    /// How many viewers of that one are to come; `None` before it has begun.
+    left: Option<usize>,
+    moved: Moved,
+    /// It has moved since this began.
+    again: Option<Moved>,
+    begun_ms: u64,
+}
+
+/// What the shard has to see to itself after a portion.
+#[derive(Debug, Default)]
+pub(super) struct Portion {
+    /// Connections that turned out to have ended.
+    pub(super) gone: Vec<usize>,
+    /// Their beat is due within a visit: let it go out in the same write.
+    pub(super) with_beat: Vec<usize>,
+    /// More than one frame waits for them.
+    pub(super) to_bring: Vec<usize>,
+    /// Viewers of tables who missed more than rows can tell, and their subscriptions.
+    pub(super) to_read_anew: Vec<(usize, u32)>,
+}
+
+/// What a pass sends, and how.
+pub(super) struct Shown<'a> {
+    pub(super) history: &'a History,
+    pub(super) here: Option<&'a View>,
+    pub(super) limits: &'a AvailabilityConfig,
+}
+
+impl FanOuts {
+    /// An event has moved: it gets a pass, unless it has one, or rests.
+    pub(super) fn moved(&mut self, event: EventId, moved: Moved, channels: &Channels, now_ms: u64) {
+        if let Some(pass) = self.under_way.iter_mut().find(|pass| pass.event == event) {
+            match &mut pass.again {
+                Some(earlier) => earlier.again(moved),
+                again => *again = Some(moved),
+            }
+            return;
+        }
+        match self.resting.get_mut(&event) {
+            Some(rest) => match &mut rest.moved {
+                Some(earlier) => earlier.again(moved),
+                earlier => *earlier = Some(moved),
+            },
+            None => self.begin(event, moved, channels, now_ms),
+        }
+    }
+
+    fn begin(&mut self, event: EventId, moved: Moved, channels: &Channels, now_ms: u64) {
+        let channels = channels.of(event).to_vec();
+        if !channels.is_empty() {
+            self.under_way.push_back(Pass {
+                event,
+                channels,
+                left: None,
+                moved,
+                again: None,
+                begun_ms: now_ms,
+            });
+        }
+    }
+
+    /// Lets those go on who have rested enough.
+    pub(super) fn wake(&mut self, channels: &Channels, now_ms: u64) {
+        let rested = |(_, rest): (&EventId, &mut Rest)| rest.until_ms <= now_ms;
+        let rested: Vec<_> = self
+            .resting
+            .extract_if(.., |event, rest| rested((event, rest)))
+            .collect();
+        for (event, rest) in rested {
+            if let Some(moved) = rest.moved {
+                self.begin(event, moved, channels, now_ms);
+            }
+        }
+    }
+
+    /// The pass that is to go on; to be given back.
+    pub(super) fn next(&mut self) -> Option<Pass> {
+        self.under_way.pop_front()
+    }
+
+    pub(super) fn put_back(&mut self, pass: Pass, channels: &Channels, now_ms: u64) {
+        if !pass.channels.is_empty() {
+            return self.under_way.push_back(pass);
+        }
+        if let Some(committed_at) = pass.moved.committed_at {
+            let lag = committed_at.duration_until(Timestamp::now());
+            metrics::COMMIT_TO_SEND.took(lag.try_into().unwrap_or_default());
+        }
+        let took_ms = now_ms.saturating_sub(pass.begun_ms);
+        if took_ms > 0 {
+            let until_ms = now_ms + took_ms * REST_PER_PASS;
+            let rest = Rest {
+                until_ms,
+                moved: pass.again,
+            };
+            self.resting.insert(pass.event, rest);
+        } else if let Some(moved) = pass.again {
+            self.begin(pass.event, moved, channels, now_ms);
+        }
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    /// When the first one has rested.
+    pub(super) fn next_ms(&self) -> Option<u64> {
+        let waits = |rest: &&Rest| rest.moved.is_some();
+        let rests = self.resting.values().filter(waits);
+        rests.map(|rest| rest.until_ms).min()
+    }
+}
+
+impl Pass {
+    pub(super) fn event(&self) -> EventId {
+        self.event
+    }
+
+    /// Nobody is to be sent anything any more.
+    pub(super) fn give_up(&mut self) {
+        self.channels.clear();
+    }
+
+    /// Brings the next viewers to now, as far as their sockets take it; `budget` of them at most. A viewer
+    /// whose socket is full keeps its revision, and is brought to whatever is now when it drains.
+    pub(super) fn go_on(
+        &mut self,
+        budget: &mut usize,
+        shown: &Shown<'_>,
+        channels: &mut Channels,
+        connections: &mut Connections,
+    ) -> Portion {
+        let _within = self.moved.span.clone().entered();
+        let mut portion = Portion::default();
         let (mut delivered, mut skipped) = (0, 0);
-        for place in 0..channel.members.len() {
-            let member = channel.members[place];
-            let id = member.connection as usize;
-            let Some(connection) = self.connections.get_mut(id) else {
+        while let Some(&id) = self.channels.last() {
+            let channel = channels
+                .get_mut(id)
+                .filter(|channel| channel.event == self.event);
+            let Some(channel) = channel else {
+                // Its last viewer has left.
+                self.next_channel();
                 continue;
             };
-            if !connection.is_clear() {
-                skipped += 1;
-                continue;
-            }
-            if connection.beat_in <= 1 {
-                // Its beat is due within a visit: let it go out in the same write.
-                with_beat.push(id);
-                continue;
-            }
-            let Some(has) = connection.session.has(member.subscription) else {
-                continue;
-            };
-            if has.revision >= revision {
-                continue;
-            }
-            let frames = channel.frames(entry, has, limits);
-            let written = frames.bytes.is_empty()
-                || match connection.write_shared(&frames.bytes) {
-                    Ok(taken) => taken,
-                    Err(_) => {
-                        gone.push(id);
-                        continue;
-                    }
-                };
-            if written {
-                delivered += 1;
-                connection.session.set_sent(member.subscription, revision);
-                if frames.read_anew {
-                    to_read_anew.push((id, member.subscription));
+            let members = channel.members.len();
+            let mut left = self.left.unwrap_or(members).min(members);
+            while left > 0 && *budget > 0 {
+                left -= 1;
+                *budget -= 1;
+                let member = channel.members[left];
+                match deliver(channel, member, shown, connections, &mut portion) {
+                    Sent::Taken => delivered += 1,
+                    Sent::Full => skipped += 1,
+                    Sent::Nothing => {}
                 }
-            } else {
-                skipped += 1;
             }
+            self.left = Some(left);
+            if left > 0 {
+                break;
+            }
+            self.next_channel();
         }
         metrics::DELIVERIES.add(delivered);
         metrics::SKIPPED.add(skipped);
-        with_beat.into_iter().for_each(|id| self.beat(id));
-        for (id, subscription) in to_read_anew {
-            self.let_read_anew(id, &[subscription]);
+        portion
+    }
+
+    fn next_channel(&mut self) {
+        self.channels.pop();
+        self.left = None;
+    }
+}
+
+enum Sent {
+    Taken,
+    Full,
+    Nothing,
+}
+
+fn deliver(
+    channel: &mut Channel,
+    member: Member,
+    shown: &Shown<'_>,
+    connections: &mut Connections,
+    portion: &mut Portion,
+) -> Sent {
+    let id = member.connection as usize;
+    let Some(connection) = connections.get_mut(id) else {
+        return Sent::Nothing;
+    };
+    if !connection.is_clear() {
+        return Sent::Full;
+    }
+    if connection.beat_in <= 1 {
+        portion.with_beat.push(id);
+        return Sent::Nothing;
+    }
+    let Some(has) = connection.session.has(member.subscription) else {
+        return Sent::Nothing;
+    };
+    let revision = shown.history.revision();
+    let presence = shown.here.and_then(|here| {
+        let subscription = connection.session.subscription_mut(member.subscription)?;
+        channel.presence(here, *subscription.presence.sent()?, has.vsn)
+    });
+    let mut read_anew = false;
+    let bytes = match (has.revision < revision, &presence) {
+        (false, None) => return Sent::Nothing,
+        (true, Some(_)) => {
+            portion.to_bring.push(id);
+            return Sent::Nothing;
         }
-        gone
-    }
-
-    /// Ends joins of clients that are to read the tables anew: they join again by themselves.
-    fn let_read_anew(&mut self, id: usize, subscriptions: &[u32]) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        metrics::READ_ANEW.add(subscriptions.len() as u64);
-        for &subscription in subscriptions {
-            let session = &mut connection.session;
-            session.let_read_anew(subscription, &mut self.effects);
+        (false, Some((_, frame))) => frame.clone(),
+        (true, None) => {
+            let frames = channel.frames(shown.history, has, shown.limits);
+            read_anew = frames.read_anew;
+            frames.bytes
         }
-        self.perform(id);
-    }
-
-    /// Sends a connection what waits for it, then brings each of its topics to now.
-    pub(super) fn bring(&mut self, id: usize) {
-        self.bring_with(id, false);
-    }
-
-    /// The same, with the beat at the end. A socket that is full gets no beat: what it has is old.
-    pub(super) fn beat(&mut self, id: usize) {
-        self.bring_with(id, true);
-    }
-
-    fn bring_with(&mut self, id: usize, beat: bool) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        let mut flushed = connection.flush();
-        if flushed.is_ok() && connection.is_clear() {
-            self.queue_missing(id);
-            if beat {
-                self.queue_beat(id);
+    };
+    let taken = bytes.is_empty()
+        || match connection.write_shared(&bytes) {
+            Ok(taken) => taken,
+            Err(_) => {
+                portion.gone.push(id);
+                return Sent::Nothing;
             }
-            if let Some(connection) = self.connections.get_mut(id) {
-                flushed = connection.flush();
-            }
-        }
-        if flushed.is_err() {
-            self.remove(id);
-        }
+        };
+    if !taken {
+        return Sent::Full;
     }
-
-    /// At most one frame for each joined topic waits in a connection's outbox, because this is
-    /// called only when nothing waits.
-    fn queue_missing(&mut self, id: usize) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        let vsn = connection.session.vsn;
-        let outbox_bytes_max = self.config.socket.outbox_bytes_max;
-        let (mut to_read_anew, mut bytes_of_rows) = (Vec::new(), 0);
-        for (place, subscription) in connection.session.subscriptions_mut() {
-            if !matches!(subscription.stage, Stage::Asking { .. } | Stage::Waiting(_))
-                && let Some(shown) = subscription.private.as_deref_mut()
-                && let Some(picture) = self.private.latest(shown.name)
-                && let Some(frame) = picture.frame(vsn, shown.sent)
-            {
-                connection.outbox.push_state(frame);
-                shown.sent = picture.revision;
-            }
-            let without = subscription.without();
-            let Stage::Live { channel, sent, .. } = &mut subscription.stage else {
-                continue;
-            };
-            let channel = &mut self.channels[*channel];
-            let Some(entry) = &self.topics[channel.topic].entry else {
-                continue;
-            };
-            if *sent < entry.revision() {
-                metrics::DELIVERIES.add(1);
-                metrics::CATCH_UPS.add(u64::from(entry.is_lagging(*sent)));
-                let has = Has {
-                    revision: *sent,
-                    vsn,
-                    without,
-                };
-                let mut frames = channel.frames(entry, has, &self.config.availability);
-                if matches!(&channel.key.view, View::Tables(bindings) if !bindings.is_empty()) {
-                    // A client may have many such channels, and what each is told is its own.
-                    let bytes = frames.bytes.len();
-                    if bytes_of_rows > 0 && bytes_of_rows + bytes > outbox_bytes_max {
-                        frames = Frames {
-                            bytes: Bytes::new(),
-                            read_anew: true,
-                        };
-                    }
-                    bytes_of_rows += frames.bytes.len();
-                }
-                connection.outbox.push_state(frames.bytes);
-                *sent = entry.revision();
-                if frames.read_anew {
-                    to_read_anew.push(place);
-                    continue;
-                }
-            }
-            if let Some(here) = self.whereabouts.view(self.topics[channel.topic].event)
-                && let Some(sent) = subscription.presence.sent()
-                && let Some((serial, frame)) = channel.presence(here, *sent, vsn)
-            {
-                connection.outbox.push_state(frame);
-                *sent = serial;
-            }
-        }
-        if !to_read_anew.is_empty() {
-            self.let_read_anew(id, &to_read_anew);
-        }
-    }
-
-    fn queue_beat(&mut self, id: usize) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        connection.beat_in = self.wheel.beat_visits();
-        let vsn = connection.session.vsn;
-        let told = connection.session.subscriptions_mut();
-        let told = told.filter(|(_, subscription)| matches!(subscription.stage, Stage::Told));
-        let told = told.filter_map(|(_, subscription)| {
-            let shown = subscription.private.as_deref()?;
-            let picture = self.private.latest(shown.name)?;
-            Some(((shown.name, shown.sent), picture.checked_at()))
-        });
-        let (told, read_at): (Vec<_>, Vec<_>) = told.unzip();
-        let joined = |(_, subscription): (u32, &mut Subscription)| match subscription.stage {
-            Stage::Live {
-                channel,
-                sent,
-                view: Some(_),
-                ..
-            } => Some((channel, sent)),
-            _ => None,
-        };
-        let topics: Vec<_> = connection
+    match presence {
+        Some((serial, _)) => connection
             .session
-            .subscriptions_mut()
-            .filter_map(joined)
-            .collect();
-        let mut checked = self.checked;
-        for (channel, _) in &topics {
-            // A topic that waits to be opened anew may lack something: nothing is proven of it.
-            let topic = &self.topics[self.channels[*channel].topic];
-            checked.at = topic.proven_at.map_or(checked.at, |at| at.min(checked.at));
-        }
-        let frame = |revisions: &[_], checked| {
-            let beat = native::beat(revisions, checked);
-            phoenix::push(vsn, PHOENIX, native::BEAT, &beat)
-        };
-        match &*topics {
-            [] => {}
-            // Nearly all: their beat is the same as their neighbours'.
-            [(channel, sent)] => {
-                let beat = self.channels[*channel].beat(*sent, checked, vsn);
-                connection.outbox.push(beat);
-            }
-            _ => {
-                let name =
-                    |(channel, sent): &(usize, Revision)| (self.channels[*channel].key.name, *sent);
-                let revisions: Vec<_> = topics.iter().map(name).collect();
-                connection.outbox.push(frame(&revisions, checked));
-            }
-        }
-        // Private topics are read apart from the log, and proven by their own reads alone.
-        if let Some(at) = read_at.into_iter().min() {
-            let checked = native::Checked {
-                at,
-                database_up: self.checked.database_up,
-            };
-            connection.outbox.push(frame(&told, checked));
-        }
+            .set_shown(member.subscription, serial),
+        None => connection.session.set_sent(member.subscription, revision),
     }
+    if read_anew {
+        portion.to_read_anew.push((id, member.subscription));
+    }
+    Sent::Taken
 }

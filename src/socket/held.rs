@@ -49,7 +49,10 @@ impl HeldShard {
             private: PrivateTopics::new().0,
             interactions: Interactions::new(&config.interactions).0,
         };
-        let config = Arc::new(ShardConfig::of(config, auth, errands));
+        let mut config = ShardConfig::of(config, auth, errands);
+        // A test's viewers are few, and their fan-outs are to be interrupted, too.
+        config.portion_viewers = 2;
+        let config = Arc::new(config);
         let counts = config.counts.clone();
         let (intake, accepted) = sync_channel(INTAKE_CONNECTIONS_MAX);
         Self {

@@ -1,147 +1,135 @@
-//! How a client becomes a viewer of a channel, and how it ceases to be one.
+//! How a client becomes a viewer of an event, and how it ceases to be one.
 
 use jiff::Timestamp;
 
-use super::channel::{Channel, ChannelKey, Member};
+use super::channel::{ChannelKey, Member};
+use super::channels::Relocated;
 use super::connection::{Connection, Postponed};
 use super::session::{Opened, Stage};
 use super::shard::Shard;
-use super::topics::{Topic, Waiter};
-use crate::config::inside::REACH_PATIENCE_MS;
-use crate::hub::{NotOpened, Watch};
-use crate::protocol::topic::Topic as Name;
-use crate::ticketing::EventId;
+use crate::auth::Caller;
+use crate::hub::{self, NotOpened};
+use crate::protocol::topic::Topic;
+use crate::ticketing::live::{EventInfo, EventStatus};
+use crate::ticketing::{EventId, Revision};
+
+/// A join that is to be answered.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) connection: usize,
+    subscription: u32,
+    key: ChannelKey,
+    /// Of the client.
+    since: Option<Revision>,
+    caller: Caller,
+}
+
+impl hub::Waiter for Waiter {
+    fn since(&self) -> Option<Revision> {
+        self.since
+    }
+
+    fn may_see(&self, event: &EventInfo) -> bool {
+        self.caller.may_see(event)
+    }
+}
 
 impl Shard {
     pub(super) fn join(&mut self, id: usize, subscription: u32, key: ChannelKey, event: EventId) {
-        if self.draining.is_some()
-            && let Some(connection) = self.connections.get_mut(id)
-        {
-            let (session, why) = (&mut connection.session, NotOpened::Restarting);
+        let is_draining = self.draining.is_some();
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let session = &mut connection.session;
+        if is_draining {
+            let why = NotOpened::Restarting;
             return session.not_opened(subscription, event, why, &mut self.effects);
         }
-        let topic = match self.by_event.get(&event) {
-            Some(&topic) => topic,
-            None => self.create_topic(event),
-        };
-        self.topics[topic].empty_since_ms = None;
         let waiter = Waiter {
             connection: id,
             subscription,
+            since: session.since(subscription, &key),
+            caller: session.caller(),
             key,
-            reach_until_ms: None,
         };
-        if self.topics[topic].entry.is_some() {
-            self.answer(topic, waiter);
-            self.note_if_empty(topic);
-        } else {
-            self.topics[topic].waiting.push(waiter);
-        }
-    }
-
-    /// Whether a join is to wait, because its client has a revision that has not come here yet: another
-    /// node's, or one that REST has just answered with. To be taken back in time is worse than to wait for
-    /// a moment, in which the feed looks for it.
-    fn is_ahead(&mut self, topic: usize, waiter: &mut Waiter) -> bool {
         let now_ms = self.now_ms();
-        let Topic { event, entry, .. } = &self.topics[topic];
-        let (Some(entry), Some(connection)) = (entry, self.connections.get(waiter.connection))
-        else {
-            return false;
-        };
-        let session = &connection.session;
-        let Some(revision) = session.since(waiter.subscription, &waiter.key) else {
-            return false;
-        };
-        // Who may not see the event is not to find out that it is there.
-        if revision <= entry.revision() || !session.may_see(&entry.state().event) {
-            return false;
+        if let Some(waiter) = self.watching.arrive(event, waiter, now_ms) {
+            self.answer(event, waiter);
         }
-        if waiter.reach_until_ms.is_none() {
-            waiter.reach_until_ms = Some(now_ms + REACH_PATIENCE_MS);
-            let event = *event;
-            // A feed that is too busy to be asked reads all the same, a little later.
-            self.mailbox.ask(Watch::Look { event, revision });
-        }
-        waiter.reach_until_ms.is_some_and(|at| now_ms < at)
     }
 
     /// Answers a join whose event is open, and makes the client a viewer. Subscribing comes first,
     /// in the same turn: nothing can be published between the answer and the first frame.
-    pub(super) fn answer(&mut self, topic: usize, mut waiter: Waiter) {
-        if self.is_ahead(topic, &mut waiter) {
-            return self.topics[topic].waiting.push(waiter);
-        }
+    pub(super) fn answer(&mut self, event: EventId, waiter: Waiter) {
         let Waiter {
             connection: id,
             subscription,
             key,
             ..
         } = waiter;
-        let event = self.topics[topic].event;
         if self.postpone(id, subscription, &key, event) {
             return;
         }
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        let Topic {
-            event,
-            entry: Some(entry),
-            channels,
-            ..
-        } = &mut self.topics[topic]
-        else {
+        let (Some(connection), Some(history)) = (
+            self.connections.get_mut(id),
+            self.watching.history(event),
+        ) else {
             return;
         };
         if !connection.session.waits_for(subscription, &key) {
             return;
         }
-        let channel_id = match self.by_key.get(&key) {
-            Some(&channel) => channel,
-            None => {
-                let channel = self.channels.insert(Channel::new(key.clone(), topic));
-                self.by_key.insert(key, channel);
-                channels.push(channel);
-                channel
-            }
+        let is_counted = !matches!(key.name, Topic::Admin(_));
+        let channel_id = self.channels.enter(key, event);
+        let Some(channel) = self.channels.get_mut(channel_id) else {
+            return;
         };
-        let channel = &mut self.channels[channel_id];
         let limits = &self.config.availability;
-        let here = self.whereabouts.view(*event);
+        let here = self.watching.here(event).map(|here| &**here);
         let opened = connection.session.opened(
             subscription,
             Opened {
                 channel: channel_id,
                 member: channel.members.len(),
-                event: &entry.state().event,
-                revision: entry.revision(),
+                event: &history.state().event,
+                revision: history.revision(),
                 here,
             },
-            |view, since| channel.joined(view, entry, since, here, limits, Timestamp::now()),
+            |view, since| channel.joined(view, history, since, here, limits, Timestamp::now()),
             &mut self.effects,
         );
-        if opened {
-            if !matches!(channel.key.name, Name::Admin(_)) {
-                self.private.count_join(*event);
-            }
-            if !self.checked.database_up {
-                // What was just answered may be old, and its beat says so.
-                connection.beat_in = 1;
-            }
-            let connection = u32::try_from(id).unwrap_or(u32::MAX);
-            channel.members.push(Member {
-                connection,
-                subscription,
-            });
-        } else {
-            self.drop_if_empty(channel_id);
+        if !opened {
+            return self.channels.drop_if_empty(channel_id);
+        }
+        if is_counted {
+            self.private.count_join(event);
+        }
+        if !self.watching.checked().database_up {
+            // What was just answered may be old, and its beat says so.
+            connection.beat_in = 1;
+        }
+        let connection = u32::try_from(id).unwrap_or(u32::MAX);
+        channel.members.push(Member {
+            connection,
+            subscription,
+        });
+        channel.era = self.watching.came(event);
+    }
+
+    pub(super) fn refuse(&mut self, event: EventId, waiter: &Waiter, why: NotOpened) {
+        let (id, subscription) = (waiter.connection, waiter.subscription);
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.session.waits_for(subscription, &waiter.key)
+        {
+            let session = &mut connection.session;
+            session.not_opened(subscription, event, why, &mut self.effects);
+            self.perform(id);
         }
     }
 
     /// A client that does not read is not owed more states than it has topics: its join is answered
     /// when its socket has drained. `true` when it was put off.
-    pub(super) fn postpone(
+    fn postpone(
         &mut self,
         id: usize,
         subscription: u32,
@@ -186,36 +174,51 @@ impl Shard {
         }
     }
 
-    pub(super) fn leave(&mut self, channel_id: usize, member: usize) {
-        let Some(channel) = self.channels.get_mut(channel_id) else {
+    pub(super) fn leave(&mut self, channel: usize, place: usize) {
+        if let Some(channel) = self.channels.get(channel) {
+            self.watching.left(channel.event, channel.era);
+        }
+        if let Some(Relocated { member, place }) = self.channels.leave(channel, place)
+            && let Some(connection) = self.connections.get_mut(member.connection as usize)
+            && let Some(subscription) = connection.session.subscription_mut(member.subscription)
+            && let Stage::Live { member, .. } = &mut subscription.stage
+        {
+            *member = place;
+        }
+    }
+
+    pub(super) fn end_viewers(&mut self, event: EventId, why: NotOpened) {
+        for member in self.channels.members(event) {
+            let id = member.connection as usize;
+            if let Some(connection) = self.connections.get_mut(id) {
+                let (session, effects) = (&mut connection.session, &mut self.effects);
+                match why {
+                    NotOpened::NoSuchEvent => session.end(member.subscription, effects),
+                    _ => session.fail(member.subscription, effects),
+                }
+                self.perform(id);
+            }
+        }
+    }
+
+    /// An event that became a draft is nobody's business any more but its organizer's.
+    pub(super) fn end_unseen(&mut self, event: EventId) {
+        let Some(history) = self.watching.history(event) else {
             return;
         };
-        if member < channel.members.len() {
-            channel.members.swap_remove(member);
+        let state = history.state().clone();
+        if state.event.status != EventStatus::Draft {
+            return;
         }
-        if let Some(moved) = channel.members.get(member)
-            && let Some(connection) = self.connections.get_mut(moved.connection as usize)
-            && let Some(subscription) = connection.session.subscription_mut(moved.subscription)
-            && let Stage::Live { member: place, .. } = &mut subscription.stage
-        {
-            *place = member;
+        for member in self.channels.members(event) {
+            let id = member.connection as usize;
+            if let Some(connection) = self.connections.get_mut(id)
+                && !connection.session.caller().may_see(&state.event)
+            {
+                let session = &mut connection.session;
+                session.end(member.subscription, &mut self.effects);
+                self.perform(id);
+            }
         }
-        self.drop_if_empty(channel_id);
-    }
-
-    pub(super) fn drop_if_empty(&mut self, channel_id: usize) {
-        if self.channels[channel_id].members.is_empty() {
-            let channel = self.channels.remove(channel_id);
-            self.by_key.remove(&channel.key);
-            self.topics[channel.topic]
-                .channels
-                .retain(|&other| other != channel_id);
-            self.note_if_empty(channel.topic);
-        }
-    }
-
-    /// The event that a channel sees.
-    pub(super) fn event_of(&self, channel: usize) -> Option<EventId> {
-        Some(self.topics[self.channels.get(channel)?.topic].event)
     }
 }

@@ -2,18 +2,23 @@
 //!
 //! - [`handshake`]: axum routes the request and answers 101; then the socket leaves the async runtime
 //!   for a shard.
-//! - `shard` is the loop of one thread that owns its sockets: `intake` reads them, `topics` are what the feed
-//!   sends, `joins` bring viewers to them, `perform` does what sessions ask for, `fan_out` writes, `visits` keep
-//!   time, `drain` sends everybody away in order, `connection` holds one socket with its `outbox`.
+//! - `shard` is the loop of one thread. Its parts own what they are about: `connections` the sockets (each a
+//!   `connection` with its `outbox`), [`watching`](crate::hub::watching) the events, `channels` who sees them
+//!   how, `fan_out` what is sent to many, `wheel` time. Its verbs are in files of their own: `intake` reads,
+//!   `joins` lets in, `perform` does what sessions ask for, `bring` brings one connection to now, `visits` see
+//!   to beats and silence, `drain` sends everybody away in order.
 //! - `session` is one client's conversation as a pure state machine; `channel` is what all viewers of
 //!   one topic are sent.
 //!
 //! Why own event loops: a wake-up of a task per delivery costs more than the write itself, and a
 //! buffer per connection more than everything else about it (`ARCHITECTURE.md`, «Decisions»).
 
+mod bring;
 mod channel;
+mod channels;
 mod clock;
 mod connection;
+mod connections;
 mod drain;
 mod errands;
 mod fan_out;
@@ -27,7 +32,6 @@ mod perform;
 mod private;
 mod session;
 mod shard;
-mod topics;
 mod visits;
 mod wheel;
 mod whereabouts;
@@ -48,7 +52,7 @@ use self::session::Rules;
 
 use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
-use crate::config::inside::INTAKE_CONNECTIONS_MAX;
+use crate::config::inside::{INTAKE_CONNECTIONS_MAX, PORTION_VIEWERS};
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
 use crate::http::Place;
 use crate::hub::private::PrivateTopics;
@@ -71,6 +75,8 @@ pub(crate) struct ShardConfig {
     auth: Arc<Auth>,
     ring_deltas_max: usize,
     unwatch_grace_ms: u64,
+    /// Viewers that are sent to before sockets are read again.
+    portion_viewers: usize,
     drain_timeout_ms: u64,
     counts: Arc<Counts>,
 }
@@ -96,6 +102,7 @@ impl ShardConfig {
             auth,
             ring_deltas_max: config.feed.ring_deltas_max,
             unwatch_grace_ms: config.feed.unwatch_grace_s * 1_000,
+            portion_viewers: PORTION_VIEWERS,
             drain_timeout_ms: config.http.drain_timeout_ms,
             counts: Arc::default(),
         }
@@ -279,7 +286,7 @@ pub fn spawn(
             queue,
             bell: mailbox.bell.clone(),
         });
-        let name = format!("shard-{}", mailbox.shard);
+        let name = format!("shard-{}", mailbox.asker.shard);
         let shard = shard::Shard::new(shard_config.clone(), mailbox, intake)?;
         let (end, ended) = oneshot::channel();
         // A shard that panics drops its end, which is seen as well.

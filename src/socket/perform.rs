@@ -73,8 +73,9 @@ impl Shard {
             let name = subscription.private.as_deref().map(|shown| shown.name);
             let state = match subscription.stage {
                 Stage::Live { channel, .. } => {
-                    let entry = &self.topics[self.channels[channel].topic].entry;
-                    entry.as_ref().map(|entry| entry.state().clone())
+                    let event = self.channels.event_of(channel);
+                    let history = event.and_then(|event| self.watching.history(event));
+                    history.map(|history| history.state().clone())
                 }
                 _ => None,
             };
@@ -83,7 +84,7 @@ impl Shard {
         let session = &mut connection.session;
         hidden.retain(|(_, name, state)| {
             let event = state.as_ref().map(|state| &state.event);
-            event.is_some_and(|event| !session.may_see(event))
+            event.is_some_and(|event| !session.caller().may_see(event))
                 || name.is_some_and(|name| session.forbidden(name, event))
         });
         for (place, ..) in hidden {
@@ -115,11 +116,9 @@ impl Shard {
 
     /// Takes a connection that has ended out of everything.
     pub(super) fn remove(&mut self, id: usize) {
-        let Some(mut connection) = self.connections.try_remove(id) else {
+        let Some(mut connection) = self.connections.remove(id) else {
             return;
         };
-        // The socket's end also ends its registration; an error here changes nothing.
-        let _ = self.poll.registry().deregister(&mut connection.socket);
         for (place, subscription) in connection.session.subscriptions_mut() {
             if let Some(shown) = &subscription.private {
                 self.unwatch_private(id, place, shown.name);

@@ -1,10 +1,13 @@
-//! A shard: one thread that owns its sockets, and serves their viewers from the topic entries that it keeps.
+//! A shard: one thread that owns its sockets, and serves their viewers.
 //!
 //! Everything here belongs to this thread: no locks, no waiting but in the poller. What comes from
-//! elsewhere comes through the mailbox (the feed) and the intake (new connections); both ring the
+//! elsewhere comes through the mailbox (the hub) and the intake (new connections); both ring the
 //! shard's bell.
+//!
+//! The shard only puts its parts together. Each owns what it is about: `connections` the sockets, `watching`
+//! (the hub's machine) the events, `channels` who sees them how, `fan_outs` what is being sent to many,
+//! `whereabouts` and `private` the topics that have no log, `wheel` time.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -12,22 +15,22 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mio::{Events, Poll, Token, Waker};
-use slab::Slab;
 
-use super::channel::{Channel, ChannelKey};
+use super::channels::Channels;
 use super::clock::Clock;
-use super::connection::Connection;
+use super::connections::Connections;
 use super::drain::Drain;
+use super::fan_out::{FanOuts, Moved, Shown};
+use super::joins::Waiter;
 use super::private::Watched;
 use super::session::Effect;
-use super::topics::Topic;
 use super::wheel::Wheel;
-use super::whereabouts::Whereabouts;
 use super::{Accepted, ShardConfig};
-use crate::config::inside::{POLLED_EVENTS_MAX, SCRATCH_BYTES};
-use crate::hub::{Mailbox, NotOpened, ToShard};
+use crate::config::inside::POLLED_EVENTS_MAX;
+use crate::hub::watching::{Bounds, Then, Watching};
+use crate::hub::{Mailbox, ToShard};
+use crate::presence::whereabouts::Whereabouts;
 use crate::protocol::native::Checked;
-use crate::ticketing::EventId;
 
 const WAKE: Token = Token(usize::MAX);
 /// A shard without connections sleeps this long at most.
@@ -36,27 +39,20 @@ const IDLE_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct Shard {
     pub(super) config: Arc<ShardConfig>,
     pub(super) shard: u32,
-    pub(super) mailbox: Mailbox<ToShard>,
-    pub(super) intake: Receiver<Accepted>,
-    pub(super) poll: Poll,
+    mailbox: Mailbox<ToShard>,
+    intake: Receiver<Accepted>,
+    poll: Poll,
     pub(super) clock: Clock,
-    pub(super) connections: Slab<Connection>,
-    pub(super) topics: Slab<Topic>,
-    pub(super) by_event: HashMap<EventId, usize>,
-    pub(super) channels: Slab<Channel>,
-    pub(super) by_key: HashMap<ChannelKey, usize>,
-    /// Nobody keeps a read buffer at rest.
-    pub(super) scratch: Box<[u8]>,
-    /// Kept between turns to save the allocation.
-    pub(super) effects: Vec<Effect>,
-    /// Connections with more to read than one turn allowed.
-    pub(super) unread: Vec<usize>,
     pub(super) wheel: Wheel,
-    /// When the node last heard from the database.
-    pub(super) checked: Checked,
+    pub(super) connections: Connections,
+    pub(super) watching: Watching<Waiter>,
+    pub(super) channels: Channels,
+    fan_outs: FanOuts,
     pub(super) whereabouts: Whereabouts,
     pub(super) private: Watched,
     pub(super) draining: Option<Drain>,
+    /// What sessions ask for. Kept between turns to save the allocation.
+    pub(super) effects: Vec<Effect>,
 }
 
 impl Shard {
@@ -71,27 +67,29 @@ impl Shard {
             // The poller of a live shard takes every wake; a dead shard has nobody to wake.
             let _ = waker.wake();
         });
-        let wheel = Wheel::new(config.socket.beat_interval_ms);
+        let bounds = Bounds {
+            ring_deltas_max: config.ring_deltas_max,
+            grace_ms: config.unwatch_grace_ms,
+            road: "shard",
+        };
+        let (asker, checked) = (mailbox.asker.clone(), Checked::up(Timestamp::now()));
+        let shard = u32::try_from(asker.shard).unwrap_or(u32::MAX);
         Ok(Self {
-            shard: u32::try_from(mailbox.shard).unwrap_or(u32::MAX),
+            shard,
+            clock: Clock::default(),
+            wheel: Wheel::new(config.socket.beat_interval_ms),
+            connections: Connections::new(poll.registry().try_clone()?),
+            watching: Watching::new(asker, bounds, checked),
+            channels: Channels::default(),
+            fan_outs: FanOuts::default(),
+            whereabouts: Whereabouts::new(shard, config.presence_task.clone()),
+            private: Watched::default(),
+            draining: None,
+            effects: Vec::new(),
             config,
             mailbox,
             intake,
             poll,
-            clock: Clock::default(),
-            connections: Slab::new(),
-            topics: Slab::new(),
-            by_event: HashMap::new(),
-            channels: Slab::new(),
-            by_key: HashMap::new(),
-            scratch: vec![0; SCRATCH_BYTES].into(),
-            effects: Vec::new(),
-            unread: Vec::new(),
-            wheel,
-            checked: Checked::up(Timestamp::now()),
-            whereabouts: Whereabouts::default(),
-            private: Watched::default(),
-            draining: None,
         })
     }
 
@@ -108,7 +106,7 @@ impl Shard {
         Ok(())
     }
 
-    /// Waits for something to happen, and sees to all that did.
+    /// Waits for something to happen, and sees to all that did. A fan-out to many is one portion of it.
     pub(super) fn turn(&mut self, events: &mut Events, patience: Duration) -> io::Result<()> {
         match self.poll.poll(events, Some(patience)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -130,7 +128,13 @@ impl Shard {
         self.read_unread();
         self.mailbox.bell.answer();
         self.on_mail();
-        self.on_intake();
+        while let Ok(accepted) = self.intake.try_recv() {
+            if let Err(error) = self.adopt(accepted) {
+                tracing::debug!(%error, "a new connection was gone before it was served");
+            }
+        }
+        self.carry_out();
+        self.fan_out();
         self.on_ticks();
         self.say_goodbyes();
         Ok(())
@@ -138,13 +142,16 @@ impl Shard {
 
     /// How long to sleep if nothing comes.
     pub(super) fn patience(&self) -> Duration {
-        if !self.unread.is_empty() {
+        if self.connections.has_unread() || self.fan_outs.is_under_way() {
             return Duration::ZERO;
         }
-        if self.connections.is_empty() && self.topics.is_empty() {
+        if self.connections.is_empty() && self.watching.is_empty() {
             return IDLE_PATIENCE;
         }
-        Duration::from_millis(self.wheel.until_tick(self.now_ms()))
+        let now_ms = self.now_ms();
+        let rested = self.fan_outs.next_ms();
+        let rested_ms = rested.map_or(u64::MAX, |at| at.saturating_sub(now_ms));
+        Duration::from_millis(self.wheel.until_tick(now_ms).min(rested_ms))
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -152,52 +159,90 @@ impl Shard {
     }
 
     fn on_mail(&mut self) {
-        // Believed when all is known that was lost before it was said.
-        let mut checked = None;
+        let now_ms = self.now_ms();
         while let Some(message) = self.mailbox.next() {
             match message {
-                ToShard::Publish(publication, span) => {
-                    span.in_scope(|| self.on_publication(publication));
-                }
-                ToShard::Opened(opening) => self.on_opened(&opening),
-                ToShard::NotOpened { event, why } => {
-                    self.on_not_opened(event, why, why == NotOpened::NoSuchEvent)
-                }
-                ToShard::Closed { event, why } => self.on_not_opened(event, why, true),
-                ToShard::Checked { at, database_up } => checked = Some((at, database_up)),
-                ToShard::Present(view) => self.on_presence(view),
+                ToShard::News(news) => self.watching.on(news, now_ms),
                 ToShard::Answered(answer) => self.on_answer(*answer),
                 ToShard::Private(picture, answers) => self.on_private(&picture, answers),
                 ToShard::NoPrivate { topic, why } => self.on_no_private(topic, why),
             }
+            self.carry_out();
         }
         if self.mailbox.is_draining() && self.draining.is_none() {
             self.drain();
         }
-        if self.mailbox.take_dropped() > 0 {
-            tracing::warn!(
-                shard = self.mailbox.shard,
-                "mailbox overflow: all topics are opened anew"
-            );
-            let topics: Vec<usize> = self.topics.iter().map(|(id, _)| id).collect();
-            topics.into_iter().for_each(|id| self.open_anew(id));
+        let lost = self.mailbox.take_dropped() > 0;
+        self.watching.mail_is_read(lost);
+        if lost {
             self.reopen_private();
         }
-        if let Some((at, database_up)) = checked {
-            self.on_checked(at, database_up);
+        self.carry_out();
+    }
+
+    /// Does what follows for those who watch.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(then) = self.watching.next() {
+            match then {
+                Then::Watched(event, watched) => self.whereabouts.say_watched(event, watched),
+                Then::Answer(event, waiter) => {
+                    let id = waiter.connection;
+                    self.answer(event, waiter);
+                    self.perform(id);
+                }
+                Then::Refuse(event, waiter, why) => self.refuse(event, &waiter, why),
+                Then::Moved(event, publication, span) => {
+                    self.end_unseen(event);
+                    self.channels.moved(event);
+                    let (moved, now_ms) = (Moved::by(publication.as_deref(), span), self.now_ms());
+                    self.fan_outs.moved(event, moved, &self.channels, now_ms);
+                }
+                Then::Present(event) => {
+                    let (moved, now_ms) = (Moved::by(None, tracing::Span::none()), self.now_ms());
+                    self.fan_outs.moved(event, moved, &self.channels, now_ms);
+                }
+                Then::End(event, why) => self.end_viewers(event, why),
+                // A node that loses its database, or has it back, says so to everybody at once.
+                Then::Turned => {
+                    for id in self.connections.ids() {
+                        self.beat(id);
+                    }
+                }
+            }
         }
     }
 
-    /// A node that loses its database, or has it back, says so to everybody at once.
-    fn on_checked(&mut self, at: Timestamp, database_up: bool) {
-        let turned = self.checked.database_up != database_up;
-        self.checked = Checked {
-            at: self.checked.at.max(at),
-            database_up,
-        };
-        if turned {
-            let ids: Vec<usize> = self.connections.iter().map(|(id, _)| id).collect();
-            ids.into_iter().for_each(|id| self.beat(id));
+    /// One portion of what is to be sent to many.
+    fn fan_out(&mut self) {
+        let now_ms = self.now_ms();
+        self.fan_outs.wake(&self.channels, now_ms);
+        let mut budget = self.config.portion_viewers;
+        while budget > 0
+            && let Some(mut pass) = self.fan_outs.next()
+        {
+            let event = pass.event();
+            if let Some(history) = self.watching.history(event) {
+                let shown = Shown {
+                    history,
+                    here: self.watching.here(event).map(|here| &**here),
+                    limits: &self.config.availability,
+                };
+                let (channels, connections) = (&mut self.channels, &mut self.connections);
+                let portion = pass.go_on(&mut budget, &shown, channels, connections);
+                portion.gone.into_iter().for_each(|id| self.remove(id));
+                portion.with_beat.into_iter().for_each(|id| self.beat(id));
+                portion.to_bring.into_iter().for_each(|id| self.bring(id));
+                for (id, subscription) in portion.to_read_anew {
+                    self.let_read_anew(id, &[subscription]);
+                }
+            } else {
+                pass.give_up();
+            }
+            let now_ms = self.now_ms();
+            self.fan_outs.put_back(pass, &self.channels, now_ms);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,19 +9,19 @@ impl Shard {
         let now_ms = self.now_ms();
         let mut ticked = false;
         while let Some((first, step)) = self.wheel.next(now_ms) {
-            for id in (first..self.connections.capacity()).step_by(step) {
+            for id in (first..self.connections.places()).step_by(step) {
                 self.visit(id, now_ms);
             }
             ticked = true;
             if self.wheel.is_round() {
-                self.tend_topics(now_ms);
-                self.tend_whereabouts();
+                self.watching.tend(now_ms);
                 self.tend_private();
             }
         }
         if ticked {
-            self.answer_overdue(now_ms);
-            self.say_whereabouts();
+            self.watching.answer_overdue(now_ms);
+            self.carry_out();
+            self.whereabouts.say_changes(self.config.presence.steps_max);
         }
     }
 

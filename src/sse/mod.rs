@@ -1,10 +1,10 @@
 //! The same frames as server-sent events: `GET /api/v1/events/{id}/stream`, for whoever cannot or does
 //! not want to open a WebSocket.
 //!
-//! To the hub this stage is one more shard: a mailbox of its own, watches of its own. The `desk` here is one
-//! task that keeps a [`Place`](place::Place) per event; each stream is a response body that looks into its
-//! place when that has moved. A stream has the revision that it was last sent, no queue: one that
-//! reads slowly is given what it missed in one frame.
+//! To the hub this stage is one more shard: a mailbox of its own, watches of its own, and the same machine
+//! ([`watching`](crate::hub::watching)), which [`shown`] keeps behind a lock. A task reads the mail and wakes; each
+//! stream is a response body that, woken, asks what leads from the revision that it was last sent to now. It
+//! has no queue: one that reads slowly is given what it missed in one frame.
 //!
 //! | `event:` | `data:` | `id:` |
 //! |---|---|---|
@@ -17,35 +17,39 @@
 //! `Last-Event-ID` or `?since=` resume: what follows is an `update` from there, or, where memory does
 //! not reach back so far, a `snapshot`. `?topic=seats` streams the seats in place of the counts.
 
-mod keeper;
-mod place;
 mod route;
+pub(crate) mod shown;
 mod stall;
-mod viewer;
+mod text;
+pub(crate) mod viewer;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use dashmap::DashMap;
-use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::place::Place;
+use self::shown::Shown;
 use crate::auth::Auth;
 use crate::config::Config;
-use crate::hub::{Mailbox, NotOpened, ToShard};
+use crate::hub::{Mailbox, ToShard};
 use crate::metrics;
 use crate::presence::Presence;
-use crate::protocol::native::Checked;
 use crate::tasks::Tasks;
-use crate::ticketing::EventId;
 
-pub use keeper::{Keeper, new};
 pub use route::{document, router};
 
-/// Starts the task that keeps the streams' places.
+/// Time between two looks at what waits for time to pass.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Starts the task that reads the streams' mail.
 pub(crate) fn start(
     back: &mut Tasks,
     config: &Arc<Config>,
@@ -53,62 +57,62 @@ pub(crate) fn start(
     presence: Presence,
     mailbox: Mailbox<ToShard>,
 ) -> Streams {
-    let (streams, keeper) = new(config.clone(), auth.clone(), presence, mailbox);
-    back.spawn_endless("the streams", keeper.run(back.end()));
+    let streams = Streams::new(config.clone(), auth.clone(), presence, mailbox);
+    back.spawn_endless("the streams", streams.clone().run(back.end()));
     streams
 }
 
-/// The way to the places. Cheap to clone.
+/// The way to the streams. Cheap to clone.
 #[derive(Clone)]
 pub struct Streams {
-    asks: mpsc::Sender<Ask>,
     node: Arc<Node>,
-}
-
-/// A stream that wants to see an event.
-struct Ask {
-    event: EventId,
-    answer: oneshot::Sender<Result<Arc<Place>, NotOpened>>,
 }
 
 /// What all streams share.
 struct Node {
     config: Arc<Config>,
     auth: Auth,
+    shown: Arc<Shown>,
     open: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
-    /// Written by the keeper about once a second, read for each beat.
-    checked: Mutex<Checked>,
-    /// Whether the database answers; its change is a reason to beat at once.
-    database_up: watch::Sender<bool>,
-    /// The node goes down.
-    drain: CancellationToken,
 }
 
-impl Node {
-    fn new(config: Arc<Config>, auth: Auth) -> Node {
-        Node {
+impl Streams {
+    pub fn new(
+        config: Arc<Config>,
+        auth: Auth,
+        presence: Presence,
+        mailbox: Mailbox<ToShard>,
+    ) -> Streams {
+        let shown = Arc::new(Shown::new(&config, presence, mailbox));
+        let node = Node {
             config,
             auth,
+            shown,
             open: AtomicUsize::new(0),
             by_address: DashMap::new(),
-            checked: Mutex::new(Checked::up(Timestamp::now())),
-            database_up: watch::Sender::new(true),
-            drain: CancellationToken::new(),
+        };
+        Streams {
+            node: Arc::new(node),
         }
     }
 
-    fn checked(&self) -> Checked {
-        *self.checked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_checked(&self, at: Timestamp, database_up: bool) {
-        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        checked.at = checked.at.max(at);
-        checked.database_up = database_up;
-        drop(checked);
-        self.database_up
-            .send_if_modified(|up| std::mem::replace(up, database_up) != database_up);
+    /// Reads the mail, and sees to what time does. Runs until `cancel`.
+    pub async fn run(self, cancel: CancellationToken) {
+        let shown = &self.node.shown;
+        let (mail, start) = (Arc::new(Notify::new()), Instant::now());
+        let bell = mail.clone();
+        shown.connect(move || bell.notify_one());
+        let mut tick = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = mail.notified() => {}
+                _ = tick.tick() => {}
+            }
+            let now_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+            shown.turn(now_ms);
+        }
     }
 }
 

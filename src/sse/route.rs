@@ -17,24 +17,24 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::stall;
-use super::viewer::Viewer;
-use super::{Admission, Ask, Streams};
+use super::shown::Ask;
+use super::viewer::{Body as Events, Viewer};
+use super::{Admission, Streams};
 use crate::api::envelope::Failure;
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::fields::FieldError;
 use crate::auth::Caller;
 use crate::http::Cut;
+use crate::config::inside::REACH_PATIENCE_MS;
 use crate::hub::{NativeView, NotOpened};
-use crate::ticketing::live::EventStatus;
 use crate::ticketing::{EventId, Revision};
 
 /// Sent by browsers that come back.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// When to come back to a node that has too many streams, or whose database is away.
 const RETRY_AFTER_S: u64 = 5;
-
-/// How long a client that is ahead of us is kept waiting, rather than taken back in time.
-const REACH_PATIENCE: Duration = Duration::from_secs(1);
+/// Beyond the time after which an answer is due.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// The stream's route. It wants the caller in the request, as `api::with_callers` puts it there.
 pub fn router(streams: Streams) -> Router {
@@ -77,6 +77,8 @@ struct Wish {
         (status = 200, body = String, content_type = "text/event-stream",
             description = "`event:` is snapshot, update, presence, beat or drain; `data:` is JSON"),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+        (status = 503, body = Failure, description = "`UNAVAILABLE`: the database does not answer, or this node is \
+            behind what the caller has and does not reach the database; `Retry-After` says when to come again"),
     ))]
 async fn stream(
     State(streams): State<Streams>,
@@ -101,21 +103,10 @@ async fn stream(
     };
     let busy = || ApiError::unavailable("BUSY", RETRY_AFTER_S);
     let admission = Admission::to(&streams.node, peer.ip()).ok_or_else(busy)?;
-    let place = streams.open(event).await?;
-    let info = place.event();
-    let is_draft = info.status == EventStatus::Draft;
-    if is_draft && !caller.may_organize(info.organizer_id) {
-        return Err(not_found());
-    }
-    if let Some(since) = since {
-        place.reach(since, REACH_PATIENCE).await;
-    }
-    // A revision that is not ours (another database, a restored backup) resumes nothing.
-    let since = since.filter(|&since| since > 0 && place.resumes(since));
-    let ends_at = is_draft.then(|| end_of(&caller)).flatten();
-    let viewer = Viewer::new(event, place, view, since, ends_at, admission);
+    let viewer = streams.open(event, view, since, caller).await?;
+    let body = Events::new(viewer, end_of(&caller), admission);
     let patience = Duration::from_millis(streams.node.config.stream.stall_timeout_ms);
-    Ok(response(viewer, patience, cut))
+    Ok(response(body, patience, cut))
 }
 
 /// What the browser was sent last, or else what the caller says that it has. A `Last-Event-ID` that
@@ -150,25 +141,40 @@ fn end_of(caller: &Caller) -> Option<Instant> {
 }
 
 impl Streams {
-    async fn open(&self, event: EventId) -> ApiResult<std::sync::Arc<super::place::Place>> {
-        let unavailable = || ApiError::unavailable("UNAVAILABLE", RETRY_AFTER_S);
-        if self.node.drain.is_cancelled() {
-            return Err(unavailable());
+    async fn open(
+        &self,
+        event: EventId,
+        view: NativeView,
+        since: Option<Revision>,
+        caller: Caller,
+    ) -> ApiResult<Viewer> {
+        let refused = |why| match why {
+            NotOpened::NoSuchEvent => ApiError::not_found("EVENT_NOT_FOUND"),
+            _ => ApiError::unavailable("UNAVAILABLE", RETRY_AFTER_S),
+        };
+        let (shown, config) = (&self.node.shown, &self.node.config);
+        if shown.drain.is_cancelled() {
+            return Err(refused(NotOpened::Restarting));
         }
-        let (answer, opened) = oneshot::channel();
-        let ask = Ask { event, answer };
-        self.asks.try_send(ask).map_err(|_| unavailable())?;
-        let patience = Duration::from_millis(self.node.config.feed.open_timeout_ms);
-        match timeout(patience, opened).await {
-            Ok(Ok(Ok(place))) => Ok(place),
-            Ok(Ok(Err(NotOpened::NoSuchEvent))) => Err(ApiError::not_found("EVENT_NOT_FOUND")),
-            _ => Err(unavailable()),
+        let (answer, answered) = oneshot::channel();
+        let ask = Ask {
+            since,
+            caller,
+            answer,
+        };
+        shown.ask(event, ask);
+        // For the event to be opened, and then for the client's revision.
+        let patience = Duration::from_millis(config.feed.open_timeout_ms + REACH_PATIENCE_MS);
+        match timeout(patience + GRACE, answered).await {
+            Ok(Ok(Ok(()))) => shown.admit(event, view, since, caller).map_err(refused),
+            Ok(Ok(Err(why))) => Err(refused(why)),
+            _ => Err(refused(NotOpened::Unavailable)),
         }
     }
 }
 
-fn response(viewer: Viewer, patience: Duration, cut: Cut) -> Response {
-    let stream = stall::guard(viewer.into_stream(), patience, cut);
+fn response(body: Events, patience: Duration, cut: Cut) -> Response {
+    let stream = stall::guard(body.into_stream(), patience, cut);
     let mut response = Body::from_stream(stream).into_response();
     let headers = response.headers_mut();
     let says = [

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,28 +10,100 @@ use futures_util::stream::{Stream, unfold};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until};
 
-use super::place::{Place, Sent, text};
-use super::{Admission, Node};
+use super::shown::Seat;
+use super::{Admission, text};
+use crate::auth::Caller;
 use crate::hub::NativeView;
 use crate::metrics;
 use crate::protocol::native;
 use crate::protocol::topic::Topic;
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::Revision;
 
 /// How long a client waits before it comes back after a loss: half of this to all of it.
 const RETRY_MS: u64 = 2_000;
 /// Streams told to come back per second of the window that they are spread over at shutdown.
 const DRAIN_STREAMS_PER_S: usize = 1_000;
 
-/// How the text of a whole state begins.
-const SNAPSHOT: &[u8] = b"event: snapshot";
+/// What a stream was last sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    pub(super) view: NativeView,
+    /// `None`: nothing, it wants everything.
+    pub(super) have: Option<Revision>,
+    /// The serial of presence. `None`: it has seen nothing of that here.
+    pub(super) shown: Option<u64>,
+}
 
-pub(super) struct Viewer {
-    place: Arc<Place>,
+/// What a stream's client is sent, whenever it is looked after. Pure, but for the lock of what is shown.
+pub(crate) struct Viewer {
+    seat: Seat,
+    position: Position,
+    topic: Topic,
+    caller: Caller,
+    /// The client said what it has.
+    comes_back: bool,
+}
+
+impl Viewer {
+    pub(super) fn new(
+        seat: Seat,
+        view: NativeView,
+        have: Option<Revision>,
+        comes_back: bool,
+        caller: Caller,
+    ) -> Viewer {
+        Viewer {
+            topic: match view {
+                NativeView::Event => Topic::Event(seat.event),
+                NativeView::Seats => Topic::Seats(seat.event),
+                NativeView::Admin => Topic::Admin(seat.event),
+            },
+            position: Position {
+                view,
+                have,
+                shown: None,
+            },
+            seat,
+            caller,
+            comes_back,
+        }
+    }
+
+    /// How soon to come back, what is missing, and proof that nothing else is.
+    pub(crate) fn greeting(&mut self) -> Option<Bytes> {
+        let texts = self.bring(Some(self.topic))?;
+        let first = texts.first()?;
+        let is_whole = first.starts_with(text::SNAPSHOT);
+        metrics::JOINS.one(match (self.comes_back, is_whole) {
+            (false, _) => "state",
+            (true, false) => "ring",
+            (true, true) => "snapshot",
+        });
+        let retry_ms = rand::random_range(RETRY_MS / 2..=RETRY_MS);
+        Some(text::with_retry(retry_ms, &texts.concat()))
+    }
+
+    /// What it lacks; empty when it is level, `None` when it is over.
+    pub(crate) fn missing(&mut self) -> Option<Bytes> {
+        Some(self.bring(None)?.concat().into())
+    }
+
+    /// What it lacks, and then the beat: whatever that claims has been shown.
+    pub(crate) fn beat(&mut self) -> Option<Bytes> {
+        Some(self.bring(Some(self.topic))?.concat().into())
+    }
+
+    fn bring(&mut self, beat: Option<Topic>) -> Option<Vec<Bytes>> {
+        let shown = self.seat.shown.clone();
+        shown.bring(&self.seat, &mut self.position, self.caller, beat)
+    }
+}
+
+/// A viewer as a response's body.
+pub(super) struct Body {
+    viewer: Viewer,
     moved: watch::Receiver<()>,
     database_up: watch::Receiver<bool>,
-    topic: Topic,
-    sent: Sent,
     beats: Interval,
     /// When the token ends that this stream needs.
     ends_at: Option<Instant>,
@@ -47,47 +119,29 @@ enum Stage {
     Over,
 }
 
-impl Viewer {
-    /// `since`: the revision that the client has.
-    pub(super) fn new(
-        event: EventId,
-        place: Arc<Place>,
-        view: NativeView,
-        since: Option<Revision>,
-        ends_at: Option<Instant>,
-        admission: Admission,
-    ) -> Viewer {
+impl Body {
+    /// `ends_at`: when the caller's token does.
+    pub(super) fn new(viewer: Viewer, ends_at: Option<Instant>, admission: Admission) -> Body {
         let interval = Duration::from_millis(admission.node.config.socket.beat_interval_ms);
         // Spread: streams that came together do not beat together.
         let first = interval.mul_f64(rand::random_range(0.5..=1.0));
         let mut beats = interval_at(Instant::now() + first, interval);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Viewer {
-            moved: place.subscribe(),
-            database_up: admission.node.database_up.subscribe(),
-            place,
-            topic: match view {
-                NativeView::Event => Topic::Event(event),
-                NativeView::Seats => Topic::Seats(event),
-                NativeView::Admin => Topic::Admin(event),
-            },
-            sent: Sent {
-                view,
-                have: since,
-                shown: 0,
-            },
+        Body {
+            moved: viewer.seat.moved.clone(),
+            database_up: viewer.seat.shown.database_up.subscribe(),
+            ends_at: ends_at.filter(|_| viewer.seat.is_draft),
+            viewer,
             beats,
-            ends_at,
             stage: Stage::New,
             admission,
         }
     }
 
-    /// The response's body.
     pub(super) fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
-        unfold(self, async |mut viewer| {
-            let bytes = viewer.next().await?;
-            Some((Ok(bytes), viewer))
+        unfold(self, async |mut body| {
+            let bytes = body.next().await?;
+            Some((Ok(bytes), body))
         })
     }
 
@@ -96,87 +150,42 @@ impl Viewer {
             Stage::Over => return None,
             Stage::New => {
                 self.stage = Stage::Open;
-                return Some(self.greeting());
+                return self.viewer.greeting();
             }
             Stage::Open => {}
         }
         loop {
             // Seen before it is looked at: what moves in between wakes us again.
             self.moved.mark_unchanged();
-            let texts = self.missing();
-            if !texts.is_empty() {
-                return Some(texts.concat().into());
+            let missing = self.viewer.missing()?;
+            if !missing.is_empty() {
+                return Some(missing);
             }
-            if self.place.is_over() {
-                return None;
-            }
-            let silence = Duration::from_millis(self.node().config.stream.comment_interval_ms);
-            let drain = self.node().drain.clone();
+            let config = &self.admission.node.config;
+            let silence = Duration::from_millis(config.stream.comment_interval_ms);
+            let drain = self.viewer.seat.shown.drain.clone();
             tokio::select! {
-                // The keeper forgot the place: its event is gone.
+                // Nobody watches the event any more: its row is gone.
                 moved = self.moved.changed() => if moved.is_err() { return None },
                 () = drain.cancelled() => {
                     self.stage = Stage::Over;
                     return Some(self.farewell());
                 }
-                _ = self.database_up.changed() => return Some(self.beat()),
-                _ = self.beats.tick() => return Some(self.beat()),
+                _ = self.database_up.changed() => return self.viewer.beat(),
+                _ = self.beats.tick() => return self.viewer.beat(),
                 () = until(self.ends_at) => return None,
                 () = sleep(silence) => return Some(Bytes::from_static(b":\n\n")),
             }
         }
     }
 
-    /// How soon to come back, what is missing, and proof that nothing else is.
-    fn greeting(&mut self) -> Bytes {
-        let retry_ms = rand::random_range(RETRY_MS / 2..=RETRY_MS);
-        let mut texts = vec![Bytes::from(format!("retry: {retry_ms}\n\n"))];
-        let resumes = self.sent.have.is_some();
-        let missing = self.missing();
-        let is_whole = missing
-            .first()
-            .is_some_and(|text| text.starts_with(SNAPSHOT));
-        metrics::JOINS.one(match (resumes, is_whole) {
-            (false, _) => "state",
-            (true, false) => "ring",
-            (true, true) => "snapshot",
-        });
-        texts.extend(missing);
-        texts.push(self.beat());
-        texts.concat().into()
-    }
-
-    fn missing(&mut self) -> Vec<Bytes> {
-        let node = self.admission.node.clone();
-        let texts = self.place.bring(&mut self.sent, &node.config.availability);
-        metrics::DELIVERIES.add(texts.len() as u64);
-        texts
-    }
-
-    /// Says the revision that was sent, as the socket's beat does: a newer one is sent first.
-    fn beat(&mut self) -> Bytes {
-        let revisions = [(self.topic, self.sent.have.unwrap_or(0))];
-        let mut checked = self.node().checked();
-        if let Some(at) = self.place.proven_at() {
-            checked.at = checked.at.min(at);
-        }
-        let beat = native::beat(&revisions, checked);
-        text(native::BEAT, None, &beat)
-    }
-
     /// When to come back: a slot in a window that grows with the number of streams.
     fn farewell(&self) -> Bytes {
-        let open = self.node().open.load(std::sync::atomic::Ordering::Relaxed);
+        let open = self.admission.node.open.load(Ordering::Relaxed);
         let window_ms = 1_000 * (1 + open / DRAIN_STREAMS_PER_S) as u64;
         let reconnect_in_ms = rand::random_range(0..window_ms);
-        let drain = text(native::DRAIN, None, &native::drain(reconnect_in_ms));
-        [format!("retry: {reconnect_in_ms}\n").into(), drain]
-            .concat()
-            .into()
-    }
-
-    fn node(&self) -> &Node {
-        &self.admission.node
+        let drain = text::event(native::DRAIN, None, &native::drain(reconnect_in_ms));
+        text::with_retry(reconnect_in_ms, &drain)
     }
 }
 

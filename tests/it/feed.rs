@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use seatcast::board::Board;
 use seatcast::config::{Config, FeedConfig};
 use seatcast::feed::{self, Inputs, Outputs};
-use seatcast::hub::{Hub, Mailbox, NotOpened, Publication, ToShard, Watch};
+use seatcast::hub::{Hub, Mailbox, News, NotOpened, Publication, ToShard, Watch};
 use seatcast::nats::Interest;
 use seatcast::store::{Store, doorbell};
 use seatcast::ticketing::EventId;
@@ -103,7 +103,7 @@ impl FeedUnderTest {
 
     /// Skips to the next word on the database that says `up`.
     async fn checked(&mut self, up: bool) {
-        while !matches!(self.next().await, ToShard::Checked { database_up, .. } if database_up == up)
+        while !matches!(self.next().await, ToShard::News(News::Checked(checked)) if checked.database_up == up)
         {
         }
     }
@@ -111,23 +111,23 @@ impl FeedUnderTest {
     async fn published(&mut self) -> Arc<Publication> {
         loop {
             match self.next().await {
-                ToShard::Publish(publication, _) => return publication,
-                ToShard::Checked { .. } => {}
+                ToShard::News(News::Published(publication, _)) => return publication,
+                ToShard::News(News::Checked(_)) => {}
                 other => panic!("not a publication: {other:?}"),
             }
         }
     }
 
     fn ask(&self, event: EventId) {
-        assert!(self.mailbox.ask(Watch::Watch { event, shard: 0 }));
+        assert!(self.mailbox.asker.ask(Watch::Watch { event, shard: 0 }));
     }
 
     async fn open(&mut self, event: EventId) -> EventState {
         self.ask(event);
         loop {
             match self.next().await {
-                ToShard::Opened(opening) => return (*opening.state).clone(),
-                ToShard::Checked { .. } => {}
+                ToShard::News(News::Opened(opening)) => return (*opening.state).clone(),
+                ToShard::News(News::Checked(_)) => {}
                 other => panic!("not an opening: {other:?}"),
             }
         }
@@ -136,8 +136,8 @@ impl FeedUnderTest {
     async fn refused(&mut self, wanted: EventId) -> NotOpened {
         loop {
             match self.next().await {
-                ToShard::NotOpened { event, why } if event == wanted => return why,
-                ToShard::Checked { .. } => {}
+                ToShard::News(News::NotOpened { event, why }) if event == wanted => return why,
+                ToShard::News(News::Checked(_)) => {}
                 other => panic!("not a refusal: {other:?}"),
             }
         }

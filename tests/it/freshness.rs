@@ -1,5 +1,6 @@
 //! A node that lost its database says so, at once and by every road, and is believed again when it is back.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ struct CutOffNode {
 }
 
 async fn world() -> CutOffNode {
-    let database = std::sync::Arc::new(TestDatabase::new().await);
+    let database = Arc::new(TestDatabase::new().await);
     let show = Show::new().ticket_type("Stalls", 4_500, 100);
     let show = show.stage(&database.client().await).await;
     let (link, url) = Link::to_postgres(database.url());
@@ -125,6 +126,58 @@ async fn bookings_are_answered_without_a_database() {
         sold.expect("bookings go on when the database is back");
         world.server.audit().await;
     }
+}
+
+/// A viewer who comes from a node that reaches the database is never taken back by one that does not: it is told
+/// to come later, on every road (findings, core 22 and faults 4).
+#[tokio::test]
+async fn a_node_that_is_cut_off_answers_later_to_whoever_has_more() {
+    let database = Arc::new(TestDatabase::new().await);
+    let client = database.client().await;
+    let show = Show::new().ticket_type("Stalls", 4_500, 100);
+    let show = show.stage(&client).await;
+    let (link, url) = Link::to_postgres(database.url());
+    let cut_off = TestServer::builder().on(database.clone()).through(url);
+    let cut_off = cut_off.start().await;
+    let other = TestServer::builder().on(database).start().await;
+    let topic = format!("event:{}", show.event);
+    let mut watcher = cut_off.ws(Vsn::V2).await;
+    watcher.join(&topic, json!({})).await;
+    let mut viewer = other.ws(Vsn::V2).await;
+    viewer.join(&topic, json!({})).await;
+
+    link.cut();
+    beat(&mut watcher, &json!("down")).await;
+    show.sell(&client, 1).await;
+    let have = viewer.next_on(&topic, "update").await["to"].clone();
+    let since = json!({ "since": have });
+    let refused = watcher.ask(&topic, "phx_join", since.clone()).await;
+    assert_eq!(refused["status"], "error", "{refused}");
+    assert_eq!(refused["response"]["code"], "UNAVAILABLE");
+    assert_eq!(refused["response"]["retry"], "later");
+    let path = format!("/api/v1/events/{}/stream?since={have}", show.event);
+    let refused = cut_off.anonymous().get(&path).await;
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    assert!(refused.header("retry-after").is_some());
+    // Who has no more than it is served, and told that this may be old.
+    let old = cut_off.ws(Vsn::V2).await.join(&topic, json!({})).await;
+    assert!(old["revision"].as_u64() < have.as_u64());
+
+    link.restore();
+    let served = async {
+        loop {
+            let reply = watcher.ask(&topic, "phx_join", since.clone()).await;
+            if reply["status"] == "ok" {
+                return reply;
+            }
+        }
+    };
+    let served = tokio::time::timeout(DEADLINE, served).await;
+    let served = served.expect("it is served when the node reaches the database again");
+    assert_eq!(served["response"]["revision"], have);
+    let mut stream = Stream::open(&cut_off, &path, &[]).await;
+    let beat = stream.next_of("beat").await;
+    assert_eq!(beat.data["revisions"][&topic], have);
 }
 
 /// A backup was restored, or a lagging replica took over: revisions that were shown do not exist any more.

@@ -110,7 +110,7 @@ async fn whoever_is_ahead_is_not_taken_back_in_time() {
         "all are shown what one was waited for with"
     );
     assert!(asked.elapsed() < WINDOW / 4);
-    // What does not come within the bound never was: another database, a restored backup.
+    // What the database does not have when it is read never was: another database, a restored backup.
     let asked = Instant::now();
     let joined = first
         .join(&topics[0], json!({ "since": revision + 1 }))
@@ -119,11 +119,11 @@ async fn whoever_is_ahead_is_not_taken_back_in_time() {
         (&joined["revision"], &joined["resumed"]),
         (&json!(revision), &json!(false))
     );
-    assert!(
-        asked.elapsed() >= Duration::from_millis(900),
-        "{:?}",
-        asked.elapsed()
-    );
+    assert!(asked.elapsed() < WINDOW / 4);
+    // Some clients send all parameters as text.
+    let since = revision.to_string();
+    let joined = first.join(&topics[0], json!({ "since": since })).await;
+    assert_eq!(joined["resumed"], json!(true));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Database, Planner, Reading, Watched};
 use crate::feed::cause::{Effect, Failure, LogPage};
-use crate::hub::NotOpened;
+use crate::hub::{Looked, NotOpened};
 use crate::metrics;
 use crate::pacing::halves;
 use crate::ticketing::live::Delta;
@@ -35,15 +35,26 @@ impl Planner {
         }
     }
 
-    /// A viewer who comes from elsewhere has this revision already: the log is read, and what it brings is
-    /// published, before the window ends.
-    pub(super) fn look(&mut self, event: EventId, revision: Revision, now: Instant) {
+    /// A viewer who comes from elsewhere has more than its shard was told of: the log is read, and what it brings
+    /// is published, before the window ends.
+    pub(super) fn look(
+        &mut self,
+        event: EventId,
+        revision: Revision,
+        (shard, look): (usize, u64),
+        now: Instant,
+    ) {
         let Some(entry) = self.open(event) else {
             return;
         };
-        if !entry.has_shown(revision) && entry.hurry(now) {
+        if entry.has_shown(revision) {
+            return;
+        }
+        if entry.look(shard, look, now) {
             self.rung.insert(event);
             self.flush(event, now);
+        } else {
+            self.schedule(event);
         }
     }
 
@@ -60,10 +71,13 @@ impl Planner {
         };
         let LogPage { rows, ahead_of } = match result {
             Ok(page) => page,
-            Err(Failure::Unusable) if !reading.events.is_empty() => {
-                return self.halve(reading, now);
+            Err(failure) => {
+                self.not_read(&reading);
+                return match failure {
+                    Failure::Unusable if !reading.events.is_empty() => self.halve(reading, now),
+                    _ => self.database_failed(now),
+                };
             }
-            Err(_) => return self.database_failed(now),
         };
         self.database = Database::Up;
         self.backoff.reset();
@@ -80,16 +94,47 @@ impl Planner {
             self.absorb(event, delta, now);
         }
         for &event in &reading.events {
-            if !page_is_full && self.open(event).is_some_and(|entry| !entry.reloading) {
+            if page_is_full {
+                self.flush(event, now);
+                continue;
+            }
+            if self.open(event).is_some_and(|entry| !entry.reloading) {
                 self.bridged(event, now);
+                self.has_looked(event, now);
             }
             self.flush(event, now);
         }
         if page_is_full {
+            self.not_read(&reading);
             self.again.push(reading);
         } else if reading.all && self.has_all() {
             let not_after = reading.opened_since;
             self.effects.push(Effect::Checked { not_after });
+        }
+    }
+
+    fn has_looked(&mut self, event: EventId, now: Instant) {
+        let looks = self.open(event).map(|entry| entry.has_looked(now));
+        let looks = looks.unwrap_or_default();
+        if looks.is_empty() {
+            return;
+        }
+        self.flush(event, now);
+        // An event that is gone has answered everybody.
+        let Some(revision) = self.open(event).map(|entry| entry.revision()) else {
+            return;
+        };
+        for (shard, look) in looks {
+            let looked = Looked { look, revision };
+            self.effects.push(Effect::Looked(shard, event, looked));
+        }
+    }
+
+    fn not_read(&mut self, reading: &Reading) {
+        for &event in &reading.events {
+            if let Some(entry) = self.open(event) {
+                entry.is_not_read();
+            }
         }
     }
 
@@ -144,12 +189,15 @@ impl Planner {
     /// An event that has begun to reload since the read was planned is left out: its rows would be
     /// dropped, and could fill page after page until the snapshot comes, before those of others.
     /// Then the read proves nothing of all, either, even if the snapshot comes before its answer.
-    pub(super) fn begin(&mut self, mut reading: Reading) {
+    pub(super) fn begin(&mut self, mut reading: Reading, now: Instant) {
         let mut heads = Vec::with_capacity(reading.events.len());
         reading.events.retain(|&event| {
-            let entry = self.open(event).filter(|entry| !entry.reloading);
-            heads.extend(entry.as_ref().map(|entry| (event, entry.head())));
-            entry.is_some()
+            let Some(entry) = self.open(event).filter(|entry| !entry.reloading) else {
+                return false;
+            };
+            entry.is_read(now);
+            heads.push((event, entry.head()));
+            true
         });
         reading.all &= self.has_all();
         let all = reading.all;

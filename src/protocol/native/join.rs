@@ -63,10 +63,13 @@ fn field<'a>(payload: &'a Value, name: &str) -> Option<&'a Value> {
     payload.get(name).filter(|value| !value.is_null())
 }
 
+/// As text, too: some clients send all parameters so.
 fn revision(value: &Value) -> Result<Revision, ErrorReply> {
-    value
-        .as_u64()
-        .ok_or_else(|| invalid("`since` has to be a revision: a whole number, 0 or more"))
+    let number = match value {
+        Value::String(text) => text.parse().ok(),
+        number => number.as_u64(),
+    };
+    number.ok_or_else(|| invalid("`since` has to be a revision: a whole number, 0 or more"))
 }
 
 fn token(value: &Value) -> Result<String, ErrorReply> {

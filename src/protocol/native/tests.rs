@@ -51,6 +51,13 @@ fn reads_a_join() {
     }
 }
 
+/// Findings, core 26: clients with text parameters.
+#[test]
+fn a_revision_is_taken_as_text() {
+    let join = Join::read(&json!({"since": "41"}));
+    assert_eq!(join.map(|join| join.since), Ok(Some(41)));
+}
+
 #[test]
 fn a_wrong_field_of_a_join_is_named() {
     let long = "x".repeat(65);
@@ -59,7 +66,9 @@ fn a_wrong_field_of_a_join_is_named() {
         (json!("x"), "object"),
         (json!({"since": -1}), "`since`"),
         (json!({"since": 1.5}), "`since`"),
-        (json!({"since": "41"}), "`since`"),
+        (json!({"since": "x"}), "`since`"),
+        (json!({"since": "-1"}), "`since`"),
+        (json!({"since": ""}), "`since`"),
         (json!({"since": 1e30}), "`since`"),
         (json!({"access_token": 7}), "`access_token`"),
         (json!({"presence": "payment"}), "`step`"),

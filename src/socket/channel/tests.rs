@@ -10,8 +10,8 @@ use crate::hub::Opening;
 use crate::protocol::supabase::JoinConfig;
 use crate::ticketing::live::{RowChange, samples};
 
-/// A channel of updates, and an entry at revision 10 that remembers three deltas.
-fn updates() -> (Channel, TopicEntry) {
+/// A channel of updates, and an history at revision 10 that remembers three deltas.
+fn updates() -> (Channel, History) {
     let name = Topic::parse("realtime:event-updates:1").unwrap();
     let config = JoinConfig::read(&json!({}), &Config::default().socket).unwrap();
     let key = ChannelKey {
@@ -25,12 +25,12 @@ fn updates() -> (Channel, TopicEntry) {
         ring: Vec::new(),
         lost: 0,
     };
-    (Channel::new(key, 0), TopicEntry::open(&opening, 3))
+    (Channel::new(key, 1), History::open(&opening, 3))
 }
 
 /// The next revision makes this notice.
-fn publish(channel: &mut Channel, entry: &mut TopicEntry, sender: Option<Uuid>) {
-    let to = entry.revision() + 1;
+fn publish(channel: &mut Channel, history: &mut History, sender: Option<Uuid>) {
+    let to = history.revision() + 1;
     let id = i64::try_from(to).unwrap();
     let notice = Notice {
         id,
@@ -44,10 +44,10 @@ fn publish(channel: &mut Channel, entry: &mut TopicEntry, sender: Option<Uuid>) 
         notices: [(id, RowChange::update(notice))].into(),
         ..Delta::default()
     };
-    let mut state = EventState::clone(entry.state());
+    let mut state = EventState::clone(history.state());
     state.apply(&delta).unwrap();
     let publication = Publication::new(1, Arc::new(delta), Arc::new(state));
-    assert_eq!(entry.publish(Arc::new(publication)), Ok(true));
+    assert_eq!(history.publish(Arc::new(publication)), Ok(true));
     channel.moved();
 }
 
@@ -60,9 +60,9 @@ fn has(revision: Revision) -> Has {
 }
 
 /// The ids of the notices that a viewer is sent, in order.
-fn told(channel: &mut Channel, entry: &TopicEntry, has: Has) -> Vec<i64> {
+fn told(channel: &mut Channel, history: &History, has: Has) -> Vec<i64> {
     let limits = Config::default().availability;
-    let bytes = channel.frames(entry, has, &limits).bytes;
+    let bytes = channel.frames(history, has, &limits).bytes;
     let text = String::from_utf8_lossy(&bytes);
     let frames = text.match_indices("[null,null,").map(|(at, _)| {
         let mut frames = serde_json::Deserializer::from_str(&text[at..]).into_iter();
@@ -75,20 +75,20 @@ fn told(channel: &mut Channel, entry: &TopicEntry, has: Has) -> Vec<i64> {
 
 #[test]
 fn a_viewer_is_told_what_is_newer_than_it_and_nothing_twice() {
-    let (mut channel, mut entry) = updates();
+    let (mut channel, mut history) = updates();
     for _ in 0..6 {
-        publish(&mut channel, &mut entry, None);
+        publish(&mut channel, &mut history, None);
     }
     // Level with the others; merged from the ring; and beyond it, from the whole state.
-    assert_eq!(told(&mut channel, &entry, has(15)), [16]);
-    assert_eq!(told(&mut channel, &entry, has(13)), [14, 15, 16]);
-    assert_eq!(told(&mut channel, &entry, has(11)), [12, 13, 14, 15, 16]);
+    assert_eq!(told(&mut channel, &history, has(15)), [16]);
+    assert_eq!(told(&mut channel, &history, has(13)), [14, 15, 16]);
+    assert_eq!(told(&mut channel, &history, has(11)), [12, 13, 14, 15, 16]);
     assert_eq!(
-        told(&mut channel, &entry, has(10)),
+        told(&mut channel, &history, has(10)),
         [11, 12, 13, 14, 15, 16]
     );
     // A viewer from the future is given the whole state and has heard everything.
-    assert_eq!(told(&mut channel, &entry, has(99)), [0; 0]);
+    assert_eq!(told(&mut channel, &history, has(99)), [0; 0]);
 }
 
 /// A channel with two viewers, who see the event in this way.
@@ -104,7 +104,7 @@ fn seen_by_two(topic: &str, view: View) -> Channel {
     };
     Channel {
         members: [1, 2].map(member).into(),
-        ..Channel::new(key, 0)
+        ..Channel::new(key, 1)
     }
 }
 
@@ -117,78 +117,69 @@ fn watching(table: &str) -> View {
 
 #[test]
 fn a_viewer_of_tables_who_missed_too_much_is_to_read_anew() {
-    let (mut updates, mut entry) = updates();
+    let (mut updates, mut history) = updates();
     for _ in 0..6 {
-        publish(&mut updates, &mut entry, None);
+        publish(&mut updates, &mut history, None);
     }
     let limits = Config::default().availability;
     let mut tickets = seen_by_two("realtime:event-tickets:1", watching("notices"));
     // Within the ring its rows are told; beyond it nobody knows which are gone.
-    let told = tickets.frames(&entry, has(13), &limits);
+    let told = tickets.frames(&history, has(13), &limits);
     assert!(!told.read_anew && !told.bytes.is_empty());
-    let lost = tickets.frames(&entry, has(12), &limits);
+    let lost = tickets.frames(&history, has(12), &limits);
     assert!(lost.read_anew && lost.bytes.is_empty());
     // What is said to all is told first: it cannot be read anew.
     let mut both = seen_by_two("realtime:event-updates:1", watching("notices"));
-    let lost = both.frames(&entry, has(12), &limits);
+    let lost = both.frames(&history, has(12), &limits);
     assert!(lost.read_anew);
     let said = String::from_utf8_lossy(&lost.bytes)
         .matches("\"broadcast\"")
         .count();
     assert!(said >= 4, "{said} notices");
     assert!(
-        !updates.frames(&entry, has(12), &limits).read_anew,
+        !updates.frames(&history, has(12), &limits).read_anew,
         "it watches no table"
     );
 }
 
 #[test]
-fn viewers_beyond_the_ring_are_sent_the_same_bytes_and_few_are_kept() {
-    let (mut updates, mut entry) = updates();
+fn viewers_beyond_the_ring_are_sent_the_same_bytes() {
+    let (mut updates, mut history) = updates();
     for _ in 0..6 {
-        publish(&mut updates, &mut entry, None);
+        publish(&mut updates, &mut history, None);
     }
     let limits = Config::default().availability;
     let view = View::Native(NativeView::Event);
     let mut channel = seen_by_two("event:1", view);
-    let mut whole = |have| channel.frames(&entry, has(have), &limits).bytes.as_ptr();
+    let mut whole = |have| channel.frames(&history, has(have), &limits).bytes.as_ptr();
     assert_eq!(whole(3), whole(7));
     assert_ne!(whole(3), whole(14), "that one is in the ring");
-    assert_eq!(channel.prepared.len(), 2);
-    let big = Frames::from(Bytes::from(vec![0; PREPARED_BYTES_MAX / 2]));
-    for revision in 0..9 {
-        channel.keep(has(revision), big.clone());
-    }
-    let kept = channel
-        .prepared
-        .iter()
-        .map(|known| known.frames.bytes.len());
-    assert!(kept.sum::<usize>() <= PREPARED_BYTES_MAX);
     channel.moved();
     channel.members.pop();
-    channel.frames(&entry, has(3), &limits);
-    assert!(channel.prepared.is_empty(), "for a single viewer");
+    channel.frames(&history, has(3), &limits);
+    let kept = channel.prepared.get(&has(0));
+    assert!(kept.is_none(), "for a single viewer");
 }
 
 #[test]
 fn a_join_does_not_hear_itself_but_hears_the_others() {
-    let (mut channel, mut entry) = updates();
+    let (mut channel, mut history) = updates();
     let (one, other) = (Uuid::now_v7(), Uuid::now_v7());
     for sender in [Some(one), None, Some(other)] {
-        publish(&mut channel, &mut entry, sender);
+        publish(&mut channel, &mut history, sender);
     }
     let without = |join| Has {
         without: Some(join),
         ..has(10)
     };
-    assert_eq!(told(&mut channel, &entry, without(one)), [12, 13]);
-    assert_eq!(told(&mut channel, &entry, without(other)), [11, 12]);
-    assert_eq!(told(&mut channel, &entry, has(10)), [11, 12, 13]);
+    assert_eq!(told(&mut channel, &history, without(one)), [12, 13]);
+    assert_eq!(told(&mut channel, &history, without(other)), [11, 12]);
+    assert_eq!(told(&mut channel, &history, has(10)), [11, 12, 13]);
 }
 
 #[test]
 fn a_join_is_not_given_notices_that_have_ended() {
-    let (mut channel, mut entry) = updates();
+    let (mut channel, mut history) = updates();
     let until: Timestamp = "2037-01-01T00:00:00Z".parse().unwrap();
     let notice = Notice {
         until: Some(until.to_string()),
@@ -200,13 +191,13 @@ fn a_join_is_not_given_notices_that_have_ended() {
         notices: [(70, RowChange::update(notice))].into(),
         ..Delta::default()
     };
-    let mut state = EventState::clone(entry.state());
+    let mut state = EventState::clone(history.state());
     state.apply(&delta).unwrap();
     let publication = Publication::new(1, Arc::new(delta), Arc::new(state));
-    assert_eq!(entry.publish(Arc::new(publication)), Ok(true));
+    assert_eq!(history.publish(Arc::new(publication)), Ok(true));
     let limits = Config::default().availability;
     let mut has_it = |now| {
-        let joined = channel.joined(NativeView::Event, &entry, None, None, &limits, now);
+        let joined = channel.joined(NativeView::Event, &history, None, None, &limits, now);
         let state: Value = serde_json::from_str(joined.state.get()).unwrap();
         let notices = state["notices"].as_array().unwrap();
         notices.iter().any(|notice| notice["id"] == 70)

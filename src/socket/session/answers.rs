@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::rights::may_see;
 use super::{At, Effect, Presence, Session, Shown, Stage, Subscription};
 use crate::hub::presence as here;
 use crate::hub::{NativeView, NotOpened};
@@ -22,7 +21,7 @@ pub(crate) struct Opened<'a> {
     pub(crate) channel: usize,
     pub(crate) member: usize,
     pub(crate) event: &'a EventInfo,
-    /// The entry's: what the answer brings the viewer to.
+    /// The answer brings the viewer to it.
     pub(crate) revision: Revision,
     pub(crate) here: Option<&'a here::View>,
 }
@@ -45,7 +44,7 @@ impl Session {
             here,
         } = opened;
         let vsn = self.vsn;
-        let seen = may_see(&self.caller, event);
+        let seen = self.caller.may_see(event);
         let organizes = self.caller.may_organize(event.organizer_id);
         let Some(subscription) = self
             .subscriptions
@@ -124,6 +123,8 @@ impl Session {
                 code::EVENT_NOT_FOUND.because(format_args!("no event {event}"))
             }
             NotOpened::Unavailable => code::UNAVAILABLE.because("the database does not answer"),
+            NotOpened::Behind => code::UNAVAILABLE
+                .because("this node is behind what you have, and does not reach the database"),
             NotOpened::Restarting => code::RESTARTING.because("the node goes down"),
         };
         self.refuse_join(place, error, effects);

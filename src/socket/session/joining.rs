@@ -6,7 +6,7 @@ use super::{At, Effect, Join, Presence, Rules, Session, Shown, Stage, Subscripti
 use crate::hub::NativeView;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::native;
-use crate::protocol::phoenix::{ClientFrame, Payload};
+use crate::protocol::phoenix::{ClientFrame, Payload, Ref, Vsn};
 use crate::protocol::supabase::JoinConfig;
 use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::socket::channel::{ChannelKey, View};
@@ -130,7 +130,7 @@ impl Session {
         };
         let subscription = Subscription {
             topic,
-            join_ref: frame.join_ref.clone(),
+            join_ref: self.join_ref(frame),
             stage: Stage::Waiting(Box::new(asked.join)),
             presence: asked.presence,
             voice: asked.voice,
@@ -144,6 +144,13 @@ impl Session {
         });
     }
 
+    /// By which its client knows a join. In 1.0.0 there is no field for it: it is the ref of the join itself, and
+    /// the close that names none would end whatever has been joined since.
+    fn join_ref(&self, frame: &ClientFrame) -> Option<Ref> {
+        let own = frame.reference.as_ref().filter(|_| self.vsn == Vsn::V1);
+        frame.join_ref.as_ref().or(own).cloned()
+    }
+
     /// Joins a private topic that has no event behind it.
     fn ask_for_private(
         &mut self,
@@ -153,9 +160,10 @@ impl Session {
         frame: &ClientFrame,
         effects: &mut Vec<Effect>,
     ) {
+        let join_ref = self.join_ref(frame);
         let subscription = self.place(Subscription {
             topic,
-            join_ref: frame.join_ref.clone(),
+            join_ref,
             stage: Stage::Asking {
                 reference: frame.reference.clone(),
             },

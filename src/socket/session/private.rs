@@ -114,7 +114,9 @@ impl Session {
             NotOpened::NoSuchEvent => {
                 code::EVENT_NOT_FOUND.because(format_args!("no event of \"{}\"", at.topic))
             }
-            NotOpened::Unavailable => code::UNAVAILABLE.because("the database does not answer"),
+            NotOpened::Unavailable | NotOpened::Behind => {
+                code::UNAVAILABLE.because("the database does not answer")
+            }
         };
         effects.push(self.refuse(at, error));
         effects.extend(

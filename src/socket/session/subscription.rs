@@ -156,13 +156,11 @@ impl Session {
         }
     }
 
-    /// The frame that was to show this serial was not taken: the client has what it had before.
-    pub(crate) fn presence_not_sent(&mut self, place: u32, before: u64) {
-        if let Some(sent) = self
-            .subscription_mut(place)
-            .and_then(|subscription| subscription.presence.sent())
-        {
-            *sent = before;
+    /// It was shown who is here as of this serial.
+    pub(crate) fn set_shown(&mut self, place: u32, serial: u64) {
+        let subscription = self.subscription_mut(place);
+        if let Some(sent) = subscription.and_then(|subscription| subscription.presence.sent()) {
+            *sent = serial;
         }
     }
 

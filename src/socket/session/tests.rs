@@ -213,6 +213,29 @@ fn a_leave_is_acknowledged_then_closed_and_an_old_one_ends_nothing() {
     assert_eq!(talk.say(r#"["1","4","event:42","phx_leave",{}]"#).len(), 1);
 }
 
+/// Findings, core 25: clients of 1.0.0 send no join_ref, and know a join by its ref.
+#[test]
+fn a_close_in_1_0_0_names_the_join_that_it_ends() {
+    let mut talk = Talk::new();
+    talk.session.vsn = Vsn::V1;
+    let text = |event: &str, reference: u32| {
+        let frame = json!({"topic": "event:42", "event": event, "payload": {}, "ref": reference});
+        frame.to_string()
+    };
+    talk.say(&text("phx_join", 1));
+    let close = |did: &[Did]| {
+        did.iter().find_map(|did| match did {
+            Did::Sent(frame) if frame["event"] == "phx_close" => Some(frame["ref"].clone()),
+            _ => None,
+        })
+    };
+    let did = talk.say(&text("phx_leave", 2));
+    assert_eq!(close(&did), Some(json!(1)));
+    talk.say(&text("phx_join", 3));
+    let did = talk.say(&text("phx_join", 4));
+    assert_eq!(close(&did), Some(json!(3)));
+}
+
 /// Every ref is answered, also of a join that nobody waits for any more.
 #[test]
 fn a_join_that_is_left_or_replaced_before_its_answer_is_told_so() {

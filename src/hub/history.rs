@@ -1,4 +1,4 @@
-//! A shard's entry of one watched event: the state, and the ring of recent deltas.
+//! What a node knows of one event: the state, and the ring of recent deltas that lead to it.
 //!
 //! Pure. The one question it answers is: what brings a viewer from the revision that it has to now?
 
@@ -9,9 +9,9 @@ use super::{Opening, Publication};
 use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventState};
 
-/// What the node knows of an event, in one shard.
+/// The state and the recent past of one event.
 #[derive(Debug)]
-pub struct TopicEntry {
+pub struct History {
     state: Arc<EventState>,
     /// Contiguous: each delta begins where the one before ended; the last ends at the state's revision.
     ring: VecDeque<Arc<Delta>>,
@@ -34,11 +34,11 @@ pub enum Step<'a> {
     Whole(&'a Arc<EventState>),
 }
 
-/// A publication begins after what the entry has: something was lost on the way here.
+/// A publication begins after what is known: something was lost on the way here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap;
 
-impl TopicEntry {
+impl History {
     pub fn open(opening: &Opening, ring_deltas_max: usize) -> Self {
         let mut entry = Self {
             state: opening.state.clone(),
@@ -59,13 +59,14 @@ impl TopicEntry {
         self.state.revision
     }
 
-    /// Whether a client that comes back with this revision can only have it of the history that is here:
-    /// where the database went back, the same revisions were something else before.
+    /// Whether a client that comes back with this revision may go on from it. One that is ahead has it of another
+    /// database; and where the database went back, the same revisions were something else before.
     pub fn resumes(&self, since: Revision) -> bool {
-        since > self.lost || mistaken!(ResumeLost)
+        let is_here = since > self.lost || mistaken!(ResumeLost);
+        is_here && since > 0 && since <= self.revision()
     }
 
-    /// Whether the database went back between this entry and the opening, so that the one does not lead
+    /// Whether the database went back between this and the opening, so that the one does not lead
     /// to the other, whichever has more.
     pub fn is_lost_to(&self, opening: &Opening) -> bool {
         opening.lost > self.lost || opening.state.revision < self.revision()
@@ -74,7 +75,7 @@ impl TopicEntry {
     /// Takes a publication over. One that brings nothing new is dropped.
     ///
     /// # Errors
-    /// [`Gap`] when it begins after what the entry has; the entry is unchanged.
+    /// [`Gap`] when it begins after what is known; nothing is changed then.
     pub fn publish(&mut self, publication: Arc<Publication>) -> Result<bool, Gap> {
         let delta = &publication.delta;
         if delta.to <= self.revision() {
@@ -159,7 +160,7 @@ mod tests {
     use crate::ticketing::live::samples;
 
     /// An entry at revision `at` whose ring was filled from the log after `log_from`.
-    fn entry(log_from: Revision, at: Revision, ring_deltas_max: usize) -> TopicEntry {
+    fn entry(log_from: Revision, at: Revision, ring_deltas_max: usize) -> History {
         let ring = (log_from..at)
             .map(|from| Arc::new(delta(from, from + 1)))
             .collect();
@@ -169,7 +170,7 @@ mod tests {
             ring,
             lost: 0,
         };
-        TopicEntry::open(&opening, ring_deltas_max)
+        History::open(&opening, ring_deltas_max)
     }
 
     fn delta(from: Revision, to: Revision) -> Delta {
@@ -225,7 +226,7 @@ mod tests {
         let mut entry = entry(2, 7, 4);
         assert_eq!(entry.publish(publication(7, 10)), Ok(true));
         let origins =
-            |entry: &TopicEntry| [0, 1, 3, 4, 6, 7, 9, 10, 11].map(|have| entry.origin(have));
+            |entry: &History| [0, 1, 3, 4, 6, 7, 9, 10, 11].map(|have| entry.origin(have));
         assert_eq!(origins(&entry), [0, 0, 0, 4, 6, 7, 7, 10, 0]);
         assert_eq!(entry.publish(publication(0, 11)), Ok(true));
         assert_eq!(origins(&entry), [0, 0, 0, 0, 0, 0, 0, 0, 11]);

@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::*;
 use crate::auth::Auth;
 use crate::config::{AuthConfig, Config};
-use crate::hub::Hub;
+use crate::hub::{Hub, NotOpened, Opening, Publication, Watch};
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
 use crate::socket::held::HeldShard;

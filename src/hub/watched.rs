@@ -1,0 +1,227 @@
+//! One watched event, as a shard or the streams have it: from the question to the feed until nobody has
+//! watched for a while. Pure.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::history::{Gap, History};
+use super::{Looked, Opening, Publication};
+use crate::config::inside::REACH_PATIENCE_MS;
+use crate::ticketing::Revision;
+use crate::ticketing::live::EventInfo;
+
+/// Somebody who wants to become a viewer of an event.
+pub trait Waiter {
+    /// The revision that its client has, if it says so.
+    fn since(&self) -> Option<Revision>;
+    /// Whether the client may know that there is such an event.
+    fn may_see(&self, event: &EventInfo) -> bool;
+}
+
+#[derive(Debug)]
+pub(super) struct Watched<W> {
+    /// `None` until the feed has opened it.
+    history: Option<History>,
+    waiting: Vec<Waiting<W>>,
+    /// Joined ones. While there are none, and nobody waits, it may be forgotten.
+    pub(super) viewers: usize,
+    empty_since_ms: Option<u64>,
+    /// The feed's queue was full when it was asked to watch, or it had no answer: ask again.
+    pub(super) ask_again: bool,
+    /// Set while it waits to be opened anew, since something was lost on the way: what is here is known to be
+    /// all of until then. No beat claims more.
+    proven_at: Option<Timestamp>,
+    /// Another one after each time that all viewers were sent away; never used twice.
+    pub(super) era: u64,
+}
+
+#[derive(Debug)]
+struct Waiting<W> {
+    who: W,
+    /// Its client is ahead, and the feed was asked to look.
+    reach: Option<Reach>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Reach {
+    until_ms: u64,
+    /// The number of the question to the feed.
+    look: u64,
+    /// The revision that the database had when it was read after the question.
+    read: Option<Revision>,
+}
+
+/// What becomes of somebody who waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Waits,
+    Answer,
+    /// This node is behind its client, and does not get to see the database.
+    Later,
+}
+
+/// What an opening means for those who watch already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opened {
+    /// It brings nothing new.
+    Same,
+    Moved,
+    /// The database lost what viewers have been shown: they are to start anew.
+    Restarted,
+}
+
+impl<W: Waiter> Watched<W> {
+    pub(super) fn new(era: u64) -> Self {
+        Self {
+            history: None,
+            waiting: Vec::new(),
+            viewers: 0,
+            empty_since_ms: None,
+            ask_again: false,
+            proven_at: None,
+            era,
+        }
+    }
+
+    pub(super) fn history(&self) -> Option<&History> {
+        self.history.as_ref()
+    }
+
+    pub(super) fn proven_at(&self) -> Option<Timestamp> {
+        self.proven_at
+    }
+
+    /// Something was lost on the way here, after this time.
+    pub(super) fn doubt(&mut self, proven_at: Timestamp) {
+        self.proven_at.get_or_insert(proven_at);
+    }
+
+    pub(super) fn open(&mut self, opening: &Opening, ring_deltas_max: usize) -> Opened {
+        self.proven_at = None;
+        let opened = match &self.history {
+            Some(known) if known.is_lost_to(opening) => Opened::Restarted,
+            Some(known) if known.revision() == opening.state.revision => return Opened::Same,
+            _ => Opened::Moved,
+        };
+        self.history = Some(History::open(opening, ring_deltas_max));
+        opened
+    }
+
+    pub(super) fn publish(&mut self, publication: Arc<Publication>) -> Result<bool, Gap> {
+        match &mut self.history {
+            Some(history) => history.publish(publication),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether a client has a revision that has not come here yet: another node's, or one that REST has just
+    /// answered with. Whoever may not see the event is not to find out that it is there.
+    fn is_behind(&self, who: &W) -> bool {
+        let Some(history) = &self.history else {
+            return false;
+        };
+        let ahead = who.since().is_some_and(|since| since > history.revision());
+        ahead && who.may_see(&history.state().event)
+    }
+
+    fn judge(&self, waiting: &Waiting<W>, now_ms: u64) -> Verdict {
+        let Some(history) = &self.history else {
+            return Verdict::Waits;
+        };
+        if !self.is_behind(&waiting.who) {
+            return Verdict::Answer;
+        }
+        match waiting.reach {
+            // The database is the truth, once it has been read, and what was read is here.
+            Some(Reach { read: Some(read), .. }) if read <= history.revision() => Verdict::Answer,
+            Some(reach) if reach.until_ms <= now_ms && mistaken!(AnswerBehind) => Verdict::Answer,
+            Some(reach) if reach.until_ms <= now_ms => Verdict::Later,
+            _ => Verdict::Waits,
+        }
+    }
+
+    /// Lets somebody in, or has it wait. `look` asks the feed to look for a revision, and says how the
+    /// question is numbered.
+    pub(super) fn arrive(
+        &mut self,
+        who: W,
+        now_ms: u64,
+        look: impl FnOnce(Revision) -> u64,
+    ) -> Option<W> {
+        let waiting = Waiting { who, reach: None };
+        if self.judge(&waiting, now_ms) == Verdict::Answer {
+            return Some(waiting.who);
+        }
+        self.waiting.push(waiting);
+        self.look_for_ahead(now_ms, look);
+        None
+    }
+
+    /// Asks for what clients have and this node does not, once for all who have begun to wait for it.
+    pub(super) fn look_for_ahead(&mut self, now_ms: u64, look: impl FnOnce(Revision) -> u64) {
+        let Some(history) = &self.history else {
+            return;
+        };
+        let revision = history.revision();
+        let is_new = |waiting: &&mut Waiting<W>| {
+            waiting.reach.is_none() && waiting.who.since() > Some(revision)
+        };
+        let mut new: Vec<_> = self.waiting.iter_mut().filter(is_new).collect();
+        let Some(most) = new.iter().filter_map(|waiting| waiting.who.since()).max() else {
+            return;
+        };
+        let look = look(most);
+        for waiting in &mut new {
+            waiting.reach = Some(Reach {
+                until_ms: now_ms + REACH_PATIENCE_MS,
+                look,
+                read: None,
+            });
+        }
+    }
+
+    /// The feed has looked. `false` when what it published has not come here.
+    pub(super) fn looked(&mut self, looked: Looked) -> bool {
+        for reach in self.waiting.iter_mut().filter_map(|w| w.reach.as_mut()) {
+            if reach.look <= looked.look {
+                reach.read = Some(looked.revision);
+            }
+        }
+        let known = self.history.as_ref().map(History::revision);
+        known.is_none_or(|known| known >= looked.revision)
+    }
+
+    /// Those who have waited long enough, for good or for bad.
+    pub(super) fn settled(&mut self, now_ms: u64) -> Vec<(W, Verdict)> {
+        let (mut settled, mut waiting) = (Vec::new(), Vec::new());
+        for one in std::mem::take(&mut self.waiting) {
+            match self.judge(&one, now_ms) {
+                Verdict::Waits => waiting.push(one),
+                verdict => settled.push((one.who, verdict)),
+            }
+        }
+        self.waiting = waiting;
+        settled
+    }
+
+    pub(super) fn has_overdue(&self, now_ms: u64) -> bool {
+        let reach = |waiting: &Waiting<W>| waiting.reach;
+        let mut reaches = self.waiting.iter().filter_map(reach);
+        reaches.any(|reach| reach.until_ms <= now_ms)
+    }
+
+    pub(super) fn give_up_waiting(&mut self) -> Vec<W> {
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.into_iter().map(|waiting| waiting.who).collect()
+    }
+
+    /// Whether nobody has watched for so long. To be asked now and then: that is when it is noted.
+    pub(super) fn is_forgotten(&mut self, now_ms: u64, grace_ms: u64) -> bool {
+        if self.viewers > 0 || !self.waiting.is_empty() {
+            self.empty_since_ms = None;
+            return false;
+        }
+        now_ms >= *self.empty_since_ms.get_or_insert(now_ms) + grace_ms
+    }
+}

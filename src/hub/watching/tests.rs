@@ -1,0 +1,434 @@
+//! The machine against a model of the feed: whatever is lost on the way, and whoever comes when.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::config::inside::REACH_PATIENCE_MS;
+use crate::hub::history::Step;
+use crate::hub::{Hub, Looked, Mailbox, ToShard};
+use crate::ticketing::live::{Delta, EventInfo, samples};
+
+const EVENT: EventId = 1;
+const GRACE_MS: u64 = 5_000;
+
+/// Its number, and what its client has.
+#[derive(Debug, PartialEq, Eq)]
+struct Client(usize, Option<Revision>);
+
+impl Waiter for Client {
+    fn since(&self) -> Option<Revision> {
+        self.1
+    }
+
+    fn may_see(&self, _: &EventInfo) -> bool {
+        true
+    }
+}
+
+struct World {
+    watching: Watching<Client>,
+    hub: Hub,
+    mailbox: Mailbox<ToShard>,
+    watches: mpsc::Receiver<Watch>,
+    now_ms: u64,
+    /// The mailbox was full.
+    lost: bool,
+}
+
+impl World {
+    fn new() -> Self {
+        let (hub, mut mailboxes, watches) = Hub::with_room(1, 4);
+        let mailbox = mailboxes.shards.remove(0);
+        let bounds = Bounds {
+            ring_deltas_max: 4,
+            grace_ms: GRACE_MS,
+            road: "shard",
+        };
+        let checked = Checked::up(Timestamp::UNIX_EPOCH);
+        World {
+            watching: Watching::new(mailbox.asker.clone(), bounds, checked),
+            hub,
+            mailbox,
+            watches,
+            now_ms: 0,
+            lost: false,
+        }
+    }
+
+    fn arrive(&mut self, client: Client) -> Option<Client> {
+        self.watching.arrive(EVENT, client, self.now_ms)
+    }
+
+    /// Reads the mail.
+    fn turn(&mut self) -> Vec<Then<Client>> {
+        while let Some(message) = self.mailbox.next() {
+            if let ToShard::News(news) = message {
+                self.watching.on(news, self.now_ms);
+            }
+        }
+        let lost = self.mailbox.take_dropped() > 0;
+        self.watching
+            .mail_is_read(lost || std::mem::take(&mut self.lost));
+        self.watching.answer_overdue(self.now_ms);
+        std::iter::from_fn(|| self.watching.next()).collect()
+    }
+
+    fn asked(&mut self) -> Vec<Watch> {
+        std::iter::from_fn(|| self.watches.try_recv().ok()).collect()
+    }
+}
+
+fn opening(from: Revision, at: Revision, lost: Revision) -> Arc<Opening> {
+    Arc::new(Opening {
+        event: EVENT,
+        state: Arc::new(samples::state(at)),
+        ring: (from..at).map(|from| Arc::new(delta(from, from + 1))).collect(),
+        lost,
+    })
+}
+
+fn delta(from: Revision, to: Revision) -> Delta {
+    Delta {
+        from,
+        to,
+        ..Delta::default()
+    }
+}
+
+fn publication(from: Revision, to: Revision) -> Arc<Publication> {
+    let state = Arc::new(samples::state(to));
+    Arc::new(Publication::new(EVENT, Arc::new(delta(from, to)), state))
+}
+
+fn shards() -> crate::hub::ShardSet {
+    [0].into_iter().collect()
+}
+
+#[test]
+fn one_load_serves_all_who_arrive() {
+    let mut world = World::new();
+    for client in 0..5 {
+        assert!(world.arrive(Client(client, None)).is_none());
+    }
+    assert_eq!(world.asked().len(), 1);
+    world.hub.opened(0, opening(5, 5, 0));
+    let answered = world.turn();
+    let answers = answered.iter().filter(|then| matches!(then, Then::Answer(..)));
+    assert_eq!(answers.count(), 5);
+    assert_eq!(world.arrive(Client(6, Some(5))), Some(Client(6, Some(5))));
+    assert!(world.asked().is_empty());
+}
+
+/// Findings, core 22 and faults 4.
+#[test]
+fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_read() {
+    let mut world = World::new();
+    world.arrive(Client(0, None));
+    world.hub.opened(0, opening(6, 6, 0));
+    world.turn();
+    world.asked();
+    assert!(world.arrive(Client(1, Some(16))).is_none());
+    let [Watch::Look { revision: 16, look, .. }] = world.asked()[..] else {
+        panic!("the feed is asked to look")
+    };
+    world.now_ms = REACH_PATIENCE_MS - 1;
+    assert!(world.turn().is_empty());
+    world.now_ms += 1;
+    let then = world.turn();
+    assert!(
+        matches!(then[..], [Then::Refuse(EVENT, Client(1, _), NotOpened::Behind)]),
+        "{then:?}"
+    );
+    // The answer to that question says nothing to who asked later.
+    assert!(world.arrive(Client(2, Some(16))).is_none());
+    let looked = |look| Looked { look, revision: 6 };
+    world.hub.looked(0, EVENT, looked(look));
+    assert!(world.turn().is_empty());
+    world.hub.looked(0, EVENT, looked(look + 1));
+    assert!(matches!(world.turn()[..], [Then::Answer(EVENT, Client(2, _))]));
+}
+
+/// Findings, core 23: the revisions alone do not tell.
+#[test]
+fn viewers_start_anew_when_history_was_lost_whatever_the_revisions_are() {
+    for at in [3, 5, 9] {
+        let mut world = World::new();
+        world.arrive(Client(0, None));
+        world.hub.opened(0, opening(2, 5, 0));
+        world.turn();
+        let era = world.watching.came(EVENT);
+        world.hub.opened(0, opening(2, at, 10_005));
+        let then = world.turn();
+        assert!(
+            matches!(then[..], [Then::Moved(..), Then::End(EVENT, NotOpened::Unavailable)]),
+            "{then:?}"
+        );
+        assert_ne!(world.watching.era(EVENT), Some(era));
+        let history = world.watching.history(EVENT).unwrap();
+        assert_eq!(history.revision(), at);
+        assert!((0..=at).all(|since| !history.resumes(since)));
+    }
+}
+
+/// Findings, faults 9.
+#[test]
+fn nothing_is_proven_of_a_viewer_that_lacks_something() {
+    let mut world = World::new();
+    world.arrive(Client(0, None));
+    world.hub.opened(0, opening(2, 5, 0));
+    world.turn();
+    assert!(world.watching.proof(EVENT, 4).is_none());
+    assert!(world.watching.proof(EVENT, 5).is_some());
+    world.hub.publish(shards(), publication(5, 6));
+    world.hub.checked(Timestamp::now(), true);
+    world.turn();
+    assert!(world.watching.proof(EVENT, 5).is_none());
+}
+
+#[test]
+fn what_nobody_watches_is_let_go_of_when_its_grace_is_over() {
+    let mut world = World::new();
+    world.arrive(Client(0, None));
+    world.hub.opened(0, opening(2, 5, 0));
+    world.turn();
+    let era = world.watching.came(EVENT);
+    world.asked();
+    world.watching.tend(1_000_000);
+    world.watching.left(EVENT, era);
+    world.watching.tend(2_000_000);
+    assert!(world.asked().is_empty());
+    world.watching.tend(2_000_000 + GRACE_MS);
+    assert_eq!(world.asked(), [Watch::Unwatch { event: EVENT, shard: 0 }]);
+    assert!(matches!(world.watching.next(), Some(Then::Watched(EVENT, false))));
+    assert!(world.watching.is_empty());
+}
+
+/// What happens to a shard.
+#[derive(Debug, Clone)]
+enum Happens {
+    /// The database moves on, and the feed publishes it; or it is lost on the way.
+    Publish { revisions: u64, lost: bool },
+    /// So many messages more than fit.
+    Flood,
+    /// The database goes back, and is written on.
+    Rewind { by: u64, then: u64 },
+    Arrive { ahead: u64, behind: u64 },
+    /// What a shard asked is answered.
+    Feed,
+    /// The database says how it is.
+    Check,
+    Read,
+    Pass(u64),
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        4 => (1_u64..4, prop::bool::weighted(0.3))
+            .prop_map(|(revisions, lost)| Happens::Publish { revisions, lost }),
+        1 => Just(Happens::Flood),
+        1 => (1_u64..4, 0_u64..6).prop_map(|(by, then)| Happens::Rewind { by, then }),
+        3 => (0_u64..3, 0_u64..5).prop_map(|(ahead, behind)| Happens::Arrive { ahead, behind }),
+        4 => Just(Happens::Feed),
+        3 => Just(Happens::Check),
+        6 => Just(Happens::Read),
+        2 => (1_u64..600).prop_map(Happens::Pass),
+    ]
+}
+
+/// The database and the feed, with one viewer behind them, and what must hold of it.
+struct Model {
+    world: World,
+    /// The history that is now, and the one before it; each has its own revisions.
+    history: u64,
+    revision: Revision,
+    lost: Revision,
+    /// Which history and revision the feed has shown.
+    fed: Option<(u64, Revision)>,
+    questions: Vec<Watch>,
+    /// How often the database has been checked: all revisions up to then.
+    checks: Vec<(u64, Revision)>,
+    /// What the viewer has, and of which history; `None`: it is to join anew.
+    viewer: Option<(u64, Revision)>,
+    /// With the history and the revision that there were when they came.
+    waiting: BTreeMap<usize, (u64, Revision)>,
+    clients: usize,
+}
+
+impl Model {
+    fn new() -> Self {
+        Model {
+            world: World::new(),
+            history: 0,
+            revision: 5,
+            lost: 0,
+            fed: None,
+            questions: Vec::new(),
+            checks: Vec::new(),
+            viewer: None,
+            waiting: BTreeMap::new(),
+            clients: 0,
+        }
+    }
+
+    fn on(&mut self, happens: Happens) {
+        match happens {
+            Happens::Publish { revisions, lost } => {
+                let from = self.revision;
+                self.revision += revisions;
+                if self.fed.is_some() {
+                    self.fed = Some((self.history, self.revision));
+                    self.world.lost |= lost;
+                    if !lost {
+                        let publication = publication(from, self.revision);
+                        self.world.hub.publish(shards(), publication);
+                    }
+                }
+            }
+            Happens::Flood => (0..8).for_each(|event| {
+                let why = NotOpened::Unavailable;
+                self.world.hub.not_opened(0, 100 + event, why);
+            }),
+            Happens::Rewind { by, then } => {
+                self.lost = self.revision.max(self.lost) + 10;
+                self.history += 1;
+                self.revision = self.revision.saturating_sub(by).max(1) + then;
+                if self.fed.take().is_some() {
+                    let why = NotOpened::Unavailable;
+                    self.world.hub.closed(shards(), EVENT, why);
+                }
+            }
+            Happens::Arrive { ahead, behind } => {
+                let since = (self.revision + ahead).saturating_sub(behind).max(1);
+                self.arrive(Some(since));
+            }
+            Happens::Feed => self.feed(),
+            Happens::Check => {
+                // Said once all that was committed has been published.
+                self.checks.push((self.history, self.revision));
+                let at = SignedDuration::from_secs(self.checks.len() as i64);
+                self.world.hub.checked(Timestamp::UNIX_EPOCH + at, true);
+            }
+            Happens::Read => {
+                let then = self.world.turn();
+                then.into_iter().for_each(|then| self.carry_out(then));
+                self.bring();
+            }
+            Happens::Pass(ms) => {
+                self.world.now_ms += ms;
+                self.world.watching.tend(self.world.now_ms);
+            }
+        }
+    }
+
+    fn feed(&mut self) {
+        self.questions.extend(self.world.asked());
+        for question in std::mem::take(&mut self.questions) {
+            match question {
+                Watch::Watch { .. } => {
+                    self.fed = Some((self.history, self.revision));
+                    let from = self.revision.saturating_sub(2).max(1);
+                    let opening = opening(from, self.revision, self.lost);
+                    self.world.hub.opened(0, opening);
+                }
+                Watch::Look { look, .. } if self.fed.is_some() => {
+                    let revision = self.revision;
+                    let looked = Looked { look, revision };
+                    self.world.hub.looked(0, EVENT, looked);
+                }
+                Watch::Look { .. } => {}
+                Watch::Unwatch { .. } => self.fed = None,
+            }
+        }
+    }
+
+    fn arrive(&mut self, since: Option<Revision>) {
+        self.clients += 1;
+        let client = Client(self.clients, since);
+        let now = (self.history, self.revision);
+        self.waiting.insert(self.clients, now);
+        if let Some(client) = self.world.arrive(client) {
+            self.answered(client);
+        }
+    }
+
+    fn carry_out(&mut self, then: Then<Client>) {
+        match then {
+            Then::Answer(_, client) => self.answered(client),
+            Then::Refuse(_, Client(client, _), _) => {
+                self.waiting.remove(&client).expect("answered once");
+            }
+            Then::End(..) => self.viewer = None,
+            _ => {}
+        }
+    }
+
+    /// A client is never answered with less than it has of this history, unless the database really has less.
+    fn answered(&mut self, Client(client, since): Client) {
+        let (history, had) = self.waiting.remove(&client).expect("answered once");
+        let Some(known) = self.world.watching.history(EVENT) else {
+            // Closed in the same turn.
+            return;
+        };
+        let back = since.is_some_and(|since| since > known.revision());
+        assert!(
+            !back || since > Some(had) || history != self.history,
+            "{since:?} was answered with {} of {had}",
+            known.revision()
+        );
+        self.viewer = self.fed.map(|(history, _)| (history, known.revision()));
+        self.world.watching.came(EVENT);
+    }
+
+    /// The viewer is brought to now: what leads there begins where it is.
+    fn bring(&mut self) {
+        let Some((_, have)) = self.viewer else { return };
+        let Some(known) = self.world.watching.history(EVENT) else {
+            self.viewer = None;
+            return;
+        };
+        match known.step_from(have) {
+            Step::Level => assert_eq!(have, known.revision()),
+            Step::Latest(publication) => assert_eq!(publication.delta.from, have),
+            Step::Merged(delta) => {
+                assert!(delta.from <= have && delta.to == known.revision());
+            }
+            Step::Whole(_) => {}
+        }
+        let revision = known.revision();
+        self.viewer = self.viewer.map(|(history, _)| (history, revision));
+        // What a beat claims was true when it was checked.
+        let proof = self.world.watching.proof(EVENT, revision).expect("it is level");
+        let checks = proof.at.as_second() as usize;
+        if let Some(&(history, checked)) = checks.checked_sub(1).and_then(|n| self.checks.get(n))
+            && self.viewer.is_some_and(|(own, _)| own == history)
+        {
+            assert!(revision >= checked, "{revision} is said to be all of {checked}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nobody_is_answered_with_less_or_told_to_be_current_with_less(
+        happens in prop::collection::vec(happens(), 1..120)
+    ) {
+        let mut model = Model::new();
+        model.arrive(None);
+        happens.into_iter().for_each(|happens| model.on(happens));
+        // When all is well again, everybody is answered, and the viewer has everything.
+        for _ in 0..8 {
+            model.on(Happens::Feed);
+            model.on(Happens::Read);
+            model.on(Happens::Pass(1_000));
+        }
+        model.on(Happens::Read);
+        prop_assert!(model.waiting.is_empty(), "{:?}", model.waiting);
+        if let (Some((_, have)), Some(known)) = (model.viewer, model.world.watching.history(EVENT)) {
+            prop_assert_eq!(have, known.revision());
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! From what one connection has to now: whatever its topics have for it, and the beat behind it.
+
+use bytes::Bytes;
+
+use super::channel::{Frames, Has, PHOENIX, View};
+use super::session::{Stage, Subscription};
+use super::shard::Shard;
+use crate::metrics;
+use crate::protocol::native;
+use crate::protocol::phoenix;
+use crate::ticketing::Revision;
+
+impl Shard {
+    /// Sends a connection what waits for it, then brings each of its topics to now.
+    pub(super) fn bring(&mut self, id: usize) {
+        self.bring_with(id, false);
+    }
+
+    /// The same, with the beat at the end. A socket that is full gets no beat: what it has is old.
+    pub(super) fn beat(&mut self, id: usize) {
+        self.bring_with(id, true);
+    }
+
+    fn bring_with(&mut self, id: usize, beat: bool) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let mut flushed = connection.flush();
+        if flushed.is_ok() && connection.is_clear() {
+            self.queue_missing(id);
+            if beat {
+                self.queue_beat(id);
+            }
+            if let Some(connection) = self.connections.get_mut(id) {
+                flushed = connection.flush();
+            }
+        }
+        if flushed.is_err() {
+            self.remove(id);
+        }
+    }
+
+    /// At most one frame for each joined topic waits in a connection's outbox, because this is
+    /// called only when nothing waits.
+    fn queue_missing(&mut self, id: usize) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let vsn = connection.session.vsn;
+        let outbox_bytes_max = self.config.socket.outbox_bytes_max;
+        let (mut to_read_anew, mut bytes_of_rows) = (Vec::new(), 0);
+        for (place, subscription) in connection.session.subscriptions_mut() {
+            if !matches!(subscription.stage, Stage::Asking { .. } | Stage::Waiting(_))
+                && let Some(shown) = subscription.private.as_deref_mut()
+                && let Some(picture) = self.private.latest(shown.name)
+                && let Some(frame) = picture.frame(vsn, shown.sent)
+            {
+                connection.outbox.push_state(frame);
+                shown.sent = picture.revision;
+            }
+            let without = subscription.without();
+            let Stage::Live { channel, sent, .. } = &mut subscription.stage else {
+                continue;
+            };
+            let Some(channel) = self.channels.get_mut(*channel) else {
+                continue;
+            };
+            let Some(history) = self.watching.history(channel.event) else {
+                continue;
+            };
+            if *sent < history.revision() {
+                metrics::DELIVERIES.add(1);
+                metrics::CATCH_UPS.add(u64::from(history.is_lagging(*sent)));
+                let has = Has {
+                    revision: *sent,
+                    vsn,
+                    without,
+                };
+                let mut frames = channel.frames(history, has, &self.config.availability);
+                if matches!(&channel.key.view, View::Tables(bindings) if !bindings.is_empty()) {
+                    // A client may have many such channels, and what each is told is its own.
+                    let bytes = frames.bytes.len();
+                    if bytes_of_rows > 0 && bytes_of_rows + bytes > outbox_bytes_max {
+                        frames = Frames {
+                            bytes: Bytes::new(),
+                            read_anew: true,
+                        };
+                    }
+                    bytes_of_rows += frames.bytes.len();
+                }
+                connection.outbox.push_state(frames.bytes);
+                *sent = history.revision();
+                if frames.read_anew {
+                    to_read_anew.push(place);
+                    continue;
+                }
+            }
+            if let Some(here) = self.watching.here(channel.event)
+                && let Some(sent) = subscription.presence.sent()
+                && let Some((serial, frame)) = channel.presence(here, *sent, vsn)
+            {
+                connection.outbox.push_state(frame);
+                *sent = serial;
+            }
+        }
+        if !to_read_anew.is_empty() {
+            self.let_read_anew(id, &to_read_anew);
+        }
+    }
+
+    /// Ends joins of clients that are to read the tables anew: they join again by themselves.
+    pub(super) fn let_read_anew(&mut self, id: usize, subscriptions: &[u32]) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        metrics::READ_ANEW.add(subscriptions.len() as u64);
+        for &subscription in subscriptions {
+            let session = &mut connection.session;
+            session.let_read_anew(subscription, &mut self.effects);
+        }
+        self.perform(id);
+    }
+
+    fn queue_beat(&mut self, id: usize) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.beat_in = self.wheel.beat_visits();
+        let vsn = connection.session.vsn;
+        let told = connection.session.subscriptions_mut();
+        let told = told.filter(|(_, subscription)| matches!(subscription.stage, Stage::Told));
+        let told = told.filter_map(|(_, subscription)| {
+            let shown = subscription.private.as_deref()?;
+            let picture = self.private.latest(shown.name)?;
+            Some(((shown.name, shown.sent), picture.checked_at()))
+        });
+        let (told, read_at): (Vec<_>, Vec<_>) = told.unzip();
+        let joined = |(_, subscription): (u32, &mut Subscription)| match subscription.stage {
+            Stage::Live {
+                channel,
+                sent,
+                view: Some(_),
+                ..
+            } => Some((channel, sent)),
+            _ => None,
+        };
+        let topics: Vec<_> = connection
+            .session
+            .subscriptions_mut()
+            .filter_map(joined)
+            .collect();
+        let mut checked = self.watching.checked();
+        for (channel, sent) in &topics {
+            let event = self.channels.event_of(*channel);
+            let Some(proof) = event.and_then(|event| self.watching.proof(event, *sent)) else {
+                // It lacks something, and no beat is to hide that.
+                return;
+            };
+            checked.at = checked.at.min(proof.at);
+        }
+        let frame = |revisions: &[_], checked| {
+            let beat = native::beat(revisions, checked);
+            phoenix::push(vsn, PHOENIX, native::BEAT, &beat)
+        };
+        match &*topics {
+            [] => {}
+            // Nearly all: their beat is the same as their neighbours'.
+            [(channel, sent)] => {
+                if let Some(channel) = self.channels.get_mut(*channel) {
+                    let beat = channel.beat(*sent, checked, vsn);
+                    connection.outbox.push(beat);
+                }
+            }
+            _ => {
+                let name = |&(channel, sent): &(usize, Revision)| {
+                    let channel = self.channels.get(channel)?;
+                    Some((channel.key.name, sent))
+                };
+                let revisions: Vec<_> = topics.iter().filter_map(name).collect();
+                connection.outbox.push(frame(&revisions, checked));
+            }
+        }
+        // Private topics are read apart from the log, and proven by their own reads alone.
+        if let Some(at) = read_at.into_iter().min() {
+            let checked = native::Checked {
+                at,
+                ..self.watching.checked()
+            };
+            connection.outbox.push(frame(&told, checked));
+        }
+    }
+}
