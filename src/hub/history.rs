@@ -10,7 +10,7 @@ use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventState};
 
 /// The state and the recent past of one event.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct History {
     state: Arc<EventState>,
     /// Contiguous: each delta begins where the one before ended; the last ends at the state's revision.

@@ -127,10 +127,7 @@ pub enum ToShard {
     /// A private topic as it is now, by a read that began after this question of the shard.
     Private(Arc<Picture>, private::Ask),
     /// Why there is none.
-    NoPrivate {
-        topic: Topic,
-        why: NotOpened,
-    },
+    NoPrivate { topic: Topic, why: NotOpened },
 }
 
 /// What the feed and presence have to say of what a shard watches.

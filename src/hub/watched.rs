@@ -134,7 +134,9 @@ impl<W: Waiter> Watched<W> {
         }
         match waiting.reach {
             // The database is the truth, once it has been read, and what was read is here.
-            Some(Reach { read: Some(read), .. }) if read <= history.revision() => Verdict::Answer,
+            Some(Reach {
+                read: Some(read), ..
+            }) if read <= history.revision() => Verdict::Answer,
             Some(reach) if reach.until_ms <= now_ms && mistaken!(AnswerBehind) => Verdict::Answer,
             Some(reach) if reach.until_ms <= now_ms => Verdict::Later,
             _ => Verdict::Waits,

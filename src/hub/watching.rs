@@ -44,7 +44,8 @@ pub enum Then<W> {
     Moved(EventId, Option<Arc<Publication>>, Span),
     /// Who is at the event has changed.
     Present(EventId),
-    /// Send all viewers away, or to join anew.
+    /// Send all viewers away, or to join anew. Where the event is gone, they are to be brought to now first: its end
+    /// is the last that they are told.
     End(EventId, NotOpened),
     /// The node lost its database, or has it back: beat at once.
     Turned,
@@ -313,7 +314,12 @@ impl<W: Waiter> Watching<W> {
     /// Sees to those who waited long enough for a revision that does not come.
     pub fn answer_overdue(&mut self, now_ms: u64) {
         let overdue = |(_, watched): &(&EventId, &Watched<W>)| watched.has_overdue(now_ms);
-        let overdue: Vec<_> = self.events.iter().filter(overdue).map(|(&e, _)| e).collect();
+        let overdue: Vec<_> = self
+            .events
+            .iter()
+            .filter(overdue)
+            .map(|(&e, _)| e)
+            .collect();
         overdue
             .into_iter()
             .for_each(|event| self.settle(event, now_ms));
@@ -321,7 +327,12 @@ impl<W: Waiter> Watching<W> {
 
     /// What the owner is to do next.
     pub fn next(&mut self) -> Option<Then<W>> {
-        self.then.pop_front()
+        let then = self.then.pop_front();
+        if let Some(Then::Watched(event, false)) = then {
+            // Not before its viewers have been told the last of it.
+            self.events.remove(&event);
+        }
+        then
     }
 
     // --- inside
@@ -361,9 +372,7 @@ impl<W: Waiter> Watching<W> {
     }
 
     fn forget(&mut self, event: EventId) {
-        if self.events.remove(&event).is_some() {
-            self.then.push_back(Then::Watched(event, false));
-        }
+        self.then.push_back(Then::Watched(event, false));
     }
 }
 

@@ -41,12 +41,7 @@ pub(super) enum End {
 }
 
 impl Line {
-    pub(super) fn new(
-        end: End,
-        (node, shard): (usize, usize),
-        client: usize,
-        now_ms: u64,
-    ) -> Self {
+    pub(super) fn new(end: End, (node, shard): (usize, usize), client: usize, now_ms: u64) -> Self {
         Self {
             end,
             node,

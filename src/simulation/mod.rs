@@ -155,8 +155,5 @@ fn every_mistake_is_caught_by_its_check() {
     survivors.retain(|&(mistake, check)| {
         fault(seeds, Some(mistake), |fault| fault.check == check).is_none()
     });
-    assert!(
-        survivors.is_empty(),
-        "of {seeds} seeds: {survivors:?}"
-    );
+    assert!(survivors.is_empty(), "of {seeds} seeds: {survivors:?}");
 }

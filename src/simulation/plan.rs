@@ -106,8 +106,7 @@ impl World<'_> {
             let kinds = [Kind::Event, Kind::Seats, Kind::Event, Kind::Registration];
             let (kind, event) = (kinds[self.dice.below(4)], self.some_event());
             let streams = kind != Kind::Registration && self.dice.percent(35);
-            self.clients
-                .push(Client::new(index, kind, streams, event));
+            self.clients.push(Client::new(index, kind, streams, event));
         }
     }
 

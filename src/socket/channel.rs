@@ -370,7 +370,10 @@ impl Channel {
         limits: &AvailabilityConfig,
         now: Timestamp,
     ) -> Arc<RawValue> {
-        let at = (history.revision(), here.map_or(0, |here| here.counted.serial));
+        let at = (
+            history.revision(),
+            here.map_or(0, |here| here.counted.serial),
+        );
         let known = self.snapshot.as_ref();
         if let Some(known) = known.filter(|known| known.is_of(at, now)) {
             return known.state.clone();

@@ -304,12 +304,11 @@ fn deliver(
     if !taken {
         return Sent::Full;
     }
-    match presence {
-        Some((serial, _)) => connection
-            .session
-            .set_shown(member.subscription, serial),
-        None => connection.session.set_sent(member.subscription, revision),
+    if let Some((serial, _)) = presence {
+        connection.session.set_shown(member.subscription, serial);
+        return Sent::Nothing;
     }
+    connection.session.set_sent(member.subscription, revision);
     if read_anew {
         portion.to_read_anew.push((id, member.subscription));
     }

@@ -70,10 +70,9 @@ impl Shard {
         if self.postpone(id, subscription, &key, event) {
             return;
         }
-        let (Some(connection), Some(history)) = (
-            self.connections.get_mut(id),
-            self.watching.history(event),
-        ) else {
+        let (Some(connection), Some(history)) =
+            (self.connections.get_mut(id), self.watching.history(event))
+        else {
             return;
         };
         if !connection.session.waits_for(subscription, &key) {
@@ -129,13 +128,7 @@ impl Shard {
 
     /// A client that does not read is not owed more states than it has topics: its join is answered
     /// when its socket has drained. `true` when it was put off.
-    fn postpone(
-        &mut self,
-        id: usize,
-        subscription: u32,
-        key: &ChannelKey,
-        event: EventId,
-    ) -> bool {
+    fn postpone(&mut self, id: usize, subscription: u32, key: &ChannelKey, event: EventId) -> bool {
         let Some(connection) = self.connections.get_mut(id) else {
             return false;
         };
@@ -188,16 +181,29 @@ impl Shard {
     }
 
     pub(super) fn end_viewers(&mut self, event: EventId, why: NotOpened) {
-        for member in self.channels.members(event) {
+        let members = self.channels.members(event);
+        if why == NotOpened::NoSuchEvent {
+            // The end of the event is the last that they are told of it.
+            members
+                .iter()
+                .for_each(|member| self.bring(member.connection as usize));
+        }
+        // All of them end before any is written to: nobody is brought on in another history.
+        let mut ended = Vec::with_capacity(members.len());
+        for member in members {
             let id = member.connection as usize;
             if let Some(connection) = self.connections.get_mut(id) {
-                let (session, effects) = (&mut connection.session, &mut self.effects);
+                let (session, mut effects) = (&mut connection.session, Vec::new());
                 match why {
-                    NotOpened::NoSuchEvent => session.end(member.subscription, effects),
-                    _ => session.fail(member.subscription, effects),
+                    NotOpened::NoSuchEvent => session.end(member.subscription, &mut effects),
+                    _ => session.fail(member.subscription, &mut effects),
                 }
-                self.perform(id);
+                ended.push((id, effects));
             }
+        }
+        for (id, effects) in ended {
+            self.effects.extend(effects);
+            self.perform(id);
         }
     }
 

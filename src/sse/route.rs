@@ -16,16 +16,16 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::stall;
 use super::shown::Ask;
+use super::stall;
 use super::viewer::{Body as Events, Viewer};
 use super::{Admission, Streams};
 use crate::api::envelope::Failure;
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::fields::FieldError;
 use crate::auth::Caller;
-use crate::http::Cut;
 use crate::config::inside::REACH_PATIENCE_MS;
+use crate::http::Cut;
 use crate::hub::{NativeView, NotOpened};
 use crate::ticketing::{EventId, Revision};
 

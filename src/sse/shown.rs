@@ -3,7 +3,7 @@
 //! No clock and no waiting in here: the task of the streams hands in time, and the simulation does, too.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -80,7 +80,11 @@ struct Texts {
     prepared: Prepared<(NativeView, Revision), Bytes>,
     /// When the first notice of a state that was prepared ends.
     good_until: Option<Timestamp>,
+    last: Last,
 }
+
+/// The last of an event whose row is gone, for the streams that showed it then.
+type Last = Arc<OnceLock<History>>;
 
 impl Texts {
     fn wake(&mut self) {
@@ -95,6 +99,7 @@ pub(crate) struct Seat {
     pub(super) event: EventId,
     era: u64,
     pub(super) moved: watch::Receiver<()>,
+    last: Last,
     /// When its token ends, a stream that needs it ends.
     pub(super) is_draft: bool,
 }
@@ -180,7 +185,8 @@ impl Shown {
                     let _within = span.entered();
                     now.wake(event);
                 }
-                Then::Present(event) | Then::End(event, _) => now.wake(event),
+                Then::Present(event) => now.wake(event),
+                Then::End(event, why) => now.end(event, why),
                 Then::Turned => {
                     let up = now.watching.checked().database_up;
                     self.database_up.send_replace(up);
@@ -218,12 +224,14 @@ impl Shown {
         }
         let is_draft = info.status == EventStatus::Draft;
         let have = since.filter(|&since| history.resumes(since));
-        let moved = now.texts.entry(event).or_default().moved.subscribe();
+        let texts = now.texts.entry(event).or_default();
+        let (moved, last) = (texts.moved.subscribe(), texts.last.clone());
         let seat = Seat {
             shown: self.clone(),
             event,
             era: now.watching.came(event),
             moved,
+            last,
             is_draft,
         };
         Ok(Viewer::new(seat, view, have, since.is_some(), caller))
@@ -241,7 +249,13 @@ impl Shown {
         let mut now = self.lock();
         let now = &mut *now;
         if now.watching.era(seat.event) != Some(seat.era) {
-            return None;
+            let last = seat.last.get()?;
+            if position.have == Some(last.revision()) || !caller.may_see(&last.state().event) {
+                return None;
+            }
+            let (text, _) = Texts::default().lead(position, last, None, &self.limits);
+            position.have = Some(last.revision());
+            return Some(vec![text]);
         }
         let history = now.watching.history(seat.event)?;
         if !caller.may_see(&history.state().event) {
@@ -288,6 +302,19 @@ impl Shown {
 }
 
 impl Now {
+    fn end(&mut self, event: EventId, why: NotOpened) {
+        if let Some(texts) = self.texts.get_mut(&event) {
+            let last = std::mem::take(&mut texts.last);
+            if let Some(history) = self.watching.history(event)
+                && why == NotOpened::NoSuchEvent
+            {
+                // Set once: each era has one of its own.
+                let _ = last.set(history.clone());
+            }
+            texts.wake();
+        }
+    }
+
     fn wake(&mut self, event: EventId) {
         if let Some(texts) = self.texts.get_mut(&event) {
             texts.wake();
@@ -301,6 +328,7 @@ impl Default for Texts {
             moved: watch::Sender::new(()),
             prepared: Prepared::new(PREPARED_REVISIONS_MAX, PREPARED_BYTES_MAX),
             good_until: None,
+            last: Last::default(),
         }
     }
 }

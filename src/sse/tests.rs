@@ -131,7 +131,11 @@ fn the_first_block_is_an_event_and_says_when_to_come_back() {
         let greeting = world.stream(since).greeting().unwrap();
         assert!(greeting.starts_with(b"retry: "));
         let all = events(Some(greeting));
-        let first = if since.is_none() { "snapshot" } else { "presence" };
+        let first = if since.is_none() {
+            "snapshot"
+        } else {
+            "presence"
+        };
         assert_eq!(all[0].0, first);
     }
 }
@@ -228,7 +232,10 @@ fn after_a_gap_it_is_asked_until_it_is_open_and_nothing_is_proven_till_then() {
     world.hub.opened(1, opening(7, 0));
     world.turn(1_000);
     let sent = events(stream.beat());
-    assert_eq!((names(&sent), checked_at(&sent)), (vec!["snapshot", "beat"], after));
+    assert_eq!(
+        (names(&sent), checked_at(&sent)),
+        (vec!["snapshot", "beat"], after)
+    );
     assert!(world.watches.try_recv().is_err());
 }
 
@@ -246,6 +253,28 @@ fn an_event_that_nobody_looks_at_is_let_go_of_and_one_that_is_watched_is_not() {
     world.turn(grace_ms);
     let unwatch = Watch::Unwatch { event: 1, shard: 1 };
     assert_eq!(world.watches.try_recv().ok(), Some(unwatch));
+}
+
+#[test]
+fn the_end_of_an_event_is_the_last_that_its_streams_tell() {
+    let mut world = World::at(5);
+    let mut stream = world.stream(None);
+    events(stream.greeting());
+    let delta = Delta {
+        from: 5,
+        to: 6,
+        deleted: true,
+        ..Delta::default()
+    };
+    let publication = Publication::new(1, Arc::new(delta), Arc::new(samples::state(6)));
+    let streams: ShardSet = [1].into_iter().collect();
+    world.hub.publish(streams, Arc::new(publication));
+    world.hub.closed(streams, 1, NotOpened::NoSuchEvent);
+    world.turn(0);
+    let sent = events(stream.missing());
+    assert_eq!(names(&sent), ["update"]);
+    assert_eq!(sent[0].1["deleted"], true);
+    assert!(stream.missing().is_none());
 }
 
 #[test]

@@ -137,11 +137,12 @@ async fn a_stream_resumes_where_another_road_ended() {
     let have = joined["revision"].as_u64().unwrap();
     let since = format!("{path}?since={have}");
 
-    // Level: nothing but the proof of it.
+    // Level: who is here, which has no revision, and the proof that nothing else is missing.
     let mut level = Stream::open(&server, &since, &[]).await;
-    let first = level.next().await.unwrap();
-    assert_eq!((&*first.name, first.id), ("beat", None));
-    assert_eq!(first.data["revisions"][&topic], json!(have));
+    assert_eq!(level.next().await.unwrap().name, "presence");
+    let proof = level.next().await.unwrap();
+    assert_eq!((&*proof.name, proof.id), ("beat", None));
+    assert_eq!(proof.data["revisions"][&topic], json!(have));
 
     for _ in 0..3 {
         staged.sell(&client, 1).await;
@@ -298,6 +299,8 @@ async fn a_stream_ends_with_its_event_and_with_the_node() {
     drained.next_of("snapshot").await;
     let delete = format!("delete from events where id = {}", staged.event);
     client.batch_execute(&delete).await.unwrap();
+    let last = doomed.next_of("update").await;
+    assert_eq!(last.data["deleted"], json!(true));
     while doomed.next().await.is_some() {}
 
     let stopped = tokio::spawn(server.stop());

@@ -375,7 +375,11 @@ fn a_question_is_answered_by_a_read_that_began_after_it_and_by_no_other() {
     world.hurried = true;
     world.pass(WINDOW);
     world.fail_read(Failure::Unavailable);
-    assert_eq!(world.looked, [(0, 1, 1)], "a database that is away says nothing");
+    assert_eq!(
+        world.looked,
+        [(0, 1, 1)],
+        "a database that is away says nothing"
+    );
     world.pass(Duration::from_secs(1));
     world.finish_read();
     assert_eq!(world.looked, [(0, 1, 1), (0, 1, 2)]);

@@ -86,7 +86,9 @@ fn opening(from: Revision, at: Revision, lost: Revision) -> Arc<Opening> {
     Arc::new(Opening {
         event: EVENT,
         state: Arc::new(samples::state(at)),
-        ring: (from..at).map(|from| Arc::new(delta(from, from + 1))).collect(),
+        ring: (from..at)
+            .map(|from| Arc::new(delta(from, from + 1)))
+            .collect(),
         lost,
     })
 }
@@ -117,7 +119,9 @@ fn one_load_serves_all_who_arrive() {
     assert_eq!(world.asked().len(), 1);
     world.hub.opened(0, opening(5, 5, 0));
     let answered = world.turn();
-    let answers = answered.iter().filter(|then| matches!(then, Then::Answer(..)));
+    let answers = answered
+        .iter()
+        .filter(|then| matches!(then, Then::Answer(..)));
     assert_eq!(answers.count(), 5);
     assert_eq!(world.arrive(Client(6, Some(5))), Some(Client(6, Some(5))));
     assert!(world.asked().is_empty());
@@ -132,7 +136,12 @@ fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_
     world.turn();
     world.asked();
     assert!(world.arrive(Client(1, Some(16))).is_none());
-    let [Watch::Look { revision: 16, look, .. }] = world.asked()[..] else {
+    let [
+        Watch::Look {
+            revision: 16, look, ..
+        },
+    ] = world.asked()[..]
+    else {
         panic!("the feed is asked to look")
     };
     world.now_ms = REACH_PATIENCE_MS - 1;
@@ -140,7 +149,10 @@ fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_
     world.now_ms += 1;
     let then = world.turn();
     assert!(
-        matches!(then[..], [Then::Refuse(EVENT, Client(1, _), NotOpened::Behind)]),
+        matches!(
+            then[..],
+            [Then::Refuse(EVENT, Client(1, _), NotOpened::Behind)]
+        ),
         "{then:?}"
     );
     // The answer to that question says nothing to who asked later.
@@ -149,7 +161,10 @@ fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_
     world.hub.looked(0, EVENT, looked(look));
     assert!(world.turn().is_empty());
     world.hub.looked(0, EVENT, looked(look + 1));
-    assert!(matches!(world.turn()[..], [Then::Answer(EVENT, Client(2, _))]));
+    assert!(matches!(
+        world.turn()[..],
+        [Then::Answer(EVENT, Client(2, _))]
+    ));
 }
 
 /// Findings, core 23: the revisions alone do not tell.
@@ -164,7 +179,10 @@ fn viewers_start_anew_when_history_was_lost_whatever_the_revisions_are() {
         world.hub.opened(0, opening(2, at, 10_005));
         let then = world.turn();
         assert!(
-            matches!(then[..], [Then::Moved(..), Then::End(EVENT, NotOpened::Unavailable)]),
+            matches!(
+                then[..],
+                [Then::Moved(..), Then::End(EVENT, NotOpened::Unavailable)]
+            ),
             "{then:?}"
         );
         assert_ne!(world.watching.era(EVENT), Some(era));
@@ -202,8 +220,17 @@ fn what_nobody_watches_is_let_go_of_when_its_grace_is_over() {
     world.watching.tend(2_000_000);
     assert!(world.asked().is_empty());
     world.watching.tend(2_000_000 + GRACE_MS);
-    assert_eq!(world.asked(), [Watch::Unwatch { event: EVENT, shard: 0 }]);
-    assert!(matches!(world.watching.next(), Some(Then::Watched(EVENT, false))));
+    assert_eq!(
+        world.asked(),
+        [Watch::Unwatch {
+            event: EVENT,
+            shard: 0
+        }]
+    );
+    assert!(matches!(
+        world.watching.next(),
+        Some(Then::Watched(EVENT, false))
+    ));
     assert!(world.watching.is_empty());
 }
 
@@ -211,12 +238,21 @@ fn what_nobody_watches_is_let_go_of_when_its_grace_is_over() {
 #[derive(Debug, Clone)]
 enum Happens {
     /// The database moves on, and the feed publishes it; or it is lost on the way.
-    Publish { revisions: u64, lost: bool },
+    Publish {
+        revisions: u64,
+        lost: bool,
+    },
     /// So many messages more than fit.
     Flood,
     /// The database goes back, and is written on.
-    Rewind { by: u64, then: u64 },
-    Arrive { ahead: u64, behind: u64 },
+    Rewind {
+        by: u64,
+        then: u64,
+    },
+    Arrive {
+        ahead: u64,
+        behind: u64,
+    },
     /// What a shard asked is answered.
     Feed,
     /// The database says how it is.
@@ -401,12 +437,19 @@ impl Model {
         let revision = known.revision();
         self.viewer = self.viewer.map(|(history, _)| (history, revision));
         // What a beat claims was true when it was checked.
-        let proof = self.world.watching.proof(EVENT, revision).expect("it is level");
+        let proof = self
+            .world
+            .watching
+            .proof(EVENT, revision)
+            .expect("it is level");
         let checks = proof.at.as_second() as usize;
         if let Some(&(history, checked)) = checks.checked_sub(1).and_then(|n| self.checks.get(n))
             && self.viewer.is_some_and(|(own, _)| own == history)
         {
-            assert!(revision >= checked, "{revision} is said to be all of {checked}");
+            assert!(
+                revision >= checked,
+                "{revision} is said to be all of {checked}"
+            );
         }
     }
 }
