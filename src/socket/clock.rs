@@ -2,11 +2,20 @@
 
 use std::time::Instant;
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// Milliseconds since it was made. Tests may hold it.
 pub(super) struct Clock {
     start: Instant,
     #[cfg(test)]
     pub(super) held_at_ms: Option<u64>,
+}
+
+/// When something began, and how much of a processor the thread had had by then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    at_ms: u64,
+    worked_ms: u64,
 }
 
 impl Default for Clock {
@@ -26,5 +35,29 @@ impl Clock {
             return held_at_ms;
         }
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn begin(&self) -> Begun {
+        Begun {
+            at_ms: self.now_ms(),
+            worked_ms: self.worked_ms(),
+        }
+    }
+
+    /// For how long others had the processor since then, that this thread had work for.
+    pub(super) fn kept_waiting_ms(&self, since: Begun) -> u64 {
+        let passed_ms = self.now_ms().saturating_sub(since.at_ms);
+        passed_ms.saturating_sub(self.worked_ms().saturating_sub(since.worked_ms))
+    }
+
+    fn worked_ms(&self) -> u64 {
+        #[cfg(test)]
+        if let Some(held_at_ms) = self.held_at_ms {
+            // Half of the time is others'.
+            return held_at_ms / 2;
+        }
+        let worked = clock_gettime(ClockId::ThreadCPUTime);
+        let ms = worked.tv_sec * 1_000 + worked.tv_nsec / 1_000_000;
+        u64::try_from(ms).unwrap_or(0)
     }
 }

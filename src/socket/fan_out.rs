@@ -5,9 +5,10 @@
 //! the shard reads its sockets, answers, beats and lets in, whatever there is to send. A viewer is brought to
 //! what is now when its turn comes; if the event has moved on by the end of the pass, another one follows.
 //!
-//! Overload is a slower rate: after a pass its event rests for as long as the pass took, so that fan-outs leave
-//! at least half of the time to everything else. What fits into the conflation window anyway does not
-//! rest: the feed publishes no more often than that.
+//! Overload is a slower rate. A pass that does not fit into the conflation window is followed by one with the
+//! newest state, so the window of an event widens to what the shard can do, and narrows again. And where the
+//! processor is wanted by others (bookings, Postgres), the pass takes longer than it works: then its event rests
+//! for twice as long as the shard was kept waiting, so that viewers do not slow buyers.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,6 +17,7 @@ use tracing::Span;
 
 use super::channel::{Channel, Member};
 use super::channels::Channels;
+use super::clock::{Begun, Clock};
 use super::connections::Connections;
 use crate::config::AvailabilityConfig;
 use crate::hub::Publication;
@@ -24,8 +26,8 @@ use crate::hub::presence::View;
 use crate::metrics;
 use crate::ticketing::EventId;
 
-/// How long an event rests after a pass, in times of what the pass took.
-const REST_PER_PASS: u64 = 1;
+/// How long an event rests after a pass, in times of how long others had the processor meanwhile.
+const REST_PER_WAIT: u64 = 2;
 
 /// Why an event's viewers are to be brought to now.
 #[derive(Debug)]
@@ -79,7 +81,7 @@ pub(super) struct Pass {
     moved: Moved,
     /// It has moved since this began.
     again: Option<Moved>,
-    begun_ms: u64,
+    begun: Begun,
 }
 
 /// What the shard has to see to itself after a portion.
@@ -104,7 +106,13 @@ pub(super) struct Shown<'a> {
 
 impl FanOuts {
     /// An event has moved: it gets a pass, unless it has one, or rests.
-    pub(super) fn moved(&mut self, event: EventId, moved: Moved, channels: &Channels, now_ms: u64) {
+    pub(super) fn moved(
+        &mut self,
+        event: EventId,
+        moved: Moved,
+        channels: &Channels,
+        clock: &Clock,
+    ) {
         if let Some(pass) = self.under_way.iter_mut().find(|pass| pass.event == event) {
             match &mut pass.again {
                 Some(earlier) => earlier.again(moved),
@@ -117,11 +125,11 @@ impl FanOuts {
                 Some(earlier) => earlier.again(moved),
                 earlier => *earlier = Some(moved),
             },
-            None => self.begin(event, moved, channels, now_ms),
+            None => self.begin(event, moved, channels, clock),
         }
     }
 
-    fn begin(&mut self, event: EventId, moved: Moved, channels: &Channels, now_ms: u64) {
+    fn begin(&mut self, event: EventId, moved: Moved, channels: &Channels, clock: &Clock) {
         let channels = channels.of(event).to_vec();
         if !channels.is_empty() {
             self.under_way.push_back(Pass {
@@ -130,13 +138,14 @@ impl FanOuts {
                 left: None,
                 moved,
                 again: None,
-                begun_ms: now_ms,
+                begun: clock.begin(),
             });
         }
     }
 
     /// Lets those go on who have rested enough.
-    pub(super) fn wake(&mut self, channels: &Channels, now_ms: u64) {
+    pub(super) fn wake(&mut self, channels: &Channels, clock: &Clock) {
+        let now_ms = clock.now_ms();
         let rested = |(_, rest): (&EventId, &mut Rest)| rest.until_ms <= now_ms;
         let rested: Vec<_> = self
             .resting
@@ -144,7 +153,7 @@ impl FanOuts {
             .collect();
         for (event, rest) in rested {
             if let Some(moved) = rest.moved {
-                self.begin(event, moved, channels, now_ms);
+                self.begin(event, moved, channels, clock);
             }
         }
     }
@@ -154,7 +163,7 @@ impl FanOuts {
         self.under_way.pop_front()
     }
 
-    pub(super) fn put_back(&mut self, pass: Pass, channels: &Channels, now_ms: u64) {
+    pub(super) fn put_back(&mut self, pass: Pass, channels: &Channels, clock: &Clock) {
         if !pass.channels.is_empty() {
             return self.under_way.push_back(pass);
         }
@@ -162,16 +171,16 @@ impl FanOuts {
             let lag = committed_at.duration_until(Timestamp::now());
             metrics::COMMIT_TO_SEND.took(lag.try_into().unwrap_or_default());
         }
-        let took_ms = now_ms.saturating_sub(pass.begun_ms);
-        if took_ms > 0 {
-            let until_ms = now_ms + took_ms * REST_PER_PASS;
+        let rest_ms = clock.kept_waiting_ms(pass.begun) * REST_PER_WAIT;
+        if rest_ms > 0 {
+            let until_ms = clock.now_ms() + rest_ms;
             let rest = Rest {
                 until_ms,
                 moved: pass.again,
             };
             self.resting.insert(pass.event, rest);
         } else if let Some(moved) = pass.again {
-            self.begin(pass.event, moved, channels, now_ms);
+            self.begin(pass.event, moved, channels, clock);
         }
     }
 

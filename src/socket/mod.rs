@@ -231,6 +231,18 @@ impl Shards {
     }
 }
 
+/// How much less than others a shard gets of a processor that is wanted by all (0 to 19).
+const SHARD_NICENESS: i32 = 10;
+
+/// Viewers may not slow buyers: shards run on what bookings and Postgres leave them. Where the system does not
+/// allow it, they run like everybody.
+fn give_way() {
+    // On Linux a priority is a thread's, and without a name it is the calling one's.
+    if let Err(error) = rustix::process::setpriority_process(None, SHARD_NICENESS) {
+        tracing::debug!(%error, "shards have the priority of everybody");
+    }
+}
+
 /// How many shards a configuration means.
 pub fn shard_count(limits: &SocketConfig) -> usize {
     match limits.shards {
@@ -290,9 +302,10 @@ pub fn spawn(
         let shard = shard::Shard::new(shard_config.clone(), mailbox, intake)?;
         let (end, ended) = oneshot::channel();
         // A shard that panics drops its end, which is seen as well.
-        thread::Builder::new()
-            .name(name)
-            .spawn(move || end.send(shard.run()))?;
+        thread::Builder::new().name(name).spawn(move || {
+            give_way();
+            end.send(shard.run())
+        })?;
         ends.push(ended);
     }
     let shards = Shards {

@@ -194,12 +194,14 @@ impl Shard {
                 Then::Moved(event, publication, span) => {
                     self.end_unseen(event);
                     self.channels.moved(event);
-                    let (moved, now_ms) = (Moved::by(publication.as_deref(), span), self.now_ms());
-                    self.fan_outs.moved(event, moved, &self.channels, now_ms);
+                    let moved = Moved::by(publication.as_deref(), span);
+                    let (channels, clock) = (&self.channels, &self.clock);
+                    self.fan_outs.moved(event, moved, channels, clock);
                 }
                 Then::Present(event) => {
-                    let (moved, now_ms) = (Moved::by(None, tracing::Span::none()), self.now_ms());
-                    self.fan_outs.moved(event, moved, &self.channels, now_ms);
+                    let moved = Moved::by(None, tracing::Span::none());
+                    let (channels, clock) = (&self.channels, &self.clock);
+                    self.fan_outs.moved(event, moved, channels, clock);
                 }
                 Then::End(event, why) => self.end_viewers(event, why),
                 // A node that loses its database, or has it back, says so to everybody at once.
@@ -214,8 +216,7 @@ impl Shard {
 
     /// One portion of what is to be sent to many.
     fn fan_out(&mut self) {
-        let now_ms = self.now_ms();
-        self.fan_outs.wake(&self.channels, now_ms);
+        self.fan_outs.wake(&self.channels, &self.clock);
         let mut budget = self.config.portion_viewers;
         while budget > 0
             && let Some(mut pass) = self.fan_outs.next()
@@ -238,8 +239,7 @@ impl Shard {
             } else {
                 pass.give_up();
             }
-            let now_ms = self.now_ms();
-            self.fan_outs.put_back(pass, &self.channels, now_ms);
+            self.fan_outs.put_back(pass, &self.channels, &self.clock);
         }
     }
 }

@@ -91,3 +91,75 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     hub.opened(0, opening(7));
     assert_eq!(beat(&mut shard, &mut client), Some(after));
 }
+
+/// Findings, speed A.
+#[test]
+fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_portions() {
+    const VIEWERS: usize = 6;
+    let (hub, mut mailboxes, _watches) = Hub::new(1);
+    let config = Config::default();
+    let auth = AuthConfig {
+        jwt_secret: Some("a secret of thirty-two bytes, or more".to_owned()),
+        ..config.auth.clone()
+    };
+    let auth = Arc::new(Auth::new(&auth).unwrap());
+    let mailbox = mailboxes.shards.remove(0);
+    let mut shard = HeldShard::new(&config, auth, Presence::new().0, mailbox);
+    let mut clients: Vec<_> = (0..VIEWERS).map(|_| shard.connect(Vsn::V2)).collect();
+    shard.turn(0);
+    for client in &mut clients {
+        say(client, r#"["1","1","event:1","phx_join",{}]"#);
+    }
+    shard.turn(1);
+    hub.opened(
+        0,
+        Arc::new(Opening {
+            event: 1,
+            state: Arc::new(samples::state(5)),
+            ring: Vec::new(),
+            lost: 0,
+        }),
+    );
+    shard.turn(2);
+    let heard = |client: &mut UnixStream| {
+        let mut bytes = Vec::new();
+        let _ = client.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    for client in &mut clients {
+        assert!(heard(client).contains(r#""revision":5"#));
+    }
+
+    for from in 5..8 {
+        let delta = Delta {
+            from,
+            to: from + 1,
+            ..Delta::default()
+        };
+        let publication = Publication::new(1, Arc::new(delta), Arc::new(samples::state(from + 1)));
+        hub.publish([0].into_iter().collect(), Arc::new(publication));
+    }
+    let update = r#""event:1","update",{"from":5,"to":8}"#;
+    let mut sent = vec![String::new(); VIEWERS];
+    let mut read = |clients: &mut [UnixStream]| {
+        for (sent, client) in sent.iter_mut().zip(clients) {
+            sent.push_str(&heard(client));
+        }
+        sent.clone()
+    };
+    assert!(shard.turn(3).is_zero(), "there is more to do");
+    let told = |sent: &[String]| sent.iter().filter(|sent| sent.contains(update)).count();
+    assert_eq!(told(&read(&mut clients)), 2, "a portion");
+    say(&mut clients[0], r#"[null,"9","phoenix","heartbeat",{}]"#);
+    shard.turn(3);
+    let sent = read(&mut clients);
+    assert!(sent[0].contains(r#""phx_reply""#), "{}", sent[0]);
+    assert!(told(&sent) < VIEWERS, "not all have been told yet");
+    for _ in 0..VIEWERS {
+        shard.turn(3);
+    }
+    for sent in read(&mut clients) {
+        assert_eq!(sent.matches(r#""update""#).count(), 1, "{sent}");
+        assert!(sent.contains(update), "{sent}");
+    }
+}
