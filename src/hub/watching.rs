@@ -3,7 +3,7 @@
 //! and the simulation runs both.
 //!
 //! Pure: messages of the hub, arrivals and time go in; what the owner is to do comes out, in order
-//! ([`Watching::next`]). What its viewers have is the owner's to keep, a revision for each; the machine says
+//! ([`Watching::take_next`]). What its viewers have is the owner's to keep, a revision for each; the machine says
 //! what leads from there to now ([`History::step_from`]), what may be claimed of it ([`Watching::proof`]), and
 //! whether a client that comes back may go on from what it has.
 //!
@@ -326,7 +326,7 @@ impl<W: Waiter> Watching<W> {
     }
 
     /// What the owner is to do next.
-    pub fn next(&mut self) -> Option<Then<W>> {
+    pub fn take_next(&mut self) -> Option<Then<W>> {
         let then = self.then.pop_front();
         if let Some(Then::Watched(event, false)) = then {
             // Not before its viewers have been told the last of it.

@@ -182,7 +182,7 @@ impl Shard {
 
     /// Does what follows for those who watch.
     pub(super) fn carry_out(&mut self) {
-        while let Some(then) = self.watching.next() {
+        while let Some(then) = self.watching.take_next() {
             match then {
                 Then::Watched(event, watched) => self.whereabouts.say_watched(event, watched),
                 Then::Answer(event, waiter) => {

@@ -168,7 +168,7 @@ impl Shown {
     }
 
     fn carry_out(&self, now: &mut Now) {
-        while let Some(then) = now.watching.next() {
+        while let Some(then) = now.watching.take_next() {
             match then {
                 Then::Watched(event, true) => {
                     now.whereabouts.say_watched(event, true);

@@ -74,7 +74,7 @@ impl World {
         self.watching
             .mail_is_read(lost || std::mem::take(&mut self.lost));
         self.watching.answer_overdue(self.now_ms);
-        std::iter::from_fn(|| self.watching.next()).collect()
+        std::iter::from_fn(|| self.watching.take_next()).collect()
     }
 
     fn asked(&mut self) -> Vec<Watch> {
@@ -228,7 +228,7 @@ fn what_nobody_watches_is_let_go_of_when_its_grace_is_over() {
         }]
     );
     assert!(matches!(
-        world.watching.next(),
+        world.watching.take_next(),
         Some(Then::Watched(EVENT, false))
     ));
     assert!(world.watching.is_empty());
