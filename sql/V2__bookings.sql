@@ -11,6 +11,17 @@ create function uuid_by_time() returns uuid language sql volatile
                 placing substring(int8send((extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6),
         52, 1), 53, 1), 'hex')::uuid;
 
+-- Ends the transaction as the violation of a constraint of that name, unless `holds`. Stable, so that a
+-- statement with it in its `where` asks once and not for every row.
+create function insist(holds boolean, name text) returns boolean language plpgsql stable as $$
+begin
+    if not holds then
+        raise exception 'refused by %', name using errcode = '23514', constraint = name;
+    end if;
+    return true;
+end
+$$;
+
 create table bookings (
     id uuid not null default uuid_by_time() constraint bookings_pkey primary key,
     -- For people to read to each other: BK-7F3K9Q.
@@ -34,6 +45,9 @@ create table bookings (
     version bigint not null default 1,
     created_at timestamptz not null default clock_timestamp(),
     confirmed_at timestamptz,
+    -- Of a booking that staff confirmed: how it was paid.
+    paid_by text
+        constraint bookings_paid_by_known check (paid_by in ('cash', 'terminal', 'transfer', 'comp')),
     updated_at timestamptz not null default clock_timestamp(),
     -- A hold always ends by itself; one without a deadline would keep its seats for ever.
     constraint bookings_pending_ends check (status <> 'pending' or expires_at is not null),

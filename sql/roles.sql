@@ -46,7 +46,7 @@ begin
     execute format('revoke all on all procedures in schema %I from public', home);
     execute format('grant execute on function take_turn, take_turn_to_edit, live_state, ticket_types_json, seats_json,
                     event_json, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
-                    as_insertions to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
+                    as_insertions, insist to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
 
     execute format('grant select on all tables in schema %I to %I, %I', home, home || '_server', home || '_writer');
     foreach role in array array['server', 'writer'] loop
@@ -71,6 +71,6 @@ begin
                     claims, tickets, turns, changes, event_tickets, interactions to %I', role);
     execute format('grant select (id, name, email, phone, role, member, created_at, updated_at) on users to %I', role);
     execute format('grant select (id, reference, event_id, user_id, status, quantity, total_amount, currency, expires_at,
-                    due_at, cancel_reason, version, created_at, confirmed_at, updated_at) on bookings to %I', role);
+                    due_at, cancel_reason, paid_by, version, created_at, confirmed_at, updated_at) on bookings to %I', role);
 end
 $roles$;

@@ -189,21 +189,26 @@ pub struct AuthConfig {
 
 #[derive(Debug, Clone, Args)]
 pub struct DeskConfig {
-    /// [`inside::DESK_QUEUE_REQUESTS_MAX`].
-    #[arg(skip = inside::DESK_QUEUE_REQUESTS_MAX)]
-    pub queue_requests_max: usize,
-    /// [`inside::DESK_BATCH_REQUESTS_MAX`].
-    #[arg(skip = inside::DESK_BATCH_REQUESTS_MAX)]
-    pub batch_requests_max: usize,
+    /// [`inside::DESK_QUEUE_COMMANDS_MAX`].
+    #[arg(skip = inside::DESK_QUEUE_COMMANDS_MAX)]
+    pub queue_commands_max: usize,
+    /// [`inside::DESK_QUEUED_COMMANDS_MAX`].
+    #[arg(skip = inside::DESK_QUEUED_COMMANDS_MAX)]
+    pub queued_commands_max: usize,
+    /// [`inside::DESK_BATCH_COMMANDS_MAX`].
+    #[arg(skip = inside::DESK_BATCH_COMMANDS_MAX)]
+    pub batch_commands_max: usize,
     /// [`inside::DESK_BATCH_TIMEOUT_MS`].
     #[arg(skip = inside::DESK_BATCH_TIMEOUT_MS)]
     pub batch_timeout_ms: u64,
-    /// [`inside::DESKS_MAX`].
-    #[arg(skip = inside::DESKS_MAX)]
-    pub desks_max: usize,
-    /// [`inside::DESK_IDLE_S`].
-    #[arg(skip = inside::DESK_IDLE_S)]
-    pub idle_s: u64,
+    /// How long a command (a booking, confirmation, cancellation) may wait to be decided, in milliseconds. Past it
+    /// the command is dropped and answered 503 TOO_LATE: its sender has given up by then.
+    #[arg(
+        long = "desk-patience-ms",
+        env = "SEATCAST_DESK_PATIENCE_MS",
+        default_value_t = 8_000
+    )]
+    pub patience_ms: u64,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -214,12 +219,6 @@ pub struct SweepConfig {
     /// [`inside::SWEEP_FAILING_PAUSE_MS_MAX`].
     #[arg(skip = inside::SWEEP_FAILING_PAUSE_MS_MAX)]
     pub sweep_failing_pause_ms_max: u64,
-    /// [`inside::SWEEP_HOLDS_PER_TRANSACTION_MAX`].
-    #[arg(skip = inside::SWEEP_HOLDS_PER_TRANSACTION_MAX)]
-    pub holds_per_transaction_max: usize,
-    /// [`inside::SWEEP_EVENTS_PARALLEL_MAX`].
-    #[arg(skip = inside::SWEEP_EVENTS_PARALLEL_MAX)]
-    pub events_parallel_max: usize,
     /// [`inside::PRUNE_INTERVAL_S`].
     #[arg(skip = inside::PRUNE_INTERVAL_S)]
     pub prune_interval_s: u64,

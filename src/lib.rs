@@ -17,7 +17,7 @@
 //! |---|---|
 //! | [`ticketing`] | the rules and the live state: pure, no async, no clock, no I/O |
 //! | [`store`] | the database: all SQL, the doorbell, migrations, audit, demo data |
-//! | [`desk`] | booking writes, many decided in one transaction |
+//! | [`desk`] | commands: everything that changes claims, many events in one transaction |
 //! | [`sweep`] | ends holds at their deadline, drops what is kept for a time only |
 //! | [`feed`] | database → hub: reads the log of watched events, the only publisher |
 //! | [`private`] | a user's own topic and an organizer's figures: read anew when their rows ring, told by what changed |

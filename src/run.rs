@@ -1,7 +1,7 @@
 //! The composition root: builds the stages, starts their tasks, drains them in order.
 //!
 //! Two groups of tasks, named by where they stand in the ring. The *front* is what clients
-//! touch: the accept loop and the shards. The *back* serves the front: doorbell, feed, desks,
+//! touch: the accept loop and the shards. The *back* serves the front: doorbell, feed, desk,
 //! sweeper. At shutdown the front is drained first, while the back still decides its bookings
 //! and feeds its viewers. A task that ends by itself, in whatever way, ends the server.
 
@@ -24,7 +24,7 @@ use crate::broadcast;
 use crate::config::inside::{PRESENCE_RINGS_MAX, RINGS_MAX};
 use crate::config::{AuthConfig, Config, InvalidConfig};
 use crate::descriptors::{self, TooFewDescriptors};
-use crate::desk::Desks;
+use crate::desk::Desk;
 use crate::feed::{self, Outputs};
 use crate::http;
 use crate::hub::Hub;
@@ -104,12 +104,13 @@ pub async fn run(
     let (private_out, private_rings) = mpsc::channel(RINGS_MAX);
 
     let mut back = Tasks::default();
-    let desks = open_desks(&mut back, &config, &store);
+    let desk = open_desk(&mut back, &config, &store);
     sweep::start(
         &mut back,
         &config.sweep,
         config.database.log_retention_hours,
         &store,
+        &desk,
     );
     let heard = nats::start(&mut back, &config, &feed_store, &outputs.interest)
         .await
@@ -161,7 +162,7 @@ pub async fn run(
         auth,
         store,
         board,
-        desks,
+        desk,
         interactions,
         shutdown.clone(),
     );
@@ -191,21 +192,21 @@ pub async fn run(
     outcome
 }
 
-fn open_desks(back: &mut Tasks, config: &Config, store: &Store) -> Desks {
-    let (open, end) = (TaskTracker::new(), back.end());
-    let desks = Desks::new(
+fn open_desk(back: &mut Tasks, config: &Config, store: &Store) -> Desk {
+    let (workers, end) = (TaskTracker::new(), back.end());
+    let desk = Desk::new(
         store.clone(),
         config.desk.clone(),
-        open.clone(),
+        workers.clone(),
         end.clone(),
     );
-    // Desks open and go home as buyers come and go; at the end all of them have served their queues.
-    back.spawn_endless("the desks", async move {
+    // Workers come and go with the commands; at the end they have served all that waits.
+    back.spawn_endless("the desk", async move {
         end.cancelled().await;
-        open.close();
-        open.wait().await;
+        workers.close();
+        workers.wait().await;
     });
-    desks
+    desk
 }
 
 /// The OpenAPI document of the REST side and the streams.

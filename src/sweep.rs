@@ -1,31 +1,33 @@
-//! Ends holds at their deadline: any number of nodes may sweep, and any of them may die.
+//! Sees to it that holds end at their deadline: any number of nodes may sweep, and any of them may die.
 //!
-//! A sweep ends what is due, then sleeps until the next deadline in the database. The sleep is
-//! bounded, because a deadline may come from elsewhere: another node, or a statement typed
-//! by hand. The bound is far below the shortest hold (a minute), so a hold made by this node
-//! needs no wake-up of its own.
+//! A look at the database tells which events have overdue holds and when the next hold runs out. The holds are
+//! the desk's to end, like everything that changes claims; the sweeper asks it to, event by event, and goes
+//! on looking meanwhile: an event whose turn somebody keeps holds up nobody else. The sleep between two looks
+//! is bounded, because a deadline may come from elsewhere: another node, or a statement typed by
+//! hand. The bound is far below the shortest hold (a minute), so a hold made by this node needs no
+//! wake-up of its own.
 //!
-//! An event whose holds cannot be ended rests by itself, longer each time; the others go on. Only a
-//! database that is away holds up all.
+//! An event whose holds cannot be ended rests by itself, longer each time; the others go on.
 //!
 //! Beside it, what is kept for a time only is dropped now and then: the log, and stored answers.
 
 mod pauses;
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::CancellationToken;
 
 use self::pauses::{Pauses, Rests};
 use crate::config::SweepConfig;
-use crate::metrics;
+use crate::desk::{Desk, DeskError, Expired};
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 use crate::ticketing::EventId;
 
-/// Pause after a sweep that found due holds and could not end one: somebody else has them in hand.
+/// Pause after holds were due and none could be ended: somebody else has them in hand.
 const CROSSED_PAUSE: Duration = Duration::from_millis(50);
 /// Events that one look at the deadlines takes on.
 const EVENTS_MAX: usize = 1_000;
@@ -36,9 +38,11 @@ pub(crate) fn start(
     config: &SweepConfig,
     log_retention_hours: u32,
     store: &Store,
+    desk: &Desk,
 ) {
     let sweeping = run(
         store.clone(),
+        desk.clone(),
         config.clone(),
         log_retention_hours,
         back.end(),
@@ -50,24 +54,76 @@ pub(crate) fn start(
 /// for it. Errors of the database are logged and waited out.
 pub async fn run(
     store: Store,
+    desk: Desk,
     config: SweepConfig,
     log_retention_hours: u32,
     cancel: CancellationToken,
 ) {
     tokio::join!(
-        keep_sweeping(&store, &config, &cancel),
+        keep_sweeping(&store, &desk, &config, &cancel),
         keep_pruning(&store, &config, log_retention_hours, &cancel),
     );
 }
 
-async fn keep_sweeping(store: &Store, config: &SweepConfig, cancel: &CancellationToken) {
+async fn keep_sweeping(
+    store: &Store,
+    desk: &Desk,
+    config: &SweepConfig,
+    cancel: &CancellationToken,
+) {
     let mut pauses = Pauses::new(config);
     let mut rests = Rests::new(config);
+    let mut asked = HashSet::new();
+    let mut ending = FuturesUnordered::new();
+    let mut look_at = Instant::now();
     loop {
-        let pause = pauses.after(sweep(store, config, &mut rests).await);
         tokio::select! {
+            biased;
             () = cancel.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+            Some((event, outcome)) = ending.next(), if !ending.is_empty() => {
+                asked.remove(&event);
+                let pause = after(event, outcome, &mut rests);
+                look_at = look_at.min(Instant::now() + pause);
+            }
+            () = tokio::time::sleep_until(look_at.into()) => {
+                let looked = look(store, &mut rests).await;
+                let (due, next_in) = match looked {
+                    Ok((due, next_in)) => (due, Ok(next_in)),
+                    Err(error) => (Vec::new(), Err(error)),
+                };
+                look_at = Instant::now() + pauses.after(next_in);
+                for event in due.into_iter().filter(|event| asked.insert(*event)) {
+                    ending.push(async move { (event, desk.expire(event).await) });
+                }
+            }
+        }
+    }
+}
+
+/// Which events have to be seen to, and how long there will be nothing more to do, if that is known.
+async fn look(
+    store: &Store,
+    rests: &mut Rests,
+) -> Result<(Vec<EventId>, Option<Duration>), StoreError> {
+    let due = store.due_holds(EVENTS_MAX).await?;
+    let now = Instant::now();
+    let events = rests.awake(due.events, now);
+    let next_in = due.next_in.into_iter().chain(rests.next_in(now)).min();
+    Ok((events, next_in))
+}
+
+/// Answers when to look again at the latest: an event may have more holds than one transaction ends.
+fn after(event: EventId, outcome: Result<Expired, DeskError>, rests: &mut Rests) -> Duration {
+    match outcome {
+        Ok(Expired { holds: 0, .. }) => CROSSED_PAUSE,
+        Ok(Expired { holds, revision }) => {
+            rests.ended(event);
+            tracing::debug!(event, holds, revision, "holds ran out");
+            Duration::ZERO
+        }
+        Err(error) => {
+            rests.failed(event, &error, Instant::now());
+            CROSSED_PAUSE
         }
     }
 }
@@ -92,58 +148,6 @@ async fn keep_pruning(
         () = cancel.cancelled() => {}
         () = pruning => {}
     }
-}
-
-/// Ends everything that is due. Answers how long there will be nothing more to do, if that is known.
-async fn sweep(
-    store: &Store,
-    config: &SweepConfig,
-    rests: &mut Rests,
-) -> Result<Option<Duration>, StoreError> {
-    loop {
-        let due = store.due_holds(EVENTS_MAX).await?;
-        let now = Instant::now();
-        let events = rests.awake(due.events, now);
-        if events.is_empty() {
-            return Ok(due.next_in.into_iter().chain(rests.next_in(now)).min());
-        }
-        let outcomes = stream::iter(events)
-            .map(|event| end_holds(store, event, config.holds_per_transaction_max))
-            .buffer_unordered(config.events_parallel_max.max(1))
-            .collect::<Vec<_>>()
-            .await;
-        let mut ended = 0;
-        for (event, outcome) in outcomes {
-            match outcome {
-                Ok(claims) => {
-                    rests.ended(event);
-                    ended += claims;
-                }
-                Err(error @ StoreError::Unavailable(_)) => return Err(error),
-                Err(error) => rests.failed(event, &error, Instant::now()),
-            }
-        }
-        if ended == 0 {
-            return Ok(Some(CROSSED_PAUSE));
-        }
-    }
-}
-
-/// Answers with the event how many claims ended.
-async fn end_holds(
-    store: &Store,
-    event: EventId,
-    holds_max: usize,
-) -> (EventId, Result<u64, StoreError>) {
-    let expired = store.expire_due(event, holds_max).await;
-    if let Ok(expired) = &expired
-        && expired.claims > 0
-    {
-        metrics::HOLDS_EXPIRED.add(expired.claims);
-        let (claims, revision) = (expired.claims, expired.revision);
-        tracing::debug!(event, claims, revision, "holds ran out");
-    }
-    (event, expired.map(|expired| expired.claims))
 }
 
 /// Drops what is old, in chunks small enough to hurt nobody.

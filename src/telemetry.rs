@@ -3,7 +3,7 @@
 //! | span | covers | attributes |
 //! |---|---|---|
 //! | `request` | a REST request | `id`, and of a booking `event`, `reference`, `revision` |
-//! | `batch` | a desk's transaction | `event`, `revision`; it follows from its requests |
+//! | `batch` | the desk's transaction | how many `commands` of how many `events`; of the last event `event`, `revision`; it follows from its requests |
 //! | `read` | a read of the log | the number of events |
 //! | `publish` | one publication of the feed | `event`, `from`, `to`; linked with the span that committed it ([`trail`]) |
 //! | `fan_out` | its delivery to one shard's viewers | the same, and the shard |

@@ -1,11 +1,11 @@
-//! Bookings: made by a desk, read and given back here.
+//! Bookings: read here; made, confirmed and cancelled by the desk.
 //!
 //! A booking belongs to the user who made it or, made without an account, to whoever has its token. The
 //! token is answered once, in `X-Booking-Token` and `data.token`; the database keeps its hash.
 
-pub(super) mod cancel;
 pub(super) mod create;
 pub(super) mod read;
+pub(super) mod status;
 
 use axum::http::{HeaderMap, HeaderName};
 use base64::Engine;
@@ -21,7 +21,7 @@ use super::extract::header_text;
 use super::idempotency::GivenKey;
 use crate::auth::Caller;
 use crate::store::Store;
-use crate::store::bookings::{Found, Name};
+use crate::store::bookings::{Belongs, Found, Name};
 use crate::ticketing::BookingId;
 use crate::ticketing::record::Booking;
 
@@ -78,22 +78,36 @@ async fn find(
     caller: &Caller,
     headers: &HeaderMap,
 ) -> ApiResult<Found> {
-    let token = header_text(headers, &BOOKING_TOKEN);
-    if *caller == Caller::Anonymous && token.is_none() {
-        return Err(ApiError::unauthenticated());
-    }
+    let token = token_of(caller, headers)?;
     let found = store.booking(name).await?;
-    let visible = found.filter(|found| is_visible(found, caller, token));
-    visible.ok_or_else(|| ApiError::not_found("BOOKING_NOT_FOUND"))
+    let visible = found.filter(|found| is_visible(&found.belongs, caller, token));
+    visible.ok_or_else(not_found)
 }
 
-fn is_visible(found: &Found, caller: &Caller, token: Option<&str>) -> bool {
-    let owner = found.booking.user_id;
-    let by_token = match (token, &found.token_hash) {
+/// The token that the caller sent. Somebody who has neither account nor token is nobody's owner.
+fn token_of<'a>(caller: &Caller, headers: &'a HeaderMap) -> ApiResult<Option<&'a str>> {
+    let token = header_text(headers, &BOOKING_TOKEN);
+    match *caller == Caller::Anonymous && token.is_none() {
+        true => Err(ApiError::unauthenticated()),
+        false => Ok(token),
+    }
+}
+
+fn not_found() -> ApiError {
+    ApiError::not_found("BOOKING_NOT_FOUND")
+}
+
+fn is_visible(booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {
+    is_owner(booking, caller, token) || caller.may_organize(booking.organizer_id)
+}
+
+fn is_owner(booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {
+    let by_token = match (token, &booking.token_hash) {
         (Some(token), Some(hash)) => token_hash(token).as_slice() == hash.as_slice(),
         _ => false,
     };
     by_token
-        || owner.is_some_and(|owner| caller.may_act_for(owner))
-        || caller.may_organize(found.organizer_id)
+        || booking
+            .user_id
+            .is_some_and(|owner| caller.may_act_for(owner))
 }

@@ -10,12 +10,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::fields::FieldError;
-use super::idempotency;
 use super::message::{self, Lang};
 use crate::auth::AuthError;
 use crate::desk::DeskError;
 use crate::metrics;
 use crate::store::StoreError;
+use crate::store::constraint::{self, Rule};
 use crate::store::edit::EditError;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::refusal::Refusal;
@@ -155,7 +155,7 @@ impl From<AuthError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
         let mut error = ApiError::refused(refusal.status(), refusal.code(), &refusal);
-        if let Refusal::Busy { retry_after_s } = refusal {
+        if let Refusal::Busy { retry_after_s } | Refusal::TooLate { retry_after_s } = refusal {
             error.0.retry_after_s = Some(retry_after_s);
         }
         error
@@ -166,8 +166,8 @@ impl From<DeskError> for ApiError {
     fn from(error: DeskError) -> ApiError {
         match error {
             DeskError::Refused(refusal) => refusal.into(),
-            DeskError::IdempotencyMismatch => idempotency::mismatch(),
             DeskError::Unavailable => ApiError::unavailable("UNAVAILABLE", RETRY_AFTER_DATABASE_S),
+            DeskError::Full => ApiError::unavailable("STORAGE_FULL", RETRY_AFTER_FULL_S),
             // The desk has logged the cause.
             DeskError::Internal => ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL"),
         }
@@ -212,15 +212,12 @@ impl From<StoreError> for ApiError {
 
 /// The answer for a violated constraint of the schema; `None` for one that no request should violate.
 fn of_constraint(name: &str) -> Option<ApiError> {
-    Some(match name {
-        "users_email_unique" => ApiError::conflict("EMAIL_TAKEN"),
-        "users_phone_unique" => ApiError::conflict("PHONE_TAKEN"),
-        "ticket_types_sale_window" => ApiError::invalid_field("sale_to", "NOT_AFTER_SALE_FROM"),
-        "ticket_types_limits_ordered" => {
-            ApiError::invalid_field("max_per_booking", "BELOW_MIN_PER_BOOKING")
-        }
-        // Lengths are checked before, but a JSON number may become longer in the database.
-        name if name.ends_with("_length") => ApiError::bad_request("BAD_VALUE"),
+    Some(match constraint::rule(name)? {
+        Rule::EmailTaken => ApiError::conflict("EMAIL_TAKEN"),
+        Rule::PhoneTaken => ApiError::conflict("PHONE_TAKEN"),
+        Rule::SaleWindow => ApiError::invalid_field("sale_to", "NOT_AFTER_SALE_FROM"),
+        Rule::LimitsOrdered => ApiError::invalid_field("max_per_booking", "BELOW_MIN_PER_BOOKING"),
+        Rule::Length => ApiError::bad_request("BAD_VALUE"),
         _ => return None,
     })
 }

@@ -165,6 +165,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("TIMEOUT", "This took too long; please try again", "ใช้เวลานานเกินไป โปรดลองอีกครั้ง", "درخواست بیش از حد طول کشید؛ دوباره تلاش کنید"),
     ("TOKEN_EXPIRED", "The token has ended; please sign in again", "โทเค็นหมดอายุแล้ว โปรดเข้าสู่ระบบใหม่", "توکن منقضی شده است؛ دوباره وارد شوید"),
     ("TOO_BIG", "must be at most {}", "ต้องไม่เกิน {}", "باید حداکثر {} باشد"),
+    ("TOO_LATE", "The server was held up and did nothing; please try again", "เซิร์ฟเวอร์ล่าช้าและยังไม่ได้ดำเนินการใด โปรดลองอีกครั้ง", "سرور معطل شد و کاری انجام نداد؛ دوباره تلاش کنید"),
     ("TOO_LONG", "must have at most {} characters", "ต้องไม่เกิน {} อักขระ", "باید حداکثر {} نویسه باشد"),
     ("TOO_MANY", "must have at most {} entries", "ต้องไม่เกิน {} รายการ", "باید حداکثر {} مورد داشته باشد"),
     ("TOO_SMALL", "must be at least {}", "ต้องไม่น้อยกว่า {}", "باید حداقل {} باشد"),

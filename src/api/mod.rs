@@ -45,7 +45,7 @@ use crate::auth::{Auth, Role};
 use crate::board::Board;
 use crate::config::Config;
 use crate::config::rest::SEATMAP_BYTES_MAX;
-use crate::desk::Desks;
+use crate::desk::Desk;
 use crate::interactions::Interactions;
 use crate::store::Store;
 
@@ -57,7 +57,7 @@ pub struct ApiState {
     pub store: Store,
     /// Watched events, from memory.
     pub board: Board,
-    pub desks: Desks,
+    pub desk: Desk,
     pub interactions: Interactions,
     /// Cancelled when the node begins to shut down.
     shutdown: CancellationToken,
@@ -71,7 +71,7 @@ impl ApiState {
         auth: Auth,
         store: Store,
         board: Board,
-        desks: Desks,
+        desk: Desk,
         interactions: Interactions,
         shutdown: CancellationToken,
     ) -> ApiState {
@@ -82,7 +82,7 @@ impl ApiState {
             auth,
             store,
             board,
-            desks,
+            desk,
             interactions,
             shutdown,
         }
@@ -104,7 +104,7 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::read::by_id)) // GET /bookings/{id}
         .routes(routes!(bookings::read::by_reference)) // GET /bookings/by-reference/{reference}
         .routes(routes!(bookings::read::stats)) // GET /bookings/event/{event_id}/stats
-        .routes(routes!(bookings::cancel::set_status)) // PUT /bookings/{id}/status
+        .routes(routes!(bookings::status::set_status)) // PUT /bookings/{id}/status
         .routes(routes!(users::create)) // POST /users
         .routes(routes!(interactions::create)) // POST /interactions
 }

@@ -117,16 +117,14 @@ pub const DATABASE_RECONNECT_PAUSE_MS_MAX: u64 = 2_000;
 
 // --- desk: defaults of [`super::DeskConfig`], which tests change
 
-/// Booking requests that one event's desk keeps waiting; past it the answer is 503 BUSY.
-pub const DESK_QUEUE_REQUESTS_MAX: usize = 2_048;
-/// Booking requests decided in one transaction.
-pub const DESK_BATCH_REQUESTS_MAX: usize = 128;
-/// Time the database has to decide one batch before its requests are answered 503, in milliseconds.
+/// Commands of one event that may wait; past it the answer is 503 BUSY.
+pub const DESK_QUEUE_COMMANDS_MAX: usize = 2_048;
+/// Commands of all events together that may wait; past it the answer is 503 BUSY.
+pub const DESK_QUEUED_COMMANDS_MAX: usize = 16_384;
+/// Commands decided in one transaction.
+pub const DESK_BATCH_COMMANDS_MAX: usize = 128;
+/// Time the database has for one round trip of a batch before its commands are answered 503, in milliseconds.
 pub const DESK_BATCH_TIMEOUT_MS: u64 = 6_000;
-/// Desks open at a time; a booking for one event more is answered 503 BUSY.
-pub const DESKS_MAX: usize = 10_000;
-/// An event's desk goes home after this long without a request, in seconds.
-pub const DESK_IDLE_S: u64 = 60;
 
 // --- deadlines and pruning: defaults of [`super::SweepConfig`], which tests change
 
@@ -135,10 +133,6 @@ pub const DESK_IDLE_S: u64 = 60;
 pub const SWEEP_PAUSE_MS_MAX: u64 = 500;
 /// Longest sleep while the database fails, for one event or for all, in milliseconds.
 pub const SWEEP_FAILING_PAUSE_MS_MAX: u64 = 5_000;
-/// Holds ended in one transaction.
-pub const SWEEP_HOLDS_PER_TRANSACTION_MAX: usize = 500;
-/// Events whose holds are ended at the same time.
-pub const SWEEP_EVENTS_PARALLEL_MAX: usize = 4;
 /// How often old changes and stored answers are dropped, in seconds.
 pub const PRUNE_INTERVAL_S: u64 = 300;
 /// Rows dropped in one transaction.

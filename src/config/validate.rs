@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{
-    AvailabilityConfig, Config, DatabaseConfig, FeedConfig, HttpConfig, SocketConfig, StreamConfig,
-    SweepConfig,
+    AvailabilityConfig, Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, SocketConfig,
+    StreamConfig, SweepConfig,
 };
 
 /// The most shards: a set of shards is the bits of a word, and one bit is for server-sent events.
@@ -24,6 +24,7 @@ impl Config {
         let mut faults = Faults(Vec::new());
         faults.http(&self.http);
         faults.database(&self.database);
+        faults.desk(&self.desk);
         faults.sweep(&self.sweep);
         faults.feed(&self.feed);
         faults.socket(&self.socket);
@@ -79,6 +80,10 @@ impl Faults {
             database.log_retention_hours,
             1..=24 * 366,
         );
+    }
+
+    fn desk(&mut self, desk: &DeskConfig) {
+        self.within("--desk-patience-ms", desk.patience_ms, 10..=HOUR_MS);
     }
 
     fn sweep(&mut self, sweep: &SweepConfig) {

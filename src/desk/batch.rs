@@ -1,240 +1,453 @@
-//! A batch against the stock of its event: what must be asked, and what is decided. No I/O.
+//! Commands against the stock of their events: what must be asked, and what is decided. No I/O.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::{BookingAnswer, BookingRequest, DeskError, Outcome};
-use crate::store::desk::{NewBooking, Questions, Turn};
-use crate::store::idempotency::{IdempotencyKey, Recalled, StoredAnswer};
-use crate::ticketing::Revision;
+use super::command::{Answer, Book, Command, DeskError, Expired, Said, Verdict};
+use crate::store::desk::{ChangedBooking, Facts, Found, NewBooking, Questions, Writes};
+use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::ticketing::booking::{self, Grant, GrantLine, Item, Terms, Wish};
 use crate::ticketing::record::{
     BookedSeat, Booking, BookingItem, BookingStatus, Money, Ticket, TicketStatus,
 };
 use crate::ticketing::reference::{booking_reference, ticket_code};
+use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{ClaimState, Stock};
+use crate::ticketing::transition::{self, Moved, OverdueHold, Transition};
+use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId};
 
-/// Candidates for references beyond one a request: some will be taken.
+/// Candidates for references beyond one a booking: some will be taken.
 const SPARE_REFERENCES: usize = 8;
 
-/// What must be read before these requests can be decided.
-pub(super) fn questions(requests: &[BookingRequest]) -> Questions {
-    let mut random = rand::rng();
-    let candidates = 0..requests.len() + SPARE_REFERENCES;
-    let mut questions = Questions {
-        references: candidates.map(|_| booking_reference(&mut random)).collect(),
-        ..Questions::default()
-    };
-    for BookingRequest { request, key, .. } in requests {
-        questions.buyers.extend(request.buyer);
-        questions.keys.extend(key.clone());
-        match &request.wish {
-            Wish::Cheapest { .. } => questions.every_ticket_type = true,
-            Wish::Items(items) => items.iter().for_each(|item| match *item {
-                Item::Seat { seat_id } => questions.seats.push(seat_id),
-                Item::Quantity { ticket_type_id, .. }
-                | Item::BestAvailable { ticket_type_id, .. } => {
-                    questions.ticket_types.push(ticket_type_id);
-                }
-            }),
+/// What must be read before these commands can be decided.
+pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Questions {
+    let mut questions = Questions::default();
+    let mut events = BTreeSet::new();
+    let mut booked = 0;
+    for command in commands {
+        events.insert(command.event());
+        match command {
+            Command::Book(book) => {
+                booked += 1;
+                ask_for(book, &mut questions);
+            }
+            Command::Change { booking_id, .. } => questions.bookings.push(*booking_id),
+            Command::Expire { event_id } => questions.overdue.push(*event_id),
         }
     }
+    if booked > 0 {
+        let mut random = rand::rng();
+        let candidates = 0..booked + SPARE_REFERENCES;
+        questions.references = candidates.map(|_| booking_reference(&mut random)).collect();
+    }
+    questions.events = events.into_iter().collect();
     questions
 }
 
-/// What a batch came to, before it is committed.
-pub(super) struct Decided {
-    pub(super) new: Vec<NewBooking>,
-    verdicts: Vec<Result<Seen, DeskError>>,
-}
-
-enum Seen {
-    /// The booking of `new` with this index; replayed for a second request with its key.
-    Here { index: usize, replayed: bool },
-    /// A booking of an earlier batch.
-    Before(Box<Booking>),
-}
-
-/// Decides the requests in their order, each against what those before it left.
-pub(super) fn decide<'a>(
-    turn: &'a mut Turn,
-    references: Vec<String>,
-    requests: &'a [BookingRequest],
-) -> Decided {
-    let taken: BTreeSet<&String> = turn.references_taken.iter().collect();
-    let free: BTreeSet<String> = references
-        .into_iter()
-        .filter(|reference| !taken.contains(reference))
-        .collect();
-    let mut batch = Batch {
-        now: turn.now,
-        stock: &mut turn.stock,
-        stored: &turn.stored,
-        made: HashMap::new(),
-        references: free.into_iter(),
-        new: Vec::new(),
-    };
-    let verdicts = requests.iter().map(|request| batch.decide(request));
-    let verdicts = verdicts.collect();
-    Decided {
-        new: batch.new,
-        verdicts,
+fn ask_for(book: &Book, questions: &mut Questions) {
+    let event = book.event_id;
+    let buyer = book.request.buyer;
+    questions.buyers.extend(buyer.map(|buyer| (event, buyer)));
+    questions.keys.extend(book.key.clone());
+    match &book.request.wish {
+        Wish::Cheapest { .. } => questions.choices.push((event, None)),
+        Wish::Items(items) => items.iter().for_each(|item| match *item {
+            Item::Seat { seat_id } => questions.seats.push(seat_id),
+            Item::Quantity { ticket_type_id, .. } | Item::BestAvailable { ticket_type_id, .. } => {
+                questions.choices.push((event, Some(ticket_type_id)));
+            }
+        }),
     }
 }
 
-impl Decided {
-    /// One outcome a request, after the commit.
-    pub(super) fn outcomes(self, revision: Revision, now: Timestamp) -> Vec<Outcome> {
-        let new = self.new;
-        let answer = |seen: Seen| {
-            let (booking, replayed) = match seen {
-                Seen::Here { index, replayed } => (new[index].booking.clone(), replayed),
-                Seen::Before(booking) => (*booking, true),
-            };
-            BookingAnswer {
-                booking,
+/// What the commands of a transaction have come to so far.
+pub(super) struct Deciding {
+    facts: Facts,
+    /// By scope and digest: what this transaction made under the key.
+    made: HashMap<(String, String), (IdempotencyKey, Booking)>,
+    /// References that nobody has.
+    references: std::collections::btree_set::IntoIter<String>,
+    /// Bookings whose hold this transaction ends.
+    ended: BTreeSet<BookingId>,
+    expired: BTreeMap<EventId, u64>,
+}
+
+/// What one command comes to.
+pub(super) enum Decided {
+    /// Nothing is written: it is answered so.
+    Said(Verdict),
+    /// To be answered once it is committed.
+    Effect(Effect),
+    /// Somebody else has the turn, or the booking, in hand.
+    Blocked,
+}
+
+/// A command's answer, and what has to be committed for it.
+pub(super) struct Effect {
+    event: EventId,
+    answer: Pending,
+    pub(super) writes: Writes,
+}
+
+/// What is answered when the revision is known.
+enum Pending {
+    Booking(Once<Box<Booking>>),
+    Expired(u64),
+}
+
+impl Deciding {
+    /// `references`: the candidates that were asked about.
+    pub(super) fn new(facts: Facts, references: Vec<String>) -> Deciding {
+        let taken: BTreeSet<&String> = facts.references_taken.iter().collect();
+        let free: BTreeSet<String> = references
+            .into_iter()
+            .filter(|reference| !taken.contains(reference))
+            .collect();
+        Deciding {
+            facts,
+            made: HashMap::new(),
+            references: free.into_iter(),
+            ended: BTreeSet::new(),
+            expired: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.facts.now
+    }
+
+    /// Events with overdue holds whose turn we have.
+    pub(super) fn overdue(&self) -> Vec<EventId> {
+        let events = self.facts.events.iter();
+        events
+            .filter(|(_, facts)| facts.revision.is_some() && !facts.overdue.is_empty())
+            .map(|(event, _)| *event)
+            .collect()
+    }
+
+    /// Ends the overdue holds of an event: before anybody is refused for their sake.
+    pub(super) fn end_overdue(&mut self, event: EventId) -> Vec<ChangedBooking> {
+        let Some(facts) = self.facts.events.get_mut(&event) else {
+            return Vec::new();
+        };
+        let mut changed = Vec::new();
+        for hold in std::mem::take(&mut facts.overdue) {
+            if !mistaken!(KeepExpiredStock) {
+                transition::expire(&mut facts.stock, &hold);
+            }
+            self.ended.insert(hold.booking_id);
+            *self.expired.entry(event).or_default() += 1;
+            changed.push(ended(event, &hold));
+        }
+        changed
+    }
+
+    /// They could not be ended: they count as they did before.
+    pub(super) fn keep_overdue(
+        &mut self,
+        event: EventId,
+        changed: &[ChangedBooking],
+        stock: Stock,
+    ) {
+        if let Some(facts) = self.facts.events.get_mut(&event) {
+            facts.stock = stock;
+        }
+        self.expired.remove(&event);
+        for change in changed {
+            self.ended.remove(&change.id);
+        }
+    }
+
+    /// Decides a command against what those before it left.
+    pub(super) fn decide(&mut self, command: &Command) -> Decided {
+        let event = command.event();
+        let Some(facts) = self.facts.events.get(&event) else {
+            return Decided::Said(Err(Refusal::EventNotFound.into()));
+        };
+        if facts.revision.is_none() {
+            return Decided::Blocked;
+        }
+        match command {
+            Command::Book(book) => self.book(book),
+            Command::Change {
+                booking_id,
+                transition,
+                ..
+            } => self.change(event, *booking_id, transition),
+            Command::Expire { .. } => Decided::Effect(Effect {
+                event,
+                answer: Pending::Expired(self.expired.get(&event).copied().unwrap_or(0)),
+                writes: Writes::default(),
+            }),
+        }
+    }
+
+    /// The event's stock as it is now, to be put back if a command turns out to have no effect.
+    pub(super) fn stock(&self, event: EventId) -> Option<Stock> {
+        Some(self.facts.events.get(&event)?.stock.clone())
+    }
+
+    /// The effect of a command was not written.
+    pub(super) fn undo(&mut self, command: &Command, stock: Option<Stock>) {
+        let facts = self.facts.events.get_mut(&command.event());
+        if let (Some(facts), Some(stock)) = (facts, stock) {
+            facts.stock = stock;
+        }
+        if let Command::Book(book) = command
+            && let Some(key) = &book.key
+        {
+            self.made.remove(&name(key));
+        }
+    }
+
+    /// These writes are part of the transaction: the events' revisions after it are so much higher.
+    pub(super) fn written(&mut self, writes: &Writes) {
+        for (event, by) in writes.revisions() {
+            if let Some(revision) = self.revision_mut(event) {
+                *revision += by;
+            }
+        }
+    }
+
+    /// The event's revision after the transaction.
+    pub(super) fn revision(&self, event: EventId) -> Option<Revision> {
+        self.facts.events.get(&event)?.revision
+    }
+
+    fn revision_mut(&mut self, event: EventId) -> Option<&mut Revision> {
+        self.facts.events.get_mut(&event)?.revision.as_mut()
+    }
+
+    /// After the commit.
+    pub(super) fn said(&self, effect: Effect) -> Verdict {
+        let revision = self.revision(effect.event).ok_or(DeskError::Internal)?;
+        let now = self.now();
+        Ok(match effect.answer {
+            Pending::Expired(holds) => Said::Expired(Expired { holds, revision }),
+            Pending::Booking(once) => Said::Booking(Box::new(once.map(|booking| Answer {
+                booking: *booking,
                 revision,
                 now,
-                replayed,
-            }
-        };
-        let verdicts = self.verdicts.into_iter();
-        verdicts.map(|verdict| verdict.map(answer)).collect()
+            }))),
+        })
     }
-}
 
-struct Batch<'a> {
-    now: Timestamp,
-    stock: &'a mut Stock,
-    stored: &'a HashMap<(String, String), StoredAnswer>,
-    /// Index into `new` of what this batch made, by scope and digest of the key.
-    made: HashMap<(&'a str, &'a str), usize>,
-    references: std::collections::btree_set::IntoIter<String>,
-    new: Vec<NewBooking>,
-}
-
-impl<'a> Batch<'a> {
-    fn decide(&mut self, request: &'a BookingRequest) -> Result<Seen, DeskError> {
-        if let Some(key) = &request.key
-            && let Some(seen) = self.recall(key)?
-        {
-            return Ok(seen);
+    fn book(&mut self, book: &Book) -> Decided {
+        if let Some(key) = &book.key {
+            match self.recall(key) {
+                Ok(None) => {}
+                Ok(Some(once)) => return unwritten(book.event_id, once),
+                Err(error) => return Decided::Said(Err(error)),
+            }
         }
-        let grant = booking::decide(self.stock, &request.request, self.now)?;
-        let booking = self.book(request, &grant);
-        let index = self.new.len();
-        if let Some(key) = &request.key {
-            self.made.insert((&key.scope, &key.digest), index);
+        let Some(facts) = self.facts.events.get_mut(&book.event_id) else {
+            return Decided::Said(Err(Refusal::EventNotFound.into()));
+        };
+        let grant = match booking::decide(&mut facts.stock, &book.request, self.facts.now) {
+            Ok(grant) => grant,
+            Err(refusal) => return Decided::Said(Err(refusal.into())),
+        };
+        let reference = self.references.next();
+        // Out of checked ones: the constraint judges, and the command is decided again.
+        let reference = reference.unwrap_or_else(|| booking_reference(&mut rand::rng()));
+        let booking = booked(book, &grant, &facts.stock, reference, self.facts.now);
+        if let Some(key) = &book.key {
+            self.made.insert(name(key), (key.clone(), booking.clone()));
         }
-        self.new.push(NewBooking {
-            booking,
-            state: grant.claim_state(),
-            token_hash: request.token_hash,
-            key: request.key.clone(),
-        });
-        let replayed = false;
-        Ok(Seen::Here { index, replayed })
+        Decided::Effect(Effect {
+            event: book.event_id,
+            answer: Pending::Booking(Once::Made(Box::new(booking.clone()))),
+            writes: Writes {
+                new: vec![NewBooking {
+                    booking,
+                    state: grant.claim_state(),
+                    token_hash: book.token_hash,
+                    key: book.key.clone(),
+                }],
+                ..Writes::default()
+            },
+        })
     }
 
     /// The booking that was made before under this key.
-    fn recall(&self, key: &IdempotencyKey) -> Result<Option<Seen>, DeskError> {
-        if let Some(index) = self.made.get(&(key.scope.as_str(), key.digest.as_str())) {
-            let (index, replayed) = (*index, true);
-            return match self.new[index].key.as_ref() == Some(key) {
-                true => Ok(Some(Seen::Here { index, replayed })),
-                false => Err(DeskError::IdempotencyMismatch),
-            };
+    fn recall(&self, key: &IdempotencyKey) -> Result<Option<Once<Booking>>, DeskError> {
+        if let Some((first, booking)) = self.made.get(&name(key)) {
+            return Ok(Some(match first.body_hash == key.body_hash {
+                true => Once::Replayed(booking.clone()),
+                false => Once::Mismatch,
+            }));
         }
-        let stored = self.stored.get(&(key.scope.clone(), key.digest.clone()));
-        match key.judge(stored.cloned()) {
-            Recalled::New => Ok(None),
-            Recalled::Mismatch => Err(DeskError::IdempotencyMismatch),
-            Recalled::Replay(answer) => match serde_json::from_value(answer.response) {
-                Ok(booking) => Ok(Some(Seen::Before(Box::new(booking)))),
-                Err(error) => {
+        match key.judge(self.facts.stored.get(&name(key)).cloned()) {
+            None => Ok(None),
+            Some(Once::Mismatch) => Ok(Some(Once::Mismatch)),
+            Some(Once::Made(answer) | Once::Replayed(answer)) => {
+                let booking = serde_json::from_value(answer.response).map_err(|error| {
                     tracing::error!(%error, "a stored answer cannot be read");
-                    Err(DeskError::Internal)
-                }
-            },
+                    DeskError::Internal
+                })?;
+                Ok(Some(Once::Replayed(booking)))
+            }
         }
     }
 
-    fn book(&mut self, request: &BookingRequest, grant: &Grant) -> Booking {
-        let mut random = rand::rng();
-        let reference = self.references.next();
-        let confirmed = grant.claim_state() == ClaimState::Sold;
-        let (status, expires_at) = match grant.terms {
-            Terms::Pending { expires_at } => (BookingStatus::Pending, Some(expires_at)),
-            Terms::Confirmed => (BookingStatus::Confirmed, None),
+    fn change(&mut self, event: EventId, id: BookingId, transition: &Transition) -> Decided {
+        let standing = match self.facts.bookings.get_mut(&id) {
+            Some(Found::Here(standing)) if standing.booking.event_id == event => standing,
+            Some(Found::Locked) if !self.ended.contains(&id) => return Decided::Blocked,
+            _ => return Decided::Said(Err(Refusal::BookingNotFound.into())),
         };
-        Booking {
-            id: request.request.booking_id,
-            version: 1,
-            // Out of checked ones: the constraint judges, and the batch is decided again.
-            reference: reference.unwrap_or_else(|| booking_reference(&mut random)),
-            event_id: request.event_id,
-            user_id: request.request.buyer,
-            status,
-            quantity: grant.quantity,
-            total: self.money(grant.total_amount),
-            items: grant.lines.iter().map(|line| self.item(line)).collect(),
-            tickets: match confirmed {
-                true => grant
-                    .lines
-                    .iter()
-                    .flat_map(|line| self.tickets(line))
-                    .collect(),
-                false => Vec::new(),
-            },
-            expires_at,
-            created_at: self.now,
-            confirmed_at: confirmed.then_some(self.now),
-            cancel_reason: None,
+        let Some(facts) = self.facts.events.get_mut(&event) else {
+            return Decided::Said(Err(Refusal::EventNotFound.into()));
+        };
+        let (from, was) = (standing.booking.status, standing.booking.clone());
+        let outcome = transition::decide(&mut facts.stock, standing, transition, self.facts.now);
+        match outcome {
+            Err(refusal) => Decided::Said(Err(refusal.into())),
+            Ok(Moved::Before) => unwritten(event, Once::Replayed(standing.booking.clone())),
+            Ok(Moved::Now) => {
+                let to = standing.booking.status;
+                let new_tickets = match to {
+                    BookingStatus::Confirmed => claimed_tickets(&standing.claims, self.facts.now),
+                    _ => Vec::new(),
+                };
+                standing.booking.tickets.extend(new_tickets.iter().cloned());
+                let change = ChangedBooking {
+                    id,
+                    event_id: event,
+                    from,
+                    to,
+                    cancel_reason: standing.booking.cancel_reason.clone(),
+                    confirmed_at: standing.booking.confirmed_at,
+                    paid_by: standing.booking.paid_by,
+                    claims: standing.claims.iter().map(|claim| claim.id).collect(),
+                    new_tickets,
+                    voids_tickets: to == BookingStatus::Cancelled && !was.tickets.is_empty(),
+                };
+                Decided::Effect(Effect {
+                    event,
+                    answer: Pending::Booking(Once::Made(Box::new(standing.booking.clone()))),
+                    writes: Writes {
+                        changed: vec![change],
+                        ..Writes::default()
+                    },
+                })
+            }
         }
     }
+}
 
-    fn money(&self, amount: i64) -> Money {
-        Money {
-            amount,
-            currency: self.stock.event.currency.clone(),
-        }
-    }
+fn name(key: &IdempotencyKey) -> (String, String) {
+    (key.scope.clone(), key.digest.clone())
+}
 
-    fn item(&self, line: &GrantLine) -> BookingItem {
-        let terms = self.stock.ticket_types.get(&line.ticket_type_id);
-        let seats = line.seats.iter().filter_map(|id| {
-            let seat = self.stock.seats.get(id)?;
-            Some(BookedSeat {
-                id: *id,
-                section: seat.section.clone(),
-                row: seat.row.clone(),
-                number: seat.number.clone(),
-            })
-        });
-        BookingItem {
-            ticket_type_id: line.ticket_type_id,
-            name: terms.map(|terms| terms.name.clone()).unwrap_or_default(),
-            quantity: line.quantity,
-            unit_price: self.money(line.unit_amount),
-            seats: seats.collect(),
-        }
-    }
+fn unwritten(event: EventId, once: Once<Booking>) -> Decided {
+    Decided::Effect(Effect {
+        event,
+        answer: Pending::Booking(once.map(Box::new)),
+        writes: Writes::default(),
+    })
+}
 
-    /// One a unit, or one a seat.
-    fn tickets(&self, line: &GrantLine) -> Vec<Ticket> {
-        let mut random = rand::rng();
-        let seats = line.seats.iter().map(|seat| Some(*seat));
-        let units = usize::try_from(line.quantity).unwrap_or(0);
-        seats
-            .chain(std::iter::repeat(None))
-            .take(units)
-            .map(|seat_id| Ticket {
-                code: ticket_code(self.now, &mut random),
-                ticket_type_id: line.ticket_type_id,
-                seat_id,
-                status: TicketStatus::Valid,
-            })
-            .collect()
+fn ended(event_id: EventId, hold: &OverdueHold) -> ChangedBooking {
+    ChangedBooking {
+        id: hold.booking_id,
+        event_id,
+        from: BookingStatus::Pending,
+        to: BookingStatus::Expired,
+        cancel_reason: None,
+        confirmed_at: None,
+        paid_by: None,
+        claims: hold.claims.iter().map(|claim| claim.id).collect(),
+        new_tickets: Vec::new(),
+        voids_tickets: false,
     }
+}
+
+fn booked(book: &Book, grant: &Grant, stock: &Stock, reference: String, now: Timestamp) -> Booking {
+    let confirmed = grant.claim_state() == ClaimState::Sold;
+    let (status, expires_at) = match grant.terms {
+        Terms::Pending { expires_at } => (BookingStatus::Pending, Some(expires_at)),
+        Terms::Confirmed => (BookingStatus::Confirmed, None),
+    };
+    let lines = grant.lines.iter();
+    Booking {
+        id: book.request.booking_id,
+        version: 1,
+        reference,
+        event_id: book.event_id,
+        user_id: book.request.buyer,
+        status,
+        quantity: grant.quantity,
+        total: money(stock, grant.total_amount),
+        items: lines.clone().map(|line| item(stock, line)).collect(),
+        tickets: match confirmed {
+            true => lines
+                .flat_map(|line| tickets(line.ticket_type_id, line.quantity, &line.seats, now))
+                .collect(),
+            false => Vec::new(),
+        },
+        expires_at,
+        created_at: now,
+        confirmed_at: confirmed.then_some(now),
+        paid_by: None,
+        cancel_reason: None,
+    }
+}
+
+fn money(stock: &Stock, amount: i64) -> Money {
+    Money {
+        amount,
+        currency: stock.event.currency.clone(),
+    }
+}
+
+fn item(stock: &Stock, line: &GrantLine) -> BookingItem {
+    let terms = stock.ticket_types.get(&line.ticket_type_id);
+    let seats = line.seats.iter().filter_map(|id| {
+        let seat = stock.seats.get(id)?;
+        Some(BookedSeat {
+            id: *id,
+            section: seat.section.clone(),
+            row: seat.row.clone(),
+            number: seat.number.clone(),
+        })
+    });
+    BookingItem {
+        ticket_type_id: line.ticket_type_id,
+        name: terms.map(|terms| terms.name.clone()).unwrap_or_default(),
+        quantity: line.quantity,
+        unit_price: money(stock, line.unit_amount),
+        seats: seats.collect(),
+    }
+}
+
+fn claimed_tickets(claims: &[crate::ticketing::stock::Claim], now: Timestamp) -> Vec<Ticket> {
+    let of = |claim: &crate::ticketing::stock::Claim| {
+        let seats: Vec<SeatId> = claim.seat_id.into_iter().collect();
+        tickets(claim.ticket_type_id, claim.quantity, &seats, now)
+    };
+    claims.iter().flat_map(of).collect()
+}
+
+/// One a unit, or one a seat.
+fn tickets(
+    ticket_type_id: TicketTypeId,
+    quantity: i64,
+    seats: &[SeatId],
+    now: Timestamp,
+) -> Vec<Ticket> {
+    let mut random = rand::rng();
+    let seats = seats.iter().map(|seat| Some(*seat));
+    let units = usize::try_from(quantity).unwrap_or(0);
+    seats
+        .chain(std::iter::repeat(None))
+        .take(units)
+        .map(|seat_id| Ticket {
+            code: ticket_code(now, &mut random),
+            ticket_type_id,
+            seat_id,
+            status: TicketStatus::Valid,
+        })
+        .collect()
 }

@@ -1,194 +1,231 @@
-//! BOOKING WRITES in batches: one desk per event on sale.
+//! COMMANDS: everything that changes claims, in batches over events.
 //!
 //! ```text
-//! Desks::book ──► queue of the event's desk ──► task ──► store::Turn (one transaction a batch)
-//!                                                 │            ▲ stock        │ new bookings
-//!                                                 └─► batch ───┴─► ticketing::booking::decide
+//! Desk::book, confirm, cancel, expire ──► queue, by event ──► worker ──► store::desk (one transaction a batch)
+//!                                                                │            ▲ stock        │ writes
+//!                                                                └─► batch ───┴─► ticketing ─┘
 //! ```
 //!
-//! A desk takes whatever waits, up to a bound, decides it in the order of arrival and answers all
-//! after the commit. It never waits for company: alone, a request is served at once; the more
-//! come, the more share one commit, one revision and one ring of the doorbell.
+//! A worker takes whatever waits for many events at once, up to a bound, has the rules decide it in the order of
+//! arrival, and answers all after the commit: one fsync and one ring of the doorbell for all of them. It never
+//! waits for company: alone, a command is served at once. While nothing waits there is no worker.
 //!
-//! Several nodes may run a desk for one event; the event's turn in the database puts their
-//! batches one after the other. Nothing is kept between batches, so a desk can die at any time.
+//! Several nodes may work on one event; its turn in the database puts them one after the other. The first
+//! round waits for no turn. An event whose turn somebody else has goes to a second round, on one more connection, and
+//! delays nobody but its own callers. Nothing is kept between batches, so a node can die at any time.
+//!
+//! A command carries the time by which its caller stops waiting, and past it is dropped undecided (`clock`).
 
 mod batch;
-mod task;
+pub(crate) mod clock;
+mod command;
+pub(crate) mod queue;
 mod verdict;
+pub(crate) mod worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
-use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::Span;
+use tracing::{Instrument, Span};
 
+use self::clock::PULSE;
+pub(crate) use self::command::Command;
+#[cfg(test)]
+pub(crate) use self::command::Said as CommandSaid;
+pub use self::command::{Answer, Book, Cancel, Confirm, DeskError, Expired, Outcome};
+use self::command::{Said, Verdict, too_late};
+use self::queue::{Batch, Limits, Start};
+use self::worker::{Enqueued, Shared, serve};
 use crate::config::DeskConfig;
-use crate::metrics;
 use crate::store::Store;
-use crate::store::idempotency::IdempotencyKey;
-use crate::ticketing::booking::Request;
-use crate::ticketing::record::Booking;
-use crate::ticketing::refusal::Refusal;
-use crate::ticketing::{EventId, Revision};
+use crate::store::desk::{DeskConnection, Turns};
+use crate::ticketing::EventId;
 
-/// One booking, as a desk is asked for it.
-#[derive(Debug, Clone)]
-pub struct BookingRequest {
-    pub event_id: EventId,
-    pub request: Request,
-    /// SHA-256 of the token by which a buyer without an account will hold the booking.
-    pub token_hash: Option<[u8; 32]>,
-    pub key: Option<IdempotencyKey>,
-}
-
-/// The booking is committed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BookingAnswer {
-    pub booking: Booking,
-    /// The event's, at or after the commit of the booking.
-    pub revision: Revision,
-    /// The database's clock, by which deadlines are measured.
-    pub now: Timestamp,
-    /// The booking was made by an earlier request with the same idempotency key.
-    pub replayed: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum DeskError {
-    #[error("refused: {}", .0.code())]
-    Refused(Refusal),
-    #[error("the idempotency key belongs to another body")]
-    IdempotencyMismatch,
-    /// The database could not be reached, or broke off. The booking may or may not have been made: a
-    /// retry with the same idempotency key tells.
-    #[error("the booking's outcome is not known")]
-    Unavailable,
-    /// Something that should not happen; it was logged where it did.
-    #[error("the booking failed")]
-    Internal,
-}
-
-impl From<Refusal> for DeskError {
-    fn from(refusal: Refusal) -> DeskError {
-        DeskError::Refused(refusal)
-    }
-}
-
-/// All desks of this node. Clones share them.
+/// The desk of this node. Clones share it.
 #[derive(Clone)]
-pub struct Desks {
+pub struct Desk {
     inner: Arc<Inner>,
 }
 
 struct Inner {
     store: Store,
     config: DeskConfig,
-    /// Written by `book` (a desk opens) and by the desk itself (it goes home). A request is
-    /// enqueued under the entry's lock, so a desk that sees its queue empty under the same lock
-    /// leaves nobody behind.
-    queues: DashMap<EventId, mpsc::Sender<Waiting>>,
+    shared: Shared,
+    /// Connections that no worker uses at the moment: at most one for each that may run.
+    idle: Mutex<Vec<DeskConnection>>,
     tracker: TaskTracker,
     cancel: CancellationToken,
 }
 
-/// A request in a desk's queue.
-struct Waiting {
-    request: BookingRequest,
-    answer: oneshot::Sender<Outcome>,
-    /// Of the request, which is told what became of it.
-    span: Span,
-}
-
-type Outcome = Result<BookingAnswer, DeskError>;
-
-/// What a caller is told to wait before coming back to a full desk.
-const RETRY_AFTER_S: u64 = 1;
-
-fn busy() -> DeskError {
-    DeskError::Refused(Refusal::Busy {
-        retry_after_s: RETRY_AFTER_S,
-    })
-}
-
-impl Desks {
-    /// Desks run as tasks of `tracker`. After `cancel` they take nothing new, serve what waits,
-    /// and end.
+impl Desk {
+    /// Workers are tasks of `tracker`. After `cancel` nothing new is taken, what waits is served, and they end.
     pub fn new(
         store: Store,
         config: DeskConfig,
         tracker: TaskTracker,
         cancel: CancellationToken,
-    ) -> Desks {
-        Desks {
-            inner: Arc::new(Inner {
-                store,
-                config,
-                queues: DashMap::new(),
-                tracker,
-                cancel,
-            }),
+    ) -> Desk {
+        let limits = Limits {
+            of_event_max: config.queue_commands_max.max(1),
+            in_all_max: config.queued_commands_max.max(1),
+            batch_max: config.batch_commands_max.max(1),
+        };
+        let inner = Arc::new(Inner {
+            store,
+            config,
+            shared: Shared::new(limits, Instant::now),
+            idle: Mutex::default(),
+            tracker,
+            cancel,
+        });
+        inner.tracker.spawn(feel_the_pulse(inner.clone()));
+        Desk { inner }
+    }
+
+    /// Makes a booking, once for each key. Answers after the commit. Dropping the future does not take the
+    /// command back once a worker has it; one that still waits in the queue is skipped.
+    pub async fn book(&self, book: Book) -> Outcome {
+        self.booking(Command::Book(Box::new(book))).await
+    }
+
+    /// Turns a hold into a sale, with tickets.
+    pub async fn confirm(&self, confirm: Confirm) -> Outcome {
+        self.booking(confirm.into()).await
+    }
+
+    /// Gives a booking back: its stock is on sale again, its tickets are void.
+    pub async fn cancel(&self, cancel: Cancel) -> Outcome {
+        self.booking(cancel.into()).await
+    }
+
+    /// Ends holds of the event whose deadline has passed, as many as one transaction takes.
+    pub async fn expire(&self, event_id: EventId) -> Result<Expired, DeskError> {
+        match self.ask(Command::Expire { event_id }).await? {
+            Said::Expired(expired) => Ok(expired),
+            Said::Booking(_) => Err(DeskError::Internal),
         }
     }
 
-    /// Answers after the commit. Dropping the future does not take the request back once a desk
-    /// has begun to decide it; one that still waits in the queue is skipped.
-    pub async fn book(&self, request: BookingRequest) -> Outcome {
-        let (answer, outcome) = oneshot::channel();
-        self.enqueue(Waiting {
-            request,
-            answer,
-            span: Span::current(),
-        })?;
-        // A desk that died took its answers with it; what it committed stands.
-        outcome.await.unwrap_or(Err(DeskError::Unavailable))
+    async fn booking(&self, command: Command) -> Outcome {
+        match self.ask(command).await? {
+            Said::Booking(once) => Ok(*once),
+            Said::Expired(_) => Err(DeskError::Internal),
+        }
     }
 
-    fn enqueue(&self, waiting: Waiting) -> Result<(), DeskError> {
+    async fn ask(&self, command: Command) -> Verdict {
         let inner = &self.inner;
         if inner.cancel.is_cancelled() {
             return Err(DeskError::Unavailable);
         }
-        let event = waiting.request.event_id;
-        // Not exact under a race, and need not be: it bounds memory. Asked before the entry is
-        // locked, because `len` locks every shard of the map in turn.
-        let full = inner.queues.len() >= inner.config.desks_max;
-        match inner.queues.entry(event) {
-            Entry::Occupied(mut desk) => match desk.get().try_send(waiting) {
-                Ok(()) => {
-                    metrics::DESK_QUEUE.add(1);
-                    Ok(())
-                }
-                Err(mpsc::error::TrySendError::Full(_)) => Err(busy()),
-                // The desk died; the next one takes its place.
-                Err(mpsc::error::TrySendError::Closed(waiting)) => {
-                    desk.insert(self.open(event, waiting)?);
-                    Ok(())
-                }
-            },
-            Entry::Vacant(_) if full => Err(busy()),
-            Entry::Vacant(place) => {
-                place.insert(self.open(event, waiting)?);
-                Ok(())
-            }
+        let event = command.event();
+        let patience = Duration::from_millis(inner.config.patience_ms);
+        let Enqueued {
+            id,
+            deadline,
+            mut verdict,
+            start,
+        } = inner.shared.enqueue(command, patience)?;
+        inner.start(start);
+        let waited = tokio::time::timeout_at(deadline.into(), &mut verdict).await;
+        let verdict = match waited {
+            Ok(verdict) => verdict,
+            Err(_) if inner.shared.queue().withdraw(event, id) => return Err(too_late()),
+            // It is being decided: its outcome will be known soon.
+            Err(_) => verdict.await,
+        };
+        // A worker that died took its answers with it; what it committed stands.
+        verdict.unwrap_or(Err(DeskError::Unavailable))
+    }
+}
+
+impl Inner {
+    fn start(self: &Arc<Inner>, start: Start) {
+        if start.worker {
+            self.tracker.spawn(work(self.clone(), Turns::Free));
+        }
+        if start.waiter {
+            self.tracker.spawn(work(self.clone(), Turns::Wait));
         }
     }
 
-    /// Starts a desk with its first request.
-    fn open(&self, event: EventId, first: Waiting) -> Result<mpsc::Sender<Waiting>, DeskError> {
-        let (queue, inbox) = mpsc::channel(self.inner.config.queue_requests_max.max(1));
-        queue.try_send(first).map_err(|_| busy())?;
-        metrics::DESK_QUEUE.add(1);
-        let desk = task::Desk {
-            event,
-            inbox,
-            inner: self.inner.clone(),
+    fn take(self: &Arc<Inner>, turns: Turns) -> Option<Batch> {
+        let now = self.shared.now();
+        let (batch, start) = match turns {
+            Turns::Free => self.shared.queue().take(now)?,
+            Turns::Wait => (self.shared.queue().take_blocked(now)?, Start::default()),
         };
-        self.inner.tracker.spawn(desk.run());
-        Ok(queue)
+        self.start(start);
+        Some(batch)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<DeskConnection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves until nothing is left. A worker that dies of a panic is replaced.
+async fn work(inner: Arc<Inner>, turns: Turns) {
+    let mut alive = Alive {
+        inner: inner.clone(),
+        turns,
+        ended: false,
+    };
+    let idle = inner.idle().pop();
+    let patience = Duration::from_millis(inner.config.batch_timeout_ms);
+    let mut database = idle.unwrap_or_else(|| inner.store.desk_connection(patience));
+    while let Some(batch) = inner.take(turns) {
+        let span = span(&batch);
+        let start = serve(&inner.shared, &mut database, batch, turns);
+        let start = start.instrument(span).await;
+        inner.start(start);
+    }
+    alive.ended = true;
+    inner.idle().push(database);
+}
+
+fn span(batch: &Batch) -> Span {
+    use tracing::field::Empty;
+
+    let (commands, events) = (batch.commands.len(), batch.events.len());
+    let span = tracing::info_span!("batch", commands, events, event = Empty, revision = Empty);
+    for waiting in &batch.commands {
+        span.follows_from(&waiting.span);
+    }
+    span
+}
+
+struct Alive {
+    inner: Arc<Inner>,
+    turns: Turns,
+    ended: bool,
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        if !self.ended {
+            tracing::error!("a worker of the desk died");
+            let mut queue = self.inner.shared.queue();
+            let start = match self.turns {
+                Turns::Free => queue.worker_died(),
+                Turns::Wait => queue.waiter_died(),
+            };
+            drop(queue);
+            self.inner.start(start);
+        }
+    }
+}
+
+async fn feel_the_pulse(inner: Arc<Inner>) {
+    loop {
+        tokio::select! {
+            () = inner.cancel.cancelled() => return,
+            () = tokio::time::sleep(PULSE) => {
+                let now = inner.shared.now();
+                inner.shared.pulse().beat(now);
+            }
+        }
     }
 }

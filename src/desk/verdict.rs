@@ -1,94 +1,73 @@
-//! What an error of the database means for those who wait: the one place where a constraint's name
-//! becomes a refusal.
+//! What an error of the database means for those who wait.
 //!
-//! The rules have decided under the event's lock, so a constraint speaks only when something went
-//! around it: a statement of somebody else's, a reference that two desks drew at once.
+//! The rules have decided under the events' turns, so a constraint speaks only when something went
+//! around them: a statement of somebody else's, a reference that two nodes drew at once.
 
-use super::{BookingRequest, DeskError, busy};
+use super::command::{Command, DeskError, busy};
 use crate::store::StoreError;
-use crate::store::idempotency::KEY_TAKEN;
+use crate::store::constraint::{self, Rule};
 use crate::ticketing::SeatId;
 use crate::ticketing::booking::{Item, Wish};
 use crate::ticketing::refusal::Refusal;
 
-/// What to do with a batch that failed.
+/// What to do with what failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// Decide it again: what it met has passed.
-    Again,
-    /// One of its requests broke a rule of the schema.
-    Refuse(Rule),
-    /// The database is slow, or away: nobody's fault, and nobody is decided alone.
-    Wait,
+pub(super) enum Failure {
+    /// A command broke a rule of the schema.
+    Rule(Rule),
+    /// Somebody else has a row in hand, or crossed with us: decide again.
+    Crossed,
+    /// The database is slow, away or full: no command's fault.
+    Database,
     Fault,
 }
 
-/// A rule of the schema that a request can break.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
-    Stock,
-    Seat,
-    OnePending,
-    User,
-}
-
-pub(super) fn verdict(error: &StoreError) -> Verdict {
+pub(super) fn failure(error: &StoreError) -> Failure {
     match error {
-        StoreError::Contended(_) => Verdict::Again,
-        StoreError::Busy(_) | StoreError::Unavailable(_) | StoreError::Full(_) => Verdict::Wait,
-        StoreError::Constraint { name, .. } => by_constraint(name),
-        _ => Verdict::Fault,
-    }
-}
-
-fn by_constraint(name: &str) -> Verdict {
-    match name {
-        "bookings_reference_unique" | "tickets_code_unique" | KEY_TAKEN => Verdict::Again,
-        "pools_no_oversell" => Verdict::Refuse(Rule::Stock),
-        "claims_one_live_seat" | "claims_seat_not_blocked" | "claims_seat_of_type" => {
-            Verdict::Refuse(Rule::Seat)
+        StoreError::Contended(_) | StoreError::Busy(_) => Failure::Crossed,
+        StoreError::Unavailable(_) | StoreError::Full(_) => Failure::Database,
+        StoreError::Constraint { name, .. } => {
+            constraint::rule(name).map_or(Failure::Fault, Failure::Rule)
         }
-        "bookings_one_pending" => Verdict::Refuse(Rule::OnePending),
-        "bookings_user_exists" => Verdict::Refuse(Rule::User),
-        _ => Verdict::Fault,
+        _ => Failure::Fault,
     }
 }
 
-/// Whether one of the batch's requests may have given the reason; also by crossing another writer
-/// again and again. A slow or absent database is nobody's fault.
-pub(super) fn of_one_request(error: &StoreError) -> bool {
-    verdict(error) != Verdict::Wait
-}
-
-/// What a request is told when the database said this of it.
-pub(super) fn of(error: &StoreError, request: &BookingRequest) -> DeskError {
-    match verdict(error) {
-        Verdict::Refuse(rule) => DeskError::Refused(refusal(rule, &request.request.wish)),
-        Verdict::Again => busy(),
-        Verdict::Wait if matches!(error, StoreError::Busy(_)) => busy(),
-        Verdict::Wait => DeskError::Unavailable,
-        Verdict::Fault => DeskError::Internal,
-    }
-}
-
-/// Nothing was read after the constraint spoke, so counts are said as «none for this request».
-fn refusal(rule: Rule, wish: &Wish) -> Refusal {
-    match rule {
+/// What a command is told whose effect the database refused.
+pub(super) fn refused(rule: Rule, command: &Command) -> DeskError {
+    let items = items(command);
+    // Nothing was read after the constraint spoke, so counts are said as «none for this request».
+    DeskError::Refused(match rule {
         Rule::Stock => Refusal::SoldOut {
-            by_type: items(wish).iter().filter_map(of_type).collect(),
+            by_type: items.iter().filter_map(of_type).collect(),
         },
         Rule::Seat => Refusal::SeatTaken {
-            seats: items(wish).iter().filter_map(named_seat).collect(),
+            seats: items.iter().filter_map(named_seat).collect(),
         },
         Rule::OnePending => Refusal::PendingBookingExists { booking_id: None },
         Rule::User => Refusal::UserNotFound,
+        Rule::Late | Rule::Changed | Rule::Again => return busy(),
+        _ => return DeskError::Internal,
+    })
+}
+
+/// What all are told of a database that does not serve.
+pub(super) fn of_database(error: &StoreError) -> DeskError {
+    match error {
+        StoreError::Unavailable(_) => DeskError::Unavailable,
+        StoreError::Full(_) => DeskError::Full,
+        StoreError::Busy(_) | StoreError::Contended(_) => busy(),
+        _ => DeskError::Internal,
     }
 }
 
-fn items(wish: &Wish) -> &[Item] {
-    match wish {
-        Wish::Cheapest { .. } => &[],
-        Wish::Items(items) => items,
+fn items(command: &Command) -> &[Item] {
+    match command {
+        Command::Book(book) => match &book.request.wish {
+            Wish::Items(items) => items,
+            Wish::Cheapest { .. } => &[],
+        },
+        _ => &[],
     }
 }
 
@@ -105,24 +84,5 @@ fn named_seat(item: &Item) -> Option<SeatId> {
     match item {
         Item::Seat { seat_id } => Some(*seat_id),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn constraints_of_the_schema_have_a_meaning() {
-        let said = |name: &str| {
-            verdict(&StoreError::Constraint {
-                name: name.to_owned(),
-                source: name.into(),
-            })
-        };
-        assert_eq!(said("pools_no_oversell"), Verdict::Refuse(Rule::Stock));
-        assert_eq!(said("claims_one_live_seat"), Verdict::Refuse(Rule::Seat));
-        assert_eq!(said("idempotency_keys_pkey"), Verdict::Again);
-        assert_eq!(said("booking_items_pkey"), Verdict::Fault);
     }
 }

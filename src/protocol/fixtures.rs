@@ -179,6 +179,7 @@ pub(super) fn held_booking() -> Booking {
         expires_at: "2026-11-21T01:17:03.456789Z".parse().ok(),
         created_at: jiff::Timestamp::from_microsecond(1_795_222_923_456_789).unwrap_or_default(),
         confirmed_at: None,
+        paid_by: None,
         cancel_reason: None,
     }
 }

@@ -26,6 +26,9 @@ pub(crate) enum Mistake {
     AnswerBehind,
     BeatBeforeFrames,
     ForgetLostOnStreams,
+    DecideTooLate,
+    OffenderTakesAll,
+    KeepExpiredStock,
 }
 
 impl Mistake {

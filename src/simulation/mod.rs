@@ -17,6 +17,8 @@
 //! another, every picture at revision N is the log's at N, and no beat claims a freshness that is not
 //! there. When the faults are over, every client shows the database and who is here, within a bound.
 //!
+//! The side that writes, from a request to its committed answer, runs by itself, in `desk`.
+//!
 //! `SEATCAST_SEED=7` replays one schedule, `SEATCAST_SEEDS=1000000` runs more of them.
 //!
 //! A check that catches nothing proves nothing. Each of these mistakes is made on purpose, in the part
@@ -48,6 +50,7 @@
 mod check;
 mod client;
 mod database;
+mod desk;
 mod dice;
 mod line;
 pub(crate) mod mistake;

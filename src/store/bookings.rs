@@ -1,14 +1,12 @@
-//! Bookings as they are read, and given back. They are made in `store/desk.rs`.
+//! Bookings as they are read. They are made and changed in `store/desk.rs`.
 
-use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
-use super::edit::revision;
 use super::{Store, StoreError};
 use crate::ticketing::record::{Booking, BookingStatus};
-use crate::ticketing::{BookingId, EventId, Revision, UserId};
+use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Booking `b` in the shape of [`Booking`].
 pub(super) const BOOKING: &str = "
@@ -17,7 +15,7 @@ pub(super) const BOOKING: &str = "
         'status', b.status, 'quantity', b.quantity,
         'total', jsonb_build_object('amount', b.total_amount, 'currency', b.currency),
         'expires_at', rfc3339(b.expires_at), 'created_at', rfc3339(b.created_at),
-        'confirmed_at', rfc3339(b.confirmed_at), 'cancel_reason', b.cancel_reason,
+        'confirmed_at', rfc3339(b.confirmed_at), 'paid_by', b.paid_by, 'cancel_reason', b.cancel_reason,
         'items', (select coalesce(jsonb_agg(jsonb_build_object(
                       'ticket_type_id', i.ticket_type_id, 'name', t.name, 'quantity', i.quantity,
                       'unit_price', jsonb_build_object('amount', i.unit_amount, 'currency', b.currency),
@@ -36,13 +34,25 @@ pub(super) const BOOKING: &str = "
                         order by k.id), '[]')
                       from tickets k where k.booking_id = b.id))";
 
-/// A booking, and what decides who may see it.
+/// Columns of booking `b` and its event `e` in the order of [`Belongs`].
+const BELONGS: &str = "b.id, b.event_id, b.user_id, b.token_hash, e.organizer_id";
+
+/// Whose a booking is: what decides who may see and change it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    pub booking: Booking,
+pub struct Belongs {
+    pub id: BookingId,
+    pub event_id: EventId,
+    pub user_id: Option<UserId>,
     pub organizer_id: UserId,
     /// SHA-256 of the token of a buyer without an account.
     pub token_hash: Option<Vec<u8>>,
+}
+
+/// A booking, and whose it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    pub booking: Booking,
+    pub belongs: Belongs,
     /// The database's clock, by which the deadline is measured.
     pub now: Timestamp,
 }
@@ -87,26 +97,6 @@ pub struct Stats {
     pub revenue_amount: i64,
 }
 
-/// What became of a cancellation.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Cancelled {
-    Done(Box<GivenBack>),
-    /// The booking's state does not allow it; `used` says that somebody was admitted with it.
-    Not {
-        status: BookingStatus,
-        used: bool,
-    },
-}
-
-/// A cancelled booking, and the event's revision after it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GivenBack {
-    pub booking: Booking,
-    pub revision: Revision,
-    /// The database's clock.
-    pub now: Timestamp,
-}
-
 impl Store {
     pub async fn booking(&self, name: Name<'_>) -> Result<Option<Found>, StoreError> {
         let client = self.client().await?;
@@ -115,12 +105,30 @@ impl Store {
             Name::Reference(reference) => ("reference", reference),
         };
         let sql = format!(
-            "select {BOOKING}, e.organizer_id, b.token_hash, statement_timestamp()
+            "select {BOOKING}, {BELONGS}, statement_timestamp()
                from bookings b join events e on e.id = b.event_id where b.{column} = $1"
         );
         let statement = client.prepare_cached(&sql).await?;
         let row = client.query_opt(&statement, &[value]).await?;
-        row.as_ref().map(found).transpose()
+        let found = |row: Row| {
+            Ok(Found {
+                booking: booking(&row)?,
+                belongs: belongs(&row, 1)?,
+                now: row.try_get(6)?,
+            })
+        };
+        row.map(found).transpose()
+    }
+
+    /// Whose the booking is, without what is in it.
+    pub async fn booking_belongs(&self, id: BookingId) -> Result<Option<Belongs>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {BELONGS} from bookings b join events e on e.id = b.event_id where b.id = $1"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| belongs(&row, 0)).transpose()
     }
 
     /// One page of bookings, the newest first, and how many there are in all.
@@ -193,68 +201,16 @@ impl Store {
             revenue_amount: row.try_get(10)?,
         }))
     }
-
-    /// Gives a pending or confirmed booking back: its claims die, its tickets are void, its stock is
-    /// on sale again.
-    pub async fn cancel_booking(
-        &self,
-        id: BookingId,
-        event: EventId,
-        reason: Option<&str>,
-    ) -> Result<Cancelled, StoreError> {
-        self.transaction(&(id, event, reason), |tx, (id, event, reason)| {
-            Box::pin(async move {
-                // The turn first, like everybody (see `store/desk.rs`).
-                let turn = tx.prepare_cached("select take_turn($1)").await?;
-                tx.execute(&turn, &[event]).await?;
-                let sql = "
-                    update bookings b set status = 'cancelled', cancel_reason = $2
-                     where id = $1 and status in ('pending', 'confirmed')
-                       and not exists (select from tickets where booking_id = b.id and status = 'used')";
-                let cancel = tx.prepare_cached(sql).await?;
-                if tx.execute(&cancel, &[id, reason]).await? == 0 {
-                    return why_not(tx, *id).await;
-                }
-                let sql = "update tickets set status = 'void' where booking_id = $1 and status = 'valid'";
-                let void = tx.prepare_cached(sql).await?;
-                tx.execute(&void, &[id]).await?;
-                let sql = "update claims set state = 'dead' where booking_id = $1 and state <> 'dead'";
-                let free = tx.prepare_cached(sql).await?;
-                tx.execute(&free, &[id]).await?;
-                let sql = format!("select {BOOKING}, statement_timestamp() from bookings b where id = $1");
-                let read = tx.prepare_cached(&sql).await?;
-                let row = tx.query_one(&read, &[id]).await?;
-                Ok(Cancelled::Done(Box::new(GivenBack {
-                    booking: booking(&row)?,
-                    revision: revision(tx, *event).await?,
-                    now: row.try_get(1)?,
-                })))
-            })
-        })
-        .await
-    }
 }
 
-async fn why_not(client: &impl GenericClient, id: BookingId) -> Result<Cancelled, StoreError> {
-    let sql = "
-        select status, exists (select from tickets where booking_id = b.id and status = 'used')
-          from bookings b where id = $1";
-    let statement = client.prepare_cached(sql).await?;
-    let row = client.query_one(&statement, &[&id]).await?;
-    let status: &str = row.try_get(0)?;
-    let unknown = |_| StoreError::corrupt(format!("booking status {status:?}"));
-    Ok(Cancelled::Not {
-        status: status.parse().map_err(unknown)?,
-        used: row.try_get(1)?,
-    })
-}
-
-fn found(row: &Row) -> Result<Found, StoreError> {
-    Ok(Found {
-        booking: booking(row)?,
-        organizer_id: row.try_get(1)?,
-        token_hash: row.try_get(2)?,
-        now: row.try_get(3)?,
+/// The columns of [`BELONGS`] begin at `first`.
+fn belongs(row: &Row, first: usize) -> Result<Belongs, StoreError> {
+    Ok(Belongs {
+        id: row.try_get(first)?,
+        event_id: row.try_get(first + 1)?,
+        user_id: row.try_get(first + 2)?,
+        token_hash: row.try_get(first + 3)?,
+        organizer_id: row.try_get(first + 4)?,
     })
 }
 

@@ -1,62 +1,146 @@
-//! An event's turn: one transaction in which a desk reads the stock, decides, and writes what it granted.
+//! The desk's transaction: takes the turns of many events, reads what the rules need, writes what was decided.
 //!
-//! Two round trips a batch: [`Store::take_turn`] sends `begin`, the lock and every read at once,
-//! [`Turn::write`] every insert and `commit`. The statements of each are pipelined, so they are
-//! prepared first: one that had to be prepared on the way would be overtaken.
+//! Two round trips: [`DeskConnection::begin`] sends `begin`, the lock and every read at once,
+//! [`DeskConnection::write`] every write and `commit`. A third read is sent where seats have to be chosen or
+//! overdue holds ended. The statements of a round trip are pipelined: joined flat and polled in order, because
+//! a future that waits between two statements would send the second one behind all others, `commit` included.
 //!
-//! # Why the root pool is locked before anything else
-//! Its row is the event's turn, and the triggers on `claims` lock it before they move a counter. Every
-//! transaction of ours that touches an event's stock (desk, cancellation, expiry) takes the
-//! turn first and the rest after, so no two of them can each hold what the other waits for.
-//! What is read after the lock is the truth until commit. Writers of plain SQL take the turn in triggers, a
-//! claim on a seat even before it enters the index of live seats. In what crossings remain (a hand-made booking for
-//! the same user, say) Postgres ends one of the two with 40P01, and a desk decides its batch again.
+//! # The turn comes first
+//! A row of `turns` is an event's turn, and the triggers lock it before they move a counter. Every
+//! transaction of ours takes the turns first, in id order, and everything else after, so no two of them can each hold
+//! what the other waits for. The first round never waits for a turn: it skips the events whose turn somebody else
+//! has. A second round, on a connection of its own, waits for one event alone.
+//! What is read after the lock is the truth until commit. Writers of plain SQL that lock a booking or claim before
+//! they take the turn may cross with us; then one of the two gets 40P01 or runs into `lock_timeout`, and
+//! we decide again.
 //!
-//! Clock: `statement_timestamp()` of statements that begin after the lock was granted. Unlike
-//! `clock_timestamp()` it can bound an index scan.
+//! # Plans
+//! These connections plan once, generically, and without sequential scans: a plan that was made while a table
+//! was small would stay a full scan for the life of the connection. `from unnest(…) cross join lateral (… limit)`
+//! keeps every look-up a look-up by key.
+//!
+//! Clock: `statement_timestamp()` of statements that begin after the lock was granted. Unlike `clock_timestamp()`
+//! it can bound an index scan.
 
+mod connection;
 mod read;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use deadpool_postgres::Object;
-use futures_util::FutureExt;
 use jiff::Timestamp;
 
+pub use self::connection::DeskConnection;
+use super::StoreError;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
-use super::{Store, StoreError};
-use crate::ticketing::record::Booking;
+use crate::ticketing::record::{Booking, BookingStatus, PaidBy, Ticket};
 use crate::ticketing::stock::{ClaimState, Stock};
-use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId, UserId};
+use crate::ticketing::transition::{OverdueHold, Standing};
+use crate::ticketing::{BookingId, ClaimId, EventId, Revision, SeatId, TicketTypeId, UserId};
 
-/// What the requests of a batch make it necessary to read.
-#[derive(Debug, Default)]
-pub struct Questions {
-    pub buyers: Vec<UserId>,
-    /// Seats asked for by name.
-    pub seats: Vec<SeatId>,
-    /// Ticket types of which seats may have to be chosen.
-    pub ticket_types: Vec<TicketTypeId>,
-    /// As if `ticket_types` named them all.
-    pub every_ticket_type: bool,
-    pub keys: Vec<IdempotencyKey>,
-    /// Candidates, some of which may be taken.
-    pub references: Vec<String>,
+/// The constraint by which the database's clock refuses a write whose callers have left.
+pub const IN_TIME: &str = "command_in_time";
+/// The constraint that refuses a change of a booking that somebody else has changed meanwhile.
+pub const AS_READ: &str = "booking_as_read";
+
+/// A database as the desk uses it. The simulation has another one.
+pub(crate) trait DeskDatabase: Send {
+    /// Begins a transaction, takes turns and reads. After an error there is no transaction.
+    fn begin(
+        &mut self,
+        questions: &Questions,
+        turns: Turns,
+    ) -> impl Future<Output = Result<Facts, StoreError>> + Send;
+
+    /// All of `writes` or nothing. After an error with [`End::Commit`] there is no transaction any more, and
+    /// [`StoreError::Unavailable`] leaves open whether it was committed; after one with [`End::Savepoint`] the
+    /// transaction is as it was before, unless the error says that the connection is lost.
+    fn write(
+        &mut self,
+        writes: &Writes,
+        end: End,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Commits what savepoints hold, if it is not later than `in_time` by the database's clock.
+    fn commit(
+        &mut self,
+        in_time: Option<Timestamp>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends the transaction, if there is one.
+    fn rollback(&mut self) -> impl Future<Output = ()> + Send;
 }
 
-/// The event's turn, held until it is written, settled or dropped.
-pub struct Turn {
-    connection: Connection,
-    event: EventId,
+/// How turns are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turns {
+    /// Those that are free; events whose turn somebody else has are left out.
+    Free,
+    /// All of them; waits, for at most the desk's lock timeout.
+    Wait,
+}
+
+/// What follows the writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Commit,
+    /// Nothing: they are in a savepoint, so that a failure undoes them alone.
+    Savepoint,
+}
+
+/// What the commands of a batch make it necessary to read.
+#[derive(Debug, Default)]
+pub struct Questions {
+    /// In id order, each once.
+    pub events: Vec<EventId>,
+    pub buyers: Vec<(EventId, UserId)>,
+    /// Seats asked for by name.
+    pub seats: Vec<SeatId>,
+    /// Ticket types of which seats may have to be chosen; `None`: any of the event's.
+    pub choices: Vec<(EventId, Option<TicketTypeId>)>,
+    pub keys: Vec<IdempotencyKey>,
+    pub bookings: Vec<BookingId>,
+    /// Candidates, some of which may be taken.
+    pub references: Vec<String>,
+    /// Events whose overdue holds are to be ended, whether or not it is known that there are any.
+    pub overdue: Vec<EventId>,
+}
+
+/// What the rules decide on: the truth until the transaction ends.
+#[derive(Debug)]
+pub struct Facts {
     pub now: Timestamp,
-    /// Before anything is written, but with the overdue holds ended: true once committed.
-    revision: Revision,
-    expired: bool,
-    pub stock: Stock,
+    /// An event that is missing does not exist.
+    pub events: BTreeMap<EventId, EventFacts>,
+    /// A booking that is missing does not exist.
+    pub bookings: BTreeMap<BookingId, Found>,
     /// By scope and digest of the key.
     pub stored: HashMap<(String, String), StoredAnswer>,
     pub references_taken: Vec<String>,
+}
+
+#[derive(Debug)]
+pub struct EventFacts {
+    /// `None`: somebody else has the event's turn, and nothing may be decided about it.
+    pub revision: Option<Revision>,
+    pub stock: Stock,
+    pub overdue: Vec<OverdueHold>,
+}
+
+#[derive(Debug)]
+pub enum Found {
+    Here(Box<Standing>),
+    /// Somebody else is changing it at this moment.
+    Locked,
+}
+
+/// What a transaction writes.
+#[derive(Debug, Default)]
+pub struct Writes {
+    pub new: Vec<NewBooking>,
+    pub changed: Vec<ChangedBooking>,
+    /// By the database's clock: past it nothing is written, because somebody among the callers has left.
+    pub in_time: Option<Timestamp>,
 }
 
 /// A booking to be written: row, items, claims, tickets, and the answer to be remembered.
@@ -69,91 +153,38 @@ pub struct NewBooking {
     pub key: Option<IdempotencyKey>,
 }
 
-impl Store {
-    /// Waits for the event's turn, lets its overdue holds go, and reads what the decision needs.
-    /// `None`: there is no such event.
-    pub async fn take_turn(
-        &self,
-        event: EventId,
-        questions: &Questions,
-    ) -> Result<Option<Turn>, StoreError> {
-        let connection = Connection::new(self.client().await?);
-        let statements = read::Statements::prepare(&connection.client).await?;
-        let facts = read::begin(&connection.client, &statements, event, questions).await?;
-        Ok(facts.map(|facts| Turn {
-            connection,
-            event,
-            now: facts.now,
-            revision: facts.revision,
-            expired: facts.expired,
-            stock: facts.stock,
-            stored: facts.stored,
-            references_taken: facts.references_taken,
-        }))
-    }
+/// A booking that changes its status.
+#[derive(Debug, Clone)]
+pub struct ChangedBooking {
+    pub id: BookingId,
+    pub event_id: EventId,
+    pub from: BookingStatus,
+    pub to: BookingStatus,
+    pub cancel_reason: Option<String>,
+    pub confirmed_at: Option<Timestamp>,
+    pub paid_by: Option<PaidBy>,
+    /// Its live claims: they are sold when it is confirmed, else they die.
+    pub claims: Vec<ClaimId>,
+    pub new_tickets: Vec<Ticket>,
+    /// Whether it has valid tickets, which end with it.
+    pub voids_tickets: bool,
 }
 
-impl Turn {
-    /// Writes the bookings and commits; all or nothing. Answers the event's revision after it.
-    ///
-    /// [`StoreError::Unavailable`] leaves open whether it was committed.
-    pub async fn write(mut self, bookings: &[NewBooking]) -> Result<Revision, StoreError> {
-        let client = &self.connection.client;
-        let statements = write::Statements::prepare(client).await?;
-        let revision = write::commit(client, &statements, self.event, bookings).await?;
-        self.connection.open = false;
-        Ok(revision)
+impl Writes {
+    pub fn is_empty(&self) -> bool {
+        self.new.is_empty() && self.changed.is_empty()
     }
 
-    /// Ends a turn that books nothing. What ended overdue holds is committed, or else the revision
-    /// that is answered would never be. Safe to be tried again.
-    pub async fn settle(mut self) -> Result<Revision, StoreError> {
-        if self.expired {
-            self.connection.client.batch_execute("commit").await?;
-            self.connection.open = false;
+    /// How many revisions these writes make for each event: one for each statement that moves its claims.
+    pub fn revisions(&self) -> BTreeMap<EventId, Revision> {
+        let moved = self.changed.iter().filter(|one| !one.claims.is_empty());
+        let moved: std::collections::BTreeSet<_> = moved.map(|one| one.event_id).collect();
+        let made = self.new.iter().map(|one| one.booking.event_id);
+        let made: std::collections::BTreeSet<_> = made.collect();
+        let mut revisions = BTreeMap::new();
+        for event in moved.into_iter().chain(made) {
+            *revisions.entry(event).or_default() += 1;
         }
-        Ok(self.revision)
+        revisions
     }
 }
-
-/// A pooled connection with a transaction on it. Dropped before the transaction has ended (a
-/// turn that came to nothing, an error, a panic), it sends a rollback on its way back to the
-/// pool, ahead of whatever the next user sends. A rollback costs no fsync.
-struct Connection {
-    client: Object,
-    open: bool,
-}
-
-impl Connection {
-    fn new(client: Object) -> Connection {
-        Connection { client, open: true }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if self.open {
-            // Polled once, it is sent; nobody needs the answer.
-            let _ = self.client.batch_execute("rollback").now_or_never();
-        }
-    }
-}
-
-/// Names statements, and prepares them once per connection, all in one round trip.
-macro_rules! statements {
-    ($($name:ident = $sql:expr;)*) => {
-        pub(super) struct Statements {
-            $(pub(super) $name: tokio_postgres::Statement,)*
-        }
-
-        impl Statements {
-            pub(super) async fn prepare(
-                client: &deadpool_postgres::Client,
-            ) -> Result<Statements, tokio_postgres::Error> {
-                let ($($name,)*) = tokio::try_join!($(client.prepare_cached($sql),)*)?;
-                Ok(Statements { $($name,)* })
-            }
-        }
-    };
-}
-use statements;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
 use super::changes::unsigned;
+use super::constraint::{self, Rule};
 use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::auth::Caller;
@@ -43,13 +44,9 @@ impl From<EditRefusal> for EditError {
 impl From<tokio_postgres::Error> for EditError {
     fn from(error: tokio_postgres::Error) -> EditError {
         let error = StoreError::from(error);
-        match error.constraint() {
-            Some("events_organizer_exists" | "notices_author_exists") => {
-                EditRefusal::UserNotFound.into()
-            }
-            Some("claims_type_of_event" | "tickets_type_of_event") => {
-                EditRefusal::TicketTypeInUse.into()
-            }
+        match error.constraint().and_then(constraint::rule) {
+            Some(Rule::User) => EditRefusal::UserNotFound.into(),
+            Some(Rule::TicketTypeInUse) => EditRefusal::TicketTypeInUse.into(),
             _ => EditError::Store(error),
         }
     }

@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 
 use super::edit::{EditError, EditResult, Edited};
 use super::events::{EventInFull, event_in_full};
-use super::idempotency::{self, IdempotencyKey, KEY_TAKEN, Recalled};
+use super::idempotency::{self, IdempotencyKey, KEY_TAKEN, Once};
 use super::ticket_types::{NewTicketType, insert_ticket_types};
 use super::{Store, StoreError};
 use crate::auth::Caller;
@@ -131,9 +131,11 @@ async fn create(
 ) -> EditResult<Created> {
     if let Some(key) = key {
         match idempotency::recall(tx, key).await? {
-            Recalled::New => {}
-            Recalled::Replay(answer) => return Ok(Created::Replayed(answer.response)),
-            Recalled::Mismatch => return Ok(Created::Mismatch),
+            None => {}
+            Some(Once::Mismatch) => return Ok(Created::Mismatch),
+            Some(Once::Made(answer) | Once::Replayed(answer)) => {
+                return Ok(Created::Replayed(answer.response));
+            }
         }
     }
     let id = insert(tx, event).await?;

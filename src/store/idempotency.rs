@@ -38,16 +38,6 @@ pub struct StoredAnswer {
     pub response: Value,
 }
 
-/// Whether a request was seen before.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Recalled {
-    New,
-    /// Answer the same again.
-    Replay(StoredAnswer),
-    /// The key belongs to another body.
-    Mismatch,
-}
-
 /// What became of a request that makes something and may be a repetition.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Once<T> {
@@ -56,6 +46,16 @@ pub enum Once<T> {
     Replayed(T),
     /// The key belongs to another body.
     Mismatch,
+}
+
+impl<T> Once<T> {
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Once<U> {
+        match self {
+            Once::Made(made) => Once::Made(with(made)),
+            Once::Replayed(made) => Once::Replayed(with(made)),
+            Once::Mismatch => Once::Mismatch,
+        }
+    }
 }
 
 /// HTTP status of what was made.
@@ -72,20 +72,20 @@ impl IdempotencyKey {
         }
     }
 
-    /// What this request is to be answered, given what is stored under its key.
-    pub fn judge(&self, stored: Option<StoredAnswer>) -> Recalled {
-        match stored {
-            None => Recalled::New,
-            Some(stored) if stored.body_hash == self.body_hash => Recalled::Replay(stored),
-            Some(_) => Recalled::Mismatch,
-        }
+    /// What this request is to be answered, given what is stored under its key; `None`: it is the first.
+    pub fn judge(&self, stored: Option<StoredAnswer>) -> Option<Once<StoredAnswer>> {
+        let stored = stored?;
+        Some(match stored.body_hash == self.body_hash {
+            true => Once::Replayed(stored),
+            false => Once::Mismatch,
+        })
     }
 }
 
 pub async fn recall(
     client: &impl GenericClient,
     key: &IdempotencyKey,
-) -> Result<Recalled, StoreError> {
+) -> Result<Option<Once<StoredAnswer>>, StoreError> {
     let sql =
         "select body_hash, status, response from idempotency_keys where scope = $1 and key = $2";
     let statement = client.prepare_cached(sql).await?;
@@ -131,13 +131,15 @@ pub async fn recall_made<T: DeserializeOwned>(
     key: Option<&IdempotencyKey>,
 ) -> Result<Option<Once<T>>, StoreError> {
     let Some(key) = key else { return Ok(None) };
+    let read = |answer: StoredAnswer| {
+        let made = serde_json::from_value(answer.response);
+        made.map_err(|error| StoreError::corrupt(format!("answer: {error}")))
+    };
     match recall(client, key).await? {
-        Recalled::New => Ok(None),
-        Recalled::Mismatch => Ok(Some(Once::Mismatch)),
-        Recalled::Replay(answer) => {
-            let made = serde_json::from_value(answer.response);
-            let made = made.map_err(|error| StoreError::corrupt(format!("answer: {error}")))?;
-            Ok(Some(Once::Replayed(made)))
+        None => Ok(None),
+        Some(Once::Mismatch) => Ok(Some(Once::Mismatch)),
+        Some(Once::Made(answer) | Once::Replayed(answer)) => {
+            Ok(Some(Once::Replayed(read(answer)?)))
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod availability;
 pub mod bookings;
 mod changes;
+pub mod constraint;
 mod crowd;
 pub mod desk;
 pub mod doorbell;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::config::SweepConfig;
+use crate::desk::DeskError;
 use crate::store::StoreError;
 use crate::ticketing::EventId;
 
@@ -84,11 +85,10 @@ impl Rests {
         Some(ends.min()?.saturating_duration_since(now))
     }
 
-    pub(super) fn failed(&mut self, event: EventId, error: &StoreError, now: Instant) {
+    pub(super) fn failed(&mut self, event: EventId, error: &DeskError, now: Instant) {
         let before = self.events.get(&event).map(|rest| rest.pause);
         if before.is_none() {
-            let cause = std::error::Error::source(error);
-            tracing::warn!(event, %error, ?cause, "an event's holds cannot be ended");
+            tracing::warn!(event, %error, "an event's holds cannot be ended");
         }
         let pause = longer(before, self.first, self.most);
         let until = now + pause;
@@ -138,7 +138,7 @@ mod tests {
         let config = Config::default().sweep;
         let first = Duration::from_millis(config.sweep_pause_ms_max);
         let mut rests = Rests::new(&config);
-        let error = StoreError::corrupt("a claim of nobody");
+        let error = DeskError::Internal;
         let start = Instant::now();
         assert_eq!(rests.awake(vec![1, 2], start), [1, 2]);
         assert_eq!(rests.next_in(start), None);

@@ -1,7 +1,8 @@
 //! THE RULES. Pure: no async, no clock, no I/O.
 //!
 //! `live` is the state that viewers see of an event, and the changes that move it. Beside it are the rules of booking
-//! (stock + command + now → grant or refusal), of organizers' changes, and of availability.
+//! (stock + command + now → grant or refusal), of what becomes of a booking (`transition`), of organizers' changes, and of
+//! availability.
 
 pub mod adjacent;
 pub mod availability;
@@ -13,12 +14,14 @@ pub mod record;
 pub mod reference;
 pub mod refusal;
 pub mod stock;
+pub mod transition;
 
 /// Events, ticket types, seats, notices and users are numbered by the database.
 pub type EventId = i64;
 pub type TicketTypeId = i64;
 pub type SeatId = i64;
 pub type NoticeId = i64;
+pub type ClaimId = i64;
 pub type UserId = i64;
 /// UUIDv7: sorts by the time of the booking.
 pub type BookingId = uuid::Uuid;

@@ -33,6 +33,9 @@ pub struct Booking {
     pub created_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub confirmed_at: Option<Timestamp>,
+    /// How it was paid, of a booking that staff confirmed; absent in all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_by: Option<PaidBy>,
     pub cancel_reason: Option<String>,
 }
 
@@ -46,6 +49,18 @@ pub enum BookingStatus {
     Expired,
     Cancelled,
     Refunded,
+}
+
+/// How a booking was paid that staff confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaidBy {
+    Cash,
+    /// A card terminal at the door or the box office.
+    Terminal,
+    Transfer,
+    /// Complimentary: nothing was paid.
+    Comp,
 }
 
 /// Minor units and an ISO 4217 code: `{"amount": 4500, "currency": "EUR"}` is 45 euros.
@@ -122,6 +137,25 @@ impl std::str::FromStr for BookingStatus {
         let all = BookingStatus::ALL;
         let found = all.into_iter().find(|status| status.as_str() == text);
         found.ok_or(UnknownStatus)
+    }
+}
+
+impl PaidBy {
+    pub const ALL: [PaidBy; 4] = [
+        PaidBy::Cash,
+        PaidBy::Terminal,
+        PaidBy::Transfer,
+        PaidBy::Comp,
+    ];
+
+    /// As the database and the wire spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PaidBy::Cash => "cash",
+            PaidBy::Terminal => "terminal",
+            PaidBy::Transfer => "transfer",
+            PaidBy::Comp => "comp",
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::record::BookingStatus;
 use super::{BookingId, SeatId, TicketTypeId};
 
-/// Why a booking was not made. Serializes to the `data` of the answer: the code, and what
+/// Why a booking was not made or changed. Serializes to the `data` of the answer: the code, and what
 /// belongs to it (`{"code": "SOLD_OUT", "by_type": {"12": 3}}`).
 ///
 /// A refusal changes nothing, so the same request may be tried again at any time.
@@ -62,8 +63,20 @@ pub enum Refusal {
     SoldOut {
         by_type: BTreeMap<TicketTypeId, i64>,
     },
+    /// There is no such booking.
+    BookingNotFound,
+    /// The booking's status does not allow it. `used`: somebody was admitted with one of its tickets.
+    /// `started`: the event has begun or is over, and only staff cancels from then on.
+    InvalidTransition {
+        from: BookingStatus,
+        to: BookingStatus,
+        used: bool,
+        started: bool,
+    },
     /// More requests wait than the desk takes on. Nothing was done.
     Busy { retry_after_s: u64 },
+    /// The request waited for longer than its caller does, so it was dropped. Nothing was done.
+    TooLate { retry_after_s: u64 },
 }
 
 impl Refusal {
@@ -87,7 +100,10 @@ impl Refusal {
             Refusal::TicketTypeSoldOut { .. } => "TICKET_TYPE_SOLD_OUT",
             Refusal::EventAtCapacity { .. } => "EVENT_AT_CAPACITY",
             Refusal::SoldOut { .. } => "SOLD_OUT",
+            Refusal::BookingNotFound => "BOOKING_NOT_FOUND",
+            Refusal::InvalidTransition { .. } => "INVALID_TRANSITION",
             Refusal::Busy { .. } => "BUSY",
+            Refusal::TooLate { .. } => "TOO_LATE",
         }
     }
 
@@ -98,7 +114,8 @@ impl Refusal {
             Refusal::EventNotFound
             | Refusal::TicketTypeNotFound { .. }
             | Refusal::SeatNotFound { .. }
-            | Refusal::UserNotFound => 404,
+            | Refusal::UserNotFound
+            | Refusal::BookingNotFound => 404,
             Refusal::SalesNotStarted { .. }
             | Refusal::SalesClosed { .. }
             | Refusal::PendingBookingExists { .. }
@@ -106,12 +123,13 @@ impl Refusal {
             | Refusal::NoAdjacentSeats { .. }
             | Refusal::TicketTypeSoldOut { .. }
             | Refusal::EventAtCapacity { .. }
-            | Refusal::SoldOut { .. } => 409,
+            | Refusal::SoldOut { .. }
+            | Refusal::InvalidTransition { .. } => 409,
             Refusal::EventCancelled => 410,
             Refusal::LimitExceeded { .. }
             | Refusal::BelowMinimum { .. }
             | Refusal::NotSeated { .. } => 422,
-            Refusal::Busy { .. } => 503,
+            Refusal::Busy { .. } | Refusal::TooLate { .. } => 503,
         }
     }
 }
@@ -166,7 +184,15 @@ mod tests {
                 available: 0,
             },
             Refusal::EventAtCapacity { available: 0 },
+            Refusal::BookingNotFound,
+            Refusal::InvalidTransition {
+                from: BookingStatus::Expired,
+                to: BookingStatus::Confirmed,
+                used: false,
+                started: false,
+            },
             Refusal::Busy { retry_after_s: 1 },
+            Refusal::TooLate { retry_after_s: 1 },
         ] {
             let data = serde_json::to_value(&refusal).unwrap();
             assert_eq!(data["code"], refusal.code());

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::adjacent::SeatRow;
 use super::live::EventStatus;
-use super::{BookingId, EventId, SeatId, TicketTypeId, UserId};
+use super::{BookingId, ClaimId, EventId, SeatId, TicketTypeId, UserId};
 
 /// Pools are numbered by the database, the event's root pool first.
 pub type PoolId = i64;
@@ -41,6 +41,8 @@ pub struct EventTerms {
     pub membership_required: bool,
     pub max_per_booking: i64,
     pub hold_minutes: i64,
+    /// Nothing is sold any more; holds that are left still end.
+    pub deleted: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -88,11 +90,21 @@ pub struct Buyer {
     pub live: BTreeMap<TicketTypeId, i64>,
 }
 
-/// Whether a claim of a grant is a hold or a sale.
+/// Whether a live claim is a hold or a sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimState {
     Held,
     Sold,
+}
+
+/// A live claim of a booking that stands: units of a ticket type, or one seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    pub id: ClaimId,
+    pub ticket_type_id: TicketTypeId,
+    pub seat_id: Option<SeatId>,
+    pub quantity: i64,
+    pub state: ClaimState,
 }
 
 impl Pool {
@@ -141,20 +153,42 @@ impl Stock {
         seats: &[SeatId],
         state: ClaimState,
     ) {
+        self.move_pools(ticket_type, state, quantity);
+        for id in seats {
+            self.set_taken(*id, true);
+        }
+    }
+
+    /// The claim dies: what it took is left again.
+    pub(super) fn give_back(&mut self, claim: &Claim) {
+        self.move_pools(claim.ticket_type_id, claim.state, -claim.quantity);
+        if let Some(seat) = claim.seat_id {
+            self.set_taken(seat, false);
+        }
+    }
+
+    /// A held claim becomes a sold one.
+    pub(super) fn sell(&mut self, claim: &Claim) {
+        self.move_pools(claim.ticket_type_id, claim.state, -claim.quantity);
+        self.move_pools(claim.ticket_type_id, ClaimState::Sold, claim.quantity);
+    }
+
+    fn move_pools(&mut self, ticket_type: TicketTypeId, state: ClaimState, by: i64) {
         let pools = self.ticket_types.get(&ticket_type);
         let pools: BTreeSet<PoolId> = pools.into_iter().flat_map(|t| &t.pools).copied().collect();
         for id in pools {
             if let Some(pool) = self.pools.get_mut(&id) {
                 match state {
-                    ClaimState::Held => pool.held += quantity,
-                    ClaimState::Sold => pool.sold += quantity,
+                    ClaimState::Held => pool.held += by,
+                    ClaimState::Sold => pool.sold += by,
                 }
             }
         }
-        for id in seats {
-            if let Some(seat) = self.seats.get_mut(id) {
-                seat.taken = true;
-            }
+    }
+
+    fn set_taken(&mut self, seat: SeatId, taken: bool) {
+        if let Some(seat) = self.seats.get_mut(&seat) {
+            seat.taken = taken;
         }
     }
 }

@@ -50,12 +50,118 @@ async fn a_booking_is_held_read_and_given_back() {
     assert_eq!(cancelled.data(200)["status"], "cancelled");
     assert_eq!(cancelled.data(200)["cancel_reason"], "fell ill");
     assert_eq!(cancelled.revision(), made.revision() + 1);
+    assert_eq!(cancelled.data(200)["version"], 2);
+    // Its answer was lost, perhaps: the same again is told what was done.
     let again = buyer.put(&status, &body).await;
-    assert_eq!(again.code(409), "INVALID_TRANSITION");
+    assert_eq!(again.data(200)["status"], "cancelled");
+    assert_eq!(again.data(200)["version"], 2);
+    assert_eq!(again.revision(), cancelled.revision());
     let sql = "select held from pools where event_id = $1 and kind = 'event'";
     assert_eq!(one::<i32>(&client, sql, &[&show.event]).await, 0);
     // The buyer may book again.
     buyer.post(BOOKINGS, &of_type(&show, 0, 10)).await.data(201);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn staff_confirms_a_hold_that_was_paid_to_them() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Seated", 1_500, 10)
+        .row(10)
+        .stage(&client)
+        .await;
+    let owner = server.user(user(&client, "customer").await);
+    let organizer = server.user(show.organizer);
+    let made = owner.post(BOOKINGS, &of_type(&show, 0, 2)).await;
+    assert_eq!(made.data(201)["version"], 1);
+    let path = format!("{BOOKINGS}/{}", made.data(201)["id"].as_str().unwrap());
+    let status = format!("{path}/status");
+    let cash = json!({"status": "confirmed", "paid_by": "cash"});
+    assert_eq!(owner.put(&status, &cash).await.code(403), "FORBIDDEN");
+    let unsaid = organizer
+        .put(&status, &json!({"status": "confirmed"}))
+        .await;
+    assert_eq!(unsaid.code(422), "VALIDATION_FAILED");
+    let other_organizer = server.user(user(&client, "organizer").await);
+    let stranger = other_organizer.put(&status, &cash).await;
+    assert_eq!(stranger.code(404), "BOOKING_NOT_FOUND");
+
+    let confirmed = organizer.put(&status, &cash).await;
+    let booking = confirmed.data(200);
+    assert_eq!(booking["status"], "confirmed");
+    assert_eq!(booking["paid_by"], "cash");
+    assert_eq!(booking["version"], 2);
+    assert_eq!(booking["tickets"].as_array().unwrap().len(), 2);
+    assert_eq!(confirmed.revision(), made.revision() + 1);
+    let mut read = owner.get(&path).await.data(200).clone();
+    read["server_time"] = booking["server_time"].clone();
+    assert_eq!(&read, booking);
+    let sql = "select sold from pools where event_id = $1 and kind = 'event'";
+    assert_eq!(one::<i32>(&client, sql, &[&show.event]).await, 2);
+
+    let again = organizer.put(&status, &cash).await;
+    assert_eq!(again.data(200)["tickets"], booking["tickets"]);
+    let comp = json!({"status": "confirmed", "paid_by": "comp"});
+    let otherwise = organizer.put(&status, &comp).await;
+    assert_eq!(otherwise.code(409), "INVALID_TRANSITION");
+    let pending = organizer.put(&status, &json!({"status": "pending"})).await;
+    assert_eq!(pending.data(409)["from"], "confirmed");
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn past_its_deadline_a_hold_is_not_confirmed() {
+    // A node whose sweeper looks once a minute.
+    let server = TestServer::builder()
+        .with(|config| config.sweep.sweep_pause_ms_max = 60_000)
+        .start()
+        .await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let made = server
+        .anonymous()
+        .post(BOOKINGS, &of_type(&show, 0, 2))
+        .await;
+    let sql = "update bookings set expires_at = clock_timestamp() where event_id = $1";
+    client.execute(sql, &[&show.event]).await.unwrap();
+    let id = made.data(201)["id"].as_str().unwrap();
+    let cash = json!({"status": "confirmed", "paid_by": "cash"});
+    let organizer = server.user(show.organizer);
+    let refused = organizer
+        .put(&format!("{BOOKINGS}/{id}/status"), &cash)
+        .await;
+    assert_eq!(refused.code(409), "INVALID_TRANSITION");
+    assert_eq!(refused.data(409)["from"], "expired");
+    // The refusal is as good as a sweep: the stock is on sale again.
+    let sql = "select held from pools where event_id = $1 and kind = 'event'";
+    assert_eq!(one::<i32>(&client, sql, &[&show.event]).await, 0);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn nobody_cancels_for_himself_once_it_has_begun() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Free", 0, 10).stage(&client).await;
+    let owner = server.user(user(&client, "customer").await);
+    let made = owner.post(BOOKINGS, &of_type(&show, 0, 2)).await;
+    let status = format!(
+        "{BOOKINGS}/{}/status",
+        made.data(201)["id"].as_str().unwrap()
+    );
+    let sql = "update events set status = 'completed' where id = $1";
+    client.execute(sql, &[&show.event]).await.unwrap();
+    let cancel = json!({"status": "cancelled"});
+    let refused = owner.put(&status, &cancel).await;
+    assert_eq!(refused.code(409), "INVALID_TRANSITION");
+    assert_eq!(refused.data(409)["started"], true);
+    let organizer = server.user(show.organizer);
+    organizer.put(&status, &cancel).await.data(200);
     server.audit().await;
 }
 
@@ -322,6 +428,11 @@ async fn what_cannot_be_meant_gets_a_clear_error() {
             r#"{"event_id": 1, "items": [{"seat_id": 0}]}"#,
             "items[0].seat_id",
             "TOO_SMALL",
+        ),
+        (
+            r#"{"event_id": 1, "items": [{"seat_id": 1}, {"seat_id": 1}]}"#,
+            "items[1].seat_id",
+            "DUPLICATE",
         ),
         (
             r#"{"event_id": 1, "items": [{"ticket_type_id": 1, "quantity": 1, "best_available": 1}]}"#,

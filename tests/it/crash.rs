@@ -1,4 +1,5 @@
-//! `kill -9` in the middle of a rush: a retry of everything finds each booking made exactly once.
+//! `kill -9` in the middle of a rush: a retry of everything finds each booking made exactly once. And a server
+//! that stands still: nothing is sold to people who left meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
@@ -6,12 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use reqwest::Method;
+use rustix::process::{Signal, kill_process};
 use seatcast::store::audit::audit;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
+use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::database::TestDatabase;
 use crate::support::server::DEADLINE;
@@ -136,4 +140,69 @@ async fn after_a_kill_each_order_exists_once() {
     let report = audit(&database.store().await).await.unwrap();
     assert!(report.is_clean(), "{report}");
     server.kill().await;
+}
+
+/// A booking whose caller has given up and gone elsewhere while the server stood still. One ticket, free, so whoever
+/// gets it has it for good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stood_still_sells_nothing_to_people_who_left() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new().ticket_type("Free", 0, 1).stage(&client).await;
+    let patience = ["--desk-patience-ms", "1200"];
+    let url = ["--database-url", database.url()];
+    let stopped = ServerProcess::start(&[patience, url].concat());
+    let other = ServerProcess::start(&url);
+    let caller = |server: &ServerProcess| {
+        let http = reqwest::Client::new();
+        Caller::new(http, server.url.clone()).with_header("idempotency-key", key(7))
+    };
+    let body = json!({"event_id": show.event, "quantity": 1});
+    let pid = stopped.pid();
+    let send = || {
+        let (caller, body) = (caller(&stopped), body.clone());
+        tokio::spawn(async move { caller.post("/api/v1/bookings", &body).await })
+    };
+
+    // Somebody else has the ticket when the caller comes again, and gives it back.
+    let rival = Caller::new(reqwest::Client::new(), other.url.clone());
+    let taken = rival.post("/api/v1/bookings", &body).await;
+    kill_process(pid, Signal::STOP).unwrap();
+    let waiting = send();
+    let elsewhere = caller(&other).post("/api/v1/bookings", &body).await;
+    assert_eq!(elsewhere.status, 409, "{}", elsewhere.text);
+    let id = taken.data(201)["id"].as_str().unwrap();
+    let rival = rival.with_header(
+        "x-booking-token",
+        taken.data(201)["token"].as_str().unwrap(),
+    );
+    let status = format!("/api/v1/bookings/{id}/status");
+    rival
+        .put(&status, &json!({"status": "cancelled"}))
+        .await
+        .data(200);
+    let sql = "select clock_timestamp() + interval '2 seconds'";
+    let gone: jiff::Timestamp = one(&client, sql, &[]).await;
+    while !one::<bool>(&client, "select clock_timestamp() > $1", &[&gone]).await {
+        tokio::task::yield_now().await;
+    }
+    kill_process(pid, Signal::CONT).unwrap();
+    let answer = waiting.await.unwrap();
+    assert_eq!(answer.code(503), "TOO_LATE");
+    let sold = "select count(*) from claims where event_id = $1 and state <> 'dead'";
+    assert_eq!(one::<i64>(&client, sold, &[&show.event]).await, 0);
+
+    // It is its absence that counts: whoever still waits is served.
+    let patience = Instant::now() + DEADLINE;
+    loop {
+        let answer = send().await.unwrap();
+        if answer.status == 201 {
+            break;
+        }
+        assert_eq!(answer.code(503), "TOO_LATE", "it settles");
+        assert!(Instant::now() < patience, "it does not settle");
+    }
+    assert_eq!(one::<i64>(&client, sold, &[&show.event]).await, 1);
+    let report = audit(&database.store().await).await.unwrap();
+    assert!(report.is_clean(), "{report}");
 }

@@ -1,22 +1,24 @@
 //! The desk alone, without HTTP: what it grants is what the database has.
 
 use seatcast::config::Config;
-use seatcast::desk::{BookingAnswer, BookingRequest, DeskError, Desks};
+use seatcast::desk::{Answer, Book, Cancel, Confirm, Desk, DeskError, Outcome};
 use seatcast::store::Store;
-use seatcast::store::idempotency::IdempotencyKey;
+use seatcast::store::audit::audit;
+use seatcast::store::idempotency::{IdempotencyKey, Once};
 use seatcast::ticketing::booking::{Item, Request, Wish};
-use seatcast::ticketing::record::BookingStatus;
+use seatcast::ticketing::record::{BookingStatus, PaidBy};
 use seatcast::ticketing::refusal::Refusal;
+use seatcast::ticketing::transition::Canceller;
 use seatcast::ticketing::{EventId, UserId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::support::database::TestDatabase;
-use crate::support::show::{Show, one, user};
+use crate::support::show::{Show, Staged, one, user};
 
-fn desks(store: Store) -> Desks {
-    Desks::new(
+fn desk(store: Store) -> Desk {
+    Desk::new(
         store,
         Config::default().desk,
         TaskTracker::new(),
@@ -24,8 +26,8 @@ fn desks(store: Store) -> Desks {
     )
 }
 
-fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> BookingRequest {
-    BookingRequest {
+fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> Book {
+    Book {
         event_id,
         request: Request {
             booking_id: uuid::Uuid::now_v7(),
@@ -45,7 +47,15 @@ fn quantity(ticket_type_id: i64, quantity: i64) -> Item {
     }
 }
 
-fn refusal(outcome: Result<BookingAnswer, DeskError>) -> &'static str {
+/// Of a command that did something itself.
+fn made(outcome: Outcome) -> Answer {
+    match outcome {
+        Ok(Once::Made(answer)) => answer,
+        other => panic!("not made: {other:?}"),
+    }
+}
+
+fn refusal(outcome: Outcome) -> &'static str {
     match outcome {
         Err(DeskError::Refused(refusal)) => refusal.code(),
         other => panic!("not refused: {other:?}"),
@@ -63,7 +73,7 @@ async fn a_booking_of_several_kinds_is_stored_as_answered() {
         .stage(&client)
         .await;
     let buyer = user(&client, "customer").await;
-    let desks = desks(database.store().await);
+    let desk = desk(database.store().await);
     let best = Item::BestAvailable {
         ticket_type_id: show.ticket_types[1],
         quantity: 2,
@@ -72,10 +82,7 @@ async fn a_booking_of_several_kinds_is_stored_as_answered() {
         seat_id: show.seats[0],
     };
     let items = vec![quantity(show.ticket_types[0], 3), seat, best];
-    let answer = desks
-        .book(request(show.event, Some(buyer), items))
-        .await
-        .unwrap();
+    let answer = made(desk.book(request(show.event, Some(buyer), items)).await);
     let booking = answer.booking;
     assert_eq!(booking.status, BookingStatus::Pending);
     assert_eq!(booking.quantity, 6);
@@ -97,7 +104,7 @@ async fn a_booking_of_several_kinds_is_stored_as_answered() {
         Some(buyer),
         vec![quantity(show.ticket_types[0], 1)],
     );
-    assert_eq!(refusal(desks.book(again).await), "PENDING_BOOKING_EXISTS");
+    assert_eq!(refusal(desk.book(again).await), "PENDING_BOOKING_EXISTS");
 }
 
 #[tokio::test]
@@ -109,12 +116,12 @@ async fn a_full_batch_grants_what_there_is_and_no_more() {
         .ticket_type("Standing", 1_500, 50)
         .stage(&client)
         .await;
-    let desks = desks(database.store().await);
+    let desk = desk(database.store().await);
     let mut buyers = JoinSet::new();
     for _ in 0..200 {
-        let desks = desks.clone();
+        let desk = desk.clone();
         let request = request(show.event, None, vec![quantity(show.ticket_types[0], 1)]);
-        buyers.spawn(async move { desks.book(request).await });
+        buyers.spawn(async move { desk.book(request).await });
     }
     let outcomes = buyers.join_all().await;
     let granted = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
@@ -136,23 +143,31 @@ async fn the_same_key_is_answered_the_same() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
     let show = Show::new().ticket_type("Free", 0, 50).stage(&client).await;
-    let desks = desks(database.store().await);
+    let desk = desk(database.store().await);
     let keyed = |body: u8| {
         let mut request = request(show.event, None, vec![quantity(show.ticket_types[0], 2)]);
         request.key = Some(IdempotencyKey::new("test".into(), "key", [body; 32]));
         request
     };
     // Together in one batch, and later.
-    let (first, second) = tokio::join!(desks.book(keyed(1)), desks.book(keyed(1)));
-    let third = desks.book(keyed(1)).await.unwrap();
-    let answers = [first.unwrap(), second.unwrap(), third];
-    assert_eq!(answers.iter().filter(|answer| answer.replayed).count(), 2);
+    let (first, second) = tokio::join!(desk.book(keyed(1)), desk.book(keyed(1)));
+    let third = desk.book(keyed(1)).await;
+    let mut replayed = 0;
+    let answers = [first, second, third].map(|outcome| match outcome.unwrap() {
+        Once::Made(answer) => answer,
+        Once::Replayed(answer) => {
+            replayed += 1;
+            answer
+        }
+        Once::Mismatch => panic!("the same body"),
+    });
+    assert_eq!(replayed, 2);
     assert_eq!(answers[0].booking, answers[1].booking);
     assert_eq!(answers[0].booking, answers[2].booking);
     assert_eq!(answers[0].booking.status, BookingStatus::Confirmed);
     assert_eq!(answers[0].booking.tickets.len(), 2);
-    let other = desks.book(keyed(2)).await;
-    assert_eq!(other, Err(DeskError::IdempotencyMismatch));
+    let other = desk.book(keyed(2)).await;
+    assert_eq!(other, Ok(Once::Mismatch));
     let sql = "select count(*) from tickets where event_id = $1";
     assert_eq!(one::<i64>(&client, sql, &[&show.event]).await, 2);
 }
@@ -160,9 +175,9 @@ async fn the_same_key_is_answered_the_same() {
 #[tokio::test]
 async fn a_made_up_event_is_not_found() {
     let database = TestDatabase::new().await;
-    let desks = desks(database.store().await);
+    let desk = desk(database.store().await);
     let request = request(i64::MAX, None, vec![quantity(1, 1)]);
-    assert_eq!(refusal(desks.book(request).await), "EVENT_NOT_FOUND");
+    assert_eq!(refusal(desk.book(request).await), "EVENT_NOT_FOUND");
 }
 
 #[tokio::test]
@@ -173,11 +188,11 @@ async fn an_unknown_user_is_refused_alone() {
         .ticket_type("Standing", 1_500, 50)
         .stage(&client)
         .await;
-    let desks = desks(database.store().await);
+    let desk = desk(database.store().await);
     let one = || vec![quantity(show.ticket_types[0], 1)];
     let (known, unknown) = tokio::join!(
-        desks.book(request(show.event, None, one())),
-        desks.book(request(show.event, Some(i64::MAX), one())),
+        desk.book(request(show.event, None, one())),
+        desk.book(request(show.event, Some(i64::MAX), one())),
     );
     known.unwrap();
     assert_eq!(refusal(unknown), "USER_NOT_FOUND");
@@ -197,9 +212,9 @@ async fn when_the_database_refuses_a_batch_only_the_offender_hears_of_it() {
         )
         .stage(&client)
         .await;
-    let desks = desks(database.store().await);
+    let desk = desk(database.store().await);
     let ask = |n| {
-        desks.book(request(
+        desk.book(request(
             show.event,
             None,
             vec![quantity(show.ticket_types[0], n)],
@@ -213,7 +228,7 @@ async fn when_the_database_refuses_a_batch_only_the_offender_hears_of_it() {
 }
 
 #[tokio::test]
-async fn at_the_end_a_desk_serves_who_waits_and_nobody_else() {
+async fn at_the_end_the_desk_serves_who_waits_and_nobody_else() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
     let show = Show::new()
@@ -222,9 +237,9 @@ async fn at_the_end_a_desk_serves_who_waits_and_nobody_else() {
         .await;
     let (tracker, end) = (TaskTracker::new(), CancellationToken::new());
     let config = Config::default().desk;
-    let desks = Desks::new(database.store().await, config, tracker.clone(), end.clone());
+    let desk = Desk::new(database.store().await, config, tracker.clone(), end.clone());
     let ask = || {
-        desks.book(request(
+        desk.book(request(
             show.event,
             None,
             vec![quantity(show.ticket_types[0], 1)],
@@ -236,4 +251,142 @@ async fn at_the_end_a_desk_serves_who_waits_and_nobody_else() {
     assert_eq!(ask().await, Err(DeskError::Unavailable));
     tracker.close();
     tracker.wait().await;
+}
+
+/// A trigger that refuses every booking of three, whatever the rules say.
+const NO_THREES: &str = "
+    create or replace function no_threes() returns trigger language plpgsql as $$
+    begin raise exception 'three' using errcode = '23514', constraint = 'pools_no_oversell'; end $$;
+    create or replace trigger no_threes before insert on bookings for each row when (new.quantity = 3)
+        execute function no_threes()";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offender_costs_the_buyers_of_99_events_one_retry() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let mut shows = Vec::new();
+    for _ in 0..100 {
+        let show = Show::new().ticket_type("Standing", 1_500, 50);
+        shows.push(show.stage(&client).await);
+    }
+    client.batch_execute(NO_THREES).await.unwrap();
+    let desk = desk(database.store().await);
+    let ask = |show: &Staged, n| {
+        desk.book(request(
+            show.event,
+            None,
+            vec![quantity(show.ticket_types[0], n)],
+        ))
+    };
+    let offence = ask(&shows[50], 3);
+    let others = shows.iter().map(|show| ask(show, 1));
+    let (offence, others) = tokio::join!(offence, futures_util::future::join_all(others));
+    assert_eq!(refusal(offence), "SOLD_OUT");
+    for other in others {
+        made(other);
+    }
+    // The time of a booking is its transaction's: one or two of single commands, and one of all that were left.
+    let sql = "select count(distinct created_at) from bookings";
+    let transactions = one::<i64>(&client, sql, &[]).await;
+    assert!(transactions <= 4, "{transactions} transactions");
+    let report = audit(&database.store().await).await.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_booking_in_somebody_elses_hands_is_waited_for_alone() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 50)
+        .stage(&client)
+        .await;
+    let desk = desk(database.store().await);
+    let one_more = || {
+        desk.book(request(
+            show.event,
+            None,
+            vec![quantity(show.ticket_types[0], 1)],
+        ))
+    };
+    let booking_id = made(one_more().await).booking.id;
+    // By hand, and without the turn first: the booking's row is locked, the event's turn is not.
+    let other = database.client().await;
+    let sql = "begin; update bookings set status = 'cancelled'";
+    other.batch_execute(sql).await.unwrap();
+    let confirm = tokio::spawn({
+        let desk = desk.clone();
+        let event_id = show.event;
+        async move {
+            let paid_by = PaidBy::Cash;
+            desk.confirm(Confirm {
+                event_id,
+                booking_id,
+                paid_by,
+            })
+            .await
+        }
+    });
+    for _ in 0..5 {
+        made(one_more().await);
+        assert!(!confirm.is_finished());
+    }
+    let sql = format!("update claims set state = 'dead' where booking_id = '{booking_id}'; commit");
+    other.batch_execute(&sql).await.unwrap();
+    assert_eq!(refusal(confirm.await.unwrap()), "INVALID_TRANSITION");
+    let report = audit(&database.store().await).await.unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+#[tokio::test]
+async fn the_revision_of_an_answer_is_the_databases() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .ticket_type("Seated", 1_500, 6)
+        .row(6)
+        .stage(&client)
+        .await;
+    let event_id = show.event;
+    let desk = desk(database.store().await);
+    let revision = async || {
+        let sql = "select revision from turns where event_id = $1";
+        u64::try_from(one::<i64>(&client, sql, &[&event_id]).await).unwrap()
+    };
+    let four = || request(event_id, None, vec![quantity(show.ticket_types[0], 4)]);
+    let first = made(desk.book(four()).await);
+    assert_eq!(first.revision, revision().await);
+    // The first one's hold ends on the way, for the second one needs its seats: two revisions, one commit.
+    let sql = "update bookings set expires_at = clock_timestamp()";
+    client.execute(sql, &[]).await.unwrap();
+    let second = made(desk.book(four()).await);
+    assert_eq!(second.revision, first.revision + 2);
+    assert_eq!(second.revision, revision().await);
+    let booking_id = second.booking.id;
+    let paid_by = PaidBy::Terminal;
+    let confirmed = made(
+        desk.confirm(Confirm {
+            event_id,
+            booking_id,
+            paid_by,
+        })
+        .await,
+    );
+    assert_eq!(confirmed.revision, revision().await);
+    assert_eq!(confirmed.booking.tickets.len(), 4);
+    let by = Canceller::Staff;
+    let reason = None;
+    let cancel = Cancel {
+        event_id,
+        booking_id,
+        by,
+        reason,
+    };
+    let cancelled = made(desk.cancel(cancel.clone()).await);
+    assert_eq!(cancelled.revision, revision().await);
+    assert_eq!(cancelled.booking.version, 3);
+    let again = desk.cancel(cancel).await.unwrap();
+    assert!(matches!(again, Once::Replayed(answer) if answer.revision == cancelled.revision));
+    let report = audit(&database.store().await).await.unwrap();
+    assert!(report.is_clean(), "{report}");
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use seatcast::config::Config;
+use seatcast::desk::Desk;
 use seatcast::sweep;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one};
@@ -123,10 +125,7 @@ async fn a_replay_answers_a_revision_that_stands() {
 
 #[tokio::test]
 async fn any_number_of_sweepers_end_each_hold_once() {
-    let server = TestServer::builder()
-        .with(|config| config.sweep.holds_per_transaction_max = 7)
-        .start()
-        .await;
+    let server = TestServer::start().await;
     let client = server.client().await;
     let mut shows = Vec::new();
     for _ in 0..3 {
@@ -142,7 +141,9 @@ async fn any_number_of_sweepers_end_each_hold_once() {
     let mut sweepers = Vec::new();
     for _ in 0..3 {
         let store = server.database.store().await;
-        let sweeper = sweep::run(store, Config::default().sweep, 24, end.clone());
+        let config = Config::default();
+        let desk = Desk::new(store.clone(), config.desk, TaskTracker::new(), end.clone());
+        let sweeper = sweep::run(store, desk, config.sweep, 24, end.clone());
         sweepers.push(tokio::spawn(sweeper));
     }
     for show in &shows {

@@ -81,7 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "ticketing",
         ],
     ),
-    ("sweep", &["config", "store", "ticketing"]),
+    ("sweep", &["config", "desk", "store", "ticketing"]),
     ("http", &["config"]),
     ("embedded", &["config"]),
     ("tasks", &[]),

@@ -1,5 +1,7 @@
 //! `POST /bookings`.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
 use serde_json::Value;
@@ -12,10 +14,10 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::ApiResult;
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
-use crate::api::idempotency::{given_key, replayed};
+use crate::api::idempotency::{given_key, made, replayed};
 use crate::auth::Caller;
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX};
-use crate::desk::BookingRequest;
+use crate::desk::Book;
 use crate::ticketing::EventId;
 use crate::ticketing::booking::{Item, Request, Wish};
 use crate::ticketing::record::BookingStatus;
@@ -86,7 +88,16 @@ fn items(fields: &mut Fields) -> Option<Vec<Item>> {
         return None;
     }
     let items: Vec<ItemInput> = fields.list("items", BOOKING_ITEMS_MAX)?;
-    Some(items.into_iter().map(|item| item.0).collect())
+    let items: Vec<Item> = items.into_iter().map(|item| item.0).collect();
+    let mut named = BTreeSet::new();
+    for (index, item) in items.iter().enumerate() {
+        if let Item::Seat { seat_id } = item
+            && !named.insert(*seat_id)
+        {
+            fields.refuse(&format!("items[{index}].seat_id"), "DUPLICATE", "");
+        }
+    }
+    Some(items)
 }
 
 struct ItemInput(Item);
@@ -151,7 +162,7 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
         (status = 410, description = "`EVENT_CANCELLED`", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`, `LIMIT_EXCEEDED {max}`, `BELOW_MINIMUM {min}`, `NOT_SEATED`, \
             `IDEMPOTENCY_MISMATCH`", body = Failure),
-        (status = 503, description = "`BUSY`, `UNAVAILABLE`: come again after `Retry-After`, with the same key",
+        (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`, with the same key",
             body = Failure),
     )
 )]
@@ -168,9 +179,9 @@ pub(in crate::api) async fn create(
     let booking_id = Uuid::now_v7();
     let anonymous = caller.user_id().is_none();
     let new_token = anonymous.then(|| token(booking_id, key.as_ref()));
-    let answer = state
-        .desks
-        .book(BookingRequest {
+    let outcome = state
+        .desk
+        .book(Book {
             event_id: body.input.event_id,
             request: Request {
                 booking_id,
@@ -182,12 +193,13 @@ pub(in crate::api) async fn create(
             key: key.as_ref().map(|key| key.stored.clone()),
         })
         .await?;
+    let (answer, again) = made(outcome)?;
     state
         .board
         .committed(answer.booking.event_id, answer.revision);
 
     // A replay tells of an earlier booking, and gives the token of that one.
-    let token = match answer.replayed {
+    let token = match again {
         true => anonymous.then(|| token(answer.booking.id, key.as_ref())),
         false => new_token,
     };
@@ -201,7 +213,7 @@ pub(in crate::api) async fn create(
     if let Some(token) = token.and_then(|token| HeaderValue::try_from(token).ok()) {
         reply = reply.header(BOOKING_TOKEN, token);
     }
-    Ok(replayed(reply, answer.replayed))
+    Ok(replayed(reply, again))
 }
 
 #[cfg(test)]
@@ -266,6 +278,7 @@ mod tests {
             json!({"event_id": 1, "items": [{"seat_id": 1, "ticket_type_id": 1}]}),
             json!({"event_id": 1, "items": [{"ticket_type_id": 1}]}),
             json!({"event_id": 1, "items": [{"seat_id": 1}], "quantity": 2}),
+            json!({"event_id": 1, "items": [{"seat_id": 1}, {"seat_id": 1}]}),
             json!({"event_id": 1, "items": vec![json!({"seat_id": 1}); 101]}),
         ] {
             let error = read_json::<NewBooking>(body.clone()).unwrap_err();

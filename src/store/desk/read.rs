@@ -1,55 +1,105 @@
-//! The first round trip of a turn: the lock, and everything that the rules ask about.
+//! The first round trip of the desk's transaction: the turns, and everything that the rules ask about.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use deadpool_postgres::Client;
 use jiff::Timestamp;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::{Client, Row, Statement};
+use uuid::Uuid;
 
-use super::{Questions, statements};
+use super::connection::statements;
+use super::{EventFacts, Facts, Found, Questions, Turns};
 use crate::store::StoreError;
+use crate::store::bookings::BOOKING;
 use crate::store::changes::unsigned;
 use crate::store::edit::status;
-use crate::store::expiry::EXPIRE;
 use crate::store::idempotency::StoredAnswer;
 use crate::ticketing::adjacent::{Place, SeatRow};
-use crate::ticketing::stock::{Buyer, EventTerms, Pool, PoolId, Seat, Stock, TicketTypeTerms};
-use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId, UserId};
+use crate::ticketing::stock::{
+    Buyer, Claim, ClaimState, EventTerms, Pool, PoolId, Seat, Stock, TicketTypeTerms,
+};
+use crate::ticketing::transition::{OverdueHold, Standing};
+use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId, UserId};
+
+/// Overdue holds of one event that one transaction ends, and of all its events together.
+const OVERDUE_PER_EVENT_MAX: i64 = 500;
+const OVERDUE_MAX: i64 = 1_000;
+
+/// Turns that this transaction has: none but the free ones are taken anew, and nobody is waited for.
+const MINE: &str = "
+    mine as materialized (
+        select event_id from turns where event_id = any($1) order by event_id for no key update skip locked)";
 
 statements! {
-    lock = "
-        select p.id, t.revision from turns t join pools p on p.event_id = t.event_id and p.kind = 'event'
-         where t.event_id = $1 for no key update of t";
-    due = "
-        select coalesce((select min(due_at) from bookings where event_id = $1 and due_at is not null)
-                        <= statement_timestamp(), false)";
-    event = "
-        select organizer_id, status, starts_at, currency, membership_required, max_per_booking,
-               hold_minutes, statement_timestamp()
-          from events where id = $1 and deleted_at is null";
-    pools = "
-        select id, capacity, held, sold from pools where event_id = $1";
-    ticket_types = "
-        select id, name, price_amount, sort, sale_from, sale_to, min_per_booking, max_per_booking,
-               max_per_user, members_only,
-               seated,
-               array(select pool_id from ticket_type_pools l where l.ticket_type_id = t.id)
-          from ticket_types t where event_id = $1";
+    free_turns = "
+        select (select array_agg(reference) from bookings where reference = any($2)), turn.event_id, turn.revision,
+               statement_timestamp()
+          from (values (1)) one (row)
+          left join lateral (
+              select event_id, revision from turns where event_id = any($1)
+               order by event_id for no key update skip locked) turn on true";
+    all_turns = "
+        select (select array_agg(reference) from bookings where reference = any($2)), turn.event_id, turn.revision,
+               statement_timestamp()
+          from (values (1)) one (row)
+          left join lateral (
+              select event_id, revision from turns where event_id = any($1)
+               order by event_id for no key update) turn on true";
+    // One row a ticket type, its pools as arrays; one row for an event without any.
+    events = "
+        select e.id, e.organizer_id, e.status, e.starts_at, e.currency, e.membership_required, e.max_per_booking,
+               e.hold_minutes, e.deleted_at is not null, statement_timestamp(),
+               coalesce((select min(due_at) from bookings b where b.event_id = e.id and b.due_at is not null)
+                        <= statement_timestamp(), false),
+               t.id, t.name, t.price_amount, t.sort, t.sale_from, t.sale_to, t.min_per_booking, t.max_per_booking,
+               t.max_per_user, t.members_only, t.seated,
+               p.ids, p.roots, p.capacities, p.held, p.sold
+          from unnest($1::bigint[]) wanted (id)
+          cross join lateral (select * from events where id = wanted.id limit 1) e
+          left join ticket_types t on t.event_id = e.id
+          left join lateral (
+              select array_agg(p.id) as ids, array_agg(p.kind = 'event') as roots,
+                     array_agg(p.capacity) as capacities, array_agg(p.held) as held, array_agg(p.sold) as sold
+                from ticket_type_pools l cross join lateral (select * from pools where id = l.pool_id limit 1) p
+               where l.ticket_type_id = t.id) p on true";
+    // Live counts only where a ticket type of the event has a limit for each user, and through
+    // the buyers' own bookings: the claims of a popular ticket type are many.
+    buyers = "
+        select asked.event_id, u.id, u.member,
+               (select b.id from bookings b
+                 where b.event_id = asked.event_id and b.user_id = u.id and b.status = 'pending'),
+               live.types, live.quantities
+          from unnest($1::bigint[], $2::bigint[]) as asked (event_id, user_id)
+          cross join lateral (select * from users where id = asked.user_id limit 1) u
+          left join lateral (
+              select array_agg(ticket_type_id) as types, array_agg(quantity) as quantities
+                from (select c.ticket_type_id, sum(c.quantity)::bigint as quantity
+                        from bookings b join claims c on c.booking_id = b.id
+                       where b.user_id = u.id and b.event_id = asked.event_id
+                         and b.status in ('pending', 'confirmed') and c.state <> 'dead'
+                         and exists (select from ticket_types limited
+                                      where limited.event_id = asked.event_id and limited.max_per_user is not null)
+                       group by c.ticket_type_id) per_type) live on true";
+    keys = "
+        select k.scope, k.key, k.body_hash, k.status, k.response
+          from unnest($1::text[], $2::text[]) as asked (scope, key)
+          cross join lateral (
+              select * from idempotency_keys k where k.scope = asked.scope and k.key = asked.key limit 1) k";
     seats = "
-        select s.id, s.ticket_type_id, section.name, s.row_label, s.number,
+        select s.event_id, s.id, s.ticket_type_id, section.name, s.row_label, s.number,
                s.blocked or exists (select from claims c where c.seat_id = s.id and c.state <> 'dead')
-          from seats s join sections section on section.id = s.section_id
-         where s.event_id = $1 and s.id = any($2)";
+          from unnest($1::bigint[]) wanted (id)
+          cross join lateral (select * from seats where id = wanted.id limit 1) s
+          cross join lateral (select name from sections where id = s.section_id limit 1) section";
     // Whole rows: a seat of another ticket type between two of this one parts them.
     rows = "
         with wanted as (
-            select distinct section_id, row_label from seats
-             where event_id = $1
-               and ticket_type_id = any(case when $3 then array(select id from ticket_types where event_id = $1)
-                                             else $2::bigint[] end)
+            select distinct s.section_id, s.row_label
+              from unnest($1::bigint[]) as chosen (ticket_type_id)
+              join seats s on s.ticket_type_id = chosen.ticket_type_id
         )
-        select s.section_id, section.name, s.row_label,
+        select section.event_id, s.section_id, section.name, s.row_label,
                array_agg(s.id order by s.position), array_agg(s.ticket_type_id order by s.position),
                array_agg(s.number order by s.position),
                array_agg(s.x order by s.position), array_agg(s.y order by s.position),
@@ -58,136 +108,109 @@ statements! {
           join seats s on s.section_id = wanted.section_id and s.row_label = wanted.row_label
           join sections section on section.id = s.section_id
           left join claims c on c.seat_id = s.id and c.state <> 'dead'
-         group by s.section_id, section.name, s.row_label
+         group by section.event_id, s.section_id, section.name, s.row_label
          order by min(s.position)";
-    buyers = "
-        select id, member,
-               (select b.id from bookings b
-                 where b.event_id = $1 and b.user_id = u.id and b.status = 'pending')
-          from users u where id = any($2)";
-    // Through the buyers' own bookings: the claims of a popular ticket type are many.
-    live = "
-        with theirs as materialized (
-            select id, user_id from bookings
-             where user_id = any($2) and event_id = $1 and status in ('pending', 'confirmed')
-               and exists (select from ticket_types where event_id = $1 and max_per_user is not null)
-        )
-        select theirs.user_id, c.ticket_type_id, sum(c.quantity)::bigint
-          from theirs join claims c on c.booking_id = theirs.id
-         where c.state <> 'dead'
-         group by theirs.user_id, c.ticket_type_id";
-    keys = "
-        select scope, key, body_hash, status, response
-          from idempotency_keys join unnest($1::text[], $2::text[]) as asked (scope, key) using (scope, key)";
-    references = "
-        select reference from bookings where reference = any($1)";
-    expire = EXPIRE;
+    // Locked, so that nobody changes them before we do; those that somebody else has in hand are left to the
+    // next time, since they may be waiting for the turn.
+    overdue = format!("
+        with {MINE}
+        select hold.event_id, hold.id, hold.user_id, c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state
+          from mine
+          cross join lateral (
+              select * from bookings b
+               where b.event_id = mine.event_id and b.due_at is not null and b.due_at <= statement_timestamp()
+               order by b.due_at limit {OVERDUE_PER_EVENT_MAX} for no key update skip locked) hold
+          left join lateral (
+              select * from claims c where c.booking_id = hold.id and c.state <> 'dead' limit 10000) c on true
+         limit {OVERDUE_MAX}");
+    free_bookings = standing("skip locked");
+    all_bookings = standing("");
 }
 
-/// Overdue holds that a turn ends on its way; the sweeper ends the rest.
-const EXPIRED_HOLDS_MAX: i64 = 500;
-
-/// What the turn is decided on.
-pub(super) struct Facts {
-    pub(super) now: Timestamp,
-    pub(super) revision: Revision,
-    /// Overdue holds were ended on the way; nobody else sees that before the commit.
-    pub(super) expired: bool,
-    pub(super) stock: Stock,
-    pub(super) stored: HashMap<(String, String), StoredAnswer>,
-    pub(super) references_taken: Vec<String>,
+/// One row a live claim. A booking of somebody else's hands has a row without its own columns.
+fn standing(locked: &str) -> String {
+    let lock = match locked {
+        "" => "",
+        skip => &format!("for no key update {skip}"),
+    };
+    format!(
+        "
+        with {MINE}
+        select wanted.id, b.id is not null, {BOOKING}, c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state
+          from unnest($2::uuid[]) wanted (id)
+          cross join lateral (select from bookings where id = wanted.id limit 1) there
+          left join lateral (
+              select * from bookings
+               where id = wanted.id and event_id in (select event_id from mine) limit 1 {lock}) b on true
+          left join lateral (
+              select * from claims where booking_id = b.id and state <> 'dead' limit 10000) c on true"
+    )
 }
 
-/// Begins, locks and reads. `None`: no such event.
+/// Begins, takes turns and reads.
 pub(super) async fn begin(
     client: &Client,
     sql: &Statements,
-    event: EventId,
-    questions: &Questions,
-) -> Result<Option<Facts>, StoreError> {
-    let of_event: Parameters<'_, 1> = [&event];
-    // Joined futures send in order: nothing is read before the lock is granted.
-    let ((), root, overdue, answers) = tokio::try_join!(
-        biased;
-        run(client.batch_execute("begin isolation level read committed")),
-        run(client.query_opt(&sql.lock, &of_event)),
-        run(client.query_one(&sql.due, &of_event)),
-        ask(client, sql, event, questions),
-    )?;
-    let Some(root) = root else { return Ok(None) };
-    if !overdue.try_get::<_, bool>(0)? {
-        return answers.facts(&root, event, false);
-    }
-    let of_expiry: Parameters<'_, 2> = [&event, &EXPIRED_HOLDS_MAX];
-    // Rare: a hold ended and no sweeper was here yet. Its stock is for sale again from its
-    // deadline on, and its buyer may book again.
-    let (_, root, answers) = tokio::try_join!(
-        biased;
-        run(client.execute(&sql.expire, &of_expiry)),
-        run(client.query_one(&sql.lock, &of_event)),
-        ask(client, sql, event, questions),
-    )?;
-    answers.facts(&root, event, true)
-}
-
-pub(super) async fn run<T>(
-    query: impl Future<Output = Result<T, tokio_postgres::Error>>,
-) -> Result<T, StoreError> {
-    Ok(query.await?)
-}
-
-/// Rows as they came.
-struct Answers {
-    event: Option<Row>,
-    pools: Vec<Row>,
-    ticket_types: Vec<Row>,
-    seats: Vec<Row>,
-    rows: Vec<Row>,
-    buyers: Vec<Row>,
-    live: Vec<Row>,
-    keys: Vec<Row>,
-    references: Vec<Row>,
-}
-
-async fn ask(
-    client: &Client,
-    sql: &Statements,
-    event: EventId,
     asked: &Questions,
-) -> Result<Answers, StoreError> {
+    turns: Turns,
+) -> Result<Facts, StoreError> {
+    let (take, bookings) = match turns {
+        Turns::Free => (&sql.free_turns, &sql.free_bookings),
+        Turns::Wait => (&sql.all_turns, &sql.all_bookings),
+    };
+    let of_turns: Parameters<'_, 2> = [&asked.events, &asked.references];
+    let of_events: Parameters<'_, 1> = [&asked.events];
+    let (buyers_of, users): (Vec<EventId>, Vec<UserId>) = asked.buyers.iter().copied().unzip();
+    let of_buyers: Parameters<'_, 2> = [&buyers_of, &users];
     let scopes: Vec<&str> = asked.keys.iter().map(|key| key.scope.as_str()).collect();
     let digests: Vec<&str> = asked.keys.iter().map(|key| key.digest.as_str()).collect();
-    let choosing = asked.every_ticket_type || !asked.ticket_types.is_empty();
-    let of_event: Parameters<'_, 1> = [&event];
-    let of_seats: Parameters<'_, 2> = [&event, &asked.seats];
-    let of_rows: Parameters<'_, 3> = [&event, &asked.ticket_types, &asked.every_ticket_type];
-    let of_buyers: Parameters<'_, 2> = [&event, &asked.buyers];
     let of_keys: Parameters<'_, 2> = [&scopes, &digests];
-    let of_references: Parameters<'_, 1> = [&asked.references];
-    let known = !asked.buyers.is_empty();
-    let (event, pools, ticket_types, seats, rows, buyers, live, keys, references) = tokio::try_join!(
+    let of_seats: Parameters<'_, 1> = [&asked.seats];
+    let of_bookings: Parameters<'_, 2> = [&asked.events, &asked.bookings];
+    let of_overdue: Parameters<'_, 1> = [&asked.overdue];
+    // Joined futures send in order: nothing is read before the turns are taken.
+    let ((), turns, events, overdue, bookings, buyers, keys, seats) = tokio::try_join!(
         biased;
-        client.query_opt(&sql.event, &of_event),
-        client.query(&sql.pools, &of_event),
-        client.query(&sql.ticket_types, &of_event),
-        ask_if(client, !asked.seats.is_empty(), &sql.seats, &of_seats),
-        ask_if(client, choosing, &sql.rows, &of_rows),
-        ask_if(client, known, &sql.buyers, &of_buyers),
-        ask_if(client, known, &sql.live, &of_buyers),
+        client.batch_execute("begin isolation level read committed"),
+        client.query(take, &of_turns),
+        client.query(&sql.events, &of_events),
+        ask_if(client, !asked.overdue.is_empty(), &sql.overdue, &of_overdue),
+        ask_if(client, !asked.bookings.is_empty(), bookings, &of_bookings),
+        ask_if(client, !asked.buyers.is_empty(), &sql.buyers, &of_buyers),
         ask_if(client, !asked.keys.is_empty(), &sql.keys, &of_keys),
-        client.query(&sql.references, &of_references),
+        ask_if(client, !asked.seats.is_empty(), &sql.seats, &of_seats),
     )?;
-    Ok(Answers {
-        event,
-        pools,
-        ticket_types,
-        seats,
-        rows,
-        buyers,
-        live,
-        keys,
-        references,
-    })
+    let mut facts = Reading::new(&turns, &events)?;
+    let late = facts.overdue_not_asked_for(asked);
+    let types = facts.seats_to_choose_from(asked);
+    let (of_late, of_types): (Parameters<'_, 1>, Parameters<'_, 1>) = ([&late], [&types]);
+    // Rare, and only then a round trip more.
+    let (more_overdue, rows) = match late.is_empty() && types.is_empty() {
+        true => (Vec::new(), Vec::new()),
+        false => tokio::try_join!(
+            biased;
+            ask_if(client, !late.is_empty(), &sql.overdue, &of_late),
+            ask_if(client, !types.is_empty(), &sql.rows, &of_types),
+        )?,
+    };
+    for row in overdue.iter().chain(&more_overdue) {
+        facts.overdue(row)?;
+    }
+    for row in &seats {
+        facts.seat(row)?;
+    }
+    facts.rows(&rows)?;
+    for row in &buyers {
+        facts.buyer(row)?;
+    }
+    for row in &bookings {
+        facts.booking(row)?;
+    }
+    for row in &keys {
+        let (key, answer) = stored_answer(row)?;
+        facts.facts.stored.insert(key, answer);
+    }
+    Ok(facts.facts)
 }
 
 type Parameters<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
@@ -205,151 +228,298 @@ async fn ask_if(
     }
 }
 
-impl Answers {
-    fn facts(
-        self,
-        root: &Row,
-        event_id: EventId,
-        expired: bool,
-    ) -> Result<Option<Facts>, StoreError> {
-        let Some(event) = &self.event else {
-            return Ok(None);
+/// Rows on their way into facts.
+struct Reading {
+    facts: Facts,
+    /// Events of which holds are overdue.
+    late: Vec<EventId>,
+}
+
+impl Reading {
+    fn new(turns: &[Row], events: &[Row]) -> Result<Reading, StoreError> {
+        let mut revisions: HashMap<EventId, Revision> = HashMap::new();
+        let mut now: Option<Timestamp> = None;
+        let mut references_taken = Vec::new();
+        for row in turns {
+            if now.is_none() {
+                now = row.try_get(3)?;
+                references_taken = row
+                    .try_get::<_, Option<Vec<String>>>(0)?
+                    .unwrap_or_default();
+            }
+            if let Some(event) = row.try_get(1)? {
+                revisions.insert(event, unsigned(row.try_get(2)?)?);
+            }
+        }
+        let now = now.ok_or_else(|| StoreError::corrupt("the database has no clock"))?;
+        let mut reading = Reading {
+            facts: Facts {
+                now,
+                events: BTreeMap::new(),
+                bookings: BTreeMap::new(),
+                stored: HashMap::new(),
+                references_taken,
+            },
+            late: Vec::new(),
         };
-        let mut seats = collect(&self.seats, named_seat)?;
-        let rows = seat_rows(&self.rows, &mut seats)?;
-        let stock = Stock {
-            event: event_terms(event, event_id)?,
-            ticket_types: collect(&self.ticket_types, ticket_type)?,
-            pools: collect(&self.pools, pool)?,
-            root: root.try_get(0)?,
-            seats,
-            rows,
-            buyers: buyers(&self.buyers, &self.live)?,
+        for row in events {
+            let id = row.try_get(0)?;
+            // Later than the first statement, which may have waited.
+            reading.facts.now = reading.facts.now.max(row.try_get(9)?);
+            let facts = match reading.facts.events.entry(id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    if row.try_get(10)? {
+                        reading.late.push(id);
+                    }
+                    new.insert(EventFacts {
+                        revision: revisions.get(&id).copied(),
+                        stock: empty_stock(event_terms(row, id)?),
+                        overdue: Vec::new(),
+                    })
+                }
+            };
+            ticket_type(row, &mut facts.stock)?;
+        }
+        Ok(reading)
+    }
+
+    /// Events with overdue holds that nobody asked about, of those whose turn we have.
+    fn overdue_not_asked_for(&self, asked: &Questions) -> Vec<EventId> {
+        let is_ours = |id: &EventId| {
+            let facts = self.facts.events.get(id);
+            facts.is_some_and(|facts| facts.revision.is_some())
         };
-        let references = self.references.iter().map(|row| Ok(row.try_get(0)?));
-        Ok(Some(Facts {
-            now: event.try_get(7)?,
-            revision: unsigned(root.try_get(1)?)?,
-            expired,
-            stock,
-            stored: self
-                .keys
-                .iter()
-                .map(stored_answer)
-                .collect::<Result<_, _>>()?,
-            references_taken: references.collect::<Result<_, StoreError>>()?,
-        }))
+        let late = self.late.iter().copied();
+        late.filter(|id| is_ours(id) && !asked.overdue.contains(id))
+            .collect()
+    }
+
+    /// Of the ticket types that were asked for, those that are sold by the seat.
+    fn seats_to_choose_from(&self, asked: &Questions) -> Vec<TicketTypeId> {
+        let mut types = Vec::new();
+        for (event, wanted) in &asked.choices {
+            let Some(facts) = self.facts.events.get(event) else {
+                continue;
+            };
+            let all = facts.stock.ticket_types.iter();
+            let seated = all
+                .filter(|(id, terms)| terms.seated && wanted.is_none_or(|wanted| wanted == **id));
+            types.extend(seated.map(|(id, _)| *id));
+        }
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+
+    fn stock(&mut self, event: EventId) -> Option<&mut Stock> {
+        Some(&mut self.facts.events.get_mut(&event)?.stock)
+    }
+
+    fn overdue(&mut self, row: &Row) -> Result<(), StoreError> {
+        let (event, id): (EventId, BookingId) = (row.try_get(0)?, row.try_get(1)?);
+        let Some(facts) = self.facts.events.get_mut(&event) else {
+            return Ok(());
+        };
+        if facts
+            .overdue
+            .last()
+            .is_none_or(|hold| hold.booking_id != id)
+        {
+            facts.overdue.push(OverdueHold {
+                booking_id: id,
+                user_id: row.try_get(2)?,
+                claims: Vec::new(),
+            });
+        }
+        if let (Some(hold), Some(claim)) = (facts.overdue.last_mut(), claim(row, 3)?) {
+            hold.claims.push(claim);
+        }
+        Ok(())
+    }
+
+    fn seat(&mut self, row: &Row) -> Result<(), StoreError> {
+        let seat = Seat {
+            ticket_type_id: row.try_get(2)?,
+            section: row.try_get(3)?,
+            row: row.try_get(4)?,
+            number: row.try_get(5)?,
+            taken: row.try_get(6)?,
+        };
+        if let Some(stock) = self.stock(row.try_get(0)?) {
+            stock.seats.insert(row.try_get(1)?, seat);
+        }
+        Ok(())
+    }
+
+    /// Rows in layout order, each knowing how far back in its section it is; their seats join the others.
+    fn rows(&mut self, rows: &[Row]) -> Result<(), StoreError> {
+        let mut rows_before: HashMap<i64, usize> = HashMap::new();
+        for row in rows {
+            let rank = rows_before.entry(row.try_get(1)?).or_default();
+            if let Some(stock) = self.stock(row.try_get(0)?) {
+                seat_row(row, *rank, stock)?;
+            }
+            *rank += 1;
+        }
+        Ok(())
+    }
+
+    fn buyer(&mut self, row: &Row) -> Result<(), StoreError> {
+        let types: Option<Vec<TicketTypeId>> = row.try_get(4)?;
+        let quantities: Option<Vec<i64>> = row.try_get(5)?;
+        let live = types.into_iter().flatten();
+        let buyer = Buyer {
+            member: row.try_get(2)?,
+            pending: row.try_get(3)?,
+            live: live.zip(quantities.into_iter().flatten()).collect(),
+        };
+        if let Some(stock) = self.stock(row.try_get(0)?) {
+            stock.buyers.insert(row.try_get(1)?, buyer);
+        }
+        Ok(())
+    }
+
+    fn booking(&mut self, row: &Row) -> Result<(), StoreError> {
+        let id: Uuid = row.try_get(0)?;
+        if !row.try_get::<_, bool>(1)? {
+            self.facts.bookings.insert(id, Found::Locked);
+            return Ok(());
+        }
+        let found = match self.facts.bookings.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let Json(booking) = row.try_get(2)?;
+                let claims = Vec::new();
+                new.insert(Found::Here(Box::new(Standing { booking, claims })))
+            }
+        };
+        if let (Found::Here(standing), Some(claim)) = (found, claim(row, 3)?) {
+            standing.claims.push(claim);
+        }
+        Ok(())
     }
 }
 
-fn collect<K: Ord, V>(
-    rows: &[Row],
-    read: impl Fn(&Row) -> Result<(K, V), StoreError>,
-) -> Result<BTreeMap<K, V>, StoreError> {
-    rows.iter().map(read).collect()
+fn empty_stock(event: EventTerms) -> Stock {
+    Stock {
+        event,
+        ticket_types: BTreeMap::new(),
+        pools: BTreeMap::new(),
+        root: PoolId::default(),
+        seats: BTreeMap::new(),
+        rows: Vec::new(),
+        buyers: BTreeMap::new(),
+    }
 }
 
 fn event_terms(row: &Row, id: EventId) -> Result<EventTerms, StoreError> {
     Ok(EventTerms {
         id,
-        organizer_id: row.try_get(0)?,
-        status: status(row.try_get(1)?)?,
-        starts_at: row.try_get(2)?,
-        currency: row.try_get(3)?,
-        membership_required: row.try_get(4)?,
-        max_per_booking: row.try_get::<_, i32>(5)?.into(),
-        hold_minutes: row.try_get::<_, i32>(6)?.into(),
+        organizer_id: row.try_get(1)?,
+        status: status(row.try_get(2)?)?,
+        starts_at: row.try_get(3)?,
+        currency: row.try_get(4)?,
+        membership_required: row.try_get(5)?,
+        max_per_booking: row.try_get::<_, i32>(6)?.into(),
+        hold_minutes: row.try_get::<_, i32>(7)?.into(),
+        deleted: row.try_get(8)?,
     })
 }
 
-fn pool(row: &Row) -> Result<(PoolId, Pool), StoreError> {
-    let pool = Pool {
-        capacity: row.try_get::<_, i32>(1)?.into(),
-        held: row.try_get::<_, i32>(2)?.into(),
-        sold: row.try_get::<_, i32>(3)?.into(),
+fn ticket_type(row: &Row, stock: &mut Stock) -> Result<(), StoreError> {
+    let Some(id) = row.try_get(11)? else {
+        return Ok(());
     };
-    Ok((row.try_get(0)?, pool))
-}
-
-fn ticket_type(row: &Row) -> Result<(TicketTypeId, TicketTypeTerms), StoreError> {
+    let (pools, roots): (Option<Vec<PoolId>>, Option<Vec<bool>>) =
+        (row.try_get(22)?, row.try_get(23)?);
+    let (pools, roots) = (pools.unwrap_or_default(), roots.unwrap_or_default());
+    let count = |column| -> Result<Vec<i32>, StoreError> {
+        Ok(row
+            .try_get::<_, Option<Vec<i32>>>(column)?
+            .unwrap_or_default())
+    };
+    let counts = count(24)?.into_iter().zip(count(25)?).zip(count(26)?);
+    for ((pool, root), ((capacity, held), sold)) in pools.iter().zip(roots).zip(counts) {
+        if root {
+            stock.root = *pool;
+        }
+        let (capacity, held, sold) = (capacity.into(), held.into(), sold.into());
+        stock.pools.insert(
+            *pool,
+            Pool {
+                capacity,
+                held,
+                sold,
+            },
+        );
+    }
     let terms = TicketTypeTerms {
-        name: row.try_get(1)?,
-        price_amount: row.try_get(2)?,
-        sort: row.try_get::<_, i32>(3)?.into(),
-        sale_from: row.try_get(4)?,
-        sale_to: row.try_get(5)?,
-        min_per_booking: row.try_get::<_, i32>(6)?.into(),
-        max_per_booking: row.try_get::<_, Option<i32>>(7)?.map(i64::from),
-        max_per_user: row.try_get::<_, Option<i32>>(8)?.map(i64::from),
-        members_only: row.try_get(9)?,
-        seated: row.try_get(10)?,
-        pools: row.try_get(11)?,
+        name: row.try_get(12)?,
+        price_amount: row.try_get(13)?,
+        sort: row.try_get::<_, i32>(14)?.into(),
+        sale_from: row.try_get(15)?,
+        sale_to: row.try_get(16)?,
+        min_per_booking: row.try_get::<_, i32>(17)?.into(),
+        max_per_booking: row.try_get::<_, Option<i32>>(18)?.map(i64::from),
+        max_per_user: row.try_get::<_, Option<i32>>(19)?.map(i64::from),
+        members_only: row.try_get(20)?,
+        seated: row.try_get(21)?,
+        pools,
     };
-    Ok((row.try_get(0)?, terms))
+    stock.ticket_types.insert(id, terms);
+    Ok(())
 }
 
-fn named_seat(row: &Row) -> Result<(SeatId, Seat), StoreError> {
-    let seat = Seat {
-        ticket_type_id: row.try_get(1)?,
-        section: row.try_get(2)?,
-        row: row.try_get(3)?,
-        number: row.try_get(4)?,
-        taken: row.try_get(5)?,
+/// The claim whose columns begin at `first`; an outer join may have found none.
+fn claim(row: &Row, first: usize) -> Result<Option<Claim>, StoreError> {
+    let Some(id) = row.try_get(first)? else {
+        return Ok(None);
     };
-    Ok((row.try_get(0)?, seat))
-}
-
-/// Rows in layout order, each knowing how far back in its section it is; their seats join `seats`.
-fn seat_rows(rows: &[Row], seats: &mut BTreeMap<SeatId, Seat>) -> Result<Vec<SeatRow>, StoreError> {
-    let mut rows_before: HashMap<i64, usize> = HashMap::new();
-    let mut seat_rows = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (section, row_label): (String, String) = (row.try_get(1)?, row.try_get(2)?);
-        let ids: Vec<SeatId> = row.try_get(3)?;
-        let types: Vec<TicketTypeId> = row.try_get(4)?;
-        let numbers: Vec<String> = row.try_get(5)?;
-        let (xs, ys): (Vec<f32>, Vec<f32>) = (row.try_get(6)?, row.try_get(7)?);
-        let taken: Vec<bool> = row.try_get(8)?;
-
-        let places = ids.iter().zip(xs).zip(ys);
-        let places: Vec<Place> = places
-            .map(|((seat, x), y)| Place { seat: *seat, x, y })
-            .collect();
-        let rank = rows_before.entry(row.try_get(0)?).or_default();
-        seat_rows.push(SeatRow::new(*rank, &places));
-        *rank += 1;
-
-        for (((id, ticket_type_id), number), taken) in
-            ids.into_iter().zip(types).zip(numbers).zip(taken)
-        {
-            let seat = Seat {
-                ticket_type_id,
-                section: section.clone(),
-                row: row_label.clone(),
-                number,
-                taken,
-            };
-            seats.insert(id, seat);
+    let state = match row.try_get(first + 4)? {
+        "held" => ClaimState::Held,
+        "sold" => ClaimState::Sold,
+        state => {
+            return Err(StoreError::corrupt(format!(
+                "a live claim that is {state:?}"
+            )));
         }
-    }
-    Ok(seat_rows)
+    };
+    Ok(Some(Claim {
+        id,
+        ticket_type_id: row.try_get(first + 1)?,
+        seat_id: row.try_get(first + 2)?,
+        quantity: row.try_get::<_, i32>(first + 3)?.into(),
+        state,
+    }))
 }
 
-fn buyers(buyers: &[Row], live: &[Row]) -> Result<BTreeMap<UserId, Buyer>, StoreError> {
-    let mut buyers = collect(buyers, |row| {
-        let buyer = Buyer {
-            member: row.try_get(1)?,
-            pending: row.try_get(2)?,
-            live: BTreeMap::new(),
+fn seat_row(row: &Row, rank: usize, stock: &mut Stock) -> Result<(), StoreError> {
+    let (section, row_label): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+    let ids: Vec<SeatId> = row.try_get(4)?;
+    let types: Vec<TicketTypeId> = row.try_get(5)?;
+    let numbers: Vec<String> = row.try_get(6)?;
+    let (xs, ys): (Vec<f32>, Vec<f32>) = (row.try_get(7)?, row.try_get(8)?);
+    let taken: Vec<bool> = row.try_get(9)?;
+
+    let places = ids.iter().zip(xs).zip(ys);
+    let places: Vec<Place> = places
+        .map(|((seat, x), y)| Place { seat: *seat, x, y })
+        .collect();
+    stock.rows.push(SeatRow::new(rank, &places));
+    for (((id, ticket_type_id), number), taken) in
+        ids.into_iter().zip(types).zip(numbers).zip(taken)
+    {
+        let seat = Seat {
+            ticket_type_id,
+            section: section.clone(),
+            row: row_label.clone(),
+            number,
+            taken,
         };
-        Ok((row.try_get(0)?, buyer))
-    })?;
-    for row in live {
-        if let Some(buyer) = buyers.get_mut(&row.try_get::<_, UserId>(0)?) {
-            buyer.live.insert(row.try_get(1)?, row.try_get(2)?);
-        }
+        stock.seats.insert(id, seat);
     }
-    Ok(buyers)
+    Ok(())
 }
 
 fn stored_answer(row: &Row) -> Result<((String, String), StoredAnswer), StoreError> {

@@ -1,220 +1,400 @@
-//! The second round trip of a turn: every insert of a batch, one statement a table, and `commit`.
+//! The second round trip of the desk's transaction: every write, one statement a table or fewer, and `commit`.
 //!
 //! The columns go over as arrays. The triggers then see each batch as one statement: one move of the
-//! counters, one revision, one ring (`sql/V4__counters.sql`).
+//! counters and one revision for each event, one ring for all (`sql/V4__counters.sql`).
+//!
+//! Bookings that change come first: what they give back may be what the new ones take. All rows of a new
+//! booking are one statement; its foreign keys are checked when all of them are there.
 
-use deadpool_postgres::Client;
+use futures_util::future::{Either, ready};
+use jiff::Timestamp;
+use tokio_postgres::Client;
 use tokio_postgres::types::{Json, ToSql};
 use uuid::Uuid;
 
-use super::read::run;
-use super::{NewBooking, statements};
+use super::connection::statements;
+use super::{AS_READ, ChangedBooking, End, IN_TIME, NewBooking, Writes};
 use crate::store::StoreError;
-use crate::store::changes::unsigned;
-use crate::ticketing::record::Booking;
+use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::stock::ClaimState;
-use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
+use crate::ticketing::{EventId, SeatId, TicketTypeId};
 
 statements! {
-    bookings = "
-        insert into bookings (event_id, id, reference, user_id, token_hash, status, quantity, total_amount,
-                              currency, expires_at, created_at, confirmed_at, updated_at)
-        select $1, id, reference, user_id, token_hash, status, quantity, total_amount,
-               currency, expires_at, created_at, confirmed_at, created_at
-          from unnest($2::uuid[], $3::text[], $4::bigint[], $5::bytea[], $6::text[], $7::int[], $8::bigint[],
-                      $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[])
-               as new (id, reference, user_id, token_hash, status, quantity, total_amount,
-                       currency, expires_at, created_at, confirmed_at)";
-    items = "
-        insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
-        select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::bigint[])";
-    tickets = "
+    change_bookings = format!("
+        with change as materialized (
+            select * from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[])
+                as change (id, was, status, cancel_reason, confirmed_at, paid_by)
+             where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
+        ), changed as (
+            update bookings b
+               set status = change.status,
+                   cancel_reason = coalesce(change.cancel_reason, b.cancel_reason),
+                   confirmed_at = coalesce(change.confirmed_at, b.confirmed_at),
+                   paid_by = coalesce(change.paid_by, b.paid_by)
+              from change where b.id = change.id and b.status = change.was
+            returning 1
+        )
+        select insist(count(*) = cardinality($2), '{AS_READ}') from changed");
+    change_claims = "
+        update claims c set state = change.state
+          from unnest($1::bigint[], $2::text[]) as change (id, state) where c.id = change.id and c.state <> 'dead'";
+    void_tickets = "
+        update tickets set status = 'void' where booking_id = any($1) and status = 'valid'";
+    add_tickets = "
         insert into tickets (event_id, booking_id, ticket_type_id, seat_id, code)
-        select $1, * from unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[])";
-    // By key, so that desks of two events that store the same keys wait in one direction.
-    keys = "
+        select * from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[])";
+    // By key, so that nodes that store the same keys wait in one direction.
+    add_keys = "
         insert into idempotency_keys (scope, key, body_hash, status, response)
         select * from unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::jsonb[]) as new (scope, key)
          order by scope, key";
-    claims = "
+    add_bookings = format!("
+        with new as materialized (
+            select * from unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[],
+                                 $8::int[], $9::bigint[], $10::text[], $11::timestamptz[], $12::timestamptz[],
+                                 $13::timestamptz[])
+                as new (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
+                        currency, expires_at, created_at, confirmed_at)
+             where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
+        ), made as (
+            insert into bookings (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
+                                  currency, expires_at, created_at, confirmed_at, updated_at)
+            select *, created_at from new
+        ), itemised as (
+            insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+            select * from unnest($14::uuid[], $15::int[], $16::bigint[], $17::int[], $18::bigint[])
+        )
         insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
-        select $1, * from unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::int[], $6::text[])";
-    revision = "
-        select revision from turns where event_id = $1";
+        select * from unnest($19::bigint[], $20::uuid[], $21::bigint[], $22::bigint[], $23::int[], $24::text[])");
+    in_time = format!("
+        select insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')");
 }
 
 /// The first request of a batch with this key was answered so.
 const CREATED: i32 = 201;
 
-/// Inserts everything and commits, in one round trip.
+/// Sends every statement at once. The first that fails turns the rest, `commit` included, into a rollback.
+pub(super) async fn write(
+    client: &Client,
+    sql: &Statements,
+    writes: &Writes,
+    end: End,
+) -> Result<(), StoreError> {
+    let (before, after) = match end {
+        End::Commit => (None, Some("commit")),
+        End::Savepoint => (Some("savepoint command"), Some("release savepoint command")),
+    };
+    let changes = Changes::of(&writes.changed);
+    let tickets = NewTickets::of(writes)?;
+    let keys = Keys::of(&writes.new);
+    let bookings = Bookings::of(&writes.new)?;
+    let changes_of = changes.bookings(&writes.in_time);
+    let claims_of: [&(dyn ToSql + Sync); 2] = [&changes.claims, &changes.states];
+    let void_of: [&(dyn ToSql + Sync); 1] = [&changes.void];
+    let tickets_of = tickets.columns();
+    let keys_of = keys.columns();
+    let bookings_of = bookings.columns(&writes.in_time);
+    tokio::try_join!(
+        biased;
+        simple(client, before),
+        execute(client, changes.ids.is_empty(), &sql.change_bookings, &changes_of),
+        execute(client, changes.claims.is_empty(), &sql.change_claims, &claims_of),
+        execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),
+        execute(client, bookings.ids.is_empty(), &sql.add_bookings, &bookings_of),
+        execute(client, tickets.codes.is_empty(), &sql.add_tickets, &tickets_of),
+        execute(client, keys.digests.is_empty(), &sql.add_keys, &keys_of),
+        simple(client, after),
+    )?;
+    Ok(())
+}
+
+/// Commits what savepoints hold.
 pub(super) async fn commit(
     client: &Client,
     sql: &Statements,
-    event: EventId,
-    new: &[NewBooking],
-) -> Result<Revision, StoreError> {
-    let of_event: [&(dyn ToSql + Sync); 1] = [&event];
-    // Sent in this order. The first that fails turns the rest, `commit` included, into a rollback.
-    let (_, _, _, _, _, row, ()) = tokio::try_join!(
-        biased;
-        insert_bookings(client, sql, event, new),
-        insert_items(client, sql, new),
-        insert_tickets(client, sql, event, new),
-        insert_keys(client, sql, new),
-        insert_claims(client, sql, event, new),
-        run(client.query_one(&sql.revision, &of_event)),
-        run(client.batch_execute("commit")),
-    )?;
-    unsigned(row.try_get(0)?)
-}
-
-async fn insert_bookings(
-    client: &Client,
-    sql: &Statements,
-    event: EventId,
-    new: &[NewBooking],
+    in_time: Option<Timestamp>,
 ) -> Result<(), StoreError> {
-    let ids = column(new, |new| new.booking.id);
-    let references = column(new, |new| new.booking.reference.as_str());
-    let users = column(new, |new| new.booking.user_id);
-    let tokens = column(new, |new| new.token_hash.as_ref().map(<[u8; 32]>::as_slice));
-    let statuses = column(new, |new| new.booking.status.as_str());
-    let quantities = new.iter().map(|new| small(new.booking.quantity));
-    let quantities = quantities.collect::<Result<Vec<i32>, _>>()?;
-    let totals = column(new, |new| new.booking.total.amount);
-    let currencies = column(new, |new| new.booking.total.currency.as_str());
-    let deadlines = column(new, |new| new.booking.expires_at);
-    let created = column(new, |new| new.booking.created_at);
-    let confirmed = column(new, |new| new.booking.confirmed_at);
-    let columns: [&(dyn ToSql + Sync); 12] = [
-        &event,
-        &ids,
-        &references,
-        &users,
-        &tokens,
-        &statuses,
-        &quantities,
-        &totals,
-        &currencies,
-        &deadlines,
-        &created,
-        &confirmed,
-    ];
-    client.execute(&sql.bookings, &columns).await?;
+    let of_time: [&(dyn ToSql + Sync); 1] = [&in_time];
+    tokio::try_join!(
+        biased;
+        execute(client, in_time.is_none(), &sql.in_time, &of_time),
+        simple(client, Some("commit")),
+    )?;
     Ok(())
 }
 
-async fn insert_items(
-    client: &Client,
-    sql: &Statements,
-    new: &[NewBooking],
-) -> Result<(), StoreError> {
-    let mut bookings: Vec<Uuid> = Vec::new();
-    let mut lines: Vec<i32> = Vec::new();
-    let mut types: Vec<TicketTypeId> = Vec::new();
-    let mut quantities: Vec<i32> = Vec::new();
-    let mut amounts: Vec<i64> = Vec::new();
-    for new in new {
-        for (line, item) in (1..).zip(&new.booking.items) {
-            bookings.push(new.booking.id);
-            lines.push(line);
-            types.push(item.ticket_type_id);
-            quantities.push(small(item.quantity)?);
-            amounts.push(item.unit_price.amount);
+async fn simple(client: &Client, text: Option<&str>) -> Result<(), tokio_postgres::Error> {
+    match text {
+        Some(text) => client.batch_execute(text).await,
+        None => Ok(()),
+    }
+}
+
+/// Most batches write only some of the tables.
+fn execute<'a>(
+    client: &'a Client,
+    is_empty: bool,
+    statement: &'a tokio_postgres::Statement,
+    columns: &'a [&'a (dyn ToSql + Sync)],
+) -> impl Future<Output = Result<u64, tokio_postgres::Error>> + 'a {
+    match is_empty {
+        true => Either::Left(ready(Ok(0))),
+        false => Either::Right(client.execute(statement, columns)),
+    }
+}
+
+/// Columns of bookings that change.
+#[derive(Default)]
+struct Changes<'a> {
+    ids: Vec<Uuid>,
+    was: Vec<&'a str>,
+    statuses: Vec<&'a str>,
+    reasons: Vec<Option<&'a str>>,
+    confirmed_at: Vec<Option<Timestamp>>,
+    paid_by: Vec<Option<&'a str>>,
+    claims: Vec<i64>,
+    states: Vec<&'a str>,
+    void: Vec<Uuid>,
+}
+
+impl<'a> Changes<'a> {
+    fn of(changed: &'a [ChangedBooking]) -> Changes<'a> {
+        let mut columns = Changes::default();
+        for one in changed {
+            columns.ids.push(one.id);
+            columns.was.push(one.from.as_str());
+            columns.statuses.push(one.to.as_str());
+            columns.reasons.push(one.cancel_reason.as_deref());
+            columns.confirmed_at.push(one.confirmed_at);
+            columns.paid_by.push(one.paid_by.map(|by| by.as_str()));
+            columns.claims.extend(&one.claims);
+            let state = match one.to {
+                BookingStatus::Confirmed => "sold",
+                _ => "dead",
+            };
+            let states = std::iter::repeat_n(state, one.claims.len());
+            columns.states.extend(states);
+            columns.void.extend(one.voids_tickets.then_some(one.id));
+        }
+        columns
+    }
+
+    fn bookings<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 7] {
+        [
+            in_time,
+            &self.ids,
+            &self.was,
+            &self.statuses,
+            &self.reasons,
+            &self.confirmed_at,
+            &self.paid_by,
+        ]
+    }
+}
+
+/// Columns of tickets: of new bookings that are confirmed at once, and of those that are confirmed now.
+#[derive(Default)]
+struct NewTickets<'a> {
+    events: Vec<EventId>,
+    bookings: Vec<Uuid>,
+    types: Vec<TicketTypeId>,
+    seats: Vec<Option<SeatId>>,
+    codes: Vec<&'a str>,
+}
+
+impl<'a> NewTickets<'a> {
+    fn of(writes: &'a Writes) -> Result<NewTickets<'a>, StoreError> {
+        let mut columns = NewTickets::default();
+        let new = writes.new.iter().map(|new| &new.booking);
+        let new = new.map(|booking| (booking.event_id, booking.id, &booking.tickets));
+        let changed = writes.changed.iter();
+        let changed = changed.map(|one| (one.event_id, one.id, &one.new_tickets));
+        for (event, booking, tickets) in new.chain(changed) {
+            for ticket in tickets {
+                columns.events.push(event);
+                columns.bookings.push(booking);
+                columns.types.push(ticket.ticket_type_id);
+                columns.seats.push(ticket.seat_id);
+                columns.codes.push(&ticket.code);
+            }
+        }
+        Ok(columns)
+    }
+
+    fn columns(&self) -> [&(dyn ToSql + Sync); 5] {
+        [
+            &self.events,
+            &self.bookings,
+            &self.types,
+            &self.seats,
+            &self.codes,
+        ]
+    }
+}
+
+/// Columns of answers to be remembered.
+struct Keys<'a> {
+    scopes: Vec<&'a str>,
+    digests: Vec<&'a str>,
+    bodies: Vec<&'a [u8]>,
+    statuses: Vec<i32>,
+    responses: Vec<Json<&'a Booking>>,
+}
+
+impl<'a> Keys<'a> {
+    fn of(new: &'a [NewBooking]) -> Keys<'a> {
+        let keyed = || {
+            let new = new.iter();
+            new.filter_map(|new| Some((new.key.as_ref()?, &new.booking)))
+        };
+        Keys {
+            scopes: keyed().map(|(key, _)| key.scope.as_str()).collect(),
+            digests: keyed().map(|(key, _)| key.digest.as_str()).collect(),
+            bodies: keyed().map(|(key, _)| key.body_hash.as_slice()).collect(),
+            statuses: keyed().map(|_| CREATED).collect(),
+            responses: keyed().map(|(_, booking)| Json(booking)).collect(),
         }
     }
-    let columns: [&(dyn ToSql + Sync); 5] = [&bookings, &lines, &types, &quantities, &amounts];
-    client.execute(&sql.items, &columns).await?;
-    Ok(())
+
+    fn columns(&self) -> [&(dyn ToSql + Sync); 5] {
+        [
+            &self.scopes,
+            &self.digests,
+            &self.bodies,
+            &self.statuses,
+            &self.responses,
+        ]
+    }
 }
 
-async fn insert_tickets(
-    client: &Client,
-    sql: &Statements,
-    event: EventId,
-    new: &[NewBooking],
-) -> Result<(), StoreError> {
-    let tickets = || {
-        let bookings = new.iter().map(|new| &new.booking);
-        bookings.flat_map(|booking| booking.tickets.iter().map(|ticket| (booking.id, ticket)))
-    };
-    if tickets().next().is_none() {
-        return Ok(());
-    }
-    let bookings: Vec<Uuid> = tickets().map(|(booking, _)| booking).collect();
-    let types: Vec<TicketTypeId> = tickets().map(|(_, ticket)| ticket.ticket_type_id).collect();
-    let seats: Vec<Option<SeatId>> = tickets().map(|(_, ticket)| ticket.seat_id).collect();
-    let codes: Vec<&str> = tickets().map(|(_, ticket)| ticket.code.as_str()).collect();
-    let columns: [&(dyn ToSql + Sync); 5] = [&event, &bookings, &types, &seats, &codes];
-    client.execute(&sql.tickets, &columns).await?;
-    Ok(())
+/// Columns of new bookings, their items and their claims.
+#[derive(Default)]
+struct Bookings<'a> {
+    ids: Vec<Uuid>,
+    references: Vec<&'a str>,
+    events: Vec<EventId>,
+    users: Vec<Option<i64>>,
+    tokens: Vec<Option<&'a [u8]>>,
+    statuses: Vec<&'a str>,
+    quantities: Vec<i32>,
+    totals: Vec<i64>,
+    currencies: Vec<&'a str>,
+    deadlines: Vec<Option<Timestamp>>,
+    created: Vec<Timestamp>,
+    confirmed: Vec<Option<Timestamp>>,
+    items: Items,
+    claims: Claims<'a>,
 }
 
-async fn insert_keys(
-    client: &Client,
-    sql: &Statements,
-    new: &[NewBooking],
-) -> Result<(), StoreError> {
-    let keyed = || {
-        new.iter()
-            .filter_map(|new| Some((new.key.as_ref()?, &new.booking)))
-    };
-    if keyed().next().is_none() {
-        return Ok(());
-    }
-    let scopes: Vec<&str> = keyed().map(|(key, _)| key.scope.as_str()).collect();
-    let digests: Vec<&str> = keyed().map(|(key, _)| key.digest.as_str()).collect();
-    let bodies: Vec<&[u8]> = keyed().map(|(key, _)| key.body_hash.as_slice()).collect();
-    let statuses: Vec<i32> = keyed().map(|_| CREATED).collect();
-    let responses: Vec<Json<&Booking>> = keyed().map(|(_, booking)| Json(booking)).collect();
-    let columns: [&(dyn ToSql + Sync); 5] = [&scopes, &digests, &bodies, &statuses, &responses];
-    client.execute(&sql.keys, &columns).await?;
-    Ok(())
+#[derive(Default)]
+struct Items {
+    bookings: Vec<Uuid>,
+    lines: Vec<i32>,
+    types: Vec<TicketTypeId>,
+    quantities: Vec<i32>,
+    amounts: Vec<i64>,
 }
 
 /// One claim a seat; general admission: one an item.
-async fn insert_claims(
-    client: &Client,
-    sql: &Statements,
-    event: EventId,
-    new: &[NewBooking],
-) -> Result<(), StoreError> {
-    let mut bookings: Vec<Uuid> = Vec::new();
-    let mut types: Vec<TicketTypeId> = Vec::new();
-    let mut seats: Vec<Option<SeatId>> = Vec::new();
-    let mut quantities: Vec<i32> = Vec::new();
-    let mut states: Vec<&str> = Vec::new();
-    for new in new {
-        for item in &new.booking.items {
-            let unseated = item
-                .seats
-                .is_empty()
-                .then_some((None, small(item.quantity)?));
-            let seated = item.seats.iter().map(|seat| (Some(seat.id), 1));
-            for (seat, quantity) in seated.chain(unseated) {
-                bookings.push(new.booking.id);
-                types.push(item.ticket_type_id);
-                seats.push(seat);
-                quantities.push(quantity);
-                states.push(claim_state(new.state));
+#[derive(Default)]
+struct Claims<'a> {
+    events: Vec<EventId>,
+    bookings: Vec<Uuid>,
+    types: Vec<TicketTypeId>,
+    seats: Vec<Option<SeatId>>,
+    quantities: Vec<i32>,
+    states: Vec<&'a str>,
+}
+
+impl<'a> Bookings<'a> {
+    fn of(new: &'a [NewBooking]) -> Result<Bookings<'a>, StoreError> {
+        let mut columns = Bookings::default();
+        for new in new {
+            let booking = &new.booking;
+            columns.ids.push(booking.id);
+            columns.references.push(&booking.reference);
+            columns.events.push(booking.event_id);
+            columns.users.push(booking.user_id);
+            let token = new.token_hash.as_ref();
+            columns.tokens.push(token.map(<[u8; 32]>::as_slice));
+            columns.statuses.push(booking.status.as_str());
+            columns.quantities.push(small(booking.quantity)?);
+            columns.totals.push(booking.total.amount);
+            columns.currencies.push(&booking.total.currency);
+            columns.deadlines.push(booking.expires_at);
+            columns.created.push(booking.created_at);
+            columns.confirmed.push(booking.confirmed_at);
+            columns.items.add(booking)?;
+            columns.claims.add(booking, new.state)?;
+        }
+        Ok(columns)
+    }
+
+    fn columns<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 24] {
+        let (items, claims) = (&self.items, &self.claims);
+        [
+            in_time,
+            &self.ids,
+            &self.references,
+            &self.events,
+            &self.users,
+            &self.tokens,
+            &self.statuses,
+            &self.quantities,
+            &self.totals,
+            &self.currencies,
+            &self.deadlines,
+            &self.created,
+            &self.confirmed,
+            &items.bookings,
+            &items.lines,
+            &items.types,
+            &items.quantities,
+            &items.amounts,
+            &claims.events,
+            &claims.bookings,
+            &claims.types,
+            &claims.seats,
+            &claims.quantities,
+            &claims.states,
+        ]
+    }
+}
+
+impl Items {
+    fn add(&mut self, booking: &Booking) -> Result<(), StoreError> {
+        for (line, item) in (1..).zip(&booking.items) {
+            self.bookings.push(booking.id);
+            self.lines.push(line);
+            self.types.push(item.ticket_type_id);
+            self.quantities.push(small(item.quantity)?);
+            self.amounts.push(item.unit_price.amount);
+        }
+        Ok(())
+    }
+}
+
+impl Claims<'_> {
+    fn add(&mut self, booking: &Booking, state: ClaimState) -> Result<(), StoreError> {
+        let state = match state {
+            ClaimState::Held => "held",
+            ClaimState::Sold => "sold",
+        };
+        for item in &booking.items {
+            let units = (None, small(item.quantity)?);
+            let units = item.seats.is_empty().then_some(units);
+            let seats = item.seats.iter().map(|seat| (Some(seat.id), 1));
+            for (seat, quantity) in seats.chain(units) {
+                self.events.push(booking.event_id);
+                self.bookings.push(booking.id);
+                self.types.push(item.ticket_type_id);
+                self.seats.push(seat);
+                self.quantities.push(quantity);
+                self.states.push(state);
             }
         }
+        Ok(())
     }
-    let columns: [&(dyn ToSql + Sync); 6] =
-        [&event, &bookings, &types, &seats, &quantities, &states];
-    client.execute(&sql.claims, &columns).await?;
-    Ok(())
-}
-
-fn claim_state(state: ClaimState) -> &'static str {
-    match state {
-        ClaimState::Held => "held",
-        ClaimState::Sold => "sold",
-    }
-}
-
-fn column<'a, T>(new: &'a [NewBooking], value: impl Fn(&'a NewBooking) -> T) -> Vec<T> {
-    new.iter().map(value).collect()
 }
 
 /// The database counts tickets in 32 bits; the rules allow no booking beyond them.

@@ -14,6 +14,9 @@ pub(super) fn check_event(
     member: bool,
     now: Timestamp,
 ) -> Result<(), Refusal> {
+    if event.deleted {
+        return Err(Refusal::EventNotFound);
+    }
     match event.status {
         EventStatus::Draft if buyer == Some(event.organizer_id) => {
             return Err(Refusal::SalesNotStarted { sale_from: None });

@@ -74,6 +74,7 @@ fn stock() -> Stock {
             membership_required: false,
             max_per_booking: 10,
             hold_minutes: 15,
+            deleted: false,
         },
         ticket_types: [
             (VIP, terms(9_000, &[ROOT, 11])),

@@ -79,6 +79,10 @@ impl ServerProcess {
         address.parse().expect("an address")
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed()).expect("a pid")
+    }
+
     /// Its resident memory, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
@@ -96,8 +100,7 @@ impl ServerProcess {
 
     /// Sends SIGTERM, and waits for its end.
     pub(crate) fn stop(mut self) -> ExitStatus {
-        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a pid");
-        kill_process(pid, Signal::TERM).expect("it lived");
+        kill_process(self.pid(), Signal::TERM).expect("it lived");
         self.child.wait().expect("it is ours")
     }
 }

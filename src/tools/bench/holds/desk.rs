@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::selling::{Act, Buyer};
 use crate::config::Config;
-use crate::desk::{BookingRequest, Desks};
+use crate::desk::{self, Book};
 use crate::store::Store;
 use crate::store::yardstick::Stage;
 use crate::ticketing::booking::{self, Item, Wish};
@@ -17,7 +17,7 @@ use crate::tools::bench::world::World;
 
 /// A desk in this process, until [`Desk::close`].
 pub(super) struct Desk {
-    desks: Desks,
+    desk: desk::Desk,
     end: CancellationToken,
     tasks: TaskTracker,
 }
@@ -29,7 +29,7 @@ impl Desk {
         let (end, tasks) = (CancellationToken::new(), TaskTracker::new());
         let config = Config::default().desk;
         Desk {
-            desks: Desks::new(store.clone(), config, tasks.clone(), end.clone()),
+            desk: desk::Desk::new(store.clone(), config, tasks.clone(), end.clone()),
             end,
             tasks,
         }
@@ -37,7 +37,7 @@ impl Desk {
 
     pub(super) fn buyers(&self, buyers: usize, stages: &Arc<Vec<Stage>>) -> Vec<DeskBuyer> {
         let buyer = DeskBuyer {
-            desks: self.desks.clone(),
+            desk: self.desk.clone(),
             stages: stages.clone(),
         };
         vec![buyer; buyers]
@@ -53,7 +53,7 @@ impl Desk {
 /// Holds one ticket of the first type of any of the events.
 #[derive(Clone)]
 pub(super) struct DeskBuyer {
-    desks: Desks,
+    desk: desk::Desk,
     stages: Arc<Vec<Stage>>,
 }
 
@@ -68,7 +68,7 @@ impl Buyer for DeskBuyer {
             quantity: 1,
         };
         let booking_id = Uuid::now_v7();
-        let request = BookingRequest {
+        let request = Book {
             event_id: stage.event,
             request: booking::Request {
                 booking_id,
@@ -79,7 +79,7 @@ impl Buyer for DeskBuyer {
             token_hash: Some([0; 32]),
             key: None,
         };
-        let held = self.desks.book(request).await;
+        let held = self.desk.book(request).await;
         held.map_err(|_| BenchError::Child("the desk refused a hold"))?;
         Ok(true)
     }

@@ -1,0 +1,141 @@
+//! `PUT /bookings/{id}/status`.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{BookingData, is_owner, is_visible, not_found, token_of};
+use crate::api::ApiState;
+use crate::api::envelope::{Envelope, Failure, Reply};
+use crate::api::error::{ApiError, ApiResult};
+use crate::api::extract::{At, Body};
+use crate::api::fields::{Fields, Input};
+use crate::api::idempotency::made;
+use crate::auth::Caller;
+use crate::config::rest::REASON_CHARS_MAX;
+use crate::desk::{Cancel, Confirm};
+use crate::ticketing::record::{BookingStatus, PaidBy};
+use crate::ticketing::refusal::Refusal;
+use crate::ticketing::transition::Canceller;
+
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "describes the body; `NewStatus` reads it")]
+pub(in crate::api) struct NewStatusBody {
+    /// `cancelled`, or, by the event's organizer and admins, `confirmed`. Every other status comes about by
+    /// itself: by payment, by the deadline, by refunds.
+    status: BookingStatus,
+    /// With `cancelled`.
+    reason: Option<String>,
+    /// Required with `confirmed`: how it was paid.
+    paid_by: Option<PaidBy>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::api) enum NewStatus {
+    Confirmed { paid_by: PaidBy },
+    Cancelled { reason: Option<String> },
+    Other(BookingStatus),
+}
+
+impl Input for NewStatus {
+    fn read(fields: &mut Fields) -> Option<NewStatus> {
+        fields.require(&["status"]);
+        let choices = BookingStatus::ALL.map(|status| (status.as_str(), status));
+        let status = fields.choice("status", &choices);
+        let reason = fields.text("reason", REASON_CHARS_MAX);
+        let choices = PaidBy::ALL.map(|by| (by.as_str(), by));
+        let paid_by = fields.choice("paid_by", &choices);
+        Some(match status? {
+            BookingStatus::Confirmed => {
+                fields.require(&["paid_by"]);
+                let paid_by = paid_by?;
+                NewStatus::Confirmed { paid_by }
+            }
+            BookingStatus::Cancelled => NewStatus::Cancelled {
+                reason: reason.filter(|reason| !reason.is_empty()),
+            },
+            other => NewStatus::Other(other),
+        })
+    }
+}
+
+/// Confirm or cancel a booking
+///
+/// Cancelling, by its owner, the event's organizer or an admin: its stock is on sale again, its tickets are void. A
+/// booking that is pending or confirmed can be cancelled, unless somebody was admitted with one of its tickets;
+/// its owner cannot cancel a confirmed one once the event has begun. Confirming, by the organizer or an
+/// admin: the hold was paid and becomes a sale, with tickets. Either one repeated is answered with what was done.
+#[utoipa::path(
+    put, path = "/bookings/{id}/status", tag = "bookings", request_body = NewStatusBody,
+    params(
+        ("id" = Uuid, Path),
+        ("X-Booking-Token" = Option<String>, Header, description = "Of an anonymous booking"),
+    ),
+    responses(
+        (status = 200, description = "Done, now or before", body = Envelope<BookingData>,
+            headers(("X-Event-Revision" = u64, description = "The event's revision, with this in it"))),
+        (status = 403, description = "Confirming somebody else's event", body = Failure),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
+        (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`",
+            body = Failure),
+    )
+)]
+pub(in crate::api) async fn set_status(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<Uuid>,
+    headers: HeaderMap,
+    body: Body<NewStatus>,
+) -> ApiResult<Reply<BookingData>> {
+    let token = token_of(&caller, &headers)?;
+    let found = state.store.booking_belongs(id).await?;
+    let found = found.filter(|found| is_visible(found, &caller, token));
+    let found = found.ok_or_else(not_found)?;
+    let staff = caller.may_organize(found.organizer_id);
+    let (event_id, booking_id) = (found.event_id, id);
+    let (said, outcome) = match body.input {
+        NewStatus::Confirmed { .. } if !staff => return Err(ApiError::forbidden()),
+        NewStatus::Confirmed { paid_by } => {
+            let confirm = Confirm {
+                event_id,
+                booking_id,
+                paid_by,
+            };
+            ("BOOKING_CONFIRMED", state.desk.confirm(confirm).await)
+        }
+        NewStatus::Cancelled { reason } => {
+            let by = match staff && !is_owner(&found, &caller, token) || caller.is_admin() {
+                true => Canceller::Staff,
+                false => Canceller::Owner,
+            };
+            let cancel = Cancel {
+                event_id,
+                booking_id,
+                by,
+                reason,
+            };
+            ("BOOKING_CANCELLED", state.desk.cancel(cancel).await)
+        }
+        NewStatus::Other(to) => {
+            let found = state
+                .store
+                .booking(crate::store::bookings::Name::Id(id))
+                .await?;
+            let from = found.ok_or_else(not_found)?.booking.status;
+            return Err(Refusal::InvalidTransition {
+                from,
+                to,
+                used: false,
+                started: false,
+            }
+            .into());
+        }
+    };
+    let (answer, _) = made(outcome?)?;
+    state.board.committed(event_id, answer.revision);
+    let data = BookingData::new(answer.booking, answer.now);
+    Ok(Reply::ok(said, data).revision(answer.revision))
+}

@@ -1,0 +1,292 @@
+//! Commands that wait, by event, and whose turn it is to serve them. No I/O, no clock.
+//!
+//! An event's commands are decided in the order in which they came, and are in one worker's hands at a time.
+//! Events take turns: one whose commands were served goes to the end of the line.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use super::command::{Command, Verdict, too_late};
+use crate::metrics;
+use crate::ticketing::EventId;
+
+/// A command in the queue.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) id: u64,
+    pub(crate) command: Command,
+    pub(crate) answer: oneshot::Sender<Verdict>,
+    /// By this node's clock: from then on nobody waits for the answer.
+    pub(crate) deadline: Instant,
+    /// The same by the database's clock, as far as it was known when the command came.
+    pub(crate) in_time: Option<Timestamp>,
+    /// How often it was decided and not committed.
+    pub(crate) tries: u32,
+    /// Of the request, which is told what became of it.
+    pub(crate) span: Span,
+}
+
+/// Bounds of the queue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) of_event_max: usize,
+    pub(crate) in_all_max: usize,
+    pub(crate) batch_max: usize,
+}
+
+/// Commands in one transaction.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) commands: Vec<Waiting>,
+    pub(crate) events: BTreeSet<EventId>,
+}
+
+/// Who has to be started, now that there is something to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// Serves many events at once and waits for no turn.
+    pub(crate) worker: bool,
+    /// Waits for the turn of one event.
+    pub(crate) waiter: bool,
+}
+
+/// Workers of the first round. A second one halves the batches, so it comes only when a full batch is left
+/// waiting.
+const WORKERS_MAX: usize = 2;
+
+#[derive(Debug)]
+pub(crate) struct Queue {
+    limits: Limits,
+    lines: HashMap<EventId, Line>,
+    /// Events whose commands can be taken.
+    ready: VecDeque<EventId>,
+    /// Events whose turn somebody else has.
+    blocked: VecDeque<EventId>,
+    waiting: usize,
+    workers: usize,
+    waits: bool,
+    last_id: u64,
+}
+
+#[derive(Debug)]
+struct Line {
+    commands: VecDeque<Waiting>,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Ready,
+    Blocked,
+    /// In a worker's hands.
+    Taken,
+}
+
+impl Queue {
+    pub(crate) fn new(limits: Limits) -> Queue {
+        Queue {
+            limits,
+            lines: HashMap::new(),
+            ready: VecDeque::new(),
+            blocked: VecDeque::new(),
+            waiting: 0,
+            workers: 0,
+            waits: false,
+            last_id: 0,
+        }
+    }
+
+    /// A number for a command, not given before.
+    pub(crate) fn id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// # Errors
+    /// The queue is full.
+    pub(crate) fn enqueue(&mut self, waiting: Waiting) -> Result<Start, Box<Waiting>> {
+        let event = waiting.command.event();
+        let line = self.lines.get(&event);
+        let of_event = line.map_or(0, |line| line.commands.len());
+        if of_event >= self.limits.of_event_max || self.waiting >= self.limits.in_all_max {
+            return Err(Box::new(waiting));
+        }
+        self.count(1);
+        let line = self.lines.entry(event).or_insert_with(|| {
+            self.ready.push_back(event);
+            Line {
+                commands: VecDeque::new(),
+                place: Place::Ready,
+            }
+        });
+        line.commands.push_back(waiting);
+        Ok(self.start())
+    }
+
+    /// What waits, for many events at once. `None` ends the worker.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<(Batch, Start)> {
+        let mut batch = Batch {
+            commands: Vec::new(),
+            events: BTreeSet::new(),
+        };
+        let mut bookings = HashSet::new();
+        for _ in 0..self.ready.len() {
+            if batch.commands.len() < self.limits.batch_max
+                && let Some(event) = self.ready.pop_front()
+            {
+                self.take_line(event, now, &mut batch, &mut bookings);
+            }
+        }
+        if batch.commands.is_empty() {
+            self.workers = self.workers.saturating_sub(1);
+            return None;
+        }
+        Some((batch, self.start()))
+    }
+
+    /// The commands of one event whose turn has to be waited for. `None` ends the waiter.
+    pub(crate) fn take_blocked(&mut self, now: Instant) -> Option<Batch> {
+        let mut batch = Batch {
+            commands: Vec::new(),
+            events: BTreeSet::new(),
+        };
+        while batch.commands.is_empty()
+            && let Some(event) = self.blocked.pop_front()
+        {
+            self.take_line(event, now, &mut batch, &mut HashSet::new());
+        }
+        self.waits = !batch.commands.is_empty();
+        self.waits.then_some(batch)
+    }
+
+    /// Moves an event's commands into the batch. A second change of one booking is left to the next
+    /// batch, which reads what the first one made of it.
+    fn take_line(
+        &mut self,
+        event: EventId,
+        now: Instant,
+        batch: &mut Batch,
+        bookings: &mut HashSet<uuid::Uuid>,
+    ) {
+        let Some(line) = self.lines.get_mut(&event) else {
+            return;
+        };
+        let mut gone = 0;
+        while batch.commands.len() < self.limits.batch_max
+            && let Some(waiting) = line.commands.pop_front()
+        {
+            if let Command::Change { booking_id, .. } = &waiting.command
+                && !waiting.answer.is_closed()
+                && !bookings.insert(*booking_id)
+            {
+                line.commands.push_front(waiting);
+                break;
+            }
+            gone += 1;
+            if waiting.answer.is_closed() {
+                // Who has gone away wants nothing any more.
+            } else if waiting.deadline <= now && !mistaken!(DecideTooLate) {
+                let _ = waiting.answer.send(Err(too_late()));
+            } else {
+                batch.commands.push(waiting);
+                batch.events.insert(event);
+            }
+        }
+        match (batch.events.contains(&event), line.commands.is_empty()) {
+            (true, _) => line.place = Place::Taken,
+            (false, true) => drop(self.lines.remove(&event)),
+            (false, false) => {
+                line.place = Place::Ready;
+                self.ready.push_back(event);
+            }
+        }
+        self.count(-gone);
+    }
+
+    /// An event leaves a worker's hands; `back` goes to the front of its line again.
+    pub(crate) fn give_back(&mut self, event: EventId, back: Vec<Waiting>, blocked: bool) -> Start {
+        let Some(line) = self.lines.get_mut(&event) else {
+            return Start::default();
+        };
+        let count = i64::try_from(back.len()).unwrap_or(0);
+        for waiting in back.into_iter().rev() {
+            line.commands.push_front(waiting);
+        }
+        if line.commands.is_empty() {
+            self.lines.remove(&event);
+        } else if blocked {
+            line.place = Place::Blocked;
+            self.blocked.push_back(event);
+        } else {
+            line.place = Place::Ready;
+            self.ready.push_back(event);
+        }
+        self.count(count);
+        self.start()
+    }
+
+    /// Takes a command back whose caller stops waiting. `false`: it is being decided, or was.
+    pub(crate) fn withdraw(&mut self, event: EventId, id: u64) -> bool {
+        let Some(line) = self.lines.get_mut(&event) else {
+            return false;
+        };
+        let Some(index) = line.commands.iter().position(|one| one.id == id) else {
+            return false;
+        };
+        line.commands.remove(index);
+        if line.commands.is_empty() && line.place != Place::Taken {
+            self.lines.remove(&event);
+            self.ready.retain(|ready| *ready != event);
+            self.blocked.retain(|blocked| *blocked != event);
+        }
+        self.count(-1);
+        true
+    }
+
+    /// A worker that died without ending.
+    pub(crate) fn worker_died(&mut self) -> Start {
+        self.workers = self.workers.saturating_sub(1);
+        self.start()
+    }
+
+    pub(crate) fn waiter_died(&mut self) -> Start {
+        self.waits = false;
+        self.start()
+    }
+
+    fn start(&mut self) -> Start {
+        let worker = match self.workers {
+            0 => !self.ready.is_empty(),
+            workers if workers < WORKERS_MAX => self.has_a_full_batch(),
+            _ => false,
+        };
+        self.workers += usize::from(worker);
+        let waiter = !self.waits && !self.blocked.is_empty();
+        self.waits |= waiter;
+        Start { worker, waiter }
+    }
+
+    fn has_a_full_batch(&self) -> bool {
+        let mut commands = 0;
+        for event in &self.ready {
+            commands += self.lines.get(event).map_or(0, |line| line.commands.len());
+            if commands >= self.limits.batch_max {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn count(&mut self, by: i64) {
+        let by_size = isize::try_from(by).unwrap_or(0);
+        self.waiting = self.waiting.saturating_add_signed(by_size);
+        metrics::DESK_QUEUE.add(by);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use tokio::sync::oneshot::Receiver;
+use tokio::sync::oneshot::error::TryRecvError;
+
+use super::*;
+use crate::desk::DeskError;
+use crate::ticketing::record::PaidBy;
+use crate::ticketing::refusal::Refusal;
+use crate::ticketing::transition::Transition;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+struct Bench {
+    queue: Queue,
+    now: Instant,
+}
+
+fn bench(of_event_max: usize, in_all_max: usize, batch_max: usize) -> Bench {
+    let queue = Queue::new(Limits {
+        of_event_max,
+        in_all_max,
+        batch_max,
+    });
+    let now = Instant::now();
+    Bench { queue, now }
+}
+
+impl Bench {
+    fn enqueue(&mut self, command: Command) -> Result<(u64, Receiver<Verdict>, Start), ()> {
+        let (answer, verdict) = oneshot::channel();
+        let id = self.queue.id();
+        let waiting = Waiting {
+            id,
+            command,
+            answer,
+            deadline: self.now + SECOND,
+            in_time: None,
+            tries: 0,
+            span: Span::none(),
+        };
+        let start = self.queue.enqueue(waiting).map_err(drop)?;
+        Ok((id, verdict, start))
+    }
+
+    fn expire(&mut self, event_id: EventId) -> (u64, Receiver<Verdict>, Start) {
+        self.enqueue(Command::Expire { event_id }).unwrap()
+    }
+
+    fn take(&mut self) -> Vec<u64> {
+        let taken = self.queue.take(self.now);
+        taken.map_or_else(Vec::new, |(batch, _)| ids(&batch))
+    }
+}
+
+fn ids(batch: &Batch) -> Vec<u64> {
+    batch.commands.iter().map(|waiting| waiting.id).collect()
+}
+
+fn confirm(event_id: EventId, booking: u128) -> Command {
+    Command::Change {
+        event_id,
+        booking_id: uuid::Uuid::from_u128(booking),
+        transition: Transition::Confirm {
+            paid_by: PaidBy::Cash,
+        },
+    }
+}
+
+#[test]
+fn a_batch_is_of_many_events_and_each_is_in_one_workers_hands() {
+    let mut bench = bench(10, 100, 4);
+    let first = bench.expire(1);
+    assert_eq!(
+        first.2,
+        Start {
+            worker: true,
+            waiter: false
+        }
+    );
+    let _others: Vec<_> = [1, 2, 3, 1, 2].map(|event| bench.expire(event)).into();
+    // Event 1 had waited longest, and fills the batch with event 2's first.
+    assert_eq!(bench.take(), [1, 2, 5, 3]);
+    // Of what is left, event 2 is taken: event 3 is free.
+    assert_eq!(bench.take(), [4]);
+    assert_eq!(bench.take(), [0u64; 0]);
+    bench.queue.give_back(2, Vec::new(), false);
+    assert_eq!(bench.take(), [6]);
+}
+
+#[test]
+fn a_second_worker_comes_when_a_full_batch_is_left() {
+    let mut bench = bench(10, 100, 2);
+    let starts: Vec<Start> = (1..=4).map(|event| bench.expire(event).2).collect();
+    assert_eq!(starts.iter().filter(|start| start.worker).count(), 2);
+    let mut bench = self::bench(10, 100, 2);
+    let keep: Vec<_> = (1..=3).map(|event| bench.expire(event)).collect();
+    let (_, start) = bench.queue.take(bench.now).unwrap();
+    assert_eq!(start, Start::default(), "one is left: no full batch");
+    drop(keep);
+}
+
+#[test]
+fn the_queue_is_bounded_for_an_event_and_in_all() {
+    let mut bench = bench(2, 3, 10);
+    let mut kept = vec![bench.expire(1), bench.expire(1)];
+    assert!(bench.enqueue(Command::Expire { event_id: 1 }).is_err());
+    kept.push(bench.expire(2));
+    assert!(bench.enqueue(Command::Expire { event_id: 3 }).is_err());
+    assert_eq!(bench.take().len(), 3);
+    bench.expire(3);
+}
+
+#[test]
+fn whoever_left_or_is_late_is_not_decided() {
+    let mut bench = bench(10, 100, 10);
+    drop(bench.expire(1).1);
+    let (_, mut late, _) = bench.expire(2);
+    bench.now += 2 * SECOND;
+    let (in_time, _verdict, _) = bench.expire(3);
+    assert_eq!(bench.take(), [in_time]);
+    let refusal = late.try_recv().unwrap().unwrap_err();
+    assert!(matches!(
+        refusal,
+        DeskError::Refused(Refusal::TooLate { .. })
+    ));
+}
+
+#[test]
+fn a_caller_takes_back_what_still_waits_and_nothing_else() {
+    let mut bench = bench(10, 100, 1);
+    let (first, mut verdict, _) = bench.expire(1);
+    let (second, _other, _) = bench.expire(1);
+    let (taken, _) = bench.queue.take(bench.now).unwrap();
+    assert_eq!(ids(&taken), [first]);
+    assert!(!bench.queue.withdraw(1, first), "it is being decided");
+    assert_eq!(verdict.try_recv(), Err(TryRecvError::Empty));
+    assert!(bench.queue.withdraw(1, second));
+    bench.queue.give_back(1, Vec::new(), false);
+    assert_eq!(bench.take(), [0u64; 0]);
+    assert!(bench.queue.lines.is_empty());
+    assert_eq!(bench.queue.waiting, 0);
+}
+
+#[test]
+fn a_blocked_event_waits_by_itself_and_keeps_its_order() {
+    let mut bench = bench(10, 100, 10);
+    let _kept: Vec<_> = [1, 1, 2].map(|event| bench.expire(event)).into();
+    let (batch, _) = bench.queue.take(bench.now).unwrap();
+    let back = batch.commands.into_iter();
+    let back = back.filter(|waiting| waiting.command.event() == 1);
+    let start = bench.queue.give_back(1, back.collect(), true);
+    assert!(start.waiter && !start.worker);
+    bench.queue.give_back(2, Vec::new(), false);
+    let (third, _verdict, start) = bench.expire(1);
+    assert_eq!(start, Start::default(), "nobody is started twice");
+    assert_eq!(bench.take(), [0u64; 0]);
+    let waited = bench.queue.take_blocked(bench.now).unwrap();
+    assert_eq!(ids(&waited), [1, 2, third]);
+    bench.queue.give_back(1, Vec::new(), false);
+    assert!(bench.queue.take_blocked(bench.now).is_none());
+}
+
+#[test]
+fn two_changes_of_one_booking_are_two_batches() {
+    let mut bench = bench(10, 100, 10);
+    let first = bench.enqueue(confirm(1, 7)).unwrap();
+    let second = bench.enqueue(confirm(1, 7)).unwrap();
+    let third = bench.enqueue(confirm(1, 8)).unwrap();
+    assert_eq!(bench.take(), [first.0]);
+    bench.queue.give_back(1, Vec::new(), false);
+    // In order: what came later does not overtake.
+    assert_eq!(bench.take(), [second.0, third.0]);
+}

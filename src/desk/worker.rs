@@ -1,0 +1,481 @@
+//! Serves a batch: one transaction for commands of many events, and what follows when it fails.
+//!
+//! ```text
+//! batch ──► begin, turns, reads ──► decide ──► write, commit ──► answers
+//!              │ turn elsewhere        │ too late       │ refused, or crossed
+//!              ▼                       ▼                ▼
+//!         second round             dropped       one by one, each in a savepoint,
+//!                                                 still one transaction and one commit
+//! ```
+//!
+//! A command that the database refuses must not cost its company more than one retry, and a batch
+//! never goes back as it was. Nothing here knows tokio's clock or a socket, so the simulation runs it as it is.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use super::batch::{self, Decided, Deciding, Effect};
+use super::clock::{DatabaseClock, Pulse};
+use super::command::{Command, DeskError, Said, Verdict, busy, too_late};
+use super::queue::{Batch, Limits, Queue, Start, Waiting};
+use super::verdict::{self, Failure};
+use crate::metrics;
+use crate::store::StoreError;
+use crate::store::constraint::Rule;
+use crate::store::desk::{DeskDatabase, End, Facts, Questions, Turns, Writes};
+use crate::store::idempotency::Once;
+use crate::telemetry::trail;
+use crate::ticketing::EventId;
+
+/// How often a command is decided in all when it met other writers, or a deadline of its company.
+const TRIES_MAX: u32 = 4;
+
+/// What workers and callers of a desk share.
+pub(crate) struct Shared {
+    queue: Mutex<Queue>,
+    clock: Mutex<DatabaseClock>,
+    pulse: Mutex<Pulse>,
+    /// The node's clock. The simulation has its own.
+    now: fn() -> Instant,
+}
+
+impl Shared {
+    pub(crate) fn new(limits: Limits, now: fn() -> Instant) -> Shared {
+        Shared {
+            queue: Mutex::new(Queue::new(limits)),
+            clock: Mutex::new(DatabaseClock::new(now())),
+            pulse: Mutex::new(Pulse::new(now())),
+            now,
+        }
+    }
+
+    /// Puts a command into the queue, with the time by which its caller, who waits for so long, will have left.
+    ///
+    /// # Errors
+    /// The queue is full.
+    pub(crate) fn enqueue(
+        &self,
+        command: Command,
+        patience: Duration,
+    ) -> Result<Enqueued, DeskError> {
+        let arrived = self.pulse().earliest_arrival(self.now());
+        let deadline = arrived + patience;
+        let in_time = self.clock().at(deadline);
+        let (answer, verdict) = oneshot::channel();
+        let mut queue = self.queue();
+        let id = queue.id();
+        let waiting = Waiting {
+            id,
+            command,
+            answer,
+            deadline,
+            in_time,
+            tries: 0,
+            span: Span::current(),
+        };
+        let start = queue.enqueue(waiting).map_err(|_| busy())?;
+        Ok(Enqueued {
+            id,
+            deadline,
+            verdict,
+            start,
+        })
+    }
+
+    pub(crate) fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn clock(&self) -> std::sync::MutexGuard<'_, DatabaseClock> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn pulse(&self) -> std::sync::MutexGuard<'_, Pulse> {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        (self.now)()
+    }
+}
+
+/// A command that waits, as its caller sees it.
+pub(crate) struct Enqueued {
+    pub(crate) id: u64,
+    pub(crate) deadline: Instant,
+    pub(crate) verdict: oneshot::Receiver<Verdict>,
+    pub(crate) start: Start,
+}
+
+/// A batch in a worker's hands. Its events leave them when it is dropped, whatever happens.
+struct Held<'a> {
+    shared: &'a Shared,
+    events: BTreeSet<EventId>,
+    back: HashMap<EventId, Vec<Waiting>>,
+    blocked: BTreeSet<EventId>,
+    start: Start,
+}
+
+impl Held<'_> {
+    fn put_back(&mut self, waiting: Waiting, blocked: bool) {
+        let event = waiting.command.event();
+        if blocked {
+            self.blocked.insert(event);
+        }
+        self.back.entry(event).or_default().push(waiting);
+    }
+
+    /// Who has to be started for what is left.
+    fn release(&mut self) -> Start {
+        let mut queue = self.shared.queue();
+        for event in std::mem::take(&mut self.events) {
+            let back = self.back.remove(&event).unwrap_or_default();
+            let start = queue.give_back(event, back, self.blocked.contains(&event));
+            self.start.worker |= start.worker;
+            self.start.waiter |= start.waiter;
+        }
+        std::mem::take(&mut self.start)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // Whoever has to be started is not: the worker that dies here is noticed, and another one started.
+        self.release();
+    }
+}
+
+/// What a command has come to.
+enum Fate {
+    Answer(Verdict),
+    /// Somebody else has its turn, or its booking: it waits in the second round.
+    Blocked,
+    /// It is decided again, as it is.
+    Again,
+}
+
+/// Serves a batch to its end. Answers who has to be started for what is left of it.
+pub(crate) async fn serve(
+    shared: &Shared,
+    database: &mut impl DeskDatabase,
+    batch: Batch,
+    turns: Turns,
+) -> Start {
+    let mut held = Held {
+        shared,
+        events: batch.events,
+        back: HashMap::new(),
+        blocked: BTreeSet::new(),
+        start: Start::default(),
+    };
+    let begun = shared.now();
+    metrics::DESK_BATCH.observe(batch.commands.len() as u64);
+    let fates = Serving {
+        shared,
+        database,
+        turns,
+        waiting: &batch.commands,
+    };
+    let fates = fates.fates().await;
+    metrics::DESK_BATCH_TIME.took(shared.now().saturating_duration_since(begun));
+    for (mut waiting, fate) in batch.commands.into_iter().zip(fates) {
+        match fate {
+            Fate::Answer(verdict) => answer(waiting, verdict),
+            Fate::Blocked => held.put_back(waiting, true),
+            Fate::Again => {
+                waiting.tries += 1;
+                match waiting.tries < TRIES_MAX {
+                    true => held.put_back(waiting, false),
+                    false => answer(waiting, Err(busy())),
+                }
+            }
+        }
+    }
+    held.release()
+}
+
+fn answer(waiting: Waiting, verdict: Verdict) {
+    if let Ok(Said::Booking(once)) = &verdict
+        && let Once::Made(said) | Once::Replayed(said) = once.as_ref()
+    {
+        let (event, reference) = (waiting.command.event(), &said.booking.reference);
+        trail::booked(&waiting.span, event, reference, said.revision);
+    }
+    // The caller may have gone meanwhile; what was done stands, and its key finds it.
+    let _ = waiting.answer.send(verdict);
+}
+
+struct Serving<'a, D> {
+    shared: &'a Shared,
+    database: &'a mut D,
+    turns: Turns,
+    waiting: &'a [Waiting],
+}
+
+impl<D: DeskDatabase> Serving<'_, D> {
+    async fn fates(mut self) -> Vec<Fate> {
+        match self.together().await {
+            Ok(fates) => fates,
+            Err(error) if mistaken!(OffenderTakesAll) => self.all(&error),
+            Err(error) => match verdict::failure(&error) {
+                Failure::Database => self.all(&error),
+                _ if self.waiting.len() == 1 => vec![self.fate(&self.waiting[0], &error)],
+                _ => {
+                    tracing::debug!(%error, "a batch is decided one by one");
+                    self.one_by_one().await
+                }
+            },
+        }
+    }
+
+    /// All in one statement a table.
+    async fn together(&mut self) -> Result<Vec<Fate>, StoreError> {
+        let mut deciding = match self.begin().await {
+            Ok(deciding) => deciding,
+            Err(error) => return self.not_begun(error),
+        };
+        let mut writes = Writes::default();
+        for event in deciding.overdue() {
+            writes.changed.extend(deciding.end_overdue(event));
+        }
+        let mut decided = Vec::with_capacity(self.waiting.len());
+        for waiting in self.waiting {
+            decided.push(match self.is_late(waiting, &deciding) {
+                true => Decided::Said(Err(too_late())),
+                false => deciding.decide(&waiting.command),
+            });
+        }
+        for (waiting, decided) in self.waiting.iter().zip(&mut decided) {
+            if let Decided::Effect(effect) = decided {
+                add(&mut writes, effect, self.in_time(waiting));
+            }
+        }
+        match writes.is_empty() {
+            true => self.database.rollback().await,
+            false => self.database.write(&writes, End::Commit).await?,
+        }
+        deciding.written(&writes);
+        count_expired(&writes);
+        mark(&deciding, &writes);
+        Ok(decided
+            .into_iter()
+            .map(|one| fate(one, &deciding))
+            .collect())
+    }
+
+    /// Each in a savepoint of its own: who offends, or meets somebody, is undone alone.
+    async fn one_by_one(&mut self) -> Vec<Fate> {
+        let mut deciding = match self.begin().await {
+            Ok(deciding) => deciding,
+            Err(error) => {
+                return self
+                    .not_begun(error)
+                    .unwrap_or_else(|error| self.all(&error));
+            }
+        };
+        let mut all = Writes::default();
+        let mut kept = HashMap::new();
+        for event in deciding.overdue() {
+            let Some(stock) = deciding.stock(event) else {
+                continue;
+            };
+            let writes = Writes {
+                changed: deciding.end_overdue(event),
+                ..Writes::default()
+            };
+            match self.database.write(&writes, End::Savepoint).await {
+                Ok(()) => note(&mut deciding, &mut all, writes),
+                Err(error) if is_lost(&error) => return self.all(&error),
+                Err(error) => {
+                    deciding.keep_overdue(event, &writes.changed, stock);
+                    tracing::warn!(event, %error, cause = std::error::Error::source(&error), "overdue holds cannot be ended");
+                    kept.insert(event, verdict::of_database(&error));
+                }
+            }
+        }
+        let mut fates = Vec::with_capacity(self.waiting.len());
+        let mut effects = Vec::new();
+        for waiting in self.waiting {
+            let event = waiting.command.event();
+            let failed = kept.get(&event);
+            if let (Command::Expire { .. }, Some(error)) = (&waiting.command, failed) {
+                fates.push(Some(Fate::Answer(Err(error.clone()))));
+                continue;
+            }
+            if self.is_late(waiting, &deciding) {
+                fates.push(Some(Fate::Answer(Err(too_late()))));
+                continue;
+            }
+            let stock = deciding.stock(event);
+            let mut effect = match deciding.decide(&waiting.command) {
+                Decided::Effect(effect) => effect,
+                decided => {
+                    fates.push(Some(fate(decided, &deciding)));
+                    continue;
+                }
+            };
+            let mut writes = Writes::default();
+            add(&mut writes, &mut effect, self.in_time(waiting));
+            let written = match writes.is_empty() {
+                true => Ok(()),
+                false => self.database.write(&writes, End::Savepoint).await,
+            };
+            match written {
+                Ok(()) => {
+                    note(&mut deciding, &mut all, writes);
+                    effects.push((fates.len(), effect));
+                    fates.push(None);
+                }
+                Err(error) if is_lost(&error) => return self.all(&error),
+                Err(error) => {
+                    deciding.undo(&waiting.command, stock);
+                    fates.push(Some(self.fate(waiting, &error)));
+                }
+            }
+        }
+        match all.is_empty() {
+            true => self.database.rollback().await,
+            false => {
+                if let Err(error) = self.database.commit(all.in_time).await {
+                    return match verdict::failure(&error) {
+                        // Those in time are decided again, without the late.
+                        Failure::Rule(Rule::Late) => {
+                            self.waiting.iter().map(|_| Fate::Again).collect()
+                        }
+                        _ => self.all(&error),
+                    };
+                }
+            }
+        }
+        count_expired(&all);
+        mark(&deciding, &all);
+        for (index, effect) in effects {
+            fates[index] = Some(Fate::Answer(deciding.said(effect)));
+        }
+        let fates = fates.into_iter();
+        fates.map(|fate| fate.unwrap_or(Fate::Again)).collect()
+    }
+
+    async fn begin(&mut self) -> Result<Deciding, StoreError> {
+        let commands = self.waiting.iter().map(|waiting| &waiting.command);
+        let mut questions: Questions = batch::questions(commands);
+        let facts: Facts = self.database.begin(&questions, self.turns).await?;
+        let received = self.shared.now();
+        self.shared.clock().read(facts.now, received);
+        Ok(Deciding::new(
+            facts,
+            std::mem::take(&mut questions.references),
+        ))
+    }
+
+    /// Nothing is decided. Waiting for a turn, or for rows, goes on until the deadline.
+    fn not_begun(&self, error: StoreError) -> Result<Vec<Fate>, StoreError> {
+        match (verdict::failure(&error), self.turns) {
+            (Failure::Crossed, Turns::Wait) => {
+                Ok(self.waiting.iter().map(|_| Fate::Blocked).collect())
+            }
+            _ => Ok(self.all(&error)),
+        }
+    }
+
+    /// Past its deadline by either clock, a command is dropped: its caller has left.
+    fn is_late(&self, waiting: &Waiting, deciding: &Deciding) -> bool {
+        let by_ours = waiting.deadline <= self.shared.now();
+        let in_time = self.in_time(waiting);
+        let by_the_databases = in_time.is_some_and(|at| at <= deciding.now());
+        (by_ours || by_the_databases) && !mistaken!(DecideTooLate)
+    }
+
+    /// The deadline by the database's clock. Of a command that came before that was known, as it is known now.
+    fn in_time(&self, waiting: &Waiting) -> Option<Timestamp> {
+        let known_now = || self.shared.clock().at(waiting.deadline);
+        waiting.in_time.or_else(known_now)
+    }
+
+    /// The same for all: no command is at fault.
+    fn all(&self, error: &StoreError) -> Vec<Fate> {
+        let commands = self.waiting.len();
+        let cause = std::error::Error::source(error);
+        match verdict::failure(error) {
+            Failure::Crossed => tracing::warn!(commands, %error, ?cause, "commands wait too long"),
+            _ => tracing::error!(commands, %error, ?cause, "commands failed"),
+        }
+        let said = verdict::of_database(error);
+        let fates = self.waiting.iter();
+        fates.map(|_| Fate::Answer(Err(said.clone()))).collect()
+    }
+
+    /// Of a command that the database refused alone.
+    fn fate(&self, waiting: &Waiting, error: &StoreError) -> Fate {
+        let event = waiting.command.event();
+        match verdict::failure(error) {
+            Failure::Crossed => Fate::Blocked,
+            Failure::Rule(Rule::Late) => Fate::Answer(Err(too_late())),
+            Failure::Rule(Rule::Again | Rule::Changed) => Fate::Again,
+            Failure::Rule(rule) => {
+                tracing::warn!(event, %error, "the database refused a command");
+                Fate::Answer(Err(verdict::refused(rule, &waiting.command)))
+            }
+            Failure::Database => Fate::Answer(Err(verdict::of_database(error))),
+            Failure::Fault => {
+                let cause = std::error::Error::source(error);
+                tracing::error!(event, %error, ?cause, "a command failed");
+                Fate::Answer(Err(DeskError::Internal))
+            }
+        }
+    }
+}
+
+fn fate(decided: Decided, deciding: &Deciding) -> Fate {
+    match decided {
+        Decided::Said(verdict) => Fate::Answer(verdict),
+        Decided::Effect(effect) => Fate::Answer(deciding.said(effect)),
+        Decided::Blocked => Fate::Blocked,
+    }
+}
+
+/// Moves a command's writes to the others, with its deadline.
+fn add(writes: &mut Writes, effect: &mut Effect, in_time: Option<Timestamp>) {
+    let own = std::mem::take(&mut effect.writes);
+    if !own.is_empty() && !mistaken!(DecideTooLate) {
+        writes.in_time = writes.in_time.into_iter().chain(in_time).min();
+    }
+    writes.new.extend(own.new);
+    writes.changed.extend(own.changed);
+}
+
+fn note(deciding: &mut Deciding, all: &mut Writes, writes: Writes) {
+    deciding.written(&writes);
+    all.in_time = all.in_time.into_iter().chain(writes.in_time).min();
+    all.new.extend(writes.new);
+    all.changed.extend(writes.changed);
+}
+
+fn count_expired(writes: &Writes) {
+    let expired = crate::ticketing::record::BookingStatus::Expired;
+    let ended = writes.changed.iter().filter(|one| one.to == expired);
+    metrics::HOLDS_EXPIRED.add(ended.map(|one| one.claims.len() as u64).sum());
+}
+
+/// For traces and the log: which revisions of which events this transaction made.
+fn mark(deciding: &Deciding, writes: &Writes) {
+    let span = tracing::Span::current();
+    for event in writes.revisions().into_keys() {
+        if let Some(revision) = deciding.revision(event) {
+            span.record("event", event);
+            span.record("revision", revision);
+            trail::committed(event, revision, &span);
+        }
+    }
+    let (new, changed) = (writes.new.len(), writes.changed.len());
+    tracing::debug!(new, changed, "committed");
+}
+
+fn is_lost(error: &StoreError) -> bool {
+    verdict::failure(error) == Failure::Database
+}

@@ -1,0 +1,343 @@
+//! The desk in virtual time: everything between a request and its committed answer, with faults.
+//!
+//! The parts are the true ones: queue, clocks, worker, rules. Modelled are the `ledger` (a database with turns,
+//! transactions, savepoints and constraints), the network, and callers who wait for so long, leave, and
+//! come back with the same key at another node.
+//!
+//! A seed decides everything. Every message takes its time, so between any two steps of a node others may run,
+//! and the node may crash, or stand still for longer than anybody waits. Turns are held by others, transactions
+//! deadlock or run into lock timeouts, connections break with or without their commit, and some bookings are refused
+//! by the database whatever the rules say.
+//!
+//! What must hold:
+//!
+//! | check | what |
+//! |---|---|
+//! | `Stock` | nothing is oversold, and nobody is refused what there was all the while |
+//! | `InTime` | nothing is committed for a caller who had left |
+//! | `Once` | a key stands for one booking |
+//! | `Answers` | every command of a living node is answered, with what is committed |
+//! | `Company` | nobody suffers for what another one asked for |
+//! | `Order` | a node has one transaction at a time for an event |
+//!
+//! Mistakes made on purpose, each caught by its check: `DecideTooLate` (a command past its deadline is decided),
+//! `OffenderTakesAll` (what the database refuses takes its batch down), `KeepExpiredStock` (stock of
+//! a hold that has ended is not given back to who comes next).
+
+mod caller;
+mod ledger;
+mod node;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::caller::Caller;
+use self::ledger::Ledger;
+use self::node::Node;
+use super::dice::Dice;
+use super::mistake::{self, Mistake};
+use super::number;
+use crate::ticketing::BookingId;
+
+const SEEDS: u64 = 10_000;
+/// Seeds among which each mistake has to be caught.
+const MISTAKE_SEEDS: u64 = 2_000;
+/// How long faults go on, and how long everything may take to come to rest after them.
+const FAULTS_MS: u64 = 12_000;
+const REST_MS: u64 = 20_000;
+/// How long callers wait.
+const PATIENCE_MS: u64 = 2_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Check {
+    Stock,
+    InTime,
+    Once,
+    Answers,
+    Company,
+    Order,
+    Survival,
+}
+
+#[derive(Debug)]
+struct Fault {
+    check: Check,
+    what: String,
+}
+
+thread_local! {
+    /// Virtual time in milliseconds.
+    static NOW_MS: Cell<u64> = const { Cell::new(0) };
+    /// How long the task that is being polled wants to pause.
+    static PAUSE_MS: Cell<u64> = const { Cell::new(0) };
+    /// What `Instant` stands for 0.
+    static START: Instant = Instant::now();
+}
+
+fn now_ms() -> u64 {
+    NOW_MS.get()
+}
+
+fn now() -> Instant {
+    START.with(|start| *start) + Duration::from_millis(now_ms())
+}
+
+/// Ends the task's turn for so long, or until what it polls wakes it.
+fn rest(ms: u64) {
+    PAUSE_MS.set(ms);
+}
+
+/// Ends the task's turn for so long.
+async fn pause(ms: u64) {
+    let mut paused = false;
+    std::future::poll_fn(|_| {
+        if std::mem::replace(&mut paused, true) {
+            return Poll::Ready(());
+        }
+        rest(ms);
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Something that a task waits for has come.
+#[derive(Default)]
+struct Bell(AtomicBool);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A part of a run: a worker of a node, a caller, something that goes wrong now and then.
+struct Task {
+    /// The node that it dies and stands still with.
+    node: Option<usize>,
+    at_ms: u64,
+    bell: Arc<Bell>,
+    work: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// What all parts of a run share.
+#[derive(Clone)]
+struct World(Arc<Mutex<Shared>>);
+
+struct Shared {
+    dice: Dice,
+    ledger: Ledger,
+    nodes: Vec<Node>,
+    /// Tasks that begin.
+    born: Vec<Task>,
+    /// When the caller of a booking, or of its latest change, leaves.
+    leaves_ms: HashMap<BookingId, u64>,
+    /// Commands that wait for their answer, with the node's incarnation that they came to.
+    unanswered: BTreeMap<u64, (usize, u64)>,
+    last_id: u64,
+    fault: Option<Fault>,
+    is_told: bool,
+}
+
+impl World {
+    fn with<T>(&self, work: impl FnOnce(&mut Shared) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A message is on its way; now and then for long.
+    async fn travel(&self) {
+        let ms = self.with(|shared| match shared.dice.percent(3) {
+            true => shared.dice.between(50, 400),
+            false => shared.dice.between(1, 6),
+        });
+        pause(ms).await;
+    }
+
+    fn spawn(&self, node: Option<usize>, work: impl Future<Output = ()> + Send + 'static) {
+        let task = Task {
+            node,
+            at_ms: now_ms(),
+            bell: Arc::default(),
+            work: Box::pin(work),
+        };
+        self.with(|shared| shared.born.push(task));
+    }
+
+    fn fail(&self, check: Check, what: impl Into<String>) {
+        self.with(|shared| shared.fail(check, what));
+    }
+}
+
+impl Shared {
+    fn fail(&mut self, check: Check, what: impl Into<String>) {
+        let what = format!("at {} ms: {}", now_ms(), what.into());
+        self.fault.get_or_insert(Fault { check, what });
+    }
+
+    /// A number that was not given before.
+    fn id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        if self.is_told {
+            eprintln!("{:>6} {}", now_ms(), what());
+        }
+    }
+}
+
+/// Runs one seed to its end.
+fn run(seed: u64, is_told: bool) -> Result<(), Fault> {
+    NOW_MS.set(0);
+    let mut dice = Dice::new(seed);
+    let events = 1 + dice.below(3) as i64;
+    let nodes = 1 + dice.below(2);
+    let callers = 4 + dice.below(12);
+    let capacity = dice.between(3, 12) as i64;
+    let ledger = Ledger::new(events, capacity, Dice::new(seed ^ 1));
+    let world = World(Arc::new(Mutex::new(Shared {
+        dice,
+        ledger,
+        nodes: (0..nodes).map(|_| Node::new()).collect(),
+        born: Vec::new(),
+        leaves_ms: HashMap::new(),
+        unanswered: BTreeMap::new(),
+        last_id: 0,
+        fault: None,
+        is_told,
+    })));
+    for node in 0..nodes {
+        node::boot(&world, node);
+        world.spawn(None, node::trouble(world.clone(), node));
+    }
+    world.spawn(None, ledger::others(world.clone()));
+    for number in 0..callers {
+        let caller = Caller::new(&world, number);
+        world.spawn(None, caller.live());
+    }
+    play(&world)?;
+    world.with(|shared| {
+        let check = Check::Stock;
+        let ended = shared.ledger.check_end();
+        ended.map_err(|what| Fault { check, what })?;
+        let nodes = &shared.nodes;
+        let mut unanswered = shared.unanswered.values();
+        match unanswered.find(|(node, incarnation)| nodes[*node].incarnation == *incarnation) {
+            None => Ok(()),
+            Some((node, _)) => Err(Fault {
+                check: Check::Answers,
+                what: format!("node {node} owes an answer"),
+            }),
+        }
+    })
+}
+
+/// Polls whatever is next, and lets time pass to it.
+fn play(world: &World) -> Result<(), Fault> {
+    let mut tasks: Vec<Task> = Vec::new();
+    while now_ms() < FAULTS_MS + REST_MS {
+        tasks.append(&mut world.with(|shared| std::mem::take(&mut shared.born)));
+        world.with(|shared| {
+            // The dead take their tasks along; whoever stands still goes on later.
+            tasks.retain(|task| task.node.is_none_or(|node| shared.nodes[node].is_alive()));
+            for task in &mut tasks {
+                if task.bell.0.swap(false, Ordering::Relaxed) {
+                    task.at_ms = now_ms();
+                }
+                if let Some(node) = task.node {
+                    task.at_ms = task.at_ms.max(shared.nodes[node].still_until_ms);
+                }
+            }
+        });
+        let Some(next) = (0..tasks.len()).min_by_key(|index| tasks[*index].at_ms) else {
+            return Ok(());
+        };
+        NOW_MS.set(now_ms().max(tasks[next].at_ms));
+        if now_ms() >= FAULTS_MS + REST_MS {
+            return Ok(());
+        }
+        let mut task = tasks.swap_remove(next);
+        // One that says nothing waits to be woken.
+        rest(u64::MAX / 2);
+        let waker = Waker::from(task.bell.clone());
+        let mut context = Context::from_waker(&waker);
+        if task.work.as_mut().poll(&mut context).is_pending() {
+            task.at_ms = now_ms() + PAUSE_MS.get();
+            tasks.push(task);
+        }
+        if let Some(fault) = world.with(|shared| shared.fault.take()) {
+            return Err(fault);
+        }
+    }
+    Ok(())
+}
+
+fn try_run(seed: u64, is_told: bool) -> Result<(), Fault> {
+    let ended = catch_unwind(AssertUnwindSafe(|| run(seed, is_told)));
+    let ended = ended.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(Fault {
+            check: Check::Survival,
+            what: text.unwrap_or_default(),
+        })
+    });
+    ended.map_err(|Fault { check, what }| Fault {
+        check,
+        what: format!("{what}\nSEATCAST_SEED={seed} replays it"),
+    })
+}
+
+/// Runs the seeds below `seeds` on all cores, and comes back with a fault that is looked for, if there is one.
+fn fault(
+    seeds: u64,
+    mistake: Option<Mistake>,
+    is_looked_for: impl Fn(&Fault) -> bool + Sync,
+) -> Option<Fault> {
+    let workers = thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    thread::scope(|scope| {
+        let run = |worker| {
+            let is_looked_for = &is_looked_for;
+            scope.spawn(move || {
+                mistake::make(mistake);
+                let mut seeds = (worker..seeds).step_by(workers as usize);
+                seeds.find_map(|seed| try_run(seed, false).err().filter(is_looked_for))
+            })
+        };
+        let workers: Vec<_> = (0..workers).map(run).collect();
+        let faults = workers.into_iter();
+        let mut faults = faults.map(|worker| worker.join().expect("a result"));
+        faults.find_map(|fault| fault)
+    })
+}
+
+#[test]
+fn commands_are_decided_once_in_time_and_never_beyond_the_stock() {
+    let fault = match number("SEATCAST_SEED") {
+        Some(seed) => try_run(seed, true).err(),
+        None => fault(number("SEATCAST_SEEDS").unwrap_or(SEEDS), None, |_| true),
+    };
+    if let Some(Fault { check, what }) = fault {
+        panic!("{check:?}: {what}");
+    }
+}
+
+#[test]
+fn every_mistake_of_the_desk_is_caught_by_its_check() {
+    for (mistake, check) in [
+        (Mistake::DecideTooLate, Check::InTime),
+        (Mistake::OffenderTakesAll, Check::Company),
+        (Mistake::KeepExpiredStock, Check::Stock),
+    ] {
+        let caught = fault(MISTAKE_SEEDS, Some(mistake), |fault| fault.check == check);
+        assert!(caught.is_some(), "{mistake:?}: of {MISTAKE_SEEDS} seeds");
+    }
+}

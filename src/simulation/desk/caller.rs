@@ -1,0 +1,303 @@
+//! Somebody who books, pays or gives back, waits for so long, leaves, and comes back with the same key.
+
+use std::task::Poll;
+
+use tokio::sync::oneshot;
+
+use super::ledger::OFFENCE;
+use super::{Check, FAULTS_MS, PATIENCE_MS, World, node, now_ms, pause, rest};
+use crate::desk::worker::Enqueued;
+use crate::desk::{Answer, Book, Command, CommandSaid, DeskError, Outcome};
+use crate::store::idempotency::{IdempotencyKey, Once};
+use crate::ticketing::booking::{Item, Request, Wish};
+use crate::ticketing::record::{Booking, BookingStatus, PaidBy};
+use crate::ticketing::refusal::Refusal;
+use crate::ticketing::transition::{Canceller, Transition};
+use crate::ticketing::{BookingId, EventId, UserId};
+
+/// How often the same is asked in all, when nobody knows what became of it.
+const TRIES_MAX: usize = 5;
+
+pub(super) struct Caller {
+    world: World,
+    user: UserId,
+}
+
+/// What a caller wants to book.
+struct Errand {
+    event: EventId,
+    quantity: i64,
+    key: Option<String>,
+}
+
+impl Caller {
+    pub(super) fn new(world: &World, number: usize) -> Caller {
+        Caller {
+            world: world.clone(),
+            user: 100 + number as UserId,
+        }
+    }
+
+    pub(super) async fn live(self) {
+        while now_ms() < FAULTS_MS {
+            let (ms, errand) = self.world.with(|shared| {
+                let dice = &mut shared.dice;
+                let ms = dice.between(10, 1_500);
+                let events = shared.ledger.events() as usize;
+                let key = dice
+                    .percent(80)
+                    .then(|| dice.between(0, u64::MAX / 2).to_string());
+                let errand = Errand {
+                    event: 1 + dice.below(events) as EventId,
+                    quantity: match dice.percent(6) {
+                        true => OFFENCE,
+                        false => dice.between(1, 3) as i64,
+                    },
+                    key,
+                };
+                (ms, errand)
+            });
+            pause(ms).await;
+            if let Some(booking) = self.book(&errand).await {
+                self.go_on(&booking).await;
+            }
+        }
+    }
+
+    /// Books, and comes back while nobody knows what became of it.
+    async fn book(&self, errand: &Errand) -> Option<Booking> {
+        let mut attempts: Vec<BookingId> = Vec::new();
+        let mut booked: Option<Booking> = None;
+        for _ in 0..TRIES_MAX {
+            let id = self
+                .world
+                .with(|shared| BookingId::from_u128(shared.id().into()));
+            attempts.push(id);
+            let sent_ms = now_ms();
+            let command = Command::Book(Box::new(self.request(errand, id)));
+            let verdict = self.ask(id, command).await;
+            match verdict {
+                Some(Ok(Once::Made(answer) | Once::Replayed(answer))) => {
+                    if errand.quantity == OFFENCE {
+                        self.world.fail(Check::Company, "an offence was sold");
+                    }
+                    booked = Some(answer.booking);
+                    break;
+                }
+                Some(Ok(other)) => self.world.fail(Check::Once, format!("{other:?}")),
+                Some(Err(DeskError::Refused(refusal))) => {
+                    self.judge(errand, &refusal, sent_ms);
+                    let may_pass =
+                        matches!(refusal, Refusal::Busy { .. } | Refusal::TooLate { .. });
+                    if !may_pass {
+                        break;
+                    }
+                }
+                // The outcome is not known.
+                Some(Err(_)) | None if errand.key.is_none() => break,
+                Some(Err(_)) | None => {}
+            }
+            let ms = self.world.with(|shared| shared.dice.between(5, 400));
+            pause(ms).await;
+        }
+        self.world.with(|shared| {
+            let made = attempts
+                .iter()
+                .filter(|id| shared.ledger.booking(**id).is_some());
+            let made = made.count();
+            if errand.key.is_some() && made > 1 {
+                shared.fail(Check::Once, format!("{made} bookings for one key"));
+            }
+        });
+        booked
+    }
+
+    fn request(&self, errand: &Errand, booking_id: BookingId) -> Book {
+        let item = Item::Quantity {
+            ticket_type_id: errand.event,
+            quantity: errand.quantity,
+        };
+        let scope = format!("user {}", self.user);
+        let key = errand.key.as_ref();
+        Book {
+            event_id: errand.event,
+            request: Request {
+                booking_id,
+                buyer: Some(self.user),
+                member: false,
+                wish: Wish::Items(vec![item]),
+            },
+            token_hash: None,
+            key: key.map(|key| IdempotencyKey::new(scope, key, [0; 32])),
+        }
+    }
+
+    /// Nobody is refused what there was all the while.
+    fn judge(&self, errand: &Errand, refusal: &Refusal, sent_ms: u64) {
+        let is_about_stock = matches!(
+            refusal,
+            Refusal::SoldOut { .. }
+                | Refusal::TicketTypeSoldOut { .. }
+                | Refusal::EventAtCapacity { .. }
+        );
+        if !is_about_stock {
+            return;
+        }
+        self.world.with(|shared| {
+            let left = shared.ledger.least_left(errand.event, sent_ms);
+            if left >= errand.quantity {
+                let what = format!(
+                    "{} of event {} refused with {left} left",
+                    errand.quantity, errand.event
+                );
+                shared.fail(Check::Stock, what);
+            }
+        });
+    }
+
+    /// Pays at the desk, gives back, or lets the hold run out.
+    async fn go_on(&self, booking: &Booking) {
+        let (ms, roll) = self.world.with(|shared| {
+            let dice = &mut shared.dice;
+            (dice.between(1, 3_500), dice.between(0, 100))
+        });
+        pause(ms).await;
+        let transition = match roll {
+            0..35 => Transition::Confirm {
+                paid_by: PaidBy::Cash,
+            },
+            35..70 => Transition::Cancel {
+                by: Canceller::Owner,
+                reason: None,
+            },
+            _ => return,
+        };
+        for _ in 0..TRIES_MAX {
+            let command = Command::Change {
+                event_id: booking.event_id,
+                booking_id: booking.id,
+                transition: transition.clone(),
+            };
+            match self.ask(booking.id, command).await {
+                Some(Ok(Once::Made(answer) | Once::Replayed(answer))) => {
+                    if answer.booking.status != transition.to() {
+                        let what = format!("{:?} is answered {:?}", transition, answer.booking);
+                        self.world.fail(Check::Answers, what);
+                    }
+                    return;
+                }
+                Some(Err(DeskError::Refused(Refusal::InvalidTransition { from, .. }))) => {
+                    let known = [BookingStatus::Expired, BookingStatus::Confirmed];
+                    if !known.contains(&from) {
+                        let what = format!("a booking that was held is {from:?}");
+                        self.world.fail(Check::Answers, what);
+                    }
+                    return;
+                }
+                Some(Err(DeskError::Refused(Refusal::BookingNotFound))) => {
+                    let what = format!("{} is not found", booking.id);
+                    self.world.fail(Check::Answers, what);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends a command to a node and waits for its answer. `None`: there was none in time.
+    async fn ask(&self, id: BookingId, command: Command) -> Option<Outcome> {
+        let (to, number) = self.world.with(|shared| {
+            let nodes = shared.nodes.len();
+            (shared.dice.below(nodes), shared.id())
+        });
+        self.world.travel().await;
+        // The request is in the node's socket. A dead node has none.
+        let incarnation = self.world.with(|shared| {
+            let node = &shared.nodes[to];
+            node.is_alive().then_some(node.incarnation)
+        })?;
+        let leaves_ms = now_ms() + PATIENCE_MS;
+        self.world.with(|shared| {
+            let leaves = shared.leaves_ms.entry(id).or_default();
+            *leaves = leaves_ms.max(*leaves);
+            shared.tell(|| format!("caller {} asks node {to}: {command:?}", self.user));
+        });
+        let (verdict, answer) = oneshot::channel();
+        let world = self.world.clone();
+        self.world.spawn(Some(to), async move {
+            let Some(enqueued) = node::read(&world, to, command) else {
+                return;
+            };
+            world.with(|shared| shared.unanswered.insert(number, (to, incarnation)));
+            let Enqueued { verdict: said, .. } = enqueued;
+            let said = said.await;
+            world.with(|shared| shared.unanswered.remove(&number));
+            match said {
+                Ok(said) => drop(verdict.send(said)),
+                Err(_) => world.fail(Check::Answers, format!("node {to} drops a command")),
+            }
+        });
+        let said = until(answer, leaves_ms).await?;
+        let said: Outcome = said.map(|said| match said {
+            CommandSaid::Booking(once) => *once,
+            CommandSaid::Expired(_) => panic!("an answer to the sweeper"),
+        });
+        self.world
+            .with(|shared| shared.tell(|| format!("caller {} hears {said:?}", self.user)));
+        self.check(&said);
+        Some(said)
+    }
+
+    /// An answer says what is committed, and nobody hears of somebody else's fault.
+    fn check(&self, said: &Outcome) {
+        match said {
+            Ok(Once::Made(answer)) => self.check_made(answer),
+            Err(DeskError::Internal | DeskError::Full) => {
+                self.world.fail(Check::Company, format!("{said:?}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn check_made(&self, answer: &Answer) {
+        self.world.with(|shared| {
+            let id = answer.booking.id;
+            let Some(stored) = shared.ledger.booking(id).cloned() else {
+                return shared.fail(
+                    Check::Answers,
+                    format!("{id} was answered and is not there"),
+                );
+            };
+            let committed = shared.ledger.committed(id);
+            if stored.version < answer.booking.version {
+                shared.fail(
+                    Check::Answers,
+                    format!("{id} has a lower version than answered"),
+                );
+            }
+            if stored.version == answer.booking.version
+                && (stored.status != answer.booking.status || committed != Some(answer.revision))
+            {
+                let what = format!("{id} is not as it was answered: {stored:?}, {answer:?}");
+                shared.fail(Check::Answers, what);
+            }
+            if shared.ledger.revision(answer.booking.event_id) < answer.revision {
+                shared.fail(Check::Answers, format!("{id} has a revision of the future"));
+            }
+        });
+    }
+}
+
+/// What comes until then.
+async fn until<T>(mut answer: oneshot::Receiver<T>, until_ms: u64) -> Option<T> {
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(said) = std::pin::Pin::new(&mut answer).poll(context) {
+            return Poll::Ready(said.ok());
+        }
+        if now_ms() >= until_ms {
+            return Poll::Ready(None);
+        }
+        rest(until_ms - now_ms());
+        Poll::Pending
+    })
+    .await
+}

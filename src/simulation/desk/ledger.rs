@@ -1,0 +1,553 @@
+//! The database: events with one ticket type each, bookings, keys, turns, transactions with savepoints.
+//!
+//! It keeps what it can of the schema's promises (the counters' check, the key's uniqueness), and notes what was
+//! committed when, so that refusals can be judged afterwards.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::dice::Dice;
+use super::{FAULTS_MS, World, now_ms, pause};
+use crate::store::StoreError;
+use crate::store::desk::{EventFacts, Facts, Found, IN_TIME, Questions, Turns, Writes};
+use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
+use crate::ticketing::live::EventStatus;
+use crate::ticketing::record::{Booking, BookingStatus};
+use crate::ticketing::stock::{Buyer, Claim, ClaimState, EventTerms, Pool, Stock, TicketTypeTerms};
+use crate::ticketing::transition::{OverdueHold, Standing};
+use crate::ticketing::{BookingId, EventId, Revision, UserId};
+
+/// A connection of a node's incarnation; the others' is 0.
+pub(super) type ConnectionId = u64;
+
+/// So many of a ticket type the database takes for an offence, whatever the rules say.
+pub(super) const OFFENCE: i64 = 3;
+/// A transaction that idles for longer is ended.
+const IDLE_MS: u64 = 6_000;
+const HOLD_MINUTES: i64 = 1;
+/// Holds end so soon: a minute is long in here.
+const HOLD_MS: u64 = 3_000;
+
+pub(super) struct Ledger {
+    capacity: i64,
+    events: BTreeMap<EventId, Record>,
+    state: State,
+    transactions: BTreeMap<ConnectionId, Transaction>,
+    /// What was left of an event, counting overdue holds as left, whenever that became less.
+    left: BTreeMap<EventId, Vec<(u64, i64)>>,
+    /// The event's revision as of the latest commit that wrote the booking.
+    committed: HashMap<BookingId, Revision>,
+    dice: Dice,
+    last_claim: i64,
+}
+
+#[derive(Default)]
+struct Record {
+    turn: Option<ConnectionId>,
+}
+
+/// All that is committed, or what a transaction has written beside it.
+#[derive(Default, Clone)]
+struct State {
+    revisions: BTreeMap<EventId, Revision>,
+    bookings: BTreeMap<BookingId, Row>,
+    keys: HashMap<(String, String), StoredAnswer>,
+}
+
+#[derive(Clone)]
+pub(super) struct Row {
+    pub(super) booking: Booking,
+    claims: Vec<Claim>,
+    due_ms: u64,
+}
+
+struct Transaction {
+    node: usize,
+    events: BTreeSet<EventId>,
+    written_rows: State,
+    /// Bookings that callers asked for.
+    written: Vec<BookingId>,
+    /// Units that cancellations gave back, perhaps after others had been refused.
+    freed: BTreeMap<EventId, i64>,
+    begun_ms: u64,
+    touched_ms: u64,
+}
+
+/// The database's clock: the true time.
+pub(super) fn clock(ms: u64) -> Timestamp {
+    let dawn: Timestamp = "2026-11-28T06:00:00Z".parse().expect("a time");
+    dawn + SignedDuration::from_millis(ms as i64)
+}
+
+fn constraint(name: &str) -> StoreError {
+    StoreError::Constraint {
+        name: name.to_owned(),
+        source: name.into(),
+    }
+}
+
+/// The refusal of a commit that comes too late.
+pub(super) fn late() -> StoreError {
+    constraint(IN_TIME)
+}
+
+fn lost() -> StoreError {
+    StoreError::Unavailable("the connection is lost".into())
+}
+
+impl Ledger {
+    pub(super) fn new(events: i64, capacity: i64, dice: Dice) -> Ledger {
+        let ids = 1..=events;
+        let revisions = ids.clone().map(|event| (event, 1)).collect();
+        Ledger {
+            capacity,
+            events: ids
+                .clone()
+                .map(|event| (event, Record::default()))
+                .collect(),
+            state: State {
+                revisions,
+                ..State::default()
+            },
+            transactions: BTreeMap::new(),
+            left: ids.map(|event| (event, vec![(0, capacity)])).collect(),
+            committed: HashMap::new(),
+            dice,
+            last_claim: 0,
+        }
+    }
+
+    pub(super) fn events(&self) -> i64 {
+        self.events.len() as i64
+    }
+
+    pub(super) fn booking(&self, id: BookingId) -> Option<&Booking> {
+        Some(&self.state.bookings.get(&id)?.booking)
+    }
+
+    pub(super) fn revision(&self, event: EventId) -> Revision {
+        self.state.revisions.get(&event).copied().unwrap_or(0)
+    }
+
+    /// The event's revision as of the latest commit that wrote the booking.
+    pub(super) fn committed(&self, id: BookingId) -> Option<Revision> {
+        self.committed.get(&id).copied()
+    }
+
+    /// Events with overdue holds.
+    pub(super) fn due(&self) -> BTreeSet<EventId> {
+        let rows = self.state.bookings.values();
+        let overdue = rows.filter(|row| row.is_overdue(now_ms()));
+        overdue.map(|row| row.booking.event_id).collect()
+    }
+
+    /// The least that was left at any moment since `from_ms`, up to now.
+    pub(super) fn least_left(&self, event: EventId, from_ms: u64) -> i64 {
+        let left = &self.left[&event];
+        let before = left.iter().rev().find(|(at, _)| *at <= from_ms);
+        let since = left.iter().filter(|(at, _)| *at > from_ms);
+        since
+            .chain(before)
+            .map(|(_, left)| *left)
+            .min()
+            .unwrap_or(0)
+    }
+
+    /// Units that are taken, but for holds that were overdue at that time.
+    fn live(&self, event: EventId, over: &State, overdue_at_ms: u64) -> i64 {
+        let base = self.state.bookings.iter();
+        let base = base.filter(|(id, _)| !over.bookings.contains_key(id));
+        let rows = base.chain(&over.bookings).map(|(_, row)| row);
+        let rows = rows.filter(|row| row.booking.event_id == event);
+        let rows = rows.filter(|row| !row.is_overdue(overdue_at_ms));
+        rows.flat_map(|row| &row.claims)
+            .map(|claim| claim.quantity)
+            .sum()
+    }
+
+    /// Nothing is oversold, and every hold has ended that should have.
+    pub(super) fn check_end(&self) -> Result<(), String> {
+        for event in self.events.keys() {
+            let live = self.live(*event, &State::default(), 0);
+            if live > self.capacity {
+                return Err(format!("event {event}: {live} of {} sold", self.capacity));
+            }
+        }
+        match self.due().first() {
+            Some(event) => Err(format!("event {event} has holds that do not end")),
+            None => Ok(()),
+        }
+    }
+
+    /// Turns that can be had; with [`Turns::Wait`] all or none.
+    pub(super) fn begin(
+        &mut self,
+        connection: ConnectionId,
+        node: usize,
+        asked: &Questions,
+        turns: Turns,
+    ) -> Result<Option<Facts>, StoreError> {
+        let events = asked
+            .events
+            .iter()
+            .filter(|event| self.events.contains_key(event));
+        let events: Vec<EventId> = events.copied().collect();
+        let free = |event: &EventId| self.events[event].turn.is_none();
+        if turns == Turns::Wait && !events.iter().all(free) {
+            return Ok(None);
+        }
+        let mine: BTreeSet<EventId> = events.iter().copied().filter(free).collect();
+        for event in &mine {
+            if let Some(record) = self.events.get_mut(event) {
+                record.turn = Some(connection);
+            }
+        }
+        let facts = self.facts(asked, &events, &mine);
+        self.transactions.insert(
+            connection,
+            Transaction {
+                node,
+                events: mine,
+                written_rows: State::default(),
+                written: Vec::new(),
+                freed: BTreeMap::new(),
+                begun_ms: now_ms(),
+                touched_ms: now_ms(),
+            },
+        );
+        Ok(Some(facts))
+    }
+
+    /// Whether the node has another transaction that has the turn of one of these events.
+    pub(super) fn crowds(&self, node: usize, connection: ConnectionId, asked: &Questions) -> bool {
+        let others = self.transactions.iter();
+        let mut others = others.filter(|(id, other)| **id != connection && other.node == node);
+        others.any(|(_, other)| {
+            asked
+                .events
+                .iter()
+                .any(|event| other.events.contains(event))
+        })
+    }
+
+    fn facts(&self, asked: &Questions, events: &[EventId], mine: &BTreeSet<EventId>) -> Facts {
+        let event_facts = events.iter().map(|event| {
+            let has_turn = mine.contains(event);
+            let revision = has_turn.then(|| self.revision(*event));
+            let overdue = match has_turn {
+                true => self.overdue(*event),
+                false => Vec::new(),
+            };
+            let facts = EventFacts {
+                revision,
+                stock: self.stock(*event, asked),
+                overdue,
+            };
+            (*event, facts)
+        });
+        let found = |id: &BookingId| {
+            let row = self.state.bookings.get(id)?;
+            let standing = Standing {
+                booking: row.booking.clone(),
+                claims: row.claims.clone(),
+            };
+            let found = match mine.contains(&row.booking.event_id) {
+                true => Found::Here(Box::new(standing)),
+                false => Found::Locked,
+            };
+            Some((*id, found))
+        };
+        let stored = |key: &IdempotencyKey| {
+            let name = (key.scope.clone(), key.digest.clone());
+            let answer = self.state.keys.get(&name)?.clone();
+            Some((name, answer))
+        };
+        Facts {
+            now: clock(now_ms()),
+            events: event_facts.collect(),
+            bookings: asked.bookings.iter().filter_map(found).collect(),
+            stored: asked.keys.iter().filter_map(stored).collect(),
+            references_taken: Vec::new(),
+        }
+    }
+
+    fn overdue(&self, event: EventId) -> Vec<OverdueHold> {
+        let rows = self.state.bookings.values();
+        let overdue = rows.filter(|row| row.booking.event_id == event && row.is_overdue(now_ms()));
+        let hold = |row: &Row| OverdueHold {
+            booking_id: row.booking.id,
+            user_id: row.booking.user_id,
+            claims: row.claims.clone(),
+        };
+        overdue.map(hold).collect()
+    }
+
+    fn stock(&self, event: EventId, asked: &Questions) -> Stock {
+        let claims = || {
+            let rows = self.state.bookings.values();
+            let rows = rows.filter(|row| row.booking.event_id == event);
+            rows.flat_map(|row| &row.claims)
+        };
+        let of = |state| {
+            let claims = claims().filter(|claim| claim.state == state);
+            claims.map(|claim| claim.quantity).sum()
+        };
+        let pool = Pool {
+            capacity: self.capacity,
+            held: of(ClaimState::Held),
+            sold: of(ClaimState::Sold),
+        };
+        let terms = TicketTypeTerms {
+            name: "Standing".into(),
+            price_amount: 1_500,
+            sort: 0,
+            sale_from: None,
+            sale_to: None,
+            min_per_booking: 1,
+            max_per_booking: None,
+            max_per_user: None,
+            members_only: false,
+            seated: false,
+            pools: vec![event],
+        };
+        let buyers = asked.buyers.iter().filter(|(of, _)| *of == event);
+        Stock {
+            event: EventTerms {
+                id: event,
+                organizer_id: 1,
+                status: EventStatus::Active,
+                starts_at: clock(1_000_000_000),
+                currency: "EUR".into(),
+                membership_required: false,
+                max_per_booking: 100,
+                hold_minutes: HOLD_MINUTES,
+                deleted: false,
+            },
+            ticket_types: [(event, terms)].into(),
+            pools: [(event, pool)].into(),
+            root: event,
+            seats: BTreeMap::new(),
+            rows: Vec::new(),
+            buyers: buyers
+                .map(|(_, user)| (*user, self.buyer(event, *user)))
+                .collect(),
+        }
+    }
+
+    fn buyer(&self, event: EventId, user: UserId) -> Buyer {
+        let mut rows = self.state.bookings.values();
+        let pending = rows.find(|row| {
+            let booking = &row.booking;
+            booking.event_id == event
+                && booking.user_id == Some(user)
+                && booking.status == BookingStatus::Pending
+        });
+        Buyer {
+            member: false,
+            pending: pending.map(|row| row.booking.id),
+            live: BTreeMap::new(),
+        }
+    }
+
+    /// Writes into the transaction, all or nothing.
+    pub(super) fn write(
+        &mut self,
+        connection: ConnectionId,
+        writes: &Writes,
+    ) -> Result<(), StoreError> {
+        let roll = self.dice.between(0, 1_000);
+        let transaction = self.transactions.get(&connection).ok_or_else(lost)?;
+        let mut state = transaction.written_rows.clone();
+        let mut freed = transaction.freed.clone();
+        if writes.in_time.is_some_and(|at| clock(now_ms()) > at) {
+            return Err(constraint(IN_TIME));
+        }
+        match roll {
+            0..8 if now_ms() < FAULTS_MS => return Err(StoreError::Contended("deadlock".into())),
+            8..16 if now_ms() < FAULTS_MS => return Err(StoreError::Busy("lock timeout".into())),
+            _ => {}
+        }
+        for change in &writes.changed {
+            let known = self.state.bookings.get(&change.id);
+            let known = known.ok_or_else(|| constraint("no such booking"))?;
+            let row = state
+                .bookings
+                .entry(change.id)
+                .or_insert_with(|| known.clone());
+            row.booking.status = change.to;
+            row.booking.version += 1;
+            row.booking.confirmed_at = change.confirmed_at.or(row.booking.confirmed_at);
+            row.booking.paid_by = change.paid_by.or(row.booking.paid_by);
+            row.booking
+                .tickets
+                .extend(change.new_tickets.iter().cloned());
+            match change.to {
+                BookingStatus::Confirmed => {
+                    for claim in &mut row.claims {
+                        claim.state = ClaimState::Sold;
+                    }
+                }
+                BookingStatus::Cancelled => {
+                    let units: i64 = row.claims.iter().map(|claim| claim.quantity).sum();
+                    *freed.entry(change.event_id).or_default() += units;
+                    row.claims.clear();
+                }
+                _ => row.claims.clear(),
+            }
+        }
+        for new in &writes.new {
+            if new.booking.quantity == OFFENCE {
+                return Err(constraint("claims_one_live_seat"));
+            }
+            if let Some(key) = &new.key {
+                let name = (key.scope.clone(), key.digest.clone());
+                let answer = StoredAnswer {
+                    body_hash: key.body_hash.to_vec(),
+                    status: 201,
+                    response: serde_json::to_value(&new.booking).expect("a booking"),
+                };
+                let is_known = self.state.keys.contains_key(&name);
+                if state.keys.insert(name, answer).is_some() || is_known {
+                    return Err(constraint("idempotency_keys_pkey"));
+                }
+            }
+            self.last_claim += 1;
+            let claim = Claim {
+                id: self.last_claim,
+                ticket_type_id: new.booking.event_id,
+                seat_id: None,
+                quantity: new.booking.quantity,
+                state: new.state,
+            };
+            let mut booking = new.booking.clone();
+            let due_ms = now_ms() + HOLD_MS;
+            booking.expires_at = booking.expires_at.map(|_| clock(due_ms));
+            let row = Row {
+                booking,
+                claims: vec![claim],
+                due_ms,
+            };
+            state.bookings.insert(new.booking.id, row);
+        }
+        for (event, by) in writes.revisions() {
+            let committed = self.revision(event);
+            *state.revisions.entry(event).or_insert(committed) += by;
+            if self.live(event, &state, 0) > self.capacity {
+                return Err(constraint("pools_no_oversell"));
+            }
+        }
+        if let Some(transaction) = self.transactions.get_mut(&connection) {
+            let changed = writes.changed.iter();
+            let changed = changed.filter(|one| one.to != BookingStatus::Expired);
+            let new = writes.new.iter().map(|new| new.booking.id);
+            transaction
+                .written
+                .extend(changed.map(|one| one.id).chain(new));
+            transaction.written_rows = state;
+            transaction.freed = freed;
+            transaction.touched_ms = now_ms();
+        }
+        Ok(())
+    }
+
+    /// Answers the bookings that callers asked for.
+    pub(super) fn commit(
+        &mut self,
+        connection: ConnectionId,
+    ) -> Result<Vec<BookingId>, StoreError> {
+        let transaction = self.transactions.remove(&connection).ok_or_else(lost)?;
+        let State {
+            revisions,
+            bookings,
+            keys,
+        } = transaction.written_rows;
+        self.state.revisions.extend(revisions);
+        self.state.bookings.extend(bookings);
+        self.state.keys.extend(keys);
+        self.give_turns_back(connection);
+        for id in &transaction.written {
+            let event = self.state.bookings.get(id).map(|row| row.booking.event_id);
+            let revision = self.revision(event.unwrap_or(0));
+            self.committed.insert(*id, revision);
+        }
+        for event in transaction.events {
+            // By the time at which it was decided.
+            let live = self.live(event, &State::default(), transaction.begun_ms);
+            let freed = transaction.freed.get(&event).copied().unwrap_or(0);
+            let left = self.capacity - live - freed;
+            let record = self.left.entry(event).or_default();
+            record.push((now_ms(), left));
+            record.push((now_ms(), left + freed));
+        }
+        Ok(transaction.written)
+    }
+
+    pub(super) fn rollback(&mut self, connection: ConnectionId) {
+        self.transactions.remove(&connection);
+        self.give_turns_back(connection);
+    }
+
+    /// What of a dead node is still open.
+    pub(super) fn rollback_node(&mut self, node: usize) {
+        let ids = self.transactions.iter().filter(|(_, one)| one.node == node);
+        let ids: Vec<ConnectionId> = ids.map(|(id, _)| *id).collect();
+        for id in ids {
+            self.rollback(id);
+        }
+    }
+
+    /// Transactions that idle for too long end, with their connection.
+    fn end_idlers(&mut self) {
+        let idle = self
+            .transactions
+            .iter()
+            .filter(|(_, one)| now_ms() > one.touched_ms + IDLE_MS);
+        let idle: Vec<ConnectionId> = idle.map(|(id, _)| *id).collect();
+        for id in idle {
+            self.rollback(id);
+        }
+    }
+
+    fn give_turns_back(&mut self, connection: ConnectionId) {
+        for record in self.events.values_mut() {
+            if record.turn == Some(connection) {
+                record.turn = None;
+            }
+        }
+    }
+}
+
+impl Row {
+    fn is_overdue(&self, at_ms: u64) -> bool {
+        self.booking.status == BookingStatus::Pending && self.due_ms <= at_ms
+    }
+}
+
+/// Others who take turns and keep them for a while, and the database's own housekeeping.
+pub(super) async fn others(world: World) {
+    while now_ms() < FAULTS_MS + 10_000 {
+        world.with(|shared| shared.ledger.end_idlers());
+        let taken = world.with(|shared| {
+            let is_time = now_ms() < FAULTS_MS && shared.dice.percent(8);
+            let event = 1 + shared.dice.below(shared.ledger.events.len()) as EventId;
+            let record = shared.ledger.events.get_mut(&event)?;
+            let is_free = is_time && record.turn.is_none();
+            is_free.then(|| record.turn = Some(0)).map(|()| event)
+        });
+        let ms = world.with(|shared| shared.dice.between(20, 600));
+        pause(ms).await;
+        if let Some(event) = taken {
+            world.with(|shared| {
+                if let Some(record) = shared.ledger.events.get_mut(&event) {
+                    record.turn = None;
+                }
+            });
+        }
+    }
+    // From here on transactions that were left behind end as well.
+    loop {
+        world.with(|shared| shared.ledger.end_idlers());
+        pause(1_000).await;
+    }
+}

@@ -1,0 +1,73 @@
+//! The one table of what a constraint's name means to whoever ran into it.
+//!
+//! Everything is looked at before it is written, so a constraint speaks only when others wrote meanwhile, by plain
+//! SQL perhaps. The names stand in `sql/`.
+
+/// A rule of the schema that a caller can break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// More was taken than there is.
+    Stock,
+    /// A seat is taken, blocked, or of another ticket type.
+    Seat,
+    /// The buyer has a pending booking for the event.
+    OnePending,
+    /// There is no such user.
+    User,
+    /// A ticket type that bookings or seats refer to.
+    TicketTypeInUse,
+    EmailTaken,
+    PhoneTaken,
+    /// A ticket type's sale would end before it begins.
+    SaleWindow,
+    /// A ticket type's least number a booking is above its most.
+    LimitsOrdered,
+    /// A text, or a number written out, that is longer than its column.
+    Length,
+    /// The callers have stopped waiting.
+    Late,
+    /// Somebody else has changed a booking since it was read.
+    Changed,
+    /// Something that was drawn is there already, or the same key is being stored by somebody else: the
+    /// same again comes to another end.
+    Again,
+}
+
+/// `None`: no rule that a caller can break.
+pub fn rule(name: &str) -> Option<Rule> {
+    Some(match name {
+        "pools_no_oversell" => Rule::Stock,
+        "claims_one_live_seat" | "claims_seat_not_blocked" | "claims_seat_of_type" => Rule::Seat,
+        "bookings_one_pending" => Rule::OnePending,
+        "bookings_user_exists" | "events_organizer_exists" | "notices_author_exists" => Rule::User,
+        "booking_items_type_exists" | "claims_type_of_event" | "tickets_type_of_event" => {
+            Rule::TicketTypeInUse
+        }
+        "users_email_unique" => Rule::EmailTaken,
+        "users_phone_unique" => Rule::PhoneTaken,
+        "ticket_types_sale_window" => Rule::SaleWindow,
+        "ticket_types_limits_ordered" => Rule::LimitsOrdered,
+        super::desk::IN_TIME => Rule::Late,
+        super::desk::AS_READ => Rule::Changed,
+        "bookings_reference_unique" | "tickets_code_unique" | super::idempotency::KEY_TAKEN => {
+            Rule::Again
+        }
+        // Ours are checked before; a number may be longer in the database than it was on the wire.
+        name if name.ends_with("_length") => Rule::Length,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constraints_of_the_schema_have_a_meaning() {
+        assert_eq!(rule("pools_no_oversell"), Some(Rule::Stock));
+        assert_eq!(rule("claims_one_live_seat"), Some(Rule::Seat));
+        assert_eq!(rule("idempotency_keys_pkey"), Some(Rule::Again));
+        assert_eq!(rule("events_title_length"), Some(Rule::Length));
+        assert_eq!(rule("booking_items_pkey"), None);
+    }
+}

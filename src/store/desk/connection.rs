@@ -1,0 +1,215 @@
+//! A connection of the desk's own: opened when it is needed, given up when it fails.
+//!
+//! What moves its messages is polled by the task that uses it, so a round trip wakes one task and not
+//! two. Between transactions nobody polls it; that it broke meanwhile shows at the next one.
+
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, poll_fn, select};
+use jiff::Timestamp;
+use tokio_postgres::Client;
+
+use super::{DeskDatabase, End, Facts, Questions, Turns, Writes, read, write};
+use crate::store::address::Connection;
+use crate::store::{Store, StoreError};
+
+/// For all statements of these connections. A row that somebody else has in hand is not waited for long:
+/// a batch has the turns of many events.
+const LOCK_TIMEOUT_MS: u64 = 100;
+
+pub struct DeskConnection {
+    store: Store,
+    /// Time the database has for a round trip before it counts as unreachable.
+    patience: Duration,
+    open: Option<Open>,
+}
+
+struct Open {
+    client: Client,
+    connection: Connection,
+    read: read::Statements,
+    write: write::Statements,
+    /// It has answered before, and may have broken since.
+    is_old: bool,
+}
+
+impl Store {
+    /// A connection for the desk, not opened yet.
+    pub fn desk_connection(&self, patience: Duration) -> DeskConnection {
+        DeskConnection {
+            store: self.clone(),
+            patience,
+            open: None,
+        }
+    }
+}
+
+impl DeskDatabase for DeskConnection {
+    async fn begin(&mut self, questions: &Questions, turns: Turns) -> Result<Facts, StoreError> {
+        let was_old = self.open.as_ref().is_some_and(|open| open.is_old);
+        match self.try_begin(questions, turns).await {
+            // It broke while nobody used it. A new one tells how the database is.
+            Err(StoreError::Unavailable(_)) if was_old => self.try_begin(questions, turns).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn write(&mut self, writes: &Writes, end: End) -> Result<(), StoreError> {
+        let Some(open) = &mut self.open else {
+            return Err(StoreError::corrupt("a write without a transaction"));
+        };
+        let work = write::write(&open.client, &open.write, writes, end);
+        let outcome = drive(&mut open.connection, work, self.patience).await;
+        let undo = match end {
+            End::Commit => "rollback",
+            End::Savepoint => "rollback to savepoint command",
+        };
+        self.after(outcome, undo).await
+    }
+
+    async fn commit(&mut self, in_time: Option<Timestamp>) -> Result<(), StoreError> {
+        let Some(open) = &mut self.open else {
+            return Err(StoreError::corrupt("a commit without a transaction"));
+        };
+        let work = write::commit(&open.client, &open.write, in_time);
+        let outcome = drive(&mut open.connection, work, self.patience).await;
+        self.after(outcome, "rollback").await
+    }
+
+    async fn rollback(&mut self) {
+        self.undo("rollback").await;
+    }
+}
+
+impl DeskConnection {
+    async fn try_begin(
+        &mut self,
+        questions: &Questions,
+        turns: Turns,
+    ) -> Result<Facts, StoreError> {
+        let open = match &mut self.open {
+            Some(open) => open,
+            closed @ None => closed.insert(Open::new(&self.store).await?),
+        };
+        let work = read::begin(&open.client, &open.read, questions, turns);
+        let outcome = drive(&mut open.connection, work, self.patience).await;
+        open.is_old = true;
+        self.after(outcome, "rollback").await
+    }
+
+    /// An error leaves an aborted transaction behind, or a connection that nobody can trust any more.
+    async fn after<T>(
+        &mut self,
+        outcome: Result<T, StoreError>,
+        undo: &str,
+    ) -> Result<T, StoreError> {
+        match &outcome {
+            Ok(_) => {}
+            Err(StoreError::Unavailable(_)) => self.open = None,
+            Err(_) => self.undo(undo).await,
+        }
+        outcome
+    }
+
+    async fn undo(&mut self, undo: &str) {
+        let Some(open) = &mut self.open else { return };
+        let work = async { Ok(open.client.batch_execute(undo).await?) };
+        if drive(&mut open.connection, work, self.patience)
+            .await
+            .is_err()
+        {
+            self.open = None;
+        }
+    }
+}
+
+impl Open {
+    async fn new(store: &Store) -> Result<Open, StoreError> {
+        let opening = async {
+            let (client, mut connection) = store.address().connect().await?;
+            let prepare = async {
+                client.batch_execute(&settings()).await?;
+                let read = read::Statements::prepare(&client).await?;
+                let write = write::Statements::prepare(&client).await?;
+                Ok((read, write))
+            };
+            let (read, write) = drive(&mut connection, prepare, store.connect_timeout()).await?;
+            Ok(Open {
+                client,
+                connection,
+                read,
+                write,
+                is_old: false,
+            })
+        };
+        tokio::time::timeout(store.connect_timeout(), opening)
+            .await
+            .unwrap_or_else(|elapsed| Err(StoreError::Unavailable(elapsed.into())))
+    }
+}
+
+fn settings() -> String {
+    format!(
+        "set plan_cache_mode = force_generic_plan; set enable_seqscan = off;
+         set lock_timeout = {LOCK_TIMEOUT_MS}"
+    )
+}
+
+/// Runs `work` and moves the connection's messages meanwhile. A database that swallows what it is sent must not
+/// keep callers waiting: past `patience` it counts as unreachable.
+async fn drive<T>(
+    connection: &mut Connection,
+    work: impl Future<Output = Result<T, StoreError>>,
+    patience: Duration,
+) -> Result<T, StoreError> {
+    let mut moving = poll_fn(|context| {
+        loop {
+            match connection.poll_message(context) {
+                // Notices of the server are of no interest here.
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(error)),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    });
+    let working = async {
+        match select(pin!(work), &mut moving).await {
+            Either::Left((outcome, _)) => outcome,
+            // The last thing that came may be the answer.
+            Either::Right((end, working)) => working.now_or_never().unwrap_or_else(|| {
+                Err(match end {
+                    Some(error) => StoreError::Unavailable(error.into()),
+                    None => StoreError::Unavailable("the connection ended".into()),
+                })
+            }),
+        }
+    };
+    match tokio::time::timeout(patience, working).await {
+        Ok(outcome) => outcome,
+        Err(elapsed) => Err(StoreError::Unavailable(elapsed.into())),
+    }
+}
+
+/// Names statements, and prepares them all in one round trip.
+macro_rules! statements {
+    ($($name:ident = $sql:expr;)*) => {
+        pub(super) struct Statements {
+            $(pub(super) $name: tokio_postgres::Statement,)*
+        }
+
+        impl Statements {
+            pub(super) async fn prepare(
+                client: &tokio_postgres::Client,
+            ) -> Result<Statements, tokio_postgres::Error> {
+                $(let $name = $sql;)*
+                let ($($name,)*) = tokio::try_join!($(client.prepare(&*$name),)*)?;
+                Ok(Statements { $($name,)* })
+            }
+        }
+    };
+}
+pub(super) use statements;
