@@ -59,7 +59,8 @@ async fn buyers_are_measured() {
         &[
             "2 buyers on 2 events",
             "bookings/s at the desk",
-            "cancellations/s",
+            "cancellations/s, beside bookings, at the desk",
+            "confirmations/s, beside bookings, by REST",
             "audit: 0 differences",
         ],
     );

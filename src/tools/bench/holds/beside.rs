@@ -77,7 +77,7 @@ impl Shop {
 
     fn sell(&mut self, world: &World, buyers: usize, time: Duration) -> Result<(), BenchError> {
         let (pile, newest) = (Pile::default(), Newest::default());
-        let at_desk = self.desk.buyers(buyers, &self.stages);
+        let at_desk = self.desk.buyers(buyers, &self.stages, &pile);
         self.by_desk
             .add(turn(world, None, at_desk, Act::Book, time)?);
         let connect = RestBuyer::connect_all(buyers, self.address, &self.stages, &pile, &newest);

@@ -1,4 +1,4 @@
-//! Buyers who ask the desk itself: booking without HTTP.
+//! Buyers and staff at the desk itself, without HTTP.
 
 use std::sync::Arc;
 
@@ -6,12 +6,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::selling::{Act, Buyer};
+use super::selling::{Act, Buyer, Pile};
 use crate::config::Config;
-use crate::desk::{self, Book};
+use crate::desk::{self, Book, Cancel, Confirm};
 use crate::store::Store;
 use crate::store::yardstick::Stage;
 use crate::ticketing::booking::{self, Item, Wish};
+use crate::ticketing::record::PaidBy;
+use crate::ticketing::transition::Canceller;
+use crate::ticketing::{BookingId, EventId};
 use crate::tools::bench::BenchError;
 use crate::tools::bench::world::World;
 
@@ -35,10 +38,16 @@ impl Desk {
         }
     }
 
-    pub(super) fn buyers(&self, buyers: usize, stages: &Arc<Vec<Stage>>) -> Vec<DeskBuyer> {
+    pub(super) fn buyers(
+        &self,
+        buyers: usize,
+        stages: &Arc<Vec<Stage>>,
+        pile: &Pile,
+    ) -> Vec<DeskBuyer> {
         let buyer = DeskBuyer {
             desk: self.desk.clone(),
             stages: stages.clone(),
+            pile: pile.clone(),
         };
         vec![buyer; buyers]
     }
@@ -50,37 +59,73 @@ impl Desk {
     }
 }
 
-/// Holds one ticket of the first type of any of the events.
+/// Holds one ticket of the first type of any of the events; confirms and cancels as staff.
 #[derive(Clone)]
 pub(super) struct DeskBuyer {
     desk: desk::Desk,
     stages: Arc<Vec<Stage>>,
+    pile: Pile,
 }
 
-impl Buyer for DeskBuyer {
-    async fn act(&mut self, act: Act) -> Result<bool, BenchError> {
-        if act != Act::Book {
-            return Err(BenchError::Child("the desk only books"));
-        }
+impl DeskBuyer {
+    fn book(&self) -> Book {
         let stage = &self.stages[rand::random_range(0..self.stages.len())];
         let one = Item::Quantity {
             ticket_type_id: stage.ticket_types[0],
             quantity: 1,
         };
-        let booking_id = Uuid::now_v7();
-        let request = Book {
+        Book {
             event_id: stage.event,
             request: booking::Request {
-                booking_id,
+                booking_id: Uuid::now_v7(),
                 buyer: None,
                 member: false,
                 wish: Wish::Items(vec![one]),
             },
             token_hash: Some([0; 32]),
             key: None,
+        }
+    }
+
+    /// The booking with which it was done.
+    async fn ask(&self, act: Act) -> Option<(desk::Outcome, (EventId, BookingId))> {
+        if act == Act::Book {
+            let book = self.book();
+            let booking = (book.event_id, book.request.booking_id);
+            return Some((self.desk.book(book).await, booking));
+        }
+        let (event_id, booking_id) = self.pile.take(act)?;
+        let outcome = match act {
+            Act::Confirm => {
+                let paid_by = PaidBy::Cash;
+                let confirm = Confirm {
+                    event_id,
+                    booking_id,
+                    paid_by,
+                };
+                self.desk.confirm(confirm).await
+            }
+            _ => {
+                let cancel = Cancel {
+                    event_id,
+                    booking_id,
+                    by: Canceller::Staff,
+                    reason: None,
+                };
+                self.desk.cancel(cancel).await
+            }
         };
-        let held = self.desk.book(request).await;
-        held.map_err(|_| BenchError::Child("the desk refused a hold"))?;
+        Some((outcome, (event_id, booking_id)))
+    }
+}
+
+impl Buyer for DeskBuyer {
+    async fn act(&mut self, act: Act) -> Result<bool, BenchError> {
+        let Some((outcome, booking)) = self.ask(act).await else {
+            return Ok(false);
+        };
+        outcome.map_err(|_| BenchError::Child("the desk refused a command"))?;
+        self.pile.put(act, booking);
         Ok(true)
     }
 }

@@ -66,8 +66,8 @@ pub(super) fn run(
         let mut one_event = None;
         for &events in events {
             let ways = measure(&world, events, buyers, time)?;
-            let rest = ways.rest.rate();
-            let beside = *one_event.get_or_insert((events, rest));
+            let rates = (events, ways.desk.book.rate(), ways.rest.book.rate());
+            let beside = *one_event.get_or_insert(rates);
             reports.push(report(events, buyers, ways, beside).printed());
         }
     }
@@ -79,9 +79,26 @@ pub(super) fn run(
 struct Ways {
     naive: Sales,
     conditional: Sales,
-    desk: Sales,
-    rest: Sales,
+    desk: Way,
+    rest: Way,
+}
+
+#[derive(Default)]
+struct Way {
+    book: Sales,
+    confirm: Sales,
     cancel: Sales,
+}
+
+impl Way {
+    /// In this order: nothing can be confirmed that was not booked.
+    fn acts(&mut self) -> [(Act, &mut Sales); 3] {
+        [
+            (Act::Book, &mut self.book),
+            (Act::Confirm, &mut self.confirm),
+            (Act::Cancel, &mut self.cancel),
+        ]
+    }
 }
 
 fn measure(
@@ -98,7 +115,7 @@ fn measure(
     let by_rest = Arc::new(run.block_on(stages(REST_TYPES))?);
     let desk = Desk::open(world, &world.store);
     let (server, address) = world.server()?;
-    let pile = Pile::default();
+    let (desk_pile, rest_pile) = (Pile::default(), Pile::default());
 
     let (newest, mut ways) = (Newest::default(), Ways::default());
     for _ in 0..TURNS {
@@ -109,10 +126,12 @@ fn measure(
             let naive = NaiveBuyer::connect_all(world, buyers, naive_events, check)?;
             sales.add(turn(world, None, naive, Act::Book, time)?);
         }
-        let at_desk = desk.buyers(buyers, &at_desk);
-        ways.desk.add(turn(world, None, at_desk, Act::Book, time)?);
-        for (act, sales) in [(Act::Book, &mut ways.rest), (Act::Cancel, &mut ways.cancel)] {
-            let by_rest = RestBuyer::connect_all(buyers, address, &by_rest, &pile, &newest);
+        for (act, sales) in ways.desk.acts() {
+            let at_desk = desk.buyers(buyers, &at_desk, &desk_pile);
+            sales.add(turn(world, None, at_desk, act, time)?);
+        }
+        for (act, sales) in ways.rest.acts() {
+            let by_rest = RestBuyer::connect_all(buyers, address, &by_rest, &rest_pile, &newest);
             let by_rest = run.block_on(by_rest)?;
             sales.add(turn(world, Some(&server), by_rest, act, time)?);
         }
@@ -140,7 +159,7 @@ fn turn(
     Ok(sales)
 }
 
-fn report(events: usize, buyers: usize, ways: Ways, beside: (usize, f64)) -> Report {
+fn report(events: usize, buyers: usize, ways: Ways, beside: (usize, f64, f64)) -> Report {
     let mut report = Report::new(format!(
         "{buyers} buyers on {}, one ticket each; {TURNS} turns. Floor: a transaction for each booking, \
          its buyer on a connection of its own (lock, look, update, insert, insert, notify, commit), \
@@ -151,45 +170,50 @@ fn report(events: usize, buyers: usize, ways: Ways, beside: (usize, f64)) -> Rep
         }
     ));
     let floor = ways.naive.rate();
-    let (one, one_rate) = beside;
+    let (one, one_desk, one_rest) = beside;
     let Ways {
         naive,
         conditional,
         desk,
         rest,
-        cancel,
     } = ways;
     let of_naive = desk_target(buyers).filter(|_| events == 1);
     for (name, sales, target) in [
-        ("bookings/s at the desk", &desk, of_naive),
-        ("bookings/s by REST", &rest, None),
+        ("bookings/s at the desk", &desk.book, of_naive),
+        ("bookings/s by REST", &rest.book, None),
         ("bookings/s naive, update … where left", &conditional, None),
     ] {
         let pair = (count(sales.rate()), count(floor));
         report.compared(name, pair, sales.rate() / floor, target);
     }
     if one != events {
-        let name = format!("by REST, beside {one} event(s)");
-        let pair = (count(rest.rate()), count(one_rate));
-        report.compared(
-            &name,
-            pair,
-            rest.rate() / one_rate,
-            spread_target(events).filter(|_| one == 1),
-        );
+        let target = spread_target(events).filter(|_| one == 1);
+        for (name, rate, one_rate, target) in [
+            ("at the desk", desk.book.rate(), one_desk, None),
+            ("by REST", rest.book.rate(), one_rest, target),
+        ] {
+            let name = format!("{name}, beside {one} event(s)");
+            let pair = (count(rate), count(one_rate));
+            report.compared(&name, pair, rate / one_rate, target);
+        }
     }
-    let pair = (count(cancel.rate()), count(rest.rate()));
-    let ratio = cancel.rate() / rest.rate();
-    report.compared(
-        "cancellations/s, beside bookings, by REST",
-        pair,
-        ratio,
-        None,
-    );
+    for (name, way) in [("at the desk", &desk), ("by REST", &rest)] {
+        for (act, sales) in [
+            ("confirmations/s", &way.confirm),
+            ("cancellations/s", &way.cancel),
+        ] {
+            let name = format!("{act}, beside bookings, {name}");
+            let pair = (count(sales.rate()), count(way.book.rate()));
+            report.compared(&name, pair, sales.rate() / way.book.rate(), None);
+        }
+    }
     for (name, mut sales) in [
-        ("desk", desk),
-        ("REST", rest),
-        ("REST, cancelling", cancel),
+        ("desk, booking", desk.book),
+        ("desk, confirming", desk.confirm),
+        ("desk, cancelling", desk.cancel),
+        ("REST, booking", rest.book),
+        ("REST, confirming", rest.confirm),
+        ("REST, cancelling", rest.cancel),
         ("naive", naive),
     ] {
         let each = |cpu: Duration| micros(cpu.div_f64(sales.done.max(1) as f64));

@@ -10,6 +10,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
@@ -73,9 +74,9 @@ impl RestBuyer {
     }
 
     async fn book(&mut self) -> Result<(), BenchError> {
-        let stage = &self.stages[rand::random_range(0..self.stages.len())];
+        let stage = self.stages[rand::random_range(0..self.stages.len())].clone();
         let types = &stage.ticket_types;
-        let body = serde_json::json!({
+        let body = json!({
             "event_id": stage.event,
             "items": [{"ticket_type_id": types[rand::random_range(0..types.len())], "quantity": 1}],
         });
@@ -87,29 +88,31 @@ impl RestBuyer {
         }
         let answer: Answer = serde_json::from_slice(&body)
             .map_err(|_| BenchError::Child("the answer to a booking names none"))?;
-        self.pile.put(answer.data.id);
+        self.pile.put(Act::Book, (stage.event, answer.data.id));
         Ok(())
     }
 
-    /// Whether there was a booking to give back.
-    async fn cancel(&mut self) -> Result<bool, BenchError> {
-        let Some(booking) = self.pile.take() else {
+    /// Whether there was a booking for it.
+    async fn set_status(&mut self, act: Act, body: Value) -> Result<bool, BenchError> {
+        let Some((event, booking)) = self.pile.take(act) else {
             return Ok(false);
         };
         // All events of a bench are one organizer's.
         let request = Request::put(format!("/api/v1/bookings/{booking}/status"))
             .header("x-user-id", self.stages[0].organizer.to_string());
-        let body = serde_json::json!({"status": "cancelled"});
-        match self.send(request, &body).await?.0 {
-            StatusCode::OK => Ok(true),
-            _ => Err(BenchError::Child("the server refused a cancellation")),
+        if self.send(request, &body).await?.0 != StatusCode::OK {
+            return Err(BenchError::Child(
+                "the server refused a booking's new status",
+            ));
         }
+        self.pile.put(act, (event, booking));
+        Ok(true)
     }
 
     async fn send(
         &mut self,
         request: hyper::http::request::Builder,
-        body: &serde_json::Value,
+        body: &Value,
     ) -> Result<(StatusCode, Bytes), BenchError> {
         let request = request
             .header(header::HOST, &self.host)
@@ -135,7 +138,11 @@ impl Buyer for RestBuyer {
     async fn act(&mut self, act: Act) -> Result<bool, BenchError> {
         match act {
             Act::Book => self.book().await.map(|()| true),
-            Act::Cancel => self.cancel().await,
+            Act::Confirm => {
+                let paid = json!({"status": "confirmed", "paid_by": "cash"});
+                self.set_status(act, paid).await
+            }
+            Act::Cancel => self.set_status(act, json!({"status": "cancelled"})).await,
         }
     }
 }

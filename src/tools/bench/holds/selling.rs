@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
+use crate::ticketing::{BookingId, EventId};
 use crate::tools::bench::BenchError;
 use crate::tools::bench::usage::Usage;
 
@@ -17,7 +17,9 @@ const WARM_UP: Duration = Duration::from_millis(300);
 pub(in crate::tools::bench) enum Act {
     /// Hold one ticket.
     Book,
-    /// Give a hold back.
+    /// Make a sale of a hold.
+    Confirm,
+    /// Give a sale back.
     Cancel,
 }
 
@@ -27,20 +29,36 @@ pub(in crate::tools::bench) trait Buyer: Send + 'static {
     fn act(&mut self, act: Act) -> impl Future<Output = Result<bool, BenchError>> + Send;
 }
 
-/// Bookings that buyers have made, for them to be given back later.
+/// Bookings that buyers have made, to be confirmed and cancelled later.
 #[derive(Debug, Clone, Default)]
-pub(in crate::tools::bench) struct Pile(Arc<Mutex<Vec<Uuid>>>);
+pub(in crate::tools::bench) struct Pile(Arc<Mutex<Bookings>>);
+
+#[derive(Debug, Default)]
+struct Bookings {
+    held: Vec<(EventId, BookingId)>,
+    sold: Vec<(EventId, BookingId)>,
+}
 
 impl Pile {
-    pub(super) fn put(&self, booking: Uuid) {
-        self.lock().push(booking);
+    /// After this has been done with it.
+    pub(super) fn put(&self, done: Act, booking: (EventId, BookingId)) {
+        match done {
+            Act::Book => self.lock().held.push(booking),
+            Act::Confirm => self.lock().sold.push(booking),
+            Act::Cancel => {}
+        }
     }
 
-    pub(super) fn take(&self) -> Option<Uuid> {
-        self.lock().pop()
+    /// One with which this can be done.
+    pub(super) fn take(&self, act: Act) -> Option<(EventId, BookingId)> {
+        match act {
+            Act::Book => None,
+            Act::Confirm => self.lock().held.pop(),
+            Act::Cancel => self.lock().sold.pop(),
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Uuid>> {
+    fn lock(&self) -> MutexGuard<'_, Bookings> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
