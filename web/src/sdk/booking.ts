@@ -65,6 +65,8 @@ export interface Booking {
   server_time?: string;
   created_at: string;
   confirmed_at: string | null;
+  /** How staff were paid, where they confirmed it. */
+  paid_by: 'cash' | 'terminal' | 'transfer' | 'comp' | null;
   cancel_reason: string | null;
   /** Proves the ownership of an anonymous booking; answered once, when it is made. */
   token?: string;

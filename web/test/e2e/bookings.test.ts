@@ -65,6 +65,15 @@ describe('two windows of one user', () => {
     for (const page of [first, second]) await expect.poll(() => statuses(page), AT_ONCE).toEqual(['pending']);
   });
 
+  it('show that a hold was paid for, with its tickets', async () => {
+    const [{ id }, user] = await Promise.all([makeEvent('Paid at the desk', 20), makeUser('Paul')]);
+    const [first, second] = await Promise.all([windowOf(user, `/events/${id}`), windowOf(user, `/events/${id}`)]);
+    await hold(first);
+    await expect.poll(() => statuses(second), AT_ONCE).toEqual(['pending']);
+    await rest('PUT', `/bookings/${await bookingOf(id)}/status`, { status: 'confirmed', paid_by: 'cash' }, 2);
+    for (const page of [first, second]) await expect.poll(() => textOf(cards(page)), AT_ONCE).toMatch(/^confirmed .*TKT-\d{8}-/i);
+  });
+
   it('say that a hold ended, and what to do', async () => {
     const [{ id }, user] = await Promise.all([makeEvent('Ran out', 20), makeUser('Rita')]);
     const [first, second] = await Promise.all([windowOf(user, `/events/${id}`), windowOf(user, `/events/${id}`)]);
@@ -97,11 +106,11 @@ describe('two tabs of a guest', () => {
     const [one, other] = [await makeEvent('Tab one', 20), await makeEvent('Tab two', 20)];
     const [first, second, list] = await tabs(`/events/${one.id}`, `/events/${other.id}`, '/bookings');
     await hold(first!);
-    await expect.poll(() => statuses(first!)).toEqual(['pending']);
+    await expect.poll(() => statuses(first!), AT_ONCE).toEqual(['pending']);
     await hold(second!);
     await expect.poll(() => textOf(cards(list!)), AT_ONCE).toMatch(/tab two.*\n.*tab one/i);
     await first!.reload();
-    await expect.poll(() => statuses(first!)).toEqual(['pending']);
+    await expect.poll(() => statuses(first!), AT_ONCE).toEqual(['pending']);
     await first!.goto(`${url}/bookings`);
     await expect.poll(() => textOf(cards(first!))).toMatch(/tab two.*\n.*tab one/i);
     await second!.getByRole('button', { name: /^Cancel booking/ }).click();

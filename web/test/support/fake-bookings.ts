@@ -40,6 +40,7 @@ export class FakeBookings {
       expires_at: new Date(Date.now() + 120_000).toISOString(),
       created_at: new Date().toISOString(),
       confirmed_at: null,
+      paid_by: null,
       cancel_reason: null,
       ...given,
     };
