@@ -6,8 +6,7 @@ use bytes::Bytes;
 
 use crate::protocol::phoenix::Vsn;
 
-/// One slot for each way in which something is encoded, filled by the first who needs it, in whichever
-/// shard.
+/// One slot for each encoding, filled by the first shard that needs it.
 #[derive(Debug)]
 pub struct Encoded<const SLOTS: usize>([OnceLock<Bytes>; SLOTS]);
 
@@ -32,18 +31,18 @@ impl PerVsn {
     }
 }
 
-/// What viewers were sent who lack the same: a thousand who lagged alike cost one encoding. It leads to now,
-/// so it is emptied whenever anything moves.
+/// A small cache of catch-up frames: viewers with equal keys receive identical bytes, so a thousand that lag alike cost one
+/// encoding. The frames lead to the current revision, so it is emptied at every change.
 #[derive(Debug)]
 pub struct Prepared<K, F> {
-    /// The first ones are of those who are level, which are most.
+    /// The first ones are for viewers that are level, which are the most.
     kept: Vec<(K, F)>,
     bytes: usize,
     frames_max: usize,
     bytes_max: usize,
 }
 
-/// How many bytes a frame keeps in memory.
+/// The size of a frame in memory, in bytes.
 pub trait Weight {
     fn bytes(&self) -> usize;
 }
@@ -69,7 +68,7 @@ impl<K: PartialEq, F: Clone + Weight> Prepared<K, F> {
         known.map(|(_, frame)| frame.clone())
     }
 
-    /// Keeps a frame in place of the latest ones, if there is no room beside them.
+    /// Keeps a frame; if there is no room, it replaces the latest ones.
     pub fn keep(&mut self, key: K, frame: F) {
         let bytes = frame.bytes();
         while self.kept.len() >= self.frames_max || self.bytes + bytes > self.bytes_max {

@@ -1,6 +1,6 @@
-//! What a node knows of one event: the state, and the ring of recent deltas that lead to it.
+//! One event in memory: its state, and a ring of the recent deltas that lead to it.
 //!
-//! Pure. The one question it answers is: what brings a viewer from the revision that it has to now?
+//! Pure. It answers one question: which delta or state brings a viewer from its revision to the current one?
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,20 +21,20 @@ pub struct History {
     latest: Option<Arc<Publication>>,
 }
 
-/// What brings a viewer from its revision to now.
+/// The way from a viewer's revision to the current one.
 #[derive(Debug)]
 pub enum Step<'a> {
-    /// It is current.
+    /// The viewer is current.
     Level,
-    /// It is where everybody was before the last publication: the shared frame.
+    /// It has the revision before the last publication, like most viewers: the shared frame.
     Latest(&'a Arc<Publication>),
-    /// It lagged: one delta made of all that it missed.
+    /// It lagged: all missed changes merged into one delta.
     Merged(Box<Delta>),
-    /// It lagged beyond the ring, or never had anything: the whole state.
+    /// It lagged beyond the ring, or has nothing: the whole state.
     Whole(&'a Arc<EventState>),
 }
 
-/// A publication begins after what is known: something was lost on the way here.
+/// A publication begins after the known state: one before it was lost on the way here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap;
 
@@ -59,23 +59,23 @@ impl History {
         self.state.revision
     }
 
-    /// Whether a client that comes back with this revision may go on from it. One that is ahead has it of another
-    /// database; and where the database went back, the same revisions were something else before.
+    /// Whether a client that comes back with this revision may resume from it. A revision ahead of ours is of another
+    /// database; and where the database lost history, the same revisions meant something else before.
     pub fn resumes(&self, since: Revision) -> bool {
         let is_here = since > self.lost || mistaken!(ResumeLost);
         is_here && since > 0 && since <= self.revision()
     }
 
-    /// Whether the database went back between this and the opening, so that the one does not lead
-    /// to the other, whichever has more.
+    /// Whether the database lost history between this state and the opening, so that no delta leads from the one to the
+    /// other, whichever has the higher revision.
     pub fn is_lost_to(&self, opening: &Opening) -> bool {
         opening.lost > self.lost || opening.state.revision < self.revision()
     }
 
-    /// Takes a publication over. One that brings nothing new is dropped.
+    /// Applies a publication; ignores one that is not newer.
     ///
     /// # Errors
-    /// [`Gap`] when it begins after what is known; nothing is changed then.
+    /// [`Gap`] if it begins after the known state, which then does not change.
     pub fn publish(&mut self, publication: Arc<Publication>) -> Result<bool, Gap> {
         let delta = &publication.delta;
         if delta.to <= self.revision() {
@@ -85,7 +85,7 @@ impl History {
             return Err(Gap);
         }
         if delta.from == 0 && self.revision() > 0 {
-            // The whole state: what came before it leads nowhere.
+            // A whole state: earlier deltas do not lead to it.
             self.ring.clear();
         }
         self.ring.push_back(delta.clone());
@@ -102,8 +102,8 @@ impl History {
             .is_some_and(|latest| have < latest.delta.from)
     }
 
-    /// Where that begins which brings a viewer that has revision `have` to now: the same for all who are given
-    /// the same. 0 is the whole state.
+    /// The revision at which the frame for a viewer with revision `have` begins; 0 for the whole state. Viewers with the same
+    /// origin get the same frame.
     pub fn origin(&self, have: Revision) -> Revision {
         if have == 0 || have > self.revision() || !self.reaches(have) {
             return if have == self.revision() { have } else { 0 };
@@ -112,9 +112,8 @@ impl History {
         self.ring.get(first).map_or(have, |delta| delta.from)
     }
 
-    /// What brings a viewer that has revision `have` to now. A viewer that is ahead is given the whole
-    /// state: to be asked only after it has been waited for, when it can but be of another database or a
-    /// restored backup.
+    /// The way from revision `have` to the current one. A viewer that is ahead gets the whole state, so ask for one only after
+    /// waiting: then its revision is of another database or of lost history.
     pub fn step_from(&self, have: Revision) -> Step<'_> {
         if have == self.revision() {
             return Step::Level;

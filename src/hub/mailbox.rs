@@ -1,6 +1,6 @@
 //! A bounded mailbox whose owner sleeps in a poller, not on a channel.
 //!
-//! The sender rings the owner's [`Bell`] once per sleep, however many messages it leaves.
+//! The sender rings the owner's [`Bell`] once per sleep, however many messages it sends.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -42,10 +42,10 @@ impl Bell {
         }
     }
 
-    /// Called by the owner before it looks into its mailboxes: what comes later rings again.
+    /// The owner calls it before it reads its mailboxes: a later message rings again.
     ///
-    /// A swap and no store: whose ring it takes back, that message it sees. A store could still be on
-    /// its way when the owner finds the mailbox empty, and a sender then takes it for awake.
+    /// It has to be a swap: by it the owner sees the message of every ring that it clears. A plain store might still be
+    /// invisible to a sender when the owner finds the mailbox empty, and that sender would not ring.
     pub fn answer(&self) {
         self.0.rung.swap(false, Ordering::AcqRel);
     }
@@ -59,15 +59,15 @@ pub(super) struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// The node goes down. No message, since a full mailbox would drop it and nobody says it twice.
+    /// The node is shutting down. Not a message, since a full mailbox would drop it.
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.bell.ring();
     }
 
-    /// Leaves a message, or counts it as dropped when the mailbox is full or its owner is gone.
+    /// Sends a message, or counts it as dropped if the mailbox is full or its owner gone.
     pub(super) fn send(&self, message: T) {
-        // Counted before it is there to be taken: the sum is never below zero.
+        // Counted before it can be taken, so that the gauge never goes below zero.
         metrics::SHARD_QUEUE.add(1);
         match self.queue.try_send(message) {
             Ok(()) => self.bell.ring(),
@@ -79,8 +79,8 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Leaves a message that the sender keeps the latest of; `false` when the mailbox is full, and it is to
-    /// be offered again. An owner that is gone misses nothing.
+    /// Sends a message that the sender keeps; `false` if the mailbox is full and the message has to be offered again. An owner
+    /// that is gone needs none.
     pub(super) fn offer(&self, message: T) -> bool {
         let full = matches!(self.queue.try_send(message), Err(TrySendError::Full(_)));
         self.bell.ring();
@@ -88,10 +88,10 @@ impl<T> Sender<T> {
     }
 }
 
-/// A shard's end: what the feed sends it.
+/// A shard's end of the hub.
 pub struct Mailbox<T> {
     pub bell: Bell,
-    /// The way back.
+    /// The way back to the feed.
     pub asker: Asker,
     queue: Receiver<T>,
     dropped: Arc<AtomicU64>,
@@ -106,7 +106,7 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// `false` when the feed's queue is full and the shard must ask again later.
+    /// Asks the feed; `false` if its queue is full and the shard has to ask again.
     pub fn ask(&self, watch: Watch) -> bool {
         self.questions.try_send(watch).is_ok()
     }
@@ -120,12 +120,12 @@ impl<T> Mailbox<T> {
         message
     }
 
-    /// Whether the node goes down: tell the clients when to come back, close, end.
+    /// Whether the node is shutting down: clients have to be sent away.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }
 
-    /// How many messages found the mailbox full since the last call.
+    /// The number of messages dropped since the last call.
     pub fn take_dropped(&self) -> u64 {
         self.dropped.swap(0, Ordering::Relaxed)
     }

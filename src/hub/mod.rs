@@ -7,9 +7,9 @@
 //!   Both go through the same mailbox in order, so nothing falls between.
 //! - A mailbox is bounded. A message that finds it full is dropped: the shard sees the gap in the
 //!   next publication's `from` and asks for a new opening.
-//! - Who is at an event shows no gap: `presence/` keeps a view that was not taken, and offers it again.
-//! - What a shard, or the streams, do with them is one machine, [`watching`]: everything that is watched there,
-//!   with [`history`], an event's state and ring, which knows what leads from a revision to now.
+//! - A lost view of presence would show no gap, so `presence/` keeps a view that was not taken, and offers it again.
+//! - [`watching`] is the one machine by which shards and server-sent events handle these messages: all watched events,
+//!   each with its [`history`] (state and ring), which knows the way from any revision to the current one.
 //! - [`frames`] are encoded once and shared.
 
 pub mod frames;
@@ -42,8 +42,8 @@ use crate::protocol::topic::Topic;
 use crate::ticketing::live::{Delta, EventState};
 use crate::ticketing::{EventId, Revision};
 
-/// What the feed publishes of one event: the change, the state after it, and a place for each
-/// encoding of it, filled by the first shard that needs it and shared by all viewers.
+/// A publication of the feed for one event: the change, the state after it, and slots for its encodings, each filled by the
+/// first shard that needs it and shared by all viewers.
 #[derive(Debug)]
 pub struct Publication {
     pub event: EventId,
@@ -61,7 +61,7 @@ pub enum NativeView {
     Event,
     /// Seat statuses: topic `seats:{id}`.
     Seats,
-    /// What [`NativeView::Event`] shows, to the organizer: topic `admin:{id}`.
+    /// The same as [`NativeView::Event`], for the organizer: topic `admin:{id}`.
     Admin,
 }
 
@@ -83,54 +83,53 @@ impl Publication {
     }
 }
 
-/// All that a shard needs to serve viewers of an event: the state, and the recent deltas that lead
-/// to it, oldest first, each beginning where the one before ended.
+/// Everything that a shard needs to serve viewers of an event: the state, and the recent deltas that lead to it, oldest
+/// first, each beginning where the one before ended.
 #[derive(Debug)]
 pub struct Opening {
     pub event: EventId,
     pub state: Arc<EventState>,
     pub ring: Vec<Arc<Delta>>,
-    /// Of revisions up to this one the database has lost some, and may have written others since: none
-    /// of them is resumed from. 0 where nothing was lost.
+    /// The database lost history up to here, and may have written these revisions again with other content; never resume at or
+    /// below it. 0 if nothing was lost.
     pub lost: Revision,
 }
 
 /// An answer to [`Watch::Look`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looked {
-    /// The number of the question. Earlier ones are answered as well.
+    /// The number of the question; earlier ones are answered by this, too.
     pub look: u64,
-    /// The database had this and no more when it was read, after the question. It was published before this.
+    /// The database's revision when it was read after the question. It is published already.
     pub revision: Revision,
 }
 
-/// Why an event could not be opened, or not for this client.
+/// The reason why an event could not be opened, for all or for one client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotOpened {
     NoSuchEvent,
     /// The database did not answer in time; trying again later is worth it.
     Unavailable,
-    /// The client has a newer revision than this node, which does not get to see the database: later, or
-    /// elsewhere.
+    /// The client has a newer revision than this node, which cannot read the database: come back later, or to another node.
     Behind,
-    /// The node goes down: its shards open nothing any more.
+    /// The node is shutting down: its shards open nothing any more.
     Restarting,
 }
 
-/// What travels to a shard.
+/// A message to a shard.
 #[derive(Debug, Clone)]
 pub enum ToShard {
-    /// Of what is watched.
+    /// News of a watched event, or of the database.
     News(News),
-    /// What became of something that a client of the shard asked for.
+    /// The outcome of a client's request that took I/O.
     Answered(Box<Answer>),
-    /// A private topic as it is now, by a read that began after this question of the shard.
+    /// The picture of a private topic, from a read that began after this question of the shard.
     Private(Arc<Picture>, private::Ask),
-    /// Why there is none.
+    /// A private topic has no picture.
     NoPrivate { topic: Topic, why: NotOpened },
 }
 
-/// What the feed and presence have to say of what a shard watches.
+/// A message of the feed or of presence about watched events.
 #[derive(Debug, Clone)]
 pub enum News {
     Opened(Arc<Opening>),
@@ -138,37 +137,37 @@ pub enum News {
         event: EventId,
         why: NotOpened,
     },
-    /// With the span of this shard's fan-out to all of its viewers; what is done for each has none.
+    /// A publication, with the span of this shard's fan-out.
     Published(Arc<Publication>, Span),
     Looked {
         event: EventId,
         looked: Looked,
     },
-    /// The event is let go of: its viewers are sent away if its row is gone, else to join anew.
+    /// The feed no longer watches the event: its viewers are ended if it is deleted, else they have to join again.
     Closed {
         event: EventId,
         why: NotOpened,
     },
-    /// Who is at an event has changed.
+    /// The presence of an event has changed.
     Present(Arc<View>),
-    /// When the node last heard from the database, and whether it does now.
+    /// The time at which the node last heard from the database, and whether it does now.
     Checked(Checked),
 }
 
-/// What became of a client's request that took I/O.
+/// The outcome of a client's request that took I/O.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The shard's names of the client and of its join.
+    /// The shard's index of the client's connection.
     pub connection: u32,
     pub subscription: u32,
-    /// Both names are given again; this one is not.
+    /// Identifies the join; indexes are reused, this is not.
     pub sender: Uuid,
-    /// Of the request.
+    /// The ref of the request.
     pub reference: Option<Ref>,
     pub outcome: Result<(), ErrorReply>,
 }
 
-/// What travels from a shard to the feed.
+/// A request of a shard to the feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Watch {
     Watch {
@@ -179,18 +178,18 @@ pub enum Watch {
         event: EventId,
         shard: usize,
     },
-    /// Somebody has this revision, which the shard has not been told of: look now, do not wait, and say so when
-    /// that has been done ([`News::Looked`]).
+    /// A client has this revision, which the shard has not seen: read the log now, without waiting for the window, and answer
+    /// with [`News::Looked`].
     Look {
         event: EventId,
         revision: Revision,
         shard: usize,
-        /// Grows with each question of the shard.
+        /// The number of the question; it grows with each one of the shard.
         look: u64,
     },
 }
 
-/// Which shards watch an event. At most 64 shards ([`Hub::SHARDS_MAX`]).
+/// A set of shards, of which there are at most 64 ([`Hub::SHARDS_MAX`]).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ShardSet(u64);
 
@@ -220,11 +219,11 @@ impl FromIterator<usize> for ShardSet {
     }
 }
 
-/// Where the hub's messages arrive.
+/// The receiving ends of the hub.
 pub struct Mailboxes {
-    /// By shard.
+    /// Those of the shards, by index.
     pub shards: Vec<Mailbox<ToShard>>,
-    /// To the hub the streams are one shard more, after the others.
+    /// That of server-sent events: to the hub they are one more shard, after the others.
     pub streams: Mailbox<ToShard>,
 }
 
@@ -237,13 +236,13 @@ pub struct Hub {
 impl Hub {
     pub const SHARDS_MAX: usize = 64;
 
-    /// A hub for `shards` shards (1 to [`Hub::SHARDS_MAX`] - 1) and the streams, what it sends to them, and
-    /// the feed's end of the watches.
+    /// A hub for `shards` shards (1 to [`Hub::SHARDS_MAX`] - 1) and the streams, their mailboxes, and the feed's receiver of
+    /// requests.
     pub fn new(shards: usize) -> (Hub, Mailboxes, mpsc::Receiver<Watch>) {
         Self::with_room(shards, MAILBOX_MESSAGES_MAX)
     }
 
-    /// The same with mailboxes for so many messages.
+    /// The same with mailboxes of a given capacity.
     pub(crate) fn with_room(
         shards: usize,
         messages_max: usize,
@@ -298,8 +297,8 @@ impl Hub {
         (0..self.shards.len()).collect()
     }
 
-    /// Shows these shards who is at an event; those without viewers keep it for their first. Gives
-    /// back those whose mailbox is full: they are to be shown it again, or what comes after it.
+    /// Sends a view of presence to these shards; those without viewers keep it for their first one. Returns the shards whose
+    /// mailbox is full: they have to be sent this view or a later one again.
     pub fn present(&self, shards: ShardSet, view: &Arc<View>) -> ShardSet {
         let news = || ToShard::News(News::Present(view.clone()));
         let missed = |shard: &usize| !self.shards[*shard].offer(news());
@@ -312,7 +311,7 @@ impl Hub {
         }
     }
 
-    /// Also answers the shard's questions up to this one.
+    /// Sends a picture; it answers the shard's questions up to `ask`.
     pub fn answer_private(&self, shard: usize, ask: private::Ask, picture: Arc<Picture>) {
         self.shards[shard].send(ToShard::Private(picture, ask));
     }
@@ -323,14 +322,14 @@ impl Hub {
         }
     }
 
-    /// A shard whose mailbox is full loses the answer: its client waits in vain, as it may with any network.
+    /// Sends an answer. A shard whose mailbox is full loses it, and its client gets none, as on a bad network.
     pub fn answer(&self, shard: usize, answer: Answer) {
         if let Some(shard) = self.shards.get(shard) {
             shard.send(ToShard::Answered(Box::new(answer)));
         }
     }
 
-    /// Tells every shard when the database last answered.
+    /// Tells every shard the time at which the database last answered.
     pub fn checked(&self, at: Timestamp, database_up: bool) {
         let checked = Checked { at, database_up };
         for shard in 0..self.shards.len() {

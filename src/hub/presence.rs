@@ -1,4 +1,4 @@
-//! What shards show of who is here. Made by `presence/`, shared by all shards, encoded once.
+//! Views of presence: made by `presence/`, shared by all shards, encoded once.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::protocol::phoenix::Vsn;
 use crate::protocol::presence::Counts;
 use crate::ticketing::EventId;
 
-/// One event's presence as viewers see it.
+/// One event's presence.
 #[derive(Debug)]
 pub struct View {
     pub event: EventId,
@@ -19,26 +19,26 @@ pub struct View {
 }
 
 impl View {
-    /// Nobody is there.
+    /// Whether the event has no visitors.
     pub fn is_empty(&self) -> bool {
         self.counted.counts.is_empty() && self.listing.state.get() == "{}"
     }
 }
 
-/// Counts, and their frames once somebody needed them.
+/// Counts, and their frames once encoded.
 #[derive(Debug)]
 pub struct Counted {
-    /// Grows with each change, also over other events; a viewer that has a lower one is sent these.
+    /// Grows with each change of any event; a viewer with a lower serial is sent these counts.
     pub serial: u64,
     pub counts: Counts,
     frames: PerVsn,
 }
 
-/// The members that are listed, and what led here from the listing before.
+/// The listed members, and the difference from the listing before.
 #[derive(Debug)]
 pub struct Listing {
     pub serial: u64,
-    /// The listing that `diff` leads on from.
+    /// The serial of the listing that `diff` begins at.
     pub follows: u64,
     /// Payload of `presence_state`.
     pub state: Box<RawValue>,

@@ -1,5 +1,5 @@
-//! One watched event, as a shard or the streams have it: from the question to the feed until nobody has
-//! watched for a while. Pure.
+//! One watched event in a shard or in the streams, from the request to the feed until some time after the last viewer has
+//! left. Pure.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::config::inside::REACH_PATIENCE_MS;
 use crate::ticketing::Revision;
 use crate::ticketing::live::EventInfo;
 
-/// Somebody who wants to become a viewer of an event.
+/// A client that wants to become a viewer of an event.
 pub trait Waiter {
-    /// The revision that its client has, if it says so.
+    /// The revision that the client says it has.
     fn since(&self) -> Option<Revision>;
-    /// Whether the client may know that there is such an event.
+    /// Whether the client may see the event.
     fn may_see(&self, event: &EventInfo) -> bool;
 }
 
@@ -24,22 +24,22 @@ pub(super) struct Watched<W> {
     /// `None` until the feed has opened it.
     history: Option<History>,
     waiting: Vec<Waiting<W>>,
-    /// Joined ones. While there are none, and nobody waits, it may be forgotten.
+    /// The number of joined viewers. Without any, and without waiting ones, the event may be dropped.
     pub(super) viewers: usize,
     empty_since_ms: Option<u64>,
-    /// The feed's queue was full when it was asked to watch, or it had no answer: ask again.
+    /// Ask the feed again: its queue was full, or it had no answer.
     pub(super) ask_again: bool,
-    /// Set while it waits to be opened anew, since something was lost on the way: what is here is known to be
-    /// all of until then. No beat claims more.
+    /// Set while it waits for a new opening after a lost message: the state was known to be current at this time, and no beat
+    /// claims more.
     proven_at: Option<Timestamp>,
-    /// Another one after each time that all viewers were sent away; never used twice.
+    /// Changes whenever all viewers were ended; no value is used twice.
     pub(super) era: u64,
 }
 
 #[derive(Debug)]
 struct Waiting<W> {
     who: W,
-    /// Its client is ahead, and the feed was asked to look.
+    /// Set if the client is ahead and the feed was asked to look.
     reach: Option<Reach>,
 }
 
@@ -48,26 +48,26 @@ struct Reach {
     until_ms: u64,
     /// The number of the question to the feed.
     look: u64,
-    /// The revision that the database had when it was read after the question.
+    /// The database's revision in the read after the question.
     read: Option<Revision>,
 }
 
-/// What becomes of somebody who waits.
+/// The outcome for a waiting client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Waits,
     Answer,
-    /// This node is behind its client, and does not get to see the database.
+    /// This node is behind the client and cannot read the database.
     Later,
 }
 
-/// What an opening means for those who watch already.
+/// The effect of an opening on current viewers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opened {
     /// It brings nothing new.
     Same,
     Moved,
-    /// The database lost what viewers have been shown: they are to start anew.
+    /// The database lost revisions that viewers have been shown: they have to start again.
     Restarted,
 }
 
@@ -92,7 +92,7 @@ impl<W: Waiter> Watched<W> {
         self.proven_at
     }
 
-    /// Something was lost on the way here, after this time.
+    /// Notes that a message was lost; the state is proven current only up to `proven_at`.
     pub(super) fn doubt(&mut self, proven_at: Timestamp) {
         self.proven_at.get_or_insert(proven_at);
     }
@@ -115,8 +115,8 @@ impl<W: Waiter> Watched<W> {
         }
     }
 
-    /// Whether a client has a revision that has not come here yet: another node's, or one that REST has just
-    /// answered with. Whoever may not see the event is not to find out that it is there.
+    /// Whether a client has a revision that has not arrived here yet: from another node, or from a REST answer. `false` for a
+    /// client that may not see the event, so that it does not learn that the event exists.
     fn is_behind(&self, who: &W) -> bool {
         let Some(history) = &self.history else {
             return false;
@@ -133,7 +133,7 @@ impl<W: Waiter> Watched<W> {
             return Verdict::Answer;
         }
         match waiting.reach {
-            // The database is the truth, once it has been read, and what was read is here.
+            // The database was read after the question, and the result is here: no more revisions exist.
             Some(Reach {
                 read: Some(read), ..
             }) if read <= history.revision() => Verdict::Answer,
@@ -143,8 +143,7 @@ impl<W: Waiter> Watched<W> {
         }
     }
 
-    /// Lets somebody in, or has it wait. `look` asks the feed to look for a revision, and says how the
-    /// question is numbered.
+    /// Admits a client, or makes it wait. `look` asks the feed to look for a revision, and returns the question's number.
     pub(super) fn arrive(
         &mut self,
         who: W,
@@ -160,7 +159,7 @@ impl<W: Waiter> Watched<W> {
         None
     }
 
-    /// Asks for what clients have and this node does not, once for all who have begun to wait for it.
+    /// Asks the feed for revisions that waiting clients have and this node does not: one question for all of them.
     pub(super) fn look_for_ahead(&mut self, now_ms: u64, look: impl FnOnce(Revision) -> u64) {
         let Some(history) = &self.history else {
             return;
@@ -183,7 +182,7 @@ impl<W: Waiter> Watched<W> {
         }
     }
 
-    /// The feed has looked. `false` when what it published has not come here.
+    /// Takes the feed's answer to a question; `false` if its publication has not arrived here.
     pub(super) fn looked(&mut self, looked: Looked) -> bool {
         for reach in self.waiting.iter_mut().filter_map(|w| w.reach.as_mut()) {
             if reach.look <= looked.look {
@@ -194,7 +193,7 @@ impl<W: Waiter> Watched<W> {
         known.is_none_or(|known| known >= looked.revision)
     }
 
-    /// Those who have waited long enough, for good or for bad.
+    /// The waiting clients that can be answered now, or that have waited too long.
     pub(super) fn settled(&mut self, now_ms: u64) -> Vec<(W, Verdict)> {
         let (mut settled, mut waiting) = (Vec::new(), Vec::new());
         for one in std::mem::take(&mut self.waiting) {
@@ -218,7 +217,7 @@ impl<W: Waiter> Watched<W> {
         waiting.into_iter().map(|waiting| waiting.who).collect()
     }
 
-    /// Whether nobody has watched for so long. To be asked now and then: that is when it is noted.
+    /// Whether the event has had no viewers for `grace_ms`. Call it regularly: it also notes when the last one left.
     pub(super) fn is_forgotten(&mut self, now_ms: u64, grace_ms: u64) -> bool {
         if self.viewers > 0 || !self.waiting.is_empty() {
             self.empty_since_ms = None;

@@ -1,22 +1,22 @@
-//! Everything that one shard watches: the one machine of a live event, for all roads. WebSocket viewers of
-//! native topics and of the dialect go through it in each shard, server-sent events in the streams' task,
-//! and the simulation runs both.
+//! All events that one shard watches: the one machine for live events. In each shard it serves WebSocket viewers of native
+//! topics and of the dialect, in the streams' task it serves server-sent events, and the simulation runs both.
 //!
-//! Pure: messages of the hub, arrivals and time go in; what the owner is to do comes out, in order
-//! ([`Watching::take_next`]). What its viewers have is the owner's to keep, a revision for each; the machine says
-//! what leads from there to now ([`History::step_from`]), what may be claimed of it ([`Watching::proof`]), and
-//! whether a client that comes back may go on from what it has.
+//! Pure: messages of the hub, arriving clients and time go in; actions for the owner come out, in order
+//! ([`Watching::take_next`]). The owner keeps each viewer's revision. The machine knows the way from there to the current
+//! one ([`History::step_from`]), the time up to which a viewer is proven current ([`Watching::proof`]), and whether a
+//! client that comes back may resume.
 //!
-//! The rules that every road has from here:
-//! - one load, however many arrive; viewers of an event come after its opening or its gap is bridged;
-//! - a client that is ahead of the node waits until the feed has looked. It is answered with less than it has
-//!   only after the database was really read and does not have it; a node that cannot read says «later»;
-//! - where the database lost history, viewers start anew and resume nothing of it;
-//! - a beat proves nothing of a viewer that has not been brought to now.
+//! Its rules:
+//! - An event is loaded once, however many clients arrive. They become viewers after it is open, or after its gap is
+//!   bridged.
+//! - A client that is ahead of the node waits until the feed has looked. It is answered with an older state only if the
+//!   database was really read and does not have its revision; a node that cannot read answers «later».
+//! - Where the database lost history, viewers start again and never resume from lost revisions.
+//! - A beat proves nothing for a viewer that has not been brought to the current revision.
 //!
-//! A topic that is not an event's (`user:`, `admin:`) has its own state beside this, and the same delivery: its
-//! subscription keeps a position, and whenever its socket has taken everything, the shard's `bring` asks
-//! what leads from there to now. A new kind of topic adds a line there, and nothing here.
+//! Private topics (`user:`, `admin:`) keep their own state, but are delivered in the same way: a subscription has a
+//! position, and whenever its socket has taken everything, the shard's `bring` asks for the way from there to the newest
+//! state. A new kind of topic adds a line there, and nothing here.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -32,22 +32,22 @@ use crate::metrics;
 use crate::protocol::native::Checked;
 use crate::ticketing::{EventId, Revision};
 
-/// To be done by the owner.
+/// An action for the owner.
 #[derive(Debug)]
 pub enum Then<W> {
-    /// Somebody here watches the event now, or nobody does any more: presence wants to know.
+    /// Tell presence whether the event has viewers here.
     Watched(EventId, bool),
-    /// Make it a viewer, and say to [`Watching::came`] that it is one.
+    /// Answer the client and make it a viewer; then call [`Watching::came`].
     Answer(EventId, W),
     Refuse(EventId, W, NotOpened),
-    /// Bring the viewers to now; with the span of the publication that moved it.
+    /// Bring the viewers to the current revision; with the publication that changed it, and its span.
     Moved(EventId, Option<Arc<Publication>>, Span),
-    /// Who is at the event has changed.
+    /// Send the event's new presence.
     Present(EventId),
-    /// Send all viewers away, or to join anew. Where the event is gone, they are to be brought to now first: its end
-    /// is the last that they are told.
+    /// End all viewers, for good or so that they join again. If the event is deleted, bring them to the current revision first,
+    /// so that they are told of its end.
     End(EventId, NotOpened),
-    /// The node lost its database, or has it back: beat at once.
+    /// The node lost its database or has it back: beat at once.
     Turned,
 }
 
@@ -57,7 +57,7 @@ pub struct Bounds {
     pub ring_deltas_max: usize,
     /// How long an event is kept after its last viewer.
     pub grace_ms: u64,
-    /// Where gaps are counted.
+    /// The label under which gaps are counted.
     pub road: &'static str,
 }
 
@@ -65,13 +65,13 @@ pub struct Bounds {
 pub struct Watching<W> {
     asker: Asker,
     bounds: Bounds,
-    /// In order, so that a simulated schedule can be replayed.
+    /// Ordered, so that a simulated schedule can be replayed.
     events: BTreeMap<EventId, Watched<W>>,
-    /// Every event that somebody is at, as last shown.
+    /// The latest view of every event with visitors.
     views: HashMap<EventId, Arc<View>>,
-    /// What the node knows of its database.
+    /// How recently the node heard from its database.
     checked: Checked,
-    /// The same as the mail has it: believed when all is known that was lost before it was said.
+    /// The newest such message in the mail. It counts once messages lost before it have been noticed.
     said: Option<Checked>,
     looks: u64,
     eras: u64,
@@ -104,7 +104,7 @@ impl<W: Waiter> Watching<W> {
         self.events.get(&event)?.history()
     }
 
-    /// Another one after each time that the event's viewers were ended; `None` when nobody watches it.
+    /// A number that changes whenever the event's viewers were ended; `None` if it is not watched.
     pub fn era(&self, event: EventId) -> Option<u64> {
         Some(self.events.get(&event)?.era)
     }
@@ -117,14 +117,14 @@ impl<W: Waiter> Watching<W> {
         self.checked
     }
 
-    /// What a beat may claim of a viewer that has been sent everything up to `have`. `None` of one that lacks
-    /// something: it is to be brought to now first.
+    /// The freshness that a beat may claim for a viewer at revision `have`; `None` for one that lags, which has to be brought to
+    /// the current revision first.
     pub fn proof(&self, event: EventId, have: Revision) -> Option<Checked> {
         let watched = self.events.get(&event)?;
         if watched.history()?.revision() > have && !mistaken!(BeatBeforeFrames) {
             return None;
         }
-        // What waits to be opened anew may lack something.
+        // An event that waits for a new opening may lack changes.
         let at = self.checked.at;
         let at = watched.proven_at().map_or(at, |proven| proven.min(at));
         Some(Checked { at, ..self.checked })
@@ -132,8 +132,7 @@ impl<W: Waiter> Watching<W> {
 
     // --- viewers
 
-    /// Somebody wants to watch. Given back when it can be answered at once; else it is said later what
-    /// becomes of it.
+    /// A client wants to watch an event. Returns it if it can be answered at once; otherwise an action comes later.
     pub fn arrive(&mut self, event: EventId, who: W, now_ms: u64) -> Option<W> {
         if !self.events.contains_key(&event) {
             self.eras += 1;
@@ -145,7 +144,7 @@ impl<W: Waiter> Watching<W> {
         self.events.get_mut(&event)?.arrive(who, now_ms, look)
     }
 
-    /// Somebody is a viewer of the event now; in which era, [`Watching::left`] is to be told.
+    /// A client became a viewer of the event. Returns the era, which [`Watching::left`] needs.
     pub fn came(&mut self, event: EventId) -> u64 {
         let Some(watched) = self.events.get_mut(&event) else {
             return 0;
@@ -154,7 +153,7 @@ impl<W: Waiter> Watching<W> {
         watched.era
     }
 
-    /// The era is over with the first word of [`Then::End`]; its viewers are counted no more.
+    /// A viewer of this era has left. After [`Then::End`] the era is over, and its viewers no longer count.
     pub fn left(&mut self, event: EventId, era: u64) {
         let watched = self.events.get_mut(&event);
         if let Some(watched) = watched.filter(|watched| watched.era == era) {
@@ -193,7 +192,7 @@ impl<W: Waiter> Watching<W> {
         }
     }
 
-    /// The mailbox is empty; `lost`: it had been full, and messages were dropped.
+    /// The mailbox is empty. `lost`: it was full before, and messages were dropped.
     pub fn mail_is_read(&mut self, lost: bool) {
         if lost {
             tracing::warn!(
@@ -242,7 +241,7 @@ impl<W: Waiter> Watching<W> {
         }
         self.then.push_back(Then::Moved(event, None, Span::none()));
         if opened == Opened::Restarted && !forgets {
-            // The mailbox was too full for the word of it.
+            // The message about it was lost in a full mailbox.
             self.end(event, NotOpened::Unavailable);
         }
         self.settle(event, now_ms);
@@ -251,8 +250,8 @@ impl<W: Waiter> Watching<W> {
         }
     }
 
-    /// The event is not there (any more), or cannot be loaded now: everybody who waits for it or watches it
-    /// is told. `over`: the feed lets go of it, and so do its viewers.
+    /// The event does not exist (any more), or cannot be loaded now: waiting clients and viewers are told. `over`: the feed no
+    /// longer watches it, and its viewers are ended.
     fn on_not_opened(&mut self, event: EventId, why: NotOpened, over: bool) {
         let Some(watched) = self.events.get_mut(&event) else {
             return;
@@ -264,16 +263,16 @@ impl<W: Waiter> Watching<W> {
             if over {
                 self.end(event, why);
             }
-            // Whoever joins next asks anew; the feed has forgotten it, too.
+            // The next join asks again; the feed has dropped it, too.
             self.forget(event);
         } else {
-            // It was to be opened anew, after a gap: ask until it is.
+            // It waits for a new opening after a gap: keep asking.
             watched.ask_again = true;
             watched.doubt(self.checked.at);
         }
     }
 
-    /// A mistake of one road.
+    /// A planted mistake of one transport.
     fn forgets_lost(&self) -> bool {
         self.bounds.road == "streams" && mistaken!(ForgetLostOnStreams)
     }
@@ -288,8 +287,8 @@ impl<W: Waiter> Watching<W> {
 
     // --- time
 
-    /// Forgets what nobody has watched for a while; asks again where the feed was too busy. To be called
-    /// about once a second.
+    /// Drops events without viewers after a while, and repeats requests for which the feed was too busy. Call it about once a
+    /// second.
     pub fn tend(&mut self, now_ms: u64) {
         let (mut again, mut forgotten) = (Vec::new(), Vec::new());
         for (&event, watched) in &mut self.events {
@@ -311,7 +310,7 @@ impl<W: Waiter> Watching<W> {
             .retain(|event, view| !view.is_empty() || events.contains_key(event));
     }
 
-    /// Sees to those who waited long enough for a revision that does not come.
+    /// Answers clients that have waited too long for a revision that does not come.
     pub fn answer_overdue(&mut self, now_ms: u64) {
         let overdue = |(_, watched): &(&EventId, &Watched<W>)| watched.has_overdue(now_ms);
         let overdue: Vec<_> = self
@@ -325,11 +324,11 @@ impl<W: Waiter> Watching<W> {
             .for_each(|event| self.settle(event, now_ms));
     }
 
-    /// What the owner is to do next.
+    /// The next action for the owner.
     pub fn take_next(&mut self) -> Option<Then<W>> {
         let then = self.then.pop_front();
         if let Some(Then::Watched(event, false)) = then {
-            // Not before its viewers have been told the last of it.
+            // Not before its viewers have been sent its last change.
             self.events.remove(&event);
         }
         then
@@ -355,7 +354,7 @@ impl<W: Waiter> Watching<W> {
         self.open_anew(event);
     }
 
-    /// Something was lost on the way here: asks for a new opening.
+    /// A message was lost: asks for a new opening.
     fn open_anew(&mut self, event: EventId) {
         if let Some(watched) = self.events.get_mut(&event) {
             watched.doubt(self.checked.at);
@@ -376,8 +375,8 @@ impl<W: Waiter> Watching<W> {
     }
 }
 
-/// Asks the feed to look for a revision of an event. A feed that is too busy to be asked says nothing, and
-/// who waits for it is told to come later.
+/// Asks the feed to look for a revision of an event. If the feed is too busy, there is no answer, and waiting clients are
+/// told to come later.
 fn look<'a>(
     looks: &'a mut u64,
     asker: &'a Asker,

@@ -1,10 +1,10 @@
-//! The same frames as server-sent events: `GET /api/v1/events/{id}/stream`, for whoever cannot or does
-//! not want to open a WebSocket.
+//! Server-sent events: `GET /api/v1/events/{id}/stream` sends the same frames to clients that cannot or do not want to open
+//! a WebSocket.
 //!
-//! To the hub this stage is one more shard: a mailbox of its own, watches of its own, and the same machine
-//! ([`watching`](crate::hub::watching)), which [`shown`] keeps behind a lock. A task reads the mail and wakes; each
-//! stream is a response body that, woken, asks what leads from the revision that it was last sent to now. It
-//! has no queue: one that reads slowly is given what it missed in one frame.
+//! To the hub this stage is one more shard: it has a mailbox, requests of its own, and the same machine
+//! ([`watching`](crate::hub::watching)), which [`shown`] keeps behind a lock. A task reads the mail and wakes the streams.
+//! A stream is a response body; when woken, it asks for the way from its revision to the current one. It has no queue:
+//! a slow one is sent all missed changes in one frame.
 //!
 //! | `event:` | `data:` | `id:` |
 //! |---|---|---|
@@ -46,7 +46,7 @@ use crate::tasks::Tasks;
 
 pub use route::{document, router};
 
-/// Time between two looks at what waits for time to pass.
+/// How often timers are checked.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Starts the task that reads the streams' mail.
@@ -62,13 +62,13 @@ pub(crate) fn start(
     streams
 }
 
-/// The way to the streams. Cheap to clone.
+/// A handle on the streams. Cheap to clone.
 #[derive(Clone)]
 pub struct Streams {
     node: Arc<Node>,
 }
 
-/// What all streams share.
+/// State that all streams share.
 struct Node {
     config: Arc<Config>,
     auth: Auth,
@@ -97,7 +97,7 @@ impl Streams {
         }
     }
 
-    /// Reads the mail, and sees to what time does. Runs until `cancel`.
+    /// Reads the mail and checks timers until `cancel`.
     pub async fn run(self, cancel: CancellationToken) {
         let shown = &self.node.shown;
         let (mail, start) = (Arc::new(Notify::new()), Instant::now());
@@ -123,7 +123,7 @@ struct Admission {
 }
 
 impl Admission {
-    /// `None` when there are as many as there may be, in all or from this address.
+    /// Counts a stream; `None` if there are too many, in all or from this address.
     fn to(node: &Arc<Node>, address: IpAddr) -> Option<Admission> {
         let before = node.open.fetch_add(1, Ordering::Relaxed);
         metrics::STREAMS.add(1);

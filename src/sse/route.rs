@@ -29,20 +29,20 @@ use crate::http::Cut;
 use crate::hub::{NativeView, NotOpened};
 use crate::ticketing::{EventId, Revision};
 
-/// Sent by browsers that come back.
+/// Browsers send it when they reconnect.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-/// When to come back to a node that has too many streams, or whose database is away.
+/// `Retry-After` while there are too many streams, or while the database is away.
 const RETRY_AFTER_S: u64 = 5;
-/// Beyond the time after which an answer is due.
+/// Extra time to wait for an answer beyond its deadline.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// The stream's route. It wants the caller in the request, as `api::with_callers` puts it there.
+/// The stream's route. It needs the caller in the request, which `api::with_callers` puts there.
 pub fn router(streams: Streams) -> Router {
     let (router, _) = routes().split_for_parts();
     router.with_state(streams)
 }
 
-/// What the OpenAPI document says about it.
+/// Its part of the OpenAPI document.
 pub fn document() -> OpenApi {
     routes().into_openapi()
 }
@@ -55,7 +55,7 @@ fn routes() -> OpenApiRouter<Streams> {
 struct Wish {
     since: Option<String>,
     topic: Option<String>,
-    /// For browsers, whose `EventSource` sends no headers of ours.
+    /// A token, for browsers, whose `EventSource` cannot send an `Authorization` header.
     access_token: Option<String>,
 }
 
@@ -109,8 +109,8 @@ async fn stream(
     Ok(response(body, patience, cut))
 }
 
-/// What the browser was sent last, or else what the caller says that it has. A `Last-Event-ID` that
-/// is none of ours is ignored: refused, an `EventSource` would never come back.
+/// The client's revision: `Last-Event-ID`, else `since`. A `Last-Event-ID` that is not a revision is ignored, since an
+/// `EventSource` that is refused never comes back.
 fn since(headers: &HeaderMap, asked: Option<&str>) -> ApiResult<Option<Revision>> {
     let last = headers.get(LAST_EVENT_ID);
     if let Some(last) = last.and_then(|id| id.to_str().ok()?.parse().ok()) {
@@ -163,7 +163,7 @@ impl Streams {
             answer,
         };
         shown.ask(event, ask);
-        // For the event to be opened, and then for the client's revision.
+        // Time to open the event, and then to wait for the client's revision.
         let patience = Duration::from_millis(config.feed.open_timeout_ms + REACH_PATIENCE_MS);
         match timeout(patience + GRACE, answered).await {
             Ok(Ok(Ok(()))) => shown.admit(event, view, since, caller).map_err(refused),
@@ -180,7 +180,7 @@ fn response(body: Events, patience: Duration, cut: Cut) -> Response {
     let says = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
-        // nginx would keep the events back until its buffer is full.
+        // Otherwise nginx would hold events back until its buffer is full.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     for (name, value) in says {

@@ -1,6 +1,6 @@
-//! What streams show: the hub's machine behind a lock, and the texts of what was sent last.
+//! The hub's machine behind a lock, and the texts that were sent last.
 //!
-//! No clock and no waiting in here: the task of the streams hands in time, and the simulation does, too.
+//! There is no clock and no waiting here: the streams' task hands in the time, and so does the simulation.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -29,18 +29,18 @@ use crate::protocol::topic::Topic;
 use crate::ticketing::live::{EventInfo, EventStatus};
 use crate::ticketing::{EventId, Revision};
 
-/// How often events that nobody looks at are seen to, in milliseconds.
+/// How often events without streams are checked, in milliseconds.
 const TEND_INTERVAL_MS: u64 = 1_000;
 
 pub(crate) struct Shown {
-    /// Written by the task, looked into by each stream when it has been woken. Held while a text is made, which
-    /// happens once for all who have the same revision.
+    /// Written by the task, read by each woken stream. The lock is held while a text is made, which happens once for all
+    /// streams of the same revision.
     now: Mutex<Now>,
     limits: AvailabilityConfig,
     steps_max: usize,
-    /// Whether the database answers; its change is a reason to beat at once.
+    /// Whether the database answers. Streams beat at once when it changes.
     pub(super) database_up: watch::Sender<bool>,
-    /// The node goes down.
+    /// Cancelled when the node shuts down.
     pub(super) drain: CancellationToken,
 }
 
@@ -53,12 +53,12 @@ struct Now {
     tended_ms: u64,
 }
 
-/// Somebody who wants to see an event.
+/// A client that wants a stream of an event.
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub(crate) since: Option<Revision>,
     pub(crate) caller: Caller,
-    /// When it may open its stream, or why it may not.
+    /// Answered when the stream may open, or with the reason why not.
     pub(crate) answer: oneshot::Sender<Result<(), NotOpened>>,
 }
 
@@ -72,18 +72,18 @@ impl Waiter for Ask {
     }
 }
 
-/// What was sent of one event.
+/// The texts of one event.
 struct Texts {
     /// Wakes the streams; carries nothing.
     moved: watch::Sender<()>,
-    /// Texts that lead to now, by view and revision; 0 is the whole state.
+    /// Texts that lead to the current revision, by view and origin; 0 is the whole state.
     prepared: Prepared<(NativeView, Revision), Bytes>,
-    /// When the first notice of a state that was prepared ends.
+    /// The time at which the first notice in a prepared state ends.
     good_until: Option<Timestamp>,
     last: Last,
 }
 
-/// The last of an event whose row is gone, for the streams that showed it then.
+/// The final history of a deleted event, for streams that still show it.
 type Last = Arc<OnceLock<History>>;
 
 impl Texts {
@@ -100,7 +100,7 @@ pub(crate) struct Seat {
     era: u64,
     pub(super) moved: watch::Receiver<()>,
     last: Last,
-    /// When its token ends, a stream that needs it ends.
+    /// Whether the event is a draft: such a stream ends with the caller's token.
     pub(super) is_draft: bool,
 }
 
@@ -136,18 +136,18 @@ impl Shown {
         }
     }
 
-    /// Mail comes: a turn is due.
+    /// `wake` is called when mail comes, so that a turn is due.
     pub(crate) fn connect(&self, wake: impl Fn() + Send + Sync + 'static) {
         self.lock().mailbox.bell.connect(wake);
     }
 
-    /// Reads the mail, and sees to what time does.
+    /// Reads the mail and checks timers.
     pub(crate) fn turn(&self, now_ms: u64) {
         let mut now = self.lock();
         now.now_ms = now_ms;
         now.mailbox.bell.answer();
         while let Some(message) = now.mailbox.next() {
-            // Nobody here asks, nor watches what is told whole: a stream only listens to events.
+            // Streams watch events only, so there are no such messages for them.
             if let ToShard::News(news) = message {
                 now.watching.on(news, now_ms);
                 self.carry_out(&mut now);
@@ -178,7 +178,7 @@ impl Shown {
                     now.whereabouts.say_watched(event, false);
                     now.texts.remove(&event);
                 }
-                // Whoever asked may have gone away meanwhile.
+                // The client may have gone meanwhile.
                 Then::Answer(_, ask) => drop(ask.answer.send(Ok(()))),
                 Then::Refuse(_, ask, why) => drop(ask.answer.send(Err(why))),
                 Then::Moved(event, _, span) => {
@@ -195,7 +195,7 @@ impl Shown {
         }
     }
 
-    /// Wants to see an event; answered now or later.
+    /// Asks for an event; answered now or later.
     pub(crate) fn ask(&self, event: EventId, ask: Ask) {
         let mut now = self.lock();
         let now_ms = now.now_ms;
@@ -205,7 +205,7 @@ impl Shown {
         self.carry_out(&mut now);
     }
 
-    /// Makes somebody a viewer of an open event that it may see; `since` is what it has of it.
+    /// Makes a client a viewer of an open event that it may see; `since` is its revision.
     pub(crate) fn admit(
         self: &Arc<Self>,
         event: EventId,
@@ -237,8 +237,8 @@ impl Shown {
         Ok(Viewer::new(seat, view, have, since.is_some(), caller))
     }
 
-    /// What brings a stream to now, and notes it as sent; with the beat behind it, if that is due. `None`: it is
-    /// over.
+    /// The text that brings a stream to the current revision, followed by a beat if one is due. Notes it as sent. `None` if the
+    /// stream is over.
     pub(super) fn bring(
         &self,
         seat: &Seat,
@@ -283,7 +283,7 @@ impl Shown {
         }
         let serial = here.map_or(0, |here| here.counted.serial);
         if position.view == NativeView::Event && position.shown.is_none_or(|shown| shown < serial) {
-            // Whoever comes back has counts of elsewhere or of before, and may be shown that nobody is here.
+            // A client that comes back may have other counts, so it is sent even an empty count.
             position.shown = Some(serial);
             let nobody = Counts::default();
             let counts = here.map_or(&nobody, |here| &here.counted.counts);
@@ -308,7 +308,7 @@ impl Now {
             if let Some(history) = self.watching.history(event)
                 && why == NotOpened::NoSuchEvent
             {
-                // Set once: each era has one of its own.
+                // Set only once, since each era has its own.
                 let _ = last.set(history.clone());
             }
             texts.wake();
@@ -334,7 +334,7 @@ impl Default for Texts {
 }
 
 impl Texts {
-    /// The text that leads from a position to now, and whether it is the whole state.
+    /// The text that leads from a position to the current revision, and whether it is the whole state.
     fn lead(
         &mut self,
         position: &Position,
@@ -355,7 +355,7 @@ impl Texts {
         if self.good_until.take_if(|until| *until <= now).is_some() {
             self.prepared.clear();
         }
-        // Whoever is given everything is given the same.
+        // The whole state is the same for all.
         let key = (view, delta.map_or(0, |_| history.origin(have)));
         let whole = delta.is_none();
         if let Some(text) = self.prepared.get(&key) {

@@ -1,5 +1,5 @@
-//! Ends streams whose clients take nothing of what is sent to them. hyper asks such a stream for nothing
-//! more, so that it cannot end by itself: its connection is cut from outside.
+//! Ends streams whose clients do not read. hyper does not poll the body of such a stream any more, so the stream cannot end
+//! by itself: its connection is cut from outside.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,12 +13,12 @@ use tokio::time::{Instant, sleep};
 use crate::http::Cut;
 use crate::metrics;
 
-/// How often within its patience a stream is looked at.
+/// How often a stream is checked within its patience.
 const LOOKS: u32 = 4;
-/// Everything that was handed over has been asked to be followed by more.
+/// 0: the client took the last chunk.
 const TAKEN: u64 = 0;
 
-/// The same stream; once nothing is asked of it for `patience` after a chunk, and a quarter at most, the
+/// Wraps a stream: if the next chunk is not asked for within `patience` after one (and a quarter of that at most), the
 /// connection is cut.
 pub(super) fn guard<T>(
     stream: impl Stream<Item = T>,
@@ -82,7 +82,7 @@ mod tests {
     const DEADLINE: Duration = Duration::from_secs(20);
     const PATIENCE: Duration = Duration::from_millis(200);
 
-    /// Says when it is dropped.
+    /// Sends a message when it is dropped.
     struct Held(mpsc::Sender<()>);
 
     impl Drop for Held {

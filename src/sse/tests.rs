@@ -1,4 +1,4 @@
-//! What streams show when something was lost on the way to them, or in the database.
+//! Tests streams after lost messages, and after lost history in the database.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -19,7 +19,7 @@ use crate::ticketing::live::{Delta, samples};
 
 const WATCH: Watch = Watch::Watch { event: 1, shard: 1 };
 
-/// The streams, by whom the hub and presence are heard.
+/// The streams, with the hub and presence that they are connected to.
 struct World {
     hub: Hub,
     shown: Arc<Shown>,
@@ -96,7 +96,7 @@ fn opening(revision: Revision, lost: Revision) -> Arc<Opening> {
     })
 }
 
-/// Names and data of what a stream was sent.
+/// Names and data of the events that a stream was sent.
 fn events(text: Option<bytes::Bytes>) -> Vec<(String, Value)> {
     let text = String::from_utf8(text.expect("a stream that goes on").to_vec()).unwrap();
     let blocks = text.split_terminator("\n\n");
@@ -123,7 +123,7 @@ fn checked_at(events: &[(String, Value)]) -> Timestamp {
     beat["checked_at"].as_str().unwrap().parse().unwrap()
 }
 
-/// Findings, core 28b: a block of `retry:` alone is an empty event to some clients.
+/// Some clients take a block with nothing but `retry:` for an empty event.
 #[test]
 fn the_first_block_is_an_event_and_says_when_to_come_back() {
     let world = World::at(5);
@@ -140,7 +140,7 @@ fn the_first_block_is_an_event_and_says_when_to_come_back() {
     }
 }
 
-/// Findings, faults 9.
+/// A beat once came before the frames that made it true.
 #[test]
 fn a_beat_comes_behind_the_frames_that_make_it_true() {
     let mut world = World::at(5);
@@ -155,7 +155,7 @@ fn a_beat_comes_behind_the_frames_that_make_it_true() {
     assert_eq!(stream.missing().unwrap(), "");
 }
 
-/// Findings, core 22 and faults 4.
+/// Such a client was once taken back to the node's older state.
 #[test]
 fn a_client_that_is_ahead_waits_and_is_told_later_unless_the_database_was_read() {
     let mut world = World::at(6);
@@ -171,7 +171,7 @@ fn a_client_that_is_ahead_waits_and_is_told_later_unless_the_database_was_read()
     assert!(ahead.try_recv().is_err(), "it waits");
     world.turn(1);
     assert_eq!(ahead.try_recv().ok(), Some(Err(NotOpened::Behind)));
-    // The next one is lucky: the database is read, and really has no more.
+    // For the next one the database is read, and really has no more.
     let mut ahead = world.ask(Some(16));
     let looked = |look| Looked { look, revision: 6 };
     world.hub.looked(1, 1, looked(1));
@@ -188,14 +188,14 @@ fn a_client_that_is_ahead_waits_and_is_told_later_unless_the_database_was_read()
     assert_eq!(ahead.try_recv().ok(), Some(Ok(())));
 }
 
-/// Findings, core 23: whatever the revisions are.
+/// Comparing revisions alone does not show lost history.
 #[test]
 fn streams_of_a_history_that_was_lost_end_and_are_given_everything_when_they_come_back() {
     for revision in [3, 5, 9] {
         let mut world = World::at(5);
         let mut stream = world.stream(None);
         events(stream.greeting());
-        // The database went back and was written on; the mailbox was too full for the word of it.
+        // The database lost history and was written again; the message about it was lost in a full mailbox.
         world.hub.opened(1, opening(revision, 10_005));
         world.turn(0);
         assert!(stream.missing().is_none());
@@ -214,7 +214,7 @@ fn after_a_gap_it_is_asked_until_it_is_open_and_nothing_is_proven_till_then() {
     let mut stream = world.stream(None);
     assert_eq!(checked_at(&events(stream.greeting())), before);
 
-    // Revision 6 was lost; what was checked after that proves nothing here.
+    // The publication of revision 6 was lost, so later checks prove nothing here.
     let after = before + SignedDuration::from_secs(9);
     world.hub.checked(after, true);
     world.publish(6, 7);

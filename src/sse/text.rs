@@ -12,7 +12,7 @@ use crate::protocol::presence::Counts;
 use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, EventState};
 
-/// How the text of a whole state begins.
+/// The beginning of the text of a whole state.
 pub(super) const SNAPSHOT: &[u8] = b"event: snapshot";
 
 pub(super) fn update(
@@ -62,13 +62,12 @@ fn whole(state: &EventState, body: impl Serialize) -> Bytes {
 /// One server-sent event. JSON as serde writes it has no line breaks of its own.
 pub(super) fn event(name: &str, id: Option<Revision>, data: &impl Serialize) -> Bytes {
     let id = id.map_or(String::new(), |id| format!("id: {id}\n"));
-    // Our own structs have string keys and finite numbers: they always become JSON.
+    // Structs with string keys and finite numbers always serialize.
     let data = serde_json::to_string(data).unwrap_or_default();
     format!("event: {name}\n{id}data: {data}\n\n").into()
 }
 
-/// An event whose block says, too, how soon to come back after a loss. In a block of its own it would be an
-/// event without data to some clients.
+/// Adds `retry:` to an event's block. In a block of its own some clients would take it for an event without data.
 pub(super) fn with_retry(retry_ms: u64, event: &[u8]) -> Bytes {
     let mut text = format!("retry: {retry_ms}\n").into_bytes();
     text.extend_from_slice(event);

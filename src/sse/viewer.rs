@@ -1,4 +1,4 @@
-//! One stream: what it is sent next, and when.
+//! One stream: its position, and the text that it is sent next.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -19,28 +19,28 @@ use crate::protocol::native;
 use crate::protocol::topic::Topic;
 use crate::ticketing::Revision;
 
-/// How long a client waits before it comes back after a loss: half of this to all of it.
+/// The delay after which a client reconnects: half of this to all of it.
 const RETRY_MS: u64 = 2_000;
-/// Streams told to come back per second of the window that they are spread over at shutdown.
+/// At shutdown, streams told to come back per second.
 const DRAIN_STREAMS_PER_S: usize = 1_000;
 
-/// What a stream was last sent.
+/// The position of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) view: NativeView,
-    /// `None`: nothing, it wants everything.
+    /// Its revision; `None` if it has nothing yet.
     pub(super) have: Option<Revision>,
-    /// The serial of presence. `None`: it has seen nothing of that here.
+    /// The serial of the presence that it was sent; `None` if none.
     pub(super) shown: Option<u64>,
 }
 
-/// What a stream's client is sent, whenever it is looked after. Pure, but for the lock of what is shown.
+/// Makes the texts for one stream. Pure, except for the lock of [`Shown`](super::shown::Shown).
 pub(crate) struct Viewer {
     seat: Seat,
     position: Position,
     topic: Topic,
     caller: Caller,
-    /// The client said what it has.
+    /// Whether the client named its revision.
     comes_back: bool,
 }
 
@@ -69,7 +69,7 @@ impl Viewer {
         }
     }
 
-    /// How soon to come back, what is missing, and proof that nothing else is.
+    /// The first text: the reconnection delay, missing changes, and a beat.
     pub(crate) fn greeting(&mut self) -> Option<Bytes> {
         let texts = self.bring(Some(self.topic))?;
         let first = texts.first()?;
@@ -83,12 +83,12 @@ impl Viewer {
         Some(text::with_retry(retry_ms, &texts.concat()))
     }
 
-    /// What it lacks; empty when it is level, `None` when it is over.
+    /// The missing changes; empty if there are none, `None` if the stream is over.
     pub(crate) fn missing(&mut self) -> Option<Bytes> {
         Some(self.bring(None)?.concat().into())
     }
 
-    /// What it lacks, and then the beat: whatever that claims has been shown.
+    /// The missing changes and then a beat, so that the beat's claim is true.
     pub(crate) fn beat(&mut self) -> Option<Bytes> {
         Some(self.bring(Some(self.topic))?.concat().into())
     }
@@ -105,7 +105,7 @@ pub(super) struct Body {
     moved: watch::Receiver<()>,
     database_up: watch::Receiver<bool>,
     beats: Interval,
-    /// When the token ends that this stream needs.
+    /// The end of the token that this stream needs.
     ends_at: Option<Instant>,
     stage: Stage,
     admission: Admission,
@@ -115,15 +115,15 @@ pub(super) struct Body {
 enum Stage {
     New,
     Open,
-    /// Its last words are said.
+    /// The last text was sent.
     Over,
 }
 
 impl Body {
-    /// `ends_at`: when the caller's token does.
+    /// `ends_at` is the end of the caller's token.
     pub(super) fn new(viewer: Viewer, ends_at: Option<Instant>, admission: Admission) -> Body {
         let interval = Duration::from_millis(admission.node.config.socket.beat_interval_ms);
-        // Spread: streams that came together do not beat together.
+        // Random, so that streams that opened together do not beat together.
         let first = interval.mul_f64(rand::random_range(0.5..=1.0));
         let mut beats = interval_at(Instant::now() + first, interval);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -155,7 +155,7 @@ impl Body {
             Stage::Open => {}
         }
         loop {
-            // Seen before it is looked at: what moves in between wakes us again.
+            // Marked as seen before the read: a change in between wakes the stream again.
             self.moved.mark_unchanged();
             let missing = self.viewer.missing()?;
             if !missing.is_empty() {
@@ -165,7 +165,7 @@ impl Body {
             let silence = Duration::from_millis(config.stream.comment_interval_ms);
             let drain = self.viewer.seat.shown.drain.clone();
             tokio::select! {
-                // Nobody watches the event any more: its row is gone.
+                // The event is deleted.
                 moved = self.moved.changed() => if moved.is_err() { return None },
                 () = drain.cancelled() => {
                     self.stage = Stage::Over;
@@ -179,7 +179,7 @@ impl Body {
         }
     }
 
-    /// When to come back: a slot in a window that grows with the number of streams.
+    /// The farewell at shutdown: a time to come back, in a window that grows with the number of streams.
     fn farewell(&self) -> Bytes {
         let open = self.admission.node.open.load(Ordering::Relaxed);
         let window_ms = 1_000 * (1 + open / DRAIN_STREAMS_PER_S) as u64;

@@ -1,4 +1,4 @@
-//! The machine against a model of the feed: whatever is lost on the way, and whoever comes when.
+//! Tests the machine against a model of the feed, with messages lost and clients arriving at any time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -15,7 +15,7 @@ use crate::ticketing::live::{Delta, EventInfo, samples};
 const EVENT: EventId = 1;
 const GRACE_MS: u64 = 5_000;
 
-/// Its number, and what its client has.
+/// A client: its number and its revision.
 #[derive(Debug, PartialEq, Eq)]
 struct Client(usize, Option<Revision>);
 
@@ -35,7 +35,7 @@ struct World {
     mailbox: Mailbox<ToShard>,
     watches: mpsc::Receiver<Watch>,
     now_ms: u64,
-    /// The mailbox was full.
+    /// Whether the mailbox was full.
     lost: bool,
 }
 
@@ -127,7 +127,7 @@ fn one_load_serves_all_who_arrive() {
     assert!(world.asked().is_empty());
 }
 
-/// Findings, core 22 and faults 4.
+/// Such a client was once taken back to the node's older state.
 #[test]
 fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_read() {
     let mut world = World::new();
@@ -155,7 +155,7 @@ fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_
         ),
         "{then:?}"
     );
-    // The answer to that question says nothing to who asked later.
+    // The answer to that question does not count for a client that asked later.
     assert!(world.arrive(Client(2, Some(16))).is_none());
     let looked = |look| Looked { look, revision: 6 };
     world.hub.looked(0, EVENT, looked(look));
@@ -167,7 +167,7 @@ fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_
     ));
 }
 
-/// Findings, core 23: the revisions alone do not tell.
+/// Comparing revisions alone does not show lost history.
 #[test]
 fn viewers_start_anew_when_history_was_lost_whatever_the_revisions_are() {
     for at in [3, 5, 9] {
@@ -192,7 +192,7 @@ fn viewers_start_anew_when_history_was_lost_whatever_the_revisions_are() {
     }
 }
 
-/// Findings, faults 9.
+/// A beat once came before the frames that made it true.
 #[test]
 fn nothing_is_proven_of_a_viewer_that_lacks_something() {
     let mut world = World::new();
@@ -234,17 +234,17 @@ fn what_nobody_watches_is_let_go_of_when_its_grace_is_over() {
     assert!(world.watching.is_empty());
 }
 
-/// What happens to a shard.
+/// An event in the life of a shard.
 #[derive(Debug, Clone)]
 enum Happens {
-    /// The database moves on, and the feed publishes it; or it is lost on the way.
+    /// A commit, which the feed publishes, or whose publication is lost.
     Publish {
         revisions: u64,
         lost: bool,
     },
-    /// So many messages more than fit.
+    /// More messages than the mailbox holds.
     Flood,
-    /// The database goes back, and is written on.
+    /// The database loses history and is written again.
     Rewind {
         by: u64,
         then: u64,
@@ -253,9 +253,9 @@ enum Happens {
         ahead: u64,
         behind: u64,
     },
-    /// What a shard asked is answered.
+    /// The feed answers the shard's requests.
     Feed,
-    /// The database says how it is.
+    /// The feed reports the state of the database.
     Check,
     Read,
     Pass(u64),
@@ -275,21 +275,21 @@ fn happens() -> impl Strategy<Value = Happens> {
     ]
 }
 
-/// The database and the feed, with one viewer behind them, and what must hold of it.
+/// A model of database and feed with one viewer, and the checks on it.
 struct Model {
     world: World,
-    /// The history that is now, and the one before it; each has its own revisions.
+    /// The number of the current history; each has its own revisions.
     history: u64,
     revision: Revision,
     lost: Revision,
-    /// Which history and revision the feed has shown.
+    /// The history and revision that the feed has published.
     fed: Option<(u64, Revision)>,
     questions: Vec<Watch>,
-    /// How often the database has been checked: all revisions up to then.
+    /// The history and revision at each check of the database.
     checks: Vec<(u64, Revision)>,
-    /// What the viewer has, and of which history; `None`: it is to join anew.
+    /// The viewer's history and revision; `None` if it has to join again.
     viewer: Option<(u64, Revision)>,
-    /// With the history and the revision that there were when they came.
+    /// Waiting clients, with the history and revision at their arrival.
     waiting: BTreeMap<usize, (u64, Revision)>,
     clients: usize,
 }
@@ -343,7 +343,7 @@ impl Model {
             }
             Happens::Feed => self.feed(),
             Happens::Check => {
-                // Said once all that was committed has been published.
+                // Reported once all commits have been published.
                 self.checks.push((self.history, self.revision));
                 let at = SignedDuration::from_secs(self.checks.len() as i64);
                 self.world.hub.checked(Timestamp::UNIX_EPOCH + at, true);
@@ -402,7 +402,7 @@ impl Model {
         }
     }
 
-    /// A client is never answered with less than it has of this history, unless the database really has less.
+    /// Checks that a client is not answered with an older state than its own of this history, unless the database has less.
     fn answered(&mut self, Client(client, since): Client) {
         let (history, had) = self.waiting.remove(&client).expect("answered once");
         let Some(known) = self.world.watching.history(EVENT) else {
@@ -419,7 +419,7 @@ impl Model {
         self.world.watching.came(EVENT);
     }
 
-    /// The viewer is brought to now: what leads there begins where it is.
+    /// Brings the viewer to the current revision, and checks that the way begins at its own.
     fn bring(&mut self) {
         let Some((_, have)) = self.viewer else { return };
         let Some(known) = self.world.watching.history(EVENT) else {
@@ -436,7 +436,7 @@ impl Model {
         }
         let revision = known.revision();
         self.viewer = self.viewer.map(|(history, _)| (history, revision));
-        // What a beat claims was true when it was checked.
+        // The claim of a beat was true at the time of its check.
         let proof = self
             .world
             .watching
@@ -462,7 +462,7 @@ proptest! {
         let mut model = Model::new();
         model.arrive(None);
         happens.into_iter().for_each(|happens| model.on(happens));
-        // When all is well again, everybody is answered, and the viewer has everything.
+        // Without further faults all clients are answered, and the viewer is current.
         for _ in 0..8 {
             model.on(Happens::Feed);
             model.on(Happens::Read);
