@@ -1,4 +1,4 @@
-//! What can happen to the feed, and what it can do.
+//! The feed's inputs (causes) and its actions (effects).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,18 +10,18 @@ use crate::store::LiveEvent;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
-/// Something that happened.
+/// An input of the feed.
 #[derive(Debug)]
 pub(crate) enum Cause {
     Watch(Watch),
-    /// The doorbell listens (again): whatever was committed before may have gone unheard.
+    /// The doorbell listens (again); rings of earlier commits may have been missed.
     Listening,
     Rang(EventId),
     /// The bus brought a change, or it rode on a ring: believed only as the event's next revision.
     Delivered(EventId, Box<Delta>),
-    /// The bus cannot say what changed.
+    /// The bus could not bring a change of this event.
     LookAgain(EventId),
-    /// Whether the bus brings changes from here on; what was committed before may not come by it.
+    /// Whether the bus brings changes from here on; it may not bring earlier commits.
     Carried(bool),
     /// The doorbell's connection is gone.
     BellLost,
@@ -31,7 +31,7 @@ pub(crate) enum Cause {
     Time,
 }
 
-/// What a read of the log brought.
+/// The result of a read of the log.
 #[derive(Debug, Default)]
 pub(crate) struct LogPage {
     pub(crate) rows: Vec<(EventId, Delta)>,
@@ -40,13 +40,13 @@ pub(crate) struct LogPage {
     pub(crate) ahead_of: Vec<EventId>,
 }
 
-/// Something to be done.
+/// An action of the feed.
 #[derive(Debug)]
 pub(super) enum Effect {
     /// Read the log after these revisions; answer with [`Cause::Read`].
     Read {
         heads: Vec<(EventId, Revision)>,
-        /// Find out, too, whether the database still has them.
+        /// Also check that the database still has these revisions.
         all: bool,
     },
     /// Read the event's state; answer with [`Cause::Loaded`].
@@ -56,13 +56,13 @@ pub(super) enum Effect {
     Publish(ShardSet, EventId, Flush),
     /// A shard's question is answered: the database has no more than what was published.
     Looked(usize, EventId, Looked),
-    /// The event is gone for good, or its viewers are to start anew.
+    /// The event is deleted, or its viewers have to start again.
     Closed(ShardSet, EventId, NotOpened),
-    /// Nobody watches the event any more.
+    /// The event has no viewers any more.
     Left(EventId),
-    /// All that was committed before the read of all began has been read, or before `not_after` where that
-    /// is earlier. Not said while the log of a watched event has a gap: the time last said stays, which is
-    /// the truth for that event's viewers and only too modest for the others'. See `cannot_load` for how long.
+    /// All commits before the beginning of the read of all events have been read, or before `not_after` if that is earlier. It
+    /// is not sent while the log of a watched event has a gap: the earlier time then stays, which is true for that event's
+    /// viewers and too modest for the others. `cannot_load` bounds how long.
     Checked {
         not_after: Option<Instant>,
     },

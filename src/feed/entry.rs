@@ -1,7 +1,7 @@
-//! One watched event: what its viewers have been shown, and what waits to be shown.
+//! One watched event: its published state, and the changes that wait to be published.
 //!
-//! Conflation lives here. The first change after a silence goes out at once; further ones are
-//! merged until the window that it opened has passed. No clock and no I/O: `now` is handed in.
+//! Conflation happens here. The first change after a pause is published at once; further ones are merged until the window
+//! that it opened has passed. No clock and no I/O: `now` is handed in.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::hub::{Opening, ShardSet};
 use crate::ticketing::live::{Delta, EventState, Gap};
 use crate::ticketing::{EventId, Revision};
 
-/// Somebody who asks for a revision that is nowhere is answered within this, however long the window is.
+/// A question for a revision that does not exist is answered within this time, even if the window is longer.
 const LOOK_PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// Bounds of an entry, from [`crate::config::FeedConfig`].
@@ -28,15 +28,15 @@ pub(super) struct Limits {
 /// A watched event whose state is known.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// Who is to be told.
+    /// The shards with viewers.
     pub(super) shards: ShardSet,
-    /// The bell rang, and the log is to be read when the window has passed.
+    /// The event rang; its log is to be read when the window has passed.
     pub(super) unread: bool,
     /// Part of the log is gone: a snapshot is on its way.
     pub(super) reloading: bool,
-    /// Set while no shard watches: when the entry goes.
+    /// Set while no shard has viewers: when the entry is dropped.
     pub(super) leaves_at: Option<Instant>,
-    /// As last published; a shard that opens the event starts here.
+    /// The last published state; a shard that opens the event starts here.
     state: Arc<EventState>,
     /// Published deltas, each starting where the one before ended, the last ending at `state`.
     ring: VecDeque<Arc<Delta>>,
@@ -53,16 +53,16 @@ pub(super) struct Entry {
     limits: Limits,
 }
 
-/// Questions of shards whether the database has more than they were told of: for each shard the latest.
+/// Questions of shards whether the database has newer revisions: the latest one of each shard.
 #[derive(Debug, Default)]
 struct Looks {
-    /// To be answered by a read that begins from now on.
+    /// Questions for the next read.
     asked: Vec<(usize, u64)>,
-    /// To be answered by the read under way.
+    /// Questions that the read under way answers.
     under_way: Vec<(usize, u64)>,
 }
 
-/// What a flush hands to the shards.
+/// The result of a flush, for the shards.
 #[derive(Debug, Clone)]
 pub(crate) struct Flush {
     pub(crate) delta: Arc<Delta>,
@@ -70,7 +70,7 @@ pub(crate) struct Flush {
 }
 
 impl Entry {
-    /// `recent` is what led to `state`, oldest first and without a hole.
+    /// `recent` are the deltas that lead to `state`, oldest first and without a gap.
     pub(super) fn new(
         shards: ShardSet,
         state: EventState,
@@ -94,7 +94,7 @@ impl Entry {
         }
     }
 
-    /// The same after a history of which revisions up to `lost` were shown.
+    /// The same, after lost history of which revisions up to `lost` were shown.
     pub(super) fn after(self, lost: Revision) -> Self {
         Entry { lost, ..self }
     }
@@ -106,7 +106,7 @@ impl Entry {
             .map_or(self.state.revision, |pending| pending.to)
     }
 
-    /// What a shard needs to serve viewers from here on.
+    /// The opening for a shard.
     pub(super) fn opening(&self, event: EventId) -> Arc<Opening> {
         let ring = self.ring.iter().cloned().collect();
         let state = self.state.clone();
@@ -123,7 +123,7 @@ impl Entry {
         now < self.quiet_until
     }
 
-    /// As last published.
+    /// The last published revision.
     pub(super) fn revision(&self) -> Revision {
         self.state.revision
     }
@@ -132,8 +132,8 @@ impl Entry {
         self.state.revision >= revision
     }
 
-    /// A shard wants to know whether the database has more. It is to be read soon, at the latest when the window
-    /// ends. `true`: read now.
+    /// Notes a shard's question whether the database has newer revisions. Returns `true` if the log has to be read now;
+    /// otherwise it is read when the window ends.
     pub(super) fn look(&mut self, shard: usize, look: u64, now: Instant) -> bool {
         self.looks.asked.retain(|&(other, _)| other != shard);
         self.looks.asked.push((shard, look));
@@ -151,7 +151,7 @@ impl Entry {
         self.limits.window.min(LOOK_PAUSE_MAX)
     }
 
-    /// A read of the log begins that covers it.
+    /// A read of the log that includes the event begins.
     pub(super) fn is_read(&mut self, now: Instant) {
         let asked = std::mem::take(&mut self.looks.asked);
         if !asked.is_empty() {
@@ -162,7 +162,7 @@ impl Entry {
         under_way.extend(asked);
     }
 
-    /// The read brought nothing, or not all.
+    /// The read failed, or did not reach the end of the log.
     pub(super) fn is_not_read(&mut self) {
         let newer = std::mem::take(&mut self.looks.asked);
         self.looks.asked = std::mem::take(&mut self.looks.under_way);
@@ -172,8 +172,8 @@ impl Entry {
         self.looks.asked.extend(newer);
     }
 
-    /// The log was read to its end. The shards and questions that this answers, once what was read has been
-    /// flushed: it goes out now, whatever the window.
+    /// The log was read to its end. Returns the shards and questions that this answers once the rows are flushed, which then
+    /// happens at once, regardless of the window.
     pub(super) fn has_looked(&mut self, now: Instant) -> Vec<(usize, u64)> {
         let answered = std::mem::take(&mut self.looks.under_way);
         if !answered.is_empty() {
@@ -182,7 +182,7 @@ impl Entry {
         answered
     }
 
-    /// When this entry next needs attention without anything happening to it.
+    /// When this entry next needs attention by itself.
     pub(super) fn next_at(&self) -> Option<Instant> {
         let window_ends = (self.unread || self.pending.is_some()).then_some(self.quiet_until);
         let looks_at = (self.unread && !self.looks.asked.is_empty()).then_some(self.hurried_until);
@@ -193,7 +193,7 @@ impl Entry {
         [reads_at, self.leaves_at].into_iter().flatten().min()
     }
 
-    /// Takes the next row of the log in. What has been taken in already is dropped.
+    /// Takes in the next row of the log; ignores rows that are not newer.
     pub(super) fn absorb(&mut self, delta: Delta) -> Result<(), Gap> {
         let have = self.head();
         if delta.to <= have {
@@ -210,9 +210,8 @@ impl Entry {
         Ok(())
     }
 
-    /// Bridges what the log lost by the whole snapshot. What differs between it and what was shown
-    /// would not do: a viewer who came from another node may have a revision in between, and a row
-    /// that changed and changed back.
+    /// Bridges a gap in the log by a whole snapshot. A difference from the published state would not do: a viewer from another
+    /// node may have a revision in between, in which a row changed that has changed back since.
     pub(super) fn catch_up(&mut self, snapshot: &EventState) {
         self.reloading = false;
         if snapshot.revision > self.head() {
@@ -220,14 +219,14 @@ impl Entry {
         }
     }
 
-    /// What is to be published now, if anything is and the window allows it.
+    /// The changes to publish now, if there are any and the window allows it.
     pub(super) fn flush(&mut self, now: Instant) -> Option<Flush> {
         if self.is_quiet(now) {
             return None;
         }
         let delta = self.pending.take()?;
         self.quiet_until = now + self.limits.window;
-        // It cannot miss: `absorb` and `catch_up` only take in what starts at the state or before.
+        // It cannot fail: `absorb` and `catch_up` only take in deltas that start at the state or before.
         let applied = Arc::make_mut(&mut self.state).apply(&delta);
         debug_assert_eq!(applied, Ok(()));
         if mistaken!(ForgetPending) && delta.to > delta.from + 1 {
@@ -235,7 +234,7 @@ impl Entry {
         }
         let delta = Arc::new(delta);
         if delta.from == 0 {
-            // What came before the whole state leads nowhere.
+            // Deltas before a whole state do not lead to it.
             self.ring.clear();
         }
         if self.ring.len() == self.limits.ring_deltas_max {

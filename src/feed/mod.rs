@@ -1,13 +1,12 @@
 //! DATABASE → HUB. The only publisher of table state.
 //!
-//! One loop over a closed set of causes: the doorbell rang, a shard wants an event, a query
-//! answered, time passed. What follows from each is decided by the `planner`, which is pure, and
-//! carried out by the `publisher`; this file listens, asks, and never waits for the database:
-//! queries are jobs of their own, with a deadline. While the database is away the feed keeps what
-//! it has, says so at once, and asks again.
+//! One loop over a closed set of causes: the doorbell rang, a shard wants an event, a query answered, time passed. The
+//! `planner`, which is pure, decides what follows; the `publisher` carries it out. This file receives inputs and starts
+//! queries, which are tasks with a deadline, so it never waits for the database. While the database is away the feed keeps
+//! its states, reports the loss at once, and tries again.
 //!
 //! - `entry` is one watched event: state, ring of recent deltas, conflation.
-//! - `cause` lists what can happen and what can be done about it.
+//! - `cause` lists the inputs and the actions.
 
 pub(crate) mod cause;
 mod entry;
@@ -39,17 +38,17 @@ use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 use crate::ticketing::{EventId, Revision};
 
-/// Where the feed hears from.
+/// The inputs of the feed.
 pub struct Inputs {
-    /// The database's doorbell.
+    /// Rings of the database.
     pub rings: mpsc::Receiver<Ring>,
-    /// The shards' wishes.
+    /// Requests of the shards.
     pub watches: mpsc::Receiver<Watch>,
-    /// What the bus brings, where there is one.
+    /// Messages of the bus, if there is one.
     pub heard: mpsc::Receiver<Heard>,
 }
 
-/// Starts the feed, and the doorbell that it and others hear.
+/// Starts the feed, and the doorbell, which other stages use as well.
 pub(crate) fn start(
     back: &mut Tasks,
     config: &FeedConfig,
@@ -78,11 +77,11 @@ pub(crate) fn start(
     );
 }
 
-/// What the feed's own pool is: viewers must not wait because buyers are many.
+/// Settings of the feed's own pool, so that viewers do not wait for connections that buyers use.
 pub(crate) fn database(config: &Config) -> DatabaseConfig {
     DatabaseConfig {
         pool_connections_max: FEED_CONNECTIONS_MAX + config.feed.loads_parallel_max,
-        // The feed does not wait for longer: neither should the database.
+        // The feed gives up after this time, so the database should as well.
         statement_timeout_ms: config
             .database
             .statement_timeout_ms
@@ -94,7 +93,7 @@ pub(crate) fn database(config: &Config) -> DatabaseConfig {
 /// Runs until `cancel`.
 ///
 /// # Errors
-/// When a query's task panicked, which leaves the feed not knowing what it has read.
+/// A query's task panicked, so the feed does not know what was read.
 pub async fn run(
     store: Store,
     inputs: Inputs,
@@ -116,7 +115,7 @@ struct Feed {
     publisher: Publisher,
     /// Queries under way: at most one read and `loads_parallel_max` loads.
     jobs: JoinSet<Cause>,
-    /// Of the read under way.
+    /// The span of the read under way.
     read_span: Span,
     store: Store,
     config: FeedConfig,
@@ -146,7 +145,7 @@ impl Feed {
         }
     }
 
-    /// What a read brought is published within its span.
+    /// The span in which a cause is handled: the rows of a read are published within the read's span.
     fn span_of(&mut self, cause: &Cause) -> Span {
         match cause {
             Cause::Read(_) => mem::replace(&mut self.read_span, Span::none()),
@@ -164,7 +163,7 @@ impl Feed {
         self.jobs.spawn(async move {
             let page = async {
                 if heads.is_empty() {
-                    // Nothing to read, yet the answer says whether the database is there.
+                    // Nothing to read, but the answer shows that the database is there.
                     store.ping().await?;
                     return Ok(LogPage::default());
                 }
@@ -198,7 +197,7 @@ impl Feed {
     }
 }
 
-/// The answer, or what its absence means.
+/// The answer, or the failure after a timeout.
 async fn in_time<T>(
     limit: Duration,
     query: impl Future<Output = Result<T, StoreError>>,

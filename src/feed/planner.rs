@@ -1,11 +1,11 @@
-//! What the feed does next: causes in, effects out, no I/O and no clock.
+//! Decides what the feed does next: causes in, effects out, no I/O and no clock.
 //!
-//! The driver in `feed/mod.rs` hands in what happened and carries out what comes back, so a
-//! simulation can put any database, any delay and any fault in its place.
+//! The driver in `feed/mod.rs` hands in causes and carries out effects, so the simulation can put any database, delay and
+//! fault in its place.
 //!
-//! At most one read of the log is under way. It asks for every event whose bell rang since the
-//! last one began, so under load the queries stay few and grow longer instead. An event within
-//! its conflation window is not asked for: nothing could be published before the window ends.
+//! At most one read of the log is under way. It includes every event that rang since the last read began, so under load
+//! reads become longer and not more. An event within its conflation window is left out, since nothing could be published
+//! before the window ends.
 
 mod absent;
 mod loads;
@@ -31,7 +31,7 @@ use crate::ticketing::EventId;
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// What there is of one event, and when it next needs attention by itself.
+/// The state of one event in the planner, and when it next needs attention by itself.
 #[derive(Debug)]
 struct Slot {
     watched: Watched,
@@ -40,8 +40,8 @@ struct Slot {
 
 #[derive(Debug)]
 enum Watched {
-    /// Its state is wanted. Whoever waits is told at `give_up_at` at the latest; the load itself
-    /// goes on, for the next to ask.
+    /// Its state is being loaded. Waiting shards are answered at `give_up_at` at the latest; the load goes on for the next
+    /// request.
     Loading {
         waiting: ShardSet,
         give_up_at: Instant,
@@ -49,14 +49,14 @@ enum Watched {
     Open(Box<Entry>),
 }
 
-/// A read of the log under way, or to be made.
+/// A read of the log, under way or planned.
 #[derive(Debug)]
 struct Reading {
     events: Vec<EventId>,
-    /// It covers every open event, so its success proves that all are current.
+    /// Whether it covers every open event, so that its success proves all of them current.
     all: bool,
-    /// When the oldest load began whose event was opened since this read was planned: the read does not
-    /// cover that event, so its success proves no more than that load does.
+    /// The beginning of the oldest load whose event was opened since this read was planned. The read does not cover that event,
+    /// so its success proves no more than that load does.
     opened_since: Option<Instant>,
 }
 
@@ -75,23 +75,21 @@ pub(super) struct Planner {
     slots: HashMap<EventId, Slot>,
     /// The timers of all slots.
     timers: BTreeSet<(Instant, EventId)>,
-    /// Events whose bell rang since the last read began.
+    /// Events that rang since the last read began.
     rung: BTreeSet<EventId>,
     reading: Option<Reading>,
-    /// Reads to be made before any other: what did not fit into a page, and the halves of a read
-    /// that could not be used.
+    /// Reads to be made before any other: the rest of a page, and the halves of a failed read.
     again: Vec<Reading>,
-    /// Open events of whose log a part is missing, and since when. While there is one, nobody is
-    /// told that all is current.
+    /// Open events with a gap in their log, and since when. While there is one, nothing is reported as current.
     gaps: HashMap<EventId, Instant>,
-    /// Events whose state is to be loaded, in the order of asking.
+    /// Events to be loaded, in the order of the requests.
     to_load: VecDeque<EventId>,
-    /// When the loads under way began.
+    /// The loads under way, and when each began.
     loading_since: HashMap<EventId, Instant>,
     absent: Absent,
     rewinds: Rewinds,
     database: Database,
-    /// Between attempts to reach the database.
+    /// The pauses between attempts to reach the database.
     backoff: Backoff,
     /// Whether the bus brings changes.
     carried: bool,
@@ -124,7 +122,7 @@ impl Planner {
         }
     }
 
-    /// Takes in what happened; what comes back is to be done in this order.
+    /// Takes in a cause; the returned effects have to be carried out in order.
     pub(super) fn on(&mut self, cause: Cause, now: Instant) -> Vec<Effect> {
         if let Cause::Rang(event) | Cause::LookAgain(event) = cause {
             self.absent.forget(event);
@@ -145,7 +143,7 @@ impl Planner {
                     self.read_all_soon(now);
                 }
             }
-            // What rings is on its way by the bus; should it be lost, the poll finds it.
+            // The bus brings this change as well; if it loses it, the poll finds it.
             Cause::Rang(_) if self.carried => {}
             Cause::Rang(event) | Cause::LookAgain(event) => self.rang(event),
             Cause::Delivered(event, delta) => self.delivered(event, *delta, now),
@@ -153,7 +151,7 @@ impl Planner {
                 self.carried = carried;
                 self.read_all_soon(now);
             }
-            // Said once: an attempt to connect it again that fails is no news.
+            // Reported once: a failed attempt to reconnect is not news.
             Cause::BellLost if mem::take(&mut self.listening) => {
                 self.effects.push(Effect::DatabaseDown);
                 self.poll_at = now;
@@ -179,7 +177,7 @@ impl Planner {
         [timer, read_at].into_iter().flatten().min()
     }
 
-    /// Sees to the events whose timer is due.
+    /// Handles the events whose timer is due.
     fn tend(&mut self, now: Instant) {
         while let Some(&(at, event)) = self.timers.first().filter(|&&(at, _)| at <= now) {
             self.timers.remove(&(at, event));
@@ -207,7 +205,7 @@ impl Planner {
         }
     }
 
-    /// Starts what may start: one read, and as many loads as are allowed at a time.
+    /// Starts the next queries: one read, and as many loads as are allowed at a time.
     fn ask(&mut self, now: Instant) {
         if self.reading.is_none()
             && let Some(reading) = self.next_read(now)
@@ -249,7 +247,7 @@ impl Planner {
         }
     }
 
-    /// Puts the event's timer where the event needs it.
+    /// Sets the event's timer.
     fn schedule(&mut self, event: EventId) {
         let Some(slot) = self.slots.get_mut(&event) else {
             return;

@@ -1,5 +1,5 @@
-//! The feed but for its waiting: takes in what happened, carries out what the planner decides, and
-//! gives back what to ask the database. No I/O and no clock.
+//! The feed without its waiting: hands causes to the planner, carries out its effects on hub and board, and returns the
+//! queries to make. No I/O and no clock, so the simulation uses it as it is.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,18 +19,18 @@ use crate::telemetry::trail;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
-/// Where the feed writes to.
+/// The outputs of the feed.
 pub struct Outputs {
     pub hub: Hub,
     pub board: Board,
-    /// What the bus is to bring.
+    /// The events that the bus has to bring.
     pub interest: Interest,
 }
 
-/// To be asked of the database, and answered with a [`Cause`].
+/// A query to make; the answer is a [`Cause`].
 #[derive(Debug)]
 pub(crate) enum Query {
-    /// The log after these revisions: [`Cause::Read`]. `all`: and whether they are still there.
+    /// The log after these revisions: [`Cause::Read`]. `all`: also check that the database still has them.
     Log {
         heads: Vec<(EventId, Revision)>,
         all: bool,
@@ -39,22 +39,22 @@ pub(crate) enum Query {
     State(EventId),
 }
 
-/// When something happened.
+/// A time by both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
-    /// By the clock that timers go by.
+    /// Monotonic, for timers.
     pub(crate) now: Instant,
-    /// By the clock that viewers are told of.
+    /// Wall-clock time, for viewers.
     pub(crate) at: Timestamp,
 }
 
 pub(crate) struct Publisher {
     planner: Planner,
-    /// What was last said, to log each change once. `None` before the first read.
+    /// The last reported state, so that each change is logged once. `None` before the first read.
     database_up: Option<bool>,
-    /// All that was committed before this has been read.
+    /// All commits before this have been read.
     checked_at: Timestamp,
-    /// When the read under way began.
+    /// The beginning of the read under way.
     asked: Moment,
     outputs: Outputs,
 }
@@ -70,7 +70,7 @@ impl Publisher {
         }
     }
 
-    /// Takes in what happened, and tells the shards what follows.
+    /// Handles a cause: publishes to the shards, and returns the next queries.
     pub(crate) fn on(&mut self, cause: Cause, moment: Moment) -> Vec<Query> {
         let mut queries = Vec::new();
         for effect in self.planner.on(cause, moment.now) {
@@ -84,7 +84,7 @@ impl Publisher {
         self.planner.next_at()
     }
 
-    /// What the doorbell says, as a cause.
+    /// Turns a ring into a cause.
     pub(crate) fn rang(&self, ring: Ring) -> Option<Cause> {
         match ring {
             Ring::Event(_) | Ring::Change(..) | Ring::Probe | Ring::Listening => {
@@ -101,7 +101,7 @@ impl Publisher {
                 metrics::RINGS.add(1);
                 Some(self.rode(event, &row))
             }
-            // It proves that the doorbell works, to the doorbell itself.
+            // A probe is of interest to the doorbell only.
             Ring::Probe => None,
             Ring::Listening => {
                 self.outputs.board.listening(true);
@@ -114,7 +114,7 @@ impl Publisher {
         }
     }
 
-    /// A row of the log that rode on a ring, parsed only for an event that is watched.
+    /// Parses a row of the log that rode on a ring, if its event is watched.
     fn rode(&self, event: EventId, row: &str) -> Cause {
         if !self.planner.is_open(event) {
             return Cause::Rang(event);
@@ -204,7 +204,7 @@ impl Publisher {
     }
 }
 
-/// What the bus brings, as a cause.
+/// Turns a message of the bus into a cause.
 pub(crate) fn cause_of(heard: Heard) -> Cause {
     match heard {
         Heard::Change(event, delta) => Cause::Delivered(event, delta),

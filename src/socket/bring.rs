@@ -1,4 +1,4 @@
-//! From what one connection has to now: whatever its topics have for it, and the beat behind it.
+//! Brings one connection to the current state of its topics, and sends its beat after that.
 
 use bytes::Bytes;
 
@@ -11,12 +11,12 @@ use crate::protocol::phoenix;
 use crate::ticketing::Revision;
 
 impl Shard {
-    /// Sends a connection what waits for it, then brings each of its topics to now.
+    /// Writes the connection's outbox, then brings each of its topics to the current revision.
     pub(super) fn bring(&mut self, id: usize) {
         self.bring_with(id, false);
     }
 
-    /// The same, with the beat at the end. A socket that is full gets no beat: what it has is old.
+    /// The same, with a beat at the end. A full socket gets no beat, since its client is behind.
     pub(super) fn beat(&mut self, id: usize) {
         self.bring_with(id, true);
     }
@@ -40,8 +40,8 @@ impl Shard {
         }
     }
 
-    /// At most one frame for each joined topic waits in a connection's outbox, because this is
-    /// called only when nothing waits.
+    /// Queues one frame for each topic that lacks changes. It is called only with an empty outbox, so at most one frame for each
+    /// topic waits.
     fn queue_missing(&mut self, id: usize) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -78,7 +78,7 @@ impl Shard {
                 };
                 let mut frames = channel.frames(history, has, &self.config.availability);
                 if matches!(&channel.key.view, View::Tables(bindings) if !bindings.is_empty()) {
-                    // A client may have many such channels, and what each is told is its own.
+                    // A client may have many such channels, each with its own frames.
                     let bytes = frames.bytes.len();
                     if bytes_of_rows > 0 && bytes_of_rows + bytes > outbox_bytes_max {
                         frames = Frames {
@@ -108,7 +108,7 @@ impl Shard {
         }
     }
 
-    /// Ends joins of clients that are to read the tables anew: they join again by themselves.
+    /// Ends joins whose clients have to read the tables again; they rejoin by themselves.
     pub(super) fn let_read_anew(&mut self, id: usize, subscriptions: &[u32]) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -153,7 +153,7 @@ impl Shard {
         for (channel, sent) in &topics {
             let event = self.channels.event_of(*channel);
             let Some(proof) = event.and_then(|event| self.watching.proof(event, *sent)) else {
-                // It lacks something, and no beat is to hide that.
+                // It lacks changes, which no beat may hide.
                 return;
             };
             checked.at = checked.at.min(proof.at);
@@ -164,7 +164,7 @@ impl Shard {
         };
         match &*topics {
             [] => {}
-            // Nearly all: their beat is the same as their neighbours'.
+            // The usual case: one topic, and the same beat as for other viewers of its channel.
             [(channel, sent)] => {
                 if let Some(channel) = self.channels.get_mut(*channel) {
                     let beat = channel.beat(*sent, checked, vsn);
@@ -180,7 +180,7 @@ impl Shard {
                 connection.outbox.push(frame(&revisions, checked));
             }
         }
-        // Private topics are read apart from the log, and proven by their own reads alone.
+        // Private topics are proven current by their own reads only.
         if let Some(at) = read_at.into_iter().min() {
             let checked = native::Checked {
                 at,

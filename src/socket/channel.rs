@@ -1,8 +1,7 @@
-//! A channel: one text topic with one way of seeing an event, and its viewers on this shard.
+//! A channel: one topic with one view of an event, and its viewers on this shard.
 //!
-//! Viewers of a channel that are at the same revision are sent the same bytes. What the last
-//! publication looks like here is kept until the next one, and so is what laggards were given, so
-//! that a thousand viewers who lagged alike cost one encoding.
+//! Viewers of a channel with the same revision are sent the same bytes. The frame of the last publication is kept until the
+//! next one, and so are catch-up frames, so that a thousand viewers that lag alike cost one encoding.
 
 use std::sync::Arc;
 
@@ -27,7 +26,7 @@ use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::ticketing::live::{Delta, EventState, Notice};
 use crate::ticketing::{EventId, Revision};
 
-/// How a channel sees its event.
+/// A channel's view of its event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum View {
     Native(NativeView),
@@ -35,7 +34,7 @@ pub(crate) enum View {
     Tables(Arc<Bindings>),
 }
 
-/// What makes two joins viewers of the same channel.
+/// Joins with equal keys share a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ChannelKey {
     pub(crate) name: Topic,
@@ -43,7 +42,7 @@ pub(crate) struct ChannelKey {
     pub(crate) view: View,
 }
 
-/// Where a viewer is: which connection, and which of its subscriptions.
+/// A viewer: its connection, and the subscription on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) connection: u32,
@@ -53,30 +52,30 @@ pub(crate) struct Member {
 pub(crate) struct Channel {
     pub(crate) key: ChannelKey,
     pub(crate) event: EventId,
-    /// Of its event, when the latest viewer came: see [`Watching::came`](crate::hub::watching::Watching::came).
+    /// The era of its event when the latest viewer came: see [`Watching::came`](crate::hub::watching::Watching::came).
     pub(crate) era: u64,
     pub(crate) members: Vec<Member>,
-    /// Frames that lead from a revision to now.
+    /// Frames that lead from a revision to the current one.
     prepared: Prepared<Has, Frames>,
-    /// The last beat, and what it was made for.
+    /// The last beat, with its revision, freshness and version.
     beat: Option<((Revision, Checked, Vsn), Bytes)>,
     /// The state for joins.
     snapshot: Option<Snapshot>,
 }
 
-/// The state as JSON at a revision and a serial of presence.
+/// The state as JSON, at a revision and a serial of presence.
 struct Snapshot {
     at: (Revision, u64),
-    /// Good until its first notice ends.
+    /// Valid until its first notice ends.
     until: Option<Timestamp>,
     state: Arc<RawValue>,
 }
 
-/// What a viewer is sent.
+/// Frames for a viewer.
 #[derive(Debug, Clone)]
 pub(crate) struct Frames {
     pub(crate) bytes: Bytes,
-    /// The viewer watches tables, and missed more than rows can tell: after this it is to join anew and read.
+    /// Whether the viewer watches tables and missed more than can be sent as rows; it then has to join again and read.
     pub(crate) read_anew: bool,
 }
 
@@ -95,16 +94,16 @@ impl From<Bytes> for Frames {
     }
 }
 
-/// The revision that a viewer has, and how it is spoken to.
+/// Cache key of frames: a viewer's revision, version, and own sender id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Has {
     pub(crate) revision: Revision,
     pub(crate) vsn: Vsn,
-    /// The join whose notices it does not want to hear: its own. None of those who say nothing.
+    /// The sender id of its own broadcasts, which it is not sent; `None` if it never broadcast.
     pub(crate) without: Option<Uuid>,
 }
 
-/// The topic of what concerns the connection itself.
+/// The topic of messages about the connection itself.
 pub(crate) const PHOENIX: &str = "phoenix";
 
 impl Channel {
@@ -120,13 +119,12 @@ impl Channel {
         }
     }
 
-    /// The history moved: what was prepared leads to yesterday.
+    /// The history changed: drops prepared frames, which lead to an old revision.
     pub(crate) fn moved(&mut self) {
         self.prepared.clear();
     }
 
-    /// The bytes that bring a viewer from what it has, which is below the history's revision, to that;
-    /// empty when nothing that it sees has changed.
+    /// The bytes that bring a viewer from an older revision to the history's; empty if nothing in its view has changed.
     pub(crate) fn frames(
         &mut self,
         history: &History,
@@ -138,15 +136,15 @@ impl Channel {
             return known;
         }
         let frames = self.make_frames(history, has, limits);
-        // For a single viewer nothing need be kept.
+        // A single viewer needs no cache.
         if self.members.len() > 1 {
             self.prepared.keep(like, frames.clone());
         }
         frames
     }
 
-    /// The key under which frames are kept: viewers with equal keys are sent the same bytes. To be told each notice
-    /// once, a viewer of notices is known by the revision that it has.
+    /// The key under which frames are cached: viewers with equal keys receive identical bytes. A viewer of notices keeps its exact
+    /// revision in the key, so that it gets each notice once.
     fn like(&self, history: &History, has: Has) -> Has {
         if self.tells_notices() {
             return has;
@@ -172,7 +170,8 @@ impl Channel {
         }
     }
 
-    /// Native frames are shared by all shards; a dialect channel's ids are its own.
+    /// The frame of the last publication. Native frames are shared by all shards; frames of the dialect have the channel's own
+    /// ids.
     fn published(
         &self,
         publication: &Publication,
@@ -227,7 +226,8 @@ impl Channel {
         }
     }
 
-    /// What is too much for rows is not told by them. Broadcasts are told in any case: nobody can read them anew.
+    /// Encodes rows, or [`ReadAnew`](crate::protocol::supabase::ReadAnew) if there are too many. Broadcasts are always sent, since
+    /// clients cannot read them again.
     fn encode_rows(
         &self,
         bindings: &Bindings,
@@ -271,9 +271,8 @@ impl Channel {
         matches!(name, Topic::Realtime(RealtimeTopic::EventUpdates(_)))
     }
 
-    /// The notices of a delta that are broadcast to a viewer here, in the order in which they were made:
-    /// those that are newer than what it has. So each is told once, also by a delta that reaches
-    /// further back than the viewer does, or that holds everything.
+    /// The notices of a delta that are newer than the viewer's revision, in order. So each is sent once, even if the delta reaches
+    /// further back than the viewer's revision, or is a whole state.
     fn unheard<'a>(&self, delta: &'a Delta, has: Has) -> Vec<&'a Notice> {
         if !self.tells_notices() {
             return Vec::new();
@@ -288,7 +287,7 @@ impl Channel {
         notices
     }
 
-    /// The beat for viewers of this channel alone; encoded once a second and revision.
+    /// The beat for viewers that joined only this channel; encoded once for each revision and second.
     pub(crate) fn beat(&mut self, revision: Revision, checked: Checked, vsn: Vsn) -> Bytes {
         let now = (revision, checked, vsn);
         match &self.beat {
@@ -307,7 +306,7 @@ impl Channel {
         }
     }
 
-    /// The answer to a native join: the whole state, or what changed after `since`.
+    /// The answer to a native join: the whole state, or the changes after `since`.
     pub(crate) fn joined(
         &mut self,
         view: NativeView,
@@ -332,7 +331,7 @@ impl Channel {
                 Step::Merged(delta) => delta,
                 Step::Whole(_) => return None,
             };
-            // A new geometry makes positions mean other seats: only a snapshot says which.
+            // With a new layout positions mean other seats, so only a whole state will do.
             (delta.from > 0 && delta.layout.is_none()).then(|| match view {
                 NativeView::Event | NativeView::Admin => to_raw(&native::event_changes(
                     &delta,
@@ -394,8 +393,7 @@ impl Channel {
         state
     }
 
-    /// The bytes that bring a viewer, who was shown `sent` last, to who is here now; none when this
-    /// channel shows nobody.
+    /// The bytes that bring a viewer from the presence view `sent` to the current one; `None` if this channel has no presence.
     pub(crate) fn presence(&self, here: &here::View, sent: u64, vsn: Vsn) -> Option<(u64, Bytes)> {
         let topic = &*self.key.topic;
         let (counted, listing) = (&here.counted, &here.listing);
@@ -436,7 +434,7 @@ impl Snapshot {
 /// `response` of a native join.
 pub(crate) type Joined = native::Response<Arc<RawValue>>;
 
-/// Our own structs have string keys and finite numbers: they always become JSON.
+/// Encodes a struct with string keys and finite numbers, which cannot fail.
 fn to_raw(value: &impl Serialize) -> Arc<RawValue> {
     serde_json::value::to_raw_value(value)
         .map_or_else(|_| RawValue::NULL.to_owned().into(), Arc::from)

@@ -1,4 +1,4 @@
-//! The channels of one shard, and who is in them.
+//! The channels of one shard, and their viewers.
 
 use std::collections::HashMap;
 
@@ -14,15 +14,14 @@ pub(super) struct Channels {
     by_event: HashMap<EventId, Vec<usize>>,
 }
 
-/// Somebody who has another place in its channel now.
+/// A viewer whose place in its channel has changed.
 pub(super) struct Relocated {
     pub(super) member: Member,
     pub(super) place: usize,
 }
 
 impl Channels {
-    /// The channel of this key, made if need be. One that nobody joins is to be given to
-    /// [`Channels::drop_if_empty`].
+    /// The channel of this key, made if needed. If the join then fails, call [`Channels::drop_if_empty`].
     pub(super) fn enter(&mut self, key: ChannelKey, event: EventId) -> usize {
         if let Some(&channel) = self.by_key.get(&key) {
             return channel;
@@ -41,7 +40,7 @@ impl Channels {
         self.all.get_mut(channel)
     }
 
-    /// The event that a channel sees.
+    /// The event of a channel.
     pub(super) fn event_of(&self, channel: usize) -> Option<EventId> {
         Some(self.all.get(channel)?.event)
     }
@@ -58,7 +57,7 @@ impl Channels {
             .collect()
     }
 
-    /// What was prepared for its viewers leads to yesterday.
+    /// The event changed: drops prepared frames.
     pub(super) fn moved(&mut self, event: EventId) {
         for &channel in self.by_event.get(&event).into_iter().flatten() {
             if let Some(channel) = self.all.get_mut(channel) {
@@ -67,7 +66,7 @@ impl Channels {
         }
     }
 
-    /// Takes a viewer out. The last one of its channel has its place then.
+    /// Removes a viewer. The last viewer of the channel moves to its place.
     pub(super) fn leave(&mut self, channel: usize, place: usize) -> Option<Relocated> {
         let members = &mut self.all.get_mut(channel)?.members;
         if place < members.len() {

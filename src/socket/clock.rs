@@ -1,17 +1,17 @@
-//! What a shard goes by.
+//! A shard's clock.
 
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Milliseconds since it was made. Tests may hold it.
+/// Milliseconds since it was made. Tests may stop it.
 pub(super) struct Clock {
     start: Instant,
     #[cfg(test)]
     pub(super) held_at_ms: Option<u64>,
 }
 
-/// When something began, and how much of a processor the thread had had by then.
+/// A start: the time, and the CPU time of the thread.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
     at_ms: u64,
@@ -44,7 +44,7 @@ impl Clock {
         }
     }
 
-    /// For how long others had the processor since then, that this thread had work for.
+    /// How long the thread has waited for a processor since then.
     pub(super) fn kept_waiting_ms(&self, since: Begun) -> u64 {
         let passed_ms = self.now_ms().saturating_sub(since.at_ms);
         passed_ms.saturating_sub(self.worked_ms().saturating_sub(since.worked_ms))
@@ -53,7 +53,7 @@ impl Clock {
     fn worked_ms(&self) -> u64 {
         #[cfg(test)]
         if let Some(held_at_ms) = self.held_at_ms {
-            // Half of the time is others'.
+            // Other threads have half of the time.
             return held_at_ms / 2;
         }
         let worked = clock_gettime(ClockId::ThreadCPUTime);

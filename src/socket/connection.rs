@@ -1,7 +1,7 @@
-//! One connection: its socket, its half-read input, what waits to go out, and its session.
+//! One connection: its socket, its half-read input, its outbox, and its session.
 //!
-//! A connection at rest holds a socket, a session with a few words per joined topic, and nothing else: no
-//! read buffer (the shard's scratch is shared), no write buffer, no timer.
+//! An idle connection has a socket, a session with a few words per joined topic, and nothing else: no read buffer (the
+//! shard's is shared), no write buffer, no timer.
 
 use std::io::{self, Read};
 use std::net::Shutdown;
@@ -25,7 +25,7 @@ pub(super) struct Connection {
     pub(super) session: Session,
     reader: Reader,
     pub(super) outbox: Outbox,
-    /// The socket took less than it was given: wait for the poller before writing again.
+    /// The socket is full: wait for the poller before writing again.
     blocked: bool,
     phase: Phase,
     /// Milliseconds of the shard's clock.
@@ -33,7 +33,7 @@ pub(super) struct Connection {
     pub(super) heard_ms: u64,
     /// Visits until the next beat.
     pub(super) beat_in: u16,
-    /// It waits among the shard's unread ones already.
+    /// Whether it is already in the shard's list of connections to read again.
     pub(super) unread: bool,
     /// Joins to be answered when the socket drains, at most one for each joined topic.
     pub(super) postponed: Vec<Postponed>,
@@ -44,16 +44,16 @@ pub(super) struct Connection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Open,
-    /// A close frame is on its way; the peer's answer is awaited until then (shard's clock).
+    /// A close frame was sent; the peer's answer is awaited until this time (shard's clock).
     Closing {
         until_ms: u64,
     },
 }
 
-/// How a turn of reading ended.
+/// The outcome of a turn of reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// All that came was read.
+    /// Everything that came was read.
     Done,
     /// There may be more: read again after the others.
     More,
@@ -88,7 +88,7 @@ impl Connection {
         self.phase == Phase::Open
     }
 
-    /// Open, with nothing waiting and a socket that took all so far: a shared frame can go right out.
+    /// Whether a shared frame can be written at once: it is open, nothing waits, and the socket is not full.
     pub(super) fn is_clear(&self) -> bool {
         !self.blocked && self.outbox.is_empty() && self.is_open()
     }
@@ -98,7 +98,7 @@ impl Connection {
         matches!(self.phase, Phase::Closing { until_ms } if now_ms >= until_ms)
     }
 
-    /// Reads what came, hands whole messages to the session.
+    /// Reads from the socket, and hands whole messages to the session.
     pub(super) fn read(
         &mut self,
         scratch: &mut [u8],
@@ -114,7 +114,7 @@ impl Connection {
                         return Turn::Gone;
                     }
                     if is_closing(effects) {
-                        // What comes now is read after the others had their turn, and not heard.
+                        // Input that comes now is read after the others had their turn, and ignored.
                         return Turn::More;
                     }
                 }
@@ -126,7 +126,7 @@ impl Connection {
         Turn::More
     }
 
-    /// Takes bytes from the peer; `false` when it has answered our close.
+    /// Takes bytes from the peer; `false` if it has answered our close.
     pub(super) fn take(
         &mut self,
         input: &mut [u8],
@@ -145,7 +145,7 @@ impl Connection {
                         answered = true;
                         return ControlFlow::Break(());
                     }
-                    // Said after our close frame: not for us any more.
+                    // Sent before the peer saw our close frame; ignored.
                     _ if !open => {}
                     Incoming::Text(text) => {
                         let frame = phoenix::decode_text(session.vsn, text);
@@ -174,8 +174,7 @@ impl Connection {
                 }
             });
         if whole {
-            // Only whole messages count as signs of life: a peer that sends byte by byte does not
-            // hold its place for ever.
+            // Only whole messages count as activity, so that a peer that sends byte by byte does not keep its connection for ever.
             self.heard_ms = now_ms;
         }
         if let Err(violation) = read {
@@ -193,10 +192,10 @@ impl Connection {
     /// Queues a reply or a notice.
     ///
     /// # Errors
-    /// [`Overflow`] when a client that does not read has too much waiting already.
+    /// [`Overflow`] if the client does not read and too much waits already.
     pub(super) fn send(&mut self, frame: Bytes, outbox_bytes_max: usize) -> Result<(), Overflow> {
         if self.outbox.bytes() > outbox_bytes_max {
-            // Only what piles up on a full socket counts. An error shows itself at the next read.
+            // Only bytes that wait for a full socket count. A write error shows at the next read.
             let _ = self.flush();
             if self.outbox.bytes_of_replies() > outbox_bytes_max {
                 return Err(Overflow);
@@ -206,7 +205,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Says goodbye; what waits is still sent first. `false` when that has been said already.
+    /// Queues a close frame behind the waiting ones; `false` if one was queued already.
     pub(super) fn close(&mut self, code: u16, reason: &str, now_ms: u64) -> bool {
         if !self.is_open() {
             return false;
@@ -218,7 +217,7 @@ impl Connection {
         true
     }
 
-    /// The poller says that the socket can be written again.
+    /// The poller reports that the socket can be written again.
     pub(super) fn unblock(&mut self) {
         self.blocked = false;
     }
@@ -227,20 +226,20 @@ impl Connection {
         self.blocked
     }
 
-    /// Writes what waits, if the socket takes it.
+    /// Writes waiting frames, as far as the socket takes them.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if self.blocked || self.outbox.is_empty() {
             return Ok(());
         }
         self.blocked = self.outbox.flush(&mut self.socket)? == Written::Blocked;
         if !self.blocked && !self.is_open() {
-            // All is said. The peer's own close, or its end, finishes the connection.
+            // Everything is sent. The peer's close frame, or the end of its stream, finishes the connection.
             return self.socket.shutdown(Shutdown::Write);
         }
         Ok(())
     }
 
-    /// Writes one shared frame to a clear connection; `false` when it was not taken at all.
+    /// Writes one shared frame to a clear connection; `false` if the socket took not one byte.
     pub(super) fn write_shared(&mut self, frame: &Bytes) -> io::Result<bool> {
         let written = self.outbox.write_shared(&mut self.socket, frame)?;
         self.blocked = written != Some(Written::All);
@@ -248,18 +247,18 @@ impl Connection {
     }
 }
 
-/// Whether the session has just asked for the end.
+/// Whether the session has just asked to close.
 fn is_closing(effects: &[Effect]) -> bool {
     matches!(effects.last(), Some(Effect::Close { .. }))
 }
 
-/// A join that is answered when the socket has taken what waits.
+/// A join that is answered when the socket has taken all waiting frames.
 pub(super) struct Postponed {
     pub(super) subscription: u32,
     pub(super) key: ChannelKey,
     pub(super) event: EventId,
 }
 
-/// A client that does not read has too many replies waiting.
+/// Too many replies wait for a client that does not read.
 #[derive(Debug)]
 pub(super) struct Overflow;

@@ -11,11 +11,11 @@ use crate::config::inside::SCRATCH_BYTES;
 
 pub(super) struct Connections {
     all: Slab<Connection>,
-    /// Where sockets are registered.
+    /// The poller's registry.
     registry: Registry,
-    /// Nobody keeps a read buffer at rest.
+    /// The read buffer, shared by all connections.
     scratch: Box<[u8]>,
-    /// Those with more to read than one turn allowed.
+    /// Connections with more input than one turn reads.
     unread: Vec<usize>,
 }
 
@@ -41,7 +41,7 @@ impl Connections {
 
     pub(super) fn remove(&mut self, id: usize) -> Option<Connection> {
         let mut connection = self.all.try_remove(id)?;
-        // The socket's end also ends its registration; an error here changes nothing.
+        // Closing the socket also ends its registration, so an error here does not matter.
         let _ = self.registry.deregister(&mut connection.socket);
         Some(connection)
     }
@@ -67,7 +67,7 @@ impl Connections {
         self.all.capacity()
     }
 
-    /// Reads what came, hands whole messages to the session.
+    /// Reads from a socket, and hands whole messages to the session.
     pub(super) fn read(
         &mut self,
         id: usize,
@@ -81,7 +81,7 @@ impl Connections {
         connection.read(&mut self.scratch, now_ms, rules, effects)
     }
 
-    /// Once, however often there is more: else a busy client would have more turns than others.
+    /// Notes a connection to read again, once only: otherwise a busy client would get more turns than others.
     pub(super) fn read_again(&mut self, id: usize) {
         if let Some(connection) = self.all.get_mut(id)
             && !std::mem::replace(&mut connection.unread, true)

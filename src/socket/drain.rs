@@ -1,10 +1,8 @@
-//! Going down in order: each client has a slot, is served until it comes, and is then told when to
-//! come back.
+//! Shutdown: each client has a slot, is served until then, and is told when to come back.
 //!
-//! Two windows, both cut into as many slots as there are clients. The *return* window is what the
-//! other nodes can take; the *closing* window is the same, or what `drain_timeout_ms` leaves of it,
-//! so that nobody is cut off without a close frame. A client's `drain` message names what lies between
-//! its close and its return.
+//! There are two windows, each divided into one slot per client. The *return* window is as long as the other nodes need to
+//! take the clients; the *closing* window is the same, or shorter if `drain_timeout_ms` is, so that each client gets a close
+//! frame. A client's `drain` message names the time between its close and its return.
 
 use bytes::Bytes;
 
@@ -16,13 +14,13 @@ use crate::protocol::phoenix::{self, Vsn};
 
 /// Clients told to come back per second of the return window.
 const CLIENTS_PER_S: u64 = 1_000;
-/// The least and the longest return window, in milliseconds: a few clients are not to come all at once,
-/// and many are not to be away for minutes.
+/// The shortest and the longest return window, in milliseconds: a few clients should not come back all at once, and many
+/// should not be away for minutes.
 const RETURN_WINDOW_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
-/// What is kept of the drain's time for the last close frames to be written and answered.
+/// Time reserved at the end of the drain for the last close frames to be written and answered.
 const CLOSING_RESERVE_MS: u64 = CLOSE_TIMEOUT_MS + 500;
 
-/// Where a client stands in the order of leaving: millionths of the windows.
+/// A client's position in both windows, in millionths.
 type Share = u64;
 const WHOLE: Share = 1_000_000;
 
@@ -34,7 +32,7 @@ struct Windows {
 }
 
 impl Windows {
-    /// For so many clients on the node, which has so long to drain.
+    /// The windows for this number of clients on the node and this time to drain.
     fn new(clients: usize, drain_timeout_ms: u64) -> Self {
         let all_ms = (clients as u64).saturating_mul(1_000) / CLIENTS_PER_S;
         let (least, longest) = RETURN_WINDOW_MS.into_inner();
@@ -48,18 +46,18 @@ impl Windows {
         self.closing_ms * share / WHOLE
     }
 
-    /// From the close at this share to the return.
+    /// The time between the close and the return of a client at this position.
     fn away_ms(self, share: Share) -> u64 {
         (self.return_ms * share / WHOLE).saturating_sub(self.close_at(share))
     }
 }
 
-/// A shard's way out.
+/// The shutdown of one shard.
 #[derive(Debug)]
 pub(super) struct Drain {
     began_ms: u64,
     windows: Windows,
-    /// Who is still to be closed, the last first.
+    /// Clients that are not closed yet, the last first.
     leaving: Vec<(Share, usize)>,
 }
 
@@ -69,7 +67,7 @@ impl Drain {
         let count = clients.len().max(1) as u64;
         let slot = WHOLE / count;
         let leaving = (0..).zip(clients).map(|(place, &id)| {
-            // Anywhere in its slot: the shards' orders interleave.
+            // A random position in its slot, so that the shards interleave.
             let share = WHOLE * place / count + rand::random_range(0..=slot);
             (share.min(WHOLE), id)
         });
@@ -82,7 +80,7 @@ impl Drain {
         }
     }
 
-    /// The next client whose slot has come, and for how long it is to stay away.
+    /// The next client whose slot has come, and how long it has to stay away.
     fn next(&mut self, now_ms: u64) -> Option<(usize, u64)> {
         let passed_ms = now_ms.saturating_sub(self.began_ms);
         let &(share, id) = self.leaving.last()?;
@@ -93,12 +91,12 @@ impl Drain {
         Some((id, self.windows.away_ms(share)))
     }
 
-    /// For how long somebody is to stay away who came when all were leaving already.
+    /// How long a client has to stay away that connected during the shutdown.
     fn latecomers_away_ms(&self) -> u64 {
         rand::random_range(0..self.windows.return_ms)
     }
 
-    /// When the shard ends, whoever is left.
+    /// When the shard ends, even if clients are left.
     fn ends_ms(&self) -> u64 {
         self.began_ms + self.windows.closing_ms + CLOSE_TIMEOUT_MS
     }
@@ -113,7 +111,7 @@ impl Shard {
         self.say_goodbyes();
     }
 
-    /// Closes those whose slot has come.
+    /// Closes the clients whose slot has come.
     pub(super) fn say_goodbyes(&mut self) {
         let now_ms = self.now_ms();
         while let Some((id, away_ms)) = self.draining.as_mut().and_then(|drain| drain.next(now_ms))
@@ -122,7 +120,7 @@ impl Shard {
         }
     }
 
-    /// Somebody came while all others leave.
+    /// Sends away a client that connected during the shutdown.
     pub(super) fn send_away(&mut self, id: usize) {
         if let Some(away_ms) = self.draining.as_ref().map(Drain::latecomers_away_ms) {
             self.say_goodbye(id, away_ms);
@@ -171,8 +169,8 @@ mod tests {
         assert_eq!(windows(1_000_000, 10_000).1, 60_000);
     }
 
-    /// Everybody is closed once, in order, and the returns are spread evenly over their window,
-    /// whatever the closing window had to be shrunk to.
+    /// All clients are closed once, in order, and their returns are spread evenly over the return window, even if the closing
+    /// window is shorter.
     #[test]
     fn clients_leave_in_order_and_return_over_the_whole_window() {
         for timeout_ms in [60_000, 5_000, 0] {

@@ -1,5 +1,5 @@
-//! What a shard has done for it elsewhere, because it takes I/O: broadcasts are stored by a task of the
-//! back, and their answers come through the mailbox.
+//! Requests that take I/O, which other tasks do for a shard: broadcasts are stored by a task of the back, and their answers
+//! come through the mailbox.
 
 use uuid::Uuid;
 
@@ -11,8 +11,8 @@ use crate::protocol::code;
 use crate::ticketing::interaction::Interaction;
 
 impl Shard {
-    /// Hands a broadcast over. From now on its join is known by a name, so that it need not hear
-    /// itself: the notice may come back before the answer does.
+    /// Hands over a broadcast. From now on its join has a sender id, by which its own notices are recognised, which may come
+    /// back before the answer does.
     pub(super) fn pass_on(&mut self, id: usize, subscription: u32, channel: usize, saying: Saying) {
         let (Some(event), Ok(place)) = (self.channels.event_of(channel), u32::try_from(id)) else {
             return;
@@ -52,7 +52,7 @@ impl Shard {
         }
     }
 
-    /// Leaves what somebody did for analytics; never waits for it to be stored.
+    /// Hands over an interaction; never waits until it is stored.
     pub(super) fn tell(&mut self, id: usize, frame: &Told, interaction: Interaction) {
         let taken = self.config.interactions.tell(vec![interaction]);
         if let Some(connection) = self.connections.get_mut(id) {

@@ -1,14 +1,14 @@
-//! From an event that moved to the sockets of its viewers: which of them, in what portions, how often.
+//! Fan-out: sends a changed event to the sockets of its viewers, in portions.
 //!
-//! What moved is noted, and the shard goes on reading its mail: so however many publications wait, a viewer is
-//! sent one frame. A *pass* then goes through the viewers of one event, in portions. Between portions
-//! the shard reads its sockets, answers, beats and lets in, whatever there is to send. A viewer is brought to
-//! what is now when its turn comes; if the event has moved on by the end of the pass, another one follows.
+//! The shard first reads all its mail and notes the events that changed, so a viewer is sent one frame however many
+//! publications wait. A *pass* then goes through the viewers of one event in portions. Between portions the shard reads its
+//! sockets, answers joins and beats. A viewer is brought to the state at its turn; if the event has changed by the end of
+//! the pass, another pass follows.
 //!
-//! Overload is a slower rate. A pass that does not fit into the conflation window is followed by one with the
-//! newest state, so the window of an event widens to what the shard can do, and narrows again. And where the
-//! processor is wanted by others (bookings, Postgres), the pass takes longer than it works: then its event rests
-//! for twice as long as the shard was kept waiting, so that viewers do not slow buyers.
+//! Overload lowers the rate. A pass that does not fit into the conflation window is followed by one with the newest state, so
+//! the event's window widens to what the shard can do, and narrows again. If other threads want the processor (bookings,
+//! Postgres), a pass takes longer than it works; the event then rests for twice the time that the shard had to wait, so that
+//! viewers do not slow down buyers.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -26,15 +26,15 @@ use crate::hub::presence::View;
 use crate::metrics;
 use crate::ticketing::EventId;
 
-/// How long an event rests after a pass, in times of how long others had the processor meanwhile.
+/// The rest of an event after a pass, as a multiple of the time that the shard waited for a processor.
 const REST_PER_WAIT: u64 = 2;
 
-/// Why an event's viewers are to be brought to now.
+/// The change for which an event's viewers are sent to.
 #[derive(Debug)]
 pub(super) struct Moved {
-    /// Of the latest publication.
+    /// The span of the latest publication.
     span: Span,
-    /// When the oldest change was made that they lack.
+    /// The time of the oldest change that viewers lack.
     committed_at: Option<Timestamp>,
 }
 
@@ -55,7 +55,7 @@ impl Moved {
 /// All fan-outs of a shard, at most one for each event.
 #[derive(Debug, Default)]
 pub(super) struct FanOuts {
-    /// The next one to go on comes first.
+    /// In the order in which they go on.
     under_way: VecDeque<Pass>,
     resting: BTreeMap<EventId, Rest>,
 }
@@ -63,41 +63,41 @@ pub(super) struct FanOuts {
 #[derive(Debug)]
 struct Rest {
     until_ms: u64,
-    /// It has moved meanwhile.
+    /// Whether the event has changed meanwhile.
     moved: Option<Moved>,
 }
 
-/// One way through the viewers of an event.
+/// One pass through the viewers of an event.
 ///
-/// It goes from the last viewer of a channel to the first: when one leaves, the last one takes its place, and
-/// so nobody slips from those who are to come to those who have been.
+/// It goes from the last viewer of a channel to the first: when a viewer leaves, the last one takes its place, and so no
+/// viewer is skipped.
 #[derive(Debug)]
 pub(super) struct Pass {
     event: EventId,
-    /// Those to be gone through; the last one is under way.
+    /// Channels to go through; the last one is under way.
     channels: Vec<usize>,
-    /// How many viewers of that one are to come; `None` before it has begun.
+    /// The number of its viewers that are still to come; `None` before it has begun.
     left: Option<usize>,
     moved: Moved,
-    /// It has moved since this began.
+    /// Set if the event has changed since the pass began.
     again: Option<Moved>,
     begun: Begun,
 }
 
-/// What the shard has to see to itself after a portion.
+/// Work that a portion leaves to the shard.
 #[derive(Debug, Default)]
 pub(super) struct Portion {
-    /// Connections that turned out to have ended.
+    /// Connections whose end was noticed.
     pub(super) gone: Vec<usize>,
-    /// Their beat is due within a visit: let it go out in the same write.
+    /// Connections whose beat is almost due, so that it goes out in the same write.
     pub(super) with_beat: Vec<usize>,
-    /// More than one frame waits for them.
+    /// Connections that need more than one frame.
     pub(super) to_bring: Vec<usize>,
-    /// Viewers of tables who missed more than rows can tell, and their subscriptions.
+    /// Viewers of tables, and their subscriptions, that missed more than can be sent as rows.
     pub(super) to_read_anew: Vec<(usize, u32)>,
 }
 
-/// What a pass sends, and how.
+/// The content of a pass.
 pub(super) struct Shown<'a> {
     pub(super) history: &'a History,
     pub(super) here: Option<&'a View>,
@@ -105,7 +105,7 @@ pub(super) struct Shown<'a> {
 }
 
 impl FanOuts {
-    /// An event has moved: it gets a pass, unless it has one, or rests.
+    /// An event has changed: begins a pass, unless one is under way, or the event rests.
     pub(super) fn moved(
         &mut self,
         event: EventId,
@@ -143,7 +143,7 @@ impl FanOuts {
         }
     }
 
-    /// Lets those go on who have rested enough.
+    /// Begins the passes of events that have rested enough.
     pub(super) fn wake(&mut self, channels: &Channels, clock: &Clock) {
         let now_ms = clock.now_ms();
         let rested = |(_, rest): (&EventId, &mut Rest)| rest.until_ms <= now_ms;
@@ -158,7 +158,7 @@ impl FanOuts {
         }
     }
 
-    /// The pass that is to go on; to be given back.
+    /// Takes the pass that goes on next; give it back afterwards.
     pub(super) fn next(&mut self) -> Option<Pass> {
         self.under_way.pop_front()
     }
@@ -188,7 +188,7 @@ impl FanOuts {
         !self.under_way.is_empty()
     }
 
-    /// When the first one has rested.
+    /// When the first event has rested enough.
     pub(super) fn next_ms(&self) -> Option<u64> {
         let waits = |rest: &&Rest| rest.moved.is_some();
         let rests = self.resting.values().filter(waits);
@@ -201,13 +201,13 @@ impl Pass {
         self.event
     }
 
-    /// Nobody is to be sent anything any more.
+    /// Drops all passes.
     pub(super) fn give_up(&mut self) {
         self.channels.clear();
     }
 
-    /// Brings the next viewers to now, as far as their sockets take it; `budget` of them at most. A viewer
-    /// whose socket is full keeps its revision, and is brought to whatever is now when it drains.
+    /// Brings the next viewers to the current revision, at most `budget` of them. A viewer whose socket is full keeps its
+    /// revision, and is brought to the then current one when its socket drains.
     pub(super) fn go_on(
         &mut self,
         budget: &mut usize,

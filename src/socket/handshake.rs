@@ -95,7 +95,7 @@ async fn hand_over(
     }
 }
 
-/// What we read of the query; clients add whatever they like.
+/// The parameters that are read from the query; clients add others.
 #[derive(Deserialize)]
 struct QueryOffer {
     vsn: Option<String>,
@@ -104,7 +104,7 @@ struct QueryOffer {
     access_token: Option<String>,
 }
 
-/// What a client offered in its handshake.
+/// A client's handshake.
 struct Offer {
     vsn: Vsn,
     key: String,
@@ -178,7 +178,7 @@ impl Offer {
         }
     }
 
-    /// A token must be good; an API key may be anything, and names somebody only if it is a token.
+    /// The caller. A token must be valid; an API key may be anything, and names a caller only if it is a token.
     fn caller(&self, shards: &Shards) -> Result<Caller, Refused> {
         match (&self.token, &self.api_key) {
             (Some(token), api_key) if api_key.as_ref() != Some(token) => {
@@ -213,7 +213,7 @@ impl Offer {
     }
 }
 
-/// No handshake: a status and a sentence.
+/// A refused handshake: a status and a sentence.
 struct Refused(StatusCode, &'static str);
 
 impl IntoResponse for Refused {

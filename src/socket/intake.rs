@@ -1,4 +1,4 @@
-//! What comes from clients: new connections, and what their sockets have to be read.
+//! Input from clients: new connections, and data on their sockets.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! How a client becomes a viewer of an event, and how it ceases to be one.
+//! Makes clients viewers of events, and ends that.
 
 use jiff::Timestamp;
 
@@ -13,13 +13,13 @@ use crate::protocol::topic::Topic;
 use crate::ticketing::live::{EventInfo, EventStatus};
 use crate::ticketing::{EventId, Revision};
 
-/// A join that is to be answered.
+/// A join that waits for its answer.
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) connection: usize,
     subscription: u32,
     key: ChannelKey,
-    /// Of the client.
+    /// The client's revision.
     since: Option<Revision>,
     caller: Caller,
 }
@@ -58,8 +58,8 @@ impl Shard {
         }
     }
 
-    /// Answers a join whose event is open, and makes the client a viewer. Subscribing comes first,
-    /// in the same turn: nothing can be published between the answer and the first frame.
+    /// Answers a join whose event is open, and makes the client a viewer. Both happen in one turn, so nothing is published
+    /// between the answer and the first frame.
     pub(super) fn answer(&mut self, event: EventId, waiter: Waiter) {
         let Waiter {
             connection: id,
@@ -104,7 +104,7 @@ impl Shard {
             self.private.count_join(event);
         }
         if !self.watching.checked().database_up {
-            // What was just answered may be old, and its beat says so.
+            // The answer may be old, and the beat says so.
             connection.beat_in = 1;
         }
         let connection = u32::try_from(id).unwrap_or(u32::MAX);
@@ -126,13 +126,13 @@ impl Shard {
         }
     }
 
-    /// A client that does not read is not owed more states than it has topics: its join is answered
-    /// when its socket has drained. `true` when it was put off.
+    /// Puts off a join of a client that does not read, until its socket has drained, so that it never has more states waiting than
+    /// topics. Returns whether it did.
     fn postpone(&mut self, id: usize, subscription: u32, key: &ChannelKey, event: EventId) -> bool {
         let Some(connection) = self.connections.get_mut(id) else {
             return false;
         };
-        // An error shows itself at the next read.
+        // A write error shows at the next read.
         let _ = connection.flush();
         if !connection.is_blocked() {
             return false;
@@ -183,12 +183,12 @@ impl Shard {
     pub(super) fn end_viewers(&mut self, event: EventId, why: NotOpened) {
         let members = self.channels.members(event);
         if why == NotOpened::NoSuchEvent {
-            // The end of the event is the last that they are told of it.
+            // Viewers are sent the event's last change before they are ended.
             members
                 .iter()
                 .for_each(|member| self.bring(member.connection as usize));
         }
-        // All of them end before any is written to: nobody is brought on in another history.
+        // All are ended before anything is written, so that none is brought on in another history.
         let mut ended = Vec::with_capacity(members.len());
         for member in members {
             let id = member.connection as usize;
@@ -207,7 +207,7 @@ impl Shard {
         }
     }
 
-    /// An event that became a draft is nobody's business any more but its organizer's.
+    /// Ends viewers of an event that became a draft, except for its organizer.
     pub(super) fn end_unseen(&mut self, event: EventId) {
         let Some(history) = self.watching.history(event) else {
             return;

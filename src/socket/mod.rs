@@ -1,17 +1,16 @@
-//! ONE CONNECTION, many times: the WebSocket endpoint and the shards that serve it.
+//! WEBSOCKET: the endpoint, and the shards that own its connections.
 //!
 //! - [`handshake`]: axum routes the request and answers 101; then the socket leaves the async runtime
 //!   for a shard.
-//! - `shard` is the loop of one thread. Its parts own what they are about: `connections` the sockets (each a
-//!   `connection` with its `outbox`), [`watching`](crate::hub::watching) the events, `channels` who sees them
-//!   how, `fan_out` what is sent to many, `wheel` time. Its verbs are in files of their own: `intake` reads,
-//!   `joins` lets in, `perform` does what sessions ask for, `bring` brings one connection to now, `visits` see
-//!   to beats and silence, `drain` sends everybody away in order.
-//! - `session` is one client's conversation as a pure state machine; `channel` is what all viewers of
-//!   one topic are sent.
+//! - `shard` is the loop of one thread. Its parts own their data: `connections` the sockets (each a `connection` with its
+//!   `outbox`), [`watching`](crate::hub::watching) the events, `channels` the viewers of each view, `fan_out` the sends to
+//!   many viewers, `wheel` the timers. Its actions are in files of their own: `intake` reads, `joins` answers joins,
+//!   `perform` carries out effects of sessions, `bring` brings one connection to the current state, `visits` handles beats
+//!   and timeouts, `drain` the shutdown.
+//! - `session` is one client's conversation as a pure state machine; `channel` makes the frames of one topic.
 //!
-//! Why own event loops: a wake-up of a task per delivery costs more than the write itself, and a
-//! buffer per connection more than everything else about it (`ARCHITECTURE.md`, «Decisions»).
+//! The event loops are our own because a task's wake-up per delivery costs more than the write itself, and a buffer per
+//! connection more than everything else about it (`ARCHITECTURE.md`, «Decisions»).
 
 mod bring;
 mod channel;
@@ -63,7 +62,7 @@ use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
 use crate::tasks::Tasks;
 
-/// What a shard is told at its start.
+/// The configuration of a shard.
 pub(crate) struct ShardConfig {
     socket: SocketConfig,
     availability: AvailabilityConfig,
@@ -75,13 +74,13 @@ pub(crate) struct ShardConfig {
     auth: Arc<Auth>,
     ring_deltas_max: usize,
     unwatch_grace_ms: u64,
-    /// Viewers that are sent to before sockets are read again.
+    /// The number of viewers that are sent to before sockets are read again.
     portion_viewers: usize,
     drain_timeout_ms: u64,
     counts: Arc<Counts>,
 }
 
-/// Who does for the shards what takes I/O, or concerns all of them.
+/// Handles on the tasks that do I/O for the shards, or serve all of them.
 pub struct Errands {
     pub presence: Presence,
     pub broadcasts: Broadcasts,
@@ -122,18 +121,18 @@ impl ShardConfig {
     }
 }
 
-/// How many connections there are, in all and from each address.
+/// The number of connections, in all and from each address.
 #[derive(Default)]
 struct Counts {
     total: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
 }
 
-/// One connection's place in the counts; given back when dropped.
+/// Counts one connection until it is dropped.
 struct Admission {
     counts: Arc<Counts>,
     address: IpAddr,
-    /// Among the connections of all clients; given back when this is dropped.
+    /// Its share of the open files, given back when this is dropped.
     _place: Option<Place>,
 }
 
@@ -153,17 +152,17 @@ impl Drop for Admission {
 /// A connection after its handshake, on its way to a shard.
 struct Accepted {
     stream: std::net::TcpStream,
-    /// What the client sent behind its handshake request.
+    /// Bytes that the client sent right after its handshake request.
     leftover: Bytes,
     vsn: Vsn,
     caller: Caller,
     api_key: Option<Box<str>>,
     admission: Admission,
-    /// Over a limit: it is told so by a close frame, since browsers do not show HTTP statuses.
+    /// Set if it is over a limit: it is refused by a close frame, since browsers do not show HTTP statuses.
     refused: Option<(u16, &'static str)>,
 }
 
-/// The way into the shards. Cheap to clone.
+/// A handle on the shards. Cheap to clone.
 #[derive(Clone)]
 pub struct Shards {
     intakes: Arc<[Intake]>,
@@ -180,7 +179,7 @@ struct Intake {
     bell: Bell,
 }
 
-/// Resolves when the shard has ended; an error names what ended it before its time.
+/// Resolves when the shard has ended; with an error if it ended too early.
 pub type ShardEnd = oneshot::Receiver<Result<(), std::io::Error>>;
 
 impl Shards {
@@ -189,8 +188,7 @@ impl Shards {
         self.counts.total.load(Ordering::Relaxed)
     }
 
-    /// From `end` on, until the last handshake that is under way is over: its 101 is written, or its HTTP
-    /// connection has ended without.
+    /// Waits for `end`, and then until the last handshake under way is over: its 101 is written, or its connection has ended.
     pub async fn finish_handshakes(self, end: CancellationToken) {
         end.cancelled().await;
         self.handshakes.close();
@@ -231,11 +229,11 @@ impl Shards {
     }
 }
 
-/// How much less than others a shard gets of a processor that is wanted by all (0 to 19).
+/// The niceness of shard threads (0 to 19): they get less of a busy processor than others.
 const SHARD_NICENESS: i32 = 10;
 
-/// Viewers may not slow buyers: shards run on what bookings and Postgres leave them. Where the system does not
-/// allow it, they run like everybody.
+/// Lowers the priority of this thread, so that viewers do not slow down buyers: shards use the time that bookings and Postgres
+/// leave. If the system does not allow it, they run like all others.
 fn give_way() {
     // On Linux a priority is a thread's, and without a name it is the calling one's.
     if let Err(error) = rustix::process::setpriority_process(None, SHARD_NICENESS) {
@@ -243,20 +241,20 @@ fn give_way() {
     }
 }
 
-/// How many shards a configuration means.
+/// The number of shards of a configuration.
 pub fn shard_count(limits: &SocketConfig) -> usize {
     match limits.shards {
         0 => thread::available_parallelism().map_or(2, usize::from),
         shards => shards,
     }
-    // One mailbox of the hub is for those who stream.
+    // One mailbox of the hub is for server-sent events.
     .min(crate::hub::Hub::SHARDS_MAX - 1)
 }
 
-/// Starts the shards, watched, and what hands them their connections.
+/// Starts the shards as watched tasks, and the handle that gives them connections.
 ///
 /// # Errors
-/// When a poller or a thread cannot be made.
+/// A poller or a thread cannot be made.
 pub(crate) fn start(
     front: &mut Tasks,
     config: &Config,
@@ -280,7 +278,7 @@ pub(crate) fn start(
 /// Starts one thread per mailbox.
 ///
 /// # Errors
-/// When a poller or a thread cannot be made.
+/// A poller or a thread cannot be made.
 pub fn spawn(
     mailboxes: Vec<Mailbox<ToShard>>,
     auth: Arc<Auth>,

@@ -1,8 +1,8 @@
-//! What waits to be written to one connection.
+//! Bytes that wait to be written to one connection.
 //!
-//! Topic state never waits here: a viewer has a revision, and is given what brings it from there to
-//! now when its socket can take it. What does wait is what cannot be merged, replies and closing
-//! words, bounded in bytes, and the unwritten rest of a frame that the socket took only in part.
+//! Topic state does not pile up here: a viewer has a revision, and gets one frame from there to the current one when its
+//! socket can take it. Replies and close frames, which cannot be merged, wait here, bounded in bytes; and so does the rest
+//! of a frame that the socket took only in part.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
@@ -11,7 +11,7 @@ use bytes::{Buf, Bytes};
 
 use crate::config::inside::FRAMES_PER_WRITE_MAX;
 
-/// Nothing is allocated while nothing waits.
+/// Allocates nothing while nothing waits.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     waiting: Option<Box<Waiting>>,
@@ -21,11 +21,11 @@ pub(crate) struct Outbox {
 struct Waiting {
     frames: VecDeque<Bytes>,
     bytes: usize,
-    /// Of these, what brings topics to now: at most a frame for each, whoever does not read.
+    /// The bytes among these of frames that bring topics to their current state: at most one frame for each topic.
     bytes_of_state: usize,
 }
 
-/// How a write ended.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
     /// Everything went out.
@@ -43,14 +43,14 @@ impl Outbox {
         self.waiting.as_ref().map_or(0, |waiting| waiting.bytes)
     }
 
-    /// What waits besides the frames that bring topics to now.
+    /// Waiting bytes of replies, close frames and notices.
     pub(crate) fn bytes_of_replies(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| {
             waiting.bytes.saturating_sub(waiting.bytes_of_state)
         })
     }
 
-    /// A frame that brings a topic to now.
+    /// Queues a frame that brings a topic to its current state.
     pub(crate) fn push_state(&mut self, frame: Bytes) {
         let bytes = frame.len();
         self.push(frame);
@@ -68,9 +68,9 @@ impl Outbox {
         waiting.frames.push_back(frame);
     }
 
-    /// Writes one shared frame with nothing waiting before it: the hot path, one system call and no
-    /// allocation. `None` when the socket took not one byte: the frame was not sent and is not kept.
-    /// The rest of a frame taken in part is kept, as an offset into the shared bytes.
+    /// Writes one shared frame while nothing waits: the hot path, with one system call and no allocation. `None` if the socket
+    /// took not one byte; the frame is then not kept. The rest of a partly written frame is kept as an offset into the shared
+    /// bytes.
     pub(crate) fn write_shared(
         &mut self,
         socket: &mut impl Write,
@@ -87,7 +87,7 @@ impl Outbox {
         }))
     }
 
-    /// Writes all that waits, as many frames in one call as the system takes.
+    /// Writes waiting frames, as many in one call as the system takes.
     pub(crate) fn flush(&mut self, socket: &mut impl Write) -> io::Result<Written> {
         while let Some(waiting) = &mut self.waiting {
             let slices: [IoSlice<'_>; FRAMES_PER_WRITE_MAX] = std::array::from_fn(|n| {
@@ -107,10 +107,10 @@ impl Outbox {
 }
 
 impl Waiting {
-    /// Forgets the first `count` bytes.
+    /// Drops the first `count` bytes, which were written.
     fn take(&mut self, mut count: usize) {
         self.bytes -= count;
-        // State waits in front of what was said after it.
+        // Frames of state are in front of later replies.
         self.bytes_of_state = self.bytes_of_state.saturating_sub(count);
         while let Some(first) = self.frames.front_mut() {
             if count < first.len() {

@@ -1,4 +1,4 @@
-//! What sessions ask for is done here, until nothing more is asked.
+//! Carries out the effects of sessions.
 
 use super::session::{Effect, Stage};
 use super::shard::Shard;
@@ -7,10 +7,10 @@ use crate::metrics;
 use crate::protocol::code;
 
 impl Shard {
-    /// Does what the session asked for, then writes.
+    /// Carries out the effects that the session asked for, then writes.
     pub(super) fn perform(&mut self, id: usize) {
         let mut effects = std::mem::take(&mut self.effects);
-        // Answering a join may ask for more; it comes to the end of the same list.
+        // Answering a join may add effects, at the end of the same list.
         let mut next = 0;
         while next < effects.len() {
             let effect = std::mem::replace(&mut effects[next], Effect::Send(bytes::Bytes::new()));
@@ -60,7 +60,7 @@ impl Shard {
         self.bring(id);
     }
 
-    /// After another token came: ends what its bearer may not see.
+    /// After a new token: ends subscriptions that its bearer may not have.
     pub(super) fn recheck(&mut self, id: usize) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -114,7 +114,7 @@ impl Shard {
         }
     }
 
-    /// Takes a connection that has ended out of everything.
+    /// Removes an ended connection from all parts of the shard.
     pub(super) fn remove(&mut self, id: usize) {
         let Some(mut connection) = self.connections.remove(id) else {
             return;

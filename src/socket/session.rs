@@ -1,12 +1,11 @@
 //! One connection as a pure state machine: frames and time in, effects out. No I/O.
 //!
-//! It knows who the caller is, what is joined under which `join_ref`, and what a client may do how
-//! often. Which bytes a topic's viewers are sent is not its business: the shard asks it only where
-//! each subscription stands.
+//! It has the caller, the joined topics with their `join_ref`, and the rate limits. It does not make the frames of topics;
+//! the shard only asks it for the position of each subscription.
 //!
-//! `joining` reads what a join asks for, `answers` answers it, `pushes` takes what is sent to a joined
-//! topic (`voice` broadcasts, `whereabouts` presence), `subscription` keeps where each stands, `rights`
-//! who the caller is, `tracks` what people did, `private` joins private topics, and `effect` lists what the shard is to do.
+//! `joining` reads joins, `answers` answers them, `pushes` takes messages to a joined topic (`voice` broadcasts,
+//! `whereabouts` presence, `tracks` interactions), `subscription` keeps positions, `rights` the caller, `private` private
+//! topics, and `effect` lists the actions for the shard.
 
 mod answers;
 mod effect;
@@ -41,23 +40,23 @@ use crate::protocol::phoenix::{ClientFrame, Malformed, Vsn};
 pub(crate) struct Session {
     pub(crate) vsn: Vsn,
     caller: Caller,
-    /// Who opened the connection: who the caller is again after signing out.
+    /// The caller of the handshake, who is the caller again after signing out.
     opened_by: Caller,
-    /// The key in the URL, if there was one: sent as a token it names nobody.
+    /// The API key in the URL, if there was one: sent as a token it means anonymous.
     api_key: Option<Box<str>>,
-    /// By place; a place is used again when its subscription is gone.
+    /// By place; places of ended subscriptions are reused.
     subscriptions: Vec<Option<Subscription>>,
     joins: TokenBucket,
     pushes: TokenBucket,
     refused_frames: u32,
     pub(crate) joined_once: bool,
-    /// Something is joined that needs more than anybody's rights.
+    /// Whether a joined topic needs the caller's token.
     needs_token: bool,
-    /// Another token came: what is joined is to be looked at again.
+    /// Whether a new token came, so that the rights of joined topics have to be checked again.
     caller_changed: bool,
 }
 
-/// What a session needs of the server to judge a frame.
+/// Configuration and state of the server that a session needs to judge a frame.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub(crate) limits: &'a SocketConfig,
@@ -88,8 +87,8 @@ impl Session {
         }
     }
 
-    /// Counts a frame of any kind, control frames too; `false` when there were too many. A client
-    /// that does not slow down is closed.
+    /// Counts a frame of any kind, even a control frame; `false` if there were too many. A client that does not slow down is
+    /// closed.
     fn admit(&mut self, now_ms: u64, effects: &mut Vec<Effect>) -> bool {
         if self.pushes.take(now_ms) {
             self.refused_frames = 0;
@@ -103,7 +102,7 @@ impl Session {
         false
     }
 
-    /// A ping, to be answered by `pong`; one too many is not answered.
+    /// Handles a ping: answers with `pong`, unless there were too many frames.
     pub(crate) fn on_ping(
         &mut self,
         pong: impl FnOnce() -> Bytes,
@@ -115,12 +114,12 @@ impl Session {
         }
     }
 
-    /// A pong that nobody asked for counts like any other frame.
+    /// Handles a pong, which counts like any other frame.
     pub(crate) fn on_pong(&mut self, now_ms: u64, effects: &mut Vec<Effect>) {
         self.admit(now_ms, effects);
     }
 
-    /// A text or binary message from the client.
+    /// Handles a text or binary message.
     pub(crate) fn on_frame(
         &mut self,
         frame: Result<ClientFrame, Malformed>,

@@ -1,12 +1,11 @@
 //! A shard: one thread that owns its sockets, and serves their viewers.
 //!
-//! Everything here belongs to this thread: no locks, no waiting but in the poller. What comes from
-//! elsewhere comes through the mailbox (the hub) and the intake (new connections); both ring the
-//! shard's bell.
+//! Everything here belongs to this thread: it takes no locks, and waits only in the poller. Messages of the hub come through
+//! the mailbox, new connections through the intake; both ring the shard's bell.
 //!
-//! The shard only puts its parts together. Each owns what it is about: `connections` the sockets, `watching`
-//! (the hub's machine) the events, `channels` who sees them how, `fan_outs` what is being sent to many,
-//! `whereabouts` and `private` the topics that have no log, `wheel` time.
+//! The shard only puts its parts together. Each part owns its data: `connections` the sockets, `watching` (the hub's machine)
+//! the events, `channels` the viewers of each view, `fan_outs` the sends to many viewers, `whereabouts` and `private` the
+//! topics without a log, `wheel` the timers.
 
 use std::io;
 use std::sync::Arc;
@@ -33,7 +32,7 @@ use crate::presence::whereabouts::Whereabouts;
 use crate::protocol::native::Checked;
 
 const WAKE: Token = Token(usize::MAX);
-/// A shard without connections sleeps this long at most.
+/// The longest sleep of a shard.
 const IDLE_PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) struct Shard {
@@ -51,7 +50,7 @@ pub(super) struct Shard {
     pub(super) whereabouts: Whereabouts,
     pub(super) private: Watched,
     pub(super) draining: Option<Drain>,
-    /// What sessions ask for. Kept between turns to save the allocation.
+    /// Effects of sessions. Kept between turns to save the allocation.
     pub(super) effects: Vec<Effect>,
 }
 
@@ -96,7 +95,7 @@ impl Shard {
     /// Runs until the node has drained.
     ///
     /// # Errors
-    /// When the poller fails: the shard cannot serve anybody any more.
+    /// The poller failed, so the shard cannot go on.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(POLLED_EVENTS_MAX);
         while !self.has_drained() {
@@ -106,7 +105,7 @@ impl Shard {
         Ok(())
     }
 
-    /// Waits for something to happen, and sees to all that did. A fan-out to many is one portion of it.
+    /// Waits for input and handles all of it, and sends one portion of a fan-out.
     pub(super) fn turn(&mut self, events: &mut Events, patience: Duration) -> io::Result<()> {
         match self.poll.poll(events, Some(patience)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
@@ -140,7 +139,7 @@ impl Shard {
         Ok(())
     }
 
-    /// How long to sleep if nothing comes.
+    /// The longest time to sleep now.
     pub(super) fn patience(&self) -> Duration {
         if self.connections.has_unread() || self.fan_outs.is_under_way() {
             return Duration::ZERO;
@@ -180,7 +179,7 @@ impl Shard {
         self.carry_out();
     }
 
-    /// Does what follows for those who watch.
+    /// Carries out the actions of `watching`.
     pub(super) fn carry_out(&mut self) {
         while let Some(then) = self.watching.take_next() {
             match then {
@@ -204,7 +203,7 @@ impl Shard {
                     self.fan_outs.moved(event, moved, channels, clock);
                 }
                 Then::End(event, why) => self.end_viewers(event, why),
-                // A node that loses its database, or has it back, says so to everybody at once.
+                // A node that loses its database, or has it back, tells all clients at once.
                 Then::Turned => {
                     for id in self.connections.ids() {
                         self.beat(id);
@@ -214,7 +213,7 @@ impl Shard {
         }
     }
 
-    /// One portion of what is to be sent to many.
+    /// Sends one portion of a fan-out.
     fn fan_out(&mut self) {
         self.fan_outs.wake(&self.channels, &self.clock);
         let mut budget = self.config.portion_viewers;

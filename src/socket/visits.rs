@@ -1,4 +1,4 @@
-//! What time does to connections: beats, silence, tokens that end, closes that take too long.
+//! Timers of connections: beats, idle timeouts, ends of tokens, closes that take too long.
 
 use super::shard::Shard;
 use crate::metrics;
@@ -40,7 +40,7 @@ impl Shard {
         let open_ms = now_ms.saturating_sub(connection.opened_ms);
         if silent_ms > limits.idle_timeout_ms {
             metrics::SILENT_CLOSES.add(1);
-            // Not a policy: a laptop that slept is to come back by itself.
+            // Not closed as a violation of policy, so that a laptop that slept comes back by itself.
             self.end(
                 id,
                 code::GOING_AWAY.number,

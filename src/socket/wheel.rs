@@ -1,4 +1,4 @@
-//! One timing wheel for all connections of a shard: beats, silence, overdue joins and closes.
+//! One timing wheel for all connections of a shard: beats, idle timeouts, overdue joins and closes.
 //!
 //! No timer per connection. Time goes in ticks; at each tick the shard visits every n-th place of its
 //! slab, so that each connection is visited once a visit interval and the visits, and with them
@@ -37,8 +37,7 @@ impl Wheel {
         ((self.ticks + 1) * TICK_MS).saturating_sub(now_ms)
     }
 
-    /// The first place and the step of the next tick that is due, if one is. After a long stall no
-    /// more than one round is made up for.
+    /// The first place and the step of the next due tick. After a long stall at most one round is made up for.
     pub(super) fn next(&mut self, now_ms: u64) -> Option<(usize, usize)> {
         let due = now_ms / TICK_MS;
         self.ticks = self.ticks.max(due.saturating_sub(self.stride));
@@ -53,7 +52,7 @@ impl Wheel {
         ))
     }
 
-    /// Whether a whole round has just ended: what is done once a visit interval is done now.
+    /// Whether a whole round has just ended, for work that is done once a visit interval.
     pub(super) fn is_round(&self) -> bool {
         self.ticks.is_multiple_of(self.stride)
     }

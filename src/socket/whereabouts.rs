@@ -1,4 +1,4 @@
-//! What sessions say of where their clients are, on its way to presence.
+//! Sends the presence of a shard's sessions to the task of presence.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Shard {
             return;
         };
         if !subscription.is_live_in(channel) {
-            // Joined again right behind this: the member has gone with the join before.
+            // The topic was joined again right after this; the member ended with the older join.
             return;
         }
         let Presence::Listed {
@@ -49,7 +49,7 @@ impl Shard {
             return;
         };
         let owner = *owner.get_or_insert_with(|| self.whereabouts.new_owner());
-        // A join that named no key is listed under one of its own, which it keeps.
+        // A join without a key gets one of its own, which it keeps.
         let key = key.unwrap_or_else(|| Uuid::now_v7().to_string().into());
         *own_key = Some(key.clone());
         // A step that is too long, or empty, counts as none.
@@ -61,7 +61,7 @@ impl Shard {
             tracked: Arc::new(tracked),
         };
         if self.whereabouts.track(event, owner, member).is_err() {
-            // Its end takes the member out again; one that is back later finds room.
+            // The end of the join removes the member; if it comes back later, there is room.
             let code = code::OUTBOX_OVERFLOW.number;
             self.close(id, code, "too many members at once: come back");
         }

@@ -1,5 +1,5 @@
-//! Events that the database was just found not to have: a client that asks again and again for one
-//! costs a load a second, not one each time.
+//! Remembers events that the database was just found not to have, so that a client that asks for one again and again costs
+//! one load a second at most.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::ticketing::EventId;
 #[derive(Debug)]
 pub(super) struct Absent {
     until: HashMap<EventId, Instant>,
-    /// As noted; what was forgotten meanwhile is skipped.
+    /// In the order of noting; events that were removed meanwhile are skipped.
     oldest: VecDeque<(Instant, EventId)>,
     memory: Duration,
     events_max: usize,
@@ -46,12 +46,12 @@ impl Absent {
         }
     }
 
-    /// Its bell rang: it has come to be.
+    /// The event rang, so it exists now.
     pub(super) fn forget(&mut self, event: EventId) {
         self.until.remove(&event);
     }
 
-    /// What came to be while nobody listened did not ring.
+    /// Events that were made while the doorbell was not connected did not ring.
     pub(super) fn clear(&mut self) {
         self.until.clear();
         self.oldest.clear();

@@ -1,4 +1,4 @@
-//! Who watches what, and the loads that this takes: one per event, however many ask.
+//! The shards that watch each event, and the loads: one per event, however many ask.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -56,7 +56,7 @@ impl Planner {
         self.schedule(event);
     }
 
-    /// The grace after the last viewer is the shard's; when it lets go, nobody is left.
+    /// A shard has no viewers of the event any more, and its grace period is over.
     pub(super) fn unwatch(&mut self, event: EventId, shard: usize) {
         match self.slots.get_mut(&event).map(|slot| &mut slot.watched) {
             Some(Watched::Open(entry)) => {
@@ -135,8 +135,8 @@ impl Planner {
                 let entry = Entry::new(shards, live.state, live.recent, now, limits);
                 let mut entry = entry.after(lost);
                 if shards.is_empty() {
-                    // All who asked gave up meanwhile. They come back, and are to find it here:
-                    // a slow database would keep them out for ever.
+                    // All waiting shards have given up. Their clients come back and should find it loaded; otherwise a slow database would
+                    // keep them out for ever.
                     entry.leaves_at = Some(now + limits.grace);
                 }
                 self.effects
@@ -145,13 +145,13 @@ impl Planner {
             }
         }
         self.flush(event, now);
-        // What was committed since the snapshot rang while nobody listened for it.
+        // Commits since the snapshot rang before the event was open.
         if !mistaken!(LoadThenListen) {
             self.rung.insert(event);
         }
     }
 
-    /// After the last gap, a read of all can say again that all is current.
+    /// A gap was bridged. After the last one, a read of all events can prove them current again.
     pub(super) fn bridged(&mut self, event: EventId, now: Instant) {
         if self.gaps.remove(&event).is_some() && self.gaps.is_empty() {
             self.poll_at = now;
@@ -162,7 +162,7 @@ impl Planner {
         self.close(event, NotOpened::NoSuchEvent);
     }
 
-    /// Lets go of an event, and says why to those who watch it or wait for it.
+    /// Drops an event, and tells shards that watch it or wait for it why.
     pub(super) fn close(&mut self, event: EventId, why: NotOpened) {
         let Some(slot) = self.remove(event) else {
             return;
@@ -173,13 +173,13 @@ impl Planner {
         });
     }
 
-    /// A gap that stays for as long as a join would wait is shown to nobody any more.
+    /// The event cannot be loaded to bridge its gap. If that lasts as long as a join would wait, the event is closed.
     fn cannot_load(&mut self, event: EventId, now: Instant) {
         let patience = Duration::from_millis(self.config.open_timeout_ms);
         let in_time = |&since: &Instant| now < since + patience;
         let may_wait = self.gaps.get(&event).is_none_or(in_time);
         match self.open(event) {
-            // The next read finds the gap again and asks again.
+            // The next read finds the gap again, and asks for a load again.
             Some(entry) if may_wait => entry.reloading = false,
             _ => self.close(event, NotOpened::Unavailable),
         }

@@ -1,4 +1,4 @@
-//! Reading the log: which events, when, and what becomes of the rows.
+//! Reads of the log: their events, their time, and the handling of their rows.
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ impl Reading {
         }
     }
 
-    /// An event was opened that this read does not cover, by a load that began at this time.
+    /// An event that this read does not cover was opened by a load that began at this time.
     pub(super) fn opened(&mut self, began: Instant) {
         let oldest = self.opened_since.map_or(began, |since| since.min(began));
         self.opened_since = Some(oldest);
@@ -29,14 +29,13 @@ impl Reading {
 
 impl Planner {
     pub(super) fn rang(&mut self, event: EventId) {
-        // A load under way may have begun too early to see this; the read after it will.
+        // A load under way may have begun too early to see this change; the read after it will.
         if self.open(event).is_some() {
             self.rung.insert(event);
         }
     }
 
-    /// A viewer who comes from elsewhere has more than its shard was told of: the log is read, and what it brings
-    /// is published, before the window ends.
+    /// A viewer has a newer revision than its shard: the log is read, and its rows are published, before the window ends.
     pub(super) fn look(
         &mut self,
         event: EventId,
@@ -82,7 +81,7 @@ impl Planner {
         self.database = Database::Up;
         self.backoff.reset();
         let page_is_full = rows.len() >= self.config.log_rows_max;
-        // First: what such a database has after that head is the rest of another history.
+        // Handled first: rows after such a head belong to another history.
         for event in ahead_of.into_iter().filter(|_| !mistaken!(KeepRewound)) {
             tracing::warn!(event, "the database went back, its viewers start anew");
             if let Some(head) = self.open(event).map(|entry| entry.head()) {
@@ -120,7 +119,7 @@ impl Planner {
             return;
         }
         self.flush(event, now);
-        // An event that is gone has answered everybody.
+        // A dropped event has answered all questions.
         let Some(revision) = self.open(event).map(|entry| entry.revision()) else {
             return;
         };
@@ -138,7 +137,7 @@ impl Planner {
         }
     }
 
-    /// A change that the bus or a ring brought is as good as one that was read, if it is the next.
+    /// Takes in a change from the bus or from a ring, if it is the next revision; otherwise the log is read.
     pub(super) fn delivered(&mut self, event: EventId, delta: Delta, now: Instant) {
         let Some(entry) = self.open(event).filter(|entry| !entry.reloading) else {
             return;
@@ -155,8 +154,8 @@ impl Planner {
         }
     }
 
-    /// One row that cannot be used must not blind the viewers of other events: the read is made
-    /// again in halves, until the event is alone, and that one skips the row by a snapshot.
+    /// Repeats a failed read in halves, so that one bad row does not stop other events. Once the offending event is alone, a
+    /// snapshot skips the row.
     fn halve(&mut self, reading: Reading, now: Instant) {
         match halves(reading.events) {
             Ok([first, second]) => {
@@ -181,14 +180,14 @@ impl Planner {
         }
     }
 
-    /// Whether the log of every open event is there.
+    /// Whether no open event has a gap.
     fn has_all(&self) -> bool {
         self.gaps.is_empty() || mistaken!(ClaimOverGap)
     }
 
-    /// An event that has begun to reload since the read was planned is left out: its rows would be
-    /// dropped, and could fill page after page until the snapshot comes, before those of others.
-    /// Then the read proves nothing of all, either, even if the snapshot comes before its answer.
+    /// Begins a read. Events that are being reloaded since it was planned are left out: their rows would be dropped, and could
+    /// fill whole pages before those of others. Such a read does not cover all events any more, even if the snapshot comes
+    /// before its answer.
     pub(super) fn begin(&mut self, mut reading: Reading, now: Instant) {
         let mut heads = Vec::with_capacity(reading.events.len());
         reading.events.retain(|&event| {

@@ -1,7 +1,7 @@
 //! Events whose database went back, and how far this node had been: what clients have of that history
 //! must not be taken for the one that is written now, which comes by the same revisions.
 //!
-//! It outlives the event's slot, for clients come back when they like; only newer ones push it out.
+//! It outlives the event's slot, since clients may come back at any time; only newer ones replace it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -15,13 +15,13 @@ pub(super) struct Rewinds {
 }
 
 impl Rewinds {
-    /// The highest revision that may be lost; 0 where none is.
+    /// The highest revision that may be lost; 0 if none is.
     pub(super) fn lost(&self, event: EventId) -> Revision {
         self.lost.get(&event).copied().unwrap_or(0)
     }
 
-    /// What is lost grows each time, if by nothing else then by one: so whoever knew of the last time
-    /// only sees that there was another.
+    /// Notes lost history. The noted revision grows each time, by at least one, so that a shard that knows of the last time
+    /// sees that there was another.
     pub(super) fn note(&mut self, event: EventId, head: Revision) {
         let head = head.saturating_add(LOST_UNSEEN_MAX);
         if let Some(lost) = self.lost.get_mut(&event) {

@@ -1,4 +1,4 @@
-//! The planner in virtual time, against a database made of vectors.
+//! Tests the planner in virtual time, with a database that is a few vectors.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -26,12 +26,12 @@ struct Row {
     pruned: Revision,
 }
 
-/// A database, shards with what they hold, and the planner between them.
+/// A database, shards with their states, and the planner between them.
 struct World {
     now: Instant,
     planner: Planner,
     rows: BTreeMap<EventId, Row>,
-    /// What each shard shows of the events that it opened.
+    /// Each shard's state of the events that it opened.
     shown: BTreeMap<(usize, EventId), EventState>,
     reads: Vec<Vec<(EventId, Revision)>>,
     reads_all: bool,
@@ -41,9 +41,9 @@ struct World {
     looked: Vec<(usize, EventId, u64)>,
     looks: u64,
     checked: Vec<bool>,
-    /// Of the last that said that all is current.
+    /// The bound in the last report that all is current.
     not_after: Option<Instant>,
-    /// Times and ends of the publications of each event.
+    /// Time and final revision of each event's publications.
     published: BTreeMap<EventId, Vec<(Instant, Revision)>>,
     left: Vec<EventId>,
     /// The next publication need not wait for its window.
@@ -179,7 +179,7 @@ impl World {
         self.on(Cause::Watch(Watch::Watch { event, shard }));
     }
 
-    /// A viewer on shard 0 says that it has this revision.
+    /// A viewer on shard 0 has this revision.
     fn look(&mut self, event: EventId, revision: Revision) {
         self.looks += 1;
         let (shard, look) = (0, self.looks);
@@ -196,7 +196,7 @@ impl World {
         self.on(Cause::Watch(Watch::Unwatch { event, shard }));
     }
 
-    /// Commits so many changes; the bell is still to be rung.
+    /// Commits changes, without a ring.
     fn commit(&mut self, event: EventId, changes: u64) {
         self.rows.get_mut(&event).unwrap().revision += changes;
     }
@@ -208,7 +208,7 @@ impl World {
 
     fn finish_read(&mut self) {
         if let Some(mut heads) = self.reads.pop() {
-            // As the log's query has it: by event, whatever the order of asking.
+            // Sorted by event, like the result of the real query.
             heads.sort_unstable();
             let rows = heads.iter().flat_map(|&(event, head)| {
                 let row = self.rows[&event];
@@ -249,7 +249,7 @@ impl World {
         }
     }
 
-    /// Lets time pass, with the planner woken whenever it asked for it.
+    /// Lets time pass, and wakes the planner whenever it is due.
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(at) = self.planner.next_at().filter(|&at| at <= end) {
@@ -260,7 +260,7 @@ impl World {
         self.now = end;
     }
 
-    /// A database that answers everything at once, for so long.
+    /// Lets time pass while the database answers everything at once.
     fn pass_healthy(&mut self, time: Duration) {
         let end = self.now + time;
         loop {
@@ -344,7 +344,7 @@ fn whoever_is_ahead_has_it_read_and_shown_before_the_window_ends() {
     world.look(1, 7);
     world.finish_read();
     assert_eq!(world.revision_shown(0, 1), Some(7));
-    // What is shown needs no look, and what is nowhere costs one read a window.
+    // A revision that is shown needs no read, and one that does not exist costs one read a window.
     world.look(1, 7);
     assert!(world.reads.is_empty());
     world.look(1, 1_000);
@@ -360,8 +360,7 @@ fn whoever_is_ahead_has_it_read_and_shown_before_the_window_ends() {
     assert!(world.reads.is_empty(), "nobody watches it");
 }
 
-/// The database is the truth only once it was read after the question: what was read for an earlier one, or
-/// not at all, answers nothing (findings, core 22 and faults 4).
+/// Only a read that begins after the question answers it; one for an earlier question does not.
 #[test]
 fn a_question_is_answered_by_a_read_that_began_after_it_and_by_no_other() {
     let mut world = watched();
@@ -386,7 +385,7 @@ fn a_question_is_answered_by_a_read_that_began_after_it_and_by_no_other() {
     assert_eq!(world.revision_shown(0, 1), Some(7));
 }
 
-/// What the read brings is shown before the answer, also within the window of something else.
+/// The rows of the read are published before the answer, even within the window of another change.
 #[test]
 fn a_question_is_answered_behind_what_was_read() {
     let mut world = watched();
@@ -606,7 +605,7 @@ fn an_unknown_event_and_one_too_many_are_refused() {
     assert_eq!(world.not_opened[1..], [(0, 4, NotOpened::Unavailable)]);
 }
 
-/// Whoever asks again and again for what is not there does not reach the database each time.
+/// Repeated requests for an event that does not exist do not reach the database each time.
 #[test]
 fn an_event_that_is_not_there_is_looked_for_once_a_second_or_when_it_rings() {
     let mut world = World::new();
@@ -765,8 +764,8 @@ fn failure(unavailable: bool) -> Failure {
 }
 
 proptest! {
-    /// Whatever happened, a second of health brings every shard that watches to the database's
-    /// state; on the way no publication leaves a gap and none breaks the window.
+    /// After any schedule, one second without faults brings every shard to the database's state; no publication leaves a gap
+    /// or breaks the window.
     #[test]
     fn every_viewer_ends_with_the_databases_state(steps in proptest::collection::vec(step(), 1..80)) {
         let mut world = World::new();

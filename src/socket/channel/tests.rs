@@ -1,4 +1,4 @@
-//! What a channel of updates makes of deltas: each notice once, whatever way leads to now.
+//! Tests that a channel of updates sends each notice once, by whatever way a viewer is brought to the current revision.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -79,7 +79,7 @@ fn a_viewer_is_told_what_is_newer_than_it_and_nothing_twice() {
     for _ in 0..6 {
         publish(&mut channel, &mut history, None);
     }
-    // Level with the others; merged from the ring; and beyond it, from the whole state.
+    // A level viewer, one within the ring, and one beyond it.
     assert_eq!(told(&mut channel, &history, has(15)), [16]);
     assert_eq!(told(&mut channel, &history, has(13)), [14, 15, 16]);
     assert_eq!(told(&mut channel, &history, has(11)), [12, 13, 14, 15, 16]);
@@ -87,11 +87,11 @@ fn a_viewer_is_told_what_is_newer_than_it_and_nothing_twice() {
         told(&mut channel, &history, has(10)),
         [11, 12, 13, 14, 15, 16]
     );
-    // A viewer from the future is given the whole state and has heard everything.
+    // A viewer that is ahead gets the whole state, and no notices.
     assert_eq!(told(&mut channel, &history, has(99)), [0; 0]);
 }
 
-/// A channel with two viewers, who see the event in this way.
+/// A channel with two viewers and this view.
 fn seen_by_two(topic: &str, view: View) -> Channel {
     let key = ChannelKey {
         name: Topic::parse(topic).unwrap(),
@@ -123,12 +123,12 @@ fn a_viewer_of_tables_who_missed_too_much_is_to_read_anew() {
     }
     let limits = Config::default().availability;
     let mut tickets = seen_by_two("realtime:event-tickets:1", watching("notices"));
-    // Within the ring its rows are told; beyond it nobody knows which are gone.
+    // Within the ring rows are sent; beyond it, it is unknown which rows are gone.
     let told = tickets.frames(&history, has(13), &limits);
     assert!(!told.read_anew && !told.bytes.is_empty());
     let lost = tickets.frames(&history, has(12), &limits);
     assert!(lost.read_anew && lost.bytes.is_empty());
-    // What is said to all is told first: it cannot be read anew.
+    // Broadcasts are sent first, since they cannot be read again.
     let mut both = seen_by_two("realtime:event-updates:1", watching("notices"));
     let lost = both.frames(&history, has(12), &limits);
     assert!(lost.read_anew);

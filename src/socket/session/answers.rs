@@ -1,4 +1,4 @@
-//! How a join is answered, once its event is there or known not to be.
+//! Answers joins, once their event is open or known not to exist.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -21,14 +21,14 @@ pub(crate) struct Opened<'a> {
     pub(crate) channel: usize,
     pub(crate) member: usize,
     pub(crate) event: &'a EventInfo,
-    /// The answer brings the viewer to it.
+    /// The revision that the answer brings the viewer to.
     pub(crate) revision: Revision,
     pub(crate) here: Option<&'a here::View>,
 }
 
 impl Session {
-    /// The event of a waiting join is there: checks that the caller may see it, and answers.
-    /// `joined` makes the answer's body of a native join.
+    /// The event of a waiting join is open: checks that the caller may see it, and answers. `joined` makes the body of the answer
+    /// to a native join.
     pub(crate) fn opened(
         &mut self,
         place: u32,
@@ -110,7 +110,7 @@ impl Session {
         true
     }
 
-    /// The event of a waiting join is not to be had: answers why, and forgets the join.
+    /// The event of a waiting join cannot be opened: answers with the reason, and drops the join.
     pub(crate) fn not_opened(
         &mut self,
         place: u32,
@@ -130,7 +130,7 @@ impl Session {
         self.refuse_join(place, error, effects);
     }
 
-    /// Answers a waiting join with an error, and forgets it.
+    /// Answers a waiting join with an error, and drops it.
     fn refuse_join(&mut self, place: u32, error: ErrorReply, effects: &mut Vec<Effect>) {
         let Some(subscription) = self
             .subscriptions
@@ -162,8 +162,8 @@ impl Subscription {
         phoenix::reply(vsn, join_ref, reference, &self.topic, body)
     }
 
-    /// Who is listed, to a join of the dialect that asked for it. Also when nobody is: clients keep
-    /// every diff back until they have a state.
+    /// The list of members, for a join of the dialect that asked for it; sent even if it is empty, since clients hold back every
+    /// diff until they have a state.
     fn members(&mut self, vsn: Vsn, here: Option<&here::View>) -> Option<Effect> {
         let Presence::Listed {
             shown: true, sent, ..

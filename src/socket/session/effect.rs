@@ -1,4 +1,4 @@
-//! What a session wants done.
+//! Effects of a session.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::socket::channel::ChannelKey;
 use crate::ticketing::interaction::Interaction;
 use crate::ticketing::{EventId, Revision};
 
-/// What the shard is to do.
+/// An action for the shard.
 #[derive(Debug)]
 pub(crate) enum Effect {
     /// Queue these bytes for the client.
@@ -24,8 +24,8 @@ pub(crate) enum Effect {
         key: ChannelKey,
         event: EventId,
     },
-    /// Show the subscription this private topic, now and whenever it changes; then tell
-    /// [`super::Session::answer_private`] or [`super::Session::no_private`]. The client has `since`.
+    /// Give the subscription this private topic, now and whenever it changes; then call [`super::Session::answer_private`] or
+    /// [`super::Session::no_private`]. The client has `since`.
     Watch {
         subscription: u32,
         name: Topic,
@@ -40,7 +40,7 @@ pub(crate) enum Effect {
         channel: usize,
         member: usize,
     },
-    /// Count the viewer where it is now instead of where it was, if it was counted.
+    /// Count the viewer at its new step instead of its old one.
     Step {
         channel: usize,
         was: Option<Arc<str>>,
@@ -53,8 +53,7 @@ pub(crate) enum Effect {
         key: Option<Arc<str>>,
         tracked: Map<String, Value>,
     },
-    /// List it no more. It may have been said right behind what lists it, so who its owner is shows
-    /// when it is done.
+    /// List it no more. The effect that lists it may be right before this one, so the owner is looked up when this is carried out.
     Untrack {
         subscription: u32,
         channel: usize,
@@ -70,7 +69,7 @@ pub(crate) enum Effect {
         channel: usize,
         saying: Box<Saying>,
     },
-    /// Leave this for analytics, then tell [`super::Session::answer_told`].
+    /// Hand over an interaction, then call [`super::Session::answer_told`].
     Tell {
         frame: Box<Told>,
         interaction: Box<Interaction>,

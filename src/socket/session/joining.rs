@@ -1,4 +1,4 @@
-//! Joining and leaving: what a `phx_join` asks for, and whether it may be asked.
+//! Joins and leaves: reads them and checks rights.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::protocol::topic::{RealtimeTopic, Topic};
 use crate::socket::channel::{ChannelKey, View};
 use crate::ticketing::{EventId, Revision};
 
-/// What a join frame asked for: a channel of an event, or a private topic.
+/// A join: of a channel of an event, or of a private topic.
 enum Request {
     Channel(Box<Asked>),
     Private {
@@ -43,7 +43,7 @@ impl Asked {
                 step: step.map(Arc::from),
                 sent: 0,
             },
-            // Whoever organizes is shown who is there, and is not one of them.
+            // The organizer sees the counts, but is not counted.
             NativeView::Admin => Presence::Counted {
                 step: None,
                 sent: 0,
@@ -144,8 +144,8 @@ impl Session {
         });
     }
 
-    /// By which its client knows a join. In 1.0.0 there is no field for it: it is the ref of the join itself, and
-    /// the close that names none would end whatever has been joined since.
+    /// The join_ref by which a client identifies a join. 1.0.0 has no field for it, so it is the ref of the join itself; a close
+    /// without it would end a later join of the same topic.
     fn join_ref(&self, frame: &ClientFrame) -> Option<Ref> {
         let own = frame.reference.as_ref().filter(|_| self.vsn == Vsn::V1);
         frame.join_ref.as_ref().or(own).cloned()
@@ -178,7 +178,7 @@ impl Session {
         });
     }
 
-    /// What a join frame asks for, or why it is refused. A token in it becomes the caller's.
+    /// Reads a join frame, or returns the reason to refuse it. A token in it becomes the caller's.
     fn read_join(&mut self, frame: &ClientFrame, rules: Rules<'_>) -> Result<Request, ErrorReply> {
         let name = Topic::parse(&frame.topic)?;
         let Payload::Json(payload) = &frame.payload else {
@@ -215,7 +215,7 @@ impl Session {
 
     pub(super) fn on_leave(&mut self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
         let left = self.place_of(&frame.topic).filter(|place| {
-            // A leave of an older join, overtaken by a new one, must not end the new one.
+            // A leave of an older join must not end a newer one of the same topic.
             let joined = self.subscriptions[*place as usize]
                 .as_ref()
                 .and_then(|s| s.join_ref.as_ref());

@@ -1,4 +1,4 @@
-//! What a client sends to a topic that it has joined.
+//! Messages of a client to a joined topic.
 
 use super::{At, Effect, Rules, Session};
 use crate::protocol::code::{self, ErrorReply};
@@ -37,7 +37,7 @@ impl Session {
         }
     }
 
-    /// A refreshed token that is no good ends a channel of the dialect, as its clients expect.
+    /// A refreshed token that is not valid ends a channel of the dialect, as its clients expect.
     pub(super) fn token_refused(
         &mut self,
         place: u32,

@@ -1,11 +1,11 @@
-//! Replies: every request that names a ref gets one.
+//! Replies: every message with a ref gets one.
 
 use super::{Effect, Session};
 use crate::metrics;
 use crate::protocol::code::ErrorReply;
 use crate::protocol::phoenix::{self, ClientFrame, Empty, Ref, Reply};
 
-/// What a reply answers to.
+/// The message that a reply answers.
 #[derive(Clone, Copy)]
 pub(super) struct At<'a> {
     pub(super) join_ref: Option<&'a Ref>,

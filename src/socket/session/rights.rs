@@ -1,4 +1,4 @@
-//! Who the caller is, and what it may see.
+//! The caller of a session, and its rights.
 
 use jiff::Timestamp;
 
@@ -10,8 +10,8 @@ use crate::protocol::topic::Topic;
 use crate::ticketing::live::EventInfo;
 
 impl Session {
-    /// A token makes its bearer the caller; none changes nobody. Supabase's clients send their API key as
-    /// a token while nobody is signed in: that is no bad token, it names nobody, and signs out.
+    /// Makes the bearer of a token the caller; without a token nothing changes. Supabase's clients send their API key as a token
+    /// while nobody is signed in: that is not a bad token, it signs out.
     pub(super) fn sign_in(
         &mut self,
         token: Option<&str>,
@@ -30,13 +30,13 @@ impl Session {
         Ok(())
     }
 
-    /// The caller has no rights but those that the handshake came with.
+    /// Resets the caller to that of the handshake.
     pub(super) fn sign_out(&mut self) {
         self.caller_changed |= self.caller != self.opened_by;
         self.caller = self.opened_by;
     }
 
-    /// Whether what is joined has to be looked at again, because another token came.
+    /// Whether a new token came, so that joined topics have to be checked again.
     pub(crate) fn take_caller_changed(&mut self) -> bool {
         std::mem::take(&mut self.caller_changed) && self.needs_token
     }
@@ -45,7 +45,7 @@ impl Session {
         self.caller
     }
 
-    /// What the caller, who has changed, may not have any more: an event's figures, another's bookings.
+    /// Whether the changed caller may not have this topic: an event's figures, or another user's bookings.
     pub(crate) fn forbidden(&self, name: Topic, event: Option<&EventInfo>) -> bool {
         let organizes = |event: &EventInfo| self.caller.may_organize(event.organizer_id);
         match name {
@@ -54,8 +54,8 @@ impl Session {
         }
     }
 
-    /// Whether the token that opened what only its bearer may see has ended. Where nothing is joined that
-    /// needs it, the caller is nobody from then on: it watches, and broadcasts no more.
+    /// Whether a token has ended that a joined topic needs. If no topic needs it, the caller becomes anonymous: it goes on watching,
+    /// but may not broadcast any more.
     pub(crate) fn token_has_ended(&mut self, now: Timestamp) -> bool {
         match self.caller {
             Caller::User {

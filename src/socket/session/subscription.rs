@@ -1,4 +1,4 @@
-//! What is joined on a connection, and where each subscription stands.
+//! The joined topics of a connection, and their positions.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(crate) struct Subscription {
     pub(crate) stage: Stage,
     pub(crate) presence: Presence,
     pub(crate) voice: Option<Box<Voice>>,
-    /// What it is shown beside its channel, or in place of one.
+    /// Its private topic, beside a channel or instead of one.
     pub(crate) private: Option<Box<Shown>>,
 }
 
@@ -29,9 +29,9 @@ pub(crate) enum Stage {
     Waiting(Box<Join>),
     /// A private topic is being read; then the join is answered.
     Asking { reference: Option<Ref> },
-    /// Joined to it.
+    /// Joined to a private topic.
     Told,
-    /// Joined: `sent` is the revision that the client has, or has under way.
+    /// Joined: `sent` is the revision that the client has or is being sent.
     Live {
         channel: usize,
         member: usize,
@@ -40,7 +40,7 @@ pub(crate) enum Stage {
     },
 }
 
-/// What a join asked for.
+/// A join that waits for its event.
 #[derive(Debug)]
 pub(crate) struct Join {
     pub(super) reference: Option<Ref>,
@@ -76,7 +76,7 @@ impl Session {
         self.end_with(place, "phx_error", &reason, effects);
     }
 
-    /// The same, because more changed than can be told row by row.
+    /// The same, because more rows changed than can be sent one by one.
     pub(crate) fn let_read_anew(&mut self, place: u32, effects: &mut Vec<Effect>) {
         let reason = json!({"reason": "too much changed: join again and read the tables anew"});
         self.end_with(place, "phx_error", &reason, effects);
@@ -112,8 +112,7 @@ impl Session {
         effects.push(Effect::Send(frame));
     }
 
-    /// A join that was left or made again before its event was there is answered all the same, once:
-    /// clients wait for the answer to every ref.
+    /// Answers a join that was left or replaced before its event was open: clients wait for an answer to every ref.
     pub(super) fn give_up(&mut self, place: u32) -> Option<Effect> {
         let subscription = self.subscriptions.get_mut(place as usize)?.as_mut()?;
         let reference = match &mut subscription.stage {
@@ -133,7 +132,7 @@ impl Session {
         ))
     }
 
-    /// What the client has of a joined topic, or has under way.
+    /// The position of a joined topic: what the client has or is being sent.
     pub(crate) fn has(&self, place: u32) -> Option<Has> {
         let subscription = self.subscriptions.get(place as usize)?.as_ref()?;
         match subscription.stage {
@@ -156,7 +155,7 @@ impl Session {
         }
     }
 
-    /// It was shown who is here as of this serial.
+    /// Notes the serial of presence that it was sent.
     pub(crate) fn set_shown(&mut self, place: u32, serial: u64) {
         let subscription = self.subscription_mut(place);
         if let Some(sent) = subscription.and_then(|subscription| subscription.presence.sent()) {
@@ -164,7 +163,7 @@ impl Session {
         }
     }
 
-    /// Whether this place is (still) the join that was sent to be answered.
+    /// Whether this place still has the join that waits for this channel.
     pub(crate) fn waits_for(&self, place: u32, key: &ChannelKey) -> bool {
         self.subscriptions
             .get(place as usize)

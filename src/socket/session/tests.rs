@@ -1,4 +1,4 @@
-//! The session under a hand-held clock: what each frame of a client makes it do.
+//! Tests the session with a manual clock: the effects of each frame.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -23,7 +23,7 @@ use crate::socket::channel::Joined;
 use crate::ticketing::live::{EventInfo, EventStatus, samples};
 use crate::ticketing::{EventId, Revision};
 
-/// A session, and the server's end of it: answers joins as the shard would.
+/// A session with a stand-in for the shard, which answers its joins.
 struct Talk {
     session: Session,
     limits: SocketConfig,
@@ -31,11 +31,11 @@ struct Talk {
     presence: PresenceConfig,
     now_ms: u64,
     event: EventInfo,
-    /// The database takes its time: joins stay unanswered.
+    /// Whether the database is slow, so that joins stay unanswered.
     slow: bool,
 }
 
-/// What came of a frame, in words.
+/// An outcome of a frame.
 #[derive(Debug, PartialEq)]
 enum Did {
     Sent(Value),
@@ -66,7 +66,7 @@ impl Talk {
         }
     }
 
-    /// Sends text, and answers what it asks for.
+    /// Sends text, and answers the session's requests.
     fn say(&mut self, text: &str) -> Vec<Did> {
         let mut effects = Vec::new();
         let rules = Rules {
@@ -135,7 +135,7 @@ impl Talk {
         did
     }
 
-    /// Sends text, and gives the one frame that it is answered with.
+    /// Sends text, and returns the one frame in answer.
     fn ask(&mut self, text: &str) -> Value {
         let sent = self.say(text).into_iter().filter_map(|did| match did {
             Did::Sent(frame) => Some(frame),
@@ -213,7 +213,7 @@ fn a_leave_is_acknowledged_then_closed_and_an_old_one_ends_nothing() {
     assert_eq!(talk.say(r#"["1","4","event:42","phx_leave",{}]"#).len(), 1);
 }
 
-/// Findings, core 25: clients of 1.0.0 send no join_ref, and know a join by its ref.
+/// Clients of 1.0.0 send no join_ref, and identify a join by its ref.
 #[test]
 fn a_close_in_1_0_0_names_the_join_that_it_ends() {
     let mut talk = Talk::new();
@@ -236,7 +236,7 @@ fn a_close_in_1_0_0_names_the_join_that_it_ends() {
     assert_eq!(close(&did), Some(json!(3)));
 }
 
-/// Every ref is answered, also of a join that nobody waits for any more.
+/// Every ref is answered, even of a join that was left or replaced.
 #[test]
 fn a_join_that_is_left_or_replaced_before_its_answer_is_told_so() {
     let mut talk = Talk::new();
@@ -430,7 +430,7 @@ fn steps_are_counted_from_join_to_leave() {
     );
     let did = talk.say(r#"["1","2","event:42","presence",{"step":"payment"}]"#);
     assert_eq!(did[0], Did::Stepped(step("tickets"), step("payment")));
-    // The same step again is acknowledged, and moves nothing.
+    // The same step again is acknowledged, and changes nothing.
     assert_eq!(
         talk.ask(r#"["1","3","event:42","presence",{"step":"payment"}]"#)[4]["status"],
         "ok"
@@ -480,7 +480,7 @@ fn the_dialect_tracks_objects_of_a_bounded_size() {
     assert_eq!(answer[4]["response"]["code"], "UNKNOWN_EVENT");
 }
 
-/// Signed in as the organizer of everything, on the channel of updates.
+/// A session of an admin, on the channel of updates.
 fn speaker() -> Talk {
     let mut talk = Talk::new();
     let token = talk.auth.issue(2, Role::Admin, Duration::from_secs(60));
@@ -507,12 +507,12 @@ fn who_signs_out_has_no_more_rights_than_the_handshake_gave() {
             {"type":"broadcast","event":"update","payload":{"updateType":"custom"}}]"#;
         assert_eq!(talk.ask(said)[4]["response"]["code"], "UNAUTHORIZED");
     }
-    // A push that says nothing of a token, or a join without one, changes nobody.
+    // A push or join without a token does not change the caller.
     let mut talk = speaker();
     talk.say(r#"["1","2","realtime:event-updates:1","access_token",{}]"#);
     talk.say(r#"["3","3","event:1","phx_join",{}]"#);
     assert_ne!(talk.session.caller, Caller::Anonymous);
-    // A join with the API key is as good as saying so.
+    // A join with the API key as token signs out.
     talk.session.api_key = Some("anon-key".into());
     talk.say(r#"["4","4","realtime:event-tickets:1","phx_join",{"access_token":"anon-key"}]"#);
     assert_eq!(talk.session.caller, Caller::Anonymous);

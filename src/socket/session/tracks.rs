@@ -1,4 +1,4 @@
-//! `track` pushes: what somebody did, for analytics.
+//! `track` pushes: interactions for analytics.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::protocol::phoenix::{ClientFrame, Payload, Ref};
 use crate::protocol::topic::Topic;
 use crate::ticketing::interaction::Interaction;
 
-/// What the answer to a `track` answers to.
+/// The message that the answer to a `track` belongs to.
 #[derive(Debug)]
 pub(crate) struct Told {
     join_ref: Option<Ref>,
@@ -48,7 +48,7 @@ impl Session {
         })
     }
 
-    /// What became of a `track`. That it was taken in is told to those who named a ref.
+    /// Answers a `track`; success only if it had a ref.
     pub(crate) fn answer_told(&self, told: &Told, taken: bool, effects: &mut Vec<Effect>) {
         let at = At {
             join_ref: told.join_ref.as_ref(),

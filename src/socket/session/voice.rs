@@ -1,4 +1,4 @@
-//! What a client says into a channel: broadcasts on `realtime:event-updates:`.
+//! Broadcasts of a client on `realtime:event-updates:`.
 
 use uuid::Uuid;
 
@@ -14,11 +14,11 @@ use crate::ticketing::edit::NewNotice;
 #[derive(Debug)]
 pub(crate) struct Voice {
     config: BroadcastConfig,
-    /// What its notices are known by, once it has said something.
+    /// The sender id of its notices, once it has broadcast.
     pub(crate) sender: Option<Uuid>,
 }
 
-/// A broadcast that is to be stored.
+/// A broadcast to store.
 #[derive(Debug)]
 pub(crate) struct Saying {
     pub(crate) caller: Caller,
@@ -36,7 +36,7 @@ impl Voice {
 }
 
 impl Subscription {
-    /// Whose notices it does not want to hear: its own, unless its join said `self`.
+    /// The sender id whose notices it is not sent: its own, unless its join asked for `self`.
     pub(crate) fn without(&self) -> Option<Uuid> {
         let voice = self.voice.as_ref()?;
         voice.sender.filter(|_| !voice.config.own)
@@ -83,8 +83,7 @@ impl Session {
         })
     }
 
-    /// What became of a broadcast; told to its join if that is still there. Of success only to those
-    /// who asked for it.
+    /// Answers a broadcast, if its join still exists; success only if the join asked for it.
     pub(crate) fn answered(&self, answer: Answer, effects: &mut Vec<Effect>) {
         let Some(subscription) = self
             .subscriptions

@@ -1,4 +1,4 @@
-//! What a session says of where its client is: steps of native viewers, tracks of the dialect's.
+//! Presence of a session: steps of native viewers, tracked objects of the dialect.
 
 use serde_json::{Map, Value};
 
@@ -10,16 +10,15 @@ use crate::protocol::phoenix::{ClientFrame, Payload};
 
 use std::sync::Arc;
 
-/// How a subscription takes part in presence.
+/// A subscription's part in presence.
 #[derive(Debug, Default)]
 pub(crate) enum Presence {
-    /// Seats and tables: not at all.
+    /// None, for seats and tables.
     #[default]
     None,
-    /// `event:`: it is shown counts, `sent` being the last, and is counted once it names a step.
+    /// `event:`: it is sent counts (`sent` is the last serial), and is counted once it names a step.
     Counted { step: Option<Arc<str>>, sent: u64 },
-    /// `realtime:registration:`: it is shown the members if it asked for them, and is one of them
-    /// once it tracks something.
+    /// `realtime:registration:`: it is sent the members if it asked for them, and is one once it tracks an object.
     Listed {
         key: Option<Arc<str>>,
         shown: bool,
@@ -29,7 +28,7 @@ pub(crate) enum Presence {
 }
 
 impl Presence {
-    /// The serial of what the client was last shown, where it is shown anything.
+    /// The serial of presence that the client was last sent, if it is sent any.
     pub(crate) fn sent(&mut self) -> Option<&mut u64> {
         match self {
             Presence::Counted { sent, .. }
@@ -40,7 +39,7 @@ impl Presence {
         }
     }
 
-    /// What the end of the subscription takes out of the event's presence.
+    /// The effect that removes the subscription from the event's presence.
     pub(crate) fn leave(&mut self, channel: usize) -> Option<Effect> {
         match std::mem::take(self) {
             Presence::Counted {
@@ -58,7 +57,7 @@ impl Presence {
     }
 }
 
-/// What a `presence` push of the dialect asks for.
+/// A `presence` push of the dialect.
 enum Call {
     Track(Map<String, Value>),
     Untrack,
@@ -129,7 +128,7 @@ impl Session {
 }
 
 impl Call {
-    /// Lenient as the reference: PyPI `realtime` leaves `type` out, names count in any case.
+    /// As lenient as the reference: PyPI `realtime` leaves out `type`, and names may be in any case.
     fn read(payload: &Value, rules: Rules<'_>) -> Result<Call, ErrorReply> {
         let name = payload["event"].as_str().unwrap_or_default();
         if name.eq_ignore_ascii_case("untrack") {

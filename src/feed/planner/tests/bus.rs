@@ -1,8 +1,8 @@
-//! What the bus brings, loses, doubles and delays.
+//! Tests the planner with a bus that loses, doubles and delays changes.
 
 use super::*;
 
-/// One viewer of event 1 at revision 5, with nothing left to read, whose changes come by the bus.
+/// One viewer of event 1 at revision 5, whose changes come by the bus, and nothing left to read.
 fn carried() -> World {
     let mut world = World::new();
     world.watch(0, 1);
@@ -92,12 +92,12 @@ fn a_change_on_a_ring_is_believed_as_the_next_revision_only() {
         world.pass(Duration::from_millis(60));
     }
     assert!(world.reads.is_empty());
-    // The next one is shown, and nothing is read for it.
+    // The next revision is published without a read.
     world.commit(1, 1);
     deliver(&mut world, 6);
     assert_eq!(shown(&world), 6);
     assert!(world.reads.is_empty());
-    // One further on shows that a ring was lost: the log says what it was.
+    // A later revision shows that a ring was lost: the log is read.
     world.pass(Duration::from_millis(60));
     world.commit(1, 2);
     deliver(&mut world, 8);
