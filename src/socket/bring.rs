@@ -1,4 +1,4 @@
-//! Brings one connection to the current state of its topics, and sends its beat after that.
+//! From what one connection has to now: whatever its topics have for it, and the beat behind it.
 
 use bytes::Bytes;
 
@@ -11,12 +11,12 @@ use crate::protocol::phoenix;
 use crate::ticketing::Revision;
 
 impl Shard {
-    /// Writes the connection's outbox, then brings each of its topics to the current revision.
+    /// Sends a connection what waits for it, then brings each of its topics to now.
     pub(super) fn bring(&mut self, id: usize) {
         self.bring_with(id, false);
     }
 
-    /// The same, with a beat at the end. A full socket gets no beat, since its client is behind.
+    /// The same, with the beat at the end. A socket that is full gets no beat: what it has is old.
     pub(super) fn beat(&mut self, id: usize) {
         self.bring_with(id, true);
     }
@@ -40,8 +40,8 @@ impl Shard {
         }
     }
 
-    /// Queues one frame for each topic that lacks changes. It is called only with an empty outbox, so at most one frame for each
-    /// topic waits.
+    /// At most one frame for each joined topic waits in a connection's outbox, because this is
+    /// called only when nothing waits.
     fn queue_missing(&mut self, id: usize) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -78,7 +78,7 @@ impl Shard {
                 };
                 let mut frames = channel.frames(history, has, &self.config.availability);
                 if matches!(&channel.key.view, View::Tables(bindings) if !bindings.is_empty()) {
-                    // A client may have many such channels, each with its own frames.
+                    // A client may have many such channels, and what each is told is its own.
                     let bytes = frames.bytes.len();
                     if bytes_of_rows > 0 && bytes_of_rows + bytes > outbox_bytes_max {
                         frames = Frames {
@@ -108,7 +108,7 @@ impl Shard {
         }
     }
 
-    /// Ends joins whose clients have to read the tables again; they rejoin by themselves.
+    /// Ends joins of clients that are to read the tables anew: they join again by themselves.
     pub(super) fn let_read_anew(&mut self, id: usize, subscriptions: &[u32]) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -153,7 +153,7 @@ impl Shard {
         for (channel, sent) in &topics {
             let event = self.channels.event_of(*channel);
             let Some(proof) = event.and_then(|event| self.watching.proof(event, *sent)) else {
-                // It lacks changes, which no beat may hide.
+                // It lacks something, and no beat is to hide that.
                 return;
             };
             checked.at = checked.at.min(proof.at);
@@ -164,7 +164,7 @@ impl Shard {
         };
         match &*topics {
             [] => {}
-            // The usual case: one topic, and the same beat as for other viewers of its channel.
+            // Nearly all: their beat is the same as their neighbours'.
             [(channel, sent)] => {
                 if let Some(channel) = self.channels.get_mut(*channel) {
                     let beat = channel.beat(*sent, checked, vsn);
@@ -180,7 +180,7 @@ impl Shard {
                 connection.outbox.push(frame(&revisions, checked));
             }
         }
-        // Private topics are proven current by their own reads only.
+        // Private topics are read apart from the log, and proven by their own reads alone.
         if let Some(at) = read_at.into_iter().min() {
             let checked = native::Checked {
                 at,

@@ -1,4 +1,5 @@
-//! A real shard whose clock, turns and sockets are controlled by a test.
+//! A shard whose time and turns are a test's, and whose sockets lead to the test: everything else
+//! about it is the true one.
 
 #![allow(clippy::unwrap_used)]
 
@@ -25,7 +26,7 @@ use crate::metrics;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
 
-/// More connections than a test opens in one turn.
+/// More connections than a test brings to one turn.
 const INTAKE_CONNECTIONS_MAX: usize = 16;
 
 pub(crate) struct HeldShard {
@@ -49,7 +50,7 @@ impl HeldShard {
             interactions: Interactions::new(&config.interactions).0,
         };
         let mut config = ShardConfig::of(config, auth, errands);
-        // Small, so that fan-outs to a test's few viewers are interrupted, too.
+        // A test's viewers are few, and their fan-outs are to be interrupted, too.
         config.portion_viewers = 2;
         let config = Arc::new(config);
         let counts = config.counts.clone();
@@ -86,7 +87,7 @@ impl HeldShard {
         client
     }
 
-    /// Runs one turn of its loop at this time; returns how long it would sleep.
+    /// One turn of its loop at this time, and when it wants the next one unless something happens.
     pub(crate) fn turn(&mut self, now_ms: u64) -> Duration {
         self.shard.clock.held_at_ms = Some(now_ms);
         self.shard.turn(&mut self.events, Duration::ZERO).unwrap();

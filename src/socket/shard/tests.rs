@@ -1,4 +1,4 @@
-//! Tests the beats of a shard whose topic lacks changes, and fan-outs in portions.
+//! What a shard's beats claim of a topic that lacks something.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -23,10 +23,10 @@ fn say(client: &mut UnixStream, text: &str) {
     client.write_all(&frame).unwrap();
 }
 
-/// `checked_at` of the last beat that has come.
+/// `checked_at` of the last beat among what has come.
 fn last_checked(client: &mut UnixStream) -> Option<Timestamp> {
     let mut bytes = Vec::new();
-    // The socket does not block, so it ends with the data that have come so far.
+    // It ends with what has come so far: the socket does not block.
     let _ = client.read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (_, beat) = text.rsplit_once(r#""checked_at":""#)?;
@@ -72,7 +72,7 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     };
     assert_eq!(beat(&mut shard, &mut client), Some(before));
 
-    // The publication of revision 6 was lost, then the log was read to its end; the next one shows the gap.
+    // Revision 6 was lost, then the log was read to its end; the gap shows in what comes next.
     let after = before + SignedDuration::from_secs(9);
     hub.checked(after, true);
     let delta = Delta {
@@ -84,7 +84,7 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     hub.publish([0].into_iter().collect(), Arc::new(publication));
     assert_eq!(beat(&mut shard, &mut client), Some(before));
     assert_eq!(watches.try_recv().ok(), Some(watch));
-    // It cannot be opened now: nothing is proven yet, and the request is repeated.
+    // It cannot be opened now: still nothing is proven, and it is asked for again.
     hub.not_opened(0, 1, NotOpened::Unavailable);
     assert_eq!(beat(&mut shard, &mut client), Some(before));
     assert_eq!(watches.try_recv().ok(), Some(watch));
@@ -92,7 +92,7 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     assert_eq!(beat(&mut shard, &mut client), Some(after));
 }
 
-/// With a fan-out for each publication, sockets were not read for seconds.
+/// Findings, speed A.
 #[test]
 fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_portions() {
     const VIEWERS: usize = 6;
