@@ -55,6 +55,7 @@ create table events (
     updated_at timestamptz not null default clock_timestamp()
 );
 create index events_by_start on events (starts_at) where deleted_at is null;
+create index events_on_sale on events (starts_at, id) where status = 'active' and deleted_at is null;
 create index events_by_organizer on events (organizer_id);
 
 -- A price class. `(id, event_id)` is unique so that what hangs on a type can prove by foreign

@@ -30,6 +30,7 @@
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
 //! | [`restart`] | a node that goes down sends its clients away in order; after a killed one, they storm another |
 //! | [`hostile`] | slow, silent and hostile clients are bounded, answered, and harm nobody |
+//! | [`plans`] | no statement of the hot path scans what grows, on a full database and on one that grew |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`presence`] | native viewers and the dialect's members are one number |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
@@ -77,6 +78,7 @@ mod nats;
 mod nodes;
 mod notices;
 mod openapi;
+mod plans;
 mod presence;
 mod private;
 mod restart;

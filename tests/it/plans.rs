@@ -1,0 +1,373 @@
+//! Plans that cannot flip: what the server runs on its hot path, triggers included, is read from Postgres's own
+//! log (`auto_explain`). No statement scans a table that grows with what else is on sale, or reads more rows than its
+//! event has.
+//!
+//! Two databases: one that was full and analysed when the server came, and one on which the server ran while it was
+//! empty, so that connections keep the plans of empty tables, and that was filled then. Each has 10,000 events, 200,000
+//! seats and 200,000 bookings; a million of each would take minutes, and says the same of plans.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::support::binary::ServerProcess;
+use crate::support::caller::Caller;
+use crate::support::database::connect;
+use crate::support::postgres::ThrowawayPostgres;
+use crate::support::show::{Show, Staged, user};
+use crate::support::websocket::{Socket, Vsn};
+
+/// What other people sell. Triggers and keys are off: it is the rows that count here. Half of the events have 40 seats
+/// each, each event has 20 bookings, one in ten of them pending.
+const FILL: &str = "
+    do $$ declare t regclass; begin
+        for t in select oid from pg_class where relnamespace = 'seatcast'::regnamespace and relkind = 'r' loop
+            execute format('alter table %s disable trigger all', t);
+        end loop;
+    end $$;
+    insert into users (id, name) select n, 'Buyer ' || n from generate_series(100001, 120000) n;
+    insert into events (id, organizer_id, title, venue, starts_at, capacity, status)
+    select n, 100001, 'Event ' || n, 'Hall', now() + n * interval '1 hour', 100, 'active' from generate_series(100001, 110000) n;
+    insert into turns (event_id, revision, seat_count) select n, 1, 40 * (n % 2) from generate_series(100001, 110000) n;
+    insert into changes (event_id, revision, payload) select n, 1, '{}' from generate_series(100001, 110000) n;
+    insert into ticket_types (id, event_id, name, capacity, seated)
+    select 2 * n + k, n, 'Type ' || k, 50, k = 0 and n % 2 = 1 from generate_series(100001, 110000) n, generate_series(0, 1) k;
+    insert into pools (id, event_id, kind, name, capacity) select 3 * n, n, 'event', 'event', 100 from generate_series(100001, 110000) n;
+    insert into pools (id, event_id, kind, ticket_type_id, name, capacity)
+    select 3 * n + 1 + k, n, 'ticket_type', 2 * n + k, 'type', 50 from generate_series(100001, 110000) n, generate_series(0, 1) k;
+    insert into ticket_type_pools
+    select 2 * n + k, pool from generate_series(100001, 110000) n, generate_series(0, 1) k, unnest(array[3 * n, 3 * n + 1 + k]) pool;
+    insert into sections (id, event_id, name) select n, n, 'Stalls' from generate_series(100001, 110000, 2) n;
+    insert into seats (id, event_id, section_id, ticket_type_id, row_label, number, position)
+    select 100 * n + s, n, n, 2 * n, (s / 10)::text, (s % 10)::text, s
+      from generate_series(100001, 110000, 2) n, generate_series(0, 39) s;
+    insert into bookings (id, reference, event_id, user_id, status, quantity, total_amount, currency, expires_at)
+    select lpad(to_hex(n), 32, '0')::uuid, 'BK-' || n, 100001 + n / 20, 100001 + n % 20000,
+           case n % 20 when 7 then 'pending' when 17 then 'pending' else 'confirmed' end, 1, 0, 'EUR', now() + interval '1 day'
+      from generate_series(0, 199999) n;
+    insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+    select id, 1, 2 * event_id + 1, 1, 0 from bookings where event_id > 100000;
+    insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+    select id, event_id, 2 * event_id + 1, 1, case status when 'pending' then 'held' else 'sold' end
+      from bookings where event_id > 100000;
+    insert into tickets (booking_id, event_id, ticket_type_id, code)
+    select id, event_id, 2 * event_id + 1, 'TKT-' || reference from bookings where event_id > 100000 and status = 'confirmed';
+    do $$ declare t record; begin
+        for t in select c.oid::regclass as name from pg_class c
+                  where relnamespace = 'seatcast'::regnamespace and relkind = 'r' loop
+            execute format('alter table %s enable trigger all', t.name);
+        end loop;
+    end $$;
+    call settle_triggers()";
+
+/// Tables that grow with what is on sale and sold.
+const GROWING: &[&str] = &[
+    "users",
+    "events",
+    "ticket_types",
+    "pools",
+    "ticket_type_pools",
+    "turns",
+    "sections",
+    "seats",
+    "bookings",
+    "booking_items",
+    "claims",
+    "tickets",
+    "notices",
+    "changes",
+    "idempotency_keys",
+];
+
+/// More rows than one event has here, fewer than all have.
+const ROWS_MAX: f64 = 2_000.0;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_scans_what_grows() {
+    let explaining = Explaining::start();
+    let full = explaining.database("filled").await;
+    full.client
+        .batch_execute(FILL)
+        .await
+        .expect("a full database");
+    full.client.batch_execute("analyze").await.unwrap();
+    let server = full.server();
+    let show = full.show().await;
+    sell(&full.client, &server, &show).await;
+    explaining.listen().await;
+    sell(&full.client, &server, &show).await;
+    let mut faults = explaining.faults().await;
+    server.stop();
+
+    let grown = explaining.database("grown").await;
+    let server = grown.server();
+    let show = grown.show().await;
+    // Often enough for every connection to have its plans.
+    for _ in 0..3 {
+        sell(&grown.client, &server, &show).await;
+    }
+    grown
+        .client
+        .batch_execute(FILL)
+        .await
+        .expect("a full database");
+    explaining.listen().await;
+    sell(&grown.client, &server, &show).await;
+    faults.extend(
+        explaining
+            .faults()
+            .await
+            .into_iter()
+            .map(|fault| format!("grown: {fault}")),
+    );
+    let faults: Vec<_> = faults.into_iter().collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+/// Everything that buyers, viewers and an organizer do all the time.
+async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
+    let buyer = user(client, "customer").await;
+    let caller = |id: i64| {
+        Caller::new(reqwest::Client::new(), server.url.clone())
+            .with_header("x-user-id", id.to_string())
+    };
+    let (mine, organizer) = (caller(buyer), caller(show.organizer));
+    let topics = [
+        format!("event:{}", show.event),
+        format!("seats:{}", show.event),
+        format!("user:{buyer}"),
+    ];
+    let query = format!("user_id={buyer}");
+    let mut socket = Socket::connect_with(server.address(), Vsn::V2, &query).await;
+    for topic in &topics {
+        socket.join(topic, json!({})).await;
+    }
+    let book = async |item: Value| {
+        let key = rand::random::<u64>().to_string();
+        let buying = caller(buyer).with_header("idempotency-key", key);
+        let body = json!({"event_id": show.event, "items": [item]});
+        let made = buying.post("/api/v1/bookings", &body).await;
+        made.data(201)["id"].as_str().expect("an id").to_owned()
+    };
+    let units = json!({"ticket_type_id": show.ticket_types[0], "quantity": 2});
+    let chosen = json!({"ticket_type_id": show.ticket_types[1], "quantity": 2});
+    let free = "select s.id from seats s where s.event_id = $1 and not exists (select from claims where seat_id = s.id)
+                 order by s.id desc limit 1";
+    let free: i64 = client
+        .query_one(free, &[&show.event])
+        .await
+        .expect("a seat")
+        .get(0);
+    let status = |id: &str| format!("/api/v1/bookings/{id}/status");
+    for item in [units.clone(), chosen, json!({"seat_id": free})] {
+        let id = book(item).await;
+        socket.next_on(&topics[0], "update").await;
+        mine.get(&format!("/api/v1/bookings/{id}")).await.data(200);
+        mine.put(&status(&id), &json!({"status": "cancelled"}))
+            .await
+            .data(200);
+    }
+    // Confirmed, and one that expires.
+    let id = book(units.clone()).await;
+    organizer
+        .put(&status(&id), &json!({"status": "confirmed"}))
+        .await;
+    mine.put(&status(&id), &json!({"status": "cancelled"}))
+        .await;
+    let id = book(units).await;
+    let late = format!("update bookings set expires_at = now() where id = '{id}'");
+    client.batch_execute(&late).await.expect("a deadline");
+    let expired = async {
+        while mine.get(&format!("/api/v1/bookings/{id}")).await.data(200)["status"] != "expired" {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), expired)
+        .await
+        .expect("it expires");
+    for path in [
+        "/events".to_owned(),
+        format!("/events/{}", show.event),
+        format!("/availability/{}", show.event),
+        format!("/availability?event_ids={},100007,100011", show.event),
+        "/availability/all/active".to_owned(),
+        format!("/events/{}/seats", show.event),
+        format!("/events/{}/seatmap", show.event),
+        format!("/events/{}/notices", show.event),
+        "/bookings".to_owned(),
+    ] {
+        mine.get(&format!("/api/v1{path}")).await;
+    }
+    for path in [
+        format!("/events/{}/bookings", show.event),
+        format!("/events/{}/stats", show.event),
+    ] {
+        organizer.get(&format!("/api/v1{path}")).await;
+    }
+    let edit = json!({"title": format!("Show {buyer}")});
+    organizer
+        .patch(&format!("/api/v1/events/{}", show.event), &edit)
+        .await;
+    // Plain SQL of an operator runs the same triggers.
+    let by_hand = format!(
+        "insert into seats (event_id, section_id, ticket_type_id, row_label, number)
+         select {0}, min(section_id), min(ticket_type_id), 'X', '{buyer}' from seats where event_id = {0};
+         update ticket_types set price_amount = price_amount + 1 where event_id = {0};
+         insert into notices (event_id, type, message) values ({0}, 'custom', 'Hear');
+         update tickets set status = 'used' where event_id = {0}",
+        show.event
+    );
+    client.batch_execute(&by_hand).await.expect("by hand");
+}
+
+/// A Postgres that writes down plans.
+struct Explaining {
+    postgres: ThrowawayPostgres,
+}
+
+struct Database {
+    url: String,
+    client: Client,
+}
+
+impl Explaining {
+    fn start() -> Explaining {
+        let postgres = ThrowawayPostgres::start().expect("a throw-away Postgres");
+        Explaining { postgres }
+    }
+
+    /// Migrated, and loading `auto_explain` in every session.
+    async fn database(&self, name: &str) -> Database {
+        let admin = connect_plainly(self.postgres.url()).await;
+        admin
+            .batch_execute(&format!("create database {name}"))
+            .await
+            .expect("a database");
+        let set = format!("alter database {name} set session_preload_libraries = 'auto_explain'");
+        admin.batch_execute(&set).await.expect("a setting");
+        let url = self
+            .postgres
+            .url()
+            .replacen("///seatcast?", &format!("///{name}?"), 1);
+        let config = seatcast::config::Config::default().database;
+        seatcast::store::migrate::migrate(&config, &url)
+            .await
+            .expect("it migrates");
+        let client = connect(&url).await;
+        Database { url, client }
+    }
+
+    /// From here on plans are written down.
+    async fn listen(&self) {
+        self.set("auto_explain.log_min_duration", "0").await;
+    }
+
+    async fn set(&self, name: &str, value: &str) {
+        let admin = connect_plainly(self.postgres.url()).await;
+        for (name, value) in [
+            ("auto_explain.log_nested_statements", "on"),
+            ("auto_explain.log_analyze", "on"),
+            ("auto_explain.log_timing", "off"),
+            ("auto_explain.log_format", "json"),
+            (name, value),
+        ] {
+            let sql = format!("load 'auto_explain'; alter system set {name} = '{value}'");
+            for sql in sql.split(';') {
+                admin.batch_execute(sql).await.expect("a setting");
+            }
+        }
+        admin
+            .batch_execute("select pg_reload_conf()")
+            .await
+            .expect("a reload");
+        // Sessions hear of it with their next statement; the postmaster may take a moment to tell them.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+
+    /// What was wrong since it listened. Listens no more.
+    async fn faults(&self) -> BTreeSet<String> {
+        self.set("auto_explain.log_min_duration", "-1").await;
+        let log = self.postgres.scratch().path().join("postgres/postgres.log");
+        let log = std::fs::read_to_string(&log).expect("a log");
+        let mut plans = 0;
+        let mut faults = BTreeSet::new();
+        for part in log.split("  plan:\n").skip(1) {
+            let mut documents = serde_json::Deserializer::from_str(part).into_iter::<Value>();
+            let Some(Ok(plan)) = documents.next() else {
+                continue;
+            };
+            plans += 1;
+            let text = plan["Query Text"].as_str().unwrap_or_default();
+            let mut wrong = Vec::new();
+            look(&plan["Plan"], &mut wrong);
+            if !wrong.is_empty() && !is_by_hand(text) {
+                faults.insert(format!("{}\n{text}", wrong.join(", ")));
+            }
+        }
+        assert!(plans > 100, "only {plans} plans were written down");
+        std::fs::write(
+            self.postgres.scratch().path().join("postgres/postgres.log"),
+            "",
+        )
+        .ok();
+        faults
+    }
+}
+
+/// What the test itself asks, and the total of a list, which counts up to a bound.
+fn is_by_hand(text: &str) -> bool {
+    let text = text.trim_start();
+    [
+        "analyze",
+        "select count(*) from (select from events",
+        "insert into users",
+        "select s.id from seats",
+        "update tickets",
+        "insert into seats",
+        "do $$",
+    ]
+    .iter()
+    .any(|start| text.to_lowercase().starts_with(start))
+}
+
+fn look(plan: &Value, wrong: &mut Vec<String>) {
+    let table = plan["Relation Name"].as_str().unwrap_or_default();
+    let node = plan["Node Type"].as_str().unwrap_or_default();
+    let loops = plan["Actual Loops"].as_f64().unwrap_or(1.0);
+    let number = |key: &str| plan[key].as_f64().unwrap_or_default() * loops;
+    let rows = number("Actual Rows")
+        + number("Rows Removed by Filter")
+        + number("Rows Removed by Index Recheck");
+    if GROWING.contains(&table) && node == "Seq Scan" && loops > 0.0 {
+        wrong.push(format!("a full scan of {table}"));
+    } else if GROWING.contains(&table) && rows > ROWS_MAX {
+        wrong.push(format!("{node} of {table} reads {rows} rows"));
+    }
+    for child in plan["Plans"].as_array().into_iter().flatten() {
+        look(child, wrong);
+    }
+}
+
+async fn connect_plainly(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+impl Database {
+    fn server(&self) -> ServerProcess {
+        ServerProcess::start(&["--database-url", &self.url])
+    }
+
+    /// With units and with seats.
+    async fn show(&self) -> Staged {
+        let show = Show::new()
+            .ticket_type("Floor", 4_500, 500)
+            .ticket_type("Seats", 4_500, 100);
+        show.row(50).row(50).stage(&self.client).await
+    }
+}
