@@ -139,7 +139,7 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         format!("seats:{}", show.event),
         format!("user:{buyer}"),
     ];
-    let query = format!("user_id={buyer}");
+    let query = format!("&user_id={buyer}");
     let mut socket = Socket::connect_with(server.address(), Vsn::V2, &query).await;
     for topic in &topics {
         socket.join(topic, json!({})).await;
