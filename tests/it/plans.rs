@@ -139,10 +139,11 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         format!("seats:{}", show.event),
         format!("user:{buyer}"),
     ];
-    let query = format!("&user_id={buyer}");
-    let mut socket = Socket::connect_with(server.address(), Vsn::V2, &query).await;
+    let token = format!("dev:{buyer}");
+    let mut socket = Socket::connect(server.address(), Vsn::V2).await;
     for topic in &topics {
-        socket.join(topic, json!({})).await;
+        let join = json!({"access_token": token});
+        socket.join(topic, join).await;
     }
     let book = async |item: Value| {
         let key = rand::random::<u64>().to_string();
