@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A pulse that comes later than this says that the node stood still.
-const STOOD_STILL: Duration = Duration::from_secs(1);
+/// A pulse that comes later than this says that the node stood still. A shorter standstill goes unnoticed, and
+/// deadlines are late by as much: the desk's patience has to be so much shorter than its callers'.
+pub(crate) const STOOD_STILL: Duration = Duration::from_secs(1);
 /// After it went on, the time in which it reads what waited in its sockets.
 const SETTLING: Duration = Duration::from_secs(3);
 

@@ -179,22 +179,25 @@ impl Queue {
         while batch.commands.len() < self.limits.batch_max
             && let Some(waiting) = line.commands.pop_front()
         {
+            // A caller who has gone away wants nothing any more.
+            if waiting.answer.is_closed() {
+                gone += 1;
+                continue;
+            }
+            if waiting.deadline <= now && !mistaken!(DecideTooLate) {
+                gone += 1;
+                let _ = waiting.answer.send(Err(too_late()));
+                continue;
+            }
             if let Command::Change { booking_id, .. } = &waiting.command
-                && !waiting.answer.is_closed()
                 && !bookings.insert(*booking_id)
             {
                 line.commands.push_front(waiting);
                 break;
             }
             gone += 1;
-            if waiting.answer.is_closed() {
-                // Who has gone away wants nothing any more.
-            } else if waiting.deadline <= now && !mistaken!(DecideTooLate) {
-                let _ = waiting.answer.send(Err(too_late()));
-            } else {
-                batch.commands.push(waiting);
-                batch.events.insert(event);
-            }
+            batch.commands.push(waiting);
+            batch.events.insert(event);
         }
         match (batch.events.contains(&event), line.commands.is_empty()) {
             (true, _) => line.place = Place::Taken,

@@ -53,7 +53,7 @@ const MISTAKE_SEEDS: u64 = 2_000;
 /// How long faults go on, and how long everything may take to come to rest after them.
 const FAULTS_MS: u64 = 12_000;
 const REST_MS: u64 = 20_000;
-/// How long callers wait.
+/// How long a command may wait.
 const PATIENCE_MS: u64 = 2_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -174,3 +174,12 @@ fn two_changes_of_one_booking_are_two_batches() {
     // In order: what came later does not overtake.
     assert_eq!(bench.take(), [second.0, third.0]);
 }
+
+#[test]
+fn a_late_change_does_not_stand_in_the_way_of_the_next_one() {
+    let mut bench = bench(10, 100, 10);
+    let _late = bench.enqueue(confirm(1, 7)).unwrap();
+    bench.now += 2 * SECOND;
+    let next = bench.enqueue(confirm(1, 7)).unwrap();
+    assert_eq!(bench.take(), [next.0]);
+}

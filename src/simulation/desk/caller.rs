@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::ledger::OFFENCE;
 use super::{Check, FAULTS_MS, PATIENCE_MS, World, node, now_ms, pause, rest};
+use crate::desk::clock::STOOD_STILL;
 use crate::desk::worker::Enqueued;
 use crate::desk::{Answer, Book, Command, CommandSaid, DeskError, Outcome};
 use crate::store::idempotency::{IdempotencyKey, Once};
@@ -215,7 +216,8 @@ impl Caller {
             let node = &shared.nodes[to];
             node.is_alive().then_some(node.incarnation)
         })?;
-        let leaves_ms = now_ms() + PATIENCE_MS;
+        // A caller waits longer than the desk, by the longest standstill that a node does not notice.
+        let leaves_ms = now_ms() + PATIENCE_MS + STOOD_STILL.as_millis() as u64;
         self.world.with(|shared| {
             let leaves = shared.leaves_ms.entry(id).or_default();
             *leaves = leaves_ms.max(*leaves);
