@@ -79,6 +79,8 @@ pub const CLOSE_TIMEOUT_MS: u64 = 2_000;
 pub const PRIVATE_SAID_MAX: usize = 16_384;
 /// Ids of removed entities that a private topic remembers; a viewer that lags further is sent the whole state.
 pub const GONE_ENTITIES_MAX: usize = 64;
+/// Revisions of a private topic that its node keeps in mind to answer clients who come back with one of them.
+pub const REVISIONS_TOLD_MAX: usize = 32;
 
 // --- REST: defaults of [`super::HttpConfig`], which tests change
 

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{FeedConfig, PrivateConfig};
-use crate::hub::private::{Ask, Found, Picture, ReadTime, Wish};
+use crate::hub::private::{Ask, Found, Picture, Wish};
 use crate::hub::{NotOpened, ShardSet};
 use crate::pacing::{Backoff, Halving};
 use crate::protocol::topic::Topic;
 use crate::store::Failure;
 use crate::store::doorbell::PrivateRing;
-use crate::ticketing::UserId;
+use crate::ticketing::{Revision, UserId};
 
 /// First and longest pause between attempts to reach a database that does not answer.
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -90,7 +90,8 @@ pub(crate) struct Asked {
 #[derive(Debug)]
 pub(crate) struct Told {
     pub(crate) owner: UserId,
-    pub(crate) read: ReadTime,
+    /// When the read began, by the database's clock in microseconds.
+    pub(crate) read: Revision,
     pub(crate) found: Found,
 }
 
@@ -278,7 +279,11 @@ impl Planner {
             slot.give_up_at = give_up_at;
         }
         slot.shards.insert(shard);
-        merge(&mut slot.waiting, Asks::from([(shard, ask)]));
+        let asks = match slot.asked_by {
+            Some(_) if mistaken!(AnswerEarly) => &mut slot.answered,
+            _ => &mut slot.waiting,
+        };
+        merge(asks, Asks::from([(shard, ask)]));
         self.lanes[kind(topic)].stale.insert(topic);
         self.waited_for.insert(topic);
     }
@@ -334,11 +339,11 @@ impl Planner {
     }
 
     fn rang(&mut self, topic: Topic) {
-        if self
-            .slots
-            .get(&topic)
-            .is_some_and(|slot| slot.left_at.is_none())
-        {
+        let watched = |slot: &&Slot| {
+            let is_lost = mistaken!(LoseRing) && slot.asked_by.is_some();
+            slot.left_at.is_none() && !is_lost
+        };
+        if self.slots.get(&topic).filter(watched).is_some() {
             self.lanes[kind(topic)].stale.insert(topic);
         }
     }
@@ -505,13 +510,17 @@ impl Planner {
         }
         let Told { owner, read, found } = told;
         let newer = match &slot.latest {
-            Some(latest) => latest.after(owner, read, found),
+            Some(latest) => latest.after(owner, read, found, !slot.answered.is_empty()),
             None => Some(Picture::first(topic, owner, read, found)),
         };
         let mut tell = mem::take(&mut slot.owed);
         if let Some(newer) = newer {
+            let known = slot.latest.as_ref().map(|latest| latest.revision);
+            if known != Some(newer.revision) {
+                slot.quiet_until = slot.quiet_until.max(now + self.window);
+            }
+            // To all, whether or not it changed: only the latest picture is proven by later reads.
             slot.latest = Some(Arc::new(newer));
-            slot.quiet_until = slot.quiet_until.max(now + self.window);
             tell = slot.shards;
         }
         let Some(picture) = &slot.latest else {

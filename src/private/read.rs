@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::planner::{Answer, Asked, Told};
-use crate::hub::private::{Found, Listed, Picture, ReadTime};
+use crate::hub::private::{Found, Listed, Picture};
 use crate::protocol::native::EntityKind;
 use crate::protocol::topic::Topic;
-use crate::store::private::{OwnBookings, ReadAt};
+use crate::store::private::OwnBookings;
 use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
 use crate::ticketing::record::Booking;
@@ -39,10 +39,10 @@ pub(super) async fn read(
         }
     }
     if !events.is_empty() {
-        for (at, figures) in store.figures(&events).await? {
+        for (read, figures) in store.figures(&events).await? {
             let told = Told {
                 owner: figures.organizer,
-                read: time(at),
+                read,
                 found: Found::Figures(raw(&figures)),
             };
             answer.insert(Topic::Admin(figures.event), told);
@@ -66,14 +66,7 @@ fn told_of(own: OwnBookings) -> Told {
     Told {
         owner: own.user,
         found: Found::Own(listed.collect()),
-        read: time(own.at),
-    }
-}
-
-fn time(at: ReadAt) -> ReadTime {
-    ReadTime {
-        began: at.began_us,
-        ended: at.ended_us,
+        read: own.read,
     }
 }
 

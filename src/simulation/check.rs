@@ -78,9 +78,12 @@ impl World<'_> {
 
     /// A beat's `checked_at` is true of its revision: all that the database had then is shown.
     fn claims(&mut self, client: usize, revision: Revision, beat: &Value) {
-        let (client, now_ms) = (&self.clients[client], self.now_ms);
+        let (index, client, now_ms) = (client, &self.clients[client], self.now_ms);
         let at = beat["checked_at"].as_str().expect("a time");
         let at: Timestamp = at.parse().expect("a time");
+        if client.kind == Kind::Own {
+            return self.claims_of_own(index, revision, at.as_microsecond());
+        }
         let since = at.as_millisecond() - DAWN_S * 1_000;
         let Ok(checked_ms) = u64::try_from(since) else {
             // The shard has not been told yet.
@@ -111,6 +114,9 @@ impl World<'_> {
 
     /// The client did not go back, and its picture is the log's at its revision.
     pub(super) fn is_true(&mut self, client: usize, before: Option<Revision>) {
+        if self.clients[client].kind == Kind::Own {
+            return self.is_true_of_own(client, before);
+        }
         let client = &self.clients[client];
         let Some((revision, picture)) = &client.have else {
             return;
@@ -152,6 +158,9 @@ impl World<'_> {
                 format!("{} is not joined", client.key()),
             );
         };
+        if client.kind == Kind::Own {
+            return self.differs_from_own(client);
+        }
         let latest = self.database.latest(client.event);
         let shown = client.have.as_ref();
         if client.kind != Kind::Registration
@@ -164,7 +173,7 @@ impl World<'_> {
             );
         }
         let here = |other: &&Client| {
-            let counts = other.kind != Kind::Seats && !other.streams;
+            let counts = !matches!(other.kind, Kind::Seats | Kind::Own) && !other.streams;
             other.event == client.event && other.present && counts
         };
         let present: Vec<&Client> = self.clients.iter().filter(here).collect();

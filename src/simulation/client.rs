@@ -6,8 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
+use super::own::{self, Bookings};
 use crate::ticketing::live::EventState;
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::{EventId, Revision, UserId};
 
 /// What a client joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(super) enum Kind {
     Event,
     Seats,
     Registration,
+    /// A user's own bookings; the user's id is in place of the event's.
+    Own,
 }
 
 /// What a viewer sees, as far as it goes over the wire.
@@ -27,6 +30,8 @@ pub(super) struct Picture {
     layout: u64,
     /// Two bits a seat.
     seats: Vec<u8>,
+    /// A user's own, and their versions.
+    pub(super) bookings: Bookings,
 }
 
 impl Picture {
@@ -47,12 +52,19 @@ impl Picture {
                 picture.layout = u64::from(state.event.layout);
                 picture.seats = state.seats.bytes().to_vec();
             }
-            Kind::Registration => {}
+            Kind::Registration | Kind::Own => {}
         }
         picture
     }
 
     fn apply(&mut self, body: &Value) {
+        for (id, version) in own::bookings(body) {
+            let have = self.bookings.entry(id).or_default();
+            *have = version.max(*have);
+        }
+        for gone in body["gone"].as_array().into_iter().flatten() {
+            self.bookings.remove(&own::id(gone));
+        }
         if let Some(title) = body["event"]["title"].as_str() {
             self.title = title.to_owned();
         }
@@ -112,6 +124,9 @@ pub(super) struct Client {
     /// Who is here, as last shown: a number, or the keys by `phx_ref`.
     pub(super) total: u64,
     pub(super) members: BTreeMap<String, String>,
+    /// The highest version that it was told of each booking.
+    pub(super) told: Bookings,
+    token: Option<String>,
     key: String,
     join_ref: u64,
     reference: u64,
@@ -134,6 +149,7 @@ impl Client {
             Kind::Event => format!("event:{event}"),
             Kind::Seats => format!("seats:{event}"),
             Kind::Registration => format!("realtime:registration:{event}"),
+            Kind::Own => format!("user:{event}"),
         };
         Client {
             kind,
@@ -149,9 +165,19 @@ impl Client {
             declared: false,
             total: 0,
             members: BTreeMap::new(),
+            told: Bookings::new(),
+            token: None,
             key: format!("client {index}"),
             join_ref: 0,
             reference: 0,
+        }
+    }
+
+    /// A viewer of this user's bookings, who has this token.
+    pub(super) fn own(index: usize, user: UserId, token: &str) -> Self {
+        Client {
+            token: Some(token.to_owned()),
+            ..Client::new(index, Kind::Own, false, user)
         }
     }
 
@@ -195,14 +221,14 @@ impl Client {
                 self.declared = true;
                 json!({"since": self.revision(), "presence": {"step": "payment"}})
             }
-            _ => json!({ "since": self.revision() }),
+            _ => json!({ "since": self.revision(), "access_token": self.token }),
         };
         self.text("phx_join", &payload)
     }
 
     /// The text that says where it is, if that has changed since it last said so.
     pub(super) fn declare(&mut self) -> Option<String> {
-        let says_nothing = self.kind == Kind::Seats || self.streams;
+        let says_nothing = matches!(self.kind, Kind::Seats | Kind::Own) || self.streams;
         if !self.joined || self.declared == self.present || says_nothing {
             return None;
         }

@@ -22,18 +22,22 @@ pub(crate) enum Mistake {
     DropLeave,
     LoseUntrack,
     ForgetGone,
-    ResumeByBeginning,
     AnswerBehind,
     BeatBeforeFrames,
     ForgetLostOnStreams,
     DecideTooLate,
     OffenderTakesAll,
     KeepExpiredStock,
+    ResumeAnywhere,
+    ClaimReadsEnd,
+    BeatByEvents,
+    AnswerEarly,
+    LoseRing,
 }
 
 impl Mistake {
     /// Each with the check that catches it.
-    pub(super) const ALL: [(Mistake, Check); 17] = [
+    pub(super) const ALL: [(Mistake, Check); 23] = [
         (Mistake::SkipReread, Check::Convergence),
         (Mistake::LoadThenListen, Check::Convergence),
         (Mistake::ForgetPending, Check::Convergence),
@@ -51,6 +55,12 @@ impl Mistake {
         (Mistake::AnswerBehind, Check::Picture),
         (Mistake::BeatBeforeFrames, Check::Freshness),
         (Mistake::ForgetLostOnStreams, Check::Convergence),
+        (Mistake::ForgetGone, Check::Picture),
+        (Mistake::ResumeAnywhere, Check::Picture),
+        (Mistake::ClaimReadsEnd, Check::Picture),
+        (Mistake::BeatByEvents, Check::Freshness),
+        (Mistake::AnswerEarly, Check::Picture),
+        (Mistake::LoseRing, Check::Convergence),
     ];
 }
 

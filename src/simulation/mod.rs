@@ -3,7 +3,8 @@
 //! The parts are the true ones, put together as `run.rs` does: the feed but for its waiting
 //! (`feed::publisher`, with planner and entries), the hub with its mailboxes and the machine of what is watched,
 //! whole shards with their loop, sessions, channels and sockets (each a pair within the process), the streams of
-//! server-sent events but for hyper, and presence with its rosters and peers. Modelled are what they stand between: the `database`, whose queries and
+//! server-sent events but for hyper, presence with its rosters
+//! and peers, and the planner of private topics. Modelled are what they stand between: the `database`, whose queries and
 //! doorbell `world` carries, and a `client` that follows the rules of the wire.
 //!
 //! `plan` rolls a schedule from one seed, and `world` carries it out, thing by thing, in an order that the
@@ -15,7 +16,8 @@
 //!
 //! `check` says what must hold at each frame: no client goes back, a join's frames follow on one
 //! another, every picture at revision N is the log's at N, and no beat claims a freshness that is not
-//! there. When the faults are over, every client shows the database and who is here, within a bound.
+//! there. Of a user's bookings (`own`) no lower version is told after a higher one, by whichever node, and what was
+//! committed before a revision or a beat's time is shown. When the faults are over, every client shows the database and who is here, within a bound.
 //!
 //! The side that writes, from a request to its committed answer, runs by itself, in `desk`.
 //!
@@ -44,6 +46,12 @@
 //! | `AnswerBehind` | a client is answered with less than it has by a node that does not reach the database |
 //! | `BeatBeforeFrames` | a stream's beat goes out before the frame that makes it true |
 //! | `ForgetLostOnStreams` | one road forgets that the database lost history |
+//! | `ForgetGone` | a booking that went away is not told to be gone |
+//! | `ResumeAnywhere` | a client from another node is answered only what changed here after its revision |
+//! | `ClaimReadsEnd` | a read of bookings is dated by its end |
+//! | `BeatByEvents` | a beat claims of bookings the freshness of events |
+//! | `AnswerEarly` | a join is answered by a read that was under way when it came |
+//! | `LoseRing` | a ring is forgotten that comes while its user's bookings are being read |
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -55,6 +63,7 @@ mod dice;
 mod line;
 pub(crate) mod mistake;
 mod node;
+mod own;
 mod plan;
 mod traffic;
 mod world;
@@ -63,13 +72,16 @@ use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use self::check::{Check, Fault};
 use self::mistake::Mistake;
 use self::world::World;
-use crate::auth::Auth;
+use crate::auth::{Auth, Role};
 use crate::config::Config;
 
+/// By the true clock, which tokens go by: longer than any run of the tests.
+const TOKENS_LAST: Duration = Duration::from_secs(24 * 3_600);
 const SEEDS: u64 = 10_000;
 /// Seeds among which each mistake has to be caught.
 const MISTAKE_SEEDS: u64 = 2_000;
@@ -78,6 +90,8 @@ const MISTAKE_SEEDS: u64 = 2_000;
 struct Ground {
     config: Config,
     auth: Arc<Auth>,
+    /// Of each user.
+    tokens: Vec<String>,
 }
 
 impl Ground {
@@ -86,7 +100,13 @@ impl Ground {
         config.auth.jwt_secret = Some("a secret of more than thirty-two bytes".into());
         let auth = Auth::new(&config.auth).expect("a good configuration");
         let auth = Arc::new(auth);
-        Ground { config, auth }
+        let token = |user| auth.issue(user, Role::Customer, TOKENS_LAST);
+        let tokens = (1..=own::USERS).map(|user| token(user).expect("a token"));
+        Ground {
+            tokens: tokens.collect(),
+            config,
+            auth,
+        }
     }
 
     /// # Errors

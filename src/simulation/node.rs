@@ -12,12 +12,14 @@ use crate::board::Board;
 use crate::config::Config;
 use crate::feed::cause::Cause;
 use crate::feed::publisher::{Moment, Outputs, Publisher, Query};
+use crate::hub::private::{self as asking, PrivateTopics, Wish};
 use crate::hub::{Hub, Watch};
 use crate::nats::Interest;
 use crate::presence::peers::{self, Peers};
 use crate::presence::rosters::Rosters;
 use crate::presence::showing::Showing;
 use crate::presence::{Presence, Said};
+use crate::private::planner::Planner;
 use crate::socket::held::HeldShard;
 use crate::sse::shown::Shown;
 use crate::store::presence::PresenceRing;
@@ -37,6 +39,9 @@ pub(super) struct Node {
     pub(super) turns_at_ms: Vec<Option<u64>>,
     pub(super) stunned_until_ms: Vec<u64>,
     pub(super) presence_at_ms: Option<u64>,
+    pub(super) private: Planner,
+    pub(super) private_at_ms: Option<u64>,
+    pub(super) hub: Hub,
     /// Events that it saw go back.
     pub(super) missed: BTreeSet<EventId>,
     /// What shards ask arrives in the order of asking.
@@ -50,6 +55,7 @@ pub(super) struct Node {
     pub(super) cut: bool,
     watches: mpsc::Receiver<Watch>,
     said: mpsc::Receiver<Said>,
+    asked_in_private: mpsc::Receiver<asking::Said>,
 }
 
 impl Node {
@@ -63,14 +69,17 @@ impl Node {
     ) -> Self {
         let (hub, mailboxes, watches) = Hub::with_room(shards, mail_max);
         let (presence, said) = Presence::new();
+        let (topics, asked_in_private) = PrivateTopics::new();
         let outputs = Outputs {
             hub: hub.clone(),
             board: Board::default(),
             interest: Interest::default(),
         };
         let streams = Shown::new(config, presence.clone(), mailboxes.streams);
-        let shard =
-            |mailbox| HeldShard::new(config, ground.auth.clone(), presence.clone(), mailbox);
+        let shard = |mailbox| {
+            let (auth, presence) = (ground.auth.clone(), presence.clone());
+            HeldShard::new(config, auth, presence, topics.clone(), mailbox)
+        };
         let id = Uuid::from_u128(number as u128 + 1);
         Self {
             publisher: Publisher::new(config.feed.clone(), outputs, start),
@@ -81,6 +90,9 @@ impl Node {
             turns_at_ms: vec![None; shards + 1],
             stunned_until_ms: vec![0; shards + 1],
             presence_at_ms: None,
+            private: Planner::new(config.private.clone(), &config.feed, start.now),
+            private_at_ms: None,
+            hub: hub.clone(),
             missed: BTreeSet::new(),
             last_watch_ms: 0,
             id,
@@ -91,6 +103,7 @@ impl Node {
             cut: false,
             watches,
             said,
+            asked_in_private,
         }
     }
 
@@ -112,6 +125,16 @@ impl Node {
     /// What the shards have asked the feed.
     pub(super) fn asked(&mut self) -> Vec<Watch> {
         std::iter::from_fn(|| self.watches.try_recv().ok()).collect()
+    }
+
+    /// What the shards wish of private topics.
+    pub(super) fn wishes(&mut self) -> Vec<Wish> {
+        let said = std::iter::from_fn(|| self.asked_in_private.try_recv().ok());
+        said.filter_map(|said| match said {
+            asking::Said::Wish(wish) => Some(wish),
+            asking::Said::Joined(..) => None,
+        })
+        .collect()
     }
 
     /// A turn of presence: what shards said is taken in, what is due is shown.

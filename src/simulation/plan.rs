@@ -2,10 +2,11 @@
 
 use super::client::{Client, Kind};
 use super::dice::Dice;
+use super::own::{self, Own};
 use super::world::{FAULTS_END_MS, Thing, World};
 use crate::config::Config;
 use crate::feed::publisher::Moment;
-use crate::ticketing::EventId;
+use crate::ticketing::{EventId, UserId};
 
 use super::Ground;
 use super::node::Node;
@@ -86,6 +87,8 @@ impl Odds {
         feed.open_timeout_ms = 300;
         feed.unwatch_grace_s = dice.between(0, 3);
         feed.poll_interval_ms = if self.polls { POLL_MS } else { NEVER_MS };
+        config.private.private_poll_interval_ms = feed.poll_interval_ms;
+        config.private.private_per_read_max = dice.between(1, 3) as usize;
         config.socket.beat_interval_ms = 500;
         config.socket.send_buffer_bytes = SEND_BUFFER_BYTES;
         config.presence.counts_interval_ms = 300;
@@ -108,6 +111,29 @@ impl World<'_> {
             let streams = kind != Kind::Registration && self.dice.percent(35);
             self.clients.push(Client::new(index, kind, streams, event));
         }
+        self.build_own();
+    }
+
+    fn build_own(&mut self) {
+        for _ in 0..self.dice.below(4) {
+            let user = self.some_user();
+            let token = &self.ground.tokens[user as usize - 1];
+            let client = Client::own(self.clients.len(), user, token);
+            self.clients.push(client);
+        }
+    }
+
+    fn plan_own(&mut self) {
+        for _ in 0..self.dice.between(3, 15) {
+            let (user, first) = (self.some_user(), self.some_time());
+            for burst in 0..=self.dice.below(3) as u64 {
+                self.at(first + burst, Thing::Own(Own::Commit(user)));
+            }
+        }
+    }
+
+    fn some_user(&mut self) -> UserId {
+        self.dice.between(1, own::USERS as u64 + 1) as UserId
     }
 
     /// Puts the faults and the changes of this seed into the future.
@@ -135,6 +161,7 @@ impl World<'_> {
             let event = self.some_event();
             self.plan_outage(Some(event));
         }
+        self.plan_own();
         self.at(FAULTS_END_MS, Thing::Check);
     }
 
@@ -172,7 +199,11 @@ impl World<'_> {
     fn plan_client(&mut self, client: usize) {
         let come = self.dice.between(0, 300);
         self.at(come, Thing::Connect(client));
-        for _ in 0..self.dice.below(3) {
+        let losses = match self.clients[client].kind {
+            Kind::Own => 6,
+            _ => 3,
+        };
+        for _ in 0..self.dice.below(losses) {
             let lose = self.some_time();
             self.at(lose, Thing::Lose(client));
         }

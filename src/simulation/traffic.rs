@@ -73,7 +73,11 @@ impl World<'_> {
         if let Some(Line { node, shard, .. }) = self.lines.remove(&id) {
             self.turn_soon(node, shard);
         }
-        let back = self.now_ms + self.dice.between(5, 300);
+        let longest = match self.clients[client].kind {
+            Kind::Own => 60,
+            _ => 300,
+        };
+        let back = self.now_ms + self.dice.between(5, longest);
         self.at(back, Thing::Connect(client));
     }
 
@@ -198,6 +202,11 @@ impl World<'_> {
         if frame[3] == "update" && self.fails(self.odds.frame_lost) {
             return;
         }
+        let told = match frame[3].as_str() {
+            Some("update") => &frame[4],
+            _ => &frame[4]["response"]["state"],
+        };
+        self.is_no_older(client, told);
         let before = self.clients[client].revision();
         let then = self.clients[client].on_frame(frame);
         if matches!(frame[3].as_str(), Some("update" | "phx_reply")) {

@@ -7,18 +7,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Ground;
 use super::check::{Check, Fault};
-use super::client::Client;
+use super::client::{Client, Kind};
 use super::database::Database;
 use super::dice::Dice;
 use super::line::Line;
 use super::node::Node;
+use super::own::{self, Own};
 use super::plan::Odds;
 use crate::config::FeedConfig;
 use crate::feed::cause::{Cause, Failure, LogPage};
 use crate::feed::publisher::{Moment, Query, cause_of};
 use crate::nats::Heard;
 use crate::presence::peers;
-use crate::store::doorbell::Ring;
+use crate::private;
+use crate::store::doorbell::{PrivateRing, Ring};
 use crate::store::presence::PresenceRing;
 use crate::ticketing::EventId;
 use crate::ticketing::live::Delta;
@@ -73,6 +75,8 @@ pub(super) enum Thing {
     Deliver(usize),
     /// A stream's beat is due.
     Beat(usize),
+    /// Something of private topics.
+    Own(Own),
     Check,
 }
 
@@ -87,6 +91,8 @@ pub(super) struct World<'a> {
     config: FeedConfig,
     lease_ms: u64,
     pub(super) database: Database,
+    /// Users' bookings.
+    pub(super) rows: own::Rows,
     pub(super) nodes: Vec<Node>,
     pub(super) clients: Vec<Client>,
     pub(super) lines: BTreeMap<usize, Line>,
@@ -104,6 +110,7 @@ impl<'a> World<'a> {
         let mut world = World {
             ground,
             database: Database::new(odds.events),
+            rows: own::Rows::new(),
             odds,
             start: Instant::now(),
             now_ms: 0,
@@ -187,11 +194,11 @@ impl<'a> World<'a> {
         }
     }
 
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         self.start + Duration::from_millis(self.now_ms)
     }
 
-    fn ms_of(&self, at: Instant) -> u64 {
+    pub(super) fn ms_of(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.start);
         (since.as_millis() as u64).max(self.now_ms)
     }
@@ -284,7 +291,7 @@ impl<'a> World<'a> {
             }
             Thing::Move(client) => {
                 let moved = &mut self.clients[client];
-                moved.present = !moved.present;
+                moved.present = !moved.present && moved.kind != Kind::Own;
                 if let Some(text) = moved.declare() {
                     self.say(client, text);
                 }
@@ -299,6 +306,7 @@ impl<'a> World<'a> {
             }
             Thing::Deliver(line) => self.deliver(line),
             Thing::Beat(line) => self.beat_stream(line),
+            Thing::Own(own) => self.own(own),
             Thing::Check => {}
         }
     }
@@ -365,6 +373,7 @@ impl<'a> World<'a> {
         let before = std::mem::replace(&mut self.nodes[node].listening, listens);
         if listens {
             self.rung(node, Ring::Listening);
+            self.private(node, private::planner::Cause::Rang(PrivateRing::Listening));
         } else if before {
             self.rung(node, Ring::Lost);
         }
@@ -378,7 +387,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn failure(&mut self, node: usize) -> Option<Failure> {
+    pub(super) fn failure(&mut self, node: usize) -> Option<Failure> {
         if !self.database.up || self.nodes[node].cut {
             Some(Failure::Unavailable)
         } else if self.fails(self.odds.unusable) {
@@ -440,7 +449,7 @@ impl<'a> World<'a> {
     }
 
     /// Something may have been left in the shards' mailboxes.
-    fn after_mail(&mut self, node: usize) {
+    pub(super) fn after_mail(&mut self, node: usize) {
         for shard in 0..=self.nodes[node].shards.len() {
             self.turn_soon(node, shard);
         }
@@ -478,6 +487,13 @@ impl<'a> World<'a> {
             place.last_watch_ms = place.last_watch_ms.max(ms);
             let ms = place.last_watch_ms;
             self.at(ms, Thing::Answer(node, Cause::Watch(watch)));
+        }
+        for wish in self.nodes[node].wishes() {
+            let place = &mut self.nodes[node];
+            let ms = self.now_ms + self.dice.between(0, DELAY_MS);
+            place.last_watch_ms = place.last_watch_ms.max(ms);
+            let ms = place.last_watch_ms;
+            self.at(ms, Thing::Own(Own::Wish(node, wish)));
         }
         let here = |(_, line): &(&usize, &Line)| (line.node, line.shard) == (node, shard);
         let lines: Vec<usize> = self.lines.iter().filter(here).map(|(&id, _)| id).collect();

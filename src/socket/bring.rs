@@ -132,7 +132,11 @@ impl Shard {
         let told = told.filter_map(|(_, subscription)| {
             let shown = subscription.private.as_deref()?;
             let picture = self.private.latest(shown.name)?;
-            Some(((shown.name, shown.sent), picture.checked_at()))
+            let checked_at = match mistaken!(BeatByEvents) {
+                true => self.watching.checked().at,
+                false => picture.checked_at(),
+            };
+            Some(((shown.name, shown.sent), checked_at))
         });
         let (told, read_at): (Vec<_>, Vec<_>) = told.unzip();
         let joined = |(_, subscription): (u32, &mut Subscription)| match subscription.stage {

@@ -41,12 +41,13 @@ impl HeldShard {
         config: &Config,
         auth: Arc<Auth>,
         presence: Presence,
+        private: PrivateTopics,
         mailbox: Mailbox<ToShard>,
     ) -> Self {
         let errands = Errands {
             presence,
             broadcasts: Broadcasts::new(1).0,
-            private: PrivateTopics::new().0,
+            private,
             interactions: Interactions::new(&config.interactions).0,
         };
         let mut config = ShardConfig::of(config, auth, errands);

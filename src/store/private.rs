@@ -10,20 +10,14 @@ use tokio_postgres::types::{Json, ToSql};
 use super::bookings::BOOKING;
 use super::{Store, StoreError};
 use crate::ticketing::record::{Booking, Money};
-use crate::ticketing::{BookingId, EventId, UserId};
-
-/// The beginning and end of a read by the database's clock, in microseconds. Its snapshots were taken in between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadAt {
-    pub began_us: u64,
-    pub ended_us: u64,
-}
+use crate::ticketing::{BookingId, EventId, Revision, UserId};
 
 /// A user's own bookings: the pending ones, then the newest.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnBookings {
     pub user: UserId,
-    pub at: ReadAt,
+    /// When the read began, by the database's clock in microseconds: all that was committed before is in it.
+    pub read: Revision,
     /// Ids and versions, in that order.
     pub listed: Vec<(BookingId, i64)>,
     /// The requested ones among them that exist.
@@ -72,8 +66,11 @@ impl Store {
         found
     }
 
-    /// The figures of these events, without deleted ones.
-    pub async fn figures(&self, events: &[EventId]) -> Result<Vec<(ReadAt, Figures)>, StoreError> {
+    /// The figures of these events, those that are deleted left out, and when the read began.
+    pub async fn figures(
+        &self,
+        events: &[EventId],
+    ) -> Result<Vec<(Revision, Figures)>, StoreError> {
         let sql = format!("
             select e.id, e.organizer_id, e.currency, root.sold::bigint, root.held::bigint,
                    coalesce(b.revenue, 0), b.pending, b.confirmed, b.expired, b.cancelled, b.refunded,
@@ -81,7 +78,7 @@ impl Store {
                    coalesce((select sum(joins) from event_joins j
                               where j.event_id = e.id
                                 and j.at > statement_timestamp() - interval '60 s'), 0)::bigint,
-                   {BEGAN_US}, {NOW_US}
+                   {BEGAN_US}
               from events e
               join pools root on root.event_id = e.id and root.kind = 'event'
              cross join lateral (
@@ -99,7 +96,7 @@ impl Store {
         let lent = self.lend().await?;
         let rows = lent.rows(&sql, &[&events]).await;
         lent.give_back();
-        let read = |row: &Row| -> Result<(ReadAt, Figures), StoreError> {
+        let read = |row: &Row| -> Result<(Revision, Figures), StoreError> {
             let figures = Figures {
                 event: row.try_get(0)?,
                 organizer: row.try_get(1)?,
@@ -119,7 +116,7 @@ impl Store {
                 sold_per_minute: row.try_get(11)?,
                 joins_per_minute: row.try_get(12)?,
             };
-            Ok((read_at(row, 13)?, figures))
+            Ok((microseconds(row.try_get(13)?), figures))
         };
         rows?.iter().map(read).collect()
     }
@@ -144,19 +141,11 @@ impl Store {
     }
 }
 
-/// `now()` is taken before a statement's snapshot, `clock_timestamp()` after it. Each statement is a transaction here.
+/// Each statement is a transaction here, and `now()` is taken before its snapshot.
 const BEGAN_US: &str = "(extract(epoch from now()) * 1000000)::bigint";
-const NOW_US: &str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
-fn read_at(row: &Row, began: usize) -> Result<ReadAt, StoreError> {
-    Ok(ReadAt {
-        began_us: microseconds(row.try_get(began)?),
-        ended_us: microseconds(row.try_get(began + 1)?),
-    })
-}
-
-/// Converts a time of the database, which is after 1970.
-fn microseconds(since_epoch: i64) -> u64 {
+/// A database's clock is past 1970.
+fn microseconds(since_epoch: i64) -> Revision {
     u64::try_from(since_epoch).unwrap_or_default()
 }
 
@@ -184,7 +173,7 @@ impl Lent {
         lacks: impl Fn(UserId, &[(BookingId, i64)]) -> Vec<BookingId>,
     ) -> Result<Vec<OwnBookings>, StoreError> {
         let versions = format!(
-            "select u.id, {BEGAN_US}, {NOW_US}, own.ids, own.versions
+            "select u.id, {BEGAN_US}, own.ids, own.versions
                from unnest($1::bigint[]) as u (id)
               cross join lateral (
                     select coalesce(array_agg(b.id order by b.pending desc, b.created_at desc, b.id desc), '{{}}') as ids,
@@ -196,10 +185,10 @@ impl Lent {
         );
         let rows = self.rows(&versions, &[&users, &bookings_max]).await?;
         let read = |row: &Row| -> Result<OwnBookings, StoreError> {
-            let (ids, versions): (Vec<BookingId>, Vec<i64>) = (row.try_get(3)?, row.try_get(4)?);
+            let (ids, versions): (Vec<BookingId>, Vec<i64>) = (row.try_get(2)?, row.try_get(3)?);
             Ok(OwnBookings {
                 user: row.try_get(0)?,
-                at: read_at(row, 1)?,
+                read: microseconds(row.try_get(1)?),
                 listed: ids.into_iter().zip(versions).collect(),
                 bookings: Vec::new(),
             })
@@ -210,16 +199,15 @@ impl Lent {
         if lacking.is_empty() {
             return Ok(found);
         }
-        let bookings = format!("select {NOW_US}, {BOOKING} from bookings b where b.id = any($1)");
+        let bookings = format!("select {BOOKING} from bookings b where b.id = any($1)");
         let rows = self.rows(&bookings, &[&lacking]).await?;
         let mut by_user: HashMap<UserId, &mut OwnBookings> =
             found.iter_mut().map(|own| (own.user, own)).collect();
         for row in rows {
-            let Json(booking): Json<Booking> = row.try_get(1)?;
-            // It has another owner or none by now, so this user has it no more.
+            let Json(booking): Json<Booking> = row.try_get(0)?;
+            // Nobody's or somebody else's by now: this user has it no more.
             let own = booking.user_id.and_then(|user| by_user.get_mut(&user));
             if let Some(own) = own {
-                own.at.ended_us = own.at.ended_us.max(microseconds(row.try_get(0)?));
                 own.bookings.push(booking);
             }
         }

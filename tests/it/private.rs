@@ -132,9 +132,130 @@ async fn a_user_sees_its_own_bookings_from_hold_to_end_and_nobody_elses() {
     server.audit().await;
 }
 
+/// These writes change what is shown with a booking, and not the booking's own row.
+#[tokio::test]
+async fn a_seat_or_a_price_that_somebody_changes_by_hand_is_shown() {
+    let server = TestServer::builder().with(change).start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Stalls", 3_000, 10)
+        .row(4)
+        .stage(&client)
+        .await;
+    let one = user(&client, "customer").await;
+    let items = json!([{"seat_id": show.seats[0]}]);
+    let body = json!({"event_id": show.event, "items": items});
+    let made = server.user(one).post("/api/v1/bookings", &body).await;
+    let booking = id(made.data(201));
+    let mut mine = own(&server, one).await;
+    assert_eq!(
+        mine.bookings[&booking]["items"][0]["seats"][0]["id"],
+        show.seats[0]
+    );
+
+    let seat = |seat: i64| move |booking: &Value| booking["items"][0]["seats"][0]["id"] == seat;
+    let write = async |sql: String| client.batch_execute(&sql).await.expect(&sql);
+    write(format!(
+        "begin; select take_turn({}); update claims set seat_id = {} where booking_id = '{booking}'; commit",
+        show.event, show.seats[1]
+    ))
+    .await;
+    mine.sees(&booking, seat(show.seats[1])).await;
+    write(format!(
+        "update booking_items set unit_amount = 2500 where booking_id = '{booking}'"
+    ))
+    .await;
+    let price = |booking: &Value| booking["items"][0]["unit_price"]["amount"] == 2_500;
+    mine.sees(&booking, price).await;
+    // Names that are shown with it.
+    write(format!(
+        "update ticket_types set name = 'Parquet' where event_id = {}",
+        show.event
+    ))
+    .await;
+    mine.sees(&booking, |booking| booking["items"][0]["name"] == "Parquet")
+        .await;
+    write(format!(
+        "update sections set name = 'Left' where event_id = {}",
+        show.event
+    ))
+    .await;
+    let section = |booking: &Value| booking["items"][0]["seats"][0]["section"] == "Left";
+    mine.sees(&booking, section).await;
+    write(format!(
+        "update seats set number = '2b' where id = {}",
+        show.seats[1]
+    ))
+    .await;
+    let number = |booking: &Value| booking["items"][0]["seats"][0]["number"] == "2b";
+    mine.sees(&booking, number).await;
+    // A ticket that is used, by hand as well.
+    let sold = show.try_sell(&client, 0, Some(show.seats[3]), 1).await;
+    sold.expect("a sale");
+    write(format!(
+        "update bookings set user_id = {one} where event_id = {} and user_id is null",
+        show.event
+    ))
+    .await;
+    mine.until(|bookings| bookings.len() == 2).await;
+    write(format!(
+        "update tickets set status = 'used' where event_id = {}",
+        show.event
+    ))
+    .await;
+    let used = |booking: &&&Value| booking["tickets"][0]["status"] == "used";
+    mine.until(|bookings| bookings.iter().filter(used).count() == 1)
+        .await;
+    server.audit().await;
+}
+
+/// No number steps back, whatever rows are deleted, and no table has to remember them.
+#[tokio::test]
+async fn what_goes_away_is_gone_and_takes_nothing_back() {
+    let (server, show) = world().await;
+    let client = server.client().await;
+    let (one, other) = (
+        user(&client, "customer").await,
+        user(&client, "customer").await,
+    );
+    for table in ["tickets", "booking_items", "bookings"] {
+        let refused = client
+            .batch_execute(&format!("truncate {table} cascade"))
+            .await;
+        assert!(refused.is_err(), "{table}");
+    }
+    let (first, second) = (
+        id(&book(&server, one, &show, 1, 1).await),
+        id(&book(&server, one, &show, 0, 1).await),
+    );
+    let (mut mine, mut theirs) = (own(&server, one).await, own(&server, other).await);
+    let give = format!("update bookings set user_id = {other} where id = '{first}'");
+    client.batch_execute(&give).await.expect(&give);
+    let update = mine.update().await;
+    assert_eq!(
+        (versions(&update), &update["gone"]),
+        (vec![], &json!([first]))
+    );
+    theirs.until(|bookings| bookings.len() == 1).await;
+
+    let take_back = format!("update bookings set user_id = {one} where id = '{first}'");
+    client.batch_execute(&take_back).await.expect(&take_back);
+    mine.until(|bookings| bookings.len() == 2).await;
+    theirs.until(|bookings| bookings.is_empty()).await;
+
+    let delete = format!(
+        "begin; select take_turn({0}); delete from tickets where event_id = {0}; delete from claims where event_id = {0};
+         delete from bookings where event_id = {0}; commit",
+        show.event
+    );
+    client.batch_execute(&delete).await.expect(&delete);
+    mine.until(|bookings| bookings.is_empty()).await;
+    assert!(!mine.bookings.contains_key(&second));
+}
+
 /// An update once sent all bookings of the user.
 #[tokio::test]
-async fn core_30_an_update_sends_what_changed_and_nothing_else() {
+async fn an_update_sends_what_changed_and_nothing_else() {
     let (server, show) = world().await;
     let client = server.client().await;
     let one = user(&client, "customer").await;

@@ -9,7 +9,7 @@ mod tests;
 
 use tokio::sync::mpsc;
 
-pub use self::picture::{Found, Listed, Picture, ReadTime};
+pub use self::picture::{Found, Listed, Picture};
 
 use crate::config::inside::PRIVATE_SAID_MAX;
 use crate::protocol::topic::Topic;

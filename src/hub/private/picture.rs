@@ -1,8 +1,8 @@
 //! The content of a private topic, entity by entity, and the frames that bring a viewer to it.
 //!
-//! Pure. A picture never changes: the next read of the database makes a new one from it, which shares the unchanged
-//! entities. Every entity, and every id that was removed, carries the time of the read that first found it so; a viewer
-//! lacks those whose time is after its revision.
+//! Pure. A picture never changes: the next read of the database makes another one out of it, which shares what
+//! stayed as it was. Every entity and every id that went away carries the revision of the read that first found it so;
+//! what was found after a viewer's revision is what that viewer lacks.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,22 +13,13 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::config::inside::GONE_ENTITIES_MAX;
+use crate::config::inside::{GONE_ENTITIES_MAX, REVISIONS_TOLD_MAX};
 use crate::protocol::native::{self, EntityKind, Response, Told};
 use crate::protocol::phoenix::{self, Vsn};
 use crate::protocol::topic::Topic;
 use crate::ticketing::{Revision, UserId};
 
-/// The beginning and end of a read of the database, by the database's clock, in microseconds.
-///
-/// Its snapshot was taken in between: commits before `began` are in it, commits after `ended` are not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadTime {
-    pub began: Revision,
-    pub ended: Revision,
-}
-
-/// An entity in a read, with its body unless this version is known already.
+/// An entity as a read found it: with its body, unless this version of it is known.
 #[derive(Debug, Clone)]
 pub struct Listed {
     pub kind: EntityKind,
@@ -53,7 +44,8 @@ pub struct Picture {
     pub topic: Topic,
     /// The user who may see it; admins may see those of events as well.
     pub owner: UserId,
-    /// The beginning of the read that found the latest change.
+    /// When the read began that found the latest change, by the database's clock, in microseconds: all that was
+    /// committed before is in it.
     pub revision: Revision,
     /// The beginning of the read that found the change before it; 0 if there was none.
     before: Revision,
@@ -64,19 +56,22 @@ pub struct Picture {
     read: AtomicU64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Content {
     Own(Own),
     Figures(Arc<RawValue>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Own {
     entities: Vec<Entity>,
-    /// Ids that were removed, in the order in which reads found that.
-    gone: VecDeque<(Uuid, ReadTime)>,
-    /// The read since which all removed ids are kept.
-    reaches: ReadTime,
+    /// Those that went away, in the order in which that was found.
+    gone: VecDeque<(Uuid, Revision)>,
+    /// From which revision on it is known what went away.
+    reaches: Revision,
+    /// The latest revisions that somebody may have been told here, at least one. Another node has other ones: it may
+    /// have shown what came and went between two reads of this node, which then cannot tell that it is gone.
+    told: VecDeque<Revision>,
 }
 
 #[derive(Debug, Clone)]
@@ -86,12 +81,12 @@ struct Entity {
     version: i64,
     body: Arc<RawValue>,
     /// The read that first found this version.
-    found: ReadTime,
+    found: Revision,
 }
 
 impl Picture {
-    /// The first picture of a topic, or the first after its history was dropped.
-    pub fn first(topic: Topic, owner: UserId, read: ReadTime, found: Found) -> Self {
+    /// The first of a topic, or the first after its history was forgotten.
+    pub fn first(topic: Topic, owner: UserId, read: Revision, found: Found) -> Self {
         let content = match found {
             Found::Figures(body) => Content::Figures(body),
             Found::Own(listed) => {
@@ -102,29 +97,33 @@ impl Picture {
                     entities: entities.collect(),
                     gone: VecDeque::new(),
                     reaches: read,
+                    told: VecDeque::from([read]),
                 })
             }
         };
         Picture {
             topic,
             owner,
-            revision: read.began,
+            revision: read,
             before: 0,
             content,
             frames: Default::default(),
-            read: AtomicU64::new(read.began),
+            read: AtomicU64::new(read),
         }
     }
 
-    /// The picture after a later read; `None` if that found no change.
-    pub fn after(&self, owner: UserId, read: ReadTime, found: Found) -> Option<Self> {
-        // Later reads get higher numbers even if the clock was set back, or if two reads are within a microsecond.
-        let began = read.began.max(self.read() + 1);
-        let read = ReadTime {
-            began,
-            ended: read.ended.max(began),
-        };
-        let content = match (&self.content, found) {
+    /// The picture after a later read; `None` if that found it as it is, unless it `answers` somebody, who is told
+    /// its revision.
+    pub fn after(
+        &self,
+        owner: UserId,
+        read: Revision,
+        found: Found,
+        answers: bool,
+    ) -> Option<Self> {
+        // A clock that was set back, and two reads within a microsecond: later reads have higher numbers all the same.
+        let read = read.max(self.read() + 1);
+        let changed = match (&self.content, found) {
             (Content::Figures(known), Found::Figures(body)) => {
                 (known.get() != body.get()).then_some(Content::Figures(body))
             }
@@ -134,18 +133,29 @@ impl Picture {
             // A topic never changes its kind of content.
             _ => None,
         };
-        if content.is_none() && owner == self.owner {
-            self.read.fetch_max(read.began, Ordering::Relaxed);
-            return None;
+        let (revision, before) = match changed.is_some() || owner != self.owner {
+            true => (read, self.revision),
+            false if answers => (self.revision, self.before),
+            false => {
+                self.read.fetch_max(read, Ordering::Relaxed);
+                return None;
+            }
+        };
+        let mut content = changed.unwrap_or_else(|| self.content.clone());
+        if let Content::Own(own) = &mut content {
+            own.told.push_back(read);
+            while own.told.len() > REVISIONS_TOLD_MAX {
+                own.told.pop_front();
+            }
         }
         Some(Picture {
             topic: self.topic,
             owner,
-            revision: read.began,
-            before: self.revision,
-            content: content.unwrap_or_else(|| self.content.clone()),
+            revision,
+            before,
+            content,
             frames: Default::default(),
-            read: AtomicU64::new(read.began),
+            read: AtomicU64::new(read),
         })
     }
 
@@ -172,22 +182,19 @@ impl Picture {
         Timestamp::from_microsecond(read).unwrap_or(Timestamp::MAX)
     }
 
-    /// The answer to a join of `user:`, which brings a client with `since`, from whichever node, to [`Picture::read`].
-    ///
-    /// The client has every commit before `since`, and maybe later ones. So it certainly has the changes found by a read that
-    /// ended before `since`; all others are sent.
+    /// The answer to a join of `user:` by a client that has revision `since`: what changed after it if it was told
+    /// here, else the whole.
     pub fn joined(&self, since: Option<Revision>) -> Response<Told<'_>> {
-        let revision = self.read();
-        let since = since.filter(|since| *since <= revision);
+        let own = self.own();
+        let told = |own: &Own, since| own.told.contains(&since) || mistaken!(ResumeAnywhere);
         let changes = since.and_then(|since| {
-            self.own()?
-                .changes(|at| match mistaken!(ResumeByBeginning) {
-                    true => at.began >= since,
-                    false => at.ended >= since,
-                })
+            let own = own.filter(|own| told(own, since))?;
+            own.changes(since)
         });
         Response {
-            revision,
+            revision: own
+                .and_then(|own| own.told.back().copied())
+                .unwrap_or(self.revision),
             resumed: changes.is_some(),
             state: changes.unwrap_or_else(|| self.whole()),
         }
@@ -214,7 +221,7 @@ impl Picture {
             }
             Content::Own(own) => own,
         };
-        let changes = own.changes(|at| at.began > sent);
+        let changes = own.changes(sent);
         let (from, told) = match changes {
             Some(changes) => (sent, changes),
             None => (0, self.whole()),
@@ -240,19 +247,6 @@ impl Picture {
     }
 }
 
-impl Clone for Content {
-    fn clone(&self) -> Self {
-        match self {
-            Content::Figures(body) => Content::Figures(body.clone()),
-            Content::Own(own) => Content::Own(Own {
-                entities: own.entities.clone(),
-                gone: own.gone.clone(),
-                reaches: own.reaches,
-            }),
-        }
-    }
-}
-
 impl Own {
     fn versions(&self) -> HashMap<Uuid, i64> {
         let entities = self.entities.iter();
@@ -260,7 +254,7 @@ impl Own {
     }
 
     /// `None` if nothing changed.
-    fn after(&self, read: ReadTime, listed: Vec<Listed>) -> Option<Own> {
+    fn after(&self, read: Revision, listed: Vec<Listed>) -> Option<Own> {
         let known: HashMap<Uuid, &Entity> = self.entities.iter().map(|e| (e.id, e)).collect();
         let mut changed = false;
         let mut entities = Vec::with_capacity(listed.len());
@@ -281,6 +275,7 @@ impl Own {
         let mut own = Own {
             gone: self.gone.clone(),
             reaches: self.reaches,
+            told: self.told.clone(),
             entities,
         };
         let went = self
@@ -303,13 +298,13 @@ impl Own {
         Some(own)
     }
 
-    /// The changes that a viewer lacks; `None` if they reach further back than the kept history.
-    fn changes(&self, lacks: impl Fn(ReadTime) -> bool) -> Option<Told<'_>> {
-        if lacks(self.reaches) {
+    /// What changed after `have`; `None` if that is not known any more.
+    fn changes(&self, have: Revision) -> Option<Told<'_>> {
+        if have < self.reaches {
             return None;
         }
-        let changed = self.entities.iter().filter(|entity| lacks(entity.found));
-        let gone = self.gone.iter().filter(|(_, at)| lacks(*at));
+        let changed = self.entities.iter().filter(|entity| entity.found > have);
+        let gone = self.gone.iter().filter(|(_, at)| *at > have);
         Some(Told {
             is_whole: false,
             entities: changed.map(Entity::told).collect(),
@@ -325,7 +320,7 @@ impl Entity {
 }
 
 impl Listed {
-    fn found_in(self, found: ReadTime) -> Option<Entity> {
+    fn found_in(self, found: Revision) -> Option<Entity> {
         Some(Entity {
             kind: self.kind,
             id: self.id,

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Found, Listed, Picture, ReadTime};
-use crate::config::inside::GONE_ENTITIES_MAX;
+use super::{Found, Listed, Picture};
+use crate::config::inside::{GONE_ENTITIES_MAX, REVISIONS_TOLD_MAX};
 use crate::protocol::native::EntityKind;
 use crate::protocol::phoenix::{Vsn, encoded};
 use crate::protocol::topic::Topic;
@@ -29,16 +29,12 @@ fn own(bookings: &[(u128, i64)]) -> Found {
     Found::Own(listed.collect())
 }
 
-fn read(began: u64, ended: u64) -> ReadTime {
-    ReadTime { began, ended }
+fn first(read: u64, bookings: &[(u128, i64)]) -> Picture {
+    Picture::first(Topic::User(3), 3, read, own(bookings))
 }
 
-fn first(at: ReadTime, bookings: &[(u128, i64)]) -> Picture {
-    Picture::first(Topic::User(3), 3, at, own(bookings))
-}
-
-fn after(picture: &Picture, at: ReadTime, bookings: &[(u128, i64)]) -> Picture {
-    picture.after(3, at, own(bookings)).unwrap()
+fn after(picture: &Picture, read: u64, bookings: &[(u128, i64)]) -> Picture {
+    picture.after(3, read, own(bookings), false).unwrap()
 }
 
 /// `[from, to, [[id, version], …], [gone, …]]`
@@ -78,10 +74,10 @@ fn joined(picture: &Picture, since: Option<u64>) -> Value {
 /// An update used to send all bookings of the user.
 #[test]
 fn a_viewer_is_sent_what_changed_and_nothing_else() {
-    let one = first(read(10, 11), &[(1, 1), (2, 1), (3, 1)]);
-    let two = after(&one, read(20, 21), &[(1, 1), (2, 2), (3, 1)]);
+    let one = first(10, &[(1, 1), (2, 1), (3, 1)]);
+    let two = after(&one, 20, &[(1, 1), (2, 2), (3, 1)]);
     assert_eq!(shown(&two, 10), json!([10, 20, [[2, 2]], []]));
-    let three = after(&two, read(30, 31), &[(4, 1), (2, 2), (3, 1)]);
+    let three = after(&two, 30, &[(4, 1), (2, 2), (3, 1)]);
     assert_eq!(shown(&three, 20), json!([20, 30, [[4, 1]], [1]]));
     assert_eq!(shown(&three, 30), Value::Null);
     // A viewer that lags is sent all missed changes in one frame.
@@ -90,42 +86,50 @@ fn a_viewer_is_sent_what_changed_and_nothing_else() {
 
 #[test]
 fn a_read_that_finds_the_same_only_proves_it() {
-    let one = first(read(10, 11), &[(1, 1)]);
-    assert!(one.after(3, read(20, 21), own(&[(1, 1)])).is_none());
+    let one = first(10, &[(1, 1)]);
+    assert!(one.after(3, 20, own(&[(1, 1)]), false).is_none());
     assert_eq!((one.read(), one.revision), (20, 10));
     assert_eq!(one.checked_at().as_microsecond(), 20);
-    // The next frame fits a client that joined just now, and one that was level before.
-    assert_eq!(joined(&one, None), json!([20, false, [[1, 1]], []]));
-    let two = after(&one, read(30, 31), &[(1, 2)]);
-    assert_eq!(shown(&two, 20), json!([10, 30, [[1, 2]], []]));
-    assert_eq!(shown(&two, 10), shown(&two, 20));
+    // A client whose join it answers has what was read now; the next frame follows on it, and on those before.
+    let answer = one.after(3, 30, own(&[(1, 1)]), true).unwrap();
+    assert_eq!(joined(&answer, None), json!([30, false, [[1, 1]], []]));
+    assert_eq!(shown(&answer, 10), Value::Null);
+    let two = after(&answer, 40, &[(1, 2)]);
+    assert_eq!(shown(&two, 30), json!([10, 40, [[1, 2]], []]));
+    assert_eq!(shown(&two, 10), shown(&two, 30));
 }
 
-/// The other node's read began before ours ended, so changes that ours found may be missing in its picture.
+/// It may have been shown there what came and went between two reads of ours.
 #[test]
-fn a_client_from_another_node_is_answered_what_it_may_lack() {
-    let one = first(read(10, 15), &[(1, 1), (2, 1)]);
-    let two = after(&one, read(20, 25), &[(1, 2), (2, 1)]);
+fn only_a_client_that_was_told_here_is_answered_by_what_changed() {
+    let one = first(10, &[(1, 1), (2, 1)]);
+    let two = after(&one, 20, &[(1, 2), (2, 1)]);
+    let three = two.after(3, 30, own(&[(1, 2), (2, 1)]), true).unwrap();
     for (since, answer) in [
-        (9, json!([20, false, [[1, 2], [2, 1]], []])),
-        (15, json!([20, false, [[1, 2], [2, 1]], []])),
-        (16, json!([20, true, [[1, 2]], []])),
-        (20, json!([20, true, [[1, 2]], []])),
-        // A revision of another database, or of a clock that was set back.
-        (21, json!([20, false, [[1, 2], [2, 1]], []])),
+        (10, json!([30, true, [[1, 2]], []])),
+        (20, json!([30, true, [], []])),
+        (30, json!([30, true, [], []])),
+        (25, json!([30, false, [[1, 2], [2, 1]], []])),
+        // Of another database, or of a clock that was set back.
+        (31, json!([30, false, [[1, 2], [2, 1]], []])),
     ] {
-        assert_eq!(joined(&two, Some(since)), answer, "since {since}");
+        assert_eq!(joined(&three, Some(since)), answer, "since {since}");
     }
-    two.after(3, read(30, 35), own(&[(1, 2), (2, 1)]));
-    assert_eq!(joined(&two, Some(25)), json!([30, true, [[1, 2]], []]));
-    assert_eq!(joined(&two, Some(26)), json!([30, true, [], []]));
+    let mut later = three;
+    for read in 0..REVISIONS_TOLD_MAX as u64 {
+        later = later
+            .after(3, 100 + read, own(&[(1, 2), (2, 1)]), true)
+            .unwrap();
+    }
+    assert_eq!(joined(&later, Some(30))[1], false, "it is forgotten");
+    assert_eq!(joined(&later, Some(100))[1], true);
 }
 
 #[test]
 fn what_comes_back_is_not_gone() {
-    let one = first(read(10, 11), &[(1, 1), (2, 1)]);
-    let two = after(&one, read(20, 21), &[(2, 1)]);
-    let three = after(&two, read(30, 31), &[(1, 2), (2, 1)]);
+    let one = first(10, &[(1, 1), (2, 1)]);
+    let two = after(&one, 20, &[(2, 1)]);
+    let three = after(&two, 30, &[(1, 2), (2, 1)]);
     assert_eq!(shown(&three, 10), json!([10, 30, [[1, 2]], []]));
     assert_eq!(shown(&three, 20), json!([20, 30, [[1, 2]], []]));
 }
@@ -135,9 +139,9 @@ fn beyond_what_is_known_to_be_gone_the_whole_is_told() {
     let many: Vec<(u128, i64)> = (1..=GONE_ENTITIES_MAX as u128 + 2)
         .map(|id| (id, 1))
         .collect();
-    let mut picture = first(read(10, 11), &many);
+    let mut picture = first(10, &many);
     for (n, at) in (1..many.len()).zip((20..).step_by(10)) {
-        picture = after(&picture, read(at, at + 1), &many[n..]);
+        picture = after(&picture, at, &many[n..]);
     }
     let last = many.last().unwrap();
     let now = picture.revision;
@@ -150,8 +154,6 @@ fn beyond_what_is_known_to_be_gone_the_whole_is_told() {
     };
     assert_eq!(frame[0], 20);
     assert_eq!(frame[3].as_array().map(Vec::len), Some(GONE_ENTITIES_MAX));
-    assert_eq!(joined(&picture, Some(21))[1], false);
-    assert_eq!(joined(&picture, Some(22))[1], true);
 }
 
 #[test]
@@ -159,7 +161,7 @@ fn of_what_is_known_no_body_is_read() {
     let id = Uuid::from_u128;
     let listed = [(id(1), 1), (id(2), 2), (id(3), 1)];
     assert_eq!(Picture::lacks(None, &listed), [id(1), id(2), id(3)]);
-    let one = first(read(10, 11), &[(1, 1), (2, 1)]);
+    let one = first(10, &[(1, 1), (2, 1)]);
     assert_eq!(Picture::lacks(Some(&one), &listed), [id(2), id(3)]);
     // It was removed before its body could be read.
     let without = |id, version| Listed {
@@ -169,23 +171,23 @@ fn of_what_is_known_no_body_is_read() {
         body: None,
     };
     let found = Found::Own(vec![without(1, 1), without(2, 2)]);
-    let two = one.after(3, read(20, 21), found).unwrap();
+    let two = one.after(3, 20, found, false).unwrap();
     assert_eq!(shown(&two, 10), json!([10, 20, [], [2]]));
 }
 
 #[test]
 fn numbers_grow_though_the_clock_was_set_back() {
-    let one = first(read(1_000, 1_001), &[(1, 1)]);
-    let two = after(&one, read(500, 501), &[(1, 2)]);
+    let one = first(1_000, &[(1, 1)]);
+    let two = after(&one, 500, &[(1, 2)]);
     assert_eq!(shown(&two, 1_000), json!([1_000, 1_001, [[1, 2]], []]));
 }
 
 #[test]
 fn figures_are_sent_when_they_differ() {
     let figures = |sold: i64| Found::Figures(raw(json!({"tickets_sold": sold})));
-    let one = Picture::first(Topic::Admin(42), 2, read(10, 11), figures(1));
-    assert!(one.after(2, read(20, 21), figures(1)).is_none());
-    let two = one.after(2, read(30, 31), figures(2)).unwrap();
+    let one = Picture::first(Topic::Admin(42), 2, 10, figures(1));
+    assert!(one.after(2, 20, figures(1), false).is_none());
+    let two = one.after(2, 30, figures(2), false).unwrap();
     for sent in [0, 10, 20] {
         let frame = two.frame(Vsn::V1, sent).unwrap();
         let start = frame.iter().position(|byte| *byte == b'{').unwrap();
@@ -194,6 +196,6 @@ fn figures_are_sent_when_they_differ() {
         assert_eq!(frame["payload"], json!({"as_of": 30, "tickets_sold": 2}));
     }
     assert!(two.frame(Vsn::V1, 30).is_none());
-    // The event has a new organizer: viewers of the old one have to be told.
-    assert_eq!(two.after(9, read(40, 41), figures(2)).unwrap().owner, 9);
+    // Its organizer is another one: whoever may not see it any more has to hear of it.
+    assert_eq!(two.after(9, 40, figures(2), false).unwrap().owner, 9);
 }

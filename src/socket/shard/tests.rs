@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::auth::Auth;
 use crate::config::{AuthConfig, Config};
+use crate::hub::private::PrivateTopics;
 use crate::hub::{Hub, NotOpened, Opening, Publication, Watch};
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
@@ -43,7 +44,13 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     };
     let auth = Arc::new(Auth::new(&auth).unwrap());
     let mailbox = mailboxes.shards.remove(0);
-    let mut shard = HeldShard::new(&config, auth, Presence::new().0, mailbox);
+    let mut shard = HeldShard::new(
+        &config,
+        auth,
+        Presence::new().0,
+        PrivateTopics::new().0,
+        mailbox,
+    );
     let mut client = shard.connect(Vsn::V2);
     shard.turn(0);
     say(&mut client, r#"["1","1","event:1","phx_join",{}]"#);
@@ -104,7 +111,13 @@ fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_porti
     };
     let auth = Arc::new(Auth::new(&auth).unwrap());
     let mailbox = mailboxes.shards.remove(0);
-    let mut shard = HeldShard::new(&config, auth, Presence::new().0, mailbox);
+    let mut shard = HeldShard::new(
+        &config,
+        auth,
+        Presence::new().0,
+        PrivateTopics::new().0,
+        mailbox,
+    );
     let mut clients: Vec<_> = (0..VIEWERS).map(|_| shard.connect(Vsn::V2)).collect();
     shard.turn(0);
     for client in &mut clients {

@@ -1,0 +1,346 @@
+//! Private topics: users' bookings, the reads of them by each node, and what must hold of what is shown.
+//!
+//! A read has a beginning, a snapshot of the list, maybe a second one for the bodies, and an arrival; anything may be
+//! committed in between, and a node may be cut off from the database while the others are not.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::check::{Check, Fault};
+use super::client::Client;
+use super::world::{DAWN_S, Thing, World};
+use crate::hub::private::{Found, Listed, Picture, Wish};
+use crate::private::planner::{Asked, Batch, Cause, Effect, Told};
+use crate::protocol::native::EntityKind;
+use crate::protocol::phoenix::encoded;
+use crate::protocol::topic::Topic;
+use crate::store::doorbell::PrivateRing;
+use crate::ticketing::{Revision, UserId};
+
+/// Whose bookings there are.
+pub(super) const USERS: UserId = 2;
+/// Bookings that a user is told of.
+const BOOKINGS_MAX: usize = 3;
+/// So many reads in a hundred take up to so long to arrive: time enough for a client to come from another node.
+const SLOW_PERCENT: u64 = 30;
+const SLOW_MS: u64 = 500;
+
+/// What is to happen to private topics.
+pub(super) enum Own {
+    Commit(UserId),
+    Ring(usize, UserId),
+    Wish(usize, Wish),
+    /// The read begins; then come its snapshot of the list, that of the bodies that are lacking, and its arrival.
+    Begin(usize, Batch),
+    List(usize, Batch, Revision),
+    Bodies(usize, Batch, Revision, Lists),
+    Answer(usize, Cause),
+    Wake(usize),
+}
+
+/// What a read listed of each user.
+type Lists = BTreeMap<UserId, Vec<(Uuid, i64)>>;
+/// Versions by id.
+pub(super) type Bookings = BTreeMap<Uuid, i64>;
+
+/// Users' bookings as they are and as they were.
+pub(super) struct Rows {
+    /// Of each booking its owner, while it has one, and its version.
+    now: BTreeMap<Uuid, (Option<UserId>, i64)>,
+    /// What was to be shown of a user since a time of the database, the first from 0.
+    shown: BTreeMap<UserId, Vec<(Revision, Bookings)>>,
+    /// When a version of a user's booking ceased to be the latest.
+    ended: BTreeMap<(UserId, Uuid, i64), Revision>,
+    /// The last reading of the database's clock.
+    clock: Revision,
+}
+
+impl Rows {
+    pub(super) fn new() -> Self {
+        let shown = (1..=USERS).map(|user| (user, vec![(0, Bookings::new())]));
+        Rows {
+            now: BTreeMap::new(),
+            shown: shown.collect(),
+            ended: BTreeMap::new(),
+            clock: 0,
+        }
+    }
+
+    /// The database's clock in microseconds: no two readings are the same.
+    fn clock(&mut self, now_ms: u64) -> Revision {
+        let ms = DAWN_S as u64 * 1_000 + now_ms;
+        self.clock = (ms * 1_000).max(self.clock + 1);
+        self.clock
+    }
+
+    /// The newest of a user, as they are now.
+    fn listed(&self, user: UserId) -> Vec<(Uuid, i64)> {
+        let own = self
+            .now
+            .iter()
+            .rev()
+            .filter(|(_, (owner, _))| *owner == Some(user));
+        let own = own.map(|(id, (_, version))| (*id, *version));
+        own.take(BOOKINGS_MAX).collect()
+    }
+
+    fn latest(&self, user: UserId) -> &Bookings {
+        &self.shown[&user].last().expect("a first picture").1
+    }
+
+    /// Writes a booking in one transaction.
+    fn write(&mut self, id: Uuid, owner: Option<UserId>, now_ms: u64) {
+        let at = self.clock(now_ms);
+        let before = self.now.get(&id).copied();
+        let version = before.map_or(1, |(_, version)| version + 1);
+        if let Some((Some(user), version)) = before {
+            self.ended.insert((user, id, version), at);
+        }
+        self.now.insert(id, (owner, version));
+        for user in 1..=USERS {
+            let shown: Bookings = self.listed(user).into_iter().collect();
+            if *self.latest(user) != shown {
+                self.shown.entry(user).or_default().push((at, shown));
+            }
+        }
+    }
+
+    /// What must not be shown by somebody who has all that was committed before `since`.
+    fn outdated(&self, user: UserId, has: &Bookings, since: Revision) -> Option<String> {
+        for (&id, &version) in has {
+            let ended = self.ended.get(&(user, id, version));
+            if let Some(ended) = ended.filter(|ended| **ended < since) {
+                return Some(format!("{id} at version {version}, which ended at {ended}"));
+            }
+        }
+        let shown = &self.shown[&user];
+        let first = shown.partition_point(|(at, _)| *at < since).max(1) - 1;
+        let since = &shown[first..];
+        let mut lacking = since[0].1.keys().filter(|id| !has.contains_key(*id));
+        let lacking = lacking.find(|id| since.iter().all(|(_, was)| was.contains_key(*id)));
+        let mut gone = has.keys();
+        let gone = gone.find(|id| !since.iter().any(|(_, was)| was.contains_key(*id)));
+        let lacking = lacking.map(|id| format!("{id} is not shown"));
+        lacking.or_else(|| gone.map(|id| format!("{id} is shown, and is gone")))
+    }
+}
+
+pub(super) fn bookings(body: &Value) -> impl Iterator<Item = (Uuid, i64)> {
+    let bookings = body["bookings"].as_array().into_iter().flatten();
+    bookings.map(|booking| {
+        let version = booking["version"].as_i64();
+        (id(&booking["id"]), version.expect("a version"))
+    })
+}
+
+pub(super) fn id(value: &Value) -> Uuid {
+    let id = value.as_str().expect("an id");
+    id.parse().expect("an id")
+}
+
+impl World<'_> {
+    pub(super) fn own(&mut self, own: Own) {
+        match own {
+            Own::Commit(user) => self.commit_own(user),
+            Own::Ring(node, user) => {
+                if self.nodes[node].listening {
+                    self.private(node, Cause::Rang(PrivateRing::Users(vec![user])));
+                }
+            }
+            Own::Wish(node, wish) => self.private(node, Cause::Wish(wish)),
+            Own::Begin(node, batch) => {
+                let began = self.rows.clock(self.now_ms);
+                self.soon(Thing::Own(Own::List(node, batch, began)));
+            }
+            Own::List(node, batch, began) => self.list(node, batch, began),
+            Own::Bodies(node, batch, began, lists) => self.bodies(node, batch, began, &lists),
+            Own::Answer(node, cause) => self.private(node, cause),
+            Own::Wake(node) => {
+                let due = &mut self.nodes[node].private_at_ms;
+                if due.take_if(|at| *at <= self.now_ms).is_some() {
+                    self.private(node, Cause::Time);
+                }
+            }
+        }
+    }
+
+    /// One transaction: a booking is made, changes, goes to another user, or goes away.
+    fn commit_own(&mut self, user: UserId) {
+        if !self.database.up {
+            return;
+        }
+        let own = self.rows.listed(user);
+        let some = (!own.is_empty()).then(|| own[self.dice.below(own.len())].0);
+        let other = USERS + 1 - user;
+        let (id, owner) = match (self.dice.below(8), some) {
+            (0, Some(id)) => (id, None),
+            (1, Some(id)) => (id, Some(other)),
+            (2..6, Some(id)) => (id, Some(user)),
+            _ => (Uuid::from_u128(self.rows.now.len() as u128 + 1), Some(user)),
+        };
+        self.rows.write(id, owner, self.now_ms);
+        for node in 0..self.nodes.len() {
+            // One ring for all whom it concerns; who it does not concern looks in vain.
+            if self.nodes[node].listening && !self.fails(self.odds.ring_lost) {
+                let doubled = self.fails(self.odds.ring_doubled);
+                for _ in 0..=usize::from(doubled) {
+                    self.soon(Thing::Own(Own::Ring(node, user)));
+                    if owner == Some(other) {
+                        self.soon(Thing::Own(Own::Ring(node, other)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Something happened to a node's private topics.
+    pub(super) fn private(&mut self, node: usize, cause: Cause) {
+        let now = self.now();
+        for effect in self.nodes[node].private.on(cause, now) {
+            let hub = &self.nodes[node].hub;
+            match effect {
+                Effect::Read(batch) => self.soon(Thing::Own(Own::Begin(node, batch))),
+                Effect::Tell(shards, picture) => hub.private(shards, &picture),
+                Effect::Answer(shard, ask, picture) => hub.answer_private(shard, ask, picture),
+                Effect::Refuse(shards, topic, why) => hub.no_private(shards, topic, why),
+            }
+        }
+        self.after_mail(node);
+        let next_at = self.nodes[node].private.next_at();
+        if let Some(ms) = next_at.map(|at| self.ms_of(at))
+            && self.nodes[node]
+                .private_at_ms
+                .is_none_or(|planned| ms < planned)
+        {
+            self.nodes[node].private_at_ms = Some(ms);
+            self.at(ms, Thing::Own(Own::Wake(node)));
+        }
+    }
+
+    fn list(&mut self, node: usize, batch: Batch, began: Revision) {
+        if let Some(failure) = self.failure(node) {
+            return self.soon(Thing::Own(Own::Answer(
+                node,
+                Cause::Read(batch, Err(failure)),
+            )));
+        }
+        let users = batch.asked.iter().filter_map(|asked| user_of(asked.topic));
+        let lists: Lists = users.map(|user| (user, self.rows.listed(user))).collect();
+        let lacks = |asked: &Asked| {
+            let listed = user_of(asked.topic).map(|user| &lists[&user]);
+            listed.is_some_and(|listed| !Picture::lacks(asked.known.as_deref(), listed).is_empty())
+        };
+        if batch.asked.iter().any(lacks) {
+            self.soon(Thing::Own(Own::Bodies(node, batch, began, lists)));
+        } else {
+            self.bodies(node, batch, began, &lists);
+        }
+    }
+
+    /// As the store reads: what is listed, and of what is lacking the body as it is now, if it is still the user's.
+    fn bodies(&mut self, node: usize, batch: Batch, began: Revision, lists: &Lists) {
+        let read = match mistaken!(ClaimReadsEnd) {
+            true => self.rows.clock(self.now_ms),
+            false => began,
+        };
+        let told = batch.asked.iter().filter_map(|asked| {
+            let user = user_of(asked.topic)?;
+            let lacks = Picture::lacks(asked.known.as_deref(), &lists[&user]);
+            let listed = lists[&user].iter().map(|&(id, version)| {
+                let row = self
+                    .rows
+                    .now
+                    .get(&id)
+                    .filter(|(owner, _)| *owner == Some(user));
+                let row = row.filter(|_| lacks.contains(&id));
+                let version = row.map_or(version, |(_, version)| *version);
+                Listed {
+                    kind: EntityKind::Booking,
+                    id,
+                    version,
+                    body: row.map(|_| encoded(&json!({"id": id, "version": version})).into()),
+                }
+            });
+            let found = Found::Own(listed.collect());
+            let owner = user;
+            Some((asked.topic, Told { owner, read, found }))
+        });
+        let answer = told.collect();
+        let answer = Thing::Own(Own::Answer(node, Cause::Read(batch, Ok(answer))));
+        if self.fails(SLOW_PERCENT) {
+            let ms = self.now_ms + self.dice.between(0, SLOW_MS);
+            return self.at(ms, answer);
+        }
+        self.soon(answer);
+    }
+
+    // --- what must hold
+
+    /// No frame tells of a booking what is older than what the client was told before, by whichever node.
+    pub(super) fn is_no_older(&mut self, client: usize, told: &Value) {
+        let told_before = &mut self.clients[client].told;
+        let older = bookings(told).find_map(|(id, version)| {
+            let before = told_before.insert(id, version)?;
+            (before > version).then(|| format!("{id} at version {version} after {before}"))
+        });
+        if let Some(what) = older {
+            self.fail(Check::Picture, what);
+        }
+    }
+
+    /// What the client shows is not older than its revision.
+    pub(super) fn is_true_of_own(&mut self, client: usize, before: Option<Revision>) {
+        let client = &self.clients[client];
+        let (topic, user) = (&client.topic, client.event);
+        let Some((revision, picture)) = &client.have else {
+            return;
+        };
+        let what = match before {
+            Some(before) if before > *revision => {
+                format!("{topic} went from {before} to {revision}")
+            }
+            _ => match self.rows.outdated(user, &picture.bookings, *revision) {
+                Some(what) => format!("{topic} at {revision}: {what}"),
+                None => return,
+            },
+        };
+        self.fail(Check::Picture, what);
+    }
+
+    /// All that was committed before the beat's `checked_at` is shown by a client that has its revision.
+    pub(super) fn claims_of_own(&mut self, client: usize, revision: Revision, checked_us: i64) {
+        let client = &self.clients[client];
+        let shown = client.have.as_ref().filter(|(have, _)| *have == revision);
+        let Some((_, picture)) = shown else {
+            return;
+        };
+        let checked = Revision::try_from(checked_us).unwrap_or_default();
+        let outdated = self.rows.outdated(client.event, &picture.bookings, checked);
+        if let Some(what) = outdated {
+            let topic = &client.topic;
+            self.fail(
+                Check::Freshness,
+                format!("{topic} is said to be current at {checked}: {what}"),
+            );
+        }
+    }
+
+    pub(super) fn differs_from_own(&self, client: &Client) -> Option<Fault> {
+        let latest = self.rows.latest(client.event);
+        let shown = client.have.as_ref().map(|(_, picture)| &picture.bookings);
+        let what = format!("{} shows {shown:?} of {latest:?}", client.topic);
+        (shown != Some(latest)).then_some(Fault {
+            check: Check::Convergence,
+            what,
+        })
+    }
+}
+
+fn user_of(topic: Topic) -> Option<UserId> {
+    match topic {
+        Topic::User(user) => Some(user),
+        _ => None,
+    }
+}
