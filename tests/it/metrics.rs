@@ -154,7 +154,7 @@ async fn the_bus_counts_what_it_carries_and_what_it_loses() {
     assert!(sum(nodes, received).await >= 2.0);
 
     // A change from far ahead: those before it are missing.
-    let gaps = "seatcast_gaps_total{at=\"bus\"}";
+    let gaps = "seatcast_gaps_total{at=\"delivery\"}";
     let ahead = json!({"revision": 999, "at": "2026-01-01T00:00:00Z", "payload": {}});
     bus.publish(subject, ahead.to_string().into())
         .await
