@@ -2,9 +2,8 @@
 //! log (`auto_explain`). No statement scans a table that grows with what else is on sale, or reads more rows than its
 //! event has.
 //!
-//! Two databases: one that was full and analysed when the server came, and one on which the server ran while it was
-//! empty, so that connections keep the plans of empty tables, and that was filled then. Each has 10,000 events, 200,000
-//! seats and 200,000 bookings; a million of each would take minutes, and says the same of plans.
+//! The database was full and analysed when the server came. It has 10,000 events, 200,000 seats and 200,000
+//! bookings; a million of each would take minutes, and says the same of plans.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -52,6 +51,8 @@ const FILL: &str = "
     insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
     select id, event_id, 2 * event_id + 1, 1, case status when 'pending' then 'held' else 'sold' end
       from bookings where event_id > 100000;
+    insert into notices (event_id, type, message, revision)
+    select n, 'custom', 'Doors open at seven', 1 from generate_series(100001, 110000) n;
     insert into tickets (booking_id, event_id, ticket_type_id, code)
     select id, event_id, 2 * event_id + 1, 'TKT-' || reference from bookings where event_id > 100000 and status = 'confirmed';
     do $$ declare t record; begin
@@ -98,31 +99,8 @@ async fn no_statement_scans_what_grows() {
     sell(&full.client, &server, &show).await;
     explaining.listen().await;
     sell(&full.client, &server, &show).await;
-    let mut faults = explaining.faults().await;
+    let faults: Vec<_> = explaining.faults().await.into_iter().collect();
     server.stop();
-
-    let grown = explaining.database("grown").await;
-    let server = grown.server();
-    let show = grown.show().await;
-    // Often enough for every connection to have its plans.
-    for _ in 0..3 {
-        sell(&grown.client, &server, &show).await;
-    }
-    grown
-        .client
-        .batch_execute(FILL)
-        .await
-        .expect("a full database");
-    explaining.listen().await;
-    sell(&grown.client, &server, &show).await;
-    faults.extend(
-        explaining
-            .faults()
-            .await
-            .into_iter()
-            .map(|fault| format!("grown: {fault}")),
-    );
-    let faults: Vec<_> = faults.into_iter().collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 

@@ -90,10 +90,11 @@ async fn a_collector_sees_a_booking_on_its_way_to_the_viewers() {
         is_linked(publish, batch) || is_linked(batch, publish),
         "whoever came second knows the other"
     );
-    let read = spans
+    // A small change rides on the doorbell's ring, so nothing is read for it.
+    let parent = spans
         .iter()
         .find(|span| span.span_id == publish.parent_span_id);
-    assert_eq!(read.unwrap().name, "read", "what was read is published");
+    assert!(parent.is_none_or(|parent| parent.name == "read"));
     let fan_out = with("fan_out", "to", &revision);
     assert_eq!(fan_out.parent_span_id, publish.span_id);
 

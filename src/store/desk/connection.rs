@@ -5,7 +5,7 @@
 
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{Either, poll_fn, select};
@@ -50,9 +50,13 @@ impl Store {
 impl DeskDatabase for DeskConnection {
     async fn begin(&mut self, questions: &Questions, turns: Turns) -> Result<Facts, StoreError> {
         let was_old = self.open.as_ref().is_some_and(|open| open.is_old);
+        let asked_at = Instant::now();
         match self.try_begin(questions, turns).await {
-            // It broke while nobody used it. A new one tells how the database is.
-            Err(StoreError::Unavailable(_)) if was_old => self.try_begin(questions, turns).await,
+            // It broke while nobody used it. A new one tells how the database is. After silence there is no
+            // time left for that: the callers are answered that it is away.
+            Err(StoreError::Unavailable(_)) if was_old && asked_at.elapsed() < self.patience => {
+                self.try_begin(questions, turns).await
+            }
             outcome => outcome,
         }
     }
@@ -92,7 +96,7 @@ impl DeskConnection {
     ) -> Result<Facts, StoreError> {
         let open = match &mut self.open {
             Some(open) => open,
-            closed @ None => closed.insert(Open::new(&self.store).await?),
+            closed @ None => closed.insert(Open::new(&self.store, self.patience).await?),
         };
         let work = read::begin(&open.client, &open.read, questions, turns);
         let outcome = drive(&mut open.connection, work, self.patience).await;
@@ -127,7 +131,8 @@ impl DeskConnection {
 }
 
 impl Open {
-    async fn new(store: &Store) -> Result<Open, StoreError> {
+    async fn new(store: &Store, patience: Duration) -> Result<Open, StoreError> {
+        let patience = patience.min(store.connect_timeout());
         let opening = async {
             let (client, mut connection) = store.address().connect().await?;
             let prepare = async {
@@ -136,7 +141,7 @@ impl Open {
                 let write = write::Statements::prepare(&client).await?;
                 Ok((read, write))
             };
-            let (read, write) = drive(&mut connection, prepare, store.connect_timeout()).await?;
+            let (read, write) = drive(&mut connection, prepare, patience).await?;
             Ok(Open {
                 client,
                 connection,
@@ -145,7 +150,7 @@ impl Open {
                 is_old: false,
             })
         };
-        tokio::time::timeout(store.connect_timeout(), opening)
+        tokio::time::timeout(patience, opening)
             .await
             .unwrap_or_else(|elapsed| Err(StoreError::Unavailable(elapsed.into())))
     }

@@ -12,7 +12,6 @@ use tokio::runtime::{Builder, Runtime};
 use super::BenchError;
 use super::clock;
 use super::crowd::Greeting;
-use super::crowd::scan::number_after;
 use super::crowd::viewers::{Seen, Viewers};
 use super::process::allow_sockets;
 use super::report::{Report, Target, count, percentile};
@@ -224,11 +223,11 @@ fn raw_lags(commits: &[Commit], heard: &[Heard], stages: &[Stage]) -> Vec<Durati
     commits.iter().filter_map(lag).collect()
 }
 
-/// `1,2,3`, or `change:{"event_id":1,…}`; none in what rings for something else.
+/// `1,2,3`, or `change:1:{…}`; none in what rings for something else.
 fn events_of(payload: &str) -> Vec<EventId> {
-    if payload.starts_with("change:") {
-        let event = number_after(payload.as_bytes(), br#""event_id":"#);
-        return event.into_iter().map(u64::cast_signed).collect();
+    let change = payload.strip_prefix("change:");
+    if let Some((event, _)) = change.and_then(|change| change.split_once(':')) {
+        return event.parse().into_iter().collect();
     }
     payload
         .split(',')

@@ -36,16 +36,23 @@ impl PgBouncer {
         let open = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(path, open).expect("our folder");
         chown(path, Some(owner.uid()), Some(owner.gid())).expect("our folder");
-        let process = Command::new(binary())
+        // Run from there: that user may not be able to read the project's folder.
+        let program = path.join("pgbouncer");
+        std::fs::copy(binary(), &program).expect("scripts/setup.sh test unpacks it");
+        for library in libraries() {
+            let name = library.file_name().expect("a file");
+            std::fs::copy(&library, path.join(name)).expect("a copy");
+        }
+        let process = Command::new(program)
             .arg(path.join("pgbouncer.ini"))
-            .env("LD_LIBRARY_PATH", libraries())
+            .env("LD_LIBRARY_PATH", path)
             .uid(owner.uid())
             .gid(owner.gid())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("pgbouncer starts (scripts/setup.sh test unpacks it)");
+            .expect("pgbouncer starts");
         let socket = path.join(format!(".s.PGSQL.{PORT}"));
         let patience = Instant::now() + DEADLINE;
         while UnixStream::connect(&socket).is_err() {
@@ -87,13 +94,14 @@ fn binary() -> PathBuf {
     found.unwrap_or_else(|| "pgbouncer".into())
 }
 
-fn libraries() -> PathBuf {
-    let folders = std::fs::read_dir(unpacked().join("usr/lib"))
-        .into_iter()
-        .flatten();
-    let found = folders
-        .flatten()
-        .map(|entry| entry.path())
-        .find(|path| path.is_dir());
-    found.unwrap_or_default()
+/// Those that were unpacked with it.
+fn libraries() -> Vec<PathBuf> {
+    let paths = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let folders = paths(&unpacked().join("usr/lib"));
+    let folders = folders.iter().filter(|path| path.is_dir());
+    let files = folders.flat_map(|folder| paths(folder));
+    files.filter(|path| path.is_file()).collect()
 }
