@@ -53,7 +53,7 @@ impl Mistake {
         (Mistake::DropLeave, Check::Presence),
         (Mistake::LoseUntrack, Check::Presence),
         (Mistake::AnswerBehind, Check::Picture),
-        (Mistake::BeatBeforeFrames, Check::Freshness),
+        (Mistake::BeatBeforeFrames, Check::Continuity),
         (Mistake::ForgetLostOnStreams, Check::Convergence),
         (Mistake::ForgetGone, Check::Picture),
         (Mistake::ResumeAnywhere, Check::Picture),

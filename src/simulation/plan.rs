@@ -184,7 +184,7 @@ impl World<'_> {
         }
         if self.dice.percent(20) {
             let cut = self.some_time();
-            let back = cut + self.dice.between(50, 600);
+            let back = cut + self.dice.between(50, 2_000);
             self.at(cut, Thing::Cut(node, true));
             self.at(back, Thing::Cut(node, false));
         }
