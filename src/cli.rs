@@ -39,11 +39,11 @@ pub struct Cli {
     #[command(flatten)]
     log: LogConfig,
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run the server.
     ///
     /// Brings the schema up to date, then serves REST, WebSocket and the pages until Ctrl-C or
@@ -100,8 +100,8 @@ impl Cli {
     pub fn run(self) -> Outcome {
         let _telemetry = telemetry::start(&self.log)?;
         match self.command {
-            Command::Serve(config) => serve(*config),
-            Command::Migrate(config) => {
+            CliCommand::Serve(config) => serve(*config),
+            CliCommand::Migrate(config) => {
                 on_database(&config, Embedded::join_or_start, async |url, _| {
                     until_ready(&config, &url).await?;
                     let applied = migrate(&config, &url).await?;
@@ -109,7 +109,7 @@ impl Cli {
                     Ok(())
                 })
             }
-            Command::Seed(config) => {
+            CliCommand::Seed(config) => {
                 on_database(&config, Embedded::join_or_start, async |url, _| {
                     until_ready(&config, &url).await?;
                     migrate(&config, &url).await?;
@@ -117,7 +117,7 @@ impl Cli {
                     Ok(())
                 })
             }
-            Command::Audit(config) => {
+            CliCommand::Audit(config) => {
                 on_database(&config, Embedded::join_or_start_existing, async |url, _| {
                     until_ready(&config, &url).await?;
                     let report = audit(&Store::connect(&config, &url).await?).await?;
@@ -129,9 +129,9 @@ impl Cli {
                     }
                 })
             }
-            Command::Watch(options) => watch(options),
-            Command::Bench(command) => Ok(crate::tools::bench::run(*command)?),
-            Command::Token(args) => token(args),
+            CliCommand::Watch(options) => watch(options),
+            CliCommand::Bench(command) => Ok(crate::tools::bench::run(*command)?),
+            CliCommand::Token(args) => token(args),
         }
     }
 }

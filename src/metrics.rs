@@ -11,7 +11,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-pub use kinds::{Counter, Gauge, Held, Histogram, Labelled, Since};
+pub use kinds::{Counter, Gauge, GaugeGuard, Histogram, Labelled, Since};
 use kinds::{Metric, MetricKind};
 
 // --- viewers

@@ -16,7 +16,7 @@ use super::error::{ApiError, ApiResult};
 use super::{ApiState, openapi};
 use crate::auth::{AuthError, Caller, Credentials, Role};
 use crate::config::HttpConfig;
-use crate::store::users::Standing;
+use crate::store::users::UserRights;
 use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
 
@@ -49,7 +49,7 @@ const LOOK_UP_PATIENCE: Duration = Duration::from_secs(1);
 /// A short-lived cache of the roles of users named by `X-User-Id`: a demo asks many times a second.
 #[derive(Clone)]
 pub(super) struct RoleCache {
-    known: Arc<DashMap<UserId, (Standing, Instant)>>,
+    known: Arc<DashMap<UserId, (UserRights, Instant)>>,
     known_max: usize,
     age_max: Duration,
 }
@@ -76,14 +76,14 @@ impl RoleCache {
         })
     }
 
-    fn fresh(&self, id: UserId) -> Option<Standing> {
+    fn fresh(&self, id: UserId) -> Option<UserRights> {
         let known = self.known.get(&id)?;
         (known.1.elapsed() < self.age_max).then_some(known.0)
     }
 
     /// A database that does not answer must not hold up what would be answered without it: then the role that was
     /// known last counts.
-    async fn look_up(&self, store: &Store, id: UserId) -> ApiResult<Standing> {
+    async fn look_up(&self, store: &Store, id: UserId) -> ApiResult<UserRights> {
         let unknown = || AuthError::Invalid(format!("there is no user {id}"));
         let asked = tokio::time::timeout(LOOK_UP_PATIENCE, store.standing(id)).await;
         let asked = asked.unwrap_or_else(|elapsed| Err(StoreError::Unavailable(elapsed.into())));

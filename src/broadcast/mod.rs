@@ -21,7 +21,7 @@ use crate::ticketing::edit::{EditRefusal, NewNotice};
 
 /// A broadcast from a socket, waiting to be stored.
 #[derive(Debug)]
-pub struct Said {
+pub struct SentBroadcast {
     pub event: EventId,
     pub caller: Caller,
     pub notice: NewNotice,
@@ -33,17 +33,17 @@ pub struct Said {
 
 /// The queue of broadcasts from sockets. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Broadcasts(mpsc::Sender<Box<Said>>);
+pub struct Broadcasts(mpsc::Sender<Box<SentBroadcast>>);
 
 impl Broadcasts {
     /// At most `waiting_max` broadcasts wait.
-    pub fn new(waiting_max: usize) -> (Broadcasts, mpsc::Receiver<Box<Said>>) {
+    pub fn new(waiting_max: usize) -> (Broadcasts, mpsc::Receiver<Box<SentBroadcast>>) {
         let (say, said) = mpsc::channel(waiting_max.max(1));
         (Broadcasts(say), said)
     }
 
     /// Queues a broadcast; `false` when too many wait.
-    pub fn say(&self, said: Box<Said>) -> bool {
+    pub fn say(&self, said: Box<SentBroadcast>) -> bool {
         self.0.try_send(said).is_ok()
     }
 }
@@ -60,7 +60,7 @@ pub(crate) fn start(back: &mut Tasks, waiting_max: usize, store: &Store, hub: &H
 
 /// Stores broadcasts one after the other, so that each sender's keep their order.
 pub async fn run(
-    mut said: mpsc::Receiver<Box<Said>>,
+    mut said: mpsc::Receiver<Box<SentBroadcast>>,
     store: Store,
     hub: Hub,
     end: CancellationToken,

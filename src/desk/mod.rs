@@ -36,8 +36,8 @@ pub(crate) use self::command::Command;
 pub(crate) use self::command::Said as CommandSaid;
 pub use self::command::{Answer, Book, Cancel, Confirm, DeskError, Expired, Outcome};
 use self::command::{Said, Verdict, too_late};
-use self::queue::{Batch, Limits, Start};
-use self::worker::{Enqueued, Shared, serve};
+use self::queue::{CommandBatch, QueueLimits, Start};
+use self::worker::{DeskShared, Enqueued, serve};
 use crate::config::DeskConfig;
 use crate::store::Store;
 use crate::store::desk::{DeskConnection, Turns};
@@ -52,7 +52,7 @@ pub struct Desk {
 struct Inner {
     store: Store,
     config: DeskConfig,
-    shared: Shared,
+    shared: DeskShared,
     /// Connections that no worker uses at the moment: at most one for each that may run.
     idle: Mutex<Vec<DeskConnection>>,
     tracker: TaskTracker,
@@ -67,7 +67,7 @@ impl Desk {
         tracker: TaskTracker,
         cancel: CancellationToken,
     ) -> Desk {
-        let limits = Limits {
+        let limits = QueueLimits {
             of_event_max: config.queue_commands_max.max(1),
             in_all_max: config.queued_commands_max.max(1),
             batch_max: config.batch_commands_max.max(1),
@@ -75,7 +75,7 @@ impl Desk {
         let inner = Arc::new(Inner {
             store,
             config,
-            shared: Shared::new(limits, Instant::now),
+            shared: DeskShared::new(limits, Instant::now),
             idle: Mutex::default(),
             tracker,
             cancel,
@@ -151,7 +151,7 @@ impl Inner {
         }
     }
 
-    fn take(self: &Arc<Inner>, turns: Turns) -> Option<Batch> {
+    fn take(self: &Arc<Inner>, turns: Turns) -> Option<CommandBatch> {
         let now = self.shared.now();
         let (batch, start) = match turns {
             Turns::Free => self.shared.queue().take(now)?,
@@ -168,7 +168,7 @@ impl Inner {
 
 /// Serves until nothing is left. A worker that dies of a panic is replaced.
 async fn work(inner: Arc<Inner>, turns: Turns) {
-    let mut alive = Alive {
+    let mut alive = WorkerAlive {
         inner: inner.clone(),
         turns,
         ended: false,
@@ -186,7 +186,7 @@ async fn work(inner: Arc<Inner>, turns: Turns) {
     inner.idle().push(database);
 }
 
-fn span(batch: &Batch) -> Span {
+fn span(batch: &CommandBatch) -> Span {
     use tracing::field::Empty;
 
     let (commands, events) = (batch.commands.len(), batch.events.len());
@@ -197,13 +197,13 @@ fn span(batch: &Batch) -> Span {
     span
 }
 
-struct Alive {
+struct WorkerAlive {
     inner: Arc<Inner>,
     turns: Turns,
     ended: bool,
 }
 
-impl Drop for Alive {
+impl Drop for WorkerAlive {
     fn drop(&mut self) {
         if !self.ended {
             tracing::error!("a worker of the desk died");

@@ -16,7 +16,7 @@ use crate::ticketing::EventId;
 
 /// A command in the queue.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitingCommand {
     pub(crate) id: u64,
     pub(crate) command: Command,
     pub(crate) answer: oneshot::Sender<Verdict>,
@@ -32,7 +32,7 @@ pub(crate) struct Waiting {
 
 /// Bounds of the queue.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct QueueLimits {
     pub(crate) of_event_max: usize,
     pub(crate) in_all_max: usize,
     pub(crate) batch_max: usize,
@@ -40,8 +40,8 @@ pub(crate) struct Limits {
 
 /// Commands in one transaction.
 #[derive(Debug)]
-pub(crate) struct Batch {
-    pub(crate) commands: Vec<Waiting>,
+pub(crate) struct CommandBatch {
+    pub(crate) commands: Vec<WaitingCommand>,
     pub(crate) events: BTreeSet<EventId>,
 }
 
@@ -60,7 +60,7 @@ const WORKERS_MAX: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
-    limits: Limits,
+    limits: QueueLimits,
     lines: HashMap<EventId, Line>,
     /// Events whose commands can be taken.
     ready: VecDeque<EventId>,
@@ -74,12 +74,12 @@ pub(crate) struct Queue {
 
 #[derive(Debug)]
 struct Line {
-    commands: VecDeque<Waiting>,
-    place: Place,
+    commands: VecDeque<WaitingCommand>,
+    place: LinePlace,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum LinePlace {
     Ready,
     Blocked,
     /// In a worker's hands.
@@ -87,7 +87,7 @@ enum Place {
 }
 
 impl Queue {
-    pub(crate) fn new(limits: Limits) -> Queue {
+    pub(crate) fn new(limits: QueueLimits) -> Queue {
         Queue {
             limits,
             lines: HashMap::new(),
@@ -108,7 +108,10 @@ impl Queue {
 
     /// # Errors
     /// The queue is full.
-    pub(crate) fn enqueue(&mut self, waiting: Waiting) -> Result<Start, Box<Waiting>> {
+    pub(crate) fn enqueue(
+        &mut self,
+        waiting: WaitingCommand,
+    ) -> Result<Start, Box<WaitingCommand>> {
         let event = waiting.command.event();
         let line = self.lines.get(&event);
         let of_event = line.map_or(0, |line| line.commands.len());
@@ -120,7 +123,7 @@ impl Queue {
             self.ready.push_back(event);
             Line {
                 commands: VecDeque::new(),
-                place: Place::Ready,
+                place: LinePlace::Ready,
             }
         });
         line.commands.push_back(waiting);
@@ -128,8 +131,8 @@ impl Queue {
     }
 
     /// What waits, for many events at once. `None` ends the worker.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<(Batch, Start)> {
-        let mut batch = Batch {
+    pub(crate) fn take(&mut self, now: Instant) -> Option<(CommandBatch, Start)> {
+        let mut batch = CommandBatch {
             commands: Vec::new(),
             events: BTreeSet::new(),
         };
@@ -149,8 +152,8 @@ impl Queue {
     }
 
     /// The commands of one event whose turn has to be waited for. `None` ends the waiter.
-    pub(crate) fn take_blocked(&mut self, now: Instant) -> Option<Batch> {
-        let mut batch = Batch {
+    pub(crate) fn take_blocked(&mut self, now: Instant) -> Option<CommandBatch> {
+        let mut batch = CommandBatch {
             commands: Vec::new(),
             events: BTreeSet::new(),
         };
@@ -169,7 +172,7 @@ impl Queue {
         &mut self,
         event: EventId,
         now: Instant,
-        batch: &mut Batch,
+        batch: &mut CommandBatch,
         bookings: &mut HashSet<uuid::Uuid>,
     ) {
         let Some(line) = self.lines.get_mut(&event) else {
@@ -200,10 +203,10 @@ impl Queue {
             batch.events.insert(event);
         }
         match (batch.events.contains(&event), line.commands.is_empty()) {
-            (true, _) => line.place = Place::Taken,
+            (true, _) => line.place = LinePlace::Taken,
             (false, true) => drop(self.lines.remove(&event)),
             (false, false) => {
-                line.place = Place::Ready;
+                line.place = LinePlace::Ready;
                 self.ready.push_back(event);
             }
         }
@@ -211,7 +214,12 @@ impl Queue {
     }
 
     /// An event leaves a worker's hands; `back` goes to the front of its line again.
-    pub(crate) fn give_back(&mut self, event: EventId, back: Vec<Waiting>, blocked: bool) -> Start {
+    pub(crate) fn give_back(
+        &mut self,
+        event: EventId,
+        back: Vec<WaitingCommand>,
+        blocked: bool,
+    ) -> Start {
         let Some(line) = self.lines.get_mut(&event) else {
             return Start::default();
         };
@@ -222,10 +230,10 @@ impl Queue {
         if line.commands.is_empty() {
             self.lines.remove(&event);
         } else if blocked {
-            line.place = Place::Blocked;
+            line.place = LinePlace::Blocked;
             self.blocked.push_back(event);
         } else {
-            line.place = Place::Ready;
+            line.place = LinePlace::Ready;
             self.ready.push_back(event);
         }
         self.count(count);
@@ -241,7 +249,7 @@ impl Queue {
             return false;
         };
         line.commands.remove(index);
-        if line.commands.is_empty() && line.place != Place::Taken {
+        if line.commands.is_empty() && line.place != LinePlace::Taken {
             self.lines.remove(&event);
             self.ready.retain(|ready| *ready != event);
             self.blocked.retain(|blocked| *blocked != event);

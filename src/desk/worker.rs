@@ -22,7 +22,7 @@ use tracing::Span;
 use super::batch::{self, Decided, Deciding, Effect};
 use super::clock::{DatabaseClock, Pulse};
 use super::command::{Command, DeskError, Said, Verdict, busy, too_late};
-use super::queue::{Batch, Limits, Queue, Start, Waiting};
+use super::queue::{CommandBatch, Queue, QueueLimits, Start, WaitingCommand};
 use super::verdict::{self, Failure};
 use crate::metrics;
 use crate::store::StoreError;
@@ -36,7 +36,7 @@ use crate::ticketing::EventId;
 const TRIES_MAX: u32 = 4;
 
 /// What workers and callers of a desk share.
-pub(crate) struct Shared {
+pub(crate) struct DeskShared {
     queue: Mutex<Queue>,
     clock: Mutex<DatabaseClock>,
     pulse: Mutex<Pulse>,
@@ -44,9 +44,9 @@ pub(crate) struct Shared {
     now: fn() -> Instant,
 }
 
-impl Shared {
-    pub(crate) fn new(limits: Limits, now: fn() -> Instant) -> Shared {
-        Shared {
+impl DeskShared {
+    pub(crate) fn new(limits: QueueLimits, now: fn() -> Instant) -> DeskShared {
+        DeskShared {
             queue: Mutex::new(Queue::new(limits)),
             clock: Mutex::new(DatabaseClock::new(now())),
             pulse: Mutex::new(Pulse::new(now())),
@@ -69,7 +69,7 @@ impl Shared {
         let (answer, verdict) = oneshot::channel();
         let mut queue = self.queue();
         let id = queue.id();
-        let waiting = Waiting {
+        let waiting = WaitingCommand {
             id,
             command,
             answer,
@@ -114,15 +114,15 @@ pub(crate) struct Enqueued {
 
 /// A batch in a worker's hands. Its events leave them when it is dropped, whatever happens.
 struct Held<'a> {
-    shared: &'a Shared,
+    shared: &'a DeskShared,
     events: BTreeSet<EventId>,
-    back: HashMap<EventId, Vec<Waiting>>,
+    back: HashMap<EventId, Vec<WaitingCommand>>,
     blocked: BTreeSet<EventId>,
     start: Start,
 }
 
 impl Held<'_> {
-    fn put_back(&mut self, waiting: Waiting, blocked: bool) {
+    fn put_back(&mut self, waiting: WaitingCommand, blocked: bool) {
         let event = waiting.command.event();
         if blocked {
             self.blocked.insert(event);
@@ -161,9 +161,9 @@ enum Fate {
 
 /// Serves a batch to its end. Answers who has to be started for what is left of it.
 pub(crate) async fn serve(
-    shared: &Shared,
+    shared: &DeskShared,
     database: &mut impl DeskDatabase,
-    batch: Batch,
+    batch: CommandBatch,
     turns: Turns,
 ) -> Start {
     let mut held = Held {
@@ -175,7 +175,7 @@ pub(crate) async fn serve(
     };
     let begun = shared.now();
     metrics::DESK_BATCH.observe(batch.commands.len() as u64);
-    let fates = Serving {
+    let fates = ServingWorker {
         shared,
         database,
         turns,
@@ -199,7 +199,7 @@ pub(crate) async fn serve(
     held.release()
 }
 
-fn answer(waiting: Waiting, verdict: Verdict) {
+fn answer(waiting: WaitingCommand, verdict: Verdict) {
     if let Ok(Said::Booking(once)) = &verdict
         && let Once::Made(said) | Once::Replayed(said) = once.as_ref()
     {
@@ -210,14 +210,14 @@ fn answer(waiting: Waiting, verdict: Verdict) {
     let _ = waiting.answer.send(verdict);
 }
 
-struct Serving<'a, D> {
-    shared: &'a Shared,
+struct ServingWorker<'a, D> {
+    shared: &'a DeskShared,
     database: &'a mut D,
     turns: Turns,
-    waiting: &'a [Waiting],
+    waiting: &'a [WaitingCommand],
 }
 
-impl<D: DeskDatabase> Serving<'_, D> {
+impl<D: DeskDatabase> ServingWorker<'_, D> {
     async fn fates(mut self) -> Vec<Fate> {
         match self.together().await {
             Ok(fates) => fates,
@@ -384,7 +384,7 @@ impl<D: DeskDatabase> Serving<'_, D> {
     }
 
     /// Past its deadline by either clock, a command is dropped: its caller has left.
-    fn is_late(&self, waiting: &Waiting, deciding: &Deciding) -> bool {
+    fn is_late(&self, waiting: &WaitingCommand, deciding: &Deciding) -> bool {
         let by_ours = waiting.deadline <= self.shared.now();
         let in_time = self.in_time(waiting);
         let by_the_databases = in_time.is_some_and(|at| at <= deciding.now());
@@ -392,7 +392,7 @@ impl<D: DeskDatabase> Serving<'_, D> {
     }
 
     /// The deadline by the database's clock. Of a command that came before that was known, as it is known now.
-    fn in_time(&self, waiting: &Waiting) -> Option<Timestamp> {
+    fn in_time(&self, waiting: &WaitingCommand) -> Option<Timestamp> {
         let known_now = || self.shared.clock().at(waiting.deadline);
         waiting.in_time.or_else(known_now)
     }
@@ -411,7 +411,7 @@ impl<D: DeskDatabase> Serving<'_, D> {
     }
 
     /// Of a command that the database refused alone.
-    fn fate(&self, waiting: &Waiting, error: &StoreError) -> Fate {
+    fn fate(&self, waiting: &WaitingCommand, error: &StoreError) -> Fate {
         let event = waiting.command.event();
         match verdict::failure(error) {
             Failure::Crossed => Fate::Blocked,

@@ -131,7 +131,7 @@ struct Running {
 
 /// Whether the owner of the supervisor still wants Postgres.
 #[derive(PartialEq, Eq)]
-enum Wish {
+enum OwnerWish {
     Run,
     Stop,
 }
@@ -165,12 +165,12 @@ impl Running {
     }
 
     fn supervise(mut self, orders: &Receiver<()>) -> Result<(), EmbeddedError> {
-        while wish_after(orders, WATCH_INTERVAL) == Wish::Run {
+        while wish_after(orders, WATCH_INTERVAL) == OwnerWish::Run {
             let Some(status) = self.postmaster.ended() else {
                 continue;
             };
             tracing::error!(%status, "the private Postgres ended by itself; it is started again");
-            if self.start_again(orders)? == Wish::Stop {
+            if self.start_again(orders)? == OwnerWish::Stop {
                 return Ok(());
             }
         }
@@ -178,7 +178,7 @@ impl Running {
     }
 
     /// Tries until it runs, until the owner wants it no more, or until it was tried too often.
-    fn start_again(&mut self, orders: &Receiver<()>) -> Result<Wish, EmbeddedError> {
+    fn start_again(&mut self, orders: &Receiver<()>) -> Result<OwnerWish, EmbeddedError> {
         if self.started_at.elapsed() >= self.settings.restarts.settled_after {
             self.tries = 0;
             self.backoff.reset();
@@ -188,15 +188,15 @@ impl Running {
                 0 => Duration::ZERO,
                 _ => self.backoff.pause(),
             };
-            if wish_after(orders, pause) == Wish::Stop {
-                return Ok(Wish::Stop);
+            if wish_after(orders, pause) == OwnerWish::Stop {
+                return Ok(OwnerWish::Stop);
             }
             self.tries += 1;
             let (tries, tries_max) = (self.tries, self.settings.restarts.tries_max);
             match self.restart() {
                 Ok(()) => {
                     tracing::warn!(tries, "the private Postgres runs again");
-                    return Ok(Wish::Run);
+                    return Ok(OwnerWish::Run);
                 }
                 Err(error) if tries >= tries_max => {
                     return Err(EmbeddedError::Lost {
@@ -228,10 +228,10 @@ impl Running {
     }
 }
 
-fn wish_after(orders: &Receiver<()>, pause: Duration) -> Wish {
+fn wish_after(orders: &Receiver<()>, pause: Duration) -> OwnerWish {
     match orders.recv_timeout(pause) {
-        Err(RecvTimeoutError::Timeout) => Wish::Run,
-        Ok(()) | Err(RecvTimeoutError::Disconnected) => Wish::Stop,
+        Err(RecvTimeoutError::Timeout) => OwnerWish::Run,
+        Ok(()) | Err(RecvTimeoutError::Disconnected) => OwnerWish::Stop,
     }
 }
 

@@ -16,7 +16,7 @@ const LOOK_PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// Bounds of an entry, from [`crate::config::FeedConfig`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct EntryLimits {
     /// Least time between two publications.
     pub(super) window: Duration,
     /// Time that an entry waits for a shard that gave up asking.
@@ -50,7 +50,7 @@ pub(super) struct Entry {
     looks: Looks,
     /// See [`Opening::lost`].
     lost: Revision,
-    limits: Limits,
+    limits: EntryLimits,
 }
 
 /// Questions of shards whether the database has newer revisions: the latest one of each shard.
@@ -76,7 +76,7 @@ impl Entry {
         state: EventState,
         recent: Vec<Delta>,
         now: Instant,
-        limits: Limits,
+        limits: EntryLimits,
     ) -> Self {
         Entry {
             shards,

@@ -39,7 +39,7 @@ use crate::tasks::Tasks;
 use crate::ticketing::{EventId, Revision};
 
 /// The inputs of the feed.
-pub struct Inputs {
+pub struct FeedInputs {
     /// Rings of the database.
     pub rings: mpsc::Receiver<Ring>,
     /// Requests of the shards.
@@ -66,7 +66,7 @@ pub(crate) fn start(
     let probe_interval = Duration::from_millis(config.probe_interval_ms);
     let ringing = doorbell::run(store.clone(), probe_interval, hearers, back.end());
     back.spawn_endless("the doorbell", ringing);
-    let inputs = Inputs {
+    let inputs = FeedInputs {
         rings,
         watches,
         heard,
@@ -96,7 +96,7 @@ pub(crate) fn database(config: &Config) -> DatabaseConfig {
 /// A query's task panicked, so the feed does not know what was read.
 pub async fn run(
     store: Store,
-    inputs: Inputs,
+    inputs: FeedInputs,
     outputs: Outputs,
     config: FeedConfig,
     cancel: CancellationToken,
@@ -122,7 +122,11 @@ struct Feed {
 }
 
 impl Feed {
-    async fn run(mut self, mut inputs: Inputs, cancel: CancellationToken) -> Result<(), JoinError> {
+    async fn run(
+        mut self,
+        mut inputs: FeedInputs,
+        cancel: CancellationToken,
+    ) -> Result<(), JoinError> {
         loop {
             let cause = tokio::select! {
                 () = cancel.cancelled() => return Ok(()),

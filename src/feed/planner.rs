@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use self::absent::Absent;
 use self::rewinds::Rewinds;
 use super::cause::{Cause, Effect};
-use super::entry::{Entry, Limits};
+use super::entry::{Entry, EntryLimits};
 use crate::config::FeedConfig;
 use crate::hub::{NotOpened, ShardSet, Watch};
 use crate::pacing::Backoff;
@@ -33,7 +33,7 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// The state of one event in the planner, and when it next needs attention by itself.
 #[derive(Debug)]
-struct Slot {
+struct EventSlot {
     watched: Watched,
     timer: Option<Instant>,
 }
@@ -51,7 +51,7 @@ enum Watched {
 
 /// A read of the log, under way or planned.
 #[derive(Debug)]
-struct Reading {
+struct PlannedRead {
     events: Vec<EventId>,
     /// Whether it covers every open event, so that its success proves all of them current.
     all: bool,
@@ -61,7 +61,7 @@ struct Reading {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Database {
+enum DatabaseState {
     Up,
     /// The next attempt is made at `retry_at`.
     Down {
@@ -72,14 +72,14 @@ enum Database {
 #[derive(Debug)]
 pub(super) struct Planner {
     config: FeedConfig,
-    slots: HashMap<EventId, Slot>,
+    slots: HashMap<EventId, EventSlot>,
     /// The timers of all slots.
     timers: BTreeSet<(Instant, EventId)>,
     /// Events that rang since the last read began.
     rung: BTreeSet<EventId>,
-    reading: Option<Reading>,
+    reading: Option<PlannedRead>,
     /// Reads to be made before any other: the rest of a page, and the halves of a failed read.
-    again: Vec<Reading>,
+    again: Vec<PlannedRead>,
     /// Open events with a gap in their log, and since when. While there is one, nothing is reported as current.
     gaps: HashMap<EventId, Instant>,
     /// Events to be loaded, in the order of the requests.
@@ -88,7 +88,7 @@ pub(super) struct Planner {
     loading_since: HashMap<EventId, Instant>,
     absent: Absent,
     rewinds: Rewinds,
-    database: Database,
+    database: DatabaseState,
     /// The pauses between attempts to reach the database.
     backoff: Backoff,
     /// Whether the bus brings changes.
@@ -113,7 +113,7 @@ impl Planner {
             gaps: HashMap::new(),
             to_load: VecDeque::new(),
             loading_since: HashMap::new(),
-            database: Database::Up,
+            database: DatabaseState::Up,
             backoff: Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX),
             carried: false,
             listening: false,
@@ -171,8 +171,8 @@ impl Planner {
         let timer = self.timers.first().map(|&(at, _)| at);
         let read_at = match self.database {
             _ if self.reading.is_some() => None,
-            Database::Up => Some(self.poll_at),
-            Database::Down { retry_at } => Some(retry_at),
+            DatabaseState::Up => Some(self.poll_at),
+            DatabaseState::Down { retry_at } => Some(retry_at),
         };
         [timer, read_at].into_iter().flatten().min()
     }
@@ -212,7 +212,7 @@ impl Planner {
         {
             self.begin(reading, now);
         }
-        while matches!(self.database, Database::Up)
+        while matches!(self.database, DatabaseState::Up)
             && self.loading_since.len() < self.config.loads_parallel_max
             && let Some(event) = self.to_load.pop_front()
         {
@@ -267,7 +267,7 @@ impl Planner {
         }
     }
 
-    fn remove(&mut self, event: EventId) -> Option<Slot> {
+    fn remove(&mut self, event: EventId) -> Option<EventSlot> {
         let slot = self.slots.remove(&event)?;
         self.gaps.remove(&event);
         if let Some(at) = slot.timer {
@@ -277,8 +277,8 @@ impl Planner {
         Some(slot)
     }
 
-    fn limits(&self) -> Limits {
-        Limits {
+    fn limits(&self) -> EntryLimits {
+        EntryLimits {
             window: Duration::from_millis(self.config.conflation_window_ms),
             grace: Duration::from_secs(self.config.unwatch_grace_s),
             ring_deltas_max: self.config.ring_deltas_max,

@@ -36,7 +36,7 @@ pub enum Step<'a> {
 
 /// A publication begins after the known state: one before it was lost on the way here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap;
+pub struct HistoryGap;
 
 impl History {
     pub fn open(opening: &Opening, ring_deltas_max: usize) -> Self {
@@ -75,14 +75,14 @@ impl History {
     /// Applies a publication; ignores one that is not newer.
     ///
     /// # Errors
-    /// [`Gap`] if it begins after the known state, which then does not change.
-    pub fn publish(&mut self, publication: Arc<Publication>) -> Result<bool, Gap> {
+    /// [`HistoryGap`] if it begins after the known state, which then does not change.
+    pub fn publish(&mut self, publication: Arc<Publication>) -> Result<bool, HistoryGap> {
         let delta = &publication.delta;
         if delta.to <= self.revision() {
             return Ok(false);
         }
         if delta.from > self.revision() && !mistaken!(PublishOverGap) {
-            return Err(Gap);
+            return Err(HistoryGap);
         }
         if delta.from == 0 && self.revision() > 0 {
             // A whole state: earlier deltas do not lead to it.
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_gap_is_refused_and_what_is_known_is_dropped() {
         let mut entry = entry(2, 7, 10);
-        assert_eq!(entry.publish(publication(8, 9)), Err(Gap));
+        assert_eq!(entry.publish(publication(8, 9)), Err(HistoryGap));
         assert_eq!(entry.publish(publication(5, 7)), Ok(false));
         assert_eq!(entry.revision(), 7);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::history::{Gap, History};
+use super::history::{History, HistoryGap};
 use super::{Looked, Opening, Publication};
 use crate::config::inside::REACH_PATIENCE_MS;
 use crate::ticketing::Revision;
@@ -23,7 +23,7 @@ pub trait Waiter {
 pub(super) struct Watched<W> {
     /// `None` until the feed has opened it.
     history: Option<History>,
-    waiting: Vec<Waiting<W>>,
+    waiting: Vec<WaitingClient<W>>,
     /// The number of joined viewers. Without any, and without waiting ones, the event may be dropped.
     pub(super) viewers: usize,
     empty_since_ms: Option<u64>,
@@ -37,7 +37,7 @@ pub(super) struct Watched<W> {
 }
 
 #[derive(Debug)]
-struct Waiting<W> {
+struct WaitingClient<W> {
     who: W,
     /// Set if the client is ahead and the feed was asked to look.
     reach: Option<Reach>,
@@ -108,7 +108,7 @@ impl<W: Waiter> Watched<W> {
         opened
     }
 
-    pub(super) fn publish(&mut self, publication: Arc<Publication>) -> Result<bool, Gap> {
+    pub(super) fn publish(&mut self, publication: Arc<Publication>) -> Result<bool, HistoryGap> {
         match &mut self.history {
             Some(history) => history.publish(publication),
             None => Ok(false),
@@ -125,7 +125,7 @@ impl<W: Waiter> Watched<W> {
         ahead && who.may_see(&history.state().event)
     }
 
-    fn judge(&self, waiting: &Waiting<W>, now_ms: u64) -> Verdict {
+    fn judge(&self, waiting: &WaitingClient<W>, now_ms: u64) -> Verdict {
         let Some(history) = &self.history else {
             return Verdict::Waits;
         };
@@ -150,7 +150,7 @@ impl<W: Waiter> Watched<W> {
         now_ms: u64,
         look: impl FnOnce(Revision) -> u64,
     ) -> Option<W> {
-        let waiting = Waiting { who, reach: None };
+        let waiting = WaitingClient { who, reach: None };
         if self.judge(&waiting, now_ms) == Verdict::Answer {
             return Some(waiting.who);
         }
@@ -165,7 +165,7 @@ impl<W: Waiter> Watched<W> {
             return;
         };
         let revision = history.revision();
-        let is_new = |waiting: &&mut Waiting<W>| {
+        let is_new = |waiting: &&mut WaitingClient<W>| {
             waiting.reach.is_none() && waiting.who.since() > Some(revision)
         };
         let mut new: Vec<_> = self.waiting.iter_mut().filter(is_new).collect();
@@ -207,7 +207,7 @@ impl<W: Waiter> Watched<W> {
     }
 
     pub(super) fn has_overdue(&self, now_ms: u64) -> bool {
-        let reach = |waiting: &Waiting<W>| waiting.reach;
+        let reach = |waiting: &WaitingClient<W>| waiting.reach;
         let mut reaches = self.waiting.iter().filter_map(reach);
         reaches.any(|reach| reach.until_ms <= now_ms)
     }

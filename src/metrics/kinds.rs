@@ -37,16 +37,16 @@ impl Gauge {
     }
 
     /// Adds one until the returned guard is dropped.
-    pub fn hold(&'static self) -> Held {
+    pub fn hold(&'static self) -> GaugeGuard {
         self.add(1);
-        Held(self)
+        GaugeGuard(self)
     }
 }
 
 #[must_use]
-pub struct Held(&'static Gauge);
+pub struct GaugeGuard(&'static Gauge);
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.add(-1);
     }

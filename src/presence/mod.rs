@@ -108,7 +108,7 @@ impl Presence {
 }
 
 /// The inputs of the presence task.
-pub struct Inputs {
+pub struct PresenceInputs {
     /// Reports of this node's shards.
     pub said: mpsc::Receiver<Said>,
     /// Rings of other nodes whose counts changed.
@@ -131,7 +131,7 @@ pub(crate) fn start(
     hub: &Hub,
 ) -> Presence {
     let (presence, said) = Presence::new();
-    let inputs = Inputs { said, rings };
+    let inputs = PresenceInputs { said, rings };
     let counting = run(
         store.clone(),
         inputs,
@@ -149,7 +149,7 @@ pub(crate) fn start(
 /// A query's task panicked, so it is unknown what the other nodes can read of this one.
 pub async fn run(
     store: Store,
-    mut inputs: Inputs,
+    mut inputs: PresenceInputs,
     hub: Hub,
     config: PresenceConfig,
     cancel: CancellationToken,

@@ -62,7 +62,7 @@ fn answer(vsn: Vsn, frame: &ClientFrame) {
     if let Payload::Json(payload) = &frame.payload {
         let read = native::Join::read(payload).is_ok();
         assert!(!read || payload.is_object() || payload.is_null());
-        let _ = native::Presence::read(payload);
+        let _ = native::VisitorStep::read(payload);
         if let Ok(join) = JoinConfig::read(payload, &Config::default().socket) {
             let _ = join.bindings.system(&frame.topic);
         }

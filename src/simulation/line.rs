@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::hub::NotOpened;
-use crate::sse::viewer::Viewer;
+use crate::sse::viewer::StreamViewer;
 use crate::ticketing::Revision;
 
 /// What came out of a socket.
@@ -37,7 +37,7 @@ pub(super) enum End {
     Socket(UnixStream, Vec<u8>),
     /// A request for a stream, and what its client has.
     Asked(oneshot::Receiver<Result<(), NotOpened>>, Option<Revision>),
-    Stream(Box<Viewer>),
+    Stream(Box<StreamViewer>),
 }
 
 impl Line {

@@ -60,11 +60,11 @@ pub(crate) struct Channel {
     /// The last beat, with its revision, freshness and version.
     beat: Option<((Revision, Checked, Vsn), Bytes)>,
     /// The state for joins.
-    snapshot: Option<Snapshot>,
+    snapshot: Option<PreparedState>,
 }
 
 /// The state as JSON, at a revision and a serial of presence.
-struct Snapshot {
+struct PreparedState {
     at: (Revision, u64),
     /// Valid until its first notice ends.
     until: Option<Timestamp>,
@@ -385,7 +385,7 @@ impl Channel {
             }
             NativeView::Seats => to_raw(&native::seats_state(whole)),
         };
-        self.snapshot = Some(Snapshot {
+        self.snapshot = Some(PreparedState {
             at,
             until: whole.first_end_after(now),
             state: state.clone(),
@@ -425,7 +425,7 @@ impl Channel {
     }
 }
 
-impl Snapshot {
+impl PreparedState {
     fn is_of(&self, at: (Revision, u64), now: Timestamp) -> bool {
         self.at == at && self.until.is_none_or(|until| now < until)
     }

@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 
 use super::Admission;
 use super::channel::ChannelKey;
-use super::outbox::{Outbox, Written};
+use super::outbox::{Outbox, WriteOutcome};
 use super::session::{Effect, Rules, Session};
 use crate::config::inside::{CLOSE_TIMEOUT_MS, READS_PER_TURN_MAX};
 use crate::protocol::code;
@@ -231,7 +231,7 @@ impl Connection {
         if self.blocked || self.outbox.is_empty() {
             return Ok(());
         }
-        self.blocked = self.outbox.flush(&mut self.socket)? == Written::Blocked;
+        self.blocked = self.outbox.flush(&mut self.socket)? == WriteOutcome::Blocked;
         if !self.blocked && !self.is_open() {
             // Everything is sent. The peer's close frame, or the end of its stream, finishes the connection.
             return self.socket.shutdown(Shutdown::Write);
@@ -242,7 +242,7 @@ impl Connection {
     /// Writes one shared frame to a clear connection; `false` if the socket took not one byte.
     pub(super) fn write_shared(&mut self, frame: &Bytes) -> io::Result<bool> {
         let written = self.outbox.write_shared(&mut self.socket, frame)?;
-        self.blocked = written != Some(Written::All);
+        self.blocked = written != Some(WriteOutcome::All);
         Ok(written.is_some())
     }
 }

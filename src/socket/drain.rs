@@ -54,14 +54,14 @@ impl Windows {
 
 /// The shutdown of one shard.
 #[derive(Debug)]
-pub(super) struct Drain {
+pub(super) struct ShardDrain {
     began_ms: u64,
     windows: Windows,
     /// Clients that are not closed yet, the last first.
     leaving: Vec<(Share, usize)>,
 }
 
-impl Drain {
+impl ShardDrain {
     /// `clients` are those of this shard, `in_all` those of the node.
     fn new(clients: &[usize], in_all: usize, drain_timeout_ms: u64, now_ms: u64) -> Self {
         let count = clients.len().max(1) as u64;
@@ -107,7 +107,7 @@ impl Shard {
         let clients = self.connections.ids();
         let in_all = self.config.clients();
         let timeout_ms = self.config.drain_timeout_ms;
-        self.draining = Some(Drain::new(&clients, in_all, timeout_ms, self.now_ms()));
+        self.draining = Some(ShardDrain::new(&clients, in_all, timeout_ms, self.now_ms()));
         self.say_goodbyes();
     }
 
@@ -122,7 +122,7 @@ impl Shard {
 
     /// Sends away a client that connected during the shutdown.
     pub(super) fn send_away(&mut self, id: usize) {
-        if let Some(away_ms) = self.draining.as_ref().map(Drain::latecomers_away_ms) {
+        if let Some(away_ms) = self.draining.as_ref().map(ShardDrain::latecomers_away_ms) {
             self.say_goodbye(id, away_ms);
         }
     }
@@ -151,7 +151,7 @@ fn drain_frame(vsn: Vsn, reconnect_in_ms: u64) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLOSING_RESERVE_MS, Drain, Windows};
+    use super::{CLOSING_RESERVE_MS, ShardDrain, Windows};
 
     #[test]
     fn windows_grow_with_the_clients_and_closing_fits_the_timeout() {
@@ -175,7 +175,7 @@ mod tests {
     fn clients_leave_in_order_and_return_over_the_whole_window() {
         for timeout_ms in [60_000, 5_000, 0] {
             let clients: Vec<usize> = (0..20_000).collect();
-            let mut drain = Drain::new(&clients, clients.len(), timeout_ms, 1_000);
+            let mut drain = ShardDrain::new(&clients, clients.len(), timeout_ms, 1_000);
             let (mut closed, mut returns) = (Vec::new(), [0; 20]);
             for now_ms in (1_000..=drain.ends_ms()).step_by(50) {
                 while let Some((id, away_ms)) = drain.next(now_ms) {

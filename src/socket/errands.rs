@@ -3,9 +3,9 @@
 
 use uuid::Uuid;
 
-use super::session::{Saying, Told};
+use super::session::{Saying, TrackReply};
 use super::shard::Shard;
-use crate::broadcast::Said;
+use crate::broadcast::SentBroadcast;
 use crate::hub::Answer;
 use crate::protocol::code;
 use crate::ticketing::interaction::Interaction;
@@ -39,7 +39,7 @@ impl Shard {
             reference,
             outcome: Ok(()),
         };
-        let said = Said {
+        let said = SentBroadcast {
             event,
             caller,
             notice,
@@ -53,7 +53,7 @@ impl Shard {
     }
 
     /// Hands over an interaction; never waits until it is stored.
-    pub(super) fn tell(&mut self, id: usize, frame: &Told, interaction: Interaction) {
+    pub(super) fn tell(&mut self, id: usize, frame: &TrackReply, interaction: Interaction) {
         let taken = self.config.interactions.tell(vec![interaction]);
         if let Some(connection) = self.connections.get_mut(id) {
             let session = &connection.session;

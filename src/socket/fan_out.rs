@@ -57,11 +57,11 @@ impl Moved {
 pub(super) struct FanOuts {
     /// In the order in which they go on.
     under_way: VecDeque<Pass>,
-    resting: BTreeMap<EventId, Rest>,
+    resting: BTreeMap<EventId, EventRest>,
 }
 
 #[derive(Debug)]
-struct Rest {
+struct EventRest {
     until_ms: u64,
     /// Whether the event has changed meanwhile.
     moved: Option<Moved>,
@@ -98,7 +98,7 @@ pub(super) struct Portion {
 }
 
 /// The content of a pass.
-pub(super) struct Shown<'a> {
+pub(super) struct PassContent<'a> {
     pub(super) history: &'a History,
     pub(super) here: Option<&'a View>,
     pub(super) limits: &'a AvailabilityConfig,
@@ -146,7 +146,7 @@ impl FanOuts {
     /// Begins the passes of events that have rested enough.
     pub(super) fn wake(&mut self, channels: &Channels, clock: &Clock) {
         let now_ms = clock.now_ms();
-        let rested = |(_, rest): (&EventId, &mut Rest)| rest.until_ms <= now_ms;
+        let rested = |(_, rest): (&EventId, &mut EventRest)| rest.until_ms <= now_ms;
         let rested: Vec<_> = self
             .resting
             .extract_if(.., |event, rest| rested((event, rest)))
@@ -174,7 +174,7 @@ impl FanOuts {
         let rest_ms = clock.kept_waiting_ms(pass.begun) * REST_PER_WAIT;
         if rest_ms > 0 {
             let until_ms = clock.now_ms() + rest_ms;
-            let rest = Rest {
+            let rest = EventRest {
                 until_ms,
                 moved: pass.again,
             };
@@ -190,7 +190,7 @@ impl FanOuts {
 
     /// When the first event has rested enough.
     pub(super) fn next_ms(&self) -> Option<u64> {
-        let waits = |rest: &&Rest| rest.moved.is_some();
+        let waits = |rest: &&EventRest| rest.moved.is_some();
         let rests = self.resting.values().filter(waits);
         rests.map(|rest| rest.until_ms).min()
     }
@@ -211,7 +211,7 @@ impl Pass {
     pub(super) fn go_on(
         &mut self,
         budget: &mut usize,
-        shown: &Shown<'_>,
+        shown: &PassContent<'_>,
         channels: &mut Channels,
         connections: &mut Connections,
     ) -> Portion {
@@ -265,7 +265,7 @@ enum Sent {
 fn deliver(
     channel: &mut Channel,
     member: Member,
-    shown: &Shown<'_>,
+    shown: &PassContent<'_>,
     connections: &mut Connections,
     portion: &mut Portion,
 ) -> Sent {

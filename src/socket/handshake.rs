@@ -48,7 +48,7 @@ async fn upgrade(
         Err(refused) => return refused.into_response(),
     };
     let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
-        return Refused(
+        return RefusedHandshake(
             StatusCode::UPGRADE_REQUIRED,
             "this connection cannot become a WebSocket",
         )
@@ -114,11 +114,11 @@ struct Offer {
 }
 
 impl Offer {
-    fn read(headers: &HeaderMap, query: QueryOffer) -> Result<Self, Refused> {
+    fn read(headers: &HeaderMap, query: QueryOffer) -> Result<Self, RefusedHandshake> {
         if !has_token(headers, header::CONNECTION, "upgrade")
             || !has_token(headers, header::UPGRADE, "websocket")
         {
-            return Err(Refused(
+            return Err(RefusedHandshake(
                 StatusCode::UPGRADE_REQUIRED,
                 "this address speaks WebSocket",
             ));
@@ -127,20 +127,22 @@ impl Offer {
             .get(header::SEC_WEBSOCKET_VERSION)
             .is_none_or(|version| version != "13")
         {
-            return Err(Refused(
+            return Err(RefusedHandshake(
                 StatusCode::UPGRADE_REQUIRED,
                 "WebSocket version 13 is needed",
             ));
         }
         let key = text(headers, header::SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
         let Some(key) = key.map(str::to_owned) else {
-            return Err(Refused(
+            return Err(RefusedHandshake(
                 StatusCode::BAD_REQUEST,
                 "Sec-WebSocket-Key is missing or malformed",
             ));
         };
-        let vsn = Vsn::from_query(query.vsn.as_deref())
-            .ok_or(Refused(StatusCode::FORBIDDEN, "vsn is 1.0.0 or 2.0.0"))?;
+        let vsn = Vsn::from_query(query.vsn.as_deref()).ok_or(RefusedHandshake(
+            StatusCode::FORBIDDEN,
+            "vsn is 1.0.0 or 2.0.0",
+        ))?;
         let token = query.token.or(query.access_token);
         let mut offer = Self {
             vsn,
@@ -179,11 +181,11 @@ impl Offer {
     }
 
     /// The caller. A token must be valid; an API key may be anything, and names a caller only if it is a token.
-    fn caller(&self, shards: &Shards) -> Result<Caller, Refused> {
+    fn caller(&self, shards: &Shards) -> Result<Caller, RefusedHandshake> {
         match (&self.token, &self.api_key) {
             (Some(token), api_key) if api_key.as_ref() != Some(token) => {
                 shards.auth.verify(token).map_err(|_| {
-                    Refused(
+                    RefusedHandshake(
                         StatusCode::UNAUTHORIZED,
                         "the token is not valid or has ended",
                     )
@@ -214,9 +216,9 @@ impl Offer {
 }
 
 /// A refused handshake: a status and a sentence.
-struct Refused(StatusCode, &'static str);
+struct RefusedHandshake(StatusCode, &'static str);
 
-impl IntoResponse for Refused {
+impl IntoResponse for RefusedHandshake {
     fn into_response(self) -> Response {
         let Self(status, message) = self;
         let mut response = (status, Json(serde_json::json!({ "error": message }))).into_response();

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use mio::Events;
 
 use super::shard::Shard;
-use super::{Accepted, Admission, Counts, Errands, ShardConfig};
+use super::{Accepted, Admission, ConnectionCounts, Errands, ShardConfig};
 use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::Config;
@@ -32,7 +32,7 @@ const INTAKE_CONNECTIONS_MAX: usize = 16;
 pub(crate) struct HeldShard {
     shard: Shard,
     intake: SyncSender<Accepted>,
-    counts: Arc<Counts>,
+    counts: Arc<ConnectionCounts>,
     events: Events,
 }
 

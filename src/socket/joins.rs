@@ -15,7 +15,7 @@ use crate::ticketing::{EventId, Revision};
 
 /// A join that waits for its answer.
 #[derive(Debug)]
-pub(super) struct Waiter {
+pub(super) struct WaitingJoin {
     pub(super) connection: usize,
     subscription: u32,
     key: ChannelKey,
@@ -24,7 +24,7 @@ pub(super) struct Waiter {
     caller: Caller,
 }
 
-impl hub::Waiter for Waiter {
+impl hub::Waiter for WaitingJoin {
     fn since(&self) -> Option<Revision> {
         self.since
     }
@@ -45,7 +45,7 @@ impl Shard {
             let why = NotOpened::Restarting;
             return session.not_opened(subscription, event, why, &mut self.effects);
         }
-        let waiter = Waiter {
+        let waiter = WaitingJoin {
             connection: id,
             subscription,
             since: session.since(subscription, &key),
@@ -60,8 +60,8 @@ impl Shard {
 
     /// Answers a join whose event is open, and makes the client a viewer. Both happen in one turn, so nothing is published
     /// between the answer and the first frame.
-    pub(super) fn answer(&mut self, event: EventId, waiter: Waiter) {
-        let Waiter {
+    pub(super) fn answer(&mut self, event: EventId, waiter: WaitingJoin) {
+        let WaitingJoin {
             connection: id,
             subscription,
             key,
@@ -115,7 +115,7 @@ impl Shard {
         channel.era = self.watching.came(event);
     }
 
-    pub(super) fn refuse(&mut self, event: EventId, waiter: &Waiter, why: NotOpened) {
+    pub(super) fn refuse(&mut self, event: EventId, waiter: &WaitingJoin, why: NotOpened) {
         let (id, subscription) = (waiter.connection, waiter.subscription);
         if let Some(connection) = self.connections.get_mut(id)
             && connection.session.waits_for(subscription, &waiter.key)

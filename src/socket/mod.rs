@@ -77,7 +77,7 @@ pub(crate) struct ShardConfig {
     /// The number of viewers that are sent to before sockets are read again.
     portion_viewers: usize,
     drain_timeout_ms: u64,
-    counts: Arc<Counts>,
+    counts: Arc<ConnectionCounts>,
 }
 
 /// Handles on the tasks that do I/O for the shards, or serve all of them.
@@ -123,14 +123,14 @@ impl ShardConfig {
 
 /// The number of connections, in all and from each address.
 #[derive(Default)]
-struct Counts {
+struct ConnectionCounts {
     total: AtomicUsize,
     by_address: DashMap<IpAddr, usize>,
 }
 
 /// Counts one connection until it is dropped.
 struct Admission {
-    counts: Arc<Counts>,
+    counts: Arc<ConnectionCounts>,
     address: IpAddr,
     /// Its share of the open files, given back when this is dropped.
     _place: Option<Place>,
@@ -167,7 +167,7 @@ struct Accepted {
 pub struct Shards {
     intakes: Arc<[Intake]>,
     next: Arc<AtomicUsize>,
-    counts: Arc<Counts>,
+    counts: Arc<ConnectionCounts>,
     limits: SocketConfig,
     auth: Arc<Auth>,
     /// Handshakes whose 101 is being written.

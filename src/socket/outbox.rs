@@ -14,11 +14,11 @@ use crate::config::inside::FRAMES_PER_WRITE_MAX;
 /// Allocates nothing while nothing waits.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    waiting: Option<Box<Waiting>>,
+    waiting: Option<Box<WaitingFrame>>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct WaitingFrame {
     frames: VecDeque<Bytes>,
     bytes: usize,
     /// The bytes among these of frames that bring topics to their current state: at most one frame for each topic.
@@ -27,7 +27,7 @@ struct Waiting {
 
 /// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
+pub(crate) enum WriteOutcome {
     /// Everything went out.
     All,
     /// The socket is full: the rest waits here until the poller says that it can be written.
@@ -75,38 +75,38 @@ impl Outbox {
         &mut self,
         socket: &mut impl Write,
         frame: &Bytes,
-    ) -> io::Result<Option<Written>> {
+    ) -> io::Result<Option<WriteOutcome>> {
         debug_assert!(self.is_empty());
         Ok(write_some(|| socket.write(frame))?.map(|count| {
             self.push(frame.slice(count..));
             if count == frame.len() {
-                Written::All
+                WriteOutcome::All
             } else {
-                Written::Blocked
+                WriteOutcome::Blocked
             }
         }))
     }
 
     /// Writes waiting frames, as many in one call as the system takes.
-    pub(crate) fn flush(&mut self, socket: &mut impl Write) -> io::Result<Written> {
+    pub(crate) fn flush(&mut self, socket: &mut impl Write) -> io::Result<WriteOutcome> {
         while let Some(waiting) = &mut self.waiting {
             let slices: [IoSlice<'_>; FRAMES_PER_WRITE_MAX] = std::array::from_fn(|n| {
                 IoSlice::new(waiting.frames.get(n).map_or(&[], |frame| frame))
             });
             let count = waiting.frames.len().min(FRAMES_PER_WRITE_MAX);
             let Some(taken) = write_some(|| socket.write_vectored(&slices[..count]))? else {
-                return Ok(Written::Blocked);
+                return Ok(WriteOutcome::Blocked);
             };
             waiting.take(taken);
             if waiting.frames.is_empty() {
                 self.waiting = None;
             }
         }
-        Ok(Written::All)
+        Ok(WriteOutcome::All)
     }
 }
 
-impl Waiting {
+impl WaitingFrame {
     /// Drops the first `count` bytes, which were written.
     fn take(&mut self, mut count: usize) {
         self.bytes -= count;
@@ -186,10 +186,13 @@ mod tests {
                 .cloned()
                 .for_each(|frame| outbox.push(frame));
             let all = outbox.flush(&mut pipe).expect("no error");
-            assert_eq!(all == Written::All, room >= 15);
+            assert_eq!(all == WriteOutcome::All, room >= 15);
             assert_eq!(outbox.bytes(), 15 - room);
             pipe.room = 100;
-            assert_eq!(outbox.flush(&mut pipe).expect("no error"), Written::All);
+            assert_eq!(
+                outbox.flush(&mut pipe).expect("no error"),
+                WriteOutcome::All
+            );
             assert_eq!(pipe.taken, b"onetwothreefour");
             assert!(outbox.is_empty());
         }
@@ -203,7 +206,10 @@ mod tests {
             room: 1_000,
             taken: Vec::new(),
         };
-        assert_eq!(outbox.flush(&mut pipe).expect("no error"), Written::All);
+        assert_eq!(
+            outbox.flush(&mut pipe).expect("no error"),
+            WriteOutcome::All
+        );
         assert_eq!(pipe.taken.len(), 200);
     }
 }

@@ -24,11 +24,11 @@ use bytes::Bytes;
 pub(crate) use self::answers::Opened;
 pub(crate) use self::effect::Effect;
 pub(crate) use self::private::Shown;
-use self::replies::At;
+use self::replies::ReplyTo;
 pub(crate) use self::subscription::{Join, Stage, Subscription};
-pub(crate) use self::tracks::Told;
+pub(crate) use self::tracks::TrackReply;
 pub(crate) use self::voice::{Saying, Voice};
-pub(crate) use self::whereabouts::Presence;
+pub(crate) use self::whereabouts::SubscriptionPresence;
 use crate::auth::{Auth, Caller};
 use crate::config::inside::REFUSED_FRAMES_MAX;
 use crate::config::{PresenceConfig, SocketConfig};
@@ -130,7 +130,7 @@ impl Session {
         if !self.admit(now_ms, effects) {
             if self.refused_frames <= REFUSED_FRAMES_MAX {
                 let frame = frame.ok();
-                let at = frame.as_ref().map_or(At::nowhere(), At::of);
+                let at = frame.as_ref().map_or(ReplyTo::nowhere(), ReplyTo::of);
                 effects
                     .push(self.refuse(at, code::PUSH_RATE.because("too many messages per second")));
             }
@@ -139,7 +139,7 @@ impl Session {
         match frame {
             Ok(frame) => self.on_event(frame, now_ms, rules, effects),
             Err(malformed) => {
-                let at = At {
+                let at = ReplyTo {
                     join_ref: None,
                     reference: malformed.reference.as_ref(),
                     topic: malformed.topic.as_deref().unwrap_or("phoenix"),
@@ -157,15 +157,15 @@ impl Session {
         effects: &mut Vec<Effect>,
     ) {
         match (&*frame.topic, &*frame.event) {
-            ("phoenix", "heartbeat") => effects.push(self.ok(At::of(&frame))),
+            ("phoenix", "heartbeat") => effects.push(self.ok(ReplyTo::of(&frame))),
             (_, "phx_join") => self.on_join(&frame, now_ms, rules, effects),
             (_, "phx_leave") => self.on_leave(&frame, effects),
             _ => match self.place_of(&frame.topic) {
                 Some(place) => self.on_push(place, &frame, rules, effects),
                 None => {
-                    let at = At {
+                    let at = ReplyTo {
                         join_ref: None,
-                        ..At::of(&frame)
+                        ..ReplyTo::of(&frame)
                     };
                     effects.push(
                         self.refuse(

@@ -18,9 +18,9 @@ use mio::{Events, Poll, Token, Waker};
 use super::channels::Channels;
 use super::clock::Clock;
 use super::connections::Connections;
-use super::drain::Drain;
-use super::fan_out::{FanOuts, Moved, Shown};
-use super::joins::Waiter;
+use super::drain::ShardDrain;
+use super::fan_out::{FanOuts, Moved, PassContent};
+use super::joins::WaitingJoin;
 use super::private::Watched;
 use super::session::Effect;
 use super::wheel::Wheel;
@@ -44,12 +44,12 @@ pub(super) struct Shard {
     pub(super) clock: Clock,
     pub(super) wheel: Wheel,
     pub(super) connections: Connections,
-    pub(super) watching: Watching<Waiter>,
+    pub(super) watching: Watching<WaitingJoin>,
     pub(super) channels: Channels,
     fan_outs: FanOuts,
     pub(super) whereabouts: Whereabouts,
     pub(super) private: Watched,
-    pub(super) draining: Option<Drain>,
+    pub(super) draining: Option<ShardDrain>,
     /// Effects of sessions. Kept between turns to save the allocation.
     pub(super) effects: Vec<Effect>,
 }
@@ -222,7 +222,7 @@ impl Shard {
         {
             let event = pass.event();
             if let Some(history) = self.watching.history(event) {
-                let shown = Shown {
+                let shown = PassContent {
                     history,
                     here: self.watching.here(event).map(|here| &**here),
                     limits: &self.config.availability,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::session::Presence;
+use super::session::SubscriptionPresence;
 use super::shard::Shard;
 use crate::presence::Owner;
 use crate::presence::roster::Listed;
@@ -40,7 +40,7 @@ impl Shard {
             // The topic was joined again right after this; the member ended with the older join.
             return;
         }
-        let Presence::Listed {
+        let SubscriptionPresence::Listed {
             owner,
             key: own_key,
             ..
@@ -71,7 +71,7 @@ impl Shard {
         let connection = self.connections.get_mut(id);
         let subscription = connection.and_then(|c| c.session.subscription_mut(subscription));
         let presence = subscription.map(|subscription| &mut subscription.presence);
-        if let Some(Presence::Listed { owner, .. }) = presence
+        if let Some(SubscriptionPresence::Listed { owner, .. }) = presence
             && let Some(owner) = owner.take()
         {
             self.depart(channel, owner);

@@ -65,11 +65,11 @@ pub(crate) fn start(
 /// A handle on the streams. Cheap to clone.
 #[derive(Clone)]
 pub struct Streams {
-    node: Arc<Node>,
+    node: Arc<StreamNode>,
 }
 
 /// State that all streams share.
-struct Node {
+struct StreamNode {
     config: Arc<Config>,
     auth: Auth,
     shown: Arc<Shown>,
@@ -85,7 +85,7 @@ impl Streams {
         mailbox: Mailbox<ToShard>,
     ) -> Streams {
         let shown = Arc::new(Shown::new(&config, presence, mailbox));
-        let node = Node {
+        let node = StreamNode {
             config,
             auth,
             shown,
@@ -117,14 +117,14 @@ impl Streams {
 }
 
 /// One stream's place in the counts; given back when dropped.
-struct Admission {
-    node: Arc<Node>,
+struct StreamAdmission {
+    node: Arc<StreamNode>,
     address: IpAddr,
 }
 
-impl Admission {
+impl StreamAdmission {
     /// Counts a stream; `None` if there are too many, in all or from this address.
-    fn to(node: &Arc<Node>, address: IpAddr) -> Option<Admission> {
+    fn to(node: &Arc<StreamNode>, address: IpAddr) -> Option<StreamAdmission> {
         let before = node.open.fetch_add(1, Ordering::Relaxed);
         metrics::STREAMS.add(1);
         let from_address = {
@@ -132,7 +132,7 @@ impl Admission {
             *count += 1;
             *count
         };
-        let admission = Admission {
+        let admission = StreamAdmission {
             node: node.clone(),
             address,
         };
@@ -144,7 +144,7 @@ impl Admission {
     }
 }
 
-impl Drop for Admission {
+impl Drop for StreamAdmission {
     fn drop(&mut self) {
         self.node.open.fetch_sub(1, Ordering::Relaxed);
         metrics::STREAMS.add(-1);

@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 use super::shown::Ask;
 use super::stall;
-use super::viewer::{Body as Events, Viewer};
-use super::{Admission, Streams};
+use super::viewer::{StreamBody as Events, StreamViewer};
+use super::{StreamAdmission, Streams};
 use crate::api::envelope::Failure;
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::fields::FieldError;
@@ -52,7 +52,7 @@ fn routes() -> OpenApiRouter<Streams> {
 }
 
 #[derive(Deserialize)]
-struct Wish {
+struct StreamWish {
     since: Option<String>,
     topic: Option<String>,
     /// A token, for browsers, whose `EventSource` cannot send an `Authorization` header.
@@ -85,7 +85,7 @@ async fn stream(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Extension(cut): Extension<Cut>,
     Path(event): Path<String>,
-    Query(wish): Query<Wish>,
+    Query(wish): Query<StreamWish>,
     caller: Caller,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
@@ -102,7 +102,7 @@ async fn stream(
         None => caller,
     };
     let busy = || ApiError::unavailable("BUSY", RETRY_AFTER_S);
-    let admission = Admission::to(&streams.node, peer.ip()).ok_or_else(busy)?;
+    let admission = StreamAdmission::to(&streams.node, peer.ip()).ok_or_else(busy)?;
     let viewer = streams.open(event, view, since, caller).await?;
     let body = Events::new(viewer, end_of(&caller), admission);
     let patience = Duration::from_millis(streams.node.config.stream.stall_timeout_ms);
@@ -147,7 +147,7 @@ impl Streams {
         view: NativeView,
         since: Option<Revision>,
         caller: Caller,
-    ) -> ApiResult<Viewer> {
+    ) -> ApiResult<StreamViewer> {
         let refused = |why| match why {
             NotOpened::NoSuchEvent => ApiError::not_found("EVENT_NOT_FOUND"),
             _ => ApiError::unavailable("UNAVAILABLE", RETRY_AFTER_S),

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::text;
-use super::viewer::{Position, Viewer};
+use super::viewer::{Position, StreamViewer};
 use crate::auth::Caller;
 use crate::config::inside::{PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX};
 use crate::config::{AvailabilityConfig, Config};
@@ -94,7 +94,7 @@ impl Texts {
 }
 
 /// A stream's place among the viewers of an event; given back when dropped.
-pub(crate) struct Seat {
+pub(crate) struct StreamSeat {
     pub(super) shown: Arc<Shown>,
     pub(super) event: EventId,
     era: u64,
@@ -104,7 +104,7 @@ pub(crate) struct Seat {
     pub(super) is_draft: bool,
 }
 
-impl Drop for Seat {
+impl Drop for StreamSeat {
     fn drop(&mut self) {
         self.shown.lock().watching.left(self.event, self.era);
     }
@@ -212,7 +212,7 @@ impl Shown {
         view: NativeView,
         since: Option<Revision>,
         caller: Caller,
-    ) -> Result<Viewer, NotOpened> {
+    ) -> Result<StreamViewer, NotOpened> {
         let mut now = self.lock();
         let now = &mut *now;
         let Some(history) = now.watching.history(event) else {
@@ -226,7 +226,7 @@ impl Shown {
         let have = since.filter(|&since| history.resumes(since));
         let texts = now.texts.entry(event).or_default();
         let (moved, last) = (texts.moved.subscribe(), texts.last.clone());
-        let seat = Seat {
+        let seat = StreamSeat {
             shown: self.clone(),
             event,
             era: now.watching.came(event),
@@ -234,14 +234,14 @@ impl Shown {
             last,
             is_draft,
         };
-        Ok(Viewer::new(seat, view, have, since.is_some(), caller))
+        Ok(StreamViewer::new(seat, view, have, since.is_some(), caller))
     }
 
     /// The text that brings a stream to the current revision, followed by a beat if one is due. Notes it as sent. `None` if the
     /// stream is over.
     pub(super) fn bring(
         &self,
-        seat: &Seat,
+        seat: &StreamSeat,
         position: &mut Position,
         caller: Caller,
         beat: Option<Topic>,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::shown::{Ask, Shown};
-use super::viewer::Viewer;
+use super::viewer::StreamViewer;
 use crate::auth::Caller;
 use crate::config::Config;
 use crate::hub::{Hub, Looked, NativeView, NotOpened, Opening, Publication, ShardSet, Watch};
@@ -64,7 +64,7 @@ impl World {
         answered
     }
 
-    fn stream(&self, since: Option<Revision>) -> Viewer {
+    fn stream(&self, since: Option<Revision>) -> StreamViewer {
         let (view, caller) = (NativeView::Event, Caller::Anonymous);
         self.shown.admit(1, view, since, caller).ok().unwrap()
     }

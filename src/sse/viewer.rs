@@ -10,8 +10,8 @@ use futures_util::stream::{Stream, unfold};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, sleep_until};
 
-use super::shown::Seat;
-use super::{Admission, text};
+use super::shown::StreamSeat;
+use super::{StreamAdmission, text};
 use crate::auth::Caller;
 use crate::hub::NativeView;
 use crate::metrics;
@@ -35,8 +35,8 @@ pub(super) struct Position {
 }
 
 /// Makes the texts for one stream. Pure, except for the lock of [`Shown`](super::shown::Shown).
-pub(crate) struct Viewer {
-    seat: Seat,
+pub(crate) struct StreamViewer {
+    seat: StreamSeat,
     position: Position,
     topic: Topic,
     caller: Caller,
@@ -44,15 +44,15 @@ pub(crate) struct Viewer {
     comes_back: bool,
 }
 
-impl Viewer {
+impl StreamViewer {
     pub(super) fn new(
-        seat: Seat,
+        seat: StreamSeat,
         view: NativeView,
         have: Option<Revision>,
         comes_back: bool,
         caller: Caller,
-    ) -> Viewer {
-        Viewer {
+    ) -> StreamViewer {
+        StreamViewer {
             topic: match view {
                 NativeView::Event => Topic::Event(seat.event),
                 NativeView::Seats => Topic::Seats(seat.event),
@@ -100,40 +100,44 @@ impl Viewer {
 }
 
 /// A viewer as a response's body.
-pub(super) struct Body {
-    viewer: Viewer,
+pub(super) struct StreamBody {
+    viewer: StreamViewer,
     moved: watch::Receiver<()>,
     database_up: watch::Receiver<bool>,
     beats: Interval,
     /// The end of the token that this stream needs.
     ends_at: Option<Instant>,
-    stage: Stage,
-    admission: Admission,
+    stage: StreamStage,
+    admission: StreamAdmission,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum StreamStage {
     New,
     Open,
     /// The last text was sent.
     Over,
 }
 
-impl Body {
+impl StreamBody {
     /// `ends_at` is the end of the caller's token.
-    pub(super) fn new(viewer: Viewer, ends_at: Option<Instant>, admission: Admission) -> Body {
+    pub(super) fn new(
+        viewer: StreamViewer,
+        ends_at: Option<Instant>,
+        admission: StreamAdmission,
+    ) -> StreamBody {
         let interval = Duration::from_millis(admission.node.config.socket.beat_interval_ms);
         // Random, so that streams that opened together do not beat together.
         let first = interval.mul_f64(rand::random_range(0.5..=1.0));
         let mut beats = interval_at(Instant::now() + first, interval);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Body {
+        StreamBody {
             moved: viewer.seat.moved.clone(),
             database_up: viewer.seat.shown.database_up.subscribe(),
             ends_at: ends_at.filter(|_| viewer.seat.is_draft),
             viewer,
             beats,
-            stage: Stage::New,
+            stage: StreamStage::New,
             admission,
         }
     }
@@ -147,12 +151,12 @@ impl Body {
 
     async fn next(&mut self) -> Option<Bytes> {
         match self.stage {
-            Stage::Over => return None,
-            Stage::New => {
-                self.stage = Stage::Open;
+            StreamStage::Over => return None,
+            StreamStage::New => {
+                self.stage = StreamStage::Open;
                 return self.viewer.greeting();
             }
-            Stage::Open => {}
+            StreamStage::Open => {}
         }
         loop {
             // Marked as seen before the read: a change in between wakes the stream again.
@@ -168,7 +172,7 @@ impl Body {
                 // The event is deleted.
                 moved = self.moved.changed() => if moved.is_err() { return None },
                 () = drain.cancelled() => {
-                    self.stage = Stage::Over;
+                    self.stage = StreamStage::Over;
                     return Some(self.farewell());
                 }
                 _ = self.database_up.changed() => return self.viewer.beat(),

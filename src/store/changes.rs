@@ -113,12 +113,12 @@ pub(super) fn decoded_some<T: DeserializeOwned>(row: &Row, column: usize) -> Res
 pub(super) struct Change {
     revision: Revision,
     at: String,
-    payload: Payload,
+    payload: LogPayload,
 }
 
 /// The payload of a row of the log, as `sql/README.md` describes it.
 #[derive(Deserialize)]
-struct Payload {
+struct LogPayload {
     event: Option<EventInfo>,
     #[serde(default)]
     ticket_types: Vec<Logged<TicketType>>,

@@ -16,14 +16,14 @@ const REFUSED_FOR: Duration = Duration::from_millis(250);
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Default)]
-pub(super) struct Crowd {
+pub(super) struct PoolLine {
     /// Its holder is the first in line.
     line: tokio::sync::Mutex<()>,
     /// The time of the last refusal. Written at a refusal, read by all that want a connection.
     refused_at: Mutex<Option<Instant>>,
 }
 
-impl Crowd {
+impl PoolLine {
     /// A connection of the pool, within `patience`.
     pub(super) async fn get(&self, pool: &Pool, patience: Duration) -> Result<Object, PoolError> {
         if !self.is_refused() {

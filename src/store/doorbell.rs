@@ -63,7 +63,7 @@ pub enum PrivateRing {
 
 /// The meaning of a payload.
 #[derive(Debug, PartialEq, Eq)]
-enum Said {
+enum RingKind {
     Events(Vec<EventId>),
     Change(EventId, String),
     Users(Vec<UserId>),
@@ -71,22 +71,22 @@ enum Said {
     Other,
 }
 
-impl Said {
-    fn read(payload: &str) -> Said {
+impl RingKind {
+    fn read(payload: &str) -> RingKind {
         let ids = |text: &str| text.split(',').map(|id| id.parse().ok()).collect();
         if let Some(events) = ids(payload) {
-            return Said::Events(events);
+            return RingKind::Events(events);
         }
         if let Some(users) = payload.strip_prefix("users:").and_then(ids) {
-            return Said::Users(users);
+            return RingKind::Users(users);
         }
         let change = payload.strip_prefix("change:");
         if let Some((event, row)) = change.and_then(|change| change.split_once(':'))
             && let Ok(event) = event.parse()
         {
-            return Said::Change(event, row.to_owned());
+            return RingKind::Change(event, row.to_owned());
         }
-        Said::Other
+        RingKind::Other
     }
 }
 
@@ -267,17 +267,17 @@ async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: 
         probing = false;
         patience = Instant::now() + probe_interval;
         let payload = heard.payload();
-        let told = match Said::read(payload) {
-            Said::Events(events) => hearers.tell_events(events).await,
-            Said::Change(event, row) => hearers.tell_change(event, row).await,
-            Said::Users(users) => {
+        let told = match RingKind::read(payload) {
+            RingKind::Events(events) => hearers.tell_events(events).await,
+            RingKind::Change(event, row) => hearers.tell_change(event, row).await,
+            RingKind::Users(users) => {
                 hearers.tell_private(PrivateRing::Users(users)).await;
                 Ok(())
             }
-            Said::Other if payload == probe => {
+            RingKind::Other if payload == probe => {
                 hearers.log.send(Ring::Probe).await.map_err(|_| Unheard)
             }
-            Said::Other => {
+            RingKind::Other => {
                 hearers.tell_presence(payload);
                 Ok(())
             }
@@ -314,12 +314,12 @@ mod tests {
 
     #[test]
     fn payloads_are_told_apart() {
-        assert_eq!(Said::read("7"), Said::Events(vec![7]));
-        assert_eq!(Said::read("7,-8,9"), Said::Events(vec![7, -8, 9]));
-        assert_eq!(Said::read("users:3,4"), Said::Users(vec![3, 4]));
+        assert_eq!(RingKind::read("7"), RingKind::Events(vec![7]));
+        assert_eq!(RingKind::read("7,-8,9"), RingKind::Events(vec![7, -8, 9]));
+        assert_eq!(RingKind::read("users:3,4"), RingKind::Users(vec![3, 4]));
         let row = r#"{"at": "x:y", "revision": 2}"#;
-        let change = Said::Change(7, row.to_owned());
-        assert_eq!(Said::read(&format!("change:7:{row}")), change);
+        let change = RingKind::Change(7, row.to_owned());
+        assert_eq!(RingKind::read(&format!("change:7:{row}")), change);
         let others = [
             "",
             "7,",
@@ -331,7 +331,7 @@ mod tests {
             "7 8",
         ];
         for other in others {
-            assert_eq!(Said::read(other), Said::Other, "{other}");
+            assert_eq!(RingKind::read(other), RingKind::Other, "{other}");
         }
     }
 }

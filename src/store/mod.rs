@@ -48,7 +48,7 @@ use crate::metrics;
 use crate::pacing::Backoff;
 
 use address::Address;
-use crowd::Crowd;
+use crowd::PoolLine;
 pub use error::{Failure, StoreError};
 pub use snapshot::LiveEvent;
 
@@ -62,7 +62,7 @@ const TRANSACTION_PAUSE_MAX: Duration = Duration::from_millis(64);
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
-    crowd: Arc<Crowd>,
+    crowd: Arc<PoolLine>,
     /// Time that a query waits for a connection.
     pool_wait: Duration,
     /// For connections of one's own, beside the pool.

@@ -53,11 +53,11 @@ pub async fn until_ready(config: &DatabaseConfig, url: &str) -> Result<(), Store
 }
 
 async fn look(address: &Address) -> Result<(), StoreError> {
-    let mut one = Session::open(address).await?;
+    let mut one = ProbeSession::open(address).await?;
     if one.value("select pg_is_in_recovery()").await? == "t" {
         return Err(StoreError::Standby);
     }
-    let mut two = Session::open(address).await?;
+    let mut two = ProbeSession::open(address).await?;
     if are_pooled(&mut one, &mut two).await? || !hears(&mut one, &mut two).await? {
         return Err(StoreError::Pooler);
     }
@@ -65,7 +65,7 @@ async fn look(address: &Address) -> Result<(), StoreError> {
 }
 
 /// Whether a pooler mixes the two sessions: real ones have backend pids that differ and do not change.
-async fn are_pooled(one: &mut Session, two: &mut Session) -> Result<bool, StoreError> {
+async fn are_pooled(one: &mut ProbeSession, two: &mut ProbeSession) -> Result<bool, StoreError> {
     const WHO: &str = "select pg_backend_pid()";
     let (first, second) = (one.value(WHO).await?, two.value(WHO).await?);
     for _ in 1..LOOKS {
@@ -77,7 +77,7 @@ async fn are_pooled(one: &mut Session, two: &mut Session) -> Result<bool, StoreE
 }
 
 /// Whether a notification of `two` arrives at `one`, which listens.
-async fn hears(one: &mut Session, two: &mut Session) -> Result<bool, StoreError> {
+async fn hears(one: &mut ProbeSession, two: &mut ProbeSession) -> Result<bool, StoreError> {
     let channel = format!("seatcast_start_{}", Uuid::new_v4().simple());
     one.value(&format!("listen {channel}")).await?;
     two.value(&format!("notify {channel}")).await?;
@@ -87,16 +87,16 @@ async fn hears(one: &mut Session, two: &mut Session) -> Result<bool, StoreError>
 }
 
 /// A connection that is polled by the functions that wait for it.
-struct Session {
+struct ProbeSession {
     client: Client,
     connection: Connection,
     notified: bool,
 }
 
-impl Session {
-    async fn open(address: &Address) -> Result<Session, StoreError> {
+impl ProbeSession {
+    async fn open(address: &Address) -> Result<ProbeSession, StoreError> {
         let (client, connection) = address.connect().await?;
-        Ok(Session {
+        Ok(ProbeSession {
             client,
             connection,
             notified: false,

@@ -38,7 +38,7 @@ pub struct NewUser {
 
 /// The rights of a caller, without the rest of the row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct UserRights {
     pub role: Role,
     pub member: bool,
 }
@@ -97,14 +97,14 @@ impl Store {
         Ok((users, total.try_get(0)?))
     }
 
-    pub async fn standing(&self, id: UserId) -> Result<Option<Standing>, StoreError> {
+    pub async fn standing(&self, id: UserId) -> Result<Option<UserRights>, StoreError> {
         let client = self.client().await?;
         let statement = client
             .prepare_cached("select role, member from users where id = $1")
             .await?;
         let row = client.query_opt(&statement, &[&id]).await?;
         row.map(|row| {
-            Ok(Standing {
+            Ok(UserRights {
                 role: role(row.try_get(0)?)?,
                 member: row.try_get(1)?,
             })

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::caller::Caller;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, user};
-use crate::support::websocket::Vsn;
+use crate::support::websocket::WireVersion;
 
 fn of(event: i64) -> String {
     format!("/api/v1/availability/{event}")
@@ -220,7 +220,7 @@ async fn whoever_wrote_reads_nothing_older() {
         .stage(&client)
         .await;
     // Watched, so that the answers come from memory, which hears of a commit a little later.
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     viewer
         .join(&format!("event:{}", show.event), json!({}))
         .await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::Show;
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 /// The next row that a channel is told of: `[table, type, record, old_record]`.
 async fn row(viewer: &mut Socket, topic: &str) -> [Value; 4] {
@@ -42,7 +42,7 @@ async fn a_change_of_a_whole_house_is_not_told_seat_by_seat() {
     let topic = format!("realtime:event-tickets:{event}");
     let mut viewers = Vec::new();
     for number in 0..VIEWERS {
-        let mut viewer = server.ws(Vsn::V2).await;
+        let mut viewer = server.ws(WireVersion::V2).await;
         let filter = format!("event_id=eq.{event},position=gte.-{number}");
         let join = json!({"config": {"postgres_changes": [binding("seats", "*", &filter)]}});
         viewer.join(&topic, join.clone()).await;
@@ -93,9 +93,9 @@ async fn every_table_is_watched_on_any_channel() {
     ];
     let mut viewers = Vec::new();
     for (vsn, name) in [
-        (Vsn::V1, "event-tickets"),
-        (Vsn::V2, "registration"),
-        (Vsn::V2, "event-updates"),
+        (WireVersion::V1, "event-tickets"),
+        (WireVersion::V2, "registration"),
+        (WireVersion::V2, "event-updates"),
     ] {
         let (topic, mut viewer) = (format!("realtime:{name}:{event}"), server.ws(vsn).await);
         let join = json!({"config": {"postgres_changes": wanted}});

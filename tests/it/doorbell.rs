@@ -16,13 +16,13 @@ use crate::support::database::TestDatabase;
 const QUIET: Duration = Duration::from_secs(60);
 const IMPATIENT: Duration = Duration::from_millis(300);
 
-struct Bell {
+struct HeardBell {
     rings: mpsc::Receiver<Ring>,
     _end: DropGuard,
 }
 
-impl Bell {
-    async fn hang(url: &str, probe_interval: Duration) -> Bell {
+impl HeardBell {
+    async fn hang(url: &str, probe_interval: Duration) -> HeardBell {
         let config = DatabaseConfig {
             connect_timeout_ms: 200,
             ..Config::default().database
@@ -31,7 +31,7 @@ impl Bell {
         let (out, rings) = mpsc::channel(16);
         let cancel = CancellationToken::new();
         tokio::spawn(doorbell::run(store, probe_interval, out, cancel.clone()));
-        let mut bell = Bell {
+        let mut bell = HeardBell {
             rings,
             _end: cancel.drop_guard(),
         };
@@ -87,7 +87,7 @@ async fn add_event(client: &Client) {
 async fn every_change_rings_when_it_is_committed() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
-    let mut bell = Bell::hang(database.url(), QUIET).await;
+    let mut bell = HeardBell::hang(database.url(), QUIET).await;
     add_event(&client).await;
     bell.expect_change(1, "event").await;
     // What nobody can read is not for us; what was rolled back did not happen.
@@ -121,7 +121,7 @@ async fn every_change_rings_when_it_is_committed() {
 async fn one_payload_may_name_many_events_or_carry_a_change() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
-    let mut bell = Bell::hang(database.url(), QUIET).await;
+    let mut bell = HeardBell::hang(database.url(), QUIET).await;
     client
         .batch_execute(r#"notify seatcast, '4,5'; notify seatcast, 'change:6:{"revision": 2}'"#)
         .await
@@ -135,7 +135,7 @@ async fn one_payload_may_name_many_events_or_carry_a_change() {
 #[tokio::test]
 async fn silence_is_probed() {
     let database = TestDatabase::new().await;
-    let mut bell = Bell::hang(database.url(), IMPATIENT).await;
+    let mut bell = HeardBell::hang(database.url(), IMPATIENT).await;
     for _ in 0..3 {
         assert_eq!(bell.any().await, Ring::Probe);
     }
@@ -145,7 +145,7 @@ async fn silence_is_probed() {
 async fn a_killed_backend_is_replaced() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
-    let mut bell = Bell::hang(database.url(), QUIET).await;
+    let mut bell = HeardBell::hang(database.url(), QUIET).await;
     let killed = client
         .query(
             "select pg_terminate_backend(pid) from pg_stat_activity
@@ -165,7 +165,7 @@ async fn a_killed_backend_is_replaced() {
 async fn a_cut_link_is_tried_again_until_it_is_back() {
     let database = TestDatabase::new().await;
     let (link, through) = Link::to_postgres(database.url());
-    let mut bell = Bell::hang(&through, QUIET).await;
+    let mut bell = HeardBell::hang(&through, QUIET).await;
     link.cut();
     bell.expect(Ring::Lost).await;
     bell.expect(Ring::Lost).await;
@@ -183,7 +183,7 @@ async fn a_cut_link_is_tried_again_until_it_is_back() {
 async fn a_deaf_connection_is_noticed_by_its_own_ring() {
     let database = TestDatabase::new().await;
     let (link, through) = Link::to_postgres(database.url());
-    let mut bell = Bell::hang(&through, IMPATIENT).await;
+    let mut bell = HeardBell::hang(&through, IMPATIENT).await;
     link.stall();
     bell.expect(Ring::Lost).await;
     link.restore();

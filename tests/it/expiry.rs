@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one};
-use crate::support::websocket::Vsn;
+use crate::support::websocket::WireVersion;
 
 const BOOKINGS: &str = "/api/v1/bookings";
 
@@ -44,7 +44,7 @@ async fn an_ended_hold_is_seen_by_viewers_within_a_second() {
         .await;
     hold(&server, &show, 4).await;
     let topic = format!("event:{}", show.event);
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     let joined = viewer.join(&topic, json!({})).await;
     assert_eq!(joined["state"]["ticket_types"][0]["available"], 6);
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use seatcast::board::Board;
 use seatcast::config::{Config, FeedConfig};
-use seatcast::feed::{self, Inputs, Outputs};
+use seatcast::feed::{self, FeedInputs, Outputs};
 use seatcast::hub::{Hub, Mailbox, News, NotOpened, Publication, ToShard, Watch};
 use seatcast::nats::Interest;
 use seatcast::store::{Store, doorbell};
@@ -59,7 +59,7 @@ impl FeedUnderTest {
         let (rings, heard) = mpsc::channel(64);
         let probe_interval = Duration::from_millis(config.probe_interval_ms);
         let bell = doorbell::run(bell_store, probe_interval, rings, end.clone());
-        let inputs = Inputs {
+        let inputs = FeedInputs {
             rings: heard,
             watches,
             heard: mpsc::channel(1).1,

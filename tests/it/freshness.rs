@@ -10,7 +10,7 @@ use crate::support::cut::Link;
 use crate::support::database::TestDatabase;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 /// The longest time from the loss of the database until viewers are told.
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ async fn turns(world: &CutOffNode, path: &str, status: u16) -> Value {
 async fn lost_and_found(lose: fn(&Link)) {
     let world = world().await;
     let topic = format!("event:{}", world.show.event);
-    let mut socket = world.server.ws(Vsn::V2).await;
+    let mut socket = world.server.ws(WireVersion::V2).await;
     socket.join(&topic, json!({})).await;
     beat(&mut socket, &Value::Null).await;
 
@@ -141,9 +141,9 @@ async fn a_node_that_is_cut_off_answers_later_to_whoever_has_more() {
     let cut_off = cut_off.start().await;
     let other = TestServer::builder().on(database).start().await;
     let topic = format!("event:{}", show.event);
-    let mut watcher = cut_off.ws(Vsn::V2).await;
+    let mut watcher = cut_off.ws(WireVersion::V2).await;
     watcher.join(&topic, json!({})).await;
-    let mut viewer = other.ws(Vsn::V2).await;
+    let mut viewer = other.ws(WireVersion::V2).await;
     viewer.join(&topic, json!({})).await;
 
     link.cut();
@@ -160,7 +160,11 @@ async fn a_node_that_is_cut_off_answers_later_to_whoever_has_more() {
     assert_eq!(refused.status, 503, "{}", refused.text);
     assert!(refused.header("retry-after").is_some());
     // Who has no more than it is served, and told that this may be old.
-    let old = cut_off.ws(Vsn::V2).await.join(&topic, json!({})).await;
+    let old = cut_off
+        .ws(WireVersion::V2)
+        .await
+        .join(&topic, json!({}))
+        .await;
     assert!(old["revision"].as_u64() < have.as_u64());
 
     link.restore();
@@ -190,7 +194,7 @@ async fn viewers_of_a_database_that_went_back_start_anew() {
         format!("event:{}", show.event),
         format!("seats:{}", show.event),
     );
-    let mut socket = server.ws(Vsn::V2).await;
+    let mut socket = server.ws(WireVersion::V2).await;
     let first = socket.join(&topic, json!({})).await;
     socket.join(&seats, json!({})).await;
     let mut have = first["revision"].as_u64().unwrap();
@@ -240,7 +244,7 @@ async fn viewers_of_a_database_that_went_back_start_anew() {
 async fn a_node_without_its_database_answers_from_memory_and_says_since_when() {
     let world = world().await;
     let topic = format!("event:{}", world.show.event);
-    let mut socket = world.server.ws(Vsn::V2).await;
+    let mut socket = world.server.ws(WireVersion::V2).await;
     socket.join(&topic, json!({})).await;
     let caller = world.server.anonymous();
     let paths = [
@@ -279,7 +283,7 @@ async fn users_of_development_mode_do_not_wait_for_a_database_that_says_nothing(
     let booking = json!({"event_id": world.show.event, "quantity": 1});
     let path = format!("/api/v1/availability/{}", world.show.event);
     let topic = format!("event:{}", world.show.event);
-    let mut socket = world.server.ws(Vsn::V2).await;
+    let mut socket = world.server.ws(WireVersion::V2).await;
     socket.join(&topic, json!({})).await;
     world.server.user(known).get(&path).await.data(200);
     world.link.stall();

@@ -15,7 +15,7 @@ use crate::support::database::TestDatabase;
 use crate::support::numbers::{page, reads};
 use crate::support::server::DEADLINE;
 use crate::support::show::{Show, Staged};
-use crate::support::websocket::{Socket, SocketEnd, Vsn};
+use crate::support::websocket::{Socket, SocketEnd, WireVersion};
 
 /// The real binary, with a show. Metrics are global in a process, and these tests read the refusals from them.
 struct House {
@@ -51,7 +51,7 @@ impl House {
         self.process.address()
     }
 
-    async fn ws(&self, vsn: Vsn) -> Socket {
+    async fn ws(&self, vsn: WireVersion) -> Socket {
         Socket::connect(self.address(), vsn).await
     }
 
@@ -94,7 +94,7 @@ struct Bystander {
 impl Bystander {
     async fn join(house: &House) -> Bystander {
         let topic = format!("event:{}", house.staged.event);
-        let mut socket = house.ws(Vsn::V2).await;
+        let mut socket = house.ws(WireVersion::V2).await;
         socket.join(&topic, json!({})).await;
         Bystander { socket, topic }
     }
@@ -135,7 +135,7 @@ async fn a_peer_that_vanished_is_let_go_and_no_longer_counted() {
     .await;
     let mut bystander = Bystander::join(&house).await;
     let (link, address) = Link::to_server(house.address()).await;
-    let mut vanished = Socket::connect(address, Vsn::V2).await;
+    let mut vanished = Socket::connect(address, WireVersion::V2).await;
     let step = json!({"presence": {"step": "payment"}});
     vanished.join(&bystander.topic, step).await;
     bystander.sees(1).await;
@@ -167,7 +167,7 @@ async fn slow_handshakes_are_cut_and_do_not_keep_others_out_for_long() {
         // Sent away while all places are taken, and told to come back.
         let let_in = async {
             loop {
-                if let Ok(newcomer) = Socket::try_connect(address, Vsn::V2).await {
+                if let Ok(newcomer) = Socket::try_connect(address, WireVersion::V2).await {
                     return newcomer;
                 }
             }
@@ -217,7 +217,7 @@ async fn a_byte_at_a_time_is_understood_but_keeps_nobody_alive() {
     for byte in join {
         stream.write_all(&[byte]).await.expect("a write");
     }
-    let mut slow = Socket::over(stream, Vsn::V2).await;
+    let mut slow = Socket::over(stream, WireVersion::V2).await;
     let reply = slow.next_frame(DEADLINE).await.expect("a reply");
     assert_eq!(reply.payload["status"], "ok");
     drop(slow);
@@ -301,7 +301,7 @@ async fn five_hundred_malformed_frames_are_answered_one_by_one() {
     let mut bystander = Bystander::join(&house).await;
     let bad = ["}{", "[1,2,3]", "[null,null,7,null,{}]", "null", "\u{0}"];
     let (mut malformed_in_all, mut too_many_in_all) = (0, 0);
-    for vsn in [Vsn::V1, Vsn::V2] {
+    for vsn in [WireVersion::V1, WireVersion::V2] {
         let mut hostile = house.ws(vsn).await;
         let answers = flood(
             &mut hostile,
@@ -325,7 +325,7 @@ async fn five_hundred_malformed_frames_are_answered_one_by_one() {
 async fn a_flood_of_joins_is_slowed_down_and_ended_when_it_goes_on() {
     let house = House::open(&[("socket-joins-max", 10), ("socket-joins-per-s-max", 20)]).await;
     let mut bystander = Bystander::join(&house).await;
-    let mut hostile = house.ws(Vsn::V2).await;
+    let mut hostile = house.ws(WireVersion::V2).await;
     // Each joins another event; only one of them exists.
     let join = |n: usize| {
         let event = house.staged.event + i64::try_from(n).expect("small");
@@ -376,7 +376,7 @@ async fn a_flood_of_presence_reaches_the_others_as_few_counts() {
     let begun = Instant::now();
     let mut restless = Vec::new();
     for _ in 0..CLIENTS {
-        let mut socket = house.ws(Vsn::V2).await;
+        let mut socket = house.ws(WireVersion::V2).await;
         let step = json!({"presence": {"step": "look"}});
         socket.join(&topic, step).await;
         restless.push(socket);
@@ -428,7 +428,7 @@ async fn viewers_that_stop_reading_cost_no_memory_and_wake_up_current() {
     let mut viewers = Vec::new();
     for _ in 0..VIEWERS {
         let stream = raw(address).await;
-        let mut viewer = Socket::over(stream, Vsn::V2).await;
+        let mut viewer = Socket::over(stream, WireVersion::V2).await;
         let joined = viewer.join(&topic, json!({})).await;
         viewers.push((viewer, joined["revision"].as_u64().expect("a revision")));
     }
@@ -485,7 +485,7 @@ async fn viewers_cannot_take_the_open_files_of_the_database_and_of_operators() {
     let server = tokio::task::spawn_blocking(start).await.unwrap();
     let mut viewers = Vec::new();
     while viewers.len() < 256 {
-        let Ok(mut viewer) = Socket::try_connect(server.address(), Vsn::V2).await else {
+        let Ok(mut viewer) = Socket::try_connect(server.address(), WireVersion::V2).await else {
             break;
         };
         // Answered, or closed as one too many.

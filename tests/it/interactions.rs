@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, user};
-use crate::support::websocket::Vsn;
+use crate::support::websocket::WireVersion;
 
 const PATH: &str = "/api/v1/interactions";
 
@@ -52,7 +52,7 @@ async fn both_doors_lead_to_one_table() {
         .post(PATH, &json!({"interactions": batch}))
         .await;
     assert_eq!(told.data(202)["accepted"], 200);
-    let mut socket = server.ws(Vsn::V2).await;
+    let mut socket = server.ws(WireVersion::V2).await;
     let topic = format!("event:{}", show.event);
     socket.join(&topic, json!({})).await;
     let track = json!({"action": "payment_initiated", "timestamp": "2027-03-01T19:30:00Z"});

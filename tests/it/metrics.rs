@@ -15,7 +15,7 @@ use crate::support::nats::Nats;
 use crate::support::numbers::{page, reads};
 use crate::support::server::DEADLINE;
 use crate::support::show::Show;
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 #[tokio::test]
 async fn the_numbers_follow_what_happens() {
@@ -28,7 +28,7 @@ async fn the_numbers_follow_what_happens() {
     let address = server.url.trim_start_matches("http://").parse().unwrap();
 
     let topic = format!("event:{}", show.event);
-    let mut viewer = Socket::connect(address, Vsn::V2).await;
+    let mut viewer = Socket::connect(address, WireVersion::V2).await;
     let joined = viewer
         .join(&topic, json!({"presence": {"step": "payment"}}))
         .await;
@@ -48,7 +48,7 @@ async fn the_numbers_follow_what_happens() {
     caller.post("/api/v1/bookings", &booking).await.data(201);
     viewer.next_on(&topic, "update").await;
     caller.post("/api/v1/bookings", &booking).await.data(409);
-    let mut resumed = Socket::connect(address, Vsn::V2).await;
+    let mut resumed = Socket::connect(address, WireVersion::V2).await;
     let since = json!({"since": joined["revision"]});
     resumed.join(&topic, since).await;
 
@@ -125,7 +125,7 @@ async fn the_bus_counts_what_it_carries_and_what_it_loses() {
     let topic = format!("event:{}", show.event);
     let mut viewers = Vec::new();
     for server in &servers {
-        let mut viewer = Socket::connect(server.address(), Vsn::V2).await;
+        let mut viewer = Socket::connect(server.address(), WireVersion::V2).await;
         viewer.join(&topic, json!({})).await;
         viewers.push(viewer);
     }

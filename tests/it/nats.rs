@@ -19,7 +19,7 @@ use crate::support::rush::{grows, show, write};
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::Show;
 use crate::support::viewer::{Viewer, finish, viewers};
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 /// Longer than any test: no poll finds a change that the bus did not bring.
 const NEVER_MS: u64 = 60_000;
@@ -81,7 +81,7 @@ async fn changes_come_by_the_bus_and_by_the_log_where_it_has_a_gap() {
     bus.flush().await.expect("a flush");
     let mut viewers = Vec::new();
     for node in [&first, &second] {
-        let mut viewer = node.ws(Vsn::V2).await;
+        let mut viewer = node.ws(WireVersion::V2).await;
         viewer.join(&format!("event:{event}"), json!({})).await;
         viewers.push(viewer);
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::binary::ServerProcess;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::Show;
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 const LEASE_MS: u64 = 2_000;
 
@@ -30,7 +30,7 @@ async fn nodes(count: usize) -> (Vec<TestServer>, i64) {
 }
 
 async fn at_step(node: SocketAddr, event: i64, step: &str) -> Socket {
-    let mut buyer = Socket::connect(node, Vsn::V2).await;
+    let mut buyer = Socket::connect(node, WireVersion::V2).await;
     let whereabouts = json!({"presence": {"step": step}});
     buyer.join(&format!("event:{event}"), whereabouts).await;
     buyer
@@ -38,7 +38,7 @@ async fn at_step(node: SocketAddr, event: i64, step: &str) -> Socket {
 
 /// A viewer who is counted nowhere.
 async fn watcher(node: &TestServer, event: i64) -> Socket {
-    let mut watcher = node.ws(Vsn::V2).await;
+    let mut watcher = node.ws(WireVersion::V2).await;
     watcher.join(&format!("event:{event}"), json!({})).await;
     watcher
 }
@@ -111,12 +111,12 @@ async fn a_watcher_who_comes_last_finds_those_of_other_nodes() {
     let _buyer = at_step(nodes[1].address(), event, "pay").await;
     let one = json!({"total": 1, "by_step": {"pay": 1}});
     let topic = format!("event:{event}");
-    let mut first = nodes[0].ws(Vsn::V2).await;
+    let mut first = nodes[0].ws(WireVersion::V2).await;
     // The node asks the others when it is first asked itself; their answer may come after its own.
     if first.join(&topic, json!({})).await["state"]["presence"] != one {
         sees(&mut first, event, one.clone()).await;
     }
-    let mut late = nodes[0].ws(Vsn::V1).await;
+    let mut late = nodes[0].ws(WireVersion::V1).await;
     let joined = late.join(&topic, json!({})).await;
     assert_eq!(joined["state"]["presence"], one);
 }

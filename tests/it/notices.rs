@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::caller::Caller;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, user};
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 const SECRET: &str = "the tests' secret, of more than 32 bytes";
 
@@ -37,7 +37,7 @@ fn token(id: UserId, role: Role) -> String {
 }
 
 /// A viewer of an event's updates; its join says this of broadcasts.
-async fn listening(server: &TestServer, event: i64, vsn: Vsn, join: Value) -> Socket {
+async fn listening(server: &TestServer, event: i64, vsn: WireVersion, join: Value) -> Socket {
     let mut viewer = server.ws(vsn).await;
     let joined = viewer.join(&topic(event), join).await;
     assert_eq!(joined["postgres_changes"], json!([]));
@@ -62,7 +62,7 @@ async fn what_plain_sql_changes_is_told_to_everybody() {
     let (server, show) = world().await;
     let (client, event) = (server.client().await, show.event);
     let mut viewers = Vec::new();
-    for vsn in [Vsn::V1, Vsn::V2] {
+    for vsn in [WireVersion::V1, WireVersion::V2] {
         viewers.push(listening(&server, event, vsn, json!({})).await);
     }
     let changes = [
@@ -158,7 +158,7 @@ async fn what_plain_sql_changes_is_told_to_everybody() {
 async fn a_burst_is_told_in_full_and_in_order() {
     let (server, show) = world().await;
     let (client, event) = (server.client().await, show.event);
-    let mut viewer = listening(&server, event, Vsn::V2, json!({})).await;
+    let mut viewer = listening(&server, event, WireVersion::V2, json!({})).await;
     for n in 0..16 {
         let sql = format!(
             "insert into notices (event_id, type, message) values ({event}, 'custom', '{n}a'), ({event}, 'custom', '{n}b')"
@@ -172,7 +172,7 @@ async fn a_burst_is_told_in_full_and_in_order() {
         }
     }
     // A late joiner hears of what comes, not of what was; an edited notice is not told again.
-    let mut late = listening(&server, event, Vsn::V1, json!({})).await;
+    let mut late = listening(&server, event, WireVersion::V1, json!({})).await;
     client
         .batch_execute(&format!(
             "update notices set message = 'edited' where event_id = {event} and message = '7a'"
@@ -210,9 +210,9 @@ async fn the_organizer_speaks_and_hears_itself_only_if_it_asked_to() {
         join["access_token"] = json!(token(show.organizer, Role::Organizer));
         join
     };
-    let mut other = listening(&server, event, Vsn::V1, json!({})).await;
-    let mut quiet = listening(&server, event, Vsn::V2, signed(config(true, false))).await;
-    let mut own = listening(&server, event, Vsn::V1, signed(config(true, true))).await;
+    let mut other = listening(&server, event, WireVersion::V1, json!({})).await;
+    let mut quiet = listening(&server, event, WireVersion::V2, signed(config(true, false))).await;
+    let mut own = listening(&server, event, WireVersion::V1, signed(config(true, true))).await;
 
     let said = quiet
         .ask(&topic, "broadcast", update(json!({"n": 1})))
@@ -284,7 +284,7 @@ async fn who_may_not_speak_is_told_so() {
         ),
     ];
     for (join, code) in refusals {
-        let mut viewer = listening(&server, show.event, Vsn::V2, join).await;
+        let mut viewer = listening(&server, show.event, WireVersion::V2, join).await;
         let refused = viewer.ask(&topic, "broadcast", update(json!({}))).await;
         assert_eq!(
             (&refused["status"], &refused["response"]["code"]),
@@ -292,7 +292,7 @@ async fn who_may_not_speak_is_told_so() {
         );
     }
     let join = json!({"access_token": token(show.organizer, Role::Organizer)});
-    let mut viewer = listening(&server, show.event, Vsn::V1, join).await;
+    let mut viewer = listening(&server, show.event, WireVersion::V1, join).await;
     let bad = [
         json!({"type": "broadcast", "event": "ping", "payload": {}}),
         json!({"type": "broadcast", "event": "update", "payload": 4}),
@@ -316,7 +316,7 @@ async fn who_may_not_speak_is_told_so() {
 #[tokio::test]
 async fn broadcasts_come_in_by_rest_too() {
     let (server, show) = world().await;
-    let mut viewer = listening(&server, show.event, Vsn::V2, json!({})).await;
+    let mut viewer = listening(&server, show.event, WireVersion::V2, json!({})).await;
     let by = |token: &str| -> Caller {
         let caller = server.anonymous().with_header("apikey", "anon");
         caller.with_header("authorization", format!("Bearer {token}"))
@@ -428,7 +428,7 @@ async fn the_largest_event_fits_into_a_frame_and_keeps_its_newest_notices() {
     let newest = "select array_agg(id order by id) from (
                       select id from notices where event_id = $1 order by id desc limit 32) as newest";
     let newest: Vec<i64> = client.query_one(newest, &[&event]).await.unwrap().get(0);
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     let joined = viewer.join(&format!("event:{event}"), json!({})).await;
     let notices = joined["state"]["notices"].as_array().unwrap();
     let shown: Vec<i64> = notices.iter().filter_map(|n| n["id"].as_i64()).collect();

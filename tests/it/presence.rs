@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::server::TestServer;
 use crate::support::show::Show;
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 async fn server() -> (TestServer, i64) {
     let server = TestServer::builder()
@@ -27,7 +27,7 @@ async fn sees(viewer: &mut Socket, topic: &str, counts: &Value) {
 async fn people_are_counted_by_step_from_join_to_loss() {
     let (server, event) = server().await;
     let topic = format!("event:{event}");
-    let mut watcher = server.ws(Vsn::V1).await;
+    let mut watcher = server.ws(WireVersion::V1).await;
     let joined = watcher.join(&topic, json!({})).await;
     assert_eq!(
         joined["state"]["presence"],
@@ -35,7 +35,7 @@ async fn people_are_counted_by_step_from_join_to_loss() {
     );
     let mut buyers = Vec::new();
     for _ in 0..5 {
-        let mut buyer = server.ws(Vsn::V2).await;
+        let mut buyer = server.ws(WireVersion::V2).await;
         buyer
             .join(&topic, json!({"presence": {"step": "ticket_selection"}}))
             .await;
@@ -65,7 +65,11 @@ async fn people_are_counted_by_step_from_join_to_loss() {
     drop(buyers.pop());
     let two = json!({"total": 2, "by_step": {"ticket_selection": 2}});
     sees(&mut watcher, &topic, &two).await;
-    let late = server.ws(Vsn::V2).await.join(&topic, json!({})).await;
+    let late = server
+        .ws(WireVersion::V2)
+        .await
+        .join(&topic, json!({}))
+        .await;
     assert_eq!(late["state"]["presence"], two);
     drop(buyers);
     sees(&mut watcher, &topic, &json!({"total": 0, "by_step": {}})).await;
@@ -86,12 +90,12 @@ async fn the_dialect_lists_members_and_they_count_natively() {
         format!("realtime:registration:{event}"),
         format!("event:{event}"),
     );
-    let mut watcher = server.ws(Vsn::V2).await;
+    let mut watcher = server.ws(WireVersion::V2).await;
     watcher.join(&native, json!({})).await;
-    let mut first = server.ws(Vsn::V2).await;
+    let mut first = server.ws(WireVersion::V2).await;
     first.join(&topic, config()).await;
     assert_eq!(first.next_on(&topic, "presence_state").await, json!({}));
-    let mut second = server.ws(Vsn::V1).await;
+    let mut second = server.ws(WireVersion::V1).await;
     second.join(&topic, config()).await;
     second.next_on(&topic, "presence_state").await;
 
@@ -122,7 +126,7 @@ async fn the_dialect_lists_members_and_they_count_natively() {
     let moved = first.next_on(&topic, "presence_diff").await;
     assert_eq!(moved["leaves"][key]["metas"][0]["phx_ref"], before);
     assert_eq!(moved["joins"][key]["metas"][0]["phx_ref_prev"], before);
-    let mut late = server.ws(Vsn::V2).await;
+    let mut late = server.ws(WireVersion::V2).await;
     late.join(&topic, config()).await;
     let state = late.next_on(&topic, "presence_state").await;
     assert_eq!(state[key]["metas"][0]["step"], "pay");

@@ -12,7 +12,7 @@ use crate::support::database::TestDatabase;
 use crate::support::own::Own;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, user};
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 const SECRET: &str = "the tests' secret, of more than 32 bytes";
 
@@ -295,7 +295,7 @@ async fn an_update_sends_what_changed_and_nothing_else() {
     assert_eq!(versions(&joined["state"]).len(), 21);
     // What it says that it has is of no database here.
     mine.revision = 0;
-    let (mut socket, ahead) = (server.ws(Vsn::V2).await, u64::MAX / 2);
+    let (mut socket, ahead) = (server.ws(WireVersion::V2).await, u64::MAX / 2);
     let join = json!({"access_token": customer, "since": ahead});
     let joined = socket.join(&format!("user:{one}"), join).await;
     assert_eq!(joined["resumed"], false);
@@ -310,7 +310,7 @@ async fn only_its_bearer_joins_a_users_topic_and_only_the_organizer_an_events() 
         user(&client, "organizer").await,
     );
     let (user_topic, admin_topic) = (format!("user:{one}"), format!("admin:{}", show.event));
-    let mut nobody = server.ws(Vsn::V1).await;
+    let mut nobody = server.ws(WireVersion::V1).await;
     for topic in [&user_topic, &admin_topic] {
         let refused = nobody.ask(topic, "phx_join", json!({})).await;
         assert_eq!(refused["response"]["code"], "UNAUTHORIZED", "{topic}");
@@ -326,13 +326,13 @@ async fn only_its_bearer_joins_a_users_topic_and_only_the_organizer_an_events() 
         (&*admin_topic, other, Role::Organizer, "UNAUTHORIZED"),
         ("admin:404", other, Role::Organizer, "EVENT_NOT_FOUND"),
     ] {
-        let mut socket = server.ws(Vsn::V2).await;
+        let mut socket = server.ws(WireVersion::V2).await;
         let join = json!({"access_token": token(id, role)});
         let refused = socket.ask(topic, "phx_join", join).await;
         assert_eq!(refused["response"]["code"], code, "{topic} {role}");
     }
     for (id, role) in [(show.organizer, Role::Organizer), (other, Role::Admin)] {
-        let mut socket = server.ws(Vsn::V2).await;
+        let mut socket = server.ws(WireVersion::V2).await;
         let join = json!({"access_token": token(id, role)});
         socket.join(&admin_topic, join).await;
     }
@@ -344,7 +344,7 @@ async fn rights_end_with_the_token_or_with_another_one() {
     let client = server.client().await;
     let one = user(&client, "customer").await;
     let topic = format!("user:{one}");
-    let mut socket = server.ws(Vsn::V2).await;
+    let mut socket = server.ws(WireVersion::V2).await;
     let brief = token_for(one, Role::Customer, Duration::from_secs(2));
     socket.join(&topic, json!({"access_token": brief})).await;
     assert_eq!(socket.closed().await, Some(4001));
@@ -389,7 +389,7 @@ async fn an_organizer_sees_totals_revenue_and_rates_whoever_writes() {
     let (server, show) = world().await;
     let client = server.client().await;
     let topic = format!("admin:{}", show.event);
-    let mut organizer = server.ws(Vsn::V2).await;
+    let mut organizer = server.ws(WireVersion::V2).await;
     let join = json!({"access_token": token(show.organizer, Role::Organizer)});
     let joined = organizer.join(&topic, join).await;
     assert_eq!(joined["state"]["ticket_types"][0]["available"], 80);
@@ -422,7 +422,7 @@ async fn an_organizer_sees_totals_revenue_and_rates_whoever_writes() {
     assert_eq!(now["bookings"]["pending"], 1);
 
     // A viewer comes: counted as a join, and present once it says so.
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     let step = json!({"presence": {"step": "look"}});
     viewer.join(&format!("event:{}", show.event), step).await;
     figures(&mut organizer, &topic, |figures| {
@@ -430,7 +430,7 @@ async fn an_organizer_sees_totals_revenue_and_rates_whoever_writes() {
     })
     .await;
     let (mut latecomer, join) = (
-        server.ws(Vsn::V2).await,
+        server.ws(WireVersion::V2).await,
         json!({"access_token": token(show.organizer, Role::Organizer)}),
     );
     let joined = latecomer.join(&topic, join).await;
@@ -497,7 +497,7 @@ async fn figures_that_hang_stop_nobodys_bookings() {
     let (server, show) = world().await;
     let client = server.client().await;
     let topic = format!("admin:{}", show.event);
-    let mut organizer = server.ws(Vsn::V2).await;
+    let mut organizer = server.ws(WireVersion::V2).await;
     let join = json!({"access_token": token(show.organizer, Role::Organizer)});
     organizer.join(&topic, join).await;
     figures(&mut organizer, &topic, |_| true).await;
@@ -566,7 +566,7 @@ async fn figures_that_were_refused_come_once_there_is_a_place() {
     let one = user(&client, "customer").await;
     let mut mine = own(&server, one).await.socket;
     let topic = format!("admin:{}", show.event);
-    let mut organizer = server.ws(Vsn::V2).await;
+    let mut organizer = server.ws(WireVersion::V2).await;
     let join = json!({"access_token": token(show.organizer, Role::Organizer)});
     organizer.join(&topic, join).await;
     mine.ask(&format!("user:{one}"), "phx_leave", json!({}))

@@ -11,7 +11,7 @@ use crate::support::binary::ServerProcess;
 use crate::support::database::TestDatabase;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
-use crate::support::websocket::{Socket, SocketEnd, Vsn};
+use crate::support::websocket::{Socket, SocketEnd, WireVersion};
 
 const VIEWERS: usize = 2_000;
 /// Viewers on their way to being joined at a time.
@@ -26,7 +26,7 @@ async fn crowd(address: SocketAddr, topic: &str) -> Vec<(Socket, u64)> {
     let mut crowd = Vec::with_capacity(VIEWERS);
     while crowd.len() < VIEWERS {
         let joining = (0..JOINING_MAX).map(|_| async {
-            let mut viewer = Socket::connect(address, Vsn::V2).await;
+            let mut viewer = Socket::connect(address, WireVersion::V2).await;
             let joined = viewer.join(topic, json!({})).await;
             let revision = joined["revision"].as_u64().expect("a revision");
             (viewer, revision)
@@ -137,7 +137,7 @@ async fn come_back(mut lost: Socket, since: u64, address: SocketAddr, topic: Str
     while !matches!(lost.next_frame(DEADLINE).await, Err(SocketEnd::Closed(_))) {}
     let pause = rand::random_range(0..=JITTER_MS);
     tokio::time::sleep(Duration::from_millis(pause)).await;
-    let mut viewer = Socket::connect(address, Vsn::V2).await;
+    let mut viewer = Socket::connect(address, WireVersion::V2).await;
     let joined = viewer.join(&topic, json!({ "since": since })).await;
     let mut state = joined["state"].clone();
     while state["ticket_types"][0]["sold"] != 3 {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::caller::Caller;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, user};
-use crate::support::websocket::Vsn;
+use crate::support::websocket::WireVersion;
 
 struct Theatre {
     server: TestServer,
@@ -291,7 +291,7 @@ async fn what_changed_since_a_revision_is_told_where_the_log_reaches() {
     // Unwatched and watched events answer alike.
     for watched in [false, true] {
         if watched {
-            let mut viewer = theatre.server.ws(Vsn::V2).await;
+            let mut viewer = theatre.server.ws(WireVersion::V2).await;
             viewer
                 .join(&format!("seats:{}", theatre.show.event), json!({}))
                 .await;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::server::TestServer;
 use crate::support::show::Show;
-use crate::support::websocket::Vsn;
+use crate::support::websocket::WireVersion;
 
 #[tokio::test]
 async fn a_row_changed_by_hand_reaches_every_viewer_of_every_node() {
@@ -21,7 +21,10 @@ async fn a_row_changed_by_hand_reaches_every_viewer_of_every_node() {
         .stage(&client)
         .await;
     let topic = format!("event:{}", show.event);
-    let mut viewers = [first.ws(Vsn::V1).await, second.ws(Vsn::V2).await];
+    let mut viewers = [
+        first.ws(WireVersion::V1).await,
+        second.ws(WireVersion::V2).await,
+    ];
     for viewer in &mut viewers {
         let state = viewer.join(&topic, json!({})).await;
         assert_eq!(state["state"]["ticket_types"][0]["available"], 100);
@@ -42,7 +45,7 @@ async fn a_stopped_server_tells_its_viewers_to_come_back() {
         .ticket_type("Stalls", 4_500, 100)
         .stage(&client)
         .await;
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     viewer
         .join(&format!("event:{}", show.event), json!({}))
         .await;
@@ -60,7 +63,7 @@ async fn a_server_that_goes_down_says_that_it_is_not_ready() {
     let head = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n";
     asking.write_all(head).await.unwrap();
     // Connections are accepted in turn: when this one is there, the other is.
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     viewer.ask("phoenix", "heartbeat", json!({})).await;
     let stopped = tokio::spawn(server.stop());
     viewer.next_on("phoenix", "drain").await;

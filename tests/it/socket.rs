@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one};
-use crate::support::websocket::{Socket, SocketEnd, Vsn};
+use crate::support::websocket::{Socket, SocketEnd, WireVersion};
 
 async fn stage(server: &TestServer) -> Staged {
     let show = Show::new()
@@ -25,7 +25,10 @@ async fn a_row_changed_by_hand_reaches_viewers_of_both_versions() {
     let server = TestServer::start().await;
     let staged = stage(&server).await;
     let topic = format!("event:{}", staged.event);
-    let mut viewers = [server.ws(Vsn::V1).await, server.ws(Vsn::V2).await];
+    let mut viewers = [
+        server.ws(WireVersion::V1).await,
+        server.ws(WireVersion::V2).await,
+    ];
     let mut revisions = Vec::new();
     for viewer in &mut viewers {
         let joined = viewer.join(&topic, json!({})).await;
@@ -50,7 +53,7 @@ async fn a_seat_changes_on_the_map_and_a_resume_brings_only_what_changed() {
     let server = TestServer::start().await;
     let staged = stage(&server).await;
     let topic = format!("seats:{}", staged.event);
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     let joined = viewer.join(&topic, json!({})).await;
     assert_eq!(joined["state"]["seats"], "AAA=");
     let since = joined["revision"].clone();
@@ -62,7 +65,7 @@ async fn a_seat_changes_on_the_map_and_a_resume_brings_only_what_changed() {
         staged.seats[5]
     );
     client.batch_execute(&block).await.expect("an update");
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     // The feed may hear of the change only after this join: then it comes as an update.
     let joined = viewer.join(&topic, json!({ "since": since })).await;
     assert_eq!(joined["resumed"], true);
@@ -87,7 +90,7 @@ async fn whoever_is_ahead_is_not_taken_back_in_time() {
     let staged = stage(&server).await;
     let client = server.client().await;
     let topics = ["event", "seats"].map(|kind| format!("{kind}:{}", staged.event));
-    let mut first = server.ws(Vsn::V2).await;
+    let mut first = server.ws(WireVersion::V2).await;
     first.join(&topics[0], json!({})).await;
     staged.sell(&client, 1).await;
     first.next_on(&topics[0], "update").await;
@@ -96,7 +99,7 @@ async fn whoever_is_ahead_is_not_taken_back_in_time() {
     let revision = "select revision from turns where event_id = $1";
     let revision: i64 = one(&client, revision, &[&staged.event]).await;
     for topic in &topics {
-        let mut viewer = server.ws(Vsn::V2).await;
+        let mut viewer = server.ws(WireVersion::V2).await;
         let joined = viewer.join(topic, json!({ "since": revision })).await;
         assert_eq!(
             (&joined["revision"], &joined["resumed"]),
@@ -133,7 +136,7 @@ async fn beats_name_the_revisions_of_what_is_joined() {
         .start()
         .await;
     let staged = stage(&server).await;
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     let (event, seats) = (
         format!("event:{}", staged.event),
         format!("seats:{}", staged.event),
@@ -165,7 +168,7 @@ async fn beats_name_the_revisions_of_what_is_joined() {
 async fn an_event_that_is_not_there_is_refused_and_a_deleted_one_closes_its_topics() {
     let server = TestServer::start().await;
     let staged = stage(&server).await;
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     let reply = viewer.ask("event:999999", "phx_join", json!({})).await;
     assert_eq!(reply["response"]["code"], "EVENT_NOT_FOUND");
     let topic = format!("event:{}", staged.event);
@@ -190,7 +193,7 @@ async fn bad_frames_are_answered_and_harm_nobody() {
     let server = TestServer::start().await;
     let staged = stage(&server).await;
     let topic = format!("event:{}", staged.event);
-    let mut bystander = server.ws(Vsn::V2).await;
+    let mut bystander = server.ws(WireVersion::V2).await;
     bystander.join(&topic, json!({})).await;
     let deep = format!(
         "[null,\"x\",\"{topic}\",\"phx_join\",{}1{}]",
@@ -222,7 +225,7 @@ async fn bad_frames_are_answered_and_harm_nobody() {
         &deep,
         &long,
     ];
-    for vsn in [Vsn::V1, Vsn::V2] {
+    for vsn in [WireVersion::V1, WireVersion::V2] {
         for text in bad {
             let mut socket = server.ws(vsn).await;
             socket.send_text(text).await;
@@ -243,11 +246,11 @@ async fn what_breaks_the_protocol_is_closed_with_its_code() {
         .with(|config| config.socket.first_join_timeout_ms = 300)
         .start()
         .await;
-    let mut socket = server.ws(Vsn::V2).await;
+    let mut socket = server.ws(WireVersion::V2).await;
     socket.send_text(&"x".repeat(70_000)).await;
     assert_eq!(socket.closed().await, Some(1009));
     // Nothing joined in time.
-    assert_eq!(server.ws(Vsn::V2).await.closed().await, Some(1008));
+    assert_eq!(server.ws(WireVersion::V2).await.closed().await, Some(1008));
     for (frame, code) in [
         // Not masked; a reserved bit; an unknown opcode; text that is not UTF-8; a ping in parts.
         (&b"\x81\x02hi"[..], 1002),
@@ -355,7 +358,7 @@ async fn a_client_that_falls_silent_is_told_to_come_back() {
         .start()
         .await;
     let staged = stage(&server).await;
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     viewer
         .join(&format!("event:{}", staged.event), json!({}))
         .await;
@@ -368,19 +371,19 @@ async fn connections_past_the_limit_are_told_so() {
         .with(|config| config.socket.connections_per_address_max = 2)
         .start()
         .await;
-    let mut first = server.ws(Vsn::V2).await;
+    let mut first = server.ws(WireVersion::V2).await;
     assert_eq!(
         first.ask("phoenix", "heartbeat", json!({})).await["status"],
         "ok"
     );
     // A connection is counted when a shard gets it, which is after the client has read its 101.
-    let mut second = server.ws(Vsn::V2).await;
+    let mut second = server.ws(WireVersion::V2).await;
     second.ask("phoenix", "heartbeat", json!({})).await;
-    assert_eq!(server.ws(Vsn::V2).await.closed().await, Some(4002));
+    assert_eq!(server.ws(WireVersion::V2).await.closed().await, Some(4002));
     drop(second);
     // The place is free again as soon as the server has seen the end.
     loop {
-        let mut again = server.ws(Vsn::V2).await;
+        let mut again = server.ws(WireVersion::V2).await;
         again.send("phoenix", "heartbeat", json!({})).await;
         match again.next_frame(DEADLINE).await {
             Ok(frame) if frame.event == "phx_reply" => break,
@@ -409,8 +412,8 @@ async fn a_stalled_viewer_converges_without_a_queue() {
     // What the kernel keeps for it is not what this is about.
     rustix::net::sockopt::set_socket_recv_buffer_size(&stalled, 16 * 1024)
         .expect("a socket option");
-    let mut stalled = Socket::over(stalled, Vsn::V2).await;
-    let mut lively = server.ws(Vsn::V2).await;
+    let mut stalled = Socket::over(stalled, WireVersion::V2).await;
+    let mut lively = server.ws(WireVersion::V2).await;
     stalled.join(&topic, json!({})).await;
     let mut have = lively.join(&topic, json!({})).await["revision"]
         .as_u64()
@@ -482,7 +485,7 @@ async fn a_burst_of_large_joins_is_answered_whole() {
     }
     let stream = handshake(server.address(), "?vsn=2.0.0", "").await;
     rustix::net::sockopt::set_socket_recv_buffer_size(&stream, 4 * 1024).expect("a socket option");
-    let mut viewer = Socket::over(stream, Vsn::V2).await;
+    let mut viewer = Socket::over(stream, WireVersion::V2).await;
     let (mut latest, mut all) = (Vec::new(), Vec::new());
     for _ in 0..4 {
         latest.clear();
@@ -508,7 +511,7 @@ async fn an_event_that_becomes_a_draft_is_hidden_from_who_watched_it() {
     let server = TestServer::start().await;
     let staged = stage(&server).await;
     let topic = format!("event:{}", staged.event);
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     viewer.join(&topic, json!({})).await;
     let sql = format!(
         "update events set status = 'draft', title = 'Secret' where id = {}",

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
-use crate::support::websocket::Vsn;
+use crate::support::websocket::WireVersion;
 
 /// What an `EventSource` would hand to its page.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Event {
+pub(crate) struct StreamEvent {
     name: String,
     id: Option<u64>,
     pub(crate) data: Value,
@@ -32,7 +32,7 @@ impl Stream {
     }
 
     /// The next event; `None` when the stream has ended.
-    async fn next(&mut self) -> Option<Event> {
+    async fn next(&mut self) -> Option<StreamEvent> {
         loop {
             if let Some((block, rest)) = self.read.split_once("\n\n") {
                 let event = parsed(block);
@@ -49,7 +49,7 @@ impl Stream {
     }
 
     /// The next one of this name.
-    pub(crate) async fn next_of(&mut self, name: &str) -> Event {
+    pub(crate) async fn next_of(&mut self, name: &str) -> StreamEvent {
         loop {
             let event = self.next().await.expect("a stream that goes on");
             if event.name == name {
@@ -60,9 +60,9 @@ impl Stream {
 }
 
 /// `None` of comments and of what speaks to the browser only.
-fn parsed(block: &str) -> Option<Event> {
+fn parsed(block: &str) -> Option<StreamEvent> {
     let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
-    Some(Event {
+    Some(StreamEvent {
         name: field("event: ")?.to_owned(),
         id: field("id: ").map(|id| id.parse().unwrap()),
         data: serde_json::from_str(field("data: ")?).unwrap(),
@@ -95,7 +95,7 @@ async fn stream_and_socket_carry_the_same() {
     let (server, staged, path) = world().await;
     let client = server.client().await;
     let topic = format!("event:{}", staged.event);
-    let mut socket = server.ws(Vsn::V2).await;
+    let mut socket = server.ws(WireVersion::V2).await;
     let joined = socket.join(&topic, json!({})).await;
     let mut stream = Stream::open(&server, &path, &[]).await;
     let snapshot = stream.next().await.unwrap();
@@ -132,7 +132,7 @@ async fn a_stream_resumes_where_another_road_ended() {
     let (server, staged, path) = world().await;
     let client = server.client().await;
     let topic = format!("event:{}", staged.event);
-    let mut socket = server.ws(Vsn::V1).await;
+    let mut socket = server.ws(WireVersion::V1).await;
     let joined = socket.join(&topic, json!({})).await;
     let have = joined["revision"].as_u64().unwrap();
     let since = format!("{path}?since={have}");
@@ -190,14 +190,14 @@ async fn presence_and_notices_come_too() {
     let (server, staged, path) = world().await;
     let mut stream = Stream::open(&server, &path, &[]).await;
     stream.next_of("snapshot").await;
-    let mut buyer = server.ws(Vsn::V2).await;
+    let mut buyer = server.ws(WireVersion::V2).await;
     let topic = format!("event:{}", staged.event);
     let here = json!({"presence": {"step": "payment"}});
     buyer.join(&topic, here).await;
     let presence = stream.next_of("presence").await;
     assert_eq!(
         presence,
-        Event {
+        StreamEvent {
             name: "presence".to_owned(),
             id: None,
             data: json!({"total": 1, "by_step": {"payment": 1}}),

@@ -19,7 +19,7 @@ use crate::support::pgbouncer::PgBouncer;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::Show;
-use crate::support::websocket::Vsn;
+use crate::support::websocket::WireVersion;
 
 fn config(change: impl FnOnce(&mut DatabaseConfig)) -> DatabaseConfig {
     let mut config = Config::default().database;
@@ -161,7 +161,7 @@ async fn a_pooler_that_keeps_sessions_serves() {
         .stage(&client)
         .await;
     let topic = format!("event:{}", show.event);
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     viewer.join(&topic, json!({})).await;
     let buyer = server.anonymous();
     let booking = json!({"event_id": show.event, "quantity": 1});

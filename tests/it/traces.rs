@@ -10,7 +10,7 @@ use crate::support::caller::Caller;
 use crate::support::collector::{Collector, said};
 use crate::support::database::TestDatabase;
 use crate::support::show::Show;
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 /// What was booked while somebody watched.
 struct Booked {
@@ -27,7 +27,7 @@ async fn book(args: &[&str], log: File) -> Booked {
     let args = [&["--database-url", database.url()], args].concat();
     let server = ServerProcess::start_logging(&args, log.into());
     let topic = format!("event:{}", show.event);
-    let mut viewer = Socket::connect(server.address(), Vsn::V2).await;
+    let mut viewer = Socket::connect(server.address(), WireVersion::V2).await;
     viewer.join(&topic, json!({})).await;
 
     let caller = Caller::new(reqwest::Client::new(), server.url.clone());

@@ -13,26 +13,26 @@ use crate::ticketing::transition::Transition;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-struct Bench {
+struct QueueBench {
     queue: Queue,
     now: Instant,
 }
 
-fn bench(of_event_max: usize, in_all_max: usize, batch_max: usize) -> Bench {
-    let queue = Queue::new(Limits {
+fn bench(of_event_max: usize, in_all_max: usize, batch_max: usize) -> QueueBench {
+    let queue = Queue::new(QueueLimits {
         of_event_max,
         in_all_max,
         batch_max,
     });
     let now = Instant::now();
-    Bench { queue, now }
+    QueueBench { queue, now }
 }
 
-impl Bench {
+impl QueueBench {
     fn enqueue(&mut self, command: Command) -> Result<(u64, Receiver<Verdict>, Start), ()> {
         let (answer, verdict) = oneshot::channel();
         let id = self.queue.id();
-        let waiting = Waiting {
+        let waiting = WaitingCommand {
             id,
             command,
             answer,
@@ -55,7 +55,7 @@ impl Bench {
     }
 }
 
-fn ids(batch: &Batch) -> Vec<u64> {
+fn ids(batch: &CommandBatch) -> Vec<u64> {
     batch.commands.iter().map(|waiting| waiting.id).collect()
 }
 

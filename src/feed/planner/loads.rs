@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::{Database, Planner, Slot, Watched};
+use super::{DatabaseState, EventSlot, Planner, Watched};
 use crate::feed::cause::{Effect, Failure};
 use crate::feed::entry::Entry;
 use crate::hub::{NotOpened, ShardSet};
@@ -31,7 +31,7 @@ impl Planner {
                 waiting: ShardSet::default(),
                 give_up_at,
             };
-            Slot {
+            EventSlot {
                 watched,
                 timer: None,
             }
@@ -113,7 +113,7 @@ impl Planner {
             Err(Failure::Unusable) => self.cannot_load(event, now),
             Err(Failure::Unavailable) => {
                 self.to_load.push_front(event);
-                if matches!(self.database, Database::Up) {
+                if matches!(self.database, DatabaseState::Up) {
                     self.database_failed(now);
                 }
             }

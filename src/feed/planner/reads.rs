@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::{Database, Planner, Reading, Watched};
+use super::{DatabaseState, PlannedRead, Planner, Watched};
 use crate::feed::cause::{Effect, Failure, LogPage};
 use crate::hub::{Looked, NotOpened};
 use crate::metrics;
@@ -11,9 +11,9 @@ use crate::pacing::halves;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
-impl Reading {
+impl PlannedRead {
     pub(super) fn of(events: Vec<EventId>, all: bool) -> Self {
-        Reading {
+        PlannedRead {
             events,
             all,
             opened_since: None,
@@ -59,7 +59,7 @@ impl Planner {
 
     pub(super) fn read_all_soon(&mut self, now: Instant) {
         self.poll_at = now;
-        if let Database::Down { retry_at } = &mut self.database {
+        if let DatabaseState::Down { retry_at } = &mut self.database {
             *retry_at = now;
         }
     }
@@ -78,7 +78,7 @@ impl Planner {
                 };
             }
         };
-        self.database = Database::Up;
+        self.database = DatabaseState::Up;
         self.backoff.reset();
         let page_is_full = rows.len() >= self.config.log_rows_max;
         // Handled first: rows after such a head belong to another history.
@@ -129,7 +129,7 @@ impl Planner {
         }
     }
 
-    fn not_read(&mut self, reading: &Reading) {
+    fn not_read(&mut self, reading: &PlannedRead) {
         for &event in &reading.events {
             if let Some(entry) = self.open(event) {
                 entry.is_not_read();
@@ -156,10 +156,10 @@ impl Planner {
 
     /// Repeats a failed read in halves, so that one bad row does not stop other events. Once the offending event is alone, a
     /// snapshot skips the row.
-    fn halve(&mut self, reading: Reading, now: Instant) {
+    fn halve(&mut self, reading: PlannedRead, now: Instant) {
         match halves(reading.events) {
             Ok([first, second]) => {
-                let parts = [second, first].map(|events| Reading::of(events, false));
+                let parts = [second, first].map(|events| PlannedRead::of(events, false));
                 self.again.extend(parts);
             }
             Err(alone) => alone.into_iter().for_each(|event| self.reload(event, now)),
@@ -188,7 +188,7 @@ impl Planner {
     /// Begins a read. Events that are being reloaded since it was planned are left out: their rows would be dropped, and could
     /// fill whole pages before those of others. Such a read does not cover all events any more, even if the snapshot comes
     /// before its answer.
-    pub(super) fn begin(&mut self, mut reading: Reading, now: Instant) {
+    pub(super) fn begin(&mut self, mut reading: PlannedRead, now: Instant) {
         let mut heads = Vec::with_capacity(reading.events.len());
         reading.events.retain(|&event| {
             let Some(entry) = self.open(event).filter(|entry| !entry.reloading) else {
@@ -204,16 +204,16 @@ impl Planner {
         self.reading = Some(reading);
     }
 
-    pub(super) fn next_read(&mut self, now: Instant) -> Option<Reading> {
+    pub(super) fn next_read(&mut self, now: Instant) -> Option<PlannedRead> {
         match self.database {
-            Database::Down { retry_at } => (retry_at <= now).then(|| self.read_all(now)),
-            Database::Up if let Some(reading) = self.again.pop() => Some(reading),
-            Database::Up if self.poll_at <= now => Some(self.read_all(now)),
-            Database::Up => self.read_rung(now),
+            DatabaseState::Down { retry_at } => (retry_at <= now).then(|| self.read_all(now)),
+            DatabaseState::Up if let Some(reading) = self.again.pop() => Some(reading),
+            DatabaseState::Up if self.poll_at <= now => Some(self.read_all(now)),
+            DatabaseState::Up => self.read_rung(now),
         }
     }
 
-    fn read_all(&mut self, now: Instant) -> Reading {
+    fn read_all(&mut self, now: Instant) -> PlannedRead {
         self.poll_at = now + Duration::from_millis(self.config.poll_interval_ms);
         self.again.clear();
         self.rung.clear();
@@ -228,10 +228,10 @@ impl Planner {
         }
         // The map's order is another in each process; a simulated schedule has to be replayable.
         events.sort_unstable();
-        Reading::of(events, true)
+        PlannedRead::of(events, true)
     }
 
-    fn read_rung(&mut self, now: Instant) -> Option<Reading> {
+    fn read_rung(&mut self, now: Instant) -> Option<PlannedRead> {
         let mut events = Vec::new();
         for event in mem::take(&mut self.rung) {
             let Some(entry) = self.open(event).filter(|entry| !entry.reloading) else {
@@ -244,12 +244,12 @@ impl Planner {
                 events.push(event);
             }
         }
-        (!events.is_empty()).then(|| Reading::of(events, false))
+        (!events.is_empty()).then(|| PlannedRead::of(events, false))
     }
 
     pub(super) fn database_failed(&mut self, now: Instant) {
         let retry_at = now + self.backoff.pause();
-        self.database = Database::Down { retry_at };
+        self.database = DatabaseState::Down { retry_at };
         self.effects.push(Effect::DatabaseDown);
     }
 }

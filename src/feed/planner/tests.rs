@@ -21,16 +21,16 @@ const POLL: Duration = Duration::from_millis(1_000);
 
 /// An event in the database: its revision, and the revision up to which the log was pruned.
 #[derive(Debug, Clone, Copy)]
-struct Row {
+struct EventRow {
     revision: Revision,
     pruned: Revision,
 }
 
 /// A database, shards with their states, and the planner between them.
-struct World {
+struct PlannerWorld {
     now: Instant,
     planner: Planner,
-    rows: BTreeMap<EventId, Row>,
+    rows: BTreeMap<EventId, EventRow>,
     /// Each shard's state of the events that it opened.
     shown: BTreeMap<(usize, EventId), EventState>,
     reads: Vec<Vec<(EventId, Revision)>>,
@@ -67,7 +67,7 @@ fn change(revision: Revision) -> Delta {
     }
 }
 
-impl World {
+impl PlannerWorld {
     /// Events 1 to 3 at revision 5, a window of 50 ms, a poll a second, pages of four rows.
     fn new() -> Self {
         let mut config = Config::default().feed;
@@ -76,14 +76,14 @@ impl World {
         config.loads_parallel_max = 2;
         config.watched_events_max = 3;
         let now = Instant::now();
-        let mut world = World {
+        let mut world = PlannerWorld {
             now,
             planner: Planner::new(config, now),
             rows: (1..=3)
                 .map(|event| {
                     (
                         event,
-                        Row {
+                        EventRow {
                             revision: 5,
                             pruned: 2,
                         },
@@ -282,8 +282,8 @@ impl World {
 }
 
 /// Event 1 opened on shard 0, nothing under way.
-fn watched() -> World {
-    let mut world = World::new();
+fn watched() -> PlannerWorld {
+    let mut world = PlannerWorld::new();
     world.watch(0, 1);
     world.pass_healthy(WINDOW);
     assert_eq!(world.revision_shown(0, 1), Some(5));
@@ -293,7 +293,7 @@ fn watched() -> World {
 
 #[test]
 fn a_read_proves_no_more_of_an_event_that_was_opened_meanwhile_than_its_load_does() {
-    let mut world = World::new();
+    let mut world = PlannerWorld::new();
     world.watch(0, 1);
     world.finish_load();
     for _ in 0..3 {
@@ -414,7 +414,7 @@ fn rings_during_a_read_are_one_read_after_it() {
 
 #[test]
 fn one_load_serves_all_who_ask_meanwhile() {
-    let mut world = World::new();
+    let mut world = PlannerWorld::new();
     world.watch(0, 1);
     world.watch(1, 1);
     world.watch(2, 1);
@@ -572,7 +572,7 @@ fn a_lost_bell_is_said_at_once_and_the_log_read_without_it() {
 
 #[test]
 fn whoever_asks_during_an_outage_is_told_to_come_later() {
-    let mut world = World::new();
+    let mut world = PlannerWorld::new();
     world.watch(0, 1);
     world.fail_load(Failure::Unavailable);
     world.pass(Duration::from_secs(10));
@@ -585,7 +585,7 @@ fn whoever_asks_during_an_outage_is_told_to_come_later() {
 
 #[test]
 fn an_event_that_nobody_waits_for_any_more_is_not_loaded() {
-    let mut world = World::new();
+    let mut world = PlannerWorld::new();
     world.watch(0, 1);
     world.fail_load(Failure::Unavailable);
     world.unwatch(0, 1);
@@ -595,7 +595,7 @@ fn an_event_that_nobody_waits_for_any_more_is_not_loaded() {
 
 #[test]
 fn an_unknown_event_and_one_too_many_are_refused() {
-    let mut world = World::new();
+    let mut world = PlannerWorld::new();
     world.watch(0, 404);
     world.finish_load();
     assert_eq!(world.not_opened, [(0, 404, NotOpened::NoSuchEvent)]);
@@ -608,7 +608,7 @@ fn an_unknown_event_and_one_too_many_are_refused() {
 /// Repeated requests for an event that does not exist do not reach the database each time.
 #[test]
 fn an_event_that_is_not_there_is_looked_for_once_a_second_or_when_it_rings() {
-    let mut world = World::new();
+    let mut world = PlannerWorld::new();
     world.finish_read();
     let absent = (0, 4, NotOpened::NoSuchEvent);
     world.watch(0, 4);
@@ -625,7 +625,7 @@ fn an_event_that_is_not_there_is_looked_for_once_a_second_or_when_it_rings() {
     world.pass(Duration::from_secs(1));
     world.watch(0, 4);
     assert_eq!(world.loads, [4]);
-    let row = Row {
+    let row = EventRow {
         revision: 1,
         pruned: 0,
     };
@@ -660,7 +660,7 @@ fn an_event_leaves_with_its_last_shard() {
 
 #[test]
 fn an_event_that_came_too_late_waits_for_those_who_gave_up() {
-    let mut world = World::new();
+    let mut world = PlannerWorld::new();
     world.watch(0, 1);
     world.pass(Duration::from_secs(6));
     assert_eq!(world.not_opened, [(0, 1, NotOpened::Unavailable)]);
@@ -768,7 +768,7 @@ proptest! {
     /// or breaks the window.
     #[test]
     fn every_viewer_ends_with_the_databases_state(steps in proptest::collection::vec(step(), 1..80)) {
-        let mut world = World::new();
+        let mut world = PlannerWorld::new();
         let mut watching: BTreeSet<(usize, EventId)> = BTreeSet::new();
         for step in steps {
             match step {

@@ -12,13 +12,13 @@ pub struct Join {
     /// The revision that it has; it wants the changes after it.
     pub since: Option<Revision>,
     /// Counts it as a visitor.
-    pub presence: Option<Presence>,
+    pub presence: Option<VisitorStep>,
     pub access_token: Option<String>,
 }
 
 /// A visitor's step on the way to a ticket; without one the visitor is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Presence {
+pub struct VisitorStep {
     pub step: Option<String>,
 }
 
@@ -34,21 +34,23 @@ impl Join {
         }
         Ok(Join {
             since: field(payload, "since").map(revision).transpose()?,
-            presence: field(payload, "presence").map(Presence::read).transpose()?,
+            presence: field(payload, "presence")
+                .map(VisitorStep::read)
+                .transpose()?,
             access_token: field(payload, "access_token").map(token).transpose()?,
         })
     }
 }
 
-impl Presence {
+impl VisitorStep {
     /// Reads `{"step": "payment"}` or `{"step": null}`.
     ///
     /// # Errors
     /// Not such an object, or the step is not a short text.
-    pub fn read(payload: &Value) -> Result<Presence, ErrorReply> {
+    pub fn read(payload: &Value) -> Result<VisitorStep, ErrorReply> {
         match payload.get("step") {
-            Some(Value::Null) => Ok(Presence { step: None }),
-            Some(Value::String(step)) if is_step(step) => Ok(Presence {
+            Some(Value::Null) => Ok(VisitorStep { step: None }),
+            Some(Value::String(step)) if is_step(step) => Ok(VisitorStep {
                 step: Some(step.clone()),
             }),
             _ => Err(invalid(

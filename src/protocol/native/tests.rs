@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
-    Checked, Join, Presence, beat, event_changes, event_state, event_update, seats_changes,
+    Checked, Join, VisitorStep, beat, event_changes, event_state, event_update, seats_changes,
     seats_state, seats_update,
 };
 use crate::config::inside::SEAT_PAIRS_MAX;
@@ -36,7 +36,7 @@ fn reads_a_join() {
         json!({"since": 41, "presence": {"step": "payment"}, "access_token": "t", "more": 1});
     let expected = Join {
         since: Some(41),
-        presence: Some(Presence {
+        presence: Some(VisitorStep {
             step: Some("payment".into()),
         }),
         access_token: Some("t".into()),
@@ -251,7 +251,7 @@ proptest! {
     fn any_payload_is_read_or_refused(text in r#"\{("(since|presence|access_token|step)":(-?[0-9]{0,25}|null|"x"|\{\}|\[\]),?){0,3}\}"#) {
         if let Ok(value) = serde_json::from_str::<Value>(&text) {
             let _ = Join::read(&value);
-            let _ = Presence::read(&value);
+            let _ = VisitorStep::read(&value);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::ledger::ConnectionId;
 use super::{Check, FAULTS_MS, PATIENCE_MS, World, now, now_ms, pause};
 use crate::desk::Command;
 use crate::desk::clock::PULSE;
-use crate::desk::queue::{Limits, Start};
+use crate::desk::queue::{QueueLimits, Start};
 use crate::desk::worker::{self, Enqueued, serve};
 use crate::store::StoreError;
 use crate::store::desk::{DeskDatabase, End, Facts, Questions, Turns, Writes};
@@ -19,7 +19,7 @@ const SWEEP_MS: u64 = 300;
 
 pub(super) struct Node {
     /// `None` while it is dead.
-    pub(super) desk: Option<Arc<worker::Shared>>,
+    pub(super) desk: Option<Arc<worker::DeskShared>>,
     pub(super) incarnation: u64,
     pub(super) still_until_ms: u64,
 }
@@ -40,13 +40,13 @@ impl Node {
 
 /// The node begins to live.
 pub(super) fn boot(world: &World, node: usize) {
-    let limits = Limits {
+    let limits = QueueLimits {
         of_event_max: 64,
         in_all_max: 256,
         batch_max: 6,
     };
     world.with(|shared| {
-        let desk = worker::Shared::new(limits, now);
+        let desk = worker::DeskShared::new(limits, now);
         shared.nodes[node].desk = Some(Arc::new(desk));
         shared.nodes[node].incarnation += 1;
     });

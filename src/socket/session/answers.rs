@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{At, Effect, Presence, Session, Shown, Stage, Subscription};
+use super::{Effect, ReplyTo, Session, Shown, Stage, Subscription, SubscriptionPresence};
 use crate::hub::presence as here;
 use crate::hub::{NativeView, NotOpened};
 use crate::metrics;
@@ -87,7 +87,7 @@ impl Session {
             sent: revision,
             view,
         };
-        if let Presence::Counted { step, sent } = &mut subscription.presence {
+        if let SubscriptionPresence::Counted { step, sent } = &mut subscription.presence {
             *sent = here.map_or(0, |here| here.counted.serial);
             let is = step.clone();
             effects.extend(is.map(|is| Effect::Step {
@@ -142,7 +142,7 @@ impl Session {
         let Stage::Waiting(join) = &subscription.stage else {
             return;
         };
-        let at = At {
+        let at = ReplyTo {
             join_ref: subscription.join_ref.as_ref(),
             reference: join.reference.as_ref(),
             topic: &subscription.topic,
@@ -165,7 +165,7 @@ impl Subscription {
     /// The list of members, for a join of the dialect that asked for it; sent even if it is empty, since clients hold back every
     /// diff until they have a state.
     fn members(&mut self, vsn: Vsn, here: Option<&here::View>) -> Option<Effect> {
-        let Presence::Listed {
+        let SubscriptionPresence::Listed {
             shown: true, sent, ..
         } = &mut self.presence
         else {

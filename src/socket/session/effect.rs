@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::tracks::Told;
+use super::tracks::TrackReply;
 use super::voice::Saying;
 use crate::presence::Owner;
 use crate::protocol::topic::Topic;
@@ -71,7 +71,7 @@ pub(crate) enum Effect {
     },
     /// Hand over an interaction, then call [`super::Session::answer_told`].
     Tell {
-        frame: Box<Told>,
+        frame: Box<TrackReply>,
         interaction: Box<Interaction>,
     },
     Close {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{At, Effect, Join, Presence, Rules, Session, Shown, Stage, Subscription, Voice};
+use super::{
+    Effect, Join, ReplyTo, Rules, Session, Shown, Stage, Subscription, SubscriptionPresence, Voice,
+};
 use crate::hub::NativeView;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::native;
@@ -13,7 +15,7 @@ use crate::socket::channel::{ChannelKey, View};
 use crate::ticketing::{EventId, Revision};
 
 /// A join: of a channel of an event, or of a private topic.
-enum Request {
+enum JoinRequest {
     Channel(Box<Asked>),
     Private {
         name: Topic,
@@ -25,7 +27,7 @@ struct Asked {
     name: Topic,
     event: EventId,
     join: Join,
-    presence: Presence,
+    presence: SubscriptionPresence,
     voice: Option<Box<Voice>>,
 }
 
@@ -39,16 +41,16 @@ impl Asked {
     ) -> Self {
         let step = join.presence.and_then(|presence| presence.step);
         let presence = match view {
-            NativeView::Event => Presence::Counted {
+            NativeView::Event => SubscriptionPresence::Counted {
                 step: step.map(Arc::from),
                 sent: 0,
             },
             // The organizer sees the counts, but is not counted.
-            NativeView::Admin => Presence::Counted {
+            NativeView::Admin => SubscriptionPresence::Counted {
                 step: None,
                 sent: 0,
             },
-            NativeView::Seats => Presence::None,
+            NativeView::Seats => SubscriptionPresence::None,
         };
         Asked {
             name,
@@ -65,13 +67,13 @@ impl Asked {
 
     fn of_dialect(topic: RealtimeTopic, config: JoinConfig, frame: &ClientFrame) -> Self {
         let presence = match topic {
-            RealtimeTopic::Registration(_) => Presence::Listed {
+            RealtimeTopic::Registration(_) => SubscriptionPresence::Listed {
                 key: config.presence.key.map(Arc::from),
                 shown: config.presence.enabled,
                 sent: 0,
                 owner: None,
             },
-            _ => Presence::None,
+            _ => SubscriptionPresence::None,
         };
         let voice = match topic {
             RealtimeTopic::EventUpdates(_) => Some(Box::new(Voice::new(config.broadcast))),
@@ -99,7 +101,7 @@ impl Session {
         rules: Rules<'_>,
         effects: &mut Vec<Effect>,
     ) {
-        let at = At::of(frame);
+        let at = ReplyTo::of(frame);
         if !self.joins.take(now_ms) {
             let error = code::JOIN_RATE.because("Too many joins per second");
             return effects.push(self.refuse(at, error));
@@ -118,10 +120,10 @@ impl Session {
         }
         let topic: Arc<str> = frame.topic.as_str().into();
         let asked = match asked {
-            Request::Private { since, name } => {
+            JoinRequest::Private { since, name } => {
                 return self.ask_for_private(topic, name, since, frame, effects);
             }
-            Request::Channel(asked) => *asked,
+            JoinRequest::Channel(asked) => *asked,
         };
         let key = ChannelKey {
             name: asked.name,
@@ -167,7 +169,7 @@ impl Session {
             stage: Stage::Asking {
                 reference: frame.reference.clone(),
             },
-            presence: Presence::None,
+            presence: SubscriptionPresence::None,
             voice: None,
             private: Some(Box::new(Shown { name, sent: 0 })),
         });
@@ -179,7 +181,11 @@ impl Session {
     }
 
     /// Reads a join frame, or returns the reason to refuse it. A token in it becomes the caller's.
-    fn read_join(&mut self, frame: &ClientFrame, rules: Rules<'_>) -> Result<Request, ErrorReply> {
+    fn read_join(
+        &mut self,
+        frame: &ClientFrame,
+        rules: Rules<'_>,
+    ) -> Result<JoinRequest, ErrorReply> {
         let name = Topic::parse(&frame.topic)?;
         let Payload::Json(payload) = &frame.payload else {
             return Err(code::INVALID_PAYLOAD.because("a join's payload is JSON"));
@@ -193,13 +199,13 @@ impl Session {
                 self.sign_in(join.access_token.as_deref(), rules)?;
                 self.may_ask(name)?;
                 let since = join.since;
-                return Ok(Request::Private { name, since });
+                return Ok(JoinRequest::Private { name, since });
             }
             Topic::Realtime(topic) => {
                 let config = JoinConfig::read(payload, rules.limits)?;
                 self.sign_in(config.access_token.as_deref(), rules)?;
                 let asked = Asked::of_dialect(topic, config, frame);
-                return Ok(Request::Channel(Box::new(asked)));
+                return Ok(JoinRequest::Channel(Box::new(asked)));
             }
             Topic::Phoenix => {
                 return Err(code::UNMATCHED_TOPIC
@@ -210,7 +216,7 @@ impl Session {
         self.sign_in(join.access_token.as_deref(), rules)?;
         self.may_ask(name)?;
         let asked = Asked::of_native(name, event, view, join, frame);
-        Ok(Request::Channel(Box::new(asked)))
+        Ok(JoinRequest::Channel(Box::new(asked)))
     }
 
     pub(super) fn on_leave(&mut self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
@@ -223,7 +229,7 @@ impl Session {
         });
         // In Phoenix a join is always answered before its leave.
         effects.extend(left.and_then(|place| self.give_up(place)));
-        effects.push(self.ok(At::of(frame)));
+        effects.push(self.ok(ReplyTo::of(frame)));
         if let Some(place) = left {
             self.end(place, effects);
         }

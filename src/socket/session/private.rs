@@ -1,6 +1,6 @@
 //! Private topics: rights to join them, and answers to joins.
 
-use super::{At, Effect, Session, Stage, Subscription};
+use super::{Effect, ReplyTo, Session, Stage, Subscription};
 use crate::auth::Role;
 use crate::hub::NotOpened;
 use crate::hub::private::Picture;
@@ -104,7 +104,7 @@ impl Session {
         let Some(subscription) = self.subscriptions[place as usize].take() else {
             return;
         };
-        let at = At {
+        let at = ReplyTo {
             join_ref: subscription.join_ref.as_ref(),
             reference: reference.as_ref(),
             topic: &subscription.topic,

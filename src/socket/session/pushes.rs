@@ -1,6 +1,6 @@
 //! Messages of a client to a joined topic.
 
-use super::{At, Effect, Rules, Session};
+use super::{Effect, ReplyTo, Rules, Session};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{self, ClientFrame, Payload};
 use crate::protocol::presence;
@@ -33,7 +33,7 @@ impl Session {
             let (topic, event) = (&frame.topic, &frame.event);
             let error =
                 code::UNKNOWN_EVENT.because(format_args!("\"{topic}\" takes no \"{event}\""));
-            effects.push(self.refuse(At::of(frame), error));
+            effects.push(self.refuse(ReplyTo::of(frame), error));
         }
     }
 
@@ -46,7 +46,7 @@ impl Session {
         effects: &mut Vec<Effect>,
     ) {
         let message = System::error(&frame.topic, &*error.reason);
-        effects.push(self.refuse(At::of(frame), error));
+        effects.push(self.refuse(ReplyTo::of(frame), error));
         if frame.topic.starts_with("realtime:")
             && let Some(subscription) = self.subscription_mut(place)
         {
@@ -60,7 +60,7 @@ impl Session {
 
     pub(super) fn acknowledge(&self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
         if frame.reference.is_some() {
-            effects.push(self.ok(At::of(frame)));
+            effects.push(self.ok(ReplyTo::of(frame)));
         }
     }
 }

@@ -7,13 +7,13 @@ use crate::protocol::phoenix::{self, ClientFrame, Empty, Ref, Reply};
 
 /// The message that a reply answers.
 #[derive(Clone, Copy)]
-pub(super) struct At<'a> {
+pub(super) struct ReplyTo<'a> {
     pub(super) join_ref: Option<&'a Ref>,
     pub(super) reference: Option<&'a Ref>,
     pub(super) topic: &'a str,
 }
 
-impl<'a> At<'a> {
+impl<'a> ReplyTo<'a> {
     pub(super) fn of(frame: &'a ClientFrame) -> Self {
         Self {
             join_ref: frame.join_ref.as_ref(),
@@ -32,16 +32,16 @@ impl<'a> At<'a> {
 }
 
 impl Session {
-    pub(super) fn ok(&self, at: At<'_>) -> Effect {
+    pub(super) fn ok(&self, at: ReplyTo<'_>) -> Effect {
         self.reply(at, Reply::OK)
     }
 
-    pub(super) fn refuse(&self, at: At<'_>, error: ErrorReply) -> Effect {
+    pub(super) fn refuse(&self, at: ReplyTo<'_>, error: ErrorReply) -> Effect {
         metrics::SOCKET_REFUSALS.one(error.code);
         self.reply(at, Reply::refused(error))
     }
 
-    pub(super) fn reply(&self, at: At<'_>, reply: Reply<Empty>) -> Effect {
+    pub(super) fn reply(&self, at: ReplyTo<'_>, reply: Reply<Empty>) -> Effect {
         Effect::Send(phoenix::reply(
             self.vsn,
             at.join_ref,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{At, Effect, Presence, Session, Shown, Voice};
+use super::{Effect, ReplyTo, Session, Shown, SubscriptionPresence, Voice};
 use crate::hub::NativeView;
 use crate::protocol::code;
 use crate::protocol::phoenix::{self, Ref};
@@ -17,7 +17,7 @@ pub(crate) struct Subscription {
     pub(super) topic: Arc<str>,
     pub(super) join_ref: Option<Ref>,
     pub(crate) stage: Stage,
-    pub(crate) presence: Presence,
+    pub(crate) presence: SubscriptionPresence,
     pub(crate) voice: Option<Box<Voice>>,
     /// Its private topic, beside a channel or instead of one.
     pub(crate) private: Option<Box<Shown>>,
@@ -121,7 +121,7 @@ impl Session {
             _ => return None,
         };
         let subscription = self.subscriptions[place as usize].as_ref()?;
-        let at = At {
+        let at = ReplyTo {
             join_ref: subscription.join_ref.as_ref(),
             reference: Some(&reference),
             topic: &subscription.topic,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{At, Effect, Session};
+use super::{Effect, ReplyTo, Session};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{ClientFrame, Payload, Ref};
 use crate::protocol::topic::Topic;
@@ -10,7 +10,7 @@ use crate::ticketing::interaction::Interaction;
 
 /// The message that the answer to a `track` belongs to.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct TrackReply {
     join_ref: Option<Ref>,
     reference: Option<Ref>,
     topic: String,
@@ -19,7 +19,7 @@ pub(crate) struct Told {
 impl Session {
     pub(super) fn on_track(&mut self, frame: &ClientFrame, effects: &mut Vec<Effect>) {
         let effect = self.read_track(frame);
-        effects.push(effect.unwrap_or_else(|error| self.refuse(At::of(frame), error)));
+        effects.push(effect.unwrap_or_else(|error| self.refuse(ReplyTo::of(frame), error)));
     }
 
     fn read_track(&self, frame: &ClientFrame) -> Result<Effect, ErrorReply> {
@@ -39,7 +39,7 @@ impl Session {
             .map_err(|fault| code::INVALID_PAYLOAD.because(fault))?;
         interaction.event_id = interaction.event_id.or(event);
         Ok(Effect::Tell {
-            frame: Box::new(Told {
+            frame: Box::new(TrackReply {
                 join_ref: frame.join_ref.clone(),
                 reference: frame.reference.clone(),
                 topic: frame.topic.clone(),
@@ -49,8 +49,8 @@ impl Session {
     }
 
     /// Answers a `track`; success only if it had a ref.
-    pub(crate) fn answer_told(&self, told: &Told, taken: bool, effects: &mut Vec<Effect>) {
-        let at = At {
+    pub(crate) fn answer_told(&self, told: &TrackReply, taken: bool, effects: &mut Vec<Effect>) {
+        let at = ReplyTo {
             join_ref: told.join_ref.as_ref(),
             reference: told.reference.as_ref(),
             topic: &told.topic,

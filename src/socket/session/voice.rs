@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{At, Effect, Session, Stage, Subscription};
+use super::{Effect, ReplyTo, Session, Stage, Subscription};
 use crate::auth::{Caller, Role};
 use crate::hub::Answer;
 use crate::protocol::code::{self, ErrorReply};
@@ -51,7 +51,7 @@ impl Session {
         effects: &mut Vec<Effect>,
     ) {
         let effect = self.read_saying(place, frame);
-        effects.push(effect.unwrap_or_else(|error| self.refuse(At::of(frame), error)));
+        effects.push(effect.unwrap_or_else(|error| self.refuse(ReplyTo::of(frame), error)));
     }
 
     fn read_saying(&mut self, place: u32, frame: &ClientFrame) -> Result<Effect, ErrorReply> {
@@ -98,7 +98,7 @@ impl Session {
         if voice.sender != Some(answer.sender) {
             return;
         }
-        let at = At {
+        let at = ReplyTo {
             join_ref: subscription.join_ref.as_ref(),
             reference: answer.reference.as_ref(),
             topic: &subscription.topic,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{At, Effect, Rules, Session, Stage};
+use super::{Effect, ReplyTo, Rules, Session, Stage};
 use crate::presence::Owner;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::native;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A subscription's part in presence.
 #[derive(Debug, Default)]
-pub(crate) enum Presence {
+pub(crate) enum SubscriptionPresence {
     /// None, for seats and tables.
     #[default]
     None,
@@ -27,29 +27,29 @@ pub(crate) enum Presence {
     },
 }
 
-impl Presence {
+impl SubscriptionPresence {
     /// The serial of presence that the client was last sent, if it is sent any.
     pub(crate) fn sent(&mut self) -> Option<&mut u64> {
         match self {
-            Presence::Counted { sent, .. }
-            | Presence::Listed {
+            SubscriptionPresence::Counted { sent, .. }
+            | SubscriptionPresence::Listed {
                 shown: true, sent, ..
             } => Some(sent),
-            Presence::None | Presence::Listed { .. } => None,
+            SubscriptionPresence::None | SubscriptionPresence::Listed { .. } => None,
         }
     }
 
     /// The effect that removes the subscription from the event's presence.
     pub(crate) fn leave(&mut self, channel: usize) -> Option<Effect> {
         match std::mem::take(self) {
-            Presence::Counted {
+            SubscriptionPresence::Counted {
                 step: Some(step), ..
             } => Some(Effect::Step {
                 channel,
                 was: Some(step),
                 is: None,
             }),
-            Presence::Listed {
+            SubscriptionPresence::Listed {
                 owner: Some(owner), ..
             } => Some(Effect::Depart { channel, owner }),
             _ => None,
@@ -77,7 +77,7 @@ impl Session {
                 effects.extend(effect);
                 self.acknowledge(frame, effects);
             }
-            Err(error) => effects.push(self.refuse(At::of(frame), error)),
+            Err(error) => effects.push(self.refuse(ReplyTo::of(frame), error)),
         }
     }
 
@@ -99,13 +99,13 @@ impl Session {
             return Err(code::UNMATCHED_TOPIC.because("the join is not answered yet"));
         };
         match &mut subscription.presence {
-            Presence::None => Err(unknown()),
-            Presence::Counted { step, .. } => {
-                let is = native::Presence::read(payload)?.step.map(Arc::from);
+            SubscriptionPresence::None => Err(unknown()),
+            SubscriptionPresence::Counted { step, .. } => {
+                let is = native::VisitorStep::read(payload)?.step.map(Arc::from);
                 let was = std::mem::replace(step, is.clone());
                 Ok((was != is).then_some(Effect::Step { channel, was, is }))
             }
-            Presence::Listed { key, .. } => match Call::read(payload, rules)? {
+            SubscriptionPresence::Listed { key, .. } => match Call::read(payload, rules)? {
                 Call::Track(tracked) => {
                     let (subscription, key) = (place, key.clone());
                     Ok(Some(Effect::Track {
@@ -138,7 +138,9 @@ impl Call {
             return Err(code::INVALID_PAYLOAD.because("`event` has to be track or untrack"));
         }
         let Value::Object(tracked) = &payload["payload"] else {
-            return Err(code::INVALID_PAYLOAD.because("Presence track payload must be a map"));
+            return Err(
+                code::INVALID_PAYLOAD.because("SubscriptionPresence track payload must be a map")
+            );
         };
         let max = rules.presence.tracked_bytes_max;
         if payload["payload"].to_string().len() > max {

@@ -1,13 +1,13 @@
 //! The checks that are one query each. A query returns a line of text for each row that breaks the promise.
 
-pub(super) struct Check {
+pub(super) struct AuditCheck {
     /// The promise that holds if the query finds nothing.
     pub(super) promise: &'static str,
     pub(super) differences: &'static str,
 }
 
-pub(super) const CHECKS: &[Check] = &[
-    Check {
+pub(super) const CHECKS: &[AuditCheck] = &[
+    AuditCheck {
         promise: "the counters of a pool are the sums of its live claims",
         differences: "
             with taken as (
@@ -27,7 +27,7 @@ pub(super) const CHECKS: &[Check] = &[
              where (p.held, p.sold) is distinct from (coalesce(c.held, 0), coalesce(c.sold, 0))
              order by p.id",
     },
-    Check {
+    AuditCheck {
         promise: "nothing is oversold: held + sold <= capacity in every pool",
         differences: "
             select format('event %s, pool %s (%s): held %s + sold %s of capacity %s',
@@ -36,7 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
              where held < 0 or sold < 0 or held + sold > capacity
              order by id",
     },
-    Check {
+    AuditCheck {
         promise: "every event has one root pool with its capacity",
         differences: "
             select format('event %s of capacity %s: root pools %s', e.id, e.capacity,
@@ -46,7 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
             having count(p.id) <> 1 or min(p.capacity) <> e.capacity
              order by e.id",
     },
-    Check {
+    AuditCheck {
         promise: "every ticket type draws on its own pool, of its capacity, and on the event's root",
         differences: "
             select format('ticket type %s of capacity %s: own pool %s of capacity %s, linked to it %s, to the root %s',
@@ -61,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
                 or not exists (select from ticket_type_pools l where l.ticket_type_id = t.id and l.pool_id = root.id)
              order by t.id",
     },
-    Check {
+    AuditCheck {
         promise: "ticket types draw on pools of their own event only, never on another type's own",
         differences: "
             select format('ticket type %s of event %s draws on pool %s (%s) of event %s',
@@ -72,7 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
              where p.event_id <> t.event_id or p.ticket_type_id <> t.id
              order by t.id, p.id",
     },
-    Check {
+    AuditCheck {
         promise: "what is said to be left of a ticket type is the least that its pools have left",
         differences: "
             with taken as (
@@ -91,7 +91,7 @@ pub(super) const CHECKS: &[Check] = &[
              where c.available_count is distinct from stock.units
              order by c.id",
     },
-    Check {
+    AuditCheck {
         promise: "a seat has one live claim at most",
         differences: "
             select format('seat %s: live claims %s', seat_id, array_agg(id order by id))
@@ -101,7 +101,7 @@ pub(super) const CHECKS: &[Check] = &[
             having count(*) > 1
              order by seat_id",
     },
-    Check {
+    AuditCheck {
         promise: "a claimed seat exists, is not blocked, and is of the claim's event and ticket type",
         differences: "
             select format('claim %s of event %s, ticket type %s, seat %s: seat of event %s, ticket type %s, blocked %s',
@@ -112,7 +112,7 @@ pub(super) const CHECKS: &[Check] = &[
                     or s.ticket_type_id <> c.ticket_type_id or c.quantity <> 1)
              order by c.id",
     },
-    Check {
+    AuditCheck {
         promise: "claims belong to a booking and a ticket type of their event",
         differences: "
             select format('claim %s of event %s: booking of event %s, ticket type of event %s',
@@ -123,7 +123,7 @@ pub(super) const CHECKS: &[Check] = &[
              where b.event_id is distinct from c.event_id or t.event_id is distinct from c.event_id
              order by c.id",
     },
-    Check {
+    AuditCheck {
         promise: "pending bookings hold all they asked for, confirmed ones own it, ended ones have nothing",
         differences: "
             with taken as (
@@ -140,7 +140,7 @@ pub(super) const CHECKS: &[Check] = &[
                     case b.status when 'confirmed' then b.quantity else 0 end)
              order by b.created_at",
     },
-    Check {
+    AuditCheck {
         promise: "a booking's items add up to its quantity, type by type as its live claims",
         differences: "
             with listed as (
@@ -163,7 +163,7 @@ pub(super) const CHECKS: &[Check] = &[
               join bookings b on b.id = booking_id
              where b.status in ('pending', 'confirmed') and listed.units is distinct from taken.units",
     },
-    Check {
+    AuditCheck {
         promise: "a confirmed booking has a ticket for every unit and seat it owns; the others have none that admit",
         differences: "
             with owned as (
@@ -180,7 +180,7 @@ pub(super) const CHECKS: &[Check] = &[
              where coalesce(owned.units, 0) <> coalesce(issued.units, 0)
              order by b.created_at",
     },
-    Check {
+    AuditCheck {
         promise: "a user has one pending booking of an event at most",
         differences: "
             select format('user %s, event %s: %s pending', user_id, event_id, count(*))
@@ -189,7 +189,7 @@ pub(super) const CHECKS: &[Check] = &[
              group by user_id, event_id
             having count(*) > 1",
     },
-    Check {
+    AuditCheck {
         promise: "an event's revision is the last that its log has",
         differences: "
             select format('event %s: revision %s, log ends at %s', e.id, t.revision, max(c.revision))
@@ -200,7 +200,7 @@ pub(super) const CHECKS: &[Check] = &[
             having t.revision is null or t.revision is distinct from max(c.revision)
              order by e.id",
     },
-    Check {
+    AuditCheck {
         promise: "an event's picture has a place for each of its seats, and none behind the last",
         differences: "
             select format('event %s: %s places, the last seat is at %s', t.event_id, t.seat_count, max(s.position))
@@ -209,7 +209,7 @@ pub(super) const CHECKS: &[Check] = &[
             having t.seat_count <> coalesce(max(s.position) + 1, 0)
              order by t.event_id",
     },
-    Check {
+    AuditCheck {
         promise: "a ticket type is seated when it has seats",
         differences: "
             select format('ticket type %s: seated %s', t.id, t.seated)
@@ -217,7 +217,7 @@ pub(super) const CHECKS: &[Check] = &[
              where t.seated <> exists (select from seats s where s.ticket_type_id = t.id)
              order by t.id",
     },
-    Check {
+    AuditCheck {
         promise: "an event's log has no gaps",
         differences: "
             select format('event %s: nothing between revision %s and %s', event_id, before, revision)

@@ -84,10 +84,10 @@ pub(super) async fn write(
         End::Commit => (None, Some("commit")),
         End::Savepoint => (Some("savepoint command"), Some("release savepoint command")),
     };
-    let changes = Changes::of(&writes.changed);
+    let changes = ChangeRows::of(&writes.changed);
     let tickets = NewTickets::of(writes)?;
-    let keys = Keys::of(&writes.new);
-    let bookings = Bookings::of(&writes.new)?;
+    let keys = KeyRows::of(&writes.new);
+    let bookings = BookingRows::of(&writes.new)?;
     let changes_of = changes.bookings(&writes.in_time);
     let claims_of: [&(dyn ToSql + Sync); 2] = [&changes.claims, &changes.states];
     let void_of: [&(dyn ToSql + Sync); 1] = [&changes.void];
@@ -145,7 +145,7 @@ fn execute<'a>(
 
 /// Columns of bookings that change.
 #[derive(Default)]
-struct Changes<'a> {
+struct ChangeRows<'a> {
     ids: Vec<Uuid>,
     was: Vec<&'a str>,
     statuses: Vec<&'a str>,
@@ -157,9 +157,9 @@ struct Changes<'a> {
     void: Vec<Uuid>,
 }
 
-impl<'a> Changes<'a> {
-    fn of(changed: &'a [ChangedBooking]) -> Changes<'a> {
-        let mut columns = Changes::default();
+impl<'a> ChangeRows<'a> {
+    fn of(changed: &'a [ChangedBooking]) -> ChangeRows<'a> {
+        let mut columns = ChangeRows::default();
         for one in changed {
             columns.ids.push(one.id);
             columns.was.push(one.from.as_str());
@@ -233,7 +233,7 @@ impl<'a> NewTickets<'a> {
 }
 
 /// Columns of answers to be remembered.
-struct Keys<'a> {
+struct KeyRows<'a> {
     scopes: Vec<&'a str>,
     digests: Vec<&'a str>,
     bodies: Vec<&'a [u8]>,
@@ -241,13 +241,13 @@ struct Keys<'a> {
     responses: Vec<Json<&'a Booking>>,
 }
 
-impl<'a> Keys<'a> {
-    fn of(new: &'a [NewBooking]) -> Keys<'a> {
+impl<'a> KeyRows<'a> {
+    fn of(new: &'a [NewBooking]) -> KeyRows<'a> {
         let keyed = || {
             let new = new.iter();
             new.filter_map(|new| Some((new.key.as_ref()?, &new.booking)))
         };
-        Keys {
+        KeyRows {
             scopes: keyed().map(|(key, _)| key.scope.as_str()).collect(),
             digests: keyed().map(|(key, _)| key.digest.as_str()).collect(),
             bodies: keyed().map(|(key, _)| key.body_hash.as_slice()).collect(),
@@ -269,7 +269,7 @@ impl<'a> Keys<'a> {
 
 /// Columns of new bookings, their items and their claims.
 #[derive(Default)]
-struct Bookings<'a> {
+struct BookingRows<'a> {
     ids: Vec<Uuid>,
     references: Vec<&'a str>,
     events: Vec<EventId>,
@@ -283,7 +283,7 @@ struct Bookings<'a> {
     created: Vec<Timestamp>,
     confirmed: Vec<Option<Timestamp>>,
     items: Items,
-    claims: Claims<'a>,
+    claims: ClaimRows<'a>,
 }
 
 #[derive(Default)]
@@ -297,7 +297,7 @@ struct Items {
 
 /// One claim a seat; general admission: one an item.
 #[derive(Default)]
-struct Claims<'a> {
+struct ClaimRows<'a> {
     events: Vec<EventId>,
     bookings: Vec<Uuid>,
     types: Vec<TicketTypeId>,
@@ -306,9 +306,9 @@ struct Claims<'a> {
     states: Vec<&'a str>,
 }
 
-impl<'a> Bookings<'a> {
-    fn of(new: &'a [NewBooking]) -> Result<Bookings<'a>, StoreError> {
-        let mut columns = Bookings::default();
+impl<'a> BookingRows<'a> {
+    fn of(new: &'a [NewBooking]) -> Result<BookingRows<'a>, StoreError> {
+        let mut columns = BookingRows::default();
         for new in new {
             let booking = &new.booking;
             columns.ids.push(booking.id);
@@ -374,7 +374,7 @@ impl Items {
     }
 }
 
-impl Claims<'_> {
+impl ClaimRows<'_> {
     fn add(&mut self, booking: &Booking, state: ClaimState) -> Result<(), StoreError> {
         let state = match state {
             ClaimState::Held => "held",

@@ -21,7 +21,7 @@ const TIERS: [(&str, u16, u16, f32); 3] = [
 /// The first rows of the stalls are the dearest.
 const PREMIUM_ROWS: u16 = 6;
 
-pub(super) struct Seat {
+pub(super) struct HallSeat {
     pub(super) section: &'static str,
     pub(super) class: &'static str,
     pub(super) row: String,
@@ -36,7 +36,7 @@ pub(super) fn sections() -> Vec<&'static str> {
 }
 
 /// Every seat, in layout order: tier by tier, row by row, from the left.
-pub(super) fn seats() -> Vec<Seat> {
+pub(super) fn seats() -> Vec<HallSeat> {
     let mut seats = Vec::new();
     for (section, rows, first, distance) in TIERS {
         for row in 0..rows {
@@ -48,12 +48,12 @@ pub(super) fn seats() -> Vec<Seat> {
     seats
 }
 
-fn seat(section: &'static str, row: u16, index: u16, count: u16, radius: f32) -> Seat {
+fn seat(section: &'static str, row: u16, index: u16, count: u16, radius: f32) -> HallSeat {
     let along = f32::from(index) - f32::from(count - 1) / 2.0;
     // Thirds of the row, the outer ones an aisle further out.
     let block = f32::from(index * 3 / count) - 1.0;
     let angle = (along + AISLE * block) * SEAT / radius;
-    Seat {
+    HallSeat {
         section,
         class: if section == "Stalls" && row < PREMIUM_ROWS {
             "Premium"

@@ -14,9 +14,9 @@ use rand::seq::SliceRandom;
 
 use super::{Store, StoreError};
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
-use hall::Seat;
-use orders::{Order, Take, place};
-use programme::{Class, ORGANIZER, PEOPLE, SHOWS, Show};
+use hall::HallSeat;
+use orders::{DemoOrder, Take, place};
+use programme::{Class, DemoShow, ORGANIZER, PEOPLE, SHOWS};
 
 /// «demo» in ASCII: two seeds at once make one set of data.
 const SEED_LOCK: i64 = 0x6465_6d6f;
@@ -96,7 +96,7 @@ async fn add_people(tx: &Transaction<'_>) -> Result<u64, StoreError> {
     Ok(added)
 }
 
-async fn is_on(tx: &Transaction<'_>, show: &Show) -> Result<bool, StoreError> {
+async fn is_on(tx: &Transaction<'_>, show: &DemoShow) -> Result<bool, StoreError> {
     let row = tx
         .query_one(
             "select exists (select from events where organizer_id = $1 and title = $2)",
@@ -106,7 +106,7 @@ async fn is_on(tx: &Transaction<'_>, show: &Show) -> Result<bool, StoreError> {
     Ok(row.try_get(0)?)
 }
 
-async fn add_show(tx: &Transaction<'_>, show: &Show) -> Result<(), StoreError> {
+async fn add_show(tx: &Transaction<'_>, show: &DemoShow) -> Result<(), StoreError> {
     let event = add_event(tx, show).await?;
     let seats = if show.seated {
         hall::seats()
@@ -138,7 +138,7 @@ async fn add_show(tx: &Transaction<'_>, show: &Show) -> Result<(), StoreError> {
     add_notices(tx, event, show).await
 }
 
-async fn add_event(tx: &Transaction<'_>, show: &Show) -> Result<EventId, StoreError> {
+async fn add_event(tx: &Transaction<'_>, show: &DemoShow) -> Result<EventId, StoreError> {
     let row = tx
         .query_one(
             "insert into events (organizer_id, title, description, venue, category, starts_at,
@@ -216,7 +216,7 @@ async fn add_allotment(
 async fn add_seats(
     tx: &Transaction<'_>,
     event: EventId,
-    seats: &[Seat],
+    seats: &[HallSeat],
     types: &[(&Class, TicketTypeId)],
 ) -> Result<Vec<SeatId>, StoreError> {
     if seats.is_empty() {
@@ -228,7 +228,7 @@ async fn add_seats(
         &[&event, &sections],
     )
     .await?;
-    let type_of = |seat: &Seat| {
+    let type_of = |seat: &HallSeat| {
         let found = types.iter().find(|(class, _)| class.name == seat.class);
         found.map(|(_, id)| *id)
     };
@@ -263,7 +263,7 @@ fn column<'a, T, C>(rows: &'a [T], of: impl Fn(&'a T) -> C) -> Vec<C> {
 }
 
 /// The seats of a class that may be sold; empty for general admission.
-fn free_seats(class: &Class, seats: &[Seat], ids: &[SeatId]) -> Vec<SeatId> {
+fn free_seats(class: &Class, seats: &[HallSeat], ids: &[SeatId]) -> Vec<SeatId> {
     let of_class = seats
         .iter()
         .zip(ids)
@@ -272,7 +272,7 @@ fn free_seats(class: &Class, seats: &[Seat], ids: &[SeatId]) -> Vec<SeatId> {
 }
 
 /// Parties of one to four until the class is as full as the programme says. Seated parties sit together, at random places.
-fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<Order> {
+fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<DemoOrder> {
     let mut parties: Vec<&[SeatId]> = free.chunks(4).collect();
     parties.shuffle(&mut rand::rng());
     let mut parties = parties.into_iter();
@@ -288,7 +288,7 @@ fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<
                 seats => Take::Seats(seats.to_vec()),
             };
             missing -= take.quantity();
-            orders.push(Order {
+            orders.push(DemoOrder {
                 ticket_type,
                 price: class.price,
                 take,
@@ -299,7 +299,11 @@ fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<
     orders
 }
 
-async fn add_notices(tx: &Transaction<'_>, event: EventId, show: &Show) -> Result<(), StoreError> {
+async fn add_notices(
+    tx: &Transaction<'_>,
+    event: EventId,
+    show: &DemoShow,
+) -> Result<(), StoreError> {
     for (kind, message) in show.notices {
         tx.execute(
             "insert into notices (event_id, type, message, created_by) values ($1, $2, $3, $4)",

@@ -10,7 +10,7 @@ use crate::ticketing::reference::{booking_reference, ticket_code};
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
 
 /// One party's booking of one ticket type, paid or still held.
-pub(super) struct Order {
+pub(super) struct DemoOrder {
     pub(super) ticket_type: TicketTypeId,
     pub(super) price: i64,
     pub(super) take: Take,
@@ -45,7 +45,7 @@ pub(super) async fn place(
     tx: &Transaction<'_>,
     event: EventId,
     currency: &str,
-    orders: &[Order],
+    orders: &[DemoOrder],
 ) -> Result<(), StoreError> {
     if orders.is_empty() {
         return Ok(());
@@ -60,7 +60,7 @@ async fn add_bookings(
     tx: &Transaction<'_>,
     event: EventId,
     currency: &str,
-    orders: &[Order],
+    orders: &[DemoOrder],
     ids: &[Uuid],
 ) -> Result<(), StoreError> {
     let references: Vec<String> = orders
@@ -120,7 +120,7 @@ async fn add_bookings(
 async fn add_claims(
     tx: &Transaction<'_>,
     event: EventId,
-    orders: &[Order],
+    orders: &[DemoOrder],
     ids: &[Uuid],
 ) -> Result<(), StoreError> {
     let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -151,7 +151,7 @@ async fn add_claims(
 async fn add_tickets(
     tx: &Transaction<'_>,
     event: EventId,
-    orders: &[Order],
+    orders: &[DemoOrder],
     ids: &[Uuid],
 ) -> Result<(), StoreError> {
     let today = Timestamp::now();

@@ -64,7 +64,7 @@ pub(super) const PEOPLE: &[(i64, &str, &str, &str, bool)] = &[
 pub(super) const ORGANIZER: i64 = 2;
 pub(super) const CUSTOMERS: std::ops::RangeInclusive<i64> = 3..=9;
 
-pub(super) struct Show {
+pub(super) struct DemoShow {
     pub(super) title: &'static str,
     pub(super) description: &'static str,
     pub(super) venue: &'static str,
@@ -109,8 +109,8 @@ const fn class(name: &'static str, price: i64, capacity: i32, sold: i32, held: i
     }
 }
 
-pub(super) const SHOWS: &[Show] = &[
-    Show {
+pub(super) const SHOWS: &[DemoShow] = &[
+    DemoShow {
         title: "Night Train: the Depot sessions",
         description: "Four hands, two synthesizers and a string quartet, once, in the old engine shed.",
         venue: "Depot 4, Hamburg",
@@ -131,7 +131,7 @@ pub(super) const SHOWS: &[Show] = &[
         )],
         seated: false,
     },
-    Show {
+    DemoShow {
         title: "Harbour Jazz Weekend",
         description: "Two days, five stages, one pier. Children listen for free.",
         venue: "Pier 9, Rotterdam",
@@ -164,7 +164,7 @@ pub(super) const SHOWS: &[Show] = &[
         ],
         seated: false,
     },
-    Show {
+    DemoShow {
         title: "The Big Field",
         description: "A hundred thousand people, one airfield, three stages and no headliner before dark.",
         venue: "Lindley Airfield, Leeds",
@@ -193,7 +193,7 @@ pub(super) const SHOWS: &[Show] = &[
         )],
         seated: false,
     },
-    Show {
+    DemoShow {
         title: "The Winter's Tale",
         description: "Shakespeare's strangest play, with a live choir and one bear.",
         venue: "Stadttheater, Wien",

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::BenchError;
 use super::crowd::Greeting;
 use super::crowd::viewers::Viewers;
-use super::process::{Process, allow_sockets};
+use super::process::{BenchProcess, allow_sockets};
 use super::report::{Report, Target, count, megabytes};
-use super::world::World;
+use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 
 /// Joined before the first reading: code, threads and the event's entry are loaded.
@@ -22,12 +22,12 @@ const IDLE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(viewers: &[usize], database: &DatabaseConfig) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers.iter().copied().max().unwrap_or_default() + WARM_UP_VIEWERS)?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     let measured = |&viewers: &usize| Ok(measure(&world, viewers)?.printed());
     viewers.iter().map(measured).collect()
 }
 
-fn measure(world: &World, viewers: usize) -> Result<Report, BenchError> {
+fn measure(world: &BenchWorld, viewers: usize) -> Result<Report, BenchError> {
     let stage = world.runtime.block_on(world.store.set_stage())?;
     let (server, address) = world.server()?;
     let greeting = Greeting::Join(vec![stage.event]);
@@ -67,7 +67,7 @@ fn measure(world: &World, viewers: usize) -> Result<Report, BenchError> {
 }
 
 /// Buffers of the handshakes are given back after a while.
-fn settled_memory(server: &Process) -> Result<u64, BenchError> {
+fn settled_memory(server: &BenchProcess) -> Result<u64, BenchError> {
     let deadline = Instant::now() + SETTLE_PATIENCE;
     let (mut memory, mut since) = (server.memory()?, Instant::now());
     while since.elapsed() < STILL && Instant::now() < deadline {

@@ -11,9 +11,9 @@ use super::cores::Cores;
 use super::crowd::Greeting;
 use super::crowd::viewers::Viewers;
 use super::floor::Floor;
-use super::process::{Process, allow_sockets};
+use super::process::{BenchProcess, allow_sockets};
 use super::report::{Report, Target, count, micros, millis, percentile};
-use super::world::World;
+use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::yardstick::Stage;
 use crate::ticketing::Revision;
@@ -38,7 +38,7 @@ pub(super) fn run(
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers.iter().copied().max().unwrap_or_default())?;
     let cores = Cores::divide()?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     let mut reports = Vec::new();
     for &viewers in viewers {
         for &window_ms in windows_ms {
@@ -56,7 +56,7 @@ pub(super) fn run(
 }
 
 struct Setting<'a> {
-    world: &'a World,
+    world: &'a BenchWorld,
     cores: &'a Cores,
     /// The server's conflation window.
     window: Duration,
@@ -128,11 +128,11 @@ impl Cost {
 
 /// The true server with its viewers, which are closed before it.
 struct Server<'a> {
-    world: &'a World,
+    world: &'a BenchWorld,
     stage: Stage,
     revision: Revision,
     viewers: Viewers,
-    process: Process,
+    process: BenchProcess,
 }
 
 impl Server<'_> {

@@ -10,7 +10,7 @@ use super::BenchError;
 use super::cores::Cores;
 use super::crowd::Greeting;
 use super::crowd::viewers::Viewers;
-use super::process::Process;
+use super::process::BenchProcess;
 use crate::protocol::websocket::{self, Opcode};
 use crate::ticketing::Revision;
 
@@ -41,7 +41,7 @@ pub(super) fn send_loop(connections: usize) -> Result<(), BenchError> {
 /// Fields drop in this order: viewers first, or they would miss the loop.
 pub(super) struct Floor {
     viewers: Viewers,
-    pub(super) process: Process,
+    pub(super) process: BenchProcess,
     stdin: ChildStdin,
     /// Kept open: the child's output has an end to write to.
     _stdout: Lines<BufReader<ChildStdout>>,
@@ -59,7 +59,7 @@ impl Floor {
         sample: &str,
     ) -> Result<Floor, BenchError> {
         let args = ["bench", "floor", &connections.to_string()];
-        let mut process = cores.on_the_servers(|| Process::again(&args, &[]))?;
+        let mut process = cores.on_the_servers(|| BenchProcess::again(&args, &[]))?;
         let stdin = process.input()?;
         let mut lines = process.output()?.lines();
         let address: SocketAddr = lines

@@ -16,7 +16,7 @@ use super::crowd::viewers::{Seen, Viewers};
 use super::process::allow_sockets;
 use super::report::{Report, Target, count, percentile};
 use super::usage::Meter;
-use super::world::World;
+use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::Store;
 use crate::store::yardstick::Stage;
@@ -48,7 +48,7 @@ pub(super) fn run(
     database: &DatabaseConfig,
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(events.iter().copied().max().unwrap_or_default())?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     let heard = listen(&world.store);
     let mut reports = Vec::new();
     for &events in events {
@@ -62,10 +62,10 @@ pub(super) fn run(
 }
 
 /// A payload of the doorbell, and when it was heard.
-type Heard = (String, Duration);
+type HeardFrames = (String, Duration);
 
 /// On a thread of its own, until nobody wants to know.
-fn listen(store: &Store) -> Receiver<Heard> {
+fn listen(store: &Store) -> Receiver<HeardFrames> {
     let (tell, heard) = channel();
     let store = store.clone();
     std::thread::spawn(move || {
@@ -99,15 +99,15 @@ struct Commit {
 }
 
 #[derive(Default)]
-struct Written {
+struct WrittenChange {
     commits: Vec<Commit>,
     statements: Vec<Duration>,
     bare: Vec<Duration>,
 }
 
 fn measure(
-    world: &World,
-    heard: &Receiver<Heard>,
+    world: &BenchWorld,
+    heard: &Receiver<HeardFrames>,
     events: usize,
     time: Duration,
 ) -> Result<Report, BenchError> {
@@ -136,7 +136,7 @@ fn measure(
     })?;
     let usage = meter.read()?.since(before);
     let seen: Vec<Seen> = std::iter::from_fn(|| viewers.seen(QUIET)).collect();
-    let heard: Vec<Heard> = heard.try_iter().collect();
+    let heard: Vec<HeardFrames> = heard.try_iter().collect();
 
     let lags = Lags {
         push: push_lags(&written.commits, &seen, events),
@@ -155,8 +155,8 @@ async fn write(
     bookings: &[Vec<uuid::Uuid>],
     writes: usize,
     pace: u32,
-) -> Result<Written, BenchError> {
-    let mut written = Written::default();
+) -> Result<WrittenChange, BenchError> {
+    let mut written = WrittenChange::default();
     let interval = Duration::from_secs(1) / pace;
     let mut due = Instant::now();
     for n in 0..writes {
@@ -205,7 +205,7 @@ fn push_lags(commits: &[Commit], seen: &[Seen], events: usize) -> Vec<Duration> 
 }
 
 /// The same for `LISTEN`. The payload names the event; its rings come in the order of its commits.
-fn raw_lags(commits: &[Commit], heard: &[Heard], stages: &[Stage]) -> Vec<Duration> {
+fn raw_lags(commits: &[Commit], heard: &[HeardFrames], stages: &[Stage]) -> Vec<Duration> {
     let mut rings: Vec<Vec<Duration>> = vec![Vec::new(); stages.len()];
     for (payload, at) in heard {
         let rung = events_of(payload);
@@ -236,8 +236,8 @@ fn events_of(payload: &str) -> Vec<EventId> {
         .unwrap_or_default()
 }
 
-fn report(events: usize, pace: u32, written: Written, lags: Lags) -> Report {
-    let Written {
+fn report(events: usize, pace: u32, written: WrittenChange, lags: Lags) -> Report {
+    let WrittenChange {
         commits,
         mut statements,
         mut bare,

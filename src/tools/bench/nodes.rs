@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use super::BenchError;
 use super::crowd::Greeting;
 use super::crowd::viewers::Viewers;
-use super::process::{Process, allow_sockets};
+use super::process::{BenchProcess, allow_sockets};
 use super::report::{Report, count, millis, percentile};
-use super::world::World;
+use super::world::BenchWorld;
 use crate::config::{Config, DatabaseConfig};
 use crate::store::yardstick::Stage;
 use crate::ticketing::Revision;
@@ -20,14 +20,14 @@ const ROUNDS: usize = 20;
 
 pub(super) fn run(viewers: &[usize], database: &DatabaseConfig) -> Result<(), BenchError> {
     allow_sockets(viewers.iter().copied().max().unwrap_or_default())?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     for &viewers in viewers {
         println!("{}", measure(&world, viewers)?);
     }
     Ok(())
 }
 
-fn measure(world: &World, viewers: usize) -> Result<Report, BenchError> {
+fn measure(world: &BenchWorld, viewers: usize) -> Result<Report, BenchError> {
     let mut one = Cluster::start(world, 1, viewers)?;
     let mut three = Cluster::start(world, NODES, viewers)?;
     let (mut alone, mut together) = (Vec::new(), Vec::new());
@@ -58,15 +58,15 @@ fn measure(world: &World, viewers: usize) -> Result<Report, BenchError> {
 
 /// Nodes with an event of their own, and viewers in equal parts.
 struct Cluster<'a> {
-    world: &'a World,
+    world: &'a BenchWorld,
     stage: Stage,
     revision: Revision,
     /// Viewers first: they would miss their node.
-    nodes: Vec<(Viewers, Process)>,
+    nodes: Vec<(Viewers, BenchProcess)>,
 }
 
 impl Cluster<'_> {
-    fn start(world: &World, nodes: usize, viewers: usize) -> Result<Cluster<'_>, BenchError> {
+    fn start(world: &BenchWorld, nodes: usize, viewers: usize) -> Result<Cluster<'_>, BenchError> {
         let stage = world.runtime.block_on(world.store.set_stage())?;
         let node = |n| {
             let (process, address) = world.server()?;

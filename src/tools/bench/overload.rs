@@ -17,9 +17,9 @@ use super::cores::Cores;
 use super::floor::Floor;
 use super::process::allow_sockets;
 use super::report::{Report, Target, count, megabytes, millis, percentile};
-use super::show::{Pace, Phase, Show};
+use super::show::{Pace, Show, ShowPhase};
 use super::usage::{Meter, Usage};
-use super::world::World;
+use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::ticketing::EventId;
 
@@ -49,7 +49,7 @@ pub(super) fn run(
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers + 100)?;
     let cores = Cores::divide()?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     let mut reports = Vec::new();
     for &window_ms in windows_ms {
         let window = window_ms.to_string();
@@ -63,7 +63,7 @@ pub(super) fn run(
 }
 
 struct Measured {
-    phase: Phase,
+    phase: ShowPhase,
     usage: Usage,
     heartbeats: Vec<Duration>,
     joins: Vec<Duration>,
@@ -72,7 +72,7 @@ struct Measured {
 }
 
 fn measure(
-    world: &World,
+    world: &BenchWorld,
     cores: &Cores,
     show: &mut Show,
     viewers: usize,
@@ -123,7 +123,7 @@ fn bare_loop(cores: &Cores, viewers: usize, sample: &str) -> Result<Duration, Be
 
 type Asking = JoinHandle<Result<Vec<Duration>, Error>>;
 
-fn answers(world: &World, asking: Vec<Asking>) -> Result<Vec<Duration>, BenchError> {
+fn answers(world: &BenchWorld, asking: Vec<Asking>) -> Result<Vec<Duration>, BenchError> {
     let mut all = Vec::new();
     for client in asking {
         let answered = world.runtime.block_on(client);

@@ -14,7 +14,7 @@ use super::crowd::Greeting;
 use super::crowd::viewers::Viewers;
 use super::process::allow_sockets;
 use super::report::{Report, Target, count};
-use super::world::World;
+use super::world::BenchWorld;
 use super::{BenchError, client};
 use crate::config::{Config, DatabaseConfig};
 use crate::ticketing::EventId;
@@ -41,12 +41,12 @@ pub(super) fn run(
     database: &DatabaseConfig,
 ) -> Result<(), BenchError> {
     allow_sockets(viewers + CONNECTIONS)?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     println!("{}", measure(&world, viewers, joins)?);
     Ok(())
 }
 
-fn measure(world: &World, viewers: usize, joins: usize) -> Result<Report, BenchError> {
+fn measure(world: &BenchWorld, viewers: usize, joins: usize) -> Result<Report, BenchError> {
     let stage = world.runtime.block_on(world.store.set_stage())?;
     let (server, address) = world.server_with(&LIMITS)?;
     let mut watching = Viewers::open(address, viewers, Greeting::Join(vec![stage.event]))?;

@@ -17,13 +17,13 @@ const SPARE_FILES: u64 = 512;
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A child that is asked to end when dropped, and made to when it does not.
-pub(super) struct Process {
+pub(super) struct BenchProcess {
     child: Child,
 }
 
-impl Process {
+impl BenchProcess {
     /// This program again, with other arguments.
-    pub(super) fn again(args: &[&str], envs: &[(&str, &str)]) -> Result<Process, BenchError> {
+    pub(super) fn again(args: &[&str], envs: &[(&str, &str)]) -> Result<BenchProcess, BenchError> {
         let exe = std::env::current_exe().map_err(BenchError::io("find this program"))?;
         let mut command = Command::new(exe);
         command.args(args).envs(envs.iter().copied());
@@ -31,18 +31,18 @@ impl Process {
         // The children of a bench that is killed must not stay.
         crate::embedded::end_with_us(&mut command);
         let child = command.spawn().map_err(BenchError::io("start a child"))?;
-        Ok(Process { child })
+        Ok(BenchProcess { child })
     }
 
     /// `seatcast serve` on a free port of the loopback, and its address.
     pub(super) fn server(
         database_url: &str,
         args: &[&str],
-    ) -> Result<(Process, SocketAddr), BenchError> {
+    ) -> Result<(BenchProcess, SocketAddr), BenchError> {
         let mut all = vec!["serve", "--dev", "--host", "127.0.0.1", "--port", "0"];
         all.extend(args);
         let envs = [("DATABASE_URL", database_url), ("RUST_LOG", "warn")];
-        let mut server = Process::again(&all, &envs)?;
+        let mut server = BenchProcess::again(&all, &envs)?;
         let mut lines = server.output()?.lines();
         let address = lines
             .by_ref()
@@ -103,7 +103,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for BenchProcess {
     fn drop(&mut self) {
         if let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) {
             // It may have ended by itself.

@@ -9,7 +9,7 @@ use super::crowd::Greeting;
 use super::crowd::viewers::Viewers;
 use super::process::allow_sockets;
 use super::report::{Report, Target, count, millis};
-use super::world::World;
+use super::world::BenchWorld;
 use super::{BenchError, metrics};
 use crate::config::DatabaseConfig;
 
@@ -18,14 +18,14 @@ const BOUND: Duration = Duration::from_secs(15);
 
 pub(super) fn run(viewers: &[usize], database: &DatabaseConfig) -> Result<(), BenchError> {
     allow_sockets(viewers.iter().copied().max().unwrap_or_default())?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     for &count in viewers {
         println!("{}", measure(&world, count)?);
     }
     Ok(())
 }
 
-fn measure(world: &World, viewers: usize) -> Result<Report, BenchError> {
+fn measure(world: &BenchWorld, viewers: usize) -> Result<Report, BenchError> {
     let stage = world.runtime.block_on(world.store.set_stage())?;
     let (first, first_address) = world.server()?;
     let (second, second_address) = world.server()?;

@@ -8,8 +8,8 @@ use super::BenchError;
 use super::crowd::Greeting;
 use super::crowd::lags::Lags;
 use super::crowd::viewers::Viewers;
-use super::process::Process;
-use super::world::World;
+use super::process::BenchProcess;
+use super::world::BenchWorld;
 use crate::store::yardstick::Stage;
 use crate::ticketing::Revision;
 
@@ -18,11 +18,11 @@ const MEMORY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Fields drop in this order: viewers before their server.
 pub(super) struct Show<'a> {
-    world: &'a World,
+    world: &'a BenchWorld,
     pub(super) stage: Stage,
     pub(super) revision: Revision,
     pub(super) viewers: Viewers,
-    pub(super) process: Process,
+    pub(super) process: BenchProcess,
     pub(super) address: SocketAddr,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Pace {
 
 /// A stretch of time in which the event changed.
 #[derive(Default)]
-pub(super) struct Phase {
+pub(super) struct ShowPhase {
     pub(super) changes: u64,
     pub(super) wall: Duration,
     /// From before the statements of a round to each viewer that reads, with all of them.
@@ -48,7 +48,7 @@ pub(super) struct Phase {
     pub(super) memory: Vec<u64>,
 }
 
-impl Phase {
+impl ShowPhase {
     pub(super) fn rate(&self) -> f64 {
         self.changes as f64 / self.wall.as_secs_f64()
     }
@@ -63,8 +63,8 @@ impl Phase {
 impl<'a> Show<'a> {
     /// In front of this server; its viewers are started with these further arguments.
     pub(super) fn open(
-        world: &'a World,
-        (process, address): (Process, SocketAddr),
+        world: &'a BenchWorld,
+        (process, address): (BenchProcess, SocketAddr),
         viewers: usize,
         more: &[&str],
     ) -> Result<Show<'a>, BenchError> {
@@ -81,8 +81,8 @@ impl<'a> Show<'a> {
     }
 
     /// Goes on until all that read are current.
-    pub(super) fn play(&mut self, time: Duration, pace: Pace) -> Result<Phase, BenchError> {
-        let mut phase = Phase::default();
+    pub(super) fn play(&mut self, time: Duration, pace: Pace) -> Result<ShowPhase, BenchError> {
+        let mut phase = ShowPhase::default();
         self.viewers.lags()?;
         let frames = self.viewers.sample()?.frames;
         let (begun, mut rounds) = (Instant::now(), 0);

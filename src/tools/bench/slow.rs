@@ -9,7 +9,7 @@ use super::crowd::lags::Lags;
 use super::process::allow_sockets;
 use super::report::{Report, Target, count, megabytes, millis};
 use super::show::{Pace, Show};
-use super::world::World;
+use super::world::BenchWorld;
 use super::{BenchError, metrics};
 use crate::config::DatabaseConfig;
 
@@ -30,12 +30,16 @@ pub(super) fn run(
     database: &DatabaseConfig,
 ) -> Result<(), BenchError> {
     allow_sockets(viewers)?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     println!("{}", measure(&world, viewers, stalled)?);
     Ok(())
 }
 
-fn measure(world: &World, viewers: usize, stalled_for: Duration) -> Result<Report, BenchError> {
+fn measure(
+    world: &BenchWorld,
+    viewers: usize,
+    stalled_for: Duration,
+) -> Result<Report, BenchError> {
     let server = world.server_with(&["--socket-send-buffer-bytes", BUFFER_BYTES])?;
     let mut show = Show::open(world, server, viewers, &["--buffer-bytes", BUFFER_BYTES])?;
     show.play(WARM_UP, PACE)?;
@@ -109,7 +113,7 @@ fn measure(world: &World, viewers: usize, stalled_for: Duration) -> Result<Repor
 }
 
 /// How the viewers that had stalled came back.
-struct Woken {
+struct SlowWoken {
     /// Frames that the server made for all of them together.
     catch_ups: f64,
     /// The most frames that one of them read, with those that it had been sent before.
@@ -118,12 +122,12 @@ struct Woken {
 }
 
 /// Nothing changes meanwhile: what is sent is for viewers that wake.
-fn wake(show: &Show) -> Result<Woken, BenchError> {
+fn wake(show: &Show) -> Result<SlowWoken, BenchError> {
     let before = metrics::read(show.address, metrics::CATCH_UPS)?;
     let begun = Instant::now();
     let (frames_max, at) = show.viewers.wake(show.revision)?;
     let after = metrics::read(show.address, metrics::CATCH_UPS)?;
-    Ok(Woken {
+    Ok(SlowWoken {
         catch_ups: after - before,
         frames_max,
         took: at.duration_since(begun),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::BenchError;
 use super::postgres::process_cpu;
 use super::report::{Report, Target, count, micros, millis, percentile};
-use super::world::World;
+use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::yardstick::Stage;
 use crate::store::yardstick::writing::Writer;
@@ -24,7 +24,7 @@ const SPREADS: [usize; 3] = [1, 10, 100];
 const ROUNDS: usize = 20;
 
 pub(super) fn run(events: &[usize], database: &DatabaseConfig) -> Result<Vec<Report>, BenchError> {
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     let organizer = world.runtime.block_on(world.store.set_stage())?.organizer;
     let writer = world.runtime.block_on(world.store.writer())?;
     let fill = writer.write_events(organizer, FILL_EVENTS);
@@ -55,7 +55,7 @@ struct Took {
 }
 
 fn timed(
-    world: &World,
+    world: &BenchWorld,
     writer: &Writer,
     statement: impl Future<Output = Result<(), crate::store::StoreError>>,
 ) -> Result<Took, BenchError> {
@@ -68,7 +68,7 @@ fn timed(
 }
 
 /// [`CLAIMS`] in one statement over so many events, again and again.
-fn claims(world: &World, writer: &Writer, spread: usize) -> Result<Vec<Took>, BenchError> {
+fn claims(world: &BenchWorld, writer: &Writer, spread: usize) -> Result<Vec<Took>, BenchError> {
     let each = CLAIMS.div_ceil(spread) * ROUNDS;
     let stages = world.store.set_stages(spread as i64, 1);
     let stages = world.runtime.block_on(stages)?;

@@ -13,10 +13,10 @@ use super::crowd::lags::Lags;
 use super::crowd::viewers::Viewers;
 use super::holds::rest::{Newest, RestBuyer};
 use super::holds::selling::{Act, Pile, Sales, sell};
-use super::process::{Process, allow_sockets};
+use super::process::{BenchProcess, allow_sockets};
 use super::report::{Report, Target, count, millis, percentile};
 use super::usage::Meter;
-use super::world::World;
+use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::yardstick::Stage;
 
@@ -34,21 +34,21 @@ pub(super) fn run(
     database: &DatabaseConfig,
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(viewers + 2 * buyers)?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     let report = measure(&world, buyers, viewers, time)?.printed();
     world.audit()?;
     Ok(vec![report])
 }
 
 fn measure(
-    world: &World,
+    world: &BenchWorld,
     buyers: usize,
     viewers: usize,
     time: Duration,
 ) -> Result<Report, BenchError> {
     let stage = world.runtime.block_on(world.store.set_stages(1, TYPES))?;
     let (server, address) = world.server()?;
-    let bench = Bench {
+    let bench = TogetherBench {
         world,
         server,
         stages: Arc::new(stage),
@@ -103,14 +103,14 @@ fn measure(
     Ok(report)
 }
 
-struct Bench<'a> {
-    world: &'a World,
-    server: Process,
+struct TogetherBench<'a> {
+    world: &'a BenchWorld,
+    server: BenchProcess,
     stages: Arc<Vec<Stage>>,
     newest: Newest,
 }
 
-impl Bench<'_> {
+impl TogetherBench<'_> {
     /// Meanwhile the viewers are asked when they have the revision that a buyer was answered.
     fn turn(
         &self,

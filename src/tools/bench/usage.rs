@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::crowd::viewers::Viewers;
 use super::postgres::Postgres;
-use super::process::{Process, own_cpu};
+use super::process::{BenchProcess, own_cpu};
 use super::{BenchError, clock};
 
 /// All that take part. The generator is the viewers' process and this one.
 #[derive(Clone, Copy)]
 pub(super) struct Meter<'a> {
-    pub(super) server: Option<&'a Process>,
+    pub(super) server: Option<&'a BenchProcess>,
     pub(super) postgres: Postgres,
     pub(super) viewers: Option<&'a Viewers>,
 }
@@ -31,7 +31,7 @@ impl Meter<'_> {
     pub(super) fn read(&self) -> Result<Usage, BenchError> {
         Ok(Usage {
             wall: clock::now(),
-            server: self.server.map_or(Ok(Duration::ZERO), Process::cpu)?,
+            server: self.server.map_or(Ok(Duration::ZERO), BenchProcess::cpu)?,
             postgres: self.postgres.cpu()?,
             viewers: self.viewers.map_or(Ok(Duration::ZERO), Viewers::cpu)?,
             bench: own_cpu()?,

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::BenchError;
 use super::postgres::Postgres;
-use super::process::Process;
+use super::process::BenchProcess;
 use crate::config::DatabaseConfig;
 use crate::embedded::{Durability, Embedded, Restarts, Settings};
 use crate::store::Store;
@@ -21,7 +21,7 @@ use crate::store::yardstick::{drop_database, make_database};
 const SPARE_CONNECTIONS: usize = 100;
 
 /// Fields drop in this order: clients before the database, the database before its folder.
-pub(super) struct World {
+pub(super) struct BenchWorld {
     pub(super) store: Store,
     pub(super) runtime: Runtime,
     pub(super) postgres: Postgres,
@@ -31,7 +31,7 @@ pub(super) struct World {
     server_url: String,
     made: Cell<u32>,
     embedded: Option<Embedded>,
-    _folder: Option<Folder>,
+    _folder: Option<BenchFolder>,
 }
 
 /// Another database of the same Postgres.
@@ -40,10 +40,10 @@ pub(super) struct Beside {
     url: String,
 }
 
-impl World {
+impl BenchWorld {
     /// On the given Postgres, or on a private one with all the safety of the real one; in either
     /// case in a database that is made for this and removed afterwards.
-    pub(super) fn start(config: &DatabaseConfig) -> Result<World, BenchError> {
+    pub(super) fn start(config: &DatabaseConfig) -> Result<BenchWorld, BenchError> {
         Self::start_for(config, 0)
     }
 
@@ -51,11 +51,11 @@ impl World {
     pub(super) fn start_for(
         config: &DatabaseConfig,
         connections: usize,
-    ) -> Result<World, BenchError> {
+    ) -> Result<BenchWorld, BenchError> {
         let (server_url, embedded, folder) = match config.given_url() {
             Some(url) => (url.to_owned(), None, None),
             None => {
-                let folder = Folder::new()?;
+                let folder = BenchFolder::new()?;
                 let settings = settings(config, &folder, connections);
                 let embedded = Embedded::start_with(&settings)?;
                 (embedded.url().to_owned(), Some(embedded), Some(folder))
@@ -65,7 +65,7 @@ impl World {
         let made = Cell::new(0);
         let (store, url) = runtime.block_on(another(config, &server_url, &made))?;
         let backend = runtime.block_on(store.backend())?;
-        Ok(World {
+        Ok(BenchWorld {
             store,
             runtime,
             postgres: Postgres::of_backend(backend)?,
@@ -85,13 +85,16 @@ impl World {
         Ok(Beside { store, url })
     }
 
-    pub(super) fn server(&self) -> Result<(Process, SocketAddr), BenchError> {
+    pub(super) fn server(&self) -> Result<(BenchProcess, SocketAddr), BenchError> {
         self.server_with(&[])
     }
 
     /// The same with other settings.
-    pub(super) fn server_with(&self, args: &[&str]) -> Result<(Process, SocketAddr), BenchError> {
-        Process::server(&self.url, args)
+    pub(super) fn server_with(
+        &self,
+        args: &[&str],
+    ) -> Result<(BenchProcess, SocketAddr), BenchError> {
+        BenchProcess::server(&self.url, args)
     }
 
     /// Figures of a database that broke its promises are worth nothing.
@@ -110,12 +113,12 @@ impl World {
 }
 
 impl Beside {
-    pub(super) fn server(&self) -> Result<(Process, SocketAddr), BenchError> {
-        Process::server(&self.url, &[])
+    pub(super) fn server(&self) -> Result<(BenchProcess, SocketAddr), BenchError> {
+        BenchProcess::server(&self.url, &[])
     }
 }
 
-impl Drop for World {
+impl Drop for BenchWorld {
     fn drop(&mut self) {
         // A private Postgres goes as a whole.
         if self.embedded.is_some() {
@@ -148,7 +151,7 @@ fn name(number: u32) -> String {
     format!("seatcast_bench_{}_{number}", std::process::id())
 }
 
-fn settings(config: &DatabaseConfig, folder: &Folder, connections: usize) -> Settings {
+fn settings(config: &DatabaseConfig, folder: &BenchFolder, connections: usize) -> Settings {
     Settings {
         data_dir: folder.0.clone(),
         bin_dir: config.pg_bin_dir.clone(),
@@ -162,18 +165,18 @@ fn settings(config: &DatabaseConfig, folder: &Folder, connections: usize) -> Set
 }
 
 /// A temporary folder, removed when dropped.
-struct Folder(PathBuf);
+struct BenchFolder(PathBuf);
 
-impl Folder {
-    fn new() -> Result<Folder, BenchError> {
+impl BenchFolder {
+    fn new() -> Result<BenchFolder, BenchError> {
         let name = format!("seatcast-bench-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).map_err(BenchError::io("make a temporary folder"))?;
-        Ok(Folder(path))
+        Ok(BenchFolder(path))
     }
 }
 
-impl Drop for Folder {
+impl Drop for BenchFolder {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
             eprintln!("{} could not be removed: {error}", self.0.display());

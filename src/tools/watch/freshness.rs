@@ -10,7 +10,7 @@ const BEAT_PATIENCE: Duration = Duration::from_secs(12);
 const FRAME_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
-pub(super) struct Freshness {
+pub(super) struct ShownFreshness {
     /// The server's last beat or frame.
     heard_at: Instant,
     /// The server's latest `checked_at`, and when it came here first.
@@ -21,9 +21,9 @@ pub(super) struct Freshness {
     missing_since: Option<Instant>,
 }
 
-impl Freshness {
-    pub(super) fn new(now: Instant) -> Freshness {
-        Freshness {
+impl ShownFreshness {
+    pub(super) fn new(now: Instant) -> ShownFreshness {
+        ShownFreshness {
             heard_at: now,
             checked: (String::new(), now),
             database_down: false,
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn silence_and_missing_frames_end_the_patience() {
         let start = Instant::now();
-        let mut freshness = Freshness::new(start);
+        let mut freshness = ShownFreshness::new(start);
         assert_eq!(freshness.deadline().0, start + 12 * SECOND);
         freshness.beat("10:00:05", true, start + 5 * SECOND);
         freshness.beat("10:00:06", true, start + 5 * SECOND + SECOND / 2);
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_server_without_its_database_is_not_current() {
         let start = Instant::now();
-        let mut freshness = Freshness::new(start);
+        let mut freshness = ShownFreshness::new(start);
         for beat in 0..4 {
             freshness.beat("10:00:00", false, start + beat * 5 * SECOND);
         }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_server_without_its_database_is_not_believed_until_it_is_back() {
         let start = Instant::now();
-        let mut freshness = Freshness::new(start);
+        let mut freshness = ShownFreshness::new(start);
         freshness.beat("10:00:00", false, start);
         assert!(freshness.is_current(start));
         freshness.beat("10:00:00", false, start);

@@ -24,10 +24,10 @@ use tokio_util::sync::CancellationToken;
 use crate::pacing::Backoff;
 use crate::ticketing::EventId;
 
-use freshness::Freshness;
+use freshness::ShownFreshness;
 use screen::Screen;
-use view::{Outcome, Status, View};
-use wire::Incoming;
+use view::{Outcome, Status, TerminalView};
+use wire::ServerFrame;
 
 /// The server closes what is silent for 60 s.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(25);
@@ -55,7 +55,7 @@ pub enum WatchError {
     #[error("{url} is no address of a server: it has to begin with http:// or ws://")]
     Url { url: String },
     #[error("the server refused: {reason} ({code})")]
-    Refused { code: String, reason: String },
+    RefusedJoin { code: String, reason: String },
     #[error("cannot write to the terminal")]
     Terminal(#[from] io::Error),
 }
@@ -74,7 +74,7 @@ pub async fn watch(options: WatchOptions, end: CancellationToken) -> Result<(), 
     let in_place = stdout.is_terminal();
     let mut watcher = Watcher {
         url,
-        view: View::new(options.event),
+        view: TerminalView::new(options.event),
         screen: Screen::new(stdout, in_place),
         options,
     };
@@ -102,7 +102,7 @@ fn default_server(host: Option<String>, port: Option<String>) -> String {
 struct Watcher {
     options: WatchOptions,
     url: String,
-    view: View,
+    view: TerminalView,
     screen: Screen<io::Stdout>,
 }
 
@@ -152,7 +152,7 @@ impl Watcher {
 
     async fn follow(&mut self, mut socket: Socket) -> Result<Infallible, Ended> {
         let mut heartbeat = tokio::time::interval(HEARTBEAT_INTERVAL);
-        let mut freshness = Freshness::new(Instant::now());
+        let mut freshness = ShownFreshness::new(Instant::now());
         self.join(&mut socket).await?;
         loop {
             let (deadline, overdue) = freshness.deadline();
@@ -176,7 +176,7 @@ impl Watcher {
     fn hear(
         &mut self,
         message: Option<Result<Message, tungstenite::Error>>,
-        freshness: &mut Freshness,
+        freshness: &mut ShownFreshness,
     ) -> Result<bool, Ended> {
         let text = match message {
             Some(Ok(Message::Text(text))) => text,
@@ -188,22 +188,22 @@ impl Watcher {
         let now = Instant::now();
         match wire::read(&text) {
             None => return Ok(false),
-            Some(Incoming::Refused(refused)) => return Err(refused.into()),
-            Some(Incoming::Drain(delay)) => return Err(Ended::Drained(delay)),
-            Some(Incoming::Beat(beat)) => {
+            Some(ServerFrame::RefusedJoin(refused)) => return Err(refused.into()),
+            Some(ServerFrame::Drain(delay)) => return Err(Ended::Drained(delay)),
+            Some(ServerFrame::BeatData(beat)) => {
                 freshness.beat(&beat.checked_at, self.view.is_behind(&beat), now);
                 if beat.database_is_down() {
                     freshness.database_lost();
                 }
             }
-            Some(Incoming::State(state)) => {
+            Some(ServerFrame::StateData(state)) => {
                 if self.view.replace_or_resume(state) == Outcome::TakenBack {
                     // Shown even where the numbers were live before and are again.
                     self.show(Status::Stale)?;
                 }
                 freshness.frame(now);
             }
-            Some(Incoming::Update(update)) => match self.view.apply(update) {
+            Some(ServerFrame::Update(update)) => match self.view.apply(update) {
                 Outcome::Applied => freshness.frame(now),
                 Outcome::Known | Outcome::TakenBack => {}
                 Outcome::Gap => return Ok(true),
@@ -241,11 +241,11 @@ impl From<WatchError> for Ended {
     }
 }
 
-impl From<wire::Refused> for Ended {
-    fn from(refused: wire::Refused) -> Ended {
+impl From<wire::RefusedJoin> for Ended {
+    fn from(refused: wire::RefusedJoin) -> Ended {
         if refused.is_final() {
-            let wire::Refused { code, reason, .. } = refused;
-            Ended::Final(WatchError::Refused { code, reason })
+            let wire::RefusedJoin { code, reason, .. } = refused;
+            Ended::Final(WatchError::RefusedJoin { code, reason })
         } else {
             Ended::Lost(refused.reason)
         }

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::view::{Status, View};
-use super::wire::Row;
+use super::view::{Status, TerminalView};
+use super::wire::RowData;
 
 const NAME_CHARS_MAX: usize = 30;
 
@@ -29,7 +29,7 @@ impl<W: Write> Screen<W> {
         }
     }
 
-    pub(super) fn show(&mut self, view: &mut View) -> io::Result<()> {
+    pub(super) fn show(&mut self, view: &mut TerminalView) -> io::Result<()> {
         if self.in_place {
             self.redraw(view)?;
         } else {
@@ -44,7 +44,7 @@ impl<W: Write> Screen<W> {
         self.out.flush()
     }
 
-    fn redraw(&mut self, view: &View) -> io::Result<()> {
+    fn redraw(&mut self, view: &TerminalView) -> io::Result<()> {
         let table = table(view);
         if self.drawn > 0 {
             // Go up to the table's first line, and clear from there.
@@ -55,7 +55,7 @@ impl<W: Write> Screen<W> {
         write!(self.out, "\x1b[?7l{table}\x1b[?7h")
     }
 
-    fn add_lines(&mut self, view: &mut View) -> io::Result<()> {
+    fn add_lines(&mut self, view: &mut TerminalView) -> io::Result<()> {
         let now = Timestamp::now().strftime("%H:%M:%S");
         if self.said.as_ref() != Some(view.status()) {
             self.said = Some(view.status().clone());
@@ -68,7 +68,7 @@ impl<W: Write> Screen<W> {
         }
         let revision = view.revision().unwrap_or_default();
         for row in view.take_changed() {
-            let Row {
+            let RowData {
                 name,
                 available,
                 held,
@@ -84,7 +84,7 @@ impl<W: Write> Screen<W> {
     }
 }
 
-fn table(view: &View) -> String {
+fn table(view: &TerminalView) -> String {
     let mut table = format!("{}  {}\n", view.title(), coloured(view.status()));
     table.push_str(&format!(
         "  {:<NAME_CHARS_MAX$} {:>8} {:>8} {:>8} {:>8}\n",
@@ -135,18 +135,18 @@ fn colour(status: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use super::super::wire::{self, Incoming};
+    use super::super::wire::{self, ServerFrame};
     use super::*;
 
-    fn live_view() -> View {
+    fn live_view() -> TerminalView {
         let reply = r#"["1","1","event:7","phx_reply",{"status":"ok","response":{"revision":5,
             "resumed":false,"state":{"event":{"title":"Summer Nights","status":"active"},
             "ticket_types":[{"id":1,"name":"Stalls","capacity":10,"available":3,"held":1,
             "sold":6,"status":"limited"}]}}}]"#;
-        let Some(Incoming::State(state)) = wire::read(reply) else {
+        let Some(ServerFrame::StateData(state)) = wire::read(reply) else {
             panic!("a state");
         };
-        let mut view = View::new(7);
+        let mut view = TerminalView::new(7);
         view.replace_or_resume(state);
         view.set_status(Status::Live);
         view

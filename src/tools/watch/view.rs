@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::wire::{Beat, Changes, Event, Row, State, TicketType, Update};
+use super::wire::{BeatData, ChangesData, EventData, RowData, StateData, TypeData, Update};
 use crate::ticketing::{EventId, Revision, TicketTypeId};
 
 /// Whether the numbers are current.
@@ -30,11 +30,11 @@ pub(super) enum Outcome {
 }
 
 #[derive(Debug)]
-pub(super) struct View {
+pub(super) struct TerminalView {
     id: EventId,
     revision: Option<Revision>,
-    event: Option<Event>,
-    types: BTreeMap<TicketTypeId, Row>,
+    event: Option<EventData>,
+    types: BTreeMap<TicketTypeId, RowData>,
     /// In the order in which the server shows them; new ones at the end.
     order: Vec<TicketTypeId>,
     status: Status,
@@ -45,9 +45,9 @@ pub(super) struct View {
     changed: Vec<TicketTypeId>,
 }
 
-impl View {
-    pub(super) fn new(id: EventId) -> View {
-        View {
+impl TerminalView {
+    pub(super) fn new(id: EventId) -> TerminalView {
+        TerminalView {
             id,
             revision: None,
             event: None,
@@ -100,12 +100,12 @@ impl View {
         title
     }
 
-    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &RowData> {
         self.order.iter().filter_map(|id| self.types.get(id))
     }
 
     /// The rows that changed since this was asked last.
-    pub(super) fn take_changed(&mut self) -> Vec<Row> {
+    pub(super) fn take_changed(&mut self) -> Vec<RowData> {
         let changed = std::mem::take(&mut self.changed);
         changed
             .iter()
@@ -114,12 +114,12 @@ impl View {
     }
 
     /// Whether a beat names a newer revision of this event.
-    pub(super) fn is_behind(&self, beat: &Beat) -> bool {
+    pub(super) fn is_behind(&self, beat: &BeatData) -> bool {
         let newest = beat.revisions.get(&format!("event:{}", self.id)).copied();
         newest > self.revision
     }
 
-    pub(super) fn replace_or_resume(&mut self, state: State) -> Outcome {
+    pub(super) fn replace_or_resume(&mut self, state: StateData) -> Outcome {
         let newer_known = self.revision.filter(|&have| have > state.revision);
         if !state.resumed {
             self.clear();
@@ -157,20 +157,20 @@ impl View {
         self.order.clear();
     }
 
-    fn merge(&mut self, changes: Changes) {
+    fn merge(&mut self, changes: ChangesData) {
         if let Some(event) = changes.event {
             self.event = Some(event);
         }
         for change in changes.ticket_types {
             match change {
-                TicketType::Row(row) => {
+                TypeData::RowData(row) => {
                     if !self.order.contains(&row.id) {
                         self.order.push(row.id);
                     }
                     self.changed.push(row.id);
                     self.types.insert(row.id, row);
                 }
-                TicketType::Removed { id } => {
+                TypeData::Removed { id } => {
                     self.order.retain(|other| *other != id);
                     self.types.remove(&id);
                 }
@@ -183,8 +183,8 @@ impl View {
 mod tests {
     use super::*;
 
-    fn row(id: TicketTypeId, available: i64) -> TicketType {
-        TicketType::Row(Row {
+    fn row(id: TicketTypeId, available: i64) -> TypeData {
+        TypeData::RowData(RowData {
             id,
             name: format!("type {id}"),
             capacity: 10,
@@ -195,25 +195,25 @@ mod tests {
         })
     }
 
-    fn update(from: Revision, to: Revision, ticket_types: Vec<TicketType>) -> Update {
+    fn update(from: Revision, to: Revision, ticket_types: Vec<TypeData>) -> Update {
         let event = None;
         Update {
             from,
             to,
-            changes: Changes {
+            changes: ChangesData {
                 event,
                 ticket_types,
             },
         }
     }
 
-    fn joined() -> View {
-        let mut view = View::new(7);
+    fn joined() -> TerminalView {
+        let mut view = TerminalView::new(7);
         let ticket_types = vec![row(2, 10), row(1, 10)];
-        view.replace_or_resume(State {
+        view.replace_or_resume(StateData {
             revision: 5,
             resumed: false,
-            state: Changes {
+            state: ChangesData {
                 event: None,
                 ticket_types,
             },
@@ -221,7 +221,7 @@ mod tests {
         view
     }
 
-    fn left(view: &View) -> Vec<(TicketTypeId, i64)> {
+    fn left(view: &TerminalView) -> Vec<(TicketTypeId, i64)> {
         view.rows().map(|row| (row.id, row.available)).collect()
     }
 
@@ -241,7 +241,7 @@ mod tests {
     fn a_whole_state_replaces_and_a_removed_type_goes() {
         let mut view = joined();
         assert_eq!(
-            view.apply(update(5, 6, vec![TicketType::Removed { id: 2 }])),
+            view.apply(update(5, 6, vec![TypeData::Removed { id: 2 }])),
             Outcome::Applied
         );
         assert_eq!(left(&view), [(1, 10)]);
@@ -252,10 +252,10 @@ mod tests {
     #[test]
     fn an_older_state_is_taken_but_not_in_silence() {
         let mut view = joined();
-        let state = |revision| State {
+        let state = |revision| StateData {
             revision,
             resumed: false,
-            state: Changes::default(),
+            state: ChangesData::default(),
         };
         assert_eq!(view.replace_or_resume(state(5)), Outcome::Applied);
         assert_eq!(view.replace_or_resume(state(3)), Outcome::TakenBack);
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn a_beat_tells_when_a_frame_is_missing() {
         let view = joined();
-        let beat = |topic: &str, revision| Beat {
+        let beat = |topic: &str, revision| BeatData {
             revisions: [(topic.to_owned(), revision)].into(),
             checked_at: String::new(),
             database: None,

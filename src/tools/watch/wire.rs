@@ -14,21 +14,21 @@ const JOIN_REF: &str = "1";
 
 /// The messages of a server that a watcher follows.
 #[derive(Debug, PartialEq)]
-pub(super) enum Incoming {
-    State(State),
+pub(super) enum ServerFrame {
+    StateData(StateData),
     Update(Update),
-    Beat(Beat),
+    BeatData(BeatData),
     /// The server restarts; connect again after this long.
     Drain(Duration),
-    Refused(Refused),
+    RefusedJoin(RefusedJoin),
 }
 
 /// The answer to a join: the whole state, or, when resumed, the changes since.
 #[derive(Debug, PartialEq, Deserialize)]
-pub(super) struct State {
+pub(super) struct StateData {
     pub(super) revision: Revision,
     pub(super) resumed: bool,
-    pub(super) state: Changes,
+    pub(super) state: ChangesData,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -36,11 +36,11 @@ pub(super) struct Update {
     pub(super) from: Revision,
     pub(super) to: Revision,
     #[serde(flatten)]
-    pub(super) changes: Changes,
+    pub(super) changes: ChangesData,
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
-pub(super) struct Beat {
+pub(super) struct BeatData {
     /// The newest revision of each topic.
     pub(super) revisions: BTreeMap<String, Revision>,
     /// When the server last heard from the database.
@@ -49,34 +49,34 @@ pub(super) struct Beat {
     pub(super) database: Option<String>,
 }
 
-impl Beat {
+impl BeatData {
     pub(super) fn database_is_down(&self) -> bool {
         self.database.as_deref() == Some("down")
     }
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
-pub(super) struct Changes {
-    pub(super) event: Option<Event>,
+pub(super) struct ChangesData {
+    pub(super) event: Option<EventData>,
     #[serde(default)]
-    pub(super) ticket_types: Vec<TicketType>,
+    pub(super) ticket_types: Vec<TypeData>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Event {
+pub(super) struct EventData {
     pub(super) title: String,
     pub(super) status: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
-pub(super) enum TicketType {
-    Row(Row),
+pub(super) enum TypeData {
+    RowData(RowData),
     Removed { id: TicketTypeId },
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(super) struct Row {
+pub(super) struct RowData {
     pub(super) id: TicketTypeId,
     pub(super) name: String,
     pub(super) capacity: i64,
@@ -87,7 +87,7 @@ pub(super) struct Row {
 }
 
 #[derive(Debug, PartialEq, Deserialize)]
-pub(super) struct Refused {
+pub(super) struct RefusedJoin {
     #[serde(default)]
     pub(super) code: String,
     pub(super) reason: String,
@@ -95,7 +95,7 @@ pub(super) struct Refused {
     retry: String,
 }
 
-impl Refused {
+impl RefusedJoin {
     /// Whether the same request would be refused again.
     pub(super) fn is_final(&self) -> bool {
         self.retry != "later"
@@ -133,26 +133,34 @@ fn frame(value: Value) -> Message {
 }
 
 /// `None` for frames that a watcher ignores: answers to heartbeats, presence, notices.
-pub(super) fn read(text: &str) -> Option<Incoming> {
+pub(super) fn read(text: &str) -> Option<ServerFrame> {
     type Frame = (Option<String>, Option<String>, String, String, Value);
     let (_, reference, topic, event, payload): Frame = serde_json::from_str(text).ok()?;
     match event.as_str() {
         "phx_reply" if reference.as_deref() == Some(JOIN_REF) => read_reply(payload),
-        "update" => serde_json::from_value(payload).ok().map(Incoming::Update),
-        "beat" if topic == "phoenix" => serde_json::from_value(payload).ok().map(Incoming::Beat),
+        "update" => serde_json::from_value(payload)
+            .ok()
+            .map(ServerFrame::Update),
+        "beat" if topic == "phoenix" => serde_json::from_value(payload)
+            .ok()
+            .map(ServerFrame::BeatData),
         "drain" if topic == "phoenix" => {
             let delay = payload.get("reconnect_in_ms")?.as_u64()?;
-            Some(Incoming::Drain(Duration::from_millis(delay)))
+            Some(ServerFrame::Drain(Duration::from_millis(delay)))
         }
         _ => None,
     }
 }
 
-fn read_reply(mut payload: Value) -> Option<Incoming> {
+fn read_reply(mut payload: Value) -> Option<ServerFrame> {
     let response = payload.get_mut("response")?.take();
     match payload.get("status")?.as_str()? {
-        "ok" => serde_json::from_value(response).ok().map(Incoming::State),
-        _ => serde_json::from_value(response).ok().map(Incoming::Refused),
+        "ok" => serde_json::from_value(response)
+            .ok()
+            .map(ServerFrame::StateData),
+        _ => serde_json::from_value(response)
+            .ok()
+            .map(ServerFrame::RefusedJoin),
     }
 }
 
@@ -176,19 +184,23 @@ mod tests {
         let update = r#"[null,null,"event:7","update",{"from":4,"to":6,"ticket_types":[
             {"id":1,"name":"VIP","price":{"amount":1,"currency":"EUR"},"capacity":9,"available":8,
              "held":1,"sold":0,"status":"available"},{"id":2,"removed":true}]}]"#;
-        let Some(Incoming::Update(update)) = read(update) else {
+        let Some(ServerFrame::Update(update)) = read(update) else {
             panic!("an update");
         };
         assert_eq!((update.from, update.to), (4, 6));
         assert!(matches!(
             update.changes.ticket_types[1],
-            TicketType::Removed { id: 2 }
+            TypeData::Removed { id: 2 }
         ));
         let refused = r#"["1","1","event:7","phx_reply",{"status":"error","response":
             {"code":"EVENT_NOT_FOUND","reason":"EventNotFound: no event 7","retry":"never"}}]"#;
-        assert!(matches!(read(refused), Some(Incoming::Refused(refused)) if refused.is_final()));
+        assert!(
+            matches!(read(refused), Some(ServerFrame::RefusedJoin(refused)) if refused.is_final())
+        );
         let beat = r#"[null,null,"phoenix","beat",{"revisions":{"event:7":6},"checked_at":"…"}]"#;
-        assert!(matches!(read(beat), Some(Incoming::Beat(beat)) if beat.revisions["event:7"] == 6));
+        assert!(
+            matches!(read(beat), Some(ServerFrame::BeatData(beat)) if beat.revisions["event:7"] == 6)
+        );
         for other in [
             "",
             "{}",

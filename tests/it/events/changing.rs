@@ -7,7 +7,7 @@ use super::{EVENTS, concert, made, world, wrong};
 use crate::support::caller::Caller;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, user};
-use crate::support::websocket::Vsn;
+use crate::support::websocket::WireVersion;
 
 #[tokio::test]
 async fn a_change_is_made_at_the_revision_that_is_known_and_told_to_viewers() {
@@ -16,7 +16,7 @@ async fn a_change_is_made_at_the_revision_that_is_known_and_told_to_viewers() {
     let seen = server.anonymous().get(&path).await;
     let tag = seen.header("etag").unwrap().to_owned();
     let topic = format!("event:{}", seen.data(200)["id"]);
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     viewer.join(&topic, json!({})).await;
 
     let known = organizer.clone().with_header("if-match", tag);
@@ -163,7 +163,7 @@ async fn a_cancelled_event_ends_what_is_pending_and_keeps_what_is_confirmed() {
         held.data(201)["id"].as_str().unwrap()
     );
     let topic = format!("event:{}", show.event);
-    let mut viewer = server.ws(Vsn::V2).await;
+    let mut viewer = server.ws(WireVersion::V2).await;
     let joined = viewer.join(&topic, json!({})).await;
     assert_eq!(joined["state"]["ticket_types"][0]["available"], 6);
 

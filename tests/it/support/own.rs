@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::server::{DEADLINE, TestServer};
-use super::websocket::{Socket, Vsn};
+use super::websocket::{Socket, WireVersion};
 use seatcast::ticketing::UserId;
 
 pub(crate) struct Own {
@@ -23,7 +23,7 @@ impl Own {
     /// Joins `user:{id}` with this token.
     pub(crate) async fn join(node: &TestServer, id: UserId, token: &str) -> Own {
         let mut own = Own {
-            socket: node.ws(Vsn::V2).await,
+            socket: node.ws(WireVersion::V2).await,
             topic: format!("user:{id}"),
             revision: 0,
             bookings: BTreeMap::new(),
@@ -35,7 +35,7 @@ impl Own {
 
     /// Comes back on another socket with what it has.
     pub(crate) async fn resume(&mut self, node: &TestServer, token: &str) -> Value {
-        self.socket = node.ws(Vsn::V2).await;
+        self.socket = node.ws(WireVersion::V2).await;
         let join = json!({"access_token": token, "since": self.revision});
         self.rejoin(join).await
     }

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::caller::Caller;
 use super::database::TestDatabase;
-use super::websocket::{Socket, Vsn};
+use super::websocket::{Socket, WireVersion};
 
 /// The longest time that a test waits for anything.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
@@ -149,7 +149,7 @@ impl TestServer {
     }
 
     /// A WebSocket connection without an account.
-    pub(crate) async fn ws(&self, vsn: Vsn) -> Socket {
+    pub(crate) async fn ws(&self, vsn: WireVersion) -> Socket {
         Socket::connect(self.address, vsn).await
     }
 

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::server::DEADLINE;
-use super::websocket::{Socket, SocketEnd, Vsn};
+use super::websocket::{Socket, SocketEnd, WireVersion};
 
 /// The server's current address; `None` while it is known to be down.
 pub(crate) type Address = watch::Receiver<Option<SocketAddr>>;
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 /// A topic's content at one revision, in a form that can be compared.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Picture {
+pub(crate) struct ShownPicture {
     title: String,
     status: String,
     /// Available, held and sold by ticket type.
@@ -39,21 +39,21 @@ pub(crate) struct Picture {
     seats: Vec<u8>,
 }
 
-impl Picture {
+impl ShownPicture {
     /// The picture that a viewer of this topic should have of a state.
-    pub(crate) fn of(state: &EventState, topic: &str) -> Picture {
+    pub(crate) fn of(state: &EventState, topic: &str) -> ShownPicture {
         if topic.starts_with("seats:") {
             let seats = (0..state.seats.len()).filter_map(|place| state.seats.get(place));
-            return Picture {
+            return ShownPicture {
                 seats: seats.map(|status| status as u8).collect(),
-                ..Picture::default()
+                ..ShownPicture::default()
             };
         }
         let types = state
             .ticket_types
             .values()
             .map(|row| (row.id, (row.available, row.held, row.sold)));
-        Picture {
+        ShownPicture {
             title: state.event.title.clone(),
             status: json!(state.event.status)
                 .as_str()
@@ -65,7 +65,7 @@ impl Picture {
     }
 
     /// Without the padding after the last seat: packed seats come four to the byte.
-    pub(crate) fn trimmed(&self, truth: &Picture) -> Picture {
+    pub(crate) fn trimmed(&self, truth: &ShownPicture) -> ShownPicture {
         let mut trimmed = self.clone();
         trimmed.seats.truncate(truth.seats.len());
         trimmed
@@ -73,7 +73,7 @@ impl Picture {
 
     fn apply(&mut self, change: &Value, whole: bool) {
         if whole {
-            *self = Picture::default();
+            *self = ShownPicture::default();
         }
         if let Some(event) = change["event"].as_object() {
             self.title = event["title"].as_str().unwrap_or_default().to_owned();
@@ -117,7 +117,7 @@ impl Picture {
 #[derive(Debug, Default)]
 pub(crate) struct Diary {
     /// Every revision that it reached, with its picture at that moment.
-    pub(crate) pictures: Vec<(u64, Picture)>,
+    pub(crate) pictures: Vec<(u64, ShownPicture)>,
     pub(crate) connected: u64,
     pub(crate) resumed: u64,
     pub(crate) gaps: u64,
@@ -133,7 +133,7 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    pub(crate) fn watch(address: Address, topic: String, vsn: Vsn) -> Viewer {
+    pub(crate) fn watch(address: Address, topic: String, vsn: WireVersion) -> Viewer {
         let (reached, have) = watch::channel(0);
         let (diary, stop) = (Arc::<Mutex<Diary>>::default(), CancellationToken::new());
         let mut life = Life {
@@ -141,7 +141,7 @@ impl Viewer {
             topic: topic.clone(),
             vsn,
             have: 0,
-            picture: Picture::default(),
+            picture: ShownPicture::default(),
             diary: diary.clone(),
             reached,
         };
@@ -190,9 +190,9 @@ impl Viewer {
 struct Life {
     address: Address,
     topic: String,
-    vsn: Vsn,
+    vsn: WireVersion,
     have: u64,
-    picture: Picture,
+    picture: ShownPicture,
     diary: Arc<Mutex<Diary>>,
     reached: watch::Sender<u64>,
 }
@@ -305,7 +305,7 @@ impl Life {
 /// Replays the log, and compares every diary with it.
 async fn judge(store: &Store, event: EventId, diaries: &[(String, Diary)]) {
     let log: Vec<Delta> = whole_log(store, event).await;
-    let mut pictures: HashMap<(&str, u64), Picture> = HashMap::new();
+    let mut pictures: HashMap<(&str, u64), ShownPicture> = HashMap::new();
     let topics = diaries.iter().map(|(topic, _)| topic.as_str());
     let topics: BTreeSet<&str> = topics.collect();
     let live = store
@@ -320,7 +320,7 @@ async fn judge(store: &Store, event: EventId, diaries: &[(String, Diary)]) {
     for delta in &log {
         state.apply(delta).expect("no gap in the log");
         for topic in &topics {
-            pictures.insert((topic, state.revision), Picture::of(&state, topic));
+            pictures.insert((topic, state.revision), ShownPicture::of(&state, topic));
         }
     }
     assert_eq!(state.revision, live.state.revision);
@@ -368,7 +368,11 @@ pub(crate) fn viewers(
             } else {
                 format!("seats:{event}")
             };
-            let vsn = if n % 3 == 0 { Vsn::V1 } else { Vsn::V2 };
+            let vsn = if n % 3 == 0 {
+                WireVersion::V1
+            } else {
+                WireVersion::V2
+            };
             Viewer::watch(address.clone(), topic, vsn)
         })
         .collect()

@@ -14,14 +14,14 @@ use super::server::DEADLINE;
 
 /// The wire's version: objects or arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Vsn {
+pub(crate) enum WireVersion {
     V1,
     V2,
 }
 
 pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    vsn: Vsn,
+    vsn: WireVersion,
     references: u64,
     /// Frames that came while another one was waited for.
     skipped: Vec<Frame>,
@@ -52,23 +52,34 @@ fn small() -> WebSocketConfig {
 }
 
 impl Socket {
-    pub(crate) async fn connect(address: SocketAddr, vsn: Vsn) -> Socket {
+    pub(crate) async fn connect(address: SocketAddr, vsn: WireVersion) -> Socket {
         Self::connect_with(address, vsn, "").await
     }
 
     /// `query` is appended to the endpoint's own, as in `&apikey=…`.
-    pub(crate) async fn connect_with(address: SocketAddr, vsn: Vsn, query: &str) -> Socket {
+    pub(crate) async fn connect_with(address: SocketAddr, vsn: WireVersion, query: &str) -> Socket {
         let connected = Self::try_connect_with(address, vsn, query).await;
         connected.expect("a WebSocket")
     }
 
     /// The same for a server that may be down.
-    pub(crate) async fn try_connect(address: SocketAddr, vsn: Vsn) -> Result<Socket, Error> {
+    pub(crate) async fn try_connect(
+        address: SocketAddr,
+        vsn: WireVersion,
+    ) -> Result<Socket, Error> {
         Self::try_connect_with(address, vsn, "").await
     }
 
-    async fn try_connect_with(address: SocketAddr, vsn: Vsn, query: &str) -> Result<Socket, Error> {
-        let version = if vsn == Vsn::V1 { "1.0.0" } else { "2.0.0" };
+    async fn try_connect_with(
+        address: SocketAddr,
+        vsn: WireVersion,
+        query: &str,
+    ) -> Result<Socket, Error> {
+        let version = if vsn == WireVersion::V1 {
+            "1.0.0"
+        } else {
+            "2.0.0"
+        };
         let url = format!("ws://{address}/realtime/v1/websocket?vsn={version}{query}");
         let (stream, _) =
             tokio_tungstenite::connect_async_with_config(url, Some(small()), false).await?;
@@ -76,7 +87,7 @@ impl Socket {
     }
 
     /// A viewer on a connection whose handshake was made by hand.
-    pub(crate) async fn over(stream: TcpStream, vsn: Vsn) -> Socket {
+    pub(crate) async fn over(stream: TcpStream, vsn: WireVersion) -> Socket {
         let stream = MaybeTlsStream::Plain(stream);
         Self::new(
             WebSocketStream::from_raw_socket(stream, Role::Client, Some(small())).await,
@@ -84,7 +95,7 @@ impl Socket {
         )
     }
 
-    fn new(stream: WebSocketStream<MaybeTlsStream<TcpStream>>, vsn: Vsn) -> Socket {
+    fn new(stream: WebSocketStream<MaybeTlsStream<TcpStream>>, vsn: WireVersion) -> Socket {
         Socket {
             stream,
             vsn,
@@ -146,11 +157,11 @@ impl Socket {
             Value::Null
         };
         let frame = match self.vsn {
-            Vsn::V1 => json!({
+            WireVersion::V1 => json!({
                 "topic": topic, "event": event, "payload": payload,
                 "ref": reference, "join_ref": join_ref,
             }),
-            Vsn::V2 => json!([join_ref, reference, topic, event, payload]),
+            WireVersion::V2 => json!([join_ref, reference, topic, event, payload]),
         };
         (reference, frame.to_string())
     }
@@ -227,8 +238,8 @@ impl Socket {
     fn decode(&self, text: &str) -> Frame {
         let mut frame: Value = serde_json::from_str(text).expect("a frame in JSON");
         let mut part = |index: usize, name: &str| match self.vsn {
-            Vsn::V1 => frame[name].take(),
-            Vsn::V2 => frame[index].take(),
+            WireVersion::V1 => frame[name].take(),
+            WireVersion::V2 => frame[index].take(),
         };
         let text_of = |value: Value| value.as_str().expect("a text").to_owned();
         Frame {

@@ -3,8 +3,8 @@
 use super::*;
 
 /// One viewer of event 1 at revision 5, whose changes come by the bus, and nothing left to read.
-fn carried() -> World {
-    let mut world = World::new();
+fn carried() -> PlannerWorld {
+    let mut world = PlannerWorld::new();
     world.watch(0, 1);
     world.finish_load();
     world.on(Cause::Carried(true));
@@ -16,11 +16,11 @@ fn carried() -> World {
     world
 }
 
-fn deliver(world: &mut World, revision: Revision) {
+fn deliver(world: &mut PlannerWorld, revision: Revision) {
     world.on(Cause::Delivered(1, Box::new(change(revision))));
 }
 
-fn shown(world: &World) -> Revision {
+fn shown(world: &PlannerWorld) -> Revision {
     world.shown[&(0, 1)].revision
 }
 
@@ -84,7 +84,7 @@ fn a_late_answer_of_the_log_takes_nothing_back() {
 
 #[test]
 fn a_change_on_a_ring_is_believed_as_the_next_revision_only() {
-    let mut world = World::new();
+    let mut world = PlannerWorld::new();
     world.watch(0, 1);
     world.finish_load();
     for _ in 0..3 {

@@ -25,7 +25,7 @@ use crate::ticketing::{EventId, Revision};
 use orders::Order;
 use scan::masked;
 use tally::Tally;
-use viewer::{Heard, Stage, Viewer};
+use viewer::{HeardFrames, Stage, Viewer};
 
 /// Connections on their way to being joined at a time.
 const OPENING_MAX: usize = 100;
@@ -221,13 +221,13 @@ impl Crowd {
     fn hear(&mut self, index: usize, payload: &[u8]) -> Result<(), BenchError> {
         let viewer = &mut self.viewers[index];
         match viewer.understand(payload)? {
-            Heard::Joined(revision) => self.has_joined(index, revision),
-            Heard::Update(to) => self.tally.update(index, viewer, to, payload),
-            Heard::Presence => {
+            HeardFrames::Joined(revision) => self.has_joined(index, revision),
+            HeardFrames::Update(to) => self.tally.update(index, viewer, to, payload),
+            HeardFrames::Presence => {
                 self.tally.presence(index, payload);
                 Ok(())
             }
-            Heard::Other => Ok(()),
+            HeardFrames::Other => Ok(()),
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) enum Stage {
     Joined,
 }
 
-pub(super) enum Heard {
+pub(super) enum HeardFrames {
     Joined(Revision),
     /// Up to this revision.
     Update(Revision),
@@ -138,18 +138,18 @@ impl Viewer {
         self.rest.extend_from_slice(bytes);
     }
 
-    pub(super) fn understand(&self, payload: &[u8]) -> Result<Heard, BenchError> {
+    pub(super) fn understand(&self, payload: &[u8]) -> Result<HeardFrames, BenchError> {
         if self.stage == Stage::Joining {
             if find(payload, br#""phx_reply",{"status":"ok""#).is_none() {
                 return Err(BenchError::Child("the server refused a join"));
             }
             let revision = number_after(payload, br#""revision":"#);
-            return Ok(Heard::Joined(revision.unwrap_or_default()));
+            return Ok(HeardFrames::Joined(revision.unwrap_or_default()));
         }
         Ok(match number_after(payload, br#""to":"#) {
-            Some(to) => Heard::Update(to),
-            None if find(payload, br#""presence",{"#).is_some() => Heard::Presence,
-            None => Heard::Other,
+            Some(to) => HeardFrames::Update(to),
+            None if find(payload, br#""presence",{"#).is_some() => HeardFrames::Presence,
+            None => HeardFrames::Other,
         })
     }
 }

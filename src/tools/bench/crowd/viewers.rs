@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::lags::Lags;
 use super::{BenchError, Greeting};
 use crate::ticketing::Revision;
-use crate::tools::bench::process::Process;
+use crate::tools::bench::process::BenchProcess;
 
 /// How long all connections may take to be opened, and a revision to reach them.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ pub(in crate::tools::bench) struct Viewers {
     /// The crowd's lines, each with the time at which it came.
     answers: Receiver<(String, Instant)>,
     seen: Receiver<Seen>,
-    process: Process,
+    process: BenchProcess,
 }
 
 /// An update that reached a viewer.
@@ -71,7 +71,7 @@ impl Viewers {
         };
         args.extend(Some(events.as_str()).filter(|events| !events.is_empty()));
         args.extend(more);
-        let mut process = Process::again(&args, &[])?;
+        let mut process = BenchProcess::again(&args, &[])?;
         let (seen, tales) = channel();
         let viewers = Viewers {
             orders: process.input()?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::desk::Desk;
+use super::desk::DeskSeller;
 use super::rest::{Newest, RestBuyer};
 use super::selling::{Act, Pile, Sales};
 use super::{REST_TYPES, TURNS, turn};
@@ -11,9 +11,9 @@ use crate::config::DatabaseConfig;
 use crate::store::Store;
 use crate::store::yardstick::Stage;
 use crate::tools::bench::BenchError;
-use crate::tools::bench::process::{Process, allow_sockets};
+use crate::tools::bench::process::{BenchProcess, allow_sockets};
 use crate::tools::bench::report::{Report, Target, count, micros, millis, percentile};
-use crate::tools::bench::world::World;
+use crate::tools::bench::world::BenchWorld;
 
 /// Bookings a second in the full database, of those in the empty one.
 const RATIO_MIN: f64 = 0.9;
@@ -26,7 +26,7 @@ pub(in crate::tools::bench) fn run(
     database: &DatabaseConfig,
 ) -> Result<Vec<Report>, BenchError> {
     allow_sockets(2 * buyers.iter().copied().max().unwrap_or_default())?;
-    let world = World::start(database)?;
+    let world = BenchWorld::start(database)?;
     let beside = world.beside()?;
     let begun = Instant::now();
     world.runtime.block_on(beside.store.fill(rows))?;
@@ -51,8 +51,8 @@ pub(in crate::tools::bench) fn run(
 /// An event on sale in one of the databases.
 struct Shop {
     stages: Arc<Vec<Stage>>,
-    desk: Desk,
-    server: Process,
+    desk: DeskSeller,
+    server: BenchProcess,
     address: std::net::SocketAddr,
     by_desk: Sales,
     by_rest: Sales,
@@ -60,14 +60,14 @@ struct Shop {
 
 impl Shop {
     fn open(
-        world: &World,
+        world: &BenchWorld,
         store: &Store,
-        (server, address): (Process, std::net::SocketAddr),
+        (server, address): (BenchProcess, std::net::SocketAddr),
     ) -> Result<Shop, BenchError> {
         let stages = world.runtime.block_on(store.set_stages(1, REST_TYPES))?;
         Ok(Shop {
             stages: Arc::new(stages),
-            desk: Desk::open(world, store),
+            desk: DeskSeller::open(world, store),
             server,
             address,
             by_desk: Sales::default(),
@@ -75,7 +75,12 @@ impl Shop {
         })
     }
 
-    fn sell(&mut self, world: &World, buyers: usize, time: Duration) -> Result<(), BenchError> {
+    fn sell(
+        &mut self,
+        world: &BenchWorld,
+        buyers: usize,
+        time: Duration,
+    ) -> Result<(), BenchError> {
         let (pile, newest) = (Pile::default(), Newest::default());
         let at_desk = self.desk.buyers(buyers, &self.stages, &pile);
         self.by_desk
@@ -91,7 +96,7 @@ impl Shop {
         [&mut self.by_desk, &mut self.by_rest].map(std::mem::take)
     }
 
-    fn close(self, world: &World) {
+    fn close(self, world: &BenchWorld) {
         self.desk.close(world);
     }
 }

@@ -16,22 +16,22 @@ use crate::ticketing::record::PaidBy;
 use crate::ticketing::transition::Canceller;
 use crate::ticketing::{BookingId, EventId};
 use crate::tools::bench::BenchError;
-use crate::tools::bench::world::World;
+use crate::tools::bench::world::BenchWorld;
 
-/// A desk in this process, until [`Desk::close`].
-pub(super) struct Desk {
+/// A desk in this process, until [`DeskSeller::close`].
+pub(super) struct DeskSeller {
     desk: desk::Desk,
     end: CancellationToken,
     tasks: TaskTracker,
 }
 
-impl Desk {
-    pub(super) fn open(world: &World, store: &Store) -> Desk {
+impl DeskSeller {
+    pub(super) fn open(world: &BenchWorld, store: &Store) -> DeskSeller {
         // Its workers are tasks of this runtime.
         let _entered = world.runtime.enter();
         let (end, tasks) = (CancellationToken::new(), TaskTracker::new());
         let config = Config::default().desk;
-        Desk {
+        DeskSeller {
             desk: desk::Desk::new(store.clone(), config, tasks.clone(), end.clone()),
             end,
             tasks,
@@ -52,7 +52,7 @@ impl Desk {
         vec![buyer; buyers]
     }
 
-    pub(super) fn close(self, world: &World) {
+    pub(super) fn close(self, world: &BenchWorld) {
         self.end.cancel();
         self.tasks.close();
         world.runtime.block_on(self.tasks.wait());

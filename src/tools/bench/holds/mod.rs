@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::BenchError;
-use super::process::{Process, allow_sockets};
+use super::process::{BenchProcess, allow_sockets};
 use super::report::{Report, Target, count, micros, millis, percentile};
 use super::usage::Meter;
-use super::world::World;
+use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
 use crate::store::yardstick::naive::Check;
-use desk::Desk;
+use desk::DeskSeller;
 use naive::NaiveBuyer;
 use rest::{Newest, RestBuyer};
 use selling::{Act, Buyer, Pile, Sales, sell};
@@ -60,7 +60,7 @@ pub(super) fn run(
     let most = buyers.iter().copied().max().unwrap_or_default();
     allow_sockets(2 * most)?;
     // Those of the turn before may not have ended yet.
-    let world = World::start_for(database, 2 * most)?;
+    let world = BenchWorld::start_for(database, 2 * most)?;
     let mut reports = Vec::new();
     for &buyers in buyers {
         let mut one_event = None;
@@ -102,7 +102,7 @@ impl Way {
 }
 
 fn measure(
-    world: &World,
+    world: &BenchWorld,
     events: usize,
     buyers: usize,
     time: Duration,
@@ -113,7 +113,7 @@ fn measure(
     let stages = |types| world.store.set_stages(i64::from(naive_events), types);
     let at_desk = Arc::new(run.block_on(stages(1))?);
     let by_rest = Arc::new(run.block_on(stages(REST_TYPES))?);
-    let desk = Desk::open(world, &world.store);
+    let desk = DeskSeller::open(world, &world.store);
     let (server, address) = world.server()?;
     let (desk_pile, rest_pile) = (Pile::default(), Pile::default());
 
@@ -142,8 +142,8 @@ fn measure(
 
 /// One way's share of its time.
 fn turn(
-    world: &World,
-    server: Option<&Process>,
+    world: &BenchWorld,
+    server: Option<&BenchProcess>,
     buyers: Vec<impl Buyer>,
     act: Act,
     time: Duration,

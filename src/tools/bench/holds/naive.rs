@@ -3,7 +3,7 @@
 use super::selling::{Act, Buyer};
 use crate::store::yardstick::naive::{Check, NaiveSeller};
 use crate::tools::bench::BenchError;
-use crate::tools::bench::world::World;
+use crate::tools::bench::world::BenchWorld;
 
 pub(super) struct NaiveBuyer {
     seller: NaiveSeller,
@@ -13,7 +13,7 @@ pub(super) struct NaiveBuyer {
 impl NaiveBuyer {
     /// Each has a connection of its own, which takes time to make.
     pub(super) fn connect_all(
-        world: &World,
+        world: &BenchWorld,
         buyers: usize,
         events: i32,
         check: Check,

@@ -37,11 +37,11 @@ pub(in crate::tools::bench) type Newest = Arc<AtomicU64>;
 
 #[derive(Deserialize)]
 struct Answer {
-    data: Booking,
+    data: BookingData,
 }
 
 #[derive(Deserialize)]
-struct Booking {
+struct BookingData {
     id: Uuid,
 }
 
