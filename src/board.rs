@@ -16,10 +16,10 @@ use crate::ticketing::{EventId, Revision};
 
 /// A handle; clones share one board.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Shared>);
+pub struct Board(Arc<BoardShared>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct BoardShared {
     /// The feed adds and removes slots; REST writes raise their `at_least`. A sharded map, since requests read it
     /// from every thread.
     slots: DashMap<EventId, BoardSlot>,

@@ -31,14 +31,14 @@ const REST_PER_WAIT: u64 = 2;
 
 /// The change for which an event's viewers are sent to.
 #[derive(Debug)]
-pub(super) struct Moved {
+pub(super) struct PendingChange {
     /// The span of the latest publication.
     span: Span,
     /// The time of the oldest change that viewers lack.
     committed_at: Option<Timestamp>,
 }
 
-impl Moved {
+impl PendingChange {
     pub(super) fn by(publication: Option<&Publication>, span: Span) -> Self {
         Self {
             span,
@@ -46,7 +46,7 @@ impl Moved {
         }
     }
 
-    fn again(&mut self, later: Moved) {
+    fn again(&mut self, later: PendingChange) {
         self.span = later.span;
         self.committed_at = self.committed_at.or(later.committed_at);
     }
@@ -64,7 +64,7 @@ pub(super) struct FanOuts {
 struct EventRest {
     until_ms: u64,
     /// Whether the event has changed meanwhile.
-    moved: Option<Moved>,
+    moved: Option<PendingChange>,
 }
 
 /// One pass through the viewers of an event.
@@ -78,9 +78,9 @@ pub(super) struct Pass {
     channels: Vec<usize>,
     /// The number of its viewers that are still to come; `None` before it has begun.
     left: Option<usize>,
-    moved: Moved,
+    moved: PendingChange,
     /// Set if the event has changed since the pass began.
-    again: Option<Moved>,
+    again: Option<PendingChange>,
     begun: Begun,
 }
 
@@ -109,7 +109,7 @@ impl FanOuts {
     pub(super) fn moved(
         &mut self,
         event: EventId,
-        moved: Moved,
+        moved: PendingChange,
         channels: &Channels,
         clock: &Clock,
     ) {
@@ -129,7 +129,7 @@ impl FanOuts {
         }
     }
 
-    fn begin(&mut self, event: EventId, moved: Moved, channels: &Channels, clock: &Clock) {
+    fn begin(&mut self, event: EventId, moved: PendingChange, channels: &Channels, clock: &Clock) {
         let channels = channels.of(event).to_vec();
         if !channels.is_empty() {
             self.under_way.push_back(Pass {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::channel::{ChannelKey, Member};
 use super::channels::Relocated;
 use super::connection::{Connection, Postponed};
-use super::session::{Opened, Stage};
+use super::session::{OpenedEvent, Stage};
 use super::shard::Shard;
 use crate::auth::Caller;
 use crate::hub::{self, NotOpened};
@@ -87,7 +87,7 @@ impl Shard {
         let here = self.watching.here(event).map(|here| &**here);
         let opened = connection.session.opened(
             subscription,
-            Opened {
+            OpenedEvent {
                 channel: channel_id,
                 member: channel.members.len(),
                 event: &history.state().event,

@@ -21,11 +21,11 @@ mod whereabouts;
 
 use bytes::Bytes;
 
-pub(crate) use self::answers::Opened;
+pub(crate) use self::answers::OpenedEvent;
 pub(crate) use self::effect::Effect;
 pub(crate) use self::private::Shown;
 use self::replies::ReplyTo;
-pub(crate) use self::subscription::{Join, Stage, Subscription};
+pub(crate) use self::subscription::{PendingJoin, Stage, Subscription};
 pub(crate) use self::tracks::TrackReply;
 pub(crate) use self::voice::{Saying, Voice};
 pub(crate) use self::whereabouts::SubscriptionPresence;

@@ -19,7 +19,7 @@ use super::channels::Channels;
 use super::clock::Clock;
 use super::connections::Connections;
 use super::drain::ShardDrain;
-use super::fan_out::{FanOuts, Moved, PassContent};
+use super::fan_out::{FanOuts, PassContent, PendingChange};
 use super::joins::WaitingJoin;
 use super::private::Watched;
 use super::session::Effect;
@@ -193,12 +193,12 @@ impl Shard {
                 Then::Moved(event, publication, span) => {
                     self.end_unseen(event);
                     self.channels.moved(event);
-                    let moved = Moved::by(publication.as_deref(), span);
+                    let moved = PendingChange::by(publication.as_deref(), span);
                     let (channels, clock) = (&self.channels, &self.clock);
                     self.fan_outs.moved(event, moved, channels, clock);
                 }
                 Then::Present(event) => {
-                    let moved = Moved::by(None, tracing::Span::none());
+                    let moved = PendingChange::by(None, tracing::Span::none());
                     let (channels, clock) = (&self.channels, &self.clock);
                     self.fan_outs.moved(event, moved, channels, clock);
                 }

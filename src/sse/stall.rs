@@ -83,9 +83,9 @@ mod tests {
     const PATIENCE: Duration = Duration::from_millis(200);
 
     /// Sends a message when it is dropped.
-    struct Held(mpsc::Sender<()>);
+    struct DropSignal(mpsc::Sender<()>);
 
-    impl Drop for Held {
+    impl Drop for DropSignal {
         fn drop(&mut self) {
             let _ = self.0.try_send(());
         }
@@ -102,7 +102,7 @@ mod tests {
     async fn who_does_not_read_is_cut_and_who_has_read_all_may_wait() {
         let (over, mut is_over) = mpsc::channel(1);
         let flood = async move |Extension(cut): Extension<Cut>| {
-            let held = Held(over.clone());
+            let held = DropSignal(over.clone());
             let chunks = repeat(Bytes::from_static(&[b'x'; 65_536])).map(move |chunk| {
                 let _ = &held;
                 Ok::<_, Infallible>(chunk)

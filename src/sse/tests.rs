@@ -20,7 +20,7 @@ use crate::ticketing::live::{Delta, samples};
 const WATCH: Watch = Watch::Watch { event: 1, shard: 1 };
 
 /// The streams, with the hub and presence that they are connected to.
-struct World {
+struct StreamWorld {
     hub: Hub,
     shown: Arc<Shown>,
     watches: mpsc::Receiver<Watch>,
@@ -28,12 +28,12 @@ struct World {
     _said: mpsc::Receiver<Said>,
 }
 
-impl World {
+impl StreamWorld {
     fn new() -> Self {
         let (hub, mailboxes, watches) = Hub::new(1);
         let (presence, said) = Presence::new();
         let shown = Shown::new(&Config::default(), presence, mailboxes.streams);
-        World {
+        StreamWorld {
             hub,
             shown: Arc::new(shown),
             watches,
@@ -44,7 +44,7 @@ impl World {
 
     /// The same with the event open at a revision.
     fn at(revision: Revision) -> Self {
-        let mut world = World::new();
+        let mut world = StreamWorld::new();
         let mut asked = world.ask(None);
         world.hub.opened(1, opening(revision, 0));
         world.turn(0);
@@ -126,7 +126,7 @@ fn checked_at(events: &[(String, Value)]) -> Timestamp {
 /// Some clients take a block with nothing but `retry:` for an empty event.
 #[test]
 fn the_first_block_is_an_event_and_says_when_to_come_back() {
-    let world = World::at(5);
+    let world = StreamWorld::at(5);
     for since in [None, Some(5)] {
         let greeting = world.stream(since).greeting().unwrap();
         assert!(greeting.starts_with(b"retry: "));
@@ -143,7 +143,7 @@ fn the_first_block_is_an_event_and_says_when_to_come_back() {
 /// A beat once came before the frames that made it true.
 #[test]
 fn a_beat_comes_behind_the_frames_that_make_it_true() {
-    let mut world = World::at(5);
+    let mut world = StreamWorld::at(5);
     let mut stream = world.stream(None);
     events(stream.greeting());
     world.hub.checked(Timestamp::now(), true);
@@ -158,7 +158,7 @@ fn a_beat_comes_behind_the_frames_that_make_it_true() {
 /// Such a client was once taken back to the node's older state.
 #[test]
 fn a_client_that_is_ahead_waits_and_is_told_later_unless_the_database_was_read() {
-    let mut world = World::at(6);
+    let mut world = StreamWorld::at(6);
     let mut ahead = world.ask(Some(16));
     let look = Watch::Look {
         event: 1,
@@ -192,7 +192,7 @@ fn a_client_that_is_ahead_waits_and_is_told_later_unless_the_database_was_read()
 #[test]
 fn streams_of_a_history_that_was_lost_end_and_are_given_everything_when_they_come_back() {
     for revision in [3, 5, 9] {
-        let mut world = World::at(5);
+        let mut world = StreamWorld::at(5);
         let mut stream = world.stream(None);
         events(stream.greeting());
         // The database lost history and was written again; the message about it was lost in a full mailbox.
@@ -207,7 +207,7 @@ fn streams_of_a_history_that_was_lost_end_and_are_given_everything_when_they_com
 
 #[test]
 fn after_a_gap_it_is_asked_until_it_is_open_and_nothing_is_proven_till_then() {
-    let mut world = World::at(5);
+    let mut world = StreamWorld::at(5);
     let before = Timestamp::now() + SignedDuration::from_secs(100);
     world.hub.checked(before, true);
     world.turn(0);
@@ -241,7 +241,7 @@ fn after_a_gap_it_is_asked_until_it_is_open_and_nothing_is_proven_till_then() {
 
 #[test]
 fn an_event_that_nobody_looks_at_is_let_go_of_and_one_that_is_watched_is_not() {
-    let mut world = World::at(5);
+    let mut world = StreamWorld::at(5);
     let grace_ms = Config::default().feed.unwatch_grace_s * 1_000;
     let stream = world.stream(None);
     for _ in 0..3 {
@@ -257,7 +257,7 @@ fn an_event_that_nobody_looks_at_is_let_go_of_and_one_that_is_watched_is_not() {
 
 #[test]
 fn the_end_of_an_event_is_the_last_that_its_streams_tell() {
-    let mut world = World::at(5);
+    let mut world = StreamWorld::at(5);
     let mut stream = world.stream(None);
     events(stream.greeting());
     let delta = Delta {
@@ -279,7 +279,7 @@ fn the_end_of_an_event_is_the_last_that_its_streams_tell() {
 
 #[test]
 fn streams_of_an_event_that_became_a_draft_end() {
-    let mut world = World::at(5);
+    let mut world = StreamWorld::at(5);
     let mut stream = world.stream(None);
     events(stream.greeting());
     let mut draft = samples::state(6);

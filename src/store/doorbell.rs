@@ -175,8 +175,8 @@ async fn ring_until_closed(store: &Store, probe_interval: Duration, hearers: &He
                     return;
                 }
                 match listen(ear, store, probe_interval, hearers).await {
-                    End::Closed => return,
-                    End::Lost(why) => tracing::warn!(why, "the doorbell's connection is lost"),
+                    EarEnd::Closed => return,
+                    EarEnd::Lost(why) => tracing::warn!(why, "the doorbell's connection is lost"),
                 }
             }
             Err(error) => {
@@ -232,13 +232,18 @@ async fn drain(messages: &mut BoxStream<'static, Result<AsyncMessage, tokio_post
     while let Some(Ok(_)) = messages.next().await {}
 }
 
-enum End {
+enum EarEnd {
     /// The receivers are gone.
     Closed,
     Lost(&'static str),
 }
 
-async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: &Hearers) -> End {
+async fn listen(
+    mut ear: Ear,
+    store: &Store,
+    probe_interval: Duration,
+    hearers: &Hearers,
+) -> EarEnd {
     let probe = format!("probe:{}", Uuid::new_v4());
     let mut probing = false;
     let mut sending = pin!(Fuse::terminated());
@@ -248,7 +253,7 @@ async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: 
             message = ear.messages.next() => match message {
                 Some(Ok(AsyncMessage::Notification(note))) => note,
                 Some(Ok(_)) => continue,
-                Some(Err(_)) | None => return End::Lost("closed"),
+                Some(Err(_)) | None => return EarEnd::Lost("closed"),
             },
             sent = &mut sending => {
                 probing &= sent;
@@ -256,7 +261,7 @@ async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: 
             }
             () = tokio::time::sleep_until(patience) => {
                 if probing {
-                    return End::Lost("its own ring did not come back");
+                    return EarEnd::Lost("its own ring did not come back");
                 }
                 probing = true;
                 sending.set(ring_itself(store, &probe).fuse());
@@ -283,7 +288,7 @@ async fn listen(mut ear: Ear, store: &Store, probe_interval: Duration, hearers: 
             }
         };
         if told.is_err() {
-            return End::Closed;
+            return EarEnd::Closed;
         }
     }
 }

@@ -21,7 +21,7 @@ const POLL: Duration = Duration::from_millis(1_000);
 
 /// An event in the database: its revision, and the revision up to which the log was pruned.
 #[derive(Debug, Clone, Copy)]
-struct EventRow {
+struct LogHead {
     revision: Revision,
     pruned: Revision,
 }
@@ -30,7 +30,7 @@ struct EventRow {
 struct PlannerWorld {
     now: Instant,
     planner: Planner,
-    rows: BTreeMap<EventId, EventRow>,
+    rows: BTreeMap<EventId, LogHead>,
     /// Each shard's state of the events that it opened.
     shown: BTreeMap<(usize, EventId), EventState>,
     reads: Vec<Vec<(EventId, Revision)>>,
@@ -83,7 +83,7 @@ impl PlannerWorld {
                 .map(|event| {
                     (
                         event,
-                        EventRow {
+                        LogHead {
                             revision: 5,
                             pruned: 2,
                         },
@@ -625,7 +625,7 @@ fn an_event_that_is_not_there_is_looked_for_once_a_second_or_when_it_rings() {
     world.pass(Duration::from_secs(1));
     world.watch(0, 4);
     assert_eq!(world.loads, [4]);
-    let row = EventRow {
+    let row = LogHead {
         revision: 1,
         pruned: 0,
     };

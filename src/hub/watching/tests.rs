@@ -17,9 +17,9 @@ const GRACE_MS: u64 = 5_000;
 
 /// A client: its number and its revision.
 #[derive(Debug, PartialEq, Eq)]
-struct Client(usize, Option<Revision>);
+struct ArrivingClient(usize, Option<Revision>);
 
-impl Waiter for Client {
+impl Waiter for ArrivingClient {
     fn since(&self) -> Option<Revision> {
         self.1
     }
@@ -29,8 +29,8 @@ impl Waiter for Client {
     }
 }
 
-struct World {
-    watching: Watching<Client>,
+struct WatchingWorld {
+    watching: Watching<ArrivingClient>,
     hub: Hub,
     mailbox: Mailbox<ToShard>,
     watches: mpsc::Receiver<Watch>,
@@ -39,7 +39,7 @@ struct World {
     lost: bool,
 }
 
-impl World {
+impl WatchingWorld {
     fn new() -> Self {
         let (hub, mut mailboxes, watches) = Hub::with_room(1, 4);
         let mailbox = mailboxes.shards.remove(0);
@@ -49,7 +49,7 @@ impl World {
             road: "shard",
         };
         let checked = Checked::up(Timestamp::UNIX_EPOCH);
-        World {
+        WatchingWorld {
             watching: Watching::new(mailbox.asker.clone(), bounds, checked),
             hub,
             mailbox,
@@ -59,12 +59,12 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, client: Client) -> Option<Client> {
+    fn arrive(&mut self, client: ArrivingClient) -> Option<ArrivingClient> {
         self.watching.arrive(EVENT, client, self.now_ms)
     }
 
     /// Reads the mail.
-    fn turn(&mut self) -> Vec<Then<Client>> {
+    fn turn(&mut self) -> Vec<Then<ArrivingClient>> {
         while let Some(message) = self.mailbox.next() {
             if let ToShard::News(news) = message {
                 self.watching.on(news, self.now_ms);
@@ -112,9 +112,9 @@ fn shards() -> crate::hub::ShardSet {
 
 #[test]
 fn one_load_serves_all_who_arrive() {
-    let mut world = World::new();
+    let mut world = WatchingWorld::new();
     for client in 0..5 {
-        assert!(world.arrive(Client(client, None)).is_none());
+        assert!(world.arrive(ArrivingClient(client, None)).is_none());
     }
     assert_eq!(world.asked().len(), 1);
     world.hub.opened(0, opening(5, 5, 0));
@@ -123,19 +123,22 @@ fn one_load_serves_all_who_arrive() {
         .iter()
         .filter(|then| matches!(then, Then::Answer(..)));
     assert_eq!(answers.count(), 5);
-    assert_eq!(world.arrive(Client(6, Some(5))), Some(Client(6, Some(5))));
+    assert_eq!(
+        world.arrive(ArrivingClient(6, Some(5))),
+        Some(ArrivingClient(6, Some(5)))
+    );
     assert!(world.asked().is_empty());
 }
 
 /// Such a client was once taken back to the node's older state.
 #[test]
 fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_read() {
-    let mut world = World::new();
-    world.arrive(Client(0, None));
+    let mut world = WatchingWorld::new();
+    world.arrive(ArrivingClient(0, None));
     world.hub.opened(0, opening(6, 6, 0));
     world.turn();
     world.asked();
-    assert!(world.arrive(Client(1, Some(16))).is_none());
+    assert!(world.arrive(ArrivingClient(1, Some(16))).is_none());
     let [
         Watch::Look {
             revision: 16, look, ..
@@ -151,19 +154,19 @@ fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_
     assert!(
         matches!(
             then[..],
-            [Then::Refuse(EVENT, Client(1, _), NotOpened::Behind)]
+            [Then::Refuse(EVENT, ArrivingClient(1, _), NotOpened::Behind)]
         ),
         "{then:?}"
     );
     // The answer to that question does not count for a client that asked later.
-    assert!(world.arrive(Client(2, Some(16))).is_none());
+    assert!(world.arrive(ArrivingClient(2, Some(16))).is_none());
     let looked = |look| Looked { look, revision: 6 };
     world.hub.looked(0, EVENT, looked(look));
     assert!(world.turn().is_empty());
     world.hub.looked(0, EVENT, looked(look + 1));
     assert!(matches!(
         world.turn()[..],
-        [Then::Answer(EVENT, Client(2, _))]
+        [Then::Answer(EVENT, ArrivingClient(2, _))]
     ));
 }
 
@@ -171,8 +174,8 @@ fn a_client_that_is_ahead_is_never_answered_with_less_while_the_database_is_not_
 #[test]
 fn viewers_start_anew_when_history_was_lost_whatever_the_revisions_are() {
     for at in [3, 5, 9] {
-        let mut world = World::new();
-        world.arrive(Client(0, None));
+        let mut world = WatchingWorld::new();
+        world.arrive(ArrivingClient(0, None));
         world.hub.opened(0, opening(2, 5, 0));
         world.turn();
         let era = world.watching.came(EVENT);
@@ -195,8 +198,8 @@ fn viewers_start_anew_when_history_was_lost_whatever_the_revisions_are() {
 /// A beat once came before the frames that made it true.
 #[test]
 fn nothing_is_proven_of_a_viewer_that_lacks_something() {
-    let mut world = World::new();
-    world.arrive(Client(0, None));
+    let mut world = WatchingWorld::new();
+    world.arrive(ArrivingClient(0, None));
     world.hub.opened(0, opening(2, 5, 0));
     world.turn();
     assert!(world.watching.proof(EVENT, 4).is_none());
@@ -209,8 +212,8 @@ fn nothing_is_proven_of_a_viewer_that_lacks_something() {
 
 #[test]
 fn what_nobody_watches_is_let_go_of_when_its_grace_is_over() {
-    let mut world = World::new();
-    world.arrive(Client(0, None));
+    let mut world = WatchingWorld::new();
+    world.arrive(ArrivingClient(0, None));
     world.hub.opened(0, opening(2, 5, 0));
     world.turn();
     let era = world.watching.came(EVENT);
@@ -277,7 +280,7 @@ fn happens() -> impl Strategy<Value = Happens> {
 
 /// A model of database and feed with one viewer, and the checks on it.
 struct Model {
-    world: World,
+    world: WatchingWorld,
     /// The number of the current history; each has its own revisions.
     history: u64,
     revision: Revision,
@@ -297,7 +300,7 @@ struct Model {
 impl Model {
     fn new() -> Self {
         Model {
-            world: World::new(),
+            world: WatchingWorld::new(),
             history: 0,
             revision: 5,
             lost: 0,
@@ -383,7 +386,7 @@ impl Model {
 
     fn arrive(&mut self, since: Option<Revision>) {
         self.clients += 1;
-        let client = Client(self.clients, since);
+        let client = ArrivingClient(self.clients, since);
         let now = (self.history, self.revision);
         self.waiting.insert(self.clients, now);
         if let Some(client) = self.world.arrive(client) {
@@ -391,10 +394,10 @@ impl Model {
         }
     }
 
-    fn carry_out(&mut self, then: Then<Client>) {
+    fn carry_out(&mut self, then: Then<ArrivingClient>) {
         match then {
             Then::Answer(_, client) => self.answered(client),
-            Then::Refuse(_, Client(client, _), _) => {
+            Then::Refuse(_, ArrivingClient(client, _), _) => {
                 self.waiting.remove(&client).expect("answered once");
             }
             Then::End(..) => self.viewer = None,
@@ -403,7 +406,7 @@ impl Model {
     }
 
     /// Checks that a client is not answered with an older state than its own of this history, unless the database has less.
-    fn answered(&mut self, Client(client, since): Client) {
+    fn answered(&mut self, ArrivingClient(client, since): ArrivingClient) {
         let (history, had) = self.waiting.remove(&client).expect("answered once");
         let Some(known) = self.world.watching.history(EVENT) else {
             // Closed in the same turn.

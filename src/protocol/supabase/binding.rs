@@ -46,7 +46,7 @@ struct Binding {
 
 /// The events whose changes can concern a set of bindings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Watched {
+pub enum WatchedEvents {
     Nothing,
     Event(EventId),
     Anything,
@@ -213,17 +213,17 @@ impl Bindings {
     }
 
     /// The events whose changes can match these bindings, by their filters.
-    pub fn watches(&self) -> Watched {
+    pub fn watches(&self) -> WatchedEvents {
         let events = self.sources().map(|(_, source)| {
             let column = source.table.column("event_id")?;
             source.filter.number(column)
         });
-        let mut watched = Watched::Nothing;
+        let mut watched = WatchedEvents::Nothing;
         for event in events {
             watched = match (watched, event) {
-                (Watched::Nothing, Some(event)) => Watched::Event(event),
-                (Watched::Event(one), Some(event)) if one == event => watched,
-                _ => return Watched::Anything,
+                (WatchedEvents::Nothing, Some(event)) => WatchedEvents::Event(event),
+                (WatchedEvents::Event(one), Some(event)) if one == event => watched,
+                _ => return WatchedEvents::Anything,
             };
         }
         watched

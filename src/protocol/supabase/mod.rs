@@ -22,7 +22,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub use binding::{Bindings, ReadAnew, Watched};
+pub use binding::{Bindings, ReadAnew, WatchedEvents};
 pub use broadcast::{broadcast, read_broadcast, read_update, update};
 pub use change::TableMessage;
 pub use join::{BroadcastConfig, JoinConfig, JoinPresence};

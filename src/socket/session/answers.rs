@@ -17,7 +17,7 @@ use crate::ticketing::live::{EventInfo, EventStatus};
 use crate::ticketing::{EventId, Revision};
 
 /// The event that a join waited for, and the place of its viewer-to-be.
-pub(crate) struct Opened<'a> {
+pub(crate) struct OpenedEvent<'a> {
     pub(crate) channel: usize,
     pub(crate) member: usize,
     pub(crate) event: &'a EventInfo,
@@ -32,11 +32,11 @@ impl Session {
     pub(crate) fn opened(
         &mut self,
         place: u32,
-        opened: Opened<'_>,
+        opened: OpenedEvent<'_>,
         joined: impl FnOnce(NativeView, Option<Revision>) -> Joined,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        let Opened {
+        let OpenedEvent {
             channel,
             member,
             event,

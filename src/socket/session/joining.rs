@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Effect, Join, ReplyTo, Rules, Session, Shown, Stage, Subscription, SubscriptionPresence, Voice,
+    Effect, PendingJoin, ReplyTo, Rules, Session, Shown, Stage, Subscription, SubscriptionPresence,
+    Voice,
 };
 use crate::hub::NativeView;
 use crate::protocol::code::{self, ErrorReply};
@@ -26,7 +27,7 @@ enum JoinRequest {
 struct Asked {
     name: Topic,
     event: EventId,
-    join: Join,
+    join: PendingJoin,
     presence: SubscriptionPresence,
     voice: Option<Box<Voice>>,
 }
@@ -55,7 +56,7 @@ impl Asked {
         Asked {
             name,
             event,
-            join: Join {
+            join: PendingJoin {
                 reference: frame.reference.clone(),
                 view: View::Native(view),
                 since: join.since,
@@ -82,7 +83,7 @@ impl Asked {
         Asked {
             name: Topic::Realtime(topic),
             event: topic.event(),
-            join: Join {
+            join: PendingJoin {
                 reference: frame.reference.clone(),
                 view: View::Tables(Arc::new(config.bindings)),
                 since: None,

@@ -26,7 +26,7 @@ pub(crate) struct Subscription {
 #[derive(Debug)]
 pub(crate) enum Stage {
     /// The event is being loaded; then the join is answered.
-    Waiting(Box<Join>),
+    Waiting(Box<PendingJoin>),
     /// A private topic is being read; then the join is answered.
     Asking { reference: Option<Ref> },
     /// Joined to a private topic.
@@ -42,7 +42,7 @@ pub(crate) enum Stage {
 
 /// A join that waits for its event.
 #[derive(Debug)]
-pub(crate) struct Join {
+pub(crate) struct PendingJoin {
     pub(super) reference: Option<Ref>,
     pub(super) view: View,
     pub(super) since: Option<Revision>,

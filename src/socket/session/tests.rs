@@ -120,7 +120,7 @@ impl Talk {
                             .expect("JSON")
                             .into(),
                     };
-                    let opened = Opened {
+                    let opened = OpenedEvent {
                         channel: 70,
                         member: 0,
                         event: &self.event,

@@ -17,7 +17,7 @@ use super::cores::Cores;
 use super::floor::Floor;
 use super::process::allow_sockets;
 use super::report::{Report, Target, count, megabytes, millis, percentile};
-use super::show::{Pace, Show, ShowPhase};
+use super::show::{BenchShow, Pace, ShowPhase};
 use super::usage::{Meter, Usage};
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
@@ -55,7 +55,7 @@ pub(super) fn run(
         let window = window_ms.to_string();
         let args = ["--conflation-window-ms", &window];
         let server = cores.on_the_servers(|| world.server_with(&args))?;
-        let mut show = Show::open(&world, server, viewers, &[])?;
+        let mut show = BenchShow::open(&world, server, viewers, &[])?;
         let measured = measure(&world, &cores, &mut show, viewers, time)?;
         reports.push(report(viewers, window_ms, measured).printed());
     }
@@ -74,14 +74,14 @@ struct Measured {
 fn measure(
     world: &BenchWorld,
     cores: &Cores,
-    show: &mut Show,
+    show: &mut BenchShow,
     viewers: usize,
     time: Duration,
 ) -> Result<Measured, BenchError> {
     show.play(WARM_UP, PACE)?;
     let bare_loop = bare_loop(cores, viewers, &show.viewers.sample()?.payload)?;
     let (address, event) = (show.address, show.stage.event);
-    let meter = |show: &Show| {
+    let meter = |show: &BenchShow| {
         Meter {
             server: Some(&show.process),
             postgres: world.postgres,

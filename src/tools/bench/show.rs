@@ -17,7 +17,7 @@ use crate::ticketing::Revision;
 const MEMORY_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Fields drop in this order: viewers before their server.
-pub(super) struct Show<'a> {
+pub(super) struct BenchShow<'a> {
     world: &'a BenchWorld,
     pub(super) stage: Stage,
     pub(super) revision: Revision,
@@ -60,17 +60,17 @@ impl ShowPhase {
     }
 }
 
-impl<'a> Show<'a> {
+impl<'a> BenchShow<'a> {
     /// In front of this server; its viewers are started with these further arguments.
     pub(super) fn open(
         world: &'a BenchWorld,
         (process, address): (BenchProcess, SocketAddr),
         viewers: usize,
         more: &[&str],
-    ) -> Result<Show<'a>, BenchError> {
+    ) -> Result<BenchShow<'a>, BenchError> {
         let stage = world.runtime.block_on(world.store.set_stage())?;
         let greeting = Greeting::Join(vec![stage.event]);
-        Ok(Show {
+        Ok(BenchShow {
             world,
             revision: stage.revision,
             stage,

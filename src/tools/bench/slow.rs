@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::crowd::lags::Lags;
 use super::process::allow_sockets;
 use super::report::{Report, Target, count, megabytes, millis};
-use super::show::{Pace, Show};
+use super::show::{BenchShow, Pace};
 use super::world::BenchWorld;
 use super::{BenchError, metrics};
 use crate::config::DatabaseConfig;
@@ -41,7 +41,7 @@ fn measure(
     stalled_for: Duration,
 ) -> Result<Report, BenchError> {
     let server = world.server_with(&["--socket-send-buffer-bytes", BUFFER_BYTES])?;
-    let mut show = Show::open(world, server, viewers, &["--buffer-bytes", BUFFER_BYTES])?;
+    let mut show = BenchShow::open(world, server, viewers, &["--buffer-bytes", BUFFER_BYTES])?;
     show.play(WARM_UP, PACE)?;
     let before = show.play(stalled_for / 2, PACE)?;
     show.viewers.stall()?;
@@ -122,7 +122,7 @@ struct SlowWoken {
 }
 
 /// Nothing changes meanwhile: what is sent is for viewers that wake.
-fn wake(show: &Show) -> Result<SlowWoken, BenchError> {
+fn wake(show: &BenchShow) -> Result<SlowWoken, BenchError> {
     let before = metrics::read(show.address, metrics::CATCH_UPS)?;
     let begun = Instant::now();
     let (frames_max, at) = show.viewers.wake(show.revision)?;

@@ -7,7 +7,7 @@ use super::{error, filtered, ids, join, limits, messages};
 use crate::protocol::fixtures::sold_one;
 use crate::protocol::phoenix::{BroadcastBody, Payload, UserBroadcast, Vsn};
 use crate::protocol::supabase::{
-    BroadcastConfig, JoinConfig, JoinPresence, System, Watched, broadcast, is_api_key,
+    BroadcastConfig, JoinConfig, JoinPresence, System, WatchedEvents, broadcast, is_api_key,
     read_broadcast,
 };
 
@@ -40,7 +40,7 @@ fn reads_what_clients_send() {
         }
     );
     assert_eq!(config.access_token.as_deref(), Some("tok1"));
-    assert_eq!(config.bindings.watches(), Watched::Event(1));
+    assert_eq!(config.bindings.watches(), WatchedEvents::Event(1));
     assert!(!config.private);
 }
 
@@ -61,7 +61,7 @@ fn what_is_missing_or_of_another_type_counts_as_absent() {
     for payload in payloads {
         let config = JoinConfig::read(&payload, &limits()).unwrap();
         assert!(config.bindings.is_empty(), "{payload}");
-        assert_eq!(config.bindings.watches(), Watched::Nothing);
+        assert_eq!(config.bindings.watches(), WatchedEvents::Nothing);
         assert_eq!(config.bindings.system("realtime:x"), None);
         assert_eq!(config.broadcast, BroadcastConfig::default(), "{payload}");
         assert_eq!(config.presence, JoinPresence::default(), "{payload}");
@@ -251,26 +251,26 @@ fn a_bad_binding_is_told_and_the_good_ones_live() {
 fn what_a_set_of_bindings_watches() {
     assert_eq!(
         filtered("event_id=eq.42").bindings.watches(),
-        Watched::Event(42)
+        WatchedEvents::Event(42)
     );
     assert_eq!(
         filtered("id=gt.5,event_id=eq.42").bindings.watches(),
-        Watched::Event(42)
+        WatchedEvents::Event(42)
     );
     for filter in ["", "event_id=not.eq.42", "event_id=gt.42", "id=eq.42"] {
         assert_eq!(
             filtered(filter).bindings.watches(),
-            Watched::Anything,
+            WatchedEvents::Anything,
             "{filter}"
         );
     }
-    assert_eq!(filtered("wrong").bindings.watches(), Watched::Nothing);
+    assert_eq!(filtered("wrong").bindings.watches(), WatchedEvents::Nothing);
     let two = |a, b| {
         let binding = |event: i64| json!({"table": "event_tickets", "filter": format!("event_id=eq.{event}")});
         join(json!([binding(a), binding(b)])).bindings.watches()
     };
-    assert_eq!(two(1, 1), Watched::Event(1));
-    assert_eq!(two(1, 2), Watched::Anything);
+    assert_eq!(two(1, 1), WatchedEvents::Event(1));
+    assert_eq!(two(1, 2), WatchedEvents::Anything);
 }
 
 #[test]

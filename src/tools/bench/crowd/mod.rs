@@ -25,7 +25,7 @@ use crate::ticketing::{EventId, Revision};
 use orders::Order;
 use scan::masked;
 use tally::Tally;
-use viewer::{HeardFrames, Stage, Viewer};
+use viewer::{HeardFrames, LoadViewer, ViewerStage};
 
 /// Connections on their way to being joined at a time.
 const OPENING_MAX: usize = 100;
@@ -81,7 +81,7 @@ struct Crowd {
     address: SocketAddr,
     buffer_bytes: Option<usize>,
     greeting: Greeting,
-    viewers: Vec<Viewer>,
+    viewers: Vec<LoadViewer>,
     count: usize,
     joined: usize,
     /// The beginning of an order whose line has not ended.
@@ -125,7 +125,7 @@ impl Crowd {
     fn open_more(&mut self) -> Result<(), BenchError> {
         while self.viewers.len() < self.count && self.viewers.len() - self.joined < OPENING_MAX {
             self.viewers
-                .push(Viewer::connect(self.address, self.buffer_bytes)?);
+                .push(LoadViewer::connect(self.address, self.buffer_bytes)?);
             self.watch(self.viewers.len() - 1)?;
         }
         Ok(())
@@ -158,9 +158,9 @@ impl Crowd {
     /// One event of one connection: send what its stage wants, read what there is.
     fn serve(&mut self, index: usize, scratch: &mut [u8]) -> Result<(), BenchError> {
         match self.viewers[index].stage {
-            Stage::Away => return Ok(()),
-            Stage::Connecting if !self.viewers[index].is_connected()? => return Ok(()),
-            Stage::Connecting => self.greet(index)?,
+            ViewerStage::Away => return Ok(()),
+            ViewerStage::Connecting if !self.viewers[index].is_connected()? => return Ok(()),
+            ViewerStage::Connecting => self.greet(index)?,
             _ => {}
         }
         while let Some(length) = self.viewers[index].receive(scratch)? {
@@ -184,7 +184,7 @@ impl Crowd {
 
     fn has_joined(&mut self, index: usize, revision: Revision) -> Result<(), BenchError> {
         let viewer = &mut self.viewers[index];
-        viewer.stage = Stage::Joined;
+        viewer.stage = ViewerStage::Joined;
         viewer.backoff.reset();
         if self.joined < self.count {
             self.joined += 1;
@@ -198,7 +198,7 @@ impl Crowd {
     /// Reads whole messages from the front of `bytes`; returns how many bytes they had.
     fn take(&mut self, index: usize, bytes: &[u8]) -> Result<usize, BenchError> {
         let mut used = 0;
-        if self.viewers[index].stage == Stage::Handshaking {
+        if self.viewers[index].stage == ViewerStage::Handshaking {
             used = match viewer::handshake_length(bytes)? {
                 Some(length) => length,
                 None => return Ok(0),
@@ -233,7 +233,7 @@ impl Crowd {
 
     fn lose(&mut self, index: usize) {
         let viewer = &mut self.viewers[index];
-        if viewer.stage == Stage::Away {
+        if viewer.stage == ViewerStage::Away {
             return;
         }
         viewer.go_away();
@@ -260,7 +260,7 @@ impl Crowd {
         }
         self.heartbeat_at = Instant::now() + HEARTBEAT_INTERVAL;
         let heartbeat = masked(r#"[null,"h","phoenix","heartbeat",{}]"#);
-        let joined = |viewer: &&mut Viewer| viewer.stage == Stage::Joined;
+        let joined = |viewer: &&mut LoadViewer| viewer.stage == ViewerStage::Joined;
         for viewer in self.viewers.iter_mut().filter(joined) {
             viewer.send(&heartbeat)?;
         }

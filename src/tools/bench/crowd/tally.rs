@@ -4,7 +4,7 @@ use std::mem;
 use std::time::Instant;
 
 use super::lags::Lags;
-use super::viewer::Viewer;
+use super::viewer::LoadViewer;
 use super::{BenchError, say};
 use crate::ticketing::Revision;
 use crate::tools::bench::clock;
@@ -43,9 +43,9 @@ impl Tally {
     pub(super) fn expect(
         &mut self,
         revision: Revision,
-        viewers: &[Viewer],
+        viewers: &[LoadViewer],
     ) -> Result<(), BenchError> {
-        let lacks = |viewer: &&Viewer| viewer.have < revision && !viewer.stalled;
+        let lacks = |viewer: &&LoadViewer| viewer.have < revision && !viewer.stalled;
         let missing = viewers.iter().filter(lacks).count();
         if missing == 0 {
             return say("arrived");
@@ -76,7 +76,7 @@ impl Tally {
     pub(super) fn update(
         &mut self,
         index: usize,
-        viewer: &mut Viewer,
+        viewer: &mut LoadViewer,
         to: Revision,
         payload: &[u8],
     ) -> Result<(), BenchError> {
@@ -93,7 +93,11 @@ impl Tally {
         self.reached(viewer, to)
     }
 
-    pub(super) fn reached(&mut self, viewer: &mut Viewer, to: Revision) -> Result<(), BenchError> {
+    pub(super) fn reached(
+        &mut self,
+        viewer: &mut LoadViewer,
+        to: Revision,
+    ) -> Result<(), BenchError> {
         let had = mem::replace(&mut viewer.have, to);
         if let Some(woken) = &mut self.woken
             && had < woken.revision

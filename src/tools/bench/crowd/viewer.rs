@@ -18,9 +18,9 @@ use crate::ticketing::{EventId, Revision};
 const RETURN_PAUSE_MIN: Duration = Duration::from_millis(250);
 const RETURN_PAUSE_MAX: Duration = Duration::from_secs(15);
 
-pub(super) struct Viewer {
+pub(super) struct LoadViewer {
     pub(super) stream: TcpStream,
-    pub(super) stage: Stage,
+    pub(super) stage: ViewerStage,
     pub(super) have: Revision,
     /// Does not read.
     pub(super) stalled: bool,
@@ -33,7 +33,7 @@ pub(super) struct Viewer {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum ViewerStage {
     /// Lost, and not yet on its way back.
     Away,
     Connecting,
@@ -50,14 +50,14 @@ pub(super) enum HeardFrames {
     Other,
 }
 
-impl Viewer {
+impl LoadViewer {
     pub(super) fn connect(
         address: SocketAddr,
         buffer_bytes: Option<usize>,
-    ) -> Result<Viewer, BenchError> {
-        Ok(Viewer {
+    ) -> Result<LoadViewer, BenchError> {
+        Ok(LoadViewer {
             stream: connect(address, buffer_bytes).map_err(BenchError::io("connect"))?,
-            stage: Stage::Connecting,
+            stage: ViewerStage::Connecting,
             have: 0,
             stalled: false,
             frames: None,
@@ -67,7 +67,7 @@ impl Viewer {
     }
 
     pub(super) fn go_away(&mut self) {
-        self.stage = Stage::Away;
+        self.stage = ViewerStage::Away;
         self.rest = Vec::new();
     }
 
@@ -77,7 +77,7 @@ impl Viewer {
         buffer_bytes: Option<usize>,
     ) -> Result<(), BenchError> {
         self.stream = connect(address, buffer_bytes).map_err(BenchError::io("connect"))?;
-        self.stage = Stage::Connecting;
+        self.stage = ViewerStage::Connecting;
         Ok(())
     }
 
@@ -94,7 +94,7 @@ impl Viewer {
              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
-        self.stage = Stage::Handshaking;
+        self.stage = ViewerStage::Handshaking;
         self.send(request.as_bytes())
     }
 
@@ -104,7 +104,7 @@ impl Viewer {
             have => format!(r#"{{"since":{have}}}"#),
         };
         let join = format!(r#"["1","1","event:{event}","phx_join",{payload}]"#);
-        self.stage = Stage::Joining;
+        self.stage = ViewerStage::Joining;
         self.send(&masked(&join))
     }
 
@@ -139,7 +139,7 @@ impl Viewer {
     }
 
     pub(super) fn understand(&self, payload: &[u8]) -> Result<HeardFrames, BenchError> {
-        if self.stage == Stage::Joining {
+        if self.stage == ViewerStage::Joining {
             if find(payload, br#""phx_reply",{"status":"ok""#).is_none() {
                 return Err(BenchError::Child("the server refused a join"));
             }

@@ -36,12 +36,12 @@ pub(in crate::tools::bench) struct RestBuyer {
 pub(in crate::tools::bench) type Newest = Arc<AtomicU64>;
 
 #[derive(Deserialize)]
-struct Answer {
-    data: BookingData,
+struct SaleAnswer {
+    data: AnsweredBooking,
 }
 
 #[derive(Deserialize)]
-struct BookingData {
+struct AnsweredBooking {
     id: Uuid,
 }
 
@@ -86,7 +86,7 @@ impl RestBuyer {
         if status != StatusCode::CREATED {
             return Err(BenchError::Child("the server refused a hold"));
         }
-        let answer: Answer = serde_json::from_slice(&body)
+        let answer: SaleAnswer = serde_json::from_slice(&body)
             .map_err(|_| BenchError::Child("the answer to a booking names none"))?;
         self.pile.put(Act::Book, (stage.event, answer.data.id));
         Ok(())
