@@ -16,7 +16,7 @@ use crate::support::caller::Caller;
 use crate::support::database::connect;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::show::{Show, Staged, user};
-use crate::support::websocket::{Socket, Vsn};
+use crate::support::websocket::{Socket, WireVersion};
 
 /// What other people sell. Triggers and keys are off: it is the rows that count here. Half of the events have 40 seats
 /// each, each event has 20 bookings, one in ten of them pending.
@@ -118,7 +118,7 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         format!("user:{buyer}"),
     ];
     let token = format!("dev:{buyer}");
-    let mut socket = Socket::connect(server.address(), Vsn::V2).await;
+    let mut socket = Socket::connect(server.address(), WireVersion::V2).await;
     for topic in &topics {
         let join = json!({"access_token": token});
         socket.join(topic, join).await;
