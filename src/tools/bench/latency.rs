@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn a_ring_names_its_events() {
         assert_eq!(events_of("7,8"), [7, 8]);
-        assert_eq!(events_of(r#"change:{"event_id":7,"revision":3}"#), [7]);
+        assert_eq!(events_of(r#"change:7:{"revision":3}"#), [7]);
         for other in ["users:7", "probe:7", "presence:7:1", ""] {
             assert!(events_of(other).is_empty(), "{other}");
         }
