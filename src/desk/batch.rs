@@ -23,17 +23,24 @@ const SPARE_REFERENCES: usize = 8;
 /// What must be read before these commands can be decided.
 pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Questions {
     let mut questions = Questions::default();
-    let mut events = BTreeSet::new();
+    let mut types: BTreeMap<EventId, BTreeSet<Option<TicketTypeId>>> = BTreeMap::new();
     let mut booked = 0;
     for command in commands {
-        events.insert(command.event());
+        let types = types.entry(command.event()).or_default();
         match command {
             Command::Book(book) => {
                 booked += 1;
-                ask_for(book, &mut questions);
+                ask_for(book, &mut questions, types);
             }
-            Command::Change { booking_id, .. } => questions.bookings.push(*booking_id),
-            Command::Expire { event_id } => questions.overdue.push(*event_id),
+            // Of which ticket types a booking or an overdue hold is shows only when it is read.
+            Command::Change { booking_id, .. } => {
+                questions.bookings.push(*booking_id);
+                types.insert(None);
+            }
+            Command::Expire { event_id } => {
+                questions.overdue.push(*event_id);
+                types.insert(None);
+            }
         }
     }
     if booked > 0 {
@@ -41,21 +48,36 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
         let candidates = 0..booked + SPARE_REFERENCES;
         questions.references = candidates.map(|_| booking_reference(&mut random)).collect();
     }
-    questions.events = events.into_iter().collect();
+    for (event, types) in types {
+        questions.events.push(event);
+        match types.is_empty() || types.contains(&None) {
+            true => questions.types.push((event, None)),
+            false => questions
+                .types
+                .extend(types.into_iter().map(|one| (event, one))),
+        }
+    }
     questions
 }
 
-fn ask_for(book: &Book, questions: &mut Questions) {
+fn ask_for(book: &Book, questions: &mut Questions, types: &mut BTreeSet<Option<TicketTypeId>>) {
     let event = book.event_id;
     let buyer = book.request.buyer;
     questions.buyers.extend(buyer.map(|buyer| (event, buyer)));
     questions.keys.extend(book.key.clone());
     match &book.request.wish {
-        Wish::Cheapest { .. } => questions.choices.push((event, None)),
+        Wish::Cheapest { .. } => {
+            questions.choices.push((event, None));
+            types.insert(None);
+        }
         Wish::Items(items) => items.iter().for_each(|item| match *item {
-            Item::Seat { seat_id } => questions.seats.push(seat_id),
+            Item::Seat { seat_id } => {
+                questions.seats.push(seat_id);
+                types.insert(None);
+            }
             Item::Quantity { ticket_type_id, .. } | Item::BestAvailable { ticket_type_id, .. } => {
                 questions.choices.push((event, Some(ticket_type_id)));
+                types.insert(Some(ticket_type_id));
             }
         }),
     }

@@ -15,9 +15,9 @@
 //! we decide again.
 //!
 //! # Plans
-//! These connections plan once, generically, and without sequential scans: a plan that was made while a table
-//! was small would stay a full scan for the life of the connection. `from unnest(…) cross join lateral (… limit)`
-//! keeps every look-up a look-up by key.
+//! These connections plan once, generically, and only with look-ups by key (`connection.rs`): a plan that was made
+//! while a table was small would stay a full scan for the life of the connection.
+//! `from unnest(…) cross join lateral (… limit)` says how many rows a look-up finds.
 //!
 //! Clock: `statement_timestamp()` of statements that begin after the lock was granted. Unlike `clock_timestamp()`
 //! it can bound an index scan.
@@ -93,6 +93,8 @@ pub enum End {
 pub struct Questions {
     /// In id order, each once.
     pub events: Vec<EventId>,
+    /// Ticket types whose terms and pools the rules need; `None`: all of the event's. Every event has a row here.
+    pub types: Vec<(EventId, Option<TicketTypeId>)>,
     pub buyers: Vec<(EventId, UserId)>,
     /// Seats asked for by name.
     pub seats: Vec<SeatId>,

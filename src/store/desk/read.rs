@@ -46,7 +46,7 @@ statements! {
           left join lateral (
               select event_id, revision from turns where event_id = any($1)
                order by event_id for no key update) turn on true";
-    // One row a ticket type, its pools as arrays; one row for an event without any.
+    // One row a ticket type, its pools as arrays; one row where there is none.
     events = "
         select e.id, e.organizer_id, e.status, e.starts_at, e.currency, e.membership_required, e.max_per_booking,
                e.hold_minutes, e.deleted_at is not null, statement_timestamp(),
@@ -55,9 +55,12 @@ statements! {
                t.id, t.name, t.price_amount, t.sort, t.sale_from, t.sale_to, t.min_per_booking, t.max_per_booking,
                t.max_per_user, t.members_only, t.seated,
                p.ids, p.roots, p.capacities, p.held, p.sold
-          from unnest($1::bigint[]) wanted (id)
+          from unnest($1::bigint[], $2::bigint[]) wanted (id, ticket_type_id)
           cross join lateral (select * from events where id = wanted.id limit 1) e
-          left join ticket_types t on t.event_id = e.id
+          left join lateral (
+              select * from ticket_types where wanted.ticket_type_id is null and event_id = wanted.id
+              union all
+              select * from ticket_types where id = wanted.ticket_type_id and event_id = wanted.id) t on true
           left join lateral (
               select array_agg(p.id) as ids, array_agg(p.kind = 'event') as roots,
                      array_agg(p.capacity) as capacities, array_agg(p.held) as held, array_agg(p.sold) as sold
@@ -159,7 +162,9 @@ pub(super) async fn begin(
         Turns::Wait => (&sql.all_turns, &sql.all_bookings),
     };
     let of_turns: Parameters<'_, 2> = [&asked.events, &asked.references];
-    let of_events: Parameters<'_, 1> = [&asked.events];
+    let (types_of, types): (Vec<EventId>, Vec<Option<TicketTypeId>>) =
+        asked.types.iter().copied().unzip();
+    let of_events: Parameters<'_, 2> = [&types_of, &types];
     let (buyers_of, users): (Vec<EventId>, Vec<UserId>) = asked.buyers.iter().copied().unzip();
     let of_buyers: Parameters<'_, 2> = [&buyers_of, &users];
     let scopes: Vec<&str> = asked.keys.iter().map(|key| key.scope.as_str()).collect();
@@ -184,15 +189,21 @@ pub(super) async fn begin(
     let late = facts.overdue_not_asked_for(asked);
     let types = facts.seats_to_choose_from(asked);
     let (of_late, of_types): (Parameters<'_, 1>, Parameters<'_, 1>) = ([&late], [&types]);
-    // Rare, and only then a round trip more.
-    let (more_overdue, rows) = match late.is_empty() && types.is_empty() {
-        true => (Vec::new(), Vec::new()),
+    let all: Vec<Option<TicketTypeId>> = vec![None; late.len()];
+    let of_late_events: Parameters<'_, 2> = [&late, &all];
+    // Rare, and only then a round trip more. Holds that end give back stock of any ticket type.
+    let (more_overdue, more_events, rows) = match late.is_empty() && types.is_empty() {
+        true => (Vec::new(), Vec::new(), Vec::new()),
         false => tokio::try_join!(
             biased;
             ask_if(client, !late.is_empty(), &sql.overdue, &of_late),
+            ask_if(client, !late.is_empty(), &sql.events, &of_late_events),
             ask_if(client, !types.is_empty(), &sql.rows, &of_types),
         )?,
     };
+    for row in &more_events {
+        facts.ticket_type(row)?;
+    }
     for row in overdue.iter().chain(&more_overdue) {
         facts.overdue(row)?;
     }
@@ -282,6 +293,13 @@ impl Reading {
             ticket_type(row, &mut facts.stock)?;
         }
         Ok(reading)
+    }
+
+    fn ticket_type(&mut self, row: &Row) -> Result<(), StoreError> {
+        match self.stock(row.try_get(0)?) {
+            Some(stock) => ticket_type(row, stock),
+            None => Ok(()),
+        }
     }
 
     /// Events with overdue holds that nobody asked about, of those whose turn we have.

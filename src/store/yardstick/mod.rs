@@ -85,7 +85,7 @@ impl Store {
         stage.ok_or_else(|| StoreError::corrupt("no event was made"))
     }
 
-    /// New events on sale, with so many ticket types each.
+    /// New events on sale, with so many ticket types each, which share the event's capacity evenly.
     pub async fn set_stages(&self, events: i64, types: i32) -> Result<Vec<Stage>, StoreError> {
         let client = self.client().await?;
         let sql = "insert into users (name, role) values ('Bench', 'organizer') returning id";
@@ -101,7 +101,8 @@ impl Store {
             insert into ticket_types (event_id, name, price_amount, capacity)
             select event, 'Standing ' || n, 4500, $2
             from unnest($1::bigint[]) event, generate_series(1, $3) n";
-        client.execute(sql, &[&ids, &CAPACITY, &types]).await?;
+        let share = CAPACITY / types;
+        client.execute(sql, &[&ids, &share, &types]).await?;
         let sql = "
             select event, t.revision, (select array_agg(id order by id) from ticket_types where event_id = event)
             from unnest($1::bigint[]) event join turns t on t.event_id = event
