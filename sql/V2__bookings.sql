@@ -50,8 +50,7 @@ create table bookings (
         constraint bookings_paid_by_known check (paid_by in ('cash', 'terminal', 'transfer', 'comp')),
     updated_at timestamptz not null default clock_timestamp(),
     -- A hold always ends by itself; one without a deadline would keep its seats for ever.
-    constraint bookings_pending_ends check (status <> 'pending' or expires_at is not null),
-    constraint bookings_of_event unique (id, event_id)
+    constraint bookings_pending_ends check (status <> 'pending' or expires_at is not null)
 );
 create index bookings_due on bookings (due_at) where due_at is not null;
 create index bookings_due_by_event on bookings (event_id, due_at) where due_at is not null;
@@ -60,6 +59,8 @@ create index bookings_by_user on bookings (user_id, created_at) where user_id is
 -- Two tabs of one buyer race for the same event: one pending booking wins.
 create unique index bookings_one_pending on bookings (event_id, user_id)
     where status = 'pending' and user_id is not null;
+-- Made last, as `V1__catalogue.sql` says.
+alter table bookings add constraint bookings_of_event unique (id, event_id);
 
 -- Price and quantity as they were when the booking was made. That the type exists is proved by
 -- the booking's claims, which stay when they are dead.
@@ -98,10 +99,11 @@ create table claims (
     constraint claims_seat_of_type
         foreign key (seat_id, live_type_id) references seats (id, ticket_type_id)
 );
-create unique index claims_one_live_seat on claims (seat_id) where seat_id is not null and state <> 'dead';
-create index claims_by_booking on claims (booking_id);
+-- The one that finds fewest rows is made last (`V1__catalogue.sql` says why).
 create index claims_by_type on claims (ticket_type_id);
 create index claims_by_seat on claims (seat_id) where seat_id is not null;
+create unique index claims_one_live_seat on claims (seat_id) where seat_id is not null and state <> 'dead';
+create index claims_by_booking on claims (booking_id);
 
 -- A dead claim never comes back: its stock may be somebody else's by now. A late payment makes
 -- new claims instead.
@@ -135,9 +137,9 @@ create table tickets (
     constraint tickets_type_of_event
         foreign key (ticket_type_id, event_id) references ticket_types (id, event_id)
 );
-create index tickets_by_booking on tickets (booking_id);
 create index tickets_by_type on tickets (ticket_type_id);
 create index tickets_by_seat on tickets (seat_id) where seat_id is not null;
+create index tickets_by_booking on tickets (booking_id);
 
 -- Stored answers of requests that carried an Idempotency-Key. The row is written in the
 -- transaction of the effect, so that the same request after a crash finds either both or neither.

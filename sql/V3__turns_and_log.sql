@@ -238,22 +238,26 @@ $$;
 
 -- Called at the end of V7, and by every later migration that makes triggers.
 --
--- Trigger functions with the owner's rights have their plans cached once and generic, and without full
--- scans: a plan made while a table was empty lives as long as its connection. Estimates of such plans
--- are too rough to let them start a compiler.
+-- Trigger functions with the owner's rights have their plans cached once and generic, and reach tables by
+-- index alone: a plan made while a table was empty lives as long as its connection, and would go on reading
+-- the whole table, or a whole index to join or to intersect with. Estimates of such plans are too rough to
+-- let them start a compiler.
 --
 -- Triggers run whichever way a row comes in, replication included: else a replicated claim would be
 -- stored and not counted.
 create procedure settle_triggers() language plpgsql set search_path from current as $$
 declare
     one record;
+    shape text;
 begin
     for one in
         select p.oid::regprocedure as name from pg_proc p
          where p.pronamespace = current_schema()::regnamespace and p.prorettype = 'trigger'::regtype and p.prosecdef
     loop
         execute format('alter function %s set plan_cache_mode = force_generic_plan', one.name);
-        execute format('alter function %s set enable_seqscan = off', one.name);
+        foreach shape in array array['seqscan', 'bitmapscan', 'hashjoin', 'mergejoin'] loop
+            execute format('alter function %s set enable_%s = off', one.name, shape);
+        end loop;
         execute format('alter function %s set jit = off', one.name);
     end loop;
     for one in

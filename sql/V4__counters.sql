@@ -1,4 +1,5 @@
--- Claims move the counters, in the same transaction, whoever writes them.
+-- Claims move the counters, in the same transaction, whoever writes them; and the versions of their
+-- bookings (`V7__private_topics.sql`), in the same pass, since every trigger function costs a call.
 --
 -- Statement-level triggers with transition tables, over sets of events: one move of the counters,
 -- one row of the log for each event, one ring, however many claims and events a statement has.
@@ -25,8 +26,9 @@ begin
     moved_at := clock_timestamp();
     if seat_ids is not null then
         select min(s.id) into blocked_seat
-          from seats s join claims c on c.seat_id = s.id and c.state <> 'dead'
-         where s.id = any(seat_ids) and s.blocked;
+          from unnest(seat_ids) as concerned (id)
+          cross join lateral (select * from seats where id = concerned.id and blocked limit 1) s
+         where exists (select from claims c where c.seat_id = s.id and c.state <> 'dead');
         if blocked_seat is not null then
             raise exception 'seat % is blocked', blocked_seat
                 using errcode = '23514', constraint = 'claims_seat_not_blocked', table = 'claims';
@@ -42,28 +44,34 @@ begin
           from moved m
          where p.id = m.pool_id and (m.held <> 0 or m.sold <> 0)
     ), stock as (
-        select t.event_id, t,
+        select e.id as event_id, l.ticket_type_id,
                min(p.capacity - p.held - p.sold) as left_before,
                min(p.capacity - p.held - p.sold - coalesce(m.held + m.sold, 0)) as left_after,
-               max(p.held + coalesce(m.held, 0)) filter (where p.ticket_type_id = t.id) as held,
-               max(p.sold + coalesce(m.sold, 0)) filter (where p.ticket_type_id = t.id) as sold,
+               max(p.held + coalesce(m.held, 0)) filter (where p.ticket_type_id = l.ticket_type_id) as held,
+               max(p.sold + coalesce(m.sold, 0)) filter (where p.ticket_type_id = l.ticket_type_id) as sold,
                max(case when m.held <> 0 or m.sold <> 0 then moved_at else p.updated_at end)
-                   filter (where p.ticket_type_id = t.id) as updated_at
+                   filter (where p.ticket_type_id = l.ticket_type_id) as updated_at
           from (unnest(events) e (id)
                 join ticket_types t on t.event_id = e.id
                 join ticket_type_pools l on l.ticket_type_id = t.id
                 join pools p on p.id = l.pool_id)
           full join moved m on m.pool_id = p.id
-         group by t.id
+         group by e.id, l.ticket_type_id
     ), told as (
-        select event_id,
-               jsonb_agg('{"op": "update"}' || ticket_type_json(t, left_after, held, sold, updated_at) order by (t).id)
-                   filter (where left_after <> left_before or updated_at = moved_at) as rows
-          from stock group by event_id
+        select stock.event_id,
+               jsonb_agg('{"op": "update"}' || ticket_type_json(t, left_after, held, sold, stock.updated_at) order by t.id)
+                   filter (where t.id is not null) as rows
+          from stock
+          left join lateral (
+              select * from ticket_types t
+               where t.id = stock.ticket_type_id and (left_after <> left_before or stock.updated_at = moved_at)
+               limit 1) t on true
+         group by stock.event_id
     ), seated as (
         select s.event_id, jsonb_agg(jsonb_build_array(s.position, seat_status(s.blocked, c.state)) order by s.position) as seats
-          from seats s left join claims c on c.seat_id = s.id and c.state <> 'dead'
-         where s.id = any(seat_ids)
+          from unnest(seat_ids) as concerned (id)
+          cross join lateral (select * from seats where id = concerned.id limit 1) s
+          left join claims c on c.seat_id = s.id and c.state <> 'dead'
          group by s.event_id
     ), moved_turns as (
         update turns turn set revision = turn.revision + 1
@@ -104,6 +112,7 @@ begin
         perform move_stock(net.events, net.types, net.held, net.sold,
             (select array_agg(seat_id) from new_rows where seat_id is not null and state <> 'dead'));
     end if;
+    perform count_versions(array(select distinct booking_id from new_rows));
     return null;
 end
 $$;
@@ -138,6 +147,10 @@ begin
     if net.events is not null then
         perform move_stock(net.events, net.types, net.held, net.sold, net.seats);
     end if;
+    -- A claim that moves to another booking is news of both.
+    perform count_versions(array(select booking_id from (select * from old_rows except select * from new_rows) as gone
+                                 union
+                                 select booking_id from (select * from new_rows except select * from old_rows) as come));
     return null;
 end
 $$;
@@ -158,6 +171,7 @@ begin
         perform move_stock(net.events, net.types, net.held, net.sold,
             (select array_agg(seat_id) from old_rows where seat_id is not null and state <> 'dead'));
     end if;
+    perform count_versions(array(select distinct booking_id from old_rows));
     return null;
 end
 $$;
@@ -198,6 +212,11 @@ begin
           and not exists (select from ticket_types where id = old.ticket_type_id) then
         return old; -- goes with its event or ticket type
     end if;
+    if tg_op = 'UPDATE' and (old.id, old.event_id, old.kind, old.ticket_type_id, old.held, old.sold)
+                            is not distinct from (new.id, new.event_id, new.kind, new.ticket_type_id, new.held, new.sold)
+       and (old.capacity = new.capacity or old.kind not in ('event', 'ticket_type')) then
+        return new;
+    end if;
     raise exception 'counters and mirrored capacity of pools are moved by triggers only'
         using errcode = '42501', constraint = 'pools_derived', table = 'pools',
               hint = 'Write claims to move the counters, and events or ticket_types to move the capacity.';
@@ -207,12 +226,9 @@ create trigger pools_guard_insert before insert on pools for each row
     when (current_setting('xmlbinary') <> 'hex'
           and (new.kind in ('event', 'ticket_type') or new.held <> 0 or new.sold <> 0))
     execute function refuse_pool_write();
+-- The condition is parsed anew in each statement that updates pools, so it is short.
 create trigger pools_guard_update before update on pools for each row
-    when (current_setting('xmlbinary') <> 'hex'
-          and ((old.id, old.event_id, old.kind, old.ticket_type_id, old.held, old.sold)
-               is distinct from (new.id, new.event_id, new.kind, new.ticket_type_id, new.held, new.sold)
-               or old.capacity <> new.capacity and old.kind in ('event', 'ticket_type')))
-    execute function refuse_pool_write();
+    when (current_setting('xmlbinary') <> 'hex') execute function refuse_pool_write();
 create trigger pools_guard_delete before delete on pools for each row
     when (old.kind in ('event', 'ticket_type')) execute function refuse_pool_write();
 create trigger pools_no_truncate before truncate on pools

@@ -380,7 +380,8 @@ begin
     ), drawn as (
         select g.event_id, jsonb_build_object('event', event_json(e, g.layout), 'layout', g.layout, 'kept', g.kept,
                                               'seat_count', g.seat_count, 'seats', '[]'::jsonb) as part
-          from geometry g join events e on e.id = g.event_id and e.deleted_at is null
+          from geometry g cross join lateral (select * from events where id = g.event_id limit 1) e
+         where e.deleted_at is null
     )
     select array_agg(coalesce(d.event_id, s.event_id)) as events,
            array_agg(coalesce(d.part, '{}')
@@ -438,7 +439,9 @@ begin
             using errcode = '23514', constraint = 'seats_blocked_not_claimed', table = 'seats';
     end if;
     update ticket_types t set seated = not t.seated
-     where t.id = any(touched.types) and t.seated <> exists (select from seats s where s.ticket_type_id = t.id);
+     where t.id = any(touched.types)
+       -- Not `exists`, which a plan may answer by reading all seats.
+       and t.seated <> ((select true from seats s where s.ticket_type_id = t.id limit 1) is not null);
     perform log_seats(touched.place_events, touched.positions, touched.relaid);
     return null;
 end

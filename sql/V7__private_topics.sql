@@ -22,15 +22,13 @@ create trigger bookings_touch before update on bookings for each row execute fun
 -- transaction wrote itself: a booking that is made or confirmed with all its parts moves by one.
 create function count_versions(ids uuid[]) returns void language plpgsql as $$
 begin
-    update bookings b set version = b.version + 1
-      from (select w.id from unnest(ids) w (id) cross join lateral
-                   (select from bookings b where b.id = w.id and b.xmin <> pg_current_xact_id()::xid limit 1) as known
-             order by w.id) as other
-     where b.id = other.id;
+    update bookings set version = version + 1
+     where id = any(ids) and xmin <> pg_current_xact_id()::xid;
 end
 $$;
 
--- Of items, claims and tickets alike. A row that moves to another booking is news of both.
+-- Of items and tickets; claims do it where they move the counters (`V4__counters.sql`). A row that moves to
+-- another booking is news of both.
 create function booking_parts_written() returns trigger language plpgsql
     security definer set search_path from current as $$
 declare
@@ -53,7 +51,7 @@ do $$
 declare
     part text;
 begin
-    foreach part in array array['booking_items', 'claims', 'tickets'] loop
+    foreach part in array array['booking_items', 'tickets'] loop
         execute format('
             create trigger %1$s_version_insert after insert on %1$s referencing new table as new_rows
                 for each statement execute function booking_parts_written();

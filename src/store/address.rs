@@ -149,9 +149,11 @@ fn session(config: &DatabaseConfig, theirs: &str) -> String {
     let timeouts: String = ours
         .map(|(name, value)| format!("set {name} = {value};"))
         .collect();
-    // Generic plans are costed without the parameters' values, so JIT would compile cheap statements.
+    // Generic plans are costed without the parameters' values, so JIT would compile cheap statements. And a plan made
+    // while a table was empty may outlive that state for a minute or more; it shall look rows up by index, in the
+    // index's order, from the start.
     format!(
-        "{timeouts}set search_path = {}, pg_temp;set jit = off;",
+        "{timeouts}set search_path = {}, pg_temp;set jit = off;set enable_seqscan = off;set enable_bitmapscan = off;",
         config.schema
     )
 }

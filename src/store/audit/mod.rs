@@ -88,9 +88,9 @@ pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
         .read_only(true)
         .start()
         .await?;
-    // An audit of a large database may take long.
+    // An audit of a large database may take long, and reads whole tables.
     snapshot
-        .batch_execute("set local statement_timeout = 0")
+        .batch_execute("set local statement_timeout = 0; set local enable_seqscan = on; set local enable_bitmapscan = on")
         .await?;
     let there = "select to_regclass('changes') is not null";
     if !snapshot

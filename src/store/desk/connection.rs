@@ -156,9 +156,11 @@ impl Open {
     }
 }
 
+/// Plans are made once, when tables may be empty, so they have to be right however the tables grow: every row is looked
+/// up by its key, and no index is read as a whole, to join or to intersect it with another.
 fn settings() -> String {
     format!(
-        "set plan_cache_mode = force_generic_plan; set enable_seqscan = off;
+        "set plan_cache_mode = force_generic_plan; set enable_hashjoin = off; set enable_mergejoin = off;
          set lock_timeout = {LOCK_TIMEOUT_MS}"
     )
 }
