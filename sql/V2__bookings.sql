@@ -54,8 +54,9 @@ create table bookings (
 );
 create index bookings_due on bookings (due_at) where due_at is not null;
 create index bookings_due_by_event on bookings (event_id, due_at) where due_at is not null;
-create index bookings_by_event on bookings (event_id, created_at);
-create index bookings_by_user on bookings (user_id, created_at) where user_id is not null;
+-- In the order of lists.
+create index bookings_by_event on bookings (event_id, created_at, id);
+create index bookings_by_user on bookings (user_id, created_at, id) where user_id is not null;
 -- Two tabs of one buyer race for the same event: one pending booking wins.
 create unique index bookings_one_pending on bookings (event_id, user_id)
     where status = 'pending' and user_id is not null;

@@ -7,8 +7,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
 use crate::config::inside::{
-    CLIENTS_MIN, FEED_CONNECTIONS_MAX, OTHER_DESCRIPTORS_MAX, SHARD_DESCRIPTORS_MAX,
-    SPARE_CONNECTIONS_MAX,
+    CLIENTS_MIN, DESK_CONNECTIONS_MAX, FEED_CONNECTIONS_MAX, OTHER_DESCRIPTORS_MAX,
+    SHARD_DESCRIPTORS_MAX, SPARE_CONNECTIONS_MAX,
 };
 
 /// The system's limit leaves no room for clients.
@@ -64,6 +64,7 @@ pub(crate) fn share_out(config: &mut Config, shards: usize) -> Result<usize, Too
 fn clients_of(limit: usize, config: &Config, shards: usize) -> Result<usize, TooFewDescriptors> {
     let own = config.database.pool_connections_max
         + FEED_CONNECTIONS_MAX
+        + DESK_CONNECTIONS_MAX
         + config.feed.loads_parallel_max
         + shards * SHARD_DESCRIPTORS_MAX
         + SPARE_CONNECTIONS_MAX

@@ -242,11 +242,18 @@ pub const PRESENCE_STEPS_MAX: usize = 32;
 /// times as often.
 pub const PRESENCE_LEASE_MS: u64 = 4_000;
 
+// --- the desk (`desk/queue.rs`)
+
+/// Workers at a time. A second one nearly halves the batches, and pays only where full ones are left waiting.
+pub const DESK_WORKERS_MAX: usize = 2;
+
 // --- open files (`descriptors.rs`)
 
 /// Connections of the feed's own pool beside those that load events: one each to read the log, to count joins, for the
 /// doorbell's probe, for presence, for the relay and for the probe of its doorbell; four to read private topics.
 pub const FEED_CONNECTIONS_MAX: usize = 10;
+/// Connections of the desk's own: one a worker, and one for events whose turn somebody else has.
+pub const DESK_CONNECTIONS_MAX: usize = DESK_WORKERS_MAX + 1;
 /// Open files of a shard: its poller, its bell, and what the runtime has of it.
 pub const SHARD_DESCRIPTORS_MAX: usize = 4;
 /// Connections past all bounds on which only `/readyz`, `/healthz`, `/api` and `/metrics` are answered.

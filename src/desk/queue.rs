@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::command::{Command, Verdict, too_late};
+use crate::config::inside::DESK_WORKERS_MAX;
 use crate::metrics;
 use crate::ticketing::EventId;
 
@@ -53,10 +54,6 @@ pub(crate) struct Start {
     /// Waits for the turn of one event.
     pub(crate) waiter: bool,
 }
-
-/// Workers of the first round. A second one halves the batches, so it comes only when a full batch is left
-/// waiting.
-const WORKERS_MAX: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -272,7 +269,7 @@ impl Queue {
     fn start(&mut self) -> Start {
         let worker = match self.workers {
             0 => !self.ready.is_empty(),
-            workers if workers < WORKERS_MAX => self.has_a_full_batch(),
+            workers if workers < DESK_WORKERS_MAX => self.has_a_full_batch(),
             _ => false,
         };
         self.workers += usize::from(worker);

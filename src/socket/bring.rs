@@ -153,29 +153,29 @@ impl Shard {
             .subscriptions_mut()
             .filter_map(joined)
             .collect();
-        let mut checked = self.watching.checked();
-        for (channel, sent) in &topics {
-            let event = self.channels.event_of(*channel);
-            let Some(proof) = event.and_then(|event| self.watching.proof(event, *sent)) else {
-                // It lacks something, and no beat is to hide that.
-                return;
-            };
-            checked.at = checked.at.min(proof.at);
-        }
+        // `None`: it lacks something of an event, and no beat is to hide that.
+        let proven = topics
+            .iter()
+            .try_fold(self.watching.checked(), |checked, (channel, sent)| {
+                let event = self.channels.event_of(*channel)?;
+                let proof = self.watching.proof(event, *sent)?;
+                let at = checked.at.min(proof.at);
+                Some(native::Checked { at, ..checked })
+            });
         let frame = |revisions: &[_], checked| {
             let beat = native::beat(revisions, checked);
             phoenix::push(vsn, PHOENIX, native::BEAT, &beat)
         };
-        match &*topics {
-            [] => {}
+        match (&*topics, proven) {
+            ([], _) | (_, None) => {}
             // Nearly all: their beat is the same as their neighbours'.
-            [(channel, sent)] => {
+            ([(channel, sent)], Some(checked)) => {
                 if let Some(channel) = self.channels.get_mut(*channel) {
                     let beat = channel.beat(*sent, checked, vsn);
                     connection.outbox.push(beat);
                 }
             }
-            _ => {
+            (_, Some(checked)) => {
                 let name = |&(channel, sent): &(usize, Revision)| {
                     let channel = self.channels.get(channel)?;
                     Some((channel.key.name, sent))

@@ -27,7 +27,7 @@ use crate::metrics;
 use crate::ticketing::EventId;
 
 /// The rest of an event after a pass, as a multiple of the time that the shard waited for a processor.
-const REST_PER_WAIT: u64 = 2;
+const REST_PER_WAIT: u64 = 4;
 
 /// The change for which an event's viewers are sent to.
 #[derive(Debug)]
