@@ -346,7 +346,7 @@ fn user_id(subject: Option<TokenSubject>) -> Option<UserId> {
         TokenSubject::Number(id) => id,
         TokenSubject::Text(text) => text.parse().ok()?,
     };
-    (id > 0).then_some(id)
+    (id.0 > 0).then_some(id)
 }
 
 fn expiry(seconds: f64) -> Option<jiff::Timestamp> {

@@ -127,43 +127,47 @@ mod tests {
     fn board() -> Board {
         let board = Board::default();
         board.checked(Timestamp::UNIX_EPOCH, true);
-        board.expect(1);
+        board.expect(EventId(1));
         board
     }
 
     #[test]
     fn nothing_is_older_than_what_a_write_was_answered_with() {
         let board = board();
-        board.committed(1, 6);
-        board.show(1, Arc::new(state(5)));
-        assert_eq!(board.get(1), None, "committed while it was being loaded");
-        board.show(1, Arc::new(state(6)));
-        assert_eq!(board.get(1).unwrap().state.revision, 6);
-        board.committed(1, 4);
-        assert_eq!(board.get(1).unwrap().state.revision, 6);
+        board.committed(EventId(1), 6);
+        board.show(EventId(1), Arc::new(state(5)));
+        assert_eq!(
+            board.get(EventId(1)),
+            None,
+            "committed while it was being loaded"
+        );
+        board.show(EventId(1), Arc::new(state(6)));
+        assert_eq!(board.get(EventId(1)).unwrap().state.revision, 6);
+        board.committed(EventId(1), 4);
+        assert_eq!(board.get(EventId(1)).unwrap().state.revision, 6);
     }
 
     #[test]
     fn only_watched_events_are_known() {
         let board = board();
-        board.committed(2, 1);
-        assert_eq!(board.get(2), None);
-        board.show(1, Arc::new(state(5)));
-        board.remove(1);
-        assert_eq!(board.get(1), None);
+        board.committed(EventId(2), 1);
+        assert_eq!(board.get(EventId(2)), None);
+        board.show(EventId(1), Arc::new(state(5)));
+        board.remove(EventId(1));
+        assert_eq!(board.get(EventId(1)), None);
         assert!(board.0.slots.is_empty());
     }
 
     #[test]
     fn without_its_database_the_board_says_since_when() {
         let board = board();
-        board.show(1, Arc::new(state(5)));
-        assert_eq!(board.get(1).unwrap().stale_since, None);
+        board.show(EventId(1), Arc::new(state(5)));
+        assert_eq!(board.get(EventId(1)).unwrap().stale_since, None);
         board.checked(Timestamp::MAX, false);
-        let known = board.get(1).unwrap();
+        let known = board.get(EventId(1)).unwrap();
         assert_eq!(known.stale_since, Some(Timestamp::UNIX_EPOCH));
-        board.committed(1, 6);
-        assert_eq!(board.get(1), None, "a writer saw something newer");
+        board.committed(EventId(1), 6);
+        assert_eq!(board.get(EventId(1)), None, "a writer saw something newer");
         let freshness = board.freshness();
         assert_eq!(freshness.checked_at, Some(Timestamp::UNIX_EPOCH));
         assert!(!freshness.database_up);

@@ -118,7 +118,7 @@ fn after(event: EventId, outcome: Result<Expired, DeskError>, rests: &mut Rests)
         Ok(Expired { holds: 0, .. }) => CROSSED_PAUSE,
         Ok(Expired { holds, revision }) => {
             rests.ended(event);
-            tracing::debug!(event, holds, revision, "holds ran out");
+            tracing::debug!(event = event.0, holds, revision, "holds ran out");
             Duration::ZERO
         }
         Err(error) => {

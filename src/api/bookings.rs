@@ -58,7 +58,7 @@ fn token(booking: BookingId, key: Option<&GivenKey>) -> String {
         None => rand::rng().random(),
         Some(key) => Sha256::new()
             .chain_update(b"seatcast booking token")
-            .chain_update(booking.as_bytes())
+            .chain_update(booking.0.as_bytes())
             .chain_update(key.text.as_bytes())
             .finalize()
             .into(),

@@ -171,8 +171,8 @@ impl Fields {
     }
 
     /// The number of a row: 1 or more.
-    pub fn id(&mut self, name: &str) -> Option<i64> {
-        self.integer(name, 1..=i64::MAX)
+    pub fn id<Id: From<i64>>(&mut self, name: &str) -> Option<Id> {
+        self.integer(name, 1..=i64::MAX).map(Id::from)
     }
 
     pub fn real(&mut self, name: &str, bounds: RangeInclusive<f64>) -> Option<f64> {
@@ -257,13 +257,13 @@ impl Fields {
     }
 
     /// An array of row numbers.
-    pub fn ids(&mut self, name: &str, items_max: usize) -> Option<Vec<i64>> {
+    pub fn ids<Id: From<i64>>(&mut self, name: &str, items_max: usize) -> Option<Vec<Id>> {
         self.items(name, items_max, |fields, place, value| {
             let id = value.as_i64().filter(|id| *id > 0);
             if id.is_none() {
                 fields.refuse(place, "NOT_AN_ID", "");
             }
-            id
+            id.map(Id::from)
         })
     }
 

@@ -161,5 +161,5 @@ pub(super) async fn remove(
         .delete_notice(event_id, notice_id, &caller)
         .await?;
     state.board.committed(event_id, removed.revision);
-    Ok(Reply::ok("NOTICE_DELETED", Deleted { id: notice_id }).revision(removed.revision))
+    Ok(Reply::ok("NOTICE_DELETED", Deleted { id: notice_id.0 }).revision(removed.revision))
 }

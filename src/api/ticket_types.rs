@@ -275,7 +275,13 @@ pub(super) async fn remove(
         .delete_ticket_type(event_id, ticket_type_id, &caller)
         .await?;
     state.board.committed(event_id, removed.revision);
-    Ok(Reply::ok("TICKET_TYPE_DELETED", Deleted { id: ticket_type_id }).revision(removed.revision))
+    Ok(Reply::ok(
+        "TICKET_TYPE_DELETED",
+        Deleted {
+            id: ticket_type_id.0,
+        },
+    )
+    .revision(removed.revision))
 }
 
 /// Refuses a price in another currency than the event's.

@@ -23,11 +23,11 @@ fn in_an_hour() -> u64 {
 
 #[test]
 fn an_issued_token_names_its_user() {
-    let token = auth().issue(2, Role::Organizer, Duration::from_secs(60));
+    let token = auth().issue(UserId(2), Role::Organizer, Duration::from_secs(60));
     let caller = auth().verify(&token.unwrap()).unwrap();
-    assert_eq!(caller.user_id(), Some(2));
+    assert_eq!(caller.user_id(), Some(UserId(2)));
     assert_eq!(caller.role(), Some(Role::Organizer));
-    assert!(caller.may_organize(2) && !caller.may_organize(3));
+    assert!(caller.may_organize(UserId(2)) && !caller.may_organize(UserId(3)));
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn the_subject_may_be_a_number_or_a_numeric_string() {
         let caller = auth().verify(&token).unwrap();
         assert_eq!(
             (caller.user_id(), caller.role()),
-            (Some(7), Some(Role::Customer))
+            (Some(UserId(7)), Some(Role::Customer))
         );
     }
 }
@@ -104,7 +104,10 @@ fn the_user_id_header_counts_in_development_mode_only() {
     let mut config = Config::default().auth;
     config.dev = true;
     let dev = Auth::new(&config).unwrap();
-    assert_eq!(dev.credentials(&headers).unwrap(), Credentials::DevUser(3));
+    assert_eq!(
+        dev.credentials(&headers).unwrap(),
+        Credentials::DevUser(UserId(3))
+    );
     headers.insert(header::AUTHORIZATION, "Basic eDp5".parse().unwrap());
     assert!(dev.credentials(&headers).is_err());
 }
@@ -118,7 +121,7 @@ fn a_socket_names_its_user_without_a_token_in_development_mode_only() {
     let customer = dev.verify("dev:3").unwrap();
     assert_eq!(
         (customer.user_id(), customer.role()),
-        (Some(3), Some(Role::Customer))
+        (Some(UserId(3)), Some(Role::Customer))
     );
     assert!(dev.verify("dev:").is_err());
     assert!(dev.verify("dev:x").is_err());
@@ -195,13 +198,13 @@ fn tokens_of_an_issuer_are_checked_with_its_public_key() {
     ] {
         let auth = auth_by_key(key);
         let caller = auth.verify(token).unwrap();
-        assert_eq!(caller.user_id(), Some(7));
+        assert_eq!(caller.user_id(), Some(UserId(7)));
         assert_eq!(caller.role(), Some(Role::Organizer));
         let mut forged = token.to_owned();
         forged.replace_range(40..41, if &token[40..41] == "A" { "B" } else { "A" });
         assert!(auth.verify(&forged).is_err());
         let ttl = Duration::from_secs(60);
-        let issued = auth.issue(7, Role::Admin, ttl);
+        let issued = auth.issue(UserId(7), Role::Admin, ttl);
         assert!(matches!(issued, Err(AuthSetupError::CannotIssue)));
     }
 }

@@ -139,7 +139,7 @@ fn failed(event: EventId, error: &StoreError) -> ErrorReply {
         error if error.is_transient() => code::UNAVAILABLE.because("the database does not answer"),
         StoreError::BadValue(_) => code::INVALID_PAYLOAD.because("a value cannot be stored"),
         _ => {
-            tracing::error!(event, %error, cause = ?error, "a broadcast was not stored");
+            tracing::error!(event = event.0, %error, cause = ?error, "a broadcast was not stored");
             code::INTERNAL.because("the broadcast was not stored")
         }
     }

@@ -13,7 +13,7 @@ use tracing::Span;
 use super::command::{Command, Verdict, too_late};
 use crate::config::inside::DESK_WORKERS_MAX;
 use crate::metrics;
-use crate::ticketing::EventId;
+use crate::ticketing::{BookingId, EventId};
 
 /// A command in the queue.
 #[derive(Debug)]
@@ -170,7 +170,7 @@ impl Queue {
         event: EventId,
         now: Instant,
         batch: &mut CommandBatch,
-        bookings: &mut HashSet<uuid::Uuid>,
+        bookings: &mut HashSet<BookingId>,
     ) {
         let Some(line) = self.lines.get_mut(&event) else {
             return;

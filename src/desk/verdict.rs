@@ -6,9 +6,9 @@
 use super::command::{Command, DeskError, busy};
 use crate::store::StoreError;
 use crate::store::constraint::{self, Rule};
-use crate::ticketing::SeatId;
 use crate::ticketing::booking::{Item, Wish};
 use crate::ticketing::refusal::Refusal;
+use crate::ticketing::{SeatId, TicketTypeId};
 
 /// What to do with what failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ fn items(command: &Command) -> &[Item] {
     }
 }
 
-fn of_type(item: &Item) -> Option<(i64, i64)> {
+fn of_type(item: &Item) -> Option<(TicketTypeId, i64)> {
     match item {
         Item::Quantity { ticket_type_id, .. } | Item::BestAvailable { ticket_type_id, .. } => {
             Some((*ticket_type_id, 0))

@@ -293,7 +293,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 Err(error) if is_lost(&error) => return self.all(&error),
                 Err(error) => {
                     deciding.keep_overdue(event, &writes.changed, stock);
-                    tracing::warn!(event, %error, cause = std::error::Error::source(&error), "overdue holds cannot be ended");
+                    tracing::warn!(event = event.0, %error, cause = std::error::Error::source(&error), "overdue holds cannot be ended");
                     kept.insert(event, verdict::of_database(&error));
                 }
             }
@@ -418,13 +418,13 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             Failure::Rule(Rule::Late) => Fate::Answer(Err(too_late())),
             Failure::Rule(Rule::Again | Rule::Changed) => Fate::Again,
             Failure::Rule(rule) => {
-                tracing::warn!(event, %error, "the database refused a command");
+                tracing::warn!(event = event.0, %error, "the database refused a command");
                 Fate::Answer(Err(verdict::refused(rule, &waiting.command)))
             }
             Failure::Database => Fate::Answer(Err(verdict::of_database(error))),
             Failure::Fault => {
                 let cause = std::error::Error::source(error);
-                tracing::error!(event, %error, ?cause, "a command failed");
+                tracing::error!(event = event.0, %error, ?cause, "a command failed");
                 Fate::Answer(Err(DeskError::Internal))
             }
         }
@@ -467,7 +467,7 @@ fn mark(deciding: &Deciding, writes: &Writes) {
     let span = tracing::Span::current();
     for event in writes.revisions().into_keys() {
         if let Some(revision) = deciding.revision(event) {
-            span.record("event", event);
+            span.record("event", event.0);
             span.record("revision", revision);
             trail::committed(event, revision, &span);
         }

@@ -125,7 +125,7 @@ impl Publisher {
                 Cause::Delivered(event, Box::new(delta))
             }
             Err(error) => {
-                tracing::warn!(%error, event, "the change on a ring cannot be read");
+                tracing::warn!(%error, event = event.0, "the change on a ring cannot be read");
                 Cause::Rang(event)
             }
         }
@@ -161,7 +161,7 @@ impl Publisher {
             }
             Effect::Publish(shards, event, flush) => {
                 let Delta { from, to, .. } = *flush.delta;
-                let span = tracing::debug_span!("publish", event, from, to).entered();
+                let span = tracing::debug_span!("publish", event = event.0, from, to).entered();
                 trail::published(event, from, to, &span);
                 board.show(event, flush.state.clone());
                 metrics::PUBLICATIONS.add(1);

@@ -156,6 +156,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::ticketing::EventId;
     use crate::ticketing::live::samples;
 
     /// An entry at revision `at` whose ring was filled from the log after `log_from`.
@@ -164,7 +165,7 @@ mod tests {
             .map(|from| Arc::new(delta(from, from + 1)))
             .collect();
         let opening = Opening {
-            event: 1,
+            event: EventId(1),
             state: Arc::new(samples::state(at)),
             ring,
             lost: 0,
@@ -182,7 +183,7 @@ mod tests {
 
     fn publication(from: Revision, to: Revision) -> Arc<Publication> {
         Arc::new(Publication::new(
-            1,
+            EventId(1),
             Arc::new(delta(from, to)),
             Arc::new(samples::state(to)),
         ))

@@ -281,7 +281,7 @@ impl Hub {
     pub fn publish(&self, shards: ShardSet, publication: Arc<Publication>) {
         let (event, Delta { from, to, .. }) = (publication.event, &*publication.delta);
         for shard in shards.iter() {
-            let span = tracing::debug_span!("fan_out", shard, event, from, to);
+            let span = tracing::debug_span!("fan_out", shard, event = event.0, from, to);
             self.tell(shard, News::Published(publication.clone(), span));
         }
     }

@@ -350,7 +350,10 @@ impl<W: Waiter> Watching<W> {
 
     fn lost_one(&mut self, event: EventId) {
         metrics::GAPS.one(self.bounds.road);
-        tracing::debug!(event, "a publication was lost on its way: opening anew");
+        tracing::debug!(
+            event = event.0,
+            "a publication was lost on its way: opening anew"
+        );
         self.open_anew(event);
     }
 

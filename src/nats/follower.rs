@@ -148,7 +148,7 @@ impl Follower {
                 // The relay sends an empty message for a row that is too big for NATS.
                 if !json.is_empty() {
                     metrics::BUS_DROPPED.one("unreadable");
-                    tracing::warn!(%error, event, "the relay says what cannot be read");
+                    tracing::warn!(%error, event = event.0, "the relay says what cannot be read");
                 }
                 Heard::LookAgain(event)
             }

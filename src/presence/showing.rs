@@ -84,7 +84,7 @@ mod tests {
     use crate::hub::{Mailbox, News, NotOpened, ToShard};
     use crate::protocol::presence::Counts;
 
-    const EVENT: EventId = 42;
+    const EVENT: EventId = EventId(42);
 
     fn view(total: u64) -> View {
         let empty = || serde_json::value::RawValue::NULL.to_owned();
@@ -115,7 +115,7 @@ mod tests {
         let mut showing = Showing::new(hub.clone());
         let mut now = Instant::now();
         while mailboxes[0].take_dropped() == 0 {
-            hub.not_opened(0, 7, NotOpened::Unavailable);
+            hub.not_opened(0, EventId(7), NotOpened::Unavailable);
         }
         showing.show(view(5), now);
         showing.show(view(9), now);

@@ -18,7 +18,7 @@ use crate::protocol::native::EntityKind;
 use crate::protocol::phoenix::{Vsn, encoded};
 use crate::protocol::topic::Topic;
 use crate::store::Failure;
-use crate::ticketing::UserId;
+use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Users and the version of the one booking that each has.
 struct World {
@@ -58,7 +58,7 @@ impl World {
             asks: 0,
             answered: BTreeSet::new(),
             planner: Planner::new(config.private, &config.feed, now),
-            rows: (1..=3).map(|user| (user, 1)).collect(),
+            rows: (1..=3).map(|user| (UserId(user), 1)).collect(),
             reads: Vec::new(),
             spoiled: BTreeSet::new(),
             shown: BTreeMap::new(),
@@ -133,7 +133,10 @@ impl World {
         let told = batch.asked.iter().map(|asked| {
             let (owner, found) = match asked.topic {
                 Topic::User(user) => (user, own(user, rows[&user] as i64, asked)),
-                _ => (1, Found::Figures(encoded(&json!({"sold": 1})).into())),
+                _ => (
+                    UserId(1),
+                    Found::Figures(encoded(&json!({"sold": 1})).into()),
+                ),
             };
             (asked.topic, Told { owner, read, found })
         });
@@ -167,7 +170,7 @@ impl World {
 
 /// The store's result: a booking's body is included unless its version is known.
 fn own(user: UserId, version: i64, asked: &Asked) -> Found {
-    let id = Uuid::from_u128(user as u128);
+    let id = BookingId(Uuid::from_u128(user.0 as u128));
     let lacks = Picture::lacks(asked.known.as_deref(), &[(id, version)]);
     let body = encoded(&json!({"id": id, "version": version}));
     Found::Own(vec![Listed {
@@ -182,36 +185,40 @@ fn own(user: UserId, version: i64, asked: &Asked) -> Found {
 fn what_spoils_a_read_is_read_alone_and_others_go_on() {
     let mut world = World::new();
     (1..=100).for_each(|user| {
-        world.rows.insert(user, 1);
+        world.rows.insert(UserId(user), 1);
     });
-    world.spoiled.insert(Topic::User(7));
-    (1..=100).for_each(|user| world.watch(0, user));
+    world.spoiled.insert(Topic::User(UserId(7)));
+    (1..=100).for_each(|user| world.watch(0, UserId(user)));
     world.pass(Duration::from_millis(100));
     let shown = |world: &World| world.shown.len();
     assert_eq!(shown(&world), 99, "all others");
-    (1..=100).for_each(|user| world.commit(user, true));
+    (1..=100).for_each(|user| world.commit(UserId(user), true));
     world.pass(Duration::from_millis(100));
-    assert!((1..=100).all(|user| user == 7 || world.shown[&(0, user)] == 2));
+    assert!((1..=100).all(|user| user == 7 || world.shown[&(0, UserId(user))] == 2));
     world.spoiled.clear();
     world.pass(Duration::from_secs(10));
-    assert_eq!(world.shown[&(0, 7)], 2, "it is tried again by itself");
+    assert_eq!(
+        world.shown[&(0, UserId(7))],
+        2,
+        "it is tried again by itself"
+    );
 }
 
 #[test]
 fn figures_that_take_long_keep_nobody_waiting_and_are_read_more_rarely() {
     let mut world = World::new();
-    let topic = Topic::Admin(42);
+    let topic = Topic::Admin(EventId(42));
     let (shard, ask) = (0, 1_000);
     world.on(Cause::Wish(Wish::Watch { topic, shard, ask }));
-    world.watch(0, 1);
+    world.watch(0, UserId(1));
     assert_eq!(world.reads.len(), 2, "read apart");
     let (figures, rows) = world.reads.remove(0);
     world.finish_read();
-    assert_eq!(world.shown[&(0, 1)], 1);
+    assert_eq!(world.shown[&(0, UserId(1))], 1);
     world.now += Duration::from_secs(2);
     let answer = world.answer(&figures, &rows);
     world.on(Cause::Read(figures, Ok(answer)));
-    world.on(Cause::Rang(PrivateRing::Event(42)));
+    world.on(Cause::Rang(PrivateRing::Event(EventId(42))));
     let of_event = |(batch, _): &(Batch, _)| batch.asked[0].topic == topic;
     world.now += Duration::from_secs(7);
     world.on(Cause::Time);
@@ -224,54 +231,62 @@ fn figures_that_take_long_keep_nobody_waiting_and_are_read_more_rarely() {
 #[test]
 fn what_rings_during_a_read_is_read_after_it() {
     let mut world = World::new();
-    world.watch(0, 1);
-    world.commit(1, true);
+    world.watch(0, UserId(1));
+    world.commit(UserId(1), true);
     world.finish_read();
-    assert_eq!(world.shown[&(0, 1)], 1, "the read began before the commit");
+    assert_eq!(
+        world.shown[&(0, UserId(1))],
+        1,
+        "the read began before the commit"
+    );
     world.pass(Duration::from_millis(50));
-    assert_eq!(world.shown[&(0, 1)], 2);
+    assert_eq!(world.shown[&(0, UserId(1))], 2);
 }
 
 #[test]
 fn whoever_asks_is_answered_by_a_read_that_began_after_the_question() {
     let mut world = World::new();
-    world.watch(0, 1);
-    world.commit(1, false);
-    world.watch(1, 1);
+    world.watch(0, UserId(1));
+    world.commit(UserId(1), false);
+    world.watch(1, UserId(1));
     let ask = world.asks;
     world.finish_read();
     assert!(!world.answered.contains(&(1, ask)), "it began too early");
     world.finish_read();
     assert!(world.answered.contains(&(1, ask)));
-    assert_eq!(world.shown[&(1, 1)], 2, "though its doorbell never rang");
+    assert_eq!(
+        world.shown[&(1, UserId(1))],
+        2,
+        "though its doorbell never rang"
+    );
     // A second question of a shard that has the picture waits for a read as well.
-    world.commit(1, false);
-    world.watch(1, 1);
+    world.commit(UserId(1), false);
+    world.watch(1, UserId(1));
     assert!(!world.answered.contains(&(1, world.asks)));
     world.finish_read();
     assert!(world.answered.contains(&(1, world.asks)));
-    assert_eq!(world.shown[&(1, 1)], 3);
+    assert_eq!(world.shown[&(1, UserId(1))], 3);
 }
 
 #[test]
 fn who_comes_back_soon_is_told_only_what_changed_meanwhile() {
     let mut world = World::new();
-    world.watch(0, 1);
+    world.watch(0, UserId(1));
     world.finish_read();
     let known = |world: &World| world.reads[0].0.asked[0].known.is_some();
-    world.unwatch(0, 1);
-    world.commit(1, true);
+    world.unwatch(0, UserId(1));
+    world.commit(UserId(1), true);
     assert!(world.reads.is_empty(), "nobody watches it");
-    world.watch(0, 1);
+    world.watch(0, UserId(1));
     assert!(known(&world));
     world.finish_read();
-    assert_eq!(world.shown[&(0, 1)], 2);
-    world.unwatch(0, 1);
+    assert_eq!(world.shown[&(0, UserId(1))], 2);
+    world.unwatch(0, UserId(1));
     world.pass(Duration::from_secs(
         Config::default().feed.unwatch_grace_s + 1,
     ));
     assert_eq!(world.planner.next_at(), None, "it is forgotten");
-    world.watch(0, 1);
+    world.watch(0, UserId(1));
     assert!(!known(&world));
 }
 
@@ -285,48 +300,57 @@ fn there_are_no_more_topics_than_configured() {
         ..config.private
     };
     world.planner = Planner::new(few, &config.feed, world.now);
-    world.watch(0, 1);
+    world.watch(0, UserId(1));
     world.finish_read();
-    world.watch(0, 2);
-    assert_eq!(world.refused, [(0, Topic::User(2), NotOpened::Unavailable)]);
-    world.unwatch(0, 1);
-    world.watch(0, 2);
+    world.watch(0, UserId(2));
+    assert_eq!(
+        world.refused,
+        [(0, Topic::User(UserId(2)), NotOpened::Unavailable)]
+    );
+    world.unwatch(0, UserId(1));
+    world.watch(0, UserId(2));
     world.finish_read();
-    assert_eq!(world.shown.keys().copied().collect::<Vec<_>>(), [(0, 2)]);
+    assert_eq!(
+        world.shown.keys().copied().collect::<Vec<_>>(),
+        [(0, UserId(2))]
+    );
 }
 
 #[test]
 fn rings_are_conflated_and_a_lost_one_costs_a_poll() {
     let mut world = World::new();
-    world.watch(0, 1);
+    world.watch(0, UserId(1));
     world.finish_read();
     for _ in 0..10 {
-        world.commit(1, true);
+        world.commit(UserId(1), true);
     }
     assert!(world.reads.is_empty(), "the window is not over");
     world.pass(Duration::from_millis(50));
-    assert_eq!(world.shown[&(0, 1)], 11);
-    world.commit(1, false);
+    assert_eq!(world.shown[&(0, UserId(1))], 11);
+    world.commit(UserId(1), false);
     world.pass(Duration::from_secs(5));
-    assert_eq!(world.shown[&(0, 1)], 12);
+    assert_eq!(world.shown[&(0, UserId(1))], 12);
     // This topic has no viewers.
-    world.commit(2, true);
+    world.commit(UserId(2), true);
     assert!(world.reads.is_empty());
 }
 
 #[test]
 fn who_asks_while_the_database_is_away_is_told_to_come_later() {
     let mut world = World::new();
-    world.watch(0, 1);
+    world.watch(0, UserId(1));
     for _ in 0..20 {
         world.fail_read();
         world.now += Duration::from_secs(1);
         world.on(Cause::Time);
     }
-    assert_eq!(world.refused, [(0, Topic::User(1), NotOpened::Unavailable)]);
+    assert_eq!(
+        world.refused,
+        [(0, Topic::User(UserId(1)), NotOpened::Unavailable)]
+    );
     world.finish_read();
     assert_eq!(
-        world.shown[&(0, 1)],
+        world.shown[&(0, UserId(1))],
         1,
         "it is told all the same once it can be"
     );
@@ -346,12 +370,12 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        (0..3_usize, 1..=3_i64).prop_map(|(shard, user)| Step::Watch(shard, user)),
-        (0..3_usize, 1..=3_i64).prop_map(|(shard, user)| Step::Unwatch(shard, user)),
-        (1..=3_i64, any::<bool>()).prop_map(|(user, rings)| Step::Commit(user, rings)),
+        (0..3_usize, 1..=3_i64).prop_map(|(shard, user)| Step::Watch(shard, UserId(user))),
+        (0..3_usize, 1..=3_i64).prop_map(|(shard, user)| Step::Unwatch(shard, UserId(user))),
+        (1..=3_i64, any::<bool>()).prop_map(|(user, rings)| Step::Commit(UserId(user), rings)),
         Just(Step::Finish),
         Just(Step::Fail),
-        (1..=3_i64).prop_map(Step::Spoil),
+        (1..=3_i64).prop_map(|user| Step::Spoil(UserId(user))),
         Just(Step::Listen),
         (1..200_u64).prop_map(Step::Pass),
     ]

@@ -3,31 +3,31 @@
 
 use std::collections::BTreeMap;
 
-use crate::ticketing::TicketTypeId;
 use crate::ticketing::live::{
     Delta, EventInfo, EventState, EventStatus, Notice, RowChange, SeatMap, SeatStatus, TicketType,
 };
 use crate::ticketing::record::{
     BookedSeat, Booking, BookingItem, BookingStatus, Money, Ticket, TicketStatus,
 };
+use crate::ticketing::{BookingId, EventId, NoticeId, SeatId, TicketTypeId, UserId};
 
-pub(super) const STALLS: TicketTypeId = 101;
-pub(super) const VIP: TicketTypeId = 102;
+pub(super) const STALLS: TicketTypeId = TicketTypeId(101);
+pub(super) const VIP: TicketTypeId = TicketTypeId(102);
 
 pub(super) fn state() -> EventState {
     EventState {
         revision: 57,
         event: event(),
         ticket_types: [(STALLS, stalls(40, 20, 40)), (VIP, vip())].into(),
-        notices: [(7, notice())].into(),
+        notices: [(NoticeId(7), notice())].into(),
         seats: seats(),
     }
 }
 
 fn event() -> EventInfo {
     EventInfo {
-        id: 42,
-        organizer_id: 2,
+        id: EventId(42),
+        organizer_id: UserId(2),
         title: "Nacht der Türme".into(),
         description: String::new(),
         venue: "Altes Werk".into(),
@@ -79,7 +79,7 @@ fn vip() -> TicketType {
 
 fn notice() -> Notice {
     Notice {
-        id: 7,
+        id: NoticeId(7),
         kind: "info_update".into(),
         message: "Doors open at 19:00".into(),
         data: serde_json::json!({}),
@@ -121,7 +121,7 @@ pub(super) fn sold_one() -> Delta {
 pub(super) fn removed() -> Delta {
     Delta {
         ticket_types: BTreeMap::from([(VIP, RowChange::delete())]),
-        notices: BTreeMap::from([(7, RowChange::delete())]),
+        notices: BTreeMap::from([(NoticeId(7), RowChange::delete())]),
         ..delta()
     }
 }
@@ -153,6 +153,10 @@ pub(super) fn after(delta: &Delta) -> EventState {
     after
 }
 
+fn booking(id: u128) -> BookingId {
+    BookingId(uuid::Uuid::from_u128(id))
+}
+
 /// User 3 holds one unit of the stalls.
 pub(super) fn held_booking() -> Booking {
     let price = |amount| Money {
@@ -160,11 +164,11 @@ pub(super) fn held_booking() -> Booking {
         currency: "EUR".into(),
     };
     Booking {
-        id: uuid::Uuid::from_u128(0x019a_9f00_0000_7000_8000_0000_0000_0002),
+        id: booking(0x019a_9f00_0000_7000_8000_0000_0000_0002),
         version: 1,
         reference: "BK-7F3K9Q".into(),
-        event_id: 42,
-        user_id: Some(3),
+        event_id: EventId(42),
+        user_id: Some(UserId(3)),
         status: BookingStatus::Pending,
         quantity: 1,
         total: price(4_500),
@@ -188,7 +192,7 @@ pub(super) fn held_booking() -> Booking {
 pub(super) fn sold_booking() -> Booking {
     let held = held_booking();
     let seat = BookedSeat {
-        id: 903,
+        id: SeatId(903),
         section: "Balcony".into(),
         row: "A".into(),
         number: "3".into(),
@@ -198,7 +202,7 @@ pub(super) fn sold_booking() -> Booking {
         ..held.total.clone()
     };
     Booking {
-        id: uuid::Uuid::from_u128(0x019a_9f00_0000_7000_8000_0000_0000_0001),
+        id: booking(0x019a_9f00_0000_7000_8000_0000_0000_0001),
         version: 2,
         reference: "BK-2M8XWP".into(),
         status: BookingStatus::Confirmed,
@@ -213,7 +217,7 @@ pub(super) fn sold_booking() -> Booking {
         tickets: vec![Ticket {
             code: "TKT-20261121-7F3K9QWX".into(),
             ticket_type_id: VIP,
-            seat_id: Some(903),
+            seat_id: Some(SeatId(903)),
             status: TicketStatus::Valid,
         }],
         expires_at: None,

@@ -25,8 +25,8 @@ use super::supabase::{self, JoinConfig, System};
 use super::topic::Topic;
 use crate::config::Config;
 use crate::protocol::presence::Counts;
-use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, Op, RowChange};
+use crate::ticketing::{EventId, Revision, UserId};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -299,8 +299,11 @@ fn figures() -> Made {
 }
 
 fn connection() -> Made {
-    let revisions = [(Topic::Event(42), 61), (Topic::Seats(42), 61)];
-    let own = [(Topic::User(3), READ_AT)];
+    let revisions = [
+        (Topic::Event(EventId(42)), 61),
+        (Topic::Seats(EventId(42)), 61),
+    ];
+    let own = [(Topic::User(UserId(3)), READ_AT)];
     let up = native::Checked::up("2026-11-21T01:02:03.456Z".parse().unwrap());
     let down = native::Checked {
         database_up: false,

@@ -75,18 +75,18 @@ impl From<TopicError> for ErrorReply {
 type TopicPrefix = (&'static str, fn(i64) -> Topic);
 
 const KINDS: [TopicPrefix; 7] = [
-    ("event:", Topic::Event),
-    ("seats:", Topic::Seats),
-    ("user:", Topic::User),
-    ("admin:", Topic::Admin),
+    ("event:", |id| Topic::Event(EventId(id))),
+    ("seats:", |id| Topic::Seats(EventId(id))),
+    ("user:", |id| Topic::User(UserId(id))),
+    ("admin:", |id| Topic::Admin(EventId(id))),
     ("realtime:event-tickets:", |id| {
-        Topic::Realtime(RealtimeTopic::EventTickets(id))
+        Topic::Realtime(RealtimeTopic::EventTickets(EventId(id)))
     }),
     ("realtime:registration:", |id| {
-        Topic::Realtime(RealtimeTopic::Registration(id))
+        Topic::Realtime(RealtimeTopic::Registration(EventId(id)))
     }),
     ("realtime:event-updates:", |id| {
-        Topic::Realtime(RealtimeTopic::EventUpdates(id))
+        Topic::Realtime(RealtimeTopic::EventUpdates(EventId(id)))
     }),
 ];
 
@@ -158,26 +158,27 @@ mod tests {
 
     use super::{RealtimeTopic, Topic, TopicError};
     use crate::protocol::code::ErrorReply;
+    use crate::ticketing::{EventId, UserId};
 
     #[test]
     fn a_topic_and_its_text_stand_for_each_other() {
         let topics = [
             ("phoenix", Topic::Phoenix),
-            ("event:42", Topic::Event(42)),
-            ("seats:42", Topic::Seats(42)),
-            ("user:3", Topic::User(3)),
-            ("admin:42", Topic::Admin(42)),
+            ("event:42", Topic::Event(EventId(42))),
+            ("seats:42", Topic::Seats(EventId(42))),
+            ("user:3", Topic::User(UserId(3))),
+            ("admin:42", Topic::Admin(EventId(42))),
             (
                 "realtime:event-tickets:42",
-                Topic::Realtime(RealtimeTopic::EventTickets(42)),
+                Topic::Realtime(RealtimeTopic::EventTickets(EventId(42))),
             ),
             (
                 "realtime:registration:42",
-                Topic::Realtime(RealtimeTopic::Registration(42)),
+                Topic::Realtime(RealtimeTopic::Registration(EventId(42))),
             ),
             (
                 "realtime:event-updates:9223372036854775807",
-                Topic::Realtime(RealtimeTopic::EventUpdates(i64::MAX)),
+                Topic::Realtime(RealtimeTopic::EventUpdates(EventId(i64::MAX))),
             ),
         ];
         for (text, topic) in topics {

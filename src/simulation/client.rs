@@ -43,10 +43,10 @@ impl Picture {
                 picture.title = state.event.title.clone();
                 let types = state.ticket_types.values();
                 picture.types = types
-                    .map(|t| (t.id, json!([t.name, t.available, t.held, t.sold])))
+                    .map(|t| (t.id.0, json!([t.name, t.available, t.held, t.sold])))
                     .collect();
                 let notices = state.notices.values();
-                picture.notices = notices.map(|n| (n.id, json!(n.message))).collect();
+                picture.notices = notices.map(|n| (n.id.0, json!(n.message))).collect();
             }
             Kind::Seats => {
                 picture.layout = u64::from(state.event.layout);
@@ -108,6 +108,7 @@ pub(super) struct Client {
     pub(super) kind: Kind,
     /// It comes by server-sent events.
     pub(super) streams: bool,
+    /// Of a viewer of own bookings: the user's number.
     pub(super) event: EventId,
     pub(super) topic: String,
     /// The connection it has, if it has one.
@@ -177,8 +178,13 @@ impl Client {
     pub(super) fn own(index: usize, user: UserId, token: &str) -> Self {
         Client {
             token: Some(token.to_owned()),
-            ..Client::new(index, Kind::Own, false, user)
+            ..Client::new(index, Kind::Own, false, EventId(user.0))
         }
+    }
+
+    /// Whose bookings it views.
+    pub(super) fn user(&self) -> UserId {
+        UserId(self.event.0)
     }
 
     pub(super) fn revision(&self) -> Option<Revision> {

@@ -11,7 +11,7 @@ use crate::protocol::presence::Counts;
 use crate::store::LiveEvent;
 use crate::store::presence::{Lease, PresenceRing};
 use crate::ticketing::live::{Delta, EventState, Op, RowChange, SeatStatus, samples};
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::{EventId, NoticeId, Revision, TicketTypeId};
 
 pub(super) struct Database {
     pub(super) up: bool,
@@ -36,7 +36,7 @@ struct Record {
 }
 
 impl Database {
-    pub(super) fn new(events: EventId) -> Self {
+    pub(super) fn new(events: i64) -> Self {
         let record = |event| {
             let mut state = samples::state(1);
             state.event.id = event;
@@ -54,7 +54,7 @@ impl Database {
         };
         Self {
             up: true,
-            events: (1..=events).map(record).collect(),
+            events: (1..=events).map(EventId).map(record).collect(),
             leases: BTreeMap::new(),
             counts: BTreeMap::new(),
         }
@@ -224,16 +224,17 @@ fn change(state: &EventState, delta: &mut Delta, dice: &mut Dice) {
             }
         }
         1 => {
-            let row = Some(samples::notice(revision));
+            let id = NoticeId(revision);
+            let row = Some(samples::notice(id));
             let op = Op::Insert;
-            delta.notices.insert(revision, RowChange { op, row });
+            delta.notices.insert(id, RowChange { op, row });
         }
         2 if !state.notices.is_empty() => {
-            let id = state.notices.keys().next().copied().unwrap_or_default();
-            delta.notices.insert(id, RowChange::delete());
+            let id = state.notices.keys().next().copied();
+            delta.notices.extend(id.map(|id| (id, RowChange::delete())));
         }
         3 => {
-            let id = 3 + dice.below(2) as i64;
+            let id = TicketTypeId(3 + dice.below(2) as i64);
             let change = if state.ticket_types.contains_key(&id) {
                 RowChange::delete()
             } else {
@@ -253,7 +254,7 @@ fn change(state: &EventState, delta: &mut Delta, dice: &mut Dice) {
             delta.event = Some(event);
         }
         _ => {
-            let id = 1 + dice.below(2) as i64;
+            let id = TicketTypeId(1 + dice.below(2) as i64);
             let row = samples::ticket_type(id, revision, dice.between(0, 50) as i64, 7);
             delta.ticket_types.insert(id, RowChange::update(row));
             if !state.seats.is_empty() {

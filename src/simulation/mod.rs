@@ -79,6 +79,7 @@ use self::mistake::Mistake;
 use self::world::World;
 use crate::auth::{Auth, Role};
 use crate::config::Config;
+use crate::ticketing::UserId;
 
 /// By the true clock, which tokens go by: longer than any run of the tests.
 const TOKENS_LAST: Duration = Duration::from_secs(24 * 3_600);
@@ -101,7 +102,7 @@ impl Ground {
         let auth = Auth::new(&config.auth).expect("a good configuration");
         let auth = Arc::new(auth);
         let token = |user| auth.issue(user, Role::Customer, TOKENS_LAST);
-        let tokens = (1..=own::USERS).map(|user| token(user).expect("a token"));
+        let tokens = (1..=own::USERS).map(|user| token(UserId(user)).expect("a token"));
         Ground {
             tokens: tokens.collect(),
             config,

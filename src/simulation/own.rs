@@ -17,10 +17,10 @@ use crate::protocol::native::EntityKind;
 use crate::protocol::phoenix::encoded;
 use crate::protocol::topic::Topic;
 use crate::store::doorbell::PrivateRing;
-use crate::ticketing::{Revision, UserId};
+use crate::ticketing::{BookingId, Revision, UserId};
 
 /// Whose bookings there are.
-pub(super) const USERS: UserId = 2;
+pub(super) const USERS: i64 = 2;
 /// Bookings that a user is told of.
 const BOOKINGS_MAX: usize = 3;
 /// So many reads in a hundred take up to so long to arrive: time enough for a client to come from another node.
@@ -41,25 +41,25 @@ pub(super) enum Own {
 }
 
 /// What a read listed of each user.
-type Lists = BTreeMap<UserId, Vec<(Uuid, i64)>>;
+type Lists = BTreeMap<UserId, Vec<(BookingId, i64)>>;
 /// Versions by id.
-pub(super) type Bookings = BTreeMap<Uuid, i64>;
+pub(super) type Bookings = BTreeMap<BookingId, i64>;
 
 /// Users' bookings as they are and as they were.
 pub(super) struct Rows {
     /// Of each booking its owner, while it has one, and its version.
-    now: BTreeMap<Uuid, (Option<UserId>, i64)>,
+    now: BTreeMap<BookingId, (Option<UserId>, i64)>,
     /// What was to be shown of a user since a time of the database, the first from 0.
     shown: BTreeMap<UserId, Vec<(Revision, Bookings)>>,
     /// When a version of a user's booking ceased to be the latest.
-    ended: BTreeMap<(UserId, Uuid, i64), Revision>,
+    ended: BTreeMap<(UserId, BookingId, i64), Revision>,
     /// The last reading of the database's clock.
     clock: Revision,
 }
 
 impl Rows {
     pub(super) fn new() -> Self {
-        let shown = (1..=USERS).map(|user| (user, vec![(0, Bookings::new())]));
+        let shown = (1..=USERS).map(|user| (UserId(user), vec![(0, Bookings::new())]));
         Rows {
             now: BTreeMap::new(),
             shown: shown.collect(),
@@ -76,7 +76,7 @@ impl Rows {
     }
 
     /// The newest of a user, as they are now.
-    fn listed(&self, user: UserId) -> Vec<(Uuid, i64)> {
+    fn listed(&self, user: UserId) -> Vec<(BookingId, i64)> {
         let own = self
             .now
             .iter()
@@ -91,7 +91,7 @@ impl Rows {
     }
 
     /// Writes a booking in one transaction.
-    fn write(&mut self, id: Uuid, owner: Option<UserId>, now_ms: u64) {
+    fn write(&mut self, id: BookingId, owner: Option<UserId>, now_ms: u64) {
         let at = self.clock(now_ms);
         let before = self.now.get(&id).copied();
         let version = before.map_or(1, |(_, version)| version + 1);
@@ -99,7 +99,7 @@ impl Rows {
             self.ended.insert((user, id, version), at);
         }
         self.now.insert(id, (owner, version));
-        for user in 1..=USERS {
+        for user in (1..=USERS).map(UserId) {
             let shown: Bookings = self.listed(user).into_iter().collect();
             if *self.latest(user) != shown {
                 self.shown.entry(user).or_default().push((at, shown));
@@ -127,7 +127,7 @@ impl Rows {
     }
 }
 
-pub(super) fn bookings(body: &Value) -> impl Iterator<Item = (Uuid, i64)> {
+pub(super) fn bookings(body: &Value) -> impl Iterator<Item = (BookingId, i64)> {
     let bookings = body["bookings"].as_array().into_iter().flatten();
     bookings.map(|booking| {
         let version = booking["version"].as_i64();
@@ -135,7 +135,7 @@ pub(super) fn bookings(body: &Value) -> impl Iterator<Item = (Uuid, i64)> {
     })
 }
 
-pub(super) fn id(value: &Value) -> Uuid {
+pub(super) fn id(value: &Value) -> BookingId {
     let id = value.as_str().expect("an id");
     id.parse().expect("an id")
 }
@@ -173,12 +173,15 @@ impl World<'_> {
         }
         let own = self.rows.listed(user);
         let some = (!own.is_empty()).then(|| own[self.dice.below(own.len())].0);
-        let other = USERS + 1 - user;
+        let other = UserId(USERS + 1 - user.0);
         let (id, owner) = match (self.dice.below(8), some) {
             (0, Some(id)) => (id, None),
             (1, Some(id)) => (id, Some(other)),
             (2..6, Some(id)) => (id, Some(user)),
-            _ => (Uuid::from_u128(self.rows.now.len() as u128 + 1), Some(user)),
+            _ => (
+                BookingId(Uuid::from_u128(self.rows.now.len() as u128 + 1)),
+                Some(user),
+            ),
         };
         self.rows.write(id, owner, self.now_ms);
         for node in 0..self.nodes.len() {
@@ -293,7 +296,7 @@ impl World<'_> {
     /// What the client shows is not older than its revision.
     pub(super) fn is_true_of_own(&mut self, client: usize, before: Option<Revision>) {
         let client = &self.clients[client];
-        let (topic, user) = (&client.topic, client.event);
+        let (topic, user) = (&client.topic, client.user());
         let Some((revision, picture)) = &client.have else {
             return;
         };
@@ -317,7 +320,9 @@ impl World<'_> {
             return;
         };
         let checked = Revision::try_from(checked_us).unwrap_or_default();
-        let outdated = self.rows.outdated(client.event, &picture.bookings, checked);
+        let outdated = self
+            .rows
+            .outdated(client.user(), &picture.bookings, checked);
         if let Some(what) = outdated {
             let topic = &client.topic;
             self.fail(
@@ -328,7 +333,7 @@ impl World<'_> {
     }
 
     pub(super) fn differs_from_own(&self, client: &Client) -> Option<Fault> {
-        let latest = self.rows.latest(client.event);
+        let latest = self.rows.latest(client.user());
         let shown = client.have.as_ref().map(|(_, picture)| &picture.bookings);
         let what = format!("{} shows {shown:?} of {latest:?}", client.topic);
         (shown != Some(latest)).then_some(Fault {

@@ -22,7 +22,7 @@ const SEND_BUFFER_BYTES: usize = 4_608;
 
 /// What sort of run it is, and how often what goes wrong, in percent.
 pub(super) struct Odds {
-    pub(super) events: EventId,
+    pub(super) events: i64,
     /// The bus may bring changes.
     pub(super) bus: bool,
     /// The database is put back once.
@@ -61,7 +61,7 @@ impl Odds {
             false => AMPLE,
         };
         Self {
-            events: dice.between(1, 3) as EventId,
+            events: dice.between(1, 3) as i64,
             bus,
             rewind,
             mail_max,
@@ -117,7 +117,7 @@ impl World<'_> {
     fn build_own(&mut self) {
         for _ in 0..self.dice.below(4) {
             let user = self.some_user();
-            let token = &self.ground.tokens[user as usize - 1];
+            let token = &self.ground.tokens[user.0 as usize - 1];
             let client = Client::own(self.clients.len(), user, token);
             self.clients.push(client);
         }
@@ -133,7 +133,7 @@ impl World<'_> {
     }
 
     fn some_user(&mut self) -> UserId {
-        self.dice.between(1, own::USERS as u64 + 1) as UserId
+        UserId(self.dice.between(1, own::USERS as u64 + 1) as i64)
     }
 
     /// Puts the faults and the changes of this seed into the future.
@@ -245,7 +245,7 @@ impl World<'_> {
     }
 
     pub(super) fn some_event(&mut self) -> EventId {
-        self.dice.between(1, self.odds.events as u64 + 1) as EventId
+        EventId(self.dice.between(1, self.odds.events as u64 + 1) as i64)
     }
 
     fn some_time(&mut self) -> u64 {

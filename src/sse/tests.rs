@@ -14,10 +14,13 @@ use crate::auth::Caller;
 use crate::config::Config;
 use crate::hub::{Hub, Looked, NativeView, NotOpened, Opening, Publication, ShardSet, Watch};
 use crate::presence::{Presence, Said};
-use crate::ticketing::Revision;
 use crate::ticketing::live::{Delta, samples};
+use crate::ticketing::{EventId, Revision};
 
-const WATCH: Watch = Watch::Watch { event: 1, shard: 1 };
+const WATCH: Watch = Watch::Watch {
+    event: EventId(1),
+    shard: 1,
+};
 
 /// The streams, with the hub and presence that they are connected to.
 struct StreamWorld {
@@ -60,13 +63,16 @@ impl StreamWorld {
             caller: Caller::Anonymous,
             answer,
         };
-        self.shown.ask(1, ask);
+        self.shown.ask(EventId(1), ask);
         answered
     }
 
     fn stream(&self, since: Option<Revision>) -> StreamViewer {
         let (view, caller) = (NativeView::Event, Caller::Anonymous);
-        self.shown.admit(1, view, since, caller).ok().unwrap()
+        self.shown
+            .admit(EventId(1), view, since, caller)
+            .ok()
+            .unwrap()
     }
 
     fn turn(&mut self, pass_ms: u64) {
@@ -80,7 +86,8 @@ impl StreamWorld {
             to,
             ..Delta::default()
         };
-        let publication = Publication::new(1, Arc::new(delta), Arc::new(samples::state(to)));
+        let publication =
+            Publication::new(EventId(1), Arc::new(delta), Arc::new(samples::state(to)));
         let streams: ShardSet = [1].into_iter().collect();
         self.hub.publish(streams, Arc::new(publication));
         self.turn(0);
@@ -89,7 +96,7 @@ impl StreamWorld {
 
 fn opening(revision: Revision, lost: Revision) -> Arc<Opening> {
     Arc::new(Opening {
-        event: 1,
+        event: EventId(1),
         state: Arc::new(samples::state(revision)),
         ring: Vec::new(),
         lost,
@@ -161,7 +168,7 @@ fn a_client_that_is_ahead_waits_and_is_told_later_unless_the_database_was_read()
     let mut world = StreamWorld::at(6);
     let mut ahead = world.ask(Some(16));
     let look = Watch::Look {
-        event: 1,
+        event: EventId(1),
         revision: 16,
         shard: 1,
         look: 1,
@@ -174,10 +181,10 @@ fn a_client_that_is_ahead_waits_and_is_told_later_unless_the_database_was_read()
     // For the next one the database is read, and really has no more.
     let mut ahead = world.ask(Some(16));
     let looked = |look| Looked { look, revision: 6 };
-    world.hub.looked(1, 1, looked(1));
+    world.hub.looked(1, EventId(1), looked(1));
     world.turn(0);
     assert!(ahead.try_recv().is_err(), "that answers an older question");
-    world.hub.looked(1, 1, looked(2));
+    world.hub.looked(1, EventId(1), looked(2));
     world.turn(0);
     assert_eq!(ahead.try_recv().ok(), Some(Ok(())));
     let sent = events(world.stream(Some(16)).greeting());
@@ -222,7 +229,7 @@ fn after_a_gap_it_is_asked_until_it_is_open_and_nothing_is_proven_till_then() {
     assert_eq!(world.watches.try_recv().ok(), Some(WATCH));
     // The feed cannot open it now: it is asked again and again.
     for _ in 0..3 {
-        world.hub.not_opened(1, 1, NotOpened::Unavailable);
+        world.hub.not_opened(1, EventId(1), NotOpened::Unavailable);
         world.turn(0);
         assert!(world.watches.try_recv().is_err());
         world.turn(1_000);
@@ -251,7 +258,10 @@ fn an_event_that_nobody_looks_at_is_let_go_of_and_one_that_is_watched_is_not() {
     drop(stream);
     world.turn(1_000);
     world.turn(grace_ms);
-    let unwatch = Watch::Unwatch { event: 1, shard: 1 };
+    let unwatch = Watch::Unwatch {
+        event: EventId(1),
+        shard: 1,
+    };
     assert_eq!(world.watches.try_recv().ok(), Some(unwatch));
 }
 
@@ -266,10 +276,12 @@ fn the_end_of_an_event_is_the_last_that_its_streams_tell() {
         deleted: true,
         ..Delta::default()
     };
-    let publication = Publication::new(1, Arc::new(delta), Arc::new(samples::state(6)));
+    let publication = Publication::new(EventId(1), Arc::new(delta), Arc::new(samples::state(6)));
     let streams: ShardSet = [1].into_iter().collect();
     world.hub.publish(streams, Arc::new(publication));
-    world.hub.closed(streams, 1, NotOpened::NoSuchEvent);
+    world
+        .hub
+        .closed(streams, EventId(1), NotOpened::NoSuchEvent);
     world.turn(0);
     let sent = events(stream.missing());
     assert_eq!(names(&sent), ["update"]);
@@ -285,7 +297,7 @@ fn streams_of_an_event_that_became_a_draft_end() {
     let mut draft = samples::state(6);
     draft.event.status = crate::ticketing::live::EventStatus::Draft;
     let opening = Opening {
-        event: 1,
+        event: EventId(1),
         state: Arc::new(draft),
         ring: Vec::new(),
         lost: 0,

@@ -135,8 +135,8 @@ impl Store {
     pub async fn bookings(&self, selection: Selection) -> Result<(Vec<Booking>, i64), StoreError> {
         let client = self.client().await?;
         let (column, id) = match selection.of {
-            Of::User(user) => ("user_id", user),
-            Of::Event(event) => ("event_id", event),
+            Of::User(user) => ("user_id", user.0),
+            Of::Event(event) => ("event_id", event.0),
         };
         let chosen =
             format!("from bookings where {column} = $1 and ($2::text is null or status = $2)");

@@ -11,7 +11,7 @@ use tokio_postgres::types::Json;
 
 use super::{Store, StoreError};
 use crate::ticketing::live::{Delta, EventInfo, Notice, Op, RowChange, SeatStatus, TicketType};
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::{EventId, NoticeId, Revision, TicketTypeId};
 
 impl Store {
     /// The rows of each event after the revision given with it: by event, in order of revision, at most `rows_max` in all. If
@@ -121,9 +121,9 @@ pub(super) struct Change {
 struct LogPayload {
     event: Option<EventInfo>,
     #[serde(default)]
-    ticket_types: Vec<Logged<TicketType>>,
+    ticket_types: Vec<Logged<TicketType, TicketTypeId>>,
     #[serde(default)]
-    notices: Vec<Logged<Notice>>,
+    notices: Vec<Logged<Notice, NoticeId>>,
     #[serde(default)]
     seats: Seats,
     layout: Option<u32>,
@@ -138,10 +138,10 @@ struct LogPayload {
 
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
-enum Logged<T> {
+enum Logged<T, Id> {
     Insert(T),
     Update(T),
-    Delete { id: i64 },
+    Delete { id: Id },
 }
 
 /// `[[position, status], …]`.
@@ -173,7 +173,7 @@ impl Change {
     }
 }
 
-fn by_id<T>(rows: Vec<Logged<T>>, id_of: fn(&T) -> i64) -> BTreeMap<i64, RowChange<T>> {
+fn by_id<T, Id: Ord>(rows: Vec<Logged<T, Id>>, id_of: fn(&T) -> Id) -> BTreeMap<Id, RowChange<T>> {
     rows.into_iter()
         .map(|row| match row {
             Logged::Insert(row) => (id_of(&row), change(Op::Insert, row)),

@@ -15,6 +15,7 @@
 //! | `probe:<uuid>` | a listener tests its own hearing |
 
 use std::pin::pin;
+use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::future::Fuse;
@@ -73,7 +74,6 @@ enum RingKind {
 
 impl RingKind {
     fn read(payload: &str) -> RingKind {
-        let ids = |text: &str| text.split(',').map(|id| id.parse().ok()).collect();
         if let Some(events) = ids(payload) {
             return RingKind::Events(events);
         }
@@ -88,6 +88,10 @@ impl RingKind {
         }
         RingKind::Other
     }
+}
+
+fn ids<Id: FromStr>(text: &str) -> Option<Vec<Id>> {
+    text.split(',').map(|id| id.parse().ok()).collect()
 }
 
 /// The receivers are gone: the node ends.
@@ -319,11 +323,17 @@ mod tests {
 
     #[test]
     fn payloads_are_told_apart() {
-        assert_eq!(RingKind::read("7"), RingKind::Events(vec![7]));
-        assert_eq!(RingKind::read("7,-8,9"), RingKind::Events(vec![7, -8, 9]));
-        assert_eq!(RingKind::read("users:3,4"), RingKind::Users(vec![3, 4]));
+        assert_eq!(RingKind::read("7"), RingKind::Events(vec![EventId(7)]));
+        assert_eq!(
+            RingKind::read("7,-8,9"),
+            RingKind::Events([7, -8, 9].map(EventId).to_vec())
+        );
+        assert_eq!(
+            RingKind::read("users:3,4"),
+            RingKind::Users([3, 4].map(UserId).to_vec())
+        );
         let row = r#"{"at": "x:y", "revision": 2}"#;
-        let change = RingKind::Change(7, row.to_owned());
+        let change = RingKind::Change(EventId(7), row.to_owned());
         assert_eq!(RingKind::read(&format!("change:7:{row}")), change);
         let others = [
             "",

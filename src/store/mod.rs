@@ -18,6 +18,7 @@ pub mod event_edits;
 pub mod events;
 pub mod expiry;
 pub mod idempotency;
+mod ids;
 mod interactions;
 pub mod migrate;
 pub mod notices;

@@ -174,6 +174,7 @@ mod tests {
     fn a_ring_is_read_as_it_was_written() {
         let node = Uuid::now_v7();
         for events in [vec![], vec![42], vec![1, 2, i64::MAX]] {
+            let events: Vec<EventId> = events.into_iter().map(EventId).collect();
             let payload = PresenceRing::payload(node, &events);
             assert_eq!(
                 PresenceRing::read(&payload),

@@ -8,7 +8,7 @@ use super::edit::{EditResult, Edited};
 use crate::auth::Caller;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::Delta;
-use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
+use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId};
 
 /// The reason on a booking that ended because an organizer took its seats off sale.
 const WITHDRAWN: &str = "seats withdrawn by the organizer";
@@ -188,7 +188,7 @@ async fn clear(tx: &Transaction<'_>, change: &SeatsChange) -> EditResult<()> {
     let taken =
         "select c.state, array_agg(c.seat_id order by c.seat_id), array_agg(distinct c.booking_id)
                    from claims c where c.seat_id = any($1) and c.state <> 'dead' group by c.state";
-    let mut held_by: Vec<uuid::Uuid> = Vec::new();
+    let mut held_by: Vec<BookingId> = Vec::new();
     let mut held = Vec::new();
     for row in tx.query(taken, &[&change.seats]).await? {
         match row.try_get(0)? {

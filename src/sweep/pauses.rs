@@ -88,7 +88,7 @@ impl Rests {
     pub(super) fn failed(&mut self, event: EventId, error: &DeskError, now: Instant) {
         let before = self.events.get(&event).map(|rest| rest.pause);
         if before.is_none() {
-            tracing::warn!(event, %error, "an event's holds cannot be ended");
+            tracing::warn!(event = event.0, %error, "an event's holds cannot be ended");
         }
         let pause = longer(before, self.first, self.most);
         let until = now + pause;
@@ -97,7 +97,7 @@ impl Rests {
 
     pub(super) fn ended(&mut self, event: EventId) {
         if self.events.remove(&event).is_some() {
-            tracing::info!(event, "an event's holds are ended again");
+            tracing::info!(event = event.0, "an event's holds are ended again");
         }
     }
 }
@@ -140,20 +140,29 @@ mod tests {
         let mut rests = Rests::new(&config);
         let error = DeskError::Internal;
         let start = Instant::now();
-        assert_eq!(rests.awake(vec![1, 2], start), [1, 2]);
+        assert_eq!(
+            rests.awake(vec![EventId(1), EventId(2)], start),
+            [EventId(1), EventId(2)]
+        );
         assert_eq!(rests.next_in(start), None);
-        rests.failed(1, &error, start);
-        assert_eq!(rests.awake(vec![1, 2], start), [2]);
+        rests.failed(EventId(1), &error, start);
+        assert_eq!(
+            rests.awake(vec![EventId(1), EventId(2)], start),
+            [EventId(2)]
+        );
         assert_eq!(rests.next_in(start), Some(first));
         let later = start + first;
-        assert_eq!(rests.awake(vec![1, 2], later), [1, 2]);
-        rests.failed(1, &error, later);
+        assert_eq!(
+            rests.awake(vec![EventId(1), EventId(2)], later),
+            [EventId(1), EventId(2)]
+        );
+        rests.failed(EventId(1), &error, later);
         assert_eq!(rests.next_in(later), Some(first * 2));
         // Ended here, or by another node.
-        rests.ended(1);
-        assert_eq!(rests.awake(vec![1], later), [1]);
-        rests.failed(1, &error, later);
-        assert_eq!(rests.awake(vec![2], later), [2]);
+        rests.ended(EventId(1));
+        assert_eq!(rests.awake(vec![EventId(1)], later), [EventId(1)]);
+        rests.failed(EventId(1), &error, later);
+        assert_eq!(rests.awake(vec![EventId(2)], later), [EventId(2)]);
         assert_eq!(rests.next_in(later), None);
     }
 }

@@ -99,21 +99,21 @@ mod tests {
     fn a_publication_meets_every_commit_that_it_shows() {
         let mut marks = VecDeque::new();
         for (revision, span) in [(4, 1), (5, 2), (6, 3), (7, 4)] {
-            let commit = mark(Side::Commit, 1, (revision - 1, revision), span);
+            let commit = mark(Side::Commit, EventId(1), (revision - 1, revision), span);
             assert!(leave(&mut marks, commit).is_empty());
         }
-        leave(&mut marks, mark(Side::Commit, 2, (4, 5), 5));
-        let met = leave(&mut marks, mark(Side::Publication, 1, (4, 6), 6));
+        leave(&mut marks, mark(Side::Commit, EventId(2), (4, 5), 5));
+        let met = leave(&mut marks, mark(Side::Publication, EventId(1), (4, 6), 6));
         assert_eq!(spans(met), [SpanId::from(2), SpanId::from(3)]);
     }
 
     #[test]
     fn a_commit_that_is_told_late_meets_its_publication() {
         let mut marks = VecDeque::new();
-        leave(&mut marks, mark(Side::Publication, 1, (4, 6), 1));
-        let met = leave(&mut marks, mark(Side::Commit, 1, (5, 6), 2));
+        leave(&mut marks, mark(Side::Publication, EventId(1), (4, 6), 1));
+        let met = leave(&mut marks, mark(Side::Commit, EventId(1), (5, 6), 2));
         assert_eq!(spans(met), [SpanId::from(1)]);
-        let met = leave(&mut marks, mark(Side::Commit, 1, (6, 7), 3));
+        let met = leave(&mut marks, mark(Side::Commit, EventId(1), (6, 7), 3));
         assert_eq!(spans(met), []);
     }
 
@@ -123,7 +123,7 @@ mod tests {
         for revision in 1..=2 * MARKS_MAX as Revision {
             leave(
                 &mut marks,
-                mark(Side::Commit, 1, (revision - 1, revision), 1),
+                mark(Side::Commit, EventId(1), (revision - 1, revision), 1),
             );
         }
         assert_eq!(marks.len(), MARKS_MAX);

@@ -14,7 +14,7 @@ use crate::ticketing::{EventId, Revision};
 
 /// Records in a request's span the booking that it made or changed, and the revision.
 pub fn booked(request: &Span, event: EventId, reference: &str, revision: Revision) {
-    request.record("event", event);
+    request.record("event", event.0);
     request.record("reference", reference);
     request.record("revision", revision);
 }

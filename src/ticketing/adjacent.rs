@@ -120,7 +120,9 @@ mod tests {
 
     /// A row of seats numbered from `first`, one unit apart.
     fn row(rank: usize, first: SeatId, seats: i64) -> SeatRow {
-        let places: Vec<Place> = (0..seats).map(|n| place(first + n, n as f32)).collect();
+        let places: Vec<Place> = (0..seats)
+            .map(|n| place(SeatId(first.0 + n), n as f32))
+            .collect();
         SeatRow::new(rank, &places)
     }
 
@@ -130,38 +132,55 @@ mod tests {
 
     #[test]
     fn takes_the_front_and_the_middle() {
-        let rows = [row(1, 100, 10), row(0, 1, 10)];
-        assert_eq!(best(&rows, 4, |_| true), Some(vec![4, 5, 6, 7]));
+        let rows = [row(1, SeatId(100), 10), row(0, SeatId(1), 10)];
+        assert_eq!(
+            best(&rows, 4, |_| true),
+            Some([4, 5, 6, 7].map(SeatId).to_vec())
+        );
     }
 
     #[test]
     fn leaves_no_single_seat_if_it_can() {
-        let rows = [row(0, 1, 5)];
-        assert_eq!(best(&rows, 3, |_| true), Some(vec![1, 2, 3]));
-        assert_eq!(best(&rows, 4, |_| true), Some(vec![1, 2, 3, 4]));
+        let rows = [row(0, SeatId(1), 5)];
+        assert_eq!(
+            best(&rows, 3, |_| true),
+            Some([1, 2, 3].map(SeatId).to_vec())
+        );
+        assert_eq!(
+            best(&rows, 4, |_| true),
+            Some([1, 2, 3, 4].map(SeatId).to_vec())
+        );
     }
 
     #[test]
     fn does_not_seat_people_across_an_aisle_or_a_taken_seat() {
-        let places = [place(1, 0.0), place(2, 1.0), place(3, 3.0), place(4, 4.0)];
+        let places = [
+            place(SeatId(1), 0.0),
+            place(SeatId(2), 1.0),
+            place(SeatId(3), 3.0),
+            place(SeatId(4), 4.0),
+        ];
         let rows = [SeatRow::new(0, &places)];
         assert_eq!(best(&rows, 3, |_| true), None);
-        assert_eq!(best(&rows, 2, |seat| seat != 1), Some(vec![3, 4]));
-        assert_eq!(best(&rows, 2, |seat| seat % 2 == 0), None);
+        assert_eq!(
+            best(&rows, 2, |seat| seat != SeatId(1)),
+            Some([3, 4].map(SeatId).to_vec())
+        );
+        assert_eq!(best(&rows, 2, |seat| seat.0 % 2 == 0), None);
     }
 
     #[test]
     fn a_layout_without_places_has_no_aisles() {
-        let places: Vec<Place> = (1..=4).map(|seat| place(seat, 0.0)).collect();
+        let places: Vec<Place> = (1..=4).map(|seat| place(SeatId(seat), 0.0)).collect();
         assert_eq!(
             best(&[SeatRow::new(0, &places)], 4, |_| true),
-            Some(vec![1, 2, 3, 4])
+            Some([1, 2, 3, 4].map(SeatId).to_vec())
         );
     }
 
     #[test]
     fn asks_for_nothing_gets_nothing() {
-        assert_eq!(best(&[row(0, 1, 3)], 0, |_| true), None);
+        assert_eq!(best(&[row(0, SeatId(1), 3)], 0, |_| true), None);
         assert_eq!(best(&[], 1, |_| true), None);
     }
 }

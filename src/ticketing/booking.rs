@@ -18,8 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::adjacent;
 use super::refusal::Refusal;
-use super::stock::{ClaimState, EventTerms, PoolId, Stock, TicketTypeTerms};
-use super::{BookingId, SeatId, TicketTypeId, UserId};
+use super::stock::{ClaimState, EventTerms, Stock, TicketTypeTerms};
+use super::{BookingId, PoolId, SeatId, TicketTypeId, UserId};
 
 /// One booking as it is asked for.
 #[derive(Debug, Clone, PartialEq)]

@@ -220,14 +220,14 @@ mod tests {
 
     fn before() -> EventBefore {
         EventBefore {
-            organizer_id: 2,
+            organizer_id: UserId(2),
             revision: 41,
             status: EventStatus::Active,
             capacity: 100,
             held: 10,
             sold: 50,
             only_type: Some(OnlyType {
-                id: 9,
+                id: TicketTypeId(9),
                 capacity: 100,
             }),
             ticket_type_count: 1,
@@ -254,14 +254,14 @@ mod tests {
     #[test]
     fn an_only_type_follows_the_event_while_it_has_its_capacity() {
         let edit = edit_event(&before(), capacity(150), None).unwrap();
-        assert_eq!(edit.only_type, Some((9, Some(150), None)));
+        assert_eq!(edit.only_type, Some((TicketTypeId(9), Some(150), None)));
         let mut smaller = before();
         smaller.only_type = Some(OnlyType {
-            id: 9,
+            id: TicketTypeId(9),
             capacity: 80,
         });
         let edit = edit_event(&smaller, capacity(150), None).unwrap();
-        assert_eq!(edit.only_type, Some((9, None, None)));
+        assert_eq!(edit.only_type, Some((TicketTypeId(9), None, None)));
     }
 
     #[test]

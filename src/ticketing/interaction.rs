@@ -122,6 +122,7 @@ fn event_id(value: &Value) -> Result<EventId, InteractionFault> {
         .as_i64()
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
     id.filter(|id| *id > 0)
+        .map(EventId)
         .ok_or(fault("event_id", "NOT_AN_ID", None))
 }
 
@@ -149,7 +150,7 @@ mod tests {
         let Value::Object(object) = value else {
             panic!("an object");
         };
-        Interaction::read(object, Some(7))
+        Interaction::read(object, Some(UserId(7)))
     }
 
     #[test]
@@ -160,7 +161,10 @@ mod tests {
             "page_url": "https://example.org/events/42", "user_agent": "Mozilla/5.0"
         }));
         let told = told.unwrap();
-        assert_eq!((told.event_id, told.user_id), (Some(42), Some(7)));
+        assert_eq!(
+            (told.event_id, told.user_id),
+            (Some(EventId(42)), Some(UserId(7)))
+        );
         assert_eq!(told.data["price"], 4500);
         assert_eq!(
             told.happened_at,

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EventId, NoticeId, Revision, TicketTypeId};
+use super::{EventId, NoticeId, Revision, TicketTypeId, UserId};
 
 mod delta;
 #[cfg(test)]
@@ -40,7 +40,7 @@ pub struct EventState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventInfo {
     pub id: EventId,
-    pub organizer_id: i64,
+    pub organizer_id: UserId,
     pub title: String,
     pub description: String,
     pub venue: String,

@@ -8,6 +8,7 @@ pub mod adjacent;
 pub mod availability;
 pub mod booking;
 pub mod edit;
+mod ids;
 pub mod interaction;
 pub mod live;
 pub mod record;
@@ -16,14 +17,6 @@ pub mod refusal;
 pub mod stock;
 pub mod transition;
 
-/// Events, ticket types, seats, notices and users are numbered by the database.
-pub type EventId = i64;
-pub type TicketTypeId = i64;
-pub type SeatId = i64;
-pub type NoticeId = i64;
-pub type ClaimId = i64;
-pub type UserId = i64;
-/// UUIDv7: sorts by the time of the booking.
-pub type BookingId = uuid::Uuid;
+pub use ids::{BookingId, ClaimId, EventId, NoticeId, PoolId, SeatId, TicketTypeId, UserId};
 /// An event's counter of changes: starts at 1, no gaps, commit order.
 pub type Revision = u64;

@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn the_data_carries_the_code_and_what_belongs_to_it() {
         let refusal = Refusal::SoldOut {
-            by_type: [(12, 3), (13, 0)].into(),
+            by_type: [(TicketTypeId(12), 3), (TicketTypeId(13), 0)].into(),
         };
         let data = serde_json::to_value(&refusal).unwrap();
         assert_eq!(data["code"], refusal.code());
@@ -152,11 +152,15 @@ mod tests {
 
     #[test]
     fn serialized_codes_are_the_codes() {
-        let id = uuid::Uuid::nil();
+        let id = BookingId(uuid::Uuid::nil());
         for refusal in [
             Refusal::EventNotFound,
-            Refusal::TicketTypeNotFound { ticket_type_id: 1 },
-            Refusal::SeatNotFound { seats: vec![1] },
+            Refusal::TicketTypeNotFound {
+                ticket_type_id: TicketTypeId(1),
+            },
+            Refusal::SeatNotFound {
+                seats: vec![SeatId(1)],
+            },
             Refusal::UserNotFound,
             Refusal::MembershipRequired,
             Refusal::EventCancelled,
@@ -168,19 +172,23 @@ mod tests {
             },
             Refusal::BelowMinimum {
                 min: 1,
-                ticket_type_id: 1,
+                ticket_type_id: TicketTypeId(1),
             },
-            Refusal::NotSeated { ticket_type_id: 1 },
+            Refusal::NotSeated {
+                ticket_type_id: TicketTypeId(1),
+            },
             Refusal::PendingBookingExists {
                 booking_id: Some(id),
             },
-            Refusal::SeatTaken { seats: vec![1] },
+            Refusal::SeatTaken {
+                seats: vec![SeatId(1)],
+            },
             Refusal::NoAdjacentSeats {
-                ticket_type_id: 1,
+                ticket_type_id: TicketTypeId(1),
                 quantity: 2,
             },
             Refusal::TicketTypeSoldOut {
-                ticket_type_id: 1,
+                ticket_type_id: TicketTypeId(1),
                 available: 0,
             },
             Refusal::EventAtCapacity { available: 0 },

@@ -9,10 +9,7 @@ use jiff::Timestamp;
 
 use super::adjacent::SeatRow;
 use super::live::EventStatus;
-use super::{BookingId, ClaimId, EventId, SeatId, TicketTypeId, UserId};
-
-/// Pools are numbered by the database, the event's root pool first.
-pub type PoolId = i64;
+use super::{BookingId, ClaimId, EventId, PoolId, SeatId, TicketTypeId, UserId};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stock {

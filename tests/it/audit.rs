@@ -6,6 +6,7 @@ use seatcast::store::audit::{audit, promises};
 use tokio_postgres::Client;
 
 use crate::support::database::TestDatabase;
+use seatcast::ticketing::EventId;
 
 /// Two events; in the first a confirmed booking of two units and a pending one of a seat.
 const WORLD: &str = "
@@ -96,18 +97,24 @@ async fn a_pruned_log_has_an_end_and_no_gaps() {
         .await
         .unwrap();
     let store = database.store().await;
-    let logged = store.changes_after(&[(1, 0), (2, 0)], 100).await.unwrap();
+    let logged = store
+        .changes_after(&[(EventId(1), 0), (EventId(2), 0)], 100)
+        .await
+        .unwrap();
     let ends: Vec<u64> = [1, 2]
-        .map(|id| logged.iter().filter(|row| row.0 == id).count() as u64)
+        .map(|id| logged.iter().filter(|row| row.0 == EventId(id)).count() as u64)
         .to_vec();
     assert_eq!(store.prune_changes(72, 100).await.unwrap(), 0);
     assert_eq!(store.prune_changes(24, 1).await.unwrap(), 1);
     let pruned = store.prune_changes(24, 100).await.unwrap();
     assert_eq!(pruned, logged.len() as u64 - 3);
-    let rest = store.changes_after(&[(1, 1), (2, 1)], 100).await.unwrap();
+    let rest = store
+        .changes_after(&[(EventId(1), 1), (EventId(2), 1)], 100)
+        .await
+        .unwrap();
     let revisions: Vec<_> = rest.iter().map(|(id, delta)| (*id, delta.to)).collect();
-    assert_eq!(revisions, [(1, ends[0]), (2, ends[1])]);
-    let live = store.live_event(1, 100).await.unwrap().unwrap();
+    assert_eq!(revisions, [(EventId(1), ends[0]), (EventId(2), ends[1])]);
+    let live = store.live_event(EventId(1), 100).await.unwrap().unwrap();
     assert_eq!(live.recent.len(), 1);
     assert!(found(&database).await.is_empty());
 }

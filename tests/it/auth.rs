@@ -48,7 +48,7 @@ async fn tokens_name_callers_and_headers_do_not() {
     assert!(by_header.header("www-authenticate").is_some());
     let by_token = bearer(&server, &token(organizer, Role::Organizer));
     let made = by_token.post("/api/v1/events", &event).await;
-    assert_eq!(made.data(201)["organizer_id"], organizer);
+    assert_eq!(made.data(201)["organizer_id"], organizer.0);
     // A token of another scheme's header, and one that is none.
     let basic = server
         .anonymous()
@@ -107,7 +107,7 @@ async fn organizers_change_their_own_events_and_admins_all() {
     let refused = stranger.post("/api/v1/events", &event).await;
     assert_eq!(refused.code(403), "FORBIDDEN");
     let made = admin.post("/api/v1/events", &event).await;
-    assert_eq!(made.data(201)["organizer_id"], show.organizer);
+    assert_eq!(made.data(201)["organizer_id"], show.organizer.0);
     event["organizer_id"] = json!(999_999);
     let nobody = admin.post("/api/v1/events", &event).await;
     assert_eq!(nobody.code(404), "USER_NOT_FOUND");
@@ -141,7 +141,10 @@ async fn users_see_themselves_and_admins_everybody() {
             .unwrap()
             .contains("offset=2>; rel=\"next\"")
     );
-    assert_eq!(admin.get(&path(999_999)).await.code(404), "USER_NOT_FOUND");
+    assert_eq!(
+        admin.get(&path(UserId(999_999))).await.code(404),
+        "USER_NOT_FOUND"
+    );
 }
 
 #[tokio::test]

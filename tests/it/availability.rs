@@ -6,8 +6,9 @@ use crate::support::caller::Caller;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, user};
 use crate::support::websocket::WireVersion;
+use seatcast::ticketing::EventId;
 
-fn of(event: i64) -> String {
+fn of(event: EventId) -> String {
     format!("/api/v1/availability/{event}")
 }
 
@@ -142,9 +143,9 @@ async fn several_events_are_answered_at_once_under_both_names() {
             let path = format!("{base}?event_ids={query}");
             let answer = server.anonymous().get(&path).await;
             let found = answer.data(200).as_array().unwrap();
-            let ids: Vec<i64> = found
+            let ids: Vec<EventId> = found
                 .iter()
-                .map(|one| one["event_id"].as_i64().unwrap())
+                .map(|one| EventId(one["event_id"].as_i64().unwrap()))
                 .collect();
             assert_eq!(ids, events, "{path}");
             let tag = answer.header("etag").unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use seatcast::store::audit::audit;
-use seatcast::ticketing::SeatId;
+use seatcast::ticketing::{EventId, SeatId};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -35,7 +35,7 @@ async fn stage(database: &TestDatabase) -> Arc<Staged> {
 }
 
 /// A buyer by REST; answers whether the booking was made.
-async fn buy(caller: Caller, event: i64, items: Value) -> bool {
+async fn buy(caller: Caller, event: EventId, items: Value) -> bool {
     let body = json!({"event_id": event, "items": items});
     let answer = caller.post(BOOKINGS, &body).await;
     match answer.status {

@@ -20,6 +20,7 @@ use crate::support::caller::Caller;
 use crate::support::database::TestDatabase;
 use crate::support::server::DEADLINE;
 use crate::support::show::{Show, one};
+use seatcast::ticketing::EventId;
 
 const ORDERS: usize = 1_000;
 /// Clients that order at the same time.
@@ -67,7 +68,11 @@ fn key(order: usize) -> String {
 
 /// Orders everything, each order once; answers the booking's id by order. An order that the server
 /// did not answer is missing.
-async fn order_all(base: &str, event: i64, answered: Arc<AtomicUsize>) -> BTreeMap<usize, String> {
+async fn order_all(
+    base: &str,
+    event: EventId,
+    answered: Arc<AtomicUsize>,
+) -> BTreeMap<usize, String> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut clients = JoinSet::new();
     for _ in 0..CLIENTS {

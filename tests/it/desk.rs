@@ -9,7 +9,7 @@ use seatcast::ticketing::booking::{Item, Request, Wish};
 use seatcast::ticketing::record::{BookingStatus, PaidBy};
 use seatcast::ticketing::refusal::Refusal;
 use seatcast::ticketing::transition::Canceller;
-use seatcast::ticketing::{EventId, UserId};
+use seatcast::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,7 +30,7 @@ fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> Book {
     Book {
         event_id,
         request: Request {
-            booking_id: uuid::Uuid::now_v7(),
+            booking_id: BookingId(uuid::Uuid::now_v7()),
             buyer,
             member: false,
             wish: Wish::Items(items),
@@ -40,7 +40,7 @@ fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> Book {
     }
 }
 
-fn quantity(ticket_type_id: i64, quantity: i64) -> Item {
+fn quantity(ticket_type_id: TicketTypeId, quantity: i64) -> Item {
     Item::Quantity {
         ticket_type_id,
         quantity,
@@ -176,7 +176,7 @@ async fn the_same_key_is_answered_the_same() {
 async fn a_made_up_event_is_not_found() {
     let database = TestDatabase::new().await;
     let desk = desk(database.store().await);
-    let request = request(i64::MAX, None, vec![quantity(1, 1)]);
+    let request = request(EventId(i64::MAX), None, vec![quantity(TicketTypeId(1), 1)]);
     assert_eq!(refusal(desk.book(request).await), "EVENT_NOT_FOUND");
 }
 
@@ -192,7 +192,7 @@ async fn an_unknown_user_is_refused_alone() {
     let one = || vec![quantity(show.ticket_types[0], 1)];
     let (known, unknown) = tokio::join!(
         desk.book(request(show.event, None, one())),
-        desk.book(request(show.event, Some(i64::MAX), one())),
+        desk.book(request(show.event, Some(UserId(i64::MAX)), one())),
     );
     known.unwrap();
     assert_eq!(refusal(unknown), "USER_NOT_FOUND");

@@ -89,7 +89,7 @@ async fn every_change_rings_when_it_is_committed() {
     let client = database.client().await;
     let mut bell = HeardBell::hang(database.url(), QUIET).await;
     add_event(&client).await;
-    bell.expect_change(1, "event").await;
+    bell.expect_change(EventId(1), "event").await;
     // What nobody can read is not for us; what was rolled back did not happen.
     client
         .batch_execute(
@@ -100,9 +100,9 @@ async fn every_change_rings_when_it_is_committed() {
         .await
         .unwrap();
     add_event(&client).await;
-    bell.expect_change(1, "event").await;
-    bell.expect_change(1, "event").await;
-    bell.expect_change(2, "event").await;
+    bell.expect_change(EventId(1), "event").await;
+    bell.expect_change(EventId(1), "event").await;
+    bell.expect_change(EventId(2), "event").await;
     // What is too large to ride rings by its id, and many events at once do.
     client
         .batch_execute(
@@ -113,7 +113,7 @@ async fn every_change_rings_when_it_is_committed() {
         .await
         .unwrap();
     for event in 2..=353 {
-        bell.expect(Ring::Event(event)).await;
+        bell.expect(Ring::Event(EventId(event))).await;
     }
 }
 
@@ -126,9 +126,9 @@ async fn one_payload_may_name_many_events_or_carry_a_change() {
         .batch_execute(r#"notify seatcast, '4,5'; notify seatcast, 'change:6:{"revision": 2}'"#)
         .await
         .unwrap();
-    bell.expect(Ring::Event(4)).await;
-    bell.expect(Ring::Event(5)).await;
-    bell.expect(Ring::Change(6, r#"{"revision": 2}"#.to_owned()))
+    bell.expect(Ring::Event(EventId(4))).await;
+    bell.expect(Ring::Event(EventId(5))).await;
+    bell.expect(Ring::Change(EventId(6), r#"{"revision": 2}"#.to_owned()))
         .await;
 }
 
@@ -158,7 +158,7 @@ async fn a_killed_backend_is_replaced() {
     bell.expect(Ring::Lost).await;
     bell.expect(Ring::Listening).await;
     add_event(&client).await;
-    bell.expect_change(1, "event").await;
+    bell.expect_change(EventId(1), "event").await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn a_deaf_connection_is_noticed_by_its_own_ring() {
         }
     }
     add_event(&database.client().await).await;
-    bell.expect_change(1, "event").await;
+    bell.expect_change(EventId(1), "event").await;
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use seatcast::feed::{self, FeedInputs, Outputs};
 use seatcast::hub::{Hub, Mailbox, News, NotOpened, Publication, ToShard, Watch};
 use seatcast::nats::Interest;
 use seatcast::store::{Store, doorbell};
-use seatcast::ticketing::EventId;
 use seatcast::ticketing::live::{EventState, TicketType};
+use seatcast::ticketing::{EventId, TicketTypeId};
 use tokio::sync::{Notify, mpsc};
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
@@ -145,7 +145,7 @@ impl FeedUnderTest {
 
     /// Applies publications until the state has this many tickets sold of the type; none may
     /// leave a gap.
-    async fn until_sold(&mut self, state: &mut EventState, ticket_type: i64, sold: i64) {
+    async fn until_sold(&mut self, state: &mut EventState, ticket_type: TicketTypeId, sold: i64) {
         while state.ticket_types[&ticket_type].sold != sold {
             let publication = self.published().await;
             state.apply(&publication.delta).expect("no gap");
@@ -304,8 +304,8 @@ async fn an_unreachable_database_is_said_and_healed() {
         state,
         "a known event opens from memory"
     );
-    feed.ask(404);
-    assert_eq!(feed.refused(404).await, NotOpened::Unavailable);
+    feed.ask(EventId(404));
+    assert_eq!(feed.refused(EventId(404)).await, NotOpened::Unavailable);
     show.sell(&client, 5).await;
     link.restore();
     feed.until_sold(&mut state, show.ticket_types[0], 5).await;
@@ -360,6 +360,6 @@ async fn a_pruned_log_is_bridged() {
 async fn an_unknown_event_is_refused() {
     let (database, _client, _show) = world().await;
     let mut feed = FeedUnderTest::start(database.url(), database.url(), |_| {}).await;
-    feed.ask(404);
-    assert_eq!(feed.refused(404).await, NotOpened::NoSuchEvent);
+    feed.ask(EventId(404));
+    assert_eq!(feed.refused(EventId(404)).await, NotOpened::NoSuchEvent);
 }

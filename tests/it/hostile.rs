@@ -328,7 +328,7 @@ async fn a_flood_of_joins_is_slowed_down_and_ended_when_it_goes_on() {
     let mut hostile = house.ws(WireVersion::V2).await;
     // Each joins another event; only one of them exists.
     let join = |n: usize| {
-        let event = house.staged.event + i64::try_from(n).expect("small");
+        let event = house.staged.event.0 + i64::try_from(n).expect("small");
         format!(r#"["{n}","{n}","event:{event}","phx_join",{{}}]"#)
     };
     let answers = flood(&mut hostile, (0..300).map(join)).await;

@@ -9,11 +9,12 @@ use crate::support::binary::ServerProcess;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::Show;
 use crate::support::websocket::{Socket, WireVersion};
+use seatcast::ticketing::EventId;
 
 const LEASE_MS: u64 = 2_000;
 
 /// So many nodes on one database, and an event.
-async fn nodes(count: usize) -> (Vec<TestServer>, i64) {
+async fn nodes(count: usize) -> (Vec<TestServer>, EventId) {
     let builder = || {
         TestServer::builder().with(|config| {
             config.presence.counts_interval_ms = 50;
@@ -29,7 +30,7 @@ async fn nodes(count: usize) -> (Vec<TestServer>, i64) {
     (nodes, event)
 }
 
-async fn at_step(node: SocketAddr, event: i64, step: &str) -> Socket {
+async fn at_step(node: SocketAddr, event: EventId, step: &str) -> Socket {
     let mut buyer = Socket::connect(node, WireVersion::V2).await;
     let whereabouts = json!({"presence": {"step": step}});
     buyer.join(&format!("event:{event}"), whereabouts).await;
@@ -37,14 +38,14 @@ async fn at_step(node: SocketAddr, event: i64, step: &str) -> Socket {
 }
 
 /// A viewer who is counted nowhere.
-async fn watcher(node: &TestServer, event: i64) -> Socket {
+async fn watcher(node: &TestServer, event: EventId) -> Socket {
     let mut watcher = node.ws(WireVersion::V2).await;
     watcher.join(&format!("event:{event}"), json!({})).await;
     watcher
 }
 
 /// Reads presence frames until one says this.
-async fn sees(watcher: &mut Socket, event: i64, counts: Value) {
+async fn sees(watcher: &mut Socket, event: EventId, counts: Value) {
     let topic = format!("event:{event}");
     let reading = async { while watcher.next_on(&topic, "presence").await != counts {} };
     let seen = tokio::time::timeout(DEADLINE, reading).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seatcast::auth::{Auth, Role};
 use seatcast::config::{AuthConfig, Config};
-use seatcast::ticketing::UserId;
+use seatcast::ticketing::{EventId, UserId};
 use serde_json::{Value, json};
 
 use crate::support::caller::Caller;
@@ -37,18 +37,18 @@ fn token(id: UserId, role: Role) -> String {
 }
 
 /// A viewer of an event's updates; its join says this of broadcasts.
-async fn listening(server: &TestServer, event: i64, vsn: WireVersion, join: Value) -> Socket {
+async fn listening(server: &TestServer, event: EventId, vsn: WireVersion, join: Value) -> Socket {
     let mut viewer = server.ws(vsn).await;
     let joined = viewer.join(&topic(event), join).await;
     assert_eq!(joined["postgres_changes"], json!([]));
     viewer
 }
 
-fn topic(event: i64) -> String {
+fn topic(event: EventId) -> String {
     format!("realtime:event-updates:{event}")
 }
 
-async fn heard(viewer: &mut Socket, event: i64) -> Value {
+async fn heard(viewer: &mut Socket, event: EventId) -> Value {
     let message = viewer.next_on(&topic(event), "broadcast").await;
     assert_eq!(
         (&message["type"], &message["event"]),

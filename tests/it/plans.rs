@@ -18,6 +18,7 @@ use crate::support::database::{TestDatabase, connect};
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::show::{Show, Staged, user};
 use crate::support::websocket::{Socket, WireVersion};
+use seatcast::ticketing::UserId;
 
 /// What other people sell. Triggers and keys are off: it is the rows that count here. Half of the events have 200 seats
 /// each, each event has 100 bookings, one in ten of them pending.
@@ -206,7 +207,7 @@ async fn keys_are_checked_by_their_own_index() {
 /// Everything that buyers, viewers and an organizer do all the time.
 async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
     let buyer = user(client, "customer").await;
-    let caller = |id: i64| {
+    let caller = |id: UserId| {
         Caller::new(reqwest::Client::new(), server.url.clone())
             .with_header("x-user-id", id.to_string())
     };

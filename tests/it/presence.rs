@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::support::server::TestServer;
 use crate::support::show::Show;
 use crate::support::websocket::{Socket, WireVersion};
+use seatcast::ticketing::EventId;
 
-async fn server() -> (TestServer, i64) {
+async fn server() -> (TestServer, EventId) {
     let server = TestServer::builder()
         .with(|config| config.presence.counts_interval_ms = 50)
         .start()

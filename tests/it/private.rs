@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seatcast::auth::{Auth, Role};
 use seatcast::config::{AuthConfig, Config};
-use seatcast::ticketing::UserId;
+use seatcast::ticketing::{SeatId, UserId};
 use serde_json::{Value, json};
 
 use crate::support::cut::Link;
@@ -128,7 +128,7 @@ async fn a_user_sees_its_own_bookings_from_hold_to_end_and_nobody_elses() {
     server.user(other).post("/api/v1/bookings", &body).await;
     let frame = theirs.update().await;
     assert_eq!(frame["bookings"].as_array().map(Vec::len), Some(1));
-    assert_eq!(frame["bookings"][0]["user_id"], other);
+    assert_eq!(frame["bookings"][0]["user_id"], other.0);
     server.audit().await;
 }
 
@@ -150,10 +150,11 @@ async fn a_seat_or_a_price_that_somebody_changes_by_hand_is_shown() {
     let mut mine = own(&server, one).await;
     assert_eq!(
         mine.bookings[&booking]["items"][0]["seats"][0]["id"],
-        show.seats[0]
+        show.seats[0].0
     );
 
-    let seat = |seat: i64| move |booking: &Value| booking["items"][0]["seats"][0]["id"] == seat;
+    let seat =
+        |seat: SeatId| move |booking: &Value| booking["items"][0]["seats"][0]["id"] == seat.0;
     let write = async |sql: String| client.batch_execute(&sql).await.expect(&sql);
     write(format!(
         "begin; select take_turn({}); update claims set seat_id = {} where booking_id = '{booking}'; commit",

@@ -8,6 +8,7 @@ use seatcast::store::seed::seed;
 use tokio_postgres::Client;
 
 use crate::support::database::TestDatabase;
+use seatcast::ticketing::EventId;
 
 #[tokio::test]
 async fn nodes_that_start_together_migrate_once() {
@@ -206,7 +207,13 @@ async fn deleting_softly_ends_an_event_and_undeleting_begins_it_anew() {
         serde_json::json!({"deleted": true})
     );
     let store = database.store().await;
-    assert!(store.live_event(event, 10).await.unwrap().is_none());
+    assert!(
+        store
+            .live_event(EventId(event), 10)
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_clean(&database).await;
     let deletion = log(&client, event).await.len() as u64;
 
@@ -227,7 +234,11 @@ async fn deleting_softly_ends_an_event_and_undeleting_begins_it_anew() {
     assert_eq!(logged["ticket_types"][1]["op"], "insert");
     assert_clean(&database).await;
     // What was before the deletion leads nowhere: a viewer from then is given everything.
-    let live = store.live_event(event, 100).await.unwrap().unwrap();
+    let live = store
+        .live_event(EventId(event), 100)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(live.recent[0].from, deletion);
 }
 

@@ -9,6 +9,7 @@ use crate::support::caller::Caller;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, user};
 use crate::support::websocket::WireVersion;
+use seatcast::ticketing::SeatId;
 
 struct Theatre {
     server: TestServer,
@@ -131,8 +132,8 @@ async fn a_map_is_fetched_as_columns_once_per_version() {
         seats["number"],
         json!(["1", "2", "3", "1", "2", "3", "1", "2", "3"])
     );
-    assert_eq!(seats["ticket_type_id"][5], stalls);
-    assert_eq!(seats["ticket_type_id"][6], balcony);
+    assert_eq!(seats["ticket_type_id"][5], stalls.0);
+    assert_eq!(seats["ticket_type_id"][6], balcony.0);
     assert_eq!((&seats["x"][1], &seats["y"][0]), (&json!(2.0), &json!(0.1)));
 
     let layout = &map["layout"];
@@ -192,7 +193,10 @@ async fn a_map_cannot_take_away_what_somebody_has() {
     let ids = theatre.ids().await;
     theatre.hold(&[ids[0].unwrap()]).await;
     let client = theatre.server.client().await;
-    let sold = theatre.show.try_sell(&client, 1, ids[8], 1).await;
+    let sold = theatre
+        .show
+        .try_sell(&client, 1, ids[8].map(SeatId), 1)
+        .await;
     sold.unwrap();
     let refused = async |map: &Value, code: &str, seat: Option<i64>| {
         let answer = theatre
@@ -335,7 +339,7 @@ async fn seats_are_taken_off_sale_unless_somebody_has_them() {
     let client = theatre.server.client().await;
     theatre
         .show
-        .try_sell(&client, 0, Some(ids[2]), 1)
+        .try_sell(&client, 0, Some(SeatId(ids[2])), 1)
         .await
         .unwrap();
 
@@ -389,7 +393,7 @@ async fn seats_are_taken_off_sale_unless_somebody_has_them() {
     moved.data(200);
     assert_eq!(
         theatre.get("seatmap").await["seats"]["ticket_type_id"][5],
-        balcony
+        balcony.0
     );
     theatre.server.audit().await;
 }

@@ -10,6 +10,7 @@ use crate::support::binary::{output, seatcast};
 use crate::support::cut::Link;
 use crate::support::server::TestServer;
 use crate::support::show::Show;
+use seatcast::ticketing::EventId;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -20,7 +21,7 @@ struct WatchProcess {
 }
 
 impl WatchProcess {
-    fn start(event: i64, url: &str) -> WatchProcess {
+    fn start(event: EventId, url: &str) -> WatchProcess {
         let mut child = seatcast(&["watch", &event.to_string(), "--url", url])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

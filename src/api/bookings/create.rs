@@ -18,9 +18,9 @@ use crate::api::idempotency::{given_key, made, replayed};
 use crate::auth::Caller;
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX};
 use crate::desk::Book;
-use crate::ticketing::EventId;
 use crate::ticketing::booking::{Item, Request, Wish};
 use crate::ticketing::record::BookingStatus;
+use crate::ticketing::{BookingId, EventId};
 
 /// Either `items`, or `quantity` with or without `ticket_type_id`.
 #[derive(Debug, ToSchema)]
@@ -176,7 +176,7 @@ pub(in crate::api) async fn create(
     let working = key.as_ref().map(|key| state.in_flight.enter(key));
     let _working = working.transpose()?;
 
-    let booking_id = Uuid::now_v7();
+    let booking_id = BookingId(Uuid::now_v7());
     let anonymous = caller.user_id().is_none();
     let new_token = anonymous.then(|| token(booking_id, key.as_ref()));
     let outcome = state
@@ -224,6 +224,7 @@ mod tests {
 
     use super::*;
     use crate::api::fields::read_json;
+    use crate::ticketing::{SeatId, TicketTypeId};
 
     #[test]
     fn every_form_of_a_booking_is_read() {
@@ -238,7 +239,7 @@ mod tests {
         );
         assert_eq!(
             wish(json!({"event_id": 1, "ticket_type_id": 5, "quantity": 2})),
-            Wish::Items(vec![quantity(5, 2)])
+            Wish::Items(vec![quantity(TicketTypeId(5), 2)])
         );
         let items = json!([
             {"ticket_type_id": 5, "quantity": 2},
@@ -248,10 +249,10 @@ mod tests {
         assert_eq!(
             wish(json!({"event_id": 1, "items": items})),
             Wish::Items(vec![
-                quantity(5, 2),
-                Item::Seat { seat_id: 9 },
+                quantity(TicketTypeId(5), 2),
+                Item::Seat { seat_id: SeatId(9) },
                 Item::BestAvailable {
-                    ticket_type_id: 6,
+                    ticket_type_id: TicketTypeId(6),
                     quantity: 3
                 },
             ])

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use super::{BookingData, find};
 use crate::api::ApiState;
@@ -17,7 +16,7 @@ use crate::auth::Caller;
 use crate::store::bookings::{Name, Of, Selection};
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::reference::parse_booking_reference;
-use crate::ticketing::{EventId, UserId};
+use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Which bookings of a list.
 #[derive(Debug, Clone, Copy, IntoParams)]
@@ -61,7 +60,7 @@ impl Input for BookingList {
 pub(in crate::api) async fn by_id(
     State(state): State<ApiState>,
     caller: Caller,
-    At(id): At<Uuid>,
+    At(id): At<BookingId>,
     headers: HeaderMap,
 ) -> ApiResult<Reply<BookingData>> {
     let found = find(&state.store, Name::Id(id), &caller, &headers).await?;

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{BookingData, is_owner, is_visible, not_found, token_of};
 use crate::api::ApiState;
@@ -15,6 +14,7 @@ use crate::api::idempotency::made;
 use crate::auth::Caller;
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::{Cancel, Confirm};
+use crate::ticketing::BookingId;
 use crate::ticketing::record::{BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Canceller;
@@ -86,7 +86,7 @@ impl Input for NewStatus {
 pub(in crate::api) async fn set_status(
     State(state): State<ApiState>,
     caller: Caller,
-    At(id): At<Uuid>,
+    At(id): At<BookingId>,
     headers: HeaderMap,
     body: Body<NewStatus>,
 ) -> ApiResult<Reply<BookingData>> {

@@ -124,7 +124,7 @@ pub(in crate::api) async fn remove(
 ) -> ApiResult<Reply<Deleted>> {
     let removed = state.store.delete_event(event_id, &caller).await?;
     state.board.committed(event_id, removed.revision);
-    Ok(Reply::ok("EVENT_DELETED", Deleted { id: event_id }).revision(removed.revision))
+    Ok(Reply::ok("EVENT_DELETED", Deleted { id: event_id.0 }).revision(removed.revision))
 }
 
 /// Stop selling for a while

@@ -8,7 +8,7 @@ use crate::store::events::{EventInFull, EventRow, ManagedEvent, TypeTerms};
 use crate::ticketing::availability::{SaleState, StockStatus, Thresholds, TicketTypeAvailability};
 use crate::ticketing::live::{EventStatus, TicketType, Totals};
 use crate::ticketing::record::Money;
-use crate::ticketing::{EventId, Revision, UserId};
+use crate::ticketing::{EventId, Revision, TicketTypeId, UserId};
 
 /// An event in a list.
 #[derive(Serialize, ToSchema)]
@@ -182,7 +182,7 @@ impl TicketTypeDetail {
         pairs.into_iter().map(of).collect()
     }
 
-    pub(in crate::api) fn id(&self) -> i64 {
+    pub(in crate::api) fn id(&self) -> TicketTypeId {
         self.stock.id
     }
 }

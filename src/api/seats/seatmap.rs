@@ -142,7 +142,14 @@ impl Seatmap {
         let mut seats = SeatColumns::default();
         for seat in geometry.seats {
             while seats.id.len() < seat.position as usize {
-                seats.push(None, 0, String::new(), String::new(), 0, (0.0, 0.0));
+                seats.push(
+                    None,
+                    0,
+                    String::new(),
+                    String::new(),
+                    TicketTypeId(0),
+                    (0.0, 0.0),
+                );
             }
             let section = index.get(&seat.section_id).copied().unwrap_or_default();
             let at = (seat.x, seat.y);

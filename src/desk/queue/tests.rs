@@ -62,7 +62,7 @@ fn ids(batch: &CommandBatch) -> Vec<u64> {
 fn confirm(event_id: EventId, booking: u128) -> Command {
     Command::Change {
         event_id,
-        booking_id: uuid::Uuid::from_u128(booking),
+        booking_id: BookingId(uuid::Uuid::from_u128(booking)),
         transition: Transition::Confirm {
             paid_by: PaidBy::Cash,
         },
@@ -72,7 +72,7 @@ fn confirm(event_id: EventId, booking: u128) -> Command {
 #[test]
 fn a_batch_is_of_many_events_and_each_is_in_one_workers_hands() {
     let mut bench = bench(10, 100, 4);
-    let first = bench.expire(1);
+    let first = bench.expire(EventId(1));
     assert_eq!(
         first.2,
         Start {
@@ -80,23 +80,27 @@ fn a_batch_is_of_many_events_and_each_is_in_one_workers_hands() {
             waiter: false
         }
     );
-    let _others: Vec<_> = [1, 2, 3, 1, 2].map(|event| bench.expire(event)).into();
+    let _others: Vec<_> = [1, 2, 3, 1, 2]
+        .map(|event| bench.expire(EventId(event)))
+        .into();
     // Event 1 had waited longest, and fills the batch with event 2's first.
     assert_eq!(bench.take(), [1, 2, 5, 3]);
     // Of what is left, event 2 is taken: event 3 is free.
     assert_eq!(bench.take(), [4]);
     assert_eq!(bench.take(), [0u64; 0]);
-    bench.queue.give_back(2, Vec::new(), false);
+    bench.queue.give_back(EventId(2), Vec::new(), false);
     assert_eq!(bench.take(), [6]);
 }
 
 #[test]
 fn a_second_worker_comes_when_a_full_batch_is_left() {
     let mut bench = bench(10, 100, 2);
-    let starts: Vec<Start> = (1..=4).map(|event| bench.expire(event).2).collect();
+    let starts: Vec<Start> = (1..=4)
+        .map(|event| bench.expire(EventId(event)).2)
+        .collect();
     assert_eq!(starts.iter().filter(|start| start.worker).count(), 2);
     let mut bench = self::bench(10, 100, 2);
-    let keep: Vec<_> = (1..=3).map(|event| bench.expire(event)).collect();
+    let keep: Vec<_> = (1..=3).map(|event| bench.expire(EventId(event))).collect();
     let (_, start) = bench.queue.take(bench.now).unwrap();
     assert_eq!(start, Start::default(), "one is left: no full batch");
     drop(keep);
@@ -105,21 +109,33 @@ fn a_second_worker_comes_when_a_full_batch_is_left() {
 #[test]
 fn the_queue_is_bounded_for_an_event_and_in_all() {
     let mut bench = bench(2, 3, 10);
-    let mut kept = vec![bench.expire(1), bench.expire(1)];
-    assert!(bench.enqueue(Command::Expire { event_id: 1 }).is_err());
-    kept.push(bench.expire(2));
-    assert!(bench.enqueue(Command::Expire { event_id: 3 }).is_err());
+    let mut kept = vec![bench.expire(EventId(1)), bench.expire(EventId(1))];
+    assert!(
+        bench
+            .enqueue(Command::Expire {
+                event_id: EventId(1)
+            })
+            .is_err()
+    );
+    kept.push(bench.expire(EventId(2)));
+    assert!(
+        bench
+            .enqueue(Command::Expire {
+                event_id: EventId(3)
+            })
+            .is_err()
+    );
     assert_eq!(bench.take().len(), 3);
-    bench.expire(3);
+    bench.expire(EventId(3));
 }
 
 #[test]
 fn whoever_left_or_is_late_is_not_decided() {
     let mut bench = bench(10, 100, 10);
-    drop(bench.expire(1).1);
-    let (_, mut late, _) = bench.expire(2);
+    drop(bench.expire(EventId(1)).1);
+    let (_, mut late, _) = bench.expire(EventId(2));
     bench.now += 2 * SECOND;
-    let (in_time, _verdict, _) = bench.expire(3);
+    let (in_time, _verdict, _) = bench.expire(EventId(3));
     assert_eq!(bench.take(), [in_time]);
     let refusal = late.try_recv().unwrap().unwrap_err();
     assert!(matches!(
@@ -131,14 +147,17 @@ fn whoever_left_or_is_late_is_not_decided() {
 #[test]
 fn a_caller_takes_back_what_still_waits_and_nothing_else() {
     let mut bench = bench(10, 100, 1);
-    let (first, mut verdict, _) = bench.expire(1);
-    let (second, _other, _) = bench.expire(1);
+    let (first, mut verdict, _) = bench.expire(EventId(1));
+    let (second, _other, _) = bench.expire(EventId(1));
     let (taken, _) = bench.queue.take(bench.now).unwrap();
     assert_eq!(ids(&taken), [first]);
-    assert!(!bench.queue.withdraw(1, first), "it is being decided");
+    assert!(
+        !bench.queue.withdraw(EventId(1), first),
+        "it is being decided"
+    );
     assert_eq!(verdict.try_recv(), Err(TryRecvError::Empty));
-    assert!(bench.queue.withdraw(1, second));
-    bench.queue.give_back(1, Vec::new(), false);
+    assert!(bench.queue.withdraw(EventId(1), second));
+    bench.queue.give_back(EventId(1), Vec::new(), false);
     assert_eq!(bench.take(), [0u64; 0]);
     assert!(bench.queue.lines.is_empty());
     assert_eq!(bench.queue.waiting, 0);
@@ -147,30 +166,30 @@ fn a_caller_takes_back_what_still_waits_and_nothing_else() {
 #[test]
 fn a_blocked_event_waits_by_itself_and_keeps_its_order() {
     let mut bench = bench(10, 100, 10);
-    let _kept: Vec<_> = [1, 1, 2].map(|event| bench.expire(event)).into();
+    let _kept: Vec<_> = [1, 1, 2].map(|event| bench.expire(EventId(event))).into();
     let (batch, _) = bench.queue.take(bench.now).unwrap();
     let back = batch.commands.into_iter();
-    let back = back.filter(|waiting| waiting.command.event() == 1);
-    let start = bench.queue.give_back(1, back.collect(), true);
+    let back = back.filter(|waiting| waiting.command.event() == EventId(1));
+    let start = bench.queue.give_back(EventId(1), back.collect(), true);
     assert!(start.waiter && !start.worker);
-    bench.queue.give_back(2, Vec::new(), false);
-    let (third, _verdict, start) = bench.expire(1);
+    bench.queue.give_back(EventId(2), Vec::new(), false);
+    let (third, _verdict, start) = bench.expire(EventId(1));
     assert_eq!(start, Start::default(), "nobody is started twice");
     assert_eq!(bench.take(), [0u64; 0]);
     let waited = bench.queue.take_blocked(bench.now).unwrap();
     assert_eq!(ids(&waited), [1, 2, third]);
-    bench.queue.give_back(1, Vec::new(), false);
+    bench.queue.give_back(EventId(1), Vec::new(), false);
     assert!(bench.queue.take_blocked(bench.now).is_none());
 }
 
 #[test]
 fn two_changes_of_one_booking_are_two_batches() {
     let mut bench = bench(10, 100, 10);
-    let first = bench.enqueue(confirm(1, 7)).unwrap();
-    let second = bench.enqueue(confirm(1, 7)).unwrap();
-    let third = bench.enqueue(confirm(1, 8)).unwrap();
+    let first = bench.enqueue(confirm(EventId(1), 7)).unwrap();
+    let second = bench.enqueue(confirm(EventId(1), 7)).unwrap();
+    let third = bench.enqueue(confirm(EventId(1), 8)).unwrap();
     assert_eq!(bench.take(), [first.0]);
-    bench.queue.give_back(1, Vec::new(), false);
+    bench.queue.give_back(EventId(1), Vec::new(), false);
     // In order: what came later does not overtake.
     assert_eq!(bench.take(), [second.0, third.0]);
 }
@@ -178,8 +197,8 @@ fn two_changes_of_one_booking_are_two_batches() {
 #[test]
 fn a_late_change_does_not_stand_in_the_way_of_the_next_one() {
     let mut bench = bench(10, 100, 10);
-    let _late = bench.enqueue(confirm(1, 7)).unwrap();
+    let _late = bench.enqueue(confirm(EventId(1), 7)).unwrap();
     bench.now += 2 * SECOND;
-    let next = bench.enqueue(confirm(1, 7)).unwrap();
+    let next = bench.enqueue(confirm(EventId(1), 7)).unwrap();
     assert_eq!(bench.take(), [next.0]);
 }

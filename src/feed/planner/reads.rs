@@ -83,7 +83,10 @@ impl Planner {
         let page_is_full = rows.len() >= self.config.log_rows_max;
         // Handled first: rows after such a head belong to another history.
         for event in ahead_of.into_iter().filter(|_| !mistaken!(KeepRewound)) {
-            tracing::warn!(event, "the database went back, its viewers start anew");
+            tracing::warn!(
+                event = event.0,
+                "the database went back, its viewers start anew"
+            );
             if let Some(head) = self.open(event).map(|entry| entry.head()) {
                 self.rewinds.note(event, head);
             }
@@ -148,7 +151,7 @@ impl Planner {
                 // Each change beyond the gap finds it again, until the log is read.
                 if self.rung.insert(event) {
                     metrics::GAPS.one("delivery");
-                    tracing::debug!(event, %gap, "a change was not brought, reading the log");
+                    tracing::debug!(event = event.0, %gap, "a change was not brought, reading the log");
                 }
             }
         }
@@ -175,7 +178,7 @@ impl Planner {
         }
         if let Err(gap) = entry.absorb(delta) {
             metrics::GAPS.one("log");
-            tracing::warn!(event, %gap, "the log was pruned, loading the whole state");
+            tracing::warn!(event = event.0, %gap, "the log was pruned, loading the whole state");
             self.reload(event, now);
         }
     }

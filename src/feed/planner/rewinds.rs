@@ -46,14 +46,20 @@ mod tests {
     fn the_highest_is_remembered_until_newer_ones_push_it_out() {
         let mut rewinds = Rewinds::default();
         let lost = |head| head + LOST_UNSEEN_MAX;
-        rewinds.note(1, 13);
-        rewinds.note(1, 11);
-        assert_eq!((rewinds.lost(1), rewinds.lost(2)), (lost(13) + 1, 0));
-        for event in 2..=REWINDS_MAX as EventId {
+        rewinds.note(EventId(1), 13);
+        rewinds.note(EventId(1), 11);
+        assert_eq!(
+            (rewinds.lost(EventId(1)), rewinds.lost(EventId(2))),
+            (lost(13) + 1, 0)
+        );
+        for event in (2..=REWINDS_MAX as i64).map(EventId) {
             rewinds.note(event, 5);
         }
-        assert_eq!(rewinds.lost(1), lost(13) + 1);
-        rewinds.note(0, 5);
-        assert_eq!((rewinds.lost(1), rewinds.lost(2)), (0, lost(5)));
+        assert_eq!(rewinds.lost(EventId(1)), lost(13) + 1);
+        rewinds.note(EventId(0), 5);
+        assert_eq!(
+            (rewinds.lost(EventId(1)), rewinds.lost(EventId(2))),
+            (0, lost(5))
+        );
     }
 }

@@ -12,9 +12,9 @@ use super::*;
 use crate::config::Config;
 use crate::feed::cause::{Failure, LogPage};
 use crate::store::LiveEvent;
-use crate::ticketing::Revision;
 use crate::ticketing::live::samples::{state, ticket_type};
 use crate::ticketing::live::{Delta, EventState, RowChange};
+use crate::ticketing::{Revision, TicketTypeId};
 
 const WINDOW: Duration = Duration::from_millis(50);
 const POLL: Duration = Duration::from_millis(1_000);
@@ -52,9 +52,10 @@ struct PlannerWorld {
 
 fn at_revision(revision: Revision) -> EventState {
     let mut state = state(revision);
-    state
-        .ticket_types
-        .insert(1, ticket_type(1, 0, revision as i64, 0));
+    state.ticket_types.insert(
+        TicketTypeId(1),
+        ticket_type(TicketTypeId(1), 0, revision as i64, 0),
+    );
     state
 }
 
@@ -62,7 +63,11 @@ fn change(revision: Revision) -> Delta {
     Delta {
         from: revision - 1,
         to: revision,
-        ticket_types: [(1, RowChange::update(ticket_type(1, 0, revision as i64, 0)))].into(),
+        ticket_types: [(
+            TicketTypeId(1),
+            RowChange::update(ticket_type(TicketTypeId(1), 0, revision as i64, 0)),
+        )]
+        .into(),
         ..Delta::default()
     }
 }
@@ -82,7 +87,7 @@ impl PlannerWorld {
             rows: (1..=3)
                 .map(|event| {
                     (
-                        event,
+                        EventId(event),
                         LogHead {
                             revision: 5,
                             pruned: 2,
@@ -284,9 +289,9 @@ impl PlannerWorld {
 /// Event 1 opened on shard 0, nothing under way.
 fn watched() -> PlannerWorld {
     let mut world = PlannerWorld::new();
-    world.watch(0, 1);
+    world.watch(0, EventId(1));
     world.pass_healthy(WINDOW);
-    assert_eq!(world.revision_shown(0, 1), Some(5));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(5));
     world.checked.clear();
     world
 }
@@ -294,14 +299,14 @@ fn watched() -> PlannerWorld {
 #[test]
 fn a_read_proves_no_more_of_an_event_that_was_opened_meanwhile_than_its_load_does() {
     let mut world = PlannerWorld::new();
-    world.watch(0, 1);
+    world.watch(0, EventId(1));
     world.finish_load();
     for _ in 0..3 {
         world.finish_read();
         world.pass(Duration::from_millis(60));
     }
     // The load of event 2 begins, then a read of all that does not cover it, and the load ends first.
-    world.watch(0, 2);
+    world.watch(0, EventId(2));
     let load_began = world.now;
     world.pass(POLL);
     assert!(world.reads_all && world.reads.len() == 1);
@@ -321,42 +326,45 @@ fn a_read_proves_no_more_of_an_event_that_was_opened_meanwhile_than_its_load_doe
 fn the_first_change_goes_out_at_once_and_the_next_ones_as_one() {
     let mut world = watched();
     let start = world.now;
-    world.commit_and_ring(1, 1);
+    world.commit_and_ring(EventId(1), 1);
     world.finish_read();
-    assert_eq!(world.revision_shown(0, 1), Some(6));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(6));
     for _ in 0..3 {
         world.pass(Duration::from_millis(10));
-        world.commit_and_ring(1, 1);
+        world.commit_and_ring(EventId(1), 1);
         assert_eq!(world.reads.len(), 0, "nothing could be published yet");
     }
     world.pass_healthy(WINDOW);
-    assert_eq!(world.published[&1], [(start, 6), (start + WINDOW, 9)]);
+    assert_eq!(
+        world.published[&EventId(1)],
+        [(start, 6), (start + WINDOW, 9)]
+    );
 }
 
 #[test]
 fn whoever_is_ahead_has_it_read_and_shown_before_the_window_ends() {
     let mut world = watched();
-    world.commit_and_ring(1, 1);
+    world.commit_and_ring(EventId(1), 1);
     world.finish_read();
     // The answer to this commit outruns its bell, or finds it waiting for the window.
-    world.commit(1, 1);
+    world.commit(EventId(1), 1);
     world.hurried = true;
-    world.look(1, 7);
+    world.look(EventId(1), 7);
     world.finish_read();
-    assert_eq!(world.revision_shown(0, 1), Some(7));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(7));
     // A revision that is shown needs no read, and one that does not exist costs one read a window.
-    world.look(1, 7);
+    world.look(EventId(1), 7);
     assert!(world.reads.is_empty());
-    world.look(1, 1_000);
+    world.look(EventId(1), 1_000);
     assert!(world.reads.is_empty());
     world.pass(WINDOW);
-    assert_eq!(world.reads, [[(1, 7)]]);
+    assert_eq!(world.reads, [[(EventId(1), 7)]]);
     for _ in 0..9 {
-        world.look(1, 1_000);
+        world.look(EventId(1), 1_000);
     }
     world.finish_read();
     assert!(world.reads.is_empty());
-    world.look(3, 9);
+    world.look(EventId(3), 9);
     assert!(world.reads.is_empty(), "nobody watches it");
 }
 
@@ -364,69 +372,69 @@ fn whoever_is_ahead_has_it_read_and_shown_before_the_window_ends() {
 #[test]
 fn a_question_is_answered_by_a_read_that_began_after_it_and_by_no_other() {
     let mut world = watched();
-    world.look(1, 16);
-    assert_eq!(world.reads, [[(1, 5)]]);
+    world.look(EventId(1), 16);
+    assert_eq!(world.reads, [[(EventId(1), 5)]]);
     // Asked while that read is under way.
-    world.look(1, 7);
-    world.commit(1, 2);
+    world.look(EventId(1), 7);
+    world.commit(EventId(1), 2);
     world.finish_read();
-    assert_eq!(world.looked, [(0, 1, 1)]);
+    assert_eq!(world.looked, [(0, EventId(1), 1)]);
     world.hurried = true;
     world.pass(WINDOW);
     world.fail_read(Failure::Unavailable);
     assert_eq!(
         world.looked,
-        [(0, 1, 1)],
+        [(0, EventId(1), 1)],
         "a database that is away says nothing"
     );
     world.pass(Duration::from_secs(1));
     world.finish_read();
-    assert_eq!(world.looked, [(0, 1, 1), (0, 1, 2)]);
-    assert_eq!(world.revision_shown(0, 1), Some(7));
+    assert_eq!(world.looked, [(0, EventId(1), 1), (0, EventId(1), 2)]);
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(7));
 }
 
 /// The rows of the read are published before the answer, even within the window of another change.
 #[test]
 fn a_question_is_answered_behind_what_was_read() {
     let mut world = watched();
-    world.look(1, 16);
-    world.commit(1, 1);
-    world.on(Cause::Delivered(1, Box::new(change(6))));
-    assert_eq!(world.revision_shown(0, 1), Some(6));
-    world.commit(1, 1);
+    world.look(EventId(1), 16);
+    world.commit(EventId(1), 1);
+    world.on(Cause::Delivered(EventId(1), Box::new(change(6))));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(6));
+    world.commit(EventId(1), 1);
     world.hurried = true;
     world.finish_read();
-    assert_eq!(world.looked, [(0, 1, 1)]);
+    assert_eq!(world.looked, [(0, EventId(1), 1)]);
 }
 
 #[test]
 fn rings_during_a_read_are_one_read_after_it() {
     let mut world = watched();
-    world.watch(0, 2);
-    world.watch(0, 3);
+    world.watch(0, EventId(2));
+    world.watch(0, EventId(3));
     world.pass_healthy(WINDOW);
-    world.commit_and_ring(1, 1);
-    world.commit_and_ring(2, 1);
-    world.commit_and_ring(3, 1);
+    world.commit_and_ring(EventId(1), 1);
+    world.commit_and_ring(EventId(2), 1);
+    world.commit_and_ring(EventId(3), 1);
     world.finish_read();
-    assert_eq!(world.reads, [[(2, 5), (3, 5)]]);
+    assert_eq!(world.reads, [[(EventId(2), 5), (EventId(3), 5)]]);
 }
 
 #[test]
 fn one_load_serves_all_who_ask_meanwhile() {
     let mut world = PlannerWorld::new();
-    world.watch(0, 1);
-    world.watch(1, 1);
-    world.watch(2, 1);
-    assert_eq!(world.loads, [1]);
-    world.commit_and_ring(1, 1);
-    world.rows.get_mut(&1).unwrap().revision = 5;
+    world.watch(0, EventId(1));
+    world.watch(1, EventId(1));
+    world.watch(2, EventId(1));
+    assert_eq!(world.loads, [EventId(1)]);
+    world.commit_and_ring(EventId(1), 1);
+    world.rows.get_mut(&EventId(1)).unwrap().revision = 5;
     world.finish_load();
-    assert_eq!(world.revision_shown(2, 1), Some(5));
-    world.commit(1, 1);
+    assert_eq!(world.revision_shown(2, EventId(1)), Some(5));
+    world.commit(EventId(1), 1);
     world.pass_healthy(Duration::ZERO);
     assert_eq!(
-        world.revision_shown(1, 1),
+        world.revision_shown(1, EventId(1)),
         Some(6),
         "rung while loading, read after it"
     );
@@ -435,60 +443,64 @@ fn one_load_serves_all_who_ask_meanwhile() {
 #[test]
 fn a_lost_ring_costs_at_most_a_poll_interval() {
     let mut world = watched();
-    world.commit(1, 1);
+    world.commit(EventId(1), 1);
     world.pass_healthy(POLL);
-    assert_eq!(world.revision_shown(0, 1), Some(6));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(6));
     assert_eq!(world.checked, [true]);
 }
 
 #[test]
 fn a_full_page_is_read_on_at_once() {
     let mut world = watched();
-    world.commit_and_ring(1, 11);
+    world.commit_and_ring(EventId(1), 11);
     for _ in 0..3 {
         world.finish_read();
     }
     world.pass(WINDOW);
-    assert_eq!(world.revision_shown(0, 1), Some(16));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(16));
 }
 
 #[test]
 fn a_pruned_log_is_bridged_by_what_differs() {
     let mut world = watched();
-    world.commit(1, 4);
-    world.rows.get_mut(&1).unwrap().pruned = 7;
-    world.on(Cause::Rang(1));
+    world.commit(EventId(1), 4);
+    world.rows.get_mut(&EventId(1)).unwrap().pruned = 7;
+    world.on(Cause::Rang(EventId(1)));
     world.pass_healthy(WINDOW);
-    assert_eq!(world.revision_shown(0, 1), Some(9));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(9));
 }
 
 #[test]
 fn an_event_whose_log_was_pruned_does_not_starve_others() {
     let mut world = watched();
-    world.watch(0, 2);
+    world.watch(0, EventId(2));
     world.pass_healthy(WINDOW);
-    world.commit(1, 14);
-    world.rows.get_mut(&1).unwrap().pruned = 7;
-    world.commit(2, 1);
+    world.commit(EventId(1), 14);
+    world.rows.get_mut(&EventId(1)).unwrap().pruned = 7;
+    world.commit(EventId(2), 1);
     world.on(Cause::Listening);
     world.finish_read();
-    assert_eq!(world.loads, [1]);
-    assert_eq!(world.reads, [[(2, 5)]], "the page is read on without it");
+    assert_eq!(world.loads, [EventId(1)]);
+    assert_eq!(
+        world.reads,
+        [[(EventId(2), 5)]],
+        "the page is read on without it"
+    );
     world.finish_read();
     assert_eq!(world.reads.len(), 0, "no read without end");
-    assert_eq!(world.revision_shown(0, 2), Some(6));
+    assert_eq!(world.revision_shown(0, EventId(2)), Some(6));
     world.pass_healthy(WINDOW);
-    assert_eq!(world.revision_shown(0, 1), Some(19));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(19));
 }
 
 #[test]
 fn nobody_is_told_that_all_is_current_while_a_log_has_a_gap() {
     let mut world = watched();
-    world.commit(1, 4);
-    world.rows.get_mut(&1).unwrap().pruned = 7;
+    world.commit(EventId(1), 4);
+    world.rows.get_mut(&EventId(1)).unwrap().pruned = 7;
     world.on(Cause::Listening);
     world.finish_read();
-    assert_eq!(world.loads, [1]);
+    assert_eq!(world.loads, [EventId(1)]);
     world.pass(POLL);
     world.finish_read();
     world.pass(POLL);
@@ -511,8 +523,8 @@ fn nobody_is_told_that_all_is_current_while_a_log_has_a_gap() {
 #[test]
 fn viewers_of_a_gap_that_cannot_be_bridged_are_sent_to_join_anew() {
     let mut world = watched();
-    world.commit(1, 4);
-    world.rows.get_mut(&1).unwrap().pruned = 7;
+    world.commit(EventId(1), 4);
+    world.rows.get_mut(&EventId(1)).unwrap().pruned = 7;
     let start = world.now;
     while world.closed.is_empty() {
         world.finish_read();
@@ -520,89 +532,99 @@ fn viewers_of_a_gap_that_cannot_be_bridged_are_sent_to_join_anew() {
         world.pass(Duration::from_millis(100));
         assert!(world.now < start + Duration::from_secs(8));
     }
-    assert_eq!(world.closed, [(0, 1, NotOpened::Unavailable)]);
+    assert_eq!(world.closed, [(0, EventId(1), NotOpened::Unavailable)]);
     assert!(world.checked.is_empty());
     world.pass_healthy(POLL);
     assert_eq!(world.checked.last(), Some(&true));
-    world.watch(0, 1);
+    world.watch(0, EventId(1));
     world.pass_healthy(WINDOW);
-    assert_eq!(world.revision_shown(0, 1), Some(9));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(9));
 }
 
 #[test]
 fn a_database_that_went_back_is_noticed_and_its_viewers_start_anew() {
     let mut world = watched();
-    world.rows.get_mut(&1).unwrap().revision = 3;
+    world.rows.get_mut(&EventId(1)).unwrap().revision = 3;
     world.on(Cause::Listening);
     world.pass_healthy(WINDOW);
-    assert_eq!(world.closed, [(0, 1, NotOpened::Unavailable)]);
-    world.watch(0, 1);
+    assert_eq!(world.closed, [(0, EventId(1), NotOpened::Unavailable)]);
+    world.watch(0, EventId(1));
     world.pass_healthy(WINDOW);
-    assert_eq!(world.revision_shown(0, 1), Some(3));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(3));
 }
 
 #[test]
 fn a_dead_database_is_said_at_once_and_asked_again() {
     let mut world = watched();
-    world.commit_and_ring(1, 1);
+    world.commit_and_ring(EventId(1), 1);
     world.fail_read(Failure::Unavailable);
     assert_eq!(world.checked, [false]);
-    world.watch(1, 1);
-    assert_eq!(world.revision_shown(1, 1), Some(5), "opened from memory");
+    world.watch(1, EventId(1));
+    assert_eq!(
+        world.revision_shown(1, EventId(1)),
+        Some(5),
+        "opened from memory"
+    );
     world.pass(RETRY_PAUSE_MIN);
     world.fail_read(Failure::Unavailable);
     world.pass(RETRY_PAUSE_MIN);
     assert_eq!(world.reads.len(), 0, "the pause grows");
     world.pass_healthy(RETRY_PAUSE_MIN);
     assert_eq!(world.checked, [false, false, true]);
-    assert_eq!(world.revision_shown(1, 1), Some(6));
+    assert_eq!(world.revision_shown(1, EventId(1)), Some(6));
 }
 
 #[test]
 fn a_lost_bell_is_said_at_once_and_the_log_read_without_it() {
     let mut world = watched();
-    world.commit(1, 1);
+    world.commit(EventId(1), 1);
     world.on(Cause::BellLost);
     assert_eq!(world.checked, [false]);
     world.finish_read();
     world.on(Cause::BellLost);
     assert_eq!(world.checked, [false, true], "said once");
-    assert_eq!(world.revision_shown(0, 1), Some(6));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(6));
 }
 
 #[test]
 fn whoever_asks_during_an_outage_is_told_to_come_later() {
     let mut world = PlannerWorld::new();
-    world.watch(0, 1);
+    world.watch(0, EventId(1));
     world.fail_load(Failure::Unavailable);
     world.pass(Duration::from_secs(10));
-    assert_eq!(world.not_opened, [(0, 1, NotOpened::Unavailable)]);
-    world.watch(1, 1);
+    assert_eq!(world.not_opened, [(0, EventId(1), NotOpened::Unavailable)]);
+    world.watch(1, EventId(1));
     world.pass_healthy(RETRY_PAUSE_MAX);
-    assert_eq!(world.revision_shown(1, 1), Some(5));
-    assert_eq!(world.revision_shown(0, 1), None);
+    assert_eq!(world.revision_shown(1, EventId(1)), Some(5));
+    assert_eq!(world.revision_shown(0, EventId(1)), None);
 }
 
 #[test]
 fn an_event_that_nobody_waits_for_any_more_is_not_loaded() {
     let mut world = PlannerWorld::new();
-    world.watch(0, 1);
+    world.watch(0, EventId(1));
     world.fail_load(Failure::Unavailable);
-    world.unwatch(0, 1);
+    world.unwatch(0, EventId(1));
     world.pass_healthy(RETRY_PAUSE_MAX);
-    assert_eq!((world.left, world.shown.len()), (vec![1], 0));
+    assert_eq!((world.left, world.shown.len()), (vec![EventId(1)], 0));
 }
 
 #[test]
 fn an_unknown_event_and_one_too_many_are_refused() {
     let mut world = PlannerWorld::new();
-    world.watch(0, 404);
+    world.watch(0, EventId(404));
     world.finish_load();
-    assert_eq!(world.not_opened, [(0, 404, NotOpened::NoSuchEvent)]);
+    assert_eq!(
+        world.not_opened,
+        [(0, EventId(404), NotOpened::NoSuchEvent)]
+    );
     for event in [1, 2, 3, 4] {
-        world.watch(0, event);
+        world.watch(0, EventId(event));
     }
-    assert_eq!(world.not_opened[1..], [(0, 4, NotOpened::Unavailable)]);
+    assert_eq!(
+        world.not_opened[1..],
+        [(0, EventId(4), NotOpened::Unavailable)]
+    );
 }
 
 /// Repeated requests for an event that does not exist do not reach the database each time.
@@ -610,28 +632,28 @@ fn an_unknown_event_and_one_too_many_are_refused() {
 fn an_event_that_is_not_there_is_looked_for_once_a_second_or_when_it_rings() {
     let mut world = PlannerWorld::new();
     world.finish_read();
-    let absent = (0, 4, NotOpened::NoSuchEvent);
-    world.watch(0, 4);
+    let absent = (0, EventId(4), NotOpened::NoSuchEvent);
+    world.watch(0, EventId(4));
     world.finish_load();
     for _ in 0..10 {
-        world.watch(0, 4);
+        world.watch(0, EventId(4));
         assert!(world.loads.is_empty(), "it is known not to be there");
     }
     assert_eq!(world.not_opened, [absent; 11]);
-    world.on(Cause::Rang(4));
-    world.watch(0, 4);
-    assert_eq!(world.loads, [4], "it may be there now");
+    world.on(Cause::Rang(EventId(4)));
+    world.watch(0, EventId(4));
+    assert_eq!(world.loads, [EventId(4)], "it may be there now");
     world.finish_load();
     world.pass(Duration::from_secs(1));
-    world.watch(0, 4);
-    assert_eq!(world.loads, [4]);
+    world.watch(0, EventId(4));
+    assert_eq!(world.loads, [EventId(4)]);
     let row = LogHead {
         revision: 1,
         pruned: 0,
     };
-    world.rows.insert(4, row);
+    world.rows.insert(EventId(4), row);
     world.finish_load();
-    assert!(world.shown.contains_key(&(0, 4)));
+    assert!(world.shown.contains_key(&(0, EventId(4))));
 }
 
 #[test]
@@ -639,36 +661,36 @@ fn the_memory_of_what_is_not_there_is_bounded() {
     let mut config = Config::default().feed;
     config.absent_events_max = 2;
     let (mut absent, now) = (Absent::new(&config), Instant::now());
-    (1..=3).for_each(|event| absent.note(event, now));
+    (1..=3).for_each(|event| absent.note(EventId(event), now));
     assert_eq!(
-        [1, 2, 3].map(|event| absent.has(event, now)),
+        [1, 2, 3].map(|event| absent.has(EventId(event), now)),
         [false, true, true]
     );
     let later = now + Duration::from_secs(1);
-    assert!(!absent.has(3, later));
+    assert!(!absent.has(EventId(3), later));
 }
 
 #[test]
 fn an_event_leaves_with_its_last_shard() {
     let mut world = watched();
-    world.watch(1, 1);
-    world.unwatch(0, 1);
+    world.watch(1, EventId(1));
+    world.unwatch(0, EventId(1));
     assert!(world.left.is_empty());
-    world.unwatch(1, 1);
-    assert_eq!(world.left, [1]);
+    world.unwatch(1, EventId(1));
+    assert_eq!(world.left, [EventId(1)]);
 }
 
 #[test]
 fn an_event_that_came_too_late_waits_for_those_who_gave_up() {
     let mut world = PlannerWorld::new();
-    world.watch(0, 1);
+    world.watch(0, EventId(1));
     world.pass(Duration::from_secs(6));
-    assert_eq!(world.not_opened, [(0, 1, NotOpened::Unavailable)]);
+    assert_eq!(world.not_opened, [(0, EventId(1), NotOpened::Unavailable)]);
     world.pass_healthy(Duration::from_secs(20));
-    world.commit_and_ring(1, 1);
+    world.commit_and_ring(EventId(1), 1);
     world.pass_healthy(WINDOW);
-    world.watch(0, 1);
-    assert_eq!(world.revision_shown(0, 1), Some(6), "kept current");
+    world.watch(0, EventId(1));
+    assert_eq!(world.revision_shown(0, EventId(1)), Some(6), "kept current");
     world.pass_healthy(Duration::from_secs(60));
     assert!(world.left.is_empty());
 }
@@ -676,24 +698,24 @@ fn an_event_that_came_too_late_waits_for_those_who_gave_up() {
 #[test]
 fn a_row_that_cannot_be_used_does_not_blind_other_events() {
     let mut world = watched();
-    world.watch(0, 2);
-    world.watch(0, 3);
+    world.watch(0, EventId(2));
+    world.watch(0, EventId(3));
     world.pass_healthy(WINDOW);
     for event in [1, 2, 3] {
-        world.commit(event, 1);
+        world.commit(EventId(event), 1);
     }
     world.on(Cause::Listening);
     while let Some(heads) = world.reads.first() {
-        if heads.iter().any(|&(event, _)| event == 2) {
+        if heads.iter().any(|&(event, _)| event == EventId(2)) {
             world.fail_read(Failure::Unusable);
         } else {
             world.finish_read();
         }
     }
-    assert_eq!(world.loads, [2]);
+    assert_eq!(world.loads, [EventId(2)]);
     world.finish_load();
     assert_eq!(
-        [1, 2, 3].map(|event| world.revision_shown(0, event)),
+        [1, 2, 3].map(|event| world.revision_shown(0, EventId(event))),
         [Some(6); 3]
     );
 }
@@ -701,20 +723,20 @@ fn a_row_that_cannot_be_used_does_not_blind_other_events() {
 #[test]
 fn a_deleted_event_is_published_and_closed() {
     let mut world = watched();
-    world.commit_and_ring(1, 1);
+    world.commit_and_ring(EventId(1), 1);
     world.reads.clear();
     let deleted = Delta {
         deleted: true,
         ..change(6)
     };
     world.on(Cause::Read(Ok(LogPage {
-        rows: vec![(1, deleted)],
+        rows: vec![(EventId(1), deleted)],
         ..LogPage::default()
     })));
-    assert_eq!(world.published.get(&1), None);
+    assert_eq!(world.published.get(&EventId(1)), None);
     assert_eq!(
         (world.left.as_slice(), world.shown.len()),
-        ([1].as_slice(), 0)
+        ([EventId(1)].as_slice(), 0)
     );
 }
 
@@ -740,11 +762,11 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let (shard, event) = (0usize..3, 1i64..=3);
     prop_oneof![
-        3 => (shard.clone(), event.clone()).prop_map(|(shard, event)| Step::Watch(shard, event)),
-        1 => (shard, event.clone()).prop_map(|(shard, event)| Step::Unwatch(shard, event)),
+        3 => (shard.clone(), event.clone()).prop_map(|(shard, event)| Step::Watch(shard, EventId(event))),
+        1 => (shard, event.clone()).prop_map(|(shard, event)| Step::Unwatch(shard, EventId(event))),
         6 => (event.clone(), 1u64..7, any::<bool>())
-            .prop_map(|(event, changes, heard)| Step::Commit { event, changes, heard }),
-        1 => event.prop_map(Step::Prune),
+            .prop_map(|(event, changes, heard)| Step::Commit { event: EventId(event), changes, heard }),
+        1 => event.prop_map(|event| Step::Prune(EventId(event))),
         6 => Just(Step::FinishRead),
         4 => Just(Step::FinishLoad),
         1 => any::<bool>().prop_map(Step::FailRead),

@@ -11,19 +11,18 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use crate::config::inside::{GONE_ENTITIES_MAX, REVISIONS_TOLD_MAX};
 use crate::protocol::native::{self, EntityKind, Response, Told};
 use crate::protocol::phoenix::{self, Vsn};
 use crate::protocol::topic::Topic;
-use crate::ticketing::{Revision, UserId};
+use crate::ticketing::{BookingId, Revision, UserId};
 
 /// An entity as a read found it: with its body, unless this version of it is known.
 #[derive(Debug, Clone)]
 pub struct Listed {
     pub kind: EntityKind,
-    pub id: Uuid,
+    pub id: BookingId,
     pub version: i64,
     pub body: Option<Arc<RawValue>>,
 }
@@ -66,7 +65,7 @@ enum Content {
 struct Own {
     entities: Vec<Entity>,
     /// Those that went away, in the order in which that was found.
-    gone: VecDeque<(Uuid, Revision)>,
+    gone: VecDeque<(BookingId, Revision)>,
     /// From which revision on it is known what went away.
     reaches: Revision,
     /// The latest revisions that somebody may have been told here, at least one. Another node has other ones: it may
@@ -77,7 +76,7 @@ struct Own {
 #[derive(Debug, Clone)]
 struct Entity {
     kind: EntityKind,
-    id: Uuid,
+    id: BookingId,
     version: i64,
     body: Arc<RawValue>,
     /// The read that first found this version.
@@ -160,7 +159,7 @@ impl Picture {
     }
 
     /// The listed entities (id and version) whose body is not in `known`.
-    pub fn lacks(known: Option<&Picture>, listed: &[(Uuid, i64)]) -> Vec<Uuid> {
+    pub fn lacks(known: Option<&Picture>, listed: &[(BookingId, i64)]) -> Vec<BookingId> {
         let versions = match known.map(|known| &known.content) {
             Some(Content::Own(own)) => own.versions(),
             _ => HashMap::new(),
@@ -248,14 +247,14 @@ impl Picture {
 }
 
 impl Own {
-    fn versions(&self) -> HashMap<Uuid, i64> {
+    fn versions(&self) -> HashMap<BookingId, i64> {
         let entities = self.entities.iter();
         entities.map(|entity| (entity.id, entity.version)).collect()
     }
 
     /// `None` if nothing changed.
     fn after(&self, read: Revision, listed: Vec<Listed>) -> Option<Own> {
-        let known: HashMap<Uuid, &Entity> = self.entities.iter().map(|e| (e.id, e)).collect();
+        let known: HashMap<BookingId, &Entity> = self.entities.iter().map(|e| (e.id, e)).collect();
         let mut changed = false;
         let mut entities = Vec::with_capacity(listed.len());
         for listed in listed {
@@ -271,7 +270,7 @@ impl Own {
                 }
             }
         }
-        let now: HashSet<Uuid> = entities.iter().map(|entity| entity.id).collect();
+        let now: HashSet<BookingId> = entities.iter().map(|entity| entity.id).collect();
         let mut own = Own {
             gone: self.gone.clone(),
             reaches: self.reaches,

@@ -13,16 +13,21 @@ use crate::config::inside::{GONE_ENTITIES_MAX, REVISIONS_TOLD_MAX};
 use crate::protocol::native::EntityKind;
 use crate::protocol::phoenix::{Vsn, encoded};
 use crate::protocol::topic::Topic;
+use crate::ticketing::{BookingId, EventId, UserId};
 
 fn raw(value: Value) -> Arc<RawValue> {
     encoded(&value).into()
+}
+
+fn booking(id: u128) -> BookingId {
+    BookingId(Uuid::from_u128(id))
 }
 
 /// Bookings by number and version, as a first read finds them.
 fn own(bookings: &[(u128, i64)]) -> Found {
     let listed = bookings.iter().map(|&(id, version)| Listed {
         kind: EntityKind::Booking,
-        id: Uuid::from_u128(id),
+        id: booking(id),
         version,
         body: Some(raw(json!({"id": id as u64, "version": version}))),
     });
@@ -30,11 +35,13 @@ fn own(bookings: &[(u128, i64)]) -> Found {
 }
 
 fn first(read: u64, bookings: &[(u128, i64)]) -> Picture {
-    Picture::first(Topic::User(3), 3, read, own(bookings))
+    Picture::first(Topic::User(UserId(3)), UserId(3), read, own(bookings))
 }
 
 fn after(picture: &Picture, read: u64, bookings: &[(u128, i64)]) -> Picture {
-    picture.after(3, read, own(bookings), false).unwrap()
+    picture
+        .after(UserId(3), read, own(bookings), false)
+        .unwrap()
 }
 
 /// `[from, to, [[id, version], …], [gone, …]]`
@@ -55,7 +62,14 @@ fn entities(body: &Value) -> Value {
 
 fn gone(body: &Value) -> Value {
     let gone = body["gone"].as_array().into_iter().flatten();
-    let number = |id: &Value| id.as_str().unwrap().parse::<Uuid>().unwrap().as_u128();
+    let number = |id: &Value| {
+        id.as_str()
+            .unwrap()
+            .parse::<BookingId>()
+            .unwrap()
+            .0
+            .as_u128()
+    };
     gone.map(|id| json!(number(id) as u64)).collect()
 }
 
@@ -87,11 +101,11 @@ fn a_viewer_is_sent_what_changed_and_nothing_else() {
 #[test]
 fn a_read_that_finds_the_same_only_proves_it() {
     let one = first(10, &[(1, 1)]);
-    assert!(one.after(3, 20, own(&[(1, 1)]), false).is_none());
+    assert!(one.after(UserId(3), 20, own(&[(1, 1)]), false).is_none());
     assert_eq!((one.read(), one.revision), (20, 10));
     assert_eq!(one.checked_at().as_microsecond(), 20);
     // A client whose join it answers has what was read now; the next frame follows on it, and on those before.
-    let answer = one.after(3, 30, own(&[(1, 1)]), true).unwrap();
+    let answer = one.after(UserId(3), 30, own(&[(1, 1)]), true).unwrap();
     assert_eq!(joined(&answer, None), json!([30, false, [[1, 1]], []]));
     assert_eq!(shown(&answer, 10), Value::Null);
     let two = after(&answer, 40, &[(1, 2)]);
@@ -104,7 +118,9 @@ fn a_read_that_finds_the_same_only_proves_it() {
 fn only_a_client_that_was_told_here_is_answered_by_what_changed() {
     let one = first(10, &[(1, 1), (2, 1)]);
     let two = after(&one, 20, &[(1, 2), (2, 1)]);
-    let three = two.after(3, 30, own(&[(1, 2), (2, 1)]), true).unwrap();
+    let three = two
+        .after(UserId(3), 30, own(&[(1, 2), (2, 1)]), true)
+        .unwrap();
     for (since, answer) in [
         (10, json!([30, true, [[1, 2]], []])),
         (20, json!([30, true, [], []])),
@@ -118,7 +134,7 @@ fn only_a_client_that_was_told_here_is_answered_by_what_changed() {
     let mut later = three;
     for read in 0..REVISIONS_TOLD_MAX as u64 {
         later = later
-            .after(3, 100 + read, own(&[(1, 2), (2, 1)]), true)
+            .after(UserId(3), 100 + read, own(&[(1, 2), (2, 1)]), true)
             .unwrap();
     }
     assert_eq!(joined(&later, Some(30))[1], false, "it is forgotten");
@@ -158,7 +174,7 @@ fn beyond_what_is_known_to_be_gone_the_whole_is_told() {
 
 #[test]
 fn of_what_is_known_no_body_is_read() {
-    let id = Uuid::from_u128;
+    let id = booking;
     let listed = [(id(1), 1), (id(2), 2), (id(3), 1)];
     assert_eq!(Picture::lacks(None, &listed), [id(1), id(2), id(3)]);
     let one = first(10, &[(1, 1), (2, 1)]);
@@ -166,12 +182,12 @@ fn of_what_is_known_no_body_is_read() {
     // It was removed before its body could be read.
     let without = |id, version| Listed {
         kind: EntityKind::Booking,
-        id: Uuid::from_u128(id),
+        id: booking(id),
         version,
         body: None,
     };
     let found = Found::Own(vec![without(1, 1), without(2, 2)]);
-    let two = one.after(3, 20, found, false).unwrap();
+    let two = one.after(UserId(3), 20, found, false).unwrap();
     assert_eq!(shown(&two, 10), json!([10, 20, [], [2]]));
 }
 
@@ -185,9 +201,9 @@ fn numbers_grow_though_the_clock_was_set_back() {
 #[test]
 fn figures_are_sent_when_they_differ() {
     let figures = |sold: i64| Found::Figures(raw(json!({"tickets_sold": sold})));
-    let one = Picture::first(Topic::Admin(42), 2, 10, figures(1));
-    assert!(one.after(2, 20, figures(1), false).is_none());
-    let two = one.after(2, 30, figures(2), false).unwrap();
+    let one = Picture::first(Topic::Admin(EventId(42)), UserId(2), 10, figures(1));
+    assert!(one.after(UserId(2), 20, figures(1), false).is_none());
+    let two = one.after(UserId(2), 30, figures(2), false).unwrap();
     for sent in [0, 10, 20] {
         let frame = two.frame(Vsn::V1, sent).unwrap();
         let start = frame.iter().position(|byte| *byte == b'{').unwrap();
@@ -197,5 +213,8 @@ fn figures_are_sent_when_they_differ() {
     }
     assert!(two.frame(Vsn::V1, 30).is_none());
     // Its organizer is another one: whoever may not see it any more has to hear of it.
-    assert_eq!(two.after(9, 40, figures(2), false).unwrap().owner, 9);
+    assert_eq!(
+        two.after(UserId(9), 40, figures(2), false).unwrap().owner,
+        UserId(9)
+    );
 }

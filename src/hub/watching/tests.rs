@@ -12,7 +12,7 @@ use crate::hub::history::Step;
 use crate::hub::{Hub, Looked, Mailbox, ToShard};
 use crate::ticketing::live::{Delta, EventInfo, samples};
 
-const EVENT: EventId = 1;
+const EVENT: EventId = EventId(1);
 const GRACE_MS: u64 = 5_000;
 
 /// A client: its number and its revision.
@@ -329,7 +329,7 @@ impl Model {
             }
             Happens::Flood => (0..8).for_each(|event| {
                 let why = NotOpened::Unavailable;
-                self.world.hub.not_opened(0, 100 + event, why);
+                self.world.hub.not_opened(0, EventId(100 + event), why);
             }),
             Happens::Rewind { by, then } => {
                 self.lost = self.revision.max(self.lost) + 10;

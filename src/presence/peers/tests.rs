@@ -2,7 +2,7 @@
 
 use super::*;
 
-const EVENT: EventId = 42;
+const EVENT: EventId = EventId(42);
 
 /// A node with its rosters and a clock, whose database is the test.
 struct PeersUnderTest {
@@ -139,11 +139,11 @@ fn what_moved_is_published_once_an_interval_and_only_when_it_differs() {
 #[test]
 fn others_are_read_when_they_ring_for_what_is_wanted_here() {
     let mut node = PeersUnderTest::in_company();
-    node.rings(2, &[7, EVENT, 8]);
+    node.rings(2, &[EventId(7), EVENT, EventId(8)]);
     assert_eq!(node.query(), Some(PeerQuery::Read(vec![EVENT])));
     let rows = vec![(EVENT, counts(1)), (EVENT, counts(2))];
     assert_eq!(node.answered(PeerAnswer::Read(rows)), [(EVENT, counts(3))]);
-    node.rings(2, &[7]);
+    node.rings(2, &[EventId(7)]);
     node.rings(1, &[EVENT]);
     assert_eq!(node.query(), None);
 }
@@ -240,8 +240,8 @@ fn a_publication_that_is_refused_is_halved_until_the_bad_event_is_alone() {
     for event in 1..=8 {
         let mut roster = Roster::new(&config);
         roster.count(0, counts(1));
-        node.rosters.insert(event, roster);
-        node.peers.moved(event);
+        node.rosters.insert(EventId(event), roster);
+        node.peers.moved(EventId(event));
     }
     let (mut told, mut queries) = (BTreeSet::new(), 0);
     while let Some(query) = node.query() {
@@ -249,21 +249,21 @@ fn a_publication_that_is_refused_is_halved_until_the_bad_event_is_alone() {
             panic!("{query:?}");
         };
         queries += 1;
-        if said.iter().any(|(event, _)| *event == 5) {
+        if said.iter().any(|(event, _)| *event == EventId(5)) {
             node.answered(PeerAnswer::Refused);
         } else {
             told.extend(said.iter().map(|(event, _)| *event));
             node.answered(PeerAnswer::Published);
         }
     }
-    assert_eq!(told, BTreeSet::from([1, 2, 3, 4, 6, 7, 8]));
+    assert_eq!(told, BTreeSet::from([1, 2, 3, 4, 6, 7, 8].map(EventId)));
     assert_eq!(queries, 7, "no more than its halves");
     // It is tried again when it changes.
-    node.peers.moved(5);
+    node.peers.moved(EventId(5));
     node.wait();
     node.renews(false, &[2]);
     assert_eq!(
         node.query(),
-        Some(PeerQuery::Publish(vec![(5, Some(counts(1)))]))
+        Some(PeerQuery::Publish(vec![(EventId(5), Some(counts(1)))]))
     );
 }

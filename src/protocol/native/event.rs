@@ -9,7 +9,7 @@ use crate::config::AvailabilityConfig;
 use crate::protocol::presence::Counts;
 use crate::ticketing::availability::{StockStatus, Thresholds};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, Op, RowChange, TicketType};
-use crate::ticketing::{Revision, TicketTypeId};
+use crate::ticketing::{NoticeId, Revision, TicketTypeId};
 
 /// The whole state for `event:` viewers, with ticket types in display order.
 pub fn event_state<'a>(
@@ -81,11 +81,11 @@ pub fn event_update<'a>(
 #[derive(Serialize)]
 struct EventChanges<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    ticket_types: Option<Rows<'a, TicketType, Pricing<'a>>>,
+    ticket_types: Option<Rows<'a, TicketTypeId, TicketType, Pricing<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a EventInfo>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    notices: Option<Rows<'a, Notice, AsItIs>>,
+    notices: Option<Rows<'a, NoticeId, Notice, AsItIs>>,
     /// The event is gone: nothing comes after.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
@@ -109,26 +109,26 @@ impl<'a> EventChanges<'a> {
 }
 
 /// Changed rows as an array; a removed one as `{"id", "removed": true}`.
-struct Rows<'a, T, V> {
-    changes: &'a BTreeMap<i64, RowChange<T>>,
+struct Rows<'a, Id, T, V> {
+    changes: &'a BTreeMap<Id, RowChange<T>>,
     view: V,
 }
 
-impl<'a, T, V> Rows<'a, T, V> {
-    fn new(changes: &'a BTreeMap<i64, RowChange<T>>, view: V) -> Self {
+impl<'a, Id, T, V> Rows<'a, Id, T, V> {
+    fn new(changes: &'a BTreeMap<Id, RowChange<T>>, view: V) -> Self {
         Rows { changes, view }
     }
 }
 
-impl<'a, T, V: WireForm<'a, T>> Serialize for Rows<'a, T, V> {
+impl<'a, Id: Serialize, T, V: WireForm<'a, T>> Serialize for Rows<'a, Id, T, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         #[serde(untagged)]
-        enum ChangedRow<R> {
+        enum ChangedRow<Id, R> {
             Row(R),
-            Removed { id: i64, removed: bool },
+            Removed { id: Id, removed: bool },
         }
-        serializer.collect_seq(self.changes.iter().map(|(&id, change)| match &change.row {
+        serializer.collect_seq(self.changes.iter().map(|(id, change)| match &change.row {
             Some(row) if change.op != Op::Delete => ChangedRow::Row(self.view.row(row)),
             _ => ChangedRow::Removed { id, removed: true },
         }))

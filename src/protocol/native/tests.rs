@@ -16,6 +16,7 @@ use crate::protocol::fixtures::{
 };
 use crate::protocol::presence::Counts;
 use crate::protocol::topic::Topic;
+use crate::ticketing::EventId;
 use crate::ticketing::live::{Delta, RowChange, SeatMap, SeatStatus};
 
 fn limits() -> AvailabilityConfig {
@@ -99,7 +100,7 @@ fn ticket_types_are_in_the_order_in_which_they_are_shown() {
         .iter()
         .map(|row| &row["id"])
         .collect();
-    assert_eq!(ids, [VIP, STALLS]);
+    assert_eq!(ids, [VIP.0, STALLS.0]);
 }
 
 #[test]
@@ -203,7 +204,10 @@ fn a_beat_of_nothing_is_an_object_too() {
         beat,
         json!({"revisions": {}, "checked_at": "2026-11-21T01:02:03Z"})
     );
-    let topics = [(Topic::Event(42), 61), (Topic::Seats(42), 60)];
+    let topics = [
+        (Topic::Event(EventId(42)), 61),
+        (Topic::Seats(EventId(42)), 60),
+    ];
     let beat = json_of(&super::beat(
         &topics,
         Checked::up(jiff::Timestamp::UNIX_EPOCH),

@@ -6,9 +6,8 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
-use crate::ticketing::Revision;
+use crate::ticketing::{BookingId, Revision};
 
 /// The kinds of entities in `user:`, each under its own key in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub struct Told<'a> {
     /// Whether it is the whole state: the receiver drops everything that is not in it.
     pub is_whole: bool,
     pub entities: Vec<(EntityKind, &'a RawValue)>,
-    pub gone: Vec<Uuid>,
+    pub gone: Vec<BookingId>,
 }
 
 impl Told<'_> {

@@ -216,7 +216,7 @@ impl Bindings {
     pub fn watches(&self) -> WatchedEvents {
         let events = self.sources().map(|(_, source)| {
             let column = source.table.column("event_id")?;
-            source.filter.number(column)
+            source.filter.number(column).map(EventId)
         });
         let mut watched = WatchedEvents::Nothing;
         for event in events {

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{self, BroadcastBody, Payload, UserBroadcast, Vsn};
+use crate::ticketing::NoticeId;
 use crate::ticketing::edit::NewNotice;
 use crate::ticketing::live::Notice;
 
@@ -141,7 +142,7 @@ pub fn update(vsn: Vsn, topic: &str, notice: &Notice) -> Bytes {
         data: &'a Value,
         timestamp: &'a str,
         message: &'a str,
-        id: i64,
+        id: NoticeId,
     }
     let payload = NoticePayload {
         update_type: &notice.kind,

@@ -26,9 +26,9 @@ static EVENT_TICKETS: Table = Table {
 };
 
 fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
-    let event = Cell::Int(state.event.id);
+    let event = Cell::Int(state.event.id.0);
     let changes = delta.ticket_types.iter().map(|(&id, change)| {
-        row_of(&EVENT_TICKETS, [Cell::Int(id), event], change, |row| {
+        row_of(&EVENT_TICKETS, [Cell::Int(id.0), event], change, |row| {
             vec![
                 Cell::Text(&row.name),
                 Cell::Int(row.available),
@@ -106,8 +106,8 @@ fn event_op(delta: &Delta) -> Option<Op> {
 
 fn event(event: &EventInfo) -> Vec<Cell<'_>> {
     vec![
-        Cell::Int(event.id),
-        Cell::Int(event.organizer_id),
+        Cell::Int(event.id.0),
+        Cell::Int(event.organizer_id.0),
         Cell::Text(&event.title),
         Cell::Text(&event.description),
         Cell::Text(&event.venue),
@@ -149,7 +149,7 @@ static SEATS: Table = Table {
 
 /// A new layout is an INSERT of each of its seats, which replace all earlier ones.
 fn seats<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
-    let event = Cell::Int(state.event.id);
+    let event = Cell::Int(state.event.id.0);
     let change = |op, position: u32, status: SeatStatus| TableChange {
         op,
         row: vec![
@@ -198,9 +198,9 @@ static NOTICES: Table = Table {
 };
 
 fn notices<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
-    let event = Cell::Int(state.event.id);
+    let event = Cell::Int(state.event.id.0);
     let changes = delta.notices.iter().map(|(&id, change)| {
-        row_of(&NOTICES, [Cell::Int(id), event], change, |notice| {
+        row_of(&NOTICES, [Cell::Int(id.0), event], change, |notice| {
             vec![
                 Cell::Text(&notice.kind),
                 Cell::Text(&notice.message),

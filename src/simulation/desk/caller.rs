@@ -3,6 +3,7 @@
 use std::task::Poll;
 
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::ledger::OFFENCE;
 use super::{Check, FAULTS_MS, PATIENCE_MS, World, node, now_ms, pause, rest};
@@ -14,7 +15,7 @@ use crate::ticketing::booking::{Item, Request, Wish};
 use crate::ticketing::record::{Booking, BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Transition};
-use crate::ticketing::{BookingId, EventId, UserId};
+use crate::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 
 /// How often the same is asked in all, when nobody knows what became of it.
 const TRIES_MAX: usize = 5;
@@ -35,7 +36,7 @@ impl Caller {
     pub(super) fn new(world: &World, number: usize) -> Caller {
         Caller {
             world: world.clone(),
-            user: 100 + number as UserId,
+            user: UserId(100 + number as i64),
         }
     }
 
@@ -49,7 +50,7 @@ impl Caller {
                     .percent(80)
                     .then(|| dice.between(0, u64::MAX / 2).to_string());
                 let errand = Errand {
-                    event: 1 + dice.below(events) as EventId,
+                    event: EventId(1 + dice.below(events) as i64),
                     quantity: match dice.percent(6) {
                         true => OFFENCE,
                         false => dice.between(1, 3) as i64,
@@ -72,7 +73,7 @@ impl Caller {
         for _ in 0..TRIES_MAX {
             let id = self
                 .world
-                .with(|shared| BookingId::from_u128(shared.id().into()));
+                .with(|shared| BookingId(Uuid::from_u128(shared.id().into())));
             attempts.push(id);
             let sent_ms = now_ms();
             let command = Command::Book(Box::new(self.request(errand, id)));
@@ -115,7 +116,7 @@ impl Caller {
 
     fn request(&self, errand: &Errand, booking_id: BookingId) -> Book {
         let item = Item::Quantity {
-            ticket_type_id: errand.event,
+            ticket_type_id: TicketTypeId(errand.event.0),
             quantity: errand.quantity,
         };
         let scope = format!("user {}", self.user);

@@ -16,7 +16,7 @@ use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::stock::{Buyer, Claim, ClaimState, EventTerms, Pool, Stock, TicketTypeTerms};
 use crate::ticketing::transition::{OverdueHold, Standing};
-use crate::ticketing::{BookingId, EventId, Revision, UserId};
+use crate::ticketing::{BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId};
 
 /// A connection of a node's incarnation; the others' is 0.
 pub(super) type ConnectionId = u64;
@@ -98,7 +98,7 @@ fn lost() -> StoreError {
 
 impl Ledger {
     pub(super) fn new(events: i64, capacity: i64, dice: Dice) -> Ledger {
-        let ids = 1..=events;
+        let ids = (1..=events).map(EventId);
         let revisions = ids.clone().map(|event| (event, 1)).collect();
         Ledger {
             capacity,
@@ -283,7 +283,9 @@ impl Ledger {
         overdue.map(hold).collect()
     }
 
+    /// Its only ticket type and its only pool have the event's number.
     fn stock(&self, event: EventId, asked: &Questions) -> Stock {
+        let (ticket_type, root) = (TicketTypeId(event.0), PoolId(event.0));
         let claims = || {
             let rows = self.state.bookings.values();
             let rows = rows.filter(|row| row.booking.event_id == event);
@@ -309,18 +311,18 @@ impl Ledger {
             max_per_user: None,
             members_only: false,
             seated: false,
-            pools: vec![event],
+            pools: vec![root],
         };
         let buyers = asked.buyers.iter().filter(|(of, _)| *of == event);
         // As the database: nothing that was not asked for, but where holds are overdue.
         let is_known = !self.overdue(event).is_empty()
-            || [None, Some(event)]
+            || [None, Some(ticket_type)]
                 .iter()
                 .any(|one| asked.types.contains(&(event, *one)));
         Stock {
             event: EventTerms {
                 id: event,
-                organizer_id: 1,
+                organizer_id: UserId(1),
                 status: EventStatus::Active,
                 starts_at: clock(1_000_000_000),
                 currency: "EUR".into(),
@@ -329,9 +331,12 @@ impl Ledger {
                 hold_minutes: HOLD_MINUTES,
                 deleted: false,
             },
-            ticket_types: is_known.then_some((event, terms)).into_iter().collect(),
-            pools: is_known.then_some((event, pool)).into_iter().collect(),
-            root: event,
+            ticket_types: is_known
+                .then_some((ticket_type, terms))
+                .into_iter()
+                .collect(),
+            pools: is_known.then_some((root, pool)).into_iter().collect(),
+            root,
             seats: BTreeMap::new(),
             rows: Vec::new(),
             buyers: buyers
@@ -419,8 +424,8 @@ impl Ledger {
             }
             self.last_claim += 1;
             let claim = Claim {
-                id: self.last_claim,
-                ticket_type_id: new.booking.event_id,
+                id: ClaimId(self.last_claim),
+                ticket_type_id: TicketTypeId(new.booking.event_id.0),
                 seat_id: None,
                 quantity: new.booking.quantity,
                 state: new.state,
@@ -473,7 +478,7 @@ impl Ledger {
         self.give_turns_back(connection);
         for id in &transaction.written {
             let event = self.state.bookings.get(id).map(|row| row.booking.event_id);
-            let revision = self.revision(event.unwrap_or(0));
+            let revision = self.revision(event.unwrap_or(EventId(0)));
             self.committed.insert(*id, revision);
         }
         for event in transaction.events {
@@ -535,7 +540,7 @@ pub(super) async fn others(world: World) {
         world.with(|shared| shared.ledger.end_idlers());
         let taken = world.with(|shared| {
             let is_time = now_ms() < FAULTS_MS && shared.dice.percent(8);
-            let event = 1 + shared.dice.below(shared.ledger.events.len()) as EventId;
+            let event = EventId(1 + shared.dice.below(shared.ledger.events.len()) as i64);
             let record = shared.ledger.events.get_mut(&event)?;
             let is_free = is_time && record.turn.is_none();
             is_free.then(|| record.turn = Some(0)).map(|()| event)

@@ -8,6 +8,7 @@ use super::*;
 use crate::config::Config;
 use crate::hub::Opening;
 use crate::protocol::supabase::JoinConfig;
+use crate::ticketing::NoticeId;
 use crate::ticketing::live::{RowChange, samples};
 
 /// A channel of updates, and an history at revision 10 that remembers three deltas.
@@ -20,18 +21,18 @@ fn updates() -> (Channel, History) {
         view: View::Tables(Arc::new(config.bindings)),
     };
     let opening = Opening {
-        event: 1,
+        event: EventId(1),
         state: Arc::new(samples::state(10)),
         ring: Vec::new(),
         lost: 0,
     };
-    (Channel::new(key, 1), History::open(&opening, 3))
+    (Channel::new(key, EventId(1)), History::open(&opening, 3))
 }
 
 /// The next revision makes this notice.
 fn publish(channel: &mut Channel, history: &mut History, sender: Option<Uuid>) {
     let to = history.revision() + 1;
-    let id = i64::try_from(to).unwrap();
+    let id = NoticeId(i64::try_from(to).unwrap());
     let notice = Notice {
         id,
         revision: to,
@@ -46,7 +47,7 @@ fn publish(channel: &mut Channel, history: &mut History, sender: Option<Uuid>) {
     };
     let mut state = EventState::clone(history.state());
     state.apply(&delta).unwrap();
-    let publication = Publication::new(1, Arc::new(delta), Arc::new(state));
+    let publication = Publication::new(EventId(1), Arc::new(delta), Arc::new(state));
     assert_eq!(history.publish(Arc::new(publication)), Ok(true));
     channel.moved();
 }
@@ -104,7 +105,7 @@ fn seen_by_two(topic: &str, view: View) -> Channel {
     };
     Channel {
         members: [1, 2].map(member).into(),
-        ..Channel::new(key, 1)
+        ..Channel::new(key, EventId(1))
     }
 }
 
@@ -183,17 +184,17 @@ fn a_join_is_not_given_notices_that_have_ended() {
     let until: Timestamp = "2037-01-01T00:00:00Z".parse().unwrap();
     let notice = Notice {
         until: Some(until.to_string()),
-        ..samples::notice(70)
+        ..samples::notice(NoticeId(70))
     };
     let delta = Delta {
         from: 10,
         to: 11,
-        notices: [(70, RowChange::update(notice))].into(),
+        notices: [(NoticeId(70), RowChange::update(notice))].into(),
         ..Delta::default()
     };
     let mut state = EventState::clone(history.state());
     state.apply(&delta).unwrap();
-    let publication = Publication::new(1, Arc::new(delta), Arc::new(state));
+    let publication = Publication::new(EventId(1), Arc::new(delta), Arc::new(state));
     assert_eq!(history.publish(Arc::new(publication)), Ok(true));
     let limits = Config::default().availability;
     let mut has_it = |now| {

@@ -21,7 +21,7 @@ use crate::protocol::phoenix::{self, Ref};
 use crate::protocol::topic::Topic;
 use crate::socket::channel::Joined;
 use crate::ticketing::live::{EventInfo, EventStatus, samples};
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::{EventId, Revision, UserId};
 
 /// A session with a stand-in for the shard, which answers its joins.
 struct Talk {
@@ -189,7 +189,7 @@ fn a_second_join_of_a_topic_ends_the_first_under_its_own_join_ref() {
         did[1],
         Did::Sent(json!(["1", "1", "event:42", "phx_close", {}]))
     );
-    assert_eq!(did[2], Did::Joined(42));
+    assert_eq!(did[2], Did::Joined(EventId(42)));
     assert!(matches!(&did[3], Did::Sent(reply) if reply[0] == "5" && reply[3] == "phx_reply"));
 }
 
@@ -243,7 +243,7 @@ fn a_join_that_is_left_or_replaced_before_its_answer_is_told_so() {
     talk.slow = true;
     assert_eq!(
         talk.say(r#"["1","1","event:42","phx_join",{}]"#),
-        [Did::Joined(42)]
+        [Did::Joined(EventId(42))]
     );
     let did = talk.say(r#"["2","2","event:42","phx_join",{}]"#);
     let ended = |did: &Did, reference: &str| {
@@ -252,7 +252,7 @@ fn a_join_that_is_left_or_replaced_before_its_answer_is_told_so() {
     };
     assert!(ended(&did[0], "1"), "{did:?}");
     let closed = json!(["1", "1", "event:42", "phx_close", {}]);
-    assert_eq!(did[1..], [Did::Sent(closed), Did::Joined(42)]);
+    assert_eq!(did[1..], [Did::Sent(closed), Did::Joined(EventId(42))]);
     let did = talk.say(r#"["2","3","event:42","phx_leave",{}]"#);
     assert!(ended(&did[0], "2"), "{did:?}");
     let left = json!(["2", "3", "event:42", "phx_reply", {"status": "ok", "response": {}}]);
@@ -265,7 +265,10 @@ fn what_somebody_did_is_passed_on_with_the_topics_event() {
     let mut talk = Talk::new();
     talk.say(r#"["1","1","event:42","phx_join",{}]"#);
     let did = talk.say(r#"["1","2","event:42","track",{"action":"ticket_selected"}]"#);
-    assert_eq!(did[0], Did::Told(Some(42), "ticket_selected".into()));
+    assert_eq!(
+        did[0],
+        Did::Told(Some(EventId(42)), "ticket_selected".into())
+    );
     assert!(matches!(&did[1], Did::Sent(reply) if reply[4]["status"] == "ok"));
     let answer = talk.ask(r#"["1","3","event:42","track",{"action":""}]"#);
     assert_eq!(answer[4]["response"]["code"], "INVALID_PAYLOAD");
@@ -318,7 +321,7 @@ fn topics_joins_and_frames_are_bounded() {
     // Joining again what is joined takes no new place.
     assert!(
         talk.say(r#"["8","8","event:1","phx_join",{}]"#)
-            .contains(&Did::Joined(1))
+            .contains(&Did::Joined(EventId(1)))
     );
 
     let mut codes = Vec::new();
@@ -350,7 +353,7 @@ fn a_draft_is_seen_by_its_organizer_only() {
         (2, "customer", false),
     ] {
         let token = talk.auth.issue(
-            user,
+            UserId(user),
             role.parse().expect("a role"),
             std::time::Duration::from_secs(60),
         );
@@ -376,7 +379,7 @@ fn a_join_of_the_dialect_is_answered_with_its_bindings() {
         "presence":{"key":"","enabled":false},"postgres_changes":[{"event":"UPDATE","schema":"public",
         "table":"event_tickets","filter":"event_id=eq.1"}],"private":false}}]"#,
     );
-    assert_eq!(did[0], Did::Joined(1));
+    assert_eq!(did[0], Did::Joined(EventId(1)));
     let Did::Sent(reply) = &did[1] else {
         panic!("{did:?}")
     };
@@ -396,7 +399,7 @@ fn an_api_key_sent_as_a_token_names_nobody_and_a_bad_refresh_ends_the_channel() 
     talk.session.api_key = Some("anon-key".into());
     let did =
         talk.say(r#"["1","1","realtime:event-tickets:1","phx_join",{"access_token":"anon-key"}]"#);
-    assert_eq!(did[0], Did::Joined(1));
+    assert_eq!(did[0], Did::Joined(EventId(1)));
     let refreshed =
         r#"["1","2","realtime:event-tickets:1","access_token",{"access_token":"sb_x"}]"#;
     assert_eq!(talk.ask(refreshed)[4]["status"], "ok");
@@ -483,10 +486,12 @@ fn the_dialect_tracks_objects_of_a_bounded_size() {
 /// A session of an admin, on the channel of updates.
 fn speaker() -> Talk {
     let mut talk = Talk::new();
-    let token = talk.auth.issue(2, Role::Admin, Duration::from_secs(60));
+    let token = talk
+        .auth
+        .issue(UserId(2), Role::Admin, Duration::from_secs(60));
     let join = json!(["1", "1", "realtime:event-updates:1", "phx_join",
         {"config": {"broadcast": {"ack": true}}, "access_token": token.expect("a token")}]);
-    assert_eq!(talk.say(&join.to_string())[0], Did::Joined(1));
+    assert_eq!(talk.say(&join.to_string())[0], Did::Joined(EventId(1)));
     talk
 }
 

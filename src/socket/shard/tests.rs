@@ -15,6 +15,7 @@ use crate::hub::{Hub, NotOpened, Opening, Publication, Watch};
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
 use crate::socket::held::HeldShard;
+use crate::ticketing::EventId;
 use crate::ticketing::live::{Delta, samples};
 
 /// A short text message as a client sends it, masked with zeros.
@@ -55,11 +56,14 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     shard.turn(0);
     say(&mut client, r#"["1","1","event:1","phx_join",{}]"#);
     shard.turn(10);
-    let watch = Watch::Watch { event: 1, shard: 0 };
+    let watch = Watch::Watch {
+        event: EventId(1),
+        shard: 0,
+    };
     assert_eq!(watches.try_recv().ok(), Some(watch));
     let opening = |revision| {
         Arc::new(Opening {
-            event: 1,
+            event: EventId(1),
             state: Arc::new(samples::state(revision)),
             ring: Vec::new(),
             lost: 0,
@@ -87,12 +91,12 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
         to: 7,
         ..Delta::default()
     };
-    let publication = Publication::new(1, Arc::new(delta), Arc::new(samples::state(7)));
+    let publication = Publication::new(EventId(1), Arc::new(delta), Arc::new(samples::state(7)));
     hub.publish([0].into_iter().collect(), Arc::new(publication));
     assert_eq!(beat(&mut shard, &mut client), Some(before));
     assert_eq!(watches.try_recv().ok(), Some(watch));
     // It cannot be opened now: still nothing is proven, and it is asked for again.
-    hub.not_opened(0, 1, NotOpened::Unavailable);
+    hub.not_opened(0, EventId(1), NotOpened::Unavailable);
     assert_eq!(beat(&mut shard, &mut client), Some(before));
     assert_eq!(watches.try_recv().ok(), Some(watch));
     hub.opened(0, opening(7));
@@ -127,7 +131,7 @@ fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_porti
     hub.opened(
         0,
         Arc::new(Opening {
-            event: 1,
+            event: EventId(1),
             state: Arc::new(samples::state(5)),
             ring: Vec::new(),
             lost: 0,
@@ -149,7 +153,11 @@ fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_porti
             to: from + 1,
             ..Delta::default()
         };
-        let publication = Publication::new(1, Arc::new(delta), Arc::new(samples::state(from + 1)));
+        let publication = Publication::new(
+            EventId(1),
+            Arc::new(delta),
+            Arc::new(samples::state(from + 1)),
+        );
         hub.publish([0].into_iter().collect(), Arc::new(publication));
     }
     let update = r#""event:1","update",{"from":5,"to":8}"#;

@@ -1,7 +1,7 @@
 //! Replays the log of every event from its first revision and compares with the tables.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{Debug, Display};
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
@@ -142,10 +142,10 @@ fn compare(
     }
 }
 
-fn compare_rows<T: Debug + PartialEq>(
+fn compare_rows<Id: Ord + Display, T: Debug + PartialEq>(
     kind: &str,
-    replayed: &BTreeMap<i64, T>,
-    stored: &BTreeMap<i64, T>,
+    replayed: &BTreeMap<Id, T>,
+    stored: &BTreeMap<Id, T>,
     differ: &mut impl FnMut(&str, &dyn Debug, &dyn Debug),
 ) {
     let more = stored.keys().filter(|id| !replayed.contains_key(id));

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use tokio_postgres::types::{Json, ToSql};
 use tokio_postgres::{Client, Row, Statement};
-use uuid::Uuid;
 
 use super::connection::statements;
 use super::{EventFacts, Facts, Found, Questions, Turns};
@@ -17,10 +16,10 @@ use crate::store::edit::status;
 use crate::store::idempotency::StoredAnswer;
 use crate::ticketing::adjacent::{Place, SeatRow};
 use crate::ticketing::stock::{
-    Buyer, Claim, ClaimState, EventTerms, Pool, PoolId, Seat, Stock, TicketTypeTerms,
+    Buyer, Claim, ClaimState, EventTerms, Pool, Seat, Stock, TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
-use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId, UserId};
+use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
 
 /// Overdue holds of one event that one transaction ends, and of all its events together.
 const OVERDUE_PER_EVENT_MAX: i64 = 500;
@@ -399,7 +398,7 @@ impl Reading {
     }
 
     fn booking(&mut self, row: &Row) -> Result<(), StoreError> {
-        let id: Uuid = row.try_get(0)?;
+        let id: BookingId = row.try_get(0)?;
         if !row.try_get::<_, bool>(1)? {
             self.facts.bookings.insert(id, Found::Locked);
             return Ok(());

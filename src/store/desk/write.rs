@@ -10,14 +10,13 @@ use futures_util::future::{Either, ready};
 use jiff::Timestamp;
 use tokio_postgres::Client;
 use tokio_postgres::types::{Json, ToSql};
-use uuid::Uuid;
 
 use super::connection::statements;
 use super::{AS_READ, ChangedBooking, End, IN_TIME, NewBooking, Writes};
 use crate::store::StoreError;
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::stock::ClaimState;
-use crate::ticketing::{EventId, SeatId, TicketTypeId};
+use crate::ticketing::{BookingId, ClaimId, EventId, SeatId, TicketTypeId, UserId};
 
 statements! {
     change_bookings = format!("
@@ -146,15 +145,15 @@ fn execute<'a>(
 /// Columns of bookings that change.
 #[derive(Default)]
 struct ChangeRows<'a> {
-    ids: Vec<Uuid>,
+    ids: Vec<BookingId>,
     was: Vec<&'a str>,
     statuses: Vec<&'a str>,
     reasons: Vec<Option<&'a str>>,
     confirmed_at: Vec<Option<Timestamp>>,
     paid_by: Vec<Option<&'a str>>,
-    claims: Vec<i64>,
+    claims: Vec<ClaimId>,
     states: Vec<&'a str>,
-    void: Vec<Uuid>,
+    void: Vec<BookingId>,
 }
 
 impl<'a> ChangeRows<'a> {
@@ -196,7 +195,7 @@ impl<'a> ChangeRows<'a> {
 #[derive(Default)]
 struct NewTickets<'a> {
     events: Vec<EventId>,
-    bookings: Vec<Uuid>,
+    bookings: Vec<BookingId>,
     types: Vec<TicketTypeId>,
     seats: Vec<Option<SeatId>>,
     codes: Vec<&'a str>,
@@ -270,10 +269,10 @@ impl<'a> KeyRows<'a> {
 /// Columns of new bookings, their items and their claims.
 #[derive(Default)]
 struct BookingRows<'a> {
-    ids: Vec<Uuid>,
+    ids: Vec<BookingId>,
     references: Vec<&'a str>,
     events: Vec<EventId>,
-    users: Vec<Option<i64>>,
+    users: Vec<Option<UserId>>,
     tokens: Vec<Option<&'a [u8]>>,
     statuses: Vec<&'a str>,
     quantities: Vec<i32>,
@@ -288,7 +287,7 @@ struct BookingRows<'a> {
 
 #[derive(Default)]
 struct Items {
-    bookings: Vec<Uuid>,
+    bookings: Vec<BookingId>,
     lines: Vec<i32>,
     types: Vec<TicketTypeId>,
     quantities: Vec<i32>,
@@ -299,7 +298,7 @@ struct Items {
 #[derive(Default)]
 struct ClaimRows<'a> {
     events: Vec<EventId>,
-    bookings: Vec<Uuid>,
+    bookings: Vec<BookingId>,
     types: Vec<TicketTypeId>,
     seats: Vec<Option<SeatId>>,
     quantities: Vec<i32>,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::programme::CUSTOMERS;
 use crate::store::StoreError;
 use crate::ticketing::reference::{booking_reference, ticket_code};
-use crate::ticketing::{EventId, SeatId, TicketTypeId};
+use crate::ticketing::{BookingId, EventId, SeatId, TicketTypeId, UserId};
 
 /// One party's booking of one ticket type, paid or still held.
 pub(super) struct DemoOrder {
@@ -50,7 +50,8 @@ pub(super) async fn place(
     if orders.is_empty() {
         return Ok(());
     }
-    let ids: Vec<Uuid> = orders.iter().map(|_| Uuid::now_v7()).collect();
+    let ids = orders.iter().map(|_| BookingId(Uuid::now_v7()));
+    let ids: Vec<BookingId> = ids.collect();
     add_bookings(tx, event, currency, orders, &ids).await?;
     add_claims(tx, event, orders, &ids).await?;
     add_tickets(tx, event, orders, &ids).await
@@ -61,15 +62,15 @@ async fn add_bookings(
     event: EventId,
     currency: &str,
     orders: &[DemoOrder],
-    ids: &[Uuid],
+    ids: &[BookingId],
 ) -> Result<(), StoreError> {
     let references: Vec<String> = orders
         .iter()
         .map(|_| booking_reference(&mut rand::rng()))
         .collect();
-    let buyers: Vec<Option<i64>> = orders
+    let buyers: Vec<Option<UserId>> = orders
         .iter()
-        .zip(CUSTOMERS.cycle())
+        .zip(CUSTOMERS.map(UserId).cycle())
         .map(|(order, customer)| order.confirmed.then_some(customer))
         .collect();
     let types: Vec<TicketTypeId> = orders.iter().map(|order| order.ticket_type).collect();
@@ -121,7 +122,7 @@ async fn add_claims(
     tx: &Transaction<'_>,
     event: EventId,
     orders: &[DemoOrder],
-    ids: &[Uuid],
+    ids: &[BookingId],
 ) -> Result<(), StoreError> {
     let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (order, &id) in orders.iter().zip(ids) {
@@ -152,7 +153,7 @@ async fn add_tickets(
     tx: &Transaction<'_>,
     event: EventId,
     orders: &[DemoOrder],
-    ids: &[Uuid],
+    ids: &[BookingId],
 ) -> Result<(), StoreError> {
     let today = Timestamp::now();
     let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

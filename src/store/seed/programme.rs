@@ -1,5 +1,7 @@
 //! The demo's people and events, with prices and fullness.
 
+use crate::ticketing::UserId;
+
 /// `(id, name, email, role, member)`. Ids are fixed: scripts and the page's user switcher name them.
 pub(super) const PEOPLE: &[(i64, &str, &str, &str, bool)] = &[
     (
@@ -61,7 +63,7 @@ pub(super) const PEOPLE: &[(i64, &str, &str, &str, bool)] = &[
     ),
 ];
 
-pub(super) const ORGANIZER: i64 = 2;
+pub(super) const ORGANIZER: UserId = UserId(2);
 pub(super) const CUSTOMERS: std::ops::RangeInclusive<i64> = 3..=9;
 
 pub(super) struct DemoShow {

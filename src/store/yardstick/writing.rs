@@ -5,11 +5,10 @@ use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, poll_fn};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Statement};
-use uuid::Uuid;
 
 use super::Stage;
 use crate::store::{Store, StoreError};
-use crate::ticketing::{EventId, UserId};
+use crate::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 
 impl Store {
     /// So many pending bookings without claims for each event, in the events' order; the claims
@@ -18,9 +17,9 @@ impl Store {
         &self,
         stages: &[Stage],
         bookings_each: i32,
-    ) -> Result<Vec<Vec<Uuid>>, StoreError> {
+    ) -> Result<Vec<Vec<BookingId>>, StoreError> {
         let events: Vec<EventId> = stages.iter().map(|stage| stage.event).collect();
-        let types: Vec<i64> = stages.iter().map(|stage| stage.ticket_types[0]).collect();
+        let types: Vec<TicketTypeId> = stages.iter().map(|stage| stage.ticket_types[0]).collect();
         let sql = "
             with booked as (
                 insert into bookings (reference, event_id, status, quantity, total_amount, currency, expires_at)
@@ -161,15 +160,15 @@ pub struct Writer {
 
 impl Writer {
     /// The claim of a booking that was prepared. The triggers do the rest.
-    pub async fn write(&self, stage: &Stage, booking: Uuid) -> Result<(), StoreError> {
+    pub async fn write(&self, stage: &Stage, booking: BookingId) -> Result<(), StoreError> {
         let values: [&(dyn ToSql + Sync); 3] = [&booking, &stage.event, &stage.ticket_types[0]];
         self.client.execute(&self.claim, &values).await?;
         Ok(())
     }
 
     /// The claims of one booking of each of these events, in one statement.
-    pub async fn write_many(&self, claims: &[(&Stage, Uuid)]) -> Result<(), StoreError> {
-        let bookings: Vec<Uuid> = claims.iter().map(|(_, booking)| *booking).collect();
+    pub async fn write_many(&self, claims: &[(&Stage, BookingId)]) -> Result<(), StoreError> {
+        let bookings: Vec<BookingId> = claims.iter().map(|(_, booking)| *booking).collect();
         let events: Vec<EventId> = claims.iter().map(|(stage, _)| stage.event).collect();
         let types: Vec<_> = claims
             .iter()
@@ -204,7 +203,7 @@ pub struct BareWriter {
 
 impl BareWriter {
     /// A claim, a counter, a row of the log and a notification, by one statement.
-    pub async fn write(&self, stage: &Stage, booking: Uuid) -> Result<(), StoreError> {
+    pub async fn write(&self, stage: &Stage, booking: BookingId) -> Result<(), StoreError> {
         let values: [&(dyn ToSql + Sync); 3] = [&booking, &stage.event, &stage.ticket_types[0]];
         self.client.execute(&self.write, &values).await?;
         Ok(())

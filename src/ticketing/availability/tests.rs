@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
+use crate::ticketing::UserId;
 
 const NOON: &str = "2027-05-01T12:00:00.000000Z";
 
@@ -11,8 +12,8 @@ const THRESHOLDS: Thresholds = Thresholds {
 
 fn event(capacity: i64) -> EventInfo {
     EventInfo {
-        id: 7,
-        organizer_id: 2,
+        id: EventId(7),
+        organizer_id: UserId(2),
         title: "Concert".to_owned(),
         description: String::new(),
         venue: "Hall".to_owned(),
@@ -33,7 +34,7 @@ fn event(capacity: i64) -> EventInfo {
 
 fn ticket_type(id: i64, capacity: i64, held: i64, sold: i64) -> TicketType {
     TicketType {
-        id,
+        id: TicketTypeId(id),
         name: format!("Type {id}"),
         price: 4_500,
         capacity,
@@ -105,7 +106,7 @@ fn ticket_types_come_by_sort_then_id() {
     let (second, third) = (ticket_type(3, 10, 0, 0), ticket_type(2, 10, 0, 0));
     let availability = of(&event(100), &[&first, &second, &third]);
     let ids: Vec<_> = availability.ticket_types.iter().map(|t| t.id).collect();
-    assert_eq!(ids, [2, 3, 1]);
+    assert_eq!(ids, [2, 3, 1].map(TicketTypeId));
 }
 
 #[test]

@@ -3,17 +3,18 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::ticketing::EventId;
 use crate::ticketing::adjacent::{Place, SeatRow};
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::stock::{Buyer, Pool, Seat};
 
-const VIP: TicketTypeId = 1;
-const STANDING: TicketTypeId = 2;
-const SEATED: TicketTypeId = 3;
-const ROOT: PoolId = 10;
-const MEMBER: UserId = 7;
-const CUSTOMER: UserId = 8;
-const ORGANIZER: UserId = 2;
+const VIP: TicketTypeId = TicketTypeId(1);
+const STANDING: TicketTypeId = TicketTypeId(2);
+const SEATED: TicketTypeId = TicketTypeId(3);
+const ROOT: PoolId = PoolId(10);
+const MEMBER: UserId = UserId(7);
+const CUSTOMER: UserId = UserId(8);
+const ORGANIZER: UserId = UserId(2);
 
 fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
@@ -53,20 +54,20 @@ fn stock() -> Stock {
             number: id.to_string(),
             taken: false,
         };
-        (id, seat)
+        (SeatId(id), seat)
     });
     let places: Vec<Place> = (1..=8)
         .map(|seat| Place {
-            seat,
+            seat: SeatId(seat),
             x: seat as f32,
             y: 0.0,
         })
         .collect();
-    let mut seated = terms(2_000, &[ROOT, 13]);
+    let mut seated = terms(2_000, &[ROOT, PoolId(13)]);
     seated.seated = true;
     Stock {
         event: EventTerms {
-            id: 1,
+            id: EventId(1),
             organizer_id: ORGANIZER,
             status: EventStatus::Active,
             starts_at: "2026-12-24T18:00:00Z".parse().unwrap(),
@@ -77,16 +78,16 @@ fn stock() -> Stock {
             deleted: false,
         },
         ticket_types: [
-            (VIP, terms(9_000, &[ROOT, 11])),
-            (STANDING, terms(1_500, &[ROOT, 12])),
+            (VIP, terms(9_000, &[ROOT, PoolId(11)])),
+            (STANDING, terms(1_500, &[ROOT, PoolId(12)])),
             (SEATED, seated),
         ]
         .into(),
         pools: [
             (ROOT, pool(100)),
-            (11, pool(10)),
-            (12, pool(100)),
-            (13, pool(8)),
+            (PoolId(11), pool(10)),
+            (PoolId(12), pool(100)),
+            (PoolId(13), pool(8)),
         ]
         .into(),
         root: ROOT,
@@ -121,7 +122,7 @@ fn seat(seat_id: SeatId) -> Item {
 fn ask(stock: &mut Stock, buyer: Option<UserId>, items: &[Item]) -> Result<Grant, Refusal> {
     let before = stock.clone();
     let request = Request {
-        booking_id: uuid::Uuid::nil(),
+        booking_id: BookingId(uuid::Uuid::nil()),
         buyer,
         member: false,
         wish: Wish::Items(items.to_vec()),
@@ -135,7 +136,7 @@ fn ask(stock: &mut Stock, buyer: Option<UserId>, items: &[Item]) -> Result<Grant
 
 fn ask_cheapest(stock: &mut Stock, quantity: i64) -> Result<Grant, Refusal> {
     let request = Request {
-        booking_id: uuid::Uuid::nil(),
+        booking_id: BookingId(uuid::Uuid::nil()),
         buyer: None,
         member: false,
         wish: Wish::Cheapest { quantity },
@@ -150,7 +151,12 @@ fn code(answer: Result<Grant, Refusal>) -> &'static str {
 #[test]
 fn a_booking_of_several_kinds_is_one_pending_booking() {
     let mut stock = stock();
-    let items = [quantity(VIP, 2), seat(4), seat(5), quantity(VIP, 1)];
+    let items = [
+        quantity(VIP, 2),
+        seat(SeatId(4)),
+        seat(SeatId(5)),
+        quantity(VIP, 1),
+    ];
     let grant = ask(&mut stock, Some(CUSTOMER), &items).unwrap();
     assert_eq!(grant.quantity, 5);
     assert_eq!(grant.total_amount, 3 * 9_000 + 2 * 2_000);
@@ -161,26 +167,31 @@ fn a_booking_of_several_kinds_is_one_pending_booking() {
         }
     );
     assert_eq!(grant.lines[0].quantity, 3);
-    assert_eq!(grant.lines[1].seats, [4, 5]);
+    assert_eq!(grant.lines[1].seats, [SeatId(4), SeatId(5)]);
     assert_eq!(stock.pools[&ROOT].held, 5);
-    assert_eq!(stock.pools[&11].held, 3);
-    assert_eq!(stock.pools[&13].held, 2);
-    assert!(!stock.seat_free(4));
+    assert_eq!(stock.pools[&PoolId(11)].held, 3);
+    assert_eq!(stock.pools[&PoolId(13)].held, 2);
+    assert!(!stock.seat_free(SeatId(4)));
 }
 
 #[test]
 fn what_costs_nothing_is_sold_at_once() {
     let mut stock = stock();
-    stock.ticket_types.insert(VIP, terms(0, &[ROOT, 11]));
+    stock
+        .ticket_types
+        .insert(VIP, terms(0, &[ROOT, PoolId(11)]));
     let grant = ask(&mut stock, None, &[quantity(VIP, 2)]).unwrap();
     assert_eq!(grant.terms, Terms::Confirmed);
-    assert_eq!((stock.pools[&11].held, stock.pools[&11].sold), (0, 2));
+    assert_eq!(
+        (stock.pools[&PoolId(11)].held, stock.pools[&PoolId(11)].sold),
+        (0, 2)
+    );
 }
 
 #[test]
 fn shortages_say_what_is_short() {
     let mut stock = stock();
-    stock.pools.insert(11, pool(1));
+    stock.pools.insert(PoolId(11), pool(1));
     assert_eq!(
         ask(&mut stock, None, &[quantity(VIP, 2), quantity(STANDING, 1)]),
         Err(Refusal::TicketTypeSoldOut {
@@ -199,7 +210,7 @@ fn shortages_say_what_is_short() {
             by_type: [(VIP, 1), (STANDING, 4)].into()
         })
     );
-    stock.pools.insert(12, pool(0));
+    stock.pools.insert(PoolId(12), pool(0));
     stock.pools.insert(ROOT, pool(0));
     assert_eq!(
         ask(&mut stock, None, &[quantity(STANDING, 1)]),
@@ -214,9 +225,9 @@ fn pools_shared_by_two_lines_count_both() {
     let mut stock = stock();
     for id in [VIP, STANDING] {
         let terms = stock.ticket_types.get_mut(&id).unwrap();
-        terms.pools.push(20);
+        terms.pools.push(PoolId(20));
     }
-    stock.pools.insert(20, pool(5));
+    stock.pools.insert(PoolId(20), pool(5));
     let items = [quantity(VIP, 3), quantity(STANDING, 3)];
     assert_eq!(code(ask(&mut stock, None, &items)), "SOLD_OUT");
     let items = [quantity(VIP, 3), quantity(STANDING, 2)];
@@ -226,18 +237,28 @@ fn pools_shared_by_two_lines_count_both() {
 #[test]
 fn seats_taken_are_named() {
     let mut stock = stock();
-    ask(&mut stock, None, &[seat(2), seat(3)]).unwrap();
+    ask(&mut stock, None, &[seat(SeatId(2)), seat(SeatId(3))]).unwrap();
     assert_eq!(
-        ask(&mut stock, None, &[seat(1), seat(2), seat(3)]),
-        Err(Refusal::SeatTaken { seats: vec![2, 3] })
+        ask(
+            &mut stock,
+            None,
+            &[seat(SeatId(1)), seat(SeatId(2)), seat(SeatId(3))]
+        ),
+        Err(Refusal::SeatTaken {
+            seats: vec![SeatId(2), SeatId(3)]
+        })
     );
     assert_eq!(
-        ask(&mut stock, None, &[seat(1), seat(1)]),
-        Err(Refusal::SeatTaken { seats: vec![1] })
+        ask(&mut stock, None, &[seat(SeatId(1)), seat(SeatId(1))]),
+        Err(Refusal::SeatTaken {
+            seats: vec![SeatId(1)]
+        })
     );
     assert_eq!(
-        ask(&mut stock, None, &[seat(99)]),
-        Err(Refusal::SeatNotFound { seats: vec![99] })
+        ask(&mut stock, None, &[seat(SeatId(99))]),
+        Err(Refusal::SeatNotFound {
+            seats: vec![SeatId(99)]
+        })
     );
 }
 
@@ -248,7 +269,12 @@ fn blocks_of_seats_stay_together() {
         ticket_type_id: SEATED,
         quantity: count,
     };
-    let grant = ask(&mut stock, None, &[best(2), seat(1), quantity(SEATED, 4)]).unwrap();
+    let grant = ask(
+        &mut stock,
+        None,
+        &[best(2), seat(SeatId(1)), quantity(SEATED, 4)],
+    )
+    .unwrap();
     assert_eq!(grant.quantity, 7);
     let seats: BTreeSet<SeatId> = grant.lines[0].seats.iter().copied().collect();
     assert_eq!(seats.len(), 7);
@@ -261,7 +287,7 @@ fn blocks_of_seats_stay_together() {
     );
     let mut stock = self::stock();
     for taken in [2, 4, 6, 8] {
-        ask(&mut stock, None, &[seat(taken)]).unwrap();
+        ask(&mut stock, None, &[seat(SeatId(taken))]).unwrap();
     }
     assert_eq!(code(ask(&mut stock, None, &[best(2)])), "NO_ADJACENT_SEATS");
     assert_eq!(code(ask(&mut stock, None, &[best(1)])), "granted");
@@ -278,14 +304,16 @@ fn the_short_form_takes_the_cheapest_price_on_sale() {
     let grant = ask_cheapest(&mut stock, 2).unwrap();
     assert_eq!(grant.lines[0].ticket_type_id, STANDING);
     // The same price twice: the one that has enough.
-    stock.ticket_types.insert(4, terms(1_500, &[ROOT, 14]));
-    stock.pools.insert(14, pool(9));
-    stock.pools.insert(12, pool(1));
+    stock
+        .ticket_types
+        .insert(TicketTypeId(4), terms(1_500, &[ROOT, PoolId(14)]));
+    stock.pools.insert(PoolId(14), pool(9));
+    stock.pools.insert(PoolId(12), pool(1));
     let grant = ask_cheapest(&mut stock, 2).unwrap();
-    assert_eq!(grant.lines[0].ticket_type_id, 4);
+    assert_eq!(grant.lines[0].ticket_type_id, TicketTypeId(4));
     // Never a dearer one.
-    stock.pools.insert(14, pool(0));
-    stock.pools.insert(12, pool(0));
+    stock.pools.insert(PoolId(14), pool(0));
+    stock.pools.insert(PoolId(12), pool(0));
     assert_eq!(code(ask_cheapest(&mut stock, 1)), "TICKET_TYPE_SOLD_OUT");
     // What is not on sale to this buyer is not offered.
     for terms in stock.ticket_types.values_mut() {
@@ -308,8 +336,10 @@ fn the_short_form_takes_the_cheapest_price_on_sale() {
 #[test]
 fn the_short_form_takes_free_tickets_only_where_all_are_free() {
     let mut stock = stock();
-    stock.ticket_types.insert(4, terms(0, &[ROOT, 14]));
-    stock.pools.insert(14, pool(9));
+    stock
+        .ticket_types
+        .insert(TicketTypeId(4), terms(0, &[ROOT, PoolId(14)]));
+    stock.pools.insert(PoolId(14), pool(9));
     let grant = ask_cheapest(&mut stock, 2).unwrap();
     assert_eq!(grant.lines[0].ticket_type_id, STANDING);
     assert_eq!(grant.total_amount, 3_000);
@@ -319,10 +349,13 @@ fn the_short_form_takes_free_tickets_only_where_all_are_free() {
     }
     assert_eq!(code(ask_cheapest(&mut stock, 1)), "SALES_CLOSED");
     // By its name it is given, and where there is nothing else.
-    assert_eq!(code(ask(&mut stock, None, &[quantity(4, 1)])), "granted");
-    stock.ticket_types.retain(|id, _| *id == 4);
+    assert_eq!(
+        code(ask(&mut stock, None, &[quantity(TicketTypeId(4), 1)])),
+        "granted"
+    );
+    stock.ticket_types.retain(|id, _| *id == TicketTypeId(4));
     let grant = ask_cheapest(&mut stock, 2).unwrap();
-    assert_eq!(grant.lines[0].ticket_type_id, 4);
+    assert_eq!(grant.lines[0].ticket_type_id, TicketTypeId(4));
     assert_eq!(grant.terms, Terms::Confirmed);
 }
 
@@ -354,7 +387,10 @@ fn the_event_decides_first() {
         "MEMBERSHIP_REQUIRED"
     );
     assert_eq!(code(ask(&mut stock, Some(MEMBER), &one)), "granted");
-    assert_eq!(code(ask(&mut stock, Some(99), &one)), "USER_NOT_FOUND");
+    assert_eq!(
+        code(ask(&mut stock, Some(UserId(99)), &one)),
+        "USER_NOT_FOUND"
+    );
 }
 
 #[test]
@@ -374,7 +410,7 @@ fn sale_windows_bound_each_ticket_type() {
         "granted"
     );
     assert_eq!(
-        code(ask(&mut stock, None, &[quantity(77, 1)])),
+        code(ask(&mut stock, None, &[quantity(TicketTypeId(77), 1)])),
         "TICKET_TYPE_NOT_FOUND"
     );
 }
@@ -426,7 +462,7 @@ fn a_second_pending_booking_of_a_user_waits_for_the_first() {
     assert_eq!(
         ask(&mut stock, Some(CUSTOMER), &one),
         Err(Refusal::PendingBookingExists {
-            booking_id: Some(uuid::Uuid::nil())
+            booking_id: Some(BookingId(uuid::Uuid::nil()))
         })
     );
     // Without an account there is no telling who is who.
@@ -450,10 +486,10 @@ fn an_amount_that_cannot_be_said_is_refused() {
 
 fn any_item() -> impl Strategy<Value = Item> {
     prop_oneof![
-        (1i64..=3, -1i64..6).prop_map(|(id, n)| quantity(id, n)),
-        (0i64..10).prop_map(seat),
+        (1i64..=3, -1i64..6).prop_map(|(id, n)| quantity(TicketTypeId(id), n)),
+        (0i64..10).prop_map(|id| seat(SeatId(id))),
         (1i64..=3, 0i64..4).prop_map(|(ticket_type_id, quantity)| Item::BestAvailable {
-            ticket_type_id,
+            ticket_type_id: TicketTypeId(ticket_type_id),
             quantity
         }),
     ]

@@ -69,9 +69,9 @@ impl<T> RowChange<T> {
 
 /// The later change wins. An insert followed by an update stays an insert, since the row is new to a reader of both. An
 /// insert followed by a delete becomes a delete, since a viewer may have been sent the insert alone.
-fn merge_rows<T: Clone>(
-    changes: &mut BTreeMap<i64, RowChange<T>>,
-    later: &BTreeMap<i64, RowChange<T>>,
+fn merge_rows<Id: Copy + Ord, T: Clone>(
+    changes: &mut BTreeMap<Id, RowChange<T>>,
+    later: &BTreeMap<Id, RowChange<T>>,
 ) {
     for (&id, change) in later {
         if mistaken!(MergeBackwards) && changes.contains_key(&id) {

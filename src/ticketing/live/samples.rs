@@ -7,8 +7,8 @@ use crate::ticketing::{NoticeId, Revision, TicketTypeId};
 
 pub(crate) fn event(title: &str, capacity: i64, layout: u32) -> EventInfo {
     EventInfo {
-        id: 1,
-        organizer_id: 2,
+        id: EventId(1),
+        organizer_id: UserId(2),
         title: title.to_owned(),
         description: String::new(),
         venue: "Hall".to_owned(),
@@ -38,7 +38,7 @@ pub(crate) fn ticket_type(id: TicketTypeId, held: i64, sold: i64, available: i64
         sold,
         sale_from: None,
         sale_to: None,
-        sort: id,
+        sort: id.0,
         updated_at: "2026-11-21T10:00:00Z".to_owned(),
     }
 }
@@ -60,9 +60,12 @@ pub(crate) fn state(revision: Revision) -> EventState {
     EventState {
         revision,
         event: event("Concert", 150, 1),
-        ticket_types: [ticket_type(1, 5, 10, 85), ticket_type(2, 0, 20, 80)]
-            .map(|t| (t.id, t))
-            .into(),
+        ticket_types: [
+            ticket_type(TicketTypeId(1), 5, 10, 85),
+            ticket_type(TicketTypeId(2), 0, 20, 80),
+        ]
+        .map(|t| (t.id, t))
+        .into(),
         notices: BTreeMap::new(),
         seats: SeatMap::new(9),
     }

@@ -155,7 +155,10 @@ impl EventStatus {
     }
 }
 
-fn absorb_rows<T: Clone>(rows: &mut BTreeMap<i64, T>, changes: &BTreeMap<i64, RowChange<T>>) {
+fn absorb_rows<Id: Copy + Ord, T: Clone>(
+    rows: &mut BTreeMap<Id, T>,
+    changes: &BTreeMap<Id, RowChange<T>>,
+) {
     for (&id, change) in changes {
         match &change.row {
             Some(row) => rows.insert(id, row.clone()),
@@ -164,7 +167,7 @@ fn absorb_rows<T: Clone>(rows: &mut BTreeMap<i64, T>, changes: &BTreeMap<i64, Ro
     }
 }
 
-fn updates<T: Clone>(rows: &BTreeMap<i64, T>) -> BTreeMap<i64, RowChange<T>> {
+fn updates<Id: Copy + Ord, T: Clone>(rows: &BTreeMap<Id, T>) -> BTreeMap<Id, RowChange<T>> {
     rows.iter()
         .map(|(&id, row)| (id, RowChange::update(row.clone())))
         .collect()

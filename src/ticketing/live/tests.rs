@@ -35,11 +35,16 @@ fn change() -> impl Strategy<Value = Delta> {
             (0i64..500).prop_map(|capacity| event("Renamed", capacity, 1)),
         ),
         btree_map(
-            1i64..4,
-            (0i64..9).prop_flat_map(|sold| row_change(ticket_type(1, 1, sold, 99 - sold))),
+            (1i64..4).prop_map(TicketTypeId),
+            (0i64..9)
+                .prop_flat_map(|sold| row_change(ticket_type(TicketTypeId(1), 1, sold, 99 - sold))),
             0..3,
         ),
-        btree_map(1i64..4, row_change(notice(1)), 0..2),
+        btree_map(
+            (1i64..4).prop_map(NoticeId),
+            row_change(notice(NoticeId(1))),
+            0..2,
+        ),
         btree_map(0u32..12, seat_status(), 0..4),
         option::weighted(0.2, (2u32..9, 0u32..12, 0u32..12)),
     )
@@ -151,7 +156,7 @@ fn merged_rows_say_what_their_reader_has_to_do() {
         Delete => RowChange::delete(),
         op => RowChange {
             op,
-            row: Some(notice(1)),
+            row: Some(notice(NoticeId(1))),
         },
     };
     for (earlier, later, both) in [
@@ -163,16 +168,20 @@ fn merged_rows_say_what_their_reader_has_to_do() {
     ] {
         let mut first = Delta {
             to: 1,
-            notices: [(1, change(earlier))].into(),
+            notices: [(NoticeId(1), change(earlier))].into(),
             ..Delta::default()
         };
         first.merge(&Delta {
             from: 1,
             to: 2,
-            notices: [(1, change(later))].into(),
+            notices: [(NoticeId(1), change(later))].into(),
             ..Delta::default()
         });
-        assert_eq!(first.notices[&1].op, both, "{earlier:?} then {later:?}");
+        assert_eq!(
+            first.notices[&NoticeId(1)].op,
+            both,
+            "{earlier:?} then {later:?}"
+        );
     }
 }
 

@@ -3,12 +3,13 @@
 use super::*;
 use crate::ticketing::record::{Money, Ticket};
 use crate::ticketing::stock::{Buyer, EventTerms, Pool, Seat, TicketTypeTerms};
+use crate::ticketing::{ClaimId, EventId, PoolId, SeatId, TicketTypeId};
 
-const ROOT: i64 = 10;
-const OWN: i64 = 11;
-const TYPE: i64 = 1;
-const SEAT: i64 = 5;
-const BUYER: UserId = 7;
+const ROOT: PoolId = PoolId(10);
+const OWN: PoolId = PoolId(11);
+const TYPE: TicketTypeId = TicketTypeId(1);
+const SEAT: SeatId = SeatId(5);
+const BUYER: UserId = UserId(7);
 
 fn at(text: &str) -> Timestamp {
     format!("2026-11-21T{text}Z").parse().unwrap()
@@ -47,13 +48,13 @@ fn stock() -> Stock {
     };
     let buyer = Buyer {
         member: false,
-        pending: Some(BookingId::nil()),
+        pending: Some(BookingId(uuid::Uuid::nil())),
         live: [(TYPE, 3)].into(),
     };
     Stock {
         event: EventTerms {
-            id: 1,
-            organizer_id: 2,
+            id: EventId(1),
+            organizer_id: UserId(2),
             status: EventStatus::Active,
             starts_at: at("20:00:00"),
             currency: "EUR".into(),
@@ -79,15 +80,15 @@ fn claims() -> Vec<Claim> {
         quantity,
         state: ClaimState::Held,
     };
-    vec![claim(1, None, 2), claim(2, Some(SEAT), 1)]
+    vec![claim(ClaimId(1), None, 2), claim(ClaimId(2), Some(SEAT), 1)]
 }
 
 fn pending() -> Standing {
     let booking = Booking {
-        id: BookingId::nil(),
+        id: BookingId(uuid::Uuid::nil()),
         version: 1,
         reference: "BK-7F3K9Q".into(),
-        event_id: 1,
+        event_id: EventId(1),
         user_id: Some(BUYER),
         status: BookingStatus::Pending,
         quantity: 3,
@@ -247,7 +248,7 @@ fn past_its_deadline_a_hold_counts_as_expired() {
     }
     let mut stock = stock();
     let hold = OverdueHold {
-        booking_id: BookingId::nil(),
+        booking_id: BookingId(uuid::Uuid::nil()),
         user_id: Some(BUYER),
         claims: claims(),
     };

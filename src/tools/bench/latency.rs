@@ -21,7 +21,7 @@ use crate::config::DatabaseConfig;
 use crate::store::Store;
 use crate::store::yardstick::Stage;
 use crate::store::yardstick::writing::{BareWriter, Writer};
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::{BookingId, EventId, Revision};
 
 /// Changes a second, by how many events move.
 fn pace(events: usize) -> u32 {
@@ -152,7 +152,7 @@ fn measure(
 async fn write(
     (writer, bare): &(Writer, BareWriter),
     stages: &[Stage],
-    bookings: &[Vec<uuid::Uuid>],
+    bookings: &[Vec<BookingId>],
     writes: usize,
     pace: u32,
 ) -> Result<WrittenChange, BenchError> {
@@ -288,8 +288,8 @@ mod tests {
 
     #[test]
     fn a_ring_names_its_events() {
-        assert_eq!(events_of("7,8"), [7, 8]);
-        assert_eq!(events_of(r#"change:7:{"revision":3}"#), [7]);
+        assert_eq!(events_of("7,8"), [EventId(7), EventId(8)]);
+        assert_eq!(events_of(r#"change:7:{"revision":3}"#), [EventId(7)]);
         for other in ["users:7", "probe:7", "presence:7:1", ""] {
             assert!(events_of(other).is_empty(), "{other}");
         }

@@ -137,6 +137,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::wire::{self, ServerFrame};
     use super::*;
+    use crate::ticketing::EventId;
 
     fn live_view() -> TerminalView {
         let reply = r#"["1","1","event:7","phx_reply",{"status":"ok","response":{"revision":5,
@@ -146,7 +147,7 @@ mod tests {
         let Some(ServerFrame::StateData(state)) = wire::read(reply) else {
             panic!("a state");
         };
-        let mut view = TerminalView::new(7);
+        let mut view = TerminalView::new(EventId(7));
         view.replace_or_resume(state);
         view.set_status(Status::Live);
         view

@@ -208,8 +208,8 @@ mod tests {
     }
 
     fn joined() -> TerminalView {
-        let mut view = TerminalView::new(7);
-        let ticket_types = vec![row(2, 10), row(1, 10)];
+        let mut view = TerminalView::new(EventId(7));
+        let ticket_types = vec![row(TicketTypeId(2), 10), row(TicketTypeId(1), 10)];
         view.replace_or_resume(StateData {
             revision: 5,
             resumed: false,
@@ -228,12 +228,24 @@ mod tests {
     #[test]
     fn frames_are_applied_by_their_revisions_only() {
         let mut view = joined();
-        assert_eq!(view.apply(update(5, 6, vec![row(1, 9)])), Outcome::Applied);
-        assert_eq!(view.apply(update(5, 6, vec![row(1, 3)])), Outcome::Known);
-        assert_eq!(view.apply(update(7, 8, vec![row(1, 2)])), Outcome::Gap);
+        assert_eq!(
+            view.apply(update(5, 6, vec![row(TicketTypeId(1), 9)])),
+            Outcome::Applied
+        );
+        assert_eq!(
+            view.apply(update(5, 6, vec![row(TicketTypeId(1), 3)])),
+            Outcome::Known
+        );
+        assert_eq!(
+            view.apply(update(7, 8, vec![row(TicketTypeId(1), 2)])),
+            Outcome::Gap
+        );
         // Overlaps what is known, brings more: absolute values make that harmless.
-        assert_eq!(view.apply(update(4, 9, vec![row(1, 1)])), Outcome::Applied);
-        assert_eq!(left(&view), [(2, 10), (1, 1)]);
+        assert_eq!(
+            view.apply(update(4, 9, vec![row(TicketTypeId(1), 1)])),
+            Outcome::Applied
+        );
+        assert_eq!(left(&view), [(TicketTypeId(2), 10), (TicketTypeId(1), 1)]);
         assert_eq!(view.revision(), Some(9));
     }
 
@@ -241,12 +253,21 @@ mod tests {
     fn a_whole_state_replaces_and_a_removed_type_goes() {
         let mut view = joined();
         assert_eq!(
-            view.apply(update(5, 6, vec![TypeData::Removed { id: 2 }])),
+            view.apply(update(
+                5,
+                6,
+                vec![TypeData::Removed {
+                    id: TicketTypeId(2)
+                }]
+            )),
             Outcome::Applied
         );
-        assert_eq!(left(&view), [(1, 10)]);
-        assert_eq!(view.apply(update(0, 9, vec![row(3, 4)])), Outcome::Applied);
-        assert_eq!(left(&view), [(3, 4)]);
+        assert_eq!(left(&view), [(TicketTypeId(1), 10)]);
+        assert_eq!(
+            view.apply(update(0, 9, vec![row(TicketTypeId(3), 4)])),
+            Outcome::Applied
+        );
+        assert_eq!(left(&view), [(TicketTypeId(3), 4)]);
     }
 
     #[test]

@@ -190,7 +190,9 @@ mod tests {
         assert_eq!((update.from, update.to), (4, 6));
         assert!(matches!(
             update.changes.ticket_types[1],
-            TypeData::Removed { id: 2 }
+            TypeData::Removed {
+                id: TicketTypeId(2)
+            }
         ));
         let refused = r#"["1","1","event:7","phx_reply",{"status":"error","response":
             {"code":"EVENT_NOT_FOUND","reason":"EventNotFound: no event 7","retry":"never"}}]"#;

@@ -281,7 +281,7 @@ async fn only_what_nobody_booked_can_be_deleted() {
         .await
         .data(200);
     let deleted = organizer.delete(&path).await;
-    assert_eq!(deleted.data(200)["id"], show.event);
+    assert_eq!(deleted.data(200)["id"], show.event.0);
     assert!(deleted.revision() > 0);
     for answer in [organizer.get(&path).await, organizer.delete(&path).await] {
         assert_eq!(answer.code(404), "EVENT_NOT_FOUND");

@@ -106,5 +106,5 @@ async fn organizers_see_what_their_events_brought_in() {
     let all = admin.get(path).await;
     assert_eq!(all.header("x-total-count"), Some("2"));
     let all = all.data(200).as_array().unwrap();
-    assert!(all.iter().any(|event| event["id"] == other.event));
+    assert!(all.iter().any(|event| event["id"] == other.event.0));
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{EVENTS, concert, made, with, world, wrong};
 use crate::support::server::TestServer;
 use crate::support::show::{one, user};
+use seatcast::ticketing::UserId;
 
 #[tokio::test]
 async fn an_event_with_one_price_is_on_sale_as_soon_as_it_is_made() {
@@ -229,7 +230,9 @@ async fn an_event_that_is_sent_again_is_made_once() {
     let node = TestServer::builder().beside(&server).start().await;
     let client = server.client().await;
     let me: i64 = one(&client, "select organizer_id from events", &[]).await;
-    let there = node.user(me).with_header("idempotency-key", "concert-1");
+    let there = node
+        .user(UserId(me))
+        .with_header("idempotency-key", "concert-1");
     let there = there.post(EVENTS, &body).await;
     assert_eq!(there.header("idempotent-replay"), Some("true"));
     let stranger = server.user(user(&client, "organizer").await);

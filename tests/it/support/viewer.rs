@@ -10,8 +10,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use seatcast::store::Store;
-use seatcast::ticketing::EventId;
 use seatcast::ticketing::live::{Delta, EventState};
+use seatcast::ticketing::{EventId, TicketTypeId};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -34,7 +34,7 @@ pub(crate) struct ShownPicture {
     title: String,
     status: String,
     /// Available, held and sold by ticket type.
-    types: BTreeMap<i64, (i64, i64, i64)>,
+    types: BTreeMap<TicketTypeId, (i64, i64, i64)>,
     /// By position; empty on `event:` topics.
     seats: Vec<u8>,
 }
@@ -80,7 +80,7 @@ impl ShownPicture {
             self.status = event["status"].as_str().unwrap_or_default().to_owned();
         }
         for row in change["ticket_types"].as_array().into_iter().flatten() {
-            let id = row["id"].as_i64().expect("an id");
+            let id = TicketTypeId(row["id"].as_i64().expect("an id"));
             if row["removed"] == true {
                 self.types.remove(&id);
             } else {

@@ -8,7 +8,7 @@ use seatcast::ticketing::{EventId, Revision};
 use tokio_util::sync::CancellationToken;
 
 /// More events than the test makes.
-const EVENTS: EventId = 400;
+const EVENTS: i64 = 400;
 
 pub(super) struct Followed {
     /// `None`: deleted.
@@ -19,8 +19,9 @@ pub(super) struct Followed {
 /// Reads until `done`, and then until nothing is new. Panics when a revision is missing: what
 /// is seen once at revision n has to have everything before.
 pub(super) async fn follow(store: Store, done: CancellationToken) -> Followed {
-    let mut heads: BTreeMap<EventId, (Revision, String)> =
-        (1..=EVENTS).map(|id| (id, (0, String::new()))).collect();
+    let mut heads: BTreeMap<EventId, (Revision, String)> = (1..=EVENTS)
+        .map(|id| (EventId(id), (0, String::new())))
+        .collect();
     let mut followed = Followed {
         states: BTreeMap::new(),
         changes: 0,

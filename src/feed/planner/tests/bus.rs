@@ -5,7 +5,7 @@ use super::*;
 /// One viewer of event 1 at revision 5, whose changes come by the bus, and nothing left to read.
 fn carried() -> PlannerWorld {
     let mut world = PlannerWorld::new();
-    world.watch(0, 1);
+    world.watch(0, EventId(1));
     world.finish_load();
     world.on(Cause::Carried(true));
     for _ in 0..3 {
@@ -17,17 +17,17 @@ fn carried() -> PlannerWorld {
 }
 
 fn deliver(world: &mut PlannerWorld, revision: Revision) {
-    world.on(Cause::Delivered(1, Box::new(change(revision))));
+    world.on(Cause::Delivered(EventId(1), Box::new(change(revision))));
 }
 
 fn shown(world: &PlannerWorld) -> Revision {
-    world.shown[&(0, 1)].revision
+    world.shown[&(0, EventId(1))].revision
 }
 
 #[test]
 fn the_next_change_is_shown_at_once_and_nothing_is_read_for_it() {
     let mut world = carried();
-    world.commit_and_ring(1, 1);
+    world.commit_and_ring(EventId(1), 1);
     deliver(&mut world, 6);
     deliver(&mut world, 6);
     assert_eq!(shown(&world), 6);
@@ -37,7 +37,7 @@ fn the_next_change_is_shown_at_once_and_nothing_is_read_for_it() {
 #[test]
 fn a_lost_change_is_a_gap_that_the_log_fills() {
     let mut world = carried();
-    world.commit_and_ring(1, 2);
+    world.commit_and_ring(EventId(1), 2);
     deliver(&mut world, 7);
     assert_eq!(shown(&world), 5);
     world.finish_read();
@@ -47,7 +47,7 @@ fn a_lost_change_is_a_gap_that_the_log_fills() {
 #[test]
 fn a_change_that_nothing_followed_is_found_by_the_poll() {
     let mut world = carried();
-    world.commit_and_ring(1, 1);
+    world.commit_and_ring(EventId(1), 1);
     assert!(world.reads.is_empty());
     world.pass(POLL);
     world.finish_read();
@@ -58,12 +58,12 @@ fn a_change_that_nothing_followed_is_found_by_the_poll() {
 fn what_is_committed_before_another_carries_or_nobody_is_read() {
     for carried_on in [true, false] {
         let mut world = carried();
-        world.commit_and_ring(1, 1);
+        world.commit_and_ring(EventId(1), 1);
         world.on(Cause::Carried(carried_on));
         world.finish_read();
         assert_eq!(shown(&world), 6);
         world.pass(WINDOW);
-        world.commit_and_ring(1, 1);
+        world.commit_and_ring(EventId(1), 1);
         assert_eq!(world.reads.len(), usize::from(!carried_on));
     }
 }
@@ -71,9 +71,9 @@ fn what_is_committed_before_another_carries_or_nobody_is_read() {
 #[test]
 fn a_late_answer_of_the_log_takes_nothing_back() {
     let mut world = carried();
-    world.commit(1, 1);
-    world.on(Cause::LookAgain(1));
-    world.commit(1, 1);
+    world.commit(EventId(1), 1);
+    world.on(Cause::LookAgain(EventId(1)));
+    world.commit(EventId(1), 1);
     deliver(&mut world, 6);
     world.pass(WINDOW);
     deliver(&mut world, 7);
@@ -85,7 +85,7 @@ fn a_late_answer_of_the_log_takes_nothing_back() {
 #[test]
 fn a_change_on_a_ring_is_believed_as_the_next_revision_only() {
     let mut world = PlannerWorld::new();
-    world.watch(0, 1);
+    world.watch(0, EventId(1));
     world.finish_load();
     for _ in 0..3 {
         world.finish_read();
@@ -93,13 +93,13 @@ fn a_change_on_a_ring_is_believed_as_the_next_revision_only() {
     }
     assert!(world.reads.is_empty());
     // The next revision is published without a read.
-    world.commit(1, 1);
+    world.commit(EventId(1), 1);
     deliver(&mut world, 6);
     assert_eq!(shown(&world), 6);
     assert!(world.reads.is_empty());
     // A later revision shows that a ring was lost: the log is read.
     world.pass(Duration::from_millis(60));
-    world.commit(1, 2);
+    world.commit(EventId(1), 2);
     deliver(&mut world, 8);
     assert_eq!(shown(&world), 6);
     world.finish_read();

@@ -10,6 +10,7 @@ use crate::protocol::supabase::{
     BroadcastConfig, JoinConfig, JoinPresence, System, WatchedEvents, broadcast, is_api_key,
     read_broadcast,
 };
+use crate::ticketing::EventId;
 
 #[test]
 fn reads_what_clients_send() {
@@ -40,7 +41,7 @@ fn reads_what_clients_send() {
         }
     );
     assert_eq!(config.access_token.as_deref(), Some("tok1"));
-    assert_eq!(config.bindings.watches(), WatchedEvents::Event(1));
+    assert_eq!(config.bindings.watches(), WatchedEvents::Event(EventId(1)));
     assert!(!config.private);
 }
 
@@ -251,11 +252,11 @@ fn a_bad_binding_is_told_and_the_good_ones_live() {
 fn what_a_set_of_bindings_watches() {
     assert_eq!(
         filtered("event_id=eq.42").bindings.watches(),
-        WatchedEvents::Event(42)
+        WatchedEvents::Event(EventId(42))
     );
     assert_eq!(
         filtered("id=gt.5,event_id=eq.42").bindings.watches(),
-        WatchedEvents::Event(42)
+        WatchedEvents::Event(EventId(42))
     );
     for filter in ["", "event_id=not.eq.42", "event_id=gt.42", "id=eq.42"] {
         assert_eq!(
@@ -269,7 +270,7 @@ fn what_a_set_of_bindings_watches() {
         let binding = |event: i64| json!({"table": "event_tickets", "filter": format!("event_id=eq.{event}")});
         join(json!([binding(a), binding(b)])).bindings.watches()
     };
-    assert_eq!(two(1, 1), WatchedEvents::Event(1));
+    assert_eq!(two(1, 1), WatchedEvents::Event(EventId(1)));
     assert_eq!(two(1, 2), WatchedEvents::Anything);
 }
 

@@ -8,6 +8,7 @@ use super::{error, join, messages};
 use crate::config::inside::TABLE_MESSAGES_MAX;
 use crate::protocol::fixtures;
 use crate::protocol::supabase::ReadAnew;
+use crate::ticketing::NoticeId;
 use crate::ticketing::live::{Delta, Op, RowChange, SeatStatus};
 
 /// `table TYPE record old_record` of every message, for a join that watches these.
@@ -132,11 +133,11 @@ fn what_cannot_be_told_by_rows_is_to_be_read_anew() {
 
 #[test]
 fn notices_come_and_change_and_go() {
-    let notice = fixtures::state().notices[&7].clone();
+    let notice = fixtures::state().notices[&NoticeId(7)].clone();
     let mut delta = fixtures::delta();
     for op in [Op::Insert, Op::Update] {
         let row = Some(notice.clone());
-        delta.notices = BTreeMap::from([(7, RowChange { op, row })]);
+        delta.notices = BTreeMap::from([(NoticeId(7), RowChange { op, row })]);
         let rows = told(
             &[("notices", "event_id=eq.42,type=in.(info_update,custom)")],
             &delta,

@@ -77,7 +77,7 @@ impl DeskBuyer {
         Book {
             event_id: stage.event,
             request: booking::Request {
-                booking_id: Uuid::now_v7(),
+                booking_id: BookingId(Uuid::now_v7()),
                 buyer: None,
                 member: false,
                 wish: Wish::Items(vec![one]),

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::selling::{Act, Buyer, Pile};
 use crate::store::yardstick::Stage;
-use crate::ticketing::Revision;
+use crate::ticketing::{BookingId, Revision};
 use crate::tools::bench::BenchError;
 
 const REVISION: &str = "x-event-revision";
@@ -42,7 +42,7 @@ struct SaleAnswer {
 
 #[derive(Deserialize)]
 struct AnsweredBooking {
-    id: Uuid,
+    id: BookingId,
 }
 
 impl RestBuyer {

@@ -1,0 +1,108 @@
+//! The ids of things. Each is a type of its own, so that one cannot stand where another belongs; written down, whether
+//! as text, JSON or SQL, it is its bare number.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+use uuid::Uuid;
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident($inner:ty)) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = <$inner as FromStr>::Err;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map($name)
+            }
+        }
+
+        impl From<$inner> for $name {
+            fn from(id: $inner) -> Self {
+                $name(id)
+            }
+        }
+    };
+}
+
+// Events, ticket types, seats, notices, claims, users and pools are numbered by the database.
+id!(EventId(i64));
+id!(TicketTypeId(i64));
+id!(SeatId(i64));
+id!(NoticeId(i64));
+id!(ClaimId(i64));
+id!(UserId(i64));
+id!(
+    /// An event's root pool comes first.
+    #[derive(Default)]
+    PoolId(i64)
+);
+id!(
+    /// UUIDv7: sorts by the time of the booking.
+    BookingId(Uuid)
+);
+
+/// The OpenAPI document says of these what it says of any `i64`.
+macro_rules! described_as_i64 {
+    ($($name:ident),*) => {
+        $(
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    i64::schema()
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    i64::name()
+                }
+            }
+        )*
+    };
+}
+
+described_as_i64!(EventId, TicketTypeId, SeatId, NoticeId, UserId);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn an_id_is_written_and_read_as_its_bare_number() {
+        let event = EventId(7);
+        assert_eq!(format!("{event} {event:?}"), "7 7");
+        assert_eq!("-7".parse(), Ok(EventId(-7)));
+        let text = r#"{"7":[8,null]}"#;
+        let read: BTreeMap<EventId, Vec<Option<SeatId>>> = serde_json::from_str(text).unwrap();
+        assert_eq!(read, BTreeMap::from([(event, vec![Some(SeatId(8)), None])]));
+        assert_eq!(serde_json::to_string(&read).unwrap(), text);
+        let booking = BookingId(Uuid::from_u128(1));
+        let text = r#""00000000-0000-0000-0000-000000000001""#;
+        assert_eq!(serde_json::to_string(&booking).unwrap(), text);
+        assert_eq!(serde_json::from_str::<BookingId>(text).unwrap(), booking);
+    }
+}
