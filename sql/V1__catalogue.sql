@@ -84,7 +84,7 @@ create table ticket_types (
     max_per_booking int,
     max_per_user int constraint ticket_types_max_per_user_positive check (max_per_user > 0),
     members_only boolean not null default false,
-    -- Whether it has seats; kept by the triggers on seats, so that nobody has to look for one.
+    -- Whether it has seats. Kept by the triggers on seats, as is the capacity of a type that has: their number.
     seated boolean not null default false,
     created_at timestamptz not null default clock_timestamp(),
     updated_at timestamptz not null default clock_timestamp(),
@@ -92,6 +92,7 @@ create table ticket_types (
     constraint ticket_types_limits_ordered check (max_per_booking >= min_per_booking)
 );
 create index ticket_types_by_event on ticket_types (event_id);
+alter table ticket_types add constraint ticket_types_of_kind unique (id, seated);
 alter table ticket_types add constraint ticket_types_of_event unique (id, event_id);
 
 -- `pools_no_oversell` is the promise «nothing is ever oversold»: whatever races, whoever writes,
@@ -110,9 +111,12 @@ create table pools (
     capacity int not null constraint pools_capacity_counts check (capacity >= 0),
     held int not null default 0,
     sold int not null default 0,
-    -- When capacity, held or sold last moved.
+    -- Seats of the type that are off sale; none of them is held or sold.
+    blocked int not null default 0,
+    -- When capacity or a counter last moved.
     updated_at timestamptz not null default clock_timestamp(),
-    constraint pools_no_oversell check (held >= 0 and sold >= 0 and held + sold <= capacity),
+    constraint pools_no_oversell
+        check (held >= 0 and sold >= 0 and blocked >= 0 and held + sold + blocked <= capacity),
     constraint pools_own_named check ((kind = 'ticket_type') = (ticket_type_id is not null)),
     constraint pools_one_per_type unique (ticket_type_id),
     constraint pools_own_type_exists
@@ -203,5 +207,6 @@ create trigger users_touch before update on users
 create trigger events_touch before update on events
     for each row when (old.* is distinct from new.*) execute function touch_updated_at();
 -- Not when `seated` moves: it is derived, and viewers do not see it.
-create trigger ticket_types_touch before update on ticket_types
-    for each row when (old.seated = new.seated and old.* is distinct from new.*) execute function touch_updated_at();
+-- Not when seats are counted: then the type's pool says when it moved.
+create trigger ticket_types_touch before update on ticket_types for each row
+    when (current_setting('xmlbinary') <> 'hex' and old.* is distinct from new.*) execute function touch_updated_at();

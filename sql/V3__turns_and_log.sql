@@ -50,14 +50,16 @@ create function event_json(e events, layout int) returns jsonb language sql stab
         'max_per_booking', e.max_per_booking, 'hold_minutes', e.hold_minutes, 'layout', layout,
         'updated_at', rfc3339(e.updated_at)) $$;
 
--- `moved_at` is when the type's own pool last moved; the later of the two is the row's age.
-create function ticket_type_json(t ticket_types, available int, held int, sold int, moved_at timestamptz)
+-- `moved_at` is when the type's own pool last moved; the later of the two is the row's age. `shared` has
+-- `[pool, left]` of each section and allotment that the type draws on: an event's total needs them.
+create function ticket_type_json(t ticket_types, available int, held int, sold int, moved_at timestamptz, shared jsonb)
     returns jsonb language sql stable
     as $$ select jsonb_build_object(
         'id', t.id, 'name', t.name, 'price', t.price_amount, 'capacity', t.capacity,
         'available', available, 'held', held, 'sold', sold,
         'sale_from', rfc3339(t.sale_from), 'sale_to', rfc3339(t.sale_to), 'sort', t.sort,
-        'updated_at', rfc3339(greatest(t.updated_at, moved_at))) $$;
+        'updated_at', rfc3339(greatest(t.updated_at, moved_at)))
+        || case when shared is null then '{}' else jsonb_build_object('shared', shared) end $$;
 
 create function notice_json(n notices) returns jsonb language sql stable
     as $$ select jsonb_build_object(
@@ -69,7 +71,7 @@ create function notice_json(n notices) returns jsonb language sql stable
 -- has left; reserved and sold are the type's own.
 create view event_tickets as
     select t.id, t.event_id, t.name,
-           (select min(p.capacity - p.held - p.sold)
+           (select min(p.capacity - p.held - p.sold - p.blocked)
               from ticket_type_pools l join pools p on p.id = l.pool_id
              where l.ticket_type_id = t.id) as available_count,
            own.held as reserved_count,
@@ -77,10 +79,28 @@ create view event_tickets as
            greatest(t.updated_at, own.updated_at) as updated_at
       from ticket_types t join pools own on own.ticket_type_id = t.id;
 
+-- Seats by section and ticket type, as organizers plan a hall: `allocated` is how many there are, and each of them is
+-- available, held, sold or blocked.
+create view section_tickets as
+    select s.event_id, s.section_id, section.name as section, s.ticket_type_id, t.name as ticket_type,
+           count(*) as allocated,
+           count(*) filter (where c.id is null and not s.blocked) as available,
+           count(*) filter (where c.state = 'held') as held,
+           count(*) filter (where c.state = 'sold') as sold,
+           count(*) filter (where c.id is null and s.blocked) as blocked
+      from seats s
+      join sections section on section.id = s.section_id
+      join ticket_types t on t.id = s.ticket_type_id
+      left join claims c on c.seat_id = s.id and c.state <> 'dead'
+     group by s.event_id, s.section_id, section.name, s.ticket_type_id, t.name;
+
 create function ticket_types_json(event bigint) returns jsonb language sql stable
     begin atomic
         select coalesce(jsonb_agg(
-                   ticket_type_json(t, c.available_count, c.reserved_count, c.sold_count, c.updated_at)
+                   ticket_type_json(t, c.available_count, c.reserved_count, c.sold_count, c.updated_at,
+                       (select jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
+                          from ticket_type_pools l join pools p on p.id = l.pool_id
+                         where l.ticket_type_id = t.id and p.kind in ('section', 'allotment')))
                    order by t.id), '[]')
           from ticket_types t join event_tickets c on c.id = t.id
          where t.event_id = event;

@@ -45,12 +45,15 @@ begin
          where p.id = m.pool_id and (m.held <> 0 or m.sold <> 0)
     ), stock as (
         select e.id as event_id, l.ticket_type_id,
-               min(p.capacity - p.held - p.sold) as left_before,
-               min(p.capacity - p.held - p.sold - coalesce(m.held + m.sold, 0)) as left_after,
+               min(p.capacity - p.held - p.sold - p.blocked) as left_before,
+               min(p.capacity - p.held - p.sold - p.blocked - coalesce(m.held + m.sold, 0)) as left_after,
                max(p.held + coalesce(m.held, 0)) filter (where p.ticket_type_id = l.ticket_type_id) as held,
                max(p.sold + coalesce(m.sold, 0)) filter (where p.ticket_type_id = l.ticket_type_id) as sold,
                max(case when m.held <> 0 or m.sold <> 0 then moved_at else p.updated_at end)
-                   filter (where p.ticket_type_id = l.ticket_type_id) as updated_at
+                   filter (where p.ticket_type_id = l.ticket_type_id) as updated_at,
+               jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold - coalesce(m.held + m.sold, 0)) order by p.id)
+                   filter (where p.kind in ('section', 'allotment')) as shared,
+               coalesce(bool_or(m.pool_id is not null and p.kind in ('section', 'allotment')), false) as shared_moved
           from (unnest(events) e (id)
                 join ticket_types t on t.event_id = e.id
                 join ticket_type_pools l on l.ticket_type_id = t.id
@@ -59,12 +62,12 @@ begin
          group by e.id, l.ticket_type_id
     ), told as (
         select stock.event_id,
-               jsonb_agg('{"op": "update"}' || ticket_type_json(t, left_after, held, sold, stock.updated_at) order by t.id)
+               jsonb_agg('{"op": "update"}' || ticket_type_json(t, left_after, held, sold, stock.updated_at, shared) order by t.id)
                    filter (where t.id is not null) as rows
           from stock
           left join lateral (
               select * from ticket_types t
-               where t.id = stock.ticket_type_id and (left_after <> left_before or stock.updated_at = moved_at)
+               where t.id = stock.ticket_type_id and (left_after <> left_before or stock.updated_at = moved_at or shared_moved)
                limit 1) t on true
          group by stock.event_id
     ), seated as (
@@ -212,8 +215,8 @@ begin
           and not exists (select from ticket_types where id = old.ticket_type_id) then
         return old; -- goes with its event or ticket type
     end if;
-    if tg_op = 'UPDATE' and (old.id, old.event_id, old.kind, old.ticket_type_id, old.held, old.sold)
-                            is not distinct from (new.id, new.event_id, new.kind, new.ticket_type_id, new.held, new.sold)
+    if tg_op = 'UPDATE' and (old.id, old.event_id, old.kind, old.ticket_type_id, old.held, old.sold, old.blocked)
+                            is not distinct from (new.id, new.event_id, new.kind, new.ticket_type_id, new.held, new.sold, new.blocked)
        and (old.capacity = new.capacity or old.kind not in ('event', 'ticket_type')) then
         return new;
     end if;
@@ -224,7 +227,7 @@ end
 $$;
 create trigger pools_guard_insert before insert on pools for each row
     when (current_setting('xmlbinary') <> 'hex'
-          and (new.kind in ('event', 'ticket_type') or new.held <> 0 or new.sold <> 0))
+          and (new.kind in ('event', 'ticket_type') or new.held <> 0 or new.sold <> 0 or new.blocked <> 0))
     execute function refuse_pool_write();
 -- The condition is parsed anew in each statement that updates pools, so it is short.
 create trigger pools_guard_update before update on pools for each row

@@ -8,7 +8,7 @@ create function stock_left(events bigint[], capacities jsonb default '{}') retur
 begin
     return (
         select coalesce(jsonb_object_agg(id, units), '{}')
-          from (select t.id, min(coalesce((capacities ->> p.id::text)::int, p.capacity) - p.held - p.sold) as units
+          from (select t.id, min(coalesce((capacities ->> p.id::text)::int, p.capacity) - p.held - p.sold - p.blocked) as units
                   from unnest(events) e (id)
                   join ticket_types t on t.event_id = e.id
                   join ticket_type_pools l on l.ticket_type_id = t.id
@@ -17,18 +17,20 @@ begin
 end
 $$;
 
--- Logs what became of the events' stock: full rows of the types that are now not as `before` says,
--- and of those in `told`. `parts` has what else is to be logged, by event id.
+-- Logs what became of the events' stock: full rows of the types that are now not as `before` says, of
+-- those that share a section or an allotment, and of those in `told`. `parts` has what else is to be logged, by event id.
 create function log_stock(events bigint[], before jsonb, told bigint[] default '{}', parts jsonb default '{}')
     returns void language plpgsql as $$
 declare
     logged record;
 begin
     with stock as (
-        select t, min(p.capacity - p.held - p.sold) as units,
+        select t, min(p.capacity - p.held - p.sold - p.blocked) as units,
                max(p.held) filter (where p.ticket_type_id = t.id) as held,
                max(p.sold) filter (where p.ticket_type_id = t.id) as sold,
-               max(p.updated_at) filter (where p.ticket_type_id = t.id) as updated_at
+               max(p.updated_at) filter (where p.ticket_type_id = t.id) as updated_at,
+               jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
+                   filter (where p.kind in ('section', 'allotment')) as shared
           from unnest(events) e (id)
           join ticket_types t on t.event_id = e.id
           join ticket_type_pools l on l.ticket_type_id = t.id
@@ -36,9 +38,10 @@ begin
          group by t.id
     ), differing as (
         select (t).event_id, jsonb_agg('{"op": "update"}'
-                   || ticket_type_json(t, units, held, sold, updated_at) order by (t).id) as rows
+                   || ticket_type_json(t, units, held, sold, updated_at, shared) order by (t).id) as rows
           from stock
-         where units is distinct from (before ->> (t).id::text)::int or (t).id in (select unnest(told))
+         where units is distinct from (before ->> (t).id::text)::int or shared is not null
+            or (t).id in (select unnest(told))
          group by (t).event_id
     )
     select array_agg(e.id) as events,
@@ -48,6 +51,25 @@ begin
       into logged
       from unnest(events) e (id) full join differing d on d.event_id = e.id;
     perform log_changes(logged.events, logged.payloads);
+end
+$$;
+
+-- An event has no more seats than its capacity: the others would show as free and could not be sold.
+create function check_seats_fit(events bigint[]) returns void language plpgsql as $$
+declare
+    full_event record;
+begin
+    select e.id, root.capacity, types.seats into full_event
+      from unnest(events) e (id)
+      cross join lateral (select capacity from pools p where p.event_id = e.id and p.kind = 'event' limit 1) as root
+      cross join lateral (select sum(capacity) as seats from ticket_types t where t.event_id = e.id and t.seated) as types
+     where types.seats > root.capacity
+     limit 1;
+    if full_event.id is not null then
+        raise exception 'event % has % seats and a capacity of %', full_event.id, full_event.seats, full_event.capacity
+            using errcode = '23514', constraint = 'seats_within_capacity', table = 'seats',
+                  hint = 'Raise the capacity of the event first.';
+    end if;
 end
 $$;
 
@@ -101,6 +123,7 @@ begin
     update pools p set capacity = r.capacity, updated_at = clock_timestamp()
       from unnest(changed.resized, changed.capacities) as r (event_id, capacity)
      where p.event_id = r.event_id and p.kind = 'event';
+    perform check_seats_fit(changed.resized);
     select jsonb_object_agg(id, part) into parts
       from (select e.id, jsonb_build_object('event', event_json(e, t.layout)) as part
               from unnest(changed.seen) s (id) join events e on e.id = s.id join turns t on t.event_id = s.id
@@ -159,7 +182,7 @@ begin
            (select id from pools p where p.event_id = own.event_id and p.kind = 'event' limit 1) as root;
     perform log_changes(array_agg(event_id), array_agg(jsonb_build_object('ticket_types', rows)))
        from (select n.event_id, jsonb_agg('{"op": "insert"}'
-                        || ticket_type_json(n, least(n.capacity, root.units), 0, 0, now_at) order by n.id) as rows
+                        || ticket_type_json(n, least(n.capacity, root.units), 0, 0, now_at, null) order by n.id) as rows
                from new_rows n cross join lateral
                     (select capacity - held - sold as units from pools p
                       where p.event_id = n.event_id and p.kind = 'event' limit 1) as root
@@ -215,6 +238,15 @@ begin
         using errcode = '42501', constraint = 'ticket_types_seated_derived', table = 'ticket_types';
 end
 $$;
+create function refuse_seats_capacity() returns trigger language plpgsql as $$
+begin
+    raise exception 'the capacity of ticket type % is the number of its seats', old.id
+        using errcode = '23514', constraint = 'ticket_types_capacity_is_seats', table = 'ticket_types';
+end
+$$;
+create trigger ticket_types_guard_capacity before update of capacity on ticket_types for each row
+    when (current_setting('xmlbinary') <> 'hex' and old.seated and old.capacity <> new.capacity)
+    execute function refuse_seats_capacity();
 create trigger ticket_types_guard_insert before insert on ticket_types for each row
     when (new.seated) execute function refuse_seated_write();
 create trigger ticket_types_guard_update before update of seated on ticket_types for each row
@@ -292,7 +324,7 @@ begin
     perform take_turns(events);
     -- As it was before the statement: without the links it made, with the links it cut.
     select jsonb_object_agg(id, units) into before
-      from (select t.id, min(p.capacity - p.held - p.sold) as units
+      from (select t.id, min(p.capacity - p.held - p.sold - p.blocked) as units
               from unnest(events) e (id)
               join ticket_types t on t.event_id = e.id
               join lateral (select pool_id from ticket_type_pools where ticket_type_id = t.id
@@ -341,14 +373,14 @@ $$;
 create trigger seats_place before insert on seats
     for each row when (new.position is null) execute function seats_place();
 
--- Publishes what became of `positions[i]` of event `place_events[i]`, and a new geometry of `relaid`.
--- The turns are taken. Of the picture's first `kept` positions only those that are listed changed;
--- those after are new, and available unless they are listed.
-create function log_seats(place_events bigint[], positions int[], relaid bigint[])
-    returns void language plpgsql as $$
+-- What is to be logged, by event id, of `positions[i]` of event `place_events[i]`, and of a new geometry of
+-- `relaid`, which is numbered here. The turns are taken. Of the picture's first `kept` positions only those that
+-- are listed changed; those after are new, and available unless they are listed.
+create function draw_seats(place_events bigint[], positions int[], relaid bigint[])
+    returns jsonb language plpgsql as $$
 declare
     shapes record;
-    logged record;
+    parts jsonb;
 begin
     select array_agg(event_id) as events, array_agg(least(before, after)) as kept, array_agg(after) as counts
       into shapes
@@ -383,12 +415,25 @@ begin
           from geometry g cross join lateral (select * from events where id = g.event_id limit 1) e
          where e.deleted_at is null
     )
-    select array_agg(coalesce(d.event_id, s.event_id)) as events,
-           array_agg(coalesce(d.part, '{}')
-                     || case when s.seats is null then '{}' else jsonb_build_object('seats', s.seats) end) as payloads
-      into logged
+    select jsonb_object_agg(coalesce(d.event_id, s.event_id), coalesce(d.part, '{}')
+               || case when s.seats is null then '{}' else jsonb_build_object('seats', s.seats) end)
+      into parts
       from drawn d full join statuses s on s.event_id = d.event_id;
-    perform log_changes(logged.events, logged.payloads);
+    return coalesce(parts, '{}');
+end
+$$;
+
+-- Ticket type `types[i]` has `seats_by[i]` more seats, and `blocked_by[i]` more of them are blocked. A type that had
+-- none counted units until now, and begins anew.
+create function count_seats(types bigint[], seats_by int[], blocked_by int[]) returns void language plpgsql as $$
+begin
+    update ticket_types t set capacity = more.seats + case when t.seated then t.capacity else 0 end,
+                              seated = more.seats + case when t.seated then t.capacity else 0 end > 0
+      from unnest(types, seats_by) as more (id, seats)
+     where t.id = more.id and more.seats <> 0;
+    update pools p set capacity = t.capacity, blocked = p.blocked + more.blocked, updated_at = clock_timestamp()
+      from unnest(types, blocked_by) as more (id, blocked) join ticket_types t on t.id = more.id
+     where p.ticket_type_id = t.id;
 end
 $$;
 
@@ -399,35 +444,49 @@ create function seats_changed() returns trigger language plpgsql
 declare
     touched record;
     claimed_seat bigint;
+    before jsonb;
+    parts jsonb;
 begin
+    -- `types[i]` has `seats_by[i]` more seats, of which `blocked_by[i]` more are blocked.
     if tg_op = 'UPDATE' then
+        -- Each seat as it was (-1) and as it is (1).
         with changed as (
             select o, n, (o.event_id, o.position) is distinct from (n.event_id, n.position) as moved,
                    (o.section_id, o.row_label, o.number, o.x, o.y, o.ticket_type_id) is distinct from
                    (n.section_id, n.row_label, n.number, n.x, n.y, n.ticket_type_id) as redrawn
               from old_rows o full join new_rows n on n.id = o.id
              where o is distinct from n
-        ), places as (
-            select (n).event_id, (n).position, (n).ticket_type_id, moved or redrawn as relaid,
-                   moved or (o).blocked is distinct from (n).blocked as seen, case when (n).blocked then (n).id end as blocked
-              from changed
+        ), sides as (
+            select 1 as sign, n as seat, moved or redrawn as relaid, moved or (o).blocked <> (n).blocked as seen from changed
             union all
-            select (o).event_id, (o).position, (o).ticket_type_id, true, true, null from changed where moved
-            union all
-            select (o).event_id, null, (o).ticket_type_id, false, false, null from changed where redrawn
+            select -1, o, moved, moved from changed
+        ), types as (
+            select (seat).ticket_type_id as id, sum(sign)::int as seats, sum(sign * (seat).blocked::int)::int as blocked
+              from sides group by (seat).ticket_type_id
+            having sum(sign) <> 0 or sum(sign * (seat).blocked::int) <> 0
         )
-        select array_agg(distinct event_id) as events, array_agg(event_id) filter (where seen) as place_events,
-               array_agg(position) filter (where seen) as positions,
-               array_agg(distinct event_id) filter (where relaid) as relaid,
-               array_agg(distinct ticket_type_id) filter (where relaid or position is null) as types,
-               array_agg(blocked) filter (where blocked is not null) as blocked
-          into touched from places;
+        select array_agg(distinct (seat).event_id) as events,
+               array_agg((seat).event_id) filter (where seen) as place_events,
+               array_agg((seat).position) filter (where seen) as positions,
+               array_agg(distinct (seat).event_id) filter (where relaid) as relaid,
+               array_agg((seat).id) filter (where sign = 1 and (seat).blocked) as blocked,
+               (select array_agg(id order by id) from types) as types,
+               (select array_agg(seats order by id) from types) as seats_by,
+               (select array_agg(blocked order by id) from types) as blocked_by
+          into touched from sides;
     else
+        with here as (
+            select * from changed_rows r where exists (select from events e where e.id = r.event_id)
+        ), types as (
+            select ticket_type_id as id, count(*)::int as seats, count(*) filter (where blocked)::int as blocked
+              from here group by ticket_type_id
+        )
         select array_agg(distinct event_id) as events, array_agg(event_id) as place_events,
-               array_agg(position) as positions, array_agg(distinct event_id) as relaid,
-               array_agg(distinct ticket_type_id) as types, null::bigint[] as blocked
-          into touched
-          from changed_rows r where exists (select from events e where e.id = r.event_id);
+               array_agg(position) as positions, array_agg(distinct event_id) as relaid, null::bigint[] as blocked,
+               (select array_agg(id order by id) from types) as types,
+               (select array_agg(case tg_op when 'INSERT' then seats else -seats end order by id) from types) as seats_by,
+               (select array_agg(case tg_op when 'INSERT' then blocked else -blocked end order by id) from types) as blocked_by
+          into touched from here;
     end if;
     if touched.events is null then
         return null;
@@ -438,11 +497,17 @@ begin
         raise exception 'seat % is held or sold', claimed_seat
             using errcode = '23514', constraint = 'seats_blocked_not_claimed', table = 'seats';
     end if;
-    update ticket_types t set seated = not t.seated
-     where t.id = any(touched.types)
-       -- Not `exists`, which a plan may answer by reading all seats.
-       and t.seated <> ((select true from seats s where s.ticket_type_id = t.id limit 1) is not null);
-    perform log_seats(touched.place_events, touched.positions, touched.relaid);
+    if touched.types is not null then
+        before := stock_left(touched.events);
+        perform count_seats(touched.types, touched.seats_by, touched.blocked_by);
+        perform check_seats_fit(touched.events);
+    end if;
+    parts := draw_seats(touched.place_events, touched.positions, touched.relaid);
+    if touched.types is null then
+        perform log_changes(array_agg(id), array_agg(parts -> id::text)) from unnest(touched.events) as id;
+    else
+        perform log_stock(touched.events, before, touched.types, parts);
+    end if;
     return null;
 end
 $$;
@@ -461,6 +526,7 @@ create function sections_changed() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
     events bigint[];
+    parts jsonb;
 begin
     if tg_op = 'UPDATE' then
         events := array(select event_id from (select * from old_rows except select * from new_rows) as gone
@@ -471,7 +537,8 @@ begin
                          where exists (select from events e where e.id = r.event_id));
     end if;
     perform take_turns(events);
-    perform log_seats('{}', '{}', events);
+    parts := draw_seats('{}', '{}', events);
+    perform log_changes(array_agg(id), array_agg(parts -> id::text)) from unnest(events) as id;
     return null;
 end
 $$;

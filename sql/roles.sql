@@ -68,7 +68,7 @@ begin
 
     role := home || '_reader';
     execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, notices, booking_items,
-                    claims, tickets, turns, changes, event_tickets, interactions to %I', role);
+                    claims, tickets, turns, changes, event_tickets, section_tickets, interactions to %I', role);
     execute format('grant select (id, name, email, phone, role, member, created_at, updated_at) on users to %I', role);
     execute format('grant select (id, reference, event_id, user_id, status, quantity, total_amount, currency, expires_at,
                     due_at, cancel_reason, paid_by, version, created_at, confirmed_at, updated_at) on bookings to %I', role);

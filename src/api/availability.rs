@@ -22,7 +22,7 @@ use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::board::Known;
 use crate::config::rest::AVAILABILITY_EVENTS_MAX;
-use crate::store::availability::Stand;
+use crate::store::availability::{SectionStand, Stand};
 use crate::ticketing::availability::{Availability, times_passed};
 use crate::ticketing::edit;
 use crate::ticketing::live::{EventInfo, EventStatus, TicketType};
@@ -88,6 +88,33 @@ pub(super) async fn one(
         stock.availability(&state, now)
     });
     Ok(cache::stale(answer, stock.stale_since()))
+}
+
+/// Seats of an event by section and ticket type
+///
+/// Each seat is available, held, sold or blocked. Empty for an event without seats. `ETag` is the event's revision.
+#[utoipa::path(get, path = "/{event_id}/sections", tag = "availability",
+    params(("event_id" = i64, Path)),
+    responses(
+        (status = 200, body = Envelope<Vec<SectionStand>>, headers(("ETag" = String))),
+        (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
+        (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
+    ))]
+pub(super) async fn sections(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let stock = visible(&state, &caller, event_id).await?;
+    let sections = state.store.section_stands(event_id).await?;
+    Ok(tagged(
+        &headers,
+        &stock.tag(Timestamp::now()),
+        stock.moment(),
+        "SECTIONS",
+        || sections,
+    ))
 }
 
 /// The event's stock, if it exists and the caller may see it.

@@ -114,6 +114,7 @@ fn counts() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(availability::several)) // GET
         .routes(routes!(availability::one)) // GET /{event_id}
+        .routes(routes!(availability::sections)) // GET /{event_id}/sections
         .routes(routes!(availability::active)) // GET /all/active
 }
 

@@ -46,7 +46,7 @@ pub(super) fn refused(rule: Rule, command: &Command) -> DeskError {
         },
         Rule::OnePending => Refusal::PendingBookingExists { booking_id: None },
         Rule::User => Refusal::UserNotFound,
-        Rule::Late | Rule::Changed | Rule::Again => return busy(),
+        Rule::Late | Rule::Changed | Rule::Again | Rule::UnitsClaimed => return busy(),
         _ => return DeskError::Internal,
     })
 }

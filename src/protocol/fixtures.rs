@@ -60,6 +60,7 @@ pub(super) fn stalls(available: i64, held: i64, sold: i64) -> TicketType {
         sale_to: None,
         sort: 2,
         updated_at: "2026-11-21T01:02:03.456789+00:00".into(),
+        shared: Vec::new(),
     }
 }
 

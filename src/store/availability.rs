@@ -6,7 +6,7 @@ use tokio_postgres::types::Json;
 use super::changes::unsigned;
 use super::{Store, StoreError};
 use crate::ticketing::live::{EventInfo, TicketType};
-use crate::ticketing::{EventId, Revision};
+use crate::ticketing::{EventId, Revision, TicketTypeId};
 
 /// An event with its ticket types at one revision: its live state without notices and seats.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +34,19 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
+    /// Seats by section and ticket type, in the map's order of sections; none for an event without seats.
+    pub async fn section_stands(&self, event: EventId) -> Result<Vec<SectionStand>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "select section_id, section, ticket_type_id, ticket_type, allocated, available, held, sold, blocked
+                   from section_tickets where event_id = $1 order by section_id, ticket_type_id",
+            )
+            .await?;
+        let rows = client.query(&statement, &[&event]).await?;
+        rows.iter().map(section).collect()
+    }
+
     /// The stands of the active events, the next to begin first, at most `events_max`.
     pub async fn active_stands(&self, events_max: i64) -> Result<Vec<Stand>, StoreError> {
         let client = self.client().await?;
@@ -46,6 +59,35 @@ impl Store {
         let rows = client.query(&statement, &[&events_max]).await?;
         rows.iter().map(read).collect()
     }
+}
+
+/// Seats of one ticket type in one section.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
+pub struct SectionStand {
+    pub section_id: i64,
+    pub section: String,
+    pub ticket_type_id: TicketTypeId,
+    pub ticket_type: String,
+    /// Each of them is available, held, sold or blocked.
+    pub allocated: i64,
+    pub available: i64,
+    pub held: i64,
+    pub sold: i64,
+    pub blocked: i64,
+}
+
+fn section(row: &Row) -> Result<SectionStand, StoreError> {
+    Ok(SectionStand {
+        section_id: row.try_get(0)?,
+        section: row.try_get(1)?,
+        ticket_type_id: row.try_get(2)?,
+        ticket_type: row.try_get(3)?,
+        allocated: row.try_get(4)?,
+        available: row.try_get(5)?,
+        held: row.try_get(6)?,
+        sold: row.try_get(7)?,
+        blocked: row.try_get(8)?,
+    })
 }
 
 fn read(row: &Row) -> Result<Stand, StoreError> {

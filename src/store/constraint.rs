@@ -16,6 +16,8 @@ pub enum Rule {
     User,
     /// A ticket type that bookings or seats refer to.
     TicketTypeInUse,
+    /// Seats for a ticket type of which units are claimed.
+    UnitsClaimed,
     EmailTaken,
     PhoneTaken,
     /// A ticket type's sale would end before it begins.
@@ -43,6 +45,7 @@ pub fn rule(name: &str) -> Option<Rule> {
         "booking_items_type_exists" | "claims_type_of_event" | "tickets_type_of_event" => {
             Rule::TicketTypeInUse
         }
+        "claims_seated_as_type" => Rule::UnitsClaimed,
         "users_email_unique" => Rule::EmailTaken,
         "users_phone_unique" => Rule::PhoneTaken,
         "ticket_types_sale_window" => Rule::SaleWindow,

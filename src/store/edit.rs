@@ -47,6 +47,7 @@ impl From<tokio_postgres::Error> for EditError {
         match error.constraint().and_then(constraint::rule) {
             Some(Rule::User) => EditRefusal::UserNotFound.into(),
             Some(Rule::TicketTypeInUse) => EditRefusal::TicketTypeInUse.into(),
+            Some(Rule::UnitsClaimed) => EditRefusal::TicketTypeHasUnits.into(),
             _ => EditError::Store(error),
         }
     }
@@ -178,11 +179,12 @@ async fn before(
 ) -> Result<Option<EventBefore>, StoreError> {
     let statement = "
         select e.organizer_id, e.status, e.capacity, turn.revision, root.held, root.sold,
-               types.count, types.id, types.capacity
+               types.count, types.id, types.capacity, types.seats
           from events e
           join turns turn on turn.event_id = e.id
           join pools root on root.event_id = e.id and root.kind = 'event'
-          cross join lateral (select count(*) as count, min(id) as id, min(capacity) as capacity
+          cross join lateral (select count(*) as count, min(id) as id, min(capacity) as capacity,
+                                    coalesce(sum(capacity) filter (where seated), 0) as seats
                                 from ticket_types where event_id = e.id) as types
          where e.id = $1 and e.deleted_at is null";
     let row = client.query_opt(statement, &[&event]).await?;
@@ -191,10 +193,12 @@ async fn before(
 
 fn event_before(row: &Row) -> Result<EventBefore, StoreError> {
     let ticket_type_count: i64 = row.try_get(6)?;
+    let seats: i64 = row.try_get(9)?;
     let only_type = if ticket_type_count == 1 {
         Some(OnlyType {
             id: row.try_get(7)?,
             capacity: i64::from(row.try_get::<_, i32>(8)?),
+            seated: seats > 0,
         })
     } else {
         None
@@ -206,6 +210,7 @@ fn event_before(row: &Row) -> Result<EventBefore, StoreError> {
         revision: unsigned(row.try_get(3)?)?,
         held: i64::from(row.try_get::<_, i32>(4)?),
         sold: i64::from(row.try_get::<_, i32>(5)?),
+        seats,
         ticket_type_count,
         only_type,
     })

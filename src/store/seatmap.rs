@@ -52,8 +52,13 @@ impl Store {
         map: &NewSeatMap,
     ) -> EditResult<Edited<u32>> {
         let given = (event, map);
-        self.edit(event, caller, &given, |tx, (event, map), _| {
+        self.edit(event, caller, &given, |tx, (event, map), before| {
             Box::pin(async move {
+                let seats = i64::try_from(map.seats.len()).unwrap_or(i64::MAX);
+                if seats > before.capacity {
+                    let capacity = before.capacity;
+                    return Err(EditRefusal::MapBeyondCapacity { seats, capacity }.into());
+                }
                 let columns = Columns::of(map);
                 refuse_unknown_types(tx, *event, &columns.ticket_types()).await?;
                 refuse_lost(tx, *event, map).await?;

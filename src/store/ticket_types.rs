@@ -44,6 +44,27 @@ pub struct TicketTypeChange {
     pub members_only: Option<bool>,
 }
 
+/// What is taken of a ticket type.
+struct Committed {
+    /// Held and sold.
+    units: i64,
+    /// Its seats, if it has any.
+    seats: Option<i64>,
+}
+
+impl Committed {
+    /// Whether the capacity may be this.
+    fn allow(&self, capacity: i64) -> Result<(), EditRefusal> {
+        match self.seats {
+            Some(seats) if seats != capacity => Err(EditRefusal::CapacityIsSeats { seats }),
+            _ if capacity < self.units => Err(EditRefusal::CapacityBelowCommitted {
+                minimum: self.units,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Store {
     /// Makes a ticket type, once for each `key`, under which the answer that `render` makes is stored.
     pub async fn create_ticket_type(
@@ -80,9 +101,9 @@ impl Store {
         self.edit(event, caller, &given, |tx, given, _| {
             Box::pin(async move {
                 let (event, ticket_type, change) = given;
-                let minimum = committed(tx, *event, *ticket_type).await?;
-                if change.capacity.is_some_and(|capacity| capacity < minimum) {
-                    return Err(EditRefusal::CapacityBelowCommitted { minimum }.into());
+                let committed = committed(tx, *event, *ticket_type).await?;
+                if let Some(capacity) = change.capacity {
+                    committed.allow(capacity)?;
                 }
                 update(tx, *ticket_type, change).await
             })
@@ -120,11 +141,16 @@ async fn committed(
     tx: &Transaction<'_>,
     event: EventId,
     ticket_type: TicketTypeId,
-) -> EditResult<i64> {
-    let statement =
-        "select held::bigint + sold from pools where ticket_type_id = $1 and event_id = $2";
+) -> EditResult<Committed> {
+    let statement = "
+        select p.held::bigint + p.sold, case when t.seated then t.capacity::bigint end
+          from ticket_types t join pools p on p.ticket_type_id = t.id
+         where t.id = $1 and t.event_id = $2";
     match tx.query_opt(statement, &[&ticket_type, &event]).await? {
-        Some(row) => Ok(row.try_get(0)?),
+        Some(row) => Ok(Committed {
+            units: row.try_get(0)?,
+            seats: row.try_get(1)?,
+        }),
         None => Err(EditRefusal::TicketTypeNotFound {
             ticket_type_id: ticket_type,
         }

@@ -31,7 +31,7 @@ pub enum EditRefusal {
     VersionConflict {
         revision: Revision,
     },
-    /// More tickets are sold or held than the new capacity allows.
+    /// More tickets are sold or held, or more seats are there, than the new capacity allows.
     CapacityBelowCommitted {
         minimum: i64,
     },
@@ -52,6 +52,17 @@ pub enum EditRefusal {
     SeatHeld {
         seats: Vec<SeatId>,
     },
+    /// A seat map has more seats than the event's capacity: the others could never be sold.
+    MapBeyondCapacity {
+        seats: i64,
+        capacity: i64,
+    },
+    /// The capacity of a ticket type with seats is their number.
+    CapacityIsSeats {
+        seats: i64,
+    },
+    /// Units of the ticket type are held or sold, so it cannot be sold by the seat.
+    TicketTypeHasUnits,
 }
 
 impl EditRefusal {
@@ -72,6 +83,9 @@ impl EditRefusal {
             EditRefusal::TicketTypeInUse => "TICKET_TYPE_IN_USE",
             EditRefusal::SeatSold { .. } => "SEAT_SOLD",
             EditRefusal::SeatHeld { .. } => "SEAT_HELD",
+            EditRefusal::MapBeyondCapacity { .. } => "MAP_BEYOND_CAPACITY",
+            EditRefusal::CapacityIsSeats { .. } => "CAPACITY_IS_SEATS",
+            EditRefusal::TicketTypeHasUnits => "TICKET_TYPE_HAS_UNITS",
         }
     }
 
@@ -98,6 +112,8 @@ pub struct EventBefore {
     pub capacity: i64,
     pub held: i64,
     pub sold: i64,
+    /// Seats of its map.
+    pub seats: i64,
     /// The event's ticket type, if it has exactly one.
     pub only_type: Option<OnlyType>,
     pub ticket_type_count: i64,
@@ -107,6 +123,7 @@ pub struct EventBefore {
 pub struct OnlyType {
     pub id: TicketTypeId,
     pub capacity: i64,
+    pub seated: bool,
 }
 
 /// A wanted change; fields that are `None` stay as they are.
@@ -199,7 +216,7 @@ pub fn edit_event(
         let from = before.status;
         return Err(EditRefusal::InvalidTransition { from, to });
     }
-    let minimum = before.held + before.sold;
+    let minimum = (before.held + before.sold).max(before.seats);
     if change.capacity.is_some_and(|capacity| capacity < minimum) {
         return Err(EditRefusal::CapacityBelowCommitted { minimum });
     }
@@ -207,7 +224,7 @@ pub fn edit_event(
         return Err(EditRefusal::SeveralTicketTypes);
     }
     let only_type = before.only_type.map(|only| {
-        let follows = only.capacity == before.capacity;
+        let follows = only.capacity == before.capacity && !only.seated;
         (only.id, change.capacity.filter(|_| follows), change.price)
     });
     Ok(EventEdit { change, only_type })
@@ -226,9 +243,11 @@ mod tests {
             capacity: 100,
             held: 10,
             sold: 50,
+            seats: 0,
             only_type: Some(OnlyType {
                 id: TicketTypeId(9),
                 capacity: 100,
+                seated: false,
             }),
             ticket_type_count: 1,
         }
@@ -259,6 +278,7 @@ mod tests {
         smaller.only_type = Some(OnlyType {
             id: TicketTypeId(9),
             capacity: 80,
+            seated: false,
         });
         let edit = edit_event(&smaller, capacity(150), None).unwrap();
         assert_eq!(edit.only_type, Some((TicketTypeId(9), None, None)));

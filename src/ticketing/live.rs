@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{EventId, NoticeId, Revision, TicketTypeId, UserId};
+use super::{EventId, NoticeId, PoolId, Revision, TicketTypeId, UserId};
 
 mod delta;
 #[cfg(test)]
@@ -90,6 +90,9 @@ pub struct TicketType {
     pub sale_to: Option<String>,
     pub sort: i64,
     pub updated_at: String,
+    /// What is left of each section and allotment that the type draws on: see [`super::sellable`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<(PoolId, i64)>,
 }
 
 /// An organiser's broadcast, live until `until` (or for good).

@@ -14,6 +14,7 @@ pub mod live;
 pub mod record;
 pub mod reference;
 pub mod refusal;
+pub mod sellable;
 pub mod stock;
 pub mod transition;
 

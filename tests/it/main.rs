@@ -23,6 +23,7 @@
 //! | [`freshness`] | a node that lost its database says so, and answers instead of hanging |
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
 //! | [`guest`] | in a database of others Seatcast keeps to its schema, and roles to what they may |
+//! | [`hall`] | seats count as seats, in every place that says a number |
 //! | [`interactions`] | what people did is taken in, stored in batches, bounded, and makes nobody wait |
 //! | [`metrics`] | `/metrics` counts what happens |
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
@@ -70,6 +71,7 @@ mod failures;
 mod feed;
 mod freshness;
 mod guest;
+mod hall;
 mod hostile;
 mod idempotency;
 mod interactions;

@@ -151,7 +151,7 @@ async fn no_statement_planned_on_empty_tables_scans_what_they_become() {
 }
 
 /// Foreign keys are checked by statements of Postgres's own. On our connections, and on empty tables, too, they go by an
-/// index that has all columns of the key.
+/// index that begins with the key.
 #[tokio::test]
 async fn keys_are_checked_by_their_own_index() {
     let database = TestDatabase::new().await;
@@ -197,7 +197,9 @@ async fn keys_are_checked_by_their_own_index() {
                 .collect();
             client.batch_execute("deallocate checked").await.unwrap();
             let plan = plan.join("\n");
-            let by_index = plan.contains("Index Cond") && !plan.contains("Filter");
+            // The first column of each key finds one row.
+            let by_key = format!("({} = $1)", columns[0]);
+            let by_index = plan.contains("Index Cond") && plan.contains(&by_key);
             assert!(by_index, "{name}, tables {state}:\n{plan}");
         }
         client.batch_execute("vacuum").await.expect("a vacuum");

@@ -123,9 +123,12 @@ async fn a_claim_logs_the_types_and_seats_that_it_changed() {
     assert_eq!(logged["ticket_types"][0]["available"], 4);
     assert!(logged.get("seats").is_none());
 
-    // Four more of the other type leave the root with four: the first type is bound by it now.
+    // Eight of a third type leave the root with two: the first two are bound by it now.
     client
-        .batch_execute("update claims set ticket_type_id = 2, quantity = 6, state = 'sold'")
+        .batch_execute(
+            "insert into ticket_types (event_id, name, capacity) values (1, 'Side', 8);
+             update claims set ticket_type_id = 3, quantity = 8, state = 'sold'",
+        )
         .await
         .unwrap();
     let logged = last(&client, event).await;
@@ -134,12 +137,12 @@ async fn a_claim_logs_the_types_and_seats_that_it_changed() {
         .iter()
         .map(|t| t["available"].as_i64().unwrap())
         .collect();
-    assert_eq!(left, [4, 0]);
+    assert_eq!(left, [2, 2, 0]);
 
     client
         .batch_execute(
             "insert into claims (booking_id, event_id, ticket_type_id, quantity, seat_id)
-             select id, 1, 1, 1, 3 from bookings",
+             select id, 1, 2, 1, 3 from bookings",
         )
         .await
         .unwrap();
@@ -279,7 +282,7 @@ async fn what_must_not_be_is_refused_by_name() {
                  select id, 1,";
     client
         .batch_execute(&format!(
-            "{claim} 1, 1, 1 from bookings; update seats set blocked = true where id = 2"
+            "{claim} 2, 1, 1 from bookings; update seats set blocked = true where id = 2"
         ))
         .await
         .unwrap();
@@ -297,18 +300,22 @@ async fn what_must_not_be_is_refused_by_name() {
         ("delete from ticket_type_pools", "ticket_type_pools_derived"),
         ("update ticket_type_pools set pool_id = pool_id", "ticket_type_pools_fixed"),
         ("update events set capacity = 1", "pools_no_oversell"),
-        ("update ticket_types set capacity = 0", "pools_no_oversell"),
+        ("update events set capacity = 3", "seats_within_capacity"),
+        ("update ticket_types set capacity = 0 where id = 1", "pools_no_oversell"),
+        ("update ticket_types set capacity = 9 where id = 2", "ticket_types_capacity_is_seats"),
         ("update claims set quantity = 99 where seat_id is null", "pools_no_oversell"),
-        (&format!("{claim} 1, 1, 1 from bookings"), "claims_one_live_seat"),
-        (&format!("{claim} 1, 1, 2 from bookings"), "claims_seat_not_blocked"),
-        (&format!("{claim} 2, 1, 3 from bookings"), "claims_seat_of_type"),
-        (&format!("{claim} 1, 2, 3 from bookings"), "claims_seat_is_one"),
+        (&format!("{claim} 2, 1, 1 from bookings"), "claims_one_live_seat"),
+        (&format!("{claim} 2, 1, 2 from bookings"), "claims_seat_not_blocked"),
+        (&format!("{claim} 1, 1, 3 from bookings"), "claims_seat_of_type"),
+        (&format!("{claim} 2, 1, null from bookings"), "claims_seated_as_type"),
+        ("update seats set ticket_type_id = 1 where id = 3", "claims_seated_as_type"),
+        (&format!("{claim} 2, 2, 3 from bookings"), "claims_seat_is_one"),
         (&format!("{claim} 1, 0, null from bookings"), "claims_quantity_positive"),
         ("update seats set blocked = true where id = 1", "seats_blocked_not_claimed"),
-        ("update seats set ticket_type_id = 2 where id = 1", "claims_seat_of_type"),
+        ("update seats set ticket_type_id = 1 where id = 1", "claims_seat_of_type"),
         ("delete from seats", "claims_seat_of_type"),
         ("insert into seats (event_id, section_id, ticket_type_id, row_label, number, position)
-          values (1, 1, 1, 'Z', '1', 1)", "seats_position_unique"),
+          values (1, 1, 2, 'Z', '1', 1)", "seats_position_unique"),
         ("delete from ticket_types where id = 1", "claims_type_of_event"),
         ("delete from events", "bookings_event_exists"),
         ("update events set starts_at = 'infinity'", "events_starts_at_bound"),
@@ -354,7 +361,7 @@ async fn what_must_not_be_is_refused_by_name() {
     // History does not pin a seat to its type, or to the map.
     client
         .batch_execute(
-            "update seats set ticket_type_id = 2 where id = 1; delete from seats where id = 1",
+            "update seats set ticket_type_id = 1 where id = 1; delete from seats where id = 1",
         )
         .await
         .unwrap();
@@ -424,7 +431,7 @@ async fn demo_data_is_sown_once_and_passes_the_audit() {
     let (first, second) = tokio::join!(seed(&store), seed(&store));
     let mut sown = [first.unwrap().events.len(), second.unwrap().events.len()];
     sown.sort_unstable();
-    assert_eq!(sown, [0, 4]);
+    assert_eq!(sown, [0, 6]);
     let client = database.client().await;
     let users = rows(&client, "select role from users order by id").await;
     assert_eq!(users[..3], ["admin", "organizer", "customer"]);
@@ -434,13 +441,13 @@ async fn demo_data_is_sown_once_and_passes_the_audit() {
         .await
         .unwrap();
     let seats = rows(&client, "select count(*)::text from seats").await;
-    assert_eq!(seats, ["2000"]);
+    assert_eq!(seats, ["4040"]);
     assert_clean(&database).await;
 }
 
 const SEATS: &str = "insert into sections (event_id, name) values (1, 'Stalls');
     insert into seats (event_id, section_id, ticket_type_id, row_label, number)
-    select 1, 1, 1, 'A', n::text from generate_series(1, 4) n";
+    select 1, 1, 2, 'A', n::text from generate_series(1, 4) n";
 
 /// Event 1: ten places, two ticket types of six.
 async fn small_event(client: &Client) -> i64 {
@@ -525,8 +532,8 @@ async fn a_bookings_version_moves_with_all_that_is_shown() {
             "with b as (insert into bookings (reference, event_id, quantity, total_amount, currency, expires_at)
                         values ('BK-1', 1, 1, 0, 'EUR', now() + interval '1 hour') returning id),
                   i as (insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
-                        select id, 1, 1, 1, 0 from b)
-             insert into claims (booking_id, event_id, ticket_type_id, quantity, seat_id) select id, 1, 1, 1, 2 from b",
+                        select id, 1, 2, 1, 0 from b)
+             insert into claims (booking_id, event_id, ticket_type_id, quantity, seat_id) select id, 1, 2, 1, 2 from b",
         )
         .await
         .unwrap();
@@ -536,14 +543,14 @@ async fn a_bookings_version_moves_with_all_that_is_shown() {
         ("update bookings set version = 9 where false", 1),
         // Confirmed with its parts in one transaction: by one.
         ("begin; update bookings set status = 'confirmed', confirmed_at = now(); update claims set state = 'sold';
-          insert into tickets (booking_id, event_id, ticket_type_id, seat_id, code) select id, 1, 1, 2, 'T' from bookings;
+          insert into tickets (booking_id, event_id, ticket_type_id, seat_id, code) select id, 1, 2, 2, 'T' from bookings;
           commit", 2),
         ("update claims set seat_id = 3", 3),
         ("update claims set seat_id = 3", 3),
         ("update booking_items set unit_amount = 5", 4),
         ("update tickets set status = 'used'", 5),
-        ("update ticket_types set name = 'Nearer' where id = 1", 6),
-        ("update ticket_types set name = 'Farther' where id = 2", 6),
+        ("update ticket_types set name = 'Nearer' where id = 2", 6),
+        ("update ticket_types set name = 'Farther' where id = 1", 6),
         ("update seats set number = '3b' where id = 3", 7),
         ("update seats set number = '4b' where id = 4", 7),
         ("update sections set name = 'Parquet'", 8),
@@ -578,7 +585,7 @@ async fn statements_cost_by_what_they_touch() {
     client
         .batch_execute(
             "insert into seats (event_id, section_id, ticket_type_id, row_label, number)
-             values (1, 1, 1, 'B', '1');
+             values (1, 1, 2, 'B', '1');
              update seats set blocked = true where row_label = 'B'",
         )
         .await
@@ -589,9 +596,9 @@ async fn statements_cost_by_what_they_touch() {
         serde_json::json!([]),
         "nothing but the new seat, which is free"
     );
-    assert_eq!(
-        logged[logged.len() - 1],
-        serde_json::json!({"seats": [[4, 3]]})
-    );
+    let last = &logged[logged.len() - 1];
+    assert_eq!(last["seats"], serde_json::json!([[4, 3]]));
+    assert_eq!(last["ticket_types"][0]["available"], 4);
+    assert!(last.get("event").is_none(), "no new geometry");
     assert_clean(&database).await;
 }

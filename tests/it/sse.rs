@@ -86,7 +86,10 @@ async fn world() -> (TestServer, Staged, String) {
 }
 
 async fn stage(server: &TestServer) -> Staged {
-    let show = Show::new().ticket_type("Stalls", 4_500, 100).row(8);
+    let show = Show::new()
+        .ticket_type("Standing", 4_500, 100)
+        .ticket_type("Stalls", 4_500, 100)
+        .row(8);
     show.stage(&server.client().await).await
 }
 
@@ -120,7 +123,7 @@ async fn seats_have_a_stream_of_their_own() {
     let snapshot = stream.next_of("snapshot").await;
     assert!(snapshot.data["state"]["seats"].is_string(), "{snapshot:?}");
     let client = server.client().await;
-    let sold = staged.try_sell(&client, 0, Some(staged.seats[3]), 1).await;
+    let sold = staged.try_sell(&client, 1, Some(staged.seats[3]), 1).await;
     sold.unwrap();
     let update = stream.next_of("update").await;
     assert_eq!(update.data["seats"], json!([[3, 2]]));

@@ -9,7 +9,7 @@ use crate::config::AvailabilityConfig;
 use crate::protocol::presence::Counts;
 use crate::ticketing::availability::{StockStatus, Thresholds};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, Op, RowChange, TicketType};
-use crate::ticketing::{NoticeId, Revision, TicketTypeId};
+use crate::ticketing::{NoticeId, PoolId, Revision, TicketTypeId};
 
 /// The whole state for `event:` viewers, with ticket types in display order.
 pub fn event_state<'a>(
@@ -184,6 +184,7 @@ impl<'a> WireForm<'a, TicketType> for Pricing<'a> {
             held: row.held,
             sold: row.sold,
             status: StockStatus::of(row.available, row.capacity, &self.thresholds),
+            shared: &row.shared,
         }
     }
 }
@@ -198,6 +199,8 @@ struct TicketTypeRow<'a> {
     held: i64,
     sold: i64,
     status: StockStatus,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    shared: &'a [(PoolId, i64)],
 }
 
 /// A price in minor units.

@@ -28,13 +28,49 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by p.id",
     },
     AuditCheck {
-        promise: "nothing is oversold: held + sold <= capacity in every pool",
+        promise: "nothing is oversold: held + sold + blocked <= capacity in every pool",
         differences: "
-            select format('event %s, pool %s (%s): held %s + sold %s of capacity %s',
-                          event_id, id, name, held, sold, capacity)
+            select format('event %s, pool %s (%s): held %s + sold %s + blocked %s of capacity %s',
+                          event_id, id, name, held, sold, blocked, capacity)
               from pools
-             where held < 0 or sold < 0 or held + sold > capacity
+             where held < 0 or sold < 0 or blocked < 0 or held + sold + blocked > capacity
              order by id",
+    },
+    AuditCheck {
+        promise: "a ticket type with seats has them as its capacity, and its blocked ones as blocked",
+        differences: "
+            with counted as (
+                select ticket_type_id, count(*) as seats, count(*) filter (where blocked) as blocked
+                  from seats group by ticket_type_id
+            )
+            select format('ticket type %s of event %s (seated: %s): capacity %s, blocked %s; seats %s, of which blocked %s',
+                          t.id, t.event_id, t.seated, t.capacity, own.blocked,
+                          coalesce(c.seats, 0), coalesce(c.blocked, 0))
+              from ticket_types t
+              left join pools own on own.ticket_type_id = t.id
+              left join counted c on c.ticket_type_id = t.id
+             where t.seated <> (c.seats is not null)
+                or coalesce(c.seats, t.capacity) <> t.capacity
+                or coalesce(own.blocked, 0) <> coalesce(c.blocked, 0)
+             order by t.id",
+    },
+    AuditCheck {
+        promise: "ticket types with seats are claimed by the seat, others by units",
+        differences: "
+            select format('claim %s on seat %s, ticket type %s of event %s (seated: %s)',
+                          c.id, c.seat_id, t.id, t.event_id, t.seated)
+              from claims c join ticket_types t on t.id = c.ticket_type_id
+             where c.state <> 'dead' and (c.seat_id is not null) <> t.seated
+             order by c.id",
+    },
+    AuditCheck {
+        promise: "an event has no more seats than its capacity",
+        differences: "
+            select format('event %s of capacity %s: seats %s', e.id, e.capacity, count(*))
+              from events e join seats s on s.event_id = e.id
+             group by e.id
+            having count(*) > e.capacity
+             order by e.id",
     },
     AuditCheck {
         promise: "every event has one root pool with its capacity",
@@ -80,7 +116,7 @@ pub(super) const CHECKS: &[AuditCheck] = &[
                   from claims c join ticket_type_pools l on l.ticket_type_id = c.ticket_type_id
                  where c.state <> 'dead' group by l.pool_id
             ), stock as (
-                select l.ticket_type_id, min(p.capacity - coalesce(taken.units, 0)) as units
+                select l.ticket_type_id, min(p.capacity - p.blocked - coalesce(taken.units, 0)) as units
                   from ticket_type_pools l
                   join pools p on p.id = l.pool_id
                   left join taken on taken.pool_id = p.id
@@ -208,14 +244,6 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              group by t.event_id
             having t.seat_count <> coalesce(max(s.position) + 1, 0)
              order by t.event_id",
-    },
-    AuditCheck {
-        promise: "a ticket type is seated when it has seats",
-        differences: "
-            select format('ticket type %s: seated %s', t.id, t.seated)
-              from ticket_types t
-             where t.seated <> exists (select from seats s where s.ticket_type_id = t.id)
-             order by t.id",
     },
     AuditCheck {
         promise: "an event's log has no gaps",

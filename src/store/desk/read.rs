@@ -62,7 +62,7 @@ statements! {
               select * from ticket_types where id = wanted.ticket_type_id and event_id = wanted.id) t on true
           left join lateral (
               select array_agg(p.id) as ids, array_agg(p.kind = 'event') as roots,
-                     array_agg(p.capacity) as capacities, array_agg(p.held) as held, array_agg(p.sold) as sold
+                     array_agg(p.capacity - p.blocked) as capacities, array_agg(p.held) as held, array_agg(p.sold) as sold
                 from ticket_type_pools l cross join lateral (select * from pools where id = l.pool_id limit 1) p
                where l.ticket_type_id = t.id) p on true";
     // Live counts only where a ticket type of the event has a limit for each user, and through

@@ -1,4 +1,4 @@
-//! The demo's theatre: 2,000 seats in three tiers, fanned around the stage. Pure.
+//! The demo's halls. Pure.
 //!
 //! The stage is at the top, its middle at (500, 0); one unit is a tenth of a seat's width. Rows are arcs
 //! of nearly a quarter circle, with two aisles.
@@ -10,16 +10,56 @@ const ROW: f32 = 14.0;
 const AISLE: f32 = 1.6;
 const MIDDLE: f32 = 500.0;
 
-/// `(section, rows, seats in the first row, its distance from the stage)`; every further row has two
-/// seats more. 624 + 690 + 686 = 2,000.
-const TIERS: [(&str, u16, u16, f32); 3] = [
-    ("Stalls", 16, 24, 150.0),
-    ("Circle", 10, 60, 400.0),
-    ("Balcony", 7, 92, 566.0),
+/// A section: its rows, and its distance from the stage. Every further row has two seats more.
+struct Tier {
+    section: &'static str,
+    rows: u16,
+    seats_in_first_row: u16,
+    distance: f32,
+}
+
+const fn tier(section: &'static str, rows: u16, seats_in_first_row: u16, distance: f32) -> Tier {
+    Tier {
+        section,
+        rows,
+        seats_in_first_row,
+        distance,
+    }
+}
+
+/// 624 + 690 + 686 = 2,000 seats.
+const THEATRE: &[Tier] = &[
+    tier("Stalls", 16, 24, 150.0),
+    tier("Circle", 10, 60, 400.0),
+    tier("Balcony", 7, 92, 566.0),
+];
+
+/// The same with a gallery of ten: 2,010 seats.
+const OPERA: &[Tier] = &[
+    tier("Stalls", 16, 24, 150.0),
+    tier("Circle", 10, 60, 400.0),
+    tier("Balcony", 7, 92, 566.0),
+    tier("Gallery", 1, 10, 680.0),
+];
+
+/// Three rows of ten.
+const STUDIO: &[Tier] = &[
+    tier("Eco", 1, 10, 180.0),
+    tier("Normal", 1, 10, 140.0),
+    tier("VIP", 1, 10, 100.0),
 ];
 
 /// The first rows of the stalls are the dearest.
 const PREMIUM_ROWS: u16 = 6;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hall {
+    /// A theatre in three tiers; some seats are the house's own.
+    Theatre,
+    Opera,
+    /// Each section has seats of every class.
+    Studio,
+}
 
 pub(super) struct HallSeat {
     pub(super) section: &'static str,
@@ -31,40 +71,64 @@ pub(super) struct HallSeat {
     pub(super) blocked: bool,
 }
 
-pub(super) fn sections() -> Vec<&'static str> {
-    TIERS.iter().map(|tier| tier.0).collect()
-}
-
-/// Every seat, in layout order: tier by tier, row by row, from the left.
-pub(super) fn seats() -> Vec<HallSeat> {
-    let mut seats = Vec::new();
-    for (section, rows, first, distance) in TIERS {
-        for row in 0..rows {
-            let count = first + 2 * row;
-            let radius = distance + ROW * f32::from(row);
-            seats.extend((0..count).map(|index| seat(section, row, index, count, radius)));
+impl Hall {
+    fn tiers(self) -> &'static [Tier] {
+        match self {
+            Hall::Theatre => THEATRE,
+            Hall::Opera => OPERA,
+            Hall::Studio => STUDIO,
         }
     }
-    seats
-}
 
-fn seat(section: &'static str, row: u16, index: u16, count: u16, radius: f32) -> HallSeat {
-    let along = f32::from(index) - f32::from(count - 1) / 2.0;
-    // Thirds of the row, the outer ones an aisle further out.
-    let block = f32::from(index * 3 / count) - 1.0;
-    let angle = (along + AISLE * block) * SEAT / radius;
-    HallSeat {
-        section,
-        class: if section == "Stalls" && row < PREMIUM_ROWS {
-            "Premium"
-        } else {
-            section
-        },
-        row: char::from(b'A' + row as u8).to_string(),
-        number: index + 1,
-        x: MIDDLE + radius * angle.sin(),
-        y: radius * angle.cos(),
-        blocked: house_seat(section, row, index, count),
+    pub(super) fn sections(self) -> Vec<&'static str> {
+        self.tiers().iter().map(|tier| tier.section).collect()
+    }
+
+    /// Every seat, in layout order: tier by tier, row by row, from the left.
+    pub(super) fn seats(self) -> Vec<HallSeat> {
+        let mut seats = Vec::new();
+        for tier in self.tiers() {
+            for row in 0..tier.rows {
+                let count = tier.seats_in_first_row + 2 * row;
+                let radius = tier.distance + ROW * f32::from(row);
+                seats.extend(
+                    (0..count).map(|index| self.seat(tier.section, row, index, count, radius)),
+                );
+            }
+        }
+        seats
+    }
+
+    fn seat(
+        self,
+        section: &'static str,
+        row: u16,
+        index: u16,
+        count: u16,
+        radius: f32,
+    ) -> HallSeat {
+        let along = f32::from(index) - f32::from(count - 1) / 2.0;
+        // Thirds of the row, the outer ones an aisle further out.
+        let block = f32::from(index * 3 / count) - 1.0;
+        let angle = (along + AISLE * block) * SEAT / radius;
+        HallSeat {
+            section,
+            class: self.class(section, row, index),
+            row: char::from(b'A' + row as u8).to_string(),
+            number: index + 1,
+            x: MIDDLE + radius * angle.sin(),
+            y: radius * angle.cos(),
+            blocked: self == Hall::Theatre && house_seat(section, row, index, count),
+        }
+    }
+
+    fn class(self, section: &'static str, row: u16, index: u16) -> &'static str {
+        match (self, section) {
+            (Hall::Studio, _) => ["Normal", "VIP", "Student"][usize::from(index % 3)],
+            (_, "Stalls") if row < PREMIUM_ROWS => "Premium",
+            (_, "Gallery") => "Balcony",
+            _ => section,
+        }
     }
 }
 
@@ -85,9 +149,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_thousand_seats_none_on_another() {
-        let seats = seats();
-        assert_eq!(seats.len(), 2_000);
+    fn no_seat_is_on_another() {
+        for (hall, count) in [
+            (Hall::Theatre, 2_000),
+            (Hall::Opera, 2_010),
+            (Hall::Studio, 30),
+        ] {
+            let seats = hall.seats();
+            assert_eq!(seats.len(), count);
+            assert_apart(&seats);
+        }
+    }
+
+    fn assert_apart(seats: &[HallSeat]) {
         let names: HashSet<_> = seats
             .iter()
             .map(|s| (s.section, &s.row, s.number))

@@ -7,6 +7,7 @@ mod hall;
 mod orders;
 mod programme;
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use deadpool_postgres::Transaction;
@@ -14,7 +15,7 @@ use rand::seq::SliceRandom;
 
 use super::{Store, StoreError};
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
-use hall::HallSeat;
+use hall::{Hall, HallSeat};
 use orders::{DemoOrder, Take, place};
 use programme::{Class, DemoShow, ORGANIZER, PEOPLE, SHOWS};
 
@@ -108,11 +109,7 @@ async fn is_on(tx: &Transaction<'_>, show: &DemoShow) -> Result<bool, StoreError
 
 async fn add_show(tx: &Transaction<'_>, show: &DemoShow) -> Result<(), StoreError> {
     let event = add_event(tx, show).await?;
-    let seats = if show.seated {
-        hall::seats()
-    } else {
-        Vec::new()
-    };
+    let seats = show.hall.map(Hall::seats).unwrap_or_default();
     let mut types = Vec::new();
     for (sort, class) in (0..).zip(show.types) {
         let capacity = match seats.iter().filter(|s| s.class == class.name).count() {
@@ -129,7 +126,7 @@ async fn add_show(tx: &Transaction<'_>, show: &DemoShow) -> Result<(), StoreErro
         let drawing: Vec<TicketTypeId> = drawing.map(|(_, id)| *id).collect();
         add_allotment(tx, event, name, capacity, &drawing).await?;
     }
-    let seat_ids = add_seats(tx, event, &seats, &types).await?;
+    let seat_ids = add_seats(tx, event, show.hall, &seats, &types).await?;
     for (class, id) in &types {
         let free = free_seats(class, &seats, &seat_ids);
         let orders = orders_for(class, *id, &free);
@@ -216,13 +213,14 @@ async fn add_allotment(
 async fn add_seats(
     tx: &Transaction<'_>,
     event: EventId,
+    hall: Option<Hall>,
     seats: &[HallSeat],
     types: &[(&Class, TicketTypeId)],
 ) -> Result<Vec<SeatId>, StoreError> {
-    if seats.is_empty() {
+    let Some(hall) = hall else {
         return Ok(Vec::new());
-    }
-    let sections = hall::sections();
+    };
+    let sections = hall.sections();
     tx.execute(
         "insert into sections (event_id, name) select $1, unnest($2::text[])",
         &[&event, &sections],
@@ -271,21 +269,27 @@ fn free_seats(class: &Class, seats: &[HallSeat], ids: &[SeatId]) -> Vec<SeatId> 
     of_class.map(|(_, id)| *id).collect()
 }
 
-/// Parties of one to four until the class is as full as the programme says. Seated parties sit together, at random places.
+/// Parties of one to four until the class is as full as the programme says. Seated parties sit together, at random places;
+/// `free` is empty for a class without seats.
 fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<DemoOrder> {
-    let mut parties: Vec<&[SeatId]> = free.chunks(4).collect();
-    parties.shuffle(&mut rand::rng());
-    let mut parties = parties.into_iter();
+    let mut places: Vec<&[SeatId]> = free.chunks(4).collect();
+    places.shuffle(&mut rand::rng());
+    let mut places = VecDeque::from(places);
     let mut orders = Vec::new();
     for (total, confirmed) in [(class.sold, true), (class.held, false)] {
         let mut missing = total;
         while missing > 0 {
             let size = missing.min(rand::random_range(1..=4));
-            let seats = parties.next().unwrap_or_default();
-            let seats = &seats[..seats.len().min(size.unsigned_abs() as usize)];
-            let take = match seats {
-                [] => Take::Units(size),
-                seats => Take::Seats(seats.to_vec()),
+            let take = match places.pop_front() {
+                Some(seats) => {
+                    let (taken, left) =
+                        seats.split_at(seats.len().min(size.unsigned_abs() as usize));
+                    // For those who come when all other places are gone.
+                    places.extend((!left.is_empty()).then_some(left));
+                    Take::Seats(taken.to_vec())
+                }
+                None if free.is_empty() => Take::Units(size),
+                None => break,
             };
             missing -= take.quantity();
             orders.push(DemoOrder {

@@ -1,5 +1,7 @@
 //! The demo's people and events, with prices and fullness.
 
+use super::hall::Hall;
+
 use crate::ticketing::UserId;
 
 /// `(id, name, email, role, member)`. Ids are fixed: scripts and the page's user switcher name them.
@@ -82,7 +84,7 @@ pub(super) struct DemoShow {
     pub(super) allotment: Option<(&'static str, i32, &'static [&'static str])>,
     /// `(type, message)`.
     pub(super) notices: &'static [(&'static str, &'static str)],
-    pub(super) seated: bool,
+    pub(super) hall: Option<Hall>,
 }
 
 /// A ticket type, and how many units of it are sold and held when the demo starts.
@@ -131,7 +133,7 @@ pub(super) const SHOWS: &[DemoShow] = &[
             "capacity_change",
             "The balcony was opened: forty more places than last year.",
         )],
-        seated: false,
+        hall: None,
     },
     DemoShow {
         title: "Harbour Jazz Weekend",
@@ -164,7 +166,7 @@ pub(super) const SHOWS: &[DemoShow] = &[
             ),
             ("custom", "New on Sunday: the Curaçao Brass Collective."),
         ],
-        seated: false,
+        hall: None,
     },
     DemoShow {
         title: "The Big Field",
@@ -193,7 +195,7 @@ pub(super) const SHOWS: &[DemoShow] = &[
             "info_update",
             "Shuttle trains from Leeds run every eight minutes from noon.",
         )],
-        seated: false,
+        hall: None,
     },
     DemoShow {
         title: "The Winter's Tale",
@@ -217,6 +219,45 @@ pub(super) const SHOWS: &[DemoShow] = &[
             "custom",
             "Captioned throughout; audio description on request at the cloakroom.",
         )],
-        seated: true,
+        hall: Some(Hall::Theatre),
+    },
+    DemoShow {
+        title: "The Mirror Cabinet",
+        description: "A new opera in one act and a hundred mirrors. The sale has only just begun.",
+        venue: "Roudaki Hall, Tehran",
+        category: "opera",
+        in_days: 47,
+        at_minutes: 20 * 60,
+        timezone: "Asia/Tehran",
+        currency: "EUR",
+        capacity: 2_010,
+        types: &[
+            class("Premium", 8_000, 0, 2, 0),
+            class("Stalls", 6_000, 0, 0, 2),
+            class("Circle", 4_500, 0, 0, 0),
+            class("Balcony", 2_500, 0, 0, 0),
+        ],
+        allotment: None,
+        notices: &[],
+        hall: Some(Hall::Opera),
+    },
+    DemoShow {
+        title: "Thirty Chairs",
+        description: "A reading for thirty people: three rows, and in each of them all three prices.",
+        venue: "Studio 3, Bangkok",
+        category: "theatre",
+        in_days: 9,
+        at_minutes: 18 * 60,
+        timezone: "Asia/Bangkok",
+        currency: "THB",
+        capacity: 30,
+        types: &[
+            class("Normal", 40_000, 0, 3, 1),
+            class("VIP", 90_000, 0, 2, 1),
+            class("Student", 20_000, 0, 1, 0),
+        ],
+        allotment: None,
+        notices: &[],
+        hall: Some(Hall::Studio),
     },
 ];

@@ -40,6 +40,7 @@ pub(crate) fn ticket_type(id: TicketTypeId, held: i64, sold: i64, available: i64
         sale_to: None,
         sort: id.0,
         updated_at: "2026-11-21T10:00:00Z".to_owned(),
+        shared: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     Delta, EventInfo, EventState, EventStatus, Gap, Notice, RowChange, SeatMap, TicketType, Totals,
 };
+use crate::ticketing::sellable::{Source, sellable};
 
 impl EventState {
     /// The state in a delta from revision 0; `None` if it lacks the event's own fields.
@@ -97,22 +98,25 @@ impl EventState {
 }
 
 impl Totals {
-    /// The sums over the ticket types, limited by the event's own capacity, which may be less.
+    /// The sums over the ticket types. What is left is what can be sold of all of them together.
     pub fn of<'a>(
         event: &EventInfo,
         ticket_types: impl IntoIterator<Item = &'a TicketType>,
     ) -> Totals {
-        let (mut held, mut sold, mut available) = (0, 0, 0);
+        let (mut held, mut sold, mut sources) = (0, 0, Vec::new());
         for ticket_type in ticket_types {
             held += ticket_type.held;
             sold += ticket_type.sold;
-            available += ticket_type.available;
+            sources.push(Source {
+                available: ticket_type.available,
+                shared: &ticket_type.shared,
+            });
         }
         Totals {
             capacity: event.capacity,
             held,
             sold,
-            available: available.min(event.capacity - held - sold),
+            available: sellable(event.capacity - held - sold, &sources),
         }
     }
 }

@@ -18,6 +18,7 @@ import {
   type TicketType,
   type Update,
 } from './protocol.ts';
+import { sellable } from './sellable.ts';
 import { SeatStatuses } from './seats.ts';
 
 /** State of an `event:` topic. */
@@ -208,14 +209,14 @@ export const LIMITED_SHARE = 0.25;
 export const ALMOST_SOLD_OUT_SHARE = 0.1;
 export const LOW_STOCK_BELOW = 10;
 
-/** The event's numbers as one: its pools overlap, so the capacity bounds the sum of the types. */
+/** The event's numbers as one; available is what can be sold of all its types together. */
 export function totalsOf(state: Pick<EventState, 'event' | 'ticket_types'>): Totals {
   const sum = (of: 'available' | 'held' | 'sold'): number =>
     state.ticket_types.reduce((total, type) => total + type[of], 0);
   const held = sum('held');
   const sold = sum('sold');
   const capacity = state.event.capacity;
-  const available = Math.max(0, Math.min(sum('available'), capacity - held - sold));
+  const available = sellable(capacity - held - sold, state.ticket_types);
   return {
     capacity,
     available,

@@ -63,6 +63,8 @@ export interface TicketType {
   held: number;
   sold: number;
   status: StockStatus;
+  /** `[pool, left]` of each section or allotment that the type shares with others. */
+  shared?: [number, number][];
 }
 
 export interface Notice {
