@@ -47,7 +47,7 @@ impl Cut {
 /// A connection's place among those of all clients. Every request has one among its extensions; whoever takes the
 /// connection over keeps it as long as the connection.
 #[derive(Debug, Clone)]
-pub struct Place(
+pub struct ConnectionPlace(
     #[expect(dead_code, reason = "held, to be given back when dropped")] Arc<OwnedSemaphorePermit>,
 );
 
@@ -108,7 +108,7 @@ pub async fn serve(
                         let visit = Visit {
                             peer,
                             router: routers.all.clone(),
-                            place: Some(Place(Arc::new(place))),
+                            place: Some(ConnectionPlace(Arc::new(place))),
                             header_timeout,
                         };
                         connections.spawn(visit.run(stream, config, shutdown.clone()));
@@ -172,7 +172,7 @@ struct Visit {
     peer: SocketAddr,
     router: Router,
     /// `None` for a spare one.
-    place: Option<Place>,
+    place: Option<ConnectionPlace>,
     header_timeout: Duration,
 }
 
@@ -419,7 +419,7 @@ mod tests {
         let router = Router::new().route(
             "/",
             get(
-                async move |axum::Extension(place): axum::Extension<Place>| {
+                async move |axum::Extension(place): axum::Extension<ConnectionPlace>| {
                     keeps.lock().unwrap().push(place);
                     "kept"
                 },

@@ -58,7 +58,7 @@ pub(crate) struct Start {
 #[derive(Debug)]
 pub(crate) struct Queue {
     limits: QueueLimits,
-    lines: HashMap<EventId, Line>,
+    lines: HashMap<EventId, EventLine>,
     /// Events whose commands can be taken.
     ready: VecDeque<EventId>,
     /// Events whose turn somebody else has.
@@ -70,7 +70,7 @@ pub(crate) struct Queue {
 }
 
 #[derive(Debug)]
-struct Line {
+struct EventLine {
     commands: VecDeque<WaitingCommand>,
     place: LinePlace,
 }
@@ -118,7 +118,7 @@ impl Queue {
         self.count(1);
         let line = self.lines.entry(event).or_insert_with(|| {
             self.ready.push_back(event);
-            Line {
+            EventLine {
                 commands: VecDeque::new(),
                 place: LinePlace::Ready,
             }

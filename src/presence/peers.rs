@@ -72,7 +72,7 @@ pub(crate) struct Peers {
     retry_at: Instant,
 }
 
-type Rosters = HashMap<EventId, Roster>;
+type PeerRosters = HashMap<EventId, Roster>;
 
 impl Peers {
     pub(crate) fn new(node: Uuid, config: &PresenceConfig, now: Instant) -> Self {
@@ -109,7 +109,7 @@ impl Peers {
     }
 
     /// Another node rang: its counts have changed.
-    pub(crate) fn rang(&mut self, ring: &PresenceRing, rosters: &Rosters, now: Instant) {
+    pub(crate) fn rang(&mut self, ring: &PresenceRing, rosters: &PeerRosters, now: Instant) {
         if ring.node == self.node {
             return;
         }
@@ -123,7 +123,7 @@ impl Peers {
     }
 
     /// The query to make now, unless one is under way.
-    pub(crate) fn query(&mut self, rosters: &Rosters, now: Instant) -> Option<PeerQuery> {
+    pub(crate) fn query(&mut self, rosters: &PeerRosters, now: Instant) -> Option<PeerQuery> {
         if self.under_way.is_some() || now < self.retry_at {
             return None;
         }
@@ -155,7 +155,7 @@ impl Peers {
     pub(crate) fn answered(
         &mut self,
         answer: PeerAnswer,
-        rosters: &Rosters,
+        rosters: &PeerRosters,
         now: Instant,
     ) -> Vec<(EventId, Counts)> {
         let query = self.under_way.take();
@@ -179,7 +179,7 @@ impl Peers {
         Some(PeerQuery::Renew)
     }
 
-    fn renewed(&mut self, lease: Lease, rosters: &Rosters, now: Instant) {
+    fn renewed(&mut self, lease: Lease, rosters: &PeerRosters, now: Instant) {
         let was_alone = self.others.is_empty();
         if lease.is_new {
             self.published.clear();
@@ -196,7 +196,7 @@ impl Peers {
         }
     }
 
-    fn publication(&mut self, rosters: &Rosters, now: Instant) -> Option<PeerQuery> {
+    fn publication(&mut self, rosters: &PeerRosters, now: Instant) -> Option<PeerQuery> {
         if self.others.is_empty() {
             return None;
         }
@@ -221,7 +221,7 @@ impl Peers {
     fn unpublished(
         &self,
         events: Vec<EventId>,
-        rosters: &Rosters,
+        rosters: &PeerRosters,
     ) -> Vec<(EventId, Option<Counts>)> {
         let here = |event: EventId| {
             let here = rosters.get(&event).map(Roster::here);
@@ -255,7 +255,7 @@ impl Peers {
         }
     }
 
-    fn reading(&mut self, rosters: &Rosters, now: Instant) -> Option<PeerQuery> {
+    fn reading(&mut self, rosters: &PeerRosters, now: Instant) -> Option<PeerQuery> {
         if !self.others.is_empty() && self.read_all_at <= now {
             self.read_all(rosters, now);
         }
@@ -263,7 +263,7 @@ impl Peers {
         (!events.is_empty()).then(|| PeerQuery::Read(events.into_iter().collect()))
     }
 
-    fn read_all(&mut self, rosters: &Rosters, now: Instant) {
+    fn read_all(&mut self, rosters: &PeerRosters, now: Instant) {
         self.read_all_at = now + self.lease();
         let wanted = rosters.iter().filter(|(_, roster)| roster.is_wanted());
         self.unread.extend(wanted.map(|(&event, _)| event));

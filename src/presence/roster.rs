@@ -38,7 +38,7 @@ struct Member {
 }
 
 /// Key and meta of each listed member, in order of arrival.
-type Shown = BTreeMap<u64, (Arc<str>, Meta)>;
+type ShownMembers = BTreeMap<u64, (Arc<str>, Meta)>;
 
 /// The visitors of one event, and the last view that was sent of it.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct Roster {
     counts_quiet_until: Option<Instant>,
     listing: Arc<Listing>,
     /// The members of the last listing, by arrival.
-    shown: Shown,
+    shown: ShownMembers,
     members_moved: bool,
     list_quiet_until: Option<Instant>,
     config: PresenceConfig,
@@ -222,7 +222,7 @@ impl Roster {
         };
         let listed = self.members.iter().take(self.config.members_listed_max);
         let listed = listed.take_while(has_room);
-        let listed: Shown = listed
+        let listed: ShownMembers = listed
             .map(|(&arrival, member)| (arrival, (member.key.clone(), member.meta.clone())))
             .collect();
         let diff = Diff {
@@ -250,7 +250,7 @@ impl Roster {
 }
 
 /// The metas of `here` that are missing in `there`, or differ.
-fn missing<'a>(here: &'a Shown, there: &Shown) -> Members<'a> {
+fn missing<'a>(here: &'a ShownMembers, there: &ShownMembers) -> Members<'a> {
     let is_there = |arrival: &u64, meta: &Meta| {
         there
             .get(arrival)

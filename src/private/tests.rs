@@ -21,7 +21,7 @@ use crate::store::Failure;
 use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Users and the version of the one booking that each has.
-struct World {
+struct PrivateWorld {
     now: Instant,
     planner: Planner,
     /// The database's clock, in microseconds.
@@ -30,7 +30,7 @@ struct World {
     /// Questions that were answered.
     answered: BTreeSet<(usize, Ask)>,
     rows: BTreeMap<UserId, u64>,
-    reads: Vec<(Batch, Rows)>,
+    reads: Vec<(Batch, VersionRows)>,
     /// A read that includes one of these topics fails.
     spoiled: BTreeSet<Topic>,
     /// The last version that each shard got.
@@ -39,7 +39,7 @@ struct World {
 }
 
 /// The rows of a read, and when it began.
-type Rows = (u64, BTreeMap<UserId, u64>);
+type VersionRows = (u64, BTreeMap<UserId, u64>);
 
 fn version(picture: &Picture) -> u64 {
     let frame = picture.frame(Vsn::V2, 0).expect("the whole");
@@ -48,11 +48,11 @@ fn version(picture: &Picture) -> u64 {
     frame[4]["bookings"][0]["version"].as_u64().unwrap()
 }
 
-impl World {
+impl PrivateWorld {
     fn new() -> Self {
         let config = Config::default();
         let now = Instant::now();
-        World {
+        PrivateWorld {
             now,
             clock: 1_000,
             asks: 0,
@@ -128,7 +128,7 @@ impl World {
         }
     }
 
-    fn answer(&self, batch: &Batch, (read, rows): &Rows) -> Answer {
+    fn answer(&self, batch: &Batch, (read, rows): &VersionRows) -> Answer {
         let read = *read;
         let told = batch.asked.iter().map(|asked| {
             let (owner, found) = match asked.topic {
@@ -183,14 +183,14 @@ fn own(user: UserId, version: i64, asked: &Asked) -> Found {
 
 #[test]
 fn what_spoils_a_read_is_read_alone_and_others_go_on() {
-    let mut world = World::new();
+    let mut world = PrivateWorld::new();
     (1..=100).for_each(|user| {
         world.rows.insert(UserId(user), 1);
     });
     world.spoiled.insert(Topic::User(UserId(7)));
     (1..=100).for_each(|user| world.watch(0, UserId(user)));
     world.pass(Duration::from_millis(100));
-    let shown = |world: &World| world.shown.len();
+    let shown = |world: &PrivateWorld| world.shown.len();
     assert_eq!(shown(&world), 99, "all others");
     (1..=100).for_each(|user| world.commit(UserId(user), true));
     world.pass(Duration::from_millis(100));
@@ -206,7 +206,7 @@ fn what_spoils_a_read_is_read_alone_and_others_go_on() {
 
 #[test]
 fn figures_that_take_long_keep_nobody_waiting_and_are_read_more_rarely() {
-    let mut world = World::new();
+    let mut world = PrivateWorld::new();
     let topic = Topic::Admin(EventId(42));
     let (shard, ask) = (0, 1_000);
     world.on(Cause::Wish(Wish::Watch { topic, shard, ask }));
@@ -230,7 +230,7 @@ fn figures_that_take_long_keep_nobody_waiting_and_are_read_more_rarely() {
 
 #[test]
 fn what_rings_during_a_read_is_read_after_it() {
-    let mut world = World::new();
+    let mut world = PrivateWorld::new();
     world.watch(0, UserId(1));
     world.commit(UserId(1), true);
     world.finish_read();
@@ -245,7 +245,7 @@ fn what_rings_during_a_read_is_read_after_it() {
 
 #[test]
 fn whoever_asks_is_answered_by_a_read_that_began_after_the_question() {
-    let mut world = World::new();
+    let mut world = PrivateWorld::new();
     world.watch(0, UserId(1));
     world.commit(UserId(1), false);
     world.watch(1, UserId(1));
@@ -270,10 +270,10 @@ fn whoever_asks_is_answered_by_a_read_that_began_after_the_question() {
 
 #[test]
 fn who_comes_back_soon_is_told_only_what_changed_meanwhile() {
-    let mut world = World::new();
+    let mut world = PrivateWorld::new();
     world.watch(0, UserId(1));
     world.finish_read();
-    let known = |world: &World| world.reads[0].0.asked[0].known.is_some();
+    let known = |world: &PrivateWorld| world.reads[0].0.asked[0].known.is_some();
     world.unwatch(0, UserId(1));
     world.commit(UserId(1), true);
     assert!(world.reads.is_empty(), "nobody watches it");
@@ -293,7 +293,7 @@ fn who_comes_back_soon_is_told_only_what_changed_meanwhile() {
 /// An unwatched topic makes room for a new one.
 #[test]
 fn there_are_no_more_topics_than_configured() {
-    let mut world = World::new();
+    let mut world = PrivateWorld::new();
     let config = Config::default();
     let few = crate::config::PrivateConfig {
         private_topics_max: 1,
@@ -318,7 +318,7 @@ fn there_are_no_more_topics_than_configured() {
 
 #[test]
 fn rings_are_conflated_and_a_lost_one_costs_a_poll() {
-    let mut world = World::new();
+    let mut world = PrivateWorld::new();
     world.watch(0, UserId(1));
     world.finish_read();
     for _ in 0..10 {
@@ -337,7 +337,7 @@ fn rings_are_conflated_and_a_lost_one_costs_a_poll() {
 
 #[test]
 fn who_asks_while_the_database_is_away_is_told_to_come_later() {
-    let mut world = World::new();
+    let mut world = PrivateWorld::new();
     world.watch(0, UserId(1));
     for _ in 0..20 {
         world.fail_read();
@@ -357,7 +357,7 @@ fn who_asks_while_the_database_is_away_is_told_to_come_later() {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum PrivateStep {
     Watch(usize, UserId),
     Unwatch(usize, UserId),
     Commit(UserId, bool),
@@ -368,42 +368,43 @@ enum Step {
     Pass(u64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = PrivateStep> {
     prop_oneof![
-        (0..3_usize, 1..=3_i64).prop_map(|(shard, user)| Step::Watch(shard, UserId(user))),
-        (0..3_usize, 1..=3_i64).prop_map(|(shard, user)| Step::Unwatch(shard, UserId(user))),
-        (1..=3_i64, any::<bool>()).prop_map(|(user, rings)| Step::Commit(UserId(user), rings)),
-        Just(Step::Finish),
-        Just(Step::Fail),
-        (1..=3_i64).prop_map(|user| Step::Spoil(UserId(user))),
-        Just(Step::Listen),
-        (1..200_u64).prop_map(Step::Pass),
+        (0..3_usize, 1..=3_i64).prop_map(|(shard, user)| PrivateStep::Watch(shard, UserId(user))),
+        (0..3_usize, 1..=3_i64).prop_map(|(shard, user)| PrivateStep::Unwatch(shard, UserId(user))),
+        (1..=3_i64, any::<bool>())
+            .prop_map(|(user, rings)| PrivateStep::Commit(UserId(user), rings)),
+        Just(PrivateStep::Finish),
+        Just(PrivateStep::Fail),
+        (1..=3_i64).prop_map(|user| PrivateStep::Spoil(UserId(user))),
+        Just(PrivateStep::Listen),
+        (1..200_u64).prop_map(PrivateStep::Pass),
     ]
 }
 
 proptest! {
     #[test]
     fn every_viewer_ends_with_the_databases_state(steps in prop::collection::vec(step(), 1..80)) {
-        let mut world = World::new();
+        let mut world = PrivateWorld::new();
         let mut watching = std::collections::BTreeSet::new();
         for step in steps {
             match step {
-                Step::Watch(shard, user) => {
+                PrivateStep::Watch(shard, user) => {
                     watching.insert((shard, user));
                     world.watch(shard, user);
                 }
-                Step::Unwatch(shard, user) => {
+                PrivateStep::Unwatch(shard, user) => {
                     watching.remove(&(shard, user));
                     world.unwatch(shard, user);
                 }
-                Step::Commit(user, rings) => world.commit(user, rings),
-                Step::Finish => world.finish_read(),
-                Step::Fail => world.fail_read(),
-                Step::Spoil(user) => {
+                PrivateStep::Commit(user, rings) => world.commit(user, rings),
+                PrivateStep::Finish => world.finish_read(),
+                PrivateStep::Fail => world.fail_read(),
+                PrivateStep::Spoil(user) => {
                     world.spoiled.insert(Topic::User(user));
                 }
-                Step::Listen => world.on(Cause::Rang(PrivateRing::Listening)),
-                Step::Pass(ms) => {
+                PrivateStep::Listen => world.on(Cause::Rang(PrivateRing::Listening)),
+                PrivateStep::Pass(ms) => {
                     world.now += Duration::from_millis(ms);
                     world.on(Cause::Time);
                 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::client::{Client, Kind, Picture};
+use super::client::{Client, Kind, ShownPicture};
 use super::plan::AMPLE;
 use super::world::{DAWN_S, World};
 use crate::ticketing::Revision;

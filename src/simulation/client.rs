@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use super::own::{self, Bookings};
+use super::own::{self, OwnVersions};
 use crate::ticketing::live::EventState;
 use crate::ticketing::{EventId, Revision, UserId};
 
@@ -22,7 +22,7 @@ pub(super) enum Kind {
 
 /// What a viewer sees, as far as it goes over the wire.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Picture {
+pub(super) struct ShownPicture {
     title: String,
     /// Name, available, held and sold by ticket type.
     types: BTreeMap<i64, Value>,
@@ -31,13 +31,13 @@ pub(super) struct Picture {
     /// Two bits a seat.
     seats: Vec<u8>,
     /// A user's own, and their versions.
-    pub(super) bookings: Bookings,
+    pub(super) bookings: OwnVersions,
 }
 
-impl Picture {
+impl ShownPicture {
     /// What a viewer has to see at a state.
     pub(super) fn of(state: &EventState, kind: Kind) -> Self {
-        let mut picture = Picture::default();
+        let mut picture = ShownPicture::default();
         match kind {
             Kind::Event => {
                 picture.title = state.event.title.clone();
@@ -117,7 +117,7 @@ pub(super) struct Client {
     /// At some time or other.
     pub(super) has_stalled: bool,
     pub(super) joined: bool,
-    pub(super) have: Option<(Revision, Picture)>,
+    pub(super) have: Option<(Revision, ShownPicture)>,
     /// Wants to be counted, or listed.
     pub(super) present: bool,
     /// What it last said of that on this join.
@@ -126,7 +126,7 @@ pub(super) struct Client {
     pub(super) total: u64,
     pub(super) members: BTreeMap<String, String>,
     /// The highest version that it was told of each booking.
-    pub(super) told: Bookings,
+    pub(super) told: OwnVersions,
     token: Option<String>,
     key: String,
     join_ref: u64,
@@ -135,7 +135,7 @@ pub(super) struct Client {
 
 /// What a frame makes a client do.
 #[derive(Debug, PartialEq)]
-pub(super) enum Then {
+pub(super) enum NextMove {
     Nothing,
     Send(String),
     /// Something is missing: join again from what it has.
@@ -166,7 +166,7 @@ impl Client {
             declared: false,
             total: 0,
             members: BTreeMap::new(),
-            told: Bookings::new(),
+            told: OwnVersions::new(),
             token: None,
             key: format!("client {index}"),
             join_ref: 0,
@@ -257,7 +257,7 @@ impl Client {
     }
 
     /// Takes a frame in: `[join_ref, ref, topic, event, payload]`.
-    pub(super) fn on_frame(&mut self, frame: &Value) -> Then {
+    pub(super) fn on_frame(&mut self, frame: &Value) -> NextMove {
         let own = Value::from(self.join_ref.to_string());
         let is_own = frame[0].is_null() || frame[0] == own;
         let payload = &frame[4];
@@ -265,7 +265,7 @@ impl Client {
             "phx_reply" if frame[1] == own => self.on_joined(payload),
             "phx_close" | "phx_error" if is_own => {
                 self.joined = false;
-                Then::RejoinLater
+                NextMove::RejoinLater
             }
             // Until its join is answered, what comes is of the one before, maybe of a history that was lost since.
             "update" if self.joined => self.on_update(payload),
@@ -273,19 +273,19 @@ impl Client {
                 let newest = payload["revisions"][&self.topic].as_u64();
                 let is_behind = newest.is_some_and(|newest| self.revision() < Some(newest));
                 if is_behind {
-                    Then::Rejoin
+                    NextMove::Rejoin
                 } else {
-                    Then::Nothing
+                    NextMove::Nothing
                 }
             }
             "presence" => {
                 self.total = payload["total"].as_u64().expect("a total");
-                Then::Nothing
+                NextMove::Nothing
             }
             "presence_state" => {
                 self.members.clear();
                 self.enter(payload);
-                Then::Nothing
+                NextMove::Nothing
             }
             "presence_diff" => {
                 for member in members(&payload["leaves"]) {
@@ -293,9 +293,9 @@ impl Client {
                     assert!(gone.is_some(), "a diff names a member that was not there");
                 }
                 self.enter(&payload["joins"]);
-                Then::Nothing
+                NextMove::Nothing
             }
-            _ => Then::Nothing,
+            _ => NextMove::Nothing,
         }
     }
 
@@ -303,17 +303,17 @@ impl Client {
         self.members.extend(members(listed));
     }
 
-    fn on_joined(&mut self, payload: &Value) -> Then {
+    fn on_joined(&mut self, payload: &Value) -> NextMove {
         if payload["status"] != "ok" {
             assert_eq!(payload["response"]["code"], "UNAVAILABLE", "{payload}");
-            return Then::RejoinLater;
+            return NextMove::RejoinLater;
         }
         self.joined = true;
         let response = &payload["response"];
         if let Some(revision) = response["revision"].as_u64() {
             self.joined_at(revision, response);
         }
-        self.declare().map_or(Then::Nothing, Then::Send)
+        self.declare().map_or(NextMove::Nothing, NextMove::Send)
     }
 
     /// An older answer than what it has is believed: a node that only lags does not give it.
@@ -322,32 +322,32 @@ impl Client {
         self.total = state["presence"]["total"].as_u64().unwrap_or(self.total);
         let level = self.revision() == Some(revision) && response["resumed"] == true;
         let mut picture = match &self.have {
-            Some(_) if level && mistaken!(ForgetWhenLevel) => Picture::default(),
+            Some(_) if level && mistaken!(ForgetWhenLevel) => ShownPicture::default(),
             Some((_, picture)) if response["resumed"] == true => picture.clone(),
-            _ => Picture::default(),
+            _ => ShownPicture::default(),
         };
         picture.apply(state);
         self.have = Some((revision, picture));
     }
 
-    fn on_update(&mut self, update: &Value) -> Then {
+    fn on_update(&mut self, update: &Value) -> NextMove {
         let (from, to) = (update["from"].as_u64(), update["to"].as_u64());
         let (from, to) = (from.expect("a revision"), to.expect("a revision"));
         let Some((have, picture)) = &mut self.have else {
-            return Then::Nothing;
+            return NextMove::Nothing;
         };
         if to <= *have {
-            return Then::Nothing;
+            return NextMove::Nothing;
         }
         if from > *have && !mistaken!(ApplyOverGap) {
-            return Then::Rejoin;
+            return NextMove::Rejoin;
         }
         if from == 0 {
-            *picture = Picture::default();
+            *picture = ShownPicture::default();
         }
         picture.apply(update);
         *have = to;
-        Then::Nothing
+        NextMove::Nothing
     }
 }
 

@@ -41,7 +41,7 @@ use std::time::{Duration, Instant};
 
 use self::caller::Caller;
 use self::ledger::Ledger;
-use self::node::Node;
+use self::node::DeskNode;
 use super::dice::Dice;
 use super::mistake::{self, Mistake};
 use super::number;
@@ -57,7 +57,7 @@ const REST_MS: u64 = 20_000;
 const PATIENCE_MS: u64 = 2_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Check {
+enum DeskCheck {
     Stock,
     InTime,
     Once,
@@ -68,8 +68,8 @@ enum Check {
 }
 
 #[derive(Debug)]
-struct Fault {
-    check: Check,
+struct DeskFault {
+    check: DeskCheck,
     what: String,
 }
 
@@ -110,43 +110,43 @@ async fn pause(ms: u64) {
 
 /// Something that a task waits for has come.
 #[derive(Default)]
-struct Bell(AtomicBool);
+struct DeskBell(AtomicBool);
 
-impl Wake for Bell {
+impl Wake for DeskBell {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// A part of a run: a worker of a node, a caller, something that goes wrong now and then.
-struct Task {
+struct DeskTask {
     /// The node that it dies and stands still with.
     node: Option<usize>,
     at_ms: u64,
-    bell: Arc<Bell>,
+    bell: Arc<DeskBell>,
     work: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 /// What all parts of a run share.
 #[derive(Clone)]
-struct World(Arc<Mutex<Shared>>);
+struct DeskWorld(Arc<Mutex<Shared>>);
 
 struct Shared {
     dice: Dice,
     ledger: Ledger,
-    nodes: Vec<Node>,
+    nodes: Vec<DeskNode>,
     /// Tasks that begin.
-    born: Vec<Task>,
+    born: Vec<DeskTask>,
     /// When the caller of a booking, or of its latest change, leaves.
     leaves_ms: HashMap<BookingId, u64>,
     /// Commands that wait for their answer, with the node's incarnation that they came to.
     unanswered: BTreeMap<u64, (usize, u64)>,
     last_id: u64,
-    fault: Option<Fault>,
+    fault: Option<DeskFault>,
     is_told: bool,
 }
 
-impl World {
+impl DeskWorld {
     fn with<T>(&self, work: impl FnOnce(&mut Shared) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -161,7 +161,7 @@ impl World {
     }
 
     fn spawn(&self, node: Option<usize>, work: impl Future<Output = ()> + Send + 'static) {
-        let task = Task {
+        let task = DeskTask {
             node,
             at_ms: now_ms(),
             bell: Arc::default(),
@@ -170,15 +170,15 @@ impl World {
         self.with(|shared| shared.born.push(task));
     }
 
-    fn fail(&self, check: Check, what: impl Into<String>) {
+    fn fail(&self, check: DeskCheck, what: impl Into<String>) {
         self.with(|shared| shared.fail(check, what));
     }
 }
 
 impl Shared {
-    fn fail(&mut self, check: Check, what: impl Into<String>) {
+    fn fail(&mut self, check: DeskCheck, what: impl Into<String>) {
         let what = format!("at {} ms: {}", now_ms(), what.into());
-        self.fault.get_or_insert(Fault { check, what });
+        self.fault.get_or_insert(DeskFault { check, what });
     }
 
     /// A number that was not given before.
@@ -195,7 +195,7 @@ impl Shared {
 }
 
 /// Runs one seed to its end.
-fn run(seed: u64, is_told: bool) -> Result<(), Fault> {
+fn run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
     NOW_MS.set(0);
     let mut dice = Dice::new(seed);
     let events = 1 + dice.below(3) as i64;
@@ -203,10 +203,10 @@ fn run(seed: u64, is_told: bool) -> Result<(), Fault> {
     let callers = 4 + dice.below(12);
     let capacity = dice.between(3, 12) as i64;
     let ledger = Ledger::new(events, capacity, Dice::new(seed ^ 1));
-    let world = World(Arc::new(Mutex::new(Shared {
+    let world = DeskWorld(Arc::new(Mutex::new(Shared {
         dice,
         ledger,
-        nodes: (0..nodes).map(|_| Node::new()).collect(),
+        nodes: (0..nodes).map(|_| DeskNode::new()).collect(),
         born: Vec::new(),
         leaves_ms: HashMap::new(),
         unanswered: BTreeMap::new(),
@@ -225,15 +225,15 @@ fn run(seed: u64, is_told: bool) -> Result<(), Fault> {
     }
     play(&world)?;
     world.with(|shared| {
-        let check = Check::Stock;
+        let check = DeskCheck::Stock;
         let ended = shared.ledger.check_end();
-        ended.map_err(|what| Fault { check, what })?;
+        ended.map_err(|what| DeskFault { check, what })?;
         let nodes = &shared.nodes;
         let mut unanswered = shared.unanswered.values();
         match unanswered.find(|(node, incarnation)| nodes[*node].incarnation == *incarnation) {
             None => Ok(()),
-            Some((node, _)) => Err(Fault {
-                check: Check::Answers,
+            Some((node, _)) => Err(DeskFault {
+                check: DeskCheck::Answers,
                 what: format!("node {node} owes an answer"),
             }),
         }
@@ -241,8 +241,8 @@ fn run(seed: u64, is_told: bool) -> Result<(), Fault> {
 }
 
 /// Polls whatever is next, and lets time pass to it.
-fn play(world: &World) -> Result<(), Fault> {
-    let mut tasks: Vec<Task> = Vec::new();
+fn play(world: &DeskWorld) -> Result<(), DeskFault> {
+    let mut tasks: Vec<DeskTask> = Vec::new();
     while now_ms() < FAULTS_MS + REST_MS {
         tasks.append(&mut world.with(|shared| std::mem::take(&mut shared.born)));
         world.with(|shared| {
@@ -280,17 +280,17 @@ fn play(world: &World) -> Result<(), Fault> {
     Ok(())
 }
 
-fn try_run(seed: u64, is_told: bool) -> Result<(), Fault> {
+fn try_run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
     let ended = catch_unwind(AssertUnwindSafe(|| run(seed, is_told)));
     let ended = ended.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(Fault {
-            check: Check::Survival,
+        Err(DeskFault {
+            check: DeskCheck::Survival,
             what: text.unwrap_or_default(),
         })
     });
-    ended.map_err(|Fault { check, what }| Fault {
+    ended.map_err(|DeskFault { check, what }| DeskFault {
         check,
         what: format!("{what}\nSEATCAST_SEED={seed} replays it"),
     })
@@ -300,8 +300,8 @@ fn try_run(seed: u64, is_told: bool) -> Result<(), Fault> {
 fn fault(
     seeds: u64,
     mistake: Option<Mistake>,
-    is_looked_for: impl Fn(&Fault) -> bool + Sync,
-) -> Option<Fault> {
+    is_looked_for: impl Fn(&DeskFault) -> bool + Sync,
+) -> Option<DeskFault> {
     let workers = thread::available_parallelism().map_or(1, |count| count.get() as u64);
     thread::scope(|scope| {
         let run = |worker| {
@@ -325,7 +325,7 @@ fn commands_are_decided_once_in_time_and_never_beyond_the_stock() {
         Some(seed) => try_run(seed, true).err(),
         None => fault(number("SEATCAST_SEEDS").unwrap_or(SEEDS), None, |_| true),
     };
-    if let Some(Fault { check, what }) = fault {
+    if let Some(DeskFault { check, what }) = fault {
         panic!("{check:?}: {what}");
     }
 }
@@ -333,9 +333,9 @@ fn commands_are_decided_once_in_time_and_never_beyond_the_stock() {
 #[test]
 fn every_mistake_of_the_desk_is_caught_by_its_check() {
     for (mistake, check) in [
-        (Mistake::DecideTooLate, Check::InTime),
-        (Mistake::OffenderTakesAll, Check::Company),
-        (Mistake::KeepExpiredStock, Check::Stock),
+        (Mistake::DecideTooLate, DeskCheck::InTime),
+        (Mistake::OffenderTakesAll, DeskCheck::Company),
+        (Mistake::KeepExpiredStock, DeskCheck::Stock),
     ] {
         let caught = fault(MISTAKE_SEEDS, Some(mistake), |fault| fault.check == check);
         assert!(caught.is_some(), "{mistake:?}: of {MISTAKE_SEEDS} seeds");

@@ -21,7 +21,7 @@ use crate::ticketing::{BookingId, Revision, UserId};
 
 /// Whose bookings there are.
 pub(super) const USERS: i64 = 2;
-/// Bookings that a user is told of.
+/// OwnVersions that a user is told of.
 const BOOKINGS_MAX: usize = 3;
 /// So many reads in a hundred take up to so long to arrive: time enough for a client to come from another node.
 const SLOW_PERCENT: u64 = 30;
@@ -43,24 +43,24 @@ pub(super) enum Own {
 /// What a read listed of each user.
 type Lists = BTreeMap<UserId, Vec<(BookingId, i64)>>;
 /// Versions by id.
-pub(super) type Bookings = BTreeMap<BookingId, i64>;
+pub(super) type OwnVersions = BTreeMap<BookingId, i64>;
 
 /// Users' bookings as they are and as they were.
-pub(super) struct Rows {
+pub(super) struct OwnRows {
     /// Of each booking its owner, while it has one, and its version.
     now: BTreeMap<BookingId, (Option<UserId>, i64)>,
     /// What was to be shown of a user since a time of the database, the first from 0.
-    shown: BTreeMap<UserId, Vec<(Revision, Bookings)>>,
+    shown: BTreeMap<UserId, Vec<(Revision, OwnVersions)>>,
     /// When a version of a user's booking ceased to be the latest.
     ended: BTreeMap<(UserId, BookingId, i64), Revision>,
     /// The last reading of the database's clock.
     clock: Revision,
 }
 
-impl Rows {
+impl OwnRows {
     pub(super) fn new() -> Self {
-        let shown = (1..=USERS).map(|user| (UserId(user), vec![(0, Bookings::new())]));
-        Rows {
+        let shown = (1..=USERS).map(|user| (UserId(user), vec![(0, OwnVersions::new())]));
+        OwnRows {
             now: BTreeMap::new(),
             shown: shown.collect(),
             ended: BTreeMap::new(),
@@ -86,7 +86,7 @@ impl Rows {
         own.take(BOOKINGS_MAX).collect()
     }
 
-    fn latest(&self, user: UserId) -> &Bookings {
+    fn latest(&self, user: UserId) -> &OwnVersions {
         &self.shown[&user].last().expect("a first picture").1
     }
 
@@ -100,7 +100,7 @@ impl Rows {
         }
         self.now.insert(id, (owner, version));
         for user in (1..=USERS).map(UserId) {
-            let shown: Bookings = self.listed(user).into_iter().collect();
+            let shown: OwnVersions = self.listed(user).into_iter().collect();
             if *self.latest(user) != shown {
                 self.shown.entry(user).or_default().push((at, shown));
             }
@@ -108,7 +108,7 @@ impl Rows {
     }
 
     /// What must not be shown by somebody who has all that was committed before `since`.
-    fn outdated(&self, user: UserId, has: &Bookings, since: Revision) -> Option<String> {
+    fn outdated(&self, user: UserId, has: &OwnVersions, since: Revision) -> Option<String> {
         for (&id, &version) in has {
             let ended = self.ended.get(&(user, id, version));
             if let Some(ended) = ended.filter(|ended| **ended < since) {

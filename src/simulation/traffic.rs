@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::check::Check;
-use super::client::{Kind, Then};
+use super::client::{Kind, NextMove};
 use super::line::{Came, End, Line, frames};
 use super::world::{DELAY_MS, Thing, World};
 use crate::auth::Caller;
@@ -213,10 +213,10 @@ impl World<'_> {
             self.is_true(client, before);
         }
         match then {
-            Then::Nothing => {}
-            Then::Send(text) => self.say(client, text),
-            Then::Rejoin => self.join(client),
-            Then::RejoinLater => {
+            NextMove::Nothing => {}
+            NextMove::Send(text) => self.say(client, text),
+            NextMove::Rejoin => self.join(client),
+            NextMove::RejoinLater => {
                 let later = self.now_ms + self.dice.between(20, 200);
                 self.at(later, Thing::Rejoin(client));
             }

@@ -92,7 +92,7 @@ pub(super) struct World<'a> {
     lease_ms: u64,
     pub(super) database: Database,
     /// Users' bookings.
-    pub(super) rows: own::Rows,
+    pub(super) rows: own::OwnRows,
     pub(super) nodes: Vec<Node>,
     pub(super) clients: Vec<Client>,
     pub(super) lines: BTreeMap<usize, Line>,
@@ -110,7 +110,7 @@ impl<'a> World<'a> {
         let mut world = World {
             ground,
             database: Database::new(odds.events),
-            rows: own::Rows::new(),
+            rows: own::OwnRows::new(),
             odds,
             start: Instant::now(),
             now_ms: 0,

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use super::{Accepted, Shards};
 use crate::auth::Caller;
-use crate::http::Place;
+use crate::http::ConnectionPlace;
 use crate::protocol::code;
 use crate::protocol::phoenix::Vsn;
 use crate::protocol::websocket;
@@ -54,7 +54,7 @@ async fn upgrade(
         )
         .into_response();
     };
-    let place = request.extensions_mut().remove::<Place>();
+    let place = request.extensions_mut().remove::<ConnectionPlace>();
     let answer = offer.accepted();
     let handshakes = shards.handshakes.clone();
     handshakes.spawn(hand_over(shards, on_upgrade, offer, caller, (peer, place)));
@@ -67,7 +67,7 @@ async fn hand_over(
     on_upgrade: OnUpgrade,
     offer: Offer,
     caller: Caller,
-    (peer, place): (SocketAddr, Option<Place>),
+    (peer, place): (SocketAddr, Option<ConnectionPlace>),
 ) {
     let Ok(upgraded) = on_upgrade.await else {
         return;

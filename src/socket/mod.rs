@@ -53,7 +53,7 @@ use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::inside::{INTAKE_CONNECTIONS_MAX, PORTION_VIEWERS};
 use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
-use crate::http::Place;
+use crate::http::ConnectionPlace;
 use crate::hub::private::PrivateTopics;
 use crate::hub::{Bell, Mailbox, ToShard};
 use crate::interactions::Interactions;
@@ -133,7 +133,7 @@ struct Admission {
     counts: Arc<ConnectionCounts>,
     address: IpAddr,
     /// Its share of the open files, given back when this is dropped.
-    _place: Option<Place>,
+    _place: Option<ConnectionPlace>,
 }
 
 impl Drop for Admission {
@@ -206,7 +206,7 @@ impl Shards {
     }
 
     /// Counts a connection, and says whether it is one too many.
-    fn admit(&self, address: IpAddr, place: Option<Place>) -> (Admission, bool) {
+    fn admit(&self, address: IpAddr, place: Option<ConnectionPlace>) -> (Admission, bool) {
         let total = self.counts.total.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::CONNECTIONS.add(1);
         let from_address = {

@@ -125,7 +125,7 @@ struct LogPayload {
     #[serde(default)]
     notices: Vec<Logged<Notice, NoticeId>>,
     #[serde(default)]
-    seats: Seats,
+    seats: SeatPairs,
     layout: Option<u32>,
     #[serde(default)]
     seat_count: u32,
@@ -145,7 +145,7 @@ enum Logged<T, Id> {
 }
 
 /// `[[position, status], …]`.
-pub(super) type Seats = Vec<(u32, i64)>;
+pub(super) type SeatPairs = Vec<(u32, i64)>;
 
 impl Change {
     pub(super) fn into_delta(self) -> Result<Delta, StoreError> {
@@ -187,7 +187,7 @@ fn change<T>(op: Op, row: T) -> RowChange<T> {
     RowChange { op, row: Some(row) }
 }
 
-pub(super) fn statuses(seats: Seats) -> Result<BTreeMap<u32, SeatStatus>, StoreError> {
+pub(super) fn statuses(seats: SeatPairs) -> Result<BTreeMap<u32, SeatStatus>, StoreError> {
     seats
         .into_iter()
         .map(|(position, status)| match SeatStatus::try_from(status) {

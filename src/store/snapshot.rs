@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::changes::{Change, Seats, decoded, decoded_some, statuses};
+use super::changes::{Change, SeatPairs, decoded, decoded_some, statuses};
 use super::{Store, StoreError};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, SeatMap, TicketType};
 use crate::ticketing::{EventId, Revision};
@@ -69,7 +69,7 @@ pub(super) struct Snapshot {
     ticket_types: Vec<TicketType>,
     notices: Vec<Notice>,
     seat_count: u32,
-    seats: Seats,
+    seats: SeatPairs,
 }
 
 impl Snapshot {

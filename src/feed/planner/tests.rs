@@ -741,7 +741,7 @@ fn a_deleted_event_is_published_and_closed() {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum FeedStep {
     Watch(usize, EventId),
     Unwatch(usize, EventId),
     Commit {
@@ -759,21 +759,21 @@ enum Step {
     Pass(u64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = FeedStep> {
     let (shard, event) = (0usize..3, 1i64..=3);
     prop_oneof![
-        3 => (shard.clone(), event.clone()).prop_map(|(shard, event)| Step::Watch(shard, EventId(event))),
-        1 => (shard, event.clone()).prop_map(|(shard, event)| Step::Unwatch(shard, EventId(event))),
+        3 => (shard.clone(), event.clone()).prop_map(|(shard, event)| FeedStep::Watch(shard, EventId(event))),
+        1 => (shard, event.clone()).prop_map(|(shard, event)| FeedStep::Unwatch(shard, EventId(event))),
         6 => (event.clone(), 1u64..7, any::<bool>())
-            .prop_map(|(event, changes, heard)| Step::Commit { event: EventId(event), changes, heard }),
-        1 => event.prop_map(|event| Step::Prune(EventId(event))),
-        6 => Just(Step::FinishRead),
-        4 => Just(Step::FinishLoad),
-        1 => any::<bool>().prop_map(Step::FailRead),
-        1 => any::<bool>().prop_map(Step::FailLoad),
-        1 => Just(Step::LoseBell),
-        1 => Just(Step::Listen),
-        4 => (1u64..2_000).prop_map(Step::Pass),
+            .prop_map(|(event, changes, heard)| FeedStep::Commit { event: EventId(event), changes, heard }),
+        1 => event.prop_map(|event| FeedStep::Prune(EventId(event))),
+        6 => Just(FeedStep::FinishRead),
+        4 => Just(FeedStep::FinishLoad),
+        1 => any::<bool>().prop_map(FeedStep::FailRead),
+        1 => any::<bool>().prop_map(FeedStep::FailLoad),
+        1 => Just(FeedStep::LoseBell),
+        1 => Just(FeedStep::Listen),
+        4 => (1u64..2_000).prop_map(FeedStep::Pass),
     ]
 }
 
@@ -794,28 +794,28 @@ proptest! {
         let mut watching: BTreeSet<(usize, EventId)> = BTreeSet::new();
         for step in steps {
             match step {
-                Step::Watch(shard, event) => {
+                FeedStep::Watch(shard, event) => {
                     watching.insert((shard, event));
                     world.watch(shard, event);
                 }
-                Step::Unwatch(shard, event) => {
+                FeedStep::Unwatch(shard, event) => {
                     watching.remove(&(shard, event));
                     world.unwatch(shard, event);
                 }
-                Step::Commit { event, changes, heard: true } => world.commit_and_ring(event, changes),
-                Step::Commit { event, changes, heard: false } => world.commit(event, changes),
-                Step::Prune(event) => {
+                FeedStep::Commit { event, changes, heard: true } => world.commit_and_ring(event, changes),
+                FeedStep::Commit { event, changes, heard: false } => world.commit(event, changes),
+                FeedStep::Prune(event) => {
                     // The log keeps an event's last row whatever its age.
                     let row = world.rows.get_mut(&event).unwrap();
                     row.pruned = row.revision - 1;
                 }
-                Step::FinishRead => world.finish_read(),
-                Step::FinishLoad => world.finish_load(),
-                Step::FailRead(unavailable) => world.fail_read(failure(unavailable)),
-                Step::FailLoad(unavailable) => world.fail_load(failure(unavailable)),
-                Step::LoseBell => world.on(Cause::BellLost),
-                Step::Listen => world.on(Cause::Listening),
-                Step::Pass(ms) => world.pass(Duration::from_millis(ms)),
+                FeedStep::FinishRead => world.finish_read(),
+                FeedStep::FinishLoad => world.finish_load(),
+                FeedStep::FailRead(unavailable) => world.fail_read(failure(unavailable)),
+                FeedStep::FailLoad(unavailable) => world.fail_load(failure(unavailable)),
+                FeedStep::LoseBell => world.on(Cause::BellLost),
+                FeedStep::Listen => world.on(Cause::Listening),
+                FeedStep::Pass(ms) => world.pass(Duration::from_millis(ms)),
             }
         }
         for (shard, event, _) in world.not_opened.drain(..).chain(world.closed.drain(..)) {

@@ -7,7 +7,7 @@ const EVENT: EventId = EventId(42);
 /// A node with its rosters and a clock, whose database is the test.
 struct PeersUnderTest {
     peers: Peers,
-    rosters: Rosters,
+    rosters: PeerRosters,
     now: Instant,
 }
 

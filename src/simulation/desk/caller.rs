@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::ledger::OFFENCE;
-use super::{Check, FAULTS_MS, PATIENCE_MS, World, node, now_ms, pause, rest};
+use super::{DeskCheck, DeskWorld, FAULTS_MS, PATIENCE_MS, node, now_ms, pause, rest};
 use crate::desk::clock::STOOD_STILL;
 use crate::desk::worker::Enqueued;
 use crate::desk::{Answer, Book, Command, CommandSaid, DeskError, Outcome};
@@ -21,7 +21,7 @@ use crate::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 const TRIES_MAX: usize = 5;
 
 pub(super) struct Caller {
-    world: World,
+    world: DeskWorld,
     user: UserId,
 }
 
@@ -33,7 +33,7 @@ struct Errand {
 }
 
 impl Caller {
-    pub(super) fn new(world: &World, number: usize) -> Caller {
+    pub(super) fn new(world: &DeskWorld, number: usize) -> Caller {
         Caller {
             world: world.clone(),
             user: UserId(100 + number as i64),
@@ -81,12 +81,12 @@ impl Caller {
             match verdict {
                 Some(Ok(Once::Made(answer) | Once::Replayed(answer))) => {
                     if errand.quantity == OFFENCE {
-                        self.world.fail(Check::Company, "an offence was sold");
+                        self.world.fail(DeskCheck::Company, "an offence was sold");
                     }
                     booked = Some(answer.booking);
                     break;
                 }
-                Some(Ok(other)) => self.world.fail(Check::Once, format!("{other:?}")),
+                Some(Ok(other)) => self.world.fail(DeskCheck::Once, format!("{other:?}")),
                 Some(Err(DeskError::Refused(refusal))) => {
                     self.judge(errand, &refusal, sent_ms);
                     let may_pass =
@@ -108,7 +108,7 @@ impl Caller {
                 .filter(|id| shared.ledger.booking(**id).is_some());
             let made = made.count();
             if errand.key.is_some() && made > 1 {
-                shared.fail(Check::Once, format!("{made} bookings for one key"));
+                shared.fail(DeskCheck::Once, format!("{made} bookings for one key"));
             }
         });
         booked
@@ -152,7 +152,7 @@ impl Caller {
                     "{} of event {} refused with {left} left",
                     errand.quantity, errand.event
                 );
-                shared.fail(Check::Stock, what);
+                shared.fail(DeskCheck::Stock, what);
             }
         });
     }
@@ -184,7 +184,7 @@ impl Caller {
                 Some(Ok(Once::Made(answer) | Once::Replayed(answer))) => {
                     if answer.booking.status != transition.to() {
                         let what = format!("{:?} is answered {:?}", transition, answer.booking);
-                        self.world.fail(Check::Answers, what);
+                        self.world.fail(DeskCheck::Answers, what);
                     }
                     return;
                 }
@@ -192,13 +192,13 @@ impl Caller {
                     let known = [BookingStatus::Expired, BookingStatus::Confirmed];
                     if !known.contains(&from) {
                         let what = format!("a booking that was held is {from:?}");
-                        self.world.fail(Check::Answers, what);
+                        self.world.fail(DeskCheck::Answers, what);
                     }
                     return;
                 }
                 Some(Err(DeskError::Refused(Refusal::BookingNotFound))) => {
                     let what = format!("{} is not found", booking.id);
-                    self.world.fail(Check::Answers, what);
+                    self.world.fail(DeskCheck::Answers, what);
                 }
                 _ => {}
             }
@@ -236,7 +236,7 @@ impl Caller {
             world.with(|shared| shared.unanswered.remove(&number));
             match said {
                 Ok(said) => drop(verdict.send(said)),
-                Err(_) => world.fail(Check::Answers, format!("node {to} drops a command")),
+                Err(_) => world.fail(DeskCheck::Answers, format!("node {to} drops a command")),
             }
         });
         let said = until(answer, leaves_ms).await?;
@@ -255,7 +255,7 @@ impl Caller {
         match said {
             Ok(Once::Made(answer)) => self.check_made(answer),
             Err(DeskError::Internal | DeskError::Full) => {
-                self.world.fail(Check::Company, format!("{said:?}"));
+                self.world.fail(DeskCheck::Company, format!("{said:?}"));
             }
             _ => {}
         }
@@ -266,14 +266,14 @@ impl Caller {
             let id = answer.booking.id;
             let Some(stored) = shared.ledger.booking(id).cloned() else {
                 return shared.fail(
-                    Check::Answers,
+                    DeskCheck::Answers,
                     format!("{id} was answered and is not there"),
                 );
             };
             let committed = shared.ledger.committed(id);
             if stored.version < answer.booking.version {
                 shared.fail(
-                    Check::Answers,
+                    DeskCheck::Answers,
                     format!("{id} has a lower version than answered"),
                 );
             }
@@ -281,10 +281,13 @@ impl Caller {
                 && (stored.status != answer.booking.status || committed != Some(answer.revision))
             {
                 let what = format!("{id} is not as it was answered: {stored:?}, {answer:?}");
-                shared.fail(Check::Answers, what);
+                shared.fail(DeskCheck::Answers, what);
             }
             if shared.ledger.revision(answer.booking.event_id) < answer.revision {
-                shared.fail(Check::Answers, format!("{id} has a revision of the future"));
+                shared.fail(
+                    DeskCheck::Answers,
+                    format!("{id} has a revision of the future"),
+                );
             }
         });
     }

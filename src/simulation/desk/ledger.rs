@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::dice::Dice;
-use super::{FAULTS_MS, World, now_ms, pause};
+use super::{DeskWorld, FAULTS_MS, now_ms, pause};
 use crate::store::StoreError;
 use crate::store::desk::{EventFacts, Facts, Found, IN_TIME, Questions, Turns, Writes};
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
@@ -31,7 +31,7 @@ const HOLD_MS: u64 = 3_000;
 
 pub(super) struct Ledger {
     capacity: i64,
-    events: BTreeMap<EventId, Record>,
+    events: BTreeMap<EventId, EventRecord>,
     state: State,
     transactions: BTreeMap<ConnectionId, Transaction>,
     /// What was left of an event, counting overdue holds as left, whenever that became less.
@@ -43,7 +43,7 @@ pub(super) struct Ledger {
 }
 
 #[derive(Default)]
-struct Record {
+struct EventRecord {
     turn: Option<ConnectionId>,
 }
 
@@ -51,12 +51,12 @@ struct Record {
 #[derive(Default, Clone)]
 struct State {
     revisions: BTreeMap<EventId, Revision>,
-    bookings: BTreeMap<BookingId, Row>,
+    bookings: BTreeMap<BookingId, BookingRow>,
     keys: HashMap<(String, String), StoredAnswer>,
 }
 
 #[derive(Clone)]
-pub(super) struct Row {
+pub(super) struct BookingRow {
     pub(super) booking: Booking,
     claims: Vec<Claim>,
     due_ms: u64,
@@ -104,7 +104,7 @@ impl Ledger {
             capacity,
             events: ids
                 .clone()
-                .map(|event| (event, Record::default()))
+                .map(|event| (event, EventRecord::default()))
                 .collect(),
             state: State {
                 revisions,
@@ -275,7 +275,7 @@ impl Ledger {
     fn overdue(&self, event: EventId) -> Vec<OverdueHold> {
         let rows = self.state.bookings.values();
         let overdue = rows.filter(|row| row.booking.event_id == event && row.is_overdue(now_ms()));
-        let hold = |row: &Row| OverdueHold {
+        let hold = |row: &BookingRow| OverdueHold {
             booking_id: row.booking.id,
             user_id: row.booking.user_id,
             claims: row.claims.clone(),
@@ -433,7 +433,7 @@ impl Ledger {
             let mut booking = new.booking.clone();
             let due_ms = now_ms() + HOLD_MS;
             booking.expires_at = booking.expires_at.map(|_| clock(due_ms));
-            let row = Row {
+            let row = BookingRow {
                 booking,
                 claims: vec![claim],
                 due_ms,
@@ -528,14 +528,14 @@ impl Ledger {
     }
 }
 
-impl Row {
+impl BookingRow {
     fn is_overdue(&self, at_ms: u64) -> bool {
         self.booking.status == BookingStatus::Pending && self.due_ms <= at_ms
     }
 }
 
 /// Others who take turns and keep them for a while, and the database's own housekeeping.
-pub(super) async fn others(world: World) {
+pub(super) async fn others(world: DeskWorld) {
     while now_ms() < FAULTS_MS + 10_000 {
         world.with(|shared| shared.ledger.end_idlers());
         let taken = world.with(|shared| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ledger::ConnectionId;
-use super::{Check, FAULTS_MS, PATIENCE_MS, World, now, now_ms, pause};
+use super::{DeskCheck, DeskWorld, FAULTS_MS, PATIENCE_MS, now, now_ms, pause};
 use crate::desk::Command;
 use crate::desk::clock::PULSE;
 use crate::desk::queue::{QueueLimits, Start};
@@ -17,16 +17,16 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(PATIENCE_MS);
 const LOCK_TIMEOUT_MS: u64 = 100;
 const SWEEP_MS: u64 = 300;
 
-pub(super) struct Node {
+pub(super) struct DeskNode {
     /// `None` while it is dead.
     pub(super) desk: Option<Arc<worker::DeskShared>>,
     pub(super) incarnation: u64,
     pub(super) still_until_ms: u64,
 }
 
-impl Node {
-    pub(super) fn new() -> Node {
-        Node {
+impl DeskNode {
+    pub(super) fn new() -> DeskNode {
+        DeskNode {
             desk: None,
             incarnation: 0,
             still_until_ms: 0,
@@ -39,7 +39,7 @@ impl Node {
 }
 
 /// The node begins to live.
-pub(super) fn boot(world: &World, node: usize) {
+pub(super) fn boot(world: &DeskWorld, node: usize) {
     let limits = QueueLimits {
         of_event_max: 64,
         in_all_max: 256,
@@ -55,14 +55,14 @@ pub(super) fn boot(world: &World, node: usize) {
 }
 
 /// It reads a request, if it lives.
-pub(super) fn read(world: &World, node: usize, command: Command) -> Option<Enqueued> {
+pub(super) fn read(world: &DeskWorld, node: usize, command: Command) -> Option<Enqueued> {
     let desk = world.with(|shared| shared.nodes[node].desk.clone())?;
     let enqueued = desk.enqueue(command, PATIENCE).ok()?;
     start(world, node, enqueued.start);
     Some(enqueued)
 }
 
-fn start(world: &World, node: usize, start: Start) {
+fn start(world: &DeskWorld, node: usize, start: Start) {
     if start.worker {
         world.spawn(Some(node), work(world.clone(), node, Turns::Free));
     }
@@ -71,11 +71,11 @@ fn start(world: &World, node: usize, start: Start) {
     }
 }
 
-async fn work(world: World, node: usize, turns: Turns) {
+async fn work(world: DeskWorld, node: usize, turns: Turns) {
     let Some(desk) = world.with(|shared| shared.nodes[node].desk.clone()) else {
         return;
     };
-    let mut connection = Connection {
+    let mut connection = LedgerConnection {
         id: world.with(|shared| shared.id()),
         world: world.clone(),
         node,
@@ -95,7 +95,7 @@ async fn work(world: World, node: usize, turns: Turns) {
     }
 }
 
-async fn feel_the_pulse(world: World, node: usize) {
+async fn feel_the_pulse(world: DeskWorld, node: usize) {
     while let Some(desk) = world.with(|shared| shared.nodes[node].desk.clone()) {
         desk.pulse().beat(now());
         pause(PULSE.as_millis() as u64).await;
@@ -103,7 +103,7 @@ async fn feel_the_pulse(world: World, node: usize) {
 }
 
 /// As `sweep.rs`: looks for due events, and has the desk end their holds.
-async fn sweep(world: World, node: usize) {
+async fn sweep(world: DeskWorld, node: usize) {
     loop {
         let due = world.with(|shared| shared.ledger.due());
         for event_id in due {
@@ -118,7 +118,7 @@ async fn sweep(world: World, node: usize) {
 }
 
 /// The node crashes, or stands still, and comes back.
-pub(super) async fn trouble(world: World, node: usize) {
+pub(super) async fn trouble(world: DeskWorld, node: usize) {
     loop {
         let (ms, roll) = world.with(|shared| {
             let ms = shared.dice.between(200, 4_000);
@@ -153,9 +153,9 @@ pub(super) async fn trouble(world: World, node: usize) {
 }
 
 /// A connection of a worker, which may break with or without what it carried.
-struct Connection {
+struct LedgerConnection {
     id: ConnectionId,
-    world: World,
+    world: DeskWorld,
     node: usize,
 }
 
@@ -163,7 +163,7 @@ fn lost() -> StoreError {
     StoreError::Unavailable("the connection is lost".into())
 }
 
-impl Connection {
+impl LedgerConnection {
     /// Now and then the connection breaks here; the database ends its transaction.
     fn breaks(&self) -> bool {
         self.world.with(|shared| {
@@ -183,7 +183,7 @@ impl Connection {
                 let left = shared.leaves_ms.get(&id).copied();
                 if left.is_some_and(|left| now_ms() > left) {
                     let what = format!("node {} commits {id}: its caller has left", self.node);
-                    shared.fail(Check::InTime, what);
+                    shared.fail(DeskCheck::InTime, what);
                 }
             }
             Ok(())
@@ -191,7 +191,7 @@ impl Connection {
     }
 }
 
-impl DeskDatabase for Connection {
+impl DeskDatabase for LedgerConnection {
     async fn begin(&mut self, questions: &Questions, turns: Turns) -> Result<Facts, StoreError> {
         self.world.travel().await;
         if self.breaks() {
@@ -203,7 +203,7 @@ impl DeskDatabase for Connection {
             .with(|shared| shared.ledger.crowds(node, id, questions))
         {
             let what = format!("node {node} has two transactions for an event");
-            self.world.fail(Check::Order, what);
+            self.world.fail(DeskCheck::Order, what);
         }
         let until = now_ms() + LOCK_TIMEOUT_MS;
         let facts = loop {

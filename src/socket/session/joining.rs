@@ -17,14 +17,14 @@ use crate::ticketing::{EventId, Revision};
 
 /// A join: of a channel of an event, or of a private topic.
 enum JoinRequest {
-    Channel(Box<Asked>),
+    Channel(Box<AskedToJoin>),
     Private {
         name: Topic,
         since: Option<Revision>,
     },
 }
 
-struct Asked {
+struct AskedToJoin {
     name: Topic,
     event: EventId,
     join: PendingJoin,
@@ -32,7 +32,7 @@ struct Asked {
     voice: Option<Box<Voice>>,
 }
 
-impl Asked {
+impl AskedToJoin {
     fn of_native(
         name: Topic,
         event: EventId,
@@ -53,7 +53,7 @@ impl Asked {
             },
             NativeView::Seats => SubscriptionPresence::None,
         };
-        Asked {
+        AskedToJoin {
             name,
             event,
             join: PendingJoin {
@@ -80,7 +80,7 @@ impl Asked {
             RealtimeTopic::EventUpdates(_) => Some(Box::new(Voice::new(config.broadcast))),
             _ => None,
         };
-        Asked {
+        AskedToJoin {
             name: Topic::Realtime(topic),
             event: topic.event(),
             join: PendingJoin {
@@ -205,7 +205,7 @@ impl Session {
             Topic::Realtime(topic) => {
                 let config = JoinConfig::read(payload, rules.limits)?;
                 self.sign_in(config.access_token.as_deref(), rules)?;
-                let asked = Asked::of_dialect(topic, config, frame);
+                let asked = AskedToJoin::of_dialect(topic, config, frame);
                 return Ok(JoinRequest::Channel(Box::new(asked)));
             }
             Topic::Phoenix => {
@@ -216,7 +216,7 @@ impl Session {
         let join = native::Join::read(payload)?;
         self.sign_in(join.access_token.as_deref(), rules)?;
         self.may_ask(name)?;
-        let asked = Asked::of_native(name, event, view, join, frame);
+        let asked = AskedToJoin::of_native(name, event, view, join, frame);
         Ok(JoinRequest::Channel(Box::new(asked)))
     }
 

@@ -8,7 +8,7 @@ use crate::store::{Store, StoreError};
 
 /// How a naive seller makes sure that there is stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Check {
+pub enum StockCheck {
     /// `select … for update`, a look, `update`: a round trip more.
     Locked,
     /// `update … where available >= 1`.
@@ -58,16 +58,16 @@ impl Store {
     }
 
     /// A seller with a connection of its own, as each of the naive way's requests has one.
-    pub async fn naive_seller(&self, check: Check) -> Result<NaiveSeller, StoreError> {
+    pub async fn naive_seller(&self, check: StockCheck) -> Result<NaiveSeller, StoreError> {
         let (client, connection) = self.address().connect().await?;
         tokio::spawn(connection);
         let prepare = async |sql| client.prepare(sql).await;
         let (lock, take) = match check {
-            Check::Locked => (
+            StockCheck::Locked => (
                 Some(prepare("select available from naive.stock where id = $1 for update").await?),
                 "update naive.stock set available = available - 1 where id = $1",
             ),
-            Check::Conditional => (
+            StockCheck::Conditional => (
                 None,
                 "update naive.stock set available = available - 1
                  where id = $1 and available >= 1",

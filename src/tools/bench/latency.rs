@@ -62,10 +62,10 @@ pub(super) fn run(
 }
 
 /// A payload of the doorbell, and when it was heard.
-type HeardFrames = (String, Duration);
+type HeardRing = (String, Duration);
 
 /// On a thread of its own, until nobody wants to know.
-fn listen(store: &Store) -> Receiver<HeardFrames> {
+fn listen(store: &Store) -> Receiver<HeardRing> {
     let (tell, heard) = channel();
     let store = store.clone();
     std::thread::spawn(move || {
@@ -107,7 +107,7 @@ struct WrittenChange {
 
 fn measure(
     world: &BenchWorld,
-    heard: &Receiver<HeardFrames>,
+    heard: &Receiver<HeardRing>,
     events: usize,
     time: Duration,
 ) -> Result<Report, BenchError> {
@@ -136,7 +136,7 @@ fn measure(
     })?;
     let usage = meter.read()?.since(before);
     let seen: Vec<Seen> = std::iter::from_fn(|| viewers.seen(QUIET)).collect();
-    let heard: Vec<HeardFrames> = heard.try_iter().collect();
+    let heard: Vec<HeardRing> = heard.try_iter().collect();
 
     let lags = Lags {
         push: push_lags(&written.commits, &seen, events),
@@ -205,7 +205,7 @@ fn push_lags(commits: &[Commit], seen: &[Seen], events: usize) -> Vec<Duration> 
 }
 
 /// The same for `LISTEN`. The payload names the event; its rings come in the order of its commits.
-fn raw_lags(commits: &[Commit], heard: &[HeardFrames], stages: &[Stage]) -> Vec<Duration> {
+fn raw_lags(commits: &[Commit], heard: &[HeardRing], stages: &[Stage]) -> Vec<Duration> {
     let mut rings: Vec<Vec<Duration>> = vec![Vec::new(); stages.len()];
     for (payload, at) in heard {
         let rung = events_of(payload);

@@ -26,7 +26,7 @@ use crate::ticketing::EventId;
 
 use freshness::ShownFreshness;
 use screen::Screen;
-use view::{Outcome, Status, TerminalView};
+use view::{FrameOutcome, Status, TerminalView};
 use wire::ServerFrame;
 
 /// The server closes what is silent for 60 s.
@@ -197,16 +197,16 @@ impl Watcher {
                 }
             }
             Some(ServerFrame::StateData(state)) => {
-                if self.view.replace_or_resume(state) == Outcome::TakenBack {
+                if self.view.replace_or_resume(state) == FrameOutcome::TakenBack {
                     // Shown even where the numbers were live before and are again.
                     self.show(Status::Stale)?;
                 }
                 freshness.frame(now);
             }
             Some(ServerFrame::Update(update)) => match self.view.apply(update) {
-                Outcome::Applied => freshness.frame(now),
-                Outcome::Known | Outcome::TakenBack => {}
-                Outcome::Gap => return Ok(true),
+                FrameOutcome::Applied => freshness.frame(now),
+                FrameOutcome::Known | FrameOutcome::TakenBack => {}
+                FrameOutcome::Gap => return Ok(true),
             },
         }
         let current = freshness.is_current(now) && self.view.revision().is_some();

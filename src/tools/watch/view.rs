@@ -18,7 +18,7 @@ pub(super) enum Status {
 
 /// The effect of a state or an update.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum FrameOutcome {
     Applied,
     /// Its revision was known already.
     Known,
@@ -119,7 +119,7 @@ impl TerminalView {
         newest > self.revision
     }
 
-    pub(super) fn replace_or_resume(&mut self, state: StateData) -> Outcome {
+    pub(super) fn replace_or_resume(&mut self, state: StateData) -> FrameOutcome {
         let newer_known = self.revision.filter(|&have| have > state.revision);
         if !state.resumed {
             self.clear();
@@ -128,20 +128,20 @@ impl TerminalView {
         self.revision = Some(state.revision);
         self.merge(state.state);
         match newer_known {
-            Some(_) => Outcome::TakenBack,
-            None => Outcome::Applied,
+            Some(_) => FrameOutcome::TakenBack,
+            None => FrameOutcome::Applied,
         }
     }
 
-    pub(super) fn apply(&mut self, update: Update) -> Outcome {
+    pub(super) fn apply(&mut self, update: Update) -> FrameOutcome {
         let Some(have) = self.revision else {
-            return Outcome::Known;
+            return FrameOutcome::Known;
         };
         if update.to <= have {
-            return Outcome::Known;
+            return FrameOutcome::Known;
         }
         if update.from > have {
-            return Outcome::Gap;
+            return FrameOutcome::Gap;
         }
         if update.from == 0 {
             self.clear();
@@ -149,7 +149,7 @@ impl TerminalView {
         self.revision = Some(update.to);
         self.taken_back_from.take_if(|from| *from <= update.to);
         self.merge(update.changes);
-        Outcome::Applied
+        FrameOutcome::Applied
     }
 
     fn clear(&mut self) {
@@ -230,20 +230,20 @@ mod tests {
         let mut view = joined();
         assert_eq!(
             view.apply(update(5, 6, vec![row(TicketTypeId(1), 9)])),
-            Outcome::Applied
+            FrameOutcome::Applied
         );
         assert_eq!(
             view.apply(update(5, 6, vec![row(TicketTypeId(1), 3)])),
-            Outcome::Known
+            FrameOutcome::Known
         );
         assert_eq!(
             view.apply(update(7, 8, vec![row(TicketTypeId(1), 2)])),
-            Outcome::Gap
+            FrameOutcome::Gap
         );
         // Overlaps what is known, brings more: absolute values make that harmless.
         assert_eq!(
             view.apply(update(4, 9, vec![row(TicketTypeId(1), 1)])),
-            Outcome::Applied
+            FrameOutcome::Applied
         );
         assert_eq!(left(&view), [(TicketTypeId(2), 10), (TicketTypeId(1), 1)]);
         assert_eq!(view.revision(), Some(9));
@@ -260,12 +260,12 @@ mod tests {
                     id: TicketTypeId(2)
                 }]
             )),
-            Outcome::Applied
+            FrameOutcome::Applied
         );
         assert_eq!(left(&view), [(TicketTypeId(1), 10)]);
         assert_eq!(
             view.apply(update(0, 9, vec![row(TicketTypeId(3), 4)])),
-            Outcome::Applied
+            FrameOutcome::Applied
         );
         assert_eq!(left(&view), [(TicketTypeId(3), 4)]);
     }
@@ -278,8 +278,8 @@ mod tests {
             resumed: false,
             state: ChangesData::default(),
         };
-        assert_eq!(view.replace_or_resume(state(5)), Outcome::Applied);
-        assert_eq!(view.replace_or_resume(state(3)), Outcome::TakenBack);
+        assert_eq!(view.replace_or_resume(state(5)), FrameOutcome::Applied);
+        assert_eq!(view.replace_or_resume(state(3)), FrameOutcome::TakenBack);
         assert_eq!(view.title(), "event 7 · revision 3 (taken back from 5)");
         view.apply(update(3, 4, Vec::new()));
         assert!(view.title().contains("taken back"));

@@ -18,7 +18,7 @@ use super::report::{Report, Target, count, micros, millis, percentile};
 use super::usage::Meter;
 use super::world::BenchWorld;
 use crate::config::DatabaseConfig;
-use crate::store::yardstick::naive::Check;
+use crate::store::yardstick::naive::StockCheck;
 use desk::DeskSeller;
 use naive::NaiveBuyer;
 use rest::{Newest, RestBuyer};
@@ -120,8 +120,8 @@ fn measure(
     let (newest, mut ways) = (Newest::default(), Ways::default());
     for _ in 0..TURNS {
         for (check, sales) in [
-            (Check::Locked, &mut ways.naive),
-            (Check::Conditional, &mut ways.conditional),
+            (StockCheck::Locked, &mut ways.naive),
+            (StockCheck::Conditional, &mut ways.conditional),
         ] {
             let naive = NaiveBuyer::connect_all(world, buyers, naive_events, check)?;
             sales.add(turn(world, None, naive, Act::Book, time)?);

@@ -1,7 +1,7 @@
 //! Buyers with a transaction each ([`crate::store::yardstick::naive`]).
 
 use super::selling::{Act, Buyer};
-use crate::store::yardstick::naive::{Check, NaiveSeller};
+use crate::store::yardstick::naive::{NaiveSeller, StockCheck};
 use crate::tools::bench::BenchError;
 use crate::tools::bench::world::BenchWorld;
 
@@ -16,7 +16,7 @@ impl NaiveBuyer {
         world: &BenchWorld,
         buyers: usize,
         events: i32,
-        check: Check,
+        check: StockCheck,
     ) -> Result<Vec<NaiveBuyer>, BenchError> {
         let connect = async || {
             let mut all = Vec::with_capacity(buyers);
