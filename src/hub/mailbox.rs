@@ -91,7 +91,7 @@ impl<T> Sender<T> {
 /// A shard's end of the hub.
 pub struct Mailbox<T> {
     pub bell: Bell,
-    /// The way back to the feed.
+    /// Sends questions to the feed.
     pub asker: Asker,
     queue: Receiver<T>,
     dropped: Arc<AtomicU64>,
