@@ -1,4 +1,4 @@
-//! A node: its desk, the connections of its workers, and what befalls it.
+//! A node: its desk, the connections of its workers, and its faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::desk::{DeskDatabase, End, Facts, Questions, Turns, Writes};
 
 pub(super) const PATIENCE: Duration = Duration::from_millis(PATIENCE_MS);
-/// How long a waiting transaction waits for a turn.
+/// How long a transaction waits for a turn.
 const LOCK_TIMEOUT_MS: u64 = 100;
 const SWEEP_MS: u64 = 300;
 
@@ -38,7 +38,7 @@ impl Node {
     }
 }
 
-/// The node begins to live.
+/// Starts the node.
 pub(super) fn boot(world: &World, node: usize) {
     let limits = QueueLimits {
         of_event_max: 64,
@@ -54,7 +54,7 @@ pub(super) fn boot(world: &World, node: usize) {
     world.spawn(Some(node), sweep(world.clone(), node));
 }
 
-/// It reads a request, if it lives.
+/// Reads a request, if the node is alive.
 pub(super) fn read(world: &World, node: usize, command: Command) -> Option<Enqueued> {
     let desk = world.with(|shared| shared.nodes[node].desk.clone())?;
     let enqueued = desk.enqueue(command, PATIENCE).ok()?;
@@ -102,14 +102,14 @@ async fn feel_the_pulse(world: World, node: usize) {
     }
 }
 
-/// As `sweep.rs`: looks for due events, and has the desk end their holds.
+/// Looks for events with overdue holds, and has the desk end them, like `sweep.rs`.
 async fn sweep(world: World, node: usize) {
     loop {
         let due = world.with(|shared| shared.ledger.due());
         for event_id in due {
             if let Some(Enqueued { verdict, .. }) = read(&world, node, Command::Expire { event_id })
             {
-                // Nobody may be gone who asked, or it is skipped.
+                // The receiver has to live until the answer: the desk skips commands whose caller has gone.
                 world.spawn(Some(node), async move { drop(verdict.await) });
             }
         }
@@ -117,7 +117,7 @@ async fn sweep(world: World, node: usize) {
     }
 }
 
-/// The node crashes, or stands still, and comes back.
+/// Lets the node crash or stand still, and come back.
 pub(super) async fn trouble(world: World, node: usize) {
     loop {
         let (ms, roll) = world.with(|shared| {
@@ -152,7 +152,7 @@ pub(super) async fn trouble(world: World, node: usize) {
     }
 }
 
-/// A connection of a worker, which may break with or without what it carried.
+/// A worker's connection, which may break before or after its message arrives.
 struct Connection {
     id: ConnectionId,
     world: World,
@@ -164,7 +164,7 @@ fn lost() -> StoreError {
 }
 
 impl Connection {
-    /// Now and then the connection breaks here; the database ends its transaction.
+    /// Whether the connection breaks here, so that the database ends its transaction.
     fn breaks(&self) -> bool {
         self.world.with(|shared| {
             let breaks = now_ms() < FAULTS_MS && shared.dice.percent(1);
