@@ -93,7 +93,7 @@ impl<W: Waiter> Watching<W> {
         }
     }
 
-    // --- what is known
+    // --- queries
 
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
@@ -266,7 +266,7 @@ impl<W: Waiter> Watching<W> {
             // The next join asks again; the feed has dropped it, too.
             self.forget(event);
         } else {
-            // It waits for a new opening after a gap: keep asking.
+            // The event waits for a new opening after a gap: keep asking.
             watched.ask_again = true;
             watched.doubt(self.checked.at);
         }

@@ -312,7 +312,7 @@ impl Planner {
         self.lanes[kind(topic)].stale.remove(&topic);
         self.waited_for.remove(&topic);
         if slot.latest.is_none() || slot.doubted {
-            // It has no viewers who could miss anything.
+            // The topic has no viewers, so dropping it loses nothing.
             self.remove(topic);
         } else {
             slot.left_at = Some(now);

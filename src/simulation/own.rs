@@ -279,7 +279,7 @@ impl World<'_> {
         self.soon(answer);
     }
 
-    // --- what must hold
+    // --- checks
 
     /// Checks that no frame has a lower version of a booking than the client was sent before, by whichever node.
     pub(super) fn is_no_older(&mut self, client: usize, told: &Value) {

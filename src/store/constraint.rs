@@ -28,7 +28,7 @@ pub enum Rule {
     Length,
     /// The deadline of a command has passed by the database's clock.
     Late,
-    /// Somebody else has changed a booking since it was read.
+    /// Another transaction has changed a booking since it was read.
     Changed,
     /// A random reference exists already, or another transaction stored the same idempotency key: a new try succeeds, or
     /// finds the stored answer.

@@ -64,7 +64,7 @@ enum Content {
 #[derive(Debug, Clone)]
 struct Own {
     entities: Vec<Entity>,
-    /// Those that went away, in the order in which that was found.
+    /// Ids of entities that went away, each with the read that found it so, in order.
     gone: VecDeque<(BookingId, Revision)>,
     /// The revision from which on the ids that went away are known.
     reaches: Revision,

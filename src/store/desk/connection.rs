@@ -31,7 +31,7 @@ struct Open {
     connection: Connection,
     read: read::Statements,
     write: write::Statements,
-    /// It has answered before, and may have broken since.
+    /// Whether the connection has answered before, so that a failure may only mean that it broke while idle.
     is_old: bool,
 }
 
