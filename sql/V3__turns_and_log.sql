@@ -1,21 +1,20 @@
--- The turn that puts an event's writers in line, the log of changes, the doorbell, and the shapes
--- in which rows leave the database.
+-- The turn (row lock) that serialises an event's writers, the log of changes, the doorbell (NOTIFY), and rows as JSON.
 
 -- One row per event. Every writer of anything that viewers of the event can see locks it until
--- commit (its turn) and takes the next revision from it. That is why revisions have no gaps, and
--- why commit order is revision order.
+-- commit (this is the event's turn) and takes the next revision from it. So revisions have no gaps, and are in commit
+-- order.
 create table turns (
     event_id bigint not null constraint turns_pkey primary key
         constraint turns_event_exists references events on delete cascade,
     revision bigint not null default 0,
-    -- Version of the seat map's geometry, and how many positions its picture has.
+    -- Version of the seat map's geometry, and its number of positions.
     layout int not null default 0,
     seat_count int not null default 0
 ) with (fillfactor = 50);
 
 -- One row per event and statement, with the new absolute values of what changed: replaying an
--- event's rows in order gives its state at any revision. No foreign key: the log outlives the
--- event whose end it tells.
+-- event's rows in order gives its state at any revision. No foreign key: the row that says that the event is deleted
+-- stays.
 create table changes (
     event_id bigint not null,
     revision bigint not null constraint changes_revision_positive check (revision > 0),
@@ -28,8 +27,7 @@ create index changes_by_age on changes (at);
 
 -- ------------------------------------------------------------- shapes
 
--- RFC 3339 in UTC, whatever the session's TimeZone and DateStyle say: two snapshots of one state
--- must be equal text.
+-- RFC 3339 in UTC, whatever the session's TimeZone and DateStyle are, so that two snapshots of one state are equal text.
 create function rfc3339(at timestamptz) returns text language sql stable
     return to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
@@ -38,9 +36,9 @@ create function seat_status(blocked boolean, claim_state text) returns int langu
     return case claim_state when 'held' then 1 when 'sold' then 2
            else case when blocked then 3 else 0 end end;
 
--- How rows are written as JSON. Unpinned strings, so that they are inlined where they are called,
--- which is in functions and on connections that have our schema in front. (Bodies that are parsed
--- at once would tie the row's type down, and no later migration could add a column.)
+-- Rows as JSON. Bodies are strings and set no `search_path`, so that Postgres can inline them; callers have our schema
+-- first in theirs. (A body that is parsed at creation depends on the row's type, and no later migration could add a
+-- column.)
 create function event_json(e events, layout int) returns jsonb language sql stable
     as $$ select jsonb_build_object(
         'id', e.id, 'organizer_id', e.organizer_id, 'title', e.title, 'description', e.description,
@@ -50,8 +48,8 @@ create function event_json(e events, layout int) returns jsonb language sql stab
         'max_per_booking', e.max_per_booking, 'hold_minutes', e.hold_minutes, 'layout', layout,
         'updated_at', rfc3339(e.updated_at)) $$;
 
--- `moved_at` is when the type's own pool last moved; the later of the two is the row's age. `shared` has
--- `[pool, left]` of each section and allotment that the type draws on: an event's total needs them.
+-- `moved_at` is when the counters of the type's own pool last changed; `updated_at` is the later of the two. `shared`
+-- has `[pool, left]` of each section and allotment that the type draws on: an event's total needs them.
 create function ticket_type_json(t ticket_types, available int, held int, sold int, moved_at timestamptz, shared jsonb)
     returns jsonb language sql stable
     as $$ select jsonb_build_object(
@@ -68,7 +66,7 @@ create function notice_json(n notices) returns jsonb language sql stable
         'revision', n.revision, 'sender', n.sender) $$;
 
 -- Ticket types as viewers see them. `available_count` is the least that any of the type's pools
--- has left; reserved and sold are the type's own.
+-- has left; reserved and sold are those of the type's own pool.
 create view event_tickets as
     select t.id, t.event_id, t.name,
            (select min(p.capacity - p.held - p.sold - p.blocked)
@@ -106,8 +104,8 @@ create function ticket_types_json(event bigint) returns jsonb language sql stabl
          where t.event_id = event;
     end;
 
--- `[position, status]` of every seat that is not available. Positions below `seat_count` that no
--- seat has read as blocked: a viewer's picture has no holes.
+-- `[position, status]` of every seat that is not available. Positions below `seat_count` without a seat count as
+-- blocked, so that every position has a status.
 create function seats_json(event bigint, seat_count int) returns jsonb language sql stable
     begin atomic
         select coalesce(jsonb_agg(jsonb_build_array(place.position,
@@ -139,7 +137,7 @@ create function live_state(event bigint) returns jsonb language sql stable set s
 
 -- ------------------------------------------------------------- turns
 
--- In id order, like all who need several.
+-- Takes the turns of several events, in id order so that two callers cannot deadlock.
 create function take_turns(events bigint[]) returns void language plpgsql as $$
 begin
     perform from turns where event_id = any(events) order by event_id for no key update;
@@ -155,8 +153,8 @@ begin
 end
 $$;
 
--- The same for writers of `events`: those lock the event's row before its turn, and a writer that
--- does it the other way round may meet one that waits for it.
+-- The same for writers of `events`. A plain `update events` locks the event's row before its turn; locking them the
+-- other way round could deadlock with it.
 create function take_turn_to_edit(event bigint) returns void language plpgsql
     security definer set search_path from current as $$
 begin
@@ -165,10 +163,10 @@ begin
 end
 $$;
 
--- Only our own functions derive. They are marked by a setting of theirs, `xmlbinary = hex`, which means
--- nothing here and is in nobody's way (settings of our own naming are a superuser's to attach), and the
--- guards of what is derived (counters, revisions) look at that, however deep in triggers a write is.
--- Roles are what keeps others out (`roles.sql`); the guards keep an owner from a mistake.
+-- Derived columns (counters, revisions) are written only by our own functions. Those have the setting
+-- `xmlbinary = hex`, by which the guards recognise their writes, however deep in triggers; nothing here uses xmlbinary
+-- otherwise, and only a superuser may attach a setting of our own naming to a function. Roles keep other programs out
+-- (`roles.sql`); the guards keep the owner from writing by mistake.
 create function refuse_turn_write() returns trigger language plpgsql as $$
 begin
     if tg_op = 'DELETE' and not exists (select from events where id = old.event_id) then
@@ -181,7 +179,7 @@ $$;
 create trigger turns_guard before insert or update or delete on turns for each row
     when (current_setting('xmlbinary') <> 'hex') execute function refuse_turn_write();
 
--- TRUNCATE has no rows to count or to log.
+-- Refuses TRUNCATE, which gives triggers no rows to count or to log.
 create function refuse_truncate() returns trigger language plpgsql as $$
 begin
     raise exception '% is published row by row: delete its rows instead of truncating it', tg_table_name
@@ -194,8 +192,8 @@ create trigger turns_no_truncate before truncate on turns
 
 -- ------------------------------------------------------------- doorbell and log
 
--- Rings for many ids at once: `<prefix>1,2,3` on the channel that has the schema's name. A payload
--- ends at 8,000 bytes, an id at 20.
+-- Rings for many ids at once: `<prefix>1,2,3` on the channel that has the schema's name. A payload has at most
+-- 8,000 bytes, an id at most 20.
 create function ring(prefix text, ids bigint[]) returns void language plpgsql as $$
 begin
     for nth in 1 .. coalesce(cardinality(ids), 0) by 350 loop
@@ -204,8 +202,8 @@ begin
 end
 $$;
 
--- Rings for new rows of the log (`rows[i]` of event `events[i]`). A small row rides on its ring, and
--- spares readers the look into the log; of many events at once, or with large rows, only ids ring.
+-- Rings for new rows of the log (`rows[i]` of event `events[i]`). A small row is sent in the payload, which saves
+-- readers a query; for many events at once, and for large rows, only ids are sent.
 create function ring_changes(events bigint[], rows text[]) returns void language plpgsql as $$
 declare
     ids bigint[] := '{}';
@@ -225,16 +223,16 @@ begin
 end
 $$;
 
--- A row of the log as it travels between machines.
+-- A row of the log as JSON, for NOTIFY and NATS.
 create function change_json(c changes) returns jsonb language sql stable
     as $$ select jsonb_build_object('revision', c.revision, 'at', rfc3339(c.at), 'payload', c.payload) $$;
 
--- Logs `payloads[i]` at the next revision of `events[i]`, and rings. The turns are taken. An event
--- that is gone has no turn, and nothing to say.
+-- Logs `payloads[i]` at the next revision of `events[i]`, and rings. The caller holds the turns. An event without a
+-- row in `turns` is deleted, and skipped.
 --
--- A null payload is a change that nobody sees: no row, no ring. Its turn is written all the same,
--- so that a REPEATABLE READ transaction with an older picture of the event, of its links say, ends
--- in 40001 instead of counting by that picture.
+-- A null payload is a change that viewers do not see: no row, no ring. The turn is updated all the same, so that a
+-- REPEATABLE READ transaction with an older snapshot (of the links of pools, say) ends in 40001 instead of counting by
+-- that snapshot.
 create function log_changes(events bigint[], payloads jsonb[]) returns void language plpgsql as $$
 declare
     logged record;
@@ -258,13 +256,11 @@ $$;
 
 -- Called at the end of V7, and by every later migration that makes triggers.
 --
--- Trigger functions with the owner's rights have their plans cached once and generic, and reach tables by
--- index alone: a plan made while a table was empty lives as long as its connection, and would go on reading
--- the whole table, or a whole index to join or to intersect with. Estimates of such plans are too rough to
--- let them start a compiler.
+-- Trigger functions with the owner's rights get generic plans that reach tables only by index: a plan that was made
+-- while a table was empty lives as long as its connection, and would go on reading the whole table, or a whole index.
+-- JIT is off, since the estimates of such plans are too rough to decide on it.
 --
--- Triggers run whichever way a row comes in, replication included: else a replicated claim would be
--- stored and not counted.
+-- Triggers are set to run for replicated rows as well; otherwise a replicated claim would be stored and not counted.
 create procedure settle_triggers() language plpgsql set search_path from current as $$
 declare
     one record;

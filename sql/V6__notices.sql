@@ -1,11 +1,10 @@
--- Notices are pushed when they are made, changed or taken back, and some make themselves: a change
--- of capacity, of time or venue, sales that pause or go on, a cancellation, whoever makes the change.
+-- Notices are logged when they are made, changed or deleted. A trigger makes one itself when any program changes an
+-- event's capacity, time or venue, pauses or resumes sales, or cancels the event.
 
--- An event keeps its newest 32 notices, those that have ended going first. The others are deleted,
--- which the log says like any deletion, before the new ones and at a revision of its own: of a
--- thousand that one statement makes, only those that stay are ever told.
+-- Keeps an event's newest 32 notices, and deletes the others, ended ones first. The log has the deletion at a revision
+-- of its own, before the new notices: of a thousand that one statement makes, only those that stay are logged.
 --
--- Then the new ones are given the event's next revision, which its turn keeps for us.
+-- Then gives the new ones the event's next revision, which nobody else can take, since the caller holds the turn.
 create function settle_notices(events bigint[], fresh bigint[]) returns void language plpgsql as $$
 begin
     delete from notices n
@@ -37,7 +36,7 @@ begin
 end
 $$;
 
--- A revision that is given is no change of its own. A notice that moves to another event is new there.
+-- Setting `revision` (`settle_notices`) is not logged as a change. A notice that moves to another event is new there.
 create function notices_updated() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
@@ -105,10 +104,10 @@ create trigger notices_publish_delete after delete on notices referencing old ta
 create trigger notices_no_truncate before truncate on notices
     for each statement execute function refuse_truncate();
 
--- ------------------------------------------------------------- notices that make themselves
+-- ------------------------------------------------------------- automatic notices
 
--- On the clock of the place. A name of a zone that Postgres does not know reads as UTC: an
--- organizer's misspelling must not stop the change.
+-- The local time of the event. A time zone that Postgres does not know is read as UTC, since a misspelt name must not
+-- stop the organizer's change.
 create function local_time(at timestamptz, zone text) returns text language plpgsql stable as $$
 begin
     return to_char(at at time zone zone, 'YYYY-MM-DD HH24:MI') || ' (' || zone || ')';
@@ -117,8 +116,8 @@ exception when invalid_parameter_value then
 end
 $$;
 
--- One notice of all that a statement did to an event: the gravest change gives it its type, `data`
--- has the fields that changed as `{"old": {…}, "new": {…}}`. Null when there is nothing to tell.
+-- One notice for all changes of a statement to an event. The gravest change decides its type; `data` has the changed
+-- fields as `{"old": {…}, "new": {…}}`. Null if no change is worth a notice.
 create function notice_of(was events, e events) returns notices language plpgsql stable as $$
 declare
     told notices;
@@ -153,13 +152,13 @@ begin
                       when cardinality(sentences) = 1 and was.capacity <> e.capacity then 'capacity_change'
                       else 'info_update' end;
     told.message := array_to_string(sentences, ' ');
-    -- News for a day; that an event is cancelled stays.
+    -- Ends after a day; the notice of a cancellation does not end.
     told.until := case when told.type <> 'cancellation' then date_trunc('second', now() + interval '24 hours') end;
     return told;
 end
 $$;
 
--- A draft has no viewers, and its publication is no news to anybody.
+-- Not for drafts, which have no viewers, nor for their publication.
 create function events_told() returns trigger language plpgsql
     security definer set search_path from current as $$
 begin
@@ -177,8 +176,8 @@ begin
 end
 $$;
 
--- An event that is cancelled sells nothing any more: whoever cancels it, its holds end with it. What
--- is confirmed stays as it is: it was paid, and giving money back is not the database's to do.
+-- Ends the holds of a cancelled event, whichever program cancels it. Confirmed bookings stay, since they are paid and
+-- the database cannot give money back.
 create function events_cancelled() returns trigger language plpgsql
     security definer set search_path from current as $$
 declare
@@ -199,8 +198,8 @@ begin
 end
 $$;
 
--- By their names these run after `events_publish_update`, in this order: first the event is what it
--- is, then its stock is given back, then viewers are told.
+-- Triggers run in the order of their names: `events_publish_update` logs the event, then these give back the stock and
+-- make the notice.
 create trigger events_release_update after update on events referencing old table as old_rows new table as new_rows
     for each statement execute function events_cancelled();
 create trigger events_tell_update after update on events referencing old table as old_rows new table as new_rows

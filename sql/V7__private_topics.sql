@@ -1,14 +1,14 @@
--- A user's own bookings, and an organizer's figures of an event: a version for each booking, and
--- rings that say whose bookings were written.
+-- For a user's own bookings and an organizer's figures: a version of each booking, and rings that name the users whose
+-- bookings were written.
 --
--- These need no log: a viewer is sent the bookings that changed, whole, and never replaces one by a
--- lower version of it. A version grows with every table that is shown with the booking. There is no
--- number per user, and no lock of one: a batch of the desk writes bookings of a hundred users.
+-- They need no log: a viewer is sent the whole bookings that changed, and never replaces one by a lower version of it.
+-- A version grows with every table that is shown with the booking. There is no counter per user, since its lock would
+-- serialise the desk: a batch writes bookings of a hundred users.
 
--- Every real change adds one, whatever the writer says the version is.
+-- Every real change adds one to the version; a version that the writer sets is ignored.
 create function bookings_touch() returns trigger language plpgsql as $$
 begin
-    new.due_at := old.due_at; -- generated, so not known yet
+    new.due_at := old.due_at; -- generated, and not computed yet in a before trigger
     if new is distinct from old then
         new.version := old.version + 1;
         new.updated_at := clock_timestamp();
@@ -18,8 +18,8 @@ end
 $$;
 create trigger bookings_touch before update on bookings for each row execute function bookings_touch();
 
--- Adds one to the version of bookings of which something else was written, save those whose row this
--- transaction wrote itself: a booking that is made or confirmed with all its parts moves by one.
+-- Adds one to the version of bookings whose parts were written, unless this transaction wrote the booking's row as
+-- well: a booking that is made or confirmed with all its parts gets one new version.
 create function count_versions(ids uuid[]) returns void language plpgsql as $$
 begin
     update bookings set version = version + 1
@@ -27,8 +27,8 @@ begin
 end
 $$;
 
--- Of items and tickets; claims do it where they move the counters (`V4__counters.sql`). A row that moves to
--- another booking is news of both.
+-- For items and tickets; the triggers of claims do the same (`V4__counters.sql`). A row that moves to another booking
+-- counts for both.
 create function booking_parts_written() returns trigger language plpgsql
     security definer set search_path from current as $$
 declare
@@ -64,7 +64,7 @@ begin
 end
 $$;
 
--- Names are shown with bookings that have what bears them.
+-- A new name of a ticket type, section or seat counts for the bookings that show it.
 create function names_changed() returns trigger language plpgsql
     security definer set search_path from current as $$
 declare
@@ -100,8 +100,8 @@ create trigger seats_version_update after update on seats
     referencing old table as old_rows new table as new_rows
     for each statement execute function names_changed();
 
--- Rings for the users whose bookings were written; a booking that moves is news of both. Whatever
--- moves a version writes the booking's row, so this hears of it as well.
+-- Rings for the users whose bookings were written; for both, when a booking moves to another user. Every change of a
+-- version writes the booking's row, so it rings as well.
 create function bookings_written() returns trigger language plpgsql
     security definer set search_path from current as $$
 declare
@@ -132,8 +132,8 @@ create trigger booking_items_no_truncate before truncate on booking_items
 create trigger tickets_no_truncate before truncate on tickets
     for each statement execute function refuse_truncate();
 
--- How many joined an event's topics, in steps of five seconds: a rate for the organizer, summed over
--- all nodes. Not worth the WAL; rows of the last minutes only.
+-- Numbers of joins of an event's topics, in steps of five seconds, summed over all nodes: a rate for the organizer.
+-- Unlogged, since they are not worth the WAL; rows are kept for minutes.
 create unlogged table event_joins (
     event_id bigint not null,
     at timestamptz not null,

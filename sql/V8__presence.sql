@@ -1,19 +1,18 @@
--- Presence, node by node: what each node counts of each event, for as long as the node's lease lasts.
+-- Presence: each node's counts of each event, valid as long as the node's lease lasts.
 --
--- Nothing here is truth: the node that has a viewer's connection knows of it, and says so again.
--- Hence unlogged, which keeps presence out of the WAL and its fsyncs; after a crash the tables are
--- empty, each node finds its lease gone, takes a new one and says everything again.
+-- Unlogged, which keeps presence out of the WAL and its fsyncs: nothing is lost in a crash, since each node knows its
+-- visitors. It finds its lease gone, takes a new one and stores its counts again.
 
--- One short row per node, so that staying alive is one update whatever the number of events. No
--- index on the deadline: renewing it then never touches an index, and nodes are few.
+-- One short row per node, so that renewing the lease is one update whatever the number of events. No index on the
+-- deadline, so that renewing it touches no index; nodes are few.
 create unlogged table presence_nodes (
     node uuid not null,
     expires_at timestamptz not null,
     constraint presence_nodes_pkey primary key (node)
 );
 
--- Events that nobody is at on a node have no row of that node. Rows of a node whose lease has ended
--- count no more, at once; they go with the node's own row, which others remove.
+-- No row for an event without visitors on the node. Rows of a node whose lease has ended do not count any more; they
+-- are deleted with the node's own row, by other nodes.
 create unlogged table presence_counts (
     node uuid not null,
     event_id bigint not null,

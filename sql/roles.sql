@@ -3,7 +3,7 @@
 --
 --     psql "$DATABASE_URL" -f sql/roles.sql
 --
--- Another schema than `seatcast`: change the next line. The roles' names begin with the schema's.
+-- For another schema change the next line. The roles' names begin with the schema's.
 set search_path = seatcast;
 
 -- | role | for | may |
@@ -13,20 +13,20 @@ set search_path = seatcast;
 -- | `seatcast_writer` | other programs that sell or edit | claims, bookings, events … and take turns |
 -- | `seatcast_reader` | reports, replicas of the log | read, but no password, token or stored answer |
 --
--- They have no login. Give them to logins of yours; the owner's login has to act as the owner, so
--- that what it makes belongs to it:
+-- They cannot log in. Grant them to roles of yours that can; the one for migrations has to act as the owner, so that
+-- the owner gets the tables that it makes:
 --
 --     create role shop_migrate login in role seatcast_owner; alter role shop_migrate set role = seatcast_owner;
 --     create role shop login in role seatcast_server;
 --
--- Triggers run with the owner's rights, so a role needs rights only on the tables that it writes. No
--- role but the owner may write what is derived: counters, revisions, the log.
+-- Triggers run with the owner's rights, so a role needs rights only on the tables that it writes. Only the owner may
+-- write derived data: counters, revisions, the log.
 
 do $roles$
 declare
     home text := coalesce(current_schema(), split_part(current_setting('search_path'), ',', 1));
     role text;
-    -- Tables that people's programs write, in full.
+    -- Tables that other programs may write without restriction.
     written text := 'users, events, ticket_types, sections, seats, notices, bookings, booking_items, claims, tickets';
 begin
     foreach role in array array['owner', 'server', 'writer', 'reader'] loop
@@ -41,7 +41,7 @@ begin
         return;
     end if;
 
-    -- Nobody may call what only triggers should, nor make triggers of ours fire elsewhere.
+    -- Functions that only triggers should call are closed to all others.
     execute format('revoke all on all functions in schema %I from public', home);
     execute format('revoke all on all procedures in schema %I from public', home);
     execute format('grant execute on function take_turn, take_turn_to_edit, live_state, ticket_types_json, seats_json,
@@ -61,8 +61,8 @@ begin
     role := home || '_server';
     execute format('grant insert, update, delete on idempotency_keys, presence_nodes, presence_counts, event_joins,
                     interactions to %I', role);
-    -- To drop what is old, and to lock a turn: a lock needs the right to update some column, and
-    -- the key is the one that nobody can change.
+    -- The server deletes old changes, and locks turns: a row lock needs the right to update some column, and primary and
+    -- foreign key leave no other value for this one.
     execute format('grant delete on changes to %I', role);
     execute format('grant update (event_id) on turns to %I', role);
 

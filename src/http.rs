@@ -44,17 +44,17 @@ impl Cut {
     }
 }
 
-/// A connection's place among those of all clients. Every request has one among its extensions; whoever takes the
-/// connection over keeps it as long as the connection.
+/// A connection's place among those of all clients. Every request has it among its extensions; a task that takes the
+/// connection over (a WebSocket's shard) keeps it until the connection ends.
 #[derive(Debug, Clone)]
 pub struct ConnectionPlace(
     #[expect(dead_code, reason = "held, to be given back when dropped")] Arc<OwnedSemaphorePermit>,
 );
 
-/// What is served to whom.
+/// The routes for connections with a place, and for spare ones.
 pub struct Routers {
     pub all: Router,
-    /// To those who come when all places are taken: whether the node is well, and a word to come back for the rest.
+    /// Served when all places are taken: health and metrics; other requests are told to come back.
     pub spare: Router,
 }
 
@@ -74,8 +74,8 @@ pub(crate) fn start(
 /// Serves until `shutdown`, then accepts nothing more, lets the requests under way finish for as
 /// long as the configuration says, and cuts the rest.
 ///
-/// At most `clients_max` connections have a place, those that were upgraded among them; for each more there is a moment
-/// on one of few spare ones.
+/// At most `clients_max` connections have a place, including upgraded ones; further ones get a few seconds on one of a
+/// few spare connections.
 pub async fn serve(
     listener: TcpListener,
     routers: Routers,
@@ -138,7 +138,7 @@ pub async fn serve(
     drain(connections, Duration::from_millis(config.drain_timeout_ms)).await;
 }
 
-/// Connections past all bounds, in the order of coming.
+/// Connections without a place, oldest first.
 #[derive(Default)]
 struct Spare {
     tasks: JoinSet<()>,
@@ -146,19 +146,19 @@ struct Spare {
 }
 
 impl Spare {
-    /// Where these are too many as well, the oldest makes room: who asks how the node is does so at once, and others
-    /// may wait for that to say nothing.
+    /// Serves a spare connection, and ends the oldest if there are too many: a health check sends its request at once,
+    /// and a connection that stays silent is the one that should go.
     async fn serve(&mut self, visit: impl Future<Output = ()> + Send + 'static) {
         self.order.retain(|task| !task.is_finished());
         while self.tasks.len() >= SPARE_CONNECTIONS_MAX {
             if let Some(oldest) = self.order.pop_front() {
                 oldest.abort();
             }
-            // Its file is closed when it has ended, not before.
+            // The aborted connection's descriptor is closed only when its task has ended.
             self.tasks.join_next().await;
         }
         let visit = async {
-            // Its time is up: it is closed.
+            // An error means that its time is up.
             let _ = tokio::time::timeout(SPARE_TIME, visit).await;
         };
         self.order.push_back(self.tasks.spawn(visit));
@@ -167,7 +167,7 @@ impl Spare {
 
 const SPARE_TIME: Duration = Duration::from_millis(SPARE_CONNECTION_MS);
 
-/// A connection, and what it is served.
+/// A connection, with the routes that it is served.
 struct Visit {
     peer: SocketAddr,
     router: Router,
@@ -205,7 +205,7 @@ impl Visit {
         });
         async move {
             // Small frames must not wait for the acknowledgement of the one before. An error means
-            // that the peer has gone, which the first read says as well.
+            // that the peer has gone, which the first read shows as well.
             let _ = stream.set_nodelay(true);
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -328,7 +328,7 @@ mod tests {
         stream
     }
 
-    /// A handler that says when it has been entered and answers when told to.
+    /// A handler that signals when it is called, and answers on a signal.
     fn slow_router() -> (Router, Arc<Notify>, Arc<Notify>) {
         let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (says, waits) = (entered.clone(), go_on.clone());
@@ -390,14 +390,14 @@ mod tests {
         ended(serving.served).await;
     }
 
-    /// Finding faults.md 3: whoever asks how the node is must be heard.
+    /// Health routes are answered even when all places for connections are taken (faults 3).
     #[tokio::test]
     async fn one_connection_more_than_allowed_gets_a_spare_one() {
         let (router, entered, go_on) = slow_router();
         let serving = start(router, |http| http.http_connections_max = 1).await;
         let mut first = request(serving.address).await;
         entered.notified().await;
-        // It is closed without being asked to.
+        // The server closes it by itself.
         let spare = read_all(&mut request(serving.address).await).await;
         assert!(spare.ends_with("spare"), "{spare}");
         go_on.notify_one();
@@ -411,7 +411,7 @@ mod tests {
         ended(serving.served).await;
     }
 
-    /// As sockets do, which are no HTTP connections any more.
+    /// Takes the connection over, as WebSockets do; it is then no HTTP connection any more.
     #[tokio::test]
     async fn a_place_is_taken_for_as_long_as_somebody_keeps_it() {
         let kept = Arc::new(std::sync::Mutex::new(Vec::new()));

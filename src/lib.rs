@@ -20,14 +20,15 @@
 //! | [`desk`] | commands: everything that changes claims, many events in one transaction |
 //! | [`sweep`] | ends holds at their deadline, drops what is kept for a time only |
 //! | [`feed`] | database → hub: reads the log of watched events, the only publisher |
-//! | [`private`] | a user's own topic and an organizer's figures: read anew when their rows ring, told by what changed |
+//! | [`private`] | a user's own bookings and an organizer's figures: read again when they ring, sent by what changed |
+//! | [`presence`] | an event's visitors by step, and the members whom the Supabase dialect lists |
 //! | [`nats`] | the log carried between nodes by NATS, where many of them share one Postgres |
 //! | [`board`] | what REST may read from memory, written by the feed |
 //! | [`hub`] | fan-out: a mailbox per shard, a topic's ring of recent changes |
 //! | [`protocol`] | the wire: frames, topics, codes, the Supabase dialect |
-//! | [`broadcast`] | what organizers say into a channel becomes a notice |
-//! | [`interactions`] | what people did, buffered and stored in batches for analytics |
-//! | [`socket`] | one connection, many times: shards that own their sockets |
+//! | [`broadcast`] | stores organizers' broadcasts as notices |
+//! | [`interactions`] | clicks and steps of visitors, buffered and stored in batches for analytics |
+//! | [`socket`] | WebSocket: shards (threads) that own their sockets |
 //! | [`sse`] | the same frames as server-sent events |
 //! | [`api`] | REST: every route on one screen |
 //! | [`auth`] | token → caller, and what each role may do |
@@ -52,10 +53,11 @@
 //!   what was asked for, its **tickets** one admission each. **hold**: a pending booking's claims,
 //!   with a deadline.
 //! - **notice**: an organiser's broadcast.
+//! - **turn**: an event's locked row of `turns`. Only the transaction that holds it changes what viewers see.
 //! - **revision**: an event's counter of changes: from 1, no gaps, in the order of commits.
 //! - **change**: one row of the log. **delta**: one or more changes, merged: `from`, `to`, and
 //!   absolute values.
-//! - **doorbell**: a NOTIFY that says «look again» and nothing else.
+//! - **doorbell**: the NOTIFY channel. A **ring** says «read the log»; it may bring the row, which saves the query.
 //! - **topic**: what a client joins. **viewer**: a client that has joined. **frame**: bytes on the
 //!   wire. **shard**: a thread that owns some of the connections.
 //! - **private topic**: a topic of one person: a user's own bookings, an event's figures. **entity**: one thing that

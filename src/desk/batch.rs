@@ -1,4 +1,4 @@
-//! Commands against the stock of their events: what must be asked, and what is decided. No I/O.
+//! Lists what has to be read for a batch of commands, and decides each against its event's stock. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,10 +17,10 @@ use crate::ticketing::stock::{ClaimState, Stock};
 use crate::ticketing::transition::{self, Moved, OverdueHold, Transition};
 use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId};
 
-/// Candidates for references beyond one a booking: some will be taken.
+/// Candidate references beyond one per booking, since some will be in use already.
 const SPARE_REFERENCES: usize = 8;
 
-/// What must be read before these commands can be decided.
+/// Lists the rows that these commands need to be decided.
 pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Questions {
     let mut questions = Questions::default();
     let mut types: BTreeMap<EventId, BTreeSet<Option<TicketTypeId>>> = BTreeMap::new();
@@ -32,7 +32,7 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
                 booked += 1;
                 ask_for(book, &mut questions, types);
             }
-            // Of which ticket types a booking or an overdue hold is shows only when it is read.
+            // The ticket types of a stored booking are not known before it is read: read all (`None`).
             Command::Change { booking_id, .. } => {
                 questions.bookings.push(*booking_id);
                 types.insert(None);
@@ -83,43 +83,43 @@ fn ask_for(book: &Book, questions: &mut Questions, types: &mut BTreeSet<Option<T
     }
 }
 
-/// What the commands of a transaction have come to so far.
+/// State of a transaction between commands: the rows read, as the commands so far have changed them.
 pub(super) struct Deciding {
     facts: Facts,
-    /// By scope and digest: what this transaction made under the key.
+    /// Bookings that this transaction made under an idempotency key, by the key's scope and digest.
     made: HashMap<(String, String), (IdempotencyKey, Booking)>,
-    /// References that nobody has.
+    /// Booking references that are free.
     references: std::collections::btree_set::IntoIter<String>,
-    /// Bookings whose hold this transaction ends.
+    /// Bookings whose overdue hold this transaction ends.
     ended: BTreeSet<BookingId>,
     expired: BTreeMap<EventId, u64>,
 }
 
-/// What one command comes to.
+/// The decision on one command.
 pub(super) enum Decided {
-    /// Nothing is written: it is answered so.
+    /// The answer; nothing has to be written.
     Said(Verdict),
-    /// To be answered once it is committed.
+    /// Rows to write; answered after the commit.
     Effect(Effect),
-    /// Somebody else has the turn, or the booking, in hand.
+    /// Another transaction holds the event's turn, or the booking's row.
     Blocked,
 }
 
-/// A command's answer, and what has to be committed for it.
+/// A command's writes, and its answer after the commit.
 pub(super) struct Effect {
     event: EventId,
     answer: Pending,
     pub(super) writes: Writes,
 }
 
-/// What is answered when the revision is known.
+/// An answer that lacks the event's revision, which is known once all writes are.
 enum Pending {
     Booking(Once<Box<Booking>>),
     Expired(u64),
 }
 
 impl Deciding {
-    /// `references`: the candidates that were asked about.
+    /// `references`: all candidates; `facts` says which of them are in use.
     pub(super) fn new(facts: Facts, references: Vec<String>) -> Deciding {
         let taken: BTreeSet<&String> = facts.references_taken.iter().collect();
         let free: BTreeSet<String> = references
@@ -139,7 +139,7 @@ impl Deciding {
         self.facts.now
     }
 
-    /// Events with overdue holds whose turn we have.
+    /// Events whose turn this transaction holds and that have overdue holds.
     pub(super) fn overdue(&self) -> Vec<EventId> {
         let events = self.facts.events.iter();
         events
@@ -148,7 +148,7 @@ impl Deciding {
             .collect()
     }
 
-    /// Ends the overdue holds of an event: before anybody is refused for their sake.
+    /// Ends the event's overdue holds. Called before any command is decided, so none is refused because of them.
     pub(super) fn end_overdue(&mut self, event: EventId) -> Vec<ChangedBooking> {
         let Some(facts) = self.facts.events.get_mut(&event) else {
             return Vec::new();
@@ -165,7 +165,7 @@ impl Deciding {
         changed
     }
 
-    /// They could not be ended: they count as they did before.
+    /// Undoes `end_overdue` when its writes failed: the holds take stock again.
     pub(super) fn keep_overdue(
         &mut self,
         event: EventId,
@@ -181,7 +181,7 @@ impl Deciding {
         }
     }
 
-    /// Decides a command against what those before it left.
+    /// Decides a command against the stock that the commands before it left.
     pub(super) fn decide(&mut self, command: &Command) -> Decided {
         let event = command.event();
         let Some(facts) = self.facts.events.get(&event) else {
@@ -205,12 +205,12 @@ impl Deciding {
         }
     }
 
-    /// The event's stock as it is now, to be put back if a command turns out to have no effect.
+    /// A copy of the event's stock, for `undo` and `keep_overdue`.
     pub(super) fn stock(&self, event: EventId) -> Option<Stock> {
         Some(self.facts.events.get(&event)?.stock.clone())
     }
 
-    /// The effect of a command was not written.
+    /// Takes back a command whose writes failed.
     pub(super) fn undo(&mut self, command: &Command, stock: Option<Stock>) {
         let facts = self.facts.events.get_mut(&command.event());
         if let (Some(facts), Some(stock)) = (facts, stock) {
@@ -223,7 +223,7 @@ impl Deciding {
         }
     }
 
-    /// These writes are part of the transaction: the events' revisions after it are so much higher.
+    /// Adds the revisions that these writes will take to those of their events.
     pub(super) fn written(&mut self, writes: &Writes) {
         for (event, by) in writes.revisions() {
             if let Some(revision) = self.revision_mut(event) {
@@ -241,7 +241,7 @@ impl Deciding {
         self.facts.events.get_mut(&event)?.revision.as_mut()
     }
 
-    /// After the commit.
+    /// The answer to a command whose writes are committed.
     pub(super) fn said(&self, effect: Effect) -> Verdict {
         let revision = self.revision(effect.event).ok_or(DeskError::Internal)?;
         let now = self.now();
@@ -271,7 +271,7 @@ impl Deciding {
             Err(refusal) => return Decided::Said(Err(refusal.into())),
         };
         let reference = self.references.next();
-        // Out of checked ones: the constraint judges, and the command is decided again.
+        // No checked candidate is left: if this one is in use, its constraint fails and the command is decided again.
         let reference = reference.unwrap_or_else(|| booking_reference(&mut rand::rng()));
         let booking = booked(book, &grant, &facts.stock, reference, self.facts.now);
         if let Some(key) = &book.key {
@@ -292,7 +292,7 @@ impl Deciding {
         })
     }
 
-    /// The booking that was made before under this key.
+    /// The booking that was made before under this idempotency key.
     fn recall(&self, key: &IdempotencyKey) -> Result<Option<Once<Booking>>, DeskError> {
         if let Some((first, booking)) = self.made.get(&name(key)) {
             return Ok(Some(match first.body_hash == key.body_hash {
@@ -452,7 +452,7 @@ fn claimed_tickets(claims: &[crate::ticketing::stock::Claim], now: Timestamp) ->
     claims.iter().flat_map(of).collect()
 }
 
-/// One a unit, or one a seat.
+/// One ticket for each unit or seat.
 fn tickets(
     ticket_type_id: TicketTypeId,
     quantity: i64,

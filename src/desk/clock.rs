@@ -1,26 +1,26 @@
-//! Until when a command may be decided. No I/O.
+//! Deadlines of commands. No I/O.
 //!
-//! A caller waits for so long from the moment at which the request came. Two things hide that moment:
+//! A caller's patience starts when the request arrives. Two things hide that moment:
 //!
-//! - A node that is stopped (SIGSTOP, a debugger, a machine that swaps) finds requests in its sockets when it
-//!   goes on, and they look as if they had just come. [`Pulse`] notices that the node stood still; what is
-//!   read shortly after came at any time since.
-//! - A node whose clock stands still with it (a virtual machine that was paused) notices nothing. So the deadline is
-//!   also kept by the database's clock, as the node knew it when the command came ([`DatabaseClock`]), and
-//!   the database judges it when the command is written.
+//! - A node that was stopped (SIGSTOP, a debugger, swapping) finds old requests in its sockets, and they look as
+//!   if they had just come. [`Pulse`] notices the standstill; a request that is read shortly after it counts as
+//!   having come when it began.
+//! - A node whose clock stopped with it (a paused virtual machine) notices nothing. So the deadline is also kept
+//!   by the database's clock, as the node knew it when the command came ([`DatabaseClock`]), and the database
+//!   checks it when the command is written.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A pulse that comes later than this says that the node stood still. A shorter standstill goes unnoticed, and
-/// deadlines are late by as much: the desk's patience has to be so much shorter than its callers'.
+/// A pulse later than this means that the node stood still. A shorter standstill goes unnoticed and makes
+/// deadlines late by as much, so the desk's patience has to be shorter than its callers' by this.
 pub(crate) const STOOD_STILL: Duration = Duration::from_secs(1);
-/// After it went on, the time in which it reads what waited in its sockets.
+/// Time after a standstill in which the node still reads requests that had waited in its sockets.
 const SETTLING: Duration = Duration::from_secs(3);
 
-/// How often the pulse is to be felt.
+/// Interval of [`Pulse::beat`].
 pub(crate) const PULSE: Duration = Duration::from_millis(200);
 
 /// Notices when the node stands still.
@@ -30,7 +30,7 @@ pub(crate) struct Pulse {
     still: Option<Still>,
 }
 
-/// The node stood still from `since` on; until `settled` it reads requests that came meanwhile.
+/// A standstill that began at `since`; requests read before `settled` may have come at any time since then.
 #[derive(Debug)]
 struct Still {
     since: Instant,
@@ -63,7 +63,7 @@ impl Pulse {
     fn feel(&mut self, now: Instant) {
         if now.saturating_duration_since(self.last) > STOOD_STILL {
             let settled = now + SETTLING;
-            // One that stands still again and again has never settled.
+            // A standstill before the last one has settled prolongs it.
             let since = match self.still.take() {
                 Some(still) if self.last < still.settled => still.since,
                 _ => self.last,
@@ -74,17 +74,17 @@ impl Pulse {
     }
 }
 
-/// Readings of the database's clock that are kept.
+/// Number of readings of the database's clock that are kept.
 const READINGS: usize = 16;
 
-/// The database's clock, as seen from here: never ahead of it.
+/// A lower bound of the database's clock.
 ///
-/// A reading says that the clock showed `at` at some moment before its answer was received. So at the moment of
-/// receipt it shows at least that much, however long the answer took. The best of the latest readings counts.
+/// A reading says that the clock showed `at` before the answer was received, so at receipt it shows at least that,
+/// however long the answer took. The highest of the latest readings counts.
 #[derive(Debug)]
 pub(crate) struct DatabaseClock {
     start: Instant,
-    /// What the database's clock showed when this node's stood at `start`, at the earliest.
+    /// Each reading, as the earliest time that the database's clock can have shown at `start`.
     readings: VecDeque<Timestamp>,
 }
 
@@ -94,7 +94,7 @@ impl DatabaseClock {
         DatabaseClock { start, readings }
     }
 
-    /// The database's clock showed `at`; the answer that says so is here.
+    /// Notes a reading: the answer that was received at `received` says `at`.
     pub(crate) fn read(&mut self, at: Timestamp, received: Instant) {
         let since_start = signed(received.saturating_duration_since(self.start));
         if let Ok(at_start) = at.checked_sub(since_start) {
@@ -105,7 +105,7 @@ impl DatabaseClock {
         }
     }
 
-    /// What the database's clock shows at that moment, at the earliest; `None` before the first reading.
+    /// The earliest time that the database's clock can show at that moment; `None` before the first reading.
     pub(crate) fn at(&self, moment: Instant) -> Option<Timestamp> {
         let at_start = self.readings.iter().max()?;
         let since_start = signed(moment.saturating_duration_since(self.start));
@@ -161,7 +161,7 @@ mod tests {
         let noon: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
         clock.read(noon, start + SECOND);
         assert_eq!(clock.at(start + SECOND), Some(noon));
-        // This answer took a minute to be read.
+        // An answer that was read a minute late.
         clock.read(noon + SECOND, start + 62 * SECOND);
         let then = clock.at(start + 2 * SECOND).unwrap();
         assert_eq!(then, noon + SECOND, "the better reading counts");
@@ -173,7 +173,7 @@ mod tests {
         let mut clock = DatabaseClock::new(start);
         let noon: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
         clock.read(noon, start);
-        // Both clocks went on by a second, then only the database's, for an hour.
+        // Both clocks advance by a second, then only the database's, for an hour.
         let before = clock.at(start + SECOND).unwrap();
         assert_eq!(before, noon + SECOND);
         let after_pause = noon + 3_600 * SECOND;

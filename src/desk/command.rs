@@ -1,4 +1,4 @@
-//! What the desk is asked for, and what it answers.
+//! Commands to the desk, and its answers.
 
 use jiff::Timestamp;
 
@@ -14,12 +14,12 @@ use crate::ticketing::{BookingId, EventId, Revision};
 pub struct Book {
     pub event_id: EventId,
     pub request: Request,
-    /// SHA-256 of the token by which a buyer without an account will hold the booking.
+    /// SHA-256 of the token that will prove the booking to be that of a buyer without an account.
     pub token_hash: Option<[u8; 32]>,
     pub key: Option<IdempotencyKey>,
 }
 
-/// A booking that was paid to staff.
+/// Confirms a booking that was paid to staff.
 #[derive(Debug, Clone, Copy)]
 pub struct Confirm {
     pub event_id: EventId,
@@ -27,7 +27,7 @@ pub struct Confirm {
     pub paid_by: PaidBy,
 }
 
-/// A booking to be given back.
+/// Cancels a booking.
 #[derive(Debug, Clone)]
 pub struct Cancel {
     pub event_id: EventId,
@@ -45,19 +45,19 @@ pub(crate) enum Command {
         booking_id: BookingId,
         transition: Transition,
     },
-    /// The overdue holds of an event are to be ended.
+    /// Ends the event's overdue holds.
     Expire {
         event_id: EventId,
     },
 }
 
-/// The booking as it is committed.
+/// The booking as it was committed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub booking: Booking,
-    /// The event's, at or after the commit of the booking.
+    /// The event's revision at or after the booking's commit.
     pub revision: Revision,
-    /// The database's clock, by which deadlines are measured.
+    /// Time by the database's clock, which deadlines refer to.
     pub now: Timestamp,
 }
 
@@ -72,22 +72,22 @@ pub struct Expired {
 pub enum DeskError {
     #[error("refused: {}", .0.code())]
     Refused(Refusal),
-    /// The database could not be reached, or broke off. What was asked for may or may not have been done: a
-    /// retry with the same idempotency key tells.
+    /// The database could not be reached, or the connection broke. The command may or may not have been committed:
+    /// a retry with the same idempotency key tells.
     #[error("the outcome is not known")]
     Unavailable,
     /// The database's disk is full. Nothing was done.
     #[error("the database has no room left")]
     Full,
-    /// Something that should not happen; it was logged where it did.
+    /// A fault of ours; the cause is in the log.
     #[error("the command failed")]
     Internal,
 }
 
-/// Made by this command, or before: by an earlier one with the same key, or with the same effect.
+/// `Once` says whether this command made the booking, or an earlier one with the same key or effect.
 pub type Outcome = Result<Once<Answer>, DeskError>;
 
-/// What a command comes to.
+/// The answer to a command that was carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Said {
     Booking(Box<Once<Answer>>),
@@ -142,7 +142,7 @@ impl From<Refusal> for DeskError {
     }
 }
 
-/// When a caller is told to come again.
+/// `Retry-After` of a caller that is told `BUSY`, in seconds.
 const RETRY_AFTER_S: u64 = 1;
 
 pub(super) fn busy() -> DeskError {

@@ -1,4 +1,4 @@
-//! COMMANDS: everything that changes claims, in batches over events.
+//! Carries out the commands that change claims (book, confirm, cancel, expire), in batches over many events.
 //!
 //! ```text
 //! Desk::book, confirm, cancel, expire ──► queue, by event ──► worker ──► store::desk (one transaction a batch)
@@ -6,15 +6,15 @@
 //!                                                                └─► batch ───┴─► ticketing ─┘
 //! ```
 //!
-//! A worker takes whatever waits for many events at once, up to a bound, has the rules decide it in the order of
-//! arrival, and answers all after the commit: one fsync and one ring of the doorbell for all of them. It never
-//! waits for company: alone, a command is served at once. While nothing waits there is no worker.
+//! A worker takes all that waits, for many events, up to a bound; the rules decide in the order of arrival, and
+//! all are answered after the commit: one fsync and one NOTIFY for all. It never waits for a batch to fill:
+//! a lone command is served at once. While nothing waits there is no worker.
 //!
-//! Several nodes may work on one event; its turn in the database puts them one after the other. The first
-//! round waits for no turn. An event whose turn somebody else has goes to a second round, on one more connection, and
-//! delays nobody but its own callers. Nothing is kept between batches, so a node can die at any time.
+//! Several nodes may write to one event; its turn (its locked row of `turns`) lets one after the other. The first
+//! round waits for no turn. An event whose turn another transaction holds goes to a second round, on one more
+//! connection, so only its own callers wait. Nothing is kept between batches, so a node can die at any time.
 //!
-//! A command carries the time by which its caller stops waiting, and past it is dropped undecided (`clock`).
+//! A command has a deadline, after which its caller no longer waits; then it is dropped undecided (`clock`).
 
 mod batch;
 pub(crate) mod clock;
@@ -53,14 +53,14 @@ struct Inner {
     store: Store,
     config: DeskConfig,
     shared: DeskShared,
-    /// Connections that no worker uses at the moment: at most one for each that may run.
+    /// Idle connections: at most one for each worker that may run.
     idle: Mutex<Vec<DeskConnection>>,
     tracker: TaskTracker,
     cancel: CancellationToken,
 }
 
 impl Desk {
-    /// Workers are tasks of `tracker`. After `cancel` nothing new is taken, what waits is served, and they end.
+    /// Workers are tasks of `tracker`. After `cancel` no command is accepted; those that wait are served, then all end.
     pub fn new(
         store: Store,
         config: DeskConfig,
@@ -84,8 +84,8 @@ impl Desk {
         Desk { inner }
     }
 
-    /// Makes a booking, once for each key. Answers after the commit. Dropping the future does not take the
-    /// command back once a worker has it; one that still waits in the queue is skipped.
+    /// Makes a booking, once for each idempotency key, and answers after the commit. Dropping the future withdraws a
+    /// command that still waits in the queue, but not one that a worker has taken.
     pub async fn book(&self, book: Book) -> Outcome {
         self.booking(Command::Book(Box::new(book))).await
     }
@@ -100,7 +100,7 @@ impl Desk {
         self.booking(cancel.into()).await
     }
 
-    /// Ends holds of the event whose deadline has passed, as many as one transaction takes.
+    /// Ends the event's overdue holds, as many as one transaction takes.
     pub async fn expire(&self, event_id: EventId) -> Result<Expired, DeskError> {
         match self.ask(Command::Expire { event_id }).await? {
             Said::Expired(expired) => Ok(expired),
@@ -133,10 +133,10 @@ impl Desk {
         let verdict = match waited {
             Ok(verdict) => verdict,
             Err(_) if inner.shared.queue().withdraw(event, id) => return Err(too_late()),
-            // It is being decided: its outcome will be known soon.
+            // A worker is deciding it, and will answer soon.
             Err(_) => verdict.await,
         };
-        // A worker that died took its answers with it; what it committed stands.
+        // The worker died and its answers are lost, though it may have committed.
         verdict.unwrap_or(Err(DeskError::Unavailable))
     }
 }
@@ -166,7 +166,7 @@ impl Inner {
     }
 }
 
-/// Serves until nothing is left. A worker that dies of a panic is replaced.
+/// Serves batches until the queue is empty. A worker that panics is replaced.
 async fn work(inner: Arc<Inner>, turns: Turns) {
     let mut alive = WorkerAlive {
         inner: inner.clone(),

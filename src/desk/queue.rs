@@ -1,7 +1,7 @@
-//! Commands that wait, by event, and whose turn it is to serve them. No I/O, no clock.
+//! Waiting commands by event, and the order in which workers take them. No I/O, no clock.
 //!
-//! An event's commands are decided in the order in which they came, and are in one worker's hands at a time.
-//! Events take turns: one whose commands were served goes to the end of the line.
+//! An event's commands are decided in the order in which they came, by one worker at a time. Events are served
+//! round-robin: one whose commands were served goes to the end.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Instant;
@@ -21,13 +21,13 @@ pub(crate) struct WaitingCommand {
     pub(crate) id: u64,
     pub(crate) command: Command,
     pub(crate) answer: oneshot::Sender<Verdict>,
-    /// By this node's clock: from then on nobody waits for the answer.
+    /// Time at which the caller stops waiting, by this node's clock.
     pub(crate) deadline: Instant,
-    /// The same by the database's clock, as far as it was known when the command came.
+    /// The same by the database's clock; `None` if that was not known yet when the command came.
     pub(crate) in_time: Option<Timestamp>,
-    /// How often it was decided and not committed.
+    /// How often the command was decided without being committed.
     pub(crate) tries: u32,
-    /// Of the request, which is told what became of it.
+    /// Span of the request; the booking's reference and revision are recorded in it.
     pub(crate) span: Span,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct CommandBatch {
     pub(crate) events: BTreeSet<EventId>,
 }
 
-/// Who has to be started, now that there is something to do.
+/// Tasks that the caller has to start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Start {
     /// Serves many events at once and waits for no turn.
@@ -61,7 +61,7 @@ pub(crate) struct Queue {
     lines: HashMap<EventId, EventLine>,
     /// Events whose commands can be taken.
     ready: VecDeque<EventId>,
-    /// Events whose turn somebody else has.
+    /// Events whose turn another transaction holds.
     blocked: VecDeque<EventId>,
     waiting: usize,
     workers: usize,
@@ -79,7 +79,7 @@ struct EventLine {
 enum LinePlace {
     Ready,
     Blocked,
-    /// In a worker's hands.
+    /// A worker is serving the event.
     Taken,
 }
 
@@ -97,7 +97,7 @@ impl Queue {
         }
     }
 
-    /// A number for a command, not given before.
+    /// A new number for a command.
     pub(crate) fn id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
@@ -127,7 +127,7 @@ impl Queue {
         Ok(self.start())
     }
 
-    /// What waits, for many events at once. `None` ends the worker.
+    /// The next batch, over many events. `None` ends the worker.
     pub(crate) fn take(&mut self, now: Instant) -> Option<(CommandBatch, Start)> {
         let mut batch = CommandBatch {
             commands: Vec::new(),
@@ -148,7 +148,7 @@ impl Queue {
         Some((batch, self.start()))
     }
 
-    /// The commands of one event whose turn has to be waited for. `None` ends the waiter.
+    /// The commands of one event whose turn another transaction holds. `None` ends the waiter.
     pub(crate) fn take_blocked(&mut self, now: Instant) -> Option<CommandBatch> {
         let mut batch = CommandBatch {
             commands: Vec::new(),
@@ -163,8 +163,8 @@ impl Queue {
         self.waits.then_some(batch)
     }
 
-    /// Moves an event's commands into the batch. A second change of one booking is left to the next
-    /// batch, which reads what the first one made of it.
+    /// Moves an event's commands into the batch. A second change of the same booking is left to the next batch, which
+    /// reads the result of the first.
     fn take_line(
         &mut self,
         event: EventId,
@@ -179,7 +179,7 @@ impl Queue {
         while batch.commands.len() < self.limits.batch_max
             && let Some(waiting) = line.commands.pop_front()
         {
-            // A caller who has gone away wants nothing any more.
+            // The caller has gone: drop the command.
             if waiting.answer.is_closed() {
                 gone += 1;
                 continue;
@@ -210,7 +210,7 @@ impl Queue {
         self.count(-gone);
     }
 
-    /// An event leaves a worker's hands; `back` goes to the front of its line again.
+    /// Ends a worker's hold of an event; the commands in `back` go to the front of its line.
     pub(crate) fn give_back(
         &mut self,
         event: EventId,
@@ -237,7 +237,7 @@ impl Queue {
         self.start()
     }
 
-    /// Takes a command back whose caller stops waiting. `false`: it is being decided, or was.
+    /// Removes a command whose caller stops waiting. `false`: a worker has taken it.
     pub(crate) fn withdraw(&mut self, event: EventId, id: u64) -> bool {
         let Some(line) = self.lines.get_mut(&event) else {
             return false;
@@ -255,7 +255,7 @@ impl Queue {
         true
     }
 
-    /// A worker that died without ending.
+    /// Counts off a worker that panicked.
     pub(crate) fn worker_died(&mut self) -> Start {
         self.workers = self.workers.saturating_sub(1);
         self.start()

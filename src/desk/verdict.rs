@@ -1,7 +1,7 @@
-//! What an error of the database means for those who wait.
+//! Turns an error of the database into the answers of the waiting callers.
 //!
-//! The rules have decided under the events' turns, so a constraint speaks only when something went
-//! around them: a statement of somebody else's, a reference that two nodes drew at once.
+//! The rules decided while holding the events' turns, so a constraint fails only for what they cannot see: another
+//! program's statement, or a booking reference that two nodes drew at once.
 
 use super::command::{Command, DeskError, busy};
 use crate::store::StoreError;
@@ -10,14 +10,14 @@ use crate::ticketing::booking::{Item, Wish};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::{SeatId, TicketTypeId};
 
-/// What to do with what failed.
+/// Kinds of failure, by what has to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
     /// A command broke a rule of the schema.
     Rule(Rule),
-    /// Somebody else has a row in hand, or crossed with us: decide again.
+    /// A lock timeout or a deadlock with another transaction: decide again.
     Crossed,
-    /// The database is slow, away or full: no command's fault.
+    /// The database is slow, away or full; no single command caused it.
     Database,
     Fault,
 }
@@ -33,10 +33,10 @@ pub(super) fn failure(error: &StoreError) -> Failure {
     }
 }
 
-/// What a command is told whose effect the database refused.
+/// The answer to a command whose writes the database refused.
 pub(super) fn refused(rule: Rule, command: &Command) -> DeskError {
     let items = items(command);
-    // Nothing was read after the constraint spoke, so counts are said as «none for this request».
+    // Nothing was read after the constraint failed, so the counts say «none left for this request».
     DeskError::Refused(match rule {
         Rule::Stock => Refusal::SoldOut {
             by_type: items.iter().filter_map(of_type).collect(),
@@ -51,7 +51,7 @@ pub(super) fn refused(rule: Rule, command: &Command) -> DeskError {
     })
 }
 
-/// What all are told of a database that does not serve.
+/// The answer to all commands when the database does not serve.
 pub(super) fn of_database(error: &StoreError) -> DeskError {
     match error {
         StoreError::Unavailable(_) => DeskError::Unavailable,

@@ -1,4 +1,4 @@
-//! Serves a batch: one transaction for commands of many events, and what follows when it fails.
+//! Serves a batch in one transaction for many events, and deals with its failures.
 //!
 //! ```text
 //! batch ──► begin, turns, reads ──► decide ──► write, commit ──► answers
@@ -8,8 +8,8 @@
 //!                                                 still one transaction and one commit
 //! ```
 //!
-//! A command that the database refuses must not cost its company more than one retry, and a batch
-//! never goes back as it was. Nothing here knows tokio's clock or a socket, so the simulation runs it as it is.
+//! A command that the database refuses costs the others of its batch one retry at most; the same batch is never
+//! tried unchanged. Nothing here uses tokio's clock or a socket, so the simulation runs it as it is.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -32,10 +32,10 @@ use crate::store::idempotency::Once;
 use crate::telemetry::trail;
 use crate::ticketing::EventId;
 
-/// How often a command is decided in all when it met other writers, or a deadline of its company.
+/// How often a command is decided when other writers, or the deadline of another command in its batch, stop the commit.
 const TRIES_MAX: u32 = 4;
 
-/// What workers and callers of a desk share.
+/// State shared by a desk's workers and callers.
 pub(crate) struct DeskShared {
     queue: Mutex<Queue>,
     clock: Mutex<DatabaseClock>,
@@ -54,7 +54,7 @@ impl DeskShared {
         }
     }
 
-    /// Puts a command into the queue, with the time by which its caller, who waits for so long, will have left.
+    /// Puts a command into the queue, with the deadline that follows from its caller's patience.
     ///
     /// # Errors
     /// The queue is full.
@@ -104,7 +104,7 @@ impl DeskShared {
     }
 }
 
-/// A command that waits, as its caller sees it.
+/// The caller's end of a waiting command.
 pub(crate) struct Enqueued {
     pub(crate) id: u64,
     pub(crate) deadline: Instant,
@@ -112,7 +112,7 @@ pub(crate) struct Enqueued {
     pub(crate) start: Start,
 }
 
-/// A batch in a worker's hands. Its events leave them when it is dropped, whatever happens.
+/// The events of the batch that a worker serves. Dropping it gives them back to the queue, also on a panic.
 struct Held<'a> {
     shared: &'a DeskShared,
     events: BTreeSet<EventId>,
@@ -130,7 +130,7 @@ impl Held<'_> {
         self.back.entry(event).or_default().push(waiting);
     }
 
-    /// Who has to be started for what is left.
+    /// Gives the events back, and returns the tasks to start for what is left.
     fn release(&mut self) -> Start {
         let mut queue = self.shared.queue();
         for event in std::mem::take(&mut self.events) {
@@ -145,21 +145,21 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        // Whoever has to be started is not: the worker that dies here is noticed, and another one started.
+        // On a panic nobody starts these tasks; the death of the worker is noticed, and one is started then.
         self.release();
     }
 }
 
-/// What a command has come to.
+/// What happens to a command after its batch.
 enum Fate {
     Answer(Verdict),
-    /// Somebody else has its turn, or its booking: it waits in the second round.
+    /// Another transaction holds the event's turn, or the booking's row: it waits in the second round.
     Blocked,
-    /// It is decided again, as it is.
+    /// The command goes back to the queue, to be decided again.
     Again,
 }
 
-/// Serves a batch to its end. Answers who has to be started for what is left of it.
+/// Serves a batch to its end, and returns the tasks to start for what is left.
 pub(crate) async fn serve(
     shared: &DeskShared,
     database: &mut impl DeskDatabase,
@@ -206,7 +206,7 @@ fn answer(waiting: WaitingCommand, verdict: Verdict) {
         let (event, reference) = (waiting.command.event(), &said.booking.reference);
         trail::booked(&waiting.span, event, reference, said.revision);
     }
-    // The caller may have gone meanwhile; what was done stands, and its key finds it.
+    // The caller may have gone meanwhile; the booking stands, and its idempotency key finds it.
     let _ = waiting.answer.send(verdict);
 }
 
@@ -233,7 +233,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         }
     }
 
-    /// All in one statement a table.
+    /// Writes all commands together: one statement per table.
     async fn together(&mut self) -> Result<Vec<Fate>, StoreError> {
         let mut deciding = match self.begin().await {
             Ok(deciding) => deciding,
@@ -268,7 +268,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             .collect())
     }
 
-    /// Each in a savepoint of its own: who offends, or meets somebody, is undone alone.
+    /// Each command in a savepoint of its own: one that breaks a rule or meets another writer is undone alone.
     async fn one_by_one(&mut self) -> Vec<Fate> {
         let mut deciding = match self.begin().await {
             Ok(deciding) => deciding,
@@ -343,7 +343,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             false => {
                 if let Err(error) = self.database.commit(all.in_time).await {
                     return match verdict::failure(&error) {
-                        // Those in time are decided again, without the late.
+                        // A deadline has passed: decide again, which drops the late commands and keeps the others.
                         Failure::Rule(Rule::Late) => {
                             self.waiting.iter().map(|_| Fate::Again).collect()
                         }
@@ -373,7 +373,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         ))
     }
 
-    /// Nothing is decided. Waiting for a turn, or for rows, goes on until the deadline.
+    /// Fates when `begin` failed. A wait for a turn, or for rows, goes on until the deadline.
     fn not_begun(&self, error: StoreError) -> Result<Vec<Fate>, StoreError> {
         match (verdict::failure(&error), self.turns) {
             (Failure::Crossed, Turns::Wait) => {
@@ -383,7 +383,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         }
     }
 
-    /// Past its deadline by either clock, a command is dropped: its caller has left.
+    /// Whether the command's deadline has passed by either clock: its caller has left.
     fn is_late(&self, waiting: &WaitingCommand, deciding: &Deciding) -> bool {
         let by_ours = waiting.deadline <= self.shared.now();
         let in_time = self.in_time(waiting);
@@ -391,13 +391,13 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         (by_ours || by_the_databases) && !mistaken!(DecideTooLate)
     }
 
-    /// The deadline by the database's clock. Of a command that came before that was known, as it is known now.
+    /// The deadline by the database's clock; if that was not known when the command came, as it is known now.
     fn in_time(&self, waiting: &WaitingCommand) -> Option<Timestamp> {
         let known_now = || self.shared.clock().at(waiting.deadline);
         waiting.in_time.or_else(known_now)
     }
 
-    /// The same for all: no command is at fault.
+    /// The same answer for all, since no command is at fault.
     fn all(&self, error: &StoreError) -> Vec<Fate> {
         let commands = self.waiting.len();
         let cause = std::error::Error::source(error);
@@ -410,7 +410,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         fates.map(|_| Fate::Answer(Err(said.clone()))).collect()
     }
 
-    /// Of a command that the database refused alone.
+    /// The fate of a single command that the database refused.
     fn fate(&self, waiting: &WaitingCommand, error: &StoreError) -> Fate {
         let event = waiting.command.event();
         match verdict::failure(error) {
@@ -439,7 +439,7 @@ fn fate(decided: Decided, deciding: &Deciding) -> Fate {
     }
 }
 
-/// Moves a command's writes to the others, with its deadline.
+/// Adds a command's writes and deadline to those of the batch.
 fn add(writes: &mut Writes, effect: &mut Effect, in_time: Option<Timestamp>) {
     let own = std::mem::take(&mut effect.writes);
     if !own.is_empty() && !mistaken!(DecideTooLate) {
@@ -462,7 +462,7 @@ fn count_expired(writes: &Writes) {
     metrics::HOLDS_EXPIRED.add(ended.map(|one| one.claims.len() as u64).sum());
 }
 
-/// For traces and the log: which revisions of which events this transaction made.
+/// Records in traces and log which revisions of which events this transaction made.
 fn mark(deciding: &Deciding, writes: &Writes) {
     let span = tracing::Span::current();
     for event in writes.revisions().into_keys() {

@@ -17,7 +17,7 @@ pub(crate) enum Cause {
     /// The doorbell listens (again); rings of earlier commits may have been missed.
     Listening,
     Rang(EventId),
-    /// The bus brought a change, or it rode on a ring: believed only as the event's next revision.
+    /// A change came by the bus, or inside a NOTIFY payload; accepted only as the event's next revision.
     Delivered(EventId, Box<Delta>),
     /// The bus could not bring a change of this event.
     LookAgain(EventId),
@@ -35,8 +35,8 @@ pub(crate) enum Cause {
 #[derive(Debug, Default)]
 pub(crate) struct LogPage {
     pub(crate) rows: Vec<(EventId, Delta)>,
-    /// Events whose revision in the database is lower than the head that was asked after: a backup
-    /// was restored, or a replica that lagged took over. Empty unless all was read.
+    /// Events whose revision in the database is lower than the feed's: a backup was restored, or a replica that lagged
+    /// took over. Empty unless all events were read.
     pub(crate) ahead_of: Vec<EventId>,
 }
 
@@ -54,15 +54,15 @@ pub(super) enum Effect {
     Opened(ShardSet, Arc<Opening>),
     NotOpened(ShardSet, EventId, NotOpened),
     Publish(ShardSet, EventId, Flush),
-    /// A shard's question is answered: the database has no more than what was published.
+    /// Answers a shard's question: the database has nothing newer than what was published.
     Looked(usize, EventId, Looked),
     /// The event is deleted, or its viewers have to start again.
     Closed(ShardSet, EventId, NotOpened),
     /// The event has no viewers any more.
     Left(EventId),
-    /// All commits before the beginning of the read of all events have been read, or before `not_after` if that is earlier. It
-    /// is not sent while the log of a watched event has a gap: the earlier time then stays, which is true for that event's
-    /// viewers and too modest for the others. `cannot_load` bounds how long.
+    /// All commits before the beginning of the read of all events, or before `not_after` if that is earlier, have been
+    /// read. Not sent while a watched event has a gap in its log: then the earlier time stays, too early for the other
+    /// events, for as long as `cannot_load` allows.
     Checked {
         not_after: Option<Instant>,
     },

@@ -94,7 +94,7 @@ impl Entry {
         }
     }
 
-    /// The same, after lost history of which revisions up to `lost` were shown.
+    /// The same for an event whose database lost history; viewers may have been shown lost revisions up to `lost`.
     pub(super) fn after(self, lost: Revision) -> Self {
         Entry { lost, ..self }
     }
@@ -182,7 +182,7 @@ impl Entry {
         answered
     }
 
-    /// When this entry next needs attention by itself.
+    /// When this entry is next due without input.
     pub(super) fn next_at(&self) -> Option<Instant> {
         let window_ends = (self.unread || self.pending.is_some()).then_some(self.quiet_until);
         let looks_at = (self.unread && !self.looks.asked.is_empty()).then_some(self.hurried_until);

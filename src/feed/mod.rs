@@ -1,9 +1,9 @@
-//! DATABASE → HUB. The only publisher of table state.
+//! Reads the log of watched events and publishes it to the shards. The only publisher of table state.
 //!
 //! One loop over a closed set of causes: the doorbell rang, a shard wants an event, a query answered, time passed. The
 //! `planner`, which is pure, decides what follows; the `publisher` carries it out. This file receives inputs and starts
-//! queries, which are tasks with a deadline, so it never waits for the database. While the database is away the feed keeps
-//! its states, reports the loss at once, and tries again.
+//! queries as tasks with a deadline, so the loop never waits for the database. While the database is away the feed
+//! keeps its states, reports the loss at once, and tries again.
 //!
 //! - `entry` is one watched event: state, ring of recent deltas, conflation.
 //! - `cause` lists the inputs and the actions.

@@ -31,7 +31,7 @@ use crate::ticketing::EventId;
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// The state of one event in the planner, and when it next needs attention by itself.
+/// The state of one event in the planner, and when it is next due without input.
 #[derive(Debug)]
 struct EventSlot {
     watched: Watched,
@@ -55,8 +55,8 @@ struct PlannedRead {
     events: Vec<EventId>,
     /// Whether it covers every open event, so that its success proves all of them current.
     all: bool,
-    /// The beginning of the oldest load whose event was opened since this read was planned. The read does not cover that event,
-    /// so its success proves no more than that load does.
+    /// When the oldest load began whose event was opened since this read was planned. The read does not cover that event,
+    /// so it proves it current only up to the load.
     opened_since: Option<Instant>,
 }
 

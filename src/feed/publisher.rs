@@ -114,7 +114,7 @@ impl Publisher {
         }
     }
 
-    /// Parses a row of the log that rode on a ring, if its event is watched.
+    /// Parses a row of the log that came inside a NOTIFY, if its event is watched.
     fn rode(&self, event: EventId, row: &str) -> Cause {
         if !self.planner.is_open(event) {
             return Cause::Rang(event);

@@ -32,10 +32,10 @@ impl PerVsn {
 }
 
 /// A small cache of catch-up frames: viewers with equal keys receive identical bytes, so a thousand that lag alike cost one
-/// encoding. The frames lead to the current revision, so it is emptied at every change.
+/// encoding. Emptied at every change, since the frames lead to the current revision.
 #[derive(Debug)]
 pub struct Prepared<K, F> {
-    /// The first ones are for viewers that are level, which are the most.
+    /// The first ones serve viewers that have the previous state, which are the most.
     kept: Vec<(K, F)>,
     bytes: usize,
     frames_max: usize,

@@ -1,6 +1,6 @@
-//! One event in memory: its state, and a ring of the recent deltas that lead to it.
+//! One event in memory: its state, and a ring of the recent deltas that lead to it. Pure.
 //!
-//! Pure. It answers one question: which delta or state brings a viewer from its revision to the current one?
+//! From these follows which delta or state brings a viewer from its revision to the current one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub enum Step<'a> {
     Whole(&'a Arc<EventState>),
 }
 
-/// A publication begins after the known state: one before it was lost on the way here.
+/// A publication begins after the known state: an earlier one was lost in a full mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryGap;
 
@@ -59,15 +59,15 @@ impl History {
         self.state.revision
     }
 
-    /// Whether a client that comes back with this revision may resume from it. A revision ahead of ours is of another
-    /// database; and where the database lost history, the same revisions meant something else before.
+    /// Whether a client that comes back with this revision may resume from it: not if it is ahead of ours (of another
+    /// database), nor if it may be of lost history, where the same number meant another state.
     pub fn resumes(&self, since: Revision) -> bool {
         let is_here = since > self.lost || mistaken!(ResumeLost);
         is_here && since > 0 && since <= self.revision()
     }
 
-    /// Whether the database lost history between this state and the opening, so that no delta leads from the one to the
-    /// other, whichever has the higher revision.
+    /// Whether the database lost history between this state and the opening: then no delta leads from one to the other,
+    /// whichever revision is higher.
     pub fn is_lost_to(&self, opening: &Opening) -> bool {
         opening.lost > self.lost || opening.state.revision < self.revision()
     }
@@ -112,8 +112,8 @@ impl History {
         self.ring.get(first).map_or(have, |delta| delta.from)
     }
 
-    /// The way from revision `have` to the current one. A viewer that is ahead gets the whole state, so ask for one only after
-    /// waiting: then its revision is of another database or of lost history.
+    /// The way from revision `have` to the current one. One that is ahead gets the whole state, so the caller first has to
+    /// wait for that revision; if it does not come, it is of another database or of lost history.
     pub fn step_from(&self, have: Revision) -> Step<'_> {
         if have == self.revision() {
             return Step::Level;

@@ -32,7 +32,7 @@ impl Bell {
         }
     }
 
-    /// Called once by the owner. Rings that came before are rung now.
+    /// Called once by the owner. Wakes it if the bell rang before.
     pub fn connect(&self, wake: impl Fn() + Send + Sync + 'static) {
         if self.0.wake.set(Box::new(wake)).is_ok()
             && self.0.rung.load(Ordering::Acquire)
@@ -42,10 +42,10 @@ impl Bell {
         }
     }
 
-    /// The owner calls it before it reads its mailboxes: a later message rings again.
+    /// The owner calls it before it reads its mailboxes, so that a later message rings again.
     ///
-    /// It has to be a swap: by it the owner sees the message of every ring that it clears. A plain store might still be
-    /// invisible to a sender when the owner finds the mailbox empty, and that sender would not ring.
+    /// It has to be a swap, which makes the message of every cleared ring visible to the owner. A sender might not see a
+    /// plain store yet when the owner finds the mailbox empty, and would not ring.
     pub fn answer(&self) {
         self.0.rung.swap(false, Ordering::AcqRel);
     }
@@ -59,7 +59,7 @@ pub(super) struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    /// The node is shutting down. Not a message, since a full mailbox would drop it.
+    /// Tells the owner that the node shuts down. A flag, since a full mailbox would drop a message.
     pub(super) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.bell.ring();
@@ -79,8 +79,8 @@ impl<T> Sender<T> {
         }
     }
 
-    /// Sends a message that the sender keeps; `false` if the mailbox is full and the message has to be offered again. An owner
-    /// that is gone needs none.
+    /// Sends a message that the sender keeps; `false` if the mailbox is full and the message has to be offered again. `true`
+    /// also if the owner is gone.
     pub(super) fn offer(&self, message: T) -> bool {
         let full = matches!(self.queue.try_send(message), Err(TrySendError::Full(_)));
         self.bell.ring();
@@ -91,7 +91,7 @@ impl<T> Sender<T> {
 /// A shard's end of the hub.
 pub struct Mailbox<T> {
     pub bell: Bell,
-    /// The way back to the feed.
+    /// Sends questions to the feed.
     pub asker: Asker,
     queue: Receiver<T>,
     dropped: Arc<AtomicU64>,

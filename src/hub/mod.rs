@@ -1,15 +1,14 @@
-//! FAN-OUT in memory. No SQL, no HTTP.
+//! Carries changes from the feed to the shards, which own the viewers' sockets. No SQL, no HTTP.
 //!
-//! The hub is the seam between the feed, which knows what changed, and the shards, which own the
-//! viewers' sockets. It holds no state of its own: a mailbox per shard, and a way back to the feed.
+//! The hub has no state of its own: a mailbox per shard, and a queue for the shards' questions to the feed.
 //!
 //! - The feed answers a [`Watch`] with an [`Opening`] and from then on sends each [`Publication`].
 //!   Both go through the same mailbox in order, so nothing falls between.
 //! - A mailbox is bounded. A message that finds it full is dropped: the shard sees the gap in the
 //!   next publication's `from` and asks for a new opening.
-//! - A lost view of presence would show no gap, so `presence/` keeps a view that was not taken, and offers it again.
-//! - [`watching`] is the one machine by which shards and server-sent events handle these messages: all watched events,
-//!   each with its [`history`] (state and ring), which knows the way from any revision to the current one.
+//! - A lost view of presence would leave no gap to notice, so `presence/` offers a view again until it is taken.
+//! - [`watching`] handles these messages for shards and server-sent events alike: all watched events, each with its
+//!   [`history`] (state and recent deltas), from which follows the way from any revision to the current one.
 //! - [`frames`] are encoded once and shared.
 
 pub mod frames;
@@ -123,9 +122,9 @@ pub enum ToShard {
     News(News),
     /// The outcome of a client's request that took I/O.
     Answered(Box<Answer>),
-    /// The picture of a private topic, from a read that began after this question of the shard.
+    /// The content of a private topic, from a read that began after this question of the shard.
     Private(Arc<Picture>, private::Ask),
-    /// A private topic has no picture.
+    /// A private topic has no content to show.
     NoPrivate { topic: Topic, why: NotOpened },
 }
 

@@ -29,10 +29,9 @@ pub(super) struct Watched<W> {
     empty_since_ms: Option<u64>,
     /// Ask the feed again: its queue was full, or it had no answer.
     pub(super) ask_again: bool,
-    /// Set while it waits for a new opening after a lost message: the state was known to be current at this time, and no beat
-    /// claims more.
+    /// Set while it waits for a new opening after a lost message: no beat may claim that the state is current later than this.
     proven_at: Option<Timestamp>,
-    /// Changes whenever all viewers were ended; no value is used twice.
+    /// Changes whenever all viewers were ended; no value is used twice, so a late leave is not counted in the next era.
     pub(super) era: u64,
 }
 

@@ -1,5 +1,5 @@
-//! All events that one shard watches: the one machine for live events. In each shard it serves WebSocket viewers of native
-//! topics and of the dialect, in the streams' task it serves server-sent events, and the simulation runs both.
+//! State machine of all events that one shard watches. Each shard has one for its WebSocket viewers (native topics and the
+//! Supabase dialect), the streams' task has one for server-sent events, and the simulation runs both.
 //!
 //! Pure: messages of the hub, arriving clients and time go in; actions for the owner come out, in order
 //! ([`Watching::take_next`]). The owner keeps each viewer's revision. The machine knows the way from there to the current
@@ -15,7 +15,7 @@
 //! - A beat proves nothing for a viewer that has not been brought to the current revision.
 //!
 //! Private topics (`user:`, `admin:`) keep their own state, but are delivered in the same way: a subscription has a
-//! position, and whenever its socket has taken everything, the shard's `bring` asks for the way from there to the newest
+//! position, and whenever its socket has taken everything, `socket/bring.rs` asks for the way from there to the newest
 //! state. A new kind of topic adds a line there, and nothing here.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -71,7 +71,7 @@ pub struct Watching<W> {
     views: HashMap<EventId, Arc<View>>,
     /// How recently the node heard from its database.
     checked: Checked,
-    /// The newest such message in the mail. It counts once messages lost before it have been noticed.
+    /// The newest [`Checked`] in the mail; believed once the mail is read and messages lost before it have been noticed.
     said: Option<Checked>,
     looks: u64,
     eras: u64,
@@ -93,7 +93,7 @@ impl<W: Waiter> Watching<W> {
         }
     }
 
-    // --- what is known
+    // --- queries
 
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
@@ -241,7 +241,7 @@ impl<W: Waiter> Watching<W> {
         }
         self.then.push_back(Then::Moved(event, None, Span::none()));
         if opened == Opened::Restarted && !forgets {
-            // The message about it was lost in a full mailbox.
+            // The feed closed it, but a full mailbox lost that message.
             self.end(event, NotOpened::Unavailable);
         }
         self.settle(event, now_ms);
@@ -266,7 +266,7 @@ impl<W: Waiter> Watching<W> {
             // The next join asks again; the feed has dropped it, too.
             self.forget(event);
         } else {
-            // It waits for a new opening after a gap: keep asking.
+            // The event waits for a new opening after a gap: keep asking.
             watched.ask_again = true;
             watched.doubt(self.checked.at);
         }
@@ -328,7 +328,7 @@ impl<W: Waiter> Watching<W> {
     pub fn take_next(&mut self) -> Option<Then<W>> {
         let then = self.then.pop_front();
         if let Some(Then::Watched(event, false)) = then {
-            // Not before its viewers have been sent its last change.
+            // Removed only now: its viewers had to be sent its last change first.
             self.events.remove(&event);
         }
         then

@@ -1,8 +1,8 @@
-//! A user's own bookings (`user:{id}`) and an organizer's figures (`admin:{id}`): database → hub.
+//! Reads a user's own bookings (`user:{id}`) and an organizer's figures (`admin:{id}`), and sends them to the shards.
 //!
-//! The doorbell names the users whose bookings were written. For those that have viewers here, the versions are read,
-//! many users in one query, and then the bookings that are new or have another version. `hub::private::Picture` decides
-//! what each viewer is sent.
+//! The doorbell names the users whose bookings were written. For those with viewers here, the versions are read, many
+//! users in one query, and then the bookings that are new or have another version. `hub::private::picture` makes each
+//! viewer's frames.
 //!
 //! - `planner` decides what is read and which shards get it, without I/O; `read` asks the store; this file carries out.
 
@@ -36,7 +36,7 @@ pub struct PrivateInputs {
     pub rings: mpsc::Receiver<PrivateRing>,
 }
 
-/// Starts the task that reads what is watched when `rings` or the time say so.
+/// Starts the task that reads watched topics when they ring, and at intervals.
 pub(crate) fn start(
     back: &mut Tasks,
     config: (FeedConfig, PrivateConfig),

@@ -4,8 +4,8 @@
 //! rings during a read is read again by the next one, since the first may have begun too early. A join is answered by a
 //! read that began after it, so a client is never shown less than another node has shown it.
 //!
-//! A read that fails is set aside and repeated in halves, so that other topics do not wait for the offending one. A topic
-//! whose last viewer left is kept for a while without being read, for clients whose connection broke.
+//! A read that fails is set aside and repeated in halves, so that other topics do not wait for the one that makes it
+//! fail. A topic whose last viewer left is kept for a while without being read, for clients whose connection broke.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
@@ -116,7 +116,7 @@ struct Slot {
     owed: ShardSet,
     give_up_at: Instant,
     latest: Option<Arc<Picture>>,
-    /// The topic is not read again before, so that pictures keep their least distance.
+    /// The topic is not read again before: the least time between two pictures.
     quiet_until: Instant,
     /// The read that it is part of.
     asked_by: Option<u64>,
@@ -312,7 +312,7 @@ impl Planner {
         self.lanes[kind(topic)].stale.remove(&topic);
         self.waited_for.remove(&topic);
         if slot.latest.is_none() || slot.doubted {
-            // It has no viewers who could miss anything.
+            // The topic has no viewers, so dropping it loses nothing.
             self.remove(topic);
         } else {
             slot.left_at = Some(now);
@@ -519,7 +519,7 @@ impl Planner {
             if known != Some(newer.revision) {
                 slot.quiet_until = slot.quiet_until.max(now + self.window);
             }
-            // To all, whether or not it changed: only the latest picture is proven by later reads.
+            // All shards need it, even if nothing changed: later reads prove only the latest picture current.
             slot.latest = Some(Arc::new(newer));
             tell = slot.shards;
         }

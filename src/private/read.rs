@@ -58,7 +58,7 @@ fn told_of(own: OwnBookings) -> Told {
         Listed {
             kind: EntityKind::Booking,
             id,
-            // It may have been written again between the two statements.
+            // The booking may have been written between the two statements.
             version: booking.as_ref().map_or(version, |booking| booking.version),
             body: booking.as_ref().map(raw),
         }

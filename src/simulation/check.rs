@@ -1,4 +1,4 @@
-//! What must hold.
+//! The checks of a run: what clients show, compared with the database.
 
 use std::collections::BTreeSet;
 
@@ -10,20 +10,20 @@ use super::plan::AMPLE;
 use super::world::{DAWN_S, World};
 use crate::ticketing::Revision;
 
-/// What did not hold.
+/// Names of the checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Check {
-    /// The frames of a join follow on one another.
+    /// Each frame of a join begins where the one before ended.
     Continuity,
-    /// No client goes back, and every picture at a revision is the log's at that.
+    /// No client's revision goes back, and what it shows is the log's state at its revision.
     Picture,
-    /// No beat claims a freshness that is not there.
+    /// A beat claims no more freshness than is true.
     Freshness,
-    /// In the end everybody shows the database.
+    /// In the end every client shows the database's state.
     Convergence,
-    /// In the end everybody shows who is here.
+    /// In the end every client shows the right visitors.
     Presence,
-    /// The server keeps its connections, and its parts do not panic.
+    /// No part of the server panics, or closes a connection without reason.
     Survival,
 }
 
@@ -34,11 +34,11 @@ pub(super) struct Fault {
     pub(super) what: String,
 }
 
-/// What was read is shown within this: a window, a turn, a beat on its way.
+/// Time from a read to its picture on screen: the window, a turn of the shard, the way of a beat.
 const SHOWN_WITHIN_MS: u64 = 150;
 
 impl World<'_> {
-    /// The frames of a join follow on its answer and on one another, and beats promise no more.
+    /// Checks that the frames of a join follow on its answer and on one another, and that a beat names no later revision.
     pub(super) fn continues(&mut self, id: usize, client: usize, frame: &Value) {
         let Some(told) = self.lines.get(&id).map(|line| line.told) else {
             return;
@@ -76,7 +76,7 @@ impl World<'_> {
         }
     }
 
-    /// A beat's `checked_at` is true of its revision: all that the database had then is shown.
+    /// Checks that a beat's revision holds all that the database had at its `checked_at`.
     fn claims(&mut self, client: usize, revision: Revision, beat: &Value) {
         let (index, client, now_ms) = (client, &self.clients[client], self.now_ms);
         let at = beat["checked_at"].as_str().expect("a time");
@@ -86,17 +86,17 @@ impl World<'_> {
         }
         let since = at.as_millisecond() - DAWN_S * 1_000;
         let Ok(checked_ms) = u64::try_from(since) else {
-            // The shard has not been told yet.
+            // The shard has heard nothing from the feed yet.
             return;
         };
         let is_down = beat["database"] == "down";
-        // A socket that is full keeps what was sent before; a stream is not asked for more.
+        // Behind a full socket older frames wait; a stream makes no text before it is asked for more.
         let has_old_frames = client.has_stalled && !client.streams;
         if is_down || self.odds.mail_max < AMPLE || has_old_frames {
             return;
         }
         if now_ms < checked_ms + SHOWN_WITHIN_MS {
-            // What was read may wait for the end of its window.
+            // The change may still wait for the end of its window.
             return;
         }
         let had = self.database.revision_at(client.event, checked_ms);
@@ -112,7 +112,7 @@ impl World<'_> {
         }
     }
 
-    /// The client did not go back, and its picture is the log's at its revision.
+    /// Checks that the client did not go back, and shows the log's state at its revision.
     pub(super) fn is_true(&mut self, client: usize, before: Option<Revision>) {
         if self.clients[client].kind == Kind::Own {
             return self.is_true_of_own(client, before);
@@ -122,14 +122,14 @@ impl World<'_> {
             return;
         };
         let mut what = None;
-        // Only a database that went back has less than it had.
+        // Revisions may fall only where the database went back.
         let went_back = self.database.rewound_ms(client.event).is_some();
         if before > Some(*revision) && !went_back {
             what = Some(format!("a client went from {before:?} to {revision}"));
         }
         let pictures = self.database.at(client.event, *revision);
         let pictures: Vec<_> = pictures
-            .map(|state| Picture::of(state, client.kind))
+            .map(|state| ShownPicture::of(state, client.kind))
             .collect();
         if !pictures.contains(picture) {
             let topic = &client.topic;
@@ -142,7 +142,7 @@ impl World<'_> {
         }
     }
 
-    /// Who does not show the database, or who is here.
+    /// The first client that shows another state than the database, or other visitors.
     pub(super) fn differs(&self) -> Option<Fault> {
         self.clients
             .iter()
@@ -164,7 +164,7 @@ impl World<'_> {
         let latest = self.database.latest(client.event);
         let shown = client.have.as_ref();
         if client.kind != Kind::Registration
-            && shown != Some(&(latest.revision, Picture::of(latest, client.kind)))
+            && shown != Some(&(latest.revision, ShownPicture::of(latest, client.kind)))
         {
             let (topic, have, latest) = (&client.topic, client.revision(), latest.revision);
             return fault(

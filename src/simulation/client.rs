@@ -1,4 +1,4 @@
-//! A client that follows the rules of the wire, and what it shows.
+//! A client that follows the rules of the wire, and its picture (the state on its screen).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::own::{self, OwnVersions};
 use crate::ticketing::live::EventState;
 use crate::ticketing::{EventId, Revision, UserId};
 
-/// What a client joins.
+/// The topic that a client joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Event,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
     Own,
 }
 
-/// What a viewer sees, as far as it goes over the wire.
+/// The state on a viewer's screen, as far as it comes over the wire.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct ShownPicture {
     title: String,
@@ -106,23 +106,23 @@ fn merge(rows: &mut BTreeMap<i64, Value>, changes: &Value, shown: impl Fn(&Value
 
 pub(super) struct Client {
     pub(super) kind: Kind,
-    /// It comes by server-sent events.
+    /// Uses server-sent events in place of a WebSocket.
     pub(super) streams: bool,
     /// Of a viewer of own bookings: the user's number.
     pub(super) event: EventId,
     pub(super) topic: String,
-    /// The connection it has, if it has one.
+    /// Its connection, if it has one.
     pub(super) connection: Option<usize>,
     pub(super) stalled: bool,
-    /// At some time or other.
+    /// Whether it ever stalled.
     pub(super) has_stalled: bool,
     pub(super) joined: bool,
     pub(super) have: Option<(Revision, ShownPicture)>,
     /// Wants to be counted, or listed.
     pub(super) present: bool,
-    /// What it last said of that on this join.
+    /// What it last declared on this join.
     declared: bool,
-    /// Who is here, as last shown: a number, or the keys by `phx_ref`.
+    /// The visitors last shown: their number, or the members' keys by `phx_ref`.
     pub(super) total: u64,
     pub(super) members: BTreeMap<String, String>,
     /// The highest version that it was told of each booking.
@@ -133,12 +133,12 @@ pub(super) struct Client {
     reference: u64,
 }
 
-/// What a frame makes a client do.
+/// A client's reaction to a frame.
 #[derive(Debug, PartialEq)]
 pub(super) enum NextMove {
     Nothing,
     Send(String),
-    /// Something is missing: join again from what it has.
+    /// Changes are missing: join again from its revision.
     Rejoin,
     /// Refused for now, or the node is behind.
     RejoinLater,
@@ -174,7 +174,7 @@ impl Client {
         }
     }
 
-    /// A viewer of this user's bookings, who has this token.
+    /// A viewer of this user's bookings, with the user's token.
     pub(super) fn own(index: usize, user: UserId, token: &str) -> Self {
         Client {
             token: Some(token.to_owned()),
@@ -200,7 +200,7 @@ impl Client {
         self.has_stalled |= stalls;
     }
 
-    /// Its stream has begun: what follows leads on from what it has, or is everything.
+    /// Begins a stream; its frames lead on from the client's revision, or are the whole state.
     pub(super) fn streams_on(&mut self) {
         self.join_ref += 1;
         self.joined = true;
@@ -214,7 +214,7 @@ impl Client {
         (self.connection, self.joined) = (None, false);
     }
 
-    /// The text that joins, or joins again.
+    /// The frame that joins, or joins again.
     pub(super) fn join(&mut self) -> String {
         self.reference += 1;
         self.join_ref = self.reference;
@@ -232,7 +232,7 @@ impl Client {
         self.text("phx_join", &payload)
     }
 
-    /// The text that says where it is, if that has changed since it last said so.
+    /// The frame that declares its presence, if that has changed since it last did.
     pub(super) fn declare(&mut self) -> Option<String> {
         let says_nothing = matches!(self.kind, Kind::Seats | Kind::Own) || self.streams;
         if !self.joined || self.declared == self.present || says_nothing {
@@ -267,7 +267,7 @@ impl Client {
                 self.joined = false;
                 NextMove::RejoinLater
             }
-            // Until its join is answered, what comes is of the one before, maybe of a history that was lost since.
+            // Before its join is answered, frames are of the join before, maybe of a history that was lost since.
             "update" if self.joined => self.on_update(payload),
             "beat" if self.joined => {
                 let newest = payload["revisions"][&self.topic].as_u64();
@@ -316,7 +316,7 @@ impl Client {
         self.declare().map_or(NextMove::Nothing, NextMove::Send)
     }
 
-    /// An older answer than what it has is believed: a node that only lags does not give it.
+    /// Takes an answer even if it is older than the client's state: a node that only lags would not have given it.
     fn joined_at(&mut self, revision: Revision, response: &Value) {
         let state = &response["state"];
         self.total = state["presence"]["total"].as_u64().unwrap_or(self.total);

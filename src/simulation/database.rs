@@ -1,5 +1,5 @@
-//! The database: a log and a state for each revision, and what nodes say of who is where. It can be
-//! away, it can be pruned, and it can be put back to what it was.
+//! A model of the database: a log and a state for each revision, and the nodes' counts of visitors. It can be away,
+//! its log can be pruned, and it can be put back to an earlier state.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ struct Record {
     states: Vec<EventState>,
     /// When each of them was committed.
     committed_ms: Vec<u64>,
-    /// States that a rewind took away.
+    /// States that were lost in a rewind.
     lost: Vec<EventState>,
     rewound_ms: Option<u64>,
     /// The change that led to each revision after the first.
@@ -82,12 +82,12 @@ impl Database {
         committed.partition_point(|&at| at <= ms) as Revision
     }
 
-    /// When it was put back, if it was.
+    /// When the event was put back, if it was.
     pub(super) fn rewound_ms(&self, event: EventId) -> Option<u64> {
         self.events[&event].rewound_ms
     }
 
-    /// As after a restored backup: the last changes never were.
+    /// Undoes the last changes, as a restored backup does.
     pub(super) fn rewind(&mut self, event: EventId, changes: usize, now_ms: u64) {
         let record = self.events.get_mut(&event).expect("an event of this world");
         let kept = record.states.len().saturating_sub(changes).max(1);
@@ -153,7 +153,7 @@ impl Database {
         Box::new(LiveEvent { state, recent })
     }
 
-    /// Events of which there is less than these revisions.
+    /// The events whose revision is lower than the given one.
     pub(super) fn behind(&self, heads: &[(EventId, Revision)]) -> Vec<EventId> {
         let behind = |&&(event, head): &&(EventId, Revision)| self.latest(event).revision < head;
         heads
@@ -165,7 +165,7 @@ impl Database {
 
     // --- who is where
 
-    /// What a node's query answers, and what it rings for.
+    /// Answers a node's query about presence, with the rings that it sends.
     pub(super) fn presence(
         &mut self,
         node: Uuid,

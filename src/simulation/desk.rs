@@ -1,28 +1,26 @@
 //! The desk in virtual time: everything between a request and its committed answer, with faults.
 //!
-//! The parts are the true ones: queue, clocks, worker, rules. Modelled are the `ledger` (a database with turns,
-//! transactions, savepoints and constraints), the network, and callers who wait for so long, leave, and
-//! come back with the same key at another node.
+//! The parts are the real ones: queue, clocks, worker, rules. Modelled are the `ledger` (a database with turns,
+//! transactions, savepoints and constraints), the network, and callers who lose patience and come back with the same
+//! idempotency key at another node.
 //!
-//! A seed decides everything. Every message takes its time, so between any two steps of a node others may run,
-//! and the node may crash, or stand still for longer than anybody waits. Turns are held by others, transactions
-//! deadlock or run into lock timeouts, connections break with or without their commit, and some bookings are refused
-//! by the database whatever the rules say.
+//! A seed decides everything. Every message takes time, so others may run between any two steps of a node, and the node
+//! may crash, or stand still for longer than callers wait. Other transactions hold turns, transactions deadlock or run
+//! into lock timeouts, connections break with or without their commit, and the database refuses some bookings whatever
+//! the rules say.
 //!
-//! What must hold:
-//!
-//! | check | what |
+//! | check | promise |
 //! |---|---|
-//! | `Stock` | nothing is oversold, and nobody is refused what there was all the while |
+//! | `Stock` | nothing is oversold, and nobody is refused tickets that were free all the time |
 //! | `InTime` | nothing is committed for a caller who had left |
 //! | `Once` | a key stands for one booking |
-//! | `Answers` | every command of a living node is answered, with what is committed |
-//! | `Company` | nobody suffers for what another one asked for |
+//! | `Answers` | a living node answers every command, with the committed state |
+//! | `Company` | a command does not fail because of another one in its batch |
 //! | `Order` | a node has one transaction at a time for an event |
 //!
 //! Mistakes made on purpose, each caught by its check: `DecideTooLate` (a command past its deadline is decided),
-//! `OffenderTakesAll` (what the database refuses takes its batch down), `KeepExpiredStock` (stock of
-//! a hold that has ended is not given back to who comes next).
+//! `OffenderTakesAll` (one command that the database refuses fails its batch), `KeepExpiredStock` (the stock of an
+//! expired hold is not given to the next command).
 
 mod caller;
 mod ledger;
@@ -50,7 +48,7 @@ use crate::ticketing::BookingId;
 const SEEDS: u64 = 10_000;
 /// Seeds among which each mistake has to be caught.
 const MISTAKE_SEEDS: u64 = 2_000;
-/// How long faults go on, and how long everything may take to come to rest after them.
+/// How long faults go on, and how long everything may take to settle after them.
 const FAULTS_MS: u64 = 12_000;
 const REST_MS: u64 = 20_000;
 /// How long a command may wait.
@@ -76,9 +74,9 @@ struct DeskFault {
 thread_local! {
     /// Virtual time in milliseconds.
     static NOW_MS: Cell<u64> = const { Cell::new(0) };
-    /// How long the task that is being polled wants to pause.
+    /// The pause that the task under way asks for.
     static PAUSE_MS: Cell<u64> = const { Cell::new(0) };
-    /// What `Instant` stands for 0.
+    /// The `Instant` at virtual time 0.
     static START: Instant = Instant::now();
 }
 
@@ -90,12 +88,12 @@ fn now() -> Instant {
     START.with(|start| *start) + Duration::from_millis(now_ms())
 }
 
-/// Ends the task's turn for so long, or until what it polls wakes it.
+/// Lets the task sleep for this time, or until it is woken. Called before it returns `Pending`.
 fn rest(ms: u64) {
     PAUSE_MS.set(ms);
 }
 
-/// Ends the task's turn for so long.
+/// Waits for this time.
 async fn pause(ms: u64) {
     let mut paused = false;
     std::future::poll_fn(|_| {
@@ -108,7 +106,7 @@ async fn pause(ms: u64) {
     .await;
 }
 
-/// Something that a task waits for has come.
+/// A task's waker.
 #[derive(Default)]
 struct DeskBell(AtomicBool);
 
@@ -127,7 +125,7 @@ struct DeskTask {
     work: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// What all parts of a run share.
+/// State shared by all parts of a run.
 #[derive(Clone)]
 struct DeskWorld(Arc<Mutex<Shared>>);
 
@@ -139,7 +137,7 @@ struct Shared {
     born: Vec<DeskTask>,
     /// When the caller of a booking, or of its latest change, leaves.
     leaves_ms: HashMap<BookingId, u64>,
-    /// Commands that wait for their answer, with the node's incarnation that they came to.
+    /// Commands without an answer yet, with the node and its incarnation that have them.
     unanswered: BTreeMap<u64, (usize, u64)>,
     last_id: u64,
     fault: Option<DeskFault>,
@@ -151,7 +149,7 @@ impl DeskWorld {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A message is on its way; now and then for long.
+    /// The way of a message, which now and then takes long.
     async fn travel(&self) {
         let ms = self.with(|shared| match shared.dice.percent(3) {
             true => shared.dice.between(50, 400),
@@ -181,7 +179,7 @@ impl Shared {
         self.fault.get_or_insert(DeskFault { check, what });
     }
 
-    /// A number that was not given before.
+    /// A new number.
     fn id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
@@ -246,7 +244,7 @@ fn play(world: &DeskWorld) -> Result<(), DeskFault> {
     while now_ms() < FAULTS_MS + REST_MS {
         tasks.append(&mut world.with(|shared| std::mem::take(&mut shared.born)));
         world.with(|shared| {
-            // The dead take their tasks along; whoever stands still goes on later.
+            // Tasks of a dead node are dropped; those of one that stands still go on later.
             tasks.retain(|task| task.node.is_none_or(|node| shared.nodes[node].is_alive()));
             for task in &mut tasks {
                 if task.bell.0.swap(false, Ordering::Relaxed) {
@@ -265,7 +263,7 @@ fn play(world: &DeskWorld) -> Result<(), DeskFault> {
             return Ok(());
         }
         let mut task = tasks.swap_remove(next);
-        // One that says nothing waits to be woken.
+        // A task that asks for no pause waits to be woken.
         rest(u64::MAX / 2);
         let waker = Waker::from(task.bell.clone());
         let mut context = Context::from_waker(&waker);
@@ -296,7 +294,7 @@ fn try_run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
     })
 }
 
-/// Runs the seeds below `seeds` on all cores, and comes back with a fault that is looked for, if there is one.
+/// Runs the seeds below `seeds` on all cores, and returns a fault that is looked for, if there is one.
 fn fault(
     seeds: u64,
     mistake: Option<Mistake>,

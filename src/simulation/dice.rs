@@ -1,4 +1,4 @@
-//! Chance that can be replayed: everything random in a run comes from one seed.
+//! A random generator that can be replayed: everything random in a run comes from one seed.
 
 /// SplitMix64: small, fast without optimisation, and good enough to roll faults.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ impl Dice {
         mixed ^ mixed >> 31
     }
 
-    /// From `low` up to and without `high`.
+    /// A number from `low` to `high`, without `high`.
     pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low)
     }

@@ -1,4 +1,4 @@
-//! A client's end of its socket, or of its stream.
+//! A connection as a client sees it: its end of a socket, or of a stream.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -10,7 +10,7 @@ use crate::hub::NotOpened;
 use crate::sse::viewer::StreamViewer;
 use crate::ticketing::Revision;
 
-/// What came out of a socket.
+/// A frame from a socket.
 pub(super) enum Came {
     Text(Value),
     /// The server's close frame.
@@ -21,21 +21,21 @@ pub(super) enum Came {
 pub(super) struct Line {
     end: End,
     pub(super) node: usize,
-    /// The streams of a node are its last one.
+    /// The index of the shard; the node's streams count as the last one.
     pub(super) shard: usize,
     pub(super) client: usize,
-    /// Something is on its way to the client.
+    /// Whether bytes are on their way to the client.
     pub(super) delivering: bool,
-    /// Texts arrive in the order in which they were sent.
+    /// The latest arrival so far: texts arrive in the order in which they were sent.
     pub(super) last_arrival_ms: u64,
-    /// What the server has told of the joined topic so far: its frames have to follow on it.
+    /// The joined topic's revision that the server has sent so far: the next frame has to follow on it.
     pub(super) told: Option<Revision>,
 }
 
 /// The client's end of it.
 pub(super) enum End {
     Socket(UnixStream, Vec<u8>),
-    /// A request for a stream, and what its client has.
+    /// A request for a stream, with its client's revision.
     Asked(oneshot::Receiver<Result<(), NotOpened>>, Option<Revision>),
     Stream(Box<StreamViewer>),
 }
@@ -57,7 +57,7 @@ impl Line {
         &mut self.end
     }
 
-    /// One masked text frame; the mask is nothing.
+    /// Sends a text frame, masked with zeros.
     pub(super) fn write(&mut self, text: &str) {
         let len = text.len();
         let mut frame = vec![0x81];
@@ -71,12 +71,12 @@ impl Line {
         frame.extend([0; 4]);
         frame.extend(text.as_bytes());
         if let End::Socket(stream, _) = &mut self.end {
-            // A server that is gone shows itself at the next read.
+            // If the server is gone, the next read shows it.
             let _ = stream.write_all(&frame);
         }
     }
 
-    /// The whole frames that have come by a socket; `None` at its end.
+    /// The whole frames that have arrived; `None` at the socket's end.
     pub(super) fn read(&mut self) -> Option<Vec<Came>> {
         let End::Socket(stream, input) = &mut self.end else {
             return Some(Vec::new());

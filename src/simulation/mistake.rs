@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::check::Check;
 
-/// See the table in the module above.
+/// The table in `simulation/mod.rs` explains them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mistake {
     SkipReread,
@@ -36,7 +36,7 @@ pub(crate) enum Mistake {
 }
 
 impl Mistake {
-    /// Each with the check that catches it.
+    /// Each mistake with the check that has to catch it.
     pub(super) const ALL: [(Mistake, Check); 23] = [
         (Mistake::SkipReread, Check::Convergence),
         (Mistake::LoadThenListen, Check::Convergence),
@@ -72,7 +72,7 @@ pub(crate) fn is(mistake: Mistake) -> bool {
     MADE.get() == Some(mistake)
 }
 
-/// From here on this thread makes it.
+/// Sets the mistake that this thread makes from now on.
 pub(super) fn make(mistake: Option<Mistake>) {
     MADE.set(mistake);
 }

@@ -1,57 +1,54 @@
 //! The live side in virtual time: everything between a commit and a client's picture, with faults.
 //!
-//! The parts are the true ones, put together as `run.rs` does: the feed but for its waiting
-//! (`feed::publisher`, with planner and entries), the hub with its mailboxes and the machine of what is watched,
-//! whole shards with their loop, sessions, channels and sockets (each a pair within the process), the streams of
-//! server-sent events but for hyper, presence with its rosters
-//! and peers, and the planner of private topics. Modelled are what they stand between: the `database`, whose queries and
-//! doorbell `world` carries, and a `client` that follows the rules of the wire.
+//! The parts are the real ones, put together as `run.rs` does: the feed without its I/O (`feed::publisher`, with planner
+//! and entries), the hub with its mailboxes and `hub::watching`, whole shards with their loop, sessions, channels and
+//! sockets (each a pair within the process), the streams of server-sent events without hyper, presence with its rosters
+//! and peers, and the planner of private topics. Modelled are both ends: the `database`, whose queries and doorbell
+//! `world` carries, and a `client` that follows the rules of the wire.
 //!
-//! `plan` rolls a schedule from one seed, and `world` carries it out, thing by thing, in an order that the
-//! seed alone decides: doorbells are lost and doubled, the bus loses, doubles and reorders what it
-//! carries, queries fail or come late and out of order, mailboxes overflow while their shard is held
-//! up, sockets are full, frames get lost on their way, clients stall, vanish in the middle of a join and
-//! come back at another node, the log is pruned past the ring, a node is cut from the database that the others
-//! reach, the database goes away and may come back as it was before.
+//! `plan` rolls a schedule from one seed, and `world` carries it out, step by step, in an order that only the seed
+//! decides: rings are lost and doubled, the bus loses, doubles and reorders changes, queries fail or come late and out
+//! of order, mailboxes overflow while their shard is held up, sockets are full, frames get lost on their way, clients
+//! stall, vanish in the middle of a join and come back at another node, the log is pruned past the deltas in memory, one
+//! node cannot reach the database, the database goes away and may come back with an older state.
 //!
-//! `check` says what must hold at each frame: no client goes back, a join's frames follow on one
-//! another, every picture at revision N is the log's at N, and no beat claims a freshness that is not
-//! there. Of a user's bookings (`own`) no lower version is told after a higher one, by whichever node, and what was
-//! committed before a revision or a beat's time is shown. When the faults are over, every client shows the database and who is here, within a bound.
+//! `check` tests each frame: no client goes back, a join's frames follow on one another, every picture at revision N is
+//! the log's at N, and no beat claims more freshness than is true. Of a user's bookings (`own`) no lower version is sent
+//! after a higher one, by whichever node, and all that was committed before a revision or a beat's time is shown. Some
+//! time after the faults are over, every client shows the database's state and the right visitors.
 //!
 //! The side that writes, from a request to its committed answer, runs by itself, in `desk`.
 //!
 //! `SEATCAST_SEED=7` replays one schedule, `SEATCAST_SEEDS=1000000` runs more of them.
 //!
-//! A check that catches nothing proves nothing. Each of these mistakes is made on purpose, in the part
-//! itself (`mistaken!`) or in the client, and has to be caught by the same checks, and by the one that is
-//! there for it:
+//! To prove that the checks catch faults, each of these mistakes is made on purpose, in the part itself (`mistaken!`) or
+//! in the client, and has to be caught by the check that exists for it:
 //!
-//! | mistake | what is done |
+//! | mistake | effect |
 //! |---|---|
 //! | `SkipReread` | the log is not read again after LISTEN |
-//! | `LoadThenListen` | what was committed between a snapshot and its opening is not read |
-//! | `ForgetPending` | changes that waited for the window's end are forgotten at the flush |
-//! | `ClaimOverGap` | all is said to be current while the log of an event has a gap |
-//! | `KeepRewound` | a database that went back is not noticed |
-//! | `PublishOverGap` | a topic entry takes a publication that starts after what it has |
-//! | `RingOffByOne` | the ring claims to reach one revision further back than it does |
+//! | `LoadThenListen` | changes that were committed between a snapshot and its opening are not read |
+//! | `ForgetPending` | changes that waited for the window's end are dropped at the flush |
+//! | `ClaimOverGap` | all events are reported as current while the log of one has a gap |
+//! | `KeepRewound` | nobody notices that the database went back |
+//! | `PublishOverGap` | a shard applies a publication that begins after its own state |
+//! | `RingOffByOne` | the recent deltas are said to reach one revision further back than they do |
 //! | `ResumeBeyondRing` | a `since` beyond the ring is answered as resumed |
-//! | `MergeBackwards` | of merged changes the older value wins |
-//! | `ApplyOverGap` | a client applies a frame that starts after what it has |
-//! | `ResumeLost` | a revision of a history that the database lost is resumed from |
-//! | `ForgetWhenLevel` | a client that comes back and has missed nothing forgets its picture |
-//! | `DropLeave` | a lost socket leaves its client counted |
+//! | `MergeBackwards` | when changes are merged, the older value wins |
+//! | `ApplyOverGap` | a client applies a frame that begins after its own revision |
+//! | `ResumeLost` | a client resumes from a revision of lost history |
+//! | `ForgetWhenLevel` | a client that comes back and has missed nothing drops its picture |
+//! | `DropLeave` | the client of a lost socket stays counted |
 //! | `LoseUntrack` | a member who leaves stays listed |
-//! | `AnswerBehind` | a client is answered with less than it has by a node that does not reach the database |
+//! | `AnswerBehind` | a node that cannot reach the database answers a client with an older state than the client has |
 //! | `BeatBeforeFrames` | a stream's beat goes out before the frame that makes it true |
-//! | `ForgetLostOnStreams` | one road forgets that the database lost history |
-//! | `ForgetGone` | a booking that went away is not told to be gone |
-//! | `ResumeAnywhere` | a client from another node is answered only what changed here after its revision |
+//! | `ForgetLostOnStreams` | server-sent events forget that the database lost history |
+//! | `ForgetGone` | viewers are not told that a booking went away |
+//! | `ResumeAnywhere` | a client from another node is sent only what changed here after its revision |
 //! | `ClaimReadsEnd` | a read of bookings is dated by its end |
-//! | `BeatByEvents` | a beat claims of bookings the freshness of events |
-//! | `AnswerEarly` | a join is answered by a read that was under way when it came |
-//! | `LoseRing` | a ring is forgotten that comes while its user's bookings are being read |
+//! | `BeatByEvents` | a beat claims for bookings the freshness of events |
+//! | `AnswerEarly` | a join is answered by a read that was already under way |
+//! | `LoseRing` | a ring is dropped that comes while its user's bookings are being read |
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -81,17 +78,17 @@ use crate::auth::{Auth, Role};
 use crate::config::Config;
 use crate::ticketing::UserId;
 
-/// By the true clock, which tokens go by: longer than any run of the tests.
+/// By the real clock, which tokens refer to: longer than any run of the tests.
 const TOKENS_LAST: Duration = Duration::from_secs(24 * 3_600);
 const SEEDS: u64 = 10_000;
 /// Seeds among which each mistake has to be caught.
 const MISTAKE_SEEDS: u64 = 2_000;
 
-/// What all runs share.
+/// Configuration and tokens, shared by all runs.
 struct Ground {
     config: Config,
     auth: Arc<Auth>,
-    /// Of each user.
+    /// A token of each user.
     tokens: Vec<String>,
 }
 
@@ -111,7 +108,7 @@ impl Ground {
     }
 
     /// # Errors
-    /// What must not be, and how to see it again.
+    /// A failed check, and how to replay it.
     fn run(&self, seed: u64, is_told: bool) -> Result<(), Fault> {
         let run = || {
             let mut world = World::new(self, seed);
@@ -135,7 +132,7 @@ fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
 
-/// Runs the seeds below `seeds` on all cores, and comes back with a fault that is looked for, if there is one.
+/// Runs the seeds below `seeds` on all cores, and returns a fault that is looked for, if there is one.
 fn fault(
     seeds: u64,
     mistake: Option<Mistake>,
@@ -171,7 +168,7 @@ fn every_viewer_ends_with_the_database_and_never_shows_what_was_not() {
     }
 }
 
-/// A part that panics has not been caught by a check, nor has a mistake that another check happens to meet.
+/// A panic does not count, nor does a fault that another check finds.
 #[test]
 fn every_mistake_is_caught_by_its_check() {
     let seeds = number("SEATCAST_SEEDS").unwrap_or(MISTAKE_SEEDS);

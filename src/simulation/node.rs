@@ -25,7 +25,7 @@ use crate::sse::shown::Shown;
 use crate::store::presence::PresenceRing;
 use crate::ticketing::EventId;
 
-/// When the streams look what time does.
+/// How often the streams check their timers.
 const STREAMS_TICK: Duration = Duration::from_millis(50);
 
 pub(super) struct Node {
@@ -34,7 +34,7 @@ pub(super) struct Node {
     /// Whether the doorbell is connected, and whether the bus brings changes.
     pub(super) listening: bool,
     pub(super) carried: bool,
-    /// When something of it is next to be woken, as far as that is planned.
+    /// The planned times of the next wake-up and of the shards' next turns.
     pub(super) wakes_at_ms: Option<u64>,
     pub(super) turns_at_ms: Vec<Option<u64>>,
     pub(super) stunned_until_ms: Vec<u64>,
@@ -42,16 +42,16 @@ pub(super) struct Node {
     pub(super) private: Planner,
     pub(super) private_at_ms: Option<u64>,
     pub(super) hub: Hub,
-    /// Events that it saw go back.
+    /// Events of which the node noticed that the database went back.
     pub(super) missed: BTreeSet<EventId>,
-    /// What shards ask arrives in the order of asking.
+    /// Arrival of the shards' latest question: questions arrive in the order of asking.
     pub(super) last_watch_ms: u64,
     pub(super) id: Uuid,
     rosters: Rosters,
     peers: Peers,
     showing: Showing,
     pub(super) streams: Arc<Shown>,
-    /// Its database cannot be reached from here; from the others it may.
+    /// Whether this node cannot reach the database, which others may reach.
     pub(super) cut: bool,
     watches: mpsc::Receiver<Watch>,
     said: mpsc::Receiver<Said>,
@@ -111,7 +111,7 @@ impl Node {
         self.publisher.on(cause, moment)
     }
 
-    /// One turn of a shard, or of the streams, and when it wants the next one unless something happens.
+    /// Runs one turn of a shard, or of the streams. Returns the time to its next turn, if nothing comes before.
     pub(super) fn turn(&mut self, shard: usize, now_ms: u64) -> Duration {
         match self.shards.get_mut(shard) {
             Some(shard) => shard.turn(now_ms),
@@ -122,12 +122,12 @@ impl Node {
         }
     }
 
-    /// What the shards have asked the feed.
+    /// The shards' requests to the feed.
     pub(super) fn asked(&mut self) -> Vec<Watch> {
         std::iter::from_fn(|| self.watches.try_recv().ok()).collect()
     }
 
-    /// What the shards wish of private topics.
+    /// The shards' requests for private topics.
     pub(super) fn wishes(&mut self) -> Vec<Wish> {
         let said = std::iter::from_fn(|| self.asked_in_private.try_recv().ok());
         said.filter_map(|said| match said {
@@ -137,7 +137,7 @@ impl Node {
         .collect()
     }
 
-    /// A turn of presence: what shards said is taken in, what is due is shown.
+    /// Runs a turn of presence: takes in the shards' reports, and sends the views that are due.
     pub(super) fn presence(&mut self, now: Instant) -> Option<peers::PeerQuery> {
         while let Ok(said) = self.said.try_recv() {
             self.rosters.hear(said, &mut self.peers, now);

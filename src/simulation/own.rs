@@ -1,7 +1,7 @@
-//! Private topics: users' bookings, the reads of them by each node, and what must hold of what is shown.
+//! Private topics: users' bookings, each node's reads of them, and checks of what clients show.
 //!
-//! A read has a beginning, a snapshot of the list, maybe a second one for the bodies, and an arrival; anything may be
-//! committed in between, and a node may be cut off from the database while the others are not.
+//! A read has a beginning, a snapshot of the list, maybe a second one for the bodies, and an arrival; commits may come
+//! in between, and a node may be cut off from the database while others are not.
 
 use std::collections::BTreeMap;
 
@@ -19,20 +19,20 @@ use crate::protocol::topic::Topic;
 use crate::store::doorbell::PrivateRing;
 use crate::ticketing::{BookingId, Revision, UserId};
 
-/// Whose bookings there are.
+/// Users, numbered from 1.
 pub(super) const USERS: i64 = 2;
 /// OwnVersions that a user is told of.
 const BOOKINGS_MAX: usize = 3;
-/// So many reads in a hundred take up to so long to arrive: time enough for a client to come from another node.
+/// Percent of reads that are slow, and their longest way: time for a client to come from another node meanwhile.
 const SLOW_PERCENT: u64 = 30;
 const SLOW_MS: u64 = 500;
 
-/// What is to happen to private topics.
+/// A step of private topics.
 pub(super) enum Own {
     Commit(UserId),
     Ring(usize, UserId),
     Wish(usize, Wish),
-    /// The read begins; then come its snapshot of the list, that of the bodies that are lacking, and its arrival.
+    /// A read begins; then follow its snapshot of the list, that of the missing bodies, and its arrival.
     Begin(usize, Batch),
     List(usize, Batch, Revision),
     Bodies(usize, Batch, Revision, Lists),
@@ -40,7 +40,7 @@ pub(super) enum Own {
     Wake(usize),
 }
 
-/// What a read listed of each user.
+/// The ids and versions that a read found for each user.
 type Lists = BTreeMap<UserId, Vec<(BookingId, i64)>>;
 /// Versions by id.
 pub(super) type OwnVersions = BTreeMap<BookingId, i64>;
@@ -75,7 +75,7 @@ impl OwnRows {
         self.clock
     }
 
-    /// The newest of a user, as they are now.
+    /// The newest bookings of a user.
     fn listed(&self, user: UserId) -> Vec<(BookingId, i64)> {
         let own = self
             .now
@@ -185,7 +185,7 @@ impl World<'_> {
         };
         self.rows.write(id, owner, self.now_ms);
         for node in 0..self.nodes.len() {
-            // One ring for all whom it concerns; who it does not concern looks in vain.
+            // The user rings even when another's booking changed; then a read finds nothing new.
             if self.nodes[node].listening && !self.fails(self.odds.ring_lost) {
                 let doubled = self.fails(self.odds.ring_doubled);
                 for _ in 0..=usize::from(doubled) {
@@ -198,7 +198,7 @@ impl World<'_> {
         }
     }
 
-    /// Something happened to a node's private topics.
+    /// Hands a cause to a node's planner of private topics, and plans its effects.
     pub(super) fn private(&mut self, node: usize, cause: Cause) {
         let now = self.now();
         for effect in self.nodes[node].private.on(cause, now) {
@@ -242,7 +242,7 @@ impl World<'_> {
         }
     }
 
-    /// As the store reads: what is listed, and of what is lacking the body as it is now, if it is still the user's.
+    /// Reads missing bodies like the store: as they are now, if the bookings are still the user's.
     fn bodies(&mut self, node: usize, batch: Batch, began: Revision, lists: &Lists) {
         let read = match mistaken!(ClaimReadsEnd) {
             true => self.rows.clock(self.now_ms),
@@ -279,9 +279,9 @@ impl World<'_> {
         self.soon(answer);
     }
 
-    // --- what must hold
+    // --- checks
 
-    /// No frame tells of a booking what is older than what the client was told before, by whichever node.
+    /// Checks that no frame has a lower version of a booking than the client was sent before, by whichever node.
     pub(super) fn is_no_older(&mut self, client: usize, told: &Value) {
         let told_before = &mut self.clients[client].told;
         let older = bookings(told).find_map(|(id, version)| {
@@ -293,7 +293,7 @@ impl World<'_> {
         }
     }
 
-    /// What the client shows is not older than its revision.
+    /// Checks that the client shows nothing older than its revision.
     pub(super) fn is_true_of_own(&mut self, client: usize, before: Option<Revision>) {
         let client = &self.clients[client];
         let (topic, user) = (&client.topic, client.user());
@@ -312,7 +312,7 @@ impl World<'_> {
         self.fail(Check::Picture, what);
     }
 
-    /// All that was committed before the beat's `checked_at` is shown by a client that has its revision.
+    /// Checks that a client at the beat's revision shows all that was committed before its `checked_at`.
     pub(super) fn claims_of_own(&mut self, client: usize, revision: Revision, checked_us: i64) {
         let client = &self.clients[client];
         let shown = client.have.as_ref().filter(|(have, _)| *have == revision);

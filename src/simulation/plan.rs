@@ -1,4 +1,4 @@
-//! What goes wrong, and when: rolled from the seed before anything happens.
+//! The schedule of faults and changes, rolled from the seed before the run.
 
 use super::client::{Client, Kind};
 use super::dice::Dice;
@@ -11,27 +11,27 @@ use crate::ticketing::{EventId, UserId};
 use super::Ground;
 use super::node::Node;
 
-/// Where rings or changes may get lost, the poll is the floor.
+/// Poll interval of runs in which rings or changes may get lost.
 const POLL_MS: u64 = 300;
-/// It does not come within a run: everything but lost rings has to do without it.
+/// Poll interval of other runs, longer than a run: only lost rings may need a poll.
 const NEVER_MS: u64 = 60_000;
-/// No fault begins later, so that what it takes to end it ends before [`FAULTS_END_MS`].
+/// No fault begins later, so that each is over before [`FAULTS_END_MS`].
 const LAST_FAULT_MS: u64 = FAULTS_END_MS - 600;
 /// Room in the sockets, in bytes: a few frames.
 const SEND_BUFFER_BYTES: usize = 4_608;
 
-/// What sort of run it is, and how often what goes wrong, in percent.
+/// The kind of run, and the percentage of each fault.
 pub(super) struct Odds {
     pub(super) events: i64,
-    /// The bus may bring changes.
+    /// Whether a bus brings changes.
     pub(super) bus: bool,
-    /// The database is put back once.
+    /// Whether the database is put back once.
     pub(super) rewind: bool,
-    /// Messages that a shard's mailbox holds.
+    /// Capacity of a shard's mailbox, in messages.
     pub(super) mail_max: usize,
     pub(super) ring_lost: u64,
     pub(super) ring_doubled: u64,
-    /// Rings that carry the change.
+    /// Rings that have the change in their payload.
     pub(super) rides: u64,
     pub(super) change_lost: u64,
     pub(super) change_doubled: u64,
@@ -41,7 +41,7 @@ pub(super) struct Odds {
     polls: bool,
 }
 
-/// Mail that never overflows.
+/// Capacity of a mailbox that never overflows.
 pub(super) const AMPLE: usize = 256;
 
 impl Odds {
@@ -136,7 +136,7 @@ impl World<'_> {
         UserId(self.dice.between(1, own::USERS as u64 + 1) as i64)
     }
 
-    /// Puts the faults and the changes of this seed into the future.
+    /// Schedules the faults and changes of this seed.
     pub(super) fn plan(&mut self) {
         for node in 0..self.nodes.len() {
             self.plan_node(node);
@@ -228,14 +228,14 @@ impl World<'_> {
         }
     }
 
-    /// The database goes away, and comes back with less of an event than it had.
+    /// Schedules an outage of the database, after which it may have an older state of an event.
     fn plan_outage(&mut self, rewound: Option<EventId>) {
         let down = self.some_time();
         let up = down + self.dice.between(50, 600);
         self.at(down, Thing::Outage(false));
         if let Some(event) = rewound {
             self.at(up, Thing::Rewind(event));
-            // It is written on, past what was shown of it, while some have not seen yet that it went back.
+            // More changes follow, past the revisions that were shown, while some nodes have not noticed the loss yet.
             for _ in 0..self.dice.below(8) {
                 let when = up + self.dice.between(20, 600);
                 self.at(when, Thing::Commit(event));

@@ -1,4 +1,4 @@
-//! Clients and their lines: who connects where, and what goes over.
+//! Connections of clients to nodes, and the delivery of their frames.
 
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -12,7 +12,7 @@ use crate::hub::NativeView;
 use crate::protocol::phoenix::Vsn;
 use crate::sse::shown::Ask;
 
-/// Of streams; sockets have it from the configuration.
+/// Beat interval of streams; sockets have theirs from the configuration.
 const BEAT_INTERVAL_MS: u64 = 500;
 
 impl World<'_> {
@@ -63,7 +63,7 @@ impl World<'_> {
         End::Asked(answered, since)
     }
 
-    /// Loses its connection, and comes back.
+    /// Cuts a client's connection, and lets it come back.
     pub(super) fn lose(&mut self, client: usize) {
         let Some(id) = self.clients[client].connection else {
             return;
@@ -142,7 +142,7 @@ impl World<'_> {
         }
     }
 
-    /// A stream is asked for more, as a body is whose client has read everything.
+    /// Asks a stream for more, like hyper when the client has read everything.
     fn deliver_events(&mut self, id: usize, client: usize, beat: bool) {
         let Some(line) = self.lines.get_mut(&id) else {
             return;

@@ -1,4 +1,4 @@
-//! One schedule: what happens when, decided by the seed alone.
+//! Carries out one schedule in virtual time; the seed alone decides the order.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -25,21 +25,21 @@ use crate::store::presence::PresenceRing;
 use crate::ticketing::EventId;
 use crate::ticketing::live::Delta;
 
-/// Until then faults happen and rows change, in milliseconds.
+/// Time at which faults and changes end, in milliseconds.
 pub(super) const FAULTS_END_MS: u64 = 2_000;
-/// From then on, everybody has to show the database within this.
+/// Time after that within which every client has to show the database's state.
 const CONVERGE_MS: u64 = 8_000;
 const CHECK_INTERVAL_MS: u64 = 50;
-/// How long one thing may take: a query, a frame's way, a shard's turn.
+/// Longest duration of a query, of a frame's way, of a shard's turn.
 pub(super) const DELAY_MS: u64 = 12;
 /// The bus takes longer, so that changes overtake one another.
 const BUS_DELAY_MS: u64 = 60;
 /// Percent of loads during which another change is committed.
 const CROSSED_LOADS: u64 = 30;
-/// When it all begins, by the clock that viewers are told of: later than any true time.
+/// Beginning of the run by the clock that viewers are told of: later than any real time.
 pub(super) const DAWN_S: i64 = 4_102_444_800;
 
-/// What is to happen.
+/// A step of the schedule.
 pub(super) enum Thing {
     Commit(EventId),
     Prune(EventId),
@@ -49,16 +49,16 @@ pub(super) enum Thing {
     Cut(usize, bool),
     Bell(usize, bool),
     Ring(usize, EventId),
-    /// A ring with the change on it.
+    /// A ring with the change in its payload.
     Ride(usize, EventId, Box<Delta>),
     Carrier(usize, bool),
     Heard(usize, Heard),
-    /// The query looks at the database; then comes the arrival of its answer.
+    /// A query's snapshot of the database; the arrival of its answer follows.
     Look(usize, Query),
     Answer(usize, Cause),
     Wake(usize),
     Turn(usize, usize),
-    /// The shard has no turn before that.
+    /// The shard has no turn before this time.
     Stun(usize, usize, u64),
     Presence(usize),
     PresenceLook(usize, peers::PeerQuery),
@@ -69,13 +69,13 @@ pub(super) enum Thing {
     Lose(usize),
     Stall(usize, bool),
     Move(usize),
-    /// Joins again in mid-course.
+    /// The client joins again, though nothing is wrong.
     Rejoin(usize),
     Say(usize, String),
     Deliver(usize),
     /// A stream's beat is due.
     Beat(usize),
-    /// Something of private topics.
+    /// A step of private topics.
     Own(Own),
     Check,
 }
@@ -96,9 +96,9 @@ pub(super) struct World<'a> {
     pub(super) nodes: Vec<Node>,
     pub(super) clients: Vec<Client>,
     pub(super) lines: BTreeMap<usize, Line>,
-    /// What must not have been.
+    /// The first check that failed.
     fault: Option<Fault>,
-    /// Whether what goes over the lines is printed: one schedule is looked at.
+    /// Whether messages are printed, for the replay of one schedule.
     pub(super) is_told: bool,
 }
 
@@ -132,7 +132,7 @@ impl<'a> World<'a> {
     }
 
     /// # Errors
-    /// What must not be, and when it came about.
+    /// The check that failed, and when.
     pub(super) fn run(mut self) -> Result<(), Fault> {
         while let Some(((ms, _), thing)) = self.things.pop_first() {
             self.now_ms = ms;
@@ -180,7 +180,7 @@ impl<'a> World<'a> {
         self.at(ms, thing);
     }
 
-    /// Whether something goes wrong that does so in so many percent of the cases.
+    /// Rolls a fault of this percentage; none after [`FAULTS_END_MS`].
     pub(super) fn fails(&mut self, percent: u64) -> bool {
         self.now_ms < FAULTS_END_MS && percent > 0 && self.dice.percent(percent)
     }
@@ -207,7 +207,7 @@ impl<'a> World<'a> {
         match thing {
             Thing::Commit(event) => self.commit(event),
             Thing::Prune(event) => {
-                // The newest change always stays, or a reader who fell behind would find nothing.
+                // The newest change always stays, as in the real log: a reader that fell behind has to find a gap.
                 let kept = self.dice.between(1, 6);
                 self.database.prune(event, kept);
             }
@@ -217,7 +217,7 @@ impl<'a> World<'a> {
                     self.soon(Thing::Bell(node, up));
                 }
             }
-            // What rang before has died with its connection by then.
+            // A rewind needs an outage: rings of lost changes are lost with the connection.
             Thing::Rewind(_) if self.database.up => {}
             Thing::Rewind(event) => {
                 let changes = 1 + self.dice.below(5);
@@ -233,7 +233,7 @@ impl<'a> World<'a> {
             }
             Thing::Ring(node, event) => self.rung(node, Ring::Event(event)),
             Thing::Ride(node, event, change) => {
-                // As the publisher makes it of the row that rode along.
+                // The cause that the publisher makes of such a ring.
                 if self.nodes[node].listening {
                     self.cause(node, Cause::Delivered(event, change));
                 }
@@ -334,7 +334,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The change rides on the ring if it is small enough.
+    /// Rings, with the change in the payload if it is small enough.
     fn ring(&mut self, node: usize, event: EventId) {
         let ring = match self.dice.percent(self.odds.rides) {
             true => Thing::Ride(
@@ -347,13 +347,12 @@ impl<'a> World<'a> {
         self.soon(ring);
     }
 
-    /// A database that is written past what it lost, before every node has seen that, cannot be told from
-    /// one that never lost it. Nor can it by a node that did not watch the event then: its clients are
-    /// another node's.
+    /// Whether the event may be written now. If it is written past the lost revisions before every node has noticed the
+    /// loss, no node can tell it from a database that lost nothing.
     fn may_be_told(&self, event: EventId) -> bool {
         let rewound_ms = self.database.rewound_ms(event);
         rewound_ms.is_none_or(|at| {
-            // What the bus carries of the lost history has arrived.
+            // By then the bus has delivered all changes of the lost history.
             let carried = at + BUS_DELAY_MS < self.now_ms;
             carried && self.nodes.iter().all(|node| node.missed.contains(&event))
         })
@@ -379,7 +378,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// A ring on its way is lost with its connection.
+    /// A ring arrives, unless its connection was lost on the way.
     fn rung(&mut self, node: usize, ring: Ring) {
         let heard = self.nodes[node].listening || matches!(ring, Ring::Lost);
         if let Some(cause) = self.nodes[node].publisher.rang(ring).filter(|_| heard) {
@@ -399,7 +398,7 @@ impl<'a> World<'a> {
     }
 
     fn look(&mut self, node: usize, query: Query) {
-        // A change may come between a snapshot and its arrival: its ring finds nobody who watches.
+        // A commit between a snapshot and its arrival: at its ring the event is not open yet.
         let crossed = match &query {
             Query::State(event) if self.dice.percent(CROSSED_LOADS) => Some(*event),
             _ => None,
@@ -448,7 +447,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Something may have been left in the shards' mailboxes.
+    /// Plans turns of shards that may have mail.
     pub(super) fn after_mail(&mut self, node: usize) {
         for shard in 0..=self.nodes[node].shards.len() {
             self.turn_soon(node, shard);
@@ -471,7 +470,7 @@ impl<'a> World<'a> {
     fn turn(&mut self, node: usize, shard: usize) {
         let place = &mut self.nodes[node];
         if place.turns_at_ms[shard] != Some(self.now_ms) {
-            // Another one was planned before or after it.
+            // The turn was moved to another time.
             return;
         }
         let stunned_until_ms = place.stunned_until_ms[shard];

@@ -1,4 +1,4 @@
-//! From what one connection has to now: whatever its topics have for it, and the beat behind it.
+//! Brings one connection to the current state: the missing frames of each of its topics, then a beat if one is due.
 
 use bytes::Bytes;
 
@@ -11,12 +11,12 @@ use crate::protocol::phoenix;
 use crate::ticketing::Revision;
 
 impl Shard {
-    /// Sends a connection what waits for it, then brings each of its topics to now.
+    /// Writes a connection's waiting frames, then brings each of its topics to the current state.
     pub(super) fn bring(&mut self, id: usize) {
         self.bring_with(id, false);
     }
 
-    /// The same, with the beat at the end. A socket that is full gets no beat: what it has is old.
+    /// The same, with a beat at the end. A full socket gets none, since its client's state is old.
     pub(super) fn beat(&mut self, id: usize) {
         self.bring_with(id, true);
     }
@@ -78,7 +78,7 @@ impl Shard {
                 };
                 let mut frames = channel.frames(history, has, &self.config.availability);
                 if matches!(&channel.key.view, View::Tables(bindings) if !bindings.is_empty()) {
-                    // A client may have many such channels, and what each is told is its own.
+                    // A client may have many channels of tables, and each needs rows of its own: bound their sum.
                     let bytes = frames.bytes.len();
                     if bytes_of_rows > 0 && bytes_of_rows + bytes > outbox_bytes_max {
                         frames = Frames {
@@ -108,7 +108,7 @@ impl Shard {
         }
     }
 
-    /// Ends joins of clients that are to read the tables anew: they join again by themselves.
+    /// Ends joins of clients that missed more rows than can be sent: they join again by themselves and read the tables.
     pub(super) fn let_read_anew(&mut self, id: usize, subscriptions: &[u32]) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -153,7 +153,7 @@ impl Shard {
             .subscriptions_mut()
             .filter_map(joined)
             .collect();
-        // `None`: it lacks something of an event, and no beat is to hide that.
+        // `None`: the client lacks changes of an event, and a beat would hide that.
         let proven = topics
             .iter()
             .try_fold(self.watching.checked(), |checked, (channel, sent)| {
@@ -168,7 +168,7 @@ impl Shard {
         };
         match (&*topics, proven) {
             ([], _) | (_, None) => {}
-            // Nearly all: their beat is the same as their neighbours'.
+            // Nearly all clients have one topic, and get the same bytes as the other viewers of the channel.
             ([(channel, sent)], Some(checked)) => {
                 if let Some(channel) = self.channels.get_mut(*channel) {
                     let beat = channel.beat(*sent, checked, vsn);
@@ -184,7 +184,7 @@ impl Shard {
                 connection.outbox.push(frame(&revisions, checked));
             }
         }
-        // Private topics are read apart from the log, and proven by their own reads alone.
+        // Private topics are not in the log: only their own reads prove them current.
         if let Some(at) = read_at.into_iter().min() {
             let checked = native::Checked {
                 at,

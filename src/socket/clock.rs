@@ -11,7 +11,7 @@ pub(super) struct Clock {
     pub(super) held_at_ms: Option<u64>,
 }
 
-/// A start: the time, and the CPU time of the thread.
+/// The beginning of a piece of work: time, and CPU time of the thread.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
     at_ms: u64,
@@ -53,7 +53,7 @@ impl Clock {
     fn worked_ms(&self) -> u64 {
         #[cfg(test)]
         if let Some(held_at_ms) = self.held_at_ms {
-            // Other threads have half of the time.
+            // Half of a test's time counts as waiting for a processor.
             return held_at_ms / 2;
         }
         let worked = clock_gettime(ClockId::ThreadCPUTime);

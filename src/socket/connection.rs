@@ -114,7 +114,7 @@ impl Connection {
                         return Turn::Gone;
                     }
                     if is_closing(effects) {
-                        // Input that comes now is read after the others had their turn, and ignored.
+                        // Input after our close is ignored; read the rest after the other connections.
                         return Turn::More;
                     }
                 }

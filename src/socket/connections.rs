@@ -62,7 +62,7 @@ impl Connections {
         self.all.is_empty()
     }
 
-    /// One more than the highest place that was ever taken.
+    /// Upper bound (exclusive) of the connections' indexes.
     pub(super) fn places(&self) -> usize {
         self.all.capacity()
     }

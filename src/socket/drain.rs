@@ -1,8 +1,8 @@
 //! Shutdown: each client has a slot, is served until then, and is told when to come back.
 //!
 //! There are two windows, each divided into one slot per client. The *return* window is as long as the other nodes need to
-//! take the clients; the *closing* window is the same, or shorter if `drain_timeout_ms` is, so that each client gets a close
-//! frame. A client's `drain` message names the time between its close and its return.
+//! take the clients. The *closing* window is the same, or shorter where `drain_timeout_ms` is, so that each client gets a
+//! close frame in time. A client's `drain` message names the time between its close and its return.
 
 use bytes::Bytes;
 

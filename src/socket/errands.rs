@@ -11,8 +11,8 @@ use crate::protocol::code;
 use crate::ticketing::interaction::Interaction;
 
 impl Shard {
-    /// Hands over a broadcast. From now on its join has a sender id, by which its own notices are recognised, which may come
-    /// back before the answer does.
+    /// Hands over a broadcast. The join gets its sender id now, since its own notice may come back before the answer does and
+    /// is recognised by that id.
     pub(super) fn pass_on(&mut self, id: usize, subscription: u32, channel: usize, saying: Saying) {
         let (Some(event), Ok(place)) = (self.channels.event_of(channel), u32::try_from(id)) else {
             return;

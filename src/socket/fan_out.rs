@@ -7,7 +7,7 @@
 //!
 //! Overload lowers the rate. A pass that does not fit into the conflation window is followed by one with the newest state, so
 //! the event's window widens to what the shard can do, and narrows again. If other threads want the processor (bookings,
-//! Postgres), a pass takes longer than it works; the event then rests for twice the time that the shard had to wait, so that
+//! Postgres), the shard waits for it during a pass; the event then rests for [`REST_PER_WAIT`] times that wait, so that
 //! viewers do not slow down buyers.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,7 +29,7 @@ use crate::ticketing::EventId;
 /// The rest of an event after a pass, as a multiple of the time that the shard waited for a processor.
 const REST_PER_WAIT: u64 = 4;
 
-/// The change for which an event's viewers are sent to.
+/// A change that an event's viewers have to be sent.
 #[derive(Debug)]
 pub(super) struct PendingChange {
     /// The span of the latest publication.
@@ -63,7 +63,7 @@ pub(super) struct FanOuts {
 #[derive(Debug)]
 struct EventRest {
     until_ms: u64,
-    /// Whether the event has changed meanwhile.
+    /// Set if the event has changed meanwhile.
     moved: Option<PendingChange>,
 }
 

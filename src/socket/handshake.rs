@@ -61,7 +61,7 @@ async fn upgrade(
     answer
 }
 
-/// Waits for the 101 to be written, takes the socket out of the runtime, gives it to a shard.
+/// Waits until the 101 is written, takes the socket out of the async runtime and gives it to a shard.
 async fn hand_over(
     shards: Shards,
     on_upgrade: OnUpgrade,

@@ -1,5 +1,4 @@
-//! A shard whose time and turns are a test's, and whose sockets lead to the test: everything else
-//! about it is the true one.
+//! A real shard for tests: the test sets its time, calls its turns, and holds the other ends of its sockets.
 
 #![allow(clippy::unwrap_used)]
 
@@ -26,7 +25,7 @@ use crate::metrics;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
 
-/// More connections than a test brings to one turn.
+/// Capacity of the intake: more connections than a test opens between two turns.
 const INTAKE_CONNECTIONS_MAX: usize = 16;
 
 pub(crate) struct HeldShard {
@@ -51,7 +50,7 @@ impl HeldShard {
             interactions: Interactions::new(&config.interactions).0,
         };
         let mut config = ShardConfig::of(config, auth, errands);
-        // A test's viewers are few, and their fan-outs are to be interrupted, too.
+        // Small portions, so that fan-outs to the few viewers of a test are interrupted, too.
         config.portion_viewers = 2;
         let config = Arc::new(config);
         let counts = config.counts.clone();
@@ -88,7 +87,7 @@ impl HeldShard {
         client
     }
 
-    /// One turn of its loop at this time, and when it wants the next one unless something happens.
+    /// Runs one turn of the loop at this time. Returns how long the shard would sleep.
     pub(crate) fn turn(&mut self, now_ms: u64) -> Duration {
         self.shard.clock.held_at_ms = Some(now_ms);
         self.shard.turn(&mut self.events, Duration::ZERO).unwrap();

@@ -1,4 +1,4 @@
-//! WEBSOCKET: the endpoint, and the shards that own its connections.
+//! The WebSocket endpoint, and the shards that own its connections.
 //!
 //! - [`handshake`]: axum routes the request and answers 101; then the socket leaves the async runtime
 //!   for a shard.
@@ -9,8 +9,8 @@
 //!   and timeouts, `drain` the shutdown.
 //! - `session` is one client's conversation as a pure state machine; `channel` makes the frames of one topic.
 //!
-//! The event loops are our own because a task's wake-up per delivery costs more than the write itself, and a buffer per
-//! connection more than everything else about it (`ARCHITECTURE.md`, «Decisions»).
+//! Connections are not tasks of tokio: waking a task for each delivery costs more than the write, and a buffer for each
+//! connection more memory than the rest of it (`ARCHITECTURE.md`, «Decisions»).
 
 mod bring;
 mod channel;
@@ -235,7 +235,7 @@ const SHARD_NICENESS: i32 = 10;
 /// Lowers the priority of this thread, so that viewers do not slow down buyers: shards use the time that bookings and Postgres
 /// leave. If the system does not allow it, they run like all others.
 fn give_way() {
-    // On Linux a priority is a thread's, and without a name it is the calling one's.
+    // On Linux each thread has a priority of its own; `None` means the calling thread.
     if let Err(error) = rustix::process::setpriority_process(None, SHARD_NICENESS) {
         tracing::debug!(%error, "shards have the priority of everybody");
     }

@@ -21,7 +21,7 @@ pub(crate) struct Outbox {
 struct WaitingFrame {
     frames: VecDeque<Bytes>,
     bytes: usize,
-    /// The bytes among these of frames that bring topics to their current state: at most one frame for each topic.
+    /// The part of `bytes` in frames that bring topics to their current state: at most one frame for each topic.
     bytes_of_state: usize,
 }
 

@@ -1,5 +1,5 @@
-//! A shard's part in private topics: it keeps the latest picture of each watched topic, answers joins, and brings viewers
-//! to it. As with events, a slow viewer has a revision and no queue.
+//! Private topics on a shard: the latest picture (content) of each watched topic, answers to joins, and frames for
+//! viewers. As with events, a slow viewer has a revision and no queue.
 //!
 //! A join is answered with a picture that was read after it came, so it contains everything that another node has shown.
 
@@ -140,8 +140,8 @@ impl Shard {
         }
     }
 
-    /// There is no picture of the topic for now, or for good. Waiting joins are told why; for the other viewers it is asked
-    /// again, or they end with the topic.
+    /// The topic cannot be read now, or is gone for good. Waiting joins are told why; other viewers keep their state while the
+    /// request is repeated, or end with the topic.
     pub(super) fn on_no_private(&mut self, topic: Topic, why: NotOpened) {
         let again_at_ms = self.now_ms() + REFUSED_PAUSE_MS;
         let Some(kept) = self.private.kept.get_mut(&topic) else {

@@ -44,7 +44,7 @@ pub(crate) struct Session {
     opened_by: Caller,
     /// The API key in the URL, if there was one: sent as a token it means anonymous.
     api_key: Option<Box<str>>,
-    /// By place; places of ended subscriptions are reused.
+    /// Indexed by place; places of ended subscriptions are reused.
     subscriptions: Vec<Option<Subscription>>,
     joins: TokenBucket,
     pushes: TokenBucket,

@@ -1,8 +1,7 @@
 //! One timing wheel for all connections of a shard: beats, idle timeouts, overdue joins and closes.
 //!
-//! No timer per connection. Time goes in ticks; at each tick the shard visits every n-th place of its
-//! slab, so that each connection is visited once a visit interval and the visits, and with them
-//! the beats, are spread evenly.
+//! In place of a timer per connection, the shard visits every n-th place of its slab at each tick. So each connection is
+//! visited once per visit interval, and the visits, and with them the beats, are spread evenly.
 
 /// Time between two ticks, in milliseconds.
 const TICK_MS: u64 = 50;

@@ -18,8 +18,8 @@ const LOOKS: u32 = 4;
 /// 0: the client took the last chunk.
 const TAKEN: u64 = 0;
 
-/// Wraps a stream: if the next chunk is not asked for within `patience` after one (and a quarter of that at most), the
-/// connection is cut.
+/// Wraps a stream: if the client does not take a chunk within `patience` (checked four times in that), its connection is
+/// cut.
 pub(super) fn guard<T>(
     stream: impl Stream<Item = T>,
     patience: Duration,

@@ -189,7 +189,7 @@ fn a_client_that_is_ahead_waits_and_is_told_later_unless_the_database_was_read()
     assert_eq!(ahead.try_recv().ok(), Some(Ok(())));
     let sent = events(world.stream(Some(16)).greeting());
     assert_eq!(names(&sent), ["snapshot", "beat"]);
-    // And the next one is only a little ahead.
+    // A client that is one revision ahead is answered when that revision is published.
     let mut ahead = world.ask(Some(7));
     world.publish(6, 7);
     assert_eq!(ahead.try_recv().ok(), Some(Ok(())));

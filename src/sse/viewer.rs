@@ -19,7 +19,7 @@ use crate::protocol::native;
 use crate::protocol::topic::Topic;
 use crate::ticketing::Revision;
 
-/// The delay after which a client reconnects: half of this to all of it.
+/// Longest delay before a client reconnects; each is given a random one of at least half of it.
 const RETRY_MS: u64 = 2_000;
 /// At shutdown, streams told to come back per second.
 const DRAIN_STREAMS_PER_S: usize = 1_000;

@@ -83,7 +83,7 @@ impl Address {
         };
         {
             let mut setting = pin!(client.batch_execute(&self.session));
-            // The connection is not spawned yet, so it is polled here. Its messages are of no interest.
+            // The connection is not spawned yet, so it is polled here; its messages are ignored.
             let mut moving = pin!(async {
                 while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {}
             });
@@ -149,9 +149,8 @@ fn session(config: &DatabaseConfig, theirs: &str) -> String {
     let timeouts: String = ours
         .map(|(name, value)| format!("set {name} = {value};"))
         .collect();
-    // Generic plans are costed without the parameters' values, so JIT would compile cheap statements. And a plan made
-    // while a table was empty may outlive that state for a minute or more; it shall look rows up by index, in the
-    // index's order, from the start.
+    // Generic plans are costed without the parameters' values, so JIT would compile cheap statements. And a plan that was
+    // made while a table was empty may be used for a minute or more; so plans have to use indexes from the start.
     format!(
         "{timeouts}set search_path = {}, pg_temp;set jit = off;set enable_seqscan = off;set enable_bitmapscan = off;",
         config.schema

@@ -22,7 +22,7 @@ const STAND: &str = "
       from events e join turns turn on turn.event_id = e.id";
 
 impl Store {
-    /// The stands of those events that exist, by id, in one snapshot.
+    /// Reads those of the events that exist, by id, in one snapshot.
     pub async fn stands(&self, events: &[EventId]) -> Result<Vec<Stand>, StoreError> {
         let client = self.client().await?;
         let statement = client
@@ -47,7 +47,7 @@ impl Store {
         rows.iter().map(section).collect()
     }
 
-    /// The stands of the active events, the next to begin first, at most `events_max`.
+    /// Reads the active events, the next to begin first, at most `events_max`.
     pub async fn active_stands(&self, events_max: i64) -> Result<Vec<Stand>, StoreError> {
         let client = self.client().await?;
         let statement = client

@@ -1,4 +1,4 @@
-//! Bookings as they are read. They are made and changed in `store/desk.rs`.
+//! Reads bookings. They are made and changed in `store/desk.rs`.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -37,7 +37,7 @@ pub(super) const BOOKING: &str = "
 /// Columns of booking `b` and its event `e` in the order of [`Belongs`].
 const BELONGS: &str = "b.id, b.event_id, b.user_id, b.token_hash, e.organizer_id";
 
-/// Whose a booking is: what decides who may see and change it.
+/// The owner, event and organizer of a booking, which decide who may see and change it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Belongs {
     pub id: BookingId,
@@ -48,24 +48,24 @@ pub struct Belongs {
     pub token_hash: Option<Vec<u8>>,
 }
 
-/// A booking, and whose it is.
+/// A booking with its owner.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     pub booking: Booking,
     pub belongs: Belongs,
-    /// The database's clock, by which the deadline is measured.
+    /// Time by the database's clock, which the deadline refers to.
     pub now: Timestamp,
 }
 
-/// How a booking is named.
+/// Identifies a booking.
 #[derive(Debug, Clone, Copy)]
 pub enum Name<'a> {
     Id(BookingId),
-    /// In its stored form.
+    /// The reference as it is stored.
     Reference(&'a str),
 }
 
-/// Whose bookings, of which status (`None`: all), which of them.
+/// One page of a user's or an event's bookings; `status: None` means all.
 #[derive(Debug, Clone, Copy)]
 pub struct Selection {
     pub of: Of,
@@ -80,7 +80,7 @@ pub enum Of {
     Event(EventId),
 }
 
-/// The numbers of an event's bookings.
+/// Counts of an event's bookings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stats {
     pub organizer_id: UserId,
@@ -120,7 +120,7 @@ impl Store {
         row.map(found).transpose()
     }
 
-    /// Whose the booking is, without what is in it.
+    /// Reads only the owner of a booking.
     pub async fn booking_belongs(&self, id: BookingId) -> Result<Option<Belongs>, StoreError> {
         let client = self.client().await?;
         let sql = format!(
@@ -158,7 +158,7 @@ impl Store {
         Ok((bookings, total.try_get(0)?))
     }
 
-    /// Whose event it is, deleted ones as well: their bookings stay.
+    /// The event's organizer, also of a deleted event, since its bookings stay.
     pub async fn organizer_of(&self, event: EventId) -> Result<Option<UserId>, StoreError> {
         let client = self.client().await?;
         let statement = client

@@ -1,12 +1,12 @@
-//! The one table of what a constraint's name means to whoever ran into it.
+//! Maps names of constraints to rules that a caller can break. The only such table.
 //!
-//! Everything is looked at before it is written, so a constraint speaks only when others wrote meanwhile, by plain
-//! SQL perhaps. The names stand in `sql/`.
+//! The server checks before it writes, so a constraint fails only when somebody else has written meanwhile, perhaps by
+//! plain SQL. The names are defined in `sql/`.
 
 /// A rule of the schema that a caller can break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
-    /// More was taken than there is.
+    /// More tickets than are left.
     Stock,
     /// A seat is taken, blocked, or of another ticket type.
     Seat,
@@ -14,7 +14,7 @@ pub enum Rule {
     OnePending,
     /// There is no such user.
     User,
-    /// A ticket type that bookings or seats refer to.
+    /// Bookings or seats refer to the ticket type.
     TicketTypeInUse,
     /// Seats for a ticket type of which units are claimed.
     UnitsClaimed,
@@ -22,16 +22,16 @@ pub enum Rule {
     PhoneTaken,
     /// A ticket type's sale would end before it begins.
     SaleWindow,
-    /// A ticket type's least number a booking is above its most.
+    /// A ticket type's minimum per booking is above its maximum.
     LimitsOrdered,
     /// A text, or a number written out, that is longer than its column.
     Length,
-    /// The callers have stopped waiting.
+    /// The deadline of a command has passed by the database's clock.
     Late,
-    /// Somebody else has changed a booking since it was read.
+    /// Another transaction has changed a booking since it was read.
     Changed,
-    /// Something that was drawn is there already, or the same key is being stored by somebody else: the
-    /// same again comes to another end.
+    /// A random reference exists already, or another transaction stored the same idempotency key: a new try succeeds, or
+    /// finds the stored answer.
     Again,
 }
 
@@ -55,7 +55,7 @@ pub fn rule(name: &str) -> Option<Rule> {
         "bookings_reference_unique" | "tickets_code_unique" | super::idempotency::KEY_TAKEN => {
             Rule::Again
         }
-        // Ours are checked before; a number may be longer in the database than it was on the wire.
+        // Lengths are checked before; only a number may be longer in the database than it was on the wire.
         name if name.ends_with("_length") => Rule::Length,
         _ => return None,
     })

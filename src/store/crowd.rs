@@ -17,7 +17,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Default)]
 pub(super) struct PoolLine {
-    /// Its holder is the first in line.
+    /// Held by the first in line.
     line: tokio::sync::Mutex<()>,
     /// The time of the last refusal. Written at a refusal, read by all that want a connection.
     refused_at: Mutex<Option<Instant>>,

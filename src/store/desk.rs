@@ -1,25 +1,25 @@
-//! The desk's transaction: takes the turns of many events, reads what the rules need, writes what was decided.
+//! The desk's transaction: takes the turns of many events, reads the rows that the rules need, writes the decisions.
 //!
 //! Two round trips: [`DeskConnection::begin`] sends `begin`, the lock and every read at once,
-//! [`DeskConnection::write`] every write and `commit`. A third read is sent where seats have to be chosen or
-//! overdue holds ended. The statements of a round trip are pipelined: joined flat and polled in order, because
-//! a future that waits between two statements would send the second one behind all others, `commit` included.
+//! [`DeskConnection::write`] every write and `commit`. One more is made where seats have to be chosen or overdue
+//! holds ended. The statements of a round trip are pipelined, as futures that are joined flat and polled in order: a
+//! future that waits between two statements would send the second one after all others, even after `commit`.
 //!
 //! # The turn comes first
 //! A row of `turns` is an event's turn, and the triggers lock it before they move a counter. Every
-//! transaction of ours takes the turns first, in id order, and everything else after, so no two of them can each hold
-//! what the other waits for. The first round never waits for a turn: it skips the events whose turn somebody else
-//! has. A second round, on a connection of its own, waits for one event alone.
-//! What is read after the lock is the truth until commit. Writers of plain SQL that lock a booking or claim before
-//! they take the turn may cross with us; then one of the two gets 40P01 or runs into `lock_timeout`, and
-//! we decide again.
+//! transaction of the server locks the turns first, in id order, and all other rows after, so no two of them can
+//! deadlock. The first round never waits for a turn: it skips events whose turn another transaction holds. A second
+//! round, on a connection of its own, waits for one event alone.
+//! Rows that are read after the lock stay as they are until commit. A writer of plain SQL that locks a booking or
+//! claim before the turn may deadlock with the desk; then one of the two gets 40P01 or runs into `lock_timeout`, and
+//! the desk decides again.
 //!
 //! # Plans
 //! These connections plan once, generically, and only with look-ups by key (`connection.rs`): a plan that was made
 //! while a table was small would stay a full scan for the life of the connection.
-//! `from unnest(…) cross join lateral (… limit)` says how many rows a look-up finds.
+//! `from unnest(…) cross join lateral (… limit)` tells the planner how many rows a look-up finds.
 //!
-//! Clock: `statement_timestamp()` of statements that begin after the lock was granted. Unlike `clock_timestamp()`
+//! Time is `statement_timestamp()` of statements that begin after the lock was granted. Unlike `clock_timestamp()`
 //! it can bound an index scan.
 
 mod connection;
@@ -38,9 +38,9 @@ use crate::ticketing::stock::{ClaimState, Stock};
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::{BookingId, ClaimId, EventId, Revision, SeatId, TicketTypeId, UserId};
 
-/// The constraint by which the database's clock refuses a write whose callers have left.
+/// The constraint that refuses a write after its deadline, by the database's clock.
 pub const IN_TIME: &str = "command_in_time";
-/// The constraint that refuses a change of a booking that somebody else has changed meanwhile.
+/// The constraint that refuses to change a booking that another transaction has changed since it was read.
 pub const AS_READ: &str = "booking_as_read";
 
 /// A database as the desk uses it. The simulation has another one.
@@ -61,7 +61,7 @@ pub(crate) trait DeskDatabase: Send {
         end: End,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Commits what savepoints hold, if it is not later than `in_time` by the database's clock.
+    /// Commits the writes of all savepoints, unless it is later than `in_time` by the database's clock.
     fn commit(
         &mut self,
         in_time: Option<Timestamp>,
@@ -74,21 +74,21 @@ pub(crate) trait DeskDatabase: Send {
 /// How turns are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turns {
-    /// Those that are free; events whose turn somebody else has are left out.
+    /// Take the free ones; events whose turn another transaction holds are left out.
     Free,
-    /// All of them; waits, for at most the desk's lock timeout.
+    /// Take all of them; waits for at most the desk's lock timeout.
     Wait,
 }
 
-/// What follows the writes.
+/// The end of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     Commit,
-    /// Nothing: they are in a savepoint, so that a failure undoes them alone.
+    /// The writes are in a savepoint, so that a failure undoes them alone.
     Savepoint,
 }
 
-/// What the commands of a batch make it necessary to read.
+/// The rows that the commands of a batch need.
 #[derive(Debug, Default)]
 pub struct Questions {
     /// In id order, each once.
@@ -98,17 +98,17 @@ pub struct Questions {
     pub buyers: Vec<(EventId, UserId)>,
     /// Seats asked for by name.
     pub seats: Vec<SeatId>,
-    /// Ticket types of which seats may have to be chosen; `None`: any of the event's.
+    /// Ticket types whose seats the server may have to choose; `None`: any of the event's.
     pub choices: Vec<(EventId, Option<TicketTypeId>)>,
     pub keys: Vec<IdempotencyKey>,
     pub bookings: Vec<BookingId>,
-    /// Candidates, some of which may be taken.
+    /// Candidates for new bookings' references; some may be in use.
     pub references: Vec<String>,
-    /// Events whose overdue holds are to be ended, whether or not it is known that there are any.
+    /// Events whose overdue holds are to be ended, if there are any.
     pub overdue: Vec<EventId>,
 }
 
-/// What the rules decide on: the truth until the transaction ends.
+/// The rows that the rules decide on. They stay as they are until the transaction ends.
 #[derive(Debug)]
 pub struct Facts {
     pub now: Timestamp,
@@ -123,7 +123,7 @@ pub struct Facts {
 
 #[derive(Debug)]
 pub struct EventFacts {
-    /// `None`: somebody else has the event's turn, and nothing may be decided about it.
+    /// `None`: another transaction holds the event's turn, so nothing may be decided.
     pub revision: Option<Revision>,
     pub stock: Stock,
     pub overdue: Vec<OverdueHold>,
@@ -132,20 +132,20 @@ pub struct EventFacts {
 #[derive(Debug)]
 pub enum Found {
     Here(Box<Standing>),
-    /// Somebody else is changing it at this moment.
+    /// Another transaction has locked the row.
     Locked,
 }
 
-/// What a transaction writes.
+/// The writes of a transaction.
 #[derive(Debug, Default)]
 pub struct Writes {
     pub new: Vec<NewBooking>,
     pub changed: Vec<ChangedBooking>,
-    /// By the database's clock: past it nothing is written, because somebody among the callers has left.
+    /// Deadline by the database's clock: after it nothing is written, since one of the callers no longer waits.
     pub in_time: Option<Timestamp>,
 }
 
-/// A booking to be written: row, items, claims, tickets, and the answer to be remembered.
+/// A booking to be written: row, items, claims, tickets, and the answer to be stored under its idempotency key.
 #[derive(Debug, Clone)]
 pub struct NewBooking {
     pub booking: Booking,
@@ -168,7 +168,7 @@ pub struct ChangedBooking {
     /// Its live claims: they are sold when it is confirmed, else they die.
     pub claims: Vec<ClaimId>,
     pub new_tickets: Vec<Ticket>,
-    /// Whether it has valid tickets, which end with it.
+    /// Whether it has valid tickets, which have to be voided.
     pub voids_tickets: bool,
 }
 

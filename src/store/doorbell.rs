@@ -1,18 +1,18 @@
 //! The doorbell: `listen` on a connection of its own, on the channel that has the schema's name.
 //!
-//! A ring says «read the log» and is never the truth. A small row of the log may ride on it, which saves a query; it is
-//! believed only as the event's next revision. So a lost ring costs latency only. [`Ring::Listening`] is sent once LISTEN
-//! is in force: a listener that then reads the log of its events again has missed nothing.
+//! A ring (notification) only says «read the log». A small row of the log may be in its payload, which saves a query; it
+//! is accepted only as the event's next revision. So a lost ring costs latency only. [`Ring::Listening`] is sent once
+//! LISTEN is in force: a listener that then reads the log of its events again has missed nothing.
 //!
 //! Payloads, as `sql/README.md` has them:
 //!
 //! | payload | meaning |
 //! |---|---|
 //! | `1,2,3` | these events have new rows in the log |
-//! | `change:1:{"revision", "at", "payload"}` | so has event 1, and this is the row |
+//! | `change:1:{"revision", "at", "payload"}` | event 1 has a new row in the log, this one |
 //! | `users:1,2,3` | bookings of these users were written |
 //! | `presence:…` | a node's counts have changed |
-//! | `probe:<uuid>` | a listener tests its own hearing |
+//! | `probe:<uuid>` | a listener tests whether its own connection still hears |
 
 use std::pin::pin;
 use std::str::FromStr;
@@ -41,8 +41,8 @@ pub enum Ring {
     Listening,
     /// This event has a new change.
     Event(EventId),
-    /// This event has a new change, and here is its row of the log, for [`read_log_row`]. Not parsed,
-    /// since most rings are of events that nobody watches here.
+    /// This event has a new change, with its row of the log, for [`read_log_row`]. Not parsed here, since nobody on this node
+    /// watches most events that ring.
     ///
     /// [`read_log_row`]: super::relay::read_log_row
     Change(EventId, String),
@@ -94,7 +94,7 @@ fn ids<Id: FromStr>(text: &str) -> Option<Vec<Id>> {
     text.split(',').map(|id| id.parse().ok()).collect()
 }
 
-/// The receivers are gone: the node ends.
+/// The receivers are gone, since the node is shutting down.
 struct Unheard;
 
 /// The receivers of rings.

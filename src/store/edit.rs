@@ -1,5 +1,4 @@
-//! An organizer's change of an event: in the event's turn, by somebody who may, answered with the
-//! revision that it made.
+//! Runs an organizer's change of an event: checks rights, holds the event's turn, returns the revision that it made.
 
 use deadpool_postgres::{GenericClient, Transaction};
 use futures_util::future::BoxFuture;
@@ -27,7 +26,7 @@ pub enum EditError {
 
 pub type EditResult<T> = Result<T, EditError>;
 
-/// What a change made, and the event's revision after it.
+/// The result of a change, and the event's revision after it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Edited<T> {
     pub value: T,
@@ -40,7 +39,7 @@ impl From<EditRefusal> for EditError {
     }
 }
 
-/// The constraints that organizers can run into although the code looks first: others write as well.
+/// Maps constraints that can fail although the code checks first, since other programs write as well.
 impl From<tokio_postgres::Error> for EditError {
     fn from(error: tokio_postgres::Error) -> EditError {
         let error = StoreError::from(error);
@@ -54,8 +53,8 @@ impl From<tokio_postgres::Error> for EditError {
 }
 
 impl Store {
-    /// Runs `work` in the event's turn, if `caller` may change the event. `work` is told what the event is
-    /// now, and must not write before it is sure that it will not refuse.
+    /// Runs `work` in the event's turn, if `caller` may change the event. `work` gets the event as it is now, and must
+    /// decide whether to refuse before it writes: a refusal does not roll back.
     pub(super) async fn edit<G, T, W>(
         &self,
         event: EventId,
@@ -82,8 +81,8 @@ impl Store {
         Ok(outcome.await??)
     }
 
-    /// As [`Store::edit`], once for each `key`, under which what `work` made is kept. A repetition finds it
-    /// even where the caller could not make it any more.
+    /// As [`Store::edit`], once for each `key`, under which the result of `work` is stored. A repeated request gets it even
+    /// if the caller could not make the change any more.
     pub(super) async fn edit_once<G, T, W>(
         &self,
         event: EventId,
@@ -112,7 +111,7 @@ impl Store {
     }
 }
 
-/// The key is looked up in the event's turn, so that of two nodes the later one finds it.
+/// Looks the key up while holding the event's turn, so that of two nodes the later one finds it.
 async fn once_in_turn<'t, G, T, W>(
     tx: &'t Transaction<'t>,
     event: EventId,
@@ -155,14 +154,14 @@ where
     Ok(Edited { value, revision })
 }
 
-/// Until the transaction ends, nobody else writes the event.
+/// Locks the event against other writers until the transaction ends.
 pub(super) async fn take_turn(tx: &Transaction<'_>, event: EventId) -> Result<(), StoreError> {
     tx.execute("select take_turn_to_edit($1)", &[&event])
         .await?;
     Ok(())
 }
 
-/// What the event is now, if `caller` may change it.
+/// The event as it is now, if `caller` may change it.
 pub(super) async fn authorized(
     tx: &Transaction<'_>,
     event: EventId,

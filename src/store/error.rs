@@ -22,7 +22,7 @@ pub enum StoreError {
     /// The disk of the database is full (SQLSTATE 53100): reads go on, writes wait for somebody to make room.
     #[error("the database has no room left on its disk")]
     Full(#[source] Cause),
-    /// Writers crossed (deadlock, serialization) more often than a transaction is tried again.
+    /// A deadlock or serialization failure on every try of a transaction.
     #[error("the transaction lost against others too often")]
     Contended(#[source] Cause),
     /// A constraint of the schema refused; `sql/README.md` lists their names.
@@ -46,7 +46,7 @@ pub enum StoreError {
     /// A standby, which takes no writes until it is promoted.
     #[error("the database is a standby")]
     Standby,
-    /// A pooler lies between that gives each transaction another session.
+    /// A pooler between server and database gives each transaction another session.
     #[error(
         "the database is reached through a pooler that keeps no sessions (PgBouncer with pool_mode = transaction, say): \
          Seatcast listens on a session of its own and would hear nothing. Give it the address of Postgres itself, or \
@@ -102,7 +102,7 @@ impl StoreError {
         )
     }
 
-    /// A description of an obstacle at the start that may pass by itself; `None` if waiting is useless.
+    /// A description of an obstacle that may go away while the server waits to start; `None` if waiting is useless.
     pub(crate) fn passes_by(&self) -> Option<&'static str> {
         let cause = match self {
             StoreError::Standby => return Some("it is a standby, or recovers"),

@@ -1,4 +1,4 @@
-//! Events, written. The triggers publish what viewers see of it.
+//! Makes, changes and deletes events. Triggers publish what viewers see of them.
 
 use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::Value;
@@ -35,13 +35,13 @@ pub struct NewEvent {
     pub ticket_types: Vec<NewTicketType>,
 }
 
-/// What became of a request that may be a repetition. The answer is as it was rendered the first time.
+/// The result of a request that may be a repetition; the answer as it was rendered the first time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Created {
     New(Edited<(EventId, Value)>),
     /// The same request made an event before.
     Replayed(Value),
-    /// The key belongs to another body.
+    /// The key was used with another body.
     Mismatch,
 }
 
@@ -57,7 +57,7 @@ impl Store {
     ) -> EditResult<Created> {
         let created = self.try_create_event(event, key, &render).await;
         match created {
-            // Another request stored the key meanwhile: this time it is recalled.
+            // Another request stored the key meanwhile: the second try finds its answer.
             Err(EditError::Store(error)) if error.constraint() == Some(KEY_TAKEN) => {
                 self.try_create_event(event, key, &render).await
             }
@@ -84,7 +84,7 @@ impl Store {
         Ok(outcome.await??)
     }
 
-    /// Changes an event. The triggers tell its viewers what matters to them.
+    /// Changes an event. Triggers push the change to its viewers.
     pub async fn change_event(
         &self,
         event: EventId,

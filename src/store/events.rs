@@ -91,7 +91,7 @@ const COLUMNS: &str =
     "turn.revision, event_json(e, turn.layout), ticket_types_json(e.id), rfc3339(e.created_at)";
 const TABLES: &str = "from events e join turns turn on turn.event_id = e.id";
 
-/// Of a list that is longer the total is one more than this: counting on would cost each page a full scan.
+/// A longer list has a total of one more than this, since counting on would cost each page a full scan.
 const EVENTS_COUNTED_MAX: i64 = 10_000;
 
 /// $1 caller, $2 whether an admin, $3 pattern, $4 status, $5 category, $6 from, $7 to.
@@ -129,7 +129,7 @@ impl Store {
             &filter.to,
         ];
         let order = filter.sort.order();
-        // Ids first: nothing is rendered of the rows that a page skips.
+        // Ids first, so that no row that the page skips is rendered.
         let page = format!(
             "select {COLUMNS}
                from (select e.id from events e {MATCHING} order by {order}, e.id limit $8 offset $9) as page

@@ -1,4 +1,4 @@
-//! Holds that run out: of which events, and when the next one will. The desk ends them.
+//! Finds events with overdue holds, and the time of the next deadline. The desk ends the holds.
 //!
 //! The clock is the database's. Both queries read the index of `due_at`, which is null unless a booking is
 //! pending, so they do not grow with what was sold.
@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::{Store, StoreError};
 use crate::ticketing::EventId;
 
-/// Overdue holds that one look goes through; their events are named, and seen again at the next look.
+/// Most overdue holds that one query goes through. Further ones are found by later queries.
 const HOLDS_LOOKED_AT_MAX: i64 = 10_000;
 
-/// What there is to do, and when there will be more.
+/// Events with overdue holds, and the time to the next deadline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// Events with overdue holds, those overdue longest first.

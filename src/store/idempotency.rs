@@ -1,9 +1,9 @@
-//! Answers of requests that carried an `Idempotency-Key`, stored in the transaction of their
-//! effect: after a crash the same request finds both or neither.
+//! Answers of requests that carried an `Idempotency-Key`, stored in the transaction of their effect, so that after a
+//! crash the repeated request finds both or neither.
 //!
-//! How a write other than a booking uses it, inside its transaction and before its effect:
-//! [`recall`] or [`recall_made`]; after the effect: [`remember`] or [`remember_made`]. Two nodes that do so at once meet at the primary
-//! key: the later one's transaction ends with [`KEY_TAKEN`] and, run again, recalls.
+//! Writes other than bookings call [`recall`] or [`recall_made`] in their transaction before the effect, and
+//! [`remember`] or [`remember_made`] after it. If two nodes do so at once, the later transaction fails at the primary
+//! key ([`KEY_TAKEN`]); run again, it recalls the answer.
 
 use deadpool_postgres::GenericClient;
 use serde::Serialize;
@@ -13,38 +13,38 @@ use sha2::{Digest, Sha256};
 
 use super::StoreError;
 
-/// The constraint that judges when two transactions store the same key.
+/// The constraint that fails when two transactions store the same key.
 pub const KEY_TAKEN: &str = "idempotency_keys_pkey";
 
 /// A caller's key for one request of theirs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct IdempotencyKey {
-    /// Whose key, and for what: the same text from another caller, or on another route, is another key.
+    /// Caller and route: the same text from another caller, or on another route, is another key.
     pub scope: String,
-    /// SHA-256 of the caller's text, in hexadecimal. The text itself opens an anonymous buyer's
-    /// booking (see `api/bookings.rs`), so it is not stored.
+    /// SHA-256 of the caller's text, in hexadecimal. The text itself is not stored, since it gives access to an anonymous
+    /// buyer's booking (see `api/bookings.rs`).
     pub digest: String,
-    /// SHA-256 of the canonical body: the same key with another body is a mistake of the caller's.
+    /// SHA-256 of the canonical body: the same key with another body is refused.
     pub body_hash: [u8; 32],
 }
 
-/// What the first request with a key was answered.
+/// The answer to the first request with a key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredAnswer {
     pub body_hash: Vec<u8>,
     /// HTTP status.
     pub status: i32,
-    /// What the answer is written from: its `data`, or what was made with its revision.
+    /// The content of the answer: its `data`, or the thing that was made with its revision.
     pub response: Value,
 }
 
-/// What became of a request that makes something and may be a repetition.
+/// The result of a request that makes something and may be a repetition.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Once<T> {
     Made(T),
-    /// The same request made it before; it is as it was then.
+    /// The same request made it before; this is its state at that time.
     Replayed(T),
-    /// The key belongs to another body.
+    /// The key was used with another body.
     Mismatch,
 }
 
@@ -58,7 +58,7 @@ impl<T> Once<T> {
     }
 }
 
-/// HTTP status of what was made.
+/// HTTP status of a stored answer.
 const CREATED: u16 = 201;
 
 impl IdempotencyKey {
@@ -72,7 +72,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// What this request is to be answered, given what is stored under its key; `None`: it is the first.
+    /// The answer to this request, given the answer stored under its key; `None`: this is the first one.
     pub fn judge(&self, stored: Option<StoredAnswer>) -> Option<Once<StoredAnswer>> {
         let stored = stored?;
         Some(match stored.body_hash == self.body_hash {
@@ -103,8 +103,8 @@ pub async fn recall(
     Ok(key.judge(stored))
 }
 
-/// Stores the answer of a request that had an effect. Refusals are not stored: they changed
-/// nothing, and the same request may be tried again.
+/// Stores the answer of a request that had an effect. Refusals changed nothing and are not stored: the same request may
+/// be tried again.
 pub async fn remember(
     client: &impl GenericClient,
     key: &IdempotencyKey,
@@ -125,7 +125,7 @@ pub async fn remember(
     Ok(())
 }
 
-/// What an earlier request with the key made; `None` where there was none, or there is no key.
+/// The result of an earlier request with the key; `None` if there was none, or there is no key.
 pub async fn recall_made<T: DeserializeOwned>(
     client: &impl GenericClient,
     key: Option<&IdempotencyKey>,
@@ -144,7 +144,7 @@ pub async fn recall_made<T: DeserializeOwned>(
     }
 }
 
-/// Stores what was made under the request's key, if it has one.
+/// Stores the result under the request's key, if it has one.
 pub async fn remember_made<T: Serialize>(
     client: &impl GenericClient,
     key: Option<&IdempotencyKey>,

@@ -14,7 +14,7 @@ mod embedded {
     refinery::embed_migrations!("sql");
 }
 
-/// «seatcast» in ASCII: nodes that start together migrate one after the other.
+/// Key of the advisory lock («seatcast» in ASCII), so that nodes that start together migrate one after the other.
 const MIGRATION_LOCK: i64 = 0x7365_6174_6361_7374;
 
 /// Applies missing migrations, and returns their number.
@@ -26,7 +26,7 @@ pub async fn migrate(config: &DatabaseConfig, url: &str) -> Result<usize, StoreE
     let connection = tokio::spawn(connection);
     let applied = under_lock(&mut client, &config.schema).await;
     drop(client);
-    // An error of the connection shows in `applied` as well.
+    // `applied` has the connection's error as well.
     let _ = connection.await;
     applied
 }

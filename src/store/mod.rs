@@ -1,7 +1,7 @@
-//! THE DATABASE. The only folder that holds SQL or names tokio_postgres.
+//! The database. Beside `sql/`, the only folder that has SQL, and the only one that names tokio_postgres.
 //!
-//! [`Store`] is a cheap handle on a pool of connections; its verbs live in the files named
-//! after them. What the tables promise whoever writes them is in `sql/README.md`.
+//! [`Store`] is a cheap handle on a pool of connections; its methods are in files by subject. `sql/README.md` has the
+//! rules for writers of the tables.
 
 mod address;
 pub mod audit;
@@ -53,9 +53,9 @@ use crowd::PoolLine;
 pub use error::{Failure, StoreError};
 pub use snapshot::LiveEvent;
 
-/// How often a transaction that met others (deadlock, serialization) is run in all.
+/// How often a transaction is run at most (deadlocks, serialization failures).
 const TRANSACTION_TRIES_MAX: u32 = 6;
-/// The pause before the second try is up to this; it doubles with every further one.
+/// Longest pause before the second try; it doubles with every further one.
 const TRANSACTION_PAUSE_MIN: Duration = Duration::from_millis(4);
 const TRANSACTION_PAUSE_MAX: Duration = Duration::from_millis(64);
 
@@ -66,7 +66,7 @@ pub struct Store {
     crowd: Arc<PoolLine>,
     /// Time that a query waits for a connection.
     pool_wait: Duration,
-    /// For connections of one's own, beside the pool.
+    /// For connections outside of the pool.
     address: Arc<Address>,
     connect_timeout: Duration,
     reconnect_pause_max: Duration,
@@ -123,11 +123,11 @@ impl Store {
         Ok(client?)
     }
 
-    /// Runs `work` with `given` in a READ COMMITTED transaction and commits. When it met other
-    /// writers (40001, 40P01) it is run again, so `work` must do nothing outside the database.
+    /// Runs `work` with `given` in a READ COMMITTED transaction and commits. After a serialization failure or deadlock
+    /// (40001, 40P01) it is run again, so `work` must do nothing outside the database.
     ///
-    /// `given` is lent instead of captured because the compiler cannot prove futures of
-    /// borrowing closures `Send`: `store.transaction(&(id, name), |tx, (id, name)| Box::pin(async move { … }))`.
+    /// `given` is a parameter because the compiler cannot prove futures of borrowing closures `Send`:
+    /// `store.transaction(&(id, name), |tx, (id, name)| Box::pin(async move { … }))`.
     pub(crate) async fn transaction<G, T, W>(&self, given: &G, work: W) -> Result<T, StoreError>
     where
         G: Sync + ?Sized,
@@ -147,7 +147,7 @@ impl Store {
     }
 }
 
-/// An error on the way drops the transaction, which rolls back.
+/// An error drops the transaction, which rolls it back.
 async fn attempt<G, T, W>(client: &mut Object, given: &G, work: &W) -> Result<T, StoreError>
 where
     G: ?Sized,

@@ -36,7 +36,7 @@ impl Store {
         .await
     }
 
-    /// Makes all notices, in their order, or none. A refusal names the event that caused it.
+    /// Makes all notices in the given order, or none. A refusal names the event that caused it.
     pub async fn create_notices(
         &self,
         caller: &Caller,

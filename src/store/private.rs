@@ -16,7 +16,7 @@ use crate::ticketing::{BookingId, EventId, Revision, UserId};
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnBookings {
     pub user: UserId,
-    /// When the read began, by the database's clock in microseconds: all that was committed before is in it.
+    /// When the read began, by the database's clock in microseconds: every earlier commit is in it.
     pub read: Revision,
     /// Ids and versions, in that order.
     pub listed: Vec<(BookingId, i64)>,
@@ -205,7 +205,7 @@ impl Lent {
             found.iter_mut().map(|own| (own.user, own)).collect();
         for row in rows {
             let Json(booking): Json<Booking> = row.try_get(0)?;
-            // Nobody's or somebody else's by now: this user has it no more.
+            // The booking may have moved to another user, or to none, since the ids were read.
             let own = booking.user_id.and_then(|user| by_user.get_mut(&user));
             if let Some(own) = own {
                 own.bookings.push(booking);

@@ -4,8 +4,8 @@
 use super::{Store, StoreError};
 
 impl Store {
-    /// Drops changes that are older, oldest first, and returns their number; if it is `rows_max`, there are more. Each event's
-    /// newest change stays, so that a reader that fell behind finds a gap instead of nothing.
+    /// Deletes old changes, oldest first, and returns their number; if it is `rows_max`, there are more. Each event's newest
+    /// change stays, so that a reader that fell behind finds a gap instead of nothing.
     pub async fn prune_changes(
         &self,
         older_than_hours: u32,
@@ -24,7 +24,7 @@ impl Store {
         .await
     }
 
-    /// Drops older stored answers; their keys may then be used again.
+    /// Deletes old stored answers; their keys may then be used again.
     pub async fn prune_idempotency_keys(
         &self,
         older_than_hours: u32,
@@ -41,7 +41,7 @@ impl Store {
         .await
     }
 
-    /// Drops older interactions.
+    /// Deletes old interactions.
     pub async fn prune_interactions(
         &self,
         older_than_hours: u32,

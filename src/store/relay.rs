@@ -8,7 +8,7 @@ use super::{Store, StoreError};
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
-/// «relay» in ASCII.
+/// Key of the advisory lock: «relay» in ASCII.
 const RELAY_LOCK: i64 = 0x72_656c_6179;
 
 /// A row of the log on its way to other nodes.
@@ -16,11 +16,11 @@ const RELAY_LOCK: i64 = 0x72_656c_6179;
 pub struct LogRow {
     pub event: EventId,
     pub revision: Revision,
-    /// `{"revision", "at", "payload"}`; [`read_log_row`] is the way back.
+    /// `{"revision", "at", "payload"}`; [`read_log_row`] parses it.
     pub json: String,
 }
 
-/// What a row's JSON says.
+/// Parses a row's JSON.
 ///
 /// # Errors
 /// [`StoreError::Unexpected`] when it is not what this version of the program writes.
@@ -69,8 +69,8 @@ impl Store {
         })
     }
 
-    /// The log of each event after the revision given with it, of those without one the newest row;
-    /// by event, in order of revision, at most `rows_max` in all.
+    /// The rows of each event after the revision given with it, or the newest row where none is given; by event, in order of
+    /// revision, at most `rows_max` in all.
     pub async fn log_rows_after(
         &self,
         heads: &[(EventId, Option<Revision>)],

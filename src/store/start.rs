@@ -14,13 +14,13 @@ use crate::pacing::Backoff;
 
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(2);
-/// How often two sessions are compared: between two of our statements a pooler may serve others.
+/// How often two sessions are compared, since a pooler may mix them only now and then.
 const LOOKS: usize = 3;
 /// Time that a notification has to arrive.
 const RING_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Returns when the database can be used. It is waited for, at most `wait_s`, while it is not reachable, starts or
-/// recovers; any other obstacle is an error at once.
+/// Returns when the database can be used. Waits at most `wait_s` for one that cannot be reached, starts or recovers; any
+/// other obstacle is an error at once.
 ///
 /// # Errors
 /// [`StoreError::Pooler`] if a pooler between us and the database gives each transaction another session.
@@ -111,7 +111,7 @@ impl ProbeSession {
                 answer = &mut asking => break answer?,
                 message = poll_fn(|context| self.connection.poll_message(context)) => match message {
                     Some(Ok(message)) => self.notified |= matches!(message, AsyncMessage::Notification(_)),
-                    // The question then ends with an error of its own.
+                    // The connection ended; the query reports why.
                     Some(Err(_)) | None => break asking.await?,
                 },
             }

@@ -77,7 +77,7 @@ pub(super) fn connector(trust: &Trust) -> Result<MakeRustlsConnect, String> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    // Servers of version 17 and up want it when there is no talk before (`sslnegotiation=direct`).
+    // Postgres 17 and newer require it where TLS begins at once (`sslnegotiation=direct`).
     config.alpn_protocols = vec![b"postgresql".to_vec()];
     Ok(MakeRustlsConnect::new(config))
 }

@@ -1,4 +1,4 @@
-//! A node that lost its database says so, at once and by every road, and is believed again when it is back.
+//! A node that loses its database tells clients at once over REST, WebSocket and streams, and again when it is back.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -105,7 +105,7 @@ async fn a_database_that_says_nothing_any_more_is_missed_within_5_s() {
     lost_and_found(Link::stall).await;
 }
 
-/// Nobody waits for a database that is not there, and nothing half done is left behind.
+/// Requests do not wait for a database that is away, and leave nothing half done.
 #[tokio::test]
 async fn bookings_are_answered_without_a_database() {
     for lose in [Link::cut as fn(&Link), Link::stall] {
@@ -128,8 +128,8 @@ async fn bookings_are_answered_without_a_database() {
     }
 }
 
-/// A viewer who comes from a node that reaches the database is never taken back by one that does not: it is told
-/// to come later, on every road (findings, core 22 and faults 4).
+/// A viewer that comes from a node that reaches the database is never given an older state by one that does not: it is
+/// told to come later, by WebSocket and by stream (core 22, faults 4).
 #[tokio::test]
 async fn a_node_that_is_cut_off_answers_later_to_whoever_has_more() {
     let database = Arc::new(TestDatabase::new().await);
@@ -159,7 +159,7 @@ async fn a_node_that_is_cut_off_answers_later_to_whoever_has_more() {
     let refused = cut_off.anonymous().get(&path).await;
     assert_eq!(refused.status, 503, "{}", refused.text);
     assert!(refused.header("retry-after").is_some());
-    // Who has no more than it is served, and told that this may be old.
+    // A client that is not ahead of the node is served, and told that the state may be old.
     let old = cut_off
         .ws(WireVersion::V2)
         .await
@@ -219,7 +219,7 @@ async fn viewers_of_a_database_that_went_back_start_anew() {
     client.batch_execute(&go_back).await.expect("a step back");
     socket.next_on(&topic, "phx_error").await;
     socket.next_on(&seats, "phx_error").await;
-    // It is written on before they come back, by the revisions that they have and past them.
+    // Before they come back, the database writes their revisions again, and further ones.
     for _ in 0..5 {
         show.sell(&client, 1).await;
     }
@@ -239,7 +239,7 @@ async fn viewers_of_a_database_that_went_back_start_anew() {
     assert_eq!(update["to"], json!(restored + 6));
 }
 
-/// Finding faults.md 11: watched events were answered 503, though they were in memory.
+/// Watched events were once answered 503 although they were in memory (faults 11).
 #[tokio::test]
 async fn a_node_without_its_database_answers_from_memory_and_says_since_when() {
     let world = world().await;
@@ -273,7 +273,7 @@ async fn a_node_without_its_database_answers_from_memory_and_says_since_when() {
     assert_eq!(caller.get(&paths[0]).await.header("x-stale-since"), None);
 }
 
-/// Finding faults.md 11: a booking with `X-User-Id` took 15 s to be refused.
+/// A booking with `X-User-Id` once took 15 s to be refused (faults 11).
 #[tokio::test]
 async fn users_of_development_mode_do_not_wait_for_a_database_that_says_nothing() {
     let world = world().await;
@@ -288,7 +288,7 @@ async fn users_of_development_mode_do_not_wait_for_a_database_that_says_nothing(
     world.server.user(known).get(&path).await.data(200);
     world.link.stall();
     beat(&mut socket, &json!("down")).await;
-    // The role that was known last counts.
+    // The last known role counts.
     world.server.user(known).get(&path).await.data(200);
     for user in [known, unknown] {
         let asked_at = Instant::now();

@@ -69,7 +69,7 @@ impl House {
         page.get(name).map_or(0, |count| *count as u64)
     }
 
-    /// Waits until this was counted so many times.
+    /// Waits until this counter reaches the number.
     async fn counts(&self, name: &str, count: u32) {
         reads(&self.caller, name, f64::from(count)).await;
     }
@@ -99,7 +99,7 @@ impl Bystander {
         Bystander { socket, topic }
     }
 
-    /// Is answered, and sees what is sold.
+    /// Checks that it is answered, and sees a sale.
     async fn is_served(&mut self, house: &House) {
         let alive = self.socket.ask("phoenix", "heartbeat", json!({})).await;
         assert_eq!(alive["status"], "ok");
@@ -107,7 +107,7 @@ impl Bystander {
         self.socket.next_on(&self.topic, "update").await;
     }
 
-    /// Keeps itself alive until presence says this.
+    /// Sends heartbeats until presence has this count.
     async fn sees(&mut self, total: u64) {
         let deadline = Instant::now() + DEADLINE;
         let mut spoke = Instant::now();
@@ -353,7 +353,7 @@ struct SeenPresence {
 }
 
 impl SeenPresence {
-    /// Reads on until this many are here. Never are more steps told apart than the bound and `other`.
+    /// Reads until there are this many visitors, and checks that no more steps are told apart than the bound and `other`.
     async fn until(&mut self, total: u64, bystander: &mut Bystander) {
         let mut last = Value::Null;
         while last["total"] != total {
@@ -452,7 +452,7 @@ async fn viewers_that_stop_reading_cost_no_memory_and_wake_up_current() {
         }
     }
     let growth = process.memory().saturating_sub(before);
-    // The ring's deltas are shared by all; a queue would be 60 frames for each of the stalled, and grow on.
+    // Recent deltas are shared by all viewers; queues would hold 60 frames for each stalled one, and go on growing.
     assert!(growth < 24 << 20, "{} KB", growth >> 10);
 
     for (mut viewer, mut revision) in viewers {
@@ -471,7 +471,7 @@ async fn viewers_that_stop_reading_cost_no_memory_and_wake_up_current() {
     assert!(page["seatcast_catch_ups_total"] >= STALLED as f64);
 }
 
-/// Finding faults.md 3: viewers took all descriptors, and a database that came back could not be reached for 20 to 50 s.
+/// Viewers once took all descriptors, so a database that came back could not be reached for 20 to 50 s (faults 3).
 #[tokio::test]
 async fn viewers_cannot_take_the_open_files_of_the_database_and_of_operators() {
     let database = TestDatabase::new().await;
@@ -488,7 +488,7 @@ async fn viewers_cannot_take_the_open_files_of_the_database_and_of_operators() {
         let Ok(mut viewer) = Socket::try_connect(server.address(), WireVersion::V2).await else {
             break;
         };
-        // Answered, or closed as one too many.
+        // Answered, or closed as one connection too many.
         let _ = viewer.try_send("phoenix", "heartbeat", json!({})).await;
         if viewer.next_frame(DEADLINE).await.is_err() {
             break;
@@ -504,7 +504,7 @@ async fn viewers_cannot_take_the_open_files_of_the_database_and_of_operators() {
     for _ in 0..200 {
         silent.push(TcpStream::connect(server.address()).await.unwrap());
     }
-    // Each comes by a connection of its own.
+    // Each request opens a new connection.
     let fresh = || Caller::new(reqwest::Client::new(), server.url.clone());
     fresh().get("/readyz").await.data(200);
     assert_eq!(fresh().get("/metrics").await.status, 200);

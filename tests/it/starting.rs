@@ -1,5 +1,5 @@
-//! A node meets its database: it waits for one that comes up, says what it cannot work with, and makes do with fewer
-//! connections than it may have.
+//! The start of a node: it waits for a database that comes up, refuses one that it cannot work with, and gets by with
+//! fewer connections than it may have.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -57,7 +57,7 @@ async fn a_server_waits_for_a_database_that_does_not_listen_yet() {
     assert!(server.stop().success());
 }
 
-/// Answers whoever connects with this error, as Postgres does; counts them.
+/// Answers every connection with this error, as Postgres does, and counts the connections.
 fn refuses_with(code: &str) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -116,7 +116,8 @@ fn blanks_around_an_address_do_not_count() {
     assert!(said.contains("the database cannot be reached"), "{said}");
 }
 
-/// Finding core.md 34: it started, said that all is well, and answered nine in ten requests with 500.
+/// The server once started behind such a pooler, reported that all is well, and answered nine in ten requests with 500
+/// (core 34).
 #[tokio::test]
 async fn a_pooler_without_sessions_is_refused() {
     let database = TestDatabase::new().await;
@@ -146,7 +147,7 @@ async fn a_pooler_without_sessions_is_refused() {
     assert!(said.contains("a pooler that keeps no sessions"), "{said}");
 }
 
-/// Finding core.md 34: sessions are what it needs, and all that it needs.
+/// A pooler that keeps sessions is enough for everything (core 34).
 #[tokio::test]
 async fn a_pooler_that_keeps_sessions_serves() {
     let database = Arc::new(TestDatabase::new().await);
@@ -173,7 +174,7 @@ async fn a_pooler_that_keeps_sessions_serves() {
     server.audit().await;
 }
 
-/// Finding faults.md 10: 294 of 600 requests were answered 503 while connections were idle.
+/// Once, 294 of 600 requests were answered 503 while connections were idle (faults 10).
 #[tokio::test]
 async fn fewer_connections_than_the_pool_may_have_are_enough() {
     let database = TestDatabase::new().await;

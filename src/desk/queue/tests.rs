@@ -83,9 +83,9 @@ fn a_batch_is_of_many_events_and_each_is_in_one_workers_hands() {
     let _others: Vec<_> = [1, 2, 3, 1, 2]
         .map(|event| bench.expire(EventId(event)))
         .into();
-    // Event 1 had waited longest, and fills the batch with event 2's first.
+    // Event 1 waited longest; the first command of event 2 fills the batch.
     assert_eq!(bench.take(), [1, 2, 5, 3]);
-    // Of what is left, event 2 is taken: event 3 is free.
+    // Event 2 is still with the first worker, so only event 3 is served.
     assert_eq!(bench.take(), [4]);
     assert_eq!(bench.take(), [0u64; 0]);
     bench.queue.give_back(EventId(2), Vec::new(), false);
@@ -190,7 +190,7 @@ fn two_changes_of_one_booking_are_two_batches() {
     let third = bench.enqueue(confirm(EventId(1), 8)).unwrap();
     assert_eq!(bench.take(), [first.0]);
     bench.queue.give_back(EventId(1), Vec::new(), false);
-    // In order: what came later does not overtake.
+    // A later command does not overtake one that was given back.
     assert_eq!(bench.take(), [second.0, third.0]);
 }
 

@@ -1,7 +1,7 @@
-//! Events whose database went back, and how far this node had been: what clients have of that history
-//! must not be taken for the one that is written now, which comes by the same revisions.
+//! Remembers the events whose history the database lost (a restored backup), and the highest revision that clients may
+//! have of it. The database writes the same revision numbers again, with other changes, so such a client must not resume.
 //!
-//! It outlives the event's slot, since clients may come back at any time; only newer ones replace it.
+//! Kept after the event's slot is gone, since clients may come back at any time; newer losses push out the oldest.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -15,13 +15,13 @@ pub(super) struct Rewinds {
 }
 
 impl Rewinds {
-    /// The highest revision that may be lost; 0 if none is.
+    /// The highest revision that may have been lost; 0 if none was.
     pub(super) fn lost(&self, event: EventId) -> Revision {
         self.lost.get(&event).copied().unwrap_or(0)
     }
 
-    /// Notes lost history. The noted revision grows each time, by at least one, so that a shard that knows of the last time
-    /// sees that there was another.
+    /// Notes a loss. The noted revision grows with each by at least one, so a shard that knows of the one before sees that
+    /// there was another.
     pub(super) fn note(&mut self, event: EventId, head: Revision) {
         let head = head.saturating_add(LOST_UNSEEN_MAX);
         if let Some(lost) = self.lost.get_mut(&event) {

@@ -46,7 +46,7 @@ struct PlannerWorld {
     /// Time and final revision of each event's publications.
     published: BTreeMap<EventId, Vec<(Instant, Revision)>>,
     left: Vec<EventId>,
-    /// The next publication need not wait for its window.
+    /// The next publication may come before its window ends.
     hurried: bool,
 }
 
@@ -313,7 +313,7 @@ fn a_read_proves_no_more_of_an_event_that_was_opened_meanwhile_than_its_load_doe
     world.finish_load();
     world.finish_read();
     assert_eq!(world.not_after, Some(load_began));
-    // The next one covers both.
+    // The next read of all covers both events.
     while !world.reads_all || world.reads.is_empty() {
         world.finish_read();
         world.pass(POLL);
@@ -346,7 +346,7 @@ fn whoever_is_ahead_has_it_read_and_shown_before_the_window_ends() {
     let mut world = watched();
     world.commit_and_ring(EventId(1), 1);
     world.finish_read();
-    // The answer to this commit outruns its bell, or finds it waiting for the window.
+    // A client may learn of this commit before its NOTIFY, or while its change waits for the window.
     world.commit(EventId(1), 1);
     world.hurried = true;
     world.look(EventId(1), 7);

@@ -1,8 +1,8 @@
 //! The content of a private topic, entity by entity, and the frames that bring a viewer to it.
 //!
-//! Pure. A picture never changes: the next read of the database makes another one out of it, which shares what
-//! stayed as it was. Every entity and every id that went away carries the revision of the read that first found it so;
-//! what was found after a viewer's revision is what that viewer lacks.
+//! Pure. A picture never changes: the next read of the database makes another one out of it, which shares the unchanged
+//! entities. Every entity, and every id that went away, carries the revision of the read that first found it so; a
+//! viewer lacks those with a later revision than its own.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,8 +43,8 @@ pub struct Picture {
     pub topic: Topic,
     /// The user who may see it; admins may see those of events as well.
     pub owner: UserId,
-    /// When the read began that found the latest change, by the database's clock, in microseconds: all that was
-    /// committed before is in it.
+    /// When the read began that found the latest change, by the database's clock, in microseconds. Every earlier commit is
+    /// in it.
     pub revision: Revision,
     /// The beginning of the read that found the change before it; 0 if there was none.
     before: Revision,
@@ -64,12 +64,12 @@ enum Content {
 #[derive(Debug, Clone)]
 struct Own {
     entities: Vec<Entity>,
-    /// Those that went away, in the order in which that was found.
+    /// Ids of entities that went away, each with the read that found it so, in order.
     gone: VecDeque<(BookingId, Revision)>,
-    /// From which revision on it is known what went away.
+    /// The revision from which on the ids that went away are known.
     reaches: Revision,
-    /// The latest revisions that somebody may have been told here, at least one. Another node has other ones: it may
-    /// have shown what came and went between two reads of this node, which then cannot tell that it is gone.
+    /// The latest revisions that this node may have sent, at least one. A revision of another node is not among them: that
+    /// node may have shown a booking that came and went between two reads here, and nobody here knows that it is gone.
     told: VecDeque<Revision>,
 }
 
@@ -84,7 +84,7 @@ struct Entity {
 }
 
 impl Picture {
-    /// The first of a topic, or the first after its history was forgotten.
+    /// The first picture of a topic, or the first after its history was forgotten.
     pub fn first(topic: Topic, owner: UserId, read: Revision, found: Found) -> Self {
         let content = match found {
             Found::Figures(body) => Content::Figures(body),
@@ -111,7 +111,7 @@ impl Picture {
         }
     }
 
-    /// The picture after a later read; `None` if that found it as it is, unless it `answers` somebody, who is told
+    /// The picture after a later read; `None` if nothing changed and it does not answer a client (`answers`), which is told
     /// its revision.
     pub fn after(
         &self,
@@ -120,7 +120,7 @@ impl Picture {
         found: Found,
         answers: bool,
     ) -> Option<Self> {
-        // A clock that was set back, and two reads within a microsecond: later reads have higher numbers all the same.
+        // Later reads have higher numbers, even within a microsecond or after the clock was set back.
         let read = read.max(self.read() + 1);
         let changed = match (&self.content, found) {
             (Content::Figures(known), Found::Figures(body)) => {
@@ -181,8 +181,8 @@ impl Picture {
         Timestamp::from_microsecond(read).unwrap_or(Timestamp::MAX)
     }
 
-    /// The answer to a join of `user:` by a client that has revision `since`: what changed after it if it was told
-    /// here, else the whole.
+    /// The answer to a join of `user:` by a client that has revision `since`: the changes after it if this node sent it,
+    /// else the whole.
     pub fn joined(&self, since: Option<Revision>) -> Response<Told<'_>> {
         let own = self.own();
         let told = |own: &Own, since| own.told.contains(&since) || mistaken!(ResumeAnywhere);
@@ -297,7 +297,7 @@ impl Own {
         Some(own)
     }
 
-    /// What changed after `have`; `None` if that is not known any more.
+    /// The changes after `have`; `None` if they are not known any more.
     fn changes(&self, have: Revision) -> Option<Told<'_>> {
         if have < self.reaches {
             return None;

@@ -85,7 +85,7 @@ fn joined(picture: &Picture, since: Option<u64>) -> Value {
     ])
 }
 
-/// An update used to send all bookings of the user.
+/// Once, an update sent all bookings of the user.
 #[test]
 fn a_viewer_is_sent_what_changed_and_nothing_else() {
     let one = first(10, &[(1, 1), (2, 1), (3, 1)]);
@@ -104,7 +104,7 @@ fn a_read_that_finds_the_same_only_proves_it() {
     assert!(one.after(UserId(3), 20, own(&[(1, 1)]), false).is_none());
     assert_eq!((one.read(), one.revision), (20, 10));
     assert_eq!(one.checked_at().as_microsecond(), 20);
-    // A client whose join it answers has what was read now; the next frame follows on it, and on those before.
+    // The client whose join it answers has revision 30; the next frame leads on from it, and from those before.
     let answer = one.after(UserId(3), 30, own(&[(1, 1)]), true).unwrap();
     assert_eq!(joined(&answer, None), json!([30, false, [[1, 1]], []]));
     assert_eq!(shown(&answer, 10), Value::Null);
@@ -113,7 +113,7 @@ fn a_read_that_finds_the_same_only_proves_it() {
     assert_eq!(shown(&two, 10), shown(&two, 30));
 }
 
-/// It may have been shown there what came and went between two reads of ours.
+/// Another node may have shown a booking that came and went between two reads here.
 #[test]
 fn only_a_client_that_was_told_here_is_answered_by_what_changed() {
     let one = first(10, &[(1, 1), (2, 1)]);
@@ -212,7 +212,7 @@ fn figures_are_sent_when_they_differ() {
         assert_eq!(frame["payload"], json!({"as_of": 30, "tickets_sold": 2}));
     }
     assert!(two.frame(Vsn::V1, 30).is_none());
-    // Its organizer is another one: whoever may not see it any more has to hear of it.
+    // Another organizer owns the event now; the one before has to be told, so the picture changes.
     assert_eq!(
         two.after(UserId(9), 40, figures(2), false).unwrap().owner,
         UserId(9)

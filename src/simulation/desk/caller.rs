@@ -1,4 +1,4 @@
-//! Somebody who books, pays or gives back, waits for so long, leaves, and comes back with the same key.
+//! A caller who books, confirms or cancels, stops waiting after a while, and comes back with the same key.
 
 use std::task::Poll;
 
@@ -17,7 +17,7 @@ use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Transition};
 use crate::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 
-/// How often the same is asked in all, when nobody knows what became of it.
+/// How often a caller sends the same request while its outcome is unknown.
 const TRIES_MAX: usize = 5;
 
 pub(super) struct Caller {
@@ -25,7 +25,7 @@ pub(super) struct Caller {
     user: UserId,
 }
 
-/// What a caller wants to book.
+/// The booking that a caller wants.
 struct Errand {
     event: EventId,
     quantity: i64,
@@ -66,7 +66,7 @@ impl Caller {
         }
     }
 
-    /// Books, and comes back while nobody knows what became of it.
+    /// Books, and repeats the request while its outcome is unknown.
     async fn book(&self, errand: &Errand) -> Option<Booking> {
         let mut attempts: Vec<BookingId> = Vec::new();
         let mut booked: Option<Booking> = None;
@@ -134,7 +134,7 @@ impl Caller {
         }
     }
 
-    /// Nobody is refused what there was all the while.
+    /// Checks that no tickets were refused that were free all the time.
     fn judge(&self, errand: &Errand, refusal: &Refusal, sent_ms: u64) {
         let is_about_stock = matches!(
             refusal,
@@ -157,7 +157,7 @@ impl Caller {
         });
     }
 
-    /// Pays at the desk, gives back, or lets the hold run out.
+    /// Pays to staff, cancels, or lets the hold run out.
     async fn go_on(&self, booking: &Booking) {
         let (ms, roll) = self.world.with(|shared| {
             let dice = &mut shared.dice;
@@ -212,12 +212,12 @@ impl Caller {
             (shared.dice.below(nodes), shared.id())
         });
         self.world.travel().await;
-        // The request is in the node's socket. A dead node has none.
+        // The request is in the node's socket, unless the node is dead.
         let incarnation = self.world.with(|shared| {
             let node = &shared.nodes[to];
             node.is_alive().then_some(node.incarnation)
         })?;
-        // A caller waits longer than the desk, by the longest standstill that a node does not notice.
+        // A caller waits longer than the desk's patience, by the longest standstill that a node does not notice.
         let leaves_ms = now_ms() + PATIENCE_MS + STOOD_STILL.as_millis() as u64;
         self.world.with(|shared| {
             let leaves = shared.leaves_ms.entry(id).or_default();
@@ -250,7 +250,7 @@ impl Caller {
         Some(said)
     }
 
-    /// An answer says what is committed, and nobody hears of somebody else's fault.
+    /// Checks that an answer says what is committed, and reports no fault of another command.
     fn check(&self, said: &Outcome) {
         match said {
             Ok(Once::Made(answer)) => self.check_made(answer),
@@ -293,7 +293,7 @@ impl Caller {
     }
 }
 
-/// What comes until then.
+/// The answer, if it comes until then.
 async fn until<T>(mut answer: oneshot::Receiver<T>, until_ms: u64) -> Option<T> {
     std::future::poll_fn(|context| {
         if let Poll::Ready(said) = std::pin::Pin::new(&mut answer).poll(context) {

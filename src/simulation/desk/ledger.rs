@@ -1,7 +1,7 @@
-//! The database: events with one ticket type each, bookings, keys, turns, transactions with savepoints.
+//! A model of the database: events with one ticket type each, bookings, keys, turns, transactions with savepoints.
 //!
-//! It keeps what it can of the schema's promises (the counters' check, the key's uniqueness), and notes what was
-//! committed when, so that refusals can be judged afterwards.
+//! It has some of the schema's constraints (the counters' check, the key's uniqueness), and notes the stock over time,
+//! so that refusals can be judged afterwards.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,15 +18,15 @@ use crate::ticketing::stock::{Buyer, Claim, ClaimState, EventTerms, Pool, Stock,
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::{BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId};
 
-/// A connection of a node's incarnation; the others' is 0.
+/// A connection of a node's incarnation; 0 is that of other programs.
 pub(super) type ConnectionId = u64;
 
-/// So many of a ticket type the database takes for an offence, whatever the rules say.
+/// The database refuses a booking of so many tickets, whatever the rules say.
 pub(super) const OFFENCE: i64 = 3;
-/// A transaction that idles for longer is ended.
+/// A transaction that is idle for longer is ended.
 const IDLE_MS: u64 = 6_000;
 const HOLD_MINUTES: i64 = 1;
-/// Holds end so soon: a minute is long in here.
+/// Holds last this long in place of a minute, which is long in a run.
 const HOLD_MS: u64 = 3_000;
 
 pub(super) struct Ledger {
@@ -34,7 +34,7 @@ pub(super) struct Ledger {
     events: BTreeMap<EventId, EventRecord>,
     state: State,
     transactions: BTreeMap<ConnectionId, Transaction>,
-    /// What was left of an event, counting overdue holds as left, whenever that became less.
+    /// The stock of each event whenever it fell, with its time. Overdue holds count as free.
     left: BTreeMap<EventId, Vec<(u64, i64)>>,
     /// The event's revision as of the latest commit that wrote the booking.
     committed: HashMap<BookingId, Revision>,
@@ -47,7 +47,7 @@ struct EventRecord {
     turn: Option<ConnectionId>,
 }
 
-/// All that is committed, or what a transaction has written beside it.
+/// Committed rows, or those that a transaction has written.
 #[derive(Default, Clone)]
 struct State {
     revisions: BTreeMap<EventId, Revision>,
@@ -74,7 +74,7 @@ struct Transaction {
     touched_ms: u64,
 }
 
-/// The database's clock: the true time.
+/// The database's clock, which is the virtual time.
 pub(super) fn clock(ms: u64) -> Timestamp {
     let dawn: Timestamp = "2026-11-28T06:00:00Z".parse().expect("a time");
     dawn + SignedDuration::from_millis(ms as i64)
@@ -142,7 +142,7 @@ impl Ledger {
         overdue.map(|row| row.booking.event_id).collect()
     }
 
-    /// The least that was left at any moment since `from_ms`, up to now.
+    /// The lowest stock at any moment since `from_ms`, up to now.
     pub(super) fn least_left(&self, event: EventId, from_ms: u64) -> i64 {
         let left = &self.left[&event];
         let before = left.iter().rev().find(|(at, _)| *at <= from_ms);
@@ -154,7 +154,7 @@ impl Ledger {
             .unwrap_or(0)
     }
 
-    /// Units that are taken, but for holds that were overdue at that time.
+    /// Taken units, without holds that were overdue at that time.
     fn live(&self, event: EventId, over: &State, overdue_at_ms: u64) -> i64 {
         let base = self.state.bookings.iter();
         let base = base.filter(|(id, _)| !over.bookings.contains_key(id));
@@ -166,7 +166,7 @@ impl Ledger {
             .sum()
     }
 
-    /// Nothing is oversold, and every hold has ended that should have.
+    /// Checks that nothing is oversold, and that every overdue hold has ended.
     pub(super) fn check_end(&self) -> Result<(), String> {
         for event in self.events.keys() {
             let live = self.live(*event, &State::default(), 0);
@@ -180,7 +180,7 @@ impl Ledger {
         }
     }
 
-    /// Turns that can be had; with [`Turns::Wait`] all or none.
+    /// Begins a transaction with the turns that are free; with [`Turns::Wait`] with all or none.
     pub(super) fn begin(
         &mut self,
         connection: ConnectionId,
@@ -219,7 +219,7 @@ impl Ledger {
         Ok(Some(facts))
     }
 
-    /// Whether the node has another transaction that has the turn of one of these events.
+    /// Whether another transaction of the node holds the turn of one of these events.
     pub(super) fn crowds(&self, node: usize, connection: ConnectionId, asked: &Questions) -> bool {
         let others = self.transactions.iter();
         let mut others = others.filter(|(id, other)| **id != connection && other.node == node);
@@ -314,7 +314,7 @@ impl Ledger {
             pools: vec![root],
         };
         let buyers = asked.buyers.iter().filter(|(of, _)| *of == event);
-        // As the database: nothing that was not asked for, but where holds are overdue.
+        // Like the real query: ticket types that were not asked for are read only where holds are overdue.
         let is_known = !self.overdue(event).is_empty()
             || [None, Some(ticket_type)]
                 .iter()
@@ -461,7 +461,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Answers the bookings that callers asked for.
+    /// Commits, and returns the bookings that callers asked for.
     pub(super) fn commit(
         &mut self,
         connection: ConnectionId,
@@ -482,7 +482,7 @@ impl Ledger {
             self.committed.insert(*id, revision);
         }
         for event in transaction.events {
-            // By the time at which it was decided.
+            // Counted as of the time at which the batch was decided.
             let live = self.live(event, &State::default(), transaction.begun_ms);
             let freed = transaction.freed.get(&event).copied().unwrap_or(0);
             let left = self.capacity - live - freed;
@@ -498,7 +498,7 @@ impl Ledger {
         self.give_turns_back(connection);
     }
 
-    /// What of a dead node is still open.
+    /// Rolls back a dead node's open transactions.
     pub(super) fn rollback_node(&mut self, node: usize) {
         let ids = self.transactions.iter().filter(|(_, one)| one.node == node);
         let ids: Vec<ConnectionId> = ids.map(|(id, _)| *id).collect();
@@ -507,7 +507,7 @@ impl Ledger {
         }
     }
 
-    /// Transactions that idle for too long end, with their connection.
+    /// Ends transactions that are idle for too long, with their connections.
     fn end_idlers(&mut self) {
         let idle = self
             .transactions
@@ -555,7 +555,7 @@ pub(super) async fn others(world: DeskWorld) {
             });
         }
     }
-    // From here on transactions that were left behind end as well.
+    // Later only idle transactions are ended.
     loop {
         world.with(|shared| shared.ledger.end_idlers());
         pause(1_000).await;

@@ -1,4 +1,4 @@
-//! A node: its desk, the connections of its workers, and what befalls it.
+//! A node: its desk, the connections of its workers, and its faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::desk::{DeskDatabase, End, Facts, Questions, Turns, Writes};
 
 pub(super) const PATIENCE: Duration = Duration::from_millis(PATIENCE_MS);
-/// How long a waiting transaction waits for a turn.
+/// How long a transaction waits for a turn.
 const LOCK_TIMEOUT_MS: u64 = 100;
 const SWEEP_MS: u64 = 300;
 
@@ -109,7 +109,7 @@ async fn sweep(world: DeskWorld, node: usize) {
         for event_id in due {
             if let Some(Enqueued { verdict, .. }) = read(&world, node, Command::Expire { event_id })
             {
-                // Nobody may be gone who asked, or it is skipped.
+                // The receiver has to live until the answer: the desk skips commands whose caller has gone.
                 world.spawn(Some(node), async move { drop(verdict.await) });
             }
         }

@@ -209,7 +209,7 @@ fn a_leave_is_acknowledged_then_closed_and_an_old_one_ends_nothing() {
         did[2],
         Did::Sent(json!(["1", "1", "event:42", "phx_close", {}]))
     );
-    // On a topic that is not joined any more, just ok.
+    // A leave of a topic that is not joined any more is answered ok, with no other effect.
     assert_eq!(talk.say(r#"["1","4","event:42","phx_leave",{}]"#).len(), 1);
 }
 
@@ -495,7 +495,7 @@ fn speaker() -> Talk {
     talk
 }
 
-/// As npm `realtime-js` says after signing out: its API key, or null.
+/// After signing out, npm `realtime-js` sends its API key, or null, as token.
 #[test]
 fn who_signs_out_has_no_more_rights_than_the_handshake_gave() {
     for token in [json!("anon-key"), json!("sb_x"), Value::Null] {

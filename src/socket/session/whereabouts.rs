@@ -128,7 +128,7 @@ impl Session {
 }
 
 impl Call {
-    /// As lenient as the reference: PyPI `realtime` leaves out `type`, and names may be in any case.
+    /// As lenient as Supabase's server: PyPI `realtime` leaves out `type`, and names may be in any case.
     fn read(payload: &Value, rules: Rules<'_>) -> Result<Call, ErrorReply> {
         let name = payload["event"].as_str().unwrap_or_default();
         if name.eq_ignore_ascii_case("untrack") {

@@ -1,4 +1,4 @@
-//! What a shard's beats claim of a topic that lacks something.
+//! Tests that a shard's beats claim nothing for a topic that lacks changes, and how fan-outs share the loop.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -28,7 +28,7 @@ fn say(client: &mut UnixStream, text: &str) {
 /// `checked_at` of the last beat among what has come.
 fn last_checked(client: &mut UnixStream) -> Option<Timestamp> {
     let mut bytes = Vec::new();
-    // It ends with what has come so far: the socket does not block.
+    // The socket does not block, so this reads what has come and then fails.
     let _ = client.read_to_end(&mut bytes);
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let (_, beat) = text.rsplit_once(r#""checked_at":""#)?;
@@ -73,7 +73,7 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     let before = Timestamp::now() + SignedDuration::from_secs(100);
     hub.checked(before, true);
     let mut now_ms = 20;
-    // Time for a beat to come, ticks and all.
+    // Enough turns for a beat to come.
     let mut beat = |shard: &mut HeldShard, client: &mut UnixStream| {
         for _ in 0..200 {
             now_ms += 50;
@@ -83,7 +83,7 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     };
     assert_eq!(beat(&mut shard, &mut client), Some(before));
 
-    // Revision 6 was lost, then the log was read to its end; the gap shows in what comes next.
+    // Revision 6 was lost before the feed reported the log as read; the next publication shows the gap.
     let after = before + SignedDuration::from_secs(9);
     hub.checked(after, true);
     let delta = Delta {
@@ -95,7 +95,7 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     hub.publish([0].into_iter().collect(), Arc::new(publication));
     assert_eq!(beat(&mut shard, &mut client), Some(before));
     assert_eq!(watches.try_recv().ok(), Some(watch));
-    // It cannot be opened now: still nothing is proven, and it is asked for again.
+    // The event cannot be opened now: still nothing is proven, and the request is repeated.
     hub.not_opened(0, EventId(1), NotOpened::Unavailable);
     assert_eq!(beat(&mut shard, &mut client), Some(before));
     assert_eq!(watches.try_recv().ok(), Some(watch));
@@ -103,7 +103,6 @@ fn no_beat_proves_what_waits_to_be_opened_anew() {
     assert_eq!(beat(&mut shard, &mut client), Some(after));
 }
 
-/// Findings, speed A.
 #[test]
 fn publications_that_wait_are_one_fan_out_and_sockets_are_read_between_its_portions() {
     const VIEWERS: usize = 6;

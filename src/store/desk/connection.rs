@@ -1,7 +1,7 @@
-//! A connection of the desk's own: opened when it is needed, given up when it fails.
+//! A connection of the desk: opened when it is needed, dropped when it fails.
 //!
-//! What moves its messages is polled by the task that uses it, so a round trip wakes one task and not
-//! two. Between transactions nobody polls it; that it broke meanwhile shows at the next one.
+//! Its I/O future is polled by the task that uses it, so a round trip wakes one task and not two. Between
+//! transactions nobody polls it; a break shows at the next transaction.
 
 use std::pin::pin;
 use std::task::Poll;
@@ -16,8 +16,7 @@ use super::{DeskDatabase, End, Facts, Questions, Turns, Writes, read, write};
 use crate::store::address::Connection;
 use crate::store::{Store, StoreError};
 
-/// For all statements of these connections. A row that somebody else has in hand is not waited for long:
-/// a batch has the turns of many events.
+/// Lock timeout of all statements here. Short, since a batch that waits for a row holds the turns of many events.
 const LOCK_TIMEOUT_MS: u64 = 100;
 
 pub struct DeskConnection {
@@ -32,7 +31,7 @@ struct Open {
     connection: Connection,
     read: read::Statements,
     write: write::Statements,
-    /// It has answered before, and may have broken since.
+    /// Whether the connection has answered before, so that a failure may only mean that it broke while idle.
     is_old: bool,
 }
 
@@ -52,8 +51,8 @@ impl DeskDatabase for DeskConnection {
         let was_old = self.open.as_ref().is_some_and(|open| open.is_old);
         let asked_at = Instant::now();
         match self.try_begin(questions, turns).await {
-            // It broke while nobody used it. A new one tells how the database is. After silence there is no
-            // time left for that: the callers are answered that it is away.
+            // The connection broke while idle: try a new one. Not after a timeout: then no time is left, and the callers are
+            // answered that the database is away.
             Err(StoreError::Unavailable(_)) if was_old && asked_at.elapsed() < self.patience => {
                 self.try_begin(questions, turns).await
             }
@@ -104,7 +103,7 @@ impl DeskConnection {
         self.after(outcome, "rollback").await
     }
 
-    /// An error leaves an aborted transaction behind, or a connection that nobody can trust any more.
+    /// After an error, rolls back the aborted transaction, or drops a connection that cannot be used any more.
     async fn after<T>(
         &mut self,
         outcome: Result<T, StoreError>,
@@ -165,8 +164,8 @@ fn settings() -> String {
     )
 }
 
-/// Runs `work` and moves the connection's messages meanwhile. A database that swallows what it is sent must not
-/// keep callers waiting: past `patience` it counts as unreachable.
+/// Runs `work`, and polls the connection meanwhile. A database that does not answer within `patience` counts as
+/// unreachable, so that callers do not wait for it.
 async fn drive<T>(
     connection: &mut Connection,
     work: impl Future<Output = Result<T, StoreError>>,
@@ -186,7 +185,7 @@ async fn drive<T>(
     let working = async {
         match select(pin!(work), &mut moving).await {
             Either::Left((outcome, _)) => outcome,
-            // The last thing that came may be the answer.
+            // The last message before the end may be the answer.
             Either::Right((end, working)) => working.now_or_never().unwrap_or_else(|| {
                 Err(match end {
                     Some(error) => StoreError::Unavailable(error.into()),

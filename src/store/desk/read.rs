@@ -1,4 +1,4 @@
-//! The first round trip of the desk's transaction: the turns, and everything that the rules ask about.
+//! The first round trip of the desk's transaction: takes the turns and reads the rows that the rules need.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -21,11 +21,11 @@ use crate::ticketing::stock::{
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
 
-/// Overdue holds of one event that one transaction ends, and of all its events together.
+/// Most overdue holds that one transaction ends, of one event and of all its events together.
 const OVERDUE_PER_EVENT_MAX: i64 = 500;
 const OVERDUE_MAX: i64 = 1_000;
 
-/// Turns that this transaction has: none but the free ones are taken anew, and nobody is waited for.
+/// The turns that this transaction holds. It may take one more that has become free, but never waits.
 const MINE: &str = "
     mine as materialized (
         select event_id from turns where event_id = any($1) order by event_id for no key update skip locked)";
@@ -94,7 +94,7 @@ statements! {
           from unnest($1::bigint[]) wanted (id)
           cross join lateral (select * from seats where id = wanted.id limit 1) s
           cross join lateral (select name from sections where id = s.section_id limit 1) section";
-    // Whole rows: a seat of another ticket type between two of this one parts them.
+    // Whole rows, since a seat of another ticket type between two seats parts them.
     rows = "
         with wanted as (
             select distinct s.section_id, s.row_label
@@ -112,8 +112,8 @@ statements! {
           left join claims c on c.seat_id = s.id and c.state <> 'dead'
          group by section.event_id, s.section_id, section.name, s.row_label
          order by min(s.position)";
-    // Locked, so that nobody changes them before we do; those that somebody else has in hand are left to the
-    // next time, since they may be waiting for the turn.
+    // Locked, so that nobody changes them before the desk does. Locked ones are skipped until the next time, since their
+    // holder may be waiting for the turn.
     overdue = format!("
         with {MINE}
         select hold.event_id, hold.id, hold.user_id, c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state
@@ -129,7 +129,7 @@ statements! {
     all_bookings = standing("");
 }
 
-/// One row a live claim. A booking of somebody else's hands has a row without its own columns.
+/// One row per live claim. A booking that another transaction has locked gives one row in which only `id` is set.
 fn standing(locked: &str) -> String {
     let lock = match locked {
         "" => "",
@@ -190,7 +190,7 @@ pub(super) async fn begin(
     let (of_late, of_types): (Parameters<'_, 1>, Parameters<'_, 1>) = ([&late], [&types]);
     let all: Vec<Option<TicketTypeId>> = vec![None; late.len()];
     let of_late_events: Parameters<'_, 2> = [&late, &all];
-    // Rare, and only then a round trip more. Holds that end give back stock of any ticket type.
+    // Rare: one more round trip. Ended holds give back stock of any ticket type, so all types are read.
     let (more_overdue, more_events, rows) = match late.is_empty() && types.is_empty() {
         true => (Vec::new(), Vec::new(), Vec::new()),
         false => tokio::try_join!(
@@ -225,7 +225,7 @@ pub(super) async fn begin(
 
 type Parameters<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
 
-/// Most batches ask only some of the questions.
+/// Runs a query if it is needed; most batches need only some.
 async fn ask_if(
     client: &Client,
     needed: bool,
@@ -238,10 +238,10 @@ async fn ask_if(
     }
 }
 
-/// Rows on their way into facts.
+/// Collects rows into facts.
 struct Reading {
     facts: Facts,
-    /// Events of which holds are overdue.
+    /// Events with overdue holds.
     late: Vec<EventId>,
 }
 
@@ -301,7 +301,7 @@ impl Reading {
         }
     }
 
-    /// Events with overdue holds that nobody asked about, of those whose turn we have.
+    /// Events with overdue holds that were not asked for, of those whose turn this transaction holds.
     fn overdue_not_asked_for(&self, asked: &Questions) -> Vec<EventId> {
         let is_ours = |id: &EventId| {
             let facts = self.facts.events.get(id);
@@ -312,7 +312,7 @@ impl Reading {
             .collect()
     }
 
-    /// Of the ticket types that were asked for, those that are sold by the seat.
+    /// The ticket types among those in `choices` that are sold by the seat.
     fn seats_to_choose_from(&self, asked: &Questions) -> Vec<TicketTypeId> {
         let mut types = Vec::new();
         for (event, wanted) in &asked.choices {
@@ -369,7 +369,7 @@ impl Reading {
         Ok(())
     }
 
-    /// Rows in layout order, each knowing how far back in its section it is; their seats join the others.
+    /// Adds rows of seats, in layout order, each with its number within its section, and their seats.
     fn rows(&mut self, rows: &[Row]) -> Result<(), StoreError> {
         let mut rows_before: HashMap<i64, usize> = HashMap::new();
         for row in rows {

@@ -1,10 +1,10 @@
-//! The second round trip of the desk's transaction: every write, one statement a table or fewer, and `commit`.
+//! The second round trip of the desk's transaction: at most one statement per table, and `commit`.
 //!
-//! The columns go over as arrays. The triggers then see each batch as one statement: one move of the
-//! counters and one revision for each event, one ring for all (`sql/V4__counters.sql`).
+//! Columns are sent as arrays, so the triggers see each batch as one statement: one update of the counters and one
+//! revision for each event, one NOTIFY for all (`sql/V4__counters.sql`).
 //!
-//! Bookings that change come first: what they give back may be what the new ones take. All rows of a new
-//! booking are one statement; its foreign keys are checked when all of them are there.
+//! Changed bookings are written first, since new ones may take the stock that they give back. All rows of a new
+//! booking are one statement, so its foreign keys are checked when all of them exist.
 
 use futures_util::future::{Either, ready};
 use jiff::Timestamp;
@@ -42,7 +42,7 @@ statements! {
     add_tickets = "
         insert into tickets (event_id, booking_id, ticket_type_id, seat_id, code)
         select * from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[])";
-    // By key, so that nodes that store the same keys wait in one direction.
+    // In order of key, so that nodes that store the same keys cannot deadlock.
     add_keys = "
         insert into idempotency_keys (scope, key, body_hash, status, response)
         select * from unnest($1::text[], $2::text[], $3::bytea[], $4::int[], $5::jsonb[]) as new (scope, key)
@@ -69,10 +69,10 @@ statements! {
         select insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')");
 }
 
-/// The first request of a batch with this key was answered so.
+/// HTTP status of the answer that is stored under a key.
 const CREATED: i32 = 201;
 
-/// Sends every statement at once. The first that fails turns the rest, `commit` included, into a rollback.
+/// Sends every statement at once. After one that fails, the rest fail too, and `commit` rolls back.
 pub(super) async fn write(
     client: &Client,
     sql: &Statements,
@@ -107,7 +107,7 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// Commits what savepoints hold.
+/// Commits the writes of all savepoints.
 pub(super) async fn commit(
     client: &Client,
     sql: &Statements,
@@ -129,7 +129,7 @@ async fn simple(client: &Client, text: Option<&str>) -> Result<(), tokio_postgre
     }
 }
 
-/// Most batches write only some of the tables.
+/// Runs a write if it is needed; most batches write only some of the tables.
 fn execute<'a>(
     client: &'a Client,
     is_empty: bool,
@@ -142,7 +142,7 @@ fn execute<'a>(
     }
 }
 
-/// Columns of bookings that change.
+/// Columns of changed bookings.
 #[derive(Default)]
 struct ChangeRows<'a> {
     ids: Vec<BookingId>,
@@ -231,7 +231,7 @@ impl<'a> NewTickets<'a> {
     }
 }
 
-/// Columns of answers to be remembered.
+/// Columns of answers to be stored under idempotency keys.
 struct KeyRows<'a> {
     scopes: Vec<&'a str>,
     digests: Vec<&'a str>,
@@ -294,7 +294,7 @@ struct Items {
     amounts: Vec<i64>,
 }
 
-/// One claim a seat; general admission: one an item.
+/// Columns of claims: one per seat; for general admission one per item.
 #[derive(Default)]
 struct ClaimRows<'a> {
     events: Vec<EventId>,

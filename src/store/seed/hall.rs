@@ -1,7 +1,7 @@
 //! The demo's halls. Pure.
 //!
-//! The stage is at the top, its middle at (500, 0); one unit is a tenth of a seat's width. Rows are arcs
-//! of nearly a quarter circle, with two aisles.
+//! The stage is at the top, its middle at (500, 0); a seat is 10 units wide. Rows are arcs of nearly a quarter circle,
+//! with two aisles.
 
 /// Width of a seat, and the distance between rows.
 const SEAT: f32 = 10.0;
@@ -108,7 +108,7 @@ impl Hall {
         radius: f32,
     ) -> HallSeat {
         let along = f32::from(index) - f32::from(count - 1) / 2.0;
-        // Thirds of the row, the outer ones an aisle further out.
+        // The row has three blocks; the outer ones are moved outwards by an aisle.
         let block = f32::from(index * 3 / count) - 1.0;
         let angle = (along + AISLE * block) * SEAT / radius;
         HallSeat {

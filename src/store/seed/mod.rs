@@ -1,7 +1,6 @@
-//! Demo data: people, events in every state of fullness, bookings that fill them.
+//! Demo data: people, events from empty to sold out, bookings that fill them.
 //!
-//! Written with the same tables and triggers as everything else, so an audit of it is clean and
-//! viewers see it appear.
+//! Written through the same triggers as everything else, so an audit finds no fault in it and viewers see it appear.
 
 mod hall;
 mod orders;
@@ -19,7 +18,7 @@ use hall::{Hall, HallSeat};
 use orders::{DemoOrder, Take, place};
 use programme::{Class, DemoShow, ORGANIZER, PEOPLE, SHOWS};
 
-/// «demo» in ASCII: two seeds at once make one set of data.
+/// Key of the advisory lock («demo» in ASCII), so that two seeds at once make one set of data.
 const SEED_LOCK: i64 = 0x6465_6d6f;
 
 /// The data that were added.
@@ -209,7 +208,7 @@ async fn add_allotment(
     Ok(())
 }
 
-/// The ids come back in layout order, as the seats are given.
+/// Returns the seats' ids in layout order, the order of `seats`.
 async fn add_seats(
     tx: &Transaction<'_>,
     event: EventId,

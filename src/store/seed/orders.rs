@@ -39,8 +39,8 @@ impl Take {
     }
 }
 
-/// Sold over the last three weeks by the customers in turn; holds are anonymous (a user has one
-/// at most) and end between half an hour and three hours from now.
+/// Writes the orders. Sold ones are spread over the last three weeks and over the customers; holds are anonymous, since a
+/// user may have only one, and end between half an hour and three hours from now.
 pub(super) async fn place(
     tx: &Transaction<'_>,
     event: EventId,

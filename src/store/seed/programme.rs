@@ -94,7 +94,7 @@ pub(super) struct Class {
     pub(super) capacity: i32,
     pub(super) sold: i32,
     pub(super) held: i32,
-    /// Days from now; the sale began, or begins, then.
+    /// Beginning of the sale, in days from now.
     pub(super) sale_from_days: Option<i32>,
     pub(super) sale_to_days: Option<i32>,
     pub(super) members_only: bool,

@@ -1,4 +1,4 @@
-//! A full database: what else is on sale while something is measured.
+//! Fills the database with other events, so that measurements run on large tables.
 
 use futures_util::future::try_join_all;
 
@@ -6,15 +6,15 @@ use super::Stage;
 use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
 
-/// Seats of one foreign event, bookings of one, and events of one statement.
+/// Seats of one such event, bookings of one, and events filled by one statement.
 const SEATS_EACH: u32 = 100_000;
 const BOOKINGS_EACH: u32 = 1_000;
 const EVENTS_EACH: usize = 10;
-/// Statements at a time.
+/// Statements that run at a time.
 const WRITERS: usize = 3;
 
 impl Store {
-    /// So many seats and as many bookings, one in ten of them pending, all of other events; analysed.
+    /// Adds `rows` seats and `rows` bookings, one in ten of them pending, of other events, and analyses the tables.
     pub async fn fill(&self, rows: u32) -> Result<(), StoreError> {
         let halls = self.set_stages(rows.div_ceil(SEATS_EACH).into(), 1).await?;
         let shows = self
@@ -63,7 +63,7 @@ impl Store {
         Ok(client.batch_execute(IMPATIENT).await?)
     }
 
-    /// As buyers would have made them: items, claims, and tickets of those that were paid.
+    /// Adds bookings as buyers would make them: with items and claims, and with tickets if they are paid.
     async fn fill_bookings(&self, shows: &[Stage], buyers: &[UserId]) -> Result<(), StoreError> {
         let sql = "
             with booked as (
@@ -97,6 +97,6 @@ impl Store {
     }
 }
 
-/// Many rows take as long as they take, and what is lost with the machine is filled in again.
+/// No timeout, since many rows take long; no waiting for fsync, since a bench can fill them in again.
 const PATIENT: &str = "set statement_timeout = 0; set synchronous_commit = off";
 const IMPATIENT: &str = "reset statement_timeout; reset synchronous_commit";

@@ -1,5 +1,5 @@
-//! What the benches ask of the database: databases of their own, events to sell and to change, and
-//! the plain ways to do what Seatcast does ([`naive`], [`writing`]), full tables ([`fill`]).
+//! The benches' side of the database: databases of their own, events to sell and to change, full tables ([`fill`]),
+//! and plain ways to do the same as Seatcast, for comparison ([`naive`], [`writing`]).
 
 pub mod fill;
 pub mod naive;
@@ -19,7 +19,7 @@ pub struct Stage {
     pub event: EventId,
     pub ticket_types: Vec<TicketTypeId>,
     pub organizer: UserId,
-    /// After it was made.
+    /// The event's revision after it was made.
     pub revision: Revision,
 }
 
@@ -36,7 +36,7 @@ pub async fn make_database(
     Ok(with_database(url, name))
 }
 
-/// Whoever is connected to it.
+/// Drops the database, and ends all connections to it.
 pub async fn drop_database(
     config: &DatabaseConfig,
     url: &str,
@@ -55,7 +55,7 @@ async fn command(config: &DatabaseConfig, url: &str, sql: &str) -> Result<(), St
     Ok(())
 }
 
-/// The same address with another database: a URL, or pairs of which the last one counts.
+/// The same address with another database. `key=value` addresses may repeat a key; the last one counts.
 fn with_database(url: &str, name: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
         return format!("{url} dbname={name}");
@@ -69,7 +69,7 @@ fn with_database(url: &str, name: &str) -> String {
 }
 
 impl Store {
-    /// The process that serves a connection of ours, as its machine numbers it.
+    /// The pid of a backend that serves a connection of this pool, on the database's machine.
     pub async fn backend(&self) -> Result<u32, StoreError> {
         let client = self.client().await?;
         let pid: i32 = client
@@ -85,7 +85,7 @@ impl Store {
         stage.ok_or_else(|| StoreError::corrupt("no event was made"))
     }
 
-    /// New events on sale, with so many ticket types each, which share the event's capacity evenly.
+    /// New events on sale, with `types` ticket types each, which share the event's capacity evenly.
     pub async fn set_stages(&self, events: i64, types: i32) -> Result<Vec<Stage>, StoreError> {
         let client = self.client().await?;
         let sql = "insert into users (name, role) values ('Bench', 'organizer') returning id";
@@ -122,7 +122,7 @@ impl Store {
         self.pool.close();
     }
 
-    /// So that plans are those of full tables.
+    /// Updates the planner's statistics, so that plans are those for full tables.
     pub async fn analyze(&self) -> Result<(), StoreError> {
         let client = self.client().await?;
         client
@@ -131,15 +131,15 @@ impl Store {
         Ok(())
     }
 
-    /// Changes the event's first ticket type so many times, each in a transaction of its own, all
-    /// sent at once on one connection. Each moves the event's revision by one.
+    /// Changes the event's first ticket type `times` times, each in a transaction of its own, all sent at once on one
+    /// connection. Each moves the event's revision by one.
     pub async fn change(&self, stage: &Stage, times: u64) -> Result<(), StoreError> {
         let client = self.client().await?;
         let sql = "update ticket_types set price_amount = price_amount # 1 where id = $1";
         let statement = client.prepare_cached(sql).await?;
         let parameters: [&(dyn ToSql + Sync); 1] = [&stage.ticket_types[0]];
         let one = |_| client.execute(&statement, &parameters);
-        // tokio-postgres sends what is polled together without waiting for answers between.
+        // tokio-postgres pipelines queries that are polled together.
         try_join_all((0..times).map(one)).await?;
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Selling without a queue: a transaction for each booking, on a connection of its own.
 //!
-//! Its tables have no trigger and no log, and no constraint that Seatcast would not have as well.
+//! Its tables have no trigger, no log, and no constraint that Seatcast's lack.
 
 use tokio_postgres::{Client, Statement};
 
@@ -9,15 +9,14 @@ use crate::store::{Store, StoreError};
 /// How a naive seller makes sure that there is stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StockCheck {
-    /// `select … for update`, a look, `update`: a round trip more.
+    /// `select … for update`, check, `update`: one more round trip.
     Locked,
     /// `update … where available >= 1`.
     Conditional,
 }
 
 impl Store {
-    /// Stock for so many events, and `bookings` that were made before, so that no plan is one for
-    /// empty tables.
+    /// Makes stock for `events` events, and earlier `bookings`, so that no plan is made for empty tables.
     pub async fn set_naive_stage(&self, events: i32, bookings: i32) -> Result<(), StoreError> {
         let sql = "
             set client_min_messages = warning;
@@ -57,7 +56,7 @@ impl Store {
         Ok(client.batch_execute(sql).await?)
     }
 
-    /// A seller with a connection of its own, as each of the naive way's requests has one.
+    /// A seller with a connection of its own, like each request of this way of selling.
     pub async fn naive_seller(&self, check: StockCheck) -> Result<NaiveSeller, StoreError> {
         let (client, connection) = self.address().connect().await?;
         tokio::spawn(connection);

@@ -1,5 +1,5 @@
-//! Writing one claim, by the statement that Seatcast's triggers follow and by a bare one that does
-//! the same without them; and hearing both of the doorbell.
+//! Measures the writing of one claim, once with Seatcast's triggers and once by a plain statement that writes as much
+//! without them, and listens to the notifications of both.
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, poll_fn};
@@ -11,8 +11,7 @@ use crate::store::{Store, StoreError};
 use crate::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 
 impl Store {
-    /// So many pending bookings without claims for each event, in the events' order; the claims
-    /// are to follow.
+    /// Makes pending bookings without claims for each event, in the events' order; the claims follow later.
     pub async fn set_bookings(
         &self,
         stages: &[Stage],
@@ -40,7 +39,7 @@ impl Store {
         Ok(rows.iter().map(|row| row.get(1)).collect())
     }
 
-    /// Bookings that were prepared and have not been claimed.
+    /// Deletes the prepared bookings that got no claims.
     pub async fn drop_unclaimed_bookings(&self) -> Result<(), StoreError> {
         let sql = "
             delete from bookings b
@@ -49,11 +48,11 @@ impl Store {
         Ok(())
     }
 
-    /// On a connection of its own, in the runtime that calls.
+    /// A writer with a connection of its own, which is polled by the caller's runtime.
     pub async fn writer(&self) -> Result<Writer, StoreError> {
         let (client, connection) = self.address().connect().await?;
         tokio::spawn(connection);
-        // Many rows in one statement take as long as they take.
+        // Many rows in one statement take long.
         client.batch_execute("set statement_timeout = 0").await?;
         let backend: i32 = client
             .query_one("select pg_backend_pid()", &[])
@@ -77,7 +76,7 @@ impl Store {
         })
     }
 
-    /// With tables for these events, in the runtime that calls.
+    /// The same without triggers, with tables of its own for these events.
     pub async fn bare_writer(&self, stages: &[Stage]) -> Result<BareWriter, StoreError> {
         let sql = "
             create schema if not exists bare;
@@ -131,11 +130,11 @@ impl Store {
         })
     }
 
-    /// Hears the doorbell, and nothing else.
+    /// A connection that only listens to the doorbell.
     pub async fn raw_listener(&self) -> Result<RawListener, StoreError> {
         let (client, mut connection) = self.address().connect().await?;
         let mut said = poll_fn(move |context| connection.poll_message(context)).boxed();
-        // The connection moves while its messages are waited for, and none comes before it listens.
+        // The connection is polled only while a message is waited for, and here until LISTEN is answered.
         let listen = format!("listen {}", self.address().schema());
         let listen = client.batch_execute(&listen);
         tokio::select! {
@@ -152,21 +151,21 @@ impl Store {
 /// Writes claims, each in a transaction of its own.
 pub struct Writer {
     client: Client,
-    /// The process that serves it, as its machine numbers it.
+    /// The pid of its backend, on the database's machine.
     pub backend: u32,
     claim: Statement,
     claim_many: Statement,
 }
 
 impl Writer {
-    /// The claim of a booking that was prepared. The triggers do the rest.
+    /// Writes the claim of a prepared booking. The triggers do the rest.
     pub async fn write(&self, stage: &Stage, booking: BookingId) -> Result<(), StoreError> {
         let values: [&(dyn ToSql + Sync); 3] = [&booking, &stage.event, &stage.ticket_types[0]];
         self.client.execute(&self.claim, &values).await?;
         Ok(())
     }
 
-    /// The claims of one booking of each of these events, in one statement.
+    /// Writes the claims of one booking of each of these events, in one statement.
     pub async fn write_many(&self, claims: &[(&Stage, BookingId)]) -> Result<(), StoreError> {
         let bookings: Vec<BookingId> = claims.iter().map(|(_, booking)| *booking).collect();
         let events: Vec<EventId> = claims.iter().map(|(stage, _)| stage.event).collect();
@@ -179,7 +178,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Events on sale with two ticket types each, in one statement.
+    /// Makes events on sale with two ticket types each, in one statement.
     pub async fn write_events(&self, organizer: UserId, events: i64) -> Result<(), StoreError> {
         let sql = "
             with made as (
@@ -195,14 +194,14 @@ impl Writer {
     }
 }
 
-/// Writes as much without triggers.
+/// Writes the same rows without triggers.
 pub struct BareWriter {
     client: Client,
     write: Statement,
 }
 
 impl BareWriter {
-    /// A claim, a counter, a row of the log and a notification, by one statement.
+    /// Writes a claim, a counter, a row of the log and a notification, by one statement.
     pub async fn write(&self, stage: &Stage, booking: BookingId) -> Result<(), StoreError> {
         let values: [&(dyn ToSql + Sync); 3] = [&booking, &stage.event, &stage.ticket_types[0]];
         self.client.execute(&self.write, &values).await?;
