@@ -20,7 +20,10 @@ use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::SEATS_CHANGED_MAX;
+use crate::desk::{DeskError, Release};
+use crate::store::edit::EditError;
 use crate::store::seats::SeatsChange;
+use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
@@ -180,6 +183,29 @@ impl SeatStatuses {
     }
 }
 
+/// Rounds of ending holds by force; between two of them somebody else may hold such a seat again.
+const FORCED_ROUNDS_MAX: u32 = 3;
+/// The reason on a booking that ended because an organizer took its seats off sale.
+const WITHDRAWN: &str = "seats withdrawn by the organizer";
+
+/// Releases the pending bookings that hold one of the seats, which the caller may change. Whole bookings go: a buyer of
+/// two seats does not want one.
+async fn end_holds(state: &ApiState, event_id: EventId, seats: &[SeatId]) -> ApiResult<()> {
+    for booking_id in state.store.holders(seats).await? {
+        let release = Release {
+            event_id,
+            booking_id,
+            reason: WITHDRAWN.to_owned(),
+        };
+        match state.desk.release(release).await {
+            // It ended by itself, or was paid meanwhile: the next round sees.
+            Ok(_) | Err(DeskError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Take seats off sale, put them back, or move them to another ticket type
 #[utoipa::path(patch, path = "/events/{event_id}/seats", tag = "seats",
     params(("event_id" = i64, Path)), request_body = SeatsPatch,
@@ -199,9 +225,17 @@ pub(super) async fn change(
         seats: patch.seat_ids,
         blocked: patch.blocked,
         ticket_type: patch.ticket_type_id,
-        force: patch.force,
     };
-    let changed = state.store.change_seats(event_id, &caller, &change).await?;
+    let mut rounds = if patch.force { FORCED_ROUNDS_MAX } else { 0 };
+    let changed = loop {
+        match state.store.change_seats(event_id, &caller, &change).await {
+            Err(EditError::Refused(EditRefusal::SeatHeld { .. })) if rounds > 0 => {
+                rounds -= 1;
+                end_holds(&state, event_id, &change.seats).await?;
+            }
+            outcome => break outcome?,
+        }
+    };
     state.board.committed(event_id, changed.revision);
     let seat_ids = change.seats;
     Ok(Reply::ok("SEATS_UPDATED", SeatsChanged { seat_ids }).revision(changed.revision))

@@ -36,6 +36,14 @@ pub struct Cancel {
     pub reason: Option<String>,
 }
 
+/// Ends a hold, for a reason of the organizer's.
+#[derive(Debug, Clone)]
+pub struct Release {
+    pub event_id: EventId,
+    pub booking_id: BookingId,
+    pub reason: String,
+}
+
 /// One request to change an event's claims.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
@@ -132,6 +140,21 @@ impl From<Cancel> for Command {
             event_id,
             booking_id,
             transition: Transition::Cancel { by, reason },
+        }
+    }
+}
+
+impl From<Release> for Command {
+    fn from(release: Release) -> Command {
+        let Release {
+            event_id,
+            booking_id,
+            reason,
+        } = release;
+        Command::Change {
+            event_id,
+            booking_id,
+            transition: Transition::Release { reason },
         }
     }
 }

@@ -34,7 +34,7 @@ use self::clock::PULSE;
 pub(crate) use self::command::Command;
 #[cfg(test)]
 pub(crate) use self::command::Said as CommandSaid;
-pub use self::command::{Answer, Book, Cancel, Confirm, DeskError, Expired, Outcome};
+pub use self::command::{Answer, Book, Cancel, Confirm, DeskError, Expired, Outcome, Release};
 use self::command::{Said, Verdict, too_late};
 use self::queue::{CommandBatch, QueueLimits, Start};
 use self::worker::{DeskShared, Enqueued, serve};
@@ -98,6 +98,11 @@ impl Desk {
     /// Gives a booking back: its stock is on sale again, its tickets are void.
     pub async fn cancel(&self, cancel: Cancel) -> Outcome {
         self.booking(cancel.into()).await
+    }
+
+    /// Ends a hold before its deadline; what was paid meanwhile stays.
+    pub async fn release(&self, release: Release) -> Outcome {
+        self.booking(release.into()).await
     }
 
     /// Ends the event's overdue holds, as many as one transaction takes.

@@ -10,9 +10,6 @@ use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId};
 
-/// The reason on a booking that ended because an organizer took its seats off sale.
-const WITHDRAWN: &str = "seats withdrawn by the organizer";
-
 /// The seat map of an event at one version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Geometry {
@@ -42,8 +39,6 @@ pub struct SeatsChange {
     pub blocked: Option<bool>,
     /// Moves them to this ticket type.
     pub ticket_type: Option<TicketTypeId>,
-    /// End pending bookings that hold one of them.
-    pub force: bool,
 }
 
 impl Store {
@@ -112,8 +107,7 @@ impl Store {
             .transpose()
     }
 
-    /// Takes seats off sale or puts them back, or moves them to another ticket type. A sold seat stays as it
-    /// is; a held one as well, unless `force` ends the booking that holds it.
+    /// Takes seats off sale or puts them back, or moves them to another ticket type; refused where one is held or sold.
     pub async fn change_seats(
         &self,
         event: EventId,
@@ -125,7 +119,7 @@ impl Store {
             Box::pin(async move {
                 refuse_unknown(tx, *event, change).await?;
                 if change.blocked == Some(true) || change.ticket_type.is_some() {
-                    clear(tx, change).await?;
+                    refuse_taken(tx, change).await?;
                 }
                 let update = "
                     update seats set blocked = coalesce($2, blocked), ticket_type_id = coalesce($3, ticket_type_id)
@@ -136,6 +130,14 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Pending bookings that hold one of the seats.
+    pub async fn holders(&self, seats: &[SeatId]) -> Result<Vec<BookingId>, StoreError> {
+        let held =
+            "select distinct booking_id from claims where seat_id = any($1) and state = 'held'";
+        let rows = self.client().await?.query(held, &[&seats]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 }
 
@@ -183,29 +185,20 @@ pub(super) async fn refuse_unknown_types(
     }
 }
 
-/// Makes sure that none of the seats is held or sold: refuses, or ends the holds.
-async fn clear(tx: &Transaction<'_>, change: &SeatsChange) -> EditResult<()> {
-    let taken =
-        "select c.state, array_agg(c.seat_id order by c.seat_id), array_agg(distinct c.booking_id)
-                   from claims c where c.seat_id = any($1) and c.state <> 'dead' group by c.state";
-    let mut held_by: Vec<BookingId> = Vec::new();
-    let mut held = Vec::new();
-    for row in tx.query(taken, &[&change.seats]).await? {
-        match row.try_get(0)? {
-            "sold" => {
-                let seats = row.try_get(1)?;
-                return Err(EditRefusal::SeatSold { seats }.into());
-            }
-            _ => (held, held_by) = (row.try_get(1)?, row.try_get(2)?),
+/// Refuses where one of the seats is held or sold.
+async fn refuse_taken(tx: &Transaction<'_>, change: &SeatsChange) -> EditResult<()> {
+    let taken = "select c.state, array_agg(c.seat_id order by c.seat_id)
+                   from claims c where c.seat_id = any($1) and c.state <> 'dead'
+                  group by c.state order by c.state desc";
+    match tx.query(taken, &[&change.seats]).await?.first() {
+        None => Ok(()),
+        Some(row) if row.try_get::<_, &str>(0)? == "sold" => {
+            let seats = row.try_get(1)?;
+            Err(EditRefusal::SeatSold { seats }.into())
+        }
+        Some(row) => {
+            let seats = row.try_get(1)?;
+            Err(EditRefusal::SeatHeld { seats }.into())
         }
     }
-    if !held.is_empty() && !change.force {
-        return Err(EditRefusal::SeatHeld { seats: held }.into());
-    }
-    let release = "update claims set state = 'dead' where booking_id = any($1) and state = 'held'";
-    let cancel = "update bookings set status = 'cancelled', cancel_reason = $2
-                   where id = any($1) and status = 'pending'";
-    tx.execute(release, &[&held_by]).await?;
-    tx.execute(cancel, &[&held_by, &WITHDRAWN]).await?;
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The rules of a booking that stands: it is confirmed, cancelled, or its hold ends.
 //!
-//! | from | confirm | cancel | deadline |
+//! | from | confirm | cancel | release, deadline |
 //! |---|---|---|---|
 //! | pending | sold, with tickets | its stock is left again | its stock is left again |
 //! | confirmed | paid the same way: as it is | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on | – |
@@ -43,6 +43,10 @@ pub enum Transition {
         by: Canceller,
         reason: Option<String>,
     },
+    /// Ends a hold, and nothing that was paid meanwhile.
+    Release {
+        reason: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +67,7 @@ impl Transition {
     pub fn to(&self) -> BookingStatus {
         match self {
             Transition::Confirm { .. } => BookingStatus::Confirmed,
-            Transition::Cancel { .. } => BookingStatus::Cancelled,
+            Transition::Cancel { .. } | Transition::Release { .. } => BookingStatus::Cancelled,
         }
     }
 }
@@ -79,6 +83,10 @@ pub fn decide(
     match transition {
         Transition::Confirm { paid_by } => confirm(stock, standing, *paid_by, now),
         Transition::Cancel { by, reason } => cancel(stock, standing, *by, reason.as_deref(), now),
+        Transition::Release { reason } => match status(&standing.booking, now) {
+            from @ BookingStatus::Confirmed => Err(invalid(from, BookingStatus::Cancelled)),
+            _ => cancel(stock, standing, Canceller::Staff, Some(reason), now),
+        },
     }
 }
 

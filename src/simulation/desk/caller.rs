@@ -168,9 +168,12 @@ impl Caller {
             0..35 => Transition::Confirm {
                 paid_by: PaidBy::Cash,
             },
-            35..70 => Transition::Cancel {
+            35..60 => Transition::Cancel {
                 by: Canceller::Owner,
                 reason: None,
+            },
+            60..70 => Transition::Release {
+                reason: "withdrawn".to_owned(),
             },
             _ => return,
         };

@@ -116,6 +116,24 @@ fn cash() -> Transition {
     }
 }
 
+#[test]
+fn a_release_ends_a_hold_and_nothing_that_was_paid() {
+    let release = Transition::Release {
+        reason: "seats withdrawn".to_owned(),
+    };
+    let mut standing = pending();
+    let moved = decide(&mut stock(), &mut standing, &release, now());
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(standing.booking.status, BookingStatus::Cancelled);
+
+    let (mut event, mut standing) = (stock(), pending());
+    decide(&mut event, &mut standing, &cash(), now()).unwrap();
+    let before = standing.clone();
+    let refused = decide(&mut event, &mut standing, &release, now());
+    assert!(matches!(refused, Err(Refusal::InvalidTransition { .. })));
+    assert_eq!(standing, before);
+}
+
 fn cancel_by(by: Canceller) -> Transition {
     let reason = Some("ill".to_owned());
     Transition::Cancel { by, reason }
