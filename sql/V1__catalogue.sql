@@ -191,7 +191,9 @@ create table notices (
     -- hears each once, also when it comes back after a long time and is given the whole state.
     revision bigint not null default 0 constraint notices_revision_counts check (revision >= 0),
     -- The join that sent it, where it was sent through a channel: that one need not hear it again.
-    sender uuid
+    sender uuid,
+    -- `{"event", "payload"}` of a broadcast, to be sent on as it came: of any name and any JSON.
+    sent jsonb constraint notices_sent_length check (octet_length(sent::text) <= 12800)
 );
 create index notices_by_event on notices (event_id);
 

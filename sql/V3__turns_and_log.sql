@@ -63,7 +63,8 @@ create function notice_json(n notices) returns jsonb language sql stable
     as $$ select jsonb_build_object(
         'id', n.id, 'type', n.type, 'message', n.message, 'data', n.data,
         'at', rfc3339(n.created_at), 'until', rfc3339(n.until),
-        'revision', n.revision, 'sender', n.sender) $$;
+        'revision', n.revision, 'sender', n.sender)
+        || case when n.sent is null then '{}' else jsonb_build_object('sent', n.sent) end $$;
 
 -- Ticket types as viewers see them. `available_count` is the least that any of the type's pools
 -- has left; reserved and sold are those of the type's own pool.

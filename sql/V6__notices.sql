@@ -49,8 +49,8 @@ begin
            array_agg(n.event_id) as events
       into written
       from old_rows o full join new_rows n on n.id = o.id
-     where (o.event_id, o.type, o.message, o.data, o.created_at, o.until, o.sender) is distinct from
-           (n.event_id, n.type, n.message, n.data, n.created_at, n.until, n.sender);
+     where (o.event_id, o.type, o.message, o.data, o.created_at, o.until, o.sender, o.sent) is distinct from
+           (n.event_id, n.type, n.message, n.data, n.created_at, n.until, n.sender, n.sent);
     if written.events is null then
         return null;
     end if;

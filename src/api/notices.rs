@@ -72,6 +72,7 @@ impl Input for NoticeInput {
             data: data.unwrap_or_else(|| json!({})),
             until,
             sender: None,
+            sent: None,
         }))
     }
 }

@@ -88,6 +88,7 @@ fn notice() -> Notice {
         until: None,
         revision: 40,
         sender: None,
+        sent: None,
     }
 }
 

@@ -114,8 +114,8 @@ async fn insert_notice(
 ) -> EditResult<NoticeId> {
     // An author with a valid token but without a row here is left out; the notice is made all the same.
     let statement = "
-        insert into notices (event_id, created_by, type, message, data, until, sender)
-        values ($1, (select id from users where id = $2), $3, $4, $5, $6, $7)
+        insert into notices (event_id, created_by, type, message, data, until, sender, sent)
+        values ($1, (select id from users where id = $2), $3, $4, $5, $6, $7, $8)
         returning id";
     let NewNotice {
         kind,
@@ -123,11 +123,13 @@ async fn insert_notice(
         data,
         until,
         sender,
+        sent,
     } = notice;
+    let sent = sent.as_ref().map(Json);
     let row = tx
         .query_one(
             statement,
-            &[&event, &author, kind, message, data, until, sender],
+            &[&event, &author, kind, message, data, until, sender, &sent],
         )
         .await?;
     Ok(row.try_get(0)?)

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::live::EventStatus;
+use super::live::{EventStatus, OriginalBroadcast};
 use super::{Revision, SeatId, TicketTypeId, UserId};
 
 /// The refusal of an organizer's change. Serializes to the `data` of the answer.
@@ -166,6 +166,8 @@ pub struct NewNotice {
     pub until: Option<Timestamp>,
     /// The join that sends it as a broadcast.
     pub sender: Option<Uuid>,
+    /// The broadcast itself.
+    pub sent: Option<OriginalBroadcast>,
 }
 
 /// Whether a caller with or without the right to organize the event may change it in this status.

@@ -112,6 +112,16 @@ pub struct Notice {
     #[serde(default, skip_serializing)]
     #[schema(ignore)]
     pub sender: Option<Uuid>,
+    /// Of a notice that was sent as a broadcast: what is sent on as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<OriginalBroadcast>,
+}
+
+/// A broadcast's own name and payload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct OriginalBroadcast {
+    pub event: String,
+    pub payload: serde_json::Value,
 }
 
 /// The operation on a row.

@@ -1,5 +1,5 @@
-//! Broadcasts: messages between clients of a channel. Here they are notices: a notice of the event goes out as a
-//! broadcast of [`UPDATE`], and a broadcast of that name is stored as a notice.
+//! Broadcasts: messages between clients of a channel. Here they are notices: a broadcast is stored as a notice and goes
+//! out as it came, and a notice that was made in any other way goes out as a broadcast of [`UPDATE`].
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{self, BroadcastBody, Payload, UserBroadcast, Vsn};
 use crate::ticketing::NoticeId;
 use crate::ticketing::edit::NewNotice;
-use crate::ticketing::live::Notice;
+use crate::ticketing::live::{Notice, OriginalBroadcast};
 
 /// The event name of broadcasts.
 const UPDATE: &str = "update";
@@ -20,8 +20,13 @@ const UPDATE_TYPES: [(&str, &str); 4] = [
     ("capacity_change", "The event's capacity has been updated."),
     ("info_update", "The event's information has been updated."),
     ("cancellation", "The event was cancelled."),
-    ("custom", "The organizer has news."),
+    CUSTOM,
 ];
+
+const CUSTOM: (&str, &str) = ("custom", "The organizer has news.");
+
+/// Of a broadcast's event name.
+const EVENT_CHARS_MAX: usize = 200;
 
 /// Reads the payload of a client's `broadcast`, text or binary.
 ///
@@ -73,35 +78,45 @@ pub fn broadcast(vsn: Vsn, topic: &str, broadcast: &UserBroadcast) -> Option<Byt
     }
 }
 
-/// Turns a broadcast into a notice: event `update`, payload `{"updateType", "data", "timestamp"}`. The message is
-/// `message` of the payload or of its data. `timestamp` is ignored: a notice's time is the one at which it is stored.
+/// Turns a broadcast into a notice that sends it on as it came. Event `update` with `{"updateType", "data"}` gives the
+/// notice its type and data; any other event, payload or type makes a `custom` one. The notice's message is `message` of
+/// the payload or of its data.
 ///
 /// # Errors
-/// Another event name, or a payload that a notice cannot hold.
+/// Bytes, or a name or payload that a notice cannot hold.
 pub fn read_update(broadcast: UserBroadcast) -> Result<NewNotice, ErrorReply> {
     let wrong = |why: &str| code::INVALID_PAYLOAD.because(why);
-    if broadcast.event != UPDATE {
-        return Err(wrong("the one event that is broadcast here is `update`"));
+    let BroadcastBody::Json(payload) = broadcast.body else {
+        return Err(wrong("bytes are not broadcast here: send JSON"));
+    };
+    let event = broadcast.event;
+    if event.is_empty() || event.chars().count() > EVENT_CHARS_MAX {
+        let max = EVENT_CHARS_MAX;
+        return Err(code::INVALID_PAYLOAD.because(format_args!(
+            "a broadcast's `event` has 1 to {max} characters"
+        )));
     }
-    let BroadcastBody::Json(Value::Object(mut payload)) = broadcast.body else {
-        return Err(wrong("the payload of an update has to be an object"));
-    };
-    let asked = payload.get("updateType").and_then(Value::as_str);
-    let known = UPDATE_TYPES.iter().find(|(kind, _)| asked == Some(kind));
-    let &(kind, words) = known.ok_or_else(|| {
-        wrong("`updateType` is capacity_change, info_update, cancellation or custom")
-    })?;
-    let data = match payload.remove("data") {
-        None | Some(Value::Null) => Value::Object(Map::new()),
-        Some(data @ Value::Object(_)) => data,
-        Some(_) => return Err(wrong("`data` has to be an object")),
-    };
-    let text = data.to_string();
+    let text = payload.to_string();
     if text.len() > NOTICE_DATA_BYTES_MAX {
         let max = NOTICE_DATA_BYTES_MAX;
-        return Err(code::PAYLOAD_TOO_BIG.because(format_args!("`data` has at most {max} bytes")));
+        return Err(
+            code::PAYLOAD_TOO_BIG.because(format_args!("a broadcast has at most {max} bytes"))
+        );
     }
-    let message = [&payload, data.as_object().unwrap_or(&payload)]
+    let is_update = event == UPDATE;
+    let asked = payload
+        .get("updateType")
+        .and_then(Value::as_str)
+        .filter(|_| is_update);
+    let known = UPDATE_TYPES.iter().find(|(kind, _)| asked == Some(kind));
+    let &(kind, words) = known.unwrap_or(&CUSTOM);
+    let data = match is_update {
+        true => payload.get("data"),
+        false => Some(&payload),
+    };
+    let data = data.filter(|data| data.is_object()).cloned();
+    let data = data.unwrap_or_else(|| Value::Object(Map::new()));
+    let message = [&payload, &data]
         .into_iter()
         .find_map(|fields| fields.get("message")?.as_str())
         .filter(|message| !message.trim().is_empty())
@@ -114,7 +129,7 @@ pub fn read_update(broadcast: UserBroadcast) -> Result<NewNotice, ErrorReply> {
         );
     }
     // Postgres cannot store NUL, neither in text nor in JSON.
-    if message.contains('\0') || text.contains("\\u0000") {
+    if event.contains('\0') || text.contains("\\u0000") {
         return Err(wrong("a text holds the character NUL"));
     }
     Ok(NewNotice {
@@ -123,17 +138,18 @@ pub fn read_update(broadcast: UserBroadcast) -> Result<NewNotice, ErrorReply> {
         data,
         until: None,
         sender: None,
+        sent: Some(OriginalBroadcast { event, payload }),
     })
 }
 
 /// The broadcast frame of a notice, for the viewers of a topic.
 pub fn update(vsn: Vsn, topic: &str, notice: &Notice) -> Bytes {
     #[derive(Serialize)]
-    struct NoticeMessage<'a> {
+    struct NoticeMessage<'a, P> {
         #[serde(rename = "type")]
         kind: &'static str,
-        event: &'static str,
-        payload: NoticePayload<'a>,
+        event: &'a str,
+        payload: P,
     }
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -143,6 +159,14 @@ pub fn update(vsn: Vsn, topic: &str, notice: &Notice) -> Bytes {
         timestamp: &'a str,
         message: &'a str,
         id: NoticeId,
+    }
+    if let Some(sent) = &notice.sent {
+        let message = NoticeMessage {
+            kind: "broadcast",
+            event: &sent.event,
+            payload: &sent.payload,
+        };
+        return phoenix::push(vsn, topic, "broadcast", &message);
     }
     let payload = NoticePayload {
         update_type: &notice.kind,

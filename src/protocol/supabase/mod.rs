@@ -54,6 +54,11 @@ impl System {
         }
     }
 
+    /// A broadcast that nobody will hear. Clients that asked for no acknowledgement read no reply.
+    pub fn unheard(topic: &str, message: impl Into<String>) -> Self {
+        System::new("broadcast", "error", topic, message.into())
+    }
+
     /// An error that ends the channel; followed by `phx_close`.
     pub fn error(topic: &str, message: impl Into<String>) -> Self {
         System::new("system", "error", topic, message.into())

@@ -135,13 +135,13 @@ impl Talk {
         did
     }
 
-    /// Sends text, and returns the one frame in answer.
+    /// Sends text, and returns the one frame in answer, apart from what is said of it on the channel.
     fn ask(&mut self, text: &str) -> Value {
         let sent = self.say(text).into_iter().filter_map(|did| match did {
             Did::Sent(frame) => Some(frame),
             _ => None,
         });
-        let sent: Vec<_> = sent.collect();
+        let sent: Vec<_> = sent.filter(|frame| frame[3] != "system").collect();
         assert_eq!(sent.len(), 1, "one answer to {text}: {sent:?}");
         sent.into_iter().next().unwrap_or_default()
     }

@@ -6,8 +6,8 @@ use super::{Effect, ReplyTo, Session, Stage, Subscription};
 use crate::auth::{Caller, Role};
 use crate::hub::Answer;
 use crate::protocol::code::{self, ErrorReply};
-use crate::protocol::phoenix::{ClientFrame, Ref};
-use crate::protocol::supabase::{self, BroadcastConfig};
+use crate::protocol::phoenix::{self, ClientFrame, Ref};
+use crate::protocol::supabase::{self, BroadcastConfig, SYSTEM, System};
 use crate::ticketing::edit::NewNotice;
 
 /// A join that may broadcast.
@@ -50,8 +50,32 @@ impl Session {
         frame: &ClientFrame,
         effects: &mut Vec<Effect>,
     ) {
-        let effect = self.read_saying(place, frame);
-        effects.push(effect.unwrap_or_else(|error| self.refuse(ReplyTo::of(frame), error)));
+        match self.read_saying(place, frame) {
+            Ok(effect) => effects.push(effect),
+            Err(error) => {
+                let subscription = self.subscription_mut(place);
+                let voice = subscription.and_then(|subscription| subscription.voice.as_ref());
+                let asked = voice.is_some_and(|voice| voice.config.ack);
+                self.refuse_saying(ReplyTo::of(frame), asked, error, effects);
+            }
+        }
+    }
+
+    /// Answers that a broadcast is not taken. Clients of the dialect that asked for no acknowledgement read no reply, and
+    /// would take it for sent: they are told on the channel.
+    fn refuse_saying(
+        &self,
+        at: ReplyTo<'_>,
+        asked: bool,
+        error: ErrorReply,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !asked && at.topic.starts_with("realtime:") {
+            let message = System::unheard(at.topic, &*error.reason);
+            let system = phoenix::push_to(self.vsn, at.join_ref, at.topic, SYSTEM, &message);
+            effects.push(Effect::Send(system));
+        }
+        effects.push(self.refuse(at, error));
     }
 
     fn read_saying(&mut self, place: u32, frame: &ClientFrame) -> Result<Effect, ErrorReply> {
@@ -106,7 +130,7 @@ impl Session {
         match answer.outcome {
             Ok(()) if voice.config.ack && at.reference.is_some() => effects.push(self.ok(at)),
             Ok(()) => {}
-            Err(error) => effects.push(self.refuse(at, error)),
+            Err(error) => self.refuse_saying(at, voice.config.ack, error, effects),
         }
     }
 }

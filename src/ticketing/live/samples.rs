@@ -54,6 +54,7 @@ pub(crate) fn notice(id: NoticeId) -> Notice {
         until: None,
         revision: 1,
         sender: None,
+        sent: None,
     }
 }
 
