@@ -261,7 +261,18 @@ $$;
 -- while a table was empty lives as long as its connection, and would go on reading the whole table, or a whole index.
 -- JIT is off, since the estimates of such plans are too rough to decide on it.
 --
--- Triggers are set to run for replicated rows as well; otherwise a replicated claim would be stored and not counted.
+-- Triggers are set to run whatever `session_replication_role` says. Logical replication is refused: what applies it
+-- runs no trigger of a statement, so its rows would be stored and neither counted nor logged.
+create function refuse_replicated() returns trigger language plpgsql as $$
+begin
+    if exists (select from pg_stat_get_activity(pg_backend_pid()) where backend_type like 'logical replication%') then
+        raise exception '% cannot be a target of logical replication: its rows would be neither counted nor logged', tg_table_name
+            using errcode = '0A000', hint = 'Write the rows by SQL, as any other program does.';
+    end if;
+    return new;
+end
+$$;
+
 create procedure settle_triggers() language plpgsql set search_path from current as $$
 declare
     one record;
@@ -281,7 +292,8 @@ begin
         select t.tgrelid::regclass as relation, t.tgname as name from pg_trigger t join pg_class c on c.oid = t.tgrelid
          where c.relnamespace = current_schema()::regnamespace and not t.tgisinternal
     loop
-        execute format('alter table %s enable always trigger %I', one.relation, one.name);
+        execute format('alter table %s enable %s trigger %I', one.relation,
+                       case when one.name like '%\_not\_replicated' then 'replica' else 'always' end, one.name);
     end loop;
 end
 $$;

@@ -203,7 +203,10 @@ begin
            array_agg(n.capacity) filter (where o.capacity <> n.capacity) as capacities
       into changed
       from old_rows o full join new_rows n on n.id = o.id
-     where o.updated_at is distinct from n.updated_at;
+     -- Not when seats were counted: `seats_changed` logs that.
+     where (o.updated_at, o.name, o.price_amount, o.sort, o.sale_from, o.sale_to) is distinct from
+           (n.updated_at, n.name, n.price_amount, n.sort, n.sale_from, n.sale_to)
+        or o.capacity <> n.capacity and not (o.seated or n.seated);
     if changed.ids is null then
         return null;
     end if;

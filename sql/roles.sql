@@ -27,7 +27,9 @@ declare
     home text := coalesce(current_schema(), split_part(current_setting('search_path'), ',', 1));
     role text;
     -- Tables that other programs may write without restriction.
-    written text := 'users, events, ticket_types, sections, seats, notices, bookings, booking_items, claims, tickets';
+    written text := 'users, events, sections, seats, bookings, booking_items, claims, tickets';
+    partly text;
+    columns text;
 begin
     foreach role in array array['owner', 'server', 'writer', 'reader'] loop
         if not exists (select from pg_roles where rolname = home || '_' || role) then
@@ -52,6 +54,12 @@ begin
     foreach role in array array['server', 'writer'] loop
         role := home || '_' || role;
         execute format('grant insert, update, delete on %s to %I', written, role);
+        -- All but the column that triggers derive.
+        foreach partly in array array['ticket_types', 'notices'] loop
+            select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
+             where attrelid = partly::regclass and attnum > 0 and not attisdropped and attname not in ('seated', 'revision');
+            execute format('grant delete, insert (%1$s), update (%1$s) on %2$I to %3$I', columns, partly, role);
+        end loop;
         execute format('grant insert (event_id, kind, name, capacity), update (name, capacity), delete on pools to %I', role);
         execute format('grant insert, delete on ticket_type_pools to %I', role);
     end loop;

@@ -217,8 +217,14 @@ impl Queue {
         back: Vec<WaitingCommand>,
         blocked: bool,
     ) -> Start {
+        self.put_back(event, back, blocked);
+        self.start()
+    }
+
+    /// The same by a task that ends here and starts no others: its death is noticed, and they are started then.
+    pub(crate) fn put_back(&mut self, event: EventId, back: Vec<WaitingCommand>, blocked: bool) {
         let Some(line) = self.lines.get_mut(&event) else {
-            return Start::default();
+            return;
         };
         let count = i64::try_from(back.len()).unwrap_or(0);
         for waiting in back.into_iter().rev() {
@@ -234,7 +240,6 @@ impl Queue {
             self.ready.push_back(event);
         }
         self.count(count);
-        self.start()
     }
 
     /// Removes a command whose caller stops waiting. `false`: a worker has taken it.

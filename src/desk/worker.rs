@@ -145,8 +145,11 @@ impl Held<'_> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        // On a panic nobody starts these tasks; the death of the worker is noticed, and one is started then.
-        self.release();
+        let mut queue = self.shared.queue();
+        for event in std::mem::take(&mut self.events) {
+            let back = self.back.remove(&event).unwrap_or_default();
+            queue.put_back(event, back, self.blocked.contains(&event));
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! tokio-postgres reads such addresses, but knows only some of libpq's TLS settings; so `sslmode` and `sslrootcert` are
 //! taken out and handled by [`super::tls`].
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -145,7 +146,16 @@ fn session(config: &DatabaseConfig, theirs: &str) -> String {
             config.idle_in_transaction_timeout_ms,
         ),
     ];
-    let ours = ours.iter().filter(|(name, _)| !theirs.contains(name));
+    let set: HashSet<&str> = theirs
+        .split_whitespace()
+        .filter_map(|word| {
+            word.trim_start_matches("-c")
+                .trim_start_matches("--")
+                .split_once('=')
+        })
+        .map(|(name, _)| name)
+        .collect();
+    let ours = ours.iter().filter(|(name, _)| !set.contains(name));
     let timeouts: String = ours
         .map(|(name, value)| format!("set {name} = {value};"))
         .collect();

@@ -25,7 +25,8 @@ pub(super) const BOOKING: &str = "
                                   from claims c
                                   join seats s on s.id = c.seat_id
                                   join sections section on section.id = s.section_id
-                                 where c.booking_id = b.id and c.ticket_type_id = i.ticket_type_id))
+                                 where c.booking_id = b.id and c.ticket_type_id = i.ticket_type_id
+                                   and (c.state <> 'dead' or b.status not in ('pending', 'confirmed'))))
                       order by i.line), '[]')
                     from booking_items i join ticket_types t on t.id = i.ticket_type_id
                    where i.booking_id = b.id),

@@ -34,6 +34,46 @@ async fn end_in(client: &Client, show: &Staged, ms: f64) {
     client.execute(sql, &[&show.event, &ms]).await.unwrap();
 }
 
+/// A sale that opens makes many holds of several seats end at once, more claims than one transaction takes.
+#[tokio::test]
+async fn many_holds_of_several_seats_end_whole() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .capacity(1_200)
+        .ticket_type("Seat", 1_500, 1_200)
+        .row(1_200)
+        .stage(&client)
+        .await;
+    let sql = "
+        with booked as (
+            insert into bookings (reference, event_id, quantity, total_amount, currency, expires_at)
+            select 'BK-' || n, $1, 3, 4500, 'EUR', now() + interval '1 hour' from generate_series(0, 399) n
+            returning id, substr(reference, 4)::int as nth
+        ), itemised as (
+            insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+            select id, 1, $2, 3, 1500 from booked
+        )
+        insert into claims (booking_id, event_id, ticket_type_id, seat_id, quantity)
+        select booked.id, $1, $2, ($3::bigint[])[3 * nth + k], 1 from booked, generate_series(1, 3) k";
+    client
+        .execute(sql, &[&show.event, &show.ticket_types[0], &show.seats])
+        .await
+        .expect("holds");
+    let topic = format!("event:{}", show.event);
+    let mut viewer = server.ws(WireVersion::V2).await;
+    viewer.join(&topic, json!({})).await;
+    end_in(&client, &show, 0.0).await;
+    let mut left = 0;
+    while left < 1_200 {
+        let update = viewer.next_on(&topic, "update").await;
+        left = update["ticket_types"][0]["available"]
+            .as_i64()
+            .unwrap_or(left);
+    }
+    server.audit().await;
+}
+
 #[tokio::test]
 async fn an_ended_hold_is_seen_by_viewers_within_a_second() {
     let server = TestServer::start().await;

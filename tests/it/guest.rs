@@ -11,6 +11,7 @@ use tokio_postgres::Client;
 use crate::support::binary::{ServerProcess, output, seatcast};
 use crate::support::caller::Caller;
 use crate::support::database::{TestDatabase, connect};
+use crate::support::postgres::ThrowawayPostgres;
 use crate::support::show::Show;
 
 const ROLES: &str = include_str!("../../sql/roles.sql");
@@ -254,9 +255,92 @@ async fn guards_look_at_the_function_and_not_at_the_depth() {
     assert_eq!(live.recent.len(), 1, "and it was logged");
 }
 
-/// Logical replication brings rows in as `replica`: they are counted like all others.
+/// What applies logical replication runs no trigger of a statement: it is refused with the first row.
 #[tokio::test]
-async fn replicated_claims_are_counted() {
+async fn logical_replication_is_refused_core_35() {
+    let postgres = ThrowawayPostgres::start().expect("a throw-away Postgres");
+    let admin = connect(postgres.url()).await;
+    let logical = "alter system set wal_level = logical";
+    admin.batch_execute(logical).await.expect("a setting");
+    drop(admin);
+    postgres.restart().expect("a restart");
+    let config = seatcast::config::Config::default().database;
+    seatcast::store::migrate::migrate(&config, postgres.url())
+        .await
+        .expect("it migrates");
+    let target = connect(postgres.url()).await;
+    target
+        .batch_execute("create database source")
+        .await
+        .expect("a database");
+    let url = postgres.url().replacen("///seatcast?", "///source?", 1);
+    let source = connect(&url).await;
+    source
+        .batch_execute(
+            "create schema seatcast;
+             create table seatcast.sections (id bigint primary key, event_id bigint, name text);
+             create publication p for table seatcast.sections",
+        )
+        .await
+        .expect("a publication");
+    let slot = "select pg_create_logical_replication_slot('s', 'pgoutput')";
+    source.query_one(slot, &[]).await.expect("a slot");
+    let row = target
+        .query_one(
+            "select current_setting('unix_socket_directories'), current_setting('port')",
+            &[],
+        )
+        .await
+        .expect("settings");
+    let subscription = format!(
+        "create subscription s connection 'dbname=source host={} port={} user={}' publication p
+         with (create_slot = false, copy_data = false)",
+        row.get::<_, String>(0),
+        row.get::<_, String>(1),
+        user_of(&target).await,
+    );
+    target
+        .batch_execute(&subscription)
+        .await
+        .expect("a subscription");
+    let insert = "insert into seatcast.sections values (1, 1, 'Stalls')";
+    source.batch_execute(insert).await.expect("a row");
+    // Nobody tells that a worker failed but its statistics.
+    let refused = async {
+        let errors = "select apply_error_count from pg_stat_subscription_stats";
+        while target
+            .query_one(errors, &[])
+            .await
+            .expect("statistics")
+            .get::<_, i64>(0)
+            == 0
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), refused)
+        .await
+        .expect("it is refused");
+    let stored = target.query_one("select count(*) from sections", &[]).await;
+    assert_eq!(stored.unwrap().get::<_, i64>(0), 0);
+    target
+        .batch_execute("alter subscription s disable")
+        .await
+        .unwrap();
+    target
+        .batch_execute("alter subscription s set (slot_name = none); drop subscription s")
+        .await
+        .unwrap();
+}
+
+async fn user_of(client: &Client) -> String {
+    let user = client.query_one("select current_user::text", &[]).await;
+    user.expect("a user").get(0)
+}
+
+/// Plain SQL that runs as `replica` is counted like all other.
+#[tokio::test]
+async fn claims_of_replica_sessions_are_counted() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
     let show = Show::new()

@@ -117,14 +117,15 @@ statements! {
     overdue = format!("
         with {MINE}
         select hold.event_id, hold.id, hold.user_id, c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state
-          from mine
-          cross join lateral (
-              select * from bookings b
-               where b.event_id = mine.event_id and b.due_at is not null and b.due_at <= statement_timestamp()
-               order by b.due_at limit {OVERDUE_PER_EVENT_MAX} for no key update skip locked) hold
+          from (select of_event.*
+                  from mine
+                  cross join lateral (
+                      select event_id, id, user_id from bookings b
+                       where b.event_id = mine.event_id and b.due_at is not null and b.due_at <= statement_timestamp()
+                       order by b.due_at limit {OVERDUE_PER_EVENT_MAX} for no key update skip locked) of_event
+                 limit {OVERDUE_MAX}) hold
           left join lateral (
-              select * from claims c where c.booking_id = hold.id and c.state <> 'dead' limit 10000) c on true
-         limit {OVERDUE_MAX}");
+              select * from claims c where c.booking_id = hold.id and c.state <> 'dead' limit 10000) c on true");
     free_bookings = standing("skip locked");
     all_bookings = standing("");
 }
