@@ -212,7 +212,7 @@ async fn end_holds(state: &ApiState, event_id: EventId, seats: &[SeatId]) -> Api
     responses(
         (status = 200, body = Envelope<SeatsChanged>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `SEAT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
-        (status = 409, body = Failure, description = "`SEAT_SOLD`, `SEAT_HELD` (unless `force`), with `seats`"),
+        (status = 409, body = Failure, description = "`SEAT_SOLD`, `SEAT_HELD` (unless `force`), with `seats`; `TICKET_TYPE_HAS_UNITS`"),
     ))]
 pub(super) async fn change(
     State(state): State<ApiState>,

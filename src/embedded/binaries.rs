@@ -9,7 +9,7 @@ use crate::config::search_path;
 /// The oldest Postgres that the schema is tested with.
 const MAJOR_MIN: u32 = 15;
 
-/// Folders with one sub-folder per version (the part before `*`) and the binaries below it:
+/// `(root, how the folder of a version begins, where the binaries are below it)`:
 /// Debian, Fedora and RHEL (PGDG), Homebrew on Apple and on Intel.
 const VERSIONED: [(&str, &str, &str); 4] = [
     ("/usr/lib/postgresql", "", "bin"),

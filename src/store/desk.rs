@@ -108,7 +108,8 @@ pub struct Questions {
     pub overdue: Vec<EventId>,
 }
 
-/// The rows that the rules decide on. They stay as they are until the transaction ends.
+/// The rows that the rules decide on. What the turn guards stays as it is until the transaction ends. Bookings that
+/// were read with [`Turns::Wait`] are not locked; a write refuses those that have changed ([`AS_READ`]).
 #[derive(Debug)]
 pub struct Facts {
     pub now: Timestamp,

@@ -107,6 +107,27 @@ async fn a_booking_of_several_kinds_is_stored_as_answered() {
     assert_eq!(refusal(desk.book(again).await), "PENDING_BOOKING_EXISTS");
 }
 
+/// Overdue holds end first, also those of a ticket type that the command does not name.
+#[tokio::test]
+async fn overdue_holds_of_another_type_make_room() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new()
+        .capacity(5)
+        .ticket_type("Floor", 1_500, 5)
+        .ticket_type("Balcony", 1_500, 5)
+        .stage(&client)
+        .await;
+    let desk = desk(database.store().await);
+    let all = vec![quantity(show.ticket_types[1], 5)];
+    made(desk.book(request(show.event, None, all)).await);
+    let one = || request(show.event, None, vec![quantity(show.ticket_types[0], 1)]);
+    assert_eq!(refusal(desk.book(one()).await), "EVENT_AT_CAPACITY");
+    let late = "update bookings set expires_at = now()";
+    client.batch_execute(late).await.unwrap();
+    made(desk.book(one()).await);
+}
+
 #[tokio::test]
 async fn a_full_batch_grants_what_there_is_and_no_more() {
     let database = TestDatabase::new().await;

@@ -22,8 +22,8 @@ use crate::ticketing::transition::Canceller;
 #[derive(Debug, ToSchema)]
 #[allow(dead_code, reason = "describes the body; `NewStatus` reads it")]
 pub(in crate::api) struct NewStatusBody {
-    /// `cancelled`, or, by the event's organizer and admins, `confirmed`. Every other status comes about by
-    /// itself: by payment, by the deadline, by refunds.
+    /// `cancelled`, or, by the event's organizer and admins, `confirmed`. Other statuses are not set by
+    /// a request: a hold expires at its deadline.
     status: BookingStatus,
     /// With `cancelled`.
     reason: Option<String>,
@@ -79,7 +79,7 @@ impl Input for NewStatus {
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
-        (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`",
+        (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`, `STORAGE_FULL`: come again after `Retry-After`",
             body = Failure),
     )
 )]

@@ -1,4 +1,5 @@
 //! A model of the database: events with one ticket type each, bookings, keys, turns, transactions with savepoints.
+//! Seats, several ticket types and several claims a booking are not modelled; `tests/it` has them.
 //!
 //! It has some of the schema's constraints (the counters' check, the key's uniqueness), and notes the stock over time,
 //! so that refusals can be judged afterwards.
@@ -34,7 +35,8 @@ pub(super) struct Ledger {
     events: BTreeMap<EventId, EventRecord>,
     state: State,
     transactions: BTreeMap<ConnectionId, Transaction>,
-    /// The stock of each event whenever it fell, with its time. Overdue holds count as free.
+    /// `(time, units left)` of each event after each decrease; a refusal is judged against the least of them since
+    /// its command came. Overdue holds count as free.
     left: BTreeMap<EventId, Vec<(u64, i64)>>,
     /// The event's revision as of the latest commit that wrote the booking.
     committed: HashMap<BookingId, Revision>,

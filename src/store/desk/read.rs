@@ -130,7 +130,8 @@ statements! {
     all_bookings = standing("");
 }
 
-/// One row per live claim. A booking that another transaction has locked gives one row in which only `id` is set.
+/// One row per live claim. Where locked rows are skipped, a booking that another transaction has locked gives one row in
+/// which only `id` is set.
 fn standing(locked: &str) -> String {
     let lock = match locked {
         "" => "",
