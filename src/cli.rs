@@ -21,6 +21,7 @@ use crate::descriptors;
 use crate::embedded::{Embedded, EmbeddedError};
 use crate::store::Store;
 use crate::store::audit::audit;
+use crate::store::doctor::Condition;
 use crate::store::migrate::migrate;
 use crate::store::seed::seed;
 use crate::store::start::until_ready;
@@ -64,6 +65,11 @@ enum CliCommand {
     /// Also checks bookings against claims and tickets, the log for gaps, and that its replay
     /// gives the state. Prints each difference, and fails if there is one.
     Audit(DatabaseConfig),
+    /// Say what this machine and database allow, and what to mend.
+    ///
+    /// Open files, poolers, version, locale, durability, clocks, connections, roles, notifications, old
+    /// transactions, disk. Fails if the server would not serve safely.
+    Doctor(Box<Config>),
     /// Make an access token for scripts and tests.
     ///
     /// Needs the secret that the server checks tokens with.
@@ -126,6 +132,16 @@ impl Cli {
                         Ok(())
                     } else {
                         Err("the database does not keep its promises".into())
+                    }
+                })
+            }
+            CliCommand::Doctor(config) => {
+                on_database(&config.database, Embedded::join_or_start, async |url, _| {
+                    let diagnosis = crate::tools::doctor::examine(&config, &url).await?;
+                    print!("{diagnosis}");
+                    match diagnosis.worst() {
+                        Condition::Ill => Err("the server would not serve safely here".into()),
+                        _ => Ok(()),
                     }
                 })
             }

@@ -40,7 +40,7 @@
 //! | [`cli`], [`config`], [`telemetry`], [`metrics`] | the command line, every limit, the log, the numbers |
 //! | [`embedded`] | the private Postgres that runs when no database is given |
 //! | [`web`] | the pages, from the assets embedded in the binary |
-//! | [`tools`] | clients of our own: `watch`, a viewer in the terminal, and `bench`, the load generator |
+//! | [`tools`] | clients of our own: `watch`, a viewer in the terminal, `doctor`, which looks at machine and database, and `bench`, the load generator |
 //!
 //! # Words
 //!

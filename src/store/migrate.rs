@@ -44,15 +44,20 @@ static NEWEST: LazyLock<i64> = LazyLock::new(|| {
 impl Store {
     /// Whether the database has every migration that this program knows. It may have newer ones, from newer nodes.
     pub async fn is_migrated(&self) -> Result<bool, StoreError> {
-        let client = self.client().await?;
-        let table = "select to_regclass('refinery_schema_history') is not null";
-        if !client.query_one(table, &[]).await?.try_get::<_, bool>(0)? {
-            return Ok(false);
-        }
-        let newest = "select coalesce(max(version), 0)::bigint from refinery_schema_history";
-        let newest: i64 = client.query_one(newest, &[]).await?.try_get(0)?;
-        Ok(newest >= *NEWEST)
+        let (applied, known) = versions(&*self.client().await?).await?;
+        Ok(applied >= known)
     }
+}
+
+/// The newest migration that the database has (0: none), and the newest that this program knows.
+pub(super) async fn versions(client: &tokio_postgres::Client) -> Result<(i64, i64), StoreError> {
+    let table = "select to_regclass('refinery_schema_history') is not null";
+    if !client.query_one(table, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok((0, *NEWEST));
+    }
+    let newest = "select coalesce(max(version), 0)::bigint from refinery_schema_history";
+    let newest: i64 = client.query_one(newest, &[]).await?.try_get(0)?;
+    Ok((newest, *NEWEST))
 }
 
 async fn under_lock(client: &mut Client, schema: &str) -> Result<usize, StoreError> {

@@ -11,6 +11,7 @@ mod changes;
 pub mod constraint;
 mod crowd;
 pub mod desk;
+pub mod doctor;
 pub mod doorbell;
 pub mod edit;
 mod error;

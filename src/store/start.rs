@@ -52,7 +52,7 @@ pub async fn until_ready(config: &DatabaseConfig, url: &str) -> Result<(), Store
     }
 }
 
-async fn look(address: &Address) -> Result<(), StoreError> {
+pub(super) async fn look(address: &Address) -> Result<(), StoreError> {
     let mut one = ProbeSession::open(address).await?;
     if one.value("select pg_is_in_recovery()").await? == "t" {
         return Err(StoreError::Standby);

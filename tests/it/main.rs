@@ -14,6 +14,7 @@
 //! | [`desk`] | the desk grants what there is, once per key, and stores what it answers |
 //! | [`dialect`] | every published table is watched on any channel of the dialect |
 //! | [`docs`] | README and docs say what is: links, commands, settings, routes, codes, files |
+//! | [`doctor`] | `seatcast doctor` finds what is in the way, and says what to do |
 //! | [`doorbell`] | the bell rings, notices that it is off or deaf, and comes back |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //! | [`events`] | events are made, found, changed and deleted by their organizers, and hidden while drafts |
@@ -63,6 +64,7 @@ mod crash;
 mod desk;
 mod dialect;
 mod docs;
+mod doctor;
 mod doorbell;
 mod embedded;
 mod events;

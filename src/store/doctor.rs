@@ -1,0 +1,355 @@
+//! What `seatcast doctor` finds out about the database, with a sentence and a mend for everything that is in the way. It
+//! reads, and writes nothing but one notification on a channel of its own.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use tokio_postgres::Client;
+
+use super::address::Address;
+use super::{StoreError, migrate, start};
+use crate::config::Config;
+use crate::config::inside::{DESK_CONNECTIONS_MAX, FEED_CONNECTIONS_MAX};
+
+/// The node's clock may be off the database's by so much.
+const SKEW_MS_MAX: i64 = 1_000;
+/// A transaction older than this keeps dead rows of every table.
+const TRANSACTION_MINUTES_MAX: i64 = 10;
+/// Share of Postgres's notification queue that may be in use; a full one refuses every commit that rings.
+const NOTIFY_QUEUE_SHARE_MAX: f64 = 0.1;
+/// WAL that replication slots may keep back, in bytes.
+const KEPT_WAL_BYTES_MAX: i64 = 4 << 30;
+/// Free space below which a disk is nearly full, in bytes.
+const FREE_BYTES_MIN: u64 = 1 << 30;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Condition {
+    Well,
+    /// It serves, and something is to be seen to.
+    Warning,
+    /// It will not serve, or not safely.
+    Ill,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Symptom {
+    /// What was looked at, in a word or two.
+    pub of: &'static str,
+    pub condition: Condition,
+    pub says: String,
+    /// What to do; empty where all is well.
+    pub mend: &'static str,
+}
+
+#[derive(Debug, Default)]
+pub struct Diagnosis(pub Vec<Symptom>);
+
+impl Diagnosis {
+    pub fn worst(&self) -> Condition {
+        let conditions = self.0.iter().map(|symptom| symptom.condition);
+        conditions.max().unwrap_or(Condition::Well)
+    }
+
+    pub fn note(
+        &mut self,
+        of: &'static str,
+        says: impl Into<String>,
+        bad: Option<(Condition, &'static str)>,
+    ) {
+        let (condition, mend) = bad.unwrap_or((Condition::Well, ""));
+        let says = says.into();
+        self.0.push(Symptom {
+            of,
+            condition,
+            says,
+            mend,
+        });
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for symptom in &self.0 {
+            let mark = match symptom.condition {
+                Condition::Well => "ok  ",
+                Condition::Warning => "WARN",
+                Condition::Ill => "FAIL",
+            };
+            writeln!(to, "{mark}  {}: {}", symptom.of, symptom.says)?;
+            if !symptom.mend.is_empty() {
+                writeln!(to, "      → {}", symptom.mend)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Looks at everything that can be looked at; what cannot be reached is a symptom, not an error.
+///
+/// # Errors
+/// The address cannot be read.
+pub async fn examine(config: &Config, url: &str) -> Result<Diagnosis, StoreError> {
+    let mut found = Diagnosis::default();
+    let address = Address::read(&config.database, url)?;
+    if !sessions(&address, &mut found).await {
+        return Ok(found);
+    }
+    let looked = async {
+        let (client, connection) = address.connect().await?;
+        let connection = tokio::spawn(connection);
+        let looked = database(&client, config, &mut found).await;
+        connection.abort();
+        looked
+    };
+    if let Err(error) = looked.await {
+        let mend = "see the message; the checks after it were not made";
+        found.note("database", error.to_string(), Some((Condition::Ill, mend)));
+    }
+    Ok(found)
+}
+
+/// Whether the database can be reached, keeps sessions and delivers notifications.
+async fn sessions(address: &Address, found: &mut Diagnosis) -> bool {
+    let Err(error) = start::look(address).await else {
+        let says = "each connection keeps its session, and hears notifications";
+        found.note("sessions", says, None);
+        return true;
+    };
+    let mend = match &error {
+        StoreError::Pooler => "connect to Postgres itself, or let the pooler pool sessions",
+        StoreError::Standby => "name the primary; in a list of hosts it is found by itself",
+        _ => "check address, password and TLS, and that the database runs",
+    };
+    found.note("sessions", error.to_string(), Some((Condition::Ill, mend)));
+    false
+}
+
+async fn database(
+    client: &Client,
+    config: &Config,
+    found: &mut Diagnosis,
+) -> Result<(), StoreError> {
+    settings(client, found).await?;
+    clock(client, found).await?;
+    connections(client, config, found).await?;
+    let is_migrated = schema(client, found).await?;
+    if is_migrated {
+        rights(client, found).await?;
+    }
+    load(client, found).await?;
+    disk(client, found).await
+}
+
+/// Settings that Postgres has to have, or should.
+async fn settings(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> {
+    let sql = "
+        select current_setting('server_version_num')::int, current_setting('server_version'),
+               current_setting('server_encoding'), d.datctype, current_setting('fsync'),
+               current_setting('full_page_writes'), current_setting('synchronous_commit')
+          from pg_database d where d.datname = current_database()";
+    let row = client.query_one(sql, &[]).await?;
+    let (number, version): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
+    let old = (Condition::Ill, "upgrade Postgres to 15 or newer");
+    found.note(
+        "version",
+        format!("Postgres {version}"),
+        (number < 150_000).then_some(old),
+    );
+    let (encoding, ctype): (String, String) = (row.try_get(2)?, row.try_get(3)?);
+    let foreign = (Condition::Ill, "make the database anew with encoding UTF8");
+    let ascii = (
+        Condition::Warning,
+        "make the database anew with a UTF-8 locale such as C.UTF-8",
+    );
+    let bad = match (&*encoding, &*ctype) {
+        ("UTF8", "C" | "POSIX") => Some(ascii),
+        ("UTF8", _) => None,
+        _ => Some(foreign),
+    };
+    let says = match bad {
+        Some((Condition::Warning, _)) => {
+            format!("{encoding}, locale {ctype}: search finds other cases of ASCII letters only")
+        }
+        _ => format!("{encoding}, locale {ctype}"),
+    };
+    found.note("locale", says, bad);
+    let (fsync, pages, commit): (String, String, String) =
+        (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
+    let unsafe_now = fsync != "on" || pages != "on";
+    let bad = match (unsafe_now, commit == "off") {
+        (true, _) => Some((Condition::Ill, "set fsync and full_page_writes to on")),
+        (false, true) => Some((Condition::Warning, "set synchronous_commit to on")),
+        (false, false) => None,
+    };
+    let says = match bad {
+        None => "a commit is on disk before it is answered".to_owned(),
+        Some(_) => format!(
+            "fsync {fsync}, full_page_writes {pages}, synchronous_commit {commit}: a crash loses bookings"
+        ),
+    };
+    found.note("durability", says, bad);
+    Ok(())
+}
+
+/// The node's clock beside the database's, which all deadlines go by.
+async fn clock(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> {
+    let before = Timestamp::now();
+    let theirs: Timestamp = client
+        .query_one("select clock_timestamp()", &[])
+        .await?
+        .try_get(0)?;
+    let after = Timestamp::now();
+    let middle = before.as_millisecond() / 2 + after.as_millisecond() / 2;
+    let skew_ms = theirs.as_millisecond() - middle;
+    let bad = (skew_ms.abs() > SKEW_MS_MAX)
+        .then_some((Condition::Warning, "let both machines keep time by NTP"));
+    found.note("clock", format!("{skew_ms} ms off the database's"), bad);
+    Ok(())
+}
+
+/// Connections that the database lets this role have, beside those that a node wants.
+async fn connections(
+    client: &Client,
+    config: &Config,
+    found: &mut Diagnosis,
+) -> Result<(), StoreError> {
+    let sql = "
+        select least(current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint,
+                     (select nullif(rolconnlimit, -1)::bigint from pg_roles where rolname = current_user)),
+               (select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid())";
+    let row = client.query_one(sql, &[]).await?;
+    let (allowed, used): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let wanted = config.database.pool_connections_max
+        + FEED_CONNECTIONS_MAX
+        + DESK_CONNECTIONS_MAX
+        + config.feed.loads_parallel_max
+        + 1;
+    let wanted = i64::try_from(wanted).unwrap_or(i64::MAX);
+    let bad = (wanted > allowed - used).then_some((
+        Condition::Warning,
+        "raise max_connections, or lower --database-connections-max",
+    ));
+    let says = format!("{allowed} allowed, {used} in use; a node opens up to {wanted}");
+    found.note("connections", says, bad);
+    Ok(())
+}
+
+async fn schema(client: &Client, found: &mut Diagnosis) -> Result<bool, StoreError> {
+    let (applied, known) = migrate::versions(client).await?;
+    let bad = match applied {
+        0 => Some((
+            Condition::Warning,
+            "run `seatcast migrate`, or start the server, which does it",
+        )),
+        applied if applied < known => Some((Condition::Warning, "run `seatcast migrate`")),
+        _ => None,
+    };
+    found.note("schema", format!("at version {applied} of {known}"), bad);
+    Ok(applied > 0)
+}
+
+/// Rights of the role: enough to serve, and no more.
+async fn rights(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> {
+    let sql = "
+        select current_user::text, (select rolsuper from pg_roles where rolname = current_user),
+               has_column_privilege('pools', 'held', 'update'),
+               has_table_privilege('bookings', 'insert, update') and has_table_privilege('claims', 'insert, update')
+                   and has_table_privilege('idempotency_keys', 'insert') and has_table_privilege('changes', 'delete')";
+    let row = client.query_one(sql, &[]).await?;
+    let (user, is_super, counts, serves): (String, bool, bool, bool) = (
+        row.try_get(0)?,
+        row.try_get(1)?,
+        row.try_get(2)?,
+        row.try_get(3)?,
+    );
+    let (says, bad) = match (serves, is_super, counts) {
+        (false, ..) => (
+            format!("{user} may not book"),
+            Some((
+                Condition::Ill,
+                "grant it the server's role of sql/roles.sql",
+            )),
+        ),
+        (true, true, _) => (
+            format!("{user} is a superuser"),
+            Some((
+                Condition::Warning,
+                "on a shared database connect as the server's role of sql/roles.sql",
+            )),
+        ),
+        (true, false, true) => (
+            format!("{user} owns the tables, and may write counters"),
+            Some((
+                Condition::Warning,
+                "on a shared database connect as the server's role of sql/roles.sql",
+            )),
+        ),
+        (true, false, false) => (format!("{user} may serve, and not write counters"), None),
+    };
+    found.note("role", says, bad);
+    Ok(())
+}
+
+/// What other programs do to the database.
+async fn load(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> {
+    let share: f64 = client
+        .query_one("select pg_notification_queue_usage()", &[])
+        .await?
+        .try_get(0)?;
+    let bad = (share > NOTIFY_QUEUE_SHARE_MAX).then_some((
+        Condition::Warning,
+        "end sessions that LISTEN inside a long transaction: a full queue refuses every commit",
+    ));
+    found.note(
+        "notifications",
+        format!("{:.1} % of the queue in use", share * 100.0),
+        bad,
+    );
+    let sql = "
+        select coalesce(max(extract(epoch from clock_timestamp() - xact_start)) / 60, 0)::bigint
+          from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'";
+    let minutes: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
+    let bad = (minutes >= TRANSACTION_MINUTES_MAX).then_some((
+        Condition::Warning,
+        "end it, or set idle_in_transaction_session_timeout: it keeps dead rows and may keep turns",
+    ));
+    found.note(
+        "transactions",
+        format!("the oldest is {minutes} min old"),
+        bad,
+    );
+    Ok(())
+}
+
+async fn disk(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> {
+    let sql = "
+        select coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)), 0)::bigint
+          from pg_replication_slots where not active";
+    let kept: i64 = client.query_one(sql, &[]).await?.try_get(0)?;
+    let bad = (kept > KEPT_WAL_BYTES_MAX).then_some((
+        Condition::Warning,
+        "drop the replication slots that nobody reads, or set max_slot_wal_keep_size",
+    ));
+    found.note(
+        "WAL",
+        format!("unread replication slots keep {} MB", kept >> 20),
+        bad,
+    );
+    // Only a superuser is told where the files are, and only on the same machine are they here.
+    let Ok(row) = client
+        .query_one("select current_setting('data_directory')", &[])
+        .await
+    else {
+        return Ok(());
+    };
+    let folder: String = row.try_get(0)?;
+    if let Ok(space) = rustix::fs::statvfs(&*folder) {
+        let free = space.f_bavail * space.f_frsize;
+        let bad = (free < FREE_BYTES_MIN).then_some((
+            Condition::Ill,
+            "make room: with a full disk every booking is refused",
+        ));
+        found.note("disk", format!("{} MB free", free >> 20), bad);
+    }
+    Ok(())
+}

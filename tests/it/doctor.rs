@@ -1,0 +1,61 @@
+//! `seatcast doctor` finds what is in the way, and says what to do.
+
+use seatcast::config::Config;
+use seatcast::store::doctor::{Condition, Diagnosis, Symptom};
+use seatcast::tools::doctor::examine;
+
+use crate::support::binary::{output, seatcast};
+use crate::support::database::TestDatabase;
+use crate::support::pgbouncer::PgBouncer;
+
+async fn diagnosis(url: &str) -> Diagnosis {
+    examine(&Config::default(), url)
+        .await
+        .expect("an address that can be read")
+}
+
+fn of<'a>(diagnosis: &'a Diagnosis, what: &str) -> &'a Symptom {
+    let found = diagnosis.0.iter().find(|symptom| symptom.of == what);
+    found.unwrap_or_else(|| panic!("nothing of {what}: {diagnosis}"))
+}
+
+#[tokio::test]
+async fn a_database_that_serves_is_well() {
+    let database = TestDatabase::new().await;
+    let found = diagnosis(database.url()).await;
+    for well in ["sessions", "version", "clock", "schema", "notifications"] {
+        assert_eq!(of(&found, well).condition, Condition::Well, "{found}");
+    }
+    // The tests' cluster writes nothing through, and its user may do everything.
+    assert_eq!(of(&found, "role").condition, Condition::Warning, "{found}");
+    assert!(
+        found
+            .0
+            .iter()
+            .all(|symptom| { (symptom.condition == Condition::Well) == symptom.mend.is_empty() })
+    );
+    let said = output(&mut seatcast(&["doctor", "--database-url", database.url()]));
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("ok    sessions"), "{said}");
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_is_named_with_its_mend() {
+    let database = TestDatabase::new().await;
+    let empty = database.sibling("empty").await;
+    let found = diagnosis(&empty).await;
+    let schema = of(&found, "schema");
+    assert_eq!(schema.condition, Condition::Warning);
+    assert!(schema.mend.contains("seatcast migrate"), "{found}");
+
+    let pooler = PgBouncer::start(database.url(), "pool_mode = transaction");
+    let found = diagnosis(pooler.url()).await;
+    let sessions = of(&found, "sessions");
+    assert_eq!(sessions.condition, Condition::Ill, "{found}");
+    assert!(sessions.mend.contains("pool sessions"), "{found}");
+
+    let nobody = "postgres://nobody@127.0.0.1:1/nowhere";
+    let found = diagnosis(nobody).await;
+    assert_eq!(of(&found, "sessions").condition, Condition::Ill);
+    assert_eq!(found.worst(), Condition::Ill);
+}
