@@ -91,7 +91,7 @@ describe('npm phoenix', () => {
         channel.push('broadcast', payload).receive('ok', resolve).receive('error', reject),
       );
     await push({ type: 'broadcast', event: 'update', payload: { updateType: 'custom', data: {} } });
-    await expect(push({ type: 'broadcast', event: 'rumour', payload: {} })).rejects.toMatchObject({ code: 'INVALID_PAYLOAD' });
+    await expect(push({ type: 'broadcast', event: '', payload: {} })).rejects.toMatchObject({ code: 'INVALID_PAYLOAD' });
     await sql(`update events set venue = 'Arena' where id = ${event.id}`);
     await expect.poll(() => told.map(({ payload }) => payload.updateType)).toEqual(['custom', 'info_update']);
   });
