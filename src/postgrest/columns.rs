@@ -66,7 +66,7 @@ impl Columns {
     }
 
     fn item(&self, item: &str, text: &str) -> Result<Selected, RestError> {
-        let unreadable = |why: &str| RestError::unreadable("select parameter", text, why);
+        let unreadable = |why: &str| RestError::unreadable("parameter `select`", text, why);
         if item.is_empty() {
             return Err(unreadable("a column's name is missing"));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -82,10 +82,11 @@ fn routes() -> OpenApiRouter<RestTables> {
     ))]
 async fn read(
     State(tables): State<RestTables>,
-    Path(name): Path<String>,
+    name: Result<Path<String>, PathRejection>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, RestError> {
+    let Path(name) = name.map_err(|_| RestError::no_path())?;
     let table = table(&name)?;
     let caller = tables.auth.supabase_caller(&headers)?;
     let (form, prefer) = (Form::of(&headers)?, Prefer::of(&headers));
@@ -174,8 +175,11 @@ fn unreadable(rejection: BytesRejection) -> RestError {
     }
 }
 
-async fn no_function(Path(name): Path<String>) -> RestError {
-    RestError::no_function(&name)
+async fn no_function(name: Result<Path<String>, PathRejection>) -> RestError {
+    match name {
+        Ok(Path(name)) => RestError::no_function(&name),
+        Err(_) => RestError::no_path(),
+    }
 }
 
 async fn no_path() -> RestError {
