@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     fn read(body: &Value, named: Option<&str>) -> Result<Vec<Interaction>, RestError> {
-        interactions(&rows(body.to_string().as_bytes(), named)?, Some(7))
+        interactions(&rows(body.to_string().as_bytes(), named)?, Some(UserId(7)))
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         let row = json!({"action": "x", "data": {"eventId": 3}, "timestamp": "2027-03-01T19:30:00Z",
             "session_id": "s", "user_id": "ann", "page_url": "https://example.org/", "user_agent": "y"});
         let read_rows = read(&json!([row, {"action": "y", "user_id": 4}]), None).unwrap();
-        assert_eq!(read_rows[0].user_id, Some(7));
+        assert_eq!(read_rows[0].user_id, Some(UserId(7)));
         assert_eq!(read_rows[0].data, json!({"eventId": 3, "user_id": "ann"}));
         assert_eq!(read_rows[1].data, json!({"user_id": 4}));
         assert_eq!(read(&row, None).unwrap().len(), 1);

@@ -170,7 +170,7 @@ async fn tables_are_selected_filtered_and_ordered() {
                 200,
                 Some("0-2/*"),
                 Rows(json!([
-                    {"id": "{1}", "available_count": 3, "reserved_count": 0, "sold_count": 0},
+                    {"id": "{1}", "available_count": 2, "reserved_count": 0, "sold_count": 0},
                     {"id": "{2}", "available_count": 5, "reserved_count": 0, "sold_count": 75},
                     {"id": "{3}", "available_count": 40, "reserved_count": 0, "sold_count": 0}])),
             ),
