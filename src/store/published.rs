@@ -69,7 +69,8 @@ pub(crate) struct Page {
     pub(crate) total: Option<i64>,
 }
 
-/// A published table's place in the schema.
+/// A published table's place in the schema. Of several tables each but the first is reached by the key of its rows one by
+/// one (`lateral`, or a scalar subquery): a join may be planned as a scan of all of it.
 struct Source {
     /// Expressions of the table's columns, in their order.
     cells: &'static [&'static str],
@@ -106,7 +107,8 @@ static EVENT_TICKETS: Source = Source {
         "c.sold_count",
         "c.updated_at",
     ],
-    from: "event_tickets c join events e on e.id = c.event_id",
+    from: "event_tickets c cross join lateral
+        (select deleted_at, status, organizer_id from events where id = c.event_id limit 1) e",
     visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)",
     keys: &["id", "event_id"],
     orders: &[&["id"]],
@@ -133,14 +135,13 @@ static EVENTS: Source = Source {
         "t.layout",
         "e.updated_at",
     ],
-    from: "events e join turns t on t.event_id = e.id",
+    from: "events e cross join lateral (select layout from turns where event_id = e.id limit 1) t",
     visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)",
     keys: &["id"],
     orders: &[&["id"], &["starts_at", "id"]],
     partial: Some(("status", "active", "e.status = 'active'")),
 };
 
-/// A scalar subquery finds the claim, because a join may be planned as a scan of all claims.
 static SEATS: Source = Source {
     cells: &[
         "s.position",
@@ -148,7 +149,8 @@ static SEATS: Source = Source {
         "(array['available', 'held', 'sold', 'blocked'])[1 + seat_status(s.blocked,
              (select c.state from claims c where c.seat_id = s.id and c.state <> 'dead'))]",
     ],
-    from: "seats s join events e on e.id = s.event_id",
+    from: "seats s cross join lateral
+        (select deleted_at, status, organizer_id from events where id = s.event_id limit 1) e",
     visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)",
     keys: &["event_id"],
     orders: &[&["event_id", "position"]],
@@ -166,7 +168,8 @@ static NOTICES: Source = Source {
         "n.until",
         "n.revision",
     ],
-    from: "notices n join events e on e.id = n.event_id",
+    from: "notices n cross join lateral
+        (select deleted_at, status, organizer_id from events where id = n.event_id limit 1) e",
     visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)
               and (n.until is null or n.until > now())",
     keys: &["id", "event_id"],
