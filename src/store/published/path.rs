@@ -13,7 +13,8 @@ pub(super) struct Path {
     in_order: bool,
     /// Filters that the index answers; the others are applied to the candidates.
     indexed: Vec<bool>,
-    /// Condition that the index holds for, answered by it as well.
+    /// Conditions that the index holds for, answered by it as well.
+    holds: &'static str,
     partial: Option<&'static str>,
     candidates_max: i64,
     /// The first candidates are the page: nothing is filtered, sorted or counted.
@@ -27,7 +28,7 @@ impl Path {
         let keys: Vec<usize> = source.keys.iter().filter_map(place).collect();
         let orders = source.orders.iter();
         let orders: Vec<Vec<usize>> = orders
-            .map(|columns| columns.iter().filter_map(place).collect())
+            .map(|order| order.columns.iter().filter_map(place).collect())
             .collect();
         let primary = orders.first().cloned().unwrap_or_default();
         let tests = |column: usize, fits: &dyn Fn(&Test) -> bool| {
@@ -57,6 +58,10 @@ impl Path {
                 ranged.unwrap_or(&primary).clone()
             }
         };
+        let taken = orders.iter().position(|order| *order == along);
+        let holds = taken
+            .and_then(|nth| source.orders.get(nth))
+            .map_or("true", |order| order.holds);
         let constant = fixed.and_then(|order| order.first().copied());
         let is_indexed = |filter: &Filter| {
             plain(filter).is_some_and(|(column, test)| match along.first() {
@@ -91,6 +96,7 @@ impl Path {
             backwards,
             in_order,
             indexed,
+            holds,
             partial: partial.map(|(_, expression)| expression),
             candidates_max: bound,
             short,
@@ -112,6 +118,10 @@ impl Path {
 
     pub(super) fn along(&self) -> (&[usize], bool) {
         (&self.along, self.backwards)
+    }
+
+    pub(super) fn holds(&self) -> &'static str {
+        self.holds
     }
 
     pub(super) fn partial(&self) -> Option<&'static str> {
@@ -146,8 +156,8 @@ pub(super) fn full_order(reading: &Reading, primary: &[usize]) -> Vec<OrderKey> 
 
 /// The places of the primary key's columns.
 pub(super) fn primary_key(table: &Table, source: &Source) -> Vec<usize> {
-    let names = source.orders.first().copied().unwrap_or_default().iter();
-    names.filter_map(|name| table.column(name)).collect()
+    let names = source.orders.first().map_or(&[][..], |order| order.columns);
+    names.iter().filter_map(|name| table.column(name)).collect()
 }
 
 /// Whether rows read along these columns come in `order`, and whether they are to be read backwards. A column that is

@@ -92,12 +92,13 @@ impl Statement {
             false => format!("order by {}", along.join(", ")),
         };
         let Source { from, visible, .. } = source;
+        let holds = path.holds();
         let limit = self.bind(match path.is_short() {
             true => reading.offset.saturating_add(reading.limit),
             false => path.candidates() + 1,
         });
         format!(
-            "select {used} from {from} where {visible} and {partial} and {indexed} {order} limit {limit}::bigint"
+            "select {used} from {from} where {visible} and {holds} and {partial} and {indexed} {order} limit {limit}::bigint"
         )
     }
 
