@@ -28,6 +28,9 @@ use crate::ticketing::live::{EventInfo, EventStatus};
 /// as a customer.
 pub const USER_ID_HEADER: HeaderName = HeaderName::from_static("x-user-id");
 
+/// The project's key of Supabase clients. It may be anything, and names a caller only if it is a token.
+pub const API_KEY_HEADER: HeaderName = HeaderName::from_static("apikey");
+
 /// Shorter secrets can be guessed offline from one token (RFC 7518 §3.2 asks for 256 bits).
 const SECRET_BYTES_MIN: usize = 32;
 /// How far an issuer's clock may be ahead of ours.
@@ -274,6 +277,21 @@ impl Auth {
         }
     }
 
+    /// The sender of a request by a Supabase client: the bearer of its token, or of its API key if that is a token.
+    ///
+    /// # Errors
+    /// The token is neither valid nor the API key.
+    pub fn supabase_caller(&self, headers: &HeaderMap) -> Result<Caller, AuthError> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let api_key = text(API_KEY_HEADER);
+        let token = text(header::AUTHORIZATION).and_then(bearer);
+        match (token.filter(|token| !is_api_key(token, api_key)), api_key) {
+            (Some(token), _) => self.verify(token),
+            (None, Some(key)) => Ok(self.verify(key).unwrap_or(Caller::Anonymous)),
+            (None, None) => Ok(Caller::Anonymous),
+        }
+    }
+
     /// Makes a token that ends after `ttl`.
     pub fn issue(&self, user: UserId, role: Role, ttl: Duration) -> Result<String, AuthSetupError> {
         let key = self.0.encoding.as_ref();
@@ -286,6 +304,14 @@ impl Auth {
             key,
         )?)
     }
+}
+
+/// Whether a client's access token is only its API key, so that the caller is anonymous.
+///
+/// Supabase clients send their `apikey` as token while nobody is signed in, and newer keys begin with `sb_`. Neither is
+/// a bad token.
+pub fn is_api_key(token: &str, api_key: Option<&str>) -> bool {
+    token.starts_with("sb_") || api_key == Some(token)
 }
 
 fn secret_keys(secret: &[u8]) -> Result<(DecodingKey, Option<EncodingKey>), AuthSetupError> {

@@ -563,6 +563,18 @@ pub mod rest {
     pub const NOTICE_DATA_BYTES_MAX: usize = 8 * 1024;
     /// Interactions in one request.
     pub const INTERACTIONS_MAX: usize = 200;
+    /// Rows of a published table in one answer, and interactions in one insert, of `/rest/v1/`.
+    pub const PUBLISHED_ROWS_MAX: i64 = 1_000;
+    /// Rows of a published table that one query reads along an index, whatever it filters by.
+    pub const PUBLISHED_READ_ROWS_MAX: i64 = 10_000;
+    /// The same where the query names a key: all seats of one event.
+    pub const PUBLISHED_OF_KEY_ROWS_MAX: i64 = SEATS_MAX as i64;
+    /// Columns that one query selects or sorts by, and conditions that it has.
+    pub const PUBLISHED_TERMS_MAX: usize = 64;
+    /// Values in one `in.(…)` of a query.
+    pub const PUBLISHED_VALUES_MAX: usize = 1_000;
+    /// How deep `and(…)` and `or(…)` of a query may be nested.
+    pub const PUBLISHED_DEPTH_MAX: usize = 8;
     /// Broadcasts in one request.
     pub const BROADCASTS_MAX: usize = 100;
     /// Items of one booking.

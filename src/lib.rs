@@ -31,6 +31,7 @@
 //! | [`socket`] | WebSocket: shards (threads) that own their sockets |
 //! | [`sse`] | the same frames as server-sent events |
 //! | [`api`] | REST: every route on one screen |
+//! | [`postgrest`] | the published tables, read as Supabase clients read them: `/rest/v1/` |
 //! | [`auth`] | token → caller, and what each role may do |
 //! | [`http`] | the accept loop |
 //! | `descriptors` | open files: what the database and operators need is set aside before clients share the rest |
@@ -84,6 +85,7 @@ pub mod interactions;
 pub mod metrics;
 pub mod nats;
 mod pacing;
+pub mod postgrest;
 pub mod presence;
 pub mod private;
 pub mod protocol;

@@ -31,6 +31,7 @@ use crate::hub::Hub;
 use crate::interactions;
 use crate::metrics;
 use crate::nats::{self, Interest};
+use crate::postgrest::{self, RestTables};
 use crate::presence;
 use crate::private;
 use crate::socket::{self, Errands, handshake, shard_count};
@@ -157,6 +158,12 @@ pub async fn run(
         auth: auth.clone(),
         store: store.clone(),
     };
+    let tables = RestTables {
+        config: config.clone(),
+        auth: auth.clone(),
+        store: store.clone(),
+        interactions: interactions.clone(),
+    };
     let state = ApiState::new(
         config.clone(),
         auth,
@@ -173,7 +180,8 @@ pub async fn run(
             .merge(metrics::router())
             .merge(handshake::router(shards))
             .merge(broadcast::rest::router(doors, config.http.body_bytes_max))
-            .merge(web::router()),
+            .merge(api::with_cors(postgrest::router(tables)))
+            .merge(api::with_not_found(web::router())),
     };
     http::start(&mut front, &config.http, clients_max, listener, routers);
 
@@ -209,9 +217,9 @@ fn open_desk(back: &mut Tasks, config: &Config, store: &Store) -> Desk {
     desk
 }
 
-/// The OpenAPI document of the REST side and the streams.
+/// The OpenAPI document of the REST side, the streams and the tables.
 pub fn document() -> OpenApi {
-    api::document(sse::document())
+    api::document([sse::document(), postgrest::document()])
 }
 
 fn warn_of_development(auth: &AuthConfig) {

@@ -5,7 +5,7 @@ use std::any::Any;
 use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
@@ -43,11 +43,13 @@ pub(super) fn cors() -> CorsLayer {
         header::RETRY_AFTER,
         STALE_SINCE,
         REQUEST_ID,
+        header::CONTENT_RANGE,
     ];
     CorsLayer::new()
         .allow_origin(AnyOrigin)
         .allow_methods([
             Method::GET,
+            Method::HEAD,
             Method::POST,
             Method::PUT,
             Method::PATCH,
@@ -135,9 +137,22 @@ pub(super) async fn no_such_route() -> ApiError {
     ApiError::not_found("NOT_FOUND")
 }
 
+/// Pages of other sites may read that something is not there.
+pub(super) async fn tell_not_found(request: Request, next: Next) -> Response {
+    let lang = Lang::of(request.headers());
+    let response = next.run(request).await;
+    if response.status() != StatusCode::NOT_FOUND {
+        return response;
+    }
+    let not_found = ApiError::not_found("NOT_FOUND").into_response();
+    let mut response = envelope::render(not_found, lang, "");
+    let anyone = HeaderValue::from_static("*");
+    response
+        .headers_mut()
+        .insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, anyone);
+    response
+}
+
 pub(super) async fn no_such_method() -> ApiError {
-    ApiError::new(
-        axum::http::StatusCode::METHOD_NOT_ALLOWED,
-        "METHOD_NOT_ALLOWED",
-    )
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED")
 }

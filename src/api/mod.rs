@@ -187,6 +187,8 @@ pub fn router(state: ApiState, document: OpenApi) -> Router {
         // `nest` covers neither this path nor `/api`.
         .route("/api/", any(layers::no_such_route))
         .method_not_allowed_fallback(layers::no_such_method)
+        // Wherever there is no route, also beside `/api`: clients take an empty 404 for a success.
+        .fallback(layers::no_such_route)
         .merge(openapi::pages(document))
         .layer(DefaultBodyLimit::max(state.config.http.body_bytes_max))
         .layer(from_fn_with_state(deadline, layers::deadline))
@@ -219,13 +221,29 @@ pub fn with_callers(state: ApiState, routes: Router) -> Router {
         .layer(layers::cors())
 }
 
+/// Wraps routes of another stage that find their callers themselves, in the layers for request ids, panics, gzip and CORS.
+pub fn with_cors(routes: Router) -> Router {
+    routes
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn(layers::observe))
+        .layer(layers::gzip())
+        .layer(layers::cors())
+}
+
+/// Lets the pages' answers say in JSON that there is no such page or file.
+pub fn with_not_found(pages: Router) -> Router {
+    pages.layer(from_fn(layers::tell_not_found))
+}
+
 /// The OpenAPI document of the routes here and of those in `others`.
-pub fn document(others: OpenApi) -> OpenApi {
+pub fn document(others: impl IntoIterator<Item = OpenApi>) -> OpenApi {
     let mut document = OpenApiRouter::with_openapi(openapi::base())
         .merge(health())
         .nest("/api/v1", v1())
         .into_openapi();
-    document.merge(others);
+    for other in others {
+        document.merge(other);
+    }
     openapi::complete(&mut document);
     document
 }

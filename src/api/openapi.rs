@@ -14,6 +14,8 @@ use super::envelope::Failure;
 use crate::auth::Role;
 
 const DOCUMENT_PATH: &str = "/openapi.json";
+/// Routes with the forms of PostgREST.
+const TABLES_PATH: &str = "/rest/v1/";
 const BEARER: &str = "bearer";
 
 #[derive(OpenApi)]
@@ -33,6 +35,7 @@ const BEARER: &str = "bearer";
         (name = "notices", description = "What organizers tell everyone"),
         (name = "users", description = "Who buys and who organizes"),
         (name = "interactions", description = "What people did, for analytics"),
+        (name = "supabase", description = "Tables as clients of Supabase read them; answers have the forms of PostgREST"),
         (name = "health", description = "Is the server well"),
     )
 )]
@@ -90,7 +93,10 @@ pub(super) fn complete(document: &mut Document) {
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in verbs(item) {
             operation.operation_id = Some(operation_id(method, path));
-            complete_operation(operation);
+            // Those say themselves what they answer, in another form.
+            if !path.starts_with(TABLES_PATH) {
+                complete_operation(operation);
+            }
         }
     }
 }

@@ -220,3 +220,11 @@ fn a_public_key_is_no_secret() {
     }
     assert!(auth_by_key(EC_KEY).verify(RSA_TOKEN).is_err());
 }
+
+#[test]
+fn an_api_key_names_nobody() {
+    assert!(is_api_key("K", Some("K")));
+    assert!(is_api_key("sb_publishable_x", None));
+    assert!(!is_api_key("K", Some("L")));
+    assert!(!is_api_key("K", None));
+}

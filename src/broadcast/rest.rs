@@ -3,7 +3,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -75,20 +75,9 @@ async fn one(
 /// # Errors
 /// The caller is not an organizer.
 fn speaker(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ErrorReply> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let api_key = text(header::HeaderName::from_static("apikey"));
-    let bearer = text(header::AUTHORIZATION)
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim())
-        .filter(|token| !supabase::is_api_key(token, api_key));
-    let caller = match (bearer, api_key) {
-        (Some(token), _) => auth
-            .verify(token)
-            .map_err(|error| code::INVALID_TOKEN.because(error))?,
-        (None, Some(key)) => auth.verify(key).unwrap_or(Caller::Anonymous),
-        (None, None) => Caller::Anonymous,
-    };
+    let caller = auth
+        .supabase_caller(headers)
+        .map_err(|error| code::INVALID_TOKEN.because(error))?;
     match caller.role() {
         None => Err(code::INVALID_TOKEN.because("a token of the event's organizer is needed")),
         Some(role) if role < Role::Organizer => {

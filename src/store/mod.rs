@@ -26,6 +26,7 @@ pub mod notices;
 pub mod presence;
 pub mod private;
 mod prune;
+pub(crate) mod published;
 pub mod relay;
 mod room;
 pub mod seatmap;

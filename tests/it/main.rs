@@ -33,6 +33,7 @@
 //! | [`restart`] | a node that goes down sends its clients away in order; after a killed one, they storm another |
 //! | [`hostile`] | slow, silent and hostile clients are bounded, answered, and harm nobody |
 //! | [`plans`] | no statement of the hot path scans what grows, on a full database and on one that grew |
+//! | [`postgrest`] | Supabase clients read tables and insert interactions as with PostgREST, and are refused in its shape |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`presence`] | native viewers and the dialect's members are one number |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
@@ -83,6 +84,7 @@ mod nodes;
 mod notices;
 mod openapi;
 mod plans;
+mod postgrest;
 mod presence;
 mod private;
 mod restart;

@@ -61,6 +61,8 @@ async fn every_operation_is_named_once_and_says_what_it_answers() {
                 }
                 let expected = match status.as_str() {
                     "304" => continue,
+                    _ if good && path.starts_with("/rest/v1/") => continue,
+                    _ if path.starts_with("/rest/v1/") => "#/components/schemas/RestError",
                     _ if good => "#/components/schemas/Envelope_",
                     _ => "#/components/schemas/Failure",
                 };

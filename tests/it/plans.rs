@@ -286,6 +286,28 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
     ] {
         mine.get(&format!("/api/v1{path}")).await.data(200);
     }
+    for query in [
+        format!("event_tickets?event_id=eq.{}", show.event),
+        format!(
+            "event_tickets?event_id=in.({},100007)&name=like.T*&order=name",
+            show.event
+        ),
+        format!("event_tickets?id=eq.{}", show.ticket_types[0]),
+        "event_tickets?limit=10".to_owned(),
+        format!("seats?event_id=eq.{}", show.event),
+        format!(
+            "seats?event_id=eq.{}&position=lt.9&status=neq.sold",
+            show.event
+        ),
+        "seats?limit=10".to_owned(),
+        format!("notices?event_id=eq.{}&order=created_at.desc", show.event),
+        format!("events?id=eq.{}", show.event),
+        "events?status=eq.active&order=starts_at&limit=10".to_owned(),
+        "events?order=id.desc&limit=10".to_owned(),
+    ] {
+        let answer = mine.get(&format!("/rest/v1/{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text);
+    }
     for path in [
         format!("/bookings/event/{}", show.event),
         format!("/bookings/event/{}/stats", show.event),

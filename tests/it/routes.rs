@@ -10,8 +10,9 @@ use crate::support::caller::{Answer, Caller};
 use crate::support::server::TestServer;
 use crate::support::show::user;
 
-/// Writes that need no account: to become a user, and to buy and give back without one.
-const OPEN_WRITES: [&str; 4] = [
+/// Writes that need no account: to become a user, to buy and give back without one, and to tell what one does.
+const OPEN_WRITES: [&str; 5] = [
+    "POST /rest/v1/user_interactions",
     "POST /api/v1/users",
     "POST /api/v1/interactions",
     "POST /api/v1/bookings",
@@ -117,6 +118,7 @@ async fn every_route_refuses_whom_it_is_not_for() {
 fn the_table_of_routes_says_what_is_served() {
     let source = concat!(
         include_str!("../../src/api/mod.rs"),
+        include_str!("../../src/postgrest/route.rs"),
         include_str!("../../src/sse/route.rs")
     );
     let mut told = BTreeSet::new();
@@ -125,7 +127,7 @@ fn the_table_of_routes_says_what_is_served() {
         let (method, path) = comment.split_once(' ').unwrap_or((comment, ""));
         let bases: &[&str] = match path {
             "/api" | "/healthz" | "/readyz" => &[""],
-            _ if path.starts_with("/api/v1/") => &[""],
+            _ if path.starts_with("/api/v1/") || path.starts_with("/rest/v1/") => &[""],
             _ if line.contains("availability::") => {
                 &["/api/v1/availability", "/api/v1/event-availability"]
             }
@@ -150,6 +152,21 @@ async fn where_there_is_no_route_the_answer_says_so() {
         "/api/v1/events/1/nothing",
     ] {
         assert_eq!(anonymous.get(path).await.code(404), "NOT_FOUND", "{path}");
+    }
+    // Clients take an empty 404 for a success, and pages of other sites see none without CORS.
+    for path in [
+        "/nothing",
+        "/rest/v2/events",
+        "/auth/v1/token",
+        "/realtime/v1/nothing",
+        "/assets/nothing.js",
+        "/embed/nothing.js",
+        "/events/nothing",
+    ] {
+        let answer = anonymous.get(path).await;
+        assert_eq!(answer.code(404), "NOT_FOUND", "{path}");
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some("*"), "{path}");
     }
     for path in [
         "/api",

@@ -149,6 +149,9 @@ pub fn update(vsn: Vsn, topic: &str, notice: &Notice) -> Bytes {
         #[serde(rename = "type")]
         kind: &'static str,
         event: &'a str,
+        /// As in an update's payload: clients hand pages the whole message, and some pages look for it here.
+        #[serde(rename = "updateType", skip_serializing_if = "Option::is_none")]
+        update_type: Option<&'a str>,
         payload: P,
     }
     #[derive(Serialize)]
@@ -164,6 +167,11 @@ pub fn update(vsn: Vsn, topic: &str, notice: &Notice) -> Bytes {
         let message = NoticeMessage {
             kind: "broadcast",
             event: &sent.event,
+            update_type: sent
+                .payload
+                .get("updateType")
+                .and_then(Value::as_str)
+                .filter(|_| sent.event == UPDATE),
             payload: &sent.payload,
         };
         return phoenix::push(vsn, topic, "broadcast", &message);
@@ -178,6 +186,7 @@ pub fn update(vsn: Vsn, topic: &str, notice: &Notice) -> Bytes {
     let message = NoticeMessage {
         kind: "broadcast",
         event: UPDATE,
+        update_type: Some(&notice.kind),
         payload,
     };
     phoenix::push(vsn, topic, "broadcast", &message)

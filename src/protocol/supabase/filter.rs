@@ -38,8 +38,9 @@ struct Condition {
     test: Test,
 }
 
+/// A condition on one value.
 #[derive(Debug)]
-enum Test {
+pub(crate) enum Test {
     Compare(Comparison, Value),
     In(Vec<Value>),
     Like(LikePattern),
@@ -50,7 +51,7 @@ enum Test {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Comparison {
+pub(crate) enum Comparison {
     Eq,
     Neq,
     Lt,
@@ -59,12 +60,36 @@ enum Comparison {
     Gte,
 }
 
+/// A value, cast to its column's type.
 #[derive(Debug, PartialEq)]
-enum Value {
+pub(crate) enum Value {
     Bool(bool),
     Int(i64),
     Text(String),
     Time(Timestamp),
+}
+
+/// What is done to quotes around a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quotes {
+    /// They are part of the grammar, and taken off.
+    Undone,
+    /// They are part of the value.
+    Kept,
+}
+
+/// An operator or a value that a column cannot be tested with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConditionFault {
+    #[error("unknown operator \"{0}\"")]
+    Operator(String),
+    #[error("invalid input syntax for type {kind}: \"{text}\"")]
+    Value { kind: &'static str, text: String },
+    /// The column's type has no such operation.
+    #[error("{0}")]
+    Type(String),
+    #[error("{0}")]
+    Form(String),
 }
 
 impl Filter {
@@ -133,7 +158,14 @@ impl Condition {
         Ok(Condition {
             column,
             negated,
-            test: Test::parse(operator, value, table.columns[column].kind)?,
+            test: Test::parse(
+                operator,
+                value,
+                table.columns[column].kind,
+                Quotes::Undone,
+                IN_VALUES_MAX,
+            )
+            .map_err(|fault| fault.to_string())?,
         })
     }
 
@@ -145,8 +177,19 @@ impl Condition {
 }
 
 impl Test {
-    fn parse(operator: &str, value: &str, kind: ColumnType) -> Result<Test, String> {
-        let compare = |comparison| Ok(Test::Compare(comparison, cast(&unquote(value), kind)?));
+    /// Reads the value of a condition; that of `in` has at most `values_max` members.
+    pub(crate) fn parse(
+        operator: &str,
+        value: &str,
+        kind: ColumnType,
+        quotes: Quotes,
+        values_max: usize,
+    ) -> Result<Test, ConditionFault> {
+        let scalar = || match quotes {
+            Quotes::Undone => unquote(value),
+            Quotes::Kept => value.to_owned(),
+        };
+        let compare = |comparison| Ok(Test::Compare(comparison, cast(&scalar(), kind)?));
         match operator {
             "eq" => compare(Comparison::Eq),
             "neq" => compare(Comparison::Neq),
@@ -154,30 +197,32 @@ impl Test {
             "lte" => compare(Comparison::Lte),
             "gt" => compare(Comparison::Gt),
             "gte" => compare(Comparison::Gte),
-            "in" => Ok(Test::In(list(value, kind)?)),
+            "in" => Ok(Test::In(list(value, kind, values_max)?)),
             "like" | "ilike" => {
                 text_only(operator, kind)?;
-                LikePattern::parse(&unquote(value), operator == "ilike")
+                LikePattern::parse(&scalar(), operator == "ilike")
                     .map(Test::Like)
-                    .map_err(|_| "LIKE pattern must not end with escape character".into())
+                    .map_err(|_| form("LIKE pattern must not end with escape character"))
             }
             "match" | "imatch" => {
                 text_only(operator, kind)?;
-                regex(&unquote(value), operator == "imatch").map(Test::Match)
+                regex(&scalar(), operator == "imatch").map(Test::Match)
             }
             "is" => match value.to_ascii_lowercase().as_str() {
                 "null" => Ok(Test::IsNull),
-                "true" | "false" | "unknown" if kind != ColumnType::Bool => {
-                    Err(format!("`is.{value}` wants a boolean column"))
-                }
+                "true" | "false" | "unknown" if kind != ColumnType::Bool => Err(
+                    ConditionFault::Type(format!("`is.{value}` wants a boolean column")),
+                ),
                 "true" => Ok(Test::IsBool(true)),
                 "false" => Ok(Test::IsBool(false)),
                 "unknown" => Ok(Test::IsNull),
-                _ => Err("`is` filter value must be null, true, false or unknown".into()),
+                _ => Err(form(
+                    "`is` filter value must be null, true, false or unknown",
+                )),
             },
             "isdistinct" if value == "null" => Ok(Test::IsDistinct(None)),
-            "isdistinct" => Ok(Test::IsDistinct(Some(cast(&unquote(value), kind)?))),
-            _ => Err(format!("unknown operator \"{}\"", excerpt(operator))),
+            "isdistinct" => Ok(Test::IsDistinct(Some(cast(&scalar(), kind)?))),
+            _ => Err(ConditionFault::Operator(excerpt(operator))),
         }
     }
 
@@ -233,20 +278,20 @@ fn order(cell: Cell<'_>, value: &Value) -> Option<Ordering> {
     }
 }
 
-fn list(value: &str, kind: ColumnType) -> Result<Vec<Value>, String> {
+fn list(value: &str, kind: ColumnType, values_max: usize) -> Result<Vec<Value>, ConditionFault> {
     let inner = value
         .strip_prefix('(')
         .and_then(|rest| rest.strip_suffix(')'))
-        .ok_or("`in` filter value must be wrapped by parentheses")?;
+        .ok_or_else(|| form("`in` filter value must be wrapped by parentheses"))?;
     if inner.trim().is_empty() {
         return Ok(Vec::new());
     }
     // A quote may open right after the parenthesis, as after the dot of a condition.
     let members = split_list(inner);
-    if members.len() > IN_VALUES_MAX {
-        return Err(format!(
-            "too many values for `in` filter. Maximum {IN_VALUES_MAX}"
-        ));
+    if members.len() > values_max {
+        return Err(form(format!(
+            "too many values for `in` filter. Maximum {values_max}"
+        )));
     }
     let values = members.into_iter();
     values
@@ -254,34 +299,33 @@ fn list(value: &str, kind: ColumnType) -> Result<Vec<Value>, String> {
         .collect()
 }
 
-fn cast(text: &str, kind: ColumnType) -> Result<Value, String> {
-    let (name, value) = match kind {
-        ColumnType::Text => return Ok(Value::Text(text.to_owned())),
-        ColumnType::Jsonb => return Err("columns of type jsonb are not compared".to_owned()),
-        ColumnType::Bool => {
-            let flag = match text.trim().to_ascii_lowercase().as_str() {
-                "t" | "true" | "y" | "yes" | "on" | "1" => Some(true),
-                "f" | "false" | "n" | "no" | "off" | "0" => Some(false),
-                _ => None,
-            };
-            ("boolean", flag.map(Value::Bool))
+fn cast(text: &str, kind: ColumnType) -> Result<Value, ConditionFault> {
+    let value = match kind {
+        ColumnType::Text => Some(Value::Text(text.to_owned())),
+        ColumnType::Jsonb => {
+            let fault = "columns of type jsonb are not compared".to_owned();
+            return Err(ConditionFault::Type(fault));
         }
+        ColumnType::Bool => match text.trim().to_ascii_lowercase().as_str() {
+            "t" | "true" | "y" | "yes" | "on" | "1" => Some(Value::Bool(true)),
+            "f" | "false" | "n" | "no" | "off" | "0" => Some(Value::Bool(false)),
+            _ => None,
+        },
         ColumnType::Int4 => {
             let number = text.trim().parse::<i32>().ok();
-            ("integer", number.map(|number| Value::Int(number.into())))
+            number.map(|number| Value::Int(number.into()))
         }
-        ColumnType::Int8 => ("bigint", text.trim().parse().ok().map(Value::Int)),
-        ColumnType::Timestamptz => (
-            "timestamp with time zone",
-            time(text.trim()).map(Value::Time),
-        ),
+        ColumnType::Int8 => text.trim().parse().ok().map(Value::Int),
+        ColumnType::Timestamptz => time(text.trim()).map(Value::Time),
     };
-    value.ok_or_else(|| {
-        format!(
-            "invalid input syntax for type {name}: \"{}\"",
-            excerpt(text)
-        )
+    value.ok_or_else(|| ConditionFault::Value {
+        kind: kind.spelled_out(),
+        text: excerpt(text),
     })
+}
+
+fn form(fault: impl Into<String>) -> ConditionFault {
+    ConditionFault::Form(fault.into())
 }
 
 /// A time with an offset, or without one in UTC; a date alone is its midnight.
@@ -292,18 +336,20 @@ fn time(text: &str) -> Option<Timestamp> {
     })
 }
 
-fn text_only(operator: &str, kind: ColumnType) -> Result<(), String> {
+fn text_only(operator: &str, kind: ColumnType) -> Result<(), ConditionFault> {
     match kind {
         ColumnType::Text => Ok(()),
-        _ => Err(format!("`{operator}` wants a text column")),
+        _ => Err(ConditionFault::Type(format!(
+            "`{operator}` wants a text column"
+        ))),
     }
 }
 
-fn regex(pattern: &str, ignores_case: bool) -> Result<Regex, String> {
+fn regex(pattern: &str, ignores_case: bool) -> Result<Regex, ConditionFault> {
     RegexBuilder::new(pattern)
         .case_insensitive(ignores_case)
         .size_limit(REGEX_BYTES_MAX)
         .dfa_size_limit(REGEX_BYTES_MAX)
         .build()
-        .map_err(|_| format!("invalid regular expression: {}", excerpt(pattern)))
+        .map_err(|_| form(format!("invalid regular expression: {}", excerpt(pattern))))
 }

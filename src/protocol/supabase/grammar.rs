@@ -2,7 +2,7 @@
 
 /// Splits at commas outside quotes and parentheses. A quote opens only where a value begins, so that names that contain
 /// quotes need no escapes.
-pub(super) fn split_conditions(text: &str) -> Vec<&str> {
+pub(crate) fn split_conditions(text: &str) -> Vec<&str> {
     let (mut parts, mut start) = (Vec::new(), 0);
     let (mut depth, mut in_quotes) = (0usize, false);
     let (mut escaped, mut before) = (false, '\0');
@@ -28,7 +28,7 @@ pub(super) fn split_conditions(text: &str) -> Vec<&str> {
 }
 
 /// The text within quotes, with escapes undone; a value that is not quoted from end to end is returned as it is.
-pub(super) fn unquote(value: &str) -> String {
+pub(crate) fn unquote(value: &str) -> String {
     let mut inner = String::new();
     let mut chars = value.strip_prefix('"').unwrap_or("").chars();
     while let Some(char) = chars.next() {

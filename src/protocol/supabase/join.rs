@@ -8,7 +8,7 @@ use crate::config::SocketConfig;
 use crate::config::inside::PRESENCE_KEY_BYTES_MAX;
 use crate::protocol::code::{self, ErrorReply};
 
-/// The wishes of a join. A join with `{}` wants nothing but broadcasts.
+/// The wishes of a join. A join with `{}` wants broadcasts and presence.
 #[derive(Debug, Default)]
 pub struct JoinConfig {
     pub broadcast: BroadcastConfig,
@@ -26,12 +26,21 @@ pub struct BroadcastConfig {
     pub own: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinPresence {
     /// The key that the member is listed under; without one the server makes one for the join.
     pub key: Option<String>,
-    /// Send `presence_state` and `presence_diff`.
+    /// Send `presence_state` and `presence_diff`. Older clients do not ask for them, and rely on them all the same.
     pub enabled: bool,
+}
+
+impl Default for JoinPresence {
+    fn default() -> JoinPresence {
+        JoinPresence {
+            key: None,
+            enabled: true,
+        }
+    }
 }
 
 impl JoinConfig {
@@ -48,7 +57,7 @@ impl JoinConfig {
             },
             presence: JoinPresence {
                 key: presence_key(&presence["key"])?,
-                enabled: flag(&presence["enabled"]),
+                enabled: !is_off(&presence["enabled"]),
             },
             bindings: Bindings::read(&config["postgres_changes"], limits)?,
             private: flag(&config["private"]),
@@ -62,6 +71,15 @@ fn flag(value: &Value) -> bool {
     match value {
         Value::Bool(flag) => *flag,
         Value::String(text) => text.eq_ignore_ascii_case("true"),
+        _ => false,
+    }
+}
+
+/// Whether a flag that is on by itself was turned off.
+fn is_off(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => !flag,
+        Value::String(text) => text.eq_ignore_ascii_case("false"),
         _ => false,
     }
 }

@@ -2,7 +2,8 @@
 
 /// `%` matches any text, `_` one character; a backslash makes the next character literal.
 #[derive(Debug)]
-pub(super) struct LikePattern {
+pub(crate) struct LikePattern {
+    text: String,
     pieces: Vec<Piece>,
     ignores_case: bool,
 }
@@ -34,9 +35,19 @@ impl LikePattern {
             }
         }
         Ok(LikePattern {
+            text: pattern.to_owned(),
             pieces,
             ignores_case,
         })
+    }
+
+    /// The pattern as it was read.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn ignores_case(&self) -> bool {
+        self.ignores_case
     }
 
     /// Takes at most pattern length × text length steps.

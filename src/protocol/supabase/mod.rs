@@ -5,7 +5,8 @@
 //! [`Bindings::reply`] sends them back with ids, and [`Bindings::changes`] makes the `postgres_changes` messages of a
 //! delta. Equal bindings have equal ids and compare equal, so that their viewers can share frames.
 //!
-//! The published tables are listed in [`tables`].
+//! The published tables are listed in [`tables`]. `postgrest` reads the same tables by REST, and its filters are tested
+//! for the same conditions.
 
 mod binding;
 mod broadcast;
@@ -25,7 +26,10 @@ use serde::Serialize;
 pub use binding::{Bindings, ReadAnew, WatchedEvents};
 pub use broadcast::{broadcast, read_broadcast, read_update, update};
 pub use change::TableMessage;
+pub(crate) use filter::{Comparison, ConditionFault, Quotes, Test, Value};
+pub(crate) use grammar::{split_conditions, unquote};
 pub use join::{BroadcastConfig, JoinConfig, JoinPresence};
+pub(crate) use table::{ColumnType, TABLES, Table};
 
 /// Event of the messages that [`Bindings::changes`] makes.
 pub const POSTGRES_CHANGES: &str = "postgres_changes";
@@ -63,12 +67,4 @@ impl System {
     pub fn error(topic: &str, message: impl Into<String>) -> Self {
         System::new("system", "error", topic, message.into())
     }
-}
-
-/// Whether a client's access token is only its API key, so that the caller is anonymous.
-///
-/// Clients send the `apikey` of their URL as token while nobody is signed in, and newer keys begin with `sb_`. Neither
-/// is a bad token.
-pub fn is_api_key(token: &str, api_key: Option<&str>) -> bool {
-    token.starts_with("sb_") || api_key == Some(token)
 }

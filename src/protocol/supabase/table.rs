@@ -1,7 +1,8 @@
 //! The description of a published table.
 //!
 //! To publish another table, add a [`Table`] to `tables`: its columns with their Postgres types, the primary key first;
-//! a function from a delta to the changed rows, with cells in the columns' order; and one to their number.
+//! a function from a delta to the changed rows, with cells in the columns' order; and one to their number. Then add to
+//! `store::published` where its rows are read.
 
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
@@ -9,14 +10,14 @@ use serde_json::Value;
 
 use crate::ticketing::live::{Delta, EventState, Op};
 
-pub(super) use super::tables::TABLES;
+pub(crate) use super::tables::TABLES;
 
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     pub(super) schema: &'static str,
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// At most 32; the primary key first.
-    pub(super) columns: &'static [Column],
+    pub(crate) columns: &'static [Column],
     /// The rows of this table that the delta changes; the state is the one after the delta.
     pub(super) changes: for<'a> fn(&'a Delta, &'a EventState) -> Vec<TableChange<'a>>,
     /// Their number, without making them.
@@ -24,22 +25,36 @@ pub(super) struct Table {
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Column {
-    pub(super) name: &'static str,
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
     #[serde(rename = "type")]
-    pub(super) kind: ColumnType,
+    pub(crate) kind: ColumnType,
 }
 
 /// Postgres types, by the names that clients know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum ColumnType {
+pub(crate) enum ColumnType {
     Bool,
     Int4,
     Int8,
     Jsonb,
     Text,
     Timestamptz,
+}
+
+impl ColumnType {
+    /// The name that Postgres gives it in messages.
+    pub(crate) fn spelled_out(self) -> &'static str {
+        match self {
+            ColumnType::Bool => "boolean",
+            ColumnType::Int4 => "integer",
+            ColumnType::Int8 => "bigint",
+            ColumnType::Jsonb => "jsonb",
+            ColumnType::Text => "text",
+            ColumnType::Timestamptz => "timestamp with time zone",
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -101,7 +116,7 @@ impl ColumnSet {
 }
 
 impl Table {
-    pub(super) fn column(&self, name: &str) -> Option<usize> {
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }
 }

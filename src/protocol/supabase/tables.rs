@@ -6,7 +6,7 @@ use super::table::{Cell, ColumnType, Table, TableChange, column};
 use crate::ticketing::live::{self, Delta, EventInfo, EventState, Op, SeatStatus};
 
 /// Every table that is published.
-pub(super) const TABLES: [&Table; 4] = [&EVENT_TICKETS, &EVENTS, &SEATS, &NOTICES];
+pub(crate) const TABLES: [&Table; 4] = [&EVENT_TICKETS, &EVENTS, &SEATS, &NOTICES];
 
 /// The view `event_tickets`: the counts of each ticket type.
 static EVENT_TICKETS: Table = Table {

@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 
 use super::{Rules, Session};
-use crate::auth::Caller;
+use crate::auth::{self, Caller};
 use crate::protocol::code::{self, ErrorReply};
-use crate::protocol::supabase;
 use crate::protocol::topic::Topic;
 use crate::ticketing::live::EventInfo;
 
@@ -18,7 +17,7 @@ impl Session {
         rules: Rules<'_>,
     ) -> Result<(), ErrorReply> {
         let Some(token) = token else { return Ok(()) };
-        if supabase::is_api_key(token, self.api_key.as_deref()) {
+        if auth::is_api_key(token, self.api_key.as_deref()) {
             self.sign_out();
             return Ok(());
         }

@@ -39,6 +39,11 @@ export class Joining {
     this.#joiner = joiner;
   }
 
+  /** A join was sent and not answered yet. */
+  get isUnderWay(): boolean {
+    return this.#isUnderWay;
+  }
+
   async now(): Promise<void> {
     if (this.#isUnderWay || this.#stopped) return;
     this.#isUnderWay = true;

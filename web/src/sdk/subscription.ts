@@ -110,6 +110,13 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
   }
 
   received(event: string, payload: JsonObject): void {
+    // Updates are for all viewers and name no join, but the answer of a join comes before its updates: until then they
+    // are the older join's. The answer holds what they say, unless the database was put back: then they are void.
+    if (event === 'update' && this.#joining.isUnderWay) return;
+    this.#said(event, payload);
+  }
+
+  #said(event: string, payload: JsonObject): void {
     if (event === 'update' && isUpdate(payload)) {
       try {
         this.update(payload);
@@ -128,6 +135,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
 
   streamOpened(stream: OpenStream): void {
     this.#stream = stream;
+    this.sourceOpened();
   }
 
   streamLost(): void {
@@ -143,7 +151,7 @@ export class Subscription<S> extends TopicState<S> implements Channel, Streamed 
   streamSaid(event: string, payload: JsonObject): void {
     // The socket came back meanwhile: it is as good, and later.
     if (this.#joined) return;
-    if (event !== 'snapshot' || !isJoinResponse(payload)) this.received(event, payload);
+    if (event !== 'snapshot' || !isJoinResponse(payload)) this.#said(event, payload);
     else if (!this.snapshot(payload)) this.#reopenLater();
   }
 

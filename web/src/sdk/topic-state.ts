@@ -39,6 +39,11 @@ export abstract class TopicState<S> {
   #view: TopicView<S> = { state: undefined, revision: 0, status: 'connecting', refused: undefined, counted: undefined };
   /** Proofs of less than we show, in a row. */
   #lowProofs = 0;
+  /**
+   * The source's last whole state was older than ours, and not believed: it may go by another history (the database
+   * was put back). Its changes and proofs say nothing of our state then, however its revisions compare.
+   */
+  #doubted = false;
   /** Changes that REST told before there was a state to apply them to. */
   #early: ((state: S) => S)[] = [];
   #statusTimer: ReturnType<typeof setTimeout> | undefined;
@@ -117,7 +122,10 @@ export abstract class TopicState<S> {
    */
   prove(revision: number): void {
     this.expect(revision);
-    if (revision === this.#view.revision) {
+    if (this.#doubted && revision >= this.#view.revision) {
+      // The node has as much as we have by now: it can say which changes follow ours, or that ours are not its.
+      this.fetchMissing();
+    } else if (revision === this.#view.revision) {
       this.#rewind.forget();
       this.#lowProofs = 0;
       this.freshness.proven(now());
@@ -162,6 +170,7 @@ export abstract class TopicState<S> {
     } else if (revision >= have || this.#isRewound()) {
       this.#take(this.#model.whole(state, before, revision), revision);
     }
+    this.#doubted = !resumed && this.#view.revision > revision;
     // Otherwise the node itself is behind another one that we heard from.
     if (this.#view.revision > revision || this.#arrival.isMissingAt(this.#view.revision)) return false;
     if (this.freshness.databaseIsSilent(now())) this.review();
@@ -171,7 +180,8 @@ export abstract class TopicState<S> {
 
   /** A whole state at the beginning of a stream. False: the node is behind another one that we heard from. */
   protected snapshot({ revision, state }: JoinResponse): boolean {
-    if (revision < this.#view.revision && !this.#isRewound()) return false;
+    this.#doubted = revision < this.#view.revision && !this.#isRewound();
+    if (this.#doubted) return false;
     this.#offered(revision, this.#model.whole(state, this.#view.state, revision));
     return true;
   }
@@ -179,6 +189,10 @@ export abstract class TopicState<S> {
   /** @throws when the update makes no sense */
   protected update(update: Update & JsonObject): void {
     const { state, revision } = this.#view;
+    if (this.#doubted && update.from > 0) {
+      this.prove(update.to);
+      return;
+    }
     if (update.to <= revision) return;
     if (update.from > revision || state === undefined) {
       // A gap: the reply of the next join fills it.
@@ -186,9 +200,15 @@ export abstract class TopicState<S> {
       this.fetchMissing();
       return;
     }
+    this.#doubted = false;
     const { whole, changed } = this.#model;
     this.#take(update.from === 0 ? whole(update, state, update.to) : changed(state, update, update.to), update.to);
     this.prove(update.to);
+  }
+
+  /** Another source begins: it is trusted until it tells an older state itself. */
+  protected sourceOpened(): void {
+    this.#doubted = false;
   }
 
   /** A frame that is no part of the revision. `counted`: the step at which presence includes ourselves. */

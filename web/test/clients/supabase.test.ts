@@ -117,6 +117,7 @@ describe.each(['1.0.0', '2.0.0'])('npm @supabase/realtime-js, vsn %s', (vsn) => 
   });
 
   it('joins again by itself when more changed than can be told row by row', async () => {
+    await sql(`update events set capacity = 600 where id = ${event.id}`);
     const statuses: string[] = [];
     const seen: number[] = [];
     const seats = { schema: 'public', table: 'seats', filter: `event_id=eq.${event.id}` };

@@ -259,6 +259,64 @@ describe('freshness', () => {
   });
 });
 
+describe('a database that was put back', () => {
+  /** Event 1 has another history, at a revision and with so many tickets left; nobody can resume from the lost one. */
+  function putBack(revision: number, available: number): void {
+    server.rewind(1, revision, available);
+    server.logFrom = 10;
+  }
+
+  it('voids the updates of the older join while the next one waits for its answer', async () => {
+    const { last } = watchEvent();
+    await server.settle(10);
+    // A gap, so the topic is joined again; the answer takes its time.
+    server.silent = true;
+    server.push('event:1', 'update', { from: 5, to: 6 });
+    const type = server.event(1).ticketTypes.get(7)!;
+    server.push('event:1', 'update', { from: 1, to: 9, ticket_types: [{ ...type, available: 50 }] });
+    expect([left(last()), last().revision]).toEqual([100, 1]);
+    server.silent = false;
+    const state = { event: server.event(1).event, ticket_types: [{ ...type, available: 80 }], notices: [] };
+    server.sendRaw(JSON.stringify(['2', '2', 'event:1', 'phx_reply', { status: 'ok', response: { revision: 7, resumed: false, state } }]));
+    expect([left(last()), last().revision]).toEqual([80, 7]);
+    server.push('event:1', 'update', { from: 7, to: 10, ticket_types: [{ ...type, available: 79 }] });
+    expect([left(last()), last().revision, last().status]).toEqual([79, 10, 'live']);
+  });
+
+  it('brings no change of its new history into a view of the lost one', async () => {
+    const { last, views } = watchEvent();
+    await server.settle(10);
+    server.notice(1, 'lost');
+    server.sell(1, 7, 40);
+    server.event(1).notices.length = 0;
+    putBack(1, 90);
+    await server.settle(1_000);
+    // Older than ours, and not believed yet.
+    expect([left(last()), last().revision, last().status]).toEqual([60, 3, 'stale']);
+    for (const quantity of [1, 1, 1]) server.sell(1, 7, quantity);
+    await server.settle(1);
+    expect([left(last()), last().revision, last().status]).toEqual([87, 4, 'live']);
+    const seen = views.filter(({ state }) => state).map((view) => `${left(view)} left, ${view.state?.notices.length} notices`);
+    expect([...new Set(seen)]).toEqual(['100 left, 0 notices', '100 left, 1 notices', '60 left, 1 notices', '88 left, 0 notices', '87 left, 0 notices']);
+  });
+
+  it('proves nothing of the lost history when its new one comes by the same revision', async () => {
+    const { last, views } = watchEvent();
+    await server.settle(10);
+    server.sell(1, 7, 40);
+    putBack(1, 90);
+    const wasShown = views.length;
+    await server.settle(1_000);
+    server.loseFrames = true;
+    server.sell(1, 7, 1);
+    // A beat, at once: it makes the client ask, and the new history is believed.
+    server.findDatabase();
+    await server.settle(1);
+    expect([left(last()), last().revision, last().status]).toEqual([89, 2, 'live']);
+    expect(views.slice(wasShown).filter((view) => view.status === 'live' && left(view) !== 89)).toEqual([]);
+  });
+});
+
 describe('older whole states', () => {
   const at = (second: number): string => new Date(1e12 + second * 1_000).toISOString();
 

@@ -7,8 +7,7 @@ use super::{error, filtered, ids, join, limits, messages};
 use crate::protocol::fixtures::sold_one;
 use crate::protocol::phoenix::{BroadcastBody, Payload, UserBroadcast, Vsn};
 use crate::protocol::supabase::{
-    BroadcastConfig, JoinConfig, JoinPresence, System, WatchedEvents, broadcast, is_api_key,
-    read_broadcast,
+    BroadcastConfig, JoinConfig, JoinPresence, System, WatchedEvents, broadcast, read_broadcast,
 };
 use crate::ticketing::EventId;
 
@@ -67,6 +66,11 @@ fn what_is_missing_or_of_another_type_counts_as_absent() {
         assert_eq!(config.broadcast, BroadcastConfig::default(), "{payload}");
         assert_eq!(config.presence, JoinPresence::default(), "{payload}");
         assert_eq!((config.private, config.access_token), (false, None));
+    }
+    for off in [json!(false), json!("False")] {
+        let payload = json!({"config": {"presence": {"enabled": off}}});
+        let config = JoinConfig::read(&payload, &limits()).unwrap();
+        assert!(!config.presence.enabled, "{payload}");
     }
     let text = json!({"config": {"private": "true", "broadcast": {"self": "TRUE"}, "presence": {"key": 7}}, "user_token": "t"});
     let config = JoinConfig::read(&text, &limits()).unwrap();
@@ -280,14 +284,6 @@ fn a_system_error_speaks_of_the_channel_without_its_prefix() {
         serde_json::to_value(System::error("realtime:registration:1", "why")).unwrap(),
         json!({"extension": "system", "status": "error", "message": "why", "channel": "registration:1"})
     );
-}
-
-#[test]
-fn an_api_key_names_nobody() {
-    assert!(is_api_key("K", Some("K")));
-    assert!(is_api_key("sb_publishable_x", None));
-    assert!(!is_api_key("K", Some("L")));
-    assert!(!is_api_key("K", None));
 }
 
 #[test]

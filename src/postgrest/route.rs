@@ -1,0 +1,207 @@
+//! The routes under `/rest/v1/`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::answer;
+use super::error::RestError;
+use super::headers::{self, Form, Prefer, RowRange};
+use super::{insert, query};
+use crate::auth::Auth;
+use crate::config::Config;
+use crate::interactions::Interactions;
+use crate::protocol::supabase::{TABLES, Table};
+use crate::store::Store;
+use crate::store::published::Published;
+
+/// State of the routes. Cheap to clone.
+#[derive(Clone)]
+pub struct RestTables {
+    pub config: Arc<Config>,
+    pub auth: Auth,
+    pub store: Store,
+    pub interactions: Interactions,
+}
+
+/// The routes, without layers for CORS and the like.
+pub fn router(tables: RestTables) -> Router {
+    let (router, _) = routes().split_for_parts();
+    let patience = Duration::from_millis(tables.config.http.request_timeout_ms);
+    router
+        .route("/rest/v1/rpc/{function}", any(no_function))
+        .route("/rest/v1/", any(no_path))
+        .route("/rest/v1/{table}/{*rest}", any(no_path))
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(tables.config.http.body_bytes_max))
+        .layer(from_fn_with_state(patience, deadline))
+        .with_state(tables)
+}
+
+/// Their part of the OpenAPI document.
+pub fn document() -> OpenApi {
+    routes().into_openapi()
+}
+
+fn routes() -> OpenApiRouter<RestTables> {
+    OpenApiRouter::new()
+        .routes(routes!(read)) // GET /rest/v1/{table}
+        .routes(routes!(take_interactions)) // POST /rest/v1/user_interactions
+}
+
+/// Read a table as with PostgREST
+///
+/// For clients of Supabase: `event_tickets`, `events`, `seats`, `notices`. `select`, filters (`eq`, `neq`, `gt`, `gte`,
+/// `lt`, `lte`, `like`, `ilike`, `in`, `is`, `not.…`, `and`, `or`), `order`, `limit`, `offset`, `Range`,
+/// `Prefer: count=exact`; at most 1,000 rows.
+#[utoipa::path(get, path = "/rest/v1/{table}", tag = "supabase",
+    params(("table" = String, Path)),
+    responses(
+        (status = 200, body = Vec<Object>, description = "Rows: JSON, one object, or CSV, by `Accept`"),
+        (status = 206, body = Vec<Object>, description = "A part of the rows, where they were counted"),
+        (status = 400, body = RestError, description = "A column, operator or value is wrong; the query reads too much"),
+        (status = 401, body = RestError, description = "A token that is not valid"),
+        (status = 403, body = RestError, description = "The table is not for reading"),
+        (status = 404, body = RestError, description = "No such table"),
+        (status = 406, body = RestError, description = "Not one row (`PGRST116`), or no such form"),
+        (status = 416, body = RestError, description = "The page begins behind the last row"),
+        (status = 500, body = RestError, description = "Something went wrong on our side"),
+        (status = 503, body = RestError, description = "Not now: come again after `Retry-After`"),
+        (status = 504, body = RestError, description = "It took too long"),
+    ))]
+async fn read(
+    State(tables): State<RestTables>,
+    name: Result<Path<String>, PathRejection>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, RestError> {
+    let Path(name) = name.map_err(|_| RestError::no_path())?;
+    let table = table(&name)?;
+    let caller = tables.auth.supabase_caller(&headers)?;
+    let (form, prefer) = (Form::of(&headers)?, Prefer::of(&headers));
+    let range = RowRange::of(&headers)?;
+    let asked = query::read(table, &pairs(&uri)?, range, prefer.counted)?;
+    let page = match tables.store.published(&asked.reading, &caller).await? {
+        Published::Page(page) => page,
+        Published::TooMany => return Err(RestError::too_much_to_read()),
+    };
+    let offset = asked.reading.offset;
+    let status = headers::status(offset, page.rows.len(), page.total)?;
+    let range = headers::content_range(offset, page.rows.len(), page.total);
+    answer::of_rows(status, form, &asked.selected, &page.rows, &range)
+}
+
+/// Insert interactions as with PostgREST
+///
+/// For trackers of Supabase clients; a list of rows, or one. They are stored within seconds, under the caller's user if
+/// there is one.
+#[utoipa::path(post, path = "/rest/v1/user_interactions", tag = "supabase", request_body = Vec<Object>,
+    responses(
+        (status = 201, body = Vec<Object>, description = "Taken in, all of them; the rows with `Prefer: return=representation`"),
+        (status = 400, body = RestError, description = "A column is not known (`PGRST204`), or a value is wrong"),
+        (status = 401, body = RestError, description = "A token that is not valid"),
+        (status = 406, body = RestError, description = "No such form of the answer"),
+        (status = 413, body = RestError, description = "The body is too large"),
+        (status = 500, body = RestError, description = "Something went wrong on our side"),
+        (status = 503, body = RestError, description = "Too many wait to be stored; none was taken in"),
+        (status = 504, body = RestError, description = "It took too long"),
+    ))]
+async fn take_interactions(
+    State(tables): State<RestTables>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, RestError> {
+    let caller = tables.auth.supabase_caller(&headers)?;
+    let (form, prefer) = (Form::of(&headers)?, Prefer::of(&headers));
+    if prefer.upsert {
+        return Err(RestError::not_permitted(insert::TABLE));
+    }
+    let pairs = pairs(&uri)?;
+    let parameter = |name: &str| {
+        let mut pairs = pairs.iter();
+        pairs
+            .find(|(one, _)| one == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let selected = insert::columns().select(parameter("select").unwrap_or_default())?;
+    let rows = insert::rows(&body.map_err(unreadable)?, parameter("columns"))?;
+    let batch = insert::interactions(&rows, caller.user_id())?;
+    let count = prefer.counted.then_some(rows.len() as i64);
+    let range = headers::content_range(0, 0, count);
+    let answer = match prefer.rows {
+        true => {
+            let columns: Vec<usize> = selected.iter().map(|one| one.column).collect();
+            let shown = insert::shown(&rows, &columns);
+            let shown = shown.map_err(|error| RestError::bad_body(error.to_string()))?;
+            answer::of_rows(StatusCode::CREATED, form, &selected, &shown, &range)?
+        }
+        false => answer::empty(StatusCode::CREATED, &range),
+    };
+    match tables.interactions.tell(batch) {
+        true => Ok(answer),
+        false => Err(RestError::busy()),
+    }
+}
+
+/// A published table.
+fn table(name: &str) -> Result<&'static Table, RestError> {
+    let mut tables = TABLES.into_iter();
+    let table = tables.find(|table| table.name == name);
+    table.ok_or_else(|| RestError::no_table(name))
+}
+
+fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, RestError> {
+    let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri);
+    let pairs = pairs.map_err(|error| RestError::unreadable("query", "", error.body_text()))?;
+    Ok(pairs.0)
+}
+
+fn unreadable(rejection: BytesRejection) -> RestError {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => RestError::too_large(),
+        _ => RestError::bad_body("The body cannot be read"),
+    }
+}
+
+async fn no_function(name: Result<Path<String>, PathRejection>) -> RestError {
+    match name {
+        Ok(Path(name)) => RestError::no_function(&name),
+        Err(_) => RestError::no_path(),
+    }
+}
+
+async fn no_path() -> RestError {
+    RestError::no_path()
+}
+
+/// The table may not be there, not be for this, or know no such method.
+async fn no_method(method: Method, uri: Uri) -> RestError {
+    let name = uri.path().trim_start_matches("/rest/v1/");
+    if name != insert::TABLE && table(name).is_err() {
+        return RestError::no_table(name);
+    }
+    match method {
+        Method::GET | Method::HEAD | Method::POST => RestError::not_permitted(name),
+        method => RestError::no_method(method.as_str()),
+    }
+}
+
+/// A request that takes too long is dropped, with its query.
+async fn deadline(State(patience): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(patience, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => RestError::timeout().into_response(),
+    }
+}
