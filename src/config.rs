@@ -5,6 +5,7 @@
 //! those of the REST contract are in [`rest`]. A name ends in its unit. Tests start from [`Config::default`] and
 //! change fields.
 
+mod cidr;
 pub mod inside;
 mod validate;
 
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 
+pub use self::cidr::Cidr;
 pub use self::validate::InvalidConfig;
 use crate::ticketing::availability::Thresholds;
 
@@ -92,6 +94,13 @@ pub struct HttpConfig {
     /// Time given to requests under way at shutdown, in milliseconds.
     #[arg(long, env = "SEATCAST_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
+    /// Networks of proxies that are believed what they say about the client's address in `Forwarded` or
+    /// `X-Forwarded-For`, as in `10.0.0.0/8,2001:db8::/32`.
+    #[arg(long, env = "SEATCAST_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Vec<Cidr>,
+    /// Connections of trusted proxies begin with a header of the PROXY protocol, version 1 or 2.
+    #[arg(long, env = "SEATCAST_PROXY_PROTOCOL", default_value_t = false)]
+    pub proxy_protocol: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -5,14 +5,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -23,8 +23,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::config::HttpConfig;
 use crate::config::inside::{SPARE_CONNECTION_MS, SPARE_CONNECTIONS_MAX};
+use crate::config::{Cidr, HttpConfig};
+use crate::limits::address::{Client, is_trusted};
+use crate::limits::proxy_protocol::{self, Source};
 use crate::metrics;
 use crate::pacing::Backoff;
 use crate::tasks::Tasks;
@@ -192,18 +194,32 @@ impl Visit {
         } = self;
         let header_bytes_max = config.header_bytes_max;
         let keep_alive = place.is_some();
-        let cut = Cut::default();
-        let is_cut = cut.0.clone();
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let mut request: Request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.extensions_mut().insert(cut.clone());
-            if let Some(place) = &place {
-                request.extensions_mut().insert(place.clone());
-            }
-            router.clone().oneshot(request)
-        });
+        let trusted: Arc<[Cidr]> = config.trusted_proxies.as_slice().into();
+        let is_announced = config.proxy_protocol && is_trusted(peer.ip(), &trusted);
         async move {
+            let mut stream = stream;
+            let peer = match is_announced {
+                false => peer.ip(),
+                true => match announced(&mut stream, peer.ip(), header_timeout).await {
+                    Ok(client) => client,
+                    Err(cause) => {
+                        tracing::debug!(%peer, %cause, "a proxy did not say whom it connects");
+                        return;
+                    }
+                },
+            };
+            let cut = Cut::default();
+            let is_cut = cut.0.clone();
+            let service = service_fn(move |request: hyper::Request<Incoming>| {
+                let mut request: Request = request.map(Body::new);
+                let client = Client::of(peer, request.headers(), &trusted);
+                request.extensions_mut().insert(client);
+                request.extensions_mut().insert(cut.clone());
+                if let Some(place) = &place {
+                    request.extensions_mut().insert(place.clone());
+                }
+                router.clone().oneshot(request)
+            });
             // Small frames must not wait for the acknowledgement of the one before. An error means
             // that the peer has gone, which the first read shows as well.
             let _ = stream.set_nodelay(true);
@@ -232,6 +248,21 @@ impl Visit {
                 tracing::debug!(%peer, %cause, "connection ended early");
             }
         }
+    }
+}
+
+/// The address that a proxy says it connects; its own where it connects for itself.
+async fn announced(
+    stream: &mut TcpStream,
+    proxy: IpAddr,
+    patience: Duration,
+) -> io::Result<IpAddr> {
+    match tokio::time::timeout(patience, proxy_protocol::read(stream)).await {
+        Ok(source) => Ok(match source? {
+            Source::Address(client) => client,
+            Source::Unknown => proxy,
+        }),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
@@ -332,10 +363,10 @@ mod tests {
     fn slow_router() -> (Router, Arc<Notify>, Arc<Notify>) {
         let (entered, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (says, waits) = (entered.clone(), go_on.clone());
-        let handler = move |ConnectInfo(peer): ConnectInfo<SocketAddr>| async move {
+        let handler = move |client: Client| async move {
             says.notify_one();
             waits.notified().await;
-            peer.to_string()
+            client.to_string()
         };
         (Router::new().route("/", get(handler)), entered, go_on)
     }
@@ -350,10 +381,7 @@ mod tests {
         go_on.notify_one();
         let answer = read_all(&mut client).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        assert!(
-            answer.ends_with(&client.local_addr().unwrap().to_string()),
-            "{answer}"
-        );
+        assert!(answer.ends_with("127.0.0.1"), "{answer}");
         ended(serving.served).await;
     }
 

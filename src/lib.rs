@@ -34,6 +34,7 @@
 //! | [`postgrest`] | the published tables, read as Supabase clients read them: `/rest/v1/` |
 //! | [`auth`] | token → caller, and what each role may do |
 //! | [`http`] | the accept loop |
+//! | [`limits`] | the address of a client, and how often it may ask |
 //! | `descriptors` | open files: what the database and operators need is set aside before clients share the rest |
 //! | [`tasks`] | groups of tasks that are watched: none dies unseen |
 //! | [`run`] | the composition root: builds the stages, drains them in order |
@@ -82,6 +83,7 @@ pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod interactions;
+pub mod limits;
 pub mod metrics;
 pub mod nats;
 mod pacing;

@@ -1,8 +1,6 @@
 //! `GET /realtime/v1/websocket`: from an HTTP request to a connection of a shard.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -15,6 +13,7 @@ use tokio::net::TcpStream;
 use super::{Accepted, Shards};
 use crate::auth::Caller;
 use crate::http::ConnectionPlace;
+use crate::limits::address::Client;
 use crate::protocol::code;
 use crate::protocol::phoenix::Vsn;
 use crate::protocol::websocket;
@@ -34,7 +33,7 @@ pub fn router(shards: Shards) -> Router {
 
 async fn upgrade(
     State(shards): State<Shards>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    client: Client,
     Query(query): Query<QueryOffer>,
     mut request: Request<Body>,
 ) -> Response {
@@ -57,7 +56,13 @@ async fn upgrade(
     let place = request.extensions_mut().remove::<ConnectionPlace>();
     let answer = offer.accepted();
     let handshakes = shards.handshakes.clone();
-    handshakes.spawn(hand_over(shards, on_upgrade, offer, caller, (peer, place)));
+    handshakes.spawn(hand_over(
+        shards,
+        on_upgrade,
+        offer,
+        caller,
+        (client, place),
+    ));
     answer
 }
 
@@ -67,7 +72,7 @@ async fn hand_over(
     on_upgrade: OnUpgrade,
     offer: Offer,
     caller: Caller,
-    (peer, place): (SocketAddr, Option<ConnectionPlace>),
+    (client, place): (Client, Option<ConnectionPlace>),
 ) {
     let Ok(upgraded) = on_upgrade.await else {
         return;
@@ -79,7 +84,7 @@ async fn hand_over(
     let Ok(stream) = parts.io.into_inner().into_std() else {
         return;
     };
-    let (admission, over) = shards.admit(peer.ip(), place);
+    let (admission, over) = shards.admit(client.network(), place);
     let refused = over.then_some((code::TOO_MANY_CONNECTIONS.number, "too many connections"));
     let accepted = Accepted {
         stream,
@@ -91,7 +96,7 @@ async fn hand_over(
         refused,
     };
     if !shards.adopt(accepted) {
-        tracing::warn!(%peer, "a connection was dropped: its shard has too many new ones, or has drained");
+        tracing::warn!(%client, "a connection was dropped: its shard has too many new ones, or has drained");
     }
 }
 

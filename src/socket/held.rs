@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::hub::private::PrivateTopics;
 use crate::hub::{Mailbox, ToShard};
 use crate::interactions::Interactions;
+use crate::limits::address::Client;
 use crate::metrics;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
@@ -78,7 +79,7 @@ impl HeldShard {
             api_key: None,
             admission: Admission {
                 counts: self.counts.clone(),
-                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                address: Client::new(Ipv4Addr::LOCALHOST.into()).network(),
                 _place: None,
             },
             refused: None,

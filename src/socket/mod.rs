@@ -35,7 +35,6 @@ mod visits;
 mod wheel;
 mod whereabouts;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -57,6 +56,7 @@ use crate::http::ConnectionPlace;
 use crate::hub::private::PrivateTopics;
 use crate::hub::{Bell, Mailbox, ToShard};
 use crate::interactions::Interactions;
+use crate::limits::address::Network;
 use crate::metrics;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
@@ -125,13 +125,13 @@ impl ShardConfig {
 #[derive(Default)]
 struct ConnectionCounts {
     total: AtomicUsize,
-    by_address: DashMap<IpAddr, usize>,
+    by_address: DashMap<Network, usize>,
 }
 
 /// Counts one connection until it is dropped.
 struct Admission {
     counts: Arc<ConnectionCounts>,
-    address: IpAddr,
+    address: Network,
     /// Its share of the open files, given back when this is dropped.
     _place: Option<ConnectionPlace>,
 }
@@ -206,7 +206,7 @@ impl Shards {
     }
 
     /// Counts a connection, and says whether it is one too many.
-    fn admit(&self, address: IpAddr, place: Option<ConnectionPlace>) -> (Admission, bool) {
+    fn admit(&self, address: Network, place: Option<ConnectionPlace>) -> (Admission, bool) {
         let total = self.counts.total.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::CONNECTIONS.add(1);
         let from_address = {

@@ -26,7 +26,6 @@ pub(crate) mod viewer;
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -40,6 +39,7 @@ use self::shown::Shown;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::hub::{Mailbox, ToShard};
+use crate::limits::address::Network;
 use crate::metrics;
 use crate::presence::Presence;
 use crate::tasks::Tasks;
@@ -74,7 +74,7 @@ struct StreamNode {
     auth: Auth,
     shown: Arc<Shown>,
     open: AtomicUsize,
-    by_address: DashMap<IpAddr, usize>,
+    by_address: DashMap<Network, usize>,
 }
 
 impl Streams {
@@ -119,12 +119,12 @@ impl Streams {
 /// One stream's place in the counts; given back when dropped.
 struct StreamAdmission {
     node: Arc<StreamNode>,
-    address: IpAddr,
+    address: Network,
 }
 
 impl StreamAdmission {
     /// Counts a stream; `None` if there are too many, in all or from this address.
-    fn to(node: &Arc<StreamNode>, address: IpAddr) -> Option<StreamAdmission> {
+    fn to(node: &Arc<StreamNode>, address: Network) -> Option<StreamAdmission> {
         let before = node.open.fetch_add(1, Ordering::Relaxed);
         metrics::STREAMS.add(1);
         let from_address = {

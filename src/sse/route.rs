@@ -1,10 +1,9 @@
 //! `GET /api/v1/events/{event_id}/stream`: from a request to a stream.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -27,6 +26,7 @@ use crate::auth::Caller;
 use crate::config::inside::REACH_PATIENCE_MS;
 use crate::http::Cut;
 use crate::hub::{NativeView, NotOpened};
+use crate::limits::address::Client;
 use crate::ticketing::{EventId, Revision};
 
 /// Browsers send it when they reconnect.
@@ -82,7 +82,7 @@ struct StreamWish {
     ))]
 async fn stream(
     State(streams): State<Streams>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    client: Client,
     Extension(cut): Extension<Cut>,
     Path(event): Path<String>,
     Query(wish): Query<StreamWish>,
@@ -102,7 +102,7 @@ async fn stream(
         None => caller,
     };
     let busy = || ApiError::unavailable("BUSY", RETRY_AFTER_S);
-    let admission = StreamAdmission::to(&streams.node, peer.ip()).ok_or_else(busy)?;
+    let admission = StreamAdmission::to(&streams.node, client.network()).ok_or_else(busy)?;
     let viewer = streams.open(event, view, since, caller).await?;
     let body = Events::new(viewer, end_of(&caller), admission);
     let patience = Duration::from_millis(streams.node.config.stream.stall_timeout_ms);

@@ -1,0 +1,218 @@
+//! Who is asking: the address of the connection's peer, or, where that is a proxy that the operator trusts, what
+//! it says about whom it asks for.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+
+use super::forwarded;
+use crate::config::Cidr;
+
+/// Bits of an IPv6 address that one household or server has to itself.
+const V6_NETWORK_BITS: u32 = 64;
+
+/// The client of a request; every request has one among its extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    address: IpAddr,
+}
+
+/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, since whoever has one address
+/// of a /64 has all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Network(IpAddr);
+
+impl Client {
+    pub fn new(address: IpAddr) -> Client {
+        Client {
+            address: address.to_canonical(),
+        }
+    }
+
+    /// The client by the peer and the headers. A peer that is not trusted may say what it likes.
+    ///
+    /// `Forwarded` and `X-Forwarded-For` are lists to which each proxy appends the address that it was asked from. So
+    /// the client is the last one that is not itself a trusted proxy; what stands before it was written by the client.
+    /// A proxy commonly writes one of the two headers and passes the other on as it came: where both are
+    /// sent and name different clients, neither is believed.
+    pub fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) -> Client {
+        let peer = Client::new(peer);
+        if !is_trusted(peer.address, trusted) {
+            return peer;
+        }
+        let by_standard = forwarded::hops(headers);
+        let by_custom = forwarded::x_hops(headers);
+        let last = |hops: Vec<Option<IpAddr>>| last_untrusted(peer.address, &hops, trusted);
+        match (by_standard.map(last), by_custom.map(last)) {
+            (Some(one), Some(other)) if one != other => peer,
+            (Some(found), _) | (None, Some(found)) => Client::new(found),
+            (None, None) => peer,
+        }
+    }
+
+    pub fn network(self) -> Network {
+        match self.address {
+            IpAddr::V4(address) => Network(IpAddr::V4(address)),
+            IpAddr::V6(address) => {
+                let mask = u128::MAX << (128 - V6_NETWORK_BITS);
+                let network = Ipv6Addr::from_bits(address.to_bits() & mask);
+                Network(IpAddr::V6(network))
+            }
+        }
+    }
+}
+
+/// `hops` in the order in which they were appended; `None` is one that names no address. From the last one on, an
+/// address counts as long as the one that reported it is trusted.
+fn last_untrusted(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[Cidr]) -> IpAddr {
+    let mut reporter = peer;
+    for hop in hops.iter().rev() {
+        let Some(hop) = hop.map(|hop| hop.to_canonical()) else {
+            return reporter;
+        };
+        if !is_trusted(hop, trusted) {
+            return hop;
+        }
+        reporter = hop;
+    }
+    reporter
+}
+
+pub fn is_trusted(address: IpAddr, trusted: &[Cidr]) -> bool {
+    trusted.iter().any(|network| network.contains(address))
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+impl Network {
+    /// The bytes by which networks are told apart: 16 in all cases.
+    pub fn bytes(self) -> [u8; 16] {
+        match self.0 {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        }
+    }
+}
+
+/// A request that did not come through the accept loop, as in tests of a router, is from nowhere.
+impl<S: Send + Sync> FromRequestParts<S> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Client, Infallible> {
+        let found = parts.extensions.get::<Client>().copied();
+        Ok(found.unwrap_or(Client::new(Ipv6Addr::UNSPECIFIED.into())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use axum::http::HeaderName;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn client(peer: &str, trusted: &[&str], headers: &[(&'static str, &str)]) -> String {
+        let trusted: Vec<Cidr> = trusted.iter().map(|text| text.parse().unwrap()).collect();
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(HeaderName::from_static(name), value.parse().unwrap());
+        }
+        Client::of(peer.parse().unwrap(), &map, &trusted).to_string()
+    }
+
+    const XFF: &str = "x-forwarded-for";
+    const PROXY: &[&str] = &["10.0.0.0/8"];
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        let said = [(XFF, "192.0.2.1"), ("forwarded", "for=192.0.2.1")];
+        assert_eq!(client("203.0.113.9", PROXY, &said), "203.0.113.9");
+        assert_eq!(client("10.0.0.1", &[], &said), "10.0.0.1");
+    }
+
+    #[test]
+    fn the_last_hop_that_is_not_trusted_is_the_client() {
+        let of = |value| client("10.0.0.1", PROXY, &[(XFF, value)]);
+        assert_eq!(of("192.0.2.1"), "192.0.2.1");
+        assert_eq!(of("1.2.3.4, 192.0.2.1"), "192.0.2.1");
+        assert_eq!(of("1.2.3.4, 192.0.2.1, 10.0.0.7"), "192.0.2.1");
+        assert_eq!(of("10.0.0.9, 10.0.0.7"), "10.0.0.9");
+        assert_eq!(of("::ffff:192.0.2.1"), "192.0.2.1");
+        let lines = [(XFF, "1.2.3.4"), (XFF, "192.0.2.1")];
+        assert_eq!(client("10.0.0.1", PROXY, &lines), "192.0.2.1");
+        let forwarded = [(
+            "forwarded",
+            "for=1.2.3.4, for=\"[2001:db8::7]:4711\";proto=https",
+        )];
+        assert_eq!(client("10.0.0.1", PROXY, &forwarded), "2001:db8::7");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_passed_over() {
+        let of = |value| client("10.0.0.1", PROXY, &[(XFF, value)]);
+        assert_eq!(of("192.0.2.1, unknown"), "10.0.0.1");
+        assert_eq!(of("192.0.2.1, junk, 10.0.0.7"), "10.0.0.7");
+        assert_eq!(of(""), "10.0.0.1");
+    }
+
+    /// nginx writes the one and passes the other on as the client sent it.
+    #[test]
+    fn two_headers_that_disagree_are_not_believed() {
+        let both = |other| {
+            client(
+                "10.0.0.1",
+                PROXY,
+                &[(XFF, "192.0.2.1"), ("forwarded", other)],
+            )
+        };
+        assert_eq!(both("for=1.2.3.4"), "10.0.0.1");
+        assert_eq!(both("for=192.0.2.1"), "192.0.2.1");
+    }
+
+    #[test]
+    fn one_client_has_a_whole_64() {
+        let network = |text: &str| Client::new(text.parse().unwrap()).network();
+        assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:2"));
+        assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_said_there_is_an_address(values in proptest::collection::vec("\\PC{0,60}", 0..4), standard: bool) {
+            let name = if standard { "forwarded" } else { XFF };
+            let mut headers = HeaderMap::new();
+            for value in values {
+                if let Ok(value) = axum::http::HeaderValue::from_str(&value) {
+                    headers.append(HeaderName::from_static(name), value);
+                }
+            }
+            let peer: IpAddr = "10.0.0.1".parse().unwrap();
+            let _ = Client::of(peer, &headers, &["10.0.0.0/8".parse().unwrap()]);
+            prop_assert_eq!(Client::of(peer, &headers, &[]), Client::new(peer));
+        }
+
+        /// Whatever a client writes in front, the last entry is what the proxy wrote.
+        #[test]
+        fn what_a_client_says_of_itself_does_not_count(said in "[ -~]{0,60}", real: u32) {
+            let real = std::net::Ipv4Addr::from_bits(real);
+            prop_assume!(!is_trusted(real.into(), &["10.0.0.0/8".parse().unwrap()]));
+            let mut headers = HeaderMap::new();
+            let value = format!("{said}, {real}");
+            headers.insert(HeaderName::from_static(XFF), value.parse().unwrap());
+            let found = Client::of("10.0.0.1".parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]);
+            prop_assert_eq!(found, Client::new(real.into()));
+        }
+    }
+}
