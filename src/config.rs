@@ -26,6 +26,8 @@ pub struct Config {
     #[command(flatten)]
     pub http: HttpConfig,
     #[command(flatten)]
+    pub limits: LimitsConfig,
+    #[command(flatten)]
     pub database: DatabaseConfig,
     /// Leave the schema as it is: `seatcast migrate` brings it up to date, under a role that owns it.
     #[arg(long, env = "SEATCAST_NO_MIGRATE", default_value_t = false)]
@@ -101,6 +103,45 @@ pub struct HttpConfig {
     /// Connections of trusted proxies begin with a header of the PROXY protocol, version 1 or 2.
     #[arg(long, env = "SEATCAST_PROXY_PROTOCOL", default_value_t = false)]
     pub proxy_protocol: bool,
+}
+
+/// How often one client may ask.
+#[derive(Debug, Clone, Args)]
+pub struct LimitsConfig {
+    /// `off` lifts all limits by address and account, on requests, joins and holds: for load tests only.
+    #[arg(long, env = "SEATCAST_LIMITS", value_enum, default_value_t = Switch::On)]
+    pub limits: Switch,
+    /// [`inside::LIMIT_READS`].
+    #[arg(skip = inside::LIMIT_READS)]
+    pub reads: Rate,
+    /// [`inside::LIMIT_WRITES`].
+    #[arg(skip = inside::LIMIT_WRITES)]
+    pub writes: Rate,
+    /// [`inside::LIMIT_BOOKINGS`].
+    #[arg(skip = inside::LIMIT_BOOKINGS)]
+    pub bookings: Rate,
+    /// [`inside::LIMIT_SIGN_UPS`].
+    #[arg(skip = inside::LIMIT_SIGN_UPS)]
+    pub sign_ups: Rate,
+    /// [`inside::LIMIT_CONNECTIONS`].
+    #[arg(skip = inside::LIMIT_CONNECTIONS)]
+    pub connections: Rate,
+    /// [`inside::LIMITED_CLIENTS_MAX`].
+    #[arg(skip = inside::LIMITED_CLIENTS_MAX)]
+    pub limited_clients_max: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
+
+/// How often something may be done: so many times a minute, and `burst` times at once after a rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub per_minute: u32,
+    pub burst: u32,
 }
 
 #[derive(Debug, Clone, Args)]

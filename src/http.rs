@@ -13,6 +13,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -218,7 +220,8 @@ impl Visit {
                 if let Some(place) = &place {
                     request.extensions_mut().insert(place.clone());
                 }
-                router.clone().oneshot(request)
+                let answering = router.clone().oneshot(request);
+                async move { answering.await.map(with_one_vary) }
             });
             // Small frames must not wait for the acknowledgement of the one before. An error means
             // that the peer has gone, which the first read shows as well.
@@ -249,6 +252,19 @@ impl Visit {
             }
         }
     }
+}
+
+/// Layers each add a line of their own, and caches such as nginx before 1.23 go by the last one alone.
+fn with_one_vary(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    if headers.get_all(header::VARY).iter().count() > 1 {
+        let lines = headers.get_all(header::VARY).iter();
+        let lines: Vec<&[u8]> = lines.map(HeaderValue::as_bytes).collect();
+        if let Ok(line) = HeaderValue::from_bytes(&lines.join(&b", "[..])) {
+            headers.insert(header::VARY, line);
+        }
+    }
+    response
 }
 
 /// The address that a proxy says it connects; its own where it connects for itself.

@@ -137,21 +137,30 @@ pub(crate) fn halves<T>(mut pieces: Vec<T>) -> Result<[Vec<T>; 2], Vec<T>> {
     Ok([pieces, second])
 }
 
-/// A token bucket: `per_s` tokens a second, twice as many in a burst.
+/// A token bucket: fills at a rate, up to a burst.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenBucket {
-    /// Thousandths of a token, so that slow rates refill smoothly.
-    millitokens: u64,
-    per_s: u32,
+    /// Parts of tokens, so that slow rates refill smoothly: what one token a minute gains in a millisecond.
+    parts: u64,
+    per_minute: u32,
+    burst: u32,
     refilled_ms: u64,
 }
 
+/// Of a token: the milliseconds of a minute.
+const PARTS: u64 = 60_000;
+
 impl TokenBucket {
-    /// `now_ms` is the time of any monotonic clock.
+    /// `per_s` tokens a second, twice as many in a burst. `now_ms` is the time of any monotonic clock.
     pub(crate) fn new(per_s: u32, now_ms: u64) -> Self {
+        Self::full(per_s.saturating_mul(60), per_s.saturating_mul(2), now_ms)
+    }
+
+    pub(crate) fn full(per_minute: u32, burst: u32, now_ms: u64) -> Self {
         Self {
-            millitokens: Self::burst(per_s),
-            per_s,
+            parts: u64::from(burst) * PARTS,
+            per_minute,
+            burst,
             refilled_ms: now_ms,
         }
     }
@@ -165,22 +174,27 @@ impl TokenBucket {
     pub(crate) fn take_all(&mut self, tokens: usize, now_ms: u64) -> bool {
         let passed_ms = now_ms.saturating_sub(self.refilled_ms);
         self.refilled_ms = now_ms;
-        self.millitokens = self
-            .millitokens
-            .saturating_add(passed_ms.saturating_mul(u64::from(self.per_s)))
-            .min(Self::burst(self.per_s));
+        self.parts = self
+            .parts
+            .saturating_add(passed_ms.saturating_mul(u64::from(self.per_minute)))
+            .min(u64::from(self.burst) * PARTS);
         let wanted = u64::try_from(tokens)
             .unwrap_or(u64::MAX)
-            .saturating_mul(1_000);
-        let taken = self.millitokens >= wanted;
+            .saturating_mul(PARTS);
+        let taken = self.parts >= wanted;
         if taken {
-            self.millitokens -= wanted;
+            self.parts -= wanted;
         }
         taken
     }
 
-    fn burst(per_s: u32) -> u64 {
-        u64::from(per_s) * 2_000
+    /// Time from the last take until there is a token; for ever is [`u64::MAX`].
+    pub(crate) fn wait_ms(&self) -> u64 {
+        let missing = PARTS.saturating_sub(self.parts);
+        match u64::from(self.per_minute) {
+            0 => u64::MAX,
+            per_minute => missing.div_ceil(per_minute),
+        }
     }
 }
 
@@ -211,6 +225,16 @@ mod tests {
         assert_eq!((0..100).filter(|_| bucket.take(1_000_000)).count(), 20);
         assert!(!bucket.take_all(21, 2_000_000), "all or none");
         assert!(bucket.take_all(20, 2_000_000));
+    }
+
+    #[test]
+    fn a_slow_bucket_refills_by_parts_of_a_token() {
+        let mut bucket = TokenBucket::full(6, 2, 0);
+        assert!(bucket.take(0) && bucket.take(0) && !bucket.take(0));
+        assert_eq!(bucket.wait_ms(), 10_000);
+        assert!((1..10_000).all(|ms| !bucket.take(ms)));
+        assert_eq!(bucket.wait_ms(), 1);
+        assert!(bucket.take(10_000));
     }
 
     fn backoff() -> Backoff {

@@ -22,7 +22,7 @@ use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
 use crate::broadcast;
 use crate::config::inside::{PRESENCE_RINGS_MAX, RINGS_MAX};
-use crate::config::{AuthConfig, Config, InvalidConfig};
+use crate::config::{AuthConfig, Config, InvalidConfig, Switch};
 use crate::descriptors::{self, TooFewDescriptors};
 use crate::desk::Desk;
 use crate::feed::{self, Outputs};
@@ -83,6 +83,9 @@ pub async fn run(
     let config = Arc::new(config);
     let auth = Auth::new(&config.auth)?;
     warn_of_development(&config.auth);
+    if config.limits.limits == Switch::Off {
+        tracing::warn!("limits are off: one client may ask, join and hold as much as it likes");
+    }
     let address = listener.local_addr().map_err(RunError::Address)?;
     let waiting = start::until_ready(&config.database, &database_url);
     match shutdown.run_until_cancelled(waiting).await {
@@ -173,15 +176,16 @@ pub async fn run(
         interactions,
         shutdown.clone(),
     );
+    let others = handshake::router(shards)
+        .merge(broadcast::rest::router(doors, config.http.body_bytes_max))
+        .merge(api::with_cors(postgrest::router(tables)))
+        .merge(api::with_not_found(web::router()));
     let routers = http::Routers {
         spare: api::spare(state.clone()).merge(metrics::router()),
         all: api::router(state.clone(), document())
-            .merge(api::with_callers(state, sse::router(streams)))
+            .merge(api::with_callers(state.clone(), sse::router(streams)))
             .merge(metrics::router())
-            .merge(handshake::router(shards))
-            .merge(broadcast::rest::router(doors, config.http.body_bytes_max))
-            .merge(api::with_cors(postgrest::router(tables)))
-            .merge(api::with_not_found(web::router())),
+            .merge(api::with_doors(&state, others)),
     };
     http::start(&mut front, &config.http, clients_max, listener, routers);
 

@@ -12,10 +12,12 @@ use axum::response::{IntoResponse, Response};
 use dashmap::DashMap;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::doors::count_account;
 use super::error::{ApiError, ApiResult};
 use super::{ApiState, openapi};
 use crate::auth::{AuthError, Caller, Credentials, Role};
 use crate::config::HttpConfig;
+use crate::limits::rates::Kind;
 use crate::store::users::UserRights;
 use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
@@ -27,7 +29,9 @@ pub(super) async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match caller(&state, request.headers()).await {
+    let kind = request.extensions().get::<Kind>().copied();
+    let found = caller(&state, request.headers()).await;
+    match found.and_then(|caller| count_account(&state.rates, &caller, kind).map(|()| caller)) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -40,6 +40,7 @@ struct Details {
     detail: Map<String, Value>,
     fields: Vec<FieldError>,
     retry_after_s: Option<u64>,
+    headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<BoxError>,
 }
 
@@ -52,6 +53,7 @@ impl ApiError {
             detail: Map::new(),
             fields: Vec::new(),
             retry_after_s: None,
+            headers: Vec::new(),
             cause: None,
         }))
     }
@@ -109,6 +111,18 @@ impl ApiError {
     /// Adds a member to `data`.
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> ApiError {
         self.0.detail.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// When the same request may succeed.
+    pub(super) fn retry_after(mut self, seconds: u64) -> ApiError {
+        self.0.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// Adds a header to the answer.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> ApiError {
+        self.0.headers.push((name, value));
         self
     }
 
@@ -235,6 +249,7 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.0.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        headers.extend(self.0.headers.iter().cloned());
         response.extensions_mut().insert(Problem(Arc::from(self.0)));
         response
     }

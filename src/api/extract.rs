@@ -1,12 +1,13 @@
 //! Extractors: `Body`, `Query`, `At` (the path) and headers. Each refuses with an enveloped error.
 
 use std::io;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -14,7 +15,8 @@ use sha2::{Digest, Sha256};
 use super::error::ApiError;
 use super::fields::{self, Input};
 
-/// A JSON body: 400 if it is not JSON, 422 with all wrong fields if it is not valid.
+/// A JSON body: 415 if it is sent as something else, 408 if it comes too slowly, 400 if it is not JSON, 422 with all
+/// wrong fields if it is not valid.
 pub struct Body<T> {
     pub input: T,
     hash: [u8; 32],
@@ -59,10 +61,8 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, ApiError> {
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(unreadable)?;
-        Body::parse(&bytes)
+        check_type(request.headers())?;
+        Body::parse(&read(request, state).await?)
     }
 }
 
@@ -71,13 +71,43 @@ impl<T: Input, S: Send + Sync> OptionalFromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Body<T>>, ApiError> {
-        let bytes = Bytes::from_request(request, state)
-            .await
-            .map_err(unreadable)?;
+        let right_type = check_type(request.headers());
+        let bytes = read(request, state).await?;
         match bytes.is_empty() {
             true => Ok(None),
-            false => Body::parse(&bytes).map(Some),
+            false => right_type.and_then(|()| Body::parse(&bytes).map(Some)),
         }
+    }
+}
+
+/// Time for a body to come, among the extensions of its request: less than the request has in all.
+#[derive(Clone, Copy)]
+pub(super) struct BodyPatience(pub(super) Duration);
+
+async fn read(request: Request, state: &(impl Send + Sync)) -> Result<Bytes, ApiError> {
+    let patience = request.extensions().get::<BodyPatience>().copied();
+    let patience = patience.map_or(Duration::MAX, |patience| patience.0);
+    match tokio::time::timeout(patience, Bytes::from_request(request, state)).await {
+        Ok(read) => read.map_err(unreadable),
+        // What is left of it must not be taken for the next request.
+        Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW")
+            .header(header::CONNECTION, HeaderValue::from_static("close"))),
+    }
+}
+
+/// JSON sent as `text/plain` or as a form would need no preflight, so any page could send it in its visitor's name.
+fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let given = header_text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    let is_json = essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    match is_json {
+        true => Ok(()),
+        false => Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "NOT_JSON",
+        )),
     }
 }
 

@@ -15,8 +15,10 @@ use tracing::Instrument;
 use tracing::field::Empty;
 
 use super::cache::STALE_SINCE;
+use super::doors::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use super::envelope::{self, EVENT_REVISION, TOTAL_COUNT};
 use super::error::ApiError;
+use super::extract::BodyPatience;
 use super::message::Lang;
 use crate::metrics;
 
@@ -41,6 +43,8 @@ pub(super) fn cors() -> CorsLayer {
         TOTAL_COUNT,
         header::LINK,
         header::RETRY_AFTER,
+        RATE_LIMIT,
+        RATE_LIMIT_POLICY,
         STALE_SINCE,
         REQUEST_ID,
         header::CONTENT_RANGE,
@@ -97,7 +101,7 @@ fn class(response: &Response) -> &'static str {
     }
 }
 
-fn request_id(request: &Request) -> String {
+pub(super) fn request_id(request: &Request) -> String {
     let given = request.headers().get(REQUEST_ID);
     let given = given.and_then(|value| value.to_str().ok());
     match given {
@@ -119,9 +123,10 @@ pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
 /// A request that takes too long is dropped, with the transaction that it may have open.
 pub(super) async fn deadline(
     State(limit): State<Duration>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
+    request.extensions_mut().insert(BodyPatience(limit * 2 / 3));
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_) => ApiError::unavailable("TIMEOUT", RETRY_AFTER_TIMEOUT_S).into_response(),

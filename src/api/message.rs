@@ -65,8 +65,10 @@ pub fn text(key: &'static str, lang: Lang) -> &'static str {
 /// (key, English, Thai, Persian), sorted by key. `{}` is filled with the bound of a field's error.
 #[rustfmt::skip]
 const TABLE: &[(&str, &str, &str, &str)] = &[
+    ("ACCOUNT_REQUIRED", "Please sign in to book this ticket", "โปรดเข้าสู่ระบบเพื่อจองบัตรนี้", "برای رزرو این بلیت وارد حساب خود شوید"),
     ("AVAILABILITY", "Availability retrieved", "ดึงข้อมูลจำนวนบัตรคงเหลือแล้ว", "موجودی بلیت دریافت شد"),
     ("BAD_BODY", "The body could not be read", "อ่านเนื้อหาคำขอไม่ได้", "بدنهٔ درخواست خوانده نشد"),
+    ("BAD_HOST", "The request must name exactly one host", "คำขอต้องระบุ Host เพียงหนึ่งเดียว", "درخواست باید دقیقاً یک Host داشته باشد"),
     ("BAD_ID", "The address names no valid id", "รหัสในที่อยู่ไม่ถูกต้อง", "شناسهٔ موجود در نشانی معتبر نیست"),
     ("BAD_JSON", "The body is not valid JSON", "เนื้อหาไม่ใช่ JSON ที่ถูกต้อง", "بدنهٔ درخواست JSON معتبری نیست"),
     ("BAD_KEY", "The Idempotency-Key must have 1 to 255 visible characters", "Idempotency-Key ต้องมี 1 ถึง 255 อักขระที่มองเห็นได้", "Idempotency-Key باید ۱ تا ۲۵۵ نویسهٔ قابل‌دیدن داشته باشد"),
@@ -75,6 +77,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("BELOW_MINIMUM", "Fewer tickets than this type is sold in", "จำนวนบัตรน้อยกว่าขั้นต่ำของประเภทนี้", "تعداد بلیت از حداقل این نوع کمتر است"),
     ("BELOW_MIN_PER_BOOKING", "must not be below min_per_booking", "ต้องไม่น้อยกว่า min_per_booking", "نباید از min_per_booking کمتر باشد"),
     ("BODY_TOO_LARGE", "The body is too large", "เนื้อหาคำขอใหญ่เกินไป", "بدنهٔ درخواست بیش از حد بزرگ است"),
+    ("BODY_TOO_SLOW", "The body came too slowly", "เนื้อหาคำขอมาถึงช้าเกินไป", "بدنهٔ درخواست بسیار کند رسید"),
     ("BOOKING", "Booking retrieved", "ดึงข้อมูลการจองแล้ว", "رزرو دریافت شد"),
     ("BOOKINGS", "Bookings retrieved", "ดึงรายการจองแล้ว", "رزروها دریافت شدند"),
     ("BOOKING_CANCELLED", "Booking cancelled", "ยกเลิกการจองแล้ว", "رزرو لغو شد"),
@@ -99,6 +102,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("EVENT_UPDATED", "Event updated", "แก้ไขงานแล้ว", "رویداد به‌روزرسانی شد"),
     ("FORBIDDEN", "You may not do this", "คุณไม่มีสิทธิ์ทำรายการนี้", "شما اجازهٔ این کار را ندارید"),
     ("HEALTHY", "Everything is up", "ระบบทำงานปกติ", "سامانه برقرار است"),
+    ("HOLDS_EXCEEDED", "You already have as many tickets of this event as one person may; please sign in, or give some back", "คุณมีบัตรของงานนี้ครบตามที่หนึ่งคนมีได้แล้ว โปรดเข้าสู่ระบบหรือคืนบัตรบางส่วน", "شما به اندازهٔ سهم یک نفر از این رویداد بلیت دارید؛ وارد حساب خود شوید یا بخشی را پس دهید"),
     ("IDEMPOTENCY_IN_FLIGHT", "A request with this Idempotency-Key is still running", "คำขอที่ใช้ Idempotency-Key นี้ยังทำงานอยู่", "درخواستی با این Idempotency-Key هنوز در حال اجراست"),
     ("IDEMPOTENCY_MISMATCH", "This Idempotency-Key was used for another request", "Idempotency-Key นี้ถูกใช้กับคำขออื่นแล้ว", "این Idempotency-Key برای درخواست دیگری به کار رفته است"),
     ("INTERACTIONS_ACCEPTED", "Interactions accepted", "รับข้อมูลการใช้งานแล้ว", "تعامل‌ها پذیرفته شدند"),
@@ -134,6 +138,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("NOT_A_TIMEZONE", "must be an IANA time zone such as Europe/Berlin", "ต้องเป็นเขตเวลา IANA เช่น Asia/Bangkok", "باید منطقهٔ زمانی IANA مانند Asia/Tehran باشد"),
     ("NOT_A_URL", "must be an http or https address, or a path", "ต้องเป็นที่อยู่ http หรือ https หรือพาธ", "باید نشانی http یا https یا یک مسیر باشد"),
     ("NOT_FOUND", "There is nothing here", "ไม่พบสิ่งที่ร้องขอ", "چیزی در این نشانی نیست"),
+    ("NOT_JSON", "The body must be sent as application/json", "เนื้อหาต้องส่งเป็น application/json", "بدنهٔ درخواست باید با نوع application/json فرستاده شود"),
     ("NOT_SEATED", "This ticket type has no seats to choose from", "บัตรประเภทนี้ไม่มีที่นั่งให้เลือก", "این نوع بلیت صندلی ندارد"),
     ("NOT_TEXT", "must be text", "ต้องเป็นข้อความ", "باید متن باشد"),
     ("NO_ADJACENT_SEATS", "There are not that many seats side by side", "ไม่มีที่นั่งติดกันครบจำนวน", "این تعداد صندلی کنار هم موجود نیست"),
@@ -142,6 +147,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("PENDING_BOOKING_EXISTS", "You already have a pending booking for this event", "คุณมีการจองที่รอดำเนินการสำหรับงานนี้อยู่แล้ว", "شما برای این رویداد رزروی در انتظار دارید"),
     ("PHONE_TAKEN", "Another user has this phone number", "หมายเลขโทรศัพท์นี้มีผู้ใช้อื่นใช้แล้ว", "کاربر دیگری این شمارهٔ تلفن را دارد"),
     ("PRICE_AND_TICKET_TYPES", "is either here or in ticket_types", "ระบุที่นี่หรือใน ticket_types อย่างใดอย่างหนึ่ง", "یا اینجا باشد یا در ticket_types"),
+    ("RATE_LIMITED", "Too many requests; please wait a moment", "ส่งคำขอถี่เกินไป โปรดรอสักครู่", "درخواست‌ها بیش از حد است؛ لطفاً کمی صبر کنید"),
     ("REQUIRED", "is required", "จำเป็นต้องระบุ", "الزامی است"),
     ("SALES_CLOSED", "Sales are closed", "ปิดการขายแล้ว", "فروش بسته است"),
     ("SALES_NOT_STARTED", "Sales have not started", "ยังไม่เริ่มขาย", "فروش آغاز نشده است"),

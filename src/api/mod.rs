@@ -15,6 +15,7 @@ pub mod page;
 
 mod bookings;
 mod caller;
+mod doors;
 mod events;
 mod health;
 mod interactions;
@@ -47,6 +48,7 @@ use crate::config::Config;
 use crate::config::rest::SEATMAP_BYTES_MAX;
 use crate::desk::Desk;
 use crate::interactions::Interactions;
+use crate::limits::rates::Rates;
 use crate::store::Store;
 
 /// State of the handlers. Cheap to clone.
@@ -63,6 +65,7 @@ pub struct ApiState {
     shutdown: CancellationToken,
     in_flight: InFlight,
     roles: RoleCache,
+    rates: Rates,
 }
 
 impl ApiState {
@@ -78,6 +81,7 @@ impl ApiState {
         ApiState {
             in_flight: InFlight::new(config.http.keys_in_flight_max),
             roles: RoleCache::new(&config.http),
+            rates: Rates::new(&config.limits),
             config,
             auth,
             store,
@@ -193,6 +197,7 @@ pub fn router(state: ApiState, document: OpenApi) -> Router {
         .layer(DefaultBodyLimit::max(state.config.http.body_bytes_max))
         .layer(from_fn_with_state(deadline, layers::deadline))
         .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn_with_state(state.rates.clone(), doors::admit))
         .layer(from_fn(layers::observe))
         .layer(layers::gzip())
         .layer(layers::cors())
@@ -214,9 +219,11 @@ pub fn spare(state: ApiState) -> Router {
 /// Wraps routes of another stage in the layers for caller, envelope and CORS; without deadline and gzip, since
 /// their answers may be endless.
 pub fn with_callers(state: ApiState, routes: Router) -> Router {
+    let admit = from_fn_with_state(state.rates.clone(), doors::admit);
     routes
         .layer(from_fn_with_state(state, caller::identify))
         .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(admit)
         .layer(from_fn(layers::observe))
         .layer(layers::cors())
 }
@@ -233,6 +240,11 @@ pub fn with_cors(routes: Router) -> Router {
 /// Lets the pages' answers say in JSON that there is no such page or file.
 pub fn with_not_found(pages: Router) -> Router {
     pages.layer(from_fn(layers::tell_not_found))
+}
+
+/// Puts the doors before routes of other stages that have layers of their own.
+pub fn with_doors(state: &ApiState, routes: Router) -> Router {
+    doors::before(state.rates.clone(), routes)
 }
 
 /// The OpenAPI document of the routes here and of those in `others`.

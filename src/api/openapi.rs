@@ -118,9 +118,16 @@ fn complete_operation(operation: &mut Operation) {
     }
     if operation.request_body.is_some() {
         answer(operation, "400", "The body is not JSON");
+        answer(operation, "408", "The body came too slowly");
         answer(operation, "413", "The body is too large");
+        answer(operation, "415", "The body was not sent as JSON");
         answer(operation, "422", "Validation failed");
     }
+    answer(
+        operation,
+        "429",
+        "`RATE_LIMITED`: this address or account asks too often; `Retry-After` and `RateLimit` say when to come again",
+    );
     answer(operation, "500", "Something went wrong on our side");
     answer(operation, "503", "Not now: come again after `Retry-After`");
 }

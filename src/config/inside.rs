@@ -1,6 +1,8 @@
 //! Bounds between and inside the stages, which operators need not know. Every queue and map has one. A name ends in its
 //! unit.
 
+use super::Rate;
+
 // --- queues between stages
 
 /// Messages that may wait for a shard; one more is dropped, and its topics are opened anew.
@@ -265,3 +267,37 @@ pub const SPARE_CONNECTION_MS: u64 = 3_000;
 pub const OTHER_DESCRIPTORS_MAX: usize = 48;
 /// Connections of clients below which it is not worth starting.
 pub const CLIENTS_MIN: usize = 16;
+
+// --- how often one client may ask: defaults of [`super::LimitsConfig`], which tests change
+//
+// Far above what a household behind one address does with several tabs open each, and far below what a script does.
+// An account has the same limits wherever it asks from.
+
+/// GET of anything: a page with its files is about twenty of them.
+pub const LIMIT_READS: Rate = Rate {
+    per_minute: 50 * 60,
+    burst: 300,
+};
+/// Everything that writes and has no line here.
+pub const LIMIT_WRITES: Rate = Rate {
+    per_minute: 10 * 60,
+    burst: 60,
+};
+/// `POST /bookings`: granted or not.
+pub const LIMIT_BOOKINGS: Rate = Rate {
+    per_minute: 5 * 60,
+    burst: 30,
+};
+/// `POST /users`. It tells whether an e-mail address is known here, so it is not for trying many.
+pub const LIMIT_SIGN_UPS: Rate = Rate {
+    per_minute: 6,
+    burst: 10,
+};
+/// WebSocket connections and streams that are opened. After a restart all viewers of a company come at once.
+pub const LIMIT_CONNECTIONS: Rate = Rate {
+    per_minute: 20 * 60,
+    burst: 300,
+};
+/// Addresses and accounts whose rates are remembered at a time, for each kind of request. Past it the ones that have
+/// asked longest ago are forgotten.
+pub const LIMITED_CLIENTS_MAX: usize = 200_000;

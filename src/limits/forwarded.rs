@@ -20,8 +20,11 @@ fn element(text: &str) -> Option<IpAddr> {
     let mut address = None;
     for pair in split_unquoted(text, ';') {
         let (name, value) = pair.split_once('=')?;
-        let value = value_of(value.trim())?;
-        if name.trim().eq_ignore_ascii_case("for") {
+        let (name, value) = (name.trim(), value_of(value.trim())?);
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return None;
+        }
+        if name.eq_ignore_ascii_case("for") {
             address = address.or(Some(value));
         }
     }

@@ -7,3 +7,4 @@
 pub mod address;
 mod forwarded;
 pub mod proxy_protocol;
+pub mod rates;

@@ -38,6 +38,7 @@ impl Binary {
     async fn start(database: &TestDatabase) -> Binary {
         let mut process = Command::new(env!("CARGO_BIN_EXE_seatcast"))
             .args(["serve", "--dev", "--port", "0", "--log-level", "warn"])
+            .args(["--limits", "off"])
             .args(["--database-url", database.url()])
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -15,6 +15,7 @@
 //! | [`dialect`] | every published table is watched on any channel of the dialect |
 //! | [`docs`] | README and docs say what is: links, commands, settings, routes, codes, files |
 //! | [`doctor`] | `seatcast doctor` finds what is in the way, and says what to do |
+//! | [`doors`] | addresses are known behind proxies, nobody asks too often or gets more than a person's share |
 //! | [`doorbell`] | the bell rings, notices that it is off or deaf, and comes back |
 //! | [`embedded`] | the private Postgres starts, keeps its data, ends and recovers |
 //! | [`events`] | events are made, found, changed and deleted by their organizers, and hidden while drafts |
@@ -67,6 +68,7 @@ mod dialect;
 mod docs;
 mod doctor;
 mod doorbell;
+mod doors;
 mod embedded;
 mod events;
 mod expiry;

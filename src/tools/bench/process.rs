@@ -40,6 +40,8 @@ impl BenchProcess {
         args: &[&str],
     ) -> Result<(BenchProcess, SocketAddr), BenchError> {
         let mut all = vec!["serve", "--dev", "--host", "127.0.0.1", "--port", "0"];
+        // All load comes from one address.
+        all.extend(["--limits", "off"]);
         all.extend(args);
         let envs = [("DATABASE_URL", database_url), ("RUST_LOG", "warn")];
         let mut server = BenchProcess::again(&all, &envs)?;

@@ -42,13 +42,14 @@ impl ServerProcess {
 
     pub(crate) fn start_logging(args: &[&str], log: Stdio) -> ServerProcess {
         let mut command = seatcast(&["serve", "--dev", "--port", "0"]);
-        command.args(args);
+        // All callers of a test have one address.
+        command.args(["--limits", "off"]).args(args);
         Self::run(command, log)
     }
 
     /// May have no more than so many open files.
     pub(crate) fn with_open_files(files: usize, args: &[&str], log: Stdio) -> ServerProcess {
-        let server = seatcast(&["serve", "--dev", "--port", "0"]);
+        let server = seatcast(&["serve", "--dev", "--port", "0", "--limits", "off"]);
         let mut command = Command::new("sh");
         let limited = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
         command.arg("-c").arg(limited).arg(server.get_program());

@@ -7,14 +7,14 @@
 //! ```
 //!
 //! It runs on a thread with a runtime of its own, much like in its own process; dropping it drains it. Development mode
-//! is on, so `X-User-Id` names callers.
+//! is on, so `X-User-Id` names callers. Limits by address and account are off unless it is [`Builder::limited`].
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use seatcast::config::Config;
+use seatcast::config::{Config, Switch};
 use seatcast::run::{RunError, run};
 use seatcast::store::audit::audit;
 use seatcast::ticketing::UserId;
@@ -50,6 +50,11 @@ impl Builder {
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Config)) -> Builder {
         change(&mut self.config);
         self
+    }
+
+    /// With the limits by address and account that it has by default.
+    pub(crate) fn limited(self) -> Builder {
+        self.with(|config| config.limits.limits = Switch::On)
     }
 
     /// On a database that is there already.
@@ -118,6 +123,8 @@ impl TestServer {
         config.auth.dev = true;
         config.socket.shards = 2;
         config.database.pool_connections_max = 8;
+        // All callers of a test have one address.
+        config.limits.limits = Switch::Off;
         Builder {
             config,
             database: None,

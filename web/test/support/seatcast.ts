@@ -55,7 +55,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   try {
     await promisify(execFile)(binary, ['seed'], { env: environment });
-    server = spawn(binary, ['serve', '--dev'], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    server = spawn(binary, ['serve', '--dev', '--limits', 'off'], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
     const url = await addressOf(server);
     const host = encodeURIComponent(join(folder, 'postgres'));
     project.provide('seatcast', { url, database: `postgres:///seatcast?host=${host}&user=seatcast` });

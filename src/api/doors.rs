@@ -1,0 +1,120 @@
+//! The doors: what is asked of every request before anything is done for it. It names one host, and its address has
+//! not asked too often; accounts are counted where the caller is found (`caller.rs`).
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+
+use super::envelope;
+use super::error::ApiError;
+use super::layers::request_id;
+use super::message::Lang;
+use crate::auth::Caller;
+use crate::limits::address::Client;
+use crate::limits::rates::{Kind, Rates, TooOften, Who};
+
+/// As in <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>.
+pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Admits a request to routes whose errors are written by `layers::observe`.
+pub(super) async fn admit(
+    State(rates): State<Rates>,
+    client: Client,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let kind = kind(request.method(), request.uri().path());
+    if let Err(refused) = check(&rates, client, &request, kind) {
+        return refused.into_response();
+    }
+    if let Some(kind) = kind {
+        request.extensions_mut().insert(kind);
+    }
+    next.run(request).await
+}
+
+/// Puts the doors before routes of other stages, which write their errors themselves.
+pub(super) fn before(rates: Rates, routes: Router) -> Router {
+    let admit = async |State(rates): State<Rates>, client: Client, request: Request, next: Next| {
+        let kind = kind(request.method(), request.uri().path());
+        match check(&rates, client, &request, kind) {
+            Ok(()) => next.run(request).await,
+            Err(refused) => {
+                let (lang, id) = (Lang::of(request.headers()), request_id(&request));
+                envelope::render(refused.into_response(), lang, &id)
+            }
+        }
+    };
+    routes.layer(from_fn_with_state(rates, admit))
+}
+
+fn check(
+    rates: &Rates,
+    client: Client,
+    request: &Request,
+    kind: Option<Kind>,
+) -> Result<(), ApiError> {
+    // Caches and proxies may each go by another one of two hosts.
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Err(ApiError::bad_request("BAD_HOST"));
+    }
+    let who = Who::Network(client.network());
+    kind.map_or(Ok(()), |kind| rates.count(kind, who))?;
+    Ok(())
+}
+
+/// Counts a request of a caller who is known by an account, wherever it comes from.
+pub(super) fn count_account(
+    rates: &Rates,
+    caller: &Caller,
+    kind: Option<Kind>,
+) -> Result<(), ApiError> {
+    match (kind, caller.user_id()) {
+        (Some(kind), Some(id)) => Ok(rates.count(kind, Who::Account(id))?),
+        _ => Ok(()),
+    }
+}
+
+/// `None`: not counted. Operators ask how the node is while it is flooded, and browsers ask before they ask.
+fn kind(method: &Method, path: &str) -> Option<Kind> {
+    let opens = path == "/realtime/v1/websocket" || path == "/socket/websocket";
+    match (method, path) {
+        (&Method::OPTIONS, _) | (_, "/healthz" | "/readyz" | "/metrics") => None,
+        (&Method::GET, path) if opens || is_stream(path) => Some(Kind::Connections),
+        (&Method::GET | &Method::HEAD, _) => Some(Kind::Reads),
+        (&Method::POST, "/api/v1/bookings") => Some(Kind::Bookings),
+        (&Method::POST, "/api/v1/users") => Some(Kind::SignUps),
+        _ => Some(Kind::Writes),
+    }
+}
+
+fn is_stream(path: &str) -> bool {
+    path.starts_with("/api/v1/events/") && path.ends_with("/stream")
+}
+
+impl From<TooOften> for ApiError {
+    fn from(refused: TooOften) -> ApiError {
+        let TooOften {
+            kind,
+            rate,
+            retry_after_s,
+        } = refused;
+        let name = kind.name();
+        // A full burst comes back in so many seconds.
+        let window_s = (u64::from(rate.burst) * 60).div_ceil(u64::from(rate.per_minute.max(1)));
+        let policy = format!("\"{name}\";q={};w={window_s}", rate.burst);
+        let state = format!("\"{name}\";r=0;t={retry_after_s}");
+        let error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED");
+        let mut error = error.retry_after(retry_after_s);
+        for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                error = error.header(name, value);
+            }
+        }
+        error
+    }
+}

@@ -1,0 +1,219 @@
+//! How often one client may ask: a token bucket for each address and each account, by kind of request.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::address::Network;
+use crate::config::{LimitsConfig, Rate, Switch};
+use crate::pacing::TokenBucket;
+use crate::ticketing::UserId;
+
+/// Kinds of requests, each with a rate of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Reads,
+    Writes,
+    Bookings,
+    SignUps,
+    /// WebSocket connections and streams that are opened.
+    Connections,
+}
+
+/// Somebody whose requests are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Who {
+    Network(Network),
+    Account(UserId),
+}
+
+/// A request too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooOften {
+    pub kind: Kind,
+    pub rate: Rate,
+    /// When the next one is allowed, in seconds: at least 1.
+    pub retry_after_s: u64,
+}
+
+/// Locks among which clients are spread, so that requests seldom wait for each other.
+const LOCKS: usize = 16;
+
+/// The buckets of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Rates {
+    buckets: Arc<[Mutex<Generations>; LOCKS]>,
+    /// Spreads clients over the locks; keyed, so that nobody can choose theirs.
+    spread: Arc<RandomState>,
+    config: LimitsConfig,
+    since: Instant,
+}
+
+impl Rates {
+    pub fn new(config: &LimitsConfig) -> Rates {
+        Rates {
+            buckets: Arc::default(),
+            spread: Arc::default(),
+            config: config.clone(),
+            since: Instant::now(),
+        }
+    }
+
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// It is one too many.
+    pub fn count(&self, kind: Kind, who: Who) -> Result<(), TooOften> {
+        let now_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.count_at(kind, who, now_ms)
+    }
+
+    fn count_at(&self, kind: Kind, who: Who, now_ms: u64) -> Result<(), TooOften> {
+        if self.config.limits == Switch::Off {
+            return Ok(());
+        }
+        let rate = self.rate(kind);
+        let key = (kind, who);
+        let lock = usize::try_from(self.spread.hash_one(key)).unwrap_or(0) % LOCKS;
+        // A panic cannot leave a bucket half changed.
+        let mut buckets = self.buckets[lock]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let most = self.config.limited_clients_max.div_ceil(LOCKS);
+        let bucket = buckets.of(key, most, || {
+            TokenBucket::full(rate.per_minute, rate.burst, now_ms)
+        });
+        match bucket.take(now_ms) {
+            true => Ok(()),
+            false => Err(TooOften {
+                kind,
+                rate,
+                retry_after_s: bucket.wait_ms().div_ceil(1_000).max(1),
+            }),
+        }
+    }
+
+    fn rate(&self, kind: Kind) -> Rate {
+        match kind {
+            Kind::Reads => self.config.reads,
+            Kind::Writes => self.config.writes,
+            Kind::Bookings => self.config.bookings,
+            Kind::SignUps => self.config.sign_ups,
+            Kind::Connections => self.config.connections,
+        }
+    }
+}
+
+impl Kind {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Reads => "reads",
+            Kind::Writes => "writes",
+            Kind::Bookings => "bookings",
+            Kind::SignUps => "sign-ups",
+            Kind::Connections => "connections",
+        }
+    }
+}
+
+/// Buckets in two halves, so that memory is bounded without ever looking through it: when the young half is full it
+/// becomes the old one, whose buckets are forgotten unless they are used before that happens again. A forgotten one
+/// was idle while so many others came, so it would be full by now, or nearly.
+#[derive(Default)]
+struct Generations {
+    young: HashMap<(Kind, Who), TokenBucket>,
+    old: HashMap<(Kind, Who), TokenBucket>,
+}
+
+impl Generations {
+    /// The bucket of `key`. There are at most `most` in all.
+    fn of(
+        &mut self,
+        key: (Kind, Who),
+        most: usize,
+        new: impl FnOnce() -> TokenBucket,
+    ) -> &mut TokenBucket {
+        if !self.young.contains_key(&key) && self.young.len() >= (most / 2).max(1) {
+            self.old = mem::take(&mut self.young);
+        }
+        let old = &mut self.old;
+        let young = self.young.entry(key);
+        young.or_insert_with(|| old.remove(&key).unwrap_or_else(new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::limits::address::Client;
+
+    fn rates(change: impl FnOnce(&mut LimitsConfig)) -> Rates {
+        let mut config = Config::default().limits;
+        change(&mut config);
+        Rates::new(&config)
+    }
+
+    fn network(bits: u32) -> Who {
+        Who::Network(Client::new(Ipv4Addr::from_bits(bits).into()).network())
+    }
+
+    #[test]
+    fn a_burst_then_the_rate_and_nobody_pays_for_others() {
+        let rates = rates(|_| {});
+        let granted = |who, ms| {
+            let all = (0..1_000).filter(|_| rates.count_at(Kind::Bookings, who, ms).is_ok());
+            all.count()
+        };
+        assert_eq!(granted(network(1), 0), 30);
+        assert_eq!(granted(network(1), 1_000), 5);
+        assert_eq!(granted(network(2), 1_000), 30);
+        assert_eq!(granted(Who::Account(UserId(1)), 1_000), 30);
+        assert!(rates.count_at(Kind::Reads, network(1), 1_000).is_ok());
+    }
+
+    #[test]
+    fn who_is_refused_is_told_when_to_come_again() {
+        let rates = rates(|_| {});
+        let ask = |ms| rates.count_at(Kind::SignUps, network(1), ms);
+        for _ in 0..10 {
+            assert!(ask(0).is_ok());
+        }
+        assert_eq!(ask(0).unwrap_err().retry_after_s, 10);
+        assert_eq!(ask(9_500).unwrap_err().retry_after_s, 1);
+        assert!(ask(10_000).is_ok());
+    }
+
+    #[test]
+    fn all_limits_can_be_lifted() {
+        let rates = rates(|limits| limits.limits = Switch::Off);
+        assert!((0..1_000).all(|_| rates.count_at(Kind::SignUps, network(1), 0).is_ok()));
+    }
+
+    /// A flood of addresses neither takes memory without end nor gives the flooder a new burst.
+    #[test]
+    fn buckets_are_bounded_and_those_in_use_are_kept() {
+        let rates = rates(|limits| limits.limited_clients_max = 1_600);
+        let busy = network(0);
+        let mut granted = 0;
+        for one in 1..50_000_u32 {
+            let _ = rates.count_at(Kind::Reads, network(one), 0);
+            if one % 10 == 0 {
+                granted += usize::from(rates.count_at(Kind::Bookings, busy, 0).is_ok());
+            }
+        }
+        assert_eq!(granted, 30);
+        let kept = rates.buckets.iter().map(|lock| {
+            let buckets = lock.lock().unwrap();
+            buckets.young.len() + buckets.old.len()
+        });
+        assert!(kept.sum::<usize>() <= 1_600);
+    }
+}
