@@ -84,6 +84,8 @@ create table ticket_types (
     max_per_booking int,
     max_per_user int constraint ticket_types_max_per_user_positive check (max_per_user > 0),
     members_only boolean not null default false,
+    -- Sold only to buyers with an account: for what is free or scarce.
+    account_required boolean not null default false,
     -- Whether it has seats. Kept by the triggers on seats, as is the capacity of a type that has: their number.
     seated boolean not null default false,
     created_at timestamptz not null default clock_timestamp(),

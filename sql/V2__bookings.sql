@@ -22,6 +22,15 @@ begin
 end
 $$;
 
+-- Random bytes that all nodes of this database share, by what they are for. `guests` is the key under which the
+-- addresses of buyers without an account are hashed: an IPv4 address could be found from a plain hash by trying all.
+create table secrets (
+    name text not null constraint secrets_pkey primary key,
+    value bytea not null constraint secrets_value_length check (octet_length(value) = 32)
+);
+insert into secrets (name, value)
+values ('guests', sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())));
+
 create table bookings (
     id uuid not null default uuid_by_time() constraint bookings_pkey primary key,
     -- For people to read to each other: BK-7F3K9Q.
@@ -30,6 +39,9 @@ create table bookings (
     -- Null for anonymous buyers, who prove themselves by the token whose SHA-256 is kept here.
     user_id bigint constraint bookings_user_exists references users,
     token_hash bytea,
+    -- Of an anonymous buyer: the address, hashed under a secret and with the event. Bookings with the same one count
+    -- together against what one guest may have of the event.
+    buyer_hash bytea constraint bookings_buyer_hash_length check (octet_length(buyer_hash) = 16),
     status text not null default 'pending'
         constraint bookings_status_known check (status in ('pending', 'confirmed', 'expired', 'cancelled', 'refunded')),
     quantity int not null constraint bookings_quantity_positive check (quantity > 0),
@@ -60,6 +72,11 @@ create index bookings_by_user on bookings (user_id, created_at, id) where user_i
 -- Two tabs of one buyer race for the same event: one pending booking wins.
 create unique index bookings_one_pending on bookings (event_id, user_id)
     where status = 'pending' and user_id is not null;
+-- What one buyer has of an event now, by account or by address. Dead bookings are left out: they are without end.
+create index bookings_live_by_user on bookings (event_id, user_id)
+    where user_id is not null and status in ('pending', 'confirmed');
+create index bookings_live_by_guest on bookings (event_id, buyer_hash)
+    where buyer_hash is not null and status in ('pending', 'confirmed');
 -- Made last, as `V1__catalogue.sql` says.
 alter table bookings add constraint bookings_of_event unique (id, event_id);
 

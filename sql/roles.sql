@@ -63,8 +63,8 @@ begin
         execute format('grant insert (event_id, kind, name, capacity), update (name, capacity), delete on pools to %I', role);
         execute format('grant insert, delete on ticket_type_pools to %I', role);
     end loop;
-    revoke select on idempotency_keys from public;
-    execute format('revoke select on idempotency_keys from %I', home || '_writer');
+    revoke select on idempotency_keys, secrets from public;
+    execute format('revoke select on idempotency_keys, secrets from %I', home || '_writer');
 
     role := home || '_server';
     execute format('grant insert, update, delete on idempotency_keys, presence_nodes, presence_counts, event_joins,

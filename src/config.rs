@@ -19,6 +19,7 @@ use clap::{Args, Parser, ValueEnum};
 pub use self::cidr::Cidr;
 pub use self::validate::InvalidConfig;
 use crate::ticketing::availability::Thresholds;
+use crate::ticketing::stock::Share;
 
 /// All of `seatcast serve`.
 #[derive(Debug, Clone, Args)]
@@ -105,12 +106,24 @@ pub struct HttpConfig {
     pub proxy_protocol: bool,
 }
 
-/// How often one client may ask.
+/// How often one client may ask, and how much of an event one may have.
 #[derive(Debug, Clone, Args)]
 pub struct LimitsConfig {
     /// `off` lifts all limits by address and account, on requests, joins and holds: for load tests only.
     #[arg(long, env = "SEATCAST_LIMITS", value_enum, default_value_t = Switch::On)]
     pub limits: Switch,
+    /// Pending bookings of one event that buyers without an account may have at one address (IPv6: /64); 0 means no
+    /// bound.
+    #[arg(long, env = "SEATCAST_HOLDS_PER_ADDRESS_MAX", default_value_t = 4)]
+    pub holds_per_address_max: i64,
+    /// Tickets of one event, held and sold, that buyers without an account may have at one address (IPv6: /64); 0 means
+    /// no bound.
+    #[arg(long, env = "SEATCAST_TICKETS_PER_ADDRESS_MAX", default_value_t = 20)]
+    pub tickets_per_address_max: i64,
+    /// Tickets of one event, held and sold, that one account may have, the organizer's and admins' excepted; 0 means no
+    /// bound.
+    #[arg(long, env = "SEATCAST_TICKETS_PER_ACCOUNT_MAX", default_value_t = 100)]
+    pub tickets_per_account_max: i64,
     /// [`inside::LIMIT_READS`].
     #[arg(skip = inside::LIMIT_READS)]
     pub reads: Rate,
@@ -126,6 +139,9 @@ pub struct LimitsConfig {
     /// [`inside::LIMIT_CONNECTIONS`].
     #[arg(skip = inside::LIMIT_CONNECTIONS)]
     pub connections: Rate,
+    /// [`inside::LIMIT_JOINS`].
+    #[arg(skip = inside::LIMIT_JOINS)]
+    pub joins: Rate,
     /// [`inside::LIMITED_CLIENTS_MAX`].
     #[arg(skip = inside::LIMITED_CLIENTS_MAX)]
     pub limited_clients_max: usize,
@@ -541,6 +557,30 @@ pub struct AvailabilityConfig {
 /// Secrets in files and manifests tend to end in a newline.
 fn trimmed(text: &str) -> Result<String, Infallible> {
     Ok(text.trim().to_owned())
+}
+
+impl LimitsConfig {
+    /// What a buyer without an account may have of an event, together with all others at the same address; `None`
+    /// where nothing is counted.
+    pub fn guests_share(&self) -> Option<Share> {
+        (self.limits == Switch::On).then(|| Share {
+            pending: bound(self.holds_per_address_max),
+            tickets: bound(self.tickets_per_address_max),
+        })
+    }
+
+    /// What a buyer with an account may have of an event. One pending booking is a rule of its own.
+    pub fn accounts_share(&self) -> Share {
+        let max = bound(self.tickets_per_account_max);
+        Share {
+            pending: None,
+            tickets: max.filter(|_| self.limits == Switch::On),
+        }
+    }
+}
+
+fn bound(max: i64) -> Option<i64> {
+    (max > 0).then_some(max)
 }
 
 impl DatabaseConfig {

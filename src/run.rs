@@ -96,6 +96,7 @@ pub async fn run(
         migrate(&config.database, &database_url).await?;
     }
     let store = Store::connect(&config.database, &database_url).await?;
+    let guests_secret = store.guests_secret().await?;
     let feed_store = Store::connect(&feed::database(&config), &database_url).await?;
     let (hub, mailboxes, watches) = Hub::new(shard_count(&config.socket));
     let board = Board::default();
@@ -170,7 +171,7 @@ pub async fn run(
     let state = ApiState::new(
         config.clone(),
         auth,
-        store,
+        (store, guests_secret),
         board,
         desk,
         interactions,

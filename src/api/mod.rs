@@ -48,6 +48,7 @@ use crate::config::Config;
 use crate::config::rest::SEATMAP_BYTES_MAX;
 use crate::desk::Desk;
 use crate::interactions::Interactions;
+use crate::limits::guest::GuestHasher;
 use crate::limits::rates::Rates;
 use crate::store::Store;
 
@@ -66,13 +67,14 @@ pub struct ApiState {
     in_flight: InFlight,
     roles: RoleCache,
     rates: Rates,
+    guests: GuestHasher,
 }
 
 impl ApiState {
     pub fn new(
         config: Arc<Config>,
         auth: Auth,
-        store: Store,
+        (store, guests_secret): (Store, [u8; 32]),
         board: Board,
         desk: Desk,
         interactions: Interactions,
@@ -82,6 +84,7 @@ impl ApiState {
             in_flight: InFlight::new(config.http.keys_in_flight_max),
             roles: RoleCache::new(&config.http),
             rates: Rates::new(&config.limits),
+            guests: GuestHasher::new(guests_secret),
             config,
             auth,
             store,

@@ -45,11 +45,14 @@ pub(super) struct TicketTypeBody {
     /// The event's own limit applies as well.
     #[schema(minimum = 1)]
     max_per_booking: Option<i64>,
-    /// Over all bookings of one user.
+    /// Over all bookings of one user; of buyers without an account, of one address.
     #[schema(minimum = 1)]
     max_per_user: Option<i64>,
     #[schema(required = false, default = false)]
     members_only: bool,
+    /// Sold only to callers with an account: for what is free or scarce.
+    #[schema(required = false, default = false)]
+    account_required: bool,
 }
 
 /// Changes of a ticket type; fields that are left out stay, `null` removes a limit.
@@ -74,6 +77,7 @@ pub(super) struct TicketTypePatch {
     #[schema(value_type = Option<i64>, minimum = 1)]
     max_per_user: Option<Option<i64>>,
     members_only: Option<bool>,
+    account_required: Option<bool>,
 }
 
 /// Largest `sort`.
@@ -103,6 +107,7 @@ impl Input for TicketTypePatch {
             max_per_booking: bound(fields, "max_per_booking", many),
             max_per_user: bound(fields, "max_per_user", many),
             members_only: fields.boolean("members_only"),
+            account_required: fields.boolean("account_required"),
         })
     }
 }
@@ -131,6 +136,7 @@ impl Input for TicketTypeBody {
             max_per_booking,
             max_per_user: read.max_per_user.flatten(),
             members_only: read.members_only.unwrap_or(false),
+            account_required: read.account_required.unwrap_or(false),
         })
     }
 }
@@ -153,6 +159,7 @@ impl TicketTypeBody {
             max_per_booking: self.max_per_booking,
             max_per_user: self.max_per_user,
             members_only: self.members_only,
+            account_required: self.account_required,
         }
     }
 }
@@ -170,6 +177,7 @@ impl TicketTypePatch {
             max_per_booking: self.max_per_booking,
             max_per_user: self.max_per_user,
             members_only: self.members_only,
+            account_required: self.account_required,
         }
     }
 }

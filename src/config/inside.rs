@@ -298,6 +298,13 @@ pub const LIMIT_CONNECTIONS: Rate = Rate {
     per_minute: 20 * 60,
     burst: 300,
 };
+/// Joins over all WebSocket connections of one address. A page joins a few topics.
+pub const LIMIT_JOINS: Rate = Rate {
+    per_minute: 200 * 60,
+    burst: 4_000,
+};
 /// Addresses and accounts whose rates are remembered at a time, for each kind of request. Past it the ones that have
 /// asked longest ago are forgotten.
 pub const LIMITED_CLIENTS_MAX: usize = 200_000;
+/// The largest share of an event that a setting may give to one buyer. So many bookings are counted of what a buyer has.
+pub const SHARE_MAX: i64 = 1_000;

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{
-    AvailabilityConfig, Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, SocketConfig,
-    StreamConfig, SweepConfig,
+    AvailabilityConfig, Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, LimitsConfig,
+    SocketConfig, StreamConfig, SweepConfig, inside,
 };
 
 /// The most shards: a set of shards is the bits of a word, and one bit is for server-sent events.
@@ -23,6 +23,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), InvalidConfig> {
         let mut faults = Faults(Vec::new());
         faults.http(&self.http);
+        faults.limits(&self.limits);
         faults.database(&self.database);
         faults.desk(&self.desk);
         faults.sweep(&self.sweep);
@@ -61,6 +62,17 @@ impl Faults {
             1..=HOUR_MS,
         );
         self.within("--drain-timeout-ms", http.drain_timeout_ms, 0..=HOUR_MS);
+    }
+
+    fn limits(&mut self, limits: &LimitsConfig) {
+        let counted = 0..=inside::SHARE_MAX;
+        for (flag, max) in [
+            ("--holds-per-address-max", limits.holds_per_address_max),
+            ("--tickets-per-address-max", limits.tickets_per_address_max),
+            ("--tickets-per-account-max", limits.tickets_per_account_max),
+        ] {
+            self.within(flag, max, counted.clone());
+        }
     }
 
     fn database(&mut self, database: &DatabaseConfig) {

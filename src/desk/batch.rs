@@ -64,6 +64,8 @@ fn ask_for(book: &Book, questions: &mut Questions, types: &mut BTreeSet<Option<T
     let event = book.event_id;
     let buyer = book.request.buyer;
     questions.buyers.extend(buyer.map(|buyer| (event, buyer)));
+    let guest = book.request.guest;
+    questions.guests.extend(guest.map(|guest| (event, guest)));
     questions.keys.extend(book.key.clone());
     match &book.request.wish {
         Wish::Cheapest { .. } => {
@@ -285,6 +287,7 @@ impl Deciding {
                     booking,
                     state: grant.claim_state(),
                     token_hash: book.token_hash,
+                    guest: book.request.guest,
                     key: book.key.clone(),
                 }],
                 ..Writes::default()

@@ -16,11 +16,13 @@
 //! | `Once` | a key stands for one booking |
 //! | `Answers` | a living node answers every command, with the committed state |
 //! | `Company` | a command does not fail because of another one in its batch |
+//! | `Share` | buyers without an account at one address have no more than one share of an event, however they race |
 //! | `Order` | a node has one transaction at a time for an event |
 //!
 //! Mistakes made on purpose, each caught by its check: `DecideTooLate` (a command past its deadline is decided),
 //! `OffenderTakesAll` (one command that the database refuses fails its batch), `KeepExpiredStock` (the stock of an
-//! expired hold is not given to the next command).
+//! expired hold is not given to the next command), `ForgetGuests` (a booking without an account is not counted for the
+//! next command of its batch).
 
 mod caller;
 mod ledger;
@@ -61,6 +63,7 @@ enum DeskCheck {
     Once,
     Answers,
     Company,
+    Share,
     Order,
     Survival,
 }
@@ -223,6 +226,10 @@ fn run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
     }
     play(&world)?;
     world.with(|shared| {
+        if let Some(what) = shared.ledger.over_share.take() {
+            let check = DeskCheck::Share;
+            return Err(DeskFault { check, what });
+        }
         let check = DeskCheck::Stock;
         let ended = shared.ledger.check_end();
         ended.map_err(|what| DeskFault { check, what })?;
@@ -334,6 +341,7 @@ fn every_mistake_of_the_desk_is_caught_by_its_check() {
         (Mistake::DecideTooLate, DeskCheck::InTime),
         (Mistake::OffenderTakesAll, DeskCheck::Company),
         (Mistake::KeepExpiredStock, DeskCheck::Stock),
+        (Mistake::ForgetGuests, DeskCheck::Share),
     ] {
         let caught = fault(MISTAKE_SEEDS, Some(mistake), |fault| fault.check == check);
         assert!(caught.is_some(), "{mistake:?}: of {MISTAKE_SEEDS} seeds");

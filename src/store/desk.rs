@@ -34,7 +34,7 @@ pub use self::connection::DeskConnection;
 use super::StoreError;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::ticketing::record::{Booking, BookingStatus, PaidBy, Ticket};
-use crate::ticketing::stock::{ClaimState, Stock};
+use crate::ticketing::stock::{ClaimState, GuestHash, Stock};
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::{BookingId, ClaimId, EventId, Revision, SeatId, TicketTypeId, UserId};
 
@@ -96,6 +96,7 @@ pub struct Questions {
     /// Ticket types whose terms and pools the rules need; `None`: all of the event's. Every event has a row here.
     pub types: Vec<(EventId, Option<TicketTypeId>)>,
     pub buyers: Vec<(EventId, UserId)>,
+    pub guests: Vec<(EventId, GuestHash)>,
     /// Seats asked for by name.
     pub seats: Vec<SeatId>,
     /// Ticket types whose seats the server may have to choose; `None`: any of the event's.
@@ -153,6 +154,7 @@ pub struct NewBooking {
     pub state: ClaimState,
     /// SHA-256 of the token of a buyer without an account.
     pub token_hash: Option<[u8; 32]>,
+    pub guest: Option<GuestHash>,
     pub key: Option<IdempotencyKey>,
 }
 

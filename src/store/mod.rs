@@ -31,6 +31,7 @@ pub mod relay;
 mod room;
 pub mod seatmap;
 pub mod seats;
+mod secrets;
 pub mod seed;
 mod snapshot;
 pub mod start;

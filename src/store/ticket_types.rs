@@ -27,6 +27,7 @@ pub struct NewTicketType {
     pub max_per_booking: Option<i64>,
     pub max_per_user: Option<i64>,
     pub members_only: bool,
+    pub account_required: bool,
 }
 
 /// Changes of a ticket type; `None` leaves a field as it is, `Some(None)` removes a limit.
@@ -42,6 +43,7 @@ pub struct TicketTypeChange {
     pub max_per_booking: Option<Option<i64>>,
     pub max_per_user: Option<Option<i64>>,
     pub members_only: Option<bool>,
+    pub account_required: Option<bool>,
 }
 
 /// What is taken of a ticket type.
@@ -169,14 +171,14 @@ pub(super) async fn insert_ticket_types(
     }
     let statement = "
         insert into ticket_types (event_id, name, price_amount, capacity, sort, sale_from, sale_to,
-                                  min_per_booking, max_per_booking, max_per_user, members_only)
-        select $1, name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members
+                                  min_per_booking, max_per_booking, max_per_user, members_only, account_required)
+        select $1, name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account
           from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::timestamptz[],
-                      $8::bigint[], $9::bigint[], $10::bigint[], $11::boolean[]) with ordinality
-            as t (name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, place)
+                      $8::bigint[], $9::bigint[], $10::bigint[], $11::boolean[], $12::boolean[]) with ordinality
+            as t (name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account, place)
          order by place
         returning id";
-    let values: [&(dyn ToSql + Sync); 11] = [
+    let values: [&(dyn ToSql + Sync); 12] = [
         &event,
         &column(types, |t| t.name.as_str()),
         &column(types, |t| t.price),
@@ -188,6 +190,7 @@ pub(super) async fn insert_ticket_types(
         &column(types, |t| t.max_per_booking),
         &column(types, |t| t.max_per_user),
         &column(types, |t| t.members_only),
+        &column(types, |t| t.account_required),
     ];
     let rows = tx.query(statement, &values).await?;
     match rows.first() {
@@ -212,9 +215,10 @@ async fn update(
                min_per_booking = coalesce($10::bigint::int, min_per_booking),
                max_per_booking = case when $11 then $12::bigint::int else max_per_booking end,
                max_per_user = case when $13 then $14::bigint::int else max_per_user end,
-               members_only = coalesce($15, members_only)
+               members_only = coalesce($15, members_only),
+               account_required = coalesce($16, account_required)
          where id = $1";
-    let values: [&(dyn ToSql + Sync); 15] = [
+    let values: [&(dyn ToSql + Sync); 16] = [
         &ticket_type,
         &change.name,
         &change.price,
@@ -230,6 +234,7 @@ async fn update(
         &change.max_per_user.is_some(),
         &change.max_per_user.flatten(),
         &change.members_only,
+        &change.account_required,
     ];
     tx.execute(statement, &values).await?;
     Ok(())

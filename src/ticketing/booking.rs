@@ -2,7 +2,7 @@
 //!
 //! A booking is granted whole or not at all. The order of the checks decides which of several
 //! reasons the caller hears: the event, the ticket types, the limits, the buyer's pending
-//! booking, the seats named, the counts, the seats to be chosen.
+//! booking, the buyer's share, the seats named, the counts, the seats to be chosen.
 //!
 //! | refusal | when |
 //! |---|---|
@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::adjacent;
-use super::refusal::Refusal;
-use super::stock::{ClaimState, EventTerms, Stock, TicketTypeTerms};
+use super::refusal::{Of, Refusal};
+use super::stock::{ClaimState, EventTerms, GuestHash, Share, Stock, TicketTypeTerms};
 use super::{BookingId, PoolId, SeatId, TicketTypeId, UserId};
 
 /// One booking as it is asked for.
@@ -27,6 +27,10 @@ pub struct Request {
     pub booking_id: BookingId,
     /// `None`: somebody without an account, who will hold the booking by its token.
     pub buyer: Option<UserId>,
+    /// Of a buyer without an account: the address by which what they have is counted; `None` where it is not.
+    pub guest: Option<GuestHash>,
+    /// What this buyer may have of the event in all. The event's organizer may have any number.
+    pub share: Share,
     /// The buyer's token says that they are a member; the users table may say so as well.
     pub member: bool,
     pub wish: Wish,
@@ -100,8 +104,9 @@ pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Gr
     let member = is_member(stock, request)?;
     sale::check_event(&stock.event, request.buyer, member, now)?;
     let mut lines = lines(stock, request, member, now)?;
-    check_limits(stock, request.buyer, &lines)?;
+    check_limits(stock, request, &lines)?;
     check_pending(stock, request.buyer)?;
+    check_share(stock, request, total_quantity(&lines))?;
     check_seats(stock, &lines)?;
     check_counts(stock, &lines)?;
     choose_seats(stock, &mut lines)?;
@@ -144,9 +149,10 @@ fn lines(
     now: Timestamp,
 ) -> Result<Vec<Line>, Refusal> {
     let mut lines: BTreeMap<TicketTypeId, Line> = BTreeMap::new();
+    let standing = (member, request.buyer.is_some());
     match &request.wish {
         Wish::Cheapest { quantity } => {
-            let ticket_type_id = sale::cheapest(stock, *quantity, member, now)?;
+            let ticket_type_id = sale::cheapest(stock, *quantity, standing, now)?;
             let item = Item::Quantity {
                 ticket_type_id,
                 quantity: *quantity,
@@ -160,7 +166,8 @@ fn lines(
         }
     }
     for line in lines.values() {
-        sale::check_ticket_type(ticket_type(stock, line.ticket_type_id)?, member, now)?;
+        let id = line.ticket_type_id;
+        sale::check_ticket_type((id, ticket_type(stock, id)?), standing, now)?;
     }
     Ok(lines.into_values().collect())
 }
@@ -214,7 +221,7 @@ fn ticket_type(stock: &Stock, id: TicketTypeId) -> Result<&TicketTypeTerms, Refu
     stock.ticket_types.get(&id).ok_or(not_found)
 }
 
-fn check_limits(stock: &Stock, buyer: Option<UserId>, lines: &[Line]) -> Result<(), Refusal> {
+fn check_limits(stock: &Stock, request: &Request, lines: &[Line]) -> Result<(), Refusal> {
     for line in lines {
         let terms = ticket_type(stock, line.ticket_type_id)?;
         let min = terms.min_per_booking.max(1);
@@ -224,7 +231,7 @@ fn check_limits(stock: &Stock, buyer: Option<UserId>, lines: &[Line]) -> Result<
                 ticket_type_id: line.ticket_type_id,
             });
         }
-        let allowance = allowance(stock, buyer, line.ticket_type_id, terms);
+        let allowance = allowance(stock, request, line.ticket_type_id, terms);
         if let Some(max) = allowance.filter(|max| line.quantity > *max) {
             return Err(Refusal::LimitExceeded {
                 max,
@@ -245,12 +252,17 @@ fn check_limits(stock: &Stock, buyer: Option<UserId>, lines: &[Line]) -> Result<
 /// How many of a ticket type this booking may have; `None` means no bound of the type's own.
 fn allowance(
     stock: &Stock,
-    buyer: Option<UserId>,
+    request: &Request,
     id: TicketTypeId,
     terms: &TicketTypeTerms,
 ) -> Option<i64> {
-    let record = buyer.and_then(|user| stock.buyers.get(&user));
-    let live = record.and_then(|buyer| buyer.live.get(&id)).copied();
+    let buyer = request.buyer.and_then(|user| stock.buyers.get(&user));
+    let guest = request.guest.and_then(|guest| stock.guests.get(&guest));
+    let live = match (buyer, guest) {
+        (Some(buyer), _) => buyer.live.get(&id).copied(),
+        (None, Some(guest)) => guest.live.get(&id).copied(),
+        (None, None) => None,
+    };
     let for_user = terms
         .max_per_user
         .map(|max| (max - live.unwrap_or(0)).max(0));
@@ -267,6 +279,30 @@ fn check_pending(stock: &Stock, buyer: Option<UserId>) -> Result<(), Refusal> {
             booking_id: Some(booking_id),
         }),
         None => Ok(()),
+    }
+}
+
+/// No buyer gets more than a share of the event, by however many bookings.
+fn check_share(stock: &Stock, request: &Request, quantity: i64) -> Result<(), Refusal> {
+    if request.buyer == Some(stock.event.organizer_id) {
+        return Ok(());
+    }
+    let buyer = request.buyer.and_then(|user| stock.buyers.get(&user));
+    let guest = request.guest.and_then(|guest| stock.guests.get(&guest));
+    let (pending, tickets) = match (buyer, guest) {
+        (Some(buyer), _) => (i64::from(buyer.pending.is_some()), buyer.tickets),
+        (None, Some(guest)) => (guest.pending, guest.tickets),
+        (None, None) => (0, 0),
+    };
+    let exceeded = |max, of| Err(Refusal::HoldsExceeded { max, of });
+    match request.share {
+        Share {
+            pending: Some(max), ..
+        } if pending >= max => exceeded(max, Of::PendingBookings),
+        Share {
+            tickets: Some(max), ..
+        } if tickets.saturating_add(quantity) > max => exceeded(max, Of::Tickets),
+        _ => Ok(()),
     }
 }
 
@@ -407,8 +443,17 @@ fn take(stock: &mut Stock, request: &Request, grant: &Grant) {
         if state == ClaimState::Held {
             buyer.pending = Some(request.booking_id);
         }
+        buyer.tickets += grant.quantity;
         for line in &grant.lines {
             *buyer.live.entry(line.ticket_type_id).or_default() += line.quantity;
+        }
+    }
+    if let Some(guest) = request.guest.filter(|_| !mistaken!(ForgetGuests)) {
+        let guest = stock.guests.entry(guest).or_default();
+        guest.pending += i64::from(state == ClaimState::Held);
+        guest.tickets += grant.quantity;
+        for line in &grant.lines {
+            *guest.live.entry(line.ticket_type_id).or_default() += line.quantity;
         }
     }
 }

@@ -44,6 +44,11 @@ pub enum Refusal {
     NotSeated { ticket_type_id: TicketTypeId },
     /// The buyer already has a pending booking for this event: pay or cancel that one first.
     PendingBookingExists { booking_id: Option<BookingId> },
+    /// The buyer has as many pending bookings or tickets of this event as one buyer may have, or would have more
+    /// with this booking. Buyers without an account count together if they have the same address.
+    HoldsExceeded { max: i64, of: Of },
+    /// The ticket type is sold only to buyers with an account.
+    AccountRequired { ticket_type_id: TicketTypeId },
     /// These of the seats asked for are held, sold or blocked.
     SeatTaken { seats: Vec<SeatId> },
     /// There are tickets, but not this many free seats side by side in one row.
@@ -79,6 +84,14 @@ pub enum Refusal {
     TooLate { retry_after_s: u64 },
 }
 
+/// What a buyer has too many of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    PendingBookings,
+    Tickets,
+}
+
 impl Refusal {
     /// The stable code, as it stands in `data.code`.
     pub fn code(&self) -> &'static str {
@@ -95,6 +108,8 @@ impl Refusal {
             Refusal::BelowMinimum { .. } => "BELOW_MINIMUM",
             Refusal::NotSeated { .. } => "NOT_SEATED",
             Refusal::PendingBookingExists { .. } => "PENDING_BOOKING_EXISTS",
+            Refusal::HoldsExceeded { .. } => "HOLDS_EXCEEDED",
+            Refusal::AccountRequired { .. } => "ACCOUNT_REQUIRED",
             Refusal::SeatTaken { .. } => "SEAT_TAKEN",
             Refusal::NoAdjacentSeats { .. } => "NO_ADJACENT_SEATS",
             Refusal::TicketTypeSoldOut { .. } => "TICKET_TYPE_SOLD_OUT",
@@ -110,7 +125,8 @@ impl Refusal {
     /// The HTTP status that says the same.
     pub fn status(&self) -> u16 {
         match self {
-            Refusal::MembershipRequired => 403,
+            Refusal::MembershipRequired | Refusal::AccountRequired { .. } => 403,
+            Refusal::HoldsExceeded { .. } => 429,
             Refusal::EventNotFound
             | Refusal::TicketTypeNotFound { .. }
             | Refusal::SeatNotFound { .. }
@@ -179,6 +195,13 @@ mod tests {
             },
             Refusal::PendingBookingExists {
                 booking_id: Some(id),
+            },
+            Refusal::HoldsExceeded {
+                max: 4,
+                of: Of::PendingBookings,
+            },
+            Refusal::AccountRequired {
+                ticket_type_id: TicketTypeId(1),
             },
             Refusal::SeatTaken {
                 seats: vec![SeatId(1)],

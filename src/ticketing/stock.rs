@@ -24,6 +24,8 @@ pub struct Stock {
     pub rows: Vec<SeatRow>,
     /// The users among the batch's buyers. Who is missing here is no user.
     pub buyers: BTreeMap<UserId, Buyer>,
+    /// Buyers without an account, by address. Who is missing here has nothing.
+    pub guests: BTreeMap<GuestHash, Guest>,
 }
 
 /// What the event itself says about its sale.
@@ -53,9 +55,10 @@ pub struct TicketTypeTerms {
     pub sale_to: Option<Timestamp>,
     pub min_per_booking: i64,
     pub max_per_booking: Option<i64>,
-    /// Over all live bookings of one user. Who buys without an account is bound by it per booking.
+    /// Over all live bookings of one user, or of all buyers without an account at one address.
     pub max_per_user: Option<i64>,
     pub members_only: bool,
+    pub account_required: bool,
     /// Sold by the seat: a quantity of it means that many seats side by side.
     pub seated: bool,
     /// Every pool that this type draws from, the root among them.
@@ -85,6 +88,32 @@ pub struct Buyer {
     pub pending: Option<BookingId>,
     /// Held and sold units per ticket type; only types with `max_per_user` need an entry.
     pub live: BTreeMap<TicketTypeId, i64>,
+    /// Held and sold units of all ticket types.
+    pub tickets: i64,
+}
+
+/// The address of a buyer without an account, hashed with the event under a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GuestHash(pub [u8; 16]);
+
+/// What buyers without an account have at one address.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Guest {
+    /// Pending bookings.
+    pub pending: i64,
+    /// Held and sold units of all ticket types.
+    pub tickets: i64,
+    /// The same per ticket type; only types with `max_per_user` need an entry.
+    pub live: BTreeMap<TicketTypeId, i64>,
+}
+
+/// What one buyer may have of an event; `None` means no bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Share {
+    /// Pending bookings at a time.
+    pub pending: Option<i64>,
+    /// Held and sold units.
+    pub tickets: Option<i64>,
 }
 
 /// Whether a live claim is a hold or a sale.

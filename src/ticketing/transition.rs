@@ -180,8 +180,11 @@ fn invalid(from: BookingStatus, to: BookingStatus) -> Refusal {
 fn release(stock: &mut Stock, booking: BookingId, user: Option<UserId>, claims: &[Claim]) {
     for claim in claims {
         stock.give_back(claim);
-        let buyer = user.and_then(|user| stock.buyers.get_mut(&user));
-        if let Some(live) = buyer.and_then(|buyer| buyer.live.get_mut(&claim.ticket_type_id)) {
+        let Some(buyer) = user.and_then(|user| stock.buyers.get_mut(&user)) else {
+            continue;
+        };
+        buyer.tickets = (buyer.tickets - claim.quantity).max(0);
+        if let Some(live) = buyer.live.get_mut(&claim.ticket_type_id) {
             *live = (*live - claim.quantity).max(0);
         }
     }

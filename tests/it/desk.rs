@@ -8,6 +8,7 @@ use seatcast::store::idempotency::{IdempotencyKey, Once};
 use seatcast::ticketing::booking::{Item, Request, Wish};
 use seatcast::ticketing::record::{BookingStatus, PaidBy};
 use seatcast::ticketing::refusal::Refusal;
+use seatcast::ticketing::stock::Share;
 use seatcast::ticketing::transition::Canceller;
 use seatcast::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 use tokio::task::JoinSet;
@@ -32,6 +33,8 @@ fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> Book {
         request: Request {
             booking_id: BookingId(uuid::Uuid::now_v7()),
             buyer,
+            guest: None,
+            share: Share::default(),
             member: false,
             wish: Wish::Items(items),
         },

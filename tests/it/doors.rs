@@ -2,8 +2,10 @@
 
 use std::process::Stdio;
 
+use futures_util::future::join_all;
 use reqwest::Method;
-use seatcast::config::Rate;
+use seatcast::config::{Config, Rate};
+use seatcast::ticketing::UserId;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -12,7 +14,7 @@ use crate::support::binary::ServerProcess;
 use crate::support::caller::{Answer, Caller};
 use crate::support::database::TestDatabase;
 use crate::support::server::{DEADLINE, TestServer};
-use crate::support::show::user;
+use crate::support::show::{Show, Staged, user};
 
 /// So many requests, then none for a long time.
 fn at_most(burst: u32) -> Rate {
@@ -287,4 +289,178 @@ async fn an_answer_has_one_vary_line() {
     }
     let answer = caller.get("/api/v1/events").await;
     assert!(answer.header("vary").unwrap().contains("accept-language"));
+}
+
+/// A server behind a proxy, so that a test has many addresses; only what one may hold is bounded.
+async fn selling(change: impl FnOnce(&mut Config)) -> TestServer {
+    let server = TestServer::builder().limited().with(|config| {
+        config.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        config.limits.bookings = at_most(10_000);
+        change(config);
+    });
+    server.start().await
+}
+
+/// Books until nothing is granted, 50 requests at a time, and returns how many tickets that made.
+async fn grab(caller: &Caller, show: &Staged, each: i64) -> i64 {
+    let mut had = 0;
+    loop {
+        let body = json!({"event_id": show.event, "quantity": each});
+        let asked = (0..50).map(|_| caller.post("/api/v1/bookings", &body));
+        let granted = join_all(asked).await;
+        let granted: Vec<_> = granted.iter().filter(|one| one.status == 201).collect();
+        if granted.is_empty() {
+            return had;
+        }
+        had += each * i64::try_from(granted.len()).unwrap();
+    }
+}
+
+/// Finding faults.md 1: one script from one address had all tickets of an event in a second.
+#[tokio::test]
+async fn faults_1_one_script_gets_no_more_than_a_persons_share() {
+    let server = selling(|_| {}).await;
+    let client = server.client().await;
+    for (price, share) in [(1_500, 4), (0, 20)] {
+        let show = Show::new().ticket_type("Floor", price, 500);
+        let show = show.stage(&client).await;
+        let script = behind(&server, "192.0.2.1");
+        assert_eq!(grab(&script, &show, 1).await, share, "at {price}");
+        let body = json!({"event_id": show.event, "quantity": 1});
+        let refused = script.post("/api/v1/bookings", &body).await;
+        assert_eq!(refused.code(429), "HOLDS_EXCEEDED");
+        assert_eq!(refused.body["data"]["max"], share);
+        // Somebody else, and somebody with an account at the same address, may book.
+        behind(&server, "192.0.2.2")
+            .post("/api/v1/bookings", &body)
+            .await
+            .data(201);
+        let buyer = user(&client, "customer").await;
+        let signed_in = script.clone().with_header("x-user-id", buyer.to_string());
+        signed_in.post("/api/v1/bookings", &body).await.data(201);
+    }
+    // Large bookings reach the bound of tickets, and so do several addresses of one IPv6 network.
+    let show = Show::new()
+        .ticket_type("Floor", 1_500, 500)
+        .stage(&client)
+        .await;
+    let mut had = 0;
+    for host in 1..=10 {
+        let script = behind(&server, &format!("2001:db8::{host}"));
+        had += grab(&script, &show, 10).await;
+    }
+    assert_eq!(had, 20);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn without_limits_one_script_gets_it_all() {
+    let server = TestServer::start().await;
+    let show = Show::new().ticket_type("Floor", 0, 500);
+    let show = show.stage(&server.client().await).await;
+    assert_eq!(grab(&server.anonymous(), &show, 1).await, 500);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn two_nodes_count_an_address_together_and_none_stores_it() {
+    let server = selling(|_| {}).await;
+    let other = TestServer::builder()
+        .limited()
+        .beside(&server)
+        .with(|config| {
+            config.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+            config.limits.bookings = at_most(10_000);
+        });
+    let other = other.start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 0, 500)
+        .stage(&client)
+        .await;
+    let (here, there) = (behind(&server, "192.0.2.1"), behind(&other, "192.0.2.1"));
+    let (one, two) = tokio::join!(grab(&here, &show, 1), grab(&there, &show, 1));
+    assert_eq!(one + two, 20);
+    let sql = "select count(distinct buyer_hash), count(*) from bookings where event_id = $1";
+    let row = client.query_one(sql, &[&show.event]).await.unwrap();
+    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 20));
+    let sql = "select count(*) from bookings b where b::text like '%192.0.2.1%'";
+    let row = client.query_one(sql, &[]).await.unwrap();
+    assert_eq!(row.get::<_, i64>(0), 0);
+}
+
+#[tokio::test]
+async fn what_a_guest_gives_back_or_lets_go_counts_no_more() {
+    let server = selling(|config| config.limits.holds_per_address_max = 1).await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 1_500, 500)
+        .stage(&client)
+        .await;
+    let guest = behind(&server, "192.0.2.1");
+    let body = json!({"event_id": show.event, "quantity": 1});
+    let book = async || guest.post("/api/v1/bookings", &body).await;
+    let made = book().await;
+    let id = made.data(201)["id"].as_str().unwrap().to_owned();
+    let token = made.header("x-booking-token").unwrap().to_owned();
+    assert_eq!(book().await.code(429), "HOLDS_EXCEEDED");
+    let owner = guest.clone().with_header("x-booking-token", token);
+    let cancel = json!({"status": "cancelled"});
+    let path = format!("/api/v1/bookings/{id}/status");
+    owner.put(&path, &cancel).await.data(200);
+    let id = book().await.data(201)["id"].as_str().unwrap().to_owned();
+    // Its deadline passes; the desk ends the hold on its way, if the sweeper has not.
+    let late = format!("update bookings set expires_at = now() where id = '{id}'");
+    client.batch_execute(&late).await.unwrap();
+    book().await.data(201);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn an_account_has_a_share_as_well_and_staff_has_none() {
+    let server = selling(|config| config.limits.tickets_per_account_max = 3).await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Floor", 0, 500)
+        .stage(&client)
+        .await;
+    let buyer = user(&client, "customer").await;
+    let admin = user(&client, "admin").await;
+    let body = json!({"event_id": show.event, "quantity": 2});
+    let book = async |who: UserId| server.user(who).post("/api/v1/bookings", &body).await;
+    book(buyer).await.data(201);
+    let refused = book(buyer).await;
+    assert_eq!(refused.code(429), "HOLDS_EXCEEDED");
+    assert_eq!(refused.body["data"]["of"], "tickets");
+    for staff in [show.organizer, admin] {
+        book(staff).await.data(201);
+        book(staff).await.data(201);
+    }
+}
+
+#[tokio::test]
+async fn a_ticket_type_may_ask_for_an_account() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Free", 0, 50).stage(&client).await;
+    let types = format!("/api/v1/events/{}/ticket-types", show.event);
+    let organizer = server.user(show.organizer);
+    let one = format!("{types}/{}", show.ticket_types[0]);
+    let changed = organizer
+        .patch(&one, &json!({"account_required": true}))
+        .await;
+    assert_eq!(changed.data(200)["account_required"], true);
+    let made = json!({"name": "Scarce", "price": 100, "capacity": 5, "account_required": true});
+    let made = organizer.post(&types, &made).await;
+    assert_eq!(made.data(201)["account_required"], true);
+    let body =
+        json!({"event_id": show.event, "ticket_type_id": show.ticket_types[0], "quantity": 1});
+    let refused = server.anonymous().post("/api/v1/bookings", &body).await;
+    assert_eq!(refused.code(403), "ACCOUNT_REQUIRED");
+    let buyer = user(&client, "customer").await;
+    server
+        .user(buyer)
+        .post("/api/v1/bookings", &body)
+        .await
+        .data(201);
 }

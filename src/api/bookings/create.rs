@@ -18,8 +18,10 @@ use crate::api::idempotency::{given_key, made, replayed};
 use crate::auth::Caller;
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX};
 use crate::desk::Book;
+use crate::limits::address::Client;
 use crate::ticketing::booking::{Item, Request, Wish};
 use crate::ticketing::record::BookingStatus;
+use crate::ticketing::stock::Share;
 use crate::ticketing::{BookingId, EventId};
 
 /// Either `items`, or `quantity` with or without `ticket_type_id`.
@@ -153,7 +155,7 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
                 ("X-Event-Revision" = u64, description = "The event's revision, with this booking in it"),
                 ("X-Booking-Token" = String, description = "Anonymous callers: what proves the booking theirs"),
             )),
-        (status = 403, description = "`MEMBERSHIP_REQUIRED`", body = Failure),
+        (status = 403, description = "`MEMBERSHIP_REQUIRED`, `ACCOUNT_REQUIRED`", body = Failure),
         (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`, `SEAT_NOT_FOUND`, `USER_NOT_FOUND`",
             body = Failure),
         (status = 409, description = "`SOLD_OUT {by_type}`, `TICKET_TYPE_SOLD_OUT`, `EVENT_AT_CAPACITY`, \
@@ -162,6 +164,8 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
         (status = 410, description = "`EVENT_CANCELLED`", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`, `LIMIT_EXCEEDED {max}`, `BELOW_MINIMUM {min}`, `NOT_SEATED`, \
             `IDEMPOTENCY_MISMATCH`", body = Failure),
+        (status = 429, description = "`HOLDS_EXCEEDED {max, of}`: as many `pending_bookings` or `tickets` of this event as \
+            one buyer may have; buyers without an account count together by address. `RATE_LIMITED`", body = Failure),
         (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`, with the same key",
             body = Failure),
     )
@@ -169,6 +173,7 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
 pub(in crate::api) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
+    client: Client,
     headers: HeaderMap,
     body: Body<NewBooking>,
 ) -> ApiResult<Reply<BookingData>> {
@@ -179,13 +184,23 @@ pub(in crate::api) async fn create(
     let booking_id = BookingId(Uuid::now_v7());
     let anonymous = caller.user_id().is_none();
     let new_token = anonymous.then(|| token(booking_id, key.as_ref()));
+    let limits = &state.config.limits;
+    let guests_share = limits.guests_share().filter(|_| anonymous);
+    let share = match caller.is_admin() {
+        true => Share::default(),
+        false => guests_share.unwrap_or_else(|| limits.accounts_share()),
+    };
+    let event_id = body.input.event_id;
+    let guest = guests_share.map(|_| state.guests.hash(event_id, client));
     let outcome = state
         .desk
         .book(Book {
-            event_id: body.input.event_id,
+            event_id,
             request: Request {
                 booking_id,
                 buyer: caller.user_id(),
+                guest,
+                share,
                 member: matches!(caller, Caller::User { member: true, .. }),
                 wish: body.input.wish,
             },

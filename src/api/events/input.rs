@@ -318,6 +318,7 @@ fn only_type(price: Option<Amount>, capacity: i64) -> NewTicketType {
         max_per_booking: None,
         max_per_user: None,
         members_only: false,
+        account_required: false,
     }
 }
 

@@ -71,6 +71,8 @@ pub(in crate::api) struct TicketTypeDetail {
     max_per_booking: Option<i64>,
     max_per_user: Option<i64>,
     members_only: bool,
+    /// Sold only to callers with an account.
+    account_required: bool,
     /// Sold by the seat: choose seats on the map, or let `best_available` choose.
     seated: bool,
 }
@@ -177,6 +179,7 @@ impl TicketTypeDetail {
             max_per_booking: terms.max_per_booking,
             max_per_user: terms.max_per_user,
             members_only: terms.members_only,
+            account_required: terms.account_required,
             seated: terms.seated,
         };
         pairs.into_iter().map(of).collect()

@@ -5,7 +5,7 @@ use std::task::Poll;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::ledger::OFFENCE;
+use super::ledger::{GUESTS_SHARE, OFFENCE};
 use super::{DeskCheck, DeskWorld, FAULTS_MS, PATIENCE_MS, node, now_ms, pause, rest};
 use crate::desk::clock::STOOD_STILL;
 use crate::desk::worker::Enqueued;
@@ -14,6 +14,7 @@ use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::ticketing::booking::{Item, Request, Wish};
 use crate::ticketing::record::{Booking, BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
+use crate::ticketing::stock::{GuestHash, Share};
 use crate::ticketing::transition::{Canceller, Transition};
 use crate::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 
@@ -23,6 +24,8 @@ const TRIES_MAX: usize = 5;
 pub(super) struct Caller {
     world: DeskWorld,
     user: UserId,
+    /// Without an account, at an address that others have as well.
+    guest: Option<GuestHash>,
 }
 
 /// The booking that a caller wants.
@@ -37,6 +40,7 @@ impl Caller {
         Caller {
             world: world.clone(),
             user: UserId(100 + number as i64),
+            guest: (number % 2 == 1).then_some(GuestHash([(number % 4) as u8; 16])),
         }
     }
 
@@ -125,7 +129,12 @@ impl Caller {
             event_id: errand.event,
             request: Request {
                 booking_id,
-                buyer: Some(self.user),
+                buyer: self.guest.is_none().then_some(self.user),
+                guest: self.guest,
+                share: match self.guest {
+                    Some(_) => GUESTS_SHARE,
+                    None => Share::default(),
+                },
                 member: false,
                 wish: Wish::Items(vec![item]),
             },

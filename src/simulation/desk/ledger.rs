@@ -15,7 +15,9 @@ use crate::store::desk::{EventFacts, Facts, Found, IN_TIME, Questions, Turns, Wr
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::{Booking, BookingStatus};
-use crate::ticketing::stock::{Buyer, Claim, ClaimState, EventTerms, Pool, Stock, TicketTypeTerms};
+use crate::ticketing::stock::{
+    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Share, Stock, TicketTypeTerms,
+};
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::{BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId};
 
@@ -26,6 +28,11 @@ pub(super) type ConnectionId = u64;
 pub(super) const OFFENCE: i64 = 3;
 /// A transaction that is idle for longer is ended.
 const IDLE_MS: u64 = 6_000;
+/// What buyers without an account may have of an event at one address.
+pub(super) const GUESTS_SHARE: Share = Share {
+    pending: Some(2),
+    tickets: Some(4),
+};
 const HOLD_MINUTES: i64 = 1;
 /// Holds last this long in place of a minute, which is long in a run.
 const HOLD_MS: u64 = 3_000;
@@ -42,6 +49,8 @@ pub(super) struct Ledger {
     committed: HashMap<BookingId, Revision>,
     dice: Dice,
     last_claim: i64,
+    /// What guests have at one address that is more than their share.
+    pub(super) over_share: Option<String>,
 }
 
 #[derive(Default)]
@@ -62,6 +71,7 @@ pub(super) struct BookingRow {
     pub(super) booking: Booking,
     claims: Vec<Claim>,
     due_ms: u64,
+    guest: Option<GuestHash>,
 }
 
 struct Transaction {
@@ -117,6 +127,7 @@ impl Ledger {
             committed: HashMap::new(),
             dice,
             last_claim: 0,
+            over_share: None,
         }
     }
 
@@ -312,10 +323,12 @@ impl Ledger {
             max_per_booking: None,
             max_per_user: None,
             members_only: false,
+            account_required: false,
             seated: false,
             pools: vec![root],
         };
         let buyers = asked.buyers.iter().filter(|(of, _)| *of == event);
+        let guests = asked.guests.iter().filter(|(of, _)| *of == event);
         // Like the real query: ticket types that were not asked for are read only where holds are overdue.
         let is_known = !self.overdue(event).is_empty()
             || [None, Some(ticket_type)]
@@ -344,6 +357,9 @@ impl Ledger {
             buyers: buyers
                 .map(|(_, user)| (*user, self.buyer(event, *user)))
                 .collect(),
+            guests: guests
+                .map(|(_, guest)| (*guest, self.guest(event, *guest, now_ms())))
+                .collect(),
         }
     }
 
@@ -359,6 +375,34 @@ impl Ledger {
             member: false,
             pending: pending.map(|row| row.booking.id),
             live: BTreeMap::new(),
+            tickets: 0,
+        }
+    }
+
+    /// What is committed, but for holds that were overdue at that time.
+    fn guest(&self, event: EventId, guest: GuestHash, at_ms: u64) -> Guest {
+        let rows = self.state.bookings.values();
+        let rows = rows.filter(|row| row.guest == Some(guest) && row.booking.event_id == event);
+        let live = rows.filter(|row| !row.claims.is_empty() && !row.is_overdue(at_ms));
+        live.fold(Guest::default(), |mut guest, row| {
+            guest.pending += i64::from(row.booking.status == BookingStatus::Pending);
+            guest.tickets += row.booking.quantity;
+            guest
+        })
+    }
+
+    fn check_share(&mut self, id: BookingId, at_ms: u64) {
+        let Some(row) = self.state.bookings.get(&id) else {
+            return;
+        };
+        let Some(guest) = row.guest else { return };
+        let event = row.booking.event_id;
+        let has = self.guest(event, guest, at_ms);
+        let is_over = |has, max: Option<i64>| max.is_some_and(|max| has > max);
+        if is_over(has.pending, GUESTS_SHARE.pending) || is_over(has.tickets, GUESTS_SHARE.tickets)
+        {
+            let what = format!("at {} ms: {guest:?} has {has:?} of event {event}", now_ms());
+            self.over_share.get_or_insert(what);
         }
     }
 
@@ -439,6 +483,7 @@ impl Ledger {
                 booking,
                 claims: vec![claim],
                 due_ms,
+                guest: new.guest,
             };
             state.bookings.insert(new.booking.id, row);
         }
@@ -482,6 +527,7 @@ impl Ledger {
             let event = self.state.bookings.get(id).map(|row| row.booking.event_id);
             let revision = self.revision(event.unwrap_or(EventId(0)));
             self.committed.insert(*id, revision);
+            self.check_share(*id, transaction.begun_ms);
         }
         for event in transaction.events {
             // Counted as of the time at which the batch was decided.

@@ -9,6 +9,7 @@ use tokio_postgres::{Client, Row, Statement};
 
 use super::connection::statements;
 use super::{EventFacts, Facts, Found, Questions, Turns};
+use crate::config::inside::SHARE_MAX;
 use crate::store::StoreError;
 use crate::store::bookings::BOOKING;
 use crate::store::changes::unsigned;
@@ -16,7 +17,7 @@ use crate::store::edit::status;
 use crate::store::idempotency::StoredAnswer;
 use crate::ticketing::adjacent::{Place, SeatRow};
 use crate::ticketing::stock::{
-    Buyer, Claim, ClaimState, EventTerms, Pool, Seat, Stock, TicketTypeTerms,
+    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Seat, Stock, TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
@@ -24,6 +25,10 @@ use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeI
 /// Most overdue holds that one transaction ends, of one event and of all its events together.
 const OVERDUE_PER_EVENT_MAX: i64 = 500;
 const OVERDUE_MAX: i64 = 1_000;
+
+/// Bookings that are counted of what one buyer has of an event; each has a ticket at least. Staff may have more, and
+/// have no share.
+const COUNTED_BOOKINGS_MAX: i64 = SHARE_MAX;
 
 /// The turns that this transaction holds. It may take one more that has become free, but never waits.
 const MINE: &str = "
@@ -53,7 +58,7 @@ statements! {
                         <= statement_timestamp(), false),
                t.id, t.name, t.price_amount, t.sort, t.sale_from, t.sale_to, t.min_per_booking, t.max_per_booking,
                t.max_per_user, t.members_only, t.seated,
-               p.ids, p.roots, p.capacities, p.held, p.sold
+               p.ids, p.roots, p.capacities, p.held, p.sold, t.account_required
           from unnest($1::bigint[], $2::bigint[]) wanted (id, ticket_type_id)
           cross join lateral (select * from events where id = wanted.id limit 1) e
           left join lateral (
@@ -67,11 +72,15 @@ statements! {
                where l.ticket_type_id = t.id) p on true";
     // Live counts only where a ticket type of the event has a limit for each user, and through
     // the buyers' own bookings: the claims of a popular ticket type are many.
-    buyers = "
+    buyers = format!("
         select asked.event_id, u.id, u.member,
                (select b.id from bookings b
                  where b.event_id = asked.event_id and b.user_id = u.id and b.status = 'pending'),
-               live.types, live.quantities
+               live.types, live.quantities,
+               (select coalesce(sum(mine.quantity), 0)::bigint
+                  from (select quantity from bookings b
+                         where b.event_id = asked.event_id and b.user_id = u.id and b.status in ('pending', 'confirmed')
+                         limit {COUNTED_BOOKINGS_MAX}) mine)
           from unnest($1::bigint[], $2::bigint[]) as asked (event_id, user_id)
           cross join lateral (select * from users where id = asked.user_id limit 1) u
           left join lateral (
@@ -82,7 +91,29 @@ statements! {
                          and b.status in ('pending', 'confirmed') and c.state <> 'dead'
                          and exists (select from ticket_types limited
                                       where limited.event_id = asked.event_id and limited.max_per_user is not null)
-                       group by c.ticket_type_id) per_type) live on true";
+                       group by c.ticket_type_id) per_type) live on true");
+    // The same of buyers without an account. Overdue holds are not theirs any more: their end is part of this
+    // transaction, or of another one.
+    guests = format!("
+        select asked.event_id, asked.buyer_hash, had.pending, had.tickets, live.types, live.quantities
+          from unnest($1::bigint[], $2::bytea[]) as asked (event_id, buyer_hash)
+          cross join lateral (
+              select count(*) filter (where status = 'pending') as pending,
+                     coalesce(sum(quantity), 0)::bigint as tickets, array_agg(id) as ids
+                from (select b.id, b.status, b.quantity from bookings b
+                       where b.event_id = asked.event_id and b.buyer_hash = asked.buyer_hash
+                         and b.status in ('pending', 'confirmed')
+                         and (b.due_at is null or b.due_at > statement_timestamp())
+                       limit {COUNTED_BOOKINGS_MAX}) theirs) had
+          left join lateral (
+              select array_agg(ticket_type_id) as types, array_agg(quantity) as quantities
+                from (select c.ticket_type_id, sum(c.quantity)::bigint as quantity
+                        from unnest(had.ids) theirs (id)
+                        cross join lateral (
+                            select * from claims where booking_id = theirs.id and state <> 'dead' limit 10000) c
+                       where exists (select from ticket_types limited
+                                      where limited.event_id = asked.event_id and limited.max_per_user is not null)
+                       group by c.ticket_type_id) per_type) live on true");
     keys = "
         select k.scope, k.key, k.body_hash, k.status, k.response
           from unnest($1::text[], $2::text[]) as asked (scope, key)
@@ -168,6 +199,12 @@ pub(super) async fn begin(
     let of_events: Parameters<'_, 2> = [&types_of, &types];
     let (buyers_of, users): (Vec<EventId>, Vec<UserId>) = asked.buyers.iter().copied().unzip();
     let of_buyers: Parameters<'_, 2> = [&buyers_of, &users];
+    let (guests_of, hashes): (Vec<EventId>, Vec<&[u8]>) = asked
+        .guests
+        .iter()
+        .map(|(event, guest)| (*event, guest.0.as_slice()))
+        .unzip();
+    let of_guests: Parameters<'_, 2> = [&guests_of, &hashes];
     let scopes: Vec<&str> = asked.keys.iter().map(|key| key.scope.as_str()).collect();
     let digests: Vec<&str> = asked.keys.iter().map(|key| key.digest.as_str()).collect();
     let of_keys: Parameters<'_, 2> = [&scopes, &digests];
@@ -175,7 +212,7 @@ pub(super) async fn begin(
     let of_bookings: Parameters<'_, 2> = [&asked.events, &asked.bookings];
     let of_overdue: Parameters<'_, 1> = [&asked.overdue];
     // Joined futures send in order: nothing is read before the turns are taken.
-    let ((), turns, events, overdue, bookings, buyers, keys, seats) = tokio::try_join!(
+    let ((), turns, events, overdue, bookings, buyers, guests, keys, seats) = tokio::try_join!(
         biased;
         client.batch_execute("begin isolation level read committed"),
         client.query(take, &of_turns),
@@ -183,6 +220,7 @@ pub(super) async fn begin(
         ask_if(client, !asked.overdue.is_empty(), &sql.overdue, &of_overdue),
         ask_if(client, !asked.bookings.is_empty(), bookings, &of_bookings),
         ask_if(client, !asked.buyers.is_empty(), &sql.buyers, &of_buyers),
+        ask_if(client, !asked.guests.is_empty(), &sql.guests, &of_guests),
         ask_if(client, !asked.keys.is_empty(), &sql.keys, &of_keys),
         ask_if(client, !asked.seats.is_empty(), &sql.seats, &of_seats),
     )?;
@@ -214,6 +252,9 @@ pub(super) async fn begin(
     facts.rows(&rows)?;
     for row in &buyers {
         facts.buyer(row)?;
+    }
+    for row in &guests {
+        facts.guest(row)?;
     }
     for row in &bookings {
         facts.booking(row)?;
@@ -392,9 +433,28 @@ impl Reading {
             member: row.try_get(2)?,
             pending: row.try_get(3)?,
             live: live.zip(quantities.into_iter().flatten()).collect(),
+            tickets: row.try_get(6)?,
         };
         if let Some(stock) = self.stock(row.try_get(0)?) {
             stock.buyers.insert(row.try_get(1)?, buyer);
+        }
+        Ok(())
+    }
+
+    fn guest(&mut self, row: &Row) -> Result<(), StoreError> {
+        let types: Option<Vec<TicketTypeId>> = row.try_get(4)?;
+        let quantities: Option<Vec<i64>> = row.try_get(5)?;
+        let live = types.into_iter().flatten();
+        let guest = Guest {
+            pending: row.try_get(2)?,
+            tickets: row.try_get(3)?,
+            live: live.zip(quantities.into_iter().flatten()).collect(),
+        };
+        let hash: &[u8] = row.try_get(1)?;
+        let hash = hash.try_into().map(GuestHash);
+        let hash = hash.map_err(|_| StoreError::corrupt("a buyer's hash of another length"))?;
+        if let Some(stock) = self.stock(row.try_get(0)?) {
+            stock.guests.insert(hash, guest);
         }
         Ok(())
     }
@@ -429,6 +489,7 @@ fn empty_stock(event: EventTerms) -> Stock {
         seats: BTreeMap::new(),
         rows: Vec::new(),
         buyers: BTreeMap::new(),
+        guests: BTreeMap::new(),
     }
 }
 
@@ -484,6 +545,7 @@ fn ticket_type(row: &Row, stock: &mut Stock) -> Result<(), StoreError> {
         max_per_user: row.try_get::<_, Option<i32>>(19)?.map(i64::from),
         members_only: row.try_get(20)?,
         seated: row.try_get(21)?,
+        account_required: row.try_get(27)?,
         pools,
     };
     stock.ticket_types.insert(id, terms);

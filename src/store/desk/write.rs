@@ -51,13 +51,13 @@ statements! {
         with new as materialized (
             select * from unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[],
                                  $8::int[], $9::bigint[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-                                 $13::timestamptz[])
+                                 $13::timestamptz[], $25::bytea[])
                 as new (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
-                        currency, expires_at, created_at, confirmed_at)
+                        currency, expires_at, created_at, confirmed_at, buyer_hash)
              where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
         ), made as (
             insert into bookings (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
-                                  currency, expires_at, created_at, confirmed_at, updated_at)
+                                  currency, expires_at, created_at, confirmed_at, buyer_hash, updated_at)
             select *, created_at from new
         ), itemised as (
             insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
@@ -281,6 +281,7 @@ struct BookingRows<'a> {
     deadlines: Vec<Option<Timestamp>>,
     created: Vec<Timestamp>,
     confirmed: Vec<Option<Timestamp>>,
+    guests: Vec<Option<&'a [u8]>>,
     items: Items,
     claims: ClaimRows<'a>,
 }
@@ -323,13 +324,15 @@ impl<'a> BookingRows<'a> {
             columns.deadlines.push(booking.expires_at);
             columns.created.push(booking.created_at);
             columns.confirmed.push(booking.confirmed_at);
+            let guest = new.guest.as_ref();
+            columns.guests.push(guest.map(|guest| guest.0.as_slice()));
             columns.items.add(booking)?;
             columns.claims.add(booking, new.state)?;
         }
         Ok(columns)
     }
 
-    fn columns<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 24] {
+    fn columns<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 25] {
         let (items, claims) = (&self.items, &self.claims);
         [
             in_time,
@@ -356,6 +359,7 @@ impl<'a> BookingRows<'a> {
             &claims.seats,
             &claims.quantities,
             &claims.states,
+            &self.guests,
         ]
     }
 }

@@ -43,16 +43,17 @@ pub(super) fn check_event(
 pub(super) fn cheapest(
     stock: &Stock,
     quantity: i64,
-    member: bool,
+    (member, has_account): (bool, bool),
     now: Timestamp,
 ) -> Result<TicketTypeId, Refusal> {
     let offered = offered(stock);
     let on_sale = offered.iter().copied();
     let open: Vec<_> = on_sale
         .filter(|(_, t)| t.on_sale(now) && (member || !t.members_only))
+        .filter(|(_, t)| has_account || !t.account_required)
         .collect();
     let Some(price) = open.iter().map(|(_, t)| t.price_amount).min() else {
-        return Err(why_nothing_is_on_sale(&offered, now));
+        return Err(why_nothing_is_on_sale(&offered, member, now));
     };
     let mut cheapest: Vec<_> = open
         .into_iter()
@@ -61,7 +62,7 @@ pub(super) fn cheapest(
     cheapest.sort_by_key(|(id, t)| (stock.left(t) < quantity, t.sort, *id));
     match cheapest.first() {
         Some((id, _)) => Ok(*id),
-        None => Err(why_nothing_is_on_sale(&offered, now)),
+        None => Err(why_nothing_is_on_sale(&offered, member, now)),
     }
 }
 
@@ -75,8 +76,20 @@ fn offered(stock: &Stock) -> Vec<(TicketTypeId, &TicketTypeTerms)> {
         .collect()
 }
 
-fn why_nothing_is_on_sale(offered: &[(TicketTypeId, &TicketTypeTerms)], now: Timestamp) -> Refusal {
+fn why_nothing_is_on_sale(
+    offered: &[(TicketTypeId, &TicketTypeTerms)],
+    member: bool,
+    now: Timestamp,
+) -> Refusal {
     let types = || offered.iter().map(|(_, t)| *t);
+    let mut for_accounts = offered
+        .iter()
+        .filter(|(_, t)| t.on_sale(now) && t.account_required && (member || !t.members_only));
+    if let Some((ticket_type_id, _)) = for_accounts.next() {
+        return Refusal::AccountRequired {
+            ticket_type_id: *ticket_type_id,
+        };
+    }
     if types().any(|t| t.on_sale(now)) {
         return Refusal::MembershipRequired;
     }
@@ -98,8 +111,8 @@ fn why_nothing_is_on_sale(offered: &[(TicketTypeId, &TicketTypeTerms)], now: Tim
 
 /// The ticket type is on sale, and to this buyer.
 pub(super) fn check_ticket_type(
-    terms: &TicketTypeTerms,
-    member: bool,
+    (id, terms): (TicketTypeId, &TicketTypeTerms),
+    (member, has_account): (bool, bool),
     now: Timestamp,
 ) -> Result<(), Refusal> {
     if !terms.started(now) {
@@ -109,6 +122,9 @@ pub(super) fn check_ticket_type(
     if terms.ended(now) {
         let sale_to = terms.sale_to.map(|to| to.to_string());
         return Err(Refusal::SalesClosed { sale_to });
+    }
+    if terms.account_required && !has_account {
+        return Err(Refusal::AccountRequired { ticket_type_id: id });
     }
     if terms.members_only && !member {
         return Err(Refusal::MembershipRequired);

@@ -39,6 +39,7 @@ fn terms(price_amount: i64, pools: &[PoolId]) -> TicketTypeTerms {
         max_per_booking: None,
         max_per_user: None,
         members_only: false,
+        account_required: false,
         seated: false,
         pools: pools.to_vec(),
     }
@@ -105,6 +106,7 @@ fn stock() -> Stock {
             (ORGANIZER, Buyer::default()),
         ]
         .into(),
+        guests: BTreeMap::new(),
     }
 }
 
@@ -124,6 +126,8 @@ fn ask(stock: &mut Stock, buyer: Option<UserId>, items: &[Item]) -> Result<Grant
     let request = Request {
         booking_id: BookingId(uuid::Uuid::nil()),
         buyer,
+        guest: None,
+        share: Share::default(),
         member: false,
         wish: Wish::Items(items.to_vec()),
     };
@@ -138,6 +142,8 @@ fn ask_cheapest(stock: &mut Stock, quantity: i64) -> Result<Grant, Refusal> {
     let request = Request {
         booking_id: BookingId(uuid::Uuid::nil()),
         buyer: None,
+        guest: None,
+        share: Share::default(),
         member: false,
         wish: Wish::Cheapest { quantity },
     };
@@ -532,4 +538,83 @@ proptest! {
             prop_assert!(drawn <= pool.capacity);
         }
     }
+}
+
+const HOME: GuestHash = GuestHash([1; 16]);
+const ELSEWHERE: GuestHash = GuestHash([2; 16]);
+const SHARE: Share = Share {
+    pending: Some(2),
+    tickets: Some(5),
+};
+
+fn ask_as(
+    stock: &mut Stock,
+    buyer: Option<UserId>,
+    guest: Option<GuestHash>,
+    item: Item,
+) -> Result<Grant, Refusal> {
+    let request = Request {
+        booking_id: BookingId(uuid::Uuid::nil()),
+        buyer,
+        guest,
+        share: SHARE,
+        member: false,
+        wish: Wish::Items(vec![item]),
+    };
+    decide(stock, &request, now())
+}
+
+#[test]
+fn guests_of_one_address_get_one_share_whatever_the_batch() {
+    let mut stock = stock();
+    let exceeded = |max, of| Err(Refusal::HoldsExceeded { max, of });
+    let mut ask = |guest, count| ask_as(&mut stock, None, Some(guest), quantity(STANDING, count));
+    assert_eq!(ask(HOME, 6), exceeded(5, Of::Tickets));
+    assert!(ask(HOME, 3).is_ok());
+    assert_eq!(ask(HOME, 3), exceeded(5, Of::Tickets));
+    assert!(ask(HOME, 1).is_ok());
+    assert_eq!(ask(HOME, 1), exceeded(2, Of::PendingBookings));
+    assert!(ask(ELSEWHERE, 5).is_ok());
+}
+
+#[test]
+fn an_account_gets_its_share_and_the_organizer_any_number() {
+    let mut stock = stock();
+    stock.buyers.get_mut(&CUSTOMER).unwrap().tickets = 4;
+    stock.buyers.get_mut(&ORGANIZER).unwrap().tickets = 400;
+    let mut ask = |user, count| ask_as(&mut stock, Some(user), None, quantity(STANDING, count));
+    assert_eq!(code(ask(CUSTOMER, 2)), "HOLDS_EXCEEDED");
+    assert!(ask(CUSTOMER, 1).is_ok());
+    assert!(ask(ORGANIZER, 10).is_ok());
+}
+
+#[test]
+fn a_limit_for_each_user_binds_guests_by_their_address() {
+    let mut stock = stock();
+    stock.ticket_types.get_mut(&STANDING).unwrap().max_per_user = Some(2);
+    let mut ask = |guest, count| ask_as(&mut stock, None, guest, quantity(STANDING, count));
+    assert!(ask(Some(HOME), 1).is_ok());
+    let refused = Refusal::LimitExceeded {
+        max: 1,
+        ticket_type_id: Some(STANDING),
+    };
+    assert_eq!(ask(Some(HOME), 2), Err(refused));
+    assert!(ask(Some(ELSEWHERE), 2).is_ok());
+    assert!(ask(None, 2).is_ok());
+}
+
+#[test]
+fn some_types_are_sold_to_accounts_only() {
+    let mut stock = stock();
+    stock.ticket_types.get_mut(&VIP).unwrap().account_required = true;
+    let refused = Refusal::AccountRequired {
+        ticket_type_id: VIP,
+    };
+    let vip = [quantity(VIP, 1)];
+    assert_eq!(ask(&mut stock, None, &vip), Err(refused.clone()));
+    assert!(ask(&mut stock, Some(CUSTOMER), &vip).is_ok());
+    // Others are there for guests; where there are none, they are told why.
+    assert!(ask_cheapest(&mut stock, 1).is_ok());
+    stock.ticket_types.retain(|id, _| *id == VIP);
+    assert_eq!(ask_cheapest(&mut stock, 1), Err(refused));
 }

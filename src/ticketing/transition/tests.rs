@@ -36,6 +36,7 @@ fn stock() -> Stock {
         max_per_booking: None,
         max_per_user: Some(4),
         members_only: false,
+        account_required: false,
         seated: false,
         pools: vec![ROOT, OWN],
     };
@@ -50,6 +51,7 @@ fn stock() -> Stock {
         member: false,
         pending: Some(BookingId(uuid::Uuid::nil())),
         live: [(TYPE, 3)].into(),
+        tickets: 3,
     };
     Stock {
         event: EventTerms {
@@ -69,6 +71,7 @@ fn stock() -> Stock {
         seats: [(SEAT, seat)].into(),
         rows: Vec::new(),
         buyers: [(BUYER, buyer)].into(),
+        guests: [].into(),
     }
 }
 

@@ -43,7 +43,10 @@ impl ServerProcess {
     pub(crate) fn start_logging(args: &[&str], log: Stdio) -> ServerProcess {
         let mut command = seatcast(&["serve", "--dev", "--port", "0"]);
         // All callers of a test have one address.
-        command.args(["--limits", "off"]).args(args);
+        if !args.contains(&"--limits") {
+            command.args(["--limits", "off"]);
+        }
+        command.args(args);
         Self::run(command, log)
     }
 

@@ -24,6 +24,8 @@ export interface TicketTypeDetails extends TicketType {
   min_per_booking: number;
   max_per_booking: number | null;
   members_only: boolean;
+  /** Sold only to callers with an account. */
+  account_required: boolean;
   /** Sold by the seat: chosen on the map, not by quantity. */
   seated: boolean;
 }

@@ -13,6 +13,7 @@ use crate::store::Store;
 use crate::store::yardstick::Stage;
 use crate::ticketing::booking::{self, Item, Wish};
 use crate::ticketing::record::PaidBy;
+use crate::ticketing::stock::Share;
 use crate::ticketing::transition::Canceller;
 use crate::ticketing::{BookingId, EventId};
 use crate::tools::bench::BenchError;
@@ -79,6 +80,8 @@ impl DeskBuyer {
             request: booking::Request {
                 booking_id: BookingId(Uuid::now_v7()),
                 buyer: None,
+                guest: None,
+                share: Share::default(),
                 member: false,
                 wish: Wish::Items(vec![one]),
             },
