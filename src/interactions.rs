@@ -36,7 +36,7 @@ impl Interactions {
     /// The sender, and the receiver that [`run`] empties.
     pub fn new(config: &InteractionsConfig) -> (Interactions, mpsc::Receiver<Interaction>) {
         let (told, heard) = mpsc::channel(config.interactions_waiting_max);
-        let rate = TokenBucket::new(config.interactions_per_s_max, 0);
+        let rate = TokenBucket::new(config.interactions_per_s_max);
         let interactions = Interactions {
             told,
             rate: Arc::new(Mutex::new(rate)),

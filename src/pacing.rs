@@ -1,6 +1,7 @@
 //! The back-off, the halving and the token bucket that all modules share: when something is tried again, how much of
 //! it at a time, and how often a client may ask. Pure, except for [`now`], [`until`] and the jitter of pauses.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A pause that doubles with every consecutive failure, from a shortest to a longest one.
@@ -137,31 +138,45 @@ pub(crate) fn halves<T>(mut pieces: Vec<T>) -> Result<[Vec<T>; 2], Vec<T>> {
     Ok([pieces, second])
 }
 
+/// How a token bucket fills, and how many tokens it has room for.
+#[derive(Debug, Clone, Copy)]
+struct Filling {
+    per_minute: u32,
+    burst: u32,
+}
+
+/// Of a token: the milliseconds of a minute, so that a bucket gains `per_minute` of these in a millisecond.
+const PARTS: u64 = 60_000;
+
+impl Filling {
+    /// When the bucket will be full after `tokens` were taken from it, in parts since the clock's start; `None` if it
+    /// has fewer. `full_at` is when it would have been full.
+    fn take(self, full_at: u64, tokens: usize, now_ms: u64) -> Option<u64> {
+        let now = now_ms.saturating_mul(self.per_minute.into());
+        let wanted = u64::try_from(tokens).unwrap_or(u64::MAX);
+        let full_at = full_at.max(now).checked_add(wanted.checked_mul(PARTS)?)?;
+        (full_at - now <= u64::from(self.burst) * PARTS).then_some(full_at)
+    }
+}
+
 /// A token bucket: fills at a rate, up to a burst.
 #[derive(Debug, Clone)]
 pub(crate) struct TokenBucket {
-    /// Parts of tokens, so that slow rates refill smoothly: what one token a minute gains in a millisecond.
-    parts: u64,
-    per_minute: u32,
-    burst: u32,
-    refilled_ms: u64,
+    full_at: u64,
+    filling: Filling,
 }
 
-/// Of a token: the milliseconds of a minute.
-const PARTS: u64 = 60_000;
-
 impl TokenBucket {
-    /// `per_s` tokens a second, twice as many in a burst. `now_ms` is the time of any monotonic clock.
-    pub(crate) fn new(per_s: u32, now_ms: u64) -> Self {
-        Self::full(per_s.saturating_mul(60), per_s.saturating_mul(2), now_ms)
+    /// `per_s` tokens a second, twice as many in a burst. Full. Any monotonic clock may count its milliseconds.
+    pub(crate) fn new(per_s: u32) -> Self {
+        Self::full(per_s.saturating_mul(60), per_s.saturating_mul(2))
     }
 
-    pub(crate) fn full(per_minute: u32, burst: u32, now_ms: u64) -> Self {
+    pub(crate) fn full(per_minute: u32, burst: u32) -> Self {
+        let filling = Filling { per_minute, burst };
         Self {
-            parts: u64::from(burst) * PARTS,
-            per_minute,
-            burst,
-            refilled_ms: now_ms,
+            full_at: 0,
+            filling,
         }
     }
 
@@ -172,29 +187,45 @@ impl TokenBucket {
 
     /// Takes all `tokens`, or none and returns `false` if there are fewer.
     pub(crate) fn take_all(&mut self, tokens: usize, now_ms: u64) -> bool {
-        let passed_ms = now_ms.saturating_sub(self.refilled_ms);
-        self.refilled_ms = now_ms;
-        self.parts = self
-            .parts
-            .saturating_add(passed_ms.saturating_mul(u64::from(self.per_minute)))
-            .min(u64::from(self.burst) * PARTS);
-        let wanted = u64::try_from(tokens)
-            .unwrap_or(u64::MAX)
-            .saturating_mul(PARTS);
-        let taken = self.parts >= wanted;
-        if taken {
-            self.parts -= wanted;
-        }
-        taken
+        let taken = self.filling.take(self.full_at, tokens, now_ms);
+        self.full_at = taken.unwrap_or(self.full_at);
+        taken.is_some()
     }
 
-    /// Time from the last take until there is a token; for ever is [`u64::MAX`].
-    pub(crate) fn wait_ms(&self) -> u64 {
-        let missing = PARTS.saturating_sub(self.parts);
-        match u64::from(self.per_minute) {
+    /// Time until there is a token; for ever is [`u64::MAX`].
+    pub(crate) fn wait_ms(&self, now_ms: u64) -> u64 {
+        let Filling { per_minute, burst } = self.filling;
+        let now = now_ms.saturating_mul(per_minute.into());
+        let room = (u64::from(burst) * PARTS).saturating_add(now);
+        let missing = self.full_at.saturating_add(PARTS).saturating_sub(room);
+        match u64::from(per_minute) {
             0 => u64::MAX,
             per_minute => missing.div_ceil(per_minute),
         }
+    }
+}
+
+/// A token bucket that several threads take from without a lock. Their clocks have to start at about the same time.
+#[derive(Debug)]
+pub(crate) struct SharedTokenBucket {
+    full_at: AtomicU64,
+    filling: Filling,
+}
+
+impl SharedTokenBucket {
+    pub(crate) fn full(per_minute: u32, burst: u32) -> Self {
+        let filling = Filling { per_minute, burst };
+        Self {
+            full_at: AtomicU64::new(0),
+            filling,
+        }
+    }
+
+    /// Takes one token; `false` if there is none.
+    pub(crate) fn take(&self, now_ms: u64) -> bool {
+        let take = |full_at| self.filling.take(full_at, 1, now_ms);
+        let (order, read) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.full_at.fetch_update(order, read, take).is_ok()
     }
 }
 
@@ -217,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_token_bucket_allows_a_burst_of_two_seconds_then_the_rate() {
-        let mut bucket = TokenBucket::new(10, 0);
+        let mut bucket = TokenBucket::new(10);
         assert_eq!((0..100).filter(|_| bucket.take(0)).count(), 20);
         assert!(!bucket.take(99));
         assert!(bucket.take(100));
@@ -229,12 +260,25 @@ mod tests {
 
     #[test]
     fn a_slow_bucket_refills_by_parts_of_a_token() {
-        let mut bucket = TokenBucket::full(6, 2, 0);
+        let mut bucket = TokenBucket::full(6, 2);
         assert!(bucket.take(0) && bucket.take(0) && !bucket.take(0));
-        assert_eq!(bucket.wait_ms(), 10_000);
+        assert_eq!(bucket.wait_ms(0), 10_000);
         assert!((1..10_000).all(|ms| !bucket.take(ms)));
-        assert_eq!(bucket.wait_ms(), 1);
+        assert_eq!(bucket.wait_ms(9_999), 1);
         assert!(bucket.take(10_000));
+    }
+
+    #[test]
+    fn threads_take_no_more_from_a_shared_bucket_than_it_has() {
+        let bucket = SharedTokenBucket::full(60, 1_000);
+        let taken: usize = std::thread::scope(|scope| {
+            let take = || (0..1_000).filter(|_| bucket.take(1_000)).count();
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
+            let threads = threads.into_iter();
+            threads.map(|thread| thread.join().unwrap_or(0)).sum()
+        });
+        assert_eq!(taken, 1_000);
+        assert!(bucket.take(2_000) && !bucket.take(2_000));
     }
 
     fn backoff() -> Backoff {

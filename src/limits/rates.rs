@@ -82,15 +82,13 @@ impl Rates {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let most = self.config.limited_clients_max.div_ceil(LOCKS);
-        let bucket = buckets.of(key, most, || {
-            TokenBucket::full(rate.per_minute, rate.burst, now_ms)
-        });
+        let bucket = buckets.of(key, most, || TokenBucket::full(rate.per_minute, rate.burst));
         match bucket.take(now_ms) {
             true => Ok(()),
             false => Err(TooOften {
                 kind,
                 rate,
-                retry_after_s: bucket.wait_ms().div_ceil(1_000).max(1),
+                retry_after_s: bucket.wait_ms(now_ms).div_ceil(1_000).max(1),
             }),
         }
     }

@@ -80,6 +80,7 @@ impl HeldShard {
             admission: Admission {
                 counts: self.counts.clone(),
                 address: Client::new(Ipv4Addr::LOCALHOST.into()).network(),
+                joins: None,
                 _place: None,
             },
             refused: None,

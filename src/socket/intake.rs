@@ -18,7 +18,7 @@ impl Shard {
             accepted.caller,
             accepted.api_key,
             &self.config.socket,
-            now_ms,
+            accepted.admission.joins.clone(),
         );
         let mut connection = Connection::new(socket, session, accepted.admission, now_ms);
         connection.beat_in = self.wheel.beat_visits();

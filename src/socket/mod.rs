@@ -51,13 +51,14 @@ use self::session::Rules;
 use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::inside::{INTAKE_CONNECTIONS_MAX, PORTION_VIEWERS};
-use crate::config::{AvailabilityConfig, Config, PresenceConfig, SocketConfig};
+use crate::config::{AvailabilityConfig, Config, PresenceConfig, Rate, SocketConfig, Switch};
 use crate::http::ConnectionPlace;
 use crate::hub::private::PrivateTopics;
 use crate::hub::{Bell, Mailbox, ToShard};
 use crate::interactions::Interactions;
 use crate::limits::address::Network;
 use crate::metrics;
+use crate::pacing::SharedTokenBucket;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
 use crate::tasks::Tasks;
@@ -125,13 +126,21 @@ impl ShardConfig {
 #[derive(Default)]
 struct ConnectionCounts {
     total: AtomicUsize,
-    by_address: DashMap<Network, usize>,
+    by_address: DashMap<Network, FromAddress>,
+}
+
+/// The connections of one address.
+struct FromAddress {
+    count: usize,
+    joins: Option<Arc<SharedTokenBucket>>,
 }
 
 /// Counts one connection until it is dropped.
 struct Admission {
     counts: Arc<ConnectionCounts>,
     address: Network,
+    /// The joins of all connections of the address; `None` where these are not limited.
+    joins: Option<Arc<SharedTokenBucket>>,
     /// Its share of the open files, given back when this is dropped.
     _place: Option<ConnectionPlace>,
 }
@@ -142,9 +151,9 @@ impl Drop for Admission {
         metrics::CONNECTIONS.add(-1);
         self.counts
             .by_address
-            .remove_if_mut(&self.address, |_, count| {
-                *count -= 1;
-                *count == 0
+            .remove_if_mut(&self.address, |_, from_address| {
+                from_address.count -= 1;
+                from_address.count == 0
             });
     }
 }
@@ -169,6 +178,8 @@ pub struct Shards {
     next: Arc<AtomicUsize>,
     counts: Arc<ConnectionCounts>,
     limits: SocketConfig,
+    /// Of all connections of one address.
+    joins_rate: Option<Rate>,
     auth: Arc<Auth>,
     /// Handshakes whose 101 is being written.
     handshakes: TaskTracker,
@@ -205,14 +216,24 @@ impl Shards {
         taken
     }
 
+    fn joins_of_address(&self) -> Option<Arc<SharedTokenBucket>> {
+        let rate = self.joins_rate?;
+        let joins = SharedTokenBucket::full(rate.per_minute, rate.burst);
+        Some(Arc::new(joins))
+    }
+
     /// Counts a connection, and says whether it is one too many.
     fn admit(&self, address: Network, place: Option<ConnectionPlace>) -> (Admission, bool) {
         let total = self.counts.total.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::CONNECTIONS.add(1);
-        let from_address = {
-            let mut count = self.counts.by_address.entry(address).or_insert(0);
-            *count += 1;
-            *count
+        let (from_address, joins) = {
+            let entry = self.counts.by_address.entry(address);
+            let mut from_address = entry.or_insert_with(|| FromAddress {
+                count: 0,
+                joins: self.joins_of_address(),
+            });
+            from_address.count += 1;
+            (from_address.count, from_address.joins.clone())
         };
         let per_address_max = self.limits.connections_per_address_max;
         let over = total > self.limits.connections_max
@@ -222,6 +243,7 @@ impl Shards {
             Admission {
                 counts: self.counts.clone(),
                 address,
+                joins,
                 _place: place,
             },
             over,
@@ -311,6 +333,7 @@ pub fn spawn(
         next: Arc::default(),
         counts,
         limits: limits.clone(),
+        joins_rate: (config.limits.limits == Switch::On).then_some(config.limits.joins),
         auth,
         handshakes: TaskTracker::new(),
     };

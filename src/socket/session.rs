@@ -19,6 +19,8 @@ mod tracks;
 mod voice;
 mod whereabouts;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 pub(crate) use self::answers::OpenedEvent;
@@ -32,7 +34,7 @@ pub(crate) use self::whereabouts::SubscriptionPresence;
 use crate::auth::{Auth, Caller};
 use crate::config::inside::REFUSED_FRAMES_MAX;
 use crate::config::{PresenceConfig, SocketConfig};
-use crate::pacing::TokenBucket;
+use crate::pacing::{SharedTokenBucket, TokenBucket};
 use crate::protocol::code;
 use crate::protocol::phoenix::{ClientFrame, Malformed, Vsn};
 
@@ -47,6 +49,8 @@ pub(crate) struct Session {
     /// Indexed by place; places of ended subscriptions are reused.
     subscriptions: Vec<Option<Subscription>>,
     joins: TokenBucket,
+    /// Shared with all connections of the client's address; `None` where these are not limited.
+    joins_of_address: Option<Arc<SharedTokenBucket>>,
     pushes: TokenBucket,
     refused_frames: u32,
     pub(crate) joined_once: bool,
@@ -70,7 +74,7 @@ impl Session {
         caller: Caller,
         api_key: Option<Box<str>>,
         limits: &SocketConfig,
-        now_ms: u64,
+        joins_of_address: Option<Arc<SharedTokenBucket>>,
     ) -> Self {
         Self {
             vsn,
@@ -78,8 +82,9 @@ impl Session {
             opened_by: caller,
             api_key,
             subscriptions: Vec::new(),
-            joins: TokenBucket::new(limits.joins_per_s_max, now_ms),
-            pushes: TokenBucket::new(limits.pushes_per_s_max, now_ms),
+            joins: TokenBucket::new(limits.joins_per_s_max),
+            joins_of_address,
+            pushes: TokenBucket::new(limits.pushes_per_s_max),
             refused_frames: 0,
             joined_once: false,
             needs_token: false,

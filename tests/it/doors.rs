@@ -15,6 +15,7 @@ use crate::support::caller::{Answer, Caller};
 use crate::support::database::TestDatabase;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, user};
+use crate::support::websocket::WireVersion;
 
 /// So many requests, then none for a long time.
 fn at_most(burst: u32) -> Rate {
@@ -463,4 +464,26 @@ async fn a_ticket_type_may_ask_for_an_account() {
         .post("/api/v1/bookings", &body)
         .await
         .data(201);
+}
+
+#[tokio::test]
+async fn joins_of_one_address_are_counted_over_all_its_connections() {
+    let server = TestServer::builder()
+        .limited()
+        .with(|config| config.limits.joins = at_most(3));
+    let server = server.start().await;
+    let show = Show::new().ticket_type("Floor", 100, 5);
+    let show = show.stage(&server.client().await).await;
+    let topic = format!("event:{}", show.event);
+    let mut sockets = Vec::new();
+    for _ in 0..3 {
+        let mut socket = server.ws(WireVersion::V2).await;
+        socket.join(&topic, json!({})).await;
+        sockets.push(socket);
+    }
+    let mut one_more = server.ws(WireVersion::V2).await;
+    let refused = one_more.ask(&topic, "phx_join", json!({})).await;
+    assert_eq!(refused["status"], "error", "{refused}");
+    assert_eq!(refused["response"]["code"], "JOIN_RATE", "{refused}");
+    assert_eq!(refused["response"]["retry"], "later", "{refused}");
 }

@@ -107,6 +107,11 @@ impl Session {
             let error = code::JOIN_RATE.because("Too many joins per second");
             return effects.push(self.refuse(at, error));
         }
+        let of_address = self.joins_of_address.as_ref();
+        if of_address.is_some_and(|joins| !joins.take(now_ms)) {
+            let error = code::JOIN_RATE.because("Too many joins from this address");
+            return effects.push(self.refuse(at, error));
+        }
         let asked = match self.read_join(frame, rules) {
             Ok(asked) => asked,
             Err(error) => return effects.push(self.refuse(at, error)),

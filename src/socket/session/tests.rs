@@ -56,7 +56,7 @@ impl Talk {
         let mut auth = config.auth;
         auth.jwt_secret = Some("a secret of more than thirty-two bytes".into());
         Self {
-            session: Session::new(Vsn::V2, Caller::Anonymous, None, &config.socket, 0),
+            session: Session::new(Vsn::V2, Caller::Anonymous, None, &config.socket, None),
             limits: config.socket,
             auth: Auth::new(&auth).expect("a good configuration"),
             presence: config.presence,
