@@ -501,8 +501,8 @@ pub struct StreamConfig {
         default_value_t = 5_000
     )]
     pub streams_max: usize,
-    /// Streams from one address; one more is answered 503 BUSY. 0 means no bound, as behind a proxy, whose
-    /// address all have.
+    /// Streams from one address; one more is answered 503 BUSY. 0 means no bound, as behind a proxy that is
+    /// not trusted, whose address all have.
     #[arg(
         long = "sse-streams-per-address-max",
         env = "SEATCAST_SSE_STREAMS_PER_ADDRESS_MAX",

@@ -7,13 +7,13 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -27,7 +27,7 @@ use tower::ServiceExt;
 
 use crate::config::inside::{SPARE_CONNECTION_MS, SPARE_CONNECTIONS_MAX};
 use crate::config::{Cidr, HttpConfig};
-use crate::limits::address::{Client, is_trusted};
+use crate::limits::address::{Client, X_FORWARDED_FOR, is_trusted};
 use crate::limits::proxy_protocol::{self, Source};
 use crate::metrics;
 use crate::pacing::Backoff;
@@ -215,6 +215,7 @@ impl Visit {
             let service = service_fn(move |request: hyper::Request<Incoming>| {
                 let mut request: Request = request.map(Body::new);
                 let client = Client::of(peer, request.headers(), &trusted);
+                hint_at_proxy(peer, request.headers(), &trusted);
                 request.extensions_mut().insert(client);
                 request.extensions_mut().insert(cut.clone());
                 if let Some(place) = &place {
@@ -251,6 +252,28 @@ impl Visit {
                 tracing::debug!(%peer, %cause, "connection ended early");
             }
         }
+    }
+}
+
+/// Behind a proxy that is not trusted all clients count as one, and get one buyer's share of an event. That shows only
+/// when many have come, so it is said at the first request.
+fn hint_at_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) {
+    static SAID: Once = Once::new();
+    let is_near = match peer.to_canonical() {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
+        IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
+    };
+    let is_forwarded = || {
+        let names = [header::FORWARDED, X_FORWARDED_FOR];
+        names.iter().any(|name| headers.contains_key(name))
+    };
+    if is_near && !SAID.is_completed() && is_forwarded() && !is_trusted(peer, trusted) {
+        SAID.call_once(|| {
+            tracing::warn!(
+                %peer,
+                "requests are forwarded by a proxy that is not among --trusted-proxies: all its clients count as one"
+            );
+        });
     }
 }
 

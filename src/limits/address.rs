@@ -10,6 +10,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use super::forwarded;
+pub(crate) use super::forwarded::X_FORWARDED_FOR;
 use crate::config::Cidr;
 
 /// Bits of an IPv6 address that one household or server has to itself.

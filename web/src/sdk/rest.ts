@@ -76,6 +76,11 @@ const TIMEOUT_MS = 15_000;
 /** Statuses that mean «not now» rather than «no». */
 const TEMPORARY = new Set([502, 503, 504]);
 
+/** Too many requests from this address or account; `Retry-After` says when to come again. */
+function isTooOften(body: JsonObject): boolean {
+  return isObject(body['data']) && body['data']['code'] === 'RATE_LIMITED';
+}
+
 export class Rest {
   readonly #options: RestOptions;
   readonly #clock: ServerClock;
@@ -104,7 +109,7 @@ export class Rest {
         askedAt,
       };
     }
-    if (TEMPORARY.has(response.status) || !body) {
+    if (TEMPORARY.has(response.status) || !body || isTooOften(body)) {
       throw new Unreachable(
         typeof body?.['message'] === 'string' ? body['message'] : `the server answered ${response.status}`,
         integer(response.headers.get('retry-after')),

@@ -72,6 +72,17 @@ describe('booking', () => {
     expect(server.requests).toHaveLength(2);
   });
 
+  it('waits as long as a limit on requests asks, and repeats no booking beyond a share', async () => {
+    const often = JSON.stringify({ success: false, message: 'slower', data: { code: 'RATE_LIMITED' } });
+    answers(new Response(often, { status: 429, headers: { 'retry-after': '3' } }), refused(429, 'HOLDS_EXCEEDED', { max: 4 }));
+    const booked = client.book(request).catch((error: unknown) => error);
+    await server.settle(2_900);
+    expect(server.requests).toHaveLength(1);
+    await server.settle(200);
+    expect(await booked).toMatchObject({ code: 'HOLDS_EXCEEDED' });
+    expect(server.requests).toHaveLength(2);
+  });
+
   it('repeats while its first try is still under way', async () => {
     answers(refused(409, 'IDEMPOTENCY_IN_FLIGHT'), accepted(pending, {}, 201));
     await outcome(client.book(request));

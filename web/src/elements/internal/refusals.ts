@@ -13,6 +13,8 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
   SALES_NOT_STARTED: () => 'Sales have not started yet.',
   SALES_CLOSED: () => 'Sales are closed.',
   MEMBERSHIP_REQUIRED: () => 'These tickets are for members only.',
+  ACCOUNT_REQUIRED: () => 'Please sign in to book these tickets.',
+  HOLDS_EXCEEDED: () => 'You have as many tickets of this event as one person may have.',
   EVENT_CANCELLED: () => 'This event was cancelled.',
   LIMIT_EXCEEDED: ({ data }) => `At most ${plural(Number(data['max'] ?? 0), 'ticket')} per booking.`,
   INVALID_TRANSITION: () => 'This booking has ended already.',
