@@ -80,9 +80,14 @@ impl ApiError {
         ApiError::new(StatusCode::CONFLICT, code)
     }
 
-    /// 422: readable, but fields are wrong.
+    /// 422: readable, but fields are wrong. `UNKNOWN_FIELD` where nothing else is.
     pub fn invalid(fields: Vec<FieldError>) -> ApiError {
-        let mut error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_FAILED");
+        let unknown = |field: &FieldError| field.code == "UNKNOWN_FIELD";
+        let code = match !fields.is_empty() && fields.iter().all(unknown) {
+            true => "UNKNOWN_FIELD",
+            false => "VALIDATION_FAILED",
+        };
+        let mut error = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code);
         error.0.fields = fields;
         error
     }
@@ -231,7 +236,7 @@ fn of_constraint(name: &str) -> Option<ApiError> {
         Rule::PhoneTaken => ApiError::conflict("PHONE_TAKEN"),
         Rule::SaleWindow => ApiError::invalid_field("sale_to", "NOT_AFTER_SALE_FROM"),
         Rule::LimitsOrdered => ApiError::invalid_field("max_per_booking", "BELOW_MIN_PER_BOOKING"),
-        Rule::Length => ApiError::bad_request("BAD_VALUE"),
+        Rule::Length | Rule::Bound => ApiError::bad_request("BAD_VALUE"),
         _ => return None,
     })
 }

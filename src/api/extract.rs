@@ -15,6 +15,9 @@ use sha2::{Digest, Sha256};
 use super::error::ApiError;
 use super::fields::{self, Input};
 
+/// Some editors put it in front of UTF-8.
+pub const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// A JSON body: 415 if it is sent as something else, 408 if it comes too slowly, 400 if it is not JSON, 422 with all
 /// wrong fields if it is not valid.
 pub struct Body<T> {
@@ -31,6 +34,7 @@ impl<T> Body<T> {
 
 impl<T: Input> Body<T> {
     fn parse(bytes: &[u8]) -> Result<Body<T>, ApiError> {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
         let json: Value = serde_json::from_slice(bytes)
             .map_err(|error| ApiError::bad_request("BAD_JSON").with("reason", error.to_string()))?;
         let hash = canonical_hash(&json);
@@ -84,7 +88,13 @@ impl<T: Input, S: Send + Sync> OptionalFromRequest<S> for Body<T> {
 #[derive(Clone, Copy)]
 pub(super) struct BodyPatience(pub(super) Duration);
 
-async fn read(request: Request, state: &(impl Send + Sync)) -> Result<Bytes, ApiError> {
+/// The bytes of a body. Gzip has been inflated on the way in, and no other encoding is understood.
+pub(super) async fn read(request: Request, state: &(impl Send + Sync)) -> Result<Bytes, ApiError> {
+    let coding = header_text(request.headers(), &header::CONTENT_ENCODING).unwrap_or_default();
+    if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(ApiError::new(status, "UNSUPPORTED_ENCODING").with("accepts", "gzip"));
+    }
     let patience = request.extensions().get::<BodyPatience>().copied();
     let patience = patience.map_or(Duration::MAX, |patience| patience.0);
     match tokio::time::timeout(patience, Bytes::from_request(request, state)).await {
@@ -97,9 +107,7 @@ async fn read(request: Request, state: &(impl Send + Sync)) -> Result<Bytes, Api
 
 /// JSON sent as `text/plain` or as a form would need no preflight, so any page could send it in its visitor's name.
 fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
-    let given = header_text(headers, &header::CONTENT_TYPE).unwrap_or_default();
-    let essence = given.split(';').next().unwrap_or_default().trim();
-    let essence = essence.to_ascii_lowercase();
+    let essence = media_type(headers);
     let is_json = essence == "application/json"
         || (essence.starts_with("application/") && essence.ends_with("+json"));
     match is_json {
@@ -109,6 +117,13 @@ fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
             "NOT_JSON",
         )),
     }
+}
+
+/// The media type without its parameters, in lower case; empty where none is said.
+pub(super) fn media_type(headers: &HeaderMap) -> String {
+    let given = header_text(headers, &header::CONTENT_TYPE).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
 }
 
 fn unreadable(rejection: BytesRejection) -> ApiError {

@@ -1,9 +1,12 @@
 //! Reads a request's fields one by one and collects everything that is wrong, so that the caller
-//! can mend it all at once. Unknown fields are ignored.
+//! can mend it all at once. A field of a body that no reader asked for is wrong as well: to drop it would be to do
+//! something else than the caller said. Unknown parameters of a query are ignored, since caches and trackers add them.
 //!
 //! A reader returns `None` for a field that is absent, null or wrong; a wrong one is noted. So an input reads all
 //! its fields first and uses `?` after that.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
@@ -20,6 +23,16 @@ pub struct FieldError {
     pub bound: String,
 }
 
+impl FieldError {
+    pub fn new(field: &str, code: &'static str, bound: impl ToString) -> FieldError {
+        FieldError {
+            field: field.to_owned(),
+            code,
+            bound: bound.to_string(),
+        }
+    }
+}
+
 /// A type that is read from a body or a query.
 pub trait Input: Sized {
     fn read(fields: &mut Fields) -> Option<Self>;
@@ -27,7 +40,7 @@ pub trait Input: Sized {
 
 /// A JSON object (or a query's parameters) being read.
 pub struct Fields {
-    object: Map<String, Value>,
+    members: BTreeMap<String, Member>,
     /// Put before every name in errors, as in `ticket_types[0].`
     prefix: String,
     /// Whether the values come from a query, where everything is text.
@@ -35,8 +48,17 @@ pub struct Fields {
     errors: Vec<FieldError>,
 }
 
-/// Years that times may lie in.
-const YEARS: RangeInclusive<i16> = 1970..=9999;
+struct Member {
+    value: Value,
+    /// Whether a reader asked for it: what nobody asks for is unknown.
+    asked: Cell<bool>,
+}
+
+/// Years, in UTC, that times may lie in. The schema takes none from 9999 on: shown in a zone, they would have five
+/// digits.
+const YEARS: RangeInclusive<i16> = 1970..=9998;
+/// Errors named in one answer.
+const ERRORS_MAX: usize = 100;
 /// Above this (2^53) a floating-point number does not tell neighbouring integers apart.
 const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
 
@@ -66,20 +88,109 @@ pub fn read_query<T: Input>(parameters: Vec<(String, String)>) -> Result<T, ApiE
     read(object, true)
 }
 
+/// Reads the lines of a table, each as the members of `names` that it has, of which empty ones count as absent.
+/// Errors name a line as a text editor counts them, as in `line[2].x`.
+pub fn read_lines<T>(
+    names: &[String],
+    lines: impl Iterator<Item = (usize, Vec<String>)>,
+    mut line: impl FnMut(&mut Fields) -> Option<T>,
+) -> Result<Vec<T>, ApiError> {
+    let mut read = Vec::new();
+    let mut errors = Vec::new();
+    for (number, cells) in lines {
+        let beyond = cells.len() > names.len();
+        let cells = names.iter().cloned().zip(cells);
+        let object = cells
+            .filter(|(_, cell)| !cell.is_empty())
+            .map(|(name, cell)| (name, Value::String(cell)))
+            .collect();
+        let mut fields = Fields {
+            prefix: format!("line[{number}]."),
+            errors,
+            ..Fields::new(object, true)
+        };
+        if beyond {
+            fields.refuse("", "TOO_MANY", names.len());
+        }
+        read.extend(line(&mut fields));
+        errors = fields.errors;
+    }
+    match errors.is_empty() {
+        true => Ok(read),
+        false => Err(ApiError::invalid(errors)),
+    }
+}
+
 fn read<T: Input>(object: Map<String, Value>, textual: bool) -> Result<T, ApiError> {
-    let mut fields = Fields {
-        object,
-        prefix: String::new(),
-        textual,
-        errors: Vec::new(),
-    };
-    match T::read(&mut fields) {
+    let mut fields = Fields::new(object, textual);
+    let input = T::read(&mut fields);
+    fields.refuse_unknown();
+    match input {
         Some(input) if fields.errors.is_empty() => Ok(input),
         _ => Err(ApiError::invalid(fields.errors)),
     }
 }
 
+/// A field that no reader knows.
+const UNKNOWN_FIELD: &str = "UNKNOWN_FIELD";
+/// Characters of an unknown name that are answered.
+const UNKNOWN_NAME_CHARS_MAX: usize = 100;
+
 impl Fields {
+    fn new(object: Map<String, Value>, textual: bool) -> Fields {
+        let member = |(name, value)| {
+            let asked = Cell::new(false);
+            (name, Member { value, asked })
+        };
+        Fields {
+            members: object.into_iter().map(member).collect(),
+            prefix: String::new(),
+            textual,
+            errors: Vec::new(),
+        }
+    }
+
+    fn member(&self, name: &str) -> Option<&Value> {
+        let member = self.members.get(name)?;
+        member.asked.set(true);
+        Some(&member.value)
+    }
+
+    /// Notes every field of the body that was not asked for.
+    fn refuse_unknown(&mut self) {
+        if self.textual {
+            return;
+        }
+        let unknown = self
+            .members
+            .iter()
+            .filter(|(_, member)| !member.asked.get());
+        let names = unknown.map(|(name, _)| name.chars().take(UNKNOWN_NAME_CHARS_MAX).collect());
+        for name in names.take(ERRORS_MAX).collect::<Vec<String>>() {
+            self.refuse(&name, UNKNOWN_FIELD, "");
+        }
+    }
+
+    /// Fields that are known but not read, since others are wrong already.
+    pub fn known(&self, names: &[&str]) {
+        for name in names {
+            self.member(name);
+        }
+    }
+
+    /// Reads `other` as another name of `name`. Both at once are refused, whatever they say.
+    pub fn alias(&mut self, other: &str, name: &str) {
+        if !self.has(other) {
+            return;
+        }
+        let member = self.members.remove(other);
+        if self.has(name) {
+            self.refuse(other, "DUPLICATE", "");
+        } else if let Some(member) = member {
+            self.members.insert(name.to_owned(), member);
+        }
+    }
+
     /// Notes each of `names` that is absent or null.
     pub fn require(&mut self, names: &[&str]) {
         for name in names {
@@ -91,25 +202,35 @@ impl Fields {
 
     /// Whether the field is there and not null.
     pub fn has(&self, name: &str) -> bool {
-        self.object.get(name).is_some_and(|value| !value.is_null())
+        self.member(name).is_some_and(|value| !value.is_null())
     }
 
     /// Whether the field is there and null: a change that clears it.
     pub fn is_null(&self, name: &str) -> bool {
-        self.object.get(name).is_some_and(Value::is_null)
+        self.member(name).is_some_and(Value::is_null)
     }
 
     pub fn raw(&self, name: &str) -> Option<&Value> {
-        self.object.get(name).filter(|value| !value.is_null())
+        self.member(name).filter(|value| !value.is_null())
     }
 
     /// Moves a value out instead of copying it: lists may be long.
     pub fn take(&mut self, name: &str) -> Option<Value> {
-        let value = self.object.get_mut(name).map(Value::take);
-        value.filter(|value| !value.is_null())
+        let member = self.members.get_mut(name)?;
+        member.asked.set(true);
+        Some(member.value.take()).filter(|value| !value.is_null())
+    }
+
+    /// Moves all of these fields out, to be read elsewhere.
+    pub fn take_known(&mut self, names: &[&str]) -> Map<String, Value> {
+        let one = |name: &&str| Some(((*name).to_owned(), self.take(name)?));
+        names.iter().filter_map(one).collect()
     }
 
     pub fn refuse(&mut self, name: &str, code: &'static str, bound: impl ToString) {
+        if self.errors.len() >= ERRORS_MAX {
+            return;
+        }
         self.errors.push(FieldError {
             field: format!("{}{name}", self.prefix),
             code,
@@ -176,8 +297,11 @@ impl Fields {
     }
 
     pub fn real(&mut self, name: &str, bounds: RangeInclusive<f64>) -> Option<f64> {
-        let value = self.raw(name)?.as_f64();
-        match value {
+        let value = match self.raw(name)? {
+            Value::String(text) if self.textual => text.trim().parse().ok(),
+            value => value.as_f64(),
+        };
+        match value.filter(|value: &f64| value.is_finite()) {
             Some(value) if bounds.contains(&value) => return Some(value),
             Some(value) if value < *bounds.start() => {
                 self.refuse(name, "TOO_SMALL", bounds.start());
@@ -191,7 +315,7 @@ impl Fields {
     pub fn boolean(&mut self, name: &str) -> Option<bool> {
         let value = match self.raw(name)? {
             Value::Bool(value) => Some(*value),
-            Value::String(text) if self.textual => text.parse().ok(),
+            Value::String(text) if self.textual => text.to_ascii_lowercase().parse().ok(),
             _ => None,
         };
         if value.is_none() {
@@ -279,12 +403,12 @@ impl Fields {
             return None;
         };
         let mut inner = Fields {
-            object,
             prefix: format!("{}{place}.", self.prefix),
-            textual: self.textual,
             errors: std::mem::take(&mut self.errors),
+            ..Fields::new(object, self.textual)
         };
         let value = read(&mut inner);
+        inner.refuse_unknown();
         self.errors = inner.errors;
         value
     }

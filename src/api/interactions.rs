@@ -3,7 +3,7 @@
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::ApiState;
@@ -13,7 +13,7 @@ use super::extract::Body;
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::INTERACTIONS_MAX;
-use crate::ticketing::interaction::Interaction;
+use crate::ticketing::interaction::{self, Interaction};
 
 /// `Retry-After` while the buffer is full.
 const RETRY_AFTER_S: u64 = 5;
@@ -60,19 +60,14 @@ impl Input for InteractionBatch {
     fn read(fields: &mut Fields) -> Option<InteractionBatch> {
         fields.require(&["interactions"]);
         let batch = fields.items("interactions", INTERACTIONS_MAX, |fields, place, value| {
-            let object = match value {
-                Value::Object(object) => object,
-                _ => {
-                    fields.refuse(place, "NOT_AN_OBJECT", "");
-                    Map::new()
-                }
-            };
-            let read = Interaction::read(object, None);
-            read.inspect_err(|fault| {
-                let bound = fault.bound.map_or(String::new(), |bound| bound.to_string());
-                fields.refuse(&format!("{place}.{}", fault.field), fault.code, bound);
+            fields.within(place, value, |fields| {
+                let read = Interaction::read(fields.take_known(&interaction::FIELDS), None);
+                read.inspect_err(|fault| {
+                    let bound = fault.bound.map_or(String::new(), |bound| bound.to_string());
+                    fields.refuse(fault.field, fault.code, bound);
+                })
+                .ok()
             })
-            .ok()
         });
         batch.map(InteractionBatch)
     }

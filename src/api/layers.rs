@@ -1,4 +1,4 @@
-//! The layers around every route, outermost first: CORS, gzip, request id and span with the writing of the
+//! The layers around every route, outermost first: CORS, gzip both ways, request id and span with the writing of the
 //! envelope, catching panics, the deadline. Also the answers where there is no route.
 
 use std::any::Any;
@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{DefaultPredicate, Predicate, SizeAbove};
 use tower_http::cors::{AllowHeaders, Any as AnyOrigin, CorsLayer};
+use tower_http::decompression::RequestDecompressionLayer;
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -68,6 +69,12 @@ pub(super) fn cors() -> CorsLayer {
 pub(super) fn gzip() -> CompressionLayer<impl Predicate> {
     CompressionLayer::new()
         .compress_when(DefaultPredicate::new().and(SizeAbove::new(GZIP_BYTES_MIN)))
+}
+
+/// Inflates bodies as they are read: the bound of a body's size counts what comes out. Other encodings are left to
+/// the extractors, which refuse them by name.
+pub(super) fn gunzip() -> RequestDecompressionLayer {
+    RequestDecompressionLayer::new().pass_through_unaccepted(true)
 }
 
 /// Gives the request its id and span, and writes the envelope of its answer in the caller's language.

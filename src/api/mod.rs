@@ -202,6 +202,7 @@ pub fn router(state: ApiState, document: OpenApi) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn_with_state(state.rates.clone(), doors::admit))
         .layer(from_fn(layers::observe))
+        .layer(layers::gunzip())
         .layer(layers::gzip())
         .layer(layers::cors())
         .with_state(state)

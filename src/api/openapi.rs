@@ -120,7 +120,11 @@ fn complete_operation(operation: &mut Operation) {
         answer(operation, "400", "The body is not JSON");
         answer(operation, "408", "The body came too slowly");
         answer(operation, "413", "The body is too large");
-        answer(operation, "415", "The body was not sent as JSON");
+        answer(
+            operation,
+            "415",
+            "`NOT_JSON`, `UNSUPPORTED_ENCODING`: not what the operation takes",
+        );
         answer(operation, "422", "Validation failed");
     }
     answer(

@@ -1,5 +1,6 @@
 //! Numbered seats: their places (`seatmap`) and their statuses.
 
+mod csv;
 mod input;
 pub(super) mod seatmap;
 

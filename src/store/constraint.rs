@@ -26,6 +26,8 @@ pub enum Rule {
     LimitsOrdered,
     /// A text, or a number written out, that is longer than its column.
     Length,
+    /// A value outside of what its column takes.
+    Bound,
     /// The deadline of a command has passed by the database's clock.
     Late,
     /// Another transaction has changed a booking since it was read.
@@ -57,6 +59,7 @@ pub fn rule(name: &str) -> Option<Rule> {
         }
         // Lengths are checked before; only a number may be longer in the database than it was on the wire.
         name if name.ends_with("_length") => Rule::Length,
+        name if name.ends_with("_bound") => Rule::Bound,
         _ => return None,
     })
 }

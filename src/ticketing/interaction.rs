@@ -5,6 +5,18 @@ use serde_json::{Map, Value};
 
 use super::{EventId, UserId};
 
+/// Every field of an interaction. `user_id` is the sender's, so what it says is not read.
+pub const FIELDS: [&str; 9] = [
+    "action",
+    "data",
+    "event_id",
+    "eventId",
+    "page_url",
+    "session_id",
+    "timestamp",
+    "user_agent",
+    "user_id",
+];
 /// Longest action, in characters.
 pub const ACTION_CHARS_MAX: usize = 100;
 /// Longest session id, in characters.

@@ -429,6 +429,7 @@ async fn what_cannot_be_meant_gets_a_clear_error() {
             "items[0].seat_id",
             "TOO_SMALL",
         ),
+        // core_14: nobody was faster, the request contradicts itself.
         (
             r#"{"event_id": 1, "items": [{"seat_id": 1}, {"seat_id": 1}]}"#,
             "items[1].seat_id",

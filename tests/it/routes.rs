@@ -3,8 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::caller::{Answer, Caller};
 use crate::support::server::TestServer;
@@ -332,4 +334,85 @@ async fn bodies_that_are_not_json_are_told_from_bad_values() {
     for body in ["[]", "null", "5", "\"text\""] {
         assert_eq!(post(body).await.code(422), "VALIDATION_FAILED", "{body}");
     }
+}
+
+/// `{"name": "Ada", "phone": "+66 123 456"}`
+const GZIPPED_USER: &str =
+    "H4sIAAAAAAACA6tWykvMTVWyUlByTElU0lFQKsjIzwPztc3MFAyNjBVMTM2UagFC9wjtJwAAAA==";
+/// 100,000 blanks.
+const GZIPPED_BLANKS: &str = "H4sIAAAAAAACA+3BMQEAAADCoCrrn9IaHkABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAArwYt8HnKoIYBAA==";
+
+#[tokio::test]
+async fn core_18_and_19_bodies_are_json_that_says_so_packed_or_not() {
+    let server = TestServer::builder().with(|config| config.http.body_bytes_max = 2_000);
+    let server = server.start().await;
+    let anonymous = server.anonymous();
+    let post = async |headers: &[(&str, &str)], body: &[u8]| {
+        let path = "/api/v1/users";
+        anonymous
+            .send_bytes(Method::POST, path, headers, body.to_vec())
+            .await
+    };
+    let unpacked = |text: &str| STANDARD.decode(text).unwrap();
+    let json = ("content-type", "application/json; charset=utf-8");
+    let gzip = ("content-encoding", "gzip");
+    let user = br#"{"name": "Ada", "phone": "+66 123 457"}"#;
+
+    post(&[json, gzip], &unpacked(GZIPPED_USER)).await.data(201);
+    let bomb = post(&[json, gzip], &unpacked(GZIPPED_BLANKS)).await;
+    assert_eq!(
+        bomb.code(413),
+        "BODY_TOO_LARGE",
+        "the bound counts what comes out"
+    );
+    assert_eq!(post(&[json, gzip], user).await.code(400), "BAD_BODY");
+    let brotli = post(&[json, ("content-encoding", "br")], user).await;
+    assert_eq!(brotli.code(415), "UNSUPPORTED_ENCODING");
+
+    let marked = [b"\xef\xbb\xbf".as_slice(), user].concat();
+    post(&[json], &marked).await.data(201);
+    for said in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+    ] {
+        let answer = post(&[("content-type", said)], user).await;
+        assert_eq!(answer.code(415), "NOT_JSON", "{said}");
+    }
+    let unsaid = post(&[], user).await;
+    assert_eq!(unsaid.code(415), "NOT_JSON");
+}
+
+#[tokio::test]
+async fn core_15_unknown_fields_of_any_body_are_refused_by_name() {
+    let server = TestServer::start().await;
+    let anonymous = server.anonymous();
+    for (path, body, field) in [
+        (
+            "users",
+            json!({"name": "Ada", "phone": "12345", "nmae": 1}),
+            "nmae",
+        ),
+        (
+            "bookings",
+            json!({"event_id": 1, "quantity": 1, "email": "a@b.org"}),
+            "email",
+        ),
+        (
+            "bookings",
+            json!({"event_id": 1, "items": [{"seat_id": 1, "row": "A"}]}),
+            "items[0].row",
+        ),
+        (
+            "interactions",
+            json!({"interactions": [{"action": "x", "price": 1}]}),
+            "interactions[0].price",
+        ),
+    ] {
+        let refused = anonymous.post(&format!("/api/v1/{path}"), &body).await;
+        assert_eq!(refused.code(422), "UNKNOWN_FIELD");
+        assert_eq!(refused.data(422)["errors"][0]["field"], field);
+    }
+    let read = anonymous.get("/api/v1/events?utm_source=mail").await;
+    read.data(200);
 }

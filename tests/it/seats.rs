@@ -3,6 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::caller::Caller;
@@ -395,5 +396,73 @@ async fn seats_are_taken_off_sale_unless_somebody_has_them() {
         theatre.get("seatmap").await["seats"]["ticket_type_id"][5],
         balcony.0
     );
+    theatre.server.audit().await;
+}
+
+#[tokio::test]
+async fn core_17_a_map_may_come_as_a_table() {
+    let theatre = theatre().await;
+    let [stalls, balcony] = theatre.show.ticket_types[..] else {
+        unreachable!()
+    };
+    let put = async |text: &str| {
+        let path = format!("{}/seatmap", theatre.path);
+        let headers = [("content-type", "text/csv; charset=utf-8")];
+        let body = text.as_bytes().to_vec();
+        theatre
+            .organizer
+            .send_bytes(Method::PUT, &path, &headers, body)
+            .await
+    };
+    let saved = put(&format!(
+        "\u{feff}section,row,number,ticket_type_id,ticket_type,x,y,blocked\r\n\
+         \"Stalls, left\",A,1,{stalls},,1,0.1,\r\n\
+         \"Stalls, left\",A,2,,Stalls,2,0.1,TRUE\r\n\
+         Balcony,A,1,{balcony},,1,9,\r\n"
+    ))
+    .await;
+    assert_eq!(saved.data(200)["seats"], 3);
+    assert_eq!(theatre.statuses().await, [0, 3, 0]);
+    let map = theatre.get("seatmap").await;
+    assert_eq!(map["sections"][0]["name"], "Stalls, left");
+    assert_eq!(
+        map["seats"]["ticket_type_id"],
+        json!([stalls, stalls, balcony])
+    );
+
+    for (text, field, code) in [
+        ("section,row,number,x,y,colour\n", "colour", "UNKNOWN_FIELD"),
+        (
+            "section,row,number,x,y\nS,A,1,1,1",
+            "line[2].ticket_type_id",
+            "REQUIRED",
+        ),
+        (
+            "section,row,number,ticket_type,x,y\n\nS,A,1,Pit,1,1",
+            "line[3].ticket_type",
+            "NOT_A_CHOICE",
+        ),
+        (
+            "section,row,number,ticket_type,x,y\nS,A,1,Stalls,left,1",
+            "line[2].x",
+            "NOT_A_NUMBER",
+        ),
+        (
+            "section,row,number,ticket_type,x,y\nS,A,1,Stalls,1,1\nS,A,1,Stalls,2,1",
+            "line[3].number",
+            "DUPLICATE",
+        ),
+    ] {
+        let refused = put(text).await;
+        let error = &refused.data(422)["errors"][0];
+        assert_eq!(
+            (&error["field"], &error["code"]),
+            (&json!(field), &json!(code)),
+            "{text}"
+        );
+    }
+    assert_eq!(put("section,\"row\nS,A").await.code(400), "BAD_CSV");
+    assert_eq!(put("").await.code(400), "BAD_CSV");
+    assert_eq!(theatre.statuses().await, [0, 3, 0], "refused as a whole");
     theatre.server.audit().await;
 }

@@ -69,6 +69,7 @@ impl Input for NewBooking {
                 quantity.map(|quantity| Wish::Cheapest { quantity })
             }
             _ => {
+                fields.known(&["ticket_type_id"]);
                 fields.refuse("items", "ITEMS_OR_QUANTITY", "");
                 None
             }
@@ -107,12 +108,17 @@ struct ItemInput(Item);
 impl Input for ItemInput {
     fn read(fields: &mut Fields) -> Option<ItemInput> {
         match (fields.has("seat_id"), fields.has("ticket_type_id")) {
-            (true, false) => fields.id("seat_id").map(|seat_id| Item::Seat { seat_id }),
+            (true, false) => {
+                // One seat is one ticket; forms that send a quantity with every item may say so.
+                fields.integer("quantity", 1..=1);
+                fields.id("seat_id").map(|seat_id| Item::Seat { seat_id })
+            }
             (false, true) => {
                 let best_available = fields.boolean("best_available").unwrap_or(false);
                 units(fields, best_available)
             }
             _ => {
+                fields.known(&["quantity", "best_available"]);
                 fields.refuse("seat_id", "SEAT_OR_TICKET_TYPE", "");
                 None
             }

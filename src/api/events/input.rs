@@ -38,7 +38,7 @@ pub(in crate::api) struct EventBody {
     category: String,
     /// An http or https address, or a path on this server.
     image_url: Option<String>,
-    /// RFC 3339 with offset, in the future.
+    /// RFC 3339 with offset, in the future. Also read from `date_time`.
     #[schema(value_type = String, format = DateTime)]
     starts_at: Timestamp,
     /// IANA name.
@@ -82,7 +82,7 @@ pub(in crate::api) struct EventPatch {
     /// `null` removes it.
     #[schema(value_type = Option<String>)]
     image_url: Option<Option<String>>,
-    /// RFC 3339 with offset.
+    /// RFC 3339 with offset. Also read from `date_time`.
     #[schema(value_type = Option<String>, format = DateTime)]
     starts_at: Option<Timestamp>,
     timezone: Option<String>,
@@ -116,6 +116,7 @@ const STATUSES: [(&str, EventStatus); 5] = [
 
 impl Input for EventPatch {
     fn read(fields: &mut Fields) -> Option<EventPatch> {
+        fields.alias("date_time", "starts_at");
         Some(EventPatch {
             title: fields.filled_text("title", NAME_CHARS_MAX),
             description: fields.text("description", DESCRIPTION_CHARS_MAX),
@@ -139,6 +140,7 @@ impl Input for EventPatch {
 
 impl Input for EventBody {
     fn read(fields: &mut Fields) -> Option<EventBody> {
+        fields.alias("date_time", "starts_at");
         fields.require(&["title", "venue", "starts_at", "capacity"]);
         let read = EventPatch::read(fields)?;
         let ticket_types = fields.list("ticket_types", TICKET_TYPES_MAX);
@@ -334,16 +336,96 @@ fn image_url(fields: &mut Fields) -> Option<String> {
     Some(url)
 }
 
-/// Known to this machine's time zone database; where it has none, whatever looks like a name.
+/// Areas of the IANA time zone database.
+const ZONE_AREAS: [&str; 16] = [
+    "Africa",
+    "America",
+    "Antarctica",
+    "Arctic",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Brazil",
+    "Canada",
+    "Chile",
+    "Etc",
+    "Europe",
+    "Indian",
+    "Mexico",
+    "Pacific",
+    "US",
+];
+/// Its names without an area. Beside them a machine's directory has names that mean something else on every
+/// machine (`localtime`, `posixrules`) or nothing (`Factory`), which no browser knows.
+const ZONES_WITHOUT_AREA: [&str; 43] = [
+    "CET",
+    "CST6CDT",
+    "Cuba",
+    "EET",
+    "EST",
+    "EST5EDT",
+    "Egypt",
+    "Eire",
+    "GB",
+    "GB-Eire",
+    "GMT",
+    "GMT+0",
+    "GMT-0",
+    "GMT0",
+    "Greenwich",
+    "HST",
+    "Hongkong",
+    "Iceland",
+    "Iran",
+    "Israel",
+    "Jamaica",
+    "Japan",
+    "Kwajalein",
+    "Libya",
+    "MET",
+    "MST",
+    "MST7MDT",
+    "NZ",
+    "NZ-CHAT",
+    "Navajo",
+    "PRC",
+    "PST8PDT",
+    "Poland",
+    "Portugal",
+    "ROC",
+    "ROK",
+    "Singapore",
+    "Turkey",
+    "UCT",
+    "UTC",
+    "Universal",
+    "WET",
+    "Zulu",
+];
+
+/// A name of the IANA time zone database; where this machine has none, whatever looks like one.
 fn timezone(fields: &mut Fields) -> Option<String> {
     let name = fields.filled_text("timezone", NAME_CHARS_MAX)?;
     let zones = jiff::tz::db();
     let plain = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '/' | '_' | '-' | '+');
-    let known =
-        name.chars().all(plain) && (zones.is_definitively_empty() || zones.get(&name).is_ok());
-    if !known {
+    // As the database spells it: browsers are less forgiving than it is.
+    let spelt = match zones.is_definitively_empty() {
+        true => Some(name.clone()),
+        false => zones
+            .get(&name)
+            .ok()
+            .and_then(|zone| zone.iana_name().map(str::to_owned)),
+    };
+    let spelt = spelt.filter(|name| name.chars().all(plain) && is_iana(name));
+    if spelt.is_none() {
         fields.refuse("timezone", "NOT_A_TIMEZONE", "");
-        return None;
     }
-    Some(name)
+    spelt
+}
+
+fn is_iana(name: &str) -> bool {
+    match name.split_once('/') {
+        Some((area, _)) => ZONE_AREAS.contains(&area),
+        None => ZONES_WITHOUT_AREA.contains(&name),
+    }
 }

@@ -1,10 +1,14 @@
 //! A seat map in a request, read into one list of seats.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use axum::extract::{FromRequest, Request};
 use utoipa::ToSchema;
 
-use crate::api::fields::{Fields, Input};
+use super::csv;
+use crate::api::error::ApiError;
+use crate::api::extract::{self, BYTE_ORDER_MARK, Body};
+use crate::api::fields::{self, FieldError, Fields, Input};
 use crate::config::rest::{NAME_CHARS_MAX, SEATS_MAX};
 use crate::store::seatmap::{NewSeat, NewSeatMap};
 use crate::ticketing::TicketTypeId;
@@ -59,6 +63,113 @@ impl SeatmapInput {
     pub(super) fn into_map(self) -> NewSeatMap {
         self.0
     }
+}
+
+/// A seat map as it came: JSON, which is read already, or a table, whose ticket types have to be known by name.
+pub(in crate::api) enum SeatmapUpload {
+    Json(SeatmapInput),
+    Csv(String),
+}
+
+impl<S: Send + Sync> FromRequest<S> for SeatmapUpload {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<SeatmapUpload, ApiError> {
+        if extract::media_type(request.headers()) != "text/csv" {
+            let body = <Body<SeatmapInput> as FromRequest<S>>::from_request(request, state).await?;
+            return Ok(SeatmapUpload::Json(body.input));
+        }
+        let bytes = extract::read(request, state).await?;
+        let text = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
+        match std::str::from_utf8(text) {
+            Ok(text) => Ok(SeatmapUpload::Csv(text.to_owned())),
+            Err(error) => Err(ApiError::bad_request("BAD_CSV").with("reason", error.to_string())),
+        }
+    }
+}
+
+/// Columns of a seat map in CSV. A line names its ticket type by id or by name.
+const COLUMNS: [&str; 8] = [
+    "section",
+    "row",
+    "number",
+    "ticket_type_id",
+    "ticket_type",
+    "x",
+    "y",
+    "blocked",
+];
+
+/// Reads a seat map in CSV: a header with the names in [`COLUMNS`], in any order, and a line for each seat.
+/// `ticket_types` has the event's types by name; `None` where several have that name.
+pub(super) fn read_csv(
+    text: &str,
+    ticket_types: &HashMap<&str, Option<TicketTypeId>>,
+) -> Result<NewSeatMap, ApiError> {
+    let bad = |error: csv::Unclosed| {
+        ApiError::bad_request("BAD_CSV").with("reason", format!("line {}: {error}", error.line))
+    };
+    let mut lines = csv::lines(text).map_err(bad)?.into_iter();
+    let (_, header) = lines
+        .next()
+        .ok_or_else(|| ApiError::bad_request("BAD_CSV"))?;
+    let names: Vec<String> = header
+        .iter()
+        .map(|name| name.trim().to_lowercase())
+        .collect();
+    check_columns(&names)?;
+    if lines.len() > SEATS_MAX {
+        let error = FieldError::new("line", "TOO_MANY", SEATS_MAX);
+        return Err(ApiError::invalid(vec![error]));
+    }
+    let mut places = HashSet::new();
+    let seats = fields::read_lines(&names, lines, |fields| {
+        fields.require(&["section", "row"]);
+        let section = fields.filled_text("section", NAME_CHARS_MAX);
+        let row = fields.filled_text("row", LABEL_CHARS_MAX);
+        let ticket_type = type_by_name(fields, ticket_types);
+        let seat = read_seat(
+            fields,
+            section.as_deref().unwrap_or_default(),
+            row.as_deref().unwrap_or_default(),
+            ticket_type,
+        )?;
+        if !places.insert((section?, row?, seat.number.clone())) {
+            fields.refuse("number", "DUPLICATE", "");
+        }
+        Some(seat)
+    })?;
+    Ok(NewSeatMap { seats })
+}
+
+fn check_columns(names: &[String]) -> Result<(), ApiError> {
+    let mut errors = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        if !COLUMNS.contains(&name.as_str()) {
+            errors.push(FieldError::new(name, "UNKNOWN_FIELD", ""));
+        } else if names[..place].contains(name) {
+            errors.push(FieldError::new(name, "DUPLICATE", ""));
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(()),
+        false => Err(ApiError::invalid(errors)),
+    }
+}
+
+fn type_by_name(
+    fields: &mut Fields,
+    ticket_types: &HashMap<&str, Option<TicketTypeId>>,
+) -> Option<TicketTypeId> {
+    let name = fields.filled_text("ticket_type", NAME_CHARS_MAX)?;
+    let found = ticket_types.get(name.as_str()).copied().flatten();
+    if found.is_none() {
+        let names: Vec<&str> = ticket_types.keys().copied().collect();
+        fields.refuse("ticket_type", "NOT_A_CHOICE", names.join(", "));
+        // One error is enough for this line's type.
+        return Some(TicketTypeId(0));
+    }
+    found
 }
 
 impl Input for SeatmapInput {

@@ -8,13 +8,14 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::input::{SeatmapBody, SeatmapInput};
+use super::input::{self, SeatmapBody, SeatmapUpload};
 use crate::api::ApiState;
 use crate::api::availability;
 use crate::api::cache::{self, tagged};
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
-use crate::api::extract::{At, Body, Query};
+use crate::api::events;
+use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::store::seats::Geometry;
@@ -106,9 +107,12 @@ pub(in crate::api) async fn show(
 
 /// Draw the seat map
 ///
-/// The map is replaced as a whole. A seat with the same section, row and number stays the same seat.
+/// The map is replaced as a whole. A seat with the same section, row and number stays the same seat. In CSV the header
+/// names the columns: `section`, `row`, `number`, `x`, `y`, `ticket_type_id` or `ticket_type` (its name), and
+/// `blocked`; a line is a seat.
 #[utoipa::path(put, path = "/events/{event_id}/seatmap", tag = "seats",
-    params(("event_id" = i64, Path)), request_body = SeatmapBody,
+    params(("event_id" = i64, Path)), 
+    request_body(content((SeatmapBody = "application/json"), (String = "text/csv"))),
     responses(
         (status = 200, body = Envelope<SeatmapSaved>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
@@ -119,9 +123,22 @@ pub(in crate::api) async fn replace(
     State(state): State<ApiState>,
     caller: Caller,
     At(event_id): At<EventId>,
-    body: Body<SeatmapInput>,
+    upload: SeatmapUpload,
 ) -> ApiResult<Reply<SeatmapSaved>> {
-    let map = body.input.into_map();
+    let map = match upload {
+        SeatmapUpload::Json(input) => input.into_map(),
+        SeatmapUpload::Csv(text) => {
+            let event = events::visible(&state, &caller, event_id).await?;
+            let mut by_name = HashMap::new();
+            for ticket_type in &event.row.ticket_types {
+                by_name
+                    .entry(ticket_type.name.as_str())
+                    .and_modify(|id| *id = None)
+                    .or_insert(Some(ticket_type.id));
+            }
+            input::read_csv(&text, &by_name)?
+        }
+    };
     let saved = state.store.replace_seatmap(event_id, &caller, &map).await?;
     state.board.committed(event_id, saved.revision);
     let data = SeatmapSaved {

@@ -241,3 +241,95 @@ async fn an_event_that_is_sent_again_is_made_once() {
     assert_eq!(another.header("idempotent-replay"), None);
     assert_ne!(another.data(201)["id"], made.data(201)["id"]);
 }
+
+#[tokio::test]
+async fn core_15_the_start_may_be_called_date_time_and_nothing_else() {
+    let (_server, organizer) = world().await;
+    let start = "2099-07-01T18:00:00Z";
+    let path = made(
+        &organizer,
+        &with(json!({"starts_at": null, "date_time": start})),
+    )
+    .await;
+    let moved = organizer
+        .patch(&path, &json!({"date_time": "2099-08-01T18:00:00Z"}))
+        .await;
+    assert_eq!(moved.data(200)["starts_at"], "2099-08-01T18:00:00.000000Z");
+    let twice = organizer
+        .post(EVENTS, &with(json!({"date_time": start})))
+        .await;
+    assert_eq!(wrong(&twice), ["date_time DUPLICATE"]);
+    let misspelt = organizer.patch(&path, &json!({"capasity": 400})).await;
+    assert_eq!(misspelt.code(422), "UNKNOWN_FIELD");
+    assert_eq!(wrong(&misspelt), ["capasity UNKNOWN_FIELD"]);
+    let nested = json!([{"name": "a", "price": {"amount": 1, "curency": "EUR"}, "capacity": 1, "colour": "red"}]);
+    let nested = organizer
+        .post(
+            EVENTS,
+            &with(json!({"price": null, "ticket_types": nested})),
+        )
+        .await;
+    let expected = [
+        "ticket_types[0].price.curency UNKNOWN_FIELD",
+        "ticket_types[0].colour UNKNOWN_FIELD",
+    ];
+    assert_eq!(wrong(&nested), expected);
+}
+
+#[tokio::test]
+async fn core_10_and_12_times_and_zones_that_cannot_be_kept_are_refused_by_name() {
+    let (_server, organizer) = world().await;
+    let path = made(&organizer, &concert()).await;
+    let far = "9999-06-01T00:00:00Z";
+    let notice = json!({"type": "custom", "message": "x", "until": far});
+    for (answer, field) in [
+        (
+            organizer
+                .post(EVENTS, &with(json!({"starts_at": far})))
+                .await,
+            "starts_at",
+        ),
+        (
+            organizer.patch(&path, &json!({"starts_at": far})).await,
+            "starts_at",
+        ),
+        (
+            organizer.post(&format!("{path}/notices"), &notice).await,
+            "until",
+        ),
+        (
+            organizer
+                .post(
+                    &format!("{path}/ticket-types"),
+                    &json!({"name": "a", "price": 0, "capacity": 1, "sale_to": far}),
+                )
+                .await,
+            "sale_to",
+        ),
+    ] {
+        assert_eq!(wrong(&answer), [format!("{field} YEAR_OUT_OF_RANGE")]);
+    }
+    let last = json!({"starts_at": "9998-12-31T23:59:59Z"});
+    organizer.patch(&path, &last).await.data(200);
+
+    for zone in [
+        "localtime",
+        "posixrules",
+        "Factory",
+        "posix/Europe/Berlin",
+        "right/UTC",
+        "leapseconds",
+        "Local",
+    ] {
+        let answer = organizer.patch(&path, &json!({"timezone": zone})).await;
+        assert_eq!(wrong(&answer), ["timezone NOT_A_TIMEZONE"], "{zone}");
+    }
+    for (zone, kept) in [
+        ("asia/bangkok", "Asia/Bangkok"),
+        ("utc", "UTC"),
+        ("Etc/GMT+5", "Etc/GMT+5"),
+    ] {
+        let answer = organizer.patch(&path, &json!({"timezone": zone})).await;
+        assert_eq!(answer.data(200)["timezone"], kept);
+    }
+}

@@ -65,6 +65,27 @@ impl Caller {
         answer.unwrap_or_else(|error| panic!("{path}: {error}"))
     }
 
+    /// Sends bytes with these headers and no others about the body.
+    pub(crate) async fn send_bytes(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
+        let address = format!("{}{path}", self.base);
+        let mut request = self.http.request(method, address).timeout(DEADLINE);
+        let own = self
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        for (name, value) in own.chain(headers.iter().copied()) {
+            request = request.header(name, value);
+        }
+        let answer = Answer::read(request.body(body).send().await.expect("an answer")).await;
+        answer.expect("an answer")
+    }
+
     /// Like [`Caller::send`], for a server that may go away.
     pub(crate) async fn try_send(
         &self,
@@ -84,7 +105,12 @@ impl Caller {
                 .header("content-type", "application/json")
                 .body(body);
         }
-        let response = request.send().await?;
+        Answer::read(request.send().await?).await
+    }
+}
+
+impl Answer {
+    async fn read(response: reqwest::Response) -> reqwest::Result<Answer> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -95,9 +121,7 @@ impl Caller {
             body,
         })
     }
-}
 
-impl Answer {
     /// Asserts the status, and returns the envelope's `data`.
     #[track_caller]
     pub(crate) fn data(&self, status: u16) -> &Value {
