@@ -387,6 +387,9 @@ pub struct InteractionsConfig {
     /// [`inside::INTERACTIONS_WAITING_MAX`].
     #[arg(skip = inside::INTERACTIONS_WAITING_MAX)]
     pub interactions_waiting_max: usize,
+    /// [`inside::INTERACTIONS_ENOUGH`].
+    #[arg(skip = inside::INTERACTIONS_ENOUGH)]
+    pub interactions_enough: usize,
     /// [`inside::INTERACTIONS_BATCH_MAX`].
     #[arg(skip = inside::INTERACTIONS_BATCH_MAX)]
     pub interactions_batch_max: usize,

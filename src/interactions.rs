@@ -84,7 +84,8 @@ pub async fn run(
     end: CancellationToken,
 ) {
     let interval = Duration::from_millis(config.interactions_interval_ms);
-    while let Some(batch) = gather(&mut told, config.interactions_batch_max, interval, &end).await {
+    let sizes = (config.interactions_enough, config.interactions_batch_max);
+    while let Some(batch) = gather(&mut told, sizes, interval, &end).await {
         let mut backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
         while let Err(error) = store.store_interactions(&batch).await {
             if !error.is_transient() || end.is_cancelled() {
@@ -108,10 +109,10 @@ pub async fn run(
     }
 }
 
-/// The next batch: full, or `interactions_interval_ms` after its first interaction. `None` when all senders are gone.
+/// The next batch: enough of them, or what there is `interactions_interval_ms` after its first interaction. `None` when all senders are gone.
 async fn gather(
     told: &mut mpsc::Receiver<Interaction>,
-    batch_max: usize,
+    (enough, batch_max): (usize, usize),
     interval: Duration,
     end: &CancellationToken,
 ) -> Option<Vec<Interaction>> {
@@ -125,9 +126,9 @@ async fn gather(
         }
         () = end.cancelled() => return None,
     }
-    let enough = tokio::time::sleep(interval);
-    tokio::pin!(enough);
-    while batch.len() < batch_max {
+    let late = tokio::time::sleep(interval);
+    tokio::pin!(late);
+    while batch.len() < enough.min(batch_max) {
         let room = batch_max - batch.len();
         tokio::select! {
             count = told.recv_many(&mut batch, room) => {
@@ -135,7 +136,7 @@ async fn gather(
                     break;
                 }
             }
-            () = &mut enough => break,
+            () = &mut late => break,
             () = end.cancelled() => {
                 while batch.len() < batch_max && let Ok(one) = told.try_recv() {
                     batch.push(one);
@@ -172,7 +173,23 @@ mod tests {
         assert!(!interactions.tell(clicks(3)), "no half batches");
         assert!(interactions.tell(clicks(2)));
         let end = CancellationToken::new();
-        let batch = gather(&mut told, 500, Duration::from_millis(1), &end).await;
+        let batch = gather(&mut told, (50, 500), Duration::from_millis(1), &end).await;
         assert_eq!(batch.expect("a batch").len(), 5);
+    }
+
+    #[tokio::test]
+    async fn core_21_fifty_are_stored_at_once_and_fewer_after_five_seconds() {
+        let config = Config::default().interactions;
+        let sizes = (config.interactions_enough, config.interactions_batch_max);
+        assert_eq!(sizes.0, 50);
+        assert_eq!(config.interactions_interval_ms, 5_000);
+        let (interactions, mut told) = Interactions::new(&config);
+        let end = CancellationToken::new();
+        let (at_once, soon) = (Duration::MAX, Duration::from_millis(1));
+        for (count, interval) in [(49, soon), (50, at_once), (120, at_once)] {
+            assert!(interactions.tell(clicks(count)));
+            let batch = gather(&mut told, sizes, interval, &end).await;
+            assert_eq!(batch.expect("a batch").len(), count);
+        }
     }
 }

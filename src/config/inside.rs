@@ -127,6 +127,8 @@ pub const DESK_QUEUE_COMMANDS_MAX: usize = 2_048;
 pub const DESK_QUEUED_COMMANDS_MAX: usize = 16_384;
 /// Commands decided in one transaction.
 pub const DESK_BATCH_COMMANDS_MAX: usize = 128;
+/// How often a node asks for the database's clock, in milliseconds.
+pub const DESK_CLOCK_INTERVAL_MS: u64 = 10_000;
 /// Time the database has for one round trip of a batch before its commands are answered 503, in milliseconds.
 pub const DESK_BATCH_TIMEOUT_MS: u64 = 6_000;
 
@@ -184,7 +186,9 @@ pub const PRIVATE_JOINED_EVENTS_MAX: usize = 10_000;
 
 /// Interactions that may wait to be stored; further ones are refused and counted.
 pub const INTERACTIONS_WAITING_MAX: usize = 20_000;
-/// Interactions stored in one statement; so many are stored at once, fewer after a while.
+/// So many waiting interactions are stored at once, fewer after a while.
+pub const INTERACTIONS_ENOUGH: usize = 50;
+/// Interactions stored in one statement, where more wait than are enough.
 pub const INTERACTIONS_BATCH_MAX: usize = 500;
 /// How long an interaction waits for others to be stored with, in milliseconds.
 pub const INTERACTIONS_INTERVAL_MS: u64 = 5_000;
