@@ -40,6 +40,10 @@ create table events (
     image_url text constraint events_image_url_length check (char_length(image_url) <= 2000),
     starts_at timestamptz not null
         constraint events_starts_at_bound check (starts_at >= '1900-01-01z' and starts_at < '9999-01-01z'),
+    ends_at timestamptz
+        constraint events_ends_at_bound check (ends_at >= '1900-01-01z' and ends_at < '9999-01-01z'),
+    doors_at timestamptz
+        constraint events_doors_at_bound check (doors_at >= '1900-01-01z' and doors_at < '9999-01-01z'),
     timezone text not null default 'UTC'
         constraint events_timezone_length check (char_length(timezone) <= 200),
     currency char(3) not null default 'EUR'
@@ -57,7 +61,9 @@ create table events (
     -- Soft delete: bookings and the log keep their event, viewers lose it.
     deleted_at timestamptz,
     created_at timestamptz not null default clock_timestamp(),
-    updated_at timestamptz not null default clock_timestamp()
+    updated_at timestamptz not null default clock_timestamp(),
+    constraint events_ends_after_start check (starts_at < ends_at),
+    constraint events_doors_before_start check (doors_at <= starts_at)
 );
 create index events_by_organizer on events (organizer_id);
 create index events_by_start on events (starts_at, id) where deleted_at is null;
@@ -77,6 +83,7 @@ create table ticket_types (
     sort int not null default 0,
     sale_from timestamptz
         constraint ticket_types_sale_from_bound check (sale_from >= '1900-01-01z' and sale_from < '9999-01-01z'),
+    -- Null: sales end when the event begins. They may also go on longer.
     sale_to timestamptz
         constraint ticket_types_sale_to_bound check (sale_to >= '1900-01-01z' and sale_to < '9999-01-01z'),
     min_per_booking int not null default 1

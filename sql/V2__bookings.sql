@@ -80,6 +80,17 @@ create index bookings_live_by_guest on bookings (event_id, buyer_hash)
 -- Made last, as `V1__catalogue.sql` says.
 alter table bookings add constraint bookings_of_event unique (id, event_id);
 
+-- How buyers can be reached, those without an account above all. Personal, so it is a table of its own: it can be
+-- emptied while bookings stay, and travels neither with the booking's row nor with any ring.
+create table booking_contacts (
+    booking_id uuid not null constraint booking_contacts_pkey primary key
+        constraint booking_contacts_booking_exists references bookings on delete cascade,
+    name text constraint booking_contacts_name_length check (char_length(name) <= 200),
+    -- Compared as it is stored.
+    email text constraint booking_contacts_email_length check (char_length(email) <= 200),
+    phone text constraint booking_contacts_phone_length check (char_length(phone) <= 40)
+);
+
 -- Price and quantity as they were when the booking was made. That the type exists is proved by
 -- the booking's claims, which stay when they are dead.
 create table booking_items (

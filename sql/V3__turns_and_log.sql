@@ -43,13 +43,15 @@ create function event_json(e events, layout int) returns jsonb language sql stab
     as $$ select jsonb_build_object(
         'id', e.id, 'organizer_id', e.organizer_id, 'title', e.title, 'description', e.description,
         'venue', e.venue, 'category', e.category, 'image_url', e.image_url,
-        'starts_at', rfc3339(e.starts_at), 'timezone', e.timezone, 'currency', e.currency,
+        'starts_at', rfc3339(e.starts_at), 'ends_at', rfc3339(e.ends_at), 'doors_at', rfc3339(e.doors_at),
+        'timezone', e.timezone, 'currency', e.currency,
         'status', e.status, 'capacity', e.capacity, 'membership_required', e.membership_required,
         'max_per_booking', e.max_per_booking, 'hold_minutes', e.hold_minutes, 'layout', layout,
         'updated_at', rfc3339(e.updated_at)) $$;
 
 -- `moved_at` is when the counters of the type's own pool last changed; `updated_at` is the later of the two. `shared`
--- has `[pool, left]` of each section and allotment that the type draws on: an event's total needs them.
+-- has `[pool, left]` of each section and allotment that the type draws on: an event's total needs them. Terms
+-- that bind nobody are left out, since a row travels with every booking.
 create function ticket_type_json(t ticket_types, available int, held int, sold int, moved_at timestamptz, shared jsonb)
     returns jsonb language sql stable
     as $$ select jsonb_build_object(
@@ -57,7 +59,11 @@ create function ticket_type_json(t ticket_types, available int, held int, sold i
         'available', available, 'held', held, 'sold', sold,
         'sale_from', rfc3339(t.sale_from), 'sale_to', rfc3339(t.sale_to), 'sort', t.sort,
         'updated_at', rfc3339(greatest(t.updated_at, moved_at)))
-        || case when shared is null then '{}' else jsonb_build_object('shared', shared) end $$;
+        || case when shared is null then '{}' else jsonb_build_object('shared', shared) end
+        || case when t.members_only then '{"members_only": true}' else '{}'::jsonb end
+        || case when t.min_per_booking = 1 then '{}' else jsonb_build_object('min_per_booking', t.min_per_booking) end
+        || case when t.max_per_booking is null then '{}'
+                else jsonb_build_object('max_per_booking', t.max_per_booking) end $$;
 
 create function notice_json(n notices) returns jsonb language sql stable
     as $$ select jsonb_build_object(

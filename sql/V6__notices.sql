@@ -134,6 +134,12 @@ begin
     if was.starts_at <> e.starts_at or was.timezone <> e.timezone then
         sentences := sentences || ('The event now begins at ' || local_time(e.starts_at, e.timezone) || '.');
     end if;
+    if was.doors_at is distinct from e.doors_at and e.doors_at is not null then
+        sentences := sentences || ('The doors now open at ' || local_time(e.doors_at, e.timezone) || '.');
+    end if;
+    if was.ends_at is distinct from e.ends_at and e.ends_at is not null then
+        sentences := sentences || ('The event now ends at ' || local_time(e.ends_at, e.timezone) || '.');
+    end if;
     if was.venue <> e.venue then
         sentences := sentences || ('The event moved to ' || e.venue || '.');
     end if;
@@ -146,7 +152,8 @@ begin
     select jsonb_build_object('old', jsonb_object_agg(o.key, o.value), 'new', jsonb_object_agg(o.key, n.value))
       into told.data
       from jsonb_each(event_json(was, 0)) o join jsonb_each(event_json(e, 0)) n on n.key = o.key
-     where o.key in ('status', 'starts_at', 'timezone', 'venue', 'capacity') and o.value <> n.value;
+     where o.key in ('status', 'starts_at', 'ends_at', 'doors_at', 'timezone', 'venue', 'capacity')
+       and o.value <> n.value;
     told.event_id := e.id;
     told.type := case when was.status <> e.status and e.status = 'cancelled' then 'cancellation'
                       when cardinality(sentences) = 1 and was.capacity <> e.capacity then 'capacity_change'
@@ -166,8 +173,8 @@ begin
     select (told).event_id, (told).type, (told).message, (told).data, (told).until
       from (select notice_of(o, n) as told
               from old_rows o full join new_rows n on n.id = o.id
-             where (o.status, o.starts_at, o.timezone, o.venue, o.capacity) is distinct from
-                   (n.status, n.starts_at, n.timezone, n.venue, n.capacity)
+             where (o.status, o.starts_at, o.ends_at, o.doors_at, o.timezone, o.venue, o.capacity) is distinct from
+                   (n.status, n.starts_at, n.ends_at, n.doors_at, n.timezone, n.venue, n.capacity)
                and (o.status = 'draft') is not true and (n.status = 'draft') is not true
                and o.deleted_at is null and n.deleted_at is null
              order by n.id offset 0) as each_event

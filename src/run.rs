@@ -110,6 +110,7 @@ pub async fn run(
 
     let mut back = Tasks::default();
     let desk = open_desk(&mut back, &config, &store);
+    desk.learn_the_time().await;
     sweep::start(
         &mut back,
         &config.sweep,

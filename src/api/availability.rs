@@ -81,7 +81,7 @@ pub(super) async fn one(
     At(event_id): At<EventId>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let now = Timestamp::now();
+    let now = state.desk.now();
     let stock = visible(&state, &caller, event_id).await?;
     let (tag, control) = (stock.tag(now), stock.moment());
     let answer = tagged(&headers, &tag, control, "AVAILABILITY", || {
@@ -110,7 +110,7 @@ pub(super) async fn sections(
     let sections = state.store.section_stands(event_id).await?;
     Ok(tagged(
         &headers,
-        &stock.tag(Timestamp::now()),
+        &stock.tag(state.desk.now()),
         stock.moment(),
         "SECTIONS",
         || sections,
@@ -196,7 +196,7 @@ async fn known_or_read(state: &ApiState, events: &[EventId]) -> ApiResult<Vec<Ev
 
 /// Drafts are left out of lists, even for their organizers: lists are cached for everybody.
 fn listed(state: &ApiState, headers: &HeaderMap, mut stocks: Vec<EventStock>) -> Response {
-    let now = Timestamp::now();
+    let now = state.desk.now();
     stocks.retain(|stock| !stock.is_draft());
     let mut hash = Sha256::new();
     for stock in &stocks {
@@ -222,7 +222,7 @@ impl EventStock {
         }
     }
 
-    fn ticket_types(&self) -> Vec<&TicketType> {
+    pub(super) fn ticket_types(&self) -> Vec<&TicketType> {
         match self {
             EventStock::Watched(known) => known.state.ticket_types.values().collect(),
             EventStock::Read(stand) => stand.ticket_types.iter().collect(),

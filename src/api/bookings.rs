@@ -4,6 +4,7 @@
 //! token is answered once, in `X-Booking-Token` and `data.token`; the database keeps its hash.
 
 pub(super) mod create;
+pub(super) mod find;
 pub(super) mod read;
 pub(super) mod status;
 
@@ -23,7 +24,7 @@ use crate::auth::Caller;
 use crate::store::Store;
 use crate::store::bookings::{Belongs, Found, Name};
 use crate::ticketing::BookingId;
-use crate::ticketing::record::Booking;
+use crate::ticketing::record::{Booking, Contact};
 
 /// Proves that an anonymous buyer made the booking.
 pub(super) const BOOKING_TOKEN: HeaderName = HeaderName::from_static("x-booking-token");
@@ -36,6 +37,9 @@ pub(super) struct BookingData {
     /// The clock by which `expires_at` is measured.
     #[schema(value_type = String, format = DateTime)]
     server_time: Timestamp,
+    /// How its buyer can be reached, where the booking said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<Contact>,
     /// With the answer that made an anonymous booking: what `X-Booking-Token` must say from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
@@ -46,8 +50,15 @@ impl BookingData {
         BookingData {
             booking,
             server_time,
+            contact: None,
             token: None,
         }
+    }
+
+    fn found(found: Found) -> BookingData {
+        let mut data = BookingData::new(found.booking, found.now);
+        data.contact = found.contact;
+        data
     }
 }
 
@@ -77,11 +88,35 @@ async fn find(
     name: Name<'_>,
     caller: &Caller,
     headers: &HeaderMap,
+    email: Option<&str>,
 ) -> ApiResult<Found> {
-    let token = token_of(caller, headers)?;
+    let token = match email {
+        Some(_) => header_text(headers, &BOOKING_TOKEN),
+        None => token_of(caller, headers)?,
+    };
     let found = store.booking(name).await?;
-    let visible = found.filter(|found| is_visible(&found.belongs, caller, token));
+    let visible = found.filter(|found| {
+        is_visible(&found.belongs, caller, token)
+            || email.is_some_and(|email| is_reached_at(found, email))
+    });
     visible.ok_or_else(not_found)
+}
+
+/// Whether the buyer, who has no account, gave this e-mail address. Of an account's booking it proves nothing: who
+/// knows somebody's address is not that user. Digests are compared, so that time tells nothing of the address.
+fn is_reached_at(found: &Found, email: &str) -> bool {
+    let kept = found
+        .contact
+        .as_ref()
+        .and_then(|contact| contact.email.as_deref());
+    let digests = (token_hash(kept.unwrap_or_default()), token_hash(email));
+    let same = digests
+        .0
+        .iter()
+        .zip(digests.1)
+        .fold(0, |differ, (one, other)| differ | (one ^ other))
+        == 0;
+    same && kept.is_some() && found.belongs.user_id.is_none()
 }
 
 /// The token that the caller sent. Somebody who has neither account nor token is nobody's owner.

@@ -235,6 +235,8 @@ fn of_constraint(name: &str) -> Option<ApiError> {
         Rule::EmailTaken => ApiError::conflict("EMAIL_TAKEN"),
         Rule::PhoneTaken => ApiError::conflict("PHONE_TAKEN"),
         Rule::SaleWindow => ApiError::invalid_field("sale_to", "NOT_AFTER_SALE_FROM"),
+        Rule::EndsAfterStart => ApiError::invalid_field("ends_at", "NOT_AFTER_STARTS_AT"),
+        Rule::DoorsBeforeStart => ApiError::invalid_field("doors_at", "AFTER_STARTS_AT"),
         Rule::LimitsOrdered => ApiError::invalid_field("max_per_booking", "BELOW_MIN_PER_BOOKING"),
         Rule::Length | Rule::Bound => ApiError::bad_request("BAD_VALUE"),
         _ => return None,

@@ -164,7 +164,7 @@ pub(super) async fn visible(
 pub(super) fn context(state: &ApiState) -> ViewContext {
     ViewContext {
         thresholds: state.config.availability.thresholds(),
-        now: Timestamp::now(),
+        now: state.desk.now(),
     }
 }
 

@@ -66,6 +66,7 @@ pub fn text(key: &'static str, lang: Lang) -> &'static str {
 #[rustfmt::skip]
 const TABLE: &[(&str, &str, &str, &str)] = &[
     ("ACCOUNT_REQUIRED", "Please sign in to book this ticket", "โปรดเข้าสู่ระบบเพื่อจองบัตรนี้", "برای رزرو این بلیت وارد حساب خود شوید"),
+    ("AFTER_STARTS_AT", "must not be after starts_at", "ต้องไม่อยู่หลัง starts_at", "نباید پس از starts_at باشد"),
     ("AVAILABILITY", "Availability retrieved", "ดึงข้อมูลจำนวนบัตรคงเหลือแล้ว", "موجودی بلیت دریافت شد"),
     ("BAD_BODY", "The body could not be read", "อ่านเนื้อหาคำขอไม่ได้", "بدنهٔ درخواست خوانده نشد"),
     ("BAD_CSV", "The body is not a table in CSV with a header", "เนื้อหาไม่ใช่ตาราง CSV ที่มีแถวหัวตาราง", "بدنهٔ درخواست جدول CSV با سطر عنوان نیست"),
@@ -84,6 +85,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("BOOKING_CANCELLED", "Booking cancelled", "ยกเลิกการจองแล้ว", "رزرو لغو شد"),
     ("BOOKING_CONFIRMED", "Booking confirmed", "ยืนยันการจองแล้ว", "رزرو تأیید شد"),
     ("BOOKING_CREATED", "Tickets held; please pay before the deadline", "จองบัตรไว้แล้ว โปรดชำระเงินก่อนหมดเวลา", "بلیت‌ها نگه داشته شد؛ پیش از پایان مهلت پرداخت کنید"),
+    ("BOOKING_FIND_ASKED", "If there is such a booking, you will hear of it by e-mail", "หากมีการจองดังกล่าว เราจะแจ้งให้ทราบทางอีเมล", "اگر چنین رزروی باشد، با ایمیل به شما خبر داده می‌شود"),
     ("BOOKING_NOT_FOUND", "Booking not found", "ไม่พบการจอง", "رزرو یافت نشد"),
     ("BOOKING_STATS", "Booking statistics retrieved", "ดึงสถิติการจองแล้ว", "آمار رزروها دریافت شد"),
     ("BUSY", "Too many requests at once; please try again", "มีคำขอพร้อมกันมากเกินไป โปรดลองอีกครั้ง", "درخواست‌ها بسیار زیاد است؛ دوباره تلاش کنید"),
@@ -125,6 +127,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("NOTICE_DELETED", "Notice withdrawn", "ถอนประกาศแล้ว", "اعلان پس گرفته شد"),
     ("NOTICE_NOT_FOUND", "Notice not found", "ไม่พบประกาศ", "اعلان یافت نشد"),
     ("NOT_AFTER_SALE_FROM", "must be after sale_from", "ต้องอยู่หลัง sale_from", "باید پس از sale_from باشد"),
+    ("NOT_AFTER_STARTS_AT", "must be after starts_at", "ต้องอยู่หลัง starts_at", "باید پس از starts_at باشد"),
     ("NOT_AN_EMAIL", "must be an e-mail address", "ต้องเป็นที่อยู่อีเมล", "باید نشانی ایمیل باشد"),
     ("NOT_AN_ID", "must be a positive whole number", "ต้องเป็นจำนวนเต็มบวก", "باید عدد صحیح مثبت باشد"),
     ("NOT_AN_INTEGER", "must be a whole number", "ต้องเป็นจำนวนเต็ม", "باید عدد صحیح باشد"),
@@ -149,6 +152,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("PENDING_BOOKING_EXISTS", "You already have a pending booking for this event", "คุณมีการจองที่รอดำเนินการสำหรับงานนี้อยู่แล้ว", "شما برای این رویداد رزروی در انتظار دارید"),
     ("PHONE_TAKEN", "Another user has this phone number", "หมายเลขโทรศัพท์นี้มีผู้ใช้อื่นใช้แล้ว", "کاربر دیگری این شمارهٔ تلفن را دارد"),
     ("PRICE_AND_TICKET_TYPES", "is either here or in ticket_types", "ระบุที่นี่หรือใน ticket_types อย่างใดอย่างหนึ่ง", "یا اینجا باشد یا در ticket_types"),
+    ("PRICE_CHANGED", "The price has changed; please look at the new total", "ราคาเปลี่ยนแปลงแล้ว โปรดตรวจสอบยอดรวมใหม่", "قیمت تغییر کرده است؛ مبلغ جدید را ببینید"),
     ("RATE_LIMITED", "Too many requests; please wait a moment", "ส่งคำขอถี่เกินไป โปรดรอสักครู่", "درخواست‌ها بیش از حد است؛ لطفاً کمی صبر کنید"),
     ("REQUIRED", "is required", "จำเป็นต้องระบุ", "الزامی است"),
     ("SALES_CLOSED", "Sales are closed", "ปิดการขายแล้ว", "فروش بسته است"),

@@ -15,6 +15,7 @@ pub mod page;
 
 mod bookings;
 mod caller;
+mod contact;
 mod doors;
 mod events;
 mod health;
@@ -110,6 +111,7 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::create::create)) // POST /bookings
         .routes(routes!(bookings::read::by_id)) // GET /bookings/{id}
         .routes(routes!(bookings::read::by_reference)) // GET /bookings/by-reference/{reference}
+        .routes(routes!(bookings::find::find_again)) // POST /bookings/find
         .routes(routes!(bookings::read::stats)) // GET /bookings/event/{event_id}/stats
         .routes(routes!(bookings::status::set_status)) // PUT /bookings/{id}/status
         .routes(routes!(users::create)) // POST /users

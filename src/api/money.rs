@@ -19,13 +19,18 @@ impl Amount {
     }
 }
 
+/// A price.
 pub(super) fn amount(fields: &mut Fields, name: &str) -> Option<Amount> {
+    amount_up_to(fields, name, PRICE_AMOUNT_MAX)
+}
+
+pub(super) fn amount_up_to(fields: &mut Fields, name: &str, max: i64) -> Option<Amount> {
     match fields.raw(name)? {
         Value::Object(_) => {
             let value = fields.take(name)?;
             fields.within(name, value, |inner| {
                 inner.require(&["amount"]);
-                let amount = inner.integer("amount", 0..=PRICE_AMOUNT_MAX);
+                let amount = inner.integer("amount", 0..=max);
                 let currency = currency(inner, "currency");
                 Some(Amount {
                     amount: amount?,
@@ -34,7 +39,7 @@ pub(super) fn amount(fields: &mut Fields, name: &str) -> Option<Amount> {
             })
         }
         _ => {
-            let amount = fields.integer(name, 0..=PRICE_AMOUNT_MAX)?;
+            let amount = fields.integer(name, 0..=max)?;
             Some(Amount {
                 amount,
                 currency: None,

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::availability;
 use super::envelope::{Deleted, Envelope, Failure, Reply};
-use super::error::ApiResult;
+use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body};
 use super::fields::{Fields, Input};
 use super::idempotency;
@@ -53,7 +53,7 @@ const KINDS: [(&str, &str); 4] = [
     ("custom", "custom"),
 ];
 
-/// A valid new notice, whose `until` is not past.
+/// A valid new notice.
 pub(super) struct NoticeInput(NewNotice);
 
 impl Input for NoticeInput {
@@ -63,9 +63,6 @@ impl Input for NoticeInput {
         let message = fields.filled_text("message", MESSAGE_CHARS_MAX);
         let data = data(fields);
         let until = fields.time("until");
-        if until.is_some_and(|until| until <= Timestamp::now()) {
-            fields.refuse("until", "IN_THE_PAST", "");
-        }
         Some(NoticeInput(NewNotice {
             kind: kind?,
             message: message?,
@@ -135,6 +132,10 @@ pub(super) async fn create(
         .transpose()?;
     let key = key.as_ref().map(|key| &key.stored);
     let notice = body.input.0;
+    let now = state.desk.now();
+    if notice.until.is_some_and(|until| until <= now) {
+        return Err(ApiError::invalid_field("until", "IN_THE_PAST"));
+    }
     let once = state
         .store
         .create_notice(event_id, &caller, &notice, key)

@@ -37,7 +37,7 @@ pub(super) struct TicketTypeBody {
     /// RFC 3339; without it, sales begin at once.
     #[schema(value_type = Option<String>, format = DateTime)]
     sale_from: Option<Timestamp>,
-    /// RFC 3339; without it, sales end when the event begins.
+    /// RFC 3339; without it, sales end when the event begins. May be later than that.
     #[schema(value_type = Option<String>, format = DateTime)]
     sale_to: Option<Timestamp>,
     #[schema(required = false, minimum = 1, default = 1)]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::ApiState;
+use super::contact::{email, phone};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
@@ -23,7 +24,7 @@ pub(super) struct UserInput {
     #[schema(min_length = 1, max_length = 200)]
     name: String,
     email: Option<String>,
-    /// Digits, with an optional `+` in front; spaces and dashes are dropped.
+    /// Digits, with an optional `+` in front; spaces and dashes are dropped. Digits of any script.
     phone: Option<String>,
     /// Only admins may give another role than `customer`.
     role: Option<Role>,
@@ -36,9 +37,6 @@ const ROLES: [(&str, Role); 3] = [
     ("organizer", Role::Organizer),
     ("admin", Role::Admin),
 ];
-/// E.164 has at most 15 digits; national ways to write them a few more.
-const PHONE_DIGITS_MIN: usize = 4;
-const PHONE_DIGITS_MAX: usize = 20;
 
 impl Input for UserInput {
     fn read(fields: &mut Fields) -> Option<UserInput> {
@@ -59,34 +57,6 @@ impl Input for UserInput {
             member,
         })
     }
-}
-
-/// Checks the form only: a mail that arrives is the only proof of an address.
-fn email(fields: &mut Fields) -> Option<String> {
-    let email = fields.filled_text("email", NAME_CHARS_MAX)?;
-    let good = email
-        .split_once('@')
-        .is_some_and(|(name, host)| !name.is_empty() && host.contains('.') && !host.contains('@'));
-    if !good || email.contains(char::is_whitespace) {
-        fields.refuse("email", "NOT_AN_EMAIL", "");
-        return None;
-    }
-    Some(email.to_lowercase())
-}
-
-fn phone(fields: &mut Fields) -> Option<String> {
-    let typed = fields.filled_text("phone", NAME_CHARS_MAX)?;
-    let phone: String = typed
-        .chars()
-        .filter(|sign| !matches!(sign, ' ' | '-' | '(' | ')'))
-        .collect();
-    let digits = phone.strip_prefix('+').unwrap_or(&phone);
-    let many = (PHONE_DIGITS_MIN..=PHONE_DIGITS_MAX).contains(&digits.len());
-    if !many || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-        fields.refuse("phone", "NOT_A_PHONE", "");
-        return None;
-    }
-    Some(phone)
 }
 
 /// Make a user

@@ -288,6 +288,7 @@ impl Deciding {
                     state: grant.claim_state(),
                     token_hash: book.token_hash,
                     guest: book.request.guest,
+                    contact: book.contact.clone(),
                     key: book.key.clone(),
                 }],
                 ..Writes::default()

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::ticketing::booking::Request;
-use crate::ticketing::record::{Booking, PaidBy};
+use crate::ticketing::record::{Booking, Contact, PaidBy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Transition};
 use crate::ticketing::{BookingId, EventId, Revision};
@@ -16,6 +16,7 @@ pub struct Book {
     pub request: Request,
     /// SHA-256 of the token that will prove the booking to be that of a buyer without an account.
     pub token_hash: Option<[u8; 32]>,
+    pub contact: Option<Contact>,
     pub key: Option<IdempotencyKey>,
 }
 

@@ -26,6 +26,7 @@ pub(crate) mod worker;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
@@ -39,6 +40,7 @@ use self::command::{Said, Verdict, too_late};
 use self::queue::{CommandBatch, QueueLimits, Start};
 use self::worker::{DeskShared, Enqueued, serve};
 use crate::config::DeskConfig;
+use crate::config::inside::DESK_CLOCK_INTERVAL_MS;
 use crate::store::Store;
 use crate::store::desk::{DeskConnection, Turns};
 use crate::ticketing::EventId;
@@ -81,7 +83,22 @@ impl Desk {
             cancel,
         });
         inner.tracker.spawn(feel_the_pulse(inner.clone()));
+        inner.tracker.spawn(keep_the_time(inner.clone()));
         Desk { inner }
+    }
+
+    /// What the database's clock shows. Sales begin and end by it; the node's own counts only before the database was
+    /// heard for the first time.
+    pub fn now(&self) -> Timestamp {
+        let shared = &self.inner.shared;
+        let now = shared.now();
+        let at = shared.clock().at(now);
+        at.unwrap_or_else(Timestamp::now)
+    }
+
+    /// Asks the database for its clock.
+    pub async fn learn_the_time(&self) {
+        self.inner.learn_the_time().await;
     }
 
     /// Makes a booking, once for each idempotency key, and answers after the commit. Dropping the future withdraws a
@@ -166,6 +183,18 @@ impl Inner {
         Some(batch)
     }
 
+    async fn learn_the_time(&self) {
+        match self.store.clock().await {
+            Ok(at) => self.shared.clock().read(at, self.shared.now()),
+            Err(error) => {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "the clock was not read"
+                );
+            }
+        }
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<DeskConnection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,6 +248,17 @@ impl Drop for WorkerAlive {
             };
             drop(queue);
             self.inner.start(start);
+        }
+    }
+}
+
+/// Bookings tell the time as well, but there may be none for hours.
+async fn keep_the_time(inner: Arc<Inner>) {
+    let pause = Duration::from_millis(DESK_CLOCK_INTERVAL_MS);
+    loop {
+        tokio::select! {
+            () = inner.cancel.cancelled() => return,
+            () = tokio::time::sleep(pause) => inner.learn_the_time().await,
         }
     }
 }

@@ -34,6 +34,8 @@ fn event() -> EventInfo {
         category: "music".into(),
         image_url: None,
         starts_at: "2026-12-24T20:00:00+01:00".into(),
+        ends_at: None,
+        doors_at: None,
         timezone: "Europe/Berlin".into(),
         currency: "EUR".into(),
         status: EventStatus::Active,
@@ -61,6 +63,9 @@ pub(super) fn stalls(available: i64, held: i64, sold: i64) -> TicketType {
         sort: 2,
         updated_at: "2026-11-21T01:02:03.456789+00:00".into(),
         shared: Vec::new(),
+        members_only: false,
+        min_per_booking: None,
+        max_per_booking: None,
     }
 }
 

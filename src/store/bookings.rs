@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::{Store, StoreError};
-use crate::ticketing::record::{Booking, BookingStatus};
+use crate::ticketing::record::{Booking, BookingStatus, Contact};
 use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Booking `b` in the shape of [`Booking`].
@@ -54,6 +54,7 @@ pub struct Belongs {
 pub struct Found {
     pub booking: Booking,
     pub belongs: Belongs,
+    pub contact: Option<Contact>,
     /// Time by the database's clock, which the deadline refers to.
     pub now: Timestamp,
 }
@@ -106,8 +107,9 @@ impl Store {
             Name::Reference(reference) => ("reference", reference),
         };
         let sql = format!(
-            "select {BOOKING}, {BELONGS}, statement_timestamp()
-               from bookings b join events e on e.id = b.event_id where b.{column} = $1"
+            "select {BOOKING}, {BELONGS}, statement_timestamp(), c.booking_id is not null, c.name, c.email, c.phone
+               from bookings b join events e on e.id = b.event_id
+               left join booking_contacts c on c.booking_id = b.id where b.{column} = $1"
         );
         let statement = client.prepare_cached(&sql).await?;
         let row = client.query_opt(&statement, &[value]).await?;
@@ -116,6 +118,14 @@ impl Store {
                 booking: booking(&row)?,
                 belongs: belongs(&row, 1)?,
                 now: row.try_get(6)?,
+                contact: match row.try_get(7)? {
+                    false => None,
+                    true => Some(Contact {
+                        name: row.try_get(8)?,
+                        email: row.try_get(9)?,
+                        phone: row.try_get(10)?,
+                    }),
+                },
             })
         };
         row.map(found).transpose()

@@ -22,6 +22,10 @@ pub enum Rule {
     PhoneTaken,
     /// A ticket type's sale would end before it begins.
     SaleWindow,
+    /// An event would end before it begins, or at once.
+    EndsAfterStart,
+    /// The doors would open after the event has begun.
+    DoorsBeforeStart,
     /// A ticket type's minimum per booking is above its maximum.
     LimitsOrdered,
     /// A text, or a number written out, that is longer than its column.
@@ -51,6 +55,8 @@ pub fn rule(name: &str) -> Option<Rule> {
         "users_email_unique" => Rule::EmailTaken,
         "users_phone_unique" => Rule::PhoneTaken,
         "ticket_types_sale_window" => Rule::SaleWindow,
+        "events_ends_after_start" => Rule::EndsAfterStart,
+        "events_doors_before_start" => Rule::DoorsBeforeStart,
         "ticket_types_limits_ordered" => Rule::LimitsOrdered,
         super::desk::IN_TIME => Rule::Late,
         super::desk::AS_READ => Rule::Changed,

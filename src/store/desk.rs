@@ -33,7 +33,7 @@ use jiff::Timestamp;
 pub use self::connection::DeskConnection;
 use super::StoreError;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
-use crate::ticketing::record::{Booking, BookingStatus, PaidBy, Ticket};
+use crate::ticketing::record::{Booking, BookingStatus, Contact, PaidBy, Ticket};
 use crate::ticketing::stock::{ClaimState, GuestHash, Stock};
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::{BookingId, ClaimId, EventId, Revision, SeatId, TicketTypeId, UserId};
@@ -155,6 +155,7 @@ pub struct NewBooking {
     /// SHA-256 of the token of a buyer without an account.
     pub token_hash: Option<[u8; 32]>,
     pub guest: Option<GuestHash>,
+    pub contact: Option<Contact>,
     pub key: Option<IdempotencyKey>,
 }
 

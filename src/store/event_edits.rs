@@ -24,6 +24,8 @@ pub struct NewEvent {
     pub category: String,
     pub image_url: Option<String>,
     pub starts_at: jiff::Timestamp,
+    pub ends_at: Option<jiff::Timestamp>,
+    pub doors_at: Option<jiff::Timestamp>,
     pub timezone: String,
     pub currency: String,
     pub capacity: i64,
@@ -156,10 +158,12 @@ async fn create(
 async fn insert(tx: &Transaction<'_>, event: &NewEvent) -> EditResult<EventId> {
     let statement = "
         insert into events (organizer_id, title, description, venue, category, image_url, starts_at, timezone,
-                            currency, capacity, status, membership_required, max_per_booking, hold_minutes)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint::int, $11, $12, $13::bigint::int, $14::bigint::int)
+                            currency, capacity, status, membership_required, max_per_booking, hold_minutes,
+                            ends_at, doors_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::bigint::int, $11, $12, $13::bigint::int, $14::bigint::int,
+                $15, $16)
         returning id";
-    let values: [&(dyn ToSql + Sync); 14] = [
+    let values: [&(dyn ToSql + Sync); 16] = [
         &event.organizer_id,
         &event.title,
         &event.description,
@@ -174,6 +178,8 @@ async fn insert(tx: &Transaction<'_>, event: &NewEvent) -> EditResult<EventId> {
         &event.membership_required,
         &event.max_per_booking,
         &event.hold_minutes,
+        &event.ends_at,
+        &event.doors_at,
     ];
     Ok(tx.query_one(statement, &values).await?.try_get(0)?)
 }
@@ -205,9 +211,11 @@ async fn update(tx: &Transaction<'_>, event: EventId, change: &EventChange) -> E
                membership_required = coalesce($12, membership_required),
                max_per_booking = coalesce($13::bigint::int, max_per_booking),
                hold_minutes = coalesce($14::bigint::int, hold_minutes),
-               cancel_reason = case when status <> 'cancelled' then coalesce($15, cancel_reason) else cancel_reason end
+               cancel_reason = case when status <> 'cancelled' then coalesce($15, cancel_reason) else cancel_reason end,
+               ends_at = case when $16 then $17 else ends_at end,
+               doors_at = case when $18 then $19 else doors_at end
          where id = $1";
-    let values: [&(dyn ToSql + Sync); 15] = [
+    let values: [&(dyn ToSql + Sync); 19] = [
         &event,
         &change.title,
         &change.description,
@@ -223,6 +231,10 @@ async fn update(tx: &Transaction<'_>, event: EventId, change: &EventChange) -> E
         &change.max_per_booking,
         &change.hold_minutes,
         &change.cancel_reason,
+        &change.ends_at.is_some(),
+        &change.ends_at.flatten(),
+        &change.doors_at.is_some(),
+        &change.doors_at.flatten(),
     ];
     tx.execute(statement, &values).await?;
     Ok(())

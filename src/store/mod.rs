@@ -105,6 +105,13 @@ impl Store {
         Ok(())
     }
 
+    /// What the database's clock showed while it was asked.
+    pub async fn clock(&self) -> Result<jiff::Timestamp, StoreError> {
+        let client = self.client().await?;
+        let row = client.query_one("select clock_timestamp()", &[]).await?;
+        Ok(row.try_get(0)?)
+    }
+
     fn address(&self) -> &Address {
         &self.address
     }

@@ -33,7 +33,7 @@ pub enum SaleState {
     /// The event is not published, or `sale_from` is not reached.
     NotStarted,
     OnSale,
-    /// `sale_to` has passed, or the event is paused, cancelled, completed or has begun.
+    /// `sale_to` has passed or, without one, the event has begun; or it is paused, cancelled or completed.
     Closed,
 }
 
@@ -101,11 +101,11 @@ impl SaleState {
     /// The sale state of one ticket type.
     pub fn of(event: &EventInfo, ticket_type: &TicketType, now: Timestamp) -> SaleState {
         let passed = |time: &Option<String>| time.as_deref().and_then(parsed).map(|at| at <= now);
-        let begun = parsed(&event.starts_at).is_some_and(|at| at <= now);
+        let closes_at = ticket_type.sale_to.as_ref().unwrap_or(&event.starts_at);
+        let closed = parsed(closes_at).is_some_and(|at| at <= now);
         match event.status {
             EventStatus::Draft => SaleState::NotStarted,
-            EventStatus::Active if begun => SaleState::Closed,
-            EventStatus::Active if passed(&ticket_type.sale_to) == Some(true) => SaleState::Closed,
+            EventStatus::Active if closed => SaleState::Closed,
             EventStatus::Active if passed(&ticket_type.sale_from) == Some(false) => {
                 SaleState::NotStarted
             }

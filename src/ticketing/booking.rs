@@ -6,9 +6,10 @@
 //!
 //! | refusal | when |
 //! |---|---|
-//! | `TICKET_TYPE_SOLD_OUT` | exactly one ticket type has too few left in its own pools, and the event has enough |
-//! | `EVENT_AT_CAPACITY` | every ticket type has enough in its own pools, the event has not |
-//! | `SOLD_OUT` | every other shortage |
+//! | `NOT_ENOUGH_LEFT` | some are left of what is short: of the ticket type, of the types together, of the event |
+//! | `TICKET_TYPE_SOLD_OUT` | nothing is left of exactly one ticket type in its own pools, and the event has enough |
+//! | `EVENT_AT_CAPACITY` | every ticket type has enough in its own pools, the event has nothing |
+//! | `SOLD_OUT` | nothing is left of anything asked for |
 
 mod sale;
 
@@ -17,7 +18,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::adjacent;
+use super::record::Money;
 use super::refusal::{Of, Refusal};
+use super::sellable::{Source, sellable};
 use super::stock::{ClaimState, EventTerms, GuestHash, Share, Stock, TicketTypeTerms};
 use super::{BookingId, PoolId, SeatId, TicketTypeId, UserId};
 
@@ -34,6 +37,15 @@ pub struct Request {
     /// The buyer's token says that they are a member; the users table may say so as well.
     pub member: bool,
     pub wish: Wish,
+    /// What the buyer was shown; another total is refused.
+    pub expected_total: Option<ExpectedTotal>,
+}
+
+/// A total in minor units, and its currency where the request names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedTotal {
+    pub amount: i64,
+    pub currency: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -102,7 +114,7 @@ impl Grant {
 /// Grants the request and moves the stock, or refuses it and leaves the stock as it was.
 pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
     let member = is_member(stock, request)?;
-    sale::check_event(&stock.event, request.buyer, member, now)?;
+    sale::check_event(&stock.event, request.buyer, member)?;
     let mut lines = lines(stock, request, member, now)?;
     check_limits(stock, request, &lines)?;
     check_pending(stock, request.buyer)?;
@@ -111,6 +123,7 @@ pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Gr
     check_counts(stock, &lines)?;
     choose_seats(stock, &mut lines)?;
     let grant = grant(stock, lines, now)?;
+    check_total(stock, request, grant.total_amount)?;
     take(stock, request, &grant);
     Ok(grant)
 }
@@ -167,7 +180,8 @@ fn lines(
     }
     for line in lines.values() {
         let id = line.ticket_type_id;
-        sale::check_ticket_type((id, ticket_type(stock, id)?), standing, now)?;
+        let terms = ticket_type(stock, id)?;
+        sale::check_ticket_type((id, terms), stock.event.starts_at, standing, now)?;
     }
     Ok(lines.into_values().collect())
 }
@@ -341,23 +355,71 @@ fn check_counts(stock: &Stock, lines: &[Line]) -> Result<(), Refusal> {
             pools.any(|pool| *pool != stock.root && lacks(pool))
         })
         .collect();
+    let root_left = stock.pool_left(stock.root).max(0);
     match (short.as_slice(), lacks(&stock.root)) {
         ([], false) => Ok(()),
-        ([], true) => Err(Refusal::EventAtCapacity {
-            available: stock.pool_left(stock.root).max(0),
+        ([], true) if root_left == 0 => Err(Refusal::EventAtCapacity { available: 0 }),
+        ([], true) => Err(not_enough(stock, lines, root_left, None)),
+        ([line], false) => Err(match left(stock, line.ticket_type_id) {
+            0 => Refusal::TicketTypeSoldOut {
+                ticket_type_id: line.ticket_type_id,
+                available: 0,
+            },
+            left => not_enough(stock, lines, left, Some(line.ticket_type_id)),
         }),
-        ([line], false) => Err(Refusal::TicketTypeSoldOut {
-            ticket_type_id: line.ticket_type_id,
-            available: left(stock, line.ticket_type_id),
+        _ => Err(match together(stock, lines, root_left) {
+            0 => Refusal::SoldOut {
+                by_type: by_type(stock, lines),
+            },
+            left => not_enough(stock, lines, left, only(lines)),
         }),
-        _ => Err(sold_out(stock, lines)),
     }
 }
 
-fn sold_out(stock: &Stock, lines: &[Line]) -> Refusal {
+fn not_enough(
+    stock: &Stock,
+    lines: &[Line],
+    left: i64,
+    ticket_type_id: Option<TicketTypeId>,
+) -> Refusal {
+    Refusal::NotEnoughLeft {
+        left,
+        ticket_type_id,
+        by_type: by_type(stock, lines),
+    }
+}
+
+fn by_type(stock: &Stock, lines: &[Line]) -> BTreeMap<TicketTypeId, i64> {
     let ids = lines.iter().map(|line| line.ticket_type_id);
-    Refusal::SoldOut {
-        by_type: ids.map(|id| (id, left(stock, id))).collect(),
+    ids.map(|id| (id, left(stock, id))).collect()
+}
+
+/// The most that could be sold of all these ticket types together.
+fn together(stock: &Stock, lines: &[Line], root_left: i64) -> i64 {
+    let shared: Vec<(i64, Vec<(PoolId, i64)>)> = lines
+        .iter()
+        .map(|line| {
+            let terms = stock.ticket_types.get(&line.ticket_type_id);
+            let pools = terms.into_iter().flat_map(|terms| &terms.pools);
+            let pools = pools.filter(|pool| **pool != stock.root);
+            let pools = pools.map(|pool| (*pool, stock.pool_left(*pool)));
+            (left(stock, line.ticket_type_id), pools.collect())
+        })
+        .collect();
+    let sources: Vec<Source<'_>> = shared
+        .iter()
+        .map(|(available, shared)| Source {
+            available: *available,
+            shared,
+        })
+        .collect();
+    sellable(root_left, &sources)
+}
+
+fn only(lines: &[Line]) -> Option<TicketTypeId> {
+    match lines {
+        [line] => Some(line.ticket_type_id),
+        _ => None,
     }
 }
 
@@ -421,6 +483,24 @@ fn grant(stock: &Stock, lines: Vec<Line>, now: Timestamp) -> Result<Grant, Refus
         total_amount: total,
         terms: terms(&stock.event, total, now),
     })
+}
+
+/// Prices may have changed since the buyer chose.
+fn check_total(stock: &Stock, request: &Request, amount: i64) -> Result<(), Refusal> {
+    let currency = &stock.event.currency;
+    let as_shown = request.expected_total.as_ref().is_none_or(|expected| {
+        let same_currency = expected.currency.as_ref().is_none_or(|own| own == currency);
+        expected.amount == amount && same_currency
+    });
+    match as_shown {
+        true => Ok(()),
+        false => Err(Refusal::PriceChanged {
+            total: Money {
+                amount,
+                currency: currency.clone(),
+            },
+        }),
+    }
 }
 
 fn terms(event: &EventTerms, total: i64, now: Timestamp) -> Terms {

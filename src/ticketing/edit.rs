@@ -136,6 +136,9 @@ pub struct EventChange {
     /// `Some(None)` removes the image.
     pub image_url: Option<Option<String>>,
     pub starts_at: Option<Timestamp>,
+    /// `Some(None)` removes it, here and below.
+    pub ends_at: Option<Option<Timestamp>>,
+    pub doors_at: Option<Option<Timestamp>>,
     pub timezone: Option<String>,
     pub status: Option<EventStatus>,
     /// The reason, for a change that cancels the event.

@@ -48,6 +48,12 @@ pub struct EventInfo {
     pub image_url: Option<String>,
     /// RFC 3339 with offset.
     pub starts_at: String,
+    /// RFC 3339; `None` where the organizer does not say.
+    #[serde(default)]
+    pub ends_at: Option<String>,
+    /// When people are let in, at `starts_at` or before.
+    #[serde(default)]
+    pub doors_at: Option<String>,
     /// IANA name.
     pub timezone: String,
     /// ISO 4217.
@@ -85,14 +91,23 @@ pub struct TicketType {
     pub available: i64,
     pub held: i64,
     pub sold: i64,
-    /// RFC 3339; `None` means no bound.
+    /// RFC 3339; `None`: from the event's publication on.
     pub sale_from: Option<String>,
+    /// RFC 3339; `None`: until the event begins. May be later than that.
     pub sale_to: Option<String>,
     pub sort: i64,
     pub updated_at: String,
     /// What is left of each section and allotment that the type draws on: see [`super::sellable`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared: Vec<(PoolId, i64)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub members_only: bool,
+    /// `None`: one ticket is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_per_booking: Option<i64>,
+    /// `None`: the event's own limit alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_per_booking: Option<i64>,
 }
 
 /// An organiser's broadcast, live until `until` (or for good).

@@ -39,6 +39,16 @@ pub struct Booking {
     pub cancel_reason: Option<String>,
 }
 
+/// How a buyer can be reached.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+pub struct Contact {
+    pub name: Option<String>,
+    /// In lower case.
+    pub email: Option<String>,
+    /// ASCII digits, with an optional `+` in front.
+    pub phone: Option<String>,
+}
+
 /// `pending → confirmed | expired | cancelled → refunded`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::record::BookingStatus;
+use super::record::{BookingStatus, Money};
 use super::{BookingId, SeatId, TicketTypeId};
 
 /// Why a booking was not made or changed. Serializes to the `data` of the answer: the code, and what
@@ -56,18 +56,28 @@ pub enum Refusal {
         ticket_type_id: TicketTypeId,
         quantity: i64,
     },
-    /// One ticket type has too few left, while the event could still take the booking in other types.
+    /// Fewer are left than were asked for, but some are.
+    NotEnoughLeft {
+        /// Of all the ticket types asked for together, or, where it is named, of this one.
+        left: i64,
+        ticket_type_id: Option<TicketTypeId>,
+        /// What is left of each type asked for.
+        by_type: BTreeMap<TicketTypeId, i64>,
+    },
+    /// Nothing is left of one ticket type, while the event could still take the booking in other types.
     TicketTypeSoldOut {
         ticket_type_id: TicketTypeId,
         available: i64,
     },
-    /// Every ticket type asked for has enough, but the event as a whole has not.
+    /// Ticket types asked for have some left, but the event as a whole has nothing.
     EventAtCapacity { available: i64 },
-    /// All other shortages: the event is sold out, or several ticket types are.
+    /// Nothing is left: of the event, or of several ticket types.
     /// `by_type`: what is left of each type asked for.
     SoldOut {
         by_type: BTreeMap<TicketTypeId, i64>,
     },
+    /// The booking costs `total`, not what the buyer was shown.
+    PriceChanged { total: Money },
     /// There is no such booking.
     BookingNotFound,
     /// The booking's status does not allow it. `used`: somebody was admitted with one of its tickets.
@@ -112,9 +122,11 @@ impl Refusal {
             Refusal::AccountRequired { .. } => "ACCOUNT_REQUIRED",
             Refusal::SeatTaken { .. } => "SEAT_TAKEN",
             Refusal::NoAdjacentSeats { .. } => "NO_ADJACENT_SEATS",
+            Refusal::NotEnoughLeft { .. } => "NOT_ENOUGH_LEFT",
             Refusal::TicketTypeSoldOut { .. } => "TICKET_TYPE_SOLD_OUT",
             Refusal::EventAtCapacity { .. } => "EVENT_AT_CAPACITY",
             Refusal::SoldOut { .. } => "SOLD_OUT",
+            Refusal::PriceChanged { .. } => "PRICE_CHANGED",
             Refusal::BookingNotFound => "BOOKING_NOT_FOUND",
             Refusal::InvalidTransition { .. } => "INVALID_TRANSITION",
             Refusal::Busy { .. } => "BUSY",
@@ -137,9 +149,11 @@ impl Refusal {
             | Refusal::PendingBookingExists { .. }
             | Refusal::SeatTaken { .. }
             | Refusal::NoAdjacentSeats { .. }
+            | Refusal::NotEnoughLeft { .. }
             | Refusal::TicketTypeSoldOut { .. }
             | Refusal::EventAtCapacity { .. }
             | Refusal::SoldOut { .. }
+            | Refusal::PriceChanged { .. }
             | Refusal::InvalidTransition { .. } => 409,
             Refusal::EventCancelled => 410,
             Refusal::LimitExceeded { .. }
@@ -147,6 +161,19 @@ impl Refusal {
             | Refusal::NotSeated { .. } => 422,
             Refusal::Busy { .. } | Refusal::TooLate { .. } => 503,
         }
+    }
+
+    /// Whether other ticket types might do: there was too little of what was asked for.
+    pub fn is_shortage(&self) -> bool {
+        matches!(
+            self,
+            Refusal::NotEnoughLeft { .. }
+                | Refusal::TicketTypeSoldOut { .. }
+                | Refusal::EventAtCapacity { .. }
+                | Refusal::SoldOut { .. }
+                | Refusal::SeatTaken { .. }
+                | Refusal::NoAdjacentSeats { .. }
+        )
     }
 }
 
@@ -210,11 +237,22 @@ mod tests {
                 ticket_type_id: TicketTypeId(1),
                 quantity: 2,
             },
+            Refusal::NotEnoughLeft {
+                left: 2,
+                ticket_type_id: None,
+                by_type: BTreeMap::new(),
+            },
             Refusal::TicketTypeSoldOut {
                 ticket_type_id: TicketTypeId(1),
                 available: 0,
             },
             Refusal::EventAtCapacity { available: 0 },
+            Refusal::PriceChanged {
+                total: Money {
+                    amount: 1,
+                    currency: "EUR".to_owned(),
+                },
+            },
             Refusal::BookingNotFound,
             Refusal::InvalidTransition {
                 from: BookingStatus::Expired,

@@ -50,8 +50,9 @@ pub struct TicketTypeTerms {
     /// Minor units of the event's currency.
     pub price_amount: i64,
     pub sort: i64,
-    /// `None` means no bound.
+    /// `None`: from the event's publication on.
     pub sale_from: Option<Timestamp>,
+    /// `None`: until the event begins. May be later than that.
     pub sale_to: Option<Timestamp>,
     pub min_per_booking: i64,
     pub max_per_booking: Option<i64>,
@@ -140,16 +141,18 @@ impl Pool {
 }
 
 impl TicketTypeTerms {
-    pub fn on_sale(&self, now: Timestamp) -> bool {
-        self.started(now) && !self.ended(now)
+    /// `starts_at` is the event's.
+    pub fn on_sale(&self, starts_at: Timestamp, now: Timestamp) -> bool {
+        self.started(now) && now < self.closes_at(starts_at)
     }
 
     pub fn started(&self, now: Timestamp) -> bool {
         self.sale_from.is_none_or(|from| from <= now)
     }
 
-    pub fn ended(&self, now: Timestamp) -> bool {
-        self.sale_to.is_some_and(|to| to <= now)
+    /// When its sale ends: at its own time, or else when the event begins.
+    pub fn closes_at(&self, starts_at: Timestamp) -> Timestamp {
+        self.sale_to.unwrap_or(starts_at)
     }
 }
 

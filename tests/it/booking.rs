@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, one, user};
+use crate::support::websocket::{Socket, WireVersion};
 
 const BOOKINGS: &str = "/api/v1/bookings";
 
@@ -144,7 +145,7 @@ async fn past_its_deadline_a_hold_is_not_confirmed() {
 }
 
 #[tokio::test]
-async fn nobody_cancels_for_himself_once_it_has_begun() {
+async fn core_9_nobody_cancels_for_himself_once_it_has_begun() {
     let server = TestServer::start().await;
     let client = server.client().await;
     let show = Show::new().ticket_type("Free", 0, 10).stage(&client).await;
@@ -154,12 +155,17 @@ async fn nobody_cancels_for_himself_once_it_has_begun() {
         "{BOOKINGS}/{}/status",
         made.data(201)["id"].as_str().unwrap()
     );
-    let sql = "update events set status = 'completed' where id = $1";
-    client.execute(sql, &[&show.event]).await.unwrap();
     let cancel = json!({"status": "cancelled"});
-    let refused = owner.put(&status, &cancel).await;
-    assert_eq!(refused.code(409), "INVALID_TRANSITION");
-    assert_eq!(refused.data(409)["started"], true);
+    for change in [
+        "starts_at = now() - interval '2 days'",
+        "starts_at = now() + interval '1 day', status = 'completed'",
+    ] {
+        let sql = format!("update events set {change} where id = $1");
+        client.execute(&sql, &[&show.event]).await.unwrap();
+        let refused = owner.put(&status, &cancel).await;
+        assert_eq!(refused.code(409), "INVALID_TRANSITION", "{change}");
+        assert_eq!(refused.data(409)["started"], true);
+    }
     let organizer = server.user(show.organizer);
     organizer.put(&status, &cancel).await.data(200);
     server.audit().await;
@@ -336,9 +342,11 @@ async fn refusals_have_their_status_code_and_data() {
         let nobody = nobody.clone();
         async move { nobody.post(BOOKINGS, &body).await }
     };
-    let sold_out = post(of_type(&show, 0, 6)).await;
-    assert_eq!(sold_out.code(409), "TICKET_TYPE_SOLD_OUT");
-    assert_eq!(sold_out.data(409)["available"], 5);
+    // core_13: some are left, none of the others has six.
+    let short = post(of_type(&show, 0, 6)).await;
+    assert_eq!(short.code(409), "NOT_ENOUGH_LEFT");
+    assert_eq!(short.data(409)["left"], 5);
+    assert_eq!(short.data(409)["others"], json!([]));
     let seat = json!({"seat_id": show.seats[1]});
     let seats = json!({"event_id": show.event, "items": [seat]});
     post(seats.clone()).await.data(201);
@@ -476,4 +484,176 @@ async fn what_cannot_be_meant_gets_a_clear_error() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn core_13_a_shortage_says_what_is_left_and_what_else_there_is() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Normal", 1_500, 2)
+        .ticket_type("Balcony", 2_500, 40)
+        .ticket_type("Members", 500, 40)
+        .ticket_type("Later", 900, 40)
+        .ticket_type("Pairs", 900, 40)
+        .ticket_type("Few", 900, 1)
+        .then("update ticket_types set members_only = true where event_id = $event and name = 'Members'")
+        .then("update ticket_types set sale_from = now() + interval '1 day' where event_id = $event and name = 'Later'")
+        .then("update ticket_types set max_per_booking = 2 where event_id = $event and name = 'Pairs'")
+        .stage(&client)
+        .await;
+    let buyer = server.anonymous();
+    let others = json!([{"ticket_type_id": show.ticket_types[1], "available": 40}]);
+    let short = buyer.post(BOOKINGS, &of_type(&show, 0, 5)).await;
+    assert_eq!(short.code(409), "NOT_ENOUGH_LEFT");
+    assert_eq!(short.data(409)["left"], 2);
+    assert_eq!(short.data(409)["others"], others);
+    buyer.post(BOOKINGS, &of_type(&show, 0, 2)).await.data(201);
+    // The same from memory, while somebody watches.
+    let mut socket = Socket::connect(server.address(), WireVersion::V2).await;
+    socket
+        .join(&format!("event:{}", show.event), json!({}))
+        .await;
+    let gone = buyer.post(BOOKINGS, &of_type(&show, 0, 5)).await;
+    assert_eq!(gone.code(409), "TICKET_TYPE_SOLD_OUT");
+    assert_eq!(gone.data(409)["others"], others);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn core_8_a_type_is_sold_until_its_own_end_and_else_until_the_start() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("At the door", 1_500, 10)
+        .ticket_type("In advance", 1_000, 10)
+        .then("update ticket_types set sale_to = now() + interval '2 hours' where event_id = $event and name = 'At the door'")
+        .then("update events set starts_at = now() - interval '1 hour' where id = $event")
+        .stage(&client)
+        .await;
+    let buyer = server.anonymous();
+    let states = async || {
+        let read = buyer
+            .get(&format!("/api/v1/availability/{}", show.event))
+            .await;
+        let types = read.data(200)["ticket_types"].clone();
+        [
+            types[0]["sale_state"].clone(),
+            types[1]["sale_state"].clone(),
+        ]
+    };
+    assert_eq!(states().await, [json!("on_sale"), json!("closed")]);
+    buyer.post(BOOKINGS, &of_type(&show, 0, 2)).await.data(201);
+    let advance = buyer.post(BOOKINGS, &of_type(&show, 1, 2)).await;
+    assert_eq!(advance.code(409), "SALES_CLOSED");
+    let short = json!({"event_id": show.event, "quantity": 1});
+    let cheapest = buyer.post(BOOKINGS, &short).await;
+    assert_eq!(
+        cheapest.data(201)["total"]["amount"],
+        1_500,
+        "the cheapest that is on sale"
+    );
+
+    let sql = "update ticket_types set sale_to = now() - interval '1 minute' where id = $1";
+    client.execute(sql, &[&show.ticket_types[0]]).await.unwrap();
+    assert_eq!(states().await, [json!("closed"), json!("closed")]);
+    assert_eq!(
+        buyer.post(BOOKINGS, &of_type(&show, 0, 2)).await.code(409),
+        "SALES_CLOSED"
+    );
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn core_20_a_price_that_changed_is_said_and_nothing_is_booked() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let buyer = server.anonymous();
+    let expecting = async |total: Value| {
+        let mut body = of_type(&show, 0, 2);
+        body["expected_total"] = total;
+        buyer.post(BOOKINGS, &body).await
+    };
+    expecting(json!(3_000)).await.data(201);
+    client
+        .execute("update ticket_types set price_amount = 1600", &[])
+        .await
+        .unwrap();
+    let refused = expecting(json!({"amount": 3_000, "currency": "EUR"})).await;
+    assert_eq!(refused.code(409), "PRICE_CHANGED");
+    assert_eq!(
+        refused.data(409)["total"],
+        json!({"amount": 3_200, "currency": "EUR"})
+    );
+    expecting(json!({"amount": 3_200, "currency": "EUR"}))
+        .await
+        .data(201);
+    let held: i32 = one(&client, "select held from pools where kind = 'event'", &[]).await;
+    assert_eq!(held, 4);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn core_15_a_guest_is_found_again_by_reference_and_e_mail() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 10)
+        .stage(&client)
+        .await;
+    let guest = server.anonymous();
+    let mut body = of_type(&show, 0, 2);
+    body["contact"] = json!({"name": "Ada", "email": "Ada@Example.org", "phone": "+66 ๑๒๓ ๔๕๖"});
+    let kept = json!({"name": "Ada", "email": "ada@example.org", "phone": "+66123456"});
+    let keyed = guest
+        .clone()
+        .with_header("idempotency-key", "0123456789abcdef");
+    for _ in 0..2 {
+        let made = keyed.post(BOOKINGS, &body).await;
+        assert_eq!(made.data(201)["contact"], kept);
+    }
+    let made = keyed.post(BOOKINGS, &body).await.data(201).clone();
+    let reference = made["reference"].as_str().unwrap();
+    let path = format!("{BOOKINGS}/by-reference/{reference}");
+    let found = guest.get(&format!("{path}?email=ADA@example.org")).await;
+    assert_eq!(found.data(200)["id"], made["id"]);
+    assert_eq!(found.data(200)["contact"], kept);
+    let organizer = server.user(show.organizer).get(&path).await;
+    assert_eq!(organizer.data(200)["contact"], kept);
+
+    assert_eq!(guest.get(&path).await.code(401), "UNAUTHENTICATED");
+    let other = guest.get(&format!("{path}?email=eve@example.org")).await;
+    assert_eq!(other.code(404), "BOOKING_NOT_FOUND");
+    let none = guest
+        .get(&format!(
+            "{BOOKINGS}/by-reference/BK-222222?email=ada@example.org"
+        ))
+        .await;
+    assert_eq!(none.code(404), "BOOKING_NOT_FOUND");
+
+    // Of a booking that an account has, the address proves nothing; without a contact, nothing does.
+    let owner = server.user(user(&client, "customer").await);
+    let of_account = owner.post(BOOKINGS, &body).await.data(201).clone();
+    assert_eq!(of_account["contact"], kept);
+    let unsaid = guest
+        .post(BOOKINGS, &of_type(&show, 0, 1))
+        .await
+        .data(201)
+        .clone();
+    for booking in [of_account, unsaid] {
+        let reference = booking["reference"].as_str().unwrap();
+        let path = format!("{BOOKINGS}/by-reference/{reference}?email=ada@example.org");
+        assert_eq!(guest.get(&path).await.code(404), "BOOKING_NOT_FOUND");
+    }
+
+    for reference in [reference, "BK-222222"] {
+        let asked = json!({"reference": reference, "email": "ada@example.org"});
+        let heard = guest.post(&format!("{BOOKINGS}/find"), &asked).await;
+        assert_eq!(heard.data(202), &Value::Null);
+    }
+    server.audit().await;
 }

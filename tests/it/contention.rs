@@ -44,6 +44,7 @@ async fn buy(caller: Caller, event: EventId, items: Value) -> bool {
             let code = answer.code(409);
             let known = [
                 "SOLD_OUT",
+                "NOT_ENOUGH_LEFT",
                 "TICKET_TYPE_SOLD_OUT",
                 "SEAT_TAKEN",
                 "EVENT_AT_CAPACITY",

@@ -37,8 +37,10 @@ fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> Book {
             share: Share::default(),
             member: false,
             wish: Wish::Items(items),
+            expected_total: None,
         },
         token_hash: None,
+        contact: None,
         key: None,
     }
 }

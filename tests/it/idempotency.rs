@@ -108,7 +108,7 @@ async fn a_refusal_is_not_remembered() {
         .await;
     let buyer = with_key(&server.anonymous(), KEY);
     let refused = buyer.post(BOOKINGS, &body(&show, 2)).await;
-    assert_eq!(refused.code(409), "TICKET_TYPE_SOLD_OUT");
+    assert_eq!(refused.code(409), "NOT_ENOUGH_LEFT");
     let sql = "update ticket_types set capacity = 2 where event_id = $1";
     client.execute(sql, &[&show.event]).await.unwrap();
     buyer.post(BOOKINGS, &body(&show, 2)).await.data(201);

@@ -1,5 +1,7 @@
 //! `POST /bookings`.
 
+mod others;
+
 use std::collections::BTreeSet;
 
 use axum::extract::State;
@@ -11,16 +13,17 @@ use uuid::Uuid;
 use super::{BOOKING_TOKEN, BookingData, token, token_hash};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
-use crate::api::error::ApiResult;
+use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::{given_key, made, replayed};
+use crate::api::{contact, money};
 use crate::auth::Caller;
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX};
-use crate::desk::Book;
+use crate::desk::{Book, DeskError};
 use crate::limits::address::Client;
-use crate::ticketing::booking::{Item, Request, Wish};
-use crate::ticketing::record::BookingStatus;
+use crate::ticketing::booking::{ExpectedTotal, Item, Request, Wish};
+use crate::ticketing::record::{BookingStatus, Contact, Money};
 use crate::ticketing::stock::Share;
 use crate::ticketing::{BookingId, EventId};
 
@@ -34,6 +37,10 @@ pub(in crate::api) struct NewBookingBody {
     /// So many of `ticket_type_id`, or of the cheapest ticket type on sale; a free one only where all are free.
     quantity: Option<i64>,
     ticket_type_id: Option<i64>,
+    /// What the buyer was shown, as money or as a bare amount in minor units of the event's currency.
+    expected_total: Option<Money>,
+    /// How the buyer can be reached; with `email` a buyer without account finds the booking again.
+    contact: Option<Contact>,
 }
 
 /// `{ticket_type_id, quantity}`, `{ticket_type_id, quantity, best_available: true}` or `{seat_id}`.
@@ -53,6 +60,8 @@ pub(in crate::api) struct NewBookingItem {
 pub(in crate::api) struct NewBooking {
     event_id: EventId,
     wish: Wish,
+    expected_total: Option<ExpectedTotal>,
+    contact: Option<Contact>,
 }
 
 impl Input for NewBooking {
@@ -74,9 +83,16 @@ impl Input for NewBooking {
                 None
             }
         };
+        let expected_total = money::amount_up_to(fields, "expected_total", i64::MAX);
+        let contact = contact::contact(fields, "contact");
         Some(NewBooking {
             event_id: event_id?,
             wish: wish?,
+            expected_total: expected_total.map(|total| ExpectedTotal {
+                amount: total.amount,
+                currency: total.currency,
+            }),
+            contact,
         })
     }
 }
@@ -148,7 +164,8 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
 ///
 /// All of the items or none. A paid booking is `pending` until `expires_at`; measure the time left against
 /// `server_time`. Send an `Idempotency-Key` (anonymous callers: at least 16 characters), and the request may
-/// be sent again after any failure: it is done once. A refusal is not remembered: the same key may try again.
+/// be sent again after any failure: it is done once. A refusal is not remembered: the same key may try again. Where
+/// too little is left, `others` has the ticket types that could take the booking instead, with what is left of each.
 #[utoipa::path(
     post, path = "/bookings", tag = "bookings", request_body = NewBookingBody,
     params(
@@ -164,9 +181,9 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
         (status = 403, description = "`MEMBERSHIP_REQUIRED`, `ACCOUNT_REQUIRED`", body = Failure),
         (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`, `SEAT_NOT_FOUND`, `USER_NOT_FOUND`",
             body = Failure),
-        (status = 409, description = "`SOLD_OUT {by_type}`, `TICKET_TYPE_SOLD_OUT`, `EVENT_AT_CAPACITY`, \
-            `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS`, `PENDING_BOOKING_EXISTS {booking_id}`, `SALES_NOT_STARTED`, \
-            `SALES_CLOSED`, `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
+        (status = 409, description = "`NOT_ENOUGH_LEFT {left, by_type}`, `SOLD_OUT {by_type}`, `TICKET_TYPE_SOLD_OUT`, \
+            `EVENT_AT_CAPACITY`, `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS`, `PENDING_BOOKING_EXISTS {booking_id}`, `SALES_NOT_STARTED`, \
+            `SALES_CLOSED`, `PRICE_CHANGED {total}`, `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
         (status = 410, description = "`EVENT_CANCELLED`", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`, `LIMIT_EXCEEDED {max}`, `BELOW_MINIMUM {min}`, `NOT_SEATED`, \
             `IDEMPOTENCY_MISMATCH`", body = Failure),
@@ -198,6 +215,8 @@ pub(in crate::api) async fn create(
     };
     let event_id = body.input.event_id;
     let guest = guests_share.map(|_| state.guests.hash(event_id, client));
+    let member = matches!(caller, Caller::User { member: true, .. });
+    let asked = others::Asked::of(&body.input.wish, member);
     let outcome = state
         .desk
         .book(Book {
@@ -207,13 +226,22 @@ pub(in crate::api) async fn create(
                 buyer: caller.user_id(),
                 guest,
                 share,
-                member: matches!(caller, Caller::User { member: true, .. }),
+                member,
                 wish: body.input.wish,
+                expected_total: body.input.expected_total,
             },
             token_hash: new_token.as_deref().map(token_hash),
+            contact: body.input.contact.clone(),
             key: key.as_ref().map(|key| key.stored.clone()),
         })
-        .await?;
+        .await;
+    let outcome = match outcome {
+        Err(DeskError::Refused(refusal)) if refusal.is_shortage() => {
+            let others = others::of(&state, &caller, event_id, &asked).await;
+            return Err(ApiError::from(refusal).with("others", others));
+        }
+        outcome => outcome?,
+    };
     let (answer, again) = made(outcome)?;
     state
         .board
@@ -230,6 +258,8 @@ pub(in crate::api) async fn create(
     };
     let mut data = BookingData::new(answer.booking, answer.now);
     data.token = token.clone();
+    // Of a replay as well: the key belongs to this body.
+    data.contact = body.input.contact;
     let mut reply = Reply::created(said, data).revision(answer.revision);
     if let Some(token) = token.and_then(|token| HeaderValue::try_from(token).ok()) {
         reply = reply.header(BOOKING_TOKEN, token);

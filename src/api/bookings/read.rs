@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{BookingData, find};
 use crate::api::ApiState;
+use crate::api::contact;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Query};
@@ -63,18 +64,35 @@ pub(in crate::api) async fn by_id(
     At(id): At<BookingId>,
     headers: HeaderMap,
 ) -> ApiResult<Reply<BookingData>> {
-    let found = find(&state.store, Name::Id(id), &caller, &headers).await?;
-    Ok(Reply::ok(
-        "BOOKING",
-        BookingData::new(found.booking, found.now),
-    ))
+    let found = find(&state.store, Name::Id(id), &caller, &headers, None).await?;
+    Ok(Reply::ok("BOOKING", BookingData::found(found)))
+}
+
+/// Proves a booking without account to be the caller's.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::api) struct EmailProof {
+    /// The e-mail address in the booking's `contact`.
+    email: Option<String>,
+}
+
+impl Input for EmailProof {
+    fn read(fields: &mut Fields) -> Option<EmailProof> {
+        Some(EmailProof {
+            email: contact::email(fields),
+        })
+    }
 }
 
 /// One booking by the reference that people read to each other
+///
+/// For those who may read it by its id, and for a buyer without account who names the e-mail address that it was booked
+/// with.
 #[utoipa::path(
     get, path = "/bookings/by-reference/{reference}", tag = "bookings",
     params(
         ("reference" = String, Path, example = "BK-7F3K9Q"),
+        EmailProof,
         ("X-Booking-Token" = Option<String>, Header, description = "Of an anonymous booking"),
     ),
     responses(
@@ -86,15 +104,14 @@ pub(in crate::api) async fn by_reference(
     State(state): State<ApiState>,
     caller: Caller,
     At(typed): At<String>,
+    Query(proof): Query<EmailProof>,
     headers: HeaderMap,
 ) -> ApiResult<Reply<BookingData>> {
     // A text that cannot be a reference is looked up as well: who may not ask hears so first.
     let reference = parse_booking_reference(&typed).unwrap_or_default();
-    let found = find(&state.store, Name::Reference(&reference), &caller, &headers).await?;
-    Ok(Reply::ok(
-        "BOOKING",
-        BookingData::new(found.booking, found.now),
-    ))
+    let (name, email) = (Name::Reference(&reference), proof.email.as_deref());
+    let found = find(&state.store, name, &caller, &headers, email).await?;
+    Ok(Reply::ok("BOOKING", BookingData::found(found)))
 }
 
 /// The caller's own bookings, the newest first

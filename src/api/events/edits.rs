@@ -46,6 +46,9 @@ pub(in crate::api) async fn create(
     }
     let event = body.input.into_event(organizer);
     let context = context(&state);
+    if event.starts_at <= context.now {
+        return Err(ApiError::invalid_field("starts_at", "IN_THE_PAST"));
+    }
     let render = |event| json!(EventDetail::of(event, context));
     let key = key.as_ref().map(|key| &key.stored);
     match state.store.create_event(&event, key, render).await? {

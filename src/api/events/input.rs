@@ -41,6 +41,12 @@ pub(in crate::api) struct EventBody {
     /// RFC 3339 with offset, in the future. Also read from `date_time`.
     #[schema(value_type = String, format = DateTime)]
     starts_at: Timestamp,
+    /// After `starts_at`.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ends_at: Option<Timestamp>,
+    /// When people are let in; not after `starts_at`.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    doors_at: Option<Timestamp>,
     /// IANA name.
     #[schema(required = false, default = "UTC")]
     timezone: String,
@@ -85,6 +91,12 @@ pub(in crate::api) struct EventPatch {
     /// RFC 3339 with offset. Also read from `date_time`.
     #[schema(value_type = Option<String>, format = DateTime)]
     starts_at: Option<Timestamp>,
+    /// After `starts_at`; `null` removes it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ends_at: Option<Option<Timestamp>>,
+    /// Not after `starts_at`; `null` removes it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    doors_at: Option<Option<Timestamp>>,
     timezone: Option<String>,
     /// Not below what is sold and held. If the event has one ticket type, whose capacity was the event's, it follows.
     #[schema(minimum = 1)]
@@ -117,6 +129,21 @@ const STATUSES: [(&str, EventStatus); 5] = [
 impl Input for EventPatch {
     fn read(fields: &mut Fields) -> Option<EventPatch> {
         fields.alias("date_time", "starts_at");
+        let starts_at = fields.time("starts_at");
+        let [ends_at, doors_at] = ["ends_at", "doors_at"].map(|name| match fields.is_null(name) {
+            true => Some(None),
+            false => fields.time(name).map(Some),
+        });
+        let is = |at: Option<Option<Timestamp>>, wrong: fn(Timestamp, Timestamp) -> bool| {
+            let at = at.flatten().zip(starts_at);
+            at.is_some_and(|(at, starts_at)| wrong(at, starts_at))
+        };
+        if is(ends_at, |ends_at, starts_at| ends_at <= starts_at) {
+            fields.refuse("ends_at", "NOT_AFTER_STARTS_AT", "");
+        }
+        if is(doors_at, |doors_at, starts_at| doors_at > starts_at) {
+            fields.refuse("doors_at", "AFTER_STARTS_AT", "");
+        }
         Some(EventPatch {
             title: fields.filled_text("title", NAME_CHARS_MAX),
             description: fields.text("description", DESCRIPTION_CHARS_MAX),
@@ -126,7 +153,9 @@ impl Input for EventPatch {
                 true => Some(None),
                 false => image_url(fields).map(Some),
             },
-            starts_at: fields.time("starts_at"),
+            starts_at,
+            ends_at,
+            doors_at,
             timezone: timezone(fields),
             capacity: fields.integer("capacity", 1..=CAPACITY_MAX),
             price: money::amount(fields, "price"),
@@ -156,6 +185,8 @@ impl Input for EventBody {
             category: read.category.unwrap_or_else(|| CATEGORY_DEFAULT.to_owned()),
             image_url: read.image_url.flatten(),
             starts_at: read.starts_at?,
+            ends_at: read.ends_at.flatten(),
+            doors_at: read.doors_at.flatten(),
             timezone: read.timezone.unwrap_or_else(|| "UTC".to_owned()),
             capacity: read.capacity?,
             price: read.price,
@@ -181,9 +212,6 @@ impl Input for EventCreation {
             _ => {}
         }
         let body = EventBody::read(fields)?;
-        if body.starts_at <= Timestamp::now() {
-            fields.refuse("starts_at", "IN_THE_PAST", "");
-        }
         let begins = [EventStatus::Draft, EventStatus::Active];
         if body.status.is_some_and(|status| !begins.contains(&status)) {
             fields.refuse("status", "NOT_A_CHOICE", "draft, active");
@@ -229,6 +257,8 @@ impl EventBody {
             category: Some(self.category),
             image_url: Some(self.image_url),
             starts_at: Some(self.starts_at),
+            ends_at: Some(self.ends_at),
+            doors_at: Some(self.doors_at),
             timezone: Some(self.timezone),
             status: self.status,
             cancel_reason: None,
@@ -259,6 +289,8 @@ impl EventPatch {
             category: self.category,
             image_url: self.image_url,
             starts_at: self.starts_at,
+            ends_at: self.ends_at,
+            doors_at: self.doors_at,
             timezone: self.timezone,
             status: self.status,
             cancel_reason: None,
@@ -296,6 +328,8 @@ impl EventCreation {
             category: body.category,
             image_url: body.image_url,
             starts_at: body.starts_at,
+            ends_at: body.ends_at,
+            doors_at: body.doors_at,
             timezone: body.timezone,
             currency,
             capacity: body.capacity,

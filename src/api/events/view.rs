@@ -22,6 +22,9 @@ pub(in crate::api) struct Event {
     image_url: Option<String>,
     /// RFC 3339, UTC.
     starts_at: String,
+    /// RFC 3339, UTC; `null` where the organizer does not say, as is `doors_at`.
+    ends_at: Option<String>,
+    doors_at: Option<String>,
     /// IANA name of the zone to show times in.
     timezone: String,
     currency: String,
@@ -64,8 +67,9 @@ pub(in crate::api) struct TicketTypeDetail {
     #[serde(flatten)]
     stock: TicketTypeAvailability,
     sort: i64,
-    /// RFC 3339; `null` means no bound.
+    /// RFC 3339; `null`: from the event's publication on.
     sale_from: Option<String>,
+    /// RFC 3339; `null`: until the event begins. May be later than that.
     sale_to: Option<String>,
     min_per_booking: i64,
     max_per_booking: Option<i64>,
@@ -129,6 +133,8 @@ impl Event {
             category: event.category,
             image_url: event.image_url,
             starts_at: event.starts_at,
+            ends_at: event.ends_at,
+            doors_at: event.doors_at,
             timezone: event.timezone,
             currency: event.currency,
             status: event.status,

@@ -137,8 +137,10 @@ impl Caller {
                 },
                 member: false,
                 wish: Wish::Items(vec![item]),
+                expected_total: None,
             },
             token_hash: None,
+            contact: None,
             key: key.map(|key| IdempotencyKey::new(scope, key, [0; 32])),
         }
     }
@@ -148,6 +150,7 @@ impl Caller {
         let is_about_stock = matches!(
             refusal,
             Refusal::SoldOut { .. }
+                | Refusal::NotEnoughLeft { .. }
                 | Refusal::TicketTypeSoldOut { .. }
                 | Refusal::EventAtCapacity { .. }
         );

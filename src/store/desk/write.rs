@@ -65,6 +65,9 @@ statements! {
         )
         insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
         select * from unnest($19::bigint[], $20::uuid[], $21::bigint[], $22::bigint[], $23::int[], $24::text[])");
+    add_contacts = "
+        insert into booking_contacts (booking_id, name, email, phone)
+        select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[])";
     in_time = format!("
         select insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')");
 }
@@ -93,6 +96,8 @@ pub(super) async fn write(
     let tickets_of = tickets.columns();
     let keys_of = keys.columns();
     let bookings_of = bookings.columns(&writes.in_time);
+    let contacts = ContactRows::of(&writes.new);
+    let contacts_of = contacts.columns();
     tokio::try_join!(
         biased;
         simple(client, before),
@@ -100,6 +105,7 @@ pub(super) async fn write(
         execute(client, changes.claims.is_empty(), &sql.change_claims, &claims_of),
         execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),
         execute(client, bookings.ids.is_empty(), &sql.add_bookings, &bookings_of),
+        execute(client, contacts.bookings.is_empty(), &sql.add_contacts, &contacts_of),
         execute(client, tickets.codes.is_empty(), &sql.add_tickets, &tickets_of),
         execute(client, keys.digests.is_empty(), &sql.add_keys, &keys_of),
         simple(client, after),
@@ -263,6 +269,34 @@ impl<'a> KeyRows<'a> {
             &self.statuses,
             &self.responses,
         ]
+    }
+}
+
+/// Columns of how buyers can be reached.
+#[derive(Default)]
+struct ContactRows<'a> {
+    bookings: Vec<BookingId>,
+    names: Vec<Option<&'a str>>,
+    emails: Vec<Option<&'a str>>,
+    phones: Vec<Option<&'a str>>,
+}
+
+impl<'a> ContactRows<'a> {
+    fn of(new: &'a [NewBooking]) -> ContactRows<'a> {
+        let mut columns = ContactRows::default();
+        for new in new {
+            if let Some(contact) = &new.contact {
+                columns.bookings.push(new.booking.id);
+                columns.names.push(contact.name.as_deref());
+                columns.emails.push(contact.email.as_deref());
+                columns.phones.push(contact.phone.as_deref());
+            }
+        }
+        columns
+    }
+
+    fn columns(&self) -> [&(dyn ToSql + Sync); 4] {
+        [&self.bookings, &self.names, &self.emails, &self.phones]
     }
 }
 

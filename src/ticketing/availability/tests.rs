@@ -20,6 +20,8 @@ fn event(capacity: i64) -> EventInfo {
         category: "music".to_owned(),
         image_url: None,
         starts_at: "2027-06-01T18:00:00.000000Z".to_owned(),
+        ends_at: None,
+        doors_at: None,
         timezone: "UTC".to_owned(),
         currency: "EUR".to_owned(),
         status: EventStatus::Active,
@@ -46,6 +48,9 @@ fn ticket_type(id: i64, capacity: i64, held: i64, sold: i64) -> TicketType {
         sort: 0,
         updated_at: "2027-04-02T08:00:00.000000Z".to_owned(),
         shared: Vec::new(),
+        members_only: false,
+        min_per_booking: None,
+        max_per_booking: None,
     }
 }
 
@@ -150,4 +155,17 @@ fn times_that_passed_since_the_last_change_are_counted() {
     assert_eq!(times_passed(&event, &[&ticket_type], noon()), 0);
     ticket_type.sale_from = Some("2027-04-20T00:00:00.000000Z".to_owned());
     assert_eq!(times_passed(&event, &[&ticket_type], noon()), 1);
+}
+
+#[test]
+fn core_8_a_sale_may_go_on_after_the_start() {
+    let mut event = event(100);
+    event.starts_at = "2027-05-01T11:00:00.000000Z".to_owned();
+    let now: Timestamp = "2027-05-01T12:00:00Z".parse().unwrap();
+    let mut at_the_door = ticket_type(1, 10, 0, 0);
+    assert_eq!(SaleState::of(&event, &at_the_door, now), SaleState::Closed);
+    at_the_door.sale_to = Some("2027-05-01T12:00:00.000001Z".to_owned());
+    assert_eq!(SaleState::of(&event, &at_the_door, now), SaleState::OnSale);
+    at_the_door.sale_to = Some("2027-05-01T12:00:00.000000Z".to_owned());
+    assert_eq!(SaleState::of(&event, &at_the_door, now), SaleState::Closed);
 }

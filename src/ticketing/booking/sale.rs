@@ -1,4 +1,4 @@
-//! Whether there is a sale at all: the event's status and time, the ticket types' windows, members.
+//! Whether there is a sale at all: the event's status, the ticket types' windows, members.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,6 @@ pub(super) fn check_event(
     event: &EventTerms,
     buyer: Option<UserId>,
     member: bool,
-    now: Timestamp,
 ) -> Result<(), Refusal> {
     if event.deleted {
         return Err(Refusal::EventNotFound);
@@ -28,11 +27,6 @@ pub(super) fn check_event(
         }
         EventStatus::Active => {}
     }
-    if event.starts_at <= now {
-        return Err(Refusal::SalesClosed {
-            sale_to: Some(event.starts_at.to_string()),
-        });
-    }
     if event.membership_required && !member {
         return Err(Refusal::MembershipRequired);
     }
@@ -47,13 +41,14 @@ pub(super) fn cheapest(
     now: Timestamp,
 ) -> Result<TicketTypeId, Refusal> {
     let offered = offered(stock);
+    let starts_at = stock.event.starts_at;
     let on_sale = offered.iter().copied();
     let open: Vec<_> = on_sale
-        .filter(|(_, t)| t.on_sale(now) && (member || !t.members_only))
+        .filter(|(_, t)| t.on_sale(starts_at, now) && (member || !t.members_only))
         .filter(|(_, t)| has_account || !t.account_required)
         .collect();
     let Some(price) = open.iter().map(|(_, t)| t.price_amount).min() else {
-        return Err(why_nothing_is_on_sale(&offered, member, now));
+        return Err(why_nothing_is_on_sale(&offered, starts_at, member, now));
     };
     let mut cheapest: Vec<_> = open
         .into_iter()
@@ -62,7 +57,7 @@ pub(super) fn cheapest(
     cheapest.sort_by_key(|(id, t)| (stock.left(t) < quantity, t.sort, *id));
     match cheapest.first() {
         Some((id, _)) => Ok(*id),
-        None => Err(why_nothing_is_on_sale(&offered, member, now)),
+        None => Err(why_nothing_is_on_sale(&offered, starts_at, member, now)),
     }
 }
 
@@ -78,19 +73,20 @@ fn offered(stock: &Stock) -> Vec<(TicketTypeId, &TicketTypeTerms)> {
 
 fn why_nothing_is_on_sale(
     offered: &[(TicketTypeId, &TicketTypeTerms)],
+    starts_at: Timestamp,
     member: bool,
     now: Timestamp,
 ) -> Refusal {
     let types = || offered.iter().map(|(_, t)| *t);
-    let mut for_accounts = offered
-        .iter()
-        .filter(|(_, t)| t.on_sale(now) && t.account_required && (member || !t.members_only));
+    let mut for_accounts = offered.iter().filter(|(_, t)| {
+        t.on_sale(starts_at, now) && t.account_required && (member || !t.members_only)
+    });
     if let Some((ticket_type_id, _)) = for_accounts.next() {
         return Refusal::AccountRequired {
             ticket_type_id: *ticket_type_id,
         };
     }
-    if types().any(|t| t.on_sale(now)) {
+    if types().any(|t| t.on_sale(starts_at, now)) {
         return Refusal::MembershipRequired;
     }
     let next = types()
@@ -102,7 +98,7 @@ fn why_nothing_is_on_sale(
         },
         None => Refusal::SalesClosed {
             sale_to: types()
-                .filter_map(|t| t.sale_to)
+                .map(|t| t.closes_at(starts_at))
                 .max()
                 .map(|to| to.to_string()),
         },
@@ -112,6 +108,7 @@ fn why_nothing_is_on_sale(
 /// The ticket type is on sale, and to this buyer.
 pub(super) fn check_ticket_type(
     (id, terms): (TicketTypeId, &TicketTypeTerms),
+    starts_at: Timestamp,
     (member, has_account): (bool, bool),
     now: Timestamp,
 ) -> Result<(), Refusal> {
@@ -119,9 +116,11 @@ pub(super) fn check_ticket_type(
         let sale_from = terms.sale_from.map(|from| from.to_string());
         return Err(Refusal::SalesNotStarted { sale_from });
     }
-    if terms.ended(now) {
-        let sale_to = terms.sale_to.map(|to| to.to_string());
-        return Err(Refusal::SalesClosed { sale_to });
+    let closes_at = terms.closes_at(starts_at);
+    if closes_at <= now {
+        return Err(Refusal::SalesClosed {
+            sale_to: Some(closes_at.to_string()),
+        });
     }
     if terms.account_required && !has_account {
         return Err(Refusal::AccountRequired { ticket_type_id: id });

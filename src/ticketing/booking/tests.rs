@@ -130,6 +130,7 @@ fn ask(stock: &mut Stock, buyer: Option<UserId>, items: &[Item]) -> Result<Grant
         share: Share::default(),
         member: false,
         wish: Wish::Items(items.to_vec()),
+        expected_total: None,
     };
     let answer = decide(stock, &request, now());
     if answer.is_err() {
@@ -146,6 +147,7 @@ fn ask_cheapest(stock: &mut Stock, quantity: i64) -> Result<Grant, Refusal> {
         share: Share::default(),
         member: false,
         wish: Wish::Cheapest { quantity },
+        expected_total: None,
     };
     decide(stock, &request, now())
 }
@@ -195,25 +197,46 @@ fn what_costs_nothing_is_sold_at_once() {
 }
 
 #[test]
-fn shortages_say_what_is_short() {
+fn core_13_shortages_say_what_is_short_and_what_is_left() {
     let mut stock = stock();
     stock.pools.insert(PoolId(11), pool(1));
     assert_eq!(
         ask(&mut stock, None, &[quantity(VIP, 2), quantity(STANDING, 1)]),
-        Err(Refusal::TicketTypeSoldOut {
-            ticket_type_id: VIP,
-            available: 1
+        Err(Refusal::NotEnoughLeft {
+            left: 1,
+            ticket_type_id: Some(VIP),
+            by_type: [(VIP, 1), (STANDING, 100)].into(),
         })
     );
     stock.pools.insert(ROOT, pool(4));
     assert_eq!(
         ask(&mut stock, None, &[quantity(STANDING, 5)]),
-        Err(Refusal::EventAtCapacity { available: 4 })
+        Err(Refusal::NotEnoughLeft {
+            left: 4,
+            ticket_type_id: None,
+            by_type: [(STANDING, 4)].into(),
+        })
     );
     assert_eq!(
         ask(&mut stock, None, &[quantity(VIP, 3), quantity(STANDING, 2)]),
-        Err(Refusal::SoldOut {
-            by_type: [(VIP, 1), (STANDING, 4)].into()
+        Err(Refusal::NotEnoughLeft {
+            left: 4,
+            ticket_type_id: None,
+            by_type: [(VIP, 1), (STANDING, 4)].into(),
+        })
+    );
+    stock.pools.insert(ROOT, pool(0));
+    assert_eq!(
+        ask(&mut stock, None, &[quantity(STANDING, 5)]),
+        Err(Refusal::EventAtCapacity { available: 0 })
+    );
+    stock.pools.insert(ROOT, pool(100));
+    stock.pools.insert(PoolId(11), pool(0));
+    assert_eq!(
+        ask(&mut stock, None, &[quantity(VIP, 2), quantity(STANDING, 1)]),
+        Err(Refusal::TicketTypeSoldOut {
+            ticket_type_id: VIP,
+            available: 0,
         })
     );
     stock.pools.insert(PoolId(12), pool(0));
@@ -235,7 +258,8 @@ fn pools_shared_by_two_lines_count_both() {
     }
     stock.pools.insert(PoolId(20), pool(5));
     let items = [quantity(VIP, 3), quantity(STANDING, 3)];
-    assert_eq!(code(ask(&mut stock, None, &items)), "SOLD_OUT");
+    let short = ask(&mut stock, None, &items);
+    assert!(matches!(short, Err(Refusal::NotEnoughLeft { left: 5, .. })));
     let items = [quantity(VIP, 3), quantity(STANDING, 2)];
     assert_eq!(code(ask(&mut stock, None, &items)), "granted");
 }
@@ -286,9 +310,10 @@ fn blocks_of_seats_stay_together() {
     assert_eq!(seats.len(), 7);
     assert_eq!(
         ask(&mut stock, None, &[best(2)]),
-        Err(Refusal::TicketTypeSoldOut {
-            ticket_type_id: SEATED,
-            available: 1
+        Err(Refusal::NotEnoughLeft {
+            left: 1,
+            ticket_type_id: Some(SEATED),
+            by_type: [(SEATED, 1)].into(),
         })
     );
     let mut stock = self::stock();
@@ -382,9 +407,17 @@ fn the_event_decides_first() {
     stock.event.status = EventStatus::Draft;
     let answer = ask(&mut stock, Some(ORGANIZER), &one);
     assert_eq!(code(answer), "SALES_NOT_STARTED");
+    // core_8: the start ends the sale of a type that has no end of its own.
     let mut stock = self::stock();
     stock.event.starts_at = now();
     assert_eq!(code(ask(&mut stock, None, &one)), "SALES_CLOSED");
+    let hour = SignedDuration::from_hours(1);
+    stock.ticket_types.get_mut(&STANDING).unwrap().sale_to = Some(now() + hour);
+    assert_eq!(code(ask(&mut stock, None, &one)), "granted");
+    assert_eq!(
+        code(ask(&mut stock, None, &[quantity(VIP, 1)])),
+        "SALES_CLOSED"
+    );
     let mut stock = self::stock();
     stock.event.membership_required = true;
     assert_eq!(code(ask(&mut stock, None, &one)), "MEMBERSHIP_REQUIRED");
@@ -560,6 +593,7 @@ fn ask_as(
         share: SHARE,
         member: false,
         wish: Wish::Items(vec![item]),
+        expected_total: None,
     };
     decide(stock, &request, now())
 }
@@ -617,4 +651,36 @@ fn some_types_are_sold_to_accounts_only() {
     assert!(ask_cheapest(&mut stock, 1).is_ok());
     stock.ticket_types.retain(|id, _| *id == VIP);
     assert_eq!(ask_cheapest(&mut stock, 1), Err(refused));
+}
+
+#[test]
+fn core_20_another_total_than_was_shown_is_refused() {
+    let ask = |amount, currency: Option<&str>| {
+        let request = Request {
+            booking_id: BookingId(uuid::Uuid::nil()),
+            buyer: None,
+            guest: None,
+            share: Share::default(),
+            member: false,
+            wish: Wish::Items(vec![quantity(STANDING, 2), quantity(VIP, 1)]),
+            expected_total: Some(ExpectedTotal {
+                amount,
+                currency: currency.map(str::to_owned),
+            }),
+        };
+        let mut stock = stock();
+        let before = stock.clone();
+        let answer = decide(&mut stock, &request, now());
+        assert_eq!(answer.is_err(), stock == before, "a refusal moves nothing");
+        answer
+    };
+    assert_eq!(code(ask(12_000, None)), "granted");
+    assert_eq!(code(ask(12_000, Some("EUR"))), "granted");
+    let total = Money {
+        amount: 12_000,
+        currency: "EUR".into(),
+    };
+    let changed = Err(Refusal::PriceChanged { total });
+    assert_eq!(ask(11_999, None), changed);
+    assert_eq!(ask(12_000, Some("USD")), changed);
 }

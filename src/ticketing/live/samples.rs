@@ -15,6 +15,8 @@ pub(crate) fn event(title: &str, capacity: i64, layout: u32) -> EventInfo {
         category: "music".to_owned(),
         image_url: None,
         starts_at: "2027-01-01T20:00:00Z".to_owned(),
+        ends_at: None,
+        doors_at: None,
         timezone: "UTC".to_owned(),
         currency: "EUR".to_owned(),
         status: EventStatus::Active,
@@ -41,6 +43,9 @@ pub(crate) fn ticket_type(id: TicketTypeId, held: i64, sold: i64, available: i64
         sort: id.0,
         updated_at: "2026-11-21T10:00:00Z".to_owned(),
         shared: Vec::new(),
+        members_only: false,
+        min_per_booking: None,
+        max_per_booking: None,
     }
 }
 

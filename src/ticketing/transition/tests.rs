@@ -223,7 +223,7 @@ fn a_cancelled_booking_gives_its_stock_back() {
 }
 
 #[test]
-fn nobody_cancels_for_himself_once_it_has_begun() {
+fn core_9_nobody_cancels_for_himself_once_it_has_begun() {
     let (mut stock, standing) = confirmed();
     let begun = at("20:00:00");
     let refusal = refused(&stock, &standing, &cancel_by(Canceller::Owner), begun);

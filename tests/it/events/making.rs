@@ -333,3 +333,64 @@ async fn core_10_and_12_times_and_zones_that_cannot_be_kept_are_refused_by_name(
         assert_eq!(answer.data(200)["timezone"], kept);
     }
 }
+
+#[tokio::test]
+async fn core_8_an_event_has_an_end_and_doors() {
+    let (server, organizer) = world().await;
+    let times =
+        json!({"doors_at": "2099-06-01T19:00:00+02:00", "ends_at": "2099-06-01T23:00:00+02:00"});
+    let path = made(&organizer, &with(times)).await;
+    let event = server.anonymous().get(&path).await.data(200).clone();
+    assert_eq!(event["doors_at"], "2099-06-01T17:00:00.000000Z");
+    assert_eq!(event["ends_at"], "2099-06-01T21:00:00.000000Z");
+    for (change, expected) in [
+        (
+            json!({"ends_at": "2099-06-01T18:00:00Z"}),
+            "ends_at NOT_AFTER_STARTS_AT",
+        ),
+        (
+            json!({"doors_at": "2099-06-01T18:00:01Z"}),
+            "doors_at AFTER_STARTS_AT",
+        ),
+        (
+            json!({"starts_at": "2099-06-01T22:00:00Z"}),
+            "ends_at NOT_AFTER_STARTS_AT",
+        ),
+        (
+            json!({"starts_at": "2099-06-01T16:00:00Z"}),
+            "doors_at AFTER_STARTS_AT",
+        ),
+        (
+            json!({"starts_at": "2099-06-02T00:00:00Z", "ends_at": "2099-06-01T00:00:00Z"}),
+            "ends_at NOT_AFTER_STARTS_AT",
+        ),
+    ] {
+        assert_eq!(
+            wrong(&organizer.patch(&path, &change).await),
+            [expected],
+            "{change}"
+        );
+    }
+    let refused = organizer
+        .post(EVENTS, &with(json!({"ends_at": "2099-06-01T18:00:00Z"})))
+        .await;
+    assert_eq!(wrong(&refused), ["ends_at NOT_AFTER_STARTS_AT"]);
+
+    let later = json!({"doors_at": "2099-06-01T17:30:00Z", "ends_at": null});
+    let changed = organizer.patch(&path, &later).await;
+    assert_eq!(changed.data(200)["ends_at"], Value::Null);
+    let notices = server.anonymous().get(&format!("{path}/notices")).await;
+    let told = &notices.data(200)[0];
+    assert_eq!(
+        told["data"]["new"],
+        json!({"doors_at": "2099-06-01T17:30:00.000000Z", "ends_at": null})
+    );
+    assert!(
+        told["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("The doors now open at"),
+        "{told}"
+    );
+    server.audit().await;
+}

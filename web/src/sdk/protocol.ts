@@ -42,6 +42,9 @@ export interface EventInfo {
   image_url: string | null;
   /** RFC 3339 with offset. */
   starts_at: string;
+  ends_at?: string | null;
+  /** When people are let in. */
+  doors_at?: string | null;
   /** IANA name. */
   timezone: string;
   currency: string;

@@ -84,8 +84,10 @@ impl DeskBuyer {
                 share: Share::default(),
                 member: false,
                 wish: Wish::Items(vec![one]),
+                expected_total: None,
             },
             token_hash: Some([0; 32]),
+            contact: None,
             key: None,
         }
     }

@@ -5,6 +5,7 @@ import { plural } from './format.ts';
 /** Words for the buyer, by the refusal's code. For codes that are not here, the server's message is shown. */
 const WORDS: Record<string, (refusal: Refusal) => string> = {
   SOLD_OUT: () => 'Somebody was faster: there are not that many tickets left.',
+  NOT_ENOUGH_LEFT: ({ data }) => `Somebody was faster: only ${plural(Number(data['left'] ?? 0), 'ticket')} left.`,
   TICKET_TYPE_SOLD_OUT: () => 'Somebody was faster: there are not that many tickets of this type left.',
   EVENT_AT_CAPACITY: () => 'The event has no room for that many people any more.',
   SEAT_TAKEN: () => 'Somebody was faster: a seat that you chose has just been taken.',
@@ -38,6 +39,7 @@ export interface Situation {
 /** Tells, by the refusal's code, whether the page shows that the message is still true. */
 const PROOFS: Record<string, (now: Situation) => boolean> = {
   SOLD_OUT: isShort,
+  NOT_ENOUGH_LEFT: isShort,
   TICKET_TYPE_SOLD_OUT: isShort,
   EVENT_AT_CAPACITY: isShort,
   PENDING_BOOKING_EXISTS: ({ pending }) => pending > 0,
