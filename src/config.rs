@@ -626,6 +626,8 @@ pub mod rest {
     pub const LIST_ROWS_MAX: i64 = 100;
     /// How far a caller may leaf through a list, in rows; a search is the better way.
     pub const LIST_OFFSET_MAX: i64 = 1_000_000;
+    /// Of a list that is longer the total is one more than this: counting on would cost each page a full scan.
+    pub const LIST_COUNTED_MAX: i64 = 10_000;
     /// Events whose availability is read in one request.
     pub const AVAILABILITY_EVENTS_MAX: usize = 1_000;
     /// Ticket types of one event that are made with it.

@@ -14,7 +14,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
-use super::page::{self, Page, RequestedUri};
+use super::page::{self, Cursor, Page, RequestedUri};
 use crate::auth::Caller;
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::store::events::{EventFilter, EventInFull, EventSort};
@@ -42,11 +42,12 @@ pub(super) struct Search {
     /// `starts_at` (default), `title` or `created_at`; with `-` in front, descending.
     #[param(value_type = Option<String>)]
     sort: EventSort,
-    #[param(inline, required = false, minimum = 1, maximum = 100, default = 20, value_type = i64)]
-    limit: i64,
-    #[param(inline, required = false, minimum = 0, default = 0, value_type = i64)]
-    offset: i64,
+    #[param(ignore)]
+    page: Page,
 }
+
+/// The list of managed events, in cursors.
+const MANAGED: &str = "managed";
 
 const SORTS: [(&str, EventSort); 6] = [
     ("starts_at", EventSort::SoonestFirst),
@@ -70,8 +71,7 @@ impl Input for Search {
             from: fields.time("from"),
             to: fields.time("to"),
             sort: fields.choice("sort", &SORTS).unwrap_or_default(),
-            limit: page.limit,
-            offset: page.offset,
+            page,
         })
     }
 }
@@ -79,7 +79,7 @@ impl Input for Search {
 /// Events
 ///
 /// Drafts are listed for their organizers only.
-#[utoipa::path(get, path = "/events", tag = "events", params(Search),
+#[utoipa::path(get, path = "/events", tag = "events", params(Search, Page),
     responses((status = 200, body = Envelope<Vec<Event>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
 pub(super) async fn list(
     State(state): State<ApiState>,
@@ -87,30 +87,33 @@ pub(super) async fn list(
     Query(search): Query<Search>,
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Event>>> {
-    let (limit, offset) = (search.limit, search.offset);
+    let (page, sort) = (search.page, search.sort);
+    let list = format!("events {}", sort.name());
+    let place = |text: &str| match sort.is_by_time() {
+        true => page::time(text).map(|at| at.to_string()),
+        false => Some(text.to_owned()),
+    };
     let filter = EventFilter {
         q: search.q,
         status: search.status,
         category: search.category,
         from: search.from,
         to: search.to,
-        sort: search.sort,
-        limit,
-        offset,
+        sort,
+        after: page.after(&list, place, |id| id.parse().ok().map(EventId))?,
+        limit: page.rows_wanted(),
+        offset: page.offset,
     };
-    let (rows, total) = state.store.events(&filter, &caller).await?;
+    let (mut rows, total) = state.store.events(&filter, &caller).await?;
+    let next = page.cut(&mut rows, |row| {
+        Cursor::new(&list, sort.place_of(row), row.event.id)
+    });
     let context = context(&state);
     let events = rows
         .into_iter()
         .map(|row| Event::of(row, context))
         .collect();
-    Ok(page::reply(
-        "EVENTS",
-        events,
-        total,
-        Page { limit, offset },
-        &asked,
-    ))
+    Ok(page::reply("EVENTS", events, total, (&page, next), &asked))
 }
 
 /// One event with its ticket types and sections
@@ -138,14 +141,27 @@ pub(super) async fn management(
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Management>>> {
     let whose = caller.user_id().filter(|_| !caller.is_admin());
-    let (limit, offset) = (page.limit, page.offset);
-    let (rows, total) = state.store.managed_events(whose, limit, offset).await?;
+    let after = page.after(MANAGED, page::time, |id| id.parse().ok().map(EventId))?;
+    let (mut rows, total) = state
+        .store
+        .managed_events(whose, after, page.rows_wanted(), page.offset)
+        .await?;
+    let next = page.cut(&mut rows, |managed| {
+        let event = &managed.row.event;
+        Cursor::new(MANAGED, &event.starts_at, event.id)
+    });
     let context = context(&state);
     let events = rows
         .into_iter()
         .map(|row| Management::of(row, context))
         .collect();
-    Ok(page::reply("MANAGEMENT", events, total, page, &asked))
+    Ok(page::reply(
+        "MANAGEMENT",
+        events,
+        total,
+        (&page, next),
+        &asked,
+    ))
 }
 
 /// The event, if it exists and the caller may see it.

@@ -91,6 +91,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("BUSY", "Too many requests at once; please try again", "มีคำขอพร้อมกันมากเกินไป โปรดลองอีกครั้ง", "درخواست‌ها بسیار زیاد است؛ دوباره تلاش کنید"),
     ("CAPACITY_BELOW_COMMITTED", "More tickets are sold or held than this capacity allows", "มีบัตรที่ขายหรือจองไว้มากกว่าความจุนี้", "تعداد بلیت‌های فروخته یا رزروشده از این ظرفیت بیشتر است"),
     ("CAPACITY_IS_SEATS", "The capacity of a ticket type with seats is their number; change the seat map", "ความจุของบัตรแบบระบุที่นั่งคือจำนวนที่นั่ง โปรดแก้ไขผังที่นั่ง", "ظرفیت بلیت دارای صندلی همان تعداد صندلی‌هاست؛ نقشهٔ صندلی‌ها را تغییر دهید"),
+    ("CURSOR_OR_OFFSET", "is either here or in cursor", "ระบุที่นี่หรือใน cursor อย่างใดอย่างหนึ่ง", "یا اینجا باشد یا در cursor"),
     ("DUPLICATE", "is there twice", "ซ้ำกัน", "تکراری است"),
     ("EMAIL_TAKEN", "Another user has this e-mail address", "อีเมลนี้มีผู้ใช้อื่นใช้แล้ว", "کاربر دیگری این ایمیل را دارد"),
     ("EMPTY", "must not be empty", "ต้องไม่เว้นว่าง", "نباید خالی باشد"),
@@ -135,6 +136,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("NOT_A_BOOLEAN", "must be true or false", "ต้องเป็น true หรือ false", "باید true یا false باشد"),
     ("NOT_A_CHOICE", "must be one of: {}", "ต้องเป็นหนึ่งใน: {}", "باید یکی از این‌ها باشد: {}"),
     ("NOT_A_CURRENCY", "must be an ISO 4217 code such as EUR", "ต้องเป็นรหัส ISO 4217 เช่น EUR", "باید کد ISO 4217 مانند EUR باشد"),
+    ("NOT_A_CURSOR", "must be a cursor from a next link of this list", "ต้องเป็น cursor จากลิงก์ next ของรายการนี้", "باید cursor از پیوند next همین فهرست باشد"),
     ("NOT_A_LIST", "must be a list", "ต้องเป็นรายการ", "باید یک فهرست باشد"),
     ("NOT_A_NUMBER", "must be a number", "ต้องเป็นตัวเลข", "باید عدد باشد"),
     ("NOT_A_PHONE", "must be a phone number", "ต้องเป็นหมายเลขโทรศัพท์", "باید شمارهٔ تلفن باشد"),
@@ -221,6 +223,45 @@ mod tests {
                 assert!(!sentence.is_empty(), "{key}");
                 assert_eq!(sentence.contains("{}"), en.contains("{}"), "{key}");
             }
+        }
+    }
+
+    /// Everything in the sources of REST and of the rules that is spelt like a code.
+    fn codes_named() -> std::collections::BTreeSet<String> {
+        fn files(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => files(&path, found),
+                    false => found.push(path),
+                }
+            }
+        }
+        let mut found = Vec::new();
+        for folder in ["src/api", "src/ticketing"] {
+            let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+            files(&root.join(folder), &mut found);
+        }
+        let mut codes = std::collections::BTreeSet::new();
+        for path in found {
+            let text = std::fs::read_to_string(path).unwrap();
+            let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+            let quoted = code.split('"').skip(1).step_by(2);
+            let is_code = |text: &&str| {
+                text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+            };
+            codes.extend(quoted.filter(is_code).map(str::to_owned));
+        }
+        codes
+    }
+
+    #[test]
+    fn every_code_has_a_sentence_in_each_language() {
+        let codes = codes_named();
+        assert!(codes.len() > 80, "the scan finds codes: {}", codes.len());
+        for code in codes {
+            let row = TABLE.binary_search_by_key(&code.as_str(), |row| row.0);
+            assert!(row.is_ok(), "{code} has no sentence");
         }
     }
 

@@ -10,9 +10,10 @@ use super::ApiState;
 use super::availability;
 use super::envelope::{Deleted, Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body};
+use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency;
+use super::page::{self, Cursor, LongPage, Page, RequestedUri};
 use crate::auth::Caller;
 use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
 use crate::ticketing::edit::NewNotice;
@@ -91,19 +92,35 @@ fn data(fields: &mut Fields) -> Option<Value> {
 }
 
 /// The notices of an event that have not ended, oldest first
-#[utoipa::path(get, path = "/events/{event_id}/notices", tag = "notices", params(("event_id" = i64, Path)),
+///
+/// Without `limit` at most 100.
+#[utoipa::path(get, path = "/events/{event_id}/notices", tag = "notices", params(("event_id" = i64, Path), Page),
     responses(
-        (status = 200, body = Envelope<Vec<Notice>>),
+        (status = 200, body = Envelope<Vec<Notice>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
     ))]
 pub(super) async fn list(
     State(state): State<ApiState>,
     caller: Caller,
     At(event_id): At<EventId>,
+    Query(LongPage(page)): Query<LongPage>,
+    asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Notice>>> {
     availability::visible(&state, &caller, event_id).await?;
-    let notices = state.store.notices(event_id).await?;
-    Ok(Reply::ok("NOTICES", notices))
+    let after = page.after("notices", |_| Some(()), |id| id.parse().ok().map(NoticeId))?;
+    let after = after.map(|(_, id)| id);
+    let (mut notices, total) = state
+        .store
+        .notices(event_id, after, page.rows_wanted(), page.offset)
+        .await?;
+    let next = page.cut(&mut notices, |notice| Cursor::new("notices", "", notice.id));
+    Ok(page::reply(
+        "NOTICES",
+        notices,
+        total,
+        (&page, next),
+        &asked,
+    ))
 }
 
 /// Publish a notice to all viewers of an event

@@ -1,18 +1,27 @@
-//! Lists come in pages: `limit` and `offset` in, `X-Total-Count` and `Link` out.
+//! Lists come in pages. `limit` and `offset`, or `cursor`, in; `X-Total-Count` and `Link` out.
+//!
+//! A cursor says after which row a page begins, so a page far down costs what the first costs, and rows that come and
+//! go meanwhile move no others across its edge. It is opaque to callers: the list's name, the row's place in the list's
+//! order, and its id.
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Uri, header};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::IntoParams;
 
 use super::envelope::{Reply, TOTAL_COUNT};
 use super::error::ApiError;
 use super::fields::{Fields, Input};
-use crate::config::rest::{LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
+use crate::config::rest::{
+    LIST_COUNTED_MAX, LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, NAME_CHARS_MAX,
+};
 
 /// One page of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoParams)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
     /// The most rows to return.
@@ -21,16 +30,124 @@ pub struct Page {
     /// The number of rows to skip.
     #[param(required = false, minimum = 0, maximum = 1_000_000, default = 0)]
     pub offset: i64,
+    /// From the `next` link of the page before, in place of `offset`.
+    #[param(value_type = Option<String>)]
+    pub cursor: Option<Cursor>,
 }
 
 impl Input for Page {
     fn read(fields: &mut Fields) -> Option<Page> {
+        Some(Page::read_with(fields, LIST_ROWS_DEFAULT))
+    }
+}
+
+impl Page {
+    fn read_with(fields: &mut Fields, limit_default: i64) -> Page {
         let limit = fields.integer("limit", 1..=LIST_ROWS_MAX);
         let offset = fields.integer("offset", 0..=LIST_OFFSET_MAX);
-        Some(Page {
-            limit: limit.unwrap_or(LIST_ROWS_DEFAULT),
+        let cursor = fields.filled_text("cursor", CURSOR_CHARS_MAX);
+        let cursor = cursor.and_then(|text| {
+            let cursor = Cursor::decode(&text);
+            if cursor.is_none() {
+                fields.refuse("cursor", "NOT_A_CURSOR", "");
+            }
+            cursor
+        });
+        if cursor.is_some() && offset.is_some_and(|offset| offset > 0) {
+            fields.refuse("offset", "CURSOR_OR_OFFSET", "");
+        }
+        Page {
+            limit: limit.unwrap_or(limit_default),
             offset: offset.unwrap_or(0),
-        })
+            cursor,
+        }
+    }
+
+    /// One row more than is shown tells whether there is a next page.
+    pub fn rows_wanted(&self) -> i64 {
+        self.limit + 1
+    }
+
+    /// Where this page of `list` begins: the place of a row in its order, and its id.
+    ///
+    /// # Errors
+    /// 422: the cursor is another list's, or none of ours.
+    pub fn after<K, I>(
+        &self,
+        list: &str,
+        place: impl Fn(&str) -> Option<K>,
+        id: impl Fn(&str) -> Option<I>,
+    ) -> Result<Option<(K, I)>, ApiError> {
+        let Some(cursor) = &self.cursor else {
+            return Ok(None);
+        };
+        let after = (cursor.list == list)
+            .then(|| Some((place(&cursor.place)?, id(&cursor.id)?)))
+            .flatten();
+        let after = after.ok_or_else(|| ApiError::invalid_field("cursor", "NOT_A_CURSOR"))?;
+        Ok(Some(after))
+    }
+
+    /// Takes the row beyond the page away; the cursor of the next page, if that row was there.
+    pub fn cut<T>(&self, rows: &mut Vec<T>, cursor: impl Fn(&T) -> Cursor) -> Option<Cursor> {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        if rows.len() <= limit {
+            return None;
+        }
+        rows.truncate(limit);
+        rows.last().map(cursor)
+    }
+}
+
+/// The page of a list that is short as a rule: without `limit` it is as long as a page may be.
+pub struct LongPage(pub Page);
+
+impl Input for LongPage {
+    fn read(fields: &mut Fields) -> Option<LongPage> {
+        Some(LongPage(Page::read_with(fields, LIST_ROWS_MAX)))
+    }
+}
+
+/// A row of a list, after which a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// The list and its order: a place in one means nothing in another.
+    list: String,
+    /// What the list is sorted by.
+    place: String,
+    id: String,
+}
+
+/// A place that is a time, of those that Postgres can be asked about.
+pub fn time(place: &str) -> Option<Timestamp> {
+    let at: Timestamp = place.parse().ok()?;
+    let year = at.to_zoned(jiff::tz::TimeZone::UTC).year();
+    (1..=9999).contains(&year).then_some(at)
+}
+
+/// A place may be a title, in base64 of JSON.
+const CURSOR_CHARS_MAX: usize = 16 * NAME_CHARS_MAX;
+
+impl Cursor {
+    pub fn new(list: &str, place: impl ToString, id: impl ToString) -> Cursor {
+        Cursor {
+            list: list.to_owned(),
+            place: place.to_string(),
+            id: id.to_string(),
+        }
+    }
+
+    fn encode(&self) -> String {
+        let parts = serde_json::json!([self.list, self.place, self.id]);
+        URL_SAFE_NO_PAD.encode(parts.to_string())
+    }
+
+    fn decode(text: &str) -> Option<Cursor> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let [list, place, id]: [String; 3] = serde_json::from_slice(&bytes).ok()?;
+        // Postgres takes no NUL in text.
+        let good = !place.contains('\0');
+        good.then_some(Cursor { list, place, id })
     }
 }
 
@@ -48,53 +165,58 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestedUri {
     }
 }
 
-/// One page of `total` rows.
+/// One page of `total` rows; `next` is where the page after it begins.
 pub fn reply<T: Serialize>(
     said: &'static str,
     rows: Vec<T>,
     total: i64,
-    page: Page,
+    (page, next): (&Page, Option<Cursor>),
     asked: &RequestedUri,
 ) -> Reply<Vec<T>> {
     let reply = Reply::ok(said, rows).header(TOTAL_COUNT, HeaderValue::from(total));
-    match HeaderValue::from_str(&links(page, total, &asked.0)) {
+    match HeaderValue::from_str(&links(page, next.as_ref(), total, &asked.0)) {
         Ok(links) if !links.is_empty() => reply.header(header::LINK, links),
         _ => reply,
     }
 }
 
-/// Links (RFC 8288) to the first, previous, next and last page that exist. Pages are counted from the requested
-/// offset, so that following `next` arrives at `last`.
-fn links(page: Page, total: i64, asked: &Uri) -> String {
+/// Links (RFC 8288) to the first, previous, next and last page that exist and that this page knows of. The next one is
+/// named by its cursor. The last one is counted from the requested offset, unless there are more rows than were counted.
+fn links(page: &Page, next: Option<&Cursor>, total: i64, asked: &Uri) -> String {
     let pages_on = ((total - 1).max(0) - page.offset).div_euclid(page.limit);
     let last = (page.offset + pages_on * page.limit).max(0);
     let previous = (page.offset - page.limit).max(0);
     let mut links = Vec::new();
-    let mut link = |relation: &str, offset: i64| {
-        let address = address(asked, page.limit, offset);
+    let mut link = |relation: &str, place: &str| {
+        let address = address(asked, page.limit, place);
         links.push(format!("<{address}>; rel=\"{relation}\""));
     };
-    if page.offset > 0 {
-        link("first", 0);
-        link("prev", previous.min(last));
+    if page.offset > 0 || page.cursor.is_some() {
+        link("first", "offset=0");
     }
-    if page.offset + page.limit < total {
-        link("next", page.offset + page.limit);
-        link("last", last);
+    if page.offset > 0 {
+        link("prev", &format!("offset={}", previous.min(last)));
+    }
+    if let Some(next) = next {
+        link("next", &format!("cursor={}", next.encode()));
+        if page.cursor.is_none() && total <= LIST_COUNTED_MAX {
+            link("last", &format!("offset={last}"));
+        }
     }
     links.join(", ")
 }
 
-fn address(asked: &Uri, limit: i64, offset: i64) -> String {
+fn address(asked: &Uri, limit: i64, place: &str) -> String {
+    let ours = ["limit=", "offset=", "cursor="];
     let kept = asked
         .query()
         .unwrap_or_default()
         .split('&')
         .filter(|pair| !pair.is_empty())
-        .filter(|pair| !pair.starts_with("limit=") && !pair.starts_with("offset="));
+        .filter(|pair| !ours.iter().any(|name| pair.starts_with(name)));
     let mut query: Vec<String> = kept.map(str::to_owned).collect();
     query.push(format!("limit={limit}"));
-    query.push(format!("offset={offset}"));
+    query.push(place.to_owned());
     format!("{}?{}", asked.path(), query.join("&"))
 }
 
@@ -103,27 +225,69 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn page(limit: i64, offset: i64) -> Page {
+        Page {
+            limit,
+            offset,
+            cursor: None,
+        }
+    }
+
+    fn cursor() -> Cursor {
+        Cursor::new("events", "Ünter \"den\" Linden", 42)
+    }
+
     #[test]
     fn the_links_of_a_middle_page_name_its_neighbours() {
-        let page = Page {
-            limit: 20,
-            offset: 40,
-        };
         let asked = "/api/v1/events?q=jazz&offset=40".parse().unwrap();
-        let links = links(page, 101, &asked);
+        let links = links(&page(20, 40), Some(&cursor()), 101, &asked);
         assert_eq!(links.matches("q=jazz&limit=20").count(), 4);
-        for (relation, offset) in [("first", 0), ("prev", 20), ("next", 60), ("last", 100)] {
+        for (relation, offset) in [("first", 0), ("prev", 20), ("last", 100)] {
             assert!(links.contains(&format!("offset={offset}>; rel=\"{relation}\"")));
         }
+        let next = format!("cursor={}>; rel=\"next\"", cursor().encode());
+        assert!(links.contains(&next), "{links}");
+    }
+
+    #[test]
+    fn core_16_a_page_by_cursor_knows_its_start_and_its_next() {
+        let asked = "/x?cursor=abc&limit=5".parse().unwrap();
+        let mut by_cursor = page(5, 0);
+        by_cursor.cursor = Some(cursor());
+        let links = links(&by_cursor, Some(&cursor()), 50_000, &asked);
+        assert_eq!(links.matches("rel=").count(), 2, "{links}");
+        assert!(links.contains("</x?limit=5&offset=0>; rel=\"first\""));
+        // More than were counted: nobody knows where the end is.
+        let uncounted = super::links(&page(5, 0), Some(&cursor()), LIST_COUNTED_MAX + 1, &asked);
+        assert!(!uncounted.contains("last"), "{uncounted}");
+    }
+
+    #[test]
+    fn core_16_a_cursor_is_read_as_it_was_written_and_by_its_own_list() {
+        let read = Cursor::decode(&cursor().encode()).unwrap();
+        assert_eq!(read, cursor());
+        let text = |place: &str| Some(place.to_owned());
+        let number = |id: &str| id.parse::<i64>().ok();
+        let mut by_cursor = page(5, 0);
+        by_cursor.cursor = Some(read);
+        let after = by_cursor.after("events", text, number).unwrap();
+        assert_eq!(after.map(|(_, id)| id), Some(42));
+        assert!(by_cursor.after("users", text, number).is_err());
+        for text in ["", "abc", "W10", "WyJhIl0", "WzEsMiwzXQ"] {
+            assert_eq!(Cursor::decode(text), None, "{text}");
+        }
+        let nul = Cursor::new("events", "a\0b", 1).encode();
+        assert_eq!(Cursor::decode(&nul), None);
     }
 
     #[test]
     fn the_next_pages_lead_to_the_last_from_any_offset() {
         let asked = "/x".parse().unwrap();
-        let at = |offset, total| links(Page { limit: 2, offset }, total, &asked);
-        for relation in ["next", "last"] {
-            assert!(at(1, 4).contains(&format!("offset=3>; rel=\"{relation}\"")));
-        }
+        let at = |offset, total| {
+            let next = (offset + 2 < total).then(cursor);
+            links(&page(2, offset), next.as_ref(), total, &asked)
+        };
+        assert!(at(1, 4).contains("offset=3>; rel=\"last\""));
         // Past the end, `prev` leads to the last rows that exist.
         assert!(at(9, 4).contains("offset=3>; rel=\"prev\""));
         assert!(at(9, 0).contains("offset=0>; rel=\"prev\""));
@@ -131,10 +295,6 @@ mod tests {
 
     #[test]
     fn a_list_of_one_page_has_no_links() {
-        let page = Page {
-            limit: 20,
-            offset: 0,
-        };
-        assert_eq!(links(page, 20, &"/x".parse().unwrap()), "");
+        assert_eq!(links(&page(20, 0), None, 20, &"/x".parse().unwrap()), "");
     }
 }

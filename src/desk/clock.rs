@@ -168,6 +168,15 @@ mod tests {
     }
 
     #[test]
+    fn core_11_a_node_whose_clock_is_off_goes_by_the_databases() {
+        let start = Instant::now();
+        let mut clock = DatabaseClock::new(start);
+        let there = Timestamp::now() + 600 * SECOND;
+        clock.read(there, start);
+        assert_eq!(clock.at(start + 30 * SECOND), Some(there + 30 * SECOND));
+    }
+
+    #[test]
     fn a_machine_that_was_paused_learns_the_time_anew() {
         let start = Instant::now();
         let mut clock = DatabaseClock::new(start);

@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::{Store, StoreError};
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::record::{Booking, BookingStatus, Contact};
 use crate::ticketing::{BookingId, EventId, UserId};
 
@@ -72,6 +73,8 @@ pub enum Name<'a> {
 pub struct Selection {
     pub of: Of,
     pub status: Option<BookingStatus>,
+    /// Only those after the booking that was made then and has this id.
+    pub after: Option<(Timestamp, BookingId)>,
     pub limit: i64,
     pub offset: i64,
 }
@@ -151,18 +154,35 @@ impl Store {
         };
         let chosen =
             format!("from bookings where {column} = $1 and ($2::text is null or status = $2)");
+        let (made_at, after) = selection.after.unzip();
+        let beyond = match selection.after.is_some() {
+            true => "and (created_at, id) < ($5, $6)",
+            false => "and $5::timestamptz is null and $6::uuid is null",
+        };
         let page = format!(
             "select {BOOKING}
-               from (select * {chosen} order by created_at desc, id desc limit $3 offset $4) as b
+               from (select * {chosen} {beyond} order by created_at desc, id desc limit $3 offset $4) as b
               order by b.created_at desc, b.id desc"
         );
         let page = client.prepare_cached(&page).await?;
         let count = client
-            .prepare_cached(&format!("select count(*) {chosen}"))
+            .prepare_cached(&format!(
+                "select count(*) from (select {chosen} limit {LIST_COUNTED_MAX} + 1) as counted"
+            ))
             .await?;
         let status = selection.status.map(BookingStatus::as_str);
         let rows = client
-            .query(&page, &[&id, &status, &selection.limit, &selection.offset])
+            .query(
+                &page,
+                &[
+                    &id,
+                    &status,
+                    &selection.limit,
+                    &selection.offset,
+                    &made_at,
+                    &after,
+                ],
+            )
             .await?;
         let total = client.query_one(&count, &[&id, &status]).await?;
         let bookings = rows.iter().map(booking).collect::<Result<_, _>>()?;

@@ -8,6 +8,7 @@ use tokio_postgres::types::{Json, ToSql};
 use super::changes::unsigned;
 use super::{Store, StoreError};
 use crate::auth::Caller;
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::live::{EventInfo, EventStatus, TicketType};
 use crate::ticketing::{EventId, Revision, TicketTypeId, UserId};
 
@@ -64,6 +65,8 @@ pub struct EventFilter {
     /// Begins before.
     pub to: Option<jiff::Timestamp>,
     pub sort: EventSort,
+    /// Only those after the event at this place of the order, with this id.
+    pub after: Option<(String, EventId)>,
     pub limit: i64,
     pub offset: i64,
 }
@@ -91,9 +94,6 @@ pub struct ManagedEvent {
 const COLUMNS: &str =
     "turn.revision, event_json(e, turn.layout), ticket_types_json(e.id), rfc3339(e.created_at)";
 const TABLES: &str = "from events e join turns turn on turn.event_id = e.id";
-
-/// A longer list has a total of one more than this, since counting on would cost each page a full scan.
-const EVENTS_COUNTED_MAX: i64 = 10_000;
 
 /// $1 caller, $2 whether an admin, $3 pattern, $4 status, $5 category, $6 from, $7 to.
 const MATCHING: &str = "
@@ -129,22 +129,32 @@ impl Store {
             &filter.from,
             &filter.to,
         ];
-        let order = filter.sort.order();
+        let sort = filter.sort;
+        let (key, direction) = (sort.key(), sort.direction());
+        let order = format!("{key} {direction}, e.id {direction}");
+        // One comparison of rows, so that an index in this order begins where the page does.
+        let (place, id) = filter.after.clone().unzip();
+        let beyond = match filter.after.is_some() {
+            true => format!(
+                "and ({key}, e.id) {} ({}, $11)",
+                sort.beyond(),
+                sort.place("$10")
+            ),
+            false => "and $10::text is null and $11::bigint is null".to_owned(),
+        };
         // Ids first, so that no row that the page skips is rendered.
         let page = format!(
             "select {COLUMNS}
-               from (select e.id from events e {MATCHING} order by {order}, e.id limit $8 offset $9) as page
+               from (select e.id from events e {MATCHING} {beyond} order by {order} limit $8 offset $9) as page
                join events e on e.id = page.id join turns turn on turn.event_id = e.id
-              order by {order}, e.id"
+              order by {order}"
         );
-        let paged: Vec<&(dyn ToSql + Sync)> = matching
-            .into_iter()
-            .chain([&filter.limit as &(dyn ToSql + Sync), &filter.offset])
-            .collect();
+        let of_page: [&(dyn ToSql + Sync); 4] = [&filter.limit, &filter.offset, &place, &id];
+        let paged: Vec<&(dyn ToSql + Sync)> = matching.into_iter().chain(of_page).collect();
         let client = self.client().await?;
         let rows = client.query(&page, &paged).await?;
         let count = format!(
-            "select count(*) from (select from events e {MATCHING} limit {EVENTS_COUNTED_MAX} + 1) as counted"
+            "select count(*) from (select from events e {MATCHING} limit {LIST_COUNTED_MAX} + 1) as counted"
         );
         let total = client.query_one(&count, &matching).await?;
         let events = rows.iter().map(read).collect::<Result<_, _>>()?;
@@ -155,19 +165,29 @@ impl Store {
     pub async fn managed_events(
         &self,
         organizer: Option<UserId>,
+        after: Option<(jiff::Timestamp, EventId)>,
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<ManagedEvent>, i64), StoreError> {
+        let (place, id) = after.unzip();
+        let beyond = match after.is_some() {
+            true => "(e.starts_at, e.id) < ($4, $5)",
+            false => "$4::timestamptz is null and $5::bigint is null",
+        };
         let whose = "e.deleted_at is null and ($1::bigint is null or e.organizer_id = $1)";
         let page = format!(
             "select {COLUMNS}, sales.bookings, sales.revenue {TABLES}
               cross join lateral (select count(*) as bookings, coalesce(sum(total_amount), 0)::bigint as revenue
                                     from bookings where event_id = e.id and status = 'confirmed') as sales
-              where {whose} order by e.starts_at desc, e.id limit $2 offset $3"
+              where {whose} and {beyond} order by e.starts_at desc, e.id desc limit $2 offset $3"
         );
         let client = self.client().await?;
-        let rows = client.query(&page, &[&organizer, &limit, &offset]).await?;
-        let count = format!("select count(*) from events e where {whose}");
+        let rows = client
+            .query(&page, &[&organizer, &limit, &offset, &place, &id])
+            .await?;
+        let count = format!(
+            "select count(*) from (select from events e where {whose} limit {LIST_COUNTED_MAX} + 1) as counted"
+        );
         let total = client.query_one(&count, &[&organizer]).await?;
         let events = rows.iter().map(managed).collect::<Result<_, _>>()?;
         Ok((events, total.try_get(0)?))
@@ -209,14 +229,57 @@ pub(super) async fn event_in_full(
 }
 
 impl EventSort {
-    fn order(self) -> &'static str {
+    /// Its name, as callers give it.
+    pub fn name(self) -> &'static str {
         match self {
-            EventSort::SoonestFirst => "e.starts_at",
-            EventSort::LatestFirst => "e.starts_at desc",
-            EventSort::Title => "lower(e.title)",
-            EventSort::TitleBackwards => "lower(e.title) desc",
-            EventSort::OldestFirst => "e.created_at",
-            EventSort::NewestFirst => "e.created_at desc",
+            EventSort::SoonestFirst => "starts_at",
+            EventSort::LatestFirst => "-starts_at",
+            EventSort::Title => "title",
+            EventSort::TitleBackwards => "-title",
+            EventSort::OldestFirst => "created_at",
+            EventSort::NewestFirst => "-created_at",
+        }
+    }
+
+    /// Whether its places are times (RFC 3339); else they are titles.
+    pub fn is_by_time(self) -> bool {
+        !matches!(self, EventSort::Title | EventSort::TitleBackwards)
+    }
+
+    /// The place of an event in this order.
+    pub fn place_of(self, row: &EventRow) -> &str {
+        match self {
+            EventSort::SoonestFirst | EventSort::LatestFirst => &row.event.starts_at,
+            EventSort::Title | EventSort::TitleBackwards => &row.event.title,
+            EventSort::OldestFirst | EventSort::NewestFirst => &row.created_at,
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            EventSort::SoonestFirst | EventSort::LatestFirst => "e.starts_at",
+            EventSort::Title | EventSort::TitleBackwards => "lower(e.title)",
+            EventSort::OldestFirst | EventSort::NewestFirst => "e.created_at",
+        }
+    }
+
+    fn is_backwards(self) -> bool {
+        self.name().starts_with('-')
+    }
+
+    fn direction(self) -> &'static str {
+        if self.is_backwards() { "desc" } else { "asc" }
+    }
+
+    fn beyond(self) -> &'static str {
+        if self.is_backwards() { "<" } else { ">" }
+    }
+
+    /// The parameter with a place, as [`EventSort::key`] has it.
+    fn place(self, parameter: &str) -> String {
+        match self.is_by_time() {
+            true => format!("{parameter}::text::timestamptz"),
+            false => format!("lower({parameter}::text)"),
         }
     }
 }

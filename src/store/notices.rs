@@ -9,6 +9,7 @@ use super::edit::{self, EditError, EditResult, Edited};
 use super::idempotency::{IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::auth::Caller;
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::edit::{EditRefusal, NewNotice};
 use crate::ticketing::live::Notice;
 use crate::ticketing::{EventId, NoticeId, UserId};
@@ -68,22 +69,37 @@ impl Store {
         .await
     }
 
-    /// The notices that have not ended, oldest first.
-    pub async fn notices(&self, event: EventId) -> Result<Vec<Notice>, StoreError> {
+    /// One page of the notices that have not ended, oldest first, and how many there are in all.
+    pub async fn notices(
+        &self,
+        event: EventId,
+        after: Option<NoticeId>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<Notice>, i64), StoreError> {
+        let standing = "from notices n where event_id = $1 and (until is null or until > now())";
         let client = self.client().await?;
-        let statement = client
-            .prepare_cached(
-                "select notice_json(n) from notices n
-                  where event_id = $1 and (until is null or until > now()) order by id",
-            )
+        let page = client
+            .prepare_cached(&format!(
+                "select notice_json(n) {standing} and id > $2 order by id limit $3 offset $4"
+            ))
             .await?;
-        let rows = client.query(&statement, &[&event]).await?;
-        rows.iter()
-            .map(|row| {
-                let Json(notice) = row.try_get(0)?;
-                Ok(notice)
-            })
-            .collect()
+        let count = client
+            .prepare_cached(&format!(
+                "select count(*) from (select {standing} limit {LIST_COUNTED_MAX} + 1) as counted"
+            ))
+            .await?;
+        let after = after.map_or(i64::MIN, |id| id.0);
+        let rows = client
+            .query(&page, &[&event, &after, &limit, &offset])
+            .await?;
+        let total = client.query_one(&count, &[&event]).await?;
+        let notice = |row: &tokio_postgres::Row| {
+            let Json(notice) = row.try_get(0)?;
+            Ok(notice)
+        };
+        let notices = rows.iter().map(notice).collect::<Result<_, StoreError>>()?;
+        Ok((notices, total.try_get(0)?))
     }
 
     pub async fn delete_notice(

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::auth::Role;
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::UserId;
 
 /// A user, as shown to that user and to admins.
@@ -88,11 +89,21 @@ impl Store {
     }
 
     /// One page, by id, and how many there are in all.
-    pub async fn users(&self, limit: i64, offset: i64) -> Result<(Vec<User>, i64), StoreError> {
-        let statement = format!("select {COLUMNS} from users order by id limit $1 offset $2");
+    pub async fn users(
+        &self,
+        after: Option<UserId>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<User>, i64), StoreError> {
+        let statement =
+            format!("select {COLUMNS} from users where id > $3 order by id limit $1 offset $2");
+        let after = after.map_or(i64::MIN, |id| id.0);
         let client = self.client().await?;
-        let rows = client.query(&statement, &[&limit, &offset]).await?;
-        let total = client.query_one("select count(*) from users", &[]).await?;
+        let rows = client.query(&statement, &[&limit, &offset, &after]).await?;
+        let count = format!(
+            "select count(*) from (select from users limit {LIST_COUNTED_MAX} + 1) as counted"
+        );
+        let total = client.query_one(&count, &[]).await?;
         let users = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok((users, total.try_get(0)?))
     }

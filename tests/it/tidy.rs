@@ -361,3 +361,14 @@ fn nothing_runs_unseen() {
         },
     );
 }
+
+/// core_11: a node's clock may be off, and then a page would show a sale that a booking is refused.
+#[test]
+fn what_callers_are_told_goes_by_the_databases_clock() {
+    none("REST asks the desk for the time", |source| {
+        let told_elsewhere = source.path == "api/health.rs";
+        (source.module() == "api" && !told_elsewhere)
+            .then(|| first_of(source, &["Timestamp::now"]))
+            .flatten()
+    });
+}

@@ -12,7 +12,7 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
-use crate::api::page::{self, Page, RequestedUri};
+use crate::api::page::{self, Cursor, Page, RequestedUri};
 use crate::auth::Caller;
 use crate::store::bookings::{Name, Of, Selection};
 use crate::ticketing::record::{Booking, BookingStatus, Money};
@@ -20,15 +20,13 @@ use crate::ticketing::reference::parse_booking_reference;
 use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Which bookings of a list.
-#[derive(Debug, Clone, Copy, IntoParams)]
+#[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::api) struct BookingList {
     /// Only those of this status.
     status: Option<BookingStatus>,
-    #[param(inline, value_type = Option<i64>)]
-    limit: i64,
-    #[param(inline, value_type = Option<i64>)]
-    offset: i64,
+    #[param(ignore)]
+    page: Page,
 }
 
 impl Input for BookingList {
@@ -36,11 +34,7 @@ impl Input for BookingList {
         let choices = BookingStatus::ALL.map(|status| (status.as_str(), status));
         let status = fields.choice("status", &choices);
         let page = Page::read(fields)?;
-        Some(BookingList {
-            status,
-            limit: page.limit,
-            offset: page.offset,
-        })
+        Some(BookingList { status, page })
     }
 }
 
@@ -116,7 +110,7 @@ pub(in crate::api) async fn by_reference(
 
 /// The caller's own bookings, the newest first
 #[utoipa::path(
-    get, path = "/bookings/mine", tag = "bookings", params(BookingList),
+    get, path = "/bookings/mine", tag = "bookings", params(BookingList, Page),
     responses((status = 200, description = "One page; `X-Total-Count`, `Link`", body = Envelope<Vec<Booking>>))
 )]
 pub(in crate::api) async fn mine(
@@ -134,7 +128,7 @@ pub(in crate::api) async fn mine(
 /// For that user and admins.
 #[utoipa::path(
     get, path = "/bookings/user/{user_id}", tag = "bookings",
-    params(("user_id" = i64, Path), BookingList),
+    params(("user_id" = i64, Path), BookingList, Page),
     responses(
         (status = 200, description = "One page; `X-Total-Count`, `Link`", body = Envelope<Vec<Booking>>),
         (status = 403, description = "Somebody else's", body = Failure),
@@ -156,7 +150,7 @@ pub(in crate::api) async fn of_user(
 /// An event's bookings, the newest first
 #[utoipa::path(
     get, path = "/bookings/event/{event_id}", tag = "bookings",
-    params(("event_id" = i64, Path), BookingList),
+    params(("event_id" = i64, Path), BookingList, Page),
     responses(
         (status = 200, description = "One page; `X-Total-Count`, `Link`", body = Envelope<Vec<Booking>>),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
@@ -183,23 +177,24 @@ async fn page_of(
     list: BookingList,
     asked: &RequestedUri,
 ) -> ApiResult<Reply<Vec<Booking>>> {
-    let BookingList {
-        status,
-        limit,
-        offset,
-    } = list;
+    let BookingList { status, page } = list;
+    let id = |id: &str| id.parse().ok().map(BookingId);
     let selection = Selection {
         of,
         status,
-        limit,
-        offset,
+        after: page.after("bookings", page::time, id)?,
+        limit: page.rows_wanted(),
+        offset: page.offset,
     };
-    let (bookings, total) = state.store.bookings(selection).await?;
+    let (mut bookings, total) = state.store.bookings(selection).await?;
+    let next = page.cut(&mut bookings, |booking| {
+        Cursor::new("bookings", booking.created_at, booking.id.0)
+    });
     Ok(page::reply(
         "BOOKINGS",
         bookings,
         total,
-        Page { limit, offset },
+        (&page, next),
         asked,
     ))
 }

@@ -1,10 +1,12 @@
 //! Events as they are found, by everybody and by their organizers.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{EVENTS, made, with, world, wrong};
+use crate::support::caller::Caller;
 use crate::support::server::TestServer;
-use crate::support::show::{Show, user};
+use crate::support::show::{Show, one, user};
+use seatcast::ticketing::UserId;
 
 #[tokio::test]
 async fn events_are_found_by_what_they_are() {
@@ -59,6 +61,7 @@ async fn events_are_found_by_what_they_are() {
         ("sort=price", "sort NOT_A_CHOICE"),
         ("from=soon", "from NOT_A_TIME"),
         ("q=%00", "q NUL_IN_TEXT"),
+        ("cursor=page2", "cursor NOT_A_CURSOR"),
     ] {
         let answer = server.anonymous().get(&format!("{EVENTS}?{query}")).await;
         assert_eq!(wrong(&answer), [expected], "{query}");
@@ -107,4 +110,125 @@ async fn organizers_see_what_their_events_brought_in() {
     assert_eq!(all.header("x-total-count"), Some("2"));
     let all = all.data(200).as_array().unwrap();
     assert!(all.iter().any(|event| event["id"] == other.event.0));
+}
+
+/// Follows `next` from the first page of two to the end, and gives the ids in the order in which they came.
+async fn leafed(caller: &Caller, path: &str) -> Vec<Value> {
+    let mut ids = Vec::new();
+    let mut next = Some(format!(
+        "{path}{}limit=2",
+        if path.contains('?') { '&' } else { '?' }
+    ));
+    while let Some(path) = next.take() {
+        let page = caller.get(&path).await;
+        let rows = page.data(200).as_array().unwrap();
+        assert!((1..=2).contains(&rows.len()), "{path}");
+        ids.extend(rows.iter().map(|row| row["id"].clone()));
+        let links = page.header("link").unwrap_or_default();
+        let link = links
+            .split(", ")
+            .find(|link| link.ends_with("rel=\"next\""));
+        next = link.map(|link| link[1..link.find('>').unwrap()].to_owned());
+        assert!(
+            next.as_ref().is_none_or(|next| next.contains("cursor=")),
+            "{links}"
+        );
+        assert!(ids.len() <= 50, "{path} leads on for ever");
+    }
+    ids
+}
+
+#[tokio::test]
+async fn core_16_every_list_is_read_to_its_end_by_cursor() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let mut shows = Vec::new();
+    for _ in 0..3 {
+        let show = Show::new().ticket_type("Free", 0, 100).stage(&client).await;
+        shows.push(show);
+    }
+    let buyer = server.user(user(&client, "customer").await);
+    for show in &shows {
+        for _ in 0..2 {
+            let one = json!({"event_id": show.event, "quantity": 1});
+            buyer.post("/api/v1/bookings", &one).await.data(201);
+        }
+    }
+    // Rows that share their place in the order are told apart by their ids.
+    let same = "update events set starts_at = '2099-01-01z', created_at = '2026-01-01z', organizer_id = 1;
+                update bookings set created_at = '2026-01-01z' where ctid in (select ctid from bookings limit 4)";
+    client.batch_execute(same).await.unwrap();
+    let organizer = server.user(UserId(1));
+    let event = shows[0].event;
+    for number in 0..5 {
+        let notice = json!({"type": "custom", "message": format!("{number}")});
+        organizer
+            .post(&format!("{EVENTS}/{event}/notices"), &notice)
+            .await
+            .data(201);
+    }
+    let admin = server.user(user(&client, "admin").await);
+    let mine: i64 = one(&client, "select user_id from bookings limit 1", &[]).await;
+    for (path, caller, rows) in [
+        (EVENTS.to_owned(), &buyer, 3),
+        (format!("{EVENTS}?sort=-starts_at"), &buyer, 3),
+        (format!("{EVENTS}?sort=title"), &buyer, 3),
+        (format!("{EVENTS}?sort=-title&q=show"), &buyer, 3),
+        (format!("{EVENTS}?sort=created_at"), &buyer, 3),
+        (format!("{EVENTS}?sort=-created_at"), &buyer, 3),
+        (format!("{EVENTS}/management/view"), &organizer, 3),
+        // One of them told of the new time.
+        (format!("{EVENTS}/{event}/notices"), &buyer, 6),
+        ("/api/v1/bookings/mine".to_owned(), &buyer, 6),
+        (format!("/api/v1/bookings/user/{mine}"), &buyer, 6),
+        (
+            "/api/v1/bookings/mine?status=confirmed".to_owned(),
+            &buyer,
+            6,
+        ),
+        (format!("/api/v1/bookings/event/{event}"), &organizer, 2),
+        ("/api/v1/users".to_owned(), &admin, 5),
+    ] {
+        let ids = leafed(caller, &path).await;
+        assert_eq!(ids.len(), rows, "{path}");
+        let (mut once, whole) = (ids.clone(), caller.get(&path).await);
+        once.sort_by_key(Value::to_string);
+        once.dedup();
+        assert_eq!(once.len(), rows, "{path} names a row twice");
+        let whole: Vec<Value> = whole
+            .data(200)
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["id"].clone())
+            .collect();
+        assert_eq!(ids, whole, "{path}");
+    }
+
+    // A cursor is its own list's, and stands in place of an offset.
+    let first = buyer.get(&format!("{EVENTS}?limit=1")).await;
+    let link = first.header("link").unwrap();
+    let cursor = link
+        .split("cursor=")
+        .nth(1)
+        .unwrap()
+        .split('>')
+        .next()
+        .unwrap();
+    for (path, expected) in [
+        (
+            format!("{EVENTS}?sort=title&cursor={cursor}"),
+            "cursor NOT_A_CURSOR",
+        ),
+        (
+            format!("/api/v1/bookings/mine?cursor={cursor}"),
+            "cursor NOT_A_CURSOR",
+        ),
+        (
+            format!("{EVENTS}?cursor={cursor}&offset=1"),
+            "offset CURSOR_OR_OFFSET",
+        ),
+    ] {
+        assert_eq!(wrong(&buyer.get(&path).await), [expected], "{path}");
+    }
 }
