@@ -11,7 +11,7 @@ set search_path = seatcast;
 -- | `seatcast_owner` | `seatcast migrate`, `seed` | everything in the schema, which it owns |
 -- | `seatcast_server` | `seatcast serve --no-migrate`, `audit` | what the server does; not counters, not revisions |
 -- | `seatcast_writer` | other programs that sell or edit | claims, bookings, events … and take turns |
--- | `seatcast_reader` | reports, replicas of the log | read, but no password, token or stored answer |
+-- | `seatcast_reader` | reports, replicas of the log | read, but no password, token, contact or stored answer |
 --
 -- They cannot log in. Grant them to roles of yours that can; the one for migrations has to act as the owner, so that
 -- the owner gets the tables that it makes:
