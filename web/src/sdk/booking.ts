@@ -15,6 +15,16 @@ export type BookingItem =
 export interface BookingRequest {
   event_id: number;
   items: BookingItem[];
+  /** What the buyer was shown, in minor units or as money; at another price the booking is refused: `PRICE_CHANGED`. */
+  expected_total?: number | Money;
+  contact?: Contact;
+}
+
+/** How the buyer can be reached: an e-mail address or a phone number, or both. */
+export interface Contact {
+  name?: string | null;
+  email?: string | null;
+  phone?: string | null;
 }
 
 export type BookingStatus = 'pending' | 'confirmed' | 'expired' | 'cancelled' | 'refunded';
@@ -68,6 +78,8 @@ export interface Booking {
   /** How staff were paid, where they confirmed it. */
   paid_by: 'cash' | 'terminal' | 'transfer' | 'comp' | null;
   cancel_reason: string | null;
+  /** Where the booking named one; with bookings that were asked for by themselves. */
+  contact?: Contact;
   /** Proves the ownership of an anonymous booking; answered once, when it is made. */
   token?: string;
 }

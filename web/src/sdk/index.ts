@@ -6,7 +6,16 @@ export { newKey } from './booking.ts';
 export type { Bookings } from './bookings.ts';
 export type { BookingsView } from './own-bookings.ts';
 export { Countdown } from './clock.ts';
-export type { BookedItem, BookedSeat, Booking, BookingItem, BookingRequest, BookingStatus, Ticket } from './booking.ts';
+export type {
+  BookedItem,
+  BookedSeat,
+  Booking,
+  BookingItem,
+  BookingRequest,
+  BookingStatus,
+  Contact,
+  Ticket,
+} from './booking.ts';
 export { Refusal, Unreachable } from './rest.ts';
 export { othersHere, stockLevel, STEPS, totalsOf } from './model.ts';
 export type { AdminState, EventState, Others, SeatsState, StockLevel, Totals } from './model.ts';
