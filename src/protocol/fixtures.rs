@@ -64,6 +64,7 @@ pub(super) fn stalls(available: i64, held: i64, sold: i64) -> TicketType {
         updated_at: "2026-11-21T01:02:03.456789+00:00".into(),
         shared: Vec::new(),
         members_only: false,
+        account_required: false,
         min_per_booking: None,
         max_per_booking: None,
     }

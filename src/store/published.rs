@@ -136,6 +136,8 @@ static EVENTS: Source = Source {
         "e.category",
         "e.image_url",
         "e.starts_at",
+        "e.ends_at",
+        "e.doors_at",
         "e.timezone",
         "e.currency::text",
         "e.status",

@@ -216,7 +216,7 @@ pub(in crate::api) async fn create(
     let event_id = body.input.event_id;
     let guest = guests_share.map(|_| state.guests.hash(event_id, client));
     let member = matches!(caller, Caller::User { member: true, .. });
-    let asked = others::Asked::of(&body.input.wish, member);
+    let asked = others::Asked::of(&body.input.wish, &caller);
     let outcome = state
         .desk
         .book(Book {

@@ -49,6 +49,7 @@ fn ticket_type(id: i64, capacity: i64, held: i64, sold: i64) -> TicketType {
         updated_at: "2027-04-02T08:00:00.000000Z".to_owned(),
         shared: Vec::new(),
         members_only: false,
+        account_required: false,
         min_per_booking: None,
         max_per_booking: None,
     }

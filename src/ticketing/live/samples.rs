@@ -44,6 +44,7 @@ pub(crate) fn ticket_type(id: TicketTypeId, held: i64, sold: i64, available: i64
         updated_at: "2026-11-21T10:00:00Z".to_owned(),
         shared: Vec::new(),
         members_only: false,
+        account_required: false,
         min_per_booking: None,
         max_per_booking: None,
     }

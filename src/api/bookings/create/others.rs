@@ -19,14 +19,16 @@ pub(super) struct Asked {
     ticket_types: BTreeSet<TicketTypeId>,
     quantity: i64,
     member: bool,
+    has_account: bool,
 }
 
 impl Asked {
-    pub(super) fn of(wish: &Wish, member: bool) -> Asked {
+    pub(super) fn of(wish: &Wish, caller: &Caller) -> Asked {
         let mut asked = Asked {
             ticket_types: BTreeSet::new(),
             quantity: 0,
-            member,
+            member: matches!(caller, Caller::User { member: true, .. }),
+            has_account: caller.user_id().is_some(),
         };
         match wish {
             Wish::Cheapest { quantity } => asked.quantity = *quantity,
@@ -72,6 +74,7 @@ pub(super) async fn of(
             && one.available >= asked.quantity
             && takes.contains(&asked.quantity)
             && (asked.member || !one.members_only)
+            && (asked.has_account || !one.account_required)
             && SaleState::of(stock.event(), one, now) == SaleState::OnSale
     });
     types.sort_by_key(|one| (one.sort, one.id));
