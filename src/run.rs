@@ -179,7 +179,11 @@ pub async fn run(
         shutdown.clone(),
     );
     let others = handshake::router(shards)
-        .merge(broadcast::rest::router(doors, config.http.body_bytes_max))
+        .merge(broadcast::rest::router(
+            doors,
+            config.http.body_bytes_max,
+            Duration::from_millis(config.http.request_timeout_ms),
+        ))
         .merge(api::with_cors(postgrest::router(tables)))
         .merge(api::with_not_found(web::router()));
     let routers = http::Routers {

@@ -84,6 +84,22 @@ impl<T: Input, S: Send + Sync> OptionalFromRequest<S> for Body<T> {
     }
 }
 
+/// A JSON body that pages may also send as text, as `navigator.sendBeacon` does when they close. For requests that do
+/// nothing in their visitor's name.
+pub struct BeaconBody<T>(pub T);
+
+impl<T: Input, S: Send + Sync> FromRequest<S> for BeaconBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<BeaconBody<T>, ApiError> {
+        if media_type(request.headers()) != "text/plain" {
+            check_type(request.headers())?;
+        }
+        let body = Body::parse(&read(request, state).await?)?;
+        Ok(BeaconBody(body.input))
+    }
+}
+
 /// Time for a body to come, among the extensions of its request: less than the request has in all.
 #[derive(Clone, Copy)]
 pub(super) struct BodyPatience(pub(super) Duration);

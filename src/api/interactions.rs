@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::Body;
+use super::extract::BeaconBody;
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::INTERACTIONS_MAX;
@@ -84,9 +84,9 @@ impl Input for InteractionBatch {
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
-    body: Body<InteractionBatch>,
+    BeaconBody(batch): BeaconBody<InteractionBatch>,
 ) -> ApiResult<Reply<TakenIn>> {
-    let mut batch = body.input.0;
+    let mut batch = batch.0;
     let accepted = batch.len();
     for interaction in &mut batch {
         interaction.user_id = caller.user_id();

@@ -1,9 +1,12 @@
 //! Broadcasts by REST, with the paths and bodies of Supabase Realtime. Its clients take only 202 for success,
 //! and show `error` or `message` of other answers.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -29,7 +32,9 @@ pub struct Doors {
 }
 
 /// Both routes, with CORS for every origin: callers prove themselves by tokens, never by cookies.
-pub fn router(doors: Doors, body_bytes_max: usize) -> Router {
+///
+/// `patience` is the time that a request may take, its body included.
+pub fn router(doors: Doors, body_bytes_max: usize, patience: Duration) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(Any)
         .allow_methods(Any)
@@ -41,8 +46,17 @@ pub fn router(doors: Doors, body_bytes_max: usize) -> Router {
             post(one),
         )
         .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(patience, deadline))
         .layer(cors)
         .with_state(doors)
+}
+
+/// A body that never ends must not keep its connection for ever.
+async fn deadline(State(patience): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(patience, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
 }
 
 /// `{"messages": [{"topic", "event", "payload", "private"}]}`. All are stored, or none.

@@ -134,12 +134,13 @@ impl Generations {
         most: usize,
         new: impl FnOnce() -> TokenBucket,
     ) -> &mut TokenBucket {
+        // Taken out first: it is in use, so it must not go with the old half.
+        let kept = self.old.remove(&key);
         if !self.young.contains_key(&key) && self.young.len() >= (most / 2).max(1) {
             self.old = mem::take(&mut self.young);
         }
-        let old = &mut self.old;
         let young = self.young.entry(key);
-        young.or_insert_with(|| old.remove(&key).unwrap_or_else(new))
+        young.or_insert_with(|| kept.unwrap_or_else(new))
     }
 }
 

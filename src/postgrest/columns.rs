@@ -48,9 +48,9 @@ impl Columns {
                 "*" => selected.extend(self.all()),
                 item => selected.push(self.item(item, text)?),
             }
-        }
-        if selected.len() > PUBLISHED_TERMS_MAX {
-            return Err(RestError::too_many("selected columns", PUBLISHED_TERMS_MAX));
+            if selected.len() > PUBLISHED_TERMS_MAX {
+                return Err(RestError::too_many("selected columns", PUBLISHED_TERMS_MAX));
+            }
         }
         Ok(selected)
     }

@@ -173,6 +173,33 @@ async fn units_of_a_seated_type_cannot_be_claimed_core_3() {
     server.audit().await;
 }
 
+/// A move that cannot be ends nobody's hold first.
+#[tokio::test]
+async fn a_forced_move_that_is_refused_leaves_the_holds() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Seat", 1_000, 10)
+        .row(2)
+        .ticket_type("Standing", 1_000, 10)
+        .stage(&client)
+        .await;
+    show.try_sell(&client, 1, None, 1).await.expect("a unit");
+    let buyer = server.user(user(&client, "customer").await);
+    let one = json!({"event_id": show.event, "items": [{"seat_id": show.seats[0]}]});
+    let held = buyer.post("/api/v1/bookings", &one).await;
+    let id = held.data(201)["id"].as_str().expect("an id").to_owned();
+    let organizer = server.user(show.organizer);
+    let seats = format!("/api/v1/events/{}/seats", show.event);
+    let moved =
+        json!({"seat_ids": [show.seats[0]], "ticket_type_id": show.ticket_types[1], "force": true});
+    let refused = organizer.patch(&seats, &moved).await;
+    assert_eq!(refused.code(409), "TICKET_TYPE_HAS_UNITS");
+    let booking = buyer.get(&format!("/api/v1/bookings/{id}")).await;
+    assert_eq!(booking.data(200)["status"], "pending");
+    server.audit().await;
+}
+
 #[tokio::test]
 async fn the_capacity_of_a_seated_type_is_its_seats_core_4() {
     let server = TestServer::start().await;

@@ -35,6 +35,30 @@ async fn stored(client: &Client, count: i64) {
     }
 }
 
+/// `navigator.sendBeacon` sends text without asking first, when a page closes and nothing can be sent again.
+#[tokio::test]
+async fn a_closing_page_sends_text() {
+    let server = server(|_| {}).await;
+    let body = json!({"interactions": [{"action": "page_closed"}]}).to_string();
+    let text = ("content-type", "text/plain;charset=UTF-8");
+    let caller = server.anonymous();
+    let told = caller
+        .send_bytes(
+            reqwest::Method::POST,
+            PATH,
+            &[text],
+            body.clone().into_bytes(),
+        )
+        .await;
+    assert_eq!(told.data(202)["accepted"], 1);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let refused = caller
+        .send_bytes(reqwest::Method::POST, PATH, &[form], body.into_bytes())
+        .await;
+    assert_eq!(refused.code(415), "NOT_JSON");
+    stored(&server.client().await, 1).await;
+}
+
 #[tokio::test]
 async fn both_doors_lead_to_one_table() {
     let server = server(|_| {}).await;

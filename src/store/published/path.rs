@@ -44,8 +44,7 @@ impl Path {
         let partial = source.partial.filter(|_| fixed.is_none() && !is_keyed);
         let partial = partial.and_then(|(column, value, expression)| {
             let column = table.column(column)?;
-            let holds = |test: &Test| matches!(test, Test::Compare(Comparison::Eq, Value::Text(text)) if text == value);
-            tests(column, &holds).then_some((column, expression))
+            tests(column, &|test| is_text(test, value)).then_some((column, value, expression))
         });
         let wanted = reading.order.first().map(|key| key.column);
         let along = match (fixed, is_keyed) {
@@ -76,8 +75,8 @@ impl Path {
             .filters
             .iter()
             .map(|filter| {
-                let by_partial = partial.is_some_and(|(column, _)| {
-                    plain(filter).is_some_and(|(of, test)| of == column && is_equal(test))
+                let by_partial = partial.is_some_and(|(column, value, _)| {
+                    plain(filter).is_some_and(|(of, test)| of == column && is_text(test, value))
                 });
                 by_partial || is_indexed(filter)
             })
@@ -97,7 +96,7 @@ impl Path {
             in_order,
             indexed,
             holds,
-            partial: partial.map(|(_, expression)| expression),
+            partial: partial.map(|(_, _, expression)| expression),
             candidates_max: bound,
             short,
         }
@@ -186,6 +185,10 @@ fn plain(filter: &Filter) -> Option<(usize, &Test)> {
         FilterKind::Column(column, test) if !filter.negated => Some((*column, test)),
         _ => None,
     }
+}
+
+fn is_text(test: &Test, text: &str) -> bool {
+    matches!(test, Test::Compare(Comparison::Eq, Value::Text(value)) if value == text)
 }
 
 fn is_equal(test: &Test) -> bool {
