@@ -53,6 +53,8 @@ async fn the_numbers_follow_what_happens() {
     resumed.join(&topic, since).await;
 
     reads(&caller, "seatcast_connections", 2.0).await;
+    // Counted after the pass, which the viewer may be quicker than.
+    reads(&caller, "seatcast_deliveries_total", 1.0).await;
     let after = page(&caller).await;
     for (name, value) in [
         ("seatcast_deliveries_total", 1.0),
