@@ -329,7 +329,8 @@ describe('bookings of a guest', () => {
     client.nudge();
     await server.settle(10);
     expect(statuses()).toEqual(['pending']);
-    expect(last().problem).toMatchObject({ code: 'RATE_LIMITED' });
+    // Not a refusal: it is asked again, as late as the server says.
+    expect(last().problem).toMatchObject({ message: 'RATE_LIMITED' });
   });
 
   it('that the server does not know any more are left out', async () => {
