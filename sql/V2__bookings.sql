@@ -72,7 +72,7 @@ create index bookings_by_user on bookings (user_id, created_at, id) where user_i
 -- Two tabs of one buyer race for the same event: one pending booking wins.
 create unique index bookings_one_pending on bookings (event_id, user_id)
     where status = 'pending' and user_id is not null;
--- What one buyer has of an event now, by account or by address. Dead bookings are left out: they are without end.
+-- Counts what one buyer has of an event now, by account or by address. Dead bookings are left out: they are without end.
 create index bookings_live_by_user on bookings (event_id, user_id)
     where user_id is not null and status in ('pending', 'confirmed');
 create index bookings_live_by_guest on bookings (event_id, buyer_hash)

@@ -376,7 +376,7 @@ $$;
 create trigger seats_place before insert on seats
     for each row when (new.position is null) execute function seats_place();
 
--- What is to be logged, by event id, of `positions[i]` of event `place_events[i]`, and of a new geometry of
+-- Gives, by event id, the payload to be logged of `positions[i]` of event `place_events[i]`, and of a new geometry of
 -- `relaid`, which is numbered here. The turns are taken. Of the picture's first `kept` positions only those that
 -- are listed changed; those after are new, and available unless they are listed.
 create function draw_seats(place_events bigint[], positions int[], relaid bigint[])

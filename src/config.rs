@@ -563,7 +563,7 @@ fn trimmed(text: &str) -> Result<String, Infallible> {
 }
 
 impl LimitsConfig {
-    /// What a buyer without an account may have of an event, together with all others at the same address; `None`
+    /// The share of an event that a buyer without an account may have, together with all others at the same address; `None`
     /// where nothing is counted.
     pub fn guests_share(&self) -> Option<Share> {
         (self.limits == Switch::On).then(|| Share {
@@ -572,7 +572,7 @@ impl LimitsConfig {
         })
     }
 
-    /// What a buyer with an account may have of an event. One pending booking is a rule of its own.
+    /// The share of an event that a buyer with an account may have. One pending booking is a rule of its own.
     pub fn accounts_share(&self) -> Share {
         let max = bound(self.tickets_per_account_max);
         Share {

@@ -115,7 +115,7 @@ pub(super) async fn read(request: Request, state: &(impl Send + Sync)) -> Result
     let patience = patience.map_or(Duration::MAX, |patience| patience.0);
     match tokio::time::timeout(patience, Bytes::from_request(request, state)).await {
         Ok(read) => read.map_err(unreadable),
-        // What is left of it must not be taken for the next request.
+        // The rest of the body must not be taken for the next request.
         Err(_) => Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW")
             .header(header::CONNECTION, HeaderValue::from_static("close"))),
     }

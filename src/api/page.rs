@@ -113,7 +113,7 @@ impl Input for LongPage {
 pub struct Cursor {
     /// The list and its order: a place in one means nothing in another.
     list: String,
-    /// What the list is sorted by.
+    /// The order of the list.
     place: String,
     id: String,
 }

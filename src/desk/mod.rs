@@ -87,7 +87,7 @@ impl Desk {
         Desk { inner }
     }
 
-    /// What the database's clock shows. Sales begin and end by it; the node's own counts only before the database was
+    /// The time by the database's clock. Sales begin and end by it; the node's own counts only before the database was
     /// heard for the first time.
     pub fn now(&self) -> Timestamp {
         let shared = &self.inner.shared;

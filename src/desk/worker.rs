@@ -153,7 +153,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// What happens to a command after its batch.
+/// The fate of a command after its batch.
 enum Fate {
     Answer(Verdict),
     /// Another transaction holds the event's turn, or the booking's row: it waits in the second round.

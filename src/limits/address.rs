@@ -1,4 +1,4 @@
-//! Who is asking: the address of the connection's peer, or, where that is a proxy that the operator trusts, what
+//! The client's address: that of the connection's peer, or, where that is a proxy that the operator trusts, what
 //! it says about whom it asks for.
 
 use std::convert::Infallible;
@@ -22,7 +22,7 @@ pub struct Client {
     address: IpAddr,
 }
 
-/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, since whoever has one address
+/// One client, as limits count it: an IPv4 address, or the /64 of an IPv6 address, since whoever has one address
 /// of a /64 has all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Network(IpAddr);

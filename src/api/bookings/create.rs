@@ -37,7 +37,7 @@ pub(in crate::api) struct NewBookingBody {
     /// So many of `ticket_type_id`, or of the cheapest ticket type on sale; a free one only where all are free.
     quantity: Option<i64>,
     ticket_type_id: Option<i64>,
-    /// What the buyer was shown, as money or as a bare amount in minor units of the event's currency.
+    /// The total that the buyer was shown, as money or as a bare amount in minor units of the event's currency.
     expected_total: Option<Money>,
     /// How the buyer can be reached; with `email` a buyer without account finds the booking again.
     contact: Option<Contact>,

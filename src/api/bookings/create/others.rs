@@ -1,4 +1,4 @@
-//! What else there is, for a booking that was refused because too little is left.
+//! Ticket types that could serve a booking instead, which was refused because too little is left.
 //!
 //! It is read after the refusal and outside of the event's turn, from memory where the event is watched: a hint, which
 //! may be sold itself by the time it arrives.
