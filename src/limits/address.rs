@@ -204,7 +204,7 @@ mod tests {
             prop_assert_eq!(Client::of(peer, &headers, &[]), Client::new(peer));
         }
 
-        /// Whatever a client writes in front, the last entry is what the proxy wrote.
+        /// The last entry is the proxy's, with any text of the client's in front.
         #[test]
         fn what_a_client_says_of_itself_does_not_count(said in "[ -~]{0,60}", real: u32) {
             let real = std::net::Ipv4Addr::from_bits(real);

@@ -2,7 +2,7 @@
 //!
 //! [`address`] is the one way to know an address: the peer's, or what a trusted proxy says ([`forwarded`] for its
 //! headers, [`proxy_protocol`] for what it sends before them). [`rates`] has a token bucket for each address and account.
-//! What an address may hold of an event is a rule of booking, judged in the event's turn (`ticketing/booking.rs`); it
+//! The share of an event that an address may hold is a rule of booking, judged in the event's turn (`ticketing/booking.rs`); it
 //! is known there by a hash ([`guest`]).
 
 pub mod address;

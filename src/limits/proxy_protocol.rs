@@ -16,7 +16,7 @@ const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 /// Addresses and extensions of version 2, in bytes; the specification promises that a header fits into one segment.
 const BLOCK_BYTES_MAX: usize = 1_500;
 
-/// What a header says of the client.
+/// The client's address as a header gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     Address(IpAddr),

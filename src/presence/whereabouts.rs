@@ -1,4 +1,4 @@
-//! What one shard, or the streams, say of who is there: counts and members of its own, and which events
+//! Visitors as one shard, or the streams, report them: counts and members of its own, and which events
 //! somebody looks at.
 
 use std::collections::btree_map::Entry;
@@ -25,8 +25,8 @@ pub(crate) struct Whereabouts {
     here: HashMap<EventId, Counts>,
     /// Events whose counts have changed since they were last said.
     moved: BTreeSet<EventId>,
-    /// What the task had no room for, the latest of each: said at the next tick. Whose coming and going
-    /// would wait together is not said at all; members wait up to [`WHEREABOUTS_UNSAID_MAX`].
+    /// Reports that the task had no room for, the latest of each subject; the next tick sends them. A member
+    /// who came and went meanwhile is not reported at all; members wait up to [`WHEREABOUTS_UNSAID_MAX`].
     unsaid: BTreeMap<Subject, Said>,
     serial: u64,
 }
@@ -138,7 +138,7 @@ impl Whereabouts {
         }
     }
 
-    /// What waits to be said goes first.
+    /// Reports that wait go first.
     fn say(&mut self, subject: Subject, said: Said) {
         if !self.unsaid.is_empty() {
             self.unsaid.insert(subject, said);

@@ -120,7 +120,7 @@ pub(super) struct Client {
     pub(super) have: Option<(Revision, ShownPicture)>,
     /// Wants to be counted, or listed.
     pub(super) present: bool,
-    /// What it last declared on this join.
+    /// Its latest word on this join: whether it is a visitor.
     declared: bool,
     /// The visitors last shown: their number, or the members' keys by `phx_ref`.
     pub(super) total: u64,

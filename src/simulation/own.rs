@@ -49,7 +49,7 @@ pub(super) type OwnVersions = BTreeMap<BookingId, i64>;
 pub(super) struct OwnRows {
     /// Of each booking its owner, while it has one, and its version.
     now: BTreeMap<BookingId, (Option<UserId>, i64)>,
-    /// What was to be shown of a user since a time of the database, the first from 0.
+    /// Versions to be shown of a user, each since a time of the database, the first from 0.
     shown: BTreeMap<UserId, Vec<(Revision, OwnVersions)>>,
     /// When a version of a user's booking ceased to be the latest.
     ended: BTreeMap<(UserId, BookingId, i64), Revision>,

@@ -69,7 +69,7 @@ pub(crate) enum Value {
     Time(Timestamp),
 }
 
-/// What is done to quotes around a value.
+/// The treatment of quotes around a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quotes {
     /// They are part of the grammar, and taken off.

@@ -28,7 +28,7 @@ pub(super) type ConnectionId = u64;
 pub(super) const OFFENCE: i64 = 3;
 /// A transaction that is idle for longer is ended.
 const IDLE_MS: u64 = 6_000;
-/// What buyers without an account may have of an event at one address.
+/// The share of an event that buyers without an account may have at one address.
 pub(super) const GUESTS_SHARE: Share = Share {
     pending: Some(2),
     tickets: Some(4),
@@ -49,7 +49,7 @@ pub(super) struct Ledger {
     committed: HashMap<BookingId, Revision>,
     dice: Dice,
     last_claim: i64,
-    /// What guests have at one address that is more than their share.
+    /// The first case of guests at one address with more than their share.
     pub(super) over_share: Option<String>,
 }
 
@@ -379,7 +379,7 @@ impl Ledger {
         }
     }
 
-    /// What is committed, but for holds that were overdue at that time.
+    /// Counts committed bookings, without holds that were overdue at that time.
     fn guest(&self, event: EventId, guest: GuestHash, at_ms: u64) -> Guest {
         let rows = self.state.bookings.values();
         let rows = rows.filter(|row| row.guest == Some(guest) && row.booking.event_id == event);
