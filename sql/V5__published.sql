@@ -346,7 +346,8 @@ begin
               join pools o on o.ticket_type_id = l.type_id
              group by l.pool_id) as own
      where p.id = own.pool_id and p.kind in ('section', 'allotment') and (own.held <> 0 or own.sold <> 0);
-    perform log_stock(events, coalesce(before, '{}'));
+    -- A type that leaves a pool is told even if as many of it are left: it no longer counts against that pool.
+    perform log_stock(events, coalesce(before, '{}'), types);
     return null;
 end
 $$;

@@ -194,6 +194,36 @@ async fn linked_pools_bind_and_are_counted_from_the_claims_there_are() {
     assert_clean(&database).await;
 }
 
+/// As many are left of each type as before, but no longer from one stock: the event's total is another, and viewers
+/// are to know it.
+#[tokio::test]
+async fn a_cut_link_that_leaves_every_type_as_it_was_is_told() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let event = small_event(&client).await;
+    client
+        .batch_execute(
+            "insert into pools (event_id, kind, name, capacity) values (1, 'allotment', 'Roomy', 10);
+             insert into ticket_type_pools select t.id, p.id from ticket_types t, pools p where p.kind = 'allotment'",
+        )
+        .await
+        .unwrap();
+    let before = available(&client).await;
+    client
+        .batch_execute("delete from ticket_type_pools where ticket_type_id = 1 and pool_id in (select id from pools where kind = 'allotment')")
+        .await
+        .unwrap();
+    assert_eq!(available(&client).await, before);
+    let told = last(&client, event).await;
+    let cut = &told["ticket_types"][0];
+    assert_eq!(
+        (cut["id"].as_i64(), cut.get("shared")),
+        (Some(1), None),
+        "{told}"
+    );
+    assert_clean(&database).await;
+}
+
 #[tokio::test]
 async fn deleting_softly_ends_an_event_and_undeleting_begins_it_anew() {
     let database = TestDatabase::new().await;
