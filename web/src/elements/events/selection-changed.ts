@@ -9,6 +9,18 @@ export interface SelectionLine {
   unitPrice: Money;
 }
 
+/** Whether both are the same choice, whatever it costs. */
+export function sameChoice(one: readonly SelectionLine[], other: readonly SelectionLine[]): boolean {
+  const items = (lines: readonly SelectionLine[]): string => JSON.stringify(lines.map(({ item }) => item));
+  return items(one) === items(other);
+}
+
+/** Whether both cost the same, line by line. */
+export function samePrices(one: readonly SelectionLine[], other: readonly SelectionLine[]): boolean {
+  const prices = (lines: readonly SelectionLine[]): string => JSON.stringify(lines.map(({ unitPrice }) => unitPrice));
+  return prices(one) === prices(other);
+}
+
 /** An element that choices come from. */
 export interface SelectionSource {
   /** Set while the choice is being booked: our own booking is no reason to reduce it. */

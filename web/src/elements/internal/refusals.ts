@@ -11,6 +11,7 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
   SEAT_TAKEN: () => 'Somebody was faster: a seat that you chose has just been taken.',
   NO_ADJACENT_SEATS: () => 'There are not that many seats side by side any more.',
   PENDING_BOOKING_EXISTS: () => 'You already hold tickets for this event. Cancel those first to choose others.',
+  PRICE_CHANGED: () => 'The price has changed since you chose. Look at the new total, and book again if it suits you.',
   SALES_NOT_STARTED: () => 'Sales have not started yet.',
   SALES_CLOSED: () => 'Sales are closed.',
   MEMBERSHIP_REQUIRED: () => 'These tickets are for members only.',
@@ -23,8 +24,15 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
 
 /** The error as a sentence for the buyer. */
 export function explain(error: unknown): string {
+  if (error instanceof Refusal && error.code === 'VALIDATION_FAILED') return firstFault(error) ?? error.message;
   if (error instanceof Refusal) return WORDS[error.code]?.(error) ?? error.message;
   return 'The server does not answer. Try again: nothing is ever booked twice.';
+}
+
+/** What is wrong with the first field that the server did not take. */
+function firstFault({ data }: Refusal): string | undefined {
+  const [first] = (data['errors'] ?? []) as { message?: string }[];
+  return first?.message;
 }
 
 /** The event, the selection and the own holds, as the page shows them. */

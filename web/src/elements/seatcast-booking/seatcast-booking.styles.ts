@@ -52,6 +52,38 @@ export const styles = [
       font-size: 0.8125rem;
       text-align: center;
     }
+    summary {
+      min-height: 24px;
+      color: var(--accent);
+      font-size: 0.9375rem;
+      cursor: pointer;
+    }
+    .optional,
+    label {
+      color: var(--ink-soft);
+      font-size: 0.8125rem;
+    }
+    label {
+      display: grid;
+      gap: 0.2rem;
+      margin-top: 0.6rem;
+    }
+    input {
+      box-sizing: border-box;
+      width: 100%;
+      min-height: 44px;
+      padding: 0.4rem 0.7rem;
+      border: 1px solid var(--line-strong);
+      border-radius: var(--radius-small);
+      background: var(--paper);
+      color: var(--ink);
+      font: inherit;
+      font-size: 1rem;
+    }
+    input:focus-visible {
+      outline: 2px solid var(--accent);
+      outline-offset: 1px;
+    }
     .button {
       width: 100%;
       min-height: 50px;
@@ -100,6 +132,7 @@ export const styles = [
       padding: 0.9rem 1rem;
     }
     .panel.chosen ul,
+    .panel.chosen details,
     .panel.chosen .problem {
       grid-column: 1 / -1;
     }

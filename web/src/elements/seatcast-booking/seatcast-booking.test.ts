@@ -78,6 +78,26 @@ describe('booking', () => {
     expect(element.renderRoot.querySelector('.primary')).toBeNull();
   });
 
+  it('sends the total that was shown, and the contact that was typed', async () => {
+    const sent = (): unknown => server.requests.filter(({ method }) => method === 'POST').at(-1)?.body;
+    server.routes.set('POST /bookings', () => refused(409, 'PRICE_CHANGED', { total: { amount: 9_200, currency: 'EUR' } }));
+    await choose(line(2));
+    button().click();
+    await drawn(server, element);
+    expect(sent()).toMatchObject({ expected_total: { amount: 9_000, currency: 'EUR' } });
+    expect(sent()).not.toHaveProperty('contact');
+    expect(textOf(element)).toContain('The price has changed');
+    await choose(line(2, 4_600));
+    expect(textOf(element)).toContain('The price has changed');
+    const email = find<HTMLInputElement>(element, 'input[type=email]');
+    email.value = 'ada@example.org';
+    email.dispatchEvent(new Event('input', { bubbles: true }));
+    button().click();
+    await drawn(server, element);
+    expect(sent()).toMatchObject({ expected_total: { amount: 9_200, currency: 'EUR' }, contact: { email: 'ada@example.org' } });
+    expect(new Set(keys()).size).toBe(2);
+  });
+
   it('says why it was refused, and tries anew with another key', async () => {
     let refusal: BookingRefusedEvent | undefined;
     element.addEventListener('seatcast-refused', (event) => (refusal = event));

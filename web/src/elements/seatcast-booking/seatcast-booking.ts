@@ -1,9 +1,9 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { newKey, Refusal, STEPS, totalsOf, type EventState } from '../../sdk/index.ts';
+import { newKey, Refusal, STEPS, totalsOf, type BookingRequest, type Contact, type EventState } from '../../sdk/index.ts';
 import { BookingMadeEvent } from '../events/booking-made.ts';
 import { BookingRefusedEvent } from '../events/booking-refused.ts';
 import type { HoldsChangedEvent } from '../events/holds-changed.ts';
-import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
+import { sameChoice, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { Problem } from '../internal/refusals.ts';
@@ -12,6 +12,9 @@ import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
 import '../seatcast-bookings/seatcast-bookings.ts';
 
+/** Characters that the server takes of a name or an address. */
+const NAME_CHARS_MAX = 200;
+
 /**
  * Books the buyer's choice and shows the buyer's holds, each with its countdown and a way to
  * cancel. The choice comes from an element inside, or as the property `lines`:
@@ -19,6 +22,9 @@ import '../seatcast-bookings/seatcast-bookings.ts';
  *     <seatcast-booking event="42">
  *       <seatcast-ticket-types event="42"></seatcast-ticket-types>
  *     </seatcast-booking>
+ *
+ * A buyer may leave a name and an e-mail address: a booking without account is found again by them. The total that was
+ * shown goes with the booking, so that nobody pays another price than that.
  *
  * A seat map inside it shows which seats are the buyer's. Fires `seatcast-booked` and `seatcast-refused`. The
  * buyer is counted among the people who are here, by step: looking, choosing, paying.
@@ -37,6 +43,8 @@ export class SeatcastBooking extends LiveElement {
   declare sending: boolean;
   declare problem: Problem | undefined;
 
+  /** What the buyer typed; kept for the next booking on this page, and nowhere else. */
+  readonly #contact: Contact = {};
   /** Kept while the same choice is tried again, so that it cannot be booked twice. */
   #key: string | undefined;
   /** The chosen lines, by the element that they come from; they are emptied when the booking is made. */
@@ -61,7 +69,8 @@ export class SeatcastBooking extends LiveElement {
     if (this.problem?.isOver({ state, status, lines: this.lines, pending: this.#pending })) this.problem = undefined;
     if (!changed.has('lines')) return;
     this.#key = undefined;
-    if (this.lines.length > 0) this.problem = undefined;
+    // With another price it is the same choice: that the price changed is still to be read.
+    if (this.lines.length > 0 && !sameChoice(changed.get('lines') ?? [], this.lines)) this.problem = undefined;
   }
 
   protected override updated(changed: PropertyValues<this>): void {
@@ -89,6 +98,7 @@ export class SeatcastBooking extends LiveElement {
   #panel(state: EventState | undefined): TemplateResult {
     return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label="Your booking">
       ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
+      ${this.lines.length === 0 ? nothing : this.#contactFields()}
       <p class="problem" role="alert">${this.problem?.words ?? nothing}</p>
       <button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
         ${this.#invitation()}
@@ -120,6 +130,26 @@ export class SeatcastBooking extends LiveElement {
       <p class="total"><span>Total</span> <span class="amount">${sum(totalOf(this.lines))}</span></p>`;
   }
 
+  #contactFields(): TemplateResult {
+    return html`<details @input=${this.#typed}>
+      <summary>Your name and e-mail <span class="optional">to find the booking again</span></summary>
+      <label>Name
+        <input name="name" autocomplete="name" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.name ?? ''} />
+      </label>
+      <label>E-mail
+        <input name="email" type="email" autocomplete="email" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.email ?? ''} />
+      </label>
+    </details>`;
+  }
+
+  #typed(event: Event): void {
+    const { name, value } = event.target as HTMLInputElement;
+    this.#contact[name === 'name' ? 'name' : 'email'] = value.trim();
+    // Another contact is another request.
+    this.#key = undefined;
+    this.requestUpdate();
+  }
+
   #invitation(): TemplateResult | string {
     if (this.sending) return html`<span class="spinner" aria-hidden="true"></span> One moment …`;
     const quantity = quantityOf(this.lines);
@@ -140,12 +170,13 @@ export class SeatcastBooking extends LiveElement {
 
   async #book(): Promise<void> {
     if (this.sending || this.event === undefined || this.lines.length === 0) return;
+    const email = this.renderRoot.querySelector<HTMLInputElement>('input[type=email]');
+    if (email && !email.reportValidity()) return;
     this.#setSending(true);
     this.problem = undefined;
     this.#key ??= newKey();
     try {
-      const request = { event_id: this.event, items: this.lines.map(({ item }) => item) };
-      const booking = await this.topic.client.book(request, this.#key);
+      const booking = await this.topic.client.book(this.#request(this.event), this.#key);
       this.lines = [];
       for (const source of this.#choices.keys()) source.clear();
       this.dispatchEvent(new BookingMadeEvent(booking));
@@ -160,6 +191,16 @@ export class SeatcastBooking extends LiveElement {
     } finally {
       this.#setSending(false);
     }
+  }
+
+  #request(event_id: number): BookingRequest {
+    const { name, email } = this.#contact;
+    return {
+      event_id,
+      items: this.lines.map(({ item }) => item),
+      expected_total: totalOf(this.lines),
+      ...(email ? { contact: { email, ...(name ? { name } : {}) } } : {}),
+    };
   }
 
   get #bookings(): SeatcastBookings | null {

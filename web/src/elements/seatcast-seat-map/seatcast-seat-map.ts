@@ -1,6 +1,6 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { EventState, SeatStatus, TicketType } from '../../sdk/index.ts';
-import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
+import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { money, plural } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { TopicController } from '../internal/watch-controller.ts';
@@ -64,6 +64,8 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     () => this.#prune(),
   );
   readonly #chosen = new Map<number, Seat>();
+  /** The choice as it was last told. */
+  #told: readonly SelectionLine[] = [];
   readonly #canvas = new MapCanvas(this, () => this.#showing());
   readonly #viewport = this.#canvas.viewport;
   readonly #gestures = new Gestures(this.#viewport, {
@@ -111,7 +113,9 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   // ── life ─────────────────────────────────────────────────────────────────────────────────────
 
   protected override topicChanged(): void {
-    const layout = this.topic.view.state?.event.layout ?? 0;
+    const { state } = this.topic.view;
+    if (state && this.#chosen.size > 0 && !this.#busy) this.#reprice(state);
+    const layout = state?.event.layout ?? 0;
     if (layout > 0 && layout !== this.geometry?.layout && layout !== this.#fetching) void this.#fetch(layout);
   }
 
@@ -190,7 +194,14 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   #select(): void {
     this.requestUpdate();
     const { state } = this.topic.view;
-    if (state) this.dispatchEvent(new SelectionChangedEvent(state.event.id, this.#lines(state)));
+    if (!state) return;
+    this.#told = this.#lines(state);
+    this.dispatchEvent(new SelectionChangedEvent(state.event.id, this.#told));
+  }
+
+  /** Prices may change while this buyer thinks: the total on the page is the one that is booked. */
+  #reprice(state: EventState): void {
+    if (!samePrices(this.#told, this.#lines(state))) this.#select();
   }
 
   #lines(state: EventState): SelectionLine[] {

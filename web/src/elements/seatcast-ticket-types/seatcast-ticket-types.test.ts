@@ -70,6 +70,15 @@ describe('ticket types', () => {
     expect([more(7).disabled, more(8).disabled]).toEqual([true, true]);
   });
 
+  it('tell the choice anew when its price changes', async () => {
+    await press(7, 'more', 2);
+    const type = server.event(1).ticketTypes.get(7);
+    const dearer = { ...type, price: { amount: 4_600, currency: 'EUR' } };
+    server.push('event:1', 'update', { from: 1, to: 2, ticket_types: [dearer] });
+    await drawn(server, element);
+    expect(selected?.lines).toMatchObject([{ quantity: 2, unitPrice: { amount: 4_600 } }]);
+  });
+
   it('take back what others bought meanwhile, and say so', async () => {
     await press(8, 'more', 3);
     server.sell(1, 8, 2);

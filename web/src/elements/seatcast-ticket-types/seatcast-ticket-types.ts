@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { EventState, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
-import { SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
+import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { count, dateParts, money, plural } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { styles } from './seatcast-ticket-types.styles.ts';
@@ -33,6 +33,8 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   declare reduced: string | undefined;
 
   readonly #chosen = new Map<number, number>();
+  /** The choice as it was last told. */
+  #told: readonly SelectionLine[] = [];
   /** Terms of sale, by ticket type. They change rarely and are not part of the topic. */
   #terms = new Map<number, TicketTypeDetails>();
   /** The ticket types that the terms were asked for. */
@@ -81,6 +83,7 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
       this.#choose(id, most);
       this.reduced = `${type?.name ?? 'This type'}: ${most === 0 ? 'just sold out' : `only ${most} left`}. Your selection was reduced.`;
     }
+    this.#reprice(state);
   }
 
   async #readTerms(eventId: number, shown: string): Promise<void> {
@@ -210,7 +213,14 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   #select(): void {
     this.requestUpdate();
     const { state } = this.topic.view;
-    if (state) this.dispatchEvent(new SelectionChangedEvent(state.event.id, this.#lines(state)));
+    if (!state) return;
+    this.#told = this.#lines(state);
+    this.dispatchEvent(new SelectionChangedEvent(state.event.id, this.#told));
+  }
+
+  /** Prices may change while this buyer thinks: the total on the page is the one that is booked. */
+  #reprice(state: EventState): void {
+    if (!samePrices(this.#told, this.#lines(state))) this.#select();
   }
 
   #lines(state: EventState): SelectionLine[] {
