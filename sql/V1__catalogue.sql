@@ -93,6 +93,8 @@ create table ticket_types (
     members_only boolean not null default false,
     -- Sold only to buyers with an account: for what is free or scarce.
     account_required boolean not null default false,
+    -- Sold only to buyers with an account, or with a code that was mailed to them.
+    email_required boolean not null default false,
     -- Whether it has seats. Kept by the triggers on seats, as is the capacity of a type that has: their number.
     seated boolean not null default false,
     created_at timestamptz not null default clock_timestamp(),

@@ -61,6 +61,7 @@ create function ticket_type_json(t ticket_types, available int, held int, sold i
         'updated_at', rfc3339(greatest(t.updated_at, moved_at)))
         || case when shared is null then '{}' else jsonb_build_object('shared', shared) end
         || case when t.members_only then '{"members_only": true}' else '{}'::jsonb end
+        || case when t.email_required then '{"email_required": true}' else '{}'::jsonb end
         || case when t.account_required then '{"account_required": true}' else '{}'::jsonb end
         || case when t.min_per_booking = 1 then '{}' else jsonb_build_object('min_per_booking', t.min_per_booking) end
         || case when t.max_per_booking is null then '{}'

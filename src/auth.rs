@@ -6,6 +6,8 @@
 //! Supabase clients carry a token of role `anon` as `apikey`: it is accepted, and its bearer is anonymous.
 //! Role `authenticated` is a customer.
 
+pub mod proofs;
+
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;

@@ -36,6 +36,8 @@ pub struct Config {
     #[command(flatten)]
     pub auth: AuthConfig,
     #[command(flatten)]
+    pub mail: MailConfig,
+    #[command(flatten)]
     pub desk: DeskConfig,
     #[command(flatten)]
     pub sweep: SweepConfig,
@@ -251,6 +253,26 @@ pub struct AuthConfig {
     /// Also trust the `X-User-Id` header. For demos and tests only.
     #[arg(long, env = "SEATCAST_DEV", default_value_t = false)]
     pub dev: bool,
+}
+
+/// How mails go out. Without a server nothing is offered that needs one; in development mode mails are kept at
+/// `/dev/outbox`.
+#[derive(Debug, Clone, Args)]
+pub struct MailConfig {
+    /// Server that mails go to, as in `smtp://user:password@host:587?tls=required` or `smtps://user:password@host`.
+    #[arg(long, env = "SEATCAST_SMTP_URL", hide_env_values = true)]
+    pub smtp_url: Option<String>,
+    /// Sender of mails.
+    #[arg(
+        long,
+        env = "SEATCAST_MAIL_FROM",
+        default_value = "Seatcast <tickets@localhost.localdomain>"
+    )]
+    pub mail_from: String,
+    /// Address of the pages as buyers reach them, as in `https://tickets.example.org`; links in mails begin with it.
+    /// Required with `--smtp-url`. [default in development mode: the address that is listened on]
+    #[arg(long, env = "SEATCAST_PUBLIC_URL")]
+    pub public_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]

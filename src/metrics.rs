@@ -77,6 +77,13 @@ pub static REFUSALS: Labelled = Labelled::new("code");
 pub static POOL_WAIT: Histogram = Histogram::seconds();
 pub static POOL_FAILURES: Counter = Counter::new();
 
+// --- jobs
+
+pub static JOBS: Labelled = Labelled::new("outcome");
+pub static JOBS_DUE: Gauge = Gauge::new();
+pub static JOBS_OLDEST_MS: Gauge = Gauge::new();
+pub static JOBS_FOR_REVIEW: Gauge = Gauge::new();
+
 /// Name, meaning and number of each metric, in the order of the page.
 static ALL: &[Metric] = &[
     Metric(
@@ -309,6 +316,27 @@ static ALL: &[Metric] = &[
         "seatcast_pool_failures_total",
         "Waits that ended without a connection.",
         MetricKind::Counter(&POOL_FAILURES),
+    ),
+    Metric(
+        "seatcast_jobs_total",
+        "Attempts at jobs (mails), by outcome: `done`, `again` (it failed and is tried later), `needs_review` (a person \
+         has to decide), `dropped` (it came too late to be worth anything).",
+        MetricKind::Labelled(&JOBS),
+    ),
+    Metric(
+        "seatcast_jobs_due",
+        "Jobs of all nodes that are due and that nobody is at, as this node last counted them; 10,000 at most.",
+        MetricKind::Gauge(&JOBS_DUE),
+    ),
+    Metric(
+        "seatcast_jobs_oldest_milliseconds",
+        "How long the oldest of them has been due.",
+        MetricKind::Gauge(&JOBS_OLDEST_MS),
+    ),
+    Metric(
+        "seatcast_jobs_for_review",
+        "Jobs that wait for a person.",
+        MetricKind::Gauge(&JOBS_FOR_REVIEW),
     ),
 ];
 

@@ -18,17 +18,20 @@ use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 
 use crate::api::{self, ApiState};
+use crate::auth::proofs::Proofs;
 use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
 use crate::broadcast;
 use crate::config::inside::{PRESENCE_RINGS_MAX, RINGS_MAX};
-use crate::config::{AuthConfig, Config, InvalidConfig, Switch};
+use crate::config::{AuthConfig, Config, InvalidConfig, MailConfig, Switch};
 use crate::descriptors::{self, TooFewDescriptors};
 use crate::desk::Desk;
 use crate::feed::{self, Outputs};
 use crate::http;
 use crate::hub::Hub;
 use crate::interactions;
+use crate::jobs::{self, MailHands};
+use crate::mail::{MailSetupError, Mailer};
 use crate::metrics;
 use crate::nats::{self, Interest};
 use crate::postgrest::{self, RestTables};
@@ -52,6 +55,8 @@ pub enum RunError {
     Config(#[from] InvalidConfig),
     #[error(transparent)]
     Auth(#[from] AuthSetupError),
+    #[error(transparent)]
+    Mail(#[from] MailSetupError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("NATS cannot be reached under the address that was given")]
@@ -97,6 +102,7 @@ pub async fn run(
     }
     let store = Store::connect(&config.database, &database_url).await?;
     let guests_secret = store.guests_secret().await?;
+    let proofs = Proofs::new(store.mails_secret().await?);
     let feed_store = Store::connect(&feed::database(&config), &database_url).await?;
     let (hub, mailboxes, watches) = Hub::new(shard_count(&config.socket));
     let board = Board::default();
@@ -141,6 +147,15 @@ pub async fn run(
     );
     let broadcasts_max = config.socket.broadcasts_waiting_max;
     let broadcasts = broadcast::start(&mut back, broadcasts_max, &store, &hub);
+    let mailer = Mailer::new(&config.mail, config.auth.dev)?;
+    let outbox = mailer.as_ref().map(Mailer::router).unwrap_or_default();
+    let hands = mailer.map(|mailer| MailHands {
+        mailer,
+        proofs: proofs.clone(),
+        public_url: public_url(&config.mail, address),
+        store: store.clone(),
+    });
+    let jobs = jobs::start(&mut back, &store, hands);
     let interactions = interactions::start(&mut back, &config.interactions, &store);
     let streams = sse::start(
         &mut back,
@@ -172,7 +187,8 @@ pub async fn run(
     let state = ApiState::new(
         config.clone(),
         auth,
-        (store, guests_secret),
+        (store, guests_secret, proofs),
+        jobs,
         board,
         desk,
         interactions,
@@ -185,6 +201,7 @@ pub async fn run(
             Duration::from_millis(config.http.request_timeout_ms),
         ))
         .merge(api::with_cors(postgrest::router(tables)))
+        .merge(outbox)
         .merge(api::with_not_found(web::router()));
     let routers = http::Routers {
         spare: api::spare(state.clone()).merge(metrics::router()),
@@ -208,6 +225,13 @@ pub async fn run(
         .await;
     back.finish(BACK_PATIENCE).await;
     outcome
+}
+
+/// What links in mails begin with.
+fn public_url(config: &MailConfig, address: SocketAddr) -> String {
+    let here = || format!("http://{address}");
+    let url = config.public_url.clone().unwrap_or_else(here);
+    url.trim_end_matches('/').to_owned()
 }
 
 fn open_desk(back: &mut Tasks, config: &Config, store: &Store) -> Desk {

@@ -20,8 +20,8 @@ use utoipa::ToSchema;
 use super::error::{ApiError, ApiResult};
 use super::extract::header_text;
 use super::idempotency::GivenKey;
+use crate::api::ApiState;
 use crate::auth::Caller;
-use crate::store::Store;
 use crate::store::bookings::{Belongs, Found, Name};
 use crate::ticketing::BookingId;
 use crate::ticketing::record::{Booking, Contact};
@@ -84,7 +84,7 @@ fn token_hash(token: &str) -> [u8; 32] {
 /// The booking, if the caller is its owner, its event's organizer or an admin. To all others it does not
 /// exist, so that references cannot be tried out.
 async fn find(
-    store: &Store,
+    state: &ApiState,
     name: Name<'_>,
     caller: &Caller,
     headers: &HeaderMap,
@@ -94,29 +94,12 @@ async fn find(
         Some(_) => header_text(headers, &BOOKING_TOKEN),
         None => token_of(caller, headers)?,
     };
-    let found = store.booking(name).await?;
+    let found = state.store.booking(name).await?;
     let visible = found.filter(|found| {
-        is_visible(&found.belongs, caller, token)
-            || email.is_some_and(|email| is_reached_at(found, email))
+        is_visible(state, &found.belongs, caller, token)
+            || email.is_some_and(|email| found.is_of_guest(email))
     });
     visible.ok_or_else(not_found)
-}
-
-/// Whether the buyer, who has no account, gave this e-mail address. Of an account's booking it proves nothing: who
-/// knows somebody's address is not that user. Digests are compared, so that time tells nothing of the address.
-fn is_reached_at(found: &Found, email: &str) -> bool {
-    let kept = found
-        .contact
-        .as_ref()
-        .and_then(|contact| contact.email.as_deref());
-    let digests = (token_hash(kept.unwrap_or_default()), token_hash(email));
-    let same = digests
-        .0
-        .iter()
-        .zip(digests.1)
-        .fold(0, |differ, (one, other)| differ | (one ^ other))
-        == 0;
-    same && kept.is_some() && found.belongs.user_id.is_none()
 }
 
 /// The token that the caller sent. Somebody who has neither account nor token is nobody's owner.
@@ -132,13 +115,16 @@ fn not_found() -> ApiError {
     ApiError::not_found("BOOKING_NOT_FOUND")
 }
 
-fn is_visible(booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {
-    is_owner(booking, caller, token) || caller.may_organize(booking.organizer_id)
+fn is_visible(state: &ApiState, booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {
+    is_owner(state, booking, caller, token) || caller.may_organize(booking.organizer_id)
 }
 
-fn is_owner(booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {
+fn is_owner(state: &ApiState, booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {
     let by_token = match (token, &booking.token_hash) {
-        (Some(token), Some(hash)) => token_hash(token).as_slice() == hash.as_slice(),
+        (Some(token), Some(hash)) => {
+            token_hash(token).as_slice() == hash.as_slice()
+                || state.proofs.is_booking_token(booking.id, token)
+        }
         _ => false,
     };
     by_token

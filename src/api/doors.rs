@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use super::envelope;
 use super::error::ApiError;
 use super::layers::request_id;
-use super::message::Lang;
 use crate::auth::Caller;
+use crate::lang::Lang;
 use crate::limits::address::Client;
 use crate::limits::rates::{Kind, Rates, TooOften, Who};
 

@@ -13,7 +13,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use utoipa::ToSchema;
 
 use super::error::{ApiError, Problem};
-use super::message::{self, Lang};
+use super::message;
+use crate::lang::Lang;
 use crate::ticketing::Revision;
 
 /// The event's revision after a write.

@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::fields::FieldError;
-use super::message::{self, Lang};
+use super::message;
 use crate::auth::AuthError;
 use crate::desk::DeskError;
+use crate::lang::Lang;
 use crate::metrics;
 use crate::store::StoreError;
 use crate::store::constraint::{self, Rule};

@@ -20,7 +20,7 @@ use super::doors::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use super::envelope::{self, EVENT_REVISION, TOTAL_COUNT};
 use super::error::ApiError;
 use super::extract::BodyPatience;
-use super::message::Lang;
+use crate::lang::Lang;
 use crate::metrics;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

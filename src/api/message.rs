@@ -2,53 +2,7 @@
 //!
 //! Keys of errors are the stable codes of the wire. Keys of good answers never leave the server.
 
-use axum::http::{HeaderMap, header};
-
-/// A language that we speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lang {
-    En,
-    Th,
-    Fa,
-}
-
-impl Lang {
-    /// The one that the caller likes most of those that we speak; English otherwise.
-    pub fn of(headers: &HeaderMap) -> Lang {
-        let wishes = headers
-            .get(header::ACCEPT_LANGUAGE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let mut best = (Lang::En, 0.0);
-        for wish in wishes.split(',') {
-            let (tag, weight) = wish.split_once(";q=").unwrap_or((wish, "1"));
-            let weight: f32 = weight.trim().parse().unwrap_or(0.0);
-            if let Some(lang) = Lang::parse(tag.trim())
-                && weight > best.1
-            {
-                best = (lang, weight);
-            }
-        }
-        best.0
-    }
-
-    fn parse(tag: &str) -> Option<Lang> {
-        match tag.split('-').next()?.to_ascii_lowercase().as_str() {
-            "en" => Some(Lang::En),
-            "th" => Some(Lang::Th),
-            "fa" => Some(Lang::Fa),
-            _ => None,
-        }
-    }
-
-    pub fn tag(self) -> &'static str {
-        match self {
-            Lang::En => "en",
-            Lang::Th => "th",
-            Lang::Fa => "fa",
-        }
-    }
-}
+use crate::lang::Lang;
 
 /// The sentence for `key`; the key itself where the table lacks it.
 pub fn text(key: &'static str, lang: Lang) -> &'static str {
@@ -93,6 +47,8 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("CAPACITY_IS_SEATS", "The capacity of a ticket type with seats is their number; change the seat map", "ความจุของบัตรแบบระบุที่นั่งคือจำนวนที่นั่ง โปรดแก้ไขผังที่นั่ง", "ظرفیت بلیت دارای صندلی همان تعداد صندلی‌هاست؛ نقشهٔ صندلی‌ها را تغییر دهید"),
     ("CURSOR_OR_OFFSET", "is either here or in cursor", "ระบุที่นี่หรือใน cursor อย่างใดอย่างหนึ่ง", "یا اینجا باشد یا در cursor"),
     ("DUPLICATE", "is there twice", "ซ้ำกัน", "تکراری است"),
+    ("EMAIL_CODE_ASKED", "A code is on its way to that address", "กำลังส่งรหัสไปยังอีเมลนั้น", "کد به آن نشانی فرستاده می‌شود"),
+    ("EMAIL_PROOF_REQUIRED", "Prove your e-mail address first: the code is missing, wrong or too old", "โปรดยืนยันอีเมลก่อน: ไม่มีรหัส รหัสผิด หรือรหัสหมดอายุ", "نخست ایمیل خود را تأیید کنید: کد نیست، نادرست است یا کهنه شده"),
     ("EMAIL_TAKEN", "Another user has this e-mail address", "อีเมลนี้มีผู้ใช้อื่นใช้แล้ว", "کاربر دیگری این ایمیل را دارد"),
     ("EMPTY", "must not be empty", "ต้องไม่เว้นว่าง", "نباید خالی باشد"),
     ("EVENT", "Event retrieved", "ดึงข้อมูลงานแล้ว", "رویداد دریافت شد"),
@@ -117,6 +73,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("ITEMS_OR_QUANTITY", "give either items or quantity", "โปรดระบุ items หรือ quantity อย่างใดอย่างหนึ่ง", "یا items یا quantity را مشخص کنید"),
     ("LAYOUT_NOT_FOUND", "This version of the seat map is gone", "ผังที่นั่งเวอร์ชันนี้ไม่มีแล้ว", "این نسخه از نقشهٔ صندلی‌ها دیگر موجود نیست"),
     ("LIMIT_EXCEEDED", "More tickets than one may book", "จำนวนบัตรเกินที่จองได้", "تعداد بلیت از حد مجاز بیشتر است"),
+    ("LINK_EXPIRED", "The link has expired; ask for another", "ลิงก์หมดอายุแล้ว โปรดขอใหม่", "پیوند منقضی شده است؛ پیوند دیگری بخواهید"),
     ("MANAGEMENT", "Events retrieved", "ดึงรายการงานแล้ว", "رویدادها دریافت شدند"),
     ("MAP_BEYOND_CAPACITY", "The seat map has more seats than the event's capacity", "ผังที่นั่งมีที่นั่งมากกว่าความจุของงาน", "تعداد صندلی‌های نقشه از ظرفیت رویداد بیشتر است"),
     ("MEMBERSHIP_REQUIRED", "This is for members only", "สำหรับสมาชิกเท่านั้น", "تنها برای اعضا"),
@@ -149,6 +106,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("NOT_SEATED", "This ticket type has no seats to choose from", "บัตรประเภทนี้ไม่มีที่นั่งให้เลือก", "این نوع بلیت صندلی ندارد"),
     ("NOT_TEXT", "must be text", "ต้องเป็นข้อความ", "باید متن باشد"),
     ("NO_ADJACENT_SEATS", "There are not that many seats side by side", "ไม่มีที่นั่งติดกันครบจำนวน", "این تعداد صندلی کنار هم موجود نیست"),
+    ("NO_MAIL", "This server sends no mails", "เซิร์ฟเวอร์นี้ไม่ส่งอีเมล", "این سامانه ایمیل نمی‌فرستد"),
     ("NUL_IN_TEXT", "must not contain the NUL character", "ต้องไม่มีอักขระ NUL", "نباید نویسهٔ NUL داشته باشد"),
     ("OTHER_CURRENCY", "must be in the event's currency", "ต้องเป็นสกุลเงินของงาน", "باید به ارز رویداد باشد"),
     ("PENDING_BOOKING_EXISTS", "You already have a pending booking for this event", "คุณมีการจองที่รอดำเนินการสำหรับงานนี้อยู่แล้ว", "شما برای این رویداد رزروی در انتظار دارید"),
@@ -207,12 +165,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn wish(value: &str) -> Lang {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT_LANGUAGE, value.parse().unwrap());
-        Lang::of(&headers)
-    }
-
     #[test]
     fn the_table_is_sorted_and_every_sentence_keeps_its_blank() {
         for pair in TABLE.windows(2) {
@@ -266,13 +218,5 @@ mod tests {
             let row = TABLE.binary_search_by_key(&code.as_str(), |row| row.0);
             assert!(row.is_ok(), "{code} has no sentence");
         }
-    }
-
-    #[test]
-    fn the_most_wanted_language_that_we_speak_wins() {
-        assert_eq!(wish("de, th;q=0.5, fa;q=0.8"), Lang::Fa);
-        assert_eq!(wish("th-TH"), Lang::Th);
-        assert_eq!(wish("de-DE,de;q=0.9"), Lang::En);
-        assert_eq!(wish("en;q=0.3,th;q=bad,fa;q=0"), Lang::En);
     }
 }

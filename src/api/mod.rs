@@ -17,6 +17,7 @@ mod bookings;
 mod caller;
 mod contact;
 mod doors;
+mod email_codes;
 mod events;
 mod health;
 mod interactions;
@@ -43,12 +44,14 @@ use utoipa_axum::routes;
 
 use self::caller::RoleCache;
 use self::idempotency::InFlight;
+use crate::auth::proofs::Proofs;
 use crate::auth::{Auth, Role};
 use crate::board::Board;
 use crate::config::Config;
 use crate::config::rest::SEATMAP_BYTES_MAX;
 use crate::desk::Desk;
 use crate::interactions::Interactions;
+use crate::jobs::Jobs;
 use crate::limits::guest::GuestHasher;
 use crate::limits::rates::Rates;
 use crate::store::Store;
@@ -69,13 +72,16 @@ pub struct ApiState {
     roles: RoleCache,
     rates: Rates,
     guests: GuestHasher,
+    proofs: Proofs,
+    jobs: Jobs,
 }
 
 impl ApiState {
     pub fn new(
         config: Arc<Config>,
         auth: Auth,
-        (store, guests_secret): (Store, [u8; 32]),
+        (store, guests_secret, proofs): (Store, [u8; 32], Proofs),
+        jobs: Jobs,
         board: Board,
         desk: Desk,
         interactions: Interactions,
@@ -86,6 +92,8 @@ impl ApiState {
             roles: RoleCache::new(&config.http),
             rates: Rates::new(&config.limits),
             guests: GuestHasher::new(guests_secret),
+            proofs,
+            jobs,
             config,
             auth,
             store,
@@ -112,6 +120,8 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::read::by_id)) // GET /bookings/{id}
         .routes(routes!(bookings::read::by_reference)) // GET /bookings/by-reference/{reference}
         .routes(routes!(bookings::find::find_again)) // POST /bookings/find
+        .routes(routes!(bookings::find::open)) // POST /bookings/open
+        .routes(routes!(email_codes::create)) // POST /email-codes
         .routes(routes!(bookings::read::stats)) // GET /bookings/event/{event_id}/stats
         .routes(routes!(bookings::status::set_status)) // PUT /bookings/{id}/status
         .routes(routes!(users::create)) // POST /users

@@ -53,6 +53,9 @@ pub(super) struct TicketTypeBody {
     /// Sold only to callers with an account: for what is free or scarce.
     #[schema(required = false, default = false)]
     account_required: bool,
+    /// Sold only to callers with an account, or with a code that was mailed to them (`POST /email-codes`).
+    #[schema(required = false, default = false)]
+    email_required: bool,
 }
 
 /// Changes of a ticket type; fields that are left out stay, `null` removes a limit.
@@ -78,6 +81,7 @@ pub(super) struct TicketTypePatch {
     max_per_user: Option<Option<i64>>,
     members_only: Option<bool>,
     account_required: Option<bool>,
+    email_required: Option<bool>,
 }
 
 /// Largest `sort`.
@@ -108,6 +112,7 @@ impl Input for TicketTypePatch {
             max_per_user: bound(fields, "max_per_user", many),
             members_only: fields.boolean("members_only"),
             account_required: fields.boolean("account_required"),
+            email_required: fields.boolean("email_required"),
         })
     }
 }
@@ -137,6 +142,7 @@ impl Input for TicketTypeBody {
             max_per_user: read.max_per_user.flatten(),
             members_only: read.members_only.unwrap_or(false),
             account_required: read.account_required.unwrap_or(false),
+            email_required: read.email_required.unwrap_or(false),
         })
     }
 }
@@ -160,6 +166,7 @@ impl TicketTypeBody {
             max_per_user: self.max_per_user,
             members_only: self.members_only,
             account_required: self.account_required,
+            email_required: self.email_required,
         }
     }
 }
@@ -178,6 +185,7 @@ impl TicketTypePatch {
             max_per_user: self.max_per_user,
             members_only: self.members_only,
             account_required: self.account_required,
+            email_required: self.email_required,
         }
     }
 }

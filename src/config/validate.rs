@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::{
     AvailabilityConfig, Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, LimitsConfig,
-    SocketConfig, StreamConfig, SweepConfig, inside,
+    MailConfig, SocketConfig, StreamConfig, SweepConfig, inside,
 };
 
 /// The most shards: a set of shards is the bits of a word, and one bit is for server-sent events.
@@ -25,6 +25,7 @@ impl Config {
         faults.http(&self.http);
         faults.limits(&self.limits);
         faults.database(&self.database);
+        faults.mail(&self.mail);
         faults.desk(&self.desk);
         faults.sweep(&self.sweep);
         faults.feed(&self.feed);
@@ -72,6 +73,22 @@ impl Faults {
             ("--tickets-per-account-max", limits.tickets_per_account_max),
         ] {
             self.within(flag, max, counted.clone());
+        }
+    }
+
+    fn mail(&mut self, mail: &MailConfig) {
+        let is_web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+        match &mail.public_url {
+            Some(url) if !is_web(url) => {
+                let fault =
+                    format!("--public-url is {url}; it has to begin with https:// or http://");
+                self.0.push(fault);
+            }
+            None if mail.smtp_url.is_some() => {
+                let fault = "--smtp-url needs --public-url: links in mails begin with it";
+                self.0.push(fault.to_owned());
+            }
+            _ => {}
         }
     }
 

@@ -65,6 +65,7 @@ pub(super) fn stalls(available: i64, held: i64, sold: i64) -> TicketType {
         shared: Vec::new(),
         members_only: false,
         account_required: false,
+        email_required: false,
         min_per_booking: None,
         max_per_booking: None,
     }

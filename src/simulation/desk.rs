@@ -28,22 +28,16 @@ mod caller;
 mod ledger;
 mod node;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use self::caller::Caller;
 use self::ledger::Ledger;
 use self::node::DeskNode;
+use super::clockwork::{Failing, Part, Stage, find_fault, now, now_ms, pause, play, rest, try_run};
 use super::dice::Dice;
-use super::mistake::{self, Mistake};
+use super::mistake::Mistake;
 use super::number;
 use crate::ticketing::BookingId;
 
@@ -74,60 +68,6 @@ struct DeskFault {
     what: String,
 }
 
-thread_local! {
-    /// Virtual time in milliseconds.
-    static NOW_MS: Cell<u64> = const { Cell::new(0) };
-    /// The pause that the task under way asks for.
-    static PAUSE_MS: Cell<u64> = const { Cell::new(0) };
-    /// The `Instant` at virtual time 0.
-    static START: Instant = Instant::now();
-}
-
-fn now_ms() -> u64 {
-    NOW_MS.get()
-}
-
-fn now() -> Instant {
-    START.with(|start| *start) + Duration::from_millis(now_ms())
-}
-
-/// Lets the task sleep for this time, or until it is woken. Called before it returns `Pending`.
-fn rest(ms: u64) {
-    PAUSE_MS.set(ms);
-}
-
-/// Waits for this time.
-async fn pause(ms: u64) {
-    let mut paused = false;
-    std::future::poll_fn(|_| {
-        if std::mem::replace(&mut paused, true) {
-            return Poll::Ready(());
-        }
-        rest(ms);
-        Poll::Pending
-    })
-    .await;
-}
-
-/// A task's waker.
-#[derive(Default)]
-struct DeskBell(AtomicBool);
-
-impl Wake for DeskBell {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A part of a run: a worker of a node, a caller, something that goes wrong now and then.
-struct DeskTask {
-    /// The node that it dies and stands still with.
-    node: Option<usize>,
-    at_ms: u64,
-    bell: Arc<DeskBell>,
-    work: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
 /// State shared by all parts of a run.
 #[derive(Clone)]
 struct DeskWorld(Arc<Mutex<Shared>>);
@@ -137,7 +77,7 @@ struct Shared {
     ledger: Ledger,
     nodes: Vec<DeskNode>,
     /// Tasks that begin.
-    born: Vec<DeskTask>,
+    born: Vec<Part>,
     /// When the caller of a booking, or of its latest change, leaves.
     leaves_ms: HashMap<BookingId, u64>,
     /// Commands without an answer yet, with the node and its incarnation that have them.
@@ -162,13 +102,8 @@ impl DeskWorld {
     }
 
     fn spawn(&self, node: Option<usize>, work: impl Future<Output = ()> + Send + 'static) {
-        let task = DeskTask {
-            node,
-            at_ms: now_ms(),
-            bell: Arc::default(),
-            work: Box::pin(work),
-        };
-        self.with(|shared| shared.born.push(task));
+        let part = Part::new(node, work);
+        self.with(|shared| shared.born.push(part));
     }
 
     fn fail(&self, check: DeskCheck, what: impl Into<String>) {
@@ -197,7 +132,6 @@ impl Shared {
 
 /// Runs one seed to its end.
 fn run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
-    NOW_MS.set(0);
     let mut dice = Dice::new(seed);
     let events = 1 + dice.below(3) as i64;
     let nodes = 1 + dice.below(2);
@@ -245,90 +179,50 @@ fn run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
     })
 }
 
-/// Polls whatever is next, and lets time pass to it.
-fn play(world: &DeskWorld) -> Result<(), DeskFault> {
-    let mut tasks: Vec<DeskTask> = Vec::new();
-    while now_ms() < FAULTS_MS + REST_MS {
-        tasks.append(&mut world.with(|shared| std::mem::take(&mut shared.born)));
-        world.with(|shared| {
-            // Tasks of a dead node are dropped; those of one that stands still go on later.
-            tasks.retain(|task| task.node.is_none_or(|node| shared.nodes[node].is_alive()));
-            for task in &mut tasks {
-                if task.bell.0.swap(false, Ordering::Relaxed) {
-                    task.at_ms = now_ms();
-                }
-                if let Some(node) = task.node {
-                    task.at_ms = task.at_ms.max(shared.nodes[node].still_until_ms);
-                }
-            }
-        });
-        let Some(next) = (0..tasks.len()).min_by_key(|index| tasks[*index].at_ms) else {
-            return Ok(());
-        };
-        NOW_MS.set(now_ms().max(tasks[next].at_ms));
-        if now_ms() >= FAULTS_MS + REST_MS {
-            return Ok(());
-        }
-        let mut task = tasks.swap_remove(next);
-        // A task that asks for no pause waits to be woken.
-        rest(u64::MAX / 2);
-        let waker = Waker::from(task.bell.clone());
-        let mut context = Context::from_waker(&waker);
-        if task.work.as_mut().poll(&mut context).is_pending() {
-            task.at_ms = now_ms() + PAUSE_MS.get();
-            tasks.push(task);
-        }
-        if let Some(fault) = world.with(|shared| shared.fault.take()) {
-            return Err(fault);
+impl Stage for DeskWorld {
+    type Fault = DeskFault;
+    const END_MS: u64 = FAULTS_MS + REST_MS;
+
+    fn born(&self) -> Vec<Part> {
+        self.with(|shared| std::mem::take(&mut shared.born))
+    }
+
+    fn of_node(&self, node: usize) -> Option<u64> {
+        self.with(|shared| {
+            let node = &shared.nodes[node];
+            node.is_alive().then_some(node.still_until_ms)
+        })
+    }
+
+    fn fault(&self) -> Option<DeskFault> {
+        self.with(|shared| shared.fault.take())
+    }
+}
+
+impl Failing for DeskFault {
+    fn panicked(what: String) -> DeskFault {
+        DeskFault {
+            check: DeskCheck::Survival,
+            what,
         }
     }
-    Ok(())
-}
 
-fn try_run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
-    let ended = catch_unwind(AssertUnwindSafe(|| run(seed, is_told)));
-    let ended = ended.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(DeskFault {
-            check: DeskCheck::Survival,
-            what: text.unwrap_or_default(),
-        })
-    });
-    ended.map_err(|DeskFault { check, what }| DeskFault {
-        check,
-        what: format!("{what}\nSEATCAST_SEED={seed} replays it"),
-    })
-}
-
-/// Runs the seeds below `seeds` on all cores, and returns a fault that is looked for, if there is one.
-fn fault(
-    seeds: u64,
-    mistake: Option<Mistake>,
-    is_looked_for: impl Fn(&DeskFault) -> bool + Sync,
-) -> Option<DeskFault> {
-    let workers = thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    thread::scope(|scope| {
-        let run = |worker| {
-            let is_looked_for = &is_looked_for;
-            scope.spawn(move || {
-                mistake::make(mistake);
-                let mut seeds = (worker..seeds).step_by(workers as usize);
-                seeds.find_map(|seed| try_run(seed, false).err().filter(is_looked_for))
-            })
-        };
-        let workers: Vec<_> = (0..workers).map(run).collect();
-        let faults = workers.into_iter();
-        let mut faults = faults.map(|worker| worker.join().expect("a result"));
-        faults.find_map(|fault| fault)
-    })
+    fn of_seed(self, seed: u64) -> DeskFault {
+        DeskFault {
+            check: self.check,
+            what: format!("{}\nSEATCAST_SEED={seed} replays it", self.what),
+        }
+    }
 }
 
 #[test]
 fn commands_are_decided_once_in_time_and_never_beyond_the_stock() {
     let fault = match number("SEATCAST_SEED") {
-        Some(seed) => try_run(seed, true).err(),
-        None => fault(number("SEATCAST_SEEDS").unwrap_or(SEEDS), None, |_| true),
+        Some(seed) => try_run(run, seed, true).err(),
+        None => {
+            let seeds = number("SEATCAST_SEEDS").unwrap_or(SEEDS);
+            find_fault(run, seeds, None, |_| true)
+        }
     };
     if let Some(DeskFault { check, what }) = fault {
         panic!("{check:?}: {what}");
@@ -343,7 +237,9 @@ fn every_mistake_of_the_desk_is_caught_by_its_check() {
         (Mistake::KeepExpiredStock, DeskCheck::Stock),
         (Mistake::ForgetGuests, DeskCheck::Share),
     ] {
-        let caught = fault(MISTAKE_SEEDS, Some(mistake), |fault| fault.check == check);
+        let caught = find_fault(run, MISTAKE_SEEDS, Some(mistake), |fault| {
+            fault.check == check
+        });
         assert!(caught.is_some(), "{mistake:?}: of {MISTAKE_SEEDS} seeds");
     }
 }

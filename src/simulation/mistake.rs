@@ -34,6 +34,9 @@ pub(crate) enum Mistake {
     BeatByEvents,
     AnswerEarly,
     LoseRing,
+    SettleFirst,
+    LoseSettling,
+    GiveUpEarly,
 }
 
 impl Mistake {

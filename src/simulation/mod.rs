@@ -17,7 +17,8 @@
 //! after a higher one, by whichever node, and all that was committed before a revision or a beat's time is shown. Some
 //! time after the faults are over, every client shows the database's state and the right visitors.
 //!
-//! The side that writes, from a request to its committed answer, runs by itself, in `desk`.
+//! The side that writes, from a request to its committed answer, runs by itself, in `desk`; what leaves the machine in
+//! `jobs`.
 //!
 //! `SEATCAST_SEED=7` replays one schedule, `SEATCAST_SEEDS=1000000` runs more of them.
 //!
@@ -54,9 +55,11 @@
 
 mod check;
 mod client;
+mod clockwork;
 mod database;
 mod desk;
 mod dice;
+mod jobs;
 mod line;
 pub(crate) mod mistake;
 mod node;

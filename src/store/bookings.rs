@@ -1,6 +1,7 @@
 //! Reads bookings. They are made and changed in `store/desk.rs`.
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
@@ -58,6 +59,23 @@ pub struct Found {
     pub contact: Option<Contact>,
     /// Time by the database's clock, which the deadline refers to.
     pub now: Timestamp,
+}
+
+impl Found {
+    /// Whether the buyer, who has no account, gave this e-mail address (in lower case). Of an account's booking it proves
+    /// nothing: who knows somebody's address is not that user. Digests are compared, so that time tells nothing of the
+    /// address.
+    pub fn is_of_guest(&self, email: &str) -> bool {
+        let contact = self.contact.as_ref();
+        let kept = contact.and_then(|contact| contact.email.as_deref());
+        let digest = |text: &str| Sha256::digest(text.as_bytes());
+        let same = digest(kept.unwrap_or_default())
+            .iter()
+            .zip(digest(email))
+            .fold(0, |differ, (one, other)| differ | (one ^ other))
+            == 0;
+        same && kept.is_some() && self.belongs.user_id.is_none()
+    }
 }
 
 /// Identifies a booking.

@@ -42,6 +42,7 @@ pub struct TypeTerms {
     pub max_per_user: Option<i64>,
     pub members_only: bool,
     pub account_required: bool,
+    pub email_required: bool,
     /// Sold by the seat.
     pub seated: bool,
 }
@@ -206,6 +207,7 @@ pub(super) async fn event_in_full(
                                 'max_per_booking', t.max_per_booking, 'max_per_user', t.max_per_user,
                                 'members_only', t.members_only,
                                 'account_required', t.account_required,
+                                'email_required', t.email_required,
                                 'seated', t.seated
                             ) order by t.id), '[]') from ticket_types t where t.event_id = e.id),
                     (select coalesce(jsonb_agg(jsonb_build_object(

@@ -21,6 +21,7 @@ pub mod expiry;
 pub mod idempotency;
 mod ids;
 mod interactions;
+pub mod jobs;
 pub mod migrate;
 pub mod notices;
 pub mod presence;

@@ -28,6 +28,7 @@ pub struct NewTicketType {
     pub max_per_user: Option<i64>,
     pub members_only: bool,
     pub account_required: bool,
+    pub email_required: bool,
 }
 
 /// Changes of a ticket type; `None` leaves a field as it is, `Some(None)` removes a limit.
@@ -44,6 +45,7 @@ pub struct TicketTypeChange {
     pub max_per_user: Option<Option<i64>>,
     pub members_only: Option<bool>,
     pub account_required: Option<bool>,
+    pub email_required: Option<bool>,
 }
 
 /// What is taken of a ticket type.
@@ -171,14 +173,15 @@ pub(super) async fn insert_ticket_types(
     }
     let statement = "
         insert into ticket_types (event_id, name, price_amount, capacity, sort, sale_from, sale_to,
-                                  min_per_booking, max_per_booking, max_per_user, members_only, account_required)
-        select $1, name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account
+                                  min_per_booking, max_per_booking, max_per_user, members_only, account_required,
+                                  email_required)
+        select $1, name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account, email
           from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::timestamptz[],
-                      $8::bigint[], $9::bigint[], $10::bigint[], $11::boolean[], $12::boolean[]) with ordinality
-            as t (name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account, place)
+                      $8::bigint[], $9::bigint[], $10::bigint[], $11::boolean[], $12::boolean[], $13::boolean[]) with ordinality
+            as t (name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account, email, place)
          order by place
         returning id";
-    let values: [&(dyn ToSql + Sync); 12] = [
+    let values: [&(dyn ToSql + Sync); 13] = [
         &event,
         &column(types, |t| t.name.as_str()),
         &column(types, |t| t.price),
@@ -191,6 +194,7 @@ pub(super) async fn insert_ticket_types(
         &column(types, |t| t.max_per_user),
         &column(types, |t| t.members_only),
         &column(types, |t| t.account_required),
+        &column(types, |t| t.email_required),
     ];
     let rows = tx.query(statement, &values).await?;
     match rows.first() {
@@ -216,9 +220,10 @@ async fn update(
                max_per_booking = case when $11 then $12::bigint::int else max_per_booking end,
                max_per_user = case when $13 then $14::bigint::int else max_per_user end,
                members_only = coalesce($15, members_only),
-               account_required = coalesce($16, account_required)
+               account_required = coalesce($16, account_required),
+               email_required = coalesce($17, email_required)
          where id = $1";
-    let values: [&(dyn ToSql + Sync); 16] = [
+    let values: [&(dyn ToSql + Sync); 17] = [
         &ticket_type,
         &change.name,
         &change.price,
@@ -235,6 +240,7 @@ async fn update(
         &change.max_per_user.flatten(),
         &change.members_only,
         &change.account_required,
+        &change.email_required,
     ];
     tx.execute(statement, &values).await?;
     Ok(())

@@ -21,7 +21,7 @@ use super::adjacent;
 use super::record::Money;
 use super::refusal::{Of, Refusal};
 use super::sellable::{Source, sellable};
-use super::stock::{ClaimState, EventTerms, GuestHash, Share, Stock, TicketTypeTerms};
+use super::stock::{ClaimState, EventTerms, GuestHash, Proof, Share, Stock, TicketTypeTerms};
 use super::{BookingId, PoolId, SeatId, TicketTypeId, UserId};
 
 /// One booking as it is asked for.
@@ -36,6 +36,8 @@ pub struct Request {
     pub share: Share,
     /// The buyer's token says that they are a member; the users table may say so as well.
     pub member: bool,
+    /// They typed the code that was mailed to the address in their contact.
+    pub email_proven: bool,
     pub wish: Wish,
     /// What the buyer was shown; another total is refused.
     pub expected_total: Option<ExpectedTotal>,
@@ -113,9 +115,9 @@ impl Grant {
 
 /// Grants the request and moves the stock, or refuses it and leaves the stock as it was.
 pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
-    let member = is_member(stock, request)?;
-    sale::check_event(&stock.event, request.buyer, member)?;
-    let mut lines = lines(stock, request, member, now)?;
+    let standing = standing(stock, request)?;
+    sale::check_event(&stock.event, request.buyer, standing)?;
+    let mut lines = lines(stock, request, standing, now)?;
     check_limits(stock, request, &lines)?;
     check_pending(stock, request.buyer)?;
     check_share(stock, request, total_quantity(&lines))?;
@@ -126,6 +128,13 @@ pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Gr
     check_total(stock, request, grant.total_amount)?;
     take(stock, request, &grant);
     Ok(grant)
+}
+
+/// Who a buyer is, as far as tickets are sold by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Standing {
+    member: bool,
+    proof: Proof,
 }
 
 /// One ticket type of a request, its items gathered.
@@ -144,12 +153,18 @@ impl Line {
     }
 }
 
-fn is_member(stock: &Stock, request: &Request) -> Result<bool, Refusal> {
+fn standing(stock: &Stock, request: &Request) -> Result<Standing, Refusal> {
     match request.buyer {
-        None => Ok(false),
+        None => Ok(Standing {
+            member: false,
+            proof: Proof::shown(false, request.email_proven),
+        }),
         Some(user) => {
             let buyer = stock.buyers.get(&user).ok_or(Refusal::UserNotFound)?;
-            Ok(buyer.member || request.member)
+            Ok(Standing {
+                member: buyer.member || request.member,
+                proof: Proof::Account,
+            })
         }
     }
 }
@@ -158,11 +173,10 @@ fn is_member(stock: &Stock, request: &Request) -> Result<bool, Refusal> {
 fn lines(
     stock: &Stock,
     request: &Request,
-    member: bool,
+    standing: Standing,
     now: Timestamp,
 ) -> Result<Vec<Line>, Refusal> {
     let mut lines: BTreeMap<TicketTypeId, Line> = BTreeMap::new();
-    let standing = (member, request.buyer.is_some());
     match &request.wish {
         Wish::Cheapest { quantity } => {
             let ticket_type_id = sale::cheapest(stock, *quantity, standing, now)?;

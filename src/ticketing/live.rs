@@ -104,6 +104,8 @@ pub struct TicketType {
     pub members_only: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub account_required: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub email_required: bool,
     /// `None`: one ticket is enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_per_booking: Option<i64>,

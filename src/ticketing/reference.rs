@@ -36,6 +36,15 @@ pub fn parse_booking_reference(typed: &str) -> Option<String> {
     well_formed.then_some(upper)
 }
 
+/// The first `count` bytes as signs of the alphabet, for a code that is derived instead of drawn. Signs are not quite
+/// equally likely: 256 is no multiple of 30.
+pub fn signs_of(bytes: &[u8], count: usize) -> String {
+    let signs = bytes.iter().take(count);
+    signs
+        .map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()]))
+        .collect()
+}
+
 fn push_signs(text: &mut String, count: usize, random: &mut (impl Rng + CryptoRng)) {
     for _ in 0..count {
         text.push(char::from(ALPHABET[random.random_range(0..ALPHABET.len())]));

@@ -49,6 +49,8 @@ pub enum Refusal {
     HoldsExceeded { max: i64, of: Of },
     /// The ticket type is sold only to buyers with an account.
     AccountRequired { ticket_type_id: TicketTypeId },
+    /// The ticket type is sold only to buyers with an account or a proven e-mail address.
+    EmailProofRequired { ticket_type_id: TicketTypeId },
     /// These of the seats asked for are held, sold or blocked.
     SeatTaken { seats: Vec<SeatId> },
     /// There are tickets, but not this many free seats side by side in one row.
@@ -120,6 +122,7 @@ impl Refusal {
             Refusal::PendingBookingExists { .. } => "PENDING_BOOKING_EXISTS",
             Refusal::HoldsExceeded { .. } => "HOLDS_EXCEEDED",
             Refusal::AccountRequired { .. } => "ACCOUNT_REQUIRED",
+            Refusal::EmailProofRequired { .. } => "EMAIL_PROOF_REQUIRED",
             Refusal::SeatTaken { .. } => "SEAT_TAKEN",
             Refusal::NoAdjacentSeats { .. } => "NO_ADJACENT_SEATS",
             Refusal::NotEnoughLeft { .. } => "NOT_ENOUGH_LEFT",
@@ -137,7 +140,9 @@ impl Refusal {
     /// The HTTP status that says the same.
     pub fn status(&self) -> u16 {
         match self {
-            Refusal::MembershipRequired | Refusal::AccountRequired { .. } => 403,
+            Refusal::MembershipRequired
+            | Refusal::AccountRequired { .. }
+            | Refusal::EmailProofRequired { .. } => 403,
             Refusal::HoldsExceeded { .. } => 429,
             Refusal::EventNotFound
             | Refusal::TicketTypeNotFound { .. }
@@ -228,6 +233,9 @@ mod tests {
                 of: Of::PendingBookings,
             },
             Refusal::AccountRequired {
+                ticket_type_id: TicketTypeId(1),
+            },
+            Refusal::EmailProofRequired {
                 ticket_type_id: TicketTypeId(1),
             },
             Refusal::SeatTaken {

@@ -59,11 +59,37 @@ pub struct TicketTypeTerms {
     /// Over all live bookings of one user, or of all buyers without an account at one address.
     pub max_per_user: Option<i64>,
     pub members_only: bool,
-    pub account_required: bool,
+    /// What a buyer has to show.
+    pub proof: Proof,
     /// Sold by the seat: a quantity of it means that many seats side by side.
     pub seated: bool,
     /// Every pool that this type draws from, the root among them.
     pub pools: Vec<PoolId>,
+}
+
+/// What a buyer shows of who they are; more is worth as much as less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Proof {
+    Nothing,
+    /// They typed a code that was mailed to them.
+    Email,
+    Account,
+}
+
+impl Proof {
+    /// What a buyer shows, with or without an account and a code from their mail.
+    pub fn shown(account: bool, email: bool) -> Proof {
+        Proof::required(account, email)
+    }
+
+    /// What a ticket type asks for.
+    pub fn required(account: bool, email: bool) -> Proof {
+        match (account, email) {
+            (true, _) => Proof::Account,
+            (false, true) => Proof::Email,
+            (false, false) => Proof::Nothing,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -37,6 +37,7 @@ fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> Book {
             share: Share::default(),
             member: false,
             wish: Wish::Items(items),
+            email_proven: false,
             expected_total: None,
         },
         token_hash: None,

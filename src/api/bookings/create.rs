@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -19,7 +20,8 @@ use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::{given_key, made, replayed};
 use crate::api::{contact, money};
 use crate::auth::Caller;
-use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX};
+use crate::auth::proofs::Proofs;
+use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, NAME_CHARS_MAX};
 use crate::desk::{Book, DeskError};
 use crate::limits::address::Client;
 use crate::ticketing::booking::{ExpectedTotal, Item, Request, Wish};
@@ -41,6 +43,8 @@ pub(in crate::api) struct NewBookingBody {
     expected_total: Option<Money>,
     /// How the buyer can be reached; with `email` a buyer without account finds the booking again.
     contact: Option<Contact>,
+    /// What was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
+    email_code: Option<String>,
 }
 
 /// `{ticket_type_id, quantity}`, `{ticket_type_id, quantity, best_available: true}` or `{seat_id}`.
@@ -62,6 +66,7 @@ pub(in crate::api) struct NewBooking {
     wish: Wish,
     expected_total: Option<ExpectedTotal>,
     contact: Option<Contact>,
+    email_code: Option<String>,
 }
 
 impl Input for NewBooking {
@@ -85,6 +90,7 @@ impl Input for NewBooking {
         };
         let expected_total = money::amount_up_to(fields, "expected_total", i64::MAX);
         let contact = contact::contact(fields, "contact");
+        let email_code = fields.filled_text("email_code", NAME_CHARS_MAX);
         Some(NewBooking {
             event_id: event_id?,
             wish: wish?,
@@ -93,6 +99,7 @@ impl Input for NewBooking {
                 currency: total.currency,
             }),
             contact,
+            email_code,
         })
     }
 }
@@ -178,7 +185,7 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
                 ("X-Event-Revision" = u64, description = "The event's revision, with this booking in it"),
                 ("X-Booking-Token" = String, description = "Anonymous callers: what proves the booking theirs"),
             )),
-        (status = 403, description = "`MEMBERSHIP_REQUIRED`, `ACCOUNT_REQUIRED`", body = Failure),
+        (status = 403, description = "`MEMBERSHIP_REQUIRED`, `ACCOUNT_REQUIRED`, `EMAIL_PROOF_REQUIRED`", body = Failure),
         (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`, `SEAT_NOT_FOUND`, `USER_NOT_FOUND`",
             body = Failure),
         (status = 409, description = "`NOT_ENOUGH_LEFT {left, by_type}`, `SOLD_OUT {by_type}`, `TICKET_TYPE_SOLD_OUT`, \
@@ -216,7 +223,8 @@ pub(in crate::api) async fn create(
     let event_id = body.input.event_id;
     let guest = guests_share.map(|_| state.guests.hash(event_id, client));
     let member = matches!(caller, Caller::User { member: true, .. });
-    let asked = others::Asked::of(&body.input.wish, &caller);
+    let email_proven = email_proven(&state.proofs, &body.input);
+    let asked = others::Asked::of(&body.input.wish, &caller, email_proven);
     let outcome = state
         .desk
         .book(Book {
@@ -227,6 +235,7 @@ pub(in crate::api) async fn create(
                 guest,
                 share,
                 member,
+                email_proven,
                 wish: body.input.wish,
                 expected_total: body.input.expected_total,
             },
@@ -265,6 +274,18 @@ pub(in crate::api) async fn create(
         reply = reply.header(BOOKING_TOKEN, token);
     }
     Ok(replayed(reply, again))
+}
+
+/// Whether the code is the one that was mailed to the contact's address. A wrong one is refused only where it is needed,
+/// so that a booking that was made is answered again after its code has grown old.
+fn email_proven(proofs: &Proofs, booking: &NewBooking) -> bool {
+    let email = booking
+        .contact
+        .as_ref()
+        .and_then(|contact| contact.email.as_deref());
+    email
+        .zip(booking.email_code.as_deref())
+        .is_some_and(|(email, code)| proofs.is_email_code(email, code, Timestamp::now()))
 }
 
 #[cfg(test)]

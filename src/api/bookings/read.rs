@@ -58,7 +58,7 @@ pub(in crate::api) async fn by_id(
     At(id): At<BookingId>,
     headers: HeaderMap,
 ) -> ApiResult<Reply<BookingData>> {
-    let found = find(&state.store, Name::Id(id), &caller, &headers, None).await?;
+    let found = find(&state, Name::Id(id), &caller, &headers, None).await?;
     Ok(Reply::ok("BOOKING", BookingData::found(found)))
 }
 
@@ -104,7 +104,7 @@ pub(in crate::api) async fn by_reference(
     // A text that cannot be a reference is looked up as well: who may not ask hears so first.
     let reference = parse_booking_reference(&typed).unwrap_or_default();
     let (name, email) = (Name::Reference(&reference), proof.email.as_deref());
-    let found = find(&state.store, name, &caller, &headers, email).await?;
+    let found = find(&state, name, &caller, &headers, email).await?;
     Ok(Reply::ok("BOOKING", BookingData::found(found)))
 }
 

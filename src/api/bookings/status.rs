@@ -92,7 +92,7 @@ pub(in crate::api) async fn set_status(
 ) -> ApiResult<Reply<BookingData>> {
     let token = token_of(&caller, &headers)?;
     let found = state.store.booking_belongs(id).await?;
-    let found = found.filter(|found| is_visible(found, &caller, token));
+    let found = found.filter(|found| is_visible(&state, found, &caller, token));
     let found = found.ok_or_else(not_found)?;
     let staff = caller.may_organize(found.organizer_id);
     let (event_id, booking_id) = (found.event_id, id);
@@ -107,7 +107,7 @@ pub(in crate::api) async fn set_status(
             ("BOOKING_CONFIRMED", state.desk.confirm(confirm).await)
         }
         NewStatus::Cancelled { reason } => {
-            let by = match staff && !is_owner(&found, &caller, token) || caller.is_admin() {
+            let by = match staff && !is_owner(&state, &found, &caller, token) || caller.is_admin() {
                 true => Canceller::Staff,
                 false => Canceller::Owner,
             };

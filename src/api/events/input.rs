@@ -355,6 +355,7 @@ fn only_type(price: Option<Amount>, capacity: i64) -> NewTicketType {
         max_per_user: None,
         members_only: false,
         account_required: false,
+        email_required: false,
     }
 }
 

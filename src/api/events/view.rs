@@ -77,6 +77,8 @@ pub(in crate::api) struct TicketTypeDetail {
     members_only: bool,
     /// Sold only to callers with an account.
     account_required: bool,
+    /// Sold only to callers with an account, or with a code from their mail.
+    email_required: bool,
     /// Sold by the seat: choose seats on the map, or let `best_available` choose.
     seated: bool,
 }
@@ -186,6 +188,7 @@ impl TicketTypeDetail {
             max_per_user: terms.max_per_user,
             members_only: terms.members_only,
             account_required: terms.account_required,
+            email_required: terms.email_required,
             seated: terms.seated,
         };
         pairs.into_iter().map(of).collect()

@@ -137,6 +137,7 @@ impl Caller {
                 },
                 member: false,
                 wish: Wish::Items(vec![item]),
+                email_proven: false,
                 expected_total: None,
             },
             token_hash: None,

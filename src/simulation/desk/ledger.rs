@@ -16,7 +16,8 @@ use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::stock::{
-    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Share, Stock, TicketTypeTerms,
+    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Share, Stock,
+    TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::{BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId};
@@ -323,7 +324,7 @@ impl Ledger {
             max_per_booking: None,
             max_per_user: None,
             members_only: false,
-            account_required: false,
+            proof: Proof::Nothing,
             seated: false,
             pools: vec![root],
         };

@@ -17,7 +17,8 @@ use crate::store::edit::status;
 use crate::store::idempotency::StoredAnswer;
 use crate::ticketing::adjacent::{Place, SeatRow};
 use crate::ticketing::stock::{
-    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Seat, Stock, TicketTypeTerms,
+    Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Seat, Stock,
+    TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
@@ -58,7 +59,8 @@ statements! {
                         <= statement_timestamp(), false),
                t.id, t.name, t.price_amount, t.sort, t.sale_from, t.sale_to, t.min_per_booking, t.max_per_booking,
                t.max_per_user, t.members_only, t.seated,
-               p.ids, p.roots, p.capacities, p.held, p.sold, t.account_required
+               p.ids, p.roots, p.capacities, p.held, p.sold, t.account_required,
+               t.email_required
           from unnest($1::bigint[], $2::bigint[]) wanted (id, ticket_type_id)
           cross join lateral (select * from events where id = wanted.id limit 1) e
           left join lateral (
@@ -545,7 +547,7 @@ fn ticket_type(row: &Row, stock: &mut Stock) -> Result<(), StoreError> {
         max_per_user: row.try_get::<_, Option<i32>>(19)?.map(i64::from),
         members_only: row.try_get(20)?,
         seated: row.try_get(21)?,
-        account_required: row.try_get(27)?,
+        proof: Proof::required(row.try_get(27)?, row.try_get(28)?),
         pools,
     };
     stock.ticket_types.insert(id, terms);

@@ -50,6 +50,7 @@ fn ticket_type(id: i64, capacity: i64, held: i64, sold: i64) -> TicketType {
         shared: Vec::new(),
         members_only: false,
         account_required: false,
+        email_required: false,
         min_per_booking: None,
         max_per_booking: None,
     }

@@ -2,16 +2,17 @@
 
 use jiff::Timestamp;
 
+use super::Standing;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::stock::{EventTerms, Stock, TicketTypeTerms};
+use crate::ticketing::stock::{EventTerms, Proof, Stock, TicketTypeTerms};
 use crate::ticketing::{TicketTypeId, UserId};
 
 /// The event is on sale, and to this buyer.
 pub(super) fn check_event(
     event: &EventTerms,
     buyer: Option<UserId>,
-    member: bool,
+    standing: Standing,
 ) -> Result<(), Refusal> {
     if event.deleted {
         return Err(Refusal::EventNotFound);
@@ -27,7 +28,7 @@ pub(super) fn check_event(
         }
         EventStatus::Active => {}
     }
-    if event.membership_required && !member {
+    if event.membership_required && !standing.member {
         return Err(Refusal::MembershipRequired);
     }
     Ok(())
@@ -37,18 +38,18 @@ pub(super) fn check_event(
 pub(super) fn cheapest(
     stock: &Stock,
     quantity: i64,
-    (member, has_account): (bool, bool),
+    standing: Standing,
     now: Timestamp,
 ) -> Result<TicketTypeId, Refusal> {
     let offered = offered(stock);
     let starts_at = stock.event.starts_at;
     let on_sale = offered.iter().copied();
     let open: Vec<_> = on_sale
-        .filter(|(_, t)| t.on_sale(starts_at, now) && (member || !t.members_only))
-        .filter(|(_, t)| has_account || !t.account_required)
+        .filter(|(_, t)| t.on_sale(starts_at, now) && (standing.member || !t.members_only))
+        .filter(|(_, t)| standing.proof >= t.proof)
         .collect();
     let Some(price) = open.iter().map(|(_, t)| t.price_amount).min() else {
-        return Err(why_nothing_is_on_sale(&offered, starts_at, member, now));
+        return Err(why_nothing_is_on_sale(&offered, starts_at, standing, now));
     };
     let mut cheapest: Vec<_> = open
         .into_iter()
@@ -57,7 +58,7 @@ pub(super) fn cheapest(
     cheapest.sort_by_key(|(id, t)| (stock.left(t) < quantity, t.sort, *id));
     match cheapest.first() {
         Some((id, _)) => Ok(*id),
-        None => Err(why_nothing_is_on_sale(&offered, starts_at, member, now)),
+        None => Err(why_nothing_is_on_sale(&offered, starts_at, standing, now)),
     }
 }
 
@@ -74,17 +75,17 @@ fn offered(stock: &Stock) -> Vec<(TicketTypeId, &TicketTypeTerms)> {
 fn why_nothing_is_on_sale(
     offered: &[(TicketTypeId, &TicketTypeTerms)],
     starts_at: Timestamp,
-    member: bool,
+    standing: Standing,
     now: Timestamp,
 ) -> Refusal {
     let types = || offered.iter().map(|(_, t)| *t);
-    let mut for_accounts = offered.iter().filter(|(_, t)| {
-        t.on_sale(starts_at, now) && t.account_required && (member || !t.members_only)
-    });
-    if let Some((ticket_type_id, _)) = for_accounts.next() {
-        return Refusal::AccountRequired {
-            ticket_type_id: *ticket_type_id,
-        };
+    let open = offered
+        .iter()
+        .filter(|(_, t)| t.on_sale(starts_at, now) && (standing.member || !t.members_only));
+    let least_asking =
+        open.filter_map(|(id, t)| unproven(*id, t, standing).map(|no| (t.proof, no)));
+    if let Some((_, refusal)) = least_asking.min_by_key(|(proof, _)| *proof) {
+        return refusal;
     }
     if types().any(|t| t.on_sale(starts_at, now)) {
         return Refusal::MembershipRequired;
@@ -109,7 +110,7 @@ fn why_nothing_is_on_sale(
 pub(super) fn check_ticket_type(
     (id, terms): (TicketTypeId, &TicketTypeTerms),
     starts_at: Timestamp,
-    (member, has_account): (bool, bool),
+    standing: Standing,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     if !terms.started(now) {
@@ -122,11 +123,23 @@ pub(super) fn check_ticket_type(
             sale_to: Some(closes_at.to_string()),
         });
     }
-    if terms.account_required && !has_account {
-        return Err(Refusal::AccountRequired { ticket_type_id: id });
+    if let Some(refusal) = unproven(id, terms, standing) {
+        return Err(refusal);
     }
-    if terms.members_only && !member {
+    if terms.members_only && !standing.member {
         return Err(Refusal::MembershipRequired);
     }
     Ok(())
+}
+
+/// The ticket type asks for more than the buyer has shown.
+fn unproven(
+    ticket_type_id: TicketTypeId,
+    terms: &TicketTypeTerms,
+    standing: Standing,
+) -> Option<Refusal> {
+    (standing.proof < terms.proof).then_some(match terms.proof {
+        Proof::Account => Refusal::AccountRequired { ticket_type_id },
+        Proof::Email | Proof::Nothing => Refusal::EmailProofRequired { ticket_type_id },
+    })
 }

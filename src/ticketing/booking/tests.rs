@@ -6,7 +6,7 @@ use super::*;
 use crate::ticketing::EventId;
 use crate::ticketing::adjacent::{Place, SeatRow};
 use crate::ticketing::live::EventStatus;
-use crate::ticketing::stock::{Buyer, Pool, Seat};
+use crate::ticketing::stock::{Buyer, Pool, Proof, Seat};
 
 const VIP: TicketTypeId = TicketTypeId(1);
 const STANDING: TicketTypeId = TicketTypeId(2);
@@ -39,7 +39,7 @@ fn terms(price_amount: i64, pools: &[PoolId]) -> TicketTypeTerms {
         max_per_booking: None,
         max_per_user: None,
         members_only: false,
-        account_required: false,
+        proof: Proof::Nothing,
         seated: false,
         pools: pools.to_vec(),
     }
@@ -121,17 +121,22 @@ fn seat(seat_id: SeatId) -> Item {
     Item::Seat { seat_id }
 }
 
-fn ask(stock: &mut Stock, buyer: Option<UserId>, items: &[Item]) -> Result<Grant, Refusal> {
-    let before = stock.clone();
-    let request = Request {
+fn request(buyer: Option<UserId>, wish: Wish) -> Request {
+    Request {
         booking_id: BookingId(uuid::Uuid::nil()),
         buyer,
         guest: None,
         share: Share::default(),
         member: false,
-        wish: Wish::Items(items.to_vec()),
+        email_proven: false,
+        wish,
         expected_total: None,
-    };
+    }
+}
+
+fn ask(stock: &mut Stock, buyer: Option<UserId>, items: &[Item]) -> Result<Grant, Refusal> {
+    let before = stock.clone();
+    let request = request(buyer, Wish::Items(items.to_vec()));
     let answer = decide(stock, &request, now());
     if answer.is_err() {
         assert_eq!(*stock, before, "a refusal moved the stock");
@@ -140,15 +145,7 @@ fn ask(stock: &mut Stock, buyer: Option<UserId>, items: &[Item]) -> Result<Grant
 }
 
 fn ask_cheapest(stock: &mut Stock, quantity: i64) -> Result<Grant, Refusal> {
-    let request = Request {
-        booking_id: BookingId(uuid::Uuid::nil()),
-        buyer: None,
-        guest: None,
-        share: Share::default(),
-        member: false,
-        wish: Wish::Cheapest { quantity },
-        expected_total: None,
-    };
+    let request = request(None, Wish::Cheapest { quantity });
     decide(stock, &request, now())
 }
 
@@ -593,6 +590,7 @@ fn ask_as(
         share: SHARE,
         member: false,
         wish: Wish::Items(vec![item]),
+        email_proven: false,
         expected_total: None,
     };
     decide(stock, &request, now())
@@ -640,7 +638,7 @@ fn a_limit_for_each_user_binds_guests_by_their_address() {
 #[test]
 fn some_types_are_sold_to_accounts_only() {
     let mut stock = stock();
-    stock.ticket_types.get_mut(&VIP).unwrap().account_required = true;
+    stock.ticket_types.get_mut(&VIP).unwrap().proof = Proof::Account;
     let refused = Refusal::AccountRequired {
         ticket_type_id: VIP,
     };
@@ -654,9 +652,29 @@ fn some_types_are_sold_to_accounts_only() {
 }
 
 #[test]
+fn some_types_are_sold_to_proven_addresses_and_to_accounts() {
+    let mut stock = stock();
+    stock.ticket_types.get_mut(&VIP).unwrap().proof = Proof::Email;
+    let mut ask = |buyer, email_proven| {
+        let request = Request {
+            email_proven,
+            ..request(buyer, Wish::Items(vec![quantity(VIP, 1)]))
+        };
+        decide(&mut stock, &request, now()).map(|_| ())
+    };
+    let refused = Refusal::EmailProofRequired {
+        ticket_type_id: VIP,
+    };
+    assert_eq!(ask(None, false), Err(refused));
+    assert_eq!(ask(None, true), Ok(()));
+    assert_eq!(ask(Some(CUSTOMER), false), Ok(()));
+}
+
+#[test]
 fn core_20_another_total_than_was_shown_is_refused() {
     let ask = |amount, currency: Option<&str>| {
         let request = Request {
+            email_proven: false,
             booking_id: BookingId(uuid::Uuid::nil()),
             buyer: None,
             guest: None,

@@ -45,6 +45,7 @@ pub(crate) fn ticket_type(id: TicketTypeId, held: i64, sold: i64, available: i64
         shared: Vec::new(),
         members_only: false,
         account_required: false,
+        email_required: false,
         min_per_booking: None,
         max_per_booking: None,
     }

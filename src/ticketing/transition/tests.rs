@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ticketing::record::{Money, Ticket};
-use crate::ticketing::stock::{Buyer, EventTerms, Pool, Seat, TicketTypeTerms};
+use crate::ticketing::stock::{Buyer, EventTerms, Pool, Proof, Seat, TicketTypeTerms};
 use crate::ticketing::{ClaimId, EventId, PoolId, SeatId, TicketTypeId};
 
 const ROOT: PoolId = PoolId(10);
@@ -36,7 +36,7 @@ fn stock() -> Stock {
         max_per_booking: None,
         max_per_user: Some(4),
         members_only: false,
-        account_required: false,
+        proof: Proof::Nothing,
         seated: false,
         pools: vec![ROOT, OWN],
     };

@@ -26,6 +26,8 @@ export interface TicketTypeDetails extends TicketType {
   members_only: boolean;
   /** Sold only to callers with an account. */
   account_required: boolean;
+  /** Sold only to buyers with an account, or with a code from their mail. */
+  email_required: boolean;
   /** Sold by the seat: chosen on the map, not by quantity. */
   seated: boolean;
 }

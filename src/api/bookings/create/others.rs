@@ -12,6 +12,7 @@ use crate::api::availability;
 use crate::auth::Caller;
 use crate::ticketing::availability::SaleState;
 use crate::ticketing::booking::{Item, Wish};
+use crate::ticketing::stock::Proof;
 use crate::ticketing::{EventId, TicketTypeId};
 
 /// The request, as far as it decides which other ticket types would do.
@@ -19,16 +20,16 @@ pub(super) struct Asked {
     ticket_types: BTreeSet<TicketTypeId>,
     quantity: i64,
     member: bool,
-    has_account: bool,
+    proof: Proof,
 }
 
 impl Asked {
-    pub(super) fn of(wish: &Wish, caller: &Caller) -> Asked {
+    pub(super) fn of(wish: &Wish, caller: &Caller, email_proven: bool) -> Asked {
         let mut asked = Asked {
             ticket_types: BTreeSet::new(),
             quantity: 0,
             member: matches!(caller, Caller::User { member: true, .. }),
-            has_account: caller.user_id().is_some(),
+            proof: Proof::shown(caller.user_id().is_some(), email_proven),
         };
         match wish {
             Wish::Cheapest { quantity } => asked.quantity = *quantity,
@@ -74,7 +75,7 @@ pub(super) async fn of(
             && one.available >= asked.quantity
             && takes.contains(&asked.quantity)
             && (asked.member || !one.members_only)
-            && (asked.has_account || !one.account_required)
+            && asked.proof >= Proof::required(one.account_required, one.email_required)
             && SaleState::of(stock.event(), one, now) == SaleState::OnSale
     });
     types.sort_by_key(|one| (one.sort, one.id));

@@ -84,6 +84,7 @@ impl DeskBuyer {
                 share: Share::default(),
                 member: false,
                 wish: Wish::Items(vec![one]),
+                email_proven: false,
                 expected_total: None,
             },
             token_hash: Some([0; 32]),

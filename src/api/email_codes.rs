@@ -1,0 +1,63 @@
+//! `POST /email-codes`.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::contact::email;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::Body;
+use super::fields::{Fields, Input};
+use crate::jobs::{Asked, EmailCode, Job};
+use crate::lang::Lang;
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body; `Address` reads it")]
+pub(in crate::api) struct EmailCodeBody {
+    #[schema(example = "ada@example.org")]
+    email: String,
+}
+
+pub(in crate::api) struct Address(String);
+
+impl Input for Address {
+    fn read(fields: &mut Fields) -> Option<Address> {
+        fields.require(&["email"]);
+        email(fields).map(Address)
+    }
+}
+
+/// Have a code mailed that proves an e-mail address
+///
+/// For ticket types with `email_required`: `POST /bookings` takes the code as `email_code`, beside `contact.email`. It is
+/// good for 15 minutes at least. Asked again within a minute, one mail goes out.
+#[utoipa::path(
+    post, path = "/email-codes", tag = "bookings", request_body = EmailCodeBody,
+    responses(
+        (status = 202, description = "A mail is on its way", body = Envelope<Option<bool>>),
+        (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
+        (status = 503, description = "`NO_MAIL`: this server has no way to send mails", body = Failure),
+    )
+)]
+pub(in crate::api) async fn create(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    Body { input, .. }: Body<Address>,
+) -> ApiResult<Reply<Option<bool>>> {
+    let job = Job::EmailCode(EmailCode {
+        email: input.0,
+        lang: Lang::of(&headers),
+    });
+    taken(state.jobs.ask(&job).await?)?;
+    Ok(Reply::accepted("EMAIL_CODE_ASKED", None))
+}
+
+/// Nothing is promised that cannot be sent.
+pub(in crate::api) fn taken(asked: Asked) -> ApiResult<()> {
+    match asked {
+        Asked::Taken => Ok(()),
+        Asked::NoMail => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "NO_MAIL")),
+    }
+}

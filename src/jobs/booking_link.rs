@@ -1,0 +1,74 @@
+//! A link to a lost booking, to the e-mail address that it was booked with.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Failed, MailHands};
+use crate::lang::Lang;
+use crate::mail::Letter;
+use crate::store::bookings::{Found, Name};
+
+pub(super) const WORTH: Duration = Duration::from_secs(24 * 3_600);
+/// One mail in this time about a booking, whoever asks.
+pub(super) const QUIET: Duration = Duration::from_secs(60);
+
+/// What was typed: nobody has looked yet whether there is such a booking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookingLink {
+    /// In its stored form.
+    pub reference: String,
+    /// In lower case.
+    pub email: String,
+    pub lang: Lang,
+}
+
+impl BookingLink {
+    /// Sends nothing where there is no such booking.
+    pub(super) async fn carry_out(&self, hands: &MailHands, key: &str) -> Result<(), Failed> {
+        let found = hands
+            .store
+            .booking(Name::Reference(&self.reference))
+            .await?;
+        let Some(found) = found.filter(|found| found.is_of_guest(&self.email)) else {
+            return Ok(());
+        };
+        let letter = self.letter(&found, hands);
+        Ok(hands.mailer.send(letter.mail(&self.email, key)?).await?)
+    }
+
+    fn letter(&self, found: &Found, hands: &MailHands) -> Letter {
+        let link = hands.proofs.link(found.booking.id, found.now);
+        // Behind the `#`: what follows it is in no server's log. The page sends it with a POST.
+        let url = format!("{}/bookings#link={link}", hands.public_url);
+        let reference = &self.reference;
+        let (subject, line, action, reason) = match self.lang {
+            Lang::En => (
+                format!("Your booking {reference}"),
+                "Here is the way to your booking. The link is good for a day.",
+                "Open the booking",
+                "You get this mail because somebody asked for this booking. If it was not you, do nothing.",
+            ),
+            Lang::Th => (
+                format!("การจอง {reference} ของคุณ"),
+                "เปิดการจองของคุณได้ที่ลิงก์นี้ ลิงก์ใช้ได้หนึ่งวัน",
+                "เปิดการจอง",
+                "คุณได้รับอีเมลนี้เพราะมีผู้ขอลิงก์ของการจองนี้ หากไม่ใช่คุณ ไม่ต้องทำอะไร",
+            ),
+            Lang::Fa => (
+                format!("رزرو شما \u{2068}{reference}\u{2069}"),
+                "راه رزرو شما اینجاست. این پیوند یک روز اعتبار دارد.",
+                "باز کردن رزرو",
+                "این نامه را می‌گیرید چون کسی این رزرو را خواسته است. اگر شما نبودید، کاری نکنید.",
+            ),
+        };
+        Letter {
+            lang: self.lang,
+            subject,
+            lines: vec![line.to_owned()],
+            code: None,
+            action: Some((action.to_owned(), url)),
+            reason: reason.to_owned(),
+        }
+    }
+}

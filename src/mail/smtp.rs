@@ -1,0 +1,62 @@
+//! An SMTP server, a connection for each mail: real servers are dominated by TLS, and a connection that is used again
+//! could give one mail's answer to the next.
+
+use std::time::Duration;
+
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+
+use super::{Mail, MailError, MailSetupError};
+
+/// Time that a server has for a mail. The transport's own limit covers connecting only.
+const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Clone)]
+pub struct Smtp {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+}
+
+impl Smtp {
+    pub(super) fn new(url: &str, from: Mailbox) -> Result<Smtp, MailSetupError> {
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url);
+        let transport = transport.map_err(MailSetupError::Url)?.build();
+        Ok(Smtp { transport, from })
+    }
+
+    pub(super) async fn send(&self, mail: Mail) -> Result<(), MailError> {
+        let message = self.message(&mail)?;
+        // It goes on when the waiting ends, so that a server is never left in the middle of a mail.
+        let transport = self.transport.clone();
+        let sending = tokio::spawn(async move { transport.send(message).await });
+        let answer = match tokio::time::timeout(SEND_TIMEOUT, sending).await {
+            Err(_) => return Err(MailError::Later("the server does not answer".to_owned())),
+            Ok(Err(_)) => return Err(MailError::Later("the sending was cut off".to_owned())),
+            Ok(Ok(answer)) => answer,
+        };
+        match answer {
+            Ok(answer) if answer.is_positive() => Ok(()),
+            Ok(answer) => Err(MailError::Later(answer.code().to_string())),
+            // A connection that breaks and a certificate that is not believed are neither permanent nor transient.
+            Err(error) if error.is_permanent() => Err(MailError::Refused(error.to_string())),
+            Err(error) => Err(MailError::Later(error.to_string())),
+        }
+    }
+
+    fn message(&self, mail: &Mail) -> Result<Message, MailError> {
+        let to: Mailbox = mail.to.parse().map_err(refused)?;
+        let id = format!("<{}@{}>", mail.key, self.from.email.domain());
+        let content = MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone());
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .message_id(Some(id))
+            .subject(&mail.subject)
+            .multipart(content);
+        message.map_err(refused)
+    }
+}
+
+fn refused(error: impl std::error::Error) -> MailError {
+    MailError::Refused(error.to_string())
+}

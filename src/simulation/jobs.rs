@@ -1,0 +1,469 @@
+//! Jobs in virtual time: from the row that asks for a mail to the mail, with faults.
+//!
+//! The worker is the real one. Modelled are the table of jobs, the server that mails go to, and the nodes, which crash,
+//! stand still for longer than a lease, and come back. The database answers late, refuses, or answers nothing although it
+//! did what it was asked; the mail server is slow, refuses for now or for ever, or takes a mail and says nothing.
+//!
+//! | check | promise |
+//! |---|---|
+//! | `Kept` | every job that was written is done, whatever dies |
+//! | `Once` | a job is done twice only where an answer, a node or a lease was lost |
+//! | `Apart` | two nodes are at one job only after a lease has ended |
+//! | `Review` | a person is asked where nothing else helps, and only there |
+//! | `Survival` | nothing panics |
+//!
+//! Mistakes made on purpose, each caught by its check: `SettleFirst` (a job is settled before it is done), `LoseSettling`
+//! (a job that was done is not settled), `GiveUpEarly` (a failure that may pass is left to a person).
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::clockwork::{Failing, Part, Stage, find_fault, now_ms, pause, play, try_run};
+use super::dice::Dice;
+use super::mistake::Mistake;
+use super::number;
+use crate::jobs::worker::{self, Hands, JobTable, LEASE, Outcome};
+use crate::store::StoreError;
+use crate::store::jobs::{Backlog, Settled, TakenJob};
+
+const SEEDS: u64 = 10_000;
+/// Seeds among which each mistake has to be caught.
+const MISTAKE_SEEDS: u64 = 2_000;
+/// How long faults go on, and how long everything may take to settle after them.
+const FAULTS_MS: u64 = 60_000;
+const REST_MS: u64 = 900_000;
+/// Longest time between two requests.
+const REQUEST_MS_MAX: u64 = 4_000;
+const LEASE_MS: u64 = LEASE.as_millis() as u64;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum JobCheck {
+    Kept,
+    Once,
+    Apart,
+    Review,
+    Survival,
+}
+
+#[derive(Debug)]
+struct JobFault {
+    check: JobCheck,
+    what: String,
+}
+
+impl Failing for JobFault {
+    fn panicked(what: String) -> JobFault {
+        JobFault {
+            check: JobCheck::Survival,
+            what,
+        }
+    }
+
+    fn of_seed(self, seed: u64) -> JobFault {
+        JobFault {
+            check: self.check,
+            what: format!("{}\nSEATCAST_SEED={seed} replays it", self.what),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Row {
+    Waiting { at_ms: u64 },
+    Leased { until_ms: u64 },
+    Review,
+}
+
+struct ModelJob {
+    row: Row,
+    attempts: i32,
+    /// Its address does not exist.
+    is_hopeless: bool,
+}
+
+/// What happened to a job outside of the table.
+#[derive(Debug, Default, Clone)]
+struct Story {
+    is_hopeless: bool,
+    delivered: u32,
+    /// Reasons why it may be done once more.
+    excuses: u32,
+    /// The node that is at it, and until when its lease lasts.
+    at_work: Option<(usize, u64)>,
+    reviewed: bool,
+}
+
+struct Shared {
+    dice: Dice,
+    table: BTreeMap<i64, ModelJob>,
+    stories: BTreeMap<i64, Story>,
+    /// By node: until when it stands still; `None` while it is dead.
+    nodes: Vec<Option<u64>>,
+    born: Vec<Part>,
+    fault: Option<JobFault>,
+    is_told: bool,
+}
+
+#[derive(Clone)]
+struct JobWorld(Arc<Mutex<Shared>>);
+
+impl JobWorld {
+    fn with<T>(&self, work: impl FnOnce(&mut Shared) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn spawn(&self, node: Option<usize>, work: impl Future<Output = ()> + Send + 'static) {
+        let part = Part::new(node, work);
+        self.with(|shared| shared.born.push(part));
+    }
+
+    /// A way to the database and back. While there are faults it may fail before its work, or after it.
+    async fn ask<T>(&self, work: impl FnOnce(&mut Shared) -> T + Send) -> Result<T, StoreError> {
+        let lost = || StoreError::Unavailable("the connection is lost".into());
+        let (there, back) = self.with(|shared| (shared.travel(), shared.travel()));
+        pause(there).await;
+        if self.with(|shared| shared.goes_wrong(4)) {
+            return Err(lost());
+        }
+        let answer = self.with(work);
+        pause(back).await;
+        match self.with(|shared| shared.goes_wrong(4)) {
+            true => Err(lost()),
+            false => Ok(answer),
+        }
+    }
+}
+
+impl Shared {
+    fn travel(&mut self) -> u64 {
+        match self.dice.percent(3) {
+            true => self.dice.between(50, 400),
+            false => self.dice.between(1, 6),
+        }
+    }
+
+    fn goes_wrong(&mut self, percent: u64) -> bool {
+        self.dice.percent(percent) && now_ms() < FAULTS_MS
+    }
+
+    fn fail(&mut self, check: JobCheck, what: String) {
+        let what = format!("at {} ms: {what}", now_ms());
+        self.fault.get_or_insert(JobFault { check, what });
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        if self.is_told {
+            eprintln!("{:>6} {}", now_ms(), what());
+        }
+    }
+
+    /// What this node is at may be done once more.
+    fn excuse(&mut self, number: usize) {
+        let stories = self.stories.values_mut();
+        for story in stories.filter(|story| story.at_work.is_some_and(|(node, _)| node == number)) {
+            story.excuses += 1;
+        }
+    }
+
+    fn story(&mut self, id: i64) -> &mut Story {
+        self.stories.entry(id).or_default()
+    }
+}
+
+impl Stage for JobWorld {
+    type Fault = JobFault;
+    const END_MS: u64 = FAULTS_MS + REST_MS;
+
+    fn born(&self) -> Vec<Part> {
+        self.with(|shared| std::mem::take(&mut shared.born))
+    }
+
+    fn of_node(&self, node: usize) -> Option<u64> {
+        self.with(|shared| shared.nodes[node])
+    }
+
+    fn fault(&self) -> Option<JobFault> {
+        self.with(|shared| shared.fault.take())
+    }
+}
+
+/// A node's way to the table, and its hands.
+struct Node {
+    world: JobWorld,
+    number: usize,
+}
+
+impl JobTable for Node {
+    async fn take(&self, jobs_max: usize) -> Result<Vec<TakenJob>, StoreError> {
+        let taken = self.world.ask(|shared| {
+            let due =
+                |job: &ModelJob| matches!(job.row, Row::Waiting { at_ms } if at_ms <= now_ms());
+            let due = shared.table.iter_mut().filter(|(_, job)| due(job));
+            let taken = due.take(jobs_max).map(|(id, job)| {
+                job.row = Row::Leased {
+                    until_ms: now_ms() + LEASE_MS,
+                };
+                job.attempts += 1;
+                taken_job(*id, job.attempts)
+            });
+            let taken: Vec<_> = taken.collect();
+            for job in &taken {
+                shared.tell(|| format!("node {} takes {}", self.number, job.id));
+                let until_ms = now_ms() + LEASE_MS;
+                let before = shared
+                    .story(job.id)
+                    .at_work
+                    .replace((self.number, until_ms));
+                if before.is_some_and(|(_, until_ms)| until_ms > now_ms()) {
+                    let what = format!("two nodes are at job {}", job.id);
+                    shared.fail(JobCheck::Apart, what);
+                }
+            }
+            taken
+        });
+        let answer = taken.await;
+        if answer.is_err() {
+            // It may have taken jobs and not know it.
+            self.world.with(|shared| shared.excuse(self.number));
+        }
+        answer
+    }
+
+    async fn settle(&self, job: &TakenJob, settled: &Settled) -> Result<bool, StoreError> {
+        let (id, attempts) = (job.id, job.attempts);
+        let answer = self.world.ask(|shared| {
+            let row = shared.table.get_mut(&id);
+            let is_ours =
+                |job: &ModelJob| job.attempts == attempts && matches!(job.row, Row::Leased { .. });
+            let Some(row) = row.filter(|job| is_ours(job)) else {
+                return false;
+            };
+            match settled {
+                Settled::Again { after, .. } => {
+                    let at_ms = now_ms() + after.as_millis() as u64;
+                    row.row = Row::Waiting { at_ms };
+                }
+                Settled::Review { .. } => row.row = Row::Review,
+                Settled::Done { .. } => drop(shared.table.remove(&id)),
+            }
+            shared.tell(|| format!("node {} settles {id}: {settled:?}", self.number));
+            let story = shared.story(id);
+            story.at_work = None;
+            story.reviewed = matches!(settled, Settled::Review { .. });
+            true
+        });
+        let answer = answer.await;
+        if !matches!(answer, Ok(true)) {
+            self.world.with(|shared| shared.story(id).excuses += 1);
+        }
+        answer
+    }
+
+    async fn tidy(&self) -> Result<Backlog, StoreError> {
+        let tidied = self.world.ask(|shared| {
+            for (id, job) in &mut shared.table {
+                if matches!(job.row, Row::Leased { until_ms } if until_ms < now_ms()) {
+                    job.row = Row::Waiting { at_ms: now_ms() };
+                    shared.stories.entry(*id).or_default().at_work = None;
+                }
+            }
+        });
+        tidied.await.map(|()| Backlog::default())
+    }
+}
+
+fn taken_job(id: i64, attempts: i32) -> TakenJob {
+    TakenJob {
+        id,
+        kind: "mail".to_owned(),
+        key: format!("mail-{id}"),
+        payload: Value::Null,
+        attempts,
+        is_expired: false,
+    }
+}
+
+impl Hands for Node {
+    async fn carry_out(&self, job: &TakenJob) -> Outcome {
+        let (ms, refused, answer_lost, hopeless) = self.world.with(|shared| {
+            let ms = match shared.goes_wrong(2) {
+                true => shared.dice.between(5_000, 44_000),
+                false => shared.dice.between(2, 900),
+            };
+            let hopeless = shared.story(job.id).is_hopeless;
+            (ms, shared.goes_wrong(20), shared.goes_wrong(5), hopeless)
+        });
+        pause(ms).await;
+        if refused {
+            return Outcome::Later("come again".to_owned());
+        }
+        if hopeless {
+            return Outcome::Hopeless("no such address".to_owned());
+        }
+        self.world.with(|shared| {
+            shared.tell(|| format!("the mail of {} is there", job.id));
+            let story = shared.story(job.id);
+            story.delivered += 1;
+            story.excuses += u32::from(answer_lost);
+            if story.delivered > 1 + story.excuses {
+                let what = format!("job {} is done {} times", job.id, story.delivered);
+                shared.fail(JobCheck::Once, what);
+            }
+        });
+        pause(1).await;
+        match answer_lost {
+            true => Outcome::Later("no answer".to_owned()),
+            false => Outcome::Done {
+                quiet: Duration::ZERO,
+            },
+        }
+    }
+}
+
+/// The node begins to live.
+fn boot(world: &JobWorld, number: usize) {
+    world.with(|shared| shared.nodes[number] = Some(0));
+    let node = Node {
+        world: world.clone(),
+        number,
+    };
+    let other = Node {
+        world: world.clone(),
+        number,
+    };
+    world.spawn(Some(number), async move {
+        let (woken, end) = (Notify::new(), CancellationToken::new());
+        let sleep = |time: Duration| pause(time.as_millis() as u64);
+        worker::run(&node, &other, &woken, sleep, &end).await;
+    });
+}
+
+/// The node crashes, or stands still, and comes back.
+async fn trouble(world: JobWorld, number: usize) {
+    while now_ms() < FAULTS_MS {
+        pause(world.with(|shared| shared.dice.between(2_000, 40_000))).await;
+        let crashes = world.with(|shared| shared.dice.percent(50));
+        if crashes {
+            world.with(|shared| {
+                shared.tell(|| format!("node {number} dies"));
+                shared.nodes[number] = None;
+                shared.excuse(number);
+            });
+            pause(world.with(|shared| shared.dice.between(100, 20_000))).await;
+            boot(&world, number);
+        } else {
+            world.with(|shared| {
+                let still_ms = shared.dice.between(100, 90_000);
+                shared.nodes[number] = Some(now_ms() + still_ms);
+                shared.excuse(number);
+                shared.tell(|| format!("node {number} stands still for {still_ms} ms"));
+            });
+        }
+    }
+}
+
+/// Requests that need a mail.
+async fn requests(world: JobWorld) {
+    let mut id = 0;
+    while now_ms() < FAULTS_MS {
+        pause(world.with(|shared| shared.dice.between(10, REQUEST_MS_MAX))).await;
+        id += 1;
+        world.with(|shared| {
+            let is_hopeless = shared.dice.percent(10);
+            let job = ModelJob {
+                row: Row::Waiting { at_ms: now_ms() },
+                attempts: 0,
+                is_hopeless,
+            };
+            shared.table.insert(id, job);
+            shared.story(id).is_hopeless = is_hopeless;
+        });
+    }
+}
+
+/// Ends the run as soon as nothing waits any more.
+async fn calm(world: JobWorld) {
+    pause(FAULTS_MS + REQUEST_MS_MAX).await;
+    while world.with(|shared| shared.table.values().any(|job| job.row != Row::Review)) {
+        pause(1_000).await;
+    }
+    world.with(|shared| shared.nodes.fill(None));
+}
+
+/// Runs one seed to its end.
+fn run(seed: u64, is_told: bool) -> Result<(), JobFault> {
+    let mut dice = Dice::new(seed);
+    let nodes = 1 + dice.below(3);
+    let world = JobWorld(Arc::new(Mutex::new(Shared {
+        dice,
+        table: BTreeMap::new(),
+        stories: BTreeMap::new(),
+        nodes: vec![None; nodes],
+        born: Vec::new(),
+        fault: None,
+        is_told,
+    })));
+    for number in 0..nodes {
+        boot(&world, number);
+        world.spawn(None, trouble(world.clone(), number));
+    }
+    world.spawn(None, requests(world.clone()));
+    world.spawn(None, calm(world.clone()));
+    play(&world)?;
+    world.with(|shared| {
+        for (id, job) in &shared.table {
+            if job.row != Row::Review || !job.is_hopeless {
+                let check = match job.row {
+                    Row::Review => JobCheck::Review,
+                    _ => JobCheck::Kept,
+                };
+                let what = format!("job {id} is {:?} at the end", job.row);
+                return Err(JobFault { check, what });
+            }
+        }
+        let mut stories = shared.stories.iter();
+        let lost = stories.find(|(_, story)| match story.is_hopeless {
+            true => !story.reviewed,
+            false => story.delivered == 0,
+        });
+        lost.map_or(Ok(()), |(id, story)| {
+            Err(JobFault {
+                check: JobCheck::Kept,
+                what: format!("job {id} came to nothing: {story:?}"),
+            })
+        })
+    })
+}
+
+#[test]
+fn jobs_are_kept_until_they_are_done_and_done_once_where_nothing_is_lost() {
+    let fault = match number("SEATCAST_SEED") {
+        Some(seed) => try_run(run, seed, true).err(),
+        None => {
+            let seeds = number("SEATCAST_SEEDS").unwrap_or(SEEDS);
+            find_fault(run, seeds, None, |_| true)
+        }
+    };
+    if let Some(JobFault { check, what }) = fault {
+        panic!("{check:?}: {what}");
+    }
+}
+
+#[test]
+fn every_mistake_with_jobs_is_caught_by_its_check() {
+    for (mistake, check) in [
+        (Mistake::SettleFirst, JobCheck::Kept),
+        (Mistake::LoseSettling, JobCheck::Once),
+        (Mistake::GiveUpEarly, JobCheck::Review),
+    ] {
+        let caught = find_fault(run, MISTAKE_SEEDS, Some(mistake), |fault: &JobFault| {
+            fault.check == check
+        });
+        assert!(caught.is_some(), "{mistake:?}: of {MISTAKE_SEEDS} seeds");
+    }
+}

@@ -1,0 +1,191 @@
+//! The table of jobs: written, taken by lease, settled. What a job says is not this file's business.
+//!
+//! The clock is the database's. Every statement reads a partial index of its state, so none grows with what waits.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio_postgres::types::Json;
+
+use super::{Store, StoreError};
+
+/// A job to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob<'a> {
+    pub kind: &'a str,
+    /// Two jobs with one key are one job.
+    pub key: &'a str,
+    pub payload: &'a Value,
+    /// Past this it is dropped.
+    pub worth: Duration,
+}
+
+/// A job that this node may work at until its lease ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakenJob {
+    pub id: i64,
+    pub kind: String,
+    pub key: String,
+    pub payload: Value,
+    /// Counts this attempt. With the id it names the lease: who lost it can settle nothing.
+    pub attempts: i32,
+    pub is_expired: bool,
+}
+
+/// How a job goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It is done. Its key holds for this time, so that the same wish does not lead to the same work at once.
+    Done {
+        quiet: Duration,
+    },
+    Again {
+        after: Duration,
+        reason: String,
+    },
+    /// A person has to decide.
+    Review {
+        reason: String,
+    },
+}
+
+/// Numbers of the jobs that there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Jobs that are due, at most the bound that was given.
+    pub due: i64,
+    /// How long the oldest of them has been due, in milliseconds.
+    pub oldest_ms: i64,
+    /// Jobs that wait for a person, at most the bound that was given.
+    pub for_review: i64,
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Store {
+    /// Writes a job, unless there is one with its key; answers whether it did.
+    pub async fn write_job(&self, job: &NewJob<'_>) -> Result<bool, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            insert into jobs (kind, key, payload, expires_at)
+            values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms')
+            on conflict (key) do nothing";
+        let statement = client.prepare_cached(sql).await?;
+        let worth = millis(job.worth) as f64;
+        let written = client
+            .execute(
+                &statement,
+                &[&job.kind, &job.key, &Json(job.payload), &worth],
+            )
+            .await?;
+        Ok(written > 0)
+    }
+
+    /// Takes the jobs that have been due longest, each for the time of `lease`.
+    pub async fn take_jobs(
+        &self,
+        jobs_max: usize,
+        lease: Duration,
+    ) -> Result<Vec<TakenJob>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            update jobs
+               set state = 'leased', attempts = attempts + 1, lease_until = clock_timestamp() + $2 * interval '1 ms'
+             where id = any(array(
+                       select id from jobs where state = 'waiting' and run_at <= statement_timestamp()
+                        order by run_at, id limit $1 for update skip locked))
+            returning id, kind, key, payload, attempts, expires_at <= statement_timestamp()";
+        let statement = client.prepare_cached(sql).await?;
+        let jobs_max = i64::try_from(jobs_max).unwrap_or(i64::MAX);
+        let lease = millis(lease) as f64;
+        let rows = client.query(&statement, &[&jobs_max, &lease]).await?;
+        let taken = rows.iter().map(|row| {
+            Ok(TakenJob {
+                id: row.try_get(0)?,
+                kind: row.try_get(1)?,
+                key: row.try_get(2)?,
+                payload: row.try_get::<_, Json<Value>>(3)?.0,
+                attempts: row.try_get(4)?,
+                is_expired: row.try_get(5)?,
+            })
+        });
+        taken.collect()
+    }
+
+    /// Settles a job, if this node still has its lease; answers whether it had.
+    pub async fn settle_job(&self, job: &TakenJob, settled: &Settled) -> Result<bool, StoreError> {
+        let client = self.client().await?;
+        let leased = "id = $1 and attempts = $2 and state = 'leased'";
+        let (id, attempts) = (&job.id, &job.attempts);
+        let count = match settled {
+            Settled::Done { quiet } if quiet.is_zero() => {
+                let sql = format!("delete from jobs where {leased}");
+                let statement = client.prepare_cached(&sql).await?;
+                client.execute(&statement, &[id, attempts]).await?
+            }
+            Settled::Done { quiet: after } | Settled::Again { after, .. } => {
+                let (state, reason) = match settled {
+                    Settled::Again { reason, .. } => ("waiting", Some(reason)),
+                    _ => ("done", None),
+                };
+                let sql = format!(
+                    "update jobs set state = $3, lease_until = null, reason = $4,
+                            run_at = clock_timestamp() + $5 * interval '1 ms' where {leased}"
+                );
+                let statement = client.prepare_cached(&sql).await?;
+                let after = millis(*after) as f64;
+                client
+                    .execute(&statement, &[id, attempts, &state, &reason, &after])
+                    .await?
+            }
+            Settled::Review { reason } => {
+                let sql = format!(
+                    "update jobs set state = 'needs_review', lease_until = null, reason = $3 where {leased}"
+                );
+                let statement = client.prepare_cached(&sql).await?;
+                client.execute(&statement, &[id, attempts, reason]).await?
+            }
+        };
+        Ok(count > 0)
+    }
+
+    /// Gives back the jobs of nodes that died at them, and forgets those whose key has held long enough.
+    pub async fn tidy_jobs(&self, jobs_max: usize) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        let jobs_max = i64::try_from(jobs_max).unwrap_or(i64::MAX);
+        for sql in [
+            "update jobs set state = 'waiting', lease_until = null, reason = 'its node was lost'
+              where id = any(array(
+                        select id from jobs where state = 'leased' and lease_until < statement_timestamp()
+                         order by lease_until limit $1 for update skip locked))",
+            "delete from jobs where id = any(array(
+                 select id from jobs where state = 'done' and run_at <= statement_timestamp()
+                  order by run_at limit $1 for update skip locked))",
+        ] {
+            let statement = client.prepare_cached(sql).await?;
+            client.execute(&statement, &[&jobs_max]).await?;
+        }
+        Ok(())
+    }
+
+    /// What waits, counted up to `count_max`.
+    pub async fn jobs_backlog(&self, count_max: i64) -> Result<Backlog, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select (select count(*) from (
+                       select from jobs where state = 'waiting' and run_at <= statement_timestamp() limit $1) as due),
+                   coalesce((select extract(epoch from statement_timestamp() - run_at) * 1000 from jobs
+                              where state = 'waiting' and run_at <= statement_timestamp()
+                              order by run_at, id limit 1), 0)::bigint,
+                   (select count(*) from (select from jobs where state = 'needs_review' limit $1) as review)";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_one(&statement, &[&count_max]).await?;
+        Ok(Backlog {
+            due: row.try_get(0)?,
+            oldest_ms: row.try_get(1)?,
+            for_review: row.try_get(2)?,
+        })
+    }
+}
