@@ -12,6 +12,8 @@ node_min=20.19
 node_major=22
 # The client whose ways the server was checked against.
 python_realtime=2.34.1
+# The SMTP server that the tests send mails to.
+python_aiosmtpd=1.4.6
 
 # The folder with the newest Postgres, by the same places as src/embedded/binaries.rs.
 postgres_version() {
@@ -119,13 +121,14 @@ setup_node() {
         || fail "Node.js $node_min or newer is needed, this is $(node --version): https://nodejs.org"
 }
 
-# A client of another project, from PyPI, that the tests drive. It lives in a folder of this project.
+# setup_python folder package version: a program of another project, from PyPI, that the tests use. It lives in a folder of
+# this project.
 setup_python() {
-    python="$tools/python"
-    [ "$("$python/bin/pip" show realtime 2> /dev/null | sed -n 's/^Version: //p')" = "$python_realtime" ] && return
-    say "Installing PyPI's realtime $python_realtime for the tests"
+    python="$tools/$1"
+    [ "$("$python/bin/pip" show "$2" 2> /dev/null | sed -n 's/^Version: //p')" = "$3" ] && return
+    say "Installing PyPI's $2 $3 for the tests"
     python3 -m venv --clear "$python"
-    "$python/bin/pip" install --quiet --disable-pip-version-check "realtime==$python_realtime"
+    "$python/bin/pip" install --quiet --disable-pip-version-check "$2==$3"
 }
 
 node_is_new_enough() {
@@ -173,7 +176,8 @@ main() {
     [ $# = 0 ] || install_packages "$@"
     setup_rust "$purpose"
     setup_node
-    [ "$purpose" != test ] || setup_python
+    [ "$purpose" != test ] || setup_python python realtime "$python_realtime"
+    [ "$purpose" != test ] || setup_python smtp aiosmtpd "$python_aiosmtpd"
     [ "$purpose" != test ] || setup_nats
     [ "$purpose" != test ] || setup_pgbouncer
     found=$(postgres_version)

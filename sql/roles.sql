@@ -63,12 +63,12 @@ begin
         execute format('grant insert (event_id, kind, name, capacity), update (name, capacity), delete on pools to %I', role);
         execute format('grant insert, delete on ticket_type_pools to %I', role);
     end loop;
-    revoke select on idempotency_keys, secrets, booking_contacts from public;
-    execute format('revoke select on idempotency_keys, secrets, booking_contacts from %I', home || '_writer');
+    revoke select on idempotency_keys, secrets, booking_contacts, jobs from public;
+    execute format('revoke select on idempotency_keys, secrets, booking_contacts, jobs from %I', home || '_writer');
 
     role := home || '_server';
     execute format('grant insert, update, delete on idempotency_keys, booking_contacts, presence_nodes,
-                    presence_counts, event_joins, interactions to %I', role);
+                    presence_counts, event_joins, interactions, jobs to %I', role);
     -- The server deletes old changes, and locks turns: a row lock needs the right to update some column, and primary and
     -- foreign key leave no other value for this one.
     execute format('grant delete on changes to %I', role);

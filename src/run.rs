@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa::openapi::OpenApi;
 
-use crate::api::{self, ApiState};
+use crate::api::{self, ApiParts, ApiState};
 use crate::auth::proofs::Proofs;
 use crate::auth::{Auth, AuthSetupError};
 use crate::board::Board;
@@ -184,16 +184,18 @@ pub async fn run(
         store: store.clone(),
         interactions: interactions.clone(),
     };
-    let state = ApiState::new(
-        config.clone(),
+    let state = ApiState::new(ApiParts {
+        config: config.clone(),
         auth,
-        (store, guests_secret, proofs),
-        jobs,
+        store,
+        guests_secret,
+        proofs,
         board,
         desk,
         interactions,
-        shutdown.clone(),
-    );
+        jobs,
+        shutdown: shutdown.clone(),
+    });
     let others = handshake::router(shards)
         .merge(broadcast::rest::router(
             doors,

@@ -76,31 +76,38 @@ pub struct ApiState {
     jobs: Jobs,
 }
 
+/// What the handlers work with.
+pub struct ApiParts {
+    pub config: Arc<Config>,
+    pub auth: Auth,
+    pub store: Store,
+    /// The key under which addresses of buyers without an account are hashed.
+    pub guests_secret: [u8; 32],
+    pub proofs: Proofs,
+    pub board: Board,
+    pub desk: Desk,
+    pub interactions: Interactions,
+    pub jobs: Jobs,
+    pub shutdown: CancellationToken,
+}
+
 impl ApiState {
-    pub fn new(
-        config: Arc<Config>,
-        auth: Auth,
-        (store, guests_secret, proofs): (Store, [u8; 32], Proofs),
-        jobs: Jobs,
-        board: Board,
-        desk: Desk,
-        interactions: Interactions,
-        shutdown: CancellationToken,
-    ) -> ApiState {
+    pub fn new(parts: ApiParts) -> ApiState {
+        let config = parts.config;
         ApiState {
             in_flight: InFlight::new(config.http.keys_in_flight_max),
             roles: RoleCache::new(&config.http),
             rates: Rates::new(&config.limits),
-            guests: GuestHasher::new(guests_secret),
-            proofs,
-            jobs,
+            guests: GuestHasher::new(parts.guests_secret),
+            proofs: parts.proofs,
+            jobs: parts.jobs,
             config,
-            auth,
-            store,
-            board,
-            desk,
-            interactions,
-            shutdown,
+            auth: parts.auth,
+            store: parts.store,
+            board: parts.board,
+            desk: parts.desk,
+            interactions: parts.interactions,
+            shutdown: parts.shutdown,
         }
     }
 }

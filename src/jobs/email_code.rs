@@ -22,8 +22,13 @@ pub struct EmailCode {
 }
 
 impl EmailCode {
-    pub(super) async fn carry_out(&self, hands: &MailHands, key: &str) -> Result<(), Failed> {
-        let code = hands.proofs.email_code(&self.email, Timestamp::now());
+    pub(super) async fn carry_out(
+        &self,
+        hands: &MailHands,
+        key: &str,
+        now: Timestamp,
+    ) -> Result<(), Failed> {
+        let code = hands.proofs.email_code(&self.email, now);
         let letter = letter(self.lang, code);
         Ok(hands.mailer.send(letter.mail(&self.email, key)?).await?)
     }

@@ -144,7 +144,7 @@ impl Hands for MailHands {
         let attempt = async {
             match &job {
                 Job::BookingLink(job) => job.carry_out(self, &mail_key).await,
-                Job::EmailCode(job) => job.carry_out(self, &mail_key).await,
+                Job::EmailCode(job) => job.carry_out(self, &mail_key, taken.taken_at).await,
             }
         };
         match tokio::time::timeout(ATTEMPT_TIMEOUT, attempt).await {

@@ -6,6 +6,8 @@ mod letter;
 mod outbox;
 mod smtp;
 
+use std::sync::Arc;
+
 use axum::Router;
 use lettre::message::Mailbox;
 
@@ -51,7 +53,7 @@ pub enum MailSetupError {
 /// The way out. Cheap to clone.
 #[derive(Clone)]
 pub enum Mailer {
-    Smtp(Smtp),
+    Smtp(Arc<Smtp>),
     Outbox(Outbox),
 }
 
@@ -60,7 +62,7 @@ impl Mailer {
     pub fn new(config: &MailConfig, dev: bool) -> Result<Option<Mailer>, MailSetupError> {
         let from: Mailbox = config.mail_from.parse().map_err(MailSetupError::From)?;
         Ok(match &config.smtp_url {
-            Some(url) => Some(Mailer::Smtp(Smtp::new(url, from)?)),
+            Some(url) => Some(Mailer::Smtp(Arc::new(Smtp::new(url, from)?))),
             None if dev => Some(Mailer::Outbox(Outbox::default())),
             None => None,
         })

@@ -11,7 +11,6 @@ use super::{Mail, MailError, MailSetupError};
 /// Time that a server has for a mail. The transport's own limit covers connecting only.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-#[derive(Clone)]
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
@@ -26,13 +25,10 @@ impl Smtp {
 
     pub(super) async fn send(&self, mail: Mail) -> Result<(), MailError> {
         let message = self.message(&mail)?;
-        // It goes on when the waiting ends, so that a server is never left in the middle of a mail.
-        let transport = self.transport.clone();
-        let sending = tokio::spawn(async move { transport.send(message).await });
-        let answer = match tokio::time::timeout(SEND_TIMEOUT, sending).await {
+        // Dropped in the middle of a mail, its connection goes with it: there is no pool that would give it to another.
+        let answer = match tokio::time::timeout(SEND_TIMEOUT, self.transport.send(message)).await {
             Err(_) => return Err(MailError::Later("the server does not answer".to_owned())),
-            Ok(Err(_)) => return Err(MailError::Later("the sending was cut off".to_owned())),
-            Ok(Ok(answer)) => answer,
+            Ok(answer) => answer,
         };
         match answer {
             Ok(answer) if answer.is_positive() => Ok(()),

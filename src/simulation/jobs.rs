@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -285,6 +286,7 @@ fn taken_job(id: i64, attempts: i32) -> TakenJob {
         payload: Value::Null,
         attempts,
         is_expired: false,
+        taken_at: Timestamp::UNIX_EPOCH,
     }
 }
 

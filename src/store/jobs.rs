@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio_postgres::types::Json;
 
@@ -30,6 +31,8 @@ pub struct TakenJob {
     /// Counts this attempt. With the id it names the lease: who lost it can settle nothing.
     pub attempts: i32,
     pub is_expired: bool,
+    /// By the database's clock.
+    pub taken_at: Timestamp,
 }
 
 /// How a job goes on.
@@ -96,7 +99,8 @@ impl Store {
              where id = any(array(
                        select id from jobs where state = 'waiting' and run_at <= statement_timestamp()
                         order by run_at, id limit $1 for update skip locked))
-            returning id, kind, key, payload, attempts, expires_at <= statement_timestamp()";
+            returning id, kind, key, payload, attempts, expires_at <= statement_timestamp(),
+                      statement_timestamp()";
         let statement = client.prepare_cached(sql).await?;
         let jobs_max = i64::try_from(jobs_max).unwrap_or(i64::MAX);
         let lease = millis(lease) as f64;
@@ -109,6 +113,7 @@ impl Store {
                 payload: row.try_get::<_, Json<Value>>(3)?.0,
                 attempts: row.try_get(4)?,
                 is_expired: row.try_get(5)?,
+                taken_at: row.try_get(6)?,
             })
         });
         taken.collect()

@@ -27,6 +27,7 @@
 //! | [`guest`] | in a database of others Seatcast keeps to its schema, and roles to what they may |
 //! | [`hall`] | seats count as seats, in every place that says a number |
 //! | [`interactions`] | what people did is taken in, stored in batches, bounded, and makes nobody wait |
+//! | [`mail`] | links and codes in mails, sent by jobs to a real SMTP server |
 //! | [`metrics`] | `/metrics` counts what happens |
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
 //! | [`notices`] | every viewer is told of each notice once, by whatever door it was made |
@@ -80,6 +81,7 @@ mod hall;
 mod hostile;
 mod idempotency;
 mod interactions;
+mod mail;
 mod metrics;
 mod nats;
 mod nodes;

@@ -63,6 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "desk",
             "interactions",
+            "jobs",
             "limits",
             "store",
             "telemetry",
@@ -81,6 +82,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("interactions", &["config", "store", "ticketing"]),
+    ("jobs", &["auth", "mail", "store"]),
+    ("mail", &["config"]),
     (
         "sse",
         &[
@@ -106,7 +109,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that name nobody, and that all but the rules may name.
-const FOUNDATIONS: &[&str] = &["metrics", "pacing", "tasks"];
+const FOUNDATIONS: &[&str] = &["lang", "metrics", "pacing", "tasks"];
 
 /// Modules that may name all others: they start them.
 const ROOTS: &[&str] = &["cli", "run", "tools"];

@@ -223,7 +223,7 @@ pub(in crate::api) async fn create(
     let event_id = body.input.event_id;
     let guest = guests_share.map(|_| state.guests.hash(event_id, client));
     let member = matches!(caller, Caller::User { member: true, .. });
-    let email_proven = email_proven(&state.proofs, &body.input);
+    let email_proven = email_proven(&state.proofs, &body.input, state.desk.now());
     let asked = others::Asked::of(&body.input.wish, &caller, email_proven);
     let outcome = state
         .desk
@@ -278,14 +278,14 @@ pub(in crate::api) async fn create(
 
 /// Whether the code is the one that was mailed to the contact's address. A wrong one is refused only where it is needed,
 /// so that a booking that was made is answered again after its code has grown old.
-fn email_proven(proofs: &Proofs, booking: &NewBooking) -> bool {
+fn email_proven(proofs: &Proofs, booking: &NewBooking, now: Timestamp) -> bool {
     let email = booking
         .contact
         .as_ref()
         .and_then(|contact| contact.email.as_deref());
     email
         .zip(booking.email_code.as_deref())
-        .is_some_and(|(email, code)| proofs.is_email_code(email, code, Timestamp::now()))
+        .is_some_and(|(email, code)| proofs.is_email_code(email, code, now))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use jiff::Timestamp;
 use utoipa::ToSchema;
 
 use super::{BookingData, not_found};
@@ -106,7 +105,7 @@ pub(in crate::api) async fn open(
     State(state): State<ApiState>,
     Body { input, .. }: Body<Link>,
 ) -> ApiResult<Reply<BookingData>> {
-    let id = match state.proofs.open(&input.0, Timestamp::now()) {
+    let id = match state.proofs.open(&input.0, state.desk.now()) {
         Ok(id) => id,
         Err(BadLink::Invalid) => return Err(not_found()),
         Err(BadLink::Expired) => return Err(ApiError::new(StatusCode::GONE, "LINK_EXPIRED")),

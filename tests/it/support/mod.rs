@@ -13,5 +13,6 @@ pub(crate) mod postgres;
 pub(crate) mod rush;
 pub(crate) mod server;
 pub(crate) mod show;
+pub(crate) mod smtp;
 pub(crate) mod viewer;
 pub(crate) mod websocket;
