@@ -27,6 +27,8 @@
 //! | [`hub`] | fan-out: a mailbox per shard, a topic's ring of recent changes |
 //! | [`protocol`] | the wire: frames, topics, codes, the Supabase dialect |
 //! | [`broadcast`] | stores organizers' broadcasts as notices |
+//! | [`jobs`] | what leaves the machine (mails), kept as rows until done |
+//! | [`mail`] | what is said in mails, and the way out |
 //! | [`interactions`] | clicks and steps of visitors, buffered and stored in batches for analytics |
 //! | [`socket`] | WebSocket: shards (threads) that own their sockets |
 //! | [`sse`] | the same frames as server-sent events |
@@ -38,6 +40,7 @@
 //! | `descriptors` | open files: what the database and operators need is set aside before clients share the rest |
 //! | [`tasks`] | groups of tasks that are watched: none dies unseen |
 //! | [`run`] | the composition root: builds the stages, drains them in order |
+//! | [`lang`] | the languages that we speak |
 //! | `pacing` | back-off and halving, once for all |
 //! | [`cli`], [`config`], [`telemetry`], [`metrics`] | the command line, every limit, the log, the numbers |
 //! | [`embedded`] | the private Postgres that runs when no database is given |

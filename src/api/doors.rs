@@ -96,7 +96,10 @@ fn kind(method: &Method, path: &str) -> Option<Kind> {
         (&Method::GET, path) if opens || is_stream(path) => Some(Kind::Connections),
         (&Method::GET | &Method::HEAD, _) => Some(Kind::Reads),
         (&Method::POST, "/api/v1/bookings") => Some(Kind::Bookings),
-        (&Method::POST, "/api/v1/users") => Some(Kind::SignUps),
+        // What makes an account, or has a mail sent to somebody.
+        (&Method::POST, "/api/v1/users" | "/api/v1/email-codes" | "/api/v1/bookings/find") => {
+            Some(Kind::SignUps)
+        }
         _ => Some(Kind::Writes),
     }
 }

@@ -18,6 +18,8 @@ export interface BookingRequest {
   /** What the buyer was shown, in minor units or as money; at another price the booking is refused: `PRICE_CHANGED`. */
   expected_total?: number | Money;
   contact?: Contact;
+  /** What was mailed to `contact.email` (`askEmailCode`), for ticket types with `email_required`. */
+  email_code?: string;
 }
 
 /** How the buyer can be reached: an e-mail address or a phone number, or both. */

@@ -250,6 +250,29 @@ export class SeatcastClient {
     return booking;
   }
 
+  /**
+   * Asks for a lost booking: a link goes to the e-mail address that it was booked with. Nobody is told whether there is
+   * such a booking.
+   */
+  async findBooking(reference: string, email: string): Promise<void> {
+    await this.#rest.send('/bookings/find', { method: 'POST', body: { reference, email } });
+  }
+
+  /** Opens a booking by the link that was mailed, and keeps what proves it this buyer's. @throws Refusal (`LINK_EXPIRED`) */
+  async openLink(link: string): Promise<Booking> {
+    const answer = await this.#rest.send<Booking>('/bookings/open', { method: 'POST', body: { link } });
+    const booking = given(answer);
+    const { id, event_id, token, version } = booking;
+    if (token) this.#store.keep({ id, event_id, token, version });
+    this.#written(booking, answer);
+    return booking;
+  }
+
+  /** Has a code mailed that proves the address: `email_code` of a booking whose ticket types ask for it. */
+  async askEmailCode(email: string): Promise<void> {
+    await this.#rest.send('/email-codes', { method: 'POST', body: { email } });
+  }
+
   async booking(id: string): Promise<Booking> {
     const answer = await this.#rest.send<Booking>(`/bookings/${id}`, { headers: proof(this.#kept(id)) });
     return given(answer);

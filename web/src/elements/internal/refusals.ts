@@ -16,6 +16,7 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
   SALES_CLOSED: () => 'Sales are closed.',
   MEMBERSHIP_REQUIRED: () => 'These tickets are for members only.',
   ACCOUNT_REQUIRED: () => 'Please sign in to book these tickets.',
+  EMAIL_PROOF_REQUIRED: () => 'These tickets ask for a code from your mail: give your e-mail address, and have the code sent.',
   HOLDS_EXCEEDED: () => 'You have as many tickets of this event as one person may have.',
   EVENT_CANCELLED: () => 'This event was cancelled.',
   LIMIT_EXCEEDED: ({ data }) => `At most ${plural(Number(data['max'] ?? 0), 'ticket')} per booking.`,

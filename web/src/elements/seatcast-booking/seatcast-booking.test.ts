@@ -98,6 +98,28 @@ describe('booking', () => {
     expect(new Set(keys()).size).toBe(2);
   });
 
+  it('asks for a code from the mail where the tickets want one', async () => {
+    server.routes.set('POST /bookings', () => refused(403, 'EMAIL_PROOF_REQUIRED'));
+    server.routes.set('POST /email-codes', () => accepted(null, {}, 202));
+    await choose(line(2));
+    button().click();
+    await drawn(server, element);
+    const type = (name: string, value: string): void => {
+      const input = find<HTMLInputElement>(element, `input[name=${name}]`);
+      input.value = value;
+      input.dispatchEvent(new Event('input', { bubbles: true }));
+    };
+    type('email', 'ada@example.org');
+    await element.updateComplete;
+    find(element, 'details button').click();
+    await drawn(server, element);
+    expect(server.requests.at(-1)).toMatchObject({ path: '/email-codes', body: { email: 'ada@example.org' } });
+    type('code', 'ABCD2345');
+    button().click();
+    await drawn(server, element);
+    expect(server.requests.at(-1)?.body).toMatchObject({ email_code: 'ABCD2345', contact: { email: 'ada@example.org' } });
+  });
+
   it('says why it was refused, and tries anew with another key', async () => {
     let refusal: BookingRefusedEvent | undefined;
     element.addEventListener('seatcast-refused', (event) => (refusal = event));

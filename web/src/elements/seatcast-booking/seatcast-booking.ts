@@ -36,15 +36,19 @@ export class SeatcastBooking extends LiveElement {
     lines: { attribute: false },
     sending: { state: true },
     problem: { state: true },
+    proving: { state: true },
   };
 
   /** The selection that is about to be booked. */
   declare lines: readonly SelectionLine[];
   declare sending: boolean;
   declare problem: Problem | undefined;
+  /** The tickets ask for a proven e-mail address: a code is mailed, and typed here. */
+  declare proving: boolean;
 
   /** What the buyer typed; kept for the next booking on this page, and nowhere else. */
   readonly #contact: Contact = {};
+  #code = '';
   /** Kept while the same choice is tried again, so that it cannot be booked twice. */
   #key: string | undefined;
   /** The chosen lines, by the element that they come from; they are emptied when the booking is made. */
@@ -56,6 +60,7 @@ export class SeatcastBooking extends LiveElement {
     super();
     this.lines = [];
     this.sending = false;
+    this.proving = false;
     this.addEventListener('seatcast-selection', (event: SelectionChangedEvent) => {
       this.#choices.set(event.composedPath()[0] as unknown as SelectionSource, event.lines);
       this.lines = [...this.#choices.values()].flat();
@@ -131,7 +136,7 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #contactFields(): TemplateResult {
-    return html`<details @input=${this.#typed}>
+    return html`<details @input=${this.#typed} ?open=${this.proving}>
       <summary>Your name and e-mail <span class="optional">to find the booking again</span></summary>
       <label>Name
         <input name="name" autocomplete="name" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.name ?? ''} />
@@ -139,12 +144,34 @@ export class SeatcastBooking extends LiveElement {
       <label>E-mail
         <input name="email" type="email" autocomplete="email" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.email ?? ''} />
       </label>
+      ${this.proving ? this.#codeField() : nothing}
     </details>`;
+  }
+
+  #codeField(): TemplateResult {
+    return html`<label>Code from the mail
+        <input name="code" autocomplete="one-time-code" maxlength=${NAME_CHARS_MAX} .value=${this.#code} />
+      </label>
+      <button class="button small" type="button" ?disabled=${!this.#contact.email} @click=${() => this.#askCode()}>
+        Send me a code
+      </button>`;
+  }
+
+  async #askCode(): Promise<void> {
+    const { email } = this.#contact;
+    if (!email) return;
+    try {
+      await this.topic.client.askEmailCode(email);
+      this.problem = undefined;
+    } catch (error) {
+      this.problem = new Problem(error);
+    }
   }
 
   #typed(event: Event): void {
     const { name, value } = event.target as HTMLInputElement;
-    this.#contact[name === 'name' ? 'name' : 'email'] = value.trim();
+    if (name === 'code') this.#code = value.trim();
+    else this.#contact[name === 'name' ? 'name' : 'email'] = value.trim();
     // Another contact is another request.
     this.#key = undefined;
     this.requestUpdate();
@@ -186,6 +213,7 @@ export class SeatcastBooking extends LiveElement {
       if (error instanceof Refusal) {
         // A refusal is an answer: the next try is another attempt.
         this.#key = undefined;
+        if (error.code === 'EMAIL_PROOF_REQUIRED') this.proving = true;
         this.dispatchEvent(new BookingRefusedEvent(error));
       }
     } finally {
@@ -199,6 +227,7 @@ export class SeatcastBooking extends LiveElement {
       event_id,
       items: this.lines.map(({ item }) => item),
       expected_total: totalOf(this.lines),
+      ...(this.#code ? { email_code: this.#code } : {}),
       ...(email ? { contact: { email, ...(name ? { name } : {}) } } : {}),
     };
   }
