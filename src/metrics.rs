@@ -325,7 +325,7 @@ static ALL: &[Metric] = &[
     ),
     Metric(
         "seatcast_jobs_due",
-        "Jobs of all nodes that are due and that nobody is at, as this node last counted them; 10,000 at most.",
+        "Jobs of all nodes that are due and that nobody is at, as this node last counted them; 1,000 at most.",
         MetricKind::Gauge(&JOBS_DUE),
     ),
     Metric(
@@ -335,7 +335,7 @@ static ALL: &[Metric] = &[
     ),
     Metric(
         "seatcast_jobs_for_review",
-        "Jobs that wait for a person.",
+        "Jobs that wait for a person; 1,000 at most.",
         MetricKind::Gauge(&JOBS_FOR_REVIEW),
     ),
 ];

@@ -27,7 +27,7 @@ const TIDIED_MAX: usize = 1_000;
 /// Rounds of polling from one tidying to the next.
 const TIDY_EVERY: u32 = 5;
 /// Jobs that are counted for the metrics.
-const COUNTED_MAX: i64 = 10_000;
+const COUNTED_MAX: i64 = 1_000;
 
 /// The table of jobs.
 pub(crate) trait JobTable {

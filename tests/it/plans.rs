@@ -57,6 +57,9 @@ const FILL: &str = "
     select n, 'custom', 'Doors open at seven', 1 from generate_series(100001, 110000) n;
     insert into tickets (booking_id, event_id, ticket_type_id, code)
     select id, event_id, 2 * event_id + 1, 'TKT-' || reference from bookings where event_id > 100000 and status = 'confirmed';
+    insert into jobs (kind, key, payload, run_at, state, expires_at)
+    select 'email_code', 'job-' || n, '{}', now() + interval '1 day', (array['waiting', 'needs_review'])[1 + n % 2],
+           now() + interval '2 days' from generate_series(1, 100000) n;
     do $$ declare t record; begin
         for t in select c.oid::regclass as name from pg_class c
                   where relnamespace = 'seatcast'::regnamespace and relkind = 'r' loop
@@ -89,7 +92,10 @@ const GROWTH: &str = "
     insert into notices (event_id, type, message)
     select n, 'custom', 'Doors open at seven' from generate_series(100001, 103000) n;
     insert into tickets (booking_id, event_id, ticket_type_id, code)
-    select id, event_id, 2 * event_id + 1, 'TKT-' || reference from bookings where event_id > 100000 and status = 'confirmed'";
+    select id, event_id, 2 * event_id + 1, 'TKT-' || reference from bookings where event_id > 100000 and status = 'confirmed';
+    insert into jobs (kind, key, payload, run_at, state, expires_at)
+    select 'email_code', 'job-' || n, '{}', now() + interval '1 day', (array['waiting', 'needs_review'])[1 + n % 2],
+           now() + interval '2 days' from generate_series(100001, 140000) n";
 
 /// Tables that grow with what is on sale and sold.
 const GROWING: &[&str] = &[
@@ -108,6 +114,7 @@ const GROWING: &[&str] = &[
     "notices",
     "changes",
     "idempotency_keys",
+    "jobs",
 ];
 
 /// More rows than one event has here, fewer than all have.
@@ -261,6 +268,8 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         .put(&status(&id), &json!({"status": "cancelled"}))
         .await
         .data(200);
+    let wish = json!({"email": format!("{buyer}@example.org")});
+    mine.post("/api/v1/email-codes", &wish).await.data(202);
     // Confirmed, and one that expires.
     let id = book(units.clone()).await;
     organizer
