@@ -55,7 +55,13 @@ export class BookingsPage extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     document.title = 'My bookings · Seatcast';
-    if (location.hash.startsWith(LINK)) void this.#open(location.hash.slice(LINK.length));
+    globalThis.addEventListener('hashchange', this.#followLink);
+    this.#followLink();
+  }
+
+  override disconnectedCallback(): void {
+    globalThis.removeEventListener('hashchange', this.#followLink);
+    super.disconnectedCallback();
   }
 
   override render(): TemplateResult {
@@ -79,6 +85,10 @@ export class BookingsPage extends LitElement {
       </form>
     `;
   }
+
+  readonly #followLink = (): void => {
+    if (location.hash.startsWith(LINK)) void this.#open(location.hash.slice(LINK.length));
+  };
 
   async #open(link: string): Promise<void> {
     // A link in the address bar would be shared, and opened anew by each reload.

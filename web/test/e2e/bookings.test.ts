@@ -140,3 +140,40 @@ it.each([
   expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
   await picture(page, `bookings ${look}`);
 });
+
+describe('a buyer without an account', () => {
+  it('finds a booking again on another device, by a mailed link', async () => {
+    const { id } = await makeEvent('Found again', 20);
+    const { page } = await open(browser, `${url}/events/${id}`);
+    await page.getByRole('button', { name: 'One more Standard' }).click();
+    await page.getByText('Your name and e-mail').click();
+    await page.getByLabel('Name').fill('Ada');
+    const email = `ada-${id}@example.org`;
+    await page.getByLabel('E-mail').fill(email);
+    await picture(page, 'name and e-mail');
+    await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+    await expect.poll(() => statuses(page)).toEqual(['pending']);
+    const reference = await sql(`select reference from bookings where event_id = ${id}`);
+
+    const { page: other } = await open(browser, `${url}/bookings`);
+    await other.getByLabel('Reference').fill(reference.toLowerCase());
+    await other.getByLabel('E-mail').fill(email);
+    await other.getByRole('button', { name: 'Send me the link' }).click();
+    await expect.poll(() => textOf(other.locator('.said'))).toContain('If there is such a booking');
+    const mailed = async (): Promise<string | undefined> => {
+      const outbox = (await (await fetch(`${url}/dev/outbox`)).json()) as { to: string; text: string }[];
+      return outbox.find(({ to }) => to === email)?.text.match(/http\S+/)?.[0];
+    };
+    await expect.poll(mailed).toBeDefined();
+    await other.goto((await mailed()) ?? '');
+    await expect.poll(() => textOf(other.locator('.said'))).toBe(`Your booking ${reference} is here.`);
+    await expect.poll(() => statuses(other)).toEqual(['pending']);
+    expect(new URL(other.url()).hash).toBe('');
+    await picture(other, 'found again');
+    // It is this buyer's from now on.
+    await other.reload();
+    await expect.poll(() => statuses(other)).toEqual(['pending']);
+    await other.getByRole('button', { name: /^Cancel booking/ }).click();
+    await expect.poll(() => sql(`select status from bookings where event_id = ${id}`)).toBe('cancelled');
+  });
+});
