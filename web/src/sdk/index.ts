@@ -20,6 +20,7 @@ export { Refusal, Unreachable } from './rest.ts';
 export { othersHere, stockLevel, STEPS, totalsOf } from './model.ts';
 export type { AdminState, EventState, Others, SeatsState, StockLevel, Totals } from './model.ts';
 export { SeatStatuses } from './seats.ts';
+export { sectionNumbers, type SectionNumbers } from './sections.ts';
 export type {
   EventInfo,
   EventStatus,

@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import type { SeatcastSeatMap } from '../../src/elements/seatcast-seat-map/seatcast-seat-map.ts';
 import { launch, open, textOf } from '../support/browser.ts';
-import { number } from '../support/world.ts';
+import { number, rest } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 let browser: Browser;
@@ -118,4 +118,28 @@ it('on a phone the first tap comes closer, the next one chooses', async () => {
   expect(after.id).toBe(before.id);
   await page.touchscreen.tap(after.x, after.y);
   await expect.poll(() => page.getByRole('button', { name: 'Hold 1 ticket' }).count()).toBe(1);
+});
+
+it('the numbers by section are live, and those of REST', async () => {
+  const [buyer, viewer] = await Promise.all([open2000(), open2000()]);
+  const seat = await freeSeat(buyer);
+  await viewer.getByText('Seats left by section').click();
+  const shown = async (): Promise<string[]> => {
+    const lines = await viewer.locator('seatcast-seat-map details li').allInnerTexts();
+    return lines.map((line) => line.replace(/\s+/g, ' ')).sort();
+  };
+  interface Row { section: string; ticket_type: string; available: number; allocated: number }
+  const told = async (): Promise<string[]> => {
+    const rows = await rest<Row[]>('GET', `/availability/${eventId}/sections`);
+    return rows.map((row) => `${row.section} · ${row.ticket_type} ${row.available} of ${row.allocated}`).sort();
+  };
+  const before = await told();
+  expect(before.length).toBeGreaterThan(2);
+  await expect.poll(shown).toEqual(before);
+  await buyer.mouse.click(seat.x, seat.y);
+  await buyer.getByRole('button', { name: 'Hold 1 ticket' }).click();
+  await expect.poll(shown).not.toEqual(before);
+  expect(await shown()).toEqual(await told());
+  await buyer.locator('seatcast-bookings [data-booking]').getByRole('button', { name: /^Cancel/ }).click();
+  await expect.poll(shown).toEqual(before);
 });

@@ -115,6 +115,28 @@ export const styles = [
       align-items: center;
       gap: 0.45rem;
     }
+    .sections {
+      margin-top: 0.25rem;
+      font-size: 0.875rem;
+    }
+    .sections summary {
+      min-height: 24px;
+      color: var(--accent);
+      cursor: pointer;
+    }
+    .sections ul {
+      display: grid;
+      grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr));
+      gap: 0.25rem 1.5rem;
+      margin: 0.4rem 0 0;
+      padding: 0;
+      list-style: none;
+    }
+    .sections li {
+      display: flex;
+      justify-content: space-between;
+      gap: 1rem;
+    }
     .type {
       font-weight: 600;
     }

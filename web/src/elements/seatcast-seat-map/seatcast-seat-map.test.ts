@@ -56,6 +56,18 @@ async function keys(...names: string[]): Promise<void> {
 const chosen = (): unknown[] => (selected?.lines ?? []).map(({ item }) => item);
 
 describe('the seat map', () => {
+  it('counts what is left of each section while somebody looks', async () => {
+    const details = find<HTMLDetailsElement>(element, 'details');
+    expect(details.querySelectorAll('li')).toHaveLength(0);
+    details.open = true;
+    details.dispatchEvent(new Event('toggle'));
+    await element.updateComplete;
+    expect(textOf(details)).toContain('Stalls · Type 7 7 of 8');
+    server.seat(1, 2, 1);
+    await drawn(server, element);
+    expect(textOf(details)).toContain('Stalls · Type 7 6 of 8');
+  });
+
   it('says in words what the picture shows of the row at hand', () => {
     const options = [...element.renderRoot.querySelectorAll('[role=option]')].map((option) => textOf(option));
     expect(options).toHaveLength(4);

@@ -1,5 +1,5 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { EventState, SeatStatus, TicketType } from '../../sdk/index.ts';
+import { sectionNumbers, type EventState, type SeatMapGeometry, type SeatStatus, type TicketType } from '../../sdk/index.ts';
 import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { money, plural } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
@@ -45,9 +45,12 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     said: { state: true },
     mine: { attribute: false },
     keyed: { state: true },
+    counting: { state: true },
   };
 
   declare geometry: Geometry | undefined;
+  /** The numbers by section are being looked at. */
+  declare counting: boolean;
   /** The seat that the keyboard is at. */
   declare cursor: Seat | undefined;
   declare hovered: Seat | undefined;
@@ -74,6 +77,8 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     left: () => (this.hovered = undefined),
     moved: () => this.requestUpdate(),
   });
+  /** The map as it came. */
+  #columns: SeatMapGeometry | undefined;
   /** The layout that is being fetched. */
   #fetching: number | undefined;
   #busy = false;
@@ -124,8 +129,10 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     if (event === undefined) return;
     this.#fetching = layout;
     try {
-      const geometry = new Geometry(await this.topic.client.seatMap(event, layout));
+      const columns = await this.topic.client.seatMap(event, layout);
       if (event !== this.event || this.#fetching !== layout) return;
+      const geometry = new Geometry(columns);
+      this.#columns = columns;
       this.#show(geometry);
     } catch {
       this.said = 'The seat map could not be loaded. Trying again …';
@@ -277,6 +284,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
         </div>
       </div>
       <p class="said" role="status">${this.said ?? nothing}</p>
+      ${state && ready ? this.#sections(state) : nothing}
       ${state ? this.#legend(state) : nothing}
     `;
   }
@@ -338,6 +346,24 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   #statusWords(seat: Seat): string {
     if (this.mine?.includes(seat.id)) return 'yours';
     return STATUS_WORDS[this.statusOf(seat.id) ?? 'blocked'];
+  }
+
+  /** What is left of each section. Counted only while somebody looks. */
+  #sections(state: EventState): TemplateResult {
+    const statuses = this.#seats.view.state?.seats;
+    const rows = this.counting && this.#columns && statuses ? sectionNumbers(this.#columns, statuses) : [];
+    const nameOf = (id: number): string => state.ticket_types.find((type) => type.id === id)?.name ?? '';
+    return html`<details class="sections" @toggle=${(event: Event) => (this.counting = (event.target as HTMLDetailsElement).open)}>
+      <summary>Seats left by section</summary>
+      <ul>
+        ${rows.map(
+          (row) => html`<li>
+            <span>${row.section} · ${nameOf(row.ticket_type_id)}</span>
+            <span class="price">${row.available} of ${row.allocated}</span>
+          </li>`,
+        )}
+      </ul>
+    </details>`;
   }
 
   #legend(state: EventState): TemplateResult {
