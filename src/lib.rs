@@ -41,6 +41,7 @@
 //! | [`tasks`] | groups of tasks that are watched: none dies unseen |
 //! | [`run`] | the composition root: builds the stages, drains them in order |
 //! | [`lang`] | the languages that we speak |
+//! | `clock` | the database's clock, as this node knows it |
 //! | `pacing` | back-off and halving, once for all |
 //! | [`cli`], [`config`], [`telemetry`], [`metrics`] | the command line, every limit, the log, the numbers |
 //! | [`embedded`] | the private Postgres that runs when no database is given |
@@ -78,6 +79,7 @@ pub mod auth;
 pub mod board;
 pub mod broadcast;
 pub mod cli;
+mod clock;
 pub mod config;
 mod descriptors;
 pub mod desk;

@@ -39,6 +39,7 @@ pub use self::command::{Answer, Book, Cancel, Confirm, DeskError, Expired, Outco
 use self::command::{Said, Verdict, too_late};
 use self::queue::{CommandBatch, QueueLimits, Start};
 use self::worker::{DeskShared, Enqueued, serve};
+use crate::clock::learn;
 use crate::config::DeskConfig;
 use crate::config::inside::DESK_CLOCK_INTERVAL_MS;
 use crate::store::Store;
@@ -185,7 +186,12 @@ impl Inner {
 
     async fn learn_the_time(&self) {
         match self.store.clock().await {
-            Ok(at) => self.shared.clock().read(at, self.shared.now()),
+            Ok(at) => {
+                let now = self.shared.now();
+                let mut known = self.shared.clock();
+                known.read(at, now);
+                learn(known.at(now).unwrap_or(at));
+            }
             Err(error) => {
                 tracing::debug!(
                     error = &error as &dyn std::error::Error,

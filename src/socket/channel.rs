@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::clock::database_now;
 use crate::config::AvailabilityConfig;
 use crate::config::inside::{PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX, TABLE_MESSAGES_BYTES_MAX};
 use crate::hub::frames::{Prepared, Weight};
@@ -161,7 +162,7 @@ impl Channel {
             Step::Latest(publication) => self.published(publication, has, limits),
             Step::Merged(delta) => self.encode(&delta, history.state(), has, limits),
             Step::Whole(state) => {
-                let (mut whole, now) = (state.whole(), Timestamp::now());
+                let (mut whole, now) = (state.whole(), database_now());
                 whole
                     .notices
                     .retain(|_, change| change.row.as_ref().is_none_or(|row| !row.has_ended(now)));

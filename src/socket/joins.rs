@@ -1,13 +1,12 @@
 //! Makes clients viewers of events, and ends that.
 
-use jiff::Timestamp;
-
 use super::channel::{ChannelKey, Member};
 use super::channels::Relocated;
 use super::connection::{Connection, Postponed};
 use super::session::{OpenedEvent, Stage};
 use super::shard::Shard;
 use crate::auth::Caller;
+use crate::clock::database_now;
 use crate::hub::{self, NotOpened};
 use crate::protocol::topic::Topic;
 use crate::ticketing::live::{EventInfo, EventStatus};
@@ -94,7 +93,7 @@ impl Shard {
                 revision: history.revision(),
                 here,
             },
-            |view, since| channel.joined(view, history, since, here, limits, Timestamp::now()),
+            |view, since| channel.joined(view, history, since, here, limits, database_now()),
             &mut self.effects,
         );
         if !opened {

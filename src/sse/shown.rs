@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::text;
 use super::viewer::{Position, StreamViewer};
 use crate::auth::Caller;
+use crate::clock::database_now;
 use crate::config::inside::{PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX};
 use crate::config::{AvailabilityConfig, Config};
 use crate::hub::frames::Prepared;
@@ -351,7 +352,7 @@ impl Texts {
             Step::Level | Step::Whole(_) => None,
         };
         let delta = delta.filter(|delta| delta.from > 0);
-        let now = Timestamp::now();
+        let now = database_now();
         if self.good_until.take_if(|until| *until <= now).is_some() {
             self.prepared.clear();
         }

@@ -109,7 +109,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that name nobody, and that all but the rules may name.
-const FOUNDATIONS: &[&str] = &["lang", "metrics", "pacing", "tasks"];
+const FOUNDATIONS: &[&str] = &["clock", "lang", "metrics", "pacing", "tasks"];
 
 /// Modules that may name all others: they start them.
 const ROOTS: &[&str] = &["cli", "run", "tools"];
