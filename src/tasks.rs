@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-type Cause = Box<dyn Error + Send + Sync>;
+/// What a failure was caused by, whatever it is.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A task ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +18,7 @@ pub enum TaskEnded {
     Failed {
         task: &'static str,
         #[source]
-        cause: Cause,
+        cause: BoxError,
     },
     #[error("{task} ended though nobody asked it to, so the server ended")]
     ByItself { task: &'static str },
@@ -27,12 +28,12 @@ pub enum TaskEnded {
 #[derive(Default)]
 pub(crate) struct Tasks {
     end: CancellationToken,
-    running: JoinSet<Result<(), Cause>>,
+    running: JoinSet<Result<(), BoxError>>,
     names: HashMap<Id, &'static str>,
 }
 
 impl Tasks {
-    pub(crate) fn spawn<E: Into<Cause>>(
+    pub(crate) fn spawn<E: Into<BoxError>>(
         &mut self,
         name: &'static str,
         task: impl Future<Output = Result<(), E>> + Send + 'static,

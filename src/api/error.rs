@@ -1,7 +1,6 @@
 //! Every way in which a request can fail, as status, stable code and data. This is the one place that turns errors
 //! from below into answers. Causes are kept, logged once at the edge, and never shown.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -18,6 +17,7 @@ use crate::metrics;
 use crate::store::StoreError;
 use crate::store::constraint::{self, Rule};
 use crate::store::edit::EditError;
+use crate::tasks::BoxError;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::refusal::Refusal;
 
@@ -26,8 +26,6 @@ pub type ApiResult<T> = Result<T, ApiError>;
 const RETRY_AFTER_DATABASE_S: u64 = 1;
 /// `Retry-After` while its disk is full, which a person has to mend.
 const RETRY_AFTER_FULL_S: u64 = 30;
-
-type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A refusal or failure on its way out. Boxed, so that results stay small.
 #[derive(Debug)]

@@ -34,12 +34,12 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(2);
 /// The state of one event in the planner, and when it is next due without input.
 #[derive(Debug)]
 struct EventSlot {
-    watched: Watched,
+    watched: WatchedEvent,
     timer: Option<Instant>,
 }
 
 #[derive(Debug)]
-enum Watched {
+enum WatchedEvent {
     /// Its state is being loaded. Waiting shards are answered at `give_up_at` at the latest; the load goes on for the next
     /// request.
     Loading {
@@ -186,15 +186,15 @@ impl Planner {
             };
             slot.timer = None;
             match &mut slot.watched {
-                Watched::Loading { waiting, .. } => {
+                WatchedEvent::Loading { waiting, .. } => {
                     let gave_up = mem::take(waiting);
                     self.effects
                         .push(Effect::NotOpened(gave_up, event, NotOpened::Unavailable));
                 }
-                Watched::Open(entry) if entry.leaves_at.is_some_and(|at| at <= now) => {
+                WatchedEvent::Open(entry) if entry.leaves_at.is_some_and(|at| at <= now) => {
                     self.remove(event);
                 }
-                Watched::Open(entry) => {
+                WatchedEvent::Open(entry) => {
                     if mem::take(&mut entry.unread) {
                         self.rung.insert(event);
                     }
@@ -237,13 +237,13 @@ impl Planner {
     /// Whether the event is watched and its state known.
     pub(super) fn is_open(&self, event: EventId) -> bool {
         let slot = self.slots.get(&event);
-        slot.is_some_and(|slot| matches!(slot.watched, Watched::Open(_)))
+        slot.is_some_and(|slot| matches!(slot.watched, WatchedEvent::Open(_)))
     }
 
     fn open(&mut self, event: EventId) -> Option<&mut Entry> {
         match &mut self.slots.get_mut(&event)?.watched {
-            Watched::Open(entry) => Some(entry),
-            Watched::Loading { .. } => None,
+            WatchedEvent::Open(entry) => Some(entry),
+            WatchedEvent::Loading { .. } => None,
         }
     }
 
@@ -253,8 +253,8 @@ impl Planner {
             return;
         };
         let next_at = match &slot.watched {
-            Watched::Open(entry) => entry.next_at(),
-            Watched::Loading {
+            WatchedEvent::Open(entry) => entry.next_at(),
+            WatchedEvent::Loading {
                 waiting,
                 give_up_at,
             } => (!waiting.is_empty()).then_some(*give_up_at),

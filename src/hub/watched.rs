@@ -53,7 +53,7 @@ struct Reach {
 
 /// The outcome for a waiting client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum WatchVerdict {
     Waits,
     Answer,
     /// This node is behind the client and cannot read the database.
@@ -124,21 +124,23 @@ impl<W: Waiter> Watched<W> {
         ahead && who.may_see(&history.state().event)
     }
 
-    fn judge(&self, waiting: &WaitingClient<W>, now_ms: u64) -> Verdict {
+    fn judge(&self, waiting: &WaitingClient<W>, now_ms: u64) -> WatchVerdict {
         let Some(history) = &self.history else {
-            return Verdict::Waits;
+            return WatchVerdict::Waits;
         };
         if !self.is_behind(&waiting.who) {
-            return Verdict::Answer;
+            return WatchVerdict::Answer;
         }
         match waiting.reach {
             // The database was read after the question, and the result is here: no more revisions exist.
             Some(Reach {
                 read: Some(read), ..
-            }) if read <= history.revision() => Verdict::Answer,
-            Some(reach) if reach.until_ms <= now_ms && mistaken!(AnswerBehind) => Verdict::Answer,
-            Some(reach) if reach.until_ms <= now_ms => Verdict::Later,
-            _ => Verdict::Waits,
+            }) if read <= history.revision() => WatchVerdict::Answer,
+            Some(reach) if reach.until_ms <= now_ms && mistaken!(AnswerBehind) => {
+                WatchVerdict::Answer
+            }
+            Some(reach) if reach.until_ms <= now_ms => WatchVerdict::Later,
+            _ => WatchVerdict::Waits,
         }
     }
 
@@ -150,7 +152,7 @@ impl<W: Waiter> Watched<W> {
         look: impl FnOnce(Revision) -> u64,
     ) -> Option<W> {
         let waiting = WaitingClient { who, reach: None };
-        if self.judge(&waiting, now_ms) == Verdict::Answer {
+        if self.judge(&waiting, now_ms) == WatchVerdict::Answer {
             return Some(waiting.who);
         }
         self.waiting.push(waiting);
@@ -193,11 +195,11 @@ impl<W: Waiter> Watched<W> {
     }
 
     /// The waiting clients that can be answered now, or that have waited too long.
-    pub(super) fn settled(&mut self, now_ms: u64) -> Vec<(W, Verdict)> {
+    pub(super) fn settled(&mut self, now_ms: u64) -> Vec<(W, WatchVerdict)> {
         let (mut settled, mut waiting) = (Vec::new(), Vec::new());
         for one in std::mem::take(&mut self.waiting) {
             match self.judge(&one, now_ms) {
-                Verdict::Waits => waiting.push(one),
+                WatchVerdict::Waits => waiting.push(one),
                 verdict => settled.push((one.who, verdict)),
             }
         }

@@ -26,7 +26,7 @@ use tracing::Span;
 use super::history::History;
 use super::mailbox::Asker;
 use super::presence::View;
-use super::watched::{Opened, Verdict, Waiter, Watched};
+use super::watched::{Opened, Waiter, WatchVerdict, Watched};
 use super::{News, NotOpened, Opening, Publication, Watch};
 use crate::metrics;
 use crate::protocol::native::Checked;
@@ -342,7 +342,7 @@ impl<W: Waiter> Watching<W> {
         };
         for (who, verdict) in watched.settled(now_ms) {
             self.then.push_back(match verdict {
-                Verdict::Later => Then::Refuse(event, who, NotOpened::Behind),
+                WatchVerdict::Later => Then::Refuse(event, who, NotOpened::Behind),
                 _ => Then::Answer(event, who),
             });
         }

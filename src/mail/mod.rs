@@ -14,7 +14,7 @@ use lettre::message::Mailbox;
 use crate::config::MailConfig;
 
 pub use self::letter::{Letter, Style};
-use self::outbox::Outbox;
+use self::outbox::DemoOutbox;
 use self::smtp::Smtp;
 
 /// A mail as it goes out.
@@ -54,7 +54,7 @@ pub enum MailSetupError {
 #[derive(Clone)]
 pub enum Mailer {
     Smtp(Arc<Smtp>),
-    Outbox(Outbox),
+    Outbox(DemoOutbox),
 }
 
 impl Mailer {
@@ -63,7 +63,7 @@ impl Mailer {
         let from: Mailbox = config.mail_from.parse().map_err(MailSetupError::From)?;
         Ok(match &config.smtp_url {
             Some(url) => Some(Mailer::Smtp(Arc::new(Smtp::new(url, from)?))),
-            None if dev => Some(Mailer::Outbox(Outbox::default())),
+            None if dev => Some(Mailer::Outbox(DemoOutbox::default())),
             None => None,
         })
     }

@@ -14,10 +14,10 @@ use super::Mail;
 const MAILS_MAX: usize = 200;
 
 #[derive(Clone, Default)]
-pub struct Outbox(Arc<Mutex<VecDeque<Mail>>>);
+pub struct DemoOutbox(Arc<Mutex<VecDeque<Mail>>>);
 
 #[derive(Serialize)]
-struct Kept {
+struct KeptMail {
     to: String,
     subject: String,
     text: String,
@@ -25,7 +25,7 @@ struct Kept {
     key: String,
 }
 
-impl Outbox {
+impl DemoOutbox {
     pub(super) fn keep(&self, mail: Mail) {
         let mut mails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         mails.push_front(mail);
@@ -39,9 +39,9 @@ impl Outbox {
     }
 }
 
-async fn show(State(outbox): State<Outbox>) -> Json<Vec<Kept>> {
+async fn show(State(outbox): State<DemoOutbox>) -> Json<Vec<KeptMail>> {
     let mails = outbox.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = mails.iter().map(|mail| Kept {
+    let kept = mails.iter().map(|mail| KeptMail {
         to: mail.to.clone(),
         subject: mail.subject.clone(),
         text: mail.text.clone(),

@@ -25,14 +25,13 @@ use crate::metrics;
 use crate::store::Store;
 use crate::store::doorbell::{self, Ring};
 use crate::store::relay::{Candidacy, LogRow};
+use crate::tasks::BoxError;
 use crate::ticketing::{EventId, Revision};
 
 /// Pause between two attempts to be elected.
 const CANDIDACY_PAUSE: Duration = Duration::from_millis(500);
 /// Time that the database has to answer.
 const QUERY_PATIENCE: Duration = Duration::from_secs(3);
-
-type Cause = Box<dyn Error + Send + Sync>;
 
 /// Tries to be elected, and publishes the log while it is, until `cancel`.
 pub(super) async fn run(
@@ -64,7 +63,7 @@ async fn stand_and_carry(
     client: &Client,
     config: &BusConfig,
     probe_interval: Duration,
-) -> Result<(), Cause> {
+) -> Result<(), BoxError> {
     let candidacy = timeout(QUERY_PATIENCE, store.stand_for_relay()).await??;
     // A node that cannot reach NATS must not be the relay.
     while !is_connected(client) || !timeout(QUERY_PATIENCE, candidacy.is_elected()).await?? {
@@ -108,7 +107,7 @@ struct Relay<'a> {
 }
 
 impl Relay<'_> {
-    async fn carry(mut self, mut rings: mpsc::Receiver<Ring>) -> Result<(), Cause> {
+    async fn carry(mut self, mut rings: mpsc::Receiver<Ring>) -> Result<(), BoxError> {
         let mut tick = interval(ANNOUNCE_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -129,7 +128,7 @@ impl Relay<'_> {
         }
     }
 
-    async fn rang(&mut self, ring: Ring) -> Result<(), Cause> {
+    async fn rang(&mut self, ring: Ring) -> Result<(), BoxError> {
         match ring {
             // The row is read even where it rode along: what is published has no gap.
             Ring::Event(event) | Ring::Change(event, _) => drop(self.rung.insert(event)),
@@ -144,7 +143,7 @@ impl Relay<'_> {
         Ok(())
     }
 
-    async fn announce(&self) -> Result<(), Cause> {
+    async fn announce(&self) -> Result<(), BoxError> {
         if !is_connected(self.client) {
             return Err("the connection to NATS is lost".into());
         }
@@ -156,7 +155,7 @@ impl Relay<'_> {
     }
 
     /// Reads the events that rang, and publishes their new rows.
-    async fn publish(&mut self) -> Result<(), Cause> {
+    async fn publish(&mut self) -> Result<(), BoxError> {
         while !self.rung.is_empty() {
             let rung = self.rung.iter();
             let heads: Vec<_> = rung
@@ -175,7 +174,7 @@ impl Relay<'_> {
         Ok(())
     }
 
-    async fn publish_row(&mut self, row: LogRow) -> Result<(), Cause> {
+    async fn publish_row(&mut self, row: LogRow) -> Result<(), BoxError> {
         // A row that is too big for NATS goes out as an empty message: «read the log».
         let fits = row.json.len() <= self.client.max_payload();
         let payload = if fits {
@@ -193,7 +192,7 @@ impl Relay<'_> {
         Ok(())
     }
 
-    async fn send(&self, subject: String, payload: Bytes) -> Result<(), Cause> {
+    async fn send(&self, subject: String, payload: Bytes) -> Result<(), BoxError> {
         Ok(timeout(PATIENCE, self.client.publish(subject, payload)).await??)
     }
 }

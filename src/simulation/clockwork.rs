@@ -74,30 +74,30 @@ struct Alarms {
 
 /// A part's waker.
 #[derive(Default)]
-struct Bell(AtomicBool);
+struct PartBell(AtomicBool);
 
-impl Wake for Bell {
+impl Wake for PartBell {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
 /// A part of a run: a worker of a node, a caller, something that goes wrong now and then.
-pub(super) struct Part {
+pub(super) struct SimPart {
     /// The node that it dies and stands still with.
     node: Option<usize>,
     at_ms: u64,
-    bell: Arc<Bell>,
+    bell: Arc<PartBell>,
     work: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-impl Part {
+impl SimPart {
     /// Begins now.
     pub(super) fn new(
         node: Option<usize>,
         work: impl Future<Output = ()> + Send + 'static,
-    ) -> Part {
-        Part {
+    ) -> SimPart {
+        SimPart {
             node,
             at_ms: now_ms(),
             bell: Arc::default(),
@@ -107,13 +107,13 @@ impl Part {
 }
 
 /// Where parts play.
-pub(super) trait Stage {
+pub(super) trait Scene {
     type Fault;
     /// When a run ends at the latest.
     const END_MS: u64;
 
     /// Takes the parts that begin.
-    fn born(&self) -> Vec<Part>;
+    fn born(&self) -> Vec<SimPart>;
     /// Until when the node stands still; `None` if it is dead, and its parts with it.
     fn of_node(&self, node: usize) -> Option<u64>;
     /// Takes the fault that was found.
@@ -121,8 +121,8 @@ pub(super) trait Stage {
 }
 
 /// Polls whatever is next, until nothing is left or the end.
-pub(super) fn play<S: Stage>(stage: &S) -> Result<(), S::Fault> {
-    let mut parts: Vec<Part> = Vec::new();
+pub(super) fn play<S: Scene>(stage: &S) -> Result<(), S::Fault> {
+    let mut parts: Vec<SimPart> = Vec::new();
     while now_ms() < S::END_MS {
         parts.append(&mut stage.born());
         parts.retain_mut(|part| {

@@ -32,10 +32,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::caller::Caller;
+use self::caller::DeskCaller;
 use self::ledger::Ledger;
 use self::node::DeskNode;
-use super::clockwork::{Failing, Part, Stage, find_fault, now, now_ms, pause, play, rest, try_run};
+use super::clockwork::{
+    Failing, Scene, SimPart, find_fault, now, now_ms, pause, play, rest, try_run,
+};
 use super::dice::Dice;
 use super::mistake::Mistake;
 use super::number;
@@ -77,7 +79,7 @@ struct Shared {
     ledger: Ledger,
     nodes: Vec<DeskNode>,
     /// Tasks that begin.
-    born: Vec<Part>,
+    born: Vec<SimPart>,
     /// When the caller of a booking, or of its latest change, leaves.
     leaves_ms: HashMap<BookingId, u64>,
     /// Commands without an answer yet, with the node and its incarnation that have them.
@@ -102,7 +104,7 @@ impl DeskWorld {
     }
 
     fn spawn(&self, node: Option<usize>, work: impl Future<Output = ()> + Send + 'static) {
-        let part = Part::new(node, work);
+        let part = SimPart::new(node, work);
         self.with(|shared| shared.born.push(part));
     }
 
@@ -155,7 +157,7 @@ fn run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
     }
     world.spawn(None, ledger::others(world.clone()));
     for number in 0..callers {
-        let caller = Caller::new(&world, number);
+        let caller = DeskCaller::new(&world, number);
         world.spawn(None, caller.live());
     }
     play(&world)?;
@@ -179,11 +181,11 @@ fn run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
     })
 }
 
-impl Stage for DeskWorld {
+impl Scene for DeskWorld {
     type Fault = DeskFault;
     const END_MS: u64 = FAULTS_MS + REST_MS;
 
-    fn born(&self) -> Vec<Part> {
+    fn born(&self) -> Vec<SimPart> {
         self.with(|shared| std::mem::take(&mut shared.born))
     }
 

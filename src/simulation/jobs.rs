@@ -24,7 +24,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::clockwork::{Failing, Part, Stage, find_fault, now_ms, pause, play, try_run};
+use super::clockwork::{Failing, Scene, SimPart, find_fault, now_ms, pause, play, try_run};
 use super::dice::Dice;
 use super::mistake::Mistake;
 use super::number;
@@ -99,32 +99,35 @@ struct Story {
     reviewed: bool,
 }
 
-struct Shared {
+struct JobsShared {
     dice: Dice,
     table: BTreeMap<i64, ModelJob>,
     stories: BTreeMap<i64, Story>,
     /// By node: until when it stands still; `None` while it is dead.
     nodes: Vec<Option<u64>>,
-    born: Vec<Part>,
+    born: Vec<SimPart>,
     fault: Option<JobFault>,
     is_told: bool,
 }
 
 #[derive(Clone)]
-struct JobWorld(Arc<Mutex<Shared>>);
+struct JobWorld(Arc<Mutex<JobsShared>>);
 
 impl JobWorld {
-    fn with<T>(&self, work: impl FnOnce(&mut Shared) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut JobsShared) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn spawn(&self, node: Option<usize>, work: impl Future<Output = ()> + Send + 'static) {
-        let part = Part::new(node, work);
+        let part = SimPart::new(node, work);
         self.with(|shared| shared.born.push(part));
     }
 
     /// A way to the database and back. While there are faults it may fail before its work, or after it.
-    async fn ask<T>(&self, work: impl FnOnce(&mut Shared) -> T + Send) -> Result<T, StoreError> {
+    async fn ask<T>(
+        &self,
+        work: impl FnOnce(&mut JobsShared) -> T + Send,
+    ) -> Result<T, StoreError> {
         let lost = || StoreError::Unavailable("the connection is lost".into());
         let (there, back) = self.with(|shared| (shared.travel(), shared.travel()));
         pause(there).await;
@@ -140,7 +143,7 @@ impl JobWorld {
     }
 }
 
-impl Shared {
+impl JobsShared {
     fn travel(&mut self) -> u64 {
         match self.dice.percent(3) {
             true => self.dice.between(50, 400),
@@ -176,11 +179,11 @@ impl Shared {
     }
 }
 
-impl Stage for JobWorld {
+impl Scene for JobWorld {
     type Fault = JobFault;
     const END_MS: u64 = FAULTS_MS + REST_MS;
 
-    fn born(&self) -> Vec<Part> {
+    fn born(&self) -> Vec<SimPart> {
         self.with(|shared| std::mem::take(&mut shared.born))
     }
 
@@ -194,12 +197,12 @@ impl Stage for JobWorld {
 }
 
 /// A node's way to the table, and its hands.
-struct Node {
+struct JobNode {
     world: JobWorld,
     number: usize,
 }
 
-impl JobTable for Node {
+impl JobTable for JobNode {
     async fn take(&self, jobs_max: usize) -> Result<Vec<TakenJob>, StoreError> {
         let taken = self.world.ask(|shared| {
             let due =
@@ -290,7 +293,7 @@ fn taken_job(id: i64, attempts: i32) -> TakenJob {
     }
 }
 
-impl Hands for Node {
+impl Hands for JobNode {
     async fn carry_out(&self, job: &TakenJob) -> Outcome {
         let (ms, refused, answer_lost, hopeless) = self.world.with(|shared| {
             let ms = match shared.goes_wrong(2) {
@@ -330,11 +333,11 @@ impl Hands for Node {
 /// The node begins to live.
 fn boot(world: &JobWorld, number: usize) {
     world.with(|shared| shared.nodes[number] = Some(0));
-    let node = Node {
+    let node = JobNode {
         world: world.clone(),
         number,
     };
-    let other = Node {
+    let other = JobNode {
         world: world.clone(),
         number,
     };
@@ -401,7 +404,7 @@ async fn calm(world: JobWorld) {
 fn run(seed: u64, is_told: bool) -> Result<(), JobFault> {
     let mut dice = Dice::new(seed);
     let nodes = 1 + dice.below(3);
-    let world = JobWorld(Arc::new(Mutex::new(Shared {
+    let world = JobWorld(Arc::new(Mutex::new(JobsShared {
         dice,
         table: BTreeMap::new(),
         stories: BTreeMap::new(),

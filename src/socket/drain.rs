@@ -21,8 +21,8 @@ const RETURN_WINDOW_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
 const CLOSING_RESERVE_MS: u64 = CLOSE_TIMEOUT_MS + 500;
 
 /// A client's position in both windows, in millionths.
-type Share = u64;
-const WHOLE: Share = 1_000_000;
+type DrainShare = u64;
+const WHOLE: DrainShare = 1_000_000;
 
 /// Both windows, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +42,12 @@ impl Windows {
         }
     }
 
-    fn close_at(self, share: Share) -> u64 {
+    fn close_at(self, share: DrainShare) -> u64 {
         self.closing_ms * share / WHOLE
     }
 
     /// The time between the close and the return of a client at this position.
-    fn away_ms(self, share: Share) -> u64 {
+    fn away_ms(self, share: DrainShare) -> u64 {
         (self.return_ms * share / WHOLE).saturating_sub(self.close_at(share))
     }
 }
@@ -58,7 +58,7 @@ pub(super) struct ShardDrain {
     began_ms: u64,
     windows: Windows,
     /// Clients that are not closed yet, the last first.
-    leaving: Vec<(Share, usize)>,
+    leaving: Vec<(DrainShare, usize)>,
 }
 
 impl ShardDrain {

@@ -14,9 +14,9 @@ use crate::protocol::topic::Topic;
 use crate::ticketing::{EventId, Revision};
 
 #[derive(Default)]
-pub(super) struct Watched {
+pub(super) struct WatchedPrivate {
     /// At most one for each join on this shard.
-    kept: HashMap<Topic, Kept>,
+    kept: HashMap<Topic, KeptFrame>,
     /// The number of the latest question.
     asked: Ask,
     /// Joins of events that are not reported yet.
@@ -25,11 +25,11 @@ pub(super) struct Watched {
 
 /// A topic with viewers on this shard.
 #[derive(Default)]
-struct Kept {
+struct KeptFrame {
     latest: Option<Arc<Picture>>,
     viewers: Vec<Member>,
     /// Viewers whose join is not answered yet.
-    waiting: Vec<Waiter>,
+    waiting: Vec<PrivateWaiter>,
     /// When to repeat a request that was refused, because the queue or the number of topics was full.
     say_again_ms: Option<u64>,
 }
@@ -37,7 +37,7 @@ struct Kept {
 /// Pause before a refused request is repeated.
 const REFUSED_PAUSE_MS: u64 = 2_000;
 
-struct Waiter {
+struct PrivateWaiter {
     member: Member,
     /// The client's revision, from whichever node.
     since: Option<Revision>,
@@ -45,7 +45,7 @@ struct Waiter {
     ask: Ask,
 }
 
-impl Watched {
+impl WatchedPrivate {
     pub(super) fn latest(&self, name: Topic) -> Option<&Arc<Picture>> {
         self.kept.get(&name)?.latest.as_ref()
     }
@@ -77,7 +77,7 @@ impl Shard {
         };
         let kept = self.private.kept.entry(name).or_default();
         kept.viewers.push(member);
-        kept.waiting.push(Waiter {
+        kept.waiting.push(PrivateWaiter {
             member,
             since,
             ask: self.private.asked + 1,
@@ -124,8 +124,8 @@ impl Shard {
             return;
         };
         kept.latest = Some(picture.clone());
-        let asked = |waiter: &mut Waiter| waiter.ask <= answers;
-        let answered: Vec<Waiter> = kept.waiting.extract_if(.., asked).collect();
+        let asked = |waiter: &mut PrivateWaiter| waiter.ask <= answers;
+        let answered: Vec<PrivateWaiter> = kept.waiting.extract_if(.., asked).collect();
         for member in kept.viewers.clone() {
             let id = member.connection as usize;
             let Some(connection) = self.connections.get_mut(id) else {
@@ -176,7 +176,7 @@ impl Shard {
     /// Repeats refused requests, and reports counted joins.
     pub(super) fn tend_private(&mut self) {
         let now_ms = self.now_ms();
-        let is_due = |kept: &Kept| kept.say_again_ms.is_some_and(|at| at <= now_ms);
+        let is_due = |kept: &KeptFrame| kept.say_again_ms.is_some_and(|at| at <= now_ms);
         let unsaid = self.private.kept.iter().filter(|(_, kept)| is_due(kept));
         let unsaid: Vec<Topic> = unsaid.map(|(name, _)| *name).collect();
         unsaid.into_iter().for_each(|name| self.wish_for(name));

@@ -21,7 +21,7 @@ use super::connections::Connections;
 use super::drain::ShardDrain;
 use super::fan_out::{FanOuts, PassContent, PendingChange};
 use super::joins::WaitingJoin;
-use super::private::Watched;
+use super::private::WatchedPrivate;
 use super::session::Effect;
 use super::wheel::Wheel;
 use super::{Accepted, ShardConfig};
@@ -48,7 +48,7 @@ pub(super) struct Shard {
     pub(super) channels: Channels,
     fan_outs: FanOuts,
     pub(super) whereabouts: Whereabouts,
-    pub(super) private: Watched,
+    pub(super) private: WatchedPrivate,
     pub(super) draining: Option<ShardDrain>,
     /// Effects of sessions. Kept between turns to save the allocation.
     pub(super) effects: Vec<Effect>,
@@ -82,7 +82,7 @@ impl Shard {
             channels: Channels::default(),
             fan_outs: FanOuts::default(),
             whereabouts: Whereabouts::new(shard, config.presence_task.clone()),
-            private: Watched::default(),
+            private: WatchedPrivate::default(),
             draining: None,
             effects: Vec::new(),
             config,

@@ -7,34 +7,33 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::WrongType;
 
 use super::{room, tls};
-
-type Cause = Box<dyn Error + Send + Sync>;
+use crate::tasks::BoxError;
 
 /// Causes are kept as sources, to be logged once, at the edge.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// No connection, or it broke. A transaction under way at the break may or may not be committed.
     #[error("the database cannot be reached")]
-    Unavailable(#[source] Cause),
+    Unavailable(#[source] BoxError),
     /// All pooled connections stayed busy, or a statement ran into its timeout: come back later.
     #[error("the database is too busy")]
-    Busy(#[source] Cause),
+    Busy(#[source] BoxError),
     /// The disk of the database is full (SQLSTATE 53100): reads go on, writes wait for somebody to make room.
     #[error("the database has no room left on its disk")]
-    Full(#[source] Cause),
+    Full(#[source] BoxError),
     /// A deadlock or serialization failure on every try of a transaction.
     #[error("the transaction lost against others too often")]
-    Contended(#[source] Cause),
+    Contended(#[source] BoxError),
     /// A constraint of the schema refused; `sql/README.md` lists their names.
     #[error("the constraint {name} refused the write")]
     Constraint {
         name: String,
         #[source]
-        source: Cause,
+        source: BoxError,
     },
     /// A value that a column cannot hold (SQLSTATE class 22): NUL in a text, a year out of range.
     #[error("the database refused a value")]
-    BadValue(#[source] Cause),
+    BadValue(#[source] BoxError),
     /// The database holds data that the code does not understand, or lacks data that it needs.
     #[error("the database holds something unexpected: {what}")]
     Corrupt { what: String },
@@ -42,7 +41,7 @@ pub enum StoreError {
     NotMigrated,
     /// The schema could not be brought up to date.
     #[error("the migrations failed")]
-    Migration(#[source] Cause),
+    Migration(#[source] BoxError),
     /// A standby, which takes no writes until it is promoted.
     #[error("the database is a standby")]
     Standby,
@@ -55,9 +54,9 @@ pub enum StoreError {
     Pooler,
     /// `DATABASE_URL` cannot be read.
     #[error("the database's address is not valid: {0}")]
-    BadAddress(#[source] Cause),
+    BadAddress(#[source] BoxError),
     #[error("the database answered with an error")]
-    Unexpected(#[source] Cause),
+    Unexpected(#[source] BoxError),
 }
 
 /// TLS was required and could not be established.

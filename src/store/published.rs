@@ -71,7 +71,7 @@ pub(crate) struct Page {
 
 /// A published table's place in the schema. Of several tables each but the first is reached by the key of its rows one by
 /// one (`lateral`, or a scalar subquery): a join may be planned as a scan of all of it.
-struct Source {
+struct RowSource {
     /// Expressions of the table's columns, in their order.
     cells: &'static [&'static str],
     from: &'static str,
@@ -81,13 +81,13 @@ struct Source {
     /// Columns that an index leads to.
     keys: &'static [&'static str],
     /// The indexes that rows can be read along; the first is that of the primary key.
-    orders: &'static [Order],
+    orders: &'static [ColumnOrder],
     /// A condition (column, value, expression) that an index for the last order holds for.
     partial: Option<(&'static str, &'static str, &'static str)>,
 }
 
 /// An index that rows can be read along.
-struct Order {
+struct ColumnOrder {
     columns: &'static [&'static str],
     /// The condition that the index holds for, or `true`. Elsewhere it is not said as the index says it: else a plan that
     /// was made while the table was small reads all of this index instead of the beginning of another one.
@@ -95,7 +95,7 @@ struct Order {
 }
 
 /// Every table of the dialect has one.
-fn source(table: &Table) -> Result<&'static Source, StoreError> {
+fn source(table: &Table) -> Result<&'static RowSource, StoreError> {
     match table.name {
         "event_tickets" => Ok(&EVENT_TICKETS),
         "events" => Ok(&EVENTS),
@@ -105,7 +105,7 @@ fn source(table: &Table) -> Result<&'static Source, StoreError> {
     }
 }
 
-static EVENT_TICKETS: Source = Source {
+static EVENT_TICKETS: RowSource = RowSource {
     cells: &[
         "c.id",
         "c.event_id",
@@ -119,14 +119,14 @@ static EVENT_TICKETS: Source = Source {
         (select deleted_at, status, organizer_id from events where id = c.event_id limit 1) e",
     visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)",
     keys: &["id", "event_id"],
-    orders: &[Order {
+    orders: &[ColumnOrder {
         columns: &["id"],
         holds: "true",
     }],
     partial: None,
 };
 
-static EVENTS: Source = Source {
+static EVENTS: RowSource = RowSource {
     cells: &[
         "e.id",
         "e.organizer_id",
@@ -152,11 +152,11 @@ static EVENTS: Source = Source {
     visible: "case when e.deleted_at is null then e.status <> 'draft' or $1 or e.organizer_id = $2 end",
     keys: &["id"],
     orders: &[
-        Order {
+        ColumnOrder {
             columns: &["id"],
             holds: "true",
         },
-        Order {
+        ColumnOrder {
             columns: &["starts_at", "id"],
             holds: "e.deleted_at is null",
         },
@@ -164,7 +164,7 @@ static EVENTS: Source = Source {
     partial: Some(("status", "active", "e.status = 'active'")),
 };
 
-static SEATS: Source = Source {
+static SEATS: RowSource = RowSource {
     cells: &[
         "s.position",
         "s.event_id",
@@ -175,14 +175,14 @@ static SEATS: Source = Source {
         (select deleted_at, status, organizer_id from events where id = s.event_id limit 1) e",
     visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)",
     keys: &["event_id"],
-    orders: &[Order {
+    orders: &[ColumnOrder {
         columns: &["event_id", "position"],
         holds: "true",
     }],
     partial: None,
 };
 
-static NOTICES: Source = Source {
+static NOTICES: RowSource = RowSource {
     cells: &[
         "n.id",
         "n.event_id",
@@ -198,7 +198,7 @@ static NOTICES: Source = Source {
     visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)
               and (n.until is null or n.until > now())",
     keys: &["id", "event_id"],
-    orders: &[Order {
+    orders: &[ColumnOrder {
         columns: &["id"],
         holds: "true",
     }],

@@ -32,7 +32,7 @@ pub struct NewSeat {
 
 /// The seats as columns, for set-wise statements.
 #[derive(Default)]
-struct Columns<'a> {
+struct SeatColumns<'a> {
     sections: Vec<&'a str>,
     rows: Vec<&'a str>,
     numbers: Vec<&'a str>,
@@ -59,7 +59,7 @@ impl Store {
                     let capacity = before.capacity;
                     return Err(EditRefusal::MapBeyondCapacity { seats, capacity }.into());
                 }
-                let columns = Columns::of(map);
+                let columns = SeatColumns::of(map);
                 refuse_unknown_types(tx, *event, &columns.ticket_types()).await?;
                 refuse_lost(tx, *event, map).await?;
                 replace(tx, *event, &columns).await?;
@@ -72,9 +72,9 @@ impl Store {
     }
 }
 
-impl<'a> Columns<'a> {
-    fn of(map: &'a NewSeatMap) -> Columns<'a> {
-        let mut columns = Columns::default();
+impl<'a> SeatColumns<'a> {
+    fn of(map: &'a NewSeatMap) -> SeatColumns<'a> {
+        let mut columns = SeatColumns::default();
         for seat in &map.seats {
             columns.sections.push(&seat.section);
             columns.rows.push(&seat.row);
@@ -88,7 +88,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-impl Columns<'_> {
+impl SeatColumns<'_> {
     /// Each once, in the order of the map.
     fn section_names(&self) -> Vec<&str> {
         let mut seen = HashSet::new();
@@ -151,8 +151,12 @@ async fn refuse_lost(tx: &Transaction<'_>, event: EventId, map: &NewSeatMap) -> 
 
 /// Removes dropped seats first, so that their positions are free; then moves the remaining ones to their new positions in
 /// one statement; then adds the new ones.
-async fn replace(tx: &Transaction<'_>, event: EventId, columns: &Columns<'_>) -> EditResult<()> {
-    let Columns {
+async fn replace(
+    tx: &Transaction<'_>,
+    event: EventId,
+    columns: &SeatColumns<'_>,
+) -> EditResult<()> {
+    let SeatColumns {
         sections,
         rows,
         numbers,

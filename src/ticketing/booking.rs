@@ -132,13 +132,13 @@ pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Gr
 
 /// Who a buyer is, as far as tickets are sold by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Standing {
+struct BuyerStanding {
     member: bool,
     proof: Proof,
 }
 
 /// One ticket type of a request, its items gathered.
-struct Line {
+struct BookingLine {
     ticket_type_id: TicketTypeId,
     quantity: i64,
     seats: Vec<SeatId>,
@@ -146,22 +146,22 @@ struct Line {
     blocks: Vec<i64>,
 }
 
-impl Line {
+impl BookingLine {
     fn add(&mut self, quantity: i64, choose_seats: bool) {
         self.quantity = self.quantity.saturating_add(quantity);
         self.blocks.extend(choose_seats.then_some(quantity));
     }
 }
 
-fn standing(stock: &Stock, request: &Request) -> Result<Standing, Refusal> {
+fn standing(stock: &Stock, request: &Request) -> Result<BuyerStanding, Refusal> {
     match request.buyer {
-        None => Ok(Standing {
+        None => Ok(BuyerStanding {
             member: false,
             proof: Proof::shown(false, request.email_proven),
         }),
         Some(user) => {
             let buyer = stock.buyers.get(&user).ok_or(Refusal::UserNotFound)?;
-            Ok(Standing {
+            Ok(BuyerStanding {
                 member: buyer.member || request.member,
                 proof: Proof::Account,
             })
@@ -173,10 +173,10 @@ fn standing(stock: &Stock, request: &Request) -> Result<Standing, Refusal> {
 fn lines(
     stock: &Stock,
     request: &Request,
-    standing: Standing,
+    standing: BuyerStanding,
     now: Timestamp,
-) -> Result<Vec<Line>, Refusal> {
-    let mut lines: BTreeMap<TicketTypeId, Line> = BTreeMap::new();
+) -> Result<Vec<BookingLine>, Refusal> {
+    let mut lines: BTreeMap<TicketTypeId, BookingLine> = BTreeMap::new();
     match &request.wish {
         Wish::Cheapest { quantity } => {
             let ticket_type_id = sale::cheapest(stock, *quantity, standing, now)?;
@@ -202,7 +202,7 @@ fn lines(
 
 fn add_item(
     stock: &Stock,
-    lines: &mut BTreeMap<TicketTypeId, Line>,
+    lines: &mut BTreeMap<TicketTypeId, BookingLine>,
     item: &Item,
 ) -> Result<(), Refusal> {
     match *item {
@@ -235,8 +235,11 @@ fn add_item(
     Ok(())
 }
 
-fn line_of(lines: &mut BTreeMap<TicketTypeId, Line>, ticket_type_id: TicketTypeId) -> &mut Line {
-    lines.entry(ticket_type_id).or_insert_with(|| Line {
+fn line_of(
+    lines: &mut BTreeMap<TicketTypeId, BookingLine>,
+    ticket_type_id: TicketTypeId,
+) -> &mut BookingLine {
+    lines.entry(ticket_type_id).or_insert_with(|| BookingLine {
         ticket_type_id,
         quantity: 0,
         seats: Vec::new(),
@@ -249,7 +252,7 @@ fn ticket_type(stock: &Stock, id: TicketTypeId) -> Result<&TicketTypeTerms, Refu
     stock.ticket_types.get(&id).ok_or(not_found)
 }
 
-fn check_limits(stock: &Stock, request: &Request, lines: &[Line]) -> Result<(), Refusal> {
+fn check_limits(stock: &Stock, request: &Request, lines: &[BookingLine]) -> Result<(), Refusal> {
     for line in lines {
         let terms = ticket_type(stock, line.ticket_type_id)?;
         let min = terms.min_per_booking.max(1);
@@ -335,7 +338,7 @@ fn check_share(stock: &Stock, request: &Request, quantity: i64) -> Result<(), Re
 }
 
 /// The seats named are free, and none is named twice.
-fn check_seats(stock: &Stock, lines: &[Line]) -> Result<(), Refusal> {
+fn check_seats(stock: &Stock, lines: &[BookingLine]) -> Result<(), Refusal> {
     let mut named = BTreeSet::new();
     let seats = lines.iter().flat_map(|line| &line.seats).copied();
     let taken: Vec<SeatId> = seats
@@ -348,7 +351,7 @@ fn check_seats(stock: &Stock, lines: &[Line]) -> Result<(), Refusal> {
 }
 
 /// Every pool has enough for the booking as a whole; pools may be shared by its lines.
-fn check_counts(stock: &Stock, lines: &[Line]) -> Result<(), Refusal> {
+fn check_counts(stock: &Stock, lines: &[BookingLine]) -> Result<(), Refusal> {
     let mut needs: BTreeMap<PoolId, i64> = BTreeMap::new();
     for line in lines {
         let pools = &ticket_type(stock, line.ticket_type_id)?.pools;
@@ -361,7 +364,7 @@ fn check_counts(stock: &Stock, lines: &[Line]) -> Result<(), Refusal> {
             .get(pool)
             .is_some_and(|need| *need > stock.pool_left(*pool))
     };
-    let short: Vec<&Line> = lines
+    let short: Vec<&BookingLine> = lines
         .iter()
         .filter(|line| {
             let terms = stock.ticket_types.get(&line.ticket_type_id);
@@ -392,7 +395,7 @@ fn check_counts(stock: &Stock, lines: &[Line]) -> Result<(), Refusal> {
 
 fn not_enough(
     stock: &Stock,
-    lines: &[Line],
+    lines: &[BookingLine],
     left: i64,
     ticket_type_id: Option<TicketTypeId>,
 ) -> Refusal {
@@ -403,13 +406,13 @@ fn not_enough(
     }
 }
 
-fn by_type(stock: &Stock, lines: &[Line]) -> BTreeMap<TicketTypeId, i64> {
+fn by_type(stock: &Stock, lines: &[BookingLine]) -> BTreeMap<TicketTypeId, i64> {
     let ids = lines.iter().map(|line| line.ticket_type_id);
     ids.map(|id| (id, left(stock, id))).collect()
 }
 
 /// The most that could be sold of all these ticket types together.
-fn together(stock: &Stock, lines: &[Line], root_left: i64) -> i64 {
+fn together(stock: &Stock, lines: &[BookingLine], root_left: i64) -> i64 {
     let shared: Vec<(i64, Vec<(PoolId, i64)>)> = lines
         .iter()
         .map(|line| {
@@ -430,7 +433,7 @@ fn together(stock: &Stock, lines: &[Line], root_left: i64) -> i64 {
     sellable(root_left, &sources)
 }
 
-fn only(lines: &[Line]) -> Option<TicketTypeId> {
+fn only(lines: &[BookingLine]) -> Option<TicketTypeId> {
     match lines {
         [line] => Some(line.ticket_type_id),
         _ => None,
@@ -443,7 +446,7 @@ fn left(stock: &Stock, id: TicketTypeId) -> i64 {
 }
 
 /// Fills every block with seats side by side, none of them chosen or named already.
-fn choose_seats(stock: &Stock, lines: &mut [Line]) -> Result<(), Refusal> {
+fn choose_seats(stock: &Stock, lines: &mut [BookingLine]) -> Result<(), Refusal> {
     let mut chosen: BTreeSet<SeatId> = lines.iter().flat_map(|l| &l.seats).copied().collect();
     for line in lines {
         let id = line.ticket_type_id;
@@ -470,7 +473,7 @@ fn choose_seats(stock: &Stock, lines: &mut [Line]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn grant(stock: &Stock, lines: Vec<Line>, now: Timestamp) -> Result<Grant, Refusal> {
+fn grant(stock: &Stock, lines: Vec<BookingLine>, now: Timestamp) -> Result<Grant, Refusal> {
     let quantity = total_quantity(&lines);
     let mut granted = Vec::with_capacity(lines.len());
     let mut total: i64 = 0;
@@ -552,7 +555,7 @@ fn take(stock: &mut Stock, request: &Request, grant: &Grant) {
     }
 }
 
-fn total_quantity(lines: &[Line]) -> i64 {
+fn total_quantity(lines: &[BookingLine]) -> i64 {
     let quantities = lines.iter().map(|line| line.quantity);
     quantities.fold(0, i64::saturating_add)
 }

@@ -35,7 +35,7 @@ pub fn sellable(left: i64, types: &[Source<'_>]) -> i64 {
         return most;
     }
     let [first, second] = families(types);
-    Network::of(left, types, &first, &second)
+    FlowNetwork::of(left, types, &first, &second)
         .greatest_flow()
         .min(most)
 }
@@ -69,17 +69,22 @@ fn families(types: &[Source<'_>]) -> [Vec<SharedPool>; 2] {
 }
 
 /// Nodes 0 and 1 are source and sink; the capacity of each edge between two nodes.
-struct Network {
+struct FlowNetwork {
     capacities: Vec<Vec<i64>>,
 }
 
 const SOURCE: usize = 0;
 const SINK: usize = 1;
 
-impl Network {
+impl FlowNetwork {
     /// From the source through the event's pool and the first family to the types, which are edges; through the second
     /// family to the sink.
-    fn of(left: i64, types: &[Source<'_>], first: &[SharedPool], second: &[SharedPool]) -> Network {
+    fn of(
+        left: i64,
+        types: &[Source<'_>],
+        first: &[SharedPool],
+        second: &[SharedPool],
+    ) -> FlowNetwork {
         let root = 2;
         let first_at = root + 1;
         let second_at = first_at + first.len();
@@ -106,7 +111,7 @@ impl Network {
                 .map_or(SINK, |at| second_at + at);
             capacities[from][to] += one.available.max(0);
         }
-        Network { capacities }
+        FlowNetwork { capacities }
     }
 
     /// Augments along shortest paths until none is left.

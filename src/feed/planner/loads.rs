@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::{DatabaseState, EventSlot, Planner, Watched};
+use super::{DatabaseState, EventSlot, Planner, WatchedEvent};
 use crate::feed::cause::{Effect, Failure};
 use crate::feed::entry::Entry;
 use crate::hub::{NotOpened, ShardSet};
@@ -27,7 +27,7 @@ impl Planner {
         }
         let slot = self.slots.entry(event).or_insert_with(|| {
             self.to_load.push_back(event);
-            let watched = Watched::Loading {
+            let watched = WatchedEvent::Loading {
                 waiting: ShardSet::default(),
                 give_up_at,
             };
@@ -37,13 +37,13 @@ impl Planner {
             }
         });
         match &mut slot.watched {
-            Watched::Open(entry) => {
+            WatchedEvent::Open(entry) => {
                 entry.shards.insert(shard);
                 entry.leaves_at = None;
                 self.effects
                     .push(Effect::Opened(shards, entry.opening(event)));
             }
-            Watched::Loading {
+            WatchedEvent::Loading {
                 waiting,
                 give_up_at: until,
             } => {
@@ -59,13 +59,13 @@ impl Planner {
     /// A shard has no viewers of the event any more, and its grace period is over.
     pub(super) fn unwatch(&mut self, event: EventId, shard: usize) {
         match self.slots.get_mut(&event).map(|slot| &mut slot.watched) {
-            Some(Watched::Open(entry)) => {
+            Some(WatchedEvent::Open(entry)) => {
                 entry.shards.remove(shard);
                 if entry.shards.is_empty() {
                     self.remove(event);
                 }
             }
-            Some(Watched::Loading { waiting, .. }) => waiting.remove(shard),
+            Some(WatchedEvent::Loading { waiting, .. }) => waiting.remove(shard),
             None => {}
         }
         self.schedule(event);
@@ -74,8 +74,8 @@ impl Planner {
     pub(super) fn load(&mut self, event: EventId, now: Instant) {
         let nobody_waits = match self.slots.get(&event).map(|slot| &slot.watched) {
             None => return,
-            Some(Watched::Open(_)) => false,
-            Some(Watched::Loading { waiting, .. }) => waiting.is_empty(),
+            Some(WatchedEvent::Open(_)) => false,
+            Some(WatchedEvent::Loading { waiting, .. }) => waiting.is_empty(),
         };
         if nobody_waits {
             self.remove(event);
@@ -126,11 +126,11 @@ impl Planner {
             return;
         };
         match &mut slot.watched {
-            Watched::Open(entry) => {
+            WatchedEvent::Open(entry) => {
                 entry.catch_up(&live.state);
                 self.bridged(event, now);
             }
-            Watched::Loading { waiting, .. } => {
+            WatchedEvent::Loading { waiting, .. } => {
                 let shards = mem::take(waiting);
                 let entry = Entry::new(shards, live.state, live.recent, now, limits);
                 let mut entry = entry.after(lost);
@@ -141,7 +141,7 @@ impl Planner {
                 }
                 self.effects
                     .push(Effect::Opened(shards, entry.opening(event)));
-                slot.watched = Watched::Open(Box::new(entry));
+                slot.watched = WatchedEvent::Open(Box::new(entry));
             }
         }
         self.flush(event, now);
@@ -168,8 +168,8 @@ impl Planner {
             return;
         };
         self.effects.push(match slot.watched {
-            Watched::Open(entry) => Effect::Closed(entry.shards, event, why),
-            Watched::Loading { waiting, .. } => Effect::NotOpened(waiting, event, why),
+            WatchedEvent::Open(entry) => Effect::Closed(entry.shards, event, why),
+            WatchedEvent::Loading { waiting, .. } => Effect::NotOpened(waiting, event, why),
         });
     }
 

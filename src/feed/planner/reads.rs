@@ -3,7 +3,7 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
-use super::{DatabaseState, PlannedRead, Planner, Watched};
+use super::{DatabaseState, PlannedRead, Planner, WatchedEvent};
 use crate::feed::cause::{Effect, Failure, LogPage};
 use crate::hub::{Looked, NotOpened};
 use crate::metrics;
@@ -222,7 +222,7 @@ impl Planner {
         self.rung.clear();
         let mut events = Vec::with_capacity(self.slots.len());
         for (&event, slot) in &mut self.slots {
-            if let Watched::Open(entry) = &mut slot.watched
+            if let WatchedEvent::Open(entry) = &mut slot.watched
                 && !entry.reloading
             {
                 entry.unread = false;

@@ -27,12 +27,12 @@ const REGEX_BYTES_MAX: usize = 64 * 1024;
 
 /// Conditions that must all hold.
 #[derive(Debug)]
-pub(super) struct Filter {
-    conditions: Vec<Condition>,
+pub(super) struct BindingFilter {
+    conditions: Vec<FilterTerm>,
 }
 
 #[derive(Debug)]
-struct Condition {
+struct FilterTerm {
     column: usize,
     negated: bool,
     test: Test,
@@ -92,19 +92,19 @@ pub(crate) enum ConditionFault {
     Form(String),
 }
 
-impl Filter {
+impl BindingFilter {
     /// Reads a filter over a table; blank text lets every row pass.
     ///
     /// # Errors
     /// A text for the `system` message.
-    pub(super) fn parse(text: &str, table: &Table) -> Result<Filter, String> {
+    pub(super) fn parse(text: &str, table: &Table) -> Result<BindingFilter, String> {
         if text.trim().is_empty() {
             let conditions = Vec::new();
-            return Ok(Filter { conditions });
+            return Ok(BindingFilter { conditions });
         }
         let parts = split_conditions(text).into_iter();
-        let conditions = parts.map(|part| Condition::parse(part.trim(), table));
-        Ok(Filter {
+        let conditions = parts.map(|part| FilterTerm::parse(part.trim(), table));
+        Ok(BindingFilter {
             conditions: conditions.collect::<Result<_, _>>()?,
         })
     }
@@ -134,13 +134,13 @@ impl Filter {
 
     /// The number of compiled patterns in it.
     pub(super) fn regexes(&self) -> usize {
-        let is_regex = |condition: &&Condition| matches!(condition.test, Test::Match(_));
+        let is_regex = |condition: &&FilterTerm| matches!(condition.test, Test::Match(_));
         self.conditions.iter().filter(is_regex).count()
     }
 }
 
-impl Condition {
-    fn parse(text: &str, table: &Table) -> Result<Condition, String> {
+impl FilterTerm {
+    fn parse(text: &str, table: &Table) -> Result<FilterTerm, String> {
         if text.is_empty() {
             return Err("filter must not contain empty segments (check for extra commas)".into());
         }
@@ -155,7 +155,7 @@ impl Condition {
         let column = table
             .column(name)
             .ok_or_else(|| format!("invalid column for filter {}", excerpt(name)))?;
-        Ok(Condition {
+        Ok(FilterTerm {
             column,
             negated,
             test: Test::parse(

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::filter::Filter;
+use super::filter::BindingFilter;
 use super::table::{ColumnSet, TABLES, Table};
 use crate::protocol::excerpt;
 
@@ -10,7 +10,7 @@ use crate::protocol::excerpt;
 #[derive(Debug)]
 pub(super) struct TableSource {
     pub(super) table: &'static Table,
-    pub(super) filter: Filter,
+    pub(super) filter: BindingFilter,
     pub(super) columns: ColumnSet,
 }
 
@@ -29,7 +29,7 @@ pub(super) fn sources(asked: &Map<String, Value>) -> Result<Vec<TableSource>, St
     let filter = text(asked, "filter")?.unwrap_or("");
     let mut sources = Vec::new();
     for table in tables {
-        let filter = Filter::parse(filter, table)
+        let filter = BindingFilter::parse(filter, table)
             .map_err(|error| format!("Error parsing `filter` params: {error}"))?;
         let columns = columns(asked.get("select"), table, is_wildcard)?;
         sources.push(TableSource {

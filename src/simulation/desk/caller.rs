@@ -21,7 +21,7 @@ use crate::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 /// How often a caller sends the same request while its outcome is unknown.
 const TRIES_MAX: usize = 5;
 
-pub(super) struct Caller {
+pub(super) struct DeskCaller {
     world: DeskWorld,
     user: UserId,
     /// Without an account, at an address that others have as well.
@@ -35,9 +35,9 @@ struct Errand {
     key: Option<String>,
 }
 
-impl Caller {
-    pub(super) fn new(world: &DeskWorld, number: usize) -> Caller {
-        Caller {
+impl DeskCaller {
+    pub(super) fn new(world: &DeskWorld, number: usize) -> DeskCaller {
+        DeskCaller {
             world: world.clone(),
             user: UserId(100 + number as i64),
             guest: (number % 2 == 1).then_some(GuestHash([(number % 4) as u8; 16])),

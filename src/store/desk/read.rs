@@ -226,7 +226,7 @@ pub(super) async fn begin(
         ask_if(client, !asked.keys.is_empty(), &sql.keys, &of_keys),
         ask_if(client, !asked.seats.is_empty(), &sql.seats, &of_seats),
     )?;
-    let mut facts = Reading::new(&turns, &events)?;
+    let mut facts = StockReading::new(&turns, &events)?;
     let late = facts.overdue_not_asked_for(asked);
     let types = facts.seats_to_choose_from(asked);
     let (of_late, of_types): (Parameters<'_, 1>, Parameters<'_, 1>) = ([&late], [&types]);
@@ -284,14 +284,14 @@ async fn ask_if(
 }
 
 /// Collects rows into facts.
-struct Reading {
+struct StockReading {
     facts: Facts,
     /// Events with overdue holds.
     late: Vec<EventId>,
 }
 
-impl Reading {
-    fn new(turns: &[Row], events: &[Row]) -> Result<Reading, StoreError> {
+impl StockReading {
+    fn new(turns: &[Row], events: &[Row]) -> Result<StockReading, StoreError> {
         let mut revisions: HashMap<EventId, Revision> = HashMap::new();
         let mut now: Option<Timestamp> = None;
         let mut references_taken = Vec::new();
@@ -307,7 +307,7 @@ impl Reading {
             }
         }
         let now = now.ok_or_else(|| StoreError::corrupt("the database has no clock"))?;
-        let mut reading = Reading {
+        let mut reading = StockReading {
             facts: Facts {
                 now,
                 events: BTreeMap::new(),

@@ -1,6 +1,6 @@
 //! The way to the candidates of a query: by a key, or along an index.
 
-use super::{Filter, FilterKind, OrderKey, Reading, Source};
+use super::{Filter, FilterKind, OrderKey, Reading, RowSource};
 use crate::config::rest::{PUBLISHED_OF_KEY_ROWS_MAX, PUBLISHED_READ_ROWS_MAX};
 use crate::protocol::supabase::{Comparison, Table, Test, Value};
 
@@ -22,7 +22,7 @@ pub(super) struct Path {
 }
 
 impl Path {
-    pub(super) fn choose(reading: &Reading, source: &Source) -> Path {
+    pub(super) fn choose(reading: &Reading, source: &RowSource) -> Path {
         let table = reading.table;
         let place = |name: &&str| table.column(name);
         let keys: Vec<usize> = source.keys.iter().filter_map(place).collect();
@@ -154,7 +154,7 @@ pub(super) fn full_order(reading: &Reading, primary: &[usize]) -> Vec<OrderKey> 
 }
 
 /// The places of the primary key's columns.
-pub(super) fn primary_key(table: &Table, source: &Source) -> Vec<usize> {
+pub(super) fn primary_key(table: &Table, source: &RowSource) -> Vec<usize> {
     let names = source.orders.first().map_or(&[][..], |order| order.columns);
     names.iter().filter_map(|name| table.column(name)).collect()
 }

@@ -3,7 +3,7 @@
 use tokio_postgres::types::ToSql;
 
 use super::path::{Path, full_order, primary_key};
-use super::{Filter, FilterKind, OrderKey, Reading, Source};
+use super::{Filter, FilterKind, OrderKey, Reading, RowSource};
 use crate::protocol::supabase::{ColumnType, Comparison, Table, Test, Value};
 
 /// Collects parameters while the text is written.
@@ -26,7 +26,7 @@ impl Statement {
 
     /// The query. Its one row: the page as a JSON list of lists, how many candidates there were, and, if it is counted,
     /// how many of them pass. $1 and $2 are bound.
-    pub(super) fn read(&mut self, reading: &Reading, source: &Source, path: &Path) -> String {
+    pub(super) fn read(&mut self, reading: &Reading, source: &RowSource, path: &Path) -> String {
         let table = reading.table;
         let candidates = self.candidates(reading, source, path);
         let passing = path.filters(reading, false);
@@ -58,7 +58,7 @@ impl Statement {
         )
     }
 
-    fn candidates(&mut self, reading: &Reading, source: &Source, path: &Path) -> String {
+    fn candidates(&mut self, reading: &Reading, source: &RowSource, path: &Path) -> String {
         let table = reading.table;
         let cell = |column: usize| {
             source
@@ -91,7 +91,7 @@ impl Statement {
             true => String::new(),
             false => format!("order by {}", along.join(", ")),
         };
-        let Source { from, visible, .. } = source;
+        let RowSource { from, visible, .. } = source;
         let holds = path.holds();
         let limit = self.bind(match path.is_short() {
             true => reading.offset.saturating_add(reading.limit),
@@ -220,7 +220,7 @@ fn joined(parts: &[String], by: &str, none: &str) -> String {
 }
 
 /// Places of the columns that are selected, filtered or sorted by: others are not computed.
-fn used(reading: &Reading, source: &Source) -> Vec<usize> {
+fn used(reading: &Reading, source: &RowSource) -> Vec<usize> {
     fn named(filter: &Filter, into: &mut Vec<usize>) {
         match &filter.kind {
             FilterKind::Column(column, _) => into.push(*column),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Standing;
+use super::BuyerStanding;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{EventTerms, Proof, Stock, TicketTypeTerms};
@@ -12,7 +12,7 @@ use crate::ticketing::{TicketTypeId, UserId};
 pub(super) fn check_event(
     event: &EventTerms,
     buyer: Option<UserId>,
-    standing: Standing,
+    standing: BuyerStanding,
 ) -> Result<(), Refusal> {
     if event.deleted {
         return Err(Refusal::EventNotFound);
@@ -38,7 +38,7 @@ pub(super) fn check_event(
 pub(super) fn cheapest(
     stock: &Stock,
     quantity: i64,
-    standing: Standing,
+    standing: BuyerStanding,
     now: Timestamp,
 ) -> Result<TicketTypeId, Refusal> {
     let offered = offered(stock);
@@ -75,7 +75,7 @@ fn offered(stock: &Stock) -> Vec<(TicketTypeId, &TicketTypeTerms)> {
 fn why_nothing_is_on_sale(
     offered: &[(TicketTypeId, &TicketTypeTerms)],
     starts_at: Timestamp,
-    standing: Standing,
+    standing: BuyerStanding,
     now: Timestamp,
 ) -> Refusal {
     let types = || offered.iter().map(|(_, t)| *t);
@@ -110,7 +110,7 @@ fn why_nothing_is_on_sale(
 pub(super) fn check_ticket_type(
     (id, terms): (TicketTypeId, &TicketTypeTerms),
     starts_at: Timestamp,
-    standing: Standing,
+    standing: BuyerStanding,
     now: Timestamp,
 ) -> Result<(), Refusal> {
     if !terms.started(now) {
@@ -136,7 +136,7 @@ pub(super) fn check_ticket_type(
 fn unproven(
     ticket_type_id: TicketTypeId,
     terms: &TicketTypeTerms,
-    standing: Standing,
+    standing: BuyerStanding,
 ) -> Option<Refusal> {
     (standing.proof < terms.proof).then_some(match terms.proof {
         Proof::Account => Refusal::AccountRequired { ticket_type_id },

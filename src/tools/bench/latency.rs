@@ -138,7 +138,7 @@ fn measure(
     let seen: Vec<Seen> = std::iter::from_fn(|| viewers.seen(QUIET)).collect();
     let heard: Vec<HeardRing> = heard.try_iter().collect();
 
-    let lags = Lags {
+    let lags = LatencyLags {
         push: push_lags(&written.commits, &seen, events),
         raw: raw_lags(&written.commits, &heard, &stages),
     };
@@ -185,7 +185,7 @@ async fn write(
     Ok(written)
 }
 
-struct Lags {
+struct LatencyLags {
     push: Vec<Duration>,
     raw: Vec<Duration>,
 }
@@ -236,13 +236,13 @@ fn events_of(payload: &str) -> Vec<EventId> {
         .unwrap_or_default()
 }
 
-fn report(events: usize, pace: u32, written: WrittenChange, lags: Lags) -> Report {
+fn report(events: usize, pace: u32, written: WrittenChange, lags: LatencyLags) -> Report {
     let WrittenChange {
         commits,
         mut statements,
         mut bare,
     } = written;
-    let Lags { mut push, mut raw } = lags;
+    let LatencyLags { mut push, mut raw } = lags;
     let mut report = Report::new(format!(
         "{} event(s) moving, {pace} changes/s by plain SQL, a viewer each. n = {} commits, {} of them \
          seen, {} heard. Floor: a raw LISTEN; for the statement, one that inserts a claim, moves a \

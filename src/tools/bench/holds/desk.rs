@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::selling::{Act, Buyer, Pile};
+use super::selling::{Act, BenchBuyer, Pile};
 use crate::config::Config;
 use crate::desk::{self, Book, Cancel, Confirm};
 use crate::store::Store;
@@ -125,7 +125,7 @@ impl DeskBuyer {
     }
 }
 
-impl Buyer for DeskBuyer {
+impl BenchBuyer for DeskBuyer {
     async fn act(&mut self, act: Act) -> Result<bool, BenchError> {
         let Some((outcome, booking)) = self.ask(act).await else {
             return Ok(false);

@@ -22,7 +22,7 @@ use crate::store::yardstick::naive::StockCheck;
 use desk::DeskSeller;
 use naive::NaiveBuyer;
 use rest::{Newest, RestBuyer};
-use selling::{Act, Buyer, Pile, Sales, sell};
+use selling::{Act, BenchBuyer, Pile, Sales, sell};
 
 /// How often the ways take turns.
 const TURNS: u32 = 3;
@@ -144,7 +144,7 @@ fn measure(
 fn turn(
     world: &BenchWorld,
     server: Option<&BenchProcess>,
-    buyers: Vec<impl Buyer>,
+    buyers: Vec<impl BenchBuyer>,
     act: Act,
     time: Duration,
 ) -> Result<Sales, BenchError> {

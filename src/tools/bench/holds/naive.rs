@@ -1,6 +1,6 @@
 //! Buyers with a transaction each ([`crate::store::yardstick::naive`]).
 
-use super::selling::{Act, Buyer};
+use super::selling::{Act, BenchBuyer};
 use crate::store::yardstick::naive::{NaiveSeller, StockCheck};
 use crate::tools::bench::BenchError;
 use crate::tools::bench::world::BenchWorld;
@@ -30,7 +30,7 @@ impl NaiveBuyer {
     }
 }
 
-impl Buyer for NaiveBuyer {
+impl BenchBuyer for NaiveBuyer {
     async fn act(&mut self, act: Act) -> Result<bool, BenchError> {
         if act != Act::Book {
             return Err(BenchError::Child("the naive way only books"));

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use super::selling::{Act, Buyer, Pile};
+use super::selling::{Act, BenchBuyer, Pile};
 use crate::store::yardstick::Stage;
 use crate::ticketing::{BookingId, Revision};
 use crate::tools::bench::BenchError;
@@ -134,7 +134,7 @@ fn revision<B>(response: &Response<B>) -> Option<Revision> {
     header.to_str().ok()?.parse().ok()
 }
 
-impl Buyer for RestBuyer {
+impl BenchBuyer for RestBuyer {
     async fn act(&mut self, act: Act) -> Result<bool, BenchError> {
         match act {
             Act::Book => self.book().await.map(|()| true),

@@ -24,7 +24,7 @@ pub(in crate::tools::bench) enum Act {
 }
 
 /// Somebody who does one thing after the other.
-pub(in crate::tools::bench) trait Buyer: Send + 'static {
+pub(in crate::tools::bench) trait BenchBuyer: Send + 'static {
     /// `false`: there is nothing left to do it with.
     fn act(&mut self, act: Act) -> impl Future<Output = Result<bool, BenchError>> + Send;
 }
@@ -99,7 +99,7 @@ impl Sales {
 }
 
 /// All buyers at once. Counted is what begins after the warm-up.
-pub(in crate::tools::bench) async fn sell<B: Buyer>(
+pub(in crate::tools::bench) async fn sell<B: BenchBuyer>(
     buyers: Vec<B>,
     act: Act,
     time: Duration,
@@ -121,7 +121,7 @@ pub(in crate::tools::bench) async fn sell<B: Buyer>(
 }
 
 async fn work(
-    mut buyer: impl Buyer,
+    mut buyer: impl BenchBuyer,
     act: Act,
     counted_from: Instant,
     until: Instant,
