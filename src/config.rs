@@ -262,13 +262,9 @@ pub struct MailConfig {
     /// Server that mails go to, as in `smtp://user:password@host:587?tls=required` or `smtps://user:password@host`.
     #[arg(long, env = "SEATCAST_SMTP_URL", hide_env_values = true)]
     pub smtp_url: Option<String>,
-    /// Sender of mails.
-    #[arg(
-        long,
-        env = "SEATCAST_MAIL_FROM",
-        default_value = "Seatcast <tickets@localhost.localdomain>"
-    )]
-    pub mail_from: String,
+    /// Sender of mails, as in `Box office <tickets@example.org>`. Required with `--smtp-url`.
+    #[arg(long, env = "SEATCAST_MAIL_FROM")]
+    pub mail_from: Option<String>,
     /// Address of the pages as buyers reach them, as in `https://tickets.example.org`; links in mails begin with it.
     /// Required with `--smtp-url`. [default in development mode: the address that is listened on]
     #[arg(long, env = "SEATCAST_PUBLIC_URL")]

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
@@ -26,7 +26,7 @@ pub(super) async fn admit(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let kind = kind(request.method(), request.uri().path());
+    let kind = kind(request.method(), request.uri());
     if let Err(refused) = check(&rates, client, &request, kind) {
         return refused.into_response();
     }
@@ -39,7 +39,7 @@ pub(super) async fn admit(
 /// Puts the doors before routes of other stages, which write their errors themselves.
 pub(super) fn before(rates: Rates, routes: Router) -> Router {
     let admit = async |State(rates): State<Rates>, client: Client, request: Request, next: Next| {
-        let kind = kind(request.method(), request.uri().path());
+        let kind = kind(request.method(), request.uri());
         match check(&rates, client, &request, kind) {
             Ok(()) => next.run(request).await,
             Err(refused) => {
@@ -88,12 +88,24 @@ pub(super) fn count_account(
     }
 }
 
+fn names_an_email(uri: &Uri) -> bool {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    pairs.into_iter().any(|pair| pair.starts_with("email="))
+}
+
 /// `None`: not counted. Operators ask how the node is while it is flooded, and browsers ask before they ask.
-fn kind(method: &Method, path: &str) -> Option<Kind> {
+fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
+    let path = uri.path();
     let opens = path == "/realtime/v1/websocket" || path == "/socket/websocket";
     match (method, path) {
         (&Method::OPTIONS, _) | (_, "/healthz" | "/readyz" | "/metrics") => None,
         (&Method::GET, path) if opens || is_stream(path) => Some(Kind::Connections),
+        // Who names a reference and an address may be trying them out.
+        (&Method::GET | &Method::HEAD, path)
+            if path.starts_with("/api/v1/bookings/by-reference/") && names_an_email(uri) =>
+        {
+            Some(Kind::SignUps)
+        }
         (&Method::GET | &Method::HEAD, _) => Some(Kind::Reads),
         (&Method::POST, "/api/v1/bookings") => Some(Kind::Bookings),
         // What makes an account, or has a mail sent to somebody.

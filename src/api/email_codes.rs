@@ -10,6 +10,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::Body;
 use super::fields::{Fields, Input};
+use crate::auth::Caller;
 use crate::jobs::{Asked, EmailCode, Job};
 use crate::lang::Lang;
 
@@ -38,11 +39,12 @@ impl Input for Address {
     responses(
         (status = 202, description = "A mail is on its way", body = Envelope<Option<bool>>),
         (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
-        (status = 503, description = "`NO_MAIL`: this server has no way to send mails", body = Failure),
+        (status = 501, description = "`NO_MAIL`: this server has no way to send mails", body = Failure),
     )
 )]
 pub(in crate::api) async fn create(
     State(state): State<ApiState>,
+    _: Caller,
     headers: HeaderMap,
     Body { input, .. }: Body<Address>,
 ) -> ApiResult<Reply<Option<bool>>> {
@@ -58,6 +60,6 @@ pub(in crate::api) async fn create(
 pub(in crate::api) fn taken(asked: Asked) -> ApiResult<()> {
     match asked {
         Asked::Taken => Ok(()),
-        Asked::NoMail => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "NO_MAIL")),
+        Asked::NoMail => Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "NO_MAIL")),
     }
 }

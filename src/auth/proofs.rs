@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use crate::ticketing::BookingId;
-use crate::ticketing::reference::signs_of;
+use crate::ticketing::reference::{plain_digits, signs_of};
 
 /// How long a mailed link opens its booking, in seconds: a day.
 pub const LINK_LIFE_S: i64 = 24 * 3_600;
@@ -74,7 +74,7 @@ impl Proofs {
         self.has_signed("token", &[booking.0.as_bytes()], &signature)
     }
 
-    /// The code that goes to an e-mail address, in lower case, to prove that its reader owns it.
+    /// The code that proves that its reader owns the e-mail address (in lower case).
     pub fn email_code(&self, email: &str, now: Timestamp) -> String {
         let window = now.as_second().div_euclid(CODE_WINDOW_S);
         let signature = self.signed("email", &[&window.to_be_bytes(), email.as_bytes()]);
@@ -83,7 +83,7 @@ impl Proofs {
 
     /// Whether `typed` is a code that went to the address in the last 15 to 30 minutes.
     pub fn is_email_code(&self, email: &str, typed: &str, now: Timestamp) -> bool {
-        let typed = typed.trim().to_ascii_uppercase();
+        let typed = plain_digits(typed.trim()).to_ascii_uppercase();
         let before = now.saturating_sub(SignedDuration::from_secs(CODE_WINDOW_S));
         let moments = [Some(now), before.ok()];
         let mut codes = moments
@@ -94,6 +94,12 @@ impl Proofs {
         codes.any(|code| {
             self.signed("typed", &[code.as_bytes()]) == self.signed("typed", &[typed.as_bytes()])
         })
+    }
+
+    /// A name for `text` from which it cannot be found.
+    pub fn key(&self, text: &str) -> String {
+        let signature = self.signed("key", &[text.as_bytes()]);
+        URL_SAFE_NO_PAD.encode(&signature[..16])
     }
 
     fn signed(&self, what: &str, parts: &[&[u8]]) -> [u8; 32] {

@@ -77,18 +77,31 @@ impl Faults {
     }
 
     fn mail(&mut self, mail: &MailConfig) {
-        let is_web = |url: &String| url.starts_with("https://") || url.starts_with("http://");
-        match &mail.public_url {
-            Some(url) if !is_web(url) => {
-                let fault =
-                    format!("--public-url is {url}; it has to begin with https:// or http://");
+        if let Some(url) = &mail.public_url {
+            let is_web = url.starts_with("https://") || url.starts_with("http://");
+            if !is_web || url.contains(['#', '?', ' ']) {
+                let fault = format!(
+                    "--public-url is {url}; it has to be an address as https://tickets.example.org"
+                );
                 self.0.push(fault);
             }
-            None if mail.smtp_url.is_some() => {
-                let fault = "--smtp-url needs --public-url: links in mails begin with it";
-                self.0.push(fault.to_owned());
+        }
+        let Some(smtp) = &mail.smtp_url else { return };
+        for (flag, is_there) in [
+            ("--public-url", mail.public_url.is_some()),
+            ("--mail-from", mail.mail_from.is_some()),
+        ] {
+            if !is_there {
+                self.0.push(format!("--smtp-url needs {flag}"));
             }
-            _ => {}
+        }
+        let is_clear = smtp.starts_with("smtp://") && !smtp.contains("tls=");
+        let is_here = ["localhost", "127.0.0.1", "[::1]"]
+            .iter()
+            .any(|host| smtp.contains(host));
+        if is_clear && smtp.contains('@') && !is_here {
+            let fault = "--smtp-url would send its password in the clear: add ?tls=required, or begin with smtps://";
+            self.0.push(fault.to_owned());
         }
     }
 

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 pub use self::booking_link::BookingLink;
@@ -27,8 +26,10 @@ use crate::store::jobs::{NewJob, TakenJob};
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 
-/// Time that one attempt may take; less than [`worker::LEASE`], so that nobody else is at the job meanwhile.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(45);
+/// The kinds that this node knows; others wait for a node that does.
+const KINDS: &[&str] = &["booking_link", "email_code"];
+/// Mails of one key within an hour of one another.
+const TIMES_MAX: i32 = 5;
 
 /// A job, by kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,18 +40,13 @@ pub enum Job {
 }
 
 impl Job {
-    /// What makes two wishes the same; says nothing of what is in them.
-    fn key(&self) -> String {
+    /// The same for two requests for the same thing. Signed, so that no address can be found from it.
+    fn key(&self, proofs: &Proofs) -> String {
         let (kind, parts) = match self {
             Job::BookingLink(job) => ("booking-link", vec![&*job.reference, &*job.email]),
             Job::EmailCode(job) => ("email-code", vec![&*job.email]),
         };
-        let digest = Sha256::digest(parts.join("\n").as_bytes());
-        let digest: String = digest[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{kind}-{digest}")
+        format!("{kind}-{}", proofs.key(&parts.join("\n")))
     }
 
     /// How long it is worth doing.
@@ -61,7 +57,7 @@ impl Job {
         }
     }
 
-    /// How long after it the same wish leads to nothing.
+    /// How long after it the same request leads to nothing.
     fn quiet(&self) -> Duration {
         match self {
             Job::BookingLink(_) => booking_link::QUIET,
@@ -79,7 +75,7 @@ pub struct Jobs {
     hands: Option<MailHands>,
 }
 
-/// Whether a wish was taken on.
+/// Whether a request was taken on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
     Taken,
@@ -90,18 +86,20 @@ pub enum Asked {
 impl Jobs {
     /// Writes the job, unless there is one like it. It is carried out soon after.
     pub async fn ask(&self, job: &Job) -> Result<Asked, StoreError> {
-        if self.hands.is_none() {
+        let Some(hands) = &self.hands else {
             return Ok(Asked::NoMail);
-        }
+        };
         let whole = serde_json::to_value(job).unwrap_or_default();
         let job = NewJob {
             kind: whole["kind"].as_str().unwrap_or_default(),
-            key: &job.key(),
+            key: &job.key(&hands.proofs),
             payload: &whole["payload"],
             worth: job.worth(),
+            times_max: TIMES_MAX,
         };
-        self.store.write_job(&job).await?;
-        self.woken.notify_one();
+        if self.store.write_job(&job).await? {
+            self.woken.notify_one();
+        }
         Ok(Asked::Taken)
     }
 }
@@ -136,22 +134,21 @@ impl Hands for MailHands {
     async fn carry_out(&self, taken: &TakenJob) -> Outcome {
         let whole: Value = json!({"kind": taken.kind, "payload": taken.payload});
         let Ok(job) = serde_json::from_value::<Job>(whole) else {
-            // Of a newer node, perhaps: it will take it.
-            return Outcome::Later("this node does not know such a job".to_owned());
+            return Outcome::Hopeless("its payload cannot be read".to_owned());
         };
         // The same each time that this job is tried, and another for the next one of its key.
-        let mail_key = format!("{}-{}", taken.key, taken.id);
-        let attempt = async {
-            match &job {
-                Job::BookingLink(job) => job.carry_out(self, &mail_key).await,
-                Job::EmailCode(job) => job.carry_out(self, &mail_key, taken.taken_at).await,
-            }
+        let mail_key = format!("{}-{}-{}", taken.key, taken.id, taken.times);
+        let end = match &job {
+            Job::BookingLink(job) => job.carry_out(self, &mail_key).await,
+            Job::EmailCode(job) => job.carry_out(self, &mail_key, taken.taken_at).await,
         };
-        match tokio::time::timeout(ATTEMPT_TIMEOUT, attempt).await {
-            Err(_) => Outcome::Later("it took too long".to_owned()),
-            Ok(Ok(())) => Outcome::Done { quiet: job.quiet() },
-            Ok(Err(Failed::Mail(MailError::Refused(why)))) => Outcome::Hopeless(why),
-            Ok(Err(error)) => Outcome::Later(error.to_string()),
+        match end {
+            Ok(()) => Outcome::Done { quiet: job.quiet() },
+            Err(Failed::Mail(MailError::Refused(why))) => Outcome::Hopeless(why),
+            Err(Failed::Mail(MailError::Unanswered)) => {
+                Outcome::Unsure("the server did not answer".to_owned())
+            }
+            Err(error) => Outcome::Later(error.to_string()),
         }
     }
 }
@@ -173,19 +170,20 @@ mod tests {
     use crate::lang::Lang;
 
     #[test]
-    fn a_key_is_the_wishs_own_and_tells_nothing() {
+    fn a_key_is_that_of_its_request_and_tells_nothing() {
         let job = |email: &str| {
             Job::EmailCode(EmailCode {
                 email: email.to_owned(),
                 lang: Lang::En,
             })
         };
-        let key = job("ada@example.org").key();
-        assert_eq!(key, job("ada@example.org").key());
-        assert_ne!(key, job("eve@example.org").key());
-        assert!(!key.contains("ada"), "{key}");
+        let proofs = Proofs::new([7; 32]);
+        let key = |email: &str| job(email).key(&proofs);
+        assert_eq!(key("ada@example.org"), key("ada@example.org"));
+        assert_ne!(key("ada@example.org"), key("eve@example.org"));
+        assert!(!key("ada@example.org").contains("ada"));
         let whole = serde_json::to_value(job("a@b.c")).unwrap();
-        assert_eq!(whole["kind"], "email_code");
+        assert!(KINDS.contains(&whole["kind"].as_str().unwrap()));
         assert_eq!(serde_json::from_value::<Job>(whole).unwrap(), job("a@b.c"));
     }
 }

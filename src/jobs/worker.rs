@@ -1,10 +1,11 @@
 //! The worker of a node: takes jobs by lease, carries them out some at a time, and settles them. Its database and its
 //! hands are traits, so that the simulation runs the same code.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -13,8 +14,10 @@ use crate::pacing::Backoff;
 use crate::store::jobs::{Backlog, Settled, TakenJob};
 use crate::store::{Store, StoreError};
 
-/// How long a job is a node's own.
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
+/// Time that one attempt may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(90);
+/// How long a job is a node's own: an attempt, and a database that is slow to say that the job was taken.
+pub(crate) const LEASE: Duration = Duration::from_secs(180);
 /// Jobs under way on one node.
 const AT_ONCE_MAX: usize = 8;
 /// How soon a node sees the jobs that others wrote.
@@ -22,6 +25,11 @@ const POLL: Duration = Duration::from_secs(1);
 /// First and longest pause after a failed attempt.
 const AGAIN_MIN: Duration = Duration::from_secs(5);
 const AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
+/// Attempts at a job of which nobody knows whether it was done; then a person has to look.
+const UNSURE_ATTEMPTS_MAX: i32 = 4;
+/// Tries to settle a job, and the pauses between them.
+const SETTLE_TRIES: u32 = 5;
+const SETTLE_PAUSE: Duration = Duration::from_secs(2);
 /// Rows that one round of tidying touches.
 const TIDIED_MAX: usize = 1_000;
 /// Rounds of polling from one tidying to the next.
@@ -58,6 +66,8 @@ pub(crate) enum Outcome {
         quiet: Duration,
     },
     Later(String),
+    /// Nobody knows: the answer was lost.
+    Unsure(String),
     Hopeless(String),
 }
 
@@ -71,36 +81,75 @@ pub(crate) async fn run<S: Future<Output = ()> + Send>(
 ) {
     let mut working = FuturesUnordered::new();
     let mut round: u32 = 0;
-    loop {
-        if round.is_multiple_of(TIDY_EVERY) {
-            match table.tidy().await {
-                Ok(backlog) => tell(backlog),
-                Err(error) => tracing::debug!(%error, "jobs cannot be tidied yet"),
+    let mut poll = Box::pin(sleep(POLL));
+    let mut tidied = None;
+    'looking: loop {
+        let free = AT_ONCE_MAX - working.len();
+        let look = look(table, free, tidied != Some(round / TIDY_EVERY));
+        tidied = Some(round / TIDY_EVERY);
+        // What is under way goes on while the database is asked.
+        let taken = {
+            tokio::pin!(look);
+            loop {
+                tokio::select! {
+                    biased;
+                    taken = &mut look => break taken,
+                    Some(()) = working.next(), if !working.is_empty() => {}
+                }
+            }
+        };
+        working.extend(
+            taken
+                .into_iter()
+                .map(|job| attempt(table, hands, &sleep, job)),
+        );
+        let is_full = working.len() == AT_ONCE_MAX;
+        loop {
+            tokio::select! {
+                biased;
+                () = end.cancelled() => break 'looking,
+                Some(()) = working.next(), if !working.is_empty() => {
+                    if is_full {
+                        continue 'looking;
+                    }
+                }
+                () = woken.notified() => continue 'looking,
+                () = &mut poll => {
+                    poll.set(sleep(POLL));
+                    round = round.wrapping_add(1);
+                    continue 'looking;
+                }
             }
         }
-        let free = AT_ONCE_MAX - working.len();
-        let taken = match free {
-            0 => Vec::new(),
-            free => table.take(free).await.unwrap_or_else(|error| {
-                tracing::debug!(%error, "jobs cannot be taken yet");
-                Vec::new()
-            }),
-        };
-        working.extend(taken.into_iter().map(|job| attempt(table, hands, job)));
-        tokio::select! {
-            biased;
-            () = end.cancelled() => break,
-            Some(()) = working.next(), if !working.is_empty() => {}
-            () = woken.notified() => {}
-            () = sleep(POLL) => round = round.wrapping_add(1),
-        }
     }
-    // What was begun is ended, so that it is not done twice.
+    // What was begun is ended, if there is time, so that it is not done twice.
     while working.next().await.is_some() {}
 }
 
+/// Tidies the table, if it is time, and takes what is due.
+async fn look(table: &impl JobTable, free: usize, tidies: bool) -> Vec<TakenJob> {
+    if tidies {
+        match table.tidy().await {
+            Ok(backlog) => tell(backlog),
+            Err(error) => tracing::debug!(%error, "jobs cannot be tidied yet"),
+        }
+    }
+    match free {
+        0 => Vec::new(),
+        free => table.take(free).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "jobs cannot be taken yet");
+            Vec::new()
+        }),
+    }
+}
+
 /// One attempt at a job. If it cannot be settled, the lease ends, and it is tried again.
-async fn attempt(table: &impl JobTable, hands: &impl Hands, job: TakenJob) {
+async fn attempt<S: Future<Output = ()> + Send>(
+    table: &impl JobTable,
+    hands: &impl Hands,
+    sleep: &impl Fn(Duration) -> S,
+    job: TakenJob,
+) {
     if mistaken!(SettleFirst) {
         let quiet = Duration::ZERO;
         let _ = table.settle(&job, &Settled::Done { quiet }).await;
@@ -108,60 +157,89 @@ async fn attempt(table: &impl JobTable, hands: &impl Hands, job: TakenJob) {
     let settled = match job.is_expired {
         true => {
             metrics::JOBS.one("dropped");
+            let (kind, attempts) = (&job.kind, job.attempts);
+            tracing::warn!(
+                job = job.id,
+                kind,
+                attempts,
+                "a job came to nothing in time"
+            );
             Settled::Done {
                 quiet: Duration::ZERO,
             }
         }
-        false => settled(&job, hands.carry_out(&job).await),
+        false => {
+            let outcome = AssertUnwindSafe(hands.carry_out(&job)).catch_unwind();
+            let outcome = tokio::select! {
+                biased;
+                () = sleep(ATTEMPT_TIMEOUT), if !mistaken!(WorkOn) => {
+                    Outcome::Unsure("it took too long".to_owned())
+                }
+                outcome = outcome => {
+                    let panicked = || Outcome::Hopeless("it panicked".to_owned());
+                    outcome.unwrap_or_else(|_| panicked())
+                }
+            };
+            settled(&job, outcome)
+        }
     };
     if mistaken!(LoseSettling) && matches!(settled, Settled::Done { .. }) {
         return;
     }
-    match table.settle(&job, &settled).await {
-        Ok(true) => {}
-        Ok(false) => tracing::warn!(
-            job = job.id,
-            kind = job.kind,
-            "a job was done after its lease"
-        ),
-        Err(error) => {
-            tracing::warn!(%error, job = job.id, kind = job.kind, "a job cannot be settled");
+    for tries in 1..=SETTLE_TRIES {
+        match table.settle(&job, &settled).await {
+            Ok(true) => return,
+            // Or it was settled by the try before, whose answer was lost.
+            Ok(false) if tries > 1 => return,
+            Ok(false) => {
+                let kind = &job.kind;
+                return tracing::warn!(job = job.id, kind, "a job was done after its lease");
+            }
+            Err(error) => {
+                tracing::warn!(%error, job = job.id, kind = job.kind, "a job cannot be settled");
+                sleep(SETTLE_PAUSE).await;
+            }
         }
     }
 }
 
+/// Reasons are stored and not logged: servers repeat addresses in them.
 fn settled(job: &TakenJob, outcome: Outcome) -> Settled {
+    let (kind, attempts) = (&job.kind, job.attempts);
     match outcome {
         Outcome::Done { quiet } => {
             metrics::JOBS.one("done");
             Settled::Done { quiet }
         }
-        Outcome::Later(reason) => {
+        Outcome::Unsure(reason) if attempts >= UNSURE_ATTEMPTS_MAX => review(job, reason),
+        Outcome::Later(reason) if mistaken!(GiveUpEarly) => review(job, reason),
+        Outcome::Later(reason) | Outcome::Unsure(reason) => {
             metrics::JOBS.one("again");
             tracing::warn!(
                 job = job.id,
-                kind = job.kind,
-                attempts = job.attempts,
-                reason,
-                "a job failed"
+                kind,
+                attempts,
+                "a job failed, and is tried again"
             );
-            let after = pause_after(job.attempts);
-            match mistaken!(GiveUpEarly) {
-                true => Settled::Review { reason },
-                false => Settled::Again { after, reason },
+            Settled::Again {
+                after: pause_after(attempts),
+                reason,
             }
         }
-        Outcome::Hopeless(reason) => {
-            metrics::JOBS.one("needs_review");
-            tracing::error!(
-                job = job.id,
-                kind = job.kind,
-                reason,
-                "a job needs a person"
-            );
-            Settled::Review { reason }
-        }
+        Outcome::Hopeless(reason) => review(job, reason),
     }
+}
+
+fn review(job: &TakenJob, reason: String) -> Settled {
+    metrics::JOBS.one("needs_review");
+    let (kind, attempts) = (&job.kind, job.attempts);
+    tracing::error!(
+        job = job.id,
+        kind,
+        attempts,
+        "a job needs a person: see its reason"
+    );
+    Settled::Review { reason }
 }
 
 /// Doubles with each attempt, with jitter.
@@ -181,7 +259,7 @@ fn tell(backlog: Backlog) {
 
 impl JobTable for Store {
     async fn take(&self, jobs_max: usize) -> Result<Vec<TakenJob>, StoreError> {
-        self.take_jobs(jobs_max, LEASE).await
+        self.take_jobs(super::KINDS, jobs_max, LEASE).await
     }
 
     async fn settle(&self, job: &TakenJob, settled: &Settled) -> Result<bool, StoreError> {

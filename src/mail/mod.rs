@@ -34,6 +34,9 @@ pub enum MailError {
     /// It never will.
     #[error("the mail was refused: {0}")]
     Refused(String),
+    /// Nobody knows whether it did.
+    #[error("the mail server did not answer")]
+    Unanswered,
     /// It may, later.
     #[error("the mail could not be sent: {0}")]
     Later(String),
@@ -60,9 +63,12 @@ pub enum Mailer {
 impl Mailer {
     /// `None` where no server is set and this is no demo: nothing that needs a mail is offered then.
     pub fn new(config: &MailConfig, dev: bool) -> Result<Option<Mailer>, MailSetupError> {
-        let from: Mailbox = config.mail_from.parse().map_err(MailSetupError::From)?;
         Ok(match &config.smtp_url {
-            Some(url) => Some(Mailer::Smtp(Arc::new(Smtp::new(url, from)?))),
+            Some(url) => {
+                let from = config.mail_from.as_deref().unwrap_or_default();
+                let from: Mailbox = from.parse().map_err(MailSetupError::From)?;
+                Some(Mailer::Smtp(Arc::new(Smtp::new(url, from)?)))
+            }
             None if dev => Some(Mailer::Outbox(DemoOutbox::default())),
             None => None,
         })

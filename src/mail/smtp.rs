@@ -9,7 +9,9 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use super::{Mail, MailError, MailSetupError};
 
 /// Time that a server has for a mail. The transport's own limit covers connecting only.
-const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+const SEND_TIMEOUT: Duration = Duration::from_secs(60);
+/// Codes with which a server refuses us, and not the mail: what is wrong is ours to mend, and may be mended in time.
+const REFUSES_US: &[u16] = &[502, 503, 504, 530, 534, 535, 538];
 
 pub struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -27,20 +29,22 @@ impl Smtp {
         let message = self.message(&mail)?;
         // Dropped in the middle of a mail, its connection goes with it: there is no pool that would give it to another.
         let answer = match tokio::time::timeout(SEND_TIMEOUT, self.transport.send(message)).await {
-            Err(_) => return Err(MailError::Later("the server does not answer".to_owned())),
+            Err(_) => return Err(MailError::Unanswered),
             Ok(answer) => answer,
         };
         match answer {
-            Ok(answer) if answer.is_positive() => Ok(()),
+            Ok(answer) if answer.has_code(250) => Ok(()),
             Ok(answer) => Err(MailError::Later(answer.code().to_string())),
             // A connection that breaks and a certificate that is not believed are neither permanent nor transient.
-            Err(error) if error.is_permanent() => Err(MailError::Refused(error.to_string())),
+            Err(error) if error.is_permanent() && !refuses_us(&error) => {
+                Err(MailError::Refused(error.to_string()))
+            }
             Err(error) => Err(MailError::Later(error.to_string())),
         }
     }
 
     fn message(&self, mail: &Mail) -> Result<Message, MailError> {
-        let to: Mailbox = mail.to.parse().map_err(refused)?;
+        let to = Mailbox::new(None, mail.to.parse().map_err(refused)?);
         let id = format!("<{}@{}>", mail.key, self.from.email.domain());
         let content = MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone());
         let message = Message::builder()
@@ -51,6 +55,11 @@ impl Smtp {
             .multipart(content);
         message.map_err(refused)
     }
+}
+
+fn refuses_us(error: &lettre::transport::smtp::Error) -> bool {
+    let code = error.status().map(u16::from);
+    code.is_some_and(|code| REFUSES_US.contains(&code))
 }
 
 fn refused(error: impl std::error::Error) -> MailError {

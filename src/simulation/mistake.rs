@@ -37,6 +37,7 @@ pub(crate) enum Mistake {
     SettleFirst,
     LoseSettling,
     GiveUpEarly,
+    WorkOn,
 }
 
 impl Mistake {

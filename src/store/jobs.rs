@@ -10,6 +10,11 @@ use tokio_postgres::types::Json;
 
 use super::{Store, StoreError};
 
+/// How long a job that is done is remembered, so that the next request for the same thing is known as such.
+pub const JOB_FORGOTTEN_HOURS: i32 = 1;
+/// How long after its end a job waits for a person.
+const REVIEW_DAYS: i32 = 7;
+
 /// A job to be written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob<'a> {
@@ -19,6 +24,8 @@ pub struct NewJob<'a> {
     pub payload: &'a Value,
     /// Past this it is dropped.
     pub worth: Duration,
+    /// It is asked for no more often than this within [`JOB_FORGOTTEN_HOURS`] of the last time.
+    pub times_max: i32,
 }
 
 /// A job that this node may work at until its lease ends.
@@ -28,8 +35,10 @@ pub struct TakenJob {
     pub kind: String,
     pub key: String,
     pub payload: Value,
-    /// Counts this attempt. With the id it names the lease: who lost it can settle nothing.
+    /// Counts this attempt. With the id and `times` it names the lease: who lost it can settle nothing.
     pub attempts: i32,
+    /// Counts the requests for the same thing that led to work.
+    pub times: i32,
     pub is_expired: bool,
     /// By the database's clock.
     pub taken_at: Timestamp,
@@ -68,27 +77,40 @@ fn millis(time: Duration) -> i64 {
 }
 
 impl Store {
-    /// Writes a job, unless there is one with its key; answers whether it did.
+    /// Writes a job, unless one with its key is under way or its key still holds; answers whether it did. One that came to
+    /// nothing gives way.
     pub async fn write_job(&self, job: &NewJob<'_>) -> Result<bool, StoreError> {
         let client = self.client().await?;
         let sql = "
             insert into jobs (kind, key, payload, expires_at)
             values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms')
-            on conflict (key) do nothing";
+            on conflict (key) do update
+               set payload = excluded.payload, expires_at = excluded.expires_at, state = 'waiting', run_at = excluded.run_at,
+                   attempts = 0, reason = null, times = jobs.times + 1
+             where jobs.times < $5
+               and (jobs.state = 'needs_review' or jobs.state = 'done' and jobs.run_at <= excluded.created_at
+                    or jobs.state = 'waiting' and jobs.expires_at <= excluded.created_at)";
         let statement = client.prepare_cached(sql).await?;
         let worth = millis(job.worth) as f64;
         let written = client
             .execute(
                 &statement,
-                &[&job.kind, &job.key, &Json(job.payload), &worth],
+                &[
+                    &job.kind,
+                    &job.key,
+                    &Json(job.payload),
+                    &worth,
+                    &job.times_max,
+                ],
             )
             .await?;
         Ok(written > 0)
     }
 
-    /// Takes the jobs that have been due longest, each for the time of `lease`.
+    /// Takes the jobs of these kinds that have been due longest, each for the time of `lease`.
     pub async fn take_jobs(
         &self,
+        kinds: &[&str],
         jobs_max: usize,
         lease: Duration,
     ) -> Result<Vec<TakenJob>, StoreError> {
@@ -97,14 +119,16 @@ impl Store {
             update jobs
                set state = 'leased', attempts = attempts + 1, lease_until = clock_timestamp() + $2 * interval '1 ms'
              where id = any(array(
-                       select id from jobs where state = 'waiting' and run_at <= statement_timestamp()
+                       select id from jobs where state = 'waiting' and run_at <= statement_timestamp() and kind = any($3)
                         order by run_at, id limit $1 for update skip locked))
-            returning id, kind, key, payload, attempts, expires_at <= statement_timestamp(),
+            returning id, kind, key, payload, attempts, times, expires_at <= statement_timestamp(),
                       statement_timestamp()";
         let statement = client.prepare_cached(sql).await?;
         let jobs_max = i64::try_from(jobs_max).unwrap_or(i64::MAX);
         let lease = millis(lease) as f64;
-        let rows = client.query(&statement, &[&jobs_max, &lease]).await?;
+        let rows = client
+            .query(&statement, &[&jobs_max, &lease, &kinds])
+            .await?;
         let taken = rows.iter().map(|row| {
             Ok(TakenJob {
                 id: row.try_get(0)?,
@@ -112,8 +136,9 @@ impl Store {
                 key: row.try_get(2)?,
                 payload: row.try_get::<_, Json<Value>>(3)?.0,
                 attempts: row.try_get(4)?,
-                is_expired: row.try_get(5)?,
-                taken_at: row.try_get(6)?,
+                times: row.try_get(5)?,
+                is_expired: row.try_get(6)?,
+                taken_at: row.try_get(7)?,
             })
         });
         taken.collect()
@@ -122,52 +147,49 @@ impl Store {
     /// Settles a job, if this node still has its lease; answers whether it had.
     pub async fn settle_job(&self, job: &TakenJob, settled: &Settled) -> Result<bool, StoreError> {
         let client = self.client().await?;
-        let leased = "id = $1 and attempts = $2 and state = 'leased'";
-        let (id, attempts) = (&job.id, &job.attempts);
-        let count = match settled {
-            Settled::Done { quiet } if quiet.is_zero() => {
-                let sql = format!("delete from jobs where {leased}");
-                let statement = client.prepare_cached(&sql).await?;
-                client.execute(&statement, &[id, attempts]).await?
-            }
-            Settled::Done { quiet: after } | Settled::Again { after, .. } => {
-                let (state, reason) = match settled {
-                    Settled::Again { reason, .. } => ("waiting", Some(reason)),
-                    _ => ("done", None),
-                };
-                let sql = format!(
-                    "update jobs set state = $3, lease_until = null, reason = $4,
-                            run_at = clock_timestamp() + $5 * interval '1 ms' where {leased}"
-                );
-                let statement = client.prepare_cached(&sql).await?;
-                let after = millis(*after) as f64;
-                client
-                    .execute(&statement, &[id, attempts, &state, &reason, &after])
-                    .await?
-            }
-            Settled::Review { reason } => {
-                let sql = format!(
-                    "update jobs set state = 'needs_review', lease_until = null, reason = $3 where {leased}"
-                );
-                let statement = client.prepare_cached(&sql).await?;
-                client.execute(&statement, &[id, attempts, reason]).await?
-            }
+        let (state, reason, after) = match settled {
+            Settled::Done { quiet } => ("done", None, *quiet),
+            Settled::Again { after, reason } => ("waiting", Some(reason), *after),
+            Settled::Review { reason } => ("needs_review", Some(reason), Duration::ZERO),
         };
+        let sql = "
+            update jobs
+               set state = $4, lease_until = null, reason = $5, run_at = clock_timestamp() + $6 * interval '1 ms'
+             where id = $1 and attempts = $2 and times = $3 and state = 'leased'";
+        let statement = client.prepare_cached(sql).await?;
+        let after = millis(after) as f64;
+        let count = client
+            .execute(
+                &statement,
+                &[&job.id, &job.attempts, &job.times, &state, &reason, &after],
+            )
+            .await?;
         Ok(count > 0)
     }
 
-    /// Gives back the jobs of nodes that died at them, and forgets those whose key has held long enough.
+    /// Gives back the jobs of nodes that died at them, and forgets those that are done and those that nobody looked at.
     pub async fn tidy_jobs(&self, jobs_max: usize) -> Result<(), StoreError> {
         let client = self.client().await?;
         let jobs_max = i64::try_from(jobs_max).unwrap_or(i64::MAX);
+        let forgotten = format!(
+            "delete from jobs where id = any(array(
+                 select id from jobs
+                  where state = 'done' and run_at <= statement_timestamp() - interval '{JOB_FORGOTTEN_HOURS} hours'
+                  order by run_at limit $1 for update skip locked))"
+        );
+        let given_up = format!(
+            "delete from jobs where id = any(array(
+                 select id from jobs
+                  where state = 'needs_review' and expires_at <= statement_timestamp() - interval '{REVIEW_DAYS} days'
+                  order by expires_at limit $1 for update skip locked))"
+        );
         for sql in [
             "update jobs set state = 'waiting', lease_until = null, reason = 'its node was lost'
               where id = any(array(
                         select id from jobs where state = 'leased' and lease_until < statement_timestamp()
                          order by lease_until limit $1 for update skip locked))",
-            "delete from jobs where id = any(array(
-                 select id from jobs where state = 'done' and run_at <= statement_timestamp()
-                  order by run_at limit $1 for update skip locked))",
+            &forgotten,
+            &given_up,
         ] {
             let statement = client.prepare_cached(sql).await?;
             client.execute(&statement, &[&jobs_max]).await?;

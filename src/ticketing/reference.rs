@@ -8,6 +8,15 @@ use rand::{CryptoRng, Rng};
 
 const ALPHABET: &[u8; 30] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+/// The zeros of the scripts that write numbers with ten digits of their own (Unicode's category Nd, in the plane that
+/// people type from); their other digits follow each.
+const ZEROS: [u32; 37] = [
+    0x0030, 0x0660, 0x06F0, 0x07C0, 0x0966, 0x09E6, 0x0A66, 0x0AE6, 0x0B66, 0x0BE6, 0x0C66, 0x0CE6,
+    0x0D66, 0x0DE6, 0x0E50, 0x0ED0, 0x0F20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80,
+    0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0,
+    0xFF10,
+];
+
 /// A reference such as `BK-7F3K9Q`. There are 30⁶ = 729 million, so two may be equal: check that it is free before
 /// storing it.
 pub fn booking_reference(random: &mut (impl Rng + CryptoRng)) -> String {
@@ -30,10 +39,27 @@ pub fn ticket_code(issued: Timestamp, random: &mut (impl Rng + CryptoRng)) -> St
 
 /// Brings a typed reference into its stored form; `None` if it cannot be one.
 pub fn parse_booking_reference(typed: &str) -> Option<String> {
-    let upper = typed.trim().to_ascii_uppercase();
+    let upper = plain_digits(typed.trim()).to_ascii_uppercase();
     let signs = upper.strip_prefix("BK-")?;
     let well_formed = signs.len() == 6 && signs.bytes().all(|sign| ALPHABET.contains(&sign));
     well_formed.then_some(upper)
+}
+
+/// The text with the digits of all scripts as ASCII digits.
+pub fn plain_digits(typed: &str) -> String {
+    typed
+        .chars()
+        .map(|sign| digit(sign).unwrap_or(sign))
+        .collect()
+}
+
+/// The ASCII digit that a digit of any script stands for.
+pub fn digit(sign: char) -> Option<char> {
+    let code = u32::from(sign);
+    let zero = ZEROS
+        .iter()
+        .find(|zero| (**zero..**zero + 10).contains(&code))?;
+    char::from_digit(code - zero, 10)
 }
 
 /// The first `count` bytes as signs of the alphabet, for a code that is derived instead of drawn. Signs are not quite
@@ -62,6 +88,10 @@ mod tests {
         let mut random = rand::rng();
         let reference = booking_reference(&mut random);
         assert_eq!(parse_booking_reference(&reference), Some(reference.clone()));
+        assert_eq!(
+            parse_booking_reference(" bk-۷F๓K9q "),
+            Some("BK-7F3K9Q".to_owned())
+        );
         let code = ticket_code("2026-11-21T23:59:59Z".parse().unwrap(), &mut random);
         assert!(code.starts_with("TKT-20261121-"), "{code}");
         assert_eq!(code.len(), 21);

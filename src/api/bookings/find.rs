@@ -12,6 +12,7 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
+use crate::auth::Caller;
 use crate::auth::proofs::BadLink;
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::jobs::{BookingLink, Job};
@@ -55,11 +56,12 @@ impl Input for Lost {
     responses(
         (status = 202, description = "Heard", body = Envelope<Option<bool>>),
         (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
-        (status = 503, description = "`NO_MAIL`: this server has no way to send mails", body = Failure),
+        (status = 501, description = "`NO_MAIL`: this server has no way to send mails", body = Failure),
     )
 )]
 pub(in crate::api) async fn find_again(
     State(state): State<ApiState>,
+    _: Caller,
     headers: HeaderMap,
     Body { input, .. }: Body<Lost>,
 ) -> ApiResult<Reply<Option<bool>>> {
@@ -103,6 +105,7 @@ impl Input for Link {
 )]
 pub(in crate::api) async fn open(
     State(state): State<ApiState>,
+    _: Caller,
     Body { input, .. }: Body<Link>,
 ) -> ApiResult<Reply<BookingData>> {
     let id = match state.proofs.open(&input.0, state.desk.now()) {

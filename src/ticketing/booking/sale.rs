@@ -123,13 +123,10 @@ pub(super) fn check_ticket_type(
             sale_to: Some(closes_at.to_string()),
         });
     }
-    if let Some(refusal) = unproven(id, terms, standing) {
-        return Err(refusal);
-    }
     if terms.members_only && !standing.member {
         return Err(Refusal::MembershipRequired);
     }
-    Ok(())
+    unproven(id, terms, standing).map_or(Ok(()), Err)
 }
 
 /// The ticket type asks for more than the buyer has shown.

@@ -1,5 +1,5 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
-import { Refusal } from '../sdk/index.ts';
+import { explain } from '../elements/internal/refusals.ts';
 import { sharedClient } from '../elements/index.ts';
 import { shared } from './shared.styles.ts';
 
@@ -91,10 +91,10 @@ export class BookingsPage extends LitElement {
   };
 
   async #open(link: string): Promise<void> {
-    // A link in the address bar would be shared, and opened anew by each reload.
-    history.replaceState(null, '', location.pathname);
     this.said = await done(async () => {
       const { reference } = await sharedClient().openLink(link);
+      // A link in the address bar would be shared, and opened anew by each reload.
+      history.replaceState(null, '', location.pathname);
       return `Your booking ${reference} is here.`;
     });
   }
@@ -116,7 +116,7 @@ async function done(wish: () => Promise<string>): Promise<string> {
   try {
     return await wish();
   } catch (error) {
-    return error instanceof Refusal ? error.message : 'The server does not answer. Please try again.';
+    return explain(error);
   }
 }
 

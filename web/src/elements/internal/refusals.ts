@@ -1,4 +1,4 @@
-import { Refusal, totalsOf, type EventState, type TopicStatus } from '../../sdk/index.ts';
+import { Refusal, totalsOf, Unreachable, type EventState, type TopicStatus } from '../../sdk/index.ts';
 import type { SelectionLine } from '../events/selection-changed.ts';
 import { plural } from './format.ts';
 
@@ -16,7 +16,8 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
   SALES_CLOSED: () => 'Sales are closed.',
   MEMBERSHIP_REQUIRED: () => 'These tickets are for members only.',
   ACCOUNT_REQUIRED: () => 'Please sign in to book these tickets.',
-  EMAIL_PROOF_REQUIRED: () => 'These tickets ask for a code from your mail: give your e-mail address, and have the code sent.',
+  EMAIL_PROOF_REQUIRED: () => 'These tickets ask for a code from your mail. Have one sent, and type it: the code was missing, wrong or too old.',
+  NO_MAIL: () => 'No mails can be sent here at the moment.',
   HOLDS_EXCEEDED: () => 'You have as many tickets of this event as one person may have.',
   EVENT_CANCELLED: () => 'This event was cancelled.',
   LIMIT_EXCEEDED: ({ data }) => `At most ${plural(Number(data['max'] ?? 0), 'ticket')} per booking.`,
@@ -27,6 +28,8 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
 export function explain(error: unknown): string {
   if (error instanceof Refusal && error.code === 'VALIDATION_FAILED') return firstFault(error) ?? error.message;
   if (error instanceof Refusal) return WORDS[error.code]?.(error) ?? error.message;
+  const seconds = error instanceof Unreachable ? error.retryAfterS : undefined;
+  if (seconds !== undefined) return `Too much at once. Please try again in ${plural(seconds, 'second')}.`;
   return 'The server does not answer. Try again: nothing is ever booked twice.';
 }
 

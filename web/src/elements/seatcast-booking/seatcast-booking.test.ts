@@ -146,6 +146,20 @@ describe('booking', () => {
     expect(new Set(keys()).size).toBe(1);
   });
 
+  it('asks again for what nobody answered before it books another choice', async () => {
+    server.routes.set('POST /bookings', () => Promise.reject(new TypeError('fetch failed')));
+    await choose(line(2));
+    button().click();
+    await drawn(server, element, 60_000);
+    server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
+    await choose(line(3));
+    button().click();
+    await drawn(server, element);
+    expect(new Set(keys()).size).toBe(1);
+    expect(server.requests.filter(({ method }) => method === 'POST').at(-1)?.body).toMatchObject({ items: [{ quantity: 2 }] });
+    expect(textOf(element)).toContain('Held for you');
+  });
+
   describe('a message goes when it is not true any more:', () => {
     const refuse = async (code: string): Promise<void> => {
       server.routes.set('POST /bookings', () => refused(409, code));

@@ -1,5 +1,5 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { newKey, Refusal, STEPS, totalsOf, type BookingRequest, type Contact, type EventState } from '../../sdk/index.ts';
+import { newKey, Refusal, STEPS, totalsOf, type Booking, type BookingRequest, type Contact, type EventState } from '../../sdk/index.ts';
 import { BookingMadeEvent } from '../events/booking-made.ts';
 import { BookingRefusedEvent } from '../events/booking-refused.ts';
 import type { HoldsChangedEvent } from '../events/holds-changed.ts';
@@ -37,6 +37,7 @@ export class SeatcastBooking extends LiveElement {
     sending: { state: true },
     problem: { state: true },
     proving: { state: true },
+    asking: { state: true },
   };
 
   /** The selection that is about to be booked. */
@@ -45,12 +46,16 @@ export class SeatcastBooking extends LiveElement {
   declare problem: Problem | undefined;
   /** The tickets ask for a proven e-mail address: a code is mailed, and typed here. */
   declare proving: boolean;
+  /** A code is being asked for. */
+  declare asking: boolean;
 
   /** What the buyer typed; kept for the next booking on this page, and nowhere else. */
   readonly #contact: Contact = {};
   #code = '';
-  /** Kept while the same choice is tried again, so that it cannot be booked twice. */
-  #key: string | undefined;
+  /** Where a code was sent to, in words. */
+  #mailed: string | undefined;
+  /** An attempt that nobody answered: it may have been booked, so it is asked again before anything else is. */
+  #unknown: { request: BookingRequest; key: string } | undefined;
   /** The chosen lines, by the element that they come from; they are emptied when the booking is made. */
   readonly #choices = new Map<SelectionSource, readonly SelectionLine[]>();
   /** Bookings of this event that the buyer holds and has not paid. */
@@ -61,6 +66,7 @@ export class SeatcastBooking extends LiveElement {
     this.lines = [];
     this.sending = false;
     this.proving = false;
+    this.asking = false;
     this.addEventListener('seatcast-selection', (event: SelectionChangedEvent) => {
       this.#choices.set(event.composedPath()[0] as unknown as SelectionSource, event.lines);
       this.lines = [...this.#choices.values()].flat();
@@ -73,7 +79,6 @@ export class SeatcastBooking extends LiveElement {
     const { state, status } = this.topic.view;
     if (this.problem?.isOver({ state, status, lines: this.lines, pending: this.#pending })) this.problem = undefined;
     if (!changed.has('lines')) return;
-    this.#key = undefined;
     // With another price it is the same choice: that the price changed is still to be read.
     if (this.lines.length > 0 && !sameChoice(changed.get('lines') ?? [], this.lines)) this.problem = undefined;
   }
@@ -152,19 +157,24 @@ export class SeatcastBooking extends LiveElement {
     return html`<label>Code from the mail
         <input name="code" autocomplete="one-time-code" maxlength=${NAME_CHARS_MAX} .value=${this.#code} />
       </label>
-      <button class="button small" type="button" ?disabled=${!this.#contact.email} @click=${() => this.#askCode()}>
+      <button class="button small" type="button" ?disabled=${!this.#contact.email || this.asking} @click=${() => this.#askCode()}>
         Send me a code
-      </button>`;
+      </button>
+      <p class="terms" role="status">${this.#mailed ?? nothing}</p>`;
   }
 
   async #askCode(): Promise<void> {
     const { email } = this.#contact;
-    if (!email) return;
+    if (!email || !this.#isValid()) return;
+    this.asking = true;
     try {
       await this.topic.client.askEmailCode(email);
       this.problem = undefined;
+      this.#mailed = `A code is on its way to ${email}.`;
     } catch (error) {
       this.problem = new Problem(error);
+    } finally {
+      this.asking = false;
     }
   }
 
@@ -172,8 +182,6 @@ export class SeatcastBooking extends LiveElement {
     const { name, value } = event.target as HTMLInputElement;
     if (name === 'code') this.#code = value.trim();
     else this.#contact[name === 'name' ? 'name' : 'email'] = value.trim();
-    // Another contact is another request.
-    this.#key = undefined;
     this.requestUpdate();
   }
 
@@ -197,13 +205,11 @@ export class SeatcastBooking extends LiveElement {
 
   async #book(): Promise<void> {
     if (this.sending || this.event === undefined || this.lines.length === 0) return;
-    const email = this.renderRoot.querySelector<HTMLInputElement>('input[type=email]');
-    if (email && !email.reportValidity()) return;
+    if (!this.#isValid()) return;
     this.#setSending(true);
     this.problem = undefined;
-    this.#key ??= newKey();
     try {
-      const booking = await this.topic.client.book(this.#request(this.event), this.#key);
+      const booking = await this.#attempt(this.event);
       this.lines = [];
       for (const source of this.#choices.keys()) source.clear();
       this.dispatchEvent(new BookingMadeEvent(booking));
@@ -211,14 +217,47 @@ export class SeatcastBooking extends LiveElement {
     } catch (error) {
       this.problem = new Problem(error);
       if (error instanceof Refusal) {
-        // A refusal is an answer: the next try is another attempt.
-        this.#key = undefined;
         if (error.code === 'EMAIL_PROOF_REQUIRED') this.proving = true;
         this.dispatchEvent(new BookingRefusedEvent(error));
       }
     } finally {
       this.#setSending(false);
     }
+  }
+
+  /** Books what is chosen; first settles an attempt of which nobody knows how it ended, so that nothing is held twice. */
+  async #attempt(event: number): Promise<Booking> {
+    const request = this.#request(event);
+    const before = this.#unknown;
+    if (before && JSON.stringify(before.request) !== JSON.stringify(request)) {
+      try {
+        return await this.#send(before);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+      }
+    }
+    return this.#send(this.#unknown ?? { request, key: newKey() });
+  }
+
+  async #send(attempt: { request: BookingRequest; key: string }): Promise<Booking> {
+    this.#unknown = attempt;
+    try {
+      const booking = await this.topic.client.book(attempt.request, attempt.key);
+      this.#unknown = undefined;
+      return booking;
+    } catch (error) {
+      // A refusal is an answer: the next try is another attempt.
+      if (error instanceof Refusal) this.#unknown = undefined;
+      throw error;
+    }
+  }
+
+  #isValid(): boolean {
+    const email = this.renderRoot.querySelector<HTMLInputElement>('input[type=email]');
+    if (!email || email.checkValidity()) return true;
+    // What is folded away cannot be pointed at.
+    email.closest('details')?.setAttribute('open', '');
+    return email.reportValidity();
   }
 
   #request(event_id: number): BookingRequest {
