@@ -145,6 +145,9 @@ pub struct LimitsConfig {
     /// [`inside::LIMIT_CONNECTIONS`].
     #[arg(skip = inside::LIMIT_CONNECTIONS)]
     pub connections: Rate,
+    /// [`inside::LIMIT_INTERACTIONS`].
+    #[arg(skip = inside::LIMIT_INTERACTIONS)]
+    pub interactions: Rate,
     /// [`inside::LIMIT_JOINS`].
     #[arg(skip = inside::LIMIT_JOINS)]
     pub joins: Rate,
