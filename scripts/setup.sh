@@ -10,8 +10,9 @@ postgres_min=15
 # The versions that the web build's tools run on.
 node_min=20.19
 node_major=22
-# The client whose ways the server was checked against.
+# Clients whose ways the server was checked against: the newest, and the oldest that is served.
 python_realtime=2.34.1
+python_realtime_oldest=2.0.0
 # The SMTP server that the tests send mails to.
 python_aiosmtpd=1.4.6
 
@@ -177,6 +178,7 @@ main() {
     setup_rust "$purpose"
     setup_node
     [ "$purpose" != test ] || setup_python python realtime "$python_realtime"
+    [ "$purpose" != test ] || setup_python python-oldest realtime "$python_realtime_oldest"
     [ "$purpose" != test ] || setup_python smtp aiosmtpd "$python_aiosmtpd"
     [ "$purpose" != test ] || setup_nats
     [ "$purpose" != test ] || setup_pgbouncer
