@@ -168,6 +168,12 @@ setup_pgbouncer() {
     unpack pgbouncer pgbouncer $libraries
 }
 
+setup_promtool() {
+    ! has promtool || return 0
+    has apt-get || fail "Missing, please install: promtool, of Prometheus (https://prometheus.io/download)"
+    unpack prometheus prometheus
+}
+
 main() {
     # Word splitting is meant: a line may name several packages.
     # shellcheck disable=SC2046
@@ -182,6 +188,7 @@ main() {
     [ "$purpose" != test ] || setup_python smtp aiosmtpd "$python_aiosmtpd"
     [ "$purpose" != test ] || setup_nats
     [ "$purpose" != test ] || setup_pgbouncer
+    [ "$purpose" != test ] || setup_promtool
     found=$(postgres_version)
     if wants_postgres "$purpose" && [ -n "$found" ]; then
         at_least "$found" "$postgres_min" \

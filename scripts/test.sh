@@ -9,6 +9,8 @@ scripts/web.sh
 
 say "Checking the scripts"
 shellcheck -x scripts/*.sh .ci/run
+say "Checking the alert rules"
+scripts/alerts.sh
 say "Checking the Rust code's format"
 cargo fmt --check
 say "Checking the Rust code (clippy)"
