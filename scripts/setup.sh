@@ -168,6 +168,20 @@ setup_pgbouncer() {
     unpack pgbouncer pgbouncer $libraries
 }
 
+# The proxies that people put before Seatcast.
+setup_proxies() {
+    if [ -x /usr/sbin/nginx ] && [ -x /usr/sbin/haproxy ] && has caddy; then
+        return 0
+    fi
+    [ ! -x "$tools/proxies/usr/bin/caddy" ] || return 0
+    has apt-get || fail "Missing, please install: nginx, haproxy, caddy"
+    # Of the libraries they need, those that not every machine has; their names differ by release.
+    libraries=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
+        --no-enhances haproxy nginx | grep -E '^lib(lua|opentracing|pcre2)' | sort -u)
+    # shellcheck disable=SC2086
+    unpack proxies nginx haproxy caddy $libraries
+}
+
 setup_promtool() {
     ! has promtool || return 0
     has apt-get || fail "Missing, please install: promtool, of Prometheus (https://prometheus.io/download)"
@@ -189,6 +203,7 @@ main() {
     [ "$purpose" != test ] || setup_nats
     [ "$purpose" != test ] || setup_pgbouncer
     [ "$purpose" != test ] || setup_promtool
+    [ "$purpose" != test ] || setup_proxies
     found=$(postgres_version)
     if wants_postgres "$purpose" && [ -n "$found" ]; then
         at_least "$found" "$postgres_min" \
