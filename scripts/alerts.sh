@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 has promtool || fail "There is no promtool; scripts/setup.sh test brings it"
 promtool check config ops/prometheus/prometheus.yml
-for rule in $(sed -n 's/^ *- alert: //p' ops/prometheus/alerts.yml); do
+sed -n 's/^ *- alert: //p' ops/prometheus/alerts.yml | while read -r rule; do
     grep -q "alertname=\"$rule\"" ops/prometheus/alerts.test.yml || fail "No test shows that $rule fires"
 done
 promtool test rules ops/prometheus/alerts.test.yml
