@@ -69,7 +69,6 @@ systemctl restart seatcast
 serves
 [ "$(events)" -gt 0 ]
 systemctl kill --signal KILL --kill-whom main seatcast
-sleep 1
 serves
 [ "$(events)" -gt 0 ]
 step "its data outlives a restart and a kill -9"
