@@ -3,7 +3,7 @@
 
 # Where what we install ourselves goes; in front, since it is there because the machine's is old.
 tools="$PWD/target/tools"
-PATH="$tools/node/bin:$PATH:$HOME/.cargo/bin:$tools/nats/usr/sbin:$tools/pgbouncer/usr/sbin:/usr/sbin"
+PATH="$tools/node/bin:$PATH:$HOME/.cargo/bin:$tools/nats/usr/sbin:$tools/pgbouncer/usr/sbin:$tools/prometheus/usr/bin:/usr/sbin"
 export PATH
 
 # A Node.js of our own trusts whom the machine trusts, as Debian's does.

@@ -10,8 +10,9 @@ postgres_min=15
 # The versions that the web build's tools run on.
 node_min=20.19
 node_major=22
-# The client whose ways the server was checked against.
+# Clients whose ways the server was checked against: the newest, and the oldest that is served.
 python_realtime=2.34.1
+python_realtime_oldest=2.0.0
 # The SMTP server that the tests send mails to.
 python_aiosmtpd=1.4.6
 
@@ -167,6 +168,26 @@ setup_pgbouncer() {
     unpack pgbouncer pgbouncer $libraries
 }
 
+# The proxies that people put before Seatcast.
+setup_proxies() {
+    if [ -x /usr/sbin/nginx ] && [ -x /usr/sbin/haproxy ] && has caddy; then
+        return 0
+    fi
+    [ ! -x "$tools/proxies/usr/bin/caddy" ] || return 0
+    has apt-get || fail "Missing, please install: nginx, haproxy, caddy"
+    # Of the libraries they need, those that not every machine has; their names differ by release.
+    libraries=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
+        --no-enhances haproxy nginx | grep -E '^lib(lua|opentracing|pcre2)' | sort -u)
+    # shellcheck disable=SC2086
+    unpack proxies nginx haproxy caddy $libraries
+}
+
+setup_promtool() {
+    ! has promtool || return 0
+    has apt-get || fail "Missing, please install: promtool, of Prometheus (https://prometheus.io/download)"
+    unpack prometheus prometheus
+}
+
 main() {
     # Word splitting is meant: a line may name several packages.
     # shellcheck disable=SC2046
@@ -177,9 +198,12 @@ main() {
     setup_rust "$purpose"
     setup_node
     [ "$purpose" != test ] || setup_python python realtime "$python_realtime"
+    [ "$purpose" != test ] || setup_python python-oldest realtime "$python_realtime_oldest"
     [ "$purpose" != test ] || setup_python smtp aiosmtpd "$python_aiosmtpd"
     [ "$purpose" != test ] || setup_nats
     [ "$purpose" != test ] || setup_pgbouncer
+    [ "$purpose" != test ] || setup_promtool
+    [ "$purpose" != test ] || setup_proxies
     found=$(postgres_version)
     if wants_postgres "$purpose" && [ -n "$found" ]; then
         at_least "$found" "$postgres_min" \

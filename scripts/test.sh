@@ -8,7 +8,9 @@ scripts/setup.sh test
 scripts/web.sh
 
 say "Checking the scripts"
-shellcheck -x scripts/*.sh .ci/run
+shellcheck -x scripts/*.sh scripts/debian/*.sh ops/debian/p* .ci/run
+say "Checking the alert rules"
+scripts/alerts.sh
 say "Checking the Rust code's format"
 cargo fmt --check
 say "Checking the Rust code (clippy)"

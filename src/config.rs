@@ -99,10 +99,14 @@ pub struct HttpConfig {
     /// Time given to requests under way at shutdown, in milliseconds.
     #[arg(long, env = "SEATCAST_DRAIN_TIMEOUT_MS", default_value_t = 10_000)]
     pub drain_timeout_ms: u64,
-    /// Networks of proxies that are believed what they say about the client's address in `Forwarded` or
-    /// `X-Forwarded-For`, as in `10.0.0.0/8,2001:db8::/32`.
+    /// Networks of proxies that are believed what they say about the client's address, as in
+    /// `10.0.0.0/8,2001:db8::/32`.
     #[arg(long, env = "SEATCAST_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxies: Vec<Cidr>,
+    /// The header in which they name it; no other is read then, so that a client cannot speak through one that the
+    /// proxy passes on. Without it `Forwarded` and `X-Forwarded-For` are read, and neither counts where they differ.
+    #[arg(long, env = "SEATCAST_FORWARDED_HEADER", value_enum)]
+    pub forwarded_header: Option<ForwardedHeader>,
     /// Connections of trusted proxies begin with a header of the PROXY protocol, version 1 or 2.
     #[arg(long, env = "SEATCAST_PROXY_PROTOCOL", default_value_t = false)]
     pub proxy_protocol: bool,
@@ -141,12 +145,26 @@ pub struct LimitsConfig {
     /// [`inside::LIMIT_CONNECTIONS`].
     #[arg(skip = inside::LIMIT_CONNECTIONS)]
     pub connections: Rate,
+    /// [`inside::LIMIT_INTERACTIONS`].
+    #[arg(skip = inside::LIMIT_INTERACTIONS)]
+    pub interactions: Rate,
     /// [`inside::LIMIT_JOINS`].
     #[arg(skip = inside::LIMIT_JOINS)]
     pub joins: Rate,
     /// [`inside::LIMITED_CLIENTS_MAX`].
     #[arg(skip = inside::LIMITED_CLIENTS_MAX)]
     pub limited_clients_max: usize,
+}
+
+/// How a proxy names the client that it asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ForwardedHeader {
+    /// RFC 7239.
+    Forwarded,
+    /// A list, to which each proxy appends the address that it was asked from.
+    XForwardedFor,
+    /// One address; the proxy replaces what a client sent.
+    XRealIp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -25,9 +25,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::config::HttpConfig;
 use crate::config::inside::{SPARE_CONNECTION_MS, SPARE_CONNECTIONS_MAX};
-use crate::config::{Cidr, HttpConfig};
-use crate::limits::address::{Client, X_FORWARDED_FOR, is_trusted};
+use crate::limits::address::{Client, Proxies, X_FORWARDED_FOR, X_REAL_IP};
 use crate::limits::proxy_protocol::{self, Source};
 use crate::metrics;
 use crate::pacing::Backoff;
@@ -196,8 +196,8 @@ impl Visit {
         } = self;
         let header_bytes_max = config.header_bytes_max;
         let keep_alive = place.is_some();
-        let trusted: Arc<[Cidr]> = config.trusted_proxies.as_slice().into();
-        let is_announced = config.proxy_protocol && is_trusted(peer.ip(), &trusted);
+        let proxies = Proxies::of(config);
+        let is_announced = config.proxy_protocol && proxies.trusts(peer.ip());
         async move {
             let mut stream = stream;
             let peer = match is_announced {
@@ -214,8 +214,8 @@ impl Visit {
             let is_cut = cut.0.clone();
             let service = service_fn(move |request: hyper::Request<Incoming>| {
                 let mut request: Request = request.map(Body::new);
-                let client = Client::of(peer, request.headers(), &trusted);
-                hint_at_proxy(peer, request.headers(), &trusted);
+                let client = Client::of(peer, request.headers(), &proxies);
+                hint_at_proxy(peer, request.headers(), &proxies);
                 request.extensions_mut().insert(client);
                 request.extensions_mut().insert(cut.clone());
                 if let Some(place) = &place {
@@ -257,21 +257,23 @@ impl Visit {
 
 /// Behind a proxy that is not trusted all clients count as one, and get one buyer's share of an event. That shows only
 /// when many have come, so it is said at the first request.
-fn hint_at_proxy(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) {
+fn hint_at_proxy(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) {
     static SAID: Once = Once::new();
-    let is_near = match peer.to_canonical() {
+    let peer = peer.to_canonical();
+    let is_near = match peer {
         IpAddr::V4(peer) => peer.is_loopback() || peer.is_private(),
         IpAddr::V6(peer) => peer.is_loopback() || peer.is_unique_local(),
     };
     let is_forwarded = || {
-        let names = [header::FORWARDED, X_FORWARDED_FOR];
+        let names = [header::FORWARDED, X_FORWARDED_FOR, X_REAL_IP, header::VIA];
         names.iter().any(|name| headers.contains_key(name))
     };
-    if is_near && !SAID.is_completed() && is_forwarded() && !is_trusted(peer, trusted) {
+    if is_near && !SAID.is_completed() && is_forwarded() && !proxies.trusts(peer) {
         SAID.call_once(|| {
             tracing::warn!(
                 %peer,
-                "requests are forwarded by a proxy that is not among --trusted-proxies: all its clients count as one"
+                "requests are forwarded by a proxy that is not among --trusted-proxies: all its clients count as one, \
+                 and have one buyer's share of an event. Start with --trusted-proxies {peer}"
             );
         });
     }

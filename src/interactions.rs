@@ -2,20 +2,24 @@
 //!
 //! `POST /interactions` and `track` on a socket put them into a bounded buffer and answer at once; one task
 //! stores them, many rows in one statement. Interactions that do not fit are refused and counted, so a flood
-//! of clicks loses clicks and delays nothing else. A batch that the database refuses is kept and tried again.
+//! of clicks loses clicks and delays nothing else. Each address and account has a rate of rows, so that none of them fills
+//! the database's disk. A batch that the database refuses is kept and tried again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, PermitIterator};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::InteractionsConfig;
+use crate::limits::address::Network;
+use crate::limits::rates::{Kind, Rates, TooOften, Who};
 use crate::metrics;
 use crate::pacing::{Backoff, TokenBucket};
 use crate::store::Store;
 use crate::tasks::Tasks;
+use crate::ticketing::UserId;
 use crate::ticketing::interaction::Interaction;
 
 /// First and longest pause between attempts to store a batch.
@@ -30,47 +34,85 @@ pub struct Interactions {
     rate: Arc<Mutex<TokenBucket>>,
     /// What the bucket's clock counts from.
     since: Instant,
+    /// Of addresses and accounts.
+    rates: Rates,
+}
+
+/// Why none of some interactions were taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Untold {
+    /// Their sender reports too many.
+    TooOften(TooOften),
+    /// Too many wait, or the node takes no more in this second.
+    NoRoom,
 }
 
 impl Interactions {
     /// The sender, and the receiver that [`run`] empties.
-    pub fn new(config: &InteractionsConfig) -> (Interactions, mpsc::Receiver<Interaction>) {
+    pub fn new(
+        config: &InteractionsConfig,
+        rates: Rates,
+    ) -> (Interactions, mpsc::Receiver<Interaction>) {
         let (told, heard) = mpsc::channel(config.interactions_waiting_max);
         let rate = TokenBucket::new(config.interactions_per_s_max);
         let interactions = Interactions {
             told,
             rate: Arc::new(Mutex::new(rate)),
             since: Instant::now(),
+            rates,
         };
         (interactions, heard)
     }
 
-    /// Queues all of them, or none and returns `false` when there is no room. Never waits.
-    pub fn tell(&self, interactions: Vec<Interaction>) -> bool {
+    /// Queues all of them, or none. Never waits. They are one sender's.
+    ///
+    /// # Errors
+    /// Their sender reports too many, or there is no room.
+    pub fn tell(&self, from: Network, interactions: Vec<Interaction>) -> Result<(), Untold> {
         let count = interactions.len();
-        if count == 0 {
-            return true;
-        }
-        // A panic cannot leave the bucket half changed.
-        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
-        let now_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let allowed = rate.take_all(count, now_ms);
-        drop(rate);
-        let room = allowed.then(|| self.told.try_reserve_many(count).ok());
-        let Some(room) = room.flatten() else {
-            metrics::INTERACTIONS_DROPPED.add(count as u64);
-            return false;
+        let Some(first) = interactions.first() else {
+            return Ok(());
         };
+        let account = first.user_id;
+        let admitted = self.admit(from, account, count);
+        let room = admitted.inspect_err(|_| metrics::INTERACTIONS_DROPPED.add(count as u64))?;
         for (permit, interaction) in room.zip(interactions) {
             permit.send(interaction);
         }
-        true
+        Ok(())
+    }
+
+    /// Room for so many. It is taken first, since it goes back where the rates then refuse; the sender's rate before the
+    /// node's, so that one who floods takes nothing from others.
+    fn admit(
+        &self,
+        from: Network,
+        account: Option<UserId>,
+        count: usize,
+    ) -> Result<PermitIterator<'_, Interaction>, Untold> {
+        let room = self.told.try_reserve_many(count);
+        let room = room.map_err(|_| Untold::NoRoom)?;
+        let senders = [Some(Who::Network(from)), account.map(Who::Account)];
+        for who in senders.into_iter().flatten() {
+            let counted = self.rates.count_many(Kind::Interactions, who, count);
+            counted.map_err(Untold::TooOften)?;
+        }
+        let now_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        // A panic cannot leave the bucket half changed.
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let allowed = rate.take_all(count, now_ms);
+        allowed.then_some(room).ok_or(Untold::NoRoom)
     }
 }
 
 /// Starts the task that stores what is told.
-pub(crate) fn start(back: &mut Tasks, config: &InteractionsConfig, store: &Store) -> Interactions {
-    let (interactions, told) = Interactions::new(config);
+pub(crate) fn start(
+    back: &mut Tasks,
+    config: &InteractionsConfig,
+    store: &Store,
+    rates: Rates,
+) -> Interactions {
+    let (interactions, told) = Interactions::new(config, rates);
     let storing = run(told, store.clone(), config.clone(), back.end());
     back.spawn_endless("interactions", storing);
     interactions
@@ -152,10 +194,26 @@ async fn gather(
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+    use std::net::Ipv4Addr;
+
     use serde_json::{Map, json};
 
     use super::*;
     use crate::config::Config;
+    use crate::limits::address::Client;
+
+    fn from_one(
+        config: &InteractionsConfig,
+    ) -> (
+        impl Fn(usize) -> Result<(), Untold>,
+        mpsc::Receiver<Interaction>,
+    ) {
+        let rates = Rates::new(&Config::default().limits);
+        let (interactions, told) = Interactions::new(config, rates);
+        let somebody = Client::new(Ipv4Addr::LOCALHOST.into()).network();
+        let tell = move |count| interactions.tell(somebody, clicks(count));
+        (tell, told)
+    }
 
     fn clicks(count: usize) -> Vec<Interaction> {
         let click: Map<_, _> = [("action".to_owned(), json!("click"))]
@@ -168,10 +226,10 @@ mod tests {
     async fn what_does_not_fit_is_refused_whole() {
         let mut config = Config::default().interactions;
         config.interactions_waiting_max = 5;
-        let (interactions, mut told) = Interactions::new(&config);
-        assert!(interactions.tell(clicks(3)));
-        assert!(!interactions.tell(clicks(3)), "no half batches");
-        assert!(interactions.tell(clicks(2)));
+        let (tell, mut told) = from_one(&config);
+        assert_eq!(tell(3), Ok(()));
+        assert_eq!(tell(3), Err(Untold::NoRoom), "no half batches");
+        assert_eq!(tell(2), Ok(()));
         let end = CancellationToken::new();
         let batch = gather(&mut told, (50, 500), Duration::from_millis(1), &end).await;
         assert_eq!(batch.expect("a batch").len(), 5);
@@ -183,11 +241,11 @@ mod tests {
         let sizes = (config.interactions_enough, config.interactions_batch_max);
         assert_eq!(sizes.0, 50);
         assert_eq!(config.interactions_interval_ms, 5_000);
-        let (interactions, mut told) = Interactions::new(&config);
+        let (tell, mut told) = from_one(&config);
         let end = CancellationToken::new();
         let (at_once, soon) = (Duration::MAX, Duration::from_millis(1));
         for (count, interval) in [(49, soon), (50, at_once), (120, at_once)] {
-            assert!(interactions.tell(clicks(count)));
+            assert_eq!(tell(count), Ok(()));
             let batch = gather(&mut told, sizes, interval, &end).await;
             assert_eq!(batch.expect("a batch").len(), count);
         }

@@ -84,6 +84,12 @@ pub static JOBS_DUE: Gauge = Gauge::new();
 pub static JOBS_OLDEST_MS: Gauge = Gauge::new();
 pub static JOBS_FOR_REVIEW: Gauge = Gauge::new();
 
+// --- the database's condition
+
+pub static COUNTERS_WRONG: Gauge = Gauge::new();
+pub static STORAGE_FULL: Gauge = Gauge::new();
+pub static FREE_BYTES: Gauge = Gauge::new();
+
 /// Name, meaning and number of each metric, in the order of the page.
 static ALL: &[Metric] = &[
     Metric(
@@ -337,6 +343,22 @@ static ALL: &[Metric] = &[
         "seatcast_jobs_for_review",
         "Jobs that wait for a person; 1,000 at most.",
         MetricKind::Gauge(&JOBS_FOR_REVIEW),
+    ),
+    Metric(
+        "seatcast_counters_wrong",
+        "Counters that differed from the claims when the events that changed last were looked at, every five minutes. \
+         `seatcast audit` names them.",
+        MetricKind::Gauge(&COUNTERS_WRONG),
+    ),
+    Metric(
+        "seatcast_storage_full",
+        "1 while writes fail because the database's disk is full.",
+        MetricKind::Gauge(&STORAGE_FULL),
+    ),
+    Metric(
+        "seatcast_database_free_bytes",
+        "Free on the database's disk, every five minutes; -1 where it is on another machine, or its user may not know.",
+        MetricKind::Gauge(&FREE_BYTES),
     ),
 ];
 

@@ -192,12 +192,15 @@ impl TokenBucket {
         taken.is_some()
     }
 
-    /// Time until there is a token; for ever is [`u64::MAX`].
-    pub(crate) fn wait_ms(&self, now_ms: u64) -> u64 {
+    /// Time until there are so many tokens; for ever is [`u64::MAX`].
+    pub(crate) fn wait_ms(&self, tokens: usize, now_ms: u64) -> u64 {
         let Filling { per_minute, burst } = self.filling;
         let now = now_ms.saturating_mul(per_minute.into());
         let room = (u64::from(burst) * PARTS).saturating_add(now);
-        let missing = self.full_at.saturating_add(PARTS).saturating_sub(room);
+        let wanted = u64::try_from(tokens)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(PARTS);
+        let missing = self.full_at.saturating_add(wanted).saturating_sub(room);
         match u64::from(per_minute) {
             0 => u64::MAX,
             per_minute => missing.div_ceil(per_minute),
@@ -262,9 +265,9 @@ mod tests {
     fn a_slow_bucket_refills_by_parts_of_a_token() {
         let mut bucket = TokenBucket::full(6, 2);
         assert!(bucket.take(0) && bucket.take(0) && !bucket.take(0));
-        assert_eq!(bucket.wait_ms(0), 10_000);
+        assert_eq!(bucket.wait_ms(1, 0), 10_000);
         assert!((1..10_000).all(|ms| !bucket.take(ms)));
-        assert_eq!(bucket.wait_ms(9_999), 1);
+        assert_eq!(bucket.wait_ms(1, 9_999), 1);
         assert!(bucket.take(10_000));
     }
 

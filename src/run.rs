@@ -31,6 +31,7 @@ use crate::http;
 use crate::hub::Hub;
 use crate::interactions;
 use crate::jobs::{self, MailHands};
+use crate::limits::rates::Rates;
 use crate::mail::{MailSetupError, Mailer};
 use crate::metrics;
 use crate::nats::{self, Interest};
@@ -156,7 +157,8 @@ pub async fn run(
         store: store.clone(),
     });
     let jobs = jobs::start(&mut back, &store, hands);
-    let interactions = interactions::start(&mut back, &config.interactions, &store);
+    let rates = Rates::new(&config.limits);
+    let interactions = interactions::start(&mut back, &config.interactions, &store, rates.clone());
     let streams = sse::start(
         &mut back,
         &config,
@@ -193,6 +195,7 @@ pub async fn run(
         board,
         desk,
         interactions,
+        rates,
         jobs,
         shutdown: shutdown.clone(),
     });

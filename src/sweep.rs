@@ -9,7 +9,8 @@
 //!
 //! An event whose holds cannot be ended rests by itself, longer each time; the others go on.
 //!
-//! Beside it, what is kept for a time only is dropped now and then: the log, and stored answers.
+//! Beside it, what is kept for a time only is dropped now and then: the log, and stored answers. After that, the database's
+//! condition is measured, for the alerts.
 
 mod pauses;
 
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use self::pauses::{Pauses, Rests};
 use crate::config::SweepConfig;
 use crate::desk::{Desk, DeskError, Expired};
+use crate::metrics;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 use crate::ticketing::EventId;
@@ -137,6 +139,10 @@ async fn keep_pruning(
 ) {
     let pruning = async {
         loop {
+            if let Err(error) = look_after(store).await {
+                let cause = std::error::Error::source(&error);
+                tracing::warn!(%error, ?cause, "counters and disk cannot be looked at");
+            }
             if let Err(error) = prune(store, config, log_retention_hours).await {
                 let cause = std::error::Error::source(&error);
                 tracing::warn!(%error, ?cause, "what is old cannot be dropped");
@@ -148,6 +154,22 @@ async fn keep_pruning(
         () = cancel.cancelled() => {}
         () = pruning => {}
     }
+}
+
+/// Measures what operators are to be warned of, and nobody sees by selling.
+async fn look_after(store: &Store) -> Result<(), StoreError> {
+    let free = store.free_bytes().await?;
+    let free = free.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+    metrics::FREE_BYTES.set(free.unwrap_or(-1));
+    let wrong = store.counters_that_differ().await?;
+    if wrong > 0 {
+        tracing::error!(
+            wrong,
+            "counters differ from the claims: `seatcast audit` names them"
+        );
+    }
+    metrics::COUNTERS_WRONG.set(i64::try_from(wrong).unwrap_or(i64::MAX));
+    Ok(())
 }
 
 /// Drops what is old, in chunks small enough to hurt nobody.

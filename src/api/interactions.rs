@@ -13,6 +13,8 @@ use super::extract::BeaconBody;
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::INTERACTIONS_MAX;
+use crate::interactions::Untold;
+use crate::limits::address::Client;
 use crate::ticketing::interaction::{self, Interaction};
 
 /// `Retry-After` while the buffer is full.
@@ -84,6 +86,7 @@ impl Input for InteractionBatch {
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
+    client: Client,
     BeaconBody(batch): BeaconBody<InteractionBatch>,
 ) -> ApiResult<Reply<TakenIn>> {
     let mut batch = batch.0;
@@ -91,9 +94,11 @@ pub(super) async fn create(
     for interaction in &mut batch {
         interaction.user_id = caller.user_id();
     }
-    if !state.interactions.tell(batch) {
-        return Err(ApiError::unavailable("BUSY", RETRY_AFTER_S));
-    }
+    let told = state.interactions.tell(client.network(), batch);
+    told.map_err(|untold| match untold {
+        Untold::TooOften(refused) => refused.into(),
+        Untold::NoRoom => ApiError::unavailable("BUSY", RETRY_AFTER_S),
+    })?;
     Ok(Reply::accepted(
         "INTERACTIONS_ACCEPTED",
         TakenIn { accepted },

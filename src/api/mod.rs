@@ -87,6 +87,7 @@ pub struct ApiParts {
     pub board: Board,
     pub desk: Desk,
     pub interactions: Interactions,
+    pub rates: Rates,
     pub jobs: Jobs,
     pub shutdown: CancellationToken,
 }
@@ -97,7 +98,7 @@ impl ApiState {
         ApiState {
             in_flight: InFlight::new(config.http.keys_in_flight_max),
             roles: RoleCache::new(&config.http),
-            rates: Rates::new(&config.limits),
+            rates: parts.rates,
             guests: GuestHasher::new(parts.guests_secret),
             proofs: parts.proofs,
             jobs: parts.jobs,

@@ -10,8 +10,8 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 
 use super::forwarded;
-pub(crate) use super::forwarded::X_FORWARDED_FOR;
-use crate::config::Cidr;
+pub(crate) use super::forwarded::{X_FORWARDED_FOR, X_REAL_IP};
+use crate::config::{Cidr, ForwardedHeader, HttpConfig};
 
 /// Bits of an IPv6 address that one household or server has to itself.
 const V6_NETWORK_BITS: u32 = 64;
@@ -27,6 +27,44 @@ pub struct Client {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Network(IpAddr);
 
+/// The proxies that are believed, and how they name a client.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies {
+    trusted: Vec<Cidr>,
+    /// `None`: either of the two lists.
+    header: Option<ForwardedHeader>,
+}
+
+impl Proxies {
+    pub fn of(config: &HttpConfig) -> Proxies {
+        Proxies {
+            trusted: config.trusted_proxies.clone(),
+            header: config.forwarded_header,
+        }
+    }
+
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let mut trusted = self.trusted.iter();
+        trusted.any(|network| network.contains(address))
+    }
+
+    /// `hops` in the order in which they were appended; `None` is one that names no address. From the last one on, an
+    /// address counts as long as the one that reported it is trusted.
+    fn last_untrusted(&self, peer: IpAddr, hops: &[Option<IpAddr>]) -> IpAddr {
+        let mut reporter = peer;
+        for hop in hops.iter().rev() {
+            let Some(hop) = hop.map(|hop| hop.to_canonical()) else {
+                return reporter;
+            };
+            if !self.trusts(hop) {
+                return hop;
+            }
+            reporter = hop;
+        }
+        reporter
+    }
+}
+
 impl Client {
     pub fn new(address: IpAddr) -> Client {
         Client {
@@ -38,16 +76,20 @@ impl Client {
     ///
     /// `Forwarded` and `X-Forwarded-For` are lists to which each proxy appends the address that it was asked from. So
     /// the client is the last one that is not itself a trusted proxy; what stands before it was written by the client.
-    /// A proxy commonly writes one of the two headers and passes the other on as it came: where both are
-    /// sent and name different clients, neither is believed.
-    pub fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]) -> Client {
+    /// A proxy commonly writes one of the two headers and passes the other on as it came. The operator may say which it
+    /// writes, and the other is not read; else, where both are sent and name different clients, neither is believed.
+    pub fn of(peer: IpAddr, headers: &HeaderMap, proxies: &Proxies) -> Client {
         let peer = Client::new(peer);
-        if !is_trusted(peer.address, trusted) {
+        if !proxies.trusts(peer.address) {
             return peer;
         }
-        let by_standard = forwarded::hops(headers);
-        let by_custom = forwarded::x_hops(headers);
-        let last = |hops: Vec<Option<IpAddr>>| last_untrusted(peer.address, &hops, trusted);
+        let last = |hops: Vec<Option<IpAddr>>| proxies.last_untrusted(peer.address, &hops);
+        let (by_standard, by_custom) = match proxies.header {
+            None => (forwarded::hops(headers), forwarded::x_hops(headers)),
+            Some(ForwardedHeader::Forwarded) => (forwarded::hops(headers), None),
+            Some(ForwardedHeader::XForwardedFor) => (None, forwarded::x_hops(headers)),
+            Some(ForwardedHeader::XRealIp) => (None, forwarded::real(headers)),
+        };
         match (by_standard.map(last), by_custom.map(last)) {
             (Some(one), Some(other)) if one != other => peer,
             (Some(found), _) | (None, Some(found)) => Client::new(found),
@@ -65,26 +107,6 @@ impl Client {
             }
         }
     }
-}
-
-/// `hops` in the order in which they were appended; `None` is one that names no address. From the last one on, an
-/// address counts as long as the one that reported it is trusted.
-fn last_untrusted(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &[Cidr]) -> IpAddr {
-    let mut reporter = peer;
-    for hop in hops.iter().rev() {
-        let Some(hop) = hop.map(|hop| hop.to_canonical()) else {
-            return reporter;
-        };
-        if !is_trusted(hop, trusted) {
-            return hop;
-        }
-        reporter = hop;
-    }
-    reporter
-}
-
-pub fn is_trusted(address: IpAddr, trusted: &[Cidr]) -> bool {
-    trusted.iter().any(|network| network.contains(address))
 }
 
 impl fmt::Display for Client {
@@ -122,13 +144,24 @@ mod tests {
 
     use super::*;
 
+    fn proxies(trusted: &[&str], header: Option<ForwardedHeader>) -> Proxies {
+        let trusted = trusted.iter().map(|text| text.parse().unwrap());
+        Proxies {
+            trusted: trusted.collect(),
+            header,
+        }
+    }
+
     fn client(peer: &str, trusted: &[&str], headers: &[(&'static str, &str)]) -> String {
-        let trusted: Vec<Cidr> = trusted.iter().map(|text| text.parse().unwrap()).collect();
+        named(peer, &proxies(trusted, None), headers)
+    }
+
+    fn named(peer: &str, proxies: &Proxies, headers: &[(&'static str, &str)]) -> String {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), value.parse().unwrap());
         }
-        Client::of(peer.parse().unwrap(), &map, &trusted).to_string()
+        Client::of(peer.parse().unwrap(), &map, proxies).to_string()
     }
 
     const XFF: &str = "x-forwarded-for";
@@ -181,6 +214,35 @@ mod tests {
     }
 
     #[test]
+    fn faults_1_a_client_cannot_speak_through_a_header_that_the_proxy_does_not_write() {
+        let all = [
+            ("forwarded", "for=192.0.2.1"),
+            (XFF, "192.0.2.2"),
+            ("x-real-ip", "192.0.2.3"),
+        ];
+        for (header, address) in [
+            (ForwardedHeader::Forwarded, "192.0.2.1"),
+            (ForwardedHeader::XForwardedFor, "192.0.2.2"),
+            (ForwardedHeader::XRealIp, "192.0.2.3"),
+        ] {
+            let proxies = proxies(PROXY, Some(header));
+            assert_eq!(named("10.0.0.1", &proxies, &all), address);
+            assert_eq!(named("203.0.113.9", &proxies, &all), "203.0.113.9");
+            assert_eq!(named("10.0.0.1", &proxies, &[]), "10.0.0.1");
+        }
+        // One that is a list, or nonsense, is not one that the proxy wrote.
+        let proxies = proxies(PROXY, Some(ForwardedHeader::XRealIp));
+        for real in ["192.0.2.3, 192.0.2.4", "unknown", ""] {
+            assert_eq!(
+                named("10.0.0.1", &proxies, &[("x-real-ip", real)]),
+                "10.0.0.1"
+            );
+        }
+        let twice = [("x-real-ip", "192.0.2.3"), ("x-real-ip", "192.0.2.4")];
+        assert_eq!(named("10.0.0.1", &proxies, &twice), "10.0.0.1");
+    }
+
+    #[test]
     fn one_client_has_a_whole_64() {
         let network = |text: &str| Client::new(text.parse().unwrap()).network();
         assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:2"));
@@ -200,19 +262,20 @@ mod tests {
                 }
             }
             let peer: IpAddr = "10.0.0.1".parse().unwrap();
-            let _ = Client::of(peer, &headers, &["10.0.0.0/8".parse().unwrap()]);
-            prop_assert_eq!(Client::of(peer, &headers, &[]), Client::new(peer));
+            let _ = Client::of(peer, &headers, &proxies(PROXY, None));
+            prop_assert_eq!(Client::of(peer, &headers, &Proxies::default()), Client::new(peer));
         }
 
         /// The last entry is the proxy's, with any text of the client's in front.
         #[test]
         fn what_a_client_says_of_itself_does_not_count(said in "[ -~]{0,60}", real: u32) {
             let real = std::net::Ipv4Addr::from_bits(real);
-            prop_assume!(!is_trusted(real.into(), &["10.0.0.0/8".parse().unwrap()]));
+            let proxies = proxies(PROXY, None);
+            prop_assume!(!proxies.trusts(real.into()));
             let mut headers = HeaderMap::new();
             let value = format!("{said}, {real}");
             headers.insert(HeaderName::from_static(XFF), value.parse().unwrap());
-            let found = Client::of("10.0.0.1".parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]);
+            let found = Client::of("10.0.0.1".parse().unwrap(), &headers, &proxies);
             prop_assert_eq!(found, Client::new(real.into()));
         }
     }

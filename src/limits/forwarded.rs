@@ -1,4 +1,4 @@
-//! Reads `Forwarded` (RFC 7239) and `X-Forwarded-For`: the addresses of the hops, in the order in which they were
+//! Reads `Forwarded` (RFC 7239), `X-Forwarded-For` and `X-Real-IP`: the addresses of the hops, in the order in which they were
 //! appended. A hop that names no address (`unknown`, `_hidden`, or nonsense) is `None`.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use axum::http::{HeaderMap, HeaderName, header};
 
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// Hops that are looked at, counted from the last.
 const HOPS_MAX: usize = 32;
 
@@ -34,6 +35,14 @@ fn element(text: &str) -> Option<IpAddr> {
 /// Of `X-Forwarded-For`; `None` without that header.
 pub(super) fn x_hops(headers: &HeaderMap) -> Option<Vec<Option<IpAddr>>> {
     read(headers, &X_FORWARDED_FOR, |element| node(element.trim()))
+}
+
+/// Of `X-Real-IP`, as a list of one; `None` without that header. A second line is not from a proxy that replaces it.
+pub(super) fn real(headers: &HeaderMap) -> Option<Vec<Option<IpAddr>>> {
+    let mut lines = headers.get_all(X_REAL_IP).iter();
+    let value = lines.next()?.to_str().ok();
+    let address = value.filter(|_| lines.next().is_none());
+    Some(vec![address.and_then(|text| node(text.trim()))])
 }
 
 /// Several lines are one list.

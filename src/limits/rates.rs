@@ -20,6 +20,8 @@ pub enum Kind {
     SignUps,
     /// WebSocket connections and streams that are opened.
     Connections,
+    /// Rows of interactions, whatever brings them.
+    Interactions,
 }
 
 /// Somebody whose requests are counted.
@@ -29,7 +31,7 @@ pub enum Who {
     Account(UserId),
 }
 
-/// A request too many.
+/// A request too many, or more rows than are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooOften {
     pub kind: Kind,
@@ -42,7 +44,7 @@ pub struct TooOften {
 const LOCKS: usize = 16;
 
 /// The buckets of this node. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Rates {
     buckets: Arc<[Mutex<Generations>; LOCKS]>,
     /// Spreads clients over the locks; keyed, so that nobody can choose theirs.
@@ -66,11 +68,19 @@ impl Rates {
     /// # Errors
     /// It is one too many.
     pub fn count(&self, kind: Kind, who: Who) -> Result<(), TooOften> {
-        let now_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.count_at(kind, who, now_ms)
+        self.count_many(kind, who, 1)
     }
 
-    fn count_at(&self, kind: Kind, who: Who, now_ms: u64) -> Result<(), TooOften> {
+    /// Counts `many` of something that comes in one request; all of them, or none.
+    ///
+    /// # Errors
+    /// They are more than are allowed.
+    pub fn count_many(&self, kind: Kind, who: Who, many: usize) -> Result<(), TooOften> {
+        let now_ms = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.count_at(kind, who, many, now_ms)
+    }
+
+    fn count_at(&self, kind: Kind, who: Who, many: usize, now_ms: u64) -> Result<(), TooOften> {
         if self.config.limits == Switch::Off {
             return Ok(());
         }
@@ -83,12 +93,12 @@ impl Rates {
             .unwrap_or_else(PoisonError::into_inner);
         let most = self.config.limited_clients_max.div_ceil(LOCKS);
         let bucket = buckets.of(key, most, || TokenBucket::full(rate.per_minute, rate.burst));
-        match bucket.take(now_ms) {
+        match bucket.take_all(many, now_ms) {
             true => Ok(()),
             false => Err(TooOften {
                 kind,
                 rate,
-                retry_after_s: bucket.wait_ms(now_ms).div_ceil(1_000).max(1),
+                retry_after_s: bucket.wait_ms(many, now_ms).div_ceil(1_000).max(1),
             }),
         }
     }
@@ -100,6 +110,7 @@ impl Rates {
             Kind::Bookings => self.config.bookings,
             Kind::SignUps => self.config.sign_ups,
             Kind::Connections => self.config.connections,
+            Kind::Interactions => self.config.interactions,
         }
     }
 }
@@ -113,6 +124,7 @@ impl Kind {
             Kind::Bookings => "bookings",
             Kind::SignUps => "sign-ups",
             Kind::Connections => "connections",
+            Kind::Interactions => "interactions",
         }
     }
 }
@@ -120,7 +132,7 @@ impl Kind {
 /// Buckets in two halves, so that memory is bounded without ever looking through it: when the young half is full it
 /// becomes the old one, whose buckets are forgotten unless they are used before that happens again. A forgotten one
 /// was idle while so many others came, so it would be full by now, or nearly.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Generations {
     young: HashMap<(Kind, Who), TokenBucket>,
     old: HashMap<(Kind, Who), TokenBucket>,
@@ -168,20 +180,20 @@ mod tests {
     fn a_burst_then_the_rate_and_nobody_pays_for_others() {
         let rates = rates(|_| {});
         let granted = |who, ms| {
-            let all = (0..1_000).filter(|_| rates.count_at(Kind::Bookings, who, ms).is_ok());
+            let all = (0..1_000).filter(|_| rates.count_at(Kind::Bookings, who, 1, ms).is_ok());
             all.count()
         };
         assert_eq!(granted(network(1), 0), 30);
         assert_eq!(granted(network(1), 1_000), 5);
         assert_eq!(granted(network(2), 1_000), 30);
         assert_eq!(granted(Who::Account(UserId(1)), 1_000), 30);
-        assert!(rates.count_at(Kind::Reads, network(1), 1_000).is_ok());
+        assert!(rates.count_at(Kind::Reads, network(1), 1, 1_000).is_ok());
     }
 
     #[test]
     fn who_is_refused_is_told_when_to_come_again() {
         let rates = rates(|_| {});
-        let ask = |ms| rates.count_at(Kind::SignUps, network(1), ms);
+        let ask = |ms| rates.count_at(Kind::SignUps, network(1), 1, ms);
         for _ in 0..10 {
             assert!(ask(0).is_ok());
         }
@@ -191,9 +203,23 @@ mod tests {
     }
 
     #[test]
+    fn faults_1_rows_are_counted_and_not_what_brings_them() {
+        let rates = rates(|_| {});
+        let ask = |many, ms| rates.count_at(Kind::Interactions, network(1), many, ms);
+        for _ in 0..2 {
+            assert!(ask(1_000, 0).is_ok());
+        }
+        // All or none: five rows come back in half a second, a thousand in a hundred.
+        assert_eq!(ask(1_000, 500).unwrap_err().retry_after_s, 100);
+        assert!(ask(5, 500).is_ok());
+        assert!(ask(1, 500).is_err());
+        assert!(ask(1_000, 100_500).is_ok());
+    }
+
+    #[test]
     fn all_limits_can_be_lifted() {
         let rates = rates(|limits| limits.limits = Switch::Off);
-        assert!((0..1_000).all(|_| rates.count_at(Kind::SignUps, network(1), 0).is_ok()));
+        assert!((0..1_000).all(|_| rates.count_at(Kind::SignUps, network(1), 1, 0).is_ok()));
     }
 
     /// A flood of addresses neither takes memory without end nor gives the flooder a new burst.
@@ -203,9 +229,9 @@ mod tests {
         let busy = network(0);
         let mut granted = 0;
         for one in 1..50_000_u32 {
-            let _ = rates.count_at(Kind::Reads, network(one), 0);
+            let _ = rates.count_at(Kind::Reads, network(one), 1, 0);
             if one % 10 == 0 {
-                granted += usize::from(rates.count_at(Kind::Bookings, busy, 0).is_ok());
+                granted += usize::from(rates.count_at(Kind::Bookings, busy, 1, 0).is_ok());
             }
         }
         assert_eq!(granted, 30);

@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::AuthError;
+use crate::limits::rates::TooOften;
 use crate::protocol::excerpt;
 use crate::protocol::supabase::ConditionFault;
 use crate::store::StoreError;
@@ -52,8 +53,12 @@ impl RestError {
         self
     }
 
-    fn later(mut self) -> RestError {
-        self.retry_after_s = Some(RETRY_AFTER_S);
+    fn later(self) -> RestError {
+        self.after(RETRY_AFTER_S)
+    }
+
+    fn after(mut self, seconds: u64) -> RestError {
+        self.retry_after_s = Some(seconds);
         self
     }
 
@@ -183,6 +188,11 @@ impl RestError {
     pub(super) fn busy() -> RestError {
         let message = "too many interactions wait to be stored; none was taken";
         RestError::new(StatusCode::SERVICE_UNAVAILABLE, "53000", message).later()
+    }
+
+    pub(super) fn too_often(refused: TooOften) -> RestError {
+        let message = "too many interactions of one sender; none was taken";
+        RestError::new(StatusCode::TOO_MANY_REQUESTS, "53400", message).after(refused.retry_after_s)
     }
 
     pub(super) fn timeout() -> RestError {

@@ -21,7 +21,8 @@ use super::headers::{self, Form, Prefer, RowRange};
 use super::{insert, query};
 use crate::auth::Auth;
 use crate::config::Config;
-use crate::interactions::Interactions;
+use crate::interactions::{Interactions, Untold};
+use crate::limits::address::Client;
 use crate::protocol::supabase::{TABLES, Table};
 use crate::store::Store;
 use crate::store::published::Published;
@@ -113,12 +114,14 @@ async fn read(
         (status = 401, body = RestError, description = "A token that is not valid"),
         (status = 406, body = RestError, description = "No such form of the answer"),
         (status = 413, body = RestError, description = "The body is too large"),
+        (status = 429, body = RestError, description = "More rows than one address or account may insert: come again after `Retry-After`"),
         (status = 500, body = RestError, description = "Something went wrong on our side"),
         (status = 503, body = RestError, description = "Too many wait to be stored; none was taken in"),
         (status = 504, body = RestError, description = "It took too long"),
     ))]
 async fn take_interactions(
     State(tables): State<RestTables>,
+    client: Client,
     uri: Uri,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -149,10 +152,12 @@ async fn take_interactions(
         }
         false => answer::empty(StatusCode::CREATED, &range),
     };
-    match tables.interactions.tell(batch) {
-        true => Ok(answer),
-        false => Err(RestError::busy()),
-    }
+    let told = tables.interactions.tell(client.network(), batch);
+    told.map_err(|untold| match untold {
+        Untold::TooOften(refused) => RestError::too_often(refused),
+        Untold::NoRoom => RestError::busy(),
+    })?;
+    Ok(answer)
 }
 
 /// A published table.

@@ -38,7 +38,7 @@ pub(super) struct Connection {
     /// Joins to be answered when the socket drains, at most one for each joined topic.
     pub(super) postponed: Vec<Postponed>,
     /// Counts this connection against the limits for as long as it lives.
-    _admission: Admission,
+    pub(super) admission: Admission,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Connection {
             beat_in: 1,
             unread: false,
             postponed: Vec::new(),
-            _admission: admission,
+            admission,
         }
     }
 

@@ -54,10 +54,11 @@ impl Shard {
 
     /// Hands over an interaction; never waits until it is stored.
     pub(super) fn tell(&mut self, id: usize, frame: &TrackReply, interaction: Interaction) {
-        let taken = self.config.interactions.tell(vec![interaction]);
         if let Some(connection) = self.connections.get_mut(id) {
+            let from = connection.admission.address;
+            let told = self.config.interactions.tell(from, vec![interaction]);
             let session = &connection.session;
-            session.answer_told(frame, taken, &mut self.effects);
+            session.answer_told(frame, told, &mut self.effects);
         }
     }
 

@@ -22,6 +22,7 @@ use crate::hub::private::PrivateTopics;
 use crate::hub::{Mailbox, ToShard};
 use crate::interactions::Interactions;
 use crate::limits::address::Client;
+use crate::limits::rates::Rates;
 use crate::metrics;
 use crate::presence::Presence;
 use crate::protocol::phoenix::Vsn;
@@ -48,7 +49,7 @@ impl HeldShard {
             presence,
             broadcasts: Broadcasts::new(1).0,
             private,
-            interactions: Interactions::new(&config.interactions).0,
+            interactions: Interactions::new(&config.interactions, Rates::new(&config.limits)).0,
         };
         let mut config = ShardConfig::of(config, auth, errands);
         // Small portions, so that fan-outs to the few viewers of a test are interrupted, too.

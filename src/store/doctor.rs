@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_postgres::Client;
 
 use super::address::Address;
-use super::{StoreError, migrate, start};
+use super::{StoreError, migrate, room, start};
 use crate::config::Config;
 use crate::config::inside::{DESK_CONNECTIONS_MAX, FEED_CONNECTIONS_MAX};
 
@@ -335,16 +335,7 @@ async fn disk(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> 
         format!("unread replication slots keep {} MB", kept >> 20),
         bad,
     );
-    // Only a superuser is told where the files are, and only on the same machine are they here.
-    let Ok(row) = client
-        .query_one("select current_setting('data_directory')", &[])
-        .await
-    else {
-        return Ok(());
-    };
-    let folder: String = row.try_get(0)?;
-    if let Ok(space) = rustix::fs::statvfs(&*folder) {
-        let free = space.f_bavail * space.f_frsize;
+    if let Some(free) = room::free_bytes(client).await {
         let bad = (free < FREE_BYTES_MIN).then_some((
             Condition::Ill,
             "make room: with a full disk every booking is refused",

@@ -5,7 +5,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio_postgres::Client;
+
 use super::{Store, StoreError};
+use crate::metrics;
 
 /// Set by the first failed write, cleared by a successful probe. One for the process, since it has one database.
 static MISSING: AtomicBool = AtomicBool::new(false);
@@ -15,11 +18,21 @@ const PROBE: &str = "create temporary table seatcast_room on commit drop as \
     select repeat(md5(n::text), 30) from generate_series(1, 64) n";
 
 pub(super) fn was_missing() {
+    metrics::STORAGE_FULL.set(1);
     if !MISSING.swap(true, Ordering::Relaxed) {
         tracing::error!(
             "the disk of the database is full: nothing can be booked until there is room"
         );
     }
+}
+
+/// Only a superuser is told where the files are, and only on the same machine are they here.
+pub(super) async fn free_bytes(client: &Client) -> Option<u64> {
+    let sql = "select current_setting('data_directory')";
+    let row = client.query_one(sql, &[]).await.ok()?;
+    let folder: String = row.try_get(0).ok()?;
+    let space = rustix::fs::statvfs(&*folder).ok()?;
+    Some(space.f_bavail * space.f_frsize)
 }
 
 impl Store {
@@ -40,7 +53,16 @@ impl Store {
             Err(error) => return Err(error),
         }
         MISSING.store(false, Ordering::Relaxed);
+        metrics::STORAGE_FULL.set(0);
         tracing::info!("the disk of the database has room again");
         Ok(true)
+    }
+
+    /// Bytes free where the database's files are; `None` where they are on another machine, or its user may not know.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        Ok(free_bytes(&*self.client().await?).await)
     }
 }

@@ -1,6 +1,8 @@
 //! `seatcast doctor`: what this machine and database allow.
 
-use crate::config::Config;
+use std::net::IpAddr;
+
+use crate::config::{Config, Switch};
 use crate::descriptors;
 use crate::store::StoreError;
 use crate::store::doctor::{self, Condition, Diagnosis};
@@ -12,8 +14,37 @@ use crate::store::doctor::{self, Condition, Diagnosis};
 pub async fn examine(config: &Config, url: &str) -> Result<Diagnosis, StoreError> {
     let mut found = Diagnosis::default();
     files(config, &mut found);
+    proxies(config, &mut found);
     found.0.extend(doctor::examine(config, url).await?.0);
     Ok(found)
+}
+
+/// How the clients of a proxy are told apart: limits and guests' shares of an event go by address.
+fn proxies(config: &Config, found: &mut Diagnosis) {
+    let http = &config.http;
+    let is_near = match http.host {
+        IpAddr::V4(host) => host.is_loopback() || host.is_private(),
+        IpAddr::V6(host) => host.is_loopback() || host.is_unique_local(),
+    };
+    let (says, bad) = if config.limits.limits == Switch::Off {
+        ("limits are off, addresses do not matter", None)
+    } else if http.trusted_proxies.is_empty() && is_near {
+        let mend = "name the proxy in --trusted-proxies, and the header that it writes in --forwarded-header";
+        let says = "clients reach this address through a proxy, if at all, and none is trusted: all of them share one address";
+        (says, Some((Condition::Warning, mend)))
+    } else if http.trusted_proxies.is_empty() {
+        (
+            "none is trusted: each connection's own address is its client's",
+            None,
+        )
+    } else if http.forwarded_header.is_none() && !http.proxy_protocol {
+        let mend = "name the header that the proxy writes in --forwarded-header";
+        let says = "a client that sends a forwarding header which the proxy passes on counts as the proxy itself";
+        (says, Some((Condition::Warning, mend)))
+    } else {
+        ("trusted, and how they name a client is known", None)
+    };
+    found.note("proxies", says, bad);
 }
 
 /// Open files of this process.

@@ -1,6 +1,6 @@
 //! `seatcast doctor` finds what is in the way, and says what to do.
 
-use seatcast::config::Config;
+use seatcast::config::{Config, ForwardedHeader};
 use seatcast::store::doctor::{Condition, Diagnosis, Symptom};
 use seatcast::tools::doctor::examine;
 
@@ -37,6 +37,32 @@ async fn a_database_that_serves_is_well() {
     let said = output(&mut seatcast(&["doctor", "--database-url", database.url()]));
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     assert!(said.contains("ok    sessions"), "{said}");
+}
+
+#[tokio::test]
+async fn faults_1_clients_behind_a_proxy_that_share_an_address_are_named() {
+    let nowhere = "postgres://nobody@127.0.0.1:1/nowhere";
+    let asked = async |change: fn(&mut Config)| {
+        let mut config = Config::default();
+        change(&mut config);
+        let found = examine(&config, nowhere).await.unwrap();
+        of(&found, "proxies").clone()
+    };
+    let near = asked(|_| {}).await;
+    assert_eq!(near.condition, Condition::Warning, "{near:?}");
+    assert!(near.mend.contains("--trusted-proxies"), "{near:?}");
+    let open = asked(|config| config.http.host = "0.0.0.0".parse().unwrap()).await;
+    assert_eq!(open.condition, Condition::Well, "{open:?}");
+    let trusting = asked(|config| config.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()]);
+    let trusting = trusting.await;
+    assert_eq!(trusting.condition, Condition::Warning, "{trusting:?}");
+    assert!(trusting.mend.contains("--forwarded-header"), "{trusting:?}");
+    let named = asked(|config| {
+        config.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        config.http.forwarded_header = Some(ForwardedHeader::XForwardedFor);
+    });
+    let named = named.await;
+    assert_eq!(named.condition, Condition::Well, "{named:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use futures_util::future::join_all;
 use reqwest::Method;
-use seatcast::config::{Config, Rate};
+use seatcast::config::{Config, ForwardedHeader, Rate};
 use seatcast::ticketing::UserId;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -195,6 +195,82 @@ async fn a_trusted_proxy_announces_its_clients_by_the_proxy_protocol() {
     assert!(raw(&server, &version_2).await.starts_with("HTTP/1.1 429"));
     // One that does not say whom it connects is not served.
     assert_eq!(ask(head.to_owned()).await, "");
+}
+
+#[tokio::test]
+async fn faults_1_only_the_header_that_the_proxy_writes_is_believed() {
+    let server = TestServer::builder().limited().with(|config| {
+        config.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        config.http.forwarded_header = Some(ForwardedHeader::XRealIp);
+        config.limits.reads = at_most(1);
+    });
+    let server = server.start().await;
+    let of = async |real: &str, other: (&'static str, &str)| {
+        let caller = server.anonymous().with_header("x-real-ip", real);
+        let caller = caller.with_header(other.0, other.1);
+        caller.get("/api/v1/events").await.status
+    };
+    let forged = ("x-forwarded-for", "198.51.100.1");
+    assert_eq!(of("192.0.2.1", forged).await, 200);
+    // Another name each time, and the same client.
+    let forged = ("forwarded", "for=198.51.100.2");
+    assert_eq!(of("192.0.2.1", forged).await, 429);
+    assert_eq!(of("192.0.2.2", forged).await, 200);
+}
+
+/// Rows cost what requests of one row each cost, on every road.
+#[tokio::test]
+async fn faults_1_one_address_does_not_fill_the_disk_with_interactions() {
+    let server = TestServer::builder().limited().with(|config| {
+        config.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        config.limits.interactions = at_most(401);
+    });
+    let server = server.start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Floor", 100, 5);
+    let show = show.stage(&client).await;
+    let row = json!({"action": "click"});
+    let (native, supabase) = ("/api/v1/interactions", "/rest/v1/user_interactions");
+    let one = behind(&server, "192.0.2.1");
+    let many = json!({"interactions": vec![row.clone(); 200]});
+    one.post(native, &many).await.data(202);
+    let inserted = one.post(supabase, &json!(vec![row.clone(); 200])).await;
+    assert_eq!(inserted.status, 201, "{inserted:?}");
+    let refused = one.post(native, &many).await;
+    assert_eq!(refused.code(429), "RATE_LIMITED");
+    assert!(
+        refused
+            .header("ratelimit")
+            .unwrap()
+            .starts_with("\"interactions\"")
+    );
+    let refused = one.post(supabase, &json!([row, row])).await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+    assert_eq!(refused.body["code"], "53400");
+    assert!(refused.header("retry-after").is_some());
+    // All or none; others are not concerned, and an account brings its own rate along.
+    one.post(supabase, &row).await;
+    behind(&server, "192.0.2.2")
+        .post(native, &many)
+        .await
+        .data(202);
+    let buyer = user(&client, "customer").await;
+    let roaming = |host| behind(&server, host).with_header("x-user-id", buyer.to_string());
+    roaming("192.0.2.3").post(native, &many).await.data(202);
+    roaming("192.0.2.4").post(native, &many).await.data(202);
+    let refused = roaming("192.0.2.5").post(native, &many).await;
+    assert_eq!(refused.code(429), "RATE_LIMITED");
+
+    // Sockets of the test come from the proxy's own address.
+    let topic = format!("event:{}", show.event);
+    server.anonymous().post(native, &many).await.data(202);
+    server.anonymous().post(native, &many).await.data(202);
+    let mut socket = server.ws(WireVersion::V2).await;
+    socket.join(&topic, json!({})).await;
+    let last = socket.ask(&topic, "track", row.clone()).await;
+    assert_eq!(last["status"], "ok", "{last}");
+    let refused = socket.ask(&topic, "track", row).await;
+    assert_eq!(refused["response"]["code"], "PUSH_RATE", "{refused}");
 }
 
 #[tokio::test]

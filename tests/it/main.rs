@@ -36,6 +36,7 @@
 //! | [`hostile`] | slow, silent and hostile clients are bounded, answered, and harm nobody |
 //! | [`plans`] | no statement of the hot path scans what grows, on a full database and on one that grew |
 //! | [`postgrest`] | Supabase clients read tables and insert interactions as with PostgREST, and are refused in its shape |
+//! | [`proxies`] | nginx, HAProxy and Caddy with our files pass everything, and clients are told apart behind them |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`presence`] | native viewers and the dialect's members are one number |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
@@ -91,6 +92,7 @@ mod plans;
 mod postgrest;
 mod presence;
 mod private;
+mod proxies;
 mod restart;
 mod routes;
 mod schema;

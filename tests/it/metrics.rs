@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -179,20 +180,57 @@ fn named(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-#[tokio::test]
-async fn the_dashboard_shows_the_numbers_that_there_are() {
+/// The names of all metrics that a server has.
+async fn exported() -> BTreeSet<String> {
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
     let answer = seatcast::metrics::router().oneshot(request).await.unwrap();
     let page = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
     let page = String::from_utf8(page.to_vec()).unwrap();
     let types = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
-    let exported: BTreeSet<String> = types.flat_map(named).collect();
+    types.flat_map(named).collect()
+}
 
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/ops/grafana/dashboards/seatcast.json"
+/// A file of the folder `ops`.
+fn ops(file: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ops").join(file);
+    fs::read_to_string(path).unwrap()
+}
+
+/// `promtool` knows only that the rules are well formed: one on a number that is not there never fires.
+#[tokio::test]
+async fn alerts_are_on_numbers_that_there_are() {
+    let exported = exported().await;
+    for file in ["prometheus/alerts.yml", "prometheus/alerts.test.yml"] {
+        let unknown: Vec<_> = named(&ops(file)).difference(&exported).cloned().collect();
+        assert_eq!(unknown, [""; 0], "{file}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_counters_and_the_disk_are_measured() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let show = Show::new().ticket_type("Stalls", 4_500, 3);
+    let show = show.stage(&client).await;
+    show.sell(&client, 1).await;
+    let wrong = format!(
+        "alter table pools disable trigger user;
+         update pools set sold = sold + 1 where event_id = {} and kind = 'event'",
+        show.event
     );
-    let dashboard: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    client.batch_execute(&wrong).await.unwrap();
+    let server = ServerProcess::start(&["--database-url", database.url()]);
+    let caller = Caller::new(reqwest::Client::new(), server.url.clone());
+    reads(&caller, "seatcast_counters_wrong", 1.0).await;
+    let page = page(&caller).await;
+    assert!(page["seatcast_database_free_bytes"] > 0.0);
+    assert_eq!(page["seatcast_storage_full"], 0.0);
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_the_numbers_that_there_are() {
+    let exported = exported().await;
+    let dashboard: Value = serde_json::from_str(&ops("grafana/dashboards/seatcast.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let targets = panels
         .iter()

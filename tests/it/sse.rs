@@ -24,7 +24,12 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) async fn open(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> Stream {
-        let response = request(server, path, headers).await;
+        Self::open_at(&server.address().to_string(), path, headers).await
+    }
+
+    /// Below a base other than a server's own, as in `127.0.0.1:80/tickets`.
+    pub(crate) async fn open_at(base: &str, path: &str, headers: &[(&str, &str)]) -> Stream {
+        let response = request_at(base, path, headers).await;
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let read = String::new();
@@ -70,8 +75,11 @@ fn parsed(block: &str) -> Option<StreamEvent> {
 }
 
 async fn request(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> Response {
-    let url = format!("http://{}{path}", server.address());
-    let mut request = reqwest::Client::new().get(url);
+    request_at(&server.address().to_string(), path, headers).await
+}
+
+async fn request_at(base: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+    let mut request = reqwest::Client::new().get(format!("http://{base}{path}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

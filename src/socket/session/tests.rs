@@ -92,7 +92,7 @@ impl Talk {
                 Effect::Tell { frame, interaction } => {
                     did.push(Did::Told(interaction.event_id, interaction.action.clone()));
                     let mut answered = Vec::new();
-                    self.session.answer_told(frame, true, &mut answered);
+                    self.session.answer_told(frame, Ok(()), &mut answered);
                     did.extend(answered.iter().map(|effect| match effect {
                         Effect::Send(frame) => Did::Sent(payload(frame)),
                         _ => Did::Closed(0),

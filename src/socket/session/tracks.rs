@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Effect, ReplyTo, Session};
+use crate::interactions::Untold;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{ClientFrame, Payload, Ref};
 use crate::protocol::topic::Topic;
@@ -49,19 +50,23 @@ impl Session {
     }
 
     /// Answers a `track`; success only if it had a ref.
-    pub(crate) fn answer_told(&self, told: &TrackReply, taken: bool, effects: &mut Vec<Effect>) {
+    pub(crate) fn answer_told(
+        &self,
+        frame: &TrackReply,
+        told: Result<(), Untold>,
+        effects: &mut Vec<Effect>,
+    ) {
         let at = ReplyTo {
-            join_ref: told.join_ref.as_ref(),
-            reference: told.reference.as_ref(),
-            topic: &told.topic,
+            join_ref: frame.join_ref.as_ref(),
+            reference: frame.reference.as_ref(),
+            topic: &frame.topic,
         };
-        match taken {
-            true if at.reference.is_none() => {}
-            true => effects.push(self.ok(at)),
-            false => {
-                let error = code::UNAVAILABLE.because("too many interactions wait");
-                effects.push(self.refuse(at, error));
-            }
-        }
+        let error = match told {
+            Ok(()) if at.reference.is_none() => return,
+            Ok(()) => return effects.push(self.ok(at)),
+            Err(Untold::NoRoom) => code::UNAVAILABLE.because("too many interactions wait"),
+            Err(Untold::TooOften(_)) => code::PUSH_RATE.because("Too many interactions"),
+        };
+        effects.push(self.refuse(at, error));
     }
 }

@@ -6,26 +6,48 @@ pub(super) struct AuditCheck {
     pub(super) differences: &'static str,
 }
 
-pub(super) const CHECKS: &[AuditCheck] = &[
-    AuditCheck {
-        promise: "the counters of a pool are the sums of its live claims",
-        differences: "
-            with taken as (
+/// Pools whose counters are not the sums of their live claims: what to select of them, `p`, and which claims and pools to
+/// look at.
+macro_rules! counters_that_differ {
+    ($selected:literal, $claims:literal, $pools:literal) => {
+        concat!(
+            "with taken as (
                 select ticket_type_id,
                        coalesce(sum(quantity) filter (where state = 'held'), 0) as held,
                        coalesce(sum(quantity) filter (where state = 'sold'), 0) as sold
-                  from claims where state <> 'dead' group by ticket_type_id
+                  from claims where state <> 'dead' ",
+            $claims,
+            " group by ticket_type_id
             ), per_pool as (
                 select l.pool_id, sum(taken.held) as held, sum(taken.sold) as sold
                   from ticket_type_pools l join taken on taken.ticket_type_id = l.ticket_type_id
                  group by l.pool_id
             )
-            select format('event %s, pool %s (%s): counters held %s sold %s, claims held %s sold %s',
-                          p.event_id, p.id, p.name, p.held, p.sold,
-                          coalesce(c.held, 0), coalesce(c.sold, 0))
-              from pools p left join per_pool c on c.pool_id = p.id
-             where (p.held, p.sold) is distinct from (coalesce(c.held, 0), coalesce(c.sold, 0))
-             order by p.id",
+            select ",
+            $selected,
+            " from pools p left join per_pool c on c.pool_id = p.id
+             where (p.held, p.sold) is distinct from (coalesce(c.held, 0), coalesce(c.sold, 0)) ",
+            $pools
+        )
+    };
+}
+
+/// The number of such pools of some events.
+pub(super) const COUNTERS_OF_EVENTS: &str = counters_that_differ!(
+    "count(*)",
+    "and ticket_type_id in (select t.id from ticket_types t where t.event_id = any($1))",
+    "and p.event_id = any($1)"
+);
+
+pub(super) const CHECKS: &[AuditCheck] = &[
+    AuditCheck {
+        promise: "the counters of a pool are the sums of its live claims",
+        differences: counters_that_differ!(
+            "format('event %s, pool %s (%s): counters held %s sold %s, claims held %s sold %s',
+                    p.event_id, p.id, p.name, p.held, p.sold, coalesce(c.held, 0), coalesce(c.sold, 0))",
+            "",
+            "order by p.id"
+        ),
     },
     AuditCheck {
         promise: "nothing is oversold: held + sold + blocked <= capacity in every pool",

@@ -13,10 +13,15 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::IsolationLevel;
 
 use super::{Store, StoreError};
-use checks::CHECKS;
+use checks::{CHECKS, COUNTERS_OF_EVENTS};
 
 /// Differences listed per check; more are counted.
 const LISTED_PER_CHECK_MAX: usize = 20;
+
+/// Changes among whose events a running server looks for wrong counters, and so many of these events at most: their
+/// claims are all read.
+const LATEST_CHANGES: i64 = 200;
+const LATEST_EVENTS_MAX: usize = 10;
 
 /// The numbers of checked rows, and the broken promises.
 #[derive(Debug, Default)]
@@ -109,6 +114,27 @@ pub async fn audit(store: &Store) -> Result<AuditReport, StoreError> {
     let replayed = replay::differences(&snapshot).await?;
     report.add(replay::PROMISE, replayed);
     Ok(report)
+}
+
+impl Store {
+    /// How many counters of the events that changed last differ from the claims. A running server asks it now and then: it
+    /// is the one check that a full audit should not have to wait for.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn counters_that_differ(&self) -> Result<u64, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select coalesce(array_agg(distinct event_id), '{}') from (
+                select event_id from changes order by at desc limit $1) newest";
+        let newest = client.prepare_cached(sql).await?;
+        let row = client.query_one(&newest, &[&LATEST_CHANGES]).await?;
+        let mut events: Vec<i64> = row.try_get(0)?;
+        events.truncate(LATEST_EVENTS_MAX);
+        let differing = client.prepare_cached(COUNTERS_OF_EVENTS).await?;
+        let row = client.query_one(&differing, &[&events]).await?;
+        Ok(row.try_get::<_, i64>(0)?.unsigned_abs())
+    }
 }
 
 async fn sizes(snapshot: &Transaction<'_>) -> Result<AuditReport, StoreError> {

@@ -10,6 +10,7 @@ pub(crate) mod numbers;
 pub(crate) mod own;
 pub(crate) mod pgbouncer;
 pub(crate) mod postgres;
+pub(crate) mod proxy;
 pub(crate) mod rush;
 pub(crate) mod server;
 pub(crate) mod show;

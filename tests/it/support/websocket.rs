@@ -70,17 +70,27 @@ impl Socket {
         Self::try_connect_with(address, vsn, "").await
     }
 
+    /// Below a base other than a server's own, as in `127.0.0.1:80/tickets`.
+    pub(crate) async fn connect_at(base: &str, vsn: WireVersion) -> Socket {
+        let connected = Self::try_connect_at(base, vsn, "").await;
+        connected.expect("a WebSocket")
+    }
+
     async fn try_connect_with(
         address: SocketAddr,
         vsn: WireVersion,
         query: &str,
     ) -> Result<Socket, Error> {
+        Self::try_connect_at(&address.to_string(), vsn, query).await
+    }
+
+    async fn try_connect_at(base: &str, vsn: WireVersion, query: &str) -> Result<Socket, Error> {
         let version = if vsn == WireVersion::V1 {
             "1.0.0"
         } else {
             "2.0.0"
         };
-        let url = format!("ws://{address}/realtime/v1/websocket?vsn={version}{query}");
+        let url = format!("ws://{base}/realtime/v1/websocket?vsn={version}{query}");
         let (stream, _) =
             tokio_tungstenite::connect_async_with_config(url, Some(small()), false).await?;
         Ok(Self::new(stream, vsn))

@@ -1,11 +1,12 @@
-import { Socket, type Channel } from 'phoenix';
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { Presence, Socket, type Channel } from 'phoenix';
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import WebSocket from 'ws';
 import { Link } from '../support/link.ts';
 import { makeEvent, organizersToken, sql } from '../support/world.ts';
 
 /**
- * The `phoenix` package as it is published, against the real server: native topics.
+ * The `phoenix` package as it is published, the oldest and the newest version that are served, against the real server:
+ * native topics, and those of Supabase.
  * It knows nothing of revisions; what it shows is what the frames say.
  */
 interface Row {
@@ -22,35 +23,48 @@ let link: Link;
 let socket: Socket;
 let event: { id: number; typeId: number };
 
-beforeEach(async () => {
-  link = await Link.to(inject('seatcast').url);
-  event = await makeEvent('Phoenix', 50);
-  socket = new Socket(`${link.url.replace('http', 'ws')}/realtime/v1`, {
-    transport: WebSocket,
-    reconnectAfterMs: () => 100,
-    rejoinAfterMs: () => 100,
-  });
-  socket.connect();
-});
-afterEach(async () => {
-  await new Promise<void>((resolve) => socket.disconnect(resolve));
-  await link.close();
-});
-
-function join(channel: Channel): Promise<Joined> {
-  return new Promise((resolve, reject) => {
-    channel
-      .join()
-      .receive('ok', resolve)
-      .receive('error', (reason) => reject(new Error(JSON.stringify(reason))))
-      .receive('timeout', () => reject(new Error('timeout')));
-  });
+/** Version 1.4 wants a browser's `window` when it is loaded. */
+async function oldest(): Promise<{ Socket: typeof Socket; Presence: typeof Presence }> {
+  vi.stubGlobal('window', globalThis);
+  const loaded: unknown = await import('phoenix-1.4' as string);
+  vi.unstubAllGlobals();
+  return loaded as { Socket: typeof Socket; Presence: typeof Presence };
 }
 
-const setLeft = (left: number): Promise<string> =>
-  sql(`update ticket_types set capacity = ${left} where id = ${event.typeId}`);
+const published = [
+  ['1.4', await oldest()],
+  ['newest', { Socket, Presence }],
+] as const;
 
-describe('npm phoenix', () => {
+describe.each(published)('npm phoenix %s', (_, client) => {
+  beforeEach(async () => {
+    link = await Link.to(inject('seatcast').url);
+    event = await makeEvent('Phoenix', 50);
+    socket = new client.Socket(`${link.url.replace('http', 'ws')}/realtime/v1`, {
+      transport: WebSocket,
+      reconnectAfterMs: () => 100,
+      rejoinAfterMs: () => 100,
+    });
+    socket.connect();
+  });
+  afterEach(async () => {
+    await new Promise<void>((resolve) => socket.disconnect(resolve));
+    await link.close();
+  });
+
+  function join(channel: Channel): Promise<Joined> {
+    return new Promise((resolve, reject) => {
+      channel
+        .join()
+        .receive('ok', resolve)
+        .receive('error', (reason) => reject(new Error(JSON.stringify(reason))))
+        .receive('timeout', () => reject(new Error('timeout')));
+    });
+  }
+
+  const setLeft = (left: number): Promise<string> =>
+    sql(`update ticket_types set capacity = ${left} where id = ${event.typeId}`);
+
   it('joins and is told the state, receives what changes, and leaves', async () => {
     const channel = socket.channel(`event:${event.id}`, {});
     const updates: { from: number; to: number; ticket_types?: Row[] }[] = [];
@@ -94,6 +108,24 @@ describe('npm phoenix', () => {
     await expect(push({ type: 'broadcast', event: '', payload: {} })).rejects.toMatchObject({ code: 'INVALID_PAYLOAD' });
     await sql(`update events set venue = 'Arena' where id = ${event.id}`);
     await expect.poll(() => told.map(({ payload }) => payload.updateType)).toEqual(['custom', 'info_update']);
+  });
+
+  it('shows who is here, on a topic of Supabase', async () => {
+    const here = async (key: string): Promise<[Channel, () => string[]]> => {
+      const channel = socket.channel(`realtime:registration:${event.id}`, { config: { presence: { key } } });
+      const presence = new client.Presence(channel);
+      await new Promise((resolve, reject) => channel.join().receive('ok', resolve).receive('error', reject));
+      return [channel, () => presence.list((name: string) => name).sort()];
+    };
+    const [ann, seen] = await here('ann');
+    const track = (event: string, step?: string): Promise<unknown> =>
+      new Promise((resolve, reject) =>
+        ann.push('presence', { type: 'presence', event, payload: { step } }).receive('ok', resolve).receive('error', reject),
+      );
+    await track('track', 'payment');
+    await expect.poll(seen).toEqual(['ann']);
+    await track('untrack');
+    await expect.poll(seen).toEqual([]);
   });
 
   it('comes back by itself after the link broke, and resumes when it says since', async () => {

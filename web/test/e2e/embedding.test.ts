@@ -1,22 +1,26 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest';
+import { below, type Below } from '../support/below.ts';
 import { launch, open, textOf } from '../support/browser.ts';
 import { makeEvent, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 let browser: Browser;
 let elsewhere: Server;
+/** The server once more, below a path of another host. */
+let beside: Below;
 let eventId: number;
 let typeId: number;
 
 beforeAll(async () => {
-  ({ id: eventId, typeId } = await makeEvent('Embedded', 30));
-  elsewhere = createServer((_request, response) => {
+  beside = await below('/tickets', url);
+  elsewhere = createServer((request, response) => {
+    const server = request.url === '/below' ? beside.url : url;
     response.setHeader('content-type', 'text/html');
     response.end(`<!doctype html><title>Somebody's blog</title>
-      <script type="module" src="${url}/embed/seatcast.js"></script>
+      <script type="module" src="${server}/embed/seatcast.js"></script>
       <seatcast-availability event="${eventId}"></seatcast-availability>
       <seatcast-booking event="${eventId}"><seatcast-ticket-types event="${eventId}"></seatcast-ticket-types></seatcast-booking>`);
   });
@@ -26,11 +30,15 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   elsewhere?.close();
+  beside?.close();
+});
+beforeEach(async () => {
+  ({ id: eventId, typeId } = await makeEvent('Embedded', 30));
 });
 
-it('a page of another site shows and sells live tickets with one script and three tags', async () => {
+it.each(['/', '/below'])('a page of another site (%s) shows and sells live tickets with one script and three tags', async (path) => {
   const { port } = elsewhere.address() as AddressInfo;
-  const { page, errors } = await open(browser, `http://127.0.0.1:${port}/`);
+  const { page, errors } = await open(browser, `http://127.0.0.1:${port}${path}`);
   const badge = page.locator('body > seatcast-availability');
   await expect.poll(() => textOf(badge)).toMatch(/30 left\s+LIVE/i);
   await sql(`update ticket_types set capacity = 25 where id = ${typeId}`);

@@ -12,10 +12,16 @@ export function useClient(client: SeatcastClient): void {
 export function sharedClient(): SeatcastClient {
   if (!shared) {
     const storage = storageOfPage();
-    shared = new SeatcastClient({ url: new URL(import.meta.url).origin, ...(storage ? { storage } : {}) });
+    shared = new SeatcastClient({ url: serverOf(import.meta.url), ...(storage ? { storage } : {}) });
     followPage(shared);
   }
   return shared;
+}
+
+/** The address of the server that a script came from; its host may have other things beside it, as in `/tickets/`. */
+export function serverOf(script: string): string {
+  const { origin, pathname } = new URL(script);
+  return origin + (/^(.*)\/(?:assets|embed)\/[^/]+$/.exec(pathname)?.[1] ?? '');
 }
 
 /** Sandboxed frames have none, and say so by throwing. */
