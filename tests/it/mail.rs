@@ -305,7 +305,7 @@ async fn a_job_outlives_its_node() {
     .await;
     waits(
         &client,
-        "select state = 'waiting' and reason is not null from jobs where key = 'new'",
+        "select state = 'waiting' and attempts = 0 from jobs where key = 'new'",
     )
     .await;
 }
