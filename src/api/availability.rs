@@ -9,12 +9,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use jiff::Timestamp;
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
 use super::ApiState;
-use super::cache::{self, tagged};
+use super::cache::{self, IfNoneMatch, tagged};
 use super::envelope::{Envelope, Failure};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
@@ -32,23 +31,27 @@ use crate::ticketing::{EventId, Revision};
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Several {
-    /// `1,2,3` or `[1,2,3]`; unknown ids are skipped; at most 1,000.
-    #[param(value_type = String, example = "1,2,3")]
+    /// `1,2,3` or `[1,2,3]`, also several times; unknown ids are skipped.
+    #[param(style = Form, explode = false, min_items = 1, max_items = 1_000, example = json!([1, 2, 3]))]
     event_ids: Vec<EventId>,
 }
 
 impl Input for Several {
     fn read(fields: &mut Fields) -> Option<Several> {
-        fields.require(&["event_ids"]);
-        let text = fields.raw("event_ids").and_then(Value::as_str)?.to_owned();
-        let list = text.trim().trim_start_matches('[').trim_end_matches(']');
-        let names: Vec<&str> = list.split(',').map(str::trim).collect();
-        let names = names.into_iter().filter(|name| !name.is_empty());
+        let texts = fields.texts("event_ids");
+        if texts.iter().all(String::is_empty) {
+            fields.refuse("event_ids", "REQUIRED", "");
+            return None;
+        }
+        let lists = texts
+            .iter()
+            .map(|text| text.trim().trim_start_matches('[').trim_end_matches(']'));
+        let names = lists.flat_map(|list| list.split(',')).map(str::trim);
         let mut event_ids = Vec::new();
-        for name in names {
+        for name in names.filter(|name| !name.is_empty()) {
             match name.parse() {
-                Ok(id) => event_ids.push(id),
-                Err(_) => {
+                Ok(id) if id > EventId(0) => event_ids.push(id),
+                _ => {
                     fields.refuse("event_ids", "NOT_AN_ID", "");
                     return None;
                 }
@@ -69,7 +72,7 @@ impl Input for Several {
 /// `ETag` is the event's revision; it has a suffix while a sale has begun or ended by the clock since. While the node
 /// cannot ask the database, `X-Stale-Since` says when this was last known to be so.
 #[utoipa::path(get, path = "/{event_id}", tag = "availability",
-    params(("event_id" = i64, Path)),
+    params(("event_id" = EventId, Path), IfNoneMatch),
     responses(
         (status = 200, body = Envelope<Availability>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
@@ -94,7 +97,7 @@ pub(super) async fn one(
 ///
 /// Each seat is available, held, sold or blocked. Empty for an event without seats. `ETag` is the event's revision.
 #[utoipa::path(get, path = "/{event_id}/sections", tag = "availability",
-    params(("event_id" = i64, Path)),
+    params(("event_id" = EventId, Path), IfNoneMatch),
     responses(
         (status = 200, body = Envelope<Vec<SectionStand>>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
@@ -131,7 +134,7 @@ pub(super) async fn visible(
 /// What is left of several events
 ///
 /// By id. Unknown events are left out. `ETag` is over all their revisions.
-#[utoipa::path(get, path = "", tag = "availability", params(Several),
+#[utoipa::path(get, path = "", tag = "availability", params(Several, IfNoneMatch),
     responses(
         (status = 200, body = Envelope<Vec<Availability>>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
@@ -149,7 +152,7 @@ pub(super) async fn several(
 /// What is left of all active events
 ///
 /// The next to begin first, at most 1,000.
-#[utoipa::path(get, path = "/all/active", tag = "availability",
+#[utoipa::path(get, path = "/all/active", tag = "availability", params(IfNoneMatch),
     responses(
         (status = 200, body = Envelope<Vec<Availability>>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),

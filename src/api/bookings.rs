@@ -8,6 +8,8 @@ pub(super) mod find;
 pub(super) mod read;
 pub(super) mod status;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -100,6 +102,19 @@ async fn find(
             || email.is_some_and(|email| found.is_of_guest(email))
     });
     visible.ok_or_else(not_found)
+}
+
+/// The token that the caller sent, before the body is read: who proves nothing hears so first.
+pub(super) struct Proof(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Proof {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Proof> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let token = token_of(&caller, &parts.headers)?;
+        Ok(Proof(token.map(str::to_owned)))
+    }
 }
 
 /// The token that the caller sent. Somebody who has neither account nor token is nobody's owner.

@@ -4,10 +4,31 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
+use utoipa::IntoParams;
 
 use super::envelope::Reply;
 use super::extract::header_text;
 use crate::ticketing::Revision;
+
+/// A condition of reads.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "documents the header that `tagged` reads")]
+pub(super) struct IfNoneMatch {
+    /// The `ETag` of an earlier answer: 304 if it is still true.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
+}
+
+/// A condition of changes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "documents the header that `if_match` reads")]
+pub(super) struct IfMatch {
+    /// The revision that the caller knows: 409 `VERSION_CONFLICT` if the event has changed since.
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
 
 /// For shared caches, one second: so a rush of equal requests is answered by the first cache.
 pub(super) const MOMENT: &str = "public, max-age=1";

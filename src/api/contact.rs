@@ -1,9 +1,26 @@
 //! Names, e-mail addresses and phone numbers in requests.
 
+use utoipa::ToSchema;
+
 use super::fields::Fields;
+use super::schema;
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::ticketing::record::Contact;
 use crate::ticketing::reference::digit;
+
+/// How a buyer can be reached: by e-mail or by phone.
+#[derive(ToSchema)]
+#[schema(as = ContactInput)]
+#[expect(dead_code, reason = "documents the body that `contact` reads")]
+pub(super) struct ContactBody {
+    #[schema(schema_with = schema::name, required = false)]
+    name: Option<String>,
+    #[schema(schema_with = schema::email, required = false)]
+    email: Option<String>,
+    /// Digits of any script, with an optional `+` in front.
+    #[schema(schema_with = schema::phone, required = false)]
+    phone: Option<String>,
+}
 
 /// E.164 has at most 15 digits; national ways to write them a few more.
 const PHONE_DIGITS_MIN: usize = 4;

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use jiff::Timestamp;
 use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
 
 use super::ApiState;
 use super::envelope::{Envelope, Failure, Reply};
@@ -15,6 +16,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use super::page::{self, Cursor, Page, RequestedUri};
+use super::schema;
 use crate::auth::Caller;
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::store::events::{EventFilter, EventInFull, EventSort};
@@ -30,17 +32,19 @@ use view::{Event, EventDetail, Management, ViewContext};
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
     /// A part of the title, description or venue, in any case.
+    #[param(schema_with = schema::search, required = false)]
     q: Option<String>,
     status: Option<EventStatus>,
+    #[param(schema_with = schema::category, required = false)]
     category: Option<String>,
     /// Only events that begin at or after this time (RFC 3339).
-    #[param(value_type = Option<String>, format = DateTime)]
+    #[param(schema_with = schema::time, required = false)]
     from: Option<Timestamp>,
     /// Only events that begin before this time (RFC 3339).
-    #[param(value_type = Option<String>, format = DateTime)]
+    #[param(schema_with = schema::time, required = false)]
     to: Option<Timestamp>,
     /// `starts_at` (default), `title` or `created_at`; with `-` in front, descending.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = sorts, required = false)]
     sort: EventSort,
     #[param(ignore)]
     page: Page,
@@ -57,6 +61,10 @@ const SORTS: [(&str, EventSort); 6] = [
     ("created_at", EventSort::OldestFirst),
     ("-created_at", EventSort::NewestFirst),
 ];
+
+fn sorts() -> Object {
+    schema::choice(SORTS.map(|(name, _)| name))
+}
 
 impl Input for Search {
     fn read(fields: &mut Fields) -> Option<Search> {
@@ -117,7 +125,7 @@ pub(super) async fn list(
 }
 
 /// One event with its ticket types and sections
-#[utoipa::path(get, path = "/events/{event_id}", tag = "events", params(("event_id" = i64, Path)),
+#[utoipa::path(get, path = "/events/{event_id}", tag = "events", params(("event_id" = EventId, Path)),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("ETag" = String))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request};
+use axum::extract::{
+    FromRequest, FromRequestParts, OptionalFromRequest, Path, RawPathParams, Request,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -70,14 +72,14 @@ impl<T: Input, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
-/// A body that may be left out.
+/// A body that may be left out, or null.
 impl<T: Input, S: Send + Sync> OptionalFromRequest<S> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Option<Body<T>>, ApiError> {
         let right_type = check_type(request.headers());
         let bytes = read(request, state).await?;
-        match bytes.is_empty() {
+        match bytes.is_empty() || bytes.trim_ascii() == b"null" {
             true => Ok(None),
             false => right_type.and_then(|()| Body::parse(&bytes).map(Some)),
         }
@@ -166,17 +168,23 @@ impl<T: Input, S: Send + Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The parameters in the path, as in `At<i64>` or `At<(i64, i64)>`.
+/// The parameters in the path, as in `At<EventId>` or `At<(EventId, NoticeId)>`. Numbers of rows, whose names end in
+/// `_id`, begin at 1: nothing has a smaller one.
 pub struct At<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<At<T>, ApiError> {
-        match Path::<T>::from_request_parts(parts, state).await {
-            Ok(Path(value)) => Ok(At(value)),
-            Err(_) => Err(ApiError::bad_request("BAD_ID")),
+        let bad = || ApiError::bad_request("BAD_ID");
+        let raw = RawPathParams::from_request_parts(parts, state).await;
+        let raw = raw.map_err(|_| bad())?;
+        let mut numbers = raw.iter().filter(|(name, _)| name.ends_with("_id"));
+        if numbers.any(|(_, id)| id.parse().is_ok_and(|id: i64| id < 1)) {
+            return Err(ApiError::not_found("NOT_FOUND"));
         }
+        let path = Path::<T>::from_request_parts(parts, state).await;
+        path.map(|Path(value)| At(value)).map_err(|_| bad())
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::error::ApiError;
 
@@ -50,6 +50,8 @@ pub struct Fields {
 
 struct Member {
     value: Value,
+    /// Values of a query's parameter that is there several times, before the last one.
+    more: Vec<Value>,
     /// Whether a reader asked for it: what nobody asks for is unknown.
     asked: Cell<bool>,
 }
@@ -68,7 +70,7 @@ const EXACT_FLOAT_MAX: f64 = 9_007_199_254_740_992.0;
 /// All wrong fields.
 pub fn read_json<T: Input>(value: Value) -> Result<T, ApiError> {
     match value {
-        Value::Object(object) => read(object, false),
+        Value::Object(object) => read(Fields::new(object, false)),
         _ => Err(ApiError::invalid(vec![FieldError {
             field: String::new(),
             code: "NOT_AN_OBJECT",
@@ -77,15 +79,20 @@ pub fn read_json<T: Input>(value: Value) -> Result<T, ApiError> {
     }
 }
 
-/// Reads `T` from the parameters of a query. Of a name that is given twice the last value counts; an empty value, as
-/// forms send it, counts as absent.
+/// Reads `T` from the parameters of a query. A parameter that is there twice is refused, unless it is a list
+/// ([`Fields::texts`]).
 pub fn read_query<T: Input>(parameters: Vec<(String, String)>) -> Result<T, ApiError> {
-    let object = parameters
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| (name, Value::String(value)))
-        .collect();
-    read(object, true)
+    let mut fields = Fields::new(Map::new(), true);
+    for (name, value) in parameters {
+        let before = fields.members.remove(&name);
+        let mut member = Member::new(Value::String(value));
+        if let Some(before) = before {
+            member.more = before.more;
+            member.more.push(before.value);
+        }
+        fields.members.insert(name, member);
+    }
+    read(fields)
 }
 
 /// Reads the lines of a table, each as the members of `names` that it has, of which empty ones count as absent.
@@ -121,10 +128,17 @@ pub fn read_lines<T>(
     }
 }
 
-fn read<T: Input>(object: Map<String, Value>, textual: bool) -> Result<T, ApiError> {
-    let mut fields = Fields::new(object, textual);
+/// JSON cannot tell 12 from 12.0, so both are read.
+fn whole(number: &Number) -> Option<i64> {
+    let float = number.as_f64()?;
+    let exact = float.fract() == 0.0 && float.abs() <= EXACT_FLOAT_MAX;
+    number.as_i64().or(exact.then_some(float as i64))
+}
+
+fn read<T: Input>(mut fields: Fields) -> Result<T, ApiError> {
     let input = T::read(&mut fields);
     fields.refuse_unknown();
+    fields.refuse_doubled();
     match input {
         Some(input) if fields.errors.is_empty() => Ok(input),
         _ => Err(ApiError::invalid(fields.errors)),
@@ -136,14 +150,23 @@ const UNKNOWN_FIELD: &str = "UNKNOWN_FIELD";
 /// Characters of an unknown name that are answered.
 const UNKNOWN_NAME_CHARS_MAX: usize = 100;
 
+impl Member {
+    fn new(value: Value) -> Member {
+        Member {
+            value,
+            more: Vec::new(),
+            asked: Cell::new(false),
+        }
+    }
+}
+
 impl Fields {
     fn new(object: Map<String, Value>, textual: bool) -> Fields {
-        let member = |(name, value)| {
-            let asked = Cell::new(false);
-            (name, Member { value, asked })
-        };
+        let members = object.into_iter();
         Fields {
-            members: object.into_iter().map(member).collect(),
+            members: members
+                .map(|(name, value)| (name, Member::new(value)))
+                .collect(),
             prefix: String::new(),
             textual,
             errors: Vec::new(),
@@ -169,6 +192,27 @@ impl Fields {
         for name in names.take(ERRORS_MAX).collect::<Vec<String>>() {
             self.refuse(&name, UNKNOWN_FIELD, "");
         }
+    }
+
+    /// Notes every parameter that was asked for as one value and is there several times.
+    fn refuse_doubled(&mut self) {
+        let asked = self.members.iter().filter(|(_, one)| one.asked.get());
+        let doubled = asked.filter(|(_, one)| !one.more.is_empty());
+        for name in doubled.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.refuse(&name, "DUPLICATE", "");
+        }
+    }
+
+    /// All values of a query's parameter that is a list.
+    pub fn texts(&mut self, name: &str) -> Vec<String> {
+        let Some(member) = self.members.get_mut(name) else {
+            return Vec::new();
+        };
+        member.asked.set(true);
+        let mut values = std::mem::take(&mut member.more);
+        values.push(member.value.clone());
+        let texts = values.iter().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect()
     }
 
     /// Fields that are known but not read, since others are wrong already.
@@ -265,7 +309,7 @@ impl Fields {
         Some(text)
     }
 
-    /// A whole number within bounds. JSON cannot tell 12 from 12.0, so both are read.
+    /// A whole number within bounds.
     pub fn integer(&mut self, name: &str, bounds: RangeInclusive<i64>) -> Option<i64> {
         let number = match self.raw(name)? {
             Value::Number(number) => Some(number.clone()),
@@ -277,8 +321,7 @@ impl Fields {
             return None;
         };
         let float = number.as_f64().unwrap_or(f64::NAN);
-        let whole = float.fract() == 0.0 && float.abs() <= EXACT_FLOAT_MAX;
-        match number.as_i64().or(whole.then_some(float as i64)) {
+        match whole(&number) {
             Some(value) if bounds.contains(&value) => return Some(value),
             Some(value) if value < *bounds.start() => {
                 self.refuse(name, "TOO_SMALL", bounds.start());
@@ -383,7 +426,7 @@ impl Fields {
     /// An array of row numbers.
     pub fn ids<Id: From<i64>>(&mut self, name: &str, items_max: usize) -> Option<Vec<Id>> {
         self.items(name, items_max, |fields, place, value| {
-            let id = value.as_i64().filter(|id| *id > 0);
+            let id = value.as_number().and_then(whole).filter(|id| *id > 0);
             if id.is_none() {
                 fields.refuse(place, "NOT_AN_ID", "");
             }

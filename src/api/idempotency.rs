@@ -9,9 +9,11 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use utoipa::IntoParams;
 
 use super::envelope::Reply;
 use super::error::{ApiError, ApiResult};
+use super::schema;
 use crate::auth::Caller;
 use crate::config::rest::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MIN_ANONYMOUS};
 use crate::store::idempotency::{IdempotencyKey, Once};
@@ -19,6 +21,17 @@ use crate::store::idempotency::{IdempotencyKey, Once};
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// `true` on an answer that an earlier request was given already.
 pub const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
+
+/// Does a request once, however often it is sent.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "documents the header that `given_key` reads")]
+pub struct IdempotencyHeader {
+    /// The same key and body make one thing, and are given the same answer, for 24 h. Without an account a key has at
+    /// least 16 characters; a random UUID is good.
+    #[param(rename = "Idempotency-Key", schema_with = schema::idempotency_key)]
+    idempotency_key: Option<String>,
+}
 
 /// A caller's key as it came, and as it is stored.
 #[derive(Debug, Clone)]

@@ -10,8 +10,10 @@ pub mod error;
 pub mod extract;
 pub mod fields;
 pub mod idempotency;
+pub mod interactions;
 pub mod message;
 pub mod page;
+pub mod schema;
 
 mod bookings;
 mod caller;
@@ -20,7 +22,6 @@ mod doors;
 mod email_codes;
 mod events;
 mod health;
-mod interactions;
 mod layers;
 mod money;
 mod notices;
@@ -36,6 +37,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::any;
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -201,7 +203,7 @@ fn large(routes: UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
 }
 
 /// All REST routes and the OpenAPI pages, to be merged with the socket's route and the pages.
-pub fn router(state: ApiState, document: OpenApi) -> Router {
+pub fn router(state: ApiState, document: Value) -> Router {
     let (v1, _) = v1().split_for_parts();
     let identify = from_fn_with_state(state.clone(), caller::identify);
     let versions = Router::new()
@@ -216,7 +218,7 @@ pub fn router(state: ApiState, document: OpenApi) -> Router {
         .method_not_allowed_fallback(layers::no_such_method)
         // Wherever there is no route, also beside `/api`: clients take an empty 404 for a success.
         .fallback(layers::no_such_route)
-        .merge(openapi::pages(document))
+        .merge(openapi::pages(document, state.auth.dev()))
         .layer(DefaultBodyLimit::max(state.config.http.body_bytes_max))
         .layer(from_fn_with_state(deadline, layers::deadline))
         .layer(CatchPanicLayer::custom(layers::panicked))
@@ -271,8 +273,8 @@ pub fn with_doors(state: &ApiState, routes: Router) -> Router {
     doors::before(state.rates.clone(), routes)
 }
 
-/// The OpenAPI document of the routes here and of those in `others`.
-pub fn document(others: impl IntoIterator<Item = OpenApi>) -> OpenApi {
+/// The OpenAPI document of the routes here and of those in `others`, as JSON.
+pub fn document(others: impl IntoIterator<Item = OpenApi>) -> Value {
     let mut document = OpenApiRouter::with_openapi(openapi::base())
         .merge(health())
         .nest("/api/v1", v1())
@@ -280,6 +282,6 @@ pub fn document(others: impl IntoIterator<Item = OpenApi>) -> OpenApi {
     for other in others {
         document.merge(other);
     }
-    openapi::complete(&mut document);
-    document
+    // Its members are text, numbers and lists of them, which cannot fail to serialise.
+    openapi::complete(serde_json::to_value(document).unwrap_or_default())
 }

@@ -1,8 +1,14 @@
 //! Prices in requests: `{"amount": 4500, "currency": "EUR"}`, or the amount alone.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::fields::Fields;
+use crate::api::schema;
 use crate::config::rest::PRICE_AMOUNT_MAX;
 
 /// An amount in minor units, with the currency if the request names it.
@@ -17,6 +23,48 @@ impl Amount {
     pub(super) fn is_other(&self, currency: &str) -> bool {
         self.currency.as_deref().is_some_and(|own| own != currency)
     }
+}
+
+impl PartialSchema for Amount {
+    fn schema() -> RefOr<Schema> {
+        amount_schema(PRICE_AMOUNT_MAX)
+    }
+}
+
+impl ToSchema for Amount {
+    fn name() -> Cow<'static, str> {
+        "Price".into()
+    }
+}
+
+/// What a whole booking costs.
+pub(super) struct TotalAmount;
+
+impl PartialSchema for TotalAmount {
+    fn schema() -> RefOr<Schema> {
+        amount_schema(i64::MAX)
+    }
+}
+
+impl ToSchema for TotalAmount {
+    fn name() -> Cow<'static, str> {
+        "Total".into()
+    }
+}
+
+fn amount_schema(max: i64) -> RefOr<Schema> {
+    let money = ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("amount", schema::integer(0, max))
+        .required("amount")
+        .property("currency", schema::currency());
+    let either = OneOfBuilder::new()
+        .description(Some(
+            "Minor units with their currency, or alone: 4500 is 45 euros where the event is sold in euros",
+        ))
+        .item(money)
+        .item(schema::integer(0, max));
+    Schema::from(either.build()).into()
 }
 
 /// A price.

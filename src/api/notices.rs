@@ -12,8 +12,9 @@ use super::envelope::{Deleted, Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
-use super::idempotency;
+use super::idempotency::{self, IdempotencyHeader};
 use super::page::{self, Cursor, LongPage, Page, RequestedUri};
+use super::schema;
 use crate::auth::Caller;
 use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
 use crate::ticketing::edit::NewNotice;
@@ -22,17 +23,18 @@ use crate::ticketing::{EventId, NoticeId};
 
 /// A new notice.
 #[derive(ToSchema)]
+#[schema(example = json!({"type": "info_update", "message": "Doors open half an hour earlier.", "data": {"doors": "18:00"}}))]
 #[expect(dead_code, reason = "documents the body that `NoticeInput` reads")]
 pub(super) struct NoticeBody {
     #[schema(value_type = NoticeKind)]
     r#type: &'static str,
-    #[schema(min_length = 1, max_length = 2_000)]
+    #[schema(schema_with = schema::message)]
     message: String,
     /// Data for pages to act on; at most 8 KiB.
     #[schema(value_type = Option<Object>)]
     data: Option<Value>,
     /// RFC 3339; without it the notice stays for good.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     until: Option<Timestamp>,
 }
 
@@ -94,7 +96,7 @@ fn data(fields: &mut Fields) -> Option<Value> {
 /// The notices of an event that have not ended, oldest first
 ///
 /// Without `limit` at most 100.
-#[utoipa::path(get, path = "/events/{event_id}/notices", tag = "notices", params(("event_id" = i64, Path), Page),
+#[utoipa::path(get, path = "/events/{event_id}/notices", tag = "notices", params(("event_id" = EventId, Path), Page),
     responses(
         (status = 200, body = Envelope<Vec<Notice>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -125,7 +127,7 @@ pub(super) async fn list(
 
 /// Publish a notice to all viewers of an event
 #[utoipa::path(post, path = "/events/{event_id}/notices", tag = "notices",
-    params(("event_id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one notice")),
+    params(("event_id" = EventId, Path), IdempotencyHeader),
     request_body = NoticeBody,
     responses(
         (status = 201, body = Envelope<Notice>,
@@ -165,7 +167,7 @@ pub(super) async fn create(
 
 /// Withdraw a notice
 #[utoipa::path(delete, path = "/events/{event_id}/notices/{notice_id}", tag = "notices",
-    params(("event_id" = i64, Path), ("notice_id" = i64, Path)),
+    params(("event_id" = EventId, Path), ("notice_id" = NoticeId, Path)),
     responses(
         (status = 200, body = Envelope<Deleted>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `NOTICE_NOT_FOUND`"),

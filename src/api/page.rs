@@ -16,6 +16,7 @@ use utoipa::IntoParams;
 use super::envelope::{Reply, TOTAL_COUNT};
 use super::error::ApiError;
 use super::fields::{Fields, Input};
+use super::schema;
 use crate::config::rest::{
     LIST_COUNTED_MAX, LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, NAME_CHARS_MAX,
 };
@@ -31,7 +32,7 @@ pub struct Page {
     #[param(required = false, minimum = 0, maximum = 1_000_000, default = 0)]
     pub offset: i64,
     /// From the `next` link of the page before, in place of `offset`.
-    #[param(value_type = Option<String>)]
+    #[param(schema_with = schema::cursor, required = false)]
     pub cursor: Option<Cursor>,
 }
 
@@ -126,7 +127,7 @@ pub fn time(place: &str) -> Option<Timestamp> {
 }
 
 /// A place may be a title, in base64 of JSON.
-const CURSOR_CHARS_MAX: usize = 16 * NAME_CHARS_MAX;
+pub(super) const CURSOR_CHARS_MAX: usize = 16 * NAME_CHARS_MAX;
 
 impl Cursor {
     pub fn new(list: &str, place: impl ToString, id: impl ToString) -> Cursor {

@@ -4,6 +4,8 @@ mod csv;
 mod input;
 pub(super) mod seatmap;
 
+pub(super) use input::LABEL_CHARS_MAX;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -14,11 +16,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
 use super::availability;
-use super::cache::{self, tagged};
+use super::cache::{self, IfNoneMatch, tagged};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
+use super::schema;
 use crate::auth::Caller;
 use crate::config::rest::SEATS_CHANGED_MAX;
 use crate::desk::{DeskError, Release};
@@ -33,6 +36,7 @@ use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 #[into_params(parameter_in = Query)]
 pub(super) struct SinceRevision {
     /// The revision that the caller has. The answer then has only later changes, if the log reaches back that far.
+    #[param(schema_with = schema::revision, required = false)]
     since: Option<i64>,
 }
 
@@ -60,6 +64,7 @@ pub(super) struct SeatStatuses {
 
 /// Changes of some seats.
 #[derive(ToSchema)]
+#[schema(example = json!({"seat_ids": [1, 2], "blocked": false}))]
 pub(super) struct SeatsPatch {
     #[schema(min_items = 1, max_items = 10_000)]
     seat_ids: Vec<SeatId>,
@@ -104,7 +109,7 @@ impl Input for SeatsPatch {
 }
 
 /// Which seats are free
-#[utoipa::path(get, path = "/events/{event_id}/seats", tag = "seats", params(("event_id" = i64, Path), SinceRevision),
+#[utoipa::path(get, path = "/events/{event_id}/seats", tag = "seats", params(("event_id" = EventId, Path), IfNoneMatch, SinceRevision),
     responses(
         (status = 200, body = Envelope<SeatStatuses>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
@@ -209,7 +214,7 @@ async fn end_holds(state: &ApiState, event_id: EventId, seats: &[SeatId]) -> Api
 
 /// Take seats off sale, put them back, or move them to another ticket type
 #[utoipa::path(patch, path = "/events/{event_id}/seats", tag = "seats",
-    params(("event_id" = i64, Path)), request_body = SeatsPatch,
+    params(("event_id" = EventId, Path)), request_body = SeatsPatch,
     responses(
         (status = 200, body = Envelope<SeatsChanged>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `SEAT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),

@@ -5,6 +5,7 @@ use axum::http::HeaderMap;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
 use super::ApiState;
 use super::envelope::{Deleted, Envelope, Failure, Reply};
@@ -12,41 +13,42 @@ use super::error::{ApiError, ApiResult};
 use super::events::{self, TicketTypeDetail};
 use super::extract::{At, Body};
 use super::fields::{Fields, Input};
-use super::idempotency;
+use super::idempotency::{self, IdempotencyHeader};
 use super::money::{self, Amount};
+use super::schema;
 use crate::auth::Caller;
 use crate::config::rest::{CAPACITY_MAX, NAME_CHARS_MAX};
 use crate::store::events::EventInFull;
 use crate::store::ticket_types::{NewTicketType, TicketTypeChange};
-use crate::ticketing::record::Money;
 use crate::ticketing::{EventId, TicketTypeId};
 
 /// A new ticket type.
 #[derive(ToSchema)]
+#[schema(example = json!({"name": "Balcony", "price": 2900, "capacity": 80, "max_per_booking": 4}))]
 pub(super) struct TicketTypeBody {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schema::name)]
     name: String,
     /// A bare number is an amount in minor units of the event's currency.
-    #[schema(value_type = Money)]
+    #[schema(value_type = Amount)]
     price: Amount,
     /// The number of tickets; the event's capacity limits them as well.
-    #[schema(minimum = 0)]
+    #[schema(schema_with = schema::type_capacity)]
     capacity: i64,
-    #[schema(required = false)]
+    #[schema(schema_with = sort, required = false)]
     sort: Option<i64>,
     /// RFC 3339; without it, sales begin at once.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     sale_from: Option<Timestamp>,
     /// RFC 3339; without it, sales end when the event begins. May be later than that.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     sale_to: Option<Timestamp>,
-    #[schema(required = false, minimum = 1, default = 1)]
+    #[schema(schema_with = schema::quantity, required = false)]
     min_per_booking: i64,
     /// The event's own limit applies as well.
-    #[schema(minimum = 1)]
+    #[schema(schema_with = schema::quantity, required = false)]
     max_per_booking: Option<i64>,
     /// Over all bookings of one user; of buyers without an account, of one address.
-    #[schema(minimum = 1)]
+    #[schema(schema_with = schema::quantity, required = false)]
     max_per_user: Option<i64>,
     #[schema(required = false, default = false)]
     members_only: bool,
@@ -60,24 +62,26 @@ pub(super) struct TicketTypeBody {
 
 /// Changes of a ticket type; fields that are left out stay, `null` removes a limit.
 #[derive(ToSchema)]
+#[schema(example = json!({"name": "Balcony, left", "max_per_booking": null}))]
 pub(super) struct TicketTypePatch {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schema::name)]
     name: Option<String>,
-    #[schema(value_type = Option<Money>)]
+    #[schema(value_type = Option<Amount>)]
     price: Option<Amount>,
     /// Not below what is sold and held.
-    #[schema(minimum = 0)]
+    #[schema(schema_with = schema::type_capacity)]
     capacity: Option<i64>,
+    #[schema(schema_with = sort)]
     sort: Option<i64>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     sale_from: Option<Option<Timestamp>>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     sale_to: Option<Option<Timestamp>>,
-    #[schema(minimum = 1)]
+    #[schema(schema_with = schema::quantity, required = false)]
     min_per_booking: Option<i64>,
-    #[schema(value_type = Option<i64>, minimum = 1)]
+    #[schema(schema_with = schema::quantity, required = false)]
     max_per_booking: Option<Option<i64>>,
-    #[schema(value_type = Option<i64>, minimum = 1)]
+    #[schema(schema_with = schema::quantity, required = false)]
     max_per_user: Option<Option<i64>>,
     members_only: Option<bool>,
     account_required: Option<bool>,
@@ -86,6 +90,10 @@ pub(super) struct TicketTypePatch {
 
 /// Largest `sort`.
 const SORT_MAX: i64 = 1_000_000;
+
+fn sort() -> Object {
+    schema::integer(-SORT_MAX, SORT_MAX).build()
+}
 
 impl Input for TicketTypePatch {
     fn read(fields: &mut Fields) -> Option<TicketTypePatch> {
@@ -191,7 +199,7 @@ impl TicketTypePatch {
 }
 
 /// The ticket types of an event
-#[utoipa::path(get, path = "/events/{event_id}/ticket-types", tag = "events", params(("event_id" = i64, Path)),
+#[utoipa::path(get, path = "/events/{event_id}/ticket-types", tag = "events", params(("event_id" = EventId, Path)),
     responses(
         (status = 200, body = Envelope<Vec<TicketTypeDetail>>),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -208,7 +216,7 @@ pub(super) async fn list(
 
 /// Make a ticket type
 #[utoipa::path(post, path = "/events/{event_id}/ticket-types", tag = "events",
-    params(("event_id" = i64, Path), ("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one ticket type")),
+    params(("event_id" = EventId, Path), IdempotencyHeader),
     request_body = TicketTypeBody,
     responses(
         (status = 201, body = Envelope<TicketTypeDetail>,
@@ -250,7 +258,7 @@ pub(super) async fn create(
 
 /// Change a ticket type
 #[utoipa::path(patch, path = "/events/{event_id}/ticket-types/{ticket_type_id}", tag = "events",
-    params(("event_id" = i64, Path), ("ticket_type_id" = i64, Path)), request_body = TicketTypePatch,
+    params(("event_id" = EventId, Path), ("ticket_type_id" = TicketTypeId, Path)), request_body = TicketTypePatch,
     responses(
         (status = 200, body = Envelope<TicketTypeDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),
@@ -275,7 +283,7 @@ pub(super) async fn change(
 
 /// Delete a ticket type that nobody ever booked
 #[utoipa::path(delete, path = "/events/{event_id}/ticket-types/{ticket_type_id}", tag = "events",
-    params(("event_id" = i64, Path), ("ticket_type_id" = i64, Path)),
+    params(("event_id" = EventId, Path), ("ticket_type_id" = TicketTypeId, Path)),
     responses(
         (status = 200, body = Envelope<Deleted>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),

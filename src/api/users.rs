@@ -11,8 +11,9 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
-use super::idempotency;
+use super::idempotency::{self, IdempotencyHeader};
 use super::page::{self, Cursor, Page, RequestedUri};
+use super::schema;
 use crate::auth::{Caller, Role};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::store::users::{NewUser, User};
@@ -20,11 +21,14 @@ use crate::ticketing::UserId;
 
 /// A new user. An e-mail address or a phone number is required.
 #[derive(ToSchema, Deserialize)]
+#[schema(example = json!({"name": "Ada Byron", "email": "ada@example.org"}))]
 pub(super) struct UserInput {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schema::name)]
     name: String,
+    #[schema(schema_with = schema::email, required = false)]
     email: Option<String>,
     /// Digits, with an optional `+` in front; spaces and dashes are dropped. Digits of any script.
+    #[schema(schema_with = schema::phone, required = false)]
     phone: Option<String>,
     /// Only admins may give another role than `customer`.
     role: Option<Role>,
@@ -61,7 +65,7 @@ impl Input for UserInput {
 
 /// Make a user
 #[utoipa::path(post, path = "/users", tag = "users", request_body = UserInput,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one user")),
+    params(IdempotencyHeader),
     responses(
         (status = 201, body = Envelope<User>, headers(("Location" = String), ("Idempotent-Replay" = bool))),
         (status = 403, body = Failure, description = "Only admins may give a role or membership"),
@@ -117,7 +121,7 @@ pub(super) async fn list(
 }
 
 /// One user: oneself, or anybody for admins
-#[utoipa::path(get, path = "/users/{user_id}", tag = "users", params(("user_id" = i64, Path)),
+#[utoipa::path(get, path = "/users/{user_id}", tag = "users", params(("user_id" = UserId, Path)),
     responses(
         (status = 200, body = Envelope<User>),
         (status = 404, body = Failure, description = "`USER_NOT_FOUND`"),

@@ -122,6 +122,10 @@ fn refusal(fault: &InteractionFault, row: usize) -> RestError {
             "22001",
             format!("value too long for column \"{field}\": at most {bound}"),
         ),
+        ("NUL_IN_TEXT", _) => (
+            "22P05",
+            format!("unsupported Unicode escape sequence in column \"{field}\": \\u0000"),
+        ),
         (code, _) => (
             "22P02",
             format!("invalid value for column \"{field}\": {code}"),

@@ -12,6 +12,9 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use utoipa::openapi::OpenApi;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, Object, OneOfBuilder, Ref, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,8 +22,11 @@ use super::answer;
 use super::error::RestError;
 use super::headers::{self, Form, Prefer, RowRange};
 use super::{insert, query};
+use crate::api::interactions::InteractionBody;
+use crate::api::schema::{self, revision};
 use crate::auth::Auth;
 use crate::config::Config;
+use crate::config::rest::PUBLISHED_ROWS_MAX;
 use crate::interactions::{Interactions, Untold};
 use crate::limits::address::Client;
 use crate::protocol::supabase::{TABLES, Table};
@@ -61,16 +67,76 @@ fn routes() -> OpenApiRouter<RestTables> {
         .routes(routes!(take_interactions)) // POST /rest/v1/user_interactions
 }
 
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "documents the path that `read` reads")]
+struct TableName {
+    #[param(schema_with = tables)]
+    table: String,
+}
+
+fn tables() -> Object {
+    schema::choice(TABLES.map(|table| table.name))
+}
+
+/// The words of a query. Every other parameter filters by the column of its name.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents the query that `query::read` reads")]
+struct ReadQuery {
+    /// Columns between commas, each as `name` or `shown_as:name`; all without it.
+    #[param(example = "*")]
+    select: Option<String>,
+    /// Columns between commas, each as `name`, `name.desc`, `name.asc.nullslast`.
+    order: Option<String>,
+    #[param(schema_with = revision, required = false)]
+    limit: Option<i64>,
+    #[param(schema_with = revision, required = false)]
+    offset: Option<i64>,
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "documents the headers that `headers` reads")]
+struct ReadHeaders {
+    /// `count=exact`: the number of rows in all, in `Content-Range`.
+    #[param(rename = "Prefer")]
+    prefer: Option<String>,
+    /// Rows `0-9`, as `limit` and `offset` name them.
+    #[param(rename = "Range")]
+    range: Option<String>,
+}
+
+/// Rows to insert.
+struct InsertedRows;
+
+impl PartialSchema for InsertedRows {
+    fn schema() -> RefOr<Schema> {
+        let row = || Ref::from_schema_name(InteractionBody::name());
+        let rows_max = usize::try_from(PUBLISHED_ROWS_MAX).ok();
+        let list = ArrayBuilder::new().items(row()).max_items(rows_max);
+        let either = OneOfBuilder::new()
+            .description(Some("A list of rows, or one"))
+            .item(list)
+            .item(row());
+        Schema::from(either.build()).into()
+    }
+}
+
+impl ToSchema for InsertedRows {}
+
 /// Read a table as with PostgREST
 ///
 /// For clients of Supabase: `event_tickets`, `events`, `seats`, `notices`. `select`, filters (`eq`, `neq`, `gt`, `gte`,
 /// `lt`, `lte`, `like`, `ilike`, `in`, `is`, `not.…`, `and`, `or`), `order`, `limit`, `offset`, `Range`,
 /// `Prefer: count=exact`; at most 1,000 rows.
 #[utoipa::path(get, path = "/rest/v1/{table}", tag = "supabase",
-    params(("table" = String, Path)),
+    params(TableName, ReadQuery, ReadHeaders),
     responses(
-        (status = 200, body = Vec<Object>, description = "Rows: JSON, one object, or CSV, by `Accept`"),
-        (status = 206, body = Vec<Object>, description = "A part of the rows, where they were counted"),
+        (status = 200, description = "Rows: JSON, one object, or CSV, by `Accept`", headers(("Content-Range" = String)),
+            content((Vec<Object> = "application/json"), (Object = "application/vnd.pgrst.object+json"), (String = "text/csv"))),
+        (status = 206, description = "A part of the rows, where they were counted", headers(("Content-Range" = String)),
+            content((Vec<Object> = "application/json"), (Object = "application/vnd.pgrst.object+json"), (String = "text/csv"))),
         (status = 400, body = RestError, description = "A column, operator or value is wrong; the query reads too much"),
         (status = 401, body = RestError, description = "A token that is not valid"),
         (status = 403, body = RestError, description = "The table is not for reading"),
@@ -107,9 +173,9 @@ async fn read(
 ///
 /// For trackers of Supabase clients; a list of rows, or one. They are stored within seconds, under the caller's user if
 /// there is one.
-#[utoipa::path(post, path = "/rest/v1/user_interactions", tag = "supabase", request_body = Vec<Object>,
+#[utoipa::path(post, path = "/rest/v1/user_interactions", tag = "supabase", request_body = InsertedRows,
     responses(
-        (status = 201, body = Vec<Object>, description = "Taken in, all of them; the rows with `Prefer: return=representation`"),
+        (status = 201, description = "Taken in, all of them; with `Prefer: return=representation` the answer has the rows"),
         (status = 400, body = RestError, description = "A column is not known (`PGRST204`), or a value is wrong"),
         (status = 401, body = RestError, description = "A token that is not valid"),
         (status = 406, body = RestError, description = "No such form of the answer"),

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use jiff::Timestamp;
-use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use utoipa::openapi::OpenApi;
+use utoipa::openapi::schema::Object;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,7 +22,9 @@ use super::viewer::{StreamBody as Events, StreamViewer};
 use super::{StreamAdmission, Streams};
 use crate::api::envelope::Failure;
 use crate::api::error::{ApiError, ApiResult};
-use crate::api::fields::FieldError;
+use crate::api::extract::{At, Query};
+use crate::api::fields::{Fields, Input};
+use crate::api::schema::{self, revision};
 use crate::auth::Caller;
 use crate::config::inside::REACH_PATIENCE_MS;
 use crate::http::Cut;
@@ -51,12 +54,71 @@ fn routes() -> OpenApiRouter<Streams> {
     OpenApiRouter::new().routes(routes!(stream)) // GET /api/v1/events/{event_id}/stream
 }
 
-#[derive(Deserialize)]
+/// What to follow, and from where on.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
 struct StreamWish {
-    since: Option<String>,
-    topic: Option<String>,
-    /// A token, for browsers, whose `EventSource` cannot send an `Authorization` header.
+    /// The revision that the caller has.
+    #[param(schema_with = revision, required = false)]
+    since: Option<Revision>,
+    /// The counts (`event`, if none is named), or the seats.
+    #[param(schema_with = topics, required = false)]
+    topic: NativeView,
+    #[param(ignore)]
     access_token: Option<String>,
+}
+
+const TOPICS: [(&str, NativeView); 2] =
+    [("event", NativeView::Event), ("seats", NativeView::Seats)];
+
+fn topics() -> Object {
+    schema::choice(TOPICS.map(|(name, _)| name))
+}
+
+/// The longest `access_token` that is read, in characters.
+const TOKEN_CHARS_MAX: usize = 8_192;
+
+impl Input for StreamWish {
+    fn read(fields: &mut Fields) -> Option<StreamWish> {
+        let since = fields.integer("since", 0..=i64::MAX);
+        Some(StreamWish {
+            since: since.map(|since| since as Revision),
+            topic: fields.choice("topic", &TOPICS).unwrap_or(NativeView::Event),
+            access_token: fields.filled_text("access_token", TOKEN_CHARS_MAX),
+        })
+    }
+}
+
+/// An event of a stream.
+#[derive(ToSchema)]
+#[schema(example = json!({"event": "update", "id": "58", "data": "{\"from\":57,\"to\":58,\"ticket_types\":[{\"id\":3,\"available\":41}]}"}))]
+#[expect(dead_code, reason = "documents the answer that `viewer` writes")]
+struct StreamEvent {
+    #[schema(schema_with = event_names)]
+    event: String,
+    /// The revision; absent where the event has none.
+    #[schema(pattern = "^[0-9]+$")]
+    id: Option<String>,
+    /// The messages of the socket's topic, as docs/wire.md describes them.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+    /// How long to wait before coming back, in milliseconds.
+    #[schema(minimum = 0)]
+    retry: Option<i64>,
+}
+
+fn event_names() -> Object {
+    schema::choice(["snapshot", "update", "presence", "beat", "drain"])
+}
+
+/// Where a client goes on.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "documents the header that `stream` reads")]
+struct Resumption {
+    /// The `id` of the last event, which counts before `since`. What is no revision is ignored.
+    #[param(rename = "Last-Event-ID")]
+    last_event_id: Option<String>,
 }
 
 /// Follow an event live
@@ -67,15 +129,12 @@ struct StreamWish {
 /// resume: what follows is an update from there, or a snapshot where memory does not reach back so far.
 #[utoipa::path(get, path = "/api/v1/events/{event_id}/stream", tag = "events",
     params(
-        ("event_id" = i64, Path),
-        ("since" = Option<u64>, Query, description = "The revision that the caller has"),
-        ("topic" = Option<String>, Query, description = "`event` (the counts, if none is given) or `seats`"),
-        ("access_token" = Option<String>, Query, description = "For an `EventSource`, which sends no headers"),
-        ("Last-Event-ID" = Option<u64>, Header, description = "As `since`, and before it"),
+        ("event_id" = EventId, Path),
+        StreamWish, Resumption,
     ),
     responses(
-        (status = 200, body = String, content_type = "text/event-stream",
-            description = "`event:` is snapshot, update, presence, beat or drain; `data:` is JSON"),
+        (status = 200, body = StreamEvent, content_type = "text/event-stream",
+            description = "Events without end; the schema is that of each"),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
         (status = 503, body = Failure, description = "`UNAVAILABLE`: the database does not answer, or this node is \
             behind what the caller has and does not reach the database; `Retry-After` says when to come again"),
@@ -84,19 +143,12 @@ async fn stream(
     State(streams): State<Streams>,
     client: Client,
     Extension(cut): Extension<Cut>,
-    Path(event): Path<String>,
+    At(event): At<EventId>,
     Query(wish): Query<StreamWish>,
     caller: Caller,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let not_found = || ApiError::not_found("EVENT_NOT_FOUND");
-    let event: EventId = event.parse().map_err(|_| not_found())?;
-    let view = match wish.topic.as_deref() {
-        None | Some("event") => NativeView::Event,
-        Some("seats") => NativeView::Seats,
-        Some(_) => return Err(no_such_topic()),
-    };
-    let since = since(&headers, wish.since.as_deref())?;
+    let (view, since) = (wish.topic, last_seen(&headers).or(wish.since));
     let caller = match &wish.access_token {
         Some(token) => streams.node.auth.verify(token)?,
         None => caller,
@@ -109,23 +161,10 @@ async fn stream(
     Ok(response(body, patience, cut))
 }
 
-/// The client's revision: `Last-Event-ID`, else `since`. A `Last-Event-ID` that is not a revision is ignored, since an
-/// `EventSource` that is refused never comes back.
-fn since(headers: &HeaderMap, asked: Option<&str>) -> ApiResult<Option<Revision>> {
-    let last = headers.get(LAST_EVENT_ID);
-    if let Some(last) = last.and_then(|id| id.to_str().ok()?.parse().ok()) {
-        return Ok(Some(last));
-    }
-    let since = asked.map(str::parse).transpose();
-    since.map_err(|_| ApiError::invalid_field("since", "NOT_AN_INTEGER"))
-}
-
-fn no_such_topic() -> ApiError {
-    ApiError::invalid(vec![FieldError {
-        field: "topic".to_owned(),
-        code: "NOT_A_CHOICE",
-        bound: "event, seats".to_owned(),
-    }])
+/// The revision of the last event. What is not a revision is ignored, since an `EventSource` that is refused never
+/// comes back.
+fn last_seen(headers: &HeaderMap) -> Option<Revision> {
+    headers.get(LAST_EVENT_ID)?.to_str().ok()?.parse().ok()
 }
 
 fn end_of(caller: &Caller) -> Option<Instant> {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
@@ -62,26 +63,31 @@ id!(
     BookingId(Uuid)
 );
 
-/// The OpenAPI document says of these what it says of any `i64`.
-macro_rules! described_as_i64 {
-    ($($name:ident),*) => {
+/// The number of a row in the OpenAPI document, with one of the demo's as its example.
+macro_rules! described {
+    ($($name:ident as $example:literal),*) => {
         $(
             impl PartialSchema for $name {
                 fn schema() -> RefOr<Schema> {
-                    i64::schema()
+                    let number = ObjectBuilder::new()
+                        .schema_type(Type::Integer)
+                        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+                        .minimum(Some(1))
+                        .examples([$example]);
+                    number.build().into()
                 }
             }
 
             impl ToSchema for $name {
                 fn name() -> Cow<'static, str> {
-                    i64::name()
+                    stringify!($name).into()
                 }
             }
         )*
     };
 }
 
-described_as_i64!(EventId, TicketTypeId, SeatId, NoticeId, UserId);
+described!(EventId as 2, TicketTypeId as 3, SeatId as 1, NoticeId as 1, UserId as 3);
 
 #[cfg(test)]
 mod tests {

@@ -132,10 +132,17 @@ fn data(object: &mut Map<String, Value>) -> Result<Value, InteractionFault> {
 fn event_id(value: &Value) -> Result<EventId, InteractionFault> {
     let id = value
         .as_i64()
+        .or_else(|| whole(value.as_f64()?))
         .or_else(|| value.as_str().and_then(|text| text.parse().ok()));
     id.filter(|id| *id > 0)
         .map(EventId)
         .ok_or(fault("event_id", "NOT_AN_ID", None))
+}
+
+/// 12.0 is 12, up to where floating-point numbers tell neighbouring integers apart (2^53).
+fn whole(number: f64) -> Option<i64> {
+    let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
+    exact.then_some(number as i64)
 }
 
 fn time(object: &mut Map<String, Value>) -> Result<Option<Timestamp>, InteractionFault> {

@@ -245,9 +245,10 @@ async fn what_cannot_be_streamed_is_refused() {
     let (server, _, path) = world().await;
     for (path, status, code) in [
         ("/api/v1/events/999999/stream", 404, "EVENT_NOT_FOUND"),
-        ("/api/v1/events/x/stream", 404, "EVENT_NOT_FOUND"),
+        ("/api/v1/events/x/stream", 400, "BAD_ID"),
         (&format!("{path}?since=x"), 422, "VALIDATION_FAILED"),
         (&format!("{path}?since=-1"), 422, "VALIDATION_FAILED"),
+        (&format!("{path}?since="), 422, "VALIDATION_FAILED"),
         (&format!("{path}?topic=x"), 422, "VALIDATION_FAILED"),
         (&format!("{path}?access_token=x"), 401, "INVALID_TOKEN"),
     ] {

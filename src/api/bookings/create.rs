@@ -13,51 +13,82 @@ use uuid::Uuid;
 
 use super::{BOOKING_TOKEN, BookingData, token, token_hash};
 use crate::api::ApiState;
+use crate::api::contact::{self, ContactBody};
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
-use crate::api::idempotency::{given_key, made, replayed};
-use crate::api::{contact, money};
+use crate::api::idempotency::{IdempotencyHeader, given_key, made, replayed};
+use crate::api::money::{self, TotalAmount};
+use crate::api::schema;
 use crate::auth::Caller;
 use crate::auth::proofs::Proofs;
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, NAME_CHARS_MAX};
 use crate::desk::{Book, DeskError};
 use crate::limits::address::Client;
 use crate::ticketing::booking::{ExpectedTotal, Item, Request, Wish};
-use crate::ticketing::record::{BookingStatus, Contact, Money};
+use crate::ticketing::record::{BookingStatus, Contact};
 use crate::ticketing::stock::Share;
-use crate::ticketing::{BookingId, EventId};
+use crate::ticketing::{BookingId, EventId, SeatId, TicketTypeId};
 
 /// Either `items`, or `quantity` with or without `ticket_type_id`.
-#[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "describes the body; `NewBooking` reads it")]
-pub(in crate::api) struct NewBookingBody {
-    event_id: i64,
-    /// All of them or nothing.
-    items: Option<Vec<NewBookingItem>>,
-    /// So many of `ticket_type_id`, or of the cheapest ticket type on sale; a free one only where all are free.
-    quantity: Option<i64>,
-    ticket_type_id: Option<i64>,
-    /// The total that the buyer was shown, as money or as a bare amount in minor units of the event's currency.
-    expected_total: Option<Money>,
-    /// How the buyer can be reached; with `email` a buyer without account finds the booking again.
-    contact: Option<Contact>,
-    /// What was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
-    email_code: Option<String>,
+#[derive(ToSchema)]
+#[schema(example = json!({"event_id": 2, "items": [{"ticket_type_id": 3, "quantity": 2}], "contact": {"email": "ada@example.org"}}))]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the body; `NewBooking` reads it")]
+pub(in crate::api) enum NewBookingBody {
+    Items {
+        event_id: EventId,
+        /// All of them or nothing.
+        #[schema(min_items = 1, max_items = 100)]
+        items: Vec<NewBookingItem>,
+        /// The total that the buyer was shown.
+        #[schema(value_type = Option<TotalAmount>)]
+        expected_total: Option<TotalAmount>,
+        /// With `email` a buyer without account finds the booking again.
+        #[schema(value_type = Option<ContactBody>)]
+        contact: Option<ContactBody>,
+        /// What was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
+        #[schema(schema_with = schema::name, required = false)]
+        email_code: Option<String>,
+    },
+    /// So many of one ticket type: of the cheapest one on sale where none is named, of a free one only where all are
+    /// free.
+    Quantity {
+        event_id: EventId,
+        #[schema(schema_with = schema::quantity)]
+        quantity: i64,
+        ticket_type_id: Option<TicketTypeId>,
+        /// The total that the buyer was shown.
+        #[schema(value_type = Option<TotalAmount>)]
+        expected_total: Option<TotalAmount>,
+        /// With `email` a buyer without account finds the booking again.
+        #[schema(value_type = Option<ContactBody>)]
+        contact: Option<ContactBody>,
+        /// What was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
+        #[schema(schema_with = schema::name, required = false)]
+        email_code: Option<String>,
+    },
 }
 
-/// `{ticket_type_id, quantity}`, `{ticket_type_id, quantity, best_available: true}` or `{seat_id}`.
-#[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "describes the body; `NewBooking` reads it")]
-pub(in crate::api) struct NewBookingItem {
-    ticket_type_id: Option<i64>,
-    /// Of a ticket type sold by the seat: that many seats side by side.
-    quantity: Option<i64>,
-    /// Seats side by side; refused for a ticket type without seats.
-    best_available: Option<bool>,
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the body; `ItemInput` reads it")]
+pub(in crate::api) enum NewBookingItem {
     /// Exactly this seat.
-    seat_id: Option<i64>,
+    Seat {
+        seat_id: SeatId,
+        #[schema(schema_with = schema::one, required = false)]
+        quantity: Option<i64>,
+    },
+    /// Of a ticket type sold by the seat: that many seats side by side.
+    Units {
+        ticket_type_id: TicketTypeId,
+        #[schema(schema_with = schema::quantity)]
+        quantity: i64,
+        /// Seats side by side; refused for a ticket type without seats.
+        best_available: Option<bool>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -176,7 +207,7 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
 #[utoipa::path(
     post, path = "/bookings", tag = "bookings", request_body = NewBookingBody,
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "At most 255 printable characters, kept for 24 h"),
+        IdempotencyHeader,
     ),
     responses(
         (status = 201, description = "Booked, or booked before with the same key (`Idempotent-Replay: true`)",
@@ -296,7 +327,6 @@ mod tests {
 
     use super::*;
     use crate::api::fields::read_json;
-    use crate::ticketing::{SeatId, TicketTypeId};
 
     #[test]
     fn every_form_of_a_booking_is_read() {

@@ -12,6 +12,7 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
+use crate::api::schema;
 use crate::auth::Caller;
 use crate::auth::proofs::BadLink;
 use crate::config::rest::NAME_CHARS_MAX;
@@ -23,8 +24,9 @@ use crate::ticketing::reference::parse_booking_reference;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body; `Lost` reads it")]
 pub(in crate::api) struct LostBooking {
-    #[schema(example = "BK-7F3K9Q")]
+    #[schema(schema_with = schema::reference)]
     reference: String,
+    #[schema(schema_with = schema::email)]
     email: String,
 }
 

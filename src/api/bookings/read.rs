@@ -13,6 +13,7 @@ use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::page::{self, Cursor, Page, RequestedUri};
+use crate::api::schema;
 use crate::auth::Caller;
 use crate::store::bookings::{Name, Of, Selection};
 use crate::ticketing::record::{Booking, BookingStatus, Money};
@@ -45,7 +46,6 @@ impl Input for BookingList {
     get, path = "/bookings/{id}", tag = "bookings",
     params(
         ("id" = Uuid, Path),
-        ("X-Booking-Token" = Option<String>, Header, description = "Of an anonymous booking"),
     ),
     responses(
         (status = 200, description = "The booking", body = Envelope<BookingData>),
@@ -67,6 +67,7 @@ pub(in crate::api) async fn by_id(
 #[into_params(parameter_in = Query)]
 pub(in crate::api) struct EmailProof {
     /// The e-mail address in the booking's `contact`.
+    #[param(schema_with = schema::email, required = false)]
     email: Option<String>,
 }
 
@@ -87,7 +88,6 @@ impl Input for EmailProof {
     params(
         ("reference" = String, Path, example = "BK-7F3K9Q"),
         EmailProof,
-        ("X-Booking-Token" = Option<String>, Header, description = "Of an anonymous booking"),
     ),
     responses(
         (status = 200, description = "The booking", body = Envelope<BookingData>),
@@ -111,7 +111,7 @@ pub(in crate::api) async fn by_reference(
 /// The caller's own bookings, the newest first
 #[utoipa::path(
     get, path = "/bookings/mine", tag = "bookings", params(BookingList, Page),
-    responses((status = 200, description = "One page; `X-Total-Count`, `Link`", body = Envelope<Vec<Booking>>))
+    responses((status = 200, body = Envelope<Vec<Booking>>, headers(("X-Total-Count" = i64), ("Link" = String))))
 )]
 pub(in crate::api) async fn mine(
     State(state): State<ApiState>,
@@ -128,9 +128,9 @@ pub(in crate::api) async fn mine(
 /// For that user and admins.
 #[utoipa::path(
     get, path = "/bookings/user/{user_id}", tag = "bookings",
-    params(("user_id" = i64, Path), BookingList, Page),
+    params(("user_id" = UserId, Path), BookingList, Page),
     responses(
-        (status = 200, description = "One page; `X-Total-Count`, `Link`", body = Envelope<Vec<Booking>>),
+        (status = 200, body = Envelope<Vec<Booking>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 403, description = "Somebody else's", body = Failure),
     )
 )]
@@ -150,9 +150,9 @@ pub(in crate::api) async fn of_user(
 /// An event's bookings, the newest first
 #[utoipa::path(
     get, path = "/bookings/event/{event_id}", tag = "bookings",
-    params(("event_id" = i64, Path), BookingList, Page),
+    params(("event_id" = EventId, Path), BookingList, Page),
     responses(
-        (status = 200, description = "One page; `X-Total-Count`, `Link`", body = Envelope<Vec<Booking>>),
+        (status = 200, body = Envelope<Vec<Booking>>, headers(("X-Total-Count" = i64), ("Link" = String))),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
     )
 )]
@@ -221,7 +221,7 @@ pub(in crate::api) struct BookingStats {
 /// The event's organizer and admins also read the revenue.
 #[utoipa::path(
     get, path = "/bookings/event/{event_id}/stats", tag = "bookings",
-    params(("event_id" = i64, Path)),
+    params(("event_id" = EventId, Path)),
     responses(
         (status = 200, description = "The numbers", body = Envelope<BookingStats>),
         (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),

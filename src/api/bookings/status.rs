@@ -1,16 +1,17 @@
 //! `PUT /bookings/{id}/status`.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::Object;
 
-use super::{BookingData, is_owner, is_visible, not_found, token_of};
+use super::{BookingData, Proof, is_owner, is_visible, not_found};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::made;
+use crate::api::schema;
 use crate::auth::Caller;
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::{Cancel, Confirm};
@@ -19,16 +20,32 @@ use crate::ticketing::record::{BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Canceller;
 
-#[derive(Debug, ToSchema)]
-#[allow(dead_code, reason = "describes the body; `NewStatus` reads it")]
-pub(in crate::api) struct NewStatusBody {
-    /// `cancelled`, or, by the event's organizer and admins, `confirmed`. Other statuses are not set by
-    /// a request: a hold expires at its deadline.
-    status: BookingStatus,
-    /// With `cancelled`.
-    reason: Option<String>,
-    /// Required with `confirmed`: how it was paid.
-    paid_by: Option<PaidBy>,
+#[derive(ToSchema)]
+#[schema(example = json!({"status": "cancelled", "reason": "I cannot come"}))]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the body; `NewStatus` reads it")]
+pub(in crate::api) enum NewStatusBody {
+    Cancelled {
+        #[schema(schema_with = cancelled)]
+        status: BookingStatus,
+        #[schema(schema_with = schema::reason, required = false)]
+        reason: Option<String>,
+    },
+    /// By the event's organizer and admins.
+    Confirmed {
+        #[schema(schema_with = confirmed)]
+        status: BookingStatus,
+        /// How it was paid.
+        paid_by: PaidBy,
+    },
+}
+
+fn cancelled() -> Object {
+    schema::choice([BookingStatus::Cancelled.as_str()])
+}
+
+fn confirmed() -> Object {
+    schema::choice([BookingStatus::Confirmed.as_str()])
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +87,6 @@ impl Input for NewStatus {
     put, path = "/bookings/{id}/status", tag = "bookings", request_body = NewStatusBody,
     params(
         ("id" = Uuid, Path),
-        ("X-Booking-Token" = Option<String>, Header, description = "Of an anonymous booking"),
     ),
     responses(
         (status = 200, description = "Done, now or before", body = Envelope<BookingData>,
@@ -87,10 +103,10 @@ pub(in crate::api) async fn set_status(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
-    headers: HeaderMap,
+    Proof(token): Proof,
     body: Body<NewStatus>,
 ) -> ApiResult<Reply<BookingData>> {
-    let token = token_of(&caller, &headers)?;
+    let token = token.as_deref();
     let found = state.store.booking_belongs(id).await?;
     let found = found.filter(|found| is_visible(&state, found, &caller, token));
     let found = found.ok_or_else(not_found)?;

@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use super::input::{Cancellation, EventBody, EventCreation, EventPatch};
 use super::view::EventDetail;
 use super::{context, shown, visible};
+use crate::api::ApiState;
+use crate::api::cache::{self, IfMatch};
 use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body};
-use crate::api::{ApiState, cache, idempotency};
+use crate::api::idempotency::{self, IdempotencyHeader};
 use crate::auth::Caller;
 use crate::store::event_edits::Created;
 use crate::ticketing::EventId;
@@ -20,7 +22,7 @@ use crate::ticketing::live::EventStatus;
 
 /// Make an event
 #[utoipa::path(post, path = "/events", tag = "events", request_body = EventBody,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one event")),
+    params(IdempotencyHeader),
     responses(
         (status = 201, body = Envelope<EventDetail>,
             headers(("Location" = String), ("X-Event-Revision" = i64), ("Idempotent-Replay" = bool))),
@@ -70,7 +72,7 @@ pub(in crate::api) async fn create(
 ///
 /// What is left out gets the default of a new event; currency, status and ticket types stay.
 #[utoipa::path(put, path = "/events/{event_id}", tag = "events", request_body = EventBody,
-    params(("event_id" = i64, Path), ("If-Match" = Option<String>, Header, description = "The revision that is known")),
+    params(("event_id" = EventId, Path), IfMatch),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -92,7 +94,7 @@ pub(in crate::api) async fn replace(
 ///
 /// A change of capacity, time, venue or status of a published event is told to its viewers by a notice.
 #[utoipa::path(patch, path = "/events/{event_id}", tag = "events", request_body = EventPatch,
-    params(("event_id" = i64, Path), ("If-Match" = Option<String>, Header, description = "The revision that is known")),
+    params(("event_id" = EventId, Path), IfMatch),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -113,7 +115,7 @@ pub(in crate::api) async fn update(
 /// Delete an event that nobody has booked
 ///
 /// Its history stays; it vanishes from lists and pages.
-#[utoipa::path(delete, path = "/events/{event_id}", tag = "events", params(("event_id" = i64, Path)),
+#[utoipa::path(delete, path = "/events/{event_id}", tag = "events", params(("event_id" = EventId, Path)),
     responses(
         (status = 200, body = Envelope<Deleted>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -131,7 +133,7 @@ pub(in crate::api) async fn remove(
 }
 
 /// Stop selling for a while
-#[utoipa::path(post, path = "/events/{event_id}/pause", tag = "events", params(("event_id" = i64, Path)),
+#[utoipa::path(post, path = "/events/{event_id}/pause", tag = "events", params(("event_id" = EventId, Path), IfMatch),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -148,7 +150,7 @@ pub(in crate::api) async fn pause(
 }
 
 /// Go on selling
-#[utoipa::path(post, path = "/events/{event_id}/resume", tag = "events", params(("event_id" = i64, Path)),
+#[utoipa::path(post, path = "/events/{event_id}/resume", tag = "events", params(("event_id" = EventId, Path), IfMatch),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -165,7 +167,7 @@ pub(in crate::api) async fn resume(
 }
 
 /// The event has taken place
-#[utoipa::path(post, path = "/events/{event_id}/complete", tag = "events", params(("event_id" = i64, Path)),
+#[utoipa::path(post, path = "/events/{event_id}/complete", tag = "events", params(("event_id" = EventId, Path), IfMatch),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
@@ -186,7 +188,7 @@ pub(in crate::api) async fn complete(
 /// Its viewers are told by a notice, and no more is sold. Pending bookings are cancelled with it and their stock
 /// is given back; confirmed ones stay as they are. Once more changes nothing.
 #[utoipa::path(post, path = "/events/{event_id}/cancel", tag = "events", request_body = Option<Cancellation>,
-    params(("event_id" = i64, Path), ("If-Match" = Option<String>, Header, description = "The revision that is known")),
+    params(("event_id" = EventId, Path), IfMatch),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::api::fields::{Fields, Input};
 use crate::api::money::{self, Amount};
+use crate::api::schema;
 use crate::api::ticket_types::TicketTypeBody;
 use crate::config::rest::{
     CAPACITY_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
@@ -15,61 +16,66 @@ use crate::store::ticket_types::NewTicketType;
 use crate::ticketing::UserId;
 use crate::ticketing::edit::EventChange;
 use crate::ticketing::live::EventStatus;
-use crate::ticketing::record::Money;
 
 /// Why an event is cancelled; the body may be left out.
 #[derive(ToSchema)]
+#[schema(example = json!({"reason": "The stage is under water"}))]
 pub(in crate::api) struct Cancellation {
     /// Told to viewers, and kept with the bookings that end.
-    #[schema(max_length = 500)]
+    #[schema(schema_with = schema::reason)]
     pub(super) reason: Option<String>,
 }
 
 /// An event with one price (`price`) or several (`ticket_types`).
 #[derive(ToSchema)]
+#[schema(example = json!({
+    "title": "Open Air", "venue": "Stadtpark", "starts_at": "2031-06-01T19:30:00+02:00", "timezone": "Europe/Berlin",
+    "capacity": 200, "price": {"amount": 4500, "currency": "EUR"},
+}))]
 pub(in crate::api) struct EventBody {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schema::name)]
     title: String,
-    #[schema(required = false, max_length = 10_000, default = "")]
+    #[schema(schema_with = schema::description, required = false)]
     description: String,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schema::name)]
     venue: String,
-    #[schema(required = false, default = "general")]
+    #[schema(schema_with = schema::category, required = false)]
     category: String,
     /// An http or https address, or a path on this server.
+    #[schema(schema_with = schema::image_url)]
     image_url: Option<String>,
     /// RFC 3339 with offset, in the future. Also read from `date_time`.
-    #[schema(value_type = String, format = DateTime)]
+    #[schema(schema_with = schema::time)]
     starts_at: Timestamp,
     /// After `starts_at`.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     ends_at: Option<Timestamp>,
     /// When people are let in; not after `starts_at`.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     doors_at: Option<Timestamp>,
     /// IANA name.
-    #[schema(required = false, default = "UTC")]
+    #[schema(schema_with = schema::timezone, required = false)]
     timezone: String,
     /// How many tickets there are in all.
-    #[schema(minimum = 1)]
+    #[schema(schema_with = schema::capacity)]
     capacity: i64,
     /// Of the only ticket type; a bare number is an amount in minor units of `currency`.
-    #[schema(value_type = Option<Money>)]
+    #[schema(value_type = Option<Amount>)]
     price: Option<Amount>,
     /// Instead of `price`.
     #[schema(min_items = 1, max_items = 100)]
     ticket_types: Option<Vec<TicketTypeBody>>,
     /// ISO 4217; without it that of the prices, or else EUR. It stays for good.
-    #[schema(example = "EUR")]
+    #[schema(schema_with = schema::currency)]
     currency: Option<String>,
     /// `draft` (only the organizer sees it) or `active` (the default).
     status: Option<EventStatus>,
     #[schema(required = false, default = false)]
     membership_required: bool,
-    #[schema(required = false, minimum = 1, default = 10)]
+    #[schema(schema_with = schema::max_per_booking, required = false)]
     max_per_booking: i64,
     /// How long a booking may wait for its payment.
-    #[schema(required = false, minimum = 1, maximum = 1440, default = 15)]
+    #[schema(schema_with = schema::hold_minutes, required = false)]
     hold_minutes: i64,
     /// The organizer of the event; only admins may name another than themselves.
     organizer_id: Option<UserId>,
@@ -77,39 +83,42 @@ pub(in crate::api) struct EventBody {
 
 /// Changes of an event; fields that are left out stay as they are.
 #[derive(ToSchema)]
+#[schema(example = json!({"description": "Doors open at six.", "hold_minutes": 20}))]
 pub(in crate::api) struct EventPatch {
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schema::name)]
     title: Option<String>,
-    #[schema(max_length = 10_000)]
+    #[schema(schema_with = schema::description)]
     description: Option<String>,
-    #[schema(min_length = 1, max_length = 200)]
+    #[schema(schema_with = schema::name)]
     venue: Option<String>,
+    #[schema(schema_with = schema::category)]
     category: Option<String>,
     /// `null` removes it.
-    #[schema(value_type = Option<String>)]
+    #[schema(schema_with = schema::image_url, required = false)]
     image_url: Option<Option<String>>,
     /// RFC 3339 with offset. Also read from `date_time`.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     starts_at: Option<Timestamp>,
     /// After `starts_at`; `null` removes it.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     ends_at: Option<Option<Timestamp>>,
     /// Not after `starts_at`; `null` removes it.
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(schema_with = schema::time, required = false)]
     doors_at: Option<Option<Timestamp>>,
+    #[schema(schema_with = schema::timezone)]
     timezone: Option<String>,
     /// Not below what is sold and held. If the event has one ticket type, whose capacity was the event's, it follows.
-    #[schema(minimum = 1)]
+    #[schema(schema_with = schema::capacity)]
     capacity: Option<i64>,
     /// The price of the only ticket type; refused for an event with several.
-    #[schema(value_type = Option<Money>)]
+    #[schema(value_type = Option<Amount>)]
     price: Option<Amount>,
     /// `draft` → `active` ↔ `paused` → `completed` or `cancelled`.
     status: Option<EventStatus>,
     membership_required: Option<bool>,
-    #[schema(minimum = 1)]
+    #[schema(schema_with = schema::quantity)]
     max_per_booking: Option<i64>,
-    #[schema(minimum = 1, maximum = 1440)]
+    #[schema(schema_with = schema::other_hold_minutes)]
     hold_minutes: Option<i64>,
 }
 

@@ -9,12 +9,13 @@ use super::csv;
 use crate::api::error::ApiError;
 use crate::api::extract::{self, BYTE_ORDER_MARK, Body};
 use crate::api::fields::{self, FieldError, Fields, Input};
+use crate::api::schema;
 use crate::config::rest::{NAME_CHARS_MAX, SEATS_MAX};
 use crate::store::seatmap::{NewSeat, NewSeatMap};
 use crate::ticketing::TicketTypeId;
 
 /// Longest row label and seat number.
-const LABEL_CHARS_MAX: usize = 20;
+pub(in crate::api) const LABEL_CHARS_MAX: usize = 20;
 /// Largest coordinate; the unit is the organizer's.
 const COORDINATE_MAX: f64 = 1_000_000.0;
 
@@ -22,24 +23,27 @@ const COORDINATE_MAX: f64 = 1_000_000.0;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 pub(in crate::api) struct SeatmapBody {
+    #[schema(max_items = 100_000)]
     sections: Vec<SectionBody>,
 }
 
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 struct SectionBody {
-    #[schema(max_length = 200)]
+    #[schema(schema_with = schema::name)]
     name: String,
     ticket_type_id: Option<TicketTypeId>,
+    #[schema(max_items = 100_000)]
     rows: Vec<RowBody>,
 }
 
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 struct RowBody {
-    #[schema(max_length = 20)]
+    #[schema(schema_with = schema::label)]
     label: String,
     ticket_type_id: Option<TicketTypeId>,
+    #[schema(max_items = 100_000)]
     seats: Vec<SeatBody>,
 }
 
@@ -47,9 +51,11 @@ struct RowBody {
 #[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 struct SeatBody {
     /// Unique in its row.
-    #[schema(max_length = 20)]
+    #[schema(schema_with = schema::label)]
     number: String,
+    #[schema(minimum = -1_000_000, maximum = 1_000_000)]
     x: f64,
+    #[schema(minimum = -1_000_000, maximum = 1_000_000)]
     y: f64,
     ticket_type_id: Option<TicketTypeId>,
     /// Whether the seat is off sale; without it a seat stays as it was.

@@ -11,12 +11,13 @@ use utoipa::{IntoParams, ToSchema};
 use super::input::{self, SeatmapBody, SeatmapUpload};
 use crate::api::ApiState;
 use crate::api::availability;
-use crate::api::cache::{self, tagged};
+use crate::api::cache::{self, IfNoneMatch, tagged};
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::events;
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
+use crate::api::schema;
 use crate::auth::Caller;
 use crate::store::seats::Geometry;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
@@ -61,6 +62,7 @@ pub(in crate::api) struct SeatmapSaved {
 #[into_params(parameter_in = Query)]
 pub(in crate::api) struct Version {
     /// A version, as events name it in `layout`. The content at this address never changes.
+    #[param(schema_with = schema::layout, required = false)]
     layout: Option<i32>,
 }
 
@@ -74,7 +76,7 @@ impl Input for Version {
 }
 
 /// The seat map: geometry only
-#[utoipa::path(get, path = "/events/{event_id}/seatmap", tag = "seats", params(("event_id" = i64, Path), Version),
+#[utoipa::path(get, path = "/events/{event_id}/seatmap", tag = "seats", params(("event_id" = EventId, Path), IfNoneMatch, Version),
     responses(
         (status = 200, body = Envelope<Seatmap>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
@@ -111,7 +113,7 @@ pub(in crate::api) async fn show(
 /// names the columns: `section`, `row`, `number`, `x`, `y`, `ticket_type_id` or `ticket_type` (its name), and
 /// `blocked`; a line is a seat.
 #[utoipa::path(put, path = "/events/{event_id}/seatmap", tag = "seats",
-    params(("event_id" = i64, Path)), 
+    params(("event_id" = EventId, Path)), 
     request_body(content((SeatmapBody = "application/json"), (String = "text/csv"))),
     responses(
         (status = 200, body = Envelope<SeatmapSaved>, headers(("X-Event-Revision" = i64))),

@@ -1,0 +1,201 @@
+//! Schemas of what requests may hold, made from the bounds that are enforced, so that the OpenAPI document says the
+//! same. A field that need not be there may be null as well (`openapi/complete.rs` adds that).
+
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
+
+use super::page::CURSOR_CHARS_MAX;
+use super::seats::LABEL_CHARS_MAX;
+use crate::config::rest::{
+    CAPACITY_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
+    IDEMPOTENCY_KEY_BYTES_MAX, MAX_PER_BOOKING_DEFAULT, MESSAGE_CHARS_MAX, NAME_CHARS_MAX,
+    REASON_CHARS_MAX, URL_CHARS_MAX,
+};
+
+/// Postgres keeps no NUL.
+const TEXT: &str = r"^[^\u0000]*$";
+/// Text is trimmed, and what is blank counts as empty.
+const FILLED: &str = r"^[^\u0000]*[^\s\u0000][^\u0000]*$";
+/// A day and time with offset, in the years that [`super::fields::Fields::time`] takes.
+const TIME: &str = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])\
+    -(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?\
+    (Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
+const EMAIL: &str = r"^[^@\s\u0000]+@[^@.\s\u0000]+([.][^@.\s\u0000]+)+$";
+/// Four to twenty digits, with the signs that people put between them.
+const PHONE: &str = "^[+]?([ ().\\/-]*[0-9]){4,20}[ ().\\/-]*$";
+const IMAGE_URL: &str = r"^(https?:\/\/[^\s\u0000]*|\/([^\/\s\u0000][^\s\u0000]*)?)$";
+/// Printable ASCII without blanks around it.
+const KEY: &str = "^[!-~]([ -~]*[!-~])?$";
+
+pub fn text_up_to(chars_max: usize) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .max_length(Some(chars_max))
+        .pattern(Some(TEXT))
+}
+
+pub fn filled_up_to(chars_max: usize) -> ObjectBuilder {
+    text_up_to(chars_max)
+        .min_length(Some(1))
+        .pattern(Some(FILLED))
+}
+
+pub fn integer(min: i64, max: i64) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(min as isize))
+        .maximum(Some(max as isize))
+}
+
+pub fn choice<'a>(names: impl IntoIterator<Item = &'a str>) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(names))
+        .build()
+}
+
+/// Titles, names, venues.
+pub fn name() -> Object {
+    filled_up_to(NAME_CHARS_MAX).build()
+}
+
+pub fn category() -> Object {
+    filled_up_to(NAME_CHARS_MAX).examples(["concert"]).build()
+}
+
+/// A part of a text that is looked for; empty finds everything.
+pub fn search() -> Object {
+    text_up_to(NAME_CHARS_MAX).build()
+}
+
+pub fn description() -> Object {
+    text_up_to(DESCRIPTION_CHARS_MAX).build()
+}
+
+pub fn message() -> Object {
+    filled_up_to(MESSAGE_CHARS_MAX).build()
+}
+
+pub fn reason() -> Object {
+    text_up_to(REASON_CHARS_MAX).build()
+}
+
+/// Labels of rows and numbers of seats.
+pub fn label() -> Object {
+    filled_up_to(LABEL_CHARS_MAX).build()
+}
+
+/// RFC 3339.
+pub fn time() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .pattern(Some(TIME))
+        .examples(["2031-06-01T19:30:00+02:00"])
+        .build()
+}
+
+pub fn timezone() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .max_length(Some(NAME_CHARS_MAX))
+        .pattern(Some("^[A-Za-z0-9_+/-]+$"))
+        .examples(["Europe/Berlin"])
+        .build()
+}
+
+/// As ISO 4217 has it.
+pub fn currency() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[A-Z]{3}$"))
+        .examples(["EUR"])
+        .build()
+}
+
+pub fn email() -> Object {
+    filled_up_to(NAME_CHARS_MAX)
+        .pattern(Some(EMAIL))
+        .examples(["ada@example.org"])
+        .build()
+}
+
+pub fn phone() -> Object {
+    filled_up_to(NAME_CHARS_MAX)
+        .pattern(Some(PHONE))
+        .examples(["+66 81 234 5678"])
+        .build()
+}
+
+pub fn image_url() -> Object {
+    filled_up_to(URL_CHARS_MAX).pattern(Some(IMAGE_URL)).build()
+}
+
+pub fn reference() -> Object {
+    filled_up_to(NAME_CHARS_MAX).examples(["BK-7F3K9Q"]).build()
+}
+
+/// Tickets of an event.
+pub fn capacity() -> Object {
+    integer(1, CAPACITY_MAX).build()
+}
+
+/// Tickets of a ticket type, which may have none yet.
+pub fn type_capacity() -> Object {
+    integer(0, CAPACITY_MAX).build()
+}
+
+/// Tickets of a booking.
+pub fn quantity() -> Object {
+    integer(1, CAPACITY_MAX).build()
+}
+
+/// A seat is one ticket.
+pub fn one() -> Object {
+    integer(1, 1).build()
+}
+
+pub fn max_per_booking() -> Object {
+    integer(1, CAPACITY_MAX)
+        .default(Some(MAX_PER_BOOKING_DEFAULT.into()))
+        .build()
+}
+
+pub fn hold_minutes() -> Object {
+    integer(1, HOLD_MINUTES_MAX)
+        .default(Some(HOLD_MINUTES_DEFAULT.into()))
+        .build()
+}
+
+/// How long a hold lasts, of an event that has such a time already.
+pub fn other_hold_minutes() -> Object {
+    integer(1, HOLD_MINUTES_MAX).build()
+}
+
+/// A revision of an event.
+pub fn revision() -> Object {
+    integer(0, i64::MAX).build()
+}
+
+/// A version of a seat map.
+pub fn layout() -> Object {
+    integer(0, i64::from(i32::MAX)).build()
+}
+
+pub fn cursor() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(CURSOR_CHARS_MAX))
+        .pattern(Some("^[A-Za-z0-9_-]+$"))
+        .build()
+}
+
+pub fn idempotency_key() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(IDEMPOTENCY_KEY_BYTES_MAX))
+        .pattern(Some(KEY))
+        .build()
+}
