@@ -57,12 +57,12 @@ impl Input for Several {
                 }
             }
         }
-        event_ids.sort_unstable();
-        event_ids.dedup();
         if event_ids.len() > AVAILABILITY_EVENTS_MAX {
             fields.refuse("event_ids", "TOO_MANY", AVAILABILITY_EVENTS_MAX);
             return None;
         }
+        event_ids.sort_unstable();
+        event_ids.dedup();
         Some(Several { event_ids })
     }
 }

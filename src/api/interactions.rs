@@ -69,7 +69,7 @@ fn action() -> Object {
 fn event_id() -> Schema {
     let digits = ObjectBuilder::new()
         .schema_type(Type::String)
-        .pattern(Some("^0*[1-9][0-9]{0,17}$"));
+        .pattern(Some("^[1-9][0-9]{0,17}$"));
     OneOfBuilder::new()
         .item(schema::integer(1, i64::MAX))
         .item(digits)

@@ -214,7 +214,7 @@ async fn end_holds(state: &ApiState, event_id: EventId, seats: &[SeatId]) -> Api
 
 /// Take seats off sale, put them back, or move them to another ticket type
 #[utoipa::path(patch, path = "/events/{event_id}/seats", tag = "seats",
-    params(("event_id" = EventId, Path)), request_body = SeatsPatch,
+    params(("event_id" = EventId, Path, example = 4)), request_body = SeatsPatch,
     responses(
         (status = 200, body = Envelope<SeatsChanged>, headers(("X-Event-Revision" = i64))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `SEAT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`"),

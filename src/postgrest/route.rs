@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use serde_json::json;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, Object, OneOfBuilder, Ref, Schema};
@@ -117,6 +118,7 @@ impl PartialSchema for InsertedRows {
         let list = ArrayBuilder::new().items(row()).max_items(rows_max);
         let either = OneOfBuilder::new()
             .description(Some("A list of rows, or one"))
+            .examples([json!([{"action": "ticket_selected", "event_id": 2}])])
             .item(list)
             .item(row());
         Schema::from(either.build()).into()

@@ -22,6 +22,7 @@ use crate::store::bookings::Name;
 use crate::ticketing::reference::parse_booking_reference;
 
 #[derive(ToSchema)]
+#[schema(example = json!({"reference": "BK-7F3K9Q", "email": "ada@example.org"}))]
 #[expect(dead_code, reason = "describes the body; `Lost` reads it")]
 pub(in crate::api) struct LostBooking {
     #[schema(schema_with = schema::reference)]

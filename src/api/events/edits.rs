@@ -71,7 +71,11 @@ pub(in crate::api) async fn create(
 /// Change an event as a whole
 ///
 /// What is left out gets the default of a new event; currency, status and ticket types stay.
-#[utoipa::path(put, path = "/events/{event_id}", tag = "events", request_body = EventBody,
+#[utoipa::path(put, path = "/events/{event_id}", tag = "events",
+    request_body(content = EventBody, example = json!({
+        "title": "Harbour Jazz Weekend", "venue": "Pier 9, Rotterdam", "starts_at": "2031-06-01T14:00:00+02:00",
+        "timezone": "Europe/Amsterdam", "capacity": 3000,
+    })),
     params(("event_id" = EventId, Path), IfMatch),
     responses(
         (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),

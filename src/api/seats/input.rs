@@ -21,6 +21,9 @@ const COORDINATE_MAX: f64 = 1_000_000.0;
 
 /// A seat map in layout order. A ticket type may be named for a section, a row or a seat; the innermost counts.
 #[derive(ToSchema)]
+#[schema(example = json!({"sections": [{"name": "Stalls", "ticket_type_id": 3, "rows": [
+    {"label": "A", "seats": [{"number": "1", "x": 0, "y": 0}, {"number": "2", "x": 1, "y": 0}]},
+]}]}))]
 #[expect(dead_code, reason = "documents the body that `SeatmapInput` reads")]
 pub(in crate::api) struct SeatmapBody {
     #[schema(max_items = 100_000)]
