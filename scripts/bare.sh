@@ -9,16 +9,8 @@ cargo clippy --locked --no-default-features --quiet -- -D warnings
 cargo build --locked --no-default-features --quiet --bin seatcast
 folder=$(mktemp -d)
 chmod 755 "$folder"
-target/debug/seatcast serve --dev --port 0 --data-dir "$folder/data" > "$folder/said" &
-server=$!
-trap 'kill "$server" 2> /dev/null || true; wait "$server" || true; rm -rf "$folder"' EXIT
-patience=600
-until url=$(sed -n 's/^Seatcast is on //p' "$folder/said") && [ -n "$url" ]; do
-    kill -0 "$server" 2> /dev/null || fail "it does not start without its features"
-    [ "$patience" -gt 0 ] || fail "it takes too long to start"
-    patience=$((patience - 1))
-    sleep 0.1
-done
+trap 'stop_server; rm -rf "$folder"' EXIT
+start_server "$folder"
 # answers status path
 answers() {
     found=$(node -e 'fetch(process.argv[1]).then((answer) => console.log(answer.status))' "$url$2")

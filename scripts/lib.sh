@@ -23,6 +23,25 @@ fail() {
     exit 1
 }
 
+# start_server folder: a server in development mode on a free port, with its data in the folder. Sets `server` to its
+# process and `url` to its address.
+start_server() {
+    target/debug/seatcast serve --dev --port 0 --data-dir "$1/data" > "$1/said" &
+    server=$!
+    patience=600
+    until url=$(sed -n 's/^Seatcast is on //p' "$1/said") && [ -n "$url" ]; do
+        kill -0 "$server" 2> /dev/null || fail "the server does not start"
+        [ "$patience" -gt 0 ] || fail "the server takes too long to start"
+        patience=$((patience - 1))
+        sleep 0.1
+    done
+}
+
+stop_server() {
+    [ -z "${server:-}" ] || kill "$server" 2> /dev/null || true
+    wait "${server:-}" 2> /dev/null || true
+}
+
 has() {
     command -v "$1" > /dev/null 2>&1
 }

@@ -15,6 +15,8 @@ python_realtime=2.34.1
 python_realtime_oldest=2.0.0
 # The SMTP server that the tests send mails to.
 python_aiosmtpd=1.4.6
+# It tries the server by its OpenAPI document.
+python_schemathesis=4.32.5
 
 # The folder with the newest Postgres, by the same places as src/embedded/binaries.rs.
 postgres_version() {
@@ -200,6 +202,7 @@ main() {
     [ "$purpose" != test ] || setup_python python realtime "$python_realtime"
     [ "$purpose" != test ] || setup_python python-oldest realtime "$python_realtime_oldest"
     [ "$purpose" != test ] || setup_python smtp aiosmtpd "$python_aiosmtpd"
+    [ "$purpose" != test ] || setup_python schemathesis schemathesis "$python_schemathesis"
     [ "$purpose" != test ] || setup_nats
     [ "$purpose" != test ] || setup_pgbouncer
     [ "$purpose" != test ] || setup_promtool

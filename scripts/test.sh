@@ -19,6 +19,9 @@ say "Checking the server without its optional features"
 scripts/bare.sh
 say "Testing the Rust code, with a Postgres of its own"
 cargo test --locked --no-fail-fast
+say "Checking the OpenAPI document, and that the server keeps to it"
+# With the binary that the tests of the Rust code have run.
+scripts/contract.sh
 say "Checking the TypeScript code"
 (cd web && npm run --silent check)
 say "Testing the TypeScript code"
