@@ -686,6 +686,10 @@ pub mod rest {
     pub const SEATMAP_BYTES_MAX: usize = 16 * 1024 * 1024;
     /// Titles, names, venues, in characters.
     pub const NAME_CHARS_MAX: usize = 200;
+    /// Labels of rows and numbers of seats, in characters.
+    pub const LABEL_CHARS_MAX: usize = 20;
+    /// A cursor, in characters: its place may be a title, in base64 of JSON.
+    pub const CURSOR_CHARS_MAX: usize = 16 * NAME_CHARS_MAX;
     /// Descriptions, in characters.
     pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
     /// Messages of notices, in characters.

@@ -34,6 +34,7 @@
 //! | [`sse`] | the same frames as server-sent events |
 //! | [`api`] | REST: every route on one screen |
 //! | [`postgrest`] | the published tables, read as Supabase clients read them: `/rest/v1/` |
+//! | [`schema`] | what requests may hold, for the OpenAPI document |
 //! | [`auth`] | token → caller, and what each role may do |
 //! | [`http`] | the accept loop |
 //! | [`limits`] | the address of a client, and how often it may ask |
@@ -100,6 +101,7 @@ pub mod presence;
 pub mod private;
 pub mod protocol;
 pub mod run;
+pub mod schema;
 #[cfg(test)]
 mod simulation;
 pub mod socket;

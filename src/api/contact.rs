@@ -3,8 +3,8 @@
 use utoipa::ToSchema;
 
 use super::fields::Fields;
-use super::schema;
 use crate::config::rest::NAME_CHARS_MAX;
+use crate::schema;
 use crate::ticketing::record::Contact;
 use crate::ticketing::reference::digit;
 

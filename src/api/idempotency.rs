@@ -13,9 +13,9 @@ use utoipa::IntoParams;
 
 use super::envelope::Reply;
 use super::error::{ApiError, ApiResult};
-use super::schema;
 use crate::auth::Caller;
 use crate::config::rest::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MIN_ANONYMOUS};
+use crate::schema;
 use crate::store::idempotency::{IdempotencyKey, Once};
 
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

@@ -10,10 +10,8 @@ pub mod error;
 pub mod extract;
 pub mod fields;
 pub mod idempotency;
-pub mod interactions;
 pub mod message;
 pub mod page;
-pub mod schema;
 
 mod bookings;
 mod caller;
@@ -22,6 +20,7 @@ mod doors;
 mod email_codes;
 mod events;
 mod health;
+mod interactions;
 mod layers;
 mod money;
 mod notices;

@@ -8,8 +8,8 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::api::fields::Fields;
-use crate::api::schema;
 use crate::config::rest::PRICE_AMOUNT_MAX;
+use crate::schema;
 
 /// An amount in minor units, with the currency if the request names it.
 #[derive(Debug, Clone, PartialEq)]

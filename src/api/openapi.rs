@@ -60,9 +60,7 @@ pub(super) fn base() -> Document {
 /// act as any user.
 #[cfg(feature = "swagger")]
 pub(super) fn pages(document: Value, dev: bool) -> Router<ApiState> {
-    let config = Config::from(DOCUMENT_PATH)
-        .validator_url("none")
-        .persist_authorization(true);
+    let config = Config::from(DOCUMENT_PATH).validator_url("none");
     let page = Router::from(SwaggerUi::new(PAGE_PATH).config(config.clone()));
     let page = match dev {
         true => page.merge(demo::routes(config)),

@@ -16,10 +16,10 @@ use utoipa::IntoParams;
 use super::envelope::{Reply, TOTAL_COUNT};
 use super::error::ApiError;
 use super::fields::{Fields, Input};
-use super::schema;
 use crate::config::rest::{
-    LIST_COUNTED_MAX, LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX, NAME_CHARS_MAX,
+    CURSOR_CHARS_MAX, LIST_COUNTED_MAX, LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX,
 };
+use crate::schema;
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, IntoParams)]
@@ -125,9 +125,6 @@ pub fn time(place: &str) -> Option<Timestamp> {
     let year = at.to_zoned(jiff::tz::TimeZone::UTC).year();
     (1..=9999).contains(&year).then_some(at)
 }
-
-/// A place may be a title, in base64 of JSON.
-pub(super) const CURSOR_CHARS_MAX: usize = 16 * NAME_CHARS_MAX;
 
 impl Cursor {
     pub fn new(list: &str, place: impl ToString, id: impl ToString) -> Cursor {

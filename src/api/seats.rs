@@ -4,8 +4,6 @@ mod csv;
 mod input;
 pub(super) mod seatmap;
 
-pub(super) use input::LABEL_CHARS_MAX;
-
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -21,10 +19,10 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
-use super::schema;
 use crate::auth::Caller;
 use crate::config::rest::SEATS_CHANGED_MAX;
 use crate::desk::{DeskError, Release};
+use crate::schema;
 use crate::store::edit::EditError;
 use crate::store::seats::SeatsChange;
 use crate::ticketing::edit::EditRefusal;

@@ -13,9 +13,9 @@ use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader};
 use super::page::{self, Cursor, Page, RequestedUri};
-use super::schema;
 use crate::auth::{Caller, Role};
 use crate::config::rest::NAME_CHARS_MAX;
+use crate::schema;
 use crate::store::users::{NewUser, User};
 use crate::ticketing::UserId;
 

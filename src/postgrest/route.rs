@@ -23,14 +23,14 @@ use super::answer;
 use super::error::RestError;
 use super::headers::{self, Form, Prefer, RowRange};
 use super::{insert, query};
-use crate::api::interactions::InteractionBody;
-use crate::api::schema::{self, revision};
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::config::rest::PUBLISHED_ROWS_MAX;
 use crate::interactions::{Interactions, Untold};
 use crate::limits::address::Client;
 use crate::protocol::supabase::{TABLES, Table};
+use crate::schema::interaction::InteractionBody;
+use crate::schema::{self, revision};
 use crate::store::Store;
 use crate::store::published::Published;
 

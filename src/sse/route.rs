@@ -24,12 +24,12 @@ use crate::api::envelope::Failure;
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
-use crate::api::schema::{self, revision};
 use crate::auth::Caller;
 use crate::config::inside::REACH_PATIENCE_MS;
 use crate::http::Cut;
 use crate::hub::{NativeView, NotOpened};
 use crate::limits::address::Client;
+use crate::schema::{self, revision};
 use crate::ticketing::{EventId, Revision};
 
 /// Browsers send it when they reconnect.

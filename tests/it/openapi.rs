@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::support::server::TestServer;
+use crate::support::show::user;
 
 /// Calls `visit` with every object in `value`.
 fn each_object<'a>(value: &'a Value, visit: &mut impl FnMut(&'a serde_json::Map<String, Value>)) {
@@ -301,6 +302,33 @@ fn example_address(document: &Value, path: &str, operation: &Value) -> Option<St
         }
     }
     (!path.contains("{id}") && !path.contains("{reference}")).then_some(address)
+}
+
+/// The people of the demo, each with a token, so that the page may act as any of them: in development mode only.
+#[tokio::test]
+async fn the_page_acts_as_anybody_in_the_demo_and_nowhere_else() {
+    let demo = TestServer::start().await;
+    let client = demo.client().await;
+    let organizer = user(&client, "organizer").await;
+    let people = demo.anonymous().get("/docs/people.json").await;
+    assert_eq!(people.header("cache-control"), Some("private, no-store"));
+    let people = people.data(200).as_array().unwrap().clone();
+    let person = people.iter().find(|one| one["id"] == organizer.0).unwrap();
+    let token = format!("Bearer {}", person["token"].as_str().unwrap());
+    let they = demo.anonymous().with_header("authorization", token);
+    they.get("/api/v1/events/management/view").await.data(200);
+    let script = demo.anonymous().get("/docs/swagger-initializer.js").await;
+    assert!(script.text.contains("people.json"));
+
+    let live = TestServer::builder().with(|config| {
+        config.auth.dev = false;
+        config.auth.jwt_secret = Some("a secret of more than thirty-two bytes".to_owned());
+    });
+    let live = live.beside(&demo).start().await;
+    assert_eq!(live.anonymous().get("/docs/people.json").await.status, 404);
+    let script = live.anonymous().get("/docs/swagger-initializer.js").await;
+    assert_eq!(script.status, 200);
+    assert!(!script.text.contains("people.json"));
 }
 
 /// What a parameter says is done or refused, never dropped.

@@ -12,12 +12,12 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
-use crate::api::schema;
 use crate::auth::Caller;
 use crate::auth::proofs::BadLink;
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::jobs::{BookingLink, Job};
 use crate::lang::Lang;
+use crate::schema;
 use crate::store::bookings::Name;
 use crate::ticketing::reference::parse_booking_reference;
 

@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 
 use crate::api::fields::{Fields, Input};
 use crate::api::money::{self, Amount};
-use crate::api::schema;
 use crate::api::ticket_types::TicketTypeBody;
 use crate::config::rest::{
     CAPACITY_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
     MAX_PER_BOOKING_DEFAULT, NAME_CHARS_MAX, REASON_CHARS_MAX, TICKET_TYPES_MAX, URL_CHARS_MAX,
 };
+use crate::schema;
 use crate::store::event_edits::NewEvent;
 use crate::store::ticket_types::NewTicketType;
 use crate::ticketing::UserId;

@@ -14,7 +14,7 @@ window.addEventListener('load', async () => {
     const person = people.find(({ id }) => String(id) === choice.value);
     sessionStorage.setItem('act-as', choice.value);
     if (person) ui.preauthorizeApiKey(scheme, person.token);
-    else ui.authActions.logout([scheme]);
+    else if (ui.authSelectors.authorized()?.has(scheme)) ui.authActions.logout([scheme]);
   };
   choice.addEventListener('change', act);
   const label = document.createElement('label');

@@ -9,13 +9,11 @@ use super::csv;
 use crate::api::error::ApiError;
 use crate::api::extract::{self, BYTE_ORDER_MARK, Body};
 use crate::api::fields::{self, FieldError, Fields, Input};
-use crate::api::schema;
-use crate::config::rest::{NAME_CHARS_MAX, SEATS_MAX};
+use crate::config::rest::{LABEL_CHARS_MAX, NAME_CHARS_MAX, SEATS_MAX};
+use crate::schema;
 use crate::store::seatmap::{NewSeat, NewSeatMap};
 use crate::ticketing::TicketTypeId;
 
-/// Longest row label and seat number.
-pub(in crate::api) const LABEL_CHARS_MAX: usize = 20;
 /// Largest coordinate; the unit is the organizer's.
 const COORDINATE_MAX: f64 = 1_000_000.0;
 

@@ -17,8 +17,8 @@ use crate::api::error::{ApiError, ApiResult};
 use crate::api::events;
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
-use crate::api::schema;
 use crate::auth::Caller;
+use crate::schema;
 use crate::store::seats::Geometry;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
 

@@ -1,21 +1,21 @@
 //! Schemas of what requests may hold, made from the bounds that are enforced, so that the OpenAPI document says the
-//! same. A field that need not be there may be null as well (`openapi/complete.rs` adds that).
+//! same. A field that need not be there may be null as well (`api/openapi/complete.rs` adds that).
+
+pub mod interaction;
 
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 
-use super::page::CURSOR_CHARS_MAX;
-use super::seats::LABEL_CHARS_MAX;
 use crate::config::rest::{
-    CAPACITY_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
-    IDEMPOTENCY_KEY_BYTES_MAX, MAX_PER_BOOKING_DEFAULT, MESSAGE_CHARS_MAX, NAME_CHARS_MAX,
-    REASON_CHARS_MAX, URL_CHARS_MAX,
+    CAPACITY_MAX, CURSOR_CHARS_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
+    IDEMPOTENCY_KEY_BYTES_MAX, LABEL_CHARS_MAX, MAX_PER_BOOKING_DEFAULT, MESSAGE_CHARS_MAX,
+    NAME_CHARS_MAX, REASON_CHARS_MAX, URL_CHARS_MAX,
 };
 
 /// Postgres keeps no NUL.
 const TEXT: &str = r"^[^\u0000]*$";
 /// Text is trimmed, and what is blank counts as empty.
 const FILLED: &str = r"^[^\u0000]*[^\s\u0000][^\u0000]*$";
-/// A day and time with offset, in the years that [`super::fields::Fields::time`] takes.
+/// A day and time with offset, in the years that `api::fields` takes.
 const TIME: &str = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])\
     -(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?\
     (Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
