@@ -6,6 +6,8 @@ mod complete;
 mod demo;
 
 use axum::Router;
+#[cfg(feature = "swagger")]
+use axum::response::Redirect;
 use axum::routing::get;
 use serde_json::Value;
 use utoipa::OpenApi;
@@ -24,6 +26,9 @@ pub(super) use complete::complete;
 const DOCUMENT_PATH: &str = "/openapi.json";
 #[cfg(feature = "swagger")]
 const PAGE_PATH: &str = "/docs";
+/// Where servers made with FastAPI have their second page.
+#[cfg(feature = "swagger")]
+const READER_PATH: &str = "/redoc";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -66,7 +71,8 @@ pub(super) fn pages(document: Value, dev: bool) -> Router<ApiState> {
         true => page.merge(demo::routes(config)),
         false => page,
     };
-    page.merge(document_route(document))
+    page.route(READER_PATH, get(async || Redirect::to(PAGE_PATH)))
+        .merge(document_route(document))
 }
 
 /// The document at `/openapi.json`.

@@ -44,6 +44,7 @@
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
 //! | [`private`] | a user sees its own bookings, an organizer its figures, whoever writes them, and nobody else does |
 //! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
+//! | [`sources`] | the endpoints and examples of the documents that Seatcast was specified by answer as they say |
 //! | [`sse`] | server-sent events carry what the socket carries, resume, end in order |
 //! | [`starting`] | a node waits for its database, refuses poolers without sessions, makes do with few connections |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
@@ -99,6 +100,7 @@ mod schema;
 mod seats;
 mod serving;
 mod socket;
+mod sources;
 mod sse;
 mod starting;
 mod support;
