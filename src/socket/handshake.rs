@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::net::TcpStream;
 
 use super::{Accepted, Shards};
-use crate::auth::Caller;
+use crate::auth::{AuthError, Caller};
 use crate::http::ConnectionPlace;
 use crate::limits::address::Client;
 use crate::protocol::code;
@@ -148,7 +148,10 @@ impl Offer {
             StatusCode::FORBIDDEN,
             "vsn is 1.0.0 or 2.0.0",
         ))?;
-        let token = query.token.or(query.access_token);
+        // Some clients always send the parameter, also without a token.
+        let said = |token: &String| !token.is_empty();
+        let token = query.token.filter(said);
+        let token = token.or(query.access_token.filter(said));
         let mut offer = Self {
             vsn,
             key,
@@ -185,16 +188,17 @@ impl Offer {
         }
     }
 
-    /// The caller. A token must be valid; an API key may be anything, and names a caller only if it is a token.
+    /// The caller. A token must be valid; with one that has ended its bearer is nobody: public topics need none, and
+    /// what needs one is refused when it is joined. An API key may be anything, and names a caller only if it is a token.
     fn caller(&self, shards: &Shards) -> Result<Caller, RefusedHandshake> {
         match (&self.token, &self.api_key) {
             (Some(token), api_key) if api_key.as_ref() != Some(token) => {
-                shards.auth.verify(token).map_err(|_| {
-                    RefusedHandshake(
-                        StatusCode::UNAUTHORIZED,
-                        "the token is not valid or has ended",
-                    )
-                })
+                match shards.auth.verify(token) {
+                    Err(AuthError::Expired) => Ok(Caller::Anonymous),
+                    verified => verified.map_err(|_| {
+                        RefusedHandshake(StatusCode::UNAUTHORIZED, "the token is not valid")
+                    }),
+                }
             }
             (_, Some(key)) => Ok(shards.auth.verify(key).unwrap_or(Caller::Anonymous)),
             _ => Ok(Caller::Anonymous),

@@ -84,7 +84,9 @@ impl Input for StreamWish {
         Some(StreamWish {
             since: since.map(|since| since as Revision),
             topic: fields.choice("topic", &TOPICS).unwrap_or(NativeView::Event),
-            access_token: fields.filled_text("access_token", TOKEN_CHARS_MAX),
+            access_token: fields
+                .text("access_token", TOKEN_CHARS_MAX)
+                .filter(|token| !token.is_empty()),
         })
     }
 }

@@ -7,9 +7,11 @@ use seatcast::config::{AuthConfig, Config};
 use seatcast::ticketing::UserId;
 use serde_json::json;
 
+use crate::sse::Stream;
 use crate::support::caller::Caller;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, user};
+use crate::support::websocket::{Socket, WireVersion};
 
 const SECRET: &str = "the tests' secret, of more than 32 bytes";
 
@@ -70,6 +72,30 @@ async fn an_ended_token_is_told_from_a_bad_one() {
         .get("/api/v1/events")
         .await;
     assert_eq!(answer.code(401), "TOKEN_EXPIRED");
+}
+
+/// Some clients always send `token`, and others go on sending one that has ended: public topics need none.
+#[tokio::test]
+async fn core_28a_an_empty_or_ended_token_opens_what_needs_none() {
+    let server = strict().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Floor", 0, 10).stage(&client).await;
+    let public = format!("event:{}", show.event);
+    let own = format!("admin:{}", show.event);
+    let ended = format!("&token={}", token_of_2001());
+    for query in ["&token=", "&access_token=", "&token=&apikey=", &ended] {
+        let mut socket = Socket::connect_with(server.address(), WireVersion::V2, query).await;
+        socket.join(&public, json!({})).await;
+        let refused = socket.ask(&own, "phx_join", json!({})).await;
+        assert_eq!(refused["status"], "error", "{query}: {refused}");
+        let token = token(show.organizer, Role::Organizer);
+        socket.join(&own, json!({"access_token": token})).await;
+    }
+    let path = format!("/api/v1/events/{}/stream?access_token=", show.event);
+    Stream::open(&server, &path, &[])
+        .await
+        .next_of("snapshot")
+        .await;
 }
 
 fn token_of_2001() -> String {
