@@ -459,7 +459,7 @@ mod tests {
         ended(serving.served).await;
     }
 
-    /// Health routes are answered even when all places for connections are taken (faults 3).
+    /// Health routes are answered even when all places for connections are taken.
     #[tokio::test]
     async fn one_connection_more_than_allowed_gets_a_spare_one() {
         let (router, entered, go_on) = slow_router();

@@ -132,7 +132,7 @@ fn checked_at(events: &[(String, Value)]) -> Timestamp {
 
 /// Some clients take a block with nothing but `retry:` for an empty event.
 #[test]
-fn the_first_block_is_an_event_and_says_when_to_come_back() {
+fn core_28b_the_first_block_is_an_event_and_says_when_to_come_back() {
     let world = StreamWorld::at(5);
     for since in [None, Some(5)] {
         let greeting = world.stream(since).greeting().unwrap();
@@ -149,7 +149,7 @@ fn the_first_block_is_an_event_and_says_when_to_come_back() {
 
 /// A beat once came before the frames that made it true.
 #[test]
-fn a_beat_comes_behind_the_frames_that_make_it_true() {
+fn faults_9_a_beat_comes_behind_the_frames_that_make_it_true() {
     let mut world = StreamWorld::at(5);
     let mut stream = world.stream(None);
     events(stream.greeting());
@@ -197,7 +197,7 @@ fn a_client_that_is_ahead_waits_and_is_told_later_unless_the_database_was_read()
 
 /// Comparing revisions alone does not show lost history.
 #[test]
-fn streams_of_a_history_that_was_lost_end_and_are_given_everything_when_they_come_back() {
+fn core_23_streams_of_a_history_that_was_lost_end_and_are_given_everything_when_they_come_back() {
     for revision in [3, 5, 9] {
         let mut world = StreamWorld::at(5);
         let mut stream = world.stream(None);

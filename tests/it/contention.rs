@@ -267,7 +267,7 @@ async fn a_turn_that_nobody_gives_back_is_not_waited_for_for_ever() {
 /// Forty cancellations of an event whose turn somebody keeps, and bookings of another one meanwhile: these are
 /// answered while all of those still wait.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_held_turn_delays_its_event_alone() {
+async fn faults_6_a_held_turn_delays_its_event_alone() {
     let database = Arc::new(TestDatabase::new().await);
     let (held, free) = (stage(&database).await, stage(&database).await);
     // Fewer connections than cancellations that wait.

@@ -82,6 +82,25 @@ async fn who_asks_too_often_is_told_when_to_come_again() {
     }
 }
 
+/// Whoever tries out whose addresses and numbers are known here is soon told nothing of them.
+#[tokio::test]
+async fn faults_14_sign_ups_are_few_and_then_nobody_is_told_who_is_known() {
+    let server = TestServer::builder()
+        .limited()
+        .with(|config| config.limits.sign_ups = at_most(2))
+        .start()
+        .await;
+    let caller = server.anonymous();
+    sign_up(&caller, "known").await.data(201);
+    sign_up(&caller, "another").await.data(201);
+    let [of_known, of_unknown] = [
+        sign_up(&caller, "known").await,
+        sign_up(&caller, "unknown").await,
+    ];
+    assert_eq!(of_known.code(429), "RATE_LIMITED");
+    assert_eq!(of_known.text, of_unknown.text);
+}
+
 #[tokio::test]
 async fn every_kind_of_request_has_its_own_rate() {
     let server = TestServer::builder()
@@ -291,7 +310,7 @@ async fn limits_can_be_lifted_and_the_log_says_so() {
 
 /// Finding faults.md 13.
 #[tokio::test]
-async fn a_request_names_one_host() {
+async fn faults_13_a_request_names_one_host() {
     let server = TestServer::start().await;
     let ask = async |hosts: &str| {
         let head = format!("GET /api/v1/events HTTP/1.1\r\n{hosts}connection: close\r\n\r\n");
@@ -309,7 +328,7 @@ async fn a_request_names_one_host() {
 
 /// Finding faults.md 13.
 #[tokio::test]
-async fn a_body_that_comes_too_slowly_is_not_waited_for() {
+async fn faults_13_a_body_that_comes_too_slowly_is_not_waited_for() {
     let server = TestServer::builder().with(|config| config.http.request_timeout_ms = 600);
     let server = server.start().await;
     let head = "POST /api/v1/bookings HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
@@ -321,7 +340,7 @@ async fn a_body_that_comes_too_slowly_is_not_waited_for() {
 
 /// Findings faults.md 13 and core.md 19: what needs no preflight could be sent by any page.
 #[tokio::test]
-async fn json_is_sent_as_json() {
+async fn faults_13_json_is_sent_as_json() {
     let server = TestServer::start().await;
     let send = async |kind: Option<&str>, method: Method, path: &str| {
         let url = format!("http://{}{path}", server.address());
@@ -353,7 +372,7 @@ async fn json_is_sent_as_json() {
 
 /// Finding faults.md 16: some caches go by the last line alone.
 #[tokio::test]
-async fn an_answer_has_one_vary_line() {
+async fn faults_16_an_answer_has_one_vary_line() {
     let server = TestServer::start().await;
     let caller = server
         .anonymous()

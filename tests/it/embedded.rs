@@ -160,7 +160,7 @@ async fn ready_again(server: &ServerProcess) {
 
 /// It once was never started again, and the server went on without it.
 #[tokio::test]
-async fn a_killed_postgres_is_started_again_and_ends_with_its_owner_as_before() {
+async fn faults_2_a_killed_postgres_is_started_again_and_ends_with_its_owner_as_before() {
     let scratch = Scratch::new().unwrap();
     let log = scratch.path().join("server.log");
     let data_dir = scratch.path().to_str().unwrap();
@@ -189,7 +189,7 @@ async fn a_killed_postgres_is_started_again_and_ends_with_its_owner_as_before() 
 
 /// A full disk ends Postgres; room on it brings it back.
 #[tokio::test]
-async fn a_postgres_that_found_no_room_for_its_log_comes_back_when_there_is() {
+async fn faults_2_a_postgres_that_found_no_room_for_its_log_comes_back_when_there_is() {
     let Some(scratch) = Scratch::of_size(160) else {
         return eprintln!("not tested: it takes the right to mount");
     };
@@ -213,7 +213,7 @@ fn inside_is_reachable(data_dir: &Path) -> bool {
 
 /// Without its database a server ends, and says so.
 #[tokio::test]
-async fn a_postgres_that_cannot_be_started_again_is_lost() {
+async fn faults_2_a_postgres_that_cannot_be_started_again_is_lost() {
     let scratch = Scratch::new().unwrap();
     let mut settings = settings(scratch.path());
     settings.restarts.tries_max = 3;
@@ -236,7 +236,7 @@ async fn a_postgres_that_cannot_be_started_again_is_lost() {
 
 /// A process in another container, whose folder has the same path, once was stopped.
 #[test]
-fn a_postgres_of_the_same_path_in_another_root_is_left_alone() {
+fn faults_17_a_postgres_of_the_same_path_in_another_root_is_left_alone() {
     let scratch = Scratch::new().unwrap();
     drop(Embedded::start_with(&settings(scratch.path())).unwrap());
     let other = tempfile::tempdir().unwrap();

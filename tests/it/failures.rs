@@ -92,7 +92,7 @@ async fn a_failure_of_ours_tells_a_request_id_and_nothing_else() {
 
 /// It once was answered with BUSY, «too many requests at once», while `/readyz` said that all was well.
 #[tokio::test]
-async fn a_full_disk_is_said_and_healed() {
+async fn faults_7_a_full_disk_is_said_and_healed() {
     let Some(scratch) = Scratch::of_size(160) else {
         return eprintln!("not tested: it takes the right to mount");
     };

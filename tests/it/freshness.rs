@@ -129,9 +129,9 @@ async fn bookings_are_answered_without_a_database() {
 }
 
 /// A viewer that comes from a node that reaches the database is never given an older state by one that does not: it is
-/// told to come later, by WebSocket and by stream (core 22, faults 4).
+/// told to come later, by WebSocket and by stream.
 #[tokio::test]
-async fn a_node_that_is_cut_off_answers_later_to_whoever_has_more() {
+async fn core_22_faults_4_a_node_that_is_cut_off_answers_later_to_whoever_has_more() {
     let database = Arc::new(TestDatabase::new().await);
     let client = database.client().await;
     let show = Show::new().ticket_type("Stalls", 4_500, 100);
@@ -186,7 +186,7 @@ async fn a_node_that_is_cut_off_answers_later_to_whoever_has_more() {
 
 /// A backup was restored, or a lagging replica took over: revisions that were shown do not exist any more.
 #[tokio::test]
-async fn viewers_of_a_database_that_went_back_start_anew() {
+async fn core_23_viewers_of_a_database_that_went_back_start_anew() {
     let world = world().await;
     let (server, show) = (&world.server, &world.show);
     let client = server.client().await;
@@ -239,9 +239,9 @@ async fn viewers_of_a_database_that_went_back_start_anew() {
     assert_eq!(update["to"], json!(restored + 6));
 }
 
-/// Watched events were once answered 503 although they were in memory (faults 11).
+/// Watched events were once answered 503 although they were in memory.
 #[tokio::test]
-async fn a_node_without_its_database_answers_from_memory_and_says_since_when() {
+async fn faults_11_a_node_without_its_database_answers_from_memory_and_says_since_when() {
     let world = world().await;
     let topic = format!("event:{}", world.show.event);
     let mut socket = world.server.ws(WireVersion::V2).await;
@@ -273,9 +273,9 @@ async fn a_node_without_its_database_answers_from_memory_and_says_since_when() {
     assert_eq!(caller.get(&paths[0]).await.header("x-stale-since"), None);
 }
 
-/// A booking with `X-User-Id` once took 15 s to be refused (faults 11).
+/// A booking with `X-User-Id` once took 15 s to be refused.
 #[tokio::test]
-async fn users_of_development_mode_do_not_wait_for_a_database_that_says_nothing() {
+async fn faults_11_users_of_development_mode_do_not_wait_for_a_database_that_says_nothing() {
     let world = world().await;
     let client = world.server.client().await;
     let known = crate::support::show::user(&client, "customer").await;

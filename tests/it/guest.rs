@@ -79,7 +79,7 @@ async fn outside(client: &Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_touched_outside_the_schema() {
+async fn core_33_nothing_is_touched_outside_the_schema() {
     let database = TestDatabase::new().await;
     let url = database.sibling("of_others").await;
     let host = connect(&url).await;
@@ -139,7 +139,7 @@ fn seatcast_audit(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn no_role_writes_what_is_derived() {
+async fn core_32_no_role_writes_what_is_derived() {
     let database = Arc::new(TestDatabase::new().await);
     let client = database.client().await;
     ROLES_MADE.get_or_init(|| grant(&client)).await;
@@ -214,7 +214,7 @@ async fn no_role_writes_what_is_derived() {
 
 /// A trigger of somebody else's is no excuse to write counters, and no reason not to edit what one may.
 #[tokio::test]
-async fn guards_look_at_the_function_and_not_at_the_depth() {
+async fn core_31_guards_look_at_the_function_and_not_at_the_depth() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
     let show = Show::new()

@@ -471,9 +471,9 @@ async fn viewers_that_stop_reading_cost_no_memory_and_wake_up_current() {
     assert!(page["seatcast_catch_ups_total"] >= STALLED as f64);
 }
 
-/// Viewers once took all descriptors, so a database that came back could not be reached for 20 to 50 s (faults 3).
+/// Viewers once took all descriptors, so a database that came back could not be reached for 20 to 50 s.
 #[tokio::test]
-async fn viewers_cannot_take_the_open_files_of_the_database_and_of_operators() {
+async fn faults_3_viewers_cannot_take_the_open_files_of_the_database_and_of_operators() {
     let database = TestDatabase::new().await;
     let (link, url) = Link::to_postgres(database.url());
     let log = tempfile::NamedTempFile::new().unwrap();

@@ -313,7 +313,7 @@ async fn who_may_not_speak_is_told_so() {
 
 /// Whatever name and JSON an organizer broadcasts, it goes out as it came, and is kept as a notice.
 #[tokio::test]
-async fn any_broadcast_goes_out_as_it_came_core_27_28() {
+async fn core_27_core_28_any_broadcast_goes_out_as_it_came() {
     let (server, show) = world().await;
     let (event, topic) = (show.event, topic(show.event));
     let mut viewer = listening(&server, event, WireVersion::V2, json!({})).await;

@@ -159,7 +159,7 @@ fn names(names: &[&str]) -> Expected {
 const UPPER: &str = "Gallery, \"upper\"";
 
 #[tokio::test]
-async fn tables_are_selected_filtered_and_ordered() {
+async fn core_29_tables_are_selected_filtered_and_ordered() {
     let world = world().await;
     world
         .holds(vec![
@@ -471,7 +471,7 @@ async fn an_api_key_is_nobody_unless_it_is_a_token() {
 }
 
 #[tokio::test]
-async fn inserts_become_interactions() {
+async fn core_29_inserts_become_interactions() {
     let world = world().await;
     let row = json!({"action": "ticket_selected", "data": {"ticketId": 1, "eventId": world.show.event.to_string()},
         "timestamp": "2027-03-01T19:30:00.000Z", "session_id": "s1", "user_id": "ann",

@@ -134,7 +134,7 @@ async fn a_user_sees_its_own_bookings_from_hold_to_end_and_nobody_elses() {
 
 /// These writes change what is shown with a booking, and not the booking's own row.
 #[tokio::test]
-async fn a_seat_or_a_price_that_somebody_changes_by_hand_is_shown() {
+async fn core_5_a_seat_or_a_price_that_somebody_changes_by_hand_is_shown() {
     let server = TestServer::builder().with(change).start().await;
     let client = server.client().await;
     let show = Show::new()
@@ -212,7 +212,7 @@ async fn a_seat_or_a_price_that_somebody_changes_by_hand_is_shown() {
 
 /// No number steps back, whatever rows are deleted, and no table has to remember them.
 #[tokio::test]
-async fn what_goes_away_is_gone_and_takes_nothing_back() {
+async fn core_6_what_goes_away_is_gone_and_takes_nothing_back() {
     let (server, show) = world().await;
     let client = server.client().await;
     let (one, other) = (
@@ -256,7 +256,7 @@ async fn what_goes_away_is_gone_and_takes_nothing_back() {
 
 /// An update once sent all bookings of the user.
 #[tokio::test]
-async fn an_update_sends_what_changed_and_nothing_else() {
+async fn core_30_an_update_sends_what_changed_and_nothing_else() {
     let (server, show) = world().await;
     let client = server.client().await;
     let one = user(&client, "customer").await;

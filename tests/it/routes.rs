@@ -152,7 +152,7 @@ fn the_table_of_routes_says_what_is_served() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_route_the_answer_says_so() {
+async fn core_28c_where_there_is_no_route_the_answer_says_so() {
     let server = TestServer::start().await;
     let anonymous = server.anonymous();
     for path in [
@@ -353,7 +353,7 @@ const GZIPPED_USER: &str =
 const GZIPPED_BLANKS: &str = "H4sIAAAAAAACA+3BMQEAAADCoCrrn9IaHkABAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAArwYt8HnKoIYBAA==";
 
 #[tokio::test]
-async fn core_18_and_19_bodies_are_json_that_says_so_packed_or_not() {
+async fn core_18_core_19_bodies_are_json_that_says_so_packed_or_not() {
     let server = TestServer::builder().with(|config| config.http.body_bytes_max = 2_000);
     let server = server.start().await;
     let anonymous = server.anonymous();

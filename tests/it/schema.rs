@@ -594,9 +594,25 @@ async fn a_bookings_version_moves_with_all_that_is_shown() {
     }
 }
 
+/// A number for each user once grew with the users and was never pruned; versions of bookings took its place.
+#[tokio::test]
+async fn core_39_no_table_counts_what_left_each_user() {
+    let database = TestDatabase::new().await;
+    let client = database.client().await;
+    let sql = "select table_name::text from information_schema.tables
+               where table_schema = 'seatcast' and table_type = 'BASE TABLE' order by 1";
+    let rows = client.query(sql, &[]).await.unwrap();
+    let tables: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert!(tables.iter().any(|table| table == "bookings"), "{tables:?}");
+    assert!(
+        !tables.iter().any(|table| table == "bookings_left"),
+        "{tables:?}"
+    );
+}
+
 /// Many rows of one statement cost by their number, and a seat is logged without its map.
 #[tokio::test]
-async fn statements_cost_by_what_they_touch() {
+async fn core_36_core_37_statements_cost_by_what_they_touch() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
     small_event(&client).await;

@@ -29,7 +29,7 @@ fn config(change: impl FnOnce(&mut DatabaseConfig)) -> DatabaseConfig {
 
 /// A server once ended at once if its database was not up yet.
 #[tokio::test]
-async fn a_server_waits_for_a_database_that_does_not_listen_yet() {
+async fn faults_8_a_server_waits_for_a_database_that_does_not_listen_yet() {
     let postgres = ThrowawayPostgres::start().unwrap();
     postgres.stop().unwrap();
     let log = tempfile::NamedTempFile::new().unwrap();
@@ -82,7 +82,7 @@ fn refuses_with(code: &str) -> (String, Arc<AtomicUsize>) {
 
 /// 57P03 is «the database system is starting up».
 #[tokio::test]
-async fn a_database_that_starts_or_recovers_is_waited_for_within_bounds() {
+async fn faults_8_a_database_that_starts_or_recovers_is_waited_for_within_bounds() {
     let (url, asked) = refuses_with("57P03");
     let began = Instant::now();
     let gave_up = until_ready(&config(|database| database.wait_s = 1), &url).await;
@@ -108,7 +108,7 @@ async fn nobody_waits_for_what_does_not_pass() {
 
 /// Such an address once failed with «unexpected EOF».
 #[test]
-fn blanks_around_an_address_do_not_count() {
+fn core_38_blanks_around_an_address_do_not_count() {
     let url = "\n postgres:///nowhere?host=/nowhere\t\n";
     let mut command = seatcast(&["migrate", "--database-wait-s", "0"]);
     let said = output(command.env("DATABASE_URL", url)).stderr;
@@ -116,10 +116,9 @@ fn blanks_around_an_address_do_not_count() {
     assert!(said.contains("the database cannot be reached"), "{said}");
 }
 
-/// The server once started behind such a pooler, reported that all is well, and answered nine in ten requests with 500
-/// (core 34).
+/// The server once started behind such a pooler, reported that all is well, and answered nine in ten requests with 500.
 #[tokio::test]
-async fn a_pooler_without_sessions_is_refused() {
+async fn core_34_a_pooler_without_sessions_is_refused() {
     let database = TestDatabase::new().await;
     for settings in [
         "pool_mode = transaction\nignore_startup_parameters = options,extra_float_digits",
@@ -147,9 +146,9 @@ async fn a_pooler_without_sessions_is_refused() {
     assert!(said.contains("a pooler that keeps no sessions"), "{said}");
 }
 
-/// A pooler that keeps sessions is enough for everything (core 34).
+/// A pooler that keeps sessions is enough for everything.
 #[tokio::test]
-async fn a_pooler_that_keeps_sessions_serves() {
+async fn core_34_a_pooler_that_keeps_sessions_serves() {
     let database = Arc::new(TestDatabase::new().await);
     let pooler = PgBouncer::start(database.url(), "pool_mode = session");
     let server = TestServer::builder()
@@ -174,9 +173,9 @@ async fn a_pooler_that_keeps_sessions_serves() {
     server.audit().await;
 }
 
-/// Once, 294 of 600 requests were answered 503 while connections were idle (faults 10).
+/// Once, 294 of 600 requests were answered 503 while connections were idle.
 #[tokio::test]
-async fn fewer_connections_than_the_pool_may_have_are_enough() {
+async fn faults_10_fewer_connections_than_the_pool_may_have_are_enough() {
     let database = TestDatabase::new().await;
     let client = database.client().await;
     let role = format!("crowded_{}", rand::random::<u32>());

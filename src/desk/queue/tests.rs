@@ -130,7 +130,7 @@ fn the_queue_is_bounded_for_an_event_and_in_all() {
 }
 
 #[test]
-fn whoever_left_or_is_late_is_not_decided() {
+fn faults_5_whoever_left_or_is_late_is_not_decided() {
     let mut bench = bench(10, 100, 10);
     drop(bench.expire(EventId(1)).1);
     let (_, mut late, _) = bench.expire(EventId(2));

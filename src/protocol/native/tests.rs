@@ -52,9 +52,9 @@ fn reads_a_join() {
     }
 }
 
-/// Findings, core 26: clients with text parameters.
+/// Some clients send all parameters as text.
 #[test]
-fn a_revision_is_taken_as_text() {
+fn core_26_a_revision_is_taken_as_text() {
     let join = Join::read(&json!({"since": "41"}));
     assert_eq!(join.map(|join| join.since), Ok(Some(41)));
 }

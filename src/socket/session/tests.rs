@@ -215,7 +215,7 @@ fn a_leave_is_acknowledged_then_closed_and_an_old_one_ends_nothing() {
 
 /// Clients of 1.0.0 send no join_ref, and identify a join by its ref.
 #[test]
-fn a_close_in_1_0_0_names_the_join_that_it_ends() {
+fn core_25_a_close_in_1_0_0_names_the_join_that_it_ends() {
     let mut talk = Talk::new();
     talk.session.vsn = Vsn::V1;
     let text = |event: &str, reference: u32| {

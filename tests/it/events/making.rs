@@ -277,7 +277,7 @@ async fn core_15_the_start_may_be_called_date_time_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn core_10_and_12_times_and_zones_that_cannot_be_kept_are_refused_by_name() {
+async fn core_10_core_12_times_and_zones_that_cannot_be_kept_are_refused_by_name() {
     let (_server, organizer) = world().await;
     let path = made(&organizer, &concert()).await;
     let far = "9999-06-01T00:00:00Z";

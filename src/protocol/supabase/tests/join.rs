@@ -45,7 +45,7 @@ fn reads_what_clients_send() {
 }
 
 #[test]
-fn what_is_missing_or_of_another_type_counts_as_absent() {
+fn core_24_what_is_missing_or_of_another_type_counts_as_absent() {
     let payloads = [
         json!({}),
         json!(null),
