@@ -13,11 +13,13 @@ use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::jobs::{Asked, EmailCode, Job};
 use crate::lang::Lang;
+use crate::schema;
 
 #[derive(ToSchema)]
+#[schema(example = json!({"email": "ada@example.org"}))]
 #[expect(dead_code, reason = "describes the body; `Address` reads it")]
 pub(in crate::api) struct EmailCodeBody {
-    #[schema(example = "ada@example.org")]
+    #[schema(schema_with = schema::email)]
     email: String,
 }
 

@@ -82,6 +82,7 @@ pub(in crate::api) async fn find_again(
 #[expect(dead_code, reason = "describes the body; `Link` reads it")]
 pub(in crate::api) struct BookingLinkBody {
     /// What follows `#link=` in the mail.
+    #[schema(schema_with = schema::name)]
     link: String,
 }
 
