@@ -4,6 +4,8 @@ A schema cannot compare two fields, know today's date, or what an earlier reques
 must therefore be by one of these rules, and by no other.
 """
 
+import re
+
 import schemathesis
 
 RULES = {
@@ -25,6 +27,9 @@ RULES = {
     "CAPACITY_IS_SEATS", "MAP_BEYOND_CAPACITY",
 }
 
+# JSON Schema counts 7.0 among the integers, and schemathesis may write it into an address as it is.
+FLOAT_IN_PATH = re.compile(r"/[0-9]+[.]0(/|[?]|$)")
+
 
 def refusals(body):
     """The codes of a refusal, each with the field that it is about."""
@@ -39,6 +44,8 @@ def refusals(body):
 def valid_requests_are_refused_by_rule(ctx, response, case):
     meta = case.meta
     if meta is None or not meta.generation.mode.is_positive or response.status_code not in (400, 410, 422):
+        return
+    if FLOAT_IN_PATH.search(response.request.url):
         return
     for code, field in refusals(response.json()):
         assert code in RULES or f"{code} {field}" in RULES, f"{code} of {field!r} is no rule that a schema cannot say"
