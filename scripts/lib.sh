@@ -26,6 +26,7 @@ fail() {
 # start_server folder: a server in development mode on a free port, with its data in the folder. Sets `server` to its
 # process and `url` to its address.
 start_server() {
+    : > "$1/said"
     target/debug/seatcast serve --dev --port 0 --data-dir "$1/data" > "$1/said" &
     server=$!
     patience=600
