@@ -19,7 +19,9 @@ const FILLED: &str = r"^[^\u0000]*[^\s\u0000][^\u0000]*$";
 const TIME: &str = "^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])\
     -(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?\
     (Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
-const EMAIL: &str = r"^[^@\s\u0000]+@[^@.\s\u0000]+([.][^@.\s\u0000]+)+$";
+/// In ASCII. The domain may also be in letters of any script, which becomes this form.
+const EMAIL: &str = "^[A-Za-z0-9!#$%&'*+\\/=?^_`{|}~-]+([.][A-Za-z0-9!#$%&'*+\\/=?^_`{|}~-]+)*\
+    @([A-Za-z0-9]+(-[A-Za-z0-9]+)*[.])+[A-Za-z]{2,24}$";
 /// Four to twenty digits, with the signs that people put between them.
 const PHONE: &str = "^[+]?([ ().\\/-]*[0-9]){4,20}[ ().\\/-]*$";
 const IMAGE_URL: &str = r"^(https?:\/\/[^\s\u0000]*|\/([^\/\s\u0000][^\s\u0000]*)?)$";

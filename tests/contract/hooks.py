@@ -18,6 +18,8 @@ RULES = {
     "REQUIRED ticket_type_id",
     # The clock, the time zones that exist, the depths of free-form data, the size of it as text.
     "IN_THE_PAST", "YEAR_OUT_OF_RANGE", "NOT_A_TIMEZONE", "NUL_IN_TEXT", "TOO_LONG data",
+    # The parts of an e-mail address have lengths of their own.
+    "NOT_AN_EMAIL",
     # A table in CSV.
     "BAD_CSV", "UNKNOWN_FIELD",
     # Queries of /rest/v1/ have a language of their own, and a bound on what they read; what Postgres cannot keep.
