@@ -29,7 +29,7 @@ use view::{Event, EventDetail, Management, ViewContext};
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
-    /// A part of the title, description or venue, in any case.
+    /// A part of the title, venue or description, in any case, with or without accents.
     q: Option<String>,
     status: Option<EventStatus>,
     category: Option<String>,
