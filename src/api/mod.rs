@@ -74,6 +74,7 @@ pub struct ApiState {
     guests: GuestHasher,
     proofs: Proofs,
     jobs: Jobs,
+    seatmaps: seats::KeptMaps,
 }
 
 /// What the handlers work with.
@@ -102,6 +103,7 @@ impl ApiState {
             guests: GuestHasher::new(parts.guests_secret),
             proofs: parts.proofs,
             jobs: parts.jobs,
+            seatmaps: seats::KeptMaps::default(),
             config,
             auth: parts.auth,
             store: parts.store,

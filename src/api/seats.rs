@@ -2,6 +2,8 @@
 
 mod csv;
 mod input;
+mod kept;
+mod runs;
 pub(super) mod seatmap;
 
 use axum::extract::State;
@@ -12,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+pub(super) use self::kept::KeptMaps;
 use super::ApiState;
 use super::availability;
 use super::cache::{self, tagged};

@@ -41,6 +41,9 @@ pub struct SeatsChange {
     pub ticket_type: Option<TicketTypeId>,
 }
 
+const LAYOUT: &str = "
+    select t.layout from turns t join events e on e.id = t.event_id where e.id = $1 and e.deleted_at is null";
+
 impl Store {
     /// The geometry of the seats in one snapshot; `None` if there is no such event.
     pub async fn geometry(&self, event: EventId) -> Result<Option<Geometry>, StoreError> {
@@ -51,9 +54,7 @@ impl Store {
             .read_only(true)
             .start()
             .await?;
-        let layout = "select t.layout from turns t join events e on e.id = t.event_id
-                       where e.id = $1 and e.deleted_at is null";
-        let Some(layout) = snapshot.query_opt(layout, &[&event]).await? else {
+        let Some(layout) = snapshot.query_opt(LAYOUT, &[&event]).await? else {
             return Ok(None);
         };
         let sections = "select id, name from sections where event_id = $1 order by id";
@@ -70,6 +71,14 @@ impl Store {
                 .collect::<Result<_, StoreError>>()?,
             seats: seats.iter().map(placed).collect::<Result<_, _>>()?,
         }))
+    }
+
+    /// The version of the event's seat map; `None` if there is no such event.
+    pub async fn layout(&self, event: EventId) -> Result<Option<i32>, StoreError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(LAYOUT).await?;
+        let row = client.query_opt(&statement, &[&event]).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
     /// The changes after `since`, merged; `None` if the log does not reach back that far within `rows_max` rows.
