@@ -96,8 +96,8 @@ const COLUMNS: &str =
     "turn.revision, event_json(e, turn.layout), ticket_types_json(e.id), rfc3339(e.created_at)";
 const TABLES: &str = "from events e join turns turn on turn.event_id = e.id";
 
-/// $1 caller, $2 whether an admin, $3 searched part, $4 status, $5 category, $6 from, $7 to, $8 the only events that may
-/// have the part. It is planned for the given values, so a condition that is not asked for is no part of the plan.
+/// $1 caller, $2 whether an admin, $3 searched part, $4 status, $5 category, $6 from, $7 to. It is planned for the given
+/// values, so a condition that is not asked for is no part of the plan.
 const MATCHING: &str = "
     where e.deleted_at is null
       and (e.status <> 'draft' or $2 or e.organizer_id = $1)
@@ -105,8 +105,13 @@ const MATCHING: &str = "
       and ($4::text is null or e.status = $4)
       and ($5::text is null or lower(e.category) = lower($5))
       and ($6::timestamptz is null or e.starts_at >= $6)
-      and ($7::timestamptz is null or e.starts_at < $7)
-      and ($8::bigint[] is null or e.id = any($8))";
+      and ($7::timestamptz is null or e.starts_at < $7)";
+
+/// All events ($8 is null), or only those that were found ($8), each by its key: along an index of the order there may be
+/// any number of others between them.
+const EVENTS: &str = "events e";
+const FOUND: &str = "unnest($8::bigint[]) as found (id)
+    cross join lateral (select * from events where id = found.id limit 1) e";
 
 impl Store {
     /// One event in one snapshot, drafts as well; `None` when there is none or it was deleted.
@@ -150,18 +155,14 @@ impl Store {
             ),
             false => "and $11::text is null and $12::bigint is null".to_owned(),
         };
-        let chosen = match found.is_some() {
-            // All that were found are sorted: along the index of the order there may be any number of others between them.
-            true => format!(
-                "select id from (select e.id, {key} as place from events e {MATCHING} {beyond} offset 0) as found
-                  order by place {direction}, id {direction}"
-            ),
-            false => format!("select e.id from events e {MATCHING} {beyond} order by {order}"),
+        let matches = match found.is_some() {
+            true => format!("from {FOUND} {MATCHING}"),
+            false => format!("from {EVENTS} {MATCHING} and $8::bigint[] is null"),
         };
         // Ids first, so that no row that the page skips is rendered.
         let page = format!(
             "select {COLUMNS}
-               from ({chosen} limit $9 offset $10) as page
+               from (select e.id {matches} {beyond} order by {order} limit $9 offset $10) as page
                join events e on e.id = page.id join turns turn on turn.event_id = e.id
               order by {order}"
         );
@@ -172,7 +173,6 @@ impl Store {
             Some(_) => SEARCH_COUNTED_MAX,
             None => LIST_COUNTED_MAX,
         };
-        let matches = format!("from events e {MATCHING}");
         let total = Total::of(&client, &matches, &matching, counted_max).await?;
         let events = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok((events, total))
