@@ -192,11 +192,15 @@ impl Store {
             false => "$4::timestamptz is null and $5::bigint is null",
         };
         let whose = "e.deleted_at is null and ($1::bigint is null or e.organizer_id = $1)";
+        // Ids first, so that no sales are counted of what the page skips.
         let page = format!(
-            "select {COLUMNS}, sales.bookings, sales.revenue {TABLES}
+            "select {COLUMNS}, sales.bookings, sales.revenue
+               from (select e.id from events e where {whose} and {beyond}
+                      order by e.starts_at desc, e.id desc limit $2 offset $3) as page
+               join events e on e.id = page.id join turns turn on turn.event_id = e.id
               cross join lateral (select count(*) as bookings, coalesce(sum(total_amount), 0)::bigint as revenue
                                     from bookings where event_id = e.id and status = 'confirmed') as sales
-              where {whose} and {beyond} order by e.starts_at desc, e.id desc limit $2 offset $3"
+              order by e.starts_at desc, e.id desc"
         );
         let client = self.client().await?;
         let rows = client

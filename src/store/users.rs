@@ -95,8 +95,9 @@ impl Store {
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<User>, Total), StoreError> {
-        let statement =
-            format!("select {COLUMNS} from users where id > $3 order by id limit $1 offset $2");
+        let statement = format!(
+            "select {COLUMNS} from (select * from users where id > $3 order by id limit $1 offset $2) as page order by id"
+        );
         let after = after.map_or(i64::MIN, |id| id.0);
         let client = self.client().await?;
         let rows = client.query(&statement, &[&limit, &offset, &after]).await?;
