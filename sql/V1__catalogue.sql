@@ -19,6 +19,43 @@ create table users (
     updated_at timestamptz not null default clock_timestamp()
 );
 
+-- A text as it is searched: without case and accents, and with one letter for those that look alike. Latin letters lose
+-- their case in any locale, others where the database's locale has one.
+create function searchable(written text) returns text language plpgsql immutable parallel safe as $$
+begin
+    if octet_length(written) = char_length(written) then
+        return lower(written);
+    end if;
+    -- Marks above and below letters, Arabic vowel signs, and the joiner that Persian writes within words.
+    written := regexp_replace(normalize(written, nfkd), '[\u0300-\u036f\u064b-\u0655\u200c]', '', 'g');
+    written := regexp_replace(written, '[\u00d8\u00f8]', 'o', 'g');
+    written := regexp_replace(written, '[\u0141\u0142]', 'l', 'g');
+    written := regexp_replace(written, '[\u0110\u0111]', 'd', 'g');
+    written := regexp_replace(written, '\u0131', 'i', 'g');
+    written := regexp_replace(written, '\u00df', 'ss', 'g');
+    written := regexp_replace(written, '[\u00c6\u00e6]', 'ae', 'g');
+    written := regexp_replace(written, '[\u0152\u0153]', 'oe', 'g');
+    -- Yeh and kaf of Arabic and of Persian keyboards.
+    written := regexp_replace(written, '[\u0649\u064a\u06cc]', 'y', 'g');
+    written := regexp_replace(written, '[\u0643\u06a9]', 'k', 'g');
+    return lower(written);
+end
+$$;
+
+-- Every three letters in a row, for an index that finds any part of a text. The same as pg_trgm does, which not every
+-- database may have; and it knows the letters of every language whatever the locale.
+create function trigrams(searched text) returns text[] language plpgsql immutable strict parallel safe as $$
+declare
+    letters text[] := string_to_array(searched, null);
+    found text[] := '{}';
+begin
+    for place in 1 .. cardinality(letters) - 2 loop
+        found[place] := letters[place] || letters[place + 1] || letters[place + 2];
+    end loop;
+    return found;
+end
+$$;
+
 -- The index that finds fewest rows is made last on its table, here and in V2: the primary key, or the unique
 -- columns that a composite foreign key refers to. While a table is empty all of its indexes cost the same and the
 -- newest is taken, by plans that live until the table is analysed. The check of a foreign key that took
@@ -62,11 +99,25 @@ create table events (
     deleted_at timestamptz,
     created_at timestamptz not null default clock_timestamp(),
     updated_at timestamptz not null default clock_timestamp(),
+    -- The words that a search looks through. Null once deleted: nobody finds it.
+    searched text collate "C" generated always as
+        (case when deleted_at is null then searchable(title || chr(31) || venue || chr(31) || description) end) stored,
     constraint events_ends_after_start check (starts_at < ends_at),
     constraint events_doors_before_start check (doors_at <= starts_at)
 );
-create index events_by_organizer on events (organizer_id);
-create index events_by_start on events (starts_at, id) where deleted_at is null;
+-- Lists are read along an index of their order, either way, so that a page costs the same wherever it begins. A category
+-- or status may be rare, so each has one of its own.
+create index events_by_organizer on events (organizer_id, starts_at, id);
+create index events_by_title on events (lower(title), id) where deleted_at is null;
+create index events_by_creation on events (created_at, id) where deleted_at is null;
+create index events_by_category on events (lower(category), starts_at, id) where deleted_at is null;
+create index events_by_status on events (status, starts_at, id) where deleted_at is null;
+-- With what decides who may see an event: skipping rows of the usual order reads the index alone.
+create index events_by_start on events (starts_at, id) include (status, organizer_id) where deleted_at is null;
+-- New texts wait in a list that every search reads, so it is short. No statistics, which would take seconds to collect:
+-- `found_events` needs none.
+create index events_by_words on events using gin (trigrams(searched)) with (gin_pending_list_limit = 256);
+alter index events_by_words alter column 1 set statistics 0;
 create index events_on_sale on events (starts_at, id) where status = 'active' and deleted_at is null;
 alter table events add constraint events_pkey primary key (id);
 
@@ -217,9 +268,35 @@ end
 $$;
 create trigger users_touch before update on users
     for each row when (old.* is distinct from new.*) execute function touch_updated_at();
-create trigger events_touch before update on events
-    for each row when (old.* is distinct from new.*) execute function touch_updated_at();
+create function events_touch() returns trigger language plpgsql as $$
+begin
+    new.searched := old.searched; -- generated, and not computed yet in a before trigger
+    if new is distinct from old then
+        new.updated_at := clock_timestamp();
+    end if;
+    return new;
+end
+$$;
+create trigger events_touch before update on events for each row execute function events_touch();
 -- Not when `seated` moves: it is derived, and viewers do not see it.
 -- Not when seats are counted: then the type's pool says when it moved.
 create trigger ticket_types_touch before update on ticket_types for each row
     when (current_setting('xmlbinary') <> 'hex' and old.* is distinct from new.*) execute function touch_updated_at();
+
+-- The events that have `wanted` in their texts, in no order; `events_max` at most. `wanted` has three letters at least.
+--
+-- An index of this kind (gin) is read by bitmaps only, which our sessions do without; so they are on in here, and nothing
+-- else is. Of a long text some trigrams are enough to find candidates.
+create function found_events(wanted text, events_max bigint) returns bigint[] language plpgsql stable
+    set enable_bitmapscan = on set enable_indexscan = off set enable_indexonlyscan = off as $$
+declare
+    words text collate "C" := searchable(wanted);
+    step int := greatest(3, char_length(words) / 8);
+    looked_for text[] := array(select substr(words, least(place, char_length(words) - 2), 3)
+                                 from generate_series(1, char_length(words), step) place);
+begin
+    return array(select e.id from events e
+                  where trigrams(e.searched) @> looked_for and strpos(e.searched, words) > 0
+                  limit events_max);
+end
+$$;

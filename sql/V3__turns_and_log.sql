@@ -113,17 +113,41 @@ create function ticket_types_json(event bigint) returns jsonb language sql stabl
          where t.event_id = event;
     end;
 
--- `[position, status]` of every seat that is not available. Positions below `seat_count` without a seat count as
--- blocked, so that every position has a status.
+-- Every seat that is not available: its position, and at the same place in `statuses` its status as a digit. They are in
+-- no order. Positions below `seat_count` without a seat count as blocked, so that every position has a status.
+--
+-- A plan that was made while the tables were small could look through all claims again for every seat, so seats are read
+-- along their positions, and joined by hash.
+create function taken_seats(event bigint, seat_count int, out positions int[], out statuses text)
+    language plpgsql stable set enable_nestloop = off set enable_mergejoin = off as $$
+declare
+    seats bigint;
+    gaps int[];
+begin
+    select array_agg(s.position) filter (where s.blocked or c.state is not null),
+           string_agg(seat_status(s.blocked, c.state)::text, '') filter (where s.blocked or c.state is not null),
+           count(*)
+      into positions, statuses, seats
+      from (select id, position, blocked from seats where event_id = event order by position offset 0) s
+      left join (select seat_id, state from claims
+                  where ticket_type_id = any(array(select id from ticket_types where event_id = event))
+                    and seat_id is not null and state <> 'dead' offset 0) c on c.seat_id = s.id;
+    if seats < seat_count then
+        gaps := array(select generate_series(0, seat_count - 1)
+                      except
+                      select position from seats where event_id = event);
+        positions := positions || gaps;
+        statuses := coalesce(statuses, '') || repeat('3', cardinality(gaps));
+    end if;
+end
+$$;
+
+-- `[position, status]` of these.
 create function seats_json(event bigint, seat_count int) returns jsonb language sql stable
     begin atomic
-        select coalesce(jsonb_agg(jsonb_build_array(place.position,
-                   case when s.id is null then 3 else seat_status(s.blocked, c.state) end)
-                   order by place.position), '[]')
-          from generate_series(0, seat_count - 1) place (position)
-          left join seats s on s.event_id = event and s.position = place.position
-          left join claims c on c.seat_id = s.id and c.state <> 'dead'
-         where s.id is null or s.blocked or c.id is not null;
+        select coalesce(jsonb_agg(jsonb_build_array(seat.position, digit::int) order by seat.position), '[]')
+          from taken_seats(event, seat_count) as taken,
+               unnest(taken.positions, string_to_array(taken.statuses, null)) as seat (position, digit);
     end;
 
 -- Everything a viewer can see of an event, at its revision, in one snapshot. Null when there is

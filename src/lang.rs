@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
 /// A language that we speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lang {
     En,

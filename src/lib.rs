@@ -44,6 +44,7 @@
 //! | [`lang`] | the languages that we speak |
 //! | `clock` | the database's clock, as this node knows it |
 //! | `pacing` | back-off and halving, once for all |
+//! | `accept` | which encodings a client takes, once for all |
 //! | [`cli`], [`config`], [`telemetry`], [`metrics`] | the command line, every limit, the log, the numbers |
 //! | [`embedded`] | the private Postgres that runs when no database is given |
 //! | [`web`] | the pages, from the assets embedded in the binary |
@@ -75,6 +76,7 @@
 #[macro_use]
 mod mistake;
 
+mod accept;
 pub mod api;
 pub mod auth;
 pub mod board;

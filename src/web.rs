@@ -15,6 +15,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use crate::accept::takes;
+
 #[derive(RustEmbed)]
 #[folder = "web/dist/"]
 struct Dist;
@@ -154,20 +156,6 @@ fn find(name: &str, accepted: Option<&HeaderValue>) -> Option<(EmbeddedFile, Opt
     Dist::get(name).map(|file| (file, None))
 }
 
-/// Whether an `Accept-Encoding` names the encoding without `q=0`.
-fn takes(accepted: &str, token: &str) -> bool {
-    accepted.split(',').any(|offer| {
-        let mut parts = offer.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case(token));
-        let refused = parts
-            .filter_map(|parameter| parameter.strip_prefix("q="))
-            .any(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
-        named && !refused
-    })
-}
-
 fn etag(file: &EmbeddedFile, encoding: Option<Encoding>) -> HeaderValue {
     let hash = file.metadata.sha256_hash();
     let mut tag = String::from("\"");
@@ -277,14 +265,5 @@ mod tests {
         let plain = get(&path, &[]).await;
         assert!(!plain.headers().contains_key(header::CONTENT_ENCODING));
         assert_ne!(plain.headers()[header::ETAG], head[header::ETAG]);
-    }
-
-    #[test]
-    fn an_encoding_is_taken_only_when_it_is_offered() {
-        assert!(takes("gzip, deflate, br", "br"));
-        assert!(takes("BR;q=0.5", "br"));
-        assert!(!takes("gzip;q=0, br;q=0.0", "gzip"));
-        assert!(!takes("", "br"));
-        assert!(!takes("brotli", "br"));
     }
 }

@@ -18,6 +18,7 @@ use super::envelope::{Envelope, Failure};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
+use super::page::{self, Cursor, LongPage, Page, RequestedUri};
 use crate::auth::Caller;
 use crate::board::Known;
 use crate::config::rest::AVAILABILITY_EVENTS_MAX;
@@ -151,21 +152,36 @@ pub(super) async fn several(
 
 /// What is left of all active events
 ///
-/// The next to begin first, at most 1,000.
-#[utoipa::path(get, path = "/all/active", tag = "availability", params(IfNoneMatch),
+/// The next to begin first. Without `limit` at most 100. `ETag` is over the revisions of the page.
+#[utoipa::path(get, path = "/all/active", tag = "availability", params(IfNoneMatch, Page),
     responses(
-        (status = 200, body = Envelope<Vec<Availability>>, headers(("ETag" = String))),
+        (status = 200, body = Envelope<Vec<Availability>>,
+            headers(("ETag" = String), ("X-Total-Count" = i64), ("Link" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
     ))]
 pub(super) async fn active(
     State(state): State<ApiState>,
+    Query(LongPage(page)): Query<LongPage>,
+    asked: RequestedUri,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    let events_max = AVAILABILITY_EVENTS_MAX as i64;
-    let stands = state.store.active_stands(events_max).await?;
+    let after = page.after(ACTIVE, page::time, |id| id.parse().ok().map(EventId))?;
+    let (mut stands, total) = state
+        .store
+        .active_stands(after, page.rows_wanted(), page.offset)
+        .await?;
+    let next = page.cut(&mut stands, |stand| {
+        Cursor::new(ACTIVE, &stand.event.starts_at, stand.event.id)
+    });
     let stocks = stands.into_iter().map(EventStock::from).collect();
-    Ok(listed(&state, &headers, stocks))
+    let mut answer = listed(&state, &headers, stocks);
+    let paging = page::headers(total, (&page, next.as_ref()), &asked);
+    answer.headers_mut().extend(paging);
+    Ok(answer)
 }
+
+/// The list of active events, in cursors.
+const ACTIVE: &str = "active";
 
 /// An event's counts, from memory or from the database.
 pub(super) enum EventStock {

@@ -39,7 +39,7 @@ pub(super) const ASK_AGAIN: &str = "public, no-cache";
 /// For nobody but the caller.
 pub(super) const PRIVATE: &str = "private, no-store";
 
-/// Answers `data`, or 304 when the caller has this version already. `tag` is quoted here.
+/// Answers `data`, or 304 when the caller has this version already. `tag` is without quotes.
 pub(super) fn tagged<T: Serialize>(
     headers: &HeaderMap,
     tag: &str,
@@ -47,19 +47,27 @@ pub(super) fn tagged<T: Serialize>(
     said: &'static str,
     data: impl FnOnce() -> T,
 ) -> Response {
-    let tag = format!("\"{tag}\"");
-    let known = header_text(headers, &header::IF_NONE_MATCH);
-    let mut response = if known.is_some_and(|known| names(known, &tag)) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        Reply::ok(said, data()).into_response()
+    let answer = match is_known(headers, tag) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => Reply::ok(said, data()).into_response(),
     };
-    let answer = response.headers_mut();
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        answer.insert(header::ETAG, tag);
+    marked(answer, tag, control)
+}
+
+/// Whether the caller has this version already.
+pub(super) fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let known = header_text(headers, &header::IF_NONE_MATCH);
+    known.is_some_and(|known| names(known, &format!("\"{tag}\"")))
+}
+
+/// Says which version the answer is, and how long it may be kept.
+pub(super) fn marked(mut answer: Response, tag: &str, control: &'static str) -> Response {
+    let headers = answer.headers_mut();
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
+        headers.insert(header::ETAG, tag);
     }
-    answer.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
-    response
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(control));
+    answer
 }
 
 /// Sent with what is remembered while the database cannot be asked: when it was last known to be so.

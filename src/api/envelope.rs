@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -157,8 +157,14 @@ pub(super) fn render(mut response: Response, lang: Lang, request_id: &str) -> Re
         } else {
             return response;
         };
-    let headers = response.headers_mut();
-    headers.remove(header::CONTENT_LENGTH);
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    describe(response.headers_mut(), lang);
+    *response.body_mut() = Body::from(body);
+    response
+}
+
+/// The headers of a body of ours.
+fn describe(headers: &mut HeaderMap, lang: Lang) {
     headers.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
@@ -168,7 +174,17 @@ pub(super) fn render(mut response: Response, lang: Lang, request_id: &str) -> Re
         HeaderValue::from_static(lang.tag()),
     );
     headers.append(header::VARY, HeaderValue::from_static("accept-language"));
-    *response.body_mut() = Body::from(body);
+}
+
+/// The body of a [`Reply`], for answers that are made once and sent often.
+pub(super) fn body<T: Serialize>(said: &'static str, data: T, lang: Lang) -> Vec<u8> {
+    written(true, message::text(said, lang), data)
+}
+
+/// Answers such a body.
+pub(super) fn ready(body: impl Into<Body>, lang: Lang) -> Response {
+    let mut response = Response::new(body.into());
+    describe(response.headers_mut(), lang);
     response
 }
 

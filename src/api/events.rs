@@ -31,7 +31,7 @@ use view::{Event, EventDetail, Management, ViewContext};
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
-    /// A part of the title, description or venue, in any case.
+    /// A part of the title, venue or description, in any case, with or without accents.
     #[param(schema_with = schema::search, required = false)]
     q: Option<String>,
     status: Option<EventStatus>,

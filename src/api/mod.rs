@@ -75,6 +75,7 @@ pub struct ApiState {
     guests: GuestHasher,
     proofs: Proofs,
     jobs: Jobs,
+    seatmaps: seats::KeptMaps,
 }
 
 /// What the handlers work with.
@@ -103,6 +104,7 @@ impl ApiState {
             guests: GuestHasher::new(parts.guests_secret),
             proofs: parts.proofs,
             jobs: parts.jobs,
+            seatmaps: seats::KeptMaps::default(),
             config,
             auth: parts.auth,
             store: parts.store,

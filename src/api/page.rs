@@ -6,7 +6,7 @@
 
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Uri, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
@@ -16,10 +16,9 @@ use utoipa::IntoParams;
 use super::envelope::{Reply, TOTAL_COUNT};
 use super::error::ApiError;
 use super::fields::{Fields, Input};
-use crate::config::rest::{
-    CURSOR_CHARS_MAX, LIST_COUNTED_MAX, LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX,
-};
+use crate::config::rest::{CURSOR_CHARS_MAX, LIST_OFFSET_MAX, LIST_ROWS_DEFAULT, LIST_ROWS_MAX};
 use crate::schema;
+use crate::store::Total;
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, IntoParams)]
@@ -100,7 +99,7 @@ impl Page {
     }
 }
 
-/// The page of a list that is short as a rule: without `limit` it is as long as a page may be.
+/// The page of a list that is wanted whole as a rule: without `limit` it is as long as a page may be.
 pub struct LongPage(pub Page);
 
 impl Input for LongPage {
@@ -167,21 +166,33 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestedUri {
 pub fn reply<T: Serialize>(
     said: &'static str,
     rows: Vec<T>,
-    total: i64,
+    total: Total,
     (page, next): (&Page, Option<Cursor>),
     asked: &RequestedUri,
 ) -> Reply<Vec<T>> {
-    let reply = Reply::ok(said, rows).header(TOTAL_COUNT, HeaderValue::from(total));
-    match HeaderValue::from_str(&links(page, next.as_ref(), total, &asked.0)) {
-        Ok(links) if !links.is_empty() => reply.header(header::LINK, links),
-        _ => reply,
+    let reply = Reply::ok(said, rows);
+    let headers = headers(total, (page, next.as_ref()), asked).into_iter();
+    headers.fold(reply, |reply, (name, value)| reply.header(name, value))
+}
+
+/// `X-Total-Count`, and `Link` where there are other pages.
+pub fn headers(
+    total: Total,
+    (page, next): (&Page, Option<&Cursor>),
+    asked: &RequestedUri,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = vec![(TOTAL_COUNT, HeaderValue::from(total.rows))];
+    match HeaderValue::from_str(&links(page, next, total, &asked.0)) {
+        Ok(links) if !links.is_empty() => headers.push((header::LINK, links)),
+        _ => {}
     }
+    headers
 }
 
 /// Links (RFC 8288) to the first, previous, next and last page that exist and that this page knows of. The next one is
 /// named by its cursor. The last one is counted from the requested offset, unless there are more rows than were counted.
-fn links(page: &Page, next: Option<&Cursor>, total: i64, asked: &Uri) -> String {
-    let pages_on = ((total - 1).max(0) - page.offset).div_euclid(page.limit);
+fn links(page: &Page, next: Option<&Cursor>, total: Total, asked: &Uri) -> String {
+    let pages_on = ((total.rows - 1).max(0) - page.offset).div_euclid(page.limit);
     let last = (page.offset + pages_on * page.limit).max(0);
     let previous = (page.offset - page.limit).max(0);
     let mut links = Vec::new();
@@ -197,7 +208,7 @@ fn links(page: &Page, next: Option<&Cursor>, total: i64, asked: &Uri) -> String 
     }
     if let Some(next) = next {
         link("next", &format!("cursor={}", next.encode()));
-        if page.cursor.is_none() && total <= LIST_COUNTED_MAX {
+        if page.cursor.is_none() && total.is_exact {
             link("last", &format!("offset={last}"));
         }
     }
@@ -231,6 +242,13 @@ mod tests {
         }
     }
 
+    fn all(rows: i64) -> Total {
+        Total {
+            rows,
+            is_exact: true,
+        }
+    }
+
     fn cursor() -> Cursor {
         Cursor::new("events", "Ünter \"den\" Linden", 42)
     }
@@ -238,7 +256,7 @@ mod tests {
     #[test]
     fn the_links_of_a_middle_page_name_its_neighbours() {
         let asked = "/api/v1/events?q=jazz&offset=40".parse().unwrap();
-        let links = links(&page(20, 40), Some(&cursor()), 101, &asked);
+        let links = links(&page(20, 40), Some(&cursor()), all(101), &asked);
         assert_eq!(links.matches("q=jazz&limit=20").count(), 4);
         for (relation, offset) in [("first", 0), ("prev", 20), ("last", 100)] {
             assert!(links.contains(&format!("offset={offset}>; rel=\"{relation}\"")));
@@ -252,11 +270,15 @@ mod tests {
         let asked = "/x?cursor=abc&limit=5".parse().unwrap();
         let mut by_cursor = page(5, 0);
         by_cursor.cursor = Some(cursor());
-        let links = links(&by_cursor, Some(&cursor()), 50_000, &asked);
+        let links = links(&by_cursor, Some(&cursor()), all(50_000), &asked);
         assert_eq!(links.matches("rel=").count(), 2, "{links}");
         assert!(links.contains("</x?limit=5&offset=0>; rel=\"first\""));
         // More than were counted: nobody knows where the end is.
-        let uncounted = super::links(&page(5, 0), Some(&cursor()), LIST_COUNTED_MAX + 1, &asked);
+        let more = Total {
+            rows: 10_001,
+            is_exact: false,
+        };
+        let uncounted = super::links(&page(5, 0), Some(&cursor()), more, &asked);
         assert!(!uncounted.contains("last"), "{uncounted}");
     }
 
@@ -283,7 +305,7 @@ mod tests {
         let asked = "/x".parse().unwrap();
         let at = |offset, total| {
             let next = (offset + 2 < total).then(cursor);
-            links(&page(2, offset), next.as_ref(), total, &asked)
+            links(&page(2, offset), next.as_ref(), all(total), &asked)
         };
         assert!(at(1, 4).contains("offset=3>; rel=\"last\""));
         // Past the end, `prev` leads to the last rows that exist.
@@ -293,6 +315,9 @@ mod tests {
 
     #[test]
     fn a_list_of_one_page_has_no_links() {
-        assert_eq!(links(&page(20, 0), None, 20, &"/x".parse().unwrap()), "");
+        assert_eq!(
+            links(&page(20, 0), None, all(20), &"/x".parse().unwrap()),
+            ""
+        );
     }
 }

@@ -2,6 +2,8 @@
 
 mod csv;
 mod input;
+mod kept;
+mod runs;
 pub(super) mod seatmap;
 
 use axum::extract::State;
@@ -12,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+pub(super) use self::kept::KeptMaps;
 use super::ApiState;
 use super::availability;
 use super::cache::{self, IfNoneMatch, tagged};
@@ -26,7 +29,7 @@ use crate::schema;
 use crate::store::edit::EditError;
 use crate::store::seats::SeatsChange;
 use crate::ticketing::edit::EditRefusal;
-use crate::ticketing::live::{Delta, EventState};
+use crate::ticketing::live::{Delta, EventState, SeatMap};
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
 /// The revision to start from.
@@ -155,19 +158,25 @@ fn unchanged(revision: Revision) -> Delta {
 /// The statuses of all seats, from memory if the event is watched, else from the database.
 async fn whole(state: &ApiState, event_id: EventId) -> ApiResult<SeatStatuses> {
     if let Some(known) = state.board.get(event_id) {
-        return Ok(SeatStatuses::all(&known.state));
+        let EventState {
+            event,
+            revision,
+            seats,
+            ..
+        } = &*known.state;
+        return Ok(SeatStatuses::all(event.layout, *revision, seats));
     }
-    let live = state.store.live_event(event_id, 0).await?;
-    let live = live.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    Ok(SeatStatuses::all(&live.state))
+    let read = state.store.seat_statuses(event_id).await?;
+    let read = read.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    Ok(SeatStatuses::all(read.layout, read.revision, &read.seats))
 }
 
 impl SeatStatuses {
-    fn all(state: &EventState) -> SeatStatuses {
+    fn all(layout: u32, revision: Revision, seats: &SeatMap) -> SeatStatuses {
         SeatStatuses {
-            layout: state.event.layout,
-            revision: state.revision,
-            seats: Some(STANDARD.encode(state.seats.bytes())),
+            layout,
+            revision,
+            seats: Some(STANDARD.encode(seats.bytes())),
             changed: None,
         }
     }

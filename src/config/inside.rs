@@ -272,6 +272,13 @@ pub const OTHER_DESCRIPTORS_MAX: usize = 48;
 /// Connections of clients below which it is not worth starting.
 pub const CLIENTS_MIN: usize = 16;
 
+// --- what REST keeps in memory
+
+/// Bodies of seat maps that are kept packed, in bytes. Of 100,000 seats one is about 60 KB as runs, 1 MB as columns.
+pub const SEATMAPS_KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The same, in number: each version, form and language is one.
+pub const SEATMAPS_KEPT_MAX: usize = 1_024;
+
 // --- how often one client may ask: defaults of [`super::LimitsConfig`], which tests change
 //
 // Far above what a household behind one address does with several tabs open each, and far below what a script does.

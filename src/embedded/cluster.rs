@@ -176,7 +176,7 @@ fn initdb(
                 if locale != Locale::C && output.contains("invalid locale") => {}
             Ok(()) if locale == Locale::C => {
                 tracing::warn!(
-                    "this system has no locale in UTF-8 ({}): search folds the case of ASCII letters only",
+                    "this system has no locale in UTF-8 ({}): search folds the case of Latin letters only",
                     UTF8_LOCALES.join(", ")
                 );
                 return Ok(());

@@ -1,10 +1,12 @@
 //! The counts of many events at once, for events that are not watched.
 
+use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
 use super::changes::unsigned;
-use super::{Store, StoreError};
+use super::{Store, StoreError, Total};
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::live::{EventInfo, TicketType};
 use crate::ticketing::{EventId, Revision, TicketTypeId};
 
@@ -47,17 +49,35 @@ impl Store {
         rows.iter().map(section).collect()
     }
 
-    /// Reads the active events, the next to begin first, at most `events_max`.
-    pub async fn active_stands(&self, events_max: i64) -> Result<Vec<Stand>, StoreError> {
+    /// One page of the active events, the next to begin first, and how many there are in all.
+    pub async fn active_stands(
+        &self,
+        after: Option<(Timestamp, EventId)>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<Stand>, Total), StoreError> {
         let client = self.client().await?;
+        let active = "from events where status = 'active' and deleted_at is null";
+        let beyond = match after.is_some() {
+            true => "and (starts_at, id) > ($3, $4)",
+            false => "and $3::timestamptz is null and $4::bigint is null",
+        };
+        // Ids first, so that no row that the page skips is rendered.
         let statement = client
             .prepare_cached(&format!(
-                "{STAND} where e.status = 'active' and e.deleted_at is null
-                  order by e.starts_at, e.id limit $1"
+                "select turn.revision, event_json(e, turn.layout), ticket_types_json(e.id)
+                   from (select id {active} {beyond} order by starts_at, id limit $1 offset $2) as page
+                   join events e on e.id = page.id join turns turn on turn.event_id = e.id
+                  order by e.starts_at, e.id"
             ))
             .await?;
-        let rows = client.query(&statement, &[&events_max]).await?;
-        rows.iter().map(read).collect()
+        let (starts_at, id) = after.unzip();
+        let rows = client
+            .query(&statement, &[&limit, &offset, &starts_at, &id])
+            .await?;
+        let total = Total::of(&client, active, &[], LIST_COUNTED_MAX).await?;
+        let stands = rows.iter().map(read).collect::<Result<_, _>>()?;
+        Ok((stands, total))
     }
 }
 

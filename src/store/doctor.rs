@@ -168,7 +168,7 @@ async fn settings(client: &Client, found: &mut Diagnosis) -> Result<(), StoreErr
     };
     let says = match bad {
         Some((Condition::Warning, _)) => {
-            format!("{encoding}, locale {ctype}: search finds other cases of ASCII letters only")
+            format!("{encoding}, locale {ctype}: search finds other cases of Latin letters only")
         }
         _ => format!("{encoding}, locale {ctype}"),
     };

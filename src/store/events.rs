@@ -6,9 +6,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::changes::unsigned;
-use super::{Store, StoreError};
+use super::{Store, StoreError, Total};
 use crate::auth::Caller;
-use crate::config::rest::LIST_COUNTED_MAX;
+use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX, SEARCH_INDEXED_CHARS_MIN};
 use crate::ticketing::live::{EventInfo, EventStatus, TicketType};
 use crate::ticketing::{EventId, Revision, TicketTypeId, UserId};
 
@@ -57,7 +57,7 @@ pub struct Section {
 /// The filter of a list of events; `None` does not filter.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    /// A part of the title, description or venue, in any case.
+    /// A part of the title, venue or description, in any case, with or without accents.
     pub q: Option<String>,
     pub status: Option<EventStatus>,
     pub category: Option<String>,
@@ -96,15 +96,22 @@ const COLUMNS: &str =
     "turn.revision, event_json(e, turn.layout), ticket_types_json(e.id), rfc3339(e.created_at)";
 const TABLES: &str = "from events e join turns turn on turn.event_id = e.id";
 
-/// $1 caller, $2 whether an admin, $3 pattern, $4 status, $5 category, $6 from, $7 to.
+/// $1 caller, $2 whether an admin, $3 searched part, $4 status, $5 category, $6 from, $7 to. It is planned for the given
+/// values, so a condition that is not asked for is no part of the plan.
 const MATCHING: &str = "
     where e.deleted_at is null
       and (e.status <> 'draft' or $2 or e.organizer_id = $1)
-      and ($3::text is null or e.title ilike $3 or e.description ilike $3 or e.venue ilike $3)
+      and ($3::text is null or strpos(e.searched, searchable($3)) > 0)
       and ($4::text is null or e.status = $4)
       and ($5::text is null or lower(e.category) = lower($5))
       and ($6::timestamptz is null or e.starts_at >= $6)
       and ($7::timestamptz is null or e.starts_at < $7)";
+
+/// All events ($8 is null), or only those that were found ($8), each by its key: along an index of the order there may be
+/// any number of others between them.
+const EVENTS: &str = "events e";
+const FOUND: &str = "unnest($8::bigint[]) as found (id)
+    cross join lateral (select * from events where id = found.id limit 1) e";
 
 impl Store {
     /// One event in one snapshot, drafts as well; `None` when there is none or it was deleted.
@@ -117,18 +124,23 @@ impl Store {
         &self,
         filter: &EventFilter,
         caller: &Caller,
-    ) -> Result<(Vec<EventRow>, i64), StoreError> {
+    ) -> Result<(Vec<EventRow>, Total), StoreError> {
+        let client = self.client().await?;
+        let found = match &filter.q {
+            Some(part) => found(&client, part).await?,
+            None => None,
+        };
         let (user, admin) = (caller.user_id(), caller.is_admin());
-        let pattern = filter.q.as_deref().map(contains);
         let status = filter.status.map(EventStatus::name);
-        let matching: [&(dyn ToSql + Sync); 7] = [
+        let matching: [&(dyn ToSql + Sync); 8] = [
             &user,
             &admin,
-            &pattern,
+            &filter.q,
             &status,
             &filter.category,
             &filter.from,
             &filter.to,
+            &found,
         ];
         let sort = filter.sort;
         let (key, direction) = (sort.key(), sort.direction());
@@ -137,29 +149,33 @@ impl Store {
         let (place, id) = filter.after.clone().unzip();
         let beyond = match filter.after.is_some() {
             true => format!(
-                "and ({key}, e.id) {} ({}, $11)",
+                "and ({key}, e.id) {} ({}, $12)",
                 sort.beyond(),
-                sort.place("$10")
+                sort.place("$11")
             ),
-            false => "and $10::text is null and $11::bigint is null".to_owned(),
+            false => "and $11::text is null and $12::bigint is null".to_owned(),
+        };
+        let matches = match found.is_some() {
+            true => format!("from {FOUND} {MATCHING}"),
+            false => format!("from {EVENTS} {MATCHING} and $8::bigint[] is null"),
         };
         // Ids first, so that no row that the page skips is rendered.
         let page = format!(
             "select {COLUMNS}
-               from (select e.id from events e {MATCHING} {beyond} order by {order} limit $8 offset $9) as page
+               from (select e.id {matches} {beyond} order by {order} limit $9 offset $10) as page
                join events e on e.id = page.id join turns turn on turn.event_id = e.id
               order by {order}"
         );
         let of_page: [&(dyn ToSql + Sync); 4] = [&filter.limit, &filter.offset, &place, &id];
         let paged: Vec<&(dyn ToSql + Sync)> = matching.into_iter().chain(of_page).collect();
-        let client = self.client().await?;
         let rows = client.query(&page, &paged).await?;
-        let count = format!(
-            "select count(*) from (select from events e {MATCHING} limit {LIST_COUNTED_MAX} + 1) as counted"
-        );
-        let total = client.query_one(&count, &matching).await?;
+        let counted_max = match filter.q {
+            Some(_) => SEARCH_COUNTED_MAX,
+            None => LIST_COUNTED_MAX,
+        };
+        let total = Total::of(&client, &matches, &matching, counted_max).await?;
         let events = rows.iter().map(read).collect::<Result<_, _>>()?;
-        Ok((events, total.try_get(0)?))
+        Ok((events, total))
     }
 
     /// One page of an organizer's events (`None`: all events) with their sales, newest first.
@@ -169,29 +185,31 @@ impl Store {
         after: Option<(jiff::Timestamp, EventId)>,
         limit: i64,
         offset: i64,
-    ) -> Result<(Vec<ManagedEvent>, i64), StoreError> {
+    ) -> Result<(Vec<ManagedEvent>, Total), StoreError> {
         let (place, id) = after.unzip();
         let beyond = match after.is_some() {
             true => "(e.starts_at, e.id) < ($4, $5)",
             false => "$4::timestamptz is null and $5::bigint is null",
         };
         let whose = "e.deleted_at is null and ($1::bigint is null or e.organizer_id = $1)";
+        // Ids first, so that no sales are counted of what the page skips.
         let page = format!(
-            "select {COLUMNS}, sales.bookings, sales.revenue {TABLES}
+            "select {COLUMNS}, sales.bookings, sales.revenue
+               from (select e.id from events e where {whose} and {beyond}
+                      order by e.starts_at desc, e.id desc limit $2 offset $3) as page
+               join events e on e.id = page.id join turns turn on turn.event_id = e.id
               cross join lateral (select count(*) as bookings, coalesce(sum(total_amount), 0)::bigint as revenue
                                     from bookings where event_id = e.id and status = 'confirmed') as sales
-              where {whose} and {beyond} order by e.starts_at desc, e.id desc limit $2 offset $3"
+              order by e.starts_at desc, e.id desc"
         );
         let client = self.client().await?;
         let rows = client
             .query(&page, &[&organizer, &limit, &offset, &place, &id])
             .await?;
-        let count = format!(
-            "select count(*) from (select from events e where {whose} limit {LIST_COUNTED_MAX} + 1) as counted"
-        );
-        let total = client.query_one(&count, &[&organizer]).await?;
+        let all = format!("from events e where {whose}");
+        let total = Total::of(&client, &all, &[&organizer], LIST_COUNTED_MAX).await?;
         let events = rows.iter().map(managed).collect::<Result<_, _>>()?;
-        Ok((events, total.try_get(0)?))
+        Ok((events, total))
     }
 }
 
@@ -286,18 +304,20 @@ impl EventSort {
     }
 }
 
-/// A pattern for `like` that matches texts that contain `part` literally.
-fn contains(part: &str) -> String {
-    let mut pattern = String::with_capacity(part.len() + 2);
-    pattern.push('%');
-    for letter in part.chars() {
-        if matches!(letter, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    pattern
+/// The events that have `part` in their texts, by an index. `None`: too many for it to help, so that a walk along the
+/// order of the list soon meets enough of them.
+async fn found(
+    client: &impl GenericClient,
+    part: &str,
+) -> Result<Option<Vec<EventId>>, StoreError> {
+    let sql = "select case when char_length(searchable($1)) >= $2 then found_events($1, $3) end";
+    let statement = client.prepare_cached(sql).await?;
+    let events_max = SEARCH_COUNTED_MAX + 1;
+    let row = client
+        .query_one(&statement, &[&part, &SEARCH_INDEXED_CHARS_MIN, &events_max])
+        .await?;
+    let found: Option<Vec<EventId>> = row.try_get(0)?;
+    Ok(found.filter(|found| found.len() as i64 <= SEARCH_COUNTED_MAX))
 }
 
 fn managed(row: &Row) -> Result<ManagedEvent, StoreError> {
@@ -317,14 +337,4 @@ fn read(row: &Row) -> Result<EventRow, StoreError> {
         ticket_types,
         created_at: row.try_get(3)?,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::contains;
-
-    #[test]
-    fn signs_of_patterns_are_searched_for_as_they_are() {
-        assert_eq!(contains("50% _off\\"), "%50\\% \\_off\\\\%");
-    }
 }

@@ -38,6 +38,7 @@ mod snapshot;
 pub mod start;
 pub mod ticket_types;
 mod tls;
+mod total;
 pub mod users;
 pub mod yardstick;
 
@@ -56,6 +57,7 @@ use address::Address;
 use crowd::PoolLine;
 pub use error::{Failure, StoreError};
 pub use snapshot::LiveEvent;
+pub use total::Total;
 
 /// How often a transaction is run at most (deadlocks, serialization failures).
 const TRANSACTION_TRIES_MAX: u32 = 6;

@@ -7,7 +7,7 @@ use tokio_postgres::types::Json;
 
 use super::edit::{self, EditError, EditResult, Edited};
 use super::idempotency::{IdempotencyKey, Once};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Total};
 use crate::auth::Caller;
 use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::edit::{EditRefusal, NewNotice};
@@ -76,7 +76,7 @@ impl Store {
         after: Option<NoticeId>,
         limit: i64,
         offset: i64,
-    ) -> Result<(Vec<Notice>, i64), StoreError> {
+    ) -> Result<(Vec<Notice>, Total), StoreError> {
         let standing = "from notices n where event_id = $1 and (until is null or until > now())";
         let client = self.client().await?;
         let page = client
@@ -84,22 +84,17 @@ impl Store {
                 "select notice_json(n) {standing} and id > $2 order by id limit $3 offset $4"
             ))
             .await?;
-        let count = client
-            .prepare_cached(&format!(
-                "select count(*) from (select {standing} limit {LIST_COUNTED_MAX} + 1) as counted"
-            ))
-            .await?;
         let after = after.map_or(i64::MIN, |id| id.0);
         let rows = client
             .query(&page, &[&event, &after, &limit, &offset])
             .await?;
-        let total = client.query_one(&count, &[&event]).await?;
+        let total = Total::of(&client, standing, &[&event], LIST_COUNTED_MAX).await?;
         let notice = |row: &tokio_postgres::Row| {
             let Json(notice) = row.try_get(0)?;
             Ok(notice)
         };
         let notices = rows.iter().map(notice).collect::<Result<_, StoreError>>()?;
-        Ok((notices, total.try_get(0)?))
+        Ok((notices, total))
     }
 
     pub async fn delete_notice(

@@ -4,10 +4,11 @@ use deadpool_postgres::{GenericClient, Transaction};
 
 use super::Store;
 use super::StoreError;
+use super::changes::unsigned;
 use super::edit::{EditResult, Edited};
 use crate::auth::Caller;
 use crate::ticketing::edit::EditRefusal;
-use crate::ticketing::live::Delta;
+use crate::ticketing::live::{Delta, SeatMap, SeatStatus};
 use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId};
 
 /// The seat map of an event at one version.
@@ -31,6 +32,14 @@ pub struct PlacedSeat {
     pub position: i32,
 }
 
+/// The statuses of an event's seats.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SeatsRow {
+    pub layout: u32,
+    pub revision: Revision,
+    pub seats: SeatMap,
+}
+
 /// Changes of some seats; fields that are `None` stay as they are.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SeatsChange {
@@ -40,6 +49,9 @@ pub struct SeatsChange {
     /// Moves them to this ticket type.
     pub ticket_type: Option<TicketTypeId>,
 }
+
+const LAYOUT: &str = "
+    select t.layout from turns t join events e on e.id = t.event_id where e.id = $1 and e.deleted_at is null";
 
 impl Store {
     /// The geometry of the seats in one snapshot; `None` if there is no such event.
@@ -51,9 +63,7 @@ impl Store {
             .read_only(true)
             .start()
             .await?;
-        let layout = "select t.layout from turns t join events e on e.id = t.event_id
-                       where e.id = $1 and e.deleted_at is null";
-        let Some(layout) = snapshot.query_opt(layout, &[&event]).await? else {
+        let Some(layout) = snapshot.query_opt(LAYOUT, &[&event]).await? else {
             return Ok(None);
         };
         let sections = "select id, name from sections where event_id = $1 order by id";
@@ -70,6 +80,47 @@ impl Store {
                 .collect::<Result<_, StoreError>>()?,
             seats: seats.iter().map(placed).collect::<Result<_, _>>()?,
         }))
+    }
+
+    /// The version of the event's seat map; `None` if there is no such event.
+    pub async fn layout(&self, event: EventId) -> Result<Option<i32>, StoreError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(LAYOUT).await?;
+        let row = client.query_opt(&statement, &[&event]).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// The status of every seat at one revision; `None` if there is no such event.
+    pub async fn seat_statuses(&self, event: EventId) -> Result<Option<SeatsRow>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "select t.layout, t.revision, t.seat_count, taken.positions, taken.statuses
+                   from turns t join events e on e.id = t.event_id
+                   cross join lateral taken_seats(e.id, t.seat_count) taken
+                  where e.id = $1 and e.deleted_at is null",
+            )
+            .await?;
+        let row = client.query_opt(&statement, &[&event]).await?;
+        row.map(|row| {
+            let seat_count: i32 = row.try_get(2)?;
+            let positions: Option<Vec<i32>> = row.try_get(3)?;
+            let statuses: Option<&str> = row.try_get(4)?;
+            let digits = statuses.unwrap_or_default().bytes();
+            let mut seats = SeatMap::new(seat_count.unsigned_abs());
+            for (position, digit) in positions.unwrap_or_default().into_iter().zip(digits) {
+                let status = SeatStatus::try_from(i64::from(digit) - i64::from(b'0'));
+                let status = status.map_err(|error| StoreError::corrupt(error.to_string()))?;
+                seats.set(position.unsigned_abs(), status);
+            }
+            let layout: i32 = row.try_get(0)?;
+            Ok(SeatsRow {
+                layout: layout.unsigned_abs(),
+                revision: unsigned(row.try_get(1)?)?,
+                seats,
+            })
+        })
+        .transpose()
     }
 
     /// The changes after `since`, merged; `None` if the log does not reach back that far within `rows_max` rows.
@@ -103,8 +154,7 @@ impl Store {
             )
             .await?;
         let row = client.query_opt(&statement, &[&event]).await?;
-        row.map(|row| super::changes::unsigned(row.try_get(0)?))
-            .transpose()
+        row.map(|row| unsigned(row.try_get(0)?)).transpose()
     }
 
     /// Takes seats off sale or puts them back, or moves them to another ticket type; refused where one is held or sold.

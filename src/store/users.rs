@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 
 use super::idempotency::{self, IdempotencyKey, Once};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Total};
 use crate::auth::Role;
 use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::UserId;
@@ -94,18 +94,16 @@ impl Store {
         after: Option<UserId>,
         limit: i64,
         offset: i64,
-    ) -> Result<(Vec<User>, i64), StoreError> {
-        let statement =
-            format!("select {COLUMNS} from users where id > $3 order by id limit $1 offset $2");
+    ) -> Result<(Vec<User>, Total), StoreError> {
+        let statement = format!(
+            "select {COLUMNS} from (select * from users where id > $3 order by id limit $1 offset $2) as page order by id"
+        );
         let after = after.map_or(i64::MIN, |id| id.0);
         let client = self.client().await?;
         let rows = client.query(&statement, &[&limit, &offset, &after]).await?;
-        let count = format!(
-            "select count(*) from (select from users limit {LIST_COUNTED_MAX} + 1) as counted"
-        );
-        let total = client.query_one(&count, &[]).await?;
+        let total = Total::of(&client, "from users", &[], LIST_COUNTED_MAX).await?;
         let users = rows.iter().map(read).collect::<Result<_, _>>()?;
-        Ok((users, total.try_get(0)?))
+        Ok((users, total))
     }
 
     pub async fn standing(&self, id: UserId) -> Result<Option<UserRights>, StoreError> {

@@ -165,6 +165,75 @@ async fn a_map_is_fetched_as_columns_once_per_version() {
 }
 
 #[tokio::test]
+async fn speed_i_a_map_comes_as_runs_and_packed() {
+    let theatre = theatre().await;
+    let map = theatre.map();
+    theatre.draw(&map).await;
+    let (ids, layout) = (
+        theatre.ids().await,
+        theatre.get("seatmap").await["layout"].clone(),
+    );
+    let path = format!("{}/seatmap?layout={layout}&form=runs", theatre.path);
+    let anonymous = || theatre.server.anonymous();
+    let plain = anonymous().get(&path).await;
+    let runs = plain.data(200);
+    assert_eq!(runs["id"], json!([ids[0], 1, 9]));
+    assert_eq!(runs["number"], json!([1, 1, 3, 1, 1, 3, 1, 1, 3]));
+    let rows = json!({"section": [0, 0, 1], "label": ["A", "B", "A"], "places": [3, 3, 3]});
+    assert_eq!(runs["rows"], rows);
+    assert_eq!(runs["unit"], 0.0625);
+    assert_eq!(plain.header("content-encoding"), None);
+    let known = anonymous().with_header("if-none-match", plain.header("etag").unwrap());
+    assert_eq!(known.get(&path).await.status, 304);
+    let columns = path.replace("&form=runs", "&form=columns");
+    assert_eq!(known.get(&columns).await.status, 200, "another form");
+
+    // Packed for those who take it, in each language, and made once.
+    for (lang, message) in [("en", &plain.body["message"]), ("th", &Value::Null)] {
+        for _ in 0..2 {
+            let url = format!("http://{}{path}", theatre.server.address());
+            let packed = reqwest::Client::new()
+                .get(url)
+                .header("accept-encoding", "br;q=0.5, gzip")
+                .header("accept-language", lang);
+            let packed = packed.send().await.unwrap();
+            assert_eq!(packed.headers()["content-encoding"], "gzip");
+            assert_eq!(packed.headers()["content-language"], lang);
+            let cache = packed.headers()["cache-control"].to_str().unwrap();
+            assert!(cache.contains("immutable"), "{cache}");
+            let bytes = packed.bytes().await.unwrap();
+            let unpacked = flate2::read::GzDecoder::new(&bytes[..]);
+            let body: Value = serde_json::from_reader(unpacked).unwrap();
+            assert_eq!(&body["data"], runs);
+            assert_eq!(&body["message"] == message, lang == "en");
+        }
+    }
+    let refused = anonymous()
+        .get(&format!("{}/seatmap?form=svg", theatre.path))
+        .await;
+    assert_eq!(refused.code(422), "VALIDATION_FAILED");
+
+    // Another version is another body, and the old one is gone.
+    let mut smaller = map.clone();
+    smaller["sections"].as_array_mut().unwrap().pop();
+    theatre.draw(&smaller).await;
+    let gone = anonymous().get(&path).await;
+    assert_eq!(gone.code(404), "LAYOUT_NOT_FOUND");
+    let path = format!("{}/seatmap?form=runs", theatre.path);
+    let newer = anonymous().get(&path).await;
+    assert_eq!(newer.data(200)["id"], json!([ids[0], 1, 6]));
+    assert_eq!(newer.header("cache-control"), Some("public, no-cache"));
+    // Names of sections are part of the map.
+    let client = theatre.server.client().await;
+    client
+        .execute("update sections set name = 'Parterre'", &[])
+        .await
+        .unwrap();
+    let renamed = anonymous().get(&path).await;
+    assert_eq!(renamed.data(200)["sections"][0]["name"], "Parterre");
+}
+
+#[tokio::test]
 async fn seats_stay_themselves_when_the_map_is_redrawn() {
     let theatre = theatre().await;
     let mut map = theatre.map();

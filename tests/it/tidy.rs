@@ -114,7 +114,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that name nobody, and that all but the rules may name.
-const FOUNDATIONS: &[&str] = &["clock", "lang", "metrics", "pacing", "tasks"];
+const FOUNDATIONS: &[&str] = &["accept", "clock", "lang", "metrics", "pacing", "tasks"];
 
 /// Modules that may name all others: they start them.
 const ROOTS: &[&str] = &["cli", "run", "tools"];

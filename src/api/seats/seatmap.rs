@@ -2,25 +2,39 @@
 
 use std::collections::HashMap;
 
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 use utoipa::{IntoParams, ToSchema};
 
 use super::input::{self, SeatmapBody, SeatmapUpload};
+use super::kept::{self, Key};
+use super::runs::SeatRuns;
+use crate::accept::takes;
 use crate::api::ApiState;
 use crate::api::availability;
-use crate::api::cache::{self, IfNoneMatch, tagged};
-use crate::api::envelope::{Envelope, Failure, Reply};
+use crate::api::cache::{self, IfNoneMatch, is_known, marked};
+use crate::api::envelope::{self, Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::events;
-use crate::api::extract::{At, Query};
+use crate::api::extract::{At, Query, header_text};
 use crate::api::fields::{Fields, Input};
 use crate::auth::Caller;
+use crate::lang::Lang;
 use crate::schema;
 use crate::store::seats::Geometry;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
+
+/// A seat map in the form that was asked for.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(in crate::api) enum SeatmapData {
+    Columns(Seatmap),
+    Runs(SeatRuns),
+}
 
 /// The seats' places as columns: one entry for each place of the layout, in its order. A place without a seat has
 /// `null` for `id`.
@@ -32,9 +46,9 @@ pub(in crate::api) struct Seatmap {
 }
 
 #[derive(Serialize, ToSchema)]
-struct SeatmapSection {
-    id: i64,
-    name: String,
+pub(super) struct SeatmapSection {
+    pub(super) id: i64,
+    pub(super) name: String,
 }
 
 #[derive(Serialize, ToSchema, Default)]
@@ -64,13 +78,29 @@ pub(in crate::api) struct Version {
     /// A version, as events name it in `layout`. The content at this address never changes.
     #[param(schema_with = schema::layout, required = false)]
     layout: Option<i32>,
+    /// `columns` has a value for each seat; `runs` is a twentieth of that, with places rounded to a sixteenth of the usual
+    /// distance of two seats.
+    #[param(required = false, default = "columns")]
+    form: Form,
 }
+
+/// How the seats' places are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(in crate::api) enum Form {
+    #[default]
+    Columns,
+    Runs,
+}
+
+const FORMS: [(&str, Form); 2] = [("columns", Form::Columns), ("runs", Form::Runs)];
 
 impl Input for Version {
     fn read(fields: &mut Fields) -> Option<Version> {
         let layout = fields.integer("layout", 0..=i64::from(i32::MAX));
         Some(Version {
             layout: layout.map(|layout| layout as i32),
+            form: fields.choice("form", &FORMS).unwrap_or_default(),
         })
     }
 }
@@ -78,7 +108,7 @@ impl Input for Version {
 /// The seat map: geometry only
 #[utoipa::path(get, path = "/events/{event_id}/seatmap", tag = "seats", params(("event_id" = EventId, Path), IfNoneMatch, Version),
     responses(
-        (status = 200, body = Envelope<Seatmap>, headers(("ETag" = String))),
+        (status = 200, body = Envelope<SeatmapData>, headers(("ETag" = String))),
         (status = 304, description = "Nothing changed since the version in `If-None-Match`"),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`, `LAYOUT_NOT_FOUND` with the current `layout`"),
     ))]
@@ -90,21 +120,92 @@ pub(in crate::api) async fn show(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let event = availability::visible(&state, &caller, event_id).await?;
-    let geometry = state.store.geometry(event_id).await?;
-    let geometry = geometry.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    let layout = geometry.layout;
+    let mut layout = event.event().layout.cast_signed();
     if version.layout.is_some_and(|asked| asked != layout) {
-        return Err(ApiError::not_found("LAYOUT_NOT_FOUND").with("layout", layout));
+        // This node may not have heard of it yet.
+        layout = state.store.layout(event_id).await?.unwrap_or(layout);
     }
     let control = match version.layout {
         _ if event.is_draft() => cache::PRIVATE,
         Some(_) => cache::FOR_EVER,
         None => cache::ASK_AGAIN,
     };
-    let tag = layout.to_string();
-    Ok(tagged(&headers, &tag, control, "SEATMAP", || {
-        Seatmap::of(geometry)
-    }))
+    let lang = Lang::of(&headers);
+    loop {
+        if version.layout.is_some_and(|asked| asked != layout) {
+            return Err(ApiError::not_found("LAYOUT_NOT_FOUND").with("layout", layout));
+        }
+        let tag = version.form.tag(layout);
+        if is_known(&headers, &tag) {
+            return Ok(marked(
+                StatusCode::NOT_MODIFIED.into_response(),
+                &tag,
+                control,
+            ));
+        }
+        let key = Key {
+            event: event_id,
+            layout,
+            form: version.form,
+            lang,
+        };
+        match state.seatmaps.get(key, make(&state, key)).await {
+            Ok(body) => return Ok(marked(sent(body, lang, &headers).await?, &tag, control)),
+            // It was drawn anew.
+            Err(NotMade::Now(newer)) => layout = newer,
+            Err(NotMade::Failed(error)) => return Err(error),
+        }
+    }
+}
+
+/// Why a body could not be made.
+enum NotMade {
+    /// The map has another version now.
+    Now(i32),
+    Failed(ApiError),
+}
+
+impl From<ApiError> for NotMade {
+    fn from(error: ApiError) -> NotMade {
+        NotMade::Failed(error)
+    }
+}
+
+/// Reads the map and packs it.
+async fn make(state: &ApiState, key: Key) -> Result<Bytes, NotMade> {
+    let geometry = state.store.geometry(key.event).await;
+    let geometry = geometry.map_err(ApiError::from)?;
+    let geometry = geometry.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    if geometry.layout != key.layout {
+        return Err(NotMade::Now(geometry.layout));
+    }
+    let packing = spawn_blocking(move || {
+        let data = SeatmapData::of(geometry, key.form);
+        kept::packed(&envelope::body("SEATMAP", data, key.lang))
+    });
+    let packed = packing.await.map_err(ApiError::internal)?;
+    Ok(packed.map_err(ApiError::internal)?)
+}
+
+/// Answers a packed body, unpacked for callers that do not take it so.
+async fn sent(body: Bytes, lang: Lang, asked: &HeaderMap) -> ApiResult<Response> {
+    let accepted = header_text(asked, &header::ACCEPT_ENCODING).unwrap_or_default();
+    let mut answer = match takes(accepted, "gzip") {
+        true => {
+            let mut answer = envelope::ready(body, lang);
+            let gzip = HeaderValue::from_static("gzip");
+            answer.headers_mut().insert(header::CONTENT_ENCODING, gzip);
+            answer
+        }
+        false => {
+            let plain = spawn_blocking(move || kept::unpacked(&body)).await;
+            let plain = plain.map_err(ApiError::internal)?;
+            envelope::ready(plain.map_err(ApiError::internal)?, lang)
+        }
+    };
+    let vary = HeaderValue::from_static("accept-encoding");
+    answer.headers_mut().append(header::VARY, vary);
+    Ok(answer)
 }
 
 /// Draw the seat map
@@ -150,14 +251,43 @@ pub(in crate::api) async fn replace(
     Ok(Reply::ok("SEATMAP_SAVED", data).revision(saved.revision))
 }
 
-impl Seatmap {
-    fn of(geometry: Geometry) -> Seatmap {
+impl Form {
+    /// The version of a body.
+    fn tag(self, layout: i32) -> String {
+        match self {
+            Form::Columns => layout.to_string(),
+            Form::Runs => format!("{layout}-runs"),
+        }
+    }
+}
+
+impl SeatmapData {
+    fn of(geometry: Geometry, form: Form) -> SeatmapData {
         let index: HashMap<i64, usize> = geometry
             .sections
             .iter()
             .enumerate()
             .map(|(index, (id, _))| (*id, index))
             .collect();
+        let section_of = |id: i64| index.get(&id).copied().unwrap_or_default();
+        let sections = geometry.sections.iter().map(|(id, name)| SeatmapSection {
+            id: *id,
+            name: name.clone(),
+        });
+        let sections = sections.collect();
+        match form {
+            Form::Columns => SeatmapData::Columns(Seatmap::of(geometry, sections, section_of)),
+            Form::Runs => SeatmapData::Runs(SeatRuns::of(&geometry, sections, section_of)),
+        }
+    }
+}
+
+impl Seatmap {
+    fn of(
+        geometry: Geometry,
+        sections: Vec<SeatmapSection>,
+        section_of: impl Fn(i64) -> usize,
+    ) -> Seatmap {
         let mut seats = SeatColumns::default();
         for seat in geometry.seats {
             while seats.id.len() < seat.position as usize {
@@ -170,7 +300,7 @@ impl Seatmap {
                     (0.0, 0.0),
                 );
             }
-            let section = index.get(&seat.section_id).copied().unwrap_or_default();
+            let section = section_of(seat.section_id);
             let at = (seat.x, seat.y);
             seats.push(
                 Some(seat.id),
@@ -181,12 +311,9 @@ impl Seatmap {
                 at,
             );
         }
-        let sections = geometry.sections.into_iter();
         Seatmap {
             layout: geometry.layout,
-            sections: sections
-                .map(|(id, name)| SeatmapSection { id, name })
-                .collect(),
+            sections,
             seats,
         }
     }

@@ -98,5 +98,5 @@ impl Store {
 }
 
 /// No timeout, since many rows take long; no waiting for fsync, since a bench can fill them in again.
-const PATIENT: &str = "set statement_timeout = 0; set synchronous_commit = off";
-const IMPATIENT: &str = "reset statement_timeout; reset synchronous_commit";
+pub(super) const PATIENT: &str = "set statement_timeout = 0; set synchronous_commit = off";
+pub(super) const IMPATIENT: &str = "reset statement_timeout; reset synchronous_commit";

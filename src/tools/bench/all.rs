@@ -3,12 +3,18 @@
 use std::time::Duration;
 
 use super::report::Report;
-use super::{BenchError, connections, fanout, holds, latency, overload, statement, together};
+use super::{
+    BenchError, connections, fanout, holds, latency, overload, reads, statement, together,
+};
 use crate::config::DatabaseConfig;
 
 const VIEWERS: usize = 10_000;
 /// Seats, and bookings, of other events.
 const BESIDE: u32 = 1_000_000;
+/// Events to read of, seats of one of them, and how often each read is asked for.
+const READ_EVENTS: u32 = 100_000;
+const READ_SEATS: u32 = 100_000;
+const READ_ROUNDS: usize = 100;
 
 /// `short`: each stretch a third as long, and fewer rows of other events.
 pub(super) fn run(short: bool, database: &DatabaseConfig) -> Result<(), BenchError> {
@@ -16,6 +22,7 @@ pub(super) fn run(short: bool, database: &DatabaseConfig) -> Result<(), BenchErr
     let beside = if short { BESIDE / 5 } else { BESIDE };
     let mut reports = Vec::new();
     reports.extend(statement::run(&[1_000, 2_000, 10_000], database)?);
+    reports.extend(reads::run(READ_EVENTS, READ_SEATS, READ_ROUNDS, database)?);
     reports.extend(latency::run(&[1, 100, 1_000], seconds(15), database)?);
     reports.extend(holds::run(&[1], &[1, 128, 256], seconds(9), database)?);
     reports.extend(holds::run(

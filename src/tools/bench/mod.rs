@@ -13,6 +13,7 @@ mod crowd;
 mod fanout;
 mod floor;
 mod holds;
+mod http;
 mod latency;
 mod metrics;
 mod nodes;
@@ -20,6 +21,7 @@ mod overload;
 mod postgres;
 mod presence;
 mod process;
+mod reads;
 mod report;
 mod resume;
 mod show;
@@ -136,6 +138,19 @@ pub enum BenchCommand {
         /// in an empty database.
         #[arg(long)]
         beside: Option<u32>,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// Every read of REST beside many events, and of one with many seats, from outside.
+    Reads {
+        #[arg(long, default_value_t = 100_000)]
+        events: u32,
+        /// Of the one event that has seats; half of them are sold.
+        #[arg(long, default_value_t = 100_000)]
+        seats: u32,
+        /// How often each read is asked for.
+        #[arg(long, default_value_t = 200)]
+        rounds: usize,
         #[command(flatten)]
         database: DatabaseConfig,
     },
@@ -286,6 +301,12 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             }
             .map(drop)
         }
+        BenchCommand::Reads {
+            events,
+            seats,
+            rounds,
+            database,
+        } => reads::run(events, seats, rounds, &database).map(drop),
         BenchCommand::Resume { viewers, database } => resume::run(&viewers, &database),
         BenchCommand::Presence {
             viewers,

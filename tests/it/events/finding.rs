@@ -71,6 +71,90 @@ async fn events_are_found_by_what_they_are() {
 }
 
 #[tokio::test]
+async fn speed_h_a_search_needs_neither_case_nor_accents() {
+    let (server, organizer) = world().await;
+    let titles = [
+        "Théâtre de ŁÓDŹ",
+        "Straße der Musik",
+        "Ελληνική Βραδιά",
+        "คอนเสิร์ตใหญ่",
+        "کنسرت موسیقی",
+    ];
+    for title in titles {
+        made(&organizer, &with(json!({"title": title}))).await;
+    }
+    let found = async |q: &str| -> Vec<String> {
+        let q: String = q.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let answer = server.anonymous().get(&format!("{EVENTS}?q={q}")).await;
+        let events = answer.data(200).as_array().unwrap().clone();
+        let total = answer.header("x-total-count").unwrap();
+        assert_eq!(total, events.len().to_string());
+        let title = |event: &Value| event["title"].as_str().unwrap().to_owned();
+        events.iter().map(title).collect()
+    };
+    for (q, title) in [
+        ("theatre", 0),
+        ("THE\u{301}ÂTRE DE", 0),
+        ("lodz", 0),
+        ("é", 0),
+        ("STRASSE", 1),
+        ("straße der m", 1),
+        ("ΕΛΛΗΝΙΚΗ", 2),
+        ("βραδια", 2),
+        ("ิร์ต", 3),
+        ("ใหญ่", 3),
+        // From an Arabic keyboard.
+        ("كنسرت", 4),
+        ("موسيقي", 4),
+    ] {
+        let found = found(q).await;
+        assert!(found.contains(&titles[title].to_owned()), "{q}: {found:?}");
+    }
+    assert_eq!(found("theatre de łódź").await, [titles[0]]);
+    assert_eq!(found("hall").await.len(), titles.len(), "the venue counts");
+    assert_eq!(found("lodz\nhall").await.len(), 0, "a part is of one text");
+    assert_eq!(found("\u{301}").await.len(), titles.len());
+    let client = server.client().await;
+    let change = "update events set title = 'Opera' where title like 'Stra%';
+                  update events set deleted_at = now() where title like '%Theatre%' or title like 'Théâ%'";
+    client.batch_execute(change).await.unwrap();
+    assert_eq!(found("strasse").await.len(), 0);
+    assert_eq!(found("opera").await, ["Opera"]);
+    assert_eq!(found("theatre").await.len(), 0, "it is deleted");
+}
+
+#[tokio::test]
+async fn speed_h_what_is_found_too_often_is_not_counted_to_the_end() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    Show::new().ticket_type("Free", 0, 10).stage(&client).await;
+    let many = "insert into events (organizer_id, title, category, venue, starts_at, capacity, status)
+                select organizer_id, 'Common ' || n, case when n > 1990 then 'late' else 'early' end, 'Place',
+                       now() + n * interval '1 hour', 10, 'active'
+                  from events, generate_series(1, 2010) n";
+    client.batch_execute(many).await.unwrap();
+    for (query, total, shown, has_last) in [
+        // More than are counted.
+        ("q=common", "2001", 5, false),
+        ("q=co", "2001", 5, false),
+        ("q=common&offset=2008", "2001", 2, false),
+        ("q=common&category=late", "20", 5, true),
+        ("q=common%20199&sort=-title", "11", 5, true),
+        ("q=common%201", "1111", 5, true),
+        ("", "2011", 5, true),
+    ] {
+        let page = server
+            .anonymous()
+            .get(&format!("{EVENTS}?{query}&limit=5"))
+            .await;
+        assert_eq!(page.data(200).as_array().unwrap().len(), shown, "{query}");
+        assert_eq!(page.header("x-total-count"), Some(total), "{query}");
+        let links = page.header("link").unwrap();
+        assert_eq!(links.contains("last"), has_last, "{query}: {links}");
+    }
+}
+
+#[tokio::test]
 async fn organizers_see_what_their_events_brought_in() {
     let server = TestServer::start().await;
     let client = server.client().await;
@@ -112,6 +196,11 @@ async fn organizers_see_what_their_events_brought_in() {
     assert!(all.iter().any(|event| event["id"] == other.event.0));
 }
 
+/// Availability names its event.
+fn id(row: &Value) -> Value {
+    row.get("id").unwrap_or(&row["event_id"]).clone()
+}
+
 /// Follows `next` from the first page of two to the end, and gives the ids in the order in which they came.
 async fn leafed(caller: &Caller, path: &str) -> Vec<Value> {
     let mut ids = Vec::new();
@@ -123,7 +212,7 @@ async fn leafed(caller: &Caller, path: &str) -> Vec<Value> {
         let page = caller.get(&path).await;
         let rows = page.data(200).as_array().unwrap();
         assert!((1..=2).contains(&rows.len()), "{path}");
-        ids.extend(rows.iter().map(|row| row["id"].clone()));
+        ids.extend(rows.iter().map(id));
         let links = page.header("link").unwrap_or_default();
         let link = links
             .split(", ")
@@ -177,6 +266,7 @@ async fn core_16_every_list_is_read_to_its_end_by_cursor() {
         (format!("{EVENTS}?sort=created_at"), &buyer, 3),
         (format!("{EVENTS}?sort=-created_at"), &buyer, 3),
         (format!("{EVENTS}/management/view"), &organizer, 3),
+        ("/api/v1/availability/all/active".to_owned(), &buyer, 3),
         // One of them told of the new time.
         (format!("{EVENTS}/{event}/notices"), &buyer, 6),
         ("/api/v1/bookings/mine".to_owned(), &buyer, 6),
@@ -195,13 +285,7 @@ async fn core_16_every_list_is_read_to_its_end_by_cursor() {
         once.sort_by_key(Value::to_string);
         once.dedup();
         assert_eq!(once.len(), rows, "{path} names a row twice");
-        let whole: Vec<Value> = whole
-            .data(200)
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|row| row["id"].clone())
-            .collect();
+        let whole: Vec<Value> = whole.data(200).as_array().unwrap().iter().map(id).collect();
         assert_eq!(ids, whole, "{path}");
     }
 

@@ -20,6 +20,7 @@ import { adminModel, eventModel, seatsModel, userModel, type AdminState, type Ev
 import { OwnBookings, type BookingsView, type Settled } from './own-bookings.ts';
 import { POLLING } from './polling.ts';
 import { Refusal, Rest, type Answer } from './rest.ts';
+import { columnsOf, type SeatMapRuns } from './seat-runs.ts';
 import { bookingStore, isBookingKey, type BookingStore, type KeptBooking, type TextStorage } from './store.ts';
 import { Subscription } from './subscription.ts';
 import type { TopicView } from './topic-state.ts';
@@ -216,7 +217,10 @@ export class SeatcastClient {
 
   /** Positions of the seats. A layout never changes: ask again only for another one. */
   async seatMap(eventId: number, layout: number): Promise<SeatMapGeometry> {
-    return given(await this.#rest.send<SeatMapGeometry>(`/events/${eventId}/seatmap?layout=${layout}`));
+    const path = `/events/${eventId}/seatmap?layout=${layout}&form=runs`;
+    const map = given(await this.#rest.send<SeatMapRuns | SeatMapGeometry>(path));
+    // A server that does not know this form answers columns.
+    return 'seats' in map ? map : columnsOf(map);
   }
 
   // ── booking ──────────────────────────────────────────────────────────────────────────────────

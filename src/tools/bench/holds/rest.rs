@@ -6,18 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1::SendRequest;
 use hyper::{Request, Response, StatusCode, header};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use super::selling::{Act, BenchBuyer, Pile};
 use crate::store::yardstick::Stage;
 use crate::ticketing::{BookingId, Revision};
-use crate::tools::bench::BenchError;
+use crate::tools::bench::{BenchError, http};
 
 const REVISION: &str = "x-event-revision";
 
@@ -55,15 +53,8 @@ impl RestBuyer {
     ) -> Result<Vec<RestBuyer>, BenchError> {
         let mut all = Vec::with_capacity(buyers);
         for _ in 0..buyers {
-            let connected = TcpStream::connect(address).await;
-            let stream = connected.map_err(BenchError::io("connect"))?;
-            stream
-                .set_nodelay(true)
-                .map_err(BenchError::io("connect"))?;
-            let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-            tokio::spawn(connection);
             all.push(RestBuyer {
-                sender,
+                sender: http::connect(address).await?,
                 host: address.to_string(),
                 stages: stages.clone(),
                 pile: pile.clone(),

@@ -120,6 +120,6 @@ describe('the seat map', () => {
     const event = { ...server.event(1).event, layout: 2 };
     server.push('event:1', 'update', { from: 2, to: 3, event });
     await drawn(server, element);
-    expect(server.requests.slice(before).map(({ path }) => path)).toEqual(['/events/1/seatmap?layout=2']);
+    expect(server.requests.slice(before).map(({ path }) => path)).toEqual(['/events/1/seatmap?layout=2&form=runs']);
   });
 });

@@ -1,0 +1,202 @@
+//! Bodies of seat maps, packed once for each version and kept in memory: a version never changes.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use tokio::sync::OnceCell;
+
+use super::seatmap::Form;
+use crate::config::inside::{SEATMAPS_KEPT_BYTES_MAX, SEATMAPS_KEPT_MAX};
+use crate::lang::Lang;
+use crate::ticketing::EventId;
+
+/// A body: of a version, in a form, with its sentence in a language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) event: EventId,
+    pub(super) layout: i32,
+    pub(super) form: Form,
+    pub(super) lang: Lang,
+}
+
+/// A handle; clones share what is kept. The bodies that were asked for last stay.
+#[derive(Clone, Default)]
+pub(in crate::api) struct KeptMaps(Arc<Mutex<Shelf>>);
+
+#[derive(Default)]
+struct Shelf {
+    bodies: HashMap<Key, Kept>,
+    bytes: usize,
+    /// Grows with each request: what was used last has the highest.
+    clock: u64,
+}
+
+#[derive(Clone, Default)]
+struct Kept {
+    /// Filled by the first of those that ask for it; the others wait.
+    body: Arc<OnceCell<Bytes>>,
+    /// As counted in [`Shelf::bytes`]; 0 while it is being made.
+    bytes: usize,
+    used: u64,
+}
+
+impl KeptMaps {
+    /// The body in gzip, made by `make` where it is not kept. Of several that ask at a time one makes it.
+    pub(super) async fn get<E>(
+        &self,
+        key: Key,
+        make: impl Future<Output = Result<Bytes, E>>,
+    ) -> Result<Bytes, E> {
+        let cell = self.on_shelf(|shelf| shelf.take(key));
+        match cell.get_or_try_init(|| make).await {
+            Ok(body) => {
+                self.on_shelf(|shelf| shelf.weigh(key, body.len()));
+                Ok(body.clone())
+            }
+            Err(error) => {
+                self.on_shelf(|shelf| shelf.drop_empty(key));
+                Err(error)
+            }
+        }
+    }
+
+    fn on_shelf<T>(&self, act: impl FnOnce(&mut Shelf) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Shelf {
+    fn take(&mut self, key: Key) -> Arc<OnceCell<Bytes>> {
+        self.clock += 1;
+        let kept = self.bodies.entry(key).or_default();
+        kept.used = self.clock;
+        let body = kept.body.clone();
+        self.make_room(key);
+        body
+    }
+
+    fn weigh(&mut self, key: Key, bytes: usize) {
+        if let Some(kept) = self.bodies.get_mut(&key)
+            && kept.bytes == 0
+        {
+            kept.bytes = bytes;
+            self.bytes += bytes;
+            self.make_room(key);
+        }
+    }
+
+    fn drop_empty(&mut self, key: Key) {
+        if self
+            .bodies
+            .get(&key)
+            .is_some_and(|kept| !kept.body.initialized())
+        {
+            self.bodies.remove(&key);
+        }
+    }
+
+    /// Those that were not used for longest go, but never this one.
+    fn make_room(&mut self, key: Key) {
+        while self.bodies.len() > SEATMAPS_KEPT_MAX || self.bytes > SEATMAPS_KEPT_BYTES_MAX {
+            let others = self.bodies.iter().filter(|(other, _)| **other != key);
+            let Some((&oldest, _)) = others.min_by_key(|(_, kept)| kept.used) else {
+                return;
+            };
+            if let Some(gone) = self.bodies.remove(&oldest) {
+                self.bytes -= gone.bytes;
+            }
+        }
+    }
+}
+
+pub(super) fn packed(body: &[u8]) -> io::Result<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body)?;
+    Ok(encoder.finish()?.into())
+}
+
+pub(super) fn unpacked(body: &[u8]) -> io::Result<Bytes> {
+    let mut plain = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut plain)?;
+    Ok(plain.into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn key(event: i64) -> Key {
+        Key {
+            event: EventId(event),
+            layout: 1,
+            form: Form::Runs,
+            lang: Lang::En,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_map_is_made_once_however_many_ask() {
+        let (kept, made) = (KeptMaps::default(), AtomicUsize::new(0));
+        let ask = || {
+            kept.get(key(1), async {
+                tokio::task::yield_now().await;
+                made.fetch_add(1, Ordering::Relaxed);
+                Ok::<_, Infallible>(Bytes::from_static(b"map"))
+            })
+        };
+        let answers = futures_util::future::join_all((0..10).map(|_| ask())).await;
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.as_ref().unwrap() == "map")
+        );
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+        assert_eq!(kept.on_shelf(|shelf| shelf.bytes), 3);
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_made_is_asked_for_again() {
+        let kept = KeptMaps::default();
+        let failed = kept.get(key(1), async { Err::<Bytes, _>("away") }).await;
+        assert_eq!(failed, Err("away"));
+        assert_eq!(kept.on_shelf(|shelf| shelf.bodies.len()), 0);
+        let made = kept.get(key(1), async { Ok::<_, &str>(Bytes::from_static(b"map")) });
+        assert_eq!(made.await.unwrap(), "map");
+    }
+
+    #[tokio::test]
+    async fn what_was_not_used_for_longest_goes_first() {
+        let kept = KeptMaps::default();
+        let large = Bytes::from(vec![0; SEATMAPS_KEPT_BYTES_MAX / 3]);
+        for event in [1, 2, 3, 1, 4] {
+            let body = kept.get(key(event), async { Ok::<_, Infallible>(large.clone()) });
+            body.await.unwrap();
+        }
+        let mut left: Vec<i64> =
+            kept.on_shelf(|shelf| shelf.bodies.keys().map(|key| key.event.0).collect());
+        left.sort_unstable();
+        assert_eq!(left, [1, 3, 4]);
+        assert!(kept.on_shelf(|shelf| shelf.bytes) <= SEATMAPS_KEPT_BYTES_MAX);
+        for event in 10..=(SEATMAPS_KEPT_MAX as i64 + 10) {
+            let body = kept.get(key(event), async {
+                Ok::<_, Infallible>(Bytes::from_static(b"x"))
+            });
+            body.await.unwrap();
+        }
+        assert_eq!(kept.on_shelf(|shelf| shelf.bodies.len()), SEATMAPS_KEPT_MAX);
+    }
+
+    #[test]
+    fn what_was_packed_is_unpacked() {
+        assert_eq!(unpacked(&packed(b"a map").unwrap()).unwrap(), "a map");
+    }
+}

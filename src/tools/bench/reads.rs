@@ -1,0 +1,320 @@
+//! Every read of REST beside many events, as a program outside asks: one request after the other.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::SendRequest;
+use hyper::{Request, StatusCode, header};
+
+use super::client::{Client, join};
+use super::report::{Report, Target, count, millis, percentile};
+use super::world::BenchWorld;
+use super::{BenchError, http};
+use crate::config::DatabaseConfig;
+use crate::store::yardstick::catalogue::Hall;
+use crate::ticketing::EventId;
+
+/// What a read may take, p99.
+const READ_MAX: Duration = Duration::from_millis(50);
+/// Room for the longest name in the report.
+const NAME_CHARS: usize = 56;
+/// Asked before, and not counted: plans, caches, the version of a seat map that is packed once.
+const WARM_UPS: usize = 6;
+/// Events whose availability is asked for at once.
+const SEVERAL: i64 = 100;
+/// `--dev` believes this header.
+const USER: &str = "x-user-id";
+
+pub(super) fn run(
+    events: u32,
+    seats: u32,
+    rounds: usize,
+    database: &DatabaseConfig,
+) -> Result<Vec<Report>, BenchError> {
+    let world = BenchWorld::start(database)?;
+    let begun = Instant::now();
+    world
+        .runtime
+        .block_on(world.store.fill_catalogue(events.into()))?;
+    let hall = world
+        .runtime
+        .block_on(world.store.fill_hall(seats.into()))?;
+    world.runtime.block_on(world.store.analyze())?;
+    println!("filled in {} s", begun.elapsed().as_secs());
+    let several = world.runtime.block_on(world.store.first_events(SEVERAL))?;
+    let (server, address) = world.server()?;
+    let cases = cases(&hall, &several, u64::from(events) * 9 / 10);
+    let mut report = Report::new(format!(
+        "Reads over HTTP, packed, one after the other: {} events, one of them with {} seats. p50, p99 (the \
+         ratio: its ms) and bytes of {rounds} requests each, and the very first one",
+        count(events.into()),
+        count(seats.into()),
+    ));
+    world.runtime.block_on(async {
+        for case in &cases {
+            let mut reader = Reader::connect(address).await?;
+            let watcher = match case.watched {
+                true => Some(watch(address, hall.stage.event).await?),
+                false => None,
+            };
+            let took = reader.ask_often(case, rounds).await?;
+            drop(watcher);
+            add(&mut report, case, took);
+        }
+        Ok::<_, BenchError>(())
+    })?;
+    drop(server);
+    // Nothing was written that an audit could find wrong.
+    Ok(vec![report.printed()])
+}
+
+/// A request, and who asks.
+struct Case {
+    name: String,
+    path: String,
+    user: Option<String>,
+    /// While somebody watches the hall.
+    watched: bool,
+    /// Asked for by the first request's `next`: a page far down, by its cursor.
+    next: bool,
+}
+
+impl Case {
+    fn new(path: impl Into<String>) -> Case {
+        let path = path.into();
+        Case {
+            name: path.clone(),
+            path: format!("/api/v1{path}"),
+            user: None,
+            watched: false,
+            next: false,
+        }
+    }
+
+    /// `path` has a place for the id; the report has `name` there.
+    fn of(path: &str, id: impl ToString, name: &str) -> Case {
+        Case {
+            name: path.replace("{}", name),
+            ..Case::new(path.replace("{}", &id.to_string()))
+        }
+    }
+
+    fn by(mut self, user: impl ToString) -> Case {
+        self.user = Some(user.to_string());
+        self
+    }
+
+    fn watched(mut self) -> Case {
+        self.name = format!("{}, watched", self.name);
+        self.watched = true;
+        self
+    }
+
+    fn page_after(mut self) -> Case {
+        self.name = format!("next of {}", self.name.replace("&limit=100", ""));
+        self.next = true;
+        self
+    }
+}
+
+fn cases(hall: &Hall, several: &[EventId], far: u64) -> Vec<Case> {
+    let (event, organizer) = (hall.stage.event, hall.stage.organizer);
+    let one = several.first().copied().unwrap_or(event);
+    let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+    let mut cases = Vec::new();
+    cases.push(Case::new("/events"));
+    cases.push(Case::new(format!("/events?offset={far}")));
+    for sort in [
+        "starts_at",
+        "title",
+        "created_at",
+        "-starts_at",
+        "-title",
+        "-created_at",
+    ] {
+        cases.push(Case::new(format!("/events?sort={sort}&limit=100")));
+        cases.push(Case::new(format!("/events?sort={sort}&limit=100&offset={far}")).page_after());
+    }
+    for filter in [
+        "category=jazz",
+        "status=paused",
+        "status=cancelled",
+        "category=none&sort=title",
+    ] {
+        cases.push(Case::new(format!("/events?{filter}")));
+    }
+    // In one event, in some, in a tenth, in all, in none; too short for the index.
+    for q in [
+        "rehearsal%205007",
+        "rehearsal",
+        "JAZZ",
+        "op%C3%A9ra%20ev",
+        "an%20evening%20with",
+        "nowhere",
+        "ev",
+        "qx",
+    ] {
+        cases.push(Case::new(format!("/events?q={q}")));
+    }
+    cases.push(Case::new("/events?q=jazz&sort=-title"));
+    cases.push(Case::new("/events?q=evening&category=jazz&sort=title"));
+    for below in [
+        "/events/{}",
+        "/events/{}/ticket-types",
+        "/events/{}/notices",
+        "/availability/{}",
+    ] {
+        cases.push(Case::of(below, one, "id"));
+    }
+    cases.push(Case::of(
+        "/availability?event_ids={}",
+        ids.join(","),
+        "100 of them",
+    ));
+    let active = "/availability/all/active";
+    cases.push(Case::new(active));
+    cases.push(Case::new(format!("{active}?offset={far}")));
+    cases.push(Case::new(format!("{active}?offset={far}")).page_after());
+    for below in [
+        "/events/{}",
+        "/events/{}/seatmap",
+        "/events/{}/seatmap?form=runs",
+        "/events/{}/seats",
+        "/availability/{}",
+        "/availability/{}/sections",
+        "/bookings/event/{}/stats",
+    ] {
+        cases.push(Case::of(below, event, "hall"));
+    }
+    for below in ["/events/{}/seats", "/availability/{}"] {
+        cases.push(Case::of(below, event, "hall").watched());
+    }
+    let bookings = "/bookings/event/{}";
+    cases.push(Case::of(bookings, event, "hall").by(organizer));
+    cases.push(
+        Case::of(
+            &format!("{bookings}?offset={}", hall.bookings / 2),
+            event,
+            "hall",
+        )
+        .by(organizer)
+        .page_after(),
+    );
+    cases.push(Case::of(&format!("{bookings}?status=refunded"), event, "hall").by(organizer));
+    cases.push(Case::new("/bookings/mine?limit=100").by(hall.buyer));
+    cases.push(Case::new("/events/management/view").by(organizer));
+    cases
+}
+
+async fn watch(address: SocketAddr, event: EventId) -> Result<Client, BenchError> {
+    let failed = |_| BenchError::Child("the hall cannot be watched");
+    let mut client = Client::connect(address).await.map_err(failed)?;
+    match client.ask(join(event, "{}")).await.map_err(failed)? {
+        true => Ok(client),
+        false => Err(BenchError::Child("the hall cannot be watched")),
+    }
+}
+
+/// The first request, and the later ones.
+struct Took {
+    first: Duration,
+    others: Vec<Duration>,
+    bytes: usize,
+}
+
+struct Reader {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+impl Reader {
+    async fn connect(address: SocketAddr) -> Result<Reader, BenchError> {
+        Ok(Reader {
+            sender: http::connect(address).await?,
+            host: address.to_string(),
+        })
+    }
+
+    async fn ask_often(&mut self, case: &Case, rounds: usize) -> Result<Took, BenchError> {
+        let mut path = case.path.clone();
+        if case.next {
+            let (_, _, next) = self.ask(case, &path).await?;
+            path = next.ok_or(BenchError::Child("a list ends before its next page"))?;
+        }
+        let (first, bytes, _) = self.ask(case, &path).await?;
+        for _ in 0..WARM_UPS {
+            self.ask(case, &path).await?;
+        }
+        let mut others = Vec::with_capacity(rounds);
+        for _ in 0..rounds {
+            others.push(self.ask(case, &path).await?.0);
+        }
+        Ok(Took {
+            first,
+            others,
+            bytes,
+        })
+    }
+
+    /// How long the answer took to its last byte, how many bytes it had, and the next page's address.
+    async fn ask(
+        &mut self,
+        case: &Case,
+        path: &str,
+    ) -> Result<(Duration, usize, Option<String>), BenchError> {
+        let mut request = Request::get(path)
+            .header(header::HOST, &self.host)
+            .header(header::ACCEPT_ENCODING, "gzip");
+        if let Some(user) = &case.user {
+            request = request.header(USER, user);
+        }
+        let request = request
+            .body(Full::default())
+            .map_err(|_| BenchError::Child("the request could not be built"))?;
+        self.sender.ready().await?;
+        let begun = Instant::now();
+        let answer = self.sender.send_request(request).await?;
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let took = begun.elapsed();
+        if head.status != StatusCode::OK {
+            println!("{path}: {}", head.status);
+            return Err(BenchError::Child("the server refused a read"));
+        }
+        let links = head
+            .headers
+            .get(header::LINK)
+            .and_then(|links| links.to_str().ok());
+        let next = links.and_then(|links| {
+            links
+                .split(", ")
+                .find(|link| link.ends_with("rel=\"next\""))
+        });
+        let next =
+            next.and_then(|link| Some(link.trim_start_matches('<').split_once('>')?.0.to_owned()));
+        Ok((took, body.len(), next))
+    }
+}
+
+fn add(report: &mut Report, case: &Case, mut took: Took) {
+    let (p50, p99) = (
+        percentile(&mut took.others, 50),
+        percentile(&mut took.others, 99),
+    );
+    let cells = format!(
+        "{:>9} {:>9} {:>5} KB {:>9}",
+        millis(p50),
+        millis(p99),
+        count(took.bytes as f64 / 1e3),
+        millis(took.first),
+    );
+    let target = Target::AtMost(READ_MAX.as_secs_f64() * 1e3);
+    report.bounded(
+        &format!("{:<NAME_CHARS$}", case.name),
+        cells,
+        p99.as_secs_f64() * 1e3,
+        target,
+    );
+}
