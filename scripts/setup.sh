@@ -175,7 +175,9 @@ setup_proxies() {
     if [ -x /usr/sbin/nginx ] && [ -x /usr/sbin/haproxy ] && has caddy; then
         return 0
     fi
-    [ ! -x "$tools/proxies/usr/bin/caddy" ] || return 0
+    if [ -x "$tools/proxies/usr/bin/caddy" ] && [ -x "$tools/proxies/usr/sbin/haproxy" ] && [ -x "$tools/proxies/usr/sbin/nginx" ]; then
+        return 0
+    fi
     has apt-get || fail "Missing, please install: nginx, haproxy, caddy"
     # Of the libraries they need, those that not every machine has; their names differ by release.
     libraries=$(apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \

@@ -24,21 +24,23 @@ create table users (
 create function searchable(written text) returns text language plpgsql immutable parallel safe as $$
 begin
     if octet_length(written) = char_length(written) then
-        return lower(written);
+        return lower(written collate "C");
     end if;
     -- Marks above and below letters, Arabic vowel signs, and the joiner that Persian writes within words.
     written := regexp_replace(normalize(written, nfkd), '[\u0300-\u036f\u064b-\u0655\u200c]', '', 'g');
     written := regexp_replace(written, '[\u00d8\u00f8]', 'o', 'g');
     written := regexp_replace(written, '[\u0141\u0142]', 'l', 'g');
     written := regexp_replace(written, '[\u0110\u0111]', 'd', 'g');
-    written := regexp_replace(written, '\u0131', 'i', 'g');
     written := regexp_replace(written, '\u00df', 'ss', 'g');
     written := regexp_replace(written, '[\u00c6\u00e6]', 'ae', 'g');
     written := regexp_replace(written, '[\u0152\u0153]', 'oe', 'g');
     -- Yeh and kaf of Arabic and of Persian keyboards.
     written := regexp_replace(written, '[\u0649\u064a\u06cc]', 'y', 'g');
     written := regexp_replace(written, '[\u0643\u06a9]', 'k', 'g');
-    return lower(written);
+    -- First the Latin letters: a Turkish locale would make something else of some.
+    written := lower(written collate "C");
+    written := lower(written);
+    return regexp_replace(written, '\u0131', 'i', 'g');
 end
 $$;
 
@@ -101,7 +103,7 @@ create table events (
     updated_at timestamptz not null default clock_timestamp(),
     -- The words that a search looks through. Null once deleted: nobody finds it.
     searched text collate "C" generated always as
-        (case when deleted_at is null then searchable(title || chr(31) || venue || chr(31) || description) end) stored,
+        (case when deleted_at is null then searchable(title || chr(31) || venue || chr(31) || left(description, 2000)) end) stored,
     constraint events_ends_after_start check (starts_at < ends_at),
     constraint events_doors_before_start check (doors_at <= starts_at)
 );

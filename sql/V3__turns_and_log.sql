@@ -89,17 +89,19 @@ create view event_tickets as
 -- Seats by section and ticket type, as organizers plan a hall: `allocated` is how many there are, and each of them is
 -- available, held, sold or blocked.
 create view section_tickets as
-    select s.event_id, s.section_id, section.name as section, s.ticket_type_id, t.name as ticket_type,
-           count(*) as allocated,
-           count(*) filter (where c.id is null and not s.blocked) as available,
-           count(*) filter (where c.state = 'held') as held,
-           count(*) filter (where c.state = 'sold') as sold,
-           count(*) filter (where c.id is null and s.blocked) as blocked
-      from seats s
-      join sections section on section.id = s.section_id
-      join ticket_types t on t.id = s.ticket_type_id
-      left join claims c on c.seat_id = s.id and c.state <> 'dead'
-     group by s.event_id, s.section_id, section.name, s.ticket_type_id, t.name;
+    select n.event_id, n.section_id, section.name as section, n.ticket_type_id, t.name as ticket_type,
+           n.allocated, n.available, n.held, n.sold, n.blocked
+      from (select s.event_id, s.section_id, s.ticket_type_id,
+                   count(*) as allocated,
+                   count(*) filter (where c.state is null and not s.blocked) as available,
+                   count(*) filter (where c.state = 'held') as held,
+                   count(*) filter (where c.state = 'sold') as sold,
+                   count(*) filter (where c.state is null and s.blocked) as blocked
+              from seats s
+              left join claims c on c.seat_id = s.id and c.state <> 'dead'
+             group by s.event_id, s.section_id, s.ticket_type_id) n
+      join sections section on section.id = n.section_id
+      join ticket_types t on t.id = n.ticket_type_id;
 
 create function ticket_types_json(event bigint) returns jsonb language sql stable
     begin atomic
@@ -130,7 +132,7 @@ begin
       into positions, statuses, seats
       from (select id, position, blocked from seats where event_id = event order by position offset 0) s
       left join (select seat_id, state from claims
-                  where ticket_type_id = any(array(select id from ticket_types where event_id = event))
+                  where ticket_type_id = any(array(select id from ticket_types where event_id = event and seated))
                     and seat_id is not null and state <> 'dead' offset 0) c on c.seat_id = s.id;
     if seats < seat_count then
         gaps := array(select generate_series(0, seat_count - 1)

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
 use super::ApiState;
-use super::cache::{self, IfNoneMatch, tagged};
+use super::cache::{self, IfNoneMatch, is_known, tagged};
 use super::envelope::{Envelope, Failure};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
@@ -111,14 +111,14 @@ pub(super) async fn sections(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let stock = visible(&state, &caller, event_id).await?;
+    let tag = stock.revision().to_string();
+    if is_known(&headers, &tag) {
+        return Ok(tagged(&headers, &tag, stock.moment(), "SECTIONS", || ()));
+    }
     let sections = state.store.section_stands(event_id).await?;
-    Ok(tagged(
-        &headers,
-        &stock.tag(state.desk.now()),
-        stock.moment(),
-        "SECTIONS",
-        || sections,
-    ))
+    Ok(tagged(&headers, &tag, stock.moment(), "SECTIONS", || {
+        sections
+    }))
 }
 
 /// The event's stock, if it exists and the caller may see it.

@@ -88,11 +88,6 @@ pub(super) fn count_account(
     }
 }
 
-fn names_an_email(uri: &Uri) -> bool {
-    let pairs = uri.query().unwrap_or_default().split('&');
-    pairs.into_iter().any(|pair| pair.starts_with("email="))
-}
-
 /// `None`: not counted. Operators ask how the node is while it is flooded, and browsers ask before they ask.
 fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
     let path = uri.path();
@@ -100,9 +95,9 @@ fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
     match (method, path) {
         (&Method::OPTIONS, _) | (_, "/healthz" | "/readyz" | "/metrics") => None,
         (&Method::GET, path) if opens || is_stream(path) => Some(Kind::Connections),
-        // Who names a reference and an address may be trying them out.
+        // Whoever names a reference and an address (in whatever spelling) may be trying them out.
         (&Method::GET | &Method::HEAD, path)
-            if path.starts_with("/api/v1/bookings/by-reference/") && names_an_email(uri) =>
+            if path.starts_with("/api/v1/bookings/by-reference/") && uri.query().is_some() =>
         {
             Some(Kind::SignUps)
         }

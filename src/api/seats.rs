@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 pub(super) use self::kept::KeptMaps;
 use super::ApiState;
 use super::availability;
-use super::cache::{self, IfNoneMatch, tagged};
+use super::cache::{self, IfNoneMatch, is_known, tagged};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
@@ -125,6 +125,10 @@ pub(super) async fn statuses(
 ) -> ApiResult<Response> {
     let event = availability::visible(&state, &caller, event_id).await?;
     let since = since.since.map(|since| since as Revision);
+    let current = event.revision().to_string();
+    if event.stale_since().is_none() && is_known(&headers, &current) {
+        return Ok(tagged(&headers, &current, event.moment(), "SEATS", || ()));
+    }
     let delta = match since {
         // The log cannot be read.
         _ if event.stale_since().is_some() => None,

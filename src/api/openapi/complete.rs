@@ -200,7 +200,7 @@ fn headers() -> Value {
     json!({
         "X-Request-Id": text("Of the request if it named one, else made for it; the log has it"),
         "X-Event-Revision": number("The event's revision, with this change in it"),
-        "X-Total-Count": number("Rows of the whole list; 10,001 where there are more than 10,000"),
+        "X-Total-Count": number("Rows of the whole list; 10,001 where there are more than 10,000; a search counts up to 2,000"),
         "Link": text("Pages of the list (RFC 8288): `first`, `prev`, `next`, `last`, those that exist"),
         "Location": text("The address of what was made"),
         "ETag": text("The version of this answer, for `If-None-Match`: the event's revision"),

@@ -80,7 +80,7 @@ pub(in crate::api) struct Version {
     layout: Option<i32>,
     /// `columns` has a value for each seat; `runs` is a twentieth of that, with places rounded to a sixteenth of the usual
     /// distance of two seats.
-    #[param(required = false, default = "columns")]
+    #[param(inline, required = false, default = "columns")]
     form: Form,
 }
 

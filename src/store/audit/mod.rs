@@ -125,8 +125,10 @@ impl Store {
     pub async fn counters_that_differ(&self) -> Result<u64, StoreError> {
         let client = self.client().await?;
         let sql = "
-            select coalesce(array_agg(distinct event_id), '{}') from (
-                select event_id from changes order by at desc limit $1) newest";
+            select coalesce(array_agg(event_id order by last desc), '{}')
+              from (select event_id, max(at) as last
+                      from (select event_id, at from changes order by at desc limit $1) newest
+                     group by event_id) events";
         let newest = client.prepare_cached(sql).await?;
         let row = client.query_one(&newest, &[&LATEST_CHANGES]).await?;
         let mut events: Vec<i64> = row.try_get(0)?;

@@ -33,7 +33,7 @@ impl Store {
                 select 'Organizer ' || n, 'organizer' from generate_series(1, $2::bigint / 1000) n returning id
             ), made as (
                 insert into events (organizer_id, title, description, venue, category, starts_at, capacity, status)
-                select (select array_agg(id) from organizers)[1 + n % ($2 / 1000)],
+                select (select array_agg(id) from organizers)[1 + n % greatest(1, $2 / 1000)],
                        (array['Jazz', 'Rock', 'Opéra', 'Ballet', 'Comedy', 'Football', 'Théâtre', 'Film', 'Märchen', 'Tango'])[1 + n % 10]
                            || ' evening ' || n || case n % 1000 when 7 then ' rehearsal ' || n else '' end,
                        'An evening with ' || md5(n::text) || ' and friends.', 'Hall ' || n % 97,

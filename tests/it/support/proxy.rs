@@ -45,7 +45,7 @@ impl Proxy {
             .stdout(Stdio::null())
             .spawn()
             .expect("the proxy starts (scripts/setup.sh test installs it)");
-        let proxy = Proxy {
+        let mut proxy = Proxy {
             address,
             process,
             _folder: folder,
@@ -53,6 +53,8 @@ impl Proxy {
         let patience = Instant::now() + DEADLINE;
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < patience, "{kind:?} does not answer");
+            let ended = proxy.process.try_wait().expect("it is ours");
+            assert!(ended.is_none(), "{kind:?} ended: {ended:?}");
             std::thread::yield_now();
         }
         proxy
