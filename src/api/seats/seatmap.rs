@@ -78,15 +78,14 @@ pub(in crate::api) struct Version {
     /// A version, as events name it in `layout`. The content at this address never changes.
     #[param(schema_with = schema::layout, required = false)]
     layout: Option<i32>,
-    /// `columns` has a value for each seat; `runs` is a twentieth of that, with places rounded to a sixteenth of the usual
+    /// `columns` (the default) has a value for each seat; `runs` is a twentieth of that, with places rounded to a sixteenth of the usual
     /// distance of two seats.
-    #[param(inline, required = false, default = "columns")]
+    #[param(schema_with = forms, required = false)]
     form: Form,
 }
 
 /// How the seats' places are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub(in crate::api) enum Form {
     #[default]
     Columns,
@@ -94,6 +93,10 @@ pub(in crate::api) enum Form {
 }
 
 const FORMS: [(&str, Form); 2] = [("columns", Form::Columns), ("runs", Form::Runs)];
+
+fn forms() -> utoipa::openapi::Object {
+    schema::choice(FORMS.map(|(name, _)| name))
+}
 
 impl Input for Version {
     fn read(fields: &mut Fields) -> Option<Version> {
