@@ -113,6 +113,7 @@ create index events_by_organizer on events (organizer_id, starts_at, id);
 create index events_by_title on events (lower(title), id) where deleted_at is null;
 create index events_by_creation on events (created_at, id) where deleted_at is null;
 create index events_by_category on events (lower(category), starts_at, id) where deleted_at is null;
+create index events_by_category_and_title on events (lower(category), lower(title), id) where deleted_at is null;
 create index events_by_status on events (status, starts_at, id) where deleted_at is null;
 -- With what decides who may see an event: skipping rows of the usual order reads the index alone.
 create index events_by_start on events (starts_at, id) include (status, organizer_id) where deleted_at is null;
