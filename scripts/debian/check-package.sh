@@ -80,12 +80,15 @@ for _ in $(seq 100); do
 done
 runuser --user postgres -- createuser seatcast
 runuser --user postgres -- createdb --owner seatcast seatcast
-sed -i 's|^#\(DATABASE_URL=postgres:///.*\)|\1|' /etc/seatcast/seatcast.env
+sed -i "s|^#\\(DATABASE_URL='postgres:///.*\\)|\\1|" /etc/seatcast/seatcast.env
 systemctl restart seatcast
 serves
 [ "$(events)" = 0 ]
 tables=$(runuser --user postgres -- psql --no-psqlrc -Atc "select count(*) from pg_tables where schemaname = 'seatcast'" seatcast)
 [ "$tables" -gt 10 ]
+# Commands see the same database, not the private one.
+as_seatcast seatcast seed > /dev/null
+[ "$(events)" -gt 0 ]
 step "it serves from a Postgres of the machine, by the line of its settings"
 
 systemctl stop seatcast
