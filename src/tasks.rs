@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// What a failure was caused by, whatever it is.
+/// The cause of a failure, of whatever type.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A task ended before it was told to.

@@ -95,7 +95,7 @@ fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
     match (method, path) {
         (&Method::OPTIONS, _) | (_, "/healthz" | "/readyz" | "/metrics") => None,
         (&Method::GET, path) if opens || is_stream(path) => Some(Kind::Connections),
-        // Whoever names a reference and an address (in whatever spelling) may be trying them out.
+        // A reference with an address (in whatever spelling) may be one of many that are tried out.
         (&Method::GET | &Method::HEAD, path)
             if path.starts_with("/api/v1/bookings/by-reference/") && uri.query().is_some() =>
         {
@@ -103,7 +103,7 @@ fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
         }
         (&Method::GET | &Method::HEAD, _) => Some(Kind::Reads),
         (&Method::POST, "/api/v1/bookings") => Some(Kind::Bookings),
-        // What makes an account, or has a mail sent to somebody.
+        // These make an account, or have a mail sent to somebody.
         (&Method::POST, "/api/v1/users" | "/api/v1/email-codes" | "/api/v1/bookings/find") => {
             Some(Kind::SignUps)
         }

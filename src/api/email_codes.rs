@@ -11,7 +11,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::Body;
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
-use crate::jobs::{Asked, EmailCode, Job};
+use crate::jobs::{Accepted, EmailCode, Job};
 use crate::lang::Lang;
 use crate::schema;
 
@@ -35,7 +35,7 @@ impl Input for Address {
 /// Have a code mailed that proves an e-mail address
 ///
 /// For ticket types with `email_required`: `POST /bookings` takes the code as `email_code`, beside `contact.email`. It is
-/// good for 15 minutes at least. Asked again within a minute, one mail goes out.
+/// good for 15 minutes at least. Accepted again within a minute, one mail goes out.
 #[utoipa::path(
     post, path = "/email-codes", tag = "bookings", request_body = EmailCodeBody,
     responses(
@@ -59,9 +59,9 @@ pub(in crate::api) async fn create(
 }
 
 /// Nothing is promised that cannot be sent.
-pub(in crate::api) fn taken(asked: Asked) -> ApiResult<()> {
+pub(in crate::api) fn taken(asked: Accepted) -> ApiResult<()> {
     match asked {
-        Asked::Taken => Ok(()),
-        Asked::NoMail => Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "NO_MAIL")),
+        Accepted::Taken => Ok(()),
+        Accepted::NoMail => Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "NO_MAIL")),
     }
 }

@@ -78,7 +78,7 @@ pub struct ApiState {
     seatmaps: seats::KeptMaps,
 }
 
-/// What the handlers work with.
+/// Everything that handlers work with.
 pub struct ApiParts {
     pub config: Arc<Config>,
     pub auth: Auth,

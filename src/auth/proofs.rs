@@ -1,4 +1,4 @@
-//! What a mail proves: that its reader owns an address, and so a booking or the address itself. Signed under a secret
+//! Links and codes in mails prove that their reader owns an address, and so a booking. They are signed under a secret
 //! that all nodes share; nothing is stored.
 
 use hmac::{Hmac, Mac};
@@ -64,7 +64,8 @@ impl Proofs {
         }
     }
 
-    /// What `X-Booking-Token` may say beside the token that the booking was answered with: for who opened a link.
+    /// A second token of the booking, beside the one that it was answered with, for `X-Booking-Token` of whoever opened a
+    /// link.
     pub fn booking_token(&self, booking: BookingId) -> String {
         URL_SAFE_NO_PAD.encode(self.signed("token", &[booking.0.as_bytes()]))
     }

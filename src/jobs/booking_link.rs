@@ -13,7 +13,7 @@ pub(super) const WORTH: Duration = Duration::from_secs(24 * 3_600);
 /// One mail in this time about a booking, whoever asks.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
 
-/// What was typed: nobody has looked yet whether there is such a booking.
+/// A reference and an address as they were typed: nobody has looked yet whether there is such a booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BookingLink {
     /// In its stored form.

@@ -1,4 +1,4 @@
-//! WHAT LEAVES THE MACHINE, kept as rows until done: mails.
+//! JOBS: work that leaves the machine (mails), kept as rows until done.
 //!
 //! A job is a row, written before the request that asks for it is answered ([`Jobs::ask`]). The [`worker`] of any node
 //! takes it by lease, carries it out, outside of every transaction, and settles it: done, again later, or for a person to
@@ -77,7 +77,7 @@ pub struct Jobs {
 
 /// Whether a request was taken on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum Accepted {
     Taken,
     /// No mail server is set.
     NoMail,
@@ -85,9 +85,9 @@ pub enum Asked {
 
 impl Jobs {
     /// Writes the job, unless there is one like it. It is carried out soon after.
-    pub async fn ask(&self, job: &Job) -> Result<Asked, StoreError> {
+    pub async fn ask(&self, job: &Job) -> Result<Accepted, StoreError> {
         let Some(hands) = &self.hands else {
-            return Ok(Asked::NoMail);
+            return Ok(Accepted::NoMail);
         };
         let whole = serde_json::to_value(job).unwrap_or_default();
         let job = NewJob {
@@ -100,11 +100,11 @@ impl Jobs {
         if self.store.write_job(&job).await? {
             self.woken.notify_one();
         }
-        Ok(Asked::Taken)
+        Ok(Accepted::Taken)
     }
 }
 
-/// What carries jobs out that end in a mail.
+/// Carries out the jobs that end in a mail.
 #[derive(Clone)]
 pub struct MailHands {
     pub mailer: Mailer,

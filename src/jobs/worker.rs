@@ -52,7 +52,7 @@ pub(crate) trait JobTable {
     fn tidy(&self) -> impl Future<Output = Result<Backlog, StoreError>> + Send;
 }
 
-/// What carries a job out.
+/// Carries jobs out.
 pub(crate) trait Hands {
     /// May be asked twice for one job, also at the same time, and may be dropped in the middle.
     fn carry_out(&self, job: &TakenJob) -> impl Future<Output = Outcome> + Send;
@@ -87,7 +87,7 @@ pub(crate) async fn run<S: Future<Output = ()> + Send>(
         let free = AT_ONCE_MAX - working.len();
         let look = look(table, free, tidied != Some(round / TIDY_EVERY));
         tidied = Some(round / TIDY_EVERY);
-        // What is under way goes on while the database is asked.
+        // Attempts under way go on while the database is asked.
         let taken = {
             tokio::pin!(look);
             loop {
@@ -122,7 +122,7 @@ pub(crate) async fn run<S: Future<Output = ()> + Send>(
             }
         }
     }
-    // What was begun is ended, if there is time, so that it is not done twice.
+    // Attempts that were begun are ended, if there is time, so that they are not made twice.
     while working.next().await.is_some() {}
 }
 

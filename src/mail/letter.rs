@@ -1,4 +1,4 @@
-//! What mails look like: one letter for all kinds, as text and as HTML.
+//! The look of mails: one letter for all kinds, as text and as HTML.
 
 use askama::Template;
 
@@ -20,11 +20,11 @@ pub struct Letter {
     pub reason: String,
 }
 
-/// How a language is set.
+/// The language's tag, and its direction.
 #[derive(Debug, Clone, Copy)]
-pub struct Style {
-    pub lang: &'static str,
-    pub dir: &'static str,
+struct Style {
+    lang: &'static str,
+    dir: &'static str,
 }
 
 #[derive(Template)]

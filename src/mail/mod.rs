@@ -13,7 +13,7 @@ use lettre::message::Mailbox;
 
 use crate::config::MailConfig;
 
-pub use self::letter::{Letter, Style};
+pub use self::letter::Letter;
 use self::outbox::DemoOutbox;
 use self::smtp::Smtp;
 

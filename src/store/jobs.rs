@@ -197,7 +197,7 @@ impl Store {
         Ok(())
     }
 
-    /// What waits, counted up to `count_max`.
+    /// The numbers of waiting jobs, counted up to `count_max`.
     pub async fn jobs_backlog(&self, count_max: i64) -> Result<Backlog, StoreError> {
         let client = self.client().await?;
         let sql = "

@@ -130,7 +130,7 @@ pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Gr
     Ok(grant)
 }
 
-/// Who a buyer is, as far as tickets are sold by it.
+/// The buyer's membership and proof, as far as tickets are sold by them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct BuyerStanding {
     member: bool,
@@ -157,7 +157,7 @@ fn standing(stock: &Stock, request: &Request) -> Result<BuyerStanding, Refusal> 
     match request.buyer {
         None => Ok(BuyerStanding {
             member: false,
-            proof: Proof::shown(false, request.email_proven),
+            proof: Proof::of(false, request.email_proven),
         }),
         Some(user) => {
             let buyer = stock.buyers.get(&user).ok_or(Refusal::UserNotFound)?;

@@ -59,7 +59,7 @@ pub struct TicketTypeTerms {
     /// Over all live bookings of one user, or of all buyers without an account at one address.
     pub max_per_user: Option<i64>,
     pub members_only: bool,
-    /// What a buyer has to show.
+    /// The least that a buyer has to show.
     pub proof: Proof,
     /// Sold by the seat: a quantity of it means that many seats side by side.
     pub seated: bool,
@@ -67,7 +67,7 @@ pub struct TicketTypeTerms {
     pub pools: Vec<PoolId>,
 }
 
-/// What a buyer shows of who they are; more is worth as much as less.
+/// How a buyer proves who they are, the weakest first; a stronger proof serves for a weaker one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Proof {
     Nothing,
@@ -77,13 +77,8 @@ pub enum Proof {
 }
 
 impl Proof {
-    /// What a buyer shows, with or without an account and a code from their mail.
-    pub fn shown(account: bool, email: bool) -> Proof {
-        Proof::required(account, email)
-    }
-
-    /// What a ticket type asks for.
-    pub fn required(account: bool, email: bool) -> Proof {
+    /// Of a buyer who has an account or typed a code from their mail, or of a ticket type that asks for these.
+    pub fn of(account: bool, email: bool) -> Proof {
         match (account, email) {
             (true, _) => Proof::Account,
             (false, true) => Proof::Email,

@@ -48,7 +48,7 @@ pub(in crate::api) enum NewBookingBody {
         /// With `email` a buyer without account finds the booking again.
         #[schema(value_type = Option<ContactBody>)]
         contact: Option<ContactBody>,
-        /// What was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
+        /// The code that was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
         #[schema(schema_with = schema::name, required = false)]
         email_code: Option<String>,
     },
@@ -65,7 +65,7 @@ pub(in crate::api) enum NewBookingBody {
         /// With `email` a buyer without account finds the booking again.
         #[schema(value_type = Option<ContactBody>)]
         contact: Option<ContactBody>,
-        /// What was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
+        /// The code that was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
         #[schema(schema_with = schema::name, required = false)]
         email_code: Option<String>,
     },

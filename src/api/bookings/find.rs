@@ -81,7 +81,7 @@ pub(in crate::api) async fn find_again(
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body; `Link` reads it")]
 pub(in crate::api) struct BookingLinkBody {
-    /// What follows `#link=` in the mail.
+    /// The part of the mailed address that follows `#link=`.
     #[schema(schema_with = schema::name)]
     link: String,
 }

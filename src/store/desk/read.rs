@@ -547,7 +547,7 @@ fn ticket_type(row: &Row, stock: &mut Stock) -> Result<(), StoreError> {
         max_per_user: row.try_get::<_, Option<i32>>(19)?.map(i64::from),
         members_only: row.try_get(20)?,
         seated: row.try_get(21)?,
-        proof: Proof::required(row.try_get(27)?, row.try_get(28)?),
+        proof: Proof::of(row.try_get(27)?, row.try_get(28)?),
         pools,
     };
     stock.ticket_types.insert(id, terms);

@@ -29,7 +29,7 @@ impl Asked {
             ticket_types: BTreeSet::new(),
             quantity: 0,
             member: matches!(caller, Caller::User { member: true, .. }),
-            proof: Proof::shown(caller.user_id().is_some(), email_proven),
+            proof: Proof::of(caller.user_id().is_some(), email_proven),
         };
         match wish {
             Wish::Cheapest { quantity } => asked.quantity = *quantity,
@@ -75,7 +75,7 @@ pub(super) async fn of(
             && one.available >= asked.quantity
             && takes.contains(&asked.quantity)
             && (asked.member || !one.members_only)
-            && asked.proof >= Proof::required(one.account_required, one.email_required)
+            && asked.proof >= Proof::of(one.account_required, one.email_required)
             && SaleState::of(stock.event(), one, now) == SaleState::OnSale
     });
     types.sort_by_key(|one| (one.sort, one.id));
