@@ -68,6 +68,10 @@ export const styles = [
       gap: 0.2rem;
       margin-top: 0.6rem;
     }
+    details .button,
+    details .terms {
+      margin-top: 0.6rem;
+    }
     input {
       box-sizing: border-box;
       width: 100%;
