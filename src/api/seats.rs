@@ -6,6 +6,7 @@ mod kept;
 mod runs;
 pub(super) mod seatmap;
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -15,8 +16,9 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 pub(super) use self::kept::KeptMaps;
+use self::kept::Key;
 use super::ApiState;
-use super::availability;
+use super::availability::{self, EventStock};
 use super::cache::{self, IfNoneMatch, is_known, tagged};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
@@ -27,9 +29,9 @@ use crate::config::rest::SEATS_CHANGED_MAX;
 use crate::desk::{DeskError, Release};
 use crate::schema;
 use crate::store::edit::EditError;
-use crate::store::seats::SeatsChange;
+use crate::store::seats::{SeatsChange, SeatsRow};
 use crate::ticketing::edit::EditRefusal;
-use crate::ticketing::live::{Delta, EventState, SeatMap};
+use crate::ticketing::live::{Delta, EventState};
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
 /// The revision to start from.
@@ -143,7 +145,7 @@ pub(super) async fn statuses(
     let delta = delta.filter(|delta| delta.layout.is_none() && !delta.deleted);
     let answer = match delta {
         Some(delta) => SeatStatuses::changed(event.event().layout, &delta),
-        None => whole(&state, event_id).await?,
+        None => whole(&state, event_id, &event).await?,
     };
     let tag = answer.revision.to_string();
     let control = event.moment();
@@ -159,8 +161,8 @@ fn unchanged(revision: Revision) -> Delta {
     }
 }
 
-/// The statuses of all seats, from memory if the event is watched, else from the database.
-async fn whole(state: &ApiState, event_id: EventId) -> ApiResult<SeatStatuses> {
+/// The statuses of all seats: of a watched event as they are in memory, else as they were read at this revision.
+async fn whole(state: &ApiState, event_id: EventId, seen: &EventStock) -> ApiResult<SeatStatuses> {
     if let Some(known) = state.board.get(event_id) {
         let EventState {
             event,
@@ -168,19 +170,51 @@ async fn whole(state: &ApiState, event_id: EventId) -> ApiResult<SeatStatuses> {
             seats,
             ..
         } = &*known.state;
-        return Ok(SeatStatuses::all(event.layout, *revision, seats));
+        return Ok(SeatStatuses::all(event.layout, *revision, seats.bytes()));
     }
-    let read = state.store.seat_statuses(event_id).await?;
-    let read = read.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    Ok(SeatStatuses::all(read.layout, read.revision, &read.seats))
+    let (revision, layout) = (seen.revision(), seen.event().layout);
+    let key = Key::Statuses {
+        event: event_id,
+        revision,
+    };
+    let read = async {
+        let read = state.store.seat_statuses(event_id).await;
+        let read = read.map_err(ApiError::from)?;
+        let read = read.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+        match read.revision == revision {
+            true => Ok(Bytes::copy_from_slice(read.seats.bytes())),
+            false => Err(NotKept::Moved(read)),
+        }
+    };
+    match state.seatmaps.get(key, read).await {
+        Ok(seats) => Ok(SeatStatuses::all(layout, revision, &seats)),
+        Err(NotKept::Moved(read)) => {
+            let seats = read.seats.bytes();
+            Ok(SeatStatuses::all(read.layout, read.revision, seats))
+        }
+        Err(NotKept::Failed(error)) => Err(error),
+    }
+}
+
+/// Why statuses are not kept for the revision that the event had a moment ago.
+enum NotKept {
+    /// It has another one now.
+    Moved(SeatsRow),
+    Failed(ApiError),
+}
+
+impl From<ApiError> for NotKept {
+    fn from(error: ApiError) -> NotKept {
+        NotKept::Failed(error)
+    }
 }
 
 impl SeatStatuses {
-    fn all(layout: u32, revision: Revision, seats: &SeatMap) -> SeatStatuses {
+    fn all(layout: u32, revision: Revision, seats: &[u8]) -> SeatStatuses {
         SeatStatuses {
             layout,
             revision,
-            seats: Some(STANDARD.encode(seats.bytes())),
+            seats: Some(STANDARD.encode(seats)),
             changed: None,
         }
     }

@@ -274,9 +274,10 @@ pub const CLIENTS_MIN: usize = 16;
 
 // --- what REST keeps in memory
 
-/// Bodies of seat maps that are kept packed, in bytes. Of 100,000 seats one is about 60 KB as runs, 1 MB as columns.
+/// Bodies of seat maps that are kept packed, and statuses of seats, in bytes. Of 100,000 seats a body is about 60 KB as
+/// runs, 1 MB as columns, their statuses 25 KB.
 pub const SEATMAPS_KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// The same, in number: each version, form and language is one.
+/// The same, in number: each version, form and language is one, and each revision's statuses.
 pub const SEATMAPS_KEPT_MAX: usize = 1_024;
 
 // --- how often one client may ask: defaults of [`super::LimitsConfig`], which tests change

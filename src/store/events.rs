@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::changes::unsigned;
+use super::total::Page;
 use super::{Store, StoreError, Total};
 use crate::auth::Caller;
 use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX, SEARCH_INDEXED_CHARS_MIN};
@@ -159,10 +160,16 @@ impl Store {
             true => format!("from {FOUND} {MATCHING}"),
             false => format!("from {EVENTS} {MATCHING} and $8::bigint[] is null"),
         };
+        // All that were found are looked at for their order, so they are counted by the way.
+        let counted = match found.is_some() && filter.after.is_none() {
+            true => "count(*) over ()",
+            false => "null::bigint",
+        };
         // Ids first, so that no row that the page skips is rendered.
         let page = format!(
-            "select {COLUMNS}
-               from (select e.id {matches} {beyond} order by {order} limit $9 offset $10) as page
+            "select {COLUMNS}, page.counted
+               from (select e.id, {counted} as counted {matches} {beyond}
+                      order by {order} limit $9 offset $10) as page
                join events e on e.id = page.id join turns turn on turn.event_id = e.id
               order by {order}"
         );
@@ -173,7 +180,20 @@ impl Store {
             Some(_) => SEARCH_COUNTED_MAX,
             None => LIST_COUNTED_MAX,
         };
-        let total = Total::of(&client, &matches, &matching, counted_max).await?;
+        let known = match rows.first() {
+            Some(row) => row.try_get::<_, Option<i64>>(4)?,
+            None => None,
+        };
+        let page = Page {
+            rows: rows.len() as i64,
+            limit: filter.limit,
+            offset: filter.offset,
+            is_after: filter.after.is_some(),
+        };
+        let total = match known.or(page.total()) {
+            Some(rows) => Total::counted(rows, counted_max),
+            None => Total::of(&client, &matches, &matching, counted_max).await?,
+        };
         let events = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok((events, total))
     }

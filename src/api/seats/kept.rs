@@ -1,4 +1,5 @@
-//! Bodies of seat maps, packed once for each version and kept in memory: a version never changes.
+//! What was made once for a version and is kept in memory, since the version never changes: packed bodies of seat maps,
+//! and the statuses of all seats at a revision.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -13,15 +14,23 @@ use tokio::sync::OnceCell;
 use super::seatmap::Form;
 use crate::config::inside::{SEATMAPS_KEPT_BYTES_MAX, SEATMAPS_KEPT_MAX};
 use crate::lang::Lang;
-use crate::ticketing::EventId;
+use crate::ticketing::{EventId, Revision};
 
 /// A body: of a version, in a form, with its sentence in a language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(super) struct MapKey {
     pub(super) event: EventId,
     pub(super) layout: i32,
     pub(super) form: Form,
     pub(super) lang: Lang,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// The body of a seat map, in gzip.
+    Map(MapKey),
+    /// The statuses of an event's seats, two bits a seat.
+    Statuses { event: EventId, revision: Revision },
 }
 
 /// A handle; clones share what is kept. The bodies that were asked for last stay.
@@ -46,7 +55,7 @@ struct Kept {
 }
 
 impl KeptMaps {
-    /// The body in gzip, made by `make` where it is not kept. Of several that ask at a time one makes it.
+    /// The bytes, made by `make` where they are not kept. Of several that ask at a time one makes them.
     pub(super) async fn get<E>(
         &self,
         key: Key,
@@ -135,11 +144,9 @@ mod tests {
     use super::*;
 
     fn key(event: i64) -> Key {
-        Key {
+        Key::Statuses {
             event: EventId(event),
-            layout: 1,
-            form: Form::Runs,
-            lang: Lang::En,
+            revision: 1,
         }
     }
 
@@ -181,8 +188,11 @@ mod tests {
             let body = kept.get(key(event), async { Ok::<_, Infallible>(large.clone()) });
             body.await.unwrap();
         }
-        let mut left: Vec<i64> =
-            kept.on_shelf(|shelf| shelf.bodies.keys().map(|key| key.event.0).collect());
+        let mut left: Vec<i64> = kept.on_shelf(|shelf| {
+            (1..=4)
+                .filter(|event| shelf.bodies.contains_key(&key(*event)))
+                .collect()
+        });
         left.sort_unstable();
         assert_eq!(left, [1, 3, 4]);
         assert!(kept.on_shelf(|shelf| shelf.bytes) <= SEATMAPS_KEPT_BYTES_MAX);

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use utoipa::{IntoParams, ToSchema};
 
 use super::input::{self, SeatmapBody, SeatmapUpload};
-use super::kept::{self, Key};
+use super::kept::{self, Key, MapKey};
 use super::runs::SeatRuns;
 use crate::accept::takes;
 use crate::api::ApiState;
@@ -146,13 +146,13 @@ pub(in crate::api) async fn show(
                 control,
             ));
         }
-        let key = Key {
+        let key = MapKey {
             event: event_id,
             layout,
             form: version.form,
             lang,
         };
-        match state.seatmaps.get(key, make(&state, key)).await {
+        match state.seatmaps.get(Key::Map(key), make(&state, key)).await {
             Ok(body) => return Ok(marked(sent(body, lang, &headers).await?, &tag, control)),
             // It was drawn anew.
             Err(NotMade::Now(newer)) => layout = newer,
@@ -175,7 +175,7 @@ impl From<ApiError> for NotMade {
 }
 
 /// Reads the map and packs it.
-async fn make(state: &ApiState, key: Key) -> Result<Bytes, NotMade> {
+async fn make(state: &ApiState, key: MapKey) -> Result<Bytes, NotMade> {
     let geometry = state.store.geometry(key.event).await;
     let geometry = geometry.map_err(ApiError::from)?;
     let geometry = geometry.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
