@@ -13,7 +13,7 @@ create table users (
     phone text constraint users_phone_unique unique,
     role text not null default 'customer'
         constraint users_role_known check (role in ('customer', 'organizer', 'admin')),
-    member boolean not null default false,
+    -- In PHC form. Null: the user has not chosen a password.
     password_hash text,
     created_at timestamptz not null default clock_timestamp(),
     updated_at timestamptz not null default clock_timestamp()

@@ -48,7 +48,7 @@ begin
     execute format('revoke all on all procedures in schema %I from public', home);
     execute format('grant execute on function take_turn, take_turn_to_edit, live_state, ticket_types_json, seats_json, taken_seats,
                     event_json, ticket_type_json, notice_json, change_json, seat_status, rfc3339, uuid_by_time,
-                    as_insertions, insist, found_events, searchable, trigrams to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
+                    as_insertions, insist, found_events, searchable, trigrams, is_member to %I, %I, %I', home || '_server', home || '_writer', home || '_reader');
 
     execute format('grant select on all tables in schema %I to %I, %I', home, home || '_server', home || '_writer');
     foreach role in array array['server', 'writer'] loop
@@ -63,12 +63,18 @@ begin
         execute format('grant insert (event_id, kind, name, capacity), update (name, capacity), delete on pools to %I', role);
         execute format('grant insert, delete on ticket_type_pools to %I', role);
     end loop;
-    revoke select on idempotency_keys, secrets, booking_contacts, jobs from public;
-    execute format('revoke select on idempotency_keys, secrets, booking_contacts, jobs from %I', home || '_writer');
+    revoke select on idempotency_keys, secrets, booking_contacts, jobs, sessions, refresh_tokens, account_links, identities,
+        api_keys, organization_invitations, audit_trail from public;
+    execute format('revoke select on idempotency_keys, secrets, booking_contacts, jobs, sessions, refresh_tokens, account_links,
+                    identities, api_keys, organization_invitations, audit_trail from %I', home || '_writer');
 
     role := home || '_server';
     execute format('grant insert, update, delete on idempotency_keys, booking_contacts, presence_nodes,
-                    presence_counts, event_joins, interactions, jobs to %I', role);
+                    presence_counts, event_joins, interactions, jobs, organizations, organization_members,
+                    organization_invitations, memberships, sessions, refresh_tokens, account_links, ended_tokens, identities,
+                    api_keys to %I', role);
+    -- Nobody changes what the audit trail says.
+    execute format('grant insert on audit_trail to %I', role);
     -- The server deletes old changes, and locks turns: a row lock needs the right to update some column, and primary and
     -- foreign key leave no other value for this one.
     execute format('grant delete on changes to %I', role);
@@ -76,8 +82,9 @@ begin
 
     role := home || '_reader';
     execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, notices, booking_items,
-                    claims, tickets, turns, changes, event_tickets, section_tickets, interactions to %I', role);
-    execute format('grant select (id, name, email, phone, role, member, created_at, updated_at) on users to %I', role);
+                    claims, tickets, turns, changes, event_tickets, section_tickets, interactions, organizations, organization_members,
+                    memberships to %I', role);
+    execute format('grant select (id, name, email, phone, role, created_at, updated_at) on users to %I', role);
     execute format('grant select (id, reference, event_id, user_id, status, quantity, total_amount, currency, expires_at,
                     due_at, cancel_reason, paid_by, version, created_at, confirmed_at, updated_at) on bookings to %I', role);
 end

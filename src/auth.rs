@@ -2,12 +2,15 @@
 //! socket ask the same [`Auth`].
 //!
 //! A token is a JWT. Claims: `sub` (the user's id, a number or a numeric string), `role`
-//! (`customer`, `organizer`, `admin`; without it `customer`), `exp` (required), `member` (optional).
+//! (`customer`, `organizer`, `admin`; without it `customer`), `exp` (required), `member` (optional), `organizations`
+//! (optional: roles by organization, as in `{"2": "scanner"}`). Our own tokens name their session, too.
 //! Supabase clients carry a token of role `anon` as `apikey`: it is accepted, and its bearer is anonymous.
 //! Role `authenticated` is a customer.
 
 pub mod proofs;
+pub mod rights;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
@@ -20,9 +23,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::rights::{Right, Rights, StaffRole, Staffs};
 use crate::config::AuthConfig;
-use crate::ticketing::UserId;
 use crate::ticketing::live::{EventInfo, EventStatus};
+use crate::ticketing::{ApiKeyId, OrganizationId, SessionId, UserId};
 
 /// Names the caller's user id; trusted in development mode only.
 ///
@@ -93,20 +97,37 @@ pub enum Caller {
         member: bool,
         /// When the token ends; `None` for callers without one.
         token_expires: Option<jiff::Timestamp>,
+        /// The sign-in that the token is of; `None`: another issuer's.
+        session: Option<Session>,
+        /// The organizations that the user works for, beside the own one.
+        staffs: Staffs,
     },
+    /// A program with a key of an organization.
+    Key {
+        id: ApiKeyId,
+        organization: OrganizationId,
+        rights: Rights,
+    },
+}
+
+/// What ends a token before its time: the end of its session, or a later generation of its user's tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    pub id: SessionId,
+    pub generation: i32,
 }
 
 impl Caller {
     pub fn user_id(&self) -> Option<UserId> {
         match self {
-            Caller::Anonymous => None,
+            Caller::Anonymous | Caller::Key { .. } => None,
             Caller::User { id, .. } => Some(*id),
         }
     }
 
     pub fn role(&self) -> Option<Role> {
         match self {
-            Caller::Anonymous => None,
+            Caller::Anonymous | Caller::Key { .. } => None,
             Caller::User { role, .. } => Some(*role),
         }
     }
@@ -120,14 +141,83 @@ impl Caller {
         self.is_admin() || self.user_id() == Some(id)
     }
 
-    /// Drafts are seen by their organizer only.
+    /// Drafts are seen by their organization only.
     pub fn may_see(&self, event: &EventInfo) -> bool {
-        event.status != EventStatus::Draft || self.may_organize(event.organizer_id)
+        event.status != EventStatus::Draft || self.may(Right::See, event.organizer_id)
+    }
+
+    /// Whether the caller has this right in an organization, given by itself or by its founder, as `events.organizer_id`
+    /// does. Does no I/O.
+    pub fn may(&self, right: Right, organization: impl Into<OrganizationId>) -> bool {
+        let organization = organization.into();
+        match self {
+            Caller::Anonymous => false,
+            Caller::Key {
+                organization: own,
+                rights,
+                ..
+            } => *own == organization && rights.has(right),
+            Caller::User {
+                role: Role::Admin, ..
+            } => true,
+            Caller::User {
+                id, role, staffs, ..
+            } => {
+                *role == Role::Organizer && OrganizationId::from(*id) == organization
+                    || staffs
+                        .role_in(organization)
+                        .is_some_and(|role| role.may(right))
+            }
+        }
     }
 
     /// Whether the caller may change events of organizer `owner`.
     pub fn may_organize(&self, owner: UserId) -> bool {
-        self.role() >= Some(Role::Organizer) && self.may_act_for(owner)
+        self.may(Right::Manage, owner)
+    }
+
+    /// Whether the caller works for some organization, and so may ask what only organizations' people are told.
+    pub fn is_staff(&self) -> bool {
+        match self {
+            Caller::Anonymous => false,
+            Caller::Key { .. } => true,
+            Caller::User { role, staffs, .. } => *role >= Role::Organizer || !staffs.is_empty(),
+        }
+    }
+
+    /// The organizations in which the caller has this right. An admin has it everywhere, and none is named here.
+    pub fn organizations_with(&self, right: Right) -> Vec<OrganizationId> {
+        match self {
+            Caller::Anonymous => Vec::new(),
+            Caller::Key { organization, .. } => {
+                let own = Some(*organization).filter(|own| self.may(right, *own));
+                own.into_iter().collect()
+            }
+            Caller::User {
+                id, role, staffs, ..
+            } => {
+                let own = (*role >= Role::Organizer).then_some(OrganizationId::from(*id));
+                let others = staffs.iter().filter(|(_, role)| role.may(right));
+                let others = others.map(|(organization, _)| organization);
+                let mut all: Vec<_> = own.into_iter().chain(others).collect();
+                all.sort_unstable();
+                all.dedup();
+                all
+            }
+        }
+    }
+
+    /// Whether nobody knows yet for whom the caller works: a token of another issuer does not say it.
+    pub fn lacks_staffs(&self) -> bool {
+        matches!(self, Caller::User { session: None, staffs, .. } if staffs.is_empty())
+    }
+
+    /// The caller with the organizations that were looked up.
+    pub fn with_staffs(mut self, found: Staffs) -> Caller {
+        if let Caller::User { staffs, .. } = &mut self {
+            *staffs = found;
+        }
+        self
     }
 }
 
@@ -172,6 +262,8 @@ pub enum AuthSetupError {
 pub enum Credentials {
     /// Final: anonymous, or the bearer of a valid token.
     Caller(Caller),
+    /// The bearer of a valid token that does not say for whom the bearer works.
+    Unplaced(Caller),
     /// From `X-User-Id` in development mode; the users table gives the role.
     DevUser(UserId),
 }
@@ -197,6 +289,15 @@ struct Claims {
     exp: f64,
     #[serde(default)]
     member: bool,
+    /// The session, in our own tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<SessionId>,
+    /// The generation of the user's tokens, in our own ones.
+    #[serde(default, rename = "gen", skip_serializing_if = "Option::is_none")]
+    generation: Option<i32>,
+    /// Role by organization.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    organizations: BTreeMap<String, StaffRole>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -241,11 +342,20 @@ impl Auth {
             return Ok(Caller::Anonymous);
         }
         let invalid = |why: &str| AuthError::Invalid(why.to_owned());
+        let staffs = claims.organizations.iter();
+        let staffs = staffs.filter_map(|(id, role)| Some((id.parse().ok()?, *role)));
+        let staffs = staffs.collect();
+        let session = claims.sid.map(|id| Session {
+            id,
+            generation: claims.generation.unwrap_or_default(),
+        });
         Ok(Caller::User {
             id: user_id(claims.sub).ok_or_else(|| invalid("`sub` is not a user's number"))?,
             role: Role::parse(role).ok_or_else(|| invalid("`role` is unknown"))?,
             member: claims.member,
             token_expires: Some(expiry(claims.exp).ok_or_else(|| invalid("`exp` is no time"))?),
+            session,
+            staffs,
         })
     }
 
@@ -257,6 +367,8 @@ impl Auth {
             role: Role::Customer,
             member: false,
             token_expires: None,
+            session: None,
+            staffs: Staffs::default(),
         })
     }
 
@@ -266,7 +378,11 @@ impl Auth {
             let token = value.to_str().ok().and_then(bearer).ok_or_else(|| {
                 AuthError::Invalid("`Authorization` is not `Bearer <token>`".to_owned())
             })?;
-            return self.verify(token).map(Credentials::Caller);
+            let caller = self.verify(token)?;
+            return Ok(match caller.lacks_staffs() {
+                true => Credentials::Unplaced(caller),
+                false => Credentials::Caller(caller),
+            });
         }
         match headers.get(USER_ID_HEADER).filter(|_| self.0.dev) {
             None => Ok(Credentials::Caller(Caller::Anonymous)),

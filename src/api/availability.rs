@@ -19,7 +19,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use super::page::{self, Cursor, LongPage, Page, RequestedUri};
-use crate::auth::Caller;
+use crate::auth::{Caller, Right};
 use crate::board::Known;
 use crate::config::rest::AVAILABILITY_EVENTS_MAX;
 use crate::store::availability::{SectionStand, Stand};
@@ -277,7 +277,7 @@ impl EventStock {
 
     fn visible_to(&self, caller: &Caller) -> bool {
         let event = self.event();
-        edit::visible(caller.may_organize(event.organizer_id), event.status)
+        edit::visible(caller.may(Right::See, event.organizer_id), event.status)
     }
 
     /// The revision; with a suffix when a sale began or ended by the clock since, which makes no revision.

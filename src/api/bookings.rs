@@ -23,10 +23,10 @@ use super::error::{ApiError, ApiResult};
 use super::extract::header_text;
 use super::idempotency::GivenKey;
 use crate::api::ApiState;
-use crate::auth::Caller;
+use crate::auth::{Caller, Right};
 use crate::store::bookings::{Belongs, Found, Name};
-use crate::ticketing::BookingId;
 use crate::ticketing::record::{Booking, Contact};
+use crate::ticketing::{BookingId, UserId};
 
 /// Proves that an anonymous buyer made the booking.
 pub(super) const BOOKING_TOKEN: HeaderName = HeaderName::from_static("x-booking-token");
@@ -131,7 +131,13 @@ fn not_found() -> ApiError {
 }
 
 fn is_visible(state: &ApiState, booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {
-    is_owner(state, booking, caller, token) || caller.may_organize(booking.organizer_id)
+    is_owner(state, booking, caller, token) || sees_bookings(caller, booking.organizer_id)
+}
+
+/// Whether the caller may read the bookings of an event.
+fn sees_bookings(caller: &Caller, organizer: UserId) -> bool {
+    let rights = [Right::Sell, Right::Figures];
+    rights.iter().any(|right| caller.may(*right, organizer))
 }
 
 fn is_owner(state: &ApiState, booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {

@@ -43,6 +43,7 @@ pub(super) async fn identify(
 async fn caller(state: &ApiState, headers: &HeaderMap) -> ApiResult<Caller> {
     match state.auth.credentials(headers)? {
         Credentials::Caller(caller) => Ok(caller),
+        Credentials::Unplaced(caller) => Ok(state.roles.placed(&state.store, caller).await),
         Credentials::DevUser(id) => state.roles.caller(&state.store, id).await,
     }
 }
@@ -77,7 +78,22 @@ impl RoleCache {
             role: standing.role,
             member: standing.member,
             token_expires: None,
+            session: None,
+            staffs: standing.staffs,
         })
+    }
+
+    /// The caller with the organizations that the token does not name. While the database is away, those that were known
+    /// last: a token is good without any.
+    async fn placed(&self, store: &Store, caller: Caller) -> Caller {
+        let Some(id) = caller.user_id() else {
+            return caller;
+        };
+        let standing = match self.fresh(id) {
+            Some(standing) => Some(standing),
+            None => self.look_up(store, id).await.ok(),
+        };
+        caller.with_staffs(standing.map(|standing| standing.staffs).unwrap_or_default())
     }
 
     fn fresh(&self, id: UserId) -> Option<UserRights> {
@@ -103,13 +119,18 @@ impl RoleCache {
     }
 }
 
-/// Restricts `routes` to callers of at least this role, and says so in the OpenAPI document.
+/// Restricts `routes` to callers of at least this role, where people of an organization count as organizers, and says so in the OpenAPI document.
 pub(super) fn only(role: Role, routes: OpenApiRouter<ApiState>) -> OpenApiRouter<ApiState> {
     let keep = move |caller: Caller, request: Request, next: Next| async move {
-        match caller.role() {
-            None => ApiError::unauthenticated().into_response(),
-            Some(has) if has < role => ApiError::forbidden().into_response(),
-            Some(_) => next.run(request).await,
+        let admits = match role {
+            Role::Customer => caller.role().is_some(),
+            Role::Organizer => caller.is_staff(),
+            Role::Admin => caller.is_admin(),
+        };
+        match caller {
+            _ if admits => next.run(request).await,
+            Caller::Anonymous => ApiError::unauthenticated().into_response(),
+            _ => ApiError::forbidden().into_response(),
         }
     };
     let mut routes = routes.route_layer(middleware::from_fn(keep));

@@ -16,7 +16,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use super::page::{self, Cursor, Page, RequestedUri};
-use crate::auth::Caller;
+use crate::auth::{Caller, Right};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
 use crate::store::events::{EventFilter, EventInFull, EventSort};
@@ -148,7 +148,8 @@ pub(super) async fn management(
     Query(page): Query<Page>,
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Management>>> {
-    let whose = caller.user_id().filter(|_| !caller.is_admin());
+    let own = caller.organizations_with(Right::Figures);
+    let whose = (!caller.is_admin()).then_some(&own[..]);
     let after = page.after(MANAGED, page::time, |id| id.parse().ok().map(EventId))?;
     let (mut rows, total) = state
         .store
@@ -180,7 +181,7 @@ pub(super) async fn visible(
 ) -> ApiResult<EventInFull> {
     let event = state.store.event(event_id).await?.filter(|event| {
         let event = &event.row.event;
-        edit::visible(caller.may_organize(event.organizer_id), event.status)
+        edit::visible(caller.may(Right::See, event.organizer_id), event.status)
     });
     event.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))
 }

@@ -61,13 +61,14 @@ pub fn given_key(
     if text.is_empty() || text.len() > IDEMPOTENCY_KEY_BYTES_MAX || values.next().is_some() {
         return Err(bad());
     }
-    let who = match caller.user_id() {
-        Some(user) => format!("user {user}"),
-        None if text.len() < IDEMPOTENCY_KEY_BYTES_MIN_ANONYMOUS => {
+    let who = match caller {
+        Caller::User { id, .. } => format!("user {id}"),
+        Caller::Key { id, .. } => format!("key {id}"),
+        Caller::Anonymous if text.len() < IDEMPOTENCY_KEY_BYTES_MIN_ANONYMOUS => {
             return Err(ApiError::bad_request("WEAK_KEY")
                 .with("minimum", IDEMPOTENCY_KEY_BYTES_MIN_ANONYMOUS));
         }
-        None => "anonymous".to_owned(),
+        Caller::Anonymous => "anonymous".to_owned(),
     };
     let stored = IdempotencyKey::new(format!("{who} {route}"), text, body_hash);
     let text = text.to_owned();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use super::{tell, tell_all};
-use crate::auth::{Auth, Caller, Role};
+use crate::auth::{Auth, Caller};
 use crate::config::rest::BROADCASTS_MAX;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{BroadcastBody, UserBroadcast};
@@ -92,12 +92,14 @@ fn speaker(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ErrorReply> {
     let caller = auth
         .supabase_caller(headers)
         .map_err(|error| code::INVALID_TOKEN.because(error))?;
-    match caller.role() {
-        None => Err(code::INVALID_TOKEN.because("a token of the event's organizer is needed")),
-        Some(role) if role < Role::Organizer => {
+    match caller {
+        Caller::Anonymous => {
+            Err(code::INVALID_TOKEN.because("a token of the event's organizer is needed"))
+        }
+        caller if !caller.is_staff() => {
             Err(code::UNAUTHORIZED.because("only an event's organizer broadcasts"))
         }
-        Some(_) => Ok(caller),
+        caller => Ok(caller),
     }
 }
 

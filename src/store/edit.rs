@@ -10,7 +10,7 @@ use super::changes::unsigned;
 use super::constraint::{self, Rule};
 use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError};
-use crate::auth::Caller;
+use crate::auth::{Caller, Right};
 use crate::ticketing::edit::{self, EditRefusal, EventBefore, OnlyType};
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::{EventId, Revision};
@@ -168,7 +168,10 @@ pub(super) async fn authorized(
     caller: &Caller,
 ) -> EditResult<EventBefore> {
     let before = before(tx, event).await?.ok_or(EditRefusal::EventNotFound)?;
-    edit::authorize(caller.may_organize(before.organizer_id), before.status)?;
+    edit::authorize(
+        caller.may(Right::Manage, before.organizer_id),
+        before.status,
+    )?;
     Ok(before)
 }
 

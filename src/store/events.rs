@@ -8,10 +8,10 @@ use tokio_postgres::types::{Json, ToSql};
 use super::changes::unsigned;
 use super::total::Page;
 use super::{Store, StoreError, Total};
-use crate::auth::Caller;
+use crate::auth::{Caller, Right};
 use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX, SEARCH_INDEXED_CHARS_MIN};
 use crate::ticketing::live::{EventInfo, EventStatus, TicketType};
-use crate::ticketing::{EventId, Revision, TicketTypeId, UserId};
+use crate::ticketing::{EventId, OrganizationId, Revision, TicketTypeId};
 
 /// An event with its ticket types at one revision.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,11 +97,11 @@ const COLUMNS: &str =
     "turn.revision, event_json(e, turn.layout), ticket_types_json(e.id), rfc3339(e.created_at)";
 const TABLES: &str = "from events e join turns turn on turn.event_id = e.id";
 
-/// $1 caller, $2 whether an admin, $3 searched part, $4 status, $5 category, $6 from, $7 to. It is planned for the given
+/// $1 the caller's organizations, $2 whether an admin, $3 searched part, $4 status, $5 category, $6 from, $7 to. It is planned for the given
 /// values, so a condition that is not asked for is no part of the plan.
 const MATCHING: &str = "
     where e.deleted_at is null
-      and (e.status <> 'draft' or $2 or e.organizer_id = $1)
+      and (e.status <> 'draft' or $2 or e.organizer_id = any($1))
       and ($3::text is null or strpos(e.searched, searchable($3)) > 0)
       and ($4::text is null or e.status = $4)
       and ($5::text is null or lower(e.category) = lower($5))
@@ -131,10 +131,10 @@ impl Store {
             Some(part) => found(&client, part).await?,
             None => None,
         };
-        let (user, admin) = (caller.user_id(), caller.is_admin());
+        let (own, admin) = (caller.organizations_with(Right::See), caller.is_admin());
         let status = filter.status.map(EventStatus::name);
         let matching: [&(dyn ToSql + Sync); 8] = [
-            &user,
+            &own,
             &admin,
             &filter.q,
             &status,
@@ -198,10 +198,10 @@ impl Store {
         Ok((events, total))
     }
 
-    /// One page of an organizer's events (`None`: all events) with their sales, newest first.
+    /// One page of the events of organizations (`None`: of all) with their sales, newest first.
     pub async fn managed_events(
         &self,
-        organizer: Option<UserId>,
+        organizations: Option<&[OrganizationId]>,
         after: Option<(jiff::Timestamp, EventId)>,
         limit: i64,
         offset: i64,
@@ -211,11 +211,23 @@ impl Store {
             true => "(e.starts_at, e.id) < ($4, $5)",
             false => "$4::timestamptz is null and $5::bigint is null",
         };
-        let whose = "e.deleted_at is null and ($1::bigint is null or e.organizer_id = $1)";
+        // Of each organization as many as the page could need, along the index of its events.
+        let page = match organizations {
+            Some(_) => format!(
+                "select e.id from unnest($1::bigint[]) own (id)
+                  cross join lateral (select e.id, e.starts_at from events e
+                                       where e.organizer_id = own.id and e.deleted_at is null and {beyond}
+                                       order by e.starts_at desc, e.id desc limit $2::bigint + $3::bigint) e"
+            ),
+            None => format!(
+                "select e.id from events e
+                  where $1::bigint[] is null and e.deleted_at is null and {beyond}"
+            ),
+        };
         // Ids first, so that no sales are counted of what the page skips.
         let page = format!(
             "select {COLUMNS}, sales.bookings, sales.revenue
-               from (select e.id from events e where {whose} and {beyond}
+               from ({page}
                       order by e.starts_at desc, e.id desc limit $2 offset $3) as page
                join events e on e.id = page.id join turns turn on turn.event_id = e.id
               cross join lateral (select count(*) as bookings, coalesce(sum(total_amount), 0)::bigint as revenue
@@ -224,10 +236,16 @@ impl Store {
         );
         let client = self.client().await?;
         let rows = client
-            .query(&page, &[&organizer, &limit, &offset, &place, &id])
+            .query(&page, &[&organizations, &limit, &offset, &place, &id])
             .await?;
-        let all = format!("from events e where {whose}");
-        let total = Total::of(&client, &all, &[&organizer], LIST_COUNTED_MAX).await?;
+        let all = match organizations {
+            Some(_) => {
+                "from unnest($1::bigint[]) own (id) cross join lateral
+                 (select from events where organizer_id = own.id and deleted_at is null) e"
+            }
+            None => "from events e where $1::bigint[] is null and e.deleted_at is null",
+        };
+        let total = Total::of(&client, all, &[&organizations], LIST_COUNTED_MAX).await?;
         let events = rows.iter().map(managed).collect::<Result<_, _>>()?;
         Ok((events, total))
     }

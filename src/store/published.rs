@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use self::path::Path;
 use self::sql::Statement;
 use super::{Store, StoreError};
-use crate::auth::{Caller, Role};
+use crate::auth::{Caller, Right};
 use crate::protocol::supabase::{Table, Test};
 
 /// A query on one published table.
@@ -117,7 +117,7 @@ static EVENT_TICKETS: RowSource = RowSource {
     ],
     from: "event_tickets c cross join lateral
         (select deleted_at, status, organizer_id from events where id = c.event_id limit 1) e",
-    visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)",
+    visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = any($2))",
     keys: &["id", "event_id"],
     orders: &[ColumnOrder {
         columns: &["id"],
@@ -149,7 +149,7 @@ static EVENTS: RowSource = RowSource {
         "e.updated_at",
     ],
     from: "events e cross join lateral (select layout from turns where event_id = e.id limit 1) t",
-    visible: "case when e.deleted_at is null then e.status <> 'draft' or $1 or e.organizer_id = $2 end",
+    visible: "case when e.deleted_at is null then e.status <> 'draft' or $1 or e.organizer_id = any($2) end",
     keys: &["id"],
     orders: &[
         ColumnOrder {
@@ -173,7 +173,7 @@ static SEATS: RowSource = RowSource {
     ],
     from: "seats s cross join lateral
         (select deleted_at, status, organizer_id from events where id = s.event_id limit 1) e",
-    visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)",
+    visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = any($2))",
     keys: &["event_id"],
     orders: &[ColumnOrder {
         columns: &["event_id", "position"],
@@ -195,7 +195,7 @@ static NOTICES: RowSource = RowSource {
     ],
     from: "notices n cross join lateral
         (select deleted_at, status, organizer_id from events where id = n.event_id limit 1) e",
-    visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = $2)
+    visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = any($2))
               and (n.until is null or n.until > now())",
     keys: &["id", "event_id"],
     orders: &[ColumnOrder {
@@ -217,12 +217,9 @@ impl Store {
         if path.candidates() < reading.offset.saturating_add(reading.limit) && path.is_short() {
             return Ok(Published::TooMany);
         }
-        let organizer = caller
-            .user_id()
-            .filter(|_| caller.role() >= Some(Role::Organizer));
         let mut statement = Statement::default();
         statement.bind(caller.is_admin());
-        statement.bind(organizer);
+        statement.bind(caller.organizations_with(Right::See));
         let text = statement.read(reading, source, &path);
         let client = self.client().await?;
         let row = client.query_one(&text, &statement.values()).await?;

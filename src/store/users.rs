@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 
 use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError, Total};
-use crate::auth::Role;
+use crate::auth::rights::MEMBERSHIPS_MAX;
+use crate::auth::{Role, StaffRole, Staffs};
 use crate::config::rest::LIST_COUNTED_MAX;
-use crate::ticketing::UserId;
+use crate::ticketing::{OrganizationId, UserId};
 
 /// A user, as shown to that user and to admins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -42,10 +43,11 @@ pub struct NewUser {
 pub struct UserRights {
     pub role: Role,
     pub member: bool,
+    pub staffs: Staffs,
 }
 
-const COLUMNS: &str =
-    "id, name, email, phone, role, member, rfc3339(created_at), rfc3339(updated_at)";
+const COLUMNS: &str = "id, name, email, phone, role, is_member(id, clock_timestamp()),
+    rfc3339(created_at), rfc3339(updated_at)";
 
 impl Store {
     /// Makes a user, once for each `key`. Fails by `users_email_unique` or `users_phone_unique` if another user has the address.
@@ -109,23 +111,48 @@ impl Store {
     pub async fn standing(&self, id: UserId) -> Result<Option<UserRights>, StoreError> {
         let client = self.client().await?;
         let statement = client
-            .prepare_cached("select role, member from users where id = $1")
+            .prepare_cached(
+                "select role, is_member(id, clock_timestamp()),
+                        array(select organization_id from organization_members where user_id = u.id
+                               order by organization_id limit $2),
+                        array(select role from organization_members where user_id = u.id
+                               order by organization_id limit $2)
+                   from users u where id = $1",
+            )
             .await?;
-        let row = client.query_opt(&statement, &[&id]).await?;
+        let most = MEMBERSHIPS_MAX as i64;
+        let row = client.query_opt(&statement, &[&id, &most]).await?;
         row.map(|row| {
             Ok(UserRights {
                 role: role(row.try_get(0)?)?,
                 member: row.try_get(1)?,
+                staffs: staffs(id, row.try_get(2)?, row.try_get(3)?)?,
             })
         })
         .transpose()
     }
 }
 
+/// The organizations of a user, without the own one, whose founder needs no row to own it.
+pub(super) fn staffs(
+    user: UserId,
+    organizations: Vec<OrganizationId>,
+    roles: Vec<&str>,
+) -> Result<Staffs, StoreError> {
+    let all = organizations.into_iter().zip(roles);
+    let others = all.filter(|(organization, _)| *organization != user.into());
+    let read = |(organization, role)| {
+        let role = StaffRole::parse(role);
+        let role = role.ok_or_else(|| StoreError::corrupt("role in an organization"))?;
+        Ok((organization, role))
+    };
+    others.map(read).collect()
+}
+
 async fn insert(tx: &Transaction<'_>, user: &NewUser) -> Result<User, StoreError> {
     let statement = format!(
-        "insert into users (name, email, phone, role, member) values ($1, $2, $3, $4, $5)
-         returning {COLUMNS}"
+        "with made as (insert into users (name, email, phone, role) values ($1, $2, $3, $4) returning *)
+         select {COLUMNS} from made"
     );
     let NewUser {
         name,
@@ -135,9 +162,15 @@ async fn insert(tx: &Transaction<'_>, user: &NewUser) -> Result<User, StoreError
         member,
     } = user;
     let row = tx
-        .query_one(&statement, &[name, email, phone, &role.name(), member])
+        .query_one(&statement, &[name, email, phone, &role.name()])
         .await?;
-    read(&row)
+    let mut user = read(&row)?;
+    if *member {
+        let sql = "insert into memberships (user_id) values ($1)";
+        tx.execute(sql, &[&user.id]).await?;
+        user.member = true;
+    }
+    Ok(user)
 }
 
 fn read(row: &Row) -> Result<User, StoreError> {

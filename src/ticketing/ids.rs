@@ -46,13 +46,22 @@ macro_rules! id {
     };
 }
 
-// Events, ticket types, seats, notices, claims, users and pools are numbered by the database.
+// Events, ticket types, seats, notices, claims, users, keys, sessions and pools are numbered by the database.
 id!(EventId(i64));
 id!(TicketTypeId(i64));
 id!(SeatId(i64));
 id!(NoticeId(i64));
 id!(ClaimId(i64));
 id!(UserId(i64));
+id!(
+    /// That of the user who founded the organization.
+    OrganizationId(i64)
+);
+id!(ApiKeyId(i64));
+id!(
+    /// A sign-in, from its first token to its end.
+    SessionId(i64)
+);
 id!(
     /// An event's root pool comes first.
     #[derive(Default)]
@@ -62,6 +71,18 @@ id!(
     /// UUIDv7: sorts by the time of the booking.
     BookingId(Uuid)
 );
+
+impl OrganizationId {
+    pub fn founder(self) -> UserId {
+        UserId(self.0)
+    }
+}
+
+impl From<UserId> for OrganizationId {
+    fn from(founder: UserId) -> OrganizationId {
+        OrganizationId(founder.0)
+    }
+}
 
 /// The number of a row in the OpenAPI document, with one of the demo's as its example.
 macro_rules! described {
@@ -87,7 +108,7 @@ macro_rules! described {
     };
 }
 
-described!(EventId as 2, TicketTypeId as 3, SeatId as 1, NoticeId as 1, UserId as 3);
+described!(EventId as 2, TicketTypeId as 3, SeatId as 1, NoticeId as 1, UserId as 3, OrganizationId as 2, ApiKeyId as 1);
 
 #[cfg(test)]
 mod tests {

@@ -18,6 +18,9 @@ pub mod sellable;
 pub mod stock;
 pub mod transition;
 
-pub use ids::{BookingId, ClaimId, EventId, NoticeId, PoolId, SeatId, TicketTypeId, UserId};
+pub use ids::{
+    ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PoolId, SeatId, SessionId,
+    TicketTypeId, UserId,
+};
 /// An event's counter of changes: starts at 1, no gaps, commit order.
 pub type Revision = u64;

@@ -13,7 +13,7 @@ use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::page::{self, Cursor, Page, RequestedUri};
-use crate::auth::Caller;
+use crate::auth::{Caller, Right};
 use crate::schema;
 use crate::store::bookings::{Name, Of, Selection};
 use crate::ticketing::record::{Booking, BookingStatus, Money};
@@ -165,7 +165,7 @@ pub(in crate::api) async fn of_event(
 ) -> ApiResult<Reply<Vec<Booking>>> {
     let organizer = state.store.organizer_of(event).await?;
     let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
-    if !caller.may_organize(organizer) {
+    if !super::sees_bookings(&caller, organizer) {
         return Err(ApiError::forbidden());
     }
     page_of(&state, Of::Event(event), list, &asked).await
@@ -233,7 +233,7 @@ pub(in crate::api) async fn stats(
     At(event): At<EventId>,
 ) -> ApiResult<Reply<BookingStats>> {
     let stats = state.store.booking_stats(event).await?;
-    let organizes = |organizer| caller.may_organize(organizer);
+    let organizes = |organizer| caller.may(Right::Figures, organizer);
     let stats = stats.filter(|stats| !stats.draft || organizes(stats.organizer_id));
     let stats = stats.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
     let revenue = Money {

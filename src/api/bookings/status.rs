@@ -11,7 +11,7 @@ use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::made;
-use crate::auth::Caller;
+use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::{Cancel, Confirm};
 use crate::schema;
@@ -110,7 +110,7 @@ pub(in crate::api) async fn set_status(
     let found = state.store.booking_belongs(id).await?;
     let found = found.filter(|found| is_visible(&state, found, &caller, token));
     let found = found.ok_or_else(not_found)?;
-    let staff = caller.may_organize(found.organizer_id);
+    let staff = caller.may(Right::Sell, found.organizer_id);
     let (event_id, booking_id) = (found.event_id, id);
     let (said, outcome) = match body.input {
         NewStatus::Confirmed { .. } if !staff => return Err(ApiError::forbidden()),

@@ -14,11 +14,11 @@ use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body};
 use crate::api::idempotency::{self, IdempotencyHeader};
-use crate::auth::Caller;
+use crate::auth::{Caller, Right, Role};
 use crate::store::event_edits::Created;
-use crate::ticketing::EventId;
 use crate::ticketing::edit::EventChange;
 use crate::ticketing::live::EventStatus;
+use crate::ticketing::{EventId, UserId};
 
 /// Make an event
 #[utoipa::path(post, path = "/events", tag = "events", request_body = EventBody,
@@ -41,9 +41,11 @@ pub(in crate::api) async fn create(
         .as_ref()
         .map(|key| state.in_flight.enter(key))
         .transpose()?;
-    let caller_id = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
-    let organizer = body.input.organizer_id().unwrap_or(caller_id);
-    if !caller.may_organize(organizer) {
+    let organizer = match body.input.organizer_id() {
+        Some(named) => named,
+        None => own_organization(&caller).ok_or_else(ApiError::forbidden)?,
+    };
+    if !caller.may(Right::Manage, organizer) {
         return Err(ApiError::forbidden());
     }
     let event = body.input.into_event(organizer);
@@ -65,6 +67,17 @@ pub(in crate::api) async fn create(
             Ok(idempotency::replayed(reply, true))
         }
         Created::Mismatch => Err(idempotency::mismatch()),
+    }
+}
+
+/// The organization that an event is made for if none is named: the own one, or the only one that the caller manages.
+fn own_organization(caller: &Caller) -> Option<UserId> {
+    if caller.role() >= Some(Role::Organizer) {
+        return caller.user_id();
+    }
+    match caller.organizations_with(Right::Manage)[..] {
+        [only] => Some(only.founder()),
+        _ => None,
     }
 }
 

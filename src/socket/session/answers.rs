@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{Effect, ReplyTo, Session, Shown, Stage, Subscription, SubscriptionPresence};
+use crate::auth::Right;
 use crate::hub::presence as here;
 use crate::hub::{NativeView, NotOpened};
 use crate::metrics;
@@ -45,7 +46,7 @@ impl Session {
         } = opened;
         let vsn = self.vsn;
         let seen = self.caller.may_see(event);
-        let organizes = self.caller.may_organize(event.organizer_id);
+        let organizes = self.caller.may(Right::Figures, event.organizer_id);
         let Some(subscription) = self
             .subscriptions
             .get_mut(place as usize)

@@ -1,7 +1,7 @@
 //! Private topics: rights to join them, and answers to joins.
 
 use super::{Effect, ReplyTo, Session, Stage, Subscription};
-use crate::auth::Role;
+use crate::auth::Right;
 use crate::hub::NotOpened;
 use crate::hub::private::Picture;
 use crate::metrics;
@@ -25,17 +25,15 @@ impl Session {
             Topic::User(user) if self.caller.user_id() != Some(user) => {
                 Err(code::UNAUTHORIZED.because(format_args!("only user {user} joins \"{name}\"")))
             }
-            Topic::Admin(_) if self.caller.role() < Some(Role::Organizer) => {
-                Err(code::UNAUTHORIZED
-                    .because(format_args!("only the event's organizer joins \"{name}\"")))
-            }
+            Topic::Admin(_) if !self.caller.is_staff() => Err(code::UNAUTHORIZED
+                .because(format_args!("only the event's organizer joins \"{name}\""))),
             _ => Ok(()),
         }
     }
 
     fn may_read(&self, picture: &Picture) -> bool {
         match picture.topic {
-            Topic::Admin(_) => self.caller.may_organize(picture.owner),
+            Topic::Admin(_) => self.caller.may(Right::Figures, picture.owner),
             _ => self.caller.user_id() == Some(picture.owner),
         }
     }

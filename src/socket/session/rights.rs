@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Rules, Session};
-use crate::auth::{self, Caller};
+use crate::auth::{self, Caller, Right};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::topic::Topic;
 use crate::ticketing::live::EventInfo;
@@ -46,7 +46,7 @@ impl Session {
 
     /// Whether the changed caller may not have this topic: an event's figures, or another user's bookings.
     pub(crate) fn forbidden(&self, name: Topic, event: Option<&EventInfo>) -> bool {
-        let organizes = |event: &EventInfo| self.caller.may_organize(event.organizer_id);
+        let organizes = |event: &EventInfo| self.caller.may(Right::Figures, event.organizer_id);
         match name {
             Topic::Admin(_) => !event.is_some_and(organizes),
             name => self.may_ask(name).is_err(),

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{Effect, ReplyTo, Session, Stage, Subscription};
-use crate::auth::{Caller, Role};
+use crate::auth::Caller;
 use crate::hub::Answer;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{self, ClientFrame, Ref};
@@ -91,7 +91,7 @@ impl Session {
         let Stage::Live { channel, .. } = subscription.stage else {
             return Err(code::UNMATCHED_TOPIC.because("the join is not answered yet"));
         };
-        if caller.role() < Some(Role::Organizer) {
+        if !caller.is_staff() {
             return Err(code::UNAUTHORIZED.because("only the event's organizer broadcasts"));
         }
         let broadcast = supabase::read_broadcast(frame.payload.clone())?;

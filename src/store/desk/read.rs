@@ -75,7 +75,7 @@ statements! {
     // Live counts only where a ticket type of the event has a limit for each user, and through
     // the buyers' own bookings: the claims of a popular ticket type are many.
     buyers = format!("
-        select asked.event_id, u.id, u.member,
+        select asked.event_id, u.id, is_member(u.id, statement_timestamp()),
                (select b.id from bookings b
                  where b.event_id = asked.event_id and b.user_id = u.id and b.status = 'pending'),
                live.types, live.quantities,

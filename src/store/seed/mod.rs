@@ -80,8 +80,10 @@ async fn add_people(tx: &Transaction<'_>) -> Result<u64, StoreError> {
     for (id, name, email, role, member) in PEOPLE {
         added += tx
             .execute(
-                "insert into users (id, name, email, role, member) values ($1, $2, $3, $4, $5)
-                 on conflict do nothing",
+                "with added as (insert into users (id, name, email, role) values ($1, $2, $3, $4)
+                                on conflict do nothing returning id),
+                      joined as (insert into memberships (user_id) select id from added where $5)
+                 select id from added",
                 &[id, name, email, role, member],
             )
             .await?;
