@@ -60,6 +60,12 @@ create table bookings (
     -- Of a booking that staff confirmed: how it was paid.
     paid_by text
         constraint bookings_paid_by_known check (paid_by in ('cash', 'terminal', 'transfer', 'comp')),
+    -- The attempt that paid it.
+    payment_id uuid,
+    -- When its deadline was moved because the buyer had begun to pay: once.
+    extended_at timestamptz,
+    -- Since when the provider has been working on a payment, for which the hold waits.
+    processing_since timestamptz,
     updated_at timestamptz not null default clock_timestamp(),
     -- A hold always ends by itself; one without a deadline would keep its seats for ever.
     constraint bookings_pending_ends check (status <> 'pending' or expires_at is not null)

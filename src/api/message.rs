@@ -68,6 +68,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("INTERACTIONS_ACCEPTED", "Interactions accepted", "รับข้อมูลการใช้งานแล้ว", "تعامل‌ها پذیرفته شدند"),
     ("INTERNAL", "Something went wrong on our side", "เกิดข้อผิดพลาดภายในระบบ", "خطایی در سامانه رخ داد"),
     ("INVALID_TOKEN", "The token is not valid", "โทเค็นไม่ถูกต้อง", "توکن معتبر نیست"),
+    ("NOT_REFUNDABLE", "These tickets cannot be taken back", "คืนบัตรเหล่านี้ไม่ได้", "این بلیت‌ها را نمی‌توان پس گرفت"),
     ("INVALID_TRANSITION", "This change of status is not possible", "เปลี่ยนสถานะแบบนี้ไม่ได้", "این تغییر وضعیت ممکن نیست"),
     ("IN_THE_PAST", "must be in the future", "ต้องเป็นเวลาในอนาคต", "باید در آینده باشد"),
     ("ITEMS_OR_QUANTITY", "give either items or quantity", "โปรดระบุ items หรือ quantity อย่างใดอย่างหนึ่ง", "یا items یا quantity را مشخص کنید"),

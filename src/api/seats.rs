@@ -26,12 +26,13 @@ use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::SEATS_CHANGED_MAX;
-use crate::desk::{DeskError, Release};
+use crate::desk::{Change, DeskError};
 use crate::schema;
 use crate::store::edit::EditError;
 use crate::store::seats::{SeatsChange, SeatsRow};
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
+use crate::ticketing::transition::Transition;
 use crate::ticketing::{EventId, Revision, SeatId, TicketTypeId};
 
 /// The revision to start from.
@@ -243,12 +244,9 @@ const WITHDRAWN: &str = "seats withdrawn by the organizer";
 /// two seats does not want one.
 async fn end_holds(state: &ApiState, event_id: EventId, seats: &[SeatId]) -> ApiResult<()> {
     for booking_id in state.store.holders(seats).await? {
-        let release = Release {
-            event_id,
-            booking_id,
-            reason: WITHDRAWN.to_owned(),
-        };
-        match state.desk.release(release).await {
+        let reason = WITHDRAWN.to_owned();
+        let release = Change::new(event_id, booking_id, Transition::Release { reason });
+        match state.desk.change(release).await {
             // It ended by itself, or was paid meanwhile: the next round sees.
             Ok(_) | Err(DeskError::Refused(_)) => {}
             Err(error) => return Err(error.into()),

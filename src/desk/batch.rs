@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use super::command::{Answer, Book, Command, DeskError, Expired, Said, Verdict};
-use crate::store::desk::{ChangedBooking, Facts, Found, NewBooking, Questions, Writes};
+use super::command::{Answer, Book, Change, Command, DeskError, Expired, Said, Verdict};
+use crate::store::desk::{
+    ChangedBooking, ChangedClaim, Facts, Found, NewBooking, Questions, Writes,
+};
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::ticketing::booking::{self, Grant, GrantLine, Item, Terms, Wish};
 use crate::ticketing::record::{
@@ -13,8 +15,8 @@ use crate::ticketing::record::{
 };
 use crate::ticketing::reference::{booking_reference, ticket_code};
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::stock::{ClaimState, Stock};
-use crate::ticketing::transition::{self, Moved, OverdueHold, Transition};
+use crate::ticketing::stock::{Claim, ClaimState, Stock};
+use crate::ticketing::transition::{self, Moved, OverdueHold, Standing, Transition};
 use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId};
 
 /// Candidate references beyond one per booking, since some will be in use already.
@@ -33,8 +35,11 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
                 ask_for(book, &mut questions, types);
             }
             // The ticket types of a stored booking are not known before it is read: read all (`None`).
-            Command::Change { booking_id, .. } => {
-                questions.bookings.push(*booking_id);
+            Command::Change(change) => {
+                questions.bookings.push(change.booking_id);
+                if let Transition::Reclaim { seats, .. } = &change.transition {
+                    questions.seats.extend(seats);
+                }
                 types.insert(None);
             }
             Command::Expire { event_id } => {
@@ -95,6 +100,12 @@ pub(super) struct Deciding {
     /// Bookings whose overdue hold this transaction ends.
     ended: BTreeSet<BookingId>,
     expired: BTreeMap<EventId, u64>,
+}
+
+/// The stock of an event and a booking of it before a command.
+pub(super) struct Before {
+    stock: Option<Stock>,
+    standing: Option<Box<Standing>>,
 }
 
 /// The decision on one command.
@@ -194,16 +205,27 @@ impl Deciding {
         }
         match command {
             Command::Book(book) => self.book(book),
-            Command::Change {
-                booking_id,
-                transition,
-                ..
-            } => self.change(event, *booking_id, transition),
+            Command::Change(change) => self.change(change),
             Command::Expire { .. } => Decided::Effect(Effect {
                 event,
                 answer: Pending::Expired(self.expired.get(&event).copied().unwrap_or(0)),
                 writes: Writes::default(),
             }),
+        }
+    }
+
+    /// What `undo` needs to take the command back.
+    pub(super) fn before(&self, command: &Command) -> Before {
+        let standing = match command {
+            Command::Change(change) => match self.facts.bookings.get(&change.booking_id) {
+                Some(Found::Here(standing)) => Some(standing.clone()),
+                _ => None,
+            },
+            _ => None,
+        };
+        Before {
+            stock: self.stock(command.event()),
+            standing,
         }
     }
 
@@ -213,10 +235,14 @@ impl Deciding {
     }
 
     /// Takes back a command whose writes failed.
-    pub(super) fn undo(&mut self, command: &Command, stock: Option<Stock>) {
+    pub(super) fn undo(&mut self, command: &Command, before: Before) {
         let facts = self.facts.events.get_mut(&command.event());
-        if let (Some(facts), Some(stock)) = (facts, stock) {
+        if let (Some(facts), Some(stock)) = (facts, before.stock) {
             facts.stock = stock;
+        }
+        if let Some(standing) = before.standing {
+            let id = standing.booking.id;
+            self.facts.bookings.insert(id, Found::Here(standing));
         }
         if let Command::Book(book) = command
             && let Some(key) = &book.key
@@ -317,50 +343,100 @@ impl Deciding {
         }
     }
 
-    fn change(&mut self, event: EventId, id: BookingId, transition: &Transition) -> Decided {
+    fn change(&mut self, change: &Change) -> Decided {
+        let (event, id) = (change.event_id, change.booking_id);
         let standing = match self.facts.bookings.get_mut(&id) {
             Some(Found::Here(standing)) if standing.booking.event_id == event => standing,
             Some(Found::Locked) if !self.ended.contains(&id) => return Decided::Blocked,
             _ => return Decided::Said(Err(Refusal::BookingNotFound.into())),
         };
+        // This transaction ends its hold; what it held can be claimed again in the next one.
+        let is_ended = self.ended.contains(&id);
+        if is_ended && matches!(change.transition, Transition::Reclaim { .. }) {
+            return Decided::Blocked;
+        }
         let Some(facts) = self.facts.events.get_mut(&event) else {
             return Decided::Said(Err(Refusal::EventNotFound.into()));
         };
-        let (from, was) = (standing.booking.status, standing.booking.clone());
-        let outcome = transition::decide(&mut facts.stock, standing, transition, self.facts.now);
+        let was = standing.as_ref().clone();
+        let now = self.facts.now;
+        let outcome = transition::decide(&mut facts.stock, standing, &change.transition, now);
         match outcome {
             Err(refusal) => Decided::Said(Err(refusal.into())),
             Ok(Moved::Before) => unwritten(event, Once::Replayed(standing.booking.clone())),
             Ok(Moved::Now) => {
-                let to = standing.booking.status;
-                let new_tickets = match to {
-                    BookingStatus::Confirmed => claimed_tickets(&standing.claims, self.facts.now),
-                    _ => Vec::new(),
-                };
-                standing.booking.tickets.extend(new_tickets.iter().cloned());
-                let change = ChangedBooking {
-                    id,
-                    event_id: event,
-                    from,
-                    to,
-                    cancel_reason: standing.booking.cancel_reason.clone(),
-                    confirmed_at: standing.booking.confirmed_at,
-                    paid_by: standing.booking.paid_by,
-                    claims: standing.claims.iter().map(|claim| claim.id).collect(),
-                    new_tickets,
-                    voids_tickets: to == BookingStatus::Cancelled && !was.tickets.is_empty(),
-                };
+                let changed = changed(&was, standing, now);
                 Decided::Effect(Effect {
                     event,
                     answer: Pending::Booking(Once::Made(Box::new(standing.booking.clone()))),
                     writes: Writes {
-                        changed: vec![change],
+                        changed: vec![changed],
+                        jobs: change.with.jobs.clone(),
                         ..Writes::default()
                     },
                 })
             }
         }
     }
+}
+
+/// The difference between a booking before and after. Tickets are drawn where it is confirmed.
+fn changed(was: &Standing, standing: &mut Standing, now: Timestamp) -> ChangedBooking {
+    let (from, to) = (was.booking.status, standing.booking.status);
+    let new_tickets = match from != to && to == BookingStatus::Confirmed {
+        true => claimed_tickets(&standing.claims, now),
+        false => Vec::new(),
+    };
+    let valid = was.booking.tickets.iter();
+    let mut void: Vec<String> = Vec::new();
+    for (before, after) in valid.zip(&standing.booking.tickets) {
+        if before.status != after.status {
+            void.push(before.code.clone());
+        }
+    }
+    standing.booking.tickets.extend(new_tickets.iter().cloned());
+    let (was_at, is_at) = (was.booking.expires_at, standing.booking.expires_at);
+    let booking = &standing.booking;
+    ChangedBooking {
+        id: booking.id,
+        event_id: booking.event_id,
+        from,
+        to,
+        cancel_reason: booking.cancel_reason.clone(),
+        confirmed_at: booking.confirmed_at,
+        paid_by: booking.paid_by,
+        payment_id: booking.payment_id,
+        expires_at: is_at.filter(|_| was_at != is_at),
+        extended_at: booking.extended_at,
+        processing_since: booking.processing_since,
+        claims: changed_claims(&was.claims, &standing.claims),
+        new_claims: new_claims(&standing.claims),
+        new_tickets,
+        void,
+    }
+}
+
+fn changed_claims(was: &[Claim], are: &[Claim]) -> Vec<ChangedClaim> {
+    let is = |id| are.iter().find(|claim: &&Claim| claim.id == id);
+    let of = |before: &Claim| match is(before.id) {
+        None => Some(ChangedClaim {
+            id: before.id,
+            state: None,
+            quantity: before.quantity,
+        }),
+        Some(after) if after == before => None,
+        Some(after) => Some(ChangedClaim {
+            id: before.id,
+            state: Some(after.state),
+            quantity: after.quantity,
+        }),
+    };
+    was.iter().filter_map(of).collect()
+}
+
+fn new_claims(are: &[Claim]) -> Vec<Claim> {
+    let new = are.iter().filter(|claim| claim.id == Claim::UNSTORED);
+    new.copied().collect()
 }
 
 fn name(key: &IdempotencyKey) -> (String, String) {
@@ -384,9 +460,14 @@ fn ended(event_id: EventId, hold: &OverdueHold) -> ChangedBooking {
         cancel_reason: None,
         confirmed_at: None,
         paid_by: None,
-        claims: hold.claims.iter().map(|claim| claim.id).collect(),
+        payment_id: None,
+        expires_at: None,
+        extended_at: None,
+        processing_since: None,
+        claims: changed_claims(&hold.claims, &[]),
+        new_claims: Vec::new(),
         new_tickets: Vec::new(),
-        voids_tickets: false,
+        void: Vec::new(),
     }
 }
 
@@ -417,6 +498,9 @@ fn booked(book: &Book, grant: &Grant, stock: &Stock, reference: String, now: Tim
         created_at: now,
         confirmed_at: confirmed.then_some(now),
         paid_by: None,
+        payment_id: None,
+        extended_at: None,
+        processing_since: None,
         cancel_reason: None,
     }
 }
@@ -448,8 +532,8 @@ fn item(stock: &Stock, line: &GrantLine) -> BookingItem {
     }
 }
 
-fn claimed_tickets(claims: &[crate::ticketing::stock::Claim], now: Timestamp) -> Vec<Ticket> {
-    let of = |claim: &crate::ticketing::stock::Claim| {
+fn claimed_tickets(claims: &[Claim], now: Timestamp) -> Vec<Ticket> {
+    let of = |claim: &Claim| {
         let seats: Vec<SeatId> = claim.seat_id.into_iter().collect();
         tickets(claim.ticket_type_id, claim.quantity, &seats, now)
     };

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use crate::store::idempotency::{IdempotencyKey, Once};
+use crate::store::jobs::QueuedJob;
 use crate::ticketing::booking::Request;
-use crate::ticketing::record::{Booking, Contact, PaidBy};
+use crate::ticketing::record::{Booking, Contact};
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::{Canceller, Transition};
+use crate::ticketing::transition::Transition;
 use crate::ticketing::{BookingId, EventId, Revision};
 
 /// A booking to be made.
@@ -20,40 +21,26 @@ pub struct Book {
     pub key: Option<IdempotencyKey>,
 }
 
-/// Confirms a booking that was paid to staff.
-#[derive(Debug, Clone, Copy)]
-pub struct Confirm {
+/// Changes a booking that stands.
+#[derive(Debug, Clone)]
+pub struct Change {
     pub event_id: EventId,
     pub booking_id: BookingId,
-    pub paid_by: PaidBy,
+    pub transition: Transition,
+    pub with: Companions,
 }
 
-/// Cancels a booking.
-#[derive(Debug, Clone)]
-pub struct Cancel {
-    pub event_id: EventId,
-    pub booking_id: BookingId,
-    pub by: Canceller,
-    pub reason: Option<String>,
-}
-
-/// Ends a hold, for a reason of the organizer's.
-#[derive(Debug, Clone)]
-pub struct Release {
-    pub event_id: EventId,
-    pub booking_id: BookingId,
-    pub reason: String,
+/// Rows that are written in the transaction of a change, if it happens now and did not happen before.
+#[derive(Debug, Clone, Default)]
+pub struct Companions {
+    pub jobs: Vec<QueuedJob>,
 }
 
 /// One request to change an event's claims.
 #[derive(Debug, Clone)]
 pub(crate) enum Command {
     Book(Box<Book>),
-    Change {
-        event_id: EventId,
-        booking_id: BookingId,
-        transition: Transition,
-    },
+    Change(Box<Change>),
     /// Ends the event's overdue holds.
     Expire {
         event_id: EventId,
@@ -109,53 +96,19 @@ impl Command {
     pub(crate) fn event(&self) -> EventId {
         match self {
             Command::Book(book) => book.event_id,
-            Command::Change { event_id, .. } | Command::Expire { event_id } => *event_id,
+            Command::Change(change) => change.event_id,
+            Command::Expire { event_id } => *event_id,
         }
     }
 }
 
-impl From<Confirm> for Command {
-    fn from(confirm: Confirm) -> Command {
-        let Confirm {
+impl Change {
+    pub fn new(event_id: EventId, booking_id: BookingId, transition: Transition) -> Change {
+        Change {
             event_id,
             booking_id,
-            paid_by,
-        } = confirm;
-        Command::Change {
-            event_id,
-            booking_id,
-            transition: Transition::Confirm { paid_by },
-        }
-    }
-}
-
-impl From<Cancel> for Command {
-    fn from(cancel: Cancel) -> Command {
-        let Cancel {
-            event_id,
-            booking_id,
-            by,
-            reason,
-        } = cancel;
-        Command::Change {
-            event_id,
-            booking_id,
-            transition: Transition::Cancel { by, reason },
-        }
-    }
-}
-
-impl From<Release> for Command {
-    fn from(release: Release) -> Command {
-        let Release {
-            event_id,
-            booking_id,
-            reason,
-        } = release;
-        Command::Change {
-            event_id,
-            booking_id,
-            transition: Transition::Release { reason },
+            transition,
+            with: Companions::default(),
         }
     }
 }

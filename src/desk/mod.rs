@@ -1,9 +1,9 @@
 //! Carries out the commands that change claims (book, confirm, cancel, expire), in batches over many events.
 //!
 //! ```text
-//! Desk::book, confirm, cancel, expire ──► queue, by event ──► worker ──► store::desk (one transaction a batch)
-//!                                                                │            ▲ stock        │ writes
-//!                                                                └─► batch ───┴─► ticketing ─┘
+//! Desk::book, change, expire ──► queue, by event ──► worker ──► store::desk (one transaction a batch)
+//!                                                      │            ▲ stock        │ writes
+//!                                                      └─► batch ───┴─► ticketing ─┘
 //! ```
 //!
 //! A worker takes all that waits, for many events, up to a bound; the rules decide in the order of arrival, and
@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, Span};
@@ -35,7 +36,7 @@ use self::clock::PULSE;
 pub(crate) use self::command::Command;
 #[cfg(test)]
 pub(crate) use self::command::Said as CommandSaid;
-pub use self::command::{Answer, Book, Cancel, Confirm, DeskError, Expired, Outcome, Release};
+pub use self::command::{Answer, Book, Change, Companions, DeskError, Expired, Outcome};
 use self::command::{Said, Verdict, too_late};
 use self::queue::{CommandBatch, QueueLimits, Start};
 use self::worker::{DeskShared, Enqueued, serve};
@@ -97,6 +98,11 @@ impl Desk {
         at.unwrap_or_else(Timestamp::now)
     }
 
+    /// Told of every commit that wrote jobs.
+    pub fn jobs_written(&self) -> Arc<Notify> {
+        self.inner.shared.jobs_written.clone()
+    }
+
     /// Asks the database for its clock.
     pub async fn learn_the_time(&self) {
         self.inner.learn_the_time().await;
@@ -108,19 +114,9 @@ impl Desk {
         self.booking(Command::Book(Box::new(book))).await
     }
 
-    /// Turns a hold into a sale, with tickets.
-    pub async fn confirm(&self, confirm: Confirm) -> Outcome {
-        self.booking(confirm.into()).await
-    }
-
-    /// Gives a booking back: its stock is on sale again, its tickets are void.
-    pub async fn cancel(&self, cancel: Cancel) -> Outcome {
-        self.booking(cancel.into()).await
-    }
-
-    /// Ends a hold before its deadline; what was paid meanwhile stays.
-    pub async fn release(&self, release: Release) -> Outcome {
-        self.booking(release.into()).await
+    /// Changes a booking that stands, as `ticketing::transition` says.
+    pub async fn change(&self, change: Change) -> Outcome {
+        self.booking(Command::Change(Box::new(change))).await
     }
 
     /// Ends the event's overdue holds, as many as one transaction takes.

@@ -189,8 +189,8 @@ impl Queue {
                 let _ = waiting.answer.send(Err(too_late()));
                 continue;
             }
-            if let Command::Change { booking_id, .. } = &waiting.command
-                && !bookings.insert(*booking_id)
+            if let Command::Change(change) = &waiting.command
+                && !bookings.insert(change.booking_id)
             {
                 line.commands.push_front(waiting);
                 break;

@@ -12,11 +12,11 @@
 //! tried unchanged. Nothing here uses tokio's clock or a socket, so the simulation runs it as it is.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tracing::Span;
 
 use super::batch::{self, Decided, Deciding, Effect};
@@ -42,6 +42,8 @@ pub(crate) struct DeskShared {
     pulse: Mutex<Pulse>,
     /// The node's clock. The simulation has its own.
     now: fn() -> Instant,
+    /// Told of every commit that wrote jobs.
+    pub(super) jobs_written: Arc<Notify>,
 }
 
 impl DeskShared {
@@ -51,6 +53,7 @@ impl DeskShared {
             clock: Mutex::new(DatabaseClock::new(now())),
             pulse: Mutex::new(Pulse::new(now())),
             now,
+            jobs_written: Arc::default(),
         }
     }
 
@@ -263,8 +266,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             false => self.database.write(&writes, End::Commit).await?,
         }
         deciding.written(&writes);
-        count_expired(&writes);
-        mark(&deciding, &writes);
+        self.committed(&deciding, &writes);
         Ok(decided
             .into_iter()
             .map(|one| fate(one, &deciding))
@@ -314,7 +316,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 fates.push(Some(Fate::Answer(Err(too_late()))));
                 continue;
             }
-            let stock = deciding.stock(event);
+            let before = deciding.before(&waiting.command);
             let mut effect = match deciding.decide(&waiting.command) {
                 Decided::Effect(effect) => effect,
                 decided => {
@@ -336,7 +338,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 }
                 Err(error) if is_lost(&error) => return self.all(&error),
                 Err(error) => {
-                    deciding.undo(&waiting.command, stock);
+                    deciding.undo(&waiting.command, before);
                     fates.push(Some(self.fate(waiting, &error)));
                 }
             }
@@ -355,13 +357,20 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 }
             }
         }
-        count_expired(&all);
-        mark(&deciding, &all);
+        self.committed(&deciding, &all);
         for (index, effect) in effects {
             fates[index] = Some(Fate::Answer(deciding.said(effect)));
         }
         let fates = fates.into_iter();
         fates.map(|fate| fate.unwrap_or(Fate::Again)).collect()
+    }
+
+    fn committed(&self, deciding: &Deciding, writes: &Writes) {
+        count_expired(writes);
+        mark(deciding, writes);
+        if !writes.jobs.is_empty() {
+            self.shared.jobs_written.notify_one();
+        }
     }
 
     async fn begin(&mut self) -> Result<Deciding, StoreError> {
@@ -448,15 +457,13 @@ fn add(writes: &mut Writes, effect: &mut Effect, in_time: Option<Timestamp>) {
     if !own.is_empty() && !mistaken!(DecideTooLate) {
         writes.in_time = writes.in_time.into_iter().chain(in_time).min();
     }
-    writes.new.extend(own.new);
-    writes.changed.extend(own.changed);
+    writes.extend(own);
 }
 
 fn note(deciding: &mut Deciding, all: &mut Writes, writes: Writes) {
     deciding.written(&writes);
     all.in_time = all.in_time.into_iter().chain(writes.in_time).min();
-    all.new.extend(writes.new);
-    all.changed.extend(writes.changed);
+    all.extend(writes);
 }
 
 fn count_expired(writes: &Writes) {

@@ -193,6 +193,9 @@ pub(super) fn held_booking() -> Booking {
         created_at: jiff::Timestamp::from_microsecond(1_795_222_923_456_789).unwrap_or_default(),
         confirmed_at: None,
         paid_by: None,
+        payment_id: None,
+        extended_at: None,
+        processing_since: None,
         cancel_reason: None,
     }
 }

@@ -17,7 +17,9 @@ pub(super) const BOOKING: &str = "
         'status', b.status, 'quantity', b.quantity,
         'total', jsonb_build_object('amount', b.total_amount, 'currency', b.currency),
         'expires_at', rfc3339(b.expires_at), 'created_at', rfc3339(b.created_at),
-        'confirmed_at', rfc3339(b.confirmed_at), 'paid_by', b.paid_by, 'cancel_reason', b.cancel_reason,
+        'confirmed_at', rfc3339(b.confirmed_at), 'paid_by', b.paid_by,
+        'payment_id', b.payment_id, 'extended_at', rfc3339(b.extended_at), 'processing_since', rfc3339(b.processing_since),
+        'cancel_reason', b.cancel_reason,
         'items', (select coalesce(jsonb_agg(jsonb_build_object(
                       'ticket_type_id', i.ticket_type_id, 'name', t.name, 'quantity', i.quantity,
                       'unit_price', jsonb_build_object('amount', i.unit_amount, 'currency', b.currency),

@@ -26,17 +26,20 @@ mod connection;
 mod read;
 mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
 pub use self::connection::DeskConnection;
 use super::StoreError;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
+use super::jobs::QueuedJob;
 use crate::ticketing::record::{Booking, BookingStatus, Contact, PaidBy, Ticket};
-use crate::ticketing::stock::{ClaimState, GuestHash, Stock};
+use crate::ticketing::stock::{Claim, ClaimState, GuestHash, Stock};
 use crate::ticketing::transition::{OverdueHold, Standing};
-use crate::ticketing::{BookingId, ClaimId, EventId, Revision, SeatId, TicketTypeId, UserId};
+use crate::ticketing::{
+    BookingId, ClaimId, EventId, PaymentId, Revision, SeatId, TicketTypeId, UserId,
+};
 
 /// The constraint that refuses a write after its deadline, by the database's clock.
 pub const IN_TIME: &str = "command_in_time";
@@ -143,6 +146,8 @@ pub enum Found {
 pub struct Writes {
     pub new: Vec<NewBooking>,
     pub changed: Vec<ChangedBooking>,
+    /// Jobs that follow; one with the key of an earlier one is not written.
+    pub jobs: Vec<QueuedJob>,
     /// Deadline by the database's clock: after it nothing is written, since one of the callers no longer waits.
     pub in_time: Option<Timestamp>,
 }
@@ -159,7 +164,7 @@ pub struct NewBooking {
     pub key: Option<IdempotencyKey>,
 }
 
-/// A booking that changes its status.
+/// A booking that changes. `None` and empty: as it was.
 #[derive(Debug, Clone)]
 pub struct ChangedBooking {
     pub id: BookingId,
@@ -169,24 +174,46 @@ pub struct ChangedBooking {
     pub cancel_reason: Option<String>,
     pub confirmed_at: Option<Timestamp>,
     pub paid_by: Option<PaidBy>,
-    /// Its live claims: they are sold when it is confirmed, else they die.
-    pub claims: Vec<ClaimId>,
+    pub payment_id: Option<PaymentId>,
+    pub expires_at: Option<Timestamp>,
+    pub extended_at: Option<Timestamp>,
+    pub processing_since: Option<Timestamp>,
+    pub claims: Vec<ChangedClaim>,
+    /// Of a booking that takes its stock again.
+    pub new_claims: Vec<Claim>,
     pub new_tickets: Vec<Ticket>,
-    /// Whether it has valid tickets, which have to be voided.
-    pub voids_tickets: bool,
+    /// Codes of tickets that are void now.
+    pub void: Vec<String>,
+}
+
+/// A live claim that changes.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangedClaim {
+    pub id: ClaimId,
+    /// `None`: it dies.
+    pub state: Option<ClaimState>,
+    pub quantity: i64,
 }
 
 impl Writes {
     pub fn is_empty(&self) -> bool {
-        self.new.is_empty() && self.changed.is_empty()
+        self.new.is_empty() && self.changed.is_empty() && self.jobs.is_empty()
+    }
+
+    /// Adds other writes; the deadline stays.
+    pub(crate) fn extend(&mut self, other: Writes) {
+        self.new.extend(other.new);
+        self.changed.extend(other.changed);
+        self.jobs.extend(other.jobs);
     }
 
     /// How many revisions these writes make for each event: one for each statement that moves its claims.
     pub fn revisions(&self) -> BTreeMap<EventId, Revision> {
         let moved = self.changed.iter().filter(|one| !one.claims.is_empty());
-        let moved: std::collections::BTreeSet<_> = moved.map(|one| one.event_id).collect();
+        let moved: BTreeSet<_> = moved.map(|one| one.event_id).collect();
+        let again = self.changed.iter().filter(|one| !one.new_claims.is_empty());
         let made = self.new.iter().map(|one| one.booking.event_id);
-        let made: std::collections::BTreeSet<_> = made.collect();
+        let made: BTreeSet<_> = made.chain(again.map(|one| one.event_id)).collect();
         let mut revisions = BTreeMap::new();
         for event in moved.into_iter().chain(made) {
             *revisions.entry(event).or_default() += 1;

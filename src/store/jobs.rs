@@ -28,6 +28,16 @@ pub struct NewJob<'a> {
     pub times_max: i32,
 }
 
+/// A job that is written in a transaction of something else, unless there is or was one with its key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueuedJob {
+    pub kind: &'static str,
+    pub key: String,
+    pub payload: Value,
+    /// Past this it is dropped.
+    pub worth: Duration,
+}
+
 /// A job that this node may work at until its lease ends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TakenJob {
@@ -72,7 +82,7 @@ pub struct Backlog {
     pub for_review: i64,
 }
 
-fn millis(time: Duration) -> i64 {
+pub(super) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -71,6 +71,10 @@ id!(
     /// UUIDv7: sorts by the time of the booking.
     BookingId(Uuid)
 );
+id!(
+    /// An attempt to pay a booking. UUIDv7: sorts by the time of the attempt.
+    PaymentId(Uuid)
+);
 
 impl OrganizationId {
     pub fn founder(self) -> UserId {

@@ -19,8 +19,8 @@ pub mod stock;
 pub mod transition;
 
 pub use ids::{
-    ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PoolId, SeatId, SessionId,
-    TicketTypeId, UserId,
+    ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PaymentId, PoolId, SeatId,
+    SessionId, TicketTypeId, UserId,
 };
 /// An event's counter of changes: starts at 1, no gaps, commit order.
 pub type Revision = u64;

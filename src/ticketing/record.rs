@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{BookingId, EventId, SeatId, TicketTypeId, UserId};
+use super::{BookingId, EventId, PaymentId, SeatId, TicketTypeId, UserId};
 
 /// One booking with its items and tickets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -36,6 +36,18 @@ pub struct Booking {
     /// How it was paid, of a booking that staff confirmed; absent in all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_by: Option<PaidBy>,
+    /// The attempt that paid it; absent in all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub payment_id: Option<PaymentId>,
+    /// When its deadline was moved because the buyer had begun to pay; that happens once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub extended_at: Option<Timestamp>,
+    /// Since when the provider has been working on a payment, for which the hold waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub processing_since: Option<Timestamp>,
     pub cancel_reason: Option<String>,
 }
 

@@ -90,6 +90,8 @@ pub enum Refusal {
         used: bool,
         started: bool,
     },
+    /// These tickets cannot be taken back: somebody was admitted with those in `used`, or the booking has no such tickets.
+    NotRefundable { used: Vec<String> },
     /// More requests wait than the desk takes on. Nothing was done.
     Busy { retry_after_s: u64 },
     /// The request waited for longer than its caller does, so it was dropped. Nothing was done.
@@ -132,6 +134,7 @@ impl Refusal {
             Refusal::PriceChanged { .. } => "PRICE_CHANGED",
             Refusal::BookingNotFound => "BOOKING_NOT_FOUND",
             Refusal::InvalidTransition { .. } => "INVALID_TRANSITION",
+            Refusal::NotRefundable { .. } => "NOT_REFUNDABLE",
             Refusal::Busy { .. } => "BUSY",
             Refusal::TooLate { .. } => "TOO_LATE",
         }
@@ -159,7 +162,8 @@ impl Refusal {
             | Refusal::EventAtCapacity { .. }
             | Refusal::SoldOut { .. }
             | Refusal::PriceChanged { .. }
-            | Refusal::InvalidTransition { .. } => 409,
+            | Refusal::InvalidTransition { .. }
+            | Refusal::NotRefundable { .. } => 409,
             Refusal::EventCancelled => 410,
             Refusal::LimitExceeded { .. }
             | Refusal::BelowMinimum { .. }
@@ -267,6 +271,9 @@ mod tests {
                 to: BookingStatus::Confirmed,
                 used: false,
                 started: false,
+            },
+            Refusal::NotRefundable {
+                used: vec!["TKT-20261121-7F3K9QWX".to_owned()],
             },
             Refusal::Busy { retry_after_s: 1 },
             Refusal::TooLate { retry_after_s: 1 },

@@ -148,11 +148,16 @@ pub enum ClaimState {
 /// A live claim of a booking that stands: units of a ticket type, or one seat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
+    /// [`Claim::UNSTORED`] until the database has numbered it.
     pub id: ClaimId,
     pub ticket_type_id: TicketTypeId,
     pub seat_id: Option<SeatId>,
     pub quantity: i64,
     pub state: ClaimState,
+}
+
+impl Claim {
+    pub const UNSTORED: ClaimId = ClaimId(0);
 }
 
 impl Pool {

@@ -1,21 +1,27 @@
-//! The rules of a booking that stands: it is confirmed, cancelled, or its hold ends.
+//! The rules of a booking that stands: it is confirmed, cancelled, refunded, or its hold ends.
 //!
-//! | from | confirm | cancel | release, deadline |
-//! |---|---|---|---|
-//! | pending | sold, with tickets | its stock is left again | its stock is left again |
-//! | confirmed | paid the same way: as it is | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on | – |
-//! | cancelled | – | as it is | – |
-//! | expired, refunded | – | – | – |
+//! | from | confirm | extend, processing | cancel | refund | reclaim | release, deadline |
+//! |---|---|---|---|---|---|---|
+//! | pending | sold, with tickets | its deadline comes later | its stock is left again | – | as confirm | its stock is left again |
+//! | confirmed | paid the same way: as it is | – | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on | tickets void, stock left; `refunded` with the last of them | of the same payment: as it is | – |
+//! | cancelled | – | – | as it is | – | – | – |
+//! | expired | – | – | – | – | takes the same stock again, and is sold | – |
+//! | refunded | – | – | – | as it is | – | – |
 //!
 //! «As it is»: the caller repeats a request whose answer was lost, and is told what was done.
 
-use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::live::EventStatus;
 use super::record::{Booking, BookingStatus, PaidBy, TicketStatus};
 use super::refusal::Refusal;
 use super::stock::{Claim, ClaimState, Stock};
-use super::{BookingId, UserId};
+use super::{BookingId, PaymentId, PoolId, SeatId, TicketTypeId, UserId};
+
+/// What a buyer who has begun to pay is sure to have left, in seconds, once for a booking.
+pub const EXTENSION_S: i64 = 5 * 60;
 
 /// A booking as it stands under its event's turn.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,16 +43,41 @@ pub struct OverdueHold {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transition {
     Confirm {
-        paid_by: PaidBy,
+        paid: Paid,
+    },
+    /// The buyer has begun to pay.
+    Extend,
+    /// The provider works on a payment: the hold waits for it until then.
+    Processing {
+        until: Timestamp,
+    },
+    /// Confirms with money that may have come after the deadline.
+    Reclaim {
+        payment: PaymentId,
+        /// The booking's seats; the stock has to know them.
+        seats: Vec<SeatId>,
     },
     Cancel {
         by: Canceller,
         reason: Option<String>,
     },
+    /// Takes tickets back, by their codes; `None`: all of them.
+    Refund {
+        tickets: Option<BTreeSet<String>>,
+        /// Also those with which somebody was admitted.
+        used_too: bool,
+    },
     /// Ends a hold, and nothing that was paid meanwhile.
     Release {
         reason: String,
     },
+}
+
+/// How a booking was paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paid {
+    ByStaff(PaidBy),
+    ByPayment(PaymentId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,13 +97,15 @@ pub enum Moved {
 impl Transition {
     pub fn to(&self) -> BookingStatus {
         match self {
-            Transition::Confirm { .. } => BookingStatus::Confirmed,
+            Transition::Confirm { .. } | Transition::Reclaim { .. } => BookingStatus::Confirmed,
+            Transition::Extend | Transition::Processing { .. } => BookingStatus::Pending,
             Transition::Cancel { .. } | Transition::Release { .. } => BookingStatus::Cancelled,
+            Transition::Refund { .. } => BookingStatus::Refunded,
         }
     }
 }
 
-/// Changes the booking and moves the stock, or refuses and leaves both as they were. The tickets of a
+/// Changes the booking, its claims and the stock, or refuses and leaves all as they were. The tickets of a
 /// confirmation are the caller's to make: their codes are drawn.
 pub fn decide(
     stock: &mut Stock,
@@ -81,8 +114,14 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<Moved, Refusal> {
     match transition {
-        Transition::Confirm { paid_by } => confirm(stock, standing, *paid_by, now),
+        Transition::Confirm { paid } => confirm(stock, standing, *paid, now),
+        Transition::Extend => extend(&mut standing.booking, now),
+        Transition::Processing { until } => processing(&mut standing.booking, *until, now),
+        Transition::Reclaim { payment, .. } => reclaim(stock, standing, *payment, now),
         Transition::Cancel { by, reason } => cancel(stock, standing, *by, reason.as_deref(), now),
+        Transition::Refund { tickets, used_too } => {
+            refund(stock, standing, tickets.as_ref(), *used_too, now)
+        }
         Transition::Release { reason } => match status(&standing.booking, now) {
             from @ BookingStatus::Confirmed => Err(invalid(from, BookingStatus::Cancelled)),
             _ => cancel(stock, standing, Canceller::Staff, Some(reason), now),
@@ -98,25 +137,172 @@ pub fn expire(stock: &mut Stock, hold: &OverdueHold) {
 fn confirm(
     stock: &mut Stock,
     standing: &mut Standing,
-    paid_by: PaidBy,
+    paid: Paid,
     now: Timestamp,
 ) -> Result<Moved, Refusal> {
-    let booking = &mut standing.booking;
-    match status(booking, now) {
+    match status(&standing.booking, now) {
         BookingStatus::Pending => {}
-        BookingStatus::Confirmed if booking.paid_by == Some(paid_by) => return Ok(Moved::Before),
+        BookingStatus::Confirmed if is_paid(&standing.booking, paid) => return Ok(Moved::Before),
         from => return Err(invalid(from, BookingStatus::Confirmed)),
     }
-    booking.status = BookingStatus::Confirmed;
-    booking.confirmed_at = Some(now);
-    booking.paid_by = Some(paid_by);
-    booking.version += 1;
+    sell(stock, standing, paid, now);
+    Ok(Moved::Now)
+}
+
+fn sell(stock: &mut Stock, standing: &mut Standing, paid: Paid, now: Timestamp) {
     for claim in &mut standing.claims {
         stock.sell(claim);
         claim.state = ClaimState::Sold;
     }
+    set_confirmed(&mut standing.booking, paid, now);
     forget_pending(stock, standing.booking.id, standing.booking.user_id);
+}
+
+fn is_paid(booking: &Booking, paid: Paid) -> bool {
+    match paid {
+        Paid::ByStaff(by) => booking.paid_by == Some(by),
+        Paid::ByPayment(payment) => booking.payment_id == Some(payment),
+    }
+}
+
+fn set_confirmed(booking: &mut Booking, paid: Paid, now: Timestamp) {
+    booking.status = BookingStatus::Confirmed;
+    booking.confirmed_at = Some(now);
+    booking.version += 1;
+    match paid {
+        Paid::ByStaff(by) => booking.paid_by = Some(by),
+        Paid::ByPayment(payment) => booking.payment_id = Some(payment),
+    }
+}
+
+/// A deadline that is far enough away stays, and may still be moved later.
+fn extend(booking: &mut Booking, now: Timestamp) -> Result<Moved, Refusal> {
+    let wanted = after(now, EXTENSION_S);
+    match status(booking, now) {
+        BookingStatus::Pending if booking.extended_at.is_some() => return Ok(Moved::Before),
+        BookingStatus::Pending if booking.expires_at.is_none_or(|at| at >= wanted) => {
+            return Ok(Moved::Before);
+        }
+        BookingStatus::Pending => {}
+        from => return Err(invalid(from, BookingStatus::Pending)),
+    }
+    booking.expires_at = Some(wanted);
+    booking.extended_at = Some(now);
+    booking.version += 1;
     Ok(Moved::Now)
+}
+
+fn processing(booking: &mut Booking, until: Timestamp, now: Timestamp) -> Result<Moved, Refusal> {
+    match status(booking, now) {
+        BookingStatus::Pending => {}
+        from => return Err(invalid(from, BookingStatus::Pending)),
+    }
+    if booking.processing_since.is_some() && booking.expires_at.is_some_and(|at| at >= until) {
+        return Ok(Moved::Before);
+    }
+    booking.expires_at = booking.expires_at.max(Some(until));
+    booking.processing_since = booking.processing_since.or(Some(now));
+    booking.version += 1;
+    Ok(Moved::Now)
+}
+
+/// What was paid is given if it is still there, whatever limits its buyer would meet today.
+fn reclaim(
+    stock: &mut Stock,
+    standing: &mut Standing,
+    payment: PaymentId,
+    now: Timestamp,
+) -> Result<Moved, Refusal> {
+    let paid = Paid::ByPayment(payment);
+    match standing.booking.status {
+        BookingStatus::Expired => {}
+        // Also past its deadline: nobody has ended it yet, so it still has its stock.
+        BookingStatus::Pending => {
+            sell(stock, standing, paid, now);
+            return Ok(Moved::Now);
+        }
+        _ => return confirm(stock, standing, paid, now),
+    }
+    if stock.event.deleted || stock.event.status == EventStatus::Cancelled {
+        return Err(Refusal::EventCancelled);
+    }
+    if stock.event.status == EventStatus::Completed || stock.event.starts_at <= now {
+        return Err(Refusal::SalesClosed { sale_to: None });
+    }
+    let claims = claims_again(&standing.booking);
+    check_seats(stock, &claims)?;
+    check_counts(stock, &claims)?;
+    for claim in &claims {
+        let seats: Vec<SeatId> = claim.seat_id.into_iter().collect();
+        stock.take(
+            claim.ticket_type_id,
+            claim.quantity,
+            &seats,
+            ClaimState::Sold,
+        );
+    }
+    standing.claims = claims;
+    set_confirmed(&mut standing.booking, paid, now);
+    Ok(Moved::Now)
+}
+
+/// The claims that the booking had: dead ones stay dead, so these are new.
+fn claims_again(booking: &Booking) -> Vec<Claim> {
+    let of = |ticket_type_id, seat_id, quantity| Claim {
+        id: Claim::UNSTORED,
+        ticket_type_id,
+        seat_id,
+        quantity,
+        state: ClaimState::Sold,
+    };
+    let items = booking.items.iter();
+    items
+        .flat_map(|item| match item.seats.is_empty() {
+            true => vec![of(item.ticket_type_id, None, item.quantity)],
+            false => {
+                let seats = item.seats.iter();
+                seats
+                    .map(|seat| of(item.ticket_type_id, Some(seat.id), 1))
+                    .collect()
+            }
+        })
+        .collect()
+}
+
+fn check_seats(stock: &Stock, claims: &[Claim]) -> Result<(), Refusal> {
+    let seats = claims.iter().filter_map(|claim| claim.seat_id);
+    let seats: Vec<SeatId> = seats.filter(|seat| !stock.seat_free(*seat)).collect();
+    match seats.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::SeatTaken { seats }),
+    }
+}
+
+/// Every pool has enough for all claims together.
+fn check_counts(stock: &Stock, claims: &[Claim]) -> Result<(), Refusal> {
+    let mut needs: BTreeMap<PoolId, i64> = BTreeMap::new();
+    let mut by_type: BTreeMap<TicketTypeId, i64> = BTreeMap::new();
+    for claim in claims {
+        let terms = stock.ticket_types.get(&claim.ticket_type_id);
+        let terms = terms.ok_or(Refusal::TicketTypeNotFound {
+            ticket_type_id: claim.ticket_type_id,
+        })?;
+        by_type.insert(claim.ticket_type_id, stock.left(terms));
+        for pool in &terms.pools {
+            *needs.entry(*pool).or_default() += claim.quantity;
+        }
+    }
+    let short = needs
+        .iter()
+        .find(|(pool, need)| **need > stock.pool_left(**pool));
+    match short {
+        None => Ok(()),
+        Some((pool, _)) => Err(Refusal::NotEnoughLeft {
+            left: stock.pool_left(*pool).max(0),
+            ticket_type_id: None,
+            by_type,
+        }),
+    }
 }
 
 fn cancel(
@@ -155,7 +341,89 @@ fn cancel(
         ticket.status = TicketStatus::Void;
     }
     release(stock, booking.id, booking.user_id, &standing.claims);
+    standing.claims.clear();
     Ok(Moved::Now)
+}
+
+/// Takes tickets back, with the stock that they stand for.
+fn refund(
+    stock: &mut Stock,
+    standing: &mut Standing,
+    codes: Option<&BTreeSet<String>>,
+    used_too: bool,
+    now: Timestamp,
+) -> Result<Moved, Refusal> {
+    let booking = &mut standing.booking;
+    match status(booking, now) {
+        BookingStatus::Confirmed => {}
+        BookingStatus::Refunded => return Ok(Moved::Before),
+        from => return Err(invalid(from, BookingStatus::Refunded)),
+    }
+    let is_meant = |code: &str| codes.is_none_or(|codes| codes.contains(code));
+    let known = booking
+        .tickets
+        .iter()
+        .filter(|ticket| is_meant(&ticket.code));
+    let known: Vec<&super::record::Ticket> = known.collect();
+    let unknown = codes.is_some_and(|codes| codes.len() != known.len());
+    let used = known
+        .iter()
+        .filter(|ticket| ticket.status == TicketStatus::Used);
+    let used: Vec<String> = used.map(|ticket| ticket.code.clone()).collect();
+    if unknown || (!used.is_empty() && !used_too) {
+        return Err(Refusal::NotRefundable { used });
+    }
+    let mut freed = Vec::new();
+    for ticket in &mut booking.tickets {
+        if ticket.status == TicketStatus::Void || !is_meant(&ticket.code) {
+            continue;
+        }
+        ticket.status = TicketStatus::Void;
+        freed.extend(give_up(
+            &mut standing.claims,
+            ticket.ticket_type_id,
+            ticket.seat_id,
+        ));
+    }
+    if freed.is_empty() {
+        return Ok(Moved::Before);
+    }
+    let is_left = booking
+        .tickets
+        .iter()
+        .any(|ticket| ticket.status != TicketStatus::Void);
+    if !is_left {
+        booking.status = BookingStatus::Refunded;
+    }
+    booking.version += 1;
+    release(stock, booking.id, booking.user_id, &freed);
+    Ok(Moved::Now)
+}
+
+/// Takes one ticket's part out of the claims.
+fn give_up(
+    claims: &mut Vec<Claim>,
+    ticket_type: TicketTypeId,
+    seat: Option<SeatId>,
+) -> Option<Claim> {
+    let place = claims
+        .iter()
+        .position(|claim| claim.ticket_type_id == ticket_type && claim.seat_id == seat)?;
+    let claim = claims.get_mut(place)?;
+    let part = Claim {
+        quantity: 1,
+        ..*claim
+    };
+    claim.quantity -= 1;
+    if claim.quantity == 0 {
+        claims.remove(place);
+    }
+    Some(part)
+}
+
+fn after(now: Timestamp, seconds: i64) -> Timestamp {
+    let later = now.saturating_add(SignedDuration::from_secs(seconds));
+    later.unwrap_or(Timestamp::MAX)
 }
 
 /// As it counts now: nothing outlives its deadline, whether or not somebody has ended it yet.

@@ -1,7 +1,7 @@
 //! The desk alone, without HTTP: what it grants is what the database has.
 
 use seatcast::config::Config;
-use seatcast::desk::{Answer, Book, Cancel, Confirm, Desk, DeskError, Outcome};
+use seatcast::desk::{Answer, Book, Change, Desk, DeskError, Outcome};
 use seatcast::store::Store;
 use seatcast::store::audit::audit;
 use seatcast::store::idempotency::{IdempotencyKey, Once};
@@ -9,7 +9,7 @@ use seatcast::ticketing::booking::{Item, Request, Wish};
 use seatcast::ticketing::record::{BookingStatus, PaidBy};
 use seatcast::ticketing::refusal::Refusal;
 use seatcast::ticketing::stock::Share;
-use seatcast::ticketing::transition::Canceller;
+use seatcast::ticketing::transition::{Canceller, Paid, Transition};
 use seatcast::ticketing::{BookingId, EventId, TicketTypeId, UserId};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -345,13 +345,10 @@ async fn a_booking_in_somebody_elses_hands_is_waited_for_alone() {
         let desk = desk.clone();
         let event_id = show.event;
         async move {
-            let paid_by = PaidBy::Cash;
-            desk.confirm(Confirm {
-                event_id,
-                booking_id,
-                paid_by,
-            })
-            .await
+            let paid = Paid::ByStaff(PaidBy::Cash);
+            let confirm = Transition::Confirm { paid };
+            desk.change(Change::new(event_id, booking_id, confirm))
+                .await
         }
     });
     for _ in 0..5 {
@@ -390,29 +387,20 @@ async fn the_revision_of_an_answer_is_the_databases() {
     assert_eq!(second.revision, first.revision + 2);
     assert_eq!(second.revision, revision().await);
     let booking_id = second.booking.id;
-    let paid_by = PaidBy::Terminal;
-    let confirmed = made(
-        desk.confirm(Confirm {
-            event_id,
-            booking_id,
-            paid_by,
-        })
-        .await,
-    );
+    let paid = Paid::ByStaff(PaidBy::Terminal);
+    let confirm = Transition::Confirm { paid };
+    let confirm = Change::new(event_id, booking_id, confirm);
+    let confirmed = made(desk.change(confirm).await);
     assert_eq!(confirmed.revision, revision().await);
     assert_eq!(confirmed.booking.tickets.len(), 4);
     let by = Canceller::Staff;
     let reason = None;
-    let cancel = Cancel {
-        event_id,
-        booking_id,
-        by,
-        reason,
-    };
-    let cancelled = made(desk.cancel(cancel.clone()).await);
+    let cancel = Transition::Cancel { by, reason };
+    let cancel = Change::new(event_id, booking_id, cancel);
+    let cancelled = made(desk.change(cancel.clone()).await);
     assert_eq!(cancelled.revision, revision().await);
     assert_eq!(cancelled.booking.version, 3);
-    let again = desk.cancel(cancel).await.unwrap();
+    let again = desk.change(cancel).await.unwrap();
     assert!(matches!(again, Once::Replayed(answer) if answer.revision == cancelled.revision));
     let report = audit(&database.store().await).await.unwrap();
     assert!(report.is_clean(), "{report}");

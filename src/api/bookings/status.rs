@@ -13,12 +13,12 @@ use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::made;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
-use crate::desk::{Cancel, Confirm};
+use crate::desk::Change;
 use crate::schema;
 use crate::ticketing::BookingId;
 use crate::ticketing::record::{BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::Canceller;
+use crate::ticketing::transition::{Canceller, Paid, Transition};
 
 #[derive(ToSchema)]
 #[schema(example = json!({"status": "cancelled", "reason": "I cannot come"}))]
@@ -111,29 +111,19 @@ pub(in crate::api) async fn set_status(
     let found = found.filter(|found| is_visible(&state, found, &caller, token));
     let found = found.ok_or_else(not_found)?;
     let staff = caller.may(Right::Sell, found.organizer_id);
-    let (event_id, booking_id) = (found.event_id, id);
-    let (said, outcome) = match body.input {
+    let event_id = found.event_id;
+    let (said, transition) = match body.input {
         NewStatus::Confirmed { .. } if !staff => return Err(ApiError::forbidden()),
         NewStatus::Confirmed { paid_by } => {
-            let confirm = Confirm {
-                event_id,
-                booking_id,
-                paid_by,
-            };
-            ("BOOKING_CONFIRMED", state.desk.confirm(confirm).await)
+            let paid = Paid::ByStaff(paid_by);
+            ("BOOKING_CONFIRMED", Transition::Confirm { paid })
         }
         NewStatus::Cancelled { reason } => {
             let by = match staff && !is_owner(&state, &found, &caller, token) || caller.is_admin() {
                 true => Canceller::Staff,
                 false => Canceller::Owner,
             };
-            let cancel = Cancel {
-                event_id,
-                booking_id,
-                by,
-                reason,
-            };
-            ("BOOKING_CANCELLED", state.desk.cancel(cancel).await)
+            ("BOOKING_CANCELLED", Transition::Cancel { by, reason })
         }
         NewStatus::Other(to) => {
             let found = state
@@ -150,7 +140,8 @@ pub(in crate::api) async fn set_status(
             .into());
         }
     };
-    let (answer, _) = made(outcome?)?;
+    let change = Change::new(event_id, id, transition);
+    let (answer, _) = made(state.desk.change(change).await?)?;
     state.board.committed(event_id, answer.revision);
     let data = BookingData::new(answer.booking, answer.now);
     Ok(Reply::ok(said, data).revision(answer.revision))

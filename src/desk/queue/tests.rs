@@ -6,10 +6,10 @@ use tokio::sync::oneshot::Receiver;
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::*;
-use crate::desk::DeskError;
+use crate::desk::{Change, DeskError};
 use crate::ticketing::record::PaidBy;
 use crate::ticketing::refusal::Refusal;
-use crate::ticketing::transition::Transition;
+use crate::ticketing::transition::{Paid, Transition};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -60,13 +60,10 @@ fn ids(batch: &CommandBatch) -> Vec<u64> {
 }
 
 fn confirm(event_id: EventId, booking: u128) -> Command {
-    Command::Change {
-        event_id,
-        booking_id: BookingId(uuid::Uuid::from_u128(booking)),
-        transition: Transition::Confirm {
-            paid_by: PaidBy::Cash,
-        },
-    }
+    let paid = Paid::ByStaff(PaidBy::Cash);
+    let booking_id = BookingId(uuid::Uuid::from_u128(booking));
+    let change = Change::new(event_id, booking_id, Transition::Confirm { paid });
+    Command::Change(Box::new(change))
 }
 
 #[test]

@@ -9,14 +9,14 @@ use super::ledger::{GUESTS_SHARE, OFFENCE};
 use super::{DeskCheck, DeskWorld, FAULTS_MS, PATIENCE_MS, node, now_ms, pause, rest};
 use crate::desk::clock::STOOD_STILL;
 use crate::desk::worker::Enqueued;
-use crate::desk::{Answer, Book, Command, CommandSaid, DeskError, Outcome};
+use crate::desk::{Answer, Book, Change, Command, CommandSaid, DeskError, Outcome};
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::ticketing::booking::{Item, Request, Wish};
 use crate::ticketing::record::{Booking, BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{GuestHash, Share};
-use crate::ticketing::transition::{Canceller, Transition};
-use crate::ticketing::{BookingId, EventId, TicketTypeId, UserId};
+use crate::ticketing::transition::{Canceller, Paid, Transition};
+use crate::ticketing::{BookingId, EventId, PaymentId, TicketTypeId, UserId};
 
 /// How often a caller sends the same request while its outcome is unknown.
 const TRIES_MAX: usize = 5;
@@ -170,16 +170,17 @@ impl DeskCaller {
         });
     }
 
-    /// Pays to staff, cancels, or lets the hold run out.
+    /// Pays to staff, cancels, or lets the hold run out, and perhaps pays after that.
     async fn go_on(&self, booking: &Booking) {
-        let (ms, roll) = self.world.with(|shared| {
+        let (ms, roll, later_ms) = self.world.with(|shared| {
             let dice = &mut shared.dice;
-            (dice.between(1, 3_500), dice.between(0, 100))
+            let ms = dice.between(1, 3_500);
+            (ms, dice.between(0, 100), dice.between(3_000, 6_000))
         });
         pause(ms).await;
         let transition = match roll {
             0..35 => Transition::Confirm {
-                paid_by: PaidBy::Cash,
+                paid: Paid::ByStaff(PaidBy::Cash),
             },
             35..60 => Transition::Cancel {
                 by: Canceller::Owner,
@@ -188,21 +189,54 @@ impl DeskCaller {
             60..70 => Transition::Release {
                 reason: "withdrawn".to_owned(),
             },
+            70..78 => Transition::Extend,
+            78..92 => {
+                pause(later_ms).await;
+                Transition::Reclaim {
+                    payment: PaymentId(booking.id.0),
+                    seats: Vec::new(),
+                }
+            }
             _ => return,
         };
-        for _ in 0..TRIES_MAX {
-            let command = Command::Change {
-                event_id: booking.event_id,
-                booking_id: booking.id,
-                transition: transition.clone(),
+        let sent_ms = now_ms();
+        if self.change(booking, &transition, sent_ms).await && roll < 20 {
+            let tickets = self.world.with(|shared| {
+                let stored = shared.ledger.booking(booking.id)?;
+                Some(stored.tickets.first()?.code.clone())
+            });
+            let refund = Transition::Refund {
+                tickets: tickets.map(|code| [code].into()),
+                used_too: false,
             };
+            self.change(booking, &refund, sent_ms).await;
+        }
+    }
+
+    /// Asks for a change until its outcome is known; answers whether it was made.
+    async fn change(&self, booking: &Booking, transition: &Transition, sent_ms: u64) -> bool {
+        for _ in 0..TRIES_MAX {
+            let change = Change::new(booking.event_id, booking.id, transition.clone());
+            let command = Command::Change(Box::new(change));
             match self.ask(booking.id, command).await {
                 Some(Ok(Once::Made(answer) | Once::Replayed(answer))) => {
-                    if answer.booking.status != transition.to() {
+                    let status = answer.booking.status;
+                    let is_part = matches!(transition, Transition::Refund { .. })
+                        && status == BookingStatus::Confirmed;
+                    if status != transition.to() && !is_part {
                         let what = format!("{:?} is answered {:?}", transition, answer.booking);
                         self.world.fail(DeskCheck::Answers, what);
                     }
-                    return;
+                    return true;
+                }
+                Some(Err(DeskError::Refused(refusal @ Refusal::NotEnoughLeft { .. }))) => {
+                    let errand = Errand {
+                        event: booking.event_id,
+                        quantity: booking.quantity,
+                        key: None,
+                    };
+                    self.judge(&errand, &refusal, sent_ms);
+                    return false;
                 }
                 Some(Err(DeskError::Refused(Refusal::InvalidTransition { from, .. }))) => {
                     let known = [BookingStatus::Expired, BookingStatus::Confirmed];
@@ -210,7 +244,7 @@ impl DeskCaller {
                         let what = format!("a booking that was held is {from:?}");
                         self.world.fail(DeskCheck::Answers, what);
                     }
-                    return;
+                    return false;
                 }
                 Some(Err(DeskError::Refused(Refusal::BookingNotFound))) => {
                     let what = format!("{} is not found", booking.id);
@@ -219,6 +253,7 @@ impl DeskCaller {
                 _ => {}
             }
         }
+        false
     }
 
     /// Sends a command to a node and waits for its answer. `None`: there was none in time.

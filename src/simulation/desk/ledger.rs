@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::desk::{EventFacts, Facts, Found, IN_TIME, Questions, Turns, Writes};
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::ticketing::live::EventStatus;
-use crate::ticketing::record::{Booking, BookingStatus};
+use crate::ticketing::record::{Booking, BookingStatus, TicketStatus};
 use crate::ticketing::stock::{
     Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Share, Stock,
     TicketTypeTerms,
@@ -398,6 +398,13 @@ impl Ledger {
         };
         let Some(guest) = row.guest else { return };
         let event = row.booking.event_id;
+        // What was paid is given again, whatever else its buyer has by now.
+        let mut rows = self.state.bookings.values();
+        let has_reclaimed =
+            rows.any(|row| row.guest == Some(guest) && row.booking.payment_id.is_some());
+        if has_reclaimed {
+            return;
+        }
         let has = self.guest(event, guest, at_ms);
         let is_over = |has, max: Option<i64>| max.is_some_and(|max| has > max);
         if is_over(has.pending, GUESTS_SHARE.pending) || is_over(has.tickets, GUESTS_SHARE.tickets)
@@ -436,21 +443,42 @@ impl Ledger {
             row.booking.version += 1;
             row.booking.confirmed_at = change.confirmed_at.or(row.booking.confirmed_at);
             row.booking.paid_by = change.paid_by.or(row.booking.paid_by);
+            row.booking.payment_id = change.payment_id.or(row.booking.payment_id);
+            row.booking.extended_at = change.extended_at.or(row.booking.extended_at);
+            if change.expires_at.is_some() {
+                row.due_ms = now_ms() + HOLD_MS;
+                row.booking.expires_at = Some(clock(row.due_ms));
+            }
+            for ticket in &mut row.booking.tickets {
+                if change.void.contains(&ticket.code) {
+                    ticket.status = TicketStatus::Void;
+                }
+            }
             row.booking
                 .tickets
                 .extend(change.new_tickets.iter().cloned());
-            match change.to {
-                BookingStatus::Confirmed => {
-                    for claim in &mut row.claims {
-                        claim.state = ClaimState::Sold;
+            let before: i64 = row.claims.iter().map(|claim| claim.quantity).sum();
+            for new in &change.claims {
+                let place = row.claims.iter().position(|claim| claim.id == new.id);
+                let place = place.ok_or_else(|| constraint("no such claim"))?;
+                match new.state {
+                    None => drop(row.claims.remove(place)),
+                    Some(state) => {
+                        row.claims[place].state = state;
+                        row.claims[place].quantity = new.quantity;
                     }
                 }
-                BookingStatus::Cancelled => {
-                    let units: i64 = row.claims.iter().map(|claim| claim.quantity).sum();
-                    *freed.entry(change.event_id).or_default() += units;
-                    row.claims.clear();
-                }
-                _ => row.claims.clear(),
+            }
+            let after: i64 = row.claims.iter().map(|claim| claim.quantity).sum();
+            if change.to != BookingStatus::Expired {
+                *freed.entry(change.event_id).or_default() += before - after;
+            }
+            for claim in &change.new_claims {
+                self.last_claim += 1;
+                row.claims.push(Claim {
+                    id: ClaimId(self.last_claim),
+                    ..*claim
+                });
             }
         }
         for new in &writes.new {

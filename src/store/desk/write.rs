@@ -14,31 +14,41 @@ use tokio_postgres::types::{Json, ToSql};
 use super::connection::statements;
 use super::{AS_READ, ChangedBooking, End, IN_TIME, NewBooking, Writes};
 use crate::store::StoreError;
-use crate::ticketing::record::{Booking, BookingStatus};
+use crate::store::jobs::{QueuedJob, millis};
+use crate::ticketing::record::Booking;
 use crate::ticketing::stock::ClaimState;
-use crate::ticketing::{BookingId, ClaimId, EventId, SeatId, TicketTypeId, UserId};
+use crate::ticketing::{BookingId, ClaimId, EventId, PaymentId, SeatId, TicketTypeId, UserId};
 
 statements! {
     change_bookings = format!("
         with change as materialized (
-            select * from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[])
-                as change (id, was, status, cancel_reason, confirmed_at, paid_by)
+            select * from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[],
+                                 $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
+                as change (id, was, status, cancel_reason, confirmed_at, paid_by, payment_id, expires_at, extended_at,
+                           processing_since)
              where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
         ), changed as (
             update bookings b
                set status = change.status,
+                   -- Counted anew by a trigger, also where nothing else of the row changes.
+                   version = b.version + 1,
                    cancel_reason = coalesce(change.cancel_reason, b.cancel_reason),
                    confirmed_at = coalesce(change.confirmed_at, b.confirmed_at),
-                   paid_by = coalesce(change.paid_by, b.paid_by)
+                   paid_by = coalesce(change.paid_by, b.paid_by),
+                   payment_id = coalesce(change.payment_id, b.payment_id),
+                   expires_at = coalesce(change.expires_at, b.expires_at),
+                   extended_at = coalesce(change.extended_at, b.extended_at),
+                   processing_since = coalesce(change.processing_since, b.processing_since)
               from change where b.id = change.id and b.status = change.was
             returning 1
         )
         select insist(count(*) = cardinality($2), '{AS_READ}') from changed");
     change_claims = "
-        update claims c set state = change.state
-          from unnest($1::bigint[], $2::text[]) as change (id, state) where c.id = change.id and c.state <> 'dead'";
+        update claims c set state = change.state, quantity = change.quantity
+          from unnest($1::bigint[], $2::text[], $3::int[]) as change (id, state, quantity)
+         where c.id = change.id and c.state <> 'dead'";
     void_tickets = "
-        update tickets set status = 'void' where booking_id = any($1) and status = 'valid'";
+        update tickets set status = 'void' where code = any($1) and status <> 'void'";
     add_tickets = "
         insert into tickets (event_id, booking_id, ticket_type_id, seat_id, code)
         select * from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[])";
@@ -68,6 +78,12 @@ statements! {
     add_contacts = "
         insert into booking_contacts (booking_id, name, email, phone)
         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[])";
+    add_jobs = "
+        insert into jobs (kind, key, payload, expires_at)
+        select kind, key, payload, clock_timestamp() + worth_ms * interval '1 ms'
+          from unnest($1::text[], $2::text[], $3::jsonb[], $4::float8[]) as new (kind, key, payload, worth_ms)
+         order by key
+            on conflict (key) do nothing";
     in_time = format!("
         select insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')");
 }
@@ -86,28 +102,32 @@ pub(super) async fn write(
         End::Commit => (None, Some("commit")),
         End::Savepoint => (Some("savepoint command"), Some("release savepoint command")),
     };
-    let changes = ChangeRows::of(&writes.changed);
+    let changes = ChangeRows::of(&writes.changed)?;
     let tickets = NewTickets::of(writes)?;
     let keys = KeyRows::of(&writes.new);
-    let bookings = BookingRows::of(&writes.new)?;
+    let bookings = BookingRows::of(writes)?;
     let changes_of = changes.bookings(&writes.in_time);
-    let claims_of: [&(dyn ToSql + Sync); 2] = [&changes.claims, &changes.states];
+    let claims_of: [&(dyn ToSql + Sync); 3] =
+        [&changes.claims, &changes.states, &changes.quantities];
     let void_of: [&(dyn ToSql + Sync); 1] = [&changes.void];
     let tickets_of = tickets.columns();
     let keys_of = keys.columns();
     let bookings_of = bookings.columns(&writes.in_time);
     let contacts = ContactRows::of(&writes.new);
     let contacts_of = contacts.columns();
+    let jobs = JobRows::of(&writes.jobs);
+    let jobs_of = jobs.columns();
     tokio::try_join!(
         biased;
         simple(client, before),
         execute(client, changes.ids.is_empty(), &sql.change_bookings, &changes_of),
         execute(client, changes.claims.is_empty(), &sql.change_claims, &claims_of),
         execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),
-        execute(client, bookings.ids.is_empty(), &sql.add_bookings, &bookings_of),
+        execute(client, bookings.claims.bookings.is_empty(), &sql.add_bookings, &bookings_of),
         execute(client, contacts.bookings.is_empty(), &sql.add_contacts, &contacts_of),
         execute(client, tickets.codes.is_empty(), &sql.add_tickets, &tickets_of),
         execute(client, keys.digests.is_empty(), &sql.add_keys, &keys_of),
+        execute(client, jobs.keys.is_empty(), &sql.add_jobs, &jobs_of),
         simple(client, after),
     )?;
     Ok(())
@@ -157,13 +177,18 @@ struct ChangeRows<'a> {
     reasons: Vec<Option<&'a str>>,
     confirmed_at: Vec<Option<Timestamp>>,
     paid_by: Vec<Option<&'a str>>,
+    payments: Vec<Option<PaymentId>>,
+    deadlines: Vec<Option<Timestamp>>,
+    extended_at: Vec<Option<Timestamp>>,
+    processing_since: Vec<Option<Timestamp>>,
     claims: Vec<ClaimId>,
     states: Vec<&'a str>,
-    void: Vec<BookingId>,
+    quantities: Vec<i32>,
+    void: Vec<&'a str>,
 }
 
 impl<'a> ChangeRows<'a> {
-    fn of(changed: &'a [ChangedBooking]) -> ChangeRows<'a> {
+    fn of(changed: &'a [ChangedBooking]) -> Result<ChangeRows<'a>, StoreError> {
         let mut columns = ChangeRows::default();
         for one in changed {
             columns.ids.push(one.id);
@@ -172,19 +197,21 @@ impl<'a> ChangeRows<'a> {
             columns.reasons.push(one.cancel_reason.as_deref());
             columns.confirmed_at.push(one.confirmed_at);
             columns.paid_by.push(one.paid_by.map(|by| by.as_str()));
-            columns.claims.extend(&one.claims);
-            let state = match one.to {
-                BookingStatus::Confirmed => "sold",
-                _ => "dead",
-            };
-            let states = std::iter::repeat_n(state, one.claims.len());
-            columns.states.extend(states);
-            columns.void.extend(one.voids_tickets.then_some(one.id));
+            columns.payments.push(one.payment_id);
+            columns.deadlines.push(one.expires_at);
+            columns.extended_at.push(one.extended_at);
+            columns.processing_since.push(one.processing_since);
+            for claim in &one.claims {
+                columns.claims.push(claim.id);
+                columns.states.push(claim.state.map_or("dead", state_name));
+                columns.quantities.push(small(claim.quantity)?);
+            }
+            columns.void.extend(one.void.iter().map(String::as_str));
         }
-        columns
+        Ok(columns)
     }
 
-    fn bookings<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 7] {
+    fn bookings<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 11] {
         [
             in_time,
             &self.ids,
@@ -193,7 +220,44 @@ impl<'a> ChangeRows<'a> {
             &self.reasons,
             &self.confirmed_at,
             &self.paid_by,
+            &self.payments,
+            &self.deadlines,
+            &self.extended_at,
+            &self.processing_since,
         ]
+    }
+}
+
+fn state_name(state: ClaimState) -> &'static str {
+    match state {
+        ClaimState::Held => "held",
+        ClaimState::Sold => "sold",
+    }
+}
+
+/// Columns of jobs.
+#[derive(Default)]
+struct JobRows<'a> {
+    kinds: Vec<&'a str>,
+    keys: Vec<&'a str>,
+    payloads: Vec<Json<&'a serde_json::Value>>,
+    worth_ms: Vec<f64>,
+}
+
+impl<'a> JobRows<'a> {
+    fn of(jobs: &'a [QueuedJob]) -> JobRows<'a> {
+        let mut columns = JobRows::default();
+        for job in jobs {
+            columns.kinds.push(job.kind);
+            columns.keys.push(&job.key);
+            columns.payloads.push(Json(&job.payload));
+            columns.worth_ms.push(millis(job.worth) as f64);
+        }
+        columns
+    }
+
+    fn columns(&self) -> [&(dyn ToSql + Sync); 4] {
+        [&self.kinds, &self.keys, &self.payloads, &self.worth_ms]
     }
 }
 
@@ -341,9 +405,9 @@ struct ClaimRows<'a> {
 }
 
 impl<'a> BookingRows<'a> {
-    fn of(new: &'a [NewBooking]) -> Result<BookingRows<'a>, StoreError> {
+    fn of(writes: &'a Writes) -> Result<BookingRows<'a>, StoreError> {
         let mut columns = BookingRows::default();
-        for new in new {
+        for new in &writes.new {
             let booking = &new.booking;
             columns.ids.push(booking.id);
             columns.references.push(&booking.reference);
@@ -362,6 +426,9 @@ impl<'a> BookingRows<'a> {
             columns.guests.push(guest.map(|guest| guest.0.as_slice()));
             columns.items.add(booking)?;
             columns.claims.add(booking, new.state)?;
+        }
+        for one in &writes.changed {
+            columns.claims.add_again(one)?;
         }
         Ok(columns)
     }
@@ -413,10 +480,7 @@ impl Items {
 
 impl ClaimRows<'_> {
     fn add(&mut self, booking: &Booking, state: ClaimState) -> Result<(), StoreError> {
-        let state = match state {
-            ClaimState::Held => "held",
-            ClaimState::Sold => "sold",
-        };
+        let state = state_name(state);
         for item in &booking.items {
             let units = (None, small(item.quantity)?);
             let units = item.seats.is_empty().then_some(units);
@@ -429,6 +493,19 @@ impl ClaimRows<'_> {
                 self.quantities.push(quantity);
                 self.states.push(state);
             }
+        }
+        Ok(())
+    }
+
+    /// A booking's claims that were dead, as new ones.
+    fn add_again(&mut self, changed: &ChangedBooking) -> Result<(), StoreError> {
+        for claim in &changed.new_claims {
+            self.events.push(changed.event_id);
+            self.bookings.push(changed.id);
+            self.types.push(claim.ticket_type_id);
+            self.seats.push(claim.seat_id);
+            self.quantities.push(small(claim.quantity)?);
+            self.states.push(state_name(claim.state));
         }
         Ok(())
     }

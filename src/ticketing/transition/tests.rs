@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::ticketing::record::{Money, Ticket};
+use crate::ticketing::record::{BookedSeat, BookingItem, Money, Ticket};
 use crate::ticketing::stock::{Buyer, EventTerms, Pool, Proof, Seat, TicketTypeTerms};
 use crate::ticketing::{ClaimId, EventId, PoolId, SeatId, TicketTypeId};
 
@@ -105,6 +105,9 @@ fn pending() -> Standing {
         created_at: at("11:55:00"),
         confirmed_at: None,
         paid_by: None,
+        payment_id: None,
+        extended_at: None,
+        processing_since: None,
         cancel_reason: None,
     };
     Standing {
@@ -115,7 +118,7 @@ fn pending() -> Standing {
 
 fn cash() -> Transition {
     Transition::Confirm {
-        paid_by: PaidBy::Cash,
+        paid: Paid::ByStaff(PaidBy::Cash),
     }
 }
 
@@ -190,7 +193,7 @@ fn whoever_repeats_is_told_what_was_done() {
     assert_eq!(again, Ok(Moved::Before));
     assert_eq!((&stock, &standing), (&as_it_was.0, &as_it_was.1));
     let other = Transition::Confirm {
-        paid_by: PaidBy::Comp,
+        paid: Paid::ByStaff(PaidBy::Comp),
     };
     assert_eq!(
         refused(&stock, &standing, &other, now()).code(),
@@ -277,4 +280,217 @@ fn past_its_deadline_a_hold_counts_as_expired() {
     assert_eq!(counts(&stock), [(0, 0), (0, 0)]);
     assert!(!stock.seats[&SEAT].taken);
     assert_eq!(stock.buyers[&BUYER].pending, None);
+}
+
+const PAYMENT: PaymentId = PaymentId(uuid::Uuid::from_u128(9));
+
+fn by_payment() -> Transition {
+    Transition::Reclaim {
+        payment: PAYMENT,
+        seats: vec![SEAT],
+    }
+}
+
+#[test]
+fn whoever_begins_to_pay_late_gets_time_once() {
+    let (mut event, mut standing) = (stock(), pending());
+    // Ten minutes are left: enough.
+    let early = decide(&mut event, &mut standing, &Transition::Extend, now());
+    assert_eq!(
+        (early, standing.booking.extended_at),
+        (Ok(Moved::Before), None)
+    );
+    let late = at("12:08:00");
+    let moved = decide(&mut event, &mut standing, &Transition::Extend, late);
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(standing.booking.expires_at, Some(at("12:13:00")));
+    let again = decide(
+        &mut event,
+        &mut standing,
+        &Transition::Extend,
+        at("12:12:00"),
+    );
+    assert_eq!(again, Ok(Moved::Before));
+    assert_eq!(standing.booking.expires_at, Some(at("12:13:00")));
+    let over = refused(&event, &standing, &Transition::Extend, at("12:13:00"));
+    assert_eq!(over.code(), "INVALID_TRANSITION");
+}
+
+#[test]
+fn a_hold_waits_for_a_payment_that_is_being_processed() {
+    let (mut event, mut standing) = (stock(), pending());
+    let until = at("12:38:00");
+    let processing = Transition::Processing { until };
+    let moved = decide(&mut event, &mut standing, &processing, at("12:08:00"));
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(standing.booking.expires_at, Some(until));
+    let again = decide(&mut event, &mut standing, &processing, at("12:20:00"));
+    assert_eq!(again, Ok(Moved::Before));
+    assert_eq!(standing.booking.processing_since, Some(at("12:08:00")));
+    // A deadline never comes earlier.
+    let sooner = Transition::Processing {
+        until: at("12:21:00"),
+    };
+    decide(&mut event, &mut standing, &sooner, at("12:20:00")).unwrap();
+    assert_eq!(standing.booking.expires_at, Some(until));
+}
+
+/// The hold of `pending`, ended: two units and a seat.
+fn expired() -> (Stock, Standing) {
+    let (mut stock, mut standing) = (stock(), pending());
+    let hold = OverdueHold {
+        booking_id: standing.booking.id,
+        user_id: Some(BUYER),
+        claims: claims(),
+    };
+    expire(&mut stock, &hold);
+    let item = |quantity, seats| BookingItem {
+        ticket_type_id: TYPE,
+        name: "Stalls".into(),
+        quantity,
+        unit_price: standing.booking.total.clone(),
+        seats,
+    };
+    let seat = BookedSeat {
+        id: SEAT,
+        section: "Stalls".into(),
+        row: "A".into(),
+        number: "5".into(),
+    };
+    standing.booking.items = vec![item(2, Vec::new()), item(1, vec![seat])];
+    standing.booking.status = BookingStatus::Expired;
+    standing.claims.clear();
+    (stock, standing)
+}
+
+#[test]
+fn late_money_takes_the_same_stock_again() {
+    let (mut stock, mut standing) = expired();
+    let moved = decide(&mut stock, &mut standing, &by_payment(), at("12:30:00"));
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(counts(&stock), [(0, 3), (0, 3)]);
+    assert!(stock.seats[&SEAT].taken);
+    let claims: Vec<_> = standing
+        .claims
+        .iter()
+        .map(|claim| (claim.seat_id, claim.quantity))
+        .collect();
+    assert_eq!(claims, [(None, 2), (Some(SEAT), 1)]);
+    assert_eq!(standing.booking.payment_id, Some(PAYMENT));
+    let again = decide(&mut stock, &mut standing, &by_payment(), at("12:31:00"));
+    assert_eq!(again, Ok(Moved::Before));
+    let other = Transition::Reclaim {
+        payment: PaymentId(uuid::Uuid::nil()),
+        seats: Vec::new(),
+    };
+    let refusal = refused(&stock, &standing, &other, now());
+    assert_eq!(refusal.code(), "INVALID_TRANSITION");
+}
+
+#[test]
+fn late_money_takes_nothing_from_others() {
+    let late = at("12:30:00");
+    let (mut stock, standing) = expired();
+    stock.seats.get_mut(&SEAT).unwrap().taken = true;
+    let refusal = refused(&stock, &standing, &by_payment(), late);
+    assert_eq!(refusal, Refusal::SeatTaken { seats: vec![SEAT] });
+
+    let (mut stock, standing) = expired();
+    stock.pools.get_mut(&OWN).unwrap().sold = 8;
+    let refusal = refused(&stock, &standing, &by_payment(), late);
+    assert!(matches!(refusal, Refusal::NotEnoughLeft { left: 2, .. }));
+
+    let (mut stock, standing) = expired();
+    stock.event.status = EventStatus::Cancelled;
+    assert_eq!(
+        refused(&stock, &standing, &by_payment(), late),
+        Refusal::EventCancelled
+    );
+    let (stock, standing) = expired();
+    let refusal = refused(&stock, &standing, &by_payment(), at("20:00:00"));
+    assert_eq!(refusal.code(), "SALES_CLOSED");
+}
+
+#[test]
+fn a_hold_that_nobody_has_ended_yet_is_paid_as_it_stands() {
+    let (mut stock, mut standing) = (stock(), pending());
+    let moved = decide(&mut stock, &mut standing, &by_payment(), at("12:10:01"));
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(counts(&stock), [(0, 3), (0, 3)]);
+    assert!(
+        standing
+            .claims
+            .iter()
+            .all(|claim| claim.id != Claim::UNSTORED)
+    );
+}
+
+/// Three tickets, the last one of the seat.
+fn with_tickets() -> (Stock, Standing) {
+    let (stock, mut standing) = confirmed();
+    let ticket = |code: &str, seat_id| Ticket {
+        code: code.into(),
+        ticket_type_id: TYPE,
+        seat_id,
+        status: TicketStatus::Valid,
+    };
+    standing.booking.tickets = vec![
+        ticket("A", None),
+        ticket("B", None),
+        ticket("C", Some(SEAT)),
+    ];
+    (stock, standing)
+}
+
+fn refund_of(codes: &[&str]) -> Transition {
+    Transition::Refund {
+        tickets: Some(codes.iter().map(|code| (*code).to_owned()).collect()),
+        used_too: false,
+    }
+}
+
+#[test]
+fn tickets_are_taken_back_one_by_one_with_their_stock() {
+    let (mut stock, mut standing) = with_tickets();
+    for (codes, sold, status) in [
+        (["C"].as_slice(), 2, BookingStatus::Confirmed),
+        (&["A"], 1, BookingStatus::Confirmed),
+        (&["B"], 0, BookingStatus::Refunded),
+    ] {
+        let moved = decide(&mut stock, &mut standing, &refund_of(codes), now());
+        assert_eq!(moved, Ok(Moved::Now));
+        assert_eq!(counts(&stock), [(0, sold), (0, sold)]);
+        assert_eq!(standing.booking.status, status);
+        let claimed: i64 = standing.claims.iter().map(|claim| claim.quantity).sum();
+        assert_eq!(claimed, sold);
+        let again = decide(&mut stock, &mut standing, &refund_of(codes), now());
+        assert_eq!(again, Ok(Moved::Before));
+    }
+    assert!(!stock.seats[&SEAT].taken);
+    assert_eq!(stock.buyers[&BUYER].tickets, 0);
+}
+
+#[test]
+fn used_and_foreign_tickets_are_not_taken_back() {
+    let (stock, mut standing) = with_tickets();
+    standing.booking.tickets[1].status = TicketStatus::Used;
+    let refusal = refused(&stock, &standing, &refund_of(&["A", "B"]), now());
+    assert_eq!(
+        refusal,
+        Refusal::NotRefundable {
+            used: vec!["B".into()]
+        }
+    );
+    let refusal = refused(&stock, &standing, &refund_of(&["A", "Z"]), now());
+    assert_eq!(refusal, Refusal::NotRefundable { used: Vec::new() });
+    let (mut stock, mut standing) = (stock, standing);
+    let all = Transition::Refund {
+        tickets: None,
+        used_too: true,
+    };
+    decide(&mut stock, &mut standing, &all, now()).unwrap();
+    assert_eq!(counts(&stock), [(0, 0), (0, 0)]);
+    assert_eq!(standing.booking.status, BookingStatus::Refunded);
+    let held = refused(&self::stock(), &pending(), &all, now());
+    assert_eq!(held.code(), "INVALID_TRANSITION");
 }

@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::selling::{Act, BenchBuyer, Pile};
 use crate::config::Config;
-use crate::desk::{self, Book, Cancel, Confirm};
+use crate::desk::{self, Book, Change};
 use crate::store::Store;
 use crate::store::yardstick::Stage;
 use crate::ticketing::booking::{self, Item, Wish};
 use crate::ticketing::record::PaidBy;
 use crate::ticketing::stock::Share;
-use crate::ticketing::transition::Canceller;
+use crate::ticketing::transition::{Canceller, Paid, Transition};
 use crate::ticketing::{BookingId, EventId};
 use crate::tools::bench::BenchError;
 use crate::tools::bench::world::BenchWorld;
@@ -101,26 +101,17 @@ impl DeskBuyer {
             return Some((self.desk.book(book).await, booking));
         }
         let (event_id, booking_id) = self.pile.take(act)?;
-        let outcome = match act {
-            Act::Confirm => {
-                let paid_by = PaidBy::Cash;
-                let confirm = Confirm {
-                    event_id,
-                    booking_id,
-                    paid_by,
-                };
-                self.desk.confirm(confirm).await
-            }
-            _ => {
-                let cancel = Cancel {
-                    event_id,
-                    booking_id,
-                    by: Canceller::Staff,
-                    reason: None,
-                };
-                self.desk.cancel(cancel).await
-            }
+        let transition = match act {
+            Act::Confirm => Transition::Confirm {
+                paid: Paid::ByStaff(PaidBy::Cash),
+            },
+            _ => Transition::Cancel {
+                by: Canceller::Staff,
+                reason: None,
+            },
         };
+        let change = Change::new(event_id, booking_id, transition);
+        let outcome = self.desk.change(change).await;
         Some((outcome, (event_id, booking_id)))
     }
 }
