@@ -8,12 +8,16 @@ create table jobs (
     -- Two requests for the same thing have one key, and are one job.
     key text not null constraint jobs_key_unique unique,
     payload jsonb not null,
+    -- How far it has come, in its kind's own words: a job that is long goes on from here.
+    progress jsonb,
     -- `done`: kept for a while, so that its key holds; `needs_review`: a person has to decide, as `reason` says.
     state text not null default 'waiting'
         constraint jobs_state_known check (state in ('waiting', 'leased', 'done', 'needs_review')),
     -- When to take it next; of a job that is done, until when its key holds.
     run_at timestamptz not null default clock_timestamp(),
+    -- Names the lease, with `times`; `failures` counts those since it last came further.
     attempts int not null default 0,
+    failures int not null default 0,
     -- While leased: until when its node may work at it.
     lease_until timestamptz constraint jobs_lease_when_leased check ((state = 'leased') = (lease_until is not null)),
     -- After this it is worth nothing, and is dropped.

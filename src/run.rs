@@ -29,7 +29,7 @@ use crate::feed::{self, Outputs};
 use crate::http;
 use crate::hub::Hub;
 use crate::interactions;
-use crate::jobs::{self, MailHands};
+use crate::jobs::{self, JobHands};
 use crate::limits::rates::Rates;
 use crate::mail::{MailSetupError, Mailer};
 use crate::metrics;
@@ -149,13 +149,14 @@ pub async fn run(
     let broadcasts = broadcast::start(&mut back, broadcasts_max, &store, &hub);
     let mailer = Mailer::new(&config.mail, config.auth.dev)?;
     let outbox = mailer.as_ref().map(Mailer::router).unwrap_or_default();
-    let hands = mailer.map(|mailer| MailHands {
-        mailer,
+    let hands = JobHands {
+        store: store.clone(),
+        desk: desk.clone(),
         proofs: proofs.clone(),
         public_url: public_url(&config.mail, address),
-        store: store.clone(),
-    });
-    let jobs = jobs::start(&mut back, &store, hands);
+        mailer,
+    };
+    let jobs = jobs::start(&mut back, hands);
     let rates = Rates::new(&config.limits);
     let interactions = interactions::start(&mut back, &config.interactions, &store, rates.clone());
     let streams = sse::start(

@@ -11,7 +11,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::Body;
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
-use crate::jobs::{Accepted, EmailCode, Job};
+use crate::jobs::{Accepted, EmailCode};
 use crate::lang::Lang;
 use crate::schema;
 
@@ -50,10 +50,10 @@ pub(in crate::api) async fn create(
     headers: HeaderMap,
     Body { input, .. }: Body<Address>,
 ) -> ApiResult<Reply<Option<bool>>> {
-    let job = Job::EmailCode(EmailCode {
+    let job = EmailCode {
         email: input.0,
         lang: Lang::of(&headers),
-    });
+    };
     taken(state.jobs.ask(&job).await?)?;
     Ok(Reply::accepted("EMAIL_CODE_ASKED", None))
 }

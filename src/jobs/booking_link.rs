@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Failed, MailHands};
+use super::{End, Failed, JobHands, Kind, Task};
+use crate::auth::proofs::Proofs;
 use crate::lang::Lang;
 use crate::mail::Letter;
 use crate::store::bookings::{Found, Name};
-
-pub(super) const WORTH: Duration = Duration::from_secs(24 * 3_600);
-/// One mail in this time about a booking, whoever asks.
-pub(super) const QUIET: Duration = Duration::from_secs(60);
 
 /// A reference and an address as they were typed: nobody has looked yet whether there is such a booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,21 +20,36 @@ pub struct BookingLink {
     pub lang: Lang,
 }
 
-impl BookingLink {
+impl Kind for BookingLink {
+    const NAME: &'static str = "booking_link";
+    const WORTH: Duration = Duration::from_secs(24 * 3_600);
+    /// One mail in this time about a booking, whoever asks.
+    const QUIET: Duration = Duration::from_secs(60);
+    const NEEDS_MAIL: bool = true;
+
+    fn key(&self, proofs: &Proofs) -> String {
+        let parts = [&*self.reference, &*self.email].join("\n");
+        format!("booking-link-{}", proofs.key(&parts))
+    }
+
     /// Sends nothing where there is no such booking.
-    pub(super) async fn carry_out(&self, hands: &MailHands, key: &str) -> Result<(), Failed> {
+    async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
         let found = hands
             .store
             .booking(Name::Reference(&self.reference))
             .await?;
         let Some(found) = found.filter(|found| found.is_of_guest(&self.email)) else {
-            return Ok(());
+            return Ok(End::Done);
         };
         let letter = self.letter(&found, hands);
-        Ok(hands.mailer.send(letter.mail(&self.email, key)?).await?)
+        let mail = letter.mail(&self.email, &task.mail_key())?;
+        hands.mailer()?.send(mail).await?;
+        Ok(End::Done)
     }
+}
 
-    fn letter(&self, found: &Found, hands: &MailHands) -> Letter {
+impl BookingLink {
+    fn letter(&self, found: &Found, hands: &JobHands) -> Letter {
         let link = hands.proofs.link(found.booking.id, found.now);
         // Behind the `#`: what follows it is in no server's log. The page sends it with a POST.
         let url = format!("{}/bookings#link={link}", hands.public_url);

@@ -2,17 +2,12 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Failed, MailHands};
+use super::{End, Failed, JobHands, Kind, Task};
+use crate::auth::proofs::Proofs;
 use crate::lang::Lang;
 use crate::mail::Letter;
-
-/// A code that comes later than this would hardly be good any more.
-pub(super) const WORTH: Duration = Duration::from_secs(10 * 60);
-/// One mail in this time to an address, whoever asks.
-pub(super) const QUIET: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmailCode {
@@ -21,16 +16,24 @@ pub struct EmailCode {
     pub lang: Lang,
 }
 
-impl EmailCode {
-    pub(super) async fn carry_out(
-        &self,
-        hands: &MailHands,
-        key: &str,
-        now: Timestamp,
-    ) -> Result<(), Failed> {
-        let code = hands.proofs.email_code(&self.email, now);
+impl Kind for EmailCode {
+    const NAME: &'static str = "email_code";
+    /// A code that comes later than this would hardly be good any more.
+    const WORTH: Duration = Duration::from_secs(10 * 60);
+    /// One mail in this time to an address, whoever asks.
+    const QUIET: Duration = Duration::from_secs(60);
+    const NEEDS_MAIL: bool = true;
+
+    fn key(&self, proofs: &Proofs) -> String {
+        format!("email-code-{}", proofs.key(&self.email))
+    }
+
+    async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
+        let code = hands.proofs.email_code(&self.email, task.now());
         let letter = letter(self.lang, code);
-        Ok(hands.mailer.send(letter.mail(&self.email, key)?).await?)
+        let mail = letter.mail(&self.email, &task.mail_key())?;
+        hands.mailer()?.send(mail).await?;
+        Ok(End::Done)
     }
 }
 

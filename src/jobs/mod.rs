@@ -1,10 +1,11 @@
-//! JOBS: work that leaves the machine (mails), kept as rows until done.
+//! JOBS: work outside of the database (mails, calls of payment providers, bulk work), kept as rows until done.
 //!
-//! A job is a row, written before the request that asks for it is answered ([`Jobs::ask`]). The [`worker`] of any node
-//! takes it by lease, carries it out, outside of every transaction, and settles it: done, again later, or for a person to
-//! decide. A node that dies at it loses its lease, and another one does it again: each kind bears that.
+//! A job is a row, written before the request that asks for it is answered ([`Jobs::ask`]), or in the transaction that
+//! makes it needed ([`row`]). The [`worker`] of any node takes it by lease, carries it out, outside of every transaction,
+//! and settles it: done, again later, or for a person to decide. A node that dies at it loses its lease, and another one
+//! does it again: each kind bears that.
 //!
-//! Each kind is one file: what it says, how long it is worth anything, and how it is carried out.
+//! Each kind is one file: what it says, how long it is worth anything, and how it is carried out. [`kinds!`] lists them.
 
 mod booking_link;
 mod email_code;
@@ -13,56 +14,162 @@ pub(crate) mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 pub use self::booking_link::BookingLink;
 pub use self::email_code::EmailCode;
 use self::worker::{Hands, Outcome};
 use crate::auth::proofs::Proofs;
+use crate::desk::Desk;
 use crate::mail::{MailError, Mailer};
-use crate::store::jobs::{NewJob, TakenJob};
+use crate::store::jobs::{NewJob, QueuedJob, TakenJob};
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 
-/// The kinds that this node knows; others wait for a node that does.
-const KINDS: &[&str] = &["booking_link", "email_code"];
-/// Mails of one key within an hour of one another.
+/// Jobs of one key within an hour of one another.
 const TIMES_MAX: i32 = 5;
 
-/// A job, by kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
-pub enum Job {
-    BookingLink(BookingLink),
-    EmailCode(EmailCode),
+/// A kind of job. The value is what its row says.
+pub trait Kind: Serialize + DeserializeOwned + Send + Sync {
+    /// As the table of jobs names it.
+    const NAME: &'static str;
+    /// How long it is worth doing; then it is dropped.
+    const WORTH: Duration;
+    /// How long after it the same request leads to nothing.
+    const QUIET: Duration = Duration::ZERO;
+    /// A node without a way for mails leaves it to others.
+    const NEEDS_MAIL: bool = false;
+
+    /// The same for two requests for the same thing. Signed where it would tell something personal.
+    fn key(&self, proofs: &Proofs) -> String;
+
+    /// May be asked twice for one job, also at the same time, and may be dropped in the middle.
+    fn carry_out(
+        &self,
+        hands: &JobHands,
+        task: &Task<'_>,
+    ) -> impl Future<Output = Result<End, Failed>> + Send;
 }
 
-impl Job {
-    /// The same for two requests for the same thing. Signed, so that no address can be found from it.
-    fn key(&self, proofs: &Proofs) -> String {
-        let (kind, parts) = match self {
-            Job::BookingLink(job) => ("booking-link", vec![&*job.reference, &*job.email]),
-            Job::EmailCode(job) => ("email-code", vec![&*job.email]),
-        };
-        format!("{kind}-{}", proofs.key(&parts.join("\n")))
+/// A job as it is being carried out.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    taken: &'a TakenJob,
+}
+
+impl Task<'_> {
+    /// The same each time that this job is tried, and another for the next one of its key.
+    pub fn mail_key(&self) -> String {
+        let TakenJob { key, id, times, .. } = self.taken;
+        format!("{key}-{id}-{times}")
     }
 
-    /// How long it is worth doing.
-    fn worth(&self) -> Duration {
-        match self {
-            Job::BookingLink(_) => booking_link::WORTH,
-            Job::EmailCode(_) => email_code::WORTH,
-        }
+    /// When it was taken, by the database's clock.
+    pub fn now(&self) -> Timestamp {
+        self.taken.taken_at
     }
 
-    /// How long after it the same request leads to nothing.
-    fn quiet(&self) -> Duration {
-        match self {
-            Job::BookingLink(_) => booking_link::QUIET,
-            Job::EmailCode(_) => email_code::QUIET,
+    /// Attempts that failed since it last came further.
+    pub fn failures(&self) -> i32 {
+        self.taken.failures
+    }
+
+    /// How far it came before, as it said itself; null at first.
+    pub fn progress(&self) -> &Value {
+        &self.taken.progress
+    }
+
+    /// Stores how far it has come and renews the lease. An error ends the attempt: the lease is lost.
+    pub async fn note(&self, store: &Store, progress: &Value) -> Result<(), Failed> {
+        let is_ours = store
+            .note_job_progress(self.taken, progress, worker::LEASE)
+            .await?;
+        match is_ours {
+            true => Ok(()),
+            false => Err(Failed::Later("its lease was lost".to_owned())),
         }
+    }
+}
+
+/// How a job's attempt ended well.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    Done,
+    /// There is more to do, at once, from here on. Not an attempt that failed.
+    GoesOn(Value),
+    /// There is more to do after a while. Not an attempt that failed.
+    Rests(Duration, Value),
+}
+
+/// Why an attempt failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It may succeed later.
+    #[error("{0}")]
+    Later(String),
+    /// A person has to decide.
+    #[error("{0}")]
+    Hopeless(String),
+}
+
+/// The kinds of jobs: each carried out by its own file.
+macro_rules! kinds {
+    ($($kind:ty),* $(,)?) => {
+        /// The kinds that this node carries out; others wait for a node that does.
+        fn names(has_mail: bool) -> Vec<&'static str> {
+            [$((<$kind>::NAME, <$kind>::NEEDS_MAIL)),*]
+                .into_iter()
+                .filter_map(|(name, needs_mail)| (has_mail || !needs_mail).then_some(name))
+                .collect()
+        }
+
+        async fn carry_out(hands: &JobHands, taken: &TakenJob) -> Outcome {
+            match taken.kind.as_str() {
+                $(<$kind>::NAME => Box::pin(attempt::<$kind>(hands, taken)).await,)*
+                _ => Outcome::Later("this node does not know its kind".to_owned()),
+            }
+        }
+    };
+}
+
+kinds![BookingLink, EmailCode];
+
+async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> Outcome {
+    let Ok(job) = serde_json::from_value::<K>(taken.payload.clone()) else {
+        return Outcome::Hopeless("its payload cannot be read".to_owned());
+    };
+    match job.carry_out(hands, &Task { taken }).await {
+        Ok(End::Done) => Outcome::Done { quiet: K::QUIET },
+        Ok(End::GoesOn(progress)) => Outcome::GoesOn {
+            after: Duration::ZERO,
+            progress,
+        },
+        Ok(End::Rests(after, progress)) => Outcome::GoesOn { after, progress },
+        Err(Failed::Mail(MailError::Refused(why))) | Err(Failed::Hopeless(why)) => {
+            Outcome::Hopeless(why)
+        }
+        Err(Failed::Mail(MailError::Unanswered)) => {
+            Outcome::Unsure("the server did not answer".to_owned())
+        }
+        Err(error) => Outcome::Later(error.to_string()),
+    }
+}
+
+/// A job as a row, to be written in the transaction that makes it needed.
+pub fn row<K: Kind>(job: &K, proofs: &Proofs) -> QueuedJob {
+    QueuedJob {
+        kind: K::NAME,
+        key: job.key(proofs),
+        payload: serde_json::to_value(job).unwrap_or_default(),
+        worth: K::WORTH,
     }
 }
 
@@ -70,9 +177,10 @@ impl Job {
 #[derive(Clone)]
 pub struct Jobs {
     store: Store,
+    proofs: Proofs,
+    /// This node has a way to send mails.
+    has_mail: bool,
     woken: Arc<Notify>,
-    /// `None`: this node has no way to send mails.
-    hands: Option<MailHands>,
 }
 
 /// Whether a request was taken on.
@@ -85,81 +193,78 @@ pub enum Accepted {
 
 impl Jobs {
     /// Writes the job, unless there is one like it. It is carried out soon after.
-    pub async fn ask(&self, job: &Job) -> Result<Accepted, StoreError> {
-        let Some(hands) = &self.hands else {
+    pub async fn ask<K: Kind>(&self, job: &K) -> Result<Accepted, StoreError> {
+        if K::NEEDS_MAIL && !self.has_mail {
             return Ok(Accepted::NoMail);
-        };
-        let whole = serde_json::to_value(job).unwrap_or_default();
+        }
+        let QueuedJob {
+            kind,
+            key,
+            payload,
+            worth,
+        } = row(job, &self.proofs);
         let job = NewJob {
-            kind: whole["kind"].as_str().unwrap_or_default(),
-            key: &job.key(&hands.proofs),
-            payload: &whole["payload"],
-            worth: job.worth(),
+            kind,
+            key: &key,
+            payload: &payload,
+            worth,
             times_max: TIMES_MAX,
         };
         if self.store.write_job(&job).await? {
-            self.woken.notify_one();
+            self.wake();
         }
         Ok(Accepted::Taken)
     }
+
+    /// Lets this node's worker look: after a commit that wrote jobs. The desk does so by itself.
+    pub fn wake(&self) {
+        self.woken.notify_one();
+    }
 }
 
-/// Carries out the jobs that end in a mail.
+/// What jobs are carried out with.
 #[derive(Clone)]
-pub struct MailHands {
-    pub mailer: Mailer,
+pub struct JobHands {
+    pub store: Store,
+    pub desk: Desk,
     pub proofs: Proofs,
     /// Where the pages are, without `/` at its end.
     pub public_url: String,
-    pub store: Store,
+    /// `None`: this node has no way to send mails, and does not take jobs that need one.
+    pub mailer: Option<Mailer>,
 }
 
-/// Starts the worker, if there is a way for mails.
-pub(crate) fn start(back: &mut Tasks, store: &Store, hands: Option<MailHands>) -> Jobs {
-    let jobs = Jobs {
-        store: store.clone(),
-        woken: Arc::default(),
-        hands,
-    };
-    if let Some(hands) = jobs.hands.clone() {
-        let (table, woken, end) = (store.clone(), jobs.woken.clone(), back.end());
-        let working =
-            async move { worker::run(&table, &hands, &woken, tokio::time::sleep, &end).await };
-        back.spawn_endless("the worker of jobs", working);
+impl JobHands {
+    pub(crate) fn mailer(&self) -> Result<&Mailer, Failed> {
+        let none = || Failed::Later("this node has no way to send mails".to_owned());
+        self.mailer.as_ref().ok_or_else(none)
     }
+}
+
+/// Starts the worker.
+pub(crate) fn start(back: &mut Tasks, hands: JobHands) -> Jobs {
+    let jobs = Jobs {
+        store: hands.store.clone(),
+        proofs: hands.proofs.clone(),
+        has_mail: hands.mailer.is_some(),
+        woken: hands.desk.jobs_written(),
+    };
+    let table = worker::Table {
+        store: hands.store.clone(),
+        kinds: names(jobs.has_mail),
+    };
+    let (woken, end) = (jobs.woken.clone(), back.end());
+    let working = async move {
+        worker::run(&table, &hands, &woken, tokio::time::sleep, &end).await;
+    };
+    back.spawn_endless("the worker of jobs", working);
     jobs
 }
 
-impl Hands for MailHands {
+impl Hands for JobHands {
     async fn carry_out(&self, taken: &TakenJob) -> Outcome {
-        let whole: Value = json!({"kind": taken.kind, "payload": taken.payload});
-        let Ok(job) = serde_json::from_value::<Job>(whole) else {
-            return Outcome::Hopeless("its payload cannot be read".to_owned());
-        };
-        // The same each time that this job is tried, and another for the next one of its key.
-        let mail_key = format!("{}-{}-{}", taken.key, taken.id, taken.times);
-        let end = match &job {
-            Job::BookingLink(job) => job.carry_out(self, &mail_key).await,
-            Job::EmailCode(job) => job.carry_out(self, &mail_key, taken.taken_at).await,
-        };
-        match end {
-            Ok(()) => Outcome::Done { quiet: job.quiet() },
-            Err(Failed::Mail(MailError::Refused(why))) => Outcome::Hopeless(why),
-            Err(Failed::Mail(MailError::Unanswered)) => {
-                Outcome::Unsure("the server did not answer".to_owned())
-            }
-            Err(error) => Outcome::Later(error.to_string()),
-        }
+        carry_out(self, taken).await
     }
-}
-
-/// Why an attempt failed.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error(transparent)]
-    Mail(#[from] MailError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 #[cfg(test)]
@@ -171,19 +276,23 @@ mod tests {
 
     #[test]
     fn a_key_is_that_of_its_request_and_tells_nothing() {
-        let job = |email: &str| {
-            Job::EmailCode(EmailCode {
-                email: email.to_owned(),
-                lang: Lang::En,
-            })
+        let job = |email: &str| EmailCode {
+            email: email.to_owned(),
+            lang: Lang::En,
         };
         let proofs = Proofs::new([7; 32]);
         let key = |email: &str| job(email).key(&proofs);
         assert_eq!(key("ada@example.org"), key("ada@example.org"));
         assert_ne!(key("ada@example.org"), key("eve@example.org"));
         assert!(!key("ada@example.org").contains("ada"));
-        let whole = serde_json::to_value(job("a@b.c")).unwrap();
-        assert!(KINDS.contains(&whole["kind"].as_str().unwrap()));
-        assert_eq!(serde_json::from_value::<Job>(whole).unwrap(), job("a@b.c"));
+        let row = row(&job("a@b.c"), &proofs);
+        assert!(names(true).contains(&row.kind));
+        let read: EmailCode = serde_json::from_value(row.payload).unwrap();
+        assert_eq!(read, job("a@b.c"));
+    }
+
+    #[test]
+    fn without_mail_a_node_takes_no_mails() {
+        assert!(!names(false).contains(&EmailCode::NAME));
     }
 }

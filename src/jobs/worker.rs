@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -69,6 +70,11 @@ pub(crate) enum Outcome {
     /// Nobody knows: the answer was lost.
     Unsure(String),
     Hopeless(String),
+    /// There is more to do, from here on: not an attempt that failed.
+    GoesOn {
+        after: Duration,
+        progress: Value,
+    },
 }
 
 /// Works until `end`; `sleep` waits by the clock that the node lives by.
@@ -205,7 +211,7 @@ async fn attempt<S: Future<Output = ()> + Send>(
 
 /// Reasons are stored and not logged: servers repeat addresses in them.
 fn settled(job: &TakenJob, outcome: Outcome) -> Settled {
-    let (kind, attempts) = (&job.kind, job.attempts);
+    let (kind, attempts) = (&job.kind, job.failures.saturating_add(1));
     match outcome {
         Outcome::Done { quiet } => {
             metrics::JOBS.one("done");
@@ -227,6 +233,7 @@ fn settled(job: &TakenJob, outcome: Outcome) -> Settled {
             }
         }
         Outcome::Hopeless(reason) => review(job, reason),
+        Outcome::GoesOn { after, progress } => Settled::GoesOn { after, progress },
     }
 }
 
@@ -257,18 +264,24 @@ fn tell(backlog: Backlog) {
     metrics::JOBS_FOR_REVIEW.set(backlog.for_review);
 }
 
-impl JobTable for Store {
+/// The table in the database, of the kinds that this node carries out.
+pub(crate) struct Table {
+    pub(crate) store: Store,
+    pub(crate) kinds: Vec<&'static str>,
+}
+
+impl JobTable for Table {
     async fn take(&self, jobs_max: usize) -> Result<Vec<TakenJob>, StoreError> {
-        self.take_jobs(super::KINDS, jobs_max, LEASE).await
+        self.store.take_jobs(&self.kinds, jobs_max, LEASE).await
     }
 
     async fn settle(&self, job: &TakenJob, settled: &Settled) -> Result<bool, StoreError> {
-        self.settle_job(job, settled).await
+        self.store.settle_job(job, settled).await
     }
 
     async fn tidy(&self) -> Result<Backlog, StoreError> {
-        self.tidy_jobs(TIDIED_MAX).await?;
-        self.jobs_backlog(COUNTED_MAX).await
+        self.store.tidy_jobs(TIDIED_MAX).await?;
+        self.store.jobs_backlog(COUNTED_MAX).await
     }
 }
 

@@ -251,7 +251,7 @@ impl JobTable for JobNode {
                 return false;
             };
             match settled {
-                Settled::Again { after, .. } => {
+                Settled::Again { after, .. } | Settled::GoesOn { after, .. } => {
                     let at_ms = now_ms() + after.as_millis() as u64;
                     row.row = Row::Waiting { at_ms };
                 }
@@ -290,7 +290,9 @@ fn taken_job(id: i64, attempts: i32) -> TakenJob {
         kind: "mail".to_owned(),
         key: format!("mail-{id}"),
         payload: Value::Null,
+        progress: Value::Null,
         attempts,
+        failures: attempts - 1,
         times: 1,
         is_expired: false,
         taken_at: Timestamp::UNIX_EPOCH,

@@ -28,10 +28,11 @@ pub struct NewJob<'a> {
     pub times_max: i32,
 }
 
-/// A job that is written in a transaction of something else, unless there is or was one with its key.
+/// A job that is written in somebody else's transaction: nothing happens if there is one with its key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueuedJob {
     pub kind: &'static str,
+    /// Two jobs with one key are one job.
     pub key: String,
     pub payload: Value,
     /// Past this it is dropped.
@@ -45,8 +46,12 @@ pub struct TakenJob {
     pub kind: String,
     pub key: String,
     pub payload: Value,
+    /// How far it came before, in its kind's own words; null at first.
+    pub progress: Value,
     /// Counts this attempt. With the id and `times` it names the lease: who lost it can settle nothing.
     pub attempts: i32,
+    /// Attempts that failed since it last came further.
+    pub failures: i32,
     /// Counts the requests for the same thing that led to work.
     pub times: i32,
     pub is_expired: bool,
@@ -68,6 +73,11 @@ pub enum Settled {
     /// A person has to decide.
     Review {
         reason: String,
+    },
+    /// There is more to do, from `progress` on. Failures are counted anew.
+    GoesOn {
+        after: Duration,
+        progress: Value,
     },
 }
 
@@ -96,7 +106,7 @@ impl Store {
             values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms')
             on conflict (key) do update
                set payload = excluded.payload, expires_at = excluded.expires_at, state = 'waiting', run_at = excluded.run_at,
-                   attempts = 0, reason = null, times = jobs.times + 1
+                   attempts = 0, failures = 0, reason = null, progress = null, times = jobs.times + 1
              where jobs.times < $5
                and (jobs.state = 'needs_review' or jobs.state = 'done' and jobs.run_at <= excluded.created_at
                     or jobs.state = 'waiting' and jobs.expires_at <= excluded.created_at)";
@@ -117,6 +127,28 @@ impl Store {
         Ok(written > 0)
     }
 
+    /// Stores how far a job has come and renews its lease; answers whether this node still had it.
+    pub async fn note_job_progress(
+        &self,
+        job: &TakenJob,
+        progress: &Value,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            update jobs set progress = $4, lease_until = clock_timestamp() + $5 * interval '1 ms'
+             where id = $1 and attempts = $2 and times = $3 and state = 'leased'";
+        let statement = client.prepare_cached(sql).await?;
+        let lease = millis(lease) as f64;
+        let count = client
+            .execute(
+                &statement,
+                &[&job.id, &job.attempts, &job.times, &Json(progress), &lease],
+            )
+            .await?;
+        Ok(count > 0)
+    }
+
     /// Takes the jobs of these kinds that have been due longest, each for the time of `lease`.
     pub async fn take_jobs(
         &self,
@@ -132,7 +164,7 @@ impl Store {
                        select id from jobs where state = 'waiting' and run_at <= statement_timestamp() and kind = any($3)
                         order by run_at, id limit $1 for update skip locked))
             returning id, kind, key, payload, attempts, times, expires_at <= statement_timestamp(),
-                      statement_timestamp()";
+                      statement_timestamp(), progress, failures";
         let statement = client.prepare_cached(sql).await?;
         let jobs_max = i64::try_from(jobs_max).unwrap_or(i64::MAX);
         let lease = millis(lease) as f64;
@@ -149,6 +181,10 @@ impl Store {
                 times: row.try_get(5)?,
                 is_expired: row.try_get(6)?,
                 taken_at: row.try_get(7)?,
+                progress: row
+                    .try_get::<_, Option<Json<Value>>>(8)?
+                    .map_or(Value::Null, |progress| progress.0),
+                failures: row.try_get(9)?,
             })
         });
         taken.collect()
@@ -157,21 +193,31 @@ impl Store {
     /// Settles a job, if this node still has its lease; answers whether it had.
     pub async fn settle_job(&self, job: &TakenJob, settled: &Settled) -> Result<bool, StoreError> {
         let client = self.client().await?;
-        let (state, reason, after) = match settled {
-            Settled::Done { quiet } => ("done", None, *quiet),
-            Settled::Again { after, reason } => ("waiting", Some(reason), *after),
-            Settled::Review { reason } => ("needs_review", Some(reason), Duration::ZERO),
+        let (state, reason, after, progress) = match settled {
+            Settled::Done { quiet } => ("done", None, *quiet, None),
+            Settled::Again { after, reason } => ("waiting", Some(reason), *after, None),
+            Settled::Review { reason } => ("needs_review", Some(reason), Duration::ZERO, None),
+            Settled::GoesOn { after, progress } => ("waiting", None, *after, Some(Json(progress))),
         };
         let sql = "
             update jobs
-               set state = $4, lease_until = null, reason = $5, run_at = clock_timestamp() + $6 * interval '1 ms'
+               set state = $4, lease_until = null, reason = $5, run_at = clock_timestamp() + $6 * interval '1 ms',
+                   progress = coalesce($7, progress), failures = case when $7 is null then failures + 1 else 0 end
              where id = $1 and attempts = $2 and times = $3 and state = 'leased'";
         let statement = client.prepare_cached(sql).await?;
         let after = millis(after) as f64;
         let count = client
             .execute(
                 &statement,
-                &[&job.id, &job.attempts, &job.times, &state, &reason, &after],
+                &[
+                    &job.id,
+                    &job.attempts,
+                    &job.times,
+                    &state,
+                    &reason,
+                    &after,
+                    &progress,
+                ],
             )
             .await?;
         Ok(count > 0)
@@ -194,7 +240,7 @@ impl Store {
                   order by expires_at limit $1 for update skip locked))"
         );
         for sql in [
-            "update jobs set state = 'waiting', lease_until = null, reason = 'its node was lost'
+            "update jobs set state = 'waiting', lease_until = null, failures = failures + 1, reason = 'its node was lost'
               where id = any(array(
                         select id from jobs where state = 'leased' and lease_until < statement_timestamp()
                          order by lease_until limit $1 for update skip locked))",

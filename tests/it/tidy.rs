@@ -85,7 +85,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("interactions", &["config", "limits", "store", "ticketing"]),
-    ("jobs", &["auth", "mail", "store"]),
+    ("jobs", &["auth", "desk", "mail", "store"]),
     ("mail", &["config"]),
     (
         "sse",

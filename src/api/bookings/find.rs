@@ -15,7 +15,7 @@ use crate::api::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::auth::proofs::BadLink;
 use crate::config::rest::NAME_CHARS_MAX;
-use crate::jobs::{BookingLink, Job};
+use crate::jobs::BookingLink;
 use crate::lang::Lang;
 use crate::schema;
 use crate::store::bookings::Name;
@@ -68,12 +68,12 @@ pub(in crate::api) async fn find_again(
     headers: HeaderMap,
     Body { input, .. }: Body<Lost>,
 ) -> ApiResult<Reply<Option<bool>>> {
-    let job = Job::BookingLink(BookingLink {
+    let job = BookingLink {
         // No booking has an empty one.
         reference: parse_booking_reference(&input.reference).unwrap_or_default(),
         email: input.email,
         lang: Lang::of(&headers),
-    });
+    };
     taken(state.jobs.ask(&job).await?)?;
     Ok(Reply::accepted("BOOKING_FIND_ASKED", None))
 }
