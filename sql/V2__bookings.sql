@@ -44,6 +44,9 @@ create table bookings (
     buyer_hash bytea constraint bookings_buyer_hash_length check (octet_length(buyer_hash) = 16),
     status text not null default 'pending'
         constraint bookings_status_known check (status in ('pending', 'confirmed', 'expired', 'cancelled', 'refunded')),
+    -- `checkout`: a buyer's own. `offer`: held for somebody on the waitlist who has not answered yet. `staff`: made by the
+    -- people of its organization, who may have several at a time.
+    kind text not null default 'checkout' constraint bookings_kind_known check (kind in ('checkout', 'offer', 'staff')),
     quantity int not null constraint bookings_quantity_positive check (quantity > 0),
     total_amount bigint not null constraint bookings_total_counts check (total_amount >= 0),
     currency char(3) not null,
@@ -78,9 +81,9 @@ create index bookings_by_user on bookings (user_id, created_at, id) where user_i
 -- The same of one status that may be rare among an event's bookings. Those that live are left out: they are many, or due.
 create index bookings_ended_by_event on bookings (event_id, status, created_at, id)
     where status in ('expired', 'cancelled', 'refunded');
--- Two tabs of one buyer race for the same event: one pending booking wins.
+-- Two tabs of one buyer race for the same event: one pending booking wins. Offers stand beside it, and so do those of staff.
 create unique index bookings_one_pending on bookings (event_id, user_id)
-    where status = 'pending' and user_id is not null;
+    where status = 'pending' and kind = 'checkout' and user_id is not null;
 -- Counts what one buyer has of an event now, by account or by address. Dead bookings are left out: they are without end.
 create index bookings_live_by_user on bookings (event_id, user_id)
     where user_id is not null and status in ('pending', 'confirmed');

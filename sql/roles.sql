@@ -85,7 +85,7 @@ begin
                     claims, tickets, turns, changes, event_tickets, section_tickets, interactions, organizations, organization_members,
                     memberships to %I', role);
     execute format('grant select (id, name, email, phone, role, created_at, updated_at) on users to %I', role);
-    execute format('grant select (id, reference, event_id, user_id, status, quantity, total_amount, currency, expires_at,
+    execute format('grant select (id, reference, event_id, user_id, status, kind, quantity, total_amount, currency, expires_at,
                     due_at, cancel_reason, paid_by, payment_id, extended_at, processing_since, version, created_at, confirmed_at, updated_at) on bookings to %I', role);
 end
 $roles$;

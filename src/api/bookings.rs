@@ -7,6 +7,7 @@ pub(super) mod create;
 pub(super) mod find;
 pub(super) mod read;
 pub(super) mod status;
+pub(super) mod swap;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;

@@ -38,6 +38,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("BOOKINGS", "Bookings retrieved", "ดึงรายการจองแล้ว", "رزروها دریافت شدند"),
     ("BOOKING_CANCELLED", "Booking cancelled", "ยกเลิกการจองแล้ว", "رزرو لغو شد"),
     ("BOOKING_CONFIRMED", "Booking confirmed", "ยืนยันการจองแล้ว", "رزرو تأیید شد"),
+    ("BOOKING_CHANGED", "Booking changed; the deadline stays", "เปลี่ยนการจองแล้ว กำหนดเวลาเดิมยังคงอยู่", "رزرو تغییر کرد؛ مهلت همان است"),
     ("BOOKING_CREATED", "Tickets held; please pay before the deadline", "จองบัตรไว้แล้ว โปรดชำระเงินก่อนหมดเวลา", "بلیت‌ها نگه داشته شد؛ پیش از پایان مهلت پرداخت کنید"),
     ("BOOKING_FIND_ASKED", "If there is such a booking, you will hear of it by e-mail", "หากมีการจองดังกล่าว เราจะแจ้งให้ทราบทางอีเมล", "اگر چنین رزروی باشد، با ایمیل به شما خبر داده می‌شود"),
     ("BOOKING_NOT_FOUND", "Booking not found", "ไม่พบการจอง", "رزرو یافت نشد"),

@@ -134,6 +134,7 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::find::open)) // POST /bookings/open
         .routes(routes!(email_codes::create)) // POST /email-codes
         .routes(routes!(bookings::read::stats)) // GET /bookings/event/{event_id}/stats
+        .routes(routes!(bookings::swap::swap)) // PATCH /bookings/{id}
         .routes(routes!(bookings::status::set_status)) // PUT /bookings/{id}/status
         .routes(routes!(users::create)) // POST /users
         .routes(routes!(interactions::create)) // POST /interactions

@@ -6,13 +6,11 @@ use jiff::Timestamp;
 
 use super::command::{Answer, Book, Change, Command, DeskError, Expired, Said, Verdict};
 use crate::store::desk::{
-    ChangedBooking, ChangedClaim, Facts, Found, NewBooking, Questions, Writes,
+    ChangedBooking, ChangedClaim, Contents, Facts, Found, NewBooking, Questions, Writes,
 };
 use crate::store::idempotency::{IdempotencyKey, Once};
-use crate::ticketing::booking::{self, Grant, GrantLine, Item, Terms, Wish};
-use crate::ticketing::record::{
-    BookedSeat, Booking, BookingItem, BookingStatus, Money, Ticket, TicketStatus,
-};
+use crate::ticketing::booking::{self, Grant, Item, Request, Terms, Wish};
+use crate::ticketing::record::{Booking, BookingStatus, Ticket, TicketStatus};
 use crate::ticketing::reference::{booking_reference, ticket_code};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, ClaimState, Stock};
@@ -32,13 +30,18 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
         match command {
             Command::Book(book) => {
                 booked += 1;
-                ask_for(book, &mut questions, types);
+                questions.keys.extend(book.key.clone());
+                ask_for(book.event_id, &book.request, &mut questions, types);
             }
             // The ticket types of a stored booking are not known before it is read: read all (`None`).
             Command::Change(change) => {
                 questions.bookings.push(change.booking_id);
-                if let Transition::Reclaim { seats, .. } = &change.transition {
-                    questions.seats.extend(seats);
+                match &change.transition {
+                    Transition::Reclaim { seats, .. } => questions.seats.extend(seats),
+                    Transition::Swap(request) => {
+                        ask_for(change.event_id, request, &mut questions, types);
+                    }
+                    _ => {}
                 }
                 types.insert(None);
             }
@@ -65,14 +68,17 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
     questions
 }
 
-fn ask_for(book: &Book, questions: &mut Questions, types: &mut BTreeSet<Option<TicketTypeId>>) {
-    let event = book.event_id;
-    let buyer = book.request.buyer;
+fn ask_for(
+    event: EventId,
+    request: &Request,
+    questions: &mut Questions,
+    types: &mut BTreeSet<Option<TicketTypeId>>,
+) {
+    let buyer = request.buyer;
     questions.buyers.extend(buyer.map(|buyer| (event, buyer)));
-    let guest = book.request.guest;
+    let guest = request.guest;
     questions.guests.extend(guest.map(|guest| (event, guest)));
-    questions.keys.extend(book.key.clone());
-    match &book.request.wish {
+    match &request.wish {
         Wish::Cheapest { .. } => {
             questions.choices.push((event, None));
             types.insert(None);
@@ -409,6 +415,8 @@ fn changed(was: &Standing, standing: &mut Standing, now: Timestamp) -> ChangedBo
         expires_at: is_at.filter(|_| was_at != is_at),
         extended_at: booking.extended_at,
         processing_since: booking.processing_since,
+        kind: (was.booking.kind != booking.kind).then_some(booking.kind),
+        contents: (was.booking.items != booking.items).then(|| Contents::of(booking)),
         claims: changed_claims(&was.claims, &standing.claims),
         new_claims: new_claims(&standing.claims),
         new_tickets,
@@ -417,21 +425,13 @@ fn changed(was: &Standing, standing: &mut Standing, now: Timestamp) -> ChangedBo
 }
 
 fn changed_claims(was: &[Claim], are: &[Claim]) -> Vec<ChangedClaim> {
-    let is = |id| are.iter().find(|claim: &&Claim| claim.id == id);
-    let of = |before: &Claim| match is(before.id) {
-        None => Some(ChangedClaim {
-            id: before.id,
-            state: None,
-            quantity: before.quantity,
-        }),
-        Some(after) if after == before => None,
-        Some(after) => Some(ChangedClaim {
-            id: before.id,
-            state: Some(after.state),
-            quantity: after.quantity,
-        }),
-    };
-    was.iter().filter_map(of).collect()
+    let changed = was.iter().map(|was| ChangedClaim {
+        was: *was,
+        is: are.iter().find(|is| is.id == was.id).copied(),
+    });
+    changed
+        .filter(|claim| claim.is != Some(claim.was))
+        .collect()
 }
 
 fn new_claims(are: &[Claim]) -> Vec<Claim> {
@@ -464,6 +464,8 @@ fn ended(event_id: EventId, hold: &OverdueHold) -> ChangedBooking {
         expires_at: None,
         extended_at: None,
         processing_since: None,
+        kind: None,
+        contents: None,
         claims: changed_claims(&hold.claims, &[]),
         new_claims: Vec::new(),
         new_tickets: Vec::new(),
@@ -485,9 +487,10 @@ fn booked(book: &Book, grant: &Grant, stock: &Stock, reference: String, now: Tim
         event_id: book.event_id,
         user_id: book.request.buyer,
         status,
+        kind: grant.kind,
         quantity: grant.quantity,
-        total: money(stock, grant.total_amount),
-        items: lines.clone().map(|line| item(stock, line)).collect(),
+        total: grant.total(stock),
+        items: grant.items(stock),
         tickets: match confirmed {
             true => lines
                 .flat_map(|line| tickets(line.ticket_type_id, line.quantity, &line.seats, now))
@@ -502,33 +505,6 @@ fn booked(book: &Book, grant: &Grant, stock: &Stock, reference: String, now: Tim
         extended_at: None,
         processing_since: None,
         cancel_reason: None,
-    }
-}
-
-fn money(stock: &Stock, amount: i64) -> Money {
-    Money {
-        amount,
-        currency: stock.event.currency.clone(),
-    }
-}
-
-fn item(stock: &Stock, line: &GrantLine) -> BookingItem {
-    let terms = stock.ticket_types.get(&line.ticket_type_id);
-    let seats = line.seats.iter().filter_map(|id| {
-        let seat = stock.seats.get(id)?;
-        Some(BookedSeat {
-            id: *id,
-            section: seat.section.clone(),
-            row: seat.row.clone(),
-            number: seat.number.clone(),
-        })
-    });
-    BookingItem {
-        ticket_type_id: line.ticket_type_id,
-        name: terms.map(|terms| terms.name.clone()).unwrap_or_default(),
-        quantity: line.quantity,
-        unit_price: money(stock, line.unit_amount),
-        seats: seats.collect(),
     }
 }
 

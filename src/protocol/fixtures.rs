@@ -7,7 +7,7 @@ use crate::ticketing::live::{
     Delta, EventInfo, EventState, EventStatus, Notice, RowChange, SeatMap, SeatStatus, TicketType,
 };
 use crate::ticketing::record::{
-    BookedSeat, Booking, BookingItem, BookingStatus, Money, Ticket, TicketStatus,
+    BookedSeat, Booking, BookingItem, BookingKind, BookingStatus, Money, Ticket, TicketStatus,
 };
 use crate::ticketing::{BookingId, EventId, NoticeId, SeatId, TicketTypeId, UserId};
 
@@ -179,6 +179,7 @@ pub(super) fn held_booking() -> Booking {
         event_id: EventId(42),
         user_id: Some(UserId(3)),
         status: BookingStatus::Pending,
+        kind: BookingKind::Checkout,
         quantity: 1,
         total: price(4_500),
         items: vec![BookingItem {

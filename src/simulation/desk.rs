@@ -22,7 +22,7 @@
 //! Mistakes made on purpose, each caught by its check: `DecideTooLate` (a command past its deadline is decided),
 //! `OffenderTakesAll` (one command that the database refuses fails its batch), `KeepExpiredStock` (the stock of an
 //! expired hold is not given to the next command), `ForgetGuests` (a booking without an account is not counted for the
-//! next command of its batch).
+//! next command of its batch), `SwapKeepsStock` (what a booking has is not free for other tickets in its place).
 
 mod caller;
 mod ledger;
@@ -238,6 +238,7 @@ fn every_mistake_of_the_desk_is_caught_by_its_check() {
         (Mistake::OffenderTakesAll, DeskCheck::Company),
         (Mistake::KeepExpiredStock, DeskCheck::Stock),
         (Mistake::ForgetGuests, DeskCheck::Share),
+        (Mistake::SwapKeepsStock, DeskCheck::Stock),
     ] {
         let caught = find_fault(run, MISTAKE_SEEDS, Some(mistake), |fault| {
             fault.check == check

@@ -29,6 +29,7 @@ pub(crate) enum Mistake {
     OffenderTakesAll,
     KeepExpiredStock,
     ForgetGuests,
+    SwapKeepsStock,
     ResumeAnywhere,
     ClaimReadsEnd,
     BeatByEvents,

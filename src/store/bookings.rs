@@ -8,13 +8,14 @@ use tokio_postgres::types::{Json, ToSql};
 use super::{Store, StoreError, Total};
 use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::record::{Booking, BookingStatus, Contact};
+use crate::ticketing::stock::GuestHash;
 use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Booking `b` in the shape of [`Booking`].
 pub(super) const BOOKING: &str = "
     jsonb_build_object(
         'id', b.id, 'version', b.version, 'reference', b.reference, 'event_id', b.event_id, 'user_id', b.user_id,
-        'status', b.status, 'quantity', b.quantity,
+        'status', b.status, 'kind', b.kind, 'quantity', b.quantity,
         'total', jsonb_build_object('amount', b.total_amount, 'currency', b.currency),
         'expires_at', rfc3339(b.expires_at), 'created_at', rfc3339(b.created_at),
         'confirmed_at', rfc3339(b.confirmed_at), 'paid_by', b.paid_by,
@@ -163,6 +164,18 @@ impl Store {
         let statement = client.prepare_cached(&sql).await?;
         let row = client.query_opt(&statement, &[&id]).await?;
         row.map(|row| belongs(&row, 0)).transpose()
+    }
+
+    /// The hashed address of a buyer without an account, by which what they have is counted.
+    pub async fn booking_guest(&self, id: BookingId) -> Result<Option<GuestHash>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select buyer_hash from bookings where id = $1";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        let hash: Option<Vec<u8>> = row.map(|row| row.try_get(0)).transpose()?.flatten();
+        let hash = hash.map(|hash| hash.try_into().map(GuestHash));
+        let hash = hash.transpose();
+        hash.map_err(|_| StoreError::corrupt("a buyer's hash of another length"))
     }
 
     /// One page of bookings, the newest first, and how many there are in all.

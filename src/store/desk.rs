@@ -34,12 +34,12 @@ pub use self::connection::DeskConnection;
 use super::StoreError;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
 use super::jobs::QueuedJob;
-use crate::ticketing::record::{Booking, BookingStatus, Contact, PaidBy, Ticket};
+use crate::ticketing::record::{
+    Booking, BookingItem, BookingKind, BookingStatus, Contact, PaidBy, Ticket,
+};
 use crate::ticketing::stock::{Claim, ClaimState, GuestHash, Stock};
 use crate::ticketing::transition::{OverdueHold, Standing};
-use crate::ticketing::{
-    BookingId, ClaimId, EventId, PaymentId, Revision, SeatId, TicketTypeId, UserId,
-};
+use crate::ticketing::{BookingId, EventId, PaymentId, Revision, SeatId, TicketTypeId, UserId};
 
 /// The constraint that refuses a write after its deadline, by the database's clock.
 pub const IN_TIME: &str = "command_in_time";
@@ -178,8 +178,10 @@ pub struct ChangedBooking {
     pub expires_at: Option<Timestamp>,
     pub extended_at: Option<Timestamp>,
     pub processing_since: Option<Timestamp>,
+    pub kind: Option<BookingKind>,
+    pub contents: Option<Contents>,
     pub claims: Vec<ChangedClaim>,
-    /// Of a booking that takes its stock again.
+    /// Of a booking that takes its stock again, or other stock.
     pub new_claims: Vec<Claim>,
     pub new_tickets: Vec<Ticket>,
     /// Codes of tickets that are void now.
@@ -189,10 +191,27 @@ pub struct ChangedBooking {
 /// A live claim that changes.
 #[derive(Debug, Clone, Copy)]
 pub struct ChangedClaim {
-    pub id: ClaimId,
+    pub was: Claim,
     /// `None`: it dies.
-    pub state: Option<ClaimState>,
+    pub is: Option<Claim>,
+}
+
+/// What a booking is about.
+#[derive(Debug, Clone)]
+pub struct Contents {
     pub quantity: i64,
+    pub total_amount: i64,
+    pub items: Vec<BookingItem>,
+}
+
+impl Contents {
+    pub fn of(booking: &Booking) -> Contents {
+        Contents {
+            quantity: booking.quantity,
+            total_amount: booking.total.amount,
+            items: booking.items.clone(),
+        }
+    }
 }
 
 impl Writes {
@@ -207,10 +226,36 @@ impl Writes {
         self.jobs.extend(other.jobs);
     }
 
+    /// Events whose counters or seats the changed claims move: what one gives up, another may take in the same statement.
+    fn moved(&self) -> BTreeSet<EventId> {
+        let mut units: BTreeMap<(EventId, TicketTypeId, bool), i64> = BTreeMap::new();
+        let mut seats: BTreeMap<(EventId, SeatId, bool), i64> = BTreeMap::new();
+        for change in &self.changed {
+            for claim in &change.claims {
+                let signed = [(Some(claim.was), -1), (claim.is, 1)];
+                let signed = signed
+                    .into_iter()
+                    .filter_map(|(claim, by)| Some((claim?, by)));
+                for (claim, by) in signed {
+                    let (event, sold) = (change.event_id, claim.state == ClaimState::Sold);
+                    *units
+                        .entry((event, claim.ticket_type_id, sold))
+                        .or_default() += by * claim.quantity;
+                    if let Some(seat) = claim.seat_id {
+                        *seats.entry((event, seat, sold)).or_default() += by;
+                    }
+                }
+            }
+        }
+        let units = units.into_iter().filter(|(_, by)| *by != 0);
+        let seats = seats.into_iter().filter(|(_, by)| *by != 0);
+        let units = units.map(|((event, ..), _)| event);
+        units.chain(seats.map(|((event, ..), _)| event)).collect()
+    }
+
     /// How many revisions these writes make for each event: one for each statement that moves its claims.
     pub fn revisions(&self) -> BTreeMap<EventId, Revision> {
-        let moved = self.changed.iter().filter(|one| !one.claims.is_empty());
-        let moved: BTreeSet<_> = moved.map(|one| one.event_id).collect();
+        let moved = self.moved();
         let again = self.changed.iter().filter(|one| !one.new_claims.is_empty());
         let made = self.new.iter().map(|one| one.booking.event_id);
         let made: BTreeSet<_> = made.chain(again.map(|one| one.event_id)).collect();

@@ -18,11 +18,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::adjacent;
-use super::record::Money;
+use super::record::{BookedSeat, BookingItem, BookingKind, Money};
 use super::refusal::{Of, Refusal};
 use super::sellable::{Source, sellable};
 use super::stock::{ClaimState, EventTerms, GuestHash, Proof, Share, Stock, TicketTypeTerms};
-use super::{BookingId, PoolId, SeatId, TicketTypeId, UserId};
+use super::{BookingId, OrganizationId, PoolId, SeatId, TicketTypeId, UserId};
 
 /// One booking as it is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,8 +32,10 @@ pub struct Request {
     pub buyer: Option<UserId>,
     /// Of a buyer without an account: the address by which what they have is counted; `None` where it is not.
     pub guest: Option<GuestHash>,
-    /// What this buyer may have of the event in all. The event's organizer may have any number.
+    /// What this buyer may have of the event in all. Those who sell its tickets may have any number.
     pub share: Share,
+    /// The organizations whose tickets the buyer sells.
+    pub sells: Sells,
     /// The buyer's token says that they are a member; the users table may say so as well.
     pub member: bool,
     /// They typed the code that was mailed to the address in their contact.
@@ -41,6 +43,15 @@ pub struct Request {
     pub wish: Wish,
     /// What the buyer was shown; another total is refused.
     pub expected_total: Option<ExpectedTotal>,
+}
+
+/// The organizations for which somebody sells tickets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Sells {
+    #[default]
+    Nowhere,
+    Of(Vec<OrganizationId>),
+    Everywhere,
 }
 
 /// A total in minor units, and its currency where the request names it.
@@ -85,6 +96,7 @@ pub struct Grant {
     /// Minor units of the event's currency.
     pub total_amount: i64,
     pub terms: Terms,
+    pub kind: BookingKind,
 }
 
 /// One ticket type of a grant. `seats` is empty, or has one seat for each of `quantity`.
@@ -111,23 +123,100 @@ impl Grant {
             Terms::Confirmed => ClaimState::Sold,
         }
     }
+
+    pub fn total(&self, stock: &Stock) -> Money {
+        money(stock, self.total_amount)
+    }
+
+    /// What is granted, as bookings show it.
+    pub fn items(&self, stock: &Stock) -> Vec<BookingItem> {
+        let lines = self.lines.iter();
+        lines.map(|line| item(stock, line)).collect()
+    }
+}
+
+fn money(stock: &Stock, amount: i64) -> Money {
+    Money {
+        amount,
+        currency: stock.event.currency.clone(),
+    }
+}
+
+fn item(stock: &Stock, line: &GrantLine) -> BookingItem {
+    let terms = stock.ticket_types.get(&line.ticket_type_id);
+    let seats = line.seats.iter().filter_map(|id| {
+        let seat = stock.seats.get(id)?;
+        Some(BookedSeat {
+            id: *id,
+            section: seat.section.clone(),
+            row: seat.row.clone(),
+            number: seat.number.clone(),
+        })
+    });
+    BookingItem {
+        ticket_type_id: line.ticket_type_id,
+        name: terms.map(|terms| terms.name.clone()).unwrap_or_default(),
+        quantity: line.quantity,
+        unit_price: money(stock, line.unit_amount),
+        seats: seats.collect(),
+    }
 }
 
 /// Grants the request and moves the stock, or refuses it and leaves the stock as it was.
 pub fn decide(stock: &mut Stock, request: &Request, now: Timestamp) -> Result<Grant, Refusal> {
+    let kind = match is_staff(&stock.event, request) {
+        true => BookingKind::Staff,
+        false => BookingKind::Checkout,
+    };
+    let grant = granted(stock, request, kind, now)?;
+    take(stock, request, &grant);
+    Ok(grant)
+}
+
+/// Holds what somebody has waited for until then, beside what they have; it moves the stock, or leaves it as it was.
+pub fn offer(
+    stock: &mut Stock,
+    request: &Request,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<Grant, Refusal> {
+    let mut grant = granted(stock, request, BookingKind::Offer, now)?;
+    grant.terms = Terms::Pending { expires_at: until };
+    take(stock, request, &grant);
+    Ok(grant)
+}
+
+fn granted(
+    stock: &Stock,
+    request: &Request,
+    kind: BookingKind,
+    now: Timestamp,
+) -> Result<Grant, Refusal> {
     let standing = standing(stock, request)?;
     sale::check_event(&stock.event, request.buyer, standing)?;
     let mut lines = lines(stock, request, standing, now)?;
     check_limits(stock, request, &lines)?;
-    check_pending(stock, request.buyer)?;
-    check_share(stock, request, total_quantity(&lines))?;
+    if kind == BookingKind::Checkout {
+        check_pending(stock, request.buyer)?;
+        check_share(stock, request, total_quantity(&lines))?;
+    }
     check_seats(stock, &lines)?;
     check_counts(stock, &lines)?;
     choose_seats(stock, &mut lines)?;
-    let grant = grant(stock, lines, now)?;
+    let grant = grant(stock, lines, kind, now)?;
     check_total(stock, request, grant.total_amount)?;
-    take(stock, request, &grant);
     Ok(grant)
+}
+
+/// Whether the buyer sells the event's tickets.
+fn is_staff(event: &EventTerms, request: &Request) -> bool {
+    let organization = OrganizationId::from(event.organizer_id);
+    let sells = match &request.sells {
+        Sells::Nowhere => false,
+        Sells::Of(organizations) => organizations.contains(&organization),
+        Sells::Everywhere => true,
+    };
+    sells || request.buyer == Some(event.organizer_id)
 }
 
 /// The buyer's membership and proof, as far as tickets are sold by them.
@@ -315,9 +404,6 @@ fn check_pending(stock: &Stock, buyer: Option<UserId>) -> Result<(), Refusal> {
 
 /// No buyer gets more than a share of the event, by however many bookings.
 fn check_share(stock: &Stock, request: &Request, quantity: i64) -> Result<(), Refusal> {
-    if request.buyer == Some(stock.event.organizer_id) {
-        return Ok(());
-    }
     let buyer = request.buyer.and_then(|user| stock.buyers.get(&user));
     let guest = request.guest.and_then(|guest| stock.guests.get(&guest));
     let (pending, tickets) = match (buyer, guest) {
@@ -473,7 +559,12 @@ fn choose_seats(stock: &Stock, lines: &mut [BookingLine]) -> Result<(), Refusal>
     Ok(())
 }
 
-fn grant(stock: &Stock, lines: Vec<BookingLine>, now: Timestamp) -> Result<Grant, Refusal> {
+fn grant(
+    stock: &Stock,
+    lines: Vec<BookingLine>,
+    kind: BookingKind,
+    now: Timestamp,
+) -> Result<Grant, Refusal> {
     let quantity = total_quantity(&lines);
     let mut granted = Vec::with_capacity(lines.len());
     let mut total: i64 = 0;
@@ -499,6 +590,7 @@ fn grant(stock: &Stock, lines: Vec<BookingLine>, now: Timestamp) -> Result<Grant
         quantity,
         total_amount: total,
         terms: terms(&stock.event, total, now),
+        kind,
     })
 }
 
@@ -537,7 +629,7 @@ fn take(stock: &mut Stock, request: &Request, grant: &Grant) {
     }
     let buyer = request.buyer.and_then(|user| stock.buyers.get_mut(&user));
     if let Some(buyer) = buyer {
-        if state == ClaimState::Held {
+        if state == ClaimState::Held && grant.kind == BookingKind::Checkout {
             buyer.pending = Some(request.booking_id);
         }
         buyer.tickets += grant.quantity;

@@ -21,6 +21,10 @@ pub struct Booking {
     /// `null` for a booking held by its token alone.
     pub user_id: Option<UserId>,
     pub status: BookingStatus,
+    /// Absent in a buyer's own, the most common.
+    #[serde(default, skip_serializing_if = "BookingKind::is_checkout")]
+    #[schema(required = false)]
+    pub kind: BookingKind,
     pub quantity: i64,
     pub total: Money,
     pub items: Vec<BookingItem>,
@@ -71,6 +75,19 @@ pub enum BookingStatus {
     Expired,
     Cancelled,
     Refunded,
+}
+
+/// How a booking came to be, which decides what its buyer may have beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BookingKind {
+    /// A buyer's own: one pending at a time for each event.
+    #[default]
+    Checkout,
+    /// Held for somebody on the waitlist until they answer.
+    Offer,
+    /// Made by the people of the event's organization.
+    Staff,
 }
 
 /// How a booking was paid that staff confirmed.
@@ -159,6 +176,21 @@ impl std::str::FromStr for BookingStatus {
         let all = BookingStatus::ALL;
         let found = all.into_iter().find(|status| status.as_str() == text);
         found.ok_or(UnknownStatus)
+    }
+}
+
+impl BookingKind {
+    pub fn is_checkout(&self) -> bool {
+        *self == BookingKind::Checkout
+    }
+
+    /// As the database and the wire spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BookingKind::Checkout => "checkout",
+            BookingKind::Offer => "offer",
+            BookingKind::Staff => "staff",
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The rules of a booking that stands: it is confirmed, cancelled, refunded, or its hold ends.
 //!
-//! | from | confirm | extend, processing | cancel | refund | reclaim | release, deadline |
+//! | from | confirm | extend, processing, swap, accept | cancel | refund | reclaim | release, deadline |
 //! |---|---|---|---|---|---|---|
-//! | pending | sold, with tickets | its deadline comes later | its stock is left again | – | as confirm | its stock is left again |
+//! | pending | sold, with tickets | its deadline comes later; other stock in place of its own; an offer becomes a checkout | its stock is left again | – | as confirm | its stock is left again |
 //! | confirmed | paid the same way: as it is | – | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on | tickets void, stock left; `refunded` with the last of them | of the same payment: as it is | – |
 //! | cancelled | – | – | as it is | – | – | – |
 //! | expired | – | – | – | – | takes the same stock again, and is sold | – |
@@ -10,12 +10,15 @@
 //!
 //! «As it is»: the caller repeats a request whose answer was lost, and is told what was done.
 
+mod swap;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::booking::Request;
 use super::live::EventStatus;
-use super::record::{Booking, BookingStatus, PaidBy, TicketStatus};
+use super::record::{Booking, BookingKind, BookingStatus, PaidBy, TicketStatus};
 use super::refusal::Refusal;
 use super::stock::{Claim, ClaimState, Stock};
 use super::{BookingId, PaymentId, PoolId, SeatId, TicketTypeId, UserId};
@@ -51,6 +54,10 @@ pub enum Transition {
     Processing {
         until: Timestamp,
     },
+    /// Other tickets in place of the booking's, until the same deadline.
+    Swap(Box<Request>),
+    /// Its buyer takes an offer of the waitlist, and will pay it; what costs nothing is theirs at once.
+    Accept,
     /// Confirms with money that may have come after the deadline.
     Reclaim {
         payment: PaymentId,
@@ -98,7 +105,10 @@ impl Transition {
     pub fn to(&self) -> BookingStatus {
         match self {
             Transition::Confirm { .. } | Transition::Reclaim { .. } => BookingStatus::Confirmed,
-            Transition::Extend | Transition::Processing { .. } => BookingStatus::Pending,
+            Transition::Extend
+            | Transition::Processing { .. }
+            | Transition::Swap(_)
+            | Transition::Accept => BookingStatus::Pending,
             Transition::Cancel { .. } | Transition::Release { .. } => BookingStatus::Cancelled,
             Transition::Refund { .. } => BookingStatus::Refunded,
         }
@@ -117,6 +127,8 @@ pub fn decide(
         Transition::Confirm { paid } => confirm(stock, standing, *paid, now),
         Transition::Extend => extend(&mut standing.booking, now),
         Transition::Processing { until } => processing(&mut standing.booking, *until, now),
+        Transition::Swap(request) => swap::swap(stock, standing, request, now),
+        Transition::Accept => accept(stock, standing, now),
         Transition::Reclaim { payment, .. } => reclaim(stock, standing, *payment, now),
         Transition::Cancel { by, reason } => cancel(stock, standing, *by, reason.as_deref(), now),
         Transition::Refund { tickets, used_too } => {
@@ -203,6 +215,38 @@ fn processing(booking: &mut Booking, until: Timestamp, now: Timestamp) -> Result
     booking.expires_at = booking.expires_at.max(Some(until));
     booking.processing_since = booking.processing_since.or(Some(now));
     booking.version += 1;
+    Ok(Moved::Now)
+}
+
+fn accept(stock: &mut Stock, standing: &mut Standing, now: Timestamp) -> Result<Moved, Refusal> {
+    let booking = &mut standing.booking;
+    match (status(booking, now), booking.kind) {
+        (BookingStatus::Pending, BookingKind::Offer) => {}
+        (BookingStatus::Pending | BookingStatus::Confirmed, _) => return Ok(Moved::Before),
+        (from, _) => return Err(invalid(from, BookingStatus::Pending)),
+    }
+    let buyer = booking.user_id;
+    let buyer = buyer.and_then(|user| stock.buyers.get_mut(&user));
+    if booking.total.amount > 0
+        && let Some(buyer) = buyer
+    {
+        if let Some(booking_id) = buyer.pending {
+            return Err(Refusal::PendingBookingExists {
+                booking_id: Some(booking_id),
+            });
+        }
+        buyer.pending = Some(booking.id);
+    }
+    booking.kind = BookingKind::Checkout;
+    booking.version += 1;
+    if booking.total.amount == 0 {
+        booking.status = BookingStatus::Confirmed;
+        booking.confirmed_at = Some(now);
+        for claim in &mut standing.claims {
+            stock.sell(claim);
+            claim.state = ClaimState::Sold;
+        }
+    }
     Ok(Moved::Now)
 }
 

@@ -5,7 +5,7 @@ use seatcast::desk::{Answer, Book, Change, Desk, DeskError, Outcome};
 use seatcast::store::Store;
 use seatcast::store::audit::audit;
 use seatcast::store::idempotency::{IdempotencyKey, Once};
-use seatcast::ticketing::booking::{Item, Request, Wish};
+use seatcast::ticketing::booking::{Item, Request, Sells, Wish};
 use seatcast::ticketing::record::{BookingStatus, PaidBy};
 use seatcast::ticketing::refusal::Refusal;
 use seatcast::ticketing::stock::Share;
@@ -35,6 +35,7 @@ fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> Book {
             buyer,
             guest: None,
             share: Share::default(),
+            sells: Sells::Nowhere,
             member: false,
             wish: Wish::Items(items),
             email_proven: false,

@@ -46,6 +46,7 @@
 //! | [`socket`] | handshake, joins, limits, bad input; a stalled viewer converges |
 //! | [`sources`] | the endpoints and examples of the documents that Seatcast was specified by answer as they say |
 //! | [`sse`] | server-sent events carry what the socket carries, resume, end in order |
+//! | [`swap`] | a pending booking is about other tickets, all or nothing, until the same deadline |
 //! | [`starting`] | a node waits for its database, refuses poolers without sessions, makes do with few connections |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
 //! | [`traces`] | a booking can be followed from its request to its viewers, by traces and by the log |
@@ -104,6 +105,7 @@ mod sources;
 mod sse;
 mod starting;
 mod support;
+mod swap;
 mod tidy;
 mod tls;
 mod traces;

@@ -403,6 +403,10 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         .await
         .data(200);
     let id = book(units).await;
+    let other = json!({"items": [{"ticket_type_id": show.ticket_types[0], "quantity": 3}]});
+    mine.patch(&format!("/api/v1/bookings/{id}"), &other)
+        .await
+        .data(200);
     let late = format!("update bookings set expires_at = now() where id = '{id}'");
     client.batch_execute(&late).await.expect("a deadline");
     let expired = async {

@@ -1,6 +1,6 @@
 //! `POST /bookings`.
 
-mod others;
+pub(super) mod others;
 
 use std::collections::BTreeSet;
 
@@ -20,13 +20,13 @@ use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::{IdempotencyHeader, given_key, made, replayed};
 use crate::api::money::{self, TotalAmount};
-use crate::auth::Caller;
 use crate::auth::proofs::Proofs;
+use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, NAME_CHARS_MAX};
 use crate::desk::{Book, DeskError};
 use crate::limits::address::Client;
 use crate::schema;
-use crate::ticketing::booking::{ExpectedTotal, Item, Request, Wish};
+use crate::ticketing::booking::{ExpectedTotal, Item, Request, Sells, Wish};
 use crate::ticketing::record::{BookingStatus, Contact};
 use crate::ticketing::stock::Share;
 use crate::ticketing::{BookingId, EventId, SeatId, TicketTypeId};
@@ -104,34 +104,52 @@ impl Input for NewBooking {
     fn read(fields: &mut Fields) -> Option<NewBooking> {
         fields.require(&["event_id"]);
         let event_id = fields.id("event_id");
-        let wish = match (fields.has("items"), fields.has("quantity")) {
-            (true, false) => items(fields).map(Wish::Items),
-            (false, true) if fields.has("ticket_type_id") => {
-                units(fields, false).map(|item| Wish::Items(vec![item]))
-            }
-            (false, true) => {
-                let quantity = fields.integer("quantity", 1..=CAPACITY_MAX);
-                quantity.map(|quantity| Wish::Cheapest { quantity })
-            }
-            _ => {
-                fields.known(&["ticket_type_id"]);
-                fields.refuse("items", "ITEMS_OR_QUANTITY", "");
-                None
-            }
-        };
-        let expected_total = money::amount_up_to(fields, "expected_total", i64::MAX);
+        let wish = wish(fields);
+        let expected_total = expected_total(fields);
         let contact = contact::contact(fields, "contact");
         let email_code = fields.filled_text("email_code", NAME_CHARS_MAX);
         Some(NewBooking {
             event_id: event_id?,
             wish: wish?,
-            expected_total: expected_total.map(|total| ExpectedTotal {
-                amount: total.amount,
-                currency: total.currency,
-            }),
+            expected_total,
             contact,
             email_code,
         })
+    }
+}
+
+/// `items`, or `quantity` with or without `ticket_type_id`.
+pub(super) fn wish(fields: &mut Fields) -> Option<Wish> {
+    match (fields.has("items"), fields.has("quantity")) {
+        (true, false) => items(fields).map(Wish::Items),
+        (false, true) if fields.has("ticket_type_id") => {
+            units(fields, false).map(|item| Wish::Items(vec![item]))
+        }
+        (false, true) => {
+            let quantity = fields.integer("quantity", 1..=CAPACITY_MAX);
+            quantity.map(|quantity| Wish::Cheapest { quantity })
+        }
+        _ => {
+            fields.known(&["ticket_type_id"]);
+            fields.refuse("items", "ITEMS_OR_QUANTITY", "");
+            None
+        }
+    }
+}
+
+pub(super) fn expected_total(fields: &mut Fields) -> Option<ExpectedTotal> {
+    let total = money::amount_up_to(fields, "expected_total", i64::MAX)?;
+    Some(ExpectedTotal {
+        amount: total.amount,
+        currency: total.currency,
+    })
+}
+
+/// The organizations whose tickets the caller sells.
+pub(super) fn sells(caller: &Caller) -> Sells {
+    match caller.is_admin() {
+        true => Sells::Everywhere,
+        false => Sells::Of(caller.organizations_with(Right::Sell)),
     }
 }
 
@@ -265,6 +283,7 @@ pub(in crate::api) async fn create(
                 buyer: caller.user_id(),
                 guest,
                 share,
+                sells: sells(&caller),
                 member,
                 email_proven,
                 wish: body.input.wish,

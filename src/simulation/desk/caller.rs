@@ -11,7 +11,7 @@ use crate::desk::clock::STOOD_STILL;
 use crate::desk::worker::Enqueued;
 use crate::desk::{Answer, Book, Change, Command, CommandSaid, DeskError, Outcome};
 use crate::store::idempotency::{IdempotencyKey, Once};
-use crate::ticketing::booking::{Item, Request, Wish};
+use crate::ticketing::booking::{Item, Request, Sells, Wish};
 use crate::ticketing::record::{Booking, BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{GuestHash, Share};
@@ -118,6 +118,16 @@ impl DeskCaller {
         booked
     }
 
+    fn other_request(&self, booking: &Booking) -> Request {
+        let quantity = self.world.with(|shared| shared.dice.between(1, 5) as i64);
+        let errand = Errand {
+            event: booking.event_id,
+            quantity,
+            key: None,
+        };
+        self.request(&errand, booking.id).request
+    }
+
     fn request(&self, errand: &Errand, booking_id: BookingId) -> Book {
         let item = Item::Quantity {
             ticket_type_id: TicketTypeId(errand.event.0),
@@ -135,6 +145,7 @@ impl DeskCaller {
                     Some(_) => GUESTS_SHARE,
                     None => Share::default(),
                 },
+                sells: Sells::Nowhere,
                 member: false,
                 wish: Wish::Items(vec![item]),
                 email_proven: false,
@@ -197,6 +208,7 @@ impl DeskCaller {
                     seats: Vec::new(),
                 }
             }
+            92..98 => Transition::Swap(Box::new(self.other_request(booking))),
             _ => return,
         };
         let sent_ms = now_ms();
@@ -229,10 +241,21 @@ impl DeskCaller {
                     }
                     return true;
                 }
-                Some(Err(DeskError::Refused(refusal @ Refusal::NotEnoughLeft { .. }))) => {
+                Some(Err(DeskError::Refused(Refusal::HoldsExceeded { .. }))) => return false,
+                Some(Err(DeskError::Refused(
+                    refusal @ (Refusal::NotEnoughLeft { .. }
+                    | Refusal::TicketTypeSoldOut { .. }
+                    | Refusal::EventAtCapacity { .. }
+                    | Refusal::SoldOut { .. }),
+                ))) => {
+                    // What a booking has is free for its swap.
+                    let quantity = match transition {
+                        Transition::Swap(request) => wanted(request) - booking.quantity,
+                        _ => booking.quantity,
+                    };
                     let errand = Errand {
                         event: booking.event_id,
-                        quantity: booking.quantity,
+                        quantity,
                         key: None,
                     };
                     self.judge(&errand, &refusal, sent_ms);
@@ -341,6 +364,19 @@ impl DeskCaller {
                 );
             }
         });
+    }
+}
+
+fn wanted(request: &Request) -> i64 {
+    match &request.wish {
+        Wish::Cheapest { quantity } => *quantity,
+        Wish::Items(items) => items
+            .iter()
+            .map(|item| match item {
+                Item::Seat { .. } => 1,
+                Item::Quantity { quantity, .. } | Item::BestAvailable { quantity, .. } => *quantity,
+            })
+            .sum(),
     }
 }
 

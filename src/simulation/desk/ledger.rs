@@ -445,6 +445,12 @@ impl Ledger {
             row.booking.paid_by = change.paid_by.or(row.booking.paid_by);
             row.booking.payment_id = change.payment_id.or(row.booking.payment_id);
             row.booking.extended_at = change.extended_at.or(row.booking.extended_at);
+            row.booking.kind = change.kind.unwrap_or(row.booking.kind);
+            if let Some(contents) = &change.contents {
+                row.booking.quantity = contents.quantity;
+                row.booking.total.amount = contents.total_amount;
+                row.booking.items = contents.items.clone();
+            }
             if change.expires_at.is_some() {
                 row.due_ms = now_ms() + HOLD_MS;
                 row.booking.expires_at = Some(clock(row.due_ms));
@@ -459,19 +465,17 @@ impl Ledger {
                 .extend(change.new_tickets.iter().cloned());
             let before: i64 = row.claims.iter().map(|claim| claim.quantity).sum();
             for new in &change.claims {
-                let place = row.claims.iter().position(|claim| claim.id == new.id);
+                let place = row.claims.iter();
+                let place = place.clone().position(|claim| claim.id == new.was.id);
                 let place = place.ok_or_else(|| constraint("no such claim"))?;
-                match new.state {
+                match new.is {
                     None => drop(row.claims.remove(place)),
-                    Some(state) => {
-                        row.claims[place].state = state;
-                        row.claims[place].quantity = new.quantity;
-                    }
+                    Some(is) => row.claims[place] = is,
                 }
             }
             let after: i64 = row.claims.iter().map(|claim| claim.quantity).sum();
             if change.to != BookingStatus::Expired {
-                *freed.entry(change.event_id).or_default() += before - after;
+                *freed.entry(change.event_id).or_default() += (before - after).max(0);
             }
             for claim in &change.new_claims {
                 self.last_claim += 1;

@@ -77,7 +77,7 @@ statements! {
     buyers = format!("
         select asked.event_id, u.id, is_member(u.id, statement_timestamp()),
                (select b.id from bookings b
-                 where b.event_id = asked.event_id and b.user_id = u.id and b.status = 'pending'),
+                 where b.event_id = asked.event_id and b.user_id = u.id and b.status = 'pending' and b.kind = 'checkout'),
                live.types, live.quantities,
                (select coalesce(sum(mine.quantity), 0)::bigint
                   from (select quantity from bookings b

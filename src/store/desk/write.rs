@@ -15,7 +15,7 @@ use super::connection::statements;
 use super::{AS_READ, ChangedBooking, End, IN_TIME, NewBooking, Writes};
 use crate::store::StoreError;
 use crate::store::jobs::{QueuedJob, millis};
-use crate::ticketing::record::Booking;
+use crate::ticketing::record::{Booking, BookingItem, BookingKind};
 use crate::ticketing::stock::ClaimState;
 use crate::ticketing::{BookingId, ClaimId, EventId, PaymentId, SeatId, TicketTypeId, UserId};
 
@@ -23,9 +23,9 @@ statements! {
     change_bookings = format!("
         with change as materialized (
             select * from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[],
-                                 $9::timestamptz[], $10::timestamptz[], $11::timestamptz[])
+                                 $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::int[], $14::bigint[])
                 as change (id, was, status, cancel_reason, confirmed_at, paid_by, payment_id, expires_at, extended_at,
-                           processing_since)
+                           processing_since, kind, quantity, total_amount)
              where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
         ), changed as (
             update bookings b
@@ -38,7 +38,10 @@ statements! {
                    payment_id = coalesce(change.payment_id, b.payment_id),
                    expires_at = coalesce(change.expires_at, b.expires_at),
                    extended_at = coalesce(change.extended_at, b.extended_at),
-                   processing_since = coalesce(change.processing_since, b.processing_since)
+                   processing_since = coalesce(change.processing_since, b.processing_since),
+                   kind = coalesce(change.kind, b.kind),
+                   quantity = coalesce(change.quantity, b.quantity),
+                   total_amount = coalesce(change.total_amount, b.total_amount)
               from change where b.id = change.id and b.status = change.was
             returning 1
         )
@@ -47,6 +50,11 @@ statements! {
         update claims c set state = change.state, quantity = change.quantity
           from unnest($1::bigint[], $2::text[], $3::int[]) as change (id, state, quantity)
          where c.id = change.id and c.state <> 'dead'";
+    drop_items = "
+        delete from booking_items where booking_id = any($1)";
+    add_items = "
+        insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+        select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::bigint[])";
     void_tickets = "
         update tickets set status = 'void' where code = any($1) and status <> 'void'";
     add_tickets = "
@@ -61,13 +69,13 @@ statements! {
         with new as materialized (
             select * from unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[],
                                  $8::int[], $9::bigint[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-                                 $13::timestamptz[], $25::bytea[])
+                                 $13::timestamptz[], $25::bytea[], $26::text[])
                 as new (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
-                        currency, expires_at, created_at, confirmed_at, buyer_hash)
+                        currency, expires_at, created_at, confirmed_at, buyer_hash, kind)
              where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
         ), made as (
             insert into bookings (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
-                                  currency, expires_at, created_at, confirmed_at, buyer_hash, updated_at)
+                                  currency, expires_at, created_at, confirmed_at, buyer_hash, kind, updated_at)
             select *, created_at from new
         ), itemised as (
             insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
@@ -109,6 +117,8 @@ pub(super) async fn write(
     let changes_of = changes.bookings(&writes.in_time);
     let claims_of: [&(dyn ToSql + Sync); 3] =
         [&changes.claims, &changes.states, &changes.quantities];
+    let swapped_of: [&(dyn ToSql + Sync); 1] = [&changes.swapped];
+    let items_of = changes.items.columns();
     let void_of: [&(dyn ToSql + Sync); 1] = [&changes.void];
     let tickets_of = tickets.columns();
     let keys_of = keys.columns();
@@ -122,6 +132,8 @@ pub(super) async fn write(
         simple(client, before),
         execute(client, changes.ids.is_empty(), &sql.change_bookings, &changes_of),
         execute(client, changes.claims.is_empty(), &sql.change_claims, &claims_of),
+        execute(client, changes.swapped.is_empty(), &sql.drop_items, &swapped_of),
+        execute(client, changes.swapped.is_empty(), &sql.add_items, &items_of),
         execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),
         execute(client, bookings.claims.bookings.is_empty(), &sql.add_bookings, &bookings_of),
         execute(client, contacts.bookings.is_empty(), &sql.add_contacts, &contacts_of),
@@ -181,6 +193,11 @@ struct ChangeRows<'a> {
     deadlines: Vec<Option<Timestamp>>,
     extended_at: Vec<Option<Timestamp>>,
     processing_since: Vec<Option<Timestamp>>,
+    kinds: Vec<Option<&'a str>>,
+    booked: Vec<Option<i32>>,
+    totals: Vec<Option<i64>>,
+    swapped: Vec<BookingId>,
+    items: Items,
     claims: Vec<ClaimId>,
     states: Vec<&'a str>,
     quantities: Vec<i32>,
@@ -201,17 +218,29 @@ impl<'a> ChangeRows<'a> {
             columns.deadlines.push(one.expires_at);
             columns.extended_at.push(one.extended_at);
             columns.processing_since.push(one.processing_since);
+            columns.kinds.push(one.kind.map(BookingKind::as_str));
+            let contents = one.contents.as_ref();
+            let quantity = contents.map(|contents| small(contents.quantity));
+            columns.booked.push(quantity.transpose()?);
+            let total = contents.map(|contents| contents.total_amount);
+            columns.totals.push(total);
+            if let Some(contents) = contents {
+                columns.swapped.push(one.id);
+                columns.items.add(one.id, &contents.items)?;
+            }
             for claim in &one.claims {
-                columns.claims.push(claim.id);
-                columns.states.push(claim.state.map_or("dead", state_name));
-                columns.quantities.push(small(claim.quantity)?);
+                columns.claims.push(claim.was.id);
+                let state = claim.is.map(|is| state_name(is.state));
+                columns.states.push(state.unwrap_or("dead"));
+                let quantity = claim.is.unwrap_or(claim.was).quantity;
+                columns.quantities.push(small(quantity)?);
             }
             columns.void.extend(one.void.iter().map(String::as_str));
         }
         Ok(columns)
     }
 
-    fn bookings<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 11] {
+    fn bookings<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 14] {
         [
             in_time,
             &self.ids,
@@ -224,6 +253,9 @@ impl<'a> ChangeRows<'a> {
             &self.deadlines,
             &self.extended_at,
             &self.processing_since,
+            &self.kinds,
+            &self.booked,
+            &self.totals,
         ]
     }
 }
@@ -380,6 +412,7 @@ struct BookingRows<'a> {
     created: Vec<Timestamp>,
     confirmed: Vec<Option<Timestamp>>,
     guests: Vec<Option<&'a [u8]>>,
+    kinds: Vec<&'a str>,
     items: Items,
     claims: ClaimRows<'a>,
 }
@@ -424,7 +457,8 @@ impl<'a> BookingRows<'a> {
             columns.confirmed.push(booking.confirmed_at);
             let guest = new.guest.as_ref();
             columns.guests.push(guest.map(|guest| guest.0.as_slice()));
-            columns.items.add(booking)?;
+            columns.kinds.push(booking.kind.as_str());
+            columns.items.add(booking.id, &booking.items)?;
             columns.claims.add(booking, new.state)?;
         }
         for one in &writes.changed {
@@ -433,7 +467,7 @@ impl<'a> BookingRows<'a> {
         Ok(columns)
     }
 
-    fn columns<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 25] {
+    fn columns<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 26] {
         let (items, claims) = (&self.items, &self.claims);
         [
             in_time,
@@ -461,14 +495,25 @@ impl<'a> BookingRows<'a> {
             &claims.quantities,
             &claims.states,
             &self.guests,
+            &self.kinds,
         ]
     }
 }
 
 impl Items {
-    fn add(&mut self, booking: &Booking) -> Result<(), StoreError> {
-        for (line, item) in (1..).zip(&booking.items) {
-            self.bookings.push(booking.id);
+    fn columns(&self) -> [&(dyn ToSql + Sync); 5] {
+        [
+            &self.bookings,
+            &self.lines,
+            &self.types,
+            &self.quantities,
+            &self.amounts,
+        ]
+    }
+
+    fn add(&mut self, booking: BookingId, items: &[BookingItem]) -> Result<(), StoreError> {
+        for (line, item) in (1..).zip(items) {
+            self.bookings.push(booking);
             self.lines.push(line);
             self.types.push(item.ticket_type_id);
             self.quantities.push(small(item.quantity)?);

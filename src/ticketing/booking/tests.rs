@@ -127,6 +127,7 @@ fn request(buyer: Option<UserId>, wish: Wish) -> Request {
         buyer,
         guest: None,
         share: Share::default(),
+        sells: Sells::Nowhere,
         member: false,
         email_proven: false,
         wish,
@@ -588,6 +589,7 @@ fn ask_as(
         buyer,
         guest,
         share: SHARE,
+        sells: Sells::Nowhere,
         member: false,
         wish: Wish::Items(vec![item]),
         email_proven: false,
@@ -679,6 +681,7 @@ fn core_20_another_total_than_was_shown_is_refused() {
             buyer: None,
             guest: None,
             share: Share::default(),
+            sells: Sells::Nowhere,
             member: false,
             wish: Wish::Items(vec![quantity(STANDING, 2), quantity(VIP, 1)]),
             expected_total: Some(ExpectedTotal {
@@ -701,4 +704,43 @@ fn core_20_another_total_than_was_shown_is_refused() {
     let changed = Err(Refusal::PriceChanged { total });
     assert_eq!(ask(11_999, None), changed);
     assert_eq!(ask(12_000, Some("USD")), changed);
+}
+
+#[test]
+fn people_of_the_organization_hold_several_bookings_at_a_time() {
+    let mut stock = stock();
+    for sells in [
+        Sells::Of(vec![OrganizationId::from(stock.event.organizer_id)]),
+        Sells::Everywhere,
+    ] {
+        for _ in 0..2 {
+            let request = Request {
+                sells: sells.clone(),
+                share: SHARE,
+                ..request(Some(CUSTOMER), Wish::Items(vec![quantity(VIP, 1)]))
+            };
+            let grant = decide(&mut stock, &request, now()).unwrap();
+            assert_eq!(grant.kind, BookingKind::Staff);
+        }
+    }
+    let elsewhere = Request {
+        sells: Sells::Of(vec![OrganizationId(99)]),
+        ..request(Some(CUSTOMER), Wish::Items(vec![quantity(VIP, 1)]))
+    };
+    let grant = decide(&mut stock, &elsewhere, now()).unwrap();
+    assert_eq!(grant.kind, BookingKind::Checkout);
+    let again = decide(&mut stock, &elsewhere, now());
+    assert!(matches!(again, Err(Refusal::PendingBookingExists { .. })));
+}
+
+#[test]
+fn an_offer_stands_beside_what_its_buyer_has() {
+    let mut stock = stock();
+    let request = request(Some(CUSTOMER), Wish::Items(vec![quantity(VIP, 1)]));
+    decide(&mut stock, &request, now()).unwrap();
+    let until = now() + jiff::SignedDuration::from_hours(1);
+    let grant = offer(&mut stock, &request, until, now()).unwrap();
+    assert_eq!(grant.kind, BookingKind::Offer);
+    assert_eq!(grant.terms, Terms::Pending { expires_at: until });
+    assert_eq!(grant.claim_state(), ClaimState::Held);
 }

@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::ticketing::booking::{Item, Sells, Wish};
 use crate::ticketing::record::{BookedSeat, BookingItem, Money, Ticket};
-use crate::ticketing::stock::{Buyer, EventTerms, Pool, Proof, Seat, TicketTypeTerms};
+use crate::ticketing::stock::{Buyer, EventTerms, Pool, Proof, Seat, Share, TicketTypeTerms};
 use crate::ticketing::{ClaimId, EventId, PoolId, SeatId, TicketTypeId};
 
 const ROOT: PoolId = PoolId(10);
@@ -94,6 +95,7 @@ fn pending() -> Standing {
         event_id: EventId(1),
         user_id: Some(BUYER),
         status: BookingStatus::Pending,
+        kind: BookingKind::Checkout,
         quantity: 3,
         total: Money {
             amount: 4_500,
@@ -493,4 +495,114 @@ fn used_and_foreign_tickets_are_not_taken_back() {
     assert_eq!(standing.booking.status, BookingStatus::Refunded);
     let held = refused(&self::stock(), &pending(), &all, now());
     assert_eq!(held.code(), "INVALID_TRANSITION");
+}
+
+fn swap_to(items: Vec<Item>) -> Transition {
+    Transition::Swap(Box::new(Request {
+        booking_id: BookingId(uuid::Uuid::nil()),
+        buyer: Some(BUYER),
+        guest: None,
+        share: Share {
+            pending: Some(1),
+            tickets: Some(4),
+        },
+        sells: Sells::Nowhere,
+        member: false,
+        email_proven: false,
+        wish: Wish::Items(items),
+        expected_total: None,
+    }))
+}
+
+fn units(quantity: i64) -> Item {
+    Item::Quantity {
+        ticket_type_id: TYPE,
+        quantity,
+    }
+}
+
+#[test]
+fn other_tickets_take_the_place_of_those_held() {
+    let (mut stock, mut standing) = (stock(), pending());
+    let seat = Item::Seat { seat_id: SEAT };
+    // Its own seat and units count as free, and its claims stay where they serve.
+    let swap = swap_to(vec![units(1)]);
+    let moved = decide(&mut stock, &mut standing, &swap, now());
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(counts(&stock), [(1, 0), (1, 0)]);
+    assert!(!stock.seats[&SEAT].taken);
+    assert_eq!(standing.claims.len(), 1);
+    assert_eq!(
+        (standing.claims[0].id, standing.claims[0].quantity),
+        (ClaimId(1), 1)
+    );
+    assert_eq!(standing.booking.total.amount, 1_500);
+    assert_eq!(
+        (standing.booking.quantity, standing.booking.version),
+        (1, 2)
+    );
+    assert_eq!(standing.booking.expires_at, pending().booking.expires_at);
+    assert_eq!(stock.buyers[&BUYER].tickets, 1);
+    assert_eq!(stock.buyers[&BUYER].pending, Some(standing.booking.id));
+    let again = decide(&mut stock, &mut standing, &swap, now());
+    assert_eq!(again, Ok(Moved::Before));
+    let moved = decide(&mut stock, &mut standing, &swap_to(vec![seat]), now());
+    assert_eq!(moved, Ok(Moved::Now));
+    assert!(stock.seats[&SEAT].taken);
+    assert_eq!(standing.claims[0].id, Claim::UNSTORED);
+}
+
+#[test]
+fn a_swap_that_is_refused_leaves_all_as_it_was() {
+    for (wish, at, code) in [
+        (vec![units(5)], now(), "LIMIT_EXCEEDED"),
+        (vec![units(0)], now(), "BELOW_MINIMUM"),
+        (vec![units(1)], at("12:10:00"), "INVALID_TRANSITION"),
+        (vec![units(1)], at("20:00:00"), "INVALID_TRANSITION"),
+    ] {
+        let refusal = refused(&stock(), &pending(), &swap_to(wish), at);
+        assert_eq!(refusal.code(), code);
+    }
+    let mut short = stock();
+    short.pools.get_mut(&ROOT).unwrap().sold = 7;
+    let refusal = refused(&short, &pending(), &swap_to(vec![units(4)]), now());
+    assert!(matches!(refusal, Refusal::NotEnoughLeft { left: 3, .. }));
+    let (mut stock, mut standing) = (short, pending());
+    let moved = decide(&mut stock, &mut standing, &swap_to(vec![units(3)]), now());
+    assert_eq!(moved, Ok(Moved::Now));
+    let mut processing = pending();
+    processing.booking.processing_since = Some(now());
+    let refusal = refused(&self::stock(), &processing, &swap_to(vec![units(1)]), now());
+    assert_eq!(refusal.code(), "INVALID_TRANSITION");
+    let mut offer = pending();
+    offer.booking.kind = BookingKind::Offer;
+    let refusal = refused(&self::stock(), &offer, &swap_to(vec![units(1)]), now());
+    assert_eq!(refusal.code(), "INVALID_TRANSITION");
+}
+
+#[test]
+fn an_offer_becomes_a_checkout_once() {
+    let (mut event, mut standing) = (stock(), pending());
+    standing.booking.kind = BookingKind::Offer;
+    let refusal = refused(&event, &standing, &Transition::Accept, now());
+    assert_eq!(refusal.code(), "PENDING_BOOKING_EXISTS");
+    event.buyers.get_mut(&BUYER).unwrap().pending = None;
+    let moved = decide(&mut event, &mut standing, &Transition::Accept, now());
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(standing.booking.kind, BookingKind::Checkout);
+    assert_eq!(standing.booking.status, BookingStatus::Pending);
+    let again = decide(&mut event, &mut standing, &Transition::Accept, now());
+    assert_eq!(again, Ok(Moved::Before));
+    let late = at("12:10:00");
+    let mut offer = pending();
+    offer.booking.kind = BookingKind::Offer;
+    let refusal = refused(&event, &offer, &Transition::Accept, late);
+    assert_eq!(refusal.code(), "INVALID_TRANSITION");
+    // Free of charge it is the buyer's at once.
+    let (mut event, mut standing) = (stock(), offer);
+    standing.booking.total.amount = 0;
+    let moved = decide(&mut event, &mut standing, &Transition::Accept, now());
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(standing.booking.status, BookingStatus::Confirmed);
+    assert_eq!(counts(&event), [(0, 3), (0, 3)]);
 }

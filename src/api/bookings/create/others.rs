@@ -16,7 +16,7 @@ use crate::ticketing::stock::Proof;
 use crate::ticketing::{EventId, TicketTypeId};
 
 /// The request, as far as it decides which other ticket types would do.
-pub(super) struct Asked {
+pub(in crate::api::bookings) struct Asked {
     ticket_types: BTreeSet<TicketTypeId>,
     quantity: i64,
     member: bool,
@@ -24,7 +24,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn of(wish: &Wish, caller: &Caller, email_proven: bool) -> Asked {
+    pub(in crate::api::bookings) fn of(wish: &Wish, caller: &Caller, email_proven: bool) -> Asked {
         let mut asked = Asked {
             ticket_types: BTreeSet::new(),
             quantity: 0,
@@ -58,7 +58,7 @@ impl Asked {
 }
 
 /// `[{"ticket_type_id", "available"}]` in display order; empty where nothing else would do, or nobody can tell.
-pub(super) async fn of(
+pub(in crate::api::bookings) async fn of(
     state: &ApiState,
     caller: &Caller,
     event_id: EventId,

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::desk::{self, Book, Change};
 use crate::store::Store;
 use crate::store::yardstick::Stage;
-use crate::ticketing::booking::{self, Item, Wish};
+use crate::ticketing::booking::{self, Item, Sells, Wish};
 use crate::ticketing::record::PaidBy;
 use crate::ticketing::stock::Share;
 use crate::ticketing::transition::{Canceller, Paid, Transition};
@@ -82,6 +82,7 @@ impl DeskBuyer {
                 buyer: None,
                 guest: None,
                 share: Share::default(),
+                sells: Sells::Nowhere,
                 member: false,
                 wish: Wish::Items(vec![one]),
                 email_proven: false,

@@ -1,0 +1,109 @@
+//! A pending booking is about other tickets from now on, by `PATCH /bookings/{id}`.
+
+use serde_json::{Value, json};
+
+use crate::support::server::TestServer;
+use crate::support::show::{Show, Staged, one, user};
+
+const BOOKINGS: &str = "/api/v1/bookings";
+
+fn units(show: &Staged, index: usize, quantity: i64) -> Value {
+    json!({"ticket_type_id": show.ticket_types[index], "quantity": quantity})
+}
+
+#[tokio::test]
+async fn other_tickets_take_the_place_of_those_held_until_the_same_deadline() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 4)
+        .ticket_type("Free", 0, 4)
+        .ticket_type("Seated", 2_500, 10)
+        .row(10)
+        .stage(&client)
+        .await;
+    for buyer in [
+        server.user(user(&client, "customer").await),
+        server.anonymous(),
+    ] {
+        let items = json!([units(&show, 0, 3), units(&show, 2, 2)]);
+        let made = buyer
+            .post(BOOKINGS, &json!({"event_id": show.event, "items": items}))
+            .await;
+        let booking = made.data(201).clone();
+        let buyer = match made.header("x-booking-token") {
+            Some(token) => buyer.with_header("x-booking-token", token),
+            None => buyer,
+        };
+        let path = format!("{BOOKINGS}/{}", booking["id"].as_str().unwrap());
+
+        // All of the four, since its own three count as free; and other seats beside its own.
+        let items = json!([units(&show, 0, 4), units(&show, 2, 3)]);
+        let wrong = json!({"items": items, "expected_total": 13_499});
+        assert_eq!(buyer.patch(&path, &wrong).await.code(409), "PRICE_CHANGED");
+        let wish = json!({"items": items, "expected_total": 13_500});
+        let swapped = buyer.patch(&path, &wish).await;
+        let now = swapped.data(200);
+        assert_eq!(now["total"]["amount"], 13_500);
+        assert_eq!(now["quantity"], 7);
+        assert_eq!(now["expires_at"], booking["expires_at"]);
+        assert_eq!(now["version"], 2);
+        assert_eq!(swapped.revision(), made.revision() + 2);
+        let mut read = buyer.get(&path).await.data(200).clone();
+        read["server_time"] = now["server_time"].clone();
+        read.as_object_mut().unwrap().remove("contact");
+        assert_eq!(&read, now);
+
+        let again = buyer.patch(&path, &wish).await;
+        assert_eq!(again.data(200)["version"], 2);
+        let too_many = json!({"items": [units(&show, 0, 5)]});
+        let refused = buyer.patch(&path, &too_many).await;
+        assert_eq!(refused.code(409), "NOT_ENOUGH_LEFT");
+        let nonsense = json!({"items": [], "event_id": 7});
+        assert_eq!(
+            buyer.patch(&path, &nonsense).await.code(422),
+            "VALIDATION_FAILED"
+        );
+        let stranger = server.user(user(&client, "customer").await);
+        let theirs = stranger.patch(&path, &wish).await;
+        assert_eq!(theirs.code(404), "BOOKING_NOT_FOUND");
+        let held = "select held from pools where event_id = $1 and kind = 'event'";
+        assert_eq!(one::<i32>(&client, held, &[&show.event]).await, 7);
+
+        // What costs nothing is the buyer's at once.
+        let free = json!({"items": [units(&show, 1, 2)]});
+        let swapped = buyer.patch(&path, &free).await;
+        assert_eq!(swapped.data(200)["status"], "confirmed");
+        assert_eq!(swapped.data(200)["tickets"].as_array().unwrap().len(), 2);
+        assert_eq!(one::<i32>(&client, held, &[&show.event]).await, 0);
+        let late = buyer.patch(&path, &free).await;
+        assert_eq!(late.code(409), "INVALID_TRANSITION");
+        server.audit().await;
+    }
+}
+
+/// In one statement one claim gives up what another takes: the counters stand still, and so does the revision.
+#[tokio::test]
+async fn swaps_that_cancel_out_answer_with_the_revision_that_there_is() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 100)
+        .stage(&client)
+        .await;
+    let mut swaps = tokio::task::JoinSet::new();
+    for number in 0..16 {
+        let buyer = server.user(user(&client, "customer").await);
+        let quantity = 1 + number % 2;
+        let body = json!({"event_id": show.event, "items": [units(&show, 0, quantity)]});
+        let made = buyer.post(BOOKINGS, &body).await;
+        let path = format!("{BOOKINGS}/{}", made.data(201)["id"].as_str().unwrap());
+        let wish = json!({"items": [units(&show, 0, 3 - quantity)]});
+        swaps.spawn(async move { buyer.patch(&path, &wish).await.revision() });
+    }
+    let newest = swaps.join_all().await.into_iter().max().unwrap();
+    let sql = "select revision from turns where event_id = $1";
+    let revision: i64 = one(&client, sql, &[&show.event]).await;
+    assert_eq!(newest, revision as u64);
+    server.audit().await;
+}
