@@ -60,6 +60,8 @@ create table bookings (
     version bigint not null default 1,
     created_at timestamptz not null default clock_timestamp(),
     confirmed_at timestamptz,
+    -- When it expired or was cancelled; a trigger sets it (`V7__private_topics.sql`).
+    ended_at timestamptz,
     -- Of a booking that staff confirmed: how it was paid.
     paid_by text
         constraint bookings_paid_by_known check (paid_by in ('cash', 'terminal', 'transfer', 'comp')),

@@ -9,6 +9,10 @@
 create function bookings_touch() returns trigger language plpgsql as $$
 begin
     new.due_at := old.due_at; -- generated, and not computed yet in a before trigger
+    if new.status <> old.status then
+        new.ended_at := case when new.status in ('expired', 'cancelled', 'refunded')
+                             then coalesce(old.ended_at, clock_timestamp()) end;
+    end if;
     if new is distinct from old then
         new.version := old.version + 1;
         new.updated_at := clock_timestamp();

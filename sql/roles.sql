@@ -82,7 +82,8 @@ begin
 
     role := home || '_reader';
     execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, notices, booking_items,
-                    claims, tickets, turns, changes, event_tickets, section_tickets, interactions, organizations, organization_members,
+                    claims, tickets, turns, changes, event_tickets, section_tickets, interactions, booking_numbers,
+                    ticket_numbers, organizations, organization_members,
                     memberships to %I', role);
     execute format('grant select (id, name, email, phone, role, created_at, updated_at) on users to %I', role);
     execute format('grant select (id, reference, event_id, user_id, status, kind, quantity, total_amount, currency, expires_at,

@@ -229,16 +229,14 @@ impl Store {
         let client = self.client().await?;
         let sql = "
             select e.organizer_id, e.status = 'draft', e.currency,
-                   count(*) filter (where b.status = 'confirmed'), count(*) filter (where b.status = 'pending'),
-                   count(*) filter (where b.status = 'cancelled'), count(*) filter (where b.status = 'expired'),
-                   count(*) filter (where b.status = 'refunded'),
+                   coalesce(n.sold - n.returned, 0), coalesce(n.made - n.sold - (n.cancelled + n.expired + n.refunded - n.returned), 0),
+                   coalesce(n.cancelled, 0), coalesce(n.expired, 0), coalesce(n.refunded, 0),
                    root.sold::bigint, root.held::bigint,
-                   coalesce(sum(b.total_amount) filter (where b.status = 'confirmed'), 0)::bigint
+                   coalesce(n.sold_amount - n.returned_amount, 0)
               from events e
               join pools root on root.event_id = e.id and root.kind = 'event'
-              left join bookings b on b.event_id = e.id
-             where e.id = $1 and e.deleted_at is null
-             group by e.id, root.id";
+              left join booking_numbers n on n.event_id = e.id and n.quarter = '-infinity'
+             where e.id = $1 and e.deleted_at is null";
         let statement = client.prepare_cached(sql).await?;
         let Some(row) = client.query_opt(&statement, &[&event]).await? else {
             return Ok(None);

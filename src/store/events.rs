@@ -226,12 +226,11 @@ impl Store {
         };
         // Ids first, so that no sales are counted of what the page skips.
         let page = format!(
-            "select {COLUMNS}, sales.bookings, sales.revenue
+            "select {COLUMNS}, coalesce(n.sold - n.returned, 0), coalesce(n.sold_amount - n.returned_amount, 0)
                from ({page}
                       order by e.starts_at desc, e.id desc limit $2 offset $3) as page
                join events e on e.id = page.id join turns turn on turn.event_id = e.id
-              cross join lateral (select count(*) as bookings, coalesce(sum(total_amount), 0)::bigint as revenue
-                                    from bookings where event_id = e.id and status = 'confirmed') as sales
+              left join booking_numbers n on n.event_id = e.id and n.quarter = '-infinity'
               order by e.starts_at desc, e.id desc"
         );
         let client = self.client().await?;

@@ -24,6 +24,7 @@ mod interactions;
 pub mod jobs;
 pub mod migrate;
 pub mod notices;
+pub mod numbers;
 pub mod presence;
 pub mod private;
 mod prune;

@@ -73,24 +73,19 @@ impl Store {
     ) -> Result<Vec<(Revision, Figures)>, StoreError> {
         let sql = format!("
             select e.id, e.organizer_id, e.currency, root.sold::bigint, root.held::bigint,
-                   coalesce(b.revenue, 0), b.pending, b.confirmed, b.expired, b.cancelled, b.refunded,
-                   coalesce(b.sold_lately, 0),
+                   coalesce(n.sold_amount - n.returned_amount, 0),
+                   coalesce(n.made - n.sold - (n.cancelled + n.expired + n.refunded - n.returned), 0),
+                   coalesce(n.sold - n.returned, 0), coalesce(n.expired, 0), coalesce(n.cancelled, 0), coalesce(n.refunded, 0),
+                   coalesce((select sum(b.quantity) from bookings b
+                              where b.event_id = e.id and b.status = 'confirmed'
+                                and b.confirmed_at > statement_timestamp() - interval '60 s'), 0)::bigint,
                    coalesce((select sum(joins) from event_joins j
                               where j.event_id = e.id
                                 and j.at > statement_timestamp() - interval '60 s'), 0)::bigint,
                    {BEGAN_US}
               from events e
               join pools root on root.event_id = e.id and root.kind = 'event'
-             cross join lateral (
-                   select sum(total_amount) filter (where status = 'confirmed')::bigint as revenue,
-                          count(*) filter (where status = 'pending') as pending,
-                          count(*) filter (where status = 'confirmed') as confirmed,
-                          count(*) filter (where status = 'expired') as expired,
-                          count(*) filter (where status = 'cancelled') as cancelled,
-                          count(*) filter (where status = 'refunded') as refunded,
-                          sum(quantity) filter (where status = 'confirmed'
-                              and confirmed_at > statement_timestamp() - interval '60 s')::bigint as sold_lately
-                     from bookings where event_id = e.id) as b
+              left join booking_numbers n on n.event_id = e.id and n.quarter = '-infinity'
              where e.id = any($1) and e.deleted_at is null"
         );
         let lent = self.lend().await?;

@@ -11,6 +11,7 @@ pub mod edit;
 mod ids;
 pub mod interaction;
 pub mod live;
+pub mod numbers;
 pub mod record;
 pub mod reference;
 pub mod refusal;

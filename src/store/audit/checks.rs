@@ -41,6 +41,57 @@ pub(super) const COUNTERS_OF_EVENTS: &str = counters_that_differ!(
 
 pub(super) const CHECKS: &[AuditCheck] = &[
     AuditCheck {
+        promise: "the numbers of sales over time are the sums of the bookings",
+        differences: "
+            with counted as (
+                select b.event_id, coalesce(date_bin('15 minutes', part.at, 'epoch'), '-infinity') as quarter,
+                       sum(made) as made, sum(made * b.quantity) as made_tickets,
+                       sum(sold) as sold, sum(sold * b.total_amount) as sold_amount,
+                       count(*) filter (where ended and b.status = 'expired') as expired,
+                       count(*) filter (where ended and b.status = 'cancelled') as cancelled,
+                       count(*) filter (where ended and b.status = 'refunded') as refunded,
+                       count(*) filter (where ended and b.confirmed_at is not null) as returned,
+                       coalesce(sum(b.total_amount) filter (where ended and b.confirmed_at is not null), 0) as returned_amount
+                  from bookings b
+                 cross join lateral (values
+                        (b.created_at, 1, 0, false),
+                        (case when b.status = 'confirmed' then coalesce(b.confirmed_at, b.created_at) else b.confirmed_at end,
+                         0, 1, false),
+                        (case when b.status in ('expired', 'cancelled', 'refunded')
+                              then coalesce(b.ended_at, b.created_at) end, 0, 0, true)) as part (at, made, sold, ended)
+                 where part.at is not null
+                 group by grouping sets ((b.event_id, date_bin('15 minutes', part.at, 'epoch')), (b.event_id))
+            )
+            select format('event %s, quarter %s: kept %s, counted %s', event_id, quarter, to_jsonb(n), to_jsonb(c))
+              from counted c full join booking_numbers n using (event_id, quarter)
+             where (coalesce(n.made, 0), coalesce(n.made_tickets, 0), coalesce(n.sold, 0), coalesce(n.sold_amount, 0),
+                    coalesce(n.expired, 0), coalesce(n.cancelled, 0), coalesce(n.refunded, 0), coalesce(n.returned, 0),
+                    coalesce(n.returned_amount, 0))
+                is distinct from
+                   (coalesce(c.made, 0), coalesce(c.made_tickets, 0), coalesce(c.sold, 0), coalesce(c.sold_amount, 0),
+                    coalesce(c.expired, 0), coalesce(c.cancelled, 0), coalesce(c.refunded, 0), coalesce(c.returned, 0),
+                    coalesce(c.returned_amount, 0))
+             order by event_id, quarter",
+    },
+    AuditCheck {
+        promise: "the numbers of tickets sold over time are the sums of the sold claims",
+        differences: "
+            with counted as (
+                select event_id, ticket_type_id, sum(quantity) as left_sold from claims where state = 'sold' group by 1, 2
+            ), kept as (
+                select event_id, ticket_type_id,
+                       sum(sold - returned) filter (where quarter = '-infinity') as left_sold,
+                       sum(sold - returned) filter (where quarter > '-infinity') as by_quarters
+                  from ticket_numbers group by 1, 2
+            )
+            select format('event %s, ticket type %s: kept %s, by quarters %s, counted %s', event_id, ticket_type_id,
+                          k.left_sold, k.by_quarters, c.left_sold)
+              from counted c full join kept k using (event_id, ticket_type_id)
+             where coalesce(k.left_sold, 0) <> coalesce(c.left_sold, 0)
+                or coalesce(k.by_quarters, 0) <> coalesce(c.left_sold, 0)
+             order by event_id, ticket_type_id",
+    },
+    AuditCheck {
         promise: "the counters of a pool are the sums of its live claims",
         differences: counters_that_differ!(
             "format('event %s, pool %s (%s): counters held %s sold %s, claims held %s sold %s',

@@ -1,0 +1,191 @@
+-- Numbers of sales over time, for people: a row for each quarter of an hour in which something happened to an event's
+-- bookings, and one of all of them (`quarter` is -infinity).
+--
+-- Counting bookings when somebody asks would read all of an event's, a million of them in a second, so that its
+-- organizer's page alone would keep a processor busy. Triggers keep the sums in the transaction of each change, by
+-- statement: one upsert for a batch of the desk. Quarters of an hour, since a day or an hour begins so in every time zone
+-- (Tehran, Kolkata, Kathmandu).
+--
+-- A booking adds to a row what its columns say, and nothing else: one when it was made, to the row of `created_at`; one
+-- when it was sold, to that of `confirmed_at`; one when it ended, to that of `ended_at`. A change takes away what the old
+-- row added and adds the new, so the sums equal the table, whoever writes it, and `seatcast audit` can compare them.
+--
+-- The rows are locked under the event's turn only, which the triggers take first, so they deadlock with nobody.
+
+create table booking_numbers (
+    event_id bigint not null constraint booking_numbers_event_exists references events on delete cascade,
+    quarter timestamptz not null,
+    made bigint not null default 0,
+    made_tickets bigint not null default 0,
+    -- Confirmed, whatever became of it later.
+    sold bigint not null default 0,
+    sold_amount bigint not null default 0,
+    -- Of those, the ones that were held first, and how long it took until they were confirmed.
+    paid bigint not null default 0,
+    paid_after_ms bigint not null default 0,
+    expired bigint not null default 0,
+    cancelled bigint not null default 0,
+    refunded bigint not null default 0,
+    -- Of those that ended, the ones that had been sold.
+    returned bigint not null default 0,
+    returned_amount bigint not null default 0,
+    constraint booking_numbers_pkey primary key (event_id, quarter)
+);
+
+-- Tickets by type, counted from the claims, since a sale may be given back in part. The amounts are those of the booking's
+-- items: prices of tickets, without what fees and discounts make of a whole booking.
+create table ticket_numbers (
+    event_id bigint not null constraint ticket_numbers_event_exists references events on delete cascade,
+    quarter timestamptz not null,
+    ticket_type_id bigint not null,
+    sold bigint not null default 0,
+    sold_amount bigint not null default 0,
+    returned bigint not null default 0,
+    returned_amount bigint not null default 0,
+    constraint ticket_numbers_pkey primary key (event_id, quarter, ticket_type_id)
+);
+
+-- Sales of the last minute.
+create index bookings_by_confirmation on bookings (event_id, confirmed_at) where confirmed_at is not null;
+
+-- Adds up what bookings say: each row is of one quarter and event, or of one event.
+create function add_booking_numbers(moved booking_numbers[]) returns void language plpgsql as $$
+begin
+    if moved is null then
+        return;
+    end if;
+    perform take_turns(array(select distinct event_id from unnest(moved)));
+    insert into booking_numbers as n
+    select event_id, quarter, made, made_tickets, sold, sold_amount, paid, paid_after_ms, expired, cancelled, refunded,
+           returned, returned_amount
+      from unnest(moved)
+    on conflict (event_id, quarter) do update
+       set made = n.made + excluded.made, made_tickets = n.made_tickets + excluded.made_tickets,
+           sold = n.sold + excluded.sold, sold_amount = n.sold_amount + excluded.sold_amount,
+           paid = n.paid + excluded.paid, paid_after_ms = n.paid_after_ms + excluded.paid_after_ms,
+           expired = n.expired + excluded.expired, cancelled = n.cancelled + excluded.cancelled,
+           refunded = n.refunded + excluded.refunded,
+           returned = n.returned + excluded.returned, returned_amount = n.returned_amount + excluded.returned_amount;
+end
+$$;
+
+-- The three functions differ only in the tables that they read.
+do $do$
+declare
+    one record;
+begin
+    for one in
+        select * from (values
+            ('insert', 'referencing new table as new_rows', 'select 1 as sign, * from new_rows'),
+            ('delete', 'referencing old table as old_rows', 'select -1 as sign, * from old_rows'),
+            ('update', 'referencing old table as old_rows new table as new_rows',
+             'select 1 as sign, * from new_rows union all select -1, * from old_rows')) as one (what, tables, signed)
+    loop
+        execute format($make$
+            create function booking_numbers_%1$s() returns trigger language plpgsql
+                security definer set search_path from current as $$
+            declare
+                moved booking_numbers[];
+            begin
+                select array_agg(row(event_id, coalesce(quarter, '-infinity'), made, made_tickets, sold, sold_amount, paid,
+                                     paid_after_ms, expired, cancelled, refunded, returned,
+                                     returned_amount)::booking_numbers)
+                  into moved
+                  from (
+                    select b.event_id, date_bin('15 minutes', part.at, 'epoch') as quarter,
+                           sum(b.sign * made) as made, sum(b.sign * made * b.quantity) as made_tickets,
+                           sum(b.sign * sold) as sold, sum(b.sign * sold * b.total_amount) as sold_amount,
+                           sum(b.sign * paid) as paid,
+                           sum(b.sign * paid * round(extract(epoch from b.confirmed_at - b.created_at) * 1000)) as paid_after_ms,
+                           sum(b.sign * ended) filter (where b.status = 'expired') as expired,
+                           sum(b.sign * ended) filter (where b.status = 'cancelled') as cancelled,
+                           sum(b.sign * ended) filter (where b.status = 'refunded') as refunded,
+                           sum(b.sign * ended) filter (where b.confirmed_at is not null) as returned,
+                           sum(b.sign * ended * b.total_amount) filter (where b.confirmed_at is not null) as returned_amount
+                      from (%2$s) b
+                     cross join lateral (values
+                            (b.created_at, 1, 0, 0, 0),
+                            (case when b.status = 'confirmed' then coalesce(b.confirmed_at, b.created_at) else b.confirmed_at end,
+                             0, 1, case when b.expires_at is not null and b.confirmed_at is not null then 1 else 0 end, 0),
+                            (case when b.status in ('expired', 'cancelled', 'refunded')
+                                  then coalesce(b.ended_at, b.created_at) end, 0, 0, 0, 1)
+                         ) as part (at, made, sold, paid, ended)
+                     where part.at is not null
+                     group by grouping sets ((b.event_id, date_bin('15 minutes', part.at, 'epoch')), (b.event_id))
+                  ) as net (event_id, quarter, made, made_tickets, sold, sold_amount, paid, paid_after_ms, expired, cancelled,
+                            refunded, returned, returned_amount)
+                 where (made, made_tickets, sold, sold_amount, paid, paid_after_ms, coalesce(expired, 0), coalesce(cancelled, 0),
+                        coalesce(refunded, 0), coalesce(returned, 0), coalesce(returned_amount, 0))
+                       <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+                perform add_booking_numbers(moved);
+                return null;
+            end
+            $$;
+            create trigger bookings_numbers_%1$s after %1$s on bookings %3$s
+                for each statement execute function booking_numbers_%1$s()$make$, one.what, one.signed, one.tables);
+    end loop;
+end
+$do$;
+
+-- The same of claims that became sold, or are no longer. Claims are the last that is written of a booking, so its items
+-- are there. The counters' triggers come before these by their names, and have taken the turns.
+create function add_ticket_numbers(events bigint[], types bigint[], bookings uuid[], units int[])
+    returns void language plpgsql as $$
+begin
+    insert into ticket_numbers as n (event_id, quarter, ticket_type_id, sold, sold_amount, returned, returned_amount)
+    select moved.event_id, place.quarter, moved.ticket_type_id,
+           sum(greatest(moved.units, 0)), sum(greatest(moved.amount, 0)),
+           sum(greatest(-moved.units, 0)), sum(greatest(-moved.amount, 0))
+      from (select m.event_id, m.ticket_type_id, m.units, round(m.units * coalesce(i.amount / i.quantity, 0)) as amount,
+                   -- Of a sale, when its booking was confirmed, which may have been long ago where it is imported.
+                   case when m.units > 0 then (select confirmed_at from bookings b where b.id = m.booking_id) end as at
+              from unnest(events, types, bookings, units) as m (event_id, ticket_type_id, booking_id, units)
+             cross join lateral (select sum(i.unit_amount * i.quantity) as amount, sum(i.quantity) as quantity
+                                   from booking_items i
+                                  where i.booking_id = m.booking_id and i.ticket_type_id = m.ticket_type_id) i) as moved
+     cross join lateral (values (date_bin('15 minutes', coalesce(moved.at, statement_timestamp()), 'epoch')),
+                                ('-infinity')) as place (quarter)
+     group by moved.event_id, place.quarter, moved.ticket_type_id
+     order by moved.event_id, place.quarter, moved.ticket_type_id
+    on conflict (event_id, quarter, ticket_type_id) do update
+       set sold = n.sold + excluded.sold, sold_amount = n.sold_amount + excluded.sold_amount,
+           returned = n.returned + excluded.returned, returned_amount = n.returned_amount + excluded.returned_amount;
+end
+$$;
+do $do$
+declare
+    one record;
+begin
+    for one in
+        select * from (values
+            ('insert', 'referencing new table as new_rows', 'select event_id, ticket_type_id, booking_id, quantity, state from new_rows'),
+            ('delete', 'referencing old table as old_rows', 'select event_id, ticket_type_id, booking_id, -quantity, state from old_rows'),
+            ('update', 'referencing old table as old_rows new table as new_rows',
+             'select event_id, ticket_type_id, booking_id, quantity, state from new_rows
+              union all select event_id, ticket_type_id, booking_id, -quantity, state from old_rows')) as one (what, tables, signed)
+    loop
+        execute format($make$
+            create function ticket_numbers_%1$s() returns trigger language plpgsql
+                security definer set search_path from current as $$
+            declare
+                net record;
+            begin
+                select array_agg(event_id) as events, array_agg(ticket_type_id) as types, array_agg(booking_id) as bookings,
+                       array_agg(units) as units
+                  into net
+                  from (select event_id, ticket_type_id, booking_id, sum(quantity)::int as units
+                          from (%2$s) c (event_id, ticket_type_id, booking_id, quantity, state)
+                         where state = 'sold' group by event_id, ticket_type_id, booking_id having sum(quantity) <> 0) as sold;
+                if net.events is not null then
+                    perform add_ticket_numbers(net.events, net.types, net.bookings, net.units);
+                end if;
+                return null;
+            end
+            $$;
+            create trigger claims_numbers_%1$s after %1$s on claims %3$s
+                for each statement execute function ticket_numbers_%1$s()$make$, one.what, one.signed, one.tables);
+    end loop;
+end
+$do$;
+
+call settle_triggers();
