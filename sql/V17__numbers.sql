@@ -96,12 +96,14 @@ begin
                            sum(b.sign * made) as made, sum(b.sign * made * b.quantity) as made_tickets,
                            sum(b.sign * sold) as sold, sum(b.sign * sold * b.total_amount) as sold_amount,
                            sum(b.sign * paid) as paid,
-                           sum(b.sign * paid * round(extract(epoch from b.confirmed_at - b.created_at) * 1000)) as paid_after_ms,
-                           sum(b.sign * ended) filter (where b.status = 'expired') as expired,
-                           sum(b.sign * ended) filter (where b.status = 'cancelled') as cancelled,
-                           sum(b.sign * ended) filter (where b.status = 'refunded') as refunded,
-                           sum(b.sign * ended) filter (where b.confirmed_at is not null) as returned,
-                           sum(b.sign * ended * b.total_amount) filter (where b.confirmed_at is not null) as returned_amount
+                           coalesce(sum(b.sign * paid * round(extract(epoch from b.confirmed_at - b.created_at) * 1000)), 0)
+                               as paid_after_ms,
+                           coalesce(sum(b.sign * ended) filter (where b.status = 'expired'), 0) as expired,
+                           coalesce(sum(b.sign * ended) filter (where b.status = 'cancelled'), 0) as cancelled,
+                           coalesce(sum(b.sign * ended) filter (where b.status = 'refunded'), 0) as refunded,
+                           coalesce(sum(b.sign * ended) filter (where b.confirmed_at is not null), 0) as returned,
+                           coalesce(sum(b.sign * ended * b.total_amount) filter (where b.confirmed_at is not null), 0)
+                               as returned_amount
                       from (%2$s) b
                      cross join lateral (values
                             (b.created_at, 1, 0, 0, 0),
@@ -114,9 +116,8 @@ begin
                      group by grouping sets ((b.event_id, date_bin('15 minutes', part.at, 'epoch')), (b.event_id))
                   ) as net (event_id, quarter, made, made_tickets, sold, sold_amount, paid, paid_after_ms, expired, cancelled,
                             refunded, returned, returned_amount)
-                 where (made, made_tickets, sold, sold_amount, paid, paid_after_ms, coalesce(expired, 0), coalesce(cancelled, 0),
-                        coalesce(refunded, 0), coalesce(returned, 0), coalesce(returned_amount, 0))
-                       <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+                 where (made, made_tickets, sold, sold_amount, paid, paid_after_ms, expired, cancelled, refunded, returned,
+                        returned_amount) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
                 perform add_booking_numbers(moved);
                 return null;
             end

@@ -19,11 +19,13 @@ mod contact;
 mod doors;
 mod email_codes;
 mod events;
+mod exports;
 mod health;
 mod interactions;
 mod layers;
 mod money;
 mod notices;
+mod numbers;
 mod openapi;
 mod seats;
 mod ticket_types;
@@ -76,6 +78,7 @@ pub struct ApiState {
     proofs: Proofs,
     jobs: Jobs,
     seatmaps: seats::KeptMaps,
+    exports: exports::ExportPlaces,
 }
 
 /// Everything that handlers work with.
@@ -105,6 +108,7 @@ impl ApiState {
             proofs: parts.proofs,
             jobs: parts.jobs,
             seatmaps: seats::KeptMaps::default(),
+            exports: exports::ExportPlaces::default(),
             config,
             auth: parts.auth,
             store: parts.store,
@@ -177,6 +181,10 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(notices::create)) // POST /events/{event_id}/notices
         .routes(routes!(notices::remove)) // DELETE /events/{event_id}/notices/{notice_id}
         .routes(routes!(bookings::read::of_event)) // GET /bookings/event/{event_id}
+        .routes(routes!(numbers::analytics)) // GET /events/{event_id}/analytics
+        .routes(routes!(numbers::funnel)) // GET /events/{event_id}/funnel
+        .routes(routes!(exports::report)) // GET /events/{event_id}/report.csv
+        .routes(routes!(exports::doors)) // GET /events/{event_id}/doors.csv
 }
 
 /// For admins.

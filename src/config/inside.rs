@@ -332,3 +332,17 @@ pub const FUNNEL_ROWS_MAX: i64 = 100_000;
 pub const FUNNEL_ACTIONS_MAX: i64 = 50;
 /// Steps that a funnel may be asked for.
 pub const FUNNEL_STEPS_MAX: usize = 20;
+/// Hours that a funnel reaches back: the log of interactions is for looking at the last weeks.
+pub const FUNNEL_HOURS_MAX: i64 = 92 * 24;
+/// The longest time that sales are answered of by the hour, and by the day. Each hour is four rows for the event and each
+/// ticket type.
+pub const NUMBERS_HOURS_MAX: i64 = 31 * 24;
+pub const NUMBERS_DAYS_MAX: i64 = 366;
+/// Tables that a node writes at a time. Each has a connection of the pool.
+pub const EXPORTS_MAX: usize = 2;
+/// The longest that a table is written, and waits for its reader to take a chunk of it. Its snapshot keeps the database
+/// from forgetting old rows.
+pub const EXPORT_MS_MAX: u64 = 10 * 60 * 1_000;
+pub const EXPORT_STALL_MS_MAX: u64 = 30_000;
+/// A table's rows are sent on when they have so many bytes.
+pub const EXPORT_CHUNK_BYTES: usize = 32 * 1_024;

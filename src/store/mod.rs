@@ -18,6 +18,7 @@ mod error;
 pub mod event_edits;
 pub mod events;
 pub mod expiry;
+pub mod exports;
 pub mod idempotency;
 mod ids;
 mod interactions;

@@ -31,6 +31,7 @@
 //! | [`metrics`] | `/metrics` counts what happens |
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
 //! | [`notices`] | every viewer is told of each notice once, by whatever door it was made |
+//! | [`numbers`] | sales over time are those of the tables, funnels count visitors, tables for spreadsheets are whole or say so |
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
 //! | [`restart`] | a node that goes down sends its clients away in order; after a killed one, they storm another |
 //! | [`hostile`] | slow, silent and hostile clients are bounded, answered, and harm nobody |
@@ -89,6 +90,7 @@ mod metrics;
 mod nats;
 mod nodes;
 mod notices;
+mod numbers;
 mod openapi;
 mod plans;
 mod postgrest;

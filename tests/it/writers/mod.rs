@@ -258,7 +258,9 @@ async fn without_the_constraint_the_last_one_is_sold_twice() {
 /// before the first: the log no longer leads to the tables.
 #[tokio::test]
 async fn without_the_lock_the_log_goes_astray() {
-    let lockless = "create or replace function take_turns(events bigint[]) returns void language sql as 'select'";
+    // The rows of sales over time would make the second writer wait as well.
+    let lockless = "create or replace function take_turns(events bigint[]) returns void language sql as 'select';
+                    alter table bookings disable trigger bookings_numbers_insert";
     for (guard, promise_holds) in [("select", true), (lockless, false)] {
         let database = TestDatabase::new().await;
         let client = database.client().await;
@@ -276,7 +278,10 @@ async fn without_the_lock_the_log_goes_astray() {
         });
         late.unwrap();
         let report = audited(&database).await;
-        assert_eq!(report.is_clean(), promise_holds, "{report}");
+        let mut promises = report.findings.iter().map(|found| found.promise);
+        let log_holds = !promises.any(|promise| !promise.starts_with("the numbers of"));
+        assert_eq!(log_holds, promise_holds, "{report}");
+        assert!(report.is_clean() || !promise_holds, "{report}");
     }
 }
 
