@@ -72,6 +72,10 @@ pub static DESK_QUEUE: Gauge = Gauge::new();
 pub static DESK_BATCH: Histogram = Histogram::counts();
 pub static DESK_BATCH_TIME: Histogram = Histogram::seconds();
 pub static HOLDS_EXPIRED: Counter = Counter::new();
+pub static BOOKINGS: Labelled = Labelled::new("outcome");
+pub static CAPACITY_ON_SALE: Gauge = Gauge::new();
+pub static SOLD_ON_SALE: Gauge = Gauge::new();
+pub static HELD_ON_SALE: Gauge = Gauge::new();
 pub static ANSWERS: Labelled = Labelled::new("status");
 pub static REFUSALS: Labelled = Labelled::new("code");
 pub static POOL_WAIT: Histogram = Histogram::seconds();
@@ -83,6 +87,7 @@ pub static JOBS: Labelled = Labelled::new("outcome");
 pub static JOBS_DUE: Gauge = Gauge::new();
 pub static JOBS_OLDEST_MS: Gauge = Gauge::new();
 pub static JOBS_FOR_REVIEW: Gauge = Gauge::new();
+pub static MAILS: Labelled = Labelled::new("outcome");
 
 // --- the database's condition
 
@@ -304,6 +309,27 @@ static ALL: &[Metric] = &[
         MetricKind::Counter(&HOLDS_EXPIRED),
     ),
     Metric(
+        "seatcast_bookings_total",
+        "Bookings that this node's desk changed, by what became of them: `made`, `confirmed`, `expired`, `cancelled`, \
+         `refunded`.",
+        MetricKind::Labelled(&BOOKINGS),
+    ),
+    Metric(
+        "seatcast_on_sale_capacity_tickets",
+        "Tickets of all events on sale together, every five minutes; of the next 10,000 events.",
+        MetricKind::Gauge(&CAPACITY_ON_SALE),
+    ),
+    Metric(
+        "seatcast_on_sale_sold_tickets",
+        "Of these, the ones that are sold.",
+        MetricKind::Gauge(&SOLD_ON_SALE),
+    ),
+    Metric(
+        "seatcast_on_sale_held_tickets",
+        "Of these, the ones that are held.",
+        MetricKind::Gauge(&HELD_ON_SALE),
+    ),
+    Metric(
         "seatcast_answers_total",
         "REST answers, by class of status.",
         MetricKind::Labelled(&ANSWERS),
@@ -343,6 +369,11 @@ static ALL: &[Metric] = &[
         "seatcast_jobs_for_review",
         "Jobs that wait for a person; 1,000 at most.",
         MetricKind::Gauge(&JOBS_FOR_REVIEW),
+    ),
+    Metric(
+        "seatcast_mails_total",
+        "Attempts to send a mail, by outcome: `sent`, `failed` (it may be tried again).",
+        MetricKind::Labelled(&MAILS),
     ),
     Metric(
         "seatcast_counters_wrong",

@@ -161,6 +161,10 @@ async fn look_after(store: &Store) -> Result<(), StoreError> {
     let free = store.free_bytes().await?;
     let free = free.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
     metrics::FREE_BYTES.set(free.unwrap_or(-1));
+    let on_sale = store.on_sale().await?;
+    metrics::CAPACITY_ON_SALE.set(on_sale.capacity);
+    metrics::SOLD_ON_SALE.set(on_sale.sold);
+    metrics::HELD_ON_SALE.set(on_sale.held);
     let wrong = store.counters_that_differ().await?;
     if wrong > 0 {
         tracing::error!(

@@ -346,3 +346,5 @@ pub const EXPORT_MS_MAX: u64 = 10 * 60 * 1_000;
 pub const EXPORT_STALL_MS_MAX: u64 = 30_000;
 /// A table's rows are sent on when they have so many bytes.
 pub const EXPORT_CHUNK_BYTES: usize = 32 * 1_024;
+/// Events whose tickets are summed up for operators, those that begin next.
+pub const ON_SALE_EVENTS_MAX: i64 = 10_000;

@@ -31,6 +31,7 @@ use crate::store::desk::{DeskDatabase, End, Facts, Questions, Turns, Writes};
 use crate::store::idempotency::Once;
 use crate::telemetry::trail;
 use crate::ticketing::EventId;
+use crate::ticketing::record::BookingStatus;
 
 /// How often a command is decided when other writers, or the deadline of another command in its batch, stop the commit.
 const TRIES_MAX: u32 = 4;
@@ -366,7 +367,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
     }
 
     fn committed(&self, deciding: &Deciding, writes: &Writes) {
-        count_expired(writes);
+        count(writes);
         mark(deciding, writes);
         if !writes.jobs.is_empty() {
             self.shared.jobs_written.notify_one();
@@ -466,10 +467,32 @@ fn note(deciding: &mut Deciding, all: &mut Writes, writes: Writes) {
     all.extend(writes);
 }
 
-fn count_expired(writes: &Writes) {
-    let expired = crate::ticketing::record::BookingStatus::Expired;
-    let ended = writes.changed.iter().filter(|one| one.to == expired);
-    metrics::HOLDS_EXPIRED.add(ended.map(|one| one.claims.len() as u64).sum());
+/// Counts what was committed, and says it to operators: ids, and nothing of a person.
+fn count(writes: &Writes) {
+    for new in &writes.new {
+        let (event, booking) = (new.booking.event_id.0, new.booking.id.0);
+        metrics::BOOKINGS.one("made");
+        tracing::info!(%booking, event, "booking made");
+        if new.booking.status == BookingStatus::Confirmed {
+            became(BookingStatus::Confirmed, booking, event);
+        }
+    }
+    for changed in writes.changed.iter().filter(|one| one.from != one.to) {
+        became(changed.to, changed.id.0, changed.event_id.0);
+    }
+    let expired = writes
+        .changed
+        .iter()
+        .filter(|one| one.to == BookingStatus::Expired);
+    metrics::HOLDS_EXPIRED.add(expired.map(|one| one.claims.len() as u64).sum());
+}
+
+fn became(status: BookingStatus, booking: uuid::Uuid, event: i64) {
+    metrics::BOOKINGS.one(status.as_str());
+    match status {
+        BookingStatus::Confirmed => tracing::info!(%booking, event, "booking confirmed"),
+        _ => tracing::debug!(%booking, event, status = status.as_str(), "booking ended"),
+    }
 }
 
 /// Records in traces and log which revisions of which events this transaction made.

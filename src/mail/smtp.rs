@@ -7,6 +7,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use super::{Mail, MailError, MailSetupError};
+use crate::metrics;
 
 /// Time that a server has for a mail. The transport's own limit covers connecting only.
 const SEND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,6 +27,12 @@ impl Smtp {
     }
 
     pub(super) async fn send(&self, mail: Mail) -> Result<(), MailError> {
+        let sent = self.try_send(mail).await;
+        metrics::MAILS.one(if sent.is_ok() { "sent" } else { "failed" });
+        sent
+    }
+
+    async fn try_send(&self, mail: Mail) -> Result<(), MailError> {
         let message = self.message(&mail)?;
         // Dropped in the middle of a mail, its connection goes with it: there is no pool that would give it to another.
         let answer = match tokio::time::timeout(SEND_TIMEOUT, self.transport.send(message)).await {

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::{Store, StoreError};
-use crate::config::inside::{FUNNEL_ACTIONS_MAX, FUNNEL_ROWS_MAX};
+use crate::config::inside::{FUNNEL_ACTIONS_MAX, FUNNEL_ROWS_MAX, ON_SALE_EVENTS_MAX};
 use crate::ticketing::numbers::{
     ActionCount, BookingNumbers, FunnelReport, NumbersStep, SalesReport, StepCount, TicketNumbers,
 };
@@ -18,6 +18,14 @@ pub struct NumbersEvent {
     pub title: String,
     pub currency: String,
     pub timezone: String,
+}
+
+/// Tickets of all events on sale together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnSale {
+    pub capacity: i64,
+    pub sold: i64,
+    pub held: i64,
 }
 
 /// The sums of rows `n` of `booking_numbers`, in the order of [`booking_numbers`].
@@ -102,6 +110,23 @@ impl Store {
             report.point(row.try_get(0)?).tickets.push(of_type);
         }
         Ok(report)
+    }
+
+    /// How much of the next events on sale is sold, from the counters of their root pools.
+    pub async fn on_sale(&self) -> Result<OnSale, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select coalesce(sum(p.capacity), 0)::bigint, coalesce(sum(p.sold), 0)::bigint, coalesce(sum(p.held), 0)::bigint
+              from (select id from events where status = 'active' and deleted_at is null and starts_at > now()
+                     order by starts_at, id limit $1) e
+             cross join lateral (select * from pools where event_id = e.id and kind = 'event' limit 1) p";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_one(&statement, &[&ON_SALE_EVENTS_MAX]).await?;
+        Ok(OnSale {
+            capacity: row.try_get(0)?,
+            sold: row.try_get(1)?,
+            held: row.try_get(2)?,
+        })
     }
 
     /// Distinct visitors by step, of the newest interactions in a time. A visitor is a session, or else an account; reports

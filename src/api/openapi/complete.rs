@@ -218,6 +218,7 @@ fn headers() -> Value {
         "RateLimit": text("The limit that was met: `\"reads\";r=0;t=2`, what remains and in how many seconds there is more"),
         "RateLimit-Policy": text("That limit: `\"reads\";q=120;w=12`, how many in how many seconds"),
         "WWW-Authenticate": text("`Bearer realm=\"seatcast\"`"),
+        "Content-Disposition": text("The name of the file: `attachment; filename=\"report-2.csv\"`"),
         "Content-Range": text("The rows that the answer has, of how many: `0-9/57`, or `0-9/*` where they were not counted"),
     })
 }
