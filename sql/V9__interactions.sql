@@ -14,5 +14,6 @@ create table interactions (
     happened_at timestamptz,
     received_at timestamptz not null default clock_timestamp()
 );
-create index interactions_by_event on interactions (event_id, received_at) where event_id is not null;
 create index interactions_by_age on interactions (received_at);
+-- Made last, as `V1__catalogue.sql` says.
+create index interactions_by_event on interactions (event_id, received_at) where event_id is not null;

@@ -273,7 +273,7 @@ pub(super) struct Funnel {
     from: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     to: Timestamp,
-    /// False where there are more reports than are read at once: these are the newest 100,000.
+    /// False where there are more reports than are read at once: these are the newest 50,000.
     is_whole: bool,
     /// Reports that were read.
     interactions: i64,

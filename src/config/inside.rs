@@ -326,8 +326,8 @@ pub const LIMIT_JOINS: Rate = Rate {
 pub const LIMITED_CLIENTS_MAX: usize = 200_000;
 /// The largest share of an event that a setting may give to one buyer. So many bookings are counted of what a buyer has.
 pub const SHARE_MAX: i64 = 1_000;
-/// Interactions that one funnel reads at most, the newest. They are sorted and grouped in memory, in less than 200 ms.
-pub const FUNNEL_ROWS_MAX: i64 = 100_000;
+/// Interactions that one funnel reads at most, the newest. They are sorted and grouped in a quarter of a second.
+pub const FUNNEL_ROWS_MAX: i64 = 50_000;
 /// Actions that a funnel lists, those of most visitors.
 pub const FUNNEL_ACTIONS_MAX: i64 = 50;
 /// Steps that a funnel may be asked for.

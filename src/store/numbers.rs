@@ -140,11 +140,11 @@ impl Store {
         let client = self.client().await?;
         let sql = "
             with read as materialized (
-                select i.action, coalesce('s' || i.session_id, 'u' || i.user_id) as visitor, i.received_at
+                select i.action, coalesce('s' || i.session_id, 'u' || i.user_id) collate \"C\" as visitor, i.received_at
                   from interactions i
                  where i.event_id = $1 and i.received_at >= $2 and i.received_at < $3
                  order by i.received_at desc limit $4
-            ), furthest as (
+            ), furthest as materialized (
                 select read.visitor, array_agg(distinct step.place order by step.place) as reached
                   from read join unnest($5::text[]) with ordinality as step (action, place) on step.action = read.action
                  where read.visitor is not null

@@ -66,6 +66,7 @@ async fn the_numbers_follow_what_happens() {
         ("seatcast_desk_batch_requests_count", 2.0),
         ("seatcast_desk_batch_requests_sum", 2.0),
         ("seatcast_desk_queue_requests", 0.0),
+        ("seatcast_bookings_total{outcome=\"made\"}", 1.0),
         ("seatcast_database_up", 1.0),
     ] {
         assert_eq!(after.get(name), Some(&value), "{name}");
@@ -224,6 +225,10 @@ async fn wrong_counters_and_the_disk_are_measured() {
     reads(&caller, "seatcast_counters_wrong", 1.0).await;
     let page = page(&caller).await;
     assert!(page["seatcast_database_free_bytes"] > 0.0);
+    assert_eq!(page["seatcast_on_sale_capacity_tickets"], 1_000.0);
+    // With the wrong one.
+    assert_eq!(page["seatcast_on_sale_sold_tickets"], 2.0);
+    assert_eq!(page["seatcast_on_sale_held_tickets"], 0.0);
     assert_eq!(page["seatcast_storage_full"], 0.0);
 }
 

@@ -60,6 +60,14 @@ const FILL: &str = "
     insert into jobs (kind, key, payload, run_at, state, expires_at)
     select 'email_code', 'job-' || n, '{}', now() + interval '1 day', (array['waiting', 'needs_review'])[1 + n % 2],
            now() + interval '2 days' from generate_series(1, 100000) n;
+    insert into booking_numbers (event_id, quarter, made)
+    select n, q, 1 from generate_series(100001, 110000) n,
+           unnest(array['-infinity'::timestamptz, date_bin('15 minutes', now(), 'epoch'), '2026-01-01']) q;
+    insert into ticket_numbers (event_id, quarter, ticket_type_id, sold)
+    select event_id, quarter, 2 * event_id, 1 from booking_numbers where event_id > 100000;
+    insert into interactions (event_id, action, session_id, received_at)
+    select 100001 + n % 10000, 'event_viewed', 's' || n, now() - n * interval '1 s' from generate_series(1, 30000) n;
+    insert into booking_contacts (booking_id, name) select id, 'Buyer' from bookings where event_id > 100000;
     do $$ declare t record; begin
         for t in select c.oid::regclass as name from pg_class c
                   where relnamespace = 'seatcast'::regnamespace and relkind = 'r' loop
@@ -95,7 +103,10 @@ const GROWTH: &str = "
     select id, event_id, 2 * event_id + 1, 'TKT-' || reference from bookings where event_id > 100000 and status = 'confirmed';
     insert into jobs (kind, key, payload, run_at, state, expires_at)
     select 'email_code', 'job-' || n, '{}', now() + interval '1 day', (array['waiting', 'needs_review'])[1 + n % 2],
-           now() + interval '2 days' from generate_series(100001, 140000) n";
+           now() + interval '2 days' from generate_series(100001, 140000) n;
+    insert into interactions (event_id, action, session_id, received_at)
+    select 100001 + n % 3000, 'event_viewed', 's' || n, now() - n * interval '1 s' from generate_series(1, 30000) n;
+    insert into booking_contacts (booking_id, name) select id, 'Buyer' from bookings where event_id > 100000";
 
 /// Tables that grow with what is on sale and sold.
 const GROWING: &[&str] = &[
@@ -115,6 +126,10 @@ const GROWING: &[&str] = &[
     "changes",
     "idempotency_keys",
     "jobs",
+    "booking_numbers",
+    "ticket_numbers",
+    "booking_contacts",
+    "interactions",
 ];
 
 /// More rows than one event has here, fewer than all have.
@@ -456,8 +471,16 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
     for path in [
         format!("/bookings/event/{}", show.event),
         format!("/bookings/event/{}/stats", show.event),
+        "/events/management/view".to_owned(),
+        format!("/events/{}/analytics?step=hour", show.event),
+        format!("/events/{}/funnel", show.event),
     ] {
         organizer.get(&format!("/api/v1{path}")).await.data(200);
+    }
+    for table in ["report.csv", "doors.csv"] {
+        let path = format!("/api/v1/events/{}/{table}", show.event);
+        let answer = organizer.get(&path).await;
+        assert!(answer.text.contains("# end, "), "{}", answer.text);
     }
     let edit = json!({"title": format!("Show {buyer}")});
     organizer
