@@ -15,6 +15,8 @@ python_realtime=2.34.1
 python_realtime_oldest=2.0.0
 # The SMTP server that the tests send mails to.
 python_aiosmtpd=1.4.6
+# Stripe's own client, which the tests' stand-in for Stripe is held to.
+npm_stripe=23.1.0
 # It tries the server by its OpenAPI document.
 python_schemathesis=4.32.5
 
@@ -134,6 +136,13 @@ setup_python() {
     "$python/bin/pip" install --quiet --disable-pip-version-check "$2==$3"
 }
 
+# setup_npm folder package version: the same, from npm.
+setup_npm() {
+    grep -qs "\"version\": \"$3\"" "$tools/$1/node_modules/$2/package.json" && return
+    say "Installing npm's $2 $3 for the tests"
+    npm install --prefix "$tools/$1" --no-save --no-audit --no-fund --loglevel=error "$2@$3" > /dev/null
+}
+
 node_is_new_enough() {
     at_least "$(node --version | tr -d v)" "$node_min"
 }
@@ -205,6 +214,7 @@ main() {
     [ "$purpose" != test ] || setup_python python-oldest realtime "$python_realtime_oldest"
     [ "$purpose" != test ] || setup_python smtp aiosmtpd "$python_aiosmtpd"
     [ "$purpose" != test ] || setup_python schemathesis schemathesis "$python_schemathesis"
+    [ "$purpose" != test ] || setup_npm stripe-sdk stripe "$npm_stripe"
     [ "$purpose" != test ] || setup_nats
     [ "$purpose" != test ] || setup_pgbouncer
     [ "$purpose" != test ] || setup_promtool

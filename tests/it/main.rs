@@ -35,6 +35,7 @@
 //! | [`openapi`] | the document is complete and sound, its page needs nobody else |
 //! | [`restart`] | a node that goes down sends its clients away in order; after a killed one, they storm another |
 //! | [`hostile`] | slow, silent and hostile clients are bounded, answered, and harm nobody |
+//! | [`payments`] | money, against a provider outside of the process |
 //! | [`plans`] | no statement of the hot path scans what grows, on a full database and on one that grew |
 //! | [`postgrest`] | Supabase clients read tables and insert interactions as with PostgREST, and are refused in its shape |
 //! | [`proxies`] | nginx, HAProxy and Caddy with our files pass everything, and clients are told apart behind them |
@@ -92,6 +93,7 @@ mod nodes;
 mod notices;
 mod numbers;
 mod openapi;
+mod payments;
 mod plans;
 mod postgrest;
 mod presence;
