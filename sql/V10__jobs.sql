@@ -18,6 +18,8 @@ create table jobs (
     -- Names the lease, with `times`; `failures` counts those since it last came further.
     attempts int not null default 0,
     failures int not null default 0,
+    -- It was asked for again while its node works at it: then it is due at once when that ends.
+    rung boolean not null default false,
     -- While leased: until when its node may work at it.
     lease_until timestamptz constraint jobs_lease_when_leased check ((state = 'leased') = (lease_until is not null)),
     -- After this it is worth nothing, and is dropped.

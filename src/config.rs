@@ -38,6 +38,8 @@ pub struct Config {
     #[command(flatten)]
     pub mail: MailConfig,
     #[command(flatten)]
+    pub stripe: StripeConfig,
+    #[command(flatten)]
     pub desk: DeskConfig,
     #[command(flatten)]
     pub sweep: SweepConfig,
@@ -287,6 +289,39 @@ pub struct MailConfig {
     /// Required with `--smtp-url`. [default in development mode: the address that is listened on]
     #[arg(long, env = "SEATCAST_PUBLIC_URL")]
     pub public_url: Option<String>,
+}
+
+/// Payments by Stripe. Without a key, staff take the money, or in development mode the demo's provider does.
+#[derive(Debug, Clone, Args)]
+pub struct StripeConfig {
+    /// Stripe's secret key.
+    #[arg(
+        long = "stripe-secret-key",
+        env = "STRIPE_SECRET_KEY",
+        hide_env_values = true
+    )]
+    pub secret_key: Option<String>,
+    /// Stripe's publishable key, which pages use.
+    #[arg(long = "stripe-publishable-key", env = "STRIPE_PUBLISHABLE_KEY")]
+    pub publishable_key: Option<String>,
+    /// What Stripe signs its webhooks with. Several are separated by commas, while one replaces another.
+    #[arg(
+        long = "stripe-webhook-secret",
+        env = "STRIPE_WEBHOOK_SECRET",
+        hide_env_values = true
+    )]
+    pub webhook_secret: Option<String>,
+    /// Address of Stripe's API, or of a server that stands in for it.
+    #[arg(
+        long = "stripe-api-base",
+        env = "STRIPE_API_BASE",
+        default_value = "https://api.stripe.com"
+    )]
+    pub api_base: String,
+    /// How long a new event holds tickets for their buyers, in minutes, where its organizer does not say.
+    #[arg(long = "payment-timeout-minutes", env = "TICKET_PAYMENT_TIMEOUT", default_value_t = 15,
+          value_parser = clap::value_parser!(i64).range(1..=1440))]
+    pub payment_timeout_minutes: i64,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -724,6 +759,8 @@ pub mod rest {
     pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
     /// An Idempotency-Key of a caller without an account, in bytes: it must not be guessed.
     pub const IDEMPOTENCY_KEY_BYTES_MIN_ANONYMOUS: usize = 16;
+    /// Name of a way to pay, in characters.
+    pub const METHOD_CHARS_MAX: usize = 50;
     /// Addresses of images, in characters.
     pub const URL_CHARS_MAX: usize = 2_000;
 }

@@ -83,6 +83,9 @@ pub static POOL_FAILURES: Counter = Counter::new();
 
 // --- jobs
 
+pub static PAYMENTS: Labelled = Labelled::new("outcome");
+pub static PAYMENTS_CAPTURED: Labelled = Labelled::new("provider");
+pub static REFUNDS: Labelled = Labelled::new("outcome");
 pub static JOBS: Labelled = Labelled::new("outcome");
 pub static JOBS_DUE: Gauge = Gauge::new();
 pub static JOBS_OLDEST_MS: Gauge = Gauge::new();
@@ -348,6 +351,22 @@ static ALL: &[Metric] = &[
         "seatcast_pool_failures_total",
         "Waits that ended without a connection.",
         MetricKind::Counter(&POOL_FAILURES),
+    ),
+    Metric(
+        "seatcast_payments_total",
+        "Attempts to pay that ended, by outcome: `captured` (its money is booked), `too_late` (booked, and on its way back), \
+         `canceled`, `failed` (the provider refused it), `needs_review` (a person has to decide).",
+        MetricKind::Labelled(&PAYMENTS),
+    ),
+    Metric(
+        "seatcast_payments_captured_total",
+        "Attempts whose money is booked, by provider.",
+        MetricKind::Labelled(&PAYMENTS_CAPTURED),
+    ),
+    Metric(
+        "seatcast_refunds_total",
+        "Refunds that ended, by outcome: `succeeded`, `refused` (its tickets cannot be taken back), `needs_review`.",
+        MetricKind::Labelled(&REFUNDS),
     ),
     Metric(
         "seatcast_jobs_total",

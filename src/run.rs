@@ -34,6 +34,9 @@ use crate::limits::rates::Rates;
 use crate::mail::{MailSetupError, Mailer};
 use crate::metrics;
 use crate::nats::{self, Interest};
+use crate::payments::demo::Demo;
+use crate::payments::stripe::{Stripe, StripeSetupError};
+use crate::payments::{self, Payments, Providers};
 use crate::postgrest::{self, RestTables};
 use crate::presence;
 use crate::private;
@@ -43,6 +46,7 @@ use crate::store::migrate::migrate;
 use crate::store::{Store, StoreError, start};
 use crate::sweep;
 use crate::tasks::{TaskEnded, Tasks};
+use crate::telemetry::choose_cryptography;
 use crate::web;
 
 /// Time for the back to end, once nobody needs it any more.
@@ -57,6 +61,8 @@ pub enum RunError {
     Auth(#[from] AuthSetupError),
     #[error(transparent)]
     Mail(#[from] MailSetupError),
+    #[error(transparent)]
+    Stripe(#[from] StripeSetupError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("NATS cannot be reached under the address that was given")]
@@ -83,6 +89,7 @@ pub async fn run(
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), RunError> {
     config.validate()?;
+    choose_cryptography();
     let shards = shard_count(&config.socket);
     let clients_max = descriptors::share_out(&mut config, shards)?;
     let config = Arc::new(config);
@@ -149,9 +156,17 @@ pub async fn run(
     let broadcasts = broadcast::start(&mut back, broadcasts_max, &store, &hub);
     let mailer = Mailer::new(&config.mail, config.auth.dev)?;
     let outbox = mailer.as_ref().map(Mailer::router).unwrap_or_default();
+    let demo = config.auth.dev.then(|| Demo::new(store.clone()));
+    let providers = Providers {
+        stripe: Stripe::new(&config.stripe)?,
+        demo: demo.clone(),
+    };
+    let payments = Payments::new(store.clone(), desk.clone(), providers);
+    let till = demo.map(|demo| self::payments::demo::router(demo, payments.clone()));
     let hands = JobHands {
         store: store.clone(),
         desk: desk.clone(),
+        payments: payments.clone(),
         proofs: proofs.clone(),
         public_url: public_url(&config.mail, address),
         mailer,
@@ -197,6 +212,7 @@ pub async fn run(
         interactions,
         rates,
         jobs,
+        payments,
         shutdown: shutdown.clone(),
     });
     let others = handshake::router(shards)
@@ -207,6 +223,7 @@ pub async fn run(
         ))
         .merge(api::with_cors(postgrest::router(tables)))
         .merge(outbox)
+        .merge(till.unwrap_or_default())
         .merge(api::with_not_found(web::router()));
     let routers = http::Routers {
         spare: api::spare(state.clone()).merge(metrics::router()),

@@ -8,7 +8,7 @@ use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, 
 use crate::config::rest::{
     CAPACITY_MAX, CURSOR_CHARS_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
     IDEMPOTENCY_KEY_BYTES_MAX, LABEL_CHARS_MAX, MAX_PER_BOOKING_DEFAULT, MESSAGE_CHARS_MAX,
-    NAME_CHARS_MAX, REASON_CHARS_MAX, URL_CHARS_MAX,
+    METHOD_CHARS_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX, URL_CHARS_MAX,
 };
 
 /// Postgres keeps no NUL.
@@ -131,6 +131,19 @@ pub fn phone() -> Object {
 
 pub fn image_url() -> Object {
     filled_up_to(URL_CHARS_MAX).pattern(Some(IMAGE_URL)).build()
+}
+
+/// How something is paid, as its provider names it.
+pub fn method() -> Object {
+    filled_up_to(METHOD_CHARS_MAX).examples(["card"]).build()
+}
+
+/// A path of this server, or an address.
+pub fn return_url() -> Object {
+    filled_up_to(URL_CHARS_MAX)
+        .pattern(Some(IMAGE_URL))
+        .examples(["/bookings"])
+        .build()
 }
 
 pub fn reference() -> Object {

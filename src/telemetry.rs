@@ -66,11 +66,18 @@ pub enum LogFormat {
     Json,
 }
 
+/// Lets all clients of HTTP in this process use ring; they have no provider of cryptography of their own.
+pub fn choose_cryptography() {
+    // It may have been chosen before.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// Starts logging, and sending traces where it is asked for.
 ///
 /// # Errors
 /// When the levels cannot be read, logging was started before, or traces cannot be sent as asked.
 pub fn start(config: &LogConfig) -> Result<Telemetry, Box<dyn Error + Send + Sync>> {
+    choose_cryptography();
     let text = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);

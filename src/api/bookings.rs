@@ -106,7 +106,7 @@ async fn find(
 }
 
 /// The token that the caller sent, before the body is read: who proves nothing hears so first.
-pub(super) struct Proof(Option<String>);
+pub(super) struct Proof(pub(super) Option<String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Proof {
     type Rejection = ApiError;
@@ -127,11 +127,16 @@ fn token_of<'a>(caller: &Caller, headers: &'a HeaderMap) -> ApiResult<Option<&'a
     }
 }
 
-fn not_found() -> ApiError {
+pub(super) fn not_found() -> ApiError {
     ApiError::not_found("BOOKING_NOT_FOUND")
 }
 
-fn is_visible(state: &ApiState, booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {
+pub(super) fn is_visible(
+    state: &ApiState,
+    booking: &Belongs,
+    caller: &Caller,
+    token: Option<&str>,
+) -> bool {
     is_owner(state, booking, caller, token) || sees_bookings(caller, booking.organizer_id)
 }
 

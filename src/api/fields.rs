@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
 use super::error::ApiError;
+use crate::config::rest::URL_CHARS_MAX;
 
 /// One thing that is wrong with one field. `code` is a key of the table in `message.rs`.
 #[derive(Debug, Clone, PartialEq)]
@@ -297,6 +298,18 @@ impl Fields {
             return Some(text);
         }
         None
+    }
+
+    /// An `http`, `https` or local address; pages show it as it is, so no `javascript:` and no `data:`.
+    pub fn url(&mut self, name: &str) -> Option<String> {
+        let url = self.filled_text(name, URL_CHARS_MAX)?;
+        let web = url.starts_with("https://") || url.starts_with("http://");
+        let path = url.starts_with('/') && !url.starts_with("//") && !url.starts_with("/\\");
+        if !(web || path) || url.contains(char::is_whitespace) {
+            self.refuse(name, "NOT_A_URL", "");
+            return None;
+        }
+        Some(url)
     }
 
     /// Text that is not empty.

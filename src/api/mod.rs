@@ -27,6 +27,7 @@ mod money;
 mod notices;
 mod numbers;
 mod openapi;
+mod payments;
 mod seats;
 mod ticket_types;
 mod users;
@@ -36,6 +37,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderName;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::any;
 use serde_json::Value;
@@ -57,7 +59,11 @@ use crate::interactions::Interactions;
 use crate::jobs::Jobs;
 use crate::limits::guest::GuestHasher;
 use crate::limits::rates::Rates;
+use crate::payments::Payments;
 use crate::store::Store;
+
+/// With it Stripe signs a webhook.
+const STRIPE_SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
 
 /// State of the handlers. Cheap to clone.
 #[derive(Clone)]
@@ -77,6 +83,7 @@ pub struct ApiState {
     guests: GuestHasher,
     proofs: Proofs,
     jobs: Jobs,
+    payments: Payments,
     seatmaps: seats::KeptMaps,
     exports: exports::ExportPlaces,
 }
@@ -94,6 +101,7 @@ pub struct ApiParts {
     pub interactions: Interactions,
     pub rates: Rates,
     pub jobs: Jobs,
+    pub payments: Payments,
     pub shutdown: CancellationToken,
 }
 
@@ -107,6 +115,7 @@ impl ApiState {
             guests: GuestHasher::new(parts.guests_secret),
             proofs: parts.proofs,
             jobs: parts.jobs,
+            payments: parts.payments,
             seatmaps: seats::KeptMaps::default(),
             exports: exports::ExportPlaces::default(),
             config,
@@ -140,6 +149,8 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::read::stats)) // GET /bookings/event/{event_id}/stats
         .routes(routes!(bookings::swap::swap)) // PATCH /bookings/{id}
         .routes(routes!(bookings::status::set_status)) // PUT /bookings/{id}/status
+        .routes(routes!(payments::pay)) // POST /bookings/{id}/payment
+        .routes(routes!(payments::stripe)) // POST /webhooks/stripe
         .routes(routes!(users::create)) // POST /users
         .routes(routes!(interactions::create)) // POST /interactions
 }

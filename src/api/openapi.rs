@@ -46,6 +46,7 @@ const READER_PATH: &str = "/redoc";
         (name = "events", description = "What is on sale"),
         (name = "seats", description = "The map of an event and the status of its seats"),
         (name = "bookings", description = "Holds and sales"),
+        (name = "payments", description = "Money for bookings"),
         (name = "notices", description = "What organizers tell everyone"),
         (name = "numbers", description = "Sales over time, the way of visitors, and tables for spreadsheets"),
         (name = "users", description = "Who buys and who organizes"),

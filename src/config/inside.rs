@@ -348,3 +348,16 @@ pub const EXPORT_STALL_MS_MAX: u64 = 30_000;
 pub const EXPORT_CHUNK_BYTES: usize = 32 * 1_024;
 /// Events whose tickets are summed up for operators, those that begin next.
 pub const ON_SALE_EVENTS_MAX: i64 = 10_000;
+
+// --- payments
+
+/// How soon a provider is asked about an attempt of which nothing was heard, in seconds; and how often after that.
+pub const PAYMENT_LOOK_S: u64 = 60;
+/// How soon a refund is gone on with whose request died, in seconds; and how often a provider is asked about one.
+pub const REFUND_LOOK_S: u64 = 30;
+/// Time that a provider has for an answer, in seconds. Less than an attempt at a job may take.
+pub const PROVIDER_TIMEOUT_S: u64 = 20;
+/// A webhook's body, in bytes.
+pub const WEBHOOK_BYTES_MAX: usize = 512 * 1024;
+/// How old the signature of a webhook may be, in seconds.
+pub const WEBHOOK_TOLERANCE_S: i64 = 300;

@@ -505,6 +505,7 @@ fn booked(book: &Book, grant: &Grant, stock: &Stock, reference: String, now: Tim
         extended_at: None,
         processing_since: None,
         cancel_reason: None,
+        payment: None,
     }
 }
 

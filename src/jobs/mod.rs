@@ -9,6 +9,7 @@
 
 mod booking_link;
 mod email_code;
+mod payments;
 pub(crate) mod worker;
 
 use std::sync::Arc;
@@ -22,10 +23,12 @@ use tokio::sync::Notify;
 
 pub use self::booking_link::BookingLink;
 pub use self::email_code::EmailCode;
+pub use self::payments::{PaymentJob, RefundJob, StaffPaidJob};
 use self::worker::{Hands, Outcome};
 use crate::auth::proofs::Proofs;
 use crate::desk::Desk;
 use crate::mail::{MailError, Mailer};
+use crate::payments::Payments;
 use crate::store::jobs::{NewJob, QueuedJob, TakenJob};
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
@@ -140,7 +143,7 @@ macro_rules! kinds {
     };
 }
 
-kinds![BookingLink, EmailCode];
+kinds![BookingLink, EmailCode, PaymentJob, RefundJob, StaffPaidJob];
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> Outcome {
     let Ok(job) = serde_json::from_value::<K>(taken.payload.clone()) else {
@@ -227,6 +230,7 @@ impl Jobs {
 pub struct JobHands {
     pub store: Store,
     pub desk: Desk,
+    pub payments: Payments,
     pub proofs: Proofs,
     /// Where the pages are, without `/` at its end.
     pub public_url: String,

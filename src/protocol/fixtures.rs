@@ -198,6 +198,7 @@ pub(super) fn held_booking() -> Booking {
         extended_at: None,
         processing_since: None,
         cancel_reason: None,
+        payment: None,
     }
 }
 

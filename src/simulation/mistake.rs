@@ -39,6 +39,7 @@ pub(crate) enum Mistake {
     LoseSettling,
     GiveUpEarly,
     WorkOn,
+    CaptureUnsold,
 }
 
 impl Mistake {

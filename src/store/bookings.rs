@@ -21,6 +21,12 @@ pub(super) const BOOKING: &str = "
         'confirmed_at', rfc3339(b.confirmed_at), 'paid_by', b.paid_by,
         'payment_id', b.payment_id, 'extended_at', rfc3339(b.extended_at), 'processing_since', rfc3339(b.processing_since),
         'cancel_reason', b.cancel_reason,
+        'payment', (select jsonb_build_object(
+                        'id', p.id, 'provider', p.provider, 'method', p.method, 'state', p.state,
+                        'amount', jsonb_build_object('amount', p.amount, 'currency', p.currency),
+                        'refunded', jsonb_build_object('amount', p.refunded_amount, 'currency', p.currency),
+                        'failure', p.failure)
+                      from payments p where p.booking_id = b.id order by p.id desc limit 1),
         'items', (select coalesce(jsonb_agg(jsonb_build_object(
                       'ticket_type_id', i.ticket_type_id, 'name', t.name, 'quantity', i.quantity,
                       'unit_price', jsonb_build_object('amount', i.unit_amount, 'currency', b.currency),

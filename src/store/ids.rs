@@ -7,8 +7,8 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use crate::ticketing::{
-    ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PaymentId, PoolId, SeatId,
-    SessionId, TicketTypeId, UserId,
+    ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PaymentId, PoolId, RefundId,
+    SeatId, SessionId, TicketTypeId, UserId,
 };
 
 macro_rules! stored_as {
@@ -47,4 +47,4 @@ macro_rules! stored_as {
 }
 
 stored_as!(i64: EventId, TicketTypeId, SeatId, NoticeId, ClaimId, UserId, PoolId, OrganizationId, ApiKeyId, SessionId);
-stored_as!(Uuid: BookingId, PaymentId);
+stored_as!(Uuid: BookingId, PaymentId, RefundId);

@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, ToSql};
 
 use super::{Store, StoreError};
 
@@ -90,6 +91,31 @@ pub struct Backlog {
     pub oldest_ms: i64,
     /// Jobs that wait for a person, at most the bound that was given.
     pub for_review: i64,
+}
+
+/// Writes a job that is due after `after`, or lets the one with its key be due by then: also one that is done, that is
+/// being worked at, or that waits for a person.
+pub(super) async fn ring(
+    client: &impl GenericClient,
+    job: &QueuedJob,
+    after: Duration,
+) -> Result<(), StoreError> {
+    let sql = "
+        insert into jobs (kind, key, payload, run_at, expires_at)
+        values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms', clock_timestamp() + $5 * interval '1 ms')
+        on conflict (key) do update
+           set rung = jobs.state = 'leased' and excluded.run_at <= clock_timestamp(),
+               expires_at = greatest(jobs.expires_at, excluded.expires_at), reason = null, failures = 0,
+               attempts = case jobs.state when 'leased' then jobs.attempts else 0 end,
+               times = case jobs.state when 'leased' then jobs.times else jobs.times + 1 end,
+               run_at = case jobs.state when 'waiting' then least(jobs.run_at, excluded.run_at) else excluded.run_at end,
+               state = case jobs.state when 'leased' then 'leased' else 'waiting' end";
+    let statement = client.prepare_cached(sql).await?;
+    let (after, worth) = (millis(after) as f64, millis(job.worth) as f64);
+    let payload = Json(&job.payload);
+    let values: [&(dyn ToSql + Sync); 5] = [&job.kind, &job.key, &payload, &after, &worth];
+    client.execute(&statement, &values).await?;
+    Ok(())
 }
 
 pub(super) fn millis(time: Duration) -> i64 {
@@ -201,7 +227,8 @@ impl Store {
         };
         let sql = "
             update jobs
-               set state = $4, lease_until = null, reason = $5, run_at = clock_timestamp() + $6 * interval '1 ms',
+               set state = case when rung then 'waiting' else $4 end, lease_until = null, reason = $5, rung = false,
+                   run_at = clock_timestamp() + case when rung then 0 else $6::float8 end * interval '1 ms',
                    progress = coalesce($7, progress), failures = case when $7 is null then failures + 1 else 0 end
              where id = $1 and attempts = $2 and times = $3 and state = 'leased'";
         let statement = client.prepare_cached(sql).await?;

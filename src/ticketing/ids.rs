@@ -75,6 +75,10 @@ id!(
     /// An attempt to pay a booking. UUIDv7: sorts by the time of the attempt.
     PaymentId(Uuid)
 );
+id!(
+    /// Money on its way back. UUIDv7.
+    RefundId(Uuid)
+);
 
 impl OrganizationId {
     pub fn founder(self) -> UserId {

@@ -1,17 +1,21 @@
 //! THE RULES. Pure: no async, no clock, no I/O.
 //!
 //! `live` is the state that viewers see of an event, and the changes that move it. Beside it are the rules of booking
-//! (stock + command + now → grant or refusal), of what becomes of a booking (`transition`), of organizers' changes, and of
+//! (stock + command + now → grant or refusal), of what becomes of a booking (`transition`), of
+//! payments and their postings (`payment`, `ledger`), of organizers' changes, and of
 //! availability.
 
 pub mod adjacent;
 pub mod availability;
 pub mod booking;
+pub mod currency;
 pub mod edit;
 mod ids;
 pub mod interaction;
+pub mod ledger;
 pub mod live;
 pub mod numbers;
+pub mod payment;
 pub mod record;
 pub mod reference;
 pub mod refusal;
@@ -20,8 +24,8 @@ pub mod stock;
 pub mod transition;
 
 pub use ids::{
-    ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PaymentId, PoolId, SeatId,
-    SessionId, TicketTypeId, UserId,
+    ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PaymentId, PoolId, RefundId,
+    SeatId, SessionId, TicketTypeId, UserId,
 };
 /// An event's counter of changes: starts at 1, no gaps, commit order.
 pub type Revision = u64;

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::currency::Currency;
+use super::payment::{PaymentState, ProviderName};
 use super::{BookingId, EventId, PaymentId, SeatId, TicketTypeId, UserId};
 
 /// One booking with its items and tickets.
@@ -53,6 +55,25 @@ pub struct Booking {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub processing_since: Option<Timestamp>,
     pub cancel_reason: Option<String>,
+    /// The latest attempt to pay it, and what went back of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentSummary>,
+}
+
+/// An attempt to pay, as its booking shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PaymentSummary {
+    #[schema(value_type = uuid::Uuid)]
+    pub id: PaymentId,
+    pub provider: ProviderName,
+    /// As the provider names it, or as staff were paid.
+    pub method: Option<String>,
+    pub state: PaymentState,
+    pub amount: Money,
+    /// What went back, or is about to.
+    pub refunded: Money,
+    /// Why the last card was declined.
+    pub failure: Option<String>,
 }
 
 /// How a buyer can be reached.
@@ -109,6 +130,25 @@ pub struct Money {
     pub amount: i64,
     #[schema(example = "EUR")]
     pub currency: String,
+}
+
+impl Money {
+    /// As a number of units: `45.00`.
+    pub fn shown(&self) -> String {
+        let decimals = Currency::of(&self.currency).map_or(2, |currency| currency.decimals);
+        let decimals = usize::from(decimals);
+        let digits = format!(
+            "{:0>width$}",
+            self.amount.unsigned_abs(),
+            width = decimals + 1
+        );
+        let sign = if self.amount < 0 { "-" } else { "" };
+        let (whole, part) = digits.split_at(digits.len() - decimals);
+        match decimals {
+            0 => format!("{sign}{whole}"),
+            _ => format!("{sign}{whole}.{part}"),
+        }
+    }
 }
 
 /// All that a booking has of one ticket type.
@@ -217,3 +257,21 @@ impl PaidBy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of pending, confirmed, expired, cancelled, refunded")]
 pub struct UnknownStatus;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_their_currencys_decimals() {
+        let shown = |amount, currency: &str| {
+            let currency = currency.to_owned();
+            Money { amount, currency }.shown()
+        };
+        assert_eq!(shown(4_500, "EUR"), "45.00");
+        assert_eq!(shown(5, "EUR"), "0.05");
+        assert_eq!(shown(-105, "USD"), "-1.05");
+        assert_eq!(shown(4_500, "JPY"), "4500");
+        assert_eq!(shown(12_340, "KWD"), "12.340");
+    }
+}

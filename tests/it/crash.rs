@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::database::TestDatabase;
+use crate::support::http_client;
 use crate::support::server::DEADLINE;
 use crate::support::show::{Show, one};
 use seatcast::ticketing::EventId;
@@ -79,7 +80,7 @@ async fn order_all(
     for _ in 0..CLIENTS {
         let (next, answered, base) = (next.clone(), answered.clone(), base.to_owned());
         clients.spawn(async move {
-            let nobody = Caller::new(reqwest::Client::new(), base);
+            let nobody = Caller::new(http_client(), base);
             let mut made = Vec::new();
             loop {
                 let order = next.fetch_add(1, Ordering::Relaxed);
@@ -160,7 +161,7 @@ async fn a_server_that_stood_still_sells_nothing_to_people_who_left() {
     let stopped = ServerProcess::start(&[patience, url].concat());
     let other = ServerProcess::start(&url);
     let caller = |server: &ServerProcess| {
-        let http = reqwest::Client::new();
+        let http = http_client();
         Caller::new(http, server.url.clone()).with_header("idempotency-key", key(7))
     };
     let body = json!({"event_id": show.event, "quantity": 1});
@@ -171,7 +172,7 @@ async fn a_server_that_stood_still_sells_nothing_to_people_who_left() {
     };
 
     // Somebody else has the ticket when the caller comes again, and gives it back.
-    let rival = Caller::new(reqwest::Client::new(), other.url.clone());
+    let rival = Caller::new(http_client(), other.url.clone());
     let taken = rival.post("/api/v1/bookings", &body).await;
     kill_process(pid, Signal::STOP).unwrap();
     let waiting = send();

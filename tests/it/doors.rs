@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use crate::support::binary::ServerProcess;
 use crate::support::caller::{Answer, Caller};
 use crate::support::database::TestDatabase;
+use crate::support::http_client;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, user};
 use crate::support::websocket::WireVersion;
@@ -299,7 +300,7 @@ async fn limits_can_be_lifted_and_the_log_says_so() {
     let written = Stdio::from(log.reopen().unwrap());
     let args = ["--database-url", database.url()];
     let server = ServerProcess::start_logging(&args, written);
-    let caller = Caller::new(reqwest::Client::new(), server.url.clone());
+    let caller = Caller::new(http_client(), server.url.clone());
     for turn in 0..20 {
         sign_up(&caller, &format!("user{turn}")).await.data(201);
     }
@@ -345,7 +346,7 @@ async fn faults_13_json_is_sent_as_json() {
     let send = async |kind: Option<&str>, method: Method, path: &str| {
         let url = format!("http://{}{path}", server.address());
         let body = r#"{"event_id": 1, "quantity": 1}"#;
-        let mut request = reqwest::Client::new().request(method, url).body(body);
+        let mut request = http_client().request(method, url).body(body);
         if let Some(kind) = kind {
             request = request.header("content-type", kind);
         }

@@ -11,6 +11,7 @@ use tokio_postgres::Client;
 
 use crate::support::binary::{ServerProcess, output, seatcast};
 use crate::support::database::{TestDatabase, connect};
+use crate::support::http_client;
 use crate::support::postgres::{Scratch, ThrowawayPostgres, settings};
 
 /// A kill is noticed within milliseconds; a busy machine may take its time.
@@ -136,7 +137,9 @@ async fn a_power_cut_is_recovered_from() {
 
     let server = ServerProcess::embedded(scratch.path());
     assert_eq!(count_of_ada(&inside(scratch.path()).await).await, 1);
-    let ready = reqwest::get(format!("{}/readyz", server.url))
+    let ready = http_client()
+        .get(format!("{}/readyz", server.url))
+        .send()
         .await
         .unwrap();
     assert!(ready.status().is_success());
@@ -146,7 +149,9 @@ async fn a_power_cut_is_recovered_from() {
 async fn ready_again(server: &ServerProcess) {
     let url = format!("{}/readyz", server.url);
     let ready = async {
-        while !reqwest::get(&url)
+        while !http_client()
+            .get(&url)
+            .send()
             .await
             .is_ok_and(|answer| answer.status().is_success())
         {

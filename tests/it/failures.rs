@@ -6,6 +6,7 @@ use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::cut::Link;
 use crate::support::database::{TestDatabase, connect};
+use crate::support::http_client;
 use crate::support::postgres::{Scratch, ThrowawayPostgres};
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, user};
@@ -99,7 +100,7 @@ async fn faults_7_a_full_disk_is_said_and_healed() {
     let postgres = ThrowawayPostgres::start_in(scratch).unwrap();
     // A process of its own: that the disk is full is known to all of a process.
     let server = ServerProcess::start(&["--database-url", postgres.url()]);
-    let caller = Caller::new(reqwest::Client::new(), server.url.clone());
+    let caller = Caller::new(http_client(), server.url.clone());
     caller.get("/readyz").await.data(200);
     let client = connect(postgres.url()).await;
     let show = Show::new().ticket_type("Seat", 0, 10).stage(&client).await;

@@ -11,6 +11,7 @@ use tokio_postgres::Client;
 use crate::support::binary::{ServerProcess, output, seatcast};
 use crate::support::caller::Caller;
 use crate::support::database::{TestDatabase, connect};
+use crate::support::http_client;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::show::Show;
 
@@ -109,8 +110,8 @@ async fn core_33_nothing_is_touched_outside_the_schema() {
         let sql = "insert into users (name) values ('Buyer') returning id";
         writer.query_one(sql, &[]).await.unwrap().get(0)
     };
-    let caller = Caller::new(reqwest::Client::new(), server.url.clone())
-        .with_header("x-user-id", buyer.to_string());
+    let caller =
+        Caller::new(http_client(), server.url.clone()).with_header("x-user-id", buyer.to_string());
     let body = json!({"event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[0], "quantity": 2}]});
     let made = caller.post("/api/v1/bookings", &body).await;
     let id = made.data(201)["id"].as_str().unwrap().to_owned();

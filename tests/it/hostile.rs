@@ -12,6 +12,7 @@ use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::cut::Link;
 use crate::support::database::TestDatabase;
+use crate::support::http_client;
 use crate::support::numbers::{page, reads};
 use crate::support::server::DEADLINE;
 use crate::support::show::{Show, Staged};
@@ -38,7 +39,7 @@ impl House {
         args.extend(flags);
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let process = ServerProcess::start(&args);
-        let caller = Caller::new(reqwest::Client::new(), process.url.clone());
+        let caller = Caller::new(http_client(), process.url.clone());
         House {
             process,
             database,
@@ -465,7 +466,7 @@ async fn viewers_that_stop_reading_cost_no_memory_and_wake_up_current() {
         }
         assert!(frames < CHANGES / 2, "{frames} frames of {CHANGES}");
     }
-    let caller = Caller::new(reqwest::Client::new(), process.url.clone());
+    let caller = Caller::new(http_client(), process.url.clone());
     let page = page(&caller).await;
     assert!(page["seatcast_viewers_skipped_total"] > 0.0);
     assert!(page["seatcast_catch_ups_total"] >= STALLED as f64);
@@ -505,7 +506,7 @@ async fn faults_3_viewers_cannot_take_the_open_files_of_the_database_and_of_oper
         silent.push(TcpStream::connect(server.address()).await.unwrap());
     }
     // Each request opens a new connection.
-    let fresh = || Caller::new(reqwest::Client::new(), server.url.clone());
+    let fresh = || Caller::new(http_client(), server.url.clone());
     fresh().get("/readyz").await.data(200);
     assert_eq!(fresh().get("/metrics").await.status, 200);
     assert_eq!(fresh().get("/api/v1/events").await.code(503), "BUSY");

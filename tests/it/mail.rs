@@ -7,6 +7,7 @@ use seatcast::ticketing::BookingId;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
+use crate::support::http_client;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one, user};
 use crate::support::smtp::Smtp;
@@ -337,7 +338,9 @@ async fn the_demo_keeps_its_mails_to_be_looked_at() {
         "select count(*) = 1 from jobs where state = 'done'",
     )
     .await;
-    let kept = reqwest::get(format!("http://{}/dev/outbox", server.address()))
+    let kept = http_client()
+        .get(format!("http://{}/dev/outbox", server.address()))
+        .send()
         .await
         .unwrap();
     let kept: Value = serde_json::from_slice(&kept.bytes().await.unwrap()).unwrap();

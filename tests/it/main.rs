@@ -36,6 +36,7 @@
 //! | [`restart`] | a node that goes down sends its clients away in order; after a killed one, they storm another |
 //! | [`hostile`] | slow, silent and hostile clients are bounded, answered, and harm nobody |
 //! | [`payments`] | money, against a provider outside of the process |
+//! | [`money`] | money for bookings: declined, late, lost, given back, and never taken twice |
 //! | [`plans`] | no statement of the hot path scans what grows, on a full database and on one that grew |
 //! | [`postgrest`] | Supabase clients read tables and insert interactions as with PostgREST, and are refused in its shape |
 //! | [`proxies`] | nginx, HAProxy and Caddy with our files pass everything, and clients are told apart behind them |
@@ -88,6 +89,7 @@ mod idempotency;
 mod interactions;
 mod mail;
 mod metrics;
+mod money;
 mod nats;
 mod nodes;
 mod notices;

@@ -12,6 +12,7 @@ use tower::ServiceExt;
 use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::database::TestDatabase;
+use crate::support::http_client;
 use crate::support::nats::Nats;
 use crate::support::numbers::{page, reads};
 use crate::support::server::DEADLINE;
@@ -25,7 +26,7 @@ async fn the_numbers_follow_what_happens() {
     let show = Show::new().ticket_type("Stalls", 4_500, 3);
     let show = show.stage(&client).await;
     let server = ServerProcess::start(&["--database-url", database.url()]);
-    let caller = Caller::new(reqwest::Client::new(), server.url.clone());
+    let caller = Caller::new(http_client(), server.url.clone());
     let address = server.url.trim_start_matches("http://").parse().unwrap();
 
     let topic = format!("event:{}", show.event);
@@ -120,7 +121,7 @@ async fn the_bus_counts_what_it_carries_and_what_it_loses() {
     let servers = [ServerProcess::start(&args), ServerProcess::start(&args)];
     let callers = servers
         .each_ref()
-        .map(|server| Caller::new(reqwest::Client::new(), server.url.clone()));
+        .map(|server| Caller::new(http_client(), server.url.clone()));
     let nodes = &callers.each_ref()[..];
     sums(nodes, "seatcast_bus_connected", 2.0).await;
     sums(nodes, "seatcast_bus_leader", 1.0).await;
@@ -221,7 +222,7 @@ async fn wrong_counters_and_the_disk_are_measured() {
     );
     client.batch_execute(&wrong).await.unwrap();
     let server = ServerProcess::start(&["--database-url", database.url()]);
-    let caller = Caller::new(reqwest::Client::new(), server.url.clone());
+    let caller = Caller::new(http_client(), server.url.clone());
     reads(&caller, "seatcast_counters_wrong", 1.0).await;
     let page = page(&caller).await;
     assert!(page["seatcast_database_free_bytes"] > 0.0);

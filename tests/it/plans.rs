@@ -15,6 +15,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::database::{TestDatabase, connect};
+use crate::support::http_client;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::show::{Show, Staged, user};
 use crate::support::websocket::{Socket, WireVersion};
@@ -222,8 +223,7 @@ async fn speed_e_f_h_no_page_reads_more_than_its_rows() {
     }
     let server = long.server();
     let caller = |id: UserId| {
-        Caller::new(reqwest::Client::new(), server.url.clone())
-            .with_header("x-user-id", id.to_string())
+        Caller::new(http_client(), server.url.clone()).with_header("x-user-id", id.to_string())
     };
     let organizer = caller(UserId(100_001));
     let admin = caller(user(&long.client, "admin").await);
@@ -352,8 +352,7 @@ async fn keys_are_checked_by_their_own_index() {
 async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
     let buyer = user(client, "customer").await;
     let caller = |id: UserId| {
-        Caller::new(reqwest::Client::new(), server.url.clone())
-            .with_header("x-user-id", id.to_string())
+        Caller::new(http_client(), server.url.clone()).with_header("x-user-id", id.to_string())
     };
     let (mine, organizer) = (caller(buyer), caller(show.organizer));
     let topics = [
@@ -393,7 +392,7 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
             .data(200);
     }
     // Without an account; its address is counted.
-    let guest = Caller::new(reqwest::Client::new(), server.url.clone());
+    let guest = Caller::new(http_client(), server.url.clone());
     let body = json!({"event_id": show.event, "items": [units]});
     let made = guest.post("/api/v1/bookings", &body).await;
     let id = made.data(201)["id"].as_str().expect("an id").to_owned();

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::sse::Stream;
 use crate::support::caller::Caller;
+use crate::support::http_client;
 use crate::support::proxy::{Kind, Proxy};
 use crate::support::server::TestServer;
 use crate::support::show::Show;
@@ -24,7 +25,7 @@ async fn everything_passes(server: &TestServer, base: &str, prefix: &str) {
     let client = server.client().await;
     let show = Show::new().ticket_type("Standing", 4_500, 100);
     let show = show.stage(&client).await;
-    let caller = Caller::new(reqwest::Client::new(), format!("http://{base}"));
+    let caller = Caller::new(http_client(), format!("http://{base}"));
     let packed = caller.clone().with_header("accept-encoding", "gzip");
     let path = format!("/api/v1/events/{}", show.event);
     packed.get(&path).await.data(200);
@@ -61,7 +62,7 @@ async fn serves(kind: Kind) {
     let address = proxy.address();
     everything_passes(&server, &address.to_string(), "").await;
     everything_passes(&server, &format!("{address}/tickets"), "/tickets").await;
-    let caller = Caller::new(reqwest::Client::new(), format!("http://{address}"));
+    let caller = Caller::new(http_client(), format!("http://{address}"));
     for path in ["/", "/events/1", "/healthz"] {
         assert_eq!(caller.get(path).await.status, 200, "{path}");
     }

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::support::binary::ServerProcess;
 use crate::support::database::TestDatabase;
+use crate::support::http_client;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
 use crate::support::websocket::{Socket, SocketEnd, WireVersion};
@@ -123,7 +124,10 @@ async fn the_viewers_of_a_killed_node_are_soon_current_on_another() {
         resumed.iter().all(|resumed| *resumed),
         "all of them from the ring"
     );
-    let page = reqwest::get(format!("{}/metrics", second.url)).await;
+    let page = http_client()
+        .get(format!("{}/metrics", second.url))
+        .send()
+        .await;
     let page = page.expect("an answer").text().await.expect("a page");
     let loads = page
         .lines()

@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::caller::Caller;
+use crate::support::http_client;
 use crate::support::server::TestServer;
 use crate::support::show::{Show, Staged, user};
 use crate::support::websocket::WireVersion;
@@ -192,7 +193,7 @@ async fn speed_i_a_map_comes_as_runs_and_packed() {
     for (lang, message) in [("en", &plain.body["message"]), ("th", &Value::Null)] {
         for _ in 0..2 {
             let url = format!("http://{}{path}", theatre.server.address());
-            let packed = reqwest::Client::new()
+            let packed = http_client()
                 .get(url)
                 .header("accept-encoding", "br;q=0.5, gzip")
                 .header("accept-language", lang);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Response;
 use serde_json::{Value, json};
 
+use crate::support::http_client;
 use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
 use crate::support::websocket::WireVersion;
@@ -79,7 +80,7 @@ async fn request(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> R
 }
 
 async fn request_at(base: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-    let mut request = reqwest::Client::new().get(format!("http://{base}{path}"));
+    let mut request = http_client().get(format!("http://{base}{path}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

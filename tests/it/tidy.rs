@@ -65,6 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "interactions",
             "jobs",
             "limits",
+            "payments",
             "schema",
             "store",
             "telemetry",
@@ -85,8 +86,9 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("interactions", &["config", "limits", "store", "ticketing"]),
-    ("jobs", &["auth", "desk", "mail", "store"]),
+    ("jobs", &["auth", "desk", "mail", "store", "payments"]),
     ("mail", &["config"]),
+    ("payments", &["config", "desk", "store", "ticketing"]),
     (
         "sse",
         &[

@@ -9,6 +9,7 @@ use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::collector::{Collector, said};
 use crate::support::database::TestDatabase;
+use crate::support::http_client;
 use crate::support::show::Show;
 use crate::support::websocket::{Socket, WireVersion};
 
@@ -30,7 +31,7 @@ async fn book(args: &[&str], log: File) -> Booked {
     let mut viewer = Socket::connect(server.address(), WireVersion::V2).await;
     viewer.join(&topic, json!({})).await;
 
-    let caller = Caller::new(reqwest::Client::new(), server.url.clone());
+    let caller = Caller::new(http_client(), server.url.clone());
     let caller = caller.with_header("x-request-id", "the-one".to_owned());
     let booking = json!({"event_id": show.event, "quantity": 2});
     let answer = caller.post("/api/v1/bookings", &booking).await;

@@ -15,6 +15,7 @@ use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::Change;
 use crate::schema;
+use crate::store::payments::staff_paid_job;
 use crate::ticketing::BookingId;
 use crate::ticketing::record::{BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
@@ -140,7 +141,10 @@ pub(in crate::api) async fn set_status(
             .into());
         }
     };
-    let change = Change::new(event_id, id, transition);
+    let mut change = Change::new(event_id, id, transition);
+    if let Transition::Confirm { .. } = change.transition {
+        change.with.jobs.push(staff_paid_job(id));
+    }
     let (answer, _) = made(state.desk.change(change).await?)?;
     state.board.committed(event_id, answer.revision);
     let data = BookingData::new(answer.booking, answer.now);

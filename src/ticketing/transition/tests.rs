@@ -111,6 +111,7 @@ fn pending() -> Standing {
         extended_at: None,
         processing_since: None,
         cancel_reason: None,
+        payment: None,
     };
     Standing {
         booking,

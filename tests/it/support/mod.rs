@@ -17,3 +17,9 @@ pub(crate) mod show;
 pub(crate) mod smtp;
 pub(crate) mod viewer;
 pub(crate) mod websocket;
+
+/// A client of HTTP. The process has one provider of cryptography for all of its clients.
+pub(crate) fn http_client() -> reqwest::Client {
+    seatcast::telemetry::choose_cryptography();
+    reqwest::Client::new()
+}

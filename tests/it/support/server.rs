@@ -9,6 +9,7 @@
 //! It runs on a thread with a runtime of its own, much like in its own process; dropping it drains it. Development mode
 //! is on, so `X-User-Id` names callers. Limits by address and account are off unless it is [`Builder::limited`].
 
+use super::http_client;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -92,7 +93,7 @@ impl Builder {
             address,
             shutdown,
             thread: Some(thread),
-            http: reqwest::Client::new(),
+            http: http_client(),
         }
     }
 }

@@ -1,0 +1,228 @@
+-- Money: attempts to pay, refunds, what providers told, and the double-entry ledger of all of it.
+--
+-- An attempt is a row before its provider is called, and its id is the provider's idempotency key, so a call that is
+-- repeated after a crash is the same call. What the provider has is asked for, never believed from somebody else; the
+-- job that asks is the row's own (`payment:<id>`).
+
+create table payments (
+    id uuid not null default uuid_by_time() constraint payments_pkey primary key,
+    booking_id uuid not null,
+    event_id bigint not null,
+    provider text not null constraint payments_provider_known check (provider in ('stripe', 'demo', 'offline')),
+    -- As staff were paid, or as the provider names it: `cash`, `card` …
+    method text constraint payments_method_length check (char_length(method) <= 50),
+    state text not null default 'creating' constraint payments_state_known
+        check (state in ('creating', 'requires_action', 'authorized', 'processing', 'captured', 'failed', 'canceled', 'needs_review')),
+    amount bigint not null constraint payments_amount_positive check (amount > 0),
+    currency char(3) not null,
+    -- The provider's name for it.
+    provider_ref text constraint payments_provider_ref_length check (char_length(provider_ref) <= 200),
+    -- With it the buyer's browser speaks to the provider.
+    client_secret text constraint payments_client_secret_length check (char_length(client_secret) <= 500),
+    redirect_url text constraint payments_redirect_url_length check (char_length(redirect_url) <= 2000),
+    -- Where the provider sends the buyer's browser in the end.
+    return_url text constraint payments_return_url_length check (char_length(return_url) <= 2000),
+    captured_amount bigint not null default 0 constraint payments_captured_counts check (captured_amount >= 0),
+    -- Given back, or about to be.
+    refunded_amount bigint not null default 0,
+    -- What the provider keeps.
+    fee_amount bigint not null default 0 constraint payments_fee_counts check (fee_amount >= 0),
+    -- Why the last card was declined, or why a person has to look.
+    failure text constraint payments_failure_length check (char_length(failure) <= 500),
+    created_at timestamptz not null default clock_timestamp(),
+    updated_at timestamptz not null default clock_timestamp(),
+    -- Nothing is given back that did not come.
+    constraint payments_refunds_covered check (refunded_amount between 0 and captured_amount),
+    constraint payments_booking_of_event foreign key (booking_id, event_id) references bookings (id, event_id)
+);
+create index payments_by_event on payments (event_id, id);
+create index payments_for_review on payments (id) where state = 'needs_review';
+create unique index payments_ref_unique on payments (provider, provider_ref) where provider_ref is not null;
+create index payments_by_booking on payments (booking_id, id);
+-- One attempt at a time: two cards for one booking would be paid twice.
+create unique index payments_one_live on payments (booking_id)
+    where state in ('creating', 'requires_action', 'authorized', 'processing');
+
+-- Money on its way back. The row reserves its amount (`payments.refunded_amount`) in the transaction that writes it.
+create table refunds (
+    id uuid not null default uuid_by_time() constraint refunds_pkey primary key,
+    payment_id uuid not null constraint refunds_payment_exists references payments,
+    booking_id uuid not null,
+    event_id bigint not null,
+    amount bigint not null constraint refunds_amount_positive check (amount > 0),
+    reason text not null default '' constraint refunds_reason_length check (char_length(reason) <= 500),
+    -- Tickets that are void by it; null: none.
+    tickets text[],
+    state text not null default 'requested'
+        constraint refunds_state_known check (state in ('requested', 'pending', 'succeeded', 'failed', 'needs_review')),
+    -- Two refunds for one reason are one.
+    key text not null constraint refunds_key_unique unique constraint refunds_key_length check (char_length(key) <= 200),
+    provider_ref text constraint refunds_provider_ref_length check (char_length(provider_ref) <= 200),
+    failure text constraint refunds_failure_length check (char_length(failure) <= 500),
+    created_at timestamptz not null default clock_timestamp(),
+    updated_at timestamptz not null default clock_timestamp()
+);
+create index refunds_by_event on refunds (event_id, id);
+create index refunds_for_review on refunds (id) where state = 'needs_review';
+create index refunds_by_payment on refunds (payment_id, id);
+create index refunds_by_booking on refunds (booking_id, id);
+
+-- Every event of a provider that was taken in, so that a doubled one does nothing.
+create table provider_events (
+    provider text not null,
+    id text not null constraint provider_events_id_length check (char_length(id) <= 200),
+    type text not null constraint provider_events_type_length check (char_length(type) <= 200),
+    received_at timestamptz not null default clock_timestamp()
+);
+create index provider_events_by_age on provider_events (received_at);
+alter table provider_events add constraint provider_events_pkey primary key (provider, id);
+
+-- The books of the demo's provider, which is a machine of its own that happens to live here: it is asked like any other.
+create table demo_charges (
+    id uuid not null constraint demo_charges_pkey primary key,
+    amount bigint not null,
+    currency char(3) not null,
+    status text not null default 'open'
+        constraint demo_charges_status_known check (status in ('open', 'challenged', 'processing', 'authorized', 'captured', 'canceled')),
+    return_url text,
+    captured_amount bigint not null default 0,
+    refunded_amount bigint not null default 0,
+    failure text,
+    -- Refunds that were asked for, by their keys.
+    refunds jsonb not null default '{}',
+    created_at timestamptz not null default clock_timestamp(),
+    constraint demo_charges_refunds_covered check (refunded_amount between 0 and captured_amount)
+);
+
+-- ------------------------------------------------------------------ ledger
+
+-- What money is or was for, by organization and currency. Debits are positive, credits negative.
+create table ledger_accounts (
+    id bigint generated by default as identity,
+    organization_id bigint not null,
+    name text not null constraint ledger_accounts_name_length check (char_length(name) <= 100),
+    kind text not null constraint ledger_accounts_kind_known check (kind in ('asset', 'liability', 'income', 'expense')),
+    currency char(3) not null,
+    constraint ledger_accounts_unique unique (organization_id, name, currency)
+);
+alter table ledger_accounts add constraint ledger_accounts_pkey primary key (id);
+
+create table ledger_transactions (
+    id bigint generated by default as identity,
+    -- One movement of money is posted once.
+    key text not null constraint ledger_transactions_key_unique unique,
+    cause text not null constraint ledger_transactions_cause_known
+        check (cause in ('sale', 'fee', 'refund', 'foreign_refund', 'dispute', 'dispute_won', 'payout')),
+    event_id bigint not null,
+    booking_id uuid,
+    payment_id uuid,
+    at timestamptz not null default clock_timestamp()
+);
+create index ledger_transactions_by_event on ledger_transactions (event_id, id);
+alter table ledger_transactions add constraint ledger_transactions_pkey primary key (id);
+
+create table ledger_entries (
+    id bigint generated by default as identity,
+    transaction_id bigint not null constraint ledger_entries_transaction_exists references ledger_transactions,
+    account_id bigint not null constraint ledger_entries_account_exists references ledger_accounts,
+    amount bigint not null constraint ledger_entries_amount_moves check (amount <> 0)
+);
+create index ledger_entries_by_account on ledger_entries (account_id, id);
+alter table ledger_entries add constraint ledger_entries_pkey primary key (id);
+create index ledger_entries_by_transaction on ledger_entries (transaction_id);
+
+-- At the end of a transaction, the entries of each posting are there and come to nothing in every currency.
+create function ledger_balanced() returns trigger language plpgsql
+    security definer set search_path from current as $$
+declare
+    posting bigint;
+    uneven record;
+begin
+    if tg_table_name = 'ledger_entries' then
+        posting := new.transaction_id;
+    else
+        posting := new.id;
+    end if;
+    if not exists (select from ledger_entries where transaction_id = posting) then
+        raise exception 'posting % has no entries', posting using errcode = '23514', constraint = 'ledger_balanced';
+    end if;
+    select a.currency, sum(e.amount) as rest into uneven
+      from ledger_entries e join ledger_accounts a on a.id = e.account_id
+     where e.transaction_id = posting group by a.currency having sum(e.amount) <> 0 limit 1;
+    if found then
+        raise exception 'posting % is off by % %', posting, uneven.rest, uneven.currency
+            using errcode = '23514', constraint = 'ledger_balanced';
+    end if;
+    return null;
+end
+$$;
+create constraint trigger ledger_entries_balanced after insert on ledger_entries
+    deferrable initially deferred for each row execute function ledger_balanced();
+create constraint trigger ledger_transactions_balanced after insert on ledger_transactions
+    deferrable initially deferred for each row execute function ledger_balanced();
+
+-- What was posted stays. A mistake is put right by another posting.
+create function ledger_is_final() returns trigger language plpgsql as $$
+begin
+    raise exception 'the ledger is only added to' using errcode = '42501', constraint = 'ledger_is_final', table = tg_table_name;
+end
+$$;
+do $$
+declare
+    part text;
+begin
+    foreach part in array array['ledger_accounts', 'ledger_transactions', 'ledger_entries'] loop
+        execute format('create trigger %1$s_final before update or delete or truncate on %1$s
+                        for each statement execute function ledger_is_final()', part);
+    end loop;
+end
+$$;
+
+-- Posts a movement of money in one currency; false where it was posted before.
+create function ledger_post(posting_key text, why text, organization bigint, event bigint, booking uuid, payment uuid,
+                            money char(3), names text[], kinds text[], amounts bigint[])
+    returns boolean language plpgsql as $$
+declare
+    posting bigint;
+begin
+    insert into ledger_transactions (key, cause, event_id, booking_id, payment_id)
+    values (posting_key, why, event, booking, payment)
+        on conflict (key) do nothing returning id into posting;
+    if posting is null then
+        return false;
+    end if;
+    insert into ledger_accounts (organization_id, name, kind, currency)
+    select organization, account, kind, money from unnest(names, kinds) as wanted (account, kind)
+     order by account
+        on conflict do nothing;
+    insert into ledger_entries (transaction_id, account_id, amount)
+    select posting, a.id, entry.amount
+      from unnest(names, amounts) as entry (account, amount)
+     cross join lateral (select id from ledger_accounts
+                          where organization_id = organization and name = entry.account and currency = money limit 1) a;
+    return true;
+end
+$$;
+
+create trigger payments_touch before update on payments
+    for each row when (old.* is distinct from new.*) execute function touch_updated_at();
+create trigger refunds_touch before update on refunds
+    for each row when (old.* is distinct from new.*) execute function touch_updated_at();
+
+-- A booking is shown with its payments and refunds, so they count in its version.
+do $$
+declare
+    part text;
+begin
+    foreach part in array array['payments', 'refunds'] loop
+        execute format('
+            create trigger %1$s_version_insert after insert on %1$s referencing new table as new_rows
+                for each statement execute function booking_parts_written();
+            create trigger %1$s_version_update after update on %1$s
+                referencing old table as old_rows new table as new_rows
+                for each statement execute function booking_parts_written()', part);
+    end loop;
+end
+$$;
+
+call settle_triggers();

@@ -1,0 +1,221 @@
+//! Paying a booking: `POST /bookings/{id}/payment`, and what Stripe tells: `POST /webhooks/stripe`.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::bookings::{Proof, is_visible, not_found};
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Body, header_text};
+use super::fields::{Fields, Input};
+use crate::auth::Caller;
+use crate::config::rest::METHOD_CHARS_MAX;
+use crate::payments::Started;
+use crate::schema;
+use crate::store::bookings::Name;
+use crate::store::payments::Heard;
+use crate::ticketing::payment::{Attempt, PaymentState, ProviderName};
+use crate::ticketing::record::{BookingStatus, Money};
+use crate::ticketing::refusal::Refusal;
+use crate::ticketing::{BookingId, PaymentId};
+
+/// How to pay.
+#[derive(ToSchema)]
+#[schema(example = json!({"return_url": "/bookings"}))]
+pub(super) struct PaymentWish {
+    /// The server's usual one where none is named.
+    provider: Option<ProviderName>,
+    /// As the provider names it; for staff, what they are asked to take.
+    #[schema(schema_with = schema::method, required = false)]
+    method: Option<String>,
+    /// Where the provider sends the buyer's browser in the end: a path here, or an address with http or https.
+    #[schema(schema_with = schema::return_url, required = false)]
+    return_url: Option<String>,
+}
+
+impl Input for PaymentWish {
+    fn read(fields: &mut Fields) -> Option<PaymentWish> {
+        let choices = ProviderName::ALL.map(|name| (name.as_str(), name));
+        let provider = fields.choice("provider", &choices);
+        let method = fields.filled_text("method", METHOD_CHARS_MAX);
+        let return_url = fields.url("return_url");
+        Some(PaymentWish {
+            provider,
+            method,
+            return_url,
+        })
+    }
+}
+
+/// An attempt to pay, and what its buyer has to do now.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PaymentData {
+    #[schema(value_type = uuid::Uuid)]
+    attempt: PaymentId,
+    provider: ProviderName,
+    status: PaymentState,
+    amount: Money,
+    /// With Stripe: what its elements in the browser need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
+    /// With Stripe: the key that browsers use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    publishable_key: Option<String>,
+    /// Where the buyer goes to pay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redirect_url: Option<String>,
+    /// What to do, where staff take the money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<String>,
+    /// Why the last card was declined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    /// The booking's deadline.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    server_time: Timestamp,
+}
+
+/// Begin to pay a booking
+///
+/// Answers the attempt that is live, or makes one. Its amount is the booking's total. A card that is declined leaves it
+/// live: another one may be tried. Where less than five minutes are left, the deadline moves to five minutes from now,
+/// once. The booking is confirmed when the provider says that the money is there, never by this request.
+#[utoipa::path(
+    post, path = "/bookings/{id}/payment", tag = "payments", request_body = PaymentWish,
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 201, description = "Go on as it says", body = Envelope<PaymentData>),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`INVALID_TRANSITION {from}`: it is not held any more, or costs nothing", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`, `PROVIDER_UNKNOWN`, `PAYMENT_REFUSED`: the provider does not want \
+            it", body = Failure),
+        (status = 503, description = "`UNAVAILABLE`: come again after `Retry-After`", body = Failure),
+    )
+)]
+pub(super) async fn pay(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<BookingId>,
+    Proof(token): Proof,
+    body: Body<PaymentWish>,
+) -> ApiResult<Reply<PaymentData>> {
+    let found = state.store.booking_belongs(id).await?;
+    let found = found.filter(|found| is_visible(&state, found, &caller, token.as_deref()));
+    found.ok_or_else(not_found)?;
+    let PaymentWish {
+        provider,
+        method,
+        return_url,
+    } = body.input;
+    let started = state
+        .payments
+        .start(id, provider, method.as_deref(), return_url.as_deref())
+        .await?;
+    let attempt = match started {
+        Started::Attempt(attempt) => attempt,
+        Started::NoBooking => return Err(not_found()),
+        Started::NotPayable(from) => {
+            return Err(Refusal::InvalidTransition {
+                from,
+                to: BookingStatus::Confirmed,
+                used: false,
+                started: false,
+            }
+            .into());
+        }
+        Started::NoProvider => return Err(refused("PROVIDER_UNKNOWN")),
+        Started::Refused(_) => return Err(refused("PAYMENT_REFUSED")),
+    };
+    let found = state.store.booking(Name::Id(id)).await?;
+    let found = found.ok_or_else(not_found)?;
+    let stripe = state.payments.providers().stripe.as_ref();
+    let of_stripe = attempt.provider == ProviderName::Stripe;
+    let key = stripe
+        .filter(|_| of_stripe)
+        .and_then(|stripe| stripe.publishable_key());
+    Ok(Reply::created(
+        "PAYMENT_STARTED",
+        PaymentData {
+            attempt: attempt.id,
+            provider: attempt.provider,
+            status: attempt.state,
+            instructions: instructions(&attempt, &found.booking.reference),
+            client_secret: attempt.client_secret.filter(|_| of_stripe),
+            publishable_key: key.map(str::to_owned),
+            redirect_url: attempt.redirect_url,
+            failure: attempt.failure,
+            amount: attempt.amount,
+            expires_at: found.booking.expires_at,
+            server_time: found.now,
+        },
+    ))
+}
+
+fn refused(code: &'static str) -> ApiError {
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code)
+}
+
+/// For a buyer who pays to staff.
+fn instructions(attempt: &Attempt, reference: &str) -> Option<String> {
+    let amount = format!("{} {}", attempt.amount.shown(), attempt.amount.currency);
+    (attempt.provider == ProviderName::Offline).then(|| format!("{reference} · {amount}"))
+}
+
+/// What a webhook is answered: nothing that anybody needs.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Taken {
+    /// It had been taken in before.
+    double: bool,
+}
+
+/// An event of Stripe
+///
+/// The signature (`Stripe-Signature`, of the raw body) is checked. An event is taken in once, and only tells which attempt
+/// to look at: what Stripe has is then asked. One about a payment that is not known yet is answered 503, so that it comes
+/// again.
+#[utoipa::path(
+    post, path = "/webhooks/stripe", tag = "payments",
+    request_body(content = String, content_type = "application/json", description = "As Stripe sends it"),
+    responses(
+        (status = 200, description = "Taken in, now or before, or of no interest here", body = Envelope<Taken>),
+        (status = 400, description = "`BAD_SIGNATURE`: not signed by Stripe, or too old", body = Failure),
+        (status = 503, description = "`UNKNOWN_PAYMENT`, `UNAVAILABLE`: come again", body = Failure),
+    )
+)]
+pub(super) async fn stripe(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> ApiResult<Reply<Taken>> {
+    let signature = header_text(&headers, &super::STRIPE_SIGNATURE).unwrap_or_default();
+    let stripe = state.payments.providers().stripe.as_ref();
+    let event = stripe.and_then(|stripe| stripe.webhook(signature, &body, state.desk.now()));
+    let event = event.ok_or_else(|| ApiError::bad_request("BAD_SIGNATURE"))?;
+    if event.intent().is_empty() && event.attempt().is_none() {
+        return Ok(Reply::ok("WEBHOOK_TAKEN", Taken { double: false }));
+    }
+    let heard = state
+        .payments
+        .hear(
+            ProviderName::Stripe,
+            &event.id,
+            &event.kind,
+            event.intent(),
+            event.attempt(),
+        )
+        .await?;
+    match heard {
+        Heard::Unknown => Err(ApiError::unavailable("UNKNOWN_PAYMENT", 30)),
+        Heard::Taken | Heard::Double => {
+            let double = heard == Heard::Double;
+            Ok(Reply::ok("WEBHOOK_TAKEN", Taken { double }))
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Moves an attempt on until nothing is left to do: ask, compare, act, again. The table, the provider and the desk are
+//! traits, so that the simulation runs the same code.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Provider, ProviderError};
+use crate::config::inside::PAYMENT_LOOK_S;
+use crate::desk::DeskError;
+use crate::metrics;
+use crate::store::StoreError;
+use crate::ticketing::payment::{
+    Attempt, Charge, Next, PaymentState, ProviderName, next, offline_charge, refused,
+};
+use crate::ticketing::record::Booking;
+use crate::ticketing::{BookingId, PaymentId};
+
+/// Steps of one attempt at the job; a sale takes four.
+const STEPS_MAX: u32 = 8;
+
+/// The rows of attempts.
+pub(crate) trait PaymentTable: Sync {
+    fn attempt(
+        &self,
+        id: PaymentId,
+    ) -> impl Future<Output = Result<Option<Attempt>, StoreError>> + Send;
+    /// The booking, and the time by the database's clock.
+    fn booking_of(
+        &self,
+        id: BookingId,
+    ) -> impl Future<Output = Result<Option<(Booking, Timestamp)>, StoreError>> + Send;
+    fn heard(
+        &self,
+        of: &Attempt,
+        charge: &Charge,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// The money is ours, once; `gives_back`: and on its way back.
+    fn settle(
+        &self,
+        of: &Attempt,
+        charge: &Charge,
+        booking: &Booking,
+        gives_back: bool,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn end(
+        &self,
+        of: &Attempt,
+        state: PaymentState,
+        reason: Option<&str>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// The desk, as payments use it.
+pub(crate) trait Sales: Sync {
+    /// Sells what the booking holds, or held, to the attempt.
+    fn sell(
+        &self,
+        of: &Attempt,
+        booking: &Booking,
+    ) -> impl Future<Output = Result<Sold, DeskError>> + Send;
+    /// Keeps the hold until then.
+    fn hold(
+        &self,
+        of: &Attempt,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<(), DeskError>> + Send;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sold {
+    Now,
+    /// Somebody else has it, or it is not sold any more.
+    Refused,
+}
+
+/// How an attempt at the job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Driven {
+    Done,
+    /// Nothing is to be done before the buyer or the provider does something; look again then.
+    Waits {
+        after: Duration,
+    },
+    Later(String),
+}
+
+enum Step {
+    /// Something changed: look again.
+    On,
+    End(Driven),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Desk(#[from] DeskError),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+}
+
+pub(crate) async fn drive(
+    table: &impl PaymentTable,
+    provider: &impl Provider,
+    desk: &impl Sales,
+    id: PaymentId,
+) -> Driven {
+    for _ in 0..STEPS_MAX {
+        match step(table, provider, desk, id).await {
+            Ok(Step::On) => {}
+            Ok(Step::End(driven)) => return driven,
+            Err(stopped) => return Driven::Later(stopped.to_string()),
+        }
+    }
+    Driven::Later("it does not come to an end".to_owned())
+}
+
+async fn step(
+    table: &impl PaymentTable,
+    provider: &impl Provider,
+    desk: &impl Sales,
+    id: PaymentId,
+) -> Result<Step, Stopped> {
+    let Some(attempt) = table.attempt(id).await? else {
+        return Ok(Step::End(Driven::Done));
+    };
+    if !attempt.state.is_live() {
+        return Ok(Step::End(Driven::Done));
+    }
+    let asked = match &attempt.provider_ref {
+        None => provider.start(&attempt).await,
+        Some(_) => provider.look(&attempt).await,
+    };
+    let mut charge = match asked {
+        Ok(charge) => charge,
+        Err(ProviderError::Refused(why)) => return fail(table, &attempt, &why).await,
+        Err(error) => return Err(error.into()),
+    };
+    let Some((booking, now)) = table.booking_of(attempt.booking_id).await? else {
+        return Ok(Step::End(Driven::Done));
+    };
+    if attempt.provider == ProviderName::Offline {
+        charge = offline_charge(&attempt, &booking);
+    }
+    table.heard(&attempt, &charge).await?;
+    let mut step = next(&attempt, &charge, &booking, now);
+    if mistaken!(CaptureUnsold) && step == Next::Sell {
+        step = Next::Capture;
+    }
+    if step == Next::Sell {
+        match desk.sell(&attempt, &booking).await? {
+            Sold::Now => return Ok(Step::On),
+            Sold::Refused => step = refused(&charge),
+        }
+    }
+    match step {
+        Next::Wait | Next::Sell => Ok(Step::End(waits())),
+        Next::Hold { until } => {
+            desk.hold(&attempt, until).await?;
+            Ok(Step::End(waits()))
+        }
+        Next::Capture => match provider.capture(&attempt).await {
+            Ok(()) => Ok(Step::On),
+            Err(ProviderError::Refused(why)) => {
+                let why =
+                    format!("the booking is confirmed and its money could not be taken: {why}");
+                review(table, &attempt, &why).await
+            }
+            Err(error) => Err(error.into()),
+        },
+        Next::CancelCharge => match provider.cancel(&attempt).await {
+            Ok(()) => Ok(Step::On),
+            // It was paid in this moment: look again.
+            Err(ProviderError::Refused(why)) => Ok(Step::End(Driven::Later(why))),
+            Err(error) => Err(error.into()),
+        },
+        Next::Settle | Next::GiveBack => {
+            let gives_back = step == Next::GiveBack;
+            table
+                .settle(&attempt, &charge, &booking, gives_back)
+                .await?;
+            count(&attempt, if gives_back { "too_late" } else { "captured" });
+            Ok(Step::End(Driven::Done))
+        }
+        Next::End => {
+            table.end(&attempt, PaymentState::Canceled, None).await?;
+            count(&attempt, "canceled");
+            Ok(Step::End(Driven::Done))
+        }
+        Next::Review { reason } => review(table, &attempt, reason).await,
+    }
+}
+
+fn waits() -> Driven {
+    Driven::Waits {
+        after: Duration::from_secs(PAYMENT_LOOK_S),
+    }
+}
+
+async fn fail(table: &impl PaymentTable, of: &Attempt, why: &str) -> Result<Step, Stopped> {
+    table.end(of, PaymentState::Failed, Some(why)).await?;
+    count(of, "failed");
+    Ok(Step::End(Driven::Done))
+}
+
+async fn review(table: &impl PaymentTable, of: &Attempt, why: &str) -> Result<Step, Stopped> {
+    tracing::error!(payment = %of.id, booking = %of.booking_id, why, "a payment needs a person");
+    table.end(of, PaymentState::NeedsReview, Some(why)).await?;
+    count(of, "needs_review");
+    Ok(Step::End(Driven::Done))
+}
+
+fn count(of: &Attempt, outcome: &'static str) {
+    metrics::PAYMENTS.one(outcome);
+    if outcome == "captured" {
+        metrics::PAYMENTS_CAPTURED.one(of.provider.as_str());
+    }
+    tracing::info!(payment = %of.id, booking = %of.booking_id, event = of.event_id.0, outcome, "a payment ended");
+}

@@ -1,0 +1,395 @@
+//! PAYMENTS: attempts to pay, from the request to money that is booked.
+//!
+//! ```text
+//! POST …/payment ──► row + job ──► provider: start ──► the buyer pays there
+//!                                                          │
+//! webhook, page, poller ──► ring the row's job ──► drive: ask the provider, compare, act
+//!                                                    │ desk: sell      │ provider: capture, cancel
+//!                                                    └──► store: settle, post, give back
+//! ```
+//!
+//! [`drive`] is the only place that moves an attempt on. It asks the provider what it has, and the rules
+//! (`ticketing/payment.rs`) what follows. Every step may be repeated: the provider knows the attempt by its id, the desk
+//! by the booking's `payment_id`, the ledger by the posting's key. So it does not matter what dies between two steps.
+//!
+//! A provider is called by jobs, and once by the request that begins an attempt, whose buyer waits for the answer; never in a transaction.
+
+pub mod demo;
+pub(crate) mod drive;
+pub mod refunds;
+pub mod stripe;
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use self::demo::Demo;
+use self::drive::{PaymentTable, Sales, Sold};
+use self::stripe::Stripe;
+use crate::desk::{Change, Desk, DeskError};
+use crate::store::bookings::Name;
+use crate::store::payments::{Begun, Heard, Refund, parts_of};
+use crate::store::{Store, StoreError};
+use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName};
+use crate::ticketing::record::{Booking, BookingStatus};
+use crate::ticketing::refusal::Refusal;
+use crate::ticketing::transition::Transition;
+use crate::ticketing::{BookingId, PaymentId, RefundId, SeatId};
+
+/// Why a provider did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProviderError {
+    /// Nobody knows whether it did: ask again, with the same key.
+    #[error("the provider did not answer: {0}")]
+    Unanswered(String),
+    /// It will not.
+    #[error("the provider refused: {0}")]
+    Refused(String),
+}
+
+/// Where a refund is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Returned {
+    Done {
+        provider_ref: String,
+    },
+    /// It is on its way.
+    Pending {
+        provider_ref: String,
+    },
+    Failed {
+        reason: String,
+    },
+}
+
+/// Who takes money. Each call may be repeated: it is known by the attempt's or the refund's id.
+pub(crate) trait Provider: Sync {
+    fn start(&self, of: &Attempt) -> impl Future<Output = Result<Charge, ProviderError>> + Send;
+    fn look(&self, of: &Attempt) -> impl Future<Output = Result<Charge, ProviderError>> + Send;
+    fn capture(&self, of: &Attempt) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    fn cancel(&self, of: &Attempt) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    fn refund(
+        &self,
+        of: &Attempt,
+        refund: &Refund,
+    ) -> impl Future<Output = Result<Returned, ProviderError>> + Send;
+}
+
+/// The providers of this node.
+#[derive(Clone, Default)]
+pub struct Providers {
+    pub stripe: Option<Stripe>,
+    pub demo: Option<Demo>,
+}
+
+impl Providers {
+    /// The one that is used where none is asked for.
+    pub fn usual(&self) -> ProviderName {
+        match (&self.stripe, &self.demo) {
+            (Some(_), _) => ProviderName::Stripe,
+            (None, Some(_)) => ProviderName::Demo,
+            (None, None) => ProviderName::Offline,
+        }
+    }
+
+    pub fn has(&self, name: ProviderName) -> bool {
+        match name {
+            ProviderName::Stripe => self.stripe.is_some(),
+            ProviderName::Demo => self.demo.is_some(),
+            ProviderName::Offline => true,
+        }
+    }
+}
+
+fn missing(name: ProviderName) -> ProviderError {
+    ProviderError::Unanswered(format!("this node has no {}", name.as_str()))
+}
+
+/// What an offline attempt has is read from its booking, so nothing has to be asked.
+fn offline(of: &Attempt) -> Charge {
+    Charge {
+        provider_ref: of.id.to_string(),
+        status: crate::ticketing::payment::ChargeStatus::Open,
+        amount: of.amount.amount,
+        currency: of.amount.currency.clone(),
+        attempt: Some(of.id),
+        captured_amount: 0,
+        fee_amount: 0,
+        method: of.method.clone(),
+        client_secret: None,
+        redirect_url: None,
+        failure: None,
+    }
+}
+
+impl Provider for Providers {
+    async fn start(&self, of: &Attempt) -> Result<Charge, ProviderError> {
+        match (of.provider, &self.stripe, &self.demo) {
+            (ProviderName::Stripe, Some(stripe), _) => stripe.start(of).await,
+            (ProviderName::Demo, _, Some(demo)) => demo.start(of).await,
+            (ProviderName::Offline, ..) => Ok(offline(of)),
+            (name, ..) => Err(missing(name)),
+        }
+    }
+
+    async fn look(&self, of: &Attempt) -> Result<Charge, ProviderError> {
+        match (of.provider, &self.stripe, &self.demo) {
+            (ProviderName::Stripe, Some(stripe), _) => stripe.look(of).await,
+            (ProviderName::Demo, _, Some(demo)) => demo.look(of).await,
+            (ProviderName::Offline, ..) => Ok(offline(of)),
+            (name, ..) => Err(missing(name)),
+        }
+    }
+
+    async fn capture(&self, of: &Attempt) -> Result<(), ProviderError> {
+        match (of.provider, &self.stripe, &self.demo) {
+            (ProviderName::Stripe, Some(stripe), _) => stripe.capture(of).await,
+            (ProviderName::Demo, _, Some(demo)) => demo.capture(of).await,
+            (ProviderName::Offline, ..) => Ok(()),
+            (name, ..) => Err(missing(name)),
+        }
+    }
+
+    async fn cancel(&self, of: &Attempt) -> Result<(), ProviderError> {
+        match (of.provider, &self.stripe, &self.demo) {
+            (ProviderName::Stripe, Some(stripe), _) => stripe.cancel(of).await,
+            (ProviderName::Demo, _, Some(demo)) => demo.cancel(of).await,
+            (ProviderName::Offline, ..) => Ok(()),
+            (name, ..) => Err(missing(name)),
+        }
+    }
+
+    async fn refund(&self, of: &Attempt, refund: &Refund) -> Result<Returned, ProviderError> {
+        match (of.provider, &self.stripe, &self.demo) {
+            (ProviderName::Stripe, Some(stripe), _) => stripe.refund(of, refund).await,
+            (ProviderName::Demo, _, Some(demo)) => demo.refund(of, refund).await,
+            // Staff hand it back; the row says that they have to.
+            (ProviderName::Offline, ..) => Ok(Returned::Done {
+                provider_ref: refund.id.to_string(),
+            }),
+            (name, ..) => Err(missing(name)),
+        }
+    }
+}
+
+/// The payments of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Payments(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    desk: Desk,
+    providers: Providers,
+    jobs_written: Arc<Notify>,
+}
+
+/// How the request to pay ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Started {
+    /// The attempt as it is now; `Creating` if the provider has not answered yet.
+    Attempt(Attempt),
+    NotPayable(BookingStatus),
+    NoBooking,
+    /// This node does not have the provider.
+    NoProvider,
+    /// The provider does not want it.
+    Refused(String),
+}
+
+impl Payments {
+    pub fn new(store: Store, desk: Desk, providers: Providers) -> Payments {
+        let jobs_written = desk.jobs_written();
+        Payments(Arc::new(Inner {
+            store,
+            desk,
+            providers,
+            jobs_written,
+        }))
+    }
+
+    pub fn providers(&self) -> &Providers {
+        &self.0.providers
+    }
+
+    /// Begins an attempt, or returns the one that is live, and moves the booking's deadline, once.
+    ///
+    /// # Errors
+    /// The database.
+    pub async fn start(
+        &self,
+        booking: BookingId,
+        provider: Option<ProviderName>,
+        method: Option<&str>,
+        return_url: Option<&str>,
+    ) -> Result<Started, StoreError> {
+        let Inner {
+            store,
+            desk,
+            providers,
+            ..
+        } = &*self.0;
+        let provider = provider.unwrap_or_else(|| providers.usual());
+        if !providers.has(provider) {
+            return Ok(Started::NoProvider);
+        }
+        let begun = store
+            .begin_payment(booking, provider, method, return_url)
+            .await?;
+        let attempt = match begun {
+            Begun::New(attempt) | Begun::Live(attempt) => attempt,
+            Begun::NotPayable(status) => return Ok(Started::NotPayable(status)),
+            Begun::NoBooking => return Ok(Started::NoBooking),
+        };
+        let extend = Change::new(attempt.event_id, booking, Transition::Extend);
+        if let Err(DeskError::Refused(Refusal::InvalidTransition { from, .. })) =
+            desk.change(extend).await
+        {
+            self.ring(attempt.id).await?;
+            return Ok(Started::NotPayable(from));
+        }
+        if attempt.provider_ref.is_some() {
+            return Ok(Started::Attempt(attempt));
+        }
+        match providers.start(&attempt).await {
+            Ok(charge) => store.payment_heard(&attempt, &charge).await?,
+            // The job starts it.
+            Err(ProviderError::Unanswered(why)) => {
+                tracing::warn!(payment = %attempt.id, why, "the provider did not answer yet");
+                self.ring(attempt.id).await?;
+            }
+            Err(ProviderError::Refused(why)) => {
+                let failed = PaymentState::Failed;
+                store.end_payment(attempt.id, failed, Some(&why)).await?;
+                return Ok(Started::Refused(why));
+            }
+        }
+        let now = store.payment(attempt.id).await?;
+        Ok(Started::Attempt(now.unwrap_or(attempt)))
+    }
+
+    /// Lets the attempt's job run now.
+    pub async fn ring(&self, id: PaymentId) -> Result<(), StoreError> {
+        self.0.store.ring_payment(id).await?;
+        self.0.jobs_written.notify_one();
+        Ok(())
+    }
+
+    /// Takes in a provider's event.
+    pub async fn hear(
+        &self,
+        provider: ProviderName,
+        event: &str,
+        kind: &str,
+        provider_ref: &str,
+        attempt: Option<PaymentId>,
+    ) -> Result<Heard, StoreError> {
+        let heard = self
+            .0
+            .store
+            .hear_provider(provider, event, kind, provider_ref, attempt)
+            .await?;
+        self.0.jobs_written.notify_one();
+        Ok(heard)
+    }
+
+    /// Carries out the job of an attempt.
+    pub(crate) async fn drive(&self, id: PaymentId) -> drive::Driven {
+        drive::drive(&self.0.store, &self.0.providers, &self.0.desk, id).await
+    }
+
+    /// Carries out the job of a refund.
+    pub(crate) async fn drive_refund(&self, id: RefundId) -> drive::Driven {
+        refunds::drive(&self.0.store, &self.0.providers, &self.0.desk, id).await
+    }
+
+    /// Carries out the job that books what staff were paid.
+    pub(crate) async fn book_staff_payment(&self, booking: BookingId) -> drive::Driven {
+        match self.0.store.begin_staff_payment(booking).await {
+            Ok(true) => {
+                self.0.jobs_written.notify_one();
+                drive::Driven::Done
+            }
+            // Another attempt ends first.
+            Ok(false) => {
+                self.0.jobs_written.notify_one();
+                drive::Driven::Later("another attempt is live".to_owned())
+            }
+            Err(error) => drive::Driven::Later(error.to_string()),
+        }
+    }
+}
+
+impl PaymentTable for Store {
+    async fn attempt(&self, id: PaymentId) -> Result<Option<Attempt>, StoreError> {
+        self.payment(id).await
+    }
+
+    async fn booking_of(
+        &self,
+        id: BookingId,
+    ) -> Result<Option<(Booking, jiff::Timestamp)>, StoreError> {
+        let found = self.booking(Name::Id(id)).await?;
+        Ok(found.map(|found| (found.booking, found.now)))
+    }
+
+    async fn heard(&self, of: &Attempt, charge: &Charge) -> Result<(), StoreError> {
+        self.payment_heard(of, charge).await
+    }
+
+    async fn settle(
+        &self,
+        of: &Attempt,
+        charge: &Charge,
+        booking: &Booking,
+        gives_back: bool,
+    ) -> Result<(), StoreError> {
+        self.settle_payment(of, charge, parts_of(booking), gives_back)
+            .await
+    }
+
+    async fn end(
+        &self,
+        of: &Attempt,
+        state: PaymentState,
+        reason: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.end_payment(of.id, state, reason).await
+    }
+}
+
+impl Sales for Desk {
+    async fn sell(&self, of: &Attempt, booking: &Booking) -> Result<Sold, DeskError> {
+        let items = booking.items.iter();
+        let seats: Vec<SeatId> = items
+            .flat_map(|item| item.seats.iter().map(|seat| seat.id))
+            .collect();
+        let payment = of.id;
+        let reclaim = Transition::Reclaim { payment, seats };
+        match self
+            .change(Change::new(of.event_id, of.booking_id, reclaim))
+            .await
+        {
+            Ok(_) => Ok(Sold::Now),
+            Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(Sold::Refused),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn hold(&self, of: &Attempt, until: jiff::Timestamp) -> Result<(), DeskError> {
+        let processing = Transition::Processing { until };
+        match self
+            .change(Change::new(of.event_id, of.booking_id, processing))
+            .await
+        {
+            Ok(_) => Ok(()),
+            // It ended meanwhile: what comes is dealt with when it comes.
+            Err(DeskError::Refused(refusal)) if is_final(&refusal) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether the same command would be refused again.
+fn is_final(refusal: &Refusal) -> bool {
+    !matches!(refusal, Refusal::Busy { .. } | Refusal::TooLate { .. })
+}

@@ -1,0 +1,430 @@
+//! Stripe: PaymentIntents over its REST API. Cards are authorised first, and captured once the booking is sold.
+//!
+//! Every write has an idempotency key made of the attempt's or the refund's id, so one that is sent again is the same
+//! one. What webhooks say is not believed: they only tell which attempt to look at, and their signature that it is worth
+//! looking.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmac::{Hmac, Mac};
+use jiff::Timestamp;
+use reqwest::{Client, Method, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::Sha256;
+
+use super::{Provider, ProviderError, Returned};
+use crate::config::StripeConfig;
+use crate::config::inside::{PROVIDER_TIMEOUT_S, WEBHOOK_TOLERANCE_S};
+use crate::store::payments::Refund;
+use crate::ticketing::PaymentId;
+use crate::ticketing::payment::{Attempt, Charge, ChargeStatus};
+
+/// The version of the API that this was written for.
+const VERSION: &str = "2025-03-31.basil";
+/// Bytes of an answer that are read.
+const ANSWER_BYTES_MAX: usize = 512 * 1024;
+
+/// Why Stripe cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection to Stripe cannot be set up")]
+pub struct StripeSetupError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+#[derive(Clone)]
+pub struct Stripe(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    base: String,
+    secret_key: String,
+    publishable_key: Option<String>,
+    /// Any of them may have signed a webhook: two, while one replaces the other.
+    webhook_secrets: Vec<String>,
+}
+
+impl Stripe {
+    /// `None` without a key.
+    pub fn new(config: &StripeConfig) -> Result<Option<Stripe>, StripeSetupError> {
+        let Some(secret_key) = config.secret_key.clone().filter(|key| !key.is_empty()) else {
+            return Ok(None);
+        };
+        let client = Client::builder()
+            .timeout(Duration::from_secs(PROVIDER_TIMEOUT_S))
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_backend_preconfigured(tls()?)
+            .build()
+            .map_err(|error| StripeSetupError(error.into()))?;
+        let secrets = config.webhook_secret.as_deref().unwrap_or_default();
+        let secrets = secrets.split(',').map(str::trim);
+        Ok(Some(Stripe(Arc::new(Inner {
+            client,
+            base: config.api_base.trim_end_matches('/').to_owned(),
+            secret_key,
+            publishable_key: config.publishable_key.clone(),
+            webhook_secrets: secrets
+                .filter(|secret| !secret.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        }))))
+    }
+
+    /// The key that browsers may have.
+    pub fn publishable_key(&self) -> Option<&str> {
+        self.0.publishable_key.as_deref()
+    }
+
+    /// The event in a webhook's body, if Stripe signed it lately.
+    pub fn webhook(&self, signature: &str, body: &[u8], now: Timestamp) -> Option<StripeEvent> {
+        let secrets = self.0.webhook_secrets.iter();
+        let mut secrets = secrets.map(|secret| secret.as_bytes());
+        secrets
+            .any(|secret| is_signed(signature, body, secret, now))
+            .then(|| serde_json::from_slice(body).ok())
+            .flatten()
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<String>,
+        form: &[(&str, String)],
+    ) -> Result<Value, ProviderError> {
+        let Inner {
+            client,
+            base,
+            secret_key,
+            ..
+        } = &*self.0;
+        let mut request = client
+            .request(method.clone(), format!("{base}{path}"))
+            .bearer_auth(secret_key)
+            .header("Stripe-Version", VERSION);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        if method == Method::POST {
+            request = request.form(form);
+        }
+        let answer = request.send().await.map_err(unanswered)?;
+        let (status, again) = (answer.status(), should_retry(&answer));
+        let body = read(answer).await?;
+        match status.is_success() {
+            true => Ok(body),
+            false => Err(refusal(status, again, &body)),
+        }
+    }
+
+    /// The intent as it is.
+    async fn intent(&self, reference: &str) -> Result<Intent, ProviderError> {
+        let path =
+            format!("/v1/payment_intents/{reference}?expand[]=latest_charge.balance_transaction");
+        parsed(self.ask(Method::GET, &path, None, &[]).await?)
+    }
+}
+
+/// Trusts the authorities that the machine trusts.
+fn tls() -> Result<rustls::ClientConfig, StripeSetupError> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| StripeSetupError(error.into()))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// An event of a webhook: of which attempt it is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct StripeEvent {
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    data: EventData,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct EventData {
+    object: Value,
+}
+
+impl StripeEvent {
+    /// The intent that it is about; empty if it is about none.
+    pub fn intent(&self) -> &str {
+        let object = &self.data.object;
+        let name = match object["object"].as_str() {
+            Some("payment_intent") => &object["id"],
+            _ => &object["payment_intent"],
+        };
+        name.as_str().unwrap_or_default()
+    }
+
+    /// The attempt that we wrote into it.
+    pub fn attempt(&self) -> Option<PaymentId> {
+        self.data.object["metadata"]["payment"]
+            .as_str()?
+            .parse()
+            .ok()
+    }
+}
+
+fn is_signed(signature: &str, body: &[u8], secret: &[u8], now: Timestamp) -> bool {
+    let part = |name: &'static str| {
+        signature.split(',').filter_map(move |part| {
+            let (key, value) = part.trim().split_once('=')?;
+            (key == name).then_some(value)
+        })
+    };
+    let Some(at) = part("t").next() else {
+        return false;
+    };
+    let is_fresh = at
+        .parse::<i64>()
+        .is_ok_and(|at| (now.as_second() - at).abs() <= WEBHOOK_TOLERANCE_S);
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
+        return false;
+    };
+    mac.update(at.as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    is_fresh
+        && part("v1").any(|hex| {
+            let given = unhex(hex);
+            given.is_some_and(|given| mac.clone().verify_slice(&given).is_ok())
+        })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = text
+        .bytes()
+        .map(|digit| Some(char::from(digit).to_digit(16)? as u8))
+        .collect();
+    let digits = digits.filter(|digits| digits.len().is_multiple_of(2))?;
+    Some(
+        digits
+            .chunks(2)
+            .map(|pair| pair[0] << 4 | pair[1])
+            .collect(),
+    )
+}
+
+fn unanswered(error: reqwest::Error) -> ProviderError {
+    // Without its address, which may have a name that is nobody's business.
+    ProviderError::Unanswered(error.without_url().to_string())
+}
+
+fn should_retry(answer: &reqwest::Response) -> bool {
+    let header = answer.headers().get("Stripe-Should-Retry");
+    header.is_some_and(|value| value == "true")
+}
+
+async fn read(mut answer: reqwest::Response) -> Result<Value, ProviderError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(unanswered)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > ANSWER_BYTES_MAX {
+            return Err(ProviderError::Unanswered(
+                "the answer is too long".to_owned(),
+            ));
+        }
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|_| ProviderError::Unanswered("the answer is no JSON".to_owned()))
+}
+
+/// 409 (a request with the same key is under way), 429 and 5xx come again; other refusals are final.
+fn refusal(status: StatusCode, again: bool, body: &Value) -> ProviderError {
+    let error = &body["error"];
+    let said = ["code", "message"].map(|part| error[part].as_str().unwrap_or_default());
+    let said = format!("{status} {} {}", said[0], said[1]);
+    let is_later =
+        status.is_server_error() || again || matches!(status.as_u16(), 401 | 403 | 409 | 429);
+    match is_later {
+        true => ProviderError::Unanswered(said),
+        false => ProviderError::Refused(said),
+    }
+}
+
+#[derive(Deserialize)]
+struct Intent {
+    id: String,
+    status: String,
+    amount: i64,
+    currency: String,
+    #[serde(default)]
+    amount_received: i64,
+    client_secret: Option<String>,
+    #[serde(default)]
+    metadata: Value,
+    last_payment_error: Option<Value>,
+    latest_charge: Option<Value>,
+}
+
+fn parsed(body: Value) -> Result<Intent, ProviderError> {
+    serde_json::from_value(body)
+        .map_err(|error| ProviderError::Unanswered(format!("the answer is no intent: {error}")))
+}
+
+impl Intent {
+    fn charge(self) -> Charge {
+        let status = match self.status.as_str() {
+            "processing" => ChargeStatus::Processing,
+            "requires_capture" => ChargeStatus::Authorized,
+            "succeeded" => ChargeStatus::Captured,
+            "canceled" => ChargeStatus::Canceled,
+            _ => ChargeStatus::Open,
+        };
+        let latest = self.latest_charge.unwrap_or_default();
+        let failure = self.last_payment_error.unwrap_or_default();
+        let failure = failure["decline_code"]
+            .as_str()
+            .or(failure["code"].as_str());
+        Charge {
+            provider_ref: self.id,
+            status,
+            amount: self.amount,
+            currency: self.currency.to_ascii_uppercase(),
+            attempt: self.metadata["payment"]
+                .as_str()
+                .and_then(|id| id.parse().ok()),
+            captured_amount: self.amount_received,
+            fee_amount: latest["balance_transaction"]["fee"]
+                .as_i64()
+                .unwrap_or(0)
+                .max(0),
+            method: latest["payment_method_details"]["type"]
+                .as_str()
+                .map(|method| method.chars().take(50).collect()),
+            client_secret: self.client_secret,
+            redirect_url: None,
+            failure: failure
+                .map(str::to_owned)
+                .filter(|_| status == ChargeStatus::Open),
+        }
+    }
+}
+
+fn reference(of: &Attempt) -> Result<&str, ProviderError> {
+    let missing = || ProviderError::Refused("the attempt has no intent".to_owned());
+    of.provider_ref.as_deref().ok_or_else(missing)
+}
+
+impl Provider for Stripe {
+    async fn start(&self, of: &Attempt) -> Result<Charge, ProviderError> {
+        let form = [
+            ("amount", of.amount.amount.to_string()),
+            ("currency", of.amount.currency.to_ascii_lowercase()),
+            ("capture_method", "manual".to_owned()),
+            ("payment_method_types[0]", "card".to_owned()),
+            ("metadata[payment]", of.id.to_string()),
+            ("metadata[booking]", of.booking_id.to_string()),
+        ];
+        let key = format!("{}:start", of.id);
+        let made = self.ask(Method::POST, "/v1/payment_intents", Some(key), &form);
+        Ok(parsed(made.await?)?.charge())
+    }
+
+    async fn look(&self, of: &Attempt) -> Result<Charge, ProviderError> {
+        Ok(self.intent(reference(of)?).await?.charge())
+    }
+
+    async fn capture(&self, of: &Attempt) -> Result<(), ProviderError> {
+        let path = format!("/v1/payment_intents/{}/capture", reference(of)?);
+        let key = format!("{}:capture", of.id);
+        self.ask(Method::POST, &path, Some(key), &[]).await?;
+        Ok(())
+    }
+
+    async fn cancel(&self, of: &Attempt) -> Result<(), ProviderError> {
+        let path = format!("/v1/payment_intents/{}/cancel", reference(of)?);
+        let key = format!("{}:cancel", of.id);
+        self.ask(Method::POST, &path, Some(key), &[]).await?;
+        Ok(())
+    }
+
+    async fn refund(&self, of: &Attempt, refund: &Refund) -> Result<Returned, ProviderError> {
+        let made = match &refund.provider_ref {
+            Some(reference) => {
+                let path = format!("/v1/refunds/{reference}");
+                self.ask(Method::GET, &path, None, &[]).await?
+            }
+            None => {
+                let form = [
+                    ("payment_intent", reference(of)?.to_owned()),
+                    ("amount", refund.amount.to_string()),
+                    ("metadata[refund]", refund.id.to_string()),
+                ];
+                let key = refund.id.to_string();
+                self.ask(Method::POST, "/v1/refunds", Some(key), &form)
+                    .await?
+            }
+        };
+        let provider_ref = made["id"].as_str().unwrap_or_default().to_owned();
+        Ok(match made["status"].as_str().unwrap_or_default() {
+            "succeeded" => Returned::Done { provider_ref },
+            "failed" | "canceled" => Returned::Failed {
+                reason: made["failure_reason"]
+                    .as_str()
+                    .unwrap_or("failed")
+                    .to_owned(),
+            },
+            _ => Returned::Pending { provider_ref },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const SECRET: &[u8] = b"whsec_test";
+
+    fn signed(at: i64, body: &[u8], secret: &[u8]) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
+        mac.update(format!("{at}.").as_bytes());
+        mac.update(body);
+        let hex: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("t={at},v0=00,v1=ff,v1={hex}")
+    }
+
+    #[test]
+    fn only_what_was_signed_lately_is_heard() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let (at, body) = (now.as_second(), br#"{"id":"evt_1"}"#);
+        let good = signed(at, body, SECRET);
+        assert!(is_signed(&good, body, SECRET, now));
+        assert!(!is_signed(&good, b"{}", SECRET, now), "another body");
+        assert!(!is_signed(&good, body, b"other", now), "another secret");
+        assert!(
+            !is_signed(&signed(at - 301, body, SECRET), body, SECRET, now),
+            "old"
+        );
+        assert!(
+            !is_signed(&signed(at + 301, body, SECRET), body, SECRET, now),
+            "of the future"
+        );
+        for bad in ["", "t=1", "v1=00", "t=x,v1=00", "t=1,v1=0", "t=1,v1=zz"] {
+            assert!(!is_signed(bad, body, SECRET, now), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_asked_again_and_the_rest_is_final() {
+        let body = serde_json::json!({"error": {"code": "card_declined", "message": "no"}});
+        let later = |status: u16, again| {
+            let status = StatusCode::from_u16(status).unwrap();
+            matches!(refusal(status, again, &body), ProviderError::Unanswered(_))
+        };
+        assert!(later(500, false) && later(429, false) && later(409, false) && later(401, false));
+        assert!(later(400, true));
+        assert!(!later(400, false) && !later(402, false) && !later(404, false));
+    }
+}

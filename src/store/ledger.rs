@@ -1,0 +1,55 @@
+//! Writes postings, in the transaction of the movement that they are of. `sql/V13__payments.sql` keeps them balanced and
+//! as they are.
+
+use deadpool_postgres::GenericClient;
+
+use super::StoreError;
+use crate::ticketing::ledger::Posting;
+use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
+
+/// What a posting belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Belonging<'a> {
+    /// A movement is posted once under its key.
+    pub(super) key: &'a str,
+    pub(super) organization: UserId,
+    pub(super) event: EventId,
+    pub(super) booking: BookingId,
+    pub(super) payment: PaymentId,
+    pub(super) currency: &'a str,
+}
+
+/// Posts a movement, unless it was posted before.
+pub(super) async fn post(
+    client: &impl GenericClient,
+    of: Belonging<'_>,
+    posting: &Posting,
+) -> Result<(), StoreError> {
+    if posting.entries.is_empty() {
+        return Ok(());
+    }
+    let entries = posting.entries.iter();
+    let names: Vec<&str> = entries.clone().map(|(account, _)| account.name()).collect();
+    let kinds: Vec<&str> = entries.clone().map(|(account, _)| account.kind()).collect();
+    let amounts: Vec<i64> = entries.map(|(_, amount)| *amount).collect();
+    let sql = "select ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let statement = client.prepare_cached(sql).await?;
+    client
+        .query_one(
+            &statement,
+            &[
+                &of.key,
+                &posting.cause.as_str(),
+                &of.organization,
+                &of.event,
+                &of.booking,
+                &of.payment,
+                &of.currency,
+                &names,
+                &kinds,
+                &amounts,
+            ],
+        )
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,684 @@
+//! Attempts to pay and refunds: written, moved on and settled, each step in one transaction with the job that goes on
+//! with it and the posting that it makes.
+
+use std::time::Duration;
+
+use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
+use serde_json::json;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use super::jobs::{QueuedJob, ring};
+use super::ledger::{self, Belonging};
+use super::{Store, StoreError};
+use crate::config::inside::{PAYMENT_LOOK_S, REFUND_LOOK_S};
+use crate::ticketing::ledger::{Parts, fee, foreign_refund, refund, sale};
+use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName};
+use crate::ticketing::record::{Booking, BookingStatus, Money};
+use crate::ticketing::{BookingId, EventId, PaymentId, RefundId, UserId};
+
+/// The jobs that go on with attempts and refunds.
+pub const PAYMENT_JOB: &str = "payment";
+pub const REFUND_JOB: &str = "refund";
+/// The job that books what staff were paid.
+pub const STAFF_PAID_JOB: &str = "staff_paid";
+/// An attempt may be decided by its provider weeks later.
+pub const MONEY_WORTH: Duration = Duration::from_secs(60 * 24 * 3_600);
+
+const ATTEMPT: &str = "
+    p.id, p.booking_id, p.event_id, p.provider, p.method, p.state, p.amount, p.currency, p.provider_ref, p.client_secret,
+    p.redirect_url, p.return_url, p.captured_amount, p.refunded_amount, p.fee_amount, p.failure, p.created_at";
+const LIVE: &str = "state in ('creating', 'requires_action', 'authorized', 'processing')";
+
+/// How the request for an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Begun {
+    New(Attempt),
+    /// There was one already.
+    Live(Attempt),
+    /// The booking is not held any more, or never was for money.
+    NotPayable(BookingStatus),
+    NoBooking,
+}
+
+/// Whether an event of a provider was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    Taken,
+    /// It was taken in before.
+    Double,
+    /// Nothing here is known by that name, yet.
+    Unknown,
+}
+
+/// Money on its way back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refund {
+    pub id: RefundId,
+    pub payment_id: PaymentId,
+    pub booking_id: BookingId,
+    pub event_id: EventId,
+    pub amount: i64,
+    pub reason: String,
+    /// Tickets that go with it, by code.
+    pub tickets: Option<Vec<String>>,
+    pub state: RefundState,
+    pub provider_ref: Option<String>,
+    pub failure: Option<String>,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundState {
+    Requested,
+    /// The provider has it.
+    Pending,
+    Succeeded,
+    Failed,
+    NeedsReview,
+}
+
+impl RefundState {
+    const ALL: [(RefundState, &str); 5] = [
+        (RefundState::Requested, "requested"),
+        (RefundState::Pending, "pending"),
+        (RefundState::Succeeded, "succeeded"),
+        (RefundState::Failed, "failed"),
+        (RefundState::NeedsReview, "needs_review"),
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        let found = RefundState::ALL
+            .into_iter()
+            .find(|(state, _)| *state == self);
+        found.map_or("needs_review", |(_, name)| name)
+    }
+
+    pub fn is_open(self) -> bool {
+        matches!(self, RefundState::Requested | RefundState::Pending)
+    }
+}
+
+/// A refund to be written.
+#[derive(Debug, Clone, Copy)]
+pub struct NewRefund<'a> {
+    pub payment: PaymentId,
+    pub amount: i64,
+    pub reason: &'a str,
+    pub tickets: Option<&'a [String]>,
+    /// Two refunds with one key are one.
+    pub key: &'a str,
+}
+
+/// How the request for a refund ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RefundBegun {
+    New(Refund),
+    /// There was one with its key.
+    Before(Refund),
+    /// So much can still be given back.
+    Exceeds {
+        left: i64,
+    },
+    /// There is no such payment, or nothing came in by it.
+    NotCaptured,
+}
+
+pub fn payment_job(id: PaymentId) -> QueuedJob {
+    QueuedJob {
+        kind: PAYMENT_JOB,
+        key: format!("payment:{id}"),
+        payload: json!({ "payment_id": id }),
+        worth: MONEY_WORTH,
+    }
+}
+
+pub fn refund_job(id: RefundId) -> QueuedJob {
+    QueuedJob {
+        kind: REFUND_JOB,
+        key: format!("refund:{id}"),
+        payload: json!({ "refund_id": id }),
+        worth: MONEY_WORTH,
+    }
+}
+
+/// Books what staff were paid for a booking.
+pub fn staff_paid_job(booking: BookingId) -> QueuedJob {
+    QueuedJob {
+        kind: STAFF_PAID_JOB,
+        key: format!("staff-paid:{booking}"),
+        payload: json!({ "booking_id": booking }),
+        worth: MONEY_WORTH,
+    }
+}
+
+impl Store {
+    /// Begins an attempt to pay a booking that is held, or finds the one that is live. The job that goes on with it is
+    /// written along, so it is not forgotten if this node dies.
+    pub async fn begin_payment(
+        &self,
+        booking: BookingId,
+        provider: ProviderName,
+        method: Option<&str>,
+        return_url: Option<&str>,
+    ) -> Result<Begun, StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let sql = format!(
+            "insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url)
+             select b.id, b.event_id, $2, $3, b.total_amount, b.currency, $4 from bookings b
+              where b.id = $1 and b.status = 'pending' and b.expires_at > statement_timestamp() and b.total_amount > 0
+                 on conflict (booking_id) where {LIVE} do nothing
+             returning {ATTEMPT}"
+        );
+        let statement = transaction.prepare_cached(&sql).await?;
+        let made = transaction
+            .query_opt(
+                &statement,
+                &[&booking, &provider.as_str(), &method, &return_url],
+            )
+            .await?;
+        if let Some(row) = made {
+            let attempt = attempt(&row)?;
+            let after = Duration::from_secs(PAYMENT_LOOK_S);
+            ring(&transaction, &payment_job(attempt.id), after).await?;
+            transaction.commit().await?;
+            return Ok(Begun::New(attempt));
+        }
+        let sql = format!("select {ATTEMPT} from payments p where booking_id = $1 and {LIVE}");
+        let statement = transaction.prepare_cached(&sql).await?;
+        if let Some(row) = transaction.query_opt(&statement, &[&booking]).await? {
+            return Ok(Begun::Live(attempt(&row)?));
+        }
+        let sql = "select status, coalesce(expires_at <= statement_timestamp(), false) from bookings where id = $1";
+        let statement = transaction.prepare_cached(sql).await?;
+        let Some(row) = transaction.query_opt(&statement, &[&booking]).await? else {
+            return Ok(Begun::NoBooking);
+        };
+        let status: &str = row.try_get(0)?;
+        let unknown = |_| StoreError::corrupt(format!("booking status {status}"));
+        let status: BookingStatus = status.parse().map_err(unknown)?;
+        Ok(Begun::NotPayable(match (status, row.try_get(1)?) {
+            (BookingStatus::Pending, true) => BookingStatus::Expired,
+            (status, _) => status,
+        }))
+    }
+
+    /// Writes what staff were paid for a confirmed booking, as an attempt of theirs that is about to be settled. `false`
+    /// while another attempt of the booking is live.
+    pub async fn begin_staff_payment(&self, booking: BookingId) -> Result<bool, StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let live = format!("select id from payments where booking_id = $1 and {LIVE}");
+        let live = transaction.prepare_cached(&live).await?;
+        if let Some(row) = transaction.query_opt(&live, &[&booking]).await? {
+            let id: PaymentId = row.try_get(0)?;
+            ring(&transaction, &payment_job(id), Duration::ZERO).await?;
+            transaction.commit().await?;
+            return Ok(false);
+        }
+        let sql = format!(
+            "insert into payments as p (booking_id, event_id, provider, method, amount, currency)
+             select b.id, b.event_id, 'offline', b.paid_by, b.total_amount, b.currency from bookings b
+              where b.id = $1 and b.status = 'confirmed' and b.paid_by <> 'comp' and b.total_amount > 0
+                and not exists (select from payments earlier
+                                 where earlier.booking_id = b.id and earlier.provider = 'offline' and earlier.state = 'captured')
+                 on conflict (booking_id) where {LIVE} do nothing
+             returning p.id"
+        );
+        let statement = transaction.prepare_cached(&sql).await?;
+        if let Some(row) = transaction.query_opt(&statement, &[&booking]).await? {
+            let id: PaymentId = row.try_get(0)?;
+            ring(&transaction, &payment_job(id), Duration::ZERO).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Lets the attempt's job run now.
+    pub async fn ring_payment(&self, id: PaymentId) -> Result<(), StoreError> {
+        ring(&self.client().await?, &payment_job(id), Duration::ZERO).await
+    }
+
+    /// Lets the refund's job run now.
+    pub async fn ring_refund(&self, id: RefundId) -> Result<(), StoreError> {
+        ring(&self.client().await?, &refund_job(id), Duration::ZERO).await
+    }
+
+    pub async fn payment(&self, id: PaymentId) -> Result<Option<Attempt>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!("select {ATTEMPT} from payments p where id = $1");
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| attempt(&row)).transpose()
+    }
+
+    /// Of a booking, the newest first.
+    pub async fn payments_of(&self, booking: BookingId) -> Result<Vec<Attempt>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {ATTEMPT} from payments p where booking_id = $1 order by id desc limit 100"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &[&booking]).await?;
+        rows.iter().map(attempt).collect()
+    }
+
+    /// Attempts that wait for a person, the oldest first; `organization: None` means all.
+    pub async fn payments_for_review(
+        &self,
+        organization: Option<UserId>,
+        limit: i64,
+    ) -> Result<Vec<Attempt>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {ATTEMPT} from payments p join events e on e.id = p.event_id
+              where p.state = 'needs_review' and ($1::bigint is null or e.organizer_id = $1)
+              order by p.id limit $2"
+        );
+        let rows = client.query(&sql, &[&organization, &limit]).await?;
+        rows.iter().map(attempt).collect()
+    }
+
+    /// Notes what the provider has for a live attempt.
+    pub async fn payment_heard(&self, of: &Attempt, charge: &Charge) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "update payments set provider_ref = $2, state = $3, client_secret = coalesce($4, client_secret),
+                    redirect_url = coalesce($5, redirect_url), failure = $6
+              where id = $1 and {LIVE}
+                and (provider_ref, state, failure) is distinct from ($2, $3, $6)"
+        );
+        let state = match charge.status.state() {
+            // It ends by a step of its own.
+            PaymentState::Canceled => of.state,
+            state => state,
+        };
+        let statement = client.prepare_cached(&sql).await?;
+        client
+            .execute(
+                &statement,
+                &[
+                    &of.id,
+                    &charge.provider_ref,
+                    &state.as_str(),
+                    &charge.client_secret,
+                    &charge.redirect_url,
+                    &charge.failure,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// The attempt ended without money, or a person has to look.
+    pub async fn end_payment(
+        &self,
+        id: PaymentId,
+        state: PaymentState,
+        reason: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "update payments set state = $2, failure = coalesce($3, failure) where id = $1 and {LIVE}"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let reason: Option<String> = reason.map(|reason| reason.chars().take(500).collect());
+        client
+            .execute(&statement, &[&id, &state.as_str(), &reason])
+            .await?;
+        Ok(())
+    }
+
+    /// The money is ours: posts it. With `gives_back` all of it is on its way back in the same transaction.
+    pub async fn settle_payment(
+        &self,
+        of: &Attempt,
+        charge: &Charge,
+        parts: Parts,
+        gives_back: bool,
+    ) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let sql = format!(
+            "update payments p set state = 'captured', captured_amount = $2, fee_amount = $3, method = coalesce(p.method, $4)
+               from events e where p.id = $1 and p.{LIVE} and e.id = p.event_id returning e.organizer_id"
+        );
+        let statement = transaction.prepare_cached(&sql).await?;
+        let values: [&(dyn ToSql + Sync); 4] = [
+            &of.id,
+            &charge.captured_amount,
+            &charge.fee_amount,
+            &charge.method,
+        ];
+        let Some(row) = transaction.query_opt(&statement, &values).await? else {
+            return Ok(());
+        };
+        let organization = row.try_get(0)?;
+        let (sale_key, fee_key) = (format!("sale:{}", of.id), format!("fee:{}", of.id));
+        let belonging = Belonging {
+            key: &sale_key,
+            organization,
+            event: of.event_id,
+            booking: of.booking_id,
+            payment: of.id,
+            currency: &of.amount.currency,
+        };
+        ledger::post(&transaction, belonging, &sale(of.provider, parts)).await?;
+        let kept = Belonging {
+            key: &fee_key,
+            ..belonging
+        };
+        ledger::post(&transaction, kept, &fee(of.provider, charge.fee_amount)).await?;
+        if gives_back {
+            let new = NewRefund {
+                payment: of.id,
+                amount: charge.captured_amount,
+                reason: "paid too late",
+                tickets: None,
+                key: &format!("late:{}", of.id),
+            };
+            if let Some(refund) = insert_refund(&transaction, &new).await? {
+                ring(&transaction, &refund_job(refund.id), Duration::ZERO).await?;
+            }
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Takes in an event of a provider, and rings for the attempt that it is of, in one transaction.
+    pub async fn hear_provider(
+        &self,
+        provider: ProviderName,
+        event: &str,
+        kind: &str,
+        provider_ref: &str,
+        attempt: Option<PaymentId>,
+    ) -> Result<Heard, StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let sql = "insert into provider_events (provider, id, type) values ($1, $2, $3) on conflict do nothing";
+        let statement = transaction.prepare_cached(sql).await?;
+        let provider = provider.as_str();
+        if transaction
+            .execute(&statement, &[&provider, &event, &kind])
+            .await?
+            == 0
+        {
+            return Ok(Heard::Double);
+        }
+        let sql = "
+            select id from payments where provider = $1 and provider_ref = $2
+            union all
+            select id from payments where id = $3 and provider = $1 limit 1";
+        let statement = transaction.prepare_cached(sql).await?;
+        let found = transaction
+            .query_opt(&statement, &[&provider, &provider_ref, &attempt])
+            .await?;
+        let Some(row) = found else {
+            return Ok(Heard::Unknown);
+        };
+        ring(&transaction, &payment_job(row.try_get(0)?), Duration::ZERO).await?;
+        transaction.commit().await?;
+        Ok(Heard::Taken)
+    }
+
+    /// Forgets old events of providers.
+    pub async fn forget_provider_events(&self, rows_max: i64) -> Result<u64, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            delete from provider_events where ctid = any(array(
+                select ctid from provider_events where received_at < statement_timestamp() - interval '90 days'
+                 order by received_at limit $1))";
+        Ok(client.execute(sql, &[&rows_max]).await?)
+    }
+
+    /// Writes a refund, reserves its amount, and writes the job that goes on with it.
+    pub async fn begin_refund(&self, new: &NewRefund<'_>) -> Result<RefundBegun, StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        // The row is locked, so that two refunds are one after the other.
+        let sql = "select captured_amount - refunded_amount from payments where id = $1 and state = 'captured' for no key update";
+        let statement = transaction.prepare_cached(sql).await?;
+        let Some(row) = transaction.query_opt(&statement, &[&new.payment]).await? else {
+            return Ok(RefundBegun::NotCaptured);
+        };
+        let left: i64 = row.try_get(0)?;
+        let known = format!("select {REFUND} from refunds r where key = $1");
+        let known = transaction.prepare_cached(&known).await?;
+        if let Some(row) = transaction.query_opt(&known, &[&new.key]).await? {
+            return Ok(RefundBegun::Before(read_refund(&row)?));
+        }
+        if new.amount > left {
+            return Ok(RefundBegun::Exceeds { left });
+        }
+        let made = insert_refund(&transaction, new).await?;
+        let made = made.ok_or_else(|| StoreError::corrupt("a refund that was not written"))?;
+        let after = Duration::from_secs(REFUND_LOOK_S);
+        ring(&transaction, &refund_job(made.id), after).await?;
+        transaction.commit().await?;
+        Ok(RefundBegun::New(made))
+    }
+
+    pub async fn refund(&self, id: RefundId) -> Result<Option<Refund>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!("select {REFUND} from refunds r where id = $1");
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| read_refund(&row)).transpose()
+    }
+
+    /// Of a booking, the newest first.
+    pub async fn refunds_of(&self, booking: BookingId) -> Result<Vec<Refund>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {REFUND} from refunds r where booking_id = $1 order by id desc limit 1000"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &[&booking]).await?;
+        rows.iter().map(read_refund).collect()
+    }
+
+    /// The provider has taken the refund on.
+    pub async fn refund_pending(&self, id: RefundId, provider_ref: &str) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        let sql = "update refunds set state = 'pending', provider_ref = $2
+                    where id = $1 and state in ('requested', 'pending')";
+        let statement = client.prepare_cached(sql).await?;
+        client.execute(&statement, &[&id, &provider_ref]).await?;
+        Ok(())
+    }
+
+    /// The money went back: posts it.
+    pub async fn settle_refund(
+        &self,
+        of: &Refund,
+        payment: &Attempt,
+        whole: Parts,
+        provider_ref: &str,
+    ) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let lock = "select e.organizer_id from payments p join events e on e.id = p.event_id where p.id = $1
+                    for no key update of p";
+        let lock = transaction.prepare_cached(lock).await?;
+        let organization: UserId = transaction
+            .query_one(&lock, &[&of.payment_id])
+            .await?
+            .try_get(0)?;
+        let before = "select coalesce(sum(amount), 0)::bigint from refunds where payment_id = $1 and state = 'succeeded'";
+        let before = transaction.prepare_cached(before).await?;
+        let before: i64 = transaction
+            .query_one(&before, &[&of.payment_id])
+            .await?
+            .try_get(0)?;
+        let sql = "update refunds set state = 'succeeded', provider_ref = $2
+                    where id = $1 and state in ('requested', 'pending', 'needs_review')";
+        let statement = transaction.prepare_cached(sql).await?;
+        if transaction
+            .execute(&statement, &[&of.id, &provider_ref])
+            .await?
+            == 0
+        {
+            return Ok(());
+        }
+        let key = format!("refund:{}", of.id);
+        let belonging = Belonging {
+            key: &key,
+            organization,
+            event: of.event_id,
+            booking: of.booking_id,
+            payment: of.payment_id,
+            currency: &payment.amount.currency,
+        };
+        let posting = refund(payment.provider, whole.of_refund(before, of.amount));
+        ledger::post(&transaction, belonging, &posting).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// The refund did not happen. If it never will, its amount can be given back by another one; if a person has to
+    /// look, it stays reserved.
+    pub async fn refund_failed(
+        &self,
+        of: &Refund,
+        state: RefundState,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let sql = "update refunds set state = $2, failure = left($3, 500)
+                    where id = $1 and state in ('requested', 'pending')";
+        let statement = transaction.prepare_cached(sql).await?;
+        let changed = transaction
+            .execute(&statement, &[&of.id, &state.as_str(), &reason])
+            .await?;
+        if changed > 0 && state == RefundState::Failed {
+            let sql = "update payments set refunded_amount = refunded_amount - $2 where id = $1";
+            let statement = transaction.prepare_cached(sql).await?;
+            transaction
+                .execute(&statement, &[&of.payment_id, &of.amount])
+                .await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// The provider gave back `amount` in all, more than our refunds: posts the rest once, and leaves it to a person.
+    pub async fn foreign_refund(
+        &self,
+        of: &Attempt,
+        booked: i64,
+        amount: i64,
+    ) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let sql = "select e.organizer_id from events e where e.id = $1";
+        let statement = transaction.prepare_cached(sql).await?;
+        let organization = transaction
+            .query_one(&statement, &[&of.event_id])
+            .await?
+            .try_get(0)?;
+        let key = format!("foreign:{}:{amount}", of.id);
+        let belonging = Belonging {
+            key: &key,
+            organization,
+            event: of.event_id,
+            booking: of.booking_id,
+            payment: of.id,
+            currency: &of.amount.currency,
+        };
+        ledger::post(
+            &transaction,
+            belonging,
+            &foreign_refund(of.provider, amount - booked),
+        )
+        .await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+const REFUND: &str = "
+    r.id, r.payment_id, r.booking_id, r.event_id, r.amount, r.reason, r.tickets, r.state, r.provider_ref, r.failure, r.created_at";
+
+async fn insert_refund(
+    client: &impl GenericClient,
+    new: &NewRefund<'_>,
+) -> Result<Option<Refund>, StoreError> {
+    let sql = format!(
+        "with reserved as (
+             update payments set refunded_amount = refunded_amount + $2 where id = $1 returning id, booking_id, event_id
+         )
+         insert into refunds as r (payment_id, booking_id, event_id, amount, reason, tickets, key)
+         select id, booking_id, event_id, $2, left($3, 500), $4, $5 from reserved
+         returning {REFUND}"
+    );
+    let statement = client.prepare_cached(&sql).await?;
+    let row = client
+        .query_opt(
+            &statement,
+            &[
+                &new.payment,
+                &new.amount,
+                &new.reason,
+                &new.tickets,
+                &new.key,
+            ],
+        )
+        .await?;
+    row.map(|row| read_refund(&row)).transpose()
+}
+
+fn read_refund(row: &Row) -> Result<Refund, StoreError> {
+    let state: &str = row.try_get(7)?;
+    let known = RefundState::ALL
+        .into_iter()
+        .find(|(_, name)| *name == state);
+    let (state, _) = known.ok_or_else(|| StoreError::corrupt(format!("a refund is {state}")))?;
+    Ok(Refund {
+        id: row.try_get(0)?,
+        payment_id: row.try_get(1)?,
+        booking_id: row.try_get(2)?,
+        event_id: row.try_get(3)?,
+        amount: row.try_get(4)?,
+        reason: row.try_get(5)?,
+        tickets: row.try_get(6)?,
+        state,
+        provider_ref: row.try_get(8)?,
+        failure: row.try_get(9)?,
+        created_at: row.try_get(10)?,
+    })
+}
+
+fn attempt(row: &Row) -> Result<Attempt, StoreError> {
+    let (provider, state): (&str, &str) = (row.try_get(3)?, row.try_get(5)?);
+    let unknown = || StoreError::corrupt(format!("a payment of {provider} is {state}"));
+    Ok(Attempt {
+        id: row.try_get(0)?,
+        booking_id: row.try_get(1)?,
+        event_id: row.try_get(2)?,
+        provider: ProviderName::parse(provider).ok_or_else(unknown)?,
+        method: row.try_get(4)?,
+        state: PaymentState::parse(state).ok_or_else(unknown)?,
+        amount: Money {
+            amount: row.try_get(6)?,
+            currency: row.try_get(7)?,
+        },
+        provider_ref: row.try_get(8)?,
+        client_secret: row.try_get(9)?,
+        redirect_url: row.try_get(10)?,
+        return_url: row.try_get(11)?,
+        captured_amount: row.try_get(12)?,
+        refunded_amount: row.try_get(13)?,
+        fee_amount: row.try_get(14)?,
+        failure: row.try_get(15)?,
+        created_at: row.try_get(16)?,
+    })
+}
+
+/// What the price of a booking is for.
+pub fn parts_of(booking: &Booking) -> Parts {
+    Parts {
+        revenue: booking.total.amount,
+        ..Parts::default()
+    }
+}

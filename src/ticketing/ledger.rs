@@ -1,0 +1,216 @@
+//! Postings: every movement of money as entries that come to nothing together. Debits are positive, credits negative.
+//!
+//! | movement | debit | credit |
+//! |---|---|---|
+//! | sale | where the money is | revenue, fee income, tax payable |
+//! | fee of the provider | provider fees | where the money is |
+//! | refund | revenue, fee income, tax payable | where the money is |
+//! | refund that others made | money to be explained | where the money is |
+//!
+//! The provider's fee of a sale stays an expense when the sale is refunded.
+
+use super::payment::ProviderName;
+
+/// An account of an organization, in one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Account {
+    /// Money that a provider has for us, or that staff took.
+    Money(ProviderName),
+    Revenue,
+    FeeIncome,
+    TaxPayable,
+    ProviderFees,
+    /// Money that moved without us.
+    Unexplained,
+}
+
+impl Account {
+    pub fn name(self) -> &'static str {
+        match self {
+            Account::Money(ProviderName::Stripe) => "money at stripe",
+            Account::Money(ProviderName::Demo) => "money at the demo provider",
+            Account::Money(ProviderName::Offline) => "money with staff",
+            Account::Revenue => "ticket revenue",
+            Account::FeeIncome => "fee income",
+            Account::TaxPayable => "tax payable",
+            Account::ProviderFees => "provider fees",
+            Account::Unexplained => "unexplained movements",
+        }
+    }
+
+    pub fn kind(self) -> &'static str {
+        match self {
+            Account::Money(_) => "asset",
+            Account::Revenue | Account::FeeIncome => "income",
+            Account::TaxPayable => "liability",
+            Account::ProviderFees | Account::Unexplained => "expense",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    Sale,
+    Fee,
+    Refund,
+    ForeignRefund,
+}
+
+impl Cause {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::Sale => "sale",
+            Cause::Fee => "fee",
+            Cause::Refund => "refund",
+            Cause::ForeignRefund => "foreign_refund",
+        }
+    }
+}
+
+/// What an amount that was paid is for. The parts may be negative in no case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Parts {
+    /// Of tickets, without tax.
+    pub revenue: i64,
+    /// Of fees, without tax.
+    pub fees: i64,
+    pub tax: i64,
+}
+
+impl Parts {
+    pub fn total(&self) -> i64 {
+        self.revenue + self.fees + self.tax
+    }
+
+    /// The parts of the first `amount` of it, rounded so that all parts of all amounts come to these.
+    fn up_to(&self, amount: i64) -> Parts {
+        let total = i128::from(self.total().max(1));
+        let share = |part: i64| {
+            let exact = i128::from(part) * i128::from(amount);
+            // Half up; both are at least 0.
+            i64::try_from((2 * exact + total) / (2 * total)).unwrap_or(i64::MAX)
+        };
+        let (tax, fees) = (share(self.tax), share(self.fees));
+        Parts {
+            revenue: amount - tax - fees,
+            fees,
+            tax,
+        }
+    }
+
+    /// The parts of `amount`, of which `before` went back already: cumulative, so that nothing is left of the last one.
+    pub fn of_refund(&self, before: i64, amount: i64) -> Parts {
+        let (then, now) = (self.up_to(before), self.up_to(before + amount));
+        Parts {
+            revenue: now.revenue - then.revenue,
+            fees: now.fees - then.fees,
+            tax: now.tax - then.tax,
+        }
+    }
+}
+
+/// One movement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    pub cause: Cause,
+    /// In minor units; no amount is 0.
+    pub entries: Vec<(Account, i64)>,
+}
+
+fn posting(cause: Cause, entries: &[(Account, i64)]) -> Posting {
+    let entries = entries.iter().copied();
+    Posting {
+        cause,
+        entries: entries.filter(|(_, amount)| *amount != 0).collect(),
+    }
+}
+
+pub fn sale(provider: ProviderName, parts: Parts) -> Posting {
+    posting(
+        Cause::Sale,
+        &[
+            (Account::Money(provider), parts.total()),
+            (Account::Revenue, -parts.revenue),
+            (Account::FeeIncome, -parts.fees),
+            (Account::TaxPayable, -parts.tax),
+        ],
+    )
+}
+
+/// What the provider kept of a sale.
+pub fn fee(provider: ProviderName, amount: i64) -> Posting {
+    posting(
+        Cause::Fee,
+        &[
+            (Account::ProviderFees, amount),
+            (Account::Money(provider), -amount),
+        ],
+    )
+}
+
+pub fn refund(provider: ProviderName, parts: Parts) -> Posting {
+    posting(
+        Cause::Refund,
+        &[
+            (Account::Revenue, parts.revenue),
+            (Account::FeeIncome, parts.fees),
+            (Account::TaxPayable, parts.tax),
+            (Account::Money(provider), -parts.total()),
+        ],
+    )
+}
+
+/// Money that the provider gave back without us; a person explains it.
+pub fn foreign_refund(provider: ProviderName, amount: i64) -> Posting {
+    posting(
+        Cause::ForeignRefund,
+        &[
+            (Account::Unexplained, amount),
+            (Account::Money(provider), -amount),
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sum(posting: &Posting) -> i64 {
+        posting.entries.iter().map(|(_, amount)| amount).sum()
+    }
+
+    proptest! {
+        #[test]
+        fn every_posting_comes_to_nothing(
+            (revenue, fees, tax) in (0..1_000_000_i64, 0..10_000_i64, 0..200_000_i64), kept in 0..1_000_i64,
+        ) {
+            let parts = Parts { revenue, fees, tax };
+            let provider = ProviderName::Stripe;
+            for posting in [sale(provider, parts), fee(provider, kept), refund(provider, parts), foreign_refund(provider, kept)] {
+                prop_assert_eq!(sum(&posting), 0);
+                prop_assert!(posting.entries.iter().all(|(_, amount)| *amount != 0));
+            }
+        }
+
+        #[test]
+        fn refunds_come_to_the_sale_to_the_last_unit(
+            (revenue, fees, tax) in (1..100_000_i64, 0..1_000_i64, 0..20_000_i64),
+            cuts in prop::collection::vec(1..40_000_i64, 0..12),
+        ) {
+            let parts = Parts { revenue, fees, tax };
+            let (mut before, mut back) = (0, Parts::default());
+            for cut in cuts.into_iter().chain([i64::MAX]) {
+                let amount = cut.min(parts.total() - before);
+                let share = parts.of_refund(before, amount);
+                prop_assert_eq!(share.total(), amount);
+                prop_assert!(share.fees >= 0 && share.tax >= 0);
+                back.revenue += share.revenue;
+                back.fees += share.fees;
+                back.tax += share.tax;
+                before += amount;
+            }
+            prop_assert_eq!(back, parts);
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! The rules of an attempt to pay: what follows from what its provider has, and from how its booking stands.
+//!
+//! A provider is asked, and what it answers is compared with the attempt; webhooks only say when to ask. So events that
+//! come twice, late, or in another order lead to the same end.
+//!
+//! | the provider has | booking | what follows |
+//! |---|---|---|
+//! | nothing yet | held | wait for the buyer, who may try another card after a decline |
+//! | nothing yet | ended, or paid otherwise | cancel the charge |
+//! | a payment in process | held | the hold waits, 30 minutes at most (days, where the method takes days) |
+//! | an authorisation | held, or expired | sell, then capture; if the stock is gone, cancel the charge |
+//! | an authorisation | paid by it | capture |
+//! | the money | held, or expired | sell; if the stock is gone, give all of it back, once |
+//! | the money | paid by it | done |
+//! | the money, or an authorisation | cancelled, refunded, paid otherwise | give it back, or cancel the charge |
+//! | a cancelled charge | paid by it | a person looks |
+//! | another amount, currency or booking | any | a person looks |
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::record::{Booking, BookingStatus, Money, PaidBy};
+use super::{BookingId, EventId, PaymentId};
+
+/// How long a hold waits for a card that is being processed, in seconds, from the beginning of the processing.
+pub const PROCESSING_MAX_S: i64 = 30 * 60;
+
+/// Who takes the money.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderName {
+    Stripe,
+    /// The demo's, whose cards are not real.
+    Demo,
+    /// Staff: a bank transfer, an invoice, cash at the door.
+    Offline,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentState {
+    /// The provider has not answered yet.
+    Creating,
+    /// The buyer has to do something: give a card, prove who they are, transfer money.
+    RequiresAction,
+    /// The money is set aside for us and not taken.
+    Authorized,
+    Processing,
+    Captured,
+    Failed,
+    Canceled,
+    /// A person has to decide.
+    NeedsReview,
+}
+
+/// One attempt to pay a booking.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    pub id: PaymentId,
+    pub booking_id: BookingId,
+    pub event_id: EventId,
+    pub provider: ProviderName,
+    pub method: Option<String>,
+    pub state: PaymentState,
+    pub amount: Money,
+    /// The provider's name for it.
+    pub provider_ref: Option<String>,
+    pub client_secret: Option<String>,
+    pub redirect_url: Option<String>,
+    /// Where the provider sends the buyer's browser in the end.
+    pub return_url: Option<String>,
+    pub captured_amount: i64,
+    pub refunded_amount: i64,
+    pub fee_amount: i64,
+    pub failure: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// What a provider has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    pub provider_ref: String,
+    pub status: ChargeStatus,
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// The attempt that it says it is for.
+    pub attempt: Option<PaymentId>,
+    pub captured_amount: i64,
+    pub fee_amount: i64,
+    /// What it is paid with, as the provider names it.
+    pub method: Option<String>,
+    pub client_secret: Option<String>,
+    pub redirect_url: Option<String>,
+    /// Why the last card was declined.
+    pub failure: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChargeStatus {
+    /// It waits for the buyer.
+    Open,
+    Processing,
+    Authorized,
+    Captured,
+    Canceled,
+}
+
+/// What has to be done, before the provider is asked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing before the buyer or the provider does something.
+    Wait,
+    /// Keep the hold until then.
+    Hold {
+        until: Timestamp,
+    },
+    /// Let the desk sell; if it refuses, see [`refused`].
+    Sell,
+    Capture,
+    CancelCharge,
+    /// The money is ours: book it.
+    Settle,
+    /// The money goes back, all of it; then it is settled.
+    GiveBack,
+    /// It ended without money.
+    End,
+    /// A person has to decide.
+    Review {
+        reason: &'static str,
+    },
+}
+
+impl ProviderName {
+    pub const ALL: [ProviderName; 3] = [
+        ProviderName::Stripe,
+        ProviderName::Demo,
+        ProviderName::Offline,
+    ];
+
+    /// As the database and the wire spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProviderName::Stripe => "stripe",
+            ProviderName::Demo => "demo",
+            ProviderName::Offline => "offline",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<ProviderName> {
+        let all = ProviderName::ALL.into_iter();
+        all.into_iter().find(|name| name.as_str() == text)
+    }
+}
+
+impl PaymentState {
+    pub const ALL: [PaymentState; 8] = [
+        PaymentState::Creating,
+        PaymentState::RequiresAction,
+        PaymentState::Authorized,
+        PaymentState::Processing,
+        PaymentState::Captured,
+        PaymentState::Failed,
+        PaymentState::Canceled,
+        PaymentState::NeedsReview,
+    ];
+
+    /// As the database and the wire spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PaymentState::Creating => "creating",
+            PaymentState::RequiresAction => "requires_action",
+            PaymentState::Authorized => "authorized",
+            PaymentState::Processing => "processing",
+            PaymentState::Captured => "captured",
+            PaymentState::Failed => "failed",
+            PaymentState::Canceled => "canceled",
+            PaymentState::NeedsReview => "needs_review",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<PaymentState> {
+        PaymentState::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+
+    /// Whether it may still lead to money.
+    pub fn is_live(self) -> bool {
+        matches!(
+            self,
+            PaymentState::Creating
+                | PaymentState::RequiresAction
+                | PaymentState::Authorized
+                | PaymentState::Processing
+        )
+    }
+}
+
+impl ChargeStatus {
+    /// The state of a live attempt whose charge is so.
+    pub fn state(self) -> PaymentState {
+        match self {
+            ChargeStatus::Open => PaymentState::RequiresAction,
+            ChargeStatus::Processing => PaymentState::Processing,
+            ChargeStatus::Authorized => PaymentState::Authorized,
+            // Until it is settled.
+            ChargeStatus::Captured => PaymentState::Authorized,
+            ChargeStatus::Canceled => PaymentState::Canceled,
+        }
+    }
+}
+
+/// How the booking stands to the attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Held,
+    Expired,
+    PaidByThis,
+    /// Cancelled, refunded, or paid otherwise: it does not want this money.
+    Elsewhere,
+}
+
+fn standing(attempt: &Attempt, booking: &Booking, now: Timestamp) -> Standing {
+    match booking.status {
+        BookingStatus::Pending if booking.expires_at.is_some_and(|at| at <= now) => {
+            Standing::Expired
+        }
+        BookingStatus::Pending => Standing::Held,
+        BookingStatus::Expired => Standing::Expired,
+        BookingStatus::Confirmed if booking.payment_id == Some(attempt.id) => Standing::PaidByThis,
+        BookingStatus::Confirmed if is_paid_to_staff(attempt, booking) => Standing::PaidByThis,
+        BookingStatus::Confirmed | BookingStatus::Cancelled | BookingStatus::Refunded => {
+            Standing::Elsewhere
+        }
+    }
+}
+
+fn is_paid_to_staff(attempt: &Attempt, booking: &Booking) -> bool {
+    attempt.provider == ProviderName::Offline
+        && booking.paid_by.is_some_and(|by| by != PaidBy::Comp)
+}
+
+/// What staff have for an attempt: the booking says it.
+pub fn offline_charge(attempt: &Attempt, booking: &Booking) -> Charge {
+    let is_paid = booking.status == BookingStatus::Confirmed && is_paid_to_staff(attempt, booking);
+    let (status, captured_amount) = match (is_paid, booking.status) {
+        (true, _) => (ChargeStatus::Captured, attempt.amount.amount),
+        (false, BookingStatus::Pending) => (ChargeStatus::Open, 0),
+        (false, _) => (ChargeStatus::Canceled, 0),
+    };
+    Charge {
+        provider_ref: attempt.id.to_string(),
+        status,
+        amount: attempt.amount.amount,
+        currency: attempt.amount.currency.clone(),
+        attempt: Some(attempt.id),
+        captured_amount,
+        fee_amount: 0,
+        method: None,
+        client_secret: None,
+        redirect_url: None,
+        failure: None,
+    }
+}
+
+/// What follows for an attempt that is live.
+pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestamp) -> Next {
+    if let Some(reason) = mismatch(attempt, charge) {
+        return Next::Review { reason };
+    }
+    let standing = standing(attempt, booking, now);
+    match (charge.status, standing) {
+        (ChargeStatus::Open, Standing::Held) => Next::Wait,
+        (ChargeStatus::Open, Standing::Expired | Standing::Elsewhere) => Next::CancelCharge,
+        (ChargeStatus::Processing, Standing::Held) => hold(booking, now),
+        // It cannot be stopped: the money comes, or it does not.
+        (ChargeStatus::Processing, _) => Next::Wait,
+        (ChargeStatus::Authorized | ChargeStatus::Captured, Standing::Held | Standing::Expired) => {
+            Next::Sell
+        }
+        (ChargeStatus::Authorized, Standing::PaidByThis) => Next::Capture,
+        (ChargeStatus::Authorized, Standing::Elsewhere) => Next::CancelCharge,
+        (ChargeStatus::Captured, Standing::PaidByThis) => Next::Settle,
+        (ChargeStatus::Captured, Standing::Elsewhere) => Next::GiveBack,
+        (ChargeStatus::Canceled | ChargeStatus::Open, Standing::PaidByThis) => Next::Review {
+            reason: "the booking is confirmed and its money did not come",
+        },
+        (ChargeStatus::Canceled, _) => Next::End,
+    }
+}
+
+/// What follows when the desk refuses to sell.
+pub fn refused(charge: &Charge) -> Next {
+    match charge.status {
+        ChargeStatus::Captured => Next::GiveBack,
+        _ => Next::CancelCharge,
+    }
+}
+
+fn mismatch(attempt: &Attempt, charge: &Charge) -> Option<&'static str> {
+    if charge.attempt.is_some_and(|id| id != attempt.id) {
+        return Some("the provider has it for another booking");
+    }
+    let same = charge
+        .currency
+        .eq_ignore_ascii_case(&attempt.amount.currency);
+    if charge.amount != attempt.amount.amount || !same {
+        return Some("the provider has another amount");
+    }
+    let partly =
+        charge.status == ChargeStatus::Captured && charge.captured_amount != attempt.amount.amount;
+    partly.then_some("the provider took another amount")
+}
+
+fn hold(booking: &Booking, now: Timestamp) -> Next {
+    let since = booking.processing_since.unwrap_or(now);
+    let until = since.saturating_add(SignedDuration::from_secs(PROCESSING_MAX_S));
+    let until = until.unwrap_or(Timestamp::MAX);
+    match booking.processing_since.is_some() || until <= now {
+        true => Next::Wait,
+        false => Next::Hold { until },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use uuid::Uuid;
+
+    const ID: PaymentId = PaymentId(Uuid::from_u128(7));
+
+    fn now() -> Timestamp {
+        "2026-11-21T12:00:00Z".parse().unwrap()
+    }
+
+    fn euros(amount: i64) -> Money {
+        Money {
+            amount,
+            currency: "EUR".to_owned(),
+        }
+    }
+
+    fn attempt() -> Attempt {
+        Attempt {
+            id: ID,
+            booking_id: BookingId(Uuid::nil()),
+            event_id: EventId(1),
+            provider: ProviderName::Stripe,
+            method: None,
+            state: PaymentState::RequiresAction,
+            amount: euros(4_500),
+            provider_ref: Some("pi_1".to_owned()),
+            client_secret: None,
+            redirect_url: None,
+            return_url: None,
+            captured_amount: 0,
+            refunded_amount: 0,
+            fee_amount: 0,
+            failure: None,
+            created_at: now(),
+        }
+    }
+
+    fn charge(status: ChargeStatus) -> Charge {
+        Charge {
+            provider_ref: "pi_1".to_owned(),
+            status,
+            amount: 4_500,
+            currency: "eur".to_owned(),
+            attempt: Some(ID),
+            captured_amount: match status {
+                ChargeStatus::Captured => 4_500,
+                _ => 0,
+            },
+            fee_amount: 0,
+            method: None,
+            client_secret: None,
+            redirect_url: None,
+            failure: None,
+        }
+    }
+
+    fn booking(status: BookingStatus, payment: Option<PaymentId>) -> Booking {
+        Booking {
+            id: BookingId(Uuid::nil()),
+            version: 1,
+            reference: "BK-7F3K9Q".into(),
+            event_id: EventId(1),
+            user_id: None,
+            status,
+            quantity: 1,
+            total: euros(4_500),
+            items: Vec::new(),
+            tickets: Vec::new(),
+            expires_at: Some("2026-11-21T12:10:00Z".parse().unwrap()),
+            created_at: now(),
+            confirmed_at: None,
+            paid_by: None,
+            payment_id: payment,
+            extended_at: None,
+            processing_since: None,
+            cancel_reason: None,
+            payment: None,
+        }
+    }
+
+    #[test]
+    fn every_case_has_its_step() {
+        use BookingStatus::{Cancelled, Confirmed, Expired, Pending, Refunded};
+        use ChargeStatus::{Authorized, Canceled, Captured, Open, Processing};
+        let review = Next::Review {
+            reason: "the booking is confirmed and its money did not come",
+        };
+        let until = "2026-11-21T12:30:00Z".parse().unwrap();
+        let other = Some(PaymentId(Uuid::from_u128(8)));
+        for (status, booked, paid, expected) in [
+            (Open, Pending, None, Next::Wait),
+            (Open, Expired, None, Next::CancelCharge),
+            (Open, Cancelled, None, Next::CancelCharge),
+            (Open, Confirmed, other, Next::CancelCharge),
+            (Open, Confirmed, Some(ID), review.clone()),
+            (Processing, Pending, None, Next::Hold { until }),
+            (Processing, Expired, None, Next::Wait),
+            (Processing, Cancelled, None, Next::Wait),
+            (Authorized, Pending, None, Next::Sell),
+            (Authorized, Expired, None, Next::Sell),
+            (Authorized, Confirmed, Some(ID), Next::Capture),
+            (Authorized, Confirmed, None, Next::CancelCharge),
+            (Authorized, Refunded, None, Next::CancelCharge),
+            (Captured, Pending, None, Next::Sell),
+            (Captured, Expired, None, Next::Sell),
+            (Captured, Confirmed, Some(ID), Next::Settle),
+            (Captured, Confirmed, other, Next::GiveBack),
+            (Captured, Cancelled, None, Next::GiveBack),
+            (Canceled, Pending, None, Next::End),
+            (Canceled, Expired, None, Next::End),
+            (Canceled, Confirmed, Some(ID), review),
+        ] {
+            let step = next(&attempt(), &charge(status), &booking(booked, paid), now());
+            assert_eq!(step, expected, "{status:?} {booked:?} {paid:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_attempts_is_never_sold() {
+        let held = booking(BookingStatus::Pending, None);
+        let wrong = |change: fn(&mut Charge)| {
+            let mut charge = charge(ChargeStatus::Captured);
+            change(&mut charge);
+            matches!(next(&attempt(), &charge, &held, now()), Next::Review { .. })
+        };
+        assert!(wrong(|charge| charge.amount = 4_499));
+        assert!(wrong(|charge| charge.currency = "USD".to_owned()));
+        assert!(wrong(|charge| charge.captured_amount = 100));
+        assert!(wrong(|charge| charge.attempt = Some(PaymentId(Uuid::nil()))));
+    }
+
+    #[test]
+    fn a_hold_past_its_deadline_counts_as_expired_and_one_that_waits_waits_once() {
+        let mut held = booking(BookingStatus::Pending, None);
+        held.processing_since = Some(now());
+        let processing = charge(ChargeStatus::Processing);
+        assert_eq!(next(&attempt(), &processing, &held, now()), Next::Wait);
+        let open = charge(ChargeStatus::Open);
+        let late = "2026-11-21T12:10:00Z".parse().unwrap();
+        assert_eq!(next(&attempt(), &open, &held, late), Next::CancelCharge);
+    }
+
+    #[test]
+    fn a_refused_sale_gives_the_money_back_or_never_takes_it() {
+        assert_eq!(refused(&charge(ChargeStatus::Captured)), Next::GiveBack);
+        assert_eq!(
+            refused(&charge(ChargeStatus::Authorized)),
+            Next::CancelCharge
+        );
+    }
+}
