@@ -86,7 +86,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("interactions", &["config", "limits", "store", "ticketing"]),
-    ("jobs", &["auth", "desk", "mail", "store", "payments"]),
+    (
+        "jobs",
+        &["auth", "desk", "mail", "payments", "store", "ticketing"],
+    ),
     ("mail", &["config"]),
     ("payments", &["config", "desk", "store", "ticketing"]),
     (
