@@ -119,7 +119,7 @@ pub(super) async fn pay(
         .start(id, provider, method.as_deref(), return_url.as_deref())
         .await?;
     let attempt = match started {
-        Started::Attempt(attempt) => attempt,
+        Started::Attempt(attempt) => *attempt,
         Started::NoBooking => return Err(not_found()),
         Started::NotPayable(from) => {
             return Err(Refusal::InvalidTransition {

@@ -187,7 +187,7 @@ struct Inner {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Started {
     /// The attempt as it is now; `Creating` if the provider has not answered yet.
-    Attempt(Attempt),
+    Attempt(Box<Attempt>),
     NotPayable(BookingStatus),
     NoBooking,
     /// This node does not have the provider.
@@ -248,7 +248,7 @@ impl Payments {
             return Ok(Started::NotPayable(from));
         }
         if attempt.provider_ref.is_some() {
-            return Ok(Started::Attempt(attempt));
+            return Ok(Started::Attempt(Box::new(attempt)));
         }
         match providers.start(&attempt).await {
             Ok(charge) => store.payment_heard(&attempt, &charge).await?,
@@ -264,7 +264,7 @@ impl Payments {
             }
         }
         let now = store.payment(attempt.id).await?;
-        Ok(Started::Attempt(now.unwrap_or(attempt)))
+        Ok(Started::Attempt(Box::new(now.unwrap_or(attempt))))
     }
 
     /// Lets the attempt's job run now.

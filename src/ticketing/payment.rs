@@ -393,6 +393,7 @@ mod tests {
             reference: "BK-7F3K9Q".into(),
             event_id: EventId(1),
             user_id: None,
+            kind: crate::ticketing::record::BookingKind::Checkout,
             status,
             quantity: 1,
             total: euros(4_500),
