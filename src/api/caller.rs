@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use dashmap::DashMap;
@@ -14,10 +14,13 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::doors::count_account;
 use super::error::{ApiError, ApiResult};
+use super::layers::RequestId;
 use super::{ApiState, openapi};
 use crate::auth::{AuthError, Caller, Credentials, Role};
 use crate::config::HttpConfig;
+use crate::limits::address::Client;
 use crate::limits::rates::Kind;
+use crate::store::audit_trail::{self, RequestOrigin};
 use crate::store::users::UserRights;
 use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
@@ -34,10 +37,29 @@ pub(super) async fn identify(
     match found.and_then(|caller| count_account(&state.rates, &caller, kind).map(|()| caller)) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            match origin(&state, &request) {
+                Some(origin) => audit_trail::of_request(origin, next.run(request)).await,
+                None => next.run(request).await,
+            }
         }
         Err(error) => error.into_response(),
     }
+}
+
+/// What the audit trail says of a request. Reads are not told.
+fn origin(state: &ApiState, request: &Request) -> Option<RequestOrigin> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return None;
+    }
+    let extensions = request.extensions();
+    let route = extensions.get::<MatchedPath>()?.as_str();
+    let route = route.strip_prefix("/api/v1").unwrap_or(route);
+    let client = extensions.get::<Client>().copied();
+    Some(RequestOrigin {
+        action: format!("{} {route}", request.method()),
+        request_id: extensions.get::<RequestId>()?.0.clone(),
+        address_hash: state.guests.hash_of_address(client?),
+    })
 }
 
 async fn caller(state: &ApiState, headers: &HeaderMap) -> ApiResult<Caller> {

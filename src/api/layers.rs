@@ -78,8 +78,9 @@ pub(super) fn gunzip() -> RequestDecompressionLayer {
 }
 
 /// Gives the request its id and span, and writes the envelope of its answer in the caller's language.
-pub(super) async fn observe(request: Request, next: Next) -> Response {
+pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let id = request_id(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let lang = Lang::of(request.headers());
     // The desk fills these in for bookings.
     let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path(),
@@ -98,6 +99,10 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
     .instrument(span)
     .await
 }
+
+/// The id of a request, among its extensions.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
 
 fn class(response: &Response) -> &'static str {
     match response.status().as_u16() / 100 {

@@ -361,3 +361,40 @@ pub const PROVIDER_TIMEOUT_S: u64 = 20;
 pub const WEBHOOK_BYTES_MAX: usize = 512 * 1024;
 /// How old the signature of a webhook may be, in seconds.
 pub const WEBHOOK_TOLERANCE_S: i64 = 300;
+// --- accounts and organizations
+
+/// People of one organization.
+pub const MEMBERS_PER_ORGANIZATION_MAX: usize = 1_000;
+/// Invitations of one organization that wait for an answer.
+pub const INVITATIONS_PER_ORGANIZATION_MAX: usize = 100;
+/// Keys of one organization that were not revoked.
+pub const API_KEYS_PER_ORGANIZATION_MAX: usize = 100;
+/// Memberships of one user, past ones included.
+pub const MEMBERSHIPS_PER_USER_MAX: usize = 100;
+/// Life of an access token, in seconds.
+pub const ACCESS_TOKEN_S: u64 = 15 * 60;
+/// How long a sign-in lasts whose refresh tokens are used, in days.
+pub const SESSION_DAYS: i32 = 30;
+/// A refresh token that comes again so soon after its use, in seconds, is a second tab of the same person. Later it was
+/// stolen.
+pub const REFRESH_GRACE_S: i32 = 10;
+/// Sessions of one user that are open at a time; a further sign-in ends the oldest.
+pub const SESSIONS_PER_USER_MAX: i64 = 50;
+/// Passwords that are hashed at a time: each takes a core for 50 ms and 32 MiB.
+pub const PASSWORDS_AT_ONCE_MAX: usize = 2;
+/// Passwords that wait to be hashed; one more is told to come later.
+pub const PASSWORDS_WAITING_MAX: usize = 64;
+/// Ended sessions and generations of tokens that a node knows, of the last minutes; more than end in that time.
+pub const ENDED_TOKENS_MAX: usize = 100_000;
+/// How often a node asks which tokens have ended, in milliseconds.
+pub const ENDED_TOKENS_POLL_MS: u64 = 1_000;
+/// Bodies of other issuers' keys, in bytes.
+pub const JWKS_BYTES_MAX: usize = 64 * 1024;
+/// Keys of one issuer; more are ignored.
+pub const JWKS_KEYS_MAX: usize = 64;
+/// People of other issuers whose users a node remembers; past it all are forgotten.
+pub const IDENTITIES_MAX: usize = 10_000;
+/// People of other issuers that wait to be looked up; one more is told to come later.
+pub const IDENTITIES_WAITING_MAX: usize = 256;
+/// Callers by API key that a node remembers; past it all are forgotten.
+pub const KEYS_KNOWN_MAX: usize = 10_000;

@@ -21,13 +21,22 @@ impl GuestHasher {
 
     /// The same for all addresses of one network.
     pub fn hash(&self, event: EventId, client: Client) -> GuestHash {
+        GuestHash(self.of(event, client))
+    }
+
+    /// Of no event: for the audit trail.
+    pub fn hash_of_address(&self, client: Client) -> [u8; 16] {
+        self.of(EventId(0), client)
+    }
+
+    fn of(&self, event: EventId, client: Client) -> [u8; 16] {
         let mut hash = self.0.clone();
         hash.update(&event.0.to_be_bytes());
         hash.update(&client.network().bytes());
         let digest: [u8; 32] = hash.finalize().into_bytes().into();
         let mut short = [0; 16];
         short.copy_from_slice(&digest[..16]);
-        GuestHash(short)
+        short
     }
 }
 

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 
+use super::audit_trail::AuditEntry;
 use super::changes::unsigned;
 use super::constraint::{self, Rule};
 use super::idempotency::{self, IdempotencyKey, Once};
@@ -149,7 +150,10 @@ where
 {
     take_turn(tx, event).await?;
     let before = authorized(tx, event, caller).await?;
+    let organizer = before.organizer_id;
     let value = work(tx, given, before).await?;
+    let entry = AuditEntry::of_event(caller, organizer, event);
+    entry.write(tx).await?;
     let revision = revision(tx, event).await?;
     Ok(Edited { value, revision })
 }

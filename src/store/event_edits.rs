@@ -4,6 +4,7 @@ use deadpool_postgres::{GenericClient, Transaction};
 use serde_json::Value;
 use tokio_postgres::types::ToSql;
 
+use super::audit_trail::AuditEntry;
 use super::edit::{EditError, EditResult, Edited};
 use super::events::{EventInFull, event_in_full};
 use super::idempotency::{self, IdempotencyKey, KEY_TAKEN, Once};
@@ -53,15 +54,16 @@ impl Store {
     /// Makes an event and its ticket types, once for each `key`, under which the rendered answer is kept.
     pub async fn create_event(
         &self,
+        caller: &Caller,
         event: &NewEvent,
         key: Option<&IdempotencyKey>,
         render: impl Fn(EventInFull) -> Value + Sync,
     ) -> EditResult<Created> {
-        let created = self.try_create_event(event, key, &render).await;
+        let created = self.try_create_event(caller, event, key, &render).await;
         match created {
             // Another request stored the key meanwhile: the second try finds its answer.
             Err(EditError::Store(error)) if error.constraint() == Some(KEY_TAKEN) => {
-                self.try_create_event(event, key, &render).await
+                self.try_create_event(caller, event, key, &render).await
             }
             created => created,
         }
@@ -69,14 +71,15 @@ impl Store {
 
     async fn try_create_event(
         &self,
+        caller: &Caller,
         event: &NewEvent,
         key: Option<&IdempotencyKey>,
         render: &(impl Fn(EventInFull) -> Value + Sync),
     ) -> EditResult<Created> {
-        let lent = (event, key, render);
-        let outcome = self.transaction(&lent, |tx, (event, key, render)| {
+        let lent = (caller, event, key, render);
+        let outcome = self.transaction(&lent, |tx, (caller, event, key, render)| {
             Box::pin(async move {
-                match create(tx, event, *key, *render).await {
+                match create(tx, caller, event, *key, *render).await {
                     Ok(created) => Ok(Ok(created)),
                     Err(EditError::Refused(refusal)) => Ok(Err(refusal)),
                     Err(EditError::Store(error)) => Err(error),
@@ -127,6 +130,7 @@ impl Store {
 
 async fn create(
     tx: &Transaction<'_>,
+    caller: &Caller,
     event: &NewEvent,
     key: Option<&IdempotencyKey>,
     render: &(impl Fn(EventInFull) -> Value + Sync),
@@ -141,6 +145,8 @@ async fn create(
         }
     }
     let id = insert(tx, event).await?;
+    let entry = AuditEntry::of_event(caller, event.organizer_id, id);
+    entry.write(tx).await?;
     insert_ticket_types(tx, id, &event.ticket_types).await?;
     let made = event_in_full(tx, id).await?;
     let made = made.ok_or_else(|| StoreError::corrupt("the event just made is not there"))?;

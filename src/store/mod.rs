@@ -5,6 +5,7 @@
 
 mod address;
 pub mod audit;
+pub mod audit_trail;
 pub mod availability;
 pub mod bookings;
 mod changes;
@@ -29,6 +30,7 @@ pub mod migrate;
 pub mod notices;
 pub mod numbers;
 pub mod payments;
+pub mod organizations;
 pub mod presence;
 pub mod private;
 mod prune;

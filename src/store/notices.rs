@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use deadpool_postgres::{GenericClient, Transaction};
 use tokio_postgres::types::Json;
 
+use super::audit_trail::AuditEntry;
 use super::edit::{self, EditError, EditResult, Edited};
 use super::idempotency::{IdempotencyKey, Once};
 use super::{Store, StoreError, Total};
@@ -51,7 +52,12 @@ impl Store {
                 for event in events {
                     edit::take_turn(tx, event).await?;
                     match edit::authorized(tx, event, caller).await {
-                        Ok(_) => {}
+                        Ok(before) => {
+                            let organizer = before.organizer_id;
+                            AuditEntry::of_event(caller, organizer, event)
+                                .write(tx)
+                                .await?;
+                        }
                         Err(EditError::Refused(refusal)) => return Ok(Err((event, refusal))),
                         Err(EditError::Store(error)) => return Err(error),
                     }

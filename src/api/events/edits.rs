@@ -55,7 +55,8 @@ pub(in crate::api) async fn create(
     }
     let render = |event| json!(EventDetail::of(event, context));
     let key = key.as_ref().map(|key| &key.stored);
-    match state.store.create_event(&event, key, render).await? {
+    let made = state.store.create_event(&caller, &event, key, render);
+    match made.await? {
         Created::New(made) => {
             let (id, answer) = made.value;
             let reply = Reply::created("EVENT_CREATED", answer).revision(made.revision);

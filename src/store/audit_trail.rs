@@ -1,0 +1,177 @@
+//! The audit trail: what people and programs with rights did. A row is written in the transaction of what it tells.
+//!
+//! Where a request came from is known at its edge only, and told to everything below it by a value of the task
+//! ([`of_request`]), since it concerns none of the functions between. Work that is handed to another task takes an
+//! [`AuditEntry`] along, which has it already.
+
+use std::future::Future;
+
+use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio_postgres::Row;
+use tokio_postgres::types::Json;
+use utoipa::ToSchema;
+
+use super::{Store, StoreError};
+use crate::auth::Caller;
+use crate::ticketing::{ApiKeyId, EventId, OrganizationId, UserId};
+
+/// The request that something is done for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestOrigin {
+    /// Method and route, as in `PATCH /events/{event_id}`.
+    pub action: String,
+    pub request_id: String,
+    /// A keyed hash of the client's address.
+    pub address_hash: [u8; 16],
+}
+
+tokio::task_local! {
+    static ORIGIN: RequestOrigin;
+}
+
+/// Does `work` for a request.
+pub async fn of_request<T>(origin: RequestOrigin, work: impl Future<Output = T>) -> T {
+    ORIGIN.scope(origin, work).await
+}
+
+/// A row to be written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditEntry {
+    organization: Option<OrganizationId>,
+    user: Option<UserId>,
+    api_key: Option<ApiKeyId>,
+    object: String,
+    detail: Value,
+    origin: Option<RequestOrigin>,
+}
+
+/// The action of what comes from no request, such as a broadcast over a socket.
+const ACTION_WITHOUT_REQUEST: &str = "broadcast";
+
+impl AuditEntry {
+    /// `object`: what it is done to, as in `event:5`. The action is the request's route.
+    pub fn new(
+        caller: &Caller,
+        organization: Option<OrganizationId>,
+        object: String,
+    ) -> AuditEntry {
+        let api_key = match caller {
+            Caller::Key { id, .. } => Some(*id),
+            _ => None,
+        };
+        AuditEntry {
+            organization,
+            user: caller.user_id(),
+            api_key,
+            object,
+            detail: json!({}),
+            origin: ORIGIN.try_with(RequestOrigin::clone).ok(),
+        }
+    }
+
+    /// Of an event, whose organizer names its organization.
+    pub fn of_event(caller: &Caller, organizer: UserId, event: EventId) -> AuditEntry {
+        AuditEntry::new(caller, Some(organizer.into()), format!("event:{event}"))
+    }
+
+    /// Adds what else is to be known. Nothing personal: the trail outlives the people in it.
+    pub fn with(mut self, detail: Value) -> AuditEntry {
+        self.detail = detail;
+        self
+    }
+
+    /// Writes the row, in the transaction of `client`.
+    pub async fn write(&self, client: &impl GenericClient) -> Result<(), StoreError> {
+        let sql = "
+            insert into audit_trail (organization_id, user_id, api_key_id, action, object, detail, request_id, address_hash)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let origin = self.origin.as_ref();
+        let action = origin.map_or(ACTION_WITHOUT_REQUEST, |origin| origin.action.as_str());
+        let request_id = origin.map(|origin| origin.request_id.as_str());
+        let address_hash = origin.map(|origin| origin.address_hash.as_slice());
+        client
+            .execute(
+                sql,
+                &[
+                    &self.organization,
+                    &self.user,
+                    &self.api_key,
+                    &action,
+                    &self.object,
+                    &Json(&self.detail),
+                    &request_id,
+                    &address_hash,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+}
+
+/// Something that was done.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Audited {
+    #[schema(minimum = 1)]
+    pub id: i64,
+    /// RFC 3339.
+    pub at: String,
+    pub organization_id: Option<OrganizationId>,
+    /// The user who did it; null: a program, by its key.
+    pub user_id: Option<UserId>,
+    pub api_key_id: Option<ApiKeyId>,
+    /// The request, as in `PATCH /events/{event_id}`.
+    pub action: String,
+    /// What it was done to, as in `event:5`.
+    pub object: String,
+    pub detail: Value,
+    pub request_id: Option<String>,
+    /// Two that are equal came from one address.
+    pub address_hash: Option<String>,
+}
+
+impl Store {
+    /// Rows of an organization (`None`: all rows), newest first, before row `before`.
+    pub async fn audit_trail(
+        &self,
+        organization: Option<OrganizationId>,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Audited>, StoreError> {
+        let client = self.client().await?;
+        let whose = match organization {
+            Some(_) => "organization_id = $1",
+            None => "$1::bigint is null",
+        };
+        let sql = format!(
+            "select id, at, organization_id, user_id, api_key_id, action, object, detail, request_id, address_hash
+               from audit_trail where {whose} and id < $2 order by id desc limit $3"
+        );
+        let before = before.unwrap_or(i64::MAX);
+        let rows = client
+            .query(&sql, &[&organization, &before, &limit])
+            .await?;
+        rows.iter().map(read).collect()
+    }
+}
+
+fn read(row: &Row) -> Result<Audited, StoreError> {
+    let at: Timestamp = row.try_get(1)?;
+    let Json(detail) = row.try_get(7)?;
+    let hash: Option<&[u8]> = row.try_get(9)?;
+    let hash = hash.map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect());
+    Ok(Audited {
+        id: row.try_get(0)?,
+        at: at.to_string(),
+        organization_id: row.try_get(2)?,
+        user_id: row.try_get(3)?,
+        api_key_id: row.try_get(4)?,
+        action: row.try_get(5)?,
+        object: row.try_get(6)?,
+        detail,
+        request_id: row.try_get(8)?,
+        address_hash: hash,
+    })
+}
