@@ -104,6 +104,8 @@ create table booking_contacts (
     email text constraint booking_contacts_email_length check (char_length(email) <= 200),
     phone text constraint booking_contacts_phone_length check (char_length(phone) <= 40)
 );
+-- A guest's bookings join the account that proves the address.
+create index booking_contacts_by_email on booking_contacts (email) where email is not null;
 
 -- Price and quantity as they were when the booking was made. That the type exists is proved by
 -- the booking's claims, which stay when they are dead.

@@ -7,8 +7,11 @@
 //! Supabase clients carry a token of role `anon` as `apikey`: it is accepted, and its bearer is anonymous.
 //! Role `authenticated` is a customer.
 
+pub mod ended;
+pub mod password;
 pub mod proofs;
 pub mod rights;
+pub mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,8 +26,11 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use self::ended::EndedTokens;
+use self::secrets::API_KEY_PREFIX;
 pub use self::rights::{Right, Rights, StaffRole, Staffs};
 use crate::config::AuthConfig;
+use crate::config::inside::ACCESS_TOKEN_S;
 use crate::ticketing::live::{EventInfo, EventStatus};
 use crate::ticketing::{ApiKeyId, OrganizationId, SessionId, UserId};
 
@@ -36,6 +42,9 @@ pub const USER_ID_HEADER: HeaderName = HeaderName::from_static("x-user-id");
 
 /// The project's key of Supabase clients. It may be anything, and names a caller only if it is a token.
 pub const API_KEY_HEADER: HeaderName = HeaderName::from_static("apikey");
+
+/// A program's key, beside `Authorization: Bearer sk_…`.
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Shorter secrets can be guessed offline from one token (RFC 7518 §3.2 asks for 256 bits).
 const SECRET_BYTES_MIN: usize = 32;
@@ -264,6 +273,8 @@ pub enum Credentials {
     Caller(Caller),
     /// The bearer of a valid token that does not say for whom the bearer works.
     Unplaced(Caller),
+    /// The hash of an API key.
+    Key([u8; 32]),
     /// From `X-User-Id` in development mode; the users table gives the role.
     DevUser(UserId),
 }
@@ -277,6 +288,10 @@ struct Keys {
     encoding: Option<EncodingKey>,
     validation: Validation,
     dev: bool,
+    ended: EndedTokens,
+    /// What our own tokens say, so that they are accepted here.
+    issuer: Option<String>,
+    audience: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -322,12 +337,37 @@ impl Auth {
             decoding,
             encoding,
             dev: config.dev,
+            ended: EndedTokens::default(),
+            issuer: config.jwt_issuer.clone(),
+            audience: config.jwt_audience.clone(),
         })))
     }
 
     /// Whether `X-User-Id` is trusted.
     pub fn dev(&self) -> bool {
         self.0.dev
+    }
+
+    /// Tokens that have ended before their time.
+    pub fn ended(&self) -> &EndedTokens {
+        &self.0.ended
+    }
+
+    /// Whether the caller's session has ended, or its tokens say what is not so any more.
+    pub fn has_ended(&self, caller: &Caller) -> bool {
+        match caller {
+            Caller::User {
+                id,
+                session: Some(session),
+                ..
+            } => self.0.ended.have(*id, session),
+            _ => false,
+        }
+    }
+
+    /// Whether this server can make tokens: it has the secret.
+    pub fn can_issue(&self) -> bool {
+        self.0.encoding.is_some()
     }
 
     /// The bearer of `token`. Does no I/O, so the socket may call it in its loop.
@@ -349,14 +389,18 @@ impl Auth {
             id,
             generation: claims.generation.unwrap_or_default(),
         });
-        Ok(Caller::User {
+        let caller = Caller::User {
             id: user_id(claims.sub).ok_or_else(|| invalid("`sub` is not a user's number"))?,
             role: Role::parse(role).ok_or_else(|| invalid("`role` is unknown"))?,
             member: claims.member,
             token_expires: Some(expiry(claims.exp).ok_or_else(|| invalid("`exp` is no time"))?),
             session,
             staffs,
-        })
+        };
+        match self.has_ended(&caller) {
+            true => Err(AuthError::Expired),
+            false => Ok(caller),
+        }
     }
 
     /// The user that `dev:4` names, in development mode only.
@@ -378,11 +422,17 @@ impl Auth {
             let token = value.to_str().ok().and_then(bearer).ok_or_else(|| {
                 AuthError::Invalid("`Authorization` is not `Bearer <token>`".to_owned())
             })?;
+            if token.starts_with(API_KEY_PREFIX) {
+                return Ok(Credentials::Key(secrets::hash_of(token)));
+            }
             let caller = self.verify(token)?;
             return Ok(match caller.lacks_staffs() {
                 true => Credentials::Unplaced(caller),
                 false => Credentials::Caller(caller),
             });
+        }
+        if let Some(key) = headers.get(X_API_KEY) {
+            return Ok(Credentials::Key(secrets::hash_of(key.to_str().unwrap_or_default())));
         }
         match headers.get(USER_ID_HEADER).filter(|_| self.0.dev) {
             None => Ok(Credentials::Caller(Caller::Anonymous)),
@@ -408,6 +458,37 @@ impl Auth {
             (None, Some(key)) => Ok(self.verify(key).unwrap_or(Caller::Anonymous)),
             (None, None) => Ok(Caller::Anonymous),
         }
+    }
+
+    /// Makes the token of a session, which says for whom the user works.
+    pub fn issue_for(
+        &self,
+        user: UserId,
+        role: Role,
+        session: &Session,
+        staffs: &Staffs,
+    ) -> Result<String, AuthSetupError> {
+        let key = self.0.encoding.as_ref();
+        let key = key.ok_or(AuthSetupError::CannotIssue)?;
+        let now = jsonwebtoken::get_current_timestamp();
+        let organizations: BTreeMap<String, StaffRole> = staffs
+            .iter()
+            .map(|(organization, role)| (organization.to_string(), role))
+            .collect();
+        let mut claims = serde_json::json!({
+            "sub": user.to_string(), "role": role, "iat": now, "exp": now + ACCESS_TOKEN_S,
+            "sid": session.id, "gen": session.generation, "organizations": organizations,
+        });
+        for (name, value) in [("iss", &self.0.issuer), ("aud", &self.0.audience)] {
+            if let Some(value) = value {
+                claims[name] = value.as_str().into();
+            }
+        }
+        Ok(jsonwebtoken::encode(
+            &Header::new(Algorithm::HS256),
+            &claims,
+            key,
+        )?)
     }
 
     /// Makes a token that ends after `ttl`.

@@ -144,6 +144,9 @@ pub struct LimitsConfig {
     /// [`inside::LIMIT_SIGN_UPS`].
     #[arg(skip = inside::LIMIT_SIGN_UPS)]
     pub sign_ups: Rate,
+    /// [`inside::LIMIT_SIGN_INS`].
+    #[arg(skip = inside::LIMIT_SIGN_INS)]
+    pub sign_ins: Rate,
     /// [`inside::LIMIT_CONNECTIONS`].
     #[arg(skip = inside::LIMIT_CONNECTIONS)]
     pub connections: Rate,
@@ -725,6 +728,9 @@ pub mod rest {
     pub const SEATMAP_BYTES_MAX: usize = 16 * 1024 * 1024;
     /// Titles, names, venues, in characters.
     pub const NAME_CHARS_MAX: usize = 200;
+    /// Passwords that are set, in characters.
+    pub const PASSWORD_CHARS_MIN: usize = 8;
+    pub const PASSWORD_CHARS_MAX: usize = 200;
     /// Labels of rows and numbers of seats, in characters.
     pub const LABEL_CHARS_MAX: usize = 20;
     /// A cursor, in characters: its place may be a title, in base64 of JSON.

@@ -37,6 +37,7 @@
 //! | [`postgrest`] | the published tables, read as Supabase clients read them: `/rest/v1/` |
 //! | [`schema`] | what requests may hold, for the OpenAPI document |
 //! | [`auth`] | token → caller, and what each role may do |
+//! | `ended` | reads which tokens have ended before their time |
 //! | [`http`] | the accept loop |
 //! | [`limits`] | the address of a client, and how often it may ask |
 //! | `descriptors` | open files: what the database and operators need is set aside before clients share the rest |
@@ -88,6 +89,7 @@ pub mod config;
 mod descriptors;
 pub mod desk;
 pub mod embedded;
+mod ended;
 pub mod feed;
 pub mod http;
 pub mod hub;

@@ -25,6 +25,7 @@ use crate::config::inside::{PRESENCE_RINGS_MAX, RINGS_MAX};
 use crate::config::{AuthConfig, Config, InvalidConfig, MailConfig, Switch};
 use crate::descriptors::{self, TooFewDescriptors};
 use crate::desk::Desk;
+use crate::ended;
 use crate::feed::{self, Outputs};
 use crate::http;
 use crate::hub::Hub;
@@ -172,6 +173,7 @@ pub async fn run(
         mailer,
     };
     let jobs = jobs::start(&mut back, hands);
+    ended::start(&mut back, &store, auth.ended());
     let rates = Rates::new(&config.limits);
     let interactions = interactions::start(&mut back, &config.interactions, &store, rates.clone());
     let streams = sse::start(

@@ -9,6 +9,7 @@ use crate::config::rest::{
     CAPACITY_MAX, CURSOR_CHARS_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
     IDEMPOTENCY_KEY_BYTES_MAX, LABEL_CHARS_MAX, MAX_PER_BOOKING_DEFAULT, MESSAGE_CHARS_MAX,
     METHOD_CHARS_MAX, NAME_CHARS_MAX, REASON_CHARS_MAX, URL_CHARS_MAX,
+    NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, REASON_CHARS_MAX, URL_CHARS_MAX,
 };
 
 /// Postgres keeps no NUL.
@@ -119,6 +120,21 @@ pub fn email() -> Object {
     filled_up_to(NAME_CHARS_MAX)
         .pattern(Some(EMAIL))
         .examples(["ada@example.org"])
+        .build()
+}
+
+/// A password to be set.
+pub fn password() -> Object {
+    text_up_to(PASSWORD_CHARS_MAX)
+        .min_length(Some(PASSWORD_CHARS_MIN))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+        .build()
+}
+
+/// A password to be compared.
+pub fn any_password() -> Object {
+    text_up_to(PASSWORD_CHARS_MAX)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
         .build()
 }
 

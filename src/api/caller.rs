@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use dashmap::DashMap;
+use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::doors::count_account;
@@ -21,6 +22,8 @@ use crate::config::HttpConfig;
 use crate::limits::address::Client;
 use crate::limits::rates::Kind;
 use crate::store::audit_trail::{self, RequestOrigin};
+use crate::config::inside::KEYS_KNOWN_MAX;
+use crate::store::organizations::KeyRights;
 use crate::store::users::UserRights;
 use crate::store::{Store, StoreError};
 use crate::ticketing::UserId;
@@ -66,6 +69,7 @@ async fn caller(state: &ApiState, headers: &HeaderMap) -> ApiResult<Caller> {
     match state.auth.credentials(headers)? {
         Credentials::Caller(caller) => Ok(caller),
         Credentials::Unplaced(caller) => Ok(state.roles.placed(&state.store, caller).await),
+        Credentials::Key(hash) => state.roles.program(&state.store, hash).await,
         Credentials::DevUser(id) => state.roles.caller(&state.store, id).await,
     }
 }
@@ -77,6 +81,8 @@ const LOOK_UP_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(super) struct RoleCache {
     known: Arc<DashMap<UserId, (UserRights, Instant)>>,
+    /// API keys by their hash.
+    keys: Arc<DashMap<[u8; 32], (Option<KeyRights>, Instant)>>,
     known_max: usize,
     age_max: Duration,
 }
@@ -85,9 +91,48 @@ impl RoleCache {
     pub(super) fn new(config: &HttpConfig) -> RoleCache {
         RoleCache {
             known: Arc::default(),
+            keys: Arc::default(),
             known_max: config.standings_max,
             age_max: Duration::from_millis(config.standing_ms),
         }
+    }
+
+    /// Asks for the user anew, whose rights have changed.
+    pub(super) fn forget(&self, user: UserId) {
+        self.known.remove(&user);
+    }
+
+    /// Asks for API keys anew, one of which was revoked.
+    pub(super) fn forget_keys(&self) {
+        self.keys.clear();
+    }
+
+    /// The organization's program with this key.
+    async fn program(&self, store: &Store, hash: [u8; 32]) -> ApiResult<Caller> {
+        let fresh = |known: &(Option<KeyRights>, Instant)| {
+            (known.1.elapsed() < self.age_max).then_some(known.0)
+        };
+        let known = self.keys.get(&hash).and_then(|known| fresh(&known));
+        let rights = match known {
+            Some(rights) => rights,
+            None => {
+                let rights = store.key_rights(&hash).await?;
+                if self.keys.len() >= KEYS_KNOWN_MAX {
+                    self.keys.clear();
+                }
+                self.keys.insert(hash, (rights, Instant::now()));
+                rights
+            }
+        };
+        let ended = |rights: &KeyRights| rights.expires_at.is_some_and(|end| end <= Timestamp::now());
+        let rights = rights.filter(|rights| !ended(rights));
+        let unknown = || AuthError::Invalid("no such API key, or it has ended".to_owned());
+        let rights = rights.ok_or_else(unknown)?;
+        Ok(Caller::Key {
+            id: rights.id,
+            organization: rights.organization,
+            rights: rights.rights,
+        })
     }
 
     async fn caller(&self, store: &Store, id: UserId) -> ApiResult<Caller> {

@@ -82,9 +82,14 @@ pub(super) fn count_account(
     caller: &Caller,
     kind: Option<Kind>,
 ) -> Result<(), ApiError> {
-    match (kind, caller.user_id()) {
-        (Some(kind), Some(id)) => Ok(rates.count(kind, Who::Account(id))?),
-        _ => Ok(()),
+    let who = match caller {
+        Caller::Anonymous => None,
+        Caller::User { id, .. } => Some(Who::Account(*id)),
+        Caller::Key { id, .. } => Some(Who::Key(*id)),
+    };
+    match kind.zip(who) {
+        Some((kind, who)) => Ok(rates.count(kind, who)?),
+        None => Ok(()),
     }
 }
 
@@ -106,6 +111,13 @@ fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
         // These make an account, or have a mail sent to somebody.
         (&Method::POST, "/api/v1/users" | "/api/v1/email-codes" | "/api/v1/bookings/find") => {
             Some(Kind::SignUps)
+        }
+        (&Method::POST, "/api/v1/auth/register" | "/api/v1/auth/password/forgot" | "/api/v1/auth/link") => {
+            Some(Kind::SignUps)
+        }
+        // These try a password.
+        (&Method::POST, "/api/v1/auth/login") | (&Method::PUT, "/api/v1/auth/password") => {
+            Some(Kind::SignIns)
         }
         _ => Some(Kind::Writes),
     }

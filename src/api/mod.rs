@@ -3,6 +3,7 @@
 //! `api` never names `hub` or `feed`: nothing is pushed from here. A write ends at COMMIT; the triggers
 //! tell the viewers.
 
+mod auth;
 mod availability;
 mod cache;
 pub mod envelope;
@@ -23,11 +24,13 @@ mod exports;
 mod health;
 mod interactions;
 mod layers;
+mod memberships;
 mod money;
 mod notices;
 mod numbers;
 mod openapi;
 mod payments;
+mod organizations;
 mod seats;
 mod ticket_types;
 mod users;
@@ -49,6 +52,7 @@ use utoipa_axum::routes;
 
 use self::caller::RoleCache;
 use self::idempotency::InFlight;
+use crate::auth::password::Passwords;
 use crate::auth::proofs::Proofs;
 use crate::auth::{Auth, Role};
 use crate::board::Board;
@@ -84,6 +88,7 @@ pub struct ApiState {
     proofs: Proofs,
     jobs: Jobs,
     payments: Payments,
+    passwords: Passwords,
     seatmaps: seats::KeptMaps,
     exports: exports::ExportPlaces,
 }
@@ -116,6 +121,7 @@ impl ApiState {
             proofs: parts.proofs,
             jobs: parts.jobs,
             payments: parts.payments,
+            passwords: Passwords::default(),
             seatmaps: seats::KeptMaps::default(),
             exports: exports::ExportPlaces::default(),
             config,
@@ -153,6 +159,14 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(payments::stripe)) // POST /webhooks/stripe
         .routes(routes!(users::create)) // POST /users
         .routes(routes!(interactions::create)) // POST /interactions
+        .routes(routes!(auth::register)) // POST /auth/register
+        .routes(routes!(auth::login)) // POST /auth/login
+        .routes(routes!(auth::refresh)) // POST /auth/refresh
+        .routes(routes!(auth::links::confirm)) // POST /auth/confirm
+        .routes(routes!(auth::links::forgot)) // POST /auth/password/forgot
+        .routes(routes!(auth::links::reset)) // POST /auth/password/reset
+        .routes(routes!(auth::links::ask)) // POST /auth/link
+        .routes(routes!(auth::links::open)) // POST /auth/link/open
 }
 
 /// Availability, served under two names.
@@ -170,6 +184,11 @@ fn signed_in() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::read::mine)) // GET /bookings/mine
         .routes(routes!(bookings::read::of_user)) // GET /bookings/user/{user_id}
         .routes(routes!(users::show)) // GET /users/{user_id}
+        .routes(routes!(memberships::list)) // GET /users/{user_id}/memberships
+        .routes(routes!(auth::me)) // GET /auth/me
+        .routes(routes!(auth::logout)) // POST /auth/logout
+        .routes(routes!(auth::change_password)) // PUT /auth/password
+        .routes(routes!(organizations::people::accept)) // POST /invitations/accept
 }
 
 /// For organizers, each for own events, and admins.
@@ -196,11 +215,24 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(numbers::funnel)) // GET /events/{event_id}/funnel
         .routes(routes!(exports::report)) // GET /events/{event_id}/report.csv
         .routes(routes!(exports::doors)) // GET /events/{event_id}/doors.csv
+        .routes(routes!(organizations::people::list)) // GET /organizations/{organization_id}/members
+        .routes(routes!(organizations::people::invite)) // POST /organizations/{organization_id}/members
+        .routes(routes!(organizations::people::set_role)) // PUT /organizations/{organization_id}/members/{user_id}
+        .routes(routes!(organizations::people::remove)) // DELETE /organizations/{organization_id}/members/{user_id}
+        .routes(routes!(organizations::people::audit_trail)) // GET /organizations/{organization_id}/audit-trail
+        .routes(routes!(organizations::api_keys::list)) // GET /organizations/{organization_id}/api-keys
+        .routes(routes!(organizations::api_keys::create)) // POST /organizations/{organization_id}/api-keys
+        .routes(routes!(organizations::api_keys::revoke)) // DELETE /organizations/{organization_id}/api-keys/{api_key_id}
 }
 
 /// For admins.
 fn admins() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(users::list)) // GET /users
+    OpenApiRouter::new()
+        .routes(routes!(users::list)) // GET /users
+        .routes(routes!(organizations::people::whole_audit_trail)) // GET /audit-trail
+        .routes(routes!(memberships::create)) // POST /users/{user_id}/memberships
+        .routes(routes!(memberships::change)) // PUT /users/{user_id}/memberships/{membership_id}
+        .routes(routes!(memberships::remove)) // DELETE /users/{user_id}/memberships/{membership_id}
 }
 
 /// For operators; outside of any API version.

@@ -305,6 +305,11 @@ pub const LIMIT_SIGN_UPS: Rate = Rate {
     per_minute: 6,
     burst: 10,
 };
+/// Attempts to sign in: from one address, and at one account from wherever.
+pub const LIMIT_SIGN_INS: Rate = Rate {
+    per_minute: 10,
+    burst: 20,
+};
 /// WebSocket connections and streams that are opened. After a restart all viewers of a company come at once.
 pub const LIMIT_CONNECTIONS: Rate = Rate {
     per_minute: 20 * 60,

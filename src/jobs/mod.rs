@@ -7,6 +7,7 @@
 //!
 //! Each kind is one file: what it says, how long it is worth anything, and how it is carried out. [`kinds!`] lists them.
 
+mod account_mail;
 mod booking_link;
 mod email_code;
 mod payments;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Notify;
 
+pub use self::account_mail::{AccountMail, Purpose};
 pub use self::booking_link::BookingLink;
 pub use self::email_code::EmailCode;
 pub use self::payments::{PaymentJob, RefundJob, StaffPaidJob};
@@ -144,6 +146,7 @@ macro_rules! kinds {
 }
 
 kinds![BookingLink, EmailCode, PaymentJob, RefundJob, StaffPaidJob];
+kinds![AccountMail, BookingLink, EmailCode];
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> Outcome {
     let Ok(job) = serde_json::from_value::<K>(taken.payload.clone()) else {
@@ -195,6 +198,11 @@ pub enum Accepted {
 }
 
 impl Jobs {
+    /// Whether this node has a way to send mails.
+    pub fn sends_mails(&self) -> bool {
+        self.has_mail
+    }
+
     /// Writes the job, unless there is one like it. It is carried out soon after.
     pub async fn ask<K: Kind>(&self, job: &K) -> Result<Accepted, StoreError> {
         if K::NEEDS_MAIL && !self.has_mail {

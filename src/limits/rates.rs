@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::address::Network;
 use crate::config::{LimitsConfig, Rate, Switch};
 use crate::pacing::TokenBucket;
-use crate::ticketing::UserId;
+use crate::ticketing::{ApiKeyId, UserId};
 
 /// Kinds of requests, each with a rate of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub enum Kind {
     Writes,
     Bookings,
     SignUps,
+    /// Attempts to sign in, by address and by the account that is tried.
+    SignIns,
     /// WebSocket connections and streams that are opened.
     Connections,
     /// Rows of interactions, whatever brings them.
@@ -29,6 +31,9 @@ pub enum Kind {
 pub enum Who {
     Network(Network),
     Account(UserId),
+    Key(ApiKeyId),
+    /// The hash of what somebody calls an account, whether or not there is one.
+    Login([u8; 16]),
 }
 
 /// A request too many, or more rows than are allowed.
@@ -109,6 +114,7 @@ impl Rates {
             Kind::Writes => self.config.writes,
             Kind::Bookings => self.config.bookings,
             Kind::SignUps => self.config.sign_ups,
+            Kind::SignIns => self.config.sign_ins,
             Kind::Connections => self.config.connections,
             Kind::Interactions => self.config.interactions,
         }
@@ -123,6 +129,7 @@ impl Kind {
             Kind::Writes => "writes",
             Kind::Bookings => "bookings",
             Kind::SignUps => "sign-ups",
+            Kind::SignIns => "sign-ins",
             Kind::Connections => "connections",
             Kind::Interactions => "interactions",
         }

@@ -48,7 +48,9 @@ impl Shard {
             );
         } else if !connection.session.joined_once && open_ms > limits.first_join_timeout_ms {
             self.end(id, code::POLICY.number, "nothing was joined in time");
-        } else if connection.session.token_has_ended(jiff::Timestamp::now()) {
+        } else if connection
+            .session
+            .token_has_ended(&self.config.auth, jiff::Timestamp::now()) {
             self.end(
                 id,
                 code::TOKEN_ENDED.number,

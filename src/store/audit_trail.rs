@@ -14,8 +14,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use utoipa::ToSchema;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Total};
 use crate::auth::Caller;
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::{ApiKeyId, EventId, OrganizationId, UserId};
 
 /// The request that something is done for.
@@ -139,7 +140,8 @@ impl Store {
         organization: Option<OrganizationId>,
         before: Option<i64>,
         limit: i64,
-    ) -> Result<Vec<Audited>, StoreError> {
+        offset: i64,
+    ) -> Result<(Vec<Audited>, Total), StoreError> {
         let client = self.client().await?;
         let whose = match organization {
             Some(_) => "organization_id = $1",
@@ -147,13 +149,15 @@ impl Store {
         };
         let sql = format!(
             "select id, at, organization_id, user_id, api_key_id, action, object, detail, request_id, address_hash
-               from audit_trail where {whose} and id < $2 order by id desc limit $3"
+               from audit_trail where {whose} and id < $2 order by id desc limit $3 offset $4"
         );
         let before = before.unwrap_or(i64::MAX);
         let rows = client
-            .query(&sql, &[&organization, &before, &limit])
+            .query(&sql, &[&organization, &before, &limit, &offset])
             .await?;
-        rows.iter().map(read).collect()
+        let all = format!("from audit_trail where {whose}");
+        let total = Total::of(&client, &all, &[&organization], LIST_COUNTED_MAX).await?;
+        Ok((rows.iter().map(read).collect::<Result<_, _>>()?, total))
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Store`] is a cheap handle on a pool of connections; its methods are in files by subject. `sql/README.md` has the
 //! rules for writers of the tables.
 
+pub mod accounts;
 mod address;
 pub mod audit;
 pub mod audit_trail;
@@ -26,6 +27,7 @@ mod ids;
 mod interactions;
 pub mod jobs;
 mod ledger;
+pub mod memberships;
 pub mod migrate;
 pub mod notices;
 pub mod numbers;

@@ -1,6 +1,6 @@
 //! Users: buyers and organizers.
 
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{GenericClient, Transaction};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use utoipa::ToSchema;
@@ -84,10 +84,7 @@ impl Store {
     }
 
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let statement = format!("select {COLUMNS} from users where id = $1");
-        let client = self.client().await?;
-        let row = client.query_opt(&statement, &[&id]).await?;
-        row.map(|row| read(&row)).transpose()
+        find(&self.client().await?, id).await
     }
 
     /// One page, by id, and how many there are in all.
@@ -131,6 +128,15 @@ impl Store {
         })
         .transpose()
     }
+}
+
+pub(super) async fn find(
+    client: &impl GenericClient,
+    id: UserId,
+) -> Result<Option<User>, StoreError> {
+    let statement = format!("select {COLUMNS} from users where id = $1");
+    let row = client.query_opt(&statement, &[&id]).await?;
+    row.map(|row| read(&row)).transpose()
 }
 
 /// The organizations of a user, without the own one, whose founder needs no row to own it.

@@ -112,6 +112,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("http", &["config", "limits"]),
     ("limits", &["config", "ticketing"]),
     ("embedded", &["config"]),
+    ("ended", &["auth", "config", "store"]),
     ("tasks", &[]),
     ("descriptors", &["config"]),
     ("telemetry", &["ticketing"]),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Rules, Session};
-use crate::auth::{self, Caller, Right};
+use crate::auth::{self, Auth, Caller, Right};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::topic::Topic;
 use crate::ticketing::live::EventInfo;
@@ -55,12 +55,13 @@ impl Session {
 
     /// Whether a token has ended that a joined topic needs. If no topic needs it, the caller becomes anonymous: it goes on watching,
     /// but may not broadcast any more.
-    pub(crate) fn token_has_ended(&mut self, now: Timestamp) -> bool {
+    pub(crate) fn token_has_ended(&mut self, auth: &Auth, now: Timestamp) -> bool {
+        let ended_early = auth.has_ended(&self.caller);
         match self.caller {
             Caller::User {
                 token_expires: Some(end),
                 ..
-            } if end <= now => {
+            } if end <= now || ended_early => {
                 if !self.needs_token {
                     self.caller = Caller::Anonymous;
                 }

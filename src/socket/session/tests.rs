@@ -364,7 +364,7 @@ fn a_draft_is_seen_by_its_organizer_only() {
         assert_eq!(answer[4]["status"] == "ok", seen, "{role} {user}");
         if seen {
             let later = Timestamp::now() + jiff::SignedDuration::from_secs(61);
-            assert!(talk.session.token_has_ended(later));
+            assert!(talk.session.token_has_ended(&talk.auth, later));
             talk.say(r#"["1","2","event:1","phx_leave",{}]"#);
         }
     }
@@ -527,7 +527,7 @@ fn who_signs_out_has_no_more_rights_than_the_handshake_gave() {
 fn a_token_that_has_ended_broadcasts_no_more() {
     let mut talk = speaker();
     let later = Timestamp::now() + jiff::SignedDuration::from_secs(61);
-    assert!(!talk.session.token_has_ended(later), "everybody may watch");
+    assert!(!talk.session.token_has_ended(&talk.auth, later), "everybody may watch");
     let said = r#"["1","7","realtime:event-updates:1","broadcast",
         {"type":"broadcast","event":"update","payload":{"updateType":"custom"}}]"#;
     assert_eq!(talk.ask(said)[4]["response"]["code"], "UNAUTHORIZED");

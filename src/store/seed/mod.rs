@@ -13,10 +13,11 @@ use deadpool_postgres::Transaction;
 use rand::seq::SliceRandom;
 
 use super::{Store, StoreError};
+use crate::auth::password::Passwords;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
 use hall::{Hall, HallSeat};
 use orders::{DemoOrder, Take, place};
-use programme::{Class, DemoShow, ORGANIZER, PEOPLE, SHOWS};
+use programme::{Class, DemoShow, ORGANIZER, PASSWORD, PEOPLE, SHOWS};
 
 /// Key of the advisory lock («demo» in ASCII), so that two seeds at once make one set of data.
 const SEED_LOCK: i64 = 0x6465_6d6f;
@@ -77,14 +78,17 @@ async fn add_what_is_missing(tx: &Transaction<'_>) -> Result<SeedReport, StoreEr
 
 async fn add_people(tx: &Transaction<'_>) -> Result<u64, StoreError> {
     let mut added = 0;
+    let hash = Passwords::default().hash(PASSWORD.to_owned()).await;
+    let hash = hash.map_err(|error| StoreError::Unexpected(error.into()))?;
     for (id, name, email, role, member) in PEOPLE {
         added += tx
             .execute(
-                "with added as (insert into users (id, name, email, role) values ($1, $2, $3, $4)
+                "with added as (insert into users (id, name, email, role, password_hash, email_confirmed_at)
+                                values ($1, $2, $3, $4, $6, clock_timestamp())
                                 on conflict do nothing returning id),
                       joined as (insert into memberships (user_id) select id from added where $5)
                  select id from added",
-                &[id, name, email, role, member],
+                &[id, name, email, role, member, &hash],
             )
             .await?;
     }

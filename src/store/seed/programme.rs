@@ -4,6 +4,9 @@ use super::hall::Hall;
 
 use crate::ticketing::UserId;
 
+/// The password of all the demo's people. The documentation and the page show it.
+pub(super) const PASSWORD: &str = "seatcast-demo";
+
 /// `(id, name, email, role, member)`. Ids are fixed: scripts and the page's user switcher name them.
 pub(super) const PEOPLE: &[(i64, &str, &str, &str, bool)] = &[
     (

@@ -1,0 +1,178 @@
+//! Links that are mailed to the owner of an account. Only a POST uses one up: mail programs open what they find.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use utoipa::ToSchema;
+
+use super::{Tokens, can_sign_in, mail, new_password, tokens};
+use crate::api::ApiState;
+use crate::api::contact::email;
+use crate::api::email_codes::taken;
+use crate::api::envelope::{Envelope, Failure, Reply};
+use crate::api::error::{ApiError, ApiResult};
+use crate::api::extract::Body;
+use crate::api::fields::{Fields, Input};
+use crate::auth::Caller;
+use crate::auth::secrets::{self, hash_of};
+use crate::config::rest::NAME_CHARS_MAX;
+use crate::jobs::Purpose;
+use crate::schema;
+
+#[derive(ToSchema)]
+#[schema(example = json!({"email": "ada@example.org"}))]
+#[expect(dead_code, reason = "describes the body; `Address` reads it")]
+pub(in crate::api) struct AddressInput {
+    #[schema(schema_with = schema::email)]
+    email: String,
+}
+
+pub(in crate::api) struct Address(String);
+
+impl Input for Address {
+    fn read(fields: &mut Fields) -> Option<Address> {
+        fields.require(&["email"]);
+        email(fields).map(Address)
+    }
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body; `Link` reads it")]
+pub(in crate::api) struct LinkInput {
+    /// The part of the mailed address that follows `=`.
+    #[schema(schema_with = schema::name)]
+    token: String,
+}
+
+pub(in crate::api) struct Link(String);
+
+impl Input for Link {
+    fn read(fields: &mut Fields) -> Option<Link> {
+        fields.require(&["token"]);
+        fields.filled_text("token", NAME_CHARS_MAX).map(Link)
+    }
+}
+
+fn used_up() -> ApiError {
+    ApiError::new(StatusCode::GONE, "LINK_EXPIRED")
+}
+
+/// Confirm an e-mail address by the mailed link
+///
+/// Bookings that were made with the address and without an account join the account.
+#[utoipa::path(post, path = "/auth/confirm", tag = "auth", request_body = LinkInput,
+    responses(
+        (status = 200, body = Envelope<Option<bool>>),
+        (status = 410, body = Failure, description = "`LINK_EXPIRED`: it was used, has ended, or never was"),
+    ))]
+pub(in crate::api) async fn confirm(
+    State(state): State<ApiState>,
+    Body { input, .. }: Body<Link>,
+) -> ApiResult<Reply<Option<bool>>> {
+    let confirmed = state.store.confirm(&hash_of(&input.0)).await?;
+    confirmed.ok_or_else(used_up)?;
+    Ok(Reply::ok("EMAIL_CONFIRMED", None))
+}
+
+/// Have a link mailed with which to choose a new password
+#[utoipa::path(post, path = "/auth/password/forgot", tag = "auth", request_body = AddressInput,
+    responses(
+        (status = 202, body = Envelope<Option<bool>>, description = "Heard, whether or not there is an account"),
+        (status = 501, body = Failure, description = "`NO_MAIL`: this server has no way to send mails"),
+    ))]
+pub(in crate::api) async fn forgot(
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    Body { input, .. }: Body<Address>,
+) -> ApiResult<Reply<Option<bool>>> {
+    taken(mail(&state, Purpose::Reset, input.0, &headers).await?)?;
+    Ok(Reply::accepted("LINK_ASKED", None))
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body; `Reset` reads it")]
+pub(in crate::api) struct ResetInput {
+    /// The part of the mailed address that follows `#reset=`.
+    #[schema(schema_with = schema::name)]
+    token: String,
+    #[schema(schema_with = schema::password)]
+    password: String,
+}
+
+pub(in crate::api) struct Reset {
+    token: String,
+    password: String,
+}
+
+impl Input for Reset {
+    fn read(fields: &mut Fields) -> Option<Reset> {
+        fields.require(&["token", "password"]);
+        let token = fields.filled_text("token", NAME_CHARS_MAX);
+        let password = new_password(fields, "password");
+        Some(Reset {
+            token: token?,
+            password: password?,
+        })
+    }
+}
+
+/// Choose a new password by the mailed link
+///
+/// Every session and socket of the account ends.
+#[utoipa::path(post, path = "/auth/password/reset", tag = "auth", request_body = ResetInput,
+    responses(
+        (status = 200, body = Envelope<Option<bool>>),
+        (status = 410, body = Failure, description = "`LINK_EXPIRED`: it was used, has ended, or never was"),
+    ))]
+pub(in crate::api) async fn reset(
+    State(state): State<ApiState>,
+    Body { input, .. }: Body<Reset>,
+) -> ApiResult<Reply<Option<bool>>> {
+    let hash = state.passwords.hash(input.password).await?;
+    let reset = state
+        .store
+        .reset_password(&hash_of(&input.token), &hash)
+        .await?;
+    let (user, first) = reset.ok_or_else(used_up)?;
+    state.auth.ended().end_before(user, first);
+    Ok(Reply::ok("PASSWORD_CHANGED", None))
+}
+
+/// Have a link mailed that signs in
+#[utoipa::path(post, path = "/auth/link", tag = "auth", request_body = AddressInput,
+    responses(
+        (status = 202, body = Envelope<Option<bool>>, description = "Heard, whether or not there is an account"),
+        (status = 501, body = Failure, description = "`NO_MAIL`, `NO_SIGN_IN`"),
+    ))]
+pub(in crate::api) async fn ask(
+    State(state): State<ApiState>,
+    _: Caller,
+    headers: HeaderMap,
+    Body { input, .. }: Body<Address>,
+) -> ApiResult<Reply<Option<bool>>> {
+    can_sign_in(&state)?;
+    taken(mail(&state, Purpose::SignIn, input.0, &headers).await?)?;
+    Ok(Reply::accepted("LINK_ASKED", None))
+}
+
+/// Sign in by the mailed link
+///
+/// It proves the address. A password that was chosen before anybody proved it counts no more.
+#[utoipa::path(post, path = "/auth/link/open", tag = "auth", request_body = LinkInput,
+    responses(
+        (status = 200, body = Envelope<Tokens>),
+        (status = 410, body = Failure, description = "`LINK_EXPIRED`: it was used, has ended, or never was"),
+        (status = 501, body = Failure, description = "`NO_SIGN_IN`: another server makes the tokens"),
+    ))]
+pub(in crate::api) async fn open(
+    State(state): State<ApiState>,
+    Body { input, .. }: Body<Link>,
+) -> ApiResult<Reply<Tokens>> {
+    can_sign_in(&state)?;
+    let refresh = secrets::random();
+    let opened = state
+        .store
+        .open_link(&hash_of(&input.0), &hash_of(&refresh))
+        .await?;
+    let signed_in = opened.ok_or_else(used_up)?;
+    Ok(Reply::ok("SIGNED_IN", tokens(&state, signed_in, refresh)?))
+}

@@ -1,0 +1,463 @@
+//! Accounts: passwords, sessions with their refresh tokens, and links that were mailed. Secrets are here as hashes only.
+
+use deadpool_postgres::{GenericClient, Transaction};
+use tokio_postgres::Row;
+
+use super::users::{self, User};
+use super::{Store, StoreError};
+use crate::auth::rights::MEMBERSHIPS_MAX;
+use crate::auth::{Session, Staffs};
+use crate::config::inside::{REFRESH_GRACE_S, SESSION_DAYS, SESSIONS_PER_USER_MAX};
+use crate::ticketing::{SessionId, UserId};
+
+/// Guests' bookings that join an account at once, at a confirmation or sign-in; the others follow at the next.
+const JOINED_BOOKINGS_MAX: i64 = 500;
+
+/// What a person calls an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Login {
+    Email(String),
+    Phone(String),
+}
+
+/// Why a link is mailed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkPurpose {
+    Confirm,
+    Reset,
+    SignIn,
+}
+
+impl LinkPurpose {
+    fn name(self) -> &'static str {
+        match self {
+            LinkPurpose::Confirm => "confirm",
+            LinkPurpose::Reset => "reset",
+            LinkPurpose::SignIn => "sign_in",
+        }
+    }
+
+    /// How long the link is good, in minutes.
+    fn minutes(self) -> i32 {
+        match self {
+            LinkPurpose::Confirm => 7 * 24 * 60,
+            LinkPurpose::Reset => 60,
+            LinkPurpose::SignIn => 15,
+        }
+    }
+}
+
+/// An account's user and password.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    pub user: UserId,
+    /// In PHC form; `None`: none was chosen.
+    pub password_hash: Option<String>,
+    pub name: String,
+}
+
+/// What a token says of its bearer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignedIn {
+    pub user: User,
+    pub session: Session,
+    pub staffs: Staffs,
+    /// Whether the e-mail address is proven.
+    pub confirmed: bool,
+}
+
+/// What became of a refresh token.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refreshed {
+    Next(Box<SignedIn>),
+    /// It was used a moment ago, by another tab of the same person: that one has the next.
+    Meanwhile,
+    /// It was used long ago, so somebody stole it: its session has ended.
+    Reused(SessionId),
+    Unknown,
+}
+
+/// A user with what a token says; the generation is $2 of those that use it.
+const BEARER: &str = "u.token_generation, u.email_confirmed_at is not null,
+    array(select organization_id from organization_members where user_id = u.id order by organization_id limit $1),
+    array(select role from organization_members where user_id = u.id order by organization_id limit $1)";
+
+impl Store {
+    /// Makes an account; `None`: the address or number has one already.
+    pub async fn register(
+        &self,
+        name: &str,
+        email: Option<&str>,
+        phone: Option<&str>,
+        password_hash: &str,
+    ) -> Result<Option<UserId>, StoreError> {
+        let sql = "insert into users (name, email, phone, password_hash) values ($1, $2, $3, $4)
+                   on conflict do nothing returning id";
+        let client = self.client().await?;
+        let row = client
+            .query_opt(sql, &[&name, &email, &phone, &password_hash])
+            .await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    pub async fn account(&self, login: &Login) -> Result<Option<Account>, StoreError> {
+        let (column, value) = match login {
+            Login::Email(email) => ("email", email),
+            Login::Phone(phone) => ("phone", phone),
+        };
+        let sql = format!("select id, password_hash, name from users where {column} = $1");
+        let row = self.client().await?.query_opt(&sql, &[value]).await?;
+        row.map(|row| account(&row)).transpose()
+    }
+
+    pub async fn account_of(&self, user: UserId) -> Result<Option<Account>, StoreError> {
+        let sql = "select id, password_hash, name from users where id = $1";
+        let row = self.client().await?.query_opt(sql, &[&user]).await?;
+        row.map(|row| account(&row)).transpose()
+    }
+
+    /// Opens a session with its first refresh token. `rehashed` replaces a password's hash of weaker parameters.
+    pub async fn sign_in(
+        &self,
+        user: UserId,
+        refresh_hash: &[u8],
+        rehashed: Option<&str>,
+    ) -> Result<SignedIn, StoreError> {
+        let lent = (user, refresh_hash, rehashed);
+        self.transaction(&lent, |tx, (user, refresh_hash, rehashed)| {
+            Box::pin(async move {
+                if let Some(hash) = rehashed {
+                    let sql = "update users set password_hash = $2 where id = $1";
+                    tx.execute(sql, &[user, hash]).await?;
+                }
+                open(tx, *user, refresh_hash).await
+            })
+        })
+        .await
+    }
+
+    /// Takes a refresh token, once, and gives its session the next one.
+    pub async fn refresh(&self, hash: &[u8], next: &[u8]) -> Result<Refreshed, StoreError> {
+        self.transaction(&(hash, next), |tx, (hash, next)| {
+            Box::pin(async move {
+                let take = "update refresh_tokens t set used_at = clock_timestamp()
+                             where t.hash = $1 and t.used_at is null
+                               and exists (select from sessions s where s.id = t.session_id and s.ended_at is null
+                                              and s.expires_at > clock_timestamp())
+                            returning t.session_id";
+                if let Some(row) = tx.query_opt(take, &[hash]).await? {
+                    let session: SessionId = row.try_get(0)?;
+                    let add = "insert into refresh_tokens (hash, session_id) values ($1, $2)";
+                    tx.execute(add, &[next, &session]).await?;
+                    let signed_in = signed_in(tx, session).await?;
+                    return Ok(Refreshed::Next(Box::new(signed_in)));
+                }
+                let known = "select t.session_id,
+                                    t.used_at is not null,
+                                    t.used_at > clock_timestamp() - make_interval(secs => $2),
+                                    s.ended_at is null and s.expires_at > clock_timestamp()
+                               from refresh_tokens t cross join lateral (select * from sessions where id = t.session_id limit 1) s
+                              where t.hash = $1";
+                let grace = f64::from(REFRESH_GRACE_S);
+                let Some(row) = tx.query_opt(known, &[hash, &grace]).await? else {
+                    return Ok(Refreshed::Unknown);
+                };
+                let session: SessionId = row.try_get(0)?;
+                let (used, just_now, open): (bool, Option<bool>, Option<bool>) =
+                    (row.try_get(1)?, row.try_get(2)?, row.try_get(3)?);
+                match (used, open) {
+                    (true, Some(true)) if just_now == Some(true) => Ok(Refreshed::Meanwhile),
+                    (true, Some(true)) => {
+                        let end = "update sessions set ended_at = clock_timestamp(), end_reason = 'reused'
+                                    where id = $1 and ended_at is null";
+                        tx.execute(end, &[&session]).await?;
+                        Ok(Refreshed::Reused(session))
+                    }
+                    _ => Ok(Refreshed::Unknown),
+                }
+            })
+        })
+        .await
+    }
+
+    pub async fn end_session(&self, session: SessionId) -> Result<(), StoreError> {
+        let sql = "update sessions set ended_at = clock_timestamp(), end_reason = 'logout'
+                    where id = $1 and ended_at is null";
+        self.client().await?.execute(sql, &[&session]).await?;
+        Ok(())
+    }
+
+    /// Ends all sessions of the user, and all tokens; returns the first generation that is good.
+    pub async fn end_all_sessions(&self, user: UserId) -> Result<i32, StoreError> {
+        self.transaction(&user, |tx, user| {
+            Box::pin(async move { end_all(tx, *user, "everywhere", None).await })
+        })
+        .await
+    }
+
+    /// A link of an account, before it is mailed; `None`: the address has no account.
+    pub async fn add_link(
+        &self,
+        email: &str,
+        purpose: LinkPurpose,
+        hash: &[u8],
+    ) -> Result<Option<Account>, StoreError> {
+        let sql = "with u as (select id, password_hash, name from users where email = $1),
+                        made as (insert into account_links (hash, user_id, purpose, email, expires_at)
+                                 select $2, id, $3, $1, clock_timestamp() + make_interval(mins => $4) from u)
+                   select * from u";
+        let client = self.client().await?;
+        let row = client
+            .query_opt(sql, &[&email, &hash, &purpose.name(), &purpose.minutes()])
+            .await?;
+        row.map(|row| account(&row)).transpose()
+    }
+
+    /// Confirms an address by a mailed link, which is good once. Bookings that a guest made with it join the account.
+    pub async fn confirm(&self, hash: &[u8]) -> Result<Option<UserId>, StoreError> {
+        self.transaction(hash, |tx, hash| {
+            Box::pin(async move {
+                let Some(user) = use_link(tx, hash, LinkPurpose::Confirm).await? else {
+                    return Ok(None);
+                };
+                confirm(tx, user).await?;
+                Ok(Some(user))
+            })
+        })
+        .await
+    }
+
+    /// Sets a password by a mailed link, which is good once, and ends every session: returns the user and the first
+    /// generation of tokens that is good.
+    pub async fn reset_password(
+        &self,
+        hash: &[u8],
+        password_hash: &str,
+    ) -> Result<Option<(UserId, i32)>, StoreError> {
+        self.transaction(&(hash, password_hash), |tx, (hash, password_hash)| {
+            Box::pin(async move {
+                let Some(user) = use_link(tx, hash, LinkPurpose::Reset).await? else {
+                    return Ok(None);
+                };
+                let sql = "update users set password_hash = $2 where id = $1";
+                tx.execute(sql, &[&user, password_hash]).await?;
+                confirm(tx, user).await?;
+                let generation = end_all(tx, user, "password", None).await?;
+                Ok(Some((user, generation)))
+            })
+        })
+        .await
+    }
+
+    /// Signs in by a mailed link, which is good once. Whoever chose a password for an address that is not theirs loses it
+    /// with this: it was never confirmed.
+    pub async fn open_link(
+        &self,
+        hash: &[u8],
+        refresh_hash: &[u8],
+    ) -> Result<Option<SignedIn>, StoreError> {
+        self.transaction(&(hash, refresh_hash), |tx, (hash, refresh_hash)| {
+            Box::pin(async move {
+                let Some(user) = use_link(tx, hash, LinkPurpose::SignIn).await? else {
+                    return Ok(None);
+                };
+                let sql = "update users set password_hash = null where id = $1 and email_confirmed_at is null";
+                if tx.execute(sql, &[&user]).await? > 0 {
+                    end_all(tx, user, "password", None).await?;
+                }
+                confirm(tx, user).await?;
+                open(tx, user, refresh_hash).await.map(Some)
+            })
+        })
+        .await
+    }
+
+    /// Changes the password and ends all other sessions than this one; returns the tokens' first good generation.
+    pub async fn change_password(
+        &self,
+        user: UserId,
+        password_hash: &str,
+        keep: Option<SessionId>,
+    ) -> Result<i32, StoreError> {
+        let lent = (user, password_hash, keep);
+        self.transaction(&lent, |tx, (user, password_hash, keep)| {
+            Box::pin(async move {
+                let sql = "update users set password_hash = $2 where id = $1";
+                tx.execute(sql, &[user, password_hash]).await?;
+                end_all(tx, *user, "password", *keep).await
+            })
+        })
+        .await
+    }
+
+    /// A user with the organizations that one works for.
+    pub async fn user_in_full(
+        &self,
+        user: UserId,
+    ) -> Result<Option<(User, Staffs, bool)>, StoreError> {
+        let client = self.client().await?;
+        let Some(known) = self.user(user).await? else {
+            return Ok(None);
+        };
+        let (_, confirmed, staffs) = bearer(&client, user).await?;
+        Ok(Some((known, staffs, confirmed)))
+    }
+
+    /// Sessions and generations of tokens that have ended in the last seconds.
+    pub async fn ended_tokens(&self, seconds: f64, rows_max: i64) -> Result<Vec<Ended>, StoreError> {
+        let sql = "select session_id, user_id, generation from ended_tokens
+                    where at > statement_timestamp() - make_interval(secs => $1) order by at desc limit $2";
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[&seconds, &rows_max]).await?;
+        rows.iter()
+            .map(|row| {
+                let session: Option<SessionId> = row.try_get(0)?;
+                let user: Option<UserId> = row.try_get(1)?;
+                let generation: Option<i32> = row.try_get(2)?;
+                match (session, user.zip(generation)) {
+                    (Some(session), _) => Ok(Ended::Session(session)),
+                    (None, Some((user, generation))) => Ok(Ended::Before(user, generation)),
+                    (None, None) => Err(StoreError::corrupt("an end of nothing")),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Tokens that are good no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    Session(SessionId),
+    /// The user's tokens of earlier generations.
+    Before(UserId, i32),
+}
+
+async fn open(
+    tx: &Transaction<'_>,
+    user: UserId,
+    refresh_hash: &[u8],
+) -> Result<SignedIn, StoreError> {
+    // The oldest give way; locked, so that two sign-ins do not each count before the other.
+    tx.query_opt("select from users where id = $1 for no key update", &[&user])
+        .await?;
+    let surplus = "update sessions set ended_at = clock_timestamp(), end_reason = 'logout'
+                    where id = any (array(select id from sessions where user_id = $1 and ended_at is null
+                                           order by id desc offset $2))";
+    tx.execute(surplus, &[&user, &(SESSIONS_PER_USER_MAX - 1)])
+        .await?;
+    let session = "insert into sessions (user_id, expires_at)
+                   values ($1, clock_timestamp() + make_interval(days => $2)) returning id";
+    let row = tx.query_one(session, &[&user, &SESSION_DAYS]).await?;
+    let session: SessionId = row.try_get(0)?;
+    let first = "insert into refresh_tokens (hash, session_id) values ($1, $2)";
+    tx.execute(first, &[&refresh_hash, &session]).await?;
+    let signed_in = signed_in(tx, session).await?;
+    if signed_in.confirmed {
+        join_guest_bookings(tx, user).await?;
+    }
+    Ok(signed_in)
+}
+
+async fn signed_in(tx: &Transaction<'_>, session: SessionId) -> Result<SignedIn, StoreError> {
+    let sql = "select user_id from sessions where id = $1";
+    let user: UserId = tx.query_one(sql, &[&session]).await?.try_get(0)?;
+    let (generation, confirmed, staffs) = bearer(tx, user).await?;
+    let user = users::find(tx, user).await?;
+    Ok(SignedIn {
+        user: user.ok_or_else(|| StoreError::corrupt("a session of nobody"))?,
+        session: Session {
+            id: session,
+            generation,
+        },
+        staffs,
+        confirmed,
+    })
+}
+
+async fn bearer(
+    client: &impl GenericClient,
+    user: UserId,
+) -> Result<(i32, bool, Staffs), StoreError> {
+    let sql = format!("select {BEARER} from users u where id = $2");
+    let row = client
+        .query_one(&sql, &[&(MEMBERSHIPS_MAX as i64), &user])
+        .await?;
+    let staffs = users::staffs(user, row.try_get(2)?, row.try_get(3)?)?;
+    Ok((row.try_get(0)?, row.try_get(1)?, staffs))
+}
+
+/// Ends all sessions but `keep`, and all tokens of generations up to now; those of `keep` have to be refreshed.
+async fn end_all(
+    tx: &Transaction<'_>,
+    user: UserId,
+    reason: &str,
+    keep: Option<SessionId>,
+) -> Result<i32, StoreError> {
+    let sessions = "update sessions set ended_at = clock_timestamp(), end_reason = $2
+                     where user_id = $1 and ended_at is null and id is distinct from $3";
+    tx.execute(sessions, &[&user, &reason, &keep]).await?;
+    let links = "delete from account_links where user_id = $1 and purpose <> 'confirm'";
+    tx.execute(links, &[&user]).await?;
+    let next = "update users set token_generation = token_generation + 1 where id = $1 returning token_generation";
+    Ok(tx.query_one(next, &[&user]).await?.try_get(0)?)
+}
+
+/// The user of a link that is good, which it is no more after this. It counts for the address that it went to only.
+async fn use_link(
+    tx: &Transaction<'_>,
+    hash: &[u8],
+    purpose: LinkPurpose,
+) -> Result<Option<UserId>, StoreError> {
+    let sql = "delete from account_links l
+                where hash = $1 and purpose = $2 and expires_at > clock_timestamp()
+                  and exists (select from users u where u.id = l.user_id and u.email = l.email)
+               returning user_id";
+    let row = tx.query_opt(sql, &[&hash, &purpose.name()]).await?;
+    row.map(|row| Ok(row.try_get(0)?)).transpose()
+}
+
+async fn confirm(tx: &Transaction<'_>, user: UserId) -> Result<(), StoreError> {
+    let sql = "update users set email_confirmed_at = coalesce(email_confirmed_at, clock_timestamp()) where id = $1";
+    tx.execute(sql, &[&user]).await?;
+    join_guest_bookings(tx, user).await
+}
+
+/// Gives the account the bookings that were made without one for its address. Holds stay with the token that their buyer
+/// has: an account has one for each event at most. Triggers count the versions, and ring for the user.
+async fn join_guest_bookings(tx: &Transaction<'_>, user: UserId) -> Result<(), StoreError> {
+    let found = "select b.event_id, b.id
+                   from users u cross join lateral (select * from booking_contacts where email = u.email limit 10000) c
+                  cross join lateral (select * from bookings where id = c.booking_id limit 1) b
+                  where u.id = $1 and u.email is not null and b.user_id is null and b.status <> 'pending'
+                  order by b.event_id, b.id limit $2";
+    let rows = tx.query(found, &[&user, &JOINED_BOOKINGS_MAX]).await?;
+    let mut ids = Vec::with_capacity(rows.len());
+    for row in &rows {
+        ids.push(row.try_get::<_, crate::ticketing::BookingId>(1)?);
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    // Turns first, in order of id, as everybody takes them.
+    let mut events = Vec::with_capacity(rows.len());
+    for row in &rows {
+        events.push(row.try_get::<_, crate::ticketing::EventId>(0)?);
+    }
+    events.dedup();
+    for event in events {
+        tx.execute("select take_turn($1)", &[&event]).await?;
+    }
+    let join = "update bookings set user_id = $1
+                 where id = any($2) and user_id is null and status <> 'pending'";
+    tx.execute(join, &[&user, &ids]).await?;
+    Ok(())
+}
+
+fn account(row: &Row) -> Result<Account, StoreError> {
+    Ok(Account {
+        user: row.try_get(0)?,
+        password_hash: row.try_get(1)?,
+        name: row.try_get(2)?,
+    })
+}
