@@ -150,8 +150,8 @@ create table audit_trail (
     organization_id bigint,
     user_id bigint,
     api_key_id bigint,
-    -- As in `event.update`.
-    action text not null constraint audit_trail_action_length check (char_length(action) between 1 and 60),
+    -- Method and route, as in `PATCH /events/{event_id}`.
+    action text not null constraint audit_trail_action_length check (char_length(action) between 1 and 200),
     -- What it was done to, as in `event:5`.
     object text not null constraint audit_trail_object_length check (char_length(object) between 1 and 100),
     detail jsonb not null default '{}'

@@ -27,8 +27,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::ended::EndedTokens;
-use self::secrets::API_KEY_PREFIX;
 pub use self::rights::{Right, Rights, StaffRole, Staffs};
+use self::secrets::API_KEY_PREFIX;
 use crate::config::AuthConfig;
 use crate::config::inside::ACCESS_TOKEN_S;
 use crate::ticketing::live::{EventInfo, EventStatus};
@@ -432,7 +432,9 @@ impl Auth {
             });
         }
         if let Some(key) = headers.get(X_API_KEY) {
-            return Ok(Credentials::Key(secrets::hash_of(key.to_str().unwrap_or_default())));
+            return Ok(Credentials::Key(secrets::hash_of(
+                key.to_str().unwrap_or_default(),
+            )));
         }
         match headers.get(USER_ID_HEADER).filter(|_| self.0.dev) {
             None => Ok(Credentials::Caller(Caller::Anonymous)),

@@ -20,9 +20,7 @@ use crate::auth::password::{Compared, PasswordError};
 use crate::auth::secrets::{self, hash_of};
 use crate::auth::{Caller, StaffRole, Staffs};
 use crate::config::inside::ACCESS_TOKEN_S;
-use crate::config::rest::{
-    NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN,
-};
+use crate::config::rest::{NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use crate::jobs::{AccountMail, Purpose};
 use crate::lang::Lang;
 use crate::limits::rates::{Kind, Who};
@@ -326,9 +324,7 @@ pub(in crate::api) async fn refresh(
         .refresh(&hash_of(&input.0), &hash_of(&next))
         .await?
     {
-        Refreshed::Next(signed_in) => {
-            Ok(Reply::ok("REFRESHED", tokens(&state, *signed_in, next)?))
-        }
+        Refreshed::Next(signed_in) => Ok(Reply::ok("REFRESHED", tokens(&state, *signed_in, next)?)),
         Refreshed::Meanwhile => Err(ApiError::conflict("REFRESHED_MEANWHILE")),
         Refreshed::Reused(session) => {
             state.auth.ended().end_session(session);
@@ -393,8 +389,7 @@ pub(in crate::api) async fn me(
 ) -> ApiResult<Reply<Me>> {
     let user = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
     let found = state.store.user_in_full(user).await?;
-    let (user, staffs, confirmed) =
-        found.ok_or_else(|| ApiError::not_found("USER_NOT_FOUND"))?;
+    let (user, staffs, confirmed) = found.ok_or_else(|| ApiError::not_found("USER_NOT_FOUND"))?;
     Ok(Reply::ok("ME", account_of(user, &staffs, confirmed)))
 }
 

@@ -19,10 +19,10 @@ use super::layers::RequestId;
 use super::{ApiState, openapi};
 use crate::auth::{AuthError, Caller, Credentials, Role};
 use crate::config::HttpConfig;
+use crate::config::inside::KEYS_KNOWN_MAX;
 use crate::limits::address::Client;
 use crate::limits::rates::Kind;
 use crate::store::audit_trail::{self, RequestOrigin};
-use crate::config::inside::KEYS_KNOWN_MAX;
 use crate::store::organizations::KeyRights;
 use crate::store::users::UserRights;
 use crate::store::{Store, StoreError};
@@ -124,7 +124,8 @@ impl RoleCache {
                 rights
             }
         };
-        let ended = |rights: &KeyRights| rights.expires_at.is_some_and(|end| end <= Timestamp::now());
+        let ended =
+            |rights: &KeyRights| rights.expires_at.is_some_and(|end| end <= Timestamp::now());
         let rights = rights.filter(|rights| !ended(rights));
         let unknown = || AuthError::Invalid("no such API key, or it has ended".to_owned());
         let rights = rights.ok_or_else(unknown)?;

@@ -112,9 +112,10 @@ fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
         (&Method::POST, "/api/v1/users" | "/api/v1/email-codes" | "/api/v1/bookings/find") => {
             Some(Kind::SignUps)
         }
-        (&Method::POST, "/api/v1/auth/register" | "/api/v1/auth/password/forgot" | "/api/v1/auth/link") => {
-            Some(Kind::SignUps)
-        }
+        (
+            &Method::POST,
+            "/api/v1/auth/register" | "/api/v1/auth/password/forgot" | "/api/v1/auth/link",
+        ) => Some(Kind::SignUps),
         // These try a password.
         (&Method::POST, "/api/v1/auth/login") | (&Method::PUT, "/api/v1/auth/password") => {
             Some(Kind::SignIns)

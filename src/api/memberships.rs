@@ -59,7 +59,9 @@ impl From<MembershipRefusal> for ApiError {
         match refusal {
             MembershipRefusal::UserNotFound => ApiError::not_found("USER_NOT_FOUND"),
             MembershipRefusal::MembershipNotFound => ApiError::not_found("MEMBERSHIP_NOT_FOUND"),
-            MembershipRefusal::TooMany(most) => ApiError::conflict("LIMIT_REACHED").with("max", most),
+            MembershipRefusal::TooMany(most) => {
+                ApiError::conflict("LIMIT_REACHED").with("max", most)
+            }
         }
     }
 }

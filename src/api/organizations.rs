@@ -11,11 +11,7 @@ use crate::store::organizations::PeopleRefusal;
 use crate::ticketing::OrganizationId;
 
 /// 403 for callers without this right.
-fn needs(
-    caller: &Caller,
-    right: Right,
-    organization: OrganizationId,
-) -> Result<(), ApiError> {
+fn needs(caller: &Caller, right: Right, organization: OrganizationId) -> Result<(), ApiError> {
     match caller.may(right, organization) {
         true => Ok(()),
         false => Err(ApiError::forbidden()),

@@ -44,7 +44,9 @@ impl Default for Passwords {
     fn default() -> Passwords {
         Passwords {
             at_once: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE_MAX)),
-            waiting: Arc::new(Semaphore::new(PASSWORDS_AT_ONCE_MAX + PASSWORDS_WAITING_MAX)),
+            waiting: Arc::new(Semaphore::new(
+                PASSWORDS_AT_ONCE_MAX + PASSWORDS_WAITING_MAX,
+            )),
         }
     }
 }
@@ -136,7 +138,10 @@ mod tests {
     async fn a_password_is_known_again_and_no_other_one_is() {
         let passwords = Passwords::default();
         let known = passwords.hash("correct horse".to_owned()).await.unwrap();
-        assert!(known.starts_with("$argon2id$v=19$m=32768,t=2,p=1$"), "{known}");
+        assert!(
+            known.starts_with("$argon2id$v=19$m=32768,t=2,p=1$"),
+            "{known}"
+        );
         let compare = async |password: &str, known: Option<&str>| {
             let known = known.map(str::to_owned);
             let compared = passwords.compare(password.to_owned(), known).await;
@@ -152,7 +157,10 @@ mod tests {
             Params::new(8, 1, 1, None).unwrap(),
         );
         let weak = weak.hash_password(b"old").unwrap().to_string();
-        let Compared::Right { rehashed: Some(new) } = compare("old", Some(&weak)).await else {
+        let Compared::Right {
+            rehashed: Some(new),
+        } = compare("old", Some(&weak)).await
+        else {
             panic!("hashed anew");
         };
         assert!(new.starts_with("$argon2id$v=19$m=32768,t=2,p=1$"));

@@ -146,11 +146,9 @@ impl AccountMail {
                 "The link signs you in. It is good once, for a quarter of an hour.",
                 "Sign in",
             ],
-            (Purpose::SignIn, Lang::Th) => [
-                "เข้าสู่ระบบ",
-                "ลิงก์นี้ใช้เข้าสู่ระบบได้หนึ่งครั้งภายในสิบห้านาที",
-                "เข้าสู่ระบบ",
-            ],
+            (Purpose::SignIn, Lang::Th) => {
+                ["เข้าสู่ระบบ", "ลิงก์นี้ใช้เข้าสู่ระบบได้หนึ่งครั้งภายในสิบห้านาที", "เข้าสู่ระบบ"]
+            }
             (Purpose::SignIn, Lang::Fa) => [
                 "ورود",
                 "این پیوند شما را یک بار و تا یک ربع ساعت وارد می‌کند.",

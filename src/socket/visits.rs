@@ -50,7 +50,8 @@ impl Shard {
             self.end(id, code::POLICY.number, "nothing was joined in time");
         } else if connection
             .session
-            .token_has_ended(&self.config.auth, jiff::Timestamp::now()) {
+            .token_has_ended(&self.config.auth, jiff::Timestamp::now())
+        {
             self.end(
                 id,
                 code::TOKEN_ENDED.number,

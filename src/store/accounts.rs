@@ -304,7 +304,11 @@ impl Store {
     }
 
     /// Sessions and generations of tokens that have ended in the last seconds.
-    pub async fn ended_tokens(&self, seconds: f64, rows_max: i64) -> Result<Vec<Ended>, StoreError> {
+    pub async fn ended_tokens(
+        &self,
+        seconds: f64,
+        rows_max: i64,
+    ) -> Result<Vec<Ended>, StoreError> {
         let sql = "select session_id, user_id, generation from ended_tokens
                     where at > statement_timestamp() - make_interval(secs => $1) order by at desc limit $2";
         let client = self.client().await?;
@@ -339,8 +343,11 @@ async fn open(
     refresh_hash: &[u8],
 ) -> Result<SignedIn, StoreError> {
     // The oldest give way; locked, so that two sign-ins do not each count before the other.
-    tx.query_opt("select from users where id = $1 for no key update", &[&user])
-        .await?;
+    tx.query_opt(
+        "select from users where id = $1 for no key update",
+        &[&user],
+    )
+    .await?;
     let surplus = "update sessions set ended_at = clock_timestamp(), end_reason = 'logout'
                     where id = any (array(select id from sessions where user_id = $1 and ended_at is null
                                            order by id desc offset $2))";

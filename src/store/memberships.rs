@@ -49,7 +49,9 @@ const COLUMNS: &str = "id, user_id, kind, rfc3339(valid_from), rfc3339(valid_to)
 impl Store {
     /// A user's memberships, past ones included, by age.
     pub async fn memberships(&self, user: UserId) -> Result<Vec<Membership>, StoreError> {
-        let sql = format!("select {COLUMNS} from memberships where user_id = $1 order by valid_from, id limit $2");
+        let sql = format!(
+            "select {COLUMNS} from memberships where user_id = $1 order by valid_from, id limit $2"
+        );
         let most = MEMBERSHIPS_PER_USER_MAX as i64;
         let rows = self.client().await?.query(&sql, &[&user, &most]).await?;
         rows.iter().map(read).collect()

@@ -2,6 +2,8 @@
 //!
 //! | module | what must hold |
 //! |---|---|
+//! | [`access`] | every route and topic, asked by every kind of caller: the table in `docs/access.md` holds |
+//! | [`accounts`] | registering and signing in tell nobody who has an account; sessions, tokens and links end |
 //! | [`audit`] | every promise, broken behind the triggers' back, is found |
 //! | [`auth`] | who may do what, by token and by header |
 //! | [`availability`] | what is left, its words, what caches may keep, and that writers read what they wrote |
@@ -62,6 +64,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access;
+mod accounts;
 mod audit;
 mod auth;
 mod availability;

@@ -119,6 +119,10 @@ pub(in crate::api) async fn set_status(
             let paid = Paid::ByStaff(paid_by);
             ("BOOKING_CONFIRMED", Transition::Confirm { paid })
         }
+        // Somebody who only reads the bookings sees it.
+        NewStatus::Cancelled { .. } if !staff && !is_owner(&state, &found, &caller, token) => {
+            return Err(ApiError::forbidden());
+        }
         NewStatus::Cancelled { reason } => {
             let by = match staff && !is_owner(&state, &found, &caller, token) || caller.is_admin() {
                 true => Canceller::Staff,

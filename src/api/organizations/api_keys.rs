@@ -75,7 +75,11 @@ impl Input for KeyWish {
                 Some((_, right)) if !wished.contains(right) => wished.push(*right),
                 Some(_) => fields.refuse("scopes", "DUPLICATE", ""),
                 None => {
-                    fields.refuse("scopes", "NOT_A_CHOICE", SCOPES.map(|(name, _)| name).join(", "));
+                    fields.refuse(
+                        "scopes",
+                        "NOT_A_CHOICE",
+                        SCOPES.map(|(name, _)| name).join(", "),
+                    );
                 }
             }
         }

@@ -527,7 +527,10 @@ fn who_signs_out_has_no_more_rights_than_the_handshake_gave() {
 fn a_token_that_has_ended_broadcasts_no_more() {
     let mut talk = speaker();
     let later = Timestamp::now() + jiff::SignedDuration::from_secs(61);
-    assert!(!talk.session.token_has_ended(&talk.auth, later), "everybody may watch");
+    assert!(
+        !talk.session.token_has_ended(&talk.auth, later),
+        "everybody may watch"
+    );
     let said = r#"["1","7","realtime:event-updates:1","broadcast",
         {"type":"broadcast","event":"update","payload":{"updateType":"custom"}}]"#;
     assert_eq!(talk.ask(said)[4]["response"]["code"], "UNAUTHORIZED");

@@ -1,0 +1,461 @@
+//! Every route and topic is asked by every kind of caller: `docs/access.md` says whom each admits, and nobody else gets in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Method;
+use seatcast::ticketing::UserId;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::support::caller::{Answer, Caller};
+use crate::support::server::TestServer;
+use crate::support::show::{Show, Staged, one, user};
+use crate::support::websocket::{Socket, WireVersion};
+
+const SECRET: &str = "the tests' secret, of more than 32 bytes";
+const TABLE: &str = include_str!("../../docs/access.md");
+
+/// Kinds of callers, as the table names them.
+const CALLERS: [&str; 11] = [
+    "anonymous",
+    "buyer",
+    "customer",
+    "scanner",
+    "box_office",
+    "finance",
+    "manager",
+    "owner",
+    "stranger",
+    "admin",
+    "key",
+];
+
+/// Words of the table for several kinds.
+const GROUPS: [(&str, &[&str]); 4] = [
+    ("all", &CALLERS),
+    (
+        "accounts",
+        &[
+            "buyer",
+            "customer",
+            "scanner",
+            "box_office",
+            "finance",
+            "manager",
+            "owner",
+            "stranger",
+            "admin",
+        ],
+    ),
+    (
+        "staff",
+        &[
+            "scanner",
+            "box_office",
+            "finance",
+            "manager",
+            "owner",
+            "stranger",
+            "admin",
+            "key",
+        ],
+    ),
+    ("managers", &["manager", "owner", "admin", "key"]),
+];
+
+/// The rows of one table of the page: what is asked for, and the kinds of callers that it admits.
+fn table(of: &str) -> BTreeMap<String, BTreeSet<&'static str>> {
+    let (_, after) = TABLE.split_once(&format!("## {of}\n")).expect(of);
+    let section = after.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let mut cells = row.split('|').skip(1).map(str::trim);
+        let asked = cells.next().unwrap().trim_matches('`').to_owned();
+        let mut admitted = BTreeSet::new();
+        for word in cells.next().unwrap().split(", ") {
+            match GROUPS.iter().find(|(group, _)| *group == word) {
+                Some((_, kinds)) => admitted.extend(kinds.iter().copied()),
+                None => {
+                    let kind = CALLERS.iter().find(|kind| **kind == word);
+                    admitted.insert(*kind.unwrap_or_else(|| panic!("{asked}: who is {word}?")));
+                }
+            }
+        }
+        (asked, admitted)
+    })
+    .collect()
+}
+
+struct World {
+    server: TestServer,
+    client: Client,
+    organizer: UserId,
+    people: BTreeMap<&'static str, UserId>,
+    key: String,
+}
+
+impl World {
+    async fn new() -> World {
+        let server = TestServer::builder().with(|config| {
+            config.auth.dev = false;
+            config.auth.jwt_secret = Some(SECRET.to_owned());
+        });
+        let server = server.start().await;
+        let client = server.client().await;
+        let mut people = BTreeMap::new();
+        for (kind, role) in [
+            ("buyer", "customer"),
+            ("customer", "customer"),
+            ("scanner", "customer"),
+            ("box_office", "customer"),
+            ("finance", "customer"),
+            ("manager", "customer"),
+            ("owner", "organizer"),
+            ("stranger", "organizer"),
+            ("admin", "admin"),
+        ] {
+            people.insert(kind, user(&client, role).await);
+        }
+        let organizer = people["owner"];
+        for kind in ["scanner", "box_office", "finance", "manager"] {
+            let sql = "insert into organization_members (organization_id, user_id, role) values ($1, $2, $3)";
+            let (organization, member) = (organizer.0, people[kind].0);
+            client
+                .execute(sql, &[&organization, &member, &kind])
+                .await
+                .unwrap();
+        }
+        let mut world = World {
+            server,
+            client,
+            organizer,
+            people,
+            key: String::new(),
+        };
+        let all = json!({"name": "All", "scopes": ["see", "manage", "sell", "check_in", "figures", "money"]});
+        world.key = world.make_key(&all).await;
+        world
+    }
+
+    async fn make_key(&self, wish: &Value) -> String {
+        let path = format!("/api/v1/organizations/{}/api-keys", self.organizer);
+        let made = self.caller("owner").post(&path, wish).await;
+        made.data(201)["key"].as_str().unwrap().to_owned()
+    }
+
+    /// The token of a kind of caller, as an issuer with the shared secret makes it.
+    fn token(&self, kind: &str) -> Option<String> {
+        let id = self.people.get(kind)?;
+        let role = match kind {
+            "owner" | "stranger" => "organizer",
+            "admin" => "admin",
+            _ => "customer",
+        };
+        let mut claims = json!({"sub": id.to_string(), "role": role, "exp": 4_000_000_000_u64});
+        if ["scanner", "box_office", "finance", "manager"].contains(&kind) {
+            claims["organizations"] = json!({self.organizer.to_string(): kind});
+        }
+        let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+        let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key);
+        Some(token.unwrap())
+    }
+
+    fn caller(&self, kind: &str) -> Caller {
+        let caller = self.server.anonymous();
+        match kind {
+            "key" => caller.with_header("x-api-key", self.key.clone()),
+            kind => match self.token(kind) {
+                Some(token) => caller.with_header("authorization", format!("Bearer {token}")),
+                None => caller,
+            },
+        }
+    }
+
+    async fn show(&self) -> (Staged, Value) {
+        let staged = Show::new()
+            .ticket_type("Seat", 1_500, 1_000)
+            .stage(&self.client)
+            .await;
+        let organizer = self.organizer.0;
+        let sql = "update events set organizer_id = $1 where id = $2";
+        self.client
+            .execute(sql, &[&organizer, &staged.event.0])
+            .await
+            .unwrap();
+        let body = json!({"event_id": staged.event, "quantity": 1});
+        let booked = self.caller("buyer").post("/api/v1/bookings", &body).await;
+        let booked = booked.data(201).clone();
+        (staged, booked)
+    }
+}
+
+/// One operation of the document, with a body that it takes.
+struct Operation {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+}
+
+fn operations() -> Vec<Operation> {
+    let document = seatcast::run::document();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let content = &operation["requestBody"]["content"]["application/json"];
+            let schema = content["schema"]["$ref"].as_str().unwrap_or_default();
+            let schema = schema.rsplit('/').next().unwrap();
+            let of_schema = &document["components"]["schemas"][schema]["example"];
+            let examples = content["examples"].as_object();
+            let first = examples.and_then(|all| all.values().next());
+            let first = first.map_or(&Value::Null, |one| &one["value"]);
+            let given = [&content["example"], first, of_schema];
+            let body = given.into_iter().find(|example| !example.is_null());
+            all.push(Operation {
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+                body: body.cloned(),
+            });
+        }
+    }
+    all
+}
+
+impl Operation {
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    async fn asked_by(&self, world: &World, kind: &str, of: &(Staged, Value)) -> Answer {
+        let (staged, booked) = of;
+        let parts = self.path.split('/').map(|part| match part {
+            "{event_id}" => staged.event.to_string(),
+            "{ticket_type_id}" => staged.ticket_types[0].to_string(),
+            "{organization_id}" => world.organizer.to_string(),
+            "{user_id}" if self.path.contains("/organizations/") => {
+                world.people["stranger"].to_string()
+            }
+            "{user_id}" => world.people["buyer"].to_string(),
+            "{id}" => booked["id"].as_str().unwrap().to_owned(),
+            "{reference}" => booked["reference"].as_str().unwrap().to_owned(),
+            part if part.starts_with('{') => "1".to_owned(),
+            part => part.to_owned(),
+        });
+        let mut path = parts.collect::<Vec<_>>().join("/");
+        if path.ends_with("availability") {
+            path.push_str("?event_ids=1");
+        }
+        let body = self.body.as_ref().map(Value::to_string);
+        let body = body.or_else(|| (self.method != Method::GET).then(|| "{}".to_owned()));
+        let caller = world.caller(kind);
+        caller.send(self.method.clone(), &path, body).await
+    }
+}
+
+#[tokio::test]
+async fn every_route_admits_whom_the_table_names_and_nobody_else() {
+    let table = table("Routes");
+    let world = World::new().await;
+    let operations: Vec<_> = operations()
+        .into_iter()
+        .filter(|one| one.path.starts_with("/api/v1/"))
+        .collect();
+    let served: BTreeSet<_> = operations.iter().map(Operation::name).collect();
+    let named: BTreeSet<_> = table.keys().cloned().collect();
+    assert_eq!(served, named, "docs/access.md has a row for each route");
+    let mut faults = Vec::new();
+    for operation in &operations {
+        let admitted = &table[&operation.name()];
+        let of = world.show().await;
+        // Those that are refused come first: what others do might hide it.
+        let (inside, outside): (Vec<_>, Vec<_>) =
+            CALLERS.iter().partition(|kind| admitted.contains(**kind));
+        for (kinds, wanted) in [(outside, false), (inside, true)] {
+            for kind in kinds {
+                // An endless answer says by its head alone that it was admitted.
+                if wanted && operation.path.ends_with("/stream") {
+                    continue;
+                }
+                let answer = operation.asked_by(&world, kind, &of).await;
+                let hidden = answer.status == 404 && operation.path.contains("/bookings/");
+                let refused = [401, 403].contains(&answer.status)
+                    && answer.body["data"]["code"] != "BAD_CREDENTIALS"
+                    && answer.body["data"]["code"] != "BAD_REFRESH_TOKEN"
+                    && answer.body["data"]["code"] != "MEMBERSHIP_REQUIRED";
+                let right = match wanted {
+                    true => !refused && answer.status < 500 || answer.status == 501,
+                    false => refused || hidden,
+                };
+                if !right {
+                    let name = operation.name();
+                    faults.push(format!("{name}, {kind}, {wanted}: {:.200}", answer.text));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn every_topic_admits_whom_the_table_names_and_nobody_else() {
+    let world = World::new().await;
+    let (staged, _) = world.show().await;
+    for (topic, admitted) in table("Topics") {
+        let buyer = world.people["buyer"];
+        let name = topic
+            .replace("{event_id}", &staged.event.to_string())
+            .replace("{user_id}", &buyer.to_string());
+        // A socket takes tokens, not keys.
+        for kind in CALLERS.iter().filter(|kind| **kind != "key") {
+            let token = world.token(kind).unwrap_or_default();
+            let query = format!("&token={token}");
+            let mut socket =
+                Socket::connect_with(world.server.address(), WireVersion::V2, &query).await;
+            let answer = socket.ask(&name, "phx_join", json!({})).await;
+            let joined = answer["status"] == "ok";
+            assert_eq!(joined, admitted.contains(kind), "{topic}, {kind}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_does_what_its_scopes_say_until_it_is_revoked() {
+    let world = World::new().await;
+    let (staged, booked) = world.show().await;
+    let key = world
+        .make_key(&json!({"name": "Till", "scopes": ["see", "sell"]}))
+        .await;
+    let bearer = world
+        .server
+        .anonymous()
+        .with_header("authorization", format!("Bearer {key}"));
+    let bookings = format!("/api/v1/bookings/event/{}", staged.event);
+    bearer.get(&bookings).await.data(200);
+    let patch = json!({"title": "Other"});
+    let event = format!("/api/v1/events/{}", staged.event);
+    assert_eq!(bearer.patch(&event, &patch).await.code(403), "FORBIDDEN");
+    let status = format!("/api/v1/bookings/{}/status", booked["id"].as_str().unwrap());
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    bearer.put(&status, &paid).await.data(200);
+    let people = format!("/api/v1/organizations/{}/members", world.organizer);
+    let invite = json!({"email": "ada@example.org", "role": "owner"});
+    assert_eq!(bearer.post(&people, &invite).await.code(403), "FORBIDDEN");
+    let unscoped = json!({"name": "All", "scopes": ["people"]});
+    let keys = format!("/api/v1/organizations/{}/api-keys", world.organizer);
+    world.caller("owner").post(&keys, &unscoped).await.code(422);
+    let listed = world.caller("owner").get(&keys).await;
+    let listed = listed.data(200).as_array().unwrap().clone();
+    let till = listed.iter().find(|one| one["name"] == "Till").unwrap();
+    assert!(key.starts_with(till["prefix"].as_str().unwrap()) && till.get("key").is_none());
+    world
+        .caller("owner")
+        .delete(&format!("{keys}/{}", till["id"]))
+        .await
+        .data(200);
+    assert_eq!(bearer.get(&bookings).await.code(401), "INVALID_TOKEN");
+    let wish = json!({"name": "Ended", "scopes": ["see"], "expires_at": "2099-01-01T00:00:00Z"});
+    let ended = world.make_key(&wish).await;
+    let sql = "update api_keys set expires_at = now() where name = 'Ended'";
+    world.client.batch_execute(sql).await.unwrap();
+    let late = world.server.anonymous().with_header("x-api-key", ended);
+    assert_eq!(late.get("/api/v1/events").await.code(401), "INVALID_TOKEN");
+}
+
+#[tokio::test]
+async fn what_people_do_is_told_in_an_audit_trail_that_stays() {
+    let world = World::new().await;
+    let (staged, _) = world.show().await;
+    let event = format!("/api/v1/events/{}", staged.event);
+    let patch = json!({"title": "Renamed"});
+    let manager = world
+        .caller("manager")
+        .with_header("x-request-id", "request-7");
+    manager.patch(&event, &patch).await.data(200);
+    let scanner = world.caller("scanner");
+    assert_eq!(scanner.patch(&event, &patch).await.code(403), "FORBIDDEN");
+    let trail = format!("/api/v1/organizations/{}/audit-trail", world.organizer);
+    let rows = world.caller("owner").get(&trail).await.data(200).clone();
+    assert_eq!(rows[0]["action"], "PATCH /events/{event_id}");
+    assert_eq!(rows[0]["object"], format!("event:{}", staged.event));
+    assert_eq!(rows[0]["user_id"], world.people["manager"].0);
+    assert_eq!(rows[0]["request_id"], "request-7");
+    assert!(rows[0]["address_hash"].is_string());
+    assert_eq!(
+        rows[1]["action"],
+        "POST /organizations/{organization_id}/api-keys"
+    );
+    for sql in [
+        "update audit_trail set action = 'x'",
+        "delete from audit_trail",
+        "truncate audit_trail",
+    ] {
+        let refused = world.client.batch_execute(sql).await.unwrap_err();
+        let refused = refused.as_db_error().unwrap();
+        assert_eq!(
+            refused.constraint(),
+            Some("audit_trail_append_only"),
+            "{sql}"
+        );
+    }
+}
+
+/// A role that was taken away is gone from tokens that say it.
+#[tokio::test]
+async fn another_role_ends_the_tokens_that_say_the_old_one() {
+    let world = World::new().await;
+    let generation = "select token_generation from users where id = $1";
+    let scanner = world.people["scanner"];
+    let before: i32 = one(&world.client, generation, &[&scanner.0]).await;
+    let path = format!(
+        "/api/v1/organizations/{}/members/{scanner}",
+        world.organizer
+    );
+    let owner = world.caller("owner");
+    let changed = owner.put(&path, &json!({"role": "manager"})).await;
+    assert_eq!(changed.data(200)["role"], "manager");
+    let after: i32 = one(&world.client, generation, &[&scanner.0]).await;
+    assert!(after > before);
+    owner.delete(&path).await.data(200);
+    assert_eq!(owner.delete(&path).await.code(404), "MEMBER_NOT_FOUND");
+    let founder = format!("/api/v1/organizations/{0}/members/{0}", world.organizer);
+    assert_eq!(owner.delete(&founder).await.code(409), "FOUNDER_STAYS");
+    let stranger = format!(
+        "/api/v1/organizations/{}/members/{}",
+        world.organizer, world.people["stranger"]
+    );
+    let uninvited = owner.put(&stranger, &json!({"role": "owner"})).await;
+    assert_eq!(uninvited.code(404), "MEMBER_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_membership_counts_while_it_is_valid() {
+    let world = World::new().await;
+    let (staged, _) = world.show().await;
+    let sql = "update events set membership_required = true where id = $1";
+    world.client.execute(sql, &[&staged.event.0]).await.unwrap();
+    let body = json!({"event_id": staged.event, "quantity": 1});
+    let customer = world.caller("customer");
+    let refused = customer.post("/api/v1/bookings", &body).await;
+    assert_eq!(refused.code(403), "MEMBERSHIP_REQUIRED");
+    let path = format!("/api/v1/users/{}/memberships", world.people["customer"]);
+    let admin = world.caller("admin");
+    let past = json!({"kind": "season", "valid_from": "2001-01-01T00:00:00Z", "valid_to": "2001-12-31T00:00:00Z"});
+    let made = admin.post(&path, &past).await.data(201).clone();
+    let refused = customer.post("/api/v1/bookings", &body).await;
+    assert_eq!(refused.code(403), "MEMBERSHIP_REQUIRED");
+    let longer = json!({"kind": "season", "valid_to": "2099-12-31T00:00:00Z"});
+    admin
+        .put(&format!("{path}/{}", made["id"]), &longer)
+        .await
+        .data(200);
+    customer.post("/api/v1/bookings", &body).await.data(201);
+    assert_eq!(
+        customer
+            .get(&path)
+            .await
+            .data(200)
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}

@@ -1,0 +1,362 @@
+//! Accounts: registering and signing in tell nobody who has one; sessions, tokens and links end when they should.
+
+use std::time::Duration;
+
+use seatcast::config::Switch;
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::support::caller::{Answer, Caller};
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::{Show, one};
+use crate::support::smtp::Smtp;
+use crate::support::websocket::{Socket, WireVersion};
+
+const PAGES: &str = "https://tickets.example.org";
+const PASSWORD: &str = "correct horse";
+
+async fn mailing(smtp: &Smtp) -> TestServer {
+    let url = smtp.url();
+    let mails = TestServer::builder().with(|config| {
+        config.mail.smtp_url = Some(url);
+        config.mail.public_url = Some(PAGES.to_owned());
+        config.mail.mail_from = Some("Box office <tickets@example.org>".to_owned());
+    });
+    mails.start().await
+}
+
+async fn post(server: &TestServer, path: &str, body: &Value) -> Answer {
+    let path = format!("/api/v1/auth/{path}");
+    server.anonymous().post(&path, body).await
+}
+
+async fn register(server: &TestServer, email: &str, password: &str) -> Answer {
+    let body = json!({"name": "Ada", "email": email, "password": password});
+    post(server, "register", &body).await
+}
+
+async fn login(server: &TestServer, email: &str, password: &str) -> Answer {
+    let body = json!({"email": email, "password": password});
+    post(server, "login", &body).await
+}
+
+fn bearer(server: &TestServer, tokens: &Value) -> Caller {
+    let token = tokens["access_token"].as_str().unwrap();
+    let caller = server.anonymous();
+    caller.with_header("authorization", format!("Bearer {token}"))
+}
+
+/// The secret of the link in a mail.
+fn link(mail: &Value, named: &str) -> String {
+    let text = mail["text"].as_str().unwrap();
+    let after = text.split(&format!("{PAGES}/account#{named}=")).nth(1);
+    let secret = after.unwrap_or_else(|| panic!("no {named} in {text}"));
+    secret.split_whitespace().next().unwrap().to_owned()
+}
+
+/// Waits until the mails that are due have gone out, and lets the next of the same kind go out at once.
+async fn mails_done(client: &Client) {
+    let waiting = async {
+        while one::<bool>(
+            client,
+            "select exists (select from jobs where state in ('waiting', 'leased'))",
+            &[],
+        )
+        .await
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, waiting).await.unwrap();
+    client.batch_execute("delete from jobs").await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_signs_in_stays_and_signs_out() {
+    let server = TestServer::start().await;
+    register(&server, "Ada@Example.org", PASSWORD)
+        .await
+        .data(202);
+    let wrong = login(&server, "ada@example.org", "battery staple").await;
+    assert_eq!(wrong.code(401), "BAD_CREDENTIALS");
+    let nobody = login(&server, "eve@example.org", PASSWORD).await;
+    assert_eq!(nobody.code(401), "BAD_CREDENTIALS");
+    let tokens = login(&server, "ada@EXAMPLE.org", PASSWORD).await;
+    let tokens = tokens.data(200).clone();
+    let me = bearer(&server, &tokens).get("/api/v1/auth/me").await;
+    assert_eq!(me.data(200)["email"], "ada@example.org");
+    assert_eq!(me.data(200)["email_confirmed"], false);
+    assert!(me.data(200).get("password_hash").is_none());
+
+    let body = json!({"refresh_token": tokens["refresh_token"]});
+    let next = post(&server, "refresh", &body).await.data(200).clone();
+    // Another tab of the same person, a moment later.
+    let again = post(&server, "refresh", &body).await;
+    assert_eq!(again.code(409), "REFRESHED_MEANWHILE");
+    bearer(&server, &next)
+        .get("/api/v1/auth/me")
+        .await
+        .data(200);
+
+    let out = bearer(&server, &next)
+        .post("/api/v1/auth/logout", &json!({}))
+        .await;
+    out.data(200);
+    let gone = bearer(&server, &next).get("/api/v1/auth/me").await;
+    assert_eq!(gone.code(401), "TOKEN_EXPIRED");
+    let body = json!({"refresh_token": next["refresh_token"]});
+    let refused = post(&server, "refresh", &body).await;
+    assert_eq!(refused.code(401), "BAD_REFRESH_TOKEN");
+}
+
+#[tokio::test]
+async fn a_stolen_refresh_token_ends_its_session_on_every_node() {
+    let server = TestServer::start().await;
+    // Nodes that make each other's tokens share a secret; here each has its own, so the row is looked at.
+    let client = server.client().await;
+    register(&server, "ada@example.org", PASSWORD)
+        .await
+        .data(202);
+    let tokens = login(&server, "ada@example.org", PASSWORD).await;
+    let tokens = tokens.data(200).clone();
+    let body = json!({"refresh_token": tokens["refresh_token"]});
+    let next = post(&server, "refresh", &body).await.data(200).clone();
+    let earlier = "update refresh_tokens set used_at = used_at - interval '1 minute'";
+    client.batch_execute(earlier).await.unwrap();
+    let stolen = post(&server, "refresh", &body).await;
+    assert_eq!(stolen.code(401), "BAD_REFRESH_TOKEN");
+    let ended: bool = one(
+        &client,
+        "select ended_at is not null and end_reason = 'reused' from sessions",
+        &[],
+    )
+    .await;
+    assert!(
+        ended,
+        "the end is committed although the answer is an error"
+    );
+    let body = json!({"refresh_token": next["refresh_token"]});
+    let after = post(&server, "refresh", &body).await;
+    assert_eq!(after.code(401), "BAD_REFRESH_TOKEN");
+    let me = bearer(&server, &next).get("/api/v1/auth/me").await;
+    assert_eq!(me.code(401), "TOKEN_EXPIRED");
+}
+
+/// Races of eight clients: each token has one successor.
+#[tokio::test]
+async fn a_refresh_token_has_one_successor() {
+    let server = TestServer::start().await;
+    register(&server, "ada@example.org", PASSWORD)
+        .await
+        .data(202);
+    let tokens = login(&server, "ada@example.org", PASSWORD).await;
+    let mut token = tokens.data(200)["refresh_token"].clone();
+    for _ in 0..20 {
+        let body = json!({"refresh_token": token});
+        let racing = (0..8).map(|_| post(&server, "refresh", &body));
+        let answers = futures_util::future::join_all(racing).await;
+        let next: Vec<_> = answers.iter().filter(|one| one.status == 200).collect();
+        assert_eq!(next.len(), 1);
+        assert!(answers.iter().all(|one| [200, 409].contains(&one.status)));
+        token = next[0].data(200)["refresh_token"].clone();
+    }
+}
+
+#[tokio::test]
+async fn signing_out_everywhere_closes_what_tokens_opened() {
+    let server = TestServer::start().await;
+    register(&server, "ada@example.org", PASSWORD)
+        .await
+        .data(202);
+    let tokens = login(&server, "ada@example.org", PASSWORD).await;
+    let tokens = tokens.data(200).clone();
+    let other = login(&server, "ada@example.org", PASSWORD).await;
+    let other = other.data(200).clone();
+    let topic = format!("user:{}", tokens["user"]["id"]);
+    let query = format!("&token={}", tokens["access_token"].as_str().unwrap());
+    let mut socket = Socket::connect_with(server.address(), WireVersion::V2, &query).await;
+    socket.join(&topic, json!({})).await;
+    let everywhere = json!({"everywhere": true});
+    let leaving = bearer(&server, &other);
+    let out = leaving.post("/api/v1/auth/logout", &everywhere).await;
+    out.data(200);
+    let closed = tokio::time::timeout(DEADLINE, socket.closed()).await;
+    assert_eq!(closed.unwrap(), Some(4001));
+    for tokens in [&tokens, &other] {
+        let me = bearer(&server, tokens).get("/api/v1/auth/me").await;
+        assert_eq!(me.code(401), "TOKEN_EXPIRED");
+    }
+    // Another node sees it within a second; that it is not refused for another reason shows first.
+    login(&server, "ada@example.org", PASSWORD).await.data(200);
+}
+
+#[tokio::test]
+async fn registering_and_forgetting_tell_nobody_who_has_an_account() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let first = register(&server, "ada@example.org", PASSWORD).await;
+    let confirm = link(&smtp.mail().await, "confirm");
+    mails_done(&client).await;
+    let again = register(&server, "ada@example.org", "another password").await;
+    assert_eq!((first.status, &first.body), (again.status, &again.body));
+    let mail = smtp.mail().await;
+    assert!(
+        mail["subject"]
+            .as_str()
+            .unwrap()
+            .contains("account already"),
+        "{mail}"
+    );
+    mails_done(&client).await;
+    login(&server, "ada@example.org", PASSWORD).await.data(200);
+    let other = login(&server, "ada@example.org", "another password").await;
+    assert_eq!(other.code(401), "BAD_CREDENTIALS");
+
+    let (ada, eve) = (
+        json!({"email": "ada@example.org"}),
+        json!({"email": "eve@example.org"}),
+    );
+    let known = post(&server, "password/forgot", &ada).await;
+    let unknown = post(&server, "password/forgot", &eve).await;
+    assert_eq!((known.status, &known.body), (unknown.status, &unknown.body));
+    known.data(202);
+    let reset = link(&smtp.mail().await, "reset");
+    // A link is good for its purpose only, and once.
+    let wrong = post(&server, "confirm", &json!({"token": reset})).await;
+    assert_eq!(wrong.code(410), "LINK_EXPIRED");
+    let before = login(&server, "ada@example.org", PASSWORD)
+        .await
+        .data(200)
+        .clone();
+    let body = json!({"token": reset, "password": "battery staple"});
+    post(&server, "password/reset", &body).await.data(200);
+    let twice = post(&server, "password/reset", &body).await;
+    assert_eq!(twice.code(410), "LINK_EXPIRED");
+    let ended = bearer(&server, &before).get("/api/v1/auth/me").await;
+    assert_eq!(ended.code(401), "TOKEN_EXPIRED");
+    assert_eq!(
+        login(&server, "ada@example.org", PASSWORD).await.status,
+        401
+    );
+    let now = login(&server, "ada@example.org", "battery staple").await;
+    assert_eq!(now.data(200)["user"]["email_confirmed"], true);
+    post(&server, "confirm", &json!({"token": confirm}))
+        .await
+        .data(200);
+}
+
+#[tokio::test]
+async fn a_guests_bookings_join_the_account_that_proves_the_address() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Free", 0, 10).stage(&client).await;
+    let body =
+        json!({"event_id": show.event, "quantity": 2, "contact": {"email": "ada@example.org"}});
+    let booked = server.anonymous().post("/api/v1/bookings", &body).await;
+    let booked = booked.data(201).clone();
+    assert_eq!(booked["status"], "confirmed");
+    register(&server, "ada@example.org", PASSWORD)
+        .await
+        .data(202);
+    let confirm = link(&smtp.mail().await, "confirm");
+    let tokens = login(&server, "ada@example.org", PASSWORD)
+        .await
+        .data(200)
+        .clone();
+    let ada = bearer(&server, &tokens);
+    let mine = ada.get("/api/v1/bookings/mine").await;
+    assert_eq!(
+        mine.data(200),
+        &json!([]),
+        "an address that nobody proved proves nothing"
+    );
+    post(&server, "confirm", &json!({"token": confirm}))
+        .await
+        .data(200);
+    let mine = ada.get("/api/v1/bookings/mine").await;
+    assert_eq!(mine.data(200)[0]["id"], booked["id"]);
+    let version: i64 = one(&client, "select version from bookings", &[]).await;
+    assert!(
+        version > booked["version"].as_i64().unwrap(),
+        "viewers are told"
+    );
+    server.audit().await;
+}
+
+/// Somebody registers with another's address. The owner's first sign-in by mail throws the password away.
+#[tokio::test]
+async fn a_password_chosen_for_an_unproven_address_is_lost_to_its_owner() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    register(&server, "ada@example.org", "eves password")
+        .await
+        .data(202);
+    smtp.mail().await;
+    mails_done(&client).await;
+    let eve = login(&server, "ada@example.org", "eves password").await;
+    let eve = eve.data(200).clone();
+    post(&server, "link", &json!({"email": "ada@example.org"}))
+        .await
+        .data(202);
+    let sign_in = link(&smtp.mail().await, "sign-in");
+    let opened = post(&server, "link/open", &json!({"token": sign_in})).await;
+    bearer(&server, opened.data(200))
+        .get("/api/v1/auth/me")
+        .await
+        .data(200);
+    assert_eq!(
+        login(&server, "ada@example.org", "eves password")
+            .await
+            .status,
+        401
+    );
+    let shut_out = async {
+        while bearer(&server, &eve).get("/api/v1/auth/me").await.status != 401 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, shut_out).await.unwrap();
+}
+
+#[tokio::test]
+async fn guessing_is_slowed_by_account_whether_or_not_there_is_one() {
+    let server = TestServer::builder().with(|config| {
+        config.limits.limits = Switch::On;
+        config.limits.sign_ins.burst = 3;
+    });
+    let server = server.start().await;
+    register(&server, "ada@example.org", PASSWORD)
+        .await
+        .data(202);
+    for _ in 0..3 {
+        assert_eq!(login(&server, "ada@example.org", "guess").await.status, 401);
+    }
+    let refused = login(&server, "ada@example.org", PASSWORD).await;
+    assert_eq!(refused.code(429), "RATE_LIMITED");
+    let refused = login(&server, "eve@example.org", PASSWORD).await;
+    assert_eq!(
+        refused.code(429),
+        "RATE_LIMITED",
+        "the address counts as well"
+    );
+}
+
+#[tokio::test]
+async fn without_mail_what_needs_it_says_so() {
+    let server = TestServer::builder().with(|config| {
+        config.auth.dev = false;
+        config.auth.jwt_secret = Some("the tests' secret, of more than 32 bytes".to_owned());
+    });
+    let server = server.start().await;
+    register(&server, "ada@example.org", PASSWORD)
+        .await
+        .data(202);
+    login(&server, "ada@example.org", PASSWORD).await.data(200);
+    for path in ["link", "password/forgot"] {
+        let refused = post(&server, path, &json!({"email": "ada@example.org"})).await;
+        assert_eq!(refused.code(501), "NO_MAIL");
+    }
+}
