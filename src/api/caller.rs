@@ -69,7 +69,7 @@ async fn caller(state: &ApiState, headers: &HeaderMap) -> ApiResult<Caller> {
     match state.auth.credentials(headers)? {
         Credentials::Caller(caller) => Ok(caller),
         Credentials::Unplaced(caller) => Ok(state.roles.placed(&state.store, caller).await),
-        Credentials::Key(hash) => state.roles.program(&state.store, hash).await,
+        Credentials::Key(hash) => state.roles.program(state, hash).await,
         Credentials::DevUser(id) => state.roles.caller(&state.store, id).await,
     }
 }
@@ -108,7 +108,7 @@ impl RoleCache {
     }
 
     /// The organization's program with this key.
-    async fn program(&self, store: &Store, hash: [u8; 32]) -> ApiResult<Caller> {
+    async fn program(&self, state: &ApiState, hash: [u8; 32]) -> ApiResult<Caller> {
         let fresh = |known: &(Option<KeyRights>, Instant)| {
             (known.1.elapsed() < self.age_max).then_some(known.0)
         };
@@ -116,7 +116,7 @@ impl RoleCache {
         let rights = match known {
             Some(rights) => rights,
             None => {
-                let rights = store.key_rights(&hash).await?;
+                let rights = state.store.key_rights(&hash).await?;
                 if self.keys.len() >= KEYS_KNOWN_MAX {
                     self.keys.clear();
                 }

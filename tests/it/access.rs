@@ -237,6 +237,8 @@ impl Operation {
             "{user_id}" => world.people["buyer"].to_string(),
             "{id}" => booked["id"].as_str().unwrap().to_owned(),
             "{reference}" => booked["reference"].as_str().unwrap().to_owned(),
+            // Not the key that asks.
+            "{api_key_id}" => "999999".to_owned(),
             part if part.starts_with('{') => "1".to_owned(),
             part => part.to_owned(),
         });
