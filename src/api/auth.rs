@@ -124,7 +124,7 @@ fn new_password(fields: &mut Fields, name: &str) -> Option<String> {
 
 /// A new account. An e-mail address or a phone number is required.
 #[derive(ToSchema)]
-#[schema(example = json!({"name": "Ada Byron", "email": "ada@example.org", "password": "correct horse battery"}))]
+#[schema(example = json!({"name": "Mary Somerville", "email": "mary@example.org", "password": "correct horse battery"}))]
 #[expect(dead_code, reason = "describes the body; `NewAccount` reads it")]
 pub(in crate::api) struct RegistrationInput {
     #[schema(schema_with = schema::name)]

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use dashmap::DashMap;
-use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::doors::count_account;
@@ -124,8 +123,8 @@ impl RoleCache {
                 rights
             }
         };
-        let ended =
-            |rights: &KeyRights| rights.expires_at.is_some_and(|end| end <= Timestamp::now());
+        let now = state.desk.now();
+        let ended = |rights: &KeyRights| rights.expires_at.is_some_and(|end| end <= now);
         let rights = rights.filter(|rights| !ended(rights));
         let unknown = || AuthError::Invalid("no such API key, or it has ended".to_owned());
         let rights = rights.ok_or_else(unknown)?;
