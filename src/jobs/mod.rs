@@ -145,8 +145,14 @@ macro_rules! kinds {
     };
 }
 
-kinds![BookingLink, EmailCode, PaymentJob, RefundJob, StaffPaidJob];
-kinds![AccountMail, BookingLink, EmailCode];
+kinds![
+    AccountMail,
+    BookingLink,
+    EmailCode,
+    PaymentJob,
+    RefundJob,
+    StaffPaidJob
+];
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> Outcome {
     let Ok(job) = serde_json::from_value::<K>(taken.payload.clone()) else {
