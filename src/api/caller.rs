@@ -81,10 +81,13 @@ const LOOK_UP_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct RoleCache {
     known: Arc<DashMap<UserId, (UserRights, Instant)>>,
     /// API keys by their hash.
-    keys: Arc<DashMap<[u8; 32], (Option<KeyRights>, Instant)>>,
+    keys: Arc<DashMap<[u8; 32], KnownKey>>,
     known_max: usize,
     age_max: Duration,
 }
+
+/// The rights of a key, unless it is no good, and when they were looked up.
+type KnownKey = (Option<KeyRights>, Instant);
 
 impl RoleCache {
     pub(super) fn new(config: &HttpConfig) -> RoleCache {
@@ -108,9 +111,7 @@ impl RoleCache {
 
     /// The organization's program with this key.
     async fn program(&self, state: &ApiState, hash: [u8; 32]) -> ApiResult<Caller> {
-        let fresh = |known: &(Option<KeyRights>, Instant)| {
-            (known.1.elapsed() < self.age_max).then_some(known.0)
-        };
+        let fresh = |known: &KnownKey| (known.1.elapsed() < self.age_max).then_some(known.0);
         let known = self.keys.get(&hash).and_then(|known| fresh(&known));
         let rights = match known {
             Some(rights) => rights,
