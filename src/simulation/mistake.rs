@@ -40,6 +40,9 @@ pub(crate) enum Mistake {
     GiveUpEarly,
     WorkOn,
     CaptureUnsold,
+    AckFirst,
+    SellGone,
+    RefundTwice,
 }
 
 impl Mistake {

@@ -18,7 +18,7 @@
 //! time after the faults are over, every client shows the database's state and the right visitors.
 //!
 //! The side that writes, from a request to its committed answer, runs by itself, in `desk`; what leaves the machine in
-//! `jobs`.
+//! `jobs`; attempts to pay, from the hold to the money, in `money`.
 //!
 //! `SEATCAST_SEED=7` replays one schedule, `SEATCAST_SEEDS=1000000` runs more of them.
 //!
@@ -62,6 +62,7 @@ mod dice;
 mod jobs;
 mod line;
 pub(crate) mod mistake;
+mod money;
 mod node;
 mod own;
 mod plan;

@@ -15,6 +15,7 @@ pub(crate) mod rush;
 pub(crate) mod server;
 pub(crate) mod show;
 pub(crate) mod smtp;
+pub(crate) mod stripe;
 pub(crate) mod viewer;
 pub(crate) mod websocket;
 

@@ -1,0 +1,374 @@
+//! The rules of money and time, one by one, against a provider that keeps books of its own.
+//!
+//! Every test ends with both books: what the provider has taken, and what we think of it.
+
+use serde_json::json;
+use tokio_postgres::Client;
+
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::{Show, Staged, one};
+use crate::support::stripe::{Stripe, WEBHOOK_SECRET};
+
+const GOOD: &str = "4242424242424242";
+const DECLINED: &str = "4000000000000002";
+const PRICE: i64 = 1_500;
+
+struct Shop {
+    stripe: Stripe,
+    server: TestServer,
+    client: Client,
+    show: Staged,
+}
+
+/// A buyer's hold.
+struct Held {
+    id: String,
+    token: String,
+}
+
+impl Shop {
+    async fn open(tickets: i32) -> Shop {
+        let stripe = Stripe::start().await;
+        let base = stripe.base();
+        let server = TestServer::builder()
+            .with(|config| {
+                config.stripe.secret_key = Some("sk_test_1".to_owned());
+                config.stripe.webhook_secret = Some(format!("whsec_older, {WEBHOOK_SECRET}"));
+                config.stripe.api_base = base;
+            })
+            .start()
+            .await;
+        stripe.notify(&format!("http://{}", server.address())).await;
+        let client = server.client().await;
+        let show = Show::new()
+            .capacity(tickets)
+            .ticket_type("Standing", PRICE, tickets)
+            .stage(&client)
+            .await;
+        Shop {
+            stripe,
+            server,
+            client,
+            show,
+        }
+    }
+
+    async fn hold(&self, quantity: i64) -> Held {
+        let body = json!({"event_id": self.show.event, "quantity": quantity});
+        let made = self
+            .server
+            .anonymous()
+            .post("/api/v1/bookings", &body)
+            .await;
+        let data = made.data(201);
+        Held {
+            id: data["id"].as_str().unwrap().to_owned(),
+            token: data["token"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// Begins to pay; the intent's id.
+    async fn begin(&self, held: &Held) -> String {
+        let path = format!("/api/v1/bookings/{}/payment", held.id);
+        let buyer = self.buyer(held);
+        let began = buyer.post(&path, &json!({})).await;
+        let secret = began.data(201)["client_secret"].as_str().unwrap();
+        secret.split("_secret_").next().unwrap().to_owned()
+    }
+
+    fn buyer(&self, held: &Held) -> crate::support::caller::Caller {
+        let anonymous = self.server.anonymous();
+        anonymous.with_header("x-booking-token", held.token.clone())
+    }
+
+    async fn until(&self, sql: &str) {
+        let waiting = async {
+            while !one::<bool>(&self.client, sql, &[]).await {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, waiting).await.expect(sql);
+    }
+
+    async fn until_status(&self, held: &Held, status: &str) {
+        let Held { id, .. } = held;
+        self.until(&format!(
+            "select status = '{status}' from bookings where id = '{id}'"
+        ))
+        .await;
+    }
+
+    async fn until_payment(&self, held: &Held, state: &str) {
+        let Held { id, .. } = held;
+        self.until(&format!(
+            "select count(*) > 0 from payments where booking_id = '{id}' and state = '{state}'"
+        ))
+        .await;
+    }
+
+    /// Lets all waiting jobs run now, as a minute later.
+    async fn a_minute_later(&self) {
+        let sql = "update jobs set run_at = clock_timestamp() where state = 'waiting'";
+        self.client.execute(sql, &[]).await.unwrap();
+    }
+
+    /// Waits, while every job is let run now.
+    async fn in_the_end(&self, sql: &str) {
+        let waiting = async {
+            while !one::<bool>(&self.client, sql, &[]).await {
+                self.a_minute_later().await;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, waiting).await.expect(sql);
+    }
+
+    async fn pass_the_deadline(&self, held: &Held) {
+        let sql = format!(
+            "update bookings set expires_at = clock_timestamp() where id = '{}'",
+            held.id
+        );
+        self.client.execute(&sql, &[]).await.unwrap();
+        self.until_status(held, "expired").await;
+    }
+
+    /// What the provider took of this intent and kept.
+    async fn kept(&self, intent: &str) -> i64 {
+        let books = self.stripe.books().await;
+        let charges = books["charges"].as_array().unwrap();
+        let of = charges.iter().filter(|one| one["payment_intent"] == intent);
+        of.map(|one| {
+            one["amount_captured"].as_i64().unwrap() - one["amount_refunded"].as_i64().unwrap()
+        })
+        .sum()
+    }
+
+    async fn tickets(&self, held: &Held) -> i64 {
+        let sql = format!(
+            "select count(*) from tickets where booking_id = '{}' and status = 'valid'",
+            held.id
+        );
+        one(&self.client, &sql, &[]).await
+    }
+
+    async fn paid_and_sold(&self, held: &Held, intent: &str, quantity: i64) {
+        self.until_status(held, "confirmed").await;
+        self.until_payment(held, "captured").await;
+        assert_eq!(self.kept(intent).await, quantity * PRICE);
+        assert_eq!(self.tickets(held).await, quantity);
+        self.server.audit().await;
+    }
+}
+
+#[tokio::test]
+async fn a_declined_card_ends_nothing_and_another_one_pays() {
+    let shop = Shop::open(10).await;
+    let held = shop.hold(2).await;
+    let intent = shop.begin(&held).await;
+    shop.stripe.give_card(&intent, DECLINED).await;
+    shop.until(&format!(
+        "select failure is not null from payments where booking_id = '{}'",
+        held.id
+    ))
+    .await;
+    shop.until_status(&held, "pending").await;
+    assert_eq!(shop.begin(&held).await, intent, "it is still the one");
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.paid_and_sold(&held, &intent, 2).await;
+}
+
+#[tokio::test]
+async fn webhooks_that_come_twice_or_in_any_order_sell_once() {
+    let shop = Shop::open(10).await;
+    for (delivery, order) in [
+        ("double", ""),
+        ("hold", "as_happened"),
+        ("hold", "reversed"),
+    ] {
+        let held = shop.hold(1).await;
+        shop.stripe.tell(json!({"delivery": delivery})).await;
+        let intent = shop.begin(&held).await;
+        shop.stripe.give_card(&intent, GOOD).await;
+        if delivery == "hold" {
+            shop.stripe.tell(json!({"release": order})).await;
+        }
+        shop.paid_and_sold(&held, &intent, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_lost_is_not_missed() {
+    let shop = Shop::open(10).await;
+    shop.stripe.tell(json!({"delivery": "drop"})).await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.in_the_end("select count(*) = 1 from bookings where status = 'confirmed'")
+        .await;
+    shop.in_the_end("select count(*) = 1 from payments where state = 'captured'")
+        .await;
+    shop.paid_and_sold(&held, &intent, 1).await;
+}
+
+#[tokio::test]
+async fn webhooks_that_are_forged_old_or_of_nobody_change_nothing() {
+    let shop = Shop::open(10).await;
+    shop.stripe.tell(json!({"delivery": "hold"})).await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    let books = shop.stripe.books().await;
+    let event = books["events"].as_array().unwrap().last().unwrap()["id"].clone();
+    for bad in [json!({"secret": "whsec_forged"}), json!({"ahead_s": -301})] {
+        let mut said = json!({"resend": event});
+        let more = bad.as_object().unwrap().clone();
+        said.as_object_mut().unwrap().extend(more);
+        let answer = shop.stripe.tell(said).await;
+        assert_eq!(answer["statuses"], json!([400]));
+    }
+    let stranger = json!({"object": "payment_intent", "id": "pi_of_nobody", "metadata": {}});
+    let forge = json!({"forge": {"type": "payment_intent.succeeded", "object": stranger}});
+    let answer = shop.stripe.tell(forge).await;
+    assert_eq!(answer["statuses"], json!([503]), "it comes again");
+    let heard: i64 = one(&shop.client, "select count(*) from provider_events", &[]).await;
+    assert_eq!(heard, 0);
+    // Signed a while ago, three days late, with the secret that is being replaced.
+    let older = json!({"resend": event, "secret": "whsec_older", "ahead_s": -290});
+    assert_eq!(shop.stripe.tell(older).await["statuses"], json!([200]));
+    shop.paid_and_sold(&held, &intent, 1).await;
+}
+
+#[tokio::test]
+async fn money_that_comes_late_takes_what_is_left_and_nothing_that_is_sold() {
+    let shop = Shop::open(2).await;
+    shop.stripe.tell(json!({"delivery": "hold"})).await;
+    let late = shop.hold(2).await;
+    let intent = shop.begin(&late).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.pass_the_deadline(&late).await;
+    shop.stripe.tell(json!({"release": "as_happened"})).await;
+    shop.paid_and_sold(&late, &intent, 2).await;
+}
+
+#[tokio::test]
+async fn an_authorisation_for_what_is_gone_is_let_go() {
+    let shop = Shop::open(2).await;
+    shop.stripe.tell(json!({"delivery": "hold"})).await;
+    let late = shop.hold(2).await;
+    let intent = shop.begin(&late).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.pass_the_deadline(&late).await;
+    let other = shop.hold(1).await;
+    shop.stripe.tell(json!({"release": "as_happened"})).await;
+    shop.until_payment(&late, "canceled").await;
+    shop.until_status(&late, "expired").await;
+    let books = shop.stripe.books().await;
+    assert_eq!(books["payment_intents"][0]["status"], "canceled");
+    assert_eq!(books["refunds"], json!([]));
+    assert_eq!(
+        (shop.kept(&intent).await, shop.tickets(&late).await),
+        (0, 0)
+    );
+    shop.until_status(&other, "pending").await;
+    shop.server.audit().await;
+}
+
+#[tokio::test]
+async fn money_taken_for_what_is_gone_goes_back_once() {
+    let shop = Shop::open(2).await;
+    shop.stripe.tell(json!({"delivery": "hold"})).await;
+    let late = shop.hold(2).await;
+    let intent = shop.begin(&late).await;
+    // A method without authorisation.
+    shop.stripe
+        .tell(json!({"tamper": {"intent": intent, "capture_method": "automatic"}}))
+        .await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.pass_the_deadline(&late).await;
+    let _other = shop.hold(1).await;
+    // The first answer to the refund is lost.
+    shop.stripe
+        .tell(json!({"faults": [{"on": "POST /v1/refunds", "does": "500_after"}]}))
+        .await;
+    shop.stripe.tell(json!({"release": "reversed"})).await;
+    shop.in_the_end("select count(*) = 1 from refunds where state = 'succeeded'")
+        .await;
+    let books = shop.stripe.books().await;
+    let refunds = books["refunds"].as_array().unwrap();
+    assert_eq!(refunds.len(), 1, "{refunds:?}");
+    assert_eq!(
+        (shop.kept(&intent).await, shop.tickets(&late).await),
+        (0, 0)
+    );
+    shop.server.audit().await;
+}
+
+#[tokio::test]
+async fn a_sale_whose_money_cannot_be_taken_is_left_to_a_person() {
+    let shop = Shop::open(2).await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    let broken = json!([{"on": "POST /v1/payment_intents/.*/capture", "does": "500_before", "times": 1_000}]);
+    shop.stripe.tell(json!({"faults": broken})).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.until_status(&held, "confirmed").await;
+    shop.stripe
+        .tell(json!({"faults": [], "advance_s": 7 * 24 * 3_600 + 1}))
+        .await;
+    shop.in_the_end("select count(*) = 1 from payments where state = 'needs_review'")
+        .await;
+    assert_eq!(shop.kept(&intent).await, 0);
+}
+
+#[tokio::test]
+async fn another_amount_or_currency_sells_nothing() {
+    for wrong in [json!({"amount": 1}), json!({"currency": "usd"})] {
+        let shop = Shop::open(2).await;
+        let held = shop.hold(1).await;
+        let intent = shop.begin(&held).await;
+        let mut said = json!({"intent": intent});
+        let more = wrong.as_object().unwrap().clone();
+        said.as_object_mut().unwrap().extend(more);
+        shop.stripe.tell(json!({"tamper": said})).await;
+        shop.stripe.give_card(&intent, GOOD).await;
+        shop.until_payment(&held, "needs_review").await;
+        shop.until_status(&held, "pending").await;
+        assert_eq!(
+            (shop.kept(&intent).await, shop.tickets(&held).await),
+            (0, 0)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_at_every_step_is_paid_once() {
+    let shop = Shop::open(10).await;
+    for does in ["429", "500_before", "500_after", "cut_before", "cut_after"] {
+        let held = shop.hold(1).await;
+        let faults = json!([
+            {"on": "POST /v1/payment_intents", "does": does},
+            {"on": "GET /v1/payment_intents/.*", "does": does},
+            {"on": "POST /v1/payment_intents/.*/capture", "does": does},
+        ]);
+        shop.stripe.tell(json!({"faults": faults})).await;
+        let path = format!("/api/v1/bookings/{}/payment", held.id);
+        let began = shop.buyer(&held).post(&path, &json!({})).await;
+        began.data(201);
+        shop.in_the_end(&format!(
+            "select provider_ref is not null from payments where booking_id = '{}'",
+            held.id
+        ))
+        .await;
+        let intent = shop.stripe.intent_of(&held.id).await["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        shop.stripe.give_card(&intent, GOOD).await;
+        shop.in_the_end(&format!(
+            "select count(*) = 1 from payments where state = 'captured' and booking_id = '{}'",
+            held.id
+        ))
+        .await;
+        shop.paid_and_sold(&held, &intent, 1).await;
+    }
+}

@@ -1,0 +1,81 @@
+//! A payment provider of the test's own, outside of the process: `tests/stripe/server.mjs` says what it does.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_test";
+
+pub(crate) struct Stripe {
+    port: u16,
+    http: reqwest::Client,
+    _server: Child,
+}
+
+impl Stripe {
+    pub(crate) async fn start() -> Stripe {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut server = Command::new("node")
+            .arg(root.join("tests/stripe/server.mjs"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("Node.js starts (scripts/setup.sh installs it)");
+        let said = server.stdout.take().expect("it is piped");
+        let line = BufReader::new(said).lines().next_line().await;
+        let line = line.expect("it speaks").expect("it lives");
+        let said: Value = serde_json::from_str(&line).expect("JSON");
+        Stripe {
+            port: said["port"].as_u64().expect("a port") as u16,
+            http: super::http_client(),
+            _server: server,
+        }
+    }
+
+    pub(crate) fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Says something to its control path, and gets what it answers.
+    pub(crate) async fn tell(&self, said: Value) -> Value {
+        let url = format!("{}/_control", self.base());
+        let answer = self.http.post(url).json(&said).send().await;
+        answer.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// Events go to the server at `base` from now on.
+    pub(crate) async fn notify(&self, base: &str) {
+        let url = format!("{base}/api/v1/webhooks/stripe");
+        self.tell(json!({"webhooks": [{"url": url, "secret": WEBHOOK_SECRET}]}))
+            .await;
+    }
+
+    /// Its books, events and deliveries.
+    pub(crate) async fn books(&self) -> Value {
+        let url = format!("{}/_control", self.base());
+        let answer = self.http.get(url).send().await;
+        answer.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// The buyer gives a card of this number.
+    pub(crate) async fn give_card(&self, intent: &str, card: &str) -> Value {
+        self.tell(json!({"act": {"intent": intent, "card": card}}))
+            .await
+    }
+
+    /// The one intent that was made for a booking.
+    pub(crate) async fn intent_of(&self, booking: &str) -> Value {
+        let books = self.books().await;
+        let all = books["payment_intents"].as_array().expect("a list");
+        let mut of = all
+            .iter()
+            .filter(|intent| intent["metadata"]["booking"] == booking);
+        let found = of.next().cloned();
+        assert!(of.next().is_none(), "one intent for {booking}");
+        found.unwrap_or(Value::Null)
+    }
+}
