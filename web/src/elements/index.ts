@@ -10,6 +10,7 @@ export { BookingCancelledEvent } from './events/booking-cancelled.ts';
 export { BookingMadeEvent } from './events/booking-made.ts';
 export { BookingRefusedEvent } from './events/booking-refused.ts';
 export { HoldsChangedEvent } from './events/holds-changed.ts';
+export { PaymentStartedEvent } from './events/payment-started.ts';
 export { SelectionChangedEvent } from './events/selection-changed.ts';
 export { sharedClient, useClient } from './internal/shared-client.ts';
 export * from '../sdk/index.ts';

@@ -5,6 +5,7 @@
  * that got lost on the way is given again instead of a second booking being made.
  */
 import { Backoff } from './backoff.ts';
+import type { Payment } from './payment.ts';
 import type { Money } from './protocol.ts';
 import { Refusal, Unreachable, type Answer, type Rest } from './rest.ts';
 
@@ -80,6 +81,8 @@ export interface Booking {
   /** How staff were paid, where they confirmed it. */
   paid_by: 'cash' | 'terminal' | 'transfer' | 'comp' | null;
   cancel_reason: string | null;
+  /** The last attempt to pay; none without one. */
+  payment?: Payment | null;
   /** Where the booking named one; with bookings that were asked for by themselves. */
   contact?: Contact;
   /** Proves the ownership of an anonymous booking; answered once, when it is made. */

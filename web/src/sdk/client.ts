@@ -18,6 +18,7 @@ import { Fallback } from './fallback.ts';
 import { Identity } from './identity.ts';
 import { adminModel, eventModel, seatsModel, userModel, type AdminState, type EventState, type Model, type SeatsState } from './model.ts';
 import { OwnBookings, type BookingsView, type Settled } from './own-bookings.ts';
+import type { PaymentAttempt, PaymentWish } from './payment.ts';
 import { POLLING } from './polling.ts';
 import { Refusal, Rest, type Answer } from './rest.ts';
 import { columnsOf, type SeatMapRuns } from './seat-runs.ts';
@@ -66,6 +67,8 @@ interface Watched {
 }
 
 export class SeatcastClient {
+  /** Of the server, without a slash at its end. */
+  readonly #url: string;
   readonly #clock = new ServerClock();
   readonly #identity: Identity;
   readonly #rest: Rest;
@@ -77,6 +80,7 @@ export class SeatcastClient {
 
   constructor(options: ClientOptions) {
     const url = (options.url || originOfPage()).replace(/\/+$/, '');
+    this.#url = url;
     this.#identity = new Identity(options.token);
     this.#store = bookingStore(options.storage);
     this.#rest = new Rest({
@@ -237,6 +241,20 @@ export class SeatcastClient {
     if (token) this.#store.keep({ id: booking.id, event_id: booking.event_id, token, version: booking.version });
     this.#written(booking, answer);
     return booking;
+  }
+
+  /**
+   * Begins to pay a booking, or answers the attempt that is under way: asked again, it is the same one. The booking
+   * itself tells how it goes on (`watchBookings`); it is confirmed when the money is there.
+   * @throws Refusal (`INVALID_TRANSITION` when it is not held any more, `PAYMENT_REFUSED`), Unreachable
+   */
+  async pay({ id }: Pick<Booking, 'id'>, wish: PaymentWish = {}): Promise<PaymentAttempt> {
+    const request = { method: 'POST', body: wish, headers: proof(this.#kept(id)) } as const;
+    const attempt = given(await sendOnce<PaymentAttempt>(this.#rest, `/bookings/${id}/payment`, request));
+    this.#own.ask();
+    const { redirect_url: to } = attempt;
+    // A path is one of the server's, which need not be the page's.
+    return to?.startsWith('/') ? { ...attempt, redirect_url: this.#url + to } : attempt;
   }
 
   /** @throws Refusal (`INVALID_TRANSITION` when it has ended already), Unreachable */

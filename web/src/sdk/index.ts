@@ -16,6 +16,7 @@ export type {
   Contact,
   Ticket,
 } from './booking.ts';
+export type { Payment, PaymentAttempt, PaymentProvider, PaymentState, PaymentWish } from './payment.ts';
 export { Refusal, Unreachable } from './rest.ts';
 export { othersHere, stockLevel, STEPS, totalsOf } from './model.ts';
 export type { AdminState, EventState, Others, SeatsState, StockLevel, Totals } from './model.ts';

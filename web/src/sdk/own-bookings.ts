@@ -31,6 +31,8 @@ export const GUEST = {
   afterDeadlineMs: 1_200,
   /** Somebody else may end a guest's hold: asked this often while one is open. */
   intervalMs: 20_000,
+  /** The same while a payment is under way: its end is waited for. */
+  payingMs: 3_000,
   backoffBaseMs: 2_000,
   backoffCapMs: 20_000,
 } as const;
@@ -198,7 +200,7 @@ export class OwnBookings {
     if (holds.length === 0) return undefined;
     const now = this.#source.clock.now() - GUEST.afterDeadlineMs;
     const untilMs = holds.map(({ expires_at: end }) => Date.parse(end ?? '') - now).filter((ms) => ms > 0);
-    return Math.min(...untilMs, GUEST.intervalMs);
+    return Math.min(...untilMs, holds.some(isBeingPaid) ? GUEST.payingMs : GUEST.intervalMs);
   }
 
   #askIn(ms: number | undefined): void {
@@ -210,6 +212,11 @@ export class OwnBookings {
     this.#view = view;
     this.#changed.emit(view);
   }
+}
+
+/** The provider has the buyer's word, and we wait for it. */
+function isBeingPaid({ payment }: Booking): boolean {
+  return payment?.state === 'authorized' || payment?.state === 'processing' || payment?.state === 'captured';
 }
 
 /** Held until a deadline. */

@@ -3,6 +3,7 @@
  * sight, with a word about the reason, until there is something newer to look at.
  */
 import type { Booking } from '../../sdk/index.ts';
+import { payingOf } from './paying.ts';
 
 /** Whether it holds stock. */
 export function isStanding({ status }: Booking): boolean {
@@ -36,6 +37,9 @@ export class Ended {
     if (bookings.some((booking) => isStanding(booking) && !this.#stood.has(booking.id))) this.forget();
     for (const booking of bookings) {
       const before = this.#stood.get(booking.id);
+      if (before && before.status === booking.status && payingOf(before) !== payingOf(booking) && payingOf(booking) === 'declined') {
+        news.push(`The payment of ${booking.reference} was declined.`);
+      }
       if (!before || before.status === booking.status) continue;
       if (booking.status === 'confirmed') news.push(`Booking ${booking.reference} is confirmed.`);
       if (isStanding(booking) || this.#cancelledHere.has(booking.id)) continue;

@@ -125,6 +125,37 @@ export const styles = [
     .soon circle.left {
       stroke: var(--orange);
     }
+    .money {
+      display: flex;
+      align-items: center;
+      gap: 0.6rem;
+      margin: 0;
+    }
+    .pay {
+      width: 100%;
+    }
+    li[data-booking] .problem {
+      margin: 0;
+    }
+    .tickets li:not(.valid) code {
+      background: var(--sunken);
+      color: var(--ink-soft);
+      text-decoration: line-through;
+    }
+    .spinner {
+      flex: none;
+      width: 1rem;
+      height: 1rem;
+      border: 2px solid currentColor;
+      border-right-color: transparent;
+      border-radius: 50%;
+      animation: turn 700ms linear infinite;
+    }
+    @keyframes turn {
+      to {
+        transform: rotate(1turn);
+      }
+    }
     .problem {
       margin: 0 0 0.75rem;
       padding: 0.65rem 0.85rem;

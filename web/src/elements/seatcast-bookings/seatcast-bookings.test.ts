@@ -1,10 +1,12 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Booking, SeatcastClient } from '../../sdk/index.ts';
+import type { Booking, Payment, SeatcastClient } from '../../sdk/index.ts';
 import { accepted, FakeServer, refused, tokenOf } from '../../../test/support/fake-server.ts';
 import { FakeStorage } from '../../../test/support/fake-storage.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { HoldsChangedEvent } from '../events/holds-changed.ts';
+import type { PaymentStartedEvent } from '../events/payment-started.ts';
+import { BACK } from './paying.ts';
 import type { SeatcastBookings } from './seatcast-bookings.ts';
 import './seatcast-bookings.ts';
 
@@ -23,6 +25,7 @@ beforeEach(() => {
   hold = server.hold(3, { reference: 'BK-7F3K9Q' });
 });
 afterEach(() => {
+  sessionStorage.clear();
   document.body.replaceChildren();
   client.close();
   vi.useRealTimers();
@@ -31,7 +34,7 @@ afterEach(() => {
 const shown = (attributes: Record<string, string> = { event: '1', active: '' }): Promise<SeatcastBookings> =>
   mount(server, client, 'seatcast-bookings', attributes);
 const change = (given: Partial<Booking>): Booking => server.changeBooking(3, hold.id, given);
-const button = (element: SeatcastBookings): HTMLButtonElement | null => element.renderRoot.querySelector('.button');
+const button = (element: SeatcastBookings): HTMLButtonElement | null => element.renderRoot.querySelector('.foot .button');
 const statuses = (element: SeatcastBookings): (string | undefined)[] =>
   [...element.renderRoot.querySelectorAll<HTMLElement>('[data-booking]')].map(({ dataset }) => dataset['status']);
 
@@ -176,5 +179,108 @@ describe('bookings', () => {
     void tabs[0].book({ event_id: 1, items: [] });
     await drawn(server, element);
     expect(textOf(element)).toContain('Held for you 2:00');
+  });
+});
+
+describe('paying', () => {
+  const payment = (given: Partial<Payment>): Payment => ({
+    id: 'p-1',
+    provider: 'demo',
+    method: null,
+    state: 'requires_action',
+    amount: { amount: 9_000, currency: 'EUR' },
+    refunded: { amount: 0, currency: 'EUR' },
+    failure: null,
+    ...given,
+  });
+  const pay = (element: SeatcastBookings): HTMLButtonElement | null => element.renderRoot.querySelector('.pay');
+  /** Begins to pay; the browser stays. Answers what the element wanted to do. */
+  async function started(element: SeatcastBookings, answer: object = { redirect_url: '/pay/demo/p-1' }): Promise<PaymentStartedEvent | undefined> {
+    let event: PaymentStartedEvent | undefined;
+    element.addEventListener('seatcast-payment', (begun) => {
+      event = begun;
+      begun.preventDefault();
+    });
+    server.routes.set(`POST /bookings/${hold.id}/payment`, () => accepted(answer, {}, 201));
+    pay(element)?.click();
+    await drawn(server, element);
+    return event;
+  }
+
+  it('begins with a page to come back to, and leads to the provider', async () => {
+    const element = await shown();
+    expect(textOf(pay(element)!)).toBe('Pay €90.00');
+    const event = await started(element);
+    expect(server.requests.at(-1)).toMatchObject({ path: `/bookings/${hold.id}/payment`, body: { return_url: location.href } });
+    expect(event?.attempt.redirect_url).toMatch(/^https?:.*\/pay\/demo\/p-1$/);
+    expect(event?.booking.id).toBe(hold.id);
+    expect(pay(element)?.disabled).toBe(false);
+  });
+
+  it('says why it cannot begin', async () => {
+    const element = await shown();
+    server.routes.set(`POST /bookings/${hold.id}/payment`, () => refused(409, 'INVALID_TRANSITION'));
+    pay(element)?.click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('This booking has ended already.');
+  });
+
+  it('tells how to pay to staff', async () => {
+    const element = await shown();
+    await started(element, { instructions: 'BK-7F3K9Q · 90.00 EUR' });
+    expect(textOf(element)).toContain('Pay this before the hold ends: BK-7F3K9Q · 90.00 EUR');
+  });
+
+  it('offers another card after a decline, while the hold goes on', async () => {
+    const element = await shown();
+    change({ payment: payment({ failure: 'card_declined' }) });
+    await drawn(server, element);
+    expect(textOf(element)).toContain('The card was declined. Your tickets are still held: try another one. Pay €90.00');
+    expect(textOf(element)).toContain('The payment of BK-7F3K9Q was declined.');
+    expect(textOf(element)).toContain('Held for you 2:00');
+  });
+
+  it('waits while the provider works on it, past the deadline too', async () => {
+    const element = await shown();
+    change({ payment: payment({ state: 'processing' }) });
+    await drawn(server, element, 130_000);
+    expect(statuses(element)).toEqual(['pending']);
+    expect(textOf(element)).toContain('Paying … Your tickets stay yours meanwhile.');
+    expect(pay(element)).toBeNull();
+    change({ status: 'confirmed', tickets: [TICKET], payment: payment({ state: 'captured' }) });
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Confirmed');
+    expect(textOf(element)).not.toContain('Paying');
+  });
+
+  it('waits for the bank after the way back, and then offers the button again', async () => {
+    sessionStorage.setItem('seatcast.paying', hold.id);
+    const element = await shown();
+    await drawn(server, element, 1_000);
+    expect(textOf(element)).toContain('Paying …');
+    await drawn(server, element, BACK.ms);
+    expect(textOf(pay(element)!)).toBe('Pay €90.00');
+    expect(sessionStorage.length).toBe(0);
+  });
+
+  it.each([
+    ['expired', { state: 'requires_action' }, 'Nothing was charged.'],
+    ['expired', { state: 'captured' }, 'Your payment came too late: it goes back to you.'],
+    ['expired', { state: 'authorized' }, 'Your payment came too late: nothing is taken, or it goes back to you.'],
+    ['cancelled', { state: 'captured', refunded: { amount: 4_500, currency: 'EUR' } }, '€45.00 goes back to you.'],
+    ['refunded', { state: 'captured', refunded: { amount: 9_000, currency: 'EUR' } }, '€90.00 goes back to you.'],
+    ['confirmed', { state: 'captured', refunded: { amount: 4_500, currency: 'EUR' } }, '€45.00 goes back to you.'],
+    ['cancelled', { state: 'needs_review' }, 'Somebody is looking at your payment'],
+  ] as const)('tells where the money is: %s, %o', async (status, given, words) => {
+    const element = await shown({});
+    change({ status, payment: payment(given) });
+    await drawn(server, element);
+    expect(textOf(element)).toContain(words);
+  });
+
+  it('marks tickets that are not good any more', async () => {
+    change({ status: 'confirmed', tickets: [TICKET, { ...TICKET, code: 'TKT-20300101-AAAAAAAA', status: 'void' }] });
+    const element = await shown();
+    expect(textOf(element)).toContain('TKT-20300101-7F3K9QWX TKT-20300101-AAAAAAAA void');
   });
 });

@@ -3,11 +3,13 @@ import { repeat } from 'lit/directives/repeat.js';
 import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView, type Countdown } from '../../sdk/index.ts';
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
-import { money, plural } from '../internal/format.ts';
+import { PaymentStartedEvent } from '../events/payment-started.ts';
+import { money, plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
 import { BookingsController } from '../internal/watch-controller.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
+import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
 
 const STATUS: Record<Booking['status'], string> = {
@@ -23,7 +25,7 @@ const TICK_MS = 250;
 /** From here on a hold is about to end: said once. */
 const SOON_MS = 60_000;
 
-/** A cancellation that did not work, of this version of the booking. */
+/** A cancellation or a payment that did not begin, of this version of the booking. */
 interface Failed {
   id: string;
   version: number;
@@ -33,13 +35,16 @@ interface Failed {
 }
 
 /**
- * The buyer's bookings: a hold's countdown with a way to cancel it, the tickets of a confirmed one. With an
+ * The buyer's bookings: a hold's countdown with a way to pay or to cancel it, the tickets of a confirmed one. With an
  * account they are live: a hold made, paid or cancelled elsewhere shows at once.
+ *
+ * «Pay» leads to the provider's page, which leads back to this one. From then on the booking tells how it went: a card that
+ * was declined leaves the hold, and another one may be tried.
  *
  *     <seatcast-bookings></seatcast-bookings>                    everything
  *     <seatcast-bookings event="42" active></seatcast-bookings>  those of one event that hold stock
  *
- * Fires `seatcast-cancelled` and `seatcast-holds`. Has the attribute `empty` while there is nothing to show.
+ * Fires `seatcast-cancelled`, `seatcast-payment` and `seatcast-holds`. Has the attribute `empty` while there is nothing to show.
  */
 export class SeatcastBookings extends LiveElement {
   static override styles = styles;
@@ -48,6 +53,9 @@ export class SeatcastBookings extends LiveElement {
     active: { type: Boolean },
     failed: { state: true },
     said: { state: true },
+    starting: { state: true },
+    leftToPay: { state: true },
+    instructions: { state: true },
   };
 
   /** Only bookings that hold stock, pending or confirmed, and those that have just ceased to. */
@@ -55,6 +63,12 @@ export class SeatcastBookings extends LiveElement {
   declare failed: Failed | undefined;
   /** Said to users of screen readers: news of a booking. */
   declare said: string | undefined;
+  /** The booking whose payment begins. */
+  declare starting: string | undefined;
+  /** The booking that the browser comes back from paying; its bank's answer may still be on the way. */
+  declare leftToPay: string | undefined;
+  /** How to pay a booking to staff. */
+  declare instructions: { id: string; words: string } | undefined;
 
   readonly #own: BookingsController = new BookingsController(this, (view) => this.#changed(view));
   readonly #titles = new Map<number, string>();
@@ -71,6 +85,9 @@ export class SeatcastBookings extends LiveElement {
   readonly #warned = new Set<string>();
   /** The booking that the focus goes to as soon as it is shown. */
   #awaited: string | undefined;
+  /** When the browser came back from paying, and when a guest's bookings were asked for last; on the page's clock. */
+  #backAt = 0;
+  #askedAt = 0;
 
   /** Brings a booking into view, with the focus: now, or when it is shown. */
   async reveal(id: string): Promise<void> {
@@ -88,11 +105,14 @@ export class SeatcastBookings extends LiveElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.#tick = setInterval(() => this.#ticked(), TICK_MS);
+    globalThis.addEventListener('pageshow', this.#cameBack);
+    this.#cameBack();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearInterval(this.#tick);
+    globalThis.removeEventListener('pageshow', this.#cameBack);
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -157,8 +177,10 @@ export class SeatcastBookings extends LiveElement {
   #card(booking: Booking): TemplateResult {
     const isOver = this.#isOver(booking);
     const status = isOver ? 'expired' : booking.status;
-    const countdown = status === 'pending' ? this.topic.client.countdown(booking) : undefined;
+    const paying = status === 'pending' ? this.#paying(booking) : undefined;
+    const countdown = status === 'pending' && paying !== 'underway' ? this.topic.client.countdown(booking) : undefined;
     const end = endOf(booking, isOver);
+    const moneys = status === 'pending' ? undefined : moneyWords({ ...booking, status });
     return html`<li class=${status} tabindex="-1" data-booking=${booking.id} data-status=${status}>
       <div class="head">
         <div>
@@ -168,10 +190,12 @@ export class SeatcastBookings extends LiveElement {
         ${countdown ? this.#countdown(countdown, holdMsOf(booking)) : nothing}
       </div>
       ${end ? html`<p class="end">${end}</p>` : nothing}
+      ${moneys ? html`<p class="money">${moneys}</p>` : nothing}
       <ul class="items">
         ${booking.items.map((item) => html`<li>${itemLabel(item)}</li>`)}
       </ul>
       ${booking.tickets.length > 0 ? this.#tickets(booking) : nothing}
+      ${paying ? this.#payment(booking, paying) : nothing}
       <div class="foot">
         <span>
           <span class="reference">${booking.reference}</span><br />
@@ -198,9 +222,37 @@ export class SeatcastBookings extends LiveElement {
     </span>`;
   }
 
+  /** How far the payment of a hold is, with the button to begin it. */
+  #payment(booking: Booking, paying: Paying): TemplateResult | typeof nothing {
+    if (booking.total.amount === 0) return nothing;
+    if (paying === 'review') return html`<p class="money" role="status">${moneyWords(booking)}</p>`;
+    if (paying === 'underway') {
+      return html`<p class="money" role="status">
+        <span class="spinner" aria-hidden="true"></span> Paying … Your tickets stay yours meanwhile.
+      </p>`;
+    }
+    const isStarting = this.starting === booking.id;
+    const { instructions } = this;
+    return html`
+      ${paying === 'declined' ? html`<p class="problem" role="alert">The card was declined. Your tickets are still held: try another one.</p>` : nothing}
+      ${instructions?.id === booking.id ? html`<p class="money" role="status">Pay this before the hold ends: <b>${instructions.words}</b></p>` : nothing}
+      <button
+        class="button primary pay"
+        type="button"
+        ?disabled=${this.starting !== undefined}
+        aria-label="Pay ${sum(booking.total)} for booking ${booking.reference}"
+        @click=${() => this.#pay(booking)}
+      >
+        ${isStarting ? html`<span class="spinner" aria-hidden="true"></span> One moment …` : `Pay ${sum(booking.total)}`}
+      </button>
+    `;
+  }
+
   #tickets(booking: Booking): TemplateResult {
     return html`<ul class="tickets" aria-label="Tickets">
-      ${booking.tickets.map(({ code }) => html`<li><code>${code}</code></li>`)}
+      ${booking.tickets.map(
+        ({ code, status }) => html`<li class=${status}><code>${code}</code>${status === 'valid' ? nothing : html` <span>${status}</span>`}</li>`,
+      )}
     </ul>`;
   }
 
@@ -231,7 +283,13 @@ export class SeatcastBookings extends LiveElement {
 
   /** Past its deadline: the tickets cannot be had any more, and the server says so within a second. */
   #isOver(booking: Booking): boolean {
-    return booking.status === 'pending' && this.topic.client.countdown(booking)?.leftMs() === 0;
+    return booking.status === 'pending' && payingOf(booking) !== 'underway' && this.topic.client.countdown(booking)?.leftMs() === 0;
+  }
+
+  /** Like `payingOf`; just back from paying, the buyer's bank may have answered more than the booking says. */
+  #paying(booking: Booking): Paying {
+    const paying = payingOf(booking);
+    return this.leftToPay === booking.id && paying !== 'review' ? 'underway' : paying;
   }
 
   /** A failed cancellation is worth a word while the booking is as it was, and no answer while the server is away. */
@@ -257,6 +315,7 @@ export class SeatcastBookings extends LiveElement {
 
   #ticked(): void {
     const holds = this.#shown.filter(({ status }) => status === 'pending');
+    if (this.leftToPay !== undefined) this.#awaitBank(this.leftToPay);
     if (holds.length === 0) return;
     this.requestUpdate();
     for (const booking of holds) {
@@ -279,6 +338,47 @@ export class SeatcastBookings extends LiveElement {
     this.#awaited = undefined;
     card.focus({ preventScroll: true });
     card.scrollIntoView({ block: 'nearest' });
+  }
+
+  async #pay(booking: Booking): Promise<void> {
+    this.starting = booking.id;
+    this.failed = undefined;
+    try {
+      // Without a fragment, which may be a link's from a mail.
+      const attempt = await this.topic.client.pay(booking, { return_url: location.href.replace(/#.*/, '') });
+      const { instructions, redirect_url: to } = attempt;
+      this.instructions = instructions ? { id: booking.id, words: instructions } : undefined;
+      const isOurs = this.dispatchEvent(new PaymentStartedEvent(booking, attempt));
+      if (!isOurs || !to) return;
+      leaveToPay(booking.id);
+      location.assign(to);
+    } catch (error) {
+      this.failed = { id: booking.id, version: booking.version, error, sawAway: false };
+      this.topic.client.refreshBookings();
+    } finally {
+      this.starting = undefined;
+    }
+  }
+
+  /** By the provider's link, or by the browser's own way back, which shows the page as it was left. */
+  readonly #cameBack = (): void => {
+    this.leftToPay = leftToPay();
+    this.#backAt = performance.now();
+  };
+
+  /** Until the bank's answer shows, or it is time to offer the button again. */
+  #awaitBank(id: string): void {
+    const now = performance.now();
+    const booking = this.#own.view.bookings?.find((one) => one.id === id);
+    const patienceMs = booking && payingOf(booking) === 'declined' ? BACK.declinedMs : BACK.ms;
+    const isAnswered = booking && (booking.status !== 'pending' || payingOf(booking) === 'underway');
+    if (isAnswered || now - this.#backAt > patienceMs) {
+      this.leftToPay = undefined;
+      isBack();
+    } else if (now - this.#askedAt > BACK.askMs) {
+      this.#askedAt = now;
+      this.topic.client.refreshBookings();
+    }
   }
 
   async #cancel(booking: Booking): Promise<void> {
