@@ -1,0 +1,87 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { launch, open, picture, textOf } from '../support/browser.ts';
+import { makeEvent, makeUser, sql } from '../support/world.ts';
+
+const { url } = inject('seatcast');
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+
+const CARDS = { good: '4242 4242 4242 4242', declined: '4000 0000 0000 0002', asks: '4000 0025 0000 3155' };
+const card = (page: Page): Locator => page.locator('seatcast-bookings [data-booking]');
+
+/** Holds two tickets of a new event and follows «Pay» to the page where a card is typed. */
+async function toTheCardPage(page: Page): Promise<void> {
+  for (let times = 0; times < 2; times += 1) await page.getByRole('button', { name: 'One more Standard' }).click();
+  await page.getByRole('button', { name: 'Hold 2 tickets' }).click();
+  await expect.poll(() => textOf(card(page))).toMatch(/held for you 1[45]:\d\d 2 × Standard Pay €90.00/i);
+  await page.getByRole('button', { name: /^Pay €90.00/ }).click();
+  await page.waitForURL(/\/pay\/demo\//);
+  expect(await page.locator('.amount').innerText()).toContain('90.00');
+}
+
+async function type(page: Page, number: string): Promise<void> {
+  await page.getByLabel('Card number').fill(number);
+  await page.getByRole('button', { name: 'Pay' }).click();
+}
+
+describe('a buyer', () => {
+  it('without an account is declined, pays with another card, and has the tickets', async () => {
+    const { id } = await makeEvent('Paid by card', 20);
+    const { page, errors } = await open(browser, `${url}/events/${id}`, { reducedMotion: 'reduce' });
+    await toTheCardPage(page);
+    await type(page, CARDS.declined);
+    await expect.poll(() => page.locator('[role=alert]').innerText()).toContain('declined');
+    await page.getByRole('link', { name: 'Back' }).click();
+    await page.waitForURL(`${url}/events/${id}`);
+    await expect.poll(() => textOf(card(page))).toMatch(/held for you 1[45]:\d\d 2 × Standard The card was declined.* Pay €90.00/i);
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map(({ id: rule }) => rule)).toEqual([]);
+    await picture(page, 'card declined');
+
+    await page.getByRole('button', { name: /^Pay €90.00/ }).click();
+    await page.waitForURL(/\/pay\/demo\//);
+    await type(page, CARDS.good);
+    await page.waitForURL(`${url}/events/${id}`);
+    await expect.poll(() => textOf(card(page))).toMatch(/^confirmed 2 × Standard TKT-\S+ TKT-/i);
+    await picture(page, 'paid by card');
+    expect(await sql(`select status || ' ' || total_amount from bookings where event_id = ${id}`)).toBe('confirmed 9000');
+    await expect.poll(() => sql(`select state || ' ' || captured_amount from payments where event_id = ${id}`)).toBe('captured 9000');
+    // A reload shows the same, and asks for nothing to be paid.
+    await page.reload();
+    await expect.poll(() => textOf(card(page))).toMatch(/^confirmed/i);
+    expect(await page.getByRole('button', { name: /^Pay/ }).count()).toBe(0);
+    expect(errors).toEqual([]);
+  });
+
+  it('with an account is asked by the bank, on a phone, and another window shows the tickets at once', async () => {
+    const [{ id }, user] = await Promise.all([makeEvent('Asked by the bank', 20), makeUser('Nora')]);
+    const acting = async (path: string): Promise<Page> => {
+      const context = await browser.newContext({ viewport: { width: 390, height: 844 }, reducedMotion: 'reduce' });
+      await context.addInitScript((of) => sessionStorage.setItem('seatcast.user', String(of)), user);
+      const page = await context.newPage();
+      await page.goto(`${url}${path}`);
+      await expect.poll(() => page.getByLabel('Acting as').inputValue()).toBe(String(user));
+      return page;
+    };
+    const [page, list] = await Promise.all([acting(`/events/${id}`), acting('/bookings')]);
+    await toTheCardPage(page);
+    await type(page, CARDS.asks);
+    await page.getByRole('button', { name: 'It is me' }).click();
+    await page.waitForURL(`${url}/events/${id}`);
+    for (const one of [page, list]) await expect.poll(() => textOf(card(one))).toMatch(/^confirmed .*TKT-/i);
+    await card(page).scrollIntoViewIfNeeded();
+    await picture(page, 'paid on a phone');
+    await picture(list, 'paid in another window');
+  });
+});
