@@ -39,6 +39,7 @@ pub fn router() -> Router {
         .route("/events", get(page))
         .route("/events/{id}", get(event_page))
         .route("/bookings", get(page))
+        .route("/account", get(page))
         .route("/favicon.svg", get(favicon))
         .route("/assets/{file}", get(asset))
         .route("/embed/{file}", get(embedded))
@@ -210,7 +211,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_pages_routes_answer_with_the_page_and_no_others_do() {
-        for path in ["/", "/events", "/events/42", "/bookings"] {
+        for path in ["/", "/events", "/events/42", "/bookings", "/account"] {
             let response = get(path, &[]).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");
             let head = response.headers();

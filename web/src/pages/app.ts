@@ -1,7 +1,9 @@
 import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
 import { keyed } from 'lit/directives/keyed.js';
 import { followLinks, routeOf, type Route } from './router.ts';
+import { pageSession } from './session.ts';
 import { styles } from './app.styles.ts';
+import './account-page.ts';
 import './bookings-page.ts';
 import './event-list.ts';
 import './event-page.ts';
@@ -14,10 +16,12 @@ const MARK = svg`
 
 /** The frame around the pages: header, the page of the route, footer. */
 export class SeatcastApp extends LitElement {
-  static override properties = { route: { state: true } };
+  static override properties = { route: { state: true }, account: { state: true } };
   static override styles = styles;
 
   declare route: Route;
+  /** The name of the account that is signed in. */
+  declare account: string | undefined;
 
   constructor() {
     super();
@@ -26,6 +30,17 @@ export class SeatcastApp extends LitElement {
       this.route = route;
       void this.#arrive();
     });
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    pageSession().addEventListener('change', this.#sessionChanged);
+    this.#sessionChanged();
+  }
+
+  override disconnectedCallback(): void {
+    pageSession().removeEventListener('change', this.#sessionChanged);
+    super.disconnectedCallback();
   }
 
   override render(): TemplateResult {
@@ -37,8 +52,9 @@ export class SeatcastApp extends LitElement {
         <nav aria-label="Main">
           <a href="/" aria-current=${page === 'events' ? 'page' : nothing}>Events</a>
           <a href="/bookings" aria-current=${page === 'bookings' ? 'page' : nothing}>My bookings</a>
+          <a href="/account" aria-current=${page === 'account' ? 'page' : nothing}>${this.account ?? 'Sign in'}</a>
         </nav>
-        <seatcast-user-switcher></seatcast-user-switcher>
+        ${this.account === undefined ? html`<seatcast-user-switcher></seatcast-user-switcher>` : nothing}
       </header>
       <main tabindex="-1">${this.#page()}</main>
       <footer>
@@ -52,6 +68,7 @@ export class SeatcastApp extends LitElement {
     const { route } = this;
     if (route.page === 'events') return html`<seatcast-event-list></seatcast-event-list>`;
     if (route.page === 'bookings') return html`<seatcast-bookings-page></seatcast-bookings-page>`;
+    if (route.page === 'account') return html`<seatcast-account-page></seatcast-account-page>`;
     if (route.page === 'event') {
       return html`${keyed(route.id, html`<seatcast-event-page event=${route.id}></seatcast-event-page>`)}`;
     }
@@ -61,6 +78,10 @@ export class SeatcastApp extends LitElement {
       <a class="button primary" href="/">See all events</a>
     </div>`;
   }
+
+  readonly #sessionChanged = (): void => {
+    this.account = pageSession().account?.name;
+  };
 
   /** After a link was followed: a screen reader is told of the new page. */
   async #arrive(): Promise<void> {

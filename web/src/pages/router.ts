@@ -3,12 +3,14 @@ export type Route =
   | { page: 'events' }
   | { page: 'event'; id: number }
   | { page: 'bookings' }
+  | { page: 'account' }
   | { page: 'missing' };
 
 export function routeOf(pathname: string): Route {
   const path = pathname.replace(/\/+$/, '') || '/';
   if (path === '/' || path === '/events') return { page: 'events' };
   if (path === '/bookings') return { page: 'bookings' };
+  if (path === '/account') return { page: 'account' };
   const event = /^\/events\/(\d{1,15})$/.exec(path);
   return event ? { page: 'event', id: Number(event[1]) } : { page: 'missing' };
 }

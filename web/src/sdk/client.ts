@@ -8,6 +8,7 @@
  *
  * All topics share one connection, which opens with the first and closes with the last.
  */
+import type { NewAccount, Session } from './accounts.ts';
 import { sendOnce, type Booking, type BookingRequest } from './booking.ts';
 import type { Bookings } from './bookings.ts';
 import type { EventDetails, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
@@ -189,6 +190,58 @@ export class SeatcastClient {
     if (id === this.userId) return;
     this.#identity.userId = id;
     this.#tellSocket();
+  }
+
+  /** Registers. The answer is the same whether or not the address had an account; a mail tells its owner. */
+  async register(account: NewAccount): Promise<void> {
+    await this.#rest.send('/auth/register', { method: 'POST', body: account });
+  }
+
+  /** The caller is the account's owner from now on. @throws Refusal (`BAD_CREDENTIALS`, `NO_SIGN_IN`) */
+  async signIn(email: string, password: string): Promise<Session> {
+    return this.#begin('/auth/login', { email, password });
+  }
+
+  /** Signs in by a mailed link. @throws Refusal (`LINK_EXPIRED`) */
+  async openSignInLink(token: string): Promise<Session> {
+    return this.#begin('/auth/link/open', { token });
+  }
+
+  /**
+   * The next session, for a refresh token that is good once. Another tab that has the same one may be a moment faster.
+   * @throws Refusal (`REFRESHED_MEANWHILE`: by that tab; `BAD_REFRESH_TOKEN`: sign in again)
+   */
+  async renewSession(refresh_token: string): Promise<Session> {
+    return this.#begin('/auth/refresh', { refresh_token });
+  }
+
+  /** Ends the session, or all of the account. The caller is a guest afterwards, whatever the server says. */
+  async signOut(everywhere = false): Promise<void> {
+    try {
+      await this.#rest.send('/auth/logout', { method: 'POST', body: { everywhere } });
+    } finally {
+      this.setToken(undefined);
+    }
+  }
+
+  /** Proves the account's address by a mailed link. */
+  async confirmEmail(token: string): Promise<void> {
+    await this.#rest.send('/auth/confirm', { method: 'POST', body: { token } });
+  }
+
+  /** Has a link mailed by which a new password can be set. Nobody is told whether there is such an account. */
+  async forgotPassword(email: string): Promise<void> {
+    await this.#rest.send('/auth/password/forgot', { method: 'POST', body: { email } });
+  }
+
+  async resetPassword(token: string, password: string): Promise<void> {
+    await this.#rest.send('/auth/password/reset', { method: 'POST', body: { token, password } });
+  }
+
+  async #begin(path: string, body: unknown): Promise<Session> {
+    const session = given(await this.#rest.send<Session>(path, { method: 'POST', body }));
+    this.setToken(session.access_token);
+    return session;
   }
 
   // ── reading ──────────────────────────────────────────────────────────────────────────────────

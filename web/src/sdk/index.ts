@@ -1,6 +1,7 @@
 /** The SDK's public surface. */
 export { SeatcastClient } from './client.ts';
 export type { ClientOptions, StateOf, Topic } from './client.ts';
+export type { Account, NewAccount, Session } from './accounts.ts';
 export type * from './catalogue.ts';
 export { newKey } from './booking.ts';
 export type { Bookings } from './bookings.ts';

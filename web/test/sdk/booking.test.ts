@@ -39,6 +39,33 @@ async function outcome<T>(promise: Promise<T>): Promise<T | Error> {
   return settled;
 }
 
+describe('paying', () => {
+  const attempt = { attempt: 'p-1', provider: 'demo', status: 'requires_action', redirect_url: '/pay/demo/p-1' };
+
+  it('leads to a page of the server, and proves the booking a guest\'s', async () => {
+    answers(accepted({ ...pending, token: 'secret' }, {}, 201));
+    await outcome(client.book(request));
+    server.routes.set('POST /bookings/b-1/payment', () => accepted(attempt, {}, 201));
+    const begun = await outcome(client.pay(pending, { return_url: 'https://blog.example/' }));
+    const [, sent] = server.requests;
+    expect(sent?.headers.get('x-booking-token')).toBe('secret');
+    expect(sent?.body).toEqual({ return_url: 'https://blog.example/' });
+    expect(begun).toMatchObject({ redirect_url: expect.stringMatching(/^https?:\/\/[^/]+\/pay\/demo\/p-1$/) as string });
+  });
+
+  it('leaves a provider\'s address as it is, and asks again when nobody answered', async () => {
+    const elsewhere = 'https://cards.example/p-1';
+    const list = [new TypeError('fetch failed'), accepted({ ...attempt, redirect_url: elsewhere }, {}, 201)];
+    server.routes.set('POST /bookings/b-1/payment', () => {
+      const next = list.shift();
+      if (next instanceof Response) return next;
+      throw next ?? new TypeError('asked too often');
+    });
+    expect(await outcome(client.pay(pending))).toMatchObject({ redirect_url: elsewhere });
+    expect(new Set(keys()).size).toBe(1);
+  });
+});
+
 describe('booking', () => {
   it('answers the booking', async () => {
     answers(accepted(pending, {}, 201));

@@ -1,0 +1,225 @@
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { explain } from '../elements/internal/refusals.ts';
+import { sharedClient } from '../elements/index.ts';
+import type { Account } from '../sdk/index.ts';
+import { pageSession } from './session.ts';
+import { shared } from './shared.styles.ts';
+
+/** As many characters as the server asks of a password. */
+const PASSWORD_CHARS_MIN = 8;
+
+/** The account: to sign in, to register, to sign out; opens the links of the mails that lead here. */
+export class AccountPage extends LitElement {
+  static override styles = [
+    shared,
+    css`
+      :host {
+        display: grid;
+        gap: 1.75rem;
+        max-width: 46rem;
+      }
+      .forms {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(min(100%, 18rem), 1fr));
+        gap: 2rem;
+        align-items: start;
+      }
+      form,
+      section {
+        display: grid;
+        gap: 0.75rem;
+        justify-items: start;
+      }
+      label {
+        display: grid;
+        gap: 0.2rem;
+        width: 100%;
+        color: var(--ink-soft);
+        font-size: 0.875rem;
+      }
+      input {
+        box-sizing: border-box;
+        width: 100%;
+        min-height: 44px;
+        padding: 0.4rem 0.7rem;
+        border: 1px solid var(--line-strong);
+        border-radius: var(--radius-small);
+        background: var(--surface);
+        color: var(--ink);
+        font: inherit;
+        font-size: 1rem;
+      }
+      .actions {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.75rem;
+      }
+      p {
+        margin: 0;
+      }
+    `,
+  ];
+  static override properties = { said: { state: true }, account: { state: true }, reset: { state: true }, busy: { state: true } };
+
+  /** How the last wish ended. */
+  declare said: string | undefined;
+  declare account: Account | undefined;
+  /** Of a mail: a new password may be set by it. */
+  declare reset: string | undefined;
+  declare busy: boolean;
+
+  constructor() {
+    super();
+    this.busy = false;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    document.title = 'Account · Seatcast';
+    pageSession().addEventListener('change', this.#changed);
+    globalThis.addEventListener('hashchange', this.#followLink);
+    this.#changed();
+    this.#followLink();
+  }
+
+  override disconnectedCallback(): void {
+    globalThis.removeEventListener('hashchange', this.#followLink);
+    pageSession().removeEventListener('change', this.#changed);
+    super.disconnectedCallback();
+  }
+
+  override render(): TemplateResult {
+    return html`
+      <h1>Account</h1>
+      <p role="status" class="said">${this.said ?? nothing}</p>
+      ${this.reset ? this.#newPassword() : this.account ? this.#signedIn(this.account) : this.#signedOut()}
+    `;
+  }
+
+  #signedIn({ name, email, email_confirmed: isProven }: Account): TemplateResult {
+    return html`<section>
+      <p><strong>${name}</strong><br />${email}</p>
+      ${email && !isProven ? html`<p>This address is not confirmed yet: open the link in the mail that we sent.</p>` : nothing}
+      <a href="/bookings">My bookings</a>
+      <div class="actions">
+        <button class="button" ?disabled=${this.busy} @click=${() => this.#signOut(false)}>Sign out</button>
+        <button class="button" ?disabled=${this.busy} @click=${() => this.#signOut(true)}>Sign out everywhere</button>
+      </div>
+    </section>`;
+  }
+
+  #signedOut(): TemplateResult {
+    return html`<div class="forms">
+      <form aria-labelledby="sign-in" @submit=${this.#signIn}>
+        <h2 id="sign-in">Sign in</h2>
+        <label>E-mail <input name="email" type="email" required autocomplete="username" /></label>
+        <label>Password <input name="password" type="password" required autocomplete="current-password" /></label>
+        <div class="actions">
+          <button class="button primary" ?disabled=${this.busy}>Sign in</button>
+          <button class="button" type="button" ?disabled=${this.busy} @click=${this.#forgot}>Forgot the password?</button>
+        </div>
+      </form>
+      <form aria-labelledby="register" @submit=${this.#register}>
+        <h2 id="register">Register</h2>
+        <label>Name <input name="name" required maxlength="200" autocomplete="name" /></label>
+        <label>E-mail <input name="email" type="email" required autocomplete="username" /></label>
+        <label>Password <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
+        <button class="button" ?disabled=${this.busy}>Register</button>
+      </form>
+    </div>`;
+  }
+
+  #newPassword(): TemplateResult {
+    return html`<form aria-labelledby="new-password" @submit=${this.#resetPassword}>
+      <h2 id="new-password">A new password</h2>
+      <label>New password <input name="password" type="password" required minlength=${PASSWORD_CHARS_MIN} autocomplete="new-password" /></label>
+      <button class="button primary" ?disabled=${this.busy}>Set it</button>
+    </form>`;
+  }
+
+  readonly #changed = (): void => {
+    this.account = pageSession().account;
+  };
+
+  readonly #followLink = (): void => {
+    const [, kind, token] = /^#(confirm|sign-in|reset)=(.+)$/.exec(location.hash) ?? [];
+    if (!kind || !token) return;
+    // A link in the address bar would be shared, and opened anew by each reload.
+    history.replaceState(null, '', location.pathname);
+    if (kind === 'reset') this.reset = token;
+    else void this.#wish(() => (kind === 'confirm' ? this.#confirm(token) : this.#openLink(token)));
+  };
+
+  async #confirm(token: string): Promise<string> {
+    await sharedClient().confirmEmail(token);
+    return 'Your e-mail address is confirmed.';
+  }
+
+  async #openLink(token: string): Promise<string> {
+    pageSession().begin(await sharedClient().openSignInLink(token));
+    return 'You are signed in.';
+  }
+
+  #signIn(event: SubmitEvent): void {
+    const typed = typedIn(event);
+    void this.#wish(async () => {
+      pageSession().begin(await sharedClient().signIn(typed('email'), typed('password')));
+      return 'You are signed in.';
+    });
+  }
+
+  #register(event: SubmitEvent): void {
+    const typed = typedIn(event);
+    void this.#wish(async () => {
+      const [email, password] = [typed('email'), typed('password')];
+      await sharedClient().register({ name: typed('name'), email, password });
+      // Another one's address has another password; that nobody is told here.
+      const session = await sharedClient().signIn(email, password).catch(() => undefined);
+      if (session) pageSession().begin(session);
+      return 'A mail is on its way to this address. Open its link to confirm it.';
+    });
+  }
+
+  #forgot(): void {
+    const email = this.renderRoot.querySelector<HTMLInputElement>('form input[type=email]');
+    if (!email?.reportValidity()) return;
+    void this.#wish(async () => {
+      await sharedClient().forgotPassword(email.value.trim());
+      return 'If there is such an account, a mail is on its way.';
+    });
+  }
+
+  #resetPassword(event: SubmitEvent): void {
+    const typed = typedIn(event);
+    const token = this.reset ?? '';
+    void this.#wish(async () => {
+      await sharedClient().resetPassword(token, typed('password'));
+      this.reset = undefined;
+      return 'The password is set. Sign in with it.';
+    });
+  }
+
+  #signOut(everywhere: boolean): void {
+    void this.#wish(async () => {
+      await pageSession().end(everywhere);
+      return 'You are signed out.';
+    });
+  }
+
+  /** One wish at a time. */
+  async #wish(wish: () => Promise<string>): Promise<void> {
+    this.busy = true;
+    this.said = undefined;
+    this.said = await wish().catch(explain);
+    this.busy = false;
+  }
+}
+
+/** The fields of a form that is sent; the page stays. */
+function typedIn(event: SubmitEvent): (name: string) => string {
+  event.preventDefault();
+  const typed = new FormData(event.target as HTMLFormElement);
+  return (name) => (name === 'password' ? String(typed.get(name)) : String(typed.get(name)).trim());
+}
+
+customElements.define('seatcast-account-page', AccountPage);

@@ -1,0 +1,159 @@
+/**
+ * Keeps the visitor signed in: the session lies in `localStorage`, all tabs share it, and it is renewed before its access
+ * token ends. Elements on other sites know nothing of it.
+ */
+import { followPage, useClient } from '../elements/internal/shared-client.ts';
+import { Refusal, SeatcastClient, type Account, type Session } from '../sdk/index.ts';
+
+const KEY = 'seatcast.session';
+/** An access token is renewed so long before it ends. */
+const EARLY_MS = 60_000;
+/** Another tab that renews at the same moment has written its session after this. */
+const MEANWHILE_MS = 500;
+/** The server did not answer: asked again after this. */
+const AGAIN_MS = 10_000;
+
+interface Kept {
+  access_token: string;
+  refresh_token: string;
+  /** On this machine's clock. */
+  ends_at: number;
+  user: Account;
+}
+
+export class SignedIn extends EventTarget {
+  readonly #client: SeatcastClient;
+  readonly #storage: Storage;
+  #account: Account | undefined;
+  /** The token that the client has. */
+  #token: string | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #renewing: Promise<string | undefined> | undefined;
+
+  constructor(client: SeatcastClient, storage: Storage) {
+    super();
+    this.#client = client;
+    this.#storage = storage;
+    globalThis.addEventListener('storage', ({ key }) => {
+      if (key === null || key === KEY) this.#look();
+    });
+    // Timers sleep with the machine.
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') this.#look();
+    });
+    this.#look();
+  }
+
+  /** Fires `change`. */
+  get account(): Account | undefined {
+    return this.#account;
+  }
+
+  begin(session: Session): void {
+    const { access_token, refresh_token, expires_in, user } = session;
+    const kept: Kept = { access_token, refresh_token, ends_at: Date.now() + expires_in * 1_000, user };
+    this.#storage.setItem(KEY, JSON.stringify(kept));
+    this.#look();
+  }
+
+  async end(everywhere: boolean): Promise<void> {
+    try {
+      await this.#client.signOut(everywhere);
+    } finally {
+      this.#forget();
+    }
+  }
+
+  /** The server does not take the client's token any more: another one, if there is one. */
+  async another(): Promise<string | undefined> {
+    const kept = this.#kept();
+    return kept && kept.access_token !== this.#token ? this.#use(kept) : this.#renew();
+  }
+
+  /** Takes what is kept, which another tab may have written. */
+  #look(): void {
+    clearTimeout(this.#timer);
+    const kept = this.#kept();
+    if (!kept) return this.#become(undefined, undefined);
+    const leftMs = kept.ends_at - Date.now() - EARLY_MS;
+    if (leftMs <= 0) return void this.#renew();
+    this.#use(kept);
+    this.#timer = setTimeout(() => this.#look(), leftMs);
+  }
+
+  #use({ access_token, user }: Kept): string {
+    this.#become(user, access_token);
+    return access_token;
+  }
+
+  #become(account: Account | undefined, token: string | undefined): void {
+    if (token !== this.#token) {
+      this.#token = token;
+      this.#client.setToken(token);
+    }
+    const isNew = account?.id !== this.#account?.id || account?.email_confirmed !== this.#account?.email_confirmed;
+    this.#account = account;
+    if (isNew) this.dispatchEvent(new Event('change'));
+  }
+
+  /** One at a time: a refresh token is good once. */
+  #renew(): Promise<string | undefined> {
+    this.#renewing ??= this.#renewOnce().finally(() => (this.#renewing = undefined));
+    return this.#renewing;
+  }
+
+  async #renewOnce(): Promise<string | undefined> {
+    const kept = this.#kept();
+    if (!kept) return undefined;
+    try {
+      const session = await this.#client.renewSession(kept.refresh_token);
+      this.begin(session);
+      return session.access_token;
+    } catch (error) {
+      if (!(error instanceof Refusal)) {
+        this.#timer = setTimeout(() => this.#look(), AGAIN_MS);
+        return kept.access_token;
+      }
+      if (error.code === 'REFRESHED_MEANWHILE') await new Promise((resolve) => setTimeout(resolve, MEANWHILE_MS));
+      const now = this.#kept();
+      if (now && now.refresh_token !== kept.refresh_token) return this.#use(now);
+      this.#forget();
+      return undefined;
+    }
+  }
+
+  #forget(): void {
+    this.#storage.removeItem(KEY);
+    this.#look();
+  }
+
+  #kept(): Kept | undefined {
+    try {
+      const kept = JSON.parse(this.#storage.getItem(KEY) ?? '') as Kept;
+      const isWhole = typeof kept.access_token === 'string' && typeof kept.refresh_token === 'string' && typeof kept.user === 'object';
+      return isWhole ? kept : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+let session: SignedIn | undefined;
+
+/** The page's one session, whose client all elements of the page use. */
+export function pageSession(): SignedIn {
+  session ??= begun();
+  return session;
+}
+
+function begun(): SignedIn {
+  const client: SeatcastClient = new SeatcastClient({
+    url: location.origin,
+    storage: localStorage,
+    refreshToken: () => made.another(),
+  });
+  useClient(client);
+  followPage(client);
+  const made = new SignedIn(client, localStorage);
+  return made;
+}

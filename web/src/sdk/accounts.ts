@@ -1,0 +1,26 @@
+/** Accounts: to register, to sign in and to stay signed in. */
+
+export interface Account {
+  id: number;
+  name: string;
+  email: string | null;
+  role: string;
+  /** Whether the e-mail address is proven. */
+  email_confirmed: boolean;
+}
+
+/** A sign-in's answer. */
+export interface Session {
+  access_token: string;
+  /** Until the access token ends, in seconds. */
+  expires_in: number;
+  /** Good once, for the next session. */
+  refresh_token: string;
+  user: Account;
+}
+
+export interface NewAccount {
+  name: string;
+  email: string;
+  password: string;
+}

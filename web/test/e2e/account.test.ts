@@ -1,0 +1,108 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
+import { launch, open, picture, textOf } from '../support/browser.ts';
+import { makeEvent, sql } from '../support/world.ts';
+
+const { url } = inject('seatcast');
+const PASSWORD = 'correct horse battery';
+let browser: Browser;
+
+beforeAll(async () => {
+  browser = await launch();
+});
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+});
+afterAll(async () => {
+  await browser?.close();
+});
+
+const said = (page: Page): Promise<string> => textOf(page.locator('.said'));
+const navigation = (page: Page): Promise<string> => textOf(page.getByRole('navigation', { name: 'Main' }));
+
+async function fill(page: Page, form: string, fields: Record<string, string>): Promise<void> {
+  const of = page.getByRole('form', { name: form });
+  for (const [label, value] of Object.entries(fields)) await of.getByLabel(label).fill(value);
+  await of.getByRole('button', { name: form }).click();
+}
+
+/** The link of the last mail to an address. */
+async function mailed(email: string, to: RegExp): Promise<string> {
+  const find = async (): Promise<string | undefined> => {
+    const outbox = (await (await fetch(`${url}/dev/outbox`)).json()) as { to: string; text: string }[];
+    return outbox.filter((mail) => mail.to === email).map(({ text }) => text.match(to)?.[0]).findLast((link) => link !== undefined);
+  };
+  await expect.poll(find).toBeDefined();
+  return (await find()) ?? '';
+}
+
+it('somebody registers, confirms the address, books, stays signed in, and signs out', async () => {
+  const { id } = await makeEvent('With an account', 20);
+  const { page, context, errors } = await open(browser, `${url}/account`, { reducedMotion: 'reduce' });
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id: rule }) => rule)).toEqual([]);
+  await picture(page, 'account signed out');
+  const email = `mary-${id}@example.org`;
+  await fill(page, 'Register', { Name: 'Mary', 'E-mail': email, Password: PASSWORD });
+  await expect.poll(() => said(page)).toContain('A mail is on its way');
+  await expect.poll(() => navigation(page)).toContain('Mary');
+  await picture(page, 'account signed in');
+  await page.goto(await mailed(email, /http\S+#confirm=\S+/));
+  await expect.poll(() => said(page)).toBe('Your e-mail address is confirmed.');
+  expect(new URL(page.url()).hash).toBe('');
+
+  await page.goto(`${url}/events/${id}`);
+  await page.getByRole('button', { name: 'One more Standard' }).click();
+  await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
+  const cards = (of: Page): Promise<string> => textOf(of.locator('seatcast-bookings [data-booking]'));
+  await expect.poll(() => cards(page)).toMatch(/held for you/i);
+  expect(await sql(`select u.name from bookings b join users u on u.id = b.user_id where b.event_id = ${id}`)).toBe('Mary');
+
+  // The access token is about to end, on this machine's clock: the next page renews it.
+  const kept = (of: Page): Promise<string> => of.evaluate(() => localStorage.getItem('seatcast.session') ?? '');
+  const first = await kept(page);
+  await page.evaluate(() => {
+    const session = JSON.parse(localStorage.getItem('seatcast.session') ?? '{}') as object;
+    localStorage.setItem('seatcast.session', JSON.stringify({ ...session, ends_at: Date.now() }));
+  });
+  await page.reload();
+  await expect.poll(() => kept(page)).not.toContain((JSON.parse(first) as { refresh_token: string }).refresh_token);
+  await expect.poll(() => cards(page)).toMatch(/held for you/i);
+
+  // Another tab is signed in as well, and signed out with this one.
+  const other = await context.newPage();
+  await other.goto(`${url}/bookings`);
+  await expect.poll(() => cards(other)).toMatch(/held for you/i);
+  await page.goto(`${url}/account`);
+  await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+  await expect.poll(() => said(page)).toBe('You are signed out.');
+  for (const one of [page, other]) await expect.poll(() => navigation(one)).toContain('Sign in');
+  await expect.poll(() => other.locator('seatcast-bookings [data-booking]').count()).toBe(0);
+
+  await fill(page, 'Sign in', { 'E-mail': email, Password: 'something else' });
+  await expect.poll(() => said(page)).not.toBe('');
+  expect(await navigation(page)).toContain('Sign in');
+  await fill(page, 'Sign in', { 'E-mail': email, Password: PASSWORD });
+  await expect.poll(() => navigation(page)).toContain('Mary');
+  await expect.poll(() => cards(other)).toMatch(/held for you/i);
+  expect(errors).toEqual([]);
+});
+
+it('a forgotten password is set anew by a mailed link', async () => {
+  const { page } = await open(browser, `${url}/account`, { viewport: { width: 390, height: 844 }, reducedMotion: 'reduce' });
+  const email = `forgot-${crypto.randomUUID()}@example.org`;
+  await fill(page, 'Register', { Name: 'Flora', 'E-mail': email, Password: PASSWORD });
+  await expect.poll(() => navigation(page)).toContain('Flora');
+  await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+  await page.getByRole('form', { name: 'Sign in' }).getByLabel('E-mail').fill(email);
+  await page.getByRole('button', { name: 'Forgot the password?' }).click();
+  await expect.poll(() => said(page)).toContain('If there is such an account');
+  await page.goto(await mailed(email, /http\S+#reset=\S+/));
+  await picture(page, 'new password on a phone');
+  await page.getByLabel('New password').fill('another horse battery');
+  await page.getByRole('button', { name: 'Set it' }).click();
+  await expect.poll(() => said(page)).toContain('The password is set.');
+  await fill(page, 'Sign in', { 'E-mail': email, Password: 'another horse battery' });
+  await expect.poll(() => navigation(page)).toContain('Flora');
+});
