@@ -100,7 +100,7 @@ it('a forgotten password is set anew by a mailed link', async () => {
   await expect.poll(() => said(page)).toContain('If there is such an account');
   await page.goto(await mailed(email, /http\S+#reset=\S+/));
   await picture(page, 'new password on a phone');
-  await page.getByLabel('New password').fill('another horse battery');
+  await page.getByRole('textbox', { name: 'New password' }).fill('another horse battery');
   await page.getByRole('button', { name: 'Set it' }).click();
   await expect.poll(() => said(page)).toContain('The password is set.');
   await fill(page, 'Sign in', { 'E-mail': email, Password: 'another horse battery' });
