@@ -146,12 +146,15 @@ export class AccountPage extends LitElement {
     if (!kind || !token) return;
     // A link in the address bar would be shared, and opened anew by each reload.
     history.replaceState(null, '', location.pathname);
+    this.said = undefined;
     if (kind === 'reset') this.reset = token;
     else void this.#wish(() => (kind === 'confirm' ? this.#confirm(token) : this.#openLink(token)));
   };
 
   async #confirm(token: string): Promise<string> {
     await sharedClient().confirmEmail(token);
+    // The account that is shown is the one of the last sign-in or renewal.
+    await pageSession().another();
     return 'Your e-mail address is confirmed.';
   }
 

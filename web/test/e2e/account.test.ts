@@ -51,6 +51,7 @@ it('somebody registers, confirms the address, books, stays signed in, and signs 
   await page.goto(await mailed(email, /http\S+#confirm=\S+/));
   await expect.poll(() => said(page)).toBe('Your e-mail address is confirmed.');
   expect(new URL(page.url()).hash).toBe('');
+  expect(await textOf(page.locator('seatcast-account-page'))).not.toContain('not confirmed yet');
 
   await page.goto(`${url}/events/${id}`);
   await page.getByRole('button', { name: 'One more Standard' }).click();
