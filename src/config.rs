@@ -698,6 +698,8 @@ pub mod rest {
     pub const LIST_ROWS_DEFAULT: i64 = 20;
     /// Rows of a list at most.
     pub const LIST_ROWS_MAX: i64 = 100;
+    /// Accounts of the ledger in one answer: an organization has a few for each currency.
+    pub const LEDGER_ACCOUNTS_MAX: i64 = 10_000;
     /// How far a caller may leaf through a list, in rows; a search is the better way.
     pub const LIST_OFFSET_MAX: i64 = 1_000_000;
     /// Of a list that is longer the total is one more than this: counting on would cost each page a full scan.

@@ -3,7 +3,9 @@
 
 pub mod interaction;
 
-use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{
+    Array, ArrayBuilder, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type,
+};
 
 use crate::config::rest::{
     CAPACITY_MAX, CURSOR_CHARS_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
@@ -48,6 +50,23 @@ pub fn integer(min: i64, max: i64) -> ObjectBuilder {
         .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
         .minimum(Some(min as isize))
         .maximum(Some(max as isize))
+}
+
+/// A list of these texts.
+pub fn list_of(item: ObjectBuilder, items_min: usize, items_max: usize) -> Array {
+    ArrayBuilder::new()
+        .items(item)
+        .min_items(Some(items_min))
+        .max_items(Some(items_max))
+        .build()
+}
+
+/// An id as 36 characters.
+pub fn uuid() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
+        .max_length(Some(36))
 }
 
 pub fn choice<'a>(names: impl IntoIterator<Item = &'a str>) -> Object {

@@ -100,6 +100,11 @@ impl<T: Serialize> Reply<T> {
         Reply::new(StatusCode::ACCEPTED, said, data)
     }
 
+    pub fn status(mut self, status: StatusCode) -> Reply<T> {
+        self.status = status;
+        self
+    }
+
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Reply<T> {
         self.headers.push((name, value));
         self

@@ -23,7 +23,9 @@ mod events;
 mod exports;
 mod health;
 mod interactions;
+mod jobs;
 mod layers;
+mod ledger;
 mod memberships;
 mod money;
 mod notices;
@@ -31,6 +33,7 @@ mod numbers;
 mod openapi;
 mod organizations;
 mod payments;
+mod refunds;
 mod seats;
 mod ticket_types;
 mod users;
@@ -157,6 +160,8 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::status::set_status)) // PUT /bookings/{id}/status
         .routes(routes!(payments::pay)) // POST /bookings/{id}/payment
         .routes(routes!(payments::stripe)) // POST /webhooks/stripe
+        .routes(routes!(ledger::invoices)) // GET /bookings/{id}/invoices
+        .routes(routes!(refunds::policy)) // GET /events/{event_id}/refund-policy
         .routes(routes!(users::create)) // POST /users
         .routes(routes!(interactions::create)) // POST /interactions
         .routes(routes!(auth::register)) // POST /auth/register
@@ -223,6 +228,15 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(organizations::api_keys::list)) // GET /organizations/{organization_id}/api-keys
         .routes(routes!(organizations::api_keys::create)) // POST /organizations/{organization_id}/api-keys
         .routes(routes!(organizations::api_keys::revoke)) // DELETE /organizations/{organization_id}/api-keys/{api_key_id}
+        .routes(routes!(refunds::create)) // POST /bookings/{id}/refunds
+        .routes(routes!(refunds::list)) // GET /bookings/{id}/refunds
+        .routes(routes!(refunds::set_policy)) // PUT /events/{event_id}/refund-policy
+        .routes(routes!(jobs::bulk)) // POST /bookings/bulk
+        .routes(routes!(jobs::show)) // GET /jobs/{job_id}
+        .routes(routes!(ledger::accounts)) // GET /ledger/accounts
+        .routes(routes!(ledger::entries)) // GET /ledger/entries
+        .routes(routes!(ledger::trial_balance)) // GET /ledger/trial-balance
+        .routes(routes!(ledger::payout)) // GET /events/{event_id}/payout
 }
 
 /// For admins.

@@ -9,7 +9,11 @@
 
 mod account_mail;
 mod booking_link;
+pub mod bulk;
 mod email_code;
+pub mod event_refunds;
+mod give_back;
+mod invoice;
 mod payments;
 pub(crate) mod worker;
 
@@ -24,7 +28,11 @@ use tokio::sync::Notify;
 
 pub use self::account_mail::{AccountMail, Purpose};
 pub use self::booking_link::BookingLink;
+pub use self::bulk::BulkBookings;
 pub use self::email_code::EmailCode;
+pub use self::event_refunds::EventRefunds;
+pub use self::give_back::GiveBack;
+pub use self::invoice::NumberInvoice;
 pub use self::payments::{PaymentJob, RefundJob, StaffPaidJob};
 use self::worker::{Hands, Outcome};
 use crate::auth::proofs::Proofs;
@@ -151,7 +159,11 @@ kinds![
     EmailCode,
     PaymentJob,
     RefundJob,
-    StaffPaidJob
+    StaffPaidJob,
+    BulkBookings,
+    EventRefunds,
+    GiveBack,
+    NumberInvoice
 ];
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> Outcome {
@@ -233,6 +245,16 @@ impl Jobs {
         Ok(Accepted::Taken)
     }
 
+    /// For jobs that lead to others.
+    fn of(hands: &JobHands) -> Jobs {
+        Jobs {
+            store: hands.store.clone(),
+            proofs: hands.proofs.clone(),
+            has_mail: hands.mailer.is_some(),
+            woken: hands.desk.jobs_written(),
+        }
+    }
+
     /// Lets this node's worker look: after a commit that wrote jobs. The desk does so by itself.
     pub fn wake(&self) {
         self.woken.notify_one();
@@ -261,12 +283,7 @@ impl JobHands {
 
 /// Starts the worker.
 pub(crate) fn start(back: &mut Tasks, hands: JobHands) -> Jobs {
-    let jobs = Jobs {
-        store: hands.store.clone(),
-        proofs: hands.proofs.clone(),
-        has_mail: hands.mailer.is_some(),
-        woken: hands.desk.jobs_written(),
-    };
+    let jobs = Jobs::of(&hands);
     let table = worker::Table {
         store: hands.store.clone(),
         kinds: names(jobs.has_mail),

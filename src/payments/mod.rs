@@ -16,6 +16,7 @@
 
 pub mod demo;
 pub(crate) mod drive;
+pub mod give_back;
 pub mod refunds;
 pub mod stripe;
 

@@ -220,6 +220,31 @@ impl Store {
         Ok((bookings, total))
     }
 
+    /// The organizers of these bookings, one for each that there is.
+    pub async fn organizers_of(&self, ids: &[BookingId]) -> Result<Vec<UserId>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select e.organizer_id from unnest($1::uuid[]) as wanted (id)
+             cross join lateral (select event_id from bookings where id = wanted.id limit 1) b
+             cross join lateral (select organizer_id from events where id = b.event_id limit 1) e";
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[&ids]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
+    /// Where mails about a booking go: its contact's address, else that of its account.
+    pub async fn mail_address(&self, booking: BookingId) -> Result<Option<String>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select coalesce(c.email, u.email) from bookings b
+              left join lateral (select email from booking_contacts where booking_id = b.id limit 1) c on true
+              left join lateral (select email from users where id = b.user_id limit 1) u on true
+             where b.id = $1";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&booking]).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.flatten())
+    }
+
     /// The event's organizer, also of a deleted event, since its bookings stay.
     pub async fn organizer_of(&self, event: EventId) -> Result<Option<UserId>, StoreError> {
         let client = self.client().await?;

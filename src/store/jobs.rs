@@ -82,6 +82,30 @@ pub enum Settled {
     },
 }
 
+/// Where a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    Waiting,
+    /// A node works at it.
+    Leased,
+    Done,
+    /// A person has to decide.
+    NeedsReview,
+}
+
+/// A job as people see it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KnownJob {
+    pub id: i64,
+    pub kind: String,
+    pub state: JobState,
+    pub payload: Value,
+    pub progress: Value,
+    pub reason: Option<String>,
+    pub created_at: Timestamp,
+}
+
 /// Numbers of the jobs that there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
@@ -123,6 +147,60 @@ pub(super) fn millis(time: Duration) -> i64 {
 }
 
 impl Store {
+    /// Writes a job, or finds the one with its key; answers its id.
+    pub async fn queue_job(&self, job: &QueuedJob) -> Result<i64, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            insert into jobs (kind, key, payload, expires_at)
+            values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms')
+                on conflict (key) do update set key = jobs.key returning id";
+        let statement = client.prepare_cached(sql).await?;
+        let worth = millis(job.worth) as f64;
+        let row = client
+            .query_one(
+                &statement,
+                &[&job.kind, &job.key, &Json(&job.payload), &worth],
+            )
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// The job with this key, if there is one.
+    pub async fn job_named(&self, key: &str) -> Result<Option<i64>, StoreError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached("select id from jobs where key = $1")
+            .await?;
+        let row = client.query_opt(&statement, &[&key]).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    pub async fn job(&self, id: i64) -> Result<Option<KnownJob>, StoreError> {
+        let client = self.client().await?;
+        let sql =
+            "select id, kind, state, payload, progress, reason, created_at from jobs where id = $1";
+        let statement = client.prepare_cached(sql).await?;
+        let Some(row) = client.query_opt(&statement, &[&id]).await? else {
+            return Ok(None);
+        };
+        Ok(Some(KnownJob {
+            id: row.try_get(0)?,
+            kind: row.try_get(1)?,
+            state: match row.try_get(2)? {
+                "waiting" => JobState::Waiting,
+                "leased" => JobState::Leased,
+                "done" => JobState::Done,
+                _ => JobState::NeedsReview,
+            },
+            payload: row.try_get(3)?,
+            progress: row
+                .try_get::<_, Option<Json<Value>>>(4)?
+                .map_or(Value::Null, |progress| progress.0),
+            reason: row.try_get(5)?,
+            created_at: row.try_get(6)?,
+        }))
+    }
+
     /// Writes a job, unless one with its key is under way or its key still holds; answers whether it did. One that came to
     /// nothing gives way.
     pub async fn write_job(&self, job: &NewJob<'_>) -> Result<bool, StoreError> {

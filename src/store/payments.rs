@@ -469,6 +469,14 @@ impl Store {
         row.map(|row| read_refund(&row)).transpose()
     }
 
+    pub async fn refund_by_key(&self, key: &str) -> Result<Option<Refund>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!("select {REFUND} from refunds r where key = $1");
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&key]).await?;
+        row.map(|row| read_refund(&row)).transpose()
+    }
+
     /// Of a booking, the newest first.
     pub async fn refunds_of(&self, booking: BookingId) -> Result<Vec<Refund>, StoreError> {
         let client = self.client().await?;

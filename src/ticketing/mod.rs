@@ -18,6 +18,8 @@ pub mod numbers;
 pub mod payment;
 pub mod record;
 pub mod reference;
+pub mod refund;
+pub mod refund_policy;
 pub mod refusal;
 pub mod sellable;
 pub mod stock;

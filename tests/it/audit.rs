@@ -26,7 +26,16 @@ const WORLD: &str = "
     values ('00000000-0000-0000-0000-000000000001', 1, 1, null, 2, 'sold'),
            ('00000000-0000-0000-0000-000000000002', 1, 2, 1, 1, 'held');
     insert into tickets (booking_id, event_id, ticket_type_id, code)
-    select booking_id, 1, 1, 'TKT-' || n from claims, generate_series(1, 2) n where state = 'sold'";
+    select booking_id, 1, 1, 'TKT-' || n from claims, generate_series(1, 2) n where state = 'sold';
+    update bookings set paid_by = 'cash', confirmed_at = now() where status = 'confirmed';
+    insert into payments (id, booking_id, event_id, provider, state, amount, currency, captured_amount, refunded_amount)
+    select '00000000-0000-0000-0000-000000000009', id, 1, 'offline', 'captured', 500, 'EUR', 500, 200
+      from bookings where status = 'confirmed';
+    insert into refunds (payment_id, booking_id, event_id, amount, state, key)
+    select id, booking_id, event_id, 200, 'succeeded', 'one' from payments;
+    select ledger_post('sale:9', 'sale', 2, 1, booking_id, id, 'EUR', '{money,revenue}', '{asset,income}', '{500,-500}'),
+           ledger_post('refund:9', 'refund', 2, 1, booking_id, id, 'EUR', '{money,revenue}', '{asset,income}', '{-200,200}')
+      from payments";
 
 /// The beginning of a promise, and what breaks it.
 const BREAKS: &[(&str, &str)] = &[
@@ -63,6 +72,18 @@ const BREAKS: &[(&str, &str)] = &[
     ("ticket types with seats are claimed by the seat", "update claims set ticket_type_id = 2, quantity = 1 where quantity = 2"),
     ("an event has no more seats", "update events set capacity = 1"),
     ("an event's log", "delete from changes where revision = 3"),
+    ("money that was taken", "update bookings set paid_by = null"),
+    ("money that was taken", "update bookings set confirmed_at = null"),
+    ("the refunds of a payment", "update refunds set amount = 201"),
+    ("the refunds of a payment", "delete from refunds"),
+    ("every transaction of the ledger has entries", "delete from ledger_entries where amount = -500"),
+    ("every transaction of the ledger has entries", "delete from ledger_entries"),
+    ("the ledger says of each payment", "update payments set captured_amount = 501"),
+    ("the ledger says of each payment", "update refunds set state = 'pending'"),
+    ("the ledger says of each payment", "delete from refunds; delete from payments"),
+    ("every sale and refund of the ledger", "delete from invoices where kind = 'credit_note'"),
+    ("invoices and credit notes are numbered", "update invoices set number = 2 where kind = 'invoice'"),
+    ("invoices and credit notes are numbered", "insert into invoice_counters values (2, 2026, 'invoice', 1)"),
     ("replaying", "update events set title = 'Tampered'"),
     ("replaying", "update changes set payload = payload - 'seats'"),
     ("replaying", "insert into notices (event_id, type, message) values (1, 'custom', 'unheard')"),

@@ -42,6 +42,7 @@
 //! | [`plans`] | no statement of the hot path scans what grows, on a full database and on one that grew |
 //! | [`postgrest`] | Supabase clients read tables and insert interactions as with PostgREST, and are refused in its shape |
 //! | [`proxies`] | nginx, HAProxy and Caddy with our files pass everything, and clients are told apart behind them |
+//! | [`refunds`] | money goes back once, to the unit, with its tickets; a cancelled event gives all of it back |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`presence`] | native viewers and the dialect's members are one number |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
@@ -105,6 +106,7 @@ mod postgrest;
 mod presence;
 mod private;
 mod proxies;
+mod refunds;
 mod restart;
 mod routes;
 mod schema;

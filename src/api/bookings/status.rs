@@ -14,12 +14,17 @@ use crate::api::idempotency::made;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::Change;
+use crate::payments::give_back::after_cancellation;
 use crate::schema;
-use crate::store::payments::staff_paid_job;
-use crate::ticketing::BookingId;
+use crate::store::bookings::Name;
+use crate::store::jobs::QueuedJob;
+use crate::store::payments::{parts_of, staff_paid_job};
+use crate::ticketing::payment::PaymentState;
 use crate::ticketing::record::{BookingStatus, PaidBy};
+use crate::ticketing::refund_policy::PolicyRefusal;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Paid, Transition};
+use crate::ticketing::{BookingId, EventId};
 
 #[derive(ToSchema)]
 #[schema(example = json!({"status": "cancelled", "reason": "I cannot come"}))]
@@ -82,7 +87,8 @@ impl Input for NewStatus {
 ///
 /// Cancelling, by its owner, the event's organizer or an admin: its stock is on sale again, its tickets are void. A
 /// booking that is pending or confirmed can be cancelled, unless somebody was admitted with one of its tickets;
-/// its owner cannot cancel a confirmed one once the event has begun. Confirming, by the organizer or an
+/// its owner cannot cancel a confirmed one once the event has begun. What was paid goes back: to an owner who cancels as
+/// the event's refund policy says, else whole. Confirming, by the organizer or an
 /// admin: the hold was paid and becomes a sale, with tickets. Either one repeated is answered with what was done.
 #[utoipa::path(
     put, path = "/bookings/{id}/status", tag = "bookings", request_body = NewStatusBody,
@@ -94,7 +100,8 @@ impl Input for NewStatus {
             headers(("X-Event-Revision" = u64, description = "The event's revision, with this in it"))),
         (status = 403, description = "Confirming somebody else's event", body = Failure),
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
-        (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`", body = Failure),
+        (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`; \
+            `REFUND_POLICY {until}`: too late for an owner to cancel what was paid", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
         (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`, `STORAGE_FULL`: come again after `Retry-After`",
             body = Failure),
@@ -145,7 +152,12 @@ pub(in crate::api) async fn set_status(
             .into());
         }
     };
+    let back = match &transition {
+        Transition::Cancel { by, .. } => given_back(&state, id, event_id, *by).await?,
+        _ => None,
+    };
     let mut change = Change::new(event_id, id, transition);
+    change.with.jobs.extend(back);
     if let Transition::Confirm { .. } = change.transition {
         change.with.jobs.push(staff_paid_job(id));
     }
@@ -153,4 +165,46 @@ pub(in crate::api) async fn set_status(
     state.board.committed(event_id, answer.revision);
     let data = BookingData::new(answer.booking, answer.now);
     Ok(Reply::ok(said, data).revision(answer.revision))
+}
+
+/// The job that gives the money of a confirmed booking back: to an owner what the event's policy says, else all that is
+/// left. It is written with the cancellation.
+async fn given_back(
+    state: &ApiState,
+    id: BookingId,
+    event_id: EventId,
+    by: Canceller,
+) -> ApiResult<Option<QueuedJob>> {
+    let found = state.store.booking(Name::Id(id)).await?;
+    let found = found.ok_or_else(not_found)?;
+    if found.booking.status != BookingStatus::Confirmed {
+        return Ok(None);
+    }
+    let store = &state.store;
+    let Canceller::Owner = by else {
+        return Ok(after_cancellation(store, id, None).await?);
+    };
+    let attempts = store.payments_of(id).await?;
+    let captured = (attempts.iter()).find(|attempt| attempt.state == PaymentState::Captured);
+    let (Some(paid), Some(of)) = (captured, store.refund_policy(event_id).await?) else {
+        return Ok(None);
+    };
+    let fees = parts_of(&found.booking).fees;
+    let left = paid.captured_amount - paid.refunded_amount;
+    let amount = of.policy.gives_back(
+        &found.booking,
+        (paid.captured_amount, fees, left),
+        None,
+        of.starts_at,
+        of.now,
+    );
+    match amount {
+        Ok(amount) => Ok(after_cancellation(store, id, Some(amount)).await?),
+        // Past the beginning the desk refuses in its own words.
+        Err(PolicyRefusal::TooLate { .. }) if of.starts_at <= of.now => Ok(None),
+        Err(PolicyRefusal::TooLate { until }) => {
+            Err(ApiError::conflict("REFUND_POLICY").with("until", until.to_string()))
+        }
+        Err(PolicyRefusal::WholeOnly) => Err(ApiError::conflict("REFUND_POLICY")),
+    }
 }

@@ -2,7 +2,7 @@
 //! after the change.
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::input::{Cancellation, EventBody, EventCreation, EventPatch};
@@ -16,6 +16,7 @@ use crate::api::extract::{At, Body};
 use crate::api::idempotency::{self, IdempotencyHeader};
 use crate::auth::{Caller, Right, Role};
 use crate::store::event_edits::Created;
+use crate::store::refunds::event_refunds_key;
 use crate::ticketing::edit::EventChange;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::{EventId, UserId};
@@ -204,11 +205,12 @@ pub(in crate::api) async fn complete(
 /// Cancel an event
 ///
 /// Its viewers are told by a notice, and no more is sold. Pending bookings are cancelled with it and their stock
-/// is given back; confirmed ones stay as they are. Once more changes nothing.
+/// is given back; what was paid for confirmed ones goes back by a job, whose address is in `Location`. Free ones stay as
+/// they are. Once more changes nothing.
 #[utoipa::path(post, path = "/events/{event_id}/cancel", tag = "events", request_body = Option<Cancellation>,
     params(("event_id" = EventId, Path), IfMatch),
     responses(
-        (status = 200, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64))),
+        (status = 202, body = Envelope<EventDetail>, headers(("X-Event-Revision" = i64), ("Location" = String))),
         (status = 404, body = Failure, description = "`EVENT_NOT_FOUND`"),
         (status = 409, body = Failure, description = "`INVALID_TRANSITION`: of a draft, or of an event that is \
             completed; `VERSION_CONFLICT` with `revision`"),
@@ -224,7 +226,14 @@ pub(in crate::api) async fn cancel(
         cancel_reason: body.and_then(|body| body.input.reason),
         ..to_status(EventStatus::Cancelled)
     };
-    changed(&state, &caller, event_id, &headers, change).await
+    let reply = changed(&state, &caller, event_id, &headers, change).await?;
+    state.jobs.wake();
+    let job = state.store.job_named(&event_refunds_key(event_id)).await?;
+    let reply = reply.status(StatusCode::ACCEPTED);
+    Ok(match job {
+        Some(job) => reply.at(&format!("/api/v1/jobs/{job}")),
+        None => reply,
+    })
 }
 
 fn to_status(status: EventStatus) -> EventChange {

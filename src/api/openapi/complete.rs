@@ -104,7 +104,9 @@ fn secure(path: &str, operation: &mut Value) {
     let by = |scheme: &str| json!({ scheme: [] });
     let nobody = json!({});
     operation["security"] = match path {
-        "/api/v1/bookings/{id}" | "/api/v1/bookings/{id}/status" => {
+        "/api/v1/bookings/{id}"
+        | "/api/v1/bookings/{id}/invoices"
+        | "/api/v1/bookings/{id}/status" => {
             json!([by(BEARER), by(BOOKING_TOKEN)])
         }
         "/api/v1/bookings/by-reference/{reference}" => {

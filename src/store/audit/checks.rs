@@ -328,4 +328,87 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              where revision <> before + 1
              order by event_id, revision",
     },
+    AuditCheck {
+        promise: "money that was taken is of a booking that it paid for, or on its way back",
+        differences: "
+            select format('payment %s of booking %s (%s): captured %s, refunded %s',
+                          p.id, p.booking_id, b.status, p.captured_amount, p.refunded_amount)
+              from payments p left join bookings b on b.id = p.booking_id
+             where p.state = 'captured' and p.captured_amount > p.refunded_amount
+               and (b.confirmed_at is null
+                    or b.payment_id is distinct from p.id and not (p.provider = 'offline' and b.paid_by is not null))
+             order by p.id",
+    },
+    AuditCheck {
+        promise: "the refunds of a payment are within what was captured, and their sum is what it says",
+        differences: "
+            with given as (
+                select payment_id, sum(amount) as amount from refunds where state <> 'failed' group by payment_id
+            )
+            select format('payment %s: captured %s, refunded %s, refunds %s',
+                          p.id, p.captured_amount, p.refunded_amount, coalesce(g.amount, 0))
+              from payments p left join given g on g.payment_id = p.id
+             where p.refunded_amount <> coalesce(g.amount, 0) or p.refunded_amount > p.captured_amount
+             order by p.id",
+    },
+    AuditCheck {
+        promise: "every transaction of the ledger has entries, which come to nothing in each currency",
+        differences: "
+            select format('ledger transaction %s (%s) of %s: entries %s, off by %s',
+                          t.id, t.key, coalesce(a.currency, '-'), count(e.id), coalesce(sum(e.amount), 0))
+              from ledger_transactions t
+              left join ledger_entries e on e.transaction_id = t.id
+              left join ledger_accounts a on a.id = e.account_id
+             group by t.id, a.currency
+            having count(e.id) = 0 or sum(e.amount) <> 0
+             order by t.id",
+    },
+    AuditCheck {
+        promise: "the ledger says of each payment what its row and its refunds say",
+        differences: "
+            with booked as (
+                select t.payment_id, sum(e.amount) filter (where a.kind = 'asset') as amount
+                  from ledger_transactions t
+                  join ledger_entries e on e.transaction_id = t.id
+                  join ledger_accounts a on a.id = e.account_id
+                 where t.cause in ('sale', 'fee', 'refund')
+                 group by t.payment_id
+            ), given as (
+                select payment_id, sum(amount) as amount from refunds where state = 'succeeded' group by payment_id
+            )
+            select format('payment %s: captured %s, fee %s, given back %s; in the ledger %s',
+                          coalesce(p.id, b.payment_id), p.captured_amount, p.fee_amount, coalesce(g.amount, 0),
+                          coalesce(b.amount, 0))
+              from payments p
+              left join given g on g.payment_id = p.id
+              full join booked b on b.payment_id = p.id
+             where coalesce(b.amount, 0) is distinct from p.captured_amount - p.fee_amount - coalesce(g.amount, 0)
+               and (b.payment_id is not null or p.id is not null)
+             order by 1",
+    },
+    AuditCheck {
+        promise: "every sale and refund of the ledger has its invoice or credit note",
+        differences: "
+            select format('ledger transaction %s (%s): %s', t.id, t.key, coalesce(i.kind, 'none'))
+              from ledger_transactions t left join invoices i on i.transaction_id = t.id
+             where t.cause in ('sale', 'refund') and t.booking_id is not null
+               and i.kind is distinct from case t.cause when 'sale' then 'invoice' else 'credit_note' end
+             order by t.id",
+    },
+    AuditCheck {
+        promise: "invoices and credit notes are numbered without gaps",
+        differences: "
+            with numbered as (
+                select organization_id, year, kind, count(number) as rows, count(distinct number) as numbers,
+                       coalesce(max(number), 0) as last
+                  from invoices group by organization_id, year, kind
+            )
+            select format('%s of organization %s in %s: %s numbers, the last %s, the counter %s',
+                          coalesce(n.kind, c.kind), coalesce(n.organization_id, c.organization_id),
+                          coalesce(n.year, c.year), coalesce(n.rows, 0), coalesce(n.last, 0), coalesce(c.last, 0))
+              from numbered n full join invoice_counters c using (organization_id, year, kind)
+             where coalesce(n.rows, 0) <> coalesce(n.last, 0) or coalesce(n.rows, 0) <> coalesce(n.numbers, 0)
+                or coalesce(n.last, 0) <> coalesce(c.last, 0)
+             order by 1",
+    },
 ];

@@ -181,8 +181,8 @@ async fn a_cancelled_event_ends_what_is_pending_and_keeps_what_is_confirmed() {
         ["reason TOO_LONG"]
     );
     let cancelled = organizer.post(&cancel, &why).await;
-    assert_eq!(cancelled.data(200)["status"], "cancelled");
-    assert_eq!(cancelled.data(200)["available_tickets"], 9);
+    assert_eq!(cancelled.data(202)["status"], "cancelled");
+    assert_eq!(cancelled.data(202)["available_tickets"], 9);
     let revision = cancelled.revision();
     // Three changes in one transaction, in one update or a few: the notice is told last.
     let (mut status, mut available) = (Value::Null, Value::Null);

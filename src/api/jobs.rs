@@ -1,0 +1,221 @@
+//! Work that goes on after its request was answered: `GET /jobs/{job_id}`, and `POST /bookings/bulk`, which makes such work.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Array;
+use uuid::Uuid;
+
+use super::ApiState;
+use super::bookings::not_found;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Body};
+use super::fields::{Fields, Input};
+use super::idempotency::{self, IdempotencyHeader, given_key};
+use crate::auth::{Caller, Right};
+use crate::config::rest::REASON_CHARS_MAX;
+use crate::jobs::bulk::{BULK_BOOKINGS_MAX, BulkAction, BulkBookings};
+use crate::jobs::row;
+use crate::schema;
+use crate::store::idempotency::Once;
+use crate::store::jobs::JobState;
+use crate::ticketing::{BookingId, EventId, OrganizationId};
+
+/// A job, and how far it is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct JobData {
+    #[schema(example = 1)]
+    id: i64,
+    #[schema(example = "event_refunds")]
+    kind: String,
+    status: JobState,
+    /// `total` and `done` count what it works through; what else there is depends on the kind. Null before it began.
+    #[schema(value_type = Option<Object>)]
+    progress: Value,
+    /// Why the last attempt failed, or why a person has to decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// How far a job is
+///
+/// For the people of the organization for which it works. A job that is done is known for an hour.
+#[utoipa::path(
+    get, path = "/jobs/{job_id}", tag = "jobs", params(("job_id" = i64, Path, minimum = 1)),
+    responses(
+        (status = 200, body = Envelope<JobData>),
+        (status = 404, description = "`JOB_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+    )
+)]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<i64>,
+) -> ApiResult<Reply<JobData>> {
+    let none = || ApiError::not_found("JOB_NOT_FOUND");
+    let job = state.store.job(id).await?.ok_or_else(none)?;
+    let number = |name: &str| job.payload.get(name).and_then(Value::as_i64);
+    let organization = match (number("organization_id"), number("event_id")) {
+        (Some(organization), _) => Some(OrganizationId(organization)),
+        (None, Some(event)) => {
+            let organizer = state.store.organizer_of(EventId(event)).await?;
+            organizer.map(OrganizationId::from)
+        }
+        (None, None) => None,
+    };
+    let rights = [Right::Money, Right::Manage];
+    let visible = caller.is_admin()
+        || organization.is_some_and(|of| rights.iter().any(|right| caller.may(*right, of)));
+    if !visible {
+        return Err(none());
+    }
+    Ok(Reply::ok(
+        "JOB",
+        JobData {
+            id: job.id,
+            kind: job.kind,
+            status: job.state,
+            progress: job.progress,
+            reason: job.reason,
+            created_at: job.created_at,
+        },
+    ))
+}
+
+/// What to do to many bookings.
+#[derive(ToSchema)]
+#[schema(example = json!({
+    "action": "cancel", "booking_ids": ["0199e7a0-0000-7000-8000-000000000001"], "reason": "The hall is closed"
+}))]
+#[expect(dead_code, reason = "documents the body that `BulkInput` reads")]
+pub(super) struct BulkBody {
+    action: BulkAction,
+    #[schema(schema_with = booking_ids)]
+    booking_ids: Vec<Uuid>,
+    #[schema(schema_with = schema::reason, required = false)]
+    reason: Option<String>,
+}
+
+fn booking_ids() -> Array {
+    schema::list_of(schema::uuid(), 1, BULK_BOOKINGS_MAX)
+}
+
+pub(super) struct BulkInput {
+    action: BulkAction,
+    booking_ids: BTreeSet<BookingId>,
+    reason: String,
+}
+
+impl Input for BulkInput {
+    fn read(fields: &mut Fields) -> Option<BulkInput> {
+        fields.require(&["action", "booking_ids"]);
+        let action = fields.choice("action", &BulkAction::ALL);
+        let reason = fields.text("reason", REASON_CHARS_MAX);
+        let ids = fields.items("booking_ids", BULK_BOOKINGS_MAX, |fields, place, value| {
+            let id = value.as_str().and_then(|text| text.parse::<Uuid>().ok());
+            if id.is_none() {
+                fields.refuse(place, "NOT_AN_ID", "");
+            }
+            id.map(BookingId)
+        });
+        if ids.as_ref().is_some_and(Vec::is_empty) {
+            fields.refuse("booking_ids", "EMPTY", "");
+        }
+        Some(BulkInput {
+            action: action?,
+            booking_ids: ids?.into_iter().collect(),
+            reason: reason.unwrap_or_default(),
+        })
+    }
+}
+
+/// The job that was written.
+#[derive(Serialize, ToSchema)]
+pub(super) struct JobWritten {
+    #[schema(example = 1)]
+    job_id: i64,
+}
+
+/// Cancel, give back, or mail again many bookings
+///
+/// All of one organization, at most 1,000. It is done by a job, one booking after the other; `GET /jobs/{job_id}` says how far
+/// it is, and of which bookings it was refused and why.
+#[utoipa::path(
+    post, path = "/bookings/bulk", tag = "bookings", request_body = BulkBody, params(IdempotencyHeader),
+    responses(
+        (status = 202, description = "Being done", body = Envelope<JobWritten>, headers(("Location" = String))),
+        (status = 403, description = "`FORBIDDEN`", body = Failure),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: one of them does not exist, or is somebody else's", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`, `SEVERAL_ORGANIZATIONS`, `IDEMPOTENCY_MISMATCH`", body = Failure),
+    )
+)]
+pub(super) async fn bulk(
+    State(state): State<ApiState>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body<BulkInput>,
+) -> ApiResult<Reply<JobWritten>> {
+    let key = given_key(&headers, &caller, "POST /bookings/bulk", body.hash())?;
+    let known = match &key {
+        None => None,
+        Some(key) => state.store.recall_answer(&key.stored).await?,
+    };
+    if known == Some(Once::Mismatch) {
+        return Err(idempotency::mismatch());
+    }
+    let BulkInput {
+        action,
+        booking_ids,
+        reason,
+    } = body.input;
+    let booking_ids: Vec<BookingId> = booking_ids.into_iter().collect();
+    let organizers = state.store.organizers_of(&booking_ids).await?;
+    let right = match action {
+        BulkAction::Refund => Right::Money,
+        BulkAction::Cancel | BulkAction::Resend => Right::Sell,
+    };
+    if organizers.len() < booking_ids.len() {
+        return Err(not_found());
+    }
+    if !organizers
+        .iter()
+        .all(|organizer| caller.may(right, *organizer))
+    {
+        return Err(not_found());
+    }
+    let organizers: BTreeSet<_> = organizers.into_iter().collect();
+    let mut organizers = organizers.into_iter();
+    let (Some(organizer), None) = (organizers.next(), organizers.next()) else {
+        return Err(ApiError::invalid_field(
+            "booking_ids",
+            "SEVERAL_ORGANIZATIONS",
+        ));
+    };
+    let job = BulkBookings {
+        key: match &key {
+            Some(key) => format!("{}:{}", key.stored.scope, key.stored.digest),
+            None => Uuid::now_v7().to_string(),
+        },
+        organization_id: organizer.into(),
+        action,
+        reason,
+        booking_ids,
+    };
+    let job_id = state.store.queue_job(&row(&job, &state.proofs)).await?;
+    state.jobs.wake();
+    if let (Some(key), None) = (&key, &known) {
+        let answer = serde_json::json!({ "job_id": job_id });
+        state.store.remember_answer(&key.stored, &answer).await?;
+    }
+    let reply = Reply::accepted("JOB_WRITTEN", JobWritten { job_id });
+    let reply = reply.at(&format!("/api/v1/jobs/{job_id}"));
+    Ok(idempotency::replayed(reply, known.is_some()))
+}

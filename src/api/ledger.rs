@@ -1,0 +1,190 @@
+//! The books: accounts, entries, the trial balance, what an event earned, invoices.
+
+use axum::extract::State;
+use utoipa::IntoParams;
+
+use super::ApiState;
+use super::bookings::{Proof, is_visible, not_found};
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Query};
+use super::fields::{Fields, Input};
+use super::page::{self, Cursor, Page, RequestedUri};
+use crate::auth::{Caller, Right};
+use crate::config::rest::LEDGER_ACCOUNTS_MAX;
+use crate::store::books::{EntriesOf, LedgerAccount, LedgerEntry, Payout, TrialBalance};
+use crate::store::invoices::Invoice;
+use crate::ticketing::{BookingId, EventId, UserId};
+
+/// Whose books.
+#[derive(Debug, Clone, Copy, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BooksOf {
+    /// The organization. Admins may leave it out: then it is all of them together.
+    organization_id: Option<UserId>,
+}
+
+impl Input for BooksOf {
+    fn read(fields: &mut Fields) -> Option<BooksOf> {
+        let organization_id = fields.id("organization_id");
+        Some(BooksOf { organization_id })
+    }
+}
+
+/// Which entries.
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EntryList {
+    /// The organization. Admins may leave it out: then it is all of them together.
+    organization_id: Option<UserId>,
+    /// Only those of this account.
+    #[param(minimum = 1)]
+    account_id: Option<i64>,
+    #[param(ignore)]
+    page: Page,
+}
+
+impl Input for EntryList {
+    fn read(fields: &mut Fields) -> Option<EntryList> {
+        let organization_id = fields.id("organization_id");
+        let account_id = fields.id("account_id");
+        let page = Page::read(fields)?;
+        Some(EntryList {
+            organization_id,
+            account_id,
+            page,
+        })
+    }
+}
+
+/// The organization whose books the caller may read; `None`: all.
+fn books(caller: &Caller, organization: Option<UserId>) -> ApiResult<Option<UserId>> {
+    if caller.is_admin() {
+        return Ok(organization);
+    }
+    let own = caller.organizations_with(Right::Money);
+    match (organization, &own[..]) {
+        (Some(named), _) if caller.may(Right::Money, named) => Ok(Some(named)),
+        (None, [only]) => Ok(Some(only.founder())),
+        _ => Err(ApiError::forbidden()),
+    }
+}
+
+/// Accounts with their balances
+#[utoipa::path(
+    get, path = "/ledger/accounts", tag = "ledger", params(BooksOf),
+    responses((status = 200, body = Envelope<Vec<LedgerAccount>>))
+)]
+pub(super) async fn accounts(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(of): Query<BooksOf>,
+) -> ApiResult<Reply<Vec<LedgerAccount>>> {
+    let organization = books(&caller, of.organization_id)?;
+    let accounts = state
+        .store
+        .ledger_accounts(organization, LEDGER_ACCOUNTS_MAX)
+        .await?;
+    Ok(Reply::ok("LEDGER_ACCOUNTS", accounts))
+}
+
+/// Debits and credits by currency
+///
+/// The books are right if both are the same in each currency.
+#[utoipa::path(
+    get, path = "/ledger/trial-balance", tag = "ledger", params(BooksOf),
+    responses((status = 200, body = Envelope<Vec<TrialBalance>>))
+)]
+pub(super) async fn trial_balance(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(of): Query<BooksOf>,
+) -> ApiResult<Reply<Vec<TrialBalance>>> {
+    let organization = books(&caller, of.organization_id)?;
+    let balance = state
+        .store
+        .trial_balance(organization, LEDGER_ACCOUNTS_MAX)
+        .await?;
+    Ok(Reply::ok("TRIAL_BALANCE", balance))
+}
+
+/// Entries, the newest first
+#[utoipa::path(
+    get, path = "/ledger/entries", tag = "ledger", params(EntryList, Page),
+    responses((status = 200, body = Envelope<Vec<LedgerEntry>>, headers(("X-Total-Count" = i64), ("Link" = String))))
+)]
+pub(super) async fn entries(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(list): Query<EntryList>,
+    asked: RequestedUri,
+) -> ApiResult<Reply<Vec<LedgerEntry>>> {
+    let organization = books(&caller, list.organization_id)?;
+    let EntryList {
+        account_id: account,
+        page,
+        ..
+    } = list;
+    let after = page.after("ledger", |_| Some(()), |id| id.parse::<i64>().ok())?;
+    let of = EntriesOf {
+        organization,
+        account,
+        before: after.map(|(_, id)| id),
+    };
+    let wanted = page.rows_wanted().saturating_add(page.offset);
+    let mut entries = state.store.ledger_entries(of, wanted).await?;
+    let skipped = usize::try_from(page.offset).unwrap_or(usize::MAX);
+    entries.drain(..skipped.min(entries.len()));
+    let next = page.cut(&mut entries, |entry| Cursor::new("ledger", "", entry.id));
+    let total = state.store.ledger_entries_total(of).await?;
+    Ok(page::reply(
+        "LEDGER_ENTRIES",
+        entries,
+        total,
+        (&page, next),
+        &asked,
+    ))
+}
+
+/// What an event earned, by currency
+#[utoipa::path(
+    get, path = "/events/{event_id}/payout", tag = "ledger", params(("event_id" = EventId, Path)),
+    responses(
+        (status = 200, body = Envelope<Vec<Payout>>),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn payout(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+) -> ApiResult<Reply<Vec<Payout>>> {
+    let organizer = state.store.organizer_of(event_id).await?;
+    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    if !caller.may(Right::Money, organizer) {
+        return Err(ApiError::forbidden());
+    }
+    Ok(Reply::ok("PAYOUT", state.store.payout(event_id).await?))
+}
+
+/// Invoices and credit notes of a booking
+///
+/// For its owner, and for the people of the event's organization. They are numbered in the moment after the sale.
+#[utoipa::path(
+    get, path = "/bookings/{id}/invoices", tag = "payments", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = Envelope<Vec<Invoice>>),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+    )
+)]
+pub(super) async fn invoices(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<BookingId>,
+    Proof(token): Proof,
+) -> ApiResult<Reply<Vec<Invoice>>> {
+    let found = state.store.booking_belongs(id).await?;
+    let found = found.filter(|found| is_visible(&state, found, &caller, token.as_deref()));
+    found.ok_or_else(not_found)?;
+    Ok(Reply::ok("INVOICES", state.store.invoices_of(id).await?))
+}

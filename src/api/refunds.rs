@@ -1,0 +1,324 @@
+//! Money back: `POST /bookings/{id}/refunds` by staff, or by the owner as the event's policy says, and the policy itself.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Array;
+use uuid::Uuid;
+
+use super::ApiState;
+use super::bookings::not_found;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Body};
+use super::fields::{Fields, Input};
+use super::idempotency::{self, IdempotencyHeader, given_key};
+use super::money;
+use crate::auth::{Caller, Right};
+use crate::config::rest::{BOOKING_ITEMS_MAX, REASON_CHARS_MAX};
+use crate::payments::give_back::{GiveBack, NotGiven, give_back};
+use crate::schema;
+use crate::store::bookings::{Belongs, Name};
+use crate::store::idempotency::Once;
+use crate::store::payments::{Refund, RefundState};
+use crate::ticketing::refund::RefundWish;
+use crate::ticketing::refund_policy::{RefundPolicy, UNTIL_MINUTES_MAX};
+use crate::ticketing::{BookingId, EventId, PaymentId, RefundId};
+
+/// Tickets that one request names.
+const REFUND_TICKETS_MAX: usize = BOOKING_ITEMS_MAX * 100;
+/// Characters of a ticket's code; none that we make is longer.
+const CODE_CHARS_MAX: usize = 40;
+
+/// What to give back: one of `all`, `ticket_ids` and `amount`.
+#[derive(ToSchema)]
+#[schema(example = json!({"all": true, "reason": "The seat was broken"}))]
+#[expect(dead_code, reason = "documents the body that `RefundInput` reads")]
+pub(super) struct RefundBody {
+    /// All that is left, and every ticket becomes void.
+    #[schema(required = false)]
+    all: Option<bool>,
+    /// Codes of tickets, which become void; what they cost is given back.
+    #[schema(schema_with = ticket_codes, required = false)]
+    ticket_ids: Option<Vec<String>>,
+    /// Money alone: the tickets stay good.
+    #[schema(required = false)]
+    amount: Option<money::TotalAmount>,
+    #[schema(schema_with = schema::reason, required = false)]
+    reason: Option<String>,
+}
+
+fn ticket_codes() -> Array {
+    schema::list_of(schema::filled_up_to(CODE_CHARS_MAX), 1, REFUND_TICKETS_MAX)
+}
+
+pub(super) struct RefundInput {
+    wish: RefundWish,
+    /// Of `amount`, if it is named.
+    currency: Option<String>,
+    reason: String,
+}
+
+impl Input for RefundInput {
+    fn read(fields: &mut Fields) -> Option<RefundInput> {
+        let reason = fields.text("reason", REASON_CHARS_MAX);
+        let given = ["all", "ticket_ids", "amount"].map(|name| fields.has(name));
+        let (mut currency, mut wish) = (None, None);
+        match given {
+            [true, false, false] => match fields.boolean("all") {
+                Some(true) => wish = Some(RefundWish::All),
+                Some(false) => fields.refuse("all", "ONE_OF_THREE", ""),
+                None => {}
+            },
+            [false, true, false] => {
+                let codes = fields.items("ticket_ids", REFUND_TICKETS_MAX, code);
+                wish = codes.map(|codes| RefundWish::Tickets(codes.into_iter().collect()));
+            }
+            [false, false, true] => {
+                let amount = money::amount_up_to(fields, "amount", i64::MAX);
+                if let Some(amount) = amount {
+                    currency = amount.currency;
+                    wish = Some(RefundWish::Amount(amount.amount));
+                }
+            }
+            _ => {
+                fields.known(&["all", "ticket_ids", "amount"]);
+                fields.refuse("all", "ONE_OF_THREE", "");
+            }
+        }
+        Some(RefundInput {
+            wish: wish?,
+            currency,
+            reason: reason.unwrap_or_default(),
+        })
+    }
+}
+
+fn code(fields: &mut Fields, place: &str, value: Value) -> Option<String> {
+    match value {
+        Value::String(code) if !code.is_empty() && code.len() <= CODE_CHARS_MAX => Some(code),
+        _ => {
+            fields.refuse(place, "NOT_TEXT", "");
+            None
+        }
+    }
+}
+
+/// Money on its way back to the one who paid.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RefundData {
+    #[schema(value_type = Uuid)]
+    id: RefundId,
+    #[schema(value_type = Uuid)]
+    payment_id: PaymentId,
+    #[schema(value_type = Uuid)]
+    booking_id: BookingId,
+    /// In minor units of the booking's currency.
+    #[schema(example = 4500)]
+    amount: i64,
+    reason: String,
+    status: RefundState,
+    /// Codes of the tickets that are void by it.
+    tickets: Vec<String>,
+    /// Why it did not succeed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+impl From<Refund> for RefundData {
+    fn from(refund: Refund) -> RefundData {
+        RefundData {
+            id: refund.id,
+            payment_id: refund.payment_id,
+            booking_id: refund.booking_id,
+            amount: refund.amount,
+            reason: refund.reason,
+            status: refund.state,
+            tickets: refund.tickets.unwrap_or_default(),
+            failure: refund.failure,
+            created_at: refund.created_at,
+        }
+    }
+}
+
+/// Give money of a booking back
+///
+/// By those who keep the money of the event's organization. All that is left, what some tickets cost, or an amount; it
+/// goes to the one who paid. Tickets that are given back become void at once and are on sale again. With an
+/// `Idempotency-Key` a repeated request is answered with the same refund.
+#[utoipa::path(
+    post, path = "/bookings/{id}/refunds", tag = "payments", request_body = RefundBody,
+    params(("id" = Uuid, Path), IdempotencyHeader),
+    responses(
+        (status = 201, description = "On its way", body = Envelope<RefundData>),
+        (status = 403, description = "`FORBIDDEN`", body = Failure),
+        (status = 404, description = "`BOOKING_NOT_FOUND`", body = Failure),
+        (status = 409, description = "`NOT_REFUNDABLE {used}`: nothing was paid, or these tickets cannot be taken back; \
+            `REFUND_EXCEEDS {left}`", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`, `CURRENCY_MISMATCH`", body = Failure),
+    )
+)]
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<BookingId>,
+    headers: HeaderMap,
+    body: Body<RefundInput>,
+) -> ApiResult<Reply<RefundData>> {
+    staffed(&state, &caller, id).await?;
+    let route = format!("POST /bookings/{id}/refunds");
+    let key = given_key(&headers, &caller, &route, body.hash())?;
+    let _working = key
+        .as_ref()
+        .map(|key| state.in_flight.enter(key))
+        .transpose()?;
+    let known = match &key {
+        None => None,
+        Some(key) => state.store.recall_answer(&key.stored).await?,
+    };
+    if known == Some(Once::Mismatch) {
+        return Err(idempotency::mismatch());
+    }
+    // One refund for each key, whatever dies between it and the stored answer.
+    let refund_key = match &key {
+        Some(key) => format!("asked:{}:{}", key.stored.scope, key.stored.digest),
+        None => format!("asked:{id}:{}", Uuid::now_v7()),
+    };
+    let RefundInput {
+        wish,
+        currency,
+        reason,
+    } = body.input;
+    if let Some(currency) = currency {
+        let found = state.store.booking(Name::Id(id)).await?;
+        let found = found.ok_or_else(not_found)?;
+        if found.booking.total.currency != currency {
+            return Err(ApiError::invalid_field("amount", "CURRENCY_MISMATCH"));
+        }
+    }
+    let wish = GiveBack {
+        booking: id,
+        payment: None,
+        wish,
+        reason: &reason,
+        key: &refund_key,
+    };
+    let refund = give_back(&state.store, &state.payments, wish).await?;
+    let refund = refund.map_err(not_given)?;
+    if let (Some(key), None) = (&key, &known) {
+        let answer = json!({ "refund_id": refund.id });
+        state.store.remember_answer(&key.stored, &answer).await?;
+    }
+    let reply = Reply::created("REFUND_CREATED", RefundData::from(refund));
+    Ok(idempotency::replayed(reply, known.is_some()))
+}
+
+/// The refunds of a booking, the newest first
+#[utoipa::path(
+    get, path = "/bookings/{id}/refunds", tag = "payments", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = Envelope<Vec<RefundData>>),
+        (status = 403, description = "`FORBIDDEN`", body = Failure),
+        (status = 404, description = "`BOOKING_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<BookingId>,
+) -> ApiResult<Reply<Vec<RefundData>>> {
+    staffed(&state, &caller, id).await?;
+    let refunds = state.store.refunds_of(id).await?;
+    let refunds = refunds.into_iter().map(RefundData::from).collect();
+    Ok(Reply::ok("REFUNDS", refunds))
+}
+
+/// The booking, if the caller keeps the money of its event.
+async fn staffed(state: &ApiState, caller: &Caller, id: BookingId) -> ApiResult<Belongs> {
+    let found = state.store.booking_belongs(id).await?;
+    let found = found.ok_or_else(not_found)?;
+    match caller.may(Right::Money, found.organizer_id) {
+        true => Ok(found),
+        // As everywhere: to strangers it does not exist.
+        false if !caller.may(Right::Sell, found.organizer_id) => Err(not_found()),
+        false => Err(ApiError::forbidden()),
+    }
+}
+
+pub(super) fn not_given(refusal: NotGiven) -> ApiError {
+    match refusal {
+        NotGiven::NoBooking => not_found(),
+        NotGiven::NotCaptured => {
+            ApiError::conflict("NOT_REFUNDABLE").with("used", Vec::<String>::new())
+        }
+        NotGiven::Tickets { used } => ApiError::conflict("NOT_REFUNDABLE").with("used", used),
+        NotGiven::Exceeds { left } => ApiError::conflict("REFUND_EXCEEDS").with("left", left),
+    }
+}
+
+impl Input for RefundPolicy {
+    fn read(fields: &mut Fields) -> Option<RefundPolicy> {
+        let usual = RefundPolicy::default();
+        let percent = fields.integer("percent", 0..=100);
+        let until_minutes = fields.integer("until_minutes", 0..=UNTIL_MINUTES_MAX);
+        let by_ticket = fields.boolean("by_ticket");
+        let keeps_fees = fields.boolean("keeps_fees");
+        Some(RefundPolicy {
+            percent: percent.unwrap_or(usual.percent),
+            until_minutes: until_minutes.unwrap_or(usual.until_minutes),
+            by_ticket: by_ticket.unwrap_or(usual.by_ticket),
+            keeps_fees: keeps_fees.unwrap_or(usual.keeps_fees),
+        })
+    }
+}
+
+/// What owners get back who cancel
+#[utoipa::path(
+    get, path = "/events/{event_id}/refund-policy", tag = "events", params(("event_id" = EventId, Path)),
+    responses(
+        (status = 200, body = Envelope<RefundPolicy>),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn policy(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+) -> ApiResult<Reply<RefundPolicy>> {
+    super::availability::visible(&state, &caller, event_id).await?;
+    let found = state.store.refund_policy(event_id).await?;
+    let found = found.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    Ok(Reply::ok("REFUND_POLICY_SHOWN", found.policy))
+}
+
+/// Say what owners get back who cancel
+///
+/// Of bookings that are paid. What is left out is as for an event without a policy: all of the price, until the event
+/// begins, only as a whole. It counts from now on, for all bookings.
+#[utoipa::path(
+    put, path = "/events/{event_id}/refund-policy", tag = "events", request_body = RefundPolicy,
+    params(("event_id" = EventId, Path)),
+    responses(
+        (status = 200, body = Envelope<RefundPolicy>),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn set_policy(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    body: Body<RefundPolicy>,
+) -> ApiResult<Reply<RefundPolicy>> {
+    let organizer = state.store.organizer_of(event_id).await?;
+    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    if !caller.may(Right::Manage, organizer) {
+        return Err(ApiError::forbidden());
+    }
+    state.store.set_refund_policy(event_id, &body.input).await?;
+    Ok(Reply::ok("REFUND_POLICY_SET", body.input))
+}

@@ -1,0 +1,176 @@
+//! The same done to many bookings: cancelled, given back, or their links mailed again. One after the other, each by the
+//! rules of its own request, so the job can be stopped anywhere and goes on.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{BookingLink, End, Failed, JobHands, Jobs, Kind, Task};
+use crate::auth::proofs::Proofs;
+use crate::desk::{Change, DeskError};
+use crate::lang::Lang;
+use crate::payments::give_back::{GiveBack, NotGiven, after_cancellation, give_back};
+use crate::store::bookings::Name;
+use crate::ticketing::refund::RefundWish;
+use crate::ticketing::transition::{Canceller, Transition};
+use crate::ticketing::{BookingId, OrganizationId};
+
+/// Bookings of one job.
+pub const BULK_BOOKINGS_MAX: usize = 1_000;
+/// Bookings between two notes of progress.
+const BATCH_MAX: usize = 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BulkAction {
+    /// What was paid is given back whole.
+    Cancel,
+    /// All that is left, with every ticket.
+    Refund,
+    /// Mails the way to the booking again.
+    Resend,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkBookings {
+    /// Names this job: the same request is the same job.
+    pub key: String,
+    pub organization_id: OrganizationId,
+    pub action: BulkAction,
+    pub reason: String,
+    pub booking_ids: Vec<BookingId>,
+}
+
+/// As `GET /jobs/{id}` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BulkProgress {
+    pub total: usize,
+    pub done: usize,
+    pub failed: Vec<BulkFailure>,
+}
+
+/// A booking to which it could not be done, and the code that says why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkFailure {
+    pub booking_id: BookingId,
+    pub code: String,
+}
+
+impl BulkAction {
+    pub const ALL: [(&'static str, BulkAction); 3] = [
+        ("cancel", BulkAction::Cancel),
+        ("refund", BulkAction::Refund),
+        ("resend", BulkAction::Resend),
+    ];
+}
+
+impl Kind for BulkBookings {
+    const NAME: &'static str = "bulk_bookings";
+    const WORTH: Duration = Duration::from_secs(30 * 24 * 3_600);
+    /// The key holds as long as that of a request.
+    const QUIET: Duration = Duration::from_secs(24 * 3_600);
+
+    fn key(&self, _proofs: &Proofs) -> String {
+        format!("bulk:{}", self.key)
+    }
+
+    async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
+        let known = serde_json::from_value::<Option<BulkProgress>>(task.progress().clone());
+        let mut progress = known.ok().flatten().unwrap_or_default();
+        progress.total = self.booking_ids.len();
+        let batch = self.booking_ids.iter().skip(progress.done).take(BATCH_MAX);
+        for id in batch {
+            if let Err(code) = self.one(hands, *id).await? {
+                progress.failed.push(BulkFailure {
+                    booking_id: *id,
+                    code: code.to_owned(),
+                });
+            }
+            progress.done += 1;
+        }
+        let json = serde_json::to_value(&progress).unwrap_or(Value::Null);
+        if progress.done < progress.total {
+            return Ok(End::GoesOn(json));
+        }
+        task.note(&hands.store, &json).await?;
+        Ok(End::Done)
+    }
+}
+
+impl BulkBookings {
+    async fn one(
+        &self,
+        hands: &JobHands,
+        id: BookingId,
+    ) -> Result<Result<(), &'static str>, Failed> {
+        match self.action {
+            BulkAction::Cancel => self.cancel(hands, id).await,
+            BulkAction::Refund => self.refund(hands, id).await,
+            BulkAction::Resend => resend(hands, id).await,
+        }
+    }
+
+    async fn cancel(
+        &self,
+        hands: &JobHands,
+        id: BookingId,
+    ) -> Result<Result<(), &'static str>, Failed> {
+        let Some(found) = hands.store.booking(Name::Id(id)).await? else {
+            return Ok(Err("BOOKING_NOT_FOUND"));
+        };
+        let transition = Transition::Cancel {
+            by: Canceller::Staff,
+            reason: Some(self.reason.clone()).filter(|reason| !reason.is_empty()),
+        };
+        let mut change = Change::new(found.booking.event_id, id, transition);
+        let back = after_cancellation(&hands.store, id, None).await?;
+        change.with.jobs.extend(back);
+        match hands.desk.change(change).await {
+            Ok(_) => Ok(Ok(())),
+            Err(DeskError::Refused(refusal)) if refusal.status() < 500 => Ok(Err(refusal.code())),
+            Err(error) => Err(Failed::Later(error.to_string())),
+        }
+    }
+
+    async fn refund(
+        &self,
+        hands: &JobHands,
+        id: BookingId,
+    ) -> Result<Result<(), &'static str>, Failed> {
+        let key = format!("bulk:{}:{id}", self.key);
+        let wish = GiveBack {
+            booking: id,
+            payment: None,
+            wish: RefundWish::All,
+            reason: &self.reason,
+            key: &key,
+        };
+        Ok(
+            match give_back(&hands.store, &hands.payments, wish).await? {
+                Ok(_) => Ok(()),
+                Err(NotGiven::NoBooking) => Err("BOOKING_NOT_FOUND"),
+                Err(NotGiven::Exceeds { .. }) => Err("REFUND_EXCEEDS"),
+                Err(NotGiven::NotCaptured | NotGiven::Tickets { .. }) => Err("NOT_REFUNDABLE"),
+            },
+        )
+    }
+}
+
+async fn resend(hands: &JobHands, id: BookingId) -> Result<Result<(), &'static str>, Failed> {
+    let Some(found) = hands.store.booking(Name::Id(id)).await? else {
+        return Ok(Err("BOOKING_NOT_FOUND"));
+    };
+    let Some(email) = found.contact.and_then(|contact| contact.email) else {
+        return Ok(Err("NO_ADDRESS"));
+    };
+    let link = BookingLink {
+        reference: found.booking.reference,
+        email,
+        lang: Lang::En,
+    };
+    let jobs = Jobs::of(hands);
+    jobs.ask(&link).await?;
+    Ok(Ok(()))
+}

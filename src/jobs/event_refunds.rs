@@ -1,0 +1,127 @@
+//! A cancelled event gives back what was paid for it, payment by payment. The job's progress says how far it is, and each
+//! refund has the key of its payment, so that it can be stopped anywhere and goes on.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use super::{End, Failed, JobHands, Kind, Task};
+use crate::auth::proofs::Proofs;
+use crate::payments::give_back::{GiveBack, NotGiven, give_back};
+use crate::store::refunds::{
+    EVENT_REFUNDS_JOB, EVENT_REFUNDS_WORTH, Unreturned, event_refunds_key,
+};
+use crate::ticketing::refund::RefundWish;
+use crate::ticketing::{EventId, PaymentId};
+
+/// Payments between two notes of progress, and how many of them are given back at a time.
+const BATCH_MAX: i64 = 50;
+const AT_ONCE_MAX: usize = 8;
+/// Pause before it looks again at what has not come to an end.
+const LOOK: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRefunds {
+    pub event_id: EventId,
+}
+
+/// As `GET /jobs/{id}` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RefundsProgress {
+    /// Payments that were captured.
+    pub total: i64,
+    /// Of those, how many the job has been through.
+    pub done: i64,
+    /// Refunds that a person has to look at.
+    pub for_review: i64,
+    /// The last payment that it has been through.
+    pub after: Option<PaymentId>,
+}
+
+impl Kind for EventRefunds {
+    const NAME: &'static str = EVENT_REFUNDS_JOB;
+    const WORTH: Duration = EVENT_REFUNDS_WORTH;
+
+    fn key(&self, _proofs: &Proofs) -> String {
+        event_refunds_key(self.event_id)
+    }
+
+    async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
+        let known = serde_json::from_value::<Option<RefundsProgress>>(task.progress().clone());
+        let mut progress = known.ok().flatten().unwrap_or_default();
+        let store = &hands.store;
+        progress.total = store.captured_payments(self.event_id).await?;
+        // Buyers who were paying: their attempts find the booking cancelled, and end or give the money back.
+        let live = store.live_payments(self.event_id, BATCH_MAX).await?;
+        for payment in &live {
+            hands.payments.ring(*payment).await?;
+        }
+        let batch = store
+            .unreturned(self.event_id, progress.after, BATCH_MAX)
+            .await?;
+        let outcomes = stream::iter(batch.clone())
+            .map(|one| self.one(hands, one))
+            .buffer_unordered(AT_ONCE_MAX)
+            .collect::<Vec<Result<(), Failed>>>()
+            .await;
+        // If one failed, the whole batch again: those that are begun have their keys.
+        outcomes.into_iter().collect::<Result<(), Failed>>()?;
+        if let Some(last) = batch.last() {
+            progress.after = Some(last.payment_id);
+            progress.done = (progress.done + count(batch.len())).min(progress.total);
+            return Ok(End::GoesOn(as_json(&progress)));
+        }
+        let open = store.open_refunds(self.event_id).await?;
+        progress.for_review = open.for_review;
+        if open.open > 0 || !live.is_empty() {
+            // What was captured meanwhile is given back as well.
+            progress.after = None;
+            return Ok(End::Rests(LOOK, as_json(&progress)));
+        }
+        progress.done = progress.total;
+        task.note(store, &as_json(&progress)).await?;
+        match open.for_review {
+            0 => Ok(End::Done),
+            some => Err(Failed::Hopeless(format!("{some} refunds need a person"))),
+        }
+    }
+}
+
+impl EventRefunds {
+    async fn one(&self, hands: &JobHands, of: Unreturned) -> Result<(), Failed> {
+        let key = format!("evt:{}:{}", self.event_id, of.payment_id);
+        let all = GiveBack {
+            booking: of.booking_id,
+            payment: Some(of.payment_id),
+            wish: RefundWish::All,
+            reason: "the event was cancelled",
+            key: &key,
+        };
+        let money_alone = GiveBack {
+            wish: RefundWish::Amount(of.amount),
+            ..all.clone()
+        };
+        let (store, payments) = (&hands.store, &hands.payments);
+        let given = match give_back(store, payments, all).await? {
+            // Somebody was in already: the tickets stay as they are.
+            Err(NotGiven::Tickets { .. }) => give_back(store, payments, money_alone).await?,
+            given => given,
+        };
+        match given {
+            // Somebody else gave it back meanwhile.
+            Ok(_) | Err(NotGiven::Exceeds { .. } | NotGiven::NotCaptured) => Ok(()),
+            Err(other) => Err(Failed::Later(format!(
+                "a payment was not given back: {other:?}"
+            ))),
+        }
+    }
+}
+
+fn count(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+fn as_json(progress: &RefundsProgress) -> serde_json::Value {
+    serde_json::to_value(progress).unwrap_or_default()
+}

@@ -1,0 +1,114 @@
+//! A refund from its request on: decides what is given back, writes it, and moves it on at once, so that whoever asked sees
+//! how it ended. If this node dies in between, the refund's job goes on.
+
+use super::Payments;
+use crate::store::bookings::Name;
+use crate::store::jobs::QueuedJob;
+use crate::store::payments::{NewRefund, Refund, RefundBegun};
+use crate::store::refunds::give_back_job;
+use crate::store::{Store, StoreError};
+use crate::ticketing::payment::PaymentState;
+use crate::ticketing::refund::{self, RefundRefusal, RefundWish};
+use crate::ticketing::{BookingId, PaymentId};
+
+/// What is to be given back to whom paid.
+#[derive(Debug, Clone)]
+pub struct GiveBack<'a> {
+    pub booking: BookingId,
+    /// `None`: the payment that has most left.
+    pub payment: Option<PaymentId>,
+    pub wish: RefundWish,
+    pub reason: &'a str,
+    /// Two requests with one key are one refund.
+    pub key: &'a str,
+}
+
+/// Why nothing is given back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotGiven {
+    NoBooking,
+    /// Nothing came in for the booking.
+    NotCaptured,
+    Exceeds {
+        left: i64,
+    },
+    /// The booking has no such tickets, or somebody was admitted with those in `used`.
+    Tickets {
+        used: Vec<String>,
+    },
+}
+
+/// The refund as it is now. `Err` inside: nothing was done.
+///
+/// # Errors
+/// The database.
+pub async fn give_back(
+    store: &Store,
+    payments: &Payments,
+    wish: GiveBack<'_>,
+) -> Result<Result<Refund, NotGiven>, StoreError> {
+    let known = store.refund_by_key(wish.key).await?;
+    let refund = match known {
+        Some(refund) => refund,
+        None => match begin(store, &wish).await? {
+            Ok(refund) => refund,
+            Err(refusal) => return Ok(Err(refusal)),
+        },
+    };
+    if refund.state.is_open() {
+        payments.drive_refund(refund.id).await;
+    }
+    let now = store.refund(refund.id).await?;
+    Ok(Ok(now.unwrap_or(refund)))
+}
+
+async fn begin(store: &Store, wish: &GiveBack<'_>) -> Result<Result<Refund, NotGiven>, StoreError> {
+    let Some(found) = store.booking(Name::Id(wish.booking)).await? else {
+        return Ok(Err(NotGiven::NoBooking));
+    };
+    let attempts = store.payments_of(wish.booking).await?;
+    let payment = (attempts.iter())
+        .filter(|attempt| attempt.state == PaymentState::Captured)
+        .filter(|attempt| wish.payment.is_none_or(|payment| payment == attempt.id))
+        .max_by_key(|attempt| attempt.captured_amount - attempt.refunded_amount);
+    let Some(payment) = payment else {
+        return Ok(Err(NotGiven::NotCaptured));
+    };
+    let left = payment.captured_amount - payment.refunded_amount;
+    let back = match refund::decide(&found.booking, left, &wish.wish) {
+        Ok(back) => back,
+        Err(RefundRefusal::Exceeds { left }) => return Ok(Err(NotGiven::Exceeds { left })),
+        Err(RefundRefusal::NotRefundable { used }) => return Ok(Err(NotGiven::Tickets { used })),
+    };
+    let new = NewRefund {
+        payment: payment.id,
+        amount: back.amount,
+        reason: wish.reason,
+        tickets: back.tickets.as_deref().filter(|codes| !codes.is_empty()),
+        key: wish.key,
+    };
+    Ok(match store.begin_refund(&new).await? {
+        RefundBegun::New(refund) | RefundBegun::Before(refund) => Ok(refund),
+        RefundBegun::Exceeds { left } => Err(NotGiven::Exceeds { left }),
+        RefundBegun::NotCaptured => Err(NotGiven::NotCaptured),
+    })
+}
+
+/// The job that gives a booking's money back, `amount` of it or all that is left, to be written with its cancellation;
+/// `None`: there is nothing to give back.
+pub async fn after_cancellation(
+    store: &Store,
+    booking: BookingId,
+    amount: Option<i64>,
+) -> Result<Option<QueuedJob>, StoreError> {
+    let attempts = store.payments_of(booking).await?;
+    let captured = attempts.iter().find(|attempt| {
+        attempt.state == PaymentState::Captured && attempt.captured_amount > attempt.refunded_amount
+    });
+    let job = captured.map(|attempt| {
+        let left = attempt.captured_amount - attempt.refunded_amount;
+        let amount = amount.unwrap_or(left).min(left);
+        (amount > 0).then(|| give_back_job(attempt.id, amount, "the booking was cancelled"))
+    });
+    Ok(job.flatten())
+}

@@ -1,0 +1,303 @@
+//! The books as people read them: accounts with their balances, entries, the trial balance, what an event earned.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+
+use super::{Store, StoreError, Total};
+use crate::config::rest::LIST_COUNTED_MAX;
+use crate::ticketing::record::Money;
+use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
+
+/// An account of an organization, with what its entries come to.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct LedgerAccount {
+    #[schema(example = 1)]
+    pub id: i64,
+    pub organization_id: UserId,
+    #[schema(example = "ticket revenue")]
+    pub name: String,
+    /// `asset`, `liability`, `income` or `expense`.
+    #[schema(example = "income")]
+    pub kind: String,
+    /// A debit is positive, a credit negative.
+    pub balance: Money,
+}
+
+/// A line of a posting.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct LedgerEntry {
+    #[schema(example = 1)]
+    pub id: i64,
+    /// Entries of one posting come to nothing together.
+    #[schema(example = 1)]
+    pub transaction_id: i64,
+    /// `sale`, `fee`, `refund`, …
+    #[schema(example = "sale")]
+    pub cause: String,
+    #[schema(example = "ticket revenue")]
+    pub account: String,
+    /// A debit is positive, a credit negative.
+    pub amount: Money,
+    pub organization_id: UserId,
+    pub event_id: EventId,
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub booking_id: Option<BookingId>,
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub payment_id: Option<PaymentId>,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+}
+
+/// The sums of an organization's accounts in one currency.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TrialBalance {
+    #[schema(example = "EUR")]
+    pub currency: String,
+    /// The sum of all debits.
+    #[schema(example = 4500)]
+    pub debits: i64,
+    /// The sum of all credits, as a positive number. The books are right if both are the same.
+    #[schema(example = 4500)]
+    pub credits: i64,
+    pub accounts: Vec<LedgerAccount>,
+}
+
+/// What an event earned, in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Payout {
+    #[schema(example = "EUR")]
+    pub currency: String,
+    /// What was sold, with fees and taxes.
+    #[schema(example = 9000)]
+    pub sales: i64,
+    /// What was given back.
+    #[schema(example = 4500)]
+    pub refunds: i64,
+    /// What providers kept.
+    #[schema(example = 60)]
+    pub provider_fees: i64,
+    /// Of sales less refunds, what is owed to tax offices.
+    #[schema(example = 700)]
+    pub taxes: i64,
+    /// All that came in less all that went out.
+    #[schema(example = 4440)]
+    pub net: i64,
+}
+
+/// Which entries to read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EntriesOf {
+    /// `None`: all of them.
+    pub organization: Option<UserId>,
+    pub account: Option<i64>,
+    /// The last id of the page before.
+    pub before: Option<i64>,
+}
+
+const ACCOUNTS: &str = "
+    select a.id, a.organization_id, a.name, a.kind, a.currency, sums.balance, sums.debits, sums.credits
+      from ledger_accounts a
+     cross join lateral (
+           select coalesce(sum(amount), 0)::bigint as balance,
+                  coalesce(sum(amount) filter (where amount > 0), 0)::bigint as debits,
+                  coalesce(-sum(amount) filter (where amount < 0), 0)::bigint as credits
+             from ledger_entries where account_id = a.id) sums";
+
+impl Store {
+    /// Accounts with their balances, by organization, currency and name; at most `limit`.
+    pub async fn ledger_accounts(
+        &self,
+        organization: Option<UserId>,
+        limit: i64,
+    ) -> Result<Vec<LedgerAccount>, StoreError> {
+        let rows = self.account_rows(organization, limit).await?;
+        rows.iter().map(account).collect()
+    }
+
+    async fn account_rows(
+        &self,
+        organization: Option<UserId>,
+        limit: i64,
+    ) -> Result<Vec<Row>, StoreError> {
+        let client = self.client().await?;
+        let order = "order by a.organization_id, a.name, a.currency limit $1";
+        Ok(match organization {
+            None => {
+                let sql = format!("{ACCOUNTS} {order}");
+                let statement = client.prepare_cached(&sql).await?;
+                client.query(&statement, &[&limit]).await?
+            }
+            Some(organization) => {
+                let sql = format!("{ACCOUNTS} where a.organization_id = $2 {order}");
+                let statement = client.prepare_cached(&sql).await?;
+                client.query(&statement, &[&limit, &organization]).await?
+            }
+        })
+    }
+
+    /// Debits and credits by currency.
+    pub async fn trial_balance(
+        &self,
+        organization: Option<UserId>,
+        limit: i64,
+    ) -> Result<Vec<TrialBalance>, StoreError> {
+        let mut balances: Vec<TrialBalance> = Vec::new();
+        for row in self.account_rows(organization, limit).await? {
+            let account = account(&row)?;
+            let (debits, credits): (i64, i64) = (row.try_get(6)?, row.try_get(7)?);
+            let currency = account.balance.currency.clone();
+            let mut known = balances.iter_mut();
+            match known.find(|balance| balance.currency == currency) {
+                Some(balance) => {
+                    balance.debits += debits;
+                    balance.credits += credits;
+                    balance.accounts.push(account);
+                }
+                None => balances.push(TrialBalance {
+                    currency,
+                    debits,
+                    credits,
+                    accounts: vec![account],
+                }),
+            }
+        }
+        Ok(balances)
+    }
+
+    /// Entries, the newest first.
+    pub async fn ledger_entries(
+        &self,
+        of: EntriesOf,
+        limit: i64,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        let client = self.client().await?;
+        let before = of.before.unwrap_or(i64::MAX);
+        let shown = "
+            select e.id, e.transaction_id, t.cause, a.name, e.amount, a.currency, a.organization_id, t.event_id, t.booking_id,
+                   t.payment_id, t.at";
+        let parts = "
+              cross join lateral (select * from ledger_accounts where id = e.account_id limit 1) a
+              cross join lateral (select * from ledger_transactions where id = e.transaction_id limit 1) t";
+        let order = "order by e.id desc limit $2";
+        let rows = match (of.account, of.organization) {
+            (Some(account), organization) => {
+                let sql = format!(
+                    "{shown} from (select * from ledger_entries e where account_id = $3 and id < $1 order by account_id desc, id desc
+                                    limit $2) e {parts}
+                      where $4::bigint is null or a.organization_id = $4 {order}"
+                );
+                let statement = client.prepare_cached(&sql).await?;
+                client
+                    .query(&statement, &[&before, &limit, &account, &organization])
+                    .await?
+            }
+            (None, None) => {
+                let sql = format!(
+                    "{shown} from (select * from ledger_entries e where id < $1 order by id desc limit $2) e {parts} {order}"
+                );
+                let statement = client.prepare_cached(&sql).await?;
+                client.query(&statement, &[&before, &limit]).await?
+            }
+            (None, Some(organization)) => {
+                // The newest of each of its accounts, which are few.
+                let sql = format!(
+                    "{shown}
+                       from ledger_accounts own
+                      cross join lateral (select * from ledger_entries where account_id = own.id and id < $1
+                                           order by account_id desc, id desc limit $2) e {parts}
+                      where own.organization_id = $3 {order}"
+                );
+                let statement = client.prepare_cached(&sql).await?;
+                client
+                    .query(&statement, &[&before, &limit, &organization])
+                    .await?
+            }
+        };
+        rows.iter().map(entry).collect()
+    }
+
+    /// How many such entries there are, on all pages.
+    pub async fn ledger_entries_total(&self, of: EntriesOf) -> Result<Total, StoreError> {
+        let client = self.client().await?;
+        let counted = LIST_COUNTED_MAX;
+        match (of.account, of.organization) {
+            (Some(account), organization) => {
+                let matches = "1 from ledger_entries e
+                     cross join lateral (select organization_id from ledger_accounts where id = e.account_id limit 1) a
+                     where e.account_id = $1 and ($2::bigint is null or a.organization_id = $2)";
+                Total::of(&client, matches, &[&account, &organization], counted).await
+            }
+            (None, None) => Total::of(&client, "1 from ledger_entries", &[], counted).await,
+            (None, Some(organization)) => {
+                let matches =
+                    "1 from ledger_accounts a join ledger_entries e on e.account_id = a.id
+                     where a.organization_id = $1";
+                Total::of(&client, matches, &[&organization], counted).await
+            }
+        }
+    }
+
+    /// What an event earned, by currency.
+    pub async fn payout(&self, event: EventId) -> Result<Vec<Payout>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select a.currency,
+                   coalesce(sum(e.amount) filter (where a.kind = 'asset' and t.cause = 'sale'), 0)::bigint,
+                   coalesce(-sum(e.amount) filter (where a.kind = 'asset' and t.cause in ('refund', 'foreign_refund')), 0)::bigint,
+                   coalesce(sum(e.amount) filter (where a.name = 'provider fees'), 0)::bigint,
+                   coalesce(-sum(e.amount) filter (where a.kind = 'liability'), 0)::bigint,
+                   coalesce(sum(e.amount) filter (where a.kind = 'asset'), 0)::bigint
+              from ledger_transactions t
+             cross join lateral (select * from ledger_entries where transaction_id = t.id) e
+             cross join lateral (select * from ledger_accounts where id = e.account_id limit 1) a
+             where t.event_id = $1
+             group by a.currency order by a.currency";
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[&event]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Payout {
+                    currency: row.try_get(0)?,
+                    sales: row.try_get(1)?,
+                    refunds: row.try_get(2)?,
+                    provider_fees: row.try_get(3)?,
+                    taxes: row.try_get(4)?,
+                    net: row.try_get(5)?,
+                })
+            })
+            .collect()
+    }
+}
+
+fn account(row: &Row) -> Result<LedgerAccount, StoreError> {
+    Ok(LedgerAccount {
+        id: row.try_get(0)?,
+        organization_id: row.try_get(1)?,
+        name: row.try_get(2)?,
+        kind: row.try_get(3)?,
+        balance: Money {
+            amount: row.try_get(5)?,
+            currency: row.try_get(4)?,
+        },
+    })
+}
+
+fn entry(row: &Row) -> Result<LedgerEntry, StoreError> {
+    Ok(LedgerEntry {
+        id: row.try_get(0)?,
+        transaction_id: row.try_get(1)?,
+        cause: row.try_get(2)?,
+        account: row.try_get(3)?,
+        amount: Money {
+            amount: row.try_get(4)?,
+            currency: row.try_get(5)?,
+        },
+        organization_id: row.try_get(6)?,
+        event_id: row.try_get(7)?,
+        booking_id: row.try_get(8)?,
+        payment_id: row.try_get(9)?,
+        at: row.try_get(10)?,
+    })
+}

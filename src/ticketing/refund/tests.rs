@@ -1,0 +1,103 @@
+#![allow(clippy::unwrap_used)]
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+/// Bookings of a stored form, so that fields that others add need no change here.
+pub(crate) fn booking(total: i64, prices: &[i64]) -> Booking {
+    let money = |amount: i64| json!({"amount": amount, "currency": "EUR"});
+    let items = prices.iter().enumerate().map(|(index, price)| {
+        json!({"ticket_type_id": index + 1, "name": "Floor", "quantity": 1, "unit_price": money(*price), "seats": []})
+    });
+    let tickets = prices.iter().enumerate().map(|(index, _)| {
+        json!({"code": format!("T{index}"), "ticket_type_id": index + 1, "seat_id": null, "status": "valid"})
+    });
+    serde_json::from_value(json!({
+        "id": uuid::Uuid::nil(), "version": 1, "reference": "BK-1", "event_id": 1, "user_id": null,
+        "status": "confirmed", "kind": "checkout", "quantity": prices.len(), "total": money(total),
+        "items": items.collect::<Vec<_>>(), "lines": [], "tickets": tickets.collect::<Vec<_>>(),
+        "expires_at": null, "created_at": Timestamp::UNIX_EPOCH, "confirmed_at": Timestamp::UNIX_EPOCH,
+        "paid_by": "cash", "payment_id": null, "extended_at": null, "processing_since": null, "cancel_reason": null,
+        "payment": null, "vouchers": [],
+    }))
+    .unwrap()
+}
+
+fn tickets(codes: &[&str]) -> RefundWish {
+    RefundWish::Tickets(codes.iter().map(|code| (*code).to_owned()).collect())
+}
+
+#[test]
+fn all_is_what_is_left_and_every_ticket() {
+    let booking = booking(1_000, &[400, 600]);
+    let back = decide(&booking, 700, &RefundWish::All).unwrap();
+    assert_eq!(back.amount, 700);
+    assert_eq!(back.tickets.unwrap(), ["T0", "T1"]);
+    let none = decide(&booking, 0, &RefundWish::All);
+    assert_eq!(none, Err(RefundRefusal::Exceeds { left: 0 }));
+}
+
+#[test]
+fn used_void_and_unknown_tickets_are_not_given_back() {
+    let mut booking = booking(1_000, &[400, 600]);
+    booking.tickets[0].status = TicketStatus::Used;
+    for wish in [RefundWish::All, tickets(&["T0"])] {
+        let used = vec!["T0".to_owned()];
+        let refused = Err(RefundRefusal::NotRefundable { used });
+        assert_eq!(decide(&booking, 1_000, &wish), refused);
+    }
+    assert_eq!(
+        decide(&booking, 1_000, &tickets(&["T1"])).unwrap().amount,
+        600
+    );
+    booking.tickets[1].status = TicketStatus::Void;
+    for wish in [tickets(&["T1"]), tickets(&["T9"]), tickets(&[])] {
+        let refused = Err(RefundRefusal::NotRefundable { used: Vec::new() });
+        assert_eq!(decide(&booking, 1_000, &wish), refused);
+    }
+}
+
+#[test]
+fn money_alone_leaves_the_tickets() {
+    let booking = booking(1_000, &[1_000]);
+    let back = decide(&booking, 300, &RefundWish::Amount(300)).unwrap();
+    assert_eq!((back.amount, back.tickets), (300, None));
+    for amount in [301, 0, -1] {
+        let refused = decide(&booking, 300, &RefundWish::Amount(amount));
+        assert_eq!(refused, Err(RefundRefusal::Exceeds { left: 300 }));
+    }
+}
+
+proptest! {
+    /// Whatever a booking cost (vouchers and fees make the total differ from the prices), its tickets given back one by
+    /// one, in any order, come to the total to the last unit. Shares that are rounded alone do not.
+    #[test]
+    fn tickets_come_to_the_total_to_the_last_unit(
+        (prices, order) in prop::collection::vec(0..5_000_i64, 1..8)
+            .prop_flat_map(|prices| { let n = prices.len(); (Just(prices), Just((0..n).collect::<Vec<_>>()).prop_shuffle()) }),
+        total in 1..40_000_i64,
+    ) {
+        let booking = booking(total, &prices);
+        let mut sum = 0;
+        for index in order {
+            let code = format!("T{index}");
+            let part = worth(&booking, total, &[&*code].into());
+            prop_assert!(part >= 0);
+            sum += part;
+        }
+        prop_assert_eq!(sum, total);
+    }
+}
+
+/// The negative control of the property.
+#[test]
+fn parts_that_are_rounded_alone_do_not_come_to_the_total() {
+    let alone = (2 * 100 + 3) / (2 * 3);
+    assert_ne!(3 * alone, 100);
+    let booking = booking(100, &[1, 1, 1]);
+    let all = ["T0", "T1", "T2"].map(|code| worth(&booking, 100, &[code].into()));
+    assert_eq!(all.iter().sum::<i64>(), 100);
+}

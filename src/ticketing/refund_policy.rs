@@ -1,0 +1,171 @@
+//! What an owner's own cancellation gives back. Pure, with a clock that is handed in.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::record::{Booking, TicketStatus};
+use super::refund::worth;
+
+pub const UNTIL_MINUTES_MAX: i64 = 525_600;
+
+/// What an event's organizer lets owners do with what they paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({"percent": 80, "until_minutes": 1440, "by_ticket": false, "keeps_fees": true}))]
+pub struct RefundPolicy {
+    /// How much of the price is given back: 100 is all of it, 0 nothing.
+    #[schema(minimum = 0, maximum = 100, example = 80)]
+    pub percent: i64,
+    /// Owners can cancel until so many minutes before the event begins; never afterwards.
+    #[schema(minimum = 0, maximum = 525_600, example = 1440)]
+    pub until_minutes: i64,
+    /// Single tickets can be given back.
+    pub by_ticket: bool,
+    /// Fees are not given back.
+    pub keeps_fees: bool,
+}
+
+/// All is given back until the event begins.
+impl Default for RefundPolicy {
+    fn default() -> RefundPolicy {
+        RefundPolicy {
+            percent: 100,
+            until_minutes: 0,
+            by_ticket: false,
+            keeps_fees: false,
+        }
+    }
+}
+
+/// Why an owner cannot cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyRefusal {
+    /// It was possible until then.
+    TooLate { until: Timestamp },
+    /// Only the booking as a whole.
+    WholeOnly,
+}
+
+impl RefundPolicy {
+    /// Until when owners can cancel.
+    pub fn until(&self, starts_at: Timestamp) -> Timestamp {
+        let before = SignedDuration::from_mins(self.until_minutes.clamp(0, UNTIL_MINUTES_MAX));
+        starts_at.saturating_sub(before).unwrap_or(Timestamp::MIN)
+    }
+
+    /// What is given back of `paid`, of which `fees` are fees and `left` was not given back before; `tickets`: of these
+    /// alone.
+    pub fn gives_back(
+        &self,
+        booking: &Booking,
+        (paid, fees, left): (i64, i64, i64),
+        tickets: Option<&BTreeSet<String>>,
+        starts_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<i64, PolicyRefusal> {
+        let until = self.until(starts_at);
+        if now >= until {
+            return Err(PolicyRefusal::TooLate { until });
+        }
+        if tickets.is_some() && !self.by_ticket {
+            return Err(PolicyRefusal::WholeOnly);
+        }
+        let base = match self.keeps_fees {
+            true => paid - fees.clamp(0, paid),
+            false => paid,
+        };
+        let codes: BTreeSet<&str> = match tickets {
+            Some(tickets) => tickets.iter().map(|code| &**code).collect(),
+            // Those that were given back before were paid back then.
+            None => (booking.tickets.iter())
+                .filter(|ticket| ticket.status != TicketStatus::Void)
+                .map(|ticket| &*ticket.code)
+                .collect(),
+        };
+        let worth = i128::from(worth(booking, base, &codes));
+        // Never more than the percentage says.
+        let back = worth * i128::from(self.percent.clamp(0, 100)) / 100;
+        Ok(i64::try_from(back).unwrap_or(0).min(left.max(0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::super::refund::tests::booking;
+    use super::*;
+
+    const START: i64 = 1_000_000;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn whole(policy: RefundPolicy, now: i64) -> Result<i64, PolicyRefusal> {
+        let paid = (1_000, 100, 1_000);
+        policy.gives_back(&booking(1_000, &[400, 600]), paid, None, at(START), at(now))
+    }
+
+    #[test]
+    fn all_is_given_back_until_the_event_begins() {
+        let policy = RefundPolicy::default();
+        assert_eq!(whole(policy, START - 1), Ok(1_000));
+        let until = at(START);
+        for now in [START, START + 1] {
+            assert_eq!(whole(policy, now), Err(PolicyRefusal::TooLate { until }));
+        }
+    }
+
+    #[test]
+    fn the_organizer_says_how_much_and_until_when() {
+        let policy = RefundPolicy {
+            percent: 50,
+            until_minutes: 60,
+            by_ticket: true,
+            keeps_fees: true,
+        };
+        assert_eq!(whole(policy, START - 3_601), Ok(450));
+        let until = at(START - 3_600);
+        let late = Err(PolicyRefusal::TooLate { until });
+        assert_eq!(whole(policy, START - 3_600), late);
+        let one = Some(["T0".to_owned()].into());
+        let part = |policy: RefundPolicy| {
+            let booking = booking(1_000, &[400, 600]);
+            policy.gives_back(
+                &booking,
+                (1_000, 100, 1_000),
+                one.as_ref(),
+                at(START),
+                at(0),
+            )
+        };
+        assert_eq!(part(policy), Ok(180));
+        let whole_only = RefundPolicy {
+            by_ticket: false,
+            ..policy
+        };
+        assert_eq!(part(whole_only), Err(PolicyRefusal::WholeOnly));
+        let nothing = RefundPolicy {
+            percent: 0,
+            ..policy
+        };
+        assert_eq!(whole(nothing, 0), Ok(0));
+    }
+
+    proptest! {
+        #[test]
+        fn no_policy_gives_back_more_than_was_paid(
+            percent in 0..=100_i64, keeps_fees: bool, paid in 1..100_000_i64, fees in 0..200_000_i64, left in 0..100_000_i64,
+        ) {
+            let policy = RefundPolicy { percent, until_minutes: 0, by_ticket: true, keeps_fees };
+            let booking = booking(paid, &[300, 500, 200]);
+            let back = policy.gives_back(&booking, (paid, fees, left), None, at(START), at(0)).unwrap();
+            prop_assert!((0..=paid.min(left)).contains(&back));
+        }
+    }
+}

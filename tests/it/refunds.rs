@@ -1,0 +1,394 @@
+//! Money goes back once, to the unit, with its tickets: by request, by policy, by a cancelled event.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::support::caller::Caller;
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::{Show, Staged, user};
+
+/// A booking of `quantity` tickets at 15.00, confirmed by staff for cash, with its payment booked.
+async fn sold(server: &TestServer, show: &Staged, buyer: &Caller, quantity: i64) -> Value {
+    let body = json!({
+        "event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[0], "quantity": quantity}],
+    });
+    let booking = buyer.post("/api/v1/bookings", &body).await;
+    let id = booking.data(201)["id"].as_str().unwrap().to_owned();
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let path = format!("/api/v1/bookings/{id}/status");
+    let staff = server.user(show.organizer);
+    let confirmed = staff.put(&path, &paid).await.data(200).clone();
+    eventually(
+        &server.client().await,
+        "a captured payment",
+        &format!(
+            "select exists (select from payments where booking_id = '{id}' and state = 'captured')"
+        ),
+    )
+    .await;
+    confirmed
+}
+
+/// Waits for what jobs do.
+async fn eventually(client: &Client, what: &str, sql: &str) {
+    let waits = async {
+        while !client.query_one(sql, &[]).await.unwrap().get::<_, bool>(0) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let waited = tokio::time::timeout(DEADLINE * 3, waits).await;
+    assert!(waited.is_ok(), "no {what}");
+}
+
+async fn stage(client: &Client) -> Staged {
+    Show::new()
+        .ticket_type("Floor", 1_500, 700)
+        .stage(client)
+        .await
+}
+
+fn path(booking: &Value, rest: &str) -> String {
+    format!("/api/v1/bookings/{}{rest}", booking["id"].as_str().unwrap())
+}
+
+async fn status_of(staff: &Caller, booking: &Value) -> String {
+    let found = staff.get(&path(booking, "")).await;
+    found.data(200)["status"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn money_goes_back_by_ticket_by_amount_and_whole_to_the_last_unit() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 3).await;
+    let refunds = path(&booking, "/refunds");
+
+    let code = booking["tickets"][0]["code"].as_str().unwrap();
+    let one = json!({"ticket_ids": [code], "reason": "ill"});
+    let keyed = server
+        .user(show.organizer)
+        .with_header("idempotency-key", "refund-1");
+    let refund = keyed.post(&refunds, &one).await.data(201).clone();
+    assert_eq!(refund["amount"], 1_500, "{refund}");
+    assert_eq!(refund["status"], "succeeded");
+    assert_eq!(refund["tickets"], json!([code]));
+    // Twice is once, and another body is another request.
+    let again = keyed.post(&refunds, &one).await;
+    assert_eq!(again.header("idempotent-replay"), Some("true"));
+    assert_eq!(again.data(201)["id"], refund["id"]);
+    assert_eq!(
+        keyed.post(&refunds, &json!({"all": true})).await.code(422),
+        "IDEMPOTENCY_MISMATCH"
+    );
+    // A ticket that is void already.
+    assert_eq!(staff.post(&refunds, &one).await.code(409), "NOT_REFUNDABLE");
+
+    let part = json!({"amount": {"amount": 1, "currency": "EUR"}});
+    assert_eq!(
+        staff.post(&refunds, &part).await.data(201)["tickets"],
+        json!([])
+    );
+    let much = staff.post(&refunds, &json!({"amount": 3_000})).await;
+    assert_eq!(much.code(409), "REFUND_EXCEEDS");
+    assert_eq!(much.body["data"]["left"], 2_999);
+    assert_eq!(status_of(&staff, &booking).await, "confirmed");
+    let rest = staff.post(&refunds, &json!({"all": true})).await;
+    assert_eq!(rest.data(201)["amount"], 2_999);
+    assert_eq!(status_of(&staff, &booking).await, "refunded");
+    assert_eq!(
+        staff.post(&refunds, &json!({"all": true})).await.code(409),
+        "REFUND_EXCEEDS"
+    );
+
+    let sql = "select sold::bigint from pools where kind = 'event'";
+    assert_eq!(
+        client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0),
+        0,
+        "the stock is back"
+    );
+    let balance = staff
+        .get("/api/v1/ledger/trial-balance")
+        .await
+        .data(200)
+        .clone();
+    assert_eq!(balance[0]["debits"], balance[0]["credits"]);
+    for account in balance[0]["accounts"].as_array().unwrap() {
+        assert_eq!(account["balance"]["amount"], 0, "{account}");
+    }
+    let payout = staff
+        .get(&format!("/api/v1/events/{}/payout", show.event))
+        .await;
+    let payout = &payout.data(200)[0];
+    assert_eq!(
+        (&payout["sales"], &payout["net"]),
+        (&json!(4_500), &json!(0))
+    );
+    let entries = staff.get("/api/v1/ledger/entries?limit=3").await;
+    assert_eq!(entries.data(200).as_array().unwrap().len(), 3);
+    assert_eq!(entries.header("x-total-count"), Some("8"));
+
+    eventually(&client, "numbers", "select count(number) = 4 from invoices").await;
+    let invoices = buyer
+        .get(&path(&booking, "/invoices"))
+        .await
+        .data(200)
+        .clone();
+    let year = &invoices[0]["issued_at"].as_str().unwrap()[..4];
+    assert_eq!(invoices[0]["number"], format!("INV-{year}-000001"));
+    let mut notes: Vec<i64> = Vec::new();
+    for (note, place) in invoices.as_array().unwrap()[1..].iter().zip(1..) {
+        assert_eq!(note["number"], format!("CN-{year}-{place:06}"));
+        notes.push(note["total"]["amount"].as_i64().unwrap());
+    }
+    assert_eq!(notes, [1_500, 1, 2_999]);
+    server.audit().await;
+}
+
+/// Many requests at once give back what was paid, and no unit more; without the constraint's lock they would.
+#[tokio::test]
+async fn refunds_that_race_never_exceed_the_payment() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 2).await;
+    let refunds = path(&booking, "/refunds");
+    let asked = (0..8).map(|_| {
+        let staff = server.user(show.organizer);
+        let refunds = refunds.clone();
+        async move { staff.post(&refunds, &json!({"amount": 900})).await.status }
+    });
+    let statuses = futures_util::future::join_all(asked).await;
+    let made = statuses.iter().filter(|status| **status == 201).count();
+    assert_eq!(made, 3, "{statuses:?}");
+    server.audit().await;
+    // The guard is the row's constraint: whoever forgets it is refused.
+    let sql = "update payments set refunded_amount = captured_amount + 1";
+    assert!(client.execute(sql, &[]).await.is_err());
+}
+
+#[tokio::test]
+async fn an_owner_gets_back_what_the_policy_says() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    let usual = server.anonymous().get(&policy).await;
+    assert_eq!(usual.data(200)["percent"], 100);
+    let half = json!({"percent": 50, "until_minutes": 60});
+    let stranger = server.user(user(&client, "organizer").await);
+    assert_eq!(stranger.put(&policy, &half).await.code(403), "FORBIDDEN");
+    assert_eq!(
+        staff.put(&policy, &json!({"percent": 101})).await.code(422),
+        "VALIDATION_FAILED"
+    );
+    assert_eq!(
+        staff.put(&policy, &half).await.data(200)["by_ticket"],
+        false
+    );
+
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 2).await;
+    let cancel = json!({"status": "cancelled"});
+    assert_eq!(
+        buyer
+            .put(&path(&booking, "/status"), &cancel)
+            .await
+            .data(200)["status"],
+        "cancelled"
+    );
+    // Again is answered with what was done, and gives nothing back again.
+    buyer
+        .put(&path(&booking, "/status"), &cancel)
+        .await
+        .data(200);
+    eventually(
+        &client,
+        "refund",
+        "select count(*) = 1 from refunds where state = 'succeeded' and amount = 1500",
+    )
+    .await;
+
+    let late = sold(&server, &show, &buyer, 1).await;
+    let sql = "update events set starts_at = now() + interval '59 minutes'";
+    client.execute(sql, &[]).await.unwrap();
+    let refused = buyer.put(&path(&late, "/status"), &cancel).await;
+    assert_eq!(refused.code(409), "REFUND_POLICY");
+    assert!(refused.body["data"]["until"].is_string());
+    let sql = "update events set starts_at = now() - interval '1 minute'";
+    client.execute(sql, &[]).await.unwrap();
+    assert_eq!(
+        buyer.put(&path(&late, "/status"), &cancel).await.code(409),
+        "INVALID_TRANSITION"
+    );
+    // Staff cancel whenever they want, and give all of it back.
+    staff.put(&path(&late, "/status"), &cancel).await.data(200);
+    eventually(
+        &client,
+        "refund",
+        "select count(*) = 2 and sum(amount) = 3000 from refunds where state = 'succeeded'",
+    )
+    .await;
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn strangers_and_owners_do_not_give_back() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let buyer = server.user(user(&client, "customer").await);
+    let booking = sold(&server, &show, &buyer, 1).await;
+    let refunds = path(&booking, "/refunds");
+    let all = json!({"all": true});
+    let stranger = server.user(user(&client, "organizer").await);
+    assert_eq!(
+        stranger.post(&refunds, &all).await.code(404),
+        "BOOKING_NOT_FOUND"
+    );
+    assert_eq!(stranger.get(&refunds).await.code(404), "BOOKING_NOT_FOUND");
+    assert_eq!(buyer.post(&refunds, &all).await.code(403), "FORBIDDEN");
+    for wrong in [
+        json!({}),
+        json!({"all": true, "amount": 1}),
+        json!({"all": false}),
+        json!({"amount": 1, "x": 1}),
+    ] {
+        let staff = server.user(show.organizer);
+        assert_eq!(staff.post(&refunds, &wrong).await.status, 422, "{wrong}");
+    }
+}
+
+/// A cancelled event gives back what was paid for it, and stopping in the middle loses nothing: the server is restarted as
+/// soon as some of it is done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_event_gives_everything_back_also_after_a_stop_in_the_middle() {
+    const BOOKINGS: i64 = 120;
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    // Paid bookings, as staff's confirmations leave them.
+    let sql = format!(
+        "with b as (
+             insert into bookings (reference, event_id, status, quantity, total_amount, currency, paid_by, confirmed_at)
+             select 'BK-' || n, {event}, 'confirmed', 1, 1500, 'EUR', 'cash', now() from generate_series(1, {BOOKINGS}) n
+             returning id
+         ), i as (
+             insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
+             select id, 1, {floor}, 1, 1500 from b
+         ), c as (
+             insert into claims (booking_id, event_id, ticket_type_id, quantity, state)
+             select id, {event}, {floor}, 1, 'sold' from b
+         ), t as (
+             insert into tickets (booking_id, event_id, ticket_type_id, code)
+             select id, {event}, {floor}, 'TKT-' || id from b
+         )
+         insert into jobs (kind, key, payload, expires_at)
+         select 'staff_paid', 'staff-paid:' || id, jsonb_build_object('booking_id', id), now() + interval '1 day' from b",
+        event = show.event,
+        floor = show.ticket_types[0],
+    );
+    client.batch_execute(&sql).await.unwrap();
+    let captured = format!("select count(*) = {BOOKINGS} from payments where state = 'captured'");
+    eventually(&client, "captured payments", &captured).await;
+
+    let staff = server.user(show.organizer);
+    let cancel = format!("/api/v1/events/{}/cancel", show.event);
+    let cancelled = staff
+        .post(&cancel, &json!({"reason": "The band is ill."}))
+        .await;
+    assert_eq!(cancelled.data(202)["status"], "cancelled");
+    let job = cancelled.header("location").unwrap().to_owned();
+    assert!(staff.get(&job).await.data(200)["kind"] == "event_refunds");
+    let stranger = server.user(user(&client, "organizer").await);
+    assert_eq!(stranger.get(&job).await.code(404), "JOB_NOT_FOUND");
+    eventually(&client, "some refunds", "select count(*) > 5 from refunds").await;
+    let database = server.database.clone();
+    server.stop().await.unwrap();
+
+    let server = TestServer::builder().on(database).start().await;
+    let staff = server.user(show.organizer);
+    let all = format!("select count(*) = {BOOKINGS} from refunds where state = 'succeeded'");
+    eventually(&client, "all refunds", &all).await;
+    eventually(
+        &client,
+        "refunded bookings",
+        &format!("select count(*) = {BOOKINGS} from bookings where status = 'refunded'"),
+    )
+    .await;
+    eventually(
+        &client,
+        "an end",
+        "select count(*) = 1 from jobs where kind = 'event_refunds' and state = 'done'",
+    )
+    .await;
+    let done = staff.get(&job).await.data(200)["progress"].clone();
+    assert_eq!(
+        (&done["total"], &done["done"]),
+        (&json!(BOOKINGS), &json!(BOOKINGS))
+    );
+    let unpaid = "select count(*) from payments where captured_amount <> refunded_amount";
+    assert_eq!(
+        client
+            .query_one(unpaid, &[])
+            .await
+            .unwrap()
+            .get::<_, i64>(0),
+        0
+    );
+    eventually(
+        &client,
+        "numbers",
+        "select count(*) = count(number) from invoices",
+    )
+    .await;
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn many_bookings_are_cancelled_by_one_job() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = stage(&client).await;
+    let staff = server.user(show.organizer);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let buyer = server.user(user(&client, "customer").await);
+        ids.push(sold(&server, &show, &buyer, 1).await["id"].clone());
+    }
+    let body = json!({"action": "cancel", "booking_ids": ids, "reason": "The hall is closed"});
+    let stranger = server.user(user(&client, "organizer").await);
+    assert_eq!(
+        stranger
+            .post("/api/v1/bookings/bulk", &body)
+            .await
+            .code(404),
+        "BOOKING_NOT_FOUND"
+    );
+    let keyed = staff.clone().with_header("idempotency-key", "bulk-1");
+    let written = keyed.post("/api/v1/bookings/bulk", &body).await;
+    let job = written.header("location").unwrap().to_owned();
+    let again = keyed.post("/api/v1/bookings/bulk", &body).await;
+    assert_eq!(again.data(202)["job_id"], written.data(202)["job_id"]);
+    eventually(
+        &client,
+        "refunds",
+        "select count(*) = 3 and sum(amount) = 4500 from refunds where state = 'succeeded'",
+    )
+    .await;
+    eventually(
+        &client,
+        "an end",
+        "select state = 'done' from jobs where kind = 'bulk_bookings'",
+    )
+    .await;
+    let progress = staff.get(&job).await.data(200)["progress"].clone();
+    assert_eq!(progress, json!({"total": 3, "done": 3, "failed": []}));
+    server.audit().await;
+}
