@@ -87,6 +87,11 @@ describe('booking', () => {
     expect(sent()).toMatchObject({ expected_total: { amount: 9_000, currency: 'EUR' } });
     expect(sent()).not.toHaveProperty('contact');
     expect(textOf(element)).toContain('The price has changed');
+    // The total that the server named is shown, and agreed to by booking again.
+    expect(textOf(element)).toContain('Total €92.00');
+    button().click();
+    await drawn(server, element);
+    expect(sent()).toMatchObject({ expected_total: { amount: 9_200, currency: 'EUR' } });
     await choose(line(2, 4_600));
     expect(textOf(element)).toContain('The price has changed');
     const email = find<HTMLInputElement>(element, 'input[type=email]');
@@ -95,7 +100,7 @@ describe('booking', () => {
     button().click();
     await drawn(server, element);
     expect(sent()).toMatchObject({ expected_total: { amount: 9_200, currency: 'EUR' }, contact: { email: 'ada@example.org' } });
-    expect(new Set(keys()).size).toBe(2);
+    expect(new Set(keys()).size).toBe(3);
   });
 
   it('asks for a code from the mail where the tickets want one', async () => {

@@ -1,5 +1,5 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import { newKey, Refusal, STEPS, totalsOf, type Booking, type BookingRequest, type Contact, type EventState } from '../../sdk/index.ts';
+import { newKey, Refusal, STEPS, totalsOf, type Booking, type BookingRequest, type Contact, type EventState, type Money } from '../../sdk/index.ts';
 import { BookingMadeEvent } from '../events/booking-made.ts';
 import { BookingRefusedEvent } from '../events/booking-refused.ts';
 import type { HoldsChangedEvent } from '../events/holds-changed.ts';
@@ -58,6 +58,8 @@ export class SeatcastBooking extends LiveElement {
   #unknown: { request: BookingRequest; key: string } | undefined;
   /** The chosen lines, by the element that they come from; they are emptied when the booking is made. */
   readonly #choices = new Map<SelectionSource, readonly SelectionLine[]>();
+  /** The total that the server named for this very choice: prices moved, or fees and taxes come on top. */
+  #named: Money | undefined;
   /** Bookings of this event that the buyer holds and has not paid. */
   #pending = 0;
 
@@ -79,6 +81,7 @@ export class SeatcastBooking extends LiveElement {
     const { state, status } = this.topic.view;
     if (this.problem?.isOver({ state, status, lines: this.lines, pending: this.#pending })) this.problem = undefined;
     if (!changed.has('lines')) return;
+    this.#named = undefined;
     // With another price it is the same choice: that the price changed is still to be read.
     if (this.lines.length > 0 && !sameChoice(changed.get('lines') ?? [], this.lines)) this.problem = undefined;
   }
@@ -137,7 +140,7 @@ export class SeatcastBooking extends LiveElement {
           </li>`,
         )}
       </ul>
-      <p class="total"><span>Total</span> <span class="amount">${sum(totalOf(this.lines))}</span></p>`;
+      <p class="total"><span>Total</span> <span class="amount">${sum(this.#total())}</span></p>`;
   }
 
   #contactFields(): TemplateResult {
@@ -218,6 +221,7 @@ export class SeatcastBooking extends LiveElement {
       this.problem = new Problem(error);
       if (error instanceof Refusal) {
         if (error.code === 'EMAIL_PROOF_REQUIRED') this.proving = true;
+        if (error.code === 'PRICE_CHANGED') this.#named = moneyOf(error.data['total']);
         this.dispatchEvent(new BookingRefusedEvent(error));
       }
     } finally {
@@ -265,10 +269,14 @@ export class SeatcastBooking extends LiveElement {
     return {
       event_id,
       items: this.lines.map(({ item }) => item),
-      expected_total: totalOf(this.lines),
+      expected_total: this.#total(),
       ...(this.#code ? { email_code: this.#code } : {}),
       ...(email ? { contact: { email, ...(name ? { name } : {}) } } : {}),
     };
+  }
+
+  #total(): Money {
+    return this.#named ?? totalOf(this.lines);
   }
 
   get #bookings(): SeatcastBookings | null {
@@ -298,6 +306,12 @@ function quantityOf(lines: readonly SelectionLine[]): number {
 
 function timesQuantity({ unitPrice, quantity }: SelectionLine): { amount: number; currency: string } {
   return { amount: unitPrice.amount * quantity, currency: unitPrice.currency };
+}
+
+/** As the server wrote it. */
+function moneyOf(value: unknown): Money | undefined {
+  const { amount, currency } = (value ?? {}) as Partial<Money>;
+  return typeof amount === 'number' && typeof currency === 'string' ? { amount, currency } : undefined;
 }
 
 function totalOf(lines: readonly SelectionLine[]): { amount: number; currency: string } {
