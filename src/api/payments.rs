@@ -175,6 +175,17 @@ pub(super) struct Taken {
     double: bool,
 }
 
+/// As Stripe sends it; read as raw bytes, since they are what is signed.
+#[derive(ToSchema)]
+#[schema(example = json!({"id": "evt_1", "type": "payment_intent.succeeded"}))]
+#[expect(dead_code, reason = "describes the body; `StripeEvent` reads it")]
+pub(super) struct StripeBody {
+    #[schema(schema_with = schema::name)]
+    id: String,
+    #[schema(schema_with = schema::name)]
+    r#type: String,
+}
+
 /// An event of Stripe
 ///
 /// The signature (`Stripe-Signature`, of the raw body) is checked. An event is taken in once, and only tells which attempt
@@ -182,7 +193,7 @@ pub(super) struct Taken {
 /// again.
 #[utoipa::path(
     post, path = "/webhooks/stripe", tag = "payments",
-    request_body(content = String, content_type = "application/json", description = "As Stripe sends it"),
+    request_body(content = StripeBody, description = "As Stripe sends it"),
     responses(
         (status = 200, description = "Taken in, now or before, or of no interest here", body = Envelope<Taken>),
         (status = 400, description = "`BAD_SIGNATURE`: not signed by Stripe, or too old", body = Failure),

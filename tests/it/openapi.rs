@@ -260,6 +260,7 @@ async fn faults_15_the_examples_work() {
             // buyers, so nobody may draw them anew; links and
             // tokens are made by mail and at sign-in.
             let ends = [
+                "/webhooks/stripe",
                 "/cancel",
                 "/complete",
                 "/stream",

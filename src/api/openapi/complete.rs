@@ -106,7 +106,8 @@ fn secure(path: &str, operation: &mut Value) {
     operation["security"] = match path {
         "/api/v1/bookings/{id}"
         | "/api/v1/bookings/{id}/invoices"
-        | "/api/v1/bookings/{id}/status" => {
+        | "/api/v1/bookings/{id}/status"
+        | "/api/v1/bookings/{id}/payment" => {
             json!([by(BEARER), by(BOOKING_TOKEN)])
         }
         "/api/v1/bookings/by-reference/{reference}" => {
