@@ -11,7 +11,7 @@ use crate::desk::DeskError;
 use crate::metrics;
 use crate::store::StoreError;
 use crate::ticketing::payment::{
-    Attempt, Charge, Next, PaymentState, ProviderName, next, offline_charge, refused,
+    Attempt, Charge, ChargeStatus, Next, PaymentState, ProviderName, next, offline_charge, refused,
 };
 use crate::ticketing::record::Booking;
 use crate::ticketing::{BookingId, PaymentId};
@@ -164,6 +164,11 @@ async fn step(
         Next::Capture => match provider.capture(&attempt).await {
             Ok(()) => Ok(Step::On),
             Err(ProviderError::Refused(why)) => {
+                // Somebody else may have taken it in this moment.
+                let now = provider.look(&attempt).await?;
+                if now.status == ChargeStatus::Captured {
+                    return Ok(Step::On);
+                }
                 let why =
                     format!("the booking is confirmed and its money could not be taken: {why}");
                 review(table, &attempt, &why).await

@@ -365,7 +365,11 @@ impl Sales for Desk {
             .flat_map(|item| item.seats.iter().map(|seat| seat.id))
             .collect();
         let payment = of.id;
-        let reclaim = Transition::Reclaim { payment, seats };
+        let reclaim = Transition::Reclaim {
+            payment,
+            amount: of.amount.clone(),
+            seats,
+        };
         match self
             .change(Change::new(of.event_id, of.booking_id, reclaim))
             .await

@@ -337,9 +337,9 @@ impl Provider for Stripe {
     }
 
     async fn cancel(&self, of: &Attempt) -> Result<(), ProviderError> {
+        // Without a key: under it Stripe would repeat for a day that it cannot be cancelled now.
         let path = format!("/v1/payment_intents/{}/cancel", reference(of)?);
-        let key = format!("{}:cancel", of.id);
-        self.ask(Method::POST, &path, Some(key), &[]).await?;
+        self.ask(Method::POST, &path, None, &[]).await?;
         Ok(())
     }
 

@@ -12,7 +12,7 @@
 //! | an authorisation | paid by it | capture |
 //! | the money | held, or expired | sell; if the stock is gone, give all of it back, once |
 //! | the money | paid by it | done |
-//! | the money, or an authorisation | cancelled, refunded, paid otherwise | give it back, or cancel the charge |
+//! | the money, or an authorisation | cancelled, refunded, paid otherwise, of another price by now | give it back, or cancel the charge |
 //! | a cancelled charge | paid by it | a person looks |
 //! | another amount, currency or booking | any | a person looks |
 
@@ -220,11 +220,19 @@ enum Standing {
     Held,
     Expired,
     PaidByThis,
-    /// Cancelled, refunded, or paid otherwise: it does not want this money.
+    /// Cancelled, refunded, paid otherwise, or at another price by now: it does not want this money.
     Elsewhere,
 }
 
 fn standing(attempt: &Attempt, booking: &Booking, now: Timestamp) -> Standing {
+    let is_unpaid = matches!(
+        booking.status,
+        BookingStatus::Pending | BookingStatus::Expired
+    );
+    if is_unpaid && booking.total != attempt.amount {
+        // Its tickets were changed since: another attempt pays those.
+        return Standing::Elsewhere;
+    }
     match booking.status {
         BookingStatus::Pending if booking.expires_at.is_some_and(|at| at <= now) => {
             Standing::Expired
@@ -445,6 +453,18 @@ mod tests {
         ] {
             let step = next(&attempt(), &charge(status), &booking(booked, paid), now());
             assert_eq!(step, expected, "{status:?} {booked:?} {paid:?}");
+        }
+    }
+
+    #[test]
+    fn other_tickets_are_not_sold_for_the_money_of_the_first() {
+        for status in [BookingStatus::Pending, BookingStatus::Expired] {
+            let mut changed = booking(status, None);
+            changed.total = euros(13_500);
+            let step = |status| next(&attempt(), &charge(status), &changed, now());
+            assert_eq!(step(ChargeStatus::Open), Next::CancelCharge);
+            assert_eq!(step(ChargeStatus::Authorized), Next::CancelCharge);
+            assert_eq!(step(ChargeStatus::Captured), Next::GiveBack);
         }
     }
 

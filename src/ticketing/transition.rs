@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::booking::Request;
 use super::live::EventStatus;
-use super::record::{Booking, BookingKind, BookingStatus, PaidBy, TicketStatus};
+use super::record::{Booking, BookingKind, BookingStatus, Money, PaidBy, TicketStatus};
 use super::refusal::Refusal;
 use super::stock::{Claim, ClaimState, Stock};
 use super::{BookingId, PaymentId, PoolId, SeatId, TicketTypeId, UserId};
@@ -61,6 +61,8 @@ pub enum Transition {
     /// Confirms with money that may have come after the deadline.
     Reclaim {
         payment: PaymentId,
+        /// What was paid. A booking that costs something else by now is not sold for it.
+        amount: Money,
         /// The booking's seats; the stock has to know them.
         seats: Vec<SeatId>,
     },
@@ -129,7 +131,9 @@ pub fn decide(
         Transition::Processing { until } => processing(&mut standing.booking, *until, now),
         Transition::Swap(request) => swap::swap(stock, standing, request, now),
         Transition::Accept => accept(stock, standing, now),
-        Transition::Reclaim { payment, .. } => reclaim(stock, standing, *payment, now),
+        Transition::Reclaim {
+            payment, amount, ..
+        } => reclaim(stock, standing, *payment, amount, now),
         Transition::Cancel { by, reason } => cancel(stock, standing, *by, reason.as_deref(), now),
         Transition::Refund { tickets, used_too } => {
             refund(stock, standing, tickets.as_ref(), *used_too, now)
@@ -255,9 +259,16 @@ fn reclaim(
     stock: &mut Stock,
     standing: &mut Standing,
     payment: PaymentId,
+    amount: &Money,
     now: Timestamp,
 ) -> Result<Moved, Refusal> {
     let paid = Paid::ByPayment(payment);
+    let unpaid = [BookingStatus::Pending, BookingStatus::Expired];
+    if unpaid.contains(&standing.booking.status) && standing.booking.total != *amount {
+        return Err(Refusal::PriceChanged {
+            total: standing.booking.total.clone(),
+        });
+    }
     match standing.booking.status {
         BookingStatus::Expired => {}
         // Also past its deadline: nobody has ended it yet, so it still has its stock.

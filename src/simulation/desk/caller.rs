@@ -205,6 +205,7 @@ impl DeskCaller {
                 pause(later_ms).await;
                 Transition::Reclaim {
                     payment: PaymentId(booking.id.0),
+                    amount: booking.total.clone(),
                     seats: Vec::new(),
                 }
             }

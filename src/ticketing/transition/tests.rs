@@ -290,6 +290,7 @@ const PAYMENT: PaymentId = PaymentId(uuid::Uuid::from_u128(9));
 fn by_payment() -> Transition {
     Transition::Reclaim {
         payment: PAYMENT,
+        amount: pending().booking.total,
         seats: vec![SEAT],
     }
 }
@@ -384,6 +385,7 @@ fn late_money_takes_the_same_stock_again() {
     assert_eq!(again, Ok(Moved::Before));
     let other = Transition::Reclaim {
         payment: PaymentId(uuid::Uuid::nil()),
+        amount: pending().booking.total,
         seats: Vec::new(),
     };
     let refusal = refused(&stock, &standing, &other, now());
@@ -606,4 +608,16 @@ fn an_offer_becomes_a_checkout_once() {
     assert_eq!(moved, Ok(Moved::Now));
     assert_eq!(standing.booking.status, BookingStatus::Confirmed);
     assert_eq!(counts(&event), [(0, 3), (0, 3)]);
+}
+
+#[test]
+fn the_money_for_other_tickets_buys_none() {
+    let (mut stock, mut standing) = (stock(), pending());
+    standing.booking.total.amount += 1;
+    let refusal = refused(&stock, &standing, &by_payment(), now());
+    assert_eq!(refusal.code(), "PRICE_CHANGED");
+    let (_, mut late) = expired();
+    late.booking.total.amount -= 1;
+    let refusal = decide(&mut stock, &mut late, &by_payment(), now()).unwrap_err();
+    assert_eq!(refusal.code(), "PRICE_CHANGED");
 }
