@@ -2,7 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, makeUser, sql } from '../support/world.ts';
+import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 let browser: Browser;
@@ -64,7 +64,7 @@ describe('a buyer', () => {
     expect(errors).toEqual([]);
   });
 
-  it('with an account is asked by the bank, on a phone, and another window shows the tickets at once', async () => {
+  it('with an account is asked by the bank, on a phone; another window shows tickets and refunds at once', async () => {
     const [{ id }, user] = await Promise.all([makeEvent('Asked by the bank', 20), makeUser('Nora')]);
     const acting = async (path: string): Promise<Page> => {
       const context = await browser.newContext({ viewport: { width: 390, height: 844 }, reducedMotion: 'reduce' });
@@ -83,5 +83,14 @@ describe('a buyer', () => {
     await card(page).scrollIntoViewIfNeeded();
     await picture(page, 'paid on a phone');
     await picture(list, 'paid in another window');
+
+    // An administrator gives half of it back, and then the rest: both windows say so at once.
+    const booking = await sql(`select id from bookings where event_id = ${id}`);
+    await expect.poll(() => sql(`select state from payments where event_id = ${id}`)).toBe('captured');
+    await rest('POST', `/bookings/${booking}/refunds`, { amount: { amount: 4_500, currency: 'EUR' }, reason: 'Rain' }, 1);
+    for (const one of [page, list]) await expect.poll(() => textOf(card(one))).toMatch(/^confirmed .*€45.00 goes back to you/i);
+    await rest('POST', `/bookings/${booking}/refunds`, { all: true, reason: 'More rain' }, 1);
+    await expect.poll(() => textOf(card(list))).toMatch(/^refunded .*€90.00 goes back to you.*void/i);
+    await picture(list, 'given back');
   });
 });
