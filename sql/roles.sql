@@ -64,15 +64,15 @@ begin
         execute format('grant insert, delete on ticket_type_pools to %I', role);
     end loop;
     revoke select on idempotency_keys, secrets, booking_contacts, jobs, sessions, refresh_tokens, account_links, identities,
-        api_keys, organization_invitations, audit_trail from public;
+        api_keys, organization_invitations, audit_trail, waitlist from public;
     execute format('revoke select on idempotency_keys, secrets, booking_contacts, jobs, sessions, refresh_tokens, account_links,
-                    identities, api_keys, organization_invitations, audit_trail from %I', home || '_writer');
+                    identities, api_keys, organization_invitations, audit_trail, waitlist from %I', home || '_writer');
 
     role := home || '_server';
     execute format('grant insert, update, delete on idempotency_keys, booking_contacts, presence_nodes,
                     presence_counts, event_joins, interactions, jobs, organizations, organization_members,
                     organization_invitations, memberships, sessions, refresh_tokens, account_links, ended_tokens, identities,
-                    api_keys to %I', role);
+                    api_keys, waitlist to %I', role);
     execute format('grant insert, update on refund_policies, invoice_counters, disputes to %I', role);
     execute format('grant update (number) on invoices to %I', role);
     -- Nobody changes what the audit trail says.

@@ -14,7 +14,7 @@
 
 mod pauses;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -27,10 +27,12 @@ use crate::desk::{Desk, DeskError, Expired};
 use crate::metrics;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
-use crate::ticketing::EventId;
+use crate::ticketing::{EventId, Revision};
 
 /// Pause after holds were due and none could be ended: somebody else has them in hand.
 const CROSSED_PAUSE: Duration = Duration::from_millis(50);
+/// Pause between two looks for stock that those who wait could be offered.
+const OFFER_PAUSE: Duration = Duration::from_secs(1);
 /// Events that one look at the deadlines takes on.
 const EVENTS_MAX: usize = 1_000;
 
@@ -64,6 +66,7 @@ pub async fn run(
     tokio::join!(
         keep_sweeping(&store, &desk, &config, &cancel),
         keep_pruning(&store, &config, log_retention_hours, &cancel),
+        keep_offering(&store, &desk, &cancel),
     );
 }
 
@@ -127,6 +130,36 @@ fn after(event: EventId, outcome: Result<Expired, DeskError>, rests: &mut Rests)
             rests.failed(event, &error, Instant::now());
             CROSSED_PAUSE
         }
+    }
+}
+
+/// Finds stock for those who wait that came free without the desk: by plain SQL, by a greater capacity, by seats that are on
+/// sale again. The desk offers what is left in every transaction of an event, so it is only asked to look.
+async fn keep_offering(store: &Store, desk: &Desk, cancel: &CancellationToken) {
+    let mut seen: HashMap<EventId, Revision> = HashMap::new();
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(OFFER_PAUSE) => {}
+        }
+        let waited = match store.waited_for(EVENTS_MAX).await {
+            Ok(waited) => waited,
+            Err(error) => {
+                let cause = std::error::Error::source(&error);
+                tracing::debug!(%error, ?cause, "the waitlist is not read");
+                continue;
+            }
+        };
+        let mut known = HashMap::with_capacity(waited.len());
+        for (event, revision) in waited {
+            // Nothing has changed since the desk looked: what is left serves nobody.
+            if seen.get(&event) == Some(&revision) {
+                known.insert(event, revision);
+            } else if let Ok(looked) = desk.expire(event).await {
+                known.insert(event, looked.revision);
+            }
+        }
+        seen = known;
     }
 }
 

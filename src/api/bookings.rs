@@ -49,7 +49,7 @@ pub(super) struct BookingData {
 }
 
 impl BookingData {
-    fn new(booking: Booking, server_time: Timestamp) -> BookingData {
+    pub(super) fn new(booking: Booking, server_time: Timestamp) -> BookingData {
         BookingData {
             booking,
             server_time,

@@ -37,6 +37,7 @@ mod refunds;
 mod seats;
 mod ticket_types;
 mod users;
+mod waitlist;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -194,6 +195,12 @@ fn signed_in() -> OpenApiRouter<ApiState> {
         .routes(routes!(auth::logout)) // POST /auth/logout
         .routes(routes!(auth::change_password)) // PUT /auth/password
         .routes(routes!(organizations::people::accept)) // POST /invitations/accept
+        .routes(routes!(waitlist::join)) // POST /events/{event_id}/waitlist
+        .routes(routes!(waitlist::mine)) // GET /waitlist/mine
+        .routes(routes!(waitlist::show)) // GET /waitlist/{waiting_id}
+        .routes(routes!(waitlist::leave)) // DELETE /waitlist/{waiting_id}
+        .routes(routes!(waitlist::accept)) // POST /waitlist/{waiting_id}/accept
+        .routes(routes!(waitlist::decline)) // POST /waitlist/{waiting_id}/decline
 }
 
 /// For organizers, each for own events, and admins.
@@ -215,6 +222,7 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(seats::change)) // PATCH /events/{event_id}/seats
         .routes(routes!(notices::create)) // POST /events/{event_id}/notices
         .routes(routes!(notices::remove)) // DELETE /events/{event_id}/notices/{notice_id}
+        .routes(routes!(waitlist::of_event)) // GET /events/{event_id}/waitlist
         .routes(routes!(bookings::read::of_event)) // GET /bookings/event/{event_id}
         .routes(routes!(numbers::analytics)) // GET /events/{event_id}/analytics
         .routes(routes!(numbers::funnel)) // GET /events/{event_id}/funnel

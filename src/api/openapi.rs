@@ -47,6 +47,7 @@ const READER_PATH: &str = "/redoc";
         (name = "seats", description = "The map of an event and the status of its seats"),
         (name = "bookings", description = "Holds and sales"),
         (name = "payments", description = "Money for bookings"),
+        (name = "waitlist", description = "Tickets that may come free"),
         (name = "notices", description = "What organizers tell everyone"),
         (name = "numbers", description = "Sales over time, the way of visitors, and tables for spreadsheets"),
         (name = "users", description = "Who buys and who organizes"),

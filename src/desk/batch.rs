@@ -9,13 +9,16 @@ use crate::store::desk::{
     ChangedBooking, ChangedClaim, Contents, Facts, Found, NewBooking, Questions, Writes,
 };
 use crate::store::idempotency::{IdempotencyKey, Once};
+use crate::store::jobs::QueuedJob;
+use crate::store::waitlist::{OFFER_MAIL, OFFER_MAIL_WORTH};
 use crate::ticketing::booking::{self, Grant, Item, Request, Terms, Wish};
 use crate::ticketing::record::{Booking, BookingStatus, Ticket, TicketStatus};
 use crate::ticketing::reference::{booking_reference, ticket_code};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, ClaimState, Stock};
 use crate::ticketing::transition::{self, Moved, OverdueHold, Standing, Transition};
-use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId};
+use crate::ticketing::waitlist::{self, Waiting};
+use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId, UserId, WaitingId};
 
 /// Candidate references beyond one per booking, since some will be in use already.
 const SPARE_REFERENCES: usize = 8;
@@ -33,9 +36,10 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
                 questions.keys.extend(book.key.clone());
                 ask_for(book.event_id, &book.request, &mut questions, types);
             }
-            // The ticket types of a stored booking are not known before it is read: read all (`None`).
+            // What a change may free is for those who wait. The ticket types of a stored booking are not known before it is read: read all (`None`).
             Command::Change(change) => {
                 questions.bookings.push(change.booking_id);
+                questions.freeing.insert(change.event_id);
                 match &change.transition {
                     Transition::Reclaim { seats, .. } => questions.seats.extend(seats),
                     Transition::Swap(request) => {
@@ -47,6 +51,7 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
             }
             Command::Expire { event_id } => {
                 questions.overdue.push(*event_id);
+                questions.freeing.insert(*event_id);
                 types.insert(None);
             }
         }
@@ -111,6 +116,7 @@ pub(super) struct Deciding {
 /// The stock of an event and a booking of it before a command.
 pub(super) struct Before {
     stock: Option<Stock>,
+    waiting: Vec<Waiting>,
     standing: Option<Box<Standing>>,
 }
 
@@ -229,8 +235,10 @@ impl Deciding {
             },
             _ => None,
         };
+        let event = command.event();
         Before {
-            stock: self.stock(command.event()),
+            stock: self.stock(event),
+            waiting: self.waiting(event),
             standing,
         }
     }
@@ -240,11 +248,60 @@ impl Deciding {
         Some(self.facts.events.get(&event)?.stock.clone())
     }
 
+    fn waiting(&self, event: EventId) -> Vec<Waiting> {
+        let facts = self.facts.events.get(&event);
+        facts.map(|facts| facts.waiting.clone()).unwrap_or_default()
+    }
+
+    /// Events on whose waitlist somebody is.
+    pub(super) fn waited_for(&self) -> Vec<EventId> {
+        let events = self.facts.events.iter();
+        let events =
+            events.filter(|(_, facts)| facts.revision.is_some() && !facts.waiting.is_empty());
+        events.map(|(event, _)| *event).collect()
+    }
+
+    /// Offers what is left to those who wait. Called before any command is decided, and after each that frees stock, so
+    /// nobody else gets it.
+    pub(super) fn offer(&mut self, event: EventId) -> Writes {
+        let mut writes = Writes::default();
+        let now = self.facts.now;
+        let Some(facts) = self.facts.events.get_mut(&event) else {
+            return writes;
+        };
+        for offer in waitlist::offers(&mut facts.stock, &mut facts.waiting, now) {
+            let reference = self.references.next();
+            let reference = reference.unwrap_or_else(|| booking_reference(&mut rand::rng()));
+            let (id, buyer) = (offer.booking_id, Some(offer.to.user_id));
+            let booking = booked(event, id, buyer, &offer.grant, &facts.stock, reference, now);
+            writes.jobs.push(offer_mail(offer.to.id));
+            writes.offers.push((offer.to.id, id));
+            writes.new.push(NewBooking {
+                booking,
+                state: offer.grant.claim_state(),
+                token_hash: None,
+                guest: None,
+                contact: None,
+                key: None,
+            });
+        }
+        writes
+    }
+
+    /// Undoes `offer` when its writes failed.
+    pub(super) fn keep_offers(&mut self, event: EventId, stock: Stock) {
+        if let Some(facts) = self.facts.events.get_mut(&event) {
+            facts.stock = stock;
+            facts.waiting.clear();
+        }
+    }
+
     /// Takes back a command whose writes failed.
     pub(super) fn undo(&mut self, command: &Command, before: Before) {
         let facts = self.facts.events.get_mut(&command.event());
         if let (Some(facts), Some(stock)) = (facts, before.stock) {
             facts.stock = stock;
+            facts.waiting = before.waiting;
         }
         if let Some(standing) = before.standing {
             let id = standing.booking.id;
@@ -307,7 +364,10 @@ impl Deciding {
         let reference = self.references.next();
         // No checked candidate is left: if this one is in use, its constraint fails and the command is decided again.
         let reference = reference.unwrap_or_else(|| booking_reference(&mut rand::rng()));
-        let booking = booked(book, &grant, &facts.stock, reference, self.facts.now);
+        let (id, buyer) = (book.request.booking_id, book.request.buyer);
+        let stock = &facts.stock;
+        let now = self.facts.now;
+        let booking = booked(book.event_id, id, buyer, &grant, stock, reference, now);
         if let Some(key) = &book.key {
             self.made.insert(name(key), (key.clone(), booking.clone()));
         }
@@ -371,15 +431,19 @@ impl Deciding {
             Err(refusal) => Decided::Said(Err(refusal.into())),
             Ok(Moved::Before) => unwritten(event, Once::Replayed(standing.booking.clone())),
             Ok(Moved::Now) => {
-                let changed = changed(&was, standing, now);
+                let mut writes = Writes {
+                    changed: vec![changed(&was, standing, now)],
+                    jobs: change.with.jobs.clone(),
+                    ..Writes::default()
+                };
+                let booking = standing.booking.clone();
+                if !mistaken!(SnatchFreed) {
+                    writes.extend(self.offer(event));
+                }
                 Decided::Effect(Effect {
                     event,
-                    answer: Pending::Booking(Once::Made(Box::new(standing.booking.clone()))),
-                    writes: Writes {
-                        changed: vec![changed],
-                        jobs: change.with.jobs.clone(),
-                        ..Writes::default()
-                    },
+                    answer: Pending::Booking(Once::Made(Box::new(booking))),
+                    writes,
                 })
             }
         }
@@ -439,6 +503,16 @@ fn new_claims(are: &[Claim]) -> Vec<Claim> {
     new.copied().collect()
 }
 
+/// Tells somebody of an offer.
+fn offer_mail(waiting: WaitingId) -> QueuedJob {
+    QueuedJob {
+        kind: OFFER_MAIL,
+        key: format!("waitlist-offer-{waiting}"),
+        payload: serde_json::json!({ "waiting_id": waiting }),
+        worth: OFFER_MAIL_WORTH,
+    }
+}
+
 fn name(key: &IdempotencyKey) -> (String, String) {
     (key.scope.clone(), key.digest.clone())
 }
@@ -473,7 +547,15 @@ fn ended(event_id: EventId, hold: &OverdueHold) -> ChangedBooking {
     }
 }
 
-fn booked(book: &Book, grant: &Grant, stock: &Stock, reference: String, now: Timestamp) -> Booking {
+fn booked(
+    event_id: EventId,
+    id: BookingId,
+    user_id: Option<UserId>,
+    grant: &Grant,
+    stock: &Stock,
+    reference: String,
+    now: Timestamp,
+) -> Booking {
     let confirmed = grant.claim_state() == ClaimState::Sold;
     let (status, expires_at) = match grant.terms {
         Terms::Pending { expires_at } => (BookingStatus::Pending, Some(expires_at)),
@@ -481,11 +563,11 @@ fn booked(book: &Book, grant: &Grant, stock: &Stock, reference: String, now: Tim
     };
     let lines = grant.lines.iter();
     Booking {
-        id: book.request.booking_id,
+        id,
         version: 1,
         reference,
-        event_id: book.event_id,
-        user_id: book.request.buyer,
+        event_id,
+        user_id,
         status,
         kind: grant.kind,
         quantity: grant.quantity,

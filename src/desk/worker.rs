@@ -250,6 +250,9 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         for event in deciding.overdue() {
             writes.changed.extend(deciding.end_overdue(event));
         }
+        for event in deciding.waited_for() {
+            writes.extend(deciding.offer(event));
+        }
         let mut decided = Vec::with_capacity(self.waiting.len());
         for waiting in self.waiting {
             decided.push(match self.is_late(waiting, &deciding) {
@@ -301,6 +304,24 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                     deciding.keep_overdue(event, &writes.changed, stock);
                     tracing::warn!(event = event.0, %error, cause = std::error::Error::source(&error), "overdue holds cannot be ended");
                     kept.insert(event, verdict::of_database(&error));
+                }
+            }
+        }
+        for event in deciding.waited_for() {
+            let Some(stock) = deciding.stock(event) else {
+                continue;
+            };
+            let writes = deciding.offer(event);
+            let written = match writes.is_empty() {
+                true => continue,
+                false => self.database.write(&writes, End::Savepoint).await,
+            };
+            match written {
+                Ok(()) => note(&mut deciding, &mut all, writes),
+                Err(error) if is_lost(&error) => return self.all(&error),
+                Err(error) => {
+                    deciding.keep_offers(event, stock);
+                    tracing::warn!(event = event.0, %error, cause = std::error::Error::source(&error), "offers cannot be made");
                 }
             }
         }

@@ -15,6 +15,7 @@ pub mod event_refunds;
 mod give_back;
 mod invoice;
 mod payments;
+mod waitlist_offer;
 pub(crate) mod worker;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use self::event_refunds::EventRefunds;
 pub use self::give_back::GiveBack;
 pub use self::invoice::NumberInvoice;
 pub use self::payments::{PaymentJob, RefundJob, StaffPaidJob};
+pub use self::waitlist_offer::WaitlistOffer;
 use self::worker::{Hands, Outcome};
 use crate::auth::proofs::Proofs;
 use crate::desk::Desk;
@@ -163,7 +165,8 @@ kinds![
     BulkBookings,
     EventRefunds,
     GiveBack,
-    NumberInvoice
+    NumberInvoice,
+    WaitlistOffer
 ];
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> Outcome {

@@ -17,12 +17,14 @@
 //! | `Answers` | a living node answers every command, with the committed state |
 //! | `Company` | a command does not fail because of another one in its batch |
 //! | `Share` | buyers without an account at one address have no more than one share of an event, however they race |
+//! | `Line` | what comes free is offered in the order of the waitlist, once to each, before buyers get it |
 //! | `Order` | a node has one transaction at a time for an event |
 //!
 //! Mistakes made on purpose, each caught by its check: `DecideTooLate` (a command past its deadline is decided),
 //! `OffenderTakesAll` (one command that the database refuses fails its batch), `KeepExpiredStock` (the stock of an
 //! expired hold is not given to the next command), `ForgetGuests` (a booking without an account is not counted for the
-//! next command of its batch), `SwapKeepsStock` (what a booking has is not free for other tickets in its place).
+//! next command of its batch), `SwapKeepsStock` (what a booking has is not free for other tickets in its place), `OfferTwice` (whoever
+//! is offered something waits on), `SnatchFreed` (what a change frees is offered by the next batch only).
 
 mod caller;
 mod ledger;
@@ -60,6 +62,7 @@ enum DeskCheck {
     Answers,
     Company,
     Share,
+    Line,
     Order,
     Survival,
 }
@@ -166,6 +169,10 @@ fn run(seed: u64, is_told: bool) -> Result<(), DeskFault> {
             let check = DeskCheck::Share;
             return Err(DeskFault { check, what });
         }
+        if let Some(what) = shared.ledger.out_of_line.take() {
+            let check = DeskCheck::Line;
+            return Err(DeskFault { check, what });
+        }
         let check = DeskCheck::Stock;
         let ended = shared.ledger.check_end();
         ended.map_err(|what| DeskFault { check, what })?;
@@ -239,6 +246,8 @@ fn every_mistake_of_the_desk_is_caught_by_its_check() {
         (Mistake::KeepExpiredStock, DeskCheck::Stock),
         (Mistake::ForgetGuests, DeskCheck::Share),
         (Mistake::SwapKeepsStock, DeskCheck::Stock),
+        (Mistake::OfferTwice, DeskCheck::Line),
+        (Mistake::SnatchFreed, DeskCheck::Line),
     ] {
         let caught = find_fault(run, MISTAKE_SEEDS, Some(mistake), |fault| {
             fault.check == check

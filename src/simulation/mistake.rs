@@ -30,6 +30,8 @@ pub(crate) enum Mistake {
     KeepExpiredStock,
     ForgetGuests,
     SwapKeepsStock,
+    OfferTwice,
+    SnatchFreed,
     ResumeAnywhere,
     ClaimReadsEnd,
     BeatByEvents,

@@ -39,7 +39,10 @@ use crate::ticketing::record::{
 };
 use crate::ticketing::stock::{Claim, ClaimState, GuestHash, Stock};
 use crate::ticketing::transition::{OverdueHold, Standing};
-use crate::ticketing::{BookingId, EventId, PaymentId, Revision, SeatId, TicketTypeId, UserId};
+use crate::ticketing::waitlist::Waiting;
+use crate::ticketing::{
+    BookingId, EventId, PaymentId, Revision, SeatId, TicketTypeId, UserId, WaitingId,
+};
 
 /// The constraint that refuses a write after its deadline, by the database's clock.
 pub const IN_TIME: &str = "command_in_time";
@@ -108,6 +111,8 @@ pub struct Questions {
     pub bookings: Vec<BookingId>,
     /// Candidates for new bookings' references; some may be in use.
     pub references: Vec<String>,
+    /// Events of which commands may free stock.
+    pub freeing: BTreeSet<EventId>,
     /// Events whose overdue holds are to be ended, if there are any.
     pub overdue: Vec<EventId>,
 }
@@ -132,6 +137,8 @@ pub struct EventFacts {
     pub revision: Option<Revision>,
     pub stock: Stock,
     pub overdue: Vec<OverdueHold>,
+    /// Those who wait for its tickets, in order; read where the batch may have something for them.
+    pub waiting: Vec<Waiting>,
 }
 
 #[derive(Debug)]
@@ -146,6 +153,8 @@ pub enum Found {
 pub struct Writes {
     pub new: Vec<NewBooking>,
     pub changed: Vec<ChangedBooking>,
+    /// Those who waited, and the new bookings that they are offered.
+    pub offers: Vec<(WaitingId, BookingId)>,
     /// Jobs that follow; one with the key of an earlier one is not written.
     pub jobs: Vec<QueuedJob>,
     /// Deadline by the database's clock: after it nothing is written, since one of the callers no longer waits.
@@ -223,6 +232,7 @@ impl Writes {
     pub(crate) fn extend(&mut self, other: Writes) {
         self.new.extend(other.new);
         self.changed.extend(other.changed);
+        self.offers.extend(other.offers);
         self.jobs.extend(other.jobs);
     }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::ticketing::{
     ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PaymentId, PoolId, RefundId,
-    SeatId, SessionId, TicketTypeId, UserId,
+    SeatId, SessionId, TicketTypeId, UserId, WaitingId,
 };
 
 macro_rules! stored_as {
@@ -46,5 +46,5 @@ macro_rules! stored_as {
     };
 }
 
-stored_as!(i64: EventId, TicketTypeId, SeatId, NoticeId, ClaimId, UserId, PoolId, OrganizationId, ApiKeyId, SessionId);
+stored_as!(i64: EventId, TicketTypeId, SeatId, NoticeId, ClaimId, WaitingId, UserId, PoolId, OrganizationId, ApiKeyId, SessionId);
 stored_as!(Uuid: BookingId, PaymentId, RefundId);

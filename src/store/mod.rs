@@ -52,6 +52,7 @@ pub mod ticket_types;
 mod tls;
 mod total;
 pub mod users;
+pub mod waitlist;
 pub mod yardstick;
 
 use std::sync::Arc;

@@ -52,6 +52,7 @@ id!(TicketTypeId(i64));
 id!(SeatId(i64));
 id!(NoticeId(i64));
 id!(ClaimId(i64));
+id!(WaitingId(i64));
 id!(UserId(i64));
 id!(
     /// That of the user who founded the organization.
@@ -116,7 +117,7 @@ macro_rules! described {
     };
 }
 
-described!(EventId as 2, TicketTypeId as 3, SeatId as 1, NoticeId as 1, UserId as 3, OrganizationId as 2, ApiKeyId as 1);
+described!(WaitingId as 1, EventId as 2, TicketTypeId as 3, SeatId as 1, NoticeId as 1, UserId as 3, OrganizationId as 2, ApiKeyId as 1);
 
 #[cfg(test)]
 mod tests {

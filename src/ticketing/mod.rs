@@ -24,10 +24,11 @@ pub mod refusal;
 pub mod sellable;
 pub mod stock;
 pub mod transition;
+pub mod waitlist;
 
 pub use ids::{
     ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PaymentId, PoolId, RefundId,
-    SeatId, SessionId, TicketTypeId, UserId,
+    SeatId, SessionId, TicketTypeId, UserId, WaitingId,
 };
 /// An event's counter of changes: starts at 1, no gaps, commit order.
 pub type Revision = u64;

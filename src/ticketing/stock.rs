@@ -40,6 +40,8 @@ pub struct EventTerms {
     pub membership_required: bool,
     pub max_per_booking: i64,
     pub hold_minutes: i64,
+    /// How long an offer to somebody on the waitlist stands.
+    pub offer_minutes: i64,
     /// Nothing is sold any more; holds that are left still end.
     pub deleted: bool,
 }

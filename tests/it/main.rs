@@ -57,6 +57,7 @@
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
 //! | [`traces`] | a booking can be followed from its request to its viewers, by traces and by the log |
 //! | [`tls`] | connections to the database are encrypted as its address says, all of them |
+//! | [`waitlist`] | what comes free is offered to those who wait, in order, and nobody snatches it |
 //! | [`watch`] | the terminal's table shows every change, and says when it cannot |
 //! | [`writers`] | counters, log and tables agree, whoever writes; the audit notices when a guard is gone |
 //!
@@ -121,5 +122,6 @@ mod swap;
 mod tidy;
 mod tls;
 mod traces;
+mod waitlist;
 mod watch;
 mod writers;

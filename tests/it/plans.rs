@@ -417,6 +417,11 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         .await
         .data(200);
     let id = book(units).await;
+    let line = format!("/api/v1/events/{}/waitlist", show.event);
+    let too_many = json!({"quantity": 10});
+    mine.post(&line, &too_many).await;
+    mine.get("/api/v1/waitlist/mine").await.data(200);
+    organizer.get(&line).await.data(200);
     let other = json!({"items": [{"ticket_type_id": show.ticket_types[0], "quantity": 3}]});
     mine.patch(&format!("/api/v1/bookings/{id}"), &other)
         .await

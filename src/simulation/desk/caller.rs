@@ -16,7 +16,7 @@ use crate::ticketing::record::{Booking, BookingStatus, PaidBy};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{GuestHash, Share};
 use crate::ticketing::transition::{Canceller, Paid, Transition};
-use crate::ticketing::{BookingId, EventId, PaymentId, TicketTypeId, UserId};
+use crate::ticketing::{BookingId, EventId, PaymentId, TicketTypeId, UserId, WaitingId};
 
 /// How often a caller sends the same request while its outcome is unknown.
 const TRIES_MAX: usize = 5;
@@ -64,8 +64,12 @@ impl DeskCaller {
                 (ms, errand)
             });
             pause(ms).await;
-            if let Some(booking) = self.book(&errand).await {
-                self.go_on(&booking).await;
+            match self.book(&errand).await {
+                Some(booking) => self.go_on(&booking).await,
+                None if self.guest.is_none() && errand.quantity < OFFENCE => {
+                    self.wait(&errand).await
+                }
+                None => {}
             }
         }
     }
@@ -181,6 +185,41 @@ impl DeskCaller {
         });
     }
 
+    /// Waits for an offer for a while, and accepts or declines it, or does not answer.
+    async fn wait(&self, errand: &Errand) {
+        let id = self.world.with(|shared| {
+            let id = WaitingId(shared.id() as i64);
+            let ledger = &mut shared.ledger;
+            ledger.wait(id, errand.event, self.user, errand.quantity);
+            id
+        });
+        for _ in 0..8 {
+            let ms = self.world.with(|shared| shared.dice.between(100, 900));
+            pause(ms).await;
+            let (offered, roll) = self.world.with(|shared| {
+                let offered = shared.ledger.offered(id).cloned();
+                (offered, shared.dice.between(0, 3))
+            });
+            let Some(booking) = offered else { continue };
+            let sent_ms = now_ms();
+            match roll {
+                0 => {
+                    self.change(&booking, &Transition::Accept, sent_ms).await;
+                }
+                1 => {
+                    let (by, reason) = (Canceller::Owner, None);
+                    let decline = Transition::Cancel { by, reason };
+                    self.change(&booking, &decline, sent_ms).await;
+                }
+                _ => {}
+            }
+            return;
+        }
+        while !self.world.with(|shared| shared.ledger.leave(id)) {
+            pause(10).await;
+        }
+    }
+
     /// Pays to staff, cancels, or lets the hold run out, and perhaps pays after that.
     async fn go_on(&self, booking: &Booking) {
         let (ms, roll, later_ms) = self.world.with(|shared| {
@@ -242,7 +281,9 @@ impl DeskCaller {
                     }
                     return true;
                 }
-                Some(Err(DeskError::Refused(Refusal::HoldsExceeded { .. }))) => return false,
+                Some(Err(DeskError::Refused(
+                    Refusal::HoldsExceeded { .. } | Refusal::PendingBookingExists { .. },
+                ))) => return false,
                 Some(Err(DeskError::Refused(
                     refusal @ (Refusal::NotEnoughLeft { .. }
                     | Refusal::TicketTypeSoldOut { .. }

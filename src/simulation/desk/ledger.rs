@@ -14,13 +14,16 @@ use crate::store::StoreError;
 use crate::store::desk::{EventFacts, Facts, Found, IN_TIME, Questions, Turns, Writes};
 use crate::store::idempotency::{IdempotencyKey, StoredAnswer};
 use crate::ticketing::live::EventStatus;
-use crate::ticketing::record::{Booking, BookingStatus, TicketStatus};
+use crate::ticketing::record::{Booking, BookingKind, BookingStatus, TicketStatus};
 use crate::ticketing::stock::{
     Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Share, Stock,
     TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
-use crate::ticketing::{BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId};
+use crate::ticketing::waitlist::Waiting;
+use crate::ticketing::{
+    BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId, WaitingId,
+};
 
 /// A connection of a node's incarnation; 0 is that of other programs.
 pub(super) type ConnectionId = u64;
@@ -35,6 +38,7 @@ pub(super) const GUESTS_SHARE: Share = Share {
     tickets: Some(4),
 };
 const HOLD_MINUTES: i64 = 1;
+const OFFER_MINUTES: i64 = 60;
 /// Holds last this long in place of a minute, which is long in a run.
 const HOLD_MS: u64 = 3_000;
 
@@ -50,6 +54,8 @@ pub(super) struct Ledger {
     committed: HashMap<BookingId, Revision>,
     dice: Dice,
     last_claim: i64,
+    /// The first case of somebody who was offered something out of turn, or passed over.
+    pub(super) out_of_line: Option<String>,
     /// The first case of guests at one address with more than their share.
     pub(super) over_share: Option<String>,
 }
@@ -65,6 +71,16 @@ struct State {
     revisions: BTreeMap<EventId, Revision>,
     bookings: BTreeMap<BookingId, BookingRow>,
     keys: HashMap<(String, String), StoredAnswer>,
+    line: BTreeMap<WaitingId, InLine>,
+}
+
+/// Somebody who waits, or has waited.
+#[derive(Clone)]
+pub(super) struct InLine {
+    event: EventId,
+    waiting: Waiting,
+    since_ms: u64,
+    pub(super) offered: Option<BookingId>,
 }
 
 #[derive(Clone)]
@@ -81,6 +97,10 @@ struct Transaction {
     written_rows: State,
     /// Bookings that callers asked for.
     written: Vec<BookingId>,
+    /// Units of bookings that buyers were granted.
+    bought: BTreeMap<EventId, i64>,
+    /// A write failed, so offers may be missing.
+    has_failed: bool,
     /// Units that cancellations gave back, perhaps after others had been refused.
     freed: BTreeMap<EventId, i64>,
     begun_ms: u64,
@@ -129,6 +149,7 @@ impl Ledger {
             dice,
             last_claim: 0,
             over_share: None,
+            out_of_line: None,
         }
     }
 
@@ -149,11 +170,89 @@ impl Ledger {
         self.committed.get(&id).copied()
     }
 
-    /// Events with overdue holds.
+    /// Somebody joins the line.
+    pub(super) fn wait(&mut self, id: WaitingId, event: EventId, user: UserId, quantity: i64) {
+        let waiting = Waiting {
+            id,
+            user_id: user,
+            quantity,
+            ticket_types: None,
+        };
+        let one = InLine {
+            event,
+            waiting,
+            since_ms: now_ms(),
+            offered: None,
+        };
+        self.state.line.insert(id, one);
+    }
+
+    /// Leaves the line, unless there is an offer. False: a transaction has the line in hand.
+    pub(super) fn leave(&mut self, id: WaitingId) -> bool {
+        let Some(one) = self.state.line.get(&id) else {
+            return true;
+        };
+        if self.events[&one.event].turn.is_some() {
+            return false;
+        }
+        if one.offered.is_none() {
+            self.state.line.remove(&id);
+        }
+        true
+    }
+
+    /// The booking that somebody in the line was offered.
+    pub(super) fn offered(&self, id: WaitingId) -> Option<&Booking> {
+        self.booking(self.state.line.get(&id)?.offered?)
+    }
+
+    fn waiting(&self, event: EventId) -> Vec<Waiting> {
+        let line = self.state.line.values();
+        let line = line.filter(|one| one.event == event && one.offered.is_none());
+        line.map(|one| one.waiting.clone()).collect()
+    }
+
+    /// Whether what is left is enough for them.
+    fn serves(&self, one: &InLine) -> bool {
+        let live = self.live(one.event, &State::default(), 0);
+        self.capacity - live >= one.waiting.quantity
+    }
+
+    /// Nobody is passed over whom the stock could serve, neither by a buyer nor by somebody who came later.
+    fn check_line(&mut self, transaction: &Transaction) {
+        if transaction.has_failed {
+            return;
+        }
+        for event in &transaction.events {
+            let live = self.live(*event, &State::default(), 0);
+            let bought = transaction.bought.get(event).copied().unwrap_or(0);
+            let left = self.capacity - live + bought;
+            let mut line = self.state.line.values();
+            let passed_over = line.find(|one| {
+                one.event == *event
+                    && one.offered.is_none()
+                    && one.since_ms < transaction.begun_ms
+                    && one.waiting.quantity <= left
+            });
+            if let Some(one) = passed_over {
+                let what = format!(
+                    "at {} ms: {:?} was passed over: {left} of event {event} left, {bought} bought",
+                    now_ms(),
+                    one.waiting
+                );
+                self.out_of_line.get_or_insert(what);
+            }
+        }
+    }
+
+    /// Events with overdue holds, or with stock for somebody who waits.
     pub(super) fn due(&self) -> BTreeSet<EventId> {
         let rows = self.state.bookings.values();
         let overdue = rows.filter(|row| row.is_overdue(now_ms()));
-        overdue.map(|row| row.booking.event_id).collect()
+        let overdue = overdue.map(|row| row.booking.event_id);
+        let line = self.state.line.values();
+        let served = line.filter(|one| one.offered.is_none() && self.serves(one));
+        overdue.chain(served.map(|one| one.event)).collect()
     }
 
     /// The lowest stock at any moment since `from_ms`, up to now.
@@ -189,7 +288,9 @@ impl Ledger {
             }
         }
         match self.due().first() {
-            Some(event) => Err(format!("event {event} has holds that do not end")),
+            Some(event) => Err(format!(
+                "event {event} has holds that do not end, or stock for those who wait"
+            )),
             None => Ok(()),
         }
     }
@@ -225,6 +326,8 @@ impl Ledger {
                 events: mine,
                 written_rows: State::default(),
                 written: Vec::new(),
+                bought: BTreeMap::new(),
+                has_failed: false,
                 freed: BTreeMap::new(),
                 begun_ms: now_ms(),
                 touched_ms: now_ms(),
@@ -257,6 +360,10 @@ impl Ledger {
                 revision,
                 stock: self.stock(*event, asked),
                 overdue,
+                waiting: match has_turn {
+                    true => self.waiting(*event),
+                    false => Vec::new(),
+                },
             };
             (*event, facts)
         });
@@ -332,6 +439,7 @@ impl Ledger {
         let guests = asked.guests.iter().filter(|(of, _)| *of == event);
         // Like the real query: ticket types that were not asked for are read only where holds are overdue.
         let is_known = !self.overdue(event).is_empty()
+            || !self.waiting(event).is_empty()
             || [None, Some(ticket_type)]
                 .iter()
                 .any(|one| asked.types.contains(&(event, *one)));
@@ -345,6 +453,7 @@ impl Ledger {
                 membership_required: false,
                 max_per_booking: 100,
                 hold_minutes: HOLD_MINUTES,
+                offer_minutes: OFFER_MINUTES,
                 deleted: false,
             },
             ticket_types: is_known
@@ -356,7 +465,9 @@ impl Ledger {
             seats: BTreeMap::new(),
             rows: Vec::new(),
             buyers: buyers
-                .map(|(_, user)| (*user, self.buyer(event, *user)))
+                .map(|(_, user)| *user)
+                .chain(self.waiting(event).iter().map(|one| one.user_id))
+                .map(|user| (user, self.buyer(event, user)))
                 .collect(),
             guests: guests
                 .map(|(_, guest)| (*guest, self.guest(event, *guest, now_ms())))
@@ -371,6 +482,7 @@ impl Ledger {
             booking.event_id == event
                 && booking.user_id == Some(user)
                 && booking.status == BookingStatus::Pending
+                && booking.kind == BookingKind::Checkout
         });
         Buyer {
             member: false,
@@ -420,6 +532,15 @@ impl Ledger {
         connection: ConnectionId,
         writes: &Writes,
     ) -> Result<(), StoreError> {
+        let written = self.try_write(connection, writes);
+        let transaction = self.transactions.get_mut(&connection);
+        if let (Err(_), Some(transaction)) = (&written, transaction) {
+            transaction.has_failed = true;
+        }
+        written
+    }
+
+    fn try_write(&mut self, connection: ConnectionId, writes: &Writes) -> Result<(), StoreError> {
         let roll = self.dice.between(0, 1_000);
         let transaction = self.transactions.get(&connection).ok_or_else(lost)?;
         let mut state = transaction.written_rows.clone();
@@ -520,6 +641,16 @@ impl Ledger {
             };
             state.bookings.insert(new.booking.id, row);
         }
+        for (waiting, booking) in &writes.offers {
+            let one = state.line.get(waiting).or(self.state.line.get(waiting));
+            let mut one = one.cloned().ok_or_else(|| constraint("nobody waits"))?;
+            if one.offered.is_some() {
+                let what = format!("at {} ms: {waiting} is offered something twice", now_ms());
+                self.out_of_line.get_or_insert(what);
+            }
+            one.offered = Some(*booking);
+            state.line.insert(*waiting, one);
+        }
         for (event, by) in writes.revisions() {
             let committed = self.revision(event);
             *state.revisions.entry(event).or_insert(committed) += by;
@@ -534,6 +665,14 @@ impl Ledger {
             transaction
                 .written
                 .extend(changed.map(|one| one.id).chain(new));
+            for new in writes
+                .new
+                .iter()
+                .filter(|new| new.booking.kind != BookingKind::Offer)
+            {
+                let bought = transaction.bought.entry(new.booking.event_id);
+                *bought.or_default() += new.booking.quantity;
+            }
             transaction.written_rows = state;
             transaction.freed = freed;
             transaction.touched_ms = now_ms();
@@ -551,10 +690,13 @@ impl Ledger {
             revisions,
             bookings,
             keys,
-        } = transaction.written_rows;
+            line,
+        } = transaction.written_rows.clone();
         self.state.revisions.extend(revisions);
         self.state.bookings.extend(bookings);
         self.state.keys.extend(keys);
+        self.state.line.extend(line);
+        self.check_line(&transaction);
         self.give_turns_back(connection);
         for id in &transaction.written {
             let event = self.state.bookings.get(id).map(|row| row.booking.event_id);

@@ -1,7 +1,7 @@
 //! The first round trip of the desk's transaction: takes the turns and reads the rows that the rules need.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use tokio_postgres::types::{Json, ToSql};
@@ -21,11 +21,15 @@ use crate::ticketing::stock::{
     TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
+use crate::ticketing::waitlist::Waiting;
 use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
 
 /// Most overdue holds that one transaction ends, of one event and of all its events together.
 const OVERDUE_PER_EVENT_MAX: i64 = 500;
 const OVERDUE_MAX: i64 = 1_000;
+
+/// People on an event's waitlist that one transaction looks at.
+const WAITING_MAX: i64 = 200;
 
 /// Bookings that are counted of what one buyer has of an event; each has a ticket at least. Staff may have more, and
 /// have no share.
@@ -60,7 +64,8 @@ statements! {
                t.id, t.name, t.price_amount, t.sort, t.sale_from, t.sale_to, t.min_per_booking, t.max_per_booking,
                t.max_per_user, t.members_only, t.seated,
                p.ids, p.roots, p.capacities, p.held, p.sold, t.account_required,
-               t.email_required
+               t.email_required, e.offer_minutes,
+               exists (select from waitlist w where w.event_id = e.id and w.status = 'waiting')
           from unnest($1::bigint[], $2::bigint[]) wanted (id, ticket_type_id)
           cross join lateral (select * from events where id = wanted.id limit 1) e
           left join lateral (
@@ -159,6 +164,14 @@ statements! {
                  limit {OVERDUE_MAX}) hold
           left join lateral (
               select * from claims c where c.booking_id = hold.id and c.state <> 'dead' limit 10000) c on true");
+    // Locked, so that nobody leaves the line meanwhile.
+    waiting = format!("
+        select w.event_id, w.id, w.user_id, w.quantity, w.ticket_type_ids
+          from unnest($1::bigint[]) asked (event_id)
+          cross join lateral (
+              select * from waitlist where event_id = asked.event_id and status = 'waiting'
+               order by id limit {WAITING_MAX} for no key update skip locked) w
+         order by w.event_id, w.id");
     free_bookings = standing("skip locked");
     all_bookings = standing("");
 }
@@ -228,22 +241,48 @@ pub(super) async fn begin(
     )?;
     let mut facts = StockReading::new(&turns, &events)?;
     let late = facts.overdue_not_asked_for(asked);
-    let types = facts.seats_to_choose_from(asked);
+    let waited_for = facts.waited_for(asked);
+    let mut types = facts.seats_to_choose_from(asked);
+    let whole: Vec<EventId> = late.iter().chain(&waited_for).copied().collect();
     let (of_late, of_types): (Parameters<'_, 1>, Parameters<'_, 1>) = ([&late], [&types]);
-    let all: Vec<Option<TicketTypeId>> = vec![None; late.len()];
-    let of_late_events: Parameters<'_, 2> = [&late, &all];
+    let all: Vec<Option<TicketTypeId>> = vec![None; whole.len()];
+    let of_whole: Parameters<'_, 2> = [&whole, &all];
+    let of_waited_for: Parameters<'_, 1> = [&waited_for];
     // Rare: one more round trip. Ended holds give back stock of any ticket type, so all types are read.
-    let (more_overdue, more_events, rows) = match late.is_empty() && types.is_empty() {
-        true => (Vec::new(), Vec::new(), Vec::new()),
+    let (more_overdue, more_events, waiting, mut rows) = match whole.is_empty() && types.is_empty()
+    {
+        true => (Vec::new(), Vec::new(), Vec::new(), Vec::new()),
         false => tokio::try_join!(
             biased;
             ask_if(client, !late.is_empty(), &sql.overdue, &of_late),
-            ask_if(client, !late.is_empty(), &sql.events, &of_late_events),
-            ask_if(client, !types.is_empty(), &sql.rows, &of_types),
+            ask_if(client, !whole.is_empty(), &sql.events, &of_whole),
+            ask_if(client, !waited_for.is_empty(), &sql.waiting, &of_waited_for),
+            ask_if(client, !types.is_empty() && waited_for.is_empty(), &sql.rows, &of_types),
         )?,
     };
     for row in &more_events {
         facts.ticket_type(row)?;
+    }
+    for row in &waiting {
+        facts.waiting(row)?;
+    }
+    if !waited_for.is_empty() {
+        // Only now is it known for whom and for which seats.
+        types.extend(facts.seats_waited_for(&waited_for));
+        types.sort_unstable();
+        types.dedup();
+        let (of, users) = facts.waiting_users(&waited_for);
+        let of_users: Parameters<'_, 2> = [&of, &users];
+        let of_types: Parameters<'_, 1> = [&types];
+        let (buyers, all_rows) = tokio::try_join!(
+            biased;
+            ask_if(client, !users.is_empty(), &sql.buyers, &of_users),
+            ask_if(client, !types.is_empty(), &sql.rows, &of_types),
+        )?;
+        for row in &buyers {
+            facts.buyer(row)?;
+        }
+        rows = all_rows;
     }
     for row in overdue.iter().chain(&more_overdue) {
         facts.overdue(row)?;
@@ -288,6 +327,8 @@ struct StockReading {
     facts: Facts,
     /// Events with overdue holds.
     late: Vec<EventId>,
+    /// Events with people on their waitlist.
+    waited_for: BTreeSet<EventId>,
 }
 
 impl StockReading {
@@ -316,6 +357,7 @@ impl StockReading {
                 references_taken,
             },
             late: Vec::new(),
+            waited_for: BTreeSet::new(),
         };
         for row in events {
             let id = row.try_get(0)?;
@@ -327,10 +369,14 @@ impl StockReading {
                     if row.try_get(10)? {
                         reading.late.push(id);
                     }
+                    if row.try_get(30)? {
+                        reading.waited_for.insert(id);
+                    }
                     new.insert(EventFacts {
                         revision: revisions.get(&id).copied(),
                         stock: empty_stock(event_terms(row, id)?),
                         overdue: Vec::new(),
+                        waiting: Vec::new(),
                     })
                 }
             };
@@ -355,6 +401,64 @@ impl StockReading {
         let late = self.late.iter().copied();
         late.filter(|id| is_ours(id) && !asked.overdue.contains(id))
             .collect()
+    }
+
+    /// Events on whose waitlist somebody may be served: of those whose turn this transaction holds, where something is
+    /// left or may come free.
+    fn waited_for(&self, asked: &Questions) -> Vec<EventId> {
+        let may_serve = |id: &EventId| {
+            self.facts.events.get(id).is_some_and(|facts| {
+                let mut types = facts.stock.ticket_types.values();
+                let is_left = types.any(|terms| facts.stock.left(terms) > 0);
+                let frees = self.late.contains(id) || asked.freeing.contains(id);
+                facts.revision.is_some() && (is_left || frees)
+            })
+        };
+        let waited_for = self.waited_for.iter().copied();
+        waited_for.filter(may_serve).collect()
+    }
+
+    fn waiting(&mut self, row: &Row) -> Result<(), StoreError> {
+        let waiting = Waiting {
+            id: row.try_get(1)?,
+            user_id: row.try_get(2)?,
+            quantity: row.try_get::<_, i32>(3)?.into(),
+            ticket_types: row.try_get(4)?,
+        };
+        if let Some(facts) = self.facts.events.get_mut(&row.try_get(0)?) {
+            facts.waiting.push(waiting);
+        }
+        Ok(())
+    }
+
+    fn waiting_users(&self, events: &[EventId]) -> (Vec<EventId>, Vec<UserId>) {
+        let of = |event: &EventId| {
+            let facts = self.facts.events.get(event);
+            let waiting = facts.into_iter().flat_map(|facts| &facts.waiting);
+            let users: Vec<_> = waiting.map(|waiting| (*event, waiting.user_id)).collect();
+            users
+        };
+        events.iter().flat_map(of).unzip()
+    }
+
+    /// Ticket types that are sold by the seat, for which somebody waits.
+    fn seats_waited_for(&self, events: &[EventId]) -> Vec<TicketTypeId> {
+        let events = events
+            .iter()
+            .filter_map(|event| self.facts.events.get(event));
+        let of = |facts: &EventFacts| {
+            let is_wanted = |id: &TicketTypeId| {
+                let mut waiting = facts.waiting.iter();
+                waiting.any(|waiting| {
+                    let types = waiting.ticket_types.as_ref();
+                    types.is_none_or(|types| types.contains(id))
+                })
+            };
+            let types = facts.stock.ticket_types.iter();
+            let seated = types.filter(|(id, terms)| terms.seated && is_wanted(id));
+            seated.map(|(id, _)| *id).collect::<Vec<_>>()
+        };
+        events.flat_map(of).collect()
     }
 
     /// The ticket types among those in `choices` that are sold by the seat.
@@ -505,6 +609,7 @@ fn event_terms(row: &Row, id: EventId) -> Result<EventTerms, StoreError> {
         membership_required: row.try_get(5)?,
         max_per_booking: row.try_get::<_, i32>(6)?.into(),
         hold_minutes: row.try_get::<_, i32>(7)?.into(),
+        offer_minutes: row.try_get::<_, i32>(29)?.into(),
         deleted: row.try_get(8)?,
     })
 }

@@ -17,7 +17,9 @@ use crate::store::StoreError;
 use crate::store::jobs::{QueuedJob, millis};
 use crate::ticketing::record::{Booking, BookingItem, BookingKind};
 use crate::ticketing::stock::ClaimState;
-use crate::ticketing::{BookingId, ClaimId, EventId, PaymentId, SeatId, TicketTypeId, UserId};
+use crate::ticketing::{
+    BookingId, ClaimId, EventId, PaymentId, SeatId, TicketTypeId, UserId, WaitingId,
+};
 
 statements! {
     change_bookings = format!("
@@ -86,6 +88,10 @@ statements! {
     add_contacts = "
         insert into booking_contacts (booking_id, name, email, phone)
         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[])";
+    make_offers = "
+        update waitlist w set status = 'offered', booking_id = offer.booking_id, updated_at = clock_timestamp()
+          from unnest($1::bigint[], $2::uuid[]) as offer (id, booking_id)
+         where w.id = offer.id and w.status = 'waiting'";
     add_jobs = "
         insert into jobs (kind, key, payload, expires_at)
         select kind, key, payload, clock_timestamp() + worth_ms * interval '1 ms'
@@ -125,6 +131,9 @@ pub(super) async fn write(
     let bookings_of = bookings.columns(&writes.in_time);
     let contacts = ContactRows::of(&writes.new);
     let contacts_of = contacts.columns();
+    let (waiting, offered): (Vec<WaitingId>, Vec<BookingId>) =
+        writes.offers.iter().copied().unzip();
+    let offers_of: [&(dyn ToSql + Sync); 2] = [&waiting, &offered];
     let jobs = JobRows::of(&writes.jobs);
     let jobs_of = jobs.columns();
     tokio::try_join!(
@@ -136,6 +145,7 @@ pub(super) async fn write(
         execute(client, changes.swapped.is_empty(), &sql.add_items, &items_of),
         execute(client, changes.void.is_empty(), &sql.void_tickets, &void_of),
         execute(client, bookings.claims.bookings.is_empty(), &sql.add_bookings, &bookings_of),
+        execute(client, waiting.is_empty(), &sql.make_offers, &offers_of),
         execute(client, contacts.bookings.is_empty(), &sql.add_contacts, &contacts_of),
         execute(client, tickets.codes.is_empty(), &sql.add_tickets, &tickets_of),
         execute(client, keys.digests.is_empty(), &sql.add_keys, &keys_of),

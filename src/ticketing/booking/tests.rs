@@ -76,6 +76,7 @@ fn stock() -> Stock {
             membership_required: false,
             max_per_booking: 10,
             hold_minutes: 15,
+            offer_minutes: 720,
             deleted: false,
         },
         ticket_types: [

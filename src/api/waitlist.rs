@@ -1,0 +1,335 @@
+//! The waitlist of an event that is sold out: people join, leave, and answer their offers.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use utoipa::{IntoParams, ToSchema};
+
+use super::ApiState;
+use super::availability;
+use super::bookings::BookingData;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Body, Query};
+use super::fields::{Fields, Input};
+use super::idempotency::made;
+use crate::auth::{Caller, Right};
+use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, LIST_ROWS_MAX};
+use crate::desk::{Change, DeskError};
+use crate::lang::Lang;
+use crate::schema;
+use crate::store::waitlist::{NewWaiting, WaitingRow, WaitingStatus};
+use crate::ticketing::availability::SaleState;
+use crate::ticketing::record::BookingStatus;
+use crate::ticketing::refusal::Refusal;
+use crate::ticketing::transition::{Canceller, Transition};
+use crate::ticketing::{EventId, TicketTypeId, WaitingId};
+
+/// A wish for tickets that may come free.
+#[derive(ToSchema)]
+#[schema(example = json!({"quantity": 2}))]
+#[expect(dead_code, reason = "describes the body; `WishInput` reads it")]
+pub(super) struct WishBody {
+    /// So many together, or none.
+    #[schema(schema_with = schema::quantity)]
+    quantity: i64,
+    /// Any one of these, the first that has enough; without it, any of the event's.
+    #[schema(min_items = 1, max_items = 100)]
+    ticket_type_ids: Option<Vec<TicketTypeId>>,
+}
+
+pub(super) struct WishInput {
+    quantity: i64,
+    ticket_types: Option<Vec<TicketTypeId>>,
+}
+
+impl Input for WishInput {
+    fn read(fields: &mut Fields) -> Option<WishInput> {
+        fields.require(&["quantity"]);
+        let quantity = fields.integer("quantity", 1..=CAPACITY_MAX);
+        let ticket_types: Option<Vec<TicketTypeId>> =
+            fields.ids("ticket_type_ids", BOOKING_ITEMS_MAX);
+        if ticket_types.as_ref().is_some_and(Vec::is_empty) {
+            fields.refuse("ticket_type_ids", "EMPTY", "");
+        }
+        Some(WishInput {
+            quantity: quantity?,
+            ticket_types,
+        })
+    }
+}
+
+/// Where to go on in a waitlist.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AfterWaiting {
+    /// The last `id` that the caller has seen.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+}
+
+impl Input for AfterWaiting {
+    fn read(fields: &mut Fields) -> Option<AfterWaiting> {
+        Some(AfterWaiting {
+            after: fields.integer("after", 0..=i64::MAX),
+        })
+    }
+}
+
+/// Wait for tickets
+///
+/// Where an event, or the ticket types named, have not enough left. Tickets that come free are offered in order: they are
+/// held as a booking of kind `offer` until its `expires_at`, to be accepted or declined. `place` is the caller's place in
+/// the line.
+#[utoipa::path(
+    post, path = "/events/{event_id}/waitlist", tag = "waitlist", request_body = WishBody,
+    params(("event_id" = EventId, Path)),
+    responses(
+        (status = 201, body = Envelope<WaitingRow>),
+        (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`", body = Failure),
+        (status = 409, description = "`NOT_SOLD_OUT`: there is enough left, book it; `ALREADY_WAITING`; `SALES_CLOSED`: the \
+            event does not sell", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`, `LIMIT_EXCEEDED {max}`: more than one booking may have", body = Failure),
+    )
+)]
+pub(super) async fn join(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    headers: HeaderMap,
+    body: Body<WishInput>,
+) -> ApiResult<Reply<WaitingRow>> {
+    let user_id = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
+    let WishInput {
+        quantity,
+        ticket_types,
+    } = body.input;
+    let stock = availability::visible(&state, &caller, event_id).await?;
+    let now = state.desk.now();
+    let types = stock.ticket_types();
+    let asked = ticket_types.iter().flatten();
+    let unknown = asked
+        .clone()
+        .find(|id| types.iter().all(|one| one.id != **id));
+    if let Some(unknown) = unknown {
+        return Err(ApiError::not_found("TICKET_TYPE_NOT_FOUND").with("ticket_type_id", unknown.0));
+    }
+    let wanted = types.iter().filter(|one| {
+        let asked = ticket_types.as_ref();
+        asked.is_none_or(|asked| asked.contains(&one.id))
+    });
+    let on_sale = wanted.filter(|one| {
+        let sale = SaleState::of(stock.event(), one, now);
+        sale == SaleState::OnSale
+    });
+    let on_sale: Vec<_> = on_sale.collect();
+    if on_sale.is_empty() {
+        return Err(ApiError::conflict("SALES_CLOSED"));
+    }
+    let max = stock.event().max_per_booking;
+    if quantity > max {
+        return Err(Refusal::LimitExceeded {
+            max,
+            ticket_type_id: None,
+        }
+        .into());
+    }
+    if on_sale.iter().any(|one| one.available >= quantity) {
+        return Err(ApiError::conflict("NOT_SOLD_OUT"));
+    }
+    let new = NewWaiting {
+        event_id,
+        user_id,
+        quantity,
+        ticket_types,
+        lang: Lang::of(&headers).tag(),
+    };
+    let waiting = state.store.wait_for(&new).await?;
+    let waiting = waiting.ok_or_else(|| ApiError::conflict("ALREADY_WAITING"))?;
+    Ok(Reply::created("WAITING", waiting))
+}
+
+/// A place on a waitlist
+#[utoipa::path(
+    get, path = "/waitlist/{waiting_id}", tag = "waitlist", params(("waiting_id" = WaitingId, Path)),
+    responses(
+        (status = 200, body = Envelope<WaitingRow>),
+        (status = 404, description = "`WAITING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+    )
+)]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<WaitingId>,
+) -> ApiResult<Reply<WaitingRow>> {
+    Ok(Reply::ok("WAITING", own(&state, &caller, id).await?))
+}
+
+/// The caller's places on waitlists, the newest first
+#[utoipa::path(
+    get, path = "/waitlist/mine", tag = "waitlist",
+    responses((status = 200, description = "At most 100", body = Envelope<Vec<WaitingRow>>))
+)]
+pub(super) async fn mine(
+    State(state): State<ApiState>,
+    caller: Caller,
+) -> ApiResult<Reply<Vec<WaitingRow>>> {
+    let user = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
+    let rows = state.store.waiting_of_user(user, LIST_ROWS_MAX).await?;
+    Ok(Reply::ok("WAITLIST", rows))
+}
+
+/// An event's waitlist, in the order in which people came
+#[utoipa::path(
+    get, path = "/events/{event_id}/waitlist", tag = "waitlist", params(("event_id" = EventId, Path), AfterWaiting),
+    responses(
+        (status = 200, description = "At most 100, after the one that `after` names", body = Envelope<Vec<WaitingRow>>),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn of_event(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    Query(after): Query<AfterWaiting>,
+) -> ApiResult<Reply<Vec<WaitingRow>>> {
+    let stock = availability::visible(&state, &caller, event_id).await?;
+    if !caller.may(Right::Sell, stock.event().organizer_id) {
+        return Err(ApiError::forbidden());
+    }
+    let after = WaitingId(after.after.unwrap_or(0));
+    let rows = state
+        .store
+        .waiting_of_event(event_id, after, LIST_ROWS_MAX)
+        .await?;
+    Ok(Reply::ok("WAITLIST", rows))
+}
+
+/// Leave a waitlist
+///
+/// An offer is declined by it. Repeated, it is answered with what was done.
+#[utoipa::path(
+    delete, path = "/waitlist/{waiting_id}", tag = "waitlist", params(("waiting_id" = WaitingId, Path)),
+    responses(
+        (status = 200, body = Envelope<WaitingRow>),
+        (status = 404, description = "`WAITING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`", body = Failure),
+    )
+)]
+pub(super) async fn leave(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<WaitingId>,
+) -> ApiResult<Reply<WaitingRow>> {
+    own(&state, &caller, id).await?;
+    state.store.leave_waitlist(id).await?;
+    // While it was being left, an offer may have been made.
+    let waiting = own(&state, &caller, id).await?;
+    let waiting = match waiting.status {
+        WaitingStatus::Offered => give_back(&state, &caller, &waiting).await?,
+        _ => waiting,
+    };
+    Ok(Reply::ok("LEFT", waiting))
+}
+
+/// Accept an offer
+///
+/// The booking that was offered becomes a pending one of the caller, to be paid until its `expires_at`; what costs nothing
+/// is confirmed at once.
+#[utoipa::path(
+    post, path = "/waitlist/{waiting_id}/accept", tag = "waitlist", params(("waiting_id" = WaitingId, Path)),
+    responses(
+        (status = 200, description = "Done, now or before", body = Envelope<BookingData>,
+            headers(("X-Event-Revision" = u64, description = "The event's revision, with this in it"))),
+        (status = 404, description = "`WAITING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`NO_OFFER {status}`: none was made, or it is over; `PENDING_BOOKING_EXISTS`: pay or \
+            cancel that one first", body = Failure),
+        (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`", body = Failure),
+    )
+)]
+pub(super) async fn accept(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<WaitingId>,
+) -> ApiResult<Reply<BookingData>> {
+    let waiting = own(&state, &caller, id).await?;
+    let (WaitingStatus::Offered | WaitingStatus::Accepted, Some(booking)) =
+        (waiting.status, waiting.booking_id)
+    else {
+        return Err(no_offer(waiting.status));
+    };
+    let change = Change::new(waiting.event_id, booking, Transition::Accept);
+    let (answer, _) = match state.desk.change(change).await {
+        // It ran out meanwhile.
+        Err(DeskError::Refused(Refusal::InvalidTransition { .. })) => {
+            return Err(no_offer(WaitingStatus::Expired));
+        }
+        outcome => made(outcome?)?,
+    };
+    state.board.committed(waiting.event_id, answer.revision);
+    let said = match answer.booking.status {
+        BookingStatus::Confirmed => "BOOKING_CONFIRMED",
+        _ => "BOOKING_CREATED",
+    };
+    let data = BookingData::new(answer.booking, answer.now);
+    Ok(Reply::ok(said, data).revision(answer.revision))
+}
+
+/// Decline an offer
+///
+/// What was held for the caller goes to the next in line. Repeated, it is answered with what was done.
+#[utoipa::path(
+    post, path = "/waitlist/{waiting_id}/decline", tag = "waitlist", params(("waiting_id" = WaitingId, Path)),
+    responses(
+        (status = 200, description = "Done, now or before", body = Envelope<WaitingRow>),
+        (status = 404, description = "`WAITING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`NO_OFFER {status}`: none was made, or it is over", body = Failure),
+        (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`: come again after `Retry-After`", body = Failure),
+    )
+)]
+pub(super) async fn decline(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<WaitingId>,
+) -> ApiResult<Reply<WaitingRow>> {
+    let waiting = own(&state, &caller, id).await?;
+    let waiting = match waiting.status {
+        WaitingStatus::Offered => give_back(&state, &caller, &waiting).await?,
+        WaitingStatus::Declined => waiting,
+        status => return Err(no_offer(status)),
+    };
+    Ok(Reply::ok("LEFT", waiting))
+}
+
+/// A place on a waitlist, if it is the caller's.
+async fn own(state: &ApiState, caller: &Caller, id: WaitingId) -> ApiResult<WaitingRow> {
+    let row = state.store.waiting(id).await?;
+    let row = row.filter(|row| caller.may_act_for(row.user_id));
+    row.ok_or_else(|| ApiError::not_found("WAITING_NOT_FOUND"))
+}
+
+fn no_offer(status: WaitingStatus) -> ApiError {
+    ApiError::conflict("NO_OFFER").with("status", status.as_str())
+}
+
+async fn give_back(
+    state: &ApiState,
+    caller: &Caller,
+    waiting: &WaitingRow,
+) -> ApiResult<WaitingRow> {
+    if let Some(booking) = waiting.booking_id {
+        let reason = Some("the offer was declined".to_owned());
+        let by = Canceller::Owner;
+        let cancel = Transition::Cancel { by, reason };
+        let change = Change::new(waiting.event_id, booking, cancel);
+        match state.desk.change(change).await {
+            Ok(outcome) => {
+                let (answer, _) = made(outcome)?;
+                state.board.committed(waiting.event_id, answer.revision);
+            }
+            // It ran out meanwhile.
+            Err(DeskError::Refused(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    own(state, caller, waiting.id).await
+}

@@ -1,0 +1,265 @@
+//! The waitlist: people join, leave and are listed here. Offers are made by the desk (`store/desk.rs`), and a trigger writes
+//! what becomes of them.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+
+use super::{Store, StoreError};
+use crate::ticketing::{BookingId, EventId, Revision, TicketTypeId, UserId, WaitingId};
+
+/// The kind of job that tells somebody of an offer, and how long it is worth doing.
+pub const OFFER_MAIL: &str = "waitlist_offer";
+pub const OFFER_MAIL_WORTH: Duration = Duration::from_secs(24 * 3_600);
+/// Places in a line are counted up to this.
+const PLACE_MAX: i64 = 10_000;
+
+/// Somebody on the waitlist, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WaitingRow {
+    pub id: WaitingId,
+    pub event_id: EventId,
+    pub user_id: UserId,
+    /// So many together, or none.
+    pub quantity: i64,
+    /// Any one of these; `null`: any of the event's.
+    pub ticket_type_ids: Option<Vec<TicketTypeId>>,
+    pub status: WaitingStatus,
+    /// The place in the line, from 1, counted up to 10,000; `null` for those who wait no more.
+    pub place: Option<i64>,
+    /// The booking that is offered.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub booking_id: Option<BookingId>,
+    /// Until when the offer stands.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub offer_until: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitingStatus {
+    Waiting,
+    /// The tickets are held for them.
+    Offered,
+    Accepted,
+    Declined,
+    /// The offer was not answered in time.
+    Expired,
+    Left,
+}
+
+impl WaitingStatus {
+    const ALL: [WaitingStatus; 6] = [
+        WaitingStatus::Waiting,
+        WaitingStatus::Offered,
+        WaitingStatus::Accepted,
+        WaitingStatus::Declined,
+        WaitingStatus::Expired,
+        WaitingStatus::Left,
+    ];
+
+    /// As the database and the wire spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WaitingStatus::Waiting => "waiting",
+            WaitingStatus::Offered => "offered",
+            WaitingStatus::Accepted => "accepted",
+            WaitingStatus::Declined => "declined",
+            WaitingStatus::Expired => "expired",
+            WaitingStatus::Left => "left",
+        }
+    }
+}
+
+/// A person to be put on the waitlist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewWaiting {
+    pub event_id: EventId,
+    pub user_id: UserId,
+    pub quantity: i64,
+    pub ticket_types: Option<Vec<TicketTypeId>>,
+    /// As `Lang::tag` names it.
+    pub lang: &'static str,
+}
+
+/// An offer, as its mail tells of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfferToTell {
+    pub email: String,
+    pub lang: String,
+    pub title: String,
+    pub reference: String,
+    pub quantity: i64,
+    pub until: Timestamp,
+    pub timezone: String,
+}
+
+const COLUMNS: &str = "w.id, w.event_id, w.user_id, w.quantity, w.ticket_type_ids, w.status, w.booking_id, w.created_at,
+    case when w.status = 'waiting' then
+        (select count(*) from (select from waitlist o where o.event_id = w.event_id and o.status = 'waiting' and o.id <= w.id
+                                limit $2) before) end,
+    case when w.status = 'offered' then (select expires_at from bookings where id = w.booking_id) end";
+
+fn read(row: &Row) -> Result<WaitingRow, StoreError> {
+    let status: &str = row.try_get(5)?;
+    let known = WaitingStatus::ALL
+        .into_iter()
+        .find(|one| one.as_str() == status);
+    let status =
+        known.ok_or_else(|| StoreError::corrupt(format!("somebody waits as {status:?}")))?;
+    Ok(WaitingRow {
+        id: row.try_get(0)?,
+        event_id: row.try_get(1)?,
+        user_id: row.try_get(2)?,
+        quantity: row.try_get::<_, i32>(3)?.into(),
+        ticket_type_ids: row.try_get(4)?,
+        status,
+        booking_id: row.try_get(6)?,
+        created_at: row.try_get(7)?,
+        place: row.try_get(8)?,
+        offer_until: row.try_get(9)?,
+    })
+}
+
+impl Store {
+    /// Puts somebody at the end of the line. `None`: they are in it.
+    pub async fn wait_for(&self, new: &NewWaiting) -> Result<Option<WaitingRow>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            insert into waitlist (event_id, user_id, quantity, ticket_type_ids, lang) values ($1, $2, $3, $4, $5)
+                on conflict (event_id, user_id) where status in ('waiting', 'offered') do nothing
+            returning id";
+        let statement = client.prepare_cached(sql).await?;
+        let quantity = i32::try_from(new.quantity).unwrap_or(i32::MAX);
+        let row = client
+            .query_opt(
+                &statement,
+                &[
+                    &new.event_id,
+                    &new.user_id,
+                    &quantity,
+                    &new.ticket_types,
+                    &new.lang,
+                ],
+            )
+            .await?;
+        match row {
+            None => Ok(None),
+            Some(row) => self.waiting(row.try_get(0)?).await,
+        }
+    }
+
+    pub async fn waiting(&self, id: WaitingId) -> Result<Option<WaitingRow>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!("select {COLUMNS} from waitlist w where w.id = $1");
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&id, &PLACE_MAX]).await?;
+        row.map(|row| read(&row)).transpose()
+    }
+
+    /// For what a user waits or has waited, the newest first.
+    pub async fn waiting_of_user(
+        &self,
+        user: UserId,
+        limit: i64,
+    ) -> Result<Vec<WaitingRow>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {COLUMNS} from waitlist w where w.user_id = $1 order by w.id desc limit $3"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client
+            .query(&statement, &[&user, &PLACE_MAX, &limit])
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The people on an event's waitlist after the one with this id, in the order in which they came.
+    pub async fn waiting_of_event(
+        &self,
+        event: EventId,
+        after: WaitingId,
+        limit: i64,
+    ) -> Result<Vec<WaitingRow>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {COLUMNS} from waitlist w where w.event_id = $1 and w.id > $3 order by w.event_id, w.id limit $4"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client
+            .query(&statement, &[&event, &PLACE_MAX, &after, &limit])
+            .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// Takes somebody out of the line who waits in it. Waits for a desk that is making an offer.
+    pub async fn leave_waitlist(&self, id: WaitingId) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        let sql = "update waitlist set status = 'left', updated_at = clock_timestamp() where id = $1 and status = 'waiting'";
+        let statement = client.prepare_cached(sql).await?;
+        client.execute(&statement, &[&id]).await?;
+        Ok(())
+    }
+
+    /// Events with people who wait and something left, each with its revision.
+    pub async fn waited_for(
+        &self,
+        events_max: usize,
+    ) -> Result<Vec<(EventId, Revision)>, StoreError> {
+        let client = self.client().await?;
+        // From event to event along the index, however many wait for one.
+        let sql = "
+            with recursive waited (event_id) as (
+                (select event_id from waitlist where status = 'waiting' order by event_id limit 1)
+                union all
+                select (select w.event_id from waitlist w where w.status = 'waiting' and w.event_id > waited.event_id
+                         order by w.event_id limit 1)
+                  from waited where waited.event_id is not null
+            )
+            select waited.event_id, turn.revision
+              from waited
+              cross join lateral (select revision from turns where event_id = waited.event_id limit 1) turn
+              cross join lateral (select from pools where event_id = waited.event_id and kind = 'event'
+                                     and capacity - blocked - held - sold > 0 limit 1) something
+             where waited.event_id is not null limit $1";
+        let statement = client.prepare_cached(sql).await?;
+        let events_max = i64::try_from(events_max).unwrap_or(i64::MAX);
+        let rows = client.query(&statement, &[&events_max]).await?;
+        let waited = rows.iter().map(|row| {
+            let revision: i64 = row.try_get(1)?;
+            Ok((row.try_get(0)?, Revision::try_from(revision).unwrap_or(0)))
+        });
+        waited.collect()
+    }
+
+    /// The offer that somebody has, and the address to tell them of it; `None` where it is over or there is no address.
+    pub async fn offer_to_tell(&self, id: WaitingId) -> Result<Option<OfferToTell>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select u.email, w.lang, e.title, b.reference, w.quantity, b.expires_at, e.timezone
+              from waitlist w
+              join bookings b on b.id = w.booking_id
+              join users u on u.id = w.user_id
+              join events e on e.id = w.event_id
+             where w.id = $1 and w.status = 'offered' and u.email is not null and b.expires_at is not null";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| {
+            Ok(OfferToTell {
+                email: row.try_get(0)?,
+                lang: row.try_get(1)?,
+                title: row.try_get(2)?,
+                reference: row.try_get(3)?,
+                quantity: row.try_get::<_, i32>(4)?.into(),
+                until: row.try_get(5)?,
+                timezone: row.try_get(6)?,
+            })
+        })
+        .transpose()
+    }
+}

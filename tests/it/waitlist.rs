@@ -1,0 +1,203 @@
+//! The waitlist: what comes free is offered in order, held until it is answered, and nobody snatches it.
+
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use crate::support::caller::{Answer, Caller};
+use crate::support::server::TestServer;
+use crate::support::show::{Show, Staged, one, user};
+use crate::support::smtp::Smtp;
+
+const BOOKINGS: &str = "/api/v1/bookings";
+const WAITLIST: &str = "/api/v1/waitlist";
+
+async fn join(caller: &Caller, show: &Staged, wish: Value) -> Answer {
+    let path = format!("/api/v1/events/{}/waitlist", show.event);
+    caller.post(&path, &wish).await
+}
+
+async fn book(caller: &Caller, show: &Staged, quantity: i64) -> Answer {
+    let items = json!([{"ticket_type_id": show.ticket_types[0], "quantity": quantity}]);
+    caller
+        .post(BOOKINGS, &json!({"event_id": show.event, "items": items}))
+        .await
+}
+
+async fn cancel(caller: &Caller, booking: &Value) -> Answer {
+    let path = format!("{BOOKINGS}/{}/status", booking["id"].as_str().unwrap());
+    caller.put(&path, &json!({"status": "cancelled"})).await
+}
+
+async fn place(caller: &Caller, id: i64) -> Value {
+    let answer = caller.get(&format!("{WAITLIST}/{id}")).await;
+    answer.data(200).clone()
+}
+
+async fn customer(server: &TestServer, client: &Client) -> Caller {
+    server.user(user(client, "customer").await)
+}
+
+/// Somebody who waits for so many.
+async fn waits(
+    server: &TestServer,
+    client: &Client,
+    show: &Staged,
+    quantity: i64,
+) -> (Caller, i64) {
+    let caller = customer(server, client).await;
+    let joined = join(&caller, show, json!({"quantity": quantity})).await;
+    let id = joined.data(201)["id"].as_i64().unwrap();
+    (caller, id)
+}
+
+#[tokio::test]
+async fn what_comes_free_is_offered_in_order_and_to_nobody_else() {
+    let mut smtp = Smtp::start().await;
+    let url = smtp.url();
+    let server = TestServer::builder()
+        .with(|config| config.mail.smtp_url = Some(url))
+        .start()
+        .await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 4)
+        .stage(&client)
+        .await;
+    let early = customer(&server, &client).await;
+    let not_yet = join(&early, &show, json!({"quantity": 2})).await;
+    assert_eq!(not_yet.code(409), "NOT_SOLD_OUT");
+    let sold = book(&early, &show, 4).await.data(201).clone();
+    let organizer = server.user(show.organizer);
+
+    let (three, third) = waits(&server, &client, &show, 5).await;
+    let (first, first_id) = waits(&server, &client, &show, 2).await;
+    let (second, second_id) = waits(&server, &client, &show, 2).await;
+    let (last, last_id) = waits(&server, &client, &show, 1).await;
+    assert_eq!(place(&second, second_id).await["place"], 3);
+    let again = join(&first, &show, json!({"quantity": 1})).await;
+    assert_eq!(again.code(409), "ALREADY_WAITING");
+    let theirs = first.get(&format!("{WAITLIST}/{second_id}")).await;
+    assert_eq!(theirs.code(404), "WAITING_NOT_FOUND");
+    let none = first
+        .post(&format!("{WAITLIST}/{first_id}/accept"), &json!({}))
+        .await;
+    assert_eq!(none.code(409), "NO_OFFER");
+
+    // All four come free; five together are not there, so the next two get two each.
+    cancel(&early, &sold).await.data(200);
+    let offered = place(&first, first_id).await;
+    assert_eq!(offered["status"], "offered");
+    assert_eq!(place(&second, second_id).await["status"], "offered");
+    assert_eq!(place(&last, last_id).await["place"], 2);
+    assert_eq!(place(&three, third).await["place"], 1);
+    let snatched = book(&customer(&server, &client).await, &show, 1).await;
+    assert!(["SOLD_OUT", "TICKET_TYPE_SOLD_OUT"].contains(&snatched.code(409)));
+    let id = offered["booking_id"].as_str().unwrap();
+    let booking = first
+        .get(&format!("{BOOKINGS}/{id}"))
+        .await
+        .data(200)
+        .clone();
+    assert_eq!(
+        (&booking["kind"], &booking["status"]),
+        (&json!("offer"), &json!("pending"))
+    );
+    assert_eq!(booking["expires_at"], offered["offer_until"]);
+    let mail = smtp.mail().await;
+    assert!(
+        mail["subject"]
+            .as_str()
+            .unwrap()
+            .contains("Your tickets for"),
+        "{mail}"
+    );
+
+    // One accepts and pays, the other declines: the next in line is served.
+    let accepted = first
+        .post(&format!("{WAITLIST}/{first_id}/accept"), &json!({}))
+        .await;
+    assert_eq!(accepted.data(200)["status"], "pending");
+    assert!(accepted.data(200).get("kind").is_none());
+    let repeated = first
+        .post(&format!("{WAITLIST}/{first_id}/accept"), &json!({}))
+        .await;
+    assert_eq!(repeated.data(200)["id"], accepted.data(200)["id"]);
+    assert_eq!(place(&first, first_id).await["status"], "accepted");
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    organizer
+        .put(&format!("{BOOKINGS}/{id}/status"), &paid)
+        .await
+        .data(200);
+    let declined = second
+        .post(&format!("{WAITLIST}/{second_id}/decline"), &json!({}))
+        .await;
+    assert_eq!(declined.data(200)["status"], "declined");
+    assert_eq!(place(&last, last_id).await["status"], "offered");
+
+    let left = three.delete(&format!("{WAITLIST}/{third}")).await;
+    assert_eq!(left.data(200)["status"], "left");
+    let list = organizer
+        .get(&format!("/api/v1/events/{}/waitlist", show.event))
+        .await;
+    let statuses: Vec<&Value> = list
+        .data(200)
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["status"])
+        .collect();
+    assert_eq!(statuses, ["left", "accepted", "declined", "offered"]);
+    let mine = last.get(&format!("{WAITLIST}/mine")).await;
+    assert_eq!(mine.data(200)[0]["id"], last_id);
+    server.audit().await;
+}
+
+/// Waits until somebody's place is as expected.
+async fn becomes(caller: &Caller, id: i64, status: &str) {
+    let wait = async {
+        while place(caller, id).await["status"] != status {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), wait)
+        .await
+        .expect(status);
+}
+
+#[tokio::test]
+async fn an_offer_that_is_not_answered_goes_to_the_next_and_plain_sql_counts_too() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Seated", 1_500, 6)
+        .row(6)
+        .stage(&client)
+        .await;
+    let early = customer(&server, &client).await;
+    book(&early, &show, 6).await.data(201);
+    let (first, first_id) = waits(&server, &client, &show, 2).await;
+    let (second, second_id) = waits(&server, &client, &show, 2).await;
+    // Somebody types.
+    let sql = "update bookings set status = 'cancelled' where event_id = $1";
+    client.execute(sql, &[&show.event]).await.unwrap();
+    let sql = "update claims set state = 'dead' where event_id = $1 and seat_id in
+                   (select id from seats order by id limit 2)";
+    client.execute(sql, &[&show.event]).await.unwrap();
+    becomes(&first, first_id, "offered").await;
+    assert_eq!(place(&second, second_id).await["status"], "waiting");
+    let offer = place(&first, first_id).await;
+    let id = offer["booking_id"].as_str().unwrap();
+    let booking = first
+        .get(&format!("{BOOKINGS}/{id}"))
+        .await
+        .data(200)
+        .clone();
+    assert_eq!(booking["items"][0]["seats"].as_array().unwrap().len(), 2);
+
+    let late = format!("update bookings set expires_at = clock_timestamp() where id = '{id}'");
+    client.batch_execute(&late).await.unwrap();
+    becomes(&first, first_id, "expired").await;
+    becomes(&second, second_id, "offered").await;
+    let sql = "select held from pools where event_id = $1 and kind = 'event'";
+    assert_eq!(one::<i32>(&client, sql, &[&show.event]).await, 6);
+}
