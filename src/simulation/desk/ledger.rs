@@ -225,7 +225,11 @@ impl Ledger {
         }
         for event in &transaction.events {
             let live = self.live(*event, &State::default(), 0);
-            let bought = transaction.bought.get(event).copied().unwrap_or(0);
+            // What was bought before something else came free was not there together with it.
+            let bought = match transaction.freed.get(event).copied().unwrap_or(0) {
+                0 => transaction.bought.get(event).copied().unwrap_or(0),
+                _ => 0,
+            };
             let left = self.capacity - live + bought;
             let mut line = self.state.line.values();
             let passed_over = line.find(|one| {
