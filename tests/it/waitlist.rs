@@ -55,7 +55,11 @@ async fn what_comes_free_is_offered_in_order_and_to_nobody_else() {
     let mut smtp = Smtp::start().await;
     let url = smtp.url();
     let server = TestServer::builder()
-        .with(|config| config.mail.smtp_url = Some(url))
+        .with(|config| {
+            config.mail.smtp_url = Some(url);
+            config.mail.public_url = Some("https://tickets.example.org/".to_owned());
+            config.mail.mail_from = Some("Box office <tickets@example.org>".to_owned());
+        })
         .start()
         .await;
     let client = server.client().await;
