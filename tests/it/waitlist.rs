@@ -77,6 +77,8 @@ async fn what_comes_free_is_offered_in_order_and_to_nobody_else() {
     let (first, first_id) = waits(&server, &client, &show, 2).await;
     let (second, second_id) = waits(&server, &client, &show, 2).await;
     let (last, last_id) = waits(&server, &client, &show, 1).await;
+    let sql = "update users set email = 'user' || id || '@example.org'";
+    client.execute(sql, &[]).await.unwrap();
     assert_eq!(place(&second, second_id).await["place"], 3);
     let again = join(&first, &show, json!({"quantity": 1})).await;
     assert_eq!(again.code(409), "ALREADY_WAITING");
