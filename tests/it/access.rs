@@ -171,6 +171,17 @@ impl World {
         }
     }
 
+    /// The buyer's place on the event's waitlist.
+    async fn waiting(&self, staged: &Staged) -> i64 {
+        let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
+            [&staged.event.0, &self.people["buyer"].0];
+        let sql = "insert into waitlist (event_id, user_id, quantity) values ($1, $2, 1) on conflict do nothing";
+        self.client.execute(sql, &values).await.unwrap();
+        let sql = "select max(id) from waitlist where event_id = $1 and user_id = $2";
+        let row = self.client.query_one(sql, &values).await.unwrap();
+        row.get(0)
+    }
+
     async fn show(&self) -> (Staged, Value) {
         let staged = Show::new()
             .ticket_type("Seat", 1_500, 1_000)
@@ -227,6 +238,7 @@ impl Operation {
 
     async fn asked_by(&self, world: &World, kind: &str, of: &(Staged, Value)) -> Answer {
         let (staged, booked) = of;
+        let waiting = world.waiting(staged).await;
         let parts = self.path.split('/').map(|part| match part {
             "{event_id}" => staged.event.to_string(),
             "{ticket_type_id}" => staged.ticket_types[0].to_string(),
@@ -236,6 +248,7 @@ impl Operation {
             }
             "{user_id}" => world.people["buyer"].to_string(),
             "{id}" => booked["id"].as_str().unwrap().to_owned(),
+            "{waiting_id}" => waiting.to_string(),
             "{reference}" => booked["reference"].as_str().unwrap().to_owned(),
             // Not the key that asks.
             "{api_key_id}" => "999999".to_owned(),
@@ -278,7 +291,10 @@ async fn every_route_admits_whom_the_table_names_and_nobody_else() {
                     continue;
                 }
                 let answer = operation.asked_by(&world, kind, &of).await;
-                let hidden = answer.status == 404 && operation.path.contains("/bookings/");
+                let is_own = ["/bookings/", "/waitlist/"]
+                    .iter()
+                    .any(|own| operation.path.contains(own));
+                let hidden = answer.status == 404 && is_own;
                 let refused = [401, 403].contains(&answer.status)
                     && answer.body["data"]["code"] != "BAD_CREDENTIALS"
                     && answer.body["data"]["code"] != "BAD_REFRESH_TOKEN"

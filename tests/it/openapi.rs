@@ -319,7 +319,9 @@ fn example_address(document: &Value, path: &str, operation: &Value) -> Option<St
             address.push_str(&format!("?{name}={}", ids.trim_matches(['[', ']'])));
         }
     }
-    (!path.contains("{id}") && !path.contains("{reference}")).then_some(address)
+    let unknown = ["{id}", "{reference}", "{waiting_id}"];
+    let is_known = !unknown.iter().any(|part| path.contains(part));
+    is_known.then_some(address)
 }
 
 /// The people of the demo, each with a token, so that the page may act as any of them: in development mode only.
