@@ -109,7 +109,6 @@ create table events (
 );
 -- Lists are read along an index of their order, either way, so that a page costs the same wherever it begins. A category
 -- or status may be rare, so each has one of its own.
-create index events_by_organizer on events (organizer_id, starts_at, id);
 create index events_by_title on events (lower(title), id) where deleted_at is null;
 create index events_by_creation on events (created_at, id) where deleted_at is null;
 create index events_by_category on events (lower(category), starts_at, id) where deleted_at is null;
@@ -122,6 +121,7 @@ create index events_by_start on events (starts_at, id) include (status, organize
 create index events_by_words on events using gin (trigrams(searched)) with (gin_pending_list_limit = 256);
 alter index events_by_words alter column 1 set statistics 0;
 create index events_on_sale on events (starts_at, id) where status = 'active' and deleted_at is null;
+create index events_by_organizer on events (organizer_id, starts_at, id) where deleted_at is null;
 alter table events add constraint events_pkey primary key (id);
 
 -- A price class. `(id, event_id)` is unique so that what hangs on a type can prove by foreign

@@ -340,7 +340,7 @@ async fn a_booking_in_somebody_elses_hands_is_waited_for_alone() {
     let booking_id = made(one_more().await).booking.id;
     // By hand, and without the turn first: the booking's row is locked, the event's turn is not.
     let other = database.client().await;
-    let sql = "begin; update bookings set status = 'cancelled'";
+    let sql = "begin; update bookings set cancel_reason = 'by hand'";
     other.batch_execute(sql).await.unwrap();
     let confirm = tokio::spawn({
         let desk = desk.clone();
@@ -356,7 +356,10 @@ async fn a_booking_in_somebody_elses_hands_is_waited_for_alone() {
         made(one_more().await);
         assert!(!confirm.is_finished());
     }
-    let sql = format!("update claims set state = 'dead' where booking_id = '{booking_id}'; commit");
+    let sql = format!(
+        "update bookings set status = 'cancelled' where id = '{booking_id}';
+         update claims set state = 'dead' where booking_id = '{booking_id}'; commit"
+    );
     other.batch_execute(&sql).await.unwrap();
     assert_eq!(refusal(confirm.await.unwrap()), "INVALID_TRANSITION");
     let report = audit(&database.store().await).await.unwrap();
