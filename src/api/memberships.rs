@@ -11,6 +11,7 @@ use super::extract::{At, Body};
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::schema;
+use crate::store::StoreError;
 use crate::store::memberships::{Membership, MembershipRefusal, NewMembership};
 use crate::ticketing::UserId;
 
@@ -86,6 +87,16 @@ pub(super) async fn list(
     Ok(Reply::ok("MEMBERSHIPS", memberships))
 }
 
+/// An end that is before the beginning that was not named.
+fn refused(error: StoreError) -> ApiError {
+    match error {
+        StoreError::Constraint { name, .. } if name == "memberships_window" => {
+            ApiError::invalid_field("valid_to", "NOT_AFTER_VALID_FROM")
+        }
+        error => error.into(),
+    }
+}
+
 /// Make a user a member
 #[utoipa::path(post, path = "/users/{user_id}/memberships", tag = "users", params(("user_id" = UserId, Path)),
     request_body = MembershipInput,
@@ -103,7 +114,8 @@ pub(super) async fn create(
     let made = state
         .store
         .create_membership(&caller, user, &input.0)
-        .await??;
+        .await
+        .map_err(refused)??;
     state.roles.forget(user);
     Ok(Reply::created("MEMBERSHIP_CREATED", made))
 }
@@ -124,7 +136,8 @@ pub(super) async fn change(
     let changed = state
         .store
         .change_membership(&caller, user, id, &input.0)
-        .await??;
+        .await
+        .map_err(refused)??;
     state.roles.forget(user);
     Ok(Reply::ok("MEMBERSHIP_CHANGED", changed))
 }

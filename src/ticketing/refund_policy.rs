@@ -16,14 +16,16 @@ pub const UNTIL_MINUTES_MAX: i64 = 525_600;
 #[schema(example = json!({"percent": 80, "until_minutes": 1440, "by_ticket": false, "keeps_fees": true}))]
 pub struct RefundPolicy {
     /// How much of the price is given back: 100 is all of it, 0 nothing.
-    #[schema(minimum = 0, maximum = 100, example = 80)]
+    #[schema(minimum = 0, maximum = 100, example = 80, required = false)]
     pub percent: i64,
     /// Owners can cancel until so many minutes before the event begins; never afterwards.
-    #[schema(minimum = 0, maximum = 525_600, example = 1440)]
+    #[schema(minimum = 0, maximum = 525_600, example = 1440, required = false)]
     pub until_minutes: i64,
     /// Single tickets can be given back.
+    #[schema(required = false)]
     pub by_ticket: bool,
     /// Fees are not given back.
+    #[schema(required = false)]
     pub keeps_fees: bool,
 }
 
