@@ -1,7 +1,7 @@
 -- Money back by rule: what owners get who cancel, the job that gives everybody back what a cancelled event took, invoices
 -- and credit notes, disputes. The ledger itself is in `V13__payments.sql`.
 
--- What an owner's own cancellation gives back. An event without a row gives back all until it begins.
+-- The part that an owner's own cancellation gives back. An event without a row gives back all until it begins.
 create table refund_policies (
     event_id bigint not null constraint refund_policies_pkey primary key
         constraint refund_policies_event_exists references events,
