@@ -144,8 +144,7 @@ begin
              cross join lateral (select sum(i.unit_amount * i.quantity) as amount, sum(i.quantity) as quantity
                                    from booking_items i
                                   where i.booking_id = m.booking_id and i.ticket_type_id = m.ticket_type_id
-                                    -- Discounts are negative.
-                                    and i.unit_amount > 0) i) as moved
+                                    and i.kind = 'ticket') i) as moved
      cross join lateral (values (date_bin('15 minutes', coalesce(moved.at, statement_timestamp()), 'epoch')),
                                 ('-infinity')) as place (quarter)
      group by moved.event_id, place.quarter, moved.ticket_type_id

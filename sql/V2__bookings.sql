@@ -107,14 +107,29 @@ create table booking_contacts (
 -- A guest's bookings join the account that proves the address.
 create index booking_contacts_by_email on booking_contacts (email) where email is not null;
 
--- Price and quantity as they were when the booking was made. That the type exists is proved by
--- the booking's claims, which stay when they are dead.
+-- The lines of a booking's price, as they were when it was made; `src/ticketing/price.rs` makes them. Tickets have a line
+-- for each type, whose name is that of the type; discounts of vouchers are negative; a tax that prices contain adds
+-- nothing. The amounts add up to the booking's total. That the type exists is proved by the booking's claims, which
+-- stay when they are dead.
 create table booking_items (
     booking_id uuid not null constraint booking_items_booking_exists references bookings on delete cascade,
     line int not null,
-    ticket_type_id bigint not null,
+    kind text not null default 'ticket'
+        constraint booking_items_kind_known check (kind in ('ticket', 'discount', 'fee', 'tax')),
+    ticket_type_id bigint,
+    name text constraint booking_items_name_length check (char_length(name) <= 200),
     quantity int not null constraint booking_items_quantity_positive check (quantity > 0),
-    unit_amount bigint not null constraint booking_items_amount_counts check (unit_amount >= 0),
+    unit_amount bigint not null,
+    amount bigint not null generated always as (unit_amount * quantity) stored,
+    -- Of tickets and fees their share of the tax, after discounts; of a tax all of it.
+    tax_amount bigint not null default 0 constraint booking_items_tax_counts check (tax_amount >= 0),
+    -- Rate of that tax in basis points, and whether the price contains it.
+    tax_rate int,
+    tax_included boolean,
+    constraint booking_items_amount_counts check (case kind when 'discount' then unit_amount <= 0 else unit_amount >= 0 end),
+    constraint booking_items_ticket_has_type check (kind not in ('ticket', 'discount') or ticket_type_id is not null),
+    constraint booking_items_named check (kind = 'ticket' or name is not null),
+    constraint booking_items_tax_has_rate check ((tax_rate is null) = (tax_included is null)),
     constraint booking_items_pkey primary key (booking_id, line)
 );
 

@@ -27,7 +27,7 @@ declare
     home text := coalesce(current_schema(), split_part(current_setting('search_path'), ',', 1));
     role text;
     -- Tables that other programs may write without restriction.
-    written text := 'users, events, sections, seats, bookings, booking_items, claims, tickets';
+    written text := 'users, events, sections, seats, bookings, booking_items, claims, tickets, taxes, fees, voucher_uses';
     partly text;
     columns text;
 begin
@@ -55,21 +55,21 @@ begin
         role := home || '_' || role;
         execute format('grant insert, update, delete on %s to %I', written, role);
         -- All but the column that triggers derive.
-        foreach partly in array array['ticket_types', 'notices'] loop
+        foreach partly in array array['ticket_types', 'notices', 'vouchers'] loop
             select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
-             where attrelid = partly::regclass and attnum > 0 and not attisdropped and attname not in ('seated', 'revision');
+             where attrelid = partly::regclass and attnum > 0 and not attisdropped and attname not in ('seated', 'revision', 'uses');
             execute format('grant delete, insert (%1$s), update (%1$s) on %2$I to %3$I', columns, partly, role);
         end loop;
         execute format('grant insert (event_id, kind, name, capacity), update (name, capacity), delete on pools to %I', role);
         execute format('grant insert, delete on ticket_type_pools to %I', role);
     end loop;
-    revoke select on idempotency_keys, secrets, booking_contacts, jobs, sessions, refresh_tokens, account_links, identities,
+    revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs, sessions, refresh_tokens, account_links, identities,
         api_keys, organization_invitations, audit_trail, waitlist from public;
-    execute format('revoke select on idempotency_keys, secrets, booking_contacts, jobs, sessions, refresh_tokens, account_links,
+    execute format('revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs, sessions, refresh_tokens, account_links,
                     identities, api_keys, organization_invitations, audit_trail, waitlist from %I', home || '_writer');
 
     role := home || '_server';
-    execute format('grant insert, update, delete on idempotency_keys, booking_contacts, presence_nodes,
+    execute format('grant insert, update, delete on idempotency_keys, booking_contacts, booking_attendees, booking_answers, presence_nodes,
                     presence_counts, event_joins, interactions, jobs, organizations, organization_members,
                     organization_invitations, memberships, sessions, refresh_tokens, account_links, ended_tokens, identities,
                     api_keys, waitlist to %I', role);
@@ -84,11 +84,11 @@ begin
 
     role := home || '_reader';
     execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, notices, booking_items,
-                    claims, tickets, turns, changes, event_tickets, section_tickets, interactions, booking_numbers,
+                    claims, tickets, taxes, fees, vouchers, voucher_uses, turns, changes, event_tickets, section_tickets, interactions, booking_numbers,
                     ticket_numbers, organizations, organization_members,
                     memberships to %I', role);
     execute format('grant select (id, name, email, phone, role, created_at, updated_at) on users to %I', role);
-    execute format('grant select (id, reference, event_id, user_id, status, kind, quantity, total_amount, currency, expires_at,
+    execute format('grant select (id, reference, event_id, user_id, status, kind, quantity, total_amount, absorbed_fee_amount, currency, expires_at,
                     due_at, cancel_reason, paid_by, payment_id, extended_at, processing_since, version, created_at, confirmed_at, updated_at) on bookings to %I', role);
 end
 $roles$;

@@ -761,6 +761,25 @@ pub mod rest {
     pub const BROADCASTS_MAX: usize = 100;
     /// Items of one booking.
     pub const BOOKING_ITEMS_MAX: usize = 100;
+    /// Vouchers of one booking.
+    pub const BOOKING_VOUCHERS_MAX: usize = 5;
+    /// A voucher's code, in characters.
+    pub const VOUCHER_CODE_CHARS_MAX: usize = 64;
+    /// Taxes, and fees, of one event: the desk reads all of them for a booking.
+    pub const PRICE_RULES_MAX: i64 = 100;
+    /// Vouchers of one event.
+    pub const VOUCHERS_MAX: i64 = 100_000;
+    /// Bookings that may use a voucher.
+    pub const VOUCHER_USES_MAX: i64 = 1_000_000;
+    /// Ticket types that a voucher names.
+    pub const VOUCHER_TYPES_MAX: usize = 100;
+    /// Attendees of one booking.
+    pub const ATTENDEES_MAX: usize = 1_000;
+    /// Answers of one booking, and characters of a question's name or of an answer.
+    pub const ANSWERS_MAX: usize = 100;
+    pub const ANSWER_CHARS_MAX: usize = 2_000;
+    /// All answers of one booking as JSON, in bytes; less than the database takes, which writes them with more spaces.
+    pub const ANSWERS_BYTES_MAX: usize = 8 * 1024;
     /// Why a booking is cancelled, in characters.
     pub const REASON_CHARS_MAX: usize = 500;
     /// An Idempotency-Key, in bytes.

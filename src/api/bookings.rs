@@ -5,6 +5,7 @@
 
 pub(super) mod create;
 pub(super) mod find;
+pub(super) mod quote;
 pub(super) mod read;
 pub(super) mod status;
 pub(super) mod swap;

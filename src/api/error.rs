@@ -237,6 +237,12 @@ fn of_constraint(name: &str) -> Option<ApiError> {
         Rule::EndsAfterStart => ApiError::invalid_field("ends_at", "NOT_AFTER_STARTS_AT"),
         Rule::DoorsBeforeStart => ApiError::invalid_field("doors_at", "AFTER_STARTS_AT"),
         Rule::LimitsOrdered => ApiError::invalid_field("max_per_booking", "BELOW_MIN_PER_BOOKING"),
+        Rule::VoucherUses => ApiError::conflict("VOUCHER_USES_BELOW_USED"),
+        Rule::VoucherInUse => ApiError::conflict("VOUCHER_IN_USE"),
+        Rule::VoucherCodeTaken => ApiError::conflict("VOUCHER_CODE_TAKEN"),
+        Rule::VoucherWindow => ApiError::invalid_field("valid_to", "NOT_AFTER_VALID_FROM"),
+        Rule::TaxExists => ApiError::conflict("TAX_EXISTS"),
+        Rule::TaxedType => ApiError::not_found("TICKET_TYPE_NOT_FOUND"),
         Rule::Length | Rule::Bound => ApiError::bad_request("BAD_VALUE"),
         _ => return None,
     })

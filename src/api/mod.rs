@@ -33,6 +33,8 @@ mod numbers;
 mod openapi;
 mod organizations;
 mod payments;
+mod people;
+mod prices;
 mod refunds;
 mod seats;
 mod ticket_types;
@@ -151,6 +153,7 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(seats::statuses)) // GET /events/{event_id}/seats
         .routes(routes!(notices::list)) // GET /events/{event_id}/notices
         .routes(routes!(bookings::create::create)) // POST /bookings
+        .routes(routes!(bookings::quote::quote)) // POST /bookings/quote
         .routes(routes!(bookings::read::by_id)) // GET /bookings/{id}
         .routes(routes!(bookings::read::by_reference)) // GET /bookings/by-reference/{reference}
         .routes(routes!(bookings::find::find_again)) // POST /bookings/find
@@ -218,6 +221,18 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(ticket_types::create)) // POST /events/{event_id}/ticket-types
         .routes(routes!(ticket_types::change)) // PATCH /events/{event_id}/ticket-types/{ticket_type_id}
         .routes(routes!(ticket_types::remove)) // DELETE /events/{event_id}/ticket-types/{ticket_type_id}
+        .routes(routes!(prices::vouchers)) // GET /events/{event_id}/vouchers
+        .routes(routes!(prices::create_voucher)) // POST /events/{event_id}/vouchers
+        .routes(routes!(prices::change_voucher)) // PATCH /events/{event_id}/vouchers/{voucher_id}
+        .routes(routes!(prices::remove_voucher)) // DELETE /events/{event_id}/vouchers/{voucher_id}
+        .routes(routes!(prices::taxes)) // GET /events/{event_id}/taxes
+        .routes(routes!(prices::create_tax)) // POST /events/{event_id}/taxes
+        .routes(routes!(prices::change_tax)) // PATCH /events/{event_id}/taxes/{tax_id}
+        .routes(routes!(prices::remove_tax)) // DELETE /events/{event_id}/taxes/{tax_id}
+        .routes(routes!(prices::fees)) // GET /events/{event_id}/fees
+        .routes(routes!(prices::create_fee)) // POST /events/{event_id}/fees
+        .routes(routes!(prices::change_fee)) // PATCH /events/{event_id}/fees/{fee_id}
+        .routes(routes!(prices::remove_fee)) // DELETE /events/{event_id}/fees/{fee_id}
         .routes(large(routes!(seats::seatmap::replace))) // PUT /events/{event_id}/seatmap
         .routes(routes!(seats::change)) // PATCH /events/{event_id}/seats
         .routes(routes!(notices::create)) // POST /events/{event_id}/notices

@@ -10,6 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::api::fields::Fields;
 use crate::config::rest::PRICE_AMOUNT_MAX;
 use crate::schema;
+use crate::ticketing::currency::Currency;
 
 /// An amount in minor units, with the currency if the request names it.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,10 +97,10 @@ pub(super) fn amount_up_to(fields: &mut Fields, name: &str, max: i64) -> Option<
     }
 }
 
-/// Three letters, as ISO 4217 has them; whether such a currency exists is not checked.
+/// Three letters, as ISO 4217 has them, of a currency that tickets may be sold in.
 pub(super) fn currency(fields: &mut Fields, name: &str) -> Option<String> {
     let code = fields.filled_text(name, 3)?;
-    if code.len() != 3 || !code.bytes().all(|letter| letter.is_ascii_uppercase()) {
+    if Currency::of(&code).is_none() {
         fields.refuse(name, "NOT_A_CURRENCY", "");
         return None;
     }

@@ -49,6 +49,7 @@ const READER_PATH: &str = "/redoc";
         (name = "payments", description = "Money for bookings"),
         (name = "waitlist", description = "Tickets that may come free"),
         (name = "notices", description = "What organizers tell everyone"),
+        (name = "prices", description = "Taxes, fees and vouchers"),
         (name = "numbers", description = "Sales over time, the way of visitors, and tables for spreadsheets"),
         (name = "users", description = "Who buys and who organizes"),
         (name = "interactions", description = "What people did, for analytics"),

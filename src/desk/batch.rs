@@ -73,12 +73,28 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
     questions
 }
 
+/// Lists the rows that the price of one booking depends on.
+pub(super) fn price_questions(event: EventId, request: &Request) -> Questions {
+    let mut questions = Questions::default();
+    ask_for(event, request, &mut questions, &mut BTreeSet::new());
+    questions.types.push((event, None));
+    questions
+}
+
 fn ask_for(
     event: EventId,
     request: &Request,
     questions: &mut Questions,
     types: &mut BTreeSet<Option<TicketTypeId>>,
 ) {
+    // The commands of an event need not follow each other; asking twice costs less than a set.
+    if questions.booked.last() != Some(&event) {
+        questions.booked.push(event);
+    }
+    let codes = request.vouchers.iter();
+    questions
+        .vouchers
+        .extend(codes.map(|code| (event, code.clone())));
     let buyer = request.buyer;
     questions.buyers.extend(buyer.map(|buyer| (event, buyer)));
     let guest = request.guest;
@@ -282,6 +298,10 @@ impl Deciding {
                 token_hash: None,
                 guest: None,
                 contact: None,
+                attendees: Vec::new(),
+                answers: None,
+                vouchers: offer.grant.vouchers,
+                absorbed_fee_amount: offer.grant.absorbed_fee_amount,
                 key: None,
             });
         }
@@ -381,6 +401,10 @@ impl Deciding {
                     token_hash: book.token_hash,
                     guest: book.request.guest,
                     contact: book.contact.clone(),
+                    attendees: book.attendees.clone(),
+                    answers: book.answers.clone(),
+                    vouchers: grant.vouchers,
+                    absorbed_fee_amount: grant.absorbed_fee_amount,
                     key: book.key.clone(),
                 }],
                 ..Writes::default()
@@ -480,7 +504,8 @@ fn changed(was: &Standing, standing: &mut Standing, now: Timestamp) -> ChangedBo
         extended_at: booking.extended_at,
         processing_since: booking.processing_since,
         kind: (was.booking.kind != booking.kind).then_some(booking.kind),
-        contents: (was.booking.items != booking.items).then(|| Contents::of(booking)),
+        contents: (was.booking.items != booking.items || was.booking.lines != booking.lines)
+            .then(|| Contents::of(booking)),
         claims: changed_claims(&was.claims, &standing.claims),
         new_claims: new_claims(&standing.claims),
         new_tickets,
@@ -573,6 +598,7 @@ fn booked(
         quantity: grant.quantity,
         total: grant.total(stock),
         items: grant.items(stock),
+        lines: grant.price_lines(),
         tickets: match confirmed {
             true => lines
                 .flat_map(|line| tickets(line.ticket_type_id, line.quantity, &line.seats, now))

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::store::jobs::QueuedJob;
 use crate::ticketing::booking::Request;
-use crate::ticketing::record::{Booking, Contact};
+use crate::ticketing::record::{Answers, Attendee, Booking, Contact};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;
 use crate::ticketing::{BookingId, EventId, Revision};
@@ -18,6 +18,9 @@ pub struct Book {
     /// SHA-256 of the token that will prove the booking to be that of a buyer without an account.
     pub token_hash: Option<[u8; 32]>,
     pub contact: Option<Contact>,
+    /// In the order of the tickets.
+    pub attendees: Vec<Attendee>,
+    pub answers: Option<Answers>,
     pub key: Option<IdempotencyKey>,
 }
 

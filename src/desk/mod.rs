@@ -43,9 +43,12 @@ use self::worker::{DeskShared, Enqueued, serve};
 use crate::clock::learn;
 use crate::config::DeskConfig;
 use crate::config::inside::DESK_CLOCK_INTERVAL_MS;
-use crate::store::Store;
 use crate::store::desk::{DeskConnection, Turns};
+use crate::store::{Store, StoreError};
 use crate::ticketing::EventId;
+use crate::ticketing::booking::{self, Request};
+use crate::ticketing::price::Price;
+use crate::ticketing::refusal::Refusal;
 
 /// The desk of this node. Clones share it.
 #[derive(Clone)]
@@ -61,6 +64,15 @@ struct Inner {
     idle: Mutex<Vec<DeskConnection>>,
     tracker: TaskTracker,
     cancel: CancellationToken,
+}
+
+/// What a booking would cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quote {
+    pub price: Price,
+    pub currency: String,
+    /// Time by the database's clock.
+    pub now: Timestamp,
 }
 
 impl Desk {
@@ -112,6 +124,26 @@ impl Desk {
     /// command that still waits in the queue, but not one that a worker has taken.
     pub async fn book(&self, book: Book) -> Outcome {
         self.booking(Command::Book(Box::new(book))).await
+    }
+
+    /// What the booking would cost now. Nothing is held and no turn is taken.
+    pub async fn quote(
+        &self,
+        event_id: EventId,
+        request: &Request,
+    ) -> Result<Result<Quote, Refusal>, StoreError> {
+        let questions = batch::price_questions(event_id, request);
+        let mut facts = self.inner.store.look(&questions).await?;
+        let Some(event) = facts.events.remove(&event_id) else {
+            return Ok(Err(Refusal::EventNotFound));
+        };
+        let stock = event.stock;
+        let price = booking::quote(&stock, request, facts.now);
+        Ok(price.map(|price| Quote {
+            price,
+            currency: stock.event.currency,
+            now: facts.now,
+        }))
     }
 
     /// Changes a booking that stands, as `ticketing::transition` says.

@@ -46,6 +46,9 @@ pub(super) fn refused(rule: Rule, command: &Command) -> DeskError {
         },
         Rule::OnePending => Refusal::PendingBookingExists { booking_id: None },
         Rule::User => Refusal::UserNotFound,
+        Rule::VoucherUses => Refusal::VoucherUsedUp { voucher: None },
+        // It was deleted after it was read.
+        Rule::VoucherInUse => return busy(),
         Rule::Late | Rule::Changed | Rule::Again | Rule::UnitsClaimed => return busy(),
         _ => return DeskError::Internal,
     })

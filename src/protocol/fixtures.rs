@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use crate::ticketing::live::{
     Delta, EventInfo, EventState, EventStatus, Notice, RowChange, SeatMap, SeatStatus, TicketType,
 };
+use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{
-    BookedSeat, Booking, BookingItem, BookingKind, BookingStatus, Money, Ticket, TicketStatus,
+    BookedSeat, Booking, BookingItem, BookingKind, BookingLine, BookingStatus, Money, Ticket,
+    TicketStatus,
 };
 use crate::ticketing::{BookingId, EventId, NoticeId, SeatId, TicketTypeId, UserId};
 
@@ -189,6 +191,7 @@ pub(super) fn held_booking() -> Booking {
             unit_price: price(4_500),
             seats: Vec::new(),
         }],
+        lines: vec![ticket_line(STALLS, "Stalls", 4_500)],
         tickets: Vec::new(),
         expires_at: "2026-11-21T01:17:03.456789Z".parse().ok(),
         created_at: jiff::Timestamp::from_microsecond(1_795_222_923_456_789).unwrap_or_default(),
@@ -199,6 +202,20 @@ pub(super) fn held_booking() -> Booking {
         processing_since: None,
         cancel_reason: None,
         payment: None,
+    }
+}
+
+/// One ticket.
+fn ticket_line(ticket_type_id: TicketTypeId, name: &str, amount: i64) -> BookingLine {
+    BookingLine {
+        kind: LineKind::Ticket,
+        ticket_type_id: Some(ticket_type_id),
+        name: name.into(),
+        quantity: 1,
+        unit_amount: amount,
+        amount,
+        tax_amount: 0,
+        tax: None,
     }
 }
 
@@ -228,6 +245,7 @@ pub(super) fn sold_booking() -> Booking {
             unit_price: price,
             seats: vec![seat],
         }],
+        lines: vec![ticket_line(VIP, "VIP", 12_000)],
         tickets: vec![Ticket {
             code: "TKT-20261121-7F3K9QWX".into(),
             ticket_type_id: VIP,

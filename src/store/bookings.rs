@@ -40,6 +40,14 @@ pub(super) const BOOKING: &str = "
                                    and (c.state <> 'dead' or b.status not in ('pending', 'confirmed'))))
                       order by i.line), '[]')
                     from booking_items i join ticket_types t on t.id = i.ticket_type_id
+                   where i.booking_id = b.id and i.kind = 'ticket'),
+        'lines', (select coalesce(jsonb_agg(jsonb_build_object(
+                      'kind', i.kind, 'ticket_type_id', i.ticket_type_id, 'name', coalesce(i.name, t.name, ''),
+                      'quantity', i.quantity, 'unit_amount', i.unit_amount, 'amount', i.amount,
+                      'tax_amount', i.tax_amount, 'tax', case when i.tax_rate is not null then jsonb_build_object(
+                          'basis_points', i.tax_rate, 'included', i.tax_included) end)
+                      order by i.line), '[]')
+                    from booking_items i left join ticket_types t on t.id = i.ticket_type_id
                    where i.booking_id = b.id),
         'tickets', (select coalesce(jsonb_agg(jsonb_build_object(
                         'code', k.code, 'ticket_type_id', k.ticket_type_id, 'seat_id', k.seat_id, 'status', k.status)

@@ -20,6 +20,18 @@ pub enum Rule {
     UnitsClaimed,
     EmailTaken,
     PhoneTaken,
+    /// More live bookings with a voucher than may use it.
+    VoucherUses,
+    /// Bookings have used the voucher.
+    VoucherInUse,
+    /// Another voucher of the event has the code.
+    VoucherCodeTaken,
+    /// The event, ticket type or organization has a tax.
+    TaxExists,
+    /// The event has no ticket type that the tax names.
+    TaxedType,
+    /// A voucher would end before it begins.
+    VoucherWindow,
     /// A ticket type's sale would end before it begins.
     SaleWindow,
     /// An event would end before it begins, or at once.
@@ -52,6 +64,12 @@ pub fn rule(name: &str) -> Option<Rule> {
             Rule::TicketTypeInUse
         }
         "claims_seated_as_type" => Rule::UnitsClaimed,
+        "vouchers_not_overused" => Rule::VoucherUses,
+        "voucher_uses_voucher_exists" => Rule::VoucherInUse,
+        "vouchers_code_unique" => Rule::VoucherCodeTaken,
+        "taxes_one_a_type" | "taxes_one_a_country" => Rule::TaxExists,
+        "taxes_type_of_event" => Rule::TaxedType,
+        "vouchers_window" => Rule::VoucherWindow,
         "users_email_unique" => Rule::EmailTaken,
         "users_phone_unique" => Rule::PhoneTaken,
         "ticket_types_sale_window" => Rule::SaleWindow,

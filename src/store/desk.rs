@@ -31,17 +31,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 pub use self::connection::DeskConnection;
-use super::StoreError;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
 use super::jobs::QueuedJob;
+use super::{Store, StoreError};
 use crate::ticketing::record::{
-    Booking, BookingItem, BookingKind, BookingStatus, Contact, PaidBy, Ticket,
+    Answers, Attendee, Booking, BookingItem, BookingKind, BookingLine, BookingStatus, Contact,
+    PaidBy, Ticket,
 };
 use crate::ticketing::stock::{Claim, ClaimState, GuestHash, Stock};
 use crate::ticketing::transition::{OverdueHold, Standing};
 use crate::ticketing::waitlist::Waiting;
 use crate::ticketing::{
-    BookingId, EventId, PaymentId, Revision, SeatId, TicketTypeId, UserId, WaitingId,
+    BookingId, EventId, PaymentId, Revision, SeatId, TicketTypeId, UserId, VoucherId, WaitingId,
 };
 
 /// The constraint that refuses a write after its deadline, by the database's clock.
@@ -103,6 +104,10 @@ pub struct Questions {
     pub types: Vec<(EventId, Option<TicketTypeId>)>,
     pub buyers: Vec<(EventId, UserId)>,
     pub guests: Vec<(EventId, GuestHash)>,
+    /// Events of which something is booked: their taxes and fees are needed.
+    pub booked: Vec<EventId>,
+    /// Vouchers by code.
+    pub vouchers: Vec<(EventId, String)>,
     /// Seats asked for by name.
     pub seats: Vec<SeatId>,
     /// Ticket types whose seats the server may have to choose; `None`: any of the event's.
@@ -170,6 +175,11 @@ pub struct NewBooking {
     pub token_hash: Option<[u8; 32]>,
     pub guest: Option<GuestHash>,
     pub contact: Option<Contact>,
+    pub attendees: Vec<Attendee>,
+    pub answers: Option<Answers>,
+    pub vouchers: Vec<VoucherId>,
+    /// Fees that the organizer pays.
+    pub absorbed_fee_amount: i64,
     pub key: Option<IdempotencyKey>,
 }
 
@@ -211,6 +221,7 @@ pub struct Contents {
     pub quantity: i64,
     pub total_amount: i64,
     pub items: Vec<BookingItem>,
+    pub lines: Vec<BookingLine>,
 }
 
 impl Contents {
@@ -219,7 +230,15 @@ impl Contents {
             quantity: booking.quantity,
             total_amount: booking.total.amount,
             items: booking.items.clone(),
+            lines: booking.lines.clone(),
         }
+    }
+}
+
+impl Store {
+    /// The rows that the price of bookings depends on, read without a turn.
+    pub async fn look(&self, asked: &Questions) -> Result<Facts, StoreError> {
+        read::look(&self.client().await?, asked).await
     }
 }
 

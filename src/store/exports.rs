@@ -149,7 +149,7 @@ const REPORT: &str = "
            select string_agg(i.quantity || ' × ' || t.name, '; ' order by i.line) as items,
                   sum(i.quantity * i.unit_amount) as amount
              from booking_items i join ticket_types t on t.id = i.ticket_type_id
-            where i.booking_id = b.id and i.unit_amount >= 0) i
+            where i.booking_id = b.id and i.kind = 'ticket') i
      cross join lateral (
            select string_agg(concat_ws(' ', section.name, s.row_label, s.number), '; ' order by s.position) as seats
              from claims c join seats s on s.id = c.seat_id join sections section on section.id = s.section_id

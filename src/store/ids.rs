@@ -7,8 +7,8 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use crate::ticketing::{
-    ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PaymentId, PoolId, RefundId,
-    SeatId, SessionId, TicketTypeId, UserId, WaitingId,
+    ApiKeyId, BookingId, ClaimId, EventId, FeeId, NoticeId, OrganizationId, PaymentId, PoolId,
+    RefundId, SeatId, SessionId, TaxId, TicketTypeId, UserId, VoucherId, WaitingId,
 };
 
 macro_rules! stored_as {
@@ -46,5 +46,5 @@ macro_rules! stored_as {
     };
 }
 
-stored_as!(i64: EventId, TicketTypeId, SeatId, NoticeId, ClaimId, WaitingId, UserId, PoolId, OrganizationId, ApiKeyId, SessionId);
+stored_as!(i64: EventId, TicketTypeId, SeatId, NoticeId, ClaimId, WaitingId, UserId, PoolId, OrganizationId, ApiKeyId, SessionId, VoucherId, TaxId, FeeId);
 stored_as!(Uuid: BookingId, PaymentId, RefundId);

@@ -36,6 +36,8 @@ pub mod numbers;
 pub mod organizations;
 pub mod payments;
 pub mod presence;
+pub mod price_rules;
+pub mod prices;
 pub mod private;
 mod prune;
 pub(crate) mod published;

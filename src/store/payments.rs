@@ -15,6 +15,7 @@ use super::{Store, StoreError};
 use crate::config::inside::{PAYMENT_LOOK_S, REFUND_LOOK_S};
 use crate::ticketing::ledger::{Parts, fee, foreign_refund, refund, sale};
 use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName};
+use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId, UserId};
 
@@ -683,10 +684,20 @@ fn attempt(row: &Row) -> Result<Attempt, StoreError> {
     })
 }
 
-/// What the price of a booking is for.
+/// What the price of a booking is for. Discounts are taken off the tickets.
 pub fn parts_of(booking: &Booking) -> Parts {
-    Parts {
-        revenue: booking.total.amount,
-        ..Parts::default()
+    let mut parts = Parts::default();
+    for line in &booking.lines {
+        match line.kind {
+            LineKind::Ticket | LineKind::Discount => {}
+            LineKind::Fee => {
+                let included = line.tax.is_some_and(|tax| tax.included);
+                parts.fees += line.amount - if included { line.tax_amount } else { 0 };
+            }
+            LineKind::Tax => parts.tax += line.tax_amount,
+        }
     }
+    // What is left, so that the parts come to the total.
+    parts.revenue = booking.total.amount - parts.fees - parts.tax;
+    parts
 }

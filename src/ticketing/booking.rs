@@ -2,7 +2,8 @@
 //!
 //! A booking is granted whole or not at all. The order of the checks decides which of several
 //! reasons the caller hears: the event, the ticket types, the limits, the buyer's pending
-//! booking, the buyer's share, the seats named, the counts, the seats to be chosen.
+//! booking, the buyer's share, the seats named, the counts, the seats to be chosen, the price. Vouchers are checked before
+//! the ticket types, since some reveal them.
 //!
 //! | refusal | when |
 //! |---|---|
@@ -12,17 +13,19 @@
 //! | `SOLD_OUT` | nothing is left of anything asked for |
 
 mod sale;
+mod vouchers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::adjacent;
-use super::record::{BookedSeat, BookingItem, BookingKind, Money};
+use super::price::{Price, PriceLine, Voucher};
+use super::record::{self, BookedSeat, BookingItem, BookingKind, Money};
 use super::refusal::{Of, Refusal};
 use super::sellable::{Source, sellable};
 use super::stock::{ClaimState, EventTerms, GuestHash, Proof, Share, Stock, TicketTypeTerms};
-use super::{BookingId, OrganizationId, PoolId, SeatId, TicketTypeId, UserId};
+use super::{BookingId, OrganizationId, PoolId, SeatId, TicketTypeId, UserId, VoucherId};
 
 /// One booking as it is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +46,10 @@ pub struct Request {
     pub wish: Wish,
     /// What the buyer was shown; another total is refused.
     pub expected_total: Option<ExpectedTotal>,
+    /// Codes of vouchers, in upper case, each once. They apply in this order.
+    pub vouchers: Vec<String>,
+    /// The booking will be paid through a provider that charges no less than `currency::minimum_charge`.
+    pub least_charge: bool,
 }
 
 /// The organizations for which somebody sells tickets.
@@ -93,8 +100,14 @@ pub enum Item {
 pub struct Grant {
     pub lines: Vec<GrantLine>,
     pub quantity: i64,
+    /// The lines of the price, whose amounts add up to the total.
+    pub price: Vec<PriceLine>,
     /// Minor units of the event's currency.
     pub total_amount: i64,
+    /// Fees that the organizer pays.
+    pub absorbed_fee_amount: i64,
+    /// Each is used once.
+    pub vouchers: Vec<VoucherId>,
     pub terms: Terms,
     pub kind: BookingKind,
 }
@@ -126,6 +139,12 @@ impl Grant {
 
     pub fn total(&self, stock: &Stock) -> Money {
         money(stock, self.total_amount)
+    }
+
+    /// The price, as bookings show it.
+    pub fn price_lines(&self) -> Vec<record::BookingLine> {
+        let lines = self.price.iter().cloned();
+        lines.map(record::BookingLine::from).collect()
     }
 
     /// What is granted, as bookings show it.
@@ -192,10 +211,7 @@ fn granted(
     kind: BookingKind,
     now: Timestamp,
 ) -> Result<Grant, Refusal> {
-    let standing = standing(stock, request)?;
-    sale::check_event(&stock.event, request.buyer, standing)?;
-    let mut lines = lines(stock, request, standing, now)?;
-    check_limits(stock, request, &lines)?;
+    let (vouchers, mut lines) = chosen(stock, request, now)?;
     if kind == BookingKind::Checkout {
         check_pending(stock, request.buyer)?;
         check_share(stock, request, total_quantity(&lines))?;
@@ -203,9 +219,8 @@ fn granted(
     check_seats(stock, &lines)?;
     check_counts(stock, &lines)?;
     choose_seats(stock, &mut lines)?;
-    let grant = grant(stock, lines, kind, now)?;
-    check_total(stock, request, grant.total_amount)?;
-    Ok(grant)
+    let price = vouchers::priced(stock, request, &lines, &vouchers)?;
+    grant(stock, lines, kind, &vouchers, price, now)
 }
 
 /// Whether the buyer sells the event's tickets.
@@ -217,6 +232,29 @@ fn is_staff(event: &EventTerms, request: &Request) -> bool {
         Sells::Everywhere => true,
     };
     sells || request.buyer == Some(event.organizer_id)
+}
+
+/// The price that [`decide`] would grant the request at, if there is enough left. Refuses what is refused for any other
+/// reason than the stock and what the buyer has already.
+pub fn quote(stock: &Stock, request: &Request, now: Timestamp) -> Result<Price, Refusal> {
+    let (vouchers, lines) = chosen(stock, request, now)?;
+    vouchers::priced(stock, request, &lines, &vouchers)
+}
+
+/// What is asked for, if it is on sale to this buyer and within the limits of a booking.
+fn chosen(
+    stock: &Stock,
+    request: &Request,
+    now: Timestamp,
+) -> Result<(Vec<Voucher>, Vec<BookingLine>), Refusal> {
+    let standing = standing(stock, request)?;
+    sale::check_event(&stock.event, request.buyer, standing)?;
+    let vouchers = vouchers::good(stock, request, now)?;
+    let reveals = |ticket_type| vouchers::reveal(stock, request, &vouchers, ticket_type);
+    let lines = lines(stock, request, standing, &reveals, now)?;
+    check_limits(stock, request, &lines)?;
+    vouchers::check_applicable(&vouchers, &lines)?;
+    Ok((vouchers, lines))
 }
 
 /// The buyer's membership and proof, as far as tickets are sold by them.
@@ -263,12 +301,13 @@ fn lines(
     stock: &Stock,
     request: &Request,
     standing: BuyerStanding,
+    reveals: &dyn Fn(TicketTypeId) -> bool,
     now: Timestamp,
 ) -> Result<Vec<BookingLine>, Refusal> {
     let mut lines: BTreeMap<TicketTypeId, BookingLine> = BTreeMap::new();
     match &request.wish {
         Wish::Cheapest { quantity } => {
-            let ticket_type_id = sale::cheapest(stock, *quantity, standing, now)?;
+            let ticket_type_id = sale::cheapest(stock, *quantity, standing, reveals, now)?;
             let item = Item::Quantity {
                 ticket_type_id,
                 quantity: *quantity,
@@ -284,6 +323,9 @@ fn lines(
     for line in lines.values() {
         let id = line.ticket_type_id;
         let terms = ticket_type(stock, id)?;
+        if terms.hidden && !reveals(id) {
+            return Err(Refusal::TicketTypeNotFound { ticket_type_id: id });
+        }
         sale::check_ticket_type((id, terms), stock.event.starts_at, standing, now)?;
     }
     Ok(lines.into_values().collect())
@@ -563,53 +605,30 @@ fn grant(
     stock: &Stock,
     lines: Vec<BookingLine>,
     kind: BookingKind,
+    vouchers: &[Voucher],
+    price: Price,
     now: Timestamp,
 ) -> Result<Grant, Refusal> {
     let quantity = total_quantity(&lines);
     let mut granted = Vec::with_capacity(lines.len());
-    let mut total: i64 = 0;
     for line in lines {
-        let unit_amount = ticket_type(stock, line.ticket_type_id)?.price_amount;
-        let amount = unit_amount.checked_mul(line.quantity);
-        // More money than an amount can say: as many as it could say are allowed.
-        total = amount
-            .and_then(|amount| total.checked_add(amount))
-            .ok_or_else(|| Refusal::LimitExceeded {
-                max: (i64::MAX - total) / unit_amount.max(1),
-                ticket_type_id: Some(line.ticket_type_id),
-            })?;
         granted.push(GrantLine {
             ticket_type_id: line.ticket_type_id,
             quantity: line.quantity,
-            unit_amount,
+            unit_amount: ticket_type(stock, line.ticket_type_id)?.price_amount,
             seats: line.seats,
         });
     }
     Ok(Grant {
         lines: granted,
         quantity,
-        total_amount: total,
-        terms: terms(&stock.event, total, now),
+        price: price.lines,
+        total_amount: price.total,
+        absorbed_fee_amount: price.absorbed_amount,
+        vouchers: vouchers.iter().map(|voucher| voucher.id).collect(),
+        terms: terms(&stock.event, price.total, now),
         kind,
     })
-}
-
-/// Prices may have changed since the buyer chose.
-fn check_total(stock: &Stock, request: &Request, amount: i64) -> Result<(), Refusal> {
-    let currency = &stock.event.currency;
-    let as_shown = request.expected_total.as_ref().is_none_or(|expected| {
-        let same_currency = expected.currency.as_ref().is_none_or(|own| own == currency);
-        expected.amount == amount && same_currency
-    });
-    match as_shown {
-        true => Ok(()),
-        false => Err(Refusal::PriceChanged {
-            total: Money {
-                amount,
-                currency: currency.clone(),
-            },
-        }),
-    }
 }
 
 fn terms(event: &EventTerms, total: i64, now: Timestamp) -> Terms {
@@ -626,6 +645,11 @@ fn take(stock: &mut Stock, request: &Request, grant: &Grant) {
     let state = grant.claim_state();
     for line in &grant.lines {
         stock.take(line.ticket_type_id, line.quantity, &line.seats, state);
+    }
+    for voucher in &mut stock.prices.vouchers {
+        if grant.vouchers.contains(&voucher.id) {
+            voucher.uses_left = voucher.uses_left.map(|left| left - 1);
+        }
     }
     let buyer = request.buyer.and_then(|user| stock.buyers.get_mut(&user));
     if let Some(buyer) = buyer {

@@ -25,6 +25,13 @@ pub enum EditRefusal {
         seats: Vec<SeatId>,
     },
     NoticeNotFound,
+    VoucherNotFound,
+    TaxNotFound,
+    FeeNotFound,
+    /// The event has as many taxes, fees or vouchers as it may.
+    TooManyRules {
+        max: i64,
+    },
     /// The new owner of the event, or the caller, is not in the users table.
     UserNotFound,
     /// The event is at another revision than `If-Match` says.
@@ -74,6 +81,10 @@ impl EditRefusal {
             EditRefusal::TicketTypeNotFound { .. } => "TICKET_TYPE_NOT_FOUND",
             EditRefusal::SeatNotFound { .. } => "SEAT_NOT_FOUND",
             EditRefusal::NoticeNotFound => "NOTICE_NOT_FOUND",
+            EditRefusal::VoucherNotFound => "VOUCHER_NOT_FOUND",
+            EditRefusal::TaxNotFound => "TAX_NOT_FOUND",
+            EditRefusal::FeeNotFound => "FEE_NOT_FOUND",
+            EditRefusal::TooManyRules { .. } => "TOO_MANY_RULES",
             EditRefusal::UserNotFound => "USER_NOT_FOUND",
             EditRefusal::VersionConflict { .. } => "VERSION_CONFLICT",
             EditRefusal::CapacityBelowCommitted { .. } => "CAPACITY_BELOW_COMMITTED",
@@ -97,6 +108,9 @@ impl EditRefusal {
             | EditRefusal::TicketTypeNotFound { .. }
             | EditRefusal::SeatNotFound { .. }
             | EditRefusal::NoticeNotFound
+            | EditRefusal::VoucherNotFound
+            | EditRefusal::TaxNotFound
+            | EditRefusal::FeeNotFound
             | EditRefusal::UserNotFound => 404,
             _ => 409,
         }

@@ -59,6 +59,9 @@ id!(
     OrganizationId(i64)
 );
 id!(ApiKeyId(i64));
+id!(VoucherId(i64));
+id!(TaxId(i64));
+id!(FeeId(i64));
 id!(
     /// A sign-in, from its first token to its end.
     SessionId(i64)
@@ -117,7 +120,8 @@ macro_rules! described {
     };
 }
 
-described!(WaitingId as 1, EventId as 2, TicketTypeId as 3, SeatId as 1, NoticeId as 1, UserId as 3, OrganizationId as 2, ApiKeyId as 1);
+described!(WaitingId as 1, EventId as 2, TicketTypeId as 3, SeatId as 1, NoticeId as 1, UserId as 3, OrganizationId as 2, ApiKeyId as 1,
+    VoucherId as 1, TaxId as 1, FeeId as 1);
 
 #[cfg(test)]
 mod tests {

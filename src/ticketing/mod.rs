@@ -16,19 +16,21 @@ pub mod ledger;
 pub mod live;
 pub mod numbers;
 pub mod payment;
+pub mod price;
 pub mod record;
 pub mod reference;
 pub mod refund;
 pub mod refund_policy;
 pub mod refusal;
+pub mod rules;
 pub mod sellable;
 pub mod stock;
 pub mod transition;
 pub mod waitlist;
 
 pub use ids::{
-    ApiKeyId, BookingId, ClaimId, EventId, NoticeId, OrganizationId, PaymentId, PoolId, RefundId,
-    SeatId, SessionId, TicketTypeId, UserId, WaitingId,
+    ApiKeyId, BookingId, ClaimId, EventId, FeeId, NoticeId, OrganizationId, PaymentId, PoolId,
+    RefundId, SeatId, SessionId, TaxId, TicketTypeId, UserId, VoucherId, WaitingId,
 };
 /// An event's counter of changes: starts at 1, no gaps, commit order.
 pub type Revision = u64;

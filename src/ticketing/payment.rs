@@ -406,6 +406,7 @@ mod tests {
             quantity: 1,
             total: euros(4_500),
             items: Vec::new(),
+            lines: Vec::new(),
             tickets: Vec::new(),
             expires_at: Some("2026-11-21T12:10:00Z".parse().unwrap()),
             created_at: now(),

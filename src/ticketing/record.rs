@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::currency::Currency;
 use super::payment::{PaymentState, ProviderName};
+use super::price::{LineKind, PriceLine, TaxRate};
 use super::{BookingId, EventId, PaymentId, SeatId, TicketTypeId, UserId};
 
 /// One booking with its items and tickets.
@@ -30,6 +31,9 @@ pub struct Booking {
     pub quantity: i64,
     pub total: Money,
     pub items: Vec<BookingItem>,
+    /// What the booking costs: the tickets as in `items`, then discounts, fees and taxes. Their amounts add up to the total.
+    #[serde(default)]
+    pub lines: Vec<BookingLine>,
     /// Empty until the booking is confirmed.
     pub tickets: Vec<Ticket>,
     /// The deadline; `null` for a booking that never had one.
@@ -85,6 +89,19 @@ pub struct Contact {
     /// ASCII digits, with an optional `+` in front.
     pub phone: Option<String>,
 }
+
+/// Somebody who comes with one of a booking's tickets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attendee {
+    #[schema(example = "Ada Lovelace")]
+    pub name: String,
+    /// In lower case.
+    #[schema(example = "ada@example.org")]
+    pub email: Option<String>,
+}
+
+/// What the buyer answered to the organizer's questions, by question.
+pub type Answers = serde_json::Map<String, serde_json::Value>;
 
 /// `pending → confirmed | expired | cancelled → refunded`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -160,6 +177,43 @@ pub struct BookingItem {
     pub unit_price: Money,
     /// Empty for general admission.
     pub seats: Vec<BookedSeat>,
+}
+
+/// A line of a booking's price. Amounts are minor units of the total's currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BookingLine {
+    pub kind: LineKind,
+    /// Of tickets and discounts.
+    pub ticket_type_id: Option<TicketTypeId>,
+    /// Of a discount the voucher's code.
+    #[schema(example = "Stalls")]
+    pub name: String,
+    pub quantity: i64,
+    /// Negative in discounts.
+    #[schema(example = 4500)]
+    pub unit_amount: i64,
+    /// What the line adds to the total: nothing, if it is a tax that the prices contain.
+    #[schema(example = 4500)]
+    pub amount: i64,
+    /// Of tickets and fees: their share of the tax, after discounts. Of a tax: all of it.
+    pub tax_amount: i64,
+    /// The tax of this line.
+    pub tax: Option<TaxRate>,
+}
+
+impl From<PriceLine> for BookingLine {
+    fn from(line: PriceLine) -> BookingLine {
+        BookingLine {
+            amount: line.amount(),
+            kind: line.kind,
+            ticket_type_id: line.ticket_type_id,
+            name: line.name,
+            quantity: line.quantity,
+            unit_amount: line.unit_amount,
+            tax_amount: line.tax_amount,
+            tax: line.tax,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -80,6 +80,18 @@ pub enum Refusal {
     },
     /// The booking costs `total`, not what the buyer was shown.
     PriceChanged { total: Money },
+    /// The event has no such voucher.
+    VoucherNotFound { voucher: String },
+    /// As many bookings have the voucher as may.
+    VoucherUsedUp { voucher: Option<String> },
+    /// The voucher is for none of the ticket types asked for.
+    VoucherNotApplicable { voucher: String },
+    /// The voucher is good from then on (RFC 3339).
+    VoucherNotStarted { voucher: String, valid_from: String },
+    /// The voucher was good until then (RFC 3339).
+    VoucherEnded { voucher: String, valid_to: String },
+    /// Less than the payment provider charges.
+    BelowMinimumCharge { minimum: Money, total: Money },
     /// There is no such booking.
     BookingNotFound,
     /// The booking's status does not allow it. `used`: somebody was admitted with one of its tickets.
@@ -132,6 +144,12 @@ impl Refusal {
             Refusal::EventAtCapacity { .. } => "EVENT_AT_CAPACITY",
             Refusal::SoldOut { .. } => "SOLD_OUT",
             Refusal::PriceChanged { .. } => "PRICE_CHANGED",
+            Refusal::VoucherNotFound { .. } => "VOUCHER_NOT_FOUND",
+            Refusal::VoucherUsedUp { .. } => "VOUCHER_USED_UP",
+            Refusal::VoucherNotApplicable { .. } => "VOUCHER_NOT_APPLICABLE",
+            Refusal::VoucherNotStarted { .. } => "VOUCHER_NOT_STARTED",
+            Refusal::VoucherEnded { .. } => "VOUCHER_ENDED",
+            Refusal::BelowMinimumCharge { .. } => "BELOW_MINIMUM_CHARGE",
             Refusal::BookingNotFound => "BOOKING_NOT_FOUND",
             Refusal::InvalidTransition { .. } => "INVALID_TRANSITION",
             Refusal::NotRefundable { .. } => "NOT_REFUNDABLE",
@@ -151,6 +169,7 @@ impl Refusal {
             | Refusal::TicketTypeNotFound { .. }
             | Refusal::SeatNotFound { .. }
             | Refusal::UserNotFound
+            | Refusal::VoucherNotFound { .. }
             | Refusal::BookingNotFound => 404,
             Refusal::SalesNotStarted { .. }
             | Refusal::SalesClosed { .. }
@@ -162,11 +181,16 @@ impl Refusal {
             | Refusal::EventAtCapacity { .. }
             | Refusal::SoldOut { .. }
             | Refusal::PriceChanged { .. }
+            | Refusal::VoucherUsedUp { .. }
+            | Refusal::VoucherNotApplicable { .. }
+            | Refusal::VoucherNotStarted { .. }
+            | Refusal::VoucherEnded { .. }
             | Refusal::InvalidTransition { .. }
             | Refusal::NotRefundable { .. } => 409,
             Refusal::EventCancelled => 410,
             Refusal::LimitExceeded { .. }
             | Refusal::BelowMinimum { .. }
+            | Refusal::BelowMinimumCharge { .. }
             | Refusal::NotSeated { .. } => 422,
             Refusal::Busy { .. } | Refusal::TooLate { .. } => 503,
         }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::adjacent::SeatRow;
 use super::live::EventStatus;
+use super::price::PriceTerms;
 use super::{BookingId, ClaimId, EventId, PoolId, SeatId, TicketTypeId, UserId};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Stock {
     pub buyers: BTreeMap<UserId, Buyer>,
     /// Buyers without an account, by address. Who is missing here has nothing.
     pub guests: BTreeMap<GuestHash, Guest>,
+    /// Taxes, fees and vouchers.
+    pub prices: PriceTerms,
 }
 
 /// What the event itself says about its sale.
@@ -61,6 +64,8 @@ pub struct TicketTypeTerms {
     /// Over all live bookings of one user, or of all buyers without an account at one address.
     pub max_per_user: Option<i64>,
     pub members_only: bool,
+    /// Sold only with a voucher that reveals it, or by the organizer.
+    pub hidden: bool,
     /// The least that a buyer has to show.
     pub proof: Proof,
     /// Sold by the seat: a quantity of it means that many seats side by side.

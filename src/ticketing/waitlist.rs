@@ -71,6 +71,8 @@ fn offer(stock: &mut Stock, to: &Waiting, until: Timestamp, now: Timestamp) -> O
                 quantity: to.quantity,
             }]),
             expected_total: None,
+            vouchers: Vec::new(),
+            least_charge: false,
         };
         let mut granted = booking::offer(stock, &request, until, now);
         if let Err(Refusal::NoAdjacentSeats { .. }) = granted {

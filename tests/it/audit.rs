@@ -61,6 +61,8 @@ const BREAKS: &[(&str, &str)] = &[
     ("a booking's items", "update booking_items set quantity = 3 where quantity = 2"),
     ("a booking's items", "delete from booking_items"),
     ("a booking's items", "update booking_items set ticket_type_id = 2"),
+    ("a booking's total", "update bookings set total_amount = 5 where quantity = 2"),
+    ("a voucher's uses", "insert into vouchers (event_id, code, kind, value, uses) values (1, 'SUMMER', 'percent', 100, 3)"),
     ("a confirmed booking has a ticket", "delete from tickets where code = 'TKT-1'"),
     ("a confirmed booking has a ticket", "update tickets set seat_id = 2"),
     ("a user has one pending", "drop index bookings_one_pending; update bookings set status = 'pending', expires_at = now()"),

@@ -40,9 +40,13 @@ fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> Book {
             wish: Wish::Items(items),
             email_proven: false,
             expected_total: None,
+            vouchers: Vec::new(),
+            least_charge: false,
         },
         token_hash: None,
         contact: None,
+        attendees: Vec::new(),
+        answers: None,
         key: None,
     }
 }

@@ -45,6 +45,7 @@
 //! | [`refunds`] | money goes back once, to the unit, with its tickets; a cancelled event gives all of it back |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
 //! | [`presence`] | native viewers and the dialect's members are one number |
+//! | [`prices`] | taxes, fees and vouchers: what a booking costs, and what the books say of it |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
 //! | [`seats`] | seat maps are drawn and redrawn around what is sold; seats are taken off sale |
 //! | [`serving`] | the server starts, serves, drains, and ends when a part of it does |
@@ -105,6 +106,7 @@ mod payments;
 mod plans;
 mod postgrest;
 mod presence;
+mod prices;
 mod private;
 mod proxies;
 mod refunds;

@@ -20,6 +20,7 @@ use crate::api::extract::Body;
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::{IdempotencyHeader, given_key, made, replayed};
 use crate::api::money::{self, TotalAmount};
+use crate::api::people::{self, AttendeeBody};
 use crate::auth::proofs::Proofs;
 use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, NAME_CHARS_MAX};
@@ -27,7 +28,8 @@ use crate::desk::{Book, DeskError};
 use crate::limits::address::Client;
 use crate::schema;
 use crate::ticketing::booking::{ExpectedTotal, Item, Request, Sells, Wish};
-use crate::ticketing::record::{BookingStatus, Contact};
+use crate::ticketing::payment::ProviderName;
+use crate::ticketing::record::{Answers, Attendee, BookingStatus, Contact};
 use crate::ticketing::stock::Share;
 use crate::ticketing::{BookingId, EventId, SeatId, TicketTypeId};
 
@@ -51,6 +53,15 @@ pub(in crate::api) enum NewBookingBody {
         /// The code that was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
         #[schema(schema_with = schema::name, required = false)]
         email_code: Option<String>,
+        /// Codes of vouchers; they apply in this order.
+        #[schema(value_type = Option<Vec<String>>, max_items = 5, example = json!([]))]
+        vouchers: Option<Vec<String>>,
+        /// Those who come, in the order of the tickets; the rest may be named later.
+        #[schema(value_type = Option<Vec<AttendeeBody>>, max_items = 1000)]
+        attendees: Option<Vec<AttendeeBody>>,
+        /// Answers to the organizer's questions, by question: texts, numbers, true or false, lists of texts.
+        #[schema(value_type = Option<Object>)]
+        answers: Option<Answers>,
     },
     /// So many of one ticket type: of the cheapest one on sale where none is named, of a free one only where all are
     /// free.
@@ -68,6 +79,15 @@ pub(in crate::api) enum NewBookingBody {
         /// The code that was mailed to `contact.email` (`POST /email-codes`), for ticket types with `email_required`.
         #[schema(schema_with = schema::name, required = false)]
         email_code: Option<String>,
+        /// Codes of vouchers; they apply in this order.
+        #[schema(value_type = Option<Vec<String>>, max_items = 5, example = json!([]))]
+        vouchers: Option<Vec<String>>,
+        /// Those who come, in the order of the tickets; the rest may be named later.
+        #[schema(value_type = Option<Vec<AttendeeBody>>, max_items = 1000)]
+        attendees: Option<Vec<AttendeeBody>>,
+        /// Answers to the organizer's questions, by question: texts, numbers, true or false, lists of texts.
+        #[schema(value_type = Option<Object>)]
+        answers: Option<Answers>,
     },
 }
 
@@ -98,6 +118,42 @@ pub(in crate::api) struct NewBooking {
     expected_total: Option<ExpectedTotal>,
     contact: Option<Contact>,
     email_code: Option<String>,
+    vouchers: Vec<String>,
+    attendees: Vec<Attendee>,
+    answers: Option<Answers>,
+}
+
+impl NewBooking {
+    pub(super) fn event_id(&self) -> EventId {
+        self.event_id
+    }
+
+    /// What the rules are asked, by a buyer who may have any number of tickets.
+    pub(super) fn request(
+        &self,
+        state: &ApiState,
+        caller: &Caller,
+        booking_id: BookingId,
+    ) -> Request {
+        Request {
+            booking_id,
+            buyer: caller.user_id(),
+            guest: None,
+            share: Share::default(),
+            sells: sells(caller),
+            member: matches!(caller, Caller::User { member: true, .. }),
+            email_proven: email_proven(&state.proofs, self, state.desk.now()),
+            wish: self.wish.clone(),
+            expected_total: self.expected_total.clone(),
+            vouchers: self.vouchers.clone(),
+            least_charge: charges_by_card(state),
+        }
+    }
+}
+
+/// Whether buyers pay through a provider that charges no less than `currency::minimum_charge`.
+pub(super) fn charges_by_card(state: &ApiState) -> bool {
+    state.payments.providers().usual() == ProviderName::Stripe
 }
 
 impl Input for NewBooking {
@@ -108,12 +164,18 @@ impl Input for NewBooking {
         let expected_total = expected_total(fields);
         let contact = contact::contact(fields, "contact");
         let email_code = fields.filled_text("email_code", NAME_CHARS_MAX);
+        let vouchers = people::vouchers(fields);
+        let attendees = people::attendees(fields).unwrap_or_default();
+        let answers = people::answers(fields);
         Some(NewBooking {
             event_id: event_id?,
             wish: wish?,
             expected_total,
             contact,
             email_code,
+            vouchers,
+            attendees,
+            answers,
         })
     }
 }
@@ -235,13 +297,16 @@ fn units(fields: &mut Fields, best_available: bool) -> Option<Item> {
                 ("X-Booking-Token" = String, description = "Anonymous callers: what proves the booking theirs"),
             )),
         (status = 403, description = "`MEMBERSHIP_REQUIRED`, `ACCOUNT_REQUIRED`, `EMAIL_PROOF_REQUIRED`", body = Failure),
-        (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`, `SEAT_NOT_FOUND`, `USER_NOT_FOUND`",
+        (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`, `SEAT_NOT_FOUND`, `USER_NOT_FOUND`, \
+            `VOUCHER_NOT_FOUND`",
             body = Failure),
         (status = 409, description = "`NOT_ENOUGH_LEFT {left, by_type}`, `SOLD_OUT {by_type}`, `TICKET_TYPE_SOLD_OUT`, \
             `EVENT_AT_CAPACITY`, `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS`, `PENDING_BOOKING_EXISTS {booking_id}`, `SALES_NOT_STARTED`, \
-            `SALES_CLOSED`, `PRICE_CHANGED {total}`, `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
+            `SALES_CLOSED`, `PRICE_CHANGED {total}`, `VOUCHER_USED_UP`, `VOUCHER_NOT_APPLICABLE`, `VOUCHER_NOT_STARTED`, \
+            `VOUCHER_ENDED`, `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
         (status = 410, description = "`EVENT_CANCELLED`", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`, `LIMIT_EXCEEDED {max}`, `BELOW_MINIMUM {min}`, `NOT_SEATED`, \
+            `BELOW_MINIMUM_CHARGE {minimum}`, \
             `IDEMPOTENCY_MISMATCH`", body = Failure),
         (status = 429, description = "`HOLDS_EXCEEDED {max, of}`: as many `pending_bookings` or `tickets` of this event as \
             one buyer may have; buyers without an account count together by address. `RATE_LIMITED`", body = Failure),
@@ -265,32 +330,23 @@ pub(in crate::api) async fn create(
     let new_token = anonymous.then(|| token(booking_id, key.as_ref()));
     let limits = &state.config.limits;
     let guests_share = limits.guests_share().filter(|_| anonymous);
-    let share = match caller.is_admin() {
+    let event_id = body.input.event_id;
+    let mut request = body.input.request(&state, &caller, booking_id);
+    request.guest = guests_share.map(|_| state.guests.hash(event_id, client));
+    request.share = match caller.is_admin() {
         true => Share::default(),
         false => guests_share.unwrap_or_else(|| limits.accounts_share()),
     };
-    let event_id = body.input.event_id;
-    let guest = guests_share.map(|_| state.guests.hash(event_id, client));
-    let member = matches!(caller, Caller::User { member: true, .. });
-    let email_proven = email_proven(&state.proofs, &body.input, state.desk.now());
-    let asked = others::Asked::of(&body.input.wish, &caller, email_proven);
+    let asked = others::Asked::of(&request.wish, &caller, request.email_proven);
     let outcome = state
         .desk
         .book(Book {
             event_id,
-            request: Request {
-                booking_id,
-                buyer: caller.user_id(),
-                guest,
-                share,
-                sells: sells(&caller),
-                member,
-                email_proven,
-                wish: body.input.wish,
-                expected_total: body.input.expected_total,
-            },
+            request,
             token_hash: new_token.as_deref().map(token_hash),
             contact: body.input.contact.clone(),
+            attendees: body.input.attendees,
+            answers: body.input.answers,
             key: key.as_ref().map(|key| key.stored.clone()),
         })
         .await;

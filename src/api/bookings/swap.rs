@@ -3,7 +3,7 @@
 use axum::extract::State;
 use utoipa::ToSchema;
 
-use super::create::{NewBookingItem, expected_total, others, sells, wish};
+use super::create::{NewBookingItem, charges_by_card, expected_total, others, sells, wish};
 use super::{BookingData, Proof, is_owner, not_found};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
@@ -121,6 +121,8 @@ pub(in crate::api) async fn swap(
         email_proven: false,
         wish: body.input.wish,
         expected_total: body.input.expected_total,
+        vouchers: Vec::new(),
+        least_charge: charges_by_card(&state),
     };
     let change = Change::new(event_id, id, Transition::Swap(Box::new(request)));
     let outcome = match state.desk.change(change).await {

@@ -154,9 +154,13 @@ impl DeskCaller {
                 wish: Wish::Items(vec![item]),
                 email_proven: false,
                 expected_total: None,
+                vouchers: Vec::new(),
+                least_charge: false,
             },
             token_hash: None,
             contact: None,
+            attendees: Vec::new(),
+            answers: None,
             key: key.map(|key| IdempotencyKey::new(scope, key, [0; 32])),
         }
     }

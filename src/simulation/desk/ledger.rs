@@ -435,6 +435,7 @@ impl Ledger {
             max_per_booking: None,
             max_per_user: None,
             members_only: false,
+            hidden: false,
             proof: Proof::Nothing,
             seated: false,
             pools: vec![root],
@@ -476,6 +477,7 @@ impl Ledger {
             guests: guests
                 .map(|(_, guest)| (*guest, self.guest(event, *guest, now_ms())))
                 .collect(),
+            prices: crate::ticketing::price::PriceTerms::default(),
         }
     }
 
@@ -575,6 +577,7 @@ impl Ledger {
                 row.booking.quantity = contents.quantity;
                 row.booking.total.amount = contents.total_amount;
                 row.booking.items = contents.items.clone();
+                row.booking.lines = contents.lines.clone();
             }
             if change.expires_at.is_some() {
                 row.due_ms = now_ms() + HOLD_MS;

@@ -254,7 +254,7 @@ pub(super) const CHECKS: &[AuditCheck] = &[
         differences: "
             with listed as (
                 select booking_id, ticket_type_id, sum(quantity) as units
-                  from booking_items group by booking_id, ticket_type_id
+                  from booking_items where kind = 'ticket' group by booking_id, ticket_type_id
             ), taken as (
                 select booking_id, ticket_type_id, sum(quantity) as units
                   from claims where state <> 'dead' group by booking_id, ticket_type_id
@@ -271,6 +271,21 @@ pub(super) const CHECKS: &[AuditCheck] = &[
               from (listed full join taken using (booking_id, ticket_type_id))
               join bookings b on b.id = booking_id
              where b.status in ('pending', 'confirmed') and listed.units is distinct from taken.units",
+    },
+    AuditCheck {
+        promise: "a booking's total is the sum of its lines",
+        differences: "
+            select format('booking %s of %s: its lines say %s', b.reference, b.total_amount, sum(i.amount))
+              from bookings b join booking_items i on i.booking_id = b.id
+             group by b.id having b.total_amount <> sum(i.amount)",
+    },
+    AuditCheck {
+        promise: "a voucher's uses are the live bookings that use it",
+        differences: "
+            select format('voucher %s (%s): %s uses, %s live bookings', v.code, v.id, v.uses, count(b.id))
+              from vouchers v left join voucher_uses u on u.voucher_id = v.id and u.live
+              left join bookings b on b.id = u.booking_id and b.status in ('pending', 'confirmed')
+             group by v.id having v.uses <> count(b.id)",
     },
     AuditCheck {
         promise: "a confirmed booking has a ticket for every unit and seat it owns; the others have none that admit",

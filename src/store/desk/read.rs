@@ -3,6 +3,7 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use deadpool_postgres::Object;
 use jiff::Timestamp;
 use tokio_postgres::types::{Json, ToSql};
 use tokio_postgres::{Client, Row, Statement};
@@ -15,7 +16,9 @@ use crate::store::bookings::BOOKING;
 use crate::store::changes::unsigned;
 use crate::store::edit::status;
 use crate::store::idempotency::StoredAnswer;
+use crate::store::prices;
 use crate::ticketing::adjacent::{Place, SeatRow};
+use crate::ticketing::price::PriceTerms;
 use crate::ticketing::stock::{
     Buyer, Claim, ClaimState, EventTerms, Guest, GuestHash, Pool, Proof, Seat, Stock,
     TicketTypeTerms,
@@ -40,6 +43,66 @@ const MINE: &str = "
     mine as materialized (
         select event_id from turns where event_id = any($1) order by event_id for no key update skip locked)";
 
+/// One row a ticket type, its pools as arrays; one row where there is none.
+const EVENTS: &str = "
+    select e.id, e.organizer_id, e.status, e.starts_at, e.currency, e.membership_required, e.max_per_booking,
+           e.hold_minutes, e.deleted_at is not null, statement_timestamp(),
+           coalesce((select min(due_at) from bookings b where b.event_id = e.id and b.due_at is not null)
+                    <= statement_timestamp(), false),
+           t.id, t.name, t.price_amount, t.sort, t.sale_from, t.sale_to, t.min_per_booking, t.max_per_booking,
+           t.max_per_user, t.members_only, t.seated,
+           p.ids, p.roots, p.capacities, p.held, p.sold, t.account_required,
+           t.email_required, e.offer_minutes,
+           exists (select from waitlist w where w.event_id = e.id and w.status = 'waiting'), t.hidden
+      from unnest($1::bigint[], $2::bigint[]) wanted (id, ticket_type_id)
+      cross join lateral (select * from events where id = wanted.id limit 1) e
+      left join lateral (
+          select * from ticket_types where wanted.ticket_type_id is null and event_id = wanted.id
+          union all
+          select * from ticket_types where id = wanted.ticket_type_id and event_id = wanted.id) t on true
+      left join lateral (
+          select array_agg(p.id) as ids, array_agg(p.kind = 'event') as roots,
+                 array_agg(p.capacity - p.blocked) as capacities, array_agg(p.held) as held, array_agg(p.sold) as sold
+            from ticket_type_pools l cross join lateral (select * from pools where id = l.pool_id limit 1) p
+           where l.ticket_type_id = t.id) p on true";
+
+const SEATS: &str = "
+    select s.event_id, s.id, s.ticket_type_id, section.name, s.row_label, s.number,
+           s.blocked or exists (select from claims c where c.seat_id = s.id and c.state <> 'dead')
+      from unnest($1::bigint[]) wanted (id)
+      cross join lateral (select * from seats where id = wanted.id limit 1) s
+      cross join lateral (select name from sections where id = s.section_id limit 1) section";
+
+/// The time, in the form of an answer that has no turns.
+const CLOCK: &str = "select null::text[], null::bigint, null::bigint, statement_timestamp()";
+
+/// Live counts only where a ticket type of the event has a limit for each user, and through
+/// the buyers' own bookings: the claims of a popular ticket type are many.
+fn buyers() -> String {
+    format!(
+        "
+    select asked.event_id, u.id, is_member(u.id, statement_timestamp()),
+           (select b.id from bookings b
+             where b.event_id = asked.event_id and b.user_id = u.id and b.status = 'pending' and b.kind = 'checkout'),
+           live.types, live.quantities,
+           (select coalesce(sum(mine.quantity), 0)::bigint
+              from (select quantity from bookings b
+                     where b.event_id = asked.event_id and b.user_id = u.id and b.status in ('pending', 'confirmed')
+                     limit {COUNTED_BOOKINGS_MAX}) mine)
+      from unnest($1::bigint[], $2::bigint[]) as asked (event_id, user_id)
+      cross join lateral (select * from users where id = asked.user_id limit 1) u
+      left join lateral (
+          select array_agg(ticket_type_id) as types, array_agg(quantity) as quantities
+            from (select c.ticket_type_id, sum(c.quantity)::bigint as quantity
+                    from bookings b join claims c on c.booking_id = b.id
+                   where b.user_id = u.id and b.event_id = asked.event_id
+                     and b.status in ('pending', 'confirmed') and c.state <> 'dead'
+                     and exists (select from ticket_types limited
+                                  where limited.event_id = asked.event_id and limited.max_per_user is not null)
+                   group by c.ticket_type_id) per_type) live on true"
+    )
+}
+
 statements! {
     free_turns = "
         select (select array_agg(reference) from bookings where reference = any($2)), turn.event_id, turn.revision,
@@ -55,50 +118,8 @@ statements! {
           left join lateral (
               select event_id, revision from turns where event_id = any($1)
                order by event_id for no key update) turn on true";
-    // One row a ticket type, its pools as arrays; one row where there is none.
-    events = "
-        select e.id, e.organizer_id, e.status, e.starts_at, e.currency, e.membership_required, e.max_per_booking,
-               e.hold_minutes, e.deleted_at is not null, statement_timestamp(),
-               coalesce((select min(due_at) from bookings b where b.event_id = e.id and b.due_at is not null)
-                        <= statement_timestamp(), false),
-               t.id, t.name, t.price_amount, t.sort, t.sale_from, t.sale_to, t.min_per_booking, t.max_per_booking,
-               t.max_per_user, t.members_only, t.seated,
-               p.ids, p.roots, p.capacities, p.held, p.sold, t.account_required,
-               t.email_required, e.offer_minutes,
-               exists (select from waitlist w where w.event_id = e.id and w.status = 'waiting')
-          from unnest($1::bigint[], $2::bigint[]) wanted (id, ticket_type_id)
-          cross join lateral (select * from events where id = wanted.id limit 1) e
-          left join lateral (
-              select * from ticket_types where wanted.ticket_type_id is null and event_id = wanted.id
-              union all
-              select * from ticket_types where id = wanted.ticket_type_id and event_id = wanted.id) t on true
-          left join lateral (
-              select array_agg(p.id) as ids, array_agg(p.kind = 'event') as roots,
-                     array_agg(p.capacity - p.blocked) as capacities, array_agg(p.held) as held, array_agg(p.sold) as sold
-                from ticket_type_pools l cross join lateral (select * from pools where id = l.pool_id limit 1) p
-               where l.ticket_type_id = t.id) p on true";
-    // Live counts only where a ticket type of the event has a limit for each user, and through
-    // the buyers' own bookings: the claims of a popular ticket type are many.
-    buyers = format!("
-        select asked.event_id, u.id, is_member(u.id, statement_timestamp()),
-               (select b.id from bookings b
-                 where b.event_id = asked.event_id and b.user_id = u.id and b.status = 'pending' and b.kind = 'checkout'),
-               live.types, live.quantities,
-               (select coalesce(sum(mine.quantity), 0)::bigint
-                  from (select quantity from bookings b
-                         where b.event_id = asked.event_id and b.user_id = u.id and b.status in ('pending', 'confirmed')
-                         limit {COUNTED_BOOKINGS_MAX}) mine)
-          from unnest($1::bigint[], $2::bigint[]) as asked (event_id, user_id)
-          cross join lateral (select * from users where id = asked.user_id limit 1) u
-          left join lateral (
-              select array_agg(ticket_type_id) as types, array_agg(quantity) as quantities
-                from (select c.ticket_type_id, sum(c.quantity)::bigint as quantity
-                        from bookings b join claims c on c.booking_id = b.id
-                       where b.user_id = u.id and b.event_id = asked.event_id
-                         and b.status in ('pending', 'confirmed') and c.state <> 'dead'
-                         and exists (select from ticket_types limited
-                                      where limited.event_id = asked.event_id and limited.max_per_user is not null)
-                       group by c.ticket_type_id) per_type) live on true");
+    events = EVENTS;
+    buyers = buyers();
     // The same of buyers without an account. Overdue holds are not theirs any more: their end is part of this
     // transaction, or of another one.
     guests = format!("
@@ -126,12 +147,7 @@ statements! {
           from unnest($1::text[], $2::text[]) as asked (scope, key)
           cross join lateral (
               select * from idempotency_keys k where k.scope = asked.scope and k.key = asked.key limit 1) k";
-    seats = "
-        select s.event_id, s.id, s.ticket_type_id, section.name, s.row_label, s.number,
-               s.blocked or exists (select from claims c where c.seat_id = s.id and c.state <> 'dead')
-          from unnest($1::bigint[]) wanted (id)
-          cross join lateral (select * from seats where id = wanted.id limit 1) s
-          cross join lateral (select name from sections where id = s.section_id limit 1) section";
+    seats = SEATS;
     // Whole rows, since a seat of another ticket type between two seats parts them.
     rows = "
         with wanted as (
@@ -172,6 +188,8 @@ statements! {
               select * from waitlist where event_id = asked.event_id and status = 'waiting'
                order by id limit {WAITING_MAX} for no key update skip locked) w
          order by w.event_id, w.id");
+    rules = prices::RULES;
+    vouchers = prices::VOUCHERS;
     free_bookings = standing("skip locked");
     all_bookings = standing("");
 }
@@ -224,10 +242,17 @@ pub(super) async fn begin(
     let digests: Vec<&str> = asked.keys.iter().map(|key| key.digest.as_str()).collect();
     let of_keys: Parameters<'_, 2> = [&scopes, &digests];
     let of_seats: Parameters<'_, 1> = [&asked.seats];
+    let of_prices: Parameters<'_, 1> = [&asked.booked];
+    let (vouchers_of, codes): (Vec<EventId>, Vec<&str>) = asked
+        .vouchers
+        .iter()
+        .map(|(event, code)| (*event, code.as_str()))
+        .unzip();
+    let of_vouchers: Parameters<'_, 2> = [&vouchers_of, &codes];
     let of_bookings: Parameters<'_, 2> = [&asked.events, &asked.bookings];
     let of_overdue: Parameters<'_, 1> = [&asked.overdue];
     // Joined futures send in order: nothing is read before the turns are taken.
-    let ((), turns, events, overdue, bookings, buyers, guests, keys, seats) = tokio::try_join!(
+    let ((), turns, events, overdue, bookings, buyers, guests, keys, seats, rules, vouchers) = tokio::try_join!(
         biased;
         client.batch_execute("begin isolation level read committed"),
         client.query(take, &of_turns),
@@ -238,6 +263,8 @@ pub(super) async fn begin(
         ask_if(client, !asked.guests.is_empty(), &sql.guests, &of_guests),
         ask_if(client, !asked.keys.is_empty(), &sql.keys, &of_keys),
         ask_if(client, !asked.seats.is_empty(), &sql.seats, &of_seats),
+        ask_if(client, !asked.booked.is_empty(), &sql.rules, &of_prices),
+        ask_if(client, !asked.vouchers.is_empty(), &sql.vouchers, &of_vouchers),
     )?;
     let mut facts = StockReading::new(&turns, &events)?;
     let late = facts.overdue_not_asked_for(asked);
@@ -249,17 +276,21 @@ pub(super) async fn begin(
     let of_whole: Parameters<'_, 2> = [&whole, &all];
     let of_waited_for: Parameters<'_, 1> = [&waited_for];
     // Rare: one more round trip. Ended holds give back stock of any ticket type, so all types are read.
-    let (more_overdue, more_events, waiting, mut rows) = match whole.is_empty() && types.is_empty()
-    {
-        true => (Vec::new(), Vec::new(), Vec::new(), Vec::new()),
-        false => tokio::try_join!(
-            biased;
-            ask_if(client, !late.is_empty(), &sql.overdue, &of_late),
-            ask_if(client, !whole.is_empty(), &sql.events, &of_whole),
-            ask_if(client, !waited_for.is_empty(), &sql.waiting, &of_waited_for),
-            ask_if(client, !types.is_empty() && waited_for.is_empty(), &sql.rows, &of_types),
-        )?,
-    };
+    let priced = waited_for.iter().copied();
+    let priced: Vec<EventId> = priced.filter(|of| !asked.booked.contains(of)).collect();
+    let of_priced: Parameters<'_, 1> = [&priced];
+    let (more_overdue, more_events, waiting, more_rules, mut rows) =
+        match whole.is_empty() && types.is_empty() {
+            true => (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new()),
+            false => tokio::try_join!(
+                biased;
+                ask_if(client, !late.is_empty(), &sql.overdue, &of_late),
+                ask_if(client, !whole.is_empty(), &sql.events, &of_whole),
+                ask_if(client, !waited_for.is_empty(), &sql.waiting, &of_waited_for),
+                ask_if(client, !priced.is_empty(), &sql.rules, &of_priced),
+                ask_if(client, !types.is_empty() && waited_for.is_empty(), &sql.rows, &of_types),
+            )?,
+        };
     for row in &more_events {
         facts.ticket_type(row)?;
     }
@@ -291,6 +322,12 @@ pub(super) async fn begin(
         facts.seat(row)?;
     }
     facts.rows(&rows)?;
+    for row in rules.iter().chain(&more_rules) {
+        facts.rule(row)?;
+    }
+    for row in &vouchers {
+        facts.voucher(row)?;
+    }
     for row in &buyers {
         facts.buyer(row)?;
     }
@@ -305,6 +342,61 @@ pub(super) async fn begin(
         facts.facts.stored.insert(key, answer);
     }
     Ok(facts.facts)
+}
+
+/// Reads what the price of the bookings depends on, without a turn: it may be another one when the answer arrives.
+pub(super) async fn look(client: &Object, asked: &Questions) -> Result<Facts, StoreError> {
+    let (types_of, types): (Vec<EventId>, Vec<Option<TicketTypeId>>) =
+        asked.types.iter().copied().unzip();
+    let (buyers_of, users): (Vec<EventId>, Vec<UserId>) = asked.buyers.iter().copied().unzip();
+    let (vouchers_of, codes): (Vec<EventId>, Vec<&str>) = asked
+        .vouchers
+        .iter()
+        .map(|(event, code)| (*event, code.as_str()))
+        .unzip();
+    let of_events: Parameters<'_, 2> = [&types_of, &types];
+    let of_buyers: Parameters<'_, 2> = [&buyers_of, &users];
+    let of_seats: Parameters<'_, 1> = [&asked.seats];
+    let of_prices: Parameters<'_, 1> = [&asked.booked];
+    let of_vouchers: Parameters<'_, 2> = [&vouchers_of, &codes];
+    let buyers = buyers();
+    let (clock, events, buyers, seats, rules, vouchers) = tokio::try_join!(
+        biased;
+        ask(client, true, CLOCK, &[]),
+        ask(client, true, EVENTS, &of_events),
+        ask(client, !asked.buyers.is_empty(), &buyers, &of_buyers),
+        ask(client, !asked.seats.is_empty(), SEATS, &of_seats),
+        ask(client, true, prices::RULES, &of_prices),
+        ask(client, !asked.vouchers.is_empty(), prices::VOUCHERS, &of_vouchers),
+    )?;
+    let mut facts = StockReading::new(&clock, &events)?;
+    for row in &seats {
+        facts.seat(row)?;
+    }
+    for row in &rules {
+        facts.rule(row)?;
+    }
+    for row in &vouchers {
+        facts.voucher(row)?;
+    }
+    for row in &buyers {
+        facts.buyer(row)?;
+    }
+    Ok(facts.facts)
+}
+
+/// Runs a query of the pool's connections if it is needed.
+async fn ask(
+    client: &Object,
+    needed: bool,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Row>, tokio_postgres::Error> {
+    if !needed {
+        return Ok(Vec::new());
+    }
+    let statement = client.prepare_cached(sql).await?;
+    client.query(&statement, parameters).await
 }
 
 type Parameters<'a, const N: usize> = [&'a (dyn ToSql + Sync); N];
@@ -531,6 +623,23 @@ impl StockReading {
         Ok(())
     }
 
+    fn rule(&mut self, row: &Row) -> Result<(), StoreError> {
+        match self.stock(row.try_get(0)?) {
+            Some(stock) => prices::rule(row, &mut stock.prices),
+            None => Ok(()),
+        }
+    }
+
+    fn voucher(&mut self, row: &Row) -> Result<(), StoreError> {
+        let voucher = prices::voucher(row, 1)?;
+        if let Some(stock) = self.stock(row.try_get(0)?)
+            && stock.prices.voucher(&voucher.code).is_none()
+        {
+            stock.prices.vouchers.push(voucher);
+        }
+        Ok(())
+    }
+
     fn buyer(&mut self, row: &Row) -> Result<(), StoreError> {
         let types: Option<Vec<TicketTypeId>> = row.try_get(4)?;
         let quantities: Option<Vec<i64>> = row.try_get(5)?;
@@ -596,6 +705,7 @@ fn empty_stock(event: EventTerms) -> Stock {
         rows: Vec::new(),
         buyers: BTreeMap::new(),
         guests: BTreeMap::new(),
+        prices: PriceTerms::default(),
     }
 }
 
@@ -652,6 +762,7 @@ fn ticket_type(row: &Row, stock: &mut Stock) -> Result<(), StoreError> {
         max_per_user: row.try_get::<_, Option<i32>>(19)?.map(i64::from),
         members_only: row.try_get(20)?,
         seated: row.try_get(21)?,
+        hidden: row.try_get(31)?,
         proof: Proof::of(row.try_get(27)?, row.try_get(28)?),
         pools,
     };

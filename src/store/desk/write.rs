@@ -15,10 +15,11 @@ use super::connection::statements;
 use super::{AS_READ, ChangedBooking, End, IN_TIME, NewBooking, Writes};
 use crate::store::StoreError;
 use crate::store::jobs::{QueuedJob, millis};
-use crate::ticketing::record::{Booking, BookingItem, BookingKind};
+use crate::ticketing::price::LineKind;
+use crate::ticketing::record::{Answers, Booking, BookingKind, BookingLine};
 use crate::ticketing::stock::ClaimState;
 use crate::ticketing::{
-    BookingId, ClaimId, EventId, PaymentId, SeatId, TicketTypeId, UserId, WaitingId,
+    BookingId, ClaimId, EventId, PaymentId, SeatId, TicketTypeId, UserId, VoucherId, WaitingId,
 };
 
 statements! {
@@ -55,8 +56,10 @@ statements! {
     drop_items = "
         delete from booking_items where booking_id = any($1)";
     add_items = "
-        insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
-        select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::bigint[])";
+        insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount, kind, name, tax_amount, tax_rate,
+                                   tax_included)
+        select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::bigint[], $6::text[], $7::text[],
+                             $8::bigint[], $9::int[], $10::boolean[])";
     void_tickets = "
         update tickets set status = 'void' where code = any($1) and status <> 'void'";
     add_tickets = "
@@ -71,17 +74,20 @@ statements! {
         with new as materialized (
             select * from unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[], $7::text[],
                                  $8::int[], $9::bigint[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-                                 $13::timestamptz[], $25::bytea[], $26::text[])
+                                 $13::timestamptz[], $25::bytea[], $26::text[], $32::bigint[])
                 as new (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
-                        currency, expires_at, created_at, confirmed_at, buyer_hash, kind)
+                        currency, expires_at, created_at, confirmed_at, buyer_hash, kind, absorbed_fee_amount)
              where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
         ), made as (
             insert into bookings (id, reference, event_id, user_id, token_hash, status, quantity, total_amount,
-                                  currency, expires_at, created_at, confirmed_at, buyer_hash, kind, updated_at)
+                                  currency, expires_at, created_at, confirmed_at, buyer_hash, kind,
+                                  absorbed_fee_amount, updated_at)
             select *, created_at from new
         ), itemised as (
-            insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
-            select * from unnest($14::uuid[], $15::int[], $16::bigint[], $17::int[], $18::bigint[])
+            insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount, kind, name, tax_amount,
+                                       tax_rate, tax_included)
+            select * from unnest($14::uuid[], $15::int[], $16::bigint[], $17::int[], $18::bigint[], $27::text[], $28::text[],
+                                 $29::bigint[], $30::int[], $31::boolean[])
         )
         insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
         select * from unnest($19::bigint[], $20::uuid[], $21::bigint[], $22::bigint[], $23::int[], $24::text[])");
@@ -92,6 +98,15 @@ statements! {
         update waitlist w set status = 'offered', booking_id = offer.booking_id, updated_at = clock_timestamp()
           from unnest($1::bigint[], $2::uuid[]) as offer (id, booking_id)
          where w.id = offer.id and w.status = 'waiting'";
+    add_attendees = "
+        insert into booking_attendees (booking_id, position, name, email)
+        select * from unnest($1::uuid[], $2::int[], $3::text[], $4::text[])";
+    add_answers = "
+        insert into booking_answers (booking_id, answers) select * from unnest($1::uuid[], $2::jsonb[])";
+    // In order of voucher, as the triggers lock them.
+    use_vouchers = "
+        insert into voucher_uses (booking_id, voucher_id)
+        select * from unnest($1::uuid[], $2::bigint[]) as new (booking_id, voucher_id) order by voucher_id";
     add_jobs = "
         insert into jobs (kind, key, payload, expires_at)
         select kind, key, payload, clock_timestamp() + worth_ms * interval '1 ms'
@@ -134,6 +149,11 @@ pub(super) async fn write(
     let (waiting, offered): (Vec<WaitingId>, Vec<BookingId>) =
         writes.offers.iter().copied().unzip();
     let offers_of: [&(dyn ToSql + Sync); 2] = [&waiting, &offered];
+    let people = PeopleRows::of(&writes.new);
+    let attendees_of = people.attendees();
+    let answers_of: [&(dyn ToSql + Sync); 2] = [&people.answering, &people.answers];
+    let (voucher_bookings, vouchers) = used_vouchers(&writes.new);
+    let vouchers_of: [&(dyn ToSql + Sync); 2] = [&voucher_bookings, &vouchers];
     let jobs = JobRows::of(&writes.jobs);
     let jobs_of = jobs.columns();
     tokio::try_join!(
@@ -147,6 +167,9 @@ pub(super) async fn write(
         execute(client, bookings.claims.bookings.is_empty(), &sql.add_bookings, &bookings_of),
         execute(client, waiting.is_empty(), &sql.make_offers, &offers_of),
         execute(client, contacts.bookings.is_empty(), &sql.add_contacts, &contacts_of),
+        execute(client, people.bookings.is_empty(), &sql.add_attendees, &attendees_of),
+        execute(client, people.answering.is_empty(), &sql.add_answers, &answers_of),
+        execute(client, vouchers.is_empty(), &sql.use_vouchers, &vouchers_of),
         execute(client, tickets.codes.is_empty(), &sql.add_tickets, &tickets_of),
         execute(client, keys.digests.is_empty(), &sql.add_keys, &keys_of),
         execute(client, jobs.keys.is_empty(), &sql.add_jobs, &jobs_of),
@@ -207,7 +230,7 @@ struct ChangeRows<'a> {
     booked: Vec<Option<i32>>,
     totals: Vec<Option<i64>>,
     swapped: Vec<BookingId>,
-    items: Items,
+    items: Items<'a>,
     claims: Vec<ClaimId>,
     states: Vec<&'a str>,
     quantities: Vec<i32>,
@@ -236,7 +259,7 @@ impl<'a> ChangeRows<'a> {
             columns.totals.push(total);
             if let Some(contents) = contents {
                 columns.swapped.push(one.id);
-                columns.items.add(one.id, &contents.items)?;
+                columns.items.add(one.id, &contents.lines)?;
             }
             for claim in &one.claims {
                 columns.claims.push(claim.was.id);
@@ -406,6 +429,49 @@ impl<'a> ContactRows<'a> {
     }
 }
 
+/// Columns of what bookings say of those who come.
+#[derive(Default)]
+struct PeopleRows<'a> {
+    bookings: Vec<BookingId>,
+    positions: Vec<i32>,
+    names: Vec<&'a str>,
+    emails: Vec<Option<&'a str>>,
+    answering: Vec<BookingId>,
+    answers: Vec<Json<&'a Answers>>,
+}
+
+impl<'a> PeopleRows<'a> {
+    fn of(new: &'a [NewBooking]) -> PeopleRows<'a> {
+        let mut columns = PeopleRows::default();
+        for new in new {
+            for (position, attendee) in (1..).zip(&new.attendees) {
+                columns.bookings.push(new.booking.id);
+                columns.positions.push(position);
+                columns.names.push(&attendee.name);
+                columns.emails.push(attendee.email.as_deref());
+            }
+            if let Some(answers) = &new.answers {
+                columns.answering.push(new.booking.id);
+                columns.answers.push(Json(answers));
+            }
+        }
+        columns
+    }
+
+    fn attendees(&self) -> [&(dyn ToSql + Sync); 4] {
+        [&self.bookings, &self.positions, &self.names, &self.emails]
+    }
+}
+
+/// Columns of bookings and the vouchers that they use.
+fn used_vouchers(new: &[NewBooking]) -> (Vec<BookingId>, Vec<VoucherId>) {
+    let used = new.iter().flat_map(|new| {
+        let vouchers = new.vouchers.iter();
+        vouchers.map(|voucher| (new.booking.id, *voucher))
+    });
+    used.unzip()
+}
+
 /// Columns of new bookings, their items and their claims.
 #[derive(Default)]
 struct BookingRows<'a> {
@@ -423,17 +489,25 @@ struct BookingRows<'a> {
     confirmed: Vec<Option<Timestamp>>,
     guests: Vec<Option<&'a [u8]>>,
     kinds: Vec<&'a str>,
-    items: Items,
+    absorbed: Vec<i64>,
+    items: Items<'a>,
     claims: ClaimRows<'a>,
 }
 
+/// Columns of the lines of prices.
 #[derive(Default)]
-struct Items {
+struct Items<'a> {
     bookings: Vec<BookingId>,
     lines: Vec<i32>,
-    types: Vec<TicketTypeId>,
+    types: Vec<Option<TicketTypeId>>,
     quantities: Vec<i32>,
     amounts: Vec<i64>,
+    kinds: Vec<&'static str>,
+    /// Tickets have the name of their type.
+    names: Vec<Option<&'a str>>,
+    tax_amounts: Vec<i64>,
+    tax_rates: Vec<Option<i32>>,
+    tax_included: Vec<Option<bool>>,
 }
 
 /// Columns of claims: one per seat; for general admission one per item.
@@ -468,7 +542,8 @@ impl<'a> BookingRows<'a> {
             let guest = new.guest.as_ref();
             columns.guests.push(guest.map(|guest| guest.0.as_slice()));
             columns.kinds.push(booking.kind.as_str());
-            columns.items.add(booking.id, &booking.items)?;
+            columns.absorbed.push(new.absorbed_fee_amount);
+            columns.items.add(booking.id, &booking.lines)?;
             columns.claims.add(booking, new.state)?;
         }
         for one in &writes.changed {
@@ -477,7 +552,7 @@ impl<'a> BookingRows<'a> {
         Ok(columns)
     }
 
-    fn columns<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 26] {
+    fn columns<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 32] {
         let (items, claims) = (&self.items, &self.claims);
         [
             in_time,
@@ -506,28 +581,46 @@ impl<'a> BookingRows<'a> {
             &claims.states,
             &self.guests,
             &self.kinds,
+            &items.kinds,
+            &items.names,
+            &items.tax_amounts,
+            &items.tax_rates,
+            &items.tax_included,
+            &self.absorbed,
         ]
     }
 }
 
-impl Items {
-    fn columns(&self) -> [&(dyn ToSql + Sync); 5] {
+impl<'a> Items<'a> {
+    fn columns(&self) -> [&(dyn ToSql + Sync); 10] {
         [
             &self.bookings,
             &self.lines,
             &self.types,
             &self.quantities,
             &self.amounts,
+            &self.kinds,
+            &self.names,
+            &self.tax_amounts,
+            &self.tax_rates,
+            &self.tax_included,
         ]
     }
 
-    fn add(&mut self, booking: BookingId, items: &[BookingItem]) -> Result<(), StoreError> {
-        for (line, item) in (1..).zip(items) {
+    fn add(&mut self, booking: BookingId, lines: &'a [BookingLine]) -> Result<(), StoreError> {
+        for (line, item) in (1..).zip(lines) {
             self.bookings.push(booking);
             self.lines.push(line);
             self.types.push(item.ticket_type_id);
             self.quantities.push(small(item.quantity)?);
-            self.amounts.push(item.unit_price.amount);
+            self.amounts.push(item.unit_amount);
+            self.kinds.push(item.kind.as_str());
+            let own_name = item.kind != LineKind::Ticket;
+            self.names.push(own_name.then_some(item.name.as_str()));
+            self.tax_amounts.push(item.tax_amount);
+            let rate = item.tax.map(|tax| small(tax.basis_points)).transpose()?;
+            self.tax_rates.push(rate);
+            self.tax_included.push(item.tax.map(|tax| tax.included));
         }
         Ok(())
     }

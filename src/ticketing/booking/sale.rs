@@ -39,9 +39,10 @@ pub(super) fn cheapest(
     stock: &Stock,
     quantity: i64,
     standing: BuyerStanding,
+    reveals: &dyn Fn(TicketTypeId) -> bool,
     now: Timestamp,
 ) -> Result<TicketTypeId, Refusal> {
-    let offered = offered(stock);
+    let offered = offered(stock, reveals);
     let starts_at = stock.event.starts_at;
     let on_sale = offered.iter().copied();
     let open: Vec<_> = on_sale
@@ -64,8 +65,14 @@ pub(super) fn cheapest(
 
 /// What is sold without being named: beside paid ticket types, free ones (children, companions) are for whoever
 /// asks for them.
-fn offered(stock: &Stock) -> Vec<(TicketTypeId, &TicketTypeTerms)> {
-    let types = || stock.ticket_types.iter().map(|(id, t)| (*id, t));
+fn offered<'a>(
+    stock: &'a Stock,
+    reveals: &dyn Fn(TicketTypeId) -> bool,
+) -> Vec<(TicketTypeId, &'a TicketTypeTerms)> {
+    let types = || {
+        let all = stock.ticket_types.iter().map(|(id, t)| (*id, t));
+        all.filter(|(id, t)| !t.hidden || reveals(*id))
+    };
     let any_paid = types().any(|(_, t)| t.price_amount > 0);
     types()
         .filter(|(_, t)| !any_paid || t.price_amount > 0)

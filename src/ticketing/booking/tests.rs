@@ -6,6 +6,7 @@ use super::*;
 use crate::ticketing::EventId;
 use crate::ticketing::adjacent::{Place, SeatRow};
 use crate::ticketing::live::EventStatus;
+use crate::ticketing::record::Money;
 use crate::ticketing::stock::{Buyer, Pool, Proof, Seat};
 
 const VIP: TicketTypeId = TicketTypeId(1);
@@ -39,6 +40,7 @@ fn terms(price_amount: i64, pools: &[PoolId]) -> TicketTypeTerms {
         max_per_booking: None,
         max_per_user: None,
         members_only: false,
+        hidden: false,
         proof: Proof::Nothing,
         seated: false,
         pools: pools.to_vec(),
@@ -108,6 +110,7 @@ fn stock() -> Stock {
         ]
         .into(),
         guests: BTreeMap::new(),
+        prices: crate::ticketing::price::PriceTerms::default(),
     }
 }
 
@@ -133,6 +136,8 @@ fn request(buyer: Option<UserId>, wish: Wish) -> Request {
         email_proven: false,
         wish,
         expected_total: None,
+        vouchers: Vec::new(),
+        least_charge: false,
     }
 }
 
@@ -595,6 +600,8 @@ fn ask_as(
         wish: Wish::Items(vec![item]),
         email_proven: false,
         expected_total: None,
+        vouchers: Vec::new(),
+        least_charge: false,
     };
     decide(stock, &request, now())
 }
@@ -689,6 +696,8 @@ fn core_20_another_total_than_was_shown_is_refused() {
                 amount,
                 currency: currency.map(str::to_owned),
             }),
+            vouchers: Vec::new(),
+            least_charge: false,
         };
         let mut stock = stock();
         let before = stock.clone();

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Moved, Standing, invalid, release, status};
 use crate::ticketing::booking::{self, Grant, Request, Sells};
+use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingKind, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, Proof, Stock};
@@ -22,6 +23,15 @@ pub(super) fn swap(
     match status(booking, now) {
         BookingStatus::Pending if is_open => {}
         from => return Err(invalid(from, BookingStatus::Pending)),
+    }
+    // The voucher's rules are not read with the booking, and its tickets without it would cost more than was shown.
+    let with_voucher = booking
+        .lines
+        .iter()
+        .find(|line| line.kind == LineKind::Discount);
+    if let Some(line) = with_voucher {
+        let voucher = line.name.clone();
+        return Err(Refusal::VoucherNotApplicable { voucher });
     }
     let request = Request {
         booking_id: booking.id,
@@ -89,6 +99,7 @@ fn swapped(stock: &Stock, standing: &mut Standing, grant: &Grant, now: Timestamp
     booking.items = items;
     booking.quantity = grant.quantity;
     booking.total = grant.total(stock);
+    booking.lines = grant.price_lines();
     booking.version += 1;
     if grant.terms == booking::Terms::Confirmed {
         booking.status = BookingStatus::Confirmed;

@@ -37,6 +37,7 @@ fn stock() -> Stock {
         max_per_booking: None,
         max_per_user: Some(4),
         members_only: false,
+        hidden: false,
         proof: Proof::Nothing,
         seated: false,
         pools: vec![ROOT, OWN],
@@ -74,6 +75,7 @@ fn stock() -> Stock {
         rows: Vec::new(),
         buyers: [(BUYER, buyer)].into(),
         guests: [].into(),
+        prices: crate::ticketing::price::PriceTerms::default(),
     }
 }
 
@@ -103,6 +105,7 @@ fn pending() -> Standing {
             currency: "EUR".into(),
         },
         items: Vec::new(),
+        lines: Vec::new(),
         tickets: Vec::new(),
         expires_at: Some(at("12:10:00")),
         created_at: at("11:55:00"),
@@ -515,6 +518,8 @@ fn swap_to(items: Vec<Item>) -> Transition {
         email_proven: false,
         wish: Wish::Items(items),
         expected_total: None,
+        vouchers: Vec::new(),
+        least_charge: false,
     }))
 }
 

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::ticketing::booking::Terms;
 use crate::ticketing::live::EventStatus;
+use crate::ticketing::price::PriceTerms;
+use crate::ticketing::price::PriceTerms;
 use crate::ticketing::record::BookingKind;
 use crate::ticketing::stock::{Buyer, EventTerms, Pool, Proof, TicketTypeTerms};
 use crate::ticketing::{EventId, PoolId};
@@ -34,10 +36,12 @@ fn stock(left: [i64; 2]) -> Stock {
         members_only: false,
         proof: Proof::Nothing,
         seated: false,
+        hidden: false,
         pools: vec![ROOT, own],
     };
     let buyers = (1..=50).map(|user| (UserId(user), Buyer::default()));
     Stock {
+        prices: PriceTerms::default(),
         event: EventTerms {
             id: EventId(1),
             organizer_id: UserId(99),

@@ -87,9 +87,13 @@ impl DeskBuyer {
                 wish: Wish::Items(vec![one]),
                 email_proven: false,
                 expected_total: None,
+                vouchers: Vec::new(),
+                least_charge: false,
             },
             token_hash: Some([0; 32]),
             contact: None,
+            attendees: Vec::new(),
+            answers: None,
             key: None,
         }
     }

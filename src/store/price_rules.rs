@@ -1,0 +1,178 @@
+//! Taxes, fees and vouchers of an event, as its organizers list, make, change and delete them. What changes here is for
+//! bookings that are made later.
+
+use deadpool_postgres::{GenericClient, Transaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tokio_postgres::types::Json;
+
+use super::edit::{EditResult, Edited};
+use super::idempotency::{IdempotencyKey, Once};
+use super::{Store, StoreError, Total};
+use crate::auth::Caller;
+use crate::config::rest::{LIST_COUNTED_MAX, PRICE_RULES_MAX, VOUCHERS_MAX};
+use crate::ticketing::edit::EditRefusal;
+use crate::ticketing::rules::{FeeRule, TaxRule, VoucherRule};
+use crate::ticketing::{EventId, TicketTypeId};
+
+/// Values of columns by their names.
+pub type Columns = Map<String, Value>;
+
+/// A table of price rules.
+pub trait PriceRule: Serialize + DeserializeOwned + Send + Sync + 'static {
+    const TABLE: &'static str;
+    /// The columns that organizers write.
+    const COLUMNS: &'static str;
+    /// Rows of one event.
+    const ROWS_MAX: i64;
+    const NOT_FOUND: EditRefusal;
+}
+
+impl PriceRule for VoucherRule {
+    const TABLE: &'static str = "vouchers";
+    const COLUMNS: &'static str = "code, kind, value, uses_max, valid_from, valid_to, ticket_type_ids, max_per_booking, \
+        reveals_hidden";
+    const ROWS_MAX: i64 = VOUCHERS_MAX;
+    const NOT_FOUND: EditRefusal = EditRefusal::VoucherNotFound;
+}
+
+impl PriceRule for TaxRule {
+    const TABLE: &'static str = "taxes";
+    const COLUMNS: &'static str = "name, rate, included, ticket_type_id";
+    const ROWS_MAX: i64 = PRICE_RULES_MAX;
+    const NOT_FOUND: EditRefusal = EditRefusal::TaxNotFound;
+}
+
+impl PriceRule for FeeRule {
+    const TABLE: &'static str = "fees";
+    const COLUMNS: &'static str = "name, kind, value, absorbed";
+    const ROWS_MAX: i64 = PRICE_RULES_MAX;
+    const NOT_FOUND: EditRefusal = EditRefusal::FeeNotFound;
+}
+
+impl Store {
+    /// One page of the event's rules, oldest first, and how many there are in all.
+    pub async fn price_rules<R: PriceRule>(
+        &self,
+        event: EventId,
+        after: Option<i64>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<R>, Total), StoreError> {
+        let of_event = format!("from {} r where event_id = $1", R::TABLE);
+        let sql =
+            format!("select to_jsonb(r) {of_event} and id > $2 order by id limit $3 offset $4");
+        let client = self.client().await?;
+        let page = client.prepare_cached(&sql).await?;
+        let after = after.unwrap_or(i64::MIN);
+        let rows = client
+            .query(&page, &[&event, &after, &limit, &offset])
+            .await?;
+        let total = Total::of(&client, &of_event, &[&event], LIST_COUNTED_MAX).await?;
+        let rule = |row: &tokio_postgres::Row| {
+            let Json(rule) = row.try_get(0)?;
+            Ok(rule)
+        };
+        let rules = rows.iter().map(rule).collect::<Result<_, StoreError>>()?;
+        Ok((rules, total))
+    }
+
+    /// Makes a rule, once for each `key`.
+    pub async fn create_price_rule<R: PriceRule>(
+        &self,
+        event: EventId,
+        caller: &Caller,
+        columns: &Columns,
+        key: Option<&IdempotencyKey>,
+    ) -> EditResult<Once<Edited<R>>> {
+        let given = (event, columns);
+        self.edit_once(event, caller, key, &given, |tx, (event, columns), _| {
+            Box::pin(async move {
+                check_types(tx, *event, columns).await?;
+                let (table, names) = (R::TABLE, R::COLUMNS);
+                let count = format!(
+                    "select count(*) from (select from {table} where event_id = $1 limit $2) some"
+                );
+                let count = tx.query_one(&count, &[event, &R::ROWS_MAX]).await?;
+                if count.try_get::<_, i64>(0)? >= R::ROWS_MAX {
+                    return Err(EditRefusal::TooManyRules { max: R::ROWS_MAX }.into());
+                }
+                let insert = format!(
+                    "insert into {table} (event_id, {names})
+                     select $1, {names} from jsonb_populate_record(null::{table}, $2)
+                     returning to_jsonb({table}.*)"
+                );
+                let row = tx.query_one(&insert, &[event, &Json(columns)]).await?;
+                let Json(rule) = row.try_get(0)?;
+                Ok(rule)
+            })
+        })
+        .await
+    }
+
+    /// Columns that are not named stay.
+    pub async fn change_price_rule<R: PriceRule>(
+        &self,
+        event: EventId,
+        id: i64,
+        caller: &Caller,
+        columns: &Columns,
+    ) -> EditResult<Edited<R>> {
+        let given = (event, id, columns);
+        self.edit(event, caller, &given, |tx, (event, id, columns), _| {
+            Box::pin(async move {
+                check_types(tx, *event, columns).await?;
+                let (table, names) = (R::TABLE, R::COLUMNS);
+                let update = format!(
+                    "update {table} r set ({names}) = (select {names} from jsonb_populate_record(r, $3))
+                      where event_id = $1 and id = $2 returning to_jsonb(r.*)"
+                );
+                let row = tx.query_opt(&update, &[event, id, &Json(columns)]).await?;
+                let Json(rule) = row.ok_or(R::NOT_FOUND)?.try_get(0)?;
+                Ok(rule)
+            })
+        })
+        .await
+    }
+
+    /// Fails by `voucher_uses_voucher_exists` for a voucher that bookings have used.
+    pub async fn delete_price_rule<R: PriceRule>(
+        &self,
+        event: EventId,
+        id: i64,
+        caller: &Caller,
+    ) -> EditResult<Edited<()>> {
+        let given = (event, id);
+        self.edit(event, caller, &given, |tx, (event, id), _| {
+            Box::pin(async move {
+                let delete = format!("delete from {} where event_id = $1 and id = $2", R::TABLE);
+                match tx.execute(&delete, &[event, id]).await? {
+                    0 => Err(R::NOT_FOUND.into()),
+                    _ => Ok(()),
+                }
+            })
+        })
+        .await
+    }
+}
+
+/// Every ticket type that is named is one of the event.
+async fn check_types(tx: &Transaction<'_>, event: EventId, columns: &Columns) -> EditResult<()> {
+    let one = columns.get("ticket_type_id").and_then(Value::as_i64);
+    let several = columns.get("ticket_type_ids").and_then(Value::as_array);
+    let several = several.into_iter().flatten().filter_map(Value::as_i64);
+    let named: Vec<i64> = several.chain(one).collect();
+    if named.is_empty() {
+        return Ok(());
+    }
+    let sql = "select id from unnest($2::bigint[]) named (id)
+                where not exists (select from ticket_types t where t.id = named.id and t.event_id = $1) limit 1";
+    match tx.query_opt(sql, &[&event, &named]).await? {
+        None => Ok(()),
+        Some(row) => Err(EditRefusal::TicketTypeNotFound {
+            ticket_type_id: TicketTypeId(row.try_get(0)?),
+        }
+        .into()),
+    }
+}

@@ -1,0 +1,84 @@
+//! Taxes, fees and vouchers as the desk reads them (`ticketing/price.rs`).
+
+use tokio_postgres::Row;
+
+use super::StoreError;
+use crate::ticketing::price::{Benefit, Charge, Fee, PriceTerms, Tax, TaxRate, Voucher};
+
+/// Taxes and fees of events, one a row; of taxes the most special first.
+pub(super) const RULES: &str = "
+    select wanted.id, rule.is_tax, rule.name, rule.kind, rule.value, rule.yes, rule.ticket_type_id
+      from unnest($1::bigint[]) wanted (id)
+      cross join lateral (select organizer_id, country from events where id = wanted.id limit 1) e
+      cross join lateral (
+          select true as is_tax, (ticket_type_id is null)::int as rank, id, name, null as kind, rate::bigint as value,
+                 included as yes, ticket_type_id
+            from taxes where event_id = wanted.id
+          union all
+          select true, 2 + (country is null)::int, id, name, null, rate, included, null
+            from taxes where organization_id = e.organizer_id and coalesce(country, '') in ('', coalesce(e.country, ''))
+          union all
+          select false, 4, id, name, kind, value, absorbed, null from fees where event_id = wanted.id
+           order by 2, 3) rule";
+
+/// Vouchers by event and code.
+pub(super) const VOUCHERS: &str = "
+    select asked.event_id, v.id, v.code, v.kind, v.value, v.uses_max - v.uses, v.valid_from, v.valid_to, v.ticket_type_ids,
+           v.max_per_booking, v.reveals_hidden
+      from unnest($1::bigint[], $2::text[]) as asked (event_id, code)
+      cross join lateral (select * from vouchers where event_id = asked.event_id and code = asked.code limit 1) v";
+
+/// Adds a row of [`RULES`].
+pub(super) fn rule(row: &Row, terms: &mut PriceTerms) -> Result<(), StoreError> {
+    let (name, value): (String, i64) = (row.try_get(2)?, row.try_get(4)?);
+    let yes: bool = row.try_get(5)?;
+    match row.try_get(1)? {
+        true => terms.taxes.push(Tax {
+            name,
+            rate: TaxRate {
+                basis_points: value,
+                included: yes,
+            },
+            ticket_type_id: row.try_get(6)?,
+        }),
+        false => terms.fees.push(Fee {
+            name,
+            charge: charge(row.try_get(3)?, value)?,
+            absorbed: yes,
+        }),
+    }
+    Ok(())
+}
+
+fn charge(kind: &str, value: i64) -> Result<Charge, StoreError> {
+    match kind {
+        "per_ticket" => Ok(Charge::PerTicket(value)),
+        "per_booking" => Ok(Charge::PerBooking(value)),
+        "percent" => Ok(Charge::Percent(value)),
+        kind => Err(StoreError::corrupt(format!("a fee that is {kind:?}"))),
+    }
+}
+
+/// A voucher whose columns begin at `first`, in the order of [`VOUCHERS`].
+pub(super) fn voucher(row: &Row, first: usize) -> Result<Voucher, StoreError> {
+    let value = row.try_get(first + 3)?;
+    let benefit = match row.try_get(first + 2)? {
+        "percent" => Benefit::Percent(value),
+        "amount" => Benefit::Amount(value),
+        "fixed_price" => Benefit::FixedPrice(value),
+        kind => return Err(StoreError::corrupt(format!("a voucher that is {kind:?}"))),
+    };
+    Ok(Voucher {
+        id: row.try_get(first)?,
+        code: row.try_get(first + 1)?,
+        benefit,
+        uses_left: row.try_get::<_, Option<i32>>(first + 4)?.map(i64::from),
+        valid_from: row.try_get(first + 5)?,
+        valid_to: row.try_get(first + 6)?,
+        ticket_types: row
+            .try_get::<_, Option<Vec<_>>>(first + 7)?
+            .unwrap_or_default(),
+        max_per_booking: row.try_get::<_, Option<i32>>(first + 8)?.map(i64::from),
+        reveals_hidden: row.try_get(first + 9)?,
+    })
+}

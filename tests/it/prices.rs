@@ -1,0 +1,276 @@
+//! What bookings cost: taxes, fees and vouchers, and the books that are kept of them.
+
+use seatcast::ticketing::UserId;
+use serde_json::{Value, json};
+
+use crate::support::own::Own;
+use crate::support::server::TestServer;
+use crate::support::show::{Show, Staged, one, user};
+
+const BOOKINGS: &str = "/api/v1/bookings";
+const GOOD: &str = "4242 4242 4242 4242";
+
+/// Included tax, a fee for each ticket and one in percent, and a voucher for a tenth.
+const TERMS: &str = "
+    insert into taxes (event_id, name, rate, included) values ($event, 'VAT', 1900, true);
+    insert into fees (event_id, name, kind, value) values ($event, 'Service', 'per_ticket', 119);
+    insert into fees (event_id, name, kind, value, absorbed) values ($event, 'Ours', 'percent', 500, true);
+    insert into vouchers (event_id, code, kind, value, uses_max) values ($event, 'TENTH', 'percent', 1000, 2)";
+
+async fn world(terms: &str) -> (TestServer, Staged) {
+    let server = TestServer::start().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 100)
+        .ticket_type("Stalls", 4_990, 100)
+        .then(terms)
+        .stage(&server.client().await)
+        .await;
+    (server, show)
+}
+
+fn wish(show: &Staged, quantities: [i64; 2], vouchers: &[&str]) -> Value {
+    let items = show.ticket_types.iter().zip(quantities);
+    let items = items.filter(|(_, quantity)| *quantity > 0);
+    let items: Vec<Value> = items
+        .map(|(id, quantity)| json!({"ticket_type_id": id, "quantity": quantity}))
+        .collect();
+    json!({"event_id": show.event, "items": items, "vouchers": vouchers})
+}
+
+async fn buyer(server: &TestServer) -> UserId {
+    user(&server.client().await, "customer").await
+}
+
+fn sum(lines: &Value, kind: &str, field: &str) -> i64 {
+    let lines = lines.as_array().unwrap().iter();
+    lines
+        .filter(|line| kind.is_empty() || line["kind"] == kind)
+        .map(|line| line[field].as_i64().unwrap())
+        .sum()
+}
+
+#[tokio::test]
+async fn the_books_split_a_sale_into_tickets_fees_and_tax() {
+    let (server, show) = world(TERMS).await;
+    let id = buyer(&server).await;
+    let mut own = Own::join(&server, id, &format!("dev:{id}")).await;
+    let made = server
+        .user(id)
+        .post(BOOKINGS, &wish(&show, [2, 0], &["tenth"]))
+        .await;
+    let booking = made.data(201);
+    let (lines, total) = (&booking["lines"], &booking["total"]["amount"]);
+    // 3,000 less a tenth, and twice 119; the tax is 19/119 of both.
+    assert_eq!((sum(lines, "", "amount"), total), (2_938, &json!(2_938)));
+    assert_eq!(sum(lines, "discount", "amount"), -300);
+    assert_eq!(sum(lines, "fee", "amount"), 238);
+    assert_eq!(sum(lines, "tax", "tax_amount"), 469);
+    let booking_id = booking["id"].as_str().unwrap();
+    let path = format!("{BOOKINGS}/{booking_id}/payment");
+    let started = server
+        .user(id)
+        .post(&path, &json!({"return_url": "/bookings"}))
+        .await;
+    let page = started.data(201)["redirect_url"].as_str().unwrap();
+    let url = format!("http://{}{page}", server.address());
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let sent = client.build().unwrap().post(url).form(&[("card", GOOD)]);
+    assert_eq!(sent.send().await.unwrap().status(), 303);
+    let is_captured = |booking: &Value| booking["payment"]["state"] == "captured";
+    own.sees(booking_id, is_captured).await;
+    let client = server.client().await;
+    for (account, amount) in [
+        ("ticket revenue", -2_269),
+        ("fee income", -200),
+        ("tax payable", -469),
+    ] {
+        let sql = "select coalesce(sum(e.amount), 0)::bigint from ledger_entries e
+                     join ledger_accounts a on a.id = e.account_id where a.name = $1";
+        let booked: i64 = one(&client, sql, &[&account]).await;
+        assert_eq!(booked, amount, "{account}");
+    }
+    // Sums of sales are of tickets alone.
+    let sold: i64 = one(
+        &client,
+        "select sum(sold_amount)::bigint from ticket_numbers where event_id = $1 and quarter = '-infinity'",
+        &[&show.event],
+    )
+    .await;
+    assert_eq!(sold, 3_000);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn a_voucher_is_used_no_more_often_than_it_may_be_and_given_back() {
+    let (server, show) = world(TERMS).await;
+    let body = wish(&show, [1, 0], &["TENTH"]);
+    let mut made = Vec::new();
+    for _ in 0..2 {
+        let id = buyer(&server).await;
+        let booking = server.user(id).post(BOOKINGS, &body).await;
+        made.push((id, booking.data(201)["id"].as_str().unwrap().to_owned()));
+    }
+    let third = server.user(buyer(&server).await);
+    let refused = third.post(BOOKINGS, &body).await;
+    assert_eq!(refused.code(409), "VOUCHER_USED_UP");
+    let (id, booking) = &made[0];
+    let path = format!("{BOOKINGS}/{booking}/status");
+    let cancelled = json!({"status": "cancelled"});
+    let ended = server.user(*id).put(&path, &cancelled).await;
+    ended.data(200);
+    third.post(BOOKINGS, &body).await.data(201);
+    let unknown = wish(&show, [1, 0], &["NOTHING"]);
+    let unknown = third.post(BOOKINGS, &unknown).await;
+    assert_eq!(unknown.code(404), "VOUCHER_NOT_FOUND");
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn a_quote_says_what_the_booking_costs() {
+    let (server, show) = world(TERMS).await;
+    let client = server.client().await;
+    let terms = [
+        "update taxes set included = false, rate = 777",
+        "update fees set kind = 'percent', value = 333, absorbed = false",
+        "update vouchers set kind = 'amount', value = 1001, max_per_booking = 2, uses_max = null",
+        "update vouchers set kind = 'fixed_price', value = 1000",
+        "delete from fees",
+    ];
+    for sql in std::iter::once("select 1").chain(terms) {
+        client.batch_execute(sql).await.unwrap();
+        for quantities in [[1, 0], [3, 2], [0, 7]] {
+            let buyer = server.user(buyer(&server).await);
+            let body = wish(&show, quantities, &["TENTH"]);
+            let quoted = buyer.post("/api/v1/bookings/quote", &body).await;
+            let quoted = quoted.data(200);
+            let booked = buyer.post(BOOKINGS, &body).await;
+            // The first rules allow two uses.
+            if booked.status == 409 {
+                assert_eq!(booked.code(409), "VOUCHER_USED_UP");
+                continue;
+            }
+            let booked = booked.data(201);
+            assert_eq!(quoted["total"], booked["total"], "{sql}");
+            assert_eq!(quoted["lines"], booked["lines"], "{sql}");
+            assert_eq!(quoted["quantity"], booked["quantity"], "{sql}");
+            let total = booked["total"]["amount"].as_i64().unwrap();
+            assert_eq!(sum(&booked["lines"], "", "amount"), total, "{sql}");
+        }
+    }
+    let nothing = json!({"event_id": 999_999, "quantity": 1});
+    let anonymous = server.anonymous();
+    let quoted = anonymous.post("/api/v1/bookings/quote", &nothing).await;
+    assert_eq!(quoted.code(404), "EVENT_NOT_FOUND");
+    // A quote holds nothing.
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn organizers_make_the_rules_of_their_prices() {
+    let (server, show) = world("select 1").await;
+    let organizer = server.user(show.organizer);
+    let of = |list: &str| format!("/api/v1/events/{}/{list}", show.event);
+    for (list, new, change) in [
+        (
+            "vouchers",
+            json!({"code": "early-1", "kind": "percent", "value": 1_000, "uses_max": 1, "valid_to": "2990-01-01T00:00:00Z",
+                "ticket_type_ids": [show.ticket_types[0]]}),
+            json!({"uses_max": 2, "valid_to": null}),
+        ),
+        (
+            "taxes",
+            json!({"name": "VAT", "rate": 700, "ticket_type_id": show.ticket_types[0]}),
+            json!({"rate": 1_900, "ticket_type_id": null}),
+        ),
+        (
+            "fees",
+            json!({"name": "Service", "kind": "per_ticket", "value": 100}),
+            json!({"kind": "percent", "value": 500, "absorbed": true}),
+        ),
+    ] {
+        let made = organizer.post(&of(list), &new).await;
+        let id = made.data(201)["id"].as_i64().unwrap();
+        let one = of(&format!("{list}/{id}"));
+        let changed = organizer.patch(&one, &change).await;
+        let rule = changed.data(200);
+        for (field, value) in change.as_object().unwrap() {
+            assert_eq!(&rule[field], value, "{list}");
+        }
+        let listed = organizer.get(&of(list)).await;
+        assert_eq!(listed.data(200), &json!([rule]), "{list}");
+        let stranger = server.user(user(&server.client().await, "organizer").await);
+        assert_eq!(stranger.get(&of(list)).await.code(403), "FORBIDDEN");
+        assert_eq!(stranger.delete(&one).await.code(403), "FORBIDDEN");
+        let unknown = of(&format!("{list}/{}", id + 1));
+        assert_eq!(organizer.delete(&unknown).await.status, 404);
+    }
+    let again = json!({"code": "EARLY-1", "kind": "amount", "value": 1});
+    let again = organizer.post(&of("vouchers"), &again).await;
+    assert_eq!(again.code(409), "VOUCHER_CODE_TAKEN");
+    let too_much = json!({"code": "MORE", "kind": "percent", "value": 10_001});
+    let too_much = organizer.post(&of("vouchers"), &too_much).await;
+    assert_eq!(too_much.code(422), "VALIDATION_FAILED");
+    let foreign = json!({"name": "VAT", "rate": 1, "ticket_type_id": 999_999});
+    let foreign = organizer.post(&of("taxes"), &foreign).await;
+    assert_eq!(foreign.code(404), "TICKET_TYPE_NOT_FOUND");
+    // The rules are those that bookings follow: 1,500 less a tenth, tax within.
+    let buyer = server.user(buyer(&server).await);
+    let booked = buyer
+        .post(BOOKINGS, &wish(&show, [1, 0], &["Early-1"]))
+        .await;
+    let booked = booked.data(201);
+    assert_eq!(booked["total"]["amount"], 1_350);
+    assert_eq!(sum(&booked["lines"], "tax", "tax_amount"), 216);
+    let vouchers = organizer.get(&of("vouchers")).await;
+    let voucher = &vouchers.data(200)[0];
+    assert_eq!(voucher["uses"], 1);
+    let one = of(&format!("vouchers/{}", voucher["id"]));
+    let below = organizer.patch(&one, &json!({"uses_max": 0})).await;
+    assert_eq!(below.code(409), "VOUCHER_USES_BELOW_USED");
+    assert_eq!(organizer.delete(&one).await.code(409), "VOUCHER_IN_USE");
+    server.audit().await;
+}
+
+/// Twenty buyers want a voucher of three uses at once. How many got it, and whether plain SQL may count one more.
+async fn race_for_a_voucher(setup: &str) -> (usize, bool) {
+    let (server, show) = world(TERMS).await;
+    let client = server.client().await;
+    client
+        .batch_execute("update vouchers set uses_max = 3")
+        .await
+        .unwrap();
+    client.batch_execute(setup).await.unwrap();
+    let body = wish(&show, [1, 0], &["TENTH"]);
+    let mut buyers = Vec::new();
+    for _ in 0..20 {
+        buyers.push(server.user(buyer(&server).await));
+    }
+    let asked = buyers.iter().map(|buyer| buyer.post(BOOKINGS, &body));
+    let answers = futures_util::future::join_all(asked).await;
+    let made = answers.iter().filter(|answer| answer.status == 201).count();
+    for answer in answers.iter().filter(|answer| answer.status != 201) {
+        assert_eq!(answer.code(409), "VOUCHER_USED_UP");
+    }
+    // Other programs write bookings too: one more, by plain SQL.
+    let sql = "insert into voucher_uses (booking_id, voucher_id)
+               select b.id, v.id from bookings b, vouchers v
+                where not exists (select from voucher_uses u where u.booking_id = b.id) limit 1";
+    let other = server.user(buyer(&server).await);
+    other
+        .post(BOOKINGS, &wish(&show, [1, 0], &[]))
+        .await
+        .data(201);
+    (made, client.batch_execute(sql).await.is_ok())
+}
+
+#[tokio::test]
+async fn a_voucher_is_never_overused_whoever_writes() {
+    assert_eq!(race_for_a_voucher("select 1").await, (3, false));
+}
+
+/// The negative control: without the constraint the schema stores one use too many.
+#[tokio::test]
+async fn without_the_constraint_a_voucher_is_overused() {
+    let drop = "alter table vouchers drop constraint vouchers_not_overused";
+    assert_eq!(race_for_a_voucher(drop).await, (3, true));
+}
