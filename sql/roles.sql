@@ -63,16 +63,18 @@ begin
         execute format('grant insert (event_id, kind, name, capacity), update (name, capacity), delete on pools to %I', role);
         execute format('grant insert, delete on ticket_type_pools to %I', role);
     end loop;
-    revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs, sessions, refresh_tokens, account_links, identities,
-        api_keys, organization_invitations, audit_trail, waitlist from public;
-    execute format('revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs, sessions, refresh_tokens, account_links,
-                    identities, api_keys, organization_invitations, audit_trail, waitlist from %I', home || '_writer');
+    revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs, sessions,
+        refresh_tokens, account_links, identities, api_keys, organization_invitations, audit_trail, waitlist,
+        ticket_keys, ticket_holders, transfer_contacts from public;
+    execute format('revoke select on idempotency_keys, secrets, booking_contacts, booking_attendees, booking_answers, jobs,
+                    sessions, refresh_tokens, account_links, identities, api_keys, organization_invitations, audit_trail,
+                    waitlist, ticket_keys, ticket_holders, transfer_contacts from %I', home || '_writer');
 
     role := home || '_server';
     execute format('grant insert, update, delete on idempotency_keys, booking_contacts, booking_attendees, booking_answers, presence_nodes,
                     presence_counts, event_joins, interactions, jobs, organizations, organization_members,
                     organization_invitations, memberships, sessions, refresh_tokens, account_links, ended_tokens, identities,
-                    api_keys, waitlist to %I', role);
+                    api_keys, waitlist, ticket_keys, ticket_holders, transfers, transfer_contacts, checkins to %I', role);
     execute format('grant insert, update on refund_policies, invoice_counters, disputes to %I', role);
     execute format('grant update (number) on invoices to %I', role);
     -- Nobody changes what the audit trail says.
@@ -86,7 +88,7 @@ begin
     execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, notices, booking_items,
                     claims, tickets, taxes, fees, vouchers, voucher_uses, turns, changes, event_tickets, section_tickets, interactions, booking_numbers,
                     ticket_numbers, organizations, organization_members,
-                    memberships to %I', role);
+                    memberships, transfers, checkins to %I', role);
     execute format('grant select (id, name, email, phone, role, created_at, updated_at) on users to %I', role);
     execute format('grant select (id, reference, event_id, user_id, status, kind, quantity, total_amount, absorbed_fee_amount, currency, expires_at,
                     due_at, cancel_reason, paid_by, payment_id, extended_at, processing_since, version, created_at, confirmed_at, updated_at) on bookings to %I', role);

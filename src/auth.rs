@@ -8,6 +8,7 @@
 //! Role `authenticated` is a customer.
 
 pub mod ended;
+pub mod passes;
 pub mod password;
 pub mod proofs;
 pub mod rights;

@@ -30,6 +30,7 @@
 //! | [`jobs`] | what leaves the machine (mails), kept as rows until done |
 //! | [`mail`] | what is said in mails, and the way out |
 //! | [`payments`] | attempts to pay and refunds, moved on until their money is booked; the providers |
+//! | [`pdf`] | printed things: tickets, and the kit that draws them |
 //! | [`interactions`] | clicks and steps of visitors, buffered and stored in batches for analytics |
 //! | [`socket`] | WebSocket: shards (threads) that own their sockets |
 //! | [`sse`] | the same frames as server-sent events |
@@ -102,6 +103,7 @@ pub mod metrics;
 pub mod nats;
 mod pacing;
 pub mod payments;
+pub mod pdf;
 pub mod postgrest;
 pub mod presence;
 pub mod private;

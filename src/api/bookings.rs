@@ -147,7 +147,12 @@ fn sees_bookings(caller: &Caller, organizer: UserId) -> bool {
     rights.iter().any(|right| caller.may(*right, organizer))
 }
 
-fn is_owner(state: &ApiState, booking: &Belongs, caller: &Caller, token: Option<&str>) -> bool {
+pub(super) fn is_owner(
+    state: &ApiState,
+    booking: &Belongs,
+    caller: &Caller,
+    token: Option<&str>,
+) -> bool {
     let by_token = match (token, &booking.token_hash) {
         (Some(token), Some(hash)) => {
             token_hash(token).as_slice() == hash.as_slice()

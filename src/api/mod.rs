@@ -16,6 +16,7 @@ pub mod page;
 
 mod bookings;
 mod caller;
+mod checkins;
 mod contact;
 mod doors;
 mod email_codes;
@@ -38,6 +39,7 @@ mod prices;
 mod refunds;
 mod seats;
 mod ticket_types;
+mod tickets;
 mod users;
 mod waitlist;
 
@@ -70,6 +72,7 @@ use crate::jobs::Jobs;
 use crate::limits::guest::GuestHasher;
 use crate::limits::rates::Rates;
 use crate::payments::Payments;
+use crate::pdf::Printer;
 use crate::store::Store;
 
 /// With it Stripe signs a webhook.
@@ -97,6 +100,7 @@ pub struct ApiState {
     passwords: Passwords,
     seatmaps: seats::KeptMaps,
     exports: exports::ExportPlaces,
+    printer: Printer,
 }
 
 /// Everything that handlers work with.
@@ -130,6 +134,7 @@ impl ApiState {
             passwords: Passwords::default(),
             seatmaps: seats::KeptMaps::default(),
             exports: exports::ExportPlaces::default(),
+            printer: Printer::default(),
             config,
             auth: parts.auth,
             store: parts.store,
@@ -162,6 +167,11 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(bookings::read::stats)) // GET /bookings/event/{event_id}/stats
         .routes(routes!(bookings::swap::swap)) // PATCH /bookings/{id}
         .routes(routes!(bookings::status::set_status)) // PUT /bookings/{id}/status
+        .routes(routes!(tickets::show)) // GET /tickets/{code}
+        .routes(routes!(tickets::qr_svg)) // GET /tickets/{code}/qr.svg
+        .routes(routes!(tickets::qr_png)) // GET /tickets/{code}/qr.png
+        .routes(routes!(tickets::pdf)) // GET /bookings/{id}/tickets.pdf
+        .routes(routes!(tickets::ics)) // GET /bookings/{id}/calendar.ics
         .routes(routes!(payments::pay)) // POST /bookings/{id}/payment
         .routes(routes!(payments::stripe)) // POST /webhooks/stripe
         .routes(routes!(ledger::invoices)) // GET /bookings/{id}/invoices
@@ -243,6 +253,10 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(numbers::funnel)) // GET /events/{event_id}/funnel
         .routes(routes!(exports::report)) // GET /events/{event_id}/report.csv
         .routes(routes!(exports::doors)) // GET /events/{event_id}/doors.csv
+        .routes(routes!(checkins::create)) // POST /checkins
+        .routes(routes!(checkins::batch)) // POST /checkins/batch
+        .routes(routes!(checkins::undo)) // POST /checkins/{checkin_id}/undo
+        .routes(routes!(checkins::bundle)) // GET /events/{event_id}/checkin-bundle
         .routes(routes!(organizations::people::list)) // GET /organizations/{organization_id}/members
         .routes(routes!(organizations::people::invite)) // POST /organizations/{organization_id}/members
         .routes(routes!(organizations::people::set_role)) // PUT /organizations/{organization_id}/members/{user_id}

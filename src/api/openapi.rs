@@ -46,6 +46,7 @@ const READER_PATH: &str = "/redoc";
         (name = "events", description = "What is on sale"),
         (name = "seats", description = "The map of an event and the status of its seats"),
         (name = "bookings", description = "Holds and sales"),
+        (name = "tickets", description = "Tickets as their holders see them, and the doors that they open"),
         (name = "payments", description = "Money for bookings"),
         (name = "waitlist", description = "Tickets that may come free"),
         (name = "notices", description = "What organizers tell everyone"),

@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-use crate::ticketing::BookingId;
 use crate::ticketing::reference::{plain_digits, signs_of};
+use crate::ticketing::{BookingId, TicketId, TransferId};
 
 /// How long a mailed link opens its booking, in seconds: a day.
 pub const LINK_LIFE_S: i64 = 24 * 3_600;
@@ -73,6 +73,32 @@ impl Proofs {
     pub fn is_booking_token(&self, booking: BookingId, token: &str) -> bool {
         let signature = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
         self.has_signed("token", &[booking.0.as_bytes()], &signature)
+    }
+
+    /// The token of whoever a ticket was handed to, for `X-Booking-Token`: good for one generation of the ticket.
+    pub fn ticket_token(&self, ticket: TicketId, generation: u16) -> String {
+        let parts = [&ticket.0.to_be_bytes()[..], &generation.to_be_bytes()];
+        URL_SAFE_NO_PAD.encode(self.signed("ticket", &parts))
+    }
+
+    pub fn is_ticket_token(&self, ticket: TicketId, generation: u16, token: &str) -> bool {
+        let signature = URL_SAFE_NO_PAD.decode(token).unwrap_or_default();
+        let parts = [&ticket.0.to_be_bytes()[..], &generation.to_be_bytes()];
+        self.has_signed("ticket", &parts, &signature)
+    }
+
+    /// The text of the link by which an offered ticket is accepted. The offer's row says until when it is good.
+    pub fn transfer_link(&self, transfer: TransferId) -> String {
+        let signature = self.signed("transfer", &[transfer.0.as_bytes()]);
+        URL_SAFE_NO_PAD.encode([transfer.0.as_bytes().as_slice(), &signature].concat())
+    }
+
+    /// The offer that a link is of.
+    pub fn open_transfer(&self, link: &str) -> Option<TransferId> {
+        let bytes = URL_SAFE_NO_PAD.decode(link).ok()?;
+        let (id, signature) = bytes.split_first_chunk::<16>()?;
+        let ours = self.has_signed("transfer", &[id], signature);
+        ours.then(|| TransferId(Uuid::from_bytes(*id)))
     }
 
     /// The code that proves that its reader owns the e-mail address (in lower case).

@@ -309,7 +309,7 @@ fn of_status(status: BookingStatus) -> &'static str {
 }
 
 /// The columns of [`BELONGS`] begin at `first`.
-fn belongs(row: &Row, first: usize) -> Result<Belongs, StoreError> {
+pub(super) fn belongs(row: &Row, first: usize) -> Result<Belongs, StoreError> {
     Ok(Belongs {
         id: row.try_get(first)?,
         event_id: row.try_get(first + 1)?,

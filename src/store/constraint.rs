@@ -78,9 +78,14 @@ pub fn rule(name: &str) -> Option<Rule> {
         "ticket_types_limits_ordered" => Rule::LimitsOrdered,
         super::desk::IN_TIME => Rule::Late,
         super::desk::AS_READ => Rule::Changed,
-        "bookings_reference_unique" | "tickets_code_unique" | super::idempotency::KEY_TAKEN => {
-            Rule::Again
-        }
+        "bookings_reference_unique"
+        | "tickets_code_unique"
+        | "ticket_holders_code_unique"
+        | "transfers_one_pending"
+        | "checkins_by_nonce"
+        | "checkins_one_admission"
+        | "ticket_keys_pkey"
+        | super::idempotency::KEY_TAKEN => Rule::Again,
         // Lengths are checked before; only a number may be longer in the database than it was on the wire.
         name if name.ends_with("_length") => Rule::Length,
         name if name.ends_with("_bound") => Rule::Bound,

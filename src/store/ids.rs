@@ -7,8 +7,9 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
 use crate::ticketing::{
-    ApiKeyId, BookingId, ClaimId, EventId, FeeId, NoticeId, OrganizationId, PaymentId, PoolId,
-    RefundId, SeatId, SessionId, TaxId, TicketTypeId, UserId, VoucherId, WaitingId,
+    ApiKeyId, BookingId, CheckinId, ClaimId, EventId, FeeId, NoticeId, OrganizationId, PaymentId,
+    PoolId, RefundId, SeatId, SessionId, TaxId, TicketId, TicketTypeId, TransferId, UserId,
+    VoucherId, WaitingId,
 };
 
 macro_rules! stored_as {
@@ -46,5 +47,5 @@ macro_rules! stored_as {
     };
 }
 
-stored_as!(i64: EventId, TicketTypeId, SeatId, NoticeId, ClaimId, WaitingId, UserId, PoolId, OrganizationId, ApiKeyId, SessionId, VoucherId, TaxId, FeeId);
-stored_as!(Uuid: BookingId, PaymentId, RefundId);
+stored_as!(i64: EventId, TicketTypeId, SeatId, NoticeId, ClaimId, WaitingId, UserId, PoolId, OrganizationId, ApiKeyId, SessionId, VoucherId, TaxId, FeeId, TicketId, CheckinId);
+stored_as!(Uuid: BookingId, PaymentId, RefundId, TransferId);

@@ -66,6 +66,11 @@ id!(
     /// A sign-in, from its first token to its end.
     SessionId(i64)
 );
+id!(TicketId(i64));
+id!(
+    /// A scan that counts.
+    CheckinId(i64)
+);
 id!(
     /// An event's root pool comes first.
     #[derive(Default)]
@@ -82,6 +87,11 @@ id!(
 id!(
     /// Money on its way back. UUIDv7.
     RefundId(Uuid)
+);
+
+id!(
+    /// A ticket that was offered to somebody. UUIDv7.
+    TransferId(Uuid)
 );
 
 impl OrganizationId {
@@ -121,7 +131,7 @@ macro_rules! described {
 }
 
 described!(WaitingId as 1, EventId as 2, TicketTypeId as 3, SeatId as 1, NoticeId as 1, UserId as 3, OrganizationId as 2, ApiKeyId as 1,
-    VoucherId as 1, TaxId as 1, FeeId as 1);
+    VoucherId as 1, TaxId as 1, FeeId as 1, TicketId as 1, CheckinId as 1);
 
 #[cfg(test)]
 mod tests {

@@ -6,8 +6,10 @@
 //! availability.
 
 pub mod adjacent;
+pub mod admission;
 pub mod availability;
 pub mod booking;
+pub mod calendar;
 pub mod currency;
 pub mod edit;
 mod ids;
@@ -15,6 +17,7 @@ pub mod interaction;
 pub mod ledger;
 pub mod live;
 pub mod numbers;
+pub mod pass;
 pub mod payment;
 pub mod price;
 pub mod record;
@@ -29,8 +32,9 @@ pub mod transition;
 pub mod waitlist;
 
 pub use ids::{
-    ApiKeyId, BookingId, ClaimId, EventId, FeeId, NoticeId, OrganizationId, PaymentId, PoolId,
-    RefundId, SeatId, SessionId, TaxId, TicketTypeId, UserId, VoucherId, WaitingId,
+    ApiKeyId, BookingId, CheckinId, ClaimId, EventId, FeeId, NoticeId, OrganizationId, PaymentId,
+    PoolId, RefundId, SeatId, SessionId, TaxId, TicketId, TicketTypeId, TransferId, UserId,
+    VoucherId, WaitingId,
 };
 /// An event's counter of changes: starts at 1, no gaps, commit order.
 pub type Revision = u64;

@@ -239,7 +239,27 @@ pub struct Ticket {
 pub enum TicketStatus {
     Valid,
     Used,
+    /// Somebody else holds it now, by a code of their own.
+    Transferred,
     Void,
+}
+
+impl TicketStatus {
+    /// As the database and the wire spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TicketStatus::Valid => "valid",
+            TicketStatus::Used => "used",
+            TicketStatus::Transferred => "transferred",
+            TicketStatus::Void => "void",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<TicketStatus> {
+        use TicketStatus::{Transferred, Used, Valid, Void};
+        let all = [Valid, Used, Transferred, Void];
+        all.into_iter().find(|status| status.as_str() == text)
+    }
 }
 
 impl BookingStatus {

@@ -102,6 +102,8 @@ pub enum Refusal {
         used: bool,
         started: bool,
     },
+    /// Somebody else holds one of the tickets: only staff takes it back.
+    TicketTransferred,
     /// These tickets cannot be taken back: somebody was admitted with those in `used`, or the booking has no such tickets.
     NotRefundable { used: Vec<String> },
     /// More requests wait than the desk takes on. Nothing was done.
@@ -152,6 +154,7 @@ impl Refusal {
             Refusal::BelowMinimumCharge { .. } => "BELOW_MINIMUM_CHARGE",
             Refusal::BookingNotFound => "BOOKING_NOT_FOUND",
             Refusal::InvalidTransition { .. } => "INVALID_TRANSITION",
+            Refusal::TicketTransferred => "TICKET_TRANSFERRED",
             Refusal::NotRefundable { .. } => "NOT_REFUNDABLE",
             Refusal::Busy { .. } => "BUSY",
             Refusal::TooLate { .. } => "TOO_LATE",
@@ -186,6 +189,7 @@ impl Refusal {
             | Refusal::VoucherNotStarted { .. }
             | Refusal::VoucherEnded { .. }
             | Refusal::InvalidTransition { .. }
+            | Refusal::TicketTransferred
             | Refusal::NotRefundable { .. } => 409,
             Refusal::EventCancelled => 410,
             Refusal::LimitExceeded { .. }
@@ -296,6 +300,7 @@ mod tests {
                 used: false,
                 started: false,
             },
+            Refusal::TicketTransferred,
             Refusal::NotRefundable {
                 used: vec!["TKT-20261121-7F3K9QWX".to_owned()],
             },

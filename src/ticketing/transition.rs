@@ -3,7 +3,7 @@
 //! | from | confirm | extend, processing, swap, accept | cancel | refund | reclaim | release, deadline |
 //! |---|---|---|---|---|---|---|
 //! | pending | sold, with tickets | its deadline comes later; other stock in place of its own; an offer becomes a checkout | its stock is left again | – | as confirm | its stock is left again |
-//! | confirmed | paid the same way: as it is | – | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on | tickets void, stock left; `refunded` with the last of them | of the same payment: as it is | – |
+//! | confirmed | paid the same way: as it is | – | tickets void, stock left; not once somebody was admitted, and by its owner not from the event's start on, nor while somebody else holds one of its tickets | tickets void, stock left; `refunded` with the last of them | of the same payment: as it is | – |
 //! | cancelled | – | – | as it is | – | – | – |
 //! | expired | – | – | – | – | takes the same stock again, and is sold | – |
 //! | refunded | – | – | – | as it is | – | – |
@@ -385,6 +385,12 @@ fn cancel(
                     used,
                     started,
                 });
+            }
+            // The person who holds it now would stand at a closed door.
+            let mut tickets = booking.tickets.iter();
+            let transferred = tickets.any(|ticket| ticket.status == TicketStatus::Transferred);
+            if transferred && by == Canceller::Owner {
+                return Err(Refusal::TicketTransferred);
             }
         }
         from @ (BookingStatus::Expired | BookingStatus::Refunded) => return Err(invalid(from, to)),

@@ -55,6 +55,7 @@
 //! | [`sse`] | server-sent events carry what the socket carries, resume, end in order |
 //! | [`swap`] | a pending booking is about other tickets, all or nothing, until the same deadline |
 //! | [`starting`] | a node waits for its database, refuses poolers without sessions, makes do with few connections |
+//! | [`tickets`] | a bought ticket has a QR and papers, and opens the door once |
 //! | [`tidy`] | the sources keep the arrows and absences of `ARCHITECTURE.md` |
 //! | [`traces`] | a booking can be followed from its request to its viewers, by traces and by the log |
 //! | [`tls`] | connections to the database are encrypted as its address says, all of them |
@@ -121,6 +122,7 @@ mod sse;
 mod starting;
 mod support;
 mod swap;
+mod tickets;
 mod tidy;
 mod tls;
 mod traces;

@@ -66,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "jobs",
             "limits",
             "payments",
+            "pdf",
             "schema",
             "store",
             "telemetry",
@@ -92,6 +93,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("mail", &["config"]),
     ("payments", &["config", "desk", "store", "ticketing"]),
+    ("pdf", &["auth", "store", "ticketing"]),
     (
         "sse",
         &[

@@ -100,7 +100,7 @@ impl Input for NewStatus {
             headers(("X-Event-Revision" = u64, description = "The event's revision, with this in it"))),
         (status = 403, description = "Confirming somebody else's event", body = Failure),
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
-        (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`; \
+        (status = 409, description = "`INVALID_TRANSITION {from, to, used, started}`, `TICKET_TRANSFERRED`; \
             `REFUND_POLICY {until}`: too late for an owner to cancel what was paid", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
         (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`, `STORAGE_FULL`: come again after `Retry-After`",

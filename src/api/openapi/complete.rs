@@ -110,6 +110,10 @@ fn secure(path: &str, operation: &mut Value) {
         | "/api/v1/bookings/{id}/payment" => {
             json!([by(BEARER), by(BOOKING_TOKEN)])
         }
+        "/api/v1/bookings/{id}/tickets.pdf" | "/api/v1/bookings/{id}/calendar.ics" => {
+            json!([by(BEARER), by(BOOKING_TOKEN)])
+        }
+        _ if path.starts_with("/api/v1/tickets/") => json!([by(BEARER), by(BOOKING_TOKEN)]),
         "/api/v1/bookings/by-reference/{reference}" => {
             json!([nobody, by(BEARER), by(BOOKING_TOKEN)])
         }

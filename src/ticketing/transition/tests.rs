@@ -265,6 +265,23 @@ fn with_a_used_ticket_nobody_cancels() {
 }
 
 #[test]
+fn only_staff_cancels_what_somebody_else_holds() {
+    let (stock, mut standing) = confirmed();
+    standing.booking.tickets[0].status = TicketStatus::Transferred;
+    let refusal = refused(&stock, &standing, &cancel_by(Canceller::Owner), now());
+    assert_eq!(refusal, Refusal::TicketTransferred);
+    let mut stock = stock;
+    let moved = decide(
+        &mut stock,
+        &mut standing,
+        &cancel_by(Canceller::Staff),
+        now(),
+    );
+    assert_eq!(moved, Ok(Moved::Now));
+    assert_eq!(standing.booking.tickets[0].status, TicketStatus::Void);
+}
+
+#[test]
 fn past_its_deadline_a_hold_counts_as_expired() {
     let deadline = at("12:10:00");
     for transition in [cash(), cancel_by(Canceller::Staff)] {

@@ -6,7 +6,6 @@ use super::*;
 use crate::ticketing::booking::Terms;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::price::PriceTerms;
-use crate::ticketing::price::PriceTerms;
 use crate::ticketing::record::BookingKind;
 use crate::ticketing::stock::{Buyer, EventTerms, Pool, Proof, TicketTypeTerms};
 use crate::ticketing::{EventId, PoolId};

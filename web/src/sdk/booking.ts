@@ -54,7 +54,7 @@ export interface Ticket {
   code: string;
   ticket_type_id: number;
   seat_id: number | null;
-  status: 'valid' | 'used' | 'void';
+  status: 'valid' | 'used' | 'transferred' | 'void';
 }
 
 export interface Booking {

@@ -1,0 +1,415 @@
+//! Scans at the doors, for the event's staff.
+
+use axum::extract::State;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::{IntoParams, ToSchema};
+
+use super::ApiState;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Body, Query};
+use super::fields::{Fields, Input};
+use crate::auth::passes::{PublicKey, verify};
+use crate::auth::{Caller, Right};
+use crate::schema;
+use crate::store::checkins::{NotUndone, Scan, Scanned, ShownTicket};
+use crate::ticketing::admission::ScanResult;
+use crate::ticketing::pass::PASS_CHARS_MAX;
+use crate::ticketing::record::TicketStatus;
+use crate::ticketing::{CheckinId, EventId, Revision, TicketId, UserId};
+
+const CODE_CHARS_MAX: usize = 40;
+const NONCE_CHARS_MIN: usize = 8;
+const NONCE_CHARS_MAX: usize = 100;
+const GATE_CHARS_MAX: usize = 100;
+/// Scans merged by one request.
+const BATCH_MAX: usize = 200;
+/// Tickets in one part of a bundle.
+const BUNDLE_TICKETS_MAX: i64 = 2_000;
+
+/// Either `code` or `payload`.
+#[derive(ToSchema)]
+#[schema(example = json!({"code": "TKT-20310601-7F3K9QWX", "nonce": "0f6e2c1b9a34", "gate": "North", "event_id": 2}))]
+#[expect(dead_code, reason = "describes the body; `Read` reads it")]
+pub(super) struct CheckinBody {
+    /// As it is printed on the ticket.
+    #[schema(schema_with = code, required = false)]
+    code: Option<String>,
+    /// The text of the QR.
+    #[schema(schema_with = payload, required = false)]
+    payload: Option<String>,
+    /// Drawn for each scan, and sent again with it until it is answered.
+    #[schema(schema_with = nonce)]
+    nonce: String,
+    #[schema(schema_with = gate, required = false)]
+    gate: Option<String>,
+    /// By the scanner's clock; without it: now.
+    #[schema(schema_with = schema::time, required = false)]
+    scanned_at: Option<String>,
+    /// Whose doors these are; without it: the ticket's own event.
+    event_id: Option<EventId>,
+}
+
+#[derive(ToSchema)]
+#[schema(example = json!({"event_id": 2, "entries": [{"code": "TKT-20310601-7F3K9QWX", "nonce": "0f6e2c1b9a34",
+    "scanned_at": "2031-06-01T17:30:00Z"}]}))]
+#[expect(dead_code, reason = "describes the body; `ReadBatch` reads it")]
+pub(super) struct CheckinBatchBody {
+    event_id: EventId,
+    #[schema(min_items = 1, max_items = 200)]
+    entries: Vec<CheckinEntry>,
+}
+
+/// Either `code` or `payload`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body; `Read` reads it")]
+pub(super) struct CheckinEntry {
+    #[schema(schema_with = code, required = false)]
+    code: Option<String>,
+    #[schema(schema_with = payload, required = false)]
+    payload: Option<String>,
+    #[schema(schema_with = nonce)]
+    nonce: String,
+    #[schema(schema_with = gate, required = false)]
+    gate: Option<String>,
+    #[schema(schema_with = schema::time, required = false)]
+    scanned_at: Option<String>,
+}
+
+fn code() -> ObjectBuilder {
+    schema::filled_up_to(CODE_CHARS_MAX)
+}
+
+fn payload() -> ObjectBuilder {
+    schema::filled_up_to(PASS_CHARS_MAX)
+}
+
+fn nonce() -> ObjectBuilder {
+    schema::filled_up_to(NONCE_CHARS_MAX).min_length(Some(NONCE_CHARS_MIN))
+}
+
+fn gate() -> ObjectBuilder {
+    schema::filled_up_to(GATE_CHARS_MAX)
+}
+
+enum Given {
+    Code(String),
+    Payload(String),
+}
+
+/// A scan as it was sent.
+pub(super) struct Read {
+    given: Given,
+    nonce: String,
+    gate: Option<String>,
+    scanned_at: Option<Timestamp>,
+}
+
+impl Input for Read {
+    fn read(fields: &mut Fields) -> Option<Read> {
+        fields.require(&["nonce"]);
+        if fields.has("code") == fields.has("payload") {
+            fields.refuse("code", "CODE_OR_PAYLOAD", "");
+        }
+        let code = fields.filled_text("code", CODE_CHARS_MAX);
+        let payload = fields.filled_text("payload", PASS_CHARS_MAX);
+        let nonce = fields.filled_text("nonce", NONCE_CHARS_MAX);
+        if let Some(nonce) = &nonce
+            && nonce.chars().count() < NONCE_CHARS_MIN
+        {
+            fields.refuse("nonce", "TOO_SHORT", NONCE_CHARS_MIN);
+        }
+        let gate = fields.filled_text("gate", GATE_CHARS_MAX);
+        let scanned_at = fields.time("scanned_at");
+        let given = match (code, payload) {
+            (Some(code), _) => Given::Code(code.to_ascii_uppercase()),
+            (None, payload) => Given::Payload(payload?),
+        };
+        Some(Read {
+            given,
+            nonce: nonce?,
+            gate,
+            scanned_at,
+        })
+    }
+}
+
+pub(super) struct ReadAt {
+    scan: Read,
+    event: Option<EventId>,
+}
+
+impl Input for ReadAt {
+    fn read(fields: &mut Fields) -> Option<ReadAt> {
+        let event = fields.id("event_id");
+        let scan = Read::read(fields)?;
+        Some(ReadAt { scan, event })
+    }
+}
+
+pub(super) struct ReadBatch {
+    event: EventId,
+    entries: Vec<Read>,
+}
+
+impl Input for ReadBatch {
+    fn read(fields: &mut Fields) -> Option<ReadBatch> {
+        fields.require(&["event_id", "entries"]);
+        let event = fields.id("event_id");
+        let entries = fields.list("entries", BATCH_MAX);
+        if entries.as_ref().is_some_and(Vec::is_empty) {
+            fields.refuse("entries", "EMPTY", "");
+        }
+        Some(ReadBatch {
+            event: event?,
+            entries: entries?,
+        })
+    }
+}
+
+fn scan(state: &ApiState, keys: &[PublicKey], read: Read) -> Scan {
+    let shown = match read.given {
+        Given::Code(code) => ShownTicket::Code(code),
+        Given::Payload(text) => verify(keys, &text).map_or(ShownTicket::Forged, ShownTicket::Pass),
+    };
+    Scan {
+        shown,
+        nonce: read.nonce,
+        gate: read.gate,
+        scanned_at: read.scanned_at.unwrap_or_else(|| state.desk.now()),
+    }
+}
+
+fn unknown() -> ApiError {
+    ApiError::not_found("TICKET_NOT_FOUND")
+}
+
+/// Let somebody in
+///
+/// For those who may `check_in`. The same nonce again is the same scan, and answered the same. A refused scan is not kept.
+#[utoipa::path(
+    post, path = "/checkins", tag = "tickets", request_body = CheckinBody,
+    responses(
+        (status = 200, description = "Admitted, now or before with this nonce", body = Envelope<Scanned>,
+            headers(("X-Event-Revision" = u64))),
+        (status = 404, description = "`TICKET_NOT_FOUND`: no ticket of ours, or of an event whose doors are not the \
+            caller's; `EVENT_NOT_FOUND`", body = Failure),
+        (status = 409, description = "`ALREADY_USED {at, gate}`, `TICKET_VOID`, `TICKET_REPLACED`, `WRONG_EVENT`",
+            body = Failure),
+    )
+)]
+pub(super) async fn create(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Body { input, .. }: Body<ReadAt>,
+) -> ApiResult<Reply<Scanned>> {
+    let keys = state.store.public_keys().await?;
+    let ReadAt { scan: read, event } = input;
+    let scan = scan(&state, &keys, read);
+    let event = match event {
+        Some(event) => {
+            guard(&state, &caller, Right::CheckIn, event).await?;
+            event
+        }
+        None => own_event(&state, &caller, &scan).await?,
+    };
+    let scans = [scan];
+    let by = caller.user_id();
+    let (scanned, revision) = state.store.check_in(event, &scans, by, false).await?;
+    let scanned = scanned.into_iter().next();
+    let scanned = scanned.ok_or_else(|| ApiError::internal("a scan was not decided"))?;
+    match scanned.result {
+        ScanResult::Admitted => Ok(Reply::ok("CHECKED_IN", scanned).revision(revision)),
+        ScanResult::AlreadyUsed => Err(ApiError::conflict("ALREADY_USED")
+            .with("at", scanned.at.map(|at| at.to_string()))
+            .with("gate", scanned.gate)),
+        ScanResult::Void => Err(ApiError::conflict("TICKET_VOID")),
+        ScanResult::Replaced => Err(ApiError::conflict("TICKET_REPLACED")),
+        ScanResult::WrongEvent => Err(ApiError::conflict("WRONG_EVENT")),
+        ScanResult::Unknown => Err(unknown()),
+    }
+}
+
+/// The event of the ticket that is shown, if its doors are the caller's. To others the ticket does not exist.
+async fn own_event(state: &ApiState, caller: &Caller, scan: &Scan) -> ApiResult<EventId> {
+    let (event, organizer): (EventId, UserId) = match &scan.shown {
+        ShownTicket::Code(code) => {
+            let ticket = state.store.ticket(code).await?.ok_or_else(unknown)?;
+            (ticket.event.id, ticket.belongs.organizer_id)
+        }
+        ShownTicket::Pass(pass) => {
+            let organizer = state.store.organizer_of(pass.event).await?;
+            (pass.event, organizer.ok_or_else(unknown)?)
+        }
+        ShownTicket::Forged => return Err(unknown()),
+    };
+    match caller.may(Right::CheckIn, organizer) {
+        true => Ok(event),
+        false => Err(unknown()),
+    }
+}
+
+async fn guard(state: &ApiState, caller: &Caller, right: Right, event: EventId) -> ApiResult<()> {
+    let organizer = state.store.organizer_of(event).await?;
+    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    match caller.may(right, organizer) {
+        true => Ok(()),
+        false => Err(ApiError::forbidden()),
+    }
+}
+
+/// Merge scans that a gate made without network
+///
+/// In the order in which they were made. Each has its own result; all are kept, also those that should not have let
+/// anybody in. Sent again, it is answered the same.
+#[utoipa::path(
+    post, path = "/checkins/batch", tag = "tickets", request_body = CheckinBatchBody,
+    responses(
+        (status = 200, description = "A result for each entry, in their order", body = Envelope<Vec<Scanned>>,
+            headers(("X-Event-Revision" = u64))),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn batch(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Body { input, .. }: Body<ReadBatch>,
+) -> ApiResult<Reply<Vec<Scanned>>> {
+    let ReadBatch { event, entries } = input;
+    guard(&state, &caller, Right::CheckIn, event).await?;
+    let keys = state.store.public_keys().await?;
+    let entries = entries.into_iter();
+    let scans: Vec<Scan> = entries.map(|entry| scan(&state, &keys, entry)).collect();
+    let by = caller.user_id();
+    let (scanned, revision) = state.store.check_in(event, &scans, by, true).await?;
+    Ok(Reply::ok("CHECKINS", scanned).revision(revision))
+}
+
+/// Undo a check-in
+///
+/// For those who may `manage`: the ticket opens the door again. Sent again, it is done already.
+#[utoipa::path(
+    post, path = "/checkins/{checkin_id}/undo", tag = "tickets", params(("checkin_id" = CheckinId, Path)),
+    responses(
+        (status = 200, description = "Undone, now or before", body = Envelope<Option<bool>>,
+            headers(("X-Event-Revision" = u64))),
+        (status = 404, description = "`CHECKIN_NOT_FOUND`: there is none, or it let nobody in", body = Failure),
+        (status = 409, description = "`TICKET_VOID`: the ticket was taken back since", body = Failure),
+    )
+)]
+pub(super) async fn undo(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<CheckinId>,
+) -> ApiResult<Reply<Option<bool>>> {
+    let none = || ApiError::not_found("CHECKIN_NOT_FOUND");
+    let found = state.store.checkin_belongs(id).await?;
+    let (event, organizer) = found.ok_or_else(none)?;
+    if !caller.may(Right::Manage, organizer) {
+        return Err(ApiError::forbidden());
+    }
+    let by = caller.user_id();
+    match state.store.undo_checkin(event, id, by).await? {
+        Ok(revision) => Ok(Reply::ok("CHECKIN_UNDONE", None).revision(revision)),
+        Err(NotUndone::NotFound) => Err(none()),
+        Err(NotUndone::Void) => Err(ApiError::conflict("TICKET_VOID")),
+    }
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BundleQuery {
+    /// Tickets after this one: `next` of the part before.
+    #[param(value_type = Option<TicketId>, required = false)]
+    after: Option<TicketId>,
+}
+
+impl Input for BundleQuery {
+    fn read(fields: &mut Fields) -> Option<BundleQuery> {
+        Some(BundleQuery {
+            after: fields.id("after"),
+        })
+    }
+}
+
+/// What a gate needs without network.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Bundle {
+    event_id: EventId,
+    /// The event's, when this was read.
+    #[schema(schema_with = schema::revision)]
+    revision: Revision,
+    keys: Vec<BundleKey>,
+    tickets: Vec<BundleTicketData>,
+    /// `null`: this was the last part.
+    next: Option<TicketId>,
+}
+
+/// The public half of an Ed25519 key.
+#[derive(Serialize, ToSchema)]
+pub(super) struct BundleKey {
+    /// As a QR says it.
+    id: u8,
+    /// 32 bytes in base64url.
+    public: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct BundleTicketData {
+    id: TicketId,
+    /// A QR of another one is dead.
+    generation: u16,
+    status: TicketStatus,
+    /// SHA-256 of the code that opens the door, in base64url.
+    code_hash: String,
+}
+
+/// What a gate needs to check tickets without network
+///
+/// For those who may `check_in`: public keys, and the event's tickets by id, 2,000 at once; codes as hashes only.
+#[utoipa::path(
+    get, path = "/events/{event_id}/checkin-bundle", tag = "tickets",
+    params(("event_id" = EventId, Path), BundleQuery),
+    responses(
+        (status = 200, description = "A part of it", body = Envelope<Bundle>),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn bundle(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event): At<EventId>,
+    Query(BundleQuery { after }): Query<BundleQuery>,
+) -> ApiResult<Reply<Bundle>> {
+    guard(&state, &caller, Right::CheckIn, event).await?;
+    // A key that signs must be known before the first ticket is signed.
+    state.store.signing_key().await?;
+    let keys = state.store.public_keys().await?;
+    let limit = BUNDLE_TICKETS_MAX;
+    let (tickets, revision) = state.store.bundle(event, after, limit).await?;
+    let is_full = i64::try_from(tickets.len()).is_ok_and(|count| count >= limit);
+    let next = tickets.last().map(|ticket| ticket.id).filter(|_| is_full);
+    let keys = keys.iter().map(|key| BundleKey {
+        id: key.id,
+        public: URL_SAFE_NO_PAD.encode(key.public),
+    });
+    let tickets = tickets.into_iter().map(|ticket| BundleTicketData {
+        id: ticket.id,
+        generation: ticket.generation,
+        status: ticket.status,
+        code_hash: URL_SAFE_NO_PAD.encode(Sha256::digest(ticket.code.as_bytes())),
+    });
+    let data = Bundle {
+        event_id: event,
+        revision,
+        keys: keys.collect(),
+        tickets: tickets.collect(),
+        next,
+    };
+    Ok(Reply::ok("CHECKIN_BUNDLE", data))
+}

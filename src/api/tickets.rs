@@ -1,0 +1,339 @@
+//! Tickets as their holders see them: as data, as a QR, on paper, in a calendar.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ApiState;
+use super::bookings::{self, Proof};
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::At;
+use crate::auth::{Caller, Right};
+use crate::lang::Lang;
+use crate::pdf::Qr;
+use crate::pdf::ticket::{self, PrintedTicket};
+use crate::schema;
+use crate::store::tickets::TicketInFull;
+use crate::ticketing::record::{Money, TicketStatus};
+use crate::ticketing::{BookingId, EventId, SeatId, TicketId, TicketTypeId, calendar};
+
+/// Longer than any code of ours.
+const CODE_CHARS_MAX: usize = 40;
+
+/// A ticket.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TicketData {
+    id: TicketId,
+    /// The one that opens the door, for whoever holds the ticket.
+    code: String,
+    status: TicketStatus,
+    event_id: EventId,
+    event_title: String,
+    venue: String,
+    #[schema(value_type = String, format = DateTime)]
+    starts_at: Timestamp,
+    #[schema(schema_with = schema::timezone)]
+    timezone: String,
+    ticket_type_id: TicketTypeId,
+    ticket_type: String,
+    seat: Option<TicketSeatData>,
+    /// The booking's, for its owner; a holder whom the ticket was handed to is not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Money>,
+    /// The holder's name, where it is known.
+    name: Option<String>,
+    /// The text of the QR; absent for those who do not hold the ticket, and where it opens nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct TicketSeatData {
+    id: SeatId,
+    section: String,
+    row: String,
+    number: String,
+}
+
+/// A ticket that the caller may see.
+struct Seen {
+    ticket: TicketInFull,
+    /// Whether it is the caller's to use.
+    holds: bool,
+    /// Whether the booking is the caller's, or one of the caller's event.
+    is_of_booking: bool,
+}
+
+async fn seen(
+    state: &ApiState,
+    caller: &Caller,
+    code: &str,
+    token: Option<&str>,
+) -> ApiResult<Seen> {
+    let code = code.trim().to_ascii_uppercase();
+    let is_code = code.len() <= CODE_CHARS_MAX && code.bytes().all(|byte| byte.is_ascii_graphic());
+    let found = match is_code {
+        true => state.store.ticket(&code).await?,
+        false => None,
+    };
+    let ticket = found.ok_or_else(not_found)?;
+    let is_of_booking = bookings::is_visible(state, &ticket.belongs, caller, token);
+    let handed_to_caller = ticket.holder.as_ref().is_some_and(|holder| {
+        let by_token = token.is_some_and(|token| {
+            let proofs = &state.proofs;
+            proofs.is_ticket_token(ticket.id, ticket.generation, token)
+        });
+        let by_account = holder.user_id.is_some_and(|user| caller.may_act_for(user));
+        by_token || by_account
+    });
+    let holds = match ticket.holder {
+        Some(_) => handed_to_caller,
+        None => holds(state, &ticket, caller, token),
+    };
+    match is_of_booking || handed_to_caller {
+        true => Ok(Seen {
+            ticket,
+            holds,
+            is_of_booking,
+        }),
+        false => Err(not_found()),
+    }
+}
+
+/// Whether a ticket that was not handed on is the caller's to use: its buyer's, and the box office's, which prints.
+fn holds(state: &ApiState, ticket: &TicketInFull, caller: &Caller, token: Option<&str>) -> bool {
+    bookings::is_owner(state, &ticket.belongs, caller, token)
+        || caller.may(Right::Sell, ticket.belongs.organizer_id)
+}
+
+fn not_found() -> ApiError {
+    ApiError::not_found("TICKET_NOT_FOUND")
+}
+
+/// The text of the QR of a ticket that opens the door.
+async fn payload(state: &ApiState, seen: &Seen) -> ApiResult<String> {
+    if !seen.holds {
+        return Err(ApiError::conflict("TICKET_REPLACED"));
+    }
+    if seen.ticket.status == TicketStatus::Void {
+        return Err(ApiError::conflict("TICKET_VOID"));
+    }
+    let key = state.store.signing_key().await?;
+    let text = seen.ticket.signed(&key);
+    text.ok_or_else(|| ApiError::internal("the ticket has no room in a QR"))
+}
+
+/// One ticket, by its code
+///
+/// For its booking's owner (by token or `X-Booking-Token`), whom it was handed to, and the event's staff. `payload`, the
+/// text of the QR, is there for whoever holds it now.
+#[utoipa::path(
+    get, path = "/tickets/{code}", tag = "tickets",
+    params(("code" = String, Path, example = "TKT-20310601-7F3K9QWX")),
+    responses(
+        (status = 200, description = "The ticket", body = Envelope<TicketData>),
+        (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+    )
+)]
+pub(super) async fn show(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(code): At<String>,
+    Proof(token): Proof,
+) -> ApiResult<Reply<TicketData>> {
+    let seen = seen(&state, &caller, &code, token.as_deref()).await?;
+    let payload = match seen.holds && seen.ticket.status != TicketStatus::Void {
+        true => Some(payload(&state, &seen).await?),
+        false => None,
+    };
+    let Seen {
+        ticket,
+        holds,
+        is_of_booking,
+    } = seen;
+    let code = match holds {
+        true => ticket.live_code().to_owned(),
+        false => ticket.code.clone(),
+    };
+    let name = ticket.name().map(str::to_owned);
+    let data = TicketData {
+        id: ticket.id,
+        code,
+        status: ticket.status,
+        event_id: ticket.event.id,
+        event_title: ticket.event.title,
+        venue: ticket.event.venue,
+        starts_at: ticket.event.starts_at,
+        timezone: ticket.event.timezone,
+        ticket_type_id: ticket.ticket_type_id,
+        ticket_type: ticket.type_name,
+        seat: ticket.seat.map(|seat| TicketSeatData {
+            id: seat.id,
+            section: seat.section,
+            row: seat.row,
+            number: seat.number,
+        }),
+        reference: is_of_booking.then_some(ticket.reference),
+        price: is_of_booking.then_some(ticket.price),
+        name,
+        payload,
+    };
+    let private = HeaderValue::from_static(PRIVATE);
+    Ok(Reply::ok("TICKET", data).header(header::CACHE_CONTROL, private))
+}
+
+/// A ticket's QR as SVG
+#[utoipa::path(
+    get, path = "/tickets/{code}/qr.svg", tag = "tickets",
+    params(("code" = String, Path, example = "TKT-20310601-7F3K9QWX")),
+    responses(
+        (status = 200, description = "The QR", content_type = "image/svg+xml", body = String),
+        (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`TICKET_VOID`, `TICKET_REPLACED`: it opens nothing for the caller", body = Failure),
+    )
+)]
+pub(super) async fn qr_svg(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(code): At<String>,
+    Proof(token): Proof,
+) -> ApiResult<Response> {
+    let qr = qr(&state, &caller, &code, token.as_deref()).await?;
+    Ok(file("image/svg+xml", None, qr.svg().into_bytes()))
+}
+
+/// A ticket's QR as PNG
+#[utoipa::path(
+    get, path = "/tickets/{code}/qr.png", tag = "tickets",
+    params(("code" = String, Path, example = "TKT-20310601-7F3K9QWX")),
+    responses(
+        (status = 200, description = "The QR", content_type = "image/png", body = Vec<u8>),
+        (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`TICKET_VOID`, `TICKET_REPLACED`: it opens nothing for the caller", body = Failure),
+    )
+)]
+pub(super) async fn qr_png(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(code): At<String>,
+    Proof(token): Proof,
+) -> ApiResult<Response> {
+    let qr = qr(&state, &caller, &code, token.as_deref()).await?;
+    let png = qr.png();
+    let png = png.ok_or_else(|| ApiError::internal("the QR was not written"))?;
+    Ok(file("image/png", None, png))
+}
+
+async fn qr(state: &ApiState, caller: &Caller, code: &str, token: Option<&str>) -> ApiResult<Qr> {
+    let seen = seen(state, caller, code, token).await?;
+    let text = payload(state, &seen).await?;
+    Qr::of(&text).ok_or_else(|| ApiError::internal("the QR's text is too long"))
+}
+
+/// A booking's tickets to print
+///
+/// A4, a page each, in the language of `Accept-Language`. For its owner and the event's box office. Tickets that were
+/// taken back or handed on are left out.
+#[utoipa::path(
+    get, path = "/bookings/{id}/tickets.pdf", tag = "tickets",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The tickets", content_type = "application/pdf", body = Vec<u8>,
+            headers(("Content-Disposition" = String))),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's; `TICKET_NOT_FOUND`: it \
+            has no ticket to print", body = Failure),
+    )
+)]
+pub(super) async fn pdf(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<BookingId>,
+    Proof(token): Proof,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let tickets = of_booking(&state, &caller, id, token.as_deref()).await?;
+    let key = state.store.signing_key().await?;
+    let printed: Vec<PrintedTicket> = tickets
+        .iter()
+        .filter(|ticket| ticket.is_buyers())
+        .filter_map(|ticket| PrintedTicket::of(ticket, &key))
+        .collect();
+    let reference = tickets.first().map(|ticket| ticket.reference.clone());
+    let (Some(reference), false) = (reference, printed.is_empty()) else {
+        return Err(not_found());
+    };
+    let lang = Lang::of(&headers);
+    let print = move |press: &mut crate::pdf::Press| ticket::print(press, &printed, lang);
+    let written = state.printer.print(print).await;
+    let written = written.map_err(ApiError::internal)?;
+    let name = format!("tickets-{reference}.pdf");
+    Ok(file("application/pdf", Some(name), written))
+}
+
+/// A booking's event for calendars
+///
+/// iCalendar with one entry, whose `SEQUENCE` rises with the booking's changes. For those who may print its tickets.
+#[utoipa::path(
+    get, path = "/bookings/{id}/calendar.ics", tag = "tickets",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The entry", content_type = "text/calendar", body = String,
+            headers(("Content-Disposition" = String))),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's; `TICKET_NOT_FOUND`: it \
+            has no ticket", body = Failure),
+    )
+)]
+pub(super) async fn ics(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<BookingId>,
+    Proof(token): Proof,
+) -> ApiResult<Response> {
+    let tickets = of_booking(&state, &caller, id, token.as_deref()).await?;
+    let first = tickets.first().ok_or_else(not_found)?;
+    let is_over = tickets.iter().all(|one| one.status == TicketStatus::Void);
+    let text = calendar::calendar(&first.entry(is_over));
+    let name = format!("{}.ics", first.reference);
+    Ok(file(
+        "text/calendar; charset=utf-8",
+        Some(name),
+        text.into_bytes(),
+    ))
+}
+
+/// All tickets of a booking that the caller may print.
+async fn of_booking(
+    state: &ApiState,
+    caller: &Caller,
+    id: BookingId,
+    token: Option<&str>,
+) -> ApiResult<Vec<TicketInFull>> {
+    let found = state.store.booking_belongs(id).await?;
+    let may = |found: &crate::store::bookings::Belongs| {
+        bookings::is_owner(state, found, caller, token)
+            || caller.may(Right::Sell, found.organizer_id)
+    };
+    found.filter(may).ok_or_else(bookings::not_found)?;
+    Ok(state.store.tickets_of(id).await?)
+}
+
+/// Nobody between us and the reader keeps what opens a door.
+const PRIVATE: &str = "private, no-store";
+
+fn file(kind: &'static str, name: Option<String>, bytes: Vec<u8>) -> Response {
+    let mut response = bytes.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
+    let name = name.map(|name| format!("attachment; filename=\"{name}\""));
+    if let Some(name) = name.and_then(|name| HeaderValue::from_str(&name).ok()) {
+        headers.insert(header::CONTENT_DISPOSITION, name);
+    }
+    response
+}

@@ -1,0 +1,365 @@
+//! Scans at the door. Each is decided in its event's turn, so of two gates one lets a ticket's holder in; the index
+//! `checkins_one_admission` would refuse the other one's row as well.
+
+use deadpool_postgres::Transaction;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+
+use super::changes::unsigned;
+use super::tickets::{find, generation, ticket_status};
+use super::{Store, StoreError, edit};
+use crate::ticketing::admission::{self, ScanResult, Shown, Standing};
+use crate::ticketing::pass::Pass;
+use crate::ticketing::record::TicketStatus;
+use crate::ticketing::{CheckinId, EventId, Revision, TicketId, UserId};
+
+/// One scan, as a gate reports it.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    pub shown: ShownTicket,
+    pub nonce: String,
+    pub gate: Option<String>,
+    pub scanned_at: Timestamp,
+}
+
+/// What was held before the scanner.
+#[derive(Debug, Clone)]
+pub enum ShownTicket {
+    Code(String),
+    /// A QR, whose signature was checked.
+    Pass(Pass),
+    /// A QR that is not ours.
+    Forged,
+}
+
+/// What came of a scan.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Scanned {
+    /// The check-in; `null` where the scan was refused on the spot, of which nothing is kept.
+    #[schema(value_type = Option<CheckinId>)]
+    pub id: Option<CheckinId>,
+    pub nonce: String,
+    pub result: ScanResult,
+    #[schema(value_type = Option<TicketId>)]
+    pub ticket_id: Option<TicketId>,
+    /// The code by which the booking names the ticket.
+    pub code: Option<String>,
+    /// When somebody was let in with the ticket: now, or before.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub at: Option<Timestamp>,
+    /// Where that was.
+    pub gate: Option<String>,
+}
+
+/// What a gate without network knows of a ticket.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BundleTicket {
+    pub id: TicketId,
+    pub generation: u16,
+    pub status: TicketStatus,
+    /// That opens the door.
+    pub code: String,
+}
+
+/// Somebody who may come in.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Attendee {
+    pub ticket_id: TicketId,
+    pub code: String,
+    pub status: TicketStatus,
+    pub reference: String,
+    pub ticket_type: String,
+    pub seat: Option<String>,
+    /// The holder's, or the buyer's.
+    pub name: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub checked_in_at: Option<Timestamp>,
+    pub gate: Option<String>,
+    pub checkin_id: Option<CheckinId>,
+}
+
+/// Why a scan cannot be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotUndone {
+    /// There is no such check-in, or it let nobody in.
+    NotFound,
+    /// The ticket was taken back since.
+    Void,
+}
+
+impl Store {
+    /// Decides scans at the doors of `event`, in order. `offline`: they were made without network, and each is kept,
+    /// whatever comes of it.
+    pub async fn check_in(
+        &self,
+        event: EventId,
+        scans: &[Scan],
+        by: Option<UserId>,
+        offline: bool,
+    ) -> Result<(Vec<Scanned>, Revision), StoreError> {
+        let given = (event, scans, by, offline);
+        self.transaction(&given, |tx, (event, scans, by, offline)| {
+            Box::pin(async move {
+                tx.execute("select take_turn($1)", &[event]).await?;
+                let mut scanned = Vec::with_capacity(scans.len());
+                for scan in *scans {
+                    scanned.push(one(tx, *event, scan, *by, *offline).await?);
+                }
+                Ok((scanned, edit::revision(tx, *event).await?))
+            })
+        })
+        .await
+    }
+
+    /// The event of a check-in, and its organizer.
+    pub async fn checkin_belongs(
+        &self,
+        id: CheckinId,
+    ) -> Result<Option<(EventId, UserId)>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select e.id, e.organizer_id from checkins c join events e on e.id = c.event_id where c.id = $1";
+        let row = client.query_opt(sql, &[&id]).await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .transpose()
+    }
+
+    /// Lets a ticket be used again. Done once: a repeated request finds it done.
+    pub async fn undo_checkin(
+        &self,
+        event: EventId,
+        id: CheckinId,
+        by: Option<UserId>,
+    ) -> Result<Result<Revision, NotUndone>, StoreError> {
+        self.transaction(&(event, id, by), |tx, (event, id, by)| {
+            Box::pin(async move {
+                tx.execute("select take_turn($1)", &[event]).await?;
+                let sql = "select c.ticket_id, c.undone_at is not null, k.status, k.generation
+                             from checkins c join tickets k on k.id = c.ticket_id
+                            where c.id = $1 and c.event_id = $2 and c.result = 'admitted'";
+                let Some(row) = tx.query_opt(sql, &[id, event]).await? else {
+                    return Ok(Err(NotUndone::NotFound));
+                };
+                let ticket: TicketId = row.try_get(0)?;
+                if row.try_get(1)? {
+                    return Ok(Ok(edit::revision(tx, *event).await?));
+                }
+                let status = ticket_status(row.try_get(2)?)?;
+                let Some(status) = admission::undone(status, generation(row.try_get(3)?)?) else {
+                    return Ok(Err(NotUndone::Void));
+                };
+                let sql =
+                    "update checkins set undone_at = clock_timestamp(), undone_by = $2 where id = $1";
+                tx.execute(sql, &[id, by]).await?;
+                let sql = "update tickets set status = $2 where id = $1";
+                tx.execute(sql, &[&ticket, &status.as_str()]).await?;
+                Ok(Ok(edit::revision(tx, *event).await?))
+            })
+        })
+        .await
+    }
+
+    /// Tickets of an event after that one, by id, with the event's revision.
+    pub async fn bundle(
+        &self,
+        event: EventId,
+        after: Option<TicketId>,
+        limit: i64,
+    ) -> Result<(Vec<BundleTicket>, Revision), StoreError> {
+        let client = self.client().await?;
+        let revision = "select revision from turns where event_id = $1";
+        let statement = client.prepare_cached(revision).await?;
+        let revision = unsigned(client.query_one(&statement, &[&event]).await?.try_get(0)?)?;
+        let sql = "select k.id, k.generation, k.status, coalesce(h.code, k.code)
+                     from (select * from tickets where event_id = $1 and id > $2 order by id limit $3) k
+                     left join ticket_holders h on h.ticket_id = k.id order by k.id";
+        let statement = client.prepare_cached(sql).await?;
+        let after = after.map_or(0, |id| id.0);
+        let rows = client.query(&statement, &[&event, &after, &limit]).await?;
+        let read = |row: &Row| {
+            Ok(BundleTicket {
+                id: row.try_get(0)?,
+                generation: generation(row.try_get(1)?)?,
+                status: ticket_status(row.try_get(2)?)?,
+                code: row.try_get(3)?,
+            })
+        };
+        let tickets = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        Ok((tickets, revision))
+    }
+
+    /// Tickets of an event whose reference, code or name has `words` in it, by id. Names are looked for along the event's
+    /// tickets: there is no index of what is personal.
+    pub async fn attendees(
+        &self,
+        event: EventId,
+        words: Option<&str>,
+        after: Option<TicketId>,
+        limit: i64,
+    ) -> Result<Vec<Attendee>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select k.id, k.code, k.status, b.reference, t.name,
+                          nullif(concat_ws(' ', section.name, s.row_label, s.number), ''),
+                          coalesce(h.name, c.name, u.name), admitted.at, admitted.gate, admitted.id
+                     from tickets k
+                     join bookings b on b.id = k.booking_id
+                     join ticket_types t on t.id = k.ticket_type_id
+                     left join seats s on s.id = k.seat_id
+                     left join sections section on section.id = s.section_id
+                     left join ticket_holders h on h.ticket_id = k.id
+                     left join booking_contacts c on c.booking_id = k.booking_id
+                     left join users u on u.id = b.user_id
+                     left join checkins admitted
+                       on admitted.ticket_id = k.id and admitted.result = 'admitted' and admitted.undone_at is null
+                    where k.event_id = $1 and k.id > $2
+                      and ($3::text is null or b.reference = upper($3) or k.code = upper($3)
+                           or position(lower($3) in lower(coalesce(h.name, c.name, u.name))) > 0)
+                    order by k.id limit $4";
+        let statement = client.prepare_cached(sql).await?;
+        let after = after.map_or(0, |id| id.0);
+        let rows = client
+            .query(&statement, &[&event, &after, &words, &limit])
+            .await?;
+        let read = |row: &Row| {
+            Ok(Attendee {
+                ticket_id: row.try_get(0)?,
+                code: row.try_get(1)?,
+                status: ticket_status(row.try_get(2)?)?,
+                reference: row.try_get(3)?,
+                ticket_type: row.try_get(4)?,
+                seat: row.try_get(5)?,
+                name: row.try_get(6)?,
+                checked_in_at: row.try_get(7)?,
+                gate: row.try_get(8)?,
+                checkin_id: row.try_get(9)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+}
+
+async fn one(
+    tx: &Transaction<'_>,
+    event: EventId,
+    scan: &Scan,
+    by: Option<UserId>,
+    offline: bool,
+) -> Result<Scanned, StoreError> {
+    if let Some(known) = recall(tx, event, &scan.nonce).await? {
+        return Ok(known);
+    }
+    let (ticket, shown) = match &scan.shown {
+        ShownTicket::Code(code) => match find(tx, code).await? {
+            None => (None, Shown::Code),
+            Some((id, true)) => (Some(id), Shown::Code),
+            Some((id, false)) => (Some(id), Shown::OldCode),
+        },
+        ShownTicket::Pass(pass) => {
+            let generation = pass.generation;
+            (Some(pass.ticket), Shown::Pass { generation })
+        }
+        ShownTicket::Forged => (None, Shown::Code),
+    };
+    let sql = "select k.event_id, k.status, k.generation, k.code, admitted.at, admitted.gate
+                 from tickets k left join lateral (
+                      select at, gate from checkins where ticket_id = k.id and result = 'admitted' and undone_at is null
+                       limit 1) as admitted on true
+                where k.id = $1 for update of k";
+    let row = match ticket {
+        None => None,
+        Some(id) => {
+            let statement = tx.prepare_cached(sql).await?;
+            tx.query_opt(&statement, &[&id]).await?
+        }
+    };
+    let ticket = ticket.filter(|_| row.is_some());
+    let (result, code, before) = match &row {
+        None => (ScanResult::Unknown, None, (None, None)),
+        Some(row) => {
+            let standing = Standing {
+                event: row.try_get(0)?,
+                status: ticket_status(row.try_get(1)?)?,
+                generation: generation(row.try_get(2)?)?,
+            };
+            let result = admission::scan(standing, event, shown);
+            let code: Option<String> = row.try_get(3)?;
+            let before: (Option<Timestamp>, Option<String>) = (row.try_get(4)?, row.try_get(5)?);
+            (result, code, before)
+        }
+    };
+    if result == ScanResult::Admitted {
+        let sql = "update tickets set status = 'used' where id = $1";
+        let statement = tx.prepare_cached(sql).await?;
+        tx.execute(&statement, &[&ticket]).await?;
+    }
+    let mut scanned = Scanned {
+        id: None,
+        nonce: scan.nonce.clone(),
+        result,
+        ticket_id: ticket,
+        // Of a ticket of another event a gate is told nothing.
+        code: code.filter(|_| result != ScanResult::WrongEvent),
+        at: before.0,
+        gate: before.1,
+    };
+    if result == ScanResult::Admitted || offline {
+        let sql = "insert into checkins (event_id, ticket_id, nonce, gate, scanned_at, offline, result, by_user)
+                   values ($1, $2, $3, $4, $5, $6, $7, $8) returning id, at";
+        let statement = tx.prepare_cached(sql).await?;
+        let row = tx
+            .query_one(
+                &statement,
+                &[
+                    &event,
+                    &ticket,
+                    &scan.nonce,
+                    &scan.gate,
+                    &scan.scanned_at,
+                    &offline,
+                    &result.as_str(),
+                    &by,
+                ],
+            )
+            .await?;
+        scanned.id = Some(row.try_get(0)?);
+        if result == ScanResult::Admitted {
+            (scanned.at, scanned.gate) = (Some(row.try_get(1)?), scan.gate.clone());
+        }
+    }
+    Ok(scanned)
+}
+
+/// What came of the scan with this nonce.
+async fn recall(
+    tx: &Transaction<'_>,
+    event: EventId,
+    nonce: &str,
+) -> Result<Option<Scanned>, StoreError> {
+    let sql = "select c.id, c.result, c.ticket_id, k.code, admitted.at, admitted.gate
+                 from checkins c
+                 left join tickets k on k.id = c.ticket_id
+                 left join lateral (
+                      select at, gate from checkins one
+                       where one.ticket_id = c.ticket_id and one.result = 'admitted'
+                         and (one.id = c.id or c.result <> 'admitted' and one.undone_at is null) limit 1) as admitted on true
+                where c.event_id = $1 and c.nonce = $2";
+    let statement = tx.prepare_cached(sql).await?;
+    let row = tx.query_opt(&statement, &[&event, &nonce]).await?;
+    row.map(|row| {
+        let result: &str = row.try_get(1)?;
+        let result = ScanResult::parse(result);
+        let result = result.ok_or_else(|| StoreError::corrupt("result of a scan"))?;
+        let code: Option<String> = row.try_get(3)?;
+        Ok(Scanned {
+            id: row.try_get(0)?,
+            nonce: nonce.to_owned(),
+            result,
+            ticket_id: row.try_get(2)?,
+            code: code.filter(|_| result != ScanResult::WrongEvent),
+            at: row.try_get(4)?,
+            gate: row.try_get(5)?,
+        })
+    })
+    .transpose()
+}

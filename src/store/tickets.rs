@@ -1,0 +1,331 @@
+//! Reads tickets as they are shown: with their event, place, price and holder; and keeps the keys that sign their QR.
+
+use deadpool_postgres::GenericClient;
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::bookings::Belongs;
+use super::{Store, StoreError};
+use crate::auth::passes::{self, PublicKey, TicketKey};
+use crate::lang::Lang;
+use crate::ticketing::calendar::Entry;
+use crate::ticketing::live::EventStatus;
+use crate::ticketing::pass::Pass;
+use crate::ticketing::record::{Money, TicketStatus};
+use crate::ticketing::{EventId, SeatId, TicketId, TicketTypeId, UserId};
+
+/// Most tickets of one booking that are shown at once.
+const TICKETS_MAX: i64 = 1_000;
+/// How long after an event's end, or its beginning where its end is not known, a gate still looks at its tickets.
+const PASS_SLACK_S: i64 = 24 * 3_600;
+
+/// One ticket, with all that is printed on it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TicketInFull {
+    pub id: TicketId,
+    /// By which its booking shows it. It opens the door until the ticket is handed on.
+    pub code: String,
+    pub status: TicketStatus,
+    pub generation: u16,
+    pub belongs: Belongs,
+    pub reference: String,
+    /// Counts the booking's changes.
+    pub version: i64,
+    pub event: TicketEvent,
+    pub ticket_type_id: TicketTypeId,
+    pub type_name: String,
+    pub seat: Option<TicketSeat>,
+    pub price: Money,
+    pub buyer: Person,
+    /// Somebody whom it was handed to.
+    pub holder: Option<Holder>,
+    /// By the database's clock.
+    pub now: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TicketEvent {
+    pub id: EventId,
+    pub title: String,
+    pub venue: String,
+    pub status: EventStatus,
+    pub starts_at: Timestamp,
+    pub ends_at: Option<Timestamp>,
+    pub doors_at: Option<Timestamp>,
+    /// IANA.
+    pub timezone: String,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketSeat {
+    pub id: SeatId,
+    pub section: String,
+    pub row: String,
+    pub number: String,
+}
+
+/// Somebody who is written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub lang: Lang,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Opens the door.
+    pub code: String,
+    pub user_id: Option<UserId>,
+    pub person: Person,
+}
+
+impl TicketInFull {
+    /// The code that opens the door.
+    pub fn live_code(&self) -> &str {
+        let holder = self.holder.as_ref();
+        holder.map_or(&self.code, |holder| &holder.code)
+    }
+
+    /// The name of whoever holds it, where it is known.
+    pub fn name(&self) -> Option<&str> {
+        let person = self.holder.as_ref().map_or(&self.buyer, |one| &one.person);
+        person.name.as_deref()
+    }
+
+    /// Whether the buyer holds it, and it was not taken back.
+    pub fn is_buyers(&self) -> bool {
+        self.holder.is_none() && self.status != TicketStatus::Void
+    }
+
+    /// The text of its QR; `None`: an id has no room in it.
+    pub fn signed(&self, key: &TicketKey) -> Option<String> {
+        let end = self.event.ends_at.unwrap_or(self.event.starts_at);
+        let not_after = end.as_second().saturating_add(PASS_SLACK_S);
+        let pass = Pass {
+            key: key.id,
+            event: self.event.id,
+            ticket: self.id,
+            generation: self.generation,
+            not_after: u32::try_from(not_after).unwrap_or(u32::MAX),
+            ticket_type: self.ticket_type_id,
+            seat: self.seat.as_ref().map(|seat| seat.id),
+        };
+        passes::sign(key, pass)
+    }
+
+    /// The calendar entry of its booking. `is_over`: the booking has no good ticket any more.
+    pub fn entry(&self, is_over: bool) -> Entry<'_> {
+        Entry {
+            uid: &self.reference,
+            sequence: self.version,
+            title: &self.event.title,
+            venue: &self.event.venue,
+            description: &self.reference,
+            starts_at: self.event.starts_at,
+            ends_at: self.event.ends_at,
+            cancelled: is_over || self.event.status == EventStatus::Cancelled,
+            now: self.now,
+        }
+    }
+}
+
+const COLUMNS: &str = "
+    k.id, k.code, k.status, k.generation, b.id, b.event_id, b.user_id, b.token_hash, e.organizer_id, b.reference, b.version,
+    e.title, e.venue, e.status, e.starts_at, e.ends_at, e.doors_at, e.timezone, e.created_at,
+    t.id, t.name, s.id, section.name, s.row_label, s.number,
+    coalesce((select i.unit_amount from booking_items i
+               where i.booking_id = k.booking_id and i.ticket_type_id = k.ticket_type_id order by i.line limit 1), 0),
+    b.currency, coalesce(c.name, u.name), coalesce(c.email, u.email), coalesce(c.lang, 'en'),
+    h.code, h.user_id, h.name, h.email, h.lang, statement_timestamp()";
+/// The rows beside ticket `k`.
+const JOINS: &str = "
+    join bookings b on b.id = k.booking_id join events e on e.id = k.event_id join ticket_types t on t.id = k.ticket_type_id
+    left join seats s on s.id = k.seat_id left join sections section on section.id = s.section_id
+    left join booking_contacts c on c.booking_id = k.booking_id left join users u on u.id = b.user_id
+    left join ticket_holders h on h.ticket_id = k.id";
+
+impl Store {
+    /// The ticket with this code, be it that of its booking or of its holder.
+    pub async fn ticket(&self, code: &str) -> Result<Option<TicketInFull>, StoreError> {
+        let client = self.client().await?;
+        let Some((id, _)) = find(&client, code).await? else {
+            return Ok(None);
+        };
+        let sql = format!("select {COLUMNS} from tickets k {JOINS} where k.id = $1");
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| read(&row)).transpose()
+    }
+
+    /// A booking's tickets, in the order in which they were made.
+    pub async fn tickets_of(
+        &self,
+        booking: crate::ticketing::BookingId,
+    ) -> Result<Vec<TicketInFull>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {COLUMNS} from (select * from tickets where booking_id = $1 order by id limit $2) k {JOINS} order by k.id"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &[&booking, &TICKETS_MAX]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// The key that signs. The first one is drawn when it is needed; of two nodes that do so one wins.
+    pub async fn signing_key(&self) -> Result<TicketKey, StoreError> {
+        if let Some(key) = self.newest_key().await? {
+            return Ok(key);
+        }
+        self.draw_key(1).await?;
+        let key = self.newest_key().await?;
+        key.ok_or_else(|| StoreError::corrupt("no key for tickets"))
+    }
+
+    /// Draws another key, which signs from now on; the public halves of all others still verify.
+    pub async fn rotate_ticket_key(&self) -> Result<Option<u8>, StoreError> {
+        let newest = self.newest_key().await?;
+        let next = newest.map_or(Some(1), |key| key.id.checked_add(1));
+        let Some(next) = next else { return Ok(None) };
+        self.draw_key(next).await?;
+        Ok(Some(next))
+    }
+
+    async fn draw_key(&self, id: u8) -> Result<(), StoreError> {
+        let key = TicketKey::draw(id).ok_or_else(|| StoreError::corrupt("no key was made"))?;
+        let sql = "insert into ticket_keys (id, secret, public) values ($1, $2, $3) on conflict (id) do nothing";
+        let (id, secret, public) = (i16::from(id), key.secret.as_slice(), key.public.as_slice());
+        let client = self.client().await?;
+        client.execute(sql, &[&id, &secret, &public]).await?;
+        Ok(())
+    }
+
+    async fn newest_key(&self) -> Result<Option<TicketKey>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select id, secret, public from ticket_keys order by id desc limit 1";
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[]).await?;
+        row.map(|row| {
+            Ok(TicketKey {
+                id: key_id(&row)?,
+                secret: bytes(&row, 1)?,
+                public: bytes(&row, 2)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// The public halves of all keys.
+    pub async fn public_keys(&self) -> Result<Vec<PublicKey>, StoreError> {
+        let client = self.client().await?;
+        let sql = "select id, public from ticket_keys order by id limit 255";
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[]).await?;
+        let read = |row: &Row| {
+            Ok(PublicKey {
+                id: key_id(row)?,
+                public: bytes(row, 1)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+}
+
+fn key_id(row: &Row) -> Result<u8, StoreError> {
+    let id: i16 = row.try_get(0)?;
+    u8::try_from(id).map_err(|_| StoreError::corrupt("number of a key"))
+}
+
+fn bytes(row: &Row, column: usize) -> Result<[u8; 32], StoreError> {
+    let bytes: &[u8] = row.try_get(column)?;
+    bytes
+        .try_into()
+        .map_err(|_| StoreError::corrupt("a key of another length"))
+}
+
+/// The ticket that a code names, and whether the code opens the door.
+pub(super) async fn find(
+    client: &impl GenericClient,
+    code: &str,
+) -> Result<Option<(TicketId, bool)>, StoreError> {
+    let sql = "select k.id, k.generation = 1 from tickets k where k.code = $1
+                union all
+               select h.ticket_id, true from ticket_holders h where h.code = $1";
+    let statement = client.prepare_cached(sql).await?;
+    let rows = client.query(&statement, &[&code]).await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some((row.try_get(0)?, row.try_get(1)?)))
+}
+
+pub(super) fn ticket_status(text: &str) -> Result<TicketStatus, StoreError> {
+    TicketStatus::parse(text).ok_or_else(|| StoreError::corrupt(format!("ticket status {text}")))
+}
+
+pub(super) fn generation(number: i32) -> Result<u16, StoreError> {
+    u16::try_from(number).map_err(|_| StoreError::corrupt("generation of a ticket"))
+}
+
+fn lang(tag: &str) -> Lang {
+    Lang::parse(tag).unwrap_or(Lang::En)
+}
+
+fn read(row: &Row) -> Result<TicketInFull, StoreError> {
+    let seat: Option<SeatId> = row.try_get(21)?;
+    let holder: Option<String> = row.try_get(30)?;
+    Ok(TicketInFull {
+        id: row.try_get(0)?,
+        code: row.try_get(1)?,
+        status: ticket_status(row.try_get(2)?)?,
+        generation: generation(row.try_get(3)?)?,
+        belongs: super::bookings::belongs(row, 4)?,
+        reference: row.try_get(9)?,
+        version: row.try_get(10)?,
+        event: TicketEvent {
+            id: row.try_get(5)?,
+            title: row.try_get(11)?,
+            venue: row.try_get(12)?,
+            status: super::edit::status(row.try_get(13)?)?,
+            starts_at: row.try_get(14)?,
+            ends_at: row.try_get(15)?,
+            doors_at: row.try_get(16)?,
+            timezone: row.try_get(17)?,
+            created_at: row.try_get(18)?,
+        },
+        ticket_type_id: row.try_get(19)?,
+        type_name: row.try_get(20)?,
+        seat: match seat {
+            None => None,
+            Some(id) => Some(TicketSeat {
+                id,
+                section: row.try_get::<_, Option<String>>(22)?.unwrap_or_default(),
+                row: row.try_get(23)?,
+                number: row.try_get(24)?,
+            }),
+        },
+        price: Money {
+            amount: row.try_get(25)?,
+            currency: row.try_get(26)?,
+        },
+        buyer: Person {
+            name: row.try_get(27)?,
+            email: row.try_get(28)?,
+            lang: lang(row.try_get(29)?),
+        },
+        holder: match holder {
+            None => None,
+            Some(code) => Some(Holder {
+                code,
+                user_id: row.try_get(31)?,
+                person: Person {
+                    name: row.try_get(32)?,
+                    email: row.try_get(33)?,
+                    lang: lang(row.try_get(34)?),
+                },
+            }),
+        },
+        now: row.try_get(35)?,
+    })
+}

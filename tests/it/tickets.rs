@@ -1,0 +1,140 @@
+//! A ticket that was bought: its QR, its papers, and the door that it opens once.
+
+use serde_json::json;
+
+use crate::support::caller::Caller;
+use crate::support::server::TestServer;
+use crate::support::show::{Show, Staged, user};
+
+const BOOKINGS: &str = "/api/v1/bookings";
+const CHECKINS: &str = "/api/v1/checkins";
+
+/// Sells tickets for cash: the booking's address and the tickets' codes.
+async fn sold(
+    show: &Staged,
+    buyer: &Caller,
+    organizer: &Caller,
+    quantity: i64,
+) -> (String, Vec<String>) {
+    let item = json!({"ticket_type_id": show.ticket_types[0], "quantity": quantity});
+    let body = json!({"event_id": show.event, "items": [item]});
+    let made = buyer.post(BOOKINGS, &body).await;
+    let path = format!("{BOOKINGS}/{}", made.data(201)["id"].as_str().unwrap());
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    let paid = organizer.put(&format!("{path}/status"), &paid).await;
+    let tickets = paid.data(200)["tickets"].as_array().unwrap().clone();
+    let codes = tickets.iter().map(|one| one["code"].as_str().unwrap());
+    (path, codes.map(str::to_owned).collect())
+}
+
+#[tokio::test]
+async fn a_bought_ticket_opens_the_door_once() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 50);
+    let show = show.stage(&client).await;
+    let elsewhere = Show::new().ticket_type("Standing", 1_500, 50);
+    let elsewhere = elsewhere.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let stranger = server.user(user(&client, "customer").await);
+    let (booking, codes) = sold(&show, &buyer, &organizer, 2).await;
+    let ticket = format!("/api/v1/tickets/{}", codes[0]);
+
+    // What it looks like, for its owner only.
+    let seen = buyer.get(&ticket).await;
+    let payload = seen.data(200)["payload"].as_str().unwrap().to_owned();
+    assert_eq!(seen.header("cache-control"), Some("private, no-store"));
+    assert!(payload.starts_with("SC1:"), "{payload}");
+    for (path, kind, start) in [
+        (format!("{ticket}/qr.svg"), "image/svg+xml", "<svg"),
+        (format!("{ticket}/qr.png"), "image/png", ""),
+        (format!("{booking}/tickets.pdf"), "application/pdf", "%PDF-"),
+        (
+            format!("{booking}/calendar.ics"),
+            "text/calendar; charset=utf-8",
+            "BEGIN:VCALENDAR\r\n",
+        ),
+    ] {
+        let answer = buyer.get(&path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        assert_eq!(answer.header("content-type"), Some(kind), "{path}");
+        assert!(answer.text.starts_with(start), "{path}");
+        let theirs = stranger.get(&path).await;
+        assert!(theirs.code(404).ends_with("_NOT_FOUND"), "{path}");
+    }
+    assert_eq!(stranger.get(&ticket).await.code(404), "TICKET_NOT_FOUND");
+
+    let scan = |nonce: &str| json!({"payload": payload, "nonce": nonce, "gate": "North"});
+    let refused = stranger.post(CHECKINS, &scan("stranger-1")).await;
+    assert_eq!(refused.code(403), "FORBIDDEN");
+    let mut wrong = scan("elsewhere-1");
+    wrong["event_id"] = json!(elsewhere.event);
+    let elsewhere = server.user(elsewhere.organizer);
+    let refused = elsewhere.post(CHECKINS, &wrong).await;
+    assert_eq!(refused.code(409), "WRONG_EVENT");
+    let theirs = elsewhere.post(CHECKINS, &scan("elsewhere-2")).await;
+    assert_eq!(theirs.code(404), "TICKET_NOT_FOUND");
+
+    // In, once; the same scan is the same answer, another one is refused.
+    let first = organizer.post(CHECKINS, &scan("first-scan")).await;
+    assert_eq!(first.data(200)["result"], "admitted");
+    let again = organizer.post(CHECKINS, &scan("first-scan")).await;
+    assert_eq!(again.data(200), first.data(200));
+    let other = json!({"code": codes[0], "nonce": "other-scan", "gate": "South"});
+    let used = organizer.post(CHECKINS, &other).await;
+    assert_eq!(used.code(409), "ALREADY_USED");
+    assert_eq!(used.data(409)["gate"], "North");
+    assert!(used.data(409)["at"].is_string(), "{}", used.text);
+    assert_eq!(buyer.get(&ticket).await.data(200)["status"], "used");
+
+    // Undone, it opens the door again.
+    let undo = format!("{CHECKINS}/{}/undo", first.data(200)["id"]);
+    for _ in 0..2 {
+        assert!(organizer.post(&undo, &json!({})).await.status == 200);
+    }
+    let admitted = organizer.post(CHECKINS, &other).await;
+    assert_eq!(admitted.data(200)["gate"], "South");
+
+    // A gate without network knows all tickets, and tells later of what it did.
+    let bundle = format!("/api/v1/events/{}/checkin-bundle", show.event);
+    let bundle = organizer.get(&bundle).await;
+    let bundle = bundle.data(200);
+    assert_eq!(bundle["tickets"].as_array().unwrap().len(), 2);
+    assert_eq!(bundle["tickets"][0]["status"], "used");
+    assert_eq!(bundle["keys"].as_array().unwrap().len(), 1);
+    let entries = json!([
+        {"code": codes[1], "nonce": "offline-1", "scanned_at": "2031-06-01T17:30:00Z"},
+        {"code": codes[1], "nonce": "offline-2", "scanned_at": "2031-06-01T17:31:00Z"},
+        {"payload": "SC1:FORGED", "nonce": "offline-3"},
+    ]);
+    let batch = json!({"event_id": show.event, "entries": entries});
+    let merged = organizer.post(&format!("{CHECKINS}/batch"), &batch).await;
+    let results = merged.data(200).as_array().unwrap().iter();
+    let results: Vec<_> = results.map(|one| one["result"].clone()).collect();
+    assert_eq!(results, ["admitted", "already_used", "unknown"]);
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn of_two_gates_at_once_one_lets_in() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 50);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let (_, codes) = sold(&show, &buyer, &organizer, 8).await;
+    for code in &codes {
+        let scan = |nonce: String| json!({"code": code, "nonce": nonce});
+        let [north, south] = ["north", "south"].map(|gate| scan(format!("{gate}-{code}")));
+        let (one, other) = tokio::join!(
+            organizer.post(CHECKINS, &north),
+            organizer.post(CHECKINS, &south)
+        );
+        let mut statuses = [one.status, other.status];
+        statuses.sort();
+        assert_eq!(statuses, [200, 409], "{} {}", one.text, other.text);
+    }
+    server.audit().await;
+}
