@@ -58,6 +58,8 @@ pub trait Kind: Serialize + DeserializeOwned + Send + Sync {
     const QUIET: Duration = Duration::ZERO;
     /// A node without a way for mails leaves it to others.
     const NEEDS_MAIL: bool = false;
+    /// Longest pause between two attempts.
+    const PAUSE_MAX: Duration = worker::AGAIN_MAX;
 
     /// The same for two requests for the same thing. Signed where it would tell something personal.
     fn key(&self, proofs: &Proofs) -> String;
@@ -144,6 +146,13 @@ macro_rules! kinds {
                 .into_iter()
                 .filter_map(|(name, needs_mail)| (has_mail || !needs_mail).then_some(name))
                 .collect()
+        }
+
+        fn pause_max(kind: &str) -> Duration {
+            match kind {
+                $(<$kind>::NAME => <$kind>::PAUSE_MAX,)*
+                _ => worker::AGAIN_MAX,
+            }
         }
 
         async fn carry_out(hands: &JobHands, taken: &TakenJob) -> Outcome {
@@ -302,6 +311,10 @@ pub(crate) fn start(back: &mut Tasks, hands: JobHands) -> Jobs {
 impl Hands for JobHands {
     async fn carry_out(&self, taken: &TakenJob) -> Outcome {
         carry_out(self, taken).await
+    }
+
+    fn pause_max(&self, taken: &TakenJob) -> Duration {
+        pause_max(&taken.kind)
     }
 }
 

@@ -14,6 +14,9 @@ use crate::store::payments::{
 };
 use crate::ticketing::{BookingId, PaymentId, RefundId};
 
+/// A provider that was away is asked again soon after it is back: somebody waits for tickets or money.
+const PAUSE_MAX: Duration = Duration::from_secs(20);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentJob {
     pub payment_id: PaymentId,
@@ -40,6 +43,7 @@ fn end(driven: Driven) -> Result<End, Failed> {
 impl Kind for PaymentJob {
     const NAME: &'static str = PAYMENT_JOB;
     const WORTH: Duration = MONEY_WORTH;
+    const PAUSE_MAX: Duration = PAUSE_MAX;
 
     fn key(&self, _proofs: &Proofs) -> String {
         payment_job(self.payment_id).key
@@ -53,6 +57,7 @@ impl Kind for PaymentJob {
 impl Kind for RefundJob {
     const NAME: &'static str = REFUND_JOB;
     const WORTH: Duration = MONEY_WORTH;
+    const PAUSE_MAX: Duration = PAUSE_MAX;
 
     fn key(&self, _proofs: &Proofs) -> String {
         refund_job(self.refund_id).key
@@ -66,6 +71,7 @@ impl Kind for RefundJob {
 impl Kind for StaffPaidJob {
     const NAME: &'static str = STAFF_PAID_JOB;
     const WORTH: Duration = MONEY_WORTH;
+    const PAUSE_MAX: Duration = PAUSE_MAX;
 
     fn key(&self, _proofs: &Proofs) -> String {
         staff_paid_job(self.booking_id).key

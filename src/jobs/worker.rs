@@ -4,6 +4,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, Shared};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
@@ -17,15 +18,18 @@ use crate::store::{Store, StoreError};
 
 /// Time that one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(90);
-/// How long a job is a node's own: an attempt, and a database that is slow to say that the job was taken.
-pub(crate) const LEASE: Duration = Duration::from_secs(180);
+/// How long a job is a node's own, from one renewal to the next. So long do the jobs of a node that died wait for another
+/// one; so long may the database be away before an attempt is given up.
+pub(crate) const LEASE: Duration = Duration::from_secs(20);
+/// The lease of an attempt that lasts is renewed each time after this.
+const RENEWED_AFTER: Duration = Duration::from_secs(5);
 /// Jobs under way on one node.
 const AT_ONCE_MAX: usize = 8;
 /// How soon a node sees the jobs that others wrote.
 const POLL: Duration = Duration::from_secs(1);
-/// First and longest pause after a failed attempt.
+/// First pause after a failed attempt, and the longest of most kinds.
 const AGAIN_MIN: Duration = Duration::from_secs(5);
-const AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
+pub(crate) const AGAIN_MAX: Duration = Duration::from_secs(15 * 60);
 /// Attempts at a job of which nobody knows whether it was done; then a person has to look.
 const UNSURE_ATTEMPTS_MAX: i32 = 4;
 /// Tries to settle a job, and the pauses between them.
@@ -50,6 +54,8 @@ pub(crate) trait JobTable {
         job: &TakenJob,
         settled: &Settled,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    /// `false` if the lease was lost.
+    fn renew(&self, job: &TakenJob) -> impl Future<Output = Result<bool, StoreError>> + Send;
     fn tidy(&self) -> impl Future<Output = Result<Backlog, StoreError>> + Send;
 }
 
@@ -57,6 +63,11 @@ pub(crate) trait JobTable {
 pub(crate) trait Hands {
     /// May be asked twice for one job, also at the same time, and may be dropped in the middle.
     fn carry_out(&self, job: &TakenJob) -> impl Future<Output = Outcome> + Send;
+
+    /// Longest pause between two attempts.
+    fn pause_max(&self, _job: &TakenJob) -> Duration {
+        AGAIN_MAX
+    }
 }
 
 /// How an attempt ended.
@@ -78,7 +89,7 @@ pub(crate) enum Outcome {
 }
 
 /// Works until `end`; `sleep` waits by the clock that the node lives by.
-pub(crate) async fn run<S: Future<Output = ()> + Send>(
+pub(crate) async fn run<S: Future<Output = ()> + Send + 'static>(
     table: &impl JobTable,
     hands: &impl Hands,
     woken: &Notify,
@@ -91,6 +102,7 @@ pub(crate) async fn run<S: Future<Output = ()> + Send>(
     let mut tidied = None;
     'looking: loop {
         let free = AT_ONCE_MAX - working.len();
+        let lease = lease(&sleep);
         let look = look(table, free, tidied != Some(round / TIDY_EVERY));
         tidied = Some(round / TIDY_EVERY);
         // Attempts under way go on while the database is asked.
@@ -107,7 +119,7 @@ pub(crate) async fn run<S: Future<Output = ()> + Send>(
         working.extend(
             taken
                 .into_iter()
-                .map(|job| attempt(table, hands, &sleep, job)),
+                .map(|job| attempt(table, hands, &sleep, job, lease.clone())),
         );
         let is_full = working.len() == AT_ONCE_MAX;
         loop {
@@ -149,12 +161,23 @@ async fn look(table: &impl JobTable, free: usize, tidies: bool) -> Vec<TakenJob>
     }
 }
 
+/// The end of a lease that the database is asked for now: never later than by the database's clock.
+type Lease = Shared<BoxFuture<'static, ()>>;
+
+fn lease<S: Future<Output = ()> + Send + 'static>(sleep: &impl Fn(Duration) -> S) -> Lease {
+    let lease = sleep(LEASE).boxed().shared();
+    // Now, and not when somebody first waits for it.
+    let _ = lease.clone().now_or_never();
+    lease
+}
+
 /// One attempt at a job. If it cannot be settled, the lease ends, and it is tried again.
-async fn attempt<S: Future<Output = ()> + Send>(
+async fn attempt<S: Future<Output = ()> + Send + 'static>(
     table: &impl JobTable,
     hands: &impl Hands,
     sleep: &impl Fn(Duration) -> S,
     job: TakenJob,
+    lease: Lease,
 ) {
     if mistaken!(SettleFirst) {
         let quiet = Duration::ZERO;
@@ -175,18 +198,11 @@ async fn attempt<S: Future<Output = ()> + Send>(
             }
         }
         false => {
-            let outcome = AssertUnwindSafe(hands.carry_out(&job)).catch_unwind();
-            let outcome = tokio::select! {
-                biased;
-                () = sleep(ATTEMPT_TIMEOUT), if !mistaken!(WorkOn) => {
-                    Outcome::Unsure("it took too long".to_owned())
-                }
-                outcome = outcome => {
-                    let panicked = || Outcome::Hopeless("it panicked".to_owned());
-                    outcome.unwrap_or_else(|_| panicked())
-                }
+            let Some(outcome) = carried_out(table, hands, sleep, &job, lease).await else {
+                let kind = &job.kind;
+                return tracing::warn!(job = job.id, kind, "a job's lease was lost");
             };
-            settled(&job, outcome)
+            settled(&job, outcome, hands.pause_max(&job))
         }
     };
     if mistaken!(LoseSettling) && matches!(settled, Settled::Done { .. }) {
@@ -209,8 +225,46 @@ async fn attempt<S: Future<Output = ()> + Send>(
     }
 }
 
+/// The attempt's outcome; `None` when its lease ended first.
+async fn carried_out<S: Future<Output = ()> + Send + 'static>(
+    table: &impl JobTable,
+    hands: &impl Hands,
+    sleep: &impl Fn(Duration) -> S,
+    job: &TakenJob,
+    mut lease: Lease,
+) -> Option<Outcome> {
+    let carrying = AssertUnwindSafe(hands.carry_out(job)).catch_unwind();
+    let timeout = sleep(ATTEMPT_TIMEOUT);
+    tokio::pin!(carrying, timeout);
+    let is_bounded = !mistaken!(WorkOn);
+    loop {
+        let renewing = async {
+            sleep(RENEWED_AFTER).await;
+            let next = self::lease(sleep);
+            (table.renew(job).await, next)
+        };
+        tokio::select! {
+            biased;
+            () = lease.clone(), if is_bounded => return None,
+            () = &mut timeout, if is_bounded => {
+                return Some(Outcome::Unsure("it took too long".to_owned()));
+            }
+            outcome = &mut carrying => {
+                let panicked = || Outcome::Hopeless("it panicked".to_owned());
+                return Some(outcome.unwrap_or_else(|_| panicked()));
+            }
+            (renewed, next) = renewing, if is_bounded => match renewed {
+                Ok(true) => lease = next,
+                Ok(false) => return None,
+                // Once more, while it lasts.
+                Err(error) => tracing::debug!(%error, job = job.id, "a lease cannot be renewed"),
+            },
+        }
+    }
+}
+
 /// Reasons are stored and not logged: servers repeat addresses in them.
-fn settled(job: &TakenJob, outcome: Outcome) -> Settled {
+fn settled(job: &TakenJob, outcome: Outcome, pause_max: Duration) -> Settled {
     let (kind, attempts) = (&job.kind, job.failures.saturating_add(1));
     match outcome {
         Outcome::Done { quiet } => {
@@ -228,7 +282,7 @@ fn settled(job: &TakenJob, outcome: Outcome) -> Settled {
                 "a job failed, and is tried again"
             );
             Settled::Again {
-                after: pause_after(attempts),
+                after: pause_after(attempts, pause_max),
                 reason,
             }
         }
@@ -250,8 +304,8 @@ fn review(job: &TakenJob, reason: String) -> Settled {
 }
 
 /// Doubles with each attempt, with jitter.
-fn pause_after(attempts: i32) -> Duration {
-    let mut backoff = Backoff::new(AGAIN_MIN, AGAIN_MAX);
+fn pause_after(attempts: i32, pause_max: Duration) -> Duration {
+    let mut backoff = Backoff::new(AGAIN_MIN, pause_max);
     for _ in 1..attempts.clamp(1, 16) {
         backoff.pause();
     }
@@ -279,6 +333,10 @@ impl JobTable for Table {
         self.store.settle_job(job, settled).await
     }
 
+    async fn renew(&self, job: &TakenJob) -> Result<bool, StoreError> {
+        self.store.renew_job(job, LEASE).await
+    }
+
     async fn tidy(&self) -> Result<Backlog, StoreError> {
         self.store.tidy_jobs(TIDIED_MAX).await?;
         self.store.jobs_backlog(COUNTED_MAX).await
@@ -297,7 +355,7 @@ mod tests {
             (30, AGAIN_MAX),
             (i32::MAX, AGAIN_MAX),
         ] {
-            let pause = pause_after(attempts);
+            let pause = pause_after(attempts, AGAIN_MAX);
             assert!(
                 pause <= longest && pause >= longest / 2,
                 "{attempts}: {pause:?}"

@@ -271,6 +271,26 @@ impl JobTable for JobNode {
         answer
     }
 
+    async fn renew(&self, job: &TakenJob) -> Result<bool, StoreError> {
+        let renewed = self.world.ask(|shared| {
+            let row = shared.table.get_mut(&job.id);
+            let row = row.filter(|row| row.attempts == job.attempts);
+            let Some(ModelJob {
+                row: Row::Leased { until_ms },
+                ..
+            }) = row
+            else {
+                return false;
+            };
+            *until_ms = now_ms() + LEASE_MS;
+            let until_ms = *until_ms;
+            shared.leases.insert((job.id, job.attempts), until_ms);
+            shared.story(job.id).at_work = Some((self.number, until_ms));
+            true
+        });
+        renewed.await
+    }
+
     async fn tidy(&self) -> Result<Backlog, StoreError> {
         let tidied = self.world.ask(|shared| {
             for (id, job) in &mut shared.table {

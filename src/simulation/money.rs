@@ -656,6 +656,24 @@ impl JobTable for MoneyNode {
         settling.await
     }
 
+    async fn renew(&self, taken: &TakenJob) -> Result<bool, StoreError> {
+        let renewed = self.world.store(|shared| {
+            let key = shared.keys.get(&taken.id);
+            let job = key.and_then(|key| shared.jobs.get_mut(key));
+            match job.filter(|job| job.attempts == taken.attempts) {
+                Some(ModelJob {
+                    row: Row::Leased { until_ms },
+                    ..
+                }) => {
+                    *until_ms = now_ms() + LEASE_MS;
+                    true
+                }
+                _ => false,
+            }
+        });
+        renewed.await
+    }
+
     async fn tidy(&self) -> Result<Backlog, StoreError> {
         let tidied = self.world.store(|shared| {
             for job in shared.jobs.values_mut() {

@@ -231,6 +231,11 @@ impl Store {
         Ok(written > 0)
     }
 
+    /// Renews a job's lease; answers whether this node still had it.
+    pub async fn renew_job(&self, job: &TakenJob, lease: Duration) -> Result<bool, StoreError> {
+        self.renew(job, None, lease).await
+    }
+
     /// Stores how far a job has come and renews its lease; answers whether this node still had it.
     pub async fn note_job_progress(
         &self,
@@ -238,16 +243,31 @@ impl Store {
         progress: &Value,
         lease: Duration,
     ) -> Result<bool, StoreError> {
+        self.renew(job, Some(progress), lease).await
+    }
+
+    async fn renew(
+        &self,
+        job: &TakenJob,
+        progress: Option<&Value>,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
         let client = self.client().await?;
         let sql = "
-            update jobs set progress = $4, lease_until = clock_timestamp() + $5 * interval '1 ms'
+            update jobs set progress = coalesce($4, progress), lease_until = clock_timestamp() + $5 * interval '1 ms'
              where id = $1 and attempts = $2 and times = $3 and state = 'leased'";
         let statement = client.prepare_cached(sql).await?;
         let lease = millis(lease) as f64;
         let count = client
             .execute(
                 &statement,
-                &[&job.id, &job.attempts, &job.times, &Json(progress), &lease],
+                &[
+                    &job.id,
+                    &job.attempts,
+                    &job.times,
+                    &progress.map(Json),
+                    &lease,
+                ],
             )
             .await?;
         Ok(count > 0)
