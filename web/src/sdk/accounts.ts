@@ -19,6 +19,12 @@ export interface Session {
   user: Account;
 }
 
+/** An organization that one has joined. */
+export interface Joined {
+  organization_id: number;
+  member: { user_id: number; name: string; email: string | null; role: string };
+}
+
 export interface NewAccount {
   name: string;
   email: string;

@@ -21,6 +21,15 @@ export interface BookingRequest {
   contact?: Contact;
   /** What was mailed to `contact.email` (`askEmailCode`), for ticket types with `email_required`. */
   email_code?: string;
+  /** Codes of vouchers, in the order in which they apply. */
+  vouchers?: string[];
+  /** Those who come, in the order of the tickets; the rest may stay unnamed. */
+  attendees?: Attendee[];
+}
+
+export interface Attendee {
+  name: string;
+  email?: string | null;
 }
 
 /** How the buyer can be reached: an e-mail address or a phone number, or both. */
@@ -31,6 +40,34 @@ export interface Contact {
 }
 
 export type BookingStatus = 'pending' | 'confirmed' | 'expired' | 'cancelled' | 'refunded';
+
+/** A line of a price, in minor units of its total's currency. */
+export interface PriceLine {
+  kind: 'ticket' | 'discount' | 'fee' | 'tax';
+  /** Of tickets and discounts. */
+  ticket_type_id: number | null;
+  /** Of a discount the voucher's code. */
+  name: string;
+  quantity: number;
+  /** Negative in discounts. */
+  unit_amount: number;
+  /** What it adds to the total: nothing, if it is a tax that the prices contain. */
+  amount: number;
+  /** Of tickets and fees their share of the tax, of a tax all of it. */
+  tax_amount: number;
+  /** Rate in hundredths of a percent. */
+  tax: { basis_points: number; included: boolean } | null;
+}
+
+/** What a booking would cost now; nothing is held. */
+export interface Quote {
+  event_id: number;
+  /** Tickets. */
+  quantity: number;
+  total: Money;
+  /** Their amounts add up to the total. */
+  lines: PriceLine[];
+}
 
 export interface BookedItem {
   ticket_type_id: number;
@@ -68,9 +105,13 @@ export interface Booking {
   /** Grows with each change of the booking, its seats, its tickets and their names. */
   version: number;
   status: BookingStatus;
+  /** Absent in a buyer's own. An `offer` is held for somebody of the waitlist until they answer. */
+  kind?: 'checkout' | 'offer' | 'staff';
   quantity: number;
   total: Money;
   items: BookedItem[];
+  /** What it costs, line by line; servers that are older do not say. */
+  lines?: PriceLine[];
   tickets: Ticket[];
   /** RFC 3339, while pending. */
   expires_at: string | null;

@@ -8,8 +8,8 @@
  *
  * All topics share one connection, which opens with the first and closes with the last.
  */
-import type { NewAccount, Session } from './accounts.ts';
-import { sendOnce, type Booking, type BookingRequest } from './booking.ts';
+import type { Joined, NewAccount, Session } from './accounts.ts';
+import { sendOnce, type Booking, type BookingRequest, type Quote } from './booking.ts';
 import type { Bookings } from './bookings.ts';
 import type { EventDetails, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
 import { Countdown, ServerClock } from './clock.ts';
@@ -27,6 +27,7 @@ import { bookingStore, isBookingKey, type BookingStore, type KeptBooking, type T
 import { Subscription } from './subscription.ts';
 import type { TopicView } from './topic-state.ts';
 import { noTransport, webSocketTransport, type OpenTransport, type WebSocketConstructor } from './transport.ts';
+import type { Waiting, WaitlistWish } from './waitlist.ts';
 
 /** State of a topic, by its kind. */
 interface States {
@@ -238,6 +239,11 @@ export class SeatcastClient {
     await this.#rest.send('/auth/password/reset', { method: 'POST', body: { token, password } });
   }
 
+  /** Joins the organization of a mailed invitation. The caller's tokens end with it, as they do not say the new role. */
+  async acceptInvitation(token: string): Promise<Joined> {
+    return given(await this.#rest.send<Joined>('/invitations/accept', { method: 'POST', body: { token } }));
+  }
+
   async #begin(path: string, body: unknown): Promise<Session> {
     const session = given(await this.#rest.send<Session>(path, { method: 'POST', body }));
     this.setToken(session.access_token);
@@ -282,6 +288,11 @@ export class SeatcastClient {
 
   // ── booking ──────────────────────────────────────────────────────────────────────────────────
 
+  /** What this booking would cost now. Nothing is held. @throws Refusal for the reasons that booking it has, Unreachable */
+  async quote(request: BookingRequest): Promise<Quote> {
+    return given(await this.#rest.send<Quote>('/bookings/quote', { method: 'POST', body: request }));
+  }
+
   /**
    * Books all items or none. Repeats itself while nobody answers, with one key, so never twice.
    * @throws Refusal with the server's code (SOLD_OUT, SEAT_TAKEN, …); Unreachable when in doubt:
@@ -325,6 +336,21 @@ export class SeatcastClient {
     return booking;
   }
 
+  /** The QR of a ticket of one's own, as SVG. @throws Refusal (`TICKET_VOID`, `TICKET_REPLACED`), Unreachable */
+  async ticketQr(code: string, { id }: Pick<Booking, 'id'>): Promise<Blob> {
+    return this.#rest.file(`/tickets/${encodeURIComponent(code)}/qr.svg`, proof(this.#kept(id)));
+  }
+
+  /** A booking's tickets to print: a PDF. */
+  async ticketsPdf({ id }: Pick<Booking, 'id'>): Promise<Blob> {
+    return this.#rest.file(`/bookings/${id}/tickets.pdf`, proof(this.#kept(id)));
+  }
+
+  /** A booking's event for calendars: iCalendar. */
+  async calendarEntry({ id }: Pick<Booking, 'id'>): Promise<Blob> {
+    return this.#rest.file(`/bookings/${id}/calendar.ics`, proof(this.#kept(id)));
+  }
+
   /**
    * Asks for a lost booking: a link goes to the e-mail address that it was booked with. Nobody is told whether there is
    * such a booking.
@@ -361,6 +387,43 @@ export class SeatcastClient {
   /** The time that is left of a hold, by the server's clock. */
   countdown({ expires_at: end }: Pick<Booking, 'expires_at'>): Countdown | undefined {
     return end === null ? undefined : new Countdown(end, this.#clock);
+  }
+
+  // ── the waitlist ─────────────────────────────────────────────────────────────────────────────
+
+  /** Waits for tickets of an event that has not enough left. @throws Refusal (`NOT_SOLD_OUT`, `ALREADY_WAITING`, …) */
+  async joinWaitlist(eventId: number, wish: WaitlistWish): Promise<Waiting> {
+    return given(await sendOnce<Waiting>(this.#rest, `/events/${eventId}/waitlist`, { method: 'POST', body: wish }));
+  }
+
+  /** The caller's places on waitlists, newest first. */
+  async myWaiting(): Promise<Waiting[]> {
+    return given(await this.#rest.send<Waiting[]>('/waitlist/mine'));
+  }
+
+  async leaveWaitlist({ id }: Pick<Waiting, 'id'>): Promise<Waiting> {
+    return given(await this.#rest.send<Waiting>(`/waitlist/${id}`, { method: 'DELETE' }));
+  }
+
+  /** Takes what is offered: it becomes a hold as any other, to be paid until the same deadline. @throws Refusal (`NO_OFFER`, `PENDING_BOOKING_EXISTS`) */
+  async acceptOffer(offer: Pick<Booking, 'id'>): Promise<Booking> {
+    const { id } = await this.#waitingFor(offer);
+    const answer = await sendOnce<Booking>(this.#rest, `/waitlist/${id}/accept`, { method: 'POST', body: undefined });
+    const booking = given(answer);
+    this.#written(booking, answer);
+    return booking;
+  }
+
+  /** Gives back what is offered: the next in line gets it. */
+  async declineOffer(offer: Pick<Booking, 'id'>): Promise<Waiting> {
+    const { id } = await this.#waitingFor(offer);
+    return given(await sendOnce<Waiting>(this.#rest, `/waitlist/${id}/decline`, { method: 'POST', body: undefined }));
+  }
+
+  async #waitingFor(offer: Pick<Booking, 'id'>): Promise<Waiting> {
+    const waiting = (await this.myWaiting()).find(({ booking_id: id }) => id === offer.id);
+    // The newest hundred are listed: it is long over.
+    return waiting ?? Promise.reject(new Refusal(409, 'The offer is over.', { code: 'NO_OFFER' }));
   }
 
   // ── inside ───────────────────────────────────────────────────────────────────────────────────

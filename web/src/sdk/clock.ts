@@ -56,9 +56,11 @@ export class Countdown {
     return Math.max(0, this.#endsAt - this.#clock.now());
   }
 
-  /** `4:07`, rounded up, so that it says 0:00 only when it is over. */
+  /** `4:07`, or `11:04:07`, rounded up, so that it says 0:00 only when it is over. */
   toString(): string {
     const seconds = Math.ceil(this.leftMs() / 1_000);
-    return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+    const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
+    const two = (number: number): string => String(number).padStart(2, '0');
+    return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds % 60)}` : `${minutes}:${two(seconds % 60)}`;
   }
 }

@@ -1,13 +1,14 @@
 /** The SDK's public surface. */
 export { SeatcastClient } from './client.ts';
 export type { ClientOptions, StateOf, Topic } from './client.ts';
-export type { Account, NewAccount, Session } from './accounts.ts';
+export type { Account, Joined, NewAccount, Session } from './accounts.ts';
 export type * from './catalogue.ts';
 export { newKey } from './booking.ts';
 export type { Bookings } from './bookings.ts';
 export type { BookingsView } from './own-bookings.ts';
 export { Countdown } from './clock.ts';
 export type {
+  Attendee,
   BookedItem,
   BookedSeat,
   Booking,
@@ -15,9 +16,12 @@ export type {
   BookingRequest,
   BookingStatus,
   Contact,
+  PriceLine,
+  Quote,
   Ticket,
 } from './booking.ts';
 export type { Payment, PaymentAttempt, PaymentProvider, PaymentState, PaymentWish } from './payment.ts';
+export type { Waiting, WaitingStatus, WaitlistWish } from './waitlist.ts';
 export { Refusal, Unreachable } from './rest.ts';
 export { othersHere, stockLevel, STEPS, totalsOf } from './model.ts';
 export type { AdminState, EventState, Others, SeatsState, StockLevel, Totals } from './model.ts';

@@ -109,17 +109,7 @@ export class Rest {
         askedAt,
       };
     }
-    if (TEMPORARY.has(response.status) || !body || isTooOften(body)) {
-      throw new Unreachable(
-        typeof body?.['message'] === 'string' ? body['message'] : `the server answered ${response.status}`,
-        integer(response.headers.get('retry-after')),
-      );
-    }
-    throw new Refusal(
-      response.status,
-      typeof body['message'] === 'string' ? body['message'] : 'refused',
-      isObject(body['data']) ? body['data'] : {},
-    );
+    throw faultOf(response, body);
   }
 
   /** `server_time` in the body is the database's clock; the `Date` header has whole seconds, of the node's. */
@@ -128,6 +118,21 @@ export class Rest {
     if (isObject(data) && typeof data['server_time'] === 'string') this.#clock.tell(Date.parse(data['server_time']), true);
     const header = response.headers.get('date');
     if (header !== null) this.#clock.tellRoughly(Date.parse(header));
+  }
+
+  /**
+   * A file, such as a PDF.
+   * @throws Refusal, Unreachable
+   */
+  async file(path: string, headers: Record<string, string> = {}): Promise<Blob> {
+    const response = await this.#fetch(path, { headers: { accept: '*/*', ...headers } });
+    if (response.ok) {
+      // A link that breaks in the middle of the file is no file.
+      return response.blob().catch((cause: unknown) => {
+        throw new Unreachable(cause instanceof Error ? cause.message : 'no connection');
+      });
+    }
+    throw faultOf(response, await envelope(response));
   }
 
   /**
@@ -164,6 +169,21 @@ export class Rest {
       throw new Unreachable(cause instanceof Error ? cause.message : 'no connection');
     }
   }
+}
+
+/** A response that is not what was asked for, as an error. */
+function faultOf(response: Response, body: JsonObject | undefined): Refusal | Unreachable {
+  if (TEMPORARY.has(response.status) || !body || isTooOften(body)) {
+    return new Unreachable(
+      typeof body?.['message'] === 'string' ? body['message'] : `the server answered ${response.status}`,
+      integer(response.headers.get('retry-after')),
+    );
+  }
+  return new Refusal(
+    response.status,
+    typeof body['message'] === 'string' ? body['message'] : 'refused',
+    isObject(body['data']) ? body['data'] : {},
+  );
 }
 
 async function envelope(response: Response): Promise<JsonObject | undefined> {
