@@ -5,6 +5,8 @@ export * from './seatcast-bookings/seatcast-bookings.ts';
 export * from './seatcast-notices/seatcast-notices.ts';
 export * from './seatcast-presence/seatcast-presence.ts';
 export * from './seatcast-seat-map/seatcast-seat-map.ts';
+export * from './seatcast-tickets/seatcast-tickets.ts';
+export * from './seatcast-waitlist/seatcast-waitlist.ts';
 export * from './seatcast-ticket-types/seatcast-ticket-types.ts';
 export { BookingCancelledEvent } from './events/booking-cancelled.ts';
 export { BookingMadeEvent } from './events/booking-made.ts';

@@ -13,6 +13,13 @@ export function plural(value: number, word: string): string {
   return `${count(value)} ${word}${value === 1 ? '' : 's'}`;
 }
 
+const percents = new Intl.NumberFormat(LANGUAGE, { style: 'percent', maximumFractionDigits: 2 });
+
+/** Of hundredths of a percent: `19%`, `7.5%`. */
+export function percent(basisPoints: number): string {
+  return percents.format(basisPoints / 10_000);
+}
+
 /** `€45.00`, `¥500`; nothing to pay is `Free`. */
 export function money({ amount, currency }: Money): string {
   return amount === 0 ? 'Free' : sum({ amount, currency });

@@ -1,6 +1,6 @@
-import { Refusal, totalsOf, Unreachable, type EventState, type TopicStatus } from '../../sdk/index.ts';
+import { Refusal, totalsOf, Unreachable, type EventState, type Money, type TopicStatus } from '../../sdk/index.ts';
 import type { SelectionLine } from '../events/selection-changed.ts';
-import { plural } from './format.ts';
+import { plural, sum } from './format.ts';
 
 /** Words for the buyer, by the refusal's code. For codes that are not here, the server's message is shown. */
 const WORDS: Record<string, (refusal: Refusal) => string> = {
@@ -21,8 +21,30 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
   HOLDS_EXCEEDED: () => 'You have as many tickets of this event as one person may have.',
   EVENT_CANCELLED: () => 'This event was cancelled.',
   LIMIT_EXCEEDED: ({ data }) => `At most ${plural(Number(data['max'] ?? 0), 'ticket')} per booking.`,
+  VOUCHER_NOT_FOUND: (refusal) => `There is no voucher${voucherOf(refusal)} for this event.`,
+  VOUCHER_USED_UP: (refusal) => `The voucher${voucherOf(refusal)} is used up.`,
+  VOUCHER_NOT_STARTED: (refusal) => `The voucher${voucherOf(refusal)} is not valid yet.`,
+  VOUCHER_ENDED: (refusal) => `The voucher${voucherOf(refusal)} is no longer valid.`,
+  VOUCHER_NOT_APPLICABLE: (refusal) => `The voucher${voucherOf(refusal)} is not for the tickets that you chose.`,
+  BELOW_MINIMUM_CHARGE: ({ data }) => `This is less than can be paid by card${isMoney(data['minimum']) ? `: ${sum(data['minimum'])} at least` : ''}.`,
+  NOT_SOLD_OUT: () => 'There are tickets left: choose them above.',
+  ALREADY_WAITING: () => 'You are on the waitlist already.',
+  NO_OFFER: () => 'The offer is over: the tickets went to the next in line.',
+  INVITATION_EXPIRED: () => 'This invitation was accepted already, or has ended. Ask for another one.',
+  TICKET_VOID: () => 'This ticket is not valid any more.',
+  TICKET_REPLACED: () => 'This ticket was handed on.',
   INVALID_TRANSITION: () => 'This booking has ended already.',
 };
+
+/** ` SUMMER`, where the refusal says which it was. */
+function voucherOf({ data }: Refusal): string {
+  return typeof data['voucher'] === 'string' ? ` ${data['voucher']}` : '';
+}
+
+export function isMoney(value: unknown): value is Money {
+  const { amount, currency } = (value ?? {}) as Partial<Money>;
+  return typeof amount === 'number' && typeof currency === 'string';
+}
 
 /** The error as a sentence for the buyer. */
 export function explain(error: unknown): string {

@@ -71,17 +71,22 @@ export const styles = [
     .items {
       gap: 0.2rem;
     }
-    .tickets {
-      display: flex;
-      flex-wrap: wrap;
-      gap: 0.4rem;
+    .added {
+      gap: 0.2rem;
+      color: var(--ink-soft);
+      font-size: 0.875rem;
     }
-    code {
-      padding: 0.2rem 0.5rem;
-      border-radius: 6px;
-      background: var(--green-wash);
-      color: var(--green);
-      font-size: 0.8125rem;
+    .added li {
+      display: flex;
+      justify-content: space-between;
+      gap: 1rem;
+    }
+    .answers {
+      display: flex;
+      gap: 0.6rem;
+    }
+    .answers .primary {
+      flex: 1;
     }
     .foot {
       display: flex;
@@ -136,11 +141,6 @@ export const styles = [
     }
     li[data-booking] .problem {
       margin: 0;
-    }
-    .tickets li:not(.valid) code {
-      background: var(--sunken);
-      color: var(--ink-soft);
-      text-decoration: line-through;
     }
     .spinner {
       flex: none;

@@ -142,6 +142,52 @@ describe('bookings', () => {
     expect(textOf(element)).toContain('TKT-20300101-7F3K9QWX');
   });
 
+  it('name the lines of the price beside the tickets', async () => {
+    const line = { ticket_type_id: null, quantity: 1, unit_amount: 0, tax_amount: 0, tax: null };
+    const lines = [
+      { ...line, kind: 'fee', name: 'Service fee', amount: 200 },
+      { ...line, kind: 'tax', name: 'VAT', amount: 0, tax_amount: 1_469, tax: { basis_points: 1_900, included: true } },
+    ] as const;
+    change({ lines: [...lines], total: { amount: 9_200, currency: 'EUR' } });
+    const element = await shown();
+    expect(textOf(element)).toContain('2 × Standard Service fee €2.00');
+    expect(textOf(element)).toContain('€92.00 incl. VAT 19% €14.69');
+  });
+
+  it('that the waitlist offers are taken or declined, not paid', async () => {
+    const offer = server.hold(3, { kind: 'offer', expires_at: new Date(start + 12 * 3_600_000).toISOString() });
+    const place = { id: 5, event_id: 1, quantity: 2, status: 'offered', booking_id: offer.id };
+    const becomes = (given: Partial<Booking>) => (): Response => accepted(server.changeBooking(3, offer.id, given));
+    server.routes.set('GET /waitlist/mine', () => accepted([place]));
+    server.routes.set('POST /waitlist/5/accept', () => refused(409, 'PENDING_BOOKING_EXISTS', { booking_id: hold.id }));
+    const holds: number[] = [];
+    change({ status: 'cancelled', cancel_reason: 'cancelled by the buyer' });
+    const element = await shown();
+    element.addEventListener('seatcast-holds', (event) => holds.push((event as HoldsChangedEvent).pending));
+    expect(textOf(element)).toContain('Offered to you 12:00:00');
+    expect(textOf(element)).not.toContain('Pay €');
+    find(element, '.answers .primary').click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('You already hold tickets');
+    server.routes.set('POST /waitlist/5/accept', becomes({ kind: 'checkout' }));
+    find(element, '.answers .primary').click();
+    await drawn(server, element);
+    expect(textOf(element)).toMatch(/Held for you .* Pay €90.00/);
+    expect(holds).toEqual([1]);
+
+    const other = server.hold(3, { kind: 'offer' });
+    server.routes.set('GET /waitlist/mine', () => accepted([{ ...place, booking_id: other.id }]));
+    server.routes.set('POST /waitlist/5/decline', () => {
+      server.changeBooking(3, other.id, { status: 'cancelled', cancel_reason: 'the offer was declined' });
+      return accepted({ ...place, status: 'declined' });
+    });
+    await drawn(server, element);
+    find(element, '.answers .button:not(.primary)').click();
+    await drawn(server, element);
+    expect(statuses(element)).toEqual(['pending']);
+    expect(textOf(element)).toContain('You declined the offer.');
+  });
+
   it('of another event are left out; without an event all are shown, ended ones too', async () => {
     change({ status: 'cancelled', cancel_reason: 'Singer is ill' });
     const other = await shown({ event: '2', active: '' });
@@ -281,6 +327,6 @@ describe('paying', () => {
   it('marks tickets that are not good any more', async () => {
     change({ status: 'confirmed', tickets: [TICKET, { ...TICKET, code: 'TKT-20300101-AAAAAAAA', status: 'void' }] });
     const element = await shown();
-    expect(textOf(element)).toContain('TKT-20300101-7F3K9QWX TKT-20300101-AAAAAAAA void');
+    expect(textOf(element)).toContain('Standard TKT-20300101-7F3K9QWX Valid Standard TKT-20300101-AAAAAAAA Void');
   });
 });

@@ -4,13 +4,15 @@ import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView,
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { PaymentStartedEvent } from '../events/payment-started.ts';
-import { money, plural, sum } from '../internal/format.ts';
+import { momentWords, money, plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
+import { addedRows, containedWords } from '../internal/price-lines.ts';
 import { BookingsController } from '../internal/watch-controller.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
 import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
+import '../seatcast-tickets/seatcast-tickets.ts';
 
 const STATUS: Record<Booking['status'], string> = {
   pending: 'Held for you',
@@ -25,7 +27,7 @@ const TICK_MS = 250;
 /** From here on a hold is about to end: said once. */
 const SOON_MS = 60_000;
 
-/** A cancellation or a payment that did not begin, of this version of the booking. */
+/** A cancellation, an answer to an offer, or a payment that did not begin, of this version of the booking. */
 interface Failed {
   id: string;
   version: number;
@@ -36,7 +38,7 @@ interface Failed {
 
 /**
  * The buyer's bookings: a hold's countdown with a way to pay or to cancel it, the tickets of a confirmed one. With an
- * account they are live: a hold made, paid or cancelled elsewhere shows at once.
+ * account they are live: a hold made, paid or cancelled elsewhere shows at once, as does an offer of the waitlist.
  *
  * «Pay» leads to the provider's page, which leads back to this one. From then on the booking tells how it went: a card that
  * was declined leaves the hold, and another one may be tried.
@@ -54,6 +56,7 @@ export class SeatcastBookings extends LiveElement {
     failed: { state: true },
     said: { state: true },
     starting: { state: true },
+    answering: { state: true },
     leftToPay: { state: true },
     instructions: { state: true },
   };
@@ -65,6 +68,8 @@ export class SeatcastBookings extends LiveElement {
   declare said: string | undefined;
   /** The booking whose payment begins. */
   declare starting: string | undefined;
+  /** The offer whose answer is on its way. */
+  declare answering: string | undefined;
   /** The booking that the browser comes back from paying; its bank's answer may still be on the way. */
   declare leftToPay: string | undefined;
   /** How to pay a booking to staff. */
@@ -128,7 +133,8 @@ export class SeatcastBookings extends LiveElement {
     this.toggleAttribute('empty', this.#shown.length === 0);
     this.#revealAwaited();
     const standing = this.#shown.filter((booking) => isStanding(booking) && !this.#isOver(booking));
-    const pending = standing.filter(({ status }) => status === 'pending').length;
+    // An offer stands beside what else one may hold.
+    const pending = standing.filter((booking) => booking.status === 'pending' && !isOffer(booking)).length;
     const seats = standing.flatMap(({ items }) => items.flatMap((item) => item.seats.map(({ id }) => id)));
     const told = `${pending}:${seats.join(',')}`;
     if (told === this.#told) return;
@@ -177,14 +183,15 @@ export class SeatcastBookings extends LiveElement {
   #card(booking: Booking): TemplateResult {
     const isOver = this.#isOver(booking);
     const status = isOver ? 'expired' : booking.status;
-    const paying = status === 'pending' ? this.#paying(booking) : undefined;
+    const isOpenOffer = status === 'pending' && isOffer(booking);
+    const paying = status === 'pending' && !isOpenOffer ? this.#paying(booking) : undefined;
     const countdown = status === 'pending' && paying !== 'underway' ? this.topic.client.countdown(booking) : undefined;
     const end = endOf(booking, isOver);
     const moneys = status === 'pending' ? undefined : moneyWords({ ...booking, status });
     return html`<li class=${status} tabindex="-1" data-booking=${booking.id} data-status=${status}>
       <div class="head">
         <div>
-          <span class="status">${STATUS[status]}</span>
+          <span class="status">${isOpenOffer ? 'Offered to you' : STATUS[status]}</span>
           ${this.event === undefined ? html`<a class="title" href="/events/${booking.event_id}">${this.#title(booking.event_id)}</a>` : nothing}
         </div>
         ${countdown ? this.#countdown(countdown, holdMsOf(booking)) : nothing}
@@ -194,14 +201,15 @@ export class SeatcastBookings extends LiveElement {
       <ul class="items">
         ${booking.items.map((item) => html`<li>${itemLabel(item)}</li>`)}
       </ul>
-      ${booking.tickets.length > 0 ? this.#tickets(booking) : nothing}
-      ${paying ? this.#payment(booking, paying) : nothing}
+      ${addedRows(booking.lines ?? [], booking.total.currency)}
+      ${booking.tickets.length > 0 ? html`<seatcast-tickets .booking=${booking} .client=${this.client}></seatcast-tickets>` : nothing}
+      ${isOpenOffer ? this.#offer(booking) : nothing} ${paying ? this.#payment(booking, paying) : nothing}
       <div class="foot">
         <span>
           <span class="reference">${booking.reference}</span><br />
-          ${plural(booking.quantity, 'ticket')} · ${money(booking.total)}
+          ${plural(booking.quantity, 'ticket')} · ${money(booking.total)} <small>${containedWords(booking.lines ?? [], booking.total.currency)}</small>
         </span>
-        ${isStanding(booking) && !isOver
+        ${isStanding(booking) && !isOver && !isOpenOffer
           ? html`<button class="button small" type="button" aria-label="Cancel booking ${booking.reference}" @click=${() => this.#cancel(booking)}>
               Cancel
             </button>`
@@ -248,12 +256,20 @@ export class SeatcastBookings extends LiveElement {
     `;
   }
 
-  #tickets(booking: Booking): TemplateResult {
-    return html`<ul class="tickets" aria-label="Tickets">
-      ${booking.tickets.map(
-        ({ code, status }) => html`<li class=${status}><code>${code}</code>${status === 'valid' ? nothing : html` <span>${status}</span>`}</li>`,
-      )}
-    </ul>`;
+  /** Tickets came free, and are held for this buyer of the waitlist. */
+  #offer(booking: Booking): TemplateResult {
+    const { id, reference, total, expires_at: end } = booking;
+    const isBusy = this.answering !== undefined;
+    const words = total.amount > 0 ? 'Take them, and pay, until' : 'Take them until';
+    return html`<p class="money">Tickets came free, and you are next on the waitlist. ${words} ${momentWords(end ?? '')}.</p>
+      <div class="answers">
+        <button class="button primary" type="button" ?disabled=${isBusy} aria-label="Take the offer ${reference}" @click=${() => this.#answer(booking, true)}>
+          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> One moment …` : 'Take them'}
+        </button>
+        <button class="button" type="button" ?disabled=${isBusy} aria-label="Decline the offer ${reference}" @click=${() => this.#answer(booking, false)}>
+          Decline
+        </button>
+      </div>`;
   }
 
   #title(eventId: number): string {
@@ -381,6 +397,25 @@ export class SeatcastBookings extends LiveElement {
     }
   }
 
+  async #answer(booking: Booking, accepts: boolean): Promise<void> {
+    this.answering = booking.id;
+    this.failed = undefined;
+    try {
+      if (accepts) {
+        await this.topic.client.acceptOffer(booking);
+        this.said = `The tickets of ${booking.reference} are yours${booking.total.amount > 0 ? ' to pay' : ''}.`;
+      } else {
+        this.#ended.cancelledHere(booking.id);
+        await this.topic.client.declineOffer(booking);
+        this.said = 'You declined the offer.';
+      }
+    } catch (error) {
+      this.failed = { id: booking.id, version: booking.version, error, sawAway: false };
+    } finally {
+      this.answering = undefined;
+    }
+  }
+
   async #cancel(booking: Booking): Promise<void> {
     this.#ended.cancelledHere(booking.id);
     try {
@@ -395,6 +430,11 @@ export class SeatcastBookings extends LiveElement {
       this.topic.client.refreshBookings();
     }
   }
+}
+
+/** Held for somebody of the waitlist, who has not answered. */
+function isOffer({ kind }: Booking): boolean {
+  return kind === 'offer';
 }
 
 /** `2 × Standard`, or `Stalls · Row H · Seats 1, 2`. */

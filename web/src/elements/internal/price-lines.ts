@@ -1,0 +1,42 @@
+/** The lines of a price beside its tickets, as a buyer reads them. */
+import { html, nothing, type TemplateResult } from 'lit';
+import type { PriceLine } from '../../sdk/index.ts';
+import { percent, sum } from './format.ts';
+
+interface Row {
+  label: string;
+  amount: number;
+}
+
+/** One row for each voucher, fee and tax: a voucher has a line for each ticket type that it makes cheaper. */
+export function rowsOf(lines: readonly PriceLine[]): { added: Row[]; contained: Row[] } {
+  const added = new Map<string, Row>();
+  const contained: Row[] = [];
+  for (const { kind, name, amount, tax_amount, tax } of lines) {
+    if (kind === 'ticket') continue;
+    const rate = kind === 'tax' && tax ? `${name} ${percent(tax.basis_points)}` : name;
+    if (kind === 'tax' && tax?.included) {
+      contained.push({ label: rate, amount: tax_amount });
+      continue;
+    }
+    const label = kind === 'discount' ? `Voucher ${name}` : rate;
+    const row = added.get(`${kind} ${label}`) ?? { label, amount: 0 };
+    added.set(`${kind} ${label}`, { label, amount: row.amount + amount });
+  }
+  return { added: [...added.values()], contained };
+}
+
+/** Discounts, fees and taxes that are added, above a total. */
+export function addedRows(lines: readonly PriceLine[], currency: string): TemplateResult | typeof nothing {
+  const { added } = rowsOf(lines);
+  if (added.length === 0) return nothing;
+  return html`<ul class="added">
+    ${added.map(({ label, amount }) => html`<li><span>${label}</span> <span class="amount">${sum({ amount, currency })}</span></li>`)}
+  </ul>`;
+}
+
+/** Below a total: `incl. VAT 19% €14.37`. */
+export function containedWords(lines: readonly PriceLine[], currency: string): string {
+  const words = rowsOf(lines).contained.map(({ label, amount }) => `${label} ${sum({ amount, currency })}`);
+  return words.length === 0 ? '' : `incl. ${words.join(', ')}`;
+}

@@ -1,0 +1,102 @@
+import { css } from 'lit';
+import { buttons, tokens } from '../internal/tokens.ts';
+
+export const styles = [
+  tokens,
+  buttons,
+  css`
+    :host {
+      display: grid;
+      gap: 0.75rem;
+      container-type: inline-size;
+    }
+    ul {
+      display: grid;
+      gap: 0.5rem;
+      margin: 0;
+      padding: 0;
+      list-style: none;
+    }
+    li {
+      display: flex;
+      gap: 0.9rem;
+      align-items: center;
+    }
+    .open li {
+      padding: 0.75rem;
+      border: 1px solid var(--line);
+      border-radius: var(--radius-small);
+    }
+    .qr {
+      flex: none;
+      width: 7.5rem;
+      aspect-ratio: 1;
+      border-radius: 6px;
+      /* Scanners want dark on light, in dark mode too. */
+      background: #fff;
+    }
+    .qr img {
+      display: block;
+      width: 100%;
+      height: 100%;
+    }
+    .about {
+      display: flex;
+      flex-wrap: wrap;
+      align-items: center;
+      gap: 0.3rem 0.6rem;
+      min-width: 0;
+    }
+    .open .about {
+      flex-direction: column;
+      align-items: start;
+    }
+    .what {
+      font-weight: 600;
+    }
+    code {
+      padding: 0.2rem 0.5rem;
+      border-radius: 6px;
+      background: var(--green-wash);
+      color: var(--green);
+      font-size: 0.8125rem;
+      overflow-wrap: anywhere;
+    }
+    .status {
+      color: var(--ink-soft);
+      font-size: 0.8125rem;
+    }
+    li:not(.valid) code {
+      background: var(--sunken);
+      color: var(--ink-soft);
+    }
+    li.void code,
+    li.transferred code {
+      text-decoration: line-through;
+    }
+    .actions {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 0.5rem;
+    }
+    .problem {
+      margin: 0;
+      padding: 0.65rem 0.85rem;
+      border-radius: var(--radius-small);
+      background: var(--red-wash);
+      color: var(--red);
+    }
+    .problem:empty {
+      display: none;
+    }
+    @container (max-width: 300px) {
+      .open li {
+        flex-direction: column;
+        align-items: start;
+      }
+      .qr {
+        width: 100%;
+      }
+    }
+  `,
+];

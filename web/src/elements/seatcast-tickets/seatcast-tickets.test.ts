@@ -1,0 +1,96 @@
+// @vitest-environment happy-dom
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { Booking, SeatcastClient } from '../../sdk/index.ts';
+import { FakeServer, refused } from '../../../test/support/fake-server.ts';
+import { FakeStorage } from '../../../test/support/fake-storage.ts';
+import { textOf } from '../../../test/support/mount.ts';
+import type { SeatcastTickets } from './seatcast-tickets.ts';
+import './seatcast-tickets.ts';
+
+let server: FakeServer;
+let client: SeatcastClient;
+let element: SeatcastTickets;
+
+const start = Date.parse('2030-01-01T10:00:00Z');
+const seat = { id: 9, section: 'Stalls', row: 'H', number: '2' };
+const ticket = (code: string, status: string, seat_id: number | null = null): object => ({ code, status, ticket_type_id: 7, seat_id });
+const booking = (given: object): Booking =>
+  ({
+    id: 'b-1',
+    reference: 'BK-1',
+    status: 'confirmed',
+    confirmed_at: new Date(start).toISOString(),
+    items: [{ ticket_type_id: 7, name: 'Standard', quantity: 2, seats: [seat] }],
+    tickets: [ticket('TKT-1', 'valid'), ticket('TKT-2', 'valid', 9), ticket('TKT-3', 'used'), ticket('TKT-4', 'transferred')],
+    ...given,
+  }) as unknown as Booking;
+const svg = (text: string) => (): Response => new Response(`<svg>${text}</svg>`, { headers: { 'content-type': 'image/svg+xml' } });
+const images = (): string[] => [...element.renderRoot.querySelectorAll('img')].map(({ src }) => decodeURIComponent(src));
+const asked = (): string[] => server.requests.map(({ path }) => path);
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: start + 60_000 });
+  server = new FakeServer();
+  for (const code of ['TKT-1', 'TKT-2']) server.routes.set(`GET /tickets/${code}/qr.svg`, svg(code));
+  const storage = new FakeStorage();
+  storage.setItem('seatcast.booking.b-1', JSON.stringify({ id: 'b-1', event_id: 1, token: 'secret', version: 1 }));
+  client = server.client({ storage });
+});
+afterEach(() => {
+  document.body.replaceChildren();
+  client.close();
+  vi.useRealTimers();
+});
+
+async function show(given: Booking): Promise<void> {
+  element = Object.assign(document.createElement('seatcast-tickets'), { client, booking: given });
+  document.body.append(element);
+  await settled();
+}
+
+async function settled(): Promise<void> {
+  await element.updateComplete;
+  await server.settle(20);
+  await element.updateComplete;
+}
+
+it('shows the QR of each ticket that opens the door, with the proof of a guest', async () => {
+  await show(booking({}));
+  expect(images()).toEqual(['data:image/svg+xml,<svg>TKT-1</svg>', 'data:image/svg+xml,<svg>TKT-2</svg>']);
+  expect(textOf(element)).toContain('Standard TKT-1 Valid Stalls · Row H · Seat 2 TKT-2 Valid Standard TKT-3 Used Standard TKT-4 Handed on');
+  expect(server.requests.map(({ headers }) => headers.get('x-booking-token'))).toEqual(['secret', 'secret']);
+});
+
+it('shows none of a booking that is not new, until it is asked to', async () => {
+  await show(booking({ confirmed_at: '2029-12-01T10:00:00Z' }));
+  expect(asked()).toEqual([]);
+  element.renderRoot.querySelector<HTMLElement>('[aria-pressed=false]')?.click();
+  await settled();
+  expect(images()).toHaveLength(2);
+  element.renderRoot.querySelector<HTMLElement>('[aria-pressed=true]')?.click();
+  await settled();
+  expect(images()).toEqual([]);
+});
+
+it('takes the QR away when the ticket was used', async () => {
+  await show(booking({}));
+  element.booking = booking({ tickets: [ticket('TKT-1', 'used'), ticket('TKT-2', 'valid')] });
+  await settled();
+  expect(images()).toEqual(['data:image/svg+xml,<svg>TKT-2</svg>']);
+});
+
+it('says why a QR cannot be shown, and tries again when asked to', async () => {
+  server.routes.set('GET /tickets/TKT-1/qr.svg', () => refused(409, 'TICKET_REPLACED'));
+  await show(booking({}));
+  expect(textOf(element)).toContain('This ticket was handed on.');
+  server.routes.set('GET /tickets/TKT-1/qr.svg', svg('TKT-1'));
+  element.renderRoot.querySelector<HTMLElement>('[aria-pressed=false]')?.click();
+  await settled();
+  expect(images()).toHaveLength(2);
+  expect(textOf(element)).not.toContain('handed on.');
+});
+
+it('has no buttons where nothing opens the door', async () => {
+  await show(booking({ tickets: [ticket('TKT-1', 'void')] }));
+  expect(textOf(element)).toBe('Standard TKT-1 Void');
+});

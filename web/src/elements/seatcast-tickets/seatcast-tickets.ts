@@ -1,0 +1,161 @@
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import type { Booking, SeatcastClient, Ticket } from '../../sdk/index.ts';
+import { define } from '../internal/live-element.ts';
+import { explain } from '../internal/refusals.ts';
+import { sharedClient } from '../internal/shared-client.ts';
+import { styles } from './seatcast-tickets.styles.ts';
+
+const STATUS: Record<Ticket['status'], string> = { valid: 'Valid', used: 'Used', transferred: 'Handed on', void: 'Void' };
+
+/** For so long after the booking was confirmed its QRs are shown without asking. */
+const FRESH_MS = 30 * 60_000;
+/** How long a file that was handed to the browser is kept for it. */
+const KEPT_MS = 60_000;
+
+/**
+ * The tickets of one booking: code, place, status, the QR that opens the door, and the files to print and for the
+ * calendar. They are fetched with the buyer's proof, so no address of theirs can be passed on. Part of `seatcast-bookings`.
+ */
+export class SeatcastTickets extends LitElement {
+  static override styles = styles;
+  static override properties = {
+    booking: { attribute: false },
+    client: { attribute: false },
+    opened: { state: true },
+    problem: { state: true },
+    fetching: { state: true },
+  };
+
+  declare booking: Booking | undefined;
+  declare client: SeatcastClient | undefined;
+  /** Whether the QRs are shown; undefined: nobody said so. */
+  declare opened: boolean | undefined;
+  declare problem: string | undefined;
+  /** The file that is on its way. */
+  declare fetching: 'pdf' | 'ics' | undefined;
+
+  /** As `data:` addresses, by code: pages may forbid `blob:`. */
+  readonly #qrs = new Map<string, string>();
+  #isReading = false;
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    const before = changed.get('booking');
+    if (before && before.id !== this.booking?.id) this.opened = undefined;
+  }
+
+  protected override updated(): void {
+    if (this.#isOpen()) void this.#readQrs();
+  }
+
+  override render(): TemplateResult | typeof nothing {
+    const { booking } = this;
+    if (!booking || booking.tickets.length === 0) return nothing;
+    const opens = booking.tickets.some(({ status }) => status === 'valid');
+    return html`<ul class="tickets ${this.#isOpen() ? 'open' : ''}" aria-label="Tickets">
+        ${booking.tickets.map((ticket) => this.#ticket(booking, ticket))}
+      </ul>
+      <p class="problem" role="alert">${this.problem ?? nothing}</p>
+      ${opens ? this.#actions(booking) : nothing}`;
+  }
+
+  #ticket(booking: Booking, { code, status, ...ticket }: Ticket): TemplateResult {
+    const qr = this.#qrs.get(code);
+    const isShown = this.#isOpen() && status === 'valid';
+    return html`<li class=${status}>
+      ${isShown ? html`<span class="qr">${qr ? html`<img src=${qr} alt="QR code of ticket ${code}" />` : nothing}</span>` : nothing}
+      <div class="about">
+        <span class="what">${placeOf(booking, ticket)}</span>
+        <code>${code}</code>
+        <span class="status">${STATUS[status]}</span>
+      </div>
+    </li>`;
+  }
+
+  #actions(booking: Booking): TemplateResult {
+    const isOpen = this.#isOpen();
+    return html`<div class="actions">
+      <button class="button small" type="button" aria-pressed=${isOpen} @click=${() => (this.opened = !isOpen)}>
+        ${isOpen ? 'Hide QR codes' : 'Show QR codes'}
+      </button>
+      <button class="button small" type="button" ?disabled=${this.fetching !== undefined} @click=${() => this.#fetch(booking, 'pdf')}>
+        Print (PDF)
+      </button>
+      <button class="button small" type="button" ?disabled=${this.fetching !== undefined} @click=${() => this.#fetch(booking, 'ics')}>
+        Add to calendar
+      </button>
+    </div>`;
+  }
+
+  #isOpen(): boolean {
+    const { status, confirmed_at: at } = this.booking ?? {};
+    return this.opened ?? (status === 'confirmed' && at != null && Date.now() - Date.parse(at) < FRESH_MS);
+  }
+
+  get #client(): SeatcastClient {
+    return this.client ?? sharedClient();
+  }
+
+  /** One after the other; those of a long list would be a flood. */
+  async #readQrs(): Promise<void> {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    try {
+      for (let next = this.#missing(); next; next = this.#missing()) {
+        const { booking, code } = next;
+        const svg = await (await this.#client.ticketQr(code, booking)).text();
+        this.#qrs.set(code, `data:image/svg+xml,${encodeURIComponent(svg)}`);
+        this.problem = undefined;
+        this.requestUpdate();
+      }
+    } catch (error) {
+      this.problem = explain(error);
+      // «Show» tries again.
+      this.opened = false;
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  #missing(): { booking: Booking; code: string } | undefined {
+    const { booking } = this;
+    const ticket = booking?.tickets.find(({ code, status }) => status === 'valid' && !this.#qrs.has(code));
+    return booking && ticket && this.#isOpen() && this.isConnected ? { booking, code: ticket.code } : undefined;
+  }
+
+  async #fetch(booking: Booking, kind: 'pdf' | 'ics'): Promise<void> {
+    this.fetching = kind;
+    this.problem = undefined;
+    try {
+      if (kind === 'pdf') save(await this.#client.ticketsPdf(booking), `tickets-${booking.reference}.pdf`);
+      else save(await this.#client.calendarEntry(booking), `${booking.reference}.ics`);
+    } catch (error) {
+      this.problem = explain(error);
+    } finally {
+      this.fetching = undefined;
+    }
+  }
+}
+
+/** `Standard`, or `Stalls · Row H · Seat 2`. */
+function placeOf({ items }: Booking, { ticket_type_id: type, seat_id: id }: Pick<Ticket, 'ticket_type_id' | 'seat_id'>): string {
+  const seat = items.flatMap(({ seats }) => seats).find((one) => one.id === id);
+  if (seat) return `${seat.section} · Row ${seat.row} · Seat ${seat.number}`;
+  return items.find(({ ticket_type_id }) => ticket_type_id === type)?.name ?? 'Ticket';
+}
+
+/** Gives the browser a file as if it had been downloaded from a link. */
+function save(file: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
+}
+
+define('seatcast-tickets', SeatcastTickets);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'seatcast-tickets': SeatcastTickets;
+  }
+}

@@ -1,0 +1,77 @@
+import { css } from 'lit';
+import { buttons, tokens } from '../internal/tokens.ts';
+
+export const styles = [
+  tokens,
+  buttons,
+  css`
+    :host {
+      display: block;
+    }
+    section {
+      display: grid;
+      gap: 0.75rem;
+      padding: 1.1rem 1.25rem;
+      border: 1px solid var(--line);
+      border-radius: var(--radius);
+      background: var(--surface);
+    }
+    p {
+      margin: 0;
+    }
+    form {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 0.75rem;
+      align-items: end;
+    }
+    form .button {
+      flex: 1 1 auto;
+    }
+    label {
+      display: grid;
+      gap: 0.2rem;
+      color: var(--ink-soft);
+      font-size: 0.8125rem;
+    }
+    input {
+      width: 6.5rem;
+      min-height: 44px;
+      padding: 0.4rem 0.7rem;
+      border: 1px solid var(--line-strong);
+      border-radius: var(--radius-small);
+      background: var(--paper);
+      color: var(--ink);
+      font: inherit;
+    }
+    .place {
+      display: flex;
+      gap: 0.9rem;
+      align-items: center;
+    }
+    .place strong {
+      color: var(--accent);
+      font-family: var(--display);
+      font-size: 2.25rem;
+      font-variant-numeric: tabular-nums;
+      line-height: 1;
+    }
+    .hint {
+      color: var(--ink-soft);
+      font-size: 0.9375rem;
+    }
+    .problem {
+      padding: 0.65rem 0.85rem;
+      border-radius: var(--radius-small);
+      background: var(--red-wash);
+      color: var(--red);
+      font-size: 0.9375rem;
+    }
+    .problem:empty {
+      display: none;
+    }
+    section > .button {
+      justify-self: start;
+    }
+  `,
+];

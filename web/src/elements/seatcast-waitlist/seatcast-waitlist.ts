@@ -1,0 +1,200 @@
+import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
+import { Refusal, totalsOf, type Waiting } from '../../sdk/index.ts';
+import { plural } from '../internal/format.ts';
+import { define, LiveElement } from '../internal/live-element.ts';
+import { explain } from '../internal/refusals.ts';
+import { BookingsController } from '../internal/watch-controller.ts';
+import { styles } from './seatcast-waitlist.styles.ts';
+
+/** The place in the line moves when others answer their offers: looked at no more often than this when the event changes. */
+const AGAIN_MS = 5_000;
+/** And this often when it does not, since somebody may have left the line. */
+const LOOK_MS = 30_000;
+
+/**
+ * The waitlist of an event that is sold out: a way to join it, the place in the line, a way to leave. An offer is a booking,
+ * and is shown with them (`seatcast-bookings`). Needs an account.
+ *
+ *     <seatcast-waitlist event="42"></seatcast-waitlist>
+ *
+ * Has the attribute `empty` while there is nothing to show.
+ */
+export class SeatcastWaitlist extends LiveElement {
+  static override styles = styles;
+  static override properties = {
+    ...LiveElement.properties,
+    waiting: { state: true },
+    quantity: { state: true },
+    busy: { state: true },
+    problem: { state: true },
+    said: { state: true },
+  };
+
+  /** The place on this event's waitlist; null: none, undefined: not known. */
+  declare waiting: Waiting | null | undefined;
+  declare quantity: number;
+  declare busy: boolean;
+  declare problem: string | undefined;
+  /** News for users of screen readers. */
+  declare said: string | undefined;
+
+  readonly #own: BookingsController = new BookingsController(this, () => this.#bookingsChanged());
+  /** Offers among the bookings, when last looked at, and of whom they are. */
+  #seen = '';
+  #readAt = Number.NEGATIVE_INFINITY;
+  #reading = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor() {
+    super();
+    this.quantity = 1;
+    this.busy = false;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#timer = setInterval(() => {
+      if (this.waiting && !document.hidden) void this.#read();
+    }, LOOK_MS);
+  }
+
+  override disconnectedCallback(): void {
+    clearInterval(this.#timer);
+    super.disconnectedCallback();
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has('event')) this.#forget();
+    if (this.waiting === undefined && this.#mayWait()) void this.#read();
+  }
+
+  protected override updated(): void {
+    this.toggleAttribute('empty', this.renderRoot.querySelector('section') === null);
+  }
+
+  protected override topicChanged(): void {
+    if (this.waiting && performance.now() - this.#readAt > AGAIN_MS) void this.#read();
+  }
+
+  override render(): TemplateResult {
+    return html`<p class="visually-hidden" role="status">${this.said ?? nothing}</p>
+      ${this.#content() ?? nothing}`;
+  }
+
+  #content(): TemplateResult | undefined {
+    if (this.waiting?.status === 'waiting') return this.#place(this.waiting);
+    const { state } = this.topic.view;
+    const isSoldOut = state?.event.status === 'active' && totalsOf(state).status === 'sold_out';
+    if (!isSoldOut || this.waiting?.status === 'offered') return undefined;
+    if (!this.#own.view.account) {
+      return html`<section aria-label="Waitlist"><p><slot name="sign-in">Sign in to join the waitlist.</slot></p></section>`;
+    }
+    return this.waiting === null ? this.#form(state.event.max_per_booking) : undefined;
+  }
+
+  #place({ place, quantity }: Waiting): TemplateResult {
+    return html`<section aria-label="Waitlist">
+      <p class="place"><strong>${place ?? '…'}</strong> <span>your place on the waitlist, for ${plural(quantity, 'ticket')}</span></p>
+      <p class="hint">Tickets that come free are held for you, and offered here and by mail.</p>
+      ${this.#problemLine()}
+      <button class="button small" type="button" ?disabled=${this.busy} @click=${() => this.#leave()}>Leave the waitlist</button>
+    </section>`;
+  }
+
+  #form(most: number): TemplateResult {
+    return html`<section aria-label="Waitlist">
+      <p class="hint">Tickets that come free are offered to the waitlist first.</p>
+      <form @submit=${this.#join}>
+        <label>Tickets, together
+          <input name="quantity" type="number" inputmode="numeric" required min="1" max=${most} .value=${String(this.quantity)} @input=${this.#typed} />
+        </label>
+        <button class="button primary" ?disabled=${this.busy}>Join the waitlist</button>
+      </form>
+      ${this.#problemLine()}
+    </section>`;
+  }
+
+  #problemLine(): TemplateResult {
+    return html`<p class="problem" role="alert">${this.problem ?? nothing}</p>`;
+  }
+
+  #typed(event: Event): void {
+    this.quantity = (event.target as HTMLInputElement).valueAsNumber || 1;
+  }
+
+  #mayWait(): boolean {
+    return this.event !== undefined && this.#own.view.account && this.#reading === 0 && this.#readAt < performance.now() - AGAIN_MS;
+  }
+
+  /** Another caller has other places; an offer that comes or ends is news of ours. */
+  #bookingsChanged(): void {
+    const { account, bookings } = this.#own.view;
+    const offers = (bookings ?? []).filter(({ kind, event_id: id }) => kind === 'offer' && id === this.event);
+    const seen = `${account}:${offers.map(({ id, status }) => `${id} ${status}`).join(',')}`;
+    if (seen === this.#seen) return;
+    const isAnother = !this.#seen.startsWith(`${account}:`) || !bookings;
+    this.#seen = seen;
+    if (isAnother) this.#forget();
+    if (account && this.event !== undefined) void this.#read();
+  }
+
+  #forget(): void {
+    this.waiting = undefined;
+    this.problem = undefined;
+    this.#readAt = Number.NEGATIVE_INFINITY;
+  }
+
+  async #read(): Promise<void> {
+    const reading = ++this.#reading;
+    this.#readAt = performance.now();
+    const event = this.event;
+    const all = await this.topic.client.myWaiting().catch(() => undefined);
+    if (reading !== this.#reading) return;
+    this.#reading = 0;
+    const own = all?.find(({ event_id: id, status }) => id === event && (status === 'waiting' || status === 'offered'));
+    // Without an answer the last place stays; the next look corrects it.
+    if (all) this.waiting = own ?? null;
+  }
+
+  #join(event: SubmitEvent): void {
+    event.preventDefault();
+    const id = this.event;
+    if (id === undefined) return;
+    void this.#wish(async () => {
+      this.waiting = await this.topic.client.joinWaitlist(id, { quantity: this.quantity });
+      return 'You are on the waitlist.';
+    });
+  }
+
+  #leave(): void {
+    const { waiting } = this;
+    if (!waiting) return;
+    void this.#wish(async () => {
+      await this.topic.client.leaveWaitlist(waiting);
+      this.waiting = null;
+      return 'You have left the waitlist.';
+    });
+  }
+
+  async #wish(wish: () => Promise<string>): Promise<void> {
+    this.busy = true;
+    this.problem = undefined;
+    try {
+      this.said = await wish();
+    } catch (error) {
+      this.problem = explain(error);
+      // Another window was faster.
+      if (error instanceof Refusal) void this.#read();
+    } finally {
+      this.busy = false;
+    }
+  }
+}
+
+define('seatcast-waitlist', SeatcastWaitlist);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'seatcast-waitlist': SeatcastWaitlist;
+  }
+}
