@@ -44,6 +44,56 @@ export const styles = [
       border-top: 1px dashed var(--line-strong);
       font-weight: 650;
     }
+    .total {
+      flex-wrap: wrap;
+    }
+    .total.old .amount {
+      opacity: 0.5;
+    }
+    .total small {
+      flex-basis: 100%;
+      color: var(--ink-soft);
+      font-weight: 400;
+    }
+    .total small:empty {
+      display: none;
+    }
+    .added {
+      color: var(--ink-soft);
+      font-size: 0.9375rem;
+    }
+    .folds {
+      display: flex;
+      flex-wrap: wrap;
+      gap: 0.4rem 1.25rem;
+    }
+    .folds details[open],
+    .contact {
+      flex-basis: 100%;
+    }
+    .scroll {
+      max-height: 14rem;
+      overflow: auto;
+      /* Room for the outline of a field. */
+      padding: 0 3px 3px;
+      margin: 0 -3px;
+    }
+    .applied {
+      display: flex;
+      align-items: center;
+      justify-content: space-between;
+      margin-top: 0.6rem;
+      font-weight: 600;
+    }
+    details .applied .button {
+      width: auto;
+      min-height: 36px;
+      margin: 0;
+      font-size: 0.875rem;
+    }
+    details .problem {
+      margin-top: 0.6rem;
+    }
     .empty,
     .terms {
       color: var(--ink-soft);
@@ -120,7 +170,8 @@ export const styles = [
     .side {
       display: contents;
     }
-    seatcast-bookings {
+    seatcast-bookings,
+    seatcast-waitlist:not([empty]) {
       margin-top: 1.25rem;
     }
     .panel {
@@ -136,21 +187,21 @@ export const styles = [
       padding: 0.9rem 1rem;
     }
     .panel.chosen ul,
-    .panel.chosen details,
+    .panel.chosen .folds,
     .panel.chosen .problem {
       grid-column: 1 / -1;
     }
-    .panel.chosen ul {
+    .panel.chosen ul:not(.added) {
       display: flex;
     }
-    .panel.chosen li {
+    .panel.chosen ul:not(.added) li {
       flex: none;
       padding: 0.2rem 0.6rem;
       border-radius: 99px;
       background: var(--sunken);
       font-size: 0.875rem;
     }
-    .panel.chosen li .amount,
+    .panel.chosen ul:not(.added) .amount,
     .panel.chosen .terms {
       display: none;
     }
@@ -160,6 +211,12 @@ export const styles = [
       padding: 0;
       border: 0;
       line-height: 1.3;
+    }
+    /* Side by side, below what may be folded out. */
+    .panel.chosen .total,
+    .panel.chosen > .button,
+    .panel.chosen > .terms {
+      order: 1;
     }
     .panel.chosen .total span:first-child {
       color: var(--ink-soft);
@@ -193,22 +250,27 @@ export const styles = [
         gap: 0.9rem;
         padding: 1.25rem;
       }
-      .panel.chosen ul {
+      .panel.chosen ul:not(.added) {
         display: grid;
         max-height: 15rem;
       }
-      .panel.chosen li {
+      .panel.chosen ul:not(.added) li {
         padding: 0;
         background: none;
         font-size: inherit;
       }
-      .panel.chosen li .amount,
+      .panel.chosen ul:not(.added) .amount,
       .panel.chosen .terms {
         display: block;
       }
+      .panel.chosen .total,
+      .panel.chosen > .button,
+      .panel.chosen > .terms {
+        order: 0;
+      }
       .panel.chosen .total {
         display: flex;
-        gap: 1rem;
+        gap: 0 1rem;
         padding-top: 0.75rem;
         border-top: 1px dashed var(--line-strong);
       }

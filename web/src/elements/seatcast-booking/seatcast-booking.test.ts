@@ -1,10 +1,11 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SeatcastClient } from '../../sdk/index.ts';
+import type { BookingRequest, PriceLine, SeatcastClient } from '../../sdk/index.ts';
 import { accepted, FakeServer, refused, tokenOf } from '../../../test/support/fake-server.ts';
 import { drawn, find, mount, textOf } from '../../../test/support/mount.ts';
 import type { BookingMadeEvent } from '../events/booking-made.ts';
 import type { BookingRefusedEvent } from '../events/booking-refused.ts';
+import { QUOTE_PATIENCE_MS } from '../internal/quote-controller.ts';
 import { SelectionChangedEvent, type SelectionLine } from '../events/selection-changed.ts';
 import type { SeatcastBooking } from './seatcast-booking.ts';
 import './seatcast-booking.ts';
@@ -12,6 +13,8 @@ import './seatcast-booking.ts';
 let server: FakeServer;
 let client: SeatcastClient;
 let element: SeatcastBooking;
+/** What tickets cost, and what comes on top, by the server. */
+let price: { unit: number; extra: PriceLine[] };
 /** Stands for the element that choices come from. */
 let source: HTMLElement & { busy: boolean; clear: () => void };
 
@@ -30,6 +33,8 @@ beforeEach(async () => {
   vi.useFakeTimers();
   server = new FakeServer();
   server.addEvent(1);
+  price = { unit: 4_500, extra: [] };
+  server.routes.set('POST /bookings/quote', (body) => accepted(quoteOf(body as BookingRequest)));
   client = server.client();
   element = await mount(server, client, 'seatcast-booking', { event: '1' });
   source = Object.assign(document.createElement('div'), { busy: false, clear: vi.fn() });
@@ -41,13 +46,29 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+function quoteOf({ items }: BookingRequest): object {
+  const quantity = items.reduce((sum, item) => sum + ('quantity' in item ? item.quantity : 1), 0);
+  const ticket = { ...priceLine('ticket', 'Standard', price.unit * quantity), quantity, unit_amount: price.unit };
+  const lines = [ticket, ...price.extra];
+  const amount = lines.reduce((sum, one) => sum + one.amount, 0);
+  return { event_id: 1, quantity, total: { amount, currency: 'EUR' }, lines };
+}
+
+function priceLine(kind: PriceLine['kind'], name: string, amount: number, given: Partial<PriceLine> = {}): PriceLine {
+  return { kind, name, amount, ticket_type_id: null, quantity: 1, unit_amount: amount, tax_amount: 0, tax: null, ...given };
+}
+
+/** Chooses, and waits for the price. */
 async function choose(...lines: SelectionLine[]): Promise<void> {
   source.dispatchEvent(new SelectionChangedEvent(1, lines));
   await element.updateComplete;
+  await drawn(server, element);
 }
+const posts = (path: string): { body: unknown; headers: Headers }[] =>
+  server.requests.filter((request) => request.method === 'POST' && request.path === path);
 const button = (): HTMLButtonElement => find(element, '.primary');
 const keys = (): (string | null)[] =>
-  server.requests.filter(({ method }) => method === 'POST').map(({ headers }) => headers.get('idempotency-key'));
+  posts('/bookings').map(({ headers }) => headers.get('idempotency-key'));
 
 describe('booking', () => {
   it('waits for a choice', () => {
@@ -59,6 +80,7 @@ describe('booking', () => {
     await choose(line(2));
     expect(textOf(element)).toContain('Total €90.00');
     expect(textOf(button())).toBe('Hold 2 tickets');
+    price.unit = 0;
     await choose(line(1, 0));
     expect(textOf(button())).toBe('Book 1 ticket');
   });
@@ -79,9 +101,10 @@ describe('booking', () => {
   });
 
   it('sends the total that was shown, and the contact that was typed', async () => {
-    const sent = (): unknown => server.requests.filter(({ method }) => method === 'POST').at(-1)?.body;
+    const sent = (): unknown => posts('/bookings').at(-1)?.body;
     server.routes.set('POST /bookings', () => refused(409, 'PRICE_CHANGED', { total: { amount: 9_200, currency: 'EUR' } }));
     await choose(line(2));
+    price.unit = 4_600;
     button().click();
     await drawn(server, element);
     expect(sent()).toMatchObject({ expected_total: { amount: 9_000, currency: 'EUR' } });
@@ -125,6 +148,103 @@ describe('booking', () => {
     expect(server.requests.at(-1)?.body).toMatchObject({ email_code: 'ABCD2345', contact: { email: 'ada@example.org' } });
   });
 
+  it('shows discounts, fees and taxes, and the total of the server', async () => {
+    price.extra = [
+      priceLine('discount', 'SUMMER', -600, { ticket_type_id: 7 }),
+      priceLine('discount', 'SUMMER', -300, { ticket_type_id: 8 }),
+      priceLine('fee', 'Service fee', 200),
+      priceLine('tax', 'City tax', 83, { tax_amount: 83, tax: { basis_points: 100, included: false } }),
+      priceLine('tax', 'VAT', 0, { tax_amount: 1_342, tax: { basis_points: 1_900, included: true } }),
+    ];
+    await choose(line(2));
+    expect(textOf(element)).toContain('Voucher SUMMER -€9.00 Service fee €2.00 City tax 1% €0.83 Total €83.83 incl. VAT 19% €13.42');
+    server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
+    button().click();
+    await drawn(server, element);
+    expect(posts('/bookings')[0]?.body).toMatchObject({ expected_total: { amount: 8_383 } });
+  });
+
+  it('applies vouchers, and drops one that does not apply', async () => {
+    const apply = async (code: string): Promise<void> => {
+      const form = find<HTMLFormElement>(element, '.vouchers form');
+      form.querySelector('input')!.value = code;
+      form.dispatchEvent(new Event('submit', { cancelable: true }));
+      await drawn(server, element);
+      await drawn(server, element);
+    };
+    server.routes.set('POST /bookings/quote', (body) => {
+      const { vouchers = [] } = body as BookingRequest;
+      const wrong = vouchers.find((code) => code !== 'SUMMER');
+      if (wrong) return refused(404, 'VOUCHER_NOT_FOUND', { voucher: wrong });
+      price.extra = vouchers.map((code) => priceLine('discount', code, -900));
+      return accepted(quoteOf(body as BookingRequest));
+    });
+    server.routes.set('POST /bookings', () => refused(409, 'VOUCHER_USED_UP', { voucher: 'SUMMER' }));
+    await choose(line(2));
+    await apply(' summer ');
+    expect(textOf(element)).toContain('Total €81.00');
+    await apply('winter');
+    expect(textOf(element)).toContain('There is no voucher WINTER for this event.');
+    expect(textOf(element)).toContain('Total €81.00');
+    // Somebody else took its last use: what it costs without is shown before it is booked.
+    button().click();
+    await drawn(server, element);
+    await drawn(server, element);
+    expect(posts('/bookings')[0]?.body).toMatchObject({ vouchers: ['SUMMER'], expected_total: { amount: 8_100 } });
+    expect(textOf(element)).toContain('The voucher SUMMER is used up.');
+    expect(textOf(element)).toContain('Total €90.00');
+  });
+
+  it('says before anything is held why this cannot be booked', async () => {
+    const minimum = { amount: 50, currency: 'EUR' };
+    server.routes.set('POST /bookings/quote', () => refused(422, 'BELOW_MINIMUM_CHARGE', { minimum }));
+    await choose(line(1, 20));
+    expect(textOf(element)).toContain('less than can be paid by card: €0.50 at least');
+    server.routes.set('POST /bookings/quote', (body) => accepted(quoteOf(body as BookingRequest)));
+    await choose(line(2));
+    expect(textOf(element)).not.toContain('by card');
+  });
+
+  it('waits for the price a moment, asks once at a time, and goes on without it', async () => {
+    const answers: ((answer: Response) => void)[] = [];
+    server.routes.set('POST /bookings/quote', () => new Promise((resolve) => answers.push(resolve)));
+    for (const quantity of [1, 2, 3]) await choose(line(quantity));
+    expect(posts('/bookings/quote')).toHaveLength(1);
+    expect(button().disabled).toBe(true);
+    answers[0]?.(accepted(quoteOf({ event_id: 1, items: [line(1).item] })));
+    await drawn(server, element);
+    expect(posts('/bookings/quote').map(({ body }) => (body as BookingRequest).items)).toEqual([[line(1).item], [line(3).item]]);
+    expect(button().disabled).toBe(true);
+    await drawn(server, element, QUOTE_PATIENCE_MS);
+    expect(button().disabled).toBe(false);
+    expect(textOf(element)).toContain('Total €135.00');
+    price.unit = 5_000;
+    answers[1]?.(accepted(quoteOf({ event_id: 1, items: [line(3).item] })));
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Total €150.00');
+  });
+
+  it('sends the names that were typed, in the order of the tickets', async () => {
+    const fields = (): HTMLInputElement[] => [...element.renderRoot.querySelectorAll<HTMLInputElement>('input[name=attendee]')];
+    const type = (place: number, name: string): void => {
+      fields()[place]!.value = name;
+      fields()[place]!.dispatchEvent(new Event('input', { bubbles: true }));
+    };
+    server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
+    await choose(line(3));
+    expect(fields()).toHaveLength(3);
+    type(1, 'Bob');
+    await element.updateComplete;
+    button().click();
+    await drawn(server, element);
+    expect(posts('/bookings')).toHaveLength(0);
+    type(0, ' Ada ');
+    await element.updateComplete;
+    button().click();
+    await drawn(server, element);
+    expect(posts('/bookings')[0]?.body).toMatchObject({ attendees: [{ name: 'Ada' }, { name: 'Bob' }] });
+  });
+
   it('says why it was refused, and tries anew with another key', async () => {
     let refusal: BookingRefusedEvent | undefined;
     element.addEventListener('seatcast-refused', (event) => (refusal = event));
@@ -161,7 +281,7 @@ describe('booking', () => {
     button().click();
     await drawn(server, element);
     expect(new Set(keys()).size).toBe(1);
-    expect(server.requests.filter(({ method }) => method === 'POST').at(-1)?.body).toMatchObject({ items: [{ quantity: 2 }] });
+    expect(posts('/bookings').at(-1)?.body).toMatchObject({ items: [{ quantity: 2 }] });
     expect(textOf(element)).toContain('Held for you');
   });
 

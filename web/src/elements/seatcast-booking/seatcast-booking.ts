@@ -6,14 +6,20 @@ import type { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { sameChoice, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
 import { plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
-import { Problem } from '../internal/refusals.ts';
+import { addedRows, containedWords } from '../internal/price-lines.ts';
+import { QuoteController } from '../internal/quote-controller.ts';
+import { explain, isMoney, Problem } from '../internal/refusals.ts';
 import { styles } from './seatcast-booking.styles.ts';
 import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
 import '../seatcast-bookings/seatcast-bookings.ts';
+import '../seatcast-waitlist/seatcast-waitlist.ts';
 
 /** Characters that the server takes of a name or an address. */
 const NAME_CHARS_MAX = 200;
+/** Characters of a voucher's code, and vouchers of a booking. */
+const VOUCHER_CHARS_MAX = 64;
+const VOUCHERS_MAX = 5;
 
 /**
  * Books the buyer's choice and shows the buyer's holds, each with its countdown and a way to
@@ -23,8 +29,9 @@ const NAME_CHARS_MAX = 200;
  *       <seatcast-ticket-types event="42"></seatcast-ticket-types>
  *     </seatcast-booking>
  *
- * A buyer may leave a name and an e-mail address: a booking without account is found again by them. The total that was
- * shown goes with the booking, so that nobody pays another price than that.
+ * What the choice costs is said by the server, with discounts of vouchers, fees and taxes; that total goes with the booking,
+ * so that nobody pays another price. A buyer may leave a name and an e-mail address, by which a booking without account is
+ * found again, and the names of those who come. Where everything is sold there is the waitlist.
  *
  * A seat map inside it shows which seats are the buyer's. Fires `seatcast-booked` and `seatcast-refused`. The
  * buyer is counted among the people who are here, by step: looking, choosing, paying.
@@ -38,6 +45,8 @@ export class SeatcastBooking extends LiveElement {
     problem: { state: true },
     proving: { state: true },
     asking: { state: true },
+    vouchers: { state: true },
+    voucherProblem: { state: true },
   };
 
   /** The selection that is about to be booked. */
@@ -48,18 +57,23 @@ export class SeatcastBooking extends LiveElement {
   declare proving: boolean;
   /** A code is being asked for. */
   declare asking: boolean;
+  /** Codes that apply to this choice. */
+  declare vouchers: readonly string[];
+  /** Why the last code that was typed does not apply. */
+  declare voucherProblem: string | undefined;
 
   /** What the buyer typed; kept for the next booking on this page, and nowhere else. */
   readonly #contact: Contact = {};
   #code = '';
+  /** Names of those who come, in the order of the tickets. */
+  #names: string[] = [];
+  readonly #quote = new QuoteController(this, () => this.topic.client);
   /** Where a code was sent to, in words. */
   #mailed: string | undefined;
   /** An attempt that nobody answered: it may have been booked, so it is asked again before anything else is. */
   #unknown: { request: BookingRequest; key: string } | undefined;
   /** The chosen lines, by the element that they come from; they are emptied when the booking is made. */
   readonly #choices = new Map<SelectionSource, readonly SelectionLine[]>();
-  /** The total that the server named for this very choice: prices moved, or fees and taxes come on top. */
-  #named: Money | undefined;
   /** Bookings of this event that the buyer holds and has not paid. */
   #pending = 0;
 
@@ -69,6 +83,7 @@ export class SeatcastBooking extends LiveElement {
     this.sending = false;
     this.proving = false;
     this.asking = false;
+    this.vouchers = [];
     this.addEventListener('seatcast-selection', (event: SelectionChangedEvent) => {
       this.#choices.set(event.composedPath()[0] as unknown as SelectionSource, event.lines);
       this.lines = [...this.#choices.values()].flat();
@@ -80,8 +95,9 @@ export class SeatcastBooking extends LiveElement {
   protected override willUpdate(changed: PropertyValues<this>): void {
     const { state, status } = this.topic.view;
     if (this.problem?.isOver({ state, status, lines: this.lines, pending: this.#pending })) this.problem = undefined;
+    this.#dropRefusedVoucher(this.#quote.refusal);
+    this.#askPrice();
     if (!changed.has('lines')) return;
-    this.#named = undefined;
     // With another price it is the same choice: that the price changed is still to be read.
     if (this.lines.length > 0 && !sameChoice(changed.get('lines') ?? [], this.lines)) this.problem = undefined;
   }
@@ -104,6 +120,7 @@ export class SeatcastBooking extends LiveElement {
       <div class="side">
         <seatcast-bookings event=${this.event ?? nothing} .client=${this.client} active @seatcast-holds=${this.#held}></seatcast-bookings>
         ${this.#pending > 0 && this.lines.length === 0 ? nothing : this.#panel(state)}
+        <seatcast-waitlist event=${this.event ?? nothing} .client=${this.client}></seatcast-waitlist>
       </div>
     `;
   }
@@ -111,8 +128,8 @@ export class SeatcastBooking extends LiveElement {
   #panel(state: EventState | undefined): TemplateResult {
     return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label="Your booking">
       ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
-      ${this.lines.length === 0 ? nothing : this.#contactFields()}
-      <p class="problem" role="alert">${this.problem?.words ?? nothing}</p>
+      ${this.lines.length === 0 ? nothing : this.#folds()}
+      <p class="problem" role="alert">${this.#problemWords() ?? nothing}</p>
       <button class="button primary" type="button" ?disabled=${!this.#bookable(state)} @click=${() => this.#book()}>
         ${this.#invitation()}
       </button>
@@ -140,11 +157,95 @@ export class SeatcastBooking extends LiveElement {
           </li>`,
         )}
       </ul>
-      <p class="total"><span>Total</span> <span class="amount">${sum(this.#total())}</span></p>`;
+      ${addedRows(this.#quote.lines, this.#total().currency)}
+      <p class="total ${this.#quote.isReckoning ? 'old' : ''}" aria-busy=${this.#quote.isReckoning}>
+        <span>Total</span> <span class="amount">${sum(this.#total())}</span>
+        <small>${containedWords(this.#quote.lines, this.#total().currency)}</small>
+      </p>`;
+  }
+
+  #problemWords(): string | undefined {
+    if (this.problem) return this.problem.words;
+    return this.#quote.refusal && explain(this.#quote.refusal);
+  }
+
+  /** What a buyer may say, and need not. */
+  #folds(): TemplateResult {
+    return html`<div class="folds">${this.#contactFields()} ${this.#attendeeFields()} ${this.#voucherFields()}</div>`;
+  }
+
+  #attendeeFields(): TemplateResult {
+    const tickets = this.lines.flatMap(({ label, quantity }) => Array.from({ length: quantity }, () => label));
+    return html`<details class="names" @input=${this.#typed}>
+      <summary>Names on the tickets</summary>
+      <div class="scroll">
+        ${tickets.map(
+          (label, place) => html`<label>${tickets.length > 1 ? `${place + 1} · ` : ''}${label}
+            <input name="attendee" data-place=${place} autocomplete="off" maxlength=${NAME_CHARS_MAX} .value=${this.#names[place] ?? ''} />
+          </label>`,
+        )}
+      </div>
+    </details>`;
+  }
+
+  #voucherFields(): TemplateResult {
+    const isFull = this.vouchers.length >= VOUCHERS_MAX;
+    return html`<details class="vouchers">
+      <summary>Voucher</summary>
+      ${this.vouchers.map(
+        (code) => html`<p class="applied">
+          <span>${code}</span>
+          <button class="button small" type="button" aria-label="Remove voucher ${code}" @click=${() => this.#removeVoucher(code)}>Remove</button>
+        </p>`,
+      )}
+      <form ?hidden=${isFull} @submit=${this.#applyVoucher}>
+        <label>Code
+          <input name="voucher" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength=${VOUCHER_CHARS_MAX} />
+        </label>
+        <button class="button small">Apply</button>
+      </form>
+      <p class="problem" role="alert">${this.voucherProblem ?? nothing}</p>
+    </details>`;
+  }
+
+  #applyVoucher(event: SubmitEvent): void {
+    event.preventDefault();
+    const input = (event.target as HTMLFormElement).querySelector('input');
+    const code = input?.value.trim().toUpperCase();
+    if (!input || !code) return;
+    input.value = '';
+    this.voucherProblem = undefined;
+    if (!this.vouchers.includes(code)) this.vouchers = [...this.vouchers, code];
+  }
+
+  #removeVoucher(code: string): void {
+    this.voucherProblem = undefined;
+    this.vouchers = this.vouchers.filter((one) => one !== code);
+  }
+
+  /** A voucher that does not apply goes, with a word about the reason; the choice costs what it costs without it. */
+  #dropRefusedVoucher(refusal: Refusal | undefined): boolean {
+    if (!refusal || !isAboutVouchers(refusal)) return false;
+    const named = this.vouchers.find((code) => code === refusal.data['voucher']) ?? this.vouchers.at(-1);
+    if (named === undefined) return false;
+    this.#removeVoucher(named);
+    this.voucherProblem = explain(refusal);
+    return true;
+  }
+
+  /** Again when sales open or close, since that was perhaps the answer. */
+  #askPrice(): void {
+    const { event: event_id } = this;
+    const items = this.lines.map(({ item }) => item);
+    const vouchers = this.vouchers.length > 0 ? { vouchers: [...this.vouchers] } : {};
+    const prices = this.lines.map(({ unitPrice }) => unitPrice.amount);
+    const isChosen = event_id !== undefined && items.length > 0;
+    const situation = `${this.topic.view.state?.event.status} ${prices.join()}`;
+    this.#quote.ask(isChosen ? { event_id, items, ...vouchers } : undefined, situation);
   }
 
   #contactFields(): TemplateResult {
-    return html`<details @input=${this.#typed} ?open=${this.proving}>
+    return html`<details class="contact" @input=${this.#typed} ?open=${this.proving}>
       <summary>Your name and e-mail <span class="optional">to find the booking again</span></summary>
       <label>Name
         <input name="name" autocomplete="name" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.name ?? ''} />
@@ -182,8 +283,9 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #typed(event: Event): void {
-    const { name, value } = event.target as HTMLInputElement;
-    if (name === 'code') this.#code = value.trim();
+    const { name, value, dataset } = event.target as HTMLInputElement;
+    if (name === 'attendee') this.#names[Number(dataset['place'])] = value;
+    else if (name === 'code') this.#code = value.trim();
     else this.#contact[name === 'name' ? 'name' : 'email'] = value.trim();
     this.requestUpdate();
   }
@@ -192,7 +294,7 @@ export class SeatcastBooking extends LiveElement {
     if (this.sending) return html`<span class="spinner" aria-hidden="true"></span> One moment …`;
     const quantity = quantityOf(this.lines);
     if (quantity === 0) return 'Hold tickets';
-    const free = totalOf(this.lines).amount === 0;
+    const free = this.#total().amount === 0;
     return `${free ? 'Book' : 'Hold'} ${plural(quantity, 'ticket')}`;
   }
 
@@ -203,7 +305,7 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #bookable(state: EventState | undefined): boolean {
-    return !this.sending && this.lines.length > 0 && state?.event.status === 'active';
+    return !this.sending && !this.#quote.isReckoning && this.lines.length > 0 && state?.event.status === 'active';
   }
 
   async #book(): Promise<void> {
@@ -214,14 +316,17 @@ export class SeatcastBooking extends LiveElement {
     try {
       const booking = await this.#attempt(this.event);
       this.lines = [];
+      this.vouchers = [];
+      this.#names = [];
       for (const source of this.#choices.keys()) source.clear();
       this.dispatchEvent(new BookingMadeEvent(booking));
       await this.#bookings?.reveal(booking.id);
     } catch (error) {
-      this.problem = new Problem(error);
+      const isVoucher = error instanceof Refusal && this.#dropRefusedVoucher(error);
+      if (!isVoucher) this.problem = new Problem(error);
       if (error instanceof Refusal) {
         if (error.code === 'EMAIL_PROOF_REQUIRED') this.proving = true;
-        if (error.code === 'PRICE_CHANGED') this.#named = moneyOf(error.data['total']);
+        if (error.code === 'PRICE_CHANGED') this.#quote.priceIs(isMoney(error.data['total']) ? error.data['total'] : undefined);
         this.dispatchEvent(new BookingRefusedEvent(error));
       }
     } finally {
@@ -257,26 +362,43 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #isValid(): boolean {
-    const email = this.renderRoot.querySelector<HTMLInputElement>('input[type=email]');
-    if (!email || email.checkValidity()) return true;
+    const fields = [...this.renderRoot.querySelectorAll<HTMLInputElement>('input[type=email], input[name=attendee]')];
+    const last = this.#attendees().length - 1;
+    for (const field of fields) {
+      if (field.name !== 'attendee') continue;
+      const isGap = Number(field.dataset['place']) < last && field.value.trim() === '';
+      field.setCustomValidity(isGap ? 'Names go to the tickets in order: name this one as well.' : '');
+    }
+    const wrong = fields.find((field) => !field.checkValidity());
+    if (!wrong) return true;
     // What is folded away cannot be pointed at.
-    email.closest('details')?.setAttribute('open', '');
-    return email.reportValidity();
+    wrong.closest('details')?.setAttribute('open', '');
+    return wrong.reportValidity();
+  }
+
+  /** Up to the last one that has a name. */
+  #attendees(): { name: string }[] {
+    const names = this.#names.slice(0, quantityOf(this.lines));
+    const last = names.findLastIndex((name) => (name ?? '').trim() !== '');
+    return Array.from({ length: last + 1 }, (_, place) => ({ name: (names[place] ?? '').trim() }));
   }
 
   #request(event_id: number): BookingRequest {
     const { name, email } = this.#contact;
+    const attendees = this.#attendees();
     return {
       event_id,
       items: this.lines.map(({ item }) => item),
       expected_total: this.#total(),
       ...(this.#code ? { email_code: this.#code } : {}),
       ...(email ? { contact: { email, ...(name ? { name } : {}) } } : {}),
+      ...(this.vouchers.length > 0 ? { vouchers: [...this.vouchers] } : {}),
+      ...(attendees.length > 0 ? { attendees } : {}),
     };
   }
 
   #total(): Money {
-    return this.#named ?? totalOf(this.lines);
+    return this.#quote.total ?? totalOf(this.lines);
   }
 
   get #bookings(): SeatcastBookings | null {
@@ -308,10 +430,11 @@ function timesQuantity({ unitPrice, quantity }: SelectionLine): { amount: number
   return { amount: unitPrice.amount * quantity, currency: unitPrice.currency };
 }
 
-/** As the server wrote it. */
-function moneyOf(value: unknown): Money | undefined {
-  const { amount, currency } = (value ?? {}) as Partial<Money>;
-  return typeof amount === 'number' && typeof currency === 'string' ? { amount, currency } : undefined;
+/** It does not apply, or cannot be a code at all. */
+function isAboutVouchers({ code, data }: Refusal): boolean {
+  if (code.startsWith('VOUCHER_')) return true;
+  const faults = (code === 'VALIDATION_FAILED' ? (data['errors'] ?? []) : []) as { field?: string }[];
+  return faults.some(({ field }) => field?.startsWith('vouchers'));
 }
 
 function totalOf(lines: readonly SelectionLine[]): { amount: number; currency: string } {
