@@ -8,6 +8,15 @@ import { shared } from './shared.styles.ts';
 /** As many characters as the server asks of a password. */
 const PASSWORD_CHARS_MIN = 8;
 
+/** What people may be in an organization, in words. */
+const ROLES: Record<string, string> = {
+  owner: 'an owner',
+  manager: 'a manager',
+  box_office: 'box office',
+  scanner: 'a scanner',
+  finance: 'finance',
+};
+
 /** The account: to sign in, to register, to sign out; opens the links of the mails that lead here. */
 export class AccountPage extends LitElement {
   static override styles = [
@@ -57,15 +66,28 @@ export class AccountPage extends LitElement {
       p {
         margin: 0;
       }
+      .invited {
+        padding: 1rem 1.25rem;
+        border-radius: var(--radius);
+        background: var(--accent-wash);
+      }
     `,
   ];
-  static override properties = { said: { state: true }, account: { state: true }, reset: { state: true }, busy: { state: true } };
+  static override properties = {
+    said: { state: true },
+    account: { state: true },
+    reset: { state: true },
+    invitation: { state: true },
+    busy: { state: true },
+  };
 
   /** How the last wish ended. */
   declare said: string | undefined;
   declare account: Account | undefined;
   /** Of a mail: a new password may be set by it. */
   declare reset: string | undefined;
+  /** Of a mail: an organization may be joined by it, with an account. */
+  declare invitation: string | undefined;
   declare busy: boolean;
 
   constructor() {
@@ -92,8 +114,21 @@ export class AccountPage extends LitElement {
     return html`
       <h1>Account</h1>
       <p role="status" class="said">${this.said ?? nothing}</p>
+      ${this.invitation && !this.reset ? this.#invited(this.invitation) : nothing}
       ${this.reset ? this.#newPassword() : this.account ? this.#signedIn(this.account) : this.#signedOut()}
     `;
+  }
+
+  #invited(token: string): TemplateResult {
+    if (!this.account) return html`<p class="invited">You are invited to an organization. Sign in or register to join it.</p>`;
+    return html`<section class="invited" aria-labelledby="invited">
+      <h2 id="invited">An invitation</h2>
+      <p>You are invited to an organization. You join it as ${this.account.name}.</p>
+      <div class="actions">
+        <button class="button primary" ?disabled=${this.busy} @click=${() => this.#join(token)}>Join</button>
+        <button class="button" ?disabled=${this.busy} @click=${() => (this.invitation = undefined)}>Not now</button>
+      </div>
+    </section>`;
   }
 
   #signedIn({ name, email, email_confirmed: isProven }: Account): TemplateResult {
@@ -142,12 +177,13 @@ export class AccountPage extends LitElement {
   };
 
   readonly #followLink = (): void => {
-    const [, kind, token] = /^#(confirm|sign-in|reset)=(.+)$/.exec(location.hash) ?? [];
+    const [, kind, token] = /^#(confirm|sign-in|reset|invitation)=(.+)$/.exec(location.hash) ?? [];
     if (!kind || !token) return;
     // A link in the address bar would be shared, and opened anew by each reload.
     history.replaceState(null, '', location.pathname);
     this.said = undefined;
     if (kind === 'reset') this.reset = token;
+    else if (kind === 'invitation') this.invitation = token;
     else void this.#wish(() => (kind === 'confirm' ? this.#confirm(token) : this.#openLink(token)));
   };
 
@@ -161,6 +197,16 @@ export class AccountPage extends LitElement {
   async #openLink(token: string): Promise<string> {
     pageSession().begin(await sharedClient().openSignInLink(token));
     return 'You are signed in.';
+  }
+
+  #join(token: string): void {
+    void this.#wish(async () => {
+      const { member } = await sharedClient().acceptInvitation(token);
+      this.invitation = undefined;
+      // The tokens so far do not say the new role, and have ended.
+      await pageSession().another();
+      return `You have joined the organization as ${ROLES[member.role] ?? member.role}.`;
+    });
   }
 
   #signIn(event: SubmitEvent): void {
