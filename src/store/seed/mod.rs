@@ -17,7 +17,7 @@ use crate::auth::password::Passwords;
 use crate::ticketing::{EventId, SeatId, TicketTypeId};
 use hall::{Hall, HallSeat};
 use orders::{DemoOrder, Take, place};
-use programme::{Class, DemoShow, ORGANIZER, PASSWORD, PEOPLE, SHOWS};
+use programme::{Class, DemoShow, ORGANIZER, PASSWORD, PEOPLE, Prices, SHOWS};
 
 /// Key of the advisory lock («demo» in ASCII), so that two seeds at once make one set of data.
 const SEED_LOCK: i64 = 0x6465_6d6f;
@@ -136,6 +136,9 @@ async fn add_show(tx: &Transaction<'_>, show: &DemoShow) -> Result<(), StoreErro
         let free = free_seats(class, &seats, &seat_ids);
         let orders = orders_for(class, *id, &free);
         place(tx, event, show.currency, &orders).await?;
+    }
+    if let Some(prices) = &show.prices {
+        add_prices(tx, event, prices).await?;
     }
     add_notices(tx, event, show).await
 }
@@ -306,6 +309,24 @@ fn orders_for(class: &Class, ticket_type: TicketTypeId, free: &[SeatId]) -> Vec<
         }
     }
     orders
+}
+
+async fn add_prices(
+    tx: &Transaction<'_>,
+    event: EventId,
+    prices: &Prices,
+) -> Result<(), StoreError> {
+    let Prices { fee, tax, voucher } = prices;
+    tx.execute(
+        "with fee as (insert into fees (event_id, name, kind, value) values ($1, $2, 'per_ticket', $3)),
+              tax as (insert into taxes (event_id, name, rate) values ($1, $4, $5))
+         insert into vouchers (event_id, code, kind, value) values ($1, $6, 'percent', $7)",
+        &[
+            &event, &fee.0, &fee.1, &tax.0, &tax.1, &voucher.0, &voucher.1,
+        ],
+    )
+    .await?;
+    Ok(())
 }
 
 async fn add_notices(

@@ -88,6 +88,17 @@ pub(super) struct DemoShow {
     /// `(type, message)`.
     pub(super) notices: &'static [(&'static str, &'static str)],
     pub(super) hall: Option<Hall>,
+    pub(super) prices: Option<Prices>,
+}
+
+/// What bookings cost beside their tickets; not those that the demo begins with.
+pub(super) struct Prices {
+    /// Name and amount for each ticket, paid by the buyer.
+    pub(super) fee: (&'static str, i64),
+    /// Name and hundredths of a percent; the prices contain it.
+    pub(super) tax: (&'static str, i32),
+    /// Code and hundredths of a percent off. The README names it.
+    pub(super) voucher: (&'static str, i64),
 }
 
 /// A ticket type, and how many units of it are sold and held when the demo starts.
@@ -137,6 +148,7 @@ pub(super) const SHOWS: &[DemoShow] = &[
             "The balcony was opened: forty more places than last year.",
         )],
         hall: None,
+        prices: None,
     },
     DemoShow {
         title: "Harbour Jazz Weekend",
@@ -170,6 +182,11 @@ pub(super) const SHOWS: &[DemoShow] = &[
             ("custom", "New on Sunday: the Curaçao Brass Collective."),
         ],
         hall: None,
+        prices: Some(Prices {
+            fee: ("Service fee", 150),
+            tax: ("VAT", 900),
+            voucher: ("PIER10", 1_000),
+        }),
     },
     DemoShow {
         title: "The Big Field",
@@ -199,6 +216,7 @@ pub(super) const SHOWS: &[DemoShow] = &[
             "Shuttle trains from Leeds run every eight minutes from noon.",
         )],
         hall: None,
+        prices: None,
     },
     DemoShow {
         title: "The Winter's Tale",
@@ -223,6 +241,7 @@ pub(super) const SHOWS: &[DemoShow] = &[
             "Captioned throughout; audio description on request at the cloakroom.",
         )],
         hall: Some(Hall::Theatre),
+        prices: None,
     },
     DemoShow {
         title: "The Mirror Cabinet",
@@ -243,6 +262,7 @@ pub(super) const SHOWS: &[DemoShow] = &[
         allotment: None,
         notices: &[],
         hall: Some(Hall::Opera),
+        prices: None,
     },
     DemoShow {
         title: "Thirty Chairs",
@@ -262,5 +282,6 @@ pub(super) const SHOWS: &[DemoShow] = &[
         allotment: None,
         notices: &[],
         hall: Some(Hall::Studio),
+        prices: None,
     },
 ];
