@@ -2,7 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, sql } from '../support/world.ts';
+import { makeEvent, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 const PASSWORD = 'correct horse battery';
@@ -106,4 +106,32 @@ it('a forgotten password is set anew by a mailed link', async () => {
   await expect.poll(() => said(page)).toContain('The password is set.');
   await fill(page, 'Sign in', { 'E-mail': email, Password: 'another horse battery' });
   await expect.poll(() => navigation(page)).toContain('Flora');
+});
+
+it('somebody is invited to an organization, registers, and joins it', async () => {
+  const email = `invited-${crypto.randomUUID()}@example.org`;
+  const organization = await sql(`select organization_id from organization_members where user_id = 2 limit 1`);
+  await rest('POST', `/organizations/${organization}/members`, { email, role: 'box_office' }, 2);
+  const link = await mailed(email, /http\S+#invitation=\S+/);
+  const { page, errors } = await open(browser, link, { viewport: { width: 375, height: 812 }, reducedMotion: 'reduce' });
+  await expect.poll(() => textOf(page.locator('.invited'))).toContain('Sign in or register to join it.');
+  expect(new URL(page.url()).hash).toBe('');
+  await picture(page, 'invited on a phone');
+  await fill(page, 'Register', { Name: 'Ines', 'E-mail': email, Password: PASSWORD });
+  await expect.poll(() => navigation(page)).toContain('Ines');
+  await picture(page, 'invitation to accept on a phone');
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id: rule }) => rule)).toEqual([]);
+  await page.getByRole('button', { name: 'Join' }).click();
+  await expect.poll(() => said(page)).toBe('You have joined the organization as box office.');
+  const role = `select m.role from organization_members m join users u on u.id = m.user_id where u.email = '${email}'`;
+  expect(await sql(role)).toBe('box_office');
+  // The session goes on, with a token that says so.
+  await page.reload();
+  await expect.poll(() => navigation(page)).toContain('Ines');
+  // The link is good once.
+  await page.goto(`${url}/account${new URL(link).hash}`);
+  await page.getByRole('button', { name: 'Join' }).click();
+  await expect.poll(() => said(page)).toContain('accepted already');
+  expect(errors).toEqual([]);
 });

@@ -31,8 +31,13 @@ export function addedRows(lines: readonly PriceLine[], currency: string): Templa
   const { added } = rowsOf(lines);
   if (added.length === 0) return nothing;
   return html`<ul class="added">
-    ${added.map(({ label, amount }) => html`<li><span>${label}</span> <span class="amount">${sum({ amount, currency })}</span></li>`)}
+    ${added.map(({ label, amount }) => html`<li><span>${label}</span> <span class="amount">${signed(sum({ amount, currency }))}</span></li>`)}
   </ul>`;
+}
+
+/** With a minus as wide as a digit, where formats have a hyphen. */
+function signed(words: string): string {
+  return words.replace('-', '−');
 }
 
 /** Below a total: `incl. VAT 19% €14.37`. */

@@ -187,6 +187,10 @@ export const styles = [
       padding: 0.9rem 1rem;
     }
     .panel.chosen ul,
+    /* With fields in it, it is too tall to stay in sight. */
+    .panel.chosen:has(details[open]) {
+      position: static;
+    }
     .panel.chosen .folds,
     .panel.chosen .problem {
       grid-column: 1 / -1;

@@ -157,7 +157,7 @@ describe('booking', () => {
       priceLine('tax', 'VAT', 0, { tax_amount: 1_342, tax: { basis_points: 1_900, included: true } }),
     ];
     await choose(line(2));
-    expect(textOf(element)).toContain('Voucher SUMMER -€9.00 Service fee €2.00 City tax 1% €0.83 Total €83.83 incl. VAT 19% €13.42');
+    expect(textOf(element)).toContain('Voucher SUMMER −€9.00 Service fee €2.00 City tax 1% €0.83 Total €83.83 incl. VAT 19% €13.42');
     server.routes.set('POST /bookings', () => accepted(booking, {}, 201));
     button().click();
     await drawn(server, element);

@@ -126,6 +126,7 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #panel(state: EventState | undefined): TemplateResult {
+    if (this.lines.length === 0 && isSoldOut(state)) return html`<section class="panel" aria-label="Your booking">${this.#nothingChosen(state)}</section>`;
     return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label="Your booking">
       ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
       ${this.lines.length === 0 ? nothing : this.#folds()}
@@ -138,8 +139,8 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #nothingChosen(state: EventState | undefined): TemplateResult {
-    if (state && state.event.status === 'active' && totalsOf(state).status === 'sold_out') {
-      return html`<p class="empty"><strong>Sold out.</strong> A ticket that somebody gives back appears here at once.</p>`;
+    if (isSoldOut(state)) {
+      return html`<p class="empty"><strong>Sold out.</strong> Tickets that come free, and that nobody on the waitlist takes, appear here at once.</p>`;
     }
     const seated = (state?.event.layout ?? 0) > 0;
     if (state?.event.status === 'cancelled') return html`<p class="empty">This event was cancelled.</p>`;
@@ -420,6 +421,10 @@ export class SeatcastBooking extends LiveElement {
     this.sending = sending;
     for (const source of this.#choices.keys()) source.busy = sending;
   }
+}
+
+function isSoldOut(state: EventState | undefined): boolean {
+  return state?.event.status === 'active' && totalsOf(state).status === 'sold_out';
 }
 
 function quantityOf(lines: readonly SelectionLine[]): number {

@@ -99,6 +99,9 @@ export const styles = [
       margin-left: auto;
       color: var(--ink);
     }
+    .foot small {
+      display: block;
+    }
     .reference {
       font-variant-numeric: tabular-nums;
       font-weight: 600;

@@ -29,7 +29,7 @@ export const styles = [
     }
     .qr {
       flex: none;
-      width: 7.5rem;
+      width: 8rem;
       aspect-ratio: 1;
       border-radius: 6px;
       /* Scanners want dark on light, in dark mode too. */
@@ -89,7 +89,7 @@ export const styles = [
     .problem:empty {
       display: none;
     }
-    @container (max-width: 300px) {
+    @container (max-width: 230px) {
       .open li {
         flex-direction: column;
         align-items: start;
