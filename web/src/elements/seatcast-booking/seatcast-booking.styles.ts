@@ -186,11 +186,11 @@ export const styles = [
       gap: 0.6rem 1rem;
       padding: 0.9rem 1rem;
     }
-    .panel.chosen ul,
     /* With fields in it, it is too tall to stay in sight. */
     .panel.chosen:has(details[open]) {
       position: static;
     }
+    .panel.chosen ul,
     .panel.chosen .folds,
     .panel.chosen .problem {
       grid-column: 1 / -1;

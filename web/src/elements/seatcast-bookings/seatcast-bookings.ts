@@ -260,11 +260,12 @@ export class SeatcastBookings extends LiveElement {
   #offer(booking: Booking): TemplateResult {
     const { id, reference, total, expires_at: end } = booking;
     const isBusy = this.answering !== undefined;
-    const words = total.amount > 0 ? 'Take them, and pay, until' : 'Take them until';
-    return html`<p class="money">Tickets came free, and you are next on the waitlist. ${words} ${momentWords(end ?? '')}.</p>
+    const [came, them] = booking.quantity === 1 ? ['A ticket came free', 'it'] : ['Tickets came free', 'them'];
+    const words = total.amount > 0 ? `Take ${them}, and pay, until` : `Take ${them} until`;
+    return html`<p class="money">${came}, and you are next on the waitlist. ${words} ${momentWords(end ?? '')}.</p>
       <div class="answers">
         <button class="button primary" type="button" ?disabled=${isBusy} aria-label="Take the offer ${reference}" @click=${() => this.#answer(booking, true)}>
-          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> One moment …` : 'Take them'}
+          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> One moment …` : `Take ${them}`}
         </button>
         <button class="button" type="button" ?disabled=${isBusy} aria-label="Decline the offer ${reference}" @click=${() => this.#answer(booking, false)}>
           Decline
