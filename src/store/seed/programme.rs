@@ -182,11 +182,7 @@ pub(super) const SHOWS: &[DemoShow] = &[
             ("custom", "New on Sunday: the Curaçao Brass Collective."),
         ],
         hall: None,
-        prices: Some(Prices {
-            fee: ("Service fee", 150),
-            tax: ("VAT", 900),
-            voucher: ("PIER10", 1_000),
-        }),
+        prices: None,
     },
     DemoShow {
         title: "The Big Field",
@@ -262,7 +258,11 @@ pub(super) const SHOWS: &[DemoShow] = &[
         allotment: None,
         notices: &[],
         hall: Some(Hall::Opera),
-        prices: None,
+        prices: Some(Prices {
+            fee: ("Service fee", 150),
+            tax: ("VAT", 900),
+            voucher: ("MIRROR10", 1_000),
+        }),
     },
     DemoShow {
         title: "Thirty Chairs",
