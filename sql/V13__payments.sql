@@ -29,6 +29,8 @@ create table payments (
     fee_amount bigint not null default 0 constraint payments_fee_counts check (fee_amount >= 0),
     -- Why the last card was declined, or why a person has to look.
     failure text constraint payments_failure_length check (char_length(failure) <= 500),
+    -- Why a person has to look, in any state; null: nobody has to.
+    review text constraint payments_review_length check (char_length(review) <= 500),
     created_at timestamptz not null default clock_timestamp(),
     updated_at timestamptz not null default clock_timestamp(),
     -- Nothing is given back that did not come.
@@ -36,7 +38,7 @@ create table payments (
     constraint payments_booking_of_event foreign key (booking_id, event_id) references bookings (id, event_id)
 );
 create index payments_by_event on payments (event_id, id);
-create index payments_for_review on payments (id) where state = 'needs_review';
+create index payments_for_review on payments (id) where review is not null;
 create unique index payments_ref_unique on payments (provider, provider_ref) where provider_ref is not null;
 create index payments_by_booking on payments (booking_id, id);
 -- One attempt at a time: two cards for one booking would be paid twice.

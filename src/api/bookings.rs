@@ -27,7 +27,8 @@ use super::idempotency::GivenKey;
 use crate::api::ApiState;
 use crate::auth::{Caller, Right};
 use crate::store::bookings::{Belongs, Found, Name};
-use crate::ticketing::record::{Booking, Contact};
+use crate::ticketing::movement::DisputeState;
+use crate::ticketing::record::{Booking, Contact, Money};
 use crate::ticketing::{BookingId, UserId};
 
 /// Proves that an anonymous buyer made the booking.
@@ -47,6 +48,22 @@ pub(super) struct BookingData {
     /// With the answer that made an anonymous booking: what `X-Booking-Token` must say from now on.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
+    /// For the people of the event's organization: what cardholders dispute of its payments.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    disputes: Vec<DisputeData>,
+}
+
+/// Money that a cardholder's bank took back, or tries to.
+#[derive(Serialize, ToSchema)]
+pub(super) struct DisputeData {
+    /// The provider's name for it.
+    #[schema(example = "dp_1")]
+    id: String,
+    amount: Money,
+    status: DisputeState,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
 }
 
 impl BookingData {
@@ -56,6 +73,7 @@ impl BookingData {
             server_time,
             contact: None,
             token: None,
+            disputes: Vec::new(),
         }
     }
 
@@ -63,6 +81,28 @@ impl BookingData {
         let mut data = BookingData::new(found.booking, found.now);
         data.contact = found.contact;
         data
+    }
+
+    /// A booking that is read: its staff see its disputes.
+    async fn read(state: &ApiState, caller: &Caller, found: Found) -> ApiResult<BookingData> {
+        let is_paid = found.booking.payment.is_some();
+        let (id, currency) = (found.booking.id, found.booking.total.currency.clone());
+        let is_staff = sees_bookings(caller, found.belongs.organizer_id);
+        let mut data = BookingData::found(found);
+        if is_staff && is_paid {
+            let disputes = state.store.disputes_of(id).await?.into_iter();
+            let shown = disputes.map(|dispute| DisputeData {
+                id: dispute.provider_ref,
+                amount: Money {
+                    amount: dispute.amount,
+                    currency: currency.clone(),
+                },
+                status: dispute.state,
+                created_at: dispute.created_at,
+            });
+            data.disputes = shown.collect();
+        }
+        Ok(data)
     }
 }
 

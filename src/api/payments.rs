@@ -220,6 +220,7 @@ pub(super) async fn stripe(
             &event.kind,
             event.intent(),
             event.attempt(),
+            event.is_after_sale(),
         )
         .await?;
     match heard {

@@ -362,8 +362,11 @@ pub const PAYMENT_LOOK_S: u64 = 60;
 pub const REFUND_LOOK_S: u64 = 30;
 /// Time that a provider has for an answer, in seconds. Less than an attempt at a job may take.
 pub const PROVIDER_TIMEOUT_S: u64 = 20;
-/// A webhook's body, in bytes.
-pub const WEBHOOK_BYTES_MAX: usize = 512 * 1024;
+/// How often a provider is asked for events that did not come by themselves, in seconds.
+pub const PROVIDER_EVENTS_LOOK_S: u64 = 15 * 60;
+/// How far back the first look for them goes, and how much later ones reach back into the time before, in seconds.
+pub const PROVIDER_EVENTS_FIRST_S: i64 = 3 * 24 * 3_600;
+pub const PROVIDER_EVENTS_OVERLAP_S: i64 = 10 * 60;
 /// How old the signature of a webhook may be, in seconds.
 pub const WEBHOOK_TOLERANCE_S: i64 = 300;
 // --- accounts and organizations

@@ -15,6 +15,7 @@ pub mod event_refunds;
 mod give_back;
 mod invoice;
 mod payments;
+mod provider_events;
 mod waitlist_offer;
 pub(crate) mod worker;
 
@@ -35,6 +36,7 @@ pub use self::event_refunds::EventRefunds;
 pub use self::give_back::GiveBack;
 pub use self::invoice::NumberInvoice;
 pub use self::payments::{PaymentJob, RefundJob, StaffPaidJob};
+pub use self::provider_events::ProviderEvents;
 pub use self::waitlist_offer::WaitlistOffer;
 use self::worker::{Hands, Outcome};
 use crate::auth::proofs::Proofs;
@@ -175,6 +177,7 @@ kinds![
     EventRefunds,
     GiveBack,
     NumberInvoice,
+    ProviderEvents,
     WaitlistOffer
 ];
 

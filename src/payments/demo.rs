@@ -22,6 +22,7 @@ use crate::store::demo_charges::{CardSays, DemoCharge};
 use crate::store::payments::Refund;
 use crate::store::{Store, StoreError};
 use crate::ticketing::PaymentId;
+use crate::ticketing::movement::Movements;
 use crate::ticketing::payment::{Attempt, Charge, ChargeStatus, ProviderName};
 use crate::ticketing::record::Money;
 
@@ -66,6 +67,7 @@ impl Demo {
             client_secret: None,
             redirect_url: Some(format!("/pay/demo/{}", of.id)),
             failure: found.failure,
+            has_moved: false,
         })
     }
 }
@@ -114,6 +116,11 @@ impl Provider for Demo {
                 reason: "not so much was taken".to_owned(),
             }),
         }
+    }
+
+    /// Nobody but us gives its money back.
+    async fn movements(&self, _of: &Attempt) -> Result<Movements, ProviderError> {
+        Ok(Movements::default())
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Provider, ProviderError};
-use crate::config::inside::PAYMENT_LOOK_S;
+use crate::config::inside::{PAYMENT_LOOK_S, REFUND_LOOK_S};
 use crate::desk::DeskError;
 use crate::metrics;
 use crate::store::StoreError;
+use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{
     Attempt, Charge, ChargeStatus, Next, PaymentState, ProviderName, next, offline_charge, refused,
 };
@@ -49,6 +50,12 @@ pub(crate) trait PaymentTable: Sync {
         state: PaymentState,
         reason: Option<&str>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// Writes down what became of captured money without us, each movement once.
+    fn moved(
+        &self,
+        of: &Attempt,
+        seen: &Movements,
+    ) -> impl Future<Output = Result<Noted, StoreError>> + Send;
 }
 
 /// The desk, as payments use it.
@@ -126,6 +133,9 @@ async fn step(
     let Some(attempt) = table.attempt(id).await? else {
         return Ok(Step::End(Driven::Done));
     };
+    if attempt.state == PaymentState::Captured {
+        return watch(table, provider, &attempt).await;
+    }
     if !attempt.state.is_live() {
         return Ok(Step::End(Driven::Done));
     }
@@ -187,7 +197,10 @@ async fn step(
                 .settle(&attempt, &charge, &booking, gives_back)
                 .await?;
             count(&attempt, if gives_back { "too_late" } else { "captured" });
-            Ok(Step::End(Driven::Done))
+            Ok(match charge.has_moved {
+                true => Step::On,
+                false => Step::End(Driven::Done),
+            })
         }
         Next::End => {
             table.end(&attempt, PaymentState::Canceled, None).await?;
@@ -196,6 +209,28 @@ async fn step(
         }
         Next::Review { reason } => review(table, &attempt, reason).await,
     }
+}
+
+/// Looks at money that is ours already.
+async fn watch(
+    table: &impl PaymentTable,
+    provider: &impl Provider,
+    of: &Attempt,
+) -> Result<Step, Stopped> {
+    let seen = match provider.movements(of).await {
+        Ok(seen) => seen,
+        Err(ProviderError::Refused(why)) => {
+            tracing::error!(payment = %of.id, why, "the provider does not say what became of a payment");
+            return Ok(Step::End(Driven::Done));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Step::End(match table.moved(of, &seen).await? {
+        Noted::All => Driven::Done,
+        Noted::Waits => Driven::Waits {
+            after: Duration::from_secs(REFUND_LOOK_S),
+        },
+    }))
 }
 
 fn waits() -> Driven {

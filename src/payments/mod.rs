@@ -31,6 +31,7 @@ use crate::desk::{Change, Desk, DeskError};
 use crate::store::bookings::Name;
 use crate::store::payments::{Begun, Heard, Refund, parts_of};
 use crate::store::{Store, StoreError};
+use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName};
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
@@ -74,6 +75,11 @@ pub(crate) trait Provider: Sync {
         of: &Attempt,
         refund: &Refund,
     ) -> impl Future<Output = Result<Returned, ProviderError>> + Send;
+    /// What became of money that was taken: refunds, by whomever, and disputes.
+    fn movements(
+        &self,
+        of: &Attempt,
+    ) -> impl Future<Output = Result<Movements, ProviderError>> + Send;
 }
 
 /// The providers of this node.
@@ -120,6 +126,7 @@ fn offline(of: &Attempt) -> Charge {
         client_secret: None,
         redirect_url: None,
         failure: None,
+        has_moved: false,
     }
 }
 
@@ -168,6 +175,16 @@ impl Provider for Providers {
             (ProviderName::Offline, ..) => Ok(Returned::Done {
                 provider_ref: refund.id.to_string(),
             }),
+            (name, ..) => Err(missing(name)),
+        }
+    }
+
+    async fn movements(&self, of: &Attempt) -> Result<Movements, ProviderError> {
+        match (of.provider, &self.stripe, &self.demo) {
+            (ProviderName::Stripe, Some(stripe), _) => stripe.movements(of).await,
+            (ProviderName::Demo, _, Some(demo)) => demo.movements(of).await,
+            // Nobody else holds it.
+            (ProviderName::Offline, ..) => Ok(Movements::default()),
             (name, ..) => Err(missing(name)),
         }
     }
@@ -275,7 +292,7 @@ impl Payments {
         Ok(())
     }
 
-    /// Takes in a provider's event.
+    /// Takes in a provider's event; `after_sale`: it tells of money that was ours.
     pub async fn hear(
         &self,
         provider: ProviderName,
@@ -283,11 +300,12 @@ impl Payments {
         kind: &str,
         provider_ref: &str,
         attempt: Option<PaymentId>,
+        after_sale: bool,
     ) -> Result<Heard, StoreError> {
         let heard = self
             .0
             .store
-            .hear_provider(provider, event, kind, provider_ref, attempt)
+            .hear_provider(provider, event, kind, provider_ref, attempt, after_sale)
             .await?;
         self.0.jobs_written.notify_one();
         Ok(heard)
@@ -355,6 +373,10 @@ impl PaymentTable for Store {
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
         self.end_payment(of.id, state, reason).await
+    }
+
+    async fn moved(&self, of: &Attempt, seen: &Movements) -> Result<Noted, StoreError> {
+        self.note_movements(of, seen).await
     }
 }
 

@@ -19,12 +19,31 @@ use crate::config::StripeConfig;
 use crate::config::inside::{PROVIDER_TIMEOUT_S, WEBHOOK_TOLERANCE_S};
 use crate::store::payments::Refund;
 use crate::ticketing::PaymentId;
+use crate::ticketing::movement::{
+    DisputeState, Going, Movements, ProviderDispute, ProviderRefund, Transfer,
+};
 use crate::ticketing::payment::{Attempt, Charge, ChargeStatus};
 
 /// The version of the API that this was written for.
 const VERSION: &str = "2025-03-31.basil";
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: usize = 512 * 1024;
+
+/// Objects on a page of a list.
+const PAGE_MAX: usize = 100;
+/// Events that tell of money which was taken before.
+const AFTER_SALE: [&str; 10] = [
+    "charge.refunded",
+    "charge.refund.updated",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+];
 
 /// Why Stripe cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +141,45 @@ impl Stripe {
             format!("/v1/payment_intents/{reference}?expand[]=latest_charge.balance_transaction");
         parsed(self.ask(Method::GET, &path, None, &[]).await?)
     }
+
+    /// All refunds, or disputes, of an intent. There are no more of them than one page has.
+    async fn all(&self, path: &str, intent: &str) -> Result<Vec<Value>, ProviderError> {
+        let path = format!("{path}?payment_intent={intent}&limit={PAGE_MAX}");
+        let mut body = self.ask(Method::GET, &path, None, &[]).await?;
+        match body["data"].take() {
+            Value::Array(data) => Ok(data),
+            _ => Err(ProviderError::Unanswered(
+                "the answer is no list".to_owned(),
+            )),
+        }
+    }
+
+    /// Events of refunds and disputes since then, the newest first; after the event `after`.
+    pub(crate) async fn later_events(
+        &self,
+        since_s: i64,
+        after: Option<&str>,
+    ) -> Result<LaterEvents, ProviderError> {
+        let mut path = format!("/v1/events?limit={PAGE_MAX}&created[gte]={since_s}");
+        for kind in AFTER_SALE {
+            path.push_str("&types[]=");
+            path.push_str(kind);
+        }
+        if let Some(after) = after {
+            path.push_str("&starting_after=");
+            path.push_str(after);
+        }
+        let body = self.ask(Method::GET, &path, None, &[]).await?;
+        serde_json::from_value(body)
+            .map_err(|error| ProviderError::Unanswered(format!("the answer is no list: {error}")))
+    }
+}
+
+/// A page of events.
+#[derive(Debug, Deserialize)]
+pub(crate) struct LaterEvents {
+    pub(crate) data: Vec<StripeEvent>,
+    pub(crate) has_more: bool,
 }
 
 /// Trusts the authorities that the machine trusts.
@@ -141,6 +199,8 @@ pub struct StripeEvent {
     pub id: String,
     #[serde(rename = "type")]
     pub kind: String,
+    #[serde(default)]
+    pub(crate) created: i64,
     data: EventData,
 }
 
@@ -158,6 +218,11 @@ impl StripeEvent {
             _ => &object["payment_intent"],
         };
         name.as_str().unwrap_or_default()
+    }
+
+    /// Whether it tells of money that was taken before: a refund or a dispute.
+    pub fn is_after_sale(&self) -> bool {
+        AFTER_SALE.contains(&&*self.kind)
     }
 
     /// The attempt that we wrote into it.
@@ -301,6 +366,8 @@ impl Intent {
             failure: failure
                 .map(str::to_owned)
                 .filter(|_| status == ChargeStatus::Open),
+            has_moved: latest["amount_refunded"].as_i64().unwrap_or(0) > 0
+                || latest["disputed"].as_bool().unwrap_or(false),
         }
     }
 }
@@ -308,6 +375,50 @@ impl Intent {
 fn reference(of: &Attempt) -> Result<&str, ProviderError> {
     let missing = || ProviderError::Refused("the attempt has no intent".to_owned());
     of.provider_ref.as_deref().ok_or_else(missing)
+}
+
+fn refund_of(object: &Value) -> Option<ProviderRefund> {
+    let ours = object["metadata"]["refund"].as_str();
+    Some(ProviderRefund {
+        provider_ref: object["id"].as_str()?.to_owned(),
+        ours: ours.and_then(|id| id.parse().ok()),
+        amount: object["amount"].as_i64()?,
+        state: match object["status"].as_str()? {
+            "succeeded" => Going::Done,
+            "failed" | "canceled" => Going::Failed,
+            _ => Going::Pending,
+        },
+    })
+}
+
+fn dispute_of(object: &Value, currency: &str) -> Option<ProviderDispute> {
+    let amount = object["amount"].as_i64()?;
+    let transfers = object["balance_transactions"].as_array();
+    let transfers = transfers.into_iter().flatten().filter_map(|transfer| {
+        let moved = transfer["amount"].as_i64()?;
+        // An account may be kept in another currency than the payment was made in: then its own figures say nothing here.
+        let is_same = (transfer["currency"].as_str()?).eq_ignore_ascii_case(currency);
+        let fee = transfer["fee"].as_i64().unwrap_or(0);
+        Some(Transfer {
+            provider_ref: transfer["id"].as_str()?.to_owned(),
+            amount: if is_same {
+                moved
+            } else {
+                moved.signum() * amount
+            },
+            fee: if is_same { fee } else { 0 },
+        })
+    });
+    Some(ProviderDispute {
+        provider_ref: object["id"].as_str()?.to_owned(),
+        amount,
+        state: match object["status"].as_str()? {
+            "won" | "warning_closed" | "prevented" => DisputeState::Won,
+            "lost" => DisputeState::Lost,
+            _ => DisputeState::Open,
+        },
+        transfers: transfers.collect(),
+    })
 }
 
 impl Provider for Stripe {
@@ -370,6 +481,19 @@ impl Provider for Stripe {
                     .to_owned(),
             },
             _ => Returned::Pending { provider_ref },
+        })
+    }
+
+    async fn movements(&self, of: &Attempt) -> Result<Movements, ProviderError> {
+        let reference = reference(of)?;
+        let refunds = self.all("/v1/refunds", reference).await?;
+        let disputes = self.all("/v1/disputes", reference).await?;
+        let disputes = disputes.iter();
+        Ok(Movements {
+            refunds: refunds.iter().filter_map(refund_of).collect(),
+            disputes: disputes
+                .filter_map(|dispute| dispute_of(dispute, &of.amount.currency))
+                .collect(),
         })
     }
 }

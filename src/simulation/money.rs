@@ -7,7 +7,7 @@
 //!
 //! | check | promise |
 //! |---|---|
-//! | `Covered` | in the end all money that was taken belongs to a confirmed booking, went back, or waits for a person |
+//! | `Covered` | in the end all money that was taken belongs to a confirmed booking, went back, or waits for a person; what others gave back is written down once |
 //! | `Paid` | in the end every confirmed booking is paid in full, once |
 //! | `Sold` | money is taken only for what is sold to this attempt, and nothing is sold twice |
 //! | `Told` | a webhook that was acknowledged leads to a look at once |
@@ -39,6 +39,7 @@ use crate::payments::{Provider, ProviderError, Returned};
 use crate::store::StoreError;
 use crate::store::jobs::{Backlog, Settled, TakenJob};
 use crate::store::payments::{Refund, RefundState};
+use crate::ticketing::movement::{Going, Movements, Noted, ProviderRefund, Reserved, to_give_up};
 use crate::ticketing::payment::{Attempt, Charge, ChargeStatus, PaymentState, ProviderName};
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId};
@@ -134,6 +135,8 @@ struct MoneyShared {
     jobs: BTreeMap<JobKey, ModelJob>,
     keys: BTreeMap<i64, JobKey>,
     charges: BTreeMap<PaymentId, ModelCharge>,
+    /// Refunds that were made at the provider, as far as they were written down.
+    noted: BTreeMap<String, (PaymentId, i64)>,
     heard: BTreeSet<u64>,
     events: u64,
     nodes: Vec<Option<u64>>,
@@ -430,6 +433,48 @@ impl PaymentTable for MoneyWorld {
         })
         .await
     }
+
+    async fn moved(&self, of: &Attempt, seen: &Movements) -> Result<Noted, StoreError> {
+        self.store(|shared| {
+            let ours = |refund: &Refund| refund.payment_id == of.id;
+            let mut noted = Noted::All;
+            for refund in seen.refunds.iter().filter(|refund| refund.ours.is_none()) {
+                if shared.noted.contains_key(&refund.provider_ref) {
+                    continue;
+                }
+                let of_ours = shared.refunds.values().filter(|refund| ours(refund));
+                let of_ours = of_ours.filter(|refund| refund.state != RefundState::Failed);
+                let mut reserved: Vec<Reserved> = of_ours
+                    .map(|refund| Reserved {
+                        id: refund.id,
+                        amount: refund.amount,
+                        is_open: refund.state != RefundState::Succeeded,
+                    })
+                    .collect();
+                let of_others = shared.noted.values().filter(|(id, _)| *id == of.id);
+                reserved.extend(of_others.map(|(_, amount)| Reserved {
+                    id: RefundId(Uuid::nil()),
+                    amount: *amount,
+                    is_open: false,
+                }));
+                let captured = of.captured_amount;
+                let given_up = to_give_up(refund.amount, captured, &reserved, &seen.refunds);
+                let Some(given_up) = given_up else {
+                    noted = Noted::Waits;
+                    continue;
+                };
+                for id in given_up {
+                    if let Some(refund) = shared.refunds.get_mut(&id) {
+                        refund.state = RefundState::Failed;
+                    }
+                }
+                let known = (of.id, refund.amount);
+                shared.noted.insert(refund.provider_ref.clone(), known);
+            }
+            noted
+        })
+        .await
+    }
 }
 
 impl Sales for MoneyWorld {
@@ -494,6 +539,7 @@ fn charge_of(id: PaymentId, charge: &ModelCharge) -> Charge {
         client_secret: None,
         redirect_url: None,
         failure: None,
+        has_moved: false,
     }
 }
 
@@ -586,6 +632,13 @@ impl Provider for MoneyWorld {
                 true => format!("{}-{nth}-{}", refund.id, charge.refunds.len()),
                 false => refund.id.to_string(),
             };
+            let of_others = charge.refunds.keys().any(|key| is_foreign(key));
+            if of_others
+                && !charge.refunds.contains_key(&key)
+                && charge.refunded() + refund.amount > charge.captured
+            {
+                return Err(refused("more than is left"));
+            }
             charge.refunds.insert(key, refund.amount);
             if charge.refunded() > charge.captured {
                 let what = format!("more went back of {} than came", of.id);
@@ -593,6 +646,26 @@ impl Provider for MoneyWorld {
             }
             let provider_ref = format!("re_{}", refund.id);
             Ok(Returned::Done { provider_ref })
+        })
+        .await
+    }
+
+    async fn movements(&self, of: &Attempt) -> Result<Movements, ProviderError> {
+        self.provider(|shared| {
+            let charge = shared
+                .charges
+                .get(&of.id)
+                .ok_or_else(|| refused("no such"))?;
+            let refunds = charge.refunds.iter().map(|(key, amount)| ProviderRefund {
+                provider_ref: format!("re_{key}"),
+                ours: key.parse().ok(),
+                amount: *amount,
+                state: Going::Done,
+            });
+            Ok(Movements {
+                refunds: refunds.collect(),
+                disputes: Vec::new(),
+            })
         })
         .await
     }
@@ -874,6 +947,10 @@ async fn buyer(world: MoneyWorld) {
         _ => {}
     }
     pay(&world, attempt.id, ChargeStatus::Authorized);
+    if world.with(|shared| shared.dice.percent(20)) {
+        pause(world.with(|shared| shared.dice.between(1_000, 60_000))).await;
+        give_back_there(&world, attempt.id);
+    }
 }
 
 /// The buyer's card is taken: by the provider, without us.
@@ -919,9 +996,48 @@ fn pending(id: BookingId, quantity: i64) -> Booking {
 }
 
 /// Ends the run as soon as nothing is left to do.
+fn is_foreign(key: &str) -> bool {
+    key.starts_with("foreign")
+}
+
+/// Somebody gives money back at the provider's own page.
+fn give_back_there(world: &MoneyWorld, id: PaymentId) {
+    world.with(|shared| {
+        let (count, part) = (shared.events, shared.dice.percent(50));
+        let Some(charge) = shared.charges.get_mut(&id) else {
+            return;
+        };
+        let left = charge.captured - charge.refunded();
+        let amount = if part { left / 2 } else { left };
+        if amount > 0 {
+            charge.refunds.insert(format!("foreign-{count}"), amount);
+            shared.tell(|| format!("{amount} of {id} is given back by others"));
+            shared.told(world, id);
+        }
+    });
+}
+
+/// Payments of which others gave money back that is not written down.
+fn unnoted(shared: &MoneyShared) -> Vec<PaymentId> {
+    let is_unnoted =
+        |key: &String| is_foreign(key) && !shared.noted.contains_key(&format!("re_{key}"));
+    let charges = shared.charges.iter();
+    charges
+        .filter(|(_, charge)| charge.refunds.keys().any(is_unnoted))
+        .map(|(id, _)| *id)
+        .collect()
+}
+
 async fn calm(world: MoneyWorld) {
     pause(FAULTS_MS + BUYER_MS_MAX).await;
-    let busy = |shared: &mut MoneyShared| shared.jobs.values().any(|job| job.row != Row::Done);
+    let busy = |shared: &mut MoneyShared| {
+        // As the job that asks for events which did not come.
+        let unnoted = unnoted(shared);
+        for id in &unnoted {
+            shared.ring(JobKey::Payment(*id), 0);
+        }
+        !unnoted.is_empty() || shared.jobs.values().any(|job| job.row != Row::Done)
+    };
     while world.with(busy) {
         pause(1_000).await;
     }
@@ -941,6 +1057,7 @@ fn run(seed: u64, is_told: bool) -> Result<(), MoneyFault> {
         jobs: BTreeMap::new(),
         keys: BTreeMap::new(),
         charges: BTreeMap::new(),
+        noted: BTreeMap::new(),
         heard: BTreeSet::new(),
         events: 0,
         nodes: vec![None; nodes],
@@ -975,7 +1092,15 @@ fn closing(shared: &MoneyShared) -> Result<(), MoneyFault> {
             booking.status == BookingStatus::Confirmed && booking.payment_id == Some(*id);
         let kept = charge.captured - charge.refunded();
         let expected = if is_for_this { charge.amount } else { 0 };
-        let waits = shared.attempts[id].state == PaymentState::NeedsReview;
+        let of_others = charge.refunds.iter().filter(|(key, _)| is_foreign(key));
+        let of_others: i64 = of_others.map(|(_, amount)| amount).sum();
+        let noted = shared.noted.values().filter(|(of, _)| of == id);
+        if of_others != noted.map(|(_, amount)| amount).sum::<i64>() {
+            let what = format!("what others gave back of {id} is not written down: {charge:?}");
+            return fault(MoneyCheck::Covered, what);
+        }
+        // Then a person has to decide.
+        let waits = shared.attempts[id].state == PaymentState::NeedsReview || of_others > 0;
         if kept != expected && !waits {
             return fault(
                 MoneyCheck::Covered,

@@ -22,7 +22,8 @@ pub(super) const BOOKING: &str = "
         'payment_id', b.payment_id, 'extended_at', rfc3339(b.extended_at), 'processing_since', rfc3339(b.processing_since),
         'cancel_reason', b.cancel_reason,
         'payment', (select jsonb_build_object(
-                        'id', p.id, 'provider', p.provider, 'method', p.method, 'state', p.state,
+                        'id', p.id, 'provider', p.provider, 'method', p.method,
+                        'state', case when p.review is null then p.state else 'needs_review' end,
                         'amount', jsonb_build_object('amount', p.amount, 'currency', p.currency),
                         'refunded', jsonb_build_object('amount', p.refunded_amount, 'currency', p.currency),
                         'failure', p.failure)

@@ -142,6 +142,20 @@ pub(super) async fn ring(
     Ok(())
 }
 
+/// Writes a job that is due at once, unless there is one with its key. That one is not locked.
+pub(super) async fn keep(client: &impl GenericClient, job: &QueuedJob) -> Result<(), StoreError> {
+    let sql = "
+        insert into jobs (kind, key, payload, expires_at)
+        select $1, $2, $3, clock_timestamp() + $4 * interval '1 ms' where not exists (select from jobs where key = $2)
+            on conflict (key) do nothing";
+    let statement = client.prepare_cached(sql).await?;
+    let (worth, payload) = (millis(job.worth) as f64, Json(&job.payload));
+    client
+        .execute(&statement, &[&job.kind, &job.key, &payload, &worth])
+        .await?;
+    Ok(())
+}
+
 pub(super) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -32,6 +32,7 @@ pub mod jobs;
 mod ledger;
 pub mod memberships;
 pub mod migrate;
+pub mod movements;
 pub mod notices;
 pub mod numbers;
 pub mod organizations;

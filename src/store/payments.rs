@@ -9,11 +9,11 @@ use serde_json::json;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::jobs::{QueuedJob, ring};
+use super::jobs::{QueuedJob, keep, ring};
 use super::ledger::{self, Belonging};
 use super::{Store, StoreError};
 use crate::config::inside::{PAYMENT_LOOK_S, REFUND_LOOK_S};
-use crate::ticketing::ledger::{Parts, fee, foreign_refund, refund, sale};
+use crate::ticketing::ledger::{Parts, fee, refund, sale};
 use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingStatus, Money};
@@ -24,6 +24,10 @@ pub const PAYMENT_JOB: &str = "payment";
 pub const REFUND_JOB: &str = "refund";
 /// The job that books what staff were paid.
 pub const STAFF_PAID_JOB: &str = "staff_paid";
+/// The job that asks a provider for events which did not come by themselves.
+pub const PROVIDER_EVENTS_JOB: &str = "provider_events";
+/// It goes on for as long as there is a shop.
+pub const PROVIDER_EVENTS_WORTH: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
 /// An attempt may be decided by its provider weeks later.
 pub const MONEY_WORTH: Duration = Duration::from_secs(60 * 24 * 3_600);
 
@@ -145,6 +149,16 @@ pub fn refund_job(id: RefundId) -> QueuedJob {
     }
 }
 
+/// Asks a provider, now and then, for events of refunds and disputes that did not come by themselves.
+pub fn provider_events_job(provider: ProviderName) -> QueuedJob {
+    QueuedJob {
+        kind: PROVIDER_EVENTS_JOB,
+        key: format!("provider-events:{}", provider.as_str()),
+        payload: json!({ "provider": provider }),
+        worth: PROVIDER_EVENTS_WORTH,
+    }
+}
+
 /// Books what staff were paid for a booking.
 pub fn staff_paid_job(booking: BookingId) -> QueuedJob {
     QueuedJob {
@@ -185,6 +199,9 @@ impl Store {
             let attempt = attempt(&row)?;
             let after = Duration::from_secs(PAYMENT_LOOK_S);
             ring(&transaction, &payment_job(attempt.id), after).await?;
+            if provider == ProviderName::Stripe {
+                keep(&transaction, &provider_events_job(provider)).await?;
+            }
             transaction.commit().await?;
             return Ok(Begun::New(attempt));
         }
@@ -241,11 +258,6 @@ impl Store {
     /// Lets the attempt's job run now.
     pub async fn ring_payment(&self, id: PaymentId) -> Result<(), StoreError> {
         ring(&self.client().await?, &payment_job(id), Duration::ZERO).await
-    }
-
-    /// Lets the refund's job run now.
-    pub async fn ring_refund(&self, id: RefundId) -> Result<(), StoreError> {
-        ring(&self.client().await?, &refund_job(id), Duration::ZERO).await
     }
 
     pub async fn payment(&self, id: PaymentId) -> Result<Option<Attempt>, StoreError> {
@@ -323,7 +335,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let client = self.client().await?;
         let sql = format!(
-            "update payments set state = $2, failure = coalesce($3, failure) where id = $1 and {LIVE}"
+            "update payments
+                set state = $2, failure = coalesce($3, failure), review = case $2 when 'needs_review' then $3 end
+              where id = $1 and {LIVE}"
         );
         let statement = client.prepare_cached(&sql).await?;
         let reason: Option<String> = reason.map(|reason| reason.chars().take(500).collect());
@@ -388,7 +402,8 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Takes in an event of a provider, and rings for the attempt that it is of, in one transaction.
+    /// Takes in an event of a provider, and rings for the attempt that it is of, in one transaction. Of an attempt that is
+    /// settled only those are looked at that are `after_sale`.
     pub async fn hear_provider(
         &self,
         provider: ProviderName,
@@ -396,6 +411,7 @@ impl Store {
         kind: &str,
         provider_ref: &str,
         attempt: Option<PaymentId>,
+        after_sale: bool,
     ) -> Result<Heard, StoreError> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
@@ -410,9 +426,9 @@ impl Store {
             return Ok(Heard::Double);
         }
         let sql = "
-            select id from payments where provider = $1 and provider_ref = $2
+            select id, state = 'captured' from payments where provider = $1 and provider_ref = $2
             union all
-            select id from payments where id = $3 and provider = $1 limit 1";
+            select id, state = 'captured' from payments where id = $3 and provider = $1 limit 1";
         let statement = transaction.prepare_cached(sql).await?;
         let found = transaction
             .query_opt(&statement, &[&provider, &provider_ref, &attempt])
@@ -420,7 +436,10 @@ impl Store {
         let Some(row) = found else {
             return Ok(Heard::Unknown);
         };
-        ring(&transaction, &payment_job(row.try_get(0)?), Duration::ZERO).await?;
+        let is_settled: bool = row.try_get(1)?;
+        if after_sale || !is_settled {
+            ring(&transaction, &payment_job(row.try_get(0)?), Duration::ZERO).await?;
+        }
         transaction.commit().await?;
         Ok(Heard::Taken)
     }
@@ -569,39 +588,6 @@ impl Store {
                 .execute(&statement, &[&of.payment_id, &of.amount])
                 .await?;
         }
-        Ok(transaction.commit().await?)
-    }
-
-    /// The provider gave back `amount` in all, more than our refunds: posts the rest once, and leaves it to a person.
-    pub async fn foreign_refund(
-        &self,
-        of: &Attempt,
-        booked: i64,
-        amount: i64,
-    ) -> Result<(), StoreError> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        let sql = "select e.organizer_id from events e where e.id = $1";
-        let statement = transaction.prepare_cached(sql).await?;
-        let organization = transaction
-            .query_one(&statement, &[&of.event_id])
-            .await?
-            .try_get(0)?;
-        let key = format!("foreign:{}:{amount}", of.id);
-        let belonging = Belonging {
-            key: &key,
-            organization,
-            event: of.event_id,
-            booking: of.booking_id,
-            payment: of.id,
-            currency: &of.amount.currency,
-        };
-        ledger::post(
-            &transaction,
-            belonging,
-            &foreign_refund(of.provider, amount - booked),
-        )
-        .await?;
         Ok(transaction.commit().await?)
     }
 }

@@ -6,6 +6,8 @@
 //! | fee of the provider | provider fees | where the money is |
 //! | refund | revenue, fee income, tax payable | where the money is |
 //! | refund that others made | money to be explained | where the money is |
+//! | dispute: money taken | disputed money, provider fees | where the money is |
+//! | dispute: money back | where the money is | disputed money |
 //!
 //! The provider's fee of a sale stays an expense when the sale is refunded.
 
@@ -22,6 +24,8 @@ pub enum Account {
     ProviderFees,
     /// Money that moved without us.
     Unexplained,
+    /// Money that cardholders' banks took.
+    Disputed,
 }
 
 impl Account {
@@ -35,6 +39,7 @@ impl Account {
             Account::TaxPayable => "tax payable",
             Account::ProviderFees => "provider fees",
             Account::Unexplained => "unexplained movements",
+            Account::Disputed => "disputed money",
         }
     }
 
@@ -43,7 +48,7 @@ impl Account {
             Account::Money(_) => "asset",
             Account::Revenue | Account::FeeIncome => "income",
             Account::TaxPayable => "liability",
-            Account::ProviderFees | Account::Unexplained => "expense",
+            Account::ProviderFees | Account::Unexplained | Account::Disputed => "expense",
         }
     }
 }
@@ -54,6 +59,10 @@ pub enum Cause {
     Fee,
     Refund,
     ForeignRefund,
+    /// Money that was taken for a dispute.
+    Dispute,
+    /// Money of a dispute that came back.
+    DisputeWon,
 }
 
 impl Cause {
@@ -63,6 +72,8 @@ impl Cause {
             Cause::Fee => "fee",
             Cause::Refund => "refund",
             Cause::ForeignRefund => "foreign_refund",
+            Cause::Dispute => "dispute",
+            Cause::DisputeWon => "dispute_won",
         }
     }
 }
@@ -160,13 +171,29 @@ pub fn refund(provider: ProviderName, parts: Parts) -> Posting {
     )
 }
 
-/// Money that the provider gave back without us; a person explains it.
+/// Money that the provider gave back without us; a person explains it. Negative: it came back.
 pub fn foreign_refund(provider: ProviderName, amount: i64) -> Posting {
     posting(
         Cause::ForeignRefund,
         &[
             (Account::Unexplained, amount),
             (Account::Money(provider), -amount),
+        ],
+    )
+}
+
+/// Money of a dispute: taken from us, if `moved` is negative, or given back; and what the provider keeps for it.
+pub fn dispute(provider: ProviderName, moved: i64, fee: i64) -> Posting {
+    let cause = match moved < 0 {
+        true => Cause::Dispute,
+        false => Cause::DisputeWon,
+    };
+    posting(
+        cause,
+        &[
+            (Account::Disputed, -moved),
+            (Account::ProviderFees, fee),
+            (Account::Money(provider), moved - fee),
         ],
     )
 }
@@ -187,7 +214,8 @@ mod tests {
         ) {
             let parts = Parts { revenue, fees, tax };
             let provider = ProviderName::Stripe;
-            for posting in [sale(provider, parts), fee(provider, kept), refund(provider, parts), foreign_refund(provider, kept)] {
+            for posting in [sale(provider, parts), fee(provider, kept), refund(provider, parts), foreign_refund(provider, kept),
+                            dispute(provider, -revenue, kept), dispute(provider, revenue, 0)] {
                 prop_assert_eq!(sum(&posting), 0);
                 prop_assert!(posting.entries.iter().all(|(_, amount)| *amount != 0));
             }

@@ -16,6 +16,7 @@ mod ids;
 pub mod interaction;
 pub mod ledger;
 pub mod live;
+pub mod movement;
 pub mod numbers;
 pub mod pass;
 pub mod payment;

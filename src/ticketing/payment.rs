@@ -97,6 +97,8 @@ pub struct Charge {
     pub redirect_url: Option<String>,
     /// Why the last card was declined.
     pub failure: Option<String>,
+    /// Money of it went back, or is disputed.
+    pub has_moved: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,6 +274,7 @@ pub fn offline_charge(attempt: &Attempt, booking: &Booking) -> Charge {
         client_secret: None,
         redirect_url: None,
         failure: None,
+        has_moved: false,
     }
 }
 
@@ -391,6 +394,7 @@ mod tests {
             client_secret: None,
             redirect_url: None,
             failure: None,
+            has_moved: false,
         }
     }
 

@@ -59,14 +59,18 @@ const ROUTES = [
   ['GET', '/v1/refunds/:id', ([id]) => books.find('refund', id)],
   ['GET', '/v1/balance_transactions/:id', ([id]) => books.find('balance_transaction', id)],
   ['GET', '/v1/balance_transactions', (_, query) => page(books.transactions.values(), query)],
-  ['GET', '/v1/disputes', (_, query) => page(books.disputes.values(), query)],
+  ['GET', '/v1/disputes', (_, query) => page([...books.disputes.values()].filter((one) => of(one, query)), query)],
   ['GET', '/v1/disputes/:id', ([id]) => books.find('dispute', id)],
-  ['GET', '/v1/events', (_, query) => page(webhooks.events.filter((one) => !query.type || one.type === query.type), query)],
+  ['GET', '/v1/events', (_, query) => page(webhooks.events.filter((one) => wanted(one, query)), query)],
   ['GET', '/v1/events/:id', ([id]) => event(id)],
 ];
 
 function of(one, query) {
   return (!query.payment_intent || one.payment_intent === query.payment_intent) && (!query.charge || one.charge === query.charge);
+}
+
+function wanted(event, { type, types, created }) {
+  return (!type || event.type === type) && (!types || types.includes(event.type)) && event.created >= Number(created?.gte ?? 0);
 }
 
 function lapsed(id) {

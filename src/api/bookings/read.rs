@@ -59,7 +59,8 @@ pub(in crate::api) async fn by_id(
     headers: HeaderMap,
 ) -> ApiResult<Reply<BookingData>> {
     let found = find(&state, Name::Id(id), &caller, &headers, None).await?;
-    Ok(Reply::ok("BOOKING", BookingData::found(found)))
+    let data = BookingData::read(&state, &caller, found).await?;
+    Ok(Reply::ok("BOOKING", data))
 }
 
 /// Proves a booking without account to be the caller's.
@@ -105,7 +106,8 @@ pub(in crate::api) async fn by_reference(
     let reference = parse_booking_reference(&typed).unwrap_or_default();
     let (name, email) = (Name::Reference(&reference), proof.email.as_deref());
     let found = find(&state, name, &caller, &headers, email).await?;
-    Ok(Reply::ok("BOOKING", BookingData::found(found)))
+    let data = BookingData::read(&state, &caller, found).await?;
+    Ok(Reply::ok("BOOKING", data))
 }
 
 /// The caller's own bookings, the newest first

@@ -386,7 +386,7 @@ pub(super) const CHECKS: &[AuditCheck] = &[
                   from ledger_transactions t
                   join ledger_entries e on e.transaction_id = t.id
                   join ledger_accounts a on a.id = e.account_id
-                 where t.cause in ('sale', 'fee', 'refund')
+                 where t.cause in ('sale', 'fee', 'refund', 'foreign_refund')
                  group by t.payment_id
             ), given as (
                 select payment_id, sum(amount) as amount from refunds where state = 'succeeded' group by payment_id

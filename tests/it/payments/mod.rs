@@ -3,7 +3,10 @@
 //! | module | what must hold |
 //! |---|---|
 //! | [`rules`] | declines, lost and doubled messages, late money, other amounts, faults at every step |
+//! | [`movements`] | refunds and disputes that we did not make are booked once, and wait for a person |
 //! | [`stand_ins`] | our stand-in for Stripe is understood by Stripe's own client |
 
+mod movements;
 mod rules;
+mod shop;
 mod stand_ins;

@@ -1,0 +1,149 @@
+//! Money that moves without us: refunds at the provider's own page, and disputes.
+
+use serde_json::{Value, json};
+
+use super::shop::{GOOD, Held, PRICE, Shop};
+use crate::support::show::one;
+
+impl Shop {
+    /// A sale of two tickets; its hold and its intent.
+    async fn sell_two(&self) -> (Held, String) {
+        let held = self.hold(2).await;
+        let intent = self.begin(&held).await;
+        self.stripe.give_card(&intent, GOOD).await;
+        self.paid_and_sold(&held, &intent, 2).await;
+        (held, intent)
+    }
+
+    /// The sum of an account's entries.
+    async fn account(&self, name: &str) -> i64 {
+        let sql = "select coalesce(sum(e.amount), 0)::bigint from ledger_entries e
+                     join ledger_accounts a on a.id = e.account_id where a.name = $1";
+        one(&self.client, sql, &[&name]).await
+    }
+
+    async fn dispute(&self, intent: &str) -> String {
+        let opened = self.stripe.tell(json!({"dispute": intent})).await;
+        opened["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn until_dispute(&self, state: &str) {
+        let sql = format!("select count(*) = 1 from disputes where state = '{state}'");
+        self.until(&sql).await;
+    }
+
+    /// All jobs have come to an end, but for the one that asks for events now and then.
+    async fn until_quiet(&self) {
+        let sql = "select count(*) = 0 from jobs where state in ('waiting', 'leased') and kind <> 'provider_events'";
+        self.in_the_end(sql).await;
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_others_made_is_booked_once_and_waits_for_a_person() {
+    let shop = Shop::open(10).await;
+    for delivery in ["double", "drop"] {
+        let before = shop.account("unexplained movements").await;
+        let (held, intent) = shop.sell_two().await;
+        shop.stripe.tell(json!({"delivery": delivery})).await;
+        let refund = json!({"refund_intent": intent, "amount": 1_000});
+        shop.stripe.tell(refund).await;
+        let noted = format!(
+            "select count(*) = 1 from payments where booking_id = '{}' and review is not null and refunded_amount = 1000",
+            held.id
+        );
+        match delivery {
+            // Its webhooks are lost: the events are asked for.
+            "drop" => shop.in_the_end(&noted).await,
+            _ => shop.until(&noted).await,
+        }
+        shop.stripe.tell(json!({"delivery": "send"})).await;
+        shop.until_quiet().await;
+        assert_eq!(shop.tickets(&held).await, 2, "they stay as they are");
+        let unexplained = shop.account("unexplained movements").await;
+        assert_eq!(unexplained - before, 1_000);
+        let path = format!("/api/v1/bookings/{}", held.id);
+        let shown = shop.buyer(&held).get(&path).await;
+        assert_eq!(shown.data(200)["payment"]["state"], "needs_review");
+        assert_eq!(shown.data(200)["status"], "confirmed");
+        shop.server.audit().await;
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_others_made_takes_the_place_of_ours() {
+    let shop = Shop::open(10).await;
+    let (held, intent) = shop.sell_two().await;
+    // Ours does not reach the provider before all of the money is gone.
+    let broken = json!([{"on": "POST /v1/refunds", "does": "500_before", "times": 1_000}]);
+    shop.stripe.tell(json!({"faults": broken})).await;
+    let staff = shop.server.user(shop.show.organizer);
+    let path = format!("/api/v1/bookings/{}/refunds", held.id);
+    let asked = staff.post(&path, &json!({"all": true})).await;
+    assert_eq!(asked.data(201)["status"], "requested");
+    shop.stripe.tell(json!({"refund_intent": intent})).await;
+    shop.until(
+        "select count(*) = 1 from refunds where state = 'succeeded' and key like 'foreign:%'",
+    )
+    .await;
+    shop.stripe.tell(json!({"faults": []})).await;
+    shop.until_quiet().await;
+    assert_eq!(shop.kept(&intent).await, 0);
+    let failed = "select count(*) from refunds where state = 'failed' and key like 'asked:%'";
+    assert_eq!(one::<i64>(&shop.client, failed, &[]).await, 1);
+    assert_eq!(shop.account("unexplained movements").await, 2 * PRICE);
+    shop.server.audit().await;
+}
+
+#[tokio::test]
+async fn a_dispute_moves_money_and_state_and_never_stock() {
+    let shop = Shop::open(10).await;
+    let mut disputed = 0;
+    for (delivery, order, end) in [
+        ("double", "", "lost"),
+        ("hold", "as_happened", "won"),
+        ("hold", "reversed", "won"),
+        ("hold", "reversed", "lost"),
+    ] {
+        let (held, intent) = shop.sell_two().await;
+        shop.stripe.tell(json!({"delivery": delivery})).await;
+        let dispute = shop.dispute(&intent).await;
+        if delivery != "hold" {
+            shop.until_dispute("open").await;
+            shop.until_quiet().await;
+            assert_eq!(shop.account("disputed money").await, disputed + 2 * PRICE);
+            let path = format!("/api/v1/bookings/{}", held.id);
+            let staff = shop.server.user(shop.show.organizer);
+            let shown = staff.get(&path).await;
+            let shown = shown.data(200);
+            assert_eq!(shown["disputes"][0]["status"], "open");
+            assert_eq!(shown["disputes"][0]["amount"]["amount"], 2 * PRICE);
+            assert_eq!(shown["payment"]["state"], "needs_review");
+            let own = shop.buyer(&held).get(&path).await;
+            assert_eq!(own.data(200)["disputes"], Value::Null, "it is for staff");
+        }
+        shop.stripe
+            .tell(json!({"dispute_closed": dispute, "status": end}))
+            .await;
+        if delivery == "hold" {
+            shop.stripe.tell(json!({"release": order})).await;
+        }
+        shop.until(&format!(
+            "select state = '{end}' from disputes where provider_ref = '{dispute}'"
+        ))
+        .await;
+        shop.stripe.tell(json!({"delivery": "send"})).await;
+        shop.until_quiet().await;
+        if end == "lost" {
+            disputed += 2 * PRICE;
+        }
+        assert_eq!(shop.account("disputed money").await, disputed);
+        assert_eq!(shop.tickets(&held).await, 2, "they stay as they are");
+        shop.server.audit().await;
+    }
+    // The provider's books say the same.
+    let books = shop.stripe.books().await;
+    let net = books["balance_transactions"].as_array().unwrap().iter();
+    let net: i64 = net.map(|one| one["net"].as_i64().unwrap()).sum();
+    assert_eq!(shop.account("money at stripe").await, net);
+}
