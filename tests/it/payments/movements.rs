@@ -129,7 +129,7 @@ async fn a_dispute_moves_money_and_state_and_never_stock() {
             shop.stripe.tell(json!({"release": order})).await;
         }
         shop.until(&format!(
-            "select state = '{end}' from disputes where provider_ref = '{dispute}'"
+            "select count(*) = 1 from disputes where state = '{end}' and provider_ref = '{dispute}'"
         ))
         .await;
         shop.stripe.tell(json!({"delivery": "send"})).await;
