@@ -8,10 +8,11 @@ use utoipa::openapi::schema::{
 };
 
 use crate::config::rest::{
-    CAPACITY_MAX, CURSOR_CHARS_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
-    IDEMPOTENCY_KEY_BYTES_MAX, LABEL_CHARS_MAX, MAX_PER_BOOKING_DEFAULT, MESSAGE_CHARS_MAX,
-    METHOD_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, REASON_CHARS_MAX,
-    URL_CHARS_MAX,
+    BOOKING_VOUCHERS_MAX, CAPACITY_MAX, CURSOR_CHARS_MAX, DESCRIPTION_CHARS_MAX,
+    HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, LABEL_CHARS_MAX,
+    MAX_PER_BOOKING_DEFAULT, MESSAGE_CHARS_MAX, METHOD_CHARS_MAX, NAME_CHARS_MAX,
+    PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, REASON_CHARS_MAX, URL_CHARS_MAX,
+    VOUCHER_CODE_CHARS_MAX,
 };
 
 /// Postgres keeps no NUL.
@@ -59,6 +60,19 @@ pub fn list_of(item: ObjectBuilder, items_min: usize, items_max: usize) -> Array
         .min_items(Some(items_min))
         .max_items(Some(items_max))
         .build()
+}
+
+/// A code of a voucher, as people type it.
+const VOUCHER_CODE: &str = "^[A-Za-z0-9_-]*$";
+
+/// Codes of vouchers, as a booking names them.
+pub fn vouchers() -> Array {
+    let code = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(VOUCHER_CODE_CHARS_MAX))
+        .pattern(Some(VOUCHER_CODE));
+    list_of(code, 0, BOOKING_VOUCHERS_MAX)
 }
 
 /// An id as 36 characters.

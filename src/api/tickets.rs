@@ -135,7 +135,7 @@ async fn payload(state: &ApiState, seen: &Seen) -> ApiResult<String> {
 /// text of the QR, is there for whoever holds it now.
 #[utoipa::path(
     get, path = "/tickets/{code}", tag = "tickets",
-    params(("code" = String, Path, example = "TKT-20310601-7F3K9QWX")),
+    params(("code" = String, Path)),
     responses(
         (status = 200, description = "The ticket", body = Envelope<TicketData>),
         (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
@@ -191,7 +191,7 @@ pub(super) async fn show(
 /// A ticket's QR as SVG
 #[utoipa::path(
     get, path = "/tickets/{code}/qr.svg", tag = "tickets",
-    params(("code" = String, Path, example = "TKT-20310601-7F3K9QWX")),
+    params(("code" = String, Path)),
     responses(
         (status = 200, description = "The QR", content_type = "image/svg+xml", body = String),
         (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
@@ -211,7 +211,7 @@ pub(super) async fn qr_svg(
 /// A ticket's QR as PNG
 #[utoipa::path(
     get, path = "/tickets/{code}/qr.png", tag = "tickets",
-    params(("code" = String, Path, example = "TKT-20310601-7F3K9QWX")),
+    params(("code" = String, Path)),
     responses(
         (status = 200, description = "The QR", content_type = "image/png", body = Vec<u8>),
         (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),

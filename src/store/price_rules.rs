@@ -92,7 +92,7 @@ impl Store {
                 check_types(tx, *event, columns).await?;
                 let (table, names) = (R::TABLE, R::COLUMNS);
                 let count = format!(
-                    "select count(*) from (select from {table} where event_id = $1 limit $2) some"
+                    "select count(*) from (select from {table} where event_id = $1 limit $2) counted"
                 );
                 let count = tx.query_one(&count, &[event, &R::ROWS_MAX]).await?;
                 if count.try_get::<_, i64>(0)? >= R::ROWS_MAX {
@@ -100,7 +100,7 @@ impl Store {
                 }
                 let insert = format!(
                     "insert into {table} (event_id, {names})
-                     select $1, {names} from jsonb_populate_record(null::{table}, $2)
+                     select $1::bigint, {names} from jsonb_populate_record(null::{table}, $2)
                      returning to_jsonb({table}.*)"
                 );
                 let row = tx.query_one(&insert, &[event, &Json(columns)]).await?;

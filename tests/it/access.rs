@@ -182,6 +182,15 @@ impl World {
         row.get(0)
     }
 
+    /// A scan that let nobody in.
+    async fn checkin(&self, staged: &Staged) -> i64 {
+        let sql = "
+            insert into checkins (event_id, nonce, scanned_at, result, offline)
+            values ($1, gen_random_uuid()::text, now(), 'unknown', true) returning id";
+        let row = self.client.query_one(sql, &[&staged.event.0]).await;
+        row.unwrap().get(0)
+    }
+
     async fn show(&self) -> (Staged, Value) {
         let staged = Show::new()
             .ticket_type("Seat", 1_500, 1_000)
@@ -194,8 +203,17 @@ impl World {
             .await
             .unwrap();
         let body = json!({"event_id": staged.event, "quantity": 1});
+        let sold = self.caller("buyer").post("/api/v1/bookings", &body).await;
+        let path = format!(
+            "/api/v1/bookings/{}/status",
+            sold.data(201)["id"].as_str().unwrap()
+        );
+        let paid = json!({"status": "confirmed", "paid_by": "cash"});
+        let sold = self.caller("owner").put(&path, &paid).await;
         let booked = self.caller("buyer").post("/api/v1/bookings", &body).await;
-        let booked = booked.data(201).clone();
+        let mut booked = booked.data(201).clone();
+        // Of another booking: this one is held.
+        booked["ticket"] = sold.data(200)["tickets"][0]["code"].clone();
         (staged, booked)
     }
 }
@@ -239,6 +257,7 @@ impl Operation {
     async fn asked_by(&self, world: &World, kind: &str, of: &(Staged, Value)) -> Answer {
         let (staged, booked) = of;
         let waiting = world.waiting(staged).await;
+        let checkin = world.checkin(staged).await;
         let parts = self.path.split('/').map(|part| match part {
             "{event_id}" => staged.event.to_string(),
             "{ticket_type_id}" => staged.ticket_types[0].to_string(),
@@ -248,6 +267,8 @@ impl Operation {
             }
             "{user_id}" => world.people["buyer"].to_string(),
             "{id}" => booked["id"].as_str().unwrap().to_owned(),
+            "{code}" => booked["ticket"].as_str().unwrap().to_owned(),
+            "{checkin_id}" => checkin.to_string(),
             "{waiting_id}" => waiting.to_string(),
             "{reference}" => booked["reference"].as_str().unwrap().to_owned(),
             // Not the key that asks.
@@ -291,7 +312,7 @@ async fn every_route_admits_whom_the_table_names_and_nobody_else() {
                     continue;
                 }
                 let answer = operation.asked_by(&world, kind, &of).await;
-                let is_own = ["/bookings/", "/waitlist/"]
+                let is_own = ["/bookings/", "/waitlist/", "/tickets/"]
                     .iter()
                     .any(|own| operation.path.contains(own));
                 let hidden = answer.status == 404 && is_own;

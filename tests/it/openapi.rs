@@ -282,6 +282,9 @@ async fn faults_15_the_examples_work() {
                 "/invitations/accept",
                 "/bulk",
                 "/waitlist",
+                // Nobody knows the code of a ticket before it is sold.
+                "/checkins",
+                "/undo",
             ];
             let ends = ends.iter().any(|end| path.ends_with(end));
             if ends || method == "delete" {

@@ -54,7 +54,7 @@ pub(in crate::api) enum NewBookingBody {
         #[schema(schema_with = schema::name, required = false)]
         email_code: Option<String>,
         /// Codes of vouchers; they apply in this order.
-        #[schema(value_type = Option<Vec<String>>, max_items = 5, example = json!([]))]
+        #[schema(schema_with = schema::vouchers, required = false)]
         vouchers: Option<Vec<String>>,
         /// Those who come, in the order of the tickets; the rest may be named later.
         #[schema(value_type = Option<Vec<AttendeeBody>>, max_items = 1000)]
@@ -80,7 +80,7 @@ pub(in crate::api) enum NewBookingBody {
         #[schema(schema_with = schema::name, required = false)]
         email_code: Option<String>,
         /// Codes of vouchers; they apply in this order.
-        #[schema(value_type = Option<Vec<String>>, max_items = 5, example = json!([]))]
+        #[schema(schema_with = schema::vouchers, required = false)]
         vouchers: Option<Vec<String>>,
         /// Those who come, in the order of the tickets; the rest may be named later.
         #[schema(value_type = Option<Vec<AttendeeBody>>, max_items = 1000)]
