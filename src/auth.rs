@@ -5,9 +5,10 @@
 //! (`customer`, `organizer`, `admin`; without it `customer`), `exp` (required), `member` (optional), `organizations`
 //! (optional: roles by organization, as in `{"2": "scanner"}`). Our own tokens name their session, too.
 //! Supabase clients carry a token of role `anon` as `apikey`: it is accepted, and its bearer is anonymous.
-//! Role `authenticated` is a customer.
+//! Role `authenticated` is a customer. Tokens of other issuers ([`issuers`]) are checked with the keys that these publish.
 
 pub mod ended;
+pub mod issuers;
 pub mod passes;
 pub mod password;
 pub mod proofs;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::ended::EndedTokens;
+use self::issuers::Issuers;
 pub use self::rights::{Right, Rights, StaffRole, Staffs};
 use self::secrets::API_KEY_PREFIX;
 use crate::config::AuthConfig;
@@ -240,13 +242,16 @@ pub enum AuthError {
     /// Unreadable, of another issuer, forged, or without the claims that are needed.
     #[error("the token is not valid: {0}")]
     Invalid(String),
+    /// Its issuer's keys, or its bearer's user, are not known yet: the same token may do in a moment.
+    #[error("the token cannot be checked now")]
+    Unready,
 }
 
 /// The configuration gives no way to check or to make tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthSetupError {
     #[error(
-        "no way to check tokens: give --jwt-secret (or SEATCAST_JWT_SECRET), or --jwt-public-key"
+        "no way to check tokens: give --jwt-secret (or SEATCAST_JWT_SECRET), --jwt-public-key, or --issuers"
     )]
     NoKey,
     #[error("give either a secret or a public key for tokens, not both")]
@@ -285,11 +290,12 @@ pub enum Credentials {
 pub struct Auth(Arc<Keys>);
 
 struct Keys {
-    decoding: DecodingKey,
+    /// For all tokens that no other issuer made; none, where all are of other issuers.
+    own: Option<(DecodingKey, Validation)>,
     encoding: Option<EncodingKey>,
-    validation: Validation,
     dev: bool,
     ended: EndedTokens,
+    issuers: Issuers,
     /// What our own tokens say, so that they are accepted here.
     issuer: Option<String>,
     audience: Option<String>,
@@ -326,19 +332,27 @@ enum TokenSubject {
 impl Auth {
     /// In development mode without any key, tokens are signed with a random secret of this process.
     pub fn new(config: &AuthConfig) -> Result<Auth, AuthSetupError> {
+        let some = |(decoding, encoding)| (Some(decoding), encoding);
         let (decoding, encoding) = match (&config.jwt_secret, &config.jwt_public_key) {
             (Some(_), Some(_)) => return Err(AuthSetupError::TwoKeys),
-            (Some(secret), None) => secret_keys(secret.as_bytes())?,
-            (None, Some(path)) => (public_key(path)?, None),
-            (None, None) if config.dev => secret_keys(&rand::random::<[u8; SECRET_BYTES_MIN]>())?,
+            (Some(secret), None) => secret_keys(secret.as_bytes()).map(some)?,
+            (None, Some(path)) => (Some(public_key(path)?), None),
+            (None, None) if config.dev => {
+                secret_keys(&rand::random::<[u8; SECRET_BYTES_MIN]>()).map(some)?
+            }
+            (None, None) if !config.issuers.is_empty() => (None, None),
             (None, None) => return Err(AuthSetupError::NoKey),
         };
+        let own = decoding.map(|key| {
+            let validation = validation(config, &key, encoding.is_some());
+            (key, validation)
+        });
         Ok(Auth(Arc::new(Keys {
-            validation: validation(config, &decoding, encoding.is_some()),
-            decoding,
+            own,
             encoding,
             dev: config.dev,
             ended: EndedTokens::default(),
+            issuers: Issuers::new(config),
             issuer: config.jwt_issuer.clone(),
             audience: config.jwt_audience.clone(),
         })))
@@ -352,6 +366,11 @@ impl Auth {
     /// Tokens that have ended before their time.
     pub fn ended(&self) -> &EndedTokens {
         &self.0.ended
+    }
+
+    /// The other issuers whose tokens are accepted.
+    pub fn issuers(&self) -> &Issuers {
+        &self.0.issuers
     }
 
     /// Whether the caller's session has ended, or its tokens say what is not so any more.
@@ -371,13 +390,31 @@ impl Auth {
         self.0.encoding.is_some()
     }
 
-    /// The bearer of `token`. Does no I/O, so the socket may call it in its loop.
+    /// The bearer of `token`. Does no I/O, so the socket may call it in its loop. A token of another issuer may be
+    /// [`AuthError::Unready`]; [`Auth::check`] waits.
     pub fn verify(&self, token: &str) -> Result<Caller, AuthError> {
+        match self.0.issuers.of(token) {
+            Some(issuer) => self.0.issuers.verify(issuer, token),
+            None => self.verify_own(token),
+        }
+    }
+
+    /// The bearer of `token`; waits for what has to be known of another issuer's, for a bounded time.
+    pub async fn check(&self, token: &str) -> Result<Caller, AuthError> {
+        match self.0.issuers.of(token) {
+            Some(issuer) => self.0.issuers.check(issuer, token).await,
+            None => self.verify_own(token),
+        }
+    }
+
+    fn verify_own(&self, token: &str) -> Result<Caller, AuthError> {
         if let Some(customer) = self.dev_customer(token) {
             return Ok(customer);
         }
-        let claims =
-            jsonwebtoken::decode::<Claims>(token, &self.0.decoding, &self.0.validation)?.claims;
+        let own = self.0.own.as_ref();
+        let (key, validation) =
+            own.ok_or_else(|| AuthError::Invalid("its issuer is not known here".to_owned()))?;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, validation)?.claims;
         let role = claims.role.as_deref().unwrap_or("customer");
         if role == "anon" {
             return Ok(Caller::Anonymous);
@@ -418,7 +455,7 @@ impl Auth {
     }
 
     /// Reads `Authorization: Bearer …`, or `X-User-Id` in development mode.
-    pub fn credentials(&self, headers: &HeaderMap) -> Result<Credentials, AuthError> {
+    pub async fn credentials(&self, headers: &HeaderMap) -> Result<Credentials, AuthError> {
         if let Some(value) = headers.get(header::AUTHORIZATION) {
             let token = value.to_str().ok().and_then(bearer).ok_or_else(|| {
                 AuthError::Invalid("`Authorization` is not `Bearer <token>`".to_owned())
@@ -426,11 +463,13 @@ impl Auth {
             if token.starts_with(API_KEY_PREFIX) {
                 return Ok(Credentials::Key(secrets::hash_of(token)));
             }
-            let caller = self.verify(token)?;
-            return Ok(match caller.lacks_staffs() {
-                true => Credentials::Unplaced(caller),
-                false => Credentials::Caller(caller),
-            });
+            let caller = self.check(token).await?;
+            return Ok(
+                match caller.lacks_staffs() && self.0.issuers.of(token).is_none() {
+                    true => Credentials::Unplaced(caller),
+                    false => Credentials::Caller(caller),
+                },
+            );
         }
         if let Some(key) = headers.get(X_API_KEY) {
             return Ok(Credentials::Key(secrets::hash_of(
@@ -452,13 +491,13 @@ impl Auth {
     ///
     /// # Errors
     /// The token is neither valid nor the API key.
-    pub fn supabase_caller(&self, headers: &HeaderMap) -> Result<Caller, AuthError> {
+    pub async fn supabase_caller(&self, headers: &HeaderMap) -> Result<Caller, AuthError> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let api_key = text(API_KEY_HEADER);
         let token = text(header::AUTHORIZATION).and_then(bearer);
         match (token.filter(|token| !is_api_key(token, api_key)), api_key) {
-            (Some(token), _) => self.verify(token),
-            (None, Some(key)) => Ok(self.verify(key).unwrap_or(Caller::Anonymous)),
+            (Some(token), _) => self.check(token).await,
+            (None, Some(key)) => Ok(self.check(key).await.unwrap_or(Caller::Anonymous)),
             (None, None) => Ok(Caller::Anonymous),
         }
     }

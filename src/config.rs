@@ -7,6 +7,7 @@
 
 mod cidr;
 pub mod inside;
+mod issuer;
 mod validate;
 
 use std::convert::Infallible;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, ValueEnum};
 
 pub use self::cidr::Cidr;
+pub use self::issuer::{KeySource, OutsideIssuer};
 pub use self::validate::InvalidConfig;
 use crate::ticketing::availability::Thresholds;
 use crate::ticketing::stock::Share;
@@ -273,6 +275,18 @@ pub struct AuthConfig {
     /// Accept only tokens of this issuer (`iss`).
     #[arg(long, env = "SEATCAST_JWT_ISSUER")]
     pub jwt_issuer: Option<String>,
+    /// Other issuers whose tokens are accepted, with spaces in between, each as in
+    /// `https://x.auth0.com/,audience=tickets`. Further parts: `keys=` with the URL or file of its keys (JWKS; without it
+    /// those at its well-known place), and `emails=verified` if it gives tokens to owners of an address only, but they
+    /// do not say so.
+    #[arg(long, env = "SEATCAST_ISSUERS", value_delimiter = ' ')]
+    pub issuers: Vec<OutsideIssuer>,
+    /// [`inside::JWKS_REFRESH_MS`].
+    #[arg(skip = inside::JWKS_REFRESH_MS)]
+    pub jwks_refresh_ms: u64,
+    /// [`inside::JWKS_REFETCH_MS`].
+    #[arg(skip = inside::JWKS_REFETCH_MS)]
+    pub jwks_refetch_ms: u64,
     /// Also trust the `X-User-Id` header. For demos and tests only.
     #[arg(long, env = "SEATCAST_DEV", default_value_t = false)]
     pub dev: bool,

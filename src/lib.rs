@@ -39,6 +39,8 @@
 //! | [`schema`] | what requests may hold, for the OpenAPI document |
 //! | [`auth`] | token → caller, and what each role may do |
 //! | `ended` | reads which tokens have ended before their time |
+//! | `issuers` | brings the keys and the people of other issuers of tokens |
+//! | `outgoing` | the HTTP client for servers of others |
 //! | [`http`] | the accept loop |
 //! | [`limits`] | the address of a client, and how often it may ask |
 //! | `descriptors` | open files: what the database and operators need is set aside before clients share the rest |
@@ -95,12 +97,14 @@ pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod interactions;
+mod issuers;
 pub mod jobs;
 pub mod lang;
 pub mod limits;
 pub mod mail;
 pub mod metrics;
 pub mod nats;
+mod outgoing;
 mod pacing;
 pub mod payments;
 pub mod pdf;

@@ -91,6 +91,7 @@ pub static JOBS_DUE: Gauge = Gauge::new();
 pub static JOBS_OLDEST_MS: Gauge = Gauge::new();
 pub static JOBS_FOR_REVIEW: Gauge = Gauge::new();
 pub static MAILS: Labelled = Labelled::new("outcome");
+pub static JWKS_FETCHES: Labelled = Labelled::new("outcome");
 
 // --- the database's condition
 
@@ -393,6 +394,11 @@ static ALL: &[Metric] = &[
         "seatcast_mails_total",
         "Attempts to send a mail, by outcome: `sent`, `failed` (it may be tried again).",
         MetricKind::Labelled(&MAILS),
+    ),
+    Metric(
+        "seatcast_jwks_fetches_total",
+        "Fetches of the keys of other issuers, by outcome: `fetched`, `failed` (those that are known stay).",
+        MetricKind::Labelled(&JWKS_FETCHES),
     ),
     Metric(
         "seatcast_counters_wrong",

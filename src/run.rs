@@ -30,6 +30,7 @@ use crate::feed::{self, Outputs};
 use crate::http;
 use crate::hub::Hub;
 use crate::interactions;
+use crate::issuers;
 use crate::jobs::{self, JobHands};
 use crate::limits::rates::Rates;
 use crate::mail::{MailSetupError, Mailer};
@@ -46,7 +47,7 @@ use crate::sse;
 use crate::store::migrate::migrate;
 use crate::store::{Store, StoreError, start};
 use crate::sweep;
-use crate::tasks::{TaskEnded, Tasks};
+use crate::tasks::{BoxError, TaskEnded, Tasks};
 use crate::telemetry::choose_cryptography;
 use crate::web;
 
@@ -60,6 +61,8 @@ pub enum RunError {
     Config(#[from] InvalidConfig),
     #[error(transparent)]
     Auth(#[from] AuthSetupError),
+    #[error("the keys of other issuers cannot be fetched")]
+    Issuers(#[source] BoxError),
     #[error(transparent)]
     Mail(#[from] MailSetupError),
     #[error(transparent)]
@@ -174,6 +177,7 @@ pub async fn run(
     };
     let jobs = jobs::start(&mut back, hands);
     ended::start(&mut back, &store, auth.ended());
+    issuers::start(&mut back, &config.auth, &store, &auth).map_err(RunError::Issuers)?;
     let rates = Rates::new(&config.limits);
     let interactions = interactions::start(&mut back, &config.interactions, &store, rates.clone());
     let streams = sse::start(

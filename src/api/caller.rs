@@ -65,7 +65,7 @@ fn origin(state: &ApiState, request: &Request) -> Option<RequestOrigin> {
 }
 
 async fn caller(state: &ApiState, headers: &HeaderMap) -> ApiResult<Caller> {
-    match state.auth.credentials(headers)? {
+    match state.auth.credentials(headers).await? {
         Credentials::Caller(caller) => Ok(caller),
         Credentials::Unplaced(caller) => Ok(state.roles.placed(&state.store, caller).await),
         Credentials::Key(hash) => state.roles.program(state, hash).await,

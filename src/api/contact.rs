@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use super::fields::Fields;
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
+use crate::ticketing::email::normal_form;
 use crate::ticketing::record::Contact;
 use crate::ticketing::reference::digit;
 
@@ -25,9 +26,6 @@ pub(super) struct ContactBody {
 /// E.164 has at most 15 digits; national ways to write them a few more.
 const PHONE_DIGITS_MIN: usize = 4;
 const PHONE_DIGITS_MAX: usize = 20;
-/// As in RFC 5321, in bytes.
-const EMAIL_NAME_BYTES_MAX: usize = 64;
-const DOMAIN_BYTES_MAX: usize = 253;
 
 /// `{name, email, phone}` with an e-mail address or a phone number; null counts as absent.
 pub(super) fn contact(fields: &mut Fields, name: &str) -> Option<Contact> {
@@ -47,28 +45,11 @@ pub(super) fn contact(fields: &mut Fields, name: &str) -> Option<Contact> {
 /// In lower case, the domain as DNS has it. Checks the form only: a mail that arrives is the only proof of an address.
 pub(super) fn email(fields: &mut Fields) -> Option<String> {
     let typed = fields.filled_text("email", NAME_CHARS_MAX)?;
-    let email = well_formed_email(&typed);
+    let email = normal_form(&typed);
     if email.is_none() {
         fields.refuse("email", "NOT_AN_EMAIL", "");
     }
     email
-}
-
-/// The address in one form; `None` for what is none, and for forms that hide another address or need what many servers
-/// lack: quoted names, display names, letters beyond ASCII before the `@`, numbers in the place of a domain.
-fn well_formed_email(typed: &str) -> Option<String> {
-    let (name, domain) = typed.split_once('@')?;
-    let is_sign = |sign: u8| sign.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&sign);
-    let parts = || name.split('.');
-    if name.len() > EMAIL_NAME_BYTES_MAX
-        || !parts().all(|part| !part.is_empty() && part.bytes().all(is_sign))
-    {
-        return None;
-    }
-    let domain = idna::domain_to_ascii_strict(domain).ok()?;
-    let (_, last) = domain.rsplit_once('.')?;
-    let is_name = last.bytes().any(|sign| sign.is_ascii_alphabetic());
-    (is_name && domain.len() <= DOMAIN_BYTES_MAX).then(|| format!("{name}@{domain}").to_lowercase())
 }
 
 /// ASCII digits, with `+` in front where it was typed.

@@ -164,6 +164,9 @@ impl From<AuthError> for ApiError {
         let code = match &error {
             AuthError::Expired => "TOKEN_EXPIRED",
             AuthError::Invalid(_) => "INVALID_TOKEN",
+            AuthError::Unready => {
+                return ApiError::unavailable("UNAVAILABLE", RETRY_AFTER_DATABASE_S);
+            }
         };
         ApiError::new(StatusCode::UNAUTHORIZED, code).with("reason", error.to_string())
     }

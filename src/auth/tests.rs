@@ -95,21 +95,21 @@ fn a_named_audience_is_required() {
     );
 }
 
-#[test]
-fn the_user_id_header_counts_in_development_mode_only() {
+#[tokio::test]
+async fn the_user_id_header_counts_in_development_mode_only() {
     let mut headers = HeaderMap::new();
     headers.insert(USER_ID_HEADER, "3".parse().unwrap());
     let nobody = Credentials::Caller(Caller::Anonymous);
-    assert_eq!(auth().credentials(&headers).unwrap(), nobody);
+    assert_eq!(auth().credentials(&headers).await.unwrap(), nobody);
     let mut config = Config::default().auth;
     config.dev = true;
     let dev = Auth::new(&config).unwrap();
     assert_eq!(
-        dev.credentials(&headers).unwrap(),
+        dev.credentials(&headers).await.unwrap(),
         Credentials::DevUser(UserId(3))
     );
     headers.insert(header::AUTHORIZATION, "Basic eDp5".parse().unwrap());
-    assert!(dev.credentials(&headers).is_err());
+    assert!(dev.credentials(&headers).await.is_err());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 use super::{tell, tell_all};
-use crate::auth::{Auth, Caller};
+use crate::auth::{Auth, AuthError, Caller};
 use crate::config::rest::BROADCASTS_MAX;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{BroadcastBody, UserBroadcast};
@@ -62,7 +62,7 @@ async fn deadline(State(patience): State<Duration>, request: Request, next: Next
 /// `{"messages": [{"topic", "event", "payload", "private"}]}`. All are stored, or none.
 async fn several(State(doors): State<Doors>, headers: HeaderMap, body: Bytes) -> Response {
     let told = async {
-        let caller = speaker(&doors.auth, &headers)?;
+        let caller = speaker(&doors.auth, &headers).await?;
         tell_all(&doors.store, &caller, &read_messages(&body)?).await
     };
     answer(told.await)
@@ -76,7 +76,7 @@ async fn one(
     body: Bytes,
 ) -> Response {
     let told = async {
-        let caller = speaker(&doors.auth, &headers)?;
+        let caller = speaker(&doors.auth, &headers).await?;
         let payload = read_json(&body)?;
         let (id, notice) = read_message(&topic, event, payload)?;
         tell(&doors.store, id, &caller, &notice).await
@@ -88,10 +88,14 @@ async fn one(
 ///
 /// # Errors
 /// The caller is not an organizer.
-fn speaker(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ErrorReply> {
+async fn speaker(auth: &Auth, headers: &HeaderMap) -> Result<Caller, ErrorReply> {
     let caller = auth
         .supabase_caller(headers)
-        .map_err(|error| code::INVALID_TOKEN.because(error))?;
+        .await
+        .map_err(|error| match error {
+            AuthError::Unready => code::UNAVAILABLE.because(error),
+            error => code::INVALID_TOKEN.because(error),
+        })?;
     match caller {
         Caller::Anonymous => {
             Err(code::INVALID_TOKEN.because("a token of the event's organizer is needed"))

@@ -400,9 +400,26 @@ pub const ENDED_TOKENS_POLL_MS: u64 = 1_000;
 pub const JWKS_BYTES_MAX: usize = 64 * 1024;
 /// Keys of one issuer; more are ignored.
 pub const JWKS_KEYS_MAX: usize = 64;
+/// How old keys of another issuer become before they are fetched again, in milliseconds: a key that it withdrew is good
+/// for so long.
+pub const JWKS_REFRESH_MS: u64 = 300_000;
+/// Between two fetches that tokens with unknown keys ask for, in milliseconds.
+pub const JWKS_REFETCH_MS: u64 = 5_000;
+/// An issuer's time to answer, in milliseconds.
+pub const JWKS_TIMEOUT_MS: u64 = 5_000;
+/// The longest pause after a fetch that failed, in milliseconds.
+pub const JWKS_PAUSE_MS_MAX: u64 = 60_000;
+/// How long a request waits for keys or for its bearer's user, in milliseconds.
+pub const IDENTITY_PATIENCE_MS: u64 = 2_000;
 /// People of other issuers whose users a node remembers; past it all are forgotten.
 pub const IDENTITIES_MAX: usize = 10_000;
 /// People of other issuers that wait to be looked up; one more is told to come later.
 pub const IDENTITIES_WAITING_MAX: usize = 256;
+/// People of other issuers that are looked up at a time.
+pub const IDENTITIES_AT_ONCE_MAX: usize = 8;
+/// How long the rights of such a person are taken as known, in milliseconds.
+pub const IDENTITY_FRESH_MS: u64 = 1_000;
+/// How long a socket, which cannot wait, goes by them, in milliseconds.
+pub const IDENTITY_AGE_MS_MAX: u64 = 60_000;
 /// Callers by API key that a node remembers; past it all are forgotten.
 pub const KEYS_KNOWN_MAX: usize = 10_000;

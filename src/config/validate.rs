@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::{
-    AvailabilityConfig, Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig, LimitsConfig,
-    MailConfig, SocketConfig, StreamConfig, SweepConfig, inside,
+    AuthConfig, AvailabilityConfig, Config, DatabaseConfig, DeskConfig, FeedConfig, HttpConfig,
+    LimitsConfig, MailConfig, SocketConfig, StreamConfig, SweepConfig, inside,
 };
 
 /// The most shards: a set of shards is the bits of a word, and one bit is for server-sent events.
@@ -24,6 +24,7 @@ impl Config {
         let mut faults = Faults(Vec::new());
         faults.http(&self.http);
         faults.limits(&self.limits);
+        faults.auth(&self.auth);
         faults.database(&self.database);
         faults.mail(&self.mail);
         faults.desk(&self.desk);
@@ -73,6 +74,20 @@ impl Faults {
             ("--tickets-per-account-max", limits.tickets_per_account_max),
         ] {
             self.within(flag, max, counted.clone());
+        }
+    }
+
+    fn auth(&mut self, auth: &AuthConfig) {
+        let mut names: Vec<_> = auth.issuers.iter().map(|issuer| &issuer.name).collect();
+        names.extend(&auth.jwt_issuer);
+        names.sort_unstable();
+        for pair in names.windows(2) {
+            if let [one, other] = pair
+                && one == other
+            {
+                let fault = format!("--issuers names {one}, which is named already");
+                self.0.push(fault);
+            }
         }
     }
 

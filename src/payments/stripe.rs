@@ -17,6 +17,7 @@ use sha2::Sha256;
 use super::{Provider, ProviderError, Returned};
 use crate::config::StripeConfig;
 use crate::config::inside::{PROVIDER_TIMEOUT_S, WEBHOOK_TOLERANCE_S};
+use crate::outgoing;
 use crate::store::payments::Refund;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{
@@ -68,12 +69,8 @@ impl Stripe {
         let Some(secret_key) = config.secret_key.clone().filter(|key| !key.is_empty()) else {
             return Ok(None);
         };
-        let client = Client::builder()
-            .timeout(Duration::from_secs(PROVIDER_TIMEOUT_S))
-            .redirect(reqwest::redirect::Policy::none())
-            .tls_backend_preconfigured(tls()?)
-            .build()
-            .map_err(|error| StripeSetupError(error.into()))?;
+        let timeout = Duration::from_secs(PROVIDER_TIMEOUT_S);
+        let client = outgoing::client(timeout).map_err(StripeSetupError)?;
         let secrets = config.webhook_secret.as_deref().unwrap_or_default();
         let secrets = secrets.split(',').map(str::trim);
         Ok(Some(Stripe(Arc::new(Inner {
@@ -182,17 +179,6 @@ pub(crate) struct LaterEvents {
     pub(crate) has_more: bool,
 }
 
-/// Trusts the authorities that the machine trusts.
-fn tls() -> Result<rustls::ClientConfig, StripeSetupError> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| StripeSetupError(error.into()))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
-}
-
 /// An event of a webhook: of which attempt it is.
 #[derive(Debug, Clone, Deserialize)]
 pub struct StripeEvent {
@@ -284,17 +270,10 @@ fn should_retry(answer: &reqwest::Response) -> bool {
     header.is_some_and(|value| value == "true")
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<Value, ProviderError> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(unanswered)? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > ANSWER_BYTES_MAX {
-            return Err(ProviderError::Unanswered(
-                "the answer is too long".to_owned(),
-            ));
-        }
-    }
-    serde_json::from_slice(&bytes)
+async fn read(answer: reqwest::Response) -> Result<Value, ProviderError> {
+    let body = outgoing::body(answer, ANSWER_BYTES_MAX).await;
+    let body = body.map_err(|error| ProviderError::Unanswered(error.to_string()))?;
+    serde_json::from_slice(&body)
         .map_err(|_| ProviderError::Unanswered("the answer is no JSON".to_owned()))
 }
 

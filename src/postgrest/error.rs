@@ -206,6 +206,10 @@ impl From<AuthError> for RestError {
         let message = match &error {
             AuthError::Expired => "JWT expired".to_owned(),
             AuthError::Invalid(_) => error.to_string(),
+            AuthError::Unready => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                return RestError::new(status, "PGRST001", error.to_string()).later();
+            }
         };
         RestError::new(StatusCode::UNAUTHORIZED, "PGRST301", message)
     }

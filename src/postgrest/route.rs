@@ -157,7 +157,7 @@ async fn read(
 ) -> Result<Response, RestError> {
     let Path(name) = name.map_err(|_| RestError::no_path())?;
     let table = table(&name)?;
-    let caller = tables.auth.supabase_caller(&headers)?;
+    let caller = tables.auth.supabase_caller(&headers).await?;
     let (form, prefer) = (Form::of(&headers)?, Prefer::of(&headers));
     let range = RowRange::of(&headers)?;
     let asked = query::read(table, &pairs(&uri)?, range, prefer.counted)?;
@@ -194,7 +194,7 @@ async fn take_interactions(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, RestError> {
-    let caller = tables.auth.supabase_caller(&headers)?;
+    let caller = tables.auth.supabase_caller(&headers).await?;
     let (form, prefer) = (Form::of(&headers)?, Prefer::of(&headers));
     if prefer.upsert {
         return Err(RestError::not_permitted(insert::TABLE));

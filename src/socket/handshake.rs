@@ -42,7 +42,7 @@ async fn upgrade(
         Ok(offer) => offer,
         Err(refused) => return refused.into_response(),
     };
-    let caller = match offer.caller(&shards) {
+    let caller = match offer.caller(&shards).await {
         Ok(caller) => caller,
         Err(refused) => return refused.into_response(),
     };
@@ -190,17 +190,21 @@ impl Offer {
 
     /// The caller. A token must be valid; with one that has ended its bearer is nobody: public topics need none, and
     /// what needs one is refused when it is joined. An API key may be anything, and names a caller only if it is a token.
-    fn caller(&self, shards: &Shards) -> Result<Caller, RefusedHandshake> {
+    async fn caller(&self, shards: &Shards) -> Result<Caller, RefusedHandshake> {
         match (&self.token, &self.api_key) {
             (Some(token), api_key) if api_key.as_ref() != Some(token) => {
-                match shards.auth.verify(token) {
+                match shards.auth.check(token).await {
                     Err(AuthError::Expired) => Ok(Caller::Anonymous),
+                    Err(AuthError::Unready) => Err(RefusedHandshake(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "the token cannot be checked now",
+                    )),
                     verified => verified.map_err(|_| {
                         RefusedHandshake(StatusCode::UNAUTHORIZED, "the token is not valid")
                     }),
                 }
             }
-            (_, Some(key)) => Ok(shards.auth.verify(key).unwrap_or(Caller::Anonymous)),
+            (_, Some(key)) => Ok(shards.auth.check(key).await.unwrap_or(Caller::Anonymous)),
             _ => Ok(Caller::Anonymous),
         }
     }

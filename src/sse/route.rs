@@ -152,7 +152,7 @@ async fn stream(
 ) -> ApiResult<Response> {
     let (view, since) = (wish.topic, last_seen(&headers).or(wish.since));
     let caller = match &wish.access_token {
-        Some(token) => streams.node.auth.verify(token)?,
+        Some(token) => streams.node.auth.check(token).await?,
         None => caller,
     };
     let busy = || ApiError::unavailable("BUSY", RETRY_AFTER_S);

@@ -395,7 +395,7 @@ async fn bearer(
 }
 
 /// Ends all sessions but `keep`, and all tokens of generations up to now; those of `keep` have to be refreshed.
-async fn end_all(
+pub(super) async fn end_all(
     tx: &Transaction<'_>,
     user: UserId,
     reason: &str,
@@ -424,7 +424,7 @@ async fn use_link(
     row.map(|row| Ok(row.try_get(0)?)).transpose()
 }
 
-async fn confirm(tx: &Transaction<'_>, user: UserId) -> Result<(), StoreError> {
+pub(super) async fn confirm(tx: &Transaction<'_>, user: UserId) -> Result<(), StoreError> {
     let sql = "update users set email_confirmed_at = coalesce(email_confirmed_at, clock_timestamp()) where id = $1";
     tx.execute(sql, &[&user]).await?;
     join_guest_bookings(tx, user).await

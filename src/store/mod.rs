@@ -25,6 +25,7 @@ pub mod events;
 pub mod expiry;
 pub mod exports;
 pub mod idempotency;
+mod identities;
 mod ids;
 mod interactions;
 pub mod invoices;

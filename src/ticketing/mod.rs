@@ -12,6 +12,7 @@ pub mod booking;
 pub mod calendar;
 pub mod currency;
 pub mod edit;
+pub mod email;
 mod ids;
 pub mod interaction;
 pub mod ledger;

@@ -29,6 +29,7 @@
 //! | [`guest`] | in a database of others Seatcast keeps to its schema, and roles to what they may |
 //! | [`hall`] | seats count as seats, in every place that says a number |
 //! | [`interactions`] | what people did is taken in, stored in batches, bounded, and makes nobody wait |
+//! | [`issuers`] | tokens of other issuers: keys come and go, people keep their user, nothing forged is believed |
 //! | [`mail`] | links and codes in mails, sent by jobs to a real SMTP server |
 //! | [`metrics`] | `/metrics` counts what happens |
 //! | [`nodes`] | several nodes on one database: presence is one number, and ends with its node |
@@ -95,6 +96,7 @@ mod hall;
 mod hostile;
 mod idempotency;
 mod interactions;
+mod issuers;
 mod mail;
 mod metrics;
 mod money;

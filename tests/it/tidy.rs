@@ -92,7 +92,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["auth", "desk", "mail", "payments", "store", "ticketing"],
     ),
     ("mail", &["config"]),
-    ("payments", &["config", "desk", "store", "ticketing"]),
+    (
+        "payments",
+        &["config", "desk", "outgoing", "store", "ticketing"],
+    ),
     ("pdf", &["auth", "store", "ticketing"]),
     (
         "sse",
@@ -115,6 +118,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("limits", &["config", "ticketing"]),
     ("embedded", &["config"]),
     ("ended", &["auth", "config", "store"]),
+    ("issuers", &["auth", "config", "outgoing", "store"]),
+    ("outgoing", &[]),
     ("tasks", &[]),
     ("descriptors", &["config"]),
     ("telemetry", &["ticketing"]),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Rules, Session};
-use crate::auth::{self, Auth, Caller, Right};
+use crate::auth::{self, Auth, AuthError, Caller, Right};
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::topic::Topic;
 use crate::ticketing::live::EventInfo;
@@ -21,10 +21,10 @@ impl Session {
             self.sign_out();
             return Ok(());
         }
-        self.caller = rules
-            .auth
-            .verify(token)
-            .map_err(|error| code::INVALID_TOKEN.because(error))?;
+        self.caller = rules.auth.verify(token).map_err(|error| match error {
+            AuthError::Unready => code::UNAVAILABLE.because(error),
+            error => code::INVALID_TOKEN.because(error),
+        })?;
         self.caller_changed = true;
         Ok(())
     }

@@ -5,6 +5,7 @@ pub(crate) mod caller;
 pub(crate) mod collector;
 pub(crate) mod cut;
 pub(crate) mod database;
+pub(crate) mod issuer;
 pub(crate) mod nats;
 pub(crate) mod numbers;
 pub(crate) mod own;
