@@ -17,6 +17,8 @@ python_realtime_oldest=2.0.0
 python_aiosmtpd=1.4.6
 # Stripe's own client, which the tests' stand-in for Stripe is held to.
 npm_stripe=23.1.0
+# A stand-in for Stripe that others wrote, which the server has to get along with as well.
+python_localstripe=1.15.10
 # It tries the server by its OpenAPI document.
 python_schemathesis=4.32.5
 
@@ -214,6 +216,7 @@ main() {
     [ "$purpose" != test ] || setup_python python-oldest realtime "$python_realtime_oldest"
     [ "$purpose" != test ] || setup_python smtp aiosmtpd "$python_aiosmtpd"
     [ "$purpose" != test ] || setup_python schemathesis schemathesis "$python_schemathesis"
+    [ "$purpose" != test ] || setup_python localstripe localstripe "$python_localstripe"
     [ "$purpose" != test ] || setup_npm stripe-sdk stripe "$npm_stripe"
     [ "$purpose" != test ] || setup_nats
     [ "$purpose" != test ] || setup_pgbouncer

@@ -3,9 +3,11 @@
 //! | module | what must hold |
 //! |---|---|
 //! | [`rules`] | declines, lost and doubled messages, late money, other amounts, faults at every step |
+//! | [`localstripe`] | a hold is paid, cancelled and refunded against a stand-in that others wrote |
 //! | [`movements`] | refunds and disputes that we did not make are booked once, and wait for a person |
 //! | [`stand_ins`] | our stand-in for Stripe is understood by Stripe's own client |
 
+mod localstripe;
 mod movements;
 mod rules;
 mod shop;
