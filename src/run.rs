@@ -39,6 +39,7 @@ use crate::nats::{self, Interest};
 use crate::payments::demo::Demo;
 use crate::payments::stripe::{Stripe, StripeSetupError};
 use crate::payments::{self, Payments, Providers};
+use crate::pdf::Printer;
 use crate::postgrest::{self, RestTables};
 use crate::presence;
 use crate::private;
@@ -167,6 +168,7 @@ pub async fn run(
     };
     let payments = Payments::new(store.clone(), desk.clone(), providers);
     let till = demo.map(|demo| self::payments::demo::router(demo, payments.clone()));
+    let printer = Printer::default();
     let hands = JobHands {
         store: store.clone(),
         desk: desk.clone(),
@@ -174,6 +176,7 @@ pub async fn run(
         proofs: proofs.clone(),
         public_url: public_url(&config.mail, address),
         mailer,
+        printer: printer.clone(),
     };
     let jobs = jobs::start(&mut back, hands);
     ended::start(&mut back, &store, auth.ended());
@@ -219,6 +222,7 @@ pub async fn run(
         rates,
         jobs,
         payments,
+        printer,
         shutdown: shutdown.clone(),
     });
     let others = handshake::router(shards)
@@ -267,6 +271,7 @@ fn open_desk(back: &mut Tasks, config: &Config, store: &Store) -> Desk {
     let desk = Desk::new(
         store.clone(),
         config.desk.clone(),
+        config.mail.smtp_url.is_some() || config.auth.dev,
         workers.clone(),
         end.clone(),
     );

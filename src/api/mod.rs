@@ -117,6 +117,7 @@ pub struct ApiParts {
     pub rates: Rates,
     pub jobs: Jobs,
     pub payments: Payments,
+    pub printer: Printer,
     pub shutdown: CancellationToken,
 }
 
@@ -134,7 +135,7 @@ impl ApiState {
             passwords: Passwords::default(),
             seatmaps: seats::KeptMaps::default(),
             exports: exports::ExportPlaces::default(),
-            printer: Printer::default(),
+            printer: parts.printer,
             config,
             auth: parts.auth,
             store: parts.store,

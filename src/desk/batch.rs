@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::command::{Answer, Book, Change, Command, DeskError, Expired, Said, Verdict};
+use crate::lang::Lang;
 use crate::store::desk::{
     ChangedBooking, ChangedClaim, Contents, Facts, Found, NewBooking, Questions, Writes,
 };
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::store::jobs::QueuedJob;
+use crate::store::letters::confirmation_job;
 use crate::store::waitlist::{OFFER_MAIL, OFFER_MAIL_WORTH};
 use crate::ticketing::booking::{self, Grant, Item, Request, Terms, Wish};
 use crate::ticketing::record::{Booking, BookingStatus, Ticket, TicketStatus};
@@ -127,6 +129,8 @@ pub(super) struct Deciding {
     /// Bookings whose overdue hold this transaction ends.
     ended: BTreeSet<BookingId>,
     expired: BTreeMap<EventId, u64>,
+    /// Buyers are written to.
+    mails: bool,
 }
 
 /// The stock of an event and a booking of it before a command.
@@ -161,7 +165,7 @@ enum Pending {
 
 impl Deciding {
     /// `references`: all candidates; `facts` says which of them are in use.
-    pub(super) fn new(facts: Facts, references: Vec<String>) -> Deciding {
+    pub(super) fn new(facts: Facts, references: Vec<String>, mails: bool) -> Deciding {
         let taken: BTreeSet<&String> = facts.references_taken.iter().collect();
         let free: BTreeSet<String> = references
             .into_iter()
@@ -173,6 +177,7 @@ impl Deciding {
             references: free.into_iter(),
             ended: BTreeSet::new(),
             expired: BTreeMap::new(),
+            mails,
         }
     }
 
@@ -303,6 +308,7 @@ impl Deciding {
                 vouchers: offer.grant.vouchers,
                 absorbed_fee_amount: offer.grant.absorbed_fee_amount,
                 key: None,
+                lang: Lang::En,
             });
         }
         writes
@@ -391,6 +397,13 @@ impl Deciding {
         if let Some(key) = &book.key {
             self.made.insert(name(key), (key.clone(), booking.clone()));
         }
+        let has_address =
+            buyer.is_some() || book.contact.as_ref().is_some_and(|one| one.email.is_some());
+        let is_sold = booking.status == BookingStatus::Confirmed;
+        let jobs = match self.mails && has_address && is_sold {
+            true => vec![confirmation_job(id)],
+            false => Vec::new(),
+        };
         Decided::Effect(Effect {
             event: book.event_id,
             answer: Pending::Booking(Once::Made(Box::new(booking.clone()))),
@@ -406,7 +419,9 @@ impl Deciding {
                     vouchers: grant.vouchers,
                     absorbed_fee_amount: grant.absorbed_fee_amount,
                     key: book.key.clone(),
+                    lang: book.lang,
                 }],
+                jobs,
                 ..Writes::default()
             },
         })
@@ -455,9 +470,13 @@ impl Deciding {
             Err(refusal) => Decided::Said(Err(refusal.into())),
             Ok(Moved::Before) => unwritten(event, Once::Replayed(standing.booking.clone())),
             Ok(Moved::Now) => {
+                let mut jobs = change.with.jobs.clone();
+                if self.mails {
+                    jobs.extend(mails(&was.booking, &standing.booking));
+                }
                 let mut writes = Writes {
                     changed: vec![changed(&was, standing, now)],
-                    jobs: change.with.jobs.clone(),
+                    jobs,
                     ..Writes::default()
                 };
                 let booking = standing.booking.clone();
@@ -526,6 +545,12 @@ fn changed_claims(was: &[Claim], are: &[Claim]) -> Vec<ChangedClaim> {
 fn new_claims(are: &[Claim]) -> Vec<Claim> {
     let new = are.iter().filter(|claim| claim.id == Claim::UNSTORED);
     new.copied().collect()
+}
+
+/// What the buyer is told of a change.
+fn mails(was: &Booking, is: &Booking) -> Option<QueuedJob> {
+    let is_sold = was.status != is.status && is.status == BookingStatus::Confirmed;
+    is_sold.then(|| confirmation_job(is.id))
 }
 
 /// Tells somebody of an offer.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::lang::Lang;
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::store::jobs::QueuedJob;
 use crate::ticketing::booking::Request;
@@ -22,6 +23,8 @@ pub struct Book {
     pub attendees: Vec<Attendee>,
     pub answers: Option<Answers>,
     pub key: Option<IdempotencyKey>,
+    /// The language in which the buyer is written to.
+    pub lang: Lang,
 }
 
 /// Changes a booking that stands.

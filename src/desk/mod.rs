@@ -76,10 +76,11 @@ pub struct Quote {
 }
 
 impl Desk {
-    /// Workers are tasks of `tracker`. After `cancel` no command is accepted; those that wait are served, then all end.
+    /// `mails`: buyers are written to. Workers are tasks of `tracker`. After `cancel` no command is accepted; those that wait are served, then all end.
     pub fn new(
         store: Store,
         config: DeskConfig,
+        mails: bool,
         tracker: TaskTracker,
         cancel: CancellationToken,
     ) -> Desk {
@@ -91,7 +92,7 @@ impl Desk {
         let inner = Arc::new(Inner {
             store,
             config,
-            shared: DeskShared::new(limits, Instant::now),
+            shared: DeskShared::new(limits, Instant::now).mailing(mails),
             idle: Mutex::default(),
             tracker,
             cancel,

@@ -45,6 +45,8 @@ pub(crate) struct DeskShared {
     now: fn() -> Instant,
     /// Told of every commit that wrote jobs.
     pub(super) jobs_written: Arc<Notify>,
+    /// Mails go out, so the changes that buyers are told of write jobs.
+    mails: bool,
 }
 
 impl DeskShared {
@@ -55,7 +57,12 @@ impl DeskShared {
             pulse: Mutex::new(Pulse::new(now())),
             now,
             jobs_written: Arc::default(),
+            mails: false,
         }
+    }
+
+    pub(super) fn mailing(self, mails: bool) -> DeskShared {
+        DeskShared { mails, ..self }
     }
 
     /// Puts a command into the queue, with the deadline that follows from its caller's patience.
@@ -404,6 +411,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         Ok(Deciding::new(
             facts,
             std::mem::take(&mut questions.references),
+            self.shared.mails,
         ))
     }
 

@@ -1,4 +1,4 @@
-//! The same done to many bookings: cancelled, given back, or their links mailed again. One after the other, each by the
+//! The same done to many bookings: cancelled, given back, or their tickets mailed again. One after the other, each by the
 //! rules of its own request, so the job can be stopped anywhere and goes on.
 
 use std::time::Duration;
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{BookingLink, End, Failed, JobHands, Jobs, Kind, Task};
+use super::{Confirmation, End, Failed, JobHands, Kind, Task, row};
 use crate::auth::proofs::Proofs;
 use crate::desk::{Change, DeskError};
-use crate::lang::Lang;
 use crate::payments::give_back::{GiveBack, NotGiven, after_cancellation, give_back};
 use crate::store::bookings::Name;
+use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::transition::{Canceller, Transition};
 use crate::ticketing::{BookingId, OrganizationId};
@@ -29,7 +29,7 @@ pub enum BulkAction {
     Cancel,
     /// All that is left, with every ticket.
     Refund,
-    /// Mails the way to the booking again.
+    /// Mails the tickets of a confirmed booking again.
     Resend,
 }
 
@@ -108,7 +108,7 @@ impl BulkBookings {
         match self.action {
             BulkAction::Cancel => self.cancel(hands, id).await,
             BulkAction::Refund => self.refund(hands, id).await,
-            BulkAction::Resend => resend(hands, id).await,
+            BulkAction::Resend => resend(hands, id, &self.key).await,
         }
     }
 
@@ -158,19 +158,25 @@ impl BulkBookings {
     }
 }
 
-async fn resend(hands: &JobHands, id: BookingId) -> Result<Result<(), &'static str>, Failed> {
+async fn resend(
+    hands: &JobHands,
+    id: BookingId,
+    key: &str,
+) -> Result<Result<(), &'static str>, Failed> {
     let Some(found) = hands.store.booking(Name::Id(id)).await? else {
         return Ok(Err("BOOKING_NOT_FOUND"));
     };
-    let Some(email) = found.contact.and_then(|contact| contact.email) else {
+    let status = found.booking.status;
+    if status != BookingStatus::Confirmed {
+        return Ok(Err("INVALID_TRANSITION"));
+    }
+    if hands.store.mail_address(id).await?.is_none() {
         return Ok(Err("NO_ADDRESS"));
+    }
+    let letter = Confirmation {
+        booking_id: id,
+        again: Some(key.to_owned()),
     };
-    let link = BookingLink {
-        reference: found.booking.reference,
-        email,
-        lang: Lang::En,
-    };
-    let jobs = Jobs::of(hands);
-    jobs.ask(&link).await?;
+    hands.store.queue_job(&row(&letter, &hands.proofs)).await?;
     Ok(Ok(()))
 }

@@ -8,8 +8,10 @@
 //! Each kind is one file: what it says, how long it is worth anything, and how it is carried out. [`kinds!`] lists them.
 
 mod account_mail;
+mod booking_letter;
 mod booking_link;
 pub mod bulk;
+mod confirmation;
 mod email_code;
 pub mod event_refunds;
 mod give_back;
@@ -31,6 +33,7 @@ use tokio::sync::Notify;
 pub use self::account_mail::{AccountMail, Purpose};
 pub use self::booking_link::BookingLink;
 pub use self::bulk::BulkBookings;
+pub use self::confirmation::Confirmation;
 pub use self::email_code::EmailCode;
 pub use self::event_refunds::EventRefunds;
 pub use self::give_back::GiveBack;
@@ -43,6 +46,7 @@ use crate::auth::proofs::Proofs;
 use crate::desk::Desk;
 use crate::mail::{MailError, Mailer};
 use crate::payments::Payments;
+use crate::pdf::Printer;
 use crate::store::jobs::{NewJob, QueuedJob, TakenJob};
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
@@ -178,7 +182,8 @@ kinds![
     GiveBack,
     NumberInvoice,
     ProviderEvents,
-    WaitlistOffer
+    WaitlistOffer,
+    Confirmation
 ];
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> Outcome {
@@ -287,6 +292,7 @@ pub struct JobHands {
     pub public_url: String,
     /// `None`: this node has no way to send mails, and does not take jobs that need one.
     pub mailer: Option<Mailer>,
+    pub printer: Printer,
 }
 
 impl JobHands {

@@ -63,6 +63,7 @@ impl Letter {
             }
             .render()
             .map_err(unwritten)?,
+            attachments: Vec::new(),
         })
     }
 }

@@ -26,6 +26,23 @@ pub struct Mail {
     pub subject: String,
     pub text: String,
     pub html: String,
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that goes with a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    pub name: String,
+    /// As in `application/pdf`.
+    pub content_type: &'static str,
+    pub bytes: Vec<u8>,
+}
+
+impl Mail {
+    pub fn attach(mut self, attachment: Attachment) -> Mail {
+        self.attachments.push(attachment);
+        self
+    }
 }
 
 /// Why a mail did not go out.

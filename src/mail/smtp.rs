@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use lettre::message::{Mailbox, MultiPart};
+use lettre::message::header::ContentType;
+use lettre::message::{Attachment as Part, Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use super::{Mail, MailError, MailSetupError};
@@ -53,7 +54,15 @@ impl Smtp {
     fn message(&self, mail: &Mail) -> Result<Message, MailError> {
         let to = Mailbox::new(None, mail.to.parse().map_err(refused)?);
         let id = format!("<{}@{}>", mail.key, self.from.email.domain());
-        let content = MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone());
+        let mut content = MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone());
+        if !mail.attachments.is_empty() {
+            content = MultiPart::mixed().multipart(content);
+        }
+        for file in &mail.attachments {
+            let kind = ContentType::parse(file.content_type).map_err(refused)?;
+            let part = Part::new(file.name.clone()).body(file.bytes.clone(), kind);
+            content = content.singlepart(part);
+        }
         let message = Message::builder()
             .from(self.from.clone())
             .to(to)

@@ -146,7 +146,7 @@ impl Store {
             Name::Reference(reference) => ("reference", reference),
         };
         let sql = format!(
-            "select {BOOKING}, {BELONGS}, statement_timestamp(), c.booking_id is not null, c.name, c.email, c.phone
+            "select {BOOKING}, {BELONGS}, statement_timestamp(), num_nonnulls(c.name, c.email, c.phone) > 0, c.name, c.email, c.phone
                from bookings b join events e on e.id = b.event_id
                left join booking_contacts c on c.booking_id = b.id where b.{column} = $1"
         );

@@ -34,6 +34,7 @@ pub use self::connection::DeskConnection;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
 use super::jobs::QueuedJob;
 use super::{Store, StoreError};
+use crate::lang::Lang;
 use crate::ticketing::record::{
     Answers, Attendee, Booking, BookingItem, BookingKind, BookingLine, BookingStatus, Contact,
     PaidBy, Ticket,
@@ -181,6 +182,8 @@ pub struct NewBooking {
     /// Fees that the organizer pays.
     pub absorbed_fee_amount: i64,
     pub key: Option<IdempotencyKey>,
+    /// The language in which the buyer is written to.
+    pub lang: Lang,
 }
 
 /// A booking that changes. `None` and empty: as it was.

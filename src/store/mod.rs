@@ -31,6 +31,7 @@ mod interactions;
 pub mod invoices;
 pub mod jobs;
 mod ledger;
+pub mod letters;
 pub mod memberships;
 pub mod migrate;
 pub mod movements;

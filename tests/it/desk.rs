@@ -22,6 +22,7 @@ fn desk(store: Store) -> Desk {
     Desk::new(
         store,
         Config::default().desk,
+        false,
         TaskTracker::new(),
         CancellationToken::new(),
     )
@@ -48,6 +49,7 @@ fn request(event_id: EventId, buyer: Option<UserId>, items: Vec<Item>) -> Book {
         attendees: Vec::new(),
         answers: None,
         key: None,
+        lang: seatcast::lang::Lang::En,
     }
 }
 
@@ -269,7 +271,13 @@ async fn at_the_end_the_desk_serves_who_waits_and_nobody_else() {
         .await;
     let (tracker, end) = (TaskTracker::new(), CancellationToken::new());
     let config = Config::default().desk;
-    let desk = Desk::new(database.store().await, config, tracker.clone(), end.clone());
+    let desk = Desk::new(
+        database.store().await,
+        config,
+        false,
+        tracker.clone(),
+        end.clone(),
+    );
     let ask = || {
         desk.book(request(
             show.event,

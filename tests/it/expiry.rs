@@ -182,7 +182,13 @@ async fn any_number_of_sweepers_end_each_hold_once() {
     for _ in 0..3 {
         let store = server.database.store().await;
         let config = Config::default();
-        let desk = Desk::new(store.clone(), config.desk, TaskTracker::new(), end.clone());
+        let desk = Desk::new(
+            store.clone(),
+            config.desk,
+            false,
+            TaskTracker::new(),
+            end.clone(),
+        );
         let sweeper = sweep::run(store, desk, config.sweep, 24, end.clone());
         sweepers.push(tokio::spawn(sweeper));
     }

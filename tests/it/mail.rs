@@ -15,9 +15,9 @@ use crate::support::smtp::Smtp;
 const BOOKINGS: &str = "/api/v1/bookings";
 const FIND: &str = "/api/v1/bookings/find";
 const CODES: &str = "/api/v1/email-codes";
-const PAGES: &str = "https://tickets.example.org/hall";
+pub(crate) const PAGES: &str = "https://tickets.example.org/hall";
 
-async fn mailing(smtp: &Smtp) -> TestServer {
+pub(crate) async fn mailing(smtp: &Smtp) -> TestServer {
     let url = smtp.url();
     let mails = TestServer::builder().with(|config| {
         config.mail.smtp_url = Some(url);
@@ -39,13 +39,16 @@ async fn book(server: &TestServer, show: &Staged, email: &str) -> Value {
         .clone()
 }
 
-async fn waits(client: &Client, sql: &str) {
+pub(crate) async fn waits(client: &Client, sql: &str) {
     let waiting = async {
         while !one::<bool>(client, sql, &[]).await {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(DEADLINE, waiting).await.expect(sql);
+    if tokio::time::timeout(DEADLINE, waiting).await.is_err() {
+        let left: Option<String> = one(client, "select string_agg(concat_ws(' ', kind, key, state, run_at::text, reason), '; ') from jobs", &[]).await;
+        panic!("{sql}: {left:?}");
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@
 //! | [`proxies`] | nginx, HAProxy and Caddy with our files pass everything, and clients are told apart behind them |
 //! | [`refunds`] | money goes back once, to the unit, with its tickets; a cancelled event gives all of it back |
 //! | [`routes`] | every route refuses whom it is not for; envelopes, languages, limits |
+//! | [`post`] | buyers are told once of what became of their booking, with their tickets |
 //! | [`presence`] | native viewers and the dialect's members are one number |
 //! | [`prices`] | taxes, fees and vouchers: what a booking costs, and what the books say of it |
 //! | [`schema`] | the schema moves, logs and refuses what it should, for plain SQL |
@@ -107,6 +108,7 @@ mod numbers;
 mod openapi;
 mod payments;
 mod plans;
+mod post;
 mod postgrest;
 mod presence;
 mod prices;

@@ -89,7 +89,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("interactions", &["config", "limits", "store", "ticketing"]),
     (
         "jobs",
-        &["auth", "desk", "mail", "payments", "store", "ticketing"],
+        &[
+            "auth",
+            "desk",
+            "mail",
+            "payments",
+            "pdf",
+            "store",
+            "ticketing",
+        ],
     ),
     ("mail", &["config"]),
     (

@@ -25,6 +25,7 @@ use crate::auth::proofs::Proofs;
 use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, NAME_CHARS_MAX};
 use crate::desk::{Book, DeskError};
+use crate::lang::Lang;
 use crate::limits::address::Client;
 use crate::schema;
 use crate::ticketing::booking::{ExpectedTotal, Item, Request, Sells, Wish};
@@ -348,6 +349,7 @@ pub(in crate::api) async fn create(
             attendees: body.input.attendees,
             answers: body.input.answers,
             key: key.as_ref().map(|key| key.stored.clone()),
+            lang: Lang::of(&headers),
         })
         .await;
     let outcome = match outcome {

@@ -162,6 +162,7 @@ impl DeskCaller {
             attendees: Vec::new(),
             answers: None,
             key: key.map(|key| IdempotencyKey::new(scope, key, [0; 32])),
+            lang: crate::lang::Lang::En,
         }
     }
 

@@ -13,6 +13,7 @@ use tokio_postgres::types::{Json, ToSql};
 
 use super::connection::statements;
 use super::{AS_READ, ChangedBooking, End, IN_TIME, NewBooking, Writes};
+use crate::lang::Lang;
 use crate::store::StoreError;
 use crate::store::jobs::{QueuedJob, millis};
 use crate::ticketing::price::LineKind;
@@ -92,8 +93,8 @@ statements! {
         insert into claims (event_id, booking_id, ticket_type_id, seat_id, quantity, state)
         select * from unnest($19::bigint[], $20::uuid[], $21::bigint[], $22::bigint[], $23::int[], $24::text[])");
     add_contacts = "
-        insert into booking_contacts (booking_id, name, email, phone)
-        select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[])";
+        insert into booking_contacts (booking_id, name, email, phone, lang)
+        select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])";
     make_offers = "
         update waitlist w set status = 'offered', booking_id = offer.booking_id, updated_at = clock_timestamp()
           from unnest($1::bigint[], $2::uuid[]) as offer (id, booking_id)
@@ -408,24 +409,41 @@ struct ContactRows<'a> {
     names: Vec<Option<&'a str>>,
     emails: Vec<Option<&'a str>>,
     phones: Vec<Option<&'a str>>,
+    langs: Vec<&'a str>,
 }
 
 impl<'a> ContactRows<'a> {
     fn of(new: &'a [NewBooking]) -> ContactRows<'a> {
         let mut columns = ContactRows::default();
         for new in new {
-            if let Some(contact) = &new.contact {
-                columns.bookings.push(new.booking.id);
-                columns.names.push(contact.name.as_deref());
-                columns.emails.push(contact.email.as_deref());
-                columns.phones.push(contact.phone.as_deref());
+            // Without one, a row only tells the language of an account's mails, where that is not English.
+            if new.contact.is_none() && (new.lang == Lang::En || new.booking.user_id.is_none()) {
+                continue;
             }
+            let contact = new.contact.as_ref();
+            columns.bookings.push(new.booking.id);
+            columns
+                .names
+                .push(contact.and_then(|one| one.name.as_deref()));
+            columns
+                .emails
+                .push(contact.and_then(|one| one.email.as_deref()));
+            columns
+                .phones
+                .push(contact.and_then(|one| one.phone.as_deref()));
+            columns.langs.push(new.lang.tag());
         }
         columns
     }
 
-    fn columns(&self) -> [&(dyn ToSql + Sync); 4] {
-        [&self.bookings, &self.names, &self.emails, &self.phones]
+    fn columns(&self) -> [&(dyn ToSql + Sync); 5] {
+        [
+            &self.bookings,
+            &self.names,
+            &self.emails,
+            &self.phones,
+            &self.langs,
+        ]
     }
 }
 

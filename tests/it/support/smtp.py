@@ -5,6 +5,7 @@ What it does with a mail is in the address: `later@…` is refused for now the f
 """
 
 import asyncio
+import base64
 import email
 import email.policy
 import json
@@ -36,6 +37,14 @@ class Handler:
                     "message_id": str(mail["message-id"]),
                     "text": mail.get_body(("plain",)).get_content(),
                     "html": mail.get_body(("html",)).get_content(),
+                    "attachments": [
+                        {
+                            "name": part.get_filename(),
+                            "type": part.get_content_type(),
+                            "base64": base64.b64encode(part.get_payload(decode=True)).decode(),
+                        }
+                        for part in mail.iter_attachments()
+                    ],
                 }
             ),
             flush=True,

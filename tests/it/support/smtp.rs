@@ -4,14 +4,15 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
 
 use super::server::DEADLINE;
 
 pub(crate) struct Smtp {
     port: u16,
-    mails: Lines<BufReader<ChildStdout>>,
+    mails: mpsc::UnboundedReceiver<String>,
     _server: Child,
 }
 
@@ -26,8 +27,17 @@ impl Smtp {
             .spawn()
             .expect("python starts (scripts/setup.sh test installs it)");
         let said = server.stdout.take().expect("it is piped");
-        let mut mails = BufReader::new(said).lines();
-        let port = mails.next_line().await.expect("it speaks");
+        let mut lines = BufReader::new(said).lines();
+        let port = lines.next_line().await.expect("it speaks");
+        // Read at once: a server whose pipe is full takes no more mails.
+        let (read, mails) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if read.send(line).is_err() {
+                    return;
+                }
+            }
+        });
         Smtp {
             port: port.expect("it lives").parse().expect("a port"),
             mails,
@@ -41,11 +51,8 @@ impl Smtp {
 
     /// The next mail that is taken.
     pub(crate) async fn mail(&mut self) -> Value {
-        let line = tokio::time::timeout(DEADLINE, self.mails.next_line()).await;
-        let line = line
-            .expect("a mail comes")
-            .expect("it speaks")
-            .expect("it lives");
+        let line = tokio::time::timeout(DEADLINE, self.mails.recv()).await;
+        let line = line.expect("a mail comes").expect("it lives");
         serde_json::from_str(&line).expect("JSON")
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::selling::{Act, BenchBuyer, Pile};
 use crate::config::Config;
 use crate::desk::{self, Book, Change};
+use crate::lang::Lang;
 use crate::store::Store;
 use crate::store::yardstick::Stage;
 use crate::ticketing::booking::{self, Item, Sells, Wish};
@@ -33,7 +34,7 @@ impl DeskSeller {
         let (end, tasks) = (CancellationToken::new(), TaskTracker::new());
         let config = Config::default().desk;
         DeskSeller {
-            desk: desk::Desk::new(store.clone(), config, tasks.clone(), end.clone()),
+            desk: desk::Desk::new(store.clone(), config, false, tasks.clone(), end.clone()),
             end,
             tasks,
         }
@@ -95,6 +96,7 @@ impl DeskBuyer {
             attendees: Vec::new(),
             answers: None,
             key: None,
+            lang: Lang::En,
         }
     }
 

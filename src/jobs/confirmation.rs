@@ -1,0 +1,106 @@
+//! The tickets of a booking that was confirmed, with the entry for a calendar.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::booking_letter::{Words, isolated, letter};
+use super::{End, Failed, JobHands, Kind, Task};
+use crate::auth::proofs::Proofs;
+use crate::lang::Lang;
+use crate::mail::Attachment;
+use crate::pdf::ticket::{self, PrintedTicket};
+use crate::store::letters::{CONFIRMATION_JOB, LETTER_WORTH, confirmation_job};
+use crate::store::tickets::TicketInFull;
+use crate::ticketing::BookingId;
+use crate::ticketing::calendar;
+use crate::ticketing::record::BookingStatus;
+
+/// Written by the desk, with the confirmation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    pub booking_id: BookingId,
+    /// Names the request that wants it sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
+}
+
+impl Kind for Confirmation {
+    const NAME: &'static str = CONFIRMATION_JOB;
+    const WORTH: Duration = LETTER_WORTH;
+    const NEEDS_MAIL: bool = true;
+
+    fn key(&self, proofs: &Proofs) -> String {
+        let key = confirmation_job(self.booking_id).key;
+        match &self.again {
+            None => key,
+            Some(again) => format!("{key}-{}", proofs.key(again)),
+        }
+    }
+
+    /// Sends nothing where there is no address, or no ticket any more.
+    async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
+        let told = hands.store.booking_to_tell(self.booking_id).await?;
+        let Some(told) = told.filter(|told| told.status == BookingStatus::Confirmed) else {
+            return Ok(End::Done);
+        };
+        let tickets = hands.store.tickets_of(self.booking_id).await?;
+        let is_over = tickets.iter().all(|ticket| !ticket.is_buyers());
+        let Some(first) = tickets.first().filter(|_| !is_over) else {
+            return Ok(End::Done);
+        };
+        let letter = letter(&told, words(told.lang, &told.title), hands);
+        let mail = letter.mail(&told.email, &task.mail_key())?;
+        let paper = paper(hands, &tickets, told.lang, |ticket, key| {
+            PrintedTicket::of(ticket, key).filter(|_| ticket.is_buyers())
+        });
+        let mail = mail
+            .attach(Attachment {
+                name: format!("tickets-{}.pdf", told.reference),
+                content_type: "application/pdf",
+                bytes: paper.await?,
+            })
+            .attach(Attachment {
+                name: format!("{}.ics", told.reference),
+                content_type: "text/calendar; method=PUBLISH; charset=utf-8",
+                bytes: calendar::calendar(&first.entry(false)).into_bytes(),
+            });
+        hands.mailer()?.send(mail).await?;
+        Ok(End::Done)
+    }
+}
+
+/// Prints those of the tickets for which there is something to print.
+pub(super) async fn paper(
+    hands: &JobHands,
+    tickets: &[TicketInFull],
+    lang: Lang,
+    of: impl Fn(&TicketInFull, &crate::auth::passes::TicketKey) -> Option<PrintedTicket>,
+) -> Result<Vec<u8>, Failed> {
+    let key = hands.store.signing_key().await?;
+    let printed: Vec<PrintedTicket> = tickets.iter().filter_map(|one| of(one, &key)).collect();
+    let print = move |press: &mut crate::pdf::Press| ticket::print(press, &printed, lang);
+    let written = hands.printer.print(print).await;
+    written.map_err(|error| Failed::Later(error.to_string()))
+}
+
+fn words(lang: Lang, title: &str) -> Words {
+    let (subject, line) = match lang {
+        Lang::En => (
+            format!("Your tickets for {title}"),
+            "Your booking is confirmed. The tickets are attached; each code admits one person, once.",
+        ),
+        Lang::Th => (
+            format!("บัตรของคุณสำหรับ {title}"),
+            "การจองของคุณได้รับการยืนยันแล้ว บัตรแนบมากับอีเมลนี้ แต่ละรหัสใช้เข้าได้หนึ่งคนหนึ่งครั้ง",
+        ),
+        Lang::Fa => (
+            format!("بلیت‌های شما برای {}", isolated(title)),
+            "رزرو شما تأیید شد. بلیت‌ها پیوست این نامه‌اند؛ هر کد یک نفر را یک بار راه می‌دهد.",
+        ),
+    };
+    Words {
+        subject,
+        lines: vec![line.to_owned()],
+    }
+}
