@@ -16,13 +16,22 @@ create table refund_policies (
     updated_at timestamptz not null default clock_timestamp()
 );
 
--- A cancelled event gives back what was paid for it, whoever cancels it: the job is written by the statement that does.
+-- A cancelled event gives back what was paid for it, and tells its buyers, whoever cancels it: the jobs are written by the
+-- statement that does.
 create function queue_refunds_of_events() returns trigger
     language plpgsql security definer set search_path from current as $$
 begin
     insert into jobs (kind, key, payload, expires_at)
     select 'event_refunds', 'event-refunds:' || n.id, jsonb_build_object('event_id', n.id),
            clock_timestamp() + interval '365 days'
+      from new_rows n join old_rows o on o.id = n.id
+     where n.status = 'cancelled' and o.status <> 'cancelled'
+     order by n.id
+        on conflict (key) do nothing;
+    -- The holds end after this, in `events_release_update`: who had a booking now is told.
+    insert into jobs (kind, key, payload, expires_at)
+    select 'event_cancelled', 'event-cancelled:' || n.id, jsonb_build_object('event_id', n.id, 'at', clock_timestamp()),
+           clock_timestamp() + interval '7 days'
       from new_rows n join old_rows o on o.id = n.id
      where n.status = 'cancelled' and o.status <> 'cancelled'
      order by n.id

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::pauses::{Pauses, Rests};
 use crate::config::SweepConfig;
+use crate::config::inside::REMINDER_BEFORE;
 use crate::desk::{Desk, DeskError, Expired};
 use crate::metrics;
 use crate::store::{Store, StoreError};
@@ -33,6 +34,8 @@ use crate::ticketing::{EventId, Revision};
 const CROSSED_PAUSE: Duration = Duration::from_millis(50);
 /// Pause between two looks for stock that those who wait could be offered.
 const OFFER_PAUSE: Duration = Duration::from_secs(1);
+/// Pause between two looks for buyers to be reminded.
+const REMINDER_PAUSE: Duration = Duration::from_secs(5);
 /// Events that one look at the deadlines takes on.
 const EVENTS_MAX: usize = 1_000;
 
@@ -67,6 +70,7 @@ pub async fn run(
         keep_sweeping(&store, &desk, &config, &cancel),
         keep_pruning(&store, &config, log_retention_hours, &cancel),
         keep_offering(&store, &desk, &cancel),
+        keep_reminding(&store, &desk, &cancel),
     );
 }
 
@@ -160,6 +164,28 @@ async fn keep_offering(store: &Store, desk: &Desk, cancel: &CancellationToken) {
             }
         }
         seen = known;
+    }
+}
+
+/// Has buyers reminded who have not begun to pay, some minutes before their holds end. The deadlines are read here instead
+/// of a job being written for each hold, most of which are paid by then.
+async fn keep_reminding(store: &Store, desk: &Desk, cancel: &CancellationToken) {
+    if !desk.mails() {
+        return;
+    }
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = tokio::time::sleep(REMINDER_PAUSE) => {}
+        }
+        match store.queue_reminders(REMINDER_BEFORE).await {
+            Ok(0) => {}
+            Ok(_) => desk.jobs_written().notify_one(),
+            Err(error) => {
+                let cause = std::error::Error::source(&error);
+                tracing::debug!(%error, ?cause, "reminders are not written");
+            }
+        }
     }
 }
 

@@ -40,6 +40,7 @@ mod refunds;
 mod seats;
 mod ticket_types;
 mod tickets;
+mod transfers;
 mod users;
 mod waitlist;
 
@@ -171,6 +172,10 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(tickets::show)) // GET /tickets/{code}
         .routes(routes!(tickets::qr_svg)) // GET /tickets/{code}/qr.svg
         .routes(routes!(tickets::qr_png)) // GET /tickets/{code}/qr.png
+        .routes(routes!(tickets::pdf_of_one)) // GET /tickets/{code}/ticket.pdf
+        .routes(routes!(transfers::offer)) // POST /tickets/{code}/transfer
+        .routes(routes!(transfers::withdraw)) // DELETE /tickets/{code}/transfer
+        .routes(routes!(transfers::accept)) // POST /transfers/{token}/accept
         .routes(routes!(tickets::pdf)) // GET /bookings/{id}/tickets.pdf
         .routes(routes!(tickets::ics)) // GET /bookings/{id}/calendar.ics
         .routes(routes!(payments::pay)) // POST /bookings/{id}/payment

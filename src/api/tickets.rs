@@ -62,15 +62,57 @@ pub(super) struct TicketSeatData {
 }
 
 /// A ticket that the caller may see.
-struct Seen {
-    ticket: TicketInFull,
+pub(super) struct Seen {
+    pub(super) ticket: TicketInFull,
     /// Whether it is the caller's to use.
-    holds: bool,
+    pub(super) holds: bool,
     /// Whether the booking is the caller's, or one of the caller's event.
     is_of_booking: bool,
 }
 
-async fn seen(
+impl TicketData {
+    pub(super) async fn of(state: &ApiState, seen: Seen) -> ApiResult<TicketData> {
+        let payload = match seen.holds && seen.ticket.status != TicketStatus::Void {
+            true => Some(payload(state, &seen).await?),
+            false => None,
+        };
+        let Seen {
+            ticket,
+            holds,
+            is_of_booking,
+        } = seen;
+        let code = match holds {
+            true => ticket.live_code().to_owned(),
+            false => ticket.code.clone(),
+        };
+        let name = ticket.name().map(str::to_owned);
+        Ok(TicketData {
+            id: ticket.id,
+            code,
+            status: ticket.status,
+            event_id: ticket.event.id,
+            event_title: ticket.event.title,
+            venue: ticket.event.venue,
+            starts_at: ticket.event.starts_at,
+            timezone: ticket.event.timezone,
+            ticket_type_id: ticket.ticket_type_id,
+            ticket_type: ticket.type_name,
+            seat: ticket.seat.map(|seat| TicketSeatData {
+                id: seat.id,
+                section: seat.section,
+                row: seat.row,
+                number: seat.number,
+            }),
+            reference: is_of_booking.then_some(ticket.reference),
+            price: is_of_booking.then_some(ticket.price),
+            name,
+            payload,
+        })
+    }
+}
+
+/// The ticket with this code, or this id, if the caller may see it.
+pub(super) async fn seen(
     state: &ApiState,
     caller: &Caller,
     code: &str,
@@ -78,9 +120,10 @@ async fn seen(
 ) -> ApiResult<Seen> {
     let code = code.trim().to_ascii_uppercase();
     let is_code = code.len() <= CODE_CHARS_MAX && code.bytes().all(|byte| byte.is_ascii_graphic());
-    let found = match is_code {
-        true => state.store.ticket(&code).await?,
-        false => None,
+    let found = match (code.parse(), is_code) {
+        (Ok(id), _) => state.store.ticket_numbered(TicketId(id)).await?,
+        (Err(_), true) => state.store.ticket(&code).await?,
+        (Err(_), false) => None,
     };
     let ticket = found.ok_or_else(not_found)?;
     let is_of_booking = bookings::is_visible(state, &ticket.belongs, caller, token);
@@ -148,42 +191,7 @@ pub(super) async fn show(
     Proof(token): Proof,
 ) -> ApiResult<Reply<TicketData>> {
     let seen = seen(&state, &caller, &code, token.as_deref()).await?;
-    let payload = match seen.holds && seen.ticket.status != TicketStatus::Void {
-        true => Some(payload(&state, &seen).await?),
-        false => None,
-    };
-    let Seen {
-        ticket,
-        holds,
-        is_of_booking,
-    } = seen;
-    let code = match holds {
-        true => ticket.live_code().to_owned(),
-        false => ticket.code.clone(),
-    };
-    let name = ticket.name().map(str::to_owned);
-    let data = TicketData {
-        id: ticket.id,
-        code,
-        status: ticket.status,
-        event_id: ticket.event.id,
-        event_title: ticket.event.title,
-        venue: ticket.event.venue,
-        starts_at: ticket.event.starts_at,
-        timezone: ticket.event.timezone,
-        ticket_type_id: ticket.ticket_type_id,
-        ticket_type: ticket.type_name,
-        seat: ticket.seat.map(|seat| TicketSeatData {
-            id: seat.id,
-            section: seat.section,
-            row: seat.row,
-            number: seat.number,
-        }),
-        reference: is_of_booking.then_some(ticket.reference),
-        price: is_of_booking.then_some(ticket.price),
-        name,
-        payload,
-    };
+    let data = TicketData::of(&state, seen).await?;
     let private = HeaderValue::from_static(PRIVATE);
     Ok(Reply::ok("TICKET", data).header(header::CACHE_CONTROL, private))
 }
@@ -234,6 +242,47 @@ async fn qr(state: &ApiState, caller: &Caller, code: &str, token: Option<&str>) 
     let seen = seen(state, caller, code, token).await?;
     let text = payload(state, &seen).await?;
     Qr::of(&text).ok_or_else(|| ApiError::internal("the QR's text is too long"))
+}
+
+/// A ticket to print
+///
+/// A4, in the language of `Accept-Language`, for whoever holds it. One that was handed on is without price and booking.
+#[utoipa::path(
+    get, path = "/tickets/{code}/ticket.pdf", tag = "tickets",
+    params(("code" = String, Path, example = "TKT-20310601-7F3K9QWX")),
+    responses(
+        (status = 200, description = "The ticket", content_type = "application/pdf", body = Vec<u8>,
+            headers(("Content-Disposition" = String))),
+        (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`TICKET_VOID`, `TICKET_REPLACED`: it opens nothing for the caller", body = Failure),
+    )
+)]
+pub(super) async fn pdf_of_one(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(code): At<String>,
+    Proof(token): Proof,
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    let seen = seen(&state, &caller, &code, token.as_deref()).await?;
+    if !seen.holds {
+        return Err(ApiError::conflict("TICKET_REPLACED"));
+    }
+    if seen.ticket.status == TicketStatus::Void {
+        return Err(ApiError::conflict("TICKET_VOID"));
+    }
+    let key = state.store.signing_key().await?;
+    let printed = match seen.ticket.holder {
+        Some(_) => PrintedTicket::of_holder(&seen.ticket, &key),
+        None => PrintedTicket::of(&seen.ticket, &key),
+    };
+    let printed = printed.ok_or_else(|| ApiError::internal("the ticket has no room in a QR"))?;
+    let name = format!("{}.pdf", printed.code);
+    let lang = Lang::of(&headers);
+    let print = move |press: &mut crate::pdf::Press| ticket::print(press, &[printed], lang);
+    let written = state.printer.print(print).await;
+    let written = written.map_err(ApiError::internal)?;
+    Ok(file("application/pdf", Some(name), written))
 }
 
 /// A booking's tickets to print
@@ -324,7 +373,7 @@ async fn of_booking(
 }
 
 /// Nobody between us and the reader keeps what opens a door.
-const PRIVATE: &str = "private, no-store";
+pub(super) const PRIVATE: &str = "private, no-store";
 
 fn file(kind: &'static str, name: Option<String>, bytes: Vec<u8>) -> Response {
     let mut response = bytes.into_response();

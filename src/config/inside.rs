@@ -1,6 +1,8 @@
 //! Bounds between and inside the stages, which operators need not know. Every queue and map has one. A name ends in its
 //! unit.
 
+use std::time::Duration;
+
 use super::Rate;
 
 // --- queues between stages
@@ -423,3 +425,8 @@ pub const IDENTITY_FRESH_MS: u64 = 1_000;
 pub const IDENTITY_AGE_MS_MAX: u64 = 60_000;
 /// Callers by API key that a node remembers; past it all are forgotten.
 pub const KEYS_KNOWN_MAX: usize = 10_000;
+
+// --- mails
+
+/// Buyers who have not begun to pay are reminded so long before their hold ends, if it was made as long ago.
+pub const REMINDER_BEFORE: Duration = Duration::from_secs(5 * 60);

@@ -11,14 +11,14 @@ use crate::store::desk::{
 };
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::store::jobs::QueuedJob;
-use crate::store::letters::confirmation_job;
+use crate::store::letters::{cancellation_job, confirmation_job, ticket_void_job};
 use crate::store::waitlist::{OFFER_MAIL, OFFER_MAIL_WORTH};
 use crate::ticketing::booking::{self, Grant, Item, Request, Terms, Wish};
 use crate::ticketing::record::{Booking, BookingStatus, Ticket, TicketStatus};
 use crate::ticketing::reference::{booking_reference, ticket_code};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, ClaimState, Stock};
-use crate::ticketing::transition::{self, Moved, OverdueHold, Standing, Transition};
+use crate::ticketing::transition::{self, Canceller, Moved, OverdueHold, Standing, Transition};
 use crate::ticketing::waitlist::{self, Waiting};
 use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId, UserId, WaitingId};
 
@@ -295,7 +295,9 @@ impl Deciding {
             let reference = reference.unwrap_or_else(|| booking_reference(&mut rand::rng()));
             let (id, buyer) = (offer.booking_id, Some(offer.to.user_id));
             let booking = booked(event, id, buyer, &offer.grant, &facts.stock, reference, now);
-            writes.jobs.push(offer_mail(offer.to.id));
+            if self.mails {
+                writes.jobs.push(offer_mail(offer.to.id));
+            }
             writes.offers.push((offer.to.id, id));
             writes.new.push(NewBooking {
                 booking,
@@ -472,7 +474,7 @@ impl Deciding {
             Ok(Moved::Now) => {
                 let mut jobs = change.with.jobs.clone();
                 if self.mails {
-                    jobs.extend(mails(&was.booking, &standing.booking));
+                    jobs.extend(mails(&was.booking, &standing.booking, &change.transition));
                 }
                 let mut writes = Writes {
                     changed: vec![changed(&was, standing, now)],
@@ -547,10 +549,25 @@ fn new_claims(are: &[Claim]) -> Vec<Claim> {
     new.copied().collect()
 }
 
-/// What the buyer is told of a change.
-fn mails(was: &Booking, is: &Booking) -> Option<QueuedJob> {
-    let is_sold = was.status != is.status && is.status == BookingStatus::Confirmed;
-    is_sold.then(|| confirmation_job(is.id))
+/// What the buyer, and those who hold its tickets, are told of a change.
+fn mails(was: &Booking, is: &Booking, transition: &Transition) -> Vec<QueuedJob> {
+    let by_staff = match transition {
+        Transition::Cancel { by, .. } => *by == Canceller::Staff,
+        Transition::Release { .. } => true,
+        _ => false,
+    };
+    let mut jobs = Vec::new();
+    match is.status {
+        BookingStatus::Confirmed if was.status != is.status => jobs.push(confirmation_job(is.id)),
+        BookingStatus::Cancelled if by_staff => jobs.push(cancellation_job(is.id)),
+        _ => {}
+    }
+    for (before, after) in was.tickets.iter().zip(&is.tickets) {
+        if before.status == TicketStatus::Transferred && after.status == TicketStatus::Void {
+            jobs.push(ticket_void_job(&before.code));
+        }
+    }
+    jobs
 }
 
 /// Tells somebody of an offer.

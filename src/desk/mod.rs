@@ -111,6 +111,11 @@ impl Desk {
         at.unwrap_or_else(Timestamp::now)
     }
 
+    /// Whether buyers are written to.
+    pub fn mails(&self) -> bool {
+        self.inner.shared.mails
+    }
+
     /// Told of every commit that wrote jobs.
     pub fn jobs_written(&self) -> Arc<Notify> {
         self.inner.shared.jobs_written.clone()

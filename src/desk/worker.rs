@@ -46,7 +46,7 @@ pub(crate) struct DeskShared {
     /// Told of every commit that wrote jobs.
     pub(super) jobs_written: Arc<Notify>,
     /// Mails go out, so the changes that buyers are told of write jobs.
-    mails: bool,
+    pub(super) mails: bool,
 }
 
 impl DeskShared {

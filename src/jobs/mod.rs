@@ -11,13 +11,19 @@ mod account_mail;
 mod booking_letter;
 mod booking_link;
 pub mod bulk;
+mod cancellation;
 mod confirmation;
 mod email_code;
+mod event_cancelled;
 pub mod event_refunds;
 mod give_back;
 mod invoice;
+mod payment_reminder;
 mod payments;
 mod provider_events;
+mod refund_mail;
+mod ticket_void;
+mod transfer_mail;
 mod waitlist_offer;
 pub(crate) mod worker;
 
@@ -33,13 +39,19 @@ use tokio::sync::Notify;
 pub use self::account_mail::{AccountMail, Purpose};
 pub use self::booking_link::BookingLink;
 pub use self::bulk::BulkBookings;
+pub use self::cancellation::Cancellation;
 pub use self::confirmation::Confirmation;
 pub use self::email_code::EmailCode;
+pub use self::event_cancelled::EventCancelled;
 pub use self::event_refunds::EventRefunds;
 pub use self::give_back::GiveBack;
 pub use self::invoice::NumberInvoice;
+pub use self::payment_reminder::PaymentReminder;
 pub use self::payments::{PaymentJob, RefundJob, StaffPaidJob};
 pub use self::provider_events::ProviderEvents;
+pub use self::refund_mail::RefundMail;
+pub use self::ticket_void::TicketVoid;
+pub use self::transfer_mail::{TicketGiven, TicketSent, TransferOffer};
 pub use self::waitlist_offer::WaitlistOffer;
 use self::worker::{Hands, Outcome};
 use crate::auth::proofs::Proofs;
@@ -183,7 +195,15 @@ kinds![
     NumberInvoice,
     ProviderEvents,
     WaitlistOffer,
-    Confirmation
+    Confirmation,
+    PaymentReminder,
+    RefundMail,
+    Cancellation,
+    EventCancelled,
+    TicketVoid,
+    TransferOffer,
+    TicketSent,
+    TicketGiven
 ];
 
 async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> Outcome {

@@ -29,6 +29,7 @@ pub struct PrintedTicket {
     /// Section, row and number.
     pub seat: Option<(String, String, String)>,
     pub code: String,
+    /// Of the booking; empty: not to be shown, since the ticket was handed on.
     pub reference: String,
     pub holder: Option<String>,
     /// `None`: not to be shown, since the ticket was handed on.
@@ -55,6 +56,15 @@ impl PrintedTicket {
             holder: ticket.name().map(str::to_owned),
             price: Some(ticket.price.clone()),
             pass: ticket.signed(key)?,
+        })
+    }
+
+    /// As somebody prints it whom it was handed to: without what is between the organizer and the buyer.
+    pub fn of_holder(ticket: &TicketInFull, key: &TicketKey) -> Option<PrintedTicket> {
+        Some(PrintedTicket {
+            reference: String::new(),
+            price: None,
+            ..PrintedTicket::of(ticket, key)?
         })
     }
 }
@@ -183,7 +193,9 @@ fn sheet(press: &mut Press, ticket: &PrintedTicket, lang: Lang) -> Result<Sheet,
         facts.push((said.price, price));
     }
     facts.push((said.code, isolated(&ticket.code)));
-    facts.push((said.booking, isolated(&ticket.reference)));
+    if !ticket.reference.is_empty() {
+        facts.push((said.booking, isolated(&ticket.reference)));
+    }
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         let name = press.set(name, column, small);
         y = put(&mut sheet, facts_x, y, name);

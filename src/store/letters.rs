@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::jobs::QueuedJob;
+use super::jobs::{QueuedJob, millis};
 use super::{Store, StoreError};
 use crate::lang::Lang;
 use crate::ticketing::record::{BookingStatus, Money};
-use crate::ticketing::{BookingId, EventId};
+use crate::ticketing::{BookingId, EventId, RefundId};
 
 /// The job that sends the tickets.
 pub const CONFIRMATION_JOB: &str = "confirmation";
@@ -24,6 +25,57 @@ pub fn confirmation_job(booking: BookingId) -> QueuedJob {
         payload: json!({ "booking_id": booking }),
         worth: LETTER_WORTH,
     }
+}
+
+/// The job that tells a buyer that staff cancelled the booking, or the event.
+pub const CANCELLATION_JOB: &str = "cancellation";
+/// The job that tells the holder of a ticket that it was taken back.
+pub const TICKET_VOID_JOB: &str = "ticket_void";
+/// The job that tells a buyer that money went back.
+pub const REFUND_MAIL_JOB: &str = "refund_mail";
+/// The job that reminds a buyer who has not begun to pay.
+pub const PAYMENT_REMINDER_JOB: &str = "payment_reminder";
+/// The job that tells everybody who had a booking of a cancelled event. `sql/V14__ledger.sql` writes it.
+pub const EVENT_CANCELLED_JOB: &str = "event_cancelled";
+/// Holds that one look for reminders goes through, and reminders that it writes.
+const HOLDS_LOOKED_AT_MAX: i64 = 10_000;
+const REMINDERS_MAX: i64 = 1_000;
+
+/// Tells a buyer that the booking was cancelled.
+pub fn cancellation_job(booking: BookingId) -> QueuedJob {
+    QueuedJob {
+        kind: CANCELLATION_JOB,
+        key: format!("{CANCELLATION_JOB}-{booking}"),
+        payload: json!({ "booking_id": booking }),
+        worth: LETTER_WORTH,
+    }
+}
+
+/// Tells the holder of a ticket, which its booking knows by `code`, that it was taken back.
+pub fn ticket_void_job(code: &str) -> QueuedJob {
+    QueuedJob {
+        kind: TICKET_VOID_JOB,
+        key: format!("ticket-void-{code}"),
+        payload: json!({ "code": code }),
+        worth: LETTER_WORTH,
+    }
+}
+
+/// Tells a buyer that money went back.
+pub fn refund_mail_job(refund: RefundId) -> QueuedJob {
+    QueuedJob {
+        kind: REFUND_MAIL_JOB,
+        key: format!("refund-mail-{refund}"),
+        payload: json!({ "refund_id": refund }),
+        worth: LETTER_WORTH,
+    }
+}
+
+/// How far the buyers of a cancelled event were told: the last booking, in the order in which they were made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToldUpTo {
+    pub created_at: Timestamp,
+    pub id: BookingId,
 }
 
 /// A booking, for a mail to its buyer.
@@ -42,6 +94,10 @@ pub struct BookingToTell {
     pub cancel_reason: Option<String>,
     /// A payment was begun, or staff took one.
     pub has_payment: bool,
+    /// Money was taken for it.
+    pub was_paid: bool,
+    pub event_cancelled: bool,
+    pub event_cancel_reason: Option<String>,
     pub title: String,
     pub venue: String,
     pub starts_at: Timestamp,
@@ -62,7 +118,8 @@ impl Store {
             select b.event_id, coalesce(c.email, u.email), coalesce(c.lang, 'en'), b.user_id is not null, b.status,
                    b.reference, b.total_amount, b.currency, b.expires_at, b.cancel_reason,
                    exists (select from payments p where p.booking_id = b.id), e.title, e.venue, e.starts_at, e.timezone,
-                   statement_timestamp()
+                   statement_timestamp(), e.status = 'cancelled', e.cancel_reason,
+                   exists (select from payments p where p.booking_id = b.id and p.captured_amount > 0)
               from bookings b
               join events e on e.id = b.event_id
               left join lateral (select email, lang from booking_contacts where booking_id = b.id limit 1) c on true
@@ -98,6 +155,87 @@ impl Store {
             starts_at: row.try_get(13)?,
             timezone: row.try_get(14)?,
             now: row.try_get(15)?,
+            event_cancelled: row.try_get(16)?,
+            event_cancel_reason: row.try_get(17)?,
+            was_paid: row.try_get(18)?,
         }))
+    }
+
+    /// Writes the mails to the buyers of the next bookings of an event that was cancelled at `cancelled_at`, and to those
+    /// who hold their tickets: all who had something then. Answers where to go on; `None`: there are no more.
+    pub async fn tell_of_cancelled_event(
+        &self,
+        event: EventId,
+        cancelled_at: Timestamp,
+        after: Option<ToldUpTo>,
+        limit: i64,
+    ) -> Result<Option<ToldUpTo>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "with batch as materialized (
+                 select id, created_at, status = 'confirmed' or status in ('cancelled', 'refunded') and ended_at >= $2 as had
+                   from bookings where event_id = $1 and (created_at, id) > ($3, $4)
+                  order by event_id, created_at, id limit $5
+             ), told as (
+                 insert into jobs (kind, key, payload, expires_at)
+                 select '{CANCELLATION_JOB}', '{CANCELLATION_JOB}-' || id, jsonb_build_object('booking_id', id),
+                        clock_timestamp() + $6 * interval '1 ms'
+                   from batch where had order by id
+                     on conflict (key) do nothing
+             ), holders as (
+                 insert into jobs (kind, key, payload, expires_at)
+                 select '{TICKET_VOID_JOB}', 'ticket-void-' || k.code, jsonb_build_object('code', k.code),
+                        clock_timestamp() + $6 * interval '1 ms'
+                   from batch cross join lateral (select code, status from tickets where booking_id = batch.id) k
+                  where had and k.status = 'transferred' order by k.code
+                     on conflict (key) do nothing
+             )
+             select created_at, id from batch order by created_at desc, id desc limit 1"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let (at, id) = match after {
+            None => (Timestamp::UNIX_EPOCH, BookingId(uuid::Uuid::nil())),
+            Some(after) => (after.created_at, after.id),
+        };
+        let worth = millis(LETTER_WORTH) as f64;
+        let row = client
+            .query_opt(
+                &statement,
+                &[&event, &cancelled_at, &at, &id, &limit, &worth],
+            )
+            .await?;
+        row.map(|row| {
+            Ok(ToldUpTo {
+                created_at: row.try_get(0)?,
+                id: row.try_get(1)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Writes the reminders of holds that end within `before`, were made as long ago, and whose buyers have not begun to
+    /// pay; answers how many.
+    pub async fn queue_reminders(&self, before: Duration) -> Result<u64, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "insert into jobs (kind, key, payload, expires_at)
+             select '{PAYMENT_REMINDER_JOB}', '{PAYMENT_REMINDER_JOB}-' || b.id, jsonb_build_object('booking_id', b.id), b.due_at
+               from (select id, due_at, created_at, kind, processing_since from bookings
+                      where due_at is not null and due_at > statement_timestamp()
+                        and due_at <= statement_timestamp() + $1 * interval '1 ms'
+                      order by due_at limit $2) b
+              where b.created_at <= statement_timestamp() - $1 * interval '1 ms'
+                and b.kind = 'checkout' and b.processing_since is null
+                and not exists (select from payments p where p.booking_id = b.id)
+                and not exists (select from jobs j where j.key = '{PAYMENT_REMINDER_JOB}-' || b.id)
+              order by b.id limit $3
+                 on conflict (key) do nothing"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let before = millis(before) as f64;
+        let written = client
+            .execute(&statement, &[&before, &HOLDS_LOOKED_AT_MAX, &REMINDERS_MAX])
+            .await?;
+        Ok(written)
     }
 }

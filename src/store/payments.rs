@@ -11,6 +11,7 @@ use tokio_postgres::types::ToSql;
 
 use super::jobs::{QueuedJob, keep, ring};
 use super::ledger::{self, Belonging};
+use super::letters::refund_mail_job;
 use super::{Store, StoreError};
 use crate::config::inside::{PAYMENT_LOOK_S, REFUND_LOOK_S};
 use crate::ticketing::ledger::{Parts, fee, refund, sale};
@@ -562,6 +563,7 @@ impl Store {
         };
         let posting = refund(payment.provider, whole.of_refund(before, of.amount));
         ledger::post(&transaction, belonging, &posting).await?;
+        keep(&transaction, &refund_mail_job(of.id)).await?;
         Ok(transaction.commit().await?)
     }
 

@@ -150,13 +150,14 @@ impl Store {
     /// The ticket with this code, be it that of its booking or of its holder.
     pub async fn ticket(&self, code: &str) -> Result<Option<TicketInFull>, StoreError> {
         let client = self.client().await?;
-        let Some((id, _)) = find(&client, code).await? else {
-            return Ok(None);
-        };
-        let sql = format!("select {COLUMNS} from tickets k {JOINS} where k.id = $1");
-        let statement = client.prepare_cached(&sql).await?;
-        let row = client.query_opt(&statement, &[&id]).await?;
-        row.map(|row| read(&row)).transpose()
+        match find(&client, code).await? {
+            Some((id, _)) => ticket_numbered(&client, id).await,
+            None => Ok(None),
+        }
+    }
+
+    pub async fn ticket_numbered(&self, id: TicketId) -> Result<Option<TicketInFull>, StoreError> {
+        ticket_numbered(&self.client().await?, id).await
     }
 
     /// A booking's tickets, in the order in which they were made.
@@ -242,6 +243,16 @@ fn bytes(row: &Row, column: usize) -> Result<[u8; 32], StoreError> {
     bytes
         .try_into()
         .map_err(|_| StoreError::corrupt("a key of another length"))
+}
+
+async fn ticket_numbered(
+    client: &impl GenericClient,
+    id: TicketId,
+) -> Result<Option<TicketInFull>, StoreError> {
+    let sql = format!("select {COLUMNS} from tickets k {JOINS} where k.id = $1");
+    let statement = client.prepare_cached(&sql).await?;
+    let row = client.query_opt(&statement, &[&id]).await?;
+    row.map(|row| read(&row)).transpose()
 }
 
 /// The ticket that a code names, and whether the code opens the door.

@@ -3,11 +3,12 @@
 use deadpool_postgres::{GenericClient, Transaction};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio_postgres::types::Json;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::idempotency::{self, IdempotencyKey, Once};
-use super::jobs::{QueuedJob, millis};
+use super::jobs::{self, QueuedJob};
+use super::letters::LETTER_WORTH;
 use super::tickets::{generation, ticket_status};
 use super::{Store, StoreError, edit};
 use crate::lang::Lang;
@@ -15,6 +16,18 @@ use crate::ticketing::admission::{self, Offered, TransferRefusal};
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::TicketStatus;
 use crate::ticketing::{EventId, Revision, TicketId, TransferId, UserId};
+
+/// The job that sends a ticket to its new holder, and the one that tells the old one.
+pub const TICKET_SENT_JOB: &str = "ticket_sent";
+pub const TICKET_GIVEN_JOB: &str = "ticket_given";
+
+pub fn sent_key(transfer: TransferId) -> String {
+    format!("ticket-sent-{transfer}")
+}
+
+pub fn given_key(transfer: TransferId) -> String {
+    format!("ticket-given-{transfer}")
+}
 
 /// Whom a ticket is offered to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +117,7 @@ impl Store {
                 let row = tx.query_one(sql, &[id, ticket, event, &held]).await?;
                 let sql = "insert into transfer_contacts (transfer_id, name, email, lang) values ($1, $2, $3, $4)";
                 tx.execute(sql, &[id, &to.name, &to.email, &to.lang.tag()]).await?;
-                write_job(tx, job).await?;
+                jobs::keep(tx, job).await?;
                 let transfer = Transfer {
                     id: *id,
                     ticket_id: *ticket,
@@ -156,6 +169,12 @@ impl Store {
                 if let Err(refusal) = admission::transfer(&offered, now) {
                     return Ok(Err(NotHandedOn::Refused(refusal)));
                 }
+                let sql = "select email, lang from ticket_holders where ticket_id = $1";
+                let giver = tx.query_opt(sql, &[&ticket]).await?;
+                let (email, lang): (Option<String>, Option<String>) = match &giver {
+                    Some(row) => (row.try_get(0)?, row.try_get(1)?),
+                    None => (None, None),
+                };
                 let sql = "update tickets set status = 'transferred', generation = generation + 1 where id = $1";
                 tx.execute(sql, &[&ticket]).await?;
                 let sql = "insert into ticket_holders (ticket_id, code, user_id, name, email, lang)
@@ -165,6 +184,16 @@ impl Store {
                                   email = excluded.email, lang = excluded.lang, since = excluded.since";
                 tx.execute(sql, &[id, &ticket, code, user]).await?;
                 end(tx, *id, TransferState::Accepted).await?;
+                let sent = json!({ "transfer_id": id, "generation": of.saturating_add(1) });
+                let given = json!({ "transfer_id": id, "email": email, "lang": lang });
+                for (kind, key, payload) in [
+                    (TICKET_SENT_JOB, sent_key(*id), sent),
+                    (TICKET_GIVEN_JOB, given_key(*id), given),
+                ] {
+                    let worth = LETTER_WORTH;
+                    let job = QueuedJob { kind, key, payload, worth };
+                    jobs::keep(tx, &job).await?;
+                }
                 let revision = edit::revision(tx, event).await?;
                 Ok(Ok(over(of.saturating_add(1), (*code).to_owned(), revision)))
             })
@@ -287,15 +316,5 @@ async fn end(tx: &Transaction<'_>, id: TransferId, state: TransferState) -> Resu
     tx.execute(sql, &[&id, &state]).await?;
     let sql = "delete from transfer_contacts where transfer_id = $1";
     tx.execute(sql, &[&id]).await?;
-    Ok(())
-}
-
-/// Writes a job in a transaction of something else, unless there is or was one with its key.
-async fn write_job(tx: &Transaction<'_>, job: &QueuedJob) -> Result<(), StoreError> {
-    let sql = "insert into jobs (kind, key, payload, expires_at)
-               values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms') on conflict (key) do nothing";
-    let worth = millis(job.worth) as f64;
-    tx.execute(sql, &[&job.kind, &job.key, &Json(&job.payload), &worth])
-        .await?;
     Ok(())
 }

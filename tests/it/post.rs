@@ -12,7 +12,9 @@ use crate::support::show::{Show, Staged, user};
 use crate::support::smtp::Smtp;
 
 const BOOKINGS: &str = "/api/v1/bookings";
-const NOTHING_LEFT: &str = "select count(*) = 0 from jobs where state in ('waiting', 'leased')";
+/// A refund that the provider has is looked at again after a while.
+const NOTHING_LEFT: &str = "select count(*) = 0 from jobs
+    where state = 'leased' or state = 'waiting' and (kind <> 'refund' or attempts = 0)";
 
 /// Books as somebody without an account: the booking's path.
 async fn book(server: &TestServer, show: &Staged, quantity: i64, lang: &'static str) -> String {
@@ -171,4 +173,270 @@ async fn nobody_is_written_to_who_gave_no_address() {
     assert_eq!(kept.as_array().unwrap().len(), 1);
     let url = kept[0]["attachments"][0]["url"].as_str().unwrap();
     assert!(fetch(url).await.starts_with(b"%PDF-"));
+}
+
+#[tokio::test]
+async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_back() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 1_500, 20);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let confirmed = async |lang| {
+        let booking = book(&server, &show, 1, lang).await;
+        let status = format!("{booking}/status");
+        organizer.put(&status, &paid()).await.data(200);
+        booking
+    };
+    let subjects = |mails: Vec<Value>| {
+        let of = |mail: &Value| mail["subject"].as_str().unwrap().to_owned();
+        let mut subjects: Vec<String> = mails.iter().map(of).collect();
+        subjects.sort();
+        subjects
+    };
+    let cancelled = json!({"status": "cancelled", "reason": "The balcony is closed"});
+    let one = confirmed("en").await;
+    let first = all_mails(&mut smtp, &server, &client).await;
+    assert_eq!(first.len(), 1);
+    for _ in 0..2 {
+        let path = format!("{one}/status");
+        organizer.put(&path, &cancelled).await.data(200);
+    }
+    let mails = all_mails(&mut smtp, &server, &client).await;
+    let told = mails.iter().find(|mail| {
+        let subject = mail["subject"].as_str().unwrap();
+        subject.ends_with("was cancelled")
+    });
+    let told = told.expect("a mail about the cancellation");
+    let text = told["text"].as_str().unwrap();
+    assert!(text.contains("The balcony is closed"), "{text}");
+    let calendar = String::from_utf8(attached(told, 0)).unwrap();
+    assert!(calendar.contains("STATUS:CANCELLED"), "{calendar}");
+    let money = mails
+        .iter()
+        .find(|mail| mail["text"].as_str().unwrap().contains("15.00"));
+    assert!(money.is_some(), "{mails:?}");
+    assert_eq!(mails.len(), 2, "{mails:?}");
+
+    // The event: those who have something are told, in their own languages, and nobody else.
+    confirmed("th").await;
+    book(&server, &show, 1, "fa").await;
+    let gone = book(&server, &show, 1, "en").await;
+    let by_staff = organizer.put(&format!("{gone}/status"), &cancelled).await;
+    by_staff.data(200);
+    all_mails(&mut smtp, &server, &client).await;
+    let cancel = format!("/api/v1/events/{}/cancel", show.event);
+    let reason = json!({"reason": "The singer is ill"});
+    organizer.post(&cancel, &reason).await.data(202);
+    let mails = all_mails(&mut smtp, &server, &client).await;
+    assert!(mails.iter().all(|mail| {
+        let text = mail["text"].as_str().unwrap();
+        text.contains("The singer is ill") || text.contains("15.00")
+    }));
+    let subjects = subjects(mails);
+    assert_eq!(subjects.len(), 3, "{subjects:?}");
+    server.audit().await;
+}
+
+#[tokio::test]
+async fn a_buyer_who_does_not_pay_is_reminded_once_and_one_who_does_is_not() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 1_500, 20);
+    let show = show.stage(&client).await;
+    let paying = book(&server, &show, 1, "en").await;
+    let payment = json!({});
+    server
+        .user(show.organizer)
+        .post(&format!("{paying}/payment"), &payment)
+        .await
+        .data(201);
+    book(&server, &show, 2, "en").await;
+    // One that was made just now has its whole time before it.
+    client
+        .batch_execute("update bookings set created_at = now() - interval '10 min', expires_at = now() + interval '2 min'")
+        .await
+        .unwrap();
+    book(&server, &show, 1, "en").await;
+    waits(
+        &client,
+        "select count(*) = 1 from jobs where kind = 'payment_reminder' and state = 'done'",
+    )
+    .await;
+    let mail = smtp.mail().await;
+    let text = mail["text"].as_str().unwrap();
+    assert!(text.contains("30.00"), "{text}");
+    // Due again, it is not written again; and one that was paid meanwhile sends nothing.
+    let again = "update jobs set state = 'waiting', run_at = now() where kind = 'payment_reminder'";
+    client
+        .batch_execute("update bookings set status = 'cancelled' where status = 'pending'")
+        .await
+        .unwrap();
+    client.batch_execute(again).await.unwrap();
+    waits(
+        &client,
+        "select count(*) = 1 from jobs where kind = 'payment_reminder' and state = 'done'",
+    )
+    .await;
+    let body = json!({"email": "last@example.org"});
+    let codes = server.anonymous().post("/api/v1/email-codes", &body).await;
+    codes.data(202);
+    assert_eq!(smtp.mail().await["to"], "last@example.org");
+}
+
+#[tokio::test]
+async fn a_ticket_goes_over_by_the_link_in_the_mail_and_the_old_code_is_dead() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 1_500, 20);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let ada = user(&client, "customer").await;
+    let buyer = server.user(ada);
+    let item = json!({"ticket_type_id": show.ticket_types[0], "quantity": 2});
+    let contact = json!({"name": "Ada", "email": "ada@example.org"});
+    let body = json!({"event_id": show.event, "items": [item], "contact": contact});
+    let booked = buyer.post(BOOKINGS, &body).await;
+    let booking = format!("{BOOKINGS}/{}", booked.data(201)["id"].as_str().unwrap());
+    let status = format!("{booking}/status");
+    let sold = organizer.put(&status, &paid()).await;
+    let code = sold.data(200)["tickets"][0]["code"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let old = buyer
+        .get(&format!("/api/v1/tickets/{code}"))
+        .await
+        .data(200)
+        .clone();
+    assert_eq!(smtp.mail().await["to"], "ada@example.org");
+
+    let transfer = format!("/api/v1/tickets/{code}/transfer");
+    let grace = json!({"name": "Grace", "email": "grace@example.org"});
+    let stranger = server.user(user(&client, "customer").await);
+    assert_eq!(
+        stranger.post(&transfer, &grace).await.code(404),
+        "TICKET_NOT_FOUND"
+    );
+    let keyed = server.user(ada);
+    let keyed = keyed.with_header("idempotency-key", "a transfer to grace");
+    let offered = keyed.post(&transfer, &grace).await;
+    assert_eq!(offered.data(201)["state"], "pending");
+    assert!(offered.header("x-event-revision").is_some());
+    assert_eq!(
+        keyed.post(&transfer, &grace).await.data(201),
+        offered.data(201)
+    );
+    assert_eq!(
+        buyer.post(&transfer, &grace).await.code(409),
+        "TRANSFER_PENDING"
+    );
+    let link = async |smtp: &mut Smtp| {
+        let mail = smtp.mail().await;
+        assert_eq!(mail["to"], "grace@example.org");
+        let text = mail["text"].as_str().unwrap().to_owned();
+        let link = text.split(&format!("{PAGES}/account#transfer=")).nth(1);
+        let link = link.expect(&text).split_whitespace().next().unwrap();
+        format!("/api/v1/transfers/{link}/accept")
+    };
+    // Withdrawn, its link is dead; reading a link consumes nothing.
+    let withdrawn = link(&mut smtp).await;
+    assert_eq!(buyer.delete(&transfer).await.status, 200);
+    assert_eq!(
+        buyer.delete(&transfer).await.code(404),
+        "TRANSFER_NOT_FOUND"
+    );
+    let anonymous = server.anonymous();
+    assert_eq!(
+        anonymous.post(&withdrawn, &json!({})).await.code(404),
+        "TRANSFER_NOT_FOUND"
+    );
+    assert_eq!(
+        anonymous
+            .post("/api/v1/transfers/x/accept", &json!({}))
+            .await
+            .code(404),
+        "TRANSFER_NOT_FOUND"
+    );
+    let by_id = format!("/api/v1/tickets/{}/transfer", old["id"]);
+    buyer.post(&by_id, &grace).await.data(201);
+    let accept = link(&mut smtp).await;
+    assert_eq!(anonymous.get(&accept).await.status, 405);
+    let availability = format!("/api/v1/availability/{}", show.event);
+    let left = organizer.get(&availability).await;
+    let accepted = anonymous.post(&accept, &json!({})).await;
+    let again = anonymous.post(&accept, &json!({})).await;
+    assert_eq!(again.data(200)["code"], accepted.data(200)["code"]);
+    let after = organizer.get(&availability).await;
+    assert_eq!(left.data(200)["available"], after.data(200)["available"]);
+    let new = accepted.data(200).clone();
+    assert_ne!(new["code"], code.as_str());
+    assert_eq!(new["status"], "transferred");
+    assert!(
+        new["reference"].is_null() && new["price"].is_null(),
+        "{new}"
+    );
+
+    // To the holder the ticket, to the buyer the word.
+    let (one, other) = (smtp.mail().await, smtp.mail().await);
+    let (sent, given) = match one["to"] == "grace@example.org" {
+        true => (one, other),
+        false => (other, one),
+    };
+    assert_eq!(sent["to"], "grace@example.org");
+    assert!(attached(&sent, 0).starts_with(b"%PDF-"));
+    let calendar = String::from_utf8(attached(&sent, 1)).unwrap();
+    assert!(!calendar.contains(booked.data(201)["reference"].as_str().unwrap()));
+    assert_eq!(given["to"], "ada@example.org");
+
+    // The holder sees the ticket and not the booking, the buyer the booking and not the code.
+    let holder = server.anonymous();
+    let holder = holder.with_header("x-booking-token", new["token"].as_str().unwrap());
+    let path = format!("/api/v1/tickets/{}", new["code"].as_str().unwrap());
+    let seen = holder.get(&path).await;
+    assert_eq!(seen.data(200)["payload"], new["payload"]);
+    assert_ne!(seen.data(200)["payload"], old["payload"]);
+    assert_eq!(holder.get(&format!("{path}/qr.svg")).await.status, 200);
+    let paper = holder.get(&format!("{path}/ticket.pdf")).await;
+    assert!(paper.text.starts_with("%PDF-"));
+    assert_eq!(holder.get(&booking).await.code(404), "BOOKING_NOT_FOUND");
+    let theirs = buyer.get(&format!("/api/v1/tickets/{code}")).await;
+    assert_eq!(theirs.data(200)["code"], code.as_str());
+    assert!(theirs.data(200)["payload"].is_null());
+    assert_eq!(
+        buyer
+            .get(&format!("/api/v1/tickets/{code}/qr.svg"))
+            .await
+            .code(409),
+        "TICKET_REPLACED"
+    );
+    assert_eq!(
+        buyer.post(&transfer, &grace).await.code(409),
+        "TICKET_REPLACED"
+    );
+    for shown in [json!({"code": code}), json!({"payload": old["payload"]})] {
+        let mut scan = shown.clone();
+        scan["nonce"] = json!(uuid::Uuid::now_v7().to_string());
+        let refused = organizer.post("/api/v1/checkins", &scan).await;
+        assert_eq!(refused.code(409), "TICKET_REPLACED", "{shown}");
+    }
+
+    // Its owner cannot cancel; the organizer can, and the holder is told.
+    let cancelled = json!({"status": "cancelled"});
+    assert_eq!(
+        buyer.put(&status, &cancelled).await.code(409),
+        "TICKET_TRANSFERRED"
+    );
+    organizer.put(&status, &cancelled).await.data(200);
+    let mails = all_mails(&mut smtp, &server, &client).await;
+    let told = mails.iter().find(|mail| mail["to"] == "grace@example.org");
+    let subject = told.expect("the holder is told")["subject"]
+        .as_str()
+        .unwrap();
+    assert!(subject.ends_with("was taken back"), "{subject}");
+    assert_eq!(holder.get(&path).await.data(200)["status"], "void");
+    server.audit().await;
 }

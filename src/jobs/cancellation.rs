@@ -1,0 +1,108 @@
+//! Tells a buyer that the booking was cancelled: by staff, or with its event.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::booking_letter::{Words, isolated, letter};
+use super::{End, Failed, JobHands, Kind, Task};
+use crate::auth::proofs::Proofs;
+use crate::lang::Lang;
+use crate::mail::Attachment;
+use crate::store::letters::{BookingToTell, CANCELLATION_JOB, LETTER_WORTH, cancellation_job};
+use crate::ticketing::record::BookingStatus;
+use crate::ticketing::{BookingId, calendar};
+
+/// Written by the desk, with the cancellation, or for each booking of a cancelled event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancellation {
+    pub booking_id: BookingId,
+}
+
+impl Kind for Cancellation {
+    const NAME: &'static str = CANCELLATION_JOB;
+    const WORTH: Duration = LETTER_WORTH;
+    const NEEDS_MAIL: bool = true;
+
+    fn key(&self, _: &Proofs) -> String {
+        cancellation_job(self.booking_id).key
+    }
+
+    async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {
+        let told = hands.store.booking_to_tell(self.booking_id).await?;
+        let Some(told) = told.filter(is_cancelled) else {
+            return Ok(End::Done);
+        };
+        let letter = letter(&told, words(&told), hands);
+        let mut mail = letter.mail(&told.email, &task.mail_key())?;
+        let tickets = hands.store.tickets_of(self.booking_id).await?;
+        if let Some(first) = tickets.first() {
+            // Takes the entry that came with the tickets out of the calendar.
+            mail = mail.attach(Attachment {
+                name: format!("{}.ics", told.reference),
+                content_type: "text/calendar; method=PUBLISH; charset=utf-8",
+                bytes: calendar::calendar(&first.entry(true)).into_bytes(),
+            });
+        }
+        hands.mailer()?.send(mail).await?;
+        Ok(End::Done)
+    }
+}
+
+fn is_cancelled(told: &BookingToTell) -> bool {
+    match told.status {
+        BookingStatus::Cancelled | BookingStatus::Refunded => true,
+        BookingStatus::Confirmed => told.event_cancelled,
+        BookingStatus::Pending | BookingStatus::Expired => false,
+    }
+}
+
+fn words(told: &BookingToTell) -> Words {
+    let title = &told.title;
+    let (subject, line, reason, money) = match (told.lang, told.event_cancelled) {
+        (Lang::En, true) => (
+            format!("{title} does not take place"),
+            "The event was cancelled, and your booking with it.",
+            "Reason",
+            "What you paid goes back the way it came. You get a mail when it is on its way.",
+        ),
+        (Lang::En, false) => (
+            format!("Your booking for {title} was cancelled"),
+            "The organizer cancelled your booking.",
+            "Reason",
+            "What you paid goes back the way it came. You get a mail when it is on its way.",
+        ),
+        (Lang::Th, true) => (
+            format!("{title} ถูกยกเลิก"),
+            "งานนี้ถูกยกเลิก การจองของคุณจึงถูกยกเลิกด้วย",
+            "เหตุผล",
+            "เงินที่คุณชำระจะคืนตามช่องทางเดิม คุณจะได้รับอีเมลเมื่อเงินถูกส่งคืน",
+        ),
+        (Lang::Th, false) => (
+            format!("การจองของคุณสำหรับ {title} ถูกยกเลิก"),
+            "ผู้จัดงานยกเลิกการจองของคุณ",
+            "เหตุผล",
+            "เงินที่คุณชำระจะคืนตามช่องทางเดิม คุณจะได้รับอีเมลเมื่อเงินถูกส่งคืน",
+        ),
+        (Lang::Fa, true) => (
+            format!("{} برگزار نمی‌شود", isolated(title)),
+            "این رویداد لغو شد و رزرو شما نیز با آن لغو شد.",
+            "دلیل",
+            "آنچه پرداخته‌اید از همان راه بازمی‌گردد. هنگام بازگشت آن نامه‌ای می‌گیرید.",
+        ),
+        (Lang::Fa, false) => (
+            format!("رزرو شما برای {} لغو شد", isolated(title)),
+            "برگزارکننده رزرو شما را لغو کرد.",
+            "دلیل",
+            "آنچه پرداخته‌اید از همان راه بازمی‌گردد. هنگام بازگشت آن نامه‌ای می‌گیرید.",
+        ),
+    };
+    let mut lines = vec![line.to_owned()];
+    let given = told
+        .cancel_reason
+        .as_ref()
+        .or(told.event_cancel_reason.as_ref());
+    lines.extend(given.map(|given| format!("{reason}: {}", isolated(given))));
+    lines.extend(told.was_paid.then(|| money.to_owned()));
+    Words { subject, lines }
+}
