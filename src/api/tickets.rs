@@ -149,6 +149,15 @@ pub(super) async fn seen(
     }
 }
 
+/// Refuses those who see the ticket and do not hold it.
+pub(super) fn may_use(seen: &Seen) -> ApiResult<()> {
+    match &seen.ticket.holder {
+        _ if seen.holds => Ok(()),
+        Some(_) => Err(ApiError::conflict("TICKET_REPLACED")),
+        None => Err(ApiError::forbidden()),
+    }
+}
+
 /// Whether a ticket that was not handed on is the caller's to use: its buyer's, and the box office's, which prints.
 fn holds(state: &ApiState, ticket: &TicketInFull, caller: &Caller, token: Option<&str>) -> bool {
     bookings::is_owner(state, &ticket.belongs, caller, token)
@@ -253,6 +262,7 @@ async fn qr(state: &ApiState, caller: &Caller, code: &str, token: Option<&str>) 
     responses(
         (status = 200, description = "The ticket", content_type = "application/pdf", body = Vec<u8>,
             headers(("Content-Disposition" = String))),
+        (status = 403, description = "`FORBIDDEN`: the caller only reads the bookings", body = Failure),
         (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 409, description = "`TICKET_VOID`, `TICKET_REPLACED`: it opens nothing for the caller", body = Failure),
     )
@@ -265,9 +275,7 @@ pub(super) async fn pdf_of_one(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let seen = seen(&state, &caller, &code, token.as_deref()).await?;
-    if !seen.holds {
-        return Err(ApiError::conflict("TICKET_REPLACED"));
-    }
+    may_use(&seen)?;
     if seen.ticket.status == TicketStatus::Void {
         return Err(ApiError::conflict("TICKET_VOID"));
     }

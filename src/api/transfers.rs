@@ -14,7 +14,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body};
 use super::fields::{Fields, Input};
 use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
-use super::tickets::{PRIVATE, TicketData, seen};
+use super::tickets::{PRIVATE, TicketData, may_use, seen};
 use crate::auth::Caller;
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::jobs::{Accepted, TransferOffer, row};
@@ -74,6 +74,7 @@ pub(super) struct AcceptedTicket {
     responses(
         (status = 201, description = "Offered, or offered before with the same key", body = Envelope<Transfer>,
             headers(("X-Event-Revision" = u64, description = "The event's revision"))),
+        (status = 403, description = "`FORBIDDEN`: the caller only reads the bookings", body = Failure),
         (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 409, description = "`TICKET_REPLACED`: somebody else holds it; `TICKET_NOT_VALID`, `TRANSFERS_CLOSED`, \
             `TRANSFER_PENDING`; `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
@@ -121,6 +122,7 @@ pub(super) async fn offer(
     responses(
         (status = 200, description = "Withdrawn", body = Envelope<Option<bool>>,
             headers(("X-Event-Revision" = u64, description = "The event's revision"))),
+        (status = 403, description = "`FORBIDDEN`: the caller only reads the bookings", body = Failure),
         (status = 404, description = "`TICKET_NOT_FOUND`: there is none, or it is somebody else's; `TRANSFER_NOT_FOUND`: it \
             is offered to nobody", body = Failure),
         (status = 409, description = "`TICKET_REPLACED`: somebody else holds it", body = Failure),
@@ -164,9 +166,7 @@ pub(super) async fn accept(
     let over = state.store.accept_transfer(id, caller.user_id(), &code);
     let over = over.await?.map_err(refused)?;
     state.board.committed(over.event, over.revision);
-    if state.jobs.sends_mails() {
-        state.jobs.wake();
-    }
+    state.jobs.wake();
     let token = state.proofs.ticket_token(over.ticket, over.generation);
     let seen = seen(&state, &caller, &over.code, Some(&token)).await?;
     let ticket = TicketData::of(&state, seen).await?;
@@ -196,8 +196,7 @@ async fn held(
     token: Option<&str>,
 ) -> ApiResult<(crate::ticketing::TicketId, crate::ticketing::EventId, u16)> {
     let seen = seen(state, caller, code, token).await?;
-    match seen.holds {
-        true => Ok((seen.ticket.id, seen.ticket.event.id, seen.ticket.generation)),
-        false => Err(ApiError::conflict("TICKET_REPLACED")),
-    }
+    may_use(&seen)?;
+    let ticket = seen.ticket;
+    Ok((ticket.id, ticket.event.id, ticket.generation))
 }
