@@ -1,6 +1,7 @@
 //! Memberships of buyers, for those who may book what is for members.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use jiff::Timestamp;
 use utoipa::ToSchema;
 
@@ -9,6 +10,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body};
 use super::fields::{Fields, Input};
+use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
 use crate::auth::Caller;
 use crate::schema;
 use crate::store::StoreError;
@@ -98,26 +100,39 @@ fn refused(error: StoreError) -> ApiError {
 }
 
 /// Make a user a member
-#[utoipa::path(post, path = "/users/{user_id}/memberships", tag = "users", params(("user_id" = UserId, Path)),
+#[utoipa::path(post, path = "/users/{user_id}/memberships", tag = "users", params(("user_id" = UserId, Path), IdempotencyHeader),
     request_body = MembershipInput,
     responses(
-        (status = 201, body = Envelope<Membership>),
+        (status = 201, body = Envelope<Membership>, headers(("Idempotent-Replay" = bool))),
         (status = 404, body = Failure, description = "`USER_NOT_FOUND`"),
-        (status = 409, body = Failure, description = "`LIMIT_REACHED {max}`"),
+        (status = 409, body = Failure, description = "`LIMIT_REACHED {max}`, `IDEMPOTENCY_IN_FLIGHT`"),
+        (status = 422, body = Failure, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`"),
     ))]
 pub(super) async fn create(
     State(state): State<ApiState>,
     caller: Caller,
     At(user): At<UserId>,
-    Body { input, .. }: Body<Wish>,
+    headers: HeaderMap,
+    body: Body<Wish>,
 ) -> ApiResult<Reply<Membership>> {
-    let made = state
+    let route = format!("POST /users/{user}/memberships");
+    let key = given_key(&headers, &caller, &route, body.hash())?;
+    let _working = key
+        .as_ref()
+        .map(|key| state.in_flight.enter(key))
+        .transpose()?;
+    let key = key.as_ref().map(|key| &key.stored);
+    let once = state
         .store
-        .create_membership(&caller, user, &input.0)
+        .create_membership(&caller, user, &body.input.0, key)
         .await
         .map_err(refused)??;
     state.roles.forget(user);
-    Ok(Reply::created("MEMBERSHIP_CREATED", made))
+    let (membership, again) = made(once)?;
+    Ok(replayed(
+        Reply::created("MEMBERSHIP_CREATED", membership),
+        again,
+    ))
 }
 
 /// Change a membership

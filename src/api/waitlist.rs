@@ -11,7 +11,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
-use super::idempotency::made;
+use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
 use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, LIST_ROWS_MAX};
 use crate::desk::{Change, DeskError};
@@ -82,13 +82,13 @@ impl Input for AfterWaiting {
 /// the line.
 #[utoipa::path(
     post, path = "/events/{event_id}/waitlist", tag = "waitlist", request_body = WishBody,
-    params(("event_id" = EventId, Path)),
+    params(("event_id" = EventId, Path), IdempotencyHeader),
     responses(
-        (status = 201, body = Envelope<WaitingRow>),
+        (status = 201, body = Envelope<WaitingRow>, headers(("Idempotent-Replay" = bool))),
         (status = 404, description = "`EVENT_NOT_FOUND`, `TICKET_TYPE_NOT_FOUND`", body = Failure),
         (status = 409, description = "`NOT_SOLD_OUT`: there is enough left, book it; `ALREADY_WAITING`; `SALES_CLOSED`: the \
-            event does not sell", body = Failure),
-        (status = 422, description = "`VALIDATION_FAILED`, `LIMIT_EXCEEDED {max}`: more than one booking may have", body = Failure),
+            event does not sell; `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`, `LIMIT_EXCEEDED {max}`: more than one booking may have", body = Failure),
     )
 )]
 pub(super) async fn join(
@@ -99,6 +99,17 @@ pub(super) async fn join(
     body: Body<WishInput>,
 ) -> ApiResult<Reply<WaitingRow>> {
     let user_id = caller.user_id().ok_or_else(ApiError::unauthenticated)?;
+    let route = format!("POST /events/{event_id}/waitlist");
+    let key = given_key(&headers, &caller, &route, body.hash())?;
+    let _working = key
+        .as_ref()
+        .map(|key| state.in_flight.enter(key))
+        .transpose()?;
+    let key = key.as_ref().map(|key| &key.stored);
+    if let Some(known) = state.store.waited_by(key).await? {
+        let (waiting, again) = made(known)?;
+        return Ok(replayed(Reply::created("WAITING", waiting), again));
+    }
     let WishInput {
         quantity,
         ticket_types,
@@ -143,9 +154,10 @@ pub(super) async fn join(
         ticket_types,
         lang: Lang::of(&headers).tag(),
     };
-    let waiting = state.store.wait_for(&new).await?;
+    let waiting = state.store.wait_for(&new, key).await?;
     let waiting = waiting.ok_or_else(|| ApiError::conflict("ALREADY_WAITING"))?;
-    Ok(Reply::created("WAITING", waiting))
+    let (waiting, again) = made(waiting)?;
+    Ok(replayed(Reply::created("WAITING", waiting), again))
 }
 
 /// A place on a waitlist

@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 
 use super::audit_trail::AuditEntry;
+use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::auth::Caller;
 use crate::config::inside::MEMBERSHIPS_PER_USER_MAX;
@@ -62,13 +63,18 @@ impl Store {
         caller: &Caller,
         user: UserId,
         new: &NewMembership,
-    ) -> Result<Result<Membership, MembershipRefusal>, StoreError> {
-        let lent = (caller, user, new);
-        self.transaction(&lent, |tx, (caller, user, new)| {
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Result<Once<Membership>, MembershipRefusal>, StoreError> {
+        let lent = (caller, user, new, key);
+        self.transaction(&lent, |tx, (caller, user, new, key)| {
             Box::pin(async move {
                 let there = "select from users where id = $1 for no key update";
                 if tx.query_opt(there, &[user]).await?.is_none() {
                     return Ok(Err(MembershipRefusal::UserNotFound));
+                }
+                // After the lock, so that the same request on another node has stored its answer.
+                if let Some(known) = idempotency::recall_made(tx, *key).await? {
+                    return Ok(Ok(known));
                 }
                 let many = "select count(*) from memberships where user_id = $1";
                 let most = MEMBERSHIPS_PER_USER_MAX;
@@ -84,7 +90,8 @@ impl Store {
                     .await?;
                 let made = read(&row)?;
                 tell(tx, caller, *user, Some(&made)).await?;
-                Ok(Ok(made))
+                idempotency::remember_made(tx, *key, &made).await?;
+                Ok(Ok(Once::Made(made)))
             })
         })
         .await

@@ -3,11 +3,13 @@
 
 use std::time::Duration;
 
+use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use utoipa::ToSchema;
 
+use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::ticketing::{BookingId, EventId, Revision, TicketTypeId, UserId, WaitingId};
 
@@ -105,6 +107,16 @@ const COLUMNS: &str = "w.id, w.event_id, w.user_id, w.quantity, w.ticket_type_id
                                 limit $2) before) end,
     case when w.status = 'offered' then (select expires_at from bookings where id = w.booking_id) end";
 
+async fn find(
+    client: &impl GenericClient,
+    id: WaitingId,
+) -> Result<Option<WaitingRow>, StoreError> {
+    let sql = format!("select {COLUMNS} from waitlist w where w.id = $1");
+    let statement = client.prepare_cached(&sql).await?;
+    let row = client.query_opt(&statement, &[&id, &PLACE_MAX]).await?;
+    row.map(|row| read(&row)).transpose()
+}
+
 fn read(row: &Row) -> Result<WaitingRow, StoreError> {
     let status: &str = row.try_get(5)?;
     let known = WaitingStatus::ALL
@@ -128,38 +140,61 @@ fn read(row: &Row) -> Result<WaitingRow, StoreError> {
 
 impl Store {
     /// Puts somebody at the end of the line. `None`: they are in it.
-    pub async fn wait_for(&self, new: &NewWaiting) -> Result<Option<WaitingRow>, StoreError> {
-        let client = self.client().await?;
-        let sql = "
-            insert into waitlist (event_id, user_id, quantity, ticket_type_ids, lang) values ($1, $2, $3, $4, $5)
-                on conflict (event_id, user_id) where status in ('waiting', 'offered') do nothing
-            returning id";
-        let statement = client.prepare_cached(sql).await?;
-        let quantity = i32::try_from(new.quantity).unwrap_or(i32::MAX);
-        let row = client
-            .query_opt(
-                &statement,
-                &[
-                    &new.event_id,
-                    &new.user_id,
-                    &quantity,
-                    &new.ticket_types,
-                    &new.lang,
-                ],
-            )
-            .await?;
-        match row {
+    pub async fn wait_for(
+        &self,
+        new: &NewWaiting,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Option<Once<WaitingRow>>, StoreError> {
+        self.transaction(&(new, key), |tx, (new, key)| {
+            Box::pin(async move {
+                if let Some(known) = idempotency::recall_made(tx, *key).await? {
+                    return Ok(Some(known));
+                }
+                let sql = "
+                    insert into waitlist (event_id, user_id, quantity, ticket_type_ids, lang)
+                    values ($1, $2, $3, $4, $5)
+                        on conflict (event_id, user_id) where status in ('waiting', 'offered') do nothing
+                    returning id";
+                let statement = tx.prepare_cached(sql).await?;
+                let quantity = i32::try_from(new.quantity).unwrap_or(i32::MAX);
+                let row = tx
+                    .query_opt(
+                        &statement,
+                        &[
+                            &new.event_id,
+                            &new.user_id,
+                            &quantity,
+                            &new.ticket_types,
+                            &new.lang,
+                        ],
+                    )
+                    .await?;
+                let Some(row) = row else {
+                    // The same request may have come first, on another node.
+                    return idempotency::recall_made(tx, *key).await;
+                };
+                let made = find(tx, row.try_get(0)?).await?;
+                let made = made.ok_or_else(|| StoreError::corrupt("nobody waits"))?;
+                idempotency::remember_made(tx, *key, &made).await?;
+                Ok(Some(Once::Made(made)))
+            })
+        })
+        .await
+    }
+
+    /// What an earlier request with the key made.
+    pub async fn waited_by(
+        &self,
+        key: Option<&IdempotencyKey>,
+    ) -> Result<Option<Once<WaitingRow>>, StoreError> {
+        match key {
             None => Ok(None),
-            Some(row) => self.waiting(row.try_get(0)?).await,
+            key => idempotency::recall_made(&self.client().await?, key).await,
         }
     }
 
     pub async fn waiting(&self, id: WaitingId) -> Result<Option<WaitingRow>, StoreError> {
-        let client = self.client().await?;
-        let sql = format!("select {COLUMNS} from waitlist w where w.id = $1");
-        let statement = client.prepare_cached(&sql).await?;
-        let row = client.query_opt(&statement, &[&id, &PLACE_MAX]).await?;
-        row.map(|row| read(&row)).transpose()
+        find(&self.client().await?, id).await
     }
 
     /// For what a user waits or has waited, the newest first.

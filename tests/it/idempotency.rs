@@ -250,3 +250,72 @@ async fn retries_to_two_nodes_at_once_make_one_of_each() {
         assert_eq!(first.count(), 1, "{path}");
     }
 }
+
+/// Routes that make a thing of one user, asked on two nodes at once.
+#[tokio::test]
+async fn a_place_in_a_line_and_a_membership_are_made_once() {
+    let server = TestServer::start().await;
+    let beside = TestServer::builder().beside(&server).start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 0, 1)
+        .stage(&client)
+        .await;
+    show.sell(&client, 1).await;
+    let buyer = user(&client, "customer").await;
+    let admin = user(&client, "admin").await;
+    let waitlist = format!("/api/v1/events/{}/waitlist", show.event);
+    let memberships = format!("/api/v1/users/{buyer}/memberships");
+    for (path, caller, wish, other) in [
+        (
+            &waitlist,
+            buyer,
+            json!({"quantity": 1}),
+            json!({"quantity": 2}),
+        ),
+        (
+            &memberships,
+            admin,
+            json!({"kind": "friend"}),
+            json!({"kind": "patron"}),
+        ),
+    ] {
+        let asking = (0..8).map(|n| {
+            let node = if n % 2 == 0 { &server } else { &beside };
+            let caller = with_key(&node.user(caller), KEY);
+            let wish = wish.clone();
+            async move { caller.post(path, &wish).await }
+        });
+        let answers = join_all(asking).await;
+        let mut ids: Vec<_> = answers
+            .iter()
+            .filter(|answer| answer.status != 409)
+            .map(|answer| answer.data(201)["id"].as_i64().unwrap())
+            .collect();
+        ids.dedup();
+        assert_eq!(ids.len(), 1, "{path}");
+        for busy in answers.iter().filter(|answer| answer.status == 409) {
+            assert_eq!(busy.code(409), "IDEMPOTENCY_IN_FLIGHT");
+        }
+        let keyed = with_key(&server.user(caller), KEY);
+        let again = keyed.post(path, &wish).await;
+        assert_eq!(again.header("idempotent-replay"), Some("true"));
+        assert_eq!(again.data(201)["id"], ids[0]);
+        let refused = keyed.post(path, &other).await;
+        assert_eq!(refused.code(422), "IDEMPOTENCY_MISMATCH");
+    }
+    // The answer stays, though there is enough again.
+    client
+        .execute("update ticket_types set capacity = 100", &[])
+        .await
+        .unwrap();
+    let keyed = with_key(&server.user(buyer), KEY);
+    keyed
+        .post(&waitlist, &json!({"quantity": 1}))
+        .await
+        .data(201);
+    assert_eq!(
+        one::<i64>(&client, "select count(*) from memberships", &[]).await,
+        1
+    );
+}
