@@ -1,7 +1,9 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
+import { dateParts } from '../elements/internal/format.ts';
+import { addressOf } from '../elements/internal/qr.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { sharedClient } from '../elements/index.ts';
-import type { Account } from '../sdk/index.ts';
+import type { Account, HeldTicket } from '../sdk/index.ts';
 import { pageSession } from './session.ts';
 import { shared } from './shared.styles.ts';
 
@@ -66,6 +68,19 @@ export class AccountPage extends LitElement {
       p {
         margin: 0;
       }
+      .ticket {
+        padding: 1rem 1.25rem;
+        border: 1px solid var(--line);
+        border-left: 4px solid var(--green);
+        border-radius: var(--radius);
+        background: var(--surface);
+      }
+      .ticket img {
+        width: min(100%, 13rem);
+        aspect-ratio: 1;
+        border-radius: 6px;
+        background: #fff;
+      }
       .invited {
         padding: 1rem 1.25rem;
         border-radius: var(--radius);
@@ -78,6 +93,8 @@ export class AccountPage extends LitElement {
     account: { state: true },
     reset: { state: true },
     invitation: { state: true },
+    transfer: { state: true },
+    ticket: { state: true },
     busy: { state: true },
   };
 
@@ -88,6 +105,10 @@ export class AccountPage extends LitElement {
   declare reset: string | undefined;
   /** Of a mail: an organization may be joined by it, with an account. */
   declare invitation: string | undefined;
+  /** Of a mail: a ticket may be taken over by it, with or without an account. */
+  declare transfer: string | undefined;
+  /** The ticket that was, and its QR's address. */
+  declare ticket: { held: HeldTicket; qr: string } | undefined;
   declare busy: boolean;
 
   constructor() {
@@ -114,9 +135,34 @@ export class AccountPage extends LitElement {
     return html`
       <h1>Account</h1>
       <p role="status" class="said">${this.said ?? nothing}</p>
+      ${this.ticket ? this.#taken(this.ticket) : this.transfer ? this.#offered(this.transfer) : nothing}
       ${this.invitation && !this.reset ? this.#invited(this.invitation) : nothing}
       ${this.reset ? this.#newPassword() : this.account ? this.#signedIn(this.account) : this.#signedOut()}
     `;
+  }
+
+  #offered(link: string): TemplateResult {
+    return html`<section class="invited" aria-labelledby="offered">
+      <h2 id="offered">A ticket for you</h2>
+      <p>Take it over: it is yours from then on, and the code that it had opens nothing any more.${this.account ? nothing : ' You need no account for it.'}</p>
+      <div class="actions">
+        <button class="button primary" ?disabled=${this.busy} @click=${() => this.#take(link)}>Take the ticket</button>
+      </div>
+    </section>`;
+  }
+
+  #taken({ held, qr }: { held: HeldTicket; qr: string }): TemplateResult {
+    const { weekday, day, month, year, time, zone } = dateParts(held.starts_at, held.timezone);
+    const { seat } = held;
+    return html`<section class="ticket" aria-labelledby="ticket">
+      <h2 id="ticket">${held.event_title}</h2>
+      <p>${weekday} ${day} ${month} ${year}, ${time} ${zone}<br />${held.venue}</p>
+      <img src=${qr} alt="QR code of ticket ${held.code}" />
+      <p>
+        <strong>${seat ? `${seat.section} · Row ${seat.row} · Seat ${seat.number}` : held.ticket_type}</strong><br />${held.code}
+      </p>
+      <p>It is on its way to you by mail as well, to print and for the calendar.</p>
+    </section>`;
   }
 
   #invited(token: string): TemplateResult {
@@ -177,13 +223,14 @@ export class AccountPage extends LitElement {
   };
 
   readonly #followLink = (): void => {
-    const [, kind, token] = /^#(confirm|sign-in|reset|invitation)=(.+)$/.exec(location.hash) ?? [];
+    const [, kind, token] = /^#(confirm|sign-in|reset|invitation|transfer)=(.+)$/.exec(location.hash) ?? [];
     if (!kind || !token) return;
     // A link in the address bar would be shared, and opened anew by each reload.
     history.replaceState(null, '', location.pathname);
     this.said = undefined;
     if (kind === 'reset') this.reset = token;
     else if (kind === 'invitation') this.invitation = token;
+    else if (kind === 'transfer') [this.transfer, this.ticket] = [token, undefined];
     else void this.#wish(() => (kind === 'confirm' ? this.#confirm(token) : this.#openLink(token)));
   };
 
@@ -197,6 +244,15 @@ export class AccountPage extends LitElement {
   async #openLink(token: string): Promise<string> {
     pageSession().begin(await sharedClient().openSignInLink(token));
     return 'You are signed in.';
+  }
+
+  #take(link: string): void {
+    void this.#wish(async () => {
+      const held = await sharedClient().acceptTicket(link);
+      this.ticket = { held, qr: await addressOf(await sharedClient().heldTicketQr(held)) };
+      this.transfer = undefined;
+      return 'The ticket is yours.';
+    });
   }
 
   #join(token: string): void {

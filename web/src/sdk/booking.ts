@@ -94,6 +94,24 @@ export interface Ticket {
   status: 'valid' | 'used' | 'transferred' | 'void';
 }
 
+/** A ticket that somebody handed on, as its new holder sees it: without the booking. */
+export interface HeldTicket {
+  code: string;
+  status: Ticket['status'];
+  event_id: number;
+  event_title: string;
+  venue: string;
+  /** RFC 3339. */
+  starts_at: string;
+  timezone: string;
+  ticket_type: string;
+  seat: BookedSeat | null;
+  /** The holder's. */
+  name: string | null;
+  /** Proves that it is the holder's; answered once. */
+  token: string;
+}
+
 export interface Booking {
   /** UUIDv7: a later booking has a higher one. */
   id: string;

@@ -9,7 +9,7 @@
  * All topics share one connection, which opens with the first and closes with the last.
  */
 import type { Joined, NewAccount, Session } from './accounts.ts';
-import { sendOnce, type Booking, type BookingRequest, type Quote } from './booking.ts';
+import { sendOnce, type Booking, type BookingRequest, type HeldTicket, type Quote } from './booking.ts';
 import type { Bookings } from './bookings.ts';
 import type { EventDetails, EventQuery, EventSummary, SeatMapGeometry, ServerInfo, User } from './catalogue.ts';
 import { Countdown, ServerClock } from './clock.ts';
@@ -339,6 +339,16 @@ export class SeatcastClient {
   /** The QR of a ticket of one's own, as SVG. @throws Refusal (`TICKET_VOID`, `TICKET_REPLACED`), Unreachable */
   async ticketQr(code: string, { id }: Pick<Booking, 'id'>): Promise<Blob> {
     return this.#rest.file(`/tickets/${encodeURIComponent(code)}/qr.svg`, proof(this.#kept(id)));
+  }
+
+  /** Takes over the ticket of a mailed link: the code that it had opens nothing any more. Repeated, it is answered the same. */
+  async acceptTicket(link: string): Promise<HeldTicket> {
+    return given(await this.#rest.send<HeldTicket>(`/transfers/${encodeURIComponent(link)}/accept`, { method: 'POST' }));
+  }
+
+  /** The QR of a ticket that was handed to the caller. */
+  async heldTicketQr({ code, token }: Pick<HeldTicket, 'code' | 'token'>): Promise<Blob> {
+    return this.#rest.file(`/tickets/${encodeURIComponent(code)}/qr.svg`, { 'x-booking-token': token });
   }
 
   /** A booking's tickets to print: a PDF. */

@@ -16,6 +16,7 @@ export type {
   BookingRequest,
   BookingStatus,
   Contact,
+  HeldTicket,
   PriceLine,
   Quote,
   Ticket,

@@ -2,7 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, rest, sql } from '../support/world.ts';
+import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 const PASSWORD = 'correct horse battery';
@@ -133,5 +133,27 @@ it('somebody is invited to an organization, registers, and joins it', async () =
   await page.goto(`${url}/account${new URL(link).hash}`);
   await page.getByRole('button', { name: 'Join' }).click();
   await expect.poll(() => said(page)).toContain('accepted already');
+  expect(errors).toEqual([]);
+});
+
+it('a ticket is handed on by mail, and its new holder has a QR of their own', async () => {
+  const { id, typeId } = await makeEvent('Handed on', 20, 0);
+  const user = await makeUser('Harry');
+  const booking = await rest<{ tickets: { code: string }[] }>('POST', '/bookings', { event_id: id, items: [{ ticket_type_id: typeId, quantity: 1 }] }, user);
+  const code = booking.tickets[0]?.code ?? '';
+  const email = `holder-${crypto.randomUUID()}@example.org`;
+  await rest('POST', `/tickets/${code}/transfer`, { name: 'Grace Hopper', email }, user);
+  const { page, errors } = await open(browser, await mailed(email, /http\S+#transfer=\S+/), { viewport: { width: 375, height: 812 }, reducedMotion: 'reduce' });
+  await picture(page, 'ticket offered on a phone');
+  await page.getByRole('button', { name: 'Take the ticket' }).click();
+  await expect.poll(() => said(page)).toBe('The ticket is yours.');
+  const qr = page.getByRole('img', { name: /^QR code of ticket TKT-/ });
+  await expect.poll(() => qr.evaluate((img: HTMLImageElement) => img.complete && img.naturalWidth > 0)).toBe(true);
+  const shown = await textOf(page.locator('.ticket'));
+  expect(shown).toContain('Handed on');
+  expect(shown).not.toContain(code);
+  await picture(page, 'ticket taken on a phone');
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id: rule }) => rule)).toEqual([]);
   expect(errors).toEqual([]);
 });

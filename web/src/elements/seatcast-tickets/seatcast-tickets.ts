@@ -1,6 +1,7 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { Booking, SeatcastClient, Ticket } from '../../sdk/index.ts';
 import { define } from '../internal/live-element.ts';
+import { addressOf } from '../internal/qr.ts';
 import { explain } from '../internal/refusals.ts';
 import { sharedClient } from '../internal/shared-client.ts';
 import { styles } from './seatcast-tickets.styles.ts';
@@ -34,7 +35,7 @@ export class SeatcastTickets extends LitElement {
   /** The file that is on its way. */
   declare fetching: 'pdf' | 'ics' | undefined;
 
-  /** As `data:` addresses, by code: pages may forbid `blob:`. */
+  /** Addresses of the images, by code. */
   readonly #qrs = new Map<string, string>();
   #isReading = false;
 
@@ -102,8 +103,7 @@ export class SeatcastTickets extends LitElement {
     try {
       for (let next = this.#missing(); next; next = this.#missing()) {
         const { booking, code } = next;
-        const svg = await (await this.#client.ticketQr(code, booking)).text();
-        this.#qrs.set(code, `data:image/svg+xml,${encodeURIComponent(svg)}`);
+        this.#qrs.set(code, await addressOf(await this.#client.ticketQr(code, booking)));
         this.problem = undefined;
         this.requestUpdate();
       }
