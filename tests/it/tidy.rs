@@ -91,6 +91,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "jobs",
         &[
             "auth",
+            "config",
             "desk",
             "mail",
             "payments",
