@@ -28,8 +28,11 @@ create table jobs (
     reason text,
     -- How often it was asked for, each time after the one before was done.
     times int not null default 1,
-    created_at timestamptz not null default clock_timestamp()
+    created_at timestamptz not null default clock_timestamp(),
+    -- Of work for an event, such as mails to its buyers, by which its people find it.
+    event_id bigint generated always as ((payload ->> 'event_id')::bigint) stored
 );
+create index jobs_by_event on jobs (event_id, id) where event_id is not null;
 create index jobs_by_lease on jobs (lease_until) where state = 'leased';
 create index jobs_for_review on jobs (expires_at) where state = 'needs_review';
 create index jobs_forgotten on jobs (run_at) where state = 'done';

@@ -27,6 +27,7 @@ mod interactions;
 mod jobs;
 mod layers;
 mod ledger;
+mod mails;
 mod memberships;
 mod money;
 mod notices;
@@ -276,6 +277,7 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(refunds::set_policy)) // PUT /events/{event_id}/refund-policy
         .routes(routes!(jobs::bulk)) // POST /bookings/bulk
         .routes(routes!(jobs::show)) // GET /jobs/{job_id}
+        .routes(routes!(mails::list)) // GET /mails
         .routes(routes!(ledger::accounts)) // GET /ledger/accounts
         .routes(routes!(ledger::entries)) // GET /ledger/entries
         .routes(routes!(ledger::trial_balance)) // GET /ledger/trial-balance

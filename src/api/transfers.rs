@@ -104,7 +104,11 @@ pub(super) async fn offer(
         lang: Lang::of(&headers),
     };
     let id = TransferId(Uuid::now_v7());
-    let job = row(&TransferOffer { transfer_id: id }, &state.proofs);
+    let offer = TransferOffer {
+        transfer_id: id,
+        event_id: ticket.1,
+    };
+    let job = row(&offer, &state.proofs);
     let stored = key.as_ref().map(|key| &key.stored);
     let offered = state.store.offer_ticket(ticket, &to, id, &job, stored);
     let ((transfer, revision), again) = made(offered.await?.map_err(refused)?)?;

@@ -403,7 +403,7 @@ impl Deciding {
             buyer.is_some() || book.contact.as_ref().is_some_and(|one| one.email.is_some());
         let is_sold = booking.status == BookingStatus::Confirmed;
         let jobs = match self.mails && has_address && is_sold {
-            true => vec![confirmation_job(id)],
+            true => vec![confirmation_job(id, book.event_id)],
             false => Vec::new(),
         };
         Decided::Effect(Effect {
@@ -558,13 +558,15 @@ fn mails(was: &Booking, is: &Booking, transition: &Transition) -> Vec<QueuedJob>
     };
     let mut jobs = Vec::new();
     match is.status {
-        BookingStatus::Confirmed if was.status != is.status => jobs.push(confirmation_job(is.id)),
-        BookingStatus::Cancelled if by_staff => jobs.push(cancellation_job(is.id)),
+        BookingStatus::Confirmed if was.status != is.status => {
+            jobs.push(confirmation_job(is.id, is.event_id))
+        }
+        BookingStatus::Cancelled if by_staff => jobs.push(cancellation_job(is.id, is.event_id)),
         _ => {}
     }
     for (before, after) in was.tickets.iter().zip(&is.tickets) {
         if before.status == TicketStatus::Transferred && after.status == TicketStatus::Void {
-            jobs.push(ticket_void_job(&before.code));
+            jobs.push(ticket_void_job(&before.code, is.event_id));
         }
     }
     jobs

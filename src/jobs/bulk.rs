@@ -175,6 +175,7 @@ async fn resend(
     }
     let letter = Confirmation {
         booking_id: id,
+        event_id: found.booking.event_id,
         again: Some(key.to_owned()),
     };
     hands.store.queue_job(&row(&letter, &hands.proofs)).await?;

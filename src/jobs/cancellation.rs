@@ -11,12 +11,13 @@ use crate::lang::Lang;
 use crate::mail::Attachment;
 use crate::store::letters::{BookingToTell, CANCELLATION_JOB, LETTER_WORTH, cancellation_job};
 use crate::ticketing::record::BookingStatus;
-use crate::ticketing::{BookingId, calendar};
+use crate::ticketing::{BookingId, EventId, calendar};
 
 /// Written by the desk, with the cancellation, or for each booking of a cancelled event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancellation {
     pub booking_id: BookingId,
+    pub event_id: EventId,
 }
 
 impl Kind for Cancellation {
@@ -25,7 +26,7 @@ impl Kind for Cancellation {
     const NEEDS_MAIL: bool = true;
 
     fn key(&self, _: &Proofs) -> String {
-        cancellation_job(self.booking_id).key
+        cancellation_job(self.booking_id, self.event_id).key
     }
 
     async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {

@@ -12,14 +12,14 @@ use crate::mail::Attachment;
 use crate::pdf::ticket::{self, PrintedTicket};
 use crate::store::letters::{CONFIRMATION_JOB, LETTER_WORTH, confirmation_job};
 use crate::store::tickets::TicketInFull;
-use crate::ticketing::BookingId;
-use crate::ticketing::calendar;
 use crate::ticketing::record::BookingStatus;
+use crate::ticketing::{BookingId, EventId, calendar};
 
 /// Written by the desk, with the confirmation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmation {
     pub booking_id: BookingId,
+    pub event_id: EventId,
     /// Names the request that wants it sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<String>,
@@ -31,7 +31,7 @@ impl Kind for Confirmation {
     const NEEDS_MAIL: bool = true;
 
     fn key(&self, proofs: &Proofs) -> String {
-        let key = confirmation_job(self.booking_id).key;
+        let key = confirmation_job(self.booking_id, self.event_id).key;
         match &self.again {
             None => key,
             Some(again) => format!("{key}-{}", proofs.key(again)),

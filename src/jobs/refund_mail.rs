@@ -11,13 +11,15 @@ use crate::lang::Lang;
 use crate::pdf::ticket::amount;
 use crate::store::letters::{LETTER_WORTH, REFUND_MAIL_JOB, refund_mail_job};
 use crate::store::payments::RefundState;
-use crate::ticketing::RefundId;
 use crate::ticketing::record::Money;
+use crate::ticketing::{BookingId, EventId, RefundId};
 
 /// Written in the transaction that posts the refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundMail {
     pub refund_id: RefundId,
+    pub booking_id: BookingId,
+    pub event_id: EventId,
 }
 
 impl Kind for RefundMail {
@@ -25,7 +27,7 @@ impl Kind for RefundMail {
     const WORTH: Duration = LETTER_WORTH;
 
     fn key(&self, _: &Proofs) -> String {
-        refund_mail_job(self.refund_id).key
+        refund_mail_job(self.refund_id, self.booking_id, self.event_id).key
     }
 
     /// Done at once on a node that sends no mails: then nobody was promised one.

@@ -12,6 +12,7 @@ use crate::mail::Letter;
 use crate::pdf::ticket::when;
 use crate::store::letters::{LETTER_WORTH, TICKET_VOID_JOB, ticket_void_job};
 use crate::store::tickets::TicketInFull;
+use crate::ticketing::EventId;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::TicketStatus;
 
@@ -20,6 +21,7 @@ use crate::ticketing::record::TicketStatus;
 pub struct TicketVoid {
     /// By which the booking knows the ticket.
     pub code: String,
+    pub event_id: EventId,
 }
 
 impl Kind for TicketVoid {
@@ -28,7 +30,7 @@ impl Kind for TicketVoid {
     const NEEDS_MAIL: bool = true;
 
     fn key(&self, _: &Proofs) -> String {
-        ticket_void_job(&self.code).key
+        ticket_void_job(&self.code, self.event_id).key
     }
 
     async fn carry_out(&self, hands: &JobHands, task: &Task<'_>) -> Result<End, Failed> {

@@ -13,19 +13,22 @@ use crate::mail::{Attachment, Letter};
 use crate::pdf::ticket::{PrintedTicket, when};
 use crate::store::letters::LETTER_WORTH;
 use crate::store::tickets::TicketInFull;
-use crate::store::transfers::{TICKET_GIVEN_JOB, TICKET_SENT_JOB, given_key, sent_key};
-use crate::ticketing::TransferId;
+use crate::store::transfers::{
+    TICKET_GIVEN_JOB, TICKET_SENT_JOB, TRANSFER_OFFER_JOB, given_key, sent_key,
+};
 use crate::ticketing::calendar::{self, Entry};
 use crate::ticketing::record::TicketStatus;
+use crate::ticketing::{EventId, TransferId};
 
 /// Sends the link by which an offered ticket is accepted. Written with the offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferOffer {
     pub transfer_id: TransferId,
+    pub event_id: EventId,
 }
 
 impl Kind for TransferOffer {
-    const NAME: &'static str = "transfer_offer";
+    const NAME: &'static str = TRANSFER_OFFER_JOB;
     const WORTH: Duration = LETTER_WORTH;
     const NEEDS_MAIL: bool = true;
 

@@ -94,6 +94,31 @@ pub enum JobState {
     NeedsReview,
 }
 
+impl JobState {
+    pub const ALL: [(&'static str, JobState); 4] = [
+        ("waiting", JobState::Waiting),
+        ("leased", JobState::Leased),
+        ("done", JobState::Done),
+        ("needs_review", JobState::NeedsReview),
+    ];
+
+    /// As the database and the wire spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobState::Waiting => "waiting",
+            JobState::Leased => "leased",
+            JobState::Done => "done",
+            JobState::NeedsReview => "needs_review",
+        }
+    }
+
+    pub(super) fn of(text: &str) -> JobState {
+        let mut all = JobState::ALL.into_iter();
+        let known = all.find(|(name, _)| *name == text);
+        known.map_or(JobState::NeedsReview, |(_, state)| state)
+    }
+}
+
 /// A job as people see it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownJob {
@@ -200,12 +225,7 @@ impl Store {
         Ok(Some(KnownJob {
             id: row.try_get(0)?,
             kind: row.try_get(1)?,
-            state: match row.try_get(2)? {
-                "waiting" => JobState::Waiting,
-                "leased" => JobState::Leased,
-                "done" => JobState::Done,
-                _ => JobState::NeedsReview,
-            },
+            state: JobState::of(row.try_get(2)?),
             payload: row.try_get(3)?,
             progress: row
                 .try_get::<_, Option<Json<Value>>>(4)?

@@ -5,8 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
-use super::jobs::{QueuedJob, millis};
+use super::jobs::{JobState, QueuedJob, millis};
+use super::transfers::{TICKET_GIVEN_JOB, TICKET_SENT_JOB, TRANSFER_OFFER_JOB};
 use super::{Store, StoreError};
 use crate::lang::Lang;
 use crate::ticketing::record::{BookingStatus, Money};
@@ -18,11 +20,11 @@ pub const CONFIRMATION_JOB: &str = "confirmation";
 pub const LETTER_WORTH: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 /// Sends a booking's tickets to its buyer.
-pub fn confirmation_job(booking: BookingId) -> QueuedJob {
+pub fn confirmation_job(booking: BookingId, event: EventId) -> QueuedJob {
     QueuedJob {
         kind: CONFIRMATION_JOB,
         key: format!("{CONFIRMATION_JOB}-{booking}"),
-        payload: json!({ "booking_id": booking }),
+        payload: json!({ "booking_id": booking, "event_id": event }),
         worth: LETTER_WORTH,
     }
 }
@@ -42,31 +44,31 @@ const HOLDS_LOOKED_AT_MAX: i64 = 10_000;
 const REMINDERS_MAX: i64 = 1_000;
 
 /// Tells a buyer that the booking was cancelled.
-pub fn cancellation_job(booking: BookingId) -> QueuedJob {
+pub fn cancellation_job(booking: BookingId, event: EventId) -> QueuedJob {
     QueuedJob {
         kind: CANCELLATION_JOB,
         key: format!("{CANCELLATION_JOB}-{booking}"),
-        payload: json!({ "booking_id": booking }),
+        payload: json!({ "booking_id": booking, "event_id": event }),
         worth: LETTER_WORTH,
     }
 }
 
 /// Tells the holder of a ticket, which its booking knows by `code`, that it was taken back.
-pub fn ticket_void_job(code: &str) -> QueuedJob {
+pub fn ticket_void_job(code: &str, event: EventId) -> QueuedJob {
     QueuedJob {
         kind: TICKET_VOID_JOB,
         key: format!("ticket-void-{code}"),
-        payload: json!({ "code": code }),
+        payload: json!({ "code": code, "event_id": event }),
         worth: LETTER_WORTH,
     }
 }
 
 /// Tells a buyer that money went back.
-pub fn refund_mail_job(refund: RefundId) -> QueuedJob {
+pub fn refund_mail_job(refund: RefundId, booking: BookingId, event: EventId) -> QueuedJob {
     QueuedJob {
         kind: REFUND_MAIL_JOB,
         key: format!("refund-mail-{refund}"),
-        payload: json!({ "refund_id": refund }),
+        payload: json!({ "refund_id": refund, "booking_id": booking, "event_id": event }),
         worth: LETTER_WORTH,
     }
 }
@@ -76,6 +78,37 @@ pub fn refund_mail_job(refund: RefundId) -> QueuedJob {
 pub struct ToldUpTo {
     pub created_at: Timestamp,
     pub id: BookingId,
+}
+
+/// Kinds of jobs that are mails about an event's bookings and tickets.
+const MAILS_OF_EVENTS: [&str; 8] = [
+    CONFIRMATION_JOB,
+    PAYMENT_REMINDER_JOB,
+    CANCELLATION_JOB,
+    REFUND_MAIL_JOB,
+    TICKET_VOID_JOB,
+    TRANSFER_OFFER_JOB,
+    TICKET_SENT_JOB,
+    TICKET_GIVEN_JOB,
+];
+
+/// A mail about a booking or a ticket, and whether it went out.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EventMail {
+    #[schema(minimum = 1)]
+    pub id: i64,
+    #[schema(example = "confirmation")]
+    pub kind: String,
+    /// `done`: the mail server took it, or there was nobody to write to.
+    pub status: JobState,
+    #[schema(value_type = Option<uuid::Uuid>)]
+    pub booking_id: Option<BookingId>,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
+    /// Attempts so far.
+    pub attempts: i32,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
 }
 
 /// A booking, for a mail to its buyer.
@@ -178,13 +211,13 @@ impl Store {
                   order by event_id, created_at, id limit $5
              ), told as (
                  insert into jobs (kind, key, payload, expires_at)
-                 select '{CANCELLATION_JOB}', '{CANCELLATION_JOB}-' || id, jsonb_build_object('booking_id', id),
+                 select '{CANCELLATION_JOB}', '{CANCELLATION_JOB}-' || id, jsonb_build_object('booking_id', id, 'event_id', $1),
                         clock_timestamp() + $6 * interval '1 ms'
                    from batch where had order by id
                      on conflict (key) do nothing
              ), holders as (
                  insert into jobs (kind, key, payload, expires_at)
-                 select '{TICKET_VOID_JOB}', 'ticket-void-' || k.code, jsonb_build_object('code', k.code),
+                 select '{TICKET_VOID_JOB}', 'ticket-void-' || k.code, jsonb_build_object('code', k.code, 'event_id', $1),
                         clock_timestamp() + $6 * interval '1 ms'
                    from batch cross join lateral (select code, status from tickets where booking_id = batch.id) k
                   where had and k.status = 'transferred' order by k.code
@@ -219,8 +252,8 @@ impl Store {
         let client = self.client().await?;
         let sql = format!(
             "insert into jobs (kind, key, payload, expires_at)
-             select '{PAYMENT_REMINDER_JOB}', '{PAYMENT_REMINDER_JOB}-' || b.id, jsonb_build_object('booking_id', b.id), b.due_at
-               from (select id, due_at, created_at, kind, processing_since from bookings
+             select '{PAYMENT_REMINDER_JOB}', '{PAYMENT_REMINDER_JOB}-' || b.id, jsonb_build_object('booking_id', b.id, 'event_id', b.event_id), b.due_at
+               from (select id, event_id, due_at, created_at, kind, processing_since from bookings
                       where due_at is not null and due_at > statement_timestamp()
                         and due_at <= statement_timestamp() + $1 * interval '1 ms'
                       order by due_at limit $2) b
@@ -237,5 +270,40 @@ impl Store {
             .execute(&statement, &[&before, &HOLDS_LOOKED_AT_MAX, &REMINDERS_MAX])
             .await?;
         Ok(written)
+    }
+
+    /// Mails about an event's bookings and tickets, the newest first, before `before`. Those that went out are known for
+    /// an hour.
+    pub async fn mails_of_event(
+        &self,
+        event: EventId,
+        status: Option<JobState>,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<EventMail>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select id, kind, state, (payload->>'booking_id')::uuid, reason, attempts, created_at
+              from jobs where event_id = $1 and id < $2 and kind = any($3) and ($4::text is null or state = $4)
+             order by event_id desc, id desc limit $5";
+        let statement = client.prepare_cached(sql).await?;
+        let before = before.unwrap_or(i64::MAX);
+        let kinds = MAILS_OF_EVENTS.as_slice();
+        let status = status.map(JobState::as_str);
+        let rows = client
+            .query(&statement, &[&event, &before, &kinds, &status, &limit])
+            .await?;
+        let read = |row: &tokio_postgres::Row| {
+            Ok(EventMail {
+                id: row.try_get(0)?,
+                kind: row.try_get(1)?,
+                status: JobState::of(row.try_get(2)?),
+                booking_id: row.try_get(3)?,
+                reason: row.try_get(4)?,
+                attempts: row.try_get(5)?,
+                created_at: row.try_get(6)?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 }

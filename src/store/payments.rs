@@ -563,7 +563,11 @@ impl Store {
         };
         let posting = refund(payment.provider, whole.of_refund(before, of.amount));
         ledger::post(&transaction, belonging, &posting).await?;
-        keep(&transaction, &refund_mail_job(of.id)).await?;
+        keep(
+            &transaction,
+            &refund_mail_job(of.id, of.booking_id, of.event_id),
+        )
+        .await?;
         Ok(transaction.commit().await?)
     }
 

@@ -17,6 +17,8 @@ use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::TicketStatus;
 use crate::ticketing::{EventId, Revision, TicketId, TransferId, UserId};
 
+/// The job that offers a ticket.
+pub const TRANSFER_OFFER_JOB: &str = "transfer_offer";
 /// The job that sends a ticket to its new holder, and the one that tells the old one.
 pub const TICKET_SENT_JOB: &str = "ticket_sent";
 pub const TICKET_GIVEN_JOB: &str = "ticket_given";
@@ -184,8 +186,8 @@ impl Store {
                                   email = excluded.email, lang = excluded.lang, since = excluded.since";
                 tx.execute(sql, &[id, &ticket, code, user]).await?;
                 end(tx, *id, TransferState::Accepted).await?;
-                let sent = json!({ "transfer_id": id, "generation": of.saturating_add(1) });
-                let given = json!({ "transfer_id": id, "email": email, "lang": lang });
+                let sent = json!({ "transfer_id": id, "event_id": event, "generation": of.saturating_add(1) });
+                let given = json!({ "transfer_id": id, "event_id": event, "email": email, "lang": lang });
                 for (kind, key, payload) in [
                     (TICKET_SENT_JOB, sent_key(*id), sent),
                     (TICKET_GIVEN_JOB, given_key(*id), given),

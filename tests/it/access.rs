@@ -280,6 +280,9 @@ impl Operation {
         if path.ends_with("availability") {
             path.push_str("?event_ids=1");
         }
+        if path.ends_with("/mails") {
+            path.push_str(&format!("?event_id={}", staged.event));
+        }
         let body = self.body.as_ref().map(Value::to_string);
         let body = body.or_else(|| (self.method != Method::GET).then(|| "{}".to_owned()));
         let caller = world.caller(kind);

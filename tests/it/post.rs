@@ -209,6 +209,21 @@ async fn buyers_are_told_when_staff_or_the_event_cancels_and_when_money_goes_bac
         subject.ends_with("was cancelled")
     });
     let told = told.expect("a mail about the cancellation");
+    let listed = format!("/api/v1/mails?event_id={}", show.event);
+    let listed = organizer.get(&listed).await;
+    let kinds = listed.data(200).as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds.map(|mail| mail["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds.len(), 3, "{kinds:?}");
+    assert!(
+        listed
+            .data(200)
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|mail| mail["status"] == "done")
+    );
+    let none = format!("/api/v1/mails?event_id={}&status=needs_review", show.event);
+    assert_eq!(*organizer.get(&none).await.data(200), json!([]));
     let text = told["text"].as_str().unwrap();
     assert!(text.contains("The balcony is closed"), "{text}");
     let calendar = String::from_utf8(attached(told, 0)).unwrap();
