@@ -22,6 +22,8 @@ create table payments (
     redirect_url text constraint payments_redirect_url_length check (char_length(redirect_url) <= 2000),
     -- Where the provider sends the buyer's browser in the end.
     return_url text constraint payments_return_url_length check (char_length(return_url) <= 2000),
+    -- Where staff take the money: the hold waits until then.
+    pay_by timestamptz,
     captured_amount bigint not null default 0 constraint payments_captured_counts check (captured_amount >= 0),
     -- Given back, or about to be.
     refunded_amount bigint not null default 0,

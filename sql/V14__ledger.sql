@@ -16,6 +16,18 @@ create table refund_policies (
     updated_at timestamptz not null default clock_timestamp()
 );
 
+-- Ways to pay of an event that take days: a bank transfer, or an invoice. An event without a row has none.
+create table payment_terms (
+    event_id bigint not null constraint payment_terms_pkey primary key
+        constraint payment_terms_event_exists references events,
+    -- A hold waits so long for the money, and no longer than until the event begins.
+    offline_days int not null constraint payment_terms_days_bound check (offline_days between 0 and 60),
+    -- For the buyer: the bank account, and what else there is to know.
+    instructions text not null default ''
+        constraint payment_terms_instructions_length check (char_length(instructions) <= 1000),
+    updated_at timestamptz not null default clock_timestamp()
+);
+
 -- A cancelled event gives back what was paid for it, and tells its buyers, whoever cancels it: the jobs are written by the
 -- statement that does.
 create function queue_refunds_of_events() returns trigger

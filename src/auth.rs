@@ -183,11 +183,6 @@ impl Caller {
         }
     }
 
-    /// Whether the caller may change events of organizer `owner`.
-    pub fn may_organize(&self, owner: UserId) -> bool {
-        self.may(Right::Manage, owner)
-    }
-
     /// Whether the caller works for some organization, and so may ask what only organizations' people are told.
     pub fn is_staff(&self) -> bool {
         match self {

@@ -85,6 +85,9 @@ pub static POOL_FAILURES: Counter = Counter::new();
 
 pub static PAYMENTS: Labelled = Labelled::new("outcome");
 pub static PAYMENTS_CAPTURED: Labelled = Labelled::new("provider");
+pub static PAYMENTS_BY_METHOD: Labelled = Labelled::new("method");
+pub static PAYMENTS_LOST_BY_METHOD: Labelled = Labelled::new("method");
+pub static WEBHOOKS: Labelled = Labelled::new("result");
 pub static REFUNDS: Labelled = Labelled::new("outcome");
 pub static JOBS: Labelled = Labelled::new("outcome");
 pub static JOBS_DUE: Gauge = Gauge::new();
@@ -363,6 +366,22 @@ static ALL: &[Metric] = &[
         "seatcast_payments_captured_total",
         "Attempts whose money is booked, by provider.",
         MetricKind::Labelled(&PAYMENTS_CAPTURED),
+    ),
+    Metric(
+        "seatcast_payments_captured_by_method_total",
+        "Attempts whose money is booked, by the means of payment: `card`, `transfer`, `cash`, …",
+        MetricKind::Labelled(&PAYMENTS_BY_METHOD),
+    ),
+    Metric(
+        "seatcast_payments_lost_by_method_total",
+        "Attempts that ended without money, or wait for a person, by the means of payment.",
+        MetricKind::Labelled(&PAYMENTS_LOST_BY_METHOD),
+    ),
+    Metric(
+        "seatcast_webhooks_total",
+        "Webhooks of providers, by result: `taken`, `double`, `unknown` (of no payment here: it comes again), `of_no_interest`, \
+         `bad_signature`.",
+        MetricKind::Labelled(&WEBHOOKS),
     ),
     Metric(
         "seatcast_refunds_total",

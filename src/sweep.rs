@@ -23,7 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::pauses::{Pauses, Rests};
 use crate::config::SweepConfig;
-use crate::config::inside::REMINDER_BEFORE;
+use crate::config::inside::{
+    ENDED_KEPT_HOURS, PROVIDER_EVENTS_KEPT_HOURS, REMINDER_BEFORE, SESSIONS_PRUNED_MAX,
+};
 use crate::desk::{Desk, DeskError, Expired};
 use crate::metrics;
 use crate::store::{Store, StoreError};
@@ -254,5 +256,12 @@ async fn prune(
             .prune_interactions(config.interactions_retention_hours, rows_max)
             .await?,
     ) {}
+    let events = PROVIDER_EVENTS_KEPT_HOURS;
+    while full(store.prune_provider_events(events, rows_max).await?) {}
+    let ended = ENDED_KEPT_HOURS;
+    while full(store.prune_account_links(ended, rows_max).await?) {}
+    while full(store.prune_ended_tokens(ended, rows_max).await?) {}
+    // Each has many tokens.
+    while store.prune_sessions(ended, SESSIONS_PRUNED_MAX).await? >= SESSIONS_PRUNED_MAX as u64 {}
     Ok(())
 }

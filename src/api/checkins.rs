@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::{IntoParams, ToSchema};
@@ -17,6 +18,7 @@ use super::fields::{Fields, Input};
 use crate::auth::passes::{PublicKey, verify};
 use crate::auth::{Caller, Right};
 use crate::schema;
+use crate::store::audit_trail::AuditEntry;
 use crate::store::checkins::{NotUndone, Scan, Scanned, ShownTicket};
 use crate::ticketing::admission::ScanResult;
 use crate::ticketing::pass::PASS_CHARS_MAX;
@@ -314,7 +316,9 @@ pub(super) async fn undo(
         return Err(ApiError::forbidden());
     }
     let by = caller.user_id();
-    match state.store.undo_checkin(event, id, by).await? {
+    let entry = AuditEntry::of_event(&caller, organizer, event);
+    let entry = entry.with(json!({ "checkin_undone": id }));
+    match state.store.undo_checkin(event, id, by, &entry).await? {
         Ok(revision) => Ok(Reply::ok("CHECKIN_UNDONE", None).revision(revision)),
         Err(NotUndone::NotFound) => Err(none()),
         Err(NotUndone::Void) => Err(ApiError::conflict("TICKET_VOID")),

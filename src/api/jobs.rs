@@ -1,4 +1,5 @@
 //! Work that goes on after its request was answered: `GET /jobs/{job_id}`, and `POST /bookings/bulk`, which makes such work.
+//! Work that waits for a person: `GET /jobs`, `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/drop`.
 
 use std::collections::BTreeSet;
 
@@ -15,17 +16,19 @@ use super::ApiState;
 use super::bookings::not_found;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::{At, Body};
+use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader, given_key};
+use super::page::{self, Page, RequestedUri};
+use super::reviews::ReviewList;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::jobs::bulk::{BULK_BOOKINGS_MAX, BulkAction, BulkBookings};
 use crate::jobs::row;
 use crate::schema;
 use crate::store::idempotency::Once;
-use crate::store::jobs::JobState;
-use crate::ticketing::{BookingId, EventId, OrganizationId};
+use crate::store::jobs::{JobState, KnownJob};
+use crate::ticketing::BookingId;
 
 /// A job, and how far it is.
 #[derive(Serialize, ToSchema)]
@@ -60,25 +63,12 @@ pub(super) async fn show(
     caller: Caller,
     At(id): At<i64>,
 ) -> ApiResult<Reply<JobData>> {
-    let none = || ApiError::not_found("JOB_NOT_FOUND");
-    let job = state.store.job(id).await?.ok_or_else(none)?;
-    let number = |name: &str| job.payload.get(name).and_then(Value::as_i64);
-    let organization = match (number("organization_id"), number("event_id")) {
-        (Some(organization), _) => Some(OrganizationId(organization)),
-        (None, Some(event)) => {
-            let organizer = state.store.organizer_of(EventId(event)).await?;
-            organizer.map(OrganizationId::from)
-        }
-        (None, None) => None,
-    };
-    let rights = [Right::Money, Right::Manage];
-    let visible = caller.is_admin()
-        || organization.is_some_and(|of| rights.iter().any(|right| caller.may(*right, of)));
-    if !visible {
-        return Err(none());
-    }
-    Ok(Reply::ok(
-        "JOB",
+    let job = seen(&state, &caller, id).await?;
+    Ok(Reply::ok("JOB", JobData::from(job)))
+}
+
+impl From<KnownJob> for JobData {
+    fn from(job: KnownJob) -> JobData {
         JobData {
             id: job.id,
             kind: job.kind,
@@ -86,8 +76,104 @@ pub(super) async fn show(
             progress: job.progress,
             reason: job.reason,
             created_at: job.created_at,
-        },
+        }
+    }
+}
+
+/// A job of an organization that the caller works for.
+async fn seen(state: &ApiState, caller: &Caller, id: i64) -> ApiResult<KnownJob> {
+    let none = || ApiError::not_found("JOB_NOT_FOUND");
+    let job = state.store.job(id).await?.ok_or_else(none)?;
+    let rights = [Right::Money, Right::Manage];
+    let may = |of| rights.iter().any(|right| caller.may(*right, of));
+    match caller.is_admin() || job.organization.is_some_and(may) {
+        true => Ok(job),
+        false => Err(none()),
+    }
+}
+
+/// Jobs that wait for a person
+///
+/// Of the organizations that the caller manages, or whose money the caller keeps; admins see all.
+#[utoipa::path(
+    get, path = "/jobs", tag = "jobs", params(ReviewList, Page),
+    responses((status = 200, body = Envelope<Vec<JobData>>, headers(("X-Total-Count" = i64), ("Link" = String))))
+)]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(list): Query<ReviewList>,
+    asked: RequestedUri,
+) -> ApiResult<Reply<Vec<JobData>>> {
+    let page = &list.page;
+    // They are few, and counted from the first.
+    page.after("jobs", |_| None::<()>, |_| None::<()>)?;
+    let own = match caller.is_admin() {
+        true => None,
+        false => {
+            let mut own = caller.organizations_with(Right::Money);
+            own.extend(caller.organizations_with(Right::Manage));
+            Some(own)
+        }
+    };
+    let jobs = state
+        .store
+        .jobs_for_review(own.as_deref(), page.limit, page.offset);
+    let (jobs, total) = jobs.await?;
+    let jobs = jobs.into_iter().map(JobData::from).collect();
+    Ok(page::reply(
+        "JOBS_FOR_REVIEW",
+        jobs,
+        total,
+        (page, None),
+        &asked,
     ))
+}
+
+/// Let a job that waits for a person be tried again
+#[utoipa::path(
+    post, path = "/jobs/{job_id}/retry", tag = "jobs", params(("job_id" = i64, Path, minimum = 1)),
+    responses(
+        (status = 200, description = "It will be tried", body = Envelope<JobData>),
+        (status = 404, description = "`JOB_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`JOB_NOT_WAITING`: it waits for nobody", body = Failure),
+    )
+)]
+pub(super) async fn retry(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<i64>,
+) -> ApiResult<Reply<JobData>> {
+    let job = seen(&state, &caller, id).await?;
+    if !state.store.retry_job(&caller, &job).await? {
+        return Err(ApiError::conflict("JOB_NOT_WAITING"));
+    }
+    state.jobs.wake();
+    let job = state.store.job(id).await?.unwrap_or(job);
+    Ok(Reply::ok("JOB_RETRIED", JobData::from(job)))
+}
+
+/// Drop a job that waits for a person
+///
+/// It was done by hand, or is worth nothing any more.
+#[utoipa::path(
+    post, path = "/jobs/{job_id}/drop", tag = "jobs", params(("job_id" = i64, Path, minimum = 1)),
+    responses(
+        (status = 200, description = "As it was", body = Envelope<JobData>),
+        (status = 404, description = "`JOB_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`JOB_NOT_WAITING`: it waits for nobody", body = Failure),
+    )
+)]
+pub(super) async fn give_up(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<i64>,
+) -> ApiResult<Reply<JobData>> {
+    let job = seen(&state, &caller, id).await?;
+    if !state.store.drop_job(&caller, &job).await? {
+        return Err(ApiError::conflict("JOB_NOT_WAITING"));
+    }
+    Ok(Reply::ok("JOB_DROPPED", JobData::from(job)))
 }
 
 /// What to do to many bookings.

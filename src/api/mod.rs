@@ -24,6 +24,7 @@ mod events;
 mod exports;
 mod health;
 mod interactions;
+mod invoices;
 mod jobs;
 mod layers;
 mod ledger;
@@ -38,6 +39,7 @@ mod payments;
 mod people;
 mod prices;
 mod refunds;
+mod reviews;
 mod seats;
 mod ticket_types;
 mod tickets;
@@ -182,7 +184,9 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(payments::pay)) // POST /bookings/{id}/payment
         .routes(routes!(payments::stripe)) // POST /webhooks/stripe
         .routes(routes!(ledger::invoices)) // GET /bookings/{id}/invoices
+        .routes(routes!(invoices::pdf)) // GET /events/{event_id}/invoice/{file}
         .routes(routes!(refunds::policy)) // GET /events/{event_id}/refund-policy
+        .routes(routes!(refunds::terms)) // GET /events/{event_id}/payment-terms
         .routes(routes!(users::create)) // POST /users
         .routes(routes!(interactions::create)) // POST /interactions
         .routes(routes!(auth::register)) // POST /auth/register
@@ -275,8 +279,14 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(refunds::create)) // POST /bookings/{id}/refunds
         .routes(routes!(refunds::list)) // GET /bookings/{id}/refunds
         .routes(routes!(refunds::set_policy)) // PUT /events/{event_id}/refund-policy
+        .routes(routes!(refunds::set_terms)) // PUT /events/{event_id}/payment-terms
         .routes(routes!(jobs::bulk)) // POST /bookings/bulk
+        .routes(routes!(jobs::list)) // GET /jobs
         .routes(routes!(jobs::show)) // GET /jobs/{job_id}
+        .routes(routes!(jobs::retry)) // POST /jobs/{job_id}/retry
+        .routes(routes!(jobs::give_up)) // POST /jobs/{job_id}/drop
+        .routes(routes!(reviews::list)) // GET /payments
+        .routes(routes!(reviews::decide)) // POST /payments/{id}/review
         .routes(routes!(mails::list)) // GET /mails
         .routes(routes!(ledger::accounts)) // GET /ledger/accounts
         .routes(routes!(ledger::entries)) // GET /ledger/entries

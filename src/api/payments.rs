@@ -15,6 +15,7 @@ use super::extract::{At, Body, header_text};
 use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::config::rest::METHOD_CHARS_MAX;
+use crate::metrics;
 use crate::payments::Started;
 use crate::schema;
 use crate::store::bookings::Name;
@@ -69,7 +70,7 @@ pub(super) struct PaymentData {
     /// Where the buyer goes to pay.
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect_url: Option<String>,
-    /// What to do, where staff take the money.
+    /// What to do, where staff take the money: the reference to name, the amount, and the organizer's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     instructions: Option<String>,
     /// Why the last card was declined.
@@ -94,7 +95,7 @@ pub(super) struct PaymentData {
         (status = 201, description = "Go on as it says", body = Envelope<PaymentData>),
         (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
         (status = 409, description = "`INVALID_TRANSITION {from}`: it is not held any more, or costs nothing", body = Failure),
-        (status = 422, description = "`VALIDATION_FAILED`, `PROVIDER_UNKNOWN`, `PAYMENT_REFUSED`: the provider does not want \
+        (status = 422, description = "`VALIDATION_FAILED`, `PROVIDER_UNKNOWN`, `OFFLINE_NOT_ALLOWED`, `PAYMENT_REFUSED`: the provider does not want \
             it", body = Failure),
         (status = 503, description = "`UNAVAILABLE`: come again after `Retry-After`", body = Failure),
     )
@@ -130,11 +131,13 @@ pub(super) async fn pay(
             }
             .into());
         }
+        Started::NoTerms => return Err(refused("OFFLINE_NOT_ALLOWED")),
         Started::NoProvider => return Err(refused("PROVIDER_UNKNOWN")),
         Started::Refused(_) => return Err(refused("PAYMENT_REFUSED")),
     };
     let found = state.store.booking(Name::Id(id)).await?;
     let found = found.ok_or_else(not_found)?;
+    let instructions = instructions(&state, &attempt, &found.booking.reference).await?;
     let stripe = state.payments.providers().stripe.as_ref();
     let of_stripe = attempt.provider == ProviderName::Stripe;
     let key = stripe
@@ -146,7 +149,7 @@ pub(super) async fn pay(
             attempt: attempt.id,
             provider: attempt.provider,
             status: attempt.state,
-            instructions: instructions(&attempt, &found.booking.reference),
+            instructions,
             client_secret: attempt.client_secret.filter(|_| of_stripe),
             publishable_key: key.map(str::to_owned),
             redirect_url: attempt.redirect_url,
@@ -162,10 +165,26 @@ fn refused(code: &'static str) -> ApiError {
     ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code)
 }
 
-/// For a buyer who pays to staff.
-fn instructions(attempt: &Attempt, reference: &str) -> Option<String> {
+/// For a buyer who pays to staff: what to name, how much, and how the organizer wants to be paid.
+async fn instructions(
+    state: &ApiState,
+    attempt: &Attempt,
+    reference: &str,
+) -> ApiResult<Option<String>> {
+    if attempt.provider != ProviderName::Offline {
+        return Ok(None);
+    }
     let amount = format!("{} {}", attempt.amount.shown(), attempt.amount.currency);
-    (attempt.provider == ProviderName::Offline).then(|| format!("{reference} · {amount}"))
+    let mut text = format!("{reference} · {amount}");
+    if attempt.pay_by.is_some() {
+        let terms = state.store.payment_terms(attempt.event_id).await?;
+        let terms = terms.map(|terms| terms.instructions);
+        if let Some(terms) = terms.filter(|terms| !terms.is_empty()) {
+            text.push('\n');
+            text.push_str(&terms);
+        }
+    }
+    Ok(Some(text))
 }
 
 /// What a webhook is answered: nothing that anybody needs.
@@ -208,8 +227,12 @@ pub(super) async fn stripe(
     let signature = header_text(&headers, &super::STRIPE_SIGNATURE).unwrap_or_default();
     let stripe = state.payments.providers().stripe.as_ref();
     let event = stripe.and_then(|stripe| stripe.webhook(signature, &body, state.desk.now()));
-    let event = event.ok_or_else(|| ApiError::bad_request("BAD_SIGNATURE"))?;
+    let Some(event) = event else {
+        metrics::WEBHOOKS.one("bad_signature");
+        return Err(ApiError::bad_request("BAD_SIGNATURE"));
+    };
     if event.intent().is_empty() && event.attempt().is_none() {
+        metrics::WEBHOOKS.one("of_no_interest");
         return Ok(Reply::ok("WEBHOOK_TAKEN", Taken { double: false }));
     }
     let heard = state
@@ -223,6 +246,11 @@ pub(super) async fn stripe(
             event.is_after_sale(),
         )
         .await?;
+    metrics::WEBHOOKS.one(match heard {
+        Heard::Taken => "taken",
+        Heard::Double => "double",
+        Heard::Unknown => "unknown",
+    });
     match heard {
         Heard::Unknown => Err(ApiError::unavailable("UNKNOWN_PAYMENT", 30)),
         Heard::Taken | Heard::Double => {

@@ -21,15 +21,20 @@ use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, REASON_CHARS_MAX};
 use crate::payments::give_back::{GiveBack, NotGiven, give_back};
 use crate::schema;
+use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::{Belongs, Name};
 use crate::store::idempotency::Once;
 use crate::store::payments::{Refund, RefundState};
+use crate::store::refunds::PaymentTerms;
 use crate::ticketing::refund::RefundWish;
 use crate::ticketing::refund_policy::{RefundPolicy, UNTIL_MINUTES_MAX};
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId};
 
 /// Tickets that one request names.
 const REFUND_TICKETS_MAX: usize = BOOKING_ITEMS_MAX * 100;
+/// Days that a hold may wait for a transfer; `sql/V14__ledger.sql` says the same, as of the instructions' length.
+const OFFLINE_DAYS_MAX: i64 = 60;
+const TERMS_CHARS_MAX: usize = 1_000;
 /// Characters of a ticket's code; none that we make is longer.
 const CODE_CHARS_MAX: usize = 40;
 
@@ -170,7 +175,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body<RefundInput>,
 ) -> ApiResult<Reply<RefundData>> {
-    staffed(&state, &caller, id).await?;
+    let found = staffed(&state, &caller, id).await?;
     let route = format!("POST /bookings/{id}/refunds");
     let key = given_key(&headers, &caller, &route, body.hash())?;
     let _working = key
@@ -207,6 +212,7 @@ pub(super) async fn create(
         wish,
         reason: &reason,
         key: &refund_key,
+        audit: Some(AuditEntry::of_booking(&caller, found.organizer_id, id)),
     };
     let refund = give_back(&state.store, &state.payments, wish).await?;
     let refund = refund.map_err(not_given)?;
@@ -321,4 +327,63 @@ pub(super) async fn set_policy(
     }
     state.store.set_refund_policy(event_id, &body.input).await?;
     Ok(Reply::ok("REFUND_POLICY_SET", body.input))
+}
+
+impl Input for PaymentTerms {
+    fn read(fields: &mut Fields) -> Option<PaymentTerms> {
+        let offline_days = fields.integer("offline_days", 0..=OFFLINE_DAYS_MAX);
+        let instructions = fields.text("instructions", TERMS_CHARS_MAX);
+        Some(PaymentTerms {
+            offline_days: offline_days.unwrap_or(0),
+            instructions: instructions.unwrap_or_default(),
+        })
+    }
+}
+
+/// Whether buyers may pay in days
+#[utoipa::path(
+    get, path = "/events/{event_id}/payment-terms", tag = "events", params(("event_id" = EventId, Path)),
+    responses(
+        (status = 200, body = Envelope<PaymentTerms>),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn terms(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+) -> ApiResult<Reply<PaymentTerms>> {
+    super::availability::visible(&state, &caller, event_id).await?;
+    let found = state.store.payment_terms(event_id).await?;
+    let found = found.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    Ok(Reply::ok("PAYMENT_TERMS_SHOWN", found))
+}
+
+/// Say whether buyers may pay in days
+///
+/// By transfer or on an invoice: their hold waits `offline_days`, but no longer than until the event begins. Staff confirm
+/// the booking when the money is there. It counts for those who begin to pay from now on.
+#[utoipa::path(
+    put, path = "/events/{event_id}/payment-terms", tag = "events", request_body = PaymentTerms,
+    params(("event_id" = EventId, Path)),
+    responses(
+        (status = 200, body = Envelope<PaymentTerms>),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn set_terms(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event_id): At<EventId>,
+    body: Body<PaymentTerms>,
+) -> ApiResult<Reply<PaymentTerms>> {
+    let organizer = state.store.organizer_of(event_id).await?;
+    let organizer = organizer.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+    if !caller.may(Right::Manage, organizer) {
+        return Err(ApiError::forbidden());
+    }
+    let of = (organizer, event_id);
+    let terms = body.input;
+    state.store.set_payment_terms(&caller, of, &terms).await?;
+    Ok(Reply::ok("PAYMENT_TERMS_SET", terms))
 }

@@ -383,7 +383,7 @@ async fn of_booking(
 /// Nobody between us and the reader keeps what opens a door.
 pub(super) const PRIVATE: &str = "private, no-store";
 
-fn file(kind: &'static str, name: Option<String>, bytes: Vec<u8>) -> Response {
+pub(super) fn file(kind: &'static str, name: Option<String>, bytes: Vec<u8>) -> Response {
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -27,7 +27,8 @@ fn an_issued_token_names_its_user() {
     let caller = auth().verify(&token.unwrap()).unwrap();
     assert_eq!(caller.user_id(), Some(UserId(2)));
     assert_eq!(caller.role(), Some(Role::Organizer));
-    assert!(caller.may_organize(UserId(2)) && !caller.may_organize(UserId(3)));
+    let manages = |owner| caller.may(Right::Manage, UserId(owner));
+    assert!(manages(2) && !manages(3));
 }
 
 #[test]

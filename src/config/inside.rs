@@ -360,12 +360,20 @@ pub const ON_SALE_EVENTS_MAX: i64 = 10_000;
 
 /// How soon a provider is asked about an attempt of which nothing was heard, in seconds; and how often after that.
 pub const PAYMENT_LOOK_S: u64 = 60;
+/// How often it is looked whether a hold that waits for a transfer has ended, in seconds.
+pub const OFFLINE_LOOK_S: u64 = 15 * 60;
 /// How soon a refund is gone on with whose request died, in seconds; and how often a provider is asked about one.
 pub const REFUND_LOOK_S: u64 = 30;
 /// Time that a provider has for an answer, in seconds. Less than an attempt at a job may take.
 pub const PROVIDER_TIMEOUT_S: u64 = 20;
 /// How often a provider is asked for events that did not come by themselves, in seconds.
 pub const PROVIDER_EVENTS_LOOK_S: u64 = 15 * 60;
+/// How long the names of providers' events are kept, in hours, so that a doubled one does nothing.
+pub const PROVIDER_EVENTS_KEPT_HOURS: u32 = 90 * 24;
+/// How long sessions, links and ended tokens are kept after their end, in hours.
+pub const ENDED_KEPT_HOURS: u32 = 48;
+/// Sessions that one statement deletes, with all their refresh tokens.
+pub const SESSIONS_PRUNED_MAX: usize = 50;
 /// How far back the first look for them goes, and how much later ones reach back into the time before, in seconds.
 pub const PROVIDER_EVENTS_FIRST_S: i64 = 3 * 24 * 3_600;
 pub const PROVIDER_EVENTS_OVERLAP_S: i64 = 10 * 60;

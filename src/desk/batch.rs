@@ -479,6 +479,7 @@ impl Deciding {
                 let mut writes = Writes {
                     changed: vec![changed(&was, standing, now)],
                     jobs,
+                    audit: change.with.audit.clone().into_iter().collect(),
                     ..Writes::default()
                 };
                 let booking = standing.booking.clone();

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::lang::Lang;
+use crate::store::audit_trail::AuditEntry;
 use crate::store::idempotency::{IdempotencyKey, Once};
 use crate::store::jobs::QueuedJob;
 use crate::ticketing::booking::Request;
@@ -40,6 +41,8 @@ pub struct Change {
 #[derive(Debug, Clone, Default)]
 pub struct Companions {
     pub jobs: Vec<QueuedJob>,
+    /// Of what staff do.
+    pub audit: Option<AuditEntry>,
 }
 
 /// One request to change an event's claims.

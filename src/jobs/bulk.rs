@@ -146,6 +146,7 @@ impl BulkBookings {
             wish: RefundWish::All,
             reason: &self.reason,
             key: &key,
+            audit: None,
         };
         Ok(
             match give_back(&hands.store, &hands.payments, wish).await? {

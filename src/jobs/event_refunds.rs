@@ -97,6 +97,7 @@ impl EventRefunds {
             wish: RefundWish::All,
             reason: "the event was cancelled",
             key: &key,
+            audit: None,
         };
         let money_alone = GiveBack {
             wish: RefundWish::Amount(of.amount),

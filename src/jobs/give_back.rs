@@ -40,6 +40,7 @@ impl Kind for GiveBack {
             wish: RefundWish::Amount(self.amount.min(left)),
             reason: &self.reason,
             key: &key,
+            audit: None,
         };
         match give_back(&hands.store, &hands.payments, wish).await? {
             // Another refund was first.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Provider, ProviderError};
-use crate::config::inside::{PAYMENT_LOOK_S, REFUND_LOOK_S};
+use crate::config::inside::{OFFLINE_LOOK_S, PAYMENT_LOOK_S, REFUND_LOOK_S};
 use crate::desk::DeskError;
 use crate::metrics;
 use crate::store::StoreError;
@@ -166,10 +166,10 @@ async fn step(
         }
     }
     match step {
-        Next::Wait | Next::Sell => Ok(Step::End(waits())),
+        Next::Wait | Next::Sell => Ok(Step::End(waits(&attempt))),
         Next::Hold { until } => {
             desk.hold(&attempt, until).await?;
-            Ok(Step::End(waits()))
+            Ok(Step::End(waits(&attempt)))
         }
         Next::Capture => match provider.capture(&attempt).await {
             Ok(()) => Ok(Step::On),
@@ -196,7 +196,8 @@ async fn step(
             table
                 .settle(&attempt, &charge, &booking, gives_back)
                 .await?;
-            count(&attempt, if gives_back { "too_late" } else { "captured" });
+            let outcome = if gives_back { "too_late" } else { "captured" };
+            count(&attempt, Some(&charge), outcome);
             Ok(match charge.has_moved {
                 true => Step::On,
                 false => Step::End(Driven::Done),
@@ -204,7 +205,7 @@ async fn step(
         }
         Next::End => {
             table.end(&attempt, PaymentState::Canceled, None).await?;
-            count(&attempt, "canceled");
+            count(&attempt, Some(&charge), "canceled");
             Ok(Step::End(Driven::Done))
         }
         Next::Review { reason } => review(table, &attempt, reason).await,
@@ -233,29 +234,62 @@ async fn watch(
     }))
 }
 
-fn waits() -> Driven {
+fn waits(of: &Attempt) -> Driven {
+    let after = match of.pay_by {
+        // Staff ring when they are paid; only the end of the hold is looked for.
+        Some(_) => OFFLINE_LOOK_S,
+        None => PAYMENT_LOOK_S,
+    };
     Driven::Waits {
-        after: Duration::from_secs(PAYMENT_LOOK_S),
+        after: Duration::from_secs(after),
     }
 }
 
 async fn fail(table: &impl PaymentTable, of: &Attempt, why: &str) -> Result<Step, Stopped> {
     table.end(of, PaymentState::Failed, Some(why)).await?;
-    count(of, "failed");
+    count(of, None, "failed");
     Ok(Step::End(Driven::Done))
 }
 
 async fn review(table: &impl PaymentTable, of: &Attempt, why: &str) -> Result<Step, Stopped> {
     tracing::error!(payment = %of.id, booking = %of.booking_id, why, "a payment needs a person");
     table.end(of, PaymentState::NeedsReview, Some(why)).await?;
-    count(of, "needs_review");
+    count(of, None, "needs_review");
     Ok(Step::End(Driven::Done))
 }
 
-fn count(of: &Attempt, outcome: &'static str) {
+fn count(of: &Attempt, charge: Option<&Charge>, outcome: &'static str) {
     metrics::PAYMENTS.one(outcome);
-    if outcome == "captured" {
-        metrics::PAYMENTS_CAPTURED.one(of.provider.as_str());
+    let named = charge.and_then(|charge| charge.method.as_deref());
+    let method = method(of, named.or(of.method.as_deref()));
+    match outcome {
+        "captured" => {
+            metrics::PAYMENTS_CAPTURED.one(of.provider.as_str());
+            metrics::PAYMENTS_BY_METHOD.one(method);
+        }
+        "too_late" => metrics::PAYMENTS_BY_METHOD.one(method),
+        _ => metrics::PAYMENTS_LOST_BY_METHOD.one(method),
     }
-    tracing::info!(payment = %of.id, booking = %of.booking_id, event = of.event_id.0, outcome, "a payment ended");
+    tracing::info!(payment = %of.id, booking = %of.booking_id, event = of.event_id.0, method, outcome, "a payment ended");
+}
+
+/// The means of payment, of those that are counted by name.
+fn method(of: &Attempt, named: Option<&str>) -> &'static str {
+    let known = [
+        "card",
+        "cash",
+        "terminal",
+        "transfer",
+        "invoice",
+        "sepa_debit",
+        "ideal",
+        "promptpay",
+    ];
+    let found = known.into_iter().find(|known| Some(*known) == named);
+    match (found, of.provider) {
+        (Some(found), _) => found,
+        // An attempt at a card that never came to one.
+        (None, ProviderName::Stripe | ProviderName::Demo) if named.is_none() => "card",
+        _ => "another",
+    }
 }

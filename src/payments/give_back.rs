@@ -2,6 +2,7 @@
 //! how it ended. If this node dies in between, the refund's job goes on.
 
 use super::Payments;
+use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::Name;
 use crate::store::jobs::QueuedJob;
 use crate::store::payments::{NewRefund, Refund, RefundBegun};
@@ -21,6 +22,8 @@ pub struct GiveBack<'a> {
     pub reason: &'a str,
     /// Two requests with one key are one refund.
     pub key: &'a str,
+    /// Of those whom staff ask for.
+    pub audit: Option<AuditEntry>,
 }
 
 /// Why nothing is given back.
@@ -86,6 +89,7 @@ async fn begin(store: &Store, wish: &GiveBack<'_>) -> Result<Result<Refund, NotG
         reason: wish.reason,
         tickets: back.tickets.as_deref().filter(|codes| !codes.is_empty()),
         key: wish.key,
+        audit: wish.audit.as_ref(),
     };
     Ok(match store.begin_refund(&new).await? {
         RefundBegun::New(refund) | RefundBegun::Before(refund) => Ok(refund),

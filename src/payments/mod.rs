@@ -210,6 +210,8 @@ pub enum Started {
     NoBooking,
     /// This node does not have the provider.
     NoProvider,
+    /// The event lets nobody pay in days.
+    NoTerms,
     /// The provider does not want it.
     Refused(String),
 }
@@ -257,8 +259,13 @@ impl Payments {
             Begun::New(attempt) | Begun::Live(attempt) => attempt,
             Begun::NotPayable(status) => return Ok(Started::NotPayable(status)),
             Begun::NoBooking => return Ok(Started::NoBooking),
+            Begun::NoTerms => return Ok(Started::NoTerms),
         };
-        let extend = Change::new(attempt.event_id, booking, Transition::Extend);
+        let longer = match attempt.pay_by {
+            Some(until) => Transition::Processing { until },
+            None => Transition::Extend,
+        };
+        let extend = Change::new(attempt.event_id, booking, longer);
         if let Err(DeskError::Refused(Refusal::InvalidTransition { from, .. })) =
             desk.change(extend).await
         {

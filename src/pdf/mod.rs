@@ -6,6 +6,7 @@
 //!
 //! Points (1/72 inch), from the top left. The file is the same whenever it is made, except where its texts differ.
 
+pub mod invoice;
 mod qr;
 pub mod ticket;
 

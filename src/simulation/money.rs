@@ -897,6 +897,7 @@ async fn buyer(world: MoneyWorld) {
             client_secret: None,
             redirect_url: None,
             return_url: None,
+            pay_by: None,
             captured_amount: 0,
             refunded_amount: 0,
             fee_amount: 0,

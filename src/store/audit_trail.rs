@@ -11,13 +11,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, ToSql};
 use utoipa::ToSchema;
 
 use super::{Store, StoreError, Total};
 use crate::auth::Caller;
 use crate::config::rest::LIST_COUNTED_MAX;
-use crate::ticketing::{ApiKeyId, EventId, OrganizationId, UserId};
+use crate::ticketing::{ApiKeyId, BookingId, EventId, OrganizationId, UserId};
 
 /// The request that something is done for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,11 @@ impl AuditEntry {
         AuditEntry::new(caller, Some(organizer.into()), format!("event:{event}"))
     }
 
+    /// Of a booking.
+    pub fn of_booking(caller: &Caller, organizer: UserId, booking: BookingId) -> AuditEntry {
+        AuditEntry::new(caller, Some(organizer.into()), format!("booking:{booking}"))
+    }
+
     /// Adds what else is to be known. Nothing personal: the trail outlives the people in it.
     pub fn with(mut self, detail: Value) -> AuditEntry {
         self.detail = detail;
@@ -109,6 +114,53 @@ impl AuditEntry {
             )
             .await?;
         Ok(())
+    }
+}
+
+/// Columns of rows to be written.
+#[derive(Default)]
+pub(super) struct AuditRows<'a> {
+    organizations: Vec<Option<OrganizationId>>,
+    users: Vec<Option<UserId>>,
+    api_keys: Vec<Option<ApiKeyId>>,
+    actions: Vec<&'a str>,
+    objects: Vec<&'a str>,
+    details: Vec<Json<&'a Value>>,
+    requests: Vec<Option<&'a str>>,
+    addresses: Vec<Option<&'a [u8]>>,
+}
+
+impl<'a> AuditRows<'a> {
+    pub(super) fn of(entries: &'a [AuditEntry]) -> AuditRows<'a> {
+        let mut columns = AuditRows::default();
+        for entry in entries {
+            let origin = entry.origin.as_ref();
+            let action = origin.map_or(ACTION_WITHOUT_REQUEST, |origin| origin.action.as_str());
+            columns.organizations.push(entry.organization);
+            columns.users.push(entry.user);
+            columns.api_keys.push(entry.api_key);
+            columns.actions.push(action);
+            columns.objects.push(&entry.object);
+            columns.details.push(Json(&entry.detail));
+            let request = origin.map(|origin| origin.request_id.as_str());
+            columns.requests.push(request);
+            let address = origin.map(|origin| origin.address_hash.as_slice());
+            columns.addresses.push(address);
+        }
+        columns
+    }
+
+    pub(super) fn columns(&self) -> [&(dyn ToSql + Sync); 8] {
+        [
+            &self.organizations,
+            &self.users,
+            &self.api_keys,
+            &self.actions,
+            &self.objects,
+            &self.details,
+            &self.requests,
+            &self.addresses,
+        ]
     }
 }
 

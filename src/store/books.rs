@@ -75,6 +75,9 @@ pub struct Payout {
     /// What was given back.
     #[schema(example = 4500)]
     pub refunds: i64,
+    /// What cardholders' banks hold, or kept.
+    #[schema(example = 0)]
+    pub disputed: i64,
     /// What providers kept.
     #[schema(example = 60)]
     pub provider_fees: i64,
@@ -248,7 +251,8 @@ impl Store {
                    coalesce(-sum(e.amount) filter (where a.kind = 'asset' and t.cause in ('refund', 'foreign_refund')), 0)::bigint,
                    coalesce(sum(e.amount) filter (where a.name = 'provider fees'), 0)::bigint,
                    coalesce(-sum(e.amount) filter (where a.kind = 'liability'), 0)::bigint,
-                   coalesce(sum(e.amount) filter (where a.kind = 'asset'), 0)::bigint
+                   coalesce(sum(e.amount) filter (where a.kind = 'asset'), 0)::bigint,
+                   coalesce(sum(e.amount) filter (where a.name = 'disputed money'), 0)::bigint
               from ledger_transactions t
              cross join lateral (select * from ledger_entries where transaction_id = t.id) e
              cross join lateral (select * from ledger_accounts where id = e.account_id limit 1) a
@@ -265,6 +269,7 @@ impl Store {
                     provider_fees: row.try_get(3)?,
                     taxes: row.try_get(4)?,
                     net: row.try_get(5)?,
+                    disputed: row.try_get(6)?,
                 })
             })
             .collect()

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 use utoipa::ToSchema;
 
+use super::audit_trail::AuditEntry;
 use super::changes::unsigned;
 use super::tickets::{find, generation, ticket_status};
 use super::{Store, StoreError, edit};
@@ -131,8 +132,9 @@ impl Store {
         event: EventId,
         id: CheckinId,
         by: Option<UserId>,
+        audit: &AuditEntry,
     ) -> Result<Result<Revision, NotUndone>, StoreError> {
-        self.transaction(&(event, id, by), |tx, (event, id, by)| {
+        self.transaction(&(event, id, by, audit), |tx, (event, id, by, audit)| {
             Box::pin(async move {
                 tx.execute("select take_turn($1)", &[event]).await?;
                 let sql = "select c.ticket_id, c.undone_at is not null, k.status, k.generation
@@ -154,6 +156,7 @@ impl Store {
                 tx.execute(sql, &[id, by]).await?;
                 let sql = "update tickets set status = $2 where id = $1";
                 tx.execute(sql, &[&ticket, &status.as_str()]).await?;
+                audit.write(tx).await?;
                 Ok(Ok(edit::revision(tx, *event).await?))
             })
         })

@@ -31,6 +31,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 pub use self::connection::DeskConnection;
+use super::audit_trail::AuditEntry;
 use super::idempotency::{IdempotencyKey, StoredAnswer};
 use super::jobs::QueuedJob;
 use super::{Store, StoreError};
@@ -163,6 +164,8 @@ pub struct Writes {
     pub offers: Vec<(WaitingId, BookingId)>,
     /// Jobs that follow; one with the key of an earlier one is not written.
     pub jobs: Vec<QueuedJob>,
+    /// Of what staff did.
+    pub audit: Vec<AuditEntry>,
     /// Deadline by the database's clock: after it nothing is written, since one of the callers no longer waits.
     pub in_time: Option<Timestamp>,
 }
@@ -256,6 +259,7 @@ impl Writes {
         self.changed.extend(other.changed);
         self.offers.extend(other.offers);
         self.jobs.extend(other.jobs);
+        self.audit.extend(other.audit);
     }
 
     /// Events whose counters or seats the changed claims move: what one gives up, another may take in the same statement.

@@ -7,9 +7,12 @@ use std::time::Duration;
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
+use super::reviews::JOB_ORGANIZATION;
 use super::{Store, StoreError};
+use crate::ticketing::OrganizationId;
 
 /// How long a job that is done is remembered, so that the next request for the same thing is known as such.
 pub const JOB_FORGOTTEN_HOURS: i32 = 1;
@@ -129,6 +132,8 @@ pub struct KnownJob {
     pub progress: Value,
     pub reason: Option<String>,
     pub created_at: Timestamp,
+    /// For which it works; `None`: none, or several.
+    pub organization: Option<OrganizationId>,
 }
 
 /// Numbers of the jobs that there are.
@@ -216,23 +221,13 @@ impl Store {
 
     pub async fn job(&self, id: i64) -> Result<Option<KnownJob>, StoreError> {
         let client = self.client().await?;
-        let sql =
-            "select id, kind, state, payload, progress, reason, created_at from jobs where id = $1";
-        let statement = client.prepare_cached(sql).await?;
-        let Some(row) = client.query_opt(&statement, &[&id]).await? else {
-            return Ok(None);
-        };
-        Ok(Some(KnownJob {
-            id: row.try_get(0)?,
-            kind: row.try_get(1)?,
-            state: JobState::of(row.try_get(2)?),
-            payload: row.try_get(3)?,
-            progress: row
-                .try_get::<_, Option<Json<Value>>>(4)?
-                .map_or(Value::Null, |progress| progress.0),
-            reason: row.try_get(5)?,
-            created_at: row.try_get(6)?,
-        }))
+        let sql = format!(
+            "select j.id, j.kind, j.state, j.payload, j.progress, j.reason, j.created_at, {JOB_ORGANIZATION}
+               from jobs j where j.id = $1"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| known_job(&row)).transpose()
     }
 
     /// Writes a job, unless one with its key is under way or its key still holds; answers whether it did. One that came to
@@ -430,4 +425,19 @@ impl Store {
             for_review: row.try_get(2)?,
         })
     }
+}
+
+pub(super) fn known_job(row: &Row) -> Result<KnownJob, StoreError> {
+    Ok(KnownJob {
+        id: row.try_get(0)?,
+        kind: row.try_get(1)?,
+        state: JobState::of(row.try_get(2)?),
+        payload: row.try_get(3)?,
+        progress: row
+            .try_get::<_, Option<Json<Value>>>(4)?
+            .map_or(Value::Null, |progress| progress.0),
+        reason: row.try_get(5)?,
+        created_at: row.try_get(6)?,
+        organization: row.try_get(7)?,
+    })
 }

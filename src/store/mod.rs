@@ -47,6 +47,7 @@ mod prune;
 pub(crate) mod published;
 pub mod refunds;
 pub mod relay;
+pub mod reviews;
 mod room;
 pub mod seatmap;
 pub mod seats;

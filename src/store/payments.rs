@@ -9,13 +9,14 @@ use serde_json::json;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::audit_trail::AuditEntry;
 use super::jobs::{QueuedJob, keep, ring};
 use super::ledger::{self, Belonging};
 use super::letters::refund_mail_job;
 use super::{Store, StoreError};
 use crate::config::inside::{PAYMENT_LOOK_S, REFUND_LOOK_S};
 use crate::ticketing::ledger::{Parts, fee, refund, sale};
-use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName};
+use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName, takes_days};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId, UserId};
@@ -32,10 +33,12 @@ pub const PROVIDER_EVENTS_WORTH: Duration = Duration::from_secs(10 * 365 * 24 * 
 /// An attempt may be decided by its provider weeks later.
 pub const MONEY_WORTH: Duration = Duration::from_secs(60 * 24 * 3_600);
 
-const ATTEMPT: &str = "
+pub(super) const ATTEMPT: &str = "
     p.id, p.booking_id, p.event_id, p.provider, p.method, p.state, p.amount, p.currency, p.provider_ref, p.client_secret,
-    p.redirect_url, p.return_url, p.captured_amount, p.refunded_amount, p.fee_amount, p.failure, p.created_at";
-const LIVE: &str = "state in ('creating', 'requires_action', 'authorized', 'processing')";
+    p.redirect_url, p.return_url, p.captured_amount, p.refunded_amount, p.fee_amount, p.failure, p.created_at,
+    p.pay_by";
+pub(super) const LIVE: &str =
+    "state in ('creating', 'requires_action', 'authorized', 'processing')";
 
 /// How the request for an attempt ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +49,8 @@ pub enum Begun {
     /// The booking is not held any more, or never was for money.
     NotPayable(BookingStatus),
     NoBooking,
+    /// The event lets nobody pay in days.
+    NoTerms,
 }
 
 /// Whether an event of a provider was taken in.
@@ -116,6 +121,8 @@ pub struct NewRefund<'a> {
     pub tickets: Option<&'a [String]>,
     /// Two refunds with one key are one.
     pub key: &'a str,
+    /// Of those whom staff ask for.
+    pub audit: Option<&'a AuditEntry>,
 }
 
 /// How the request for a refund ended.
@@ -180,11 +187,17 @@ impl Store {
         method: Option<&str>,
         return_url: Option<&str>,
     ) -> Result<Begun, StoreError> {
+        let takes_days = provider == ProviderName::Offline && takes_days(method);
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         let sql = format!(
-            "insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url)
-             select b.id, b.event_id, $2, $3, b.total_amount, b.currency, $4 from bookings b
+            "insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by)
+             select b.id, b.event_id, $2, $3, b.total_amount, b.currency, $4,
+                    case when $5 then (
+                        select least(e.starts_at, statement_timestamp() + make_interval(days => t.offline_days))
+                          from events e join payment_terms t on t.event_id = e.id
+                         where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp()) end
+               from bookings b
               where b.id = $1 and b.status = 'pending' and b.expires_at > statement_timestamp() and b.total_amount > 0
                  on conflict (booking_id) where {LIVE} do nothing
              returning {ATTEMPT}"
@@ -193,11 +206,20 @@ impl Store {
         let made = transaction
             .query_opt(
                 &statement,
-                &[&booking, &provider.as_str(), &method, &return_url],
+                &[
+                    &booking,
+                    &provider.as_str(),
+                    &method,
+                    &return_url,
+                    &takes_days,
+                ],
             )
             .await?;
         if let Some(row) = made {
             let attempt = attempt(&row)?;
+            if takes_days && attempt.pay_by.is_none() {
+                return Ok(Begun::NoTerms);
+            }
             let after = Duration::from_secs(PAYMENT_LOOK_S);
             ring(&transaction, &payment_job(attempt.id), after).await?;
             if provider == ProviderName::Stripe {
@@ -277,22 +299,6 @@ impl Store {
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&booking]).await?;
-        rows.iter().map(attempt).collect()
-    }
-
-    /// Attempts that wait for a person, the oldest first; `organization: None` means all.
-    pub async fn payments_for_review(
-        &self,
-        organization: Option<UserId>,
-        limit: i64,
-    ) -> Result<Vec<Attempt>, StoreError> {
-        let client = self.client().await?;
-        let sql = format!(
-            "select {ATTEMPT} from payments p join events e on e.id = p.event_id
-              where p.state = 'needs_review' and ($1::bigint is null or e.organizer_id = $1)
-              order by p.id limit $2"
-        );
-        let rows = client.query(&sql, &[&organization, &limit]).await?;
         rows.iter().map(attempt).collect()
     }
 
@@ -395,6 +401,7 @@ impl Store {
                 reason: "paid too late",
                 tickets: None,
                 key: &format!("late:{}", of.id),
+                audit: None,
             };
             if let Some(refund) = insert_refund(&transaction, &new).await? {
                 ring(&transaction, &refund_job(refund.id), Duration::ZERO).await?;
@@ -445,16 +452,6 @@ impl Store {
         Ok(Heard::Taken)
     }
 
-    /// Forgets old events of providers.
-    pub async fn forget_provider_events(&self, rows_max: i64) -> Result<u64, StoreError> {
-        let client = self.client().await?;
-        let sql = "
-            delete from provider_events where ctid = any(array(
-                select ctid from provider_events where received_at < statement_timestamp() - interval '90 days'
-                 order by received_at limit $1))";
-        Ok(client.execute(sql, &[&rows_max]).await?)
-    }
-
     /// Writes a refund, reserves its amount, and writes the job that goes on with it.
     pub async fn begin_refund(&self, new: &NewRefund<'_>) -> Result<RefundBegun, StoreError> {
         let mut client = self.client().await?;
@@ -478,6 +475,10 @@ impl Store {
         let made = made.ok_or_else(|| StoreError::corrupt("a refund that was not written"))?;
         let after = Duration::from_secs(REFUND_LOOK_S);
         ring(&transaction, &refund_job(made.id), after).await?;
+        if let Some(entry) = new.audit {
+            let detail = json!({ "refund": made.id, "amount": made.amount });
+            entry.clone().with(detail).write(&transaction).await?;
+        }
         transaction.commit().await?;
         Ok(RefundBegun::New(made))
     }
@@ -587,6 +588,13 @@ impl Store {
         let changed = transaction
             .execute(&statement, &[&of.id, &state.as_str(), &reason])
             .await?;
+        if changed > 0 && state == RefundState::NeedsReview {
+            let sql = "update payments set review = coalesce(review, left('a refund failed: ' || $2, 500)) where id = $1";
+            let statement = transaction.prepare_cached(sql).await?;
+            transaction
+                .execute(&statement, &[&of.payment_id, &reason])
+                .await?;
+        }
         if changed > 0 && state == RefundState::Failed {
             let sql = "update payments set refunded_amount = refunded_amount - $2 where id = $1";
             let statement = transaction.prepare_cached(sql).await?;
@@ -650,7 +658,7 @@ fn read_refund(row: &Row) -> Result<Refund, StoreError> {
     })
 }
 
-fn attempt(row: &Row) -> Result<Attempt, StoreError> {
+pub(super) fn attempt(row: &Row) -> Result<Attempt, StoreError> {
     let (provider, state): (&str, &str) = (row.try_get(3)?, row.try_get(5)?);
     let unknown = || StoreError::corrupt(format!("a payment of {provider} is {state}"));
     Ok(Attempt {
@@ -673,6 +681,7 @@ fn attempt(row: &Row) -> Result<Attempt, StoreError> {
         fee_amount: row.try_get(14)?,
         failure: row.try_get(15)?,
         created_at: row.try_get(16)?,
+        pay_by: row.try_get(17)?,
     })
 }
 

@@ -58,6 +58,74 @@ impl Store {
         .await
     }
 
+    /// Deletes old names of providers' events. One that comes again afterwards is too old to be signed.
+    pub async fn prune_provider_events(
+        &self,
+        older_than_hours: u32,
+        rows_max: usize,
+    ) -> Result<u64, StoreError> {
+        self.prune(
+            "delete from provider_events where ctid = any(array(
+                 select ctid from provider_events
+                  where received_at < statement_timestamp() - make_interval(hours => $1)
+                  order by received_at limit $2))",
+            older_than_hours,
+            rows_max,
+        )
+        .await
+    }
+
+    /// Deletes sessions that ended by themselves, with their refresh tokens.
+    pub async fn prune_sessions(
+        &self,
+        older_than_hours: u32,
+        rows_max: usize,
+    ) -> Result<u64, StoreError> {
+        self.prune(
+            "delete from sessions where id = any(array(
+                 select id from sessions
+                  where expires_at < statement_timestamp() - make_interval(hours => $1)
+                  order by expires_at limit $2))",
+            older_than_hours,
+            rows_max,
+        )
+        .await
+    }
+
+    /// Deletes links to accounts that are good for nothing any more.
+    pub async fn prune_account_links(
+        &self,
+        older_than_hours: u32,
+        rows_max: usize,
+    ) -> Result<u64, StoreError> {
+        self.prune(
+            "delete from account_links where ctid = any(array(
+                 select ctid from account_links
+                  where expires_at < statement_timestamp() - make_interval(hours => $1)
+                  order by expires_at limit $2))",
+            older_than_hours,
+            rows_max,
+        )
+        .await
+    }
+
+    /// Deletes the news of tokens that have ended by themselves since.
+    pub async fn prune_ended_tokens(
+        &self,
+        older_than_hours: u32,
+        rows_max: usize,
+    ) -> Result<u64, StoreError> {
+        self.prune(
+            "delete from ended_tokens where ctid = any(array(
+                 select ctid from ended_tokens
+                  where at < statement_timestamp() - make_interval(hours => $1)
+                  order by at limit $2))",
+            older_than_hours,
+            rows_max,
+        )
+        .await
+    }
+
     async fn prune(
         &self,
         statement: &str,

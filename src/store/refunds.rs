@@ -4,14 +4,18 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
+use super::audit_trail::AuditEntry;
 use super::idempotency::{self, IdempotencyKey, Once};
 use super::jobs::QueuedJob;
 use super::payments::MONEY_WORTH;
 use super::{Store, StoreError};
+use crate::auth::Caller;
 use crate::ticketing::refund_policy::RefundPolicy;
-use crate::ticketing::{BookingId, EventId, PaymentId};
+use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
 
 /// The job that gives back what a booking was paid when its owner, or staff, cancelled it.
 pub const GIVE_BACK_JOB: &str = "give_back";
@@ -32,6 +36,18 @@ pub struct PolicyOf {
     pub starts_at: Timestamp,
     /// By the database's clock.
     pub now: Timestamp,
+}
+
+/// Ways to pay of an event that take days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"offline_days": 7, "instructions": "IBAN DE02 1203 0000 0000 2020 51"}))]
+pub struct PaymentTerms {
+    /// Holds of those who pay by transfer or on an invoice wait so many days; 0: nobody may.
+    #[schema(minimum = 0, maximum = 60, default = 0, required = false)]
+    pub offline_days: i64,
+    /// For the buyer: the bank account, and what else there is to know.
+    #[schema(max_length = 1000, required = false)]
+    pub instructions: String,
 }
 
 /// Money of a booking that was not given back yet.
@@ -138,6 +154,49 @@ impl Store {
             )
             .await?;
         Ok(())
+    }
+
+    /// Ways to pay that take days; `None`: there is no such event.
+    pub async fn payment_terms(&self, event: EventId) -> Result<Option<PaymentTerms>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select t.offline_days, t.instructions from events e
+              left join lateral (select * from payment_terms where event_id = e.id limit 1) t on true
+             where e.id = $1 and e.deleted_at is null";
+        let statement = client.prepare_cached(sql).await?;
+        let Some(row) = client.query_opt(&statement, &[&event]).await? else {
+            return Ok(None);
+        };
+        let days: Option<i32> = row.try_get(0)?;
+        Ok(Some(PaymentTerms {
+            offline_days: days.unwrap_or(0).into(),
+            instructions: row.try_get::<_, Option<String>>(1)?.unwrap_or_default(),
+        }))
+    }
+
+    pub async fn set_payment_terms(
+        &self,
+        caller: &Caller,
+        (organizer, event): (UserId, EventId),
+        terms: &PaymentTerms,
+    ) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let sql = "
+            insert into payment_terms (event_id, offline_days, instructions) values ($1, $2, $3)
+                on conflict (event_id) do update
+               set offline_days = excluded.offline_days, instructions = excluded.instructions,
+                   updated_at = clock_timestamp()";
+        let statement = transaction.prepare_cached(sql).await?;
+        let days = i32::try_from(terms.offline_days).unwrap_or(0);
+        transaction
+            .execute(&statement, &[&event, &days, &terms.instructions])
+            .await?;
+        AuditEntry::of_event(caller, organizer, event)
+            .with(json!({ "payment_terms": terms }))
+            .write(&transaction)
+            .await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Payments of an event that have money which was not given back, in the order of their ids, after `after`.

@@ -27,6 +27,7 @@ pub mod reference;
 pub mod refund;
 pub mod refund_policy;
 pub mod refusal;
+pub mod review;
 pub mod rules;
 pub mod sellable;
 pub mod stock;

@@ -5,7 +5,7 @@
 //!
 //! | the provider has | booking | what follows |
 //! |---|---|---|
-//! | nothing yet | held | wait for the buyer, who may try another card after a decline |
+//! | nothing yet | held | wait for the buyer, who may try another card after a decline; where staff take the money, until its own deadline |
 //! | nothing yet | ended, or paid otherwise | cancel the charge |
 //! | a payment in process | held | the hold waits, 30 minutes at most (days, where the method takes days) |
 //! | an authorisation | held, or expired | sell, then capture; if the stock is gone, cancel the charge |
@@ -72,6 +72,8 @@ pub struct Attempt {
     pub redirect_url: Option<String>,
     /// Where the provider sends the buyer's browser in the end.
     pub return_url: Option<String>,
+    /// Where staff take the money: until when the hold waits for it.
+    pub pay_by: Option<Timestamp>,
     pub captured_amount: i64,
     pub refunded_amount: i64,
     pub fee_amount: i64,
@@ -254,6 +256,11 @@ fn is_paid_to_staff(attempt: &Attempt, booking: &Booking) -> bool {
         && booking.paid_by.is_some_and(|by| by != PaidBy::Comp)
 }
 
+/// Whether staff are paid this way days after the sale.
+pub fn takes_days(method: Option<&str>) -> bool {
+    matches!(method, Some("transfer" | "invoice"))
+}
+
 /// What staff have for an attempt: the booking says it.
 pub fn offline_charge(attempt: &Attempt, booking: &Booking) -> Charge {
     let is_paid = booking.status == BookingStatus::Confirmed && is_paid_to_staff(attempt, booking);
@@ -285,7 +292,10 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
     }
     let standing = standing(attempt, booking, now);
     match (charge.status, standing) {
-        (ChargeStatus::Open, Standing::Held) => Next::Wait,
+        (ChargeStatus::Open, Standing::Held) => match attempt.pay_by {
+            Some(until) if booking.expires_at.is_some_and(|at| at < until) => Next::Hold { until },
+            _ => Next::Wait,
+        },
         (ChargeStatus::Open, Standing::Expired | Standing::Elsewhere) => Next::CancelCharge,
         (ChargeStatus::Processing, Standing::Held) => hold(booking, now),
         // It cannot be stopped: the money comes, or it does not.
@@ -370,6 +380,7 @@ mod tests {
             client_secret: None,
             redirect_url: None,
             return_url: None,
+            pay_by: None,
             captured_amount: 0,
             refunded_amount: 0,
             fee_amount: 0,
@@ -496,6 +507,21 @@ mod tests {
         let open = charge(ChargeStatus::Open);
         let late = "2026-11-21T12:10:00Z".parse().unwrap();
         assert_eq!(next(&attempt(), &open, &held, late), Next::CancelCharge);
+    }
+
+    #[test]
+    fn a_hold_waits_for_a_transfer_until_its_own_deadline() {
+        let mut held = booking(BookingStatus::Pending, None);
+        let until: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
+        let transfer = Attempt {
+            provider: ProviderName::Offline,
+            pay_by: Some(until),
+            ..attempt()
+        };
+        let open = charge(ChargeStatus::Open);
+        assert_eq!(next(&transfer, &open, &held, now()), Next::Hold { until });
+        held.expires_at = Some(until);
+        assert_eq!(next(&transfer, &open, &held, now()), Next::Wait);
     }
 
     #[test]

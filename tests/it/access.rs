@@ -269,6 +269,7 @@ impl Operation {
             "{id}" => booked["id"].as_str().unwrap().to_owned(),
             "{code}" => booked["ticket"].as_str().unwrap().to_owned(),
             "{checkin_id}" => checkin.to_string(),
+            "{file}" => format!("{}.pdf", booked["id"].as_str().unwrap()),
             "{waiting_id}" => waiting.to_string(),
             "{reference}" => booked["reference"].as_str().unwrap().to_owned(),
             // Not the key that asks.
@@ -315,7 +316,7 @@ async fn every_route_admits_whom_the_table_names_and_nobody_else() {
                     continue;
                 }
                 let answer = operation.asked_by(&world, kind, &of).await;
-                let is_own = ["/bookings/", "/waitlist/", "/tickets/"]
+                let is_own = ["/bookings/", "/waitlist/", "/tickets/", "/invoice/"]
                     .iter()
                     .any(|own| operation.path.contains(own));
                 let hidden = answer.status == 404 && is_own;

@@ -245,6 +245,37 @@ async fn a_hold_does_not_wait_for_pruning() {
 }
 
 #[tokio::test]
+async fn what_is_of_no_use_any_more_is_dropped() {
+    let server = TestServer::builder()
+        .with(|config| config.sweep.prune_interval_s = 1)
+        .start()
+        .await;
+    let client = server.client().await;
+    let buyer = crate::support::show::user(&client, "customer").await.0;
+    let sql = format!(
+        "insert into provider_events (provider, id, type, received_at) values
+             ('stripe', 'evt_old', 'x', now() - interval '91 days'), ('stripe', 'evt_new', 'x', now() - interval '89 days');
+         insert into sessions (id, user_id, expires_at) overriding system value values
+             (901, {buyer}, now() - interval '3 days'), (902, {buyer}, now());
+         insert into refresh_tokens (hash, session_id) values ('old', 901), ('new', 902);
+         insert into account_links (hash, user_id, purpose, email, expires_at) values
+             ('old', {buyer}, 'confirm', 'a@b.c', now() - interval '3 days'), ('new', {buyer}, 'confirm', 'a@b.c', now());
+         insert into ended_tokens (session_id, at) values (1, now() - interval '3 days'), (2, now());"
+    );
+    client.batch_execute(&sql).await.unwrap();
+    let left = "select concat_ws(' ', (select string_agg(id, ',') from provider_events),
+                       (select string_agg(id::text, ',') from sessions),
+                       (select string_agg(encode(hash, 'escape'), ',') from refresh_tokens),
+                       (select string_agg(encode(hash, 'escape'), ',') from account_links),
+                       (select string_agg(session_id::text, ',') from ended_tokens))";
+    let patience = Instant::now() + DEADLINE;
+    while one::<String>(&client, left, &[]).await != "evt_new 902 new new 2" {
+        assert!(Instant::now() < patience, "nobody prunes");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn an_event_whose_holds_cannot_be_ended_holds_up_no_other() {
     let server = TestServer::builder()
         .with(|config| {

@@ -1,6 +1,7 @@
 //! `PUT /bookings/{id}/status`.
 
 use axum::extract::State;
+use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
@@ -16,6 +17,7 @@ use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::Change;
 use crate::payments::give_back::after_cancellation;
 use crate::schema;
+use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::Name;
 use crate::store::jobs::QueuedJob;
 use crate::store::payments::{parts_of, staff_paid_job};
@@ -156,7 +158,19 @@ pub(in crate::api) async fn set_status(
         Transition::Cancel { by, .. } => given_back(&state, id, event_id, *by).await?,
         _ => None,
     };
+    let act = match &transition {
+        Transition::Confirm {
+            paid: Paid::ByStaff(by),
+        } => Some(json!({ "status": "confirmed", "paid_by": by })),
+        Transition::Cancel {
+            by: Canceller::Staff,
+            ..
+        } => Some(json!({ "status": "cancelled" })),
+        _ => None,
+    };
     let mut change = Change::new(event_id, id, transition);
+    change.with.audit =
+        act.map(|act| AuditEntry::of_booking(&caller, found.organizer_id, id).with(act));
     change.with.jobs.extend(back);
     if let Transition::Confirm { .. } = change.transition {
         change.with.jobs.push(staff_paid_job(id));

@@ -49,7 +49,9 @@ pub(in crate::api) async fn create(
     if !caller.may(Right::Manage, organizer) {
         return Err(ApiError::forbidden());
     }
-    let event = body.input.into_event(organizer);
+    let event = body
+        .input
+        .into_event(organizer, state.config.stripe.payment_timeout_minutes);
     let context = context(&state);
     if event.starts_at <= context.now {
         return Err(ApiError::invalid_field("starts_at", "IN_THE_PAST"));
@@ -105,7 +107,9 @@ pub(in crate::api) async fn replace(
     headers: HeaderMap,
     body: Body<EventBody>,
 ) -> ApiResult<Reply<EventDetail>> {
-    let change = body.input.into_change();
+    let change = body
+        .input
+        .into_change(state.config.stripe.payment_timeout_minutes);
     changed(&state, &caller, event_id, &headers, change).await
 }
 

@@ -7,8 +7,8 @@ use crate::api::fields::{Fields, Input};
 use crate::api::money::{self, Amount};
 use crate::api::ticket_types::TicketTypeBody;
 use crate::config::rest::{
-    CAPACITY_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_DEFAULT, HOLD_MINUTES_MAX,
-    MAX_PER_BOOKING_DEFAULT, NAME_CHARS_MAX, REASON_CHARS_MAX, TICKET_TYPES_MAX,
+    CAPACITY_MAX, DESCRIPTION_CHARS_MAX, HOLD_MINUTES_MAX, MAX_PER_BOOKING_DEFAULT, NAME_CHARS_MAX,
+    REASON_CHARS_MAX, TICKET_TYPES_MAX,
 };
 use crate::schema;
 use crate::store::event_edits::NewEvent;
@@ -74,9 +74,9 @@ pub(in crate::api) struct EventBody {
     membership_required: bool,
     #[schema(schema_with = schema::max_per_booking, required = false)]
     max_per_booking: i64,
-    /// How long a booking may wait for its payment.
+    /// How long a booking may wait for its payment. Without it as the server is set (`TICKET_PAYMENT_TIMEOUT`).
     #[schema(schema_with = schema::hold_minutes, required = false)]
-    hold_minutes: i64,
+    hold_minutes: Option<i64>,
     /// The organizer of the event; only admins may name another than themselves.
     organizer_id: Option<UserId>,
 }
@@ -204,7 +204,7 @@ impl Input for EventBody {
             status: read.status,
             membership_required: read.membership_required.unwrap_or(false),
             max_per_booking: read.max_per_booking.unwrap_or(MAX_PER_BOOKING_DEFAULT),
-            hold_minutes: read.hold_minutes.unwrap_or(HOLD_MINUTES_DEFAULT),
+            hold_minutes: read.hold_minutes,
             organizer_id,
         })
     }
@@ -256,9 +256,9 @@ impl EventBody {
         said.unwrap_or_else(|| CURRENCY_DEFAULT.to_owned())
     }
 
-    /// As a change of an existing event: fields that are left out get the defaults of a new event, but currency,
+    /// `hold_minutes`: how long a hold lasts where the body does not say. As a change of an existing event: fields that are left out get the defaults of a new event, but currency,
     /// status and ticket types stay.
-    pub(in crate::api) fn into_change(self) -> EventChange {
+    pub(in crate::api) fn into_change(self, hold_minutes: i64) -> EventChange {
         EventChange {
             title: Some(self.title),
             description: Some(self.description),
@@ -275,7 +275,7 @@ impl EventBody {
             price: self.price.map(|price| price.amount),
             membership_required: Some(self.membership_required),
             max_per_booking: Some(self.max_per_booking),
-            hold_minutes: Some(self.hold_minutes),
+            hold_minutes: self.hold_minutes.or(Some(hold_minutes)),
         }
     }
 }
@@ -318,7 +318,7 @@ impl EventCreation {
         self.0.organizer_id
     }
 
-    pub(in crate::api) fn into_event(self, organizer_id: UserId) -> NewEvent {
+    pub(in crate::api) fn into_event(self, organizer_id: UserId, hold_minutes: i64) -> NewEvent {
         let currency = self.0.currency();
         let body = self.0;
         let ticket_types = match (body.ticket_types, body.price) {
@@ -345,7 +345,7 @@ impl EventCreation {
             status: body.status.unwrap_or(EventStatus::Active),
             membership_required: body.membership_required,
             max_per_booking: body.max_per_booking,
-            hold_minutes: body.hold_minutes,
+            hold_minutes: body.hold_minutes.unwrap_or(hold_minutes),
             ticket_types,
         }
     }

@@ -110,7 +110,9 @@ fn secure(path: &str, operation: &mut Value) {
         | "/api/v1/bookings/{id}/payment" => {
             json!([by(BEARER), by(BOOKING_TOKEN)])
         }
-        "/api/v1/bookings/{id}/tickets.pdf" | "/api/v1/bookings/{id}/calendar.ics" => {
+        "/api/v1/events/{event_id}/invoice/{file}"
+        | "/api/v1/bookings/{id}/tickets.pdf"
+        | "/api/v1/bookings/{id}/calendar.ics" => {
             json!([by(BEARER), by(BOOKING_TOKEN)])
         }
         _ if path.starts_with("/api/v1/tickets/") => json!([by(BEARER), by(BOOKING_TOKEN)]),

@@ -15,6 +15,7 @@ use super::connection::statements;
 use super::{AS_READ, ChangedBooking, End, IN_TIME, NewBooking, Writes};
 use crate::lang::Lang;
 use crate::store::StoreError;
+use crate::store::audit_trail::AuditRows;
 use crate::store::jobs::{QueuedJob, millis};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Answers, Booking, BookingKind, BookingLine};
@@ -114,6 +115,10 @@ statements! {
           from unnest($1::text[], $2::text[], $3::jsonb[], $4::float8[]) as new (kind, key, payload, worth_ms)
          order by key
             on conflict (key) do nothing";
+    add_audit = "
+        insert into audit_trail (organization_id, user_id, api_key_id, action, object, detail, request_id, address_hash)
+        select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::jsonb[], $7::text[],
+                             $8::bytea[])";
     in_time = format!("
         select insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')");
 }
@@ -157,6 +162,8 @@ pub(super) async fn write(
     let vouchers_of: [&(dyn ToSql + Sync); 2] = [&voucher_bookings, &vouchers];
     let jobs = JobRows::of(&writes.jobs);
     let jobs_of = jobs.columns();
+    let audit = AuditRows::of(&writes.audit);
+    let audit_of = audit.columns();
     tokio::try_join!(
         biased;
         simple(client, before),
@@ -174,6 +181,7 @@ pub(super) async fn write(
         execute(client, tickets.codes.is_empty(), &sql.add_tickets, &tickets_of),
         execute(client, keys.digests.is_empty(), &sql.add_keys, &keys_of),
         execute(client, jobs.keys.is_empty(), &sql.add_jobs, &jobs_of),
+        execute(client, writes.audit.is_empty(), &sql.add_audit, &audit_of),
         simple(client, after),
     )?;
     Ok(())

@@ -8,6 +8,21 @@ use crate::support::show::{one, user};
 use seatcast::ticketing::UserId;
 
 #[tokio::test]
+async fn an_event_that_does_not_say_holds_as_long_as_the_server_is_set_to() {
+    let server = TestServer::builder()
+        .with(|config| config.stripe.payment_timeout_minutes = 7)
+        .start()
+        .await;
+    let organizer = user(&server.client().await, "organizer").await;
+    let organizer = server.user(organizer);
+    let silent = organizer.post(EVENTS, &concert()).await;
+    assert_eq!(silent.data(201)["hold_minutes"], 7);
+    let says = with(json!({"hold_minutes": 20}));
+    let says = organizer.post(EVENTS, &says).await;
+    assert_eq!(says.data(201)["hold_minutes"], 20);
+}
+
+#[tokio::test]
 async fn an_event_with_one_price_is_on_sale_as_soon_as_it_is_made() {
     let (server, organizer) = world().await;
     let answer = organizer.post(EVENTS, &concert()).await;

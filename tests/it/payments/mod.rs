@@ -2,6 +2,8 @@
 //!
 //! | module | what must hold |
 //! |---|---|
+//! | [`offline`] | what is paid in days is held until its deadline, marked paid by staff, or ends |
+//! | [`reviews`] | payments and jobs that wait for a person are listed, and worked off once; invoices are printed |
 //! | [`rules`] | declines, lost and doubled messages, late money, other amounts, faults at every step |
 //! | [`localstripe`] | a hold is paid, cancelled and refunded against a stand-in that others wrote |
 //! | [`movements`] | refunds and disputes that we did not make are booked once, and wait for a person |
@@ -9,6 +11,8 @@
 
 mod localstripe;
 mod movements;
+mod offline;
+mod reviews;
 mod rules;
 mod shop;
 mod stand_ins;

@@ -1,0 +1,281 @@
+//! Payments that wait for a person: `GET /payments?state=needs_review`, `POST /payments/{id}/review`. Jobs that do are in
+//! `jobs.rs`.
+
+use axum::extract::State;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use super::ApiState;
+use super::envelope::{Envelope, Failure, Reply};
+use super::error::{ApiError, ApiResult};
+use super::extract::{At, Body, Query};
+use super::fields::{Fields, Input};
+use super::page::{self, Cursor, Page, RequestedUri};
+use super::refunds::not_given;
+use crate::auth::{Caller, Right};
+use crate::config::rest::REASON_CHARS_MAX;
+use crate::desk::{Change, DeskError};
+use crate::payments::give_back::{GiveBack, NotGiven, give_back};
+use crate::schema;
+use crate::store::audit_trail::AuditEntry;
+use crate::store::reviews::PaymentForReview;
+use crate::ticketing::payment::{PaymentState, ProviderName};
+use crate::ticketing::record::{BookingStatus, Money};
+use crate::ticketing::refund::RefundWish;
+use crate::ticketing::refusal::Refusal;
+use crate::ticketing::review::{Decision, possible};
+use crate::ticketing::transition::{Canceller, Transition};
+use crate::ticketing::{BookingId, EventId, PaymentId};
+
+/// The things that are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Waiting {
+    /// Those that wait for a person.
+    NeedsReview,
+}
+
+/// Which payments or jobs.
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ReviewList {
+    /// The only list that there is.
+    #[expect(dead_code, reason = "it has one value")]
+    state: Option<Waiting>,
+    #[param(ignore)]
+    pub(super) page: Page,
+}
+
+impl Input for ReviewList {
+    fn read(fields: &mut Fields) -> Option<ReviewList> {
+        let state = fields.choice("state", &[("needs_review", Waiting::NeedsReview)]);
+        let page = Page::read(fields)?;
+        Some(ReviewList { state, page })
+    }
+}
+
+/// A payment that waits for a person.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PaymentToReview {
+    #[schema(value_type = uuid::Uuid)]
+    id: PaymentId,
+    #[schema(value_type = uuid::Uuid)]
+    booking_id: BookingId,
+    #[schema(example = "BK-7F3K9Q")]
+    reference: String,
+    booking_status: BookingStatus,
+    event_id: EventId,
+    provider: ProviderName,
+    /// The provider's name for it.
+    provider_ref: Option<String>,
+    /// `captured`: its money came.
+    state: PaymentState,
+    amount: Money,
+    /// What went back, or is about to.
+    refunded: Money,
+    /// Why somebody has to look.
+    #[schema(example = "money was given back at the provider, and not by us")]
+    reason: String,
+    /// What may be decided.
+    decisions: Vec<Decision>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+fn decisions(of: &PaymentForReview) -> Vec<Decision> {
+    let left = of.attempt.captured_amount - of.attempt.refunded_amount;
+    possible(of.attempt.state, of.booking, left)
+}
+
+impl From<PaymentForReview> for PaymentToReview {
+    fn from(of: PaymentForReview) -> PaymentToReview {
+        let decisions = decisions(&of);
+        let attempt = of.attempt;
+        PaymentToReview {
+            id: attempt.id,
+            booking_id: attempt.booking_id,
+            reference: of.reference,
+            booking_status: of.booking,
+            event_id: attempt.event_id,
+            provider: attempt.provider,
+            provider_ref: attempt.provider_ref,
+            state: attempt.state,
+            refunded: Money {
+                amount: attempt.refunded_amount,
+                currency: attempt.amount.currency.clone(),
+            },
+            amount: attempt.amount,
+            reason: of.reason,
+            decisions,
+            created_at: attempt.created_at,
+        }
+    }
+}
+
+/// Payments that wait for a person, the oldest first
+///
+/// Of the organizations whose money the caller keeps; admins see all.
+#[utoipa::path(
+    get, path = "/payments", tag = "payments", params(ReviewList, Page),
+    responses((status = 200, body = Envelope<Vec<PaymentToReview>>, headers(("X-Total-Count" = i64), ("Link" = String))))
+)]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    Query(list): Query<ReviewList>,
+    asked: RequestedUri,
+) -> ApiResult<Reply<Vec<PaymentToReview>>> {
+    let page = &list.page;
+    let after = page.after("payments", |_| Some(()), |id| id.parse().ok())?;
+    let own = match caller.is_admin() {
+        true => None,
+        false => Some(caller.organizations_with(Right::Money)),
+    };
+    let (rows, total) = state
+        .store
+        .payments_for_review(
+            own.as_deref(),
+            after.map(|(_, id)| id),
+            page.rows_wanted(),
+            page.offset,
+        )
+        .await?;
+    let mut rows: Vec<_> = rows.into_iter().map(PaymentToReview::from).collect();
+    let next = page.cut(&mut rows, |row| Cursor::new("payments", "", row.id));
+    Ok(page::reply(
+        "PAYMENTS_FOR_REVIEW",
+        rows,
+        total,
+        (page, next),
+        &asked,
+    ))
+}
+
+/// What was decided.
+#[derive(ToSchema)]
+#[schema(example = json!({"decision": "accept", "note": "Agreed with the buyer on the telephone"}))]
+pub(super) struct Verdict {
+    decision: Decision,
+    /// For the audit trail. Nothing personal.
+    #[schema(schema_with = schema::reason, required = false)]
+    note: Option<String>,
+}
+
+impl Input for Verdict {
+    fn read(fields: &mut Fields) -> Option<Verdict> {
+        fields.require(&["decision"]);
+        let decision = fields.choice("decision", &Decision::ALL);
+        let note = fields.text("note", REASON_CHARS_MAX);
+        Some(Verdict {
+            decision: decision?,
+            note,
+        })
+    }
+}
+
+/// The decision that was carried out.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Decided {
+    decision: Decision,
+}
+
+/// Decide about a payment that waits for a person
+///
+/// `accept`: all stays as it is, and an attempt whose money did not come ends. `refund`: what is left goes back, and the
+/// tickets become void. `cancel`: the booking is cancelled, and no money moves. `retry`: the provider is asked again. The
+/// list says which of them are possible.
+#[utoipa::path(
+    post, path = "/payments/{id}/review", tag = "payments", request_body = Verdict, params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "It is off the list", body = Envelope<Decided>),
+        (status = 404, description = "`PAYMENT_NOT_FOUND`: there is none that waits, or it is somebody else's", body = Failure),
+        (status = 409, description = "`DECISION_IMPOSSIBLE {possible}`, `NOT_REFUNDABLE {used}`, `INVALID_TRANSITION`", body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
+        (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`, `STORAGE_FULL`: come again after `Retry-After`",
+            body = Failure),
+    )
+)]
+pub(super) async fn decide(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<PaymentId>,
+    body: Body<Verdict>,
+) -> ApiResult<Reply<Decided>> {
+    let none = || ApiError::not_found("PAYMENT_NOT_FOUND");
+    let Verdict { decision, note } = body.input;
+    let note = note.unwrap_or_default();
+    let found = state.store.payment_for_review(id).await?;
+    let found = found.filter(|found| caller.may(Right::Money, found.organizer));
+    let mut of = found.ok_or_else(none)?;
+    if decision == Decision::Refund {
+        state.store.give_up_refunds(id).await?;
+        of = (state.store.payment_for_review(id).await?).ok_or_else(none)?;
+    }
+    let impossible = |of: &PaymentForReview| {
+        ApiError::conflict("DECISION_IMPOSSIBLE").with("possible", json!(decisions(of)))
+    };
+    if !decisions(&of).contains(&decision) {
+        return Err(impossible(&of));
+    }
+    match decision {
+        Decision::Refund => refund(&state, &caller, &of).await?,
+        Decision::Cancel => cancel(&state, &caller, &of, &note).await?,
+        Decision::Accept | Decision::Retry => {}
+    }
+    let decided = state.store.decide_payment(&caller, &of, decision, &note);
+    if !decided.await? {
+        return Err(impossible(&of));
+    }
+    state.jobs.wake();
+    Ok(Reply::ok("PAYMENT_DECIDED", Decided { decision }))
+}
+
+async fn refund(state: &ApiState, caller: &Caller, of: &PaymentForReview) -> ApiResult<()> {
+    let attempt = &of.attempt;
+    // The same decision, taken again after this node died at it, is the same refund.
+    let left = attempt.captured_amount - attempt.refunded_amount;
+    let key = format!("review:{}:{left}", attempt.id);
+    let wish = GiveBack {
+        booking: attempt.booking_id,
+        payment: Some(attempt.id),
+        wish: RefundWish::All,
+        reason: "decided by a person",
+        key: &key,
+        audit: Some(AuditEntry::of_booking(
+            caller,
+            of.organizer,
+            attempt.booking_id,
+        )),
+    };
+    match give_back(&state.store, &state.payments, wish).await? {
+        Ok(_) | Err(NotGiven::Exceeds { left: 0 }) => Ok(()),
+        Err(refusal) => Err(not_given(refusal)),
+    }
+}
+
+async fn cancel(
+    state: &ApiState,
+    caller: &Caller,
+    of: &PaymentForReview,
+    note: &str,
+) -> ApiResult<()> {
+    let attempt = &of.attempt;
+    let cancel = Transition::Cancel {
+        by: Canceller::Staff,
+        reason: (!note.is_empty()).then(|| note.to_owned()),
+    };
+    let mut change = Change::new(attempt.event_id, attempt.booking_id, cancel);
+    let entry = AuditEntry::of_booking(caller, of.organizer, attempt.booking_id);
+    change.with.audit = Some(entry.with(json!({ "status": "cancelled" })));
+    match state.desk.change(change).await {
+        Ok(_) => Ok(()),
+        // It ended meanwhile.
+        Err(DeskError::Refused(Refusal::InvalidTransition {
+            from: BookingStatus::Expired | BookingStatus::Refunded,
+            ..
+        })) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,231 @@
+//! What waits for a person: payments and jobs, listed and worked off. What was decided is in the audit trail, written in
+//! the same transaction.
+
+use std::time::Duration;
+
+use deadpool_postgres::Transaction;
+use serde_json::json;
+
+use super::audit_trail::AuditEntry;
+use super::jobs::{KnownJob, known_job, ring};
+use super::payments::{ATTEMPT, LIVE, attempt, payment_job};
+use super::{Store, StoreError, Total};
+use crate::auth::Caller;
+use crate::config::rest::LIST_COUNTED_MAX;
+use crate::ticketing::payment::Attempt;
+use crate::ticketing::record::BookingStatus;
+use crate::ticketing::review::Decision;
+use crate::ticketing::{OrganizationId, PaymentId, UserId};
+
+/// A payment that waits for a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PaymentForReview {
+    pub attempt: Attempt,
+    pub reason: String,
+    pub reference: String,
+    pub booking: BookingStatus,
+    pub organizer: UserId,
+}
+
+/// A job that waits is worth so much longer when it is tried again.
+const JOB_AGAIN: Duration = Duration::from_secs(24 * 3_600);
+
+/// The organization for which a job `j` works; null: none, or several.
+pub(super) const JOB_ORGANIZATION: &str = "
+    coalesce((j.payload->>'organization_id')::bigint,
+             (select organizer_id from events where id = coalesce(
+                 (j.payload->>'event_id')::bigint,
+                 (select event_id from payments where id = (j.payload->>'payment_id')::uuid),
+                 (select event_id from refunds where id = (j.payload->>'refund_id')::uuid),
+                 (select event_id from bookings where id = (j.payload->>'booking_id')::uuid),
+                 (select event_id from ledger_transactions where id = (j.payload->>'transaction_id')::bigint))))";
+
+impl Store {
+    /// Payments that wait for a person, the oldest first, after `after`; `organizations: None` means all.
+    pub async fn payments_for_review(
+        &self,
+        organizations: Option<&[OrganizationId]>,
+        after: Option<PaymentId>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<PaymentForReview>, Total), StoreError> {
+        let client = self.client().await?;
+        let (more, whose) = (
+            "cross join lateral (select organizer_id from events where id = p.event_id limit 1) e
+             cross join lateral (select reference, status from bookings where id = p.booking_id limit 1) b",
+            "p.review is not null and ($1::bigint[] is null or e.organizer_id = any($1))",
+        );
+        let sql = format!(
+            "select {ATTEMPT}, p.review, b.reference, b.status, e.organizer_id from payments p {more}
+              where {whose} and p.id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
+              order by p.id limit $3 offset $4"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client
+            .query(&statement, &[&organizations, &after, &limit, &offset])
+            .await?;
+        let rows = rows.iter().map(read).collect::<Result<_, _>>()?;
+        let all = format!("from payments p {more} where {whose}");
+        let total = Total::of(&client, &all, &[&organizations], LIST_COUNTED_MAX).await?;
+        Ok((rows, total))
+    }
+
+    /// `None`: there is no such payment, or it waits for nobody.
+    pub async fn payment_for_review(
+        &self,
+        id: PaymentId,
+    ) -> Result<Option<PaymentForReview>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {ATTEMPT}, p.review, b.reference, b.status, e.organizer_id
+               from payments p join events e on e.id = p.event_id join bookings b on b.id = p.booking_id
+              where p.id = $1 and p.review is not null"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        row.map(|row| read(&row)).transpose()
+    }
+
+    /// Takes a payment off the list, as was decided; `false`: it is not on it any more, or another attempt of its booking
+    /// is live, so that this one cannot be.
+    pub async fn decide_payment(
+        &self,
+        caller: &Caller,
+        of: &PaymentForReview,
+        decision: Decision,
+        note: &str,
+    ) -> Result<bool, StoreError> {
+        let given = (caller, of, decision, note);
+        self.transaction(&given, |tx, (caller, of, decision, note)| {
+            Box::pin(decide(tx, caller, of, *decision, note))
+        })
+        .await
+    }
+
+    /// Frees the amounts of refunds of a payment that came to nothing, so that they can be given back otherwise.
+    pub async fn give_up_refunds(&self, payment: PaymentId) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            with ended as (
+                update refunds set state = 'failed'
+                 where id = any(array(select id from refunds where payment_id = $1 and state = 'needs_review'
+                                       order by payment_id, id limit 1000))
+                returning amount
+            )
+            update payments set refunded_amount = refunded_amount - coalesce((select sum(amount) from ended), 0)::bigint
+             where id = $1 and exists (select from ended)";
+        let statement = client.prepare_cached(sql).await?;
+        client.execute(&statement, &[&payment]).await?;
+        Ok(())
+    }
+
+    /// Jobs that wait for a person; `organizations: None` means all.
+    pub async fn jobs_for_review(
+        &self,
+        organizations: Option<&[OrganizationId]>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<KnownJob>, Total), StoreError> {
+        let client = self.client().await?;
+        let of = format!(
+            "from jobs j cross join lateral (select {JOB_ORGANIZATION} as organization_id) o
+              where j.state = 'needs_review' and ($1::bigint[] is null or o.organization_id = any($1))"
+        );
+        let sql = format!(
+            "select j.id, j.kind, j.state, j.payload, j.progress, j.reason, j.created_at, o.organization_id {of}
+              order by j.expires_at, j.id limit $2 offset $3"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client
+            .query(&statement, &[&organizations, &limit, &offset])
+            .await?;
+        let jobs = rows.iter().map(known_job).collect::<Result<_, _>>()?;
+        let total = Total::of(&client, &of, &[&organizations], LIST_COUNTED_MAX).await?;
+        Ok((jobs, total))
+    }
+
+    /// Lets a job that waits for a person be tried again; `false`: it does not wait for one.
+    pub async fn retry_job(&self, caller: &Caller, job: &KnownJob) -> Result<bool, StoreError> {
+        let sql = "
+            update jobs set state = 'waiting', run_at = clock_timestamp(), failures = 0, reason = null,
+                   expires_at = greatest(expires_at, clock_timestamp() + $2 * interval '1 s')
+             where id = $1 and state = 'needs_review' and $2 >= 0";
+        self.settle_review(caller, job, sql, "retry").await
+    }
+
+    /// Drops a job that waits for a person; `false`: it does not wait for one.
+    pub async fn drop_job(&self, caller: &Caller, job: &KnownJob) -> Result<bool, StoreError> {
+        let sql = "delete from jobs where id = $1 and state = 'needs_review' and $2::float8 >= 0";
+        self.settle_review(caller, job, sql, "drop").await
+    }
+
+    async fn settle_review(
+        &self,
+        caller: &Caller,
+        job: &KnownJob,
+        sql: &str,
+        act: &str,
+    ) -> Result<bool, StoreError> {
+        let given = (caller, job, sql, act);
+        self.transaction(&given, |tx, (caller, job, sql, act)| {
+            Box::pin(async move {
+                let statement = tx.prepare_cached(sql).await?;
+                let worth = JOB_AGAIN.as_secs_f64();
+                if tx.execute(&statement, &[&job.id, &worth]).await? == 0 {
+                    return Ok(false);
+                }
+                let organization = job.organization;
+                let entry = AuditEntry::new(caller, organization, format!("job:{}", job.id));
+                let detail = json!({ "kind": job.kind, "decision": act });
+                entry.with(detail).write(tx).await?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+}
+
+async fn decide(
+    tx: &Transaction<'_>,
+    caller: &Caller,
+    of: &PaymentForReview,
+    decision: Decision,
+    note: &str,
+) -> Result<bool, StoreError> {
+    let id = of.attempt.id;
+    let sql = match decision {
+        Decision::Retry => format!(
+            "update payments p set state = 'requires_action', review = null
+              where id = $1 and state = 'needs_review'
+                and not exists (select from payments other where other.booking_id = p.booking_id and other.{LIVE})"
+        ),
+        _ => "update payments
+                 set state = case state when 'needs_review' then 'canceled' else state end, review = null
+               where id = $1 and review is not null"
+            .to_owned(),
+    };
+    let statement = tx.prepare_cached(&sql).await?;
+    if tx.execute(&statement, &[&id]).await? == 0 {
+        return Ok(false);
+    }
+    if decision == Decision::Retry {
+        ring(tx, &payment_job(id), Duration::ZERO).await?;
+    }
+    let organization = Some(of.organizer.into());
+    let entry = AuditEntry::new(caller, organization, format!("payment:{id}"));
+    let detail = json!({ "decision": decision, "why": of.reason, "note": note });
+    entry.with(detail).write(tx).await?;
+    Ok(true)
+}
+
+fn read(row: &tokio_postgres::Row) -> Result<PaymentForReview, StoreError> {
+    let status: &str = row.try_get(20)?;
+    let unknown = |_| StoreError::corrupt(format!("booking status {status}"));
+    Ok(PaymentForReview {
+        attempt: attempt(row)?,
+        reason: row.try_get(18)?,
+        reference: row.try_get(19)?,
+        booking: status.parse().map_err(unknown)?,
+        organizer: row.try_get(21)?,
+    })
+}

@@ -1,0 +1,64 @@
+//! Transfers and invoices: paid in days, to staff.
+
+use serde_json::json;
+
+use super::shop::{PRICE, Shop};
+use crate::support::show::one;
+
+#[tokio::test]
+async fn a_transfer_is_waited_for_in_days_and_marked_paid_by_staff() {
+    let shop = Shop::open(10).await;
+    let staff = shop.server.user(shop.show.organizer);
+    let transfer = json!({"provider": "offline", "method": "transfer"});
+    let held = shop.hold(2).await;
+    let pay = format!("/api/v1/bookings/{}/payment", held.id);
+    let refused = shop.buyer(&held).post(&pay, &transfer).await;
+    assert_eq!(refused.code(422), "OFFLINE_NOT_ALLOWED");
+    let attempts = "select count(*) from payments";
+    assert_eq!(one::<i64>(&shop.client, attempts, &[]).await, 0);
+
+    let terms = format!("/api/v1/events/{}/payment-terms", shop.show.event);
+    let allowed = json!({"offline_days": 5, "instructions": "IBAN DE02 1203 0000"});
+    staff.put(&terms, &allowed).await.data(200);
+    let began = shop.buyer(&held).post(&pay, &transfer).await;
+    let began = began.data(201);
+    let said = began["instructions"].as_str().unwrap();
+    assert!(said.contains("IBAN DE02") && said.contains("BK-"), "{said}");
+    let days =
+        "select extract(epoch from expires_at - clock_timestamp())::float8 / 86400 from bookings";
+    let waits: f64 = one(&shop.client, days, &[]).await;
+    assert!((4.9..5.1).contains(&waits), "{waits} days");
+    let again = shop.buyer(&held).post(&pay, &transfer).await;
+    assert_eq!(again.data(201)["expires_at"], began["expires_at"]);
+
+    let status = format!("/api/v1/bookings/{}/status", held.id);
+    let paid = json!({"status": "confirmed", "paid_by": "transfer"});
+    staff.put(&status, &paid).await.data(200);
+    shop.until_payment(&held, "captured").await;
+    assert_eq!(shop.tickets(&held).await, 2);
+    let told = "select count(*) from audit_trail where object like 'booking:%' and detail->>'paid_by' = 'transfer'";
+    assert_eq!(one::<i64>(&shop.client, told, &[]).await, 1);
+    let money = "select sum(e.amount)::bigint from ledger_entries e join ledger_accounts a on a.id = e.account_id
+                  where a.name = 'money with staff'";
+    assert_eq!(one::<i64>(&shop.client, money, &[]).await, 2 * PRICE);
+    shop.server.audit().await;
+}
+
+#[tokio::test]
+async fn a_transfer_that_does_not_come_ends_with_its_hold() {
+    let shop = Shop::open(10).await;
+    let terms = format!("/api/v1/events/{}/payment-terms", shop.show.event);
+    let staff = shop.server.user(shop.show.organizer);
+    staff
+        .put(&terms, &json!({"offline_days": 5}))
+        .await
+        .data(200);
+    let held = shop.hold(2).await;
+    let pay = format!("/api/v1/bookings/{}/payment", held.id);
+    let invoice = json!({"provider": "offline", "method": "invoice"});
+    shop.buyer(&held).post(&pay, &invoice).await.data(201);
+    shop.pass_the_deadline(&held).await;
+    shop.in_the_end("select count(*) = 1 from payments where state = 'canceled'")
+        .await;
+    shop.server.audit().await;
+}

@@ -1,0 +1,187 @@
+//! What waits for a person, and how it is worked off.
+
+use serde_json::{Value, json};
+
+use super::shop::{GOOD, Held, PRICE, Shop};
+use crate::support::caller::Caller;
+use crate::support::show::{one, user};
+
+const PAYMENTS: &str = "/api/v1/payments?state=needs_review";
+const JOBS: &str = "/api/v1/jobs?state=needs_review";
+
+impl Shop {
+    fn staff(&self) -> Caller {
+        self.server.user(self.show.organizer)
+    }
+
+    /// The only payment that waits.
+    async fn waiting(&self) -> Value {
+        let listed = self.staff().get(PAYMENTS).await;
+        let listed = listed.data(200).as_array().unwrap().clone();
+        assert_eq!(listed.len(), 1, "{listed:?}");
+        listed[0].clone()
+    }
+
+    async fn decide(&self, decision: &str) -> crate::support::caller::Answer {
+        let id = self.waiting().await["id"].as_str().unwrap().to_owned();
+        let path = format!("/api/v1/payments/{id}/review");
+        let verdict = json!({"decision": decision, "note": "as agreed"});
+        self.staff().post(&path, &verdict).await
+    }
+
+    async fn paid(&self, quantity: i64) -> (Held, String) {
+        let held = self.hold(quantity).await;
+        let intent = self.begin(&held).await;
+        self.stripe.give_card(&intent, GOOD).await;
+        self.paid_and_sold(&held, &intent, quantity).await;
+        (held, intent)
+    }
+
+    async fn until_waiting(&self) {
+        self.in_the_end("select count(*) = 1 from payments where review is not null")
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn what_others_gave_back_is_accepted_or_ends_the_booking() {
+    let shop = Shop::open(10).await;
+    let (held, intent) = shop.paid(2).await;
+    shop.stripe
+        .tell(json!({"refund_intent": intent, "amount": 1_000}))
+        .await;
+    shop.until_waiting().await;
+    let waiting = shop.waiting().await;
+    assert_eq!(waiting["state"], "captured");
+    assert_eq!(waiting["decisions"], json!(["accept", "refund"]));
+    assert_eq!(waiting["refunded"]["amount"], 1_000);
+    let stranger = shop.server.user(user(&shop.client, "organizer").await);
+    assert_eq!(stranger.get(PAYMENTS).await.data(200), &json!([]));
+    let path = format!(
+        "/api/v1/payments/{}/review",
+        waiting["id"].as_str().unwrap()
+    );
+    let verdict = json!({"decision": "accept"});
+    let theirs = stranger.post(&path, &verdict).await;
+    assert_eq!(theirs.code(404), "PAYMENT_NOT_FOUND");
+    let retried = shop.decide("retry").await;
+    assert_eq!(retried.code(409), "DECISION_IMPOSSIBLE");
+    shop.decide("accept").await.data(200);
+    assert_eq!(shop.tickets(&held).await, 2);
+    let again = shop.staff().post(&path, &verdict).await;
+    assert_eq!(again.code(404), "PAYMENT_NOT_FOUND", "it is decided");
+    let told = "select count(*) from audit_trail where object like 'payment:%' and detail->>'decision' = 'accept'";
+    assert_eq!(one::<i64>(&shop.client, told, &[]).await, 1);
+
+    shop.stripe
+        .tell(json!({"refund_intent": intent, "amount": 500}))
+        .await;
+    shop.until_waiting().await;
+    shop.decide("refund").await.data(200);
+    shop.in_the_end("select count(*) = 0 from refunds where state in ('requested', 'pending')")
+        .await;
+    assert_eq!(
+        (shop.kept(&intent).await, shop.tickets(&held).await),
+        (0, 0)
+    );
+    shop.server.audit().await;
+
+    let (held, intent) = shop.paid(1).await;
+    shop.stripe.tell(json!({"refund_intent": intent})).await;
+    shop.until_waiting().await;
+    assert_eq!(
+        shop.waiting().await["decisions"],
+        json!(["accept", "cancel"])
+    );
+    shop.decide("cancel").await.data(200);
+    shop.until_status(&held, "cancelled").await;
+    shop.server.audit().await;
+}
+
+#[tokio::test]
+async fn a_payment_that_was_put_right_is_looked_at_again() {
+    let shop = Shop::open(10).await;
+    let held = shop.hold(1).await;
+    let intent = shop.begin(&held).await;
+    let tamper = |amount: i64| json!({"tamper": {"intent": intent, "amount": amount}});
+    shop.stripe.tell(tamper(1)).await;
+    shop.stripe.give_card(&intent, GOOD).await;
+    shop.until_waiting().await;
+    let decisions = json!(["accept", "cancel", "retry"]);
+    assert_eq!(shop.waiting().await["decisions"], decisions);
+    shop.stripe.tell(tamper(PRICE)).await;
+    shop.stripe
+        .tell(json!({"tamper": {"intent": intent, "amount_capturable": PRICE}}))
+        .await;
+    shop.decide("retry").await.data(200);
+    shop.until_status(&held, "confirmed").await;
+    shop.until_payment(&held, "captured").await;
+    assert_eq!(shop.tickets(&held).await, 1);
+}
+
+#[tokio::test]
+async fn a_job_that_waits_is_tried_again_or_dropped_by_its_own_people() {
+    let shop = Shop::open(10).await;
+    let event = shop.show.event.0;
+    for n in [1, 2] {
+        let sql = format!(
+            "insert into jobs (kind, key, payload, state, reason, expires_at) values
+             ('unknown_kind', 'test:{n}', jsonb_build_object('event_id', $1::bigint), 'needs_review', 'it broke', now() + interval '1 day')"
+        );
+        shop.client.execute(&sql, &[&event]).await.unwrap();
+    }
+    let listed = shop.staff().get(JOBS).await;
+    assert_eq!(listed.header("x-total-count"), Some("2"));
+    let jobs = listed.data(200).as_array().unwrap().clone();
+    assert_eq!(jobs[0]["reason"], "it broke");
+    let stranger = shop.server.user(user(&shop.client, "organizer").await);
+    assert_eq!(stranger.get(JOBS).await.data(200), &json!([]));
+    let path = |n: usize, act: &str| format!("/api/v1/jobs/{}/{act}", jobs[n]["id"]);
+    let theirs = stranger.post(&path(0, "drop"), &json!({})).await;
+    assert_eq!(theirs.code(404), "JOB_NOT_FOUND");
+    let retried = shop.staff().post(&path(0, "retry"), &json!({})).await;
+    assert_eq!(retried.data(200)["status"], "waiting");
+    let again = shop.staff().post(&path(0, "retry"), &json!({})).await;
+    assert_eq!(again.code(409), "JOB_NOT_WAITING");
+    shop.staff()
+        .post(&path(1, "drop"), &json!({}))
+        .await
+        .data(200);
+    let gone = shop
+        .staff()
+        .get(&format!("/api/v1/jobs/{}", jobs[1]["id"]))
+        .await;
+    assert_eq!(gone.code(404), "JOB_NOT_FOUND");
+    let told = "select count(*) from audit_trail where object like 'job:%'";
+    assert_eq!(one::<i64>(&shop.client, told, &[]).await, 2);
+}
+
+#[tokio::test]
+async fn an_invoice_and_its_credit_notes_are_printed_for_those_who_may_see_the_booking() {
+    let shop = Shop::open(10).await;
+    let (held, _) = shop.paid(2).await;
+    shop.in_the_end("select count(*) = 1 from invoices where number is not null")
+        .await;
+    let path = format!("/api/v1/events/{}/invoice/{}.pdf", shop.show.event, held.id);
+    let one_page = shop.buyer(&held).get(&path).await;
+    assert_eq!(one_page.status, 200, "{}", one_page.text);
+    assert_eq!(one_page.header("content-type"), Some("application/pdf"));
+    let name = one_page.header("content-disposition").unwrap();
+    assert!(name.contains("INV-"), "{name}");
+    let back = format!("/api/v1/bookings/{}/refunds", held.id);
+    let amount = json!({"amount": 500});
+    shop.staff().post(&back, &amount).await.data(201);
+    shop.in_the_end("select count(*) = 2 from invoices where number is not null")
+        .await;
+    let told = "select count(*) from audit_trail where object like 'booking:%' and detail->>'amount' = '500'";
+    assert_eq!(one::<i64>(&shop.client, told, &[]).await, 1);
+    let two_pages = shop.staff().get(&path).await;
+    assert!(two_pages.text.len() > one_page.text.len());
+    let stranger = shop.server.user(user(&shop.client, "customer").await);
+    assert_eq!(stranger.get(&path).await.code(404), "INVOICE_NOT_FOUND");
+    let other = path.replace(&held.id, "01890000-0000-7000-8000-000000000000");
+    assert_eq!(
+        shop.staff().get(&other).await.code(404),
+        "INVOICE_NOT_FOUND"
+    );
+}
