@@ -42,6 +42,7 @@ pub(super) enum Waiting {
 #[into_params(parameter_in = Query)]
 pub(super) struct ReviewList {
     /// The only list that there is.
+    #[param(inline)]
     #[expect(dead_code, reason = "it has one value")]
     state: Option<Waiting>,
     #[param(ignore)]

@@ -148,8 +148,8 @@ impl Store {
     pub async fn retry_job(&self, caller: &Caller, job: &KnownJob) -> Result<bool, StoreError> {
         let sql = "
             update jobs set state = 'waiting', run_at = clock_timestamp(), failures = 0, reason = null,
-                   expires_at = greatest(expires_at, clock_timestamp() + $2 * interval '1 s')
-             where id = $1 and state = 'needs_review' and $2 >= 0";
+                   expires_at = greatest(expires_at, clock_timestamp() + $2::float8 * interval '1 s')
+             where id = $1 and state = 'needs_review'";
         self.settle_review(caller, job, sql, "retry").await
     }
 

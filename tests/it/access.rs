@@ -423,7 +423,11 @@ async fn what_people_do_is_told_in_an_audit_trail_that_stays() {
     assert_eq!(rows[0]["request_id"], "request-7");
     assert!(rows[0]["address_hash"].is_string());
     assert_eq!(
-        rows[1]["action"],
+        rows[1]["action"], "PUT /bookings/{id}/status",
+        "staff sold it"
+    );
+    assert_eq!(
+        rows[2]["action"],
         "POST /organizations/{organization_id}/api-keys"
     );
     for sql in [
