@@ -341,6 +341,17 @@ export class SeatcastClient {
     return this.#rest.file(`/tickets/${encodeURIComponent(code)}/qr.svg`, proof(this.#kept(id)));
   }
 
+  /** Offers a ticket to somebody, who gets a mail; it stays as it is until they take it. @throws Refusal (`TRANSFER_PENDING`, …) */
+  async offerTicket(code: string, to: { name: string; email: string }, { id }: Pick<Booking, 'id'>): Promise<void> {
+    const request = { method: 'POST', body: to, headers: proof(this.#kept(id)) } as const;
+    await sendOnce(this.#rest, `/tickets/${encodeURIComponent(code)}/transfer`, request);
+  }
+
+  /** Withdraws the offer, if it was not taken: its link is dead. */
+  async withdrawTicket(code: string, { id }: Pick<Booking, 'id'>): Promise<void> {
+    await this.#rest.send(`/tickets/${encodeURIComponent(code)}/transfer`, { method: 'DELETE', headers: proof(this.#kept(id)) });
+  }
+
   /** Takes over the ticket of a mailed link: the code that it had opens nothing any more. Repeated, it is answered the same. */
   async acceptTicket(link: string): Promise<HeldTicket> {
     return given(await this.#rest.send<HeldTicket>(`/transfers/${encodeURIComponent(link)}/accept`, { method: 'POST' }));

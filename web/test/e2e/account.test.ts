@@ -2,7 +2,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, inject, it } from 'vitest';
 import { launch, open, picture, textOf } from '../support/browser.ts';
-import { makeEvent, makeUser, rest, sql } from '../support/world.ts';
+import { makeEvent, rest, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
 const PASSWORD = 'correct horse battery';
@@ -138,11 +138,19 @@ it('somebody is invited to an organization, registers, and joins it', async () =
 
 it('a ticket is handed on by mail, and its new holder has a QR of their own', async () => {
   const { id, typeId } = await makeEvent('Handed on', 20, 0);
-  const user = await makeUser('Harry');
-  const booking = await rest<{ tickets: { code: string }[] }>('POST', '/bookings', { event_id: id, items: [{ ticket_type_id: typeId, quantity: 1 }] }, user);
-  const code = booking.tickets[0]?.code ?? '';
   const email = `holder-${crypto.randomUUID()}@example.org`;
-  await rest('POST', `/tickets/${code}/transfer`, { name: 'Grace Hopper', email }, user);
+  const owner = (await open(browser, `${url}/events/${id}`, { viewport: { width: 375, height: 812 }, reducedMotion: 'reduce' })).page;
+  await owner.getByRole('button', { name: 'One more Standard' }).click();
+  await owner.getByRole('button', { name: 'Book 1 ticket' }).click();
+  await owner.getByRole('button', { name: /^Hand on ticket TKT-/ }).click();
+  await owner.getByLabel('Name', { exact: true }).fill('Grace Hopper');
+  await owner.getByLabel('E-mail', { exact: true }).fill(email);
+  await owner.locator('seatcast-tickets').scrollIntoViewIfNeeded();
+  await picture(owner, 'handing on on a phone');
+  expect((await new AxeBuilder({ page: owner }).analyze()).violations.map(({ id: rule }) => rule)).toEqual([]);
+  await owner.getByRole('button', { name: 'Offer by mail' }).click();
+  await expect.poll(() => textOf(owner.locator('seatcast-tickets'))).toContain('is offered to Grace Hopper by mail');
+  const code = await sql(`select code from tickets where ticket_type_id = ${typeId}`);
   const { page, errors } = await open(browser, await mailed(email, /http\S+#transfer=\S+/), { viewport: { width: 375, height: 812 }, reducedMotion: 'reduce' });
   await picture(page, 'ticket offered on a phone');
   await page.getByRole('button', { name: 'Take the ticket' }).click();
@@ -153,6 +161,9 @@ it('a ticket is handed on by mail, and its new holder has a QR of their own', as
   expect(shown).toContain('Handed on');
   expect(shown).not.toContain(code);
   await picture(page, 'ticket taken on a phone');
+  // The one who gave it away is not its holder any more.
+  await owner.reload();
+  await expect.poll(() => textOf(owner.locator('seatcast-tickets'))).toContain(`${code} Handed on`);
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id: rule }) => rule)).toEqual([]);
   expect(errors).toEqual([]);

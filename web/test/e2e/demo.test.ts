@@ -56,6 +56,13 @@ it('seats are chosen, a voucher applied, a card declined, another one pays, and 
   await card(page).scrollIntoViewIfNeeded();
   await picture(page, 'demo confirmed');
 
+  // The mail with the tickets, as the outbox of the demo shows it.
+  const outbox = async (): Promise<string[]> => {
+    const mails = (await (await fetch(`${url}/dev/outbox`)).json()) as { to: string; attachments?: { name: string }[] }[];
+    return mails.filter(({ to }) => to === 'ada@example.org').flatMap(({ attachments = [] }) => attachments.map(({ name }) => name));
+  };
+  await expect.poll(outbox).toEqual(expect.arrayContaining([expect.stringMatching(/\.pdf$/), expect.stringMatching(/\.ics$/)]));
+
   const [reference] = /BK-\w+/.exec(await textOf(card(page))) ?? [''];
   const { id } = await rest<{ id: string }>('GET', `/bookings/by-reference/${reference}`, undefined, 2);
   await rest('POST', `/bookings/${id}/refunds`, { all: true, reason: 'The singer is ill' }, 2);

@@ -53,7 +53,7 @@ describe('a buyer', () => {
     await page.waitForURL(/\/pay\/demo\//);
     await type(page, CARDS.good);
     await page.waitForURL(`${url}/events/${id}`);
-    await expect.poll(() => textOf(card(page))).toMatch(/^confirmed 2 × Standard Standard TKT-\S+ Valid Standard TKT-/i);
+    await expect.poll(() => textOf(card(page))).toMatch(/^confirmed 2 × Standard Standard TKT-\S+ Valid Hand on Standard TKT-/i);
     await picture(page, 'paid by card');
     expect(await sql(`select status || ' ' || total_amount from bookings where event_id = ${id}`)).toBe('confirmed 9000');
     await expect.poll(() => sql(`select state || ' ' || captured_amount from payments where event_id = ${id}`)).toBe('captured 9000');

@@ -33,6 +33,7 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
   INVITATION_EXPIRED: () => 'This invitation was accepted already, or has ended. Ask for another one.',
   TRANSFER_NOT_FOUND: () => 'This link is of no offer: the ticket was kept, or went to somebody else.',
   TICKET_NOT_VALID: () => 'This ticket was used or taken back meanwhile.',
+  TRANSFER_PENDING: () => 'This ticket is offered to somebody already. Withdraw that first.',
   TRANSFERS_CLOSED: () => 'The event has begun: tickets are handed on no more.',
   TICKET_VOID: () => 'This ticket is not valid any more.',
   TICKET_REPLACED: () => 'This ticket was handed on.',

@@ -19,6 +19,7 @@ export const styles = [
     }
     li {
       display: flex;
+      flex-wrap: wrap;
       gap: 0.9rem;
       align-items: center;
     }
@@ -46,6 +47,52 @@ export const styles = [
       align-items: center;
       gap: 0.3rem 0.6rem;
       min-width: 0;
+    }
+    .open .valid .about {
+      flex: 1 1 0;
+    }
+    .link {
+      min-height: 24px;
+      padding: 0;
+      border: 0;
+      background: none;
+      color: var(--accent);
+      font-size: 0.875rem;
+      text-decoration: underline;
+    }
+    .recipient {
+      display: grid;
+      flex: 1 0 100%;
+      gap: 0.6rem;
+      justify-items: start;
+    }
+    .recipient label {
+      display: grid;
+      gap: 0.2rem;
+      width: 100%;
+      color: var(--ink-soft);
+      font-size: 0.8125rem;
+    }
+    .recipient input {
+      width: 100%;
+      min-height: 44px;
+      padding: 0.4rem 0.7rem;
+      border: 1px solid var(--line-strong);
+      border-radius: var(--radius-small);
+      background: var(--paper);
+      color: var(--ink);
+      font: inherit;
+    }
+    .hint {
+      margin: 0;
+      color: var(--ink-soft);
+      font-size: 0.8125rem;
+    }
+    .said {
+      margin: 0;
+    }
+    .said:empty {
+      display: none;
     }
     .open .about {
       flex-direction: column;

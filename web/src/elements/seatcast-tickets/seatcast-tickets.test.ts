@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Booking, SeatcastClient } from '../../sdk/index.ts';
-import { FakeServer, refused } from '../../../test/support/fake-server.ts';
+import { accepted, FakeServer, refused } from '../../../test/support/fake-server.ts';
 import { FakeStorage } from '../../../test/support/fake-storage.ts';
 import { textOf } from '../../../test/support/mount.ts';
 import type { SeatcastTickets } from './seatcast-tickets.ts';
@@ -57,7 +57,7 @@ async function settled(): Promise<void> {
 it('shows the QR of each ticket that opens the door, with the proof of a guest', async () => {
   await show(booking({}));
   expect(images()).toEqual(['data:image/svg+xml,<svg>TKT-1</svg>', 'data:image/svg+xml,<svg>TKT-2</svg>']);
-  expect(textOf(element)).toContain('Standard TKT-1 Valid Stalls · Row H · Seat 2 TKT-2 Valid Standard TKT-3 Used Standard TKT-4 Handed on');
+  expect(textOf(element)).toContain('Standard TKT-1 Valid Hand on Stalls · Row H · Seat 2 TKT-2 Valid Hand on Standard TKT-3 Used Standard TKT-4 Handed on');
   expect(server.requests.map(({ headers }) => headers.get('x-booking-token'))).toEqual(['secret', 'secret']);
 });
 
@@ -93,4 +93,38 @@ it('says why a QR cannot be shown, and tries again when asked to', async () => {
 it('has no buttons where nothing opens the door', async () => {
   await show(booking({ tickets: [ticket('TKT-1', 'void')] }));
   expect(textOf(element)).toBe('Standard TKT-1 Void');
+});
+
+it('offers a ticket to somebody, and withdraws that', async () => {
+  const form = (): HTMLFormElement => element.renderRoot.querySelector('form')!;
+  const offer = async (): Promise<void> => {
+    const [name, email] = [...form().querySelectorAll('input')];
+    name!.value = 'Grace';
+    email!.value = 'grace@example.org';
+    form().dispatchEvent(new Event('submit', { cancelable: true }));
+    await settled();
+  };
+  const handOn = async (): Promise<void> => {
+    element.renderRoot.querySelector<HTMLElement>('.link')?.click();
+    await settled();
+  };
+  server.routes.set('POST /tickets/TKT-1/transfer', () => accepted({}, {}, 201));
+  server.routes.set('DELETE /tickets/TKT-1/transfer', () => accepted(null));
+  await show(booking({}));
+  await handOn();
+  await offer();
+  const sent = server.requests.findLast(({ method }) => method === 'POST');
+  expect(sent?.body).toEqual({ name: 'Grace', email: 'grace@example.org' });
+  expect(sent?.headers.get('x-booking-token')).toBe('secret');
+  expect(textOf(element)).toContain('The ticket TKT-1 is offered to Grace by mail.');
+  await handOn();
+  element.renderRoot.querySelector<HTMLElement>('.recipient button')?.click();
+  await settled();
+  expect(textOf(element)).toContain('not offered any more');
+  // After a reload the page does not know of an offer until the server says so.
+  server.routes.set('POST /tickets/TKT-1/transfer', () => refused(409, 'TRANSFER_PENDING'));
+  await handOn();
+  await offer();
+  expect(textOf(element)).toContain('Withdraw that first.');
+  expect(textOf(element)).toContain('Withdraw the offer');
 });

@@ -1,5 +1,5 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { Booking, SeatcastClient, Ticket } from '../../sdk/index.ts';
+import { Refusal, type Booking, type SeatcastClient, type Ticket } from '../../sdk/index.ts';
 import { define } from '../internal/live-element.ts';
 import { addressOf } from '../internal/qr.ts';
 import { explain } from '../internal/refusals.ts';
@@ -8,6 +8,8 @@ import { styles } from './seatcast-tickets.styles.ts';
 
 const STATUS: Record<Ticket['status'], string> = { valid: 'Valid', used: 'Used', transferred: 'Handed on', void: 'Void' };
 
+/** Characters that the server takes of a name or an address. */
+const NAME_CHARS_MAX = 200;
 /** For so long after the booking was confirmed its QRs are shown without asking. */
 const FRESH_MS = 30 * 60_000;
 /** How long a file that was handed to the browser is kept for it. */
@@ -25,6 +27,9 @@ export class SeatcastTickets extends LitElement {
     opened: { state: true },
     problem: { state: true },
     fetching: { state: true },
+    handing: { state: true },
+    busy: { state: true },
+    said: { state: true },
   };
 
   declare booking: Booking | undefined;
@@ -35,8 +40,16 @@ export class SeatcastTickets extends LitElement {
   /** The file that is on its way. */
   declare fetching: 'pdf' | 'ics' | undefined;
 
+  /** The ticket that is being handed on. */
+  declare handing: string | undefined;
+  declare busy: boolean | undefined;
+  /** How that went. */
+  declare said: string | undefined;
+
   /** Addresses of the images, by code. */
   readonly #qrs = new Map<string, string>();
+  /** Tickets that are known to be offered to somebody. */
+  readonly #offered = new Set<string>();
   #isReading = false;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -55,6 +68,7 @@ export class SeatcastTickets extends LitElement {
     return html`<ul class="tickets ${this.#isOpen() ? 'open' : ''}" aria-label="Tickets">
         ${booking.tickets.map((ticket) => this.#ticket(booking, ticket))}
       </ul>
+      <p class="said" role="status">${this.said ?? nothing}</p>
       <p class="problem" role="alert">${this.problem ?? nothing}</p>
       ${opens ? this.#actions(booking) : nothing}`;
   }
@@ -68,8 +82,75 @@ export class SeatcastTickets extends LitElement {
         <span class="what">${placeOf(booking, ticket)}</span>
         <code>${code}</code>
         <span class="status">${STATUS[status]}</span>
+        ${isShown ? this.#handOn(code) : nothing}
       </div>
+      ${isShown && this.handing === code ? this.#recipient(booking, code) : nothing}
     </li>`;
+  }
+
+  #handOn(code: string): TemplateResult {
+    return html`<button
+      class="link"
+      type="button"
+      aria-expanded=${this.handing === code}
+      aria-label="Hand on ticket ${code}"
+      @click=${() => (this.handing = this.handing === code ? undefined : code)}
+    >
+      Hand on
+    </button>`;
+  }
+
+  /** Whom the ticket goes to, and the way back while they have not taken it. */
+  #recipient(booking: Booking, code: string): TemplateResult {
+    if (this.#offered.has(code)) {
+      return html`<div class="recipient">
+        <button class="button small" type="button" ?disabled=${this.busy} @click=${() => this.#withdraw(booking, code)}>Withdraw the offer</button>
+      </div>`;
+    }
+    return html`<form class="recipient" @submit=${(event: SubmitEvent) => this.#offer(event, booking, code)}>
+      <label>Name <input name="name" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
+      <label>E-mail <input name="email" type="email" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
+      <button class="button small" ?disabled=${this.busy}>Offer by mail</button>
+      <p class="hint">The ticket is yours until they take it. A refund would still go to you.</p>
+    </form>`;
+  }
+
+  #offer(event: SubmitEvent, booking: Booking, code: string): void {
+    event.preventDefault();
+    const typed = new FormData(event.target as HTMLFormElement);
+    const [name, email] = [String(typed.get('name')).trim(), String(typed.get('email')).trim()];
+    void this.#wish(async () => {
+      try {
+        await this.#client.offerTicket(code, { name, email }, booking);
+      } catch (error) {
+        if (error instanceof Refusal && error.code === 'TRANSFER_PENDING') this.#offered.add(code);
+        throw error;
+      }
+      this.#offered.add(code);
+      this.handing = undefined;
+      return `The ticket ${code} is offered to ${name} by mail.`;
+    });
+  }
+
+  #withdraw(booking: Booking, code: string): void {
+    void this.#wish(async () => {
+      await this.#client.withdrawTicket(code, booking);
+      this.#offered.delete(code);
+      this.handing = undefined;
+      return `The ticket ${code} is not offered any more.`;
+    });
+  }
+
+  async #wish(wish: () => Promise<string>): Promise<void> {
+    this.busy = true;
+    this.problem = this.said = undefined;
+    try {
+      this.said = await wish();
+    } catch (error) {
+      this.problem = explain(error);
+    } finally {
+      this.busy = false;
+    }
   }
 
   #actions(booking: Booking): TemplateResult {
