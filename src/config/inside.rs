@@ -358,7 +358,9 @@ pub const ON_SALE_EVENTS_MAX: i64 = 10_000;
 
 // --- payments
 
-/// How soon a provider is asked about an attempt of which nothing was heard, in seconds; and how often after that.
+/// How soon a provider is asked about an attempt of which nothing was heard, in seconds; then again each time that its age
+/// has doubled; and how often at least.
+pub const PAYMENT_FIRST_LOOK_S: u64 = 15;
 pub const PAYMENT_LOOK_S: u64 = 60;
 /// How often it is looked whether a hold that waits for a transfer has ended, in seconds.
 pub const OFFLINE_LOOK_S: u64 = 15 * 60;

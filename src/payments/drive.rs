@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Provider, ProviderError};
-use crate::config::inside::{OFFLINE_LOOK_S, PAYMENT_LOOK_S, REFUND_LOOK_S};
+use crate::config::inside::{
+    OFFLINE_LOOK_S, PAYMENT_FIRST_LOOK_S, PAYMENT_LOOK_S, REFUND_LOOK_S,
+};
 use crate::desk::DeskError;
 use crate::metrics;
 use crate::store::StoreError;
@@ -166,10 +168,10 @@ async fn step(
         }
     }
     match step {
-        Next::Wait | Next::Sell => Ok(Step::End(waits(&attempt))),
+        Next::Wait | Next::Sell => Ok(Step::End(waits(&attempt, now))),
         Next::Hold { until } => {
             desk.hold(&attempt, until).await?;
-            Ok(Step::End(waits(&attempt)))
+            Ok(Step::End(waits(&attempt, now)))
         }
         Next::Capture => match provider.capture(&attempt).await {
             Ok(()) => Ok(Step::On),
@@ -234,11 +236,14 @@ async fn watch(
     }))
 }
 
-fn waits(of: &Attempt) -> Driven {
+/// A webhook that was lost is soon made up for, and buyers who take their time are not asked after all the time.
+fn waits(of: &Attempt, now: Timestamp) -> Driven {
+    let age = now.duration_since(of.created_at).as_secs();
+    let age = u64::try_from(age).unwrap_or(0);
     let after = match of.pay_by {
         // Staff ring when they are paid; only the end of the hold is looked for.
         Some(_) => OFFLINE_LOOK_S,
-        None => PAYMENT_LOOK_S,
+        None => age.clamp(PAYMENT_FIRST_LOOK_S, PAYMENT_LOOK_S),
     };
     Driven::Waits {
         after: Duration::from_secs(after),

@@ -14,7 +14,7 @@ use super::jobs::{QueuedJob, keep, ring};
 use super::ledger::{self, Belonging};
 use super::letters::refund_mail_job;
 use super::{Store, StoreError};
-use crate::config::inside::{PAYMENT_LOOK_S, REFUND_LOOK_S};
+use crate::config::inside::{PAYMENT_FIRST_LOOK_S, REFUND_LOOK_S};
 use crate::ticketing::ledger::{Parts, fee, refund, sale};
 use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName, takes_days};
 use crate::ticketing::price::LineKind;
@@ -220,7 +220,7 @@ impl Store {
             if takes_days && attempt.pay_by.is_none() {
                 return Ok(Begun::NoTerms);
             }
-            let after = Duration::from_secs(PAYMENT_LOOK_S);
+            let after = Duration::from_secs(PAYMENT_FIRST_LOOK_S);
             ring(&transaction, &payment_job(attempt.id), after).await?;
             if provider == ProviderName::Stripe {
                 keep(&transaction, &provider_events_job(provider)).await?;

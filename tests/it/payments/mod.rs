@@ -4,12 +4,14 @@
 //! |---|---|
 //! | [`offline`] | what is paid in days is held until its deadline, marked paid by staff, or ends |
 //! | [`reviews`] | payments and jobs that wait for a person are listed, and worked off once; invoices are printed |
+//! | [`killed`] | whole purchases while servers are killed and Postgres crashes |
 //! | [`rules`] | declines, lost and doubled messages, late money, other amounts, faults at every step |
 //! | [`localstripe`] | a hold is paid, cancelled and refunded against a stand-in that others wrote |
 //! | [`movements`] | refunds and disputes that we did not make are booked once, and wait for a person |
 //! | [`stand_ins`] | our stand-in for Stripe is understood by Stripe's own client |
 
 mod localstripe;
+mod killed;
 mod movements;
 mod offline;
 mod reviews;

@@ -6,7 +6,7 @@ use super::shop::{GOOD, Shop};
 use crate::support::show::one;
 use serde_json::json;
 
-const DECLINED: &str = "4000000000000002";
+pub(super) const DECLINED: &str = "4000000000000002";
 
 #[tokio::test]
 async fn a_declined_card_ends_nothing_and_another_one_pays() {

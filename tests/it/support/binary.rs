@@ -60,7 +60,8 @@ impl ServerProcess {
         Self::run(command, log)
     }
 
-    fn run(mut command: Command, log: Stdio) -> ServerProcess {
+    /// Runs a server by this command. Blocks until it is ready.
+    pub(crate) fn run(mut command: Command, log: Stdio) -> ServerProcess {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

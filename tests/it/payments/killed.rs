@@ -1,0 +1,312 @@
+//! Whole purchases while servers are killed and Postgres crashes: money ends in tickets, or goes back.
+//!
+//! Buyers hold, pay (some are declined first, some leave, some are late), and ask again until they are answered, as
+//! browsers do. Beside them the server is killed again and again, and sometimes Postgres, of which one backend is killed:
+//! then all of them end, and it recovers from its log. Afterwards the provider's books and ours must agree.
+//!
+//! `SEATCAST_PURCHASES=2000` runs more of them.
+
+use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use reqwest::Method;
+use rustix::process::{Pid, Signal, kill_process};
+use seatcast::config::{Config, DatabaseConfig};
+use seatcast::embedded::EmbeddedError;
+use seatcast::store::Store;
+use seatcast::store::audit::audit;
+use seatcast::store::migrate::migrate;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
+
+use super::rules::DECLINED;
+use super::shop::{GOOD, PRICE};
+use crate::support::binary::{ServerProcess, seatcast};
+use crate::support::caller::{Answer, Caller};
+use crate::support::database::connect;
+use crate::support::http_client;
+use crate::support::postgres::ThrowawayPostgres;
+use crate::support::show::{Show, Staged, one};
+use crate::support::stripe::{Stripe, WEBHOOK_SECRET};
+
+const PURCHASES: usize = 150;
+/// Purchases under way at a time.
+const BUYERS: usize = 16;
+/// Time after which nothing may be open any more.
+const SETTLED: Duration = Duration::from_secs(60);
+/// Times at which something dies.
+const DEATHS_MS: std::ops::Range<u64> = 800..3_000;
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The servers of this shop, one after the other.
+struct Servers {
+    stripe: Stripe,
+    /// Fewer tickets than purchases, so that some lose theirs.
+    show: Staged,
+    /// Where the living one is.
+    base: Mutex<String>,
+}
+
+impl Servers {
+    fn start(&self, url: &str) -> ServerProcess {
+        let mut command = seatcast(&["serve", "--dev", "--port", "0", "--limits", "off"]);
+        command.args(["--database-url", url, "--stripe-secret-key", "sk_test_1"]);
+        command.args(["--stripe-webhook-secret", WEBHOOK_SECRET]);
+        command.args(["--stripe-api-base", &self.stripe.base()]);
+        let server = ServerProcess::run(command, Stdio::inherit());
+        *self.base.lock().unwrap() = server.url.clone();
+        server
+    }
+
+    /// Asks until it is answered by something that is not its state.
+    async fn ask(&self, path: &str, headers: &[(&'static str, String)], body: &Value) -> Answer {
+        let started = Instant::now();
+        loop {
+            let base = self.base.lock().unwrap().clone();
+            let mut caller = Caller::new(http_client(), base);
+            for (name, value) in headers {
+                caller = caller.with_header(name, value.clone());
+            }
+            let method = match path.ends_with("/status") {
+                true => Method::PUT,
+                false => Method::POST,
+            };
+            let answer = caller.try_send(method, path, Some(body.to_string()));
+            match answer.await {
+                Ok(answer) if answer.status < 500 => return answer,
+                _ => assert!(started.elapsed() < PATIENCE, "{path} is never answered"),
+            }
+            // The clients' own pause.
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn purchase(&self, number: usize, random: &mut StdRng, database: &Client) {
+        let body = json!({"event_id": self.show.event, "quantity": random.random_range(1..=3)});
+        let key = ("idempotency-key", format!("purchase-{number:05}-of-many"));
+        let held = self.ask("/api/v1/bookings", &[key], &body).await;
+        if held.status == 409 {
+            return;
+        }
+        let held = held.data(201);
+        let (id, token) = (
+            held["id"].as_str().unwrap(),
+            held["token"].as_str().unwrap(),
+        );
+        let token = [("x-booking-token", token.to_owned())];
+        let pay = format!("/api/v1/bookings/{id}/payment");
+        let began = self.ask(&pay, &token, &json!({})).await;
+        let mut began = began.data(201).clone();
+        while began["client_secret"].is_null() {
+            assert_eq!(began["status"], "creating", "{began}");
+            began = self.ask(&pay, &token, &json!({})).await.data(201).clone();
+        }
+        let secret = began["client_secret"].as_str().unwrap();
+        let intent = secret.split("_secret_").next().unwrap();
+        match random.random_range(0..20) {
+            // Leaves without paying.
+            0 => return,
+            // Changes their mind while the money moves.
+            1 => {
+                let status = format!("/api/v1/bookings/{id}/status");
+                let cancelled = json!({"status": "cancelled"});
+                tokio::join!(
+                    self.stripe.give_card(intent, GOOD),
+                    self.ask(&status, &token, &cancelled)
+                );
+                return;
+            }
+            2..5 => {
+                self.stripe.give_card(intent, DECLINED).await;
+            }
+            // Is too late.
+            5..7 => {
+                let sql =
+                    format!("update bookings set expires_at = clock_timestamp() where id = '{id}'");
+                // The database may be away.
+                let _ = database.execute(&sql, &[]).await;
+            }
+            _ => {}
+        }
+        self.stripe.give_card(intent, GOOD).await;
+    }
+}
+
+/// All purchases, by so many buyers at a time.
+async fn buy(shop: Arc<Servers>, url: String, purchases: usize) {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut buyers = JoinSet::new();
+    for buyer in 0..BUYERS {
+        let (shop, next, url) = (shop.clone(), next.clone(), url.clone());
+        buyers.spawn(async move {
+            let mut random = StdRng::seed_from_u64(buyer as u64);
+            let mut database = connect(&url).await;
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= purchases {
+                    return;
+                }
+                if database.is_closed() {
+                    database = again(&url).await;
+                }
+                shop.purchase(number, &mut random, &database).await;
+            }
+        });
+    }
+    buyers.join_all().await;
+}
+
+/// A connection, as soon as the database takes one.
+async fn again(url: &str) -> Client {
+    let started = Instant::now();
+    loop {
+        match tokio_postgres::connect(url, tokio_postgres::NoTls).await {
+            Ok((client, connection)) => {
+                tokio::spawn(connection);
+                return client;
+            }
+            Err(error) => assert!(started.elapsed() < PATIENCE, "{error}"),
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Kills one backend: Postgres ends all of them and recovers.
+async fn crash(url: &str) {
+    let client = again(url).await;
+    let sql = "select pid from pg_stat_activity
+                where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1";
+    if let Ok(Some(row)) = client.query_opt(sql, &[]).await {
+        let pid = Pid::from_raw(row.get(0)).unwrap();
+        kill_process(pid, Signal::KILL).unwrap();
+    }
+}
+
+/// What is still open, in words; empty when all is settled.
+async fn open(shop: &Servers, client: &Client) -> Vec<String> {
+    let books = shop.stripe.books().await;
+    let charges = books["charges"].as_array().unwrap();
+    let mut open = Vec::new();
+    for intent in books["payment_intents"].as_array().unwrap() {
+        let (id, status) = (&intent["id"], &intent["status"]);
+        let booking = intent["metadata"]["booking"].as_str().unwrap();
+        let of = charges.iter().filter(|one| one["payment_intent"] == *id);
+        let kept: i64 = of
+            .map(|one| {
+                one["amount_captured"].as_i64().unwrap() - one["amount_refunded"].as_i64().unwrap()
+            })
+            .sum();
+        let sql = format!(
+            "select b.status || ', ' || (select count(*) from tickets t where t.booking_id = b.id and t.status = 'valid'),
+                    case b.status when 'confirmed' then b.total_amount else 0 end,
+                    b.status <> 'confirmed' or b.quantity = (select count(*) from tickets t
+                                                              where t.booking_id = b.id and t.status = 'valid')
+               from bookings b where b.id = '{booking}'"
+        );
+        let row = client.query_one(&sql, &[]).await.unwrap();
+        let (said, due, has_tickets): (String, i64, bool) = (row.get(0), row.get(1), row.get(2));
+        if kept != due || !has_tickets || status == "requires_capture" {
+            open.push(format!(
+                "{id} is {status} and has {kept}, its booking is {said}, {due} due"
+            ));
+        }
+    }
+    open
+}
+
+async fn count(client: &Client, sql: &str) -> i64 {
+    one(client, sql, &[]).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_killed_money_ends_in_tickets_or_goes_back() {
+    let asked = std::env::var("SEATCAST_PURCHASES").ok();
+    let purchases = asked.map_or(PURCHASES, |asked| asked.parse().unwrap());
+    let postgres = tokio::task::spawn_blocking(|| {
+        let postgres = ThrowawayPostgres::start()?;
+        postgres.stop()?;
+        let safe = ["fsync=on", "full_page_writes=on", "synchronous_commit=on"];
+        postgres.resume_with(&safe.map(str::to_owned))?;
+        Ok::<_, EmbeddedError>(postgres)
+    });
+    let postgres = postgres.await.unwrap().unwrap();
+    let url = postgres.url().to_owned();
+    let config: DatabaseConfig = Config::default().database;
+    migrate(&config, &url).await.unwrap();
+    let client = connect(&url).await;
+    let tickets = i32::try_from(purchases * 3 / 2).unwrap();
+    let show = Show::new()
+        .capacity(tickets)
+        .ticket_type("Standing", PRICE, tickets);
+    let show = show.stage(&client).await;
+    drop(client);
+    let shop = Arc::new(Servers {
+        stripe: Stripe::start().await,
+        show,
+        base: Mutex::default(),
+    });
+    let mut server = shop.start(&url);
+    shop.stripe.notify(&server.url).await;
+
+    let buying = tokio::spawn(buy(shop.clone(), url.clone(), purchases));
+    let mut random = StdRng::seed_from_u64(7);
+    let mut deaths = (0, 0);
+    while !buying.is_finished() {
+        sleep(Duration::from_millis(random.random_range(DEATHS_MS))).await;
+        match random.random_range(0..3) {
+            0 => {
+                deaths.1 += 1;
+                crash(&url).await;
+            }
+            _ => {
+                deaths.0 += 1;
+                server.kill();
+                server = shop.start(&url);
+                shop.stripe.notify(&server.url).await;
+            }
+        }
+    }
+    buying.await.unwrap();
+    assert!(deaths.0 > 0 && deaths.1 > 0, "{deaths:?}");
+
+    let ended = Instant::now();
+    let client = again(&url).await;
+    let mut left = open(&shop, &client).await;
+    while !left.is_empty() && ended.elapsed() < SETTLED {
+        sleep(Duration::from_millis(500)).await;
+        left = open(&shop, &client).await;
+    }
+    assert!(
+        left.is_empty(),
+        "{} are open, such as {}",
+        left.len(),
+        left[0]
+    );
+    let settled = ended.elapsed();
+    let review = count(
+        &client,
+        "select count(*) from payments where state = 'needs_review'",
+    )
+    .await;
+    assert_eq!(review, 0, "nobody had to look");
+    let sold = count(
+        &client,
+        "select count(*) from bookings where status = 'confirmed'",
+    )
+    .await;
+    assert!(sold > purchases as i64 / 3, "{sold}");
+    eprintln!("{purchases} purchases, {sold} sold; {deaths:?} deaths; settled after {settled:?}");
+    // Bookings that were let go end by themselves.
+    let config = Config::default().database;
+    let report = audit(&Store::connect(&config, &url).await.unwrap())
+        .await
+        .unwrap();
+    assert!(report.is_clean(), "{report}");
+    server.stop();
+}
