@@ -233,31 +233,36 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              order by c.id",
     },
     AuditCheck {
-        promise: "pending bookings hold all they asked for, confirmed ones own it, ended ones have nothing",
+        promise: "pending bookings hold all they asked for, confirmed ones own what was not given back, ended ones have nothing",
         differences: "
             with taken as (
                 select booking_id,
                        coalesce(sum(quantity) filter (where state = 'held'), 0) as held,
                        coalesce(sum(quantity) filter (where state = 'sold'), 0) as sold
                   from claims group by booking_id
+            ), back as (
+                select booking_id, count(*) as units from tickets where status = 'void' group by booking_id
             )
             select format('booking %s (%s, %s) of %s: claims held %s, sold %s',
                           b.reference, b.id, b.status, b.quantity, coalesce(c.held, 0), coalesce(c.sold, 0))
-              from bookings b left join taken c on c.booking_id = b.id
+              from bookings b left join taken c on c.booking_id = b.id left join back on back.booking_id = b.id
              where (coalesce(c.held, 0), coalesce(c.sold, 0)) is distinct from
                    (case b.status when 'pending' then b.quantity else 0 end,
-                    case b.status when 'confirmed' then b.quantity else 0 end)
+                    case b.status when 'confirmed' then b.quantity - coalesce(back.units, 0) else 0 end)
              order by b.created_at",
     },
     AuditCheck {
-        promise: "a booking's items add up to its quantity, type by type as its live claims",
+        promise: "a booking's items add up to its quantity, type by type as its live claims and the tickets given back",
         differences: "
             with listed as (
                 select booking_id, ticket_type_id, sum(quantity) as units
                   from booking_items where kind = 'ticket' group by booking_id, ticket_type_id
             ), taken as (
-                select booking_id, ticket_type_id, sum(quantity) as units
-                  from claims where state <> 'dead' group by booking_id, ticket_type_id
+                select booking_id, ticket_type_id, sum(units) as units
+                  from (select booking_id, ticket_type_id, quantity as units from claims where state <> 'dead'
+                        union all
+                        select booking_id, ticket_type_id, 1 from tickets where status = 'void') each
+                 group by booking_id, ticket_type_id
             ), totals as (
                 select booking_id, sum(units) as units from listed group by booking_id
             )

@@ -6,15 +6,13 @@
 //!
 //! `SEATCAST_PURCHASES=2000` runs more of them.
 
-use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::Method;
-use rustix::process::{Pid, Signal, kill_process};
 use seatcast::config::{Config, DatabaseConfig};
 use seatcast::embedded::EmbeddedError;
 use seatcast::store::Store;
@@ -26,14 +24,12 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::Client;
 
 use super::rules::DECLINED;
+use super::servers::{Servers, again, crash};
 use super::shop::{GOOD, PRICE};
-use crate::support::binary::{ServerProcess, seatcast};
-use crate::support::caller::{Answer, Caller};
+use crate::support::caller::Answer;
 use crate::support::database::connect;
-use crate::support::http_client;
 use crate::support::postgres::ThrowawayPostgres;
 use crate::support::show::{Show, Staged, one};
-use crate::support::stripe::{Stripe, WEBHOOK_SECRET};
 
 const PURCHASES: usize = 150;
 /// Purchases under way at a time.
@@ -42,49 +38,21 @@ const BUYERS: usize = 16;
 const SETTLED: Duration = Duration::from_secs(60);
 /// Times at which something dies.
 const DEATHS_MS: std::ops::Range<u64> = 800..3_000;
-const PATIENCE: Duration = Duration::from_secs(90);
 
-/// The servers of this shop, one after the other.
-struct Servers {
-    stripe: Stripe,
+/// Buyers, on servers that die.
+struct Rush {
+    servers: Servers,
     /// Fewer tickets than purchases, so that some lose theirs.
     show: Staged,
-    /// Where the living one is.
-    base: Mutex<String>,
 }
 
-impl Servers {
-    fn start(&self, url: &str) -> ServerProcess {
-        let mut command = seatcast(&["serve", "--dev", "--port", "0", "--limits", "off"]);
-        command.args(["--database-url", url, "--stripe-secret-key", "sk_test_1"]);
-        command.args(["--stripe-webhook-secret", WEBHOOK_SECRET]);
-        command.args(["--stripe-api-base", &self.stripe.base()]);
-        let server = ServerProcess::run(command, Stdio::inherit());
-        *self.base.lock().unwrap() = server.url.clone();
-        server
-    }
-
-    /// Asks until it is answered by something that is not its state.
+impl Rush {
     async fn ask(&self, path: &str, headers: &[(&'static str, String)], body: &Value) -> Answer {
-        let started = Instant::now();
-        loop {
-            let base = self.base.lock().unwrap().clone();
-            let mut caller = Caller::new(http_client(), base);
-            for (name, value) in headers {
-                caller = caller.with_header(name, value.clone());
-            }
-            let method = match path.ends_with("/status") {
-                true => Method::PUT,
-                false => Method::POST,
-            };
-            let answer = caller.try_send(method, path, Some(body.to_string()));
-            match answer.await {
-                Ok(answer) if answer.status < 500 => return answer,
-                _ => assert!(started.elapsed() < PATIENCE, "{path} is never answered"),
-            }
-            // The clients' own pause.
-            sleep(Duration::from_millis(50)).await;
-        }
+        let method = match path.ends_with("/status") {
+            true => Method::PUT,
+            false => Method::POST,
+        };
+        self.servers.ask(&method, path, headers, Some(body)).await
     }
 
     async fn purchase(&self, number: usize, random: &mut StdRng, database: &Client) {
@@ -117,13 +85,13 @@ impl Servers {
                 let status = format!("/api/v1/bookings/{id}/status");
                 let cancelled = json!({"status": "cancelled"});
                 tokio::join!(
-                    self.stripe.give_card(intent, GOOD),
+                    self.servers.stripe.give_card(intent, GOOD),
                     self.ask(&status, &token, &cancelled)
                 );
                 return;
             }
             2..5 => {
-                self.stripe.give_card(intent, DECLINED).await;
+                self.servers.stripe.give_card(intent, DECLINED).await;
             }
             // Is too late.
             5..7 => {
@@ -134,12 +102,12 @@ impl Servers {
             }
             _ => {}
         }
-        self.stripe.give_card(intent, GOOD).await;
+        self.servers.stripe.give_card(intent, GOOD).await;
     }
 }
 
 /// All purchases, by so many buyers at a time.
-async fn buy(shop: Arc<Servers>, url: String, purchases: usize) {
+async fn buy(shop: Arc<Rush>, url: String, purchases: usize) {
     let next = Arc::new(AtomicUsize::new(0));
     let mut buyers = JoinSet::new();
     for buyer in 0..BUYERS {
@@ -162,35 +130,9 @@ async fn buy(shop: Arc<Servers>, url: String, purchases: usize) {
     buyers.join_all().await;
 }
 
-/// A connection, as soon as the database takes one.
-async fn again(url: &str) -> Client {
-    let started = Instant::now();
-    loop {
-        match tokio_postgres::connect(url, tokio_postgres::NoTls).await {
-            Ok((client, connection)) => {
-                tokio::spawn(connection);
-                return client;
-            }
-            Err(error) => assert!(started.elapsed() < PATIENCE, "{error}"),
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// Kills one backend: Postgres ends all of them and recovers.
-async fn crash(url: &str) {
-    let client = again(url).await;
-    let sql = "select pid from pg_stat_activity
-                where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1";
-    if let Ok(Some(row)) = client.query_opt(sql, &[]).await {
-        let pid = Pid::from_raw(row.get(0)).unwrap();
-        kill_process(pid, Signal::KILL).unwrap();
-    }
-}
-
 /// What is still open, in words; empty when all is settled.
-async fn open(shop: &Servers, client: &Client) -> Vec<String> {
-    let books = shop.stripe.books().await;
+async fn open(shop: &Rush, client: &Client) -> Vec<String> {
+    let books = shop.servers.stripe.books().await;
     let charges = books["charges"].as_array().unwrap();
     let mut open = Vec::new();
     for intent in books["payment_intents"].as_array().unwrap() {
@@ -246,13 +188,8 @@ async fn whatever_is_killed_money_ends_in_tickets_or_goes_back() {
         .ticket_type("Standing", PRICE, tickets);
     let show = show.stage(&client).await;
     drop(client);
-    let shop = Arc::new(Servers {
-        stripe: Stripe::start().await,
-        show,
-        base: Mutex::default(),
-    });
-    let mut server = shop.start(&url);
-    shop.stripe.notify(&server.url).await;
+    let servers = Servers::start(&url).await;
+    let shop = Arc::new(Rush { servers, show });
 
     let buying = tokio::spawn(buy(shop.clone(), url.clone(), purchases));
     let mut random = StdRng::seed_from_u64(7);
@@ -266,9 +203,7 @@ async fn whatever_is_killed_money_ends_in_tickets_or_goes_back() {
             }
             _ => {
                 deaths.0 += 1;
-                server.kill();
-                server = shop.start(&url);
-                shop.stripe.notify(&server.url).await;
+                shop.servers.kill().await;
             }
         }
     }
@@ -308,5 +243,4 @@ async fn whatever_is_killed_money_ends_in_tickets_or_goes_back() {
         .await
         .unwrap();
     assert!(report.is_clean(), "{report}");
-    server.stop();
 }

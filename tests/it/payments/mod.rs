@@ -5,6 +5,7 @@
 //! | [`offline`] | what is paid in days is held until its deadline, marked paid by staff, or ends |
 //! | [`reviews`] | payments and jobs that wait for a person are listed, and worked off once; invoices are printed |
 //! | [`killed`] | whole purchases while servers are killed and Postgres crashes |
+//! | [`model`] | people who do anything, in any order, beside a model of what they were told |
 //! | [`rules`] | declines, lost and doubled messages, late money, other amounts, faults at every step |
 //! | [`localstripe`] | a hold is paid, cancelled and refunded against a stand-in that others wrote |
 //! | [`movements`] | refunds and disputes that we did not make are booked once, and wait for a person |
@@ -12,9 +13,11 @@
 
 mod localstripe;
 mod killed;
+mod model;
 mod movements;
 mod offline;
 mod reviews;
 mod rules;
+mod servers;
 mod shop;
 mod stand_ins;
