@@ -119,6 +119,24 @@ impl Store {
         Ok(rows.iter().map(stage).collect())
     }
 
+    /// Gives events what a price may have: a tax, a fee, a voucher of this code, and a limit for each user.
+    pub async fn set_price_rules(&self, stages: &[Stage], voucher: &str) -> Result<(), StoreError> {
+        let events: Vec<EventId> = stages.iter().map(|stage| stage.event).collect();
+        let client = self.client().await?;
+        for sql in [
+            "insert into taxes (event_id, name, rate) select event, 'VAT', 1900 from unnest($1::bigint[]) event",
+            "insert into fees (event_id, name, kind, value)
+             select event, 'Service', 'per_ticket', 100 from unnest($1::bigint[]) event",
+            "update ticket_types set max_per_user = 10, max_per_booking = 8 where event_id = any($1)",
+        ] {
+            client.execute(sql, &[&events]).await?;
+        }
+        let sql = "insert into vouchers (event_id, code, kind, value, uses_max)
+                   select event, $2, 'percent', 1000, 2000000000 from unnest($1::bigint[]) event";
+        client.execute(sql, &[&events, &voucher]).await?;
+        Ok(())
+    }
+
     /// Ends its connections, also those of its clones.
     pub fn close(&self) {
         self.pool.close();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::report::Report;
 use super::{
-    BenchError, connections, fanout, holds, latency, overload, reads, statement, together,
+    BenchError, checkout, connections, fanout, holds, latency, overload, reads, statement, together,
 };
 use crate::config::DatabaseConfig;
 
@@ -32,6 +32,7 @@ pub(super) fn run(short: bool, database: &DatabaseConfig) -> Result<(), BenchErr
         database,
     )?);
     reports.extend(holds::beside::run(beside, &[1, 64], seconds(9), database)?);
+    reports.extend(checkout::run(64, seconds(9), database)?);
     reports.extend(together::run(64, VIEWERS, seconds(12), database)?);
     reports.extend(overload::run(VIEWERS, &[0, 50], seconds(30), database)?);
     reports.extend(fanout::run(&[1_000, VIEWERS], &[0, 50], database)?);

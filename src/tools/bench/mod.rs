@@ -5,6 +5,7 @@
 //! and ends by itself. Figures of a debug build say nothing: build with `--release`.
 
 mod all;
+mod checkout;
 mod client;
 mod clock;
 mod connections;
@@ -138,6 +139,17 @@ pub enum BenchCommand {
         /// in an empty database.
         #[arg(long)]
         beside: Option<u32>,
+        #[command(flatten)]
+        database: DatabaseConfig,
+    },
+    /// Whole purchases (hold, pay by the demo's provider, tickets) by REST, and holds with all rules, beside holds that are
+    /// a transaction each.
+    Checkout {
+        #[arg(long, default_value_t = 64)]
+        buyers: usize,
+        /// How long each way sells, in seconds.
+        #[arg(long, default_value_t = 9)]
+        seconds: u64,
         #[command(flatten)]
         database: DatabaseConfig,
     },
@@ -301,6 +313,11 @@ pub fn run(command: BenchCommand) -> Result<(), BenchError> {
             }
             .map(drop)
         }
+        BenchCommand::Checkout {
+            buyers,
+            seconds,
+            database,
+        } => checkout::run(buyers, Duration::from_secs(seconds), &database).map(drop),
         BenchCommand::Reads {
             events,
             seats,

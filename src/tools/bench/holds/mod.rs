@@ -5,7 +5,7 @@
 
 pub(super) mod beside;
 mod desk;
-mod naive;
+pub(super) mod naive;
 pub(super) mod rest;
 pub(super) mod selling;
 
@@ -25,11 +25,11 @@ use rest::{Newest, RestBuyer};
 use selling::{Act, BenchBuyer, Pile, Sales, sell};
 
 /// How often the ways take turns.
-const TURNS: u32 = 3;
+pub(super) const TURNS: u32 = 3;
 /// Ticket types of an event that is sold by REST.
-const REST_TYPES: i32 = 10;
+pub(super) const REST_TYPES: i32 = 10;
 /// Bookings that the tables hold before anything is measured.
-const FILL_BOOKINGS: i32 = 100_000;
+pub(super) const FILL_BOOKINGS: i32 = 100_000;
 
 /// Bookings a second at the desk, of the naive way's, on one event.
 fn desk_target(buyers: usize) -> Option<Target> {
@@ -141,7 +141,7 @@ fn measure(
 }
 
 /// One way's share of its time.
-fn turn(
+pub(super) fn turn(
     world: &BenchWorld,
     server: Option<&BenchProcess>,
     buyers: Vec<impl BenchBuyer>,

@@ -5,14 +5,14 @@ use crate::store::yardstick::naive::{NaiveSeller, StockCheck};
 use crate::tools::bench::BenchError;
 use crate::tools::bench::world::BenchWorld;
 
-pub(super) struct NaiveBuyer {
+pub(in crate::tools::bench) struct NaiveBuyer {
     seller: NaiveSeller,
     events: i32,
 }
 
 impl NaiveBuyer {
     /// Each has a connection of its own, which takes time to make.
-    pub(super) fn connect_all(
+    pub(in crate::tools::bench) fn connect_all(
         world: &BenchWorld,
         buyers: usize,
         events: i32,

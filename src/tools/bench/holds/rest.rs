@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -14,15 +15,24 @@ use uuid::Uuid;
 
 use super::selling::{Act, BenchBuyer, Pile};
 use crate::store::yardstick::Stage;
-use crate::ticketing::{BookingId, Revision};
+use crate::ticketing::{BookingId, EventId, Revision};
 use crate::tools::bench::{BenchError, http};
 
 const REVISION: &str = "x-event-revision";
+const TOKEN: &str = "x-booking-token";
+/// The voucher of events with price rules.
+pub(in crate::tools::bench) const VOUCHER: &str = "BENCH";
+/// What the demo's page is sent: a card that pays.
+const CARD: &str = "card=4242424242424242";
+/// A page that waits for its tickets looks so often, and so many times.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+const LOOKS_MAX: u32 = 600;
 
 /// A connection that is kept alive, as browsers do. Each booking is one ticket of one of the
 /// events, of any of its types, with an idempotency key; the event's organizer confirms and
 /// cancels.
 pub(in crate::tools::bench) struct RestBuyer {
+    basket: Basket,
     sender: SendRequest<Full<Bytes>>,
     host: String,
     stages: Arc<Vec<Stage>>,
@@ -30,8 +40,26 @@ pub(in crate::tools::bench) struct RestBuyer {
     newest: Newest,
 }
 
+/// The contents of each booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::tools::bench) enum Basket {
+    OneTicket,
+    /// One ticket of each of three types, with a voucher.
+    ThreeTypesAndVoucher,
+}
+
 /// The newest revision that an answer named.
 pub(in crate::tools::bench) type Newest = Arc<AtomicU64>;
+
+#[derive(Deserialize)]
+struct PaymentAnswer {
+    data: BegunPayment,
+}
+
+#[derive(Deserialize)]
+struct BegunPayment {
+    redirect_url: String,
+}
 
 #[derive(Deserialize)]
 struct SaleAnswer {
@@ -41,6 +69,12 @@ struct SaleAnswer {
 #[derive(Deserialize)]
 struct AnsweredBooking {
     id: BookingId,
+    #[serde(default)]
+    token: Option<String>,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    tickets: Vec<Value>,
 }
 
 impl RestBuyer {
@@ -59,18 +93,35 @@ impl RestBuyer {
                 stages: stages.clone(),
                 pile: pile.clone(),
                 newest: newest.clone(),
+                basket: Basket::OneTicket,
             });
         }
         Ok(all)
     }
 
+    pub(in crate::tools::bench) fn with(self, basket: Basket) -> RestBuyer {
+        RestBuyer { basket, ..self }
+    }
+
     async fn book(&mut self) -> Result<(), BenchError> {
+        let (event, held) = self.hold().await?;
+        self.pile.put(Act::Book, (event, held.id));
+        Ok(())
+    }
+
+    async fn hold(&mut self) -> Result<(EventId, AnsweredBooking), BenchError> {
         let stage = self.stages[rand::random_range(0..self.stages.len())].clone();
         let types = &stage.ticket_types;
-        let body = json!({
-            "event_id": stage.event,
-            "items": [{"ticket_type_id": types[rand::random_range(0..types.len())], "quantity": 1}],
-        });
+        let first = rand::random_range(0..types.len());
+        let item =
+            |place: usize| json!({"ticket_type_id": types[place % types.len()], "quantity": 1});
+        let body = match self.basket {
+            Basket::OneTicket => json!({"event_id": stage.event, "items": [item(first)]}),
+            Basket::ThreeTypesAndVoucher => json!({
+                "event_id": stage.event, "items": [item(first), item(first + 1), item(first + 2)],
+                "vouchers": [VOUCHER], "contact": {"name": "Ada", "email": "ada@example.org"},
+            }),
+        };
         let request =
             Request::post("/api/v1/bookings").header("idempotency-key", Uuid::new_v4().to_string());
         let (status, body) = self.send(request, &body).await?;
@@ -79,8 +130,38 @@ impl RestBuyer {
         }
         let answer: SaleAnswer = serde_json::from_slice(&body)
             .map_err(|_| BenchError::Child("the answer to a booking names none"))?;
-        self.pile.put(Act::Book, (stage.event, answer.data.id));
-        Ok(())
+        Ok((stage.event, answer.data))
+    }
+
+    /// Holds, pays with the demo's card, and waits for the tickets, as a page does.
+    pub(in crate::tools::bench) async fn purchase(&mut self) -> Result<(), BenchError> {
+        let (_, held) = self.hold().await?;
+        let token = held.token.unwrap_or_default();
+        let booking = format!("/api/v1/bookings/{}", held.id);
+        let pay = Request::post(format!("{booking}/payment")).header(TOKEN, &token);
+        let (status, body) = self.send(pay, &json!({"provider": "demo"})).await?;
+        let began: PaymentAnswer = serde_json::from_slice(&body)
+            .map_err(|_| BenchError::Child("the answer to a payment names no page"))?;
+        if status != StatusCode::CREATED {
+            return Err(BenchError::Child("the server refused a payment"));
+        }
+        let page = Request::post(began.data.redirect_url)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let (status, _) = self.send_text(page, CARD.to_owned()).await?;
+        if status != StatusCode::SEE_OTHER {
+            return Err(BenchError::Child("the demo's card was refused"));
+        }
+        for _ in 0..LOOKS_MAX {
+            let look = Request::get(&booking).header(TOKEN, &token);
+            let (_, body) = self.send_text(look, String::new()).await?;
+            let seen: SaleAnswer = serde_json::from_slice(&body)
+                .map_err(|_| BenchError::Child("the answer is no booking"))?;
+            if seen.data.status == "confirmed" && !seen.data.tickets.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Err(BenchError::Child("a payment came to nothing"))
     }
 
     /// Whether there was a booking for it.
@@ -105,10 +186,18 @@ impl RestBuyer {
         request: hyper::http::request::Builder,
         body: &Value,
     ) -> Result<(StatusCode, Bytes), BenchError> {
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        self.send_text(request, body.to_string()).await
+    }
+
+    async fn send_text(
+        &mut self,
+        request: hyper::http::request::Builder,
+        body: String,
+    ) -> Result<(StatusCode, Bytes), BenchError> {
         let request = request
             .header(header::HOST, &self.host)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body.to_string().into()))
+            .body(Full::new(body.into()))
             .map_err(|_| BenchError::Child("the request could not be built"))?;
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
@@ -133,6 +222,7 @@ impl BenchBuyer for RestBuyer {
                 let paid = json!({"status": "confirmed", "paid_by": "cash"});
                 self.set_status(act, paid).await
             }
+            Act::Purchase => self.purchase().await.map(|()| true),
             Act::Cancel => self.set_status(act, json!({"status": "cancelled"})).await,
         }
     }

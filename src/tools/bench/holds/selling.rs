@@ -21,6 +21,8 @@ pub(in crate::tools::bench) enum Act {
     Confirm,
     /// Give a sale back.
     Cancel,
+    /// Hold, pay, and get the tickets.
+    Purchase,
 }
 
 /// Somebody who does one thing after the other.
@@ -45,14 +47,14 @@ impl Pile {
         match done {
             Act::Book => self.lock().held.push(booking),
             Act::Confirm => self.lock().sold.push(booking),
-            Act::Cancel => {}
+            Act::Cancel | Act::Purchase => {}
         }
     }
 
     /// One with which this can be done.
     pub(super) fn take(&self, act: Act) -> Option<(EventId, BookingId)> {
         match act {
-            Act::Book => None,
+            Act::Book | Act::Purchase => None,
             Act::Confirm => self.lock().held.pop(),
             Act::Cancel => self.lock().sold.pop(),
         }
