@@ -252,11 +252,20 @@ impl Payments {
         if !providers.has(provider) {
             return Ok(Started::NoProvider);
         }
-        let begun = store
-            .begin_payment(booking, provider, method, return_url)
-            .await?;
+        let begin = || store.begin_payment(booking, provider, method, return_url);
+        let mut begun = begin().await?;
+        if let Begun::OfOtherTotal(id) = begun {
+            // Its buyer has swapped tickets since.
+            self.drive(id).await;
+            begun = begin().await?;
+        }
         let attempt = match begun {
             Begun::New(attempt) | Begun::Live(attempt) => attempt,
+            Begun::OfOtherTotal(id) => {
+                self.ring(id).await?;
+                let why = "the attempt for the total of before is not let go yet";
+                return Err(StoreError::Unavailable(why.into()));
+            }
             Begun::NotPayable(status) => return Ok(Started::NotPayable(status)),
             Begun::NoBooking => return Ok(Started::NoBooking),
             Begun::NoTerms => return Ok(Started::NoTerms),
@@ -290,6 +299,14 @@ impl Payments {
         }
         let now = store.payment(attempt.id).await?;
         Ok(Started::Attempt(Box::new(now.unwrap_or(attempt))))
+    }
+
+    /// Lets the booking's live attempt be looked at now: its total is another one.
+    pub async fn repriced(&self, booking: BookingId) -> Result<(), StoreError> {
+        match self.0.store.live_payment(booking).await? {
+            Some(id) => self.ring(id).await,
+            None => Ok(()),
+        }
     }
 
     /// Lets the attempt's job run now.

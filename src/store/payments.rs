@@ -46,6 +46,8 @@ pub enum Begun {
     New(Attempt),
     /// There was one already.
     Live(Attempt),
+    /// There was one, for another total than the booking's: it has to be let go first.
+    OfOtherTotal(PaymentId),
     /// The booking is not held any more, or never was for money.
     NotPayable(BookingStatus),
     NoBooking,
@@ -228,10 +230,18 @@ impl Store {
             transaction.commit().await?;
             return Ok(Begun::New(attempt));
         }
-        let sql = format!("select {ATTEMPT} from payments p where booking_id = $1 and {LIVE}");
+        let sql = format!(
+            "select {ATTEMPT}, (select b.status = 'pending' and b.total_amount <> p.amount from bookings b
+                                 where b.id = p.booking_id) as is_stale
+               from payments p where booking_id = $1 and {LIVE}"
+        );
         let statement = transaction.prepare_cached(&sql).await?;
         if let Some(row) = transaction.query_opt(&statement, &[&booking]).await? {
-            return Ok(Begun::Live(attempt(&row)?));
+            let live = attempt(&row)?;
+            return Ok(match row.try_get("is_stale")? {
+                true => Begun::OfOtherTotal(live.id),
+                false => Begun::Live(live),
+            });
         }
         let sql = "select status, coalesce(expires_at <= statement_timestamp(), false) from bookings where id = $1";
         let statement = transaction.prepare_cached(sql).await?;
@@ -245,6 +255,15 @@ impl Store {
             (BookingStatus::Pending, true) => BookingStatus::Expired,
             (status, _) => status,
         }))
+    }
+
+    /// The attempt of this booking that is live.
+    pub async fn live_payment(&self, booking: BookingId) -> Result<Option<PaymentId>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!("select id from payments where booking_id = $1 and {LIVE}");
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&booking]).await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
     }
 
     /// Writes what staff were paid for a confirmed booking, as an attempt of theirs that is about to be settled. `false`

@@ -134,6 +134,10 @@ pub(in crate::api) async fn swap(
     };
     let (answer, _) = made(outcome)?;
     state.board.committed(event_id, answer.revision);
+    // The swap is done; if this fails, the attempt is looked at a little later.
+    if let Err(error) = state.payments.repriced(id).await {
+        tracing::debug!(%error, booking = %id, "an attempt to pay is not looked at yet");
+    }
     let said = match answer.booking.status {
         BookingStatus::Confirmed => "BOOKING_CONFIRMED",
         _ => "BOOKING_CHANGED",

@@ -11,8 +11,8 @@
 //! | [`movements`] | refunds and disputes that we did not make are booked once, and wait for a person |
 //! | [`stand_ins`] | our stand-in for Stripe is understood by Stripe's own client |
 
-mod localstripe;
 mod killed;
+mod localstripe;
 mod model;
 mod movements;
 mod offline;
