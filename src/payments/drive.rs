@@ -6,9 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Provider, ProviderError};
-use crate::config::inside::{
-    OFFLINE_LOOK_S, PAYMENT_FIRST_LOOK_S, PAYMENT_LOOK_S, REFUND_LOOK_S,
-};
+use crate::config::inside::{OFFLINE_LOOK_S, PAYMENT_FIRST_LOOK_S, PAYMENT_LOOK_S, REFUND_LOOK_S};
 use crate::desk::DeskError;
 use crate::metrics;
 use crate::store::StoreError;
