@@ -5,8 +5,6 @@
 
 -- Which taxes of its organization an event has.
 alter table events add column country char(2) constraint events_country_iso check (country ~ '^[A-Z]{2}$');
--- Not shown in public, and booked only with a voucher that reveals it.
-alter table ticket_types add column hidden boolean not null default false;
 -- Fees that the organizer pays: no line of the booking.
 alter table bookings add column absorbed_fee_amount bigint not null default 0
     constraint bookings_absorbed_fee_counts check (absorbed_fee_amount >= 0);

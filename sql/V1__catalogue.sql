@@ -149,6 +149,8 @@ create table ticket_types (
     account_required boolean not null default false,
     -- Sold only to buyers with an account, or with a code that was mailed to them.
     email_required boolean not null default false,
+    -- Not shown in public, and booked only with a voucher that reveals it.
+    hidden boolean not null default false,
     -- Whether it has seats. Kept by the triggers on seats, as is the capacity of a type that has: their number.
     seated boolean not null default false,
     created_at timestamptz not null default clock_timestamp(),
@@ -159,6 +161,7 @@ create table ticket_types (
 create index ticket_types_by_event on ticket_types (event_id);
 alter table ticket_types add constraint ticket_types_of_kind unique (id, seated);
 alter table ticket_types add constraint ticket_types_of_event unique (id, event_id);
+create index ticket_types_hidden on ticket_types (event_id) where hidden;
 
 -- `pools_no_oversell` is the promise «nothing is ever oversold»: whatever races, whoever writes,
 -- a row that says otherwise cannot be stored.

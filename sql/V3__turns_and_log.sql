@@ -50,8 +50,9 @@ create function event_json(e events, layout int) returns jsonb language sql stab
         'updated_at', rfc3339(e.updated_at)) $$;
 
 -- `moved_at` is when the counters of the type's own pool last changed; `updated_at` is the later of the two. `shared`
--- has `[pool, left]` of each section and allotment that the type draws on: an event's total needs them. Terms
--- that bind nobody are left out, since a row travels with every booking.
+-- has `[pool, left]` of each section and allotment that the type draws on: an event's total needs them. Where an event has
+-- a hidden type, the event's own pool is among them: viewers, who do not see what is taken of that type, could not tell
+-- what is left of it. Terms that bind nobody are left out, since a row travels with every booking.
 create function ticket_type_json(t ticket_types, available int, held int, sold int, moved_at timestamptz, shared jsonb)
     returns jsonb language sql stable
     as $$ select jsonb_build_object(
@@ -60,6 +61,7 @@ create function ticket_type_json(t ticket_types, available int, held int, sold i
         'sale_from', rfc3339(t.sale_from), 'sale_to', rfc3339(t.sale_to), 'sort', t.sort,
         'updated_at', rfc3339(greatest(t.updated_at, moved_at)))
         || case when shared is null then '{}' else jsonb_build_object('shared', shared) end
+        || case when t.hidden then '{"hidden": true}' else '{}'::jsonb end
         || case when t.members_only then '{"members_only": true}' else '{}'::jsonb end
         || case when t.email_required then '{"email_required": true}' else '{}'::jsonb end
         || case when t.account_required then '{"account_required": true}' else '{}'::jsonb end
@@ -74,7 +76,7 @@ create function notice_json(n notices) returns jsonb language sql stable
         'revision', n.revision, 'sender', n.sender)
         || case when n.sent is null then '{}' else jsonb_build_object('sent', n.sent) end $$;
 
--- Ticket types as viewers see them. `available_count` is the least that any of the type's pools
+-- Ticket types as viewers see them, but for the hidden ones. `available_count` is the least that any of the type's pools
 -- has left; reserved and sold are those of the type's own pool.
 create view event_tickets as
     select t.id, t.event_id, t.name,
@@ -83,14 +85,15 @@ create view event_tickets as
              where l.ticket_type_id = t.id) as available_count,
            own.held as reserved_count,
            own.sold as sold_count,
-           greatest(t.updated_at, own.updated_at) as updated_at
+           greatest(t.updated_at, own.updated_at) as updated_at,
+           t.hidden
       from ticket_types t join pools own on own.ticket_type_id = t.id;
 
 -- Seats by section and ticket type, as organizers plan a hall: `allocated` is how many there are, and each of them is
 -- available, held, sold or blocked.
 create view section_tickets as
     select n.event_id, n.section_id, section.name as section, n.ticket_type_id, t.name as ticket_type,
-           n.allocated, n.available, n.held, n.sold, n.blocked
+           n.allocated, n.available, n.held, n.sold, n.blocked, t.hidden
       from (select s.event_id, s.section_id, s.ticket_type_id,
                    count(*) as allocated,
                    count(*) filter (where c.state is null and not s.blocked) as available,
@@ -109,7 +112,10 @@ create function ticket_types_json(event bigint) returns jsonb language sql stabl
                    ticket_type_json(t, c.available_count, c.reserved_count, c.sold_count, c.updated_at,
                        (select jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
                           from ticket_type_pools l join pools p on p.id = l.pool_id
-                         where l.ticket_type_id = t.id and p.kind in ('section', 'allotment')))
+                         where l.ticket_type_id = t.id
+                           and (p.kind in ('section', 'allotment')
+                                or p.kind = 'event'
+                                   and exists (select from ticket_types h where h.event_id = event and h.hidden))))
                    order by t.id), '[]')
           from ticket_types t join event_tickets c on c.id = t.id
          where t.event_id = event;

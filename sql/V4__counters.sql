@@ -52,9 +52,11 @@ begin
                max(case when m.held <> 0 or m.sold <> 0 then moved_at else p.updated_at end)
                    filter (where p.ticket_type_id = l.ticket_type_id) as updated_at,
                jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold - coalesce(m.held + m.sold, 0)) order by p.id)
-                   filter (where p.kind in ('section', 'allotment')) as shared,
-               coalesce(bool_or(m.pool_id is not null and p.kind in ('section', 'allotment')), false) as shared_moved
-          from (unnest(events) e (id)
+                   filter (where p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides) as shared,
+               coalesce(bool_or(m.pool_id is not null
+                                and (p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides)), false) as shared_moved
+          from ((select given.id, exists (select from ticket_types h where h.event_id = given.id and h.hidden) as hides
+                   from unnest(events) as given (id) offset 0) e
                 join ticket_types t on t.event_id = e.id
                 join ticket_type_pools l on l.ticket_type_id = t.id
                 join pools p on p.id = l.pool_id)

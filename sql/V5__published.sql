@@ -18,8 +18,10 @@ end
 $$;
 
 -- Logs what became of the events' stock: full rows of the types that are now not as `before` says, of
--- those that share a section or an allotment, and of those in `told`. `parts` has what else is to be logged, by event id.
-create function log_stock(events bigint[], before jsonb, told bigint[] default '{}', parts jsonb default '{}')
+-- those that share a pool, and of those in `told`. `parts` has what else is to be logged, by event id. The types in `come`
+-- are new to viewers.
+create function log_stock(events bigint[], before jsonb, told bigint[] default '{}', parts jsonb default '{}',
+                          come bigint[] default '{}')
     returns void language plpgsql as $$
 declare
     logged record;
@@ -30,14 +32,15 @@ begin
                max(p.sold) filter (where p.ticket_type_id = t.id) as sold,
                max(p.updated_at) filter (where p.ticket_type_id = t.id) as updated_at,
                jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
-                   filter (where p.kind in ('section', 'allotment')) as shared
-          from unnest(events) e (id)
+                   filter (where p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides) as shared
+          from (select given.id, exists (select from ticket_types h where h.event_id = given.id and h.hidden) as hides
+                  from unnest(events) as given (id) offset 0) e
           join ticket_types t on t.event_id = e.id
           join ticket_type_pools l on l.ticket_type_id = t.id
           join pools p on p.id = l.pool_id
          group by t.id
     ), differing as (
-        select (t).event_id, jsonb_agg('{"op": "update"}'
+        select (t).event_id, jsonb_agg(jsonb_build_object('op', case when (t).id = any(come) then 'insert' else 'update' end)
                    || ticket_type_json(t, units, held, sold, updated_at, shared) order by (t).id) as rows
           from stock
          where units is distinct from (before ->> (t).id::text)::int or shared is not null
@@ -46,7 +49,8 @@ begin
     )
     select array_agg(e.id) as events,
            array_agg(case when d.rows is null then parts -> e.id::text
-                          else coalesce(parts -> e.id::text, '{}') || jsonb_build_object('ticket_types', d.rows) end)
+                          else coalesce(parts -> e.id::text, '{}') || jsonb_build_object(
+                              'ticket_types', coalesce(parts -> e.id::text -> 'ticket_types', '[]') || d.rows) end)
                as payloads
       into logged
       from unnest(events) e (id) full join differing d on d.event_id = e.id;
@@ -165,9 +169,11 @@ create trigger events_no_truncate before truncate on events
 create function ticket_types_inserted() returns trigger language plpgsql
     security definer set search_path from current set xmlbinary = hex as $$
 declare
+    events bigint[] := array(select distinct event_id from new_rows);
+    ids bigint[] := array(select id from new_rows);
     now_at timestamptz;
 begin
-    perform take_turns(array(select distinct event_id from new_rows));
+    perform take_turns(events);
     now_at := clock_timestamp();
     with own as (
         insert into pools (event_id, kind, ticket_type_id, name, capacity, updated_at)
@@ -180,13 +186,7 @@ begin
     select own.ticket_type_id, root.id
       from own cross join lateral
            (select id from pools p where p.event_id = own.event_id and p.kind = 'event' limit 1) as root;
-    perform log_changes(array_agg(event_id), array_agg(jsonb_build_object('ticket_types', rows)))
-       from (select n.event_id, jsonb_agg('{"op": "insert"}'
-                        || ticket_type_json(n, least(n.capacity, root.units), 0, 0, now_at, null) order by n.id) as rows
-               from new_rows n cross join lateral
-                    (select capacity - held - sold as units from pools p
-                      where p.event_id = n.event_id and p.kind = 'event' limit 1) as root
-              group by n.event_id) as per_event;
+    perform log_stock(events, stock_left(events), ids, '{}', ids);
     return null;
 end
 $$;
@@ -200,12 +200,14 @@ declare
 begin
     select array_agg(distinct n.event_id) as events, array_agg(n.id) as ids,
            array_agg(n.id) filter (where o.capacity <> n.capacity) as resized,
-           array_agg(n.capacity) filter (where o.capacity <> n.capacity) as capacities
+           array_agg(n.capacity) filter (where o.capacity <> n.capacity) as capacities,
+           array_agg(n.id) filter (where o.hidden and not n.hidden) as revealed,
+           array_agg(n.event_id) filter (where o.hidden <> n.hidden) as rearranged
       into changed
       from old_rows o full join new_rows n on n.id = o.id
      -- Not when seats were counted: `seats_changed` logs that.
-     where (o.updated_at, o.name, o.price_amount, o.sort, o.sale_from, o.sale_to) is distinct from
-           (n.updated_at, n.name, n.price_amount, n.sort, n.sale_from, n.sale_to)
+     where (o.updated_at, o.name, o.price_amount, o.sort, o.sale_from, o.sale_to, o.hidden) is distinct from
+           (n.updated_at, n.name, n.price_amount, n.sort, n.sale_from, n.sale_to, n.hidden)
         or o.capacity <> n.capacity and not (o.seated or n.seated);
     if changed.ids is null then
         return null;
@@ -215,7 +217,10 @@ begin
     update pools p set capacity = r.capacity, updated_at = clock_timestamp()
       from unnest(changed.resized, changed.capacities) as r (id, capacity)
      where p.ticket_type_id = r.id;
-    perform log_stock(changed.events, before, changed.ids);
+    -- With the first hidden type, and without the last one, the pools change that the event's other types tell of.
+    perform log_stock(changed.events, before,
+                      changed.ids || array(select id from ticket_types where event_id = any(changed.rearranged)),
+                      '{}', coalesce(changed.revealed, '{}'));
     return null;
 end
 $$;
@@ -226,11 +231,18 @@ create function ticket_types_deleted() returns trigger language plpgsql
 declare
     events bigint[] := array(select distinct o.event_id from old_rows o
                               where exists (select from events e where e.id = o.event_id));
+    -- What the others tell of their pools may change with a hidden type.
+    rearranged bigint[] := array(select distinct event_id from old_rows where hidden and event_id = any(events));
+    parts jsonb;
 begin
     perform take_turns(events);
-    perform log_changes(array_agg(event_id), array_agg(jsonb_build_object('ticket_types', rows)))
-       from (select event_id, jsonb_agg(jsonb_build_object('op', 'delete', 'id', id) order by id) as rows
-               from old_rows where event_id in (select unnest(events)) group by event_id) as per_event;
+    select jsonb_object_agg(event_id, jsonb_build_object('ticket_types', rows)) into parts
+      from (select event_id, jsonb_agg(jsonb_build_object('op', 'delete', 'id', id) order by id) as rows
+              from old_rows where event_id = any(events) group by event_id) as per_event;
+    perform log_changes(array_agg(id), array_agg(parts -> id::text))
+       from (select unnest(events) as id except select unnest(rearranged)) as others;
+    perform log_stock(rearranged, stock_left(rearranged),
+                      array(select id from ticket_types where event_id = any(rearranged)), parts);
     return null;
 end
 $$;

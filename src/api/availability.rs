@@ -241,11 +241,14 @@ impl EventStock {
         }
     }
 
+    /// Those that are not hidden.
     pub(super) fn ticket_types(&self) -> Vec<&TicketType> {
-        match self {
+        let mut types: Vec<&TicketType> = match self {
             EventStock::Watched(known) => known.state.ticket_types.values().collect(),
             EventStock::Read(stand) => stand.ticket_types.iter().collect(),
-        }
+        };
+        types.retain(|ticket_type| !ticket_type.hidden);
+        types
     }
 
     pub(super) fn revision(&self) -> Revision {

@@ -173,17 +173,22 @@ pub(super) async fn management(
     ))
 }
 
-/// The event, if it exists and the caller may see it.
+/// The event, if it exists and the caller may see it; with its hidden ticket types for its people.
 pub(super) async fn visible(
     state: &ApiState,
     caller: &Caller,
     event_id: EventId,
 ) -> ApiResult<EventInFull> {
-    let event = state.store.event(event_id).await?.filter(|event| {
-        let event = &event.row.event;
-        edit::visible(caller.may(Right::See, event.organizer_id), event.status)
-    });
-    event.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))
+    let not_found = || ApiError::not_found("EVENT_NOT_FOUND");
+    let mut event = state.store.event(event_id).await?.ok_or_else(not_found)?;
+    let sees_all = caller.may(Right::See, event.row.event.organizer_id);
+    if !edit::visible(sees_all, event.row.event.status) {
+        return Err(not_found());
+    }
+    if !sees_all {
+        event.conceal();
+    }
+    Ok(event)
 }
 
 pub(super) fn context(state: &ApiState) -> ViewContext {

@@ -50,6 +50,9 @@ pub(super) struct TicketTypeBody {
     /// Over all bookings of one user; of buyers without an account, of one address.
     #[schema(schema_with = schema::quantity, required = false)]
     max_per_user: Option<i64>,
+    /// Not shown in public, and booked only with a voucher that reveals it.
+    #[schema(required = false, default = false)]
+    hidden: bool,
     #[schema(required = false, default = false)]
     members_only: bool,
     /// Sold only to callers with an account: for what is free or scarce.
@@ -83,6 +86,7 @@ pub(super) struct TicketTypePatch {
     max_per_booking: Option<Option<i64>>,
     #[schema(schema_with = schema::quantity, required = false)]
     max_per_user: Option<Option<i64>>,
+    hidden: Option<bool>,
     members_only: Option<bool>,
     account_required: Option<bool>,
     email_required: Option<bool>,
@@ -118,6 +122,7 @@ impl Input for TicketTypePatch {
             min_per_booking: many(fields, "min_per_booking"),
             max_per_booking: bound(fields, "max_per_booking", many),
             max_per_user: bound(fields, "max_per_user", many),
+            hidden: fields.boolean("hidden"),
             members_only: fields.boolean("members_only"),
             account_required: fields.boolean("account_required"),
             email_required: fields.boolean("email_required"),
@@ -148,6 +153,7 @@ impl Input for TicketTypeBody {
             min_per_booking,
             max_per_booking,
             max_per_user: read.max_per_user.flatten(),
+            hidden: read.hidden.unwrap_or(false),
             members_only: read.members_only.unwrap_or(false),
             account_required: read.account_required.unwrap_or(false),
             email_required: read.email_required.unwrap_or(false),
@@ -172,6 +178,7 @@ impl TicketTypeBody {
             min_per_booking: self.min_per_booking,
             max_per_booking: self.max_per_booking,
             max_per_user: self.max_per_user,
+            hidden: self.hidden,
             members_only: self.members_only,
             account_required: self.account_required,
             email_required: self.email_required,
@@ -191,6 +198,7 @@ impl TicketTypePatch {
             min_per_booking: self.min_per_booking,
             max_per_booking: self.max_per_booking,
             max_per_user: self.max_per_user,
+            hidden: self.hidden,
             members_only: self.members_only,
             account_required: self.account_required,
             email_required: self.email_required,
@@ -198,7 +206,7 @@ impl TicketTypePatch {
     }
 }
 
-/// The ticket types of an event
+/// The ticket types of an event; hidden ones for its people only
 #[utoipa::path(get, path = "/events/{event_id}/ticket-types", tag = "events", params(("event_id" = EventId, Path)),
     responses(
         (status = 200, body = Envelope<Vec<TicketTypeDetail>>),

@@ -65,6 +65,7 @@ pub(super) fn stalls(available: i64, held: i64, sold: i64) -> TicketType {
         sort: 2,
         updated_at: "2026-11-21T01:02:03.456789+00:00".into(),
         shared: Vec::new(),
+        hidden: false,
         members_only: false,
         account_required: false,
         email_required: false,

@@ -15,7 +15,7 @@ use crate::ticketing::{EventId, Revision, TicketTypeId};
 pub struct Stand {
     pub revision: Revision,
     pub event: EventInfo,
-    /// By id.
+    /// By id, the hidden ones as well.
     pub ticket_types: Vec<TicketType>,
 }
 
@@ -42,7 +42,7 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "select section_id, section, ticket_type_id, ticket_type, allocated, available, held, sold, blocked
-                   from section_tickets where event_id = $1 order by section_id, ticket_type_id",
+                   from section_tickets where event_id = $1 and not hidden order by section_id, ticket_type_id",
             )
             .await?;
         let rows = client.query(&statement, &[&event]).await?;

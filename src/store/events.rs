@@ -34,6 +34,16 @@ pub struct EventInFull {
     pub sections: Vec<Section>,
 }
 
+impl EventInFull {
+    /// Takes the hidden ticket types out.
+    pub fn conceal(&mut self) {
+        let types = &mut self.row.ticket_types;
+        let hidden: Vec<TicketTypeId> = types.iter().filter(|t| t.hidden).map(|t| t.id).collect();
+        types.retain(|t| !t.hidden);
+        self.terms.retain(|terms| !hidden.contains(&terms.id));
+    }
+}
+
 /// The terms of a ticket type's sale.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct TypeTerms {

@@ -75,7 +75,7 @@ struct RowSource {
     /// Expressions of the table's columns, in their order.
     cells: &'static [&'static str],
     from: &'static str,
-    /// Of deleted events nothing is shown, of drafts only to those who may organize them: $1 whether an admin, $2 the
+    /// Of deleted events nothing is shown, drafts and hidden ticket types only to those who may organize them: $1 whether an admin, $2 the
     /// organizer's id.
     visible: &'static str,
     /// Columns that an index leads to.
@@ -117,7 +117,7 @@ static EVENT_TICKETS: RowSource = RowSource {
     ],
     from: "event_tickets c cross join lateral
         (select deleted_at, status, organizer_id from events where id = c.event_id limit 1) e",
-    visible: "e.deleted_at is null and (e.status <> 'draft' or $1 or e.organizer_id = any($2))",
+    visible: "e.deleted_at is null and (e.status <> 'draft' and not c.hidden or $1 or e.organizer_id = any($2))",
     keys: &["id", "event_id"],
     orders: &[ColumnOrder {
         columns: &["id"],

@@ -26,6 +26,7 @@ pub struct NewTicketType {
     pub min_per_booking: i64,
     pub max_per_booking: Option<i64>,
     pub max_per_user: Option<i64>,
+    pub hidden: bool,
     pub members_only: bool,
     pub account_required: bool,
     pub email_required: bool,
@@ -43,6 +44,7 @@ pub struct TicketTypeChange {
     pub min_per_booking: Option<i64>,
     pub max_per_booking: Option<Option<i64>>,
     pub max_per_user: Option<Option<i64>>,
+    pub hidden: Option<bool>,
     pub members_only: Option<bool>,
     pub account_required: Option<bool>,
     pub email_required: Option<bool>,
@@ -174,14 +176,15 @@ pub(super) async fn insert_ticket_types(
     let statement = "
         insert into ticket_types (event_id, name, price_amount, capacity, sort, sale_from, sale_to,
                                   min_per_booking, max_per_booking, max_per_user, members_only, account_required,
-                                  email_required)
-        select $1, name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account, email
+                                  email_required, hidden)
+        select $1, name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account, email, hidden
           from unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::timestamptz[],
-                      $8::bigint[], $9::bigint[], $10::bigint[], $11::boolean[], $12::boolean[], $13::boolean[]) with ordinality
-            as t (name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account, email, place)
+                      $8::bigint[], $9::bigint[], $10::bigint[], $11::boolean[], $12::boolean[], $13::boolean[],
+                      $14::boolean[]) with ordinality
+            as t (name, price, capacity, sort, sale_from, sale_to, low, high, per_user, members, account, email, hidden, place)
          order by place
         returning id";
-    let values: [&(dyn ToSql + Sync); 13] = [
+    let values: [&(dyn ToSql + Sync); 14] = [
         &event,
         &column(types, |t| t.name.as_str()),
         &column(types, |t| t.price),
@@ -195,6 +198,7 @@ pub(super) async fn insert_ticket_types(
         &column(types, |t| t.members_only),
         &column(types, |t| t.account_required),
         &column(types, |t| t.email_required),
+        &column(types, |t| t.hidden),
     ];
     let rows = tx.query(statement, &values).await?;
     match rows.first() {
@@ -221,9 +225,10 @@ async fn update(
                max_per_user = case when $13 then $14::bigint::int else max_per_user end,
                members_only = coalesce($15, members_only),
                account_required = coalesce($16, account_required),
-               email_required = coalesce($17, email_required)
+               email_required = coalesce($17, email_required),
+               hidden = coalesce($18, hidden)
          where id = $1";
-    let values: [&(dyn ToSql + Sync); 17] = [
+    let values: [&(dyn ToSql + Sync); 18] = [
         &ticket_type,
         &change.name,
         &change.price,
@@ -241,6 +246,7 @@ async fn update(
         &change.members_only,
         &change.account_required,
         &change.email_required,
+        &change.hidden,
     ];
     tx.execute(statement, &values).await?;
     Ok(())

@@ -24,7 +24,7 @@ mod tests;
 
 pub use seat_map::{SeatCounts, SeatMap, SeatStatus};
 
-/// Everything that viewers can see of one event, at one revision.
+/// Everything that viewers can see of one event, at one revision; and its hidden ticket types, which they do not see.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventState {
     pub revision: Revision,
@@ -97,9 +97,13 @@ pub struct TicketType {
     pub sale_to: Option<String>,
     pub sort: i64,
     pub updated_at: String,
-    /// What is left of each section and allotment that the type draws on: see [`super::sellable`].
+    /// What is left of each section and allotment that the type draws on, and of the event if that has a hidden type: see
+    /// [`super::sellable`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared: Vec<(PoolId, i64)>,
+    /// Viewers do not see it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub members_only: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -181,7 +185,7 @@ pub struct Delta {
     pub deleted: bool,
 }
 
-/// Counts of an event as a whole, in tickets.
+/// Counts of an event as a whole, in tickets of the types that viewers see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Totals {
     pub capacity: i64,

@@ -95,8 +95,9 @@ fn offer(stock: &mut Stock, to: &Waiting, until: Timestamp, now: Timestamp) -> O
 fn wanted(stock: &Stock, to: &Waiting) -> Vec<TicketTypeId> {
     match &to.ticket_types {
         Some(types) => types.clone(),
+        // A hidden type is for who has its voucher.
         None => {
-            let types = stock.ticket_types.iter();
+            let types = stock.ticket_types.iter().filter(|(_, terms)| !terms.hidden);
             let mut types: Vec<_> = types.map(|(id, terms)| (terms.sort, *id)).collect();
             types.sort_unstable();
             types.into_iter().map(|(_, id)| id).collect()

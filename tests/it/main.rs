@@ -28,6 +28,7 @@
 //! | [`idempotency`] | a request that is sent again is done once, whichever node it comes to |
 //! | [`guest`] | in a database of others Seatcast keeps to its schema, and roles to what they may |
 //! | [`hall`] | seats count as seats, in every place that says a number |
+//! | [`hidden`] | hidden ticket types are shown to the event's people alone, and numbers stay right |
 //! | [`interactions`] | what people did is taken in, stored in batches, bounded, and makes nobody wait |
 //! | [`issuers`] | tokens of other issuers: keys come and go, people keep their user, nothing forged is believed |
 //! | [`mail`] | links and codes in mails, sent by jobs to a real SMTP server |
@@ -94,6 +95,7 @@ mod feed;
 mod freshness;
 mod guest;
 mod hall;
+mod hidden;
 mod hostile;
 mod idempotency;
 mod interactions;

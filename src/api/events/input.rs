@@ -362,6 +362,7 @@ fn only_type(price: Option<Amount>, capacity: i64) -> NewTicketType {
         min_per_booking: 1,
         max_per_booking: None,
         max_per_user: None,
+        hidden: false,
         members_only: false,
         account_required: false,
         email_required: false,

@@ -81,6 +81,8 @@ pub(in crate::api) struct TicketTypeDetail {
     email_required: bool,
     /// Sold by the seat: choose seats on the map, or let `best_available` choose.
     seated: bool,
+    /// Shown to the event's people only, and booked with a voucher that reveals it.
+    hidden: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -96,6 +98,7 @@ pub(in crate::api) struct SectionView {
 pub(in crate::api) struct Management {
     #[serde(flatten)]
     event: Event,
+    /// Of hidden ticket types as well.
     total_tickets_sold: i64,
     total_revenue: Money,
     total_bookings: i64,
@@ -113,8 +116,9 @@ pub(in crate::api) struct ViewContext {
 impl Event {
     pub(in crate::api) fn of(row: EventRow, context: ViewContext) -> Event {
         let totals = Totals::of(&row.event, &row.ticket_types);
-        let sale_state = SaleState::of_event(&row.event, &row.ticket_types, context.now);
-        let lowest = row.ticket_types.iter().map(|t| t.price).min();
+        let shown = || row.ticket_types.iter().filter(|t| !t.hidden);
+        let sale_state = SaleState::of_event(&row.event, shown(), context.now);
+        let lowest = shown().map(|t| t.price).min();
         let event = row.event;
         Event {
             sale_state,
@@ -190,6 +194,7 @@ impl TicketTypeDetail {
             account_required: terms.account_required,
             email_required: terms.email_required,
             seated: terms.seated,
+            hidden: ticket_type.hidden,
         };
         pairs.into_iter().map(of).collect()
     }
@@ -201,18 +206,16 @@ impl TicketTypeDetail {
 
 impl Management {
     pub(in crate::api) fn of(managed: ManagedEvent, context: ViewContext) -> Management {
+        let sold = managed.row.ticket_types.iter().map(|t| t.sold).sum();
         let event = Event::of(managed.row, context);
         Management {
-            total_tickets_sold: event.booked_tickets,
+            total_tickets_sold: sold,
             total_revenue: Money {
                 amount: managed.revenue,
                 currency: event.currency.clone(),
             },
             total_bookings: managed.bookings,
-            occupancy_percentage: crate::ticketing::availability::percentage(
-                event.booked_tickets,
-                event.capacity,
-            ),
+            occupancy_percentage: crate::ticketing::availability::percentage(sold, event.capacity),
             event,
         }
     }

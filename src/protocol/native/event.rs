@@ -25,7 +25,8 @@ pub fn event_state<'a>(
         notices: Vec<&'a Notice>,
         presence: &'a Counts,
     }
-    let mut types: Vec<_> = state.ticket_types.values().collect();
+    let shown = state.ticket_types.values().filter(|row| !row.hidden);
+    let mut types: Vec<_> = shown.collect();
     types.sort_by_key(|row| (row.sort, row.id));
     let pricing = Pricing::of(state, limits);
     JoinedState {
@@ -108,7 +109,7 @@ impl<'a> EventChanges<'a> {
     }
 }
 
-/// Changed rows as an array; a removed one as `{"id", "removed": true}`.
+/// Changed rows as an array; a removed one as `{"id", "removed": true}`, and so a hidden one.
 struct Rows<'a, Id, T, V> {
     changes: &'a BTreeMap<Id, RowChange<T>>,
     view: V,
@@ -129,7 +130,9 @@ impl<'a, Id: Serialize, T, V: WireForm<'a, T>> Serialize for Rows<'a, Id, T, V> 
             Removed { id: Id, removed: bool },
         }
         serializer.collect_seq(self.changes.iter().map(|(id, change)| match &change.row {
-            Some(row) if change.op != Op::Delete => ChangedRow::Row(self.view.row(row)),
+            Some(row) if change.op != Op::Delete && V::is_shown(row) => {
+                ChangedRow::Row(self.view.row(row))
+            }
             _ => ChangedRow::Removed { id, removed: true },
         }))
     }
@@ -138,6 +141,11 @@ impl<'a, Id: Serialize, T, V: WireForm<'a, T>> Serialize for Rows<'a, Id, T, V> 
 /// The form of a row on the wire.
 trait WireForm<'a, T> {
     type Row: Serialize;
+
+    fn is_shown(_row: &T) -> bool {
+        true
+    }
+
     fn row(&self, row: &'a T) -> Self::Row;
 }
 
@@ -170,6 +178,10 @@ impl<'a> Pricing<'a> {
 
 impl<'a> WireForm<'a, TicketType> for Pricing<'a> {
     type Row = TicketTypeRow<'a>;
+
+    fn is_shown(row: &TicketType) -> bool {
+        !row.hidden
+    }
 
     fn row(&self, row: &'a TicketType) -> TicketTypeRow<'a> {
         TicketTypeRow {

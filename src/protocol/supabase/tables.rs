@@ -3,12 +3,12 @@
 //! A whole state is never sent as rows, since clients would not learn which rows are gone.
 
 use super::table::{Cell, ColumnType, Table, TableChange, column};
-use crate::ticketing::live::{self, Delta, EventInfo, EventState, Op, SeatStatus};
+use crate::ticketing::live::{Delta, EventInfo, EventState, Op, SeatStatus};
 
 /// Every table that is published.
 pub(crate) const TABLES: [&Table; 4] = [&EVENT_TICKETS, &EVENTS, &SEATS, &NOTICES];
 
-/// The view `event_tickets`: the counts of each ticket type.
+/// The view `event_tickets`: the counts of each ticket type. One that is hidden is a DELETE.
 static EVENT_TICKETS: Table = Table {
     schema: "public",
     name: "event_tickets",
@@ -28,6 +28,8 @@ static EVENT_TICKETS: Table = Table {
 fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
     let event = Cell::Int(state.event.id.0);
     let changes = delta.ticket_types.iter().map(|(&id, change)| {
+        let row = change.row.as_ref().filter(|row| !row.hidden);
+        let change = (change.op, row);
         row_of(&EVENT_TICKETS, [Cell::Int(id.0), event], change, |row| {
             vec![
                 Cell::Text(&row.name),
@@ -41,24 +43,20 @@ fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange
     changes.collect()
 }
 
-/// A row that begins with its id and its event; for a deleted one nothing else is known.
+/// A row that begins with its id and its event; for one that is gone nothing else is known.
 fn row_of<'a, T>(
     table: &Table,
     keys: [Cell<'a>; 2],
-    change: &'a live::RowChange<T>,
+    (op, row): (Op, Option<&'a T>),
     others: impl FnOnce(&'a T) -> Vec<Cell<'a>>,
 ) -> TableChange<'a> {
-    let mut row = keys.to_vec();
-    match &change.row {
-        Some(cells) => row.extend(others(cells)),
-        None => row.resize(table.columns.len(), Cell::Unknown),
+    let mut cells = keys.to_vec();
+    match row {
+        Some(row) => cells.extend(others(row)),
+        None => cells.resize(table.columns.len(), Cell::Unknown),
     }
-    let op = if change.row.is_some() {
-        change.op
-    } else {
-        Op::Delete
-    };
-    TableChange { op, row }
+    let op = if row.is_some() { op } else { Op::Delete };
+    TableChange { op, row: cells }
 }
 
 /// The event of the channel, as one row.
@@ -204,6 +202,7 @@ static NOTICES: Table = Table {
 fn notices<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange<'a>> {
     let event = Cell::Int(state.event.id.0);
     let changes = delta.notices.iter().map(|(&id, change)| {
+        let change = (change.op, change.row.as_ref());
         row_of(&NOTICES, [Cell::Int(id.0), event], change, |notice| {
             vec![
                 Cell::Text(&notice.kind),

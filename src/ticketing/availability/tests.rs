@@ -48,6 +48,7 @@ fn ticket_type(id: i64, capacity: i64, held: i64, sold: i64) -> TicketType {
         sort: 0,
         updated_at: "2027-04-02T08:00:00.000000Z".to_owned(),
         shared: Vec::new(),
+        hidden: false,
         members_only: false,
         account_required: false,
         email_required: false,

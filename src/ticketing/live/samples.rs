@@ -43,6 +43,7 @@ pub(crate) fn ticket_type(id: TicketTypeId, held: i64, sold: i64, available: i64
         sort: id.0,
         updated_at: "2026-11-21T10:00:00Z".to_owned(),
         shared: Vec::new(),
+        hidden: false,
         members_only: false,
         account_required: false,
         email_required: false,

@@ -98,13 +98,14 @@ impl EventState {
 }
 
 impl Totals {
-    /// The sums over the ticket types. What is left is what can be sold of all of them together.
+    /// The sums over the ticket types that are not hidden. What is left is what can be sold of all of them together; the
+    /// hidden ones' tickets are missing in the pools that they share.
     pub fn of<'a>(
         event: &EventInfo,
         ticket_types: impl IntoIterator<Item = &'a TicketType>,
     ) -> Totals {
         let (mut held, mut sold, mut sources) = (0, 0, Vec::new());
-        for ticket_type in ticket_types {
+        for ticket_type in ticket_types.into_iter().filter(|one| !one.hidden) {
             held += ticket_type.held;
             sold += ticket_type.sold;
             sources.push(Source {

@@ -52,6 +52,7 @@ impl ShownPicture {
         let types = state
             .ticket_types
             .values()
+            .filter(|row| !row.hidden)
             .map(|row| (row.id, (row.available, row.held, row.sold)));
         ShownPicture {
             title: state.event.title.clone(),

@@ -47,6 +47,7 @@ pub(super) const ACTIONS: &[&str] = &[
     "type capacity",
     "new type",
     "drop type",
+    "hide type",
     "notice",
     "edit notice",
     "drop notice",
@@ -95,7 +96,8 @@ pub(super) async fn act(client: &Client, action: &str, random: &mut StdRng) -> R
             "update ticket_types set capacity = capacity + {} where event_id = {n}",
             random.random_range(-3..=3)
         ),
-        "new type" => format!("insert into ticket_types (event_id, name, capacity) values ({n}, 'New', 5), (2, 'Newer', 5)"),
+        "new type" => format!("insert into ticket_types (event_id, name, capacity, hidden) values ({n}, 'New', 5, random() < 0.3), (2, 'Newer', 5, false)"),
+        "hide type" => format!("update ticket_types set hidden = random() < 0.3, sort = sort + {n} where event_id <= {n}"),
         "drop type" => "delete from ticket_types where id = (select id from ticket_types where name like 'New%' order by random() limit 1)".to_owned(),
         "notice" => format!(
             "insert into notices (event_id, type, message) values ({n}, 'custom', 'Hear'), (1, 'info_update', 'hear')"

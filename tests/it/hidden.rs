@@ -1,0 +1,191 @@
+//! Hidden ticket types: shown to the event's people alone, sold with a voucher, and counted where they share a pool.
+
+use serde_json::{Value, json};
+
+use crate::support::server::{DEADLINE, TestServer};
+use crate::support::show::{Show, Staged, user};
+use crate::support::websocket::{Socket, WireVersion};
+
+const SECRET: &str = "Friends";
+
+struct World {
+    server: TestServer,
+    show: Staged,
+    /// The path of the event's ticket types.
+    types: String,
+    hidden: Value,
+}
+
+/// A house of 100 with two types that together could fill it, and a hidden one.
+async fn world() -> World {
+    let server = TestServer::start().await;
+    let show = Show::new()
+        .capacity(100)
+        .ticket_type("Standing", 1_000, 80)
+        .ticket_type("Stalls", 2_000, 60)
+        .then(
+            "insert into vouchers (event_id, code, kind, value, reveals_hidden)
+             values ($event, 'FRIEND', 'percent', 0, true)",
+        )
+        .stage(&server.client().await)
+        .await;
+    let types = format!("/api/v1/events/{}/ticket-types", show.event);
+    let made = server
+        .user(show.organizer)
+        .post(
+            &types,
+            &json!({"name": SECRET, "price": 0, "capacity": 30, "hidden": true}),
+        )
+        .await;
+    let made = made.data(201);
+    assert_eq!(made["hidden"], true);
+    let hidden = made["id"].clone();
+    World {
+        server,
+        show,
+        types,
+        hidden,
+    }
+}
+
+impl World {
+    async fn hide(&self, hidden: bool) {
+        let path = format!("{}/{}", self.types, self.hidden);
+        let organizer = self.server.user(self.show.organizer);
+        let changed = organizer.patch(&path, &json!({"hidden": hidden})).await;
+        assert_eq!(changed.data(200)["hidden"], hidden);
+    }
+
+    /// Books hidden tickets with the voucher.
+    async fn book(&self, quantity: i64) {
+        let buyer = self
+            .server
+            .user(user(&self.server.client().await, "customer").await);
+        let items = json!([{"ticket_type_id": self.hidden, "quantity": quantity}]);
+        let mut wish = json!({"event_id": self.show.event, "items": items});
+        let refused = buyer.post("/api/v1/bookings", &wish).await;
+        assert_eq!(refused.code(404), "TICKET_TYPE_NOT_FOUND");
+        wish["vouchers"] = json!(["FRIEND"]);
+        buyer.post("/api/v1/bookings", &wish).await.data(201);
+    }
+
+    /// What everybody may read.
+    fn paths(&self) -> [String; 6] {
+        let event = self.show.event;
+        [
+            format!("/api/v1/events/{event}"),
+            self.types.clone(),
+            format!("/api/v1/availability/{event}"),
+            format!("/api/v1/availability?event_ids={event}"),
+            format!("/api/v1/availability/{event}/sections"),
+            format!("/rest/v1/event_tickets?event_id=eq.{event}"),
+        ]
+    }
+
+    async fn is_shown(&self, path: &str) -> bool {
+        let answer = self.server.anonymous().get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        answer.body.to_string().contains(SECRET)
+    }
+}
+
+/// The first frame of this event that says something of the hidden type.
+async fn news(viewer: &mut Socket, kind: &str, id: &Value, is_secret: bool) -> Value {
+    loop {
+        let frame = viewer.next_frame(DEADLINE).await.expect("a frame");
+        let text = frame.payload.to_string();
+        assert!(!is_secret || !text.contains(SECRET), "{text}");
+        let data = &frame.payload["data"];
+        if frame.event == kind && kind == "postgres_changes" {
+            let [record, old] = [&data["record"], &data["old_record"]];
+            if record["id"] == *id || old["id"] == *id {
+                return data.clone();
+            }
+        } else if frame.event == kind {
+            let rows = frame.payload["ticket_types"].as_array();
+            if let Some(row) = rows.into_iter().flatten().find(|row| row["id"] == *id) {
+                return row.clone();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hidden_type_is_shown_to_the_events_people_alone() {
+    let world = world().await;
+    for path in world.paths() {
+        assert!(!world.is_shown(&path).await, "{path}");
+    }
+    let organizer = world.server.user(world.show.organizer);
+    let all = organizer.get(&world.types).await;
+    let all = all.data(200).as_array().unwrap().clone();
+    let hidden: Vec<&Value> = all.iter().map(|one| &one["hidden"]).collect();
+    assert_eq!(hidden.iter().filter(|hidden| **hidden == true).count(), 1);
+    assert_eq!(all.len(), 3);
+    world.hide(false).await;
+    for path in world.paths() {
+        let has_seats = !path.ends_with("sections");
+        assert_eq!(world.is_shown(&path).await, has_seats, "{path}");
+    }
+    world.server.audit().await;
+}
+
+#[tokio::test]
+async fn viewers_see_a_type_come_and_go_and_can_tell_what_is_left_of_the_event() {
+    let world = world().await;
+    let event = world.show.event;
+    let topic = format!("event:{event}");
+    let mut viewer = world.server.ws(WireVersion::V2).await;
+    let state = viewer.join(&topic, json!({})).await;
+    assert!(!state.to_string().contains(SECRET), "{state}");
+    let mut table = world.server.ws(WireVersion::V2).await;
+    let binding = json!({"event": "*", "schema": "public", "table": "event_tickets",
+                         "filter": format!("event_id=eq.{event}")});
+    let joining = json!({"config": {"postgres_changes": [binding]}});
+    table
+        .join(&format!("realtime:event-tickets:{event}"), joining)
+        .await;
+
+    world.book(10).await;
+    let gone = json!({"id": world.hidden, "removed": true});
+    assert_eq!(news(&mut viewer, "update", &world.hidden, true).await, gone);
+    let told = news(&mut table, "postgres_changes", &world.hidden, true).await;
+    assert_eq!(told["type"], "DELETE");
+
+    let path = format!("/api/v1/availability/{event}");
+    let answer = world.server.anonymous().get(&path).await;
+    let data = answer.data(200);
+    // 80 of standing and 60 of the stalls are left, but 90 places in the house.
+    assert_eq!(data["available_tickets"], 90);
+    assert_eq!(data["booked_tickets"], 0);
+    // A viewer who joins now can tell as much: both types tell what the house has left.
+    let mut other = world.server.ws(WireVersion::V2).await;
+    let state = other.join(&topic, json!({})).await;
+    let types = state["state"]["ticket_types"].as_array().unwrap();
+    assert_eq!(types.len(), 2, "{state}");
+    for one in types {
+        assert_eq!(one["shared"][0][1], 90, "{state}");
+    }
+
+    world.hide(false).await;
+    let row = news(&mut viewer, "update", &world.hidden, false).await;
+    assert_eq!(
+        (&row["name"], &row["available"], &row["sold"]),
+        (&json!(SECRET), &json!(20), &json!(10))
+    );
+    assert_eq!(row.get("shared"), None);
+    let told = news(&mut table, "postgres_changes", &world.hidden, false).await;
+    assert_eq!(
+        (&told["type"], &told["record"]["name"]),
+        (&json!("INSERT"), &json!(SECRET))
+    );
+
+    world.hide(true).await;
+    assert_eq!(
+        news(&mut viewer, "update", &world.hidden, false).await,
+        gone
+    );
+    let told = news(&mut table, "postgres_changes", &world.hidden, false).await;
+    assert_eq!(told["type"], "DELETE");
+    world.server.audit().await;
+}
