@@ -20,6 +20,7 @@ use crate::desk::{Change, DeskError};
 use crate::payments::give_back::{GiveBack, NotGiven, give_back};
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
+use crate::store::payments::RefundState;
 use crate::store::reviews::PaymentForReview;
 use crate::ticketing::payment::{PaymentState, ProviderName};
 use crate::ticketing::record::{BookingStatus, Money};
@@ -192,7 +193,8 @@ pub(super) struct Decided {
     responses(
         (status = 200, description = "It is off the list", body = Envelope<Decided>),
         (status = 404, description = "`PAYMENT_NOT_FOUND`: there is none that waits, or it is somebody else's", body = Failure),
-        (status = 409, description = "`DECISION_IMPOSSIBLE {possible}`, `NOT_REFUNDABLE {used}`, `INVALID_TRANSITION`", body = Failure),
+        (status = 409, description = "`DECISION_IMPOSSIBLE {possible}`, `NOT_REFUNDABLE {used}`, `INVALID_TRANSITION`; \
+            `REFUND_FAILED`: the provider did not take it; `MONEY_AT_PROVIDER {amount}`: give it back there first", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
         (status = 503, description = "`BUSY`, `TOO_LATE`, `UNAVAILABLE`, `STORAGE_FULL`: come again after `Retry-After`",
             body = Failure),
@@ -220,6 +222,13 @@ pub(super) async fn decide(
     if !decisions(&of).contains(&decision) {
         return Err(impossible(&of));
     }
+    let ends = matches!(decision, Decision::Accept | Decision::Cancel);
+    if ends
+        && of.attempt.state == PaymentState::NeedsReview
+        && let Some(amount) = state.payments.let_go(&of.attempt).await?
+    {
+        return Err(ApiError::conflict("MONEY_AT_PROVIDER").with("amount", amount));
+    }
     match decision {
         Decision::Refund => refund(&state, &caller, &of).await?,
         Decision::Cancel => cancel(&state, &caller, &of, &note).await?,
@@ -236,8 +245,8 @@ pub(super) async fn decide(
 async fn refund(state: &ApiState, caller: &Caller, of: &PaymentForReview) -> ApiResult<()> {
     let attempt = &of.attempt;
     // The same decision, taken again after this node died at it, is the same refund.
-    let left = attempt.captured_amount - attempt.refunded_amount;
-    let key = format!("review:{}:{left}", attempt.id);
+    let failed = state.store.failed_refunds(attempt.id).await?;
+    let key = format!("review:{}:{failed}", attempt.id);
     let wish = GiveBack {
         booking: attempt.booking_id,
         payment: Some(attempt.id),
@@ -251,7 +260,9 @@ async fn refund(state: &ApiState, caller: &Caller, of: &PaymentForReview) -> Api
         )),
     };
     match give_back(&state.store, &state.payments, wish).await? {
-        Ok(_) | Err(NotGiven::Exceeds { left: 0 }) => Ok(()),
+        Ok(refund) if refund.state.is_open() || refund.state == RefundState::Succeeded => Ok(()),
+        Ok(_) => Err(ApiError::conflict("REFUND_FAILED")),
+        Err(NotGiven::Exceeds { left: 0 }) => Ok(()),
         Err(refusal) => Err(not_given(refusal)),
     }
 }

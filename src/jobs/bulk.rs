@@ -125,8 +125,10 @@ impl BulkBookings {
             reason: Some(self.reason.clone()).filter(|reason| !reason.is_empty()),
         };
         let mut change = Change::new(found.booking.event_id, id, transition);
-        let back = after_cancellation(&hands.store, id, None).await?;
-        change.with.jobs.extend(back);
+        change
+            .with
+            .jobs
+            .extend(after_cancellation(&found.booking, None));
         match hands.desk.change(change).await {
             Ok(_) => Ok(Ok(())),
             Err(DeskError::Refused(refusal)) if refusal.status() < 500 => Ok(Err(refusal.code())),

@@ -4,19 +4,25 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::payments::give_back::{GiveBack as Wish, NotGiven, give_back};
 use crate::store::payments::MONEY_WORTH;
 use crate::store::refunds::GIVE_BACK_JOB;
-use crate::ticketing::PaymentId;
+use crate::ticketing::BookingId;
+use crate::ticketing::payment::{Attempt, PaymentState};
 use crate::ticketing::refund::RefundWish;
+
+/// While an attempt of the booking is still under way.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GiveBack {
-    pub payment_id: PaymentId,
-    pub amount: i64,
+    pub booking_id: BookingId,
+    /// `None`: all that is left.
+    pub amount: Option<i64>,
     pub reason: String,
 }
 
@@ -25,19 +31,27 @@ impl Kind for GiveBack {
     const WORTH: Duration = MONEY_WORTH;
 
     fn key(&self, _proofs: &Proofs) -> String {
-        format!("give-back:{}", self.payment_id)
+        format!("give-back:{}", self.booking_id)
     }
 
     async fn carry_out(&self, hands: &JobHands, _task: &Task<'_>) -> Result<End, Failed> {
-        let Some(payment) = hands.store.payment(self.payment_id).await? else {
+        let attempts = hands.store.payments_of(self.booking_id).await?;
+        if attempts.iter().any(|attempt| attempt.state.is_live()) {
+            return Ok(End::Rests(LOOK_AGAIN, Value::Null));
+        }
+        let left = |of: &Attempt| of.captured_amount - of.refunded_amount;
+        let captured = attempts
+            .iter()
+            .filter(|of| of.state == PaymentState::Captured && left(of) > 0);
+        let Some(payment) = captured.max_by_key(|of| left(of)) else {
             return Ok(End::Done);
         };
-        let left = payment.captured_amount - payment.refunded_amount;
-        let key = self.key_of_refund();
+        let amount = self.amount.unwrap_or(i64::MAX).min(left(payment));
+        let key = format!("cancelled:{}", payment.id);
         let wish = Wish {
-            booking: payment.booking_id,
-            payment: Some(self.payment_id),
-            wish: RefundWish::Amount(self.amount.min(left)),
+            booking: self.booking_id,
+            payment: Some(payment.id),
+            wish: RefundWish::Amount(amount),
             reason: &self.reason,
             key: &key,
             audit: None,
@@ -49,11 +63,5 @@ impl Kind for GiveBack {
                 "nothing was given back: {other:?}"
             ))),
         }
-    }
-}
-
-impl GiveBack {
-    fn key_of_refund(&self) -> String {
-        format!("cancelled:{}", self.payment_id)
     }
 }

@@ -9,6 +9,7 @@ use crate::store::payments::{NewRefund, Refund, RefundBegun};
 use crate::store::refunds::give_back_job;
 use crate::store::{Store, StoreError};
 use crate::ticketing::payment::PaymentState;
+use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refund::{self, RefundRefusal, RefundWish};
 use crate::ticketing::{BookingId, PaymentId};
 
@@ -98,21 +99,11 @@ async fn begin(store: &Store, wish: &GiveBack<'_>) -> Result<Result<Refund, NotG
     })
 }
 
-/// The job that gives a booking's money back, `amount` of it or all that is left, to be written with its cancellation;
-/// `None`: there is nothing to give back.
-pub async fn after_cancellation(
-    store: &Store,
-    booking: BookingId,
-    amount: Option<i64>,
-) -> Result<Option<QueuedJob>, StoreError> {
-    let attempts = store.payments_of(booking).await?;
-    let captured = attempts.iter().find(|attempt| {
-        attempt.state == PaymentState::Captured && attempt.captured_amount > attempt.refunded_amount
-    });
-    let job = captured.map(|attempt| {
-        let left = attempt.captured_amount - attempt.refunded_amount;
-        let amount = amount.unwrap_or(left).min(left);
-        (amount > 0).then(|| give_back_job(attempt.id, amount, "the booking was cancelled"))
-    });
-    Ok(job.flatten())
+/// The job that gives a confirmed booking's money back, `amount` of it or all that is left, to be written with its
+/// cancellation; `None`: it cost nothing, or nothing is given back. The job looks at what came in, since a payment may be
+/// settled while the booking is cancelled.
+pub fn after_cancellation(booking: &Booking, amount: Option<i64>) -> Option<QueuedJob> {
+    let is_paid = booking.status == BookingStatus::Confirmed && booking.total.amount > 0;
+    let job = || give_back_job(booking.id, amount, "the booking was cancelled");
+    (is_paid && amount != Some(0)).then(job)
 }

@@ -32,7 +32,7 @@ use crate::store::bookings::Name;
 use crate::store::payments::{Begun, Heard, Refund, parts_of};
 use crate::store::{Store, StoreError};
 use crate::ticketing::movement::{Movements, Noted};
-use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName};
+use crate::ticketing::payment::{Attempt, Charge, ChargeStatus, PaymentState, ProviderName};
 use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;
@@ -116,7 +116,7 @@ fn missing(name: ProviderName) -> ProviderError {
 fn offline(of: &Attempt) -> Charge {
     Charge {
         provider_ref: of.id.to_string(),
-        status: crate::ticketing::payment::ChargeStatus::Open,
+        status: ChargeStatus::Open,
         amount: of.amount.amount,
         currency: of.amount.currency.clone(),
         attempt: Some(of.id),
@@ -299,6 +299,32 @@ impl Payments {
         }
         let now = store.payment(attempt.id).await?;
         Ok(Started::Attempt(Box::new(now.unwrap_or(attempt))))
+    }
+
+    /// Cancels what the provider holds for an attempt that a person ends; answers the amount that it has taken, which
+    /// cannot be.
+    pub async fn let_go(&self, of: &Attempt) -> Result<Option<i64>, StoreError> {
+        if of.provider_ref.is_none() || of.provider == ProviderName::Offline {
+            return Ok(None);
+        }
+        let away = |why: String| StoreError::Unavailable(why.into());
+        let charge = match self.0.providers.look(of).await {
+            Ok(charge) => charge,
+            Err(ProviderError::Refused(_)) => return Ok(None),
+            Err(ProviderError::Unanswered(why)) => return Err(away(why)),
+        };
+        match charge.status {
+            ChargeStatus::Canceled => Ok(None),
+            // Somebody has given it back there.
+            ChargeStatus::Captured if charge.has_moved => Ok(None),
+            ChargeStatus::Captured => Ok(Some(charge.captured_amount)),
+            ChargeStatus::Open | ChargeStatus::Processing | ChargeStatus::Authorized => {
+                match self.0.providers.cancel(of).await {
+                    Ok(()) => Ok(None),
+                    Err(error) => Err(away(error.to_string())),
+                }
+            }
+        }
     }
 
     /// Lets the booking's live attempt be looked at now: its total is another one.

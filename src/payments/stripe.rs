@@ -333,10 +333,7 @@ impl Intent {
                 .as_str()
                 .and_then(|id| id.parse().ok()),
             captured_amount: self.amount_received,
-            fee_amount: latest["balance_transaction"]["fee"]
-                .as_i64()
-                .unwrap_or(0)
-                .max(0),
+            fee_amount: fee_of(&latest["balance_transaction"], &self.currency),
             method: latest["payment_method_details"]["type"]
                 .as_str()
                 .map(|method| method.chars().take(50).collect()),
@@ -348,6 +345,21 @@ impl Intent {
             has_moved: latest["amount_refunded"].as_i64().unwrap_or(0) > 0
                 || latest["disputed"].as_bool().unwrap_or(false),
         }
+    }
+}
+
+/// The fee in the charge's currency. An account that is kept in another one says at which rate it was exchanged.
+fn fee_of(transaction: &Value, currency: &str) -> i64 {
+    let fee = transaction["fee"].as_i64().unwrap_or(0).max(0);
+    let own = transaction["currency"].as_str().unwrap_or(currency);
+    match (
+        own.eq_ignore_ascii_case(currency),
+        transaction["exchange_rate"].as_f64(),
+    ) {
+        (true, _) => fee,
+        (false, Some(rate)) if rate > 0.0 => (fee as f64 / rate).round() as i64,
+        // It cannot be told what it is in this currency.
+        (false, _) => 0,
     }
 }
 

@@ -96,10 +96,13 @@ impl Books<'_> {
         all: &[ProviderRefund],
     ) -> Result<Noted, StoreError> {
         let ours = self.refunds().await?;
-        if seen
-            .ours
-            .is_some_and(|id| ours.iter().any(|one| one.id == id))
-        {
+        let of_ours = seen.ours.filter(|id| ours.iter().any(|one| one.id == *id));
+        if let Some(id) = of_ours {
+            // A bank may return what had arrived.
+            if seen.state == Going::Failed {
+                let key = format!("refund:{id}");
+                self.take_refund_back("id", &id, &key, seen).await?;
+            }
             return Ok(Noted::All);
         }
         let key = format!(
@@ -115,7 +118,7 @@ impl Books<'_> {
             (Going::Pending, None) => Ok(Noted::Waits),
             (Going::Done, None) => self.add_refund(&key, seen, &ours, all).await,
             (Going::Failed, Some("succeeded")) => {
-                self.take_refund_back(&key, seen).await?;
+                self.take_refund_back("key", &key, &key, seen).await?;
                 Ok(Noted::All)
             }
             _ => Ok(Noted::All),
@@ -173,18 +176,28 @@ impl Books<'_> {
         Ok(Noted::All)
     }
 
-    /// The refund that somebody made did not arrive.
-    async fn take_refund_back(&self, key: &str, seen: &ProviderRefund) -> Result<(), StoreError> {
-        let sql = "
-            with ended as (
-                update refunds set state = 'failed', failure = 'it failed at the provider' where key = $1 returning amount
+    /// A refund that had succeeded did not arrive: the one whose `column` is `name`. The money is here again.
+    async fn take_refund_back(
+        &self,
+        column: &'static str,
+        name: &(dyn tokio_postgres::types::ToSql + Sync),
+        key: &str,
+        seen: &ProviderRefund,
+    ) -> Result<(), StoreError> {
+        let sql = format!(
+            "with ended as (
+                update refunds set state = 'failed', failure = 'it failed at the provider'
+                 where {column} = $1 and state = 'succeeded' returning amount
             )
             update payments
                set refunded_amount = refunded_amount - (select sum(amount) from ended)::bigint,
-                   review = coalesce(review, 'a refund that was made at the provider failed')
-             where id = $2";
-        let statement = self.tx.prepare_cached(sql).await?;
-        self.tx.execute(&statement, &[&key, &self.of.id]).await?;
+                   review = coalesce(review, 'a refund failed at the provider after it had succeeded')
+             where id = $2 and exists (select from ended)"
+        );
+        let statement = self.tx.prepare_cached(&sql).await?;
+        if self.tx.execute(&statement, &[name, &self.of.id]).await? == 0 {
+            return Ok(());
+        }
         let back = format!("{key}:failed");
         let posting = foreign_refund(self.of.provider, -seen.amount);
         ledger::post(self.tx, self.belonging(&back), &posting).await

@@ -398,6 +398,20 @@ impl Store {
             return Ok(());
         };
         let organization = row.try_get(0)?;
+        // It may have been cancelled since it was read, or be cancelled in this moment: then it waits for this.
+        let sql = "select status from bookings where id = $1 for share";
+        let statement = transaction.prepare_cached(sql).await?;
+        let status = transaction.query_one(&statement, &[&of.booking_id]).await?;
+        let is_sold = status.try_get::<_, &str>(0)? == "confirmed";
+        let gives_back = gives_back || !is_sold;
+        // What came for other tickets than the booking has now is given back.
+        let parts = match parts.total() == charge.captured_amount {
+            true => parts,
+            false => Parts {
+                revenue: charge.captured_amount,
+                ..Parts::default()
+            },
+        };
         let (sale_key, fee_key) = (format!("sale:{}", of.id), format!("fee:{}", of.id));
         let belonging = Belonging {
             key: &sale_key,

@@ -66,11 +66,12 @@ pub struct OpenRefunds {
 }
 
 /// Gives money of a booking back, without its tickets: they are void by the change that comes with this job.
-pub fn give_back_job(payment: PaymentId, amount: i64, reason: &str) -> QueuedJob {
+/// `amount: None`: all that is left.
+pub fn give_back_job(booking: BookingId, amount: Option<i64>, reason: &str) -> QueuedJob {
     QueuedJob {
         kind: GIVE_BACK_JOB,
-        key: format!("give-back:{payment}"),
-        payload: json!({ "payment_id": payment, "amount": amount, "reason": reason }),
+        key: format!("give-back:{booking}"),
+        payload: json!({ "booking_id": booking, "amount": amount, "reason": reason }),
         worth: MONEY_WORTH,
     }
 }

@@ -119,6 +119,19 @@ impl Store {
         Ok(())
     }
 
+    /// Refunds of a payment that came to nothing.
+    pub async fn failed_refunds(&self, payment: PaymentId) -> Result<i64, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select count(*) from (select state from refunds where payment_id = $1 order by payment_id, id limit 10000) r
+             where state = 'failed'";
+        let statement = client.prepare_cached(sql).await?;
+        Ok(client
+            .query_one(&statement, &[&payment])
+            .await?
+            .try_get(0)?)
+    }
+
     /// Jobs that wait for a person; `organizations: None` means all.
     pub async fn jobs_for_review(
         &self,

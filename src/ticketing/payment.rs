@@ -253,6 +253,7 @@ fn standing(attempt: &Attempt, booking: &Booking, now: Timestamp) -> Standing {
 
 fn is_paid_to_staff(attempt: &Attempt, booking: &Booking) -> bool {
     attempt.provider == ProviderName::Offline
+        && booking.total == attempt.amount
         && booking.paid_by.is_some_and(|by| by != PaidBy::Comp)
 }
 
@@ -266,7 +267,9 @@ pub fn offline_charge(attempt: &Attempt, booking: &Booking) -> Charge {
     let is_paid = booking.status == BookingStatus::Confirmed && is_paid_to_staff(attempt, booking);
     let (status, captured_amount) = match (is_paid, booking.status) {
         (true, _) => (ChargeStatus::Captured, attempt.amount.amount),
-        (false, BookingStatus::Pending) => (ChargeStatus::Open, 0),
+        (false, BookingStatus::Pending) if booking.total == attempt.amount => {
+            (ChargeStatus::Open, 0)
+        }
         (false, _) => (ChargeStatus::Canceled, 0),
     };
     Charge {

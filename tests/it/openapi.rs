@@ -286,7 +286,9 @@ async fn faults_15_the_examples_work() {
                 "/checkins",
                 "/undo",
             ];
-            let ends = ends.iter().any(|end| path.ends_with(end));
+            // Those of the demo's other event have the first numbers.
+            let rules = ["{fee_id}", "{tax_id}", "{voucher_id}"];
+            let ends = ends.iter().chain(&rules).any(|end| path.ends_with(end));
             if ends || method == "delete" {
                 continue;
             }

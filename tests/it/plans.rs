@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -69,6 +70,31 @@ const FILL: &str = "
     insert into interactions (event_id, action, session_id, received_at)
     select 100001 + n % 10000, 'event_viewed', 's' || n, now() - n * interval '1 s' from generate_series(1, 30000) n;
     insert into booking_contacts (booking_id, name) select id, 'Buyer' from bookings where event_id > 100000;
+    insert into payments (id, booking_id, event_id, provider, state, amount, currency, provider_ref, captured_amount, refunded_amount)
+    select id, id, event_id, 'demo', 'captured', 100, 'EUR', id::text, 100, 50 from bookings
+     where event_id > 100000 and status = 'confirmed' order by id limit 100000;
+    insert into demo_charges (id, amount, currency, status, captured_amount)
+    select id, amount, currency, 'captured', amount from payments;
+    insert into refunds (payment_id, booking_id, event_id, amount, state, key)
+    select id, booking_id, event_id, 50, 'succeeded', 'refund-' || id from payments;
+    insert into ledger_accounts (id, organization_id, name, kind, currency)
+    overriding system value select n, 100000 + n, 'cash', 'asset', 'EUR' from generate_series(1000001, 1001000) n;
+    insert into ledger_transactions (id, key, cause, event_id, booking_id, payment_id)
+    overriding system value
+    select 1000000 + row_number() over (), 'sale:' || id, 'sale', event_id, booking_id, id from payments;
+    insert into ledger_entries (transaction_id, account_id, amount)
+    select id, 1000001 + id % 1000, amount from ledger_transactions, unnest(array[1, -1]) amount;
+    insert into invoices (transaction_id, organization_id, event_id, booking_id, kind, year, number)
+    select id, 100001, event_id, booking_id, 'invoice', 2026, id - 1000000 from ledger_transactions;
+    insert into vouchers (id, event_id, code, kind, value)
+    overriding system value
+    select 10 * n + k, n, 'CODE-' || k, 'percent', 100 from generate_series(100001, 110000) n, generate_series(1, 5) k;
+    insert into voucher_uses (booking_id, voucher_id) select booking_id, 10 * event_id + 1 from payments;
+    insert into fees (event_id, name, kind, value) select n, 'Fee', 'per_ticket', 1 from generate_series(100001, 110000) n;
+    insert into taxes (event_id, name, rate) select n, 'VAT', 700 from generate_series(100001, 110000) n;
+    insert into booking_attendees (booking_id, position, name) select booking_id, 1, 'Ada' from payments;
+    insert into checkins (event_id, ticket_id, nonce, scanned_at, result)
+    select event_id, id, 'nonce-' || id, now(), 'admitted' from tickets where event_id > 100000 order by id limit 100000;
     do $$ declare t record; begin
         for t in select c.oid::regclass as name from pg_class c
                   where relnamespace = 'seatcast'::regnamespace and relkind = 'r' loop
@@ -107,7 +133,23 @@ const GROWTH: &str = "
            now() + interval '2 days' from generate_series(100001, 140000) n;
     insert into interactions (event_id, action, session_id, received_at)
     select 100001 + n % 3000, 'event_viewed', 's' || n, now() - n * interval '1 s' from generate_series(1, 30000) n;
-    insert into booking_contacts (booking_id, name) select id, 'Buyer' from bookings where event_id > 100000";
+    insert into booking_contacts (booking_id, name) select id, 'Buyer' from bookings where event_id > 100000;
+    insert into payments (id, booking_id, event_id, provider, state, amount, currency, provider_ref, captured_amount, refunded_amount)
+    select id, id, event_id, 'demo', 'captured', 100, 'EUR', id::text, 100, 50 from bookings
+     where event_id > 100000 and status = 'confirmed';
+    insert into demo_charges (id, amount, currency, status, captured_amount)
+    select id, amount, currency, 'captured', amount from payments where booking_id in (select id from bookings where event_id > 100000);
+    insert into refunds (payment_id, booking_id, event_id, amount, state, key)
+    select id, booking_id, event_id, 50, 'succeeded', 'refund-' || id from payments where event_id > 100000;
+    insert into vouchers (event_id, code, kind, value)
+    select n, 'CODE-' || k, 'percent', 100 from generate_series(100001, 103000) n, generate_series(1, 5) k;
+    insert into voucher_uses (booking_id, voucher_id)
+    select p.booking_id, min(v.id) from payments p join vouchers v on v.event_id = p.event_id where p.event_id > 100000 group by 1;
+    insert into fees (event_id, name, kind, value) select n, 'Fee', 'per_ticket', 1 from generate_series(100001, 103000) n;
+    insert into taxes (event_id, name, rate) select n, 'VAT', 700 from generate_series(100001, 103000) n;
+    insert into booking_attendees (booking_id, position, name) select booking_id, 1, 'Ada' from payments where event_id > 100000;
+    insert into checkins (event_id, ticket_id, nonce, scanned_at, result)
+    select event_id, id, 'nonce-' || id, now(), 'admitted' from tickets where event_id > 100000";
 
 /// Tables that grow with what is on sale and sold.
 const GROWING: &[&str] = &[
@@ -131,6 +173,19 @@ const GROWING: &[&str] = &[
     "ticket_numbers",
     "booking_contacts",
     "interactions",
+    "payments",
+    "refunds",
+    "demo_charges",
+    "ledger_transactions",
+    "ledger_entries",
+    "invoices",
+    "vouchers",
+    "voucher_uses",
+    "fees",
+    "taxes",
+    "booking_attendees",
+    "checkins",
+    "transfers",
 ];
 
 /// More rows than one event has here, fewer than all have.
@@ -417,6 +472,7 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         .await
         .data(200);
     let id = book(units).await;
+    pay(client, server, show, buyer).await;
     let line = format!("/api/v1/events/{}/waitlist", show.event);
     let too_many = json!({"quantity": 10});
     mine.post(&line, &too_many).await;
@@ -501,6 +557,87 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         show.event
     );
     client.batch_execute(&by_hand).await.expect("by hand");
+}
+
+/// A sale with a voucher, by a card of the demo's; its ticket opens the door, and another one is given back.
+async fn pay(client: &Client, server: &ServerProcess, show: &Staged, buyer: UserId) {
+    let caller = |id: UserId| {
+        Caller::new(http_client(), server.url.clone()).with_header("x-user-id", id.to_string())
+    };
+    let (mine, organizer) = (caller(buyer), caller(show.organizer));
+    let code = format!("OFF-{buyer}");
+    let event = format!("/api/v1/events/{}", show.event);
+    let voucher = json!({"code": code, "kind": "percent", "value": 1_000});
+    let vouchers = format!("{event}/vouchers");
+    organizer.post(&vouchers, &voucher).await.data(201);
+    organizer.get(&vouchers).await.data(200);
+    let body = json!({
+        "event_id": show.event, "items": [{"ticket_type_id": show.ticket_types[0], "quantity": 2}], "vouchers": [code],
+        "contact": {"name": "Ada", "email": format!("ada{buyer}@example.org")}, "attendees": [{"name": "Ada"}],
+    });
+    mine.post("/api/v1/bookings/quote", &body).await.data(200);
+    let held = mine.post("/api/v1/bookings", &body).await;
+    let id = held.data(201)["id"].as_str().expect("an id").to_owned();
+    let booking = format!("/api/v1/bookings/{id}");
+    let wish = json!({"provider": "demo"});
+    let began = mine.post(&format!("{booking}/payment"), &wish).await;
+    let page = began.data(201)["redirect_url"].as_str().expect("a page");
+    let card = b"card=4242424242424242".to_vec();
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    mine.send_bytes(Method::POST, page, &form, card).await;
+    let paid = format!(
+        "/* by hand */ select count(*) > 0 from payments where booking_id = '{id}' and state = 'captured'"
+    );
+    let captured = async {
+        while !client
+            .query_one(&paid, &[])
+            .await
+            .expect("a payment")
+            .get::<_, bool>(0)
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let captured = tokio::time::timeout(Duration::from_secs(20), captured).await;
+    captured.expect("it is paid");
+    let sold = mine.get(&booking).await.data(200).clone();
+    let codes: Vec<&str> = sold["tickets"]
+        .as_array()
+        .expect("tickets")
+        .iter()
+        .filter_map(|ticket| ticket["code"].as_str())
+        .collect();
+    for path in [
+        format!("/api/v1/tickets/{}", codes[0]),
+        format!("/api/v1/tickets/{}/qr.svg", codes[0]),
+        format!("{booking}/tickets.pdf"),
+        format!("{booking}/calendar.ics"),
+    ] {
+        assert_eq!(mine.get(&path).await.status, 200, "{path}");
+    }
+    let scan = json!({"code": codes[0], "nonce": format!("nonce-of-{buyer}")});
+    let admitted = organizer.post("/api/v1/checkins", &scan).await;
+    let undo = format!("/api/v1/checkins/{}/undo", admitted.data(200)["id"]);
+    organizer.post(&undo, &json!({})).await.data(200);
+    let hand_on = json!({"name": "Eve", "email": "eve@example.org"});
+    let transfer = format!("/api/v1/tickets/{}/transfer", codes[0]);
+    mine.post(&transfer, &hand_on).await;
+    mine.delete(&transfer).await;
+    let back = json!({"ticket_ids": [codes[1]]});
+    let refunds = format!("{booking}/refunds");
+    organizer.post(&refunds, &back).await.data(201);
+    for path in [
+        refunds,
+        format!("{booking}/invoices"),
+        format!("{event}/payout"),
+        format!("{event}/checkin-bundle"),
+        format!("/api/v1/mails?event_id={}", show.event),
+        "/api/v1/payments?state=needs_review".to_owned(),
+        "/api/v1/jobs?state=needs_review".to_owned(),
+    ] {
+        let answer = organizer.get(&path).await;
+        assert!(answer.status < 300, "{path}: {}", answer.text);
+    }
 }
 
 /// A Postgres that writes down plans.

@@ -11,7 +11,7 @@
 //   {"forge": {type, object}, "secret"?}           an event that never happened here
 //   {"act": {"intent", "card" | "proof" | "processed"}}   the buyer and the bank: `proof` approve or refuse, `processed` succeeds or fails
 //   {"advance_s": n}                               the clock goes on: authorisations lapse
-//   {"refunds": "succeeded" | "pending"}, {"refund": "re_…", "ends": "succeeded" | "failed"}
+//   {"refunds": "succeeded" | "pending"}, {"refund": "re_…", "ends": "succeeded" | "failed", "even_if_succeeded"?}
 //   {"refund_intent": "pi_…", "amount"?}           somebody refunds at the provider's own page
 //   {"dispute": "pi_…"}, {"dispute_closed": "dp_…", "status": "won" | "lost"}
 //   {"tamper": {"intent", …members}}               what must not be: another amount, currency or metadata
@@ -220,7 +220,7 @@ async function control(said) {
   if (said.advance_s) books.lapse();
   if (said.release) return webhooks.release(said.release);
   if (said.act) return attempt(() => books.act(said.act)).body;
-  if (said.refund) return books.endRefund(said.refund, said.ends);
+  if (said.refund) return books.endRefund(said.refund, said.ends, said.even_if_succeeded);
   if (said.refund_intent) return books.createRefund({ payment_intent: said.refund_intent, ...(said.amount && { amount: String(said.amount) }) });
   if (said.dispute) return books.openDispute(said.dispute);
   if (said.dispute_closed) return books.closeDispute(said.dispute_closed, said.status);
@@ -290,6 +290,8 @@ const server = createServer(async (request, response) => {
   }
 });
 
+// A connection that is kept is not closed while its client sends on it.
+server.keepAliveTimeout = 0;
 server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {
   const { port } = server.address();
   books.base = `http://127.0.0.1:${port}`;

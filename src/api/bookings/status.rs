@@ -191,29 +191,36 @@ async fn given_back(
 ) -> ApiResult<Option<QueuedJob>> {
     let found = state.store.booking(Name::Id(id)).await?;
     let found = found.ok_or_else(not_found)?;
+    let store = &state.store;
+    let Canceller::Owner = by else {
+        return Ok(after_cancellation(&found.booking, None));
+    };
     if found.booking.status != BookingStatus::Confirmed {
         return Ok(None);
     }
-    let store = &state.store;
-    let Canceller::Owner = by else {
-        return Ok(after_cancellation(store, id, None).await?);
+    let Some(of) = store.refund_policy(event_id).await? else {
+        return Ok(None);
     };
     let attempts = store.payments_of(id).await?;
     let captured = (attempts.iter()).find(|attempt| attempt.state == PaymentState::Captured);
-    let (Some(paid), Some(of)) = (captured, store.refund_policy(event_id).await?) else {
-        return Ok(None);
-    };
+    let total = found.booking.total.amount;
+    // It may be about to come in.
+    let (paid, left) = captured.map_or((total, total), |paid| {
+        (
+            paid.captured_amount,
+            paid.captured_amount - paid.refunded_amount,
+        )
+    });
     let fees = parts_of(&found.booking).fees;
-    let left = paid.captured_amount - paid.refunded_amount;
     let amount = of.policy.gives_back(
         &found.booking,
-        (paid.captured_amount, fees, left),
+        (paid, fees, left),
         None,
         of.starts_at,
         of.now,
     );
     match amount {
-        Ok(amount) => Ok(after_cancellation(store, id, Some(amount)).await?),
+        Ok(amount) => Ok(after_cancellation(&found.booking, Some(amount))),
         // Past the beginning the desk refuses in its own words.
         Err(PolicyRefusal::TooLate { .. }) if of.starts_at <= of.now => Ok(None),
         Err(PolicyRefusal::TooLate { until }) => {

@@ -326,18 +326,29 @@ impl Person {
         (told.state, told.paid) = (State::Confirmed, told.total);
     }
 
-    /// Begins to pay; the intent's id.
+    /// Begins to pay, sometimes in two tabs; the intent's id.
     async fn begin(&mut self, one: usize) -> String {
         let path = format!("{BOOKINGS}/{}/payment", self.told[one].id);
-        let intent = loop {
-            let began = self.ask(Method::POST, &path, Some(json!({}))).await;
-            if let Some(secret) = began.data(201)["client_secret"].as_str() {
-                break secret.split("_secret_").next().unwrap().to_owned();
+        let intent = match self.random.random_bool(0.3) {
+            true => {
+                let (first, second) = tokio::join!(self.intent(&path), self.intent(&path));
+                assert_eq!(first, second, "one attempt at a time");
+                first
             }
-            sleep(LOOK_AGAIN).await;
+            false => self.intent(&path).await,
         };
         self.told[one].intent = Some(intent.clone());
         intent
+    }
+
+    async fn intent(&self, path: &str) -> String {
+        loop {
+            let began = self.ask(Method::POST, path, Some(json!({}))).await;
+            if let Some(secret) = began.data(201)["client_secret"].as_str() {
+                return secret.split("_secret_").next().unwrap().to_owned();
+            }
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     async fn pay(&mut self, one: usize) {
@@ -433,8 +444,12 @@ impl Person {
             _ => json!({"amount": self.random.random_range(1..=self.told[one].paid)}),
         };
         let organizer = self.world.shows[event].organizer;
+        let path = format!("{path}/refunds");
+        if self.random.random_bool(0.2) {
+            return self.refund_twice(one, &path).await;
+        }
         let headers = [("x-user-id", organizer.to_string()), self.key()];
-        let (post, path) = (Method::POST, format!("{path}/refunds"));
+        let post = Method::POST;
         let answer = self
             .world
             .servers
@@ -471,6 +486,41 @@ impl Person {
         if told.units.values().sum::<i64>() == 0 {
             told.state = State::Refunded;
         }
+    }
+
+    /// Two of the staff give back more than half at once: one of them does.
+    async fn refund_twice(&mut self, one: usize, path: &str) {
+        let told = &self.told[one];
+        let (event, amount) = (told.event, told.paid / 2 + 1);
+        let organizer = self.world.shows[event].organizer.to_string();
+        let keys = [self.key(), self.key()];
+        let asked = keys.map(|key| {
+            let (world, headers) = (self.world.clone(), [("x-user-id", organizer.clone()), key]);
+            let (path, body) = (path.to_owned(), json!({ "amount": amount }));
+            async move {
+                world
+                    .servers
+                    .ask(&Method::POST, &path, &headers, Some(&body))
+                    .await
+            }
+        });
+        let answers = futures_util::future::join_all(asked).await;
+        let mut given = 0;
+        for answer in answers {
+            match answer.status {
+                201 => {
+                    given += 1;
+                    let done = "select count(*) > 0 from refunds where state = 'succeeded' and id";
+                    let id = answer.data(201)["id"].as_str().unwrap().to_owned();
+                    self.until(&format!("{done} = '{id}'")).await;
+                }
+                _ => assert_eq!(answer.code(409), "REFUND_EXCEEDS"),
+            }
+        }
+        assert_eq!(given, 1, "of two refunds of more than half");
+        let told = &mut self.told[one];
+        told.paid -= amount;
+        told.kept = (told.kept - amount).max(0);
     }
 
     async fn wait_or_look(&mut self) {

@@ -147,3 +147,25 @@ async fn a_dispute_moves_money_and_state_and_never_stock() {
     let net: i64 = net.map(|one| one["net"].as_i64().unwrap()).sum();
     assert_eq!(shop.account("money at stripe").await, net);
 }
+
+#[tokio::test]
+async fn a_refund_of_ours_that_fails_after_it_had_succeeded_waits_for_a_person() {
+    let shop = Shop::open(10).await;
+    let (held, intent) = shop.sell_two().await;
+    let refunds = format!("/api/v1/bookings/{}/refunds", held.id);
+    let staff = shop.server.user(shop.show.organizer);
+    let refund = staff.post(&refunds, &json!({"amount": 1_000})).await;
+    assert_eq!(refund.data(201)["status"], "succeeded");
+    let books = shop.stripe.books().await;
+    let id = books["refunds"][0]["id"].clone();
+    let failed = json!({"refund": id, "ends": "failed", "even_if_succeeded": true});
+    shop.stripe.tell(failed).await;
+    let noted = format!(
+        "select count(*) = 1 from payments where booking_id = '{}' and review is not null and refunded_amount = 0",
+        held.id
+    );
+    shop.until(&noted).await;
+    shop.until_quiet().await;
+    assert_eq!(shop.kept(&intent).await, 2 * PRICE);
+    shop.server.audit().await;
+}

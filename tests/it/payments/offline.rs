@@ -62,3 +62,37 @@ async fn a_transfer_that_does_not_come_ends_with_its_hold() {
         .await;
     shop.server.audit().await;
 }
+
+/// Cash for what the buyer has now, whatever was begun before.
+#[tokio::test]
+async fn other_tickets_after_an_offline_attempt_are_paid_at_their_own_price() {
+    let shop = Shop::open(10).await;
+    let staff = shop.server.user(shop.show.organizer);
+    for asks_again in [true, false] {
+        let held = shop.hold(1).await;
+        let buyer = shop.buyer(&held);
+        let booking = format!("/api/v1/bookings/{}", held.id);
+        let pay = format!("{booking}/payment");
+        let offline = json!({"provider": "offline"});
+        buyer.post(&pay, &offline).await.data(201);
+        let types = &shop.show.ticket_types;
+        let other = json!({"items": [{"ticket_type_id": types[0], "quantity": 3}]});
+        buyer.patch(&booking, &other).await.data(200);
+        if asks_again {
+            let again = buyer.post(&pay, &offline).await;
+            assert_eq!(again.data(201)["amount"]["amount"], 3 * PRICE);
+        }
+        let paid = json!({"status": "confirmed", "paid_by": "cash"});
+        staff
+            .put(&format!("{booking}/status"), &paid)
+            .await
+            .data(200);
+        shop.until_payment(&held, "captured").await;
+        let captured = format!(
+            "select sum(captured_amount)::bigint from payments where booking_id = '{}'",
+            held.id
+        );
+        assert_eq!(one::<i64>(&shop.client, &captured, &[]).await, 3 * PRICE);
+    }
+    shop.server.audit().await;
+}
