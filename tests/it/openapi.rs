@@ -285,6 +285,8 @@ async fn faults_15_the_examples_work() {
                 // Nobody knows the code of a ticket before it is sold.
                 "/checkins",
                 "/undo",
+                // Nor which booking has an invoice.
+                "{booking}.pdf",
             ];
             // Those of the demo's other event have the first numbers.
             let rules = ["{fee_id}", "{tax_id}", "{voucher_id}"];
