@@ -286,7 +286,7 @@ async fn faults_15_the_examples_work() {
                 "/checkins",
                 "/undo",
                 // Nor which booking has an invoice.
-                "{booking}.pdf",
+                "{file}",
             ];
             // Those of the demo's other event have the first numbers.
             let rules = ["{fee_id}", "{tax_id}", "{voucher_id}"];
