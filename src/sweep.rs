@@ -25,6 +25,7 @@ use self::pauses::{Pauses, Rests};
 use crate::config::SweepConfig;
 use crate::config::inside::{
     ENDED_KEPT_HOURS, PROVIDER_EVENTS_KEPT_HOURS, REMINDER_BEFORE, SESSIONS_PRUNED_MAX,
+    TRANSFER_ENDED_HOURS,
 };
 use crate::desk::{Desk, DeskError, Expired};
 use crate::metrics;
@@ -262,6 +263,11 @@ async fn prune(
     while full(store.prune_account_links(ended, rows_max).await?) {}
     while full(store.prune_ended_tokens(ended, rows_max).await?) {}
     // Each has many tokens.
+    while full(
+        store
+            .prune_transfers(TRANSFER_ENDED_HOURS, rows_max)
+            .await?,
+    ) {}
     while store.prune_sessions(ended, SESSIONS_PRUNED_MAX).await? >= SESSIONS_PRUNED_MAX as u64 {}
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
+use super::idempotency;
 use crate::auth::passes::{PublicKey, verify};
 use crate::auth::{Caller, Right};
 use crate::schema;
@@ -23,6 +24,7 @@ use crate::store::checkins::{NotUndone, Scan, Scanned, ShownTicket};
 use crate::ticketing::admission::ScanResult;
 use crate::ticketing::pass::PASS_CHARS_MAX;
 use crate::ticketing::record::TicketStatus;
+use crate::ticketing::reference::plain_digits;
 use crate::ticketing::{CheckinId, EventId, Revision, TicketId, UserId};
 
 const CODE_CHARS_MAX: usize = 40;
@@ -129,7 +131,7 @@ impl Input for Read {
         let gate = fields.filled_text("gate", GATE_CHARS_MAX);
         let scanned_at = fields.time("scanned_at");
         let given = match (code, payload) {
-            (Some(code), _) => Given::Code(code.to_ascii_uppercase()),
+            (Some(code), _) => Given::Code(plain_digits(&code).to_ascii_uppercase()),
             (None, payload) => Given::Payload(payload?),
         };
         Some(Read {
@@ -175,12 +177,18 @@ impl Input for ReadBatch {
 }
 
 fn scan(state: &ApiState, keys: &[PublicKey], read: Read) -> Scan {
+    let (kind, text) = match &read.given {
+        Given::Code(code) => ("code", code),
+        Given::Payload(text) => ("payload", text),
+    };
+    let shown_hash = Sha256::digest(format!("{kind} {text}")).into();
     let shown = match read.given {
         Given::Code(code) => ShownTicket::Code(code),
         Given::Payload(text) => verify(keys, &text).map_or(ShownTicket::Forged, ShownTicket::Pass),
     };
     Scan {
         shown,
+        shown_hash,
         nonce: read.nonce,
         gate: read.gate,
         scanned_at: read.scanned_at.unwrap_or_else(|| state.desk.now()),
@@ -193,7 +201,8 @@ fn unknown() -> ApiError {
 
 /// Let somebody in
 ///
-/// For those who may `check_in`. The same nonce again is the same scan, and answered the same. A refused scan is not kept.
+/// For those who may `check_in`. The same nonce again is the same scan, and answered the same; with something else shown it
+/// is refused. A refused scan is not kept.
 #[utoipa::path(
     post, path = "/checkins", tag = "tickets", request_body = CheckinBody,
     responses(
@@ -203,6 +212,8 @@ fn unknown() -> ApiError {
             caller's; `EVENT_NOT_FOUND`", body = Failure),
         (status = 409, description = "`ALREADY_USED {at, gate}`, `TICKET_VOID`, `TICKET_REPLACED`, `WRONG_EVENT`",
             body = Failure),
+        (status = 422, description = "`VALIDATION_FAILED`; `IDEMPOTENCY_MISMATCH`: the nonce was used for something else \
+            that was shown", body = Failure),
     )
 )]
 pub(super) async fn create(
@@ -234,6 +245,7 @@ pub(super) async fn create(
         ScanResult::Replaced => Err(ApiError::conflict("TICKET_REPLACED")),
         ScanResult::WrongEvent => Err(ApiError::conflict("WRONG_EVENT")),
         ScanResult::Unknown => Err(unknown()),
+        ScanResult::NonceReused => Err(idempotency::mismatch()),
     }
 }
 
@@ -268,7 +280,8 @@ async fn guard(state: &ApiState, caller: &Caller, right: Right, event: EventId) 
 /// Merge scans that a gate made without network
 ///
 /// In the order in which they were made. Each has its own result; all are kept, also those that should not have let
-/// anybody in. Sent again, it is answered the same.
+/// anybody in. Sent again, it is answered the same. An entry whose nonce was used for something else is `nonce_reused`, and
+/// not kept: it may be sent under another nonce.
 #[utoipa::path(
     post, path = "/checkins/batch", tag = "tickets", request_body = CheckinBatchBody,
     responses(

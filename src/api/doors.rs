@@ -112,6 +112,7 @@ fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
         (&Method::POST, "/api/v1/users" | "/api/v1/email-codes" | "/api/v1/bookings/find") => {
             Some(Kind::SignUps)
         }
+        (&Method::POST, path) if offers_a_ticket(path) => Some(Kind::SignUps),
         (
             &Method::POST,
             "/api/v1/auth/register" | "/api/v1/auth/password/forgot" | "/api/v1/auth/link",
@@ -122,6 +123,11 @@ fn kind(method: &Method, uri: &Uri) -> Option<Kind> {
         }
         _ => Some(Kind::Writes),
     }
+}
+
+/// It is a mail to an address of the caller's choice.
+fn offers_a_ticket(path: &str) -> bool {
+    path.starts_with("/api/v1/tickets/") && path.ends_with("/transfer")
 }
 
 fn is_stream(path: &str) -> bool {

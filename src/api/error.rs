@@ -198,7 +198,12 @@ impl From<DeskError> for ApiError {
 /// Refusals of the rules for organizers' changes.
 impl From<EditRefusal> for ApiError {
     fn from(refusal: EditRefusal) -> ApiError {
-        ApiError::refused(refusal.status(), refusal.code(), &refusal)
+        match refusal {
+            EditRefusal::NotAMultiple { step } => {
+                ApiError::invalid(vec![FieldError::new("value", "NOT_A_MULTIPLE", step)])
+            }
+            _ => ApiError::refused(refusal.status(), refusal.code(), &refusal),
+        }
     }
 }
 

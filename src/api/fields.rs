@@ -14,6 +14,7 @@ use serde_json::{Map, Number, Value};
 
 use super::error::ApiError;
 use crate::config::rest::URL_CHARS_MAX;
+use crate::ticketing::reference::plain_digits;
 
 /// One thing that is wrong with one field. `code` is a key of the table in `message.rs`.
 #[derive(Debug, Clone, PartialEq)]
@@ -326,7 +327,7 @@ impl Fields {
     pub fn integer(&mut self, name: &str, bounds: RangeInclusive<i64>) -> Option<i64> {
         let number = match self.raw(name)? {
             Value::Number(number) => Some(number.clone()),
-            Value::String(text) if self.textual => text.trim().parse().ok(),
+            Value::String(text) if self.textual => plain_digits(text.trim()).parse().ok(),
             _ => None,
         };
         let Some(number) = number else {
@@ -354,7 +355,7 @@ impl Fields {
 
     pub fn real(&mut self, name: &str, bounds: RangeInclusive<f64>) -> Option<f64> {
         let value = match self.raw(name)? {
-            Value::String(text) if self.textual => text.trim().parse().ok(),
+            Value::String(text) if self.textual => plain_digits(text.trim()).parse().ok(),
             value => value.as_f64(),
         };
         match value.filter(|value: &f64| value.is_finite()) {

@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -83,7 +83,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     request.extensions_mut().insert(RequestId(id.clone()));
     let lang = Lang::of(request.headers());
     // The desk fills these in for bookings.
-    let span = tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path(),
+    let span = tracing::info_span!("request", %id, method = %request.method(), path = logged_path(&request),
         event = Empty, reference = Empty, revision = Empty);
     async move {
         let started = Instant::now();
@@ -98,6 +98,15 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// The path as it is logged and traced. A token in it opens what it stands for, so there the route is told instead.
+fn logged_path(request: &Request) -> &str {
+    let matched = request.extensions().get::<MatchedPath>();
+    let route = matched.map(MatchedPath::as_str);
+    route
+        .filter(|route| route.contains("{token}"))
+        .unwrap_or_else(|| request.uri().path())
 }
 
 /// The id of a request, among its extensions.

@@ -7,10 +7,10 @@ use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::api::fields::Fields;
+use crate::api::fields::{FieldError, Fields};
 use crate::config::rest::PRICE_AMOUNT_MAX;
 use crate::schema;
-use crate::ticketing::currency::Currency;
+use crate::ticketing::currency::{self, Currency};
 
 /// An amount in minor units, with the currency if the request names it.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +66,12 @@ fn amount_schema(max: i64) -> RefOr<Schema> {
         .item(money)
         .item(schema::integer(0, max));
     Schema::from(either.build()).into()
+}
+
+/// What is wrong with an amount that the currency does not have: card networks round it.
+pub(super) fn off_step(field: &str, amount: i64, currency: &str) -> Option<FieldError> {
+    let step = currency::step(currency);
+    (amount % step != 0).then(|| FieldError::new(field, "NOT_A_MULTIPLE", step))
 }
 
 /// A price.

@@ -20,6 +20,7 @@ use crate::config::rest::{CAPACITY_MAX, NAME_CHARS_MAX};
 use crate::schema;
 use crate::store::events::EventInFull;
 use crate::store::ticket_types::{NewTicketType, TicketTypeChange};
+use crate::ticketing::currency::STEPS_MAX;
 use crate::ticketing::{EventId, TicketTypeId};
 
 /// A new ticket type.
@@ -247,7 +248,7 @@ pub(super) async fn create(
         .map(|key| state.in_flight.enter(key))
         .transpose()?;
     let key = key.as_ref().map(|key| &key.stored);
-    same_currency(&state, &caller, event_id, Some(&body.input.price)).await?;
+    fits_currency(&state, &caller, event_id, Some(&body.input.price)).await?;
     let ticket_type = body.input.into_type(0);
     let context = events::context(&state);
     let render = |event: EventInFull, id| {
@@ -278,7 +279,7 @@ pub(super) async fn change(
     At((event_id, ticket_type_id)): At<(EventId, TicketTypeId)>,
     body: Body<TicketTypePatch>,
 ) -> ApiResult<Reply<TicketTypeDetail>> {
-    same_currency(&state, &caller, event_id, body.input.price.as_ref()).await?;
+    fits_currency(&state, &caller, event_id, body.input.price.as_ref()).await?;
     let change = body.input.into_change();
     let changed = state
         .store
@@ -316,20 +317,25 @@ pub(super) async fn remove(
     .revision(removed.revision))
 }
 
-/// Refuses a price in another currency than the event's.
-async fn same_currency(
+/// Refuses a price in another currency than the event's, or one that this does not have.
+async fn fits_currency(
     state: &ApiState,
     caller: &Caller,
     event_id: EventId,
     price: Option<&Amount>,
 ) -> ApiResult<()> {
-    let Some(price) = price.filter(|price| price.currency.is_some()) else {
+    let is_odd = |price: &&Amount| price.currency.is_some() || price.amount % STEPS_MAX != 0;
+    let Some(price) = price.filter(is_odd) else {
         return Ok(());
     };
     let event = events::visible(state, caller, event_id).await?;
-    match price.is_other(&event.row.event.currency) {
-        true => Err(ApiError::invalid_field("price", "OTHER_CURRENCY")),
-        false => Ok(()),
+    let currency = &event.row.event.currency;
+    if price.is_other(currency) {
+        return Err(ApiError::invalid_field("price", "OTHER_CURRENCY"));
+    }
+    match money::off_step("price", price.amount, currency) {
+        Some(error) => Err(ApiError::invalid(vec![error])),
+        None => Ok(()),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::pdf::ticket::{self, PrintedTicket};
 use crate::schema;
 use crate::store::tickets::TicketInFull;
 use crate::ticketing::record::{Money, TicketStatus};
+use crate::ticketing::reference::plain_digits;
 use crate::ticketing::{BookingId, EventId, SeatId, TicketId, TicketTypeId, calendar};
 
 /// Longer than any code of ours.
@@ -118,7 +119,7 @@ pub(super) async fn seen(
     code: &str,
     token: Option<&str>,
 ) -> ApiResult<Seen> {
-    let code = code.trim().to_ascii_uppercase();
+    let code = plain_digits(code.trim()).to_ascii_uppercase();
     let is_code = code.len() <= CODE_CHARS_MAX && code.bytes().all(|byte| byte.is_ascii_graphic());
     let found = match (code.parse(), is_code) {
         (Ok(id), _) => state.store.ticket_numbered(TicketId(id)).await?,

@@ -1,7 +1,7 @@
 //! Tickets that are handed on: offered by their holder, accepted by whoever reads the mail.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,12 +16,14 @@ use super::fields::{Fields, Input};
 use super::idempotency::{IdempotencyHeader, given_key, made, replayed};
 use super::tickets::{PRIVATE, TicketData, may_use, seen};
 use crate::auth::Caller;
+use crate::config::inside::{TICKET_OFFERS_MAX, TICKET_OFFERS_S};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::jobs::{Accepted, TransferOffer, row};
 use crate::lang::Lang;
 use crate::schema;
 use crate::store::transfers::{NotHandedOn, Recipient, Transfer};
 use crate::ticketing::TransferId;
+use crate::ticketing::admission::TransferRefusal;
 use crate::ticketing::reference::ticket_code;
 
 /// Whom the ticket is offered to.
@@ -79,6 +81,8 @@ pub(super) struct AcceptedTicket {
         (status = 409, description = "`TICKET_REPLACED`: somebody else holds it; `TICKET_NOT_VALID`, `TRANSFERS_CLOSED`, \
             `TRANSFER_PENDING`; `IDEMPOTENCY_IN_FLIGHT`", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`, `IDEMPOTENCY_MISMATCH`", body = Failure),
+        (status = 429, description = "`TOO_MANY_OFFERS {max}`: so many offers of a ticket in an hour; `RATE_LIMITED`",
+            body = Failure),
         (status = 501, description = "`NO_MAIL`: this server has no way to send mails", body = Failure),
     )
 )]
@@ -148,14 +152,15 @@ pub(super) async fn withdraw(
 
 /// Take over a ticket that was offered by mail
 ///
-/// With the token of the link; repeated, it answers the same. A caller with an account keeps the ticket there as well. The
+/// With the token of the link; repeated by the same account, or soon, it answers the same. A caller with an account keeps the ticket there as well. The
 /// old code opens nothing from now on; the new one is mailed, too.
 #[utoipa::path(
     post, path = "/transfers/{token}/accept", tag = "tickets", params(("token" = String, Path)),
     responses(
         (status = 200, description = "The ticket is the caller's", body = Envelope<AcceptedTicket>,
             headers(("X-Event-Revision" = u64, description = "The event's revision, with this in it"))),
-        (status = 404, description = "`TRANSFER_NOT_FOUND`: the link is of no offer, or it was withdrawn", body = Failure),
+        (status = 404, description = "`TRANSFER_NOT_FOUND`: the link is of no offer, or it was withdrawn, or \
+            somebody else accepted it", body = Failure),
         (status = 409, description = "`TICKET_NOT_VALID`: it was used or taken back meanwhile; `TRANSFERS_CLOSED`: the event \
             has begun", body = Failure),
     )
@@ -188,6 +193,12 @@ fn no_transfer() -> ApiError {
 fn refused(not: NotHandedOn) -> ApiError {
     match not {
         NotHandedOn::NotFound => no_transfer(),
+        NotHandedOn::Refused(TransferRefusal::TooMany) => ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            TransferRefusal::TooMany.code(),
+        )
+        .retry_after(TICKET_OFFERS_S)
+        .with("max", TICKET_OFFERS_MAX),
         NotHandedOn::Refused(refusal) => ApiError::conflict(refusal.code()),
     }
 }

@@ -356,6 +356,14 @@ pub const EXPORT_CHUNK_BYTES: usize = 32 * 1_024;
 /// Events whose tickets are summed up for operators, those that begin next.
 pub const ON_SALE_EVENTS_MAX: i64 = 10_000;
 
+/// Offers of one ticket in so many seconds: each sends a mail to an address that its holder names.
+pub const TICKET_OFFERS_MAX: i64 = 5;
+pub const TICKET_OFFERS_S: u64 = 3_600;
+/// How long the link of an accepted offer is answered again to somebody without account, in minutes.
+pub const TRANSFER_REPEAT_MIN: i32 = 15;
+/// How long after the begin of its event an offer that nobody accepted is ended, in hours. Nobody can accept it any more.
+pub const TRANSFER_ENDED_HOURS: u32 = 1;
+
 // --- payments
 
 /// How soon a provider is asked about an attempt of which nothing was heard, in seconds; then again each time that its age
@@ -380,7 +388,7 @@ pub const SESSIONS_PRUNED_MAX: usize = 50;
 pub const PROVIDER_EVENTS_FIRST_S: i64 = 3 * 24 * 3_600;
 pub const PROVIDER_EVENTS_OVERLAP_S: i64 = 10 * 60;
 /// How old the signature of a webhook may be, in seconds.
-pub const WEBHOOK_TOLERANCE_S: i64 = 300;
+pub const WEBHOOK_TOLERANCE_S: u64 = 300;
 // --- accounts and organizations
 
 /// People of one organization.

@@ -20,6 +20,8 @@ use crate::ticketing::{CheckinId, EventId, Revision, TicketId, UserId};
 #[derive(Debug, Clone)]
 pub struct Scan {
     pub shown: ShownTicket,
+    /// SHA-256 of what was shown: the same nonce with the same hash is the same scan.
+    pub shown_hash: [u8; 32],
     pub nonce: String,
     pub gate: Option<String>,
     pub scanned_at: Timestamp,
@@ -249,7 +251,7 @@ async fn one(
     by: Option<UserId>,
     offline: bool,
 ) -> Result<Scanned, StoreError> {
-    if let Some(known) = recall(tx, event, &scan.nonce).await? {
+    if let Some(known) = recall(tx, event, scan).await? {
         return Ok(known);
     }
     let (ticket, shown) = match &scan.shown {
@@ -297,18 +299,15 @@ async fn one(
         tx.execute(&statement, &[&ticket]).await?;
     }
     let mut scanned = Scanned {
-        id: None,
-        nonce: scan.nonce.clone(),
-        result,
         ticket_id: ticket,
-        // Of a ticket of another event a gate is told nothing.
-        code: code.filter(|_| result != ScanResult::WrongEvent),
+        code,
         at: before.0,
         gate: before.1,
+        ..Scanned::nothing(scan, result)
     };
     if result == ScanResult::Admitted || offline {
-        let sql = "insert into checkins (event_id, ticket_id, nonce, gate, scanned_at, offline, result, by_user)
-                   values ($1, $2, $3, $4, $5, $6, $7, $8) returning id, at";
+        let sql = "insert into checkins (event_id, ticket_id, nonce, gate, scanned_at, offline, result, by_user, shown_hash)
+                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id, at";
         let statement = tx.prepare_cached(sql).await?;
         let row = tx
             .query_one(
@@ -322,6 +321,7 @@ async fn one(
                     &offline,
                     &result.as_str(),
                     &by,
+                    &scan.shown_hash.as_slice(),
                 ],
             )
             .await?;
@@ -330,16 +330,41 @@ async fn one(
             (scanned.at, scanned.gate) = (Some(row.try_get(1)?), scan.gate.clone());
         }
     }
-    Ok(scanned)
+    Ok(scanned.told(scan))
 }
 
-/// What came of the scan with this nonce.
+impl Scanned {
+    fn nothing(scan: &Scan, result: ScanResult) -> Scanned {
+        Scanned {
+            id: None,
+            nonce: scan.nonce.clone(),
+            result,
+            ticket_id: None,
+            code: None,
+            at: None,
+            gate: None,
+        }
+    }
+
+    /// Of a ticket of another event, which may be another organizer's, a gate is told nothing.
+    fn told(self, scan: &Scan) -> Scanned {
+        match self.result {
+            ScanResult::WrongEvent => Scanned {
+                id: self.id,
+                ..Scanned::nothing(scan, self.result)
+            },
+            _ => self,
+        }
+    }
+}
+
+/// What came of the scan with this nonce; that it was another scan's, if something else was shown.
 async fn recall(
     tx: &Transaction<'_>,
     event: EventId,
-    nonce: &str,
+    scan: &Scan,
 ) -> Result<Option<Scanned>, StoreError> {
-    let sql = "select c.id, c.result, c.ticket_id, k.code, admitted.at, admitted.gate
+    let sql = "select c.id, c.result, c.ticket_id, k.code, admitted.at, admitted.gate, c.shown_hash
                  from checkins c
                  left join tickets k on k.id = c.ticket_id
                  left join lateral (
@@ -348,21 +373,24 @@ async fn recall(
                          and (one.id = c.id or c.result <> 'admitted' and one.undone_at is null) limit 1) as admitted on true
                 where c.event_id = $1 and c.nonce = $2";
     let statement = tx.prepare_cached(sql).await?;
-    let row = tx.query_opt(&statement, &[&event, &nonce]).await?;
+    let row = tx.query_opt(&statement, &[&event, &scan.nonce]).await?;
     row.map(|row| {
+        let shown_hash: &[u8] = row.try_get(6)?;
+        if shown_hash != scan.shown_hash {
+            return Ok(Scanned::nothing(scan, ScanResult::NonceReused));
+        }
         let result: &str = row.try_get(1)?;
         let result = ScanResult::parse(result);
         let result = result.ok_or_else(|| StoreError::corrupt("result of a scan"))?;
-        let code: Option<String> = row.try_get(3)?;
-        Ok(Scanned {
+        let known = Scanned {
             id: row.try_get(0)?,
-            nonce: nonce.to_owned(),
-            result,
             ticket_id: row.try_get(2)?,
-            code: code.filter(|_| result != ScanResult::WrongEvent),
+            code: row.try_get(3)?,
             at: row.try_get(4)?,
             gate: row.try_get(5)?,
-        })
+            ..Scanned::nothing(scan, result)
+        };
+        Ok(known.told(scan))
     })
     .transpose()
 }

@@ -12,6 +12,7 @@ use super::idempotency::{IdempotencyKey, Once};
 use super::{Store, StoreError, Total};
 use crate::auth::Caller;
 use crate::config::rest::{LIST_COUNTED_MAX, PRICE_RULES_MAX, VOUCHERS_MAX};
+use crate::ticketing::currency;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::rules::{FeeRule, TaxRule, VoucherRule};
 use crate::ticketing::{EventId, TicketTypeId};
@@ -27,6 +28,8 @@ pub trait PriceRule: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Rows of one event.
     const ROWS_MAX: i64;
     const NOT_FOUND: EditRefusal;
+    /// The kinds whose `value` is an amount.
+    const AMOUNTS: &'static [&'static str] = &[];
 }
 
 impl PriceRule for VoucherRule {
@@ -35,6 +38,7 @@ impl PriceRule for VoucherRule {
         reveals_hidden";
     const ROWS_MAX: i64 = VOUCHERS_MAX;
     const NOT_FOUND: EditRefusal = EditRefusal::VoucherNotFound;
+    const AMOUNTS: &'static [&'static str] = &["amount", "fixed_price"];
 }
 
 impl PriceRule for TaxRule {
@@ -49,6 +53,7 @@ impl PriceRule for FeeRule {
     const COLUMNS: &'static str = "name, kind, value, absorbed";
     const ROWS_MAX: i64 = PRICE_RULES_MAX;
     const NOT_FOUND: EditRefusal = EditRefusal::FeeNotFound;
+    const AMOUNTS: &'static [&'static str] = &["per_ticket", "per_booking"];
 }
 
 impl Store {
@@ -90,6 +95,7 @@ impl Store {
         self.edit_once(event, caller, key, &given, |tx, (event, columns), _| {
             Box::pin(async move {
                 check_types(tx, *event, columns).await?;
+                check_step::<R>(tx, *event, None, columns).await?;
                 let (table, names) = (R::TABLE, R::COLUMNS);
                 let count = format!(
                     "select count(*) from (select from {table} where event_id = $1 limit $2) counted"
@@ -123,6 +129,7 @@ impl Store {
         self.edit(event, caller, &given, |tx, (event, id, columns), _| {
             Box::pin(async move {
                 check_types(tx, *event, columns).await?;
+                check_step::<R>(tx, *event, Some(*id), columns).await?;
                 let (table, names) = (R::TABLE, R::COLUMNS);
                 let update = format!(
                     "update {table} r set ({names}) = (select {names} from jsonb_populate_record(r, $3))
@@ -154,6 +161,43 @@ impl Store {
             })
         })
         .await
+    }
+}
+
+/// An amount, as it will be, is one that the event's currency has.
+async fn check_step<R: PriceRule>(
+    tx: &Transaction<'_>,
+    event: EventId,
+    id: Option<i64>,
+    columns: &Columns,
+) -> EditResult<()> {
+    let mut kind = columns
+        .get("kind")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    let mut value = columns.get("value").and_then(Value::as_i64);
+    if R::AMOUNTS.is_empty() || (kind.is_none() && value.is_none()) {
+        return Ok(());
+    }
+    if let Some(id) = id.filter(|_| kind.is_none() || value.is_none()) {
+        let sql = format!(
+            "select kind, value from {} where event_id = $1 and id = $2",
+            R::TABLE
+        );
+        let row = tx.query_opt(&sql, &[&event, &id]).await?;
+        let row = row.ok_or(R::NOT_FOUND)?;
+        kind = kind.or(row.try_get(0)?);
+        value = value.or(row.try_get(1)?);
+    }
+    let is_amount = kind.is_some_and(|kind| R::AMOUNTS.contains(&&*kind));
+    let Some(value) = value.filter(|value| is_amount && value % currency::STEPS_MAX != 0) else {
+        return Ok(());
+    };
+    let sql = "select currency from events where id = $1";
+    let row = tx.query_one(sql, &[&event]).await?;
+    match currency::step(row.try_get(0)?) {
+        step if value % step != 0 => Err(EditRefusal::NotAMultiple { step }.into()),
+        _ => Ok(()),
     }
 }
 

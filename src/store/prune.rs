@@ -126,6 +126,30 @@ impl Store {
         .await
     }
 
+    /// Ends offers of tickets whose event has begun or does not take place, and forgets whom they were made to.
+    pub async fn prune_transfers(
+        &self,
+        begun_hours: u32,
+        rows_max: usize,
+    ) -> Result<u64, StoreError> {
+        self.prune(
+            "with ended as (
+                 update transfers set state = 'cancelled', ended_at = clock_timestamp()
+                  where state = 'pending' and id = any(array(
+                      select t.id from transfers t
+                        join lateral (select starts_at, status from events where id = t.event_id limit 1) e on true
+                       where t.state = 'pending'
+                         and (e.starts_at < statement_timestamp() - make_interval(hours => $1)
+                              or e.status in ('cancelled', 'completed'))
+                       order by t.ticket_id limit $2))
+                 returning id)
+             delete from transfer_contacts where transfer_id = any(array(select id from ended))",
+            begun_hours,
+            rows_max,
+        )
+        .await
+    }
+
     async fn prune(
         &self,
         statement: &str,

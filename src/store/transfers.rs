@@ -11,6 +11,7 @@ use super::jobs::{self, QueuedJob};
 use super::letters::LETTER_WORTH;
 use super::tickets::{generation, ticket_status};
 use super::{Store, StoreError, edit};
+use crate::config::inside::{TICKET_OFFERS_MAX, TICKET_OFFERS_S, TRANSFER_REPEAT_MIN};
 use crate::lang::Lang;
 use crate::ticketing::admission::{self, Offered, TransferRefusal};
 use crate::ticketing::live::EventStatus;
@@ -114,6 +115,13 @@ impl Store {
                 if let Err(refusal) = admission::transfer(&offered, now) {
                     return Ok(Err(NotHandedOn::Refused(refusal)));
                 }
+                let sql = "select count(*) from (select created_at from transfers where ticket_id = $1 order by id desc limit $2) newest
+                            where created_at > clock_timestamp() - make_interval(secs => $3)";
+                let (most, secs) = (TICKET_OFFERS_MAX, TICKET_OFFERS_S as f64);
+                let offers: i64 = tx.query_one(sql, &[ticket, &most, &secs]).await?.try_get(0)?;
+                if offers >= most {
+                    return Ok(Err(NotHandedOn::Refused(TransferRefusal::TooMany)));
+                }
                 let sql = "insert into transfers (id, ticket_id, event_id, generation) values ($1, $2, $3, $4) returning created_at";
                 let held = i32::from(*held);
                 let row = tx.query_one(sql, &[id, ticket, event, &held]).await?;
@@ -136,7 +144,8 @@ impl Store {
     }
 
     /// Hands the offered ticket over, under `code`. A repeated request is answered as the first one, while the ticket has
-    /// not gone on.
+    /// not gone on: to the account that accepted it, or, without an account, for some minutes. Links stay in mails that others
+    /// may come to read.
     pub async fn accept_transfer(
         &self,
         id: TransferId,
@@ -149,8 +158,10 @@ impl Store {
                     return Ok(Err(NotHandedOn::NotFound));
                 };
                 tx.execute("select take_turn($1)", &[&event]).await?;
-                let sql = "select state, generation from transfers where id = $1";
-                let row = tx.query_one(sql, &[id]).await?;
+                let sql = "select state, generation, ended_at > clock_timestamp() - make_interval(mins => $2)
+                             from transfers where id = $1 for update";
+                let row = tx.query_one(sql, &[id, &TRANSFER_REPEAT_MIN]).await?;
+                let is_recent: Option<bool> = row.try_get(2)?;
                 let (state, of): (&str, i32) = (row.try_get(0)?, row.try_get(1)?);
                 let of = generation(of)?;
                 let Some((offered, now)) = offered(tx, ticket).await? else {
@@ -160,8 +171,17 @@ impl Store {
                 match state {
                     "pending" if offered.generation == of => {}
                     "accepted" if offered.generation == of.saturating_add(1) => {
-                        let sql = "select code from ticket_holders where ticket_id = $1";
-                        let code = tx.query_one(sql, &[&ticket]).await?.try_get(0)?;
+                        let sql = "select code, user_id from ticket_holders where ticket_id = $1";
+                        let holder = tx.query_one(sql, &[&ticket]).await?;
+                        let code = holder.try_get(0)?;
+                        let is_again = match holder.try_get::<_, Option<UserId>>(1)? {
+                            Some(holder) => *user == Some(holder),
+                            // Nobody can prove to be the one who accepted it, but for a request that is sent again.
+                            None => is_recent == Some(true),
+                        };
+                        if !is_again {
+                            return Ok(Err(NotHandedOn::NotFound));
+                        }
                         let revision = edit::revision(tx, event).await?;
                         return Ok(Ok(over(offered.generation, code, revision)));
                     }

@@ -26,10 +26,13 @@ pub enum ScanResult {
     WrongEvent,
     /// It is no ticket of ours.
     Unknown,
+    /// The nonce is that of a scan of something else: it was not looked at.
+    NonceReused,
 }
 
 impl ScanResult {
-    pub const ALL: [ScanResult; 6] = [
+    /// Those that are kept.
+    pub const KEPT: [ScanResult; 6] = [
         ScanResult::Admitted,
         ScanResult::AlreadyUsed,
         ScanResult::Void,
@@ -47,12 +50,13 @@ impl ScanResult {
             ScanResult::Replaced => "replaced",
             ScanResult::WrongEvent => "wrong_event",
             ScanResult::Unknown => "unknown",
+            ScanResult::NonceReused => "nonce_reused",
         }
     }
 
     pub fn parse(text: &str) -> Option<ScanResult> {
-        let mut all = ScanResult::ALL.into_iter();
-        all.find(|result| result.as_str() == text)
+        let mut kept = ScanResult::KEPT.into_iter();
+        kept.find(|result| result.as_str() == text)
     }
 }
 
@@ -110,6 +114,8 @@ pub enum TransferRefusal {
     NotTransferable,
     /// It is offered to somebody already.
     Pending,
+    /// It was offered as often as it may be for now: each offer is a mail to an address of the holder's choice.
+    TooMany,
 }
 
 impl TransferRefusal {
@@ -118,6 +124,7 @@ impl TransferRefusal {
             TransferRefusal::Closed => "TRANSFERS_CLOSED",
             TransferRefusal::NotTransferable => "TICKET_NOT_VALID",
             TransferRefusal::Pending => "TRANSFER_PENDING",
+            TransferRefusal::TooMany => "TOO_MANY_OFFERS",
         }
     }
 }

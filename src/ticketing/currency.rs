@@ -62,11 +62,14 @@ impl Currency {
     /// All amounts are multiples of it. Card networks round the third decimal away, so it is always 0.
     pub fn step(self) -> i64 {
         match self.decimals {
-            3 => 10,
+            3 => STEPS_MAX,
             _ => 1,
         }
     }
 }
+
+/// A multiple of every currency's step.
+pub const STEPS_MAX: i64 = 10;
 
 /// The step of a currency's amounts; 1 of a code that is none.
 pub fn step(code: &str) -> i64 {

@@ -70,6 +70,10 @@ pub enum EditRefusal {
     },
     /// Units of the ticket type are held or sold, so it cannot be sold by the seat.
     TicketTypeHasUnits,
+    /// The `value` is an amount that the event's currency does not have.
+    NotAMultiple {
+        step: i64,
+    },
 }
 
 impl EditRefusal {
@@ -97,6 +101,7 @@ impl EditRefusal {
             EditRefusal::MapBeyondCapacity { .. } => "MAP_BEYOND_CAPACITY",
             EditRefusal::CapacityIsSeats { .. } => "CAPACITY_IS_SEATS",
             EditRefusal::TicketTypeHasUnits => "TICKET_TYPE_HAS_UNITS",
+            EditRefusal::NotAMultiple { .. } => "NOT_A_MULTIPLE",
         }
     }
 
@@ -104,6 +109,7 @@ impl EditRefusal {
     pub fn status(&self) -> u16 {
         match self {
             EditRefusal::Forbidden => 403,
+            EditRefusal::NotAMultiple { .. } => 422,
             EditRefusal::EventNotFound
             | EditRefusal::TicketTypeNotFound { .. }
             | EditRefusal::SeatNotFound { .. }

@@ -385,6 +385,12 @@ async fn a_ticket_goes_over_by_the_link_in_the_mail_and_the_old_code_is_dead() {
     let accepted = anonymous.post(&accept, &json!({})).await;
     let again = anonymous.post(&accept, &json!({})).await;
     assert_eq!(again.data(200)["code"], accepted.data(200)["code"]);
+    // Later the link in the mail is nobody's key to the ticket.
+    let later =
+        "update transfers set ended_at = ended_at - interval '1 hour' where state = 'accepted'";
+    client.batch_execute(later).await.unwrap();
+    let late = anonymous.post(&accept, &json!({})).await;
+    assert_eq!(late.code(404), "TRANSFER_NOT_FOUND");
     let after = organizer.get(&availability).await;
     assert_eq!(left.data(200)["available"], after.data(200)["available"]);
     let new = accepted.data(200).clone();
@@ -454,4 +460,86 @@ async fn a_ticket_goes_over_by_the_link_in_the_mail_and_the_old_code_is_dead() {
     assert!(subject.ends_with("was taken back"), "{subject}");
     assert_eq!(holder.get(&path).await.data(200)["status"], "void");
     server.audit().await;
+}
+
+#[tokio::test]
+async fn offers_are_bounded_and_end_with_the_ticket_or_the_event() {
+    let mut smtp = Smtp::start().await;
+    let server = mailing(&smtp).await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Seat", 1_500, 20);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let item = json!({"ticket_type_id": show.ticket_types[0], "quantity": 2});
+    let body = json!({"event_id": show.event, "items": [item]});
+    let booked = buyer.post(BOOKINGS, &body).await;
+    let booking = format!("{BOOKINGS}/{}", booked.data(201)["id"].as_str().unwrap());
+    let sold = organizer.put(&format!("{booking}/status"), &paid()).await;
+    let tickets = sold.data(200)["tickets"].clone();
+    let path = |nth: usize| {
+        let code = tickets[nth]["code"].as_str().unwrap();
+        format!("/api/v1/tickets/{code}/transfer")
+    };
+    let to = json!({"name": "Grace", "email": "grace@example.org"});
+    for _ in 0..4 {
+        buyer.post(&path(0), &to).await.data(201);
+        buyer.delete(&path(0)).await.data(200);
+    }
+    buyer.post(&path(0), &to).await.data(201);
+    buyer.delete(&path(0)).await.data(200);
+    let refused = buyer.post(&path(0), &to).await;
+    assert_eq!(refused.code(429), "TOO_MANY_OFFERS");
+    let earlier = "update transfers set created_at = created_at - interval '1 hour'";
+    client.batch_execute(earlier).await.unwrap();
+    buyer.post(&path(0), &to).await.data(201);
+
+    // Its account gets the answer again, nobody else.
+    buyer.post(&path(1), &to).await.data(201);
+    let mut accept = String::new();
+    for _ in 0..20 {
+        let mail = smtp.mail().await;
+        let text = mail["text"].as_str().unwrap_or_default();
+        let Some(link) = text.split("#transfer=").nth(1) else {
+            continue;
+        };
+        let link = link.split_whitespace().next().unwrap();
+        accept = format!("/api/v1/transfers/{link}/accept");
+        let holder = server.user(user(&client, "customer").await);
+        let taken = holder.post(&accept, &json!({})).await;
+        if taken.status == 200 {
+            holder.post(&accept, &json!({})).await.data(200);
+            break;
+        }
+    }
+    let stolen = server.anonymous().post(&accept, &json!({})).await;
+    assert_eq!(stolen.code(404), "TRANSFER_NOT_FOUND");
+
+    // Whoever else waits is forgotten when the tickets are taken back.
+    let waiting = async || {
+        let sql = "select (select count(*) from transfers where state = 'pending'), (select count(*) from transfer_contacts)";
+        let row = client.query_one(sql, &[]).await.unwrap();
+        (row.get::<_, i64>(0), row.get::<_, i64>(1))
+    };
+    assert_eq!(waiting().await, (1, 1));
+    let cancelled = json!({"status": "cancelled"});
+    organizer
+        .put(&format!("{booking}/status"), &cancelled)
+        .await
+        .data(200);
+    assert_eq!(waiting().await, (0, 0));
+
+    // And when the event has begun.
+    let booked = buyer.post(BOOKINGS, &body).await;
+    let booking = format!("{BOOKINGS}/{}", booked.data(201)["id"].as_str().unwrap());
+    let sold = organizer.put(&format!("{booking}/status"), &paid()).await;
+    let code = sold.data(200)["tickets"][0]["code"].as_str().unwrap();
+    let offer = format!("/api/v1/tickets/{code}/transfer");
+    buyer.post(&offer, &to).await.data(201);
+    let store = server.database.store().await;
+    assert_eq!(store.prune_transfers(1, 10).await.unwrap(), 0);
+    let begun = "update events set starts_at = now() - interval '2 hours'";
+    client.batch_execute(begun).await.unwrap();
+    assert_eq!(store.prune_transfers(1, 10).await.unwrap(), 1);
+    assert_eq!(waiting().await, (0, 0));
 }

@@ -275,3 +275,59 @@ async fn without_the_constraint_a_voucher_is_overused() {
     let drop = "alter table vouchers drop constraint vouchers_not_overused";
     assert_eq!(race_for_a_voucher(drop).await, (3, true));
 }
+
+/// Card networks round the third decimal of these currencies away, so no amount of ours has one.
+#[tokio::test]
+async fn amounts_are_those_that_the_currency_has() {
+    let server = TestServer::start().await;
+    let organizer = server.user(user(&server.client().await, "organizer").await);
+    let event = |currency: &str, price: i64| {
+        json!({"title": "A show", "venue": "Hall", "starts_at": "2036-06-01T17:30:00Z", "capacity": 20,
+            "currency": currency, "ticket_types": [{"name": "Standing", "price": price, "capacity": 20}]})
+    };
+    let events = "/api/v1/events";
+    let refused = organizer.post(events, &event("KWD", 4_505)).await;
+    assert_eq!(refused.code(422), "VALIDATION_FAILED");
+    assert!(
+        refused.text.contains("ticket_types[0].price"),
+        "{}",
+        refused.text
+    );
+    organizer.post(events, &event("EUR", 4_505)).await.data(201);
+    let made = organizer.post(events, &event("KWD", 4_500)).await;
+    let event = format!("{events}/{}", made.data(201)["id"]);
+    let ticket_type = format!(
+        "{event}/ticket-types/{}",
+        made.data(201)["ticket_types"][0]["id"]
+    );
+    let voucher = |kind: &str| json!({"code": kind, "kind": kind, "value": 1_505});
+    let fee = |kind: &str| json!({"name": kind, "kind": kind, "value": 155});
+    let (vouchers, fees) = (format!("{event}/vouchers"), format!("{event}/fees"));
+    let percent = organizer.post(&vouchers, &voucher("percent")).await;
+    let percent = format!("{vouchers}/{}", percent.data(201)["id"]);
+    organizer.post(&fees, &fee("percent")).await.data(201);
+    let seats = json!({"name": "Seats", "price": 4_505, "capacity": 2});
+    for (path, body) in [
+        (&vouchers, voucher("amount")),
+        (&vouchers, voucher("fixed_price")),
+        (&fees, fee("per_ticket")),
+        (&fees, fee("per_booking")),
+        (&format!("{event}/ticket-types"), seats),
+    ] {
+        let refused = organizer.post(path, &body).await;
+        assert_eq!(refused.code(422), "VALIDATION_FAILED", "{path} {body}");
+        assert!(refused.text.contains("NOT_A_MULTIPLE"), "{}", refused.text);
+    }
+    for (path, body) in [
+        (&percent, json!({"kind": "amount"})),
+        (&ticket_type, json!({"price": 4_505})),
+        (&event, json!({"price": 4_505})),
+    ] {
+        let refused = organizer.patch(path, &body).await;
+        assert_eq!(refused.code(422), "VALIDATION_FAILED", "{path} {body}");
+    }
+    let whole = json!({"kind": "amount", "value": 1_500});
+    organizer.patch(&percent, &whole).await.data(200);
+    let odd = organizer.patch(&percent, &json!({"value": 1_505})).await;
+    assert_eq!(odd.code(422), "VALIDATION_FAILED");
+}

@@ -117,6 +117,67 @@ async fn a_bought_ticket_opens_the_door_once() {
 }
 
 #[tokio::test]
+async fn a_nonce_is_good_for_what_was_shown_with_it_only() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 50);
+    let show = show.stage(&client).await;
+    let elsewhere = Show::new().ticket_type("Standing", 1_500, 50);
+    let elsewhere = elsewhere.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let other_organizer = server.user(elsewhere.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let (_, codes) = sold(&show, &buyer, &organizer, 2).await;
+    let (_, theirs) = sold(&elsewhere, &buyer, &other_organizer, 1).await;
+    let scan_of = |code: &str| json!({"code": code, "nonce": "scan-00001"});
+
+    let first = organizer.post(CHECKINS, &scan_of(&codes[0])).await;
+    assert_eq!(first.data(200)["result"], "admitted");
+    // Digits of any script are digits.
+    let digit = |sign: char| match sign.to_digit(10) {
+        Some(digit) => char::from_u32(0x6f0 + digit).unwrap(),
+        None => sign,
+    };
+    let persian: String = codes[0].chars().map(digit).collect();
+    let again = organizer.post(CHECKINS, &scan_of(&persian)).await;
+    assert_eq!(again.data(200), first.data(200));
+    let ticket = format!("/api/v1/tickets/{persian}");
+    assert_eq!(buyer.get(&ticket).await.data(200)["status"], "used");
+    for code in [codes[1].as_str(), "TKT-20310601-AAAAAAAA"] {
+        let mut scan = scan_of(code);
+        scan["event_id"] = json!(show.event);
+        let refused = organizer.post(CHECKINS, &scan).await;
+        assert_eq!(refused.code(422), "IDEMPOTENCY_MISMATCH", "{code}");
+    }
+    let ticket = format!("/api/v1/tickets/{}", codes[1]);
+    assert_eq!(buyer.get(&ticket).await.data(200)["status"], "valid");
+
+    // In a batch it is the result of its own entry; of another organizer's ticket nothing is told, now or again.
+    let wrong = json!({"code": theirs[0], "nonce": "scan-00002", "event_id": show.event});
+    let refused = organizer.post(CHECKINS, &wrong).await;
+    assert_eq!(refused.code(409), "WRONG_EVENT");
+    let scan = json!({"code": theirs[0], "nonce": "their-scan", "gate": "Secret"});
+    other_organizer.post(CHECKINS, &scan).await.data(200);
+    let entries = json!([
+        scan_of(&codes[1]),
+        {"code": theirs[0], "nonce": "scan-00003", "gate": "Ours"},
+        {"code": codes[1], "nonce": "scan-00004"},
+    ]);
+    let batch = json!({"event_id": show.event, "entries": entries});
+    for _ in 0..2 {
+        let merged = organizer.post(&format!("{CHECKINS}/batch"), &batch).await;
+        let results = merged.data(200).as_array().unwrap().clone();
+        let said: Vec<_> = results.iter().map(|one| &one["result"]).collect();
+        assert_eq!(said, ["nonce_reused", "wrong_event", "admitted"]);
+        for told in &results[..2] {
+            let secret = ["ticket_id", "code", "at", "gate"];
+            assert!(secret.iter().all(|name| told[name].is_null()), "{told}");
+        }
+    }
+    server.audit().await;
+}
+
+#[tokio::test]
 async fn of_two_gates_at_once_one_lets_in() {
     let server = TestServer::start().await;
     let client = server.client().await;

@@ -14,9 +14,11 @@ use crate::api::envelope::{Deleted, Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body};
 use crate::api::idempotency::{self, IdempotencyHeader};
+use crate::api::money;
 use crate::auth::{Caller, Right, Role};
 use crate::store::event_edits::Created;
 use crate::store::refunds::event_refunds_key;
+use crate::ticketing::currency::STEPS_MAX;
 use crate::ticketing::edit::EventChange;
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::{EventId, UserId};
@@ -255,6 +257,12 @@ async fn changed(
     change: EventChange,
 ) -> ApiResult<Reply<EventDetail>> {
     let if_match = cache::if_match(headers);
+    if let Some(price) = change.price.filter(|price| price % STEPS_MAX != 0) {
+        let event = visible(state, caller, event_id).await?;
+        if let Some(error) = money::off_step("price", price, &event.row.event.currency) {
+            return Err(ApiError::invalid(vec![error]));
+        }
+    }
     let edited = state
         .store
         .change_event(event_id, caller, &change, if_match.as_deref())

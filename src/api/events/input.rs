@@ -233,6 +233,15 @@ impl Input for EventCreation {
         {
             fields.refuse("price", "OTHER_CURRENCY", "");
         }
+        let mut fit = |field: &str, price: &Amount| {
+            if let Some(error) = money::off_step(field, price.amount, &currency) {
+                fields.refuse(field, error.code, error.bound);
+            }
+        };
+        body.price.iter().for_each(|price| fit("price", price));
+        for (index, body) in body.ticket_types.iter().flatten().enumerate() {
+            fit(&format!("ticket_types[{index}].price"), body.price());
+        }
         for (index, body) in body.ticket_types.iter().flatten().enumerate() {
             if body.price().is_other(&currency) {
                 fields.refuse(

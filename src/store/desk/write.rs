@@ -62,8 +62,15 @@ statements! {
                                    tax_included)
         select * from unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::bigint[], $6::text[], $7::text[],
                              $8::bigint[], $9::int[], $10::boolean[])";
+    // Whom it was offered to is forgotten.
     void_tickets = "
-        update tickets set status = 'void' where code = any($1) and status <> 'void'";
+        with void as (
+            update tickets set status = 'void' where code = any($1) and status <> 'void' returning id
+        ), ended as (
+            update transfers set state = 'cancelled', ended_at = clock_timestamp()
+             where ticket_id = any(array(select id from void)) and state = 'pending' returning id
+        )
+        delete from transfer_contacts where transfer_id = any(array(select id from ended))";
     add_tickets = "
         insert into tickets (event_id, booking_id, ticket_type_id, seat_id, code)
         select * from unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::text[])";
