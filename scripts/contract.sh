@@ -12,9 +12,9 @@ export RUST_LOG=error SEATCAST_LIMITS=off SEATCAST_JWT_SECRET=the-secret-of-one-
 folder=$(mktemp -d)
 trap 'stop_server; rm -rf "$folder"' EXIT
 chmod 755 "$folder"
-target/debug/seatcast seed --data-dir "$folder/data" > "$folder/seeded" 2>&1 || fail "$(cat "$folder/seeded")"
+"$cargo_target/debug/seatcast" seed --data-dir "$folder/data" > "$folder/seeded" 2>&1 || fail "$(cat "$folder/seeded")"
 start_server "$folder"
-SEATCAST_TOKEN=$(target/debug/seatcast token --user 1 --role admin)
+SEATCAST_TOKEN=$("$cargo_target/debug/seatcast" token --user 1 --role admin)
 export SEATCAST_TOKEN
 node -e 'fetch(process.argv[1]).then((answer) => answer.text()).then((text) => process.stdout.write(text))' \
     "$url/openapi.json" > "$folder/openapi.json"

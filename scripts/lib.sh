@@ -3,6 +3,8 @@
 
 # Where what we install ourselves goes; in front, since it is there because the machine's is old.
 tools="$PWD/target/tools"
+# Where cargo builds.
+cargo_target=${CARGO_TARGET_DIR:-target}
 PATH="$tools/node/bin:$PATH:$HOME/.cargo/bin:$tools/nats/usr/sbin:$tools/pgbouncer/usr/sbin:$tools/prometheus/usr/bin:/usr/sbin"
 export PATH
 
@@ -27,7 +29,7 @@ fail() {
 # process and `url` to its address.
 start_server() {
     : > "$1/said"
-    target/debug/seatcast serve --dev --port 0 --data-dir "$1/data" > "$1/said" &
+    "$cargo_target/debug/seatcast" serve --dev --port 0 --data-dir "$1/data" > "$1/said" &
     server=$!
     patience=600
     until url=$(sed -n 's/^Seatcast is on //p' "$1/said") && [ -n "$url" ]; do

@@ -15,6 +15,6 @@ scripts/web.sh
 say "Building Seatcast (the first time takes some minutes)"
 cargo build --quiet --locked --profile "$profile" --bin seatcast
 say "Adding the demo data, if it is not there yet"
-"target/$folder/seatcast" seed
+"$cargo_target/$folder/seatcast" seed
 say "Starting on http://${HOST:-127.0.0.1}:${PORT:-8000} (Ctrl-C stops it)"
-exec "target/$folder/seatcast" serve --dev
+exec "$cargo_target/$folder/seatcast" serve --dev

@@ -33,6 +33,8 @@ export const GUEST = {
   intervalMs: 20_000,
   /** The same while a payment is under way: its end is waited for. */
   payingMs: 3_000,
+  /** Refunds, check-ins and cancellations by the organizer show this long after, while the page is seen. */
+  confirmedMs: 30_000,
   backoffBaseMs: 2_000,
   backoffCapMs: 20_000,
 } as const;
@@ -194,10 +196,13 @@ export class OwnBookings {
     this.#show({ bookings: this.#known.list, status: 'stale', account: false, problem });
   }
 
-  /** Until shortly after the next deadline, but not for too long while a hold is open; undefined: nothing to wait for. */
+  /**
+   * Until shortly after the next deadline, but not for too long while a hold is open; slowly while there is a confirmed
+   * booking. Undefined: nothing to wait for.
+   */
   #nextMs(): number | undefined {
     const holds = this.#known.list.filter(isHold);
-    if (holds.length === 0) return undefined;
+    if (holds.length === 0) return isSeen() && this.#known.list.some(({ status }) => status === 'confirmed') ? GUEST.confirmedMs : undefined;
     const now = this.#source.clock.now() - GUEST.afterDeadlineMs;
     const untilMs = holds.map(({ expires_at: end }) => Date.parse(end ?? '') - now).filter((ms) => ms > 0);
     return Math.min(...untilMs, holds.some(isBeingPaid) ? GUEST.payingMs : GUEST.intervalMs);
@@ -217,6 +222,12 @@ export class OwnBookings {
 /** The provider has the buyer's word, and we wait for it. */
 function isBeingPaid({ payment }: Booking): boolean {
   return payment?.state === 'authorized' || payment?.state === 'processing' || payment?.state === 'captured';
+}
+
+/** A page in the background asks anew as soon as it is shown. */
+function isSeen(): boolean {
+  const { document } = globalThis as { document?: { visibilityState: string } };
+  return document?.visibilityState !== 'hidden';
 }
 
 /** Held until a deadline. */

@@ -32,7 +32,7 @@ it('a booking in one window is seen in another, held and given back', async () =
   await expect.poll(() => textOf(hold)).toMatch(/held for you[\s\S]*1[45]:\d\d[\s\S]*2 × Standard[\s\S]*BK-/i);
   await hold.getByRole('button', { name: /^Cancel/ }).click();
   await badgeSays(viewer.page, /^50 left LIVE$/i);
-  await expect.poll(() => hold.count()).toBe(0);
+  await expect.poll(() => textOf(hold)).toMatch(/^cancelled/i);
   expect([...buyer.errors, ...viewer.errors]).toEqual([]);
 });
 
@@ -154,6 +154,6 @@ it('tickets are held and given back by keyboard alone, and the focus is never lo
   await expect.poll(focused).toMatch(/^Held for you 1[45]:\d\d 1 × Standard/);
   await tabTo(/^Cancel booking/);
   await page.keyboard.press('Enter');
-  await expect.poll(focused).toMatch(/^Booking BK-\w+ is cancelled\.$/);
+  await expect.poll(focused).toMatch(/^Cancelled/);
   await badgeSays(page, /20 left/);
 });

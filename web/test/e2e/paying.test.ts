@@ -61,13 +61,20 @@ describe('a buyer', () => {
     await page.reload();
     await expect.poll(() => textOf(card(page))).toMatch(/^confirmed/i);
     expect(await page.getByRole('button', { name: /^Pay/ }).count()).toBe(0);
+    // Cancelled only after a question, and the card stays.
+    await page.getByRole('button', { name: /^Cancel booking/ }).click();
+    await expect.poll(() => textOf(card(page))).toContain('Cancel this booking? Its 2 tickets become void');
+    await picture(page, 'cancel it');
+    await page.getByRole('button', { name: 'Yes, cancel it' }).click();
+    await expect.poll(() => textOf(card(page))).toMatch(/^cancelled .*€90.00 goes back to you/i);
+    await picture(page, 'cancelled after paying');
     expect(errors).toEqual([]);
   });
 
   it('with an account is asked by the bank, on a phone; another window shows tickets and refunds at once', async () => {
     const [{ id }, user] = await Promise.all([makeEvent('Asked by the bank', 20), makeUser('Nora')]);
     const acting = async (path: string): Promise<Page> => {
-      const context = await browser.newContext({ viewport: { width: 390, height: 844 }, reducedMotion: 'reduce' });
+      const context = await browser.newContext({ viewport: { width: 375, height: 812 }, reducedMotion: 'reduce' });
       await context.addInitScript((of) => sessionStorage.setItem('seatcast.user', String(of)), user);
       const page = await context.newPage();
       await page.goto(`${url}${path}`);
@@ -80,7 +87,9 @@ describe('a buyer', () => {
     await page.getByRole('button', { name: 'It is me' }).click();
     await page.waitForURL(`${url}/events/${id}`);
     for (const one of [page, list]) await expect.poll(() => textOf(card(one))).toMatch(/^confirmed .*TKT-/i);
-    await card(page).scrollIntoViewIfNeeded();
+    // Nobody has to look for it.
+    await expect.poll(async () => (await card(page).boundingBox())?.y ?? -1).toBeGreaterThanOrEqual(0);
+    expect((await card(page).boundingBox())?.y).toBeLessThan(400);
     await picture(page, 'paid on a phone');
     await picture(list, 'paid in another window');
 

@@ -292,6 +292,17 @@ describe('bookings of a guest', () => {
     expect(statuses()).toEqual(['cancelled']);
   });
 
+  it('are asked for slowly while one is confirmed: the organizer may give the money back', async () => {
+    await book();
+    booking = { ...booking, version: 2, status: 'confirmed', expires_at: null };
+    const { statuses } = watch();
+    await server.settle(10);
+    expect(statuses()).toEqual(['confirmed']);
+    booking = { ...booking, version: 3, status: 'refunded' };
+    await server.settle(GUEST.confirmedMs);
+    expect(statuses()).toEqual(['refunded']);
+  });
+
   it('never step back, whichever answer comes last', async () => {
     await book();
     const { statuses } = watch();

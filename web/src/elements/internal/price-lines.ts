@@ -26,6 +26,12 @@ export function rowsOf(lines: readonly PriceLine[]): { added: Row[]; contained: 
   return { added: [...added.values()], contained };
 }
 
+/** What the tickets of a type cost, before vouchers and fees; undefined where the lines do not say. */
+export function ticketAmount(lines: readonly PriceLine[], typeId: number): number | undefined {
+  const ofType = lines.filter(({ kind, ticket_type_id: id }) => kind === 'ticket' && id === typeId);
+  return ofType.length === 0 ? undefined : ofType.reduce((all, { amount }) => all + amount, 0);
+}
+
 /** Discounts, fees and taxes that are added, above a total. */
 export function addedRows(lines: readonly PriceLine[], currency: string): TemplateResult | typeof nothing {
   const { added } = rowsOf(lines);

@@ -37,7 +37,8 @@ const WORDS: Record<string, (refusal: Refusal) => string> = {
   TRANSFERS_CLOSED: () => 'The event has begun: tickets are handed on no more.',
   TICKET_VOID: () => 'This ticket is not valid any more.',
   TICKET_REPLACED: () => 'This ticket was handed on.',
-  INVALID_TRANSITION: () => 'This booking has ended already.',
+  INVALID_TRANSITION: ({ data }) =>
+    data['used'] === true ? 'One of its tickets was used: the booking cannot be cancelled any more.' : 'This booking has ended already.',
 };
 
 /** ` SUMMER`, where the refusal says which it was. */

@@ -25,10 +25,21 @@ export class Ended {
   #stood = new Map<string, Booking>();
   readonly #inSight = new Set<string>();
   /** Given back here, by a button of ours: no news to the buyer. */
-  readonly #cancelledHere = new Set<string>();
+  readonly #givenBack = new Set<string>();
 
-  cancelledHere(id: string): void {
-    this.#cancelledHere.add(id);
+  /** The buyer gives it back by a button of ours. */
+  givesBack(id: string): void {
+    this.#givenBack.add(id);
+  }
+
+  /** It did not work. */
+  stands(id: string): void {
+    this.#givenBack.delete(id);
+  }
+
+  /** Keeps one in sight that is no news, but that the buyer has just dealt with. */
+  keepInSight(id: string): void {
+    this.#inSight.add(id);
   }
 
   /** These are the bookings now. Answers the buyer's news since the last time, as sentences. */
@@ -42,7 +53,7 @@ export class Ended {
       }
       if (!before || before.status === booking.status) continue;
       if (booking.status === 'confirmed') news.push(`Booking ${booking.reference} is confirmed.`);
-      if (isStanding(booking) || this.#cancelledHere.has(booking.id)) continue;
+      if (isStanding(booking) || this.#givenBack.has(booking.id)) continue;
       this.#inSight.add(booking.id);
       const words = booking.status === 'expired' ? `The hold ${booking.reference} has ended.` : `Booking ${booking.reference} is ${booking.status}.`;
       news.push(words);

@@ -19,12 +19,14 @@ export function payingOf({ payment }: Booking): Paying {
 }
 
 /** Where the money of a booking is that is no hold any more; undefined where that is plain. */
-export function moneyWords({ status, payment }: Booking): string | undefined {
+export function moneyWords({ status, payment, confirmed_at: confirmedAt }: Booking): string | undefined {
   if (!payment) return undefined;
   const { state, refunded } = payment;
   if (state === 'needs_review') return 'Somebody is looking at your payment, and will tell you.';
   if (refunded.amount > 0) return `${sum(refunded)} goes back to you.`;
   if (status !== 'expired' && status !== 'cancelled') return undefined;
+  // It was in time, and given back later: the refund, if the policy grants one, may still be on the way.
+  if (confirmedAt !== null) return state === 'captured' ? 'What goes back to you follows the refund policy.' : undefined;
   switch (state) {
     case 'captured':
       return 'Your payment came too late: it goes back to you.';
@@ -41,25 +43,33 @@ const KEY = 'seatcast.paying';
 /** How long after the way back the answer of a bank is waited for before the button to pay is offered again. */
 export const BACK = {
   ms: 10_000,
-  /** Shorter where a card was declined: it is likely to have been the last word. */
-  declinedMs: 3_000,
+  /** Shorter where a card was declined before as well: that is likely to be said of the last card. */
+  declinedMs: 1_000,
   /** How often a guest asks meanwhile. */
   askMs: 1_000,
 } as const;
 
+/** A booking that the browser went away to pay. */
+export interface Left {
+  id: string;
+  /** A card had been declined before: the booking says so until the next one is answered. */
+  wasDeclined: boolean;
+}
+
 /** Remembers which booking is being paid while the browser is on another site. */
-export function leaveToPay(id: string): void {
+export function leaveToPay(booking: Booking): void {
   try {
-    sessionStorage.setItem(KEY, id);
+    sessionStorage.setItem(KEY, `${booking.id} ${payingOf(booking)}`);
   } catch {
     // Forbidden (private windows): the button to pay is there a moment too early.
   }
 }
 
-/** The booking that the browser went away to pay; undefined for none. */
-export function leftToPay(): string | undefined {
+/** Undefined where the browser was not away to pay. */
+export function leftToPay(): Left | undefined {
   try {
-    return sessionStorage.getItem(KEY) ?? undefined;
+    const [id, paying] = sessionStorage.getItem(KEY)?.split(' ') ?? [];
+    return id ? { id, wasDeclined: paying === 'declined' } : undefined;
   } catch {
     return undefined;
   }

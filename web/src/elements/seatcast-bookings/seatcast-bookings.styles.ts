@@ -17,6 +17,7 @@ export const styles = [
       list-style: none;
     }
     li[data-booking] {
+      scroll-margin-top: 1rem;
       display: grid;
       gap: 0.75rem;
       padding: 1rem 1.1rem;
@@ -76,6 +77,7 @@ export const styles = [
       color: var(--ink-soft);
       font-size: 0.875rem;
     }
+    .items li,
     .added li {
       display: flex;
       justify-content: space-between;
@@ -84,6 +86,20 @@ export const styles = [
     .answers {
       display: flex;
       gap: 0.6rem;
+    }
+    .amount {
+      flex: none;
+      font-variant-numeric: tabular-nums;
+    }
+    .question {
+      display: grid;
+      gap: 0.6rem;
+    }
+    .question p {
+      margin: 0;
+    }
+    .answers .yes {
+      color: var(--red);
     }
     .answers .primary {
       flex: 1;

@@ -111,7 +111,42 @@ describe('bookings', () => {
     button(element)?.click();
     await drawn(server, element);
     expect(cancelled).toHaveBeenCalledOnce();
-    expect(textOf(element)).toBe('Booking BK-7F3K9Q is cancelled.');
+    expect(textOf(element)).toBe('Booking BK-7F3K9Q is cancelled. Cancelled 2 × Standard BK-7F3K9Q 2 tickets · €90.00');
+  });
+
+  it('ask before tickets become void, and keep the card', async () => {
+    change({ status: 'confirmed', tickets: [TICKET], confirmed_at: '2030-01-01T10:00:00Z' });
+    const element = await shown();
+    const cancels = vi.fn(() => accepted(change({ status: 'cancelled', cancel_reason: 'cancelled by the buyer' })));
+    server.routes.set(`PUT /bookings/${hold.id}/status`, cancels);
+    button(element)?.click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('Cancel this booking? Its 2 tickets become void, and money goes back');
+    expect((element.renderRoot as ShadowRoot).activeElement?.textContent).toBe('Keep it');
+    find(element, '.question .keep').click();
+    await drawn(server, element);
+    expect(textOf(element)).not.toContain('Cancel this booking?');
+    expect(cancels).not.toHaveBeenCalled();
+    button(element)?.click();
+    await drawn(server, element);
+    find(element, '.question .yes').click();
+    await drawn(server, element);
+    expect(cancels).toHaveBeenCalledOnce();
+    expect(statuses(element)).toEqual(['cancelled']);
+  });
+
+  it('say that a ticket was used, also where the booking tells so only now', async () => {
+    change({ status: 'confirmed', tickets: [TICKET] });
+    const element = await shown();
+    server.routes.set(`PUT /bookings/${hold.id}/status`, () => {
+      change({ tickets: [{ ...TICKET, status: 'used' }] });
+      return refused(409, 'INVALID_TRANSITION', { used: true });
+    });
+    button(element)?.click();
+    await drawn(server, element);
+    find(element, '.question .yes').click();
+    await drawn(server, element);
+    expect(textOf(element)).toContain('One of its tickets was used');
   });
 
   it('say why a cancellation failed, until the booking is another or the server is back', async () => {
@@ -148,9 +183,10 @@ describe('bookings', () => {
       { ...line, kind: 'fee', name: 'Service fee', amount: 200 },
       { ...line, kind: 'tax', name: 'VAT', amount: 0, tax_amount: 1_469, tax: { basis_points: 1_900, included: true } },
     ] as const;
-    change({ lines: [...lines], total: { amount: 9_200, currency: 'EUR' } });
+    const tickets = { ...line, kind: 'ticket', ticket_type_id: 7, name: 'Standard', quantity: 2, unit_amount: 4_500, amount: 9_000 } as const;
+    change({ lines: [tickets, ...lines], total: { amount: 9_200, currency: 'EUR' } });
     const element = await shown();
-    expect(textOf(element)).toContain('2 × Standard Service fee €2.00');
+    expect(textOf(element)).toContain('2 × Standard €90.00 Service fee €2.00');
     expect(textOf(element)).toContain('€92.00 incl. VAT 19% €14.69');
   });
 
@@ -307,6 +343,27 @@ describe('paying', () => {
     await drawn(server, element, BACK.ms);
     expect(textOf(pay(element)!)).toBe('Pay €90.00');
     expect(sessionStorage.length).toBe(0);
+  });
+
+  it('says at once that the card was declined, and what another tab gave back', async () => {
+    sessionStorage.setItem('seatcast.paying', `${hold.id} open`);
+    change({ payment: payment({ failure: 'card_declined' }) });
+    const element = await shown();
+    expect(textOf(element)).toContain('The card was declined.');
+    sessionStorage.setItem('seatcast.paying', `${hold.id} declined`);
+    change({ status: 'cancelled', cancel_reason: 'cancelled by the buyer', payment: payment({ state: 'canceled' }) });
+    document.body.replaceChildren();
+    const other = await shown();
+    await drawn(server, other, 1_000);
+    expect(textOf(other)).toContain('Cancelled Nothing was charged.');
+  });
+
+  it('was in time where the buyer cancels later', async () => {
+    const element = await shown({});
+    change({ status: 'cancelled', confirmed_at: '2030-01-01T10:00:00Z', payment: payment({ state: 'captured' }) });
+    await drawn(server, element);
+    expect(textOf(element)).toContain('What goes back to you follows the refund policy.');
+    expect(textOf(element)).not.toContain('too late');
   });
 
   it.each([

@@ -7,10 +7,10 @@ import { PaymentStartedEvent } from '../events/payment-started.ts';
 import { momentWords, money, plural, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
-import { addedRows, containedWords } from '../internal/price-lines.ts';
+import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
 import { BookingsController } from '../internal/watch-controller.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
-import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Paying } from './paying.ts';
+import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
 import '../seatcast-tickets/seatcast-tickets.ts';
 
@@ -57,6 +57,7 @@ export class SeatcastBookings extends LiveElement {
     said: { state: true },
     starting: { state: true },
     answering: { state: true },
+    asking: { state: true },
     leftToPay: { state: true },
     instructions: { state: true },
   };
@@ -70,8 +71,10 @@ export class SeatcastBookings extends LiveElement {
   declare starting: string | undefined;
   /** The offer whose answer is on its way. */
   declare answering: string | undefined;
+  /** The confirmed booking whose buyer is asked whether to cancel it indeed. */
+  declare asking: string | undefined;
   /** The booking that the browser comes back from paying; its bank's answer may still be on the way. */
-  declare leftToPay: string | undefined;
+  declare leftToPay: Left | undefined;
   /** How to pay a booking to staff. */
   declare instructions: { id: string; words: string } | undefined;
 
@@ -90,6 +93,8 @@ export class SeatcastBookings extends LiveElement {
   readonly #warned = new Set<string>();
   /** The booking that the focus goes to as soon as it is shown. */
   #awaited: string | undefined;
+  /** Whether its top has to be seen: it may be higher than the screen. */
+  #awaitsTop = false;
   /** When the browser came back from paying, and when a guest's bookings were asked for last; on the page's clock. */
   #backAt = 0;
   #askedAt = 0;
@@ -199,7 +204,7 @@ export class SeatcastBookings extends LiveElement {
       ${end ? html`<p class="end">${end}</p>` : nothing}
       ${moneys ? html`<p class="money">${moneys}</p>` : nothing}
       <ul class="items">
-        ${booking.items.map((item) => html`<li>${itemLabel(item)}</li>`)}
+        ${booking.items.map((item) => html`<li><span>${itemLabel(item)}</span> ${this.#amount(booking, item)}</li>`)}
       </ul>
       ${addedRows(booking.lines ?? [], booking.total.currency)}
       ${booking.tickets.length > 0 ? html`<seatcast-tickets .booking=${booking} .client=${this.client}></seatcast-tickets>` : nothing}
@@ -209,13 +214,37 @@ export class SeatcastBookings extends LiveElement {
           <span class="reference">${booking.reference}</span><br />
           ${plural(booking.quantity, 'ticket')} · ${money(booking.total)} <small>${containedWords(booking.lines ?? [], booking.total.currency)}</small>
         </span>
-        ${isStanding(booking) && !isOver && !isOpenOffer
-          ? html`<button class="button small" type="button" aria-label="Cancel booking ${booking.reference}" @click=${() => this.#cancel(booking)}>
+        ${isStanding(booking) && !isOver && !isOpenOffer && this.asking !== booking.id
+          ? html`<button class="button small" type="button" aria-label="Cancel booking ${booking.reference}" @click=${() => this.#asked(booking)}>
               Cancel
             </button>`
           : nothing}
       </div>
+      ${status === 'confirmed' && this.asking === booking.id ? this.#question(booking) : nothing}
     </li>`;
+  }
+
+  /** The price of an item's tickets, where the total is made of more than that. */
+  #amount({ items, lines = [], total }: Booking, item: BookedItem): TemplateResult | typeof nothing {
+    const amount = ticketAmount(lines, item.ticket_type_id);
+    const isAll = items.length === 1 && amount === total.amount;
+    return amount === undefined || isAll ? nothing : html`<span class="amount">${sum({ amount, currency: total.currency })}</span>`;
+  }
+
+  /** Whether to cancel a confirmed booking indeed. */
+  #question(booking: Booking): TemplateResult {
+    const { id, quantity, reference, total } = booking;
+    const tickets = quantity === 1 ? 'Its ticket becomes void' : `Its ${quantity} tickets become void`;
+    const moneys = total.amount > 0 ? ', and money goes back to you as far as the refund policy says' : '';
+    return html`<div class="question" role="group" aria-label="Cancel booking ${reference}?">
+      <p><b>Cancel this booking?</b> ${`${tickets}${moneys}.`}</p>
+      <div class="answers">
+        <button class="button keep" type="button" @click=${() => this.#keep(booking)}>Keep it</button>
+        <button class="button yes" type="button" ?disabled=${this.answering === id} @click=${() => this.#cancel(booking)}>
+          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> One moment …` : 'Yes, cancel it'}
+        </button>
+      </div>
+    </div>`;
   }
 
   #countdown(countdown: Countdown, holdMs: number | undefined): TemplateResult {
@@ -306,13 +335,17 @@ export class SeatcastBookings extends LiveElement {
   /** Like `payingOf`; just back from paying, the buyer's bank may have answered more than the booking says. */
   #paying(booking: Booking): Paying {
     const paying = payingOf(booking);
-    return this.leftToPay === booking.id && paying !== 'review' ? 'underway' : paying;
+    const left = this.leftToPay;
+    if (left?.id !== booking.id || paying === 'review' || (paying === 'declined' && !left.wasDeclined)) return paying;
+    return 'underway';
   }
 
   /** A failed cancellation is worth a word while the booking is as it was, and no answer while the server is away. */
   #stillFails(failed: Failed): boolean {
     const { bookings, status, account, problem } = this.#own.view;
     const booking = bookings?.find(({ id }) => id === failed.id);
+    // A used ticket is why, and may be what the newer version tells.
+    if (isUsed(failed.error)) return booking?.status === 'confirmed';
     if (booking?.version !== failed.version) return false;
     if (!(failed.error instanceof Unreachable)) return true;
     const answers = account ? status === 'live' : status === 'stale' && problem === undefined;
@@ -354,7 +387,8 @@ export class SeatcastBookings extends LiveElement {
     if (!card) return;
     this.#awaited = undefined;
     card.focus({ preventScroll: true });
-    card.scrollIntoView({ block: 'nearest' });
+    card.scrollIntoView({ block: this.#awaitsTop ? 'start' : 'nearest' });
+    this.#awaitsTop = false;
   }
 
   async #pay(booking: Booking): Promise<void> {
@@ -367,7 +401,7 @@ export class SeatcastBookings extends LiveElement {
       this.instructions = instructions ? { id: booking.id, words: instructions } : undefined;
       const isOurs = this.dispatchEvent(new PaymentStartedEvent(booking, attempt));
       if (!isOurs || !to) return;
-      leaveToPay(booking.id);
+      leaveToPay(booking);
       location.assign(to);
     } catch (error) {
       this.failed = { id: booking.id, version: booking.version, error, sawAway: false };
@@ -384,14 +418,19 @@ export class SeatcastBookings extends LiveElement {
   };
 
   /** Until the bank's answer shows, or it is time to offer the button again. */
-  #awaitBank(id: string): void {
+  #awaitBank({ id, wasDeclined }: Left): void {
     const now = performance.now();
     const booking = this.#own.view.bookings?.find((one) => one.id === id);
-    const patienceMs = booking && payingOf(booking) === 'declined' ? BACK.declinedMs : BACK.ms;
-    const isAnswered = booking && (booking.status !== 'pending' || payingOf(booking) === 'underway');
+    const isDeclined = booking !== undefined && payingOf(booking) === 'declined';
+    const patienceMs = isDeclined ? BACK.declinedMs : BACK.ms;
+    const isAnswered = booking && (booking.status !== 'pending' || payingOf(booking) === 'underway' || (isDeclined && !wasDeclined));
     if (isAnswered || now - this.#backAt > patienceMs) {
       this.leftToPay = undefined;
       isBack();
+      // Whatever became of it is what the buyer wants to see, also where another tab gave it back.
+      this.#ended.keepInSight(id);
+      this.#awaitsTop = true;
+      void this.reveal(id);
     } else if (now - this.#askedAt > BACK.askMs) {
       this.#askedAt = now;
       this.topic.client.refreshBookings();
@@ -406,7 +445,7 @@ export class SeatcastBookings extends LiveElement {
         await this.topic.client.acceptOffer(booking);
         this.said = `The tickets of ${booking.reference} are yours${booking.total.amount > 0 ? ' to pay' : ''}.`;
       } else {
-        this.#ended.cancelledHere(booking.id);
+        this.#ended.givesBack(booking.id);
         await this.topic.client.declineOffer(booking);
         this.said = 'You declined the offer.';
       }
@@ -417,20 +456,45 @@ export class SeatcastBookings extends LiveElement {
     }
   }
 
+  /** A hold goes at once; tickets that are paid for only after a question. */
+  async #asked(booking: Booking): Promise<void> {
+    if (booking.status !== 'confirmed') return this.#cancel(booking);
+    this.asking = booking.id;
+    await this.updateComplete;
+    this.renderRoot.querySelector<HTMLElement>('.question .keep')?.focus();
+  }
+
+  async #keep({ id }: Booking): Promise<void> {
+    this.asking = undefined;
+    // The button goes: the focus must not get lost.
+    await this.reveal(id);
+  }
+
   async #cancel(booking: Booking): Promise<void> {
-    this.#ended.cancelledHere(booking.id);
+    this.#ended.givesBack(booking.id);
+    this.answering = booking.id;
     try {
       const cancelled = await this.topic.client.cancel(booking);
       this.failed = undefined;
       this.said = `Booking ${booking.reference} is cancelled.`;
-      // The button goes with its card: the focus must not get lost.
-      this.renderRoot.querySelector<HTMLElement>('[role=status]')?.focus({ preventScroll: true });
+      this.#ended.keepInSight(booking.id);
       this.dispatchEvent(new BookingCancelledEvent(cancelled));
     } catch (error) {
+      this.#ended.stands(booking.id);
       this.failed = { id: booking.id, version: booking.version, error, sawAway: false };
       this.topic.client.refreshBookings();
+    } finally {
+      this.answering = undefined;
+      this.asking = undefined;
+      // The button goes: the focus must not get lost.
+      await this.reveal(booking.id);
     }
   }
+}
+
+/** A ticket was used, so that the booking cannot be cancelled any more. */
+function isUsed(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'INVALID_TRANSITION' && error.data['used'] === true;
 }
 
 /** Held for somebody of the waitlist, who has not answered. */
