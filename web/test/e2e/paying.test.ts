@@ -66,7 +66,7 @@ describe('a buyer', () => {
     await expect.poll(() => textOf(card(page))).toContain('Cancel this booking? Its 2 tickets become void');
     await picture(page, 'cancel it');
     await page.getByRole('button', { name: 'Yes, cancel it' }).click();
-    await expect.poll(() => textOf(card(page))).toMatch(/^cancelled .*€90.00 goes back to you/i);
+    await expect.poll(() => textOf(card(page))).toMatch(/^cancelled what goes back to you follows/i);
     await picture(page, 'cancelled after paying');
     expect(errors).toEqual([]);
   });
