@@ -35,6 +35,8 @@ export const GUEST = {
   payingMs: 3_000,
   /** Refunds, check-ins and cancellations by the organizer show this long after, while the page is seen. */
   confirmedMs: 30_000,
+  /** Asked so often at most, `payingMs` apart, for the refund of a booking that was cancelled here. */
+  refundAsksMax: 10,
   backoffBaseMs: 2_000,
   backoffCapMs: 20_000,
 } as const;
@@ -76,6 +78,8 @@ export class OwnBookings {
   #reading = 0;
   #isReading = false;
   #askAgain = false;
+  /** Left of `GUEST.refundAsksMax`. */
+  #refundAsks = 0;
   #learnsTime = false;
 
   constructor(source: Source) {
@@ -112,6 +116,7 @@ export class OwnBookings {
     if (this.#user !== undefined) {
       if (booking.user_id === this.#user) this.#source.amendTopic(this.#user, (known) => known.told([booking], at));
     } else if (this.#watchers > 0) {
+      if (awaitsRefund(booking)) this.#refundAsks = GUEST.refundAsksMax;
       this.#known = this.#known.told([booking], at);
       if (this.#view.bookings) this.#showGuests(this.#view.problem);
       this.ask();
@@ -181,6 +186,7 @@ export class OwnBookings {
     this.#isReading = false;
     if (problem) this.#show({ ...this.#view, status: 'offline', problem });
     else this.#showGuests(undefined);
+    if (this.#refundAsks > 0) this.#refundAsks -= 1;
     if (this.#askAgain) return this.ask();
     this.#askIn(problem ? this.#backoff.next() : this.#nextMs());
   }
@@ -189,7 +195,7 @@ export class OwnBookings {
   #settled(id: string, version: number): Booking | undefined {
     const known = this.#known.get(id);
     const hasEnded = known?.status === 'expired' || known?.status === 'cancelled';
-    return hasEnded && known.version >= version ? known : undefined;
+    return hasEnded && known.version >= version && !awaitsRefund(known) ? known : undefined;
   }
 
   #showGuests(problem: BookingsView['problem']): void {
@@ -202,6 +208,7 @@ export class OwnBookings {
    */
   #nextMs(): number | undefined {
     const holds = this.#known.list.filter(isHold);
+    if (this.#refundAsks > 0 && this.#known.list.some(awaitsRefund)) return GUEST.payingMs;
     if (holds.length === 0) return isSeen() && this.#known.list.some(({ status }) => status === 'confirmed') ? GUEST.confirmedMs : undefined;
     const now = this.#source.clock.now() - GUEST.afterDeadlineMs;
     const untilMs = holds.map(({ expires_at: end }) => Date.parse(end ?? '') - now).filter((ms) => ms > 0);
@@ -228,6 +235,11 @@ function isBeingPaid({ payment }: Booking): boolean {
 function isSeen(): boolean {
   const { document } = globalThis as { document?: { visibilityState: string } };
   return document?.visibilityState !== 'hidden';
+}
+
+/** It was paid, then cancelled, and no refund shows; its policy may grant none. */
+function awaitsRefund({ status, confirmed_at: confirmedAt, payment }: Booking): boolean {
+  return status === 'cancelled' && confirmedAt !== null && payment?.state === 'captured' && payment.refunded.amount === 0;
 }
 
 /** Held until a deadline. */

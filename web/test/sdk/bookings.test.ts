@@ -303,6 +303,22 @@ describe('bookings of a guest', () => {
     expect(statuses()).toEqual(['refunded']);
   });
 
+  it('are asked for while a refund of what was cancelled is awaited', async () => {
+    await book();
+    const { statuses } = watch();
+    await server.settle(10);
+    const eur = (amount: number): { amount: number; currency: string } => ({ amount, currency: 'EUR' });
+    const payment = { id: 'p', provider: 'demo', method: null, state: 'captured', amount: eur(9), refunded: eur(0), failure: null } as const;
+    booking = { ...booking, version: 2, status: 'cancelled', confirmed_at: booking.created_at, payment };
+    server.routes.set(`PUT /bookings/${booking.id}/status`, () => accepted(booking));
+    await client.cancel(booking);
+    await server.settle(10);
+    expect(statuses()).toEqual(['cancelled']);
+    booking = { ...booking, version: 3, status: 'refunded', payment: { ...payment, refunded: eur(9) } };
+    await server.settle(GUEST.payingMs);
+    expect(statuses()).toEqual(['refunded']);
+  });
+
   it('never step back, whichever answer comes last', async () => {
     await book();
     const { statuses } = watch();
