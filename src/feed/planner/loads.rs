@@ -81,6 +81,10 @@ impl Planner {
             self.remove(event);
             return;
         }
+        // One that was begun before everybody left and somebody came back serves as well: what it misses is read afterwards.
+        if self.loading_since.contains_key(&event) {
+            return;
+        }
         self.loading_since.insert(event, now);
         self.effects.push(Effect::Load(event));
     }
