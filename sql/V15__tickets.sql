@@ -73,6 +73,7 @@ create table checkins (
     constraint checkins_admits_a_ticket check (result <> 'admitted' or ticket_id is not null)
 );
 create index checkins_by_event on checkins (event_id, id);
+create index checkins_by_result on checkins (event_id, result, id);
 create index checkins_by_ticket on checkins (ticket_id, id) where ticket_id is not null;
 -- A ticket admits once, whatever two gates believe.
 create unique index checkins_one_admission on checkins (ticket_id) where result = 'admitted' and undone_at is null;

@@ -1,13 +1,14 @@
 //! Scans at the doors, for the event's staff.
 
 use axum::extract::State;
+use axum::http::{HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::{Object, ObjectBuilder};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiState;
@@ -16,11 +17,14 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency;
+use super::page::{self, Cursor, Page, RequestedUri};
+use super::tickets::PRIVATE;
 use crate::auth::passes::{PublicKey, verify};
 use crate::auth::{Caller, Right};
+use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
-use crate::store::checkins::{NotUndone, Scan, Scanned, ShownTicket};
+use crate::store::checkins::{Attendee, ListedCheckin, NotUndone, Scan, Scanned, ShownTicket};
 use crate::ticketing::admission::ScanResult;
 use crate::ticketing::pass::PASS_CHARS_MAX;
 use crate::ticketing::record::TicketStatus;
@@ -429,4 +433,119 @@ pub(super) async fn bundle(
         next,
     };
     Ok(Reply::ok("CHECKIN_BUNDLE", data))
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AttendeeList {
+    /// A reference, a ticket's code, or a part of a name.
+    #[param(schema_with = schema::search, required = false)]
+    q: Option<String>,
+    #[param(ignore)]
+    page: Page,
+}
+
+impl Input for AttendeeList {
+    fn read(fields: &mut Fields) -> Option<AttendeeList> {
+        let q = fields.text("q", NAME_CHARS_MAX);
+        let page = Page::read(fields)?;
+        Some(AttendeeList { q, page })
+    }
+}
+
+/// Who may come in
+///
+/// The tickets of an event with the names of those who hold them, for those who may `check_in`: a ticket that nobody can
+/// show is found by name, and let in by its code.
+#[utoipa::path(
+    get, path = "/events/{event_id}/attendees", tag = "tickets",
+    params(("event_id" = EventId, Path), AttendeeList, Page),
+    responses(
+        (status = 200, description = "A page of them", body = Envelope<Vec<Attendee>>,
+            headers(("X-Total-Count" = i64), ("Link" = String))),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn attendees(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event): At<EventId>,
+    Query(AttendeeList { q, page }): Query<AttendeeList>,
+    asked: RequestedUri,
+) -> ApiResult<Reply<Vec<Attendee>>> {
+    guard(&state, &caller, Right::CheckIn, event).await?;
+    let list = "attendees";
+    let after = page.after(list, |_| Some(()), |id| id.parse().ok())?;
+    let after = after.map(|(_, id)| TicketId(id));
+    let words = q.map(|words| plain_digits(&words));
+    let words = words.as_deref().filter(|words| !words.is_empty());
+    let found = state
+        .store
+        .attendees(event, words, after, page.rows_wanted(), page.offset);
+    let (mut found, total) = found.await?;
+    let next = page.cut(&mut found, |one| Cursor::new(list, "", one.ticket_id));
+    let reply = page::reply("ATTENDEES", found, total, (&page, next), &asked);
+    let private = HeaderValue::from_static(PRIVATE);
+    Ok(reply.header(header::CACHE_CONTROL, private))
+}
+
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CheckinList {
+    /// Only those of this result.
+    #[param(schema_with = kept_results, required = false)]
+    result: Option<ScanResult>,
+    #[param(ignore)]
+    page: Page,
+}
+
+fn kept_results() -> Object {
+    schema::choice(ScanResult::KEPT.map(ScanResult::as_str))
+}
+
+impl Input for CheckinList {
+    fn read(fields: &mut Fields) -> Option<CheckinList> {
+        let results = ScanResult::KEPT.map(|result| (result.as_str(), result));
+        let result = fields.choice("result", &results);
+        let page = Page::read(fields)?;
+        Some(CheckinList { result, page })
+    }
+}
+
+/// The check-ins of an event, newest first
+///
+/// For those who may `check_in`: all that let somebody in, and all that gates made without network, also with tickets that
+/// were void, used or handed on.
+#[utoipa::path(
+    get, path = "/events/{event_id}/checkins", tag = "tickets",
+    params(("event_id" = EventId, Path), CheckinList, Page),
+    responses(
+        (status = 200, description = "A page of them", body = Envelope<Vec<ListedCheckin>>,
+            headers(("X-Total-Count" = i64), ("Link" = String))),
+        (status = 404, description = "`EVENT_NOT_FOUND`", body = Failure),
+    )
+)]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(event): At<EventId>,
+    Query(CheckinList { result, page }): Query<CheckinList>,
+    asked: RequestedUri,
+) -> ApiResult<Reply<Vec<ListedCheckin>>> {
+    guard(&state, &caller, Right::CheckIn, event).await?;
+    let list = "checkins";
+    let before = page.after(list, |_| Some(()), |id| id.parse().ok())?;
+    let before = before.map(|(_, id)| CheckinId(id));
+    let found = state
+        .store
+        .checkins(event, result, before, page.rows_wanted(), page.offset);
+    let (mut found, total) = found.await?;
+    let next = page.cut(&mut found, |one| Cursor::new(list, "", one.id));
+    Ok(page::reply(
+        "CHECKIN_LIST",
+        found,
+        total,
+        (&page, next),
+        &asked,
+    ))
 }

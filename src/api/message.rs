@@ -63,6 +63,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("CHECKED_IN", "Admitted", "เข้างานได้", "ورود مجاز است"),
     ("CHECKINS", "Check-ins merged", "รวมการเช็กอินแล้ว", "ورودها ادغام شدند"),
     ("CHECKIN_BUNDLE", "What a gate needs without network", "ข้อมูลสำหรับใช้ที่ประตูเมื่อไม่มีเครือข่าย", "آنچه درِ ورودی بدون شبکه نیاز دارد"),
+    ("CHECKIN_LIST", "Check-ins retrieved", "ดึงรายการเช็กอินแล้ว", "ورودها دریافت شد"),
     ("CHECKIN_NOT_FOUND", "Check-in not found", "ไม่พบการเช็กอิน", "ورود یافت نشد"),
     ("CHECKIN_UNDONE", "Check-in undone", "ยกเลิกการเช็กอินแล้ว", "ورود پس گرفته شد"),
     ("CODE_OR_PAYLOAD", "exactly one of code and payload is needed", "ต้องระบุ code หรือ payload อย่างใดอย่างหนึ่ง", "دقیقاً یکی از code و payload لازم است"),

@@ -268,6 +268,8 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(checkins::batch)) // POST /checkins/batch
         .routes(routes!(checkins::undo)) // POST /checkins/{checkin_id}/undo
         .routes(routes!(checkins::bundle)) // GET /events/{event_id}/checkin-bundle
+        .routes(routes!(checkins::list)) // GET /events/{event_id}/checkins
+        .routes(routes!(checkins::attendees)) // GET /events/{event_id}/attendees
         .routes(routes!(organizations::people::list)) // GET /organizations/{organization_id}/members
         .routes(routes!(organizations::people::invite)) // POST /organizations/{organization_id}/members
         .routes(routes!(organizations::people::set_role)) // PUT /organizations/{organization_id}/members/{user_id}

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use super::audit_trail::AuditEntry;
 use super::changes::unsigned;
 use super::tickets::{find, generation, ticket_status};
-use super::{Store, StoreError, edit};
+use super::{Store, StoreError, Total, edit};
+use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX};
 use crate::ticketing::admission::{self, ScanResult, Shown, Standing};
 use crate::ticketing::pass::Pass;
 use crate::ticketing::record::TicketStatus;
@@ -68,6 +69,7 @@ pub struct BundleTicket {
 
 /// Somebody who may come in.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = TicketAttendee)]
 pub struct Attendee {
     pub ticket_id: TicketId,
     pub code: String,
@@ -81,6 +83,32 @@ pub struct Attendee {
     pub checked_in_at: Option<Timestamp>,
     pub gate: Option<String>,
     pub checkin_id: Option<CheckinId>,
+}
+
+/// A check-in that is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ListedCheckin {
+    #[schema(value_type = i64)]
+    pub id: CheckinId,
+    pub nonce: String,
+    pub result: ScanResult,
+    /// `null`: it was no ticket, or another event's.
+    pub ticket_id: Option<TicketId>,
+    /// The code by which the booking names the ticket.
+    pub code: Option<String>,
+    pub gate: Option<String>,
+    /// By the scanner's clock.
+    #[schema(value_type = String, format = DateTime)]
+    pub scanned_at: Timestamp,
+    /// When we heard of it.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Made without network, and merged later.
+    pub offline: bool,
+    #[schema(value_type = Option<i64>)]
+    pub by_user: Option<UserId>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub undone_at: Option<Timestamp>,
 }
 
 /// Why a scan cannot be undone.
@@ -194,38 +222,53 @@ impl Store {
         Ok((tickets, revision))
     }
 
-    /// Tickets of an event whose reference, code or name has `words` in it, by id. Names are looked for along the event's
-    /// tickets: there is no index of what is personal.
+    /// A page of the tickets of an event, by id, whose reference or code is `words`, or in one of whose names they are; and
+    /// how many there are. Names are looked for along the event's tickets: there is no index of what is personal.
     pub async fn attendees(
         &self,
         event: EventId,
         words: Option<&str>,
         after: Option<TicketId>,
         limit: i64,
-    ) -> Result<Vec<Attendee>, StoreError> {
+        offset: i64,
+    ) -> Result<(Vec<Attendee>, Total), StoreError> {
+        let matches = "
+             from tickets k
+             join lateral (select reference, user_id from bookings where id = k.booking_id limit 1) b on true
+             left join lateral (select name from ticket_holders where ticket_id = k.id limit 1) h on true
+             left join lateral (select name from booking_contacts where booking_id = k.booking_id limit 1) c on true
+             left join lateral (select name from users where id = b.user_id limit 1) u on true
+            where k.event_id = $1
+              and ($2::text is null or b.reference = upper($2) or k.code = upper($2)
+                   or position(lower($2) in lower(coalesce(h.name, c.name, u.name))) > 0
+                   or h.name is null and exists (
+                      select from booking_attendees one
+                       where one.booking_id = k.booking_id and position(lower($2) in lower(one.name)) > 0))";
+        let page = format!(
+            "select k.id, k.code, k.status, k.reference, t.name,
+                    nullif(concat_ws(' ', s.section, s.row_label, s.number), ''),
+                    k.holder, admitted.at, admitted.gate, admitted.id
+               from (select k.id, k.code, k.status, k.ticket_type_id, k.seat_id, b.reference,
+                            coalesce(h.name, c.name, u.name) as holder
+                       {matches} and k.id > $3 order by k.id limit $4 offset $5) k
+               join lateral (select name from ticket_types where id = k.ticket_type_id limit 1) t on true
+               left join lateral (
+                    select section.name as section, seat.row_label, seat.number
+                      from seats seat
+                      join lateral (select name from sections where id = seat.section_id limit 1) section on true
+                     where seat.id = k.seat_id limit 1) s on true
+               left join lateral (
+                    select id, at, gate from checkins
+                     where ticket_id = k.id and result = 'admitted' and undone_at is null limit 1) admitted on true
+              order by k.id"
+        );
         let client = self.client().await?;
-        let sql = "select k.id, k.code, k.status, b.reference, t.name,
-                          nullif(concat_ws(' ', section.name, s.row_label, s.number), ''),
-                          coalesce(h.name, c.name, u.name), admitted.at, admitted.gate, admitted.id
-                     from tickets k
-                     join bookings b on b.id = k.booking_id
-                     join ticket_types t on t.id = k.ticket_type_id
-                     left join seats s on s.id = k.seat_id
-                     left join sections section on section.id = s.section_id
-                     left join ticket_holders h on h.ticket_id = k.id
-                     left join booking_contacts c on c.booking_id = k.booking_id
-                     left join users u on u.id = b.user_id
-                     left join checkins admitted
-                       on admitted.ticket_id = k.id and admitted.result = 'admitted' and admitted.undone_at is null
-                    where k.event_id = $1 and k.id > $2
-                      and ($3::text is null or b.reference = upper($3) or k.code = upper($3)
-                           or position(lower($3) in lower(coalesce(h.name, c.name, u.name))) > 0)
-                    order by k.id limit $4";
-        let statement = client.prepare_cached(sql).await?;
+        let statement = client.prepare_cached(&page).await?;
         let after = after.map_or(0, |id| id.0);
         let rows = client
-            .query(&statement, &[&event, &after, &words, &limit])
+            .query(&statement, &[&event, &words, &after, &limit, &offset])
             .await?;
+        let total = Total::of(&client, matches, &[&event, &words], SEARCH_COUNTED_MAX).await?;
         let read = |row: &Row| {
             Ok(Attendee {
                 ticket_id: row.try_get(0)?,
@@ -240,7 +283,62 @@ impl Store {
                 checkin_id: row.try_get(9)?,
             })
         };
-        rows.iter().map(read).collect()
+        let found = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        Ok((found, total))
+    }
+
+    /// A page of the check-ins of an event, newest first, of this result or all; and how many there are.
+    pub async fn checkins(
+        &self,
+        event: EventId,
+        result: Option<ScanResult>,
+        before: Option<CheckinId>,
+        limit: i64,
+        offset: i64,
+    ) -> Result<(Vec<ListedCheckin>, Total), StoreError> {
+        // Another statement for each: one for both would read the whole event for a result that is rare.
+        let of_result = match result {
+            Some(_) => "and result = $2",
+            None => "and $2::text is null",
+        };
+        let matches = format!("from checkins where event_id = $1 {of_result}");
+        let sql = format!(
+            "select c.id, c.nonce, c.result, c.ticket_id, k.code, c.gate, c.scanned_at, c.at, c.offline, c.by_user, c.undone_at
+               from (select * {matches} and id < $3 order by id desc limit $4 offset $5) c
+               left join lateral (select code from tickets where id = c.ticket_id limit 1) k on true
+              order by c.id desc"
+        );
+        let client = self.client().await?;
+        let statement = client.prepare_cached(&sql).await?;
+        let named = result.map(ScanResult::as_str);
+        let before = before.map_or(i64::MAX, |id| id.0);
+        let rows = client
+            .query(&statement, &[&event, &named, &before, &limit, &offset])
+            .await?;
+        let total = Total::of(&client, &matches, &[&event, &named], LIST_COUNTED_MAX).await?;
+        let read = |row: &Row| {
+            let result = ScanResult::parse(row.try_get(2)?);
+            let result = result.ok_or_else(|| StoreError::corrupt("result of a scan"))?;
+            // Of a ticket of another event, which may be another organizer's, nothing is told.
+            let is_ours = result != ScanResult::WrongEvent;
+            let ticket_id: Option<TicketId> = row.try_get(3)?;
+            let code: Option<String> = row.try_get(4)?;
+            Ok(ListedCheckin {
+                id: row.try_get(0)?,
+                nonce: row.try_get(1)?,
+                result,
+                ticket_id: ticket_id.filter(|_| is_ours),
+                code: code.filter(|_| is_ours),
+                gate: row.try_get(5)?,
+                scanned_at: row.try_get(6)?,
+                at: row.try_get(7)?,
+                offline: row.try_get(8)?,
+                by_user: row.try_get(9)?,
+                undone_at: row.try_get(10)?,
+            })
+        };
+        let listed = rows.iter().map(read).collect::<Result<_, StoreError>>()?;
+        Ok((listed, total))
     }
 }
 

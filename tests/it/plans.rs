@@ -534,6 +534,9 @@ async fn sell(client: &Client, server: &ServerProcess, show: &Staged) {
         "/events/management/view".to_owned(),
         format!("/events/{}/analytics?step=hour", show.event),
         format!("/events/{}/funnel", show.event),
+        format!("/events/{}/attendees?q=nobody", show.event),
+        format!("/events/{}/checkins", show.event),
+        format!("/events/{}/checkins?result=void", show.event),
     ] {
         organizer.get(&format!("/api/v1{path}")).await.data(200);
     }

@@ -199,3 +199,79 @@ async fn of_two_gates_at_once_one_lets_in() {
     }
     server.audit().await;
 }
+
+#[tokio::test]
+async fn staff_find_people_by_name_and_offline_scans_by_result() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new().ticket_type("Standing", 1_500, 50);
+    let show = show.stage(&client).await;
+    let organizer = server.user(show.organizer);
+    let buyer = server.user(user(&client, "customer").await);
+    let (_, codes) = sold(&show, &buyer, &organizer, 2).await;
+    let item = json!({"ticket_type_id": show.ticket_types[0], "quantity": 1});
+    let contact = json!({"name": "Ada Lovelace", "email": "ada@example.org"});
+    let body = json!({"event_id": show.event, "items": [item], "contact": contact});
+    let made = server.anonymous().post(BOOKINGS, &body).await;
+    let booking = made.data(201).clone();
+    let status = format!("{BOOKINGS}/{}/status", booking["id"].as_str().unwrap());
+    let paid = json!({"status": "confirmed", "paid_by": "cash"});
+    organizer.put(&status, &paid).await.data(200);
+
+    let attendees = format!("/api/v1/events/{}/attendees", show.event);
+    let all = organizer.get(&attendees).await;
+    assert_eq!(all.data(200).as_array().unwrap().len(), 3);
+    assert_eq!(all.header("x-total-count"), Some("3"));
+    let reference = booking["reference"].as_str().unwrap().to_lowercase();
+    for words in ["LOVEL", &reference] {
+        let found = organizer.get(&format!("{attendees}?q={words}")).await;
+        let found = found.data(200).as_array().unwrap();
+        assert_eq!(found.len(), 1, "{words}");
+        assert_eq!(found[0]["name"], "Ada Lovelace");
+        assert!(found[0]["checked_in_at"].is_null());
+    }
+    let one = organizer.get(&format!("{attendees}?q={}", codes[0])).await;
+    assert_eq!(one.data(200)[0]["code"], codes[0].as_str());
+    let none = organizer.get(&format!("{attendees}?q=nobody")).await;
+    assert!(none.data(200).as_array().unwrap().is_empty());
+    let first = organizer.get(&format!("{attendees}?limit=2")).await;
+    let link = first.header("link").unwrap();
+    let next = link.split(['<', '>']).find(|part| part.contains("cursor="));
+    let rest = organizer.get(next.unwrap()).await;
+    assert_eq!(rest.data(200).as_array().unwrap().len(), 1);
+
+    let void = json!({"status": "cancelled"});
+    organizer.put(&status, &void).await.data(200);
+    let dead = organizer.get(&format!("{attendees}?q=ada")).await;
+    let dead = dead.data(200)[0].clone();
+    assert_eq!(dead["status"], "void");
+    let entries = json!([
+        {"code": codes[0], "nonce": "offline-1"},
+        {"code": dead["code"], "nonce": "offline-2"},
+        {"code": codes[0], "nonce": "offline-3"},
+    ]);
+    let batch = json!({"event_id": show.event, "entries": entries});
+    organizer
+        .post(&format!("{CHECKINS}/batch"), &batch)
+        .await
+        .data(200);
+    let list = format!("/api/v1/events/{}/checkins", show.event);
+    let said = |answer: &serde_json::Value| -> Vec<String> {
+        let listed = answer.as_array().unwrap().iter();
+        let nonces = listed.map(|one| one["nonce"].as_str().unwrap().to_owned());
+        nonces.collect()
+    };
+    let all = organizer.get(&list).await;
+    assert_eq!(said(all.data(200)), ["offline-3", "offline-2", "offline-1"]);
+    let void = organizer.get(&format!("{list}?result=void")).await;
+    assert_eq!(said(void.data(200)), ["offline-2"]);
+    assert_eq!(void.data(200)[0]["code"], dead["code"]);
+    assert_eq!(void.header("x-total-count"), Some("1"));
+    let older = organizer.get(&format!("{list}?limit=1&offset=2")).await;
+    assert_eq!(said(older.data(200)), ["offline-1"]);
+    let wrong = organizer.get(&format!("{list}?result=nonce_reused")).await;
+    assert_eq!(wrong.status, 422);
+    for path in [&list, &attendees] {
+        assert_eq!(buyer.get(path).await.code(403), "FORBIDDEN");
+    }
+}
