@@ -93,8 +93,8 @@ const FILL: &str = "
     insert into fees (event_id, name, kind, value) select n, 'Fee', 'per_ticket', 1 from generate_series(100001, 110000) n;
     insert into taxes (event_id, name, rate) select n, 'VAT', 700 from generate_series(100001, 110000) n;
     insert into booking_attendees (booking_id, position, name) select booking_id, 1, 'Ada' from payments;
-    insert into checkins (event_id, ticket_id, nonce, scanned_at, result)
-    select event_id, id, 'nonce-' || id, now(), 'admitted' from tickets where event_id > 100000 order by id limit 100000;
+    insert into checkins (event_id, ticket_id, nonce, scanned_at, result, shown_hash)
+    select event_id, id, 'nonce-' || id, now(), 'admitted', sha256('') from tickets where event_id > 100000 order by id limit 100000;
     do $$ declare t record; begin
         for t in select c.oid::regclass as name from pg_class c
                   where relnamespace = 'seatcast'::regnamespace and relkind = 'r' loop
@@ -148,8 +148,8 @@ const GROWTH: &str = "
     insert into fees (event_id, name, kind, value) select n, 'Fee', 'per_ticket', 1 from generate_series(100001, 103000) n;
     insert into taxes (event_id, name, rate) select n, 'VAT', 700 from generate_series(100001, 103000) n;
     insert into booking_attendees (booking_id, position, name) select booking_id, 1, 'Ada' from payments where event_id > 100000;
-    insert into checkins (event_id, ticket_id, nonce, scanned_at, result)
-    select event_id, id, 'nonce-' || id, now(), 'admitted' from tickets where event_id > 100000";
+    insert into checkins (event_id, ticket_id, nonce, scanned_at, result, shown_hash)
+    select event_id, id, 'nonce-' || id, now(), 'admitted', sha256('') from tickets where event_id > 100000";
 
 /// Tables that grow with what is on sale and sold.
 const GROWING: &[&str] = &[
