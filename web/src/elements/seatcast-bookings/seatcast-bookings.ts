@@ -421,9 +421,10 @@ export class SeatcastBookings extends LiveElement {
   #awaitBank({ id, wasDeclined }: Left): void {
     const now = performance.now();
     const booking = this.#own.view.bookings?.find((one) => one.id === id);
-    const isDeclined = booking !== undefined && payingOf(booking) === 'declined';
-    const patienceMs = isDeclined ? BACK.declinedMs : BACK.ms;
-    const isAnswered = booking && (booking.status !== 'pending' || payingOf(booking) === 'underway' || (isDeclined && !wasDeclined));
+    const isAgain = wasDeclined && booking !== undefined && payingOf(booking) === 'declined';
+    const patienceMs = isAgain ? BACK.declinedMs : BACK.ms;
+    // A decline may be of the card before the last: it is shown, and the bank is asked on.
+    const isAnswered = booking && (booking.status !== 'pending' || payingOf(booking) === 'underway');
     if (isAnswered || now - this.#backAt > patienceMs) {
       this.leftToPay = undefined;
       isBack();
