@@ -259,7 +259,7 @@ async fn qr(state: &ApiState, caller: &Caller, code: &str, token: Option<&str>) 
 /// A4, in the language of `Accept-Language`, for whoever holds it. One that was handed on is without price and booking.
 #[utoipa::path(
     get, path = "/tickets/{code}/ticket.pdf", tag = "tickets",
-    params(("code" = String, Path, example = "TKT-20310601-7F3K9QWX")),
+    params(("code" = String, Path)),
     responses(
         (status = 200, description = "The ticket", content_type = "application/pdf", body = Vec<u8>,
             headers(("Content-Disposition" = String))),

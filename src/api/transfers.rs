@@ -70,7 +70,7 @@ pub(super) struct AcceptedTicket {
 #[utoipa::path(
     post, path = "/tickets/{code}/transfer", tag = "tickets", request_body = RecipientBody,
     params(
-        ("code" = String, Path, description = "The ticket's code, or its id", example = "TKT-20310601-7F3K9QWX"),
+        ("code" = String, Path, description = "The ticket's code, or its id"),
         IdempotencyHeader,
     ),
     responses(
@@ -126,7 +126,7 @@ pub(super) async fn offer(
 /// By whoever holds it, before it was accepted: its link is dead.
 #[utoipa::path(
     delete, path = "/tickets/{code}/transfer", tag = "tickets",
-    params(("code" = String, Path, description = "The ticket's code, or its id", example = "TKT-20310601-7F3K9QWX")),
+    params(("code" = String, Path, description = "The ticket's code, or its id")),
     responses(
         (status = 200, description = "Withdrawn", body = Envelope<Option<bool>>,
             headers(("X-Event-Revision" = u64, description = "The event's revision"))),
