@@ -11,13 +11,14 @@ import schemathesis
 RULES = {
     # Fields that have to agree.
     "NOT_AFTER_FROM", "NOT_AFTER_VALID_FROM", "MISSING_CONTACT", "ONE_OF_THREE", "NOT_AFTER_STARTS_AT", "AFTER_STARTS_AT", "NOT_AFTER_SALE_FROM", "BELOW_MIN_PER_BOOKING",
+    "CODE_OR_PAYLOAD", "PERIOD_TOO_LONG", "TOO_BIG value", "TOO_BIG max_per_booking", "NOT_A_MULTIPLE", "BAD_VALUE",
     "PRICE_AND_TICKET_TYPES", "OTHER_CURRENCY", "CURSOR_OR_OFFSET", "DUPLICATE",
     # A draft or an active event is made, of prices that are there.
     "NOT_A_CHOICE status", "REQUIRED price",
     # Of a seat, its row or its section.
     "REQUIRED ticket_type_id",
     # The clock, the time zones that exist, the depths of free-form data, the size of it as text.
-    "IN_THE_PAST", "YEAR_OUT_OF_RANGE", "NOT_A_TIMEZONE", "NUL_IN_TEXT", "TOO_LONG data",
+    "NOT_A_CURRENCY", "IN_THE_PAST", "YEAR_OUT_OF_RANGE", "NOT_A_TIMEZONE", "NUL_IN_TEXT", "TOO_LONG data",
     # The parts of an e-mail address have lengths of their own.
     "NOT_AN_EMAIL",
     # A table in CSV.
