@@ -88,8 +88,11 @@ describe('a buyer', () => {
     await page.waitForURL(`${url}/events/${id}`);
     for (const one of [page, list]) await expect.poll(() => textOf(card(one))).toMatch(/^confirmed .*TKT-/i);
     // Nobody has to look for it.
-    await expect.poll(async () => (await card(page).boundingBox())?.y ?? -1).toBeGreaterThanOrEqual(0);
-    expect((await card(page).boundingBox())?.y).toBeLessThan(400);
+    const isInView = async () => {
+      const top = (await card(page).boundingBox())?.y ?? -1;
+      return top >= 0 && top < 400;
+    };
+    await expect.poll(isInView).toBe(true);
     await picture(page, 'paid on a phone');
     await picture(list, 'paid in another window');
 
