@@ -358,7 +358,7 @@ impl Input for BundleQuery {
     }
 }
 
-/// What a gate needs without network.
+/// All that a gate needs without network.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Bundle {
     event_id: EventId,
@@ -390,7 +390,7 @@ pub(super) struct BundleTicketData {
     code_hash: String,
 }
 
-/// What a gate needs to check tickets without network
+/// All that a gate needs to check tickets without network
 ///
 /// For those who may `check_in`: public keys, and the event's tickets by id, 2,000 at once; codes as hashes only.
 #[utoipa::path(
@@ -453,7 +453,7 @@ impl Input for AttendeeList {
     }
 }
 
-/// Who may come in
+/// People who may come in
 ///
 /// The tickets of an event with the names of those who hold them, for those who may `check_in`: a ticket that nobody can
 /// show is found by name, and let in by its code.

@@ -68,7 +68,7 @@ fn amount_schema(max: i64) -> RefOr<Schema> {
     Schema::from(either.build()).into()
 }
 
-/// What is wrong with an amount that the currency does not have: card networks round it.
+/// The refusal of an amount that the currency does not have: card networks round it.
 pub(super) fn off_step(field: &str, amount: i64, currency: &str) -> Option<FieldError> {
     let step = currency::step(currency);
     (amount % step != 0).then(|| FieldError::new(field, "NOT_A_MULTIPLE", step))

@@ -70,7 +70,7 @@ pub(super) struct PaymentData {
     /// Where the buyer goes to pay.
     #[serde(skip_serializing_if = "Option::is_none")]
     redirect_url: Option<String>,
-    /// What to do, where staff take the money: the reference to name, the amount, and the organizer's own words.
+    /// Instructions, where staff take the money: the reference to name, the amount, and the organizer's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     instructions: Option<String>,
     /// Why the last card was declined.

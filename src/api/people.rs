@@ -1,4 +1,4 @@
-//! What a request says of those who come: attendees, answers to the organizer's questions; and the vouchers that it names.
+//! Parts of a request that tell of those who come: attendees, answers to the organizer's questions; and the vouchers that it names.
 
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -66,7 +66,7 @@ struct Inner {
     cancel: CancellationToken,
 }
 
-/// What a booking would cost.
+/// The price that a booking would have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quote {
     pub price: Price,

@@ -129,7 +129,7 @@ impl NewBooking {
         self.event_id
     }
 
-    /// What the rules are asked, by a buyer who may have any number of tickets.
+    /// The question to the rules, by a buyer who may have any number of tickets.
     pub(super) fn request(
         &self,
         state: &ApiState,

@@ -16,7 +16,7 @@ use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{BookingLine, Money};
 use crate::ticketing::{BookingId, EventId};
 
-/// What a booking would cost.
+/// The price that a booking would have.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct QuoteData {
     event_id: EventId,
@@ -29,7 +29,7 @@ pub(in crate::api) struct QuoteData {
     server_time: Timestamp,
 }
 
-/// What a booking would cost
+/// The price that a booking would have
 ///
 /// Takes what `POST /bookings` takes and answers with the lines and the total that it would have now. Nothing is held.
 /// It refuses for the reasons that a booking is refused for, except that too little is left, that the buyer has too
@@ -59,7 +59,7 @@ pub(in crate::api) async fn quote(
     let event_id = body.input.event_id();
     let id = BookingId(Uuid::now_v7());
     let mut request = body.input.request(&state, &caller, id);
-    // Who asked with one code after the other would hear which is right.
+    // Somebody who asked with one code after the other would hear which is right.
     request.email_proven = true;
     let quote = state.desk.quote(event_id, &request).await??;
     let lines = quote.price.lines.into_iter().map(BookingLine::from);
