@@ -1,4 +1,4 @@
--- What tickets cost besides their price: taxes, fees, vouchers; and what a booking says of those who come.
+-- Taxes, fees and vouchers: the cost of tickets besides their price; and what a booking says of those who come.
 --
 -- `src/ticketing/price.rs` makes the lines of a booking from these rows (`booking_items`). A change here is for bookings
 -- that are made later.

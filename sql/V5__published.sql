@@ -231,7 +231,7 @@ create function ticket_types_deleted() returns trigger language plpgsql
 declare
     events bigint[] := array(select distinct o.event_id from old_rows o
                               where exists (select from events e where e.id = o.event_id));
-    -- What the others tell of their pools may change with a hidden type.
+    -- The others may tell something else of their pools with a hidden type.
     rearranged bigint[] := array(select distinct event_id from old_rows where hidden and event_id = any(events));
     parts jsonb;
 begin
