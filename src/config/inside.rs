@@ -367,9 +367,10 @@ pub const TRANSFER_ENDED_HOURS: u32 = 1;
 // --- payments
 
 /// How soon a provider is asked about an attempt of which nothing was heard, in seconds; then again each time that its age
-/// has doubled; and how often at least.
+/// has doubled; and how often at least. A sale whose webhook was lost, on a node that died while it was looking, is whole
+/// a minute later.
 pub const PAYMENT_FIRST_LOOK_S: u64 = 15;
-pub const PAYMENT_LOOK_S: u64 = 60;
+pub const PAYMENT_LOOK_S: u64 = 30;
 /// How often it is looked whether a hold that waits for a transfer has ended, in seconds.
 pub const OFFLINE_LOOK_S: u64 = 15 * 60;
 /// How soon a refund is gone on with whose request died, in seconds; and how often a provider is asked about one.

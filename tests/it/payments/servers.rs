@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use reqwest::Method;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -117,13 +118,18 @@ pub(super) async fn again(url: &str) -> Client {
     }
 }
 
-/// Kills one backend: Postgres ends all of them and recovers.
-pub(super) async fn crash(url: &str) {
+/// Kills one backend: Postgres ends all of them and recovers. `false` if there was none, or it ended by itself just now.
+pub(super) async fn crash(url: &str) -> bool {
     let client = again(url).await;
     let sql = "select pid from pg_stat_activity
                 where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1";
-    if let Ok(Some(row)) = client.query_opt(sql, &[]).await {
-        let pid = Pid::from_raw(row.get(0)).unwrap();
-        kill_process(pid, Signal::KILL).unwrap();
+    let Ok(Some(row)) = client.query_opt(sql, &[]).await else {
+        return false;
+    };
+    let pid = Pid::from_raw(row.get(0)).unwrap();
+    match kill_process(pid, Signal::KILL) {
+        Ok(()) => true,
+        Err(Errno::SRCH) => false,
+        Err(error) => panic!("{error}"),
     }
 }
