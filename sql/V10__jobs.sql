@@ -30,14 +30,41 @@ create table jobs (
     times int not null default 1,
     created_at timestamptz not null default clock_timestamp(),
     -- Of work for an event, such as mails to its buyers, by which its people find it.
-    event_id bigint generated always as ((payload ->> 'event_id')::bigint) stored
+    event_id bigint generated always as ((payload ->> 'event_id')::bigint) stored,
+    -- Of a job that waits for a person: whose people are to look. Null: none's, or several's. Set by trigger.
+    organization_id bigint
 );
 create index jobs_by_event on jobs (event_id, id) where event_id is not null;
 create index jobs_by_lease on jobs (lease_until) where state = 'leased';
 create index jobs_for_review on jobs (expires_at) where state = 'needs_review';
+-- One index for those who see the jobs of an organization and for those who see all: beside one on `id` alone, the
+-- planner took that for both.
+create index jobs_by_organization on jobs (coalesce(organization_id, 0), id) where state = 'needs_review';
 create index jobs_forgotten on jobs (run_at) where state = 'done';
 -- Last, so that on an empty table the planner takes this one.
 create index jobs_due on jobs (run_at, id) where state = 'waiting';
+
+-- The organization for which a job works, by what it says. Null: none, or several.
+create function job_organization(payload jsonb) returns bigint language plpgsql stable set search_path from current as $$
+begin
+    return coalesce((payload ->> 'organization_id')::bigint,
+        (select organizer_id from events where id = coalesce(
+            (payload ->> 'event_id')::bigint,
+            (select event_id from payments where id = (payload ->> 'payment_id')::uuid),
+            (select event_id from refunds where id = (payload ->> 'refund_id')::uuid),
+            (select event_id from bookings where id = (payload ->> 'booking_id')::uuid),
+            (select event_id from ledger_transactions where id = (payload ->> 'transaction_id')::bigint))));
+end
+$$;
+
+create function jobs_find_organization() returns trigger language plpgsql set search_path from current as $$
+begin
+    new.organization_id := job_organization(new.payload);
+    return new;
+end
+$$;
+create trigger jobs_find_organization before insert or update on jobs for each row
+    when (new.state = 'needs_review') execute function jobs_find_organization();
 
 -- Links and codes in mails are signed with it.
 insert into secrets (name, value)

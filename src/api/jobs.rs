@@ -19,7 +19,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader, given_key};
-use super::page::{self, Page, RequestedUri};
+use super::page::{self, Cursor, Page, RequestedUri};
 use super::reviews::ReviewList;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
@@ -94,7 +94,8 @@ async fn seen(state: &ApiState, caller: &Caller, id: i64) -> ApiResult<KnownJob>
 
 /// Jobs that wait for a person
 ///
-/// Of the organizations that the caller manages, or whose money the caller keeps; admins see all.
+/// Of the organizations that the caller manages, or whose money the caller keeps; admins see all. By organization, and the
+/// oldest first.
 #[utoipa::path(
     get, path = "/jobs", tag = "jobs", params(ReviewList, Page),
     responses((status = 200, body = Envelope<Vec<JobData>>, headers(("X-Total-Count" = i64), ("Link" = String))))
@@ -106,26 +107,31 @@ pub(super) async fn list(
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<JobData>>> {
     let page = &list.page;
-    // They are few, and counted from the first.
-    page.after("jobs", |_| None::<()>, |_| None::<()>)?;
+    let after = page.after("jobs", |of| of.parse().ok(), |id| id.parse().ok())?;
     let own = match caller.is_admin() {
         true => None,
         false => {
             let mut own = caller.organizations_with(Right::Money);
             own.extend(caller.organizations_with(Right::Manage));
+            own.sort_unstable();
+            own.dedup();
             Some(own)
         }
     };
-    let jobs = state
+    let (mut jobs, total) = state
         .store
-        .jobs_for_review(own.as_deref(), page.limit, page.offset);
-    let (jobs, total) = jobs.await?;
+        .jobs_for_review(own.as_deref(), after, page.rows_wanted(), page.offset)
+        .await?;
+    let next = page.cut(&mut jobs, |job| {
+        let organization = job.organization.map_or(0, |organization| organization.0);
+        Cursor::new("jobs", organization, job.id)
+    });
     let jobs = jobs.into_iter().map(JobData::from).collect();
     Ok(page::reply(
         "JOBS_FOR_REVIEW",
         jobs,
         total,
-        (page, None),
+        (page, next),
         &asked,
     ))
 }

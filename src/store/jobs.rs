@@ -10,7 +10,6 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
-use super::reviews::JOB_ORGANIZATION;
 use super::{Store, StoreError};
 use crate::ticketing::OrganizationId;
 
@@ -221,11 +220,10 @@ impl Store {
 
     pub async fn job(&self, id: i64) -> Result<Option<KnownJob>, StoreError> {
         let client = self.client().await?;
-        let sql = format!(
-            "select j.id, j.kind, j.state, j.payload, j.progress, j.reason, j.created_at, {JOB_ORGANIZATION}
-               from jobs j where j.id = $1"
-        );
-        let statement = client.prepare_cached(&sql).await?;
+        let sql = "
+            select id, kind, state, payload, progress, reason, created_at, job_organization(payload)
+              from jobs where id = $1";
+        let statement = client.prepare_cached(sql).await?;
         let row = client.query_opt(&statement, &[&id]).await?;
         row.map(|row| known_job(&row)).transpose()
     }

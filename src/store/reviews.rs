@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Transaction;
 use serde_json::json;
+use tokio_postgres::types::ToSql;
 
 use super::audit_trail::AuditEntry;
 use super::jobs::{KnownJob, known_job, ring};
@@ -29,16 +30,6 @@ pub struct PaymentForReview {
 
 /// A job that waits is worth so much longer when it is tried again.
 const JOB_AGAIN: Duration = Duration::from_secs(24 * 3_600);
-
-/// The organization for which a job `j` works; null: none, or several.
-pub(super) const JOB_ORGANIZATION: &str = "
-    coalesce((j.payload->>'organization_id')::bigint,
-             (select organizer_id from events where id = coalesce(
-                 (j.payload->>'event_id')::bigint,
-                 (select event_id from payments where id = (j.payload->>'payment_id')::uuid),
-                 (select event_id from refunds where id = (j.payload->>'refund_id')::uuid),
-                 (select event_id from bookings where id = (j.payload->>'booking_id')::uuid),
-                 (select event_id from ledger_transactions where id = (j.payload->>'transaction_id')::bigint))))";
 
 impl Store {
     /// Payments that wait for a person, the oldest first, after `after`; `organizations: None` means all.
@@ -132,28 +123,50 @@ impl Store {
             .try_get(0)?)
     }
 
-    /// Jobs that wait for a person; `organizations: None` means all.
+    /// Jobs that wait for a person, by organization and the oldest first, after that job of that organization (0: of none);
+    /// `organizations: None` means all.
     pub async fn jobs_for_review(
         &self,
         organizations: Option<&[OrganizationId]>,
+        after: Option<(i64, i64)>,
         limit: i64,
         offset: i64,
     ) -> Result<(Vec<KnownJob>, Total), StoreError> {
         let client = self.client().await?;
-        let of = format!(
-            "from jobs j cross join lateral (select {JOB_ORGANIZATION} as organization_id) o
-              where j.state = 'needs_review' and ($1::bigint[] is null or o.organization_id = any($1))"
-        );
+        let waiting = "from jobs where state = 'needs_review'";
+        // Of each organization as many as the page could need, along the index of its jobs.
+        let (page, all) = match organizations {
+            Some(_) => (
+                format!(
+                    "select j.* from unnest($1::bigint[]) own (id)
+                      cross join lateral (select * {waiting} and coalesce(organization_id, 0) = own.id
+                                                         and (coalesce(organization_id, 0), id) > ($2, $3)
+                                           order by coalesce(organization_id, 0), id limit $4::bigint + $5::bigint) j"
+                ),
+                format!(
+                    "from unnest($1::bigint[]) own (id)
+                      cross join lateral (select {waiting} and coalesce(organization_id, 0) = own.id) j"
+                ),
+            ),
+            None => (
+                format!(
+                    "select * {waiting} and $1::bigint[] is null and (coalesce(organization_id, 0), id) > ($2, $3)"
+                ),
+                format!("{waiting} and $1::bigint[] is null"),
+            ),
+        };
         let sql = format!(
-            "select j.id, j.kind, j.state, j.payload, j.progress, j.reason, j.created_at, o.organization_id {of}
-              order by j.expires_at, j.id limit $2 offset $3"
+            "select id, kind, state, payload, progress, reason, created_at, organization_id
+               from ({page} order by coalesce(organization_id, 0), id limit $4 offset $5) as page
+              order by coalesce(organization_id, 0), id"
         );
         let statement = client.prepare_cached(&sql).await?;
-        let rows = client
-            .query(&statement, &[&organizations, &limit, &offset])
-            .await?;
+        let (organization, id) = after.unwrap_or((-1, 0));
+        let values: [&(dyn ToSql + Sync); 5] =
+            [&organizations, &organization, &id, &limit, &offset];
+        let rows = client.query(&statement, &values).await?;
         let jobs = rows.iter().map(known_job).collect::<Result<_, _>>()?;
-        let total = Total::of(&client, &of, &[&organizations], LIST_COUNTED_MAX).await?;
+        let total = Total::of(&client, &all, &[&organizations], LIST_COUNTED_MAX).await?;
         Ok((jobs, total))
     }
 
