@@ -123,10 +123,17 @@ create trigger voucher_uses_no_truncate before truncate on voucher_uses
 -- A use lives as long as its booking, whatever ends that: the desk, the end of an event, plain SQL.
 create function voucher_uses_follow() returns trigger language plpgsql
     security definer set search_path from current as $$
+declare
+    ids uuid[] := array(select id from (
+        select id, status in ('pending', 'confirmed') from new_rows
+        except
+        select id, status in ('pending', 'confirmed') from old_rows) as turned);
 begin
-    update voucher_uses u set live = not u.live
-      from new_rows b
-     where u.booking_id = b.id and u.live <> (b.status in ('pending', 'confirmed'));
+    if cardinality(ids) > 0 then
+        update voucher_uses u set live = not u.live
+          from bookings b
+         where u.booking_id = any(ids) and b.id = u.booking_id and u.live <> (b.status in ('pending', 'confirmed'));
+    end if;
     return null;
 end
 $$;

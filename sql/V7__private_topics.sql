@@ -28,8 +28,11 @@ create trigger bookings_touch before update on bookings for each row execute fun
 -- Its callers are marked as ours (`V3__turns_and_log.sql`); triggers that others have on bookings are not.
 create function count_versions(ids uuid[]) returns void language plpgsql set xmlbinary = base64 as $$
 begin
-    update bookings set version = version + 1
-     where id = any(ids) and xmin <> pg_current_xact_id()::xid;
+    -- An update fires all triggers of bookings, also one that finds no row.
+    if exists (select from bookings where id = any(ids) and xmin <> pg_current_xact_id()::xid) then
+        update bookings set version = version + 1
+         where id = any(ids) and xmin <> pg_current_xact_id()::xid;
+    end if;
 end
 $$;
 
