@@ -44,31 +44,35 @@ impl Demo {
         let found = self.store.demo_charge(of.id).await.map_err(away)?;
         let found =
             found.ok_or_else(|| ProviderError::Refused("there is no such charge".to_owned()))?;
-        let status = match found.status.as_str() {
-            "processing" => ChargeStatus::Processing,
-            "authorized" => ChargeStatus::Authorized,
-            "captured" => ChargeStatus::Captured,
-            "canceled" => ChargeStatus::Canceled,
-            _ => ChargeStatus::Open,
-        };
-        let captured = found.captured_amount;
-        Ok(Charge {
-            provider_ref: of.id.to_string(),
-            status,
-            amount: found.amount,
-            currency: found.currency,
-            attempt: Some(found.id),
-            captured_amount: captured,
-            fee_amount: match captured {
-                0 => 0,
-                captured => (captured * FEE_PERCENT / 100 + FEE_FIXED).min(captured),
-            },
-            method: Some("card".to_owned()),
-            client_secret: None,
-            redirect_url: Some(format!("/pay/demo/{}", of.id)),
-            failure: found.failure,
-            has_moved: false,
-        })
+        Ok(charge_of(found))
+    }
+}
+
+fn charge_of(found: DemoCharge) -> Charge {
+    let status = match found.status.as_str() {
+        "processing" => ChargeStatus::Processing,
+        "authorized" => ChargeStatus::Authorized,
+        "captured" => ChargeStatus::Captured,
+        "canceled" => ChargeStatus::Canceled,
+        _ => ChargeStatus::Open,
+    };
+    let captured = found.captured_amount;
+    Charge {
+        provider_ref: found.id.to_string(),
+        status,
+        amount: found.amount,
+        currency: found.currency,
+        attempt: Some(found.id),
+        captured_amount: captured,
+        fee_amount: match captured {
+            0 => 0,
+            captured => (captured * FEE_PERCENT / 100 + FEE_FIXED).min(captured),
+        },
+        method: Some("card".to_owned()),
+        client_secret: None,
+        redirect_url: Some(format!("/pay/demo/{}", found.id)),
+        failure: found.failure,
+        has_moved: false,
     }
 }
 
@@ -89,8 +93,10 @@ impl Provider for Demo {
         let opened = self
             .store
             .open_demo_charge(of.id, amount.amount, &amount.currency, back);
-        opened.await.map_err(away)?;
-        self.charge(of).await
+        match opened.await.map_err(away)? {
+            Some(made) => Ok(charge_of(made)),
+            None => self.charge(of).await,
+        }
     }
 
     async fn look(&self, of: &Attempt) -> Result<Charge, ProviderError> {

@@ -10,27 +10,33 @@ use crate::config::inside::{OFFLINE_LOOK_S, PAYMENT_FIRST_LOOK_S, PAYMENT_LOOK_S
 use crate::desk::DeskError;
 use crate::metrics;
 use crate::store::StoreError;
+use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{Movements, Noted};
 use crate::ticketing::payment::{
     Attempt, Charge, ChargeStatus, Next, PaymentState, ProviderName, next, offline_charge, refused,
+    sold,
 };
 use crate::ticketing::record::Booking;
-use crate::ticketing::{BookingId, PaymentId};
 
 /// Steps of one attempt at the job; a sale takes four.
 const STEPS_MAX: u32 = 8;
 
+/// An attempt beside what it is to pay.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Attempted {
+    pub(crate) attempt: Attempt,
+    pub(crate) booking: Booking,
+    /// By the database's clock.
+    pub(crate) now: Timestamp,
+}
+
 /// The rows of attempts.
 pub(crate) trait PaymentTable: Sync {
+    /// The attempt, its booking, and the time by the database's clock.
     fn attempt(
         &self,
         id: PaymentId,
-    ) -> impl Future<Output = Result<Option<Attempt>, StoreError>> + Send;
-    /// The booking, and the time by the database's clock.
-    fn booking_of(
-        &self,
-        id: BookingId,
-    ) -> impl Future<Output = Result<Option<(Booking, Timestamp)>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Attempted>, StoreError>> + Send;
     fn heard(
         &self,
         of: &Attempt,
@@ -130,7 +136,12 @@ async fn step(
     desk: &impl Sales,
     id: PaymentId,
 ) -> Result<Step, Stopped> {
-    let Some(attempt) = table.attempt(id).await? else {
+    let Some(Attempted {
+        attempt,
+        booking,
+        now,
+    }) = table.attempt(id).await?
+    else {
         return Ok(Step::End(Driven::Done));
     };
     if attempt.state == PaymentState::Captured {
@@ -148,20 +159,19 @@ async fn step(
         Err(ProviderError::Refused(why)) => return fail(table, &attempt, &why).await,
         Err(error) => return Err(error.into()),
     };
-    let Some((booking, now)) = table.booking_of(attempt.booking_id).await? else {
-        return Ok(Step::End(Driven::Done));
-    };
     if attempt.provider == ProviderName::Offline {
         charge = offline_charge(&attempt, &booking);
     }
-    table.heard(&attempt, &charge).await?;
+    if is_news(&attempt, &charge) {
+        table.heard(&attempt, &charge).await?;
+    }
     let mut step = next(&attempt, &charge, &booking, now);
     if mistaken!(CaptureUnsold) && step == Next::Sell {
         step = Next::Capture;
     }
     if step == Next::Sell {
         match desk.sell(&attempt, &booking).await? {
-            Sold::Now => return Ok(Step::On),
+            Sold::Now => step = sold(&charge),
             Sold::Refused => step = refused(&charge),
         }
     }
@@ -210,6 +220,17 @@ async fn step(
         }
         Next::Review { reason } => review(table, &attempt, reason).await,
     }
+}
+
+/// Whether the charge says what the attempt's row does not. What is taken, or ended, is written by a step of its own.
+fn is_news(of: &Attempt, charge: &Charge) -> bool {
+    let state = match charge.status {
+        ChargeStatus::Canceled => of.state,
+        status => status.state(),
+    };
+    of.provider_ref.as_ref() != Some(&charge.provider_ref)
+        || of.state != state
+        || of.failure != charge.failure
 }
 
 /// Looks at money that is ours already.

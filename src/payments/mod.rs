@@ -25,10 +25,9 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use self::demo::Demo;
-use self::drive::{PaymentTable, Sales, Sold};
+use self::drive::{Attempted, PaymentTable, Sales, Sold};
 use self::stripe::Stripe;
 use crate::desk::{Change, Desk, DeskError};
-use crate::store::bookings::Name;
 use crate::store::payments::{Begun, Heard, Refund, parts_of};
 use crate::store::{Store, StoreError};
 use crate::ticketing::movement::{Movements, Noted};
@@ -259,8 +258,9 @@ impl Payments {
             self.drive(id).await;
             begun = begin().await?;
         }
-        let attempt = match begun {
-            Begun::New(attempt) | Begun::Live(attempt) => attempt,
+        let (attempt, is_short) = match begun {
+            Begun::New { attempt, is_short } => (attempt, is_short),
+            Begun::Live(attempt) => (attempt, true),
             Begun::OfOtherTotal(id) => {
                 self.ring(id).await?;
                 let why = "the attempt for the total of before is not let go yet";
@@ -271,34 +271,40 @@ impl Payments {
             Begun::NoTerms => return Ok(Started::NoTerms),
         };
         let longer = match attempt.pay_by {
-            Some(until) => Transition::Processing { until },
-            None => Transition::Extend,
+            Some(until) => Some(Transition::Processing { until }),
+            None => is_short.then_some(Transition::Extend),
         };
-        let extend = Change::new(attempt.event_id, booking, longer);
-        if let Err(DeskError::Refused(Refusal::InvalidTransition { from, .. })) =
-            desk.change(extend).await
-        {
-            self.ring(attempt.id).await?;
-            return Ok(Started::NotPayable(from));
+        if let Some(longer) = longer {
+            let change = Change::new(attempt.event_id, booking, longer);
+            if let Err(DeskError::Refused(Refusal::InvalidTransition { from, .. })) =
+                desk.change(change).await
+            {
+                self.ring(attempt.id).await?;
+                return Ok(Started::NotPayable(from));
+            }
         }
         if attempt.provider_ref.is_some() {
             return Ok(Started::Attempt(Box::new(attempt)));
         }
-        match providers.start(&attempt).await {
+        let heard = match providers.start(&attempt).await {
             Ok(charge) => store.payment_heard(&attempt, &charge).await?,
             // The job starts it.
             Err(ProviderError::Unanswered(why)) => {
                 tracing::warn!(payment = %attempt.id, why, "the provider did not answer yet");
                 self.ring(attempt.id).await?;
+                None
             }
             Err(ProviderError::Refused(why)) => {
                 let failed = PaymentState::Failed;
                 store.end_payment(attempt.id, failed, Some(&why)).await?;
                 return Ok(Started::Refused(why));
             }
-        }
-        let now = store.payment(attempt.id).await?;
-        Ok(Started::Attempt(Box::new(now.unwrap_or(attempt))))
+        };
+        let now = match heard {
+            Some(heard) => heard,
+            None => store.payment(attempt.id).await?.unwrap_or(attempt),
+        };
+        Ok(Started::Attempt(Box::new(now)))
     }
 
     /// Cancels what the provider holds for an attempt that a person ends; answers the amount that it has taken, which
@@ -389,20 +395,18 @@ impl Payments {
 }
 
 impl PaymentTable for Store {
-    async fn attempt(&self, id: PaymentId) -> Result<Option<Attempt>, StoreError> {
-        self.payment(id).await
-    }
-
-    async fn booking_of(
-        &self,
-        id: BookingId,
-    ) -> Result<Option<(Booking, jiff::Timestamp)>, StoreError> {
-        let found = self.booking(Name::Id(id)).await?;
-        Ok(found.map(|found| (found.booking, found.now)))
+    async fn attempt(&self, id: PaymentId) -> Result<Option<Attempted>, StoreError> {
+        let found = self.payment_and_booking(id).await?;
+        Ok(found.map(|(attempt, booking, now)| Attempted {
+            attempt,
+            booking,
+            now,
+        }))
     }
 
     async fn heard(&self, of: &Attempt, charge: &Charge) -> Result<(), StoreError> {
-        self.payment_heard(of, charge).await
+        self.payment_heard(of, charge).await?;
+        Ok(())
     }
 
     async fn settle(

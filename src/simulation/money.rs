@@ -34,7 +34,7 @@ use super::mistake::Mistake;
 use super::number;
 use crate::desk::DeskError;
 use crate::jobs::worker::{self, Hands, JobTable, LEASE, Outcome};
-use crate::payments::drive::{Driven, PaymentTable, Sales, Sold, drive};
+use crate::payments::drive::{Attempted, Driven, PaymentTable, Sales, Sold, drive};
 use crate::payments::{Provider, ProviderError, Returned};
 use crate::store::StoreError;
 use crate::store::jobs::{Backlog, Settled, TakenJob};
@@ -352,14 +352,15 @@ impl Scene for MoneyWorld {
 }
 
 impl PaymentTable for MoneyWorld {
-    async fn attempt(&self, id: PaymentId) -> Result<Option<Attempt>, StoreError> {
-        self.store(|shared| shared.attempts.get(&id).cloned()).await
-    }
-
-    async fn booking_of(&self, id: BookingId) -> Result<Option<(Booking, Timestamp)>, StoreError> {
+    async fn attempt(&self, id: PaymentId) -> Result<Option<Attempted>, StoreError> {
         self.store(|shared| {
-            let booking = shared.bookings.get(&id).cloned();
-            booking.map(|booking| (booking, at(now_ms())))
+            let attempt = shared.attempts.get(&id)?.clone();
+            let booking = shared.bookings.get(&attempt.booking_id)?.clone();
+            Some(Attempted {
+                attempt,
+                booking,
+                now: at(now_ms()),
+            })
         })
         .await
     }

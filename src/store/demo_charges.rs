@@ -38,21 +38,28 @@ const CHARGE: &str = "
     return_url, captured_amount, failure";
 
 impl Store {
-    /// Makes the charge, or finds it.
+    /// Makes the charge; `None`: there is one.
     pub async fn open_demo_charge(
         &self,
         id: PaymentId,
         amount: i64,
         currency: &str,
         return_url: Option<&str>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<DemoCharge>, StoreError> {
         let client = self.client().await?;
-        let sql = "insert into demo_charges (id, amount, currency, return_url) values ($1, $2, $3, $4) on conflict do nothing";
-        let statement = client.prepare_cached(sql).await?;
-        client
-            .execute(&statement, &[&id, &amount, &currency, &return_url])
+        let sql = format!(
+            "insert into demo_charges (id, amount, currency, return_url) values ($1, $3, $4, $5) on conflict do nothing
+             returning {CHARGE}"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let silence = f64::from(SILENCE_S);
+        let row = client
+            .query_opt(
+                &statement,
+                &[&id, &silence, &amount, &currency, &return_url],
+            )
             .await?;
-        Ok(())
+        row.map(|row| read(&row)).transpose()
     }
 
     pub async fn demo_charge(&self, id: PaymentId) -> Result<Option<DemoCharge>, StoreError> {

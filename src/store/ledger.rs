@@ -19,6 +19,24 @@ pub(super) struct Belonging<'a> {
     pub(super) currency: &'a str,
 }
 
+/// The entries of a posting, as columns.
+pub(super) struct Columns {
+    pub(super) names: Vec<&'static str>,
+    pub(super) kinds: Vec<&'static str>,
+    pub(super) amounts: Vec<i64>,
+}
+
+impl Columns {
+    pub(super) fn of(posting: &Posting) -> Columns {
+        let entries = posting.entries.iter();
+        Columns {
+            names: entries.clone().map(|(account, _)| account.name()).collect(),
+            kinds: entries.clone().map(|(account, _)| account.kind()).collect(),
+            amounts: entries.map(|(_, amount)| *amount).collect(),
+        }
+    }
+}
+
 /// Posts a movement, unless it was posted before.
 pub(super) async fn post(
     client: &impl GenericClient,
@@ -28,10 +46,11 @@ pub(super) async fn post(
     if posting.entries.is_empty() {
         return Ok(());
     }
-    let entries = posting.entries.iter();
-    let names: Vec<&str> = entries.clone().map(|(account, _)| account.name()).collect();
-    let kinds: Vec<&str> = entries.clone().map(|(account, _)| account.kind()).collect();
-    let amounts: Vec<i64> = entries.map(|(_, amount)| *amount).collect();
+    let Columns {
+        names,
+        kinds,
+        amounts,
+    } = Columns::of(posting);
     let sql = "select ledger_post($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     let statement = client.prepare_cached(sql).await?;
     client

@@ -7,11 +7,12 @@ use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{Json, ToSql};
 
 use super::audit_trail::AuditEntry;
+use super::bookings::BOOKING;
 use super::jobs::{QueuedJob, keep, ring};
-use super::ledger::{self, Belonging};
+use super::ledger::{self, Belonging, Columns};
 use super::letters::refund_mail_job;
 use super::{Store, StoreError};
 use crate::config::inside::{PAYMENT_FIRST_LOOK_S, REFUND_LOOK_S};
@@ -19,6 +20,7 @@ use crate::ticketing::ledger::{Parts, fee, refund, sale};
 use crate::ticketing::payment::{Attempt, Charge, PaymentState, ProviderName, takes_days};
 use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingStatus, Money};
+use crate::ticketing::transition::EXTENSION_S;
 use crate::ticketing::{BookingId, EventId, PaymentId, RefundId, UserId};
 
 /// The jobs that go on with attempts and refunds.
@@ -37,13 +39,18 @@ pub(super) const ATTEMPT: &str = "
     p.id, p.booking_id, p.event_id, p.provider, p.method, p.state, p.amount, p.currency, p.provider_ref, p.client_secret,
     p.redirect_url, p.return_url, p.captured_amount, p.refunded_amount, p.fee_amount, p.failure, p.created_at,
     p.pay_by";
+const ATTEMPT_COLUMNS: usize = 18;
 pub(super) const LIVE: &str =
     "state in ('creating', 'requires_action', 'authorized', 'processing')";
 
 /// How the request for an attempt ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Begun {
-    New(Attempt),
+    New {
+        attempt: Attempt,
+        /// The hold ends so soon that its deadline should be moved.
+        is_short: bool,
+    },
     /// There was one already.
     Live(Attempt),
     /// There was one, for another total than the booking's: it has to be let go first.
@@ -190,53 +197,60 @@ impl Store {
         return_url: Option<&str>,
     ) -> Result<Begun, StoreError> {
         let takes_days = provider == ProviderName::Offline && takes_days(method);
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
+        let client = self.client().await?;
+        // An attempt and its job, in one statement. The key is that of `payment_job`.
         let sql = format!(
-            "insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by)
-             select b.id, b.event_id, $2, $3, b.total_amount, b.currency, $4,
-                    case when $5 then (
-                        select least(e.starts_at, statement_timestamp() + make_interval(days => t.offline_days))
+            "with made as (
+                 insert into payments as p (booking_id, event_id, provider, method, amount, currency, return_url, pay_by)
+                 select b.id, b.event_id, $2, $3, b.total_amount, b.currency, $4, terms.pay_by
+                   from bookings b
+                   left join lateral (
+                        select least(e.starts_at, statement_timestamp() + make_interval(days => t.offline_days)) as pay_by
                           from events e join payment_terms t on t.event_id = e.id
-                         where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp()) end
-               from bookings b
-              where b.id = $1 and b.status = 'pending' and b.expires_at > statement_timestamp() and b.total_amount > 0
-                 on conflict (booking_id) where {LIVE} do nothing
-             returning {ATTEMPT}"
+                         where e.id = b.event_id and t.offline_days > 0 and e.starts_at > statement_timestamp()
+                         limit 1) terms on $5
+                  where b.id = $1 and b.status = 'pending' and b.expires_at > statement_timestamp() and b.total_amount > 0
+                    and (terms.pay_by is not null or not $5)
+                     on conflict (booking_id) where {LIVE} do nothing
+                 returning *
+             ), rung as (
+                 insert into jobs (kind, key, payload, run_at, expires_at)
+                 select '{PAYMENT_JOB}', '{PAYMENT_JOB}:' || made.id, jsonb_build_object('payment_id', made.id),
+                        clock_timestamp() + $6 * interval '1 s', clock_timestamp() + $7 * interval '1 s' from made
+             )
+             select {ATTEMPT},
+                    (select b.extended_at is null and b.expires_at < statement_timestamp() + $8 * interval '1 s'
+                       from bookings b where b.id = p.booking_id) as is_short
+               from made p"
         );
-        let statement = transaction.prepare_cached(&sql).await?;
-        let made = transaction
-            .query_opt(
-                &statement,
-                &[
-                    &booking,
-                    &provider.as_str(),
-                    &method,
-                    &return_url,
-                    &takes_days,
-                ],
-            )
-            .await?;
-        if let Some(row) = made {
-            let attempt = attempt(&row)?;
-            if takes_days && attempt.pay_by.is_none() {
-                return Ok(Begun::NoTerms);
-            }
-            let after = Duration::from_secs(PAYMENT_FIRST_LOOK_S);
-            ring(&transaction, &payment_job(attempt.id), after).await?;
+        let statement = client.prepare_cached(&sql).await?;
+        let (after, worth) = (PAYMENT_FIRST_LOOK_S as f64, MONEY_WORTH.as_secs_f64());
+        let values: [&(dyn ToSql + Sync); 8] = [
+            &booking,
+            &provider.as_str(),
+            &method,
+            &return_url,
+            &takes_days,
+            &after,
+            &worth,
+            &(EXTENSION_S as f64),
+        ];
+        if let Some(row) = client.query_opt(&statement, &values).await? {
             if provider == ProviderName::Stripe {
-                keep(&transaction, &provider_events_job(provider)).await?;
+                keep(&client, &provider_events_job(provider)).await?;
             }
-            transaction.commit().await?;
-            return Ok(Begun::New(attempt));
+            return Ok(Begun::New {
+                attempt: attempt(&row)?,
+                is_short: row.try_get("is_short")?,
+            });
         }
         let sql = format!(
             "select {ATTEMPT}, (select b.status = 'pending' and b.total_amount <> p.amount from bookings b
                                  where b.id = p.booking_id) as is_stale
                from payments p where booking_id = $1 and {LIVE}"
         );
-        let statement = transaction.prepare_cached(&sql).await?;
-        if let Some(row) = transaction.query_opt(&statement, &[&booking]).await? {
+        let statement = client.prepare_cached(&sql).await?;
+        if let Some(row) = client.query_opt(&statement, &[&booking]).await? {
             let live = attempt(&row)?;
             return Ok(match row.try_get("is_stale")? {
                 true => Begun::OfOtherTotal(live.id),
@@ -244,17 +258,18 @@ impl Store {
             });
         }
         let sql = "select status, coalesce(expires_at <= statement_timestamp(), false) from bookings where id = $1";
-        let statement = transaction.prepare_cached(sql).await?;
-        let Some(row) = transaction.query_opt(&statement, &[&booking]).await? else {
+        let statement = client.prepare_cached(sql).await?;
+        let Some(row) = client.query_opt(&statement, &[&booking]).await? else {
             return Ok(Begun::NoBooking);
         };
         let status: &str = row.try_get(0)?;
         let unknown = |_| StoreError::corrupt(format!("booking status {status}"));
         let status: BookingStatus = status.parse().map_err(unknown)?;
-        Ok(Begun::NotPayable(match (status, row.try_get(1)?) {
-            (BookingStatus::Pending, true) => BookingStatus::Expired,
-            (status, _) => status,
-        }))
+        Ok(match (status, row.try_get(1)?) {
+            (BookingStatus::Pending, true) => Begun::NotPayable(BookingStatus::Expired),
+            (BookingStatus::Pending, false) if takes_days => Begun::NoTerms,
+            (status, _) => Begun::NotPayable(status),
+        })
     }
 
     /// The attempt of this booking that is live.
@@ -310,6 +325,25 @@ impl Store {
         row.map(|row| attempt(&row)).transpose()
     }
 
+    /// An attempt, its booking, and the time by the database's clock.
+    pub async fn payment_and_booking(
+        &self,
+        id: PaymentId,
+    ) -> Result<Option<(Attempt, Booking, Timestamp)>, StoreError> {
+        let client = self.client().await?;
+        let sql = format!(
+            "select {ATTEMPT}, {BOOKING}, statement_timestamp()
+               from payments p join bookings b on b.id = p.booking_id where p.id = $1"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let row = client.query_opt(&statement, &[&id]).await?;
+        let read = |row: Row| {
+            let Json(booking) = row.try_get(ATTEMPT_COLUMNS)?;
+            Ok((attempt(&row)?, booking, row.try_get(ATTEMPT_COLUMNS + 1)?))
+        };
+        row.map(read).transpose()
+    }
+
     /// Of a booking, the newest first.
     pub async fn payments_of(&self, booking: BookingId) -> Result<Vec<Attempt>, StoreError> {
         let client = self.client().await?;
@@ -321,14 +355,19 @@ impl Store {
         rows.iter().map(attempt).collect()
     }
 
-    /// Notes what the provider has for a live attempt.
-    pub async fn payment_heard(&self, of: &Attempt, charge: &Charge) -> Result<(), StoreError> {
+    /// Notes what the provider has for a live attempt; answers the attempt as it is then, `None` if nothing changed.
+    pub async fn payment_heard(
+        &self,
+        of: &Attempt,
+        charge: &Charge,
+    ) -> Result<Option<Attempt>, StoreError> {
         let client = self.client().await?;
         let sql = format!(
-            "update payments set provider_ref = $2, state = $3, client_secret = coalesce($4, client_secret),
+            "update payments p set provider_ref = $2, state = $3, client_secret = coalesce($4, client_secret),
                     redirect_url = coalesce($5, redirect_url), failure = $6
               where id = $1 and {LIVE}
-                and (provider_ref, state, failure) is distinct from ($2, $3, $6)"
+                and (provider_ref, state, failure) is distinct from ($2, $3, $6)
+             returning {ATTEMPT}"
         );
         let state = match charge.status.state() {
             // It ends by a step of its own.
@@ -336,20 +375,16 @@ impl Store {
             state => state,
         };
         let statement = client.prepare_cached(&sql).await?;
-        client
-            .execute(
-                &statement,
-                &[
-                    &of.id,
-                    &charge.provider_ref,
-                    &state.as_str(),
-                    &charge.client_secret,
-                    &charge.redirect_url,
-                    &charge.failure,
-                ],
-            )
-            .await?;
-        Ok(())
+        let values: [&(dyn ToSql + Sync); 6] = [
+            &of.id,
+            &charge.provider_ref,
+            &state.as_str(),
+            &charge.client_secret,
+            &charge.redirect_url,
+            &charge.failure,
+        ];
+        let row = client.query_opt(&statement, &values).await?;
+        row.map(|row| attempt(&row)).transpose()
     }
 
     /// The attempt ended without money, or a person has to look.
@@ -373,7 +408,8 @@ impl Store {
         Ok(())
     }
 
-    /// The money is ours: posts it. With `gives_back` all of it is on its way back in the same transaction.
+    /// The money is ours: posts it. With `gives_back`, or if the booking is not sold, all of it is on its way back in the
+    /// same transaction.
     pub async fn settle_payment(
         &self,
         of: &Attempt,
@@ -381,29 +417,6 @@ impl Store {
         parts: Parts,
         gives_back: bool,
     ) -> Result<(), StoreError> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        let sql = format!(
-            "update payments p set state = 'captured', captured_amount = $2, fee_amount = $3, method = coalesce(p.method, $4)
-               from events e where p.id = $1 and p.{LIVE} and e.id = p.event_id returning e.organizer_id"
-        );
-        let statement = transaction.prepare_cached(&sql).await?;
-        let values: [&(dyn ToSql + Sync); 4] = [
-            &of.id,
-            &charge.captured_amount,
-            &charge.fee_amount,
-            &charge.method,
-        ];
-        let Some(row) = transaction.query_opt(&statement, &values).await? else {
-            return Ok(());
-        };
-        let organization = row.try_get(0)?;
-        // It may have been cancelled since it was read, or be cancelled in this moment: then it waits for this.
-        let sql = "select status from bookings where id = $1 for share";
-        let statement = transaction.prepare_cached(sql).await?;
-        let status = transaction.query_one(&statement, &[&of.booking_id]).await?;
-        let is_sold = status.try_get::<_, &str>(0)? == "confirmed";
-        let gives_back = gives_back || !is_sold;
         // What came for other tickets than the booking has now is given back.
         let parts = match parts.total() == charge.captured_amount {
             true => parts,
@@ -412,22 +425,18 @@ impl Store {
                 ..Parts::default()
             },
         };
-        let (sale_key, fee_key) = (format!("sale:{}", of.id), format!("fee:{}", of.id));
-        let belonging = Belonging {
-            key: &sale_key,
-            organization,
-            event: of.event_id,
-            booking: of.booking_id,
-            payment: of.id,
-            currency: &of.amount.currency,
-        };
-        ledger::post(&transaction, belonging, &sale(of.provider, parts)).await?;
-        let kept = Belonging {
-            key: &fee_key,
-            ..belonging
-        };
-        ledger::post(&transaction, kept, &fee(of.provider, charge.fee_amount)).await?;
-        if gives_back {
+        let mut client = self.client().await?;
+        if !gives_back && settle_sold(&client, of, charge, parts).await? {
+            return Ok(());
+        }
+        let transaction = client.transaction().await?;
+        // It may be sold or cancelled in this moment: then that waits for this, or this for that.
+        let sql = "select status from bookings where id = $1 for no key update";
+        let statement = transaction.prepare_cached(sql).await?;
+        let status = transaction.query_one(&statement, &[&of.booking_id]).await?;
+        let is_sold = status.try_get::<_, &str>(0)? == "confirmed";
+        let is_settled = settle_any(&transaction, of, charge, parts).await?;
+        if is_settled && (gives_back || !is_sold) {
             let new = NewRefund {
                 payment: of.id,
                 amount: charge.captured_amount,
@@ -637,6 +646,75 @@ impl Store {
         }
         Ok(transaction.commit().await?)
     }
+}
+
+/// Settles an attempt whose booking is sold. `false`: it is not, or the attempt is settled.
+async fn settle_sold(
+    client: &impl GenericClient,
+    of: &Attempt,
+    charge: &Charge,
+    parts: Parts,
+) -> Result<bool, StoreError> {
+    settle(client, of, charge, parts, "b.status = 'confirmed'").await
+}
+
+/// Settles an attempt. `false`: it is settled.
+async fn settle_any(
+    client: &impl GenericClient,
+    of: &Attempt,
+    charge: &Charge,
+    parts: Parts,
+) -> Result<bool, StoreError> {
+    settle(client, of, charge, parts, "true").await
+}
+
+/// The attempt is captured, and its sale and the provider's fee are posted, in one statement. The booking's row is locked
+/// first, as whatever cancels it does.
+async fn settle(
+    client: &impl GenericClient,
+    of: &Attempt,
+    charge: &Charge,
+    parts: Parts,
+    which: &str,
+) -> Result<bool, StoreError> {
+    let sql = format!(
+        "with booking as materialized (
+             select b.id, e.organizer_id from bookings b join events e on e.id = b.event_id
+              where b.id = $2 and {which} for no key update of b
+         ), settled as (
+             update payments p set state = 'captured', captured_amount = $3, fee_amount = $4, method = coalesce(p.method, $5)
+               from booking where p.id = $1 and p.{LIVE} and p.booking_id = booking.id returning booking.organizer_id
+         )
+         select ledger_post($6, $7, organizer_id, $8, $2, $1, $9, $10, $11, $12),
+                $13::text[] = '{{}}' or ledger_post($14, $15, organizer_id, $8, $2, $1, $9, $13, $16, $17)
+           from settled"
+    );
+    let (sale, fee) = (
+        sale(of.provider, parts),
+        fee(of.provider, charge.fee_amount),
+    );
+    let (sold, cost) = (Columns::of(&sale), Columns::of(&fee));
+    let values: [&(dyn ToSql + Sync); 17] = [
+        &of.id,
+        &of.booking_id,
+        &charge.captured_amount,
+        &charge.fee_amount,
+        &charge.method,
+        &format!("sale:{}", of.id),
+        &sale.cause.as_str(),
+        &of.event_id,
+        &of.amount.currency,
+        &sold.names,
+        &sold.kinds,
+        &sold.amounts,
+        &cost.names,
+        &format!("fee:{}", of.id),
+        &fee.cause.as_str(),
+        &cost.kinds,
+        &cost.amounts,
+    ];
+    let statement = client.prepare_cached(&sql).await?;
+    Ok(client.query_opt(&statement, &values).await?.is_some())
 }
 
 const REFUND: &str = "

@@ -317,6 +317,14 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
     }
 }
 
+/// What follows when the desk has sold.
+pub fn sold(charge: &Charge) -> Next {
+    match charge.status {
+        ChargeStatus::Captured => Next::Settle,
+        _ => Next::Capture,
+    }
+}
+
 /// What follows when the desk refuses to sell.
 pub fn refused(charge: &Charge) -> Next {
     match charge.status {
