@@ -1,4 +1,4 @@
--- What is on sale: users, events, ticket types, pools, sections, seats, notices.
+-- The catalogue: users, events, ticket types, pools, sections, seats, notices.
 --
 -- Stock has one shape for everything. A pool is a capacity with two counters; a ticket type
 -- draws from one or more pools, and what is left of it is the least that any of them has left.

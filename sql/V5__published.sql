@@ -2,7 +2,7 @@
 -- statement-level triggers that take the turns of the events, compare before with after, log what
 -- differs and ring. A statement that changes nothing logs nothing.
 
--- What is left of each ticket type of the events, by its id, to be compared after a change.
+-- Units left of each ticket type of the events, by its id, to be compared after a change.
 -- `capacities` has those of pools (by id) that were changed already, as they were before.
 create function stock_left(events bigint[], capacities jsonb default '{}') returns jsonb language plpgsql as $$
 begin

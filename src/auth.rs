@@ -122,7 +122,7 @@ pub enum Caller {
     },
 }
 
-/// What ends a token before its time: the end of its session, or a later generation of its user's tokens.
+/// Reasons for a token to end before its time: its session ended, or its user's tokens are of a later generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
     pub id: SessionId,
@@ -291,7 +291,7 @@ struct Keys {
     dev: bool,
     ended: EndedTokens,
     issuers: Issuers,
-    /// What our own tokens say, so that they are accepted here.
+    /// Issuer and audience of our own tokens, so that they are accepted here.
     issuer: Option<String>,
     audience: Option<String>,
 }

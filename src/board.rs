@@ -37,7 +37,7 @@ struct BoardSlot {
     at_least: Revision,
 }
 
-/// What is remembered of an event.
+/// The last known state of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
     pub state: Arc<EventState>,

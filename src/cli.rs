@@ -91,7 +91,7 @@ struct TokenArgs {
     /// The user's number.
     #[arg(long)]
     user: UserId,
-    /// What the bearer may do: customer, organizer or admin.
+    /// The bearer's role: customer, organizer or admin.
     #[arg(long, default_value = "customer")]
     role: Role,
     /// How long the token is good for, as in 90s, 15m, 1h or 7d.

@@ -321,7 +321,7 @@ pub struct StripeConfig {
     /// Stripe's publishable key, which pages use.
     #[arg(long = "stripe-publishable-key", env = "STRIPE_PUBLISHABLE_KEY")]
     pub publishable_key: Option<String>,
-    /// What Stripe signs its webhooks with. Several are separated by commas, while one replaces another.
+    /// Secrets with which Stripe signs its webhooks. Several are separated by commas, while one replaces another.
     #[arg(
         long = "stripe-webhook-secret",
         env = "STRIPE_WEBHOOK_SECRET",
@@ -469,7 +469,7 @@ pub struct PrivateConfig {
     pub joined_events_max: usize,
 }
 
-/// What clients tell of people's way to a ticket, for analytics.
+/// Interactions that clients report on people's way to a ticket, for analytics.
 #[derive(Debug, Clone, Args)]
 pub struct InteractionsConfig {
     /// [`inside::INTERACTIONS_WAITING_MAX`].
@@ -567,7 +567,7 @@ pub struct SocketConfig {
     /// [`inside::SOCKET_BROADCASTS_WAITING_MAX`].
     #[arg(skip = inside::SOCKET_BROADCASTS_WAITING_MAX)]
     pub broadcasts_waiting_max: usize,
-    /// What the kernel may hold of the bytes sent to one client, in bytes: bounds what a client that
+    /// Bytes sent to one client that the kernel may hold: bounds what a client that
     /// does not read costs, and how old what it reads can be.
     #[arg(long = "socket-send-buffer-bytes", env = "SEATCAST_SOCKET_SEND_BUFFER_BYTES", default_value_t = 128 * 1024)]
     pub send_buffer_bytes: usize,
@@ -608,7 +608,7 @@ pub struct StreamConfig {
     pub comment_interval_ms: u64,
 }
 
-/// Who is here, by step.
+/// Presence: people who are here, by step.
 #[derive(Debug, Clone, Args)]
 pub struct PresenceConfig {
     /// [`inside::PRESENCE_COUNTS_INTERVAL_MS`]; a flag for tests and benches.

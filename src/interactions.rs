@@ -32,7 +32,7 @@ pub struct Interactions {
     told: mpsc::Sender<Interaction>,
     /// Shared by all clones; the lock is held for a few instructions and never across an await.
     rate: Arc<Mutex<TokenBucket>>,
-    /// What the bucket's clock counts from.
+    /// Zero of the bucket's clock.
     since: Instant,
     /// Of addresses and accounts.
     rates: Rates,

@@ -259,7 +259,7 @@ pub async fn run(
     outcome
 }
 
-/// What links in mails begin with.
+/// The beginning of links in mails.
 fn public_url(config: &MailConfig, address: SocketAddr) -> String {
     let here = || format!("http://{address}");
     let url = config.public_url.clone().unwrap_or_else(here);

@@ -28,7 +28,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry};
 
 #[derive(Debug, Clone, Args)]
 pub struct LogConfig {
-    /// What to log: a level, or levels by module, as in `seatcast::feed=debug,info`.
+    /// The level to log, or levels by module, as in `seatcast::feed=debug,info`.
     #[arg(
         long,
         env = "RUST_LOG",

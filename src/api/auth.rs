@@ -50,7 +50,7 @@ pub(in crate::api) struct Me {
     organizations: Vec<Work>,
 }
 
-/// What a sign-in is answered with.
+/// The answer to a sign-in.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct Tokens {
     /// For `Authorization: Bearer …`.

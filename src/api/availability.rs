@@ -68,7 +68,7 @@ impl Input for Several {
     }
 }
 
-/// What is left of one event
+/// Availability of one event
 ///
 /// `ETag` is the event's revision; it has a suffix while a sale has begun or ended by the clock since. While the node
 /// cannot ask the database, `X-Stale-Since` says when this was last known to be so.
@@ -132,7 +132,7 @@ pub(super) async fn visible(
     stock.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))
 }
 
-/// What is left of several events
+/// Availability of several events
 ///
 /// By id. Unknown events are left out. `ETag` is over all their revisions.
 #[utoipa::path(get, path = "", tag = "availability", params(Several, IfNoneMatch),
@@ -150,7 +150,7 @@ pub(super) async fn several(
     Ok(listed(&state, &headers, stocks))
 }
 
-/// What is left of all active events
+/// Availability of all active events
 ///
 /// The next to begin first. Without `limit` at most 100. `ETag` is over the revisions of the page.
 #[utoipa::path(get, path = "/all/active", tag = "availability", params(IfNoneMatch, Page),

@@ -48,7 +48,7 @@ pub(super) async fn identify(
     }
 }
 
-/// What the audit trail says of a request. Reads are not told.
+/// The request as the audit trail shows it. Reads are not told.
 fn origin(state: &ApiState, request: &Request) -> Option<RequestOrigin> {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return None;

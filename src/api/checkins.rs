@@ -59,7 +59,7 @@ pub(super) struct CheckinBody {
     /// By the scanner's clock; without it: now.
     #[schema(schema_with = schema::time, required = false)]
     scanned_at: Option<String>,
-    /// Whose doors these are; without it: the ticket's own event.
+    /// The event of these doors; without it: the ticket's own event.
     event_id: Option<EventId>,
 }
 

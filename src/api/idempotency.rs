@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a request that is sent again is done once.
 //!
-//! What was answered is stored with the effect (`store/idempotency.rs`), so it holds across nodes
+//! The answer is stored with the effect (`store/idempotency.rs`), so it holds across nodes
 //! and crashes. [`InFlight`] adds what only this node can know: the first request with the key
 //! is still running.
 
@@ -128,7 +128,7 @@ pub fn replayed<T: serde::Serialize>(reply: Reply<T>, replayed: bool) -> Reply<T
     }
 }
 
-/// What was made, by this request or (`true`) by an earlier one with its key.
+/// The row that was made, by this request or (`true`) by an earlier one with its key.
 pub fn made<T>(once: Once<T>) -> ApiResult<(T, bool)> {
     match once {
         Once::Made(made) => Ok((made, false)),

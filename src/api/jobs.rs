@@ -182,7 +182,7 @@ pub(super) async fn give_up(
     Ok(Reply::ok("JOB_DROPPED", JobData::from(job)))
 }
 
-/// What to do to many bookings.
+/// The operation for many bookings.
 #[derive(ToSchema)]
 #[schema(example = json!({
     "action": "cancel", "booking_ids": ["0199e7a0-0000-7000-8000-000000000001"], "reason": "The hall is closed"

@@ -16,7 +16,7 @@ use crate::store::books::{EntriesOf, LedgerAccount, LedgerEntry, Payout, TrialBa
 use crate::store::invoices::Invoice;
 use crate::ticketing::{BookingId, EventId, UserId};
 
-/// Whose books.
+/// The owner of the books.
 #[derive(Debug, Clone, Copy, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct BooksOf {
@@ -146,7 +146,7 @@ pub(super) async fn entries(
     ))
 }
 
-/// What an event earned, by currency
+/// An event's earnings, by currency
 #[utoipa::path(
     get, path = "/events/{event_id}/payout", tag = "ledger", params(("event_id" = EventId, Path)),
     responses(

@@ -1,4 +1,4 @@
-//! What people read, in their language: one table for everything the REST side says.
+//! Texts that people read, in their language: one table for everything the REST side says.
 //!
 //! Keys of errors are the stable codes of the wire. Keys of good answers never leave the server.
 

@@ -38,7 +38,7 @@ impl ToSchema for Amount {
     }
 }
 
-/// What a whole booking costs.
+/// The price of a whole booking.
 pub(super) struct TotalAmount;
 
 impl PartialSchema for TotalAmount {

@@ -38,7 +38,7 @@ pub(super) struct NoticeBody {
     until: Option<Timestamp>,
 }
 
-/// What a notice is about.
+/// The subject of a notice.
 #[derive(ToSchema)]
 #[schema(rename_all = "snake_case")]
 #[expect(dead_code, reason = "documents the values of `type`")]

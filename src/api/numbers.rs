@@ -107,7 +107,7 @@ impl Input for AnalyticsQuery {
     }
 }
 
-/// What became of bookings. Each is counted when it happened.
+/// Bookings by their outcome. Each is counted when it happened.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Sales {
     /// Bookings made, as holds or at once.
@@ -126,7 +126,7 @@ pub(super) struct Sales {
     bookings_returned: i64,
     tickets_returned: i64,
     revenue_returned: Money,
-    /// What is left: `revenue` without `revenue_returned`.
+    /// `revenue` without `revenue_returned`.
     revenue_net: Money,
     /// Bookings confirmed for each one made; `null` where none was made.
     conversion: Option<f64>,

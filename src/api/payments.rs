@@ -187,7 +187,7 @@ async fn instructions(
     Ok(Some(text))
 }
 
-/// What a webhook is answered: nothing that anybody needs.
+/// The answer to a webhook: empty, since providers read only its status.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Taken {
     /// It had been taken in before.

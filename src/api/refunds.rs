@@ -38,7 +38,7 @@ const TERMS_CHARS_MAX: usize = 1_000;
 /// Characters of a ticket's code; none that we make is longer.
 const CODE_CHARS_MAX: usize = 40;
 
-/// What to give back: one of `all`, `ticket_ids` and `amount`.
+/// The amount to give back: one of `all`, `ticket_ids` and `amount`.
 #[derive(ToSchema)]
 #[schema(example = json!({"all": true, "reason": "The seat was broken"}))]
 #[expect(dead_code, reason = "documents the body that `RefundInput` reads")]
@@ -283,7 +283,7 @@ impl Input for RefundPolicy {
     }
 }
 
-/// What owners get back who cancel
+/// The refund policy: how much owners get back who cancel
 #[utoipa::path(
     get, path = "/events/{event_id}/refund-policy", tag = "events", params(("event_id" = EventId, Path)),
     responses(

@@ -75,12 +75,12 @@ pub(super) struct PaymentToReview {
     /// `captured`: its money came.
     state: PaymentState,
     amount: Money,
-    /// What went back, or is about to.
+    /// Refunds, made or about to be.
     refunded: Money,
     /// Why somebody has to look.
     #[schema(example = "money was given back at the provider, and not by us")]
     reason: String,
-    /// What may be decided.
+    /// Decisions that the payment allows.
     decisions: Vec<Decision>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -155,7 +155,7 @@ pub(super) async fn list(
     ))
 }
 
-/// What was decided.
+/// The decision that was made.
 #[derive(ToSchema)]
 #[schema(example = json!({"decision": "accept", "note": "Agreed with the buyer on the telephone"}))]
 pub(super) struct Verdict {

@@ -288,7 +288,7 @@ pub(super) async fn accept(
 
 /// Decline an offer
 ///
-/// What was held for the caller goes to the next in line. Repeated, it is answered with what was done.
+/// The places held for the caller go to the next in line. Repeated, it is answered with what was done.
 #[utoipa::path(
     post, path = "/waitlist/{waiting_id}/decline", tag = "waitlist", params(("waiting_id" = WaitingId, Path)),
     responses(

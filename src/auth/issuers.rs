@@ -216,7 +216,7 @@ impl Issuers {
             .ok_or(AuthError::Unready)
     }
 
-    /// What is known of a person, unless it is too old to answer an inquiry with.
+    /// The profile of a person, unless it is too old to answer an inquiry with.
     pub(crate) fn fresh(&self, identity: &Identity) -> Option<Person> {
         let known = self.people.get(identity);
         known.and_then(|(person, age)| (age < FRESH).then_some(person))

@@ -39,7 +39,7 @@ pub fn sign(key: &TicketKey, mut pass: Pass) -> Option<String> {
     pass.text(signature.as_ref().try_into().ok()?)
 }
 
-/// What a scanned text says, if it is ours.
+/// The pass in a scanned text, if we signed it.
 pub fn verify(keys: &[PublicKey], text: &str) -> Option<Pass> {
     let ReadPass {
         pass,

@@ -1,4 +1,4 @@
-//! What the people of an organization may do: rights, and the roles that give them.
+//! Rights of the people of an organization, and the roles that give them.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

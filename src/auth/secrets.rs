@@ -12,7 +12,7 @@ pub fn random() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
 
-/// What is stored of a secret. It has too many bits to be guessed, so that one fast hash will do.
+/// The hash that is stored of a secret. It has too many bits to be guessed, so that one fast hash will do.
 pub fn hash_of(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }

@@ -38,7 +38,8 @@ pub(super) fn questions<'a>(commands: impl Iterator<Item = &'a Command>) -> Ques
                 questions.keys.extend(book.key.clone());
                 ask_for(book.event_id, &book.request, &mut questions, types);
             }
-            // What a change may free is for those who wait. The ticket types of a stored booking are not known before it is read: read all (`None`).
+            // Tickets that a change may free are for those who wait. The ticket types of a stored booking are not known
+            // before it is read: read all (`None`).
             Command::Change(change) => {
                 questions.bookings.push(change.booking_id);
                 questions.freeing.insert(change.event_id);
@@ -247,7 +248,7 @@ impl Deciding {
         }
     }
 
-    /// What `undo` needs to take the command back.
+    /// The state that `undo` needs to take the command back.
     pub(super) fn before(&self, command: &Command) -> Before {
         let standing = match command {
             Command::Change(change) => match self.facts.bookings.get(&change.booking_id) {
@@ -550,7 +551,7 @@ fn new_claims(are: &[Claim]) -> Vec<Claim> {
     new.copied().collect()
 }
 
-/// What the buyer, and those who hold its tickets, are told of a change.
+/// Mails about a change, to the buyer and to those who hold its tickets.
 fn mails(was: &Booking, is: &Booking, transition: &Transition) -> Vec<QueuedJob> {
     let by_staff = match transition {
         Transition::Cancel { by, .. } => *by == Canceller::Staff,

@@ -132,7 +132,7 @@ impl Desk {
         self.booking(Command::Book(Box::new(book))).await
     }
 
-    /// What the booking would cost now. Nothing is held and no turn is taken.
+    /// The price of the booking now. Nothing is held and no turn is taken.
     pub async fn quote(
         &self,
         event_id: EventId,

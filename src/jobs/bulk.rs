@@ -25,7 +25,7 @@ const BATCH_MAX: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BulkAction {
-    /// What was paid is given back whole.
+    /// Every payment is given back whole.
     Cancel,
     /// All that is left, with every ticket.
     Refund,

@@ -75,7 +75,7 @@ impl Kind for EventRefunds {
         let open = store.open_refunds(self.event_id).await?;
         progress.for_review = open.for_review;
         if open.open > 0 || !live.is_empty() {
-            // What was captured meanwhile is given back as well.
+            // Give back what was captured meanwhile, too.
             progress.after = None;
             return Ok(End::Rests(LOOK, as_json(&progress)));
         }

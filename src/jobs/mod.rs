@@ -301,7 +301,7 @@ impl Jobs {
     }
 }
 
-/// What jobs are carried out with.
+/// The node's parts that jobs use.
 #[derive(Clone)]
 pub struct JobHands {
     pub store: Store,

@@ -261,7 +261,7 @@ async fn show(
     }
 }
 
-/// What the page was sent: a card's number, or its holder's answer.
+/// The form that the page was sent: a card's number, or its holder's answer.
 #[derive(Deserialize)]
 struct Typed {
     #[serde(default)]

@@ -13,7 +13,7 @@ use crate::ticketing::record::{Booking, BookingStatus};
 use crate::ticketing::refund::{self, RefundRefusal, RefundWish};
 use crate::ticketing::{BookingId, PaymentId};
 
-/// What is to be given back to whom paid.
+/// Amounts to be given back, by payer.
 #[derive(Debug, Clone)]
 pub struct GiveBack<'a> {
     pub booking: BookingId,

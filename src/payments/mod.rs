@@ -63,7 +63,7 @@ pub enum Returned {
     },
 }
 
-/// Who takes money. Each call may be repeated: it is known by the attempt's or the refund's id.
+/// A company, or staff, that takes money. Each call may be repeated: it is known by the attempt's or the refund's id.
 pub(crate) trait Provider: Sync {
     fn start(&self, of: &Attempt) -> impl Future<Output = Result<Charge, ProviderError>> + Send;
     fn look(&self, of: &Attempt) -> impl Future<Output = Result<Charge, ProviderError>> + Send;
@@ -74,7 +74,7 @@ pub(crate) trait Provider: Sync {
         of: &Attempt,
         refund: &Refund,
     ) -> impl Future<Output = Result<Returned, ProviderError>> + Send;
-    /// What became of money that was taken: refunds, by whomever, and disputes.
+    /// Movements of money that was taken: refunds, by whomever, and disputes.
     fn movements(
         &self,
         of: &Attempt,
@@ -111,7 +111,7 @@ fn missing(name: ProviderName) -> ProviderError {
     ProviderError::Unanswered(format!("this node has no {}", name.as_str()))
 }
 
-/// What an offline attempt has is read from its booking, so nothing has to be asked.
+/// The charge of an offline attempt is read from its booking, so nothing has to be asked.
 fn offline(of: &Attempt) -> Charge {
     Charge {
         provider_ref: of.id.to_string(),

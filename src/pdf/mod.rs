@@ -204,7 +204,7 @@ enum Mark {
     Qr { qr: Qr, edge: f32 },
 }
 
-/// What the file says of itself.
+/// The file's metadata.
 pub struct About {
     pub title: String,
     pub lang: Lang,

@@ -16,7 +16,7 @@ const WIDTH: f32 = PAGE_WIDTH - 2.0 * MARGIN;
 /// 52 mm with the quiet zone: 43 mm of modules, more than the 30 that scanners ask for.
 const QR_EDGE: f32 = 148.0;
 
-/// What is on a ticket.
+/// The content of a ticket.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrintedTicket {
     pub title: String,

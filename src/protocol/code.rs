@@ -27,7 +27,7 @@ pub struct CloseCode {
     /// The close frame's default reason; at most 123 bytes.
     pub text: &'static str,
     pub retry: Retry,
-    /// What the client should do.
+    /// The client's next step.
     pub advice: &'static str,
 }
 
@@ -137,7 +137,7 @@ pub struct ErrorCode {
     /// of 1 to 10 when it reads one of the `…RateLimitReached`.
     pub prefix: &'static str,
     pub retry: Retry,
-    /// What the client should do.
+    /// The client's next step.
     pub advice: &'static str,
 }
 

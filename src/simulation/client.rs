@@ -35,7 +35,7 @@ pub(super) struct ShownPicture {
 }
 
 impl ShownPicture {
-    /// What a viewer has to see at a state.
+    /// The state as a viewer of this kind has to see it.
     pub(super) fn of(state: &EventState, kind: Kind) -> Self {
         let mut picture = ShownPicture::default();
         match kind {
@@ -182,7 +182,7 @@ impl Client {
         }
     }
 
-    /// Whose bookings it views.
+    /// The user whose bookings it views.
     pub(super) fn user(&self) -> UserId {
         UserId(self.event.0)
     }

@@ -65,7 +65,7 @@ fn set_alarm(at_ms: u64, waker: Waker) {
     });
 }
 
-/// Who wants to be woken, by time, and by the order in which they said so.
+/// Sleeping tasks, by time to wake, and by the order in which they began to sleep.
 #[derive(Default)]
 struct Alarms {
     set: BTreeMap<(u64, u64), Waker>,
@@ -171,7 +171,7 @@ fn alarm_until(ms: u64) -> Option<Waker> {
     })
 }
 
-/// What a run ends with if a check fails.
+/// The end of a run whose check fails.
 pub(super) trait Failing: Send {
     /// A part panicked.
     fn panicked(what: String) -> Self;

@@ -88,7 +88,7 @@ struct ModelJob {
     is_hopeless: bool,
 }
 
-/// What happened to a job outside of the table.
+/// Events of a job's life outside of the table.
 #[derive(Debug, Default, Clone)]
 struct Story {
     is_hopeless: bool,
@@ -177,7 +177,7 @@ impl JobsShared {
         }
     }
 
-    /// What this node is at may be done once more.
+    /// The job that this node is at may be done once more.
     fn excuse(&mut self, number: usize) {
         let stories = self.stories.values_mut();
         for story in stories.filter(|story| story.at_work.is_some_and(|(node, _)| node == number)) {

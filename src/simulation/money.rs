@@ -1,6 +1,6 @@
 //! Money in virtual time: from the hold to a sale that is paid, or to money that went back, with faults.
 //!
-//! What moves attempts on ([`drive`]), the rules it asks and the worker of jobs are the real ones. Modelled are the
+//! The driver of attempts ([`drive`]), the rules it asks and the worker of jobs are the real ones. Modelled are the
 //! database (bookings, attempts, refunds, jobs), the desk, the provider, its webhooks, and buyers. The database and the
 //! provider answer late, refuse, or answer nothing although they did what they were asked; webhooks are lost, doubled, and
 //! come in any order; nodes crash and come back.

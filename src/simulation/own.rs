@@ -107,7 +107,7 @@ impl OwnRows {
         }
     }
 
-    /// What must not be shown by somebody who has all that was committed before `since`.
+    /// The fault, if a viewer that has all commits before `since` shows something older.
     fn outdated(&self, user: UserId, has: &OwnVersions, since: Revision) -> Option<String> {
         for (&id, &version) in has {
             let ended = self.ended.get(&(user, id, version));

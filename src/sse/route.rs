@@ -54,7 +54,7 @@ fn routes() -> OpenApiRouter<Streams> {
     OpenApiRouter::new().routes(routes!(stream)) // GET /api/v1/events/{event_id}/stream
 }
 
-/// What to follow, and from where on.
+/// The topic to follow, and from where on.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 struct StreamWish {

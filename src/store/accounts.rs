@@ -13,7 +13,7 @@ use crate::ticketing::{SessionId, UserId};
 /// Guests' bookings that join an account at once, at a confirmation or sign-in; the others follow at the next.
 const JOINED_BOOKINGS_MAX: i64 = 500;
 
-/// What a person calls an account.
+/// The name by which a person signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
     Email(String),
@@ -56,7 +56,7 @@ pub struct Account {
     pub name: String,
 }
 
-/// What a token says of its bearer.
+/// The bearer of a token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignedIn {
     pub user: User,
@@ -66,7 +66,7 @@ pub struct SignedIn {
     pub confirmed: bool,
 }
 
-/// What became of a refresh token.
+/// The outcome of presenting a refresh token.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Refreshed {
     Next(Box<SignedIn>),

@@ -177,7 +177,7 @@ pub struct Audited {
     pub api_key_id: Option<ApiKeyId>,
     /// The request, as in `PATCH /events/{event_id}`.
     pub action: String,
-    /// What it was done to, as in `event:5`.
+    /// The object of the action, as in `event:5`.
     pub object: String,
     pub detail: Value,
     pub request_id: Option<String>,

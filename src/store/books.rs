@@ -64,21 +64,21 @@ pub struct TrialBalance {
     pub accounts: Vec<LedgerAccount>,
 }
 
-/// What an event earned, in one currency.
+/// An event's earnings in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Payout {
     #[schema(example = "EUR")]
     pub currency: String,
-    /// What was sold, with fees and taxes.
+    /// Sales, with fees and taxes.
     #[schema(example = 9000)]
     pub sales: i64,
-    /// What was given back.
+    /// Refunds.
     #[schema(example = 4500)]
     pub refunds: i64,
-    /// What cardholders' banks hold, or kept.
+    /// Amounts that cardholders' banks hold, or kept.
     #[schema(example = 0)]
     pub disputed: i64,
-    /// What providers kept.
+    /// Fees that providers kept.
     #[schema(example = 60)]
     pub provider_fees: i64,
     /// Of sales less refunds, what is owed to tax offices.
@@ -242,7 +242,7 @@ impl Store {
         }
     }
 
-    /// What an event earned, by currency.
+    /// An event's earnings, by currency.
     pub async fn payout(&self, event: EventId) -> Result<Vec<Payout>, StoreError> {
         let client = self.client().await?;
         let sql = "

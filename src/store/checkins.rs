@@ -28,7 +28,7 @@ pub struct Scan {
     pub scanned_at: Timestamp,
 }
 
-/// What was held before the scanner.
+/// The code or pass that was held before the scanner.
 #[derive(Debug, Clone)]
 pub enum ShownTicket {
     Code(String),
@@ -38,7 +38,7 @@ pub enum ShownTicket {
     Forged,
 }
 
-/// What came of a scan.
+/// The outcome of a scan.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Scanned {
     /// The check-in; `null` where the scan was refused on the spot, of which nothing is kept.
@@ -57,7 +57,7 @@ pub struct Scanned {
     pub gate: Option<String>,
 }
 
-/// What a gate without network knows of a ticket.
+/// A ticket as a gate without network knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BundleTicket {
     pub id: TicketId,
@@ -456,7 +456,7 @@ impl Scanned {
     }
 }
 
-/// What came of the scan with this nonce; that it was another scan's, if something else was shown.
+/// The outcome of the scan with this nonce; that it was another scan's, if something else was shown.
 async fn recall(
     tx: &Transaction<'_>,
     event: EventId,

@@ -221,7 +221,7 @@ pub struct ChangedClaim {
     pub is: Option<Claim>,
 }
 
-/// What a booking is about.
+/// The tickets and the price of a booking.
 #[derive(Debug, Clone)]
 pub struct Contents {
     pub quantity: i64,

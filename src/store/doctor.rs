@@ -1,4 +1,4 @@
-//! What `seatcast doctor` finds out about the database, with a sentence and a mend for everything that is in the way. It
+//! Findings of `seatcast doctor` about the database, with a sentence and a mend for everything that is in the way. It
 //! reads, and writes nothing but one notification on a channel of its own.
 
 use std::fmt;
@@ -33,11 +33,11 @@ pub enum Condition {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Symptom {
-    /// What was looked at, in a word or two.
+    /// The subject, in a word or two.
     pub of: &'static str,
     pub condition: Condition,
     pub says: String,
-    /// What to do; empty where all is well.
+    /// The mend; empty where all is well.
     pub mend: &'static str,
 }
 
@@ -290,7 +290,7 @@ async fn rights(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError
     Ok(())
 }
 
-/// What other programs do to the database.
+/// Load that other programs put on the database.
 async fn load(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> {
     let share: f64 = client
         .query_one("select pg_notification_queue_usage()", &[])

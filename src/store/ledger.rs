@@ -7,7 +7,7 @@ use super::StoreError;
 use crate::ticketing::ledger::Posting;
 use crate::ticketing::{BookingId, EventId, PaymentId, UserId};
 
-/// What a posting belongs to.
+/// The owner of a posting.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Belonging<'a> {
     /// A movement is posted once under its key.

@@ -1,4 +1,4 @@
-//! What mails about bookings say, and the jobs that send them.
+//! Contents of mails about bookings, and the jobs that send them.
 
 use std::time::Duration;
 

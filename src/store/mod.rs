@@ -130,7 +130,7 @@ impl Store {
         Ok(())
     }
 
-    /// What the database's clock showed while it was asked.
+    /// The database's time while it was asked.
     pub async fn clock(&self) -> Result<jiff::Timestamp, StoreError> {
         let client = self.client().await?;
         let row = client.query_one("select clock_timestamp()", &[]).await?;

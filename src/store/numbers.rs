@@ -11,7 +11,7 @@ use crate::ticketing::numbers::{
 };
 use crate::ticketing::{EventId, UserId};
 
-/// What a report needs to know of its event.
+/// The facts about an event that a report needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NumbersEvent {
     pub organizer_id: UserId,

@@ -69,7 +69,7 @@ pub struct NewApiKey {
     pub prefix: String,
 }
 
-/// What a key may do.
+/// The rights of a key.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct KeyRights {
     pub id: ApiKeyId,

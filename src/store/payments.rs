@@ -417,7 +417,7 @@ impl Store {
         parts: Parts,
         gives_back: bool,
     ) -> Result<(), StoreError> {
-        // What came for other tickets than the booking has now is given back.
+        // Money that came for other tickets than the booking has now is given back.
         let parts = match parts.total() == charge.captured_amount {
             true => parts,
             false => Parts {
@@ -796,7 +796,7 @@ pub(super) fn attempt(row: &Row) -> Result<Attempt, StoreError> {
     })
 }
 
-/// What the price of a booking is for. Discounts are taken off the tickets.
+/// The parts of a booking's price. Discounts are taken off the tickets.
 pub fn parts_of(booking: &Booking) -> Parts {
     let mut parts = Parts::default();
     for line in &booking.lines {
@@ -809,7 +809,7 @@ pub fn parts_of(booking: &Booking) -> Parts {
             LineKind::Tax => parts.tax += line.tax_amount,
         }
     }
-    // What is left, so that the parts come to the total.
+    // The remainder, so that the parts come to the total.
     parts.revenue = booking.total.amount - parts.fees - parts.tax;
     parts
 }

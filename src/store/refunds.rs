@@ -58,7 +58,7 @@ pub struct Unreturned {
     pub amount: i64,
 }
 
-/// What a cancelled event has still to do.
+/// Refunds that a cancelled event has still to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OpenRefunds {
     pub open: i64,

@@ -1,4 +1,4 @@
-//! What waits for a person: payments and jobs, listed and worked off. What was decided is in the audit trail, written in
+//! Payments and jobs that wait for a person, listed and worked off. Decisions are in the audit trail, written in
 //! the same transaction.
 
 use std::time::Duration;

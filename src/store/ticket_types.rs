@@ -50,7 +50,7 @@ pub struct TicketTypeChange {
     pub email_required: Option<bool>,
 }
 
-/// What is taken of a ticket type.
+/// Units of a ticket type that are taken.
 struct Committed {
     /// Held and sold.
     units: i64,

@@ -80,7 +80,7 @@ pub enum NotHandedOn {
     Refused(TransferRefusal),
 }
 
-/// What the letter to the recipient needs.
+/// The facts for the letter to the recipient.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OfferedTicket {
     pub to: Recipient,

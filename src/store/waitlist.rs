@@ -182,7 +182,7 @@ impl Store {
         .await
     }
 
-    /// What an earlier request with the key made.
+    /// The entry that an earlier request with the key made.
     pub async fn waited_by(
         &self,
         key: Option<&IdempotencyKey>,

@@ -1,4 +1,4 @@
-//! What becomes of a ticket at the door. Pure: a ticket as it stands and what was shown, in; the result, out.
+//! Admission of a ticket at the door. Pure: a ticket as it stands and what was shown, in; the result, out.
 //!
 //! ```text
 //! valid ───────► used ──undo──► valid
@@ -68,7 +68,7 @@ pub struct Standing {
     pub generation: u16,
 }
 
-/// What was shown at the gate.
+/// The code or pass that was shown at the gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
     /// A code that is good now.

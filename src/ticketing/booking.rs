@@ -35,7 +35,7 @@ pub struct Request {
     pub buyer: Option<UserId>,
     /// Of a buyer without an account: the address by which what they have is counted; `None` where it is not.
     pub guest: Option<GuestHash>,
-    /// What this buyer may have of the event in all. Those who sell its tickets may have any number.
+    /// Bounds of this buyer's tickets of the event in all. Those who sell its tickets may have any number.
     pub share: Share,
     /// The organizations whose tickets the buyer sells.
     pub sells: Sells,
@@ -44,7 +44,7 @@ pub struct Request {
     /// They typed the code that was mailed to the address in their contact.
     pub email_proven: bool,
     pub wish: Wish,
-    /// What the buyer was shown; another total is refused.
+    /// The total that the buyer was shown; another one is refused.
     pub expected_total: Option<ExpectedTotal>,
     /// Codes of vouchers, in upper case, each once. They apply in this order.
     pub vouchers: Vec<String>,
@@ -95,7 +95,7 @@ pub enum Item {
     },
 }
 
-/// What a granted request gets. The stock has moved already.
+/// The tickets of a granted request. The stock has moved already.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grant {
     pub lines: Vec<GrantLine>,
@@ -147,7 +147,7 @@ impl Grant {
         lines.map(record::BookingLine::from).collect()
     }
 
-    /// What is granted, as bookings show it.
+    /// The granted tickets, as bookings show them.
     pub fn items(&self, stock: &Stock) -> Vec<BookingItem> {
         let lines = self.lines.iter();
         lines.map(|line| item(stock, line)).collect()
@@ -241,7 +241,7 @@ pub fn quote(stock: &Stock, request: &Request, now: Timestamp) -> Result<Price, 
     vouchers::priced(stock, request, &lines, &vouchers)
 }
 
-/// What is asked for, if it is on sale to this buyer and within the limits of a booking.
+/// The tickets asked for, if they are on sale to this buyer and within the limits of a booking.
 fn chosen(
     stock: &Stock,
     request: &Request,

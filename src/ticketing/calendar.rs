@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 /// A line has at most so many bytes; longer ones go on in the next, after a blank.
 const LINE_BYTES_MAX: usize = 75;
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Entry<'a> {
     /// The same each time the entry is given out.

@@ -78,7 +78,7 @@ impl Cause {
     }
 }
 
-/// What an amount that was paid is for. The parts may be negative in no case.
+/// The parts of a paid amount. None of them is negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Parts {
     /// Of tickets, without tax.
@@ -148,7 +148,7 @@ pub fn sale(provider: ProviderName, parts: Parts) -> Posting {
     )
 }
 
-/// What the provider kept of a sale.
+/// The provider's fee of a sale.
 pub fn fee(provider: ProviderName, amount: i64) -> Posting {
     posting(
         Cause::Fee,

@@ -97,7 +97,7 @@ pub struct TicketType {
     pub sale_to: Option<String>,
     pub sort: i64,
     pub updated_at: String,
-    /// What is left of each section and allotment that the type draws on, and of the event if that has a hidden type: see
+    /// Units left of each section and allotment that the type draws on, and of the event if that has a hidden type: see
     /// [`super::sellable`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared: Vec<(PoolId, i64)>,

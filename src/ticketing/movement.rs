@@ -1,4 +1,4 @@
-//! What became of money after it was ours: refunds at the provider, and disputes. A provider is asked for all of it at
+//! Movements of money after it was ours: refunds at the provider, and disputes. A provider is asked for all of it at
 //! once, so messages that come twice, late, or in another order lead to the same end. Pure.
 
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ pub struct Transfer {
     pub provider_ref: String,
     /// Negative: it was taken from us.
     pub amount: i64,
-    /// What the provider keeps for its work.
+    /// The provider's fee.
     pub fee: i64,
 }
 

@@ -27,7 +27,7 @@ impl NumbersStep {
     }
 }
 
-/// What became of bookings in a time. Each is counted when it happened, so a booking that was made in one step may be
+/// Bookings in a time, by outcome. Each is counted when it happened, so a booking that was made in one step may be
 /// sold in the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BookingNumbers {

@@ -20,7 +20,7 @@ pub const PASS_CHARS_MAX: usize = 200;
 
 const ALPHABET: &[u8; 45] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
 
-/// What a QR says of its ticket.
+/// The content of a ticket's QR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pass {
     /// The number of the key that signs it.
@@ -38,7 +38,7 @@ pub struct Pass {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadPass {
     pub pass: Pass,
-    /// What the signature has to be of.
+    /// The bytes that are signed.
     pub signed: Vec<u8>,
     pub signature: [u8; SIGNATURE_BYTES],
 }

@@ -26,7 +26,7 @@ use super::{BookingId, EventId, PaymentId};
 /// How long a hold waits for a card that is being processed, in seconds, from the beginning of the processing.
 pub const PROCESSING_MAX_S: i64 = 30 * 60;
 
-/// Who takes the money.
+/// The provider that takes the money.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
@@ -81,7 +81,7 @@ pub struct Attempt {
     pub created_at: Timestamp,
 }
 
-/// What a provider has.
+/// A payment as the provider knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     pub provider_ref: String,
@@ -93,7 +93,7 @@ pub struct Charge {
     pub attempt: Option<PaymentId>,
     pub captured_amount: i64,
     pub fee_amount: i64,
-    /// What it is paid with, as the provider names it.
+    /// The means of payment, as the provider names it.
     pub method: Option<String>,
     pub client_secret: Option<String>,
     pub redirect_url: Option<String>,
@@ -113,7 +113,7 @@ pub enum ChargeStatus {
     Canceled,
 }
 
-/// What has to be done, before the provider is asked again.
+/// The next step, before the provider is asked again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
     /// Nothing before the buyer or the provider does something.
@@ -262,7 +262,7 @@ pub fn takes_days(method: Option<&str>) -> bool {
     matches!(method, Some("transfer" | "invoice"))
 }
 
-/// What staff have for an attempt: the booking says it.
+/// The charge of an attempt that staff settle: the booking says it.
 pub fn offline_charge(attempt: &Attempt, booking: &Booking) -> Charge {
     let is_paid = booking.status == BookingStatus::Confirmed && is_paid_to_staff(attempt, booking);
     let (status, captured_amount) = match (is_paid, booking.status) {
@@ -288,7 +288,7 @@ pub fn offline_charge(attempt: &Attempt, booking: &Booking) -> Charge {
     }
 }
 
-/// What follows for an attempt that is live.
+/// The next step of an attempt that is live.
 pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestamp) -> Next {
     if let Some(reason) = mismatch(attempt, charge) {
         return Next::Review { reason };
@@ -317,7 +317,7 @@ pub fn next(attempt: &Attempt, charge: &Charge, booking: &Booking, now: Timestam
     }
 }
 
-/// What follows when the desk has sold.
+/// The next step when the desk has sold.
 pub fn sold(charge: &Charge) -> Next {
     match charge.status {
         ChargeStatus::Captured => Next::Settle,
@@ -325,7 +325,7 @@ pub fn sold(charge: &Charge) -> Next {
     }
 }
 
-/// What follows when the desk refuses to sell.
+/// The next step when the desk refuses to sell.
 pub fn refused(charge: &Charge) -> Next {
     match charge.status {
         ChargeStatus::Captured => Next::GiveBack,

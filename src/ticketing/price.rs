@@ -1,4 +1,4 @@
-//! What a booking costs: chosen tickets + the event's terms → price lines, whose amounts add up to the total.
+//! The price of a booking: chosen tickets + the event's terms → price lines, whose amounts add up to the total.
 //!
 //! In this order: tickets; discounts of vouchers, each on what the ones before it left; fees, on what is left then; taxes.
 //! Tickets that cost nothing after their discounts have neither fee nor tax.
@@ -23,12 +23,12 @@ use super::{TicketTypeId, VoucherId};
 /// A whole, in basis points.
 pub const WHOLE_BP: i64 = 10_000;
 
-/// What a line of a booking's price is for.
+/// The kind of a line of a booking's price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LineKind {
     Ticket,
-    /// What a voucher takes off one ticket type's price; the amount is negative.
+    /// A voucher's discount on one ticket type's price; the amount is negative.
     Discount,
     Fee,
     /// All of one tax. Included in the prices it adds nothing.
@@ -73,13 +73,13 @@ pub struct TaxRate {
 }
 
 impl PriceLine {
-    /// What the line adds to the total.
+    /// The line's part of the total.
     pub fn amount(&self) -> i64 {
         self.unit_amount.saturating_mul(self.quantity)
     }
 }
 
-/// What an event's organizer says about prices, besides those of the ticket types.
+/// The organizer's terms about prices, besides those of the ticket types.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PriceTerms {
     /// The most special first: the first that applies to a ticket type is its tax.
@@ -183,7 +183,7 @@ pub fn price(
 ) -> Result<Price, TooMuch> {
     let step = i128::from(step.max(1));
     let mut lines: Vec<PriceLine> = tickets.iter().map(ticket_line).collect();
-    // What each ticket line costs after the discounts so far.
+    // Price of each ticket line after the discounts so far.
     let mut left: Vec<i128> = tickets
         .iter()
         .map(|line| i128::from(line.unit_amount) * i128::from(line.quantity))
@@ -249,10 +249,10 @@ fn ticket_line(tickets: &Tickets<'_>) -> PriceLine {
     }
 }
 
-/// What a voucher takes off each ticket line; `left` is what the lines cost before it.
+/// The discount of a voucher on each ticket line; `left` is what the lines cost before it.
 fn discounts(step: i128, voucher: &Voucher, tickets: &[Tickets<'_>], left: &[i128]) -> Vec<i128> {
     let covered = covered(voucher, tickets);
-    // What the covered tickets of each line cost.
+    // Price of the covered tickets of each line.
     let bases: Vec<i128> = (tickets.iter().zip(&covered).zip(left))
         .map(|((line, covered), left)| {
             let base = left * i128::from(*covered) / i128::from(line.quantity.max(1));

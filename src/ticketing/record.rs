@@ -17,7 +17,7 @@ pub struct Booking {
     /// Counts the booking's changes, from 1, with those of its items, seats and tickets: of two pictures of a booking,
     /// the higher version is the newer.
     pub version: i64,
-    /// What people read aloud: `BK-7F3K9Q`.
+    /// The reference that people read aloud: `BK-7F3K9Q`.
     #[schema(example = "BK-7F3K9Q")]
     pub reference: String,
     pub event_id: EventId,
@@ -31,7 +31,7 @@ pub struct Booking {
     pub quantity: i64,
     pub total: Money,
     pub items: Vec<BookingItem>,
-    /// What the booking costs: the tickets as in `items`, then discounts, fees and taxes. Their amounts add up to the total.
+    /// The price of the booking: tickets as in `items`, then discounts, fees and taxes. The amounts add up to the total.
     #[serde(default)]
     pub lines: Vec<BookingLine>,
     /// Empty until the booking is confirmed.
@@ -74,7 +74,7 @@ pub struct PaymentSummary {
     pub method: Option<String>,
     pub state: PaymentState,
     pub amount: Money,
-    /// What went back, or is about to.
+    /// Refunds, made or about to be.
     pub refunded: Money,
     /// Why the last card was declined.
     pub failure: Option<String>,
@@ -100,7 +100,7 @@ pub struct Attendee {
     pub email: Option<String>,
 }
 
-/// What the buyer answered to the organizer's questions, by question.
+/// The buyer's answers to the organizer's questions, by question.
 pub type Answers = serde_json::Map<String, serde_json::Value>;
 
 /// `pending → confirmed | expired | cancelled → refunded`.
@@ -192,7 +192,7 @@ pub struct BookingLine {
     /// Negative in discounts.
     #[schema(example = 4500)]
     pub unit_amount: i64,
-    /// What the line adds to the total: nothing, if it is a tax that the prices contain.
+    /// The line's part of the total: nothing, if it is a tax that the prices contain.
     #[schema(example = 4500)]
     pub amount: i64,
     /// Of tickets and fees: their share of the tax, after discounts. Of a tax: all of it.

@@ -1,4 +1,4 @@
-//! What is given back: of tickets their part of the price, of a booking what is left of it. Pure.
+//! Refunds: of tickets their part of the price, of a booking what is left of it. Pure.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub enum RefundRefusal {
     Exceeds { left: i64 },
 }
 
-/// What is asked to be given back.
+/// The refund that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefundWish {
     /// All that is left, and every ticket.
@@ -24,7 +24,7 @@ pub enum RefundWish {
     Amount(i64),
 }
 
-/// What is to be given back.
+/// The refund that is granted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Back {
     pub amount: i64,

@@ -1,4 +1,4 @@
-//! What an owner's own cancellation gives back. Pure, with a clock that is handed in.
+//! The refund for an owner's own cancellation. Pure, with a clock that is handed in.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use super::refund::worth;
 
 pub const UNTIL_MINUTES_MAX: i64 = 525_600;
 
-/// What an event's organizer lets owners do with what they paid for.
+/// The organizer's rules for owners who cancel or change their bookings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"percent": 80, "until_minutes": 1440, "by_ticket": false, "keeps_fees": true}))]
 pub struct RefundPolicy {
@@ -57,7 +57,7 @@ impl RefundPolicy {
         starts_at.saturating_sub(before).unwrap_or(Timestamp::MIN)
     }
 
-    /// What is given back of `paid`, of which `fees` are fees and `left` was not given back before; `tickets`: of these
+    /// The refund of `paid`, of which `fees` are fees and `left` was not given back before; `tickets`: of these
     /// alone.
     pub fn gives_back(
         &self,

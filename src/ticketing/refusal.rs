@@ -63,7 +63,7 @@ pub enum Refusal {
         /// Of all the ticket types asked for together, or, where it is named, of this one.
         left: i64,
         ticket_type_id: Option<TicketTypeId>,
-        /// What is left of each type asked for.
+        /// Units that are left of each type asked for.
         by_type: BTreeMap<TicketTypeId, i64>,
     },
     /// Nothing is left of one ticket type, while the event could still take the booking in other types.
@@ -112,7 +112,7 @@ pub enum Refusal {
     TooLate { retry_after_s: u64 },
 }
 
-/// What a buyer has too many of.
+/// The things of which a buyer has too many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Of {

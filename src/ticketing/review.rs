@@ -1,4 +1,4 @@
-//! What a person may decide about a payment that waits for one. Pure.
+//! Decisions of a person about a payment that waits for one. Pure.
 //!
 //! | the payment | decisions |
 //! |---|---|
@@ -17,7 +17,7 @@ use super::record::BookingStatus;
 pub enum Decision {
     /// All stays as it is. An attempt whose money did not come ends.
     Accept,
-    /// What is left goes back, and the tickets become void.
+    /// The remainder goes back, and the tickets become void.
     Refund,
     /// The booking is cancelled; no money moves.
     Cancel,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{FeeId, TaxId, TicketTypeId, VoucherId};
 
-/// What a voucher does.
+/// The effect of a voucher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VoucherKind {
@@ -56,7 +56,7 @@ pub struct TaxRule {
     pub ticket_type_id: Option<TicketTypeId>,
 }
 
-/// What a fee is reckoned by.
+/// The base of a fee.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FeeKind {

@@ -1,4 +1,4 @@
-//! What can still be sold of a whole event: of all its ticket types together, at most.
+//! Tickets that a whole event can still sell: of all its ticket types together, at most.
 //!
 //! Every ticket counts against several pools at once: its type's own, the event's, and the sections and allotments that
 //! its type draws on. A sum over the types would count a place twice that two of them share. Where these pools are nested

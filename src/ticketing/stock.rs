@@ -1,4 +1,4 @@
-//! What one event has to sell, as it stands under the event's lock: the input of the rules.
+//! Stock of one event, as it stands under the event's lock: the input of the rules.
 //!
 //! A grant moves the stock, so that the next request of the same batch is decided against
 //! what the first one left.
@@ -31,7 +31,7 @@ pub struct Stock {
     pub prices: PriceTerms,
 }
 
-/// What the event itself says about its sale.
+/// The event's own terms of sale.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventTerms {
     pub id: EventId,
@@ -125,7 +125,7 @@ pub struct Buyer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GuestHash(pub [u8; 16]);
 
-/// What buyers without an account have at one address.
+/// Tickets that buyers without an account have at one address.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Guest {
     /// Pending bookings.
@@ -136,7 +136,7 @@ pub struct Guest {
     pub live: BTreeMap<TicketTypeId, i64>,
 }
 
-/// What one buyer may have of an event; `None` means no bound.
+/// Bounds of one buyer's tickets of an event; `None` means no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Share {
     /// Pending bookings at a time.

@@ -23,7 +23,7 @@ use super::refusal::Refusal;
 use super::stock::{Claim, ClaimState, Stock};
 use super::{BookingId, PaymentId, PoolId, SeatId, TicketTypeId, UserId};
 
-/// What a buyer who has begun to pay is sure to have left, in seconds, once for a booking.
+/// Seconds that a buyer who has begun to pay is sure to have left, once for a booking.
 pub const EXTENSION_S: i64 = 5 * 60;
 
 /// A booking as it stands under its event's turn.
@@ -61,7 +61,7 @@ pub enum Transition {
     /// Confirms with money that may have come after the deadline.
     Reclaim {
         payment: PaymentId,
-        /// What was paid. A booking that costs something else by now is not sold for it.
+        /// The amount that was paid. A booking that costs something else by now is not sold for it.
         amount: Money,
         /// The booking's seats; the stock has to know them.
         seats: Vec<SeatId>,
@@ -254,7 +254,7 @@ fn accept(stock: &mut Stock, standing: &mut Standing, now: Timestamp) -> Result<
     Ok(Moved::Now)
 }
 
-/// What was paid is given if it is still there, whatever limits its buyer would meet today.
+/// A paid booking is given if it is still there, whatever limits its buyer would meet today.
 fn reclaim(
     stock: &mut Stock,
     standing: &mut Standing,

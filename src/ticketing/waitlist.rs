@@ -23,7 +23,7 @@ pub struct Waiting {
     pub ticket_types: Option<Vec<TicketTypeId>>,
 }
 
-/// What somebody is offered. The stock has moved already.
+/// The offer to an entry of the waitlist. The stock has moved already.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
     pub to: Waiting,

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use crate::support::binary::seatcast;
 use crate::support::database::TestDatabase;
 
-/// What it printed. It has to have ended well, and its databases have to be gone.
+/// The printed report. It has to have ended well, and its databases have to be gone.
 async fn bench(args: &[&str]) -> String {
     let database = TestDatabase::new().await;
     let command = seatcast(&["bench"])

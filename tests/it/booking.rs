@@ -40,7 +40,7 @@ async fn a_booking_is_held_read_and_given_back() {
     let path = format!("{BOOKINGS}/{id}");
     let mut read = buyer.get(&path).await.data(200).clone();
     read["server_time"] = booking["server_time"].clone();
-    // What was paid is booked by a job, soon after.
+    // A paid booking is booked by a job, soon after.
     read["version"] = booking["version"].clone();
     read.as_object_mut().unwrap().remove("payment");
     assert_eq!(read, booking);

@@ -133,7 +133,7 @@ async fn after_a_kill_each_order_exists_once() {
     let server = Binary::start(&database).await;
     let after = order_all(&server.base, show.event, Arc::default()).await;
     assert_eq!(after.len(), ORDERS);
-    // What was answered before the crash is answered again.
+    // The answers of before the crash are given again.
     for (order, id) in &before {
         assert_eq!(after.get(order), Some(id), "order {order}");
     }

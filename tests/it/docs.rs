@@ -73,7 +73,7 @@ fn code_lines(text: &str, language: &str) -> Vec<String> {
         .collect()
 }
 
-/// What stands between single backticks in running text.
+/// The text between single backticks in running text.
 fn code_spans(text: &str) -> Vec<String> {
     let outside: String = text.split("```").step_by(2).collect();
     let spans = outside.split('`').skip(1).step_by(2);
@@ -194,7 +194,7 @@ fn has_target(target: &str) -> bool {
         .any(|line| line.starts_with(&format!("{target}:")))
 }
 
-/// What is wrong with the arguments of `seatcast`, if anything is.
+/// The fault in the arguments of `seatcast`, if there is any.
 fn parse_fault<'a>(arguments: impl Iterator<Item = &'a str>) -> Option<String> {
     let arguments: Vec<&str> = arguments.collect();
     // `seatcast serve | migrate` lists names, and `seatcast audit …` leaves something out.
@@ -217,7 +217,7 @@ fn parse_fault<'a>(arguments: impl Iterator<Item = &'a str>) -> Option<String> {
     }
 }
 
-/// What is wrong with a call of cargo that runs the program, or a part of the tests.
+/// The fault in a call of cargo that runs the program, or a part of the tests.
 fn cargo_fault(words: &[&str]) -> Option<String> {
     let after = words.iter().position(|word| *word == "--");
     let rest = after.map_or(&[][..], |at| &words[at + 1..]);

@@ -90,7 +90,7 @@ async fn every_change_rings_when_it_is_committed() {
     let mut bell = HeardBell::hang(database.url(), QUIET).await;
     add_event(&client).await;
     bell.expect_change(EventId(1), "event").await;
-    // What nobody can read is not for us; what was rolled back did not happen.
+    // Unreadable rings are not for us; what was rolled back did not happen.
     client
         .batch_execute(
             "notify seatcast, 'rubbish'; notify seatcast, 'probe:of-another-node';
@@ -103,7 +103,7 @@ async fn every_change_rings_when_it_is_committed() {
     bell.expect_change(EventId(1), "event").await;
     bell.expect_change(EventId(1), "event").await;
     bell.expect_change(EventId(2), "event").await;
-    // What is too large to ride rings by its id, and many events at once do.
+    // A row that is too large to ride rings by its id, and many events at once do.
     client
         .batch_execute(
             "update events set description = repeat('long ', 500) where id = 2;

@@ -174,7 +174,7 @@ async fn clients_behind_a_trusted_proxy_are_told_apart_and_others_are_not_believ
     assert_eq!(from("192.0.2.1").await, 200);
     assert_eq!(from("192.0.2.1").await, 429);
     assert_eq!(from("192.0.2.2").await, 200);
-    // What a client says of itself stands before what the proxy says.
+    // The client's own claim stands before what the proxy says.
     assert_eq!(from("198.51.100.1, 192.0.2.2").await, 429);
     assert_eq!(from("2001:db8::1").await, 200);
     assert_eq!(from("2001:db8::2").await, 429);

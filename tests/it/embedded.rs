@@ -318,7 +318,7 @@ fn root_lends_postgres_another_account() {
     assert_eq!((folder.uid(), folder.mode() & 0o777), (owner, 0o700));
 }
 
-/// What `seatcast migrate` says when it cannot start a Postgres.
+/// The output of `seatcast migrate` when it cannot start a Postgres.
 fn why_not(args: &[&str], envs: &[(&str, &str)]) -> String {
     let failed = output(seatcast(&["migrate"]).args(args).envs(envs.iter().copied()));
     assert!(!failed.status.success());

@@ -256,7 +256,7 @@ async fn core_31_guards_look_at_the_function_and_not_at_the_depth() {
     assert_eq!(live.recent.len(), 1, "and it was logged");
 }
 
-/// What applies logical replication runs no trigger of a statement: it is refused with the first row.
+/// Logical replication applies rows without triggers of statements: it is refused with the first row.
 #[tokio::test]
 async fn logical_replication_is_refused_core_35() {
     let postgres = ThrowawayPostgres::start().expect("a throw-away Postgres");

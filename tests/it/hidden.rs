@@ -69,7 +69,7 @@ impl World {
         buyer.post("/api/v1/bookings", &wish).await.data(201);
     }
 
-    /// What everybody may read.
+    /// Addresses that everybody may read.
     fn paths(&self) -> [String; 6] {
         let event = self.show.event;
         [

@@ -18,7 +18,7 @@ fn body(show: &Staged, quantity: i64) -> Value {
     json!({"event_id": show.event, "quantity": quantity})
 }
 
-/// What must be the same in an answer that is given again.
+/// The part that must be the same in an answer that is given again.
 fn essence(answer: &Answer) -> Value {
     let mut data = answer.data(201).clone();
     data["server_time"] = Value::Null;
@@ -147,7 +147,7 @@ async fn retries_to_two_nodes_at_once_make_one_booking() {
     server.audit().await;
 }
 
-/// What was made once, however often it was asked for, and what another body is told.
+/// A row is made once, however often it was asked for, and another body is refused.
 async fn made_once(caller: &Caller, path: &str, body: &Value, other: &Value) {
     let caller = with_key(caller, KEY);
     let first = caller.post(path, body).await;

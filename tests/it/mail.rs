@@ -63,7 +63,7 @@ async fn core_19_a_lost_booking_is_opened_by_a_mailed_link() {
     let booking = book(&server, &show, "Ada@Example.org").await;
     let anonymous = server.anonymous();
 
-    // Who asks for what is not there hears the same, and no mail goes out: the next one is the right one.
+    // A request for a booking that is not there is answered alike, and no mail goes out: the next one is the right one.
     for (reference, email) in [
         (booking["reference"].as_str().unwrap(), "eve@example.org"),
         ("BK-222222", "ada@example.org"),
@@ -130,7 +130,7 @@ async fn core_19_a_lost_booking_is_opened_by_a_mailed_link() {
         .await;
     assert_eq!(opened.data(200)["id"], booking["id"]);
     assert_eq!(opened.data(200)["contact"]["name"], "Ada");
-    // What it answers proves the booking from now on; the token of old goes on doing so.
+    // The token in the answer proves the booking from now on; the old one goes on doing so.
     let path = format!("{BOOKINGS}/{}", booking["id"].as_str().unwrap());
     for token in [&opened.data(200)["token"], &booking["token"]] {
         let owner = server

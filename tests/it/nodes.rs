@@ -122,7 +122,7 @@ async fn a_watcher_who_comes_last_finds_those_of_other_nodes() {
     assert_eq!(joined["state"]["presence"], one);
 }
 
-/// What one viewer says of itself must not hide the people of other events from the other nodes.
+/// The presence of one viewer must not hide the people of other events from the other nodes.
 #[tokio::test]
 async fn a_step_with_nul_is_refused_and_an_event_that_the_database_refuses_is_alone_in_it() {
     let (nodes, event) = nodes(2).await;
@@ -184,7 +184,7 @@ async fn a_database_that_forgot_everything_is_told_again() {
     let _buyer = at_step(nodes[1].address(), event, "pay").await;
     let one = json!({"total": 1, "by_step": {"pay": 1}});
     sees(&mut watcher, event, one.clone()).await;
-    // What a crash of Postgres leaves of unlogged tables.
+    // Empty, as a crash of Postgres leaves unlogged tables.
     let client = nodes[0].client().await;
     let forget = "truncate presence_nodes, presence_counts";
     client.batch_execute(forget).await.expect("a truncate");

@@ -110,7 +110,7 @@ async fn what_plain_sql_changes_is_told_to_everybody() {
         ),
     ];
     for (change, kind, message, new) in changes {
-        // What nobody needs to be told is not told.
+        // Changes that nobody needs to be told are not told.
         let sql = format!(
             "update events set title = title || '!' where id = {event};
              update events set {change} where id = {event};
@@ -235,7 +235,7 @@ async fn the_organizer_speaks_and_hears_itself_only_if_it_asked_to() {
             br#"{"updateType":"custom","data":{"n":3}}"#,
         ))
         .await;
-    // What two say at once has no order: the next one speaks when this was heard.
+    // Two broadcasts at once have no order: the next one is sent when this one was heard.
     for n in 2..4 {
         assert_eq!(heard(&mut other, event).await["data"]["n"], n);
     }
@@ -249,7 +249,7 @@ async fn the_organizer_speaks_and_hears_itself_only_if_it_asked_to() {
     for n in 2..5 {
         assert_eq!(heard(&mut own, event).await["data"]["n"], n);
     }
-    // What was said is a notice as any other.
+    // The broadcast is a notice as any other.
     let path = format!("/api/v1/events/{event}/notices");
     let notices = server.anonymous().get(&path).await;
     assert_eq!(notices.data(200).as_array().unwrap().len(), 4);
@@ -361,7 +361,7 @@ async fn core_27_core_28_any_broadcast_goes_out_as_it_came() {
         expected.map(|(kind, name)| (json!(kind), json!(name)))
     );
 
-    // Who asked for no acknowledgement is told on the channel that it was not taken.
+    // A client that asked for no acknowledgement is told on the channel that its broadcast was not taken.
     let sent = json!({"type": "broadcast", "event": "update", "payload": {}});
     viewer.send(&topic, "broadcast", sent).await;
     let system = viewer.next_on(&topic, "system").await;

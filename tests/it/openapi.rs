@@ -368,7 +368,7 @@ async fn the_page_acts_as_anybody_in_the_demo_and_nowhere_else() {
     assert!(!script.text.contains("people.json"));
 }
 
-/// What a parameter says is done or refused, never dropped.
+/// Every parameter's value is done or refused, never dropped.
 #[tokio::test]
 async fn faults_15_empty_and_doubled_parameters_are_refused() {
     let server = TestServer::start().await;

@@ -22,7 +22,7 @@ use crate::support::show::{Show, Staged, user};
 use crate::support::websocket::{Socket, WireVersion};
 use seatcast::ticketing::UserId;
 
-/// What other people sell. Triggers and keys are off: it is the rows that count here. Half of the events have 200 seats
+/// Sales of other people. Triggers and keys are off: it is the rows that count here. Half of the events have 200 seats
 /// each, each event has 100 bookings, one in ten of them pending.
 const FILL: &str = "
     do $$ declare t regclass; begin
@@ -731,7 +731,7 @@ impl Explaining {
             .expect("the setting is read");
     }
 
-    /// What was wrong since it listened. Listens no more.
+    /// Faults since it listened. Listens no more.
     async fn faults(&self) -> BTreeSet<String> {
         self.faults_beyond(ROWS_MAX).await
     }
@@ -766,7 +766,7 @@ impl Explaining {
     }
 }
 
-/// What the test itself asks, which it marks, and the total of a list, which counts up to a bound.
+/// Queries of the test itself, which it marks, and the total of a list, which counts up to a bound.
 fn is_by_hand(text: &str) -> bool {
     let is_ours = text.contains("/* by hand */") || text.trim_start().starts_with("analyze");
     is_ours

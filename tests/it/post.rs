@@ -1,4 +1,4 @@
-//! What buyers are told by mail of their bookings, to a real SMTP server: each once, with what belongs to it.
+//! Mails to buyers about their bookings, to a real SMTP server: each once, with what belongs to it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -56,7 +56,7 @@ async fn world() -> World {
     }
 }
 
-/// What is expected of an answer.
+/// The expected answer.
 enum Expected {
     /// The body, as JSON.
     Rows(Value),
@@ -163,7 +163,7 @@ async fn core_29_tables_are_selected_filtered_and_ordered() {
     let world = world().await;
     world
         .holds(vec![
-            // What a page written for Supabase asks for.
+            // Queries of a page written for Supabase.
             (
                 "",
                 "event_tickets?select=id%2Cavailable_count%2Creserved_count%2Csold_count&event_id=eq.{e}",

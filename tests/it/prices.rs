@@ -1,4 +1,4 @@
-//! What bookings cost: taxes, fees and vouchers, and the books that are kept of them.
+//! Prices of bookings: taxes, fees and vouchers, and the books that are kept of them.
 
 use seatcast::ticketing::UserId;
 use serde_json::{Value, json};

@@ -295,7 +295,7 @@ async fn core_30_an_update_sends_what_changed_and_nothing_else() {
         .await;
     let joined = mine.resume(&another, &customer).await;
     assert_eq!(versions(&joined["state"]).len(), 21);
-    // What it says that it has is of no database here.
+    // The revision that it says it has is of no database here.
     mine.revision = 0;
     let (mut socket, ahead) = (server.ws(WireVersion::V2).await, u64::MAX / 2);
     let join = json!({"access_token": customer, "since": ahead});
@@ -451,7 +451,7 @@ async fn an_organizer_sees_totals_revenue_and_rates_whoever_writes() {
     server.audit().await;
 }
 
-/// What happens while the doorbell is cut is told when it is back, and by another node at once; a client that
+/// Changes while the doorbell is cut are told when it is back, and by another node at once; a client that
 /// changes nodes is not taken back.
 #[tokio::test]
 async fn a_cut_listener_and_another_node_miss_nothing() {

@@ -17,7 +17,7 @@ use crate::support::websocket::{Socket, SocketEnd, WireVersion};
 const VIEWERS: usize = 2_000;
 /// Viewers on their way to being joined at a time.
 const JOINING_MAX: usize = 50;
-/// What a storm is given to be over.
+/// Time for a storm to be over.
 const STORM: Duration = Duration::from_secs(15);
 /// The first backoff of `web/src/sdk`: anything up to this.
 const JITTER_MS: u64 = 250;

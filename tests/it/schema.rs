@@ -29,7 +29,7 @@ async fn nodes_that_start_together_migrate_once() {
     assert!(audit(&store).await.unwrap().is_clean());
 }
 
-/// What viewers see may change in no way that goes unlogged.
+/// Viewers' state may change in no way that goes unlogged.
 #[tokio::test]
 async fn every_published_table_has_its_triggers() {
     let database = TestDatabase::new().await;
@@ -266,7 +266,7 @@ async fn deleting_softly_ends_an_event_and_undeleting_begins_it_anew() {
     assert_eq!(logged["event"]["title"], "Unseen");
     assert_eq!(logged["ticket_types"][1]["op"], "insert");
     assert_clean(&database).await;
-    // What was before the deletion leads nowhere: a viewer from then is given everything.
+    // A revision from before the deletion leads nowhere: a viewer from then is given everything.
     let live = store
         .live_event(EventId(event), 100)
         .await

@@ -99,7 +99,7 @@ async fn a_server_whose_database_lacks_a_migration_is_not_ready() {
     }
 }
 
-/// What keeps a server with this configuration from starting.
+/// The error that keeps a server with this configuration from starting.
 async fn why_not(database_url: &str, change: impl FnOnce(&mut Config)) -> String {
     let mut config = Config::default();
     change(&mut config);

@@ -113,7 +113,7 @@ async fn whoever_is_ahead_is_not_taken_back_in_time() {
         "all are shown what one was waited for with"
     );
     assert!(asked.elapsed() < WINDOW / 4);
-    // What the database does not have when it is read never was: another database, a restored backup.
+    // A revision that the database does not have never was: another database, a restored backup.
     let asked = Instant::now();
     let joined = first
         .join(&topics[0], json!({ "since": revision + 1 }))
@@ -409,7 +409,7 @@ async fn a_stalled_viewer_converges_without_a_queue() {
     let staged = show.stage(&server.client().await).await;
     let topic = format!("seats:{}", staged.event);
     let stalled = handshake(server.address(), "?vsn=2.0.0", "").await;
-    // What the kernel keeps for it is not what this is about.
+    // The kernel's own buffers are not what this is about.
     rustix::net::sockopt::set_socket_recv_buffer_size(&stalled, 16 * 1024)
         .expect("a socket option");
     let mut stalled = Socket::over(stalled, WireVersion::V2).await;

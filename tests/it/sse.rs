@@ -10,7 +10,7 @@ use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged};
 use crate::support::websocket::WireVersion;
 
-/// What an `EventSource` would hand to its page.
+/// A message as an `EventSource` would hand it to its page.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StreamEvent {
     name: String,

@@ -70,7 +70,7 @@ async fn other_tickets_take_the_place_of_those_held_until_the_same_deadline() {
         let held = "select held from pools where event_id = $1 and kind = 'event'";
         assert_eq!(one::<i32>(&client, held, &[&show.event]).await, 7);
 
-        // What costs nothing is the buyer's at once.
+        // A free ticket is the buyer's at once.
         let free = json!({"items": [units(&show, 1, 2)]});
         let swapped = buyer.patch(&path, &free).await;
         assert_eq!(swapped.data(200)["status"], "confirmed");

@@ -41,7 +41,7 @@ async fn a_bought_ticket_opens_the_door_once() {
     let (booking, codes) = sold(&show, &buyer, &organizer, 2).await;
     let ticket = format!("/api/v1/tickets/{}", codes[0]);
 
-    // What it looks like, for its owner only.
+    // The ticket itself, for its owner only.
     let seen = buyer.get(&ticket).await;
     let payload = seen.data(200)["payload"].as_str().unwrap().to_owned();
     assert_eq!(seen.header("cache-control"), Some("private, no-store"));

@@ -29,7 +29,7 @@ const OWN: &str = "
         -addext subjectAltName=DNS:localhost -keyout server.key -out server.pem
     cp server.pem ca.pem";
 
-/// What `openssl x509 -req` makes without extensions: version 1.
+/// A certificate as `openssl x509 -req` makes it without extensions: version 1.
 const OLD: &str = "
     openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout server.key -out server.csr
     openssl x509 -req -in server.csr -signkey server.key -days 2 -out server.pem

@@ -13,7 +13,7 @@ use crate::support::http_client;
 use crate::support::show::Show;
 use crate::support::websocket::{Socket, WireVersion};
 
-/// What was booked while somebody watched.
+/// A booking that was made while somebody watched.
 struct Booked {
     event: String,
     reference: String,

@@ -10,7 +10,7 @@ import { checkKnown, integer, list } from './form.mjs';
 
 // Smallest amounts, in minor units; 50 for all others.
 const MINIMUM = { jpy: 50, thb: 1000, gbp: 30, usd: 50, eur: 50 };
-// What is kept of a charge: 1.5 % and 25 units.
+// The fee of a charge: 1.5 % and 25 units.
 const FEE_BASIS_POINTS = 150;
 const FEE_FIXED = 25;
 // An authorisation lapses after seven days.

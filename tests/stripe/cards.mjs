@@ -1,4 +1,4 @@
-// What each test card does, by number and by the name of its payment method.
+// Test cards, by number and by the name of their payment method: what each of them does.
 
 const CARDS = {
   4242424242424242: { names: ['pm_card_visa'], does: 'succeeds' },

@@ -89,7 +89,7 @@ fn own_organization(caller: &Caller) -> Option<UserId> {
 
 /// Change an event as a whole
 ///
-/// What is left out gets the default of a new event; currency, status and ticket types stay.
+/// Fields that are left out get the default of a new event; currency, status and ticket types stay.
 #[utoipa::path(put, path = "/events/{event_id}", tag = "events",
     request_body(content = EventBody, example = json!({
         "title": "Harbour Jazz Weekend", "venue": "Pier 9, Rotterdam", "starts_at": "2031-06-01T14:00:00+02:00",

@@ -243,7 +243,7 @@ pub(in crate::api) async fn accept(
     Ok(Reply::ok("MEMBER_ADDED", joined))
 }
 
-/// What was done in an organization, newest first
+/// The audit trail of an organization, newest first
 ///
 /// Rows are written with what they tell, and never changed.
 #[utoipa::path(get, path = "/organizations/{organization_id}/audit-trail", tag = "organizations",
@@ -260,7 +260,7 @@ pub(in crate::api) async fn audit_trail(
     trail(&state, Some(organization), &page, &asked).await
 }
 
-/// What was done in all organizations, newest first
+/// The audit trail of all organizations, newest first
 #[utoipa::path(get, path = "/audit-trail", tag = "organizations", params(Page),
     responses((status = 200, body = Envelope<Vec<Audited>>, headers(("X-Total-Count" = i64), ("Link" = String)))))]
 pub(in crate::api) async fn whole_audit_trail(

@@ -1,4 +1,4 @@
-//! What was made once for a version and is kept in memory, since the version never changes: packed bodies of seat maps,
+//! Bodies that are made once for a version and kept in memory, since the version never changes: packed seat maps,
 //! and the statuses of all seats at a revision.
 
 use std::collections::HashMap;

@@ -295,7 +295,7 @@ impl DeskCaller {
                     | Refusal::EventAtCapacity { .. }
                     | Refusal::SoldOut { .. }),
                 ))) => {
-                    // What a booking has is free for its swap.
+                    // The booking's own units are free for its swap.
                     let quantity = match transition {
                         Transition::Swap(request) => wanted(request) - booking.quantity,
                         _ => booking.quantity,

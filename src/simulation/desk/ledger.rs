@@ -225,7 +225,7 @@ impl Ledger {
         }
         for event in &transaction.events {
             let live = self.live(*event, &State::default(), 0);
-            // What was bought before something else came free was not there together with it.
+            // Units that were bought before something else came free were not there together with it.
             let bought = match transaction.freed.get(event).copied().unwrap_or(0) {
                 0 => transaction.bought.get(event).copied().unwrap_or(0),
                 _ => 0,
@@ -516,7 +516,7 @@ impl Ledger {
         };
         let Some(guest) = row.guest else { return };
         let event = row.booking.event_id;
-        // What was paid is given again, whatever else its buyer has by now.
+        // A paid booking is given again, whatever else its buyer has by now.
         let mut rows = self.state.bookings.values();
         let has_reclaimed =
             rows.any(|row| row.guest == Some(guest) && row.booking.payment_id.is_some());

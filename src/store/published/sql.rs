@@ -73,7 +73,7 @@ impl Statement {
             .map(|column| format!("{} as {}", cell(column), quoted(table, column)))
             .collect();
         let used = used.join(", ");
-        // What the expression of `partial` says needs no parameter; a plan for any value could not use the index.
+        // The expression of `partial` needs no parameter; a plan for any value could not use the index.
         let mut indexed = path.filters(reading, true);
         let (along, backwards) = path.along();
         let mut partial = "true";

@@ -91,7 +91,7 @@ pub(super) struct DemoShow {
     pub(super) prices: Option<Prices>,
 }
 
-/// What bookings cost beside their tickets; not those that the demo begins with.
+/// Fees, taxes and discounts of later bookings; not of those that the demo begins with.
 pub(super) struct Prices {
     /// Name and amount for each ticket, paid by the buyer.
     pub(super) fee: (&'static str, i64),

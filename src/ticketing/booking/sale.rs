@@ -63,7 +63,7 @@ pub(super) fn cheapest(
     }
 }
 
-/// What is sold without being named: beside paid ticket types, free ones (children, companions) are for whoever
+/// The types that are sold without being named: beside paid ones, free ones (children, companions) are for whoever
 /// asks for them.
 fn offered<'a>(
     stock: &'a Stock,

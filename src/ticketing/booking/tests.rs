@@ -350,7 +350,7 @@ fn the_short_form_takes_the_cheapest_price_on_sale() {
     stock.pools.insert(PoolId(14), pool(0));
     stock.pools.insert(PoolId(12), pool(0));
     assert_eq!(code(ask_cheapest(&mut stock, 1)), "TICKET_TYPE_SOLD_OUT");
-    // What is not on sale to this buyer is not offered.
+    // Types that are not on sale to this buyer are not offered.
     for terms in stock.ticket_types.values_mut() {
         terms.members_only = true;
     }

@@ -70,7 +70,7 @@ pub(super) fn check_applicable(vouchers: &[Voucher], lines: &[BookingLine]) -> R
     }
 }
 
-/// What the lines cost, if it is what the buyer was shown and enough to be charged.
+/// The price of the lines, if it is what the buyer was shown and enough to be charged.
 pub(super) fn priced(
     stock: &Stock,
     request: &Request,

@@ -16,7 +16,7 @@ use crate::config::DatabaseConfig;
 use crate::store::yardstick::catalogue::Hall;
 use crate::ticketing::EventId;
 
-/// What a read may take, p99.
+/// Bound for the p99 of a read.
 const READ_MAX: Duration = Duration::from_millis(50);
 /// Room for the longest name in the report.
 const NAME_CHARS: usize = 56;

@@ -1,4 +1,4 @@
-//! What hangs on an event: ticket types and notices.
+//! Parts of an event: ticket types and notices.
 
 use serde_json::{Value, json};
 

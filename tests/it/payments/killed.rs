@@ -130,7 +130,7 @@ async fn buy(shop: Arc<Rush>, url: String, purchases: usize) {
     buyers.join_all().await;
 }
 
-/// What is still open, in words; empty when all is settled.
+/// Everything that is still open, in words; empty when all is settled.
 async fn open(shop: &Rush, client: &Client) -> Vec<String> {
     let books = shop.servers.stripe.books().await;
     let charges = books["charges"].as_array().unwrap();

@@ -36,7 +36,7 @@ use crate::support::websocket::WireVersion;
 const SEEDS: u64 = 2;
 const PEOPLE: usize = 8;
 const STEPS: usize = 20;
-/// What one ticket of the first event costs more.
+/// The fee on one ticket of the first event.
 const FEE: i64 = 50;
 /// Prices of the events' ticket types.
 const PRICES: [[i64; 2]; 2] = [[1_500, 2_500], [2_000, 900]];
@@ -86,7 +86,7 @@ struct Told {
     voucher: Option<&'static str>,
     state: State,
     intent: Option<String>,
-    /// What the provider has taken for it, and kept.
+    /// The amount that the provider has taken for it, and kept.
     kept: i64,
     /// Paid by whatever means, and not given back.
     paid: i64,
@@ -727,7 +727,7 @@ async fn check(world: &World, client: &Client, told: &[Told], viewers: Vec<Viewe
         assert_eq!(one::<i64>(client, sql, &[&code]).await, live, "{code}");
         assert!(code != "TENTH" || live <= 5);
     }
-    // What nobody pays any more is let go by the provider.
+    // An intent that nobody pays any more is let go by the provider.
     let started = Instant::now();
     loop {
         let books = world.servers.stripe.books().await;

@@ -1,4 +1,4 @@
-//! What waits for a person, and how it is worked off.
+//! Payments and jobs that wait for a person, and how they are worked off.
 
 use serde_json::{Value, json};
 

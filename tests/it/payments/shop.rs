@@ -129,7 +129,7 @@ impl Shop {
         self.until_status(held, "expired").await;
     }
 
-    /// What the provider took of this intent and kept.
+    /// The amount that the provider took of this intent and kept.
     pub(super) async fn kept(&self, intent: &str) -> i64 {
         let books = self.stripe.books().await;
         let charges = books["charges"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! What programs that know the tables might do, one statement or a few each.
+//! Actions of programs that know the tables, one statement or a few each.
 
 use rand::Rng;
 use rand::rngs::StdRng;

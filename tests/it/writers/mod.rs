@@ -311,7 +311,7 @@ async fn a_stale_snapshot_cannot_write() {
     assert!(report.is_clean(), "{report}");
 }
 
-/// Who waits for the turn holds nothing that the one whose turn it is may want.
+/// A writer that waits for the turn holds nothing that the one whose turn it is may want.
 #[tokio::test]
 async fn a_seat_is_not_taken_before_the_turn() {
     let database = TestDatabase::new().await;

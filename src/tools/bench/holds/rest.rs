@@ -22,7 +22,7 @@ const REVISION: &str = "x-event-revision";
 const TOKEN: &str = "x-booking-token";
 /// The voucher of events with price rules.
 pub(in crate::tools::bench) const VOUCHER: &str = "BENCH";
-/// What the demo's page is sent: a card that pays.
+/// The form that the demo's page is sent: a card that pays.
 const CARD: &str = "card=4242424242424242";
 /// A page that waits for its tickets looks so often, and so many times.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
