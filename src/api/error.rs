@@ -19,6 +19,7 @@ use crate::store::constraint::{self, Rule};
 use crate::store::edit::EditError;
 use crate::tasks::BoxError;
 use crate::ticketing::edit::EditRefusal;
+use crate::ticketing::price::WHOLE_BP;
 use crate::ticketing::refusal::Refusal;
 
 pub type ApiResult<T> = Result<T, ApiError>;
@@ -249,6 +250,9 @@ fn of_constraint(name: &str) -> Option<ApiError> {
         Rule::VoucherInUse => ApiError::conflict("VOUCHER_IN_USE"),
         Rule::VoucherCodeTaken => ApiError::conflict("VOUCHER_CODE_TAKEN"),
         Rule::VoucherWindow => ApiError::invalid_field("valid_to", "NOT_AFTER_VALID_FROM"),
+        Rule::Percentage => {
+            ApiError::invalid(vec![FieldError::new("value", "TOO_BIG", WHOLE_BP)])
+        }
         Rule::TaxExists => ApiError::conflict("TAX_EXISTS"),
         Rule::TaxedType => ApiError::not_found("TICKET_TYPE_NOT_FOUND"),
         Rule::Length | Rule::Bound => ApiError::bad_request("BAD_VALUE"),

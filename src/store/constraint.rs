@@ -30,6 +30,8 @@ pub enum Rule {
     TaxExists,
     /// The event has no ticket type that the tax names.
     TaxedType,
+    /// A percentage above the whole.
+    Percentage,
     /// A voucher would end before it begins.
     VoucherWindow,
     /// A ticket type's sale would end before it begins.
@@ -69,6 +71,7 @@ pub fn rule(name: &str) -> Option<Rule> {
         "vouchers_code_unique" => Rule::VoucherCodeTaken,
         "taxes_one_a_type" | "taxes_one_a_country" => Rule::TaxExists,
         "taxes_type_of_event" => Rule::TaxedType,
+        "fees_percent_bound" | "vouchers_percent_bound" => Rule::Percentage,
         "vouchers_window" => Rule::VoucherWindow,
         "users_email_unique" => Rule::EmailTaken,
         "users_phone_unique" => Rule::PhoneTaken,

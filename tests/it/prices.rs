@@ -202,6 +202,19 @@ async fn organizers_make_the_rules_of_their_prices() {
         let stranger = server.user(user(&server.client().await, "organizer").await);
         assert_eq!(stranger.get(&of(list)).await.code(403), "FORBIDDEN");
         assert_eq!(stranger.delete(&one).await.code(403), "FORBIDDEN");
+        // The kind was or became a percentage by another request than the value; the others have no value.
+        if list != "taxes" {
+            let whole = organizer.patch(&one, &json!({"value": 10_001})).await;
+            assert_eq!(whole.code(422), "VALIDATION_FAILED");
+            assert_eq!(whole.body["data"]["errors"][0]["field"], "value");
+        }
+        if list != "vouchers" {
+            let longest = json!({"name": "é".repeat(200)});
+            organizer.patch(&one, &longest).await.data(200);
+            let longer = json!({"name": "é".repeat(201)});
+            let longer = organizer.patch(&one, &longer).await;
+            assert_eq!(longer.code(422), "VALIDATION_FAILED");
+        }
         let unknown = of(&format!("{list}/{}", id + 1));
         assert_eq!(organizer.delete(&unknown).await.status, 404);
     }
