@@ -1,6 +1,6 @@
 #!/bin/sh
 # scripts/bare.sh: checks that Seatcast builds, is clean and serves without its optional features (see Cargo.toml).
-# It leaves target/debug/seatcast without them; the next build with them puts that right.
+# It leaves the debug build without them; the next build with them puts that right.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -20,6 +20,6 @@ answers 200 /readyz
 answers 200 /api/v1/events
 answers 200 /openapi.json
 answers 404 /docs/
-! target/debug/seatcast serve --bus nats 2> /dev/null || fail "--bus nats is taken without the feature"
+! "$cargo_target/debug/seatcast" serve --bus nats 2> /dev/null || fail "--bus nats is taken without the feature"
 kill "$server"
 wait "$server" || fail "it did not end in order"

@@ -1,15 +1,15 @@
 #!/bin/sh
 # scripts/debian.sh [binary]: checks the Debian package and the image's steps in bare roots of Debian, with a binary that is
-# built if none is named. Needs root, Debian's packages and some minutes; what it makes is in target/debian.
+# built if none is named. Needs root, Debian's packages and some minutes; what it makes is in debian/ beside what cargo builds.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
 [ "$(id -u)" = 0 ] || fail "scripts/debian.sh makes roots and namespaces: run it as root"
 has apt-get || fail "scripts/debian.sh needs a Debian"
-binary=${1:-target/debug/seatcast}
+binary=${1:-$cargo_target/debug/seatcast}
 [ -x "$binary" ] || cargo build --locked --quiet --bin seatcast
-work=$PWD/target/debian
+work=$cargo_target/debian
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 mkdir -p "$work"
 

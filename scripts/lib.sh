@@ -3,8 +3,12 @@
 
 # Where what we install ourselves goes; in front, since it is there because the machine's is old.
 tools="$PWD/target/tools"
-# Where cargo builds.
-cargo_target=${CARGO_TARGET_DIR:-target}
+# Where cargo builds, whatever folder a script goes to.
+case "${CARGO_TARGET_DIR:-}" in
+    '') cargo_target=$PWD/target ;;
+    /*) cargo_target=$CARGO_TARGET_DIR ;;
+    *) cargo_target=$PWD/$CARGO_TARGET_DIR ;;
+esac
 PATH="$tools/node/bin:$PATH:$HOME/.cargo/bin:$tools/nats/usr/sbin:$tools/pgbouncer/usr/sbin:$tools/prometheus/usr/bin:/usr/sbin"
 export PATH
 

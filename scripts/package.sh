@@ -1,6 +1,6 @@
 #!/bin/sh
-# scripts/package.sh [binary]: makes target/package/seatcast_<version>_<architecture>.deb of a binary, which is built for
-# release if none is named. Prints the package's path.
+# scripts/package.sh [binary]: makes package/seatcast_<version>_<architecture>.deb, beside what cargo builds, of a binary,
+# which is built for release if none is named. Prints the package's path.
 set -eu
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -10,12 +10,12 @@ binary=${1:-}
 if [ -z "$binary" ]; then
     scripts/web.sh >&2
     cargo build --release --locked --quiet --bin seatcast
-    binary=target/release/seatcast
+    binary=$cargo_target/release/seatcast
 fi
 
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 architecture=$(dpkg --print-architecture)
-package=target/package
+package=$cargo_target/package
 root=$package/root
 rm -rf "$root"
 mkdir -p "$root/DEBIAN"
