@@ -29,6 +29,7 @@ use crate::config::inside::{
 };
 use crate::desk::{Desk, DeskError, Expired};
 use crate::metrics;
+use crate::store::prune::OldRows;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 use crate::ticketing::{EventId, Revision};
@@ -245,29 +246,31 @@ async fn prune(
     log_retention_hours: u32,
 ) -> Result<(), StoreError> {
     let rows_max = config.prune_rows_max;
-    let full = |dropped: u64| usize::try_from(dropped).is_ok_and(|dropped| dropped >= rows_max);
-    while full(store.prune_changes(log_retention_hours, rows_max).await?) {}
-    while full(
-        store
-            .prune_idempotency_keys(config.idempotency_retention_hours, rows_max)
-            .await?,
-    ) {}
-    while full(
-        store
-            .prune_interactions(config.interactions_retention_hours, rows_max)
-            .await?,
-    ) {}
-    let events = PROVIDER_EVENTS_KEPT_HOURS;
-    while full(store.prune_provider_events(events, rows_max).await?) {}
-    let ended = ENDED_KEPT_HOURS;
-    while full(store.prune_account_links(ended, rows_max).await?) {}
-    while full(store.prune_ended_tokens(ended, rows_max).await?) {}
-    // Each has many tokens.
-    while full(
-        store
-            .prune_transfers(TRANSFER_ENDED_HOURS, rows_max)
-            .await?,
-    ) {}
-    while store.prune_sessions(ended, SESSIONS_PRUNED_MAX).await? >= SESSIONS_PRUNED_MAX as u64 {}
+    for (rows, hours, rows_max) in [
+        (OldRows::Changes, log_retention_hours, rows_max),
+        (
+            OldRows::IdempotencyKeys,
+            config.idempotency_retention_hours,
+            rows_max,
+        ),
+        (
+            OldRows::Interactions,
+            config.interactions_retention_hours,
+            rows_max,
+        ),
+        (
+            OldRows::ProviderEvents,
+            PROVIDER_EVENTS_KEPT_HOURS,
+            rows_max,
+        ),
+        (OldRows::AccountLinks, ENDED_KEPT_HOURS, rows_max),
+        (OldRows::EndedTokens, ENDED_KEPT_HOURS, rows_max),
+        (OldRows::Transfers, TRANSFER_ENDED_HOURS, rows_max),
+        // Each has many tokens.
+        (OldRows::Sessions, ENDED_KEPT_HOURS, SESSIONS_PRUNED_MAX),
+    ] {
+        let full = u64::try_from(rows_max).unwrap_or(u64::MAX);
+        while store.prune(rows, hours, rows_max).await? >= full {}
+    }
     Ok(())
 }

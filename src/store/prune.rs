@@ -3,162 +3,84 @@
 
 use super::{Store, StoreError};
 
+/// Rows that are of no use any more after some time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldRows {
+    /// Each event's newest change stays, so that a reader that fell behind finds a gap instead of nothing.
+    Changes,
+    /// Stored answers; their keys may then be used again.
+    IdempotencyKeys,
+    Interactions,
+    /// Names of providers' events. One that comes again afterwards is too old to be signed.
+    ProviderEvents,
+    /// Sessions that ended by themselves, with their refresh tokens.
+    Sessions,
+    /// Links to accounts that are good for nothing any more.
+    AccountLinks,
+    /// News of tokens that have ended by themselves since.
+    EndedTokens,
+    /// Offers of tickets whose event has begun or does not take place: they end, and it is forgotten whom they were made
+    /// to.
+    Transfers,
+}
+
+impl OldRows {
+    /// `$1`: hours since then; `$2`: the most rows.
+    fn statement(self) -> String {
+        match self {
+            OldRows::Changes => "
+                delete from changes where ctid = any(array(
+                    select old.ctid from changes old
+                     where old.at < statement_timestamp() - make_interval(hours => $1)
+                       and exists (select from changes newer
+                                    where newer.event_id = old.event_id and newer.revision > old.revision)
+                     order by old.at limit $2))"
+                .to_owned(),
+            OldRows::IdempotencyKeys => oldest("idempotency_keys", "created_at"),
+            OldRows::Interactions => oldest("interactions", "received_at"),
+            OldRows::ProviderEvents => oldest("provider_events", "received_at"),
+            OldRows::Sessions => oldest("sessions", "expires_at"),
+            OldRows::AccountLinks => oldest("account_links", "expires_at"),
+            OldRows::EndedTokens => oldest("ended_tokens", "at"),
+            OldRows::Transfers => "
+                with ended as (
+                    update transfers set state = 'cancelled', ended_at = clock_timestamp()
+                     where state = 'pending' and id = any(array(
+                         select t.id from transfers t
+                           join lateral (select starts_at, status from events where id = t.event_id limit 1) e on true
+                          where t.state = 'pending'
+                            and (e.starts_at < statement_timestamp() - make_interval(hours => $1)
+                                 or e.status in ('cancelled', 'completed'))
+                          order by t.ticket_id limit $2))
+                    returning id)
+                delete from transfer_contacts where transfer_id = any(array(select id from ended))"
+                .to_owned(),
+        }
+    }
+}
+
+/// The statement for a table that has an index on the time of its rows.
+fn oldest(table: &str, at: &str) -> String {
+    format!(
+        "delete from {table} where ctid = any(array(
+             select ctid from {table} where {at} < statement_timestamp() - make_interval(hours => $1)
+              order by {at} limit $2))"
+    )
+}
+
 impl Store {
-    /// Deletes old changes, oldest first, and returns their number; if it is `rows_max`, there are more. Each event's newest
-    /// change stays, so that a reader that fell behind finds a gap instead of nothing.
-    pub async fn prune_changes(
+    /// Deletes old rows, oldest first, and returns their number; if it is `rows_max`, there are more.
+    pub async fn prune(
         &self,
-        older_than_hours: u32,
-        rows_max: usize,
-    ) -> Result<u64, StoreError> {
-        self.prune(
-            "delete from changes where ctid = any(array(
-                 select old.ctid from changes old
-                  where old.at < statement_timestamp() - make_interval(hours => $1)
-                    and exists (select from changes newer
-                                 where newer.event_id = old.event_id and newer.revision > old.revision)
-                  order by old.at limit $2))",
-            older_than_hours,
-            rows_max,
-        )
-        .await
-    }
-
-    /// Deletes old stored answers; their keys may then be used again.
-    pub async fn prune_idempotency_keys(
-        &self,
-        older_than_hours: u32,
-        rows_max: usize,
-    ) -> Result<u64, StoreError> {
-        self.prune(
-            "delete from idempotency_keys where ctid = any(array(
-                 select ctid from idempotency_keys
-                  where created_at < statement_timestamp() - make_interval(hours => $1)
-                  order by created_at limit $2))",
-            older_than_hours,
-            rows_max,
-        )
-        .await
-    }
-
-    /// Deletes old interactions.
-    pub async fn prune_interactions(
-        &self,
-        older_than_hours: u32,
-        rows_max: usize,
-    ) -> Result<u64, StoreError> {
-        self.prune(
-            "delete from interactions where ctid = any(array(
-                 select ctid from interactions
-                  where received_at < statement_timestamp() - make_interval(hours => $1)
-                  order by received_at limit $2))",
-            older_than_hours,
-            rows_max,
-        )
-        .await
-    }
-
-    /// Deletes old names of providers' events. One that comes again afterwards is too old to be signed.
-    pub async fn prune_provider_events(
-        &self,
-        older_than_hours: u32,
-        rows_max: usize,
-    ) -> Result<u64, StoreError> {
-        self.prune(
-            "delete from provider_events where ctid = any(array(
-                 select ctid from provider_events
-                  where received_at < statement_timestamp() - make_interval(hours => $1)
-                  order by received_at limit $2))",
-            older_than_hours,
-            rows_max,
-        )
-        .await
-    }
-
-    /// Deletes sessions that ended by themselves, with their refresh tokens.
-    pub async fn prune_sessions(
-        &self,
-        older_than_hours: u32,
-        rows_max: usize,
-    ) -> Result<u64, StoreError> {
-        self.prune(
-            "delete from sessions where id = any(array(
-                 select id from sessions
-                  where expires_at < statement_timestamp() - make_interval(hours => $1)
-                  order by expires_at limit $2))",
-            older_than_hours,
-            rows_max,
-        )
-        .await
-    }
-
-    /// Deletes links to accounts that are good for nothing any more.
-    pub async fn prune_account_links(
-        &self,
-        older_than_hours: u32,
-        rows_max: usize,
-    ) -> Result<u64, StoreError> {
-        self.prune(
-            "delete from account_links where ctid = any(array(
-                 select ctid from account_links
-                  where expires_at < statement_timestamp() - make_interval(hours => $1)
-                  order by expires_at limit $2))",
-            older_than_hours,
-            rows_max,
-        )
-        .await
-    }
-
-    /// Deletes the news of tokens that have ended by themselves since.
-    pub async fn prune_ended_tokens(
-        &self,
-        older_than_hours: u32,
-        rows_max: usize,
-    ) -> Result<u64, StoreError> {
-        self.prune(
-            "delete from ended_tokens where ctid = any(array(
-                 select ctid from ended_tokens
-                  where at < statement_timestamp() - make_interval(hours => $1)
-                  order by at limit $2))",
-            older_than_hours,
-            rows_max,
-        )
-        .await
-    }
-
-    /// Ends offers of tickets whose event has begun or does not take place, and forgets whom they were made to.
-    pub async fn prune_transfers(
-        &self,
-        begun_hours: u32,
-        rows_max: usize,
-    ) -> Result<u64, StoreError> {
-        self.prune(
-            "with ended as (
-                 update transfers set state = 'cancelled', ended_at = clock_timestamp()
-                  where state = 'pending' and id = any(array(
-                      select t.id from transfers t
-                        join lateral (select starts_at, status from events where id = t.event_id limit 1) e on true
-                       where t.state = 'pending'
-                         and (e.starts_at < statement_timestamp() - make_interval(hours => $1)
-                              or e.status in ('cancelled', 'completed'))
-                       order by t.ticket_id limit $2))
-                 returning id)
-             delete from transfer_contacts where transfer_id = any(array(select id from ended))",
-            begun_hours,
-            rows_max,
-        )
-        .await
-    }
-
-    async fn prune(
-        &self,
-        statement: &str,
+        rows: OldRows,
         older_than_hours: u32,
         rows_max: usize,
     ) -> Result<u64, StoreError> {
         let hours = i32::try_from(older_than_hours).unwrap_or(i32::MAX);
         let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
         let client = self.client().await?;
-        Ok(client.execute(statement, &[&hours, &rows_max]).await?)
+        Ok(client
+            .execute(&rows.statement(), &[&hours, &rows_max])
+            .await?)
     }
 }

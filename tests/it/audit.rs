@@ -6,6 +6,7 @@ use seatcast::store::audit::{audit, promises};
 use tokio_postgres::Client;
 
 use crate::support::database::TestDatabase;
+use seatcast::store::prune::OldRows;
 use seatcast::ticketing::EventId;
 
 /// Two events; in the first a confirmed booking of two units and a pending one of a seat.
@@ -132,9 +133,9 @@ async fn a_pruned_log_has_an_end_and_no_gaps() {
     let ends: Vec<u64> = [1, 2]
         .map(|id| logged.iter().filter(|row| row.0 == EventId(id)).count() as u64)
         .to_vec();
-    assert_eq!(store.prune_changes(72, 100).await.unwrap(), 0);
-    assert_eq!(store.prune_changes(24, 1).await.unwrap(), 1);
-    let pruned = store.prune_changes(24, 100).await.unwrap();
+    assert_eq!(store.prune(OldRows::Changes, 72, 100).await.unwrap(), 0);
+    assert_eq!(store.prune(OldRows::Changes, 24, 1).await.unwrap(), 1);
+    let pruned = store.prune(OldRows::Changes, 24, 100).await.unwrap();
     assert_eq!(pruned, logged.len() as u64 - 3);
     let rest = store
         .changes_after(&[(EventId(1), 1), (EventId(2), 1)], 100)

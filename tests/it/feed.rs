@@ -8,6 +8,7 @@ use seatcast::config::{Config, FeedConfig};
 use seatcast::feed::{self, FeedInputs, Outputs};
 use seatcast::hub::{Hub, Mailbox, News, NotOpened, Publication, ToShard, Watch};
 use seatcast::nats::Interest;
+use seatcast::store::prune::OldRows;
 use seatcast::store::{Store, doorbell};
 use seatcast::ticketing::live::{EventState, TicketType};
 use seatcast::ticketing::{EventId, TicketTypeId};
@@ -348,7 +349,7 @@ async fn a_pruned_log_is_bridged() {
     let pruned = database
         .store()
         .await
-        .prune_changes(24, 1_000)
+        .prune(OldRows::Changes, 24, 1_000)
         .await
         .unwrap();
     assert!(pruned >= 3, "all but the newest change of the event");

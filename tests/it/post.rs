@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use seatcast::store::prune::OldRows;
 use serde_json::{Value, json};
 use tokio_postgres::Client;
 
@@ -537,9 +538,9 @@ async fn offers_are_bounded_and_end_with_the_ticket_or_the_event() {
     let offer = format!("/api/v1/tickets/{code}/transfer");
     buyer.post(&offer, &to).await.data(201);
     let store = server.database.store().await;
-    assert_eq!(store.prune_transfers(1, 10).await.unwrap(), 0);
+    assert_eq!(store.prune(OldRows::Transfers, 1, 10).await.unwrap(), 0);
     let begun = "update events set starts_at = now() - interval '2 hours'";
     client.batch_execute(begun).await.unwrap();
-    assert_eq!(store.prune_transfers(1, 10).await.unwrap(), 1);
+    assert_eq!(store.prune(OldRows::Transfers, 1, 10).await.unwrap(), 1);
     assert_eq!(waiting().await, (0, 0));
 }
