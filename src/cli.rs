@@ -119,14 +119,20 @@ impl Cli {
                 on_database(&config, Embedded::join_or_start, async |url, _| {
                     until_ready(&config, &url).await?;
                     migrate(&config, &url).await?;
-                    println!("{}", seed(&Store::connect(&config, &url).await?).await?);
+                    let store = Store::connect(&config, &url).await?;
+                    let added = seed(&store).await;
+                    store.close().await;
+                    println!("{}", added?);
                     Ok(())
                 })
             }
             CliCommand::Audit(config) => {
                 on_database(&config, Embedded::join_or_start_existing, async |url, _| {
                     until_ready(&config, &url).await?;
-                    let report = audit(&Store::connect(&config, &url).await?).await?;
+                    let store = Store::connect(&config, &url).await?;
+                    let report = audit(&store).await;
+                    store.close().await;
+                    let report = report?;
                     println!("{report}");
                     if report.is_clean() {
                         Ok(())

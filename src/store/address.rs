@@ -11,16 +11,21 @@ use deadpool_postgres::{Connect, Manager, ManagerConfig, RecyclingMethod};
 use futures_util::future::{BoxFuture, poll_fn};
 use percent_encoding::percent_decode_str;
 use regex::Regex;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Client, Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::task::TaskTracker;
 
 use super::StoreError;
 use super::tls::{self, Trust};
 use crate::config::DatabaseConfig;
+
+/// Time in which a connection says goodbye, once nobody needs it. Postgres logs a line for each that does not.
+pub(super) const GOODBYE_MAX: Duration = Duration::from_millis(500);
 
 /// The future that moves a [`Client`]'s messages; it has to be polled or spawned.
 pub(super) type Connection =
@@ -34,6 +39,8 @@ pub(super) struct Address {
     /// The statement that sets the parameters of each session.
     session: String,
     schema: String,
+    /// The connections of pools.
+    pooled: TaskTracker,
 }
 
 impl Address {
@@ -64,6 +71,7 @@ impl Address {
             settings,
             tls: tls::connector(&trust).map_err(bad)?,
             schema: config.schema.clone(),
+            pooled: TaskTracker::new(),
         })
     }
 
@@ -96,6 +104,12 @@ impl Address {
         Ok((client, connection))
     }
 
+    /// Waits until the connections of closed pools have ended, for a moment at most.
+    pub(super) async fn ended(&self) {
+        self.pooled.close();
+        let _ = tokio::time::timeout(GOODBYE_MAX, self.pooled.wait()).await;
+    }
+
     /// The manager of a pool's connections.
     pub(super) fn manager(&self) -> Manager {
         let fast = ManagerConfig {
@@ -123,13 +137,26 @@ impl Connect for Dial {
     ) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
         Box::pin(async move {
             let (client, connection) = self.0.connect().await?;
-            let connection = tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    let error: &dyn std::error::Error = &error;
-                    tracing::warn!(error, "a connection of the pool is lost");
+            let (hold, released) = oneshot::channel::<()>();
+            self.0.pooled.spawn(async move {
+                let parting = async {
+                    let _ = released.await;
+                    tokio::time::sleep(GOODBYE_MAX).await;
+                };
+                tokio::select! {
+                    ended = connection => if let Err(error) = ended {
+                        let error: &dyn std::error::Error = &error;
+                        tracing::warn!(error, "a connection of the pool is lost");
+                    },
+                    () = parting => (),
                 }
             });
-            Ok((client, connection))
+            // The pool aborts this task when it drops the client, after which the connection ends by itself.
+            let holder = tokio::spawn(async move {
+                let _hold = hold;
+                std::future::pending().await
+            });
+            Ok((client, holder))
         })
     }
 }

@@ -6,8 +6,8 @@ use std::fmt;
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::address::Address;
-use super::{StoreError, migrate, room, start};
+use super::address::{Address, GOODBYE_MAX};
+use super::{StoreError, migrate, room, seed, start};
 use crate::config::Config;
 use crate::config::inside::{DESK_CONNECTIONS_MAX, FEED_CONNECTIONS_MAX};
 
@@ -21,6 +21,9 @@ const NOTIFY_QUEUE_SHARE_MAX: f64 = 0.1;
 const KEPT_WAL_BYTES_MAX: i64 = 4 << 30;
 /// Free space below which a disk is nearly full, in bytes.
 const FREE_BYTES_MIN: u64 = 1 << 30;
+
+/// The subject that a diagnosis has of a demo only.
+const DEMO: &str = "demo";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
@@ -48,6 +51,14 @@ impl Diagnosis {
     pub fn worst(&self) -> Condition {
         let conditions = self.0.iter().map(|symptom| symptom.condition);
         conditions.max().unwrap_or(Condition::Well)
+    }
+
+    /// A demo that serves its own machine.
+    pub fn is_demo(&self) -> bool {
+        let well = |symptom: &Symptom| symptom.condition == Condition::Well;
+        self.0
+            .iter()
+            .any(|symptom| symptom.of == DEMO && well(symptom))
     }
 
     pub fn note(
@@ -98,7 +109,8 @@ pub async fn examine(config: &Config, url: &str) -> Result<Diagnosis, StoreError
         let (client, connection) = address.connect().await?;
         let connection = tokio::spawn(connection);
         let looked = database(&client, config, &mut found).await;
-        connection.abort();
+        drop(client);
+        let _ = tokio::time::timeout(GOODBYE_MAX, connection).await;
         looked
     };
     if let Err(error) = looked.await {
@@ -134,7 +146,8 @@ async fn database(
     connections(client, config, found).await?;
     let is_migrated = schema(client, found).await?;
     if is_migrated {
-        rights(client, found).await?;
+        demo(client, config, found).await?;
+        rights(client, config, found).await?;
     }
     load(client, found).await?;
     disk(client, found).await
@@ -248,8 +261,23 @@ async fn schema(client: &Client, found: &mut Diagnosis) -> Result<bool, StoreErr
     Ok(applied > 0)
 }
 
+/// The demo's people, whose password everybody can read.
+async fn demo(client: &Client, config: &Config, found: &mut Diagnosis) -> Result<(), StoreError> {
+    if !seed::is_demo(client).await? {
+        return Ok(());
+    }
+    let is_private = config.database.given_url().is_none() && config.http.host.is_loopback();
+    let known = (
+        Condition::Warning,
+        "sell from another database, made by `seatcast migrate` alone",
+    );
+    let says = "this is the demo, with people whose password is in the documentation";
+    found.note(DEMO, says, (!is_private).then_some(known));
+    Ok(())
+}
+
 /// Rights of the role: enough to serve, and no more.
-async fn rights(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError> {
+async fn rights(client: &Client, config: &Config, found: &mut Diagnosis) -> Result<(), StoreError> {
     let sql = "
         select current_user::text, (select rolsuper from pg_roles where rolname = current_user),
                has_column_privilege('pools', 'held', 'update'),
@@ -263,6 +291,9 @@ async fn rights(client: &Client, found: &mut Diagnosis) -> Result<(), StoreError
         row.try_get(3)?,
     );
     let (says, bad) = match (serves, is_super, counts) {
+        (true, ..) if config.database.given_url().is_none() => {
+            (format!("{user} has the private Postgres to itself"), None)
+        }
         (false, ..) => (
             format!("{user} may not book"),
             Some((

@@ -43,7 +43,7 @@ pub mod presence;
 pub mod price_rules;
 pub mod prices;
 pub mod private;
-mod prune;
+pub mod prune;
 pub(crate) mod published;
 pub mod refunds;
 pub mod relay;
@@ -128,6 +128,12 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.client().await?.simple_query("").await?;
         Ok(())
+    }
+
+    /// Ends the connections of the pool, also those of clones, as Postgres expects it: for commands that end by themselves.
+    pub async fn close(&self) {
+        self.pool.close();
+        self.address.ended().await;
     }
 
     /// The database's time while it was asked.

@@ -8,7 +8,7 @@ use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::address::{Address, Connection};
+use super::address::{Address, Connection, GOODBYE_MAX};
 use crate::config::DatabaseConfig;
 use crate::pacing::Backoff;
 
@@ -58,10 +58,13 @@ pub(super) async fn look(address: &Address) -> Result<(), StoreError> {
         return Err(StoreError::Standby);
     }
     let mut two = ProbeSession::open(address).await?;
-    if are_pooled(&mut one, &mut two).await? || !hears(&mut one, &mut two).await? {
-        return Err(StoreError::Pooler);
+    let good = !are_pooled(&mut one, &mut two).await? && hears(&mut one, &mut two).await?;
+    one.end().await;
+    two.end().await;
+    match good {
+        true => Ok(()),
+        false => Err(StoreError::Pooler),
     }
-    Ok(())
 }
 
 /// Whether a pooler mixes the two sessions: real ones have backend pids that differ and do not change.
@@ -121,6 +124,11 @@ impl ProbeSession {
             _ => None,
         });
         Ok(row.unwrap_or_default().to_owned())
+    }
+
+    async fn end(self) {
+        drop(self.client);
+        let _ = tokio::time::timeout(GOODBYE_MAX, self.connection).await;
     }
 
     async fn notified(&mut self) {

@@ -13,14 +13,15 @@ use crate::store::doctor::{self, Condition, Diagnosis};
 /// The database's address cannot be read.
 pub async fn examine(config: &Config, url: &str) -> Result<Diagnosis, StoreError> {
     let mut found = Diagnosis::default();
+    let database = doctor::examine(config, url).await?;
     files(config, &mut found);
-    proxies(config, &mut found);
-    found.0.extend(doctor::examine(config, url).await?.0);
+    proxies(config, database.is_demo(), &mut found);
+    found.0.extend(database.0);
     Ok(found)
 }
 
 /// How the clients of a proxy are told apart: limits and guests' shares of an event go by address.
-fn proxies(config: &Config, found: &mut Diagnosis) {
+fn proxies(config: &Config, is_demo: bool, found: &mut Diagnosis) {
     let http = &config.http;
     let is_near = match http.host {
         IpAddr::V4(host) => host.is_loopback() || host.is_private(),
@@ -28,6 +29,8 @@ fn proxies(config: &Config, found: &mut Diagnosis) {
     };
     let (says, bad) = if config.limits.limits == Switch::Off {
         ("limits are off, addresses do not matter", None)
+    } else if is_demo && http.trusted_proxies.is_empty() {
+        ("the demo serves this machine, without a proxy", None)
     } else if http.trusted_proxies.is_empty() && is_near {
         let mend = "name the proxy in --trusted-proxies, and the header that it writes in --forwarded-header";
         let says = "clients reach this address through a proxy, if at all, and none is trusted: all of them share one address";

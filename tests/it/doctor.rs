@@ -9,7 +9,9 @@ use crate::support::database::TestDatabase;
 use crate::support::pgbouncer::PgBouncer;
 
 async fn diagnosis(url: &str) -> Diagnosis {
-    examine(&Config::default(), url)
+    let mut config = Config::default();
+    config.database.url = Some(url.to_owned());
+    examine(&config, url)
         .await
         .expect("an address that can be read")
 }
@@ -37,6 +39,24 @@ async fn a_database_that_serves_is_well() {
     let said = output(&mut seatcast(&["doctor", "--database-url", database.url()]));
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     assert!(said.contains("ok    sessions"), "{said}");
+}
+
+#[tokio::test]
+async fn a_demo_is_told_that_it_is_one() {
+    let database = TestDatabase::new().await;
+    seatcast::store::seed::seed(&database.store().await)
+        .await
+        .unwrap();
+    // As beside `make run`, whose Postgres is private.
+    let found = examine(&Config::default(), database.url()).await.unwrap();
+    for well in ["demo", "role", "proxies"] {
+        assert_eq!(of(&found, well).condition, Condition::Well, "{found}");
+    }
+    // Tickets are not sold beside people whose password everybody knows.
+    let found = diagnosis(database.url()).await;
+    for warned in ["demo", "role", "proxies"] {
+        assert_eq!(of(&found, warned).condition, Condition::Warning, "{found}");
+    }
 }
 
 #[tokio::test]

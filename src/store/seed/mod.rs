@@ -60,6 +60,15 @@ pub async fn seed(store: &Store) -> Result<SeedReport, StoreError> {
     }
 }
 
+/// Whether the database has the demo's people.
+pub(super) async fn is_demo(client: &tokio_postgres::Client) -> Result<bool, StoreError> {
+    let Some((id, _, email, ..)) = PEOPLE.first() else {
+        return Ok(false);
+    };
+    let sql = "select exists (select from users where id = $1 and email = $2)";
+    Ok(client.query_one(sql, &[id, email]).await?.try_get(0)?)
+}
+
 async fn add_what_is_missing(tx: &Transaction<'_>) -> Result<SeedReport, StoreError> {
     tx.execute("select pg_advisory_xact_lock($1)", &[&SEED_LOCK])
         .await?;

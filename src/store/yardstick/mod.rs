@@ -137,11 +137,6 @@ impl Store {
         Ok(())
     }
 
-    /// Ends its connections, also those of its clones.
-    pub fn close(&self) {
-        self.pool.close();
-    }
-
     /// Updates the planner's statistics, so that plans are those for full tables.
     pub async fn analyze(&self) -> Result<(), StoreError> {
         let client = self.client().await?;

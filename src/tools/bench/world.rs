@@ -124,7 +124,7 @@ impl Drop for BenchWorld {
         if self.embedded.is_some() {
             return;
         }
-        self.store.close();
+        self.runtime.block_on(self.store.close());
         for number in 1..=self.made.get() {
             let name = name(number);
             let dropped = drop_database(&self.config, &self.server_url, &name);
