@@ -17,7 +17,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency;
-use super::page::{self, Cursor, Page, RequestedUri};
+use super::page::{self, Page, RequestedUri};
 use super::tickets::PRIVATE;
 use crate::auth::passes::{PublicKey, verify};
 use crate::auth::{Caller, Right};
@@ -474,17 +474,14 @@ pub(super) async fn attendees(
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Attendee>>> {
     guard(&state, &caller, Right::CheckIn, event).await?;
-    let list = "attendees";
-    let after = page.after(list, |_| Some(()), |id| id.parse().ok())?;
-    let after = after.map(|(_, id)| TicketId(id));
+    let after = page.after_id("attendees")?;
     let words = q.map(|words| plain_digits(&words));
     let words = words.as_deref().filter(|words| !words.is_empty());
     let found = state
         .store
         .attendees(event, words, after, page.rows_wanted(), page.offset);
-    let (mut found, total) = found.await?;
-    let next = page.cut(&mut found, |one| Cursor::new(list, "", one.ticket_id));
-    let reply = page::reply("ATTENDEES", found, total, (&page, next), &asked);
+    let (found, asked) = (found.await?, (&page, &asked));
+    let reply = page::by_id("ATTENDEES", "attendees", found, asked, |one| one.ticket_id);
     let private = HeaderValue::from_static(PRIVATE);
     Ok(reply.header(header::CACHE_CONTROL, private))
 }
@@ -533,19 +530,16 @@ pub(super) async fn list(
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<ListedCheckin>>> {
     guard(&state, &caller, Right::CheckIn, event).await?;
-    let list = "checkins";
-    let before = page.after(list, |_| Some(()), |id| id.parse().ok())?;
-    let before = before.map(|(_, id)| CheckinId(id));
+    let before = page.after_id("checkins")?;
     let found = state
         .store
         .checkins(event, result, before, page.rows_wanted(), page.offset);
-    let (mut found, total) = found.await?;
-    let next = page.cut(&mut found, |one| Cursor::new(list, "", one.id));
-    Ok(page::reply(
+    let (found, asked) = (found.await?, (&page, &asked));
+    Ok(page::by_id(
         "CHECKIN_LIST",
+        "checkins",
         found,
-        total,
-        (&page, next),
-        &asked,
+        asked,
+        |one| one.id,
     ))
 }

@@ -2,7 +2,7 @@
 
 use utoipa::ToSchema;
 
-use super::fields::Fields;
+use super::fields::{Fields, Input};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
 use crate::ticketing::email::normal_form;
@@ -40,6 +40,24 @@ pub(super) fn contact(fields: &mut Fields, name: &str) -> Option<Contact> {
             phone: phone(inner),
         })
     })
+}
+
+/// A body that names an e-mail address, and nothing else.
+#[derive(ToSchema)]
+#[schema(example = json!({"email": "ada@example.org"}))]
+#[expect(dead_code, reason = "describes the body; `EmailAddress` reads it")]
+pub(super) struct EmailInput {
+    #[schema(schema_with = schema::email)]
+    email: String,
+}
+
+pub(super) struct EmailAddress(pub String);
+
+impl Input for EmailAddress {
+    fn read(fields: &mut Fields) -> Option<EmailAddress> {
+        fields.require(&["email"]);
+        email(fields).map(EmailAddress)
+    }
 }
 
 /// In lower case, the domain as DNS has it. Checks the form only: a mail that arrives is the only proof of an address.

@@ -2,42 +2,22 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use utoipa::ToSchema;
 
 use super::ApiState;
-use super::contact::email;
+use super::contact::{EmailAddress, EmailInput};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::Body;
-use super::fields::{Fields, Input};
 use crate::auth::Caller;
 use crate::jobs::{Accepted, EmailCode};
 use crate::lang::Lang;
-use crate::schema;
-
-#[derive(ToSchema)]
-#[schema(example = json!({"email": "ada@example.org"}))]
-#[expect(dead_code, reason = "describes the body; `Address` reads it")]
-pub(in crate::api) struct EmailCodeBody {
-    #[schema(schema_with = schema::email)]
-    email: String,
-}
-
-pub(in crate::api) struct Address(String);
-
-impl Input for Address {
-    fn read(fields: &mut Fields) -> Option<Address> {
-        fields.require(&["email"]);
-        email(fields).map(Address)
-    }
-}
 
 /// Have a code mailed that proves an e-mail address
 ///
 /// For ticket types with `email_required`: `POST /bookings` takes the code as `email_code`, beside `contact.email`. It is
 /// good for 15 minutes at least. Accepted again within a minute, one mail goes out.
 #[utoipa::path(
-    post, path = "/email-codes", tag = "bookings", request_body = EmailCodeBody,
+    post, path = "/email-codes", tag = "bookings", request_body = EmailInput,
     responses(
         (status = 202, description = "A mail is on its way", body = Envelope<Option<bool>>),
         (status = 422, description = "`VALIDATION_FAILED`", body = Failure),
@@ -48,7 +28,7 @@ pub(in crate::api) async fn create(
     State(state): State<ApiState>,
     _: Caller,
     headers: HeaderMap,
-    Body { input, .. }: Body<Address>,
+    Body { input, .. }: Body<EmailAddress>,
 ) -> ApiResult<Reply<Option<bool>>> {
     let job = EmailCode {
         email: input.0,

@@ -250,9 +250,7 @@ fn of_constraint(name: &str) -> Option<ApiError> {
         Rule::VoucherInUse => ApiError::conflict("VOUCHER_IN_USE"),
         Rule::VoucherCodeTaken => ApiError::conflict("VOUCHER_CODE_TAKEN"),
         Rule::VoucherWindow => ApiError::invalid_field("valid_to", "NOT_AFTER_VALID_FROM"),
-        Rule::Percentage => {
-            ApiError::invalid(vec![FieldError::new("value", "TOO_BIG", WHOLE_BP)])
-        }
+        Rule::Percentage => ApiError::invalid(vec![FieldError::new("value", "TOO_BIG", WHOLE_BP)]),
         Rule::TaxExists => ApiError::conflict("TAX_EXISTS"),
         Rule::TaxedType => ApiError::not_found("TICKET_TYPE_NOT_FOUND"),
         Rule::Length | Rule::Bound => ApiError::bad_request("BAD_VALUE"),

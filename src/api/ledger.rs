@@ -9,7 +9,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
-use super::page::{self, Cursor, Page, RequestedUri};
+use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Right};
 use crate::config::rest::LEDGER_ACCOUNTS_MAX;
 use crate::store::books::{EntriesOf, LedgerAccount, LedgerEntry, Payout, TrialBalance};
@@ -125,24 +125,23 @@ pub(super) async fn entries(
         page,
         ..
     } = list;
-    let after = page.after("ledger", |_| Some(()), |id| id.parse::<i64>().ok())?;
     let of = EntriesOf {
         organization,
         account,
-        before: after.map(|(_, id)| id),
+        before: page.after_id("ledger")?,
     };
     let wanted = page.rows_wanted().saturating_add(page.offset);
     let mut entries = state.store.ledger_entries(of, wanted).await?;
     let skipped = usize::try_from(page.offset).unwrap_or(usize::MAX);
     entries.drain(..skipped.min(entries.len()));
-    let next = page.cut(&mut entries, |entry| Cursor::new("ledger", "", entry.id));
     let total = state.store.ledger_entries_total(of).await?;
-    Ok(page::reply(
+    let (entries, asked) = ((entries, total), (&page, &asked));
+    Ok(page::by_id(
         "LEDGER_ENTRIES",
+        "ledger",
         entries,
-        total,
-        (&page, next),
-        &asked,
+        asked,
+        |entry| entry.id,
     ))
 }
 

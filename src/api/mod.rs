@@ -242,18 +242,18 @@ fn organizers() -> OpenApiRouter<ApiState> {
         .routes(routes!(ticket_types::create)) // POST /events/{event_id}/ticket-types
         .routes(routes!(ticket_types::change)) // PATCH /events/{event_id}/ticket-types/{ticket_type_id}
         .routes(routes!(ticket_types::remove)) // DELETE /events/{event_id}/ticket-types/{ticket_type_id}
-        .routes(routes!(prices::vouchers)) // GET /events/{event_id}/vouchers
-        .routes(routes!(prices::create_voucher)) // POST /events/{event_id}/vouchers
-        .routes(routes!(prices::change_voucher)) // PATCH /events/{event_id}/vouchers/{voucher_id}
-        .routes(routes!(prices::remove_voucher)) // DELETE /events/{event_id}/vouchers/{voucher_id}
-        .routes(routes!(prices::taxes)) // GET /events/{event_id}/taxes
-        .routes(routes!(prices::create_tax)) // POST /events/{event_id}/taxes
-        .routes(routes!(prices::change_tax)) // PATCH /events/{event_id}/taxes/{tax_id}
-        .routes(routes!(prices::remove_tax)) // DELETE /events/{event_id}/taxes/{tax_id}
-        .routes(routes!(prices::fees)) // GET /events/{event_id}/fees
-        .routes(routes!(prices::create_fee)) // POST /events/{event_id}/fees
-        .routes(routes!(prices::change_fee)) // PATCH /events/{event_id}/fees/{fee_id}
-        .routes(routes!(prices::remove_fee)) // DELETE /events/{event_id}/fees/{fee_id}
+        .routes(routes!(prices::vouchers::list)) // GET /events/{event_id}/vouchers
+        .routes(routes!(prices::vouchers::create)) // POST /events/{event_id}/vouchers
+        .routes(routes!(prices::vouchers::change)) // PATCH /events/{event_id}/vouchers/{voucher_id}
+        .routes(routes!(prices::vouchers::remove)) // DELETE /events/{event_id}/vouchers/{voucher_id}
+        .routes(routes!(prices::taxes::list)) // GET /events/{event_id}/taxes
+        .routes(routes!(prices::taxes::create)) // POST /events/{event_id}/taxes
+        .routes(routes!(prices::taxes::change)) // PATCH /events/{event_id}/taxes/{tax_id}
+        .routes(routes!(prices::taxes::remove)) // DELETE /events/{event_id}/taxes/{tax_id}
+        .routes(routes!(prices::fees::list)) // GET /events/{event_id}/fees
+        .routes(routes!(prices::fees::create)) // POST /events/{event_id}/fees
+        .routes(routes!(prices::fees::change)) // PATCH /events/{event_id}/fees/{fee_id}
+        .routes(routes!(prices::fees::remove)) // DELETE /events/{event_id}/fees/{fee_id}
         .routes(large(routes!(seats::seatmap::replace))) // PUT /events/{event_id}/seatmap
         .routes(routes!(seats::change)) // PATCH /events/{event_id}/seats
         .routes(routes!(notices::create)) // POST /events/{event_id}/notices

@@ -13,7 +13,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader};
-use super::page::{self, Cursor, LongPage, Page, RequestedUri};
+use super::page::{self, LongPage, Page, RequestedUri};
 use crate::auth::Caller;
 use crate::config::rest::{MESSAGE_CHARS_MAX, NOTICE_DATA_BYTES_MAX};
 use crate::schema;
@@ -109,19 +109,18 @@ pub(super) async fn list(
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Notice>>> {
     availability::visible(&state, &caller, event_id).await?;
-    let after = page.after("notices", |_| Some(()), |id| id.parse().ok().map(NoticeId))?;
-    let after = after.map(|(_, id)| id);
-    let (mut notices, total) = state
+    let after = page.after_id("notices")?;
+    let notices = state
         .store
         .notices(event_id, after, page.rows_wanted(), page.offset)
         .await?;
-    let next = page.cut(&mut notices, |notice| Cursor::new("notices", "", notice.id));
-    Ok(page::reply(
+    let asked = (&page, &asked);
+    Ok(page::by_id(
         "NOTICES",
+        "notices",
         notices,
-        total,
-        (&page, next),
-        &asked,
+        asked,
+        |notice| notice.id,
     ))
 }
 

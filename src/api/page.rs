@@ -4,6 +4,8 @@
 //! go meanwhile move no others across its edge. It is opaque to callers: the list's name, the row's place in the list's
 //! order, and its id.
 
+use std::str::FromStr;
+
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Uri, header};
@@ -86,6 +88,15 @@ impl Page {
             .flatten();
         let after = after.ok_or_else(|| ApiError::invalid_field("cursor", "NOT_A_CURSOR"))?;
         Ok(Some(after))
+    }
+
+    /// Where this page begins of a list in the order of ids.
+    ///
+    /// # Errors
+    /// As [`Page::after`].
+    pub fn after_id<I: FromStr>(&self, list: &str) -> Result<Option<I>, ApiError> {
+        let after = self.after(list, |_| Some(()), |id| id.parse().ok())?;
+        Ok(after.map(|((), id)| id))
     }
 
     /// Takes the row beyond the page away; the cursor of the next page, if that row was there.
@@ -173,6 +184,18 @@ pub fn reply<T: Serialize>(
     let reply = Reply::ok(said, rows);
     let headers = headers(total, (page, next.as_ref()), asked).into_iter();
     headers.fold(reply, |reply, (name, value)| reply.header(name, value))
+}
+
+/// One page of a list in the order of ids, of which one row more than is shown was read.
+pub fn by_id<T: Serialize, I: ToString>(
+    said: &'static str,
+    list: &str,
+    (mut rows, total): (Vec<T>, Total),
+    (page, asked): (&Page, &RequestedUri),
+    id: impl Fn(&T) -> I,
+) -> Reply<Vec<T>> {
+    let next = page.cut(&mut rows, |row| Cursor::new(list, "", id(row)));
+    reply(said, rows, total, (page, next), asked)
 }
 
 /// `X-Total-Count`, and `Link` where there are other pages.

@@ -12,7 +12,7 @@ use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
-use super::page::{self, Cursor, Page, RequestedUri};
+use super::page::{self, Page, RequestedUri};
 use super::refunds::not_given;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
@@ -130,29 +130,20 @@ pub(super) async fn list(
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<PaymentToReview>>> {
     let page = &list.page;
-    let after = page.after("payments", |_| Some(()), |id| id.parse().ok())?;
+    let after = page.after_id("payments")?;
     let own = match caller.is_admin() {
         true => None,
         false => Some(caller.organizations_with(Right::Money)),
     };
     let (rows, total) = state
         .store
-        .payments_for_review(
-            own.as_deref(),
-            after.map(|(_, id)| id),
-            page.rows_wanted(),
-            page.offset,
-        )
+        .payments_for_review(own.as_deref(), after, page.rows_wanted(), page.offset)
         .await?;
-    let mut rows: Vec<_> = rows.into_iter().map(PaymentToReview::from).collect();
-    let next = page.cut(&mut rows, |row| Cursor::new("payments", "", row.id));
-    Ok(page::reply(
-        "PAYMENTS_FOR_REVIEW",
-        rows,
-        total,
-        (page, next),
-        &asked,
-    ))
+    let rows: Vec<_> = rows.into_iter().map(PaymentToReview::from).collect();
+    let (said, asked) = ("PAYMENTS_FOR_REVIEW", (page, &asked));
+    Ok(page::by_id(said, "payments", (rows, total), asked, |row| {
+        row.id
+    }))
 }
 
 /// The decision that was made.

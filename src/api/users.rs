@@ -12,7 +12,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, Query};
 use super::fields::{Fields, Input};
 use super::idempotency::{self, IdempotencyHeader};
-use super::page::{self, Cursor, Page, RequestedUri};
+use super::page::{self, Page, RequestedUri};
 use crate::auth::{Caller, Role};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::schema;
@@ -110,14 +110,13 @@ pub(super) async fn list(
     Query(page): Query<Page>,
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<User>>> {
-    let after = page.after("users", |_| Some(()), |id| id.parse().ok().map(UserId))?;
-    let after = after.map(|(_, id)| id);
-    let (mut users, total) = state
+    let after = page.after_id("users")?;
+    let users = state
         .store
         .users(after, page.rows_wanted(), page.offset)
         .await?;
-    let next = page.cut(&mut users, |user| Cursor::new("users", "", user.id));
-    Ok(page::reply("USERS", users, total, (&page, next), &asked))
+    let asked = (&page, &asked);
+    Ok(page::by_id("USERS", "users", users, asked, |user| user.id))
 }
 
 /// One user: oneself, or anybody for admins

@@ -30,6 +30,8 @@ pub trait PriceRule: Serialize + DeserializeOwned + Send + Sync + 'static {
     const NOT_FOUND: EditRefusal;
     /// The kinds whose `value` is an amount.
     const AMOUNTS: &'static [&'static str] = &[];
+
+    fn id(&self) -> i64;
 }
 
 impl PriceRule for VoucherRule {
@@ -39,6 +41,10 @@ impl PriceRule for VoucherRule {
     const ROWS_MAX: i64 = VOUCHERS_MAX;
     const NOT_FOUND: EditRefusal = EditRefusal::VoucherNotFound;
     const AMOUNTS: &'static [&'static str] = &["amount", "fixed_price"];
+
+    fn id(&self) -> i64 {
+        self.id.0
+    }
 }
 
 impl PriceRule for TaxRule {
@@ -46,6 +52,10 @@ impl PriceRule for TaxRule {
     const COLUMNS: &'static str = "name, rate, included, ticket_type_id";
     const ROWS_MAX: i64 = PRICE_RULES_MAX;
     const NOT_FOUND: EditRefusal = EditRefusal::TaxNotFound;
+
+    fn id(&self) -> i64 {
+        self.id.0
+    }
 }
 
 impl PriceRule for FeeRule {
@@ -54,6 +64,10 @@ impl PriceRule for FeeRule {
     const ROWS_MAX: i64 = PRICE_RULES_MAX;
     const NOT_FOUND: EditRefusal = EditRefusal::FeeNotFound;
     const AMOUNTS: &'static [&'static str] = &["per_ticket", "per_booking"];
+
+    fn id(&self) -> i64 {
+        self.id.0
+    }
 }
 
 impl Store {

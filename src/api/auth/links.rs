@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{Tokens, can_sign_in, mail, new_password, tokens};
 use crate::api::ApiState;
-use crate::api::contact::email;
+use crate::api::contact::{EmailAddress, EmailInput};
 use crate::api::email_codes::taken;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
@@ -17,23 +17,6 @@ use crate::auth::secrets::{self, hash_of};
 use crate::config::rest::NAME_CHARS_MAX;
 use crate::jobs::Purpose;
 use crate::schema;
-
-#[derive(ToSchema)]
-#[schema(example = json!({"email": "ada@example.org"}))]
-#[expect(dead_code, reason = "describes the body; `Address` reads it")]
-pub(in crate::api) struct AddressInput {
-    #[schema(schema_with = schema::email)]
-    email: String,
-}
-
-pub(in crate::api) struct Address(String);
-
-impl Input for Address {
-    fn read(fields: &mut Fields) -> Option<Address> {
-        fields.require(&["email"]);
-        email(fields).map(Address)
-    }
-}
 
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body; `Link` reads it")]
@@ -74,7 +57,7 @@ pub(in crate::api) async fn confirm(
 }
 
 /// Have a link mailed with which to choose a new password
-#[utoipa::path(post, path = "/auth/password/forgot", tag = "auth", request_body = AddressInput,
+#[utoipa::path(post, path = "/auth/password/forgot", tag = "auth", request_body = EmailInput,
     responses(
         (status = 202, body = Envelope<Option<bool>>, description = "Heard, whether or not there is an account"),
         (status = 501, body = Failure, description = "`NO_MAIL`: this server has no way to send mails"),
@@ -82,7 +65,7 @@ pub(in crate::api) async fn confirm(
 pub(in crate::api) async fn forgot(
     State(state): State<ApiState>,
     headers: HeaderMap,
-    Body { input, .. }: Body<Address>,
+    Body { input, .. }: Body<EmailAddress>,
 ) -> ApiResult<Reply<Option<bool>>> {
     taken(mail(&state, Purpose::Reset, input.0, &headers).await?)?;
     Ok(Reply::accepted("LINK_ASKED", None))
@@ -138,7 +121,7 @@ pub(in crate::api) async fn reset(
 }
 
 /// Have a link mailed that signs in
-#[utoipa::path(post, path = "/auth/link", tag = "auth", request_body = AddressInput,
+#[utoipa::path(post, path = "/auth/link", tag = "auth", request_body = EmailInput,
     responses(
         (status = 202, body = Envelope<Option<bool>>, description = "Heard, whether or not there is an account"),
         (status = 501, body = Failure, description = "`NO_MAIL`, `NO_SIGN_IN`"),
@@ -147,7 +130,7 @@ pub(in crate::api) async fn ask(
     State(state): State<ApiState>,
     _: Caller,
     headers: HeaderMap,
-    Body { input, .. }: Body<Address>,
+    Body { input, .. }: Body<EmailAddress>,
 ) -> ApiResult<Reply<Option<bool>>> {
     can_sign_in(&state)?;
     taken(mail(&state, Purpose::SignIn, input.0, &headers).await?)?;

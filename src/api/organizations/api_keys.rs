@@ -13,7 +13,7 @@ use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body, Query};
 use crate::api::fields::{Fields, Input};
 use crate::api::idempotency::{self, IdempotencyHeader};
-use crate::api::page::{self, Cursor, Page, RequestedUri};
+use crate::api::page::{self, Page, RequestedUri};
 use crate::auth::secrets::{self, API_KEY_PREFIX};
 use crate::auth::{Caller, Right};
 use crate::config::rest::NAME_CHARS_MAX;
@@ -164,14 +164,15 @@ pub(in crate::api) async fn list(
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<organizations::ApiKey>>> {
     needs(&caller, Right::People, organization)?;
-    let after = page.after("api-keys", |_| Some(()), |id| id.parse().ok().map(ApiKeyId))?;
-    let after = after.map(|(_, id)| id);
-    let (mut keys, total) = state
+    let after = page.after_id("api-keys")?;
+    let keys = state
         .store
         .api_keys(organization, after, page.rows_wanted(), page.offset)
         .await?;
-    let next = page.cut(&mut keys, |key| Cursor::new("api-keys", "", key.id));
-    Ok(page::reply("API_KEYS", keys, total, (&page, next), &asked))
+    let asked = (&page, &asked);
+    Ok(page::by_id("API_KEYS", "api-keys", keys, asked, |key| {
+        key.id
+    }))
 }
 
 /// Revoke a key

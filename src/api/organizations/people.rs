@@ -13,7 +13,7 @@ use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
 use crate::api::extract::{At, Body, Query};
 use crate::api::fields::{Fields, Input};
-use crate::api::page::{self, Cursor, Page, RequestedUri};
+use crate::api::page::{self, Page, RequestedUri};
 use crate::auth::secrets::hash_of;
 use crate::auth::{Caller, Right, StaffRole};
 use crate::config::rest::NAME_CHARS_MAX;
@@ -44,21 +44,18 @@ pub(in crate::api) async fn list(
     asked: RequestedUri,
 ) -> ApiResult<Reply<Vec<Member>>> {
     needs(&caller, Right::See, organization)?;
-    let after = page.after("members", |_| Some(()), |id| id.parse().ok().map(UserId))?;
-    let after = after.map(|(_, id)| id);
-    let (mut members, total) = state
+    let after = page.after_id("members")?;
+    let members = state
         .store
         .members(organization, after, page.rows_wanted(), page.offset)
         .await?;
-    let next = page.cut(&mut members, |member| {
-        Cursor::new("members", "", member.user_id)
-    });
-    Ok(page::reply(
+    let asked = (&page, &asked);
+    Ok(page::by_id(
         "MEMBERS",
+        "members",
         members,
-        total,
-        (&page, next),
-        &asked,
+        asked,
+        |member| member.user_id,
     ))
 }
 
@@ -277,12 +274,17 @@ async fn trail(
     page: &Page,
     asked: &RequestedUri,
 ) -> ApiResult<Reply<Vec<Audited>>> {
-    let before = page.after("audit-trail", |_| Some(()), |id| id.parse().ok())?;
-    let before = before.map(|(_, id)| id);
-    let (mut rows, total) = state
+    let before = page.after_id("audit-trail")?;
+    let rows = state
         .store
         .audit_trail(organization, before, page.rows_wanted(), page.offset)
         .await?;
-    let next = page.cut(&mut rows, |row| Cursor::new("audit-trail", "", row.id));
-    Ok(page::reply("AUDIT_TRAIL", rows, total, (page, next), asked))
+    let asked = (page, asked);
+    Ok(page::by_id(
+        "AUDIT_TRAIL",
+        "audit-trail",
+        rows,
+        asked,
+        |row| row.id,
+    ))
 }
