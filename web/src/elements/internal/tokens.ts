@@ -45,6 +45,14 @@ export const tokens = css`
     line-height: 1.5;
   }
 
+  /* An element may speak another language than the page around it. */
+  :host([lang]) {
+    direction: ltr;
+  }
+  :host(:lang(fa)) {
+    direction: rtl;
+  }
+
   *,
   ::before,
   ::after {
@@ -141,6 +149,54 @@ export const skeleton = css`
     }
     to {
       background-position: 0 0;
+    }
+  }
+`;
+
+/** A form's fields, each in its label. */
+export const fields = css`
+  label {
+    display: grid;
+    gap: 0.2rem;
+    color: var(--ink-soft);
+    font-size: 0.8125rem;
+  }
+  input {
+    min-height: 44px;
+    padding: 0.4rem 0.7rem;
+    border: 1px solid var(--line-strong);
+    border-radius: var(--radius-small);
+    background: var(--paper);
+    color: var(--ink);
+    font: inherit;
+  }
+`;
+
+/** A refusal in place, and the sign that something is under way. */
+export const notes = css`
+  .problem {
+    margin: 0;
+    padding: 0.65rem 0.85rem;
+    border-radius: var(--radius-small);
+    background: var(--red-wash);
+    color: var(--red);
+    font-size: 0.9375rem;
+  }
+  .problem:empty {
+    display: none;
+  }
+  .spinner {
+    flex: none;
+    width: 1rem;
+    height: 1rem;
+    border: 2px solid currentColor;
+    border-right-color: transparent;
+    border-radius: 50%;
+    animation: turn 700ms linear infinite;
+  }
+  @keyframes turn {
+    to {
+      transform: rotate(1turn);
     }
   }
 `;

@@ -1,9 +1,11 @@
 import { css } from 'lit';
-import { buttons, tokens } from '../internal/tokens.ts';
+import { buttons, fields, notes, tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,
   buttons,
+  fields,
+  notes,
   css`
     :host {
       display: block;
@@ -108,14 +110,11 @@ export const styles = [
       font-size: 0.9375rem;
       cursor: pointer;
     }
-    .optional,
-    label {
+    .optional {
       color: var(--ink-soft);
       font-size: 0.8125rem;
     }
     label {
-      display: grid;
-      gap: 0.2rem;
       margin-top: 0.6rem;
     }
     details .button,
@@ -123,15 +122,7 @@ export const styles = [
       margin-top: 0.6rem;
     }
     input {
-      box-sizing: border-box;
       width: 100%;
-      min-height: 44px;
-      padding: 0.4rem 0.7rem;
-      border: 1px solid var(--line-strong);
-      border-radius: var(--radius-small);
-      background: var(--paper);
-      color: var(--ink);
-      font: inherit;
       font-size: 1rem;
     }
     input:focus-visible {
@@ -142,29 +133,6 @@ export const styles = [
       width: 100%;
       min-height: 50px;
       font-size: 1.0625rem;
-    }
-    .problem {
-      padding: 0.65rem 0.85rem;
-      border-radius: var(--radius-small);
-      background: var(--red-wash);
-      color: var(--red);
-      font-size: 0.9375rem;
-    }
-    .problem:empty {
-      display: none;
-    }
-    .spinner {
-      width: 1rem;
-      height: 1rem;
-      border: 2px solid currentColor;
-      border-right-color: transparent;
-      border-radius: 50%;
-      animation: turn 700ms linear infinite;
-    }
-    @keyframes turn {
-      to {
-        transform: rotate(1turn);
-      }
     }
     /* One column: the choice stays in sight at the bottom of the screen, and leaves room for choosing more. */
     .side {
@@ -239,7 +207,7 @@ export const styles = [
         top: 1rem;
         display: block;
         width: 340px;
-        margin-left: auto;
+        margin-inline-start: auto;
       }
       .panel,
       seatcast-bookings {

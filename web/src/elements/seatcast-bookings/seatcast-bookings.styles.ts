@@ -1,9 +1,10 @@
 import { css } from 'lit';
-import { buttons, skeleton, tokens } from '../internal/tokens.ts';
+import { buttons, notes, skeleton, tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,
   buttons,
+  notes,
   skeleton,
   css`
     :host {
@@ -22,7 +23,7 @@ export const styles = [
       gap: 0.75rem;
       padding: 1rem 1.1rem;
       border: 1px solid var(--line);
-      border-left: 4px solid var(--line-strong);
+      border-inline-start: 4px solid var(--line-strong);
       border-radius: var(--radius);
       background: var(--surface);
       animation: appear 250ms ease-out;
@@ -34,10 +35,10 @@ export const styles = [
       outline: 3px solid var(--accent);
     }
     li.pending {
-      border-left-color: var(--accent);
+      border-inline-start-color: var(--accent);
     }
     li.confirmed {
-      border-left-color: var(--green);
+      border-inline-start-color: var(--green);
     }
     .head {
       display: flex;
@@ -112,7 +113,7 @@ export const styles = [
       font-size: 0.875rem;
     }
     .foot .button {
-      margin-left: auto;
+      margin-inline-start: auto;
       color: var(--ink);
     }
     .foot small {
@@ -161,26 +162,8 @@ export const styles = [
     li[data-booking] .problem {
       margin: 0;
     }
-    .spinner {
-      flex: none;
-      width: 1rem;
-      height: 1rem;
-      border: 2px solid currentColor;
-      border-right-color: transparent;
-      border-radius: 50%;
-      animation: turn 700ms linear infinite;
-    }
-    @keyframes turn {
-      to {
-        transform: rotate(1turn);
-      }
-    }
     .problem {
-      margin: 0 0 0.75rem;
-      padding: 0.65rem 0.85rem;
-      border-radius: var(--radius-small);
-      background: var(--red-wash);
-      color: var(--red);
+      margin-bottom: 0.75rem;
     }
     .empty {
       color: var(--ink-soft);

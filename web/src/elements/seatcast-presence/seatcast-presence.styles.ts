@@ -37,7 +37,7 @@ export const styles = [
       color: inherit;
     }
     .booking::before {
-      margin-right: 0.5rem;
+      margin-inline-end: 0.5rem;
       color: var(--line-strong);
       content: '·';
     }

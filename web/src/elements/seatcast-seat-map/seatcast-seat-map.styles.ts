@@ -54,7 +54,7 @@ export const styles = [
     }
     .tools {
       position: absolute;
-      right: 0.75rem;
+      inset-inline-end: 0.75rem;
       bottom: 0.75rem;
       display: grid;
       overflow: hidden;

@@ -105,7 +105,7 @@ export const styles = [
       max-width: 9rem;
       color: var(--ink-soft);
       font-size: 0.875rem;
-      text-align: right;
+      text-align: end;
     }
     .members {
       padding: 0.15rem 0.55rem;

@@ -1,9 +1,11 @@
 import { css } from 'lit';
-import { buttons, tokens } from '../internal/tokens.ts';
+import { buttons, fields, notes, tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,
   buttons,
+  fields,
+  notes,
   css`
     :host {
       display: grid;
@@ -67,21 +69,10 @@ export const styles = [
       justify-items: start;
     }
     .recipient label {
-      display: grid;
-      gap: 0.2rem;
       width: 100%;
-      color: var(--ink-soft);
-      font-size: 0.8125rem;
     }
     .recipient input {
       width: 100%;
-      min-height: 44px;
-      padding: 0.4rem 0.7rem;
-      border: 1px solid var(--line-strong);
-      border-radius: var(--radius-small);
-      background: var(--paper);
-      color: var(--ink);
-      font: inherit;
     }
     .hint {
       margin: 0;
@@ -125,16 +116,6 @@ export const styles = [
       display: flex;
       flex-wrap: wrap;
       gap: 0.5rem;
-    }
-    .problem {
-      margin: 0;
-      padding: 0.65rem 0.85rem;
-      border-radius: var(--radius-small);
-      background: var(--red-wash);
-      color: var(--red);
-    }
-    .problem:empty {
-      display: none;
     }
     @container (max-width: 230px) {
       .open li {

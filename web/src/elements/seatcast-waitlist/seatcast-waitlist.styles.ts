@@ -1,9 +1,11 @@
 import { css } from 'lit';
-import { buttons, tokens } from '../internal/tokens.ts';
+import { buttons, fields, notes, tokens } from '../internal/tokens.ts';
 
 export const styles = [
   tokens,
   buttons,
+  fields,
+  notes,
   css`
     :host {
       display: block;
@@ -28,21 +30,8 @@ export const styles = [
     form .button {
       flex: 1 1 auto;
     }
-    label {
-      display: grid;
-      gap: 0.2rem;
-      color: var(--ink-soft);
-      font-size: 0.8125rem;
-    }
     input {
       width: 6.5rem;
-      min-height: 44px;
-      padding: 0.4rem 0.7rem;
-      border: 1px solid var(--line-strong);
-      border-radius: var(--radius-small);
-      background: var(--paper);
-      color: var(--ink);
-      font: inherit;
     }
     .place {
       display: flex;
@@ -59,16 +48,6 @@ export const styles = [
     .hint {
       color: var(--ink-soft);
       font-size: 0.9375rem;
-    }
-    .problem {
-      padding: 0.65rem 0.85rem;
-      border-radius: var(--radius-small);
-      background: var(--red-wash);
-      color: var(--red);
-      font-size: 0.9375rem;
-    }
-    .problem:empty {
-      display: none;
     }
     section > .button {
       justify-self: start;
