@@ -2,6 +2,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { dateParts } from '../elements/internal/format.ts';
 import { addressOf } from '../elements/internal/qr.ts';
 import { explain } from '../elements/internal/refusals.ts';
+import { fields } from '../elements/internal/tokens.ts';
 import { sharedClient } from '../elements/index.ts';
 import type { Account, HeldTicket } from '../sdk/index.ts';
 import { pageSession } from './session.ts';
@@ -23,6 +24,7 @@ const ROLES: Record<string, string> = {
 export class AccountPage extends LitElement {
   static override styles = [
     shared,
+    fields,
     css`
       :host {
         display: grid;
@@ -42,22 +44,12 @@ export class AccountPage extends LitElement {
         justify-items: start;
       }
       label {
-        display: grid;
-        gap: 0.2rem;
         width: 100%;
-        color: var(--ink-soft);
         font-size: 0.875rem;
       }
       input {
-        box-sizing: border-box;
         width: 100%;
-        min-height: 44px;
-        padding: 0.4rem 0.7rem;
-        border: 1px solid var(--line-strong);
-        border-radius: var(--radius-small);
         background: var(--surface);
-        color: var(--ink);
-        font: inherit;
         font-size: 1rem;
       }
       .actions {
@@ -152,7 +144,7 @@ export class AccountPage extends LitElement {
   }
 
   #taken({ held, qr }: { held: HeldTicket; qr: string }): TemplateResult {
-    const { weekday, day, month, year, time, zone } = dateParts(held.starts_at, held.timezone);
+    const { weekday, day, month, year, time, zone } = dateParts('en', held.starts_at, held.timezone);
     const { seat } = held;
     return html`<section class="ticket" aria-labelledby="ticket">
       <h2 id="ticket">${held.event_title}</h2>
@@ -315,7 +307,7 @@ export class AccountPage extends LitElement {
   async #wish(wish: () => Promise<string>): Promise<void> {
     this.busy = true;
     this.said = undefined;
-    this.said = await wish().catch(explain);
+    this.said = await wish().catch((error: unknown) => explain('en', error));
     this.busy = false;
   }
 }

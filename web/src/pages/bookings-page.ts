@@ -1,5 +1,6 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import { explain } from '../elements/internal/refusals.ts';
+import { fields } from '../elements/internal/tokens.ts';
 import { sharedClient } from '../elements/index.ts';
 import { shared } from './shared.styles.ts';
 
@@ -10,6 +11,7 @@ const LINK = '#link=';
 export class BookingsPage extends LitElement {
   static override styles = [
     shared,
+    fields,
     css`
       :host {
         display: grid;
@@ -27,19 +29,10 @@ export class BookingsPage extends LitElement {
         gap: 0.75rem;
       }
       label {
-        display: grid;
-        gap: 0.2rem;
-        color: var(--ink-soft);
         font-size: 0.875rem;
       }
       input {
-        min-height: 44px;
-        padding: 0.4rem 0.7rem;
-        border: 1px solid var(--line-strong);
-        border-radius: var(--radius-small);
         background: var(--surface);
-        color: var(--ink);
-        font: inherit;
         font-size: 1rem;
       }
       p {
@@ -116,7 +109,7 @@ async function done(wish: () => Promise<string>): Promise<string> {
   try {
     return await wish();
   } catch (error) {
-    return explain(error);
+    return explain('en', error);
   }
 }
 

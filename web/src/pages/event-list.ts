@@ -151,7 +151,7 @@ export class EventList extends LitElement {
       this.total = answer.total;
       for (const event of answer.events) this.#categories.add(event.category);
     } catch (error) {
-      if (asked === this.#asked) this.problem = explain(error);
+      if (asked === this.#asked) this.problem = explain('en', error);
     } finally {
       if (asked === this.#asked) this.loading = false;
     }
@@ -159,11 +159,11 @@ export class EventList extends LitElement {
 }
 
 function card(event: EventSummary): TemplateResult {
-  const { weekday, day, month, time } = dateParts(event.starts_at, event.timezone);
+  const { weekday, day, month, time } = dateParts('en', event.starts_at, event.timezone);
   const off = event.status === 'cancelled' || event.status === 'completed';
   return html`<article class="card ${off ? 'off' : ''}" data-event=${event.id}>
     ${poster(event)}
-    ${event.price ? html`<span class="price">from ${roundSum(event.price)}</span>` : nothing}
+    ${event.price ? html`<span class="price">from ${roundSum('en', event.price)}</span>` : nothing}
     <div class="date" aria-hidden="true"><b>${day}</b><span>${month}</span></div>
     <div class="text">
       <h2><a href="/events/${event.id}">${event.title}</a></h2>

@@ -33,7 +33,7 @@ export class EventPage extends LiveElement {
   }
 
   #hero({ event }: EventState): TemplateResult {
-    const { weekday, day, month, year, time, zone } = dateParts(event.starts_at, event.timezone);
+    const { weekday, day, month, year, time, zone } = dateParts('en', event.starts_at, event.timezone);
     return html`<section class="hero ${event.status === 'cancelled' ? 'off' : ''}">
       ${poster(event)}
       <div class="about">

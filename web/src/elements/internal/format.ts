@@ -1,54 +1,63 @@
-/** Numbers, money and times as people read them. */
+/** Numbers, money and times as people read them, in their language. */
 import type { Money } from '../../sdk/index.ts';
+import type { Language, Translations } from './language.ts';
 
-const LANGUAGE = 'en-GB';
-const counts = new Intl.NumberFormat(LANGUAGE);
+/** Locales of `Intl`. Dates are those of the calendar that tickets and mails have. */
+const LOCALES: Translations<string> = {
+  en: 'en-GB',
+  th: 'th-TH-u-ca-gregory',
+  fa: 'fa-IR-u-ca-gregory',
+};
+const FREE: Translations<string> = { en: 'Free', th: 'ฟรี', fa: 'رایگان' };
 
-export function count(value: number): string {
-  return counts.format(value);
+/** Formats are dear to make, so each is made once. */
+const counts = new Map<Language, Intl.NumberFormat>();
+
+export function count(language: Language, value: number): string {
+  let format = counts.get(language);
+  if (!format) counts.set(language, (format = new Intl.NumberFormat(LOCALES[language])));
+  return format.format(value);
 }
 
-/** `1 ticket`, `2 tickets`. */
+/** English: `1 ticket`, `2 tickets`. */
 export function plural(value: number, word: string): string {
-  return `${count(value)} ${word}${value === 1 ? '' : 's'}`;
+  return `${count('en', value)} ${word}${value === 1 ? '' : 's'}`;
 }
-
-const percents = new Intl.NumberFormat(LANGUAGE, { style: 'percent', maximumFractionDigits: 2 });
 
 /** Of hundredths of a percent: `19%`, `7.5%`. */
-export function percent(basisPoints: number): string {
-  return percents.format(basisPoints / 10_000);
+export function percent(language: Language, basisPoints: number): string {
+  return new Intl.NumberFormat(LOCALES[language], { style: 'percent', maximumFractionDigits: 2 }).format(basisPoints / 10_000);
 }
 
 /** `€45.00`, `¥500`; nothing to pay is `Free`. */
-export function money({ amount, currency }: Money): string {
-  return amount === 0 ? 'Free' : sum({ amount, currency });
+export function money(language: Language, { amount, currency }: Money): string {
+  return amount === 0 ? FREE[language] : sum(language, { amount, currency });
 }
 
 /** Like `money`, but zero stays a number. */
-export function sum(money: Money): string {
-  return formatted(money, {});
+export function sum(language: Language, money: Money): string {
+  return formatted(language, money, {});
 }
 
 /** Like `sum`, without the cents of a round sum: `€32`, `€32.50`. */
-export function roundSum(money: Money): string {
-  return formatted(money, { trailingZeroDisplay: 'stripIfInteger' });
+export function roundSum(language: Language, money: Money): string {
+  return formatted(language, money, { trailingZeroDisplay: 'stripIfInteger' });
 }
 
-function formatted({ amount, currency }: Money, options: Intl.NumberFormatOptions): string {
-  const format = new Intl.NumberFormat(LANGUAGE, { style: 'currency', currency, ...options });
+function formatted(language: Language, { amount, currency }: Money, options: Intl.NumberFormatOptions): string {
+  const format = new Intl.NumberFormat(LOCALES[language], { style: 'currency', currency, ...options });
   // Minor units of the currency: two digits for the euro, none for the yen, three for the dinar.
   const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
   return format.format(amount / 10 ** digits);
 }
 
 /** A moment of today as its time, an older one as its day, on the reader's clock: `14:05`, `3 Nov, 14:05`. */
-export function momentWords(moment: string, now = new Date()): string {
+export function momentWords(language: Language, moment: string, now = new Date()): string {
   const at = new Date(moment);
   if (Number.isNaN(at.getTime())) return '';
   const isToday = at.toDateString() === now.toDateString();
   const day: Intl.DateTimeFormatOptions = isToday ? {} : { day: 'numeric', month: 'short' };
-  return new Intl.DateTimeFormat(LANGUAGE, { ...day, hour: '2-digit', minute: '2-digit' }).format(at);
+  return new Intl.DateTimeFormat(LOCALES[language], { ...day, hour: '2-digit', minute: '2-digit' }).format(at);
 }
 
 export interface DateParts {
@@ -62,8 +71,8 @@ export interface DateParts {
 }
 
 /** A moment as the clock on the venue's wall shows it. */
-export function dateParts(moment: string, timezone: string): DateParts {
-  const format = new Intl.DateTimeFormat(LANGUAGE, {
+export function dateParts(language: Language, moment: string, timezone: string): DateParts {
+  const format = new Intl.DateTimeFormat(LOCALES[language], {
     timeZone: knownZone(timezone),
     weekday: 'short',
     day: 'numeric',
@@ -87,7 +96,7 @@ export function dateParts(moment: string, timezone: string): DateParts {
 
 function knownZone(timezone: string): string {
   try {
-    new Intl.DateTimeFormat(LANGUAGE, { timeZone: timezone });
+    new Intl.DateTimeFormat(LOCALES.en, { timeZone: timezone });
     return timezone;
   } catch {
     return 'UTC';

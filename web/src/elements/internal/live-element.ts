@@ -1,5 +1,6 @@
 import { LitElement } from 'lit';
 import type { SeatcastClient } from '../../sdk/index.ts';
+import { LanguageController, type Language } from './language.ts';
 import { TopicController, type Host } from './watch-controller.ts';
 
 /**
@@ -23,6 +24,13 @@ export class LiveElement extends LitElement implements Host {
     () => (this.event === undefined || Number.isNaN(this.event) ? undefined : `event:${this.event}`),
     () => this.topicChanged(),
   );
+
+  readonly #speech = new LanguageController(this);
+
+  /** The language that is spoken around the element. */
+  protected get language(): Language {
+    return this.#speech.language;
+  }
 
   /** Called when the topic changed, before the element renders. */
   protected topicChanged(): void {}

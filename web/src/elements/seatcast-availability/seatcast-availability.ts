@@ -1,8 +1,9 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { stockLevel, totalsOf, type EventState, type StockLevel, type TopicStatus } from '../../sdk/index.ts';
-import { count } from '../internal/format.ts';
+import type { Language } from '../internal/language.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { styles } from './seatcast-availability.styles.ts';
+import { WORDS } from './words.ts';
 
 /** The badge's words for some stock. */
 interface Stock {
@@ -10,21 +11,8 @@ interface Stock {
   level: StockLevel;
 }
 
-const CLOSED: Partial<Record<EventState['event']['status'], string>> = {
-  cancelled: 'Cancelled',
-  completed: 'Ended',
-  paused: 'Sales paused',
-  draft: 'Not on sale yet',
-};
-
 /** Pause between a change of colour and its announcement. */
 const ANNOUNCE_AFTER_MS = 1_500;
-
-const LIVENESS: Record<Exclude<TopicStatus, 'connecting'>, { label: string; title: string }> = {
-  live: { label: 'Live', title: 'Proven current: the number changes as tickets are sold' },
-  stale: { label: 'Stale', title: 'The last number known; newer ones may exist. Reconnecting' },
-  offline: { label: 'Offline', title: 'No connection. This is the last number known' },
-};
 
 /**
  * How many tickets are left, live: green, yellow from 25 % left, orange from 10 %, red when sold
@@ -79,31 +67,33 @@ export class SeatcastAvailability extends LiveElement {
     const stock = state && this.#stock(state);
     if (!stock || stock.level === this.#heard) return;
     this.#heard = stock.level;
-    this.announced = words(stock);
+    this.announced = words(this.language, stock);
   }
 
   override render(): TemplateResult {
     const { state, status, refused } = this.topic.view;
-    if (refused) return html`<span class="badge closed">Not available</span>`;
+    if (refused) return html`<span class="badge closed">${WORDS[this.language].unavailable}</span>`;
     if (!state) return this.#waiting(status);
     const announcer = this.announce ? html`<span class="visually-hidden" role="status">${this.announced ?? nothing}</span>` : nothing;
     return html`${this.#badge(state)}${this.#liveness(status)}${announcer}`;
   }
 
   #waiting(status: TopicStatus): TemplateResult {
-    const pending = html`<span class="badge skeleton" role="img" aria-label="Loading availability"></span>`;
+    const pending = html`<span class="badge skeleton" role="img" aria-label=${WORDS[this.language].loading}></span>`;
     return html`${pending}${this.#liveness(status)}`;
   }
 
   #badge(state: EventState): TemplateResult {
-    const closed = CLOSED[state.event.status];
-    if (closed) return html`<span class="badge closed ${state.event.status}" data-level=${state.event.status}>${closed}</span>`;
+    const { status } = state.event;
+    if (status !== 'active') {
+      return html`<span class="badge closed ${status}" data-level=${status}>${WORDS[this.language].closed[status]}</span>`;
+    }
     const stock = this.#stock(state);
     const changed = this.#shown !== undefined && this.#shown !== stock.available;
     this.#shown = stock.available;
     const old = this.topic.view.status === 'live' ? '' : 'old';
     return html`<span class="badge ${stock.level} ${changed ? 'changed' : ''} ${old}" data-level=${stock.level} @animationend=${this.#settled}>
-      <span class="dot" aria-hidden="true"></span><span class="text">${words(stock)}</span>
+      <span class="dot" aria-hidden="true"></span><span class="text">${words(this.language, stock)}</span>
     </span>`;
   }
 
@@ -118,7 +108,7 @@ export class SeatcastAvailability extends LiveElement {
 
   #liveness(status: TopicStatus): TemplateResult | typeof nothing {
     if (status === 'connecting' || (this.quiet && status === 'live')) return nothing;
-    const { label, title } = LIVENESS[status];
+    const { label, title } = WORDS[this.language].liveness[status];
     return html`<span class="liveness ${status}" data-status=${status} title=${title}>
       <span class="pulse" aria-hidden="true"></span>${label}
     </span>`;
@@ -130,11 +120,12 @@ export class SeatcastAvailability extends LiveElement {
   }
 }
 
-function words({ available, level }: Stock): string {
-  if (level === 'sold_out') return 'Sold out';
-  if (available < 10) return `Only ${available} left`;
-  if (level === 'almost_sold_out') return `Almost sold out · ${count(available)} left`;
-  return level === 'limited' ? `Limited · ${count(available)} left` : `${count(available)} left`;
+function words(language: Language, { available, level }: Stock): string {
+  const { soldOut, only, almost, limited, left } = WORDS[language];
+  if (level === 'sold_out') return soldOut;
+  if (available < 10) return only(available);
+  if (level === 'almost_sold_out') return almost(available);
+  return level === 'limited' ? limited(available) : left(available);
 }
 
 define('seatcast-availability', SeatcastAvailability);

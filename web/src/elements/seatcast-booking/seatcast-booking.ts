@@ -4,12 +4,14 @@ import { BookingMadeEvent } from '../events/booking-made.ts';
 import { BookingRefusedEvent } from '../events/booking-refused.ts';
 import type { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { sameChoice, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
-import { plural, sum } from '../internal/format.ts';
+import { count, sum } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { addedRows, containedWords } from '../internal/price-lines.ts';
 import { QuoteController } from '../internal/quote-controller.ts';
-import { explain, isMoney, Problem } from '../internal/refusals.ts';
+import { isMoney } from '../internal/refusal-words.ts';
+import { explain, Problem } from '../internal/refusals.ts';
 import { styles } from './seatcast-booking.styles.ts';
+import { WORDS } from './words.ts';
 import type {} from '../seatcast-seat-map/seatcast-seat-map.ts';
 import type { SeatcastBookings } from '../seatcast-bookings/seatcast-bookings.ts';
 import '../seatcast-bookings/seatcast-bookings.ts';
@@ -126,8 +128,8 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #panel(state: EventState | undefined): TemplateResult {
-    if (this.lines.length === 0 && isSoldOut(state)) return html`<section class="panel" aria-label="Your booking">${this.#nothingChosen(state)}</section>`;
-    return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label="Your booking">
+    if (this.lines.length === 0 && isSoldOut(state)) return html`<section class="panel" aria-label=${WORDS[this.language].yourBooking}>${this.#nothingChosen(state)}</section>`;
+    return html`<section class="panel ${this.lines.length > 0 ? 'chosen' : ''}" aria-label=${WORDS[this.language].yourBooking}>
       ${this.lines.length === 0 ? this.#nothingChosen(state) : this.#chosen()}
       ${this.lines.length === 0 ? nothing : this.#folds()}
       <p class="problem" role="alert">${this.#problemWords() ?? nothing}</p>
@@ -139,35 +141,36 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #nothingChosen(state: EventState | undefined): TemplateResult {
+    const words = WORDS[this.language];
     if (isSoldOut(state)) {
-      return html`<p class="empty"><strong>Sold out.</strong> Tickets that come free, and that nobody on the waitlist takes, appear here at once.</p>`;
+      return html`<p class="empty"><strong>${words.soldOut}</strong> ${words.comesFree}</p>`;
     }
     const seated = (state?.event.layout ?? 0) > 0;
-    if (state?.event.status === 'cancelled') return html`<p class="empty">This event was cancelled.</p>`;
+    if (state?.event.status === 'cancelled') return html`<p class="empty">${words.cancelled}</p>`;
     const closed = state !== undefined && state.event.status !== 'active';
-    const words = closed ? 'Nothing is on sale here at the moment.' : `Choose your ${seated ? 'seats' : 'tickets'} to begin.`;
-    return html`<p class="empty">${words}</p>`;
+    const invitation = seated ? words.chooseSeats : words.chooseTickets;
+    return html`<p class="empty">${closed ? words.notOnSale : invitation}</p>`;
   }
 
   #chosen(): TemplateResult {
     return html`<ul>
         ${this.lines.map(
           (line) => html`<li>
-            <span>${'seat_id' in line.item ? nothing : html`<b>${line.quantity} ×</b> `}${line.label}</span>
-            <span class="amount">${sum(timesQuantity(line))}</span>
+            <span>${'seat_id' in line.item ? nothing : html`<b>${count(this.language, line.quantity)} ×</b> `}${line.label}</span>
+            <span class="amount">${sum(this.language, timesQuantity(line))}</span>
           </li>`,
         )}
       </ul>
-      ${addedRows(this.#quote.lines, this.#total().currency)}
+      ${addedRows(this.language, this.#quote.lines, this.#total().currency)}
       <p class="total ${this.#quote.isReckoning ? 'old' : ''}" aria-busy=${this.#quote.isReckoning}>
-        <span>Total</span> <span class="amount">${sum(this.#total())}</span>
-        <small>${containedWords(this.#quote.lines, this.#total().currency)}</small>
+        <span>${WORDS[this.language].total}</span> <span class="amount">${sum(this.language, this.#total())}</span>
+        <small>${containedWords(this.language, this.#quote.lines, this.#total().currency)}</small>
       </p>`;
   }
 
   #problemWords(): string | undefined {
-    if (this.problem) return this.problem.words;
-    return this.#quote.refusal && explain(this.#quote.refusal);
+    if (this.problem) return this.problem.words(this.language);
+    return this.#quote.refusal && explain(this.language, this.#quote.refusal);
   }
 
   /** What a buyer may say, and need not. */
@@ -178,10 +181,10 @@ export class SeatcastBooking extends LiveElement {
   #attendeeFields(): TemplateResult {
     const tickets = this.lines.flatMap(({ label, quantity }) => Array.from({ length: quantity }, () => label));
     return html`<details class="names" @input=${this.#typed}>
-      <summary>Names on the tickets</summary>
+      <summary>${WORDS[this.language].names}</summary>
       <div class="scroll">
         ${tickets.map(
-          (label, place) => html`<label>${tickets.length > 1 ? `${place + 1} · ` : ''}${label}
+          (label, place) => html`<label>${tickets.length > 1 ? `${count(this.language, place + 1)} · ` : ''}${label}
             <input name="attendee" data-place=${place} autocomplete="off" maxlength=${NAME_CHARS_MAX} .value=${this.#names[place] ?? ''} />
           </label>`,
         )}
@@ -190,20 +193,21 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #voucherFields(): TemplateResult {
+    const words = WORDS[this.language];
     const isFull = this.vouchers.length >= VOUCHERS_MAX;
     return html`<details class="vouchers">
-      <summary>Voucher</summary>
+      <summary>${words.voucher}</summary>
       ${this.vouchers.map(
         (code) => html`<p class="applied">
           <span>${code}</span>
-          <button class="button small" type="button" aria-label="Remove voucher ${code}" @click=${() => this.#removeVoucher(code)}>Remove</button>
+          <button class="button small" type="button" aria-label=${words.removeVoucher(code)} @click=${() => this.#removeVoucher(code)}>${words.remove}</button>
         </p>`,
       )}
       <form ?hidden=${isFull} @submit=${this.#applyVoucher}>
-        <label>Code
+        <label>${words.code}
           <input name="voucher" autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength=${VOUCHER_CHARS_MAX} />
         </label>
-        <button class="button small">Apply</button>
+        <button class="button small">${words.apply}</button>
       </form>
       <p class="problem" role="alert">${this.voucherProblem ?? nothing}</p>
     </details>`;
@@ -230,7 +234,7 @@ export class SeatcastBooking extends LiveElement {
     const named = this.vouchers.find((code) => code === refusal.data['voucher']) ?? this.vouchers.at(-1);
     if (named === undefined) return false;
     this.#removeVoucher(named);
-    this.voucherProblem = explain(refusal);
+    this.voucherProblem = explain(this.language, refusal);
     return true;
   }
 
@@ -246,12 +250,13 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #contactFields(): TemplateResult {
+    const words = WORDS[this.language];
     return html`<details class="contact" @input=${this.#typed} ?open=${this.proving}>
-      <summary>Your name and e-mail <span class="optional">to find the booking again</span></summary>
-      <label>Name
+      <summary>${words.nameAndEmail} <span class="optional">${words.toFindAgain}</span></summary>
+      <label>${words.name}
         <input name="name" autocomplete="name" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.name ?? ''} />
       </label>
-      <label>E-mail
+      <label>${words.email}
         <input name="email" type="email" autocomplete="email" maxlength=${NAME_CHARS_MAX} .value=${this.#contact.email ?? ''} />
       </label>
       ${this.proving ? this.#codeField() : nothing}
@@ -259,11 +264,11 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #codeField(): TemplateResult {
-    return html`<label>Code from the mail
+    return html`<label>${WORDS[this.language].mailedCode}
         <input name="code" autocomplete="one-time-code" maxlength=${NAME_CHARS_MAX} .value=${this.#code} />
       </label>
       <button class="button small" type="button" ?disabled=${!this.#contact.email || this.asking} @click=${() => this.#askCode()}>
-        Send me a code
+        ${WORDS[this.language].sendCode}
       </button>
       <p class="terms" role="status">${this.#mailed ?? nothing}</p>`;
   }
@@ -275,7 +280,7 @@ export class SeatcastBooking extends LiveElement {
     try {
       await this.topic.client.askEmailCode(email);
       this.problem = undefined;
-      this.#mailed = `A code is on its way to ${email}.`;
+      this.#mailed = WORDS[this.language].codeSent(email);
     } catch (error) {
       this.problem = new Problem(error);
     } finally {
@@ -292,17 +297,17 @@ export class SeatcastBooking extends LiveElement {
   }
 
   #invitation(): TemplateResult | string {
-    if (this.sending) return html`<span class="spinner" aria-hidden="true"></span> One moment …`;
+    const words = WORDS[this.language];
+    if (this.sending) return html`<span class="spinner" aria-hidden="true"></span> ${words.oneMoment}`;
     const quantity = quantityOf(this.lines);
-    if (quantity === 0) return 'Hold tickets';
-    const free = this.#total().amount === 0;
-    return `${free ? 'Book' : 'Hold'} ${plural(quantity, 'ticket')}`;
+    if (quantity === 0) return words.holdNothing;
+    return this.#total().amount === 0 ? words.book(quantity) : words.hold(quantity);
   }
 
   #terms(state: EventState | undefined): TemplateResult | typeof nothing {
     if (!state) return nothing;
     const { hold_minutes: minutes, max_per_booking: most } = state.event;
-    return html`<p class="terms">Held for ${plural(minutes, 'minute')}. At most ${most} per booking.</p>`;
+    return html`<p class="terms">${WORDS[this.language].terms(minutes, most)}</p>`;
   }
 
   #bookable(state: EventState | undefined): boolean {
@@ -368,7 +373,7 @@ export class SeatcastBooking extends LiveElement {
     for (const field of fields) {
       if (field.name !== 'attendee') continue;
       const isGap = Number(field.dataset['place']) < last && field.value.trim() === '';
-      field.setCustomValidity(isGap ? 'Names go to the tickets in order: name this one as well.' : '');
+      field.setCustomValidity(isGap ? WORDS[this.language].nameGap : '');
     }
     const wrong = fields.find((field) => !field.checkValidity());
     if (!wrong) return true;

@@ -3,7 +3,9 @@
  * sight, with a word about the reason, until there is something newer to look at.
  */
 import type { Booking } from '../../sdk/index.ts';
+import type { Language } from '../internal/language.ts';
 import { payingOf } from './paying.ts';
+import { WORDS } from './words.ts';
 
 /** Whether it holds stock. */
 export function isStanding({ status }: Booking): boolean {
@@ -14,10 +16,10 @@ export function isStanding({ status }: Booking): boolean {
 const BY_BUYER = 'cancelled by the buyer';
 
 /** How a booking ended, for its card; undefined where its status says it all. */
-export function endOf({ status, cancel_reason: reason }: Booking, isOver: boolean): string | undefined {
-  if (status === 'expired' || isOver) return 'Your hold ended, choose again.';
+export function endOf(language: Language, { status, cancel_reason: reason }: Booking, isOver: boolean): string | undefined {
+  if (status === 'expired' || isOver) return WORDS[language].chooseAgain;
   if (status !== 'cancelled' || reason === BY_BUYER) return undefined;
-  return reason ?? 'This booking was cancelled.';
+  return reason ?? WORDS[language].wasCancelled;
 }
 
 export class Ended {
@@ -43,20 +45,20 @@ export class Ended {
   }
 
   /** These are the bookings now. Answers the buyer's news since the last time, as sentences. */
-  look(bookings: readonly Booking[]): string[] {
+  look(language: Language, bookings: readonly Booking[]): string[] {
+    const words = WORDS[language];
     const news: string[] = [];
     if (bookings.some((booking) => isStanding(booking) && !this.#stood.has(booking.id))) this.forget();
     for (const booking of bookings) {
       const before = this.#stood.get(booking.id);
       if (before && before.status === booking.status && payingOf(before) !== payingOf(booking) && payingOf(booking) === 'declined') {
-        news.push(`The payment of ${booking.reference} was declined.`);
+        news.push(words.paymentDeclined(booking.reference));
       }
       if (!before || before.status === booking.status) continue;
-      if (booking.status === 'confirmed') news.push(`Booking ${booking.reference} is confirmed.`);
+      if (booking.status === 'confirmed') news.push(words.isConfirmed(booking.reference));
       if (isStanding(booking) || this.#givenBack.has(booking.id)) continue;
       this.#inSight.add(booking.id);
-      const words = booking.status === 'expired' ? `The hold ${booking.reference} has ended.` : `Booking ${booking.reference} is ${booking.status}.`;
-      news.push(words);
+      news.push(endWords(words, booking));
     }
     this.#stood = new Map(bookings.filter(isStanding).map((booking) => [booking.id, booking]));
     return news;
@@ -69,4 +71,9 @@ export class Ended {
   forget(): void {
     this.#inSight.clear();
   }
+}
+
+function endWords(words: (typeof WORDS)[Language], { status, reference }: Booking): string {
+  if (status === 'expired') return words.holdEnded(reference);
+  return status === 'refunded' ? words.isRefunded(reference) : words.isCancelled(reference);
 }

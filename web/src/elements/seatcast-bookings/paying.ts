@@ -1,6 +1,8 @@
 /** A payment as its buyer sees it, on the way to the provider's page and back. */
 import type { Booking } from '../../sdk/index.ts';
 import { sum } from '../internal/format.ts';
+import type { Language } from '../internal/language.ts';
+import { WORDS } from './words.ts';
 
 /** `open`: the buyer may pay; `declined`: so did a bank, another card may do; `underway`: wait; `review`: a person looks. */
 export type Paying = 'open' | 'declined' | 'underway' | 'review';
@@ -19,22 +21,23 @@ export function payingOf({ payment }: Booking): Paying {
 }
 
 /** Where the money of a booking is that is no hold any more; undefined where that is plain. */
-export function moneyWords({ status, payment, confirmed_at: confirmedAt }: Booking): string | undefined {
+export function moneyWords(language: Language, { status, payment, confirmed_at: confirmedAt }: Booking): string | undefined {
+  const words = WORDS[language];
   if (!payment) return undefined;
   const { state, refunded } = payment;
-  if (state === 'needs_review') return 'Somebody is looking at your payment, and will tell you.';
-  if (refunded.amount > 0) return `${sum(refunded)} goes back to you.`;
+  if (state === 'needs_review') return words.review;
+  if (refunded.amount > 0) return words.goesBack(sum(language, refunded));
   if (status !== 'expired' && status !== 'cancelled') return undefined;
   // It was in time, and given back later: the refund, if the policy grants one, may still be on the way.
-  if (confirmedAt !== null) return state === 'captured' ? 'What goes back to you follows the refund policy.' : undefined;
+  if (confirmedAt !== null) return state === 'captured' ? words.byPolicy : undefined;
   switch (state) {
     case 'captured':
-      return 'Your payment came too late: it goes back to you.';
+      return words.tooLate;
     case 'authorized':
     case 'processing':
-      return 'Your payment came too late: nothing is taken, or it goes back to you.';
+      return words.tooLateToTake;
     default:
-      return 'Nothing was charged.';
+      return words.notCharged;
   }
 }
 

@@ -4,7 +4,8 @@ import { Refusal, Unreachable, type Booking, type BookedItem, type BookingsView,
 import { BookingCancelledEvent } from '../events/booking-cancelled.ts';
 import { HoldsChangedEvent } from '../events/holds-changed.ts';
 import { PaymentStartedEvent } from '../events/payment-started.ts';
-import { momentWords, money, plural, sum } from '../internal/format.ts';
+import { momentWords, money, sum } from '../internal/format.ts';
+import type { Language } from '../internal/language.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
 import { addedRows, containedWords, ticketAmount } from '../internal/price-lines.ts';
@@ -12,15 +13,8 @@ import { BookingsController } from '../internal/watch-controller.ts';
 import { Ended, endOf, isStanding } from './ended.ts';
 import { BACK, isBack, leaveToPay, leftToPay, moneyWords, payingOf, type Left, type Paying } from './paying.ts';
 import { styles } from './seatcast-bookings.styles.ts';
+import { WORDS } from './words.ts';
 import '../seatcast-tickets/seatcast-tickets.ts';
-
-const STATUS: Record<Booking['status'], string> = {
-  pending: 'Held for you',
-  confirmed: 'Confirmed',
-  expired: 'Expired',
-  cancelled: 'Cancelled',
-  refunded: 'Refunded',
-};
 
 /** How often the countdowns are drawn. */
 const TICK_MS = 250;
@@ -163,12 +157,12 @@ export class SeatcastBookings extends LiveElement {
   /** Why something does not work, as long as it does not. */
   #problem(): string | undefined {
     const { problem, bookings, status } = this.#own.view;
-    if (this.failed) return explain(this.failed.error);
-    if (problem instanceof Refusal) return explain(problem);
-    if (problem && !(problem instanceof Error)) return 'Sign in again to see your bookings.';
+    if (this.failed) return explain(this.language, this.failed.error);
+    if (problem instanceof Refusal) return explain(this.language, problem);
+    if (problem && !(problem instanceof Error)) return WORDS[this.language].signInAgain;
     // Beside an event its numbers say it.
     if (status !== 'offline' || this.active) return undefined;
-    return bookings ? 'No connection. These are your bookings as last known.' : 'No connection. Your bookings appear as soon as it is back.';
+    return bookings ? WORDS[this.language].lastKnown : WORDS[this.language].noConnection;
   }
 
   #list(): TemplateResult | typeof nothing {
@@ -182,21 +176,22 @@ export class SeatcastBookings extends LiveElement {
         )}
       </ul>`;
     }
-    return this.active ? nothing : html`<slot name="empty"><p class="empty">No bookings yet.</p></slot>`;
+    return this.active ? nothing : html`<slot name="empty"><p class="empty">${WORDS[this.language].none}</p></slot>`;
   }
 
   #card(booking: Booking): TemplateResult {
+    const words = WORDS[this.language];
     const isOver = this.#isOver(booking);
     const status = isOver ? 'expired' : booking.status;
     const isOpenOffer = status === 'pending' && isOffer(booking);
     const paying = status === 'pending' && !isOpenOffer ? this.#paying(booking) : undefined;
     const countdown = status === 'pending' && paying !== 'underway' ? this.topic.client.countdown(booking) : undefined;
-    const end = endOf(booking, isOver);
-    const moneys = status === 'pending' ? undefined : moneyWords({ ...booking, status });
+    const end = endOf(this.language, booking, isOver);
+    const moneys = status === 'pending' ? undefined : moneyWords(this.language, { ...booking, status });
     return html`<li class=${status} tabindex="-1" data-booking=${booking.id} data-status=${status}>
       <div class="head">
         <div>
-          <span class="status">${isOpenOffer ? 'Offered to you' : STATUS[status]}</span>
+          <span class="status">${isOpenOffer ? words.offered : words.status[status]}</span>
           ${this.event === undefined ? html`<a class="title" href="/events/${booking.event_id}">${this.#title(booking.event_id)}</a>` : nothing}
         </div>
         ${countdown ? this.#countdown(countdown, holdMsOf(booking)) : nothing}
@@ -204,19 +199,19 @@ export class SeatcastBookings extends LiveElement {
       ${end ? html`<p class="end">${end}</p>` : nothing}
       ${moneys ? html`<p class="money">${moneys}</p>` : nothing}
       <ul class="items">
-        ${booking.items.map((item) => html`<li><span>${itemLabel(item)}</span> ${this.#amount(booking, item)}</li>`)}
+        ${booking.items.map((item) => html`<li><span>${itemLabel(this.language, item)}</span> ${this.#amount(booking, item)}</li>`)}
       </ul>
-      ${addedRows(booking.lines ?? [], booking.total.currency)}
+      ${addedRows(this.language, booking.lines ?? [], booking.total.currency)}
       ${booking.tickets.length > 0 ? html`<seatcast-tickets .booking=${booking} .client=${this.client}></seatcast-tickets>` : nothing}
       ${isOpenOffer ? this.#offer(booking) : nothing} ${paying ? this.#payment(booking, paying) : nothing}
       <div class="foot">
         <span>
           <span class="reference">${booking.reference}</span><br />
-          ${plural(booking.quantity, 'ticket')} · ${money(booking.total)} <small>${containedWords(booking.lines ?? [], booking.total.currency)}</small>
+          ${words.tickets(booking.quantity)} · ${money(this.language, booking.total)} <small>${containedWords(this.language, booking.lines ?? [], booking.total.currency)}</small>
         </span>
         ${isStanding(booking) && !isOver && !isOpenOffer && this.asking !== booking.id
-          ? html`<button class="button small" type="button" aria-label="Cancel booking ${booking.reference}" @click=${() => this.#asked(booking)}>
-              Cancel
+          ? html`<button class="button small" type="button" aria-label=${words.cancelBooking(booking.reference)} @click=${() => this.#asked(booking)}>
+              ${words.cancel}
             </button>`
           : nothing}
       </div>
@@ -228,20 +223,19 @@ export class SeatcastBookings extends LiveElement {
   #amount({ items, lines = [], total }: Booking, item: BookedItem): TemplateResult | typeof nothing {
     const amount = ticketAmount(lines, item.ticket_type_id);
     const isAll = items.length === 1 && amount === total.amount;
-    return amount === undefined || isAll ? nothing : html`<span class="amount">${sum({ amount, currency: total.currency })}</span>`;
+    return amount === undefined || isAll ? nothing : html`<span class="amount">${sum(this.language, { amount, currency: total.currency })}</span>`;
   }
 
   /** Whether to cancel a confirmed booking indeed. */
   #question(booking: Booking): TemplateResult {
     const { id, quantity, reference, total } = booking;
-    const tickets = quantity === 1 ? 'Its ticket becomes void' : `Its ${quantity} tickets become void`;
-    const moneys = total.amount > 0 ? ', and money goes back to you as far as the refund policy says' : '';
-    return html`<div class="question" role="group" aria-label="Cancel booking ${reference}?">
-      <p><b>Cancel this booking?</b> ${`${tickets}${moneys}.`}</p>
+    const words = WORDS[this.language];
+    return html`<div class="question" role="group" aria-label=${words.askCancelOf(reference)}>
+      <p><b>${words.askCancel}</b> ${words.cancelMeans(quantity, total.amount > 0)}</p>
       <div class="answers">
-        <button class="button keep" type="button" @click=${() => this.#keep(booking)}>Keep it</button>
+        <button class="button keep" type="button" @click=${() => this.#keep(booking)}>${words.keep}</button>
         <button class="button yes" type="button" ?disabled=${this.answering === id} @click=${() => this.#cancel(booking)}>
-          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> One moment …` : 'Yes, cancel it'}
+          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> ${words.oneMoment}` : words.yesCancel}
         </button>
       </div>
     </div>`;
@@ -250,7 +244,7 @@ export class SeatcastBookings extends LiveElement {
   #countdown(countdown: Countdown, holdMs: number | undefined): TemplateResult {
     const leftMs = countdown.leftMs();
     const share = holdMs ? Math.min(1, leftMs / holdMs) : 1;
-    return html`<span class="countdown ${leftMs < SOON_MS ? 'soon' : ''}" role="timer" aria-label="${String(countdown)} left of the hold">
+    return html`<span class="countdown ${leftMs < SOON_MS ? 'soon' : ''}" role="timer" aria-label=${WORDS[this.language].timeLeft(String(countdown))}>
       <svg viewBox="0 0 36 36" aria-hidden="true">
         <circle cx="18" cy="18" r="15" pathLength="1"></circle>
         <circle class="left" cx="18" cy="18" r="15" pathLength="1" stroke-dasharray="${share} 1"></circle>
@@ -262,25 +256,26 @@ export class SeatcastBookings extends LiveElement {
   /** How far the payment of a hold is, with the button to begin it. */
   #payment(booking: Booking, paying: Paying): TemplateResult | typeof nothing {
     if (booking.total.amount === 0) return nothing;
-    if (paying === 'review') return html`<p class="money" role="status">${moneyWords(booking)}</p>`;
+    const words = WORDS[this.language];
+    if (paying === 'review') return html`<p class="money" role="status">${moneyWords(this.language, booking)}</p>`;
     if (paying === 'underway') {
       return html`<p class="money" role="status">
-        <span class="spinner" aria-hidden="true"></span> Paying … Your tickets stay yours meanwhile.
+        <span class="spinner" aria-hidden="true"></span> ${words.paying}
       </p>`;
     }
     const isStarting = this.starting === booking.id;
     const { instructions } = this;
     return html`
-      ${paying === 'declined' ? html`<p class="problem" role="alert">The card was declined. Your tickets are still held: try another one.</p>` : nothing}
-      ${instructions?.id === booking.id ? html`<p class="money" role="status">Pay this before the hold ends: <b>${instructions.words}</b></p>` : nothing}
+      ${paying === 'declined' ? html`<p class="problem" role="alert">${words.declined}</p>` : nothing}
+      ${instructions?.id === booking.id ? html`<p class="money" role="status">${words.payBefore} <b>${instructions.words}</b></p>` : nothing}
       <button
         class="button primary pay"
         type="button"
         ?disabled=${this.starting !== undefined}
-        aria-label="Pay ${sum(booking.total)} for booking ${booking.reference}"
+        aria-label=${words.payFor(sum(this.language, booking.total), booking.reference)}
         @click=${() => this.#pay(booking)}
       >
-        ${isStarting ? html`<span class="spinner" aria-hidden="true"></span> One moment …` : `Pay ${sum(booking.total)}`}
+        ${isStarting ? html`<span class="spinner" aria-hidden="true"></span> ${words.oneMoment}` : words.pay(sum(this.language, booking.total))}
       </button>
     `;
   }
@@ -289,21 +284,21 @@ export class SeatcastBookings extends LiveElement {
   #offer(booking: Booking): TemplateResult {
     const { id, reference, total, expires_at: end } = booking;
     const isBusy = this.answering !== undefined;
-    const [came, them] = booking.quantity === 1 ? ['A ticket came free', 'it'] : ['Tickets came free', 'them'];
-    const words = total.amount > 0 ? `Take ${them}, and pay, until` : `Take ${them} until`;
-    return html`<p class="money">${came}, and you are next on the waitlist. ${words} ${momentWords(end ?? '')}.</p>
+    const words = WORDS[this.language];
+    const until = momentWords(this.language, end ?? '');
+    return html`<p class="money">${words.offer(booking.quantity, total.amount > 0, until)}</p>
       <div class="answers">
-        <button class="button primary" type="button" ?disabled=${isBusy} aria-label="Take the offer ${reference}" @click=${() => this.#answer(booking, true)}>
-          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> One moment …` : `Take ${them}`}
+        <button class="button primary" type="button" ?disabled=${isBusy} aria-label=${words.takeOffer(reference)} @click=${() => this.#answer(booking, true)}>
+          ${this.answering === id ? html`<span class="spinner" aria-hidden="true"></span> ${words.oneMoment}` : words.take(booking.quantity)}
         </button>
-        <button class="button" type="button" ?disabled=${isBusy} aria-label="Decline the offer ${reference}" @click=${() => this.#answer(booking, false)}>
-          Decline
+        <button class="button" type="button" ?disabled=${isBusy} aria-label=${words.declineOffer(reference)} @click=${() => this.#answer(booking, false)}>
+          ${words.decline}
         </button>
       </div>`;
   }
 
   #title(eventId: number): string {
-    return this.#titles.get(eventId) ?? `Event ${eventId}`;
+    return this.#titles.get(eventId) ?? WORDS[this.language].event(eventId);
   }
 
   // ── doing ────────────────────────────────────────────────────────────────────────────────────
@@ -311,7 +306,7 @@ export class SeatcastBookings extends LiveElement {
   #changed({ bookings }: BookingsView): void {
     // The caller is another one.
     if (!bookings) return this.#lookAnew();
-    const news = this.#ended.look(bookings.filter(({ event_id: id }) => this.event === undefined || id === this.event));
+    const news = this.#ended.look(this.language, bookings.filter(({ event_id: id }) => this.event === undefined || id === this.event));
     if (news.length > 0) this.said = news.join(' ');
   }
 
@@ -357,7 +352,7 @@ export class SeatcastBookings extends LiveElement {
     const unknown = new Set(this.#shown.map(({ event_id: id }) => id).filter((id) => !this.#titles.has(id)));
     if (unknown.size === 0) return;
     // Asked for once: until the answer, and without one, the number has to do.
-    for (const id of unknown) this.#titles.set(id, `Event ${id}`);
+    for (const id of unknown) this.#titles.set(id, WORDS[this.language].event(id));
     const read = [...unknown].map(async (id) => this.#titles.set(id, (await this.topic.client.event(id)).title));
     await Promise.allSettled(read);
     this.requestUpdate();
@@ -377,7 +372,7 @@ export class SeatcastBookings extends LiveElement {
   #warn({ id, reference }: Booking): void {
     if (this.#warned.has(id)) return;
     this.#warned.add(id);
-    this.said = `Less than a minute left of the hold ${reference}.`;
+    this.said = WORDS[this.language].soonOver(reference);
   }
 
   #revealAwaited(): void {
@@ -444,11 +439,11 @@ export class SeatcastBookings extends LiveElement {
     try {
       if (accepts) {
         await this.topic.client.acceptOffer(booking);
-        this.said = `The tickets of ${booking.reference} are yours${booking.total.amount > 0 ? ' to pay' : ''}.`;
+        this.said = WORDS[this.language].taken(booking.reference, booking.total.amount > 0);
       } else {
         this.#ended.givesBack(booking.id);
         await this.topic.client.declineOffer(booking);
-        this.said = 'You declined the offer.';
+        this.said = WORDS[this.language].offerDeclined;
       }
     } catch (error) {
       this.failed = { id: booking.id, version: booking.version, error, sawAway: false };
@@ -477,7 +472,7 @@ export class SeatcastBookings extends LiveElement {
     try {
       const cancelled = await this.topic.client.cancel(booking);
       this.failed = undefined;
-      this.said = `Booking ${booking.reference} is cancelled.`;
+      this.said = WORDS[this.language].isCancelled(booking.reference);
       this.#ended.keepInSight(booking.id);
       this.dispatchEvent(new BookingCancelledEvent(cancelled));
     } catch (error) {
@@ -504,16 +499,14 @@ function isOffer({ kind }: Booking): boolean {
 }
 
 /** `2 × Standard`, or `Stalls · Row H · Seats 1, 2`. */
-function itemLabel({ name, quantity, seats }: BookedItem): string {
-  if (seats.length === 0) return `${quantity} × ${name}`;
-  const rows = new Map<string, string[]>();
+function itemLabel(language: Language, { name, quantity, seats }: BookedItem): string {
+  if (seats.length === 0) return WORDS[language].item(quantity, name);
+  const rows = new Map<string, { section: string; row: string; numbers: string[] }>();
   for (const { section, row, number } of seats) {
-    const place = `${section} · Row ${row}`;
-    rows.set(place, [...(rows.get(place) ?? []), number]);
+    const place = `${section} ${row}`;
+    rows.set(place, { section, row, numbers: [...(rows.get(place)?.numbers ?? []), number] });
   }
-  return [...rows]
-    .map(([place, numbers]) => `${place} · Seat${numbers.length === 1 ? '' : 's'} ${numbers.join(', ')}`)
-    .join('; ');
+  return [...rows.values()].map(({ section, row, numbers }) => WORDS[language].seats(section, row, numbers)).join('; ');
 }
 
 /** Length of the whole hold, for the bar; undefined when unknown. */

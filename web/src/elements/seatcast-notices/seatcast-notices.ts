@@ -1,18 +1,18 @@
 import { html, nothing, svg, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Notice } from '../../sdk/index.ts';
-import { count, momentWords } from '../internal/format.ts';
+import { momentWords } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { isPutAway, putAway } from './put-away.ts';
 import { styles } from './seatcast-notices.styles.ts';
+import { WORDS } from './words.ts';
 
-const KINDS: Record<string, { label: string; icon: TemplateResult }> = {
-  capacity_change: { label: 'Capacity', icon: svg`<path d="M4 20v-6m5 6V8m6 12V4m5 16v-9" />` },
-  info_update: { label: 'Update', icon: svg`<circle cx="12" cy="12" r="9" /><path d="M12 11v6m0-9.5v.01" />` },
-  cancellation: { label: 'Cancelled', icon: svg`<circle cx="12" cy="12" r="9" /><path d="m8.5 8.5 7 7m0-7-7 7" />` },
-  custom: { label: 'Notice', icon: svg`<path d="M4 10v4h3l7 4V6l-7 4H4Zm13-1c1.4 1.7 1.4 4.3 0 6" />` },
+const ICONS = {
+  capacity_change: svg`<path d="M4 20v-6m5 6V8m6 12V4m5 16v-9" />`,
+  info_update: svg`<circle cx="12" cy="12" r="9" /><path d="M12 11v6m0-9.5v.01" />`,
+  cancellation: svg`<circle cx="12" cy="12" r="9" /><path d="m8.5 8.5 7 7m0-7-7 7" />`,
+  custom: svg`<path d="M4 10v4h3l7 4V6l-7 4H4Zm13-1c1.4 1.7 1.4 4.3 0 6" />`,
 };
-const CUSTOM = KINDS['custom']!;
 
 /** So many are shown at once; older ones on request. */
 const SHOWN_MAX = 3;
@@ -40,7 +40,7 @@ export class SeatcastNotices extends LiveElement {
     const shown = this.all ? notices : notices.slice(0, SHOWN_MAX);
     // The live region is always there: one that comes together with its text is often not read. A log:
     // a new notice is read, not all that are there with it.
-    return html`<div role="log" aria-label="Notices">
+    return html`<div role="log" aria-label=${WORDS[this.language].notices}>
       ${cancelled ? this.#cancelled() : nothing}
       ${repeat(
         shown,
@@ -49,7 +49,7 @@ export class SeatcastNotices extends LiveElement {
       )}
       ${shown.length < notices.length
         ? html`<button class="more" type="button" @click=${() => (this.all = true)}>
-            Show ${count(notices.length - shown.length)} earlier
+            ${WORDS[this.language].earlier(notices.length - shown.length)}
           </button>`
         : nothing}
     </div>`;
@@ -57,20 +57,21 @@ export class SeatcastNotices extends LiveElement {
 
   #cancelled(): TemplateResult {
     return html`<div class="notice cancellation">
-      ${icon(KINDS['cancellation'] ?? CUSTOM)}
-      <p><strong>This event was cancelled.</strong> Nothing can be booked any more.</p>
+      ${icon('cancellation')}
+      <p><strong>${WORDS[this.language].cancelled}</strong> ${WORDS[this.language].nothingBooked}</p>
     </div>`;
   }
 
   #notice(notice: Notice): TemplateResult {
-    const kind = KINDS[notice.type] ?? CUSTOM;
+    const words = WORDS[this.language];
+    const kind = isKnown(notice.type) ? notice.type : 'custom';
     return html`<div class="notice ${notice.type}">
       ${icon(kind)}
       <p>
-        <strong>${kind.label}.</strong> ${notice.message}
-        <time datetime=${notice.at}>${momentWords(notice.at)}</time>
+        <strong>${words.kinds[kind]}.</strong> ${notice.message}
+        <time datetime=${notice.at}>${momentWords(this.language, notice.at)}</time>
       </p>
-      <button class="away" type="button" aria-label="Dismiss: ${notice.message}" @click=${() => this.#dismiss(notice.id)}>×</button>
+      <button class="away" type="button" aria-label=${words.dismiss(notice.message)} @click=${() => this.#dismiss(notice.id)}>×</button>
     </div>`;
   }
 
@@ -84,8 +85,12 @@ function ended(until: string | null): boolean {
   return until !== null && Date.parse(until) <= Date.now();
 }
 
-function icon({ icon: shape }: { icon: TemplateResult }): TemplateResult {
-  return html`<svg viewBox="0 0 24 24" aria-hidden="true">${shape}</svg>`;
+function isKnown(kind: string): kind is keyof typeof ICONS {
+  return Object.hasOwn(ICONS, kind);
+}
+
+function icon(kind: keyof typeof ICONS): TemplateResult {
+  return html`<svg viewBox="0 0 24 24" aria-hidden="true">${ICONS[kind]}</svg>`;
 }
 
 define('seatcast-notices', SeatcastNotices);

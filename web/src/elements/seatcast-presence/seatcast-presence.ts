@@ -1,14 +1,12 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { othersHere, STEPS, type Others } from '../../sdk/index.ts';
 import { count } from '../internal/format.ts';
+import type { Language } from '../internal/language.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { styles } from './seatcast-presence.styles.ts';
+import { WORDS } from './words.ts';
 
-/** Words for people at a step. Steps that other programs name are not told apart. */
-const DOING: [step: string, words: string][] = [
-  [STEPS.choosing, 'choosing tickets'],
-  [STEPS.paying, 'checking out'],
-];
+const KNOWN = [STEPS.choosing, STEPS.paying] as const;
 
 /**
  * How many others are looking at an event and booking it, live. It shows nothing while nobody else is
@@ -34,9 +32,9 @@ export class SeatcastPresence extends LiveElement {
     const { total, booking } = others;
     return html`<p data-others=${total} data-booking=${booking}>
       ${ICON}
-      <span><b>${count(total)}</b> ${total === 1 ? 'other' : 'others'} here</span>
+      <span>${WORDS[this.language].here(total)}</span>
       ${booking > 0
-        ? html`<span class="booking"><b>${count(booking)}</b> ${doing(others)}</span>`
+        ? html`<span class="booking">${WORDS[this.language].booking(booking, doing(this.language, others))}</span>`
         : nothing}
     </p>`;
   }
@@ -44,7 +42,7 @@ export class SeatcastPresence extends LiveElement {
   /** Stale: it is not known how many are here now. */
   #before({ total }: Others): TemplateResult {
     return html`<p class="past">
-      ${ICON}<span><b>${count(total)}</b> ${total === 1 ? 'other' : 'others'} here a moment ago</span>
+      ${ICON}<span>${WORDS[this.language].before(total)}</span>
     </p>`;
   }
 }
@@ -57,12 +55,14 @@ const ICON = html`<svg viewBox="0 0 24 24" aria-hidden="true">
  * `choosing tickets` where all are; else `booking: 2 choosing tickets, 1 checking out`, or `booking` where
  * people are at steps that we do not know.
  */
-function doing({ byStep, booking }: Others): string {
-  const known = DOING.filter(([step]) => (byStep[step] ?? 0) > 0);
-  const sum = known.reduce((total, [step]) => total + (byStep[step] ?? 0), 0);
-  if (sum !== booking) return 'booking';
-  if (known.length === 1) return known[0]?.[1] ?? '';
-  return `booking: ${known.map(([step, words]) => `${count(byStep[step] ?? 0)} ${words}`).join(', ')}`;
+function doing(language: Language, { byStep, booking }: Others): string {
+  const words = WORDS[language];
+  const known = KNOWN.filter((step) => (byStep[step] ?? 0) > 0);
+  const sum = known.reduce((total, step) => total + (byStep[step] ?? 0), 0);
+  if (sum !== booking) return words.mixed([]);
+  const [first] = known;
+  if (known.length === 1 && first) return words.doing[first];
+  return words.mixed(known.map((step) => `${count(language, byStep[step] ?? 0)} ${words.doing[step]}`));
 }
 
 define('seatcast-presence', SeatcastPresence);

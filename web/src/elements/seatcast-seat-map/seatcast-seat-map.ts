@@ -1,7 +1,7 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { sectionNumbers, type EventState, type SeatMapGeometry, type SeatStatus, type TicketType } from '../../sdk/index.ts';
 import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
-import { money, plural } from '../internal/format.ts';
+import { money } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { TopicController } from '../internal/watch-controller.ts';
 import { MapCanvas, type Showing } from './canvas.ts';
@@ -9,7 +9,7 @@ import { Geometry, type Direction, type Seat } from './geometry.ts';
 import { Gestures } from './gestures.ts';
 import { TYPE_COLOURS } from './painter.ts';
 import { styles } from './seatcast-seat-map.styles.ts';
-import { place, seatWords, STATUS_WORDS, takenWords } from './words.ts';
+import { place, seatWords, takenWords, WORDS } from './words.ts';
 import '../seatcast-availability/seatcast-availability.ts';
 
 const ARROWS: Record<string, Direction> = { ArrowLeft: 'left', ArrowRight: 'right', ArrowUp: 'up', ArrowDown: 'down' };
@@ -135,7 +135,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
       this.#columns = columns;
       this.#show(geometry);
     } catch {
-      this.said = 'The seat map could not be loaded. Trying again …';
+      this.said = WORDS[this.language].notLoaded;
       setTimeout(() => this.isConnected && this.topicChanged(), RETRY_MS);
     } finally {
       if (this.#fetching === layout) this.#fetching = undefined;
@@ -176,10 +176,10 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     if (this.#chosen.delete(seat.id)) {
       this.said = undefined;
     } else if (status !== 'available') {
-      this.said = `${place(seat)} is ${this.#statusWords(seat)}.`;
+      this.said = WORDS[this.language].isSo(place(this.language, seat), this.#statusWords(seat));
       return;
     } else if (this.#chosen.size >= most) {
-      this.said = `At most ${plural(most, 'seat')} per booking.`;
+      this.said = WORDS[this.language].atMost(most);
       return;
     } else {
       this.#chosen.set(seat.id, seat);
@@ -194,7 +194,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     const taken = [...this.#chosen.values()].filter(({ id }) => this.statusOf(id) !== 'available');
     if (taken.length === 0) return;
     for (const { id } of taken) this.#chosen.delete(id);
-    this.said = takenWords(taken);
+    this.said = takenWords(this.language, taken);
     this.#select();
   }
 
@@ -214,7 +214,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   #lines(state: EventState): SelectionLine[] {
     return [...this.#chosen.values()].map((seat) => ({
       item: { seat_id: seat.id },
-      label: `${seat.section} · ${place(seat)}`,
+      label: `${seat.section} · ${place(this.language, seat)}`,
       quantity: 1,
       unitPrice: typeOf(state, seat)?.price ?? { amount: 0, currency: state.event.currency },
     }));
@@ -264,6 +264,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
   override render(): TemplateResult | typeof nothing {
     const { state } = this.topic.view;
     if (state?.event.layout === 0) return nothing;
+    const words = WORDS[this.language];
     const ready = this.geometry !== undefined && this.#seats.view.state !== undefined;
     return html`
       <div class="frame">
@@ -276,11 +277,11 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
           @pointercancel=${(event: PointerEvent) => this.#gestures.pointerGone(event)}
           @pointerleave=${(event: PointerEvent) => this.#gestures.pointerGone(event)}
         ></canvas>
-        ${ready ? this.#keyboard() : html`<span class="skeleton loading" role="img" aria-label="Loading the seat map"></span>`}
+        ${ready ? this.#keyboard() : html`<span class="skeleton loading" role="img" aria-label=${words.loading}></span>`}
         ${this.#tip(state)}
         <div class="tools">
-          <button type="button" aria-label="Zoom in" ?disabled=${this.#viewport.isClosest} @click=${() => this.#zoom(STEP_ZOOM)}>+</button>
-          <button type="button" aria-label="Zoom out" ?disabled=${this.#viewport.isFit} @click=${() => this.#zoom(1 / STEP_ZOOM)}>−</button>
+          <button type="button" aria-label=${words.zoomIn} ?disabled=${this.#viewport.isClosest} @click=${() => this.#zoom(STEP_ZOOM)}>+</button>
+          <button type="button" aria-label=${words.zoomOut} ?disabled=${this.#viewport.isFit} @click=${() => this.#zoom(1 / STEP_ZOOM)}>−</button>
         </div>
       </div>
       <p class="said" role="status">${this.said ?? nothing}</p>
@@ -297,7 +298,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
       role="listbox"
       tabindex="0"
       aria-multiselectable="true"
-      aria-label="Seats. Arrow keys move, Enter chooses."
+      aria-label=${WORDS[this.language].keys}
       aria-activedescendant=${this.cursor ? `seat-${this.cursor.id}` : nothing}
       @keydown=${(event: KeyboardEvent) => this.#key(event)}
       @focus=${(event: FocusEvent) => {
@@ -332,20 +333,20 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     const x = Math.min(Math.max(at.x, half), this.clientWidth - half);
     // Set as a property: the page's CSP allows no style attributes.
     return html`<div class="tip ${below ? 'below' : ''}" aria-hidden="true" .style=${`left:${x}px;top:${y}px`}>
-      <b>${seat.section}</b> · ${place(seat)}<br />
-      ${this.statusOf(seat.id) === 'available' && type ? `${type.name} · ${money(type.price)}` : this.#statusWords(seat)}
+      <b>${seat.section}</b> · ${place(this.language, seat)}<br />
+      ${this.statusOf(seat.id) === 'available' && type ? `${type.name} · ${money(this.language, type.price)}` : this.#statusWords(seat)}
     </div>`;
   }
 
   #words(seat: Seat): string {
     const { state } = this.topic.view;
     const chosen = this.#chosen.has(seat.id);
-    return seatWords(seat, state && typeOf(state, seat), chosen ? 'chosen' : this.#statusWords(seat));
+    return seatWords(this.language, seat, state && typeOf(state, seat), chosen ? WORDS[this.language].chosen : this.#statusWords(seat));
   }
 
   #statusWords(seat: Seat): string {
-    if (this.mine?.includes(seat.id)) return 'yours';
-    return STATUS_WORDS[this.statusOf(seat.id) ?? 'blocked'];
+    if (this.mine?.includes(seat.id)) return WORDS[this.language].yours;
+    return WORDS[this.language].status[this.statusOf(seat.id) ?? 'blocked'];
   }
 
   /** What is left of each section. Counted only while somebody looks. */
@@ -354,12 +355,12 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     const rows = this.counting && this.#columns && statuses ? sectionNumbers(this.#columns, statuses) : [];
     const nameOf = (id: number): string => state.ticket_types.find((type) => type.id === id)?.name ?? '';
     return html`<details class="sections" @toggle=${(event: Event) => (this.counting = (event.target as HTMLDetailsElement).open)}>
-      <summary>Seats left by section</summary>
+      <summary>${WORDS[this.language].bySection}</summary>
       <ul>
         ${rows.map(
           (row) => html`<li>
             <span>${row.section} · ${nameOf(row.ticket_type_id)}</span>
-            <span class="price">${row.available} of ${row.allocated}</span>
+            <span class="price">${WORDS[this.language].leftOf(row.available, row.allocated)}</span>
           </li>`,
         )}
       </ul>
@@ -371,13 +372,13 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
       ${state.ticket_types.map(
         (type, index) => html`<li>
           <span class="swatch type-${(index % TYPE_COLOURS) + 1}" aria-hidden="true"></span>
-          <span class="type">${type.name}</span> <span class="price">${money(type.price)}</span>
+          <span class="type">${type.name}</span> <span class="price">${money(this.language, type.price)}</span>
           <seatcast-availability quiet .client=${this.client} event=${state.event.id} ticket-type=${type.id}></seatcast-availability>
         </li>`,
       )}
-      <li><span class="swatch held" aria-hidden="true"></span>Held</li>
-      <li><span class="swatch sold" aria-hidden="true"></span>Sold</li>
-      <li><span class="swatch chosen" aria-hidden="true"></span>Yours</li>
+      <li><span class="swatch held" aria-hidden="true"></span>${WORDS[this.language].legend.held}</li>
+      <li><span class="swatch sold" aria-hidden="true"></span>${WORDS[this.language].legend.sold}</li>
+      <li><span class="swatch chosen" aria-hidden="true"></span>${WORDS[this.language].legend.yours}</li>
     </ul>`;
   }
 

@@ -1,9 +1,10 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { EventState, TicketType, TicketTypeDetails } from '../../sdk/index.ts';
 import { samePrices, SelectionChangedEvent, type SelectionLine, type SelectionSource } from '../events/selection-changed.ts';
-import { count, dateParts, money, plural } from '../internal/format.ts';
+import { count, dateParts, money } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { styles } from './seatcast-ticket-types.styles.ts';
+import { WORDS } from './words.ts';
 import '../seatcast-availability/seatcast-availability.ts';
 
 /** The longest wait that a timer can hold, in milliseconds: about 24 days. */
@@ -81,7 +82,8 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
       const most = type?.available ?? 0;
       if (quantity <= most) continue;
       this.#choose(id, most);
-      this.reduced = `${type?.name ?? 'This type'}: ${most === 0 ? 'just sold out' : `only ${most} left`}. Your selection was reduced.`;
+      const words = WORDS[this.language];
+      this.reduced = words.reduced(type?.name ?? words.thisType, most);
     }
     this.#reprice(state);
   }
@@ -130,10 +132,10 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
       <div class="what">
         <span class="name">${type.name}</span>
         <seatcast-availability quiet .client=${this.client} event=${state.event.id} ticket-type=${type.id}></seatcast-availability>
-        ${this.#terms.get(type.id)?.members_only ? html`<span class="members">Members only</span>` : nothing}
+        ${this.#terms.get(type.id)?.members_only ? html`<span class="members">${WORDS[this.language].membersOnly}</span>` : nothing}
       </div>
       ${this.#bar(type)}
-      <span class="price">${money(type.price)}</span>
+      <span class="price">${money(this.language, type.price)}</span>
       ${this.readonly || this.#terms.get(type.id)?.seated ? nothing : (this.#notOnSale(state, type) ?? this.#stepper(state, type))}
     </li>`;
   }
@@ -142,16 +144,16 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   #notOnSale(state: EventState, type: TicketType): TemplateResult | undefined {
     const { sale_from: from, sale_to: to } = this.#terms.get(type.id) ?? { sale_from: null, sale_to: null };
     if (from && Date.parse(from) > Date.now()) {
-      const { day, month, time } = dateParts(from, state.event.timezone);
-      return html`<span class="closed">On sale from ${day} ${month}, ${time}</span>`;
+      const { day, month, time } = dateParts(this.language, from, state.event.timezone);
+      return html`<span class="closed">${WORDS[this.language].onSaleFrom(`${day} ${month}`, time)}</span>`;
     }
-    return to && Date.parse(to) <= Date.now() ? html`<span class="closed">Sales have ended</span>` : undefined;
+    return to && Date.parse(to) <= Date.now() ? html`<span class="closed">${WORDS[this.language].salesEnded}</span>` : undefined;
   }
 
   /** Sold, held and free as lengths. The numbers stand beside it in words. */
   #bar(type: TicketType): TemplateResult {
     const share = (part: number): number => (type.capacity > 0 ? Math.min(100, (part / type.capacity) * 100) : 0);
-    const label = `${count(type.sold)} sold, ${count(type.held)} held of ${count(type.capacity)}`;
+    const label = WORDS[this.language].stock(type.sold, type.held, type.capacity);
     return html`<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label=${label}>
       <title>${label}</title>
       <rect class="sold" width=${share(type.sold)} height="4"></rect>
@@ -164,19 +166,20 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
     const most = this.#most(state, type);
     const least = Math.max(1, this.#terms.get(type.id)?.min_per_booking ?? 1);
     const open = state.event.status === 'active';
-    return html`<div class="stepper" role="group" aria-label="Quantity of ${type.name}">
+    const words = WORDS[this.language];
+    return html`<div class="stepper" role="group" aria-label=${words.quantityOf(type.name)}>
       <button
         type="button"
-        aria-label="One fewer ${type.name}"
+        aria-label=${words.fewer(type.name)}
         ?disabled=${quantity === 0}
         @click=${() => this.#step(type.id, quantity <= least ? 0 : quantity - 1)}
       >
         −
       </button>
-      <output aria-live="polite">${quantity}</output>
+      <output aria-live="polite">${count(this.language, quantity)}</output>
       <button
         type="button"
-        aria-label="One more ${type.name}"
+        aria-label=${words.more(type.name)}
         title=${quantity > 0 && quantity >= most ? this.#whyNoMore(state, type, quantity) : ''}
         ?disabled=${!open || quantity >= most || least > most}
         @click=${() => this.#step(type.id, Math.max(least, quantity + 1))}
@@ -194,9 +197,9 @@ export class SeatcastTicketTypes extends LiveElement implements SelectionSource 
   }
 
   #whyNoMore(state: EventState, type: TicketType, quantity: number): string {
-    if (quantity >= type.available) return `Only ${type.available} left`;
+    if (quantity >= type.available) return WORDS[this.language].onlyLeft(type.available);
     const most = Math.min(this.#terms.get(type.id)?.max_per_booking ?? Infinity, state.event.max_per_booking);
-    return `At most ${plural(most, 'ticket')} per booking`;
+    return WORDS[this.language].atMost(most);
   }
 
   #step(id: number, quantity: number): void {

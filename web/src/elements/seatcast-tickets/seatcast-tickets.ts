@@ -1,12 +1,12 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { Refusal, type Booking, type SeatcastClient, type Ticket } from '../../sdk/index.ts';
+import { LanguageController, type Language } from '../internal/language.ts';
 import { define } from '../internal/live-element.ts';
 import { addressOf } from '../internal/qr.ts';
 import { explain } from '../internal/refusals.ts';
 import { sharedClient } from '../internal/shared-client.ts';
 import { styles } from './seatcast-tickets.styles.ts';
-
-const STATUS: Record<Ticket['status'], string> = { valid: 'Valid', used: 'Used', transferred: 'Handed on', void: 'Void' };
+import { WORDS } from './words.ts';
 
 /** Characters that the server takes of a name or an address. */
 const NAME_CHARS_MAX = 200;
@@ -46,11 +46,16 @@ export class SeatcastTickets extends LitElement {
   /** How that went. */
   declare said: string | undefined;
 
+  readonly #speech = new LanguageController(this);
   /** Addresses of the images, by code. */
   readonly #qrs = new Map<string, string>();
   /** Tickets that are known to be offered to somebody. */
   readonly #offered = new Set<string>();
   #isReading = false;
+
+  get #words(): (typeof WORDS)[Language] {
+    return WORDS[this.#speech.language];
+  }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     const before = changed.get('booking');
@@ -65,7 +70,7 @@ export class SeatcastTickets extends LitElement {
     const { booking } = this;
     if (!booking || booking.tickets.length === 0) return nothing;
     const opens = booking.tickets.some(({ status }) => status === 'valid');
-    return html`<ul class="tickets ${this.#isOpen() ? 'open' : ''}" aria-label="Tickets">
+    return html`<ul class="tickets ${this.#isOpen() ? 'open' : ''}" aria-label=${this.#words.tickets}>
         ${booking.tickets.map((ticket) => this.#ticket(booking, ticket))}
       </ul>
       <p class="said" role="status">${this.said ?? nothing}</p>
@@ -77,11 +82,11 @@ export class SeatcastTickets extends LitElement {
     const qr = this.#qrs.get(code);
     const isShown = this.#isOpen() && status === 'valid';
     return html`<li class=${status}>
-      ${isShown ? html`<span class="qr">${qr ? html`<img src=${qr} alt="QR code of ticket ${code}" />` : nothing}</span>` : nothing}
+      ${isShown ? html`<span class="qr">${qr ? html`<img src=${qr} alt=${this.#words.qrOf(code)} />` : nothing}</span>` : nothing}
       <div class="about">
-        <span class="what">${placeOf(booking, ticket)}</span>
+        <span class="what">${placeOf(this.#words, booking, ticket)}</span>
         <code>${code}</code>
-        <span class="status">${STATUS[status]}</span>
+        <span class="status">${this.#words.status[status]}</span>
         ${isShown ? this.#handOn(code) : nothing}
       </div>
       ${isShown && this.handing === code ? this.#recipient(booking, code) : nothing}
@@ -93,10 +98,10 @@ export class SeatcastTickets extends LitElement {
       class="link"
       type="button"
       aria-expanded=${this.handing === code}
-      aria-label="Hand on ticket ${code}"
+      aria-label=${this.#words.handOnTicket(code)}
       @click=${() => (this.handing = this.handing === code ? undefined : code)}
     >
-      Hand on
+      ${this.#words.handOn}
     </button>`;
   }
 
@@ -104,14 +109,14 @@ export class SeatcastTickets extends LitElement {
   #recipient(booking: Booking, code: string): TemplateResult {
     if (this.#offered.has(code)) {
       return html`<div class="recipient">
-        <button class="button small" type="button" ?disabled=${this.busy} @click=${() => this.#withdraw(booking, code)}>Withdraw the offer</button>
+        <button class="button small" type="button" ?disabled=${this.busy} @click=${() => this.#withdraw(booking, code)}>${this.#words.withdraw}</button>
       </div>`;
     }
     return html`<form class="recipient" @submit=${(event: SubmitEvent) => this.#offer(event, booking, code)}>
-      <label>Name <input name="name" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
-      <label>E-mail <input name="email" type="email" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
-      <button class="button small" ?disabled=${this.busy}>Offer by mail</button>
-      <p class="hint">The ticket is yours until they take it. A refund would still go to you.</p>
+      <label>${this.#words.name} <input name="name" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
+      <label>${this.#words.email} <input name="email" type="email" required maxlength=${NAME_CHARS_MAX} autocomplete="off" /></label>
+      <button class="button small" ?disabled=${this.busy}>${this.#words.offer}</button>
+      <p class="hint">${this.#words.yoursUntil}</p>
     </form>`;
   }
 
@@ -128,7 +133,7 @@ export class SeatcastTickets extends LitElement {
       }
       this.#offered.add(code);
       this.handing = undefined;
-      return `The ticket ${code} is offered to ${name} by mail.`;
+      return this.#words.offered(code, name);
     });
   }
 
@@ -137,7 +142,7 @@ export class SeatcastTickets extends LitElement {
       await this.#client.withdrawTicket(code, booking);
       this.#offered.delete(code);
       this.handing = undefined;
-      return `The ticket ${code} is not offered any more.`;
+      return this.#words.withdrawn(code);
     });
   }
 
@@ -147,7 +152,7 @@ export class SeatcastTickets extends LitElement {
     try {
       this.said = await wish();
     } catch (error) {
-      this.problem = explain(error);
+      this.problem = explain(this.#speech.language, error);
     } finally {
       this.busy = false;
     }
@@ -157,13 +162,13 @@ export class SeatcastTickets extends LitElement {
     const isOpen = this.#isOpen();
     return html`<div class="actions">
       <button class="button small" type="button" aria-pressed=${isOpen} @click=${() => (this.opened = !isOpen)}>
-        ${isOpen ? 'Hide QR codes' : 'Show QR codes'}
+        ${isOpen ? this.#words.hideQrs : this.#words.showQrs}
       </button>
       <button class="button small" type="button" ?disabled=${this.fetching !== undefined} @click=${() => this.#fetch(booking, 'pdf')}>
-        Print (PDF)
+        ${this.#words.print}
       </button>
       <button class="button small" type="button" ?disabled=${this.fetching !== undefined} @click=${() => this.#fetch(booking, 'ics')}>
-        Add to calendar
+        ${this.#words.calendar}
       </button>
     </div>`;
   }
@@ -189,7 +194,7 @@ export class SeatcastTickets extends LitElement {
         this.requestUpdate();
       }
     } catch (error) {
-      this.problem = explain(error);
+      this.problem = explain(this.#speech.language, error);
       // «Show» tries again.
       this.opened = false;
     } finally {
@@ -210,7 +215,7 @@ export class SeatcastTickets extends LitElement {
       if (kind === 'pdf') save(await this.#client.ticketsPdf(booking), `tickets-${booking.reference}.pdf`);
       else save(await this.#client.calendarEntry(booking), `${booking.reference}.ics`);
     } catch (error) {
-      this.problem = explain(error);
+      this.problem = explain(this.#speech.language, error);
     } finally {
       this.fetching = undefined;
     }
@@ -218,10 +223,10 @@ export class SeatcastTickets extends LitElement {
 }
 
 /** `Standard`, or `Stalls · Row H · Seat 2`. */
-function placeOf({ items }: Booking, { ticket_type_id: type, seat_id: id }: Pick<Ticket, 'ticket_type_id' | 'seat_id'>): string {
+function placeOf(words: (typeof WORDS)[Language], { items }: Booking, { ticket_type_id: type, seat_id: id }: Pick<Ticket, 'ticket_type_id' | 'seat_id'>): string {
   const seat = items.flatMap(({ seats }) => seats).find((one) => one.id === id);
-  if (seat) return `${seat.section} · Row ${seat.row} · Seat ${seat.number}`;
-  return items.find(({ ticket_type_id }) => ticket_type_id === type)?.name ?? 'Ticket';
+  if (seat) return words.seat(seat.section, seat.row, seat.number);
+  return items.find(({ ticket_type_id }) => ticket_type_id === type)?.name ?? words.ticket;
 }
 
 /** Gives the browser a file as if it had been downloaded from a link. */

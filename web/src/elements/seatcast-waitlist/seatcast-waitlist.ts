@@ -1,10 +1,11 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { Refusal, totalsOf, type Waiting } from '../../sdk/index.ts';
-import { plural } from '../internal/format.ts';
+import { count } from '../internal/format.ts';
 import { define, LiveElement } from '../internal/live-element.ts';
 import { explain } from '../internal/refusals.ts';
 import { BookingsController } from '../internal/watch-controller.ts';
 import { styles } from './seatcast-waitlist.styles.ts';
+import { WORDS } from './words.ts';
 
 /** The place in the line moves when others answer their offers: looked at no more often than this when the event changes. */
 const AGAIN_MS = 5_000;
@@ -87,28 +88,30 @@ export class SeatcastWaitlist extends LiveElement {
     const isSoldOut = state?.event.status === 'active' && totalsOf(state).status === 'sold_out';
     if (!isSoldOut || this.waiting?.status === 'offered') return undefined;
     if (!this.#own.view.account) {
-      return html`<section aria-label="Waitlist"><p><slot name="sign-in">Sign in to join the waitlist.</slot></p></section>`;
+      return html`<section aria-label=${WORDS[this.language].waitlist}><p><slot name="sign-in">${WORDS[this.language].signIn}</slot></p></section>`;
     }
     return this.waiting === null ? this.#form(state.event.max_per_booking) : undefined;
   }
 
   #place({ place, quantity }: Waiting): TemplateResult {
-    return html`<section aria-label="Waitlist">
-      <p class="place"><strong>${place ?? '…'}</strong> <span>your place on the waitlist, for ${plural(quantity, 'ticket')}</span></p>
-      <p class="hint">Tickets that come free are held for you, and offered here and by mail.</p>
+    const words = WORDS[this.language];
+    return html`<section aria-label=${WORDS[this.language].waitlist}>
+      <p class="place"><strong>${place === null || place === undefined ? '…' : count(this.language, place)}</strong> <span>${words.place(quantity)}</span></p>
+      <p class="hint">${words.heldForYou}</p>
       ${this.#problemLine()}
-      <button class="button small" type="button" ?disabled=${this.busy} @click=${() => this.#leave()}>Leave the waitlist</button>
+      <button class="button small" type="button" ?disabled=${this.busy} @click=${() => this.#leave()}>${words.leave}</button>
     </section>`;
   }
 
   #form(most: number): TemplateResult {
-    return html`<section aria-label="Waitlist">
-      <p class="hint">Tickets that come free are offered to the waitlist first.</p>
+    const words = WORDS[this.language];
+    return html`<section aria-label=${WORDS[this.language].waitlist}>
+      <p class="hint">${words.offeredFirst}</p>
       <form @submit=${this.#join}>
-        <label>Tickets, together
+        <label>${words.together}
           <input name="quantity" type="number" inputmode="numeric" required min="1" max=${most} .value=${String(this.quantity)} @input=${this.#typed} />
         </label>
-        <button class="button primary" ?disabled=${this.busy}>Join the waitlist</button>
+        <button class="button primary" ?disabled=${this.busy}>${words.join}</button>
       </form>
       ${this.#problemLine()}
     </section>`;
@@ -162,7 +165,7 @@ export class SeatcastWaitlist extends LiveElement {
     if (id === undefined) return;
     void this.#wish(async () => {
       this.waiting = await this.topic.client.joinWaitlist(id, { quantity: this.quantity });
-      return 'You are on the waitlist.';
+      return WORDS[this.language].joined;
     });
   }
 
@@ -172,7 +175,7 @@ export class SeatcastWaitlist extends LiveElement {
     void this.#wish(async () => {
       await this.topic.client.leaveWaitlist(waiting);
       this.waiting = null;
-      return 'You have left the waitlist.';
+      return WORDS[this.language].left;
     });
   }
 
@@ -182,7 +185,7 @@ export class SeatcastWaitlist extends LiveElement {
     try {
       this.said = await wish();
     } catch (error) {
-      this.problem = explain(error);
+      this.problem = explain(this.language, error);
       // Another window was faster.
       if (error instanceof Refusal) void this.#read();
     } finally {

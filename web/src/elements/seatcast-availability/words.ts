@@ -1,0 +1,66 @@
+import type { EventState, TopicStatus } from '../../sdk/index.ts';
+import { count } from '../internal/format.ts';
+import type { Translations } from '../internal/language.ts';
+
+type Closed = Exclude<EventState['event']['status'], 'active'>;
+type Told = Exclude<TopicStatus, 'connecting'>;
+
+interface Words {
+  unavailable: string;
+  loading: string;
+  soldOut: string;
+  only: (left: number) => string;
+  almost: (left: number) => string;
+  limited: (left: number) => string;
+  left: (left: number) => string;
+  closed: Readonly<Record<Closed, string>>;
+  liveness: Readonly<Record<Told, { label: string; title: string }>>;
+}
+
+export const WORDS: Translations<Words> = {
+  en: {
+    unavailable: 'Not available',
+    loading: 'Loading availability',
+    soldOut: 'Sold out',
+    only: (left) => `Only ${left} left`,
+    almost: (left) => `Almost sold out · ${count('en', left)} left`,
+    limited: (left) => `Limited · ${count('en', left)} left`,
+    left: (left) => `${count('en', left)} left`,
+    closed: { cancelled: 'Cancelled', completed: 'Ended', paused: 'Sales paused', draft: 'Not on sale yet' },
+    liveness: {
+      live: { label: 'Live', title: 'Proven current: the number changes as tickets are sold' },
+      stale: { label: 'Stale', title: 'The last number known; newer ones may exist. Reconnecting' },
+      offline: { label: 'Offline', title: 'No connection. This is the last number known' },
+    },
+  },
+  th: {
+    unavailable: 'ไม่มีข้อมูล',
+    loading: 'กำลังโหลดจำนวนที่ว่าง',
+    soldOut: 'ขายหมดแล้ว',
+    only: (left) => `เหลือเพียง ${count('th', left)} ใบ`,
+    almost: (left) => `ใกล้หมด · เหลือ ${count('th', left)} ใบ`,
+    limited: (left) => `เหลือจำกัด · ${count('th', left)} ใบ`,
+    left: (left) => `เหลือ ${count('th', left)} ใบ`,
+    closed: { cancelled: 'ยกเลิกแล้ว', completed: 'จบแล้ว', paused: 'พักการขาย', draft: 'ยังไม่เปิดขาย' },
+    liveness: {
+      live: { label: 'สด', title: 'ยืนยันว่าเป็นปัจจุบัน ตัวเลขเปลี่ยนเมื่อมีการขายบัตร' },
+      stale: { label: 'ค้าง', title: 'ตัวเลขล่าสุดที่ทราบ อาจมีใหม่กว่านี้ กำลังเชื่อมต่อใหม่' },
+      offline: { label: 'ออฟไลน์', title: 'ไม่มีการเชื่อมต่อ นี่คือตัวเลขล่าสุดที่ทราบ' },
+    },
+  },
+  fa: {
+    unavailable: 'در دسترس نیست',
+    loading: 'در حال خواندن موجودی',
+    soldOut: 'تمام شد',
+    only: (left) => `تنها ${count('fa', left)} باقی مانده`,
+    almost: (left) => `رو به پایان · ${count('fa', left)} باقی مانده`,
+    limited: (left) => `محدود · ${count('fa', left)} باقی مانده`,
+    left: (left) => `${count('fa', left)} باقی مانده`,
+    closed: { cancelled: 'لغو شد', completed: 'پایان یافت', paused: 'فروش متوقف است', draft: 'هنوز فروخته نمی‌شود' },
+    liveness: {
+      live: { label: 'زنده', title: 'به‌روز بودن آن اثبات شده است: عدد با فروش بلیت‌ها تغییر می‌کند' },
+      stale: { label: 'کهنه', title: 'آخرین عدد شناخته‌شده؛ شاید تازه‌تر هم باشد. در حال اتصال دوباره' },
+      offline: { label: 'آفلاین', title: 'اتصالی نیست. این آخرین عدد شناخته‌شده است' },
+    },
+  },
+};

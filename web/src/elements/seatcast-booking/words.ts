@@ -1,0 +1,122 @@
+import { count, plural } from '../internal/format.ts';
+import type { Translations } from '../internal/language.ts';
+
+interface Words {
+  yourBooking: string;
+  soldOut: string;
+  comesFree: string;
+  cancelled: string;
+  notOnSale: string;
+  chooseSeats: string;
+  chooseTickets: string;
+  total: string;
+  names: string;
+  voucher: string;
+  removeVoucher: (code: string) => string;
+  remove: string;
+  code: string;
+  apply: string;
+  nameAndEmail: string;
+  toFindAgain: string;
+  name: string;
+  email: string;
+  mailedCode: string;
+  sendCode: string;
+  codeSent: (email: string) => string;
+  oneMoment: string;
+  holdNothing: string;
+  book: (tickets: number) => string;
+  hold: (tickets: number) => string;
+  terms: (minutes: number, tickets: number) => string;
+  nameGap: string;
+}
+
+export const WORDS: Translations<Words> = {
+  en: {
+    yourBooking: 'Your booking',
+    soldOut: 'Sold out.',
+    comesFree: 'Tickets that come free, and that nobody on the waitlist takes, appear here at once.',
+    cancelled: 'This event was cancelled.',
+    notOnSale: 'Nothing is on sale here at the moment.',
+    chooseSeats: 'Choose your seats to begin.',
+    chooseTickets: 'Choose your tickets to begin.',
+    total: 'Total',
+    names: 'Names on the tickets',
+    voucher: 'Voucher',
+    removeVoucher: (code) => `Remove voucher ${code}`,
+    remove: 'Remove',
+    code: 'Code',
+    apply: 'Apply',
+    nameAndEmail: 'Your name and e-mail',
+    toFindAgain: 'to find the booking again',
+    name: 'Name',
+    email: 'E-mail',
+    mailedCode: 'Code from the mail',
+    sendCode: 'Send me a code',
+    codeSent: (email) => `A code is on its way to ${email}.`,
+    oneMoment: 'One moment …',
+    holdNothing: 'Hold tickets',
+    book: (tickets) => `Book ${plural(tickets, 'ticket')}`,
+    hold: (tickets) => `Hold ${plural(tickets, 'ticket')}`,
+    terms: (minutes, tickets) => `Held for ${plural(minutes, 'minute')}. At most ${tickets} per booking.`,
+    nameGap: 'Names go to the tickets in order: name this one as well.',
+  },
+  th: {
+    yourBooking: 'การจองของคุณ',
+    soldOut: 'ขายหมดแล้ว',
+    comesFree: 'บัตรที่ว่างลงและไม่มีใครในรายการรอรับ จะปรากฏที่นี่ทันที',
+    cancelled: 'งานนี้ถูกยกเลิกแล้ว',
+    notOnSale: 'ขณะนี้ไม่มีการขายที่นี่',
+    chooseSeats: 'เลือกที่นั่งเพื่อเริ่มจอง',
+    chooseTickets: 'เลือกบัตรเพื่อเริ่มจอง',
+    total: 'รวม',
+    names: 'ชื่อบนบัตร',
+    voucher: 'บัตรกำนัล',
+    removeVoucher: (code) => `นำบัตรกำนัล ${code} ออก`,
+    remove: 'นำออก',
+    code: 'รหัส',
+    apply: 'ใช้',
+    nameAndEmail: 'ชื่อและอีเมลของคุณ',
+    toFindAgain: 'เพื่อค้นหาการจองภายหลัง',
+    name: 'ชื่อ',
+    email: 'อีเมล',
+    mailedCode: 'รหัสจากอีเมล',
+    sendCode: 'ส่งรหัสให้ฉัน',
+    codeSent: (email) => `กำลังส่งรหัสไปที่ ${email}`,
+    oneMoment: 'รอสักครู่ …',
+    holdNothing: 'จองบัตร',
+    book: (tickets) => `จอง ${count('th', tickets)} ใบ`,
+    hold: (tickets) => `จองไว้ ${count('th', tickets)} ใบ`,
+    terms: (minutes, tickets) => `เก็บไว้ให้ ${count('th', minutes)} นาที ไม่เกิน ${count('th', tickets)} ใบต่อการจอง`,
+    nameGap: 'ชื่อใส่ตามลำดับบัตร โปรดใส่ชื่อของบัตรนี้ด้วย',
+  },
+  fa: {
+    yourBooking: 'رزرو شما',
+    soldOut: 'تمام شد.',
+    comesFree: 'بلیت‌هایی که آزاد شوند و کسی از فهرست انتظار نگیرد، بی‌درنگ همین‌جا دیده می‌شوند.',
+    cancelled: 'این رویداد لغو شده است.',
+    notOnSale: 'اکنون اینجا چیزی فروخته نمی‌شود.',
+    chooseSeats: 'برای آغاز، صندلی‌ها را انتخاب کنید.',
+    chooseTickets: 'برای آغاز، بلیت‌ها را انتخاب کنید.',
+    total: 'جمع',
+    names: 'نام روی بلیت‌ها',
+    voucher: 'کد تخفیف',
+    removeVoucher: (code) => `برداشتن کد تخفیف ${code}`,
+    remove: 'برداشتن',
+    code: 'کد',
+    apply: 'اعمال',
+    nameAndEmail: 'نام و ایمیل شما',
+    toFindAgain: 'برای یافتن دوبارهٔ رزرو',
+    name: 'نام',
+    email: 'ایمیل',
+    mailedCode: 'کدِ درون ایمیل',
+    sendCode: 'برایم کد بفرست',
+    codeSent: (email) => `کدی به ${email} فرستاده می‌شود.`,
+    oneMoment: 'یک لحظه …',
+    holdNothing: 'نگه داشتن بلیت',
+    book: (tickets) => `رزرو ${count('fa', tickets)} بلیت`,
+    hold: (tickets) => `نگه داشتن ${count('fa', tickets)} بلیت`,
+    terms: (minutes, tickets) => `${count('fa', minutes)} دقیقه نگه داشته می‌شود. حداکثر ${count('fa', tickets)} بلیت در هر رزرو.`,
+    nameGap: 'نام‌ها به ترتیب به بلیت‌ها داده می‌شوند: نام این یکی را هم بنویسید.',
+  },
+};

@@ -1,0 +1,233 @@
+import type { Booking } from '../../sdk/index.ts';
+import { count, plural } from '../internal/format.ts';
+import type { Translations } from '../internal/language.ts';
+
+interface Words {
+  status: Readonly<Record<Booking['status'], string>>;
+  offered: string;
+  event: (id: number) => string;
+  tickets: (quantity: number) => string;
+  item: (quantity: number, name: string) => string;
+  seats: (section: string, row: string, numbers: readonly string[]) => string;
+
+  none: string;
+  signInAgain: string;
+  lastKnown: string;
+  noConnection: string;
+
+  cancel: string;
+  cancelBooking: (reference: string) => string;
+  askCancel: string;
+  askCancelOf: (reference: string) => string;
+  cancelMeans: (tickets: number, isPaid: boolean) => string;
+  keep: string;
+  yesCancel: string;
+  oneMoment: string;
+
+  timeLeft: (time: string) => string;
+  paying: string;
+  declined: string;
+  payBefore: string;
+  pay: (sum: string) => string;
+  payFor: (sum: string, reference: string) => string;
+
+  offer: (tickets: number, isPaid: boolean, until: string) => string;
+  takeOffer: (reference: string) => string;
+  take: (tickets: number) => string;
+  declineOffer: (reference: string) => string;
+  decline: string;
+
+  soonOver: (reference: string) => string;
+  taken: (reference: string, isPaid: boolean) => string;
+  offerDeclined: string;
+  isCancelled: (reference: string) => string;
+  paymentDeclined: (reference: string) => string;
+  isConfirmed: (reference: string) => string;
+  holdEnded: (reference: string) => string;
+  isRefunded: (reference: string) => string;
+
+  /** How a booking ended, on its card. */
+  chooseAgain: string;
+  wasCancelled: string;
+
+  /** Where the money is. */
+  review: string;
+  goesBack: (sum: string) => string;
+  byPolicy: string;
+  tooLate: string;
+  tooLateToTake: string;
+  notCharged: string;
+}
+
+export const WORDS: Translations<Words> = {
+  en: {
+    status: { pending: 'Held for you', confirmed: 'Confirmed', expired: 'Expired', cancelled: 'Cancelled', refunded: 'Refunded' },
+    offered: 'Offered to you',
+    event: (id) => `Event ${id}`,
+    tickets: (quantity) => plural(quantity, 'ticket'),
+    item: (quantity, name) => `${quantity} × ${name}`,
+    seats: (section, row, numbers) => `${section} · Row ${row} · Seat${numbers.length === 1 ? '' : 's'} ${numbers.join(', ')}`,
+
+    none: 'No bookings yet.',
+    signInAgain: 'Sign in again to see your bookings.',
+    lastKnown: 'No connection. These are your bookings as last known.',
+    noConnection: 'No connection. Your bookings appear as soon as it is back.',
+
+    cancel: 'Cancel',
+    cancelBooking: (reference) => `Cancel booking ${reference}`,
+    askCancel: 'Cancel this booking?',
+    askCancelOf: (reference) => `Cancel booking ${reference}?`,
+    cancelMeans: (tickets, isPaid) =>
+      `${tickets === 1 ? 'Its ticket becomes void' : `Its ${tickets} tickets become void`}${isPaid ? ', and money goes back to you as far as the refund policy says' : ''}.`,
+    keep: 'Keep it',
+    yesCancel: 'Yes, cancel it',
+    oneMoment: 'One moment …',
+
+    timeLeft: (time) => `${time} left of the hold`,
+    paying: 'Paying … Your tickets stay yours meanwhile.',
+    declined: 'The card was declined. Your tickets are still held: try another one.',
+    payBefore: 'Pay this before the hold ends:',
+    pay: (sum) => `Pay ${sum}`,
+    payFor: (sum, reference) => `Pay ${sum} for booking ${reference}`,
+
+    offer: (tickets, isPaid, until) => {
+      const [came, them] = tickets === 1 ? ['A ticket came free', 'it'] : ['Tickets came free', 'them'];
+      return `${came}, and you are next on the waitlist. Take ${them}${isPaid ? ', and pay,' : ''} until ${until}.`;
+    },
+    takeOffer: (reference) => `Take the offer ${reference}`,
+    take: (tickets) => (tickets === 1 ? 'Take it' : 'Take them'),
+    declineOffer: (reference) => `Decline the offer ${reference}`,
+    decline: 'Decline',
+
+    soonOver: (reference) => `Less than a minute left of the hold ${reference}.`,
+    taken: (reference, isPaid) => `The tickets of ${reference} are yours${isPaid ? ' to pay' : ''}.`,
+    offerDeclined: 'You declined the offer.',
+    isCancelled: (reference) => `Booking ${reference} is cancelled.`,
+    paymentDeclined: (reference) => `The payment of ${reference} was declined.`,
+    isConfirmed: (reference) => `Booking ${reference} is confirmed.`,
+    holdEnded: (reference) => `The hold ${reference} has ended.`,
+    isRefunded: (reference) => `Booking ${reference} is refunded.`,
+
+    chooseAgain: 'Your hold ended, choose again.',
+    wasCancelled: 'This booking was cancelled.',
+
+    review: 'Somebody is looking at your payment, and will tell you.',
+    goesBack: (sum) => `${sum} goes back to you.`,
+    byPolicy: 'What goes back to you follows the refund policy.',
+    tooLate: 'Your payment came too late: it goes back to you.',
+    tooLateToTake: 'Your payment came too late: nothing is taken, or it goes back to you.',
+    notCharged: 'Nothing was charged.',
+  },
+  th: {
+    status: { pending: 'เก็บไว้ให้คุณ', confirmed: 'ยืนยันแล้ว', expired: 'หมดเวลา', cancelled: 'ยกเลิกแล้ว', refunded: 'คืนเงินแล้ว' },
+    offered: 'เสนอให้คุณ',
+    event: (id) => `งาน ${id}`,
+    tickets: (quantity) => `${count('th', quantity)} ใบ`,
+    item: (quantity, name) => `${count('th', quantity)} × ${name}`,
+    seats: (section, row, numbers) => `${section} · แถว ${row} · ที่นั่ง ${numbers.join(', ')}`,
+
+    none: 'ยังไม่มีการจอง',
+    signInAgain: 'เข้าสู่ระบบอีกครั้งเพื่อดูการจองของคุณ',
+    lastKnown: 'ไม่มีการเชื่อมต่อ นี่คือการจองของคุณตามที่ทราบล่าสุด',
+    noConnection: 'ไม่มีการเชื่อมต่อ การจองของคุณจะปรากฏเมื่อเชื่อมต่อได้',
+
+    cancel: 'ยกเลิก',
+    cancelBooking: (reference) => `ยกเลิกการจอง ${reference}`,
+    askCancel: 'ยกเลิกการจองนี้หรือไม่',
+    askCancelOf: (reference) => `ยกเลิกการจอง ${reference} หรือไม่`,
+    cancelMeans: (tickets, isPaid) =>
+      `บัตร ${count('th', tickets)} ใบจะใช้ไม่ได้${isPaid ? ' และเงินจะคืนให้คุณตามนโยบายการคืนเงิน' : ''}`,
+    keep: 'เก็บไว้',
+    yesCancel: 'ใช่ ยกเลิก',
+    oneMoment: 'รอสักครู่ …',
+
+    timeLeft: (time) => `เหลือเวลา ${time}`,
+    paying: 'กำลังชำระเงิน … ระหว่างนี้บัตรยังเป็นของคุณ',
+    declined: 'บัตรชำระเงินถูกปฏิเสธ บัตรเข้างานยังเก็บไว้ให้คุณ โปรดลองใบอื่น',
+    payBefore: 'ชำระก่อนหมดเวลา:',
+    pay: (sum) => `ชำระ ${sum}`,
+    payFor: (sum, reference) => `ชำระ ${sum} สำหรับการจอง ${reference}`,
+
+    offer: (tickets, isPaid, until) =>
+      `มีบัตรว่าง ${count('th', tickets)} ใบ และคุณเป็นคนถัดไปในรายการรอ โปรดรับ${isPaid ? 'และชำระเงิน' : ''}ภายใน ${until}`,
+    takeOffer: (reference) => `รับข้อเสนอ ${reference}`,
+    take: () => 'รับบัตร',
+    declineOffer: (reference) => `ปฏิเสธข้อเสนอ ${reference}`,
+    decline: 'ปฏิเสธ',
+
+    soonOver: (reference) => `การจอง ${reference} เหลือเวลาไม่ถึงหนึ่งนาที`,
+    taken: (reference, isPaid) => `บัตรของ ${reference} เป็นของคุณแล้ว${isPaid ? ' โปรดชำระเงิน' : ''}`,
+    offerDeclined: 'คุณปฏิเสธข้อเสนอแล้ว',
+    isCancelled: (reference) => `ยกเลิกการจอง ${reference} แล้ว`,
+    paymentDeclined: (reference) => `การชำระเงินของ ${reference} ถูกปฏิเสธ`,
+    isConfirmed: (reference) => `ยืนยันการจอง ${reference} แล้ว`,
+    holdEnded: (reference) => `การจอง ${reference} หมดเวลาแล้ว`,
+    isRefunded: (reference) => `คืนเงินการจอง ${reference} แล้ว`,
+
+    chooseAgain: 'หมดเวลาที่เก็บไว้ให้ โปรดเลือกใหม่',
+    wasCancelled: 'การจองนี้ถูกยกเลิก',
+
+    review: 'มีเจ้าหน้าที่กำลังตรวจสอบการชำระเงินของคุณ และจะแจ้งให้ทราบ',
+    goesBack: (sum) => `${sum} จะคืนให้คุณ`,
+    byPolicy: 'จำนวนเงินที่คืนเป็นไปตามนโยบายการคืนเงิน',
+    tooLate: 'การชำระเงินมาช้าเกินไป เงินจะคืนให้คุณ',
+    tooLateToTake: 'การชำระเงินมาช้าเกินไป จะไม่มีการเก็บเงิน หรือเงินจะคืนให้คุณ',
+    notCharged: 'ไม่มีการเก็บเงิน',
+  },
+  fa: {
+    status: { pending: 'برای شما نگه داشته شده', confirmed: 'تأیید شده', expired: 'پایان‌یافته', cancelled: 'لغو شده', refunded: 'بازپرداخت شده' },
+    offered: 'پیشنهاد به شما',
+    event: (id) => `رویداد ${id}`,
+    tickets: (quantity) => `${count('fa', quantity)} بلیت`,
+    item: (quantity, name) => `${count('fa', quantity)} × ${name}`,
+    seats: (section, row, numbers) => `${section} · ردیف ${row} · صندلی ${numbers.join('، ')}`,
+
+    none: 'هنوز رزروی نیست.',
+    signInAgain: 'برای دیدن رزروهایتان دوباره وارد شوید.',
+    lastKnown: 'اتصالی نیست. رزروهایتان را چنان که آخرین بار دیده شدند می‌بینید.',
+    noConnection: 'اتصالی نیست. با بازگشت آن رزروهایتان دیده می‌شوند.',
+
+    cancel: 'لغو',
+    cancelBooking: (reference) => `لغو رزرو ${reference}`,
+    askCancel: 'این رزرو لغو شود؟',
+    askCancelOf: (reference) => `رزرو ${reference} لغو شود؟`,
+    cancelMeans: (tickets, isPaid) =>
+      `${count('fa', tickets)} بلیت آن باطل می‌شود${isPaid ? ' و پول شما به اندازه‌ای که شرایط بازپرداخت می‌گوید برمی‌گردد' : ''}.`,
+    keep: 'بماند',
+    yesCancel: 'بله، لغو شود',
+    oneMoment: 'یک لحظه …',
+
+    timeLeft: (time) => `${time} تا پایان مهلت`,
+    paying: 'در حال پرداخت … بلیت‌ها در این میان از آنِ شما می‌مانند.',
+    declined: 'کارت پذیرفته نشد. بلیت‌ها همچنان برای شما نگه داشته شده‌اند: کارت دیگری بیازمایید.',
+    payBefore: 'پیش از پایان مهلت بپردازید:',
+    pay: (sum) => `پرداخت ${sum}`,
+    payFor: (sum, reference) => `پرداخت ${sum} برای رزرو ${reference}`,
+
+    offer: (tickets, isPaid, until) =>
+      `${count('fa', tickets)} بلیت آزاد شد و نوبت شما در فهرست انتظار است. تا ${until} بگیرید${isPaid ? ' و بپردازید' : ''}.`,
+    takeOffer: (reference) => `گرفتن پیشنهاد ${reference}`,
+    take: () => 'می‌گیرم',
+    declineOffer: (reference) => `رد پیشنهاد ${reference}`,
+    decline: 'نمی‌خواهم',
+
+    soonOver: (reference) => `کمتر از یک دقیقه تا پایان مهلت ${reference} مانده است.`,
+    taken: (reference, isPaid) => `بلیت‌های ${reference} از آنِ شماست${isPaid ? '؛ آن‌ها را بپردازید' : ''}.`,
+    offerDeclined: 'پیشنهاد را رد کردید.',
+    isCancelled: (reference) => `رزرو ${reference} لغو شد.`,
+    paymentDeclined: (reference) => `پرداخت ${reference} پذیرفته نشد.`,
+    isConfirmed: (reference) => `رزرو ${reference} تأیید شد.`,
+    holdEnded: (reference) => `مهلت ${reference} پایان یافت.`,
+    isRefunded: (reference) => `رزرو ${reference} بازپرداخت شد.`,
+
+    chooseAgain: 'مهلت شما پایان یافت، دوباره انتخاب کنید.',
+    wasCancelled: 'این رزرو لغو شد.',
+
+    review: 'کسی پرداخت شما را بررسی می‌کند و به شما خبر می‌دهد.',
+    goesBack: (sum) => `${sum} به شما برمی‌گردد.`,
+    byPolicy: 'آنچه برمی‌گردد بر پایهٔ شرایط بازپرداخت است.',
+    tooLate: 'پرداخت شما دیر رسید: به شما برمی‌گردد.',
+    tooLateToTake: 'پرداخت شما دیر رسید: چیزی برداشته نمی‌شود، یا به شما برمی‌گردد.',
+    notCharged: 'چیزی برداشته نشد.',
+  },
+};
