@@ -1,18 +1,23 @@
-//! Mails to buyers and holders of tickets, and whether they went out: `GET /mails`.
+//! Mails to buyers and holders of tickets: whether they went out (`GET /mails`), and once more (`resend`).
 
 use axum::extract::State;
 use utoipa::IntoParams;
 
 use super::ApiState;
+use super::bookings::{self, Proof};
+use super::email_codes::taken;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
-use super::extract::Query;
+use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use crate::auth::{Caller, Right};
 use crate::config::rest::LIST_ROWS_MAX;
+use crate::jobs::Confirmation;
+use crate::store::bookings::{Found, Name};
 use crate::store::jobs::JobState;
 use crate::store::letters::EventMail;
-use crate::ticketing::EventId;
+use crate::ticketing::record::BookingStatus;
+use crate::ticketing::{BookingId, EventId};
 
 /// Which mails are listed.
 #[derive(IntoParams)]
@@ -67,4 +72,43 @@ pub(super) async fn list(
         .store
         .mails_of_event(event, status, before, LIST_ROWS_MAX);
     Ok(Reply::ok("MAILS", mails.await?))
+}
+
+/// Have a booking's tickets mailed again
+///
+/// To the booking's e-mail address, for its owner and the event's box office. At most five times in an hour.
+#[utoipa::path(
+    post, path = "/bookings/{id}/resend", tag = "tickets", params(("id" = Uuid, Path)),
+    responses(
+        (status = 202, description = "A mail is on its way", body = Envelope<Option<bool>>),
+        (status = 404, description = "`BOOKING_NOT_FOUND`: there is none, or it is somebody else's", body = Failure),
+        (status = 409, description = "`NOT_CONFIRMED`; `NO_ADDRESS`: the booking has no e-mail address", body = Failure),
+        (status = 501, description = "`NO_MAIL`: this server has no way to send mails", body = Failure),
+    )
+)]
+pub(super) async fn resend(
+    State(state): State<ApiState>,
+    caller: Caller,
+    At(id): At<BookingId>,
+    Proof(token): Proof,
+) -> ApiResult<Reply<Option<bool>>> {
+    let found = state.store.booking(Name::Id(id)).await?;
+    let may = |found: &Found| {
+        bookings::is_owner(&state, &found.belongs, &caller, token.as_deref())
+            || caller.may(Right::Sell, found.belongs.organizer_id)
+    };
+    let booking = found.filter(may).ok_or_else(bookings::not_found)?.booking;
+    if booking.status != BookingStatus::Confirmed {
+        return Err(ApiError::conflict("NOT_CONFIRMED"));
+    }
+    if state.store.mail_address(id).await?.is_none() {
+        return Err(ApiError::conflict("NO_ADDRESS"));
+    }
+    let job = Confirmation {
+        booking_id: id,
+        event_id: booking.event_id,
+        again: Some("asked".to_owned()),
+    };
+    taken(state.jobs.ask(&job).await?)?;
+    Ok(Reply::accepted("TICKETS_RESENT", None))
 }

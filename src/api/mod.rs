@@ -181,6 +181,7 @@ fn everyone() -> OpenApiRouter<ApiState> {
         .routes(routes!(transfers::accept)) // POST /transfers/{token}/accept
         .routes(routes!(tickets::pdf)) // GET /bookings/{id}/tickets.pdf
         .routes(routes!(tickets::ics)) // GET /bookings/{id}/calendar.ics
+        .routes(routes!(mails::resend)) // POST /bookings/{id}/resend
         .routes(routes!(payments::pay)) // POST /bookings/{id}/payment
         .routes(routes!(payments::stripe)) // POST /webhooks/stripe
         .routes(routes!(ledger::invoices)) // GET /bookings/{id}/invoices

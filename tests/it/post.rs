@@ -112,6 +112,14 @@ async fn a_confirmed_booking_sends_its_tickets_once() {
     }
     let again = all_mails(&mut smtp, &server, &client).await;
     assert_eq!(again.len(), 2);
+    // And so may the buyer, who proves to be one.
+    let resend = format!("{booking}/resend");
+    let stranger = server.anonymous().post(&resend, &json!({})).await;
+    assert_eq!(stranger.code(404), "BOOKING_NOT_FOUND");
+    let token = opened.data(200)["token"].as_str().unwrap();
+    let buyer = server.anonymous().with_header("x-booking-token", token);
+    buyer.post(&resend, &json!({})).await.data(202);
+    assert_eq!(all_mails(&mut smtp, &server, &client).await.len(), 1);
     assert!(
         again
             .iter()

@@ -107,7 +107,8 @@ fn secure(path: &str, operation: &mut Value) {
         "/api/v1/bookings/{id}"
         | "/api/v1/bookings/{id}/invoices"
         | "/api/v1/bookings/{id}/status"
-        | "/api/v1/bookings/{id}/payment" => {
+        | "/api/v1/bookings/{id}/payment"
+        | "/api/v1/bookings/{id}/resend" => {
             json!([by(BEARER), by(BOOKING_TOKEN)])
         }
         "/api/v1/events/{event_id}/invoice/{file}"

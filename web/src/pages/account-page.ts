@@ -4,7 +4,7 @@ import { addressOf } from '../elements/internal/qr.ts';
 import { explain } from '../elements/internal/refusals.ts';
 import { fields } from '../elements/internal/tokens.ts';
 import { sharedClient } from '../elements/index.ts';
-import type { Account, HeldTicket } from '../sdk/index.ts';
+import { Refusal, type Account, type HeldTicket } from '../sdk/index.ts';
 import { pageSession } from './session.ts';
 import { shared } from './shared.styles.ts';
 
@@ -227,10 +227,21 @@ export class AccountPage extends LitElement {
   };
 
   async #confirm(token: string): Promise<string> {
-    await sharedClient().confirmEmail(token);
+    try {
+      await sharedClient().confirmEmail(token);
+    } catch (error) {
+      // A link that was opened before has done what it is for.
+      if (isUsedUp(error) && (await this.#isProven())) return 'Your e-mail address is confirmed already.';
+      throw error;
+    }
     // The account that is shown is the one of the last sign-in or renewal.
     await pageSession().another();
     return 'Your e-mail address is confirmed.';
+  }
+
+  async #isProven(): Promise<boolean> {
+    if (pageSession().account?.email_confirmed === false) await pageSession().another();
+    return pageSession().account?.email_confirmed ?? false;
   }
 
   async #openLink(token: string): Promise<string> {
@@ -310,6 +321,10 @@ export class AccountPage extends LitElement {
     this.said = await wish().catch((error: unknown) => explain('en', error));
     this.busy = false;
   }
+}
+
+function isUsedUp(error: unknown): boolean {
+  return error instanceof Refusal && error.code === 'LINK_EXPIRED';
 }
 
 /** The fields of a form that is sent; the page stays. */

@@ -372,6 +372,11 @@ export class SeatcastClient {
     return this.#rest.file(`/bookings/${id}/calendar.ics`, proof(this.#kept(id)));
   }
 
+  /** Has a confirmed booking's tickets mailed again. @throws Refusal (`NO_ADDRESS`, `NO_MAIL`) */
+  async resendTickets({ id }: Pick<Booking, 'id'>): Promise<void> {
+    await this.#rest.send(`/bookings/${id}/resend`, { method: 'POST', headers: proof(this.#kept(id)) });
+  }
+
   /**
    * Asks for a lost booking: a link goes to the e-mail address that it was booked with. Nobody is told whether there is
    * such a booking.

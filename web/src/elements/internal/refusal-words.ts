@@ -36,6 +36,7 @@ const english = {
   TICKET_NOT_VALID: () => 'This ticket was used or taken back meanwhile.',
   TRANSFER_PENDING: () => 'This ticket is offered to somebody already. Withdraw that first.',
   TRANSFERS_CLOSED: () => 'The event has begun: tickets are handed on no more.',
+  NO_ADDRESS: () => 'This booking was made without an e-mail address.',
   TICKET_VOID: () => 'This ticket is not valid any more.',
   TICKET_REPLACED: () => 'This ticket was handed on.',
   INVALID_TRANSITION: (refusal: Refusal) =>
@@ -80,6 +81,7 @@ export const REFUSALS: Translations<Readonly<Record<KnownCode, (refusal: Refusal
     TICKET_NOT_VALID: () => 'บัตรนี้ถูกใช้หรือถูกเรียกคืนไปแล้ว',
     TRANSFER_PENDING: () => 'บัตรนี้เสนอให้คนอื่นอยู่แล้ว โปรดถอนข้อเสนอนั้นก่อน',
     TRANSFERS_CLOSED: () => 'งานเริ่มแล้ว จึงโอนบัตรไม่ได้',
+    NO_ADDRESS: () => 'การจองนี้ไม่มีที่อยู่อีเมล',
     TICKET_VOID: () => 'บัตรนี้ใช้ไม่ได้แล้ว',
     TICKET_REPLACED: () => 'บัตรนี้ถูกโอนไปแล้ว',
     INVALID_TRANSITION: (refusal) => (isUsed(refusal) ? 'มีบัตรที่ใช้ไปแล้ว จึงยกเลิกการจองไม่ได้' : 'การจองนี้สิ้นสุดไปแล้ว'),
@@ -117,6 +119,7 @@ export const REFUSALS: Translations<Readonly<Record<KnownCode, (refusal: Refusal
     TICKET_NOT_VALID: () => 'این بلیت در این میان استفاده یا پس گرفته شده است.',
     TRANSFER_PENDING: () => 'این بلیت به کس دیگری پیشنهاد شده است. نخست آن پیشنهاد را پس بگیرید.',
     TRANSFERS_CLOSED: () => 'رویداد آغاز شده است: بلیت‌ها دیگر واگذار نمی‌شوند.',
+    NO_ADDRESS: () => 'این رزرو نشانی ایمیل ندارد.',
     TICKET_VOID: () => 'این بلیت دیگر معتبر نیست.',
     TICKET_REPLACED: () => 'این بلیت واگذار شده است.',
     INVALID_TRANSITION: (refusal) =>

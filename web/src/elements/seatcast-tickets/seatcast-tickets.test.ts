@@ -128,3 +128,16 @@ it('offers a ticket to somebody, and withdraws that', async () => {
   expect(textOf(element)).toContain('Withdraw that first.');
   expect(textOf(element)).toContain('Withdraw the offer');
 });
+
+it('has the tickets mailed again', async () => {
+  const again = (): HTMLElement | undefined => [...element.renderRoot.querySelectorAll<HTMLElement>('.actions button')].at(-1);
+  server.routes.set('POST /bookings/b1/resend', () => accepted(null, {}, 202));
+  await show(booking({ id: 'b1' }));
+  again()?.click();
+  await settled();
+  expect(textOf(element)).toContain('The tickets are on their way by mail.');
+  server.routes.set('POST /bookings/b1/resend', () => refused(409, 'NO_ADDRESS'));
+  again()?.click();
+  await settled();
+  expect(textOf(element)).toContain('made without an e-mail address');
+});

@@ -146,6 +146,13 @@ export class SeatcastTickets extends LitElement {
     });
   }
 
+  #resend(booking: Booking): void {
+    void this.#wish(async () => {
+      await this.#client.resendTickets(booking);
+      return this.#words.resent;
+    });
+  }
+
   async #wish(wish: () => Promise<string>): Promise<void> {
     this.busy = true;
     this.problem = this.said = undefined;
@@ -170,6 +177,11 @@ export class SeatcastTickets extends LitElement {
       <button class="button small" type="button" ?disabled=${this.fetching !== undefined} @click=${() => this.#fetch(booking, 'ics')}>
         ${this.#words.calendar}
       </button>
+      ${
+        booking.status === 'confirmed'
+          ? html`<button class="button small" type="button" ?disabled=${this.busy} @click=${() => this.#resend(booking)}>${this.#words.resend}</button>`
+          : nothing
+      }
     </div>`;
   }
 

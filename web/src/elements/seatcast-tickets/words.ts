@@ -19,6 +19,8 @@ interface Words {
   hideQrs: string;
   showQrs: string;
   print: string;
+  resend: string;
+  resent: string;
   calendar: string;
   seat: (section: string, row: string, number: string) => string;
 }
@@ -41,6 +43,8 @@ export const WORDS: Translations<Words> = {
     hideQrs: 'Hide QR codes',
     showQrs: 'Show QR codes',
     print: 'Print (PDF)',
+    resend: 'Mail again',
+    resent: 'The tickets are on their way by mail.',
     calendar: 'Add to calendar',
     seat: (section, row, number) => `${section} · Row ${row} · Seat ${number}`,
   },
@@ -61,6 +65,8 @@ export const WORDS: Translations<Words> = {
     hideQrs: 'ซ่อนคิวอาร์โค้ด',
     showQrs: 'แสดงคิวอาร์โค้ด',
     print: 'พิมพ์ (PDF)',
+    resend: 'ส่งอีเมลอีกครั้ง',
+    resent: 'กำลังส่งบัตรทางอีเมล',
     calendar: 'เพิ่มลงปฏิทิน',
     seat: (section, row, number) => `${section} · แถว ${row} · ที่นั่ง ${number}`,
   },
@@ -81,6 +87,8 @@ export const WORDS: Translations<Words> = {
     hideQrs: 'پنهان کردن کدهای QR',
     showQrs: 'نمایش کدهای QR',
     print: 'چاپ (PDF)',
+    resend: 'ارسال دوبارهٔ ایمیل',
+    resent: 'بلیت‌ها با ایمیل فرستاده می‌شوند.',
     calendar: 'افزودن به تقویم',
     seat: (section, row, number) => `${section} · ردیف ${row} · صندلی ${number}`,
   },
