@@ -110,7 +110,7 @@ pub enum Caller {
         /// When the token ends; `None` for callers without one.
         token_expires: Option<jiff::Timestamp>,
         /// The sign-in that the token is of; `None`: another issuer's.
-        session: Option<Session>,
+        session: Option<TokenSession>,
         /// The organizations that the user works for, beside the own one.
         staffs: Staffs,
     },
@@ -124,7 +124,7 @@ pub enum Caller {
 
 /// Reasons for a token to end before its time: its session ended, or its user's tokens are of a later generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Session {
+pub struct TokenSession {
     pub id: SessionId,
     pub generation: i32,
 }
@@ -418,7 +418,7 @@ impl Auth {
         let staffs = claims.organizations.iter();
         let staffs = staffs.filter_map(|(id, role)| Some((id.parse().ok()?, *role)));
         let staffs = staffs.collect();
-        let session = claims.sid.map(|id| Session {
+        let session = claims.sid.map(|id| TokenSession {
             id,
             generation: claims.generation.unwrap_or_default(),
         });
@@ -502,7 +502,7 @@ impl Auth {
         &self,
         user: UserId,
         role: Role,
-        session: &Session,
+        session: &TokenSession,
         staffs: &Staffs,
     ) -> Result<String, AuthSetupError> {
         let key = self.0.encoding.as_ref();

@@ -30,7 +30,7 @@ use crate::ticketing::UserId;
 use crate::tools::bench::BenchCommand;
 use crate::tools::watch::WatchOptions;
 
-type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+type CliResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Sells tickets while everyone watches: bookings over REST, every change live over WebSocket,
 /// Postgres as the engine.
@@ -103,7 +103,7 @@ struct TokenArgs {
 
 impl Cli {
     /// Does what was asked for.
-    pub fn run(self) -> Outcome {
+    pub fn run(self) -> CliResult {
         let _telemetry = telemetry::start(&self.log)?;
         match self.command {
             CliCommand::Serve(config) => serve(*config),
@@ -158,7 +158,7 @@ impl Cli {
     }
 }
 
-fn serve(config: Config) -> Outcome {
+fn serve(config: Config) -> CliResult {
     config.validate()?;
     descriptors::raise_limit();
     on_database(&config.database, Embedded::start, async |url, lost| {
@@ -185,14 +185,14 @@ fn serve(config: Config) -> Outcome {
     })
 }
 
-fn watch(options: WatchOptions) -> Outcome {
+fn watch(options: WatchOptions) -> CliResult {
     Runtime::new()?.block_on(async {
         crate::tools::watch::watch(options, shutdown_on_signals()?).await?;
         Ok(())
     })
 }
 
-fn token(args: TokenArgs) -> Outcome {
+fn token(args: TokenArgs) -> CliResult {
     // Not development mode, in which a random secret would be made: no server would accept the token.
     let auth = Auth::new(&AuthConfig {
         dev: false,
@@ -207,8 +207,8 @@ fn token(args: TokenArgs) -> Outcome {
 fn on_database(
     config: &DatabaseConfig,
     start: fn(&DatabaseConfig) -> Result<Embedded, EmbeddedError>,
-    work: impl AsyncFnOnce(String, CancellationToken) -> Outcome,
-) -> Outcome {
+    work: impl AsyncFnOnce(String, CancellationToken) -> CliResult,
+) -> CliResult {
     let (url, embedded) = match config.given_url() {
         Some(url) => (url.to_owned(), None),
         None => {

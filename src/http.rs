@@ -28,7 +28,7 @@ use tower::ServiceExt;
 use crate::config::HttpConfig;
 use crate::config::inside::{SPARE_CONNECTION_MS, SPARE_CONNECTIONS_MAX};
 use crate::limits::address::{Client, Proxies, X_FORWARDED_FOR, X_REAL_IP};
-use crate::limits::proxy_protocol::{self, Source};
+use crate::limits::proxy_protocol::{self, ProxySource};
 use crate::metrics;
 use crate::pacing::Backoff;
 use crate::tasks::Tasks;
@@ -300,8 +300,8 @@ async fn announced(
 ) -> io::Result<IpAddr> {
     match tokio::time::timeout(patience, proxy_protocol::read(stream)).await {
         Ok(source) => Ok(match source? {
-            Source::Address(client) => client,
-            Source::Unknown => proxy,
+            ProxySource::Address(client) => client,
+            ProxySource::Unknown => proxy,
         }),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }

@@ -218,13 +218,13 @@ pub(in crate::api) struct LoginInput {
     password: String,
 }
 
-pub(in crate::api) struct Attempt {
+pub(in crate::api) struct SignInAttempt {
     login: Login,
     password: String,
 }
 
-impl Input for Attempt {
-    fn read(fields: &mut Fields) -> Option<Attempt> {
+impl Input for SignInAttempt {
+    fn read(fields: &mut Fields) -> Option<SignInAttempt> {
         fields.require(&["password"]);
         if !fields.has("email") && !fields.has("phone") {
             fields.refuse("email", "MISSING_CONTACT", "");
@@ -232,7 +232,7 @@ impl Input for Attempt {
         let email = email(fields).map(Login::Email);
         let phone = phone(fields).map(Login::Phone);
         let password = fields.text("password", PASSWORD_CHARS_MAX);
-        Some(Attempt {
+        Some(SignInAttempt {
             login: email.or(phone)?,
             password: password?,
         })
@@ -251,7 +251,7 @@ impl Input for Attempt {
 pub(in crate::api) async fn login(
     State(state): State<ApiState>,
     _: Caller,
-    Body { input, .. }: Body<Attempt>,
+    Body { input, .. }: Body<SignInAttempt>,
 ) -> ApiResult<Reply<Tokens>> {
     can_sign_in(&state)?;
     state.rates.count(Kind::SignIns, tried(&input.login))?;
@@ -404,17 +404,17 @@ pub(in crate::api) struct PasswordInput {
     new_password: String,
 }
 
-pub(in crate::api) struct Change {
+pub(in crate::api) struct PasswordChange {
     password: String,
     new: String,
 }
 
-impl Input for Change {
-    fn read(fields: &mut Fields) -> Option<Change> {
+impl Input for PasswordChange {
+    fn read(fields: &mut Fields) -> Option<PasswordChange> {
         fields.require(&["password", "new_password"]);
         let password = fields.text("password", PASSWORD_CHARS_MAX);
         let new = new_password(fields, "new_password");
-        Some(Change {
+        Some(PasswordChange {
             password: password?,
             new: new?,
         })
@@ -433,7 +433,7 @@ impl Input for Change {
 pub(in crate::api) async fn change_password(
     State(state): State<ApiState>,
     caller: Caller,
-    Body { input, .. }: Body<Change>,
+    Body { input, .. }: Body<PasswordChange>,
 ) -> ApiResult<Reply<Option<bool>>> {
     let Caller::User { id, session, .. } = caller else {
         return Err(ApiError::unauthenticated());

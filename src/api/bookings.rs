@@ -26,7 +26,7 @@ use super::extract::header_text;
 use super::idempotency::GivenKey;
 use crate::api::ApiState;
 use crate::auth::{Caller, Right};
-use crate::store::bookings::{Belongs, Found, Name};
+use crate::store::bookings::{Belongs, FoundBooking, Name};
 use crate::ticketing::movement::DisputeState;
 use crate::ticketing::record::{Booking, Contact, Money};
 use crate::ticketing::{BookingId, UserId};
@@ -77,14 +77,18 @@ impl BookingData {
         }
     }
 
-    fn found(found: Found) -> BookingData {
+    fn found(found: FoundBooking) -> BookingData {
         let mut data = BookingData::new(found.booking, found.now);
         data.contact = found.contact;
         data
     }
 
     /// A booking that is read: its staff see its disputes.
-    async fn read(state: &ApiState, caller: &Caller, found: Found) -> ApiResult<BookingData> {
+    async fn read(
+        state: &ApiState,
+        caller: &Caller,
+        found: FoundBooking,
+    ) -> ApiResult<BookingData> {
         let is_paid = found.booking.payment.is_some();
         let (id, currency) = (found.booking.id, found.booking.total.currency.clone());
         let is_staff = sees_bookings(caller, found.belongs.organizer_id);
@@ -133,7 +137,7 @@ async fn find(
     caller: &Caller,
     headers: &HeaderMap,
     email: Option<&str>,
-) -> ApiResult<Found> {
+) -> ApiResult<FoundBooking> {
     let token = match email {
         Some(_) => header_text(headers, &BOOKING_TOKEN),
         None => token_of(caller, headers)?,
@@ -147,15 +151,15 @@ async fn find(
 }
 
 /// The token that the caller sent, before the body is read: who proves nothing hears so first.
-pub(super) struct Proof(pub(super) Option<String>);
+pub(super) struct ProofToken(pub(super) Option<String>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Proof {
+impl<S: Send + Sync> FromRequestParts<S> for ProofToken {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<Proof> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> ApiResult<ProofToken> {
         let caller = Caller::from_request_parts(parts, state).await?;
         let token = token_of(&caller, &parts.headers)?;
-        Ok(Proof(token.map(str::to_owned)))
+        Ok(ProofToken(token.map(str::to_owned)))
     }
 }
 

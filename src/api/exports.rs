@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use utoipa::IntoParams;
 
-use self::sheet::Sheet;
+use self::sheet::CsvSheet;
 use super::ApiState;
 use super::envelope::Failure;
 use super::error::{ApiError, ApiResult};
@@ -94,7 +94,7 @@ pub(super) async fn report(
     let shows_buyers = caller.may(Right::Sell, event.organizer_id);
     let sheet = sheet(&event, &REPORT_COLUMNS);
     let currency = event.currency.clone();
-    let write = move |sheet: &mut Sheet, row: &ReportRow| {
+    let write = move |sheet: &mut CsvSheet, row: &ReportRow| {
         report_row(sheet, row, &currency, shows_buyers);
     };
     Ok(table(
@@ -154,7 +154,7 @@ const REPORT_COLUMNS: [&str; 16] = [
     "cancel_reason",
 ];
 
-fn report_row(sheet: &mut Sheet, row: &ReportRow, currency: &str, shows_buyers: bool) {
+fn report_row(sheet: &mut CsvSheet, row: &ReportRow, currency: &str, shows_buyers: bool) {
     let of_buyer = |text: &Option<String>| text.clone().filter(|_| shows_buyers);
     sheet.cell(&row.reference);
     sheet.cell(&row.status);
@@ -186,7 +186,7 @@ const DOOR_COLUMNS: [&str; 8] = [
     "booking",
 ];
 
-fn door_row(sheet: &mut Sheet, row: &DoorRow) {
+fn door_row(sheet: &mut CsvSheet, row: &DoorRow) {
     sheet.optional(row.holder.as_deref());
     sheet.cell(&row.code);
     sheet.cell(&row.ticket_type);
@@ -202,17 +202,17 @@ fn patience() -> Duration {
     Duration::from_millis(EXPORT_MS_MAX)
 }
 
-fn sheet(event: &NumbersEvent, columns: &[&str]) -> Sheet {
-    Sheet::new(columns, timezone(event).0, decimals(&event.currency))
+fn sheet(event: &NumbersEvent, columns: &[&str]) -> CsvSheet {
+    CsvSheet::new(columns, timezone(event).0, decimals(&event.currency))
 }
 
 /// The answer whose body is written while it is read. A task writes it; it ends with the body, and after so long without
 /// a reader.
 fn table<T: Send + 'static>(
     name: &str,
-    sheet: Sheet,
+    sheet: CsvSheet,
     rows: ExportRows<T>,
-    write: impl Fn(&mut Sheet, &T) + Send + 'static,
+    write: impl Fn(&mut CsvSheet, &T) + Send + 'static,
     place: OwnedSemaphorePermit,
 ) -> Response {
     let (chunks, mut written) = mpsc::channel(1);
@@ -242,7 +242,7 @@ fn table<T: Send + 'static>(
 
 /// Why a table was cut.
 #[derive(Debug, thiserror::Error)]
-enum Cut {
+enum CutReason {
     #[error("the database failed")]
     Database(#[from] StoreError),
     #[error("its reader left or stalled")]
@@ -250,11 +250,11 @@ enum Cut {
 }
 
 async fn write_rows<T>(
-    mut sheet: Sheet,
+    mut sheet: CsvSheet,
     mut rows: ExportRows<T>,
-    write: impl Fn(&mut Sheet, &T),
+    write: impl Fn(&mut CsvSheet, &T),
     chunks: &mpsc::Sender<Result<Bytes, io::Error>>,
-) -> Result<(), Cut> {
+) -> Result<(), CutReason> {
     while let Some(row) = rows.next().await? {
         write(&mut sheet, &row);
         if sheet.len() >= EXPORT_CHUNK_BYTES {
@@ -267,13 +267,13 @@ async fn write_rows<T>(
 
 async fn send(
     chunks: &mpsc::Sender<Result<Bytes, io::Error>>,
-    sheet: &mut Sheet,
-) -> Result<(), Cut> {
+    sheet: &mut CsvSheet,
+) -> Result<(), CutReason> {
     let chunk = Ok(Bytes::from(sheet.take()));
     let stall_max = Duration::from_millis(EXPORT_STALL_MS_MAX);
     match timeout(stall_max, chunks.send(chunk)).await {
         Ok(Ok(())) => Ok(()),
-        _ => Err(Cut::Reader),
+        _ => Err(CutReason::Reader),
     }
 }
 

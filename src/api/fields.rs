@@ -42,7 +42,7 @@ pub trait Input: Sized {
 
 /// A JSON object (or a query's parameters) being read.
 pub struct Fields {
-    members: BTreeMap<String, Member>,
+    members: BTreeMap<String, GivenField>,
     /// Put before every name in errors, as in `ticket_types[0].`
     prefix: String,
     /// Whether the values come from a query, where everything is text.
@@ -50,7 +50,7 @@ pub struct Fields {
     errors: Vec<FieldError>,
 }
 
-struct Member {
+struct GivenField {
     value: Value,
     /// Values of a query's parameter that is there several times, before the last one.
     more: Vec<Value>,
@@ -87,7 +87,7 @@ pub fn read_query<T: Input>(parameters: Vec<(String, String)>) -> Result<T, ApiE
     let mut fields = Fields::new(Map::new(), true);
     for (name, value) in parameters {
         let before = fields.members.remove(&name);
-        let mut member = Member::new(Value::String(value));
+        let mut member = GivenField::new(Value::String(value));
         if let Some(before) = before {
             member.more = before.more;
             member.more.push(before.value);
@@ -152,9 +152,9 @@ const UNKNOWN_FIELD: &str = "UNKNOWN_FIELD";
 /// Characters of an unknown name that are answered.
 const UNKNOWN_NAME_CHARS_MAX: usize = 100;
 
-impl Member {
-    fn new(value: Value) -> Member {
-        Member {
+impl GivenField {
+    fn new(value: Value) -> GivenField {
+        GivenField {
             value,
             more: Vec::new(),
             asked: Cell::new(false),
@@ -167,7 +167,7 @@ impl Fields {
         let members = object.into_iter();
         Fields {
             members: members
-                .map(|(name, value)| (name, Member::new(value)))
+                .map(|(name, value)| (name, GivenField::new(value)))
                 .collect(),
             prefix: String::new(),
             textual,

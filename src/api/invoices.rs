@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::ApiState;
-use super::bookings::{Proof, is_visible};
+use super::bookings::{ProofToken, is_visible};
 use super::envelope::Failure;
 use super::error::{ApiError, ApiResult};
 use super::extract::At;
@@ -38,7 +38,7 @@ pub(super) async fn pdf(
     State(state): State<ApiState>,
     caller: Caller,
     At((event_id, name)): At<(EventId, String)>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let none = || ApiError::not_found("INVOICE_NOT_FOUND");

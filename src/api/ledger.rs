@@ -4,7 +4,7 @@ use axum::extract::State;
 use utoipa::IntoParams;
 
 use super::ApiState;
-use super::bookings::{Proof, is_visible, not_found};
+use super::bookings::{ProofToken, is_visible, not_found};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
@@ -180,7 +180,7 @@ pub(super) async fn invoices(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
 ) -> ApiResult<Reply<Vec<Invoice>>> {
     let found = state.store.booking_belongs(id).await?;
     let found = found.filter(|found| is_visible(&state, found, &caller, token.as_deref()));

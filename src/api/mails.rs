@@ -4,7 +4,7 @@ use axum::extract::State;
 use utoipa::IntoParams;
 
 use super::ApiState;
-use super::bookings::{self, Proof};
+use super::bookings::{self, ProofToken};
 use super::email_codes::taken;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
@@ -13,7 +13,7 @@ use super::fields::{Fields, Input};
 use crate::auth::{Caller, Right};
 use crate::config::rest::LIST_ROWS_MAX;
 use crate::jobs::Confirmation;
-use crate::store::bookings::{Found, Name};
+use crate::store::bookings::{FoundBooking, Name};
 use crate::store::jobs::JobState;
 use crate::store::letters::EventMail;
 use crate::ticketing::record::BookingStatus;
@@ -90,10 +90,10 @@ pub(super) async fn resend(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
 ) -> ApiResult<Reply<Option<bool>>> {
     let found = state.store.booking(Name::Id(id)).await?;
-    let may = |found: &Found| {
+    let may = |found: &FoundBooking| {
         bookings::is_owner(&state, &found.belongs, &caller, token.as_deref())
             || caller.may(Right::Sell, found.belongs.organizer_id)
     };

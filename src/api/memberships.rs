@@ -37,10 +37,10 @@ fn kind() -> utoipa::openapi::schema::ObjectBuilder {
     schema::filled_up_to(KIND_CHARS_MAX)
 }
 
-pub(super) struct Wish(NewMembership);
+pub(super) struct WantedMembership(NewMembership);
 
-impl Input for Wish {
-    fn read(fields: &mut Fields) -> Option<Wish> {
+impl Input for WantedMembership {
+    fn read(fields: &mut Fields) -> Option<WantedMembership> {
         let kind = fields.filled_text("kind", KIND_CHARS_MAX);
         let valid_from: Option<Timestamp> = fields.time("valid_from");
         let valid_to = fields.time("valid_to");
@@ -49,7 +49,7 @@ impl Input for Wish {
         {
             fields.refuse("valid_to", "NOT_AFTER_VALID_FROM", "");
         }
-        Some(Wish(NewMembership {
+        Some(WantedMembership(NewMembership {
             kind: kind.unwrap_or_else(|| "standard".to_owned()),
             valid_from,
             valid_to,
@@ -113,7 +113,7 @@ pub(super) async fn create(
     caller: Caller,
     At(user): At<UserId>,
     headers: HeaderMap,
-    body: Body<Wish>,
+    body: Body<WantedMembership>,
 ) -> ApiResult<Reply<Membership>> {
     let route = format!("POST /users/{user}/memberships");
     let key = given_key(&headers, &caller, &route, body.hash())?;
@@ -146,7 +146,7 @@ pub(super) async fn change(
     State(state): State<ApiState>,
     caller: Caller,
     At((user, id)): At<(UserId, i64)>,
-    Body { input, .. }: Body<Wish>,
+    Body { input, .. }: Body<WantedMembership>,
 ) -> ApiResult<Reply<Membership>> {
     let changed = state
         .store

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::bookings::{Proof, is_visible, not_found};
+use super::bookings::{ProofToken, is_visible, not_found};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::{At, Body, header_text};
@@ -104,7 +104,7 @@ pub(super) async fn pay(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
     body: Body<PaymentWish>,
 ) -> ApiResult<Reply<PaymentData>> {
     let found = state.store.booking_belongs(id).await?;

@@ -19,7 +19,7 @@ use super::idempotency::{self, IdempotencyHeader, given_key};
 use super::money;
 use crate::auth::{Caller, Right};
 use crate::config::rest::{BOOKING_ITEMS_MAX, REASON_CHARS_MAX};
-use crate::payments::give_back::{GiveBack, NotGiven, give_back};
+use crate::payments::give_back::{NotGiven, RefundOrder, give_back};
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::{Belongs, Name};
@@ -206,7 +206,7 @@ pub(super) async fn create(
             return Err(ApiError::invalid_field("amount", "CURRENCY_MISMATCH"));
         }
     }
-    let wish = GiveBack {
+    let wish = RefundOrder {
         booking: id,
         payment: None,
         wish,

@@ -17,7 +17,7 @@ use super::refunds::not_given;
 use crate::auth::{Caller, Right};
 use crate::config::rest::REASON_CHARS_MAX;
 use crate::desk::{Change, DeskError};
-use crate::payments::give_back::{GiveBack, NotGiven, give_back};
+use crate::payments::give_back::{NotGiven, RefundOrder, give_back};
 use crate::schema;
 use crate::store::audit_trail::AuditEntry;
 use crate::store::payments::RefundState;
@@ -238,7 +238,7 @@ async fn refund(state: &ApiState, caller: &Caller, of: &PaymentForReview) -> Api
     // The same decision, taken again after this node died at it, is the same refund.
     let failed = state.store.failed_refunds(attempt.id).await?;
     let key = format!("review:{}:{failed}", attempt.id);
-    let wish = GiveBack {
+    let wish = RefundOrder {
         booking: attempt.booking_id,
         payment: Some(attempt.id),
         wish: RefundWish::All,

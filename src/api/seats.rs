@@ -15,8 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
+use self::kept::KeptKey;
 pub(super) use self::kept::KeptMaps;
-use self::kept::Key;
 use super::ApiState;
 use super::availability::{self, EventStock};
 use super::cache::{self, IfNoneMatch, is_known, tagged};
@@ -174,7 +174,7 @@ async fn whole(state: &ApiState, event_id: EventId, seen: &EventStock) -> ApiRes
         return Ok(SeatStatuses::all(event.layout, *revision, seats.bytes()));
     }
     let (revision, layout) = (seen.revision(), seen.event().layout);
-    let key = Key::Statuses {
+    let key = KeptKey::Statuses {
         event: event_id,
         revision,
     };

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ApiState;
-use super::bookings::{self, Proof};
+use super::bookings::{self, ProofToken};
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
 use super::extract::At;
@@ -63,7 +63,7 @@ pub(super) struct TicketSeatData {
 }
 
 /// A ticket that the caller may see.
-pub(super) struct Seen {
+pub(super) struct SeenTicket {
     pub(super) ticket: TicketInFull,
     /// Whether it is the caller's to use.
     pub(super) holds: bool,
@@ -72,12 +72,12 @@ pub(super) struct Seen {
 }
 
 impl TicketData {
-    pub(super) async fn of(state: &ApiState, seen: Seen) -> ApiResult<TicketData> {
+    pub(super) async fn of(state: &ApiState, seen: SeenTicket) -> ApiResult<TicketData> {
         let payload = match seen.holds && seen.ticket.status != TicketStatus::Void {
             true => Some(payload(state, &seen).await?),
             false => None,
         };
-        let Seen {
+        let SeenTicket {
             ticket,
             holds,
             is_of_booking,
@@ -118,7 +118,7 @@ pub(super) async fn seen(
     caller: &Caller,
     code: &str,
     token: Option<&str>,
-) -> ApiResult<Seen> {
+) -> ApiResult<SeenTicket> {
     let code = plain_digits(code.trim()).to_ascii_uppercase();
     let is_code = code.len() <= CODE_CHARS_MAX && code.bytes().all(|byte| byte.is_ascii_graphic());
     let found = match (code.parse(), is_code) {
@@ -141,7 +141,7 @@ pub(super) async fn seen(
         None => holds(state, &ticket, caller, token),
     };
     match is_of_booking || handed_to_caller {
-        true => Ok(Seen {
+        true => Ok(SeenTicket {
             ticket,
             holds,
             is_of_booking,
@@ -151,7 +151,7 @@ pub(super) async fn seen(
 }
 
 /// Refuses those who see the ticket and do not hold it.
-pub(super) fn may_use(seen: &Seen) -> ApiResult<()> {
+pub(super) fn may_use(seen: &SeenTicket) -> ApiResult<()> {
     match &seen.ticket.holder {
         _ if seen.holds => Ok(()),
         Some(_) => Err(ApiError::conflict("TICKET_REPLACED")),
@@ -170,7 +170,7 @@ fn not_found() -> ApiError {
 }
 
 /// The text of the QR of a ticket that opens the door.
-async fn payload(state: &ApiState, seen: &Seen) -> ApiResult<String> {
+async fn payload(state: &ApiState, seen: &SeenTicket) -> ApiResult<String> {
     if !seen.holds {
         return Err(ApiError::conflict("TICKET_REPLACED"));
     }
@@ -198,7 +198,7 @@ pub(super) async fn show(
     State(state): State<ApiState>,
     caller: Caller,
     At(code): At<String>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
 ) -> ApiResult<Reply<TicketData>> {
     let seen = seen(&state, &caller, &code, token.as_deref()).await?;
     let data = TicketData::of(&state, seen).await?;
@@ -220,7 +220,7 @@ pub(super) async fn qr_svg(
     State(state): State<ApiState>,
     caller: Caller,
     At(code): At<String>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
 ) -> ApiResult<Response> {
     let qr = qr(&state, &caller, &code, token.as_deref()).await?;
     Ok(file("image/svg+xml", None, qr.svg().into_bytes()))
@@ -240,7 +240,7 @@ pub(super) async fn qr_png(
     State(state): State<ApiState>,
     caller: Caller,
     At(code): At<String>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
 ) -> ApiResult<Response> {
     let qr = qr(&state, &caller, &code, token.as_deref()).await?;
     let png = qr.png();
@@ -272,7 +272,7 @@ pub(super) async fn pdf_of_one(
     State(state): State<ApiState>,
     caller: Caller,
     At(code): At<String>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let seen = seen(&state, &caller, &code, token.as_deref()).await?;
@@ -312,7 +312,7 @@ pub(super) async fn pdf(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let tickets = of_booking(&state, &caller, id, token.as_deref()).await?;
@@ -351,7 +351,7 @@ pub(super) async fn ics(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
 ) -> ApiResult<Response> {
     let tickets = of_booking(&state, &caller, id, token.as_deref()).await?;
     let first = tickets.first().ok_or_else(not_found)?;

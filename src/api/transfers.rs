@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::ApiState;
-use super::bookings::Proof;
+use super::bookings::ProofToken;
 use super::contact;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
@@ -90,7 +90,7 @@ pub(super) async fn offer(
     State(state): State<ApiState>,
     caller: Caller,
     At(code): At<String>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
     headers: HeaderMap,
     body: Body<NewHolder>,
 ) -> ApiResult<Reply<Transfer>> {
@@ -140,7 +140,7 @@ pub(super) async fn withdraw(
     State(state): State<ApiState>,
     caller: Caller,
     At(code): At<String>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
 ) -> ApiResult<Reply<Option<bool>>> {
     let (ticket, ..) = held(&state, &caller, &code, token.as_deref()).await?;
     let pending = state.store.pending_transfer(ticket).await?;

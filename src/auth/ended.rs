@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::Session;
+use super::TokenSession;
 use crate::config::inside::ENDED_TOKENS_MAX;
 use crate::ticketing::{SessionId, UserId};
 
@@ -23,7 +23,7 @@ struct Ends {
 
 impl EndedTokens {
     /// Whether a token of this user's session is good no more.
-    pub fn have(&self, user: UserId, session: &Session) -> bool {
+    pub fn have(&self, user: UserId, session: &TokenSession) -> bool {
         let ends = self.0.load();
         ends.sessions.contains(&session.id)
             || ends
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn sessions_and_generations_end_and_others_do_not() {
         let ended = EndedTokens::default();
-        let session = |id, generation| Session {
+        let session = |id, generation| TokenSession {
             id: SessionId(id),
             generation,
         };

@@ -17,8 +17,8 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 pub use self::keys::{KeySet, NotAKeySet};
-use self::people::People;
 pub use self::people::Person;
+use self::people::PersonCache;
 use super::{AuthError, CLOCK_SKEW_S, Caller, expiry};
 use crate::config::inside::{
     IDENTITIES_WAITING_MAX, IDENTITY_AGE_MS_MAX, IDENTITY_FRESH_MS, IDENTITY_PATIENCE_MS,
@@ -53,7 +53,7 @@ pub struct Inquiry {
 /// All other issuers whose tokens are accepted.
 pub struct Issuers {
     all: Vec<Arc<Issuer>>,
-    people: People,
+    people: PersonCache,
     inquiries: mpsc::Sender<Inquiry>,
     /// For the task that answers; empty once it has begun.
     asked: Mutex<Option<mpsc::Receiver<Inquiry>>>,
@@ -92,7 +92,7 @@ struct IssuerOnly {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct IssuerClaims {
     sub: Option<String>,
     exp: f64,
     role: Option<String>,
@@ -125,7 +125,7 @@ impl Issuers {
             all: all
                 .map(|issuer| Arc::new(Issuer::new(issuer.clone(), refetch)))
                 .collect(),
-            people: People::default(),
+            people: PersonCache::default(),
             inquiries,
             asked: Mutex::new(Some(asked)),
         }
@@ -270,7 +270,7 @@ impl Issuer {
         };
         let mut validation = self.validation.clone();
         validation.algorithms.clone_from(&key.algorithms);
-        let read = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation);
+        let read = jsonwebtoken::decode::<IssuerClaims>(token, &key.decoding, &validation);
         let claims = read.map_err(|error| Unread::Refused(error.into()))?.claims;
         if claims.role.as_deref() == Some("anon") {
             return Ok(Bearer::Anonymous);

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Caller;
-use crate::hub::{Answer, Hub};
+use crate::hub::{ErrandAnswer, Hub};
 use crate::protocol::code::{self, ErrorReply};
 use crate::store::edit::EditError;
 use crate::store::{Store, StoreError};
@@ -28,7 +28,7 @@ pub struct SentBroadcast {
     /// The shard that waits for the answer.
     pub shard: usize,
     /// The answer if it is stored.
-    pub answer: Answer,
+    pub answer: ErrandAnswer,
 }
 
 /// The queue of broadcasts from sockets. Cheap to clone.
@@ -72,7 +72,7 @@ pub async fn run(
         };
         let Some(said) = said else { return };
         let outcome = tell(&store, said.event, &said.caller, &said.notice).await;
-        let answer = Answer {
+        let answer = ErrandAnswer {
             outcome,
             ..said.answer
         };

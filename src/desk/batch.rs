@@ -19,7 +19,7 @@ use crate::ticketing::reference::{booking_reference, ticket_code};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, ClaimState, Stock};
 use crate::ticketing::transition::{self, Canceller, Moved, OverdueHold, Standing, Transition};
-use crate::ticketing::waitlist::{self, Waiting};
+use crate::ticketing::waitlist::{self, WaitingBuyer};
 use crate::ticketing::{BookingId, EventId, Revision, SeatId, TicketTypeId, UserId, WaitingId};
 
 /// Candidate references beyond one per booking, since some will be in use already.
@@ -137,22 +137,22 @@ pub(super) struct Deciding {
 /// The stock of an event and a booking of it before a command.
 pub(super) struct Before {
     stock: Option<Stock>,
-    waiting: Vec<Waiting>,
+    waiting: Vec<WaitingBuyer>,
     standing: Option<Box<Standing>>,
 }
 
 /// The decision on one command.
-pub(super) enum Decided {
+pub(super) enum CommandDecision {
     /// The answer; nothing has to be written.
     Said(Verdict),
     /// Rows to write; answered after the commit.
-    Effect(Effect),
+    Effect(CommandEffect),
     /// Another transaction holds the event's turn, or the booking's row.
     Blocked,
 }
 
 /// A command's writes, and its answer after the commit.
-pub(super) struct Effect {
+pub(super) struct CommandEffect {
     event: EventId,
     answer: Pending,
     pub(super) writes: Writes,
@@ -229,18 +229,18 @@ impl Deciding {
     }
 
     /// Decides a command against the stock that the commands before it left.
-    pub(super) fn decide(&mut self, command: &Command) -> Decided {
+    pub(super) fn decide(&mut self, command: &Command) -> CommandDecision {
         let event = command.event();
         let Some(facts) = self.facts.events.get(&event) else {
-            return Decided::Said(Err(Refusal::EventNotFound.into()));
+            return CommandDecision::Said(Err(Refusal::EventNotFound.into()));
         };
         if facts.revision.is_none() {
-            return Decided::Blocked;
+            return CommandDecision::Blocked;
         }
         match command {
             Command::Book(book) => self.book(book),
             Command::Change(change) => self.change(change),
-            Command::Expire { .. } => Decided::Effect(Effect {
+            Command::Expire { .. } => CommandDecision::Effect(CommandEffect {
                 event,
                 answer: Pending::Expired(self.expired.get(&event).copied().unwrap_or(0)),
                 writes: Writes::default(),
@@ -270,7 +270,7 @@ impl Deciding {
         Some(self.facts.events.get(&event)?.stock.clone())
     }
 
-    fn waiting(&self, event: EventId) -> Vec<Waiting> {
+    fn waiting(&self, event: EventId) -> Vec<WaitingBuyer> {
         let facts = self.facts.events.get(&event);
         facts.map(|facts| facts.waiting.clone()).unwrap_or_default()
     }
@@ -362,7 +362,7 @@ impl Deciding {
     }
 
     /// The answer to a command whose writes are committed.
-    pub(super) fn said(&self, effect: Effect) -> Verdict {
+    pub(super) fn said(&self, effect: CommandEffect) -> Verdict {
         let revision = self.revision(effect.event).ok_or(DeskError::Internal)?;
         let now = self.now();
         Ok(match effect.answer {
@@ -375,20 +375,20 @@ impl Deciding {
         })
     }
 
-    fn book(&mut self, book: &Book) -> Decided {
+    fn book(&mut self, book: &Book) -> CommandDecision {
         if let Some(key) = &book.key {
             match self.recall(key) {
                 Ok(None) => {}
                 Ok(Some(once)) => return unwritten(book.event_id, once),
-                Err(error) => return Decided::Said(Err(error)),
+                Err(error) => return CommandDecision::Said(Err(error)),
             }
         }
         let Some(facts) = self.facts.events.get_mut(&book.event_id) else {
-            return Decided::Said(Err(Refusal::EventNotFound.into()));
+            return CommandDecision::Said(Err(Refusal::EventNotFound.into()));
         };
         let grant = match booking::decide(&mut facts.stock, &book.request, self.facts.now) {
             Ok(grant) => grant,
-            Err(refusal) => return Decided::Said(Err(refusal.into())),
+            Err(refusal) => return CommandDecision::Said(Err(refusal.into())),
         };
         let reference = self.references.next();
         // No checked candidate is left: if this one is in use, its constraint fails and the command is decided again.
@@ -407,7 +407,7 @@ impl Deciding {
             true => vec![confirmation_job(id, book.event_id)],
             false => Vec::new(),
         };
-        Decided::Effect(Effect {
+        CommandDecision::Effect(CommandEffect {
             event: book.event_id,
             answer: Pending::Booking(Once::Made(Box::new(booking.clone()))),
             writes: Writes {
@@ -451,26 +451,26 @@ impl Deciding {
         }
     }
 
-    fn change(&mut self, change: &Change) -> Decided {
+    fn change(&mut self, change: &Change) -> CommandDecision {
         let (event, id) = (change.event_id, change.booking_id);
         let standing = match self.facts.bookings.get_mut(&id) {
             Some(Found::Here(standing)) if standing.booking.event_id == event => standing,
-            Some(Found::Locked) if !self.ended.contains(&id) => return Decided::Blocked,
-            _ => return Decided::Said(Err(Refusal::BookingNotFound.into())),
+            Some(Found::Locked) if !self.ended.contains(&id) => return CommandDecision::Blocked,
+            _ => return CommandDecision::Said(Err(Refusal::BookingNotFound.into())),
         };
         // This transaction ends its hold; what it held can be claimed again in the next one.
         let is_ended = self.ended.contains(&id);
         if is_ended && matches!(change.transition, Transition::Reclaim { .. }) {
-            return Decided::Blocked;
+            return CommandDecision::Blocked;
         }
         let Some(facts) = self.facts.events.get_mut(&event) else {
-            return Decided::Said(Err(Refusal::EventNotFound.into()));
+            return CommandDecision::Said(Err(Refusal::EventNotFound.into()));
         };
         let was = standing.as_ref().clone();
         let now = self.facts.now;
         let outcome = transition::decide(&mut facts.stock, standing, &change.transition, now);
         match outcome {
-            Err(refusal) => Decided::Said(Err(refusal.into())),
+            Err(refusal) => CommandDecision::Said(Err(refusal.into())),
             Ok(Moved::Before) => unwritten(event, Once::Replayed(standing.booking.clone())),
             Ok(Moved::Now) => {
                 let mut jobs = change.with.jobs.clone();
@@ -487,7 +487,7 @@ impl Deciding {
                 if !mistaken!(SnatchFreed) {
                     writes.extend(self.offer(event));
                 }
-                Decided::Effect(Effect {
+                CommandDecision::Effect(CommandEffect {
                     event,
                     answer: Pending::Booking(Once::Made(Box::new(booking))),
                     writes,
@@ -588,8 +588,8 @@ fn name(key: &IdempotencyKey) -> (String, String) {
     (key.scope.clone(), key.digest.clone())
 }
 
-fn unwritten(event: EventId, once: Once<Booking>) -> Decided {
-    Decided::Effect(Effect {
+fn unwritten(event: EventId, once: Once<Booking>) -> CommandDecision {
+    CommandDecision::Effect(CommandEffect {
         event,
         answer: Pending::Booking(once.map(Box::new)),
         writes: Writes::default(),

@@ -53,10 +53,10 @@ use crate::ticketing::refusal::Refusal;
 /// The desk of this node. Clones share it.
 #[derive(Clone)]
 pub struct Desk {
-    inner: Arc<Inner>,
+    inner: Arc<DeskInner>,
 }
 
-struct Inner {
+struct DeskInner {
     store: Store,
     config: DeskConfig,
     shared: DeskShared,
@@ -89,7 +89,7 @@ impl Desk {
             in_all_max: config.queued_commands_max.max(1),
             batch_max: config.batch_commands_max.max(1),
         };
-        let inner = Arc::new(Inner {
+        let inner = Arc::new(DeskInner {
             store,
             config,
             shared: DeskShared::new(limits, Instant::now).mailing(mails),
@@ -198,8 +198,8 @@ impl Desk {
     }
 }
 
-impl Inner {
-    fn start(self: &Arc<Inner>, start: Start) {
+impl DeskInner {
+    fn start(self: &Arc<DeskInner>, start: Start) {
         if start.worker {
             self.tracker.spawn(work(self.clone(), Turns::Free));
         }
@@ -208,7 +208,7 @@ impl Inner {
         }
     }
 
-    fn take(self: &Arc<Inner>, turns: Turns) -> Option<CommandBatch> {
+    fn take(self: &Arc<DeskInner>, turns: Turns) -> Option<CommandBatch> {
         let now = self.shared.now();
         let (batch, start) = match turns {
             Turns::Free => self.shared.queue().take(now)?,
@@ -241,7 +241,7 @@ impl Inner {
 }
 
 /// Serves batches until the queue is empty. A worker that panics is replaced.
-async fn work(inner: Arc<Inner>, turns: Turns) {
+async fn work(inner: Arc<DeskInner>, turns: Turns) {
     let mut alive = WorkerAlive {
         inner: inner.clone(),
         turns,
@@ -272,7 +272,7 @@ fn span(batch: &CommandBatch) -> Span {
 }
 
 struct WorkerAlive {
-    inner: Arc<Inner>,
+    inner: Arc<DeskInner>,
     turns: Turns,
     ended: bool,
 }
@@ -293,7 +293,7 @@ impl Drop for WorkerAlive {
 }
 
 /// Bookings tell the time as well, but there may be none for hours.
-async fn keep_the_time(inner: Arc<Inner>) {
+async fn keep_the_time(inner: Arc<DeskInner>) {
     let pause = Duration::from_millis(DESK_CLOCK_INTERVAL_MS);
     loop {
         tokio::select! {
@@ -303,7 +303,7 @@ async fn keep_the_time(inner: Arc<Inner>) {
     }
 }
 
-async fn feel_the_pulse(inner: Arc<Inner>) {
+async fn feel_the_pulse(inner: Arc<DeskInner>) {
     loop {
         tokio::select! {
             () = inner.cancel.cancelled() => return,

@@ -12,7 +12,7 @@ use crate::ticketing::{SeatId, TicketTypeId};
 
 /// Kinds of failure, by what has to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum FailureKind {
     /// A command broke a rule of the schema.
     Rule(Rule),
     /// A lock timeout or a deadlock with another transaction: decide again.
@@ -22,14 +22,14 @@ pub(super) enum Failure {
     Fault,
 }
 
-pub(super) fn failure(error: &StoreError) -> Failure {
+pub(super) fn failure(error: &StoreError) -> FailureKind {
     match error {
-        StoreError::Contended(_) | StoreError::Busy(_) => Failure::Crossed,
-        StoreError::Unavailable(_) | StoreError::Full(_) => Failure::Database,
+        StoreError::Contended(_) | StoreError::Busy(_) => FailureKind::Crossed,
+        StoreError::Unavailable(_) | StoreError::Full(_) => FailureKind::Database,
         StoreError::Constraint { name, .. } => {
-            constraint::rule(name).map_or(Failure::Fault, Failure::Rule)
+            constraint::rule(name).map_or(FailureKind::Fault, FailureKind::Rule)
         }
-        _ => Failure::Fault,
+        _ => FailureKind::Fault,
     }
 }
 

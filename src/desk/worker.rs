@@ -19,15 +19,15 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, oneshot};
 use tracing::Span;
 
-use super::batch::{self, Decided, Deciding, Effect};
+use super::batch::{self, CommandDecision, CommandEffect, Deciding};
 use super::clock::{DatabaseClock, Pulse};
 use super::command::{Command, DeskError, Said, Verdict, busy, too_late};
 use super::queue::{CommandBatch, Queue, QueueLimits, Start, WaitingCommand};
-use super::verdict::{self, Failure};
+use super::verdict::{self, FailureKind};
 use crate::metrics;
 use crate::store::StoreError;
 use crate::store::constraint::Rule;
-use crate::store::desk::{DeskDatabase, End, Facts, Questions, Turns, Writes};
+use crate::store::desk::{DeskDatabase, Facts, Questions, Turns, WriteEnd, Writes};
 use crate::store::idempotency::Once;
 use crate::telemetry::trail;
 use crate::ticketing::EventId;
@@ -237,7 +237,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             Ok(fates) => fates,
             Err(error) if mistaken!(OffenderTakesAll) => self.all(&error),
             Err(error) => match verdict::failure(&error) {
-                Failure::Database => self.all(&error),
+                FailureKind::Database => self.all(&error),
                 _ if self.waiting.len() == 1 => vec![self.fate(&self.waiting[0], &error)],
                 _ => {
                     tracing::debug!(%error, "a batch is decided one by one");
@@ -263,18 +263,18 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         let mut decided = Vec::with_capacity(self.waiting.len());
         for waiting in self.waiting {
             decided.push(match self.is_late(waiting, &deciding) {
-                true => Decided::Said(Err(too_late())),
+                true => CommandDecision::Said(Err(too_late())),
                 false => deciding.decide(&waiting.command),
             });
         }
         for (waiting, decided) in self.waiting.iter().zip(&mut decided) {
-            if let Decided::Effect(effect) = decided {
+            if let CommandDecision::Effect(effect) = decided {
                 add(&mut writes, effect, self.in_time(waiting));
             }
         }
         match writes.is_empty() {
             true => self.database.rollback().await,
-            false => self.database.write(&writes, End::Commit).await?,
+            false => self.database.write(&writes, WriteEnd::Commit).await?,
         }
         deciding.written(&writes);
         self.committed(&deciding, &writes);
@@ -304,7 +304,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 changed: deciding.end_overdue(event),
                 ..Writes::default()
             };
-            match self.database.write(&writes, End::Savepoint).await {
+            match self.database.write(&writes, WriteEnd::Savepoint).await {
                 Ok(()) => note(&mut deciding, &mut all, writes),
                 Err(error) if is_lost(&error) => return self.all(&error),
                 Err(error) => {
@@ -321,7 +321,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             let writes = deciding.offer(event);
             let written = match writes.is_empty() {
                 true => continue,
-                false => self.database.write(&writes, End::Savepoint).await,
+                false => self.database.write(&writes, WriteEnd::Savepoint).await,
             };
             match written {
                 Ok(()) => note(&mut deciding, &mut all, writes),
@@ -347,7 +347,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             }
             let before = deciding.before(&waiting.command);
             let mut effect = match deciding.decide(&waiting.command) {
-                Decided::Effect(effect) => effect,
+                CommandDecision::Effect(effect) => effect,
                 decided => {
                     fates.push(Some(fate(decided, &deciding)));
                     continue;
@@ -357,7 +357,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
             add(&mut writes, &mut effect, self.in_time(waiting));
             let written = match writes.is_empty() {
                 true => Ok(()),
-                false => self.database.write(&writes, End::Savepoint).await,
+                false => self.database.write(&writes, WriteEnd::Savepoint).await,
             };
             match written {
                 Ok(()) => {
@@ -378,7 +378,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
                 if let Err(error) = self.database.commit(all.in_time).await {
                     return match verdict::failure(&error) {
                         // A deadline has passed: decide again, which drops the late commands and keeps the others.
-                        Failure::Rule(Rule::Late) => {
+                        FailureKind::Rule(Rule::Late) => {
                             self.waiting.iter().map(|_| Fate::Again).collect()
                         }
                         _ => self.all(&error),
@@ -418,7 +418,7 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
     /// Fates when `begin` failed. A wait for a turn, or for rows, goes on until the deadline.
     fn not_begun(&self, error: StoreError) -> Result<Vec<Fate>, StoreError> {
         match (verdict::failure(&error), self.turns) {
-            (Failure::Crossed, Turns::Wait) => {
+            (FailureKind::Crossed, Turns::Wait) => {
                 Ok(self.waiting.iter().map(|_| Fate::Blocked).collect())
             }
             _ => Ok(self.all(&error)),
@@ -444,7 +444,9 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
         let commands = self.waiting.len();
         let cause = std::error::Error::source(error);
         match verdict::failure(error) {
-            Failure::Crossed => tracing::warn!(commands, %error, ?cause, "commands wait too long"),
+            FailureKind::Crossed => {
+                tracing::warn!(commands, %error, ?cause, "commands wait too long")
+            }
             _ => tracing::error!(commands, %error, ?cause, "commands failed"),
         }
         let said = verdict::of_database(error);
@@ -456,15 +458,15 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
     fn fate(&self, waiting: &WaitingCommand, error: &StoreError) -> Fate {
         let event = waiting.command.event();
         match verdict::failure(error) {
-            Failure::Crossed => Fate::Blocked,
-            Failure::Rule(Rule::Late) => Fate::Answer(Err(too_late())),
-            Failure::Rule(Rule::Again | Rule::Changed) => Fate::Again,
-            Failure::Rule(rule) => {
+            FailureKind::Crossed => Fate::Blocked,
+            FailureKind::Rule(Rule::Late) => Fate::Answer(Err(too_late())),
+            FailureKind::Rule(Rule::Again | Rule::Changed) => Fate::Again,
+            FailureKind::Rule(rule) => {
                 tracing::warn!(event = event.0, %error, "the database refused a command");
                 Fate::Answer(Err(verdict::refused(rule, &waiting.command)))
             }
-            Failure::Database => Fate::Answer(Err(verdict::of_database(error))),
-            Failure::Fault => {
+            FailureKind::Database => Fate::Answer(Err(verdict::of_database(error))),
+            FailureKind::Fault => {
                 let cause = std::error::Error::source(error);
                 tracing::error!(event = event.0, %error, ?cause, "a command failed");
                 Fate::Answer(Err(DeskError::Internal))
@@ -473,16 +475,16 @@ impl<D: DeskDatabase> ServingWorker<'_, D> {
     }
 }
 
-fn fate(decided: Decided, deciding: &Deciding) -> Fate {
+fn fate(decided: CommandDecision, deciding: &Deciding) -> Fate {
     match decided {
-        Decided::Said(verdict) => Fate::Answer(verdict),
-        Decided::Effect(effect) => Fate::Answer(deciding.said(effect)),
-        Decided::Blocked => Fate::Blocked,
+        CommandDecision::Said(verdict) => Fate::Answer(verdict),
+        CommandDecision::Effect(effect) => Fate::Answer(deciding.said(effect)),
+        CommandDecision::Blocked => Fate::Blocked,
     }
 }
 
 /// Adds a command's writes and deadline to those of the batch.
-fn add(writes: &mut Writes, effect: &mut Effect, in_time: Option<Timestamp>) {
+fn add(writes: &mut Writes, effect: &mut CommandEffect, in_time: Option<Timestamp>) {
     let own = std::mem::take(&mut effect.writes);
     if !own.is_empty() && !mistaken!(DecideTooLate) {
         writes.in_time = writes.in_time.into_iter().chain(in_time).min();
@@ -539,5 +541,5 @@ fn mark(deciding: &Deciding, writes: &Writes) {
 }
 
 fn is_lost(error: &StoreError) -> bool {
-    verdict::failure(error) == Failure::Database
+    verdict::failure(error) == FailureKind::Database
 }

@@ -9,16 +9,16 @@ use super::EmbeddedError;
 
 /// A line of /etc/passwd. `initdb` refuses a uid without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
+pub(super) struct SystemAccount {
     pub(super) name: String,
     pub(super) uid: u32,
     pub(super) gid: u32,
 }
 
-impl Account {
+impl SystemAccount {
     /// `None`: Postgres runs under our own account. For root: the owner of an existing folder, which may be older than the
     /// account `postgres`; else `postgres`, else `nobody`.
-    pub(super) fn to_run_as(dir: &Path) -> Result<Option<Account>, EmbeddedError> {
+    pub(super) fn to_run_as(dir: &Path) -> Result<Option<SystemAccount>, EmbeddedError> {
         if !geteuid().is_root() {
             return Ok(None);
         }
@@ -50,7 +50,7 @@ impl Account {
     }
 }
 
-fn choose(passwd: &str, owner: Option<u32>) -> Option<Account> {
+fn choose(passwd: &str, owner: Option<u32>) -> Option<SystemAccount> {
     let accounts = passwd.lines().filter_map(parse).collect::<Vec<_>>();
     let named = |name: &str| accounts.iter().find(|account| account.name == name);
     accounts
@@ -62,9 +62,9 @@ fn choose(passwd: &str, owner: Option<u32>) -> Option<Account> {
 }
 
 /// `name:password:uid:gid:…`
-fn parse(line: &str) -> Option<Account> {
+fn parse(line: &str) -> Option<SystemAccount> {
     let mut fields = line.split(':');
-    Some(Account {
+    Some(SystemAccount {
         name: fields.next()?.to_owned(),
         uid: fields.nth(1)?.parse().ok()?,
         gid: fields.next()?.parse().ok()?,

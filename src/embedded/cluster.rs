@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use super::account::Account;
+use super::account::SystemAccount;
 use super::binaries::Binaries;
 use super::folder::Folder;
 use super::{Durability, EmbeddedError};
@@ -14,7 +14,7 @@ use super::{Durability, EmbeddedError};
 pub(super) struct Launcher<'a> {
     pub(super) binaries: &'a Binaries,
     pub(super) folder: &'a Folder,
-    pub(super) account: Option<&'a Account>,
+    pub(super) account: Option<&'a SystemAccount>,
 }
 
 impl Launcher<'_> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use super::EmbeddedError;
-use super::account::Account;
+use super::account::SystemAccount;
 
 const SOCKET: &str = ".s.PGSQL.5432";
 /// `sun_path` has 108 bytes, the last one is NUL.
@@ -49,7 +49,10 @@ pub(super) fn place(data_dir: &Path) -> Result<PathBuf, EmbeddedError> {
 }
 
 impl Folder {
-    pub(super) fn open(dir: &Path, account: Option<&Account>) -> Result<Folder, EmbeddedError> {
+    pub(super) fn open(
+        dir: &Path,
+        account: Option<&SystemAccount>,
+    ) -> Result<Folder, EmbeddedError> {
         if let Some(account) = account
             && let Some(barrier) = account.barrier_to(dir)
         {
@@ -144,7 +147,7 @@ impl Folder {
 
 /// Makes the folder if needed, gives it to the account, and closes it to all others: Postgres trusts every process that
 /// can reach the socket in it.
-fn own(dir: &Path, account: Option<&Account>) -> Result<(), EmbeddedError> {
+fn own(dir: &Path, account: Option<&SystemAccount>) -> Result<(), EmbeddedError> {
     std::fs::create_dir_all(dir).map_err(EmbeddedError::file("make", dir))?;
     let us = geteuid().as_raw();
     let owner = std::fs::metadata(dir)
@@ -164,7 +167,7 @@ fn own(dir: &Path, account: Option<&Account>) -> Result<(), EmbeddedError> {
 }
 
 /// Gives a file that we made to the account that Postgres runs as.
-pub(super) fn give(path: &Path, account: Option<&Account>) -> Result<(), EmbeddedError> {
+pub(super) fn give(path: &Path, account: Option<&SystemAccount>) -> Result<(), EmbeddedError> {
     match account {
         Some(account) => chown(path, Some(account.uid), Some(account.gid))
             .map_err(EmbeddedError::file("give away", path)),
@@ -172,7 +175,7 @@ pub(super) fn give(path: &Path, account: Option<&Account>) -> Result<(), Embedde
     }
 }
 
-fn lock(dir: &Path, account: Option<&Account>) -> Result<File, EmbeddedError> {
+fn lock(dir: &Path, account: Option<&SystemAccount>) -> Result<File, EmbeddedError> {
     let path = dir.join("lock");
     let file = File::options()
         .create(true)

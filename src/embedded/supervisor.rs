@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::account::Account;
+use super::account::SystemAccount;
 use super::binaries::Binaries;
 use super::cluster::{self, Launcher};
 use super::folder::{self, Folder};
@@ -125,7 +125,7 @@ struct Running {
     backoff: Backoff,
     folder: Folder,
     binaries: Binaries,
-    account: Option<Account>,
+    account: Option<SystemAccount>,
     settings: Settings,
 }
 
@@ -139,7 +139,7 @@ enum OwnerWish {
 impl Running {
     fn start(settings: Settings) -> Result<Running, EmbeddedError> {
         let dir = folder::place(&settings.data_dir)?;
-        let account = Account::to_run_as(&dir)?;
+        let account = SystemAccount::to_run_as(&dir)?;
         let folder = Folder::open(&dir, account.as_ref())?;
         let binaries = Binaries::find(settings.bin_dir.as_deref(), folder.major()?)?;
         folder.end_leftovers()?;

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use super::entry::Flush;
 use crate::hub::{Looked, NotOpened, Opening, ShardSet, Watch};
-pub(crate) use crate::store::Failure;
 use crate::store::LiveEvent;
+pub(crate) use crate::store::QueryFailure;
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
 
 /// An input of the feed.
 #[derive(Debug)]
-pub(crate) enum Cause {
+pub(crate) enum FeedCause {
     Watch(Watch),
     /// The doorbell listens (again); rings of earlier commits may have been missed.
     Listening,
@@ -25,8 +25,8 @@ pub(crate) enum Cause {
     Carried(bool),
     /// The doorbell's connection is gone.
     BellLost,
-    Read(Result<LogPage, Failure>),
-    Loaded(EventId, Result<Option<Box<LiveEvent>>, Failure>),
+    Read(Result<LogPage, QueryFailure>),
+    Loaded(EventId, Result<Option<Box<LiveEvent>>, QueryFailure>),
     /// Time passed; see [`Planner::next_at`].
     Time,
 }
@@ -42,7 +42,7 @@ pub(crate) struct LogPage {
 
 /// An action of the feed.
 #[derive(Debug)]
-pub(super) enum Effect {
+pub(super) enum FeedEffect {
     /// Read the log after these revisions; answer with [`Cause::Read`].
     Read {
         heads: Vec<(EventId, Revision)>,

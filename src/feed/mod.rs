@@ -23,9 +23,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use self::cause::{Cause, Failure, LogPage};
+use self::cause::{FeedCause, LogPage, QueryFailure};
 pub use self::publisher::Outputs;
-use self::publisher::{Moment, Publisher, Query, cause_of};
+use self::publisher::{FeedQuery, Moment, Publisher, cause_of};
 use crate::config::inside::{FEED_CONNECTIONS_MAX, RINGS_MAX};
 use crate::config::{Config, DatabaseConfig, FeedConfig};
 use crate::hub::Watch;
@@ -114,7 +114,7 @@ pub async fn run(
 struct Feed {
     publisher: Publisher,
     /// Queries under way: at most one read and `loads_parallel_max` loads.
-    jobs: JoinSet<Cause>,
+    jobs: JoinSet<FeedCause>,
     /// The span of the read under way.
     read_span: Span,
     store: Store,
@@ -132,9 +132,9 @@ impl Feed {
                 () = cancel.cancelled() => return Ok(()),
                 Some(ring) = inputs.rings.recv() => self.publisher.rang(ring),
                 Some(heard) = inputs.heard.recv() => Some(cause_of(heard)),
-                Some(watch) = inputs.watches.recv() => Some(Cause::Watch(watch)),
+                Some(watch) = inputs.watches.recv() => Some(FeedCause::Watch(watch)),
                 Some(answer) = self.jobs.join_next() => Some(answer?),
-                () = until(self.publisher.next_at()) => Some(Cause::Time),
+                () = until(self.publisher.next_at()) => Some(FeedCause::Time),
             };
             let waiting = inputs.rings.len() + inputs.heard.len() + inputs.watches.len();
             metrics::FEED_QUEUE.set(i64::try_from(waiting).unwrap_or(i64::MAX));
@@ -142,17 +142,17 @@ impl Feed {
             let _within = self.span_of(&cause).entered();
             for query in self.publisher.on(cause, moment()) {
                 match query {
-                    Query::Log { heads, all } => self.read(heads, all),
-                    Query::State(event) => self.load(event),
+                    FeedQuery::Log { heads, all } => self.read(heads, all),
+                    FeedQuery::State(event) => self.load(event),
                 }
             }
         }
     }
 
     /// The span in which a cause is handled: the rows of a read are published within the read's span.
-    fn span_of(&mut self, cause: &Cause) -> Span {
+    fn span_of(&mut self, cause: &FeedCause) -> Span {
         match cause {
-            Cause::Read(_) => mem::replace(&mut self.read_span, Span::none()),
+            FeedCause::Read(_) => mem::replace(&mut self.read_span, Span::none()),
             _ => Span::none(),
         }
     }
@@ -179,7 +179,7 @@ impl Feed {
                 };
                 Ok(LogPage { rows, ahead_of })
             };
-            Cause::Read(in_time(limit, page).await)
+            FeedCause::Read(in_time(limit, page).await)
         });
     }
 
@@ -192,7 +192,7 @@ impl Feed {
         self.jobs.spawn(async move {
             let live = store.live_event(event, ring_max);
             let live = in_time(limit, live).await;
-            Cause::Loaded(event, live.map(|live| live.map(Box::new)))
+            FeedCause::Loaded(event, live.map(|live| live.map(Box::new)))
         });
     }
 
@@ -205,29 +205,29 @@ impl Feed {
 async fn in_time<T>(
     limit: Duration,
     query: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, Failure> {
+) -> Result<T, QueryFailure> {
     match timeout(limit, query).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(failure(&error)),
-        Err(_) => Err(Failure::Unavailable),
+        Err(_) => Err(QueryFailure::Unavailable),
     }
 }
 
-fn failure(error: &StoreError) -> Failure {
+fn failure(error: &StoreError) -> QueryFailure {
     match error.is_transient() {
         true => {
             tracing::debug!(
                 error = error as &dyn std::error::Error,
                 "the feed was not answered"
             );
-            Failure::Unavailable
+            QueryFailure::Unavailable
         }
         false => {
             tracing::error!(
                 error = error as &dyn std::error::Error,
                 "the feed cannot use the answer"
             );
-            Failure::Unusable
+            QueryFailure::Unusable
         }
     }
 }

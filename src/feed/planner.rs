@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use self::absent::Absent;
 use self::rewinds::Rewinds;
-use super::cause::{Cause, Effect};
+use super::cause::{FeedCause, FeedEffect};
 use super::entry::{Entry, EntryLimits};
 use crate::config::FeedConfig;
 use crate::hub::{NotOpened, ShardSet, Watch};
@@ -96,7 +96,7 @@ pub(super) struct Planner {
     /// Whether the doorbell is connected.
     listening: bool,
     poll_at: Instant,
-    effects: Vec<Effect>,
+    effects: Vec<FeedEffect>,
 }
 
 impl Planner {
@@ -123,20 +123,20 @@ impl Planner {
     }
 
     /// Takes in a cause; the returned effects have to be carried out in order.
-    pub(super) fn on(&mut self, cause: Cause, now: Instant) -> Vec<Effect> {
-        if let Cause::Rang(event) | Cause::LookAgain(event) = cause {
+    pub(super) fn on(&mut self, cause: FeedCause, now: Instant) -> Vec<FeedEffect> {
+        if let FeedCause::Rang(event) | FeedCause::LookAgain(event) = cause {
             self.absent.forget(event);
         }
         match cause {
-            Cause::Watch(Watch::Watch { event, shard }) => self.watch(event, shard, now),
-            Cause::Watch(Watch::Unwatch { event, shard }) => self.unwatch(event, shard),
-            Cause::Watch(Watch::Look {
+            FeedCause::Watch(Watch::Watch { event, shard }) => self.watch(event, shard, now),
+            FeedCause::Watch(Watch::Unwatch { event, shard }) => self.unwatch(event, shard),
+            FeedCause::Watch(Watch::Look {
                 event,
                 revision,
                 shard,
                 look,
             }) => self.look(event, revision, (shard, look), now),
-            Cause::Listening => {
+            FeedCause::Listening => {
                 self.listening = true;
                 self.absent.clear();
                 if !mistaken!(SkipReread) {
@@ -144,22 +144,22 @@ impl Planner {
                 }
             }
             // The bus brings this change as well; if it loses it, the poll finds it.
-            Cause::Rang(_) if self.carried => {}
-            Cause::Rang(event) | Cause::LookAgain(event) => self.rang(event),
-            Cause::Delivered(event, delta) => self.delivered(event, *delta, now),
-            Cause::Carried(carried) => {
+            FeedCause::Rang(_) if self.carried => {}
+            FeedCause::Rang(event) | FeedCause::LookAgain(event) => self.rang(event),
+            FeedCause::Delivered(event, delta) => self.delivered(event, *delta, now),
+            FeedCause::Carried(carried) => {
                 self.carried = carried;
                 self.read_all_soon(now);
             }
             // Reported once: a failed attempt to reconnect is not news.
-            Cause::BellLost if mem::take(&mut self.listening) => {
-                self.effects.push(Effect::DatabaseDown);
+            FeedCause::BellLost if mem::take(&mut self.listening) => {
+                self.effects.push(FeedEffect::DatabaseDown);
                 self.poll_at = now;
             }
-            Cause::BellLost => {}
-            Cause::Read(result) => self.read(result, now),
-            Cause::Loaded(event, result) => self.loaded(event, result, now),
-            Cause::Time => {}
+            FeedCause::BellLost => {}
+            FeedCause::Read(result) => self.read(result, now),
+            FeedCause::Loaded(event, result) => self.loaded(event, result, now),
+            FeedCause::Time => {}
         }
         self.tend(now);
         self.ask(now);
@@ -188,8 +188,11 @@ impl Planner {
             match &mut slot.watched {
                 WatchedEvent::Loading { waiting, .. } => {
                     let gave_up = mem::take(waiting);
-                    self.effects
-                        .push(Effect::NotOpened(gave_up, event, NotOpened::Unavailable));
+                    self.effects.push(FeedEffect::NotOpened(
+                        gave_up,
+                        event,
+                        NotOpened::Unavailable,
+                    ));
                 }
                 WatchedEvent::Open(entry) if entry.leaves_at.is_some_and(|at| at <= now) => {
                     self.remove(event);
@@ -226,7 +229,7 @@ impl Planner {
         };
         if let Some(flush) = entry.flush(now) {
             let (shards, deleted) = (entry.shards, flush.delta.deleted);
-            self.effects.push(Effect::Publish(shards, event, flush));
+            self.effects.push(FeedEffect::Publish(shards, event, flush));
             if deleted {
                 return self.gone(event);
             }
@@ -273,7 +276,7 @@ impl Planner {
         if let Some(at) = slot.timer {
             self.timers.remove(&(at, event));
         }
-        self.effects.push(Effect::Left(event));
+        self.effects.push(FeedEffect::Left(event));
         Some(slot)
     }
 

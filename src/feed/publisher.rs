@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::cause::{Cause, Effect};
+use super::cause::{FeedCause, FeedEffect};
 use super::planner::Planner;
 use crate::board::Board;
 use crate::config::FeedConfig;
@@ -29,7 +29,7 @@ pub struct Outputs {
 
 /// A query to make; the answer is a [`Cause`].
 #[derive(Debug)]
-pub(crate) enum Query {
+pub(crate) enum FeedQuery {
     /// The log after these revisions: [`Cause::Read`]. `all`: also check that the database still has them.
     Log {
         heads: Vec<(EventId, Revision)>,
@@ -71,7 +71,7 @@ impl Publisher {
     }
 
     /// Handles a cause: publishes to the shards, and returns the next queries.
-    pub(crate) fn on(&mut self, cause: Cause, moment: Moment) -> Vec<Query> {
+    pub(crate) fn on(&mut self, cause: FeedCause, moment: Moment) -> Vec<FeedQuery> {
         let mut queries = Vec::new();
         for effect in self.planner.on(cause, moment.now) {
             self.carry_out(effect, moment, &mut queries);
@@ -85,7 +85,7 @@ impl Publisher {
     }
 
     /// Turns a ring into a cause.
-    pub(crate) fn rang(&self, ring: Ring) -> Option<Cause> {
+    pub(crate) fn rang(&self, ring: Ring) -> Option<FeedCause> {
         match ring {
             Ring::Event(_) | Ring::Change(..) | Ring::Probe | Ring::Listening => {
                 metrics::LAST_RING.now();
@@ -95,7 +95,7 @@ impl Publisher {
         match ring {
             Ring::Event(event) => {
                 metrics::RINGS.add(1);
-                Some(Cause::Rang(event))
+                Some(FeedCause::Rang(event))
             }
             Ring::Change(event, row) => {
                 metrics::RINGS.add(1);
@@ -105,61 +105,61 @@ impl Publisher {
             Ring::Probe => None,
             Ring::Listening => {
                 self.outputs.board.listening(true);
-                Some(Cause::Listening)
+                Some(FeedCause::Listening)
             }
             Ring::Lost => {
                 self.outputs.board.listening(false);
-                Some(Cause::BellLost)
+                Some(FeedCause::BellLost)
             }
         }
     }
 
     /// Parses a row of the log that came inside a NOTIFY, if its event is watched.
-    fn rode(&self, event: EventId, row: &str) -> Cause {
+    fn rode(&self, event: EventId, row: &str) -> FeedCause {
         if !self.planner.is_open(event) {
-            return Cause::Rang(event);
+            return FeedCause::Rang(event);
         }
         match read_log_row(row.as_bytes()) {
             Ok(delta) => {
                 metrics::RINGS_WITH_CHANGE.add(1);
-                Cause::Delivered(event, Box::new(delta))
+                FeedCause::Delivered(event, Box::new(delta))
             }
             Err(error) => {
                 tracing::warn!(%error, event = event.0, "the change on a ring cannot be read");
-                Cause::Rang(event)
+                FeedCause::Rang(event)
             }
         }
     }
 
-    fn carry_out(&mut self, effect: Effect, moment: Moment, queries: &mut Vec<Query>) {
+    fn carry_out(&mut self, effect: FeedEffect, moment: Moment, queries: &mut Vec<FeedQuery>) {
         let Outputs {
             hub,
             board,
             interest,
         } = &self.outputs;
         match effect {
-            Effect::Read { heads, all } => {
+            FeedEffect::Read { heads, all } => {
                 self.asked = moment;
-                queries.push(Query::Log { heads, all });
+                queries.push(FeedQuery::Log { heads, all });
             }
-            Effect::Load(event) => {
+            FeedEffect::Load(event) => {
                 metrics::LOADS.add(1);
                 board.expect(event);
                 interest.add(event);
-                queries.push(Query::State(event));
+                queries.push(FeedQuery::State(event));
             }
-            Effect::Opened(shards, opening) => {
+            FeedEffect::Opened(shards, opening) => {
                 board.show(opening.event, opening.state.clone());
                 for shard in shards.iter() {
                     hub.opened(shard, opening.clone());
                 }
             }
-            Effect::NotOpened(shards, event, why) => {
+            FeedEffect::NotOpened(shards, event, why) => {
                 for shard in shards.iter() {
                     hub.not_opened(shard, event, why);
                 }
             }
-            Effect::Publish(shards, event, flush) => {
+            FeedEffect::Publish(shards, event, flush) => {
                 let Delta { from, to, .. } = *flush.delta;
                 let span = tracing::debug_span!("publish", event = event.0, from, to).entered();
                 trail::published(event, from, to, &span);
@@ -171,13 +171,13 @@ impl Publisher {
                 hub.publish(shards, Arc::new(publication));
                 tracing::debug!("published");
             }
-            Effect::Looked(shard, event, looked) => hub.looked(shard, event, looked),
-            Effect::Closed(shards, event, why) => hub.closed(shards, event, why),
-            Effect::Left(event) => {
+            FeedEffect::Looked(shard, event, looked) => hub.looked(shard, event, looked),
+            FeedEffect::Closed(shards, event, why) => hub.closed(shards, event, why),
+            FeedEffect::Left(event) => {
                 board.remove(event);
                 interest.remove(event);
             }
-            Effect::Checked { not_after } => {
+            FeedEffect::Checked { not_after } => {
                 let earlier = not_after.map_or(Duration::ZERO, |at| {
                     self.asked.now.saturating_duration_since(at)
                 });
@@ -185,7 +185,7 @@ impl Publisher {
                 metrics::LAST_READ.now();
                 self.checked(true);
             }
-            Effect::DatabaseDown => self.checked(false),
+            FeedEffect::DatabaseDown => self.checked(false),
         }
     }
 
@@ -205,10 +205,10 @@ impl Publisher {
 }
 
 /// Turns a message of the bus into a cause.
-pub(crate) fn cause_of(heard: Heard) -> Cause {
+pub(crate) fn cause_of(heard: Heard) -> FeedCause {
     match heard {
-        Heard::Change(event, delta) => Cause::Delivered(event, delta),
-        Heard::LookAgain(event) => Cause::LookAgain(event),
-        Heard::Carried(carried) => Cause::Carried(carried),
+        Heard::Change(event, delta) => FeedCause::Delivered(event, delta),
+        Heard::LookAgain(event) => FeedCause::LookAgain(event),
+        Heard::Carried(carried) => FeedCause::Carried(carried),
     }
 }

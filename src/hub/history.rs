@@ -23,7 +23,7 @@ pub struct History {
 
 /// The way from a viewer's revision to the current one.
 #[derive(Debug)]
-pub enum Step<'a> {
+pub enum HistoryStep<'a> {
     /// The viewer is current.
     Level,
     /// It has the revision before the last publication, like most viewers: the shared frame.
@@ -114,27 +114,27 @@ impl History {
 
     /// The way from revision `have` to the current one. One that is ahead gets the whole state, so the caller first has to
     /// wait for that revision; if it does not come, it is of another database or of lost history.
-    pub fn step_from(&self, have: Revision) -> Step<'_> {
+    pub fn step_from(&self, have: Revision) -> HistoryStep<'_> {
         if have == self.revision() {
-            return Step::Level;
+            return HistoryStep::Level;
         }
         if let Some(latest) = &self.latest
             && latest.delta.from == have
             && have > 0
         {
-            return Step::Latest(latest);
+            return HistoryStep::Latest(latest);
         }
         if have == 0 || have > self.revision() || !self.reaches(have) {
-            return Step::Whole(&self.state);
+            return HistoryStep::Whole(&self.state);
         }
         let first = self.ring.partition_point(|delta| delta.to <= have);
         let mut deltas = self.ring.range(first..);
         let Some(oldest) = deltas.next() else {
-            return Step::Whole(&self.state);
+            return HistoryStep::Whole(&self.state);
         };
         let mut merged = Box::new(Delta::clone(oldest));
         deltas.for_each(|delta| merged.merge(delta));
-        Step::Merged(merged)
+        HistoryStep::Merged(merged)
     }
 
     /// Whether the ring holds every change after `have`. A delta from 0 holds everything.
@@ -193,8 +193,8 @@ mod tests {
     fn a_level_viewer_is_given_the_shared_publication() {
         let mut entry = entry(5, 7, 10);
         assert_eq!(entry.publish(publication(7, 9)), Ok(true));
-        assert!(matches!(entry.step_from(7), Step::Latest(latest) if latest.delta.to == 9));
-        assert!(matches!(entry.step_from(9), Step::Level));
+        assert!(matches!(entry.step_from(7), HistoryStep::Latest(latest) if latest.delta.to == 9));
+        assert!(matches!(entry.step_from(9), HistoryStep::Level));
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         let mut entry = entry(2, 7, 10);
         assert_eq!(entry.publish(publication(7, 9)), Ok(true));
         for have in 2..7 {
-            let Step::Merged(merged) = entry.step_from(have) else {
+            let HistoryStep::Merged(merged) = entry.step_from(have) else {
                 panic!("no delta from {have}")
             };
             assert!(merged.from <= have && merged.to == 9);
@@ -214,11 +214,11 @@ mod tests {
         let entry = entry(2, 7, 3);
         for have in [0, 1, 2, 3, 8, 1_000] {
             assert!(
-                matches!(entry.step_from(have), Step::Whole(_)),
+                matches!(entry.step_from(have), HistoryStep::Whole(_)),
                 "from {have}"
             );
         }
-        assert!(matches!(entry.step_from(4), Step::Merged(_)));
+        assert!(matches!(entry.step_from(4), HistoryStep::Merged(_)));
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
     fn a_whole_state_leads_over_a_gap() {
         let mut entry = entry(2, 7, 10);
         assert_eq!(entry.publish(publication(0, 20)), Ok(true));
-        let Step::Merged(merged) = entry.step_from(5) else {
+        let HistoryStep::Merged(merged) = entry.step_from(5) else {
             panic!("no delta")
         };
         assert_eq!((merged.from, merged.to), (0, 20));

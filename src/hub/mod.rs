@@ -121,9 +121,9 @@ pub enum ToShard {
     /// News of a watched event, or of the database.
     News(News),
     /// The outcome of a client's request that took I/O.
-    Answered(Box<Answer>),
+    Answered(Box<ErrandAnswer>),
     /// The content of a private topic, from a read that began after this question of the shard.
-    Private(Arc<Picture>, private::Ask),
+    Private(Arc<Picture>, private::AskNumber),
     /// A private topic has no content to show.
     NoPrivate { topic: Topic, why: NotOpened },
 }
@@ -155,7 +155,7 @@ pub enum News {
 
 /// The outcome of a client's request that took I/O.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct ErrandAnswer {
     /// The shard's index of the client's connection.
     pub connection: u32,
     pub subscription: u32,
@@ -311,7 +311,7 @@ impl Hub {
     }
 
     /// Sends a picture; it answers the shard's questions up to `ask`.
-    pub fn answer_private(&self, shard: usize, ask: private::Ask, picture: Arc<Picture>) {
+    pub fn answer_private(&self, shard: usize, ask: private::AskNumber, picture: Arc<Picture>) {
         self.shards[shard].send(ToShard::Private(picture, ask));
     }
 
@@ -322,7 +322,7 @@ impl Hub {
     }
 
     /// Sends an answer. A shard whose mailbox is full loses it, and its client gets none, as on a bad network.
-    pub fn answer(&self, shard: usize, answer: Answer) {
+    pub fn answer(&self, shard: usize, answer: ErrandAnswer) {
         if let Some(shard) = self.shards.get(shard) {
             shard.send(ToShard::Answered(Box::new(answer)));
         }

@@ -8,7 +8,7 @@ use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::lang::Lang;
 use crate::mail::Letter;
-use crate::store::bookings::{Found, Name};
+use crate::store::bookings::{FoundBooking, Name};
 
 /// A reference and an address as they were typed: nobody has looked yet whether there is such a booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ impl Kind for BookingLink {
 }
 
 impl BookingLink {
-    fn letter(&self, found: &Found, hands: &JobHands) -> Letter {
+    fn letter(&self, found: &FoundBooking, hands: &JobHands) -> Letter {
         let link = hands.proofs.link(found.booking.id, found.now);
         // Behind the `#`: what follows it is in no server's log. The page sends it with a POST.
         let url = format!("{}/bookings#link={link}", hands.public_url);

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::{Confirmation, End, Failed, JobHands, Kind, Task, row};
 use crate::auth::proofs::Proofs;
 use crate::desk::{Change, DeskError};
-use crate::payments::give_back::{GiveBack, NotGiven, after_cancellation, give_back};
+use crate::payments::give_back::{NotGiven, RefundOrder, after_cancellation, give_back};
 use crate::store::bookings::Name;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refund::RefundWish;
@@ -142,7 +142,7 @@ impl BulkBookings {
         id: BookingId,
     ) -> Result<Result<(), &'static str>, Failed> {
         let key = format!("bulk:{}:{id}", self.key);
-        let wish = GiveBack {
+        let wish = RefundOrder {
             booking: id,
             payment: None,
             wish: RefundWish::All,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
-use crate::payments::give_back::{GiveBack, NotGiven, give_back};
+use crate::payments::give_back::{NotGiven, RefundOrder, give_back};
 use crate::store::refunds::{
     EVENT_REFUNDS_JOB, EVENT_REFUNDS_WORTH, Unreturned, event_refunds_key,
 };
@@ -91,7 +91,7 @@ impl Kind for EventRefunds {
 impl EventRefunds {
     async fn one(&self, hands: &JobHands, of: Unreturned) -> Result<(), Failed> {
         let key = format!("evt:{}:{}", self.event_id, of.payment_id);
-        let all = GiveBack {
+        let all = RefundOrder {
             booking: of.booking_id,
             payment: Some(of.payment_id),
             wish: RefundWish::All,
@@ -99,7 +99,7 @@ impl EventRefunds {
             key: &key,
             audit: None,
         };
-        let money_alone = GiveBack {
+        let money_alone = RefundOrder {
             wish: RefundWish::Amount(of.amount),
             ..all.clone()
         };

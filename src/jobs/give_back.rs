@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
-use crate::payments::give_back::{GiveBack as Wish, NotGiven, give_back};
+use crate::payments::give_back::{NotGiven, RefundOrder as Wish, give_back};
 use crate::store::payments::MONEY_WORTH;
 use crate::store::refunds::GIVE_BACK_JOB;
 use crate::ticketing::BookingId;

@@ -53,7 +53,7 @@ pub use self::refund_mail::RefundMail;
 pub use self::ticket_void::TicketVoid;
 pub use self::transfer_mail::{TicketGiven, TicketSent, TransferOffer};
 pub use self::waitlist_offer::WaitlistOffer;
-use self::worker::{Hands, Outcome};
+use self::worker::{Hands, JobOutcome};
 use crate::auth::proofs::Proofs;
 use crate::desk::Desk;
 use crate::mail::{MailError, Mailer};
@@ -173,10 +173,10 @@ macro_rules! kinds {
             }
         }
 
-        async fn carry_out(hands: &JobHands, taken: &TakenJob) -> Outcome {
+        async fn carry_out(hands: &JobHands, taken: &TakenJob) -> JobOutcome {
             match taken.kind.as_str() {
                 $(<$kind>::NAME => Box::pin(attempt::<$kind>(hands, taken)).await,)*
-                _ => Outcome::Later("this node does not know its kind".to_owned()),
+                _ => JobOutcome::Later("this node does not know its kind".to_owned()),
             }
         }
     };
@@ -206,24 +206,24 @@ kinds![
     TicketGiven
 ];
 
-async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> Outcome {
+async fn attempt<K: Kind>(hands: &JobHands, taken: &TakenJob) -> JobOutcome {
     let Ok(job) = serde_json::from_value::<K>(taken.payload.clone()) else {
-        return Outcome::Hopeless("its payload cannot be read".to_owned());
+        return JobOutcome::Hopeless("its payload cannot be read".to_owned());
     };
     match job.carry_out(hands, &Task { taken }).await {
-        Ok(End::Done) => Outcome::Done { quiet: K::QUIET },
-        Ok(End::GoesOn(progress)) => Outcome::GoesOn {
+        Ok(End::Done) => JobOutcome::Done { quiet: K::QUIET },
+        Ok(End::GoesOn(progress)) => JobOutcome::GoesOn {
             after: Duration::ZERO,
             progress,
         },
-        Ok(End::Rests(after, progress)) => Outcome::GoesOn { after, progress },
+        Ok(End::Rests(after, progress)) => JobOutcome::GoesOn { after, progress },
         Err(Failed::Mail(MailError::Refused(why))) | Err(Failed::Hopeless(why)) => {
-            Outcome::Hopeless(why)
+            JobOutcome::Hopeless(why)
         }
         Err(Failed::Mail(MailError::Unanswered)) => {
-            Outcome::Unsure("the server did not answer".to_owned())
+            JobOutcome::Unsure("the server did not answer".to_owned())
         }
-        Err(error) => Outcome::Later(error.to_string()),
+        Err(error) => JobOutcome::Later(error.to_string()),
     }
 }
 
@@ -338,7 +338,7 @@ pub(crate) fn start(back: &mut Tasks, hands: JobHands) -> Jobs {
 }
 
 impl Hands for JobHands {
-    async fn carry_out(&self, taken: &TakenJob) -> Outcome {
+    async fn carry_out(&self, taken: &TakenJob) -> JobOutcome {
         carry_out(self, taken).await
     }
 

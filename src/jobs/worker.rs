@@ -62,7 +62,7 @@ pub(crate) trait JobTable {
 /// Carries jobs out.
 pub(crate) trait Hands {
     /// May be asked twice for one job, also at the same time, and may be dropped in the middle.
-    fn carry_out(&self, job: &TakenJob) -> impl Future<Output = Outcome> + Send;
+    fn carry_out(&self, job: &TakenJob) -> impl Future<Output = JobOutcome> + Send;
 
     /// Longest pause between two attempts.
     fn pause_max(&self, _job: &TakenJob) -> Duration {
@@ -72,7 +72,7 @@ pub(crate) trait Hands {
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum JobOutcome {
     /// `quiet`: how long the job's key holds.
     Done {
         quiet: Duration,
@@ -232,7 +232,7 @@ async fn carried_out<S: Future<Output = ()> + Send + 'static>(
     sleep: &impl Fn(Duration) -> S,
     job: &TakenJob,
     mut lease: Lease,
-) -> Option<Outcome> {
+) -> Option<JobOutcome> {
     let carrying = AssertUnwindSafe(hands.carry_out(job)).catch_unwind();
     let timeout = sleep(ATTEMPT_TIMEOUT);
     tokio::pin!(carrying, timeout);
@@ -247,10 +247,10 @@ async fn carried_out<S: Future<Output = ()> + Send + 'static>(
             biased;
             () = lease.clone(), if is_bounded => return None,
             () = &mut timeout, if is_bounded => {
-                return Some(Outcome::Unsure("it took too long".to_owned()));
+                return Some(JobOutcome::Unsure("it took too long".to_owned()));
             }
             outcome = &mut carrying => {
-                let panicked = || Outcome::Hopeless("it panicked".to_owned());
+                let panicked = || JobOutcome::Hopeless("it panicked".to_owned());
                 return Some(outcome.unwrap_or_else(|_| panicked()));
             }
             (renewed, next) = renewing, if is_bounded => match renewed {
@@ -264,16 +264,16 @@ async fn carried_out<S: Future<Output = ()> + Send + 'static>(
 }
 
 /// Reasons are stored and not logged: servers repeat addresses in them.
-fn settled(job: &TakenJob, outcome: Outcome, pause_max: Duration) -> Settled {
+fn settled(job: &TakenJob, outcome: JobOutcome, pause_max: Duration) -> Settled {
     let (kind, attempts) = (&job.kind, job.failures.saturating_add(1));
     match outcome {
-        Outcome::Done { quiet } => {
+        JobOutcome::Done { quiet } => {
             metrics::JOBS.one("done");
             Settled::Done { quiet }
         }
-        Outcome::Unsure(reason) if attempts >= UNSURE_ATTEMPTS_MAX => review(job, reason),
-        Outcome::Later(reason) if mistaken!(GiveUpEarly) => review(job, reason),
-        Outcome::Later(reason) | Outcome::Unsure(reason) => {
+        JobOutcome::Unsure(reason) if attempts >= UNSURE_ATTEMPTS_MAX => review(job, reason),
+        JobOutcome::Later(reason) if mistaken!(GiveUpEarly) => review(job, reason),
+        JobOutcome::Later(reason) | JobOutcome::Unsure(reason) => {
             metrics::JOBS.one("again");
             tracing::warn!(
                 job = job.id,
@@ -286,8 +286,8 @@ fn settled(job: &TakenJob, outcome: Outcome, pause_max: Duration) -> Settled {
                 reason,
             }
         }
-        Outcome::Hopeless(reason) => review(job, reason),
-        Outcome::GoesOn { after, progress } => Settled::GoesOn { after, progress },
+        JobOutcome::Hopeless(reason) => review(job, reason),
+        JobOutcome::GoesOn { after, progress } => Settled::GoesOn { after, progress },
     }
 }
 

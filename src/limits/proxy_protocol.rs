@@ -18,7 +18,7 @@ const BLOCK_BYTES_MAX: usize = 1_500;
 
 /// The client's address as a header gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum ProxySource {
     Address(IpAddr),
     /// The proxy itself, as for its checks of health, or a client without an IP address.
     Unknown,
@@ -28,7 +28,7 @@ pub enum Source {
 ///
 /// # Errors
 /// The stream ended, or does not begin with a header: nothing in it can be trusted then.
-pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Source> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<ProxySource> {
     let mut head = [0; SIGNATURE.len()];
     stream.read_exact(&mut head).await?;
     if head == SIGNATURE {
@@ -57,7 +57,7 @@ fn malformed() -> io::Error {
 }
 
 /// `PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n`
-fn version_1(line: &[u8]) -> Option<Source> {
+fn version_1(line: &[u8]) -> Option<ProxySource> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix("\r\n")?;
     let mut words = line.split(' ');
     if words.next()? != "PROXY" {
@@ -65,7 +65,7 @@ fn version_1(line: &[u8]) -> Option<Source> {
     }
     let family = words.next()?;
     if family == "UNKNOWN" {
-        return Some(Source::Unknown);
+        return Some(ProxySource::Unknown);
     }
     let (source, destination) = (words.next()?, words.next()?);
     let (source_port, destination_port) = (words.next()?, words.next()?);
@@ -78,11 +78,15 @@ fn version_1(line: &[u8]) -> Option<Source> {
     match family {
         "TCP4" => {
             destination.parse::<Ipv4Addr>().ok()?;
-            Some(Source::Address(source.parse::<Ipv4Addr>().ok()?.into()))
+            Some(ProxySource::Address(
+                source.parse::<Ipv4Addr>().ok()?.into(),
+            ))
         }
         "TCP6" => {
             destination.parse::<Ipv6Addr>().ok()?;
-            Some(Source::Address(source.parse::<Ipv6Addr>().ok()?.into()))
+            Some(ProxySource::Address(
+                source.parse::<Ipv6Addr>().ok()?.into(),
+            ))
         }
         _ => None,
     }
@@ -90,22 +94,22 @@ fn version_1(line: &[u8]) -> Option<Source> {
 
 /// `command`: version and command; `family`: address family and transport; `block`: source address, destination
 /// address, ports, extensions.
-fn version_2(command: u8, family: u8, block: &[u8]) -> Option<Source> {
+fn version_2(command: u8, family: u8, block: &[u8]) -> Option<ProxySource> {
     match command {
-        0x20 => return Some(Source::Unknown),
+        0x20 => return Some(ProxySource::Unknown),
         0x21 => {}
         _ => return None,
     }
     match family >> 4 {
         1 => {
             let octets: [u8; 4] = block.get(..12)?.first_chunk().copied()?;
-            Some(Source::Address(Ipv4Addr::from(octets).into()))
+            Some(ProxySource::Address(Ipv4Addr::from(octets).into()))
         }
         2 => {
             let octets: [u8; 16] = block.get(..36)?.first_chunk().copied()?;
-            Some(Source::Address(Ipv6Addr::from(octets).into()))
+            Some(ProxySource::Address(Ipv6Addr::from(octets).into()))
         }
-        0 | 3 => Some(Source::Unknown),
+        0 | 3 => Some(ProxySource::Unknown),
         _ => None,
     }
 }
@@ -119,7 +123,7 @@ mod tests {
     use super::*;
 
     /// The header and what is left after it.
-    async fn read_from(bytes: &[u8]) -> (io::Result<Source>, Vec<u8>) {
+    async fn read_from(bytes: &[u8]) -> (io::Result<ProxySource>, Vec<u8>) {
         let mut stream = bytes;
         let read = read(&mut stream).await;
         (read, stream.to_vec())
@@ -139,8 +143,8 @@ mod tests {
         block
     }
 
-    fn address(text: &str) -> Source {
-        Source::Address(text.parse().unwrap())
+    fn address(text: &str) -> ProxySource {
+        ProxySource::Address(text.parse().unwrap())
     }
 
     #[tokio::test]
@@ -160,13 +164,13 @@ mod tests {
                 line("TCP6 2001:db8::7 ::1 56324 443"),
                 address("2001:db8::7"),
             ),
-            (line("UNKNOWN"), Source::Unknown),
-            (line("UNKNOWN ffff::1 ffff::2 1 2"), Source::Unknown),
+            (line("UNKNOWN"), ProxySource::Unknown),
+            (line("UNKNOWN ffff::1 ffff::2 1 2"), ProxySource::Unknown),
             (version_2_of(0x21, 0x11, &block_4()), address("192.0.2.1")),
             (version_2_of(0x21, 0x11, &extended), address("192.0.2.1")),
             (version_2_of(0x21, 0x21, &block_6), address("2001:db8::7")),
-            (version_2_of(0x20, 0x00, &[]), Source::Unknown),
-            (version_2_of(0x21, 0x31, &[0; 216]), Source::Unknown),
+            (version_2_of(0x20, 0x00, &[]), ProxySource::Unknown),
+            (version_2_of(0x21, 0x31, &[0; 216]), ProxySource::Unknown),
         ] {
             let sent = [header.as_slice(), b"GET / HTTP/1.1\r\n"].concat();
             let (read, left) = read_from(&sent).await;

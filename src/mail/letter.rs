@@ -22,7 +22,7 @@ pub struct Letter {
 
 /// The language's tag, and its direction.
 #[derive(Debug, Clone, Copy)]
-struct Style {
+struct LetterStyle {
     lang: &'static str,
     dir: &'static str,
 }
@@ -37,7 +37,7 @@ struct AsText<'a> {
 #[template(path = "letter.html")]
 struct AsHtml<'a> {
     letter: &'a Letter,
-    style: Style,
+    style: LetterStyle,
 }
 
 impl Letter {
@@ -48,7 +48,7 @@ impl Letter {
             Lang::Fa => "rtl",
             Lang::En | Lang::Th => "ltr",
         };
-        let style = Style {
+        let style = LetterStyle {
             lang: self.lang.tag(),
             dir,
         };

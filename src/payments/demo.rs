@@ -143,7 +143,7 @@ pub fn router(demo: Demo, payments: Payments) -> Router {
         .with_state(Till { demo, payments })
 }
 
-struct Words {
+struct PageWords {
     lang: &'static str,
     dir: &'static str,
     title: &'static str,
@@ -172,9 +172,9 @@ fn list(words: [&'static str; 4]) -> [(&'static str, &'static str); 4] {
     std::array::from_fn(|place| (CARDS[place].0, words[place]))
 }
 
-fn words(lang: Lang) -> Words {
+fn words(lang: Lang) -> PageWords {
     match lang {
-        Lang::En => Words {
+        Lang::En => PageWords {
             lang: "en",
             dir: "ltr",
             title: "Pay with a test card",
@@ -196,7 +196,7 @@ fn words(lang: Lang) -> Words {
                 "never answers",
             ]),
         },
-        Lang::Th => Words {
+        Lang::Th => PageWords {
             lang: "th",
             dir: "ltr",
             title: "ชำระเงินด้วยบัตรทดสอบ",
@@ -213,7 +213,7 @@ fn words(lang: Lang) -> Words {
             unknown: "ไม่ใช่บัตรทดสอบ",
             list: list(["ชำระสำเร็จ", "ถูกปฏิเสธ", "ถามเจ้าของบัตรก่อน", "ไม่ตอบเลย"]),
         },
-        Lang::Fa => Words {
+        Lang::Fa => PageWords {
             lang: "fa",
             dir: "rtl",
             title: "پرداخت با کارت آزمایشی",
@@ -240,8 +240,8 @@ fn words(lang: Lang) -> Words {
 
 #[derive(Template)]
 #[template(path = "pay.html")]
-struct Page<'a> {
-    words: Words,
+struct PaymentPage<'a> {
+    words: PageWords,
     nonce: &'a str,
     amount: String,
     problem: Option<&'static str>,
@@ -345,7 +345,7 @@ fn page(charge: &DemoCharge, lang: Lang, problem: Option<&'static str>) -> Respo
         currency: charge.currency.clone(),
     };
     let declined = charge.failure.as_ref().map(|_| words.declined);
-    let html = Page {
+    let html = PaymentPage {
         nonce: &nonce,
         amount: format!("{} {}", amount.shown(), amount.currency),
         problem: problem.or(declined),

@@ -15,7 +15,7 @@ use crate::ticketing::{BookingId, PaymentId};
 
 /// Amounts to be given back, by payer.
 #[derive(Debug, Clone)]
-pub struct GiveBack<'a> {
+pub struct RefundOrder<'a> {
     pub booking: BookingId,
     /// `None`: the payment that has most left.
     pub payment: Option<PaymentId>,
@@ -49,7 +49,7 @@ pub enum NotGiven {
 pub async fn give_back(
     store: &Store,
     payments: &Payments,
-    wish: GiveBack<'_>,
+    wish: RefundOrder<'_>,
 ) -> Result<Result<Refund, NotGiven>, StoreError> {
     let known = store.refund_by_key(wish.key).await?;
     let refund = match known {
@@ -66,7 +66,10 @@ pub async fn give_back(
     Ok(Ok(now.unwrap_or(refund)))
 }
 
-async fn begin(store: &Store, wish: &GiveBack<'_>) -> Result<Result<Refund, NotGiven>, StoreError> {
+async fn begin(
+    store: &Store,
+    wish: &RefundOrder<'_>,
+) -> Result<Result<Refund, NotGiven>, StoreError> {
     let Some(found) = store.booking(Name::Id(wish.booking)).await? else {
         return Ok(Err(NotGiven::NoBooking));
     };

@@ -16,7 +16,7 @@ use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::Transition;
 
 #[derive(Debug, thiserror::Error)]
-enum Stopped {
+enum RefundStopped {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -42,7 +42,7 @@ async fn step(
     provider: &impl Provider,
     desk: &Desk,
     id: RefundId,
-) -> Result<Driven, Stopped> {
+) -> Result<Driven, RefundStopped> {
     let Some(refund) = store.refund(id).await? else {
         return Ok(Driven::Done);
     };

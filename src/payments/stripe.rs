@@ -21,7 +21,7 @@ use crate::outgoing;
 use crate::store::payments::Refund;
 use crate::ticketing::PaymentId;
 use crate::ticketing::movement::{
-    DisputeState, Going, Movements, ProviderDispute, ProviderRefund, Transfer,
+    DisputeState, DisputeTransfer, Going, Movements, ProviderDispute, ProviderRefund,
 };
 use crate::ticketing::payment::{Attempt, Charge, ChargeStatus};
 
@@ -52,9 +52,9 @@ const AFTER_SALE: [&str; 10] = [
 pub struct StripeSetupError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 #[derive(Clone)]
-pub struct Stripe(Arc<Inner>);
+pub struct Stripe(Arc<StripeInner>);
 
-struct Inner {
+struct StripeInner {
     client: Client,
     base: String,
     secret_key: String,
@@ -73,7 +73,7 @@ impl Stripe {
         let client = outgoing::client(timeout).map_err(StripeSetupError)?;
         let secrets = config.webhook_secret.as_deref().unwrap_or_default();
         let secrets = secrets.split(',').map(str::trim);
-        Ok(Some(Stripe(Arc::new(Inner {
+        Ok(Some(Stripe(Arc::new(StripeInner {
             client,
             base: config.api_base.trim_end_matches('/').to_owned(),
             secret_key,
@@ -107,7 +107,7 @@ impl Stripe {
         key: Option<String>,
         form: &[(&str, String)],
     ) -> Result<Value, ProviderError> {
-        let Inner {
+        let StripeInner {
             client,
             base,
             secret_key,
@@ -187,11 +187,11 @@ pub struct StripeEvent {
     pub kind: String,
     #[serde(default)]
     pub(crate) created: i64,
-    data: EventData,
+    data: StripeEventData,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct EventData {
+struct StripeEventData {
     object: Value,
 }
 
@@ -390,7 +390,7 @@ fn dispute_of(object: &Value, currency: &str) -> Option<ProviderDispute> {
         // An account may be kept in another currency than the payment was made in: then its own figures say nothing here.
         let is_same = (transfer["currency"].as_str()?).eq_ignore_ascii_case(currency);
         let fee = transfer["fee"].as_i64().unwrap_or(0);
-        Some(Transfer {
+        Some(DisputeTransfer {
             provider_ref: transfer["id"].as_str()?.to_owned(),
             amount: if is_same {
                 moved

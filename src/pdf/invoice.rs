@@ -66,7 +66,7 @@ impl PrintedInvoice {
 }
 
 /// The words around what is filled in.
-struct Words {
+struct InvoiceWords {
     invoice: &'static str,
     credit_note: &'static str,
     date: &'static str,
@@ -80,9 +80,9 @@ struct Words {
     contains: &'static str,
 }
 
-fn words(lang: Lang) -> Words {
+fn words(lang: Lang) -> InvoiceWords {
     match lang {
-        Lang::En => Words {
+        Lang::En => InvoiceWords {
             invoice: "Invoice",
             credit_note: "Credit note",
             date: "Date",
@@ -95,7 +95,7 @@ fn words(lang: Lang) -> Words {
             tax: "Tax",
             contains: "of which tax",
         },
-        Lang::Th => Words {
+        Lang::Th => InvoiceWords {
             invoice: "ใบแจ้งหนี้",
             credit_note: "ใบลดหนี้",
             date: "วันที่",
@@ -108,7 +108,7 @@ fn words(lang: Lang) -> Words {
             tax: "ภาษี",
             contains: "รวมภาษีแล้ว",
         },
-        Lang::Fa => Words {
+        Lang::Fa => InvoiceWords {
             invoice: "صورت‌حساب",
             credit_note: "برگهٔ بازپرداخت",
             date: "تاریخ",
@@ -140,14 +140,14 @@ pub fn print(
 }
 
 /// A page that is being filled.
-struct Writer<'a> {
+struct InvoiceWriter<'a> {
     press: &'a mut Press,
     lang: Lang,
     sheet: Sheet,
     y: f32,
 }
 
-impl Writer<'_> {
+impl InvoiceWriter<'_> {
     fn put(&mut self, text: &str, style: Style) {
         let text = self.press.set(text, WIDTH, style);
         let height = text.height;
@@ -178,7 +178,7 @@ impl Writer<'_> {
 
 fn draw(press: &mut Press, invoice: &PrintedInvoice, lang: Lang, sheets: &mut Vec<Sheet>) {
     let said = words(lang);
-    let mut page = Writer {
+    let mut page = InvoiceWriter {
         press,
         lang,
         sheet: Sheet::default(),

@@ -70,7 +70,7 @@ impl PrintedTicket {
 }
 
 /// The words around what is filled in.
-struct Words {
+struct TicketWords {
     ticket: &'static str,
     venue: &'static str,
     starts: &'static str,
@@ -85,9 +85,9 @@ struct Words {
     hint: &'static str,
 }
 
-fn words(lang: Lang) -> Words {
+fn words(lang: Lang) -> TicketWords {
     match lang {
-        Lang::En => Words {
+        Lang::En => TicketWords {
             ticket: "Ticket",
             venue: "Venue",
             starts: "Begins",
@@ -101,7 +101,7 @@ fn words(lang: Lang) -> Words {
             booking: "Booking",
             hint: "Show this code at the entrance, on paper or on a screen. It admits one person, once. Do not show it to anybody else.",
         },
-        Lang::Th => Words {
+        Lang::Th => TicketWords {
             ticket: "บัตรเข้างาน",
             venue: "สถานที่",
             starts: "เริ่ม",
@@ -115,7 +115,7 @@ fn words(lang: Lang) -> Words {
             booking: "การจอง",
             hint: "แสดงรหัสนี้ที่ทางเข้า จะเป็นกระดาษหรือหน้าจอก็ได้ ใช้ได้หนึ่งคนหนึ่งครั้ง โปรดอย่าให้ผู้อื่นเห็นรหัสนี้",
         },
-        Lang::Fa => Words {
+        Lang::Fa => TicketWords {
             ticket: "بلیت",
             venue: "مکان",
             starts: "شروع",

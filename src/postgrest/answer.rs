@@ -8,9 +8,9 @@ use serde_json::value::RawValue;
 
 use super::columns::Selected;
 use super::error::RestError;
-use super::headers::Form;
+use super::headers::AnswerForm;
 
-pub(super) type Row = Vec<Box<RawValue>>;
+pub(super) type AnswerRow = Vec<Box<RawValue>>;
 
 /// The answer with these rows.
 ///
@@ -18,16 +18,16 @@ pub(super) type Row = Vec<Box<RawValue>>;
 /// One row is wanted, and there are none or several.
 pub(super) fn of_rows(
     status: StatusCode,
-    form: Form,
+    form: AnswerForm,
     selected: &[Selected],
-    rows: &[Row],
+    rows: &[AnswerRow],
     content_range: &str,
 ) -> Result<Response, RestError> {
     let body = match (form, rows) {
-        (Form::List, rows) => list(selected, rows),
-        (Form::Object, [row]) => object(selected, row),
-        (Form::Object, rows) => return Err(RestError::not_one_row(rows.len())),
-        (Form::Csv, rows) => csv(selected, rows),
+        (AnswerForm::List, rows) => list(selected, rows),
+        (AnswerForm::Object, [row]) => object(selected, row),
+        (AnswerForm::Object, rows) => return Err(RestError::not_one_row(rows.len())),
+        (AnswerForm::Csv, rows) => csv(selected, rows),
     };
     let mut response = empty(status, content_range);
     let content_type = HeaderValue::from_static(form.content_type());
@@ -48,13 +48,13 @@ pub(super) fn empty(status: StatusCode, content_range: &str) -> Response {
     response
 }
 
-fn list(selected: &[Selected], rows: &[Row]) -> String {
+fn list(selected: &[Selected], rows: &[AnswerRow]) -> String {
     let rows: Vec<String> = rows.iter().map(|row| object(selected, row)).collect();
     format!("[{}]", rows.join(",\n "))
 }
 
 /// Members in the order of `select`.
-fn object(selected: &[Selected], row: &Row) -> String {
+fn object(selected: &[Selected], row: &AnswerRow) -> String {
     let members = selected.iter().zip(row);
     let members: Vec<String> = members
         .map(|(column, cell)| format!("{}:{}", Value::from(column.name.as_str()), cell.get()))
@@ -63,7 +63,7 @@ fn object(selected: &[Selected], row: &Row) -> String {
 }
 
 /// RFC 4180, with a line of names; null is nothing, and booleans are `t` and `f`, as Postgres writes them.
-fn csv(selected: &[Selected], rows: &[Row]) -> String {
+fn csv(selected: &[Selected], rows: &[AnswerRow]) -> String {
     let names: Vec<String> = selected.iter().map(|column| field(&column.name)).collect();
     let mut lines = vec![names.join(",")];
     for row in rows {
@@ -105,7 +105,7 @@ mod tests {
             .collect()
     }
 
-    fn row(cells: &[&str]) -> Row {
+    fn row(cells: &[&str]) -> AnswerRow {
         let cells = cells
             .iter()
             .map(|cell| RawValue::from_string((*cell).to_owned()).unwrap());

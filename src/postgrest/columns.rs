@@ -2,7 +2,7 @@
 
 use super::error::RestError;
 use crate::config::rest::PUBLISHED_TERMS_MAX;
-use crate::protocol::supabase::{Table, split_conditions, unquote};
+use crate::protocol::supabase::{PublishedTable, split_conditions, unquote};
 
 /// A table's name and the names of its columns.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub(super) struct Selected {
 }
 
 impl Columns {
-    pub(super) fn of(table: &Table) -> Columns {
+    pub(super) fn of(table: &PublishedTable) -> Columns {
         Columns {
             table: table.name,
             names: table.columns.iter().map(|column| column.name).collect(),

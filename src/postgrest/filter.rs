@@ -5,19 +5,19 @@
 use super::columns::Columns;
 use super::error::RestError;
 use crate::config::rest::{PUBLISHED_DEPTH_MAX, PUBLISHED_TERMS_MAX, PUBLISHED_VALUES_MAX};
-use crate::protocol::supabase::{ConditionFault, Quotes, Table, Test, split_conditions};
+use crate::protocol::supabase::{ConditionFault, PublishedTable, Quotes, Test, split_conditions};
 use crate::store::published::{Filter, FilterKind};
 
 /// Reads the filters of one query.
 pub(super) struct Filters<'a> {
-    table: &'a Table,
+    table: &'a PublishedTable,
     columns: &'a Columns,
     read: Vec<Filter>,
     conditions: usize,
 }
 
 impl<'a> Filters<'a> {
-    pub(super) fn new(table: &'a Table, columns: &'a Columns) -> Filters<'a> {
+    pub(super) fn new(table: &'a PublishedTable, columns: &'a Columns) -> Filters<'a> {
         Filters {
             table,
             columns,

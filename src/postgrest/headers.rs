@@ -8,7 +8,7 @@ pub(super) const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum AnswerForm {
     /// A list of objects.
     List,
     /// The one row.
@@ -16,11 +16,11 @@ pub(super) enum Form {
     Csv,
 }
 
-impl Form {
+impl AnswerForm {
     /// The first form of `Accept` that there is.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Form, RestError> {
+    pub(super) fn of(headers: &HeaderMap) -> Result<AnswerForm, RestError> {
         let Some(asked) = headers.get(header::ACCEPT) else {
-            return Ok(Form::List);
+            return Ok(AnswerForm::List);
         };
         let asked = asked.to_str().unwrap_or_default();
         let types = asked
@@ -32,11 +32,11 @@ impl Form {
             | "application/json"
             | ""
             | "application/vnd.pgrst.array+json"
-            | "application/vnd.pgrst.array" => Some(Form::List),
+            | "application/vnd.pgrst.array" => Some(AnswerForm::List),
             "application/vnd.pgrst.object+json" | "application/vnd.pgrst.object" => {
-                Some(Form::Object)
+                Some(AnswerForm::Object)
             }
-            "text/csv" | "text/*" => Some(Form::Csv),
+            "text/csv" | "text/*" => Some(AnswerForm::Csv),
             _ => None,
         });
         forms.next().ok_or_else(|| RestError::no_media_type(asked))
@@ -44,9 +44,9 @@ impl Form {
 
     pub(super) fn content_type(self) -> &'static str {
         match self {
-            Form::List => "application/json; charset=utf-8",
-            Form::Object => "application/vnd.pgrst.object+json; charset=utf-8",
-            Form::Csv => "text/csv; charset=utf-8",
+            AnswerForm::List => "application/json; charset=utf-8",
+            AnswerForm::Object => "application/vnd.pgrst.object+json; charset=utf-8",
+            AnswerForm::Csv => "text/csv; charset=utf-8",
         }
     }
 }
@@ -156,20 +156,26 @@ mod tests {
     #[test]
     fn the_first_form_that_there_is_counts() {
         for (accept, form) in [
-            ("application/json", Some(Form::List)),
-            ("*/*", Some(Form::List)),
-            ("text/html, application/json;q=0.9", Some(Form::List)),
-            ("text/csv", Some(Form::Csv)),
-            ("application/vnd.pgrst.object+json", Some(Form::Object)),
+            ("application/json", Some(AnswerForm::List)),
+            ("*/*", Some(AnswerForm::List)),
+            ("text/html, application/json;q=0.9", Some(AnswerForm::List)),
+            ("text/csv", Some(AnswerForm::Csv)),
+            (
+                "application/vnd.pgrst.object+json",
+                Some(AnswerForm::Object),
+            ),
             ("application/geo+json", None),
         ] {
             assert_eq!(
-                Form::of(&headers(header::ACCEPT, accept)).ok(),
+                AnswerForm::of(&headers(header::ACCEPT, accept)).ok(),
                 form,
                 "{accept}"
             );
         }
-        assert_eq!(Form::of(&HeaderMap::new()).ok(), Some(Form::List));
+        assert_eq!(
+            AnswerForm::of(&HeaderMap::new()).ok(),
+            Some(AnswerForm::List)
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
-use super::answer::Row;
+use super::answer::AnswerRow;
 use super::columns::Columns;
 use super::error::RestError;
 use crate::config::rest::PUBLISHED_ROWS_MAX;
@@ -138,7 +138,7 @@ fn refusal(fault: &InteractionFault, row: usize) -> RestError {
 pub(super) fn shown(
     rows: &[Map<String, Value>],
     selected: &[usize],
-) -> Result<Vec<Row>, serde_json::Error> {
+) -> Result<Vec<AnswerRow>, serde_json::Error> {
     let cell =
         |row: &Map<String, Value>, column: usize| -> Result<Box<RawValue>, serde_json::Error> {
             to_raw_value(row.get(COLUMNS[column]).unwrap_or(&Value::Null))

@@ -6,23 +6,23 @@ use super::filter::Filters;
 use super::headers::RowRange;
 use super::order;
 use crate::config::rest::PUBLISHED_ROWS_MAX;
-use crate::protocol::supabase::Table;
+use crate::protocol::supabase::PublishedTable;
 use crate::store::published::Reading;
 
 /// A query, and the names of its columns in the answer.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct ParsedQuery {
     pub(super) reading: Reading,
     pub(super) selected: Vec<Selected>,
 }
 
 /// Reads the parameters of a query on a table. A parameter that is no word of PostgREST is a filter.
 pub(super) fn read(
-    table: &'static Table,
+    table: &'static PublishedTable,
     pairs: &[(String, String)],
     range: Option<RowRange>,
     counted: bool,
-) -> Result<Asked, RestError> {
+) -> Result<ParsedQuery, RestError> {
     let columns = Columns::of(table);
     let mut filters = Filters::new(table, &columns);
     let mut selected = columns.all();
@@ -65,7 +65,7 @@ pub(super) fn read(
         offset,
         counted,
     };
-    Ok(Asked { reading, selected })
+    Ok(ParsedQuery { reading, selected })
 }
 
 fn number(text: &str) -> Result<i64, RestError> {

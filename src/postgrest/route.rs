@@ -21,14 +21,14 @@ use utoipa_axum::routes;
 
 use super::answer;
 use super::error::RestError;
-use super::headers::{self, Form, Prefer, RowRange};
+use super::headers::{self, AnswerForm, Prefer, RowRange};
 use super::{insert, query};
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::config::rest::PUBLISHED_ROWS_MAX;
 use crate::interactions::{Interactions, Untold};
 use crate::limits::address::Client;
-use crate::protocol::supabase::{TABLES, Table};
+use crate::protocol::supabase::{PublishedTable, TABLES};
 use crate::schema::interaction::InteractionBody;
 use crate::schema::{self, revision};
 use crate::store::Store;
@@ -158,7 +158,7 @@ async fn read(
     let Path(name) = name.map_err(|_| RestError::no_path())?;
     let table = table(&name)?;
     let caller = tables.auth.supabase_caller(&headers).await?;
-    let (form, prefer) = (Form::of(&headers)?, Prefer::of(&headers));
+    let (form, prefer) = (AnswerForm::of(&headers)?, Prefer::of(&headers));
     let range = RowRange::of(&headers)?;
     let asked = query::read(table, &pairs(&uri)?, range, prefer.counted)?;
     let page = match tables.store.published(&asked.reading, &caller).await? {
@@ -195,7 +195,7 @@ async fn take_interactions(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, RestError> {
     let caller = tables.auth.supabase_caller(&headers).await?;
-    let (form, prefer) = (Form::of(&headers)?, Prefer::of(&headers));
+    let (form, prefer) = (AnswerForm::of(&headers)?, Prefer::of(&headers));
     if prefer.upsert {
         return Err(RestError::not_permitted(insert::TABLE));
     }
@@ -229,7 +229,7 @@ async fn take_interactions(
 }
 
 /// A published table.
-fn table(name: &str) -> Result<&'static Table, RestError> {
+fn table(name: &str) -> Result<&'static PublishedTable, RestError> {
     let mut tables = TABLES.into_iter();
     let table = tables.find(|table| table.name == name);
     table.ok_or_else(|| RestError::no_table(name))

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::peers::{PeerAnswer, PeerQuery, Peers};
-use self::roster::Listed;
+use self::roster::ListedMember;
 use self::rosters::Rosters;
 use self::showing::Showing;
 use crate::config::PresenceConfig;
@@ -50,7 +50,7 @@ pub struct Owner {
 
 /// A report from a shard.
 #[derive(Debug)]
-pub enum Said {
+pub enum PresenceReport {
     /// The event has its first viewer on this shard, or has none any more.
     Watched {
         shard: usize,
@@ -67,7 +67,7 @@ pub enum Said {
     Tracked {
         event: EventId,
         owner: Owner,
-        member: Listed,
+        member: ListedMember,
     },
     Untracked {
         event: EventId,
@@ -75,13 +75,13 @@ pub enum Said {
     },
 }
 
-impl Said {
+impl PresenceReport {
     fn event(&self) -> EventId {
         match self {
-            Said::Watched { event, .. }
-            | Said::Counted { event, .. }
-            | Said::Tracked { event, .. }
-            | Said::Untracked { event, .. } => *event,
+            PresenceReport::Watched { event, .. }
+            | PresenceReport::Counted { event, .. }
+            | PresenceReport::Tracked { event, .. }
+            | PresenceReport::Untracked { event, .. } => *event,
         }
     }
 }
@@ -89,11 +89,11 @@ impl Said {
 /// Sends reports from shards to the presence task. Cheap to clone.
 #[derive(Clone)]
 pub struct Presence {
-    said: mpsc::Sender<Said>,
+    said: mpsc::Sender<PresenceReport>,
 }
 
 impl Presence {
-    pub fn new() -> (Presence, mpsc::Receiver<Said>) {
+    pub fn new() -> (Presence, mpsc::Receiver<PresenceReport>) {
         let (said, heard) = mpsc::channel(PRESENCE_MESSAGES_MAX);
         (Presence { said }, heard)
     }
@@ -102,7 +102,7 @@ impl Presence {
     ///
     /// # Errors
     /// The report, when too many wait: the shard sends it again at its next tick.
-    pub fn say(&self, said: Said) -> Result<(), Said> {
+    pub fn say(&self, said: PresenceReport) -> Result<(), PresenceReport> {
         self.said.try_send(said).map_err(|error| error.into_inner())
     }
 }
@@ -110,7 +110,7 @@ impl Presence {
 /// The inputs of the presence task.
 pub struct PresenceInputs {
     /// Reports of this node's shards.
-    pub said: mpsc::Receiver<Said>,
+    pub said: mpsc::Receiver<PresenceReport>,
     /// Rings of other nodes whose counts changed.
     pub rings: mpsc::Receiver<PresenceRing>,
 }

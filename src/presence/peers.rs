@@ -19,7 +19,7 @@ use super::roster::Roster;
 use crate::config::PresenceConfig;
 use crate::pacing::halves;
 use crate::protocol::presence::Counts;
-use crate::store::presence::{Lease, PresenceRing};
+use crate::store::presence::{NodeLease, PresenceRing};
 use crate::ticketing::EventId;
 
 /// Renewals within one lease, so that three may fail in a row.
@@ -39,7 +39,7 @@ pub(crate) enum PeerQuery {
 /// The outcome of a query. Failures are logged already.
 #[derive(Debug)]
 pub(crate) enum PeerAnswer {
-    Renewed(Lease),
+    Renewed(NodeLease),
     Published,
     /// Counts by event and node.
     Read(Vec<(EventId, Counts)>),
@@ -179,7 +179,7 @@ impl Peers {
         Some(PeerQuery::Renew)
     }
 
-    fn renewed(&mut self, lease: Lease, rosters: &PeerRosters, now: Instant) {
+    fn renewed(&mut self, lease: NodeLease, rosters: &PeerRosters, now: Instant) {
         let was_alone = self.others.is_empty();
         if lease.is_new {
             self.published.clear();

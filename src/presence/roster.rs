@@ -21,7 +21,7 @@ use crate::protocol::presence::{Counts, Diff, Members, Meta};
 
 /// A member as its shard names it.
 #[derive(Debug, Clone)]
-pub struct Listed {
+pub struct ListedMember {
     /// The key that it is listed under; several members may share one.
     pub key: Arc<str>,
     pub step: Option<Arc<str>>,
@@ -29,7 +29,7 @@ pub struct Listed {
 }
 
 #[derive(Debug)]
-struct Member {
+struct RosterMember {
     key: Arc<str>,
     step: Option<Arc<str>>,
     meta: Meta,
@@ -48,7 +48,7 @@ pub struct Roster {
     /// Native visitors by shard.
     shards: HashMap<usize, Counts>,
     /// In order of arrival; the first ones are listed.
-    members: BTreeMap<u64, Member>,
+    members: BTreeMap<u64, RosterMember>,
     arrivals: HashMap<Owner, u64>,
     next_arrival: u64,
     /// Counts of the other nodes, summed up.
@@ -110,7 +110,7 @@ impl Roster {
     }
 
     /// Adds a member, or replaces the object that it tracks. The same object again changes nothing.
-    pub fn track(&mut self, owner: Owner, listed: Listed) {
+    pub fn track(&mut self, owner: Owner, listed: ListedMember) {
         let before = self
             .arrivals
             .get(&owner)
@@ -134,7 +134,7 @@ impl Roster {
         let bytes = bytes_listed(&listed.key, &meta);
         self.members.insert(
             arrival,
-            Member {
+            RosterMember {
                 key: listed.key,
                 step: listed.step,
                 meta,
@@ -213,7 +213,7 @@ impl Roster {
     fn relist(&mut self, now: Instant, serial: &mut u64) -> bool {
         self.members_moved = false;
         let mut room = PRESENCE_LISTED_BYTES_MAX;
-        let has_room = |(_, member): &(&u64, &Member)| match room.checked_sub(member.bytes) {
+        let has_room = |(_, member): &(&u64, &RosterMember)| match room.checked_sub(member.bytes) {
             Some(left) => {
                 room = left;
                 true
@@ -310,11 +310,11 @@ mod tests {
         Owner { shard: 0, serial }
     }
 
-    fn listed(key: &str, step: &str) -> Listed {
+    fn listed(key: &str, step: &str) -> ListedMember {
         let Value::Object(tracked) = json!({ "step": step }) else {
             unreachable!()
         };
-        Listed {
+        ListedMember {
             key: key.into(),
             step: Some(step.into()),
             tracked: Arc::new(tracked),

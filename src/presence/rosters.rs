@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
-use super::Said;
+use super::PresenceReport;
 use super::peers::Peers;
 use super::roster::Roster;
 use crate::config::PresenceConfig;
@@ -36,19 +36,19 @@ impl Rosters {
     }
 
     /// Takes in a report, and tells `peers` what concerns the other nodes.
-    pub(crate) fn hear(&mut self, said: Said, peers: &mut Peers, now: Instant) {
+    pub(crate) fn hear(&mut self, said: PresenceReport, peers: &mut Peers, now: Instant) {
         let event = said.event();
         let roster = self
             .by_event
             .entry(event)
             .or_insert_with(|| Roster::new(&self.config));
         let was_wanted = roster.is_wanted();
-        let counts = !matches!(said, Said::Watched { .. });
+        let counts = !matches!(said, PresenceReport::Watched { .. });
         match said {
-            Said::Watched { shard, watched, .. } => roster.watch(shard, watched),
-            Said::Counted { shard, counts, .. } => roster.count(shard, counts),
-            Said::Tracked { owner, member, .. } => roster.track(owner, member),
-            Said::Untracked { owner, .. } => roster.untrack(owner),
+            PresenceReport::Watched { shard, watched, .. } => roster.watch(shard, watched),
+            PresenceReport::Counted { shard, counts, .. } => roster.count(shard, counts),
+            PresenceReport::Tracked { owner, member, .. } => roster.track(owner, member),
+            PresenceReport::Untracked { owner, .. } => roster.untrack(owner),
         }
         match (was_wanted, roster.is_wanted()) {
             (false, true) => peers.wanted(event),

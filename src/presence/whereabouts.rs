@@ -5,8 +5,8 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::roster::Listed;
-use super::{Owner, Presence, Said};
+use super::roster::ListedMember;
+use super::{Owner, Presence, PresenceReport};
 use crate::config::inside::WHEREABOUTS_UNSAID_MAX;
 use crate::protocol::presence::Counts;
 use crate::ticketing::EventId;
@@ -27,7 +27,7 @@ pub(crate) struct Whereabouts {
     moved: BTreeSet<EventId>,
     /// Reports that the task had no room for, the latest of each subject; the next tick sends them. A member
     /// who came and went meanwhile is not reported at all; members wait up to [`WHEREABOUTS_UNSAID_MAX`].
-    unsaid: BTreeMap<Subject, Said>,
+    unsaid: BTreeMap<Subject, PresenceReport>,
     serial: u64,
 }
 
@@ -58,7 +58,7 @@ impl Whereabouts {
         let shard = self.shard as usize;
         self.say(
             subject,
-            Said::Watched {
+            PresenceReport::Watched {
                 shard,
                 event,
                 watched,
@@ -93,9 +93,9 @@ impl Whereabouts {
         &mut self,
         event: EventId,
         owner: Owner,
-        member: Listed,
+        member: ListedMember,
     ) -> Result<(), TooMany> {
-        let said = Said::Tracked {
+        let said = PresenceReport::Tracked {
             event,
             owner,
             member,
@@ -108,7 +108,10 @@ impl Whereabouts {
     }
 
     pub(crate) fn untrack(&mut self, event: EventId, owner: Owner) {
-        self.say(Subject::Member(owner), Said::Untracked { event, owner });
+        self.say(
+            Subject::Member(owner),
+            PresenceReport::Untracked { event, owner },
+        );
     }
 
     /// Says what changed; to be called once a tick, however much it was.
@@ -127,7 +130,7 @@ impl Whereabouts {
             // Told apart here as many as there are viewers, and to others as many as are worth it.
             let counts = counts.with_steps(steps_max);
             let shard = self.shard as usize;
-            let said = Said::Counted {
+            let said = PresenceReport::Counted {
                 shard,
                 event,
                 counts,
@@ -139,7 +142,7 @@ impl Whereabouts {
     }
 
     /// Reports that wait go first.
-    fn say(&mut self, subject: Subject, said: Said) {
+    fn say(&mut self, subject: Subject, said: PresenceReport) {
         if !self.unsaid.is_empty() {
             self.unsaid.insert(subject, said);
         } else if let Err(said) = self.task.say(said) {

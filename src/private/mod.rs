@@ -18,21 +18,21 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use self::planner::{Cause, Effect, Planner};
+use self::planner::{TopicCause, TopicEffect, TopicPlanner};
 use self::read::read;
 use crate::config::{FeedConfig, PrivateConfig};
 use crate::hub::Hub;
-use crate::hub::private::{PrivateTopics, Said};
+use crate::hub::private::{PrivateTopics, TopicReport};
 use crate::metrics;
 use crate::pacing::{now, until};
 use crate::store::doorbell::PrivateRing;
-use crate::store::{Failure, Store, StoreError};
+use crate::store::{QueryFailure, Store, StoreError};
 use crate::tasks::Tasks;
 use crate::ticketing::EventId;
 
 /// The inputs of the task: messages of the shards, and rings of the doorbell.
 pub struct PrivateInputs {
-    pub said: mpsc::Receiver<Said>,
+    pub said: mpsc::Receiver<TopicReport>,
     pub rings: mpsc::Receiver<PrivateRing>,
 }
 
@@ -63,8 +63,8 @@ pub async fn run(
     end: CancellationToken,
 ) -> Result<(), JoinError> {
     let patience = Duration::from_millis(feed.read_timeout_ms);
-    let mut task = Task {
-        planner: Planner::new(config.clone(), &feed, now()),
+    let mut task = TopicTask {
+        planner: TopicPlanner::new(config.clone(), &feed, now()),
         reading: JoinSet::new(),
         counting: JoinSet::new(),
         joins: HashMap::new(),
@@ -76,10 +76,10 @@ pub async fn run(
     task.run(inputs, end).await
 }
 
-struct Task {
-    planner: Planner,
+struct TopicTask {
+    planner: TopicPlanner,
     /// The reads under way: at most one of users and one of figures, and one retry of each.
-    reading: JoinSet<Cause>,
+    reading: JoinSet<TopicCause>,
     /// The statement that stores join counts: at most one. It returns the counts that were not stored.
     counting: JoinSet<Vec<(EventId, i64)>>,
     /// Joins that are not stored yet.
@@ -90,7 +90,7 @@ struct Task {
     patience: Duration,
 }
 
-impl Task {
+impl TopicTask {
     async fn run(
         &mut self,
         mut inputs: PrivateInputs,
@@ -102,10 +102,10 @@ impl Task {
         loop {
             let cause = tokio::select! {
                 () = end.cancelled() => return Ok(()),
-                Some(ring) = inputs.rings.recv() => Cause::Rang(ring),
+                Some(ring) = inputs.rings.recv() => TopicCause::Rang(ring),
                 Some(said) = inputs.said.recv() => match said {
-                    Said::Wish(wish) => Cause::Wish(wish),
-                    Said::Joined(event, joins) => {
+                    TopicReport::Wish(wish) => TopicCause::Wish(wish),
+                    TopicReport::Joined(event, joins) => {
                         self.count(event, joins);
                         continue;
                     }
@@ -119,7 +119,7 @@ impl Task {
                     self.store_joins();
                     continue;
                 }
-                () = until(self.planner.next_at()) => Cause::Time,
+                () = until(self.planner.next_at()) => TopicCause::Time,
             };
             for effect in self.planner.on(cause, now()) {
                 self.carry_out(effect);
@@ -127,26 +127,28 @@ impl Task {
         }
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    fn carry_out(&mut self, effect: TopicEffect) {
         match effect {
-            Effect::Read(batch) => {
+            TopicEffect::Read(batch) => {
                 let (store, patience) = (self.store.clone(), self.patience);
                 let bookings_max = self.config.own_bookings_max;
                 self.reading.spawn(async move {
                     let answer = read(&store, &batch.asked, bookings_max);
                     let answer = match tokio::time::timeout(patience, answer).await {
                         Ok(answer) => answer.map_err(|error| fault(&error)),
-                        Err(_) => Err(Failure::Unusable),
+                        Err(_) => Err(QueryFailure::Unusable),
                     };
-                    Cause::Read(batch, answer)
+                    TopicCause::Read(batch, answer)
                 });
             }
-            Effect::Tell(shards, picture) => {
+            TopicEffect::Tell(shards, picture) => {
                 metrics::PRIVATE_TOLD.add(1);
                 self.hub.private(shards, &picture);
             }
-            Effect::Answer(shard, ask, picture) => self.hub.answer_private(shard, ask, picture),
-            Effect::Refuse(shards, topic, why) => self.hub.no_private(shards, topic, why),
+            TopicEffect::Answer(shard, ask, picture) => {
+                self.hub.answer_private(shard, ask, picture)
+            }
+            TopicEffect::Refuse(shards, topic, why) => self.hub.no_private(shards, topic, why),
         }
     }
 
@@ -173,16 +175,16 @@ impl Task {
 
 /// Classifies a failed read. A slow query may be slow because of one of its topics, so only a missing connection is the
 /// database's fault as a whole.
-fn fault(error: &StoreError) -> Failure {
+fn fault(error: &StoreError) -> QueryFailure {
     let error_logged = error as &dyn std::error::Error;
     match error.is_transient() && !matches!(error, StoreError::Busy(_)) {
         true => {
             tracing::debug!(error = error_logged, "private topics were not answered");
-            Failure::Unavailable
+            QueryFailure::Unavailable
         }
         false => {
             tracing::error!(error = error_logged, "private topics cannot be read");
-            Failure::Unusable
+            QueryFailure::Unusable
         }
     }
 }

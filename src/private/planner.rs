@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::{FeedConfig, PrivateConfig};
-use crate::hub::private::{Ask, Found, Picture, Wish};
+use crate::hub::private::{AskNumber, FoundContent, Picture, TopicRequest};
 use crate::hub::{NotOpened, ShardSet};
 use crate::pacing::{Backoff, Halving};
 use crate::protocol::topic::Topic;
-use crate::store::Failure;
+use crate::store::QueryFailure;
 use crate::store::doorbell::PrivateRing;
 use crate::ticketing::{Revision, UserId};
 
@@ -34,22 +34,22 @@ const ALONE_PAUSE_MAX: Duration = Duration::from_secs(10);
 const FIGURES_REST: u32 = 4;
 
 #[derive(Debug)]
-pub(crate) enum Cause {
-    Wish(Wish),
+pub(crate) enum TopicCause {
+    Wish(TopicRequest),
     Rang(PrivateRing),
-    Read(Batch, Result<Answer, Failure>),
+    Read(Batch, Result<TopicAnswers, QueryFailure>),
     /// Time passed; see [`Planner::next_at`].
     Time,
 }
 
 #[derive(Debug)]
-pub(crate) enum Effect {
+pub(crate) enum TopicEffect {
     /// Read these; answer with [`Cause::Read`].
     Read(Batch),
     /// Give these shards the topic's new picture.
     Tell(ShardSet, Arc<Picture>),
     /// Answer this question of a shard with a picture that was read after it.
-    Answer(usize, Ask, Arc<Picture>),
+    Answer(usize, AskNumber, Arc<Picture>),
     Refuse(ShardSet, Topic, NotOpened),
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum Effect {
 #[derive(Debug)]
 pub(crate) struct Batch {
     id: u64,
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) asked: Vec<AskedTopic>,
     began: Instant,
     /// For a repeated read: the pauses between its attempts.
     doubted: Option<Backoff>,
@@ -76,11 +76,11 @@ fn kind(topic: Topic) -> usize {
 }
 
 /// The result of a read by topic. A missing topic is not in the database (any more).
-pub(crate) type Answer = HashMap<Topic, Told>;
+pub(crate) type TopicAnswers = HashMap<Topic, ToldTopic>;
 
 /// A topic to be read.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct AskedTopic {
     pub(crate) topic: Topic,
     /// The known picture: entities whose version it has need not be read again.
     pub(crate) known: Option<Arc<Picture>>,
@@ -88,15 +88,15 @@ pub(crate) struct Asked {
 
 /// A topic's content in the database.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct ToldTopic {
     pub(crate) owner: UserId,
     /// When the read began, by the database's clock in microseconds.
     pub(crate) read: Revision,
-    pub(crate) found: Found,
+    pub(crate) found: FoundContent,
 }
 
 /// The latest question of each shard.
-type Asks = BTreeMap<usize, Ask>;
+type Asks = BTreeMap<usize, AskNumber>;
 
 fn merge(asks: &mut Asks, others: Asks) {
     for (shard, ask) in others {
@@ -164,7 +164,7 @@ impl Default for Lane {
 }
 
 #[derive(Debug)]
-pub(crate) struct Planner {
+pub(crate) struct TopicPlanner {
     config: PrivateConfig,
     open_timeout: Duration,
     window: Duration,
@@ -177,12 +177,12 @@ pub(crate) struct Planner {
     left: BTreeSet<(Instant, Topic)>,
     poll_at: Instant,
     reads: u64,
-    effects: Vec<Effect>,
+    effects: Vec<TopicEffect>,
 }
 
-impl Planner {
+impl TopicPlanner {
     pub(crate) fn new(config: PrivateConfig, feed: &FeedConfig, now: Instant) -> Self {
-        Planner {
+        TopicPlanner {
             open_timeout: Duration::from_millis(feed.open_timeout_ms),
             window: Duration::from_millis(feed.conflation_window_ms),
             grace: Duration::from_secs(feed.unwatch_grace_s),
@@ -197,20 +197,24 @@ impl Planner {
         }
     }
 
-    pub(crate) fn on(&mut self, cause: Cause, now: Instant) -> Vec<Effect> {
+    pub(crate) fn on(&mut self, cause: TopicCause, now: Instant) -> Vec<TopicEffect> {
         match cause {
-            Cause::Wish(Wish::Watch { topic, shard, ask }) => self.watch(topic, shard, ask, now),
-            Cause::Wish(Wish::Unwatch { topic, shard }) => self.unwatch(topic, shard, now),
-            Cause::Rang(PrivateRing::Users(users)) => {
+            TopicCause::Wish(TopicRequest::Watch { topic, shard, ask }) => {
+                self.watch(topic, shard, ask, now)
+            }
+            TopicCause::Wish(TopicRequest::Unwatch { topic, shard }) => {
+                self.unwatch(topic, shard, now)
+            }
+            TopicCause::Rang(PrivateRing::Users(users)) => {
                 users
                     .into_iter()
                     .for_each(|user| self.rang(Topic::User(user)));
             }
-            Cause::Rang(PrivateRing::Event(event)) => self.rang(Topic::Admin(event)),
+            TopicCause::Rang(PrivateRing::Event(event)) => self.rang(Topic::Admin(event)),
             // Rings before this may have been missed.
-            Cause::Rang(PrivateRing::Listening) => self.read_all_soon(now),
-            Cause::Read(batch, answer) => self.read(batch, answer, now),
-            Cause::Time => {}
+            TopicCause::Rang(PrivateRing::Listening) => self.read_all_soon(now),
+            TopicCause::Read(batch, answer) => self.read(batch, answer, now),
+            TopicCause::Time => {}
         }
         if self.poll_at <= now {
             self.poll_at = now + Duration::from_millis(self.config.private_poll_interval_ms);
@@ -253,10 +257,10 @@ impl Planner {
         }
     }
 
-    fn watch(&mut self, topic: Topic, shard: usize, ask: Ask, now: Instant) {
+    fn watch(&mut self, topic: Topic, shard: usize, ask: AskNumber, now: Instant) {
         if !self.slots.contains_key(&topic) && !self.has_room() {
             let (shards, why) = ([shard].into_iter().collect(), NotOpened::Unavailable);
-            self.effects.push(Effect::Refuse(shards, topic, why));
+            self.effects.push(TopicEffect::Refuse(shards, topic, why));
             return;
         }
         let give_up_at = now + self.open_timeout;
@@ -358,7 +362,7 @@ impl Planner {
 
     /// Answers questions that wait for too long with «later». Their read goes on, for the next question.
     fn give_up(&mut self, now: Instant) {
-        let Planner {
+        let TopicPlanner {
             slots,
             effects,
             waited_for,
@@ -376,7 +380,7 @@ impl Planner {
             let gave_up: ShardSet = gave_up.into_keys().collect();
             gave_up.iter().for_each(|shard| slot.owed.insert(shard));
             if !gave_up.is_empty() {
-                effects.push(Effect::Refuse(gave_up, topic, NotOpened::Unavailable));
+                effects.push(TopicEffect::Refuse(gave_up, topic, NotOpened::Unavailable));
             }
             false
         });
@@ -425,12 +429,12 @@ impl Planner {
             slot.asked_by = Some(id);
             slot.answered = mem::take(&mut slot.waiting);
             let known = slot.latest.clone();
-            asked.push(Asked { topic, known });
+            asked.push(AskedTopic { topic, known });
         }
         let begins = !asked.is_empty();
         if begins {
             self.reads += 1;
-            self.effects.push(Effect::Read(Batch {
+            self.effects.push(TopicEffect::Read(Batch {
                 id,
                 asked,
                 began: now,
@@ -440,7 +444,7 @@ impl Planner {
         begins
     }
 
-    fn read(&mut self, batch: Batch, answer: Result<Answer, Failure>, now: Instant) {
+    fn read(&mut self, batch: Batch, answer: Result<TopicAnswers, QueryFailure>, now: Instant) {
         let lane = &mut self.lanes[batch.kind()];
         match batch.doubted {
             None => lane.reading = false,
@@ -453,7 +457,7 @@ impl Planner {
         lane.retry_at = None;
         lane.pause.reset();
         let took = now.saturating_duration_since(batch.began);
-        for Asked { topic, .. } in batch.asked {
+        for AskedTopic { topic, .. } in batch.asked {
             if !self.is_asked_by(topic, batch.id) {
                 continue;
             }
@@ -470,16 +474,16 @@ impl Planner {
         slot.is_some_and(|slot| slot.asked_by.take_if(|by| *by == batch).is_some())
     }
 
-    fn failed(&mut self, batch: Batch, failure: Failure, now: Instant) {
+    fn failed(&mut self, batch: Batch, failure: QueryFailure, now: Instant) {
         let kind = batch.kind();
         let mut topics = Vec::with_capacity(batch.asked.len());
-        for Asked { topic, .. } in batch.asked {
+        for AskedTopic { topic, .. } in batch.asked {
             if self.is_asked_by(topic, batch.id)
                 && let Some(slot) = self.slots.get_mut(&topic)
             {
                 merge(&mut slot.waiting, mem::take(&mut slot.answered));
                 if slot.left_at.is_none() {
-                    slot.doubted |= failure == Failure::Unusable;
+                    slot.doubted |= failure == QueryFailure::Unusable;
                     topics.push(topic);
                 }
             }
@@ -487,16 +491,16 @@ impl Planner {
         let lane = &mut self.lanes[kind];
         match (failure, batch.doubted) {
             // No read will succeed until the database is back.
-            (Failure::Unavailable, None) => {
+            (QueryFailure::Unavailable, None) => {
                 lane.retry_at = Some(now + lane.pause.pause());
                 lane.stale.extend(topics);
             }
-            (Failure::Unavailable, Some(backoff)) => lane.doubts.again(topics, backoff, now),
-            (Failure::Unusable, backoff) => lane.doubts.halve(topics, backoff, now),
+            (QueryFailure::Unavailable, Some(backoff)) => lane.doubts.again(topics, backoff, now),
+            (QueryFailure::Unusable, backoff) => lane.doubts.halve(topics, backoff, now),
         }
     }
 
-    fn told(&mut self, topic: Topic, told: Told, took: Duration, now: Instant) {
+    fn told(&mut self, topic: Topic, told: ToldTopic, took: Duration, now: Instant) {
         let Some(slot) = self.slots.get_mut(&topic) else {
             return;
         };
@@ -508,7 +512,7 @@ impl Planner {
         if slot.waiting.is_empty() {
             self.waited_for.remove(&topic);
         }
-        let Told { owner, read, found } = told;
+        let ToldTopic { owner, read, found } = told;
         let newer = match &slot.latest {
             Some(latest) => latest.after(owner, read, found, !slot.answered.is_empty()),
             None => Some(Picture::first(topic, owner, read, found)),
@@ -528,11 +532,11 @@ impl Planner {
         };
         for (shard, ask) in mem::take(&mut slot.answered) {
             tell.remove(shard);
-            let answer = Effect::Answer(shard, ask, picture.clone());
+            let answer = TopicEffect::Answer(shard, ask, picture.clone());
             self.effects.push(answer);
         }
         if !tell.is_empty() {
-            self.effects.push(Effect::Tell(tell, picture.clone()));
+            self.effects.push(TopicEffect::Tell(tell, picture.clone()));
         }
     }
 
@@ -540,7 +544,8 @@ impl Planner {
     fn gone(&mut self, topic: Topic) {
         if let Some(slot) = self.remove(topic) {
             let why = NotOpened::NoSuchEvent;
-            self.effects.push(Effect::Refuse(slot.shards, topic, why));
+            self.effects
+                .push(TopicEffect::Refuse(slot.shards, topic, why));
         }
     }
 }

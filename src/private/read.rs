@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::planner::{Answer, Asked, Told};
-use crate::hub::private::{Found, Listed, Picture};
+use super::planner::{AskedTopic, ToldTopic, TopicAnswers};
+use crate::hub::private::{FoundContent, Listed, Picture};
 use crate::protocol::native::EntityKind;
 use crate::protocol::topic::Topic;
 use crate::store::private::OwnBookings;
@@ -17,9 +17,9 @@ use crate::ticketing::record::Booking;
 
 pub(super) async fn read(
     store: &Store,
-    asked: &[Asked],
+    asked: &[AskedTopic],
     bookings_max: i64,
-) -> Result<Answer, StoreError> {
+) -> Result<TopicAnswers, StoreError> {
     let (mut users, mut events) = (HashMap::new(), Vec::new());
     for asked in asked {
         match asked.topic {
@@ -28,7 +28,7 @@ pub(super) async fn read(
             _ => {}
         }
     }
-    let mut answer = Answer::with_capacity(asked.len());
+    let mut answer = TopicAnswers::with_capacity(asked.len());
     if !users.is_empty() {
         let ids: Vec<UserId> = users.keys().copied().collect();
         let lacks = |user: UserId, listed: &[_]| {
@@ -40,10 +40,10 @@ pub(super) async fn read(
     }
     if !events.is_empty() {
         for (read, figures) in store.figures(&events).await? {
-            let told = Told {
+            let told = ToldTopic {
                 owner: figures.organizer,
                 read,
-                found: Found::Figures(raw(&figures)),
+                found: FoundContent::Figures(raw(&figures)),
             };
             answer.insert(Topic::Admin(figures.event), told);
         }
@@ -51,7 +51,7 @@ pub(super) async fn read(
     Ok(answer)
 }
 
-fn told_of(own: OwnBookings) -> Told {
+fn told_of(own: OwnBookings) -> ToldTopic {
     let mut bodies: HashMap<_, Booking> = own.bookings.into_iter().map(|b| (b.id, b)).collect();
     let listed = own.listed.into_iter().map(|(id, version)| {
         let booking = bodies.remove(&id);
@@ -63,9 +63,9 @@ fn told_of(own: OwnBookings) -> Told {
             body: booking.as_ref().map(raw),
         }
     });
-    Told {
+    ToldTopic {
         owner: own.user,
-        found: Found::Own(listed.collect()),
+        found: FoundContent::Own(listed.collect()),
         read: own.read,
     }
 }

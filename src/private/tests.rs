@@ -13,22 +13,22 @@ use super::planner::*;
 use super::*;
 use crate::config::Config;
 use crate::hub::NotOpened;
-use crate::hub::private::{Ask, Found, Listed, Picture, Wish};
+use crate::hub::private::{AskNumber, FoundContent, Listed, Picture, TopicRequest};
 use crate::protocol::native::EntityKind;
 use crate::protocol::phoenix::{Vsn, encoded};
 use crate::protocol::topic::Topic;
-use crate::store::Failure;
+use crate::store::QueryFailure;
 use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Users and the version of the one booking that each has.
 struct PrivateWorld {
     now: Instant,
-    planner: Planner,
+    planner: TopicPlanner,
     /// The database's clock, in microseconds.
     clock: u64,
-    asks: Ask,
+    asks: AskNumber,
     /// Questions that were answered.
-    answered: BTreeSet<(usize, Ask)>,
+    answered: BTreeSet<(usize, AskNumber)>,
     rows: BTreeMap<UserId, u64>,
     reads: Vec<(Batch, VersionRows)>,
     /// A read that includes one of these topics fails.
@@ -57,7 +57,7 @@ impl PrivateWorld {
             clock: 1_000,
             asks: 0,
             answered: BTreeSet::new(),
-            planner: Planner::new(config.private, &config.feed, now),
+            planner: TopicPlanner::new(config.private, &config.feed, now),
             rows: (1..=3).map(|user| (UserId(user), 1)).collect(),
             reads: Vec::new(),
             spoiled: BTreeSet::new(),
@@ -66,22 +66,22 @@ impl PrivateWorld {
         }
     }
 
-    fn on(&mut self, cause: Cause) {
+    fn on(&mut self, cause: TopicCause) {
         for effect in self.planner.on(cause, self.now) {
             match effect {
                 // A read finds the rows at its beginning.
-                Effect::Read(batch) => {
+                TopicEffect::Read(batch) => {
                     self.clock += 10;
                     self.reads.push((batch, (self.clock, self.rows.clone())));
                 }
-                Effect::Tell(shards, picture) => {
+                TopicEffect::Tell(shards, picture) => {
                     shards.iter().for_each(|shard| self.show(shard, &picture));
                 }
-                Effect::Answer(shard, ask, picture) => {
+                TopicEffect::Answer(shard, ask, picture) => {
                     self.answered.insert((shard, ask));
                     self.show(shard, &picture);
                 }
-                Effect::Refuse(shards, topic, why) => {
+                TopicEffect::Refuse(shards, topic, why) => {
                     self.refused
                         .extend(shards.iter().map(|shard| (shard, topic, why)));
                 }
@@ -101,51 +101,51 @@ impl PrivateWorld {
     fn watch(&mut self, shard: usize, user: UserId) {
         self.asks += 1;
         let (topic, ask) = (Topic::User(user), self.asks);
-        self.on(Cause::Wish(Wish::Watch { topic, shard, ask }));
+        self.on(TopicCause::Wish(TopicRequest::Watch { topic, shard, ask }));
     }
 
     fn unwatch(&mut self, shard: usize, user: UserId) {
         self.shown.remove(&(shard, user));
         let topic = Topic::User(user);
-        self.on(Cause::Wish(Wish::Unwatch { topic, shard }));
+        self.on(TopicCause::Wish(TopicRequest::Unwatch { topic, shard }));
     }
 
     fn commit(&mut self, user: UserId, rings: bool) {
         *self.rows.get_mut(&user).unwrap() += 1;
         if rings {
-            self.on(Cause::Rang(PrivateRing::Users(vec![user])));
+            self.on(TopicCause::Rang(PrivateRing::Users(vec![user])));
         }
     }
 
     fn finish_read(&mut self) {
         for (batch, rows) in std::mem::take(&mut self.reads) {
-            let is_spoiled = |asked: &Asked| self.spoiled.contains(&asked.topic);
+            let is_spoiled = |asked: &AskedTopic| self.spoiled.contains(&asked.topic);
             let answer = match batch.asked.iter().any(is_spoiled) {
-                true => Err(Failure::Unusable),
+                true => Err(QueryFailure::Unusable),
                 false => Ok(self.answer(&batch, &rows)),
             };
-            self.on(Cause::Read(batch, answer));
+            self.on(TopicCause::Read(batch, answer));
         }
     }
 
-    fn answer(&self, batch: &Batch, (read, rows): &VersionRows) -> Answer {
+    fn answer(&self, batch: &Batch, (read, rows): &VersionRows) -> TopicAnswers {
         let read = *read;
         let told = batch.asked.iter().map(|asked| {
             let (owner, found) = match asked.topic {
                 Topic::User(user) => (user, own(user, rows[&user] as i64, asked)),
                 _ => (
                     UserId(1),
-                    Found::Figures(encoded(&json!({"sold": 1})).into()),
+                    FoundContent::Figures(encoded(&json!({"sold": 1})).into()),
                 ),
             };
-            (asked.topic, Told { owner, read, found })
+            (asked.topic, ToldTopic { owner, read, found })
         });
         told.collect()
     }
 
     fn fail_read(&mut self) {
         if let Some((batch, _)) = self.reads.pop() {
-            self.on(Cause::Read(batch, Err(Failure::Unavailable)));
+            self.on(TopicCause::Read(batch, Err(QueryFailure::Unavailable)));
         }
     }
 
@@ -159,21 +159,21 @@ impl PrivateWorld {
         let end = self.now + time;
         while let Some(at) = self.planner.next_at().filter(|at| *at <= end) {
             self.now = self.now.max(at);
-            self.on(Cause::Time);
+            self.on(TopicCause::Time);
             self.finish_reads();
         }
         self.now = end;
-        self.on(Cause::Time);
+        self.on(TopicCause::Time);
         self.finish_reads();
     }
 }
 
 /// The store's result: a booking's body is included unless its version is known.
-fn own(user: UserId, version: i64, asked: &Asked) -> Found {
+fn own(user: UserId, version: i64, asked: &AskedTopic) -> FoundContent {
     let id = BookingId(Uuid::from_u128(user.0 as u128));
     let lacks = Picture::lacks(asked.known.as_deref(), &[(id, version)]);
     let body = encoded(&json!({"id": id, "version": version}));
-    Found::Own(vec![Listed {
+    FoundContent::Own(vec![Listed {
         kind: EntityKind::Booking,
         id,
         version,
@@ -209,7 +209,7 @@ fn figures_that_take_long_keep_nobody_waiting_and_are_read_more_rarely() {
     let mut world = PrivateWorld::new();
     let topic = Topic::Admin(EventId(42));
     let (shard, ask) = (0, 1_000);
-    world.on(Cause::Wish(Wish::Watch { topic, shard, ask }));
+    world.on(TopicCause::Wish(TopicRequest::Watch { topic, shard, ask }));
     world.watch(0, UserId(1));
     assert_eq!(world.reads.len(), 2, "read apart");
     let (figures, rows) = world.reads.remove(0);
@@ -217,14 +217,14 @@ fn figures_that_take_long_keep_nobody_waiting_and_are_read_more_rarely() {
     assert_eq!(world.shown[&(0, UserId(1))], 1);
     world.now += Duration::from_secs(2);
     let answer = world.answer(&figures, &rows);
-    world.on(Cause::Read(figures, Ok(answer)));
-    world.on(Cause::Rang(PrivateRing::Event(EventId(42))));
+    world.on(TopicCause::Read(figures, Ok(answer)));
+    world.on(TopicCause::Rang(PrivateRing::Event(EventId(42))));
     let of_event = |(batch, _): &(Batch, _)| batch.asked[0].topic == topic;
     world.now += Duration::from_secs(7);
-    world.on(Cause::Time);
+    world.on(TopicCause::Time);
     assert!(!world.reads.iter().any(of_event), "four times as long");
     world.now += Duration::from_secs(1);
-    world.on(Cause::Time);
+    world.on(TopicCause::Time);
     assert!(world.reads.iter().any(of_event));
 }
 
@@ -299,7 +299,7 @@ fn there_are_no_more_topics_than_configured() {
         private_topics_max: 1,
         ..config.private
     };
-    world.planner = Planner::new(few, &config.feed, world.now);
+    world.planner = TopicPlanner::new(few, &config.feed, world.now);
     world.watch(0, UserId(1));
     world.finish_read();
     world.watch(0, UserId(2));
@@ -342,7 +342,7 @@ fn who_asks_while_the_database_is_away_is_told_to_come_later() {
     for _ in 0..20 {
         world.fail_read();
         world.now += Duration::from_secs(1);
-        world.on(Cause::Time);
+        world.on(TopicCause::Time);
     }
     assert_eq!(
         world.refused,
@@ -403,10 +403,10 @@ proptest! {
                 PrivateStep::Spoil(user) => {
                     world.spoiled.insert(Topic::User(user));
                 }
-                PrivateStep::Listen => world.on(Cause::Rang(PrivateRing::Listening)),
+                PrivateStep::Listen => world.on(TopicCause::Rang(PrivateRing::Listening)),
                 PrivateStep::Pass(ms) => {
                     world.now += Duration::from_millis(ms);
-                    world.on(Cause::Time);
+                    world.on(TopicCause::Time);
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::client::{Client, Kind, ShownPicture};
+use super::client::{ClientKind, ShownPicture, SimulatedClient};
 use super::plan::AMPLE;
 use super::world::{DAWN_S, World};
 use crate::ticketing::Revision;
@@ -81,7 +81,7 @@ impl World<'_> {
         let (index, client, now_ms) = (client, &self.clients[client], self.now_ms);
         let at = beat["checked_at"].as_str().expect("a time");
         let at: Timestamp = at.parse().expect("a time");
-        if client.kind == Kind::Own {
+        if client.kind == ClientKind::Own {
             return self.claims_of_own(index, revision, at.as_microsecond());
         }
         let since = at.as_millisecond() - DAWN_S * 1_000;
@@ -114,7 +114,7 @@ impl World<'_> {
 
     /// Checks that the client did not go back, and shows the log's state at its revision.
     pub(super) fn is_true(&mut self, client: usize, before: Option<Revision>) {
-        if self.clients[client].kind == Kind::Own {
+        if self.clients[client].kind == ClientKind::Own {
             return self.is_true_of_own(client, before);
         }
         let client = &self.clients[client];
@@ -149,7 +149,7 @@ impl World<'_> {
             .find_map(|client| self.differs_from(client))
     }
 
-    fn differs_from(&self, client: &Client) -> Option<Fault> {
+    fn differs_from(&self, client: &SimulatedClient) -> Option<Fault> {
         let fault = |check, what| Some(Fault { check, what });
         let line = client.connection.and_then(|line| self.lines.get(&line));
         let Some(line) = line.filter(|_| client.joined) else {
@@ -158,12 +158,12 @@ impl World<'_> {
                 format!("{} is not joined", client.key()),
             );
         };
-        if client.kind == Kind::Own {
+        if client.kind == ClientKind::Own {
             return self.differs_from_own(client);
         }
         let latest = self.database.latest(client.event);
         let shown = client.have.as_ref();
-        if client.kind != Kind::Registration
+        if client.kind != ClientKind::Registration
             && shown != Some(&(latest.revision, ShownPicture::of(latest, client.kind)))
         {
             let (topic, have, latest) = (&client.topic, client.revision(), latest.revision);
@@ -172,12 +172,13 @@ impl World<'_> {
                 format!("{topic} has {have:?} of {latest}"),
             );
         }
-        let here = |other: &&Client| {
-            let counts = !matches!(other.kind, Kind::Seats | Kind::Own) && !other.streams;
+        let here = |other: &&SimulatedClient| {
+            let counts =
+                !matches!(other.kind, ClientKind::Seats | ClientKind::Own) && !other.streams;
             other.event == client.event && other.present && counts
         };
-        let present: Vec<&Client> = self.clients.iter().filter(here).collect();
-        if client.kind == Kind::Event && client.total != present.len() as u64 {
+        let present: Vec<&SimulatedClient> = self.clients.iter().filter(here).collect();
+        if client.kind == ClientKind::Event && client.total != present.len() as u64 {
             let (key, total, true_total) = (client.key(), client.total, present.len());
             return fault(
                 Check::Presence,
@@ -186,7 +187,7 @@ impl World<'_> {
         }
         let listed: BTreeSet<&str> = present
             .iter()
-            .filter(|other| other.kind == Kind::Registration)
+            .filter(|other| other.kind == ClientKind::Registration)
             .filter(|other| {
                 let other = other.connection.and_then(|line| self.lines.get(&line));
                 other.is_some_and(|other| other.node == line.node)
@@ -194,7 +195,7 @@ impl World<'_> {
             .map(|other| other.key())
             .collect();
         let shown: BTreeSet<&str> = client.members.values().map(String::as_str).collect();
-        if client.kind == Kind::Registration
+        if client.kind == ClientKind::Registration
             && (shown != listed || client.members.len() != listed.len())
         {
             return fault(

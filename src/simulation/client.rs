@@ -12,7 +12,7 @@ use crate::ticketing::{EventId, Revision, UserId};
 
 /// The topic that a client joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ClientKind {
     Event,
     Seats,
     Registration,
@@ -36,10 +36,10 @@ pub(super) struct ShownPicture {
 
 impl ShownPicture {
     /// The state as a viewer of this kind has to see it.
-    pub(super) fn of(state: &EventState, kind: Kind) -> Self {
+    pub(super) fn of(state: &EventState, kind: ClientKind) -> Self {
         let mut picture = ShownPicture::default();
         match kind {
-            Kind::Event => {
+            ClientKind::Event => {
                 picture.title = state.event.title.clone();
                 let types = state.ticket_types.values();
                 picture.types = types
@@ -48,11 +48,11 @@ impl ShownPicture {
                 let notices = state.notices.values();
                 picture.notices = notices.map(|n| (n.id.0, json!(n.message))).collect();
             }
-            Kind::Seats => {
+            ClientKind::Seats => {
                 picture.layout = u64::from(state.event.layout);
                 picture.seats = state.seats.bytes().to_vec();
             }
-            Kind::Registration | Kind::Own => {}
+            ClientKind::Registration | ClientKind::Own => {}
         }
         picture
     }
@@ -104,8 +104,8 @@ fn merge(rows: &mut BTreeMap<i64, Value>, changes: &Value, shown: impl Fn(&Value
     }
 }
 
-pub(super) struct Client {
-    pub(super) kind: Kind,
+pub(super) struct SimulatedClient {
+    pub(super) kind: ClientKind,
     /// Uses server-sent events in place of a WebSocket.
     pub(super) streams: bool,
     /// Of a viewer of own bookings: the user's number.
@@ -144,15 +144,15 @@ pub(super) enum NextMove {
     RejoinLater,
 }
 
-impl Client {
-    pub(super) fn new(index: usize, kind: Kind, streams: bool, event: EventId) -> Self {
+impl SimulatedClient {
+    pub(super) fn new(index: usize, kind: ClientKind, streams: bool, event: EventId) -> Self {
         let topic = match kind {
-            Kind::Event => format!("event:{event}"),
-            Kind::Seats => format!("seats:{event}"),
-            Kind::Registration => format!("realtime:registration:{event}"),
-            Kind::Own => format!("user:{event}"),
+            ClientKind::Event => format!("event:{event}"),
+            ClientKind::Seats => format!("seats:{event}"),
+            ClientKind::Registration => format!("realtime:registration:{event}"),
+            ClientKind::Own => format!("user:{event}"),
         };
-        Client {
+        SimulatedClient {
             kind,
             streams,
             event,
@@ -176,9 +176,9 @@ impl Client {
 
     /// A viewer of this user's bookings, with the user's token.
     pub(super) fn own(index: usize, user: UserId, token: &str) -> Self {
-        Client {
+        SimulatedClient {
             token: Some(token.to_owned()),
-            ..Client::new(index, Kind::Own, false, EventId(user.0))
+            ..SimulatedClient::new(index, ClientKind::Own, false, EventId(user.0))
         }
     }
 
@@ -220,10 +220,10 @@ impl Client {
         self.join_ref = self.reference;
         (self.joined, self.declared) = (false, false);
         let payload = match self.kind {
-            Kind::Registration => {
+            ClientKind::Registration => {
                 json!({"config": {"presence": {"key": self.key, "enabled": true}}})
             }
-            Kind::Event if self.present => {
+            ClientKind::Event if self.present => {
                 self.declared = true;
                 json!({"since": self.revision(), "presence": {"step": "payment"}})
             }
@@ -234,17 +234,17 @@ impl Client {
 
     /// The frame that declares its presence, if that has changed since it last did.
     pub(super) fn declare(&mut self) -> Option<String> {
-        let says_nothing = matches!(self.kind, Kind::Seats | Kind::Own) || self.streams;
+        let says_nothing = matches!(self.kind, ClientKind::Seats | ClientKind::Own) || self.streams;
         if !self.joined || self.declared == self.present || says_nothing {
             return None;
         }
         self.declared = self.present;
         self.reference += 1;
         let payload = match (self.kind, self.present) {
-            (Kind::Registration, true) => {
+            (ClientKind::Registration, true) => {
                 json!({"event": "track", "payload": {"step": "payment"}})
             }
-            (Kind::Registration, false) => json!({"event": "untrack"}),
+            (ClientKind::Registration, false) => json!({"event": "untrack"}),
             (_, true) => json!({"step": "payment"}),
             (_, false) => json!({"step": null}),
         };

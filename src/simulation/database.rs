@@ -9,7 +9,7 @@ use super::dice::Dice;
 use crate::presence::peers::{PeerAnswer, PeerQuery};
 use crate::protocol::presence::Counts;
 use crate::store::LiveEvent;
-use crate::store::presence::{Lease, PresenceRing};
+use crate::store::presence::{NodeLease, PresenceRing};
 use crate::ticketing::live::{Delta, EventState, Op, RowChange, SeatStatus, samples};
 use crate::ticketing::{EventId, NoticeId, Revision, TicketTypeId};
 
@@ -179,7 +179,7 @@ impl Database {
                 let is_new = self.leases.insert(node, now_ms + lease_ms).is_none();
                 let others = self.others(node, now_ms).collect();
                 let rung = if is_new { ring(Vec::new()) } else { None };
-                (PeerAnswer::Renewed(Lease { is_new, others }), rung)
+                (PeerAnswer::Renewed(NodeLease { is_new, others }), rung)
             }
             PeerQuery::Publish(counts) => {
                 let events = counts.iter().map(|(event, _)| *event).collect();

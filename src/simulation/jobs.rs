@@ -29,7 +29,7 @@ use super::clockwork::{Failing, Scene, SimPart, find_fault, now_ms, pause, play,
 use super::dice::Dice;
 use super::mistake::Mistake;
 use super::number;
-use crate::jobs::worker::{self, Hands, JobTable, LEASE, Outcome};
+use crate::jobs::worker::{self, Hands, JobOutcome, JobTable, LEASE};
 use crate::store::StoreError;
 use crate::store::jobs::{Backlog, Settled, TakenJob};
 
@@ -320,7 +320,7 @@ fn taken_job(id: i64, attempts: i32) -> TakenJob {
 }
 
 impl Hands for JobNode {
-    async fn carry_out(&self, job: &TakenJob) -> Outcome {
+    async fn carry_out(&self, job: &TakenJob) -> JobOutcome {
         let (ms, refused, answer_lost, hopeless) = self.world.with(|shared| {
             let ms = match shared.goes_wrong(2) {
                 true => shared.dice.between(5_000, 400_000),
@@ -332,10 +332,10 @@ impl Hands for JobNode {
         });
         pause(ms).await;
         if refused {
-            return Outcome::Later("come again".to_owned());
+            return JobOutcome::Later("come again".to_owned());
         }
         if hopeless {
-            return Outcome::Hopeless("no such address".to_owned());
+            return JobOutcome::Hopeless("no such address".to_owned());
         }
         self.world.with(|shared| {
             shared.tell(|| format!("the mail of {} is there", job.id));
@@ -356,8 +356,8 @@ impl Hands for JobNode {
         });
         pause(1).await;
         match answer_lost {
-            true => Outcome::Unsure("no answer".to_owned()),
-            false => Outcome::Done {
+            true => JobOutcome::Unsure("no answer".to_owned()),
+            false => JobOutcome::Done {
                 quiet: Duration::ZERO,
             },
         }

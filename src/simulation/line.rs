@@ -19,7 +19,7 @@ pub(super) enum Came {
 
 /// A connection as the world sees it.
 pub(super) struct Line {
-    end: End,
+    end: LineEnd,
     pub(super) node: usize,
     /// The index of the shard; the node's streams count as the last one.
     pub(super) shard: usize,
@@ -33,7 +33,7 @@ pub(super) struct Line {
 }
 
 /// The client's end of it.
-pub(super) enum End {
+pub(super) enum LineEnd {
     Socket(UnixStream, Vec<u8>),
     /// A request for a stream, with its client's revision.
     Asked(oneshot::Receiver<Result<(), NotOpened>>, Option<Revision>),
@@ -41,7 +41,12 @@ pub(super) enum End {
 }
 
 impl Line {
-    pub(super) fn new(end: End, (node, shard): (usize, usize), client: usize, now_ms: u64) -> Self {
+    pub(super) fn new(
+        end: LineEnd,
+        (node, shard): (usize, usize),
+        client: usize,
+        now_ms: u64,
+    ) -> Self {
         Self {
             end,
             node,
@@ -53,7 +58,7 @@ impl Line {
         }
     }
 
-    pub(super) fn end(&mut self) -> &mut End {
+    pub(super) fn end(&mut self) -> &mut LineEnd {
         &mut self.end
     }
 
@@ -70,7 +75,7 @@ impl Line {
         }
         frame.extend([0; 4]);
         frame.extend(text.as_bytes());
-        if let End::Socket(stream, _) = &mut self.end {
+        if let LineEnd::Socket(stream, _) = &mut self.end {
             // If the server is gone, the next read shows it.
             let _ = stream.write_all(&frame);
         }
@@ -78,7 +83,7 @@ impl Line {
 
     /// The whole frames that have arrived; `None` at the socket's end.
     pub(super) fn read(&mut self) -> Option<Vec<Came>> {
-        let End::Socket(stream, input) = &mut self.end else {
+        let LineEnd::Socket(stream, input) = &mut self.end else {
             return Some(Vec::new());
         };
         let mut buffer = [0; 4_096];

@@ -33,7 +33,7 @@ use super::dice::Dice;
 use super::mistake::Mistake;
 use super::number;
 use crate::desk::DeskError;
-use crate::jobs::worker::{self, Hands, JobTable, LEASE, Outcome};
+use crate::jobs::worker::{self, Hands, JobOutcome, JobTable, LEASE};
 use crate::payments::drive::{Attempted, Driven, PaymentTable, Sales, Sold, drive};
 use crate::payments::{Provider, ProviderError, Returned};
 use crate::store::StoreError;
@@ -777,7 +777,7 @@ fn taken_job(id: i64, job: &ModelJob) -> TakenJob {
 }
 
 impl Hands for MoneyNode {
-    async fn carry_out(&self, job: &TakenJob) -> Outcome {
+    async fn carry_out(&self, job: &TakenJob) -> JobOutcome {
         let world = &self.world;
         let key = world.with(|shared| shared.keys.get(&job.id).copied());
         let driven = match key {
@@ -787,14 +787,14 @@ impl Hands for MoneyNode {
         };
         world.with(|shared| shared.tell(|| format!("{key:?}: {driven:?}")));
         match driven {
-            Driven::Done => Outcome::Done {
+            Driven::Done => JobOutcome::Done {
                 quiet: Duration::ZERO,
             },
-            Driven::Waits { after } => Outcome::GoesOn {
+            Driven::Waits { after } => JobOutcome::GoesOn {
                 after,
                 progress: Value::Bool(true),
             },
-            Driven::Later(why) => Outcome::Later(why),
+            Driven::Later(why) => JobOutcome::Later(why),
         }
     }
 }

@@ -10,18 +10,18 @@ use uuid::Uuid;
 use super::Ground;
 use crate::board::Board;
 use crate::config::Config;
-use crate::feed::cause::Cause;
-use crate::feed::publisher::{Moment, Outputs, Publisher, Query};
-use crate::hub::private::{self as asking, PrivateTopics, Wish};
+use crate::feed::cause::FeedCause;
+use crate::feed::publisher::{FeedQuery, Moment, Outputs, Publisher};
+use crate::hub::private::{self as asking, PrivateTopics, TopicRequest};
 use crate::hub::{Hub, Watch};
 use crate::nats::Interest;
 use crate::presence::peers::{self, Peers};
 use crate::presence::rosters::Rosters;
 use crate::presence::showing::Showing;
-use crate::presence::{Presence, Said};
-use crate::private::planner::Planner;
+use crate::presence::{Presence, PresenceReport};
+use crate::private::planner::TopicPlanner;
 use crate::socket::held::HeldShard;
-use crate::sse::shown::Shown;
+use crate::sse::shown::ShownEvents;
 use crate::store::presence::PresenceRing;
 use crate::ticketing::EventId;
 
@@ -39,7 +39,7 @@ pub(super) struct Node {
     pub(super) turns_at_ms: Vec<Option<u64>>,
     pub(super) stunned_until_ms: Vec<u64>,
     pub(super) presence_at_ms: Option<u64>,
-    pub(super) private: Planner,
+    pub(super) private: TopicPlanner,
     pub(super) private_at_ms: Option<u64>,
     pub(super) hub: Hub,
     /// Events of which the node noticed that the database went back.
@@ -50,12 +50,12 @@ pub(super) struct Node {
     rosters: Rosters,
     peers: Peers,
     showing: Showing,
-    pub(super) streams: Arc<Shown>,
+    pub(super) streams: Arc<ShownEvents>,
     /// Whether this node cannot reach the database, which others may reach.
     pub(super) cut: bool,
     watches: mpsc::Receiver<Watch>,
-    said: mpsc::Receiver<Said>,
-    asked_in_private: mpsc::Receiver<asking::Said>,
+    said: mpsc::Receiver<PresenceReport>,
+    asked_in_private: mpsc::Receiver<asking::TopicReport>,
 }
 
 impl Node {
@@ -75,7 +75,7 @@ impl Node {
             board: Board::default(),
             interest: Interest::default(),
         };
-        let streams = Shown::new(config, presence.clone(), mailboxes.streams);
+        let streams = ShownEvents::new(config, presence.clone(), mailboxes.streams);
         let shard = |mailbox| {
             let (auth, presence) = (ground.auth.clone(), presence.clone());
             HeldShard::new(config, auth, presence, topics.clone(), mailbox)
@@ -90,7 +90,7 @@ impl Node {
             turns_at_ms: vec![None; shards + 1],
             stunned_until_ms: vec![0; shards + 1],
             presence_at_ms: None,
-            private: Planner::new(config.private.clone(), &config.feed, start.now),
+            private: TopicPlanner::new(config.private.clone(), &config.feed, start.now),
             private_at_ms: None,
             hub: hub.clone(),
             missed: BTreeSet::new(),
@@ -107,7 +107,7 @@ impl Node {
         }
     }
 
-    pub(super) fn on(&mut self, cause: Cause, moment: Moment) -> Vec<Query> {
+    pub(super) fn on(&mut self, cause: FeedCause, moment: Moment) -> Vec<FeedQuery> {
         self.publisher.on(cause, moment)
     }
 
@@ -128,11 +128,11 @@ impl Node {
     }
 
     /// The shards' requests for private topics.
-    pub(super) fn wishes(&mut self) -> Vec<Wish> {
+    pub(super) fn wishes(&mut self) -> Vec<TopicRequest> {
         let said = std::iter::from_fn(|| self.asked_in_private.try_recv().ok());
         said.filter_map(|said| match said {
-            asking::Said::Wish(wish) => Some(wish),
-            asking::Said::Joined(..) => None,
+            asking::TopicReport::Wish(wish) => Some(wish),
+            asking::TopicReport::Joined(..) => None,
         })
         .collect()
     }

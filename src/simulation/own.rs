@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::check::{Check, Fault};
-use super::client::Client;
+use super::client::SimulatedClient;
 use super::world::{DAWN_S, Thing, World};
-use crate::hub::private::{Found, Listed, Picture, Wish};
-use crate::private::planner::{Asked, Batch, Cause, Effect, Told};
+use crate::hub::private::{FoundContent, Listed, Picture, TopicRequest};
+use crate::private::planner::{AskedTopic, Batch, ToldTopic, TopicCause, TopicEffect};
 use crate::protocol::native::EntityKind;
 use crate::protocol::phoenix::encoded;
 use crate::protocol::topic::Topic;
@@ -31,12 +31,12 @@ const SLOW_MS: u64 = 500;
 pub(super) enum Own {
     Commit(UserId),
     Ring(usize, UserId),
-    Wish(usize, Wish),
+    Wish(usize, TopicRequest),
     /// A read begins; then follow its snapshot of the list, that of the missing bodies, and its arrival.
     Begin(usize, Batch),
     List(usize, Batch, Revision),
     Bodies(usize, Batch, Revision, Lists),
-    Answer(usize, Cause),
+    Answer(usize, TopicCause),
     Wake(usize),
 }
 
@@ -146,10 +146,10 @@ impl World<'_> {
             Own::Commit(user) => self.commit_own(user),
             Own::Ring(node, user) => {
                 if self.nodes[node].listening {
-                    self.private(node, Cause::Rang(PrivateRing::Users(vec![user])));
+                    self.private(node, TopicCause::Rang(PrivateRing::Users(vec![user])));
                 }
             }
-            Own::Wish(node, wish) => self.private(node, Cause::Wish(wish)),
+            Own::Wish(node, wish) => self.private(node, TopicCause::Wish(wish)),
             Own::Begin(node, batch) => {
                 let began = self.rows.clock(self.now_ms);
                 self.soon(Thing::Own(Own::List(node, batch, began)));
@@ -160,7 +160,7 @@ impl World<'_> {
             Own::Wake(node) => {
                 let due = &mut self.nodes[node].private_at_ms;
                 if due.take_if(|at| *at <= self.now_ms).is_some() {
-                    self.private(node, Cause::Time);
+                    self.private(node, TopicCause::Time);
                 }
             }
         }
@@ -199,15 +199,15 @@ impl World<'_> {
     }
 
     /// Hands a cause to a node's planner of private topics, and plans its effects.
-    pub(super) fn private(&mut self, node: usize, cause: Cause) {
+    pub(super) fn private(&mut self, node: usize, cause: TopicCause) {
         let now = self.now();
         for effect in self.nodes[node].private.on(cause, now) {
             let hub = &self.nodes[node].hub;
             match effect {
-                Effect::Read(batch) => self.soon(Thing::Own(Own::Begin(node, batch))),
-                Effect::Tell(shards, picture) => hub.private(shards, &picture),
-                Effect::Answer(shard, ask, picture) => hub.answer_private(shard, ask, picture),
-                Effect::Refuse(shards, topic, why) => hub.no_private(shards, topic, why),
+                TopicEffect::Read(batch) => self.soon(Thing::Own(Own::Begin(node, batch))),
+                TopicEffect::Tell(shards, picture) => hub.private(shards, &picture),
+                TopicEffect::Answer(shard, ask, picture) => hub.answer_private(shard, ask, picture),
+                TopicEffect::Refuse(shards, topic, why) => hub.no_private(shards, topic, why),
             }
         }
         self.after_mail(node);
@@ -226,12 +226,12 @@ impl World<'_> {
         if let Some(failure) = self.failure(node) {
             return self.soon(Thing::Own(Own::Answer(
                 node,
-                Cause::Read(batch, Err(failure)),
+                TopicCause::Read(batch, Err(failure)),
             )));
         }
         let users = batch.asked.iter().filter_map(|asked| user_of(asked.topic));
         let lists: Lists = users.map(|user| (user, self.rows.listed(user))).collect();
-        let lacks = |asked: &Asked| {
+        let lacks = |asked: &AskedTopic| {
             let listed = user_of(asked.topic).map(|user| &lists[&user]);
             listed.is_some_and(|listed| !Picture::lacks(asked.known.as_deref(), listed).is_empty())
         };
@@ -266,12 +266,12 @@ impl World<'_> {
                     body: row.map(|_| encoded(&json!({"id": id, "version": version})).into()),
                 }
             });
-            let found = Found::Own(listed.collect());
+            let found = FoundContent::Own(listed.collect());
             let owner = user;
-            Some((asked.topic, Told { owner, read, found }))
+            Some((asked.topic, ToldTopic { owner, read, found }))
         });
         let answer = told.collect();
-        let answer = Thing::Own(Own::Answer(node, Cause::Read(batch, Ok(answer))));
+        let answer = Thing::Own(Own::Answer(node, TopicCause::Read(batch, Ok(answer))));
         if self.fails(SLOW_PERCENT) {
             let ms = self.now_ms + self.dice.between(0, SLOW_MS);
             return self.at(ms, answer);
@@ -332,7 +332,7 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn differs_from_own(&self, client: &Client) -> Option<Fault> {
+    pub(super) fn differs_from_own(&self, client: &SimulatedClient) -> Option<Fault> {
         let latest = self.rows.latest(client.user());
         let shown = client.have.as_ref().map(|(_, picture)| &picture.bookings);
         let what = format!("{} shows {shown:?} of {latest:?}", client.topic);

@@ -1,6 +1,6 @@
 //! The schedule of faults and changes, rolled from the seed before the run.
 
-use super::client::{Client, Kind};
+use super::client::{ClientKind, SimulatedClient};
 use super::dice::Dice;
 use super::own::{self, Own};
 use super::world::{FAULTS_END_MS, Thing, World};
@@ -106,10 +106,16 @@ impl World<'_> {
             self.nodes.push(node);
         }
         for index in 0..2 + self.dice.below(3) {
-            let kinds = [Kind::Event, Kind::Seats, Kind::Event, Kind::Registration];
+            let kinds = [
+                ClientKind::Event,
+                ClientKind::Seats,
+                ClientKind::Event,
+                ClientKind::Registration,
+            ];
             let (kind, event) = (kinds[self.dice.below(4)], self.some_event());
-            let streams = kind != Kind::Registration && self.dice.percent(35);
-            self.clients.push(Client::new(index, kind, streams, event));
+            let streams = kind != ClientKind::Registration && self.dice.percent(35);
+            self.clients
+                .push(SimulatedClient::new(index, kind, streams, event));
         }
         self.build_own();
     }
@@ -118,7 +124,7 @@ impl World<'_> {
         for _ in 0..self.dice.below(4) {
             let user = self.some_user();
             let token = &self.ground.tokens[user.0 as usize - 1];
-            let client = Client::own(self.clients.len(), user, token);
+            let client = SimulatedClient::own(self.clients.len(), user, token);
             self.clients.push(client);
         }
     }
@@ -200,7 +206,7 @@ impl World<'_> {
         let come = self.dice.between(0, 300);
         self.at(come, Thing::Connect(client));
         let losses = match self.clients[client].kind {
-            Kind::Own => 6,
+            ClientKind::Own => 6,
             _ => 3,
         };
         for _ in 0..self.dice.below(losses) {

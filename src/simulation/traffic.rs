@@ -4,8 +4,8 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::check::Check;
-use super::client::{Kind, NextMove};
-use super::line::{Came, End, Line, frames};
+use super::client::{ClientKind, NextMove};
+use super::line::{Came, Line, LineEnd, frames};
 use super::world::{DELAY_MS, Thing, World};
 use crate::auth::Caller;
 use crate::hub::NativeView;
@@ -31,7 +31,7 @@ impl World<'_> {
         } else {
             let shard = self.dice.below(shards);
             let socket = self.nodes[node].shards[shard].connect(Vsn::V2);
-            (shard, End::Socket(socket, Vec::new()))
+            (shard, LineEnd::Socket(socket, Vec::new()))
         };
         self.order += 1;
         let id = self.order as usize;
@@ -50,7 +50,7 @@ impl World<'_> {
         }
     }
 
-    fn ask_for_stream(&mut self, node: usize, client: usize) -> End {
+    fn ask_for_stream(&mut self, node: usize, client: usize) -> LineEnd {
         let (answer, answered) = oneshot::channel();
         let (client, caller) = (&self.clients[client], Caller::Anonymous);
         let since = client.revision();
@@ -60,7 +60,7 @@ impl World<'_> {
             answer,
         };
         self.nodes[node].streams.ask(client.event, ask);
-        End::Asked(answered, since)
+        LineEnd::Asked(answered, since)
     }
 
     /// Cuts a client's connection, and lets it come back.
@@ -74,7 +74,7 @@ impl World<'_> {
             self.turn_soon(node, shard);
         }
         let longest = match self.clients[client].kind {
-            Kind::Own => 60,
+            ClientKind::Own => 60,
             _ => 300,
         };
         let back = self.now_ms + self.dice.between(5, longest);
@@ -122,7 +122,7 @@ impl World<'_> {
         if self.clients[client].stalled {
             return;
         }
-        if !matches!(line.end(), End::Socket(..)) {
+        if !matches!(line.end(), LineEnd::Socket(..)) {
             // Its beat may be due at the same time, and come first.
             let beat = self.dice.percent(30);
             return self.deliver_events(id, client, beat);
@@ -149,13 +149,13 @@ impl World<'_> {
         };
         let (node, event) = (line.node, self.clients[client].event);
         let text = match line.end() {
-            End::Socket(..) => return,
-            End::Asked(answered, since) => match answered.try_recv() {
+            LineEnd::Socket(..) => return,
+            LineEnd::Asked(answered, since) => match answered.try_recv() {
                 Err(oneshot::error::TryRecvError::Empty) => return,
                 Ok(Ok(())) => {
                     let (since, kind) = (*since, self.clients[client].kind);
                     let view = match kind {
-                        Kind::Seats => NativeView::Seats,
+                        ClientKind::Seats => NativeView::Seats,
                         _ => NativeView::Event,
                     };
                     let shown = &self.nodes[node].streams;
@@ -164,7 +164,7 @@ impl World<'_> {
                     };
                     let text = viewer.greeting();
                     line.told = since;
-                    *line.end() = End::Stream(Box::new(viewer));
+                    *line.end() = LineEnd::Stream(Box::new(viewer));
                     self.clients[client].streams_on();
                     let beat = self.now_ms + self.dice.between(1, BEAT_INTERVAL_MS);
                     self.at(beat, Thing::Beat(id));
@@ -172,8 +172,8 @@ impl World<'_> {
                 }
                 _ => return self.lose(client),
             },
-            End::Stream(viewer) if beat => viewer.beat(),
-            End::Stream(viewer) => viewer.missing(),
+            LineEnd::Stream(viewer) if beat => viewer.beat(),
+            LineEnd::Stream(viewer) => viewer.missing(),
         };
         let Some(text) = text else {
             return self.lose(client);

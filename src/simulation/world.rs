@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Ground;
 use super::check::{Check, Fault};
-use super::client::{Client, Kind};
+use super::client::{ClientKind, SimulatedClient};
 use super::database::Database;
 use super::dice::Dice;
 use super::line::Line;
@@ -15,8 +15,8 @@ use super::node::Node;
 use super::own::{self, Own};
 use super::plan::Odds;
 use crate::config::FeedConfig;
-use crate::feed::cause::{Cause, Failure, LogPage};
-use crate::feed::publisher::{Moment, Query, cause_of};
+use crate::feed::cause::{FeedCause, LogPage, QueryFailure};
+use crate::feed::publisher::{FeedQuery, Moment, cause_of};
 use crate::nats::Heard;
 use crate::presence::peers;
 use crate::private;
@@ -54,8 +54,8 @@ pub(super) enum Thing {
     Carrier(usize, bool),
     Heard(usize, Heard),
     /// A query's snapshot of the database; the arrival of its answer follows.
-    Look(usize, Query),
-    Answer(usize, Cause),
+    Look(usize, FeedQuery),
+    Answer(usize, FeedCause),
     Wake(usize),
     Turn(usize, usize),
     /// The shard has no turn before this time.
@@ -94,7 +94,7 @@ pub(super) struct World<'a> {
     /// Users' bookings.
     pub(super) rows: own::OwnRows,
     pub(super) nodes: Vec<Node>,
-    pub(super) clients: Vec<Client>,
+    pub(super) clients: Vec<SimulatedClient>,
     pub(super) lines: BTreeMap<usize, Line>,
     /// The first check that failed.
     fault: Option<Fault>,
@@ -235,7 +235,7 @@ impl<'a> World<'a> {
             Thing::Ride(node, event, change) => {
                 // The cause that the publisher makes of such a ring.
                 if self.nodes[node].listening {
-                    self.cause(node, Cause::Delivered(event, change));
+                    self.cause(node, FeedCause::Delivered(event, change));
                 }
             }
             Thing::Carrier(node, carried) => {
@@ -245,7 +245,7 @@ impl<'a> World<'a> {
             Thing::Heard(node, heard) => self.cause(node, cause_of(heard)),
             Thing::Look(node, query) => self.look(node, query),
             Thing::Answer(node, cause) => {
-                if let Cause::Read(Ok(page)) = &cause {
+                if let FeedCause::Read(Ok(page)) = &cause {
                     self.nodes[node].missed.extend(&page.ahead_of);
                 }
                 self.cause(node, cause);
@@ -256,7 +256,7 @@ impl<'a> World<'a> {
                     .take_if(|at| *at <= self.now_ms)
                     .is_some()
                 {
-                    self.cause(node, Cause::Time);
+                    self.cause(node, FeedCause::Time);
                 }
             }
             Thing::Turn(node, shard) => self.turn(node, shard),
@@ -291,7 +291,7 @@ impl<'a> World<'a> {
             }
             Thing::Move(client) => {
                 let moved = &mut self.clients[client];
-                moved.present = !moved.present && moved.kind != Kind::Own;
+                moved.present = !moved.present && moved.kind != ClientKind::Own;
                 if let Some(text) = moved.declare() {
                     self.say(client, text);
                 }
@@ -372,7 +372,10 @@ impl<'a> World<'a> {
         let before = std::mem::replace(&mut self.nodes[node].listening, listens);
         if listens {
             self.rung(node, Ring::Listening);
-            self.private(node, private::planner::Cause::Rang(PrivateRing::Listening));
+            self.private(
+                node,
+                private::planner::TopicCause::Rang(PrivateRing::Listening),
+            );
         } else if before {
             self.rung(node, Ring::Lost);
         }
@@ -386,40 +389,40 @@ impl<'a> World<'a> {
         }
     }
 
-    pub(super) fn failure(&mut self, node: usize) -> Option<Failure> {
+    pub(super) fn failure(&mut self, node: usize) -> Option<QueryFailure> {
         if !self.database.up || self.nodes[node].cut {
-            Some(Failure::Unavailable)
+            Some(QueryFailure::Unavailable)
         } else if self.fails(self.odds.unusable) {
-            Some(Failure::Unusable)
+            Some(QueryFailure::Unusable)
         } else {
             let fails = self.fails(self.odds.query_failed);
-            fails.then_some(Failure::Unavailable)
+            fails.then_some(QueryFailure::Unavailable)
         }
     }
 
-    fn look(&mut self, node: usize, query: Query) {
+    fn look(&mut self, node: usize, query: FeedQuery) {
         // A commit between a snapshot and its arrival: at its ring the event is not open yet.
         let crossed = match &query {
-            Query::State(event) if self.dice.percent(CROSSED_LOADS) => Some(*event),
+            FeedQuery::State(event) if self.dice.percent(CROSSED_LOADS) => Some(*event),
             _ => None,
         };
         let failure = self.failure(node);
         let (database, config) = (&self.database, &self.config);
         let cause = match (query, failure) {
-            (Query::Log { .. }, Some(failure)) => Cause::Read(Err(failure)),
-            (Query::State(event), Some(failure)) => Cause::Loaded(event, Err(failure)),
-            (Query::Log { heads, all }, None) => {
+            (FeedQuery::Log { .. }, Some(failure)) => FeedCause::Read(Err(failure)),
+            (FeedQuery::State(event), Some(failure)) => FeedCause::Loaded(event, Err(failure)),
+            (FeedQuery::Log { heads, all }, None) => {
                 let rows = database.changes_after(&heads, config.log_rows_max);
                 let ahead_of = if all {
                     database.behind(&heads)
                 } else {
                     Vec::new()
                 };
-                Cause::Read(Ok(LogPage { rows, ahead_of }))
+                FeedCause::Read(Ok(LogPage { rows, ahead_of }))
             }
-            (Query::State(event), None) => {
+            (FeedQuery::State(event), None) => {
                 let live = database.live_event(event, config.ring_deltas_max);
-                Cause::Loaded(event, Ok(Some(live)))
+                FeedCause::Loaded(event, Ok(Some(live)))
             }
         };
         self.soon(Thing::Answer(node, cause));
@@ -430,7 +433,7 @@ impl<'a> World<'a> {
 
     // --- feed, shards, presence
 
-    fn cause(&mut self, node: usize, cause: Cause) {
+    fn cause(&mut self, node: usize, cause: FeedCause) {
         let moment = self.moment();
         for query in self.nodes[node].on(cause, moment) {
             self.soon(Thing::Look(node, query));
@@ -485,7 +488,7 @@ impl<'a> World<'a> {
             let ms = self.now_ms + self.dice.between(0, DELAY_MS);
             place.last_watch_ms = place.last_watch_ms.max(ms);
             let ms = place.last_watch_ms;
-            self.at(ms, Thing::Answer(node, Cause::Watch(watch)));
+            self.at(ms, Thing::Answer(node, FeedCause::Watch(watch)));
         }
         for wish in self.nodes[node].wishes() {
             let place = &mut self.nodes[node];

@@ -15,7 +15,7 @@ use crate::clock::database_now;
 use crate::config::AvailabilityConfig;
 use crate::config::inside::{PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX, TABLE_MESSAGES_BYTES_MAX};
 use crate::hub::frames::{Prepared, Weight};
-use crate::hub::history::{History, Step};
+use crate::hub::history::{History, HistoryStep};
 use crate::hub::presence as here;
 use crate::hub::{NativeView, Publication};
 use crate::metrics;
@@ -45,7 +45,7 @@ pub(crate) struct ChannelKey {
 
 /// A viewer: its connection, and the subscription on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Member {
+pub(crate) struct ChannelMember {
     pub(crate) connection: u32,
     pub(crate) subscription: u32,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Channel {
     pub(crate) event: EventId,
     /// The era of its event when the latest viewer came: see [`Watching::came`](crate::hub::watching::Watching::came).
     pub(crate) era: u64,
-    pub(crate) members: Vec<Member>,
+    pub(crate) members: Vec<ChannelMember>,
     /// Frames that lead from a revision to the current one.
     prepared: Prepared<Has, Frames>,
     /// The last beat, with its revision, freshness and version.
@@ -158,10 +158,10 @@ impl Channel {
 
     fn make_frames(&self, history: &History, has: Has, limits: &AvailabilityConfig) -> Frames {
         match history.step_from(has.revision) {
-            Step::Level => Frames::from(Bytes::new()),
-            Step::Latest(publication) => self.published(publication, has, limits),
-            Step::Merged(delta) => self.encode(&delta, history.state(), has, limits),
-            Step::Whole(state) => {
+            HistoryStep::Level => Frames::from(Bytes::new()),
+            HistoryStep::Latest(publication) => self.published(publication, has, limits),
+            HistoryStep::Merged(delta) => self.encode(&delta, history.state(), has, limits),
+            HistoryStep::Whole(state) => {
                 let (mut whole, now) = (state.whole(), database_now());
                 whole
                     .notices
@@ -323,14 +323,14 @@ impl Channel {
         let within = since.filter(|&since| history.resumes(since));
         let resumed = within.and_then(|since| {
             let delta = match history.step_from(since) {
-                Step::Level => Box::new(Delta {
+                HistoryStep::Level => Box::new(Delta {
                     from: revision,
                     to: revision,
                     ..Delta::default()
                 }),
-                Step::Latest(publication) => Box::new(Delta::clone(&publication.delta)),
-                Step::Merged(delta) => delta,
-                Step::Whole(_) => return None,
+                HistoryStep::Latest(publication) => Box::new(Delta::clone(&publication.delta)),
+                HistoryStep::Merged(delta) => delta,
+                HistoryStep::Whole(_) => return None,
             };
             // With a new layout positions mean other seats, so only a whole state will do.
             (delta.from > 0 && delta.layout.is_none()).then(|| match view {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use slab::Slab;
 
-use super::channel::{Channel, ChannelKey, Member};
+use super::channel::{Channel, ChannelKey, ChannelMember};
 use crate::ticketing::EventId;
 
 #[derive(Default)]
@@ -16,7 +16,7 @@ pub(super) struct Channels {
 
 /// A viewer whose place in its channel has changed.
 pub(super) struct Relocated {
-    pub(super) member: Member,
+    pub(super) member: ChannelMember,
     pub(super) place: usize,
 }
 
@@ -50,7 +50,7 @@ impl Channels {
     }
 
     /// All viewers of an event.
-    pub(super) fn members(&self, event: EventId) -> Vec<Member> {
+    pub(super) fn members(&self, event: EventId) -> Vec<ChannelMember> {
         let channels = self.of(event).iter().filter_map(|&id| self.all.get(id));
         channels
             .flat_map(|channel| channel.members.iter().copied())

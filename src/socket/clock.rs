@@ -13,7 +13,7 @@ pub(super) struct Clock {
 
 /// The beginning of a piece of work: time, and CPU time of the thread.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Begun {
+pub(super) struct Stopwatch {
     at_ms: u64,
     worked_ms: u64,
 }
@@ -37,15 +37,15 @@ impl Clock {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    pub(super) fn begin(&self) -> Begun {
-        Begun {
+    pub(super) fn begin(&self) -> Stopwatch {
+        Stopwatch {
             at_ms: self.now_ms(),
             worked_ms: self.worked_ms(),
         }
     }
 
     /// How long the thread has waited for a processor since then.
-    pub(super) fn kept_waiting_ms(&self, since: Begun) -> u64 {
+    pub(super) fn kept_waiting_ms(&self, since: Stopwatch) -> u64 {
         let passed_ms = self.now_ms().saturating_sub(since.at_ms);
         passed_ms.saturating_sub(self.worked_ms().saturating_sub(since.worked_ms))
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::session::{Saying, TrackReply};
 use super::shard::Shard;
 use crate::broadcast::SentBroadcast;
-use crate::hub::Answer;
+use crate::hub::ErrandAnswer;
 use crate::protocol::code;
 use crate::ticketing::interaction::Interaction;
 
@@ -32,7 +32,7 @@ impl Shard {
             reference,
         } = saying;
         notice.sender = Some(sender);
-        let answer = Answer {
+        let answer = ErrandAnswer {
             connection: place,
             subscription,
             sender,
@@ -48,7 +48,7 @@ impl Shard {
         };
         if !self.config.broadcasts.say(Box::new(said)) {
             let outcome = Err(code::UNAVAILABLE.because("too many broadcasts wait"));
-            session.answered(Answer { outcome, ..answer }, &mut self.effects);
+            session.answered(ErrandAnswer { outcome, ..answer }, &mut self.effects);
         }
     }
 
@@ -62,7 +62,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn on_answer(&mut self, answer: Answer) {
+    pub(super) fn on_answer(&mut self, answer: ErrandAnswer) {
         let id = answer.connection as usize;
         if let Some(connection) = self.connections.get_mut(id) {
             connection.session.answered(answer, &mut self.effects);

@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use tracing::Span;
 
-use super::channel::{Channel, Member};
+use super::channel::{Channel, ChannelMember};
 use super::channels::Channels;
-use super::clock::{Begun, Clock};
+use super::clock::{Clock, Stopwatch};
 use super::connections::Connections;
 use crate::config::AvailabilityConfig;
 use crate::hub::Publication;
@@ -56,7 +56,7 @@ impl PendingChange {
 #[derive(Debug, Default)]
 pub(super) struct FanOuts {
     /// In the order in which they go on.
-    under_way: VecDeque<Pass>,
+    under_way: VecDeque<FanOutPass>,
     resting: BTreeMap<EventId, EventRest>,
 }
 
@@ -72,7 +72,7 @@ struct EventRest {
 /// It goes from the last viewer of a channel to the first: when a viewer leaves, the last one takes its place, and so no
 /// viewer is skipped.
 #[derive(Debug)]
-pub(super) struct Pass {
+pub(super) struct FanOutPass {
     event: EventId,
     /// Channels to go through; the last one is under way.
     channels: Vec<usize>,
@@ -81,7 +81,7 @@ pub(super) struct Pass {
     moved: PendingChange,
     /// Set if the event has changed since the pass began.
     again: Option<PendingChange>,
-    begun: Begun,
+    begun: Stopwatch,
 }
 
 /// Work that a portion leaves to the shard.
@@ -132,7 +132,7 @@ impl FanOuts {
     fn begin(&mut self, event: EventId, moved: PendingChange, channels: &Channels, clock: &Clock) {
         let channels = channels.of(event).to_vec();
         if !channels.is_empty() {
-            self.under_way.push_back(Pass {
+            self.under_way.push_back(FanOutPass {
                 event,
                 channels,
                 left: None,
@@ -159,11 +159,11 @@ impl FanOuts {
     }
 
     /// Takes the pass that goes on next; give it back afterwards.
-    pub(super) fn next(&mut self) -> Option<Pass> {
+    pub(super) fn next(&mut self) -> Option<FanOutPass> {
         self.under_way.pop_front()
     }
 
-    pub(super) fn put_back(&mut self, pass: Pass, channels: &Channels, clock: &Clock) {
+    pub(super) fn put_back(&mut self, pass: FanOutPass, channels: &Channels, clock: &Clock) {
         if !pass.channels.is_empty() {
             return self.under_way.push_back(pass);
         }
@@ -196,7 +196,7 @@ impl FanOuts {
     }
 }
 
-impl Pass {
+impl FanOutPass {
     pub(super) fn event(&self) -> EventId {
         self.event
     }
@@ -264,7 +264,7 @@ enum Sent {
 
 fn deliver(
     channel: &mut Channel,
-    member: Member,
+    member: ChannelMember,
     shown: &PassContent<'_>,
     connections: &mut Connections,
     portion: &mut Portion,

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpStream;
 
-use super::{Accepted, Shards};
+use super::{AcceptedSocket, Shards};
 use crate::auth::{AuthError, Caller};
 use crate::http::ConnectionPlace;
 use crate::limits::address::Client;
@@ -38,7 +38,7 @@ async fn upgrade(
     mut request: Request<Body>,
 ) -> Response {
     let headers = request.headers();
-    let offer = match Offer::read(headers, query) {
+    let offer = match ClientHandshake::read(headers, query) {
         Ok(offer) => offer,
         Err(refused) => return refused.into_response(),
     };
@@ -70,7 +70,7 @@ async fn upgrade(
 async fn hand_over(
     shards: Shards,
     on_upgrade: OnUpgrade,
-    offer: Offer,
+    offer: ClientHandshake,
     caller: Caller,
     (client, place): (Client, Option<ConnectionPlace>),
 ) {
@@ -86,7 +86,7 @@ async fn hand_over(
     };
     let (admission, over) = shards.admit(client.network(), place);
     let refused = over.then_some((code::TOO_MANY_CONNECTIONS.number, "too many connections"));
-    let accepted = Accepted {
+    let accepted = AcceptedSocket {
         stream,
         leftover: parts.read_buf,
         vsn: offer.vsn,
@@ -110,7 +110,7 @@ struct QueryOffer {
 }
 
 /// A client's handshake.
-struct Offer {
+struct ClientHandshake {
     vsn: Vsn,
     key: String,
     subprotocol: bool,
@@ -118,7 +118,7 @@ struct Offer {
     api_key: Option<String>,
 }
 
-impl Offer {
+impl ClientHandshake {
     fn read(headers: &HeaderMap, query: QueryOffer) -> Result<Self, RefusedHandshake> {
         if !has_token(headers, header::CONNECTION, "upgrade")
             || !has_token(headers, header::UPGRADE, "websocket")

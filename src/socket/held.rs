@@ -14,7 +14,7 @@ use bytes::Bytes;
 use mio::Events;
 
 use super::shard::Shard;
-use super::{Accepted, Admission, ConnectionCounts, Errands, ShardConfig};
+use super::{AcceptedSocket, Admission, ConnectionCounts, Errands, ShardConfig};
 use crate::auth::{Auth, Caller};
 use crate::broadcast::Broadcasts;
 use crate::config::Config;
@@ -32,7 +32,7 @@ const INTAKE_CONNECTIONS_MAX: usize = 16;
 
 pub(crate) struct HeldShard {
     shard: Shard,
-    intake: SyncSender<Accepted>,
+    intake: SyncSender<AcceptedSocket>,
     counts: Arc<ConnectionCounts>,
     events: Events,
 }
@@ -72,7 +72,7 @@ impl HeldShard {
         server.set_nonblocking(true).unwrap();
         self.counts.total.fetch_add(1, Ordering::Relaxed);
         metrics::CONNECTIONS.add(1);
-        let accepted = Accepted {
+        let accepted = AcceptedSocket {
             stream: TcpStream::from(OwnedFd::from(server)),
             leftover: Bytes::new(),
             vsn,

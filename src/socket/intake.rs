@@ -2,13 +2,13 @@
 
 use std::io;
 
-use super::Accepted;
+use super::AcceptedSocket;
 use super::connection::{Connection, Turn};
 use super::session::{Effect, Session};
 use super::shard::Shard;
 
 impl Shard {
-    pub(super) fn adopt(&mut self, accepted: Accepted) -> io::Result<()> {
+    pub(super) fn adopt(&mut self, accepted: AcceptedSocket) -> io::Result<()> {
         let now_ms = self.now_ms();
         let send_buffer = self.config.socket.send_buffer_bytes;
         rustix::net::sockopt::set_socket_send_buffer_size(&accepted.stream, send_buffer)?;

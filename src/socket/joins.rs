@@ -1,6 +1,6 @@
 //! Makes clients viewers of events, and ends that.
 
-use super::channel::{ChannelKey, Member};
+use super::channel::{ChannelKey, ChannelMember};
 use super::channels::Relocated;
 use super::connection::{Connection, Postponed};
 use super::session::{OpenedEvent, Stage};
@@ -107,7 +107,7 @@ impl Shard {
             connection.beat_in = 1;
         }
         let connection = u32::try_from(id).unwrap_or(u32::MAX);
-        channel.members.push(Member {
+        channel.members.push(ChannelMember {
             connection,
             subscription,
         });

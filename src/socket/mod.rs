@@ -159,7 +159,7 @@ impl Drop for Admission {
 }
 
 /// A connection after its handshake, on its way to a shard.
-struct Accepted {
+struct AcceptedSocket {
     stream: std::net::TcpStream,
     /// Bytes that the client sent right after its handshake request.
     leftover: Bytes,
@@ -186,7 +186,7 @@ pub struct Shards {
 }
 
 struct Intake {
-    queue: SyncSender<Accepted>,
+    queue: SyncSender<AcceptedSocket>,
     bell: Bell,
 }
 
@@ -208,7 +208,7 @@ impl Shards {
 
     /// Hands a connection to the next shard in turn; `false` when its intake is full, or it
     /// has ended.
-    fn adopt(&self, accepted: Accepted) -> bool {
+    fn adopt(&self, accepted: AcceptedSocket) -> bool {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.intakes.len();
         let intake = &self.intakes[turn];
         let taken = intake.queue.try_send(accepted).is_ok();

@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::channel::Member;
+use super::channel::ChannelMember;
 use super::shard::Shard;
 use crate::hub::NotOpened;
-use crate::hub::private::{Ask, Picture, Wish};
+use crate::hub::private::{AskNumber, Picture, TopicRequest};
 use crate::protocol::topic::Topic;
 use crate::ticketing::{EventId, Revision};
 
@@ -18,7 +18,7 @@ pub(super) struct WatchedPrivate {
     /// At most one for each join on this shard.
     kept: HashMap<Topic, KeptFrame>,
     /// The number of the latest question.
-    asked: Ask,
+    asked: AskNumber,
     /// Joins of events that are not reported yet.
     joined: HashMap<EventId, i64>,
 }
@@ -27,7 +27,7 @@ pub(super) struct WatchedPrivate {
 #[derive(Default)]
 struct KeptFrame {
     latest: Option<Arc<Picture>>,
-    viewers: Vec<Member>,
+    viewers: Vec<ChannelMember>,
     /// Viewers whose join is not answered yet.
     waiting: Vec<PrivateWaiter>,
     /// When to repeat a request that was refused, because the queue or the number of topics was full.
@@ -38,11 +38,11 @@ struct KeptFrame {
 const REFUSED_PAUSE_MS: u64 = 2_000;
 
 struct PrivateWaiter {
-    member: Member,
+    member: ChannelMember,
     /// The client's revision, from whichever node.
     since: Option<Revision>,
     /// The question whose answer, or a later one's, answers the join.
-    ask: Ask,
+    ask: AskNumber,
 }
 
 impl WatchedPrivate {
@@ -71,7 +71,7 @@ impl Shard {
             let (session, why) = (&mut connection.session, NotOpened::Restarting);
             return session.no_private(subscription, why, &mut self.effects);
         }
-        let member = Member {
+        let member = ChannelMember {
             connection: place,
             subscription,
         };
@@ -89,7 +89,7 @@ impl Shard {
         let Some(kept) = self.private.kept.get_mut(&name) else {
             return;
         };
-        let other = |member: &Member| {
+        let other = |member: &ChannelMember| {
             (member.connection as usize, member.subscription) != (id, subscription)
         };
         kept.viewers.retain(other);
@@ -108,8 +108,8 @@ impl Shard {
         self.private.asked += 1;
         let ask = self.private.asked;
         let wish = match kept.viewers.is_empty() {
-            true => Wish::Unwatch { topic, shard },
-            false => Wish::Watch { topic, shard, ask },
+            true => TopicRequest::Unwatch { topic, shard },
+            false => TopicRequest::Watch { topic, shard, ask },
         };
         kept.say_again_ms = (!self.config.private.wish(wish)).then_some(now_ms);
         if kept.viewers.is_empty() && kept.say_again_ms.is_none() {
@@ -119,7 +119,7 @@ impl Shard {
 
     /// Answers the joins that asked before this read, and brings all other viewers to it, now or when their sockets have
     /// drained.
-    pub(super) fn on_private(&mut self, picture: &Arc<Picture>, answers: Ask) {
+    pub(super) fn on_private(&mut self, picture: &Arc<Picture>, answers: AskNumber) {
         let Some(kept) = self.private.kept.get_mut(&picture.topic) else {
             return;
         };

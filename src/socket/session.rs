@@ -25,7 +25,7 @@ use bytes::Bytes;
 
 pub(crate) use self::answers::OpenedEvent;
 pub(crate) use self::effect::Effect;
-pub(crate) use self::private::Shown;
+pub(crate) use self::private::ShownTopic;
 use self::replies::ReplyTo;
 pub(crate) use self::subscription::{PendingJoin, Stage, Subscription};
 pub(crate) use self::tracks::TrackReply;

@@ -24,7 +24,7 @@ use super::joins::WaitingJoin;
 use super::private::WatchedPrivate;
 use super::session::Effect;
 use super::wheel::Wheel;
-use super::{Accepted, ShardConfig};
+use super::{AcceptedSocket, ShardConfig};
 use crate::config::inside::POLLED_EVENTS_MAX;
 use crate::hub::watching::{Bounds, Then, Watching};
 use crate::hub::{Mailbox, ToShard};
@@ -39,7 +39,7 @@ pub(super) struct Shard {
     pub(super) config: Arc<ShardConfig>,
     pub(super) shard: u32,
     mailbox: Mailbox<ToShard>,
-    intake: Receiver<Accepted>,
+    intake: Receiver<AcceptedSocket>,
     poll: Poll,
     pub(super) clock: Clock,
     pub(super) wheel: Wheel,
@@ -58,7 +58,7 @@ impl Shard {
     pub(super) fn new(
         config: Arc<ShardConfig>,
         mailbox: Mailbox<ToShard>,
-        intake: Receiver<Accepted>,
+        intake: Receiver<AcceptedSocket>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKE)?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::session::SubscriptionPresence;
 use super::shard::Shard;
 use crate::presence::Owner;
-use crate::presence::roster::Listed;
+use crate::presence::roster::ListedMember;
 use crate::protocol::code;
 use crate::protocol::presence::is_step;
 
@@ -55,7 +55,7 @@ impl Shard {
         // A step that is too long, or empty, counts as none.
         let step = tracked.get("step").and_then(Value::as_str);
         let step = step.filter(|step| is_step(step));
-        let member = Listed {
+        let member = ListedMember {
             key,
             step: step.map(Arc::from),
             tracked: Arc::new(tracked),

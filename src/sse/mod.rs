@@ -35,7 +35,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::shown::Shown;
+use self::shown::ShownEvents;
 use crate::auth::Auth;
 use crate::config::Config;
 use crate::hub::{Mailbox, ToShard};
@@ -72,7 +72,7 @@ pub struct Streams {
 struct StreamNode {
     config: Arc<Config>,
     auth: Auth,
-    shown: Arc<Shown>,
+    shown: Arc<ShownEvents>,
     open: AtomicUsize,
     by_address: DashMap<Network, usize>,
 }
@@ -84,7 +84,7 @@ impl Streams {
         presence: Presence,
         mailbox: Mailbox<ToShard>,
     ) -> Streams {
-        let shown = Arc::new(Shown::new(&config, presence, mailbox));
+        let shown = Arc::new(ShownEvents::new(&config, presence, mailbox));
         let node = StreamNode {
             config,
             auth,

@@ -17,7 +17,7 @@ use crate::clock::database_now;
 use crate::config::inside::{PREPARED_BYTES_MAX, PREPARED_REVISIONS_MAX};
 use crate::config::{AvailabilityConfig, Config};
 use crate::hub::frames::Prepared;
-use crate::hub::history::{History, Step};
+use crate::hub::history::{History, HistoryStep};
 use crate::hub::presence::View;
 use crate::hub::watching::{Bounds, Then, Watching};
 use crate::hub::{Mailbox, NativeView, NotOpened, ToShard, Waiter};
@@ -33,7 +33,7 @@ use crate::ticketing::{EventId, Revision};
 /// How often events without streams are checked, in milliseconds.
 const TEND_INTERVAL_MS: u64 = 1_000;
 
-pub(crate) struct Shown {
+pub(crate) struct ShownEvents {
     /// Written by the task, read by each woken stream. The lock is held while a text is made, which happens once for all
     /// streams of the same revision.
     now: Mutex<Now>,
@@ -96,7 +96,7 @@ impl Texts {
 
 /// A stream's place among the viewers of an event; given back when dropped.
 pub(crate) struct StreamSeat {
-    pub(super) shown: Arc<Shown>,
+    pub(super) shown: Arc<ShownEvents>,
     pub(super) event: EventId,
     era: u64,
     pub(super) moved: watch::Receiver<()>,
@@ -111,7 +111,7 @@ impl Drop for StreamSeat {
     }
 }
 
-impl Shown {
+impl ShownEvents {
     pub(crate) fn new(config: &Config, presence: Presence, mailbox: Mailbox<ToShard>) -> Self {
         let bounds = Bounds {
             ring_deltas_max: config.feed.ring_deltas_max,
@@ -347,9 +347,9 @@ impl Texts {
         let have = position.have.unwrap_or(0);
         let step = history.step_from(have);
         let delta = match &step {
-            Step::Latest(publication) => Some(&*publication.delta),
-            Step::Merged(delta) => Some(&**delta),
-            Step::Level | Step::Whole(_) => None,
+            HistoryStep::Latest(publication) => Some(&*publication.delta),
+            HistoryStep::Merged(delta) => Some(&**delta),
+            HistoryStep::Level | HistoryStep::Whole(_) => None,
         };
         let delta = delta.filter(|delta| delta.from > 0);
         let now = database_now();

@@ -8,12 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use super::shown::{Ask, Shown};
+use super::shown::{Ask, ShownEvents};
 use super::viewer::StreamViewer;
 use crate::auth::Caller;
 use crate::config::Config;
 use crate::hub::{Hub, Looked, NativeView, NotOpened, Opening, Publication, ShardSet, Watch};
-use crate::presence::{Presence, Said};
+use crate::presence::{Presence, PresenceReport};
 use crate::ticketing::live::{Delta, samples};
 use crate::ticketing::{EventId, Revision};
 
@@ -25,17 +25,17 @@ const WATCH: Watch = Watch::Watch {
 /// The streams, with the hub and presence that they are connected to.
 struct StreamWorld {
     hub: Hub,
-    shown: Arc<Shown>,
+    shown: Arc<ShownEvents>,
     watches: mpsc::Receiver<Watch>,
     now_ms: u64,
-    _said: mpsc::Receiver<Said>,
+    _said: mpsc::Receiver<PresenceReport>,
 }
 
 impl StreamWorld {
     fn new() -> Self {
         let (hub, mailboxes, watches) = Hub::new(1);
         let (presence, said) = Presence::new();
-        let shown = Shown::new(&Config::default(), presence, mailboxes.streams);
+        let shown = ShownEvents::new(&Config::default(), presence, mailboxes.streams);
         StreamWorld {
             hub,
             shown: Arc::new(shown),

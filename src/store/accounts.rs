@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use super::users::{self, User};
 use super::{Store, StoreError};
 use crate::auth::rights::MEMBERSHIPS_MAX;
-use crate::auth::{Session, Staffs};
+use crate::auth::{Staffs, TokenSession};
 use crate::config::inside::{REFRESH_GRACE_S, SESSION_DAYS, SESSIONS_PER_USER_MAX};
 use crate::ticketing::{SessionId, UserId};
 
@@ -60,7 +60,7 @@ pub struct Account {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignedIn {
     pub user: User,
-    pub session: Session,
+    pub session: TokenSession,
     pub staffs: Staffs,
     /// Whether the e-mail address is proven.
     pub confirmed: bool,
@@ -373,7 +373,7 @@ async fn signed_in(tx: &Transaction<'_>, session: SessionId) -> Result<SignedIn,
     let user = users::find(tx, user).await?;
     Ok(SignedIn {
         user: user.ok_or_else(|| StoreError::corrupt("a session of nobody"))?,
-        session: Session {
+        session: TokenSession {
             id: session,
             generation,
         },

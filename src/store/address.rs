@@ -33,7 +33,7 @@ pub(super) type Connection =
 
 /// The database's address and the TLS settings.
 #[derive(Clone)]
-pub(super) struct Address {
+pub(super) struct DatabaseAddress {
     settings: Config,
     tls: MakeRustlsConnect,
     /// The statement that sets the parameters of each session.
@@ -43,10 +43,10 @@ pub(super) struct Address {
     pooled: TaskTracker,
 }
 
-impl Address {
+impl DatabaseAddress {
     /// # Errors
     /// [`StoreError::BadAddress`] names the error in `url`.
-    pub(super) fn read(config: &DatabaseConfig, url: &str) -> Result<Address, StoreError> {
+    pub(super) fn read(config: &DatabaseConfig, url: &str) -> Result<DatabaseAddress, StoreError> {
         let bad = |why: String| StoreError::BadAddress(why.into());
         let Split {
             rest,
@@ -66,7 +66,7 @@ impl Address {
         }
         ours(config, &mut settings);
         encryption(&trust, &mut settings);
-        Ok(Address {
+        Ok(DatabaseAddress {
             session: session(config, settings.get_options().unwrap_or_default()),
             settings,
             tls: tls::connector(&trust).map_err(bad)?,
@@ -128,7 +128,7 @@ impl Address {
 }
 
 /// Makes the connections of a pool.
-struct Dial(Address);
+struct Dial(DatabaseAddress);
 
 impl Connect for Dial {
     fn connect(
@@ -350,8 +350,8 @@ mod tests {
         }
     }
 
-    fn read(url: &str) -> Result<Address, String> {
-        Address::read(&Settings::default().database, url).map_err(|error| {
+    fn read(url: &str) -> Result<DatabaseAddress, String> {
+        DatabaseAddress::read(&Settings::default().database, url).map_err(|error| {
             let cause = error.source().and_then(|cause| cause.source());
             format!(
                 "{error} {}",

@@ -71,7 +71,7 @@ pub struct Belongs {
 
 /// A booking with its owner.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Found {
+pub struct FoundBooking {
     pub booking: Booking,
     pub belongs: Belongs,
     pub contact: Option<Contact>,
@@ -79,7 +79,7 @@ pub struct Found {
     pub now: Timestamp,
 }
 
-impl Found {
+impl FoundBooking {
     /// Whether the buyer, who has no account, gave this e-mail address (in lower case). Of an account's booking it proves
     /// nothing: who knows somebody's address is not that user. Digests are compared, so that time tells nothing of the
     /// address.
@@ -139,7 +139,7 @@ pub struct Stats {
 }
 
 impl Store {
-    pub async fn booking(&self, name: Name<'_>) -> Result<Option<Found>, StoreError> {
+    pub async fn booking(&self, name: Name<'_>) -> Result<Option<FoundBooking>, StoreError> {
         let client = self.client().await?;
         let (column, value): (_, &(dyn ToSql + Sync)) = match &name {
             Name::Id(id) => ("id", id),
@@ -153,7 +153,7 @@ impl Store {
         let statement = client.prepare_cached(&sql).await?;
         let row = client.query_opt(&statement, &[value]).await?;
         let found = |row: Row| {
-            Ok(Found {
+            Ok(FoundBooking {
                 booking: booking(&row)?,
                 belongs: belongs(&row, 1)?,
                 now: row.try_get(6)?,

@@ -73,7 +73,7 @@ pub(super) async fn log_after(
     rows.iter()
         .map(|row| {
             let payload = decoded_some(row, 3)?;
-            let change = Change {
+            let change = LoggedChange {
                 revision: unsigned(row.try_get(1)?)?,
                 at: row.try_get(2)?,
                 payload,
@@ -110,7 +110,7 @@ pub(super) fn decoded_some<T: DeserializeOwned>(row: &Row, column: usize) -> Res
 
 /// One row of the log.
 #[derive(Deserialize)]
-pub(super) struct Change {
+pub(super) struct LoggedChange {
     revision: Revision,
     at: String,
     payload: LogPayload,
@@ -147,9 +147,9 @@ enum Logged<T, Id> {
 /// `[[position, status], …]`.
 pub(super) type SeatPairs = Vec<(u32, i64)>;
 
-impl Change {
+impl LoggedChange {
     pub(super) fn into_delta(self) -> Result<Delta, StoreError> {
-        let Change {
+        let LoggedChange {
             revision,
             at,
             payload,

@@ -12,7 +12,7 @@ use super::changes::unsigned;
 use super::tickets::{find, generation, ticket_status};
 use super::{Store, StoreError, Total, edit};
 use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX};
-use crate::ticketing::admission::{self, ScanResult, Shown, Standing};
+use crate::ticketing::admission::{self, ScanResult, Shown, TicketStanding};
 use crate::ticketing::pass::Pass;
 use crate::ticketing::record::TicketStatus;
 use crate::ticketing::{CheckinId, EventId, Revision, TicketId, UserId};
@@ -380,7 +380,7 @@ async fn one(
     let (result, code, before) = match &row {
         None => (ScanResult::Unknown, None, (None, None)),
         Some(row) => {
-            let standing = Standing {
+            let standing = TicketStanding {
                 event: row.try_get(0)?,
                 status: ticket_status(row.try_get(1)?)?,
                 generation: generation(row.try_get(2)?)?,

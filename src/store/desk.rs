@@ -42,7 +42,7 @@ use crate::ticketing::record::{
 };
 use crate::ticketing::stock::{Claim, ClaimState, GuestHash, Stock};
 use crate::ticketing::transition::{OverdueHold, Standing};
-use crate::ticketing::waitlist::Waiting;
+use crate::ticketing::waitlist::WaitingBuyer;
 use crate::ticketing::{
     BookingId, EventId, PaymentId, Revision, SeatId, TicketTypeId, UserId, VoucherId, WaitingId,
 };
@@ -67,7 +67,7 @@ pub(crate) trait DeskDatabase: Send {
     fn write(
         &mut self,
         writes: &Writes,
-        end: End,
+        end: WriteEnd,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Commits the writes of all savepoints, unless it is later than `in_time` by the database's clock.
@@ -91,7 +91,7 @@ pub enum Turns {
 
 /// The end of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum WriteEnd {
     Commit,
     /// The writes are in a savepoint, so that a failure undoes them alone.
     Savepoint,
@@ -145,7 +145,7 @@ pub struct EventFacts {
     pub stock: Stock,
     pub overdue: Vec<OverdueHold>,
     /// Those who wait for its tickets, in order; read where the batch may have something for them.
-    pub waiting: Vec<Waiting>,
+    pub waiting: Vec<WaitingBuyer>,
 }
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::address::{Address, GOODBYE_MAX};
+use super::address::{DatabaseAddress, GOODBYE_MAX};
 use super::{StoreError, migrate, room, seed, start};
 use crate::config::Config;
 use crate::config::inside::{DESK_CONNECTIONS_MAX, FEED_CONNECTIONS_MAX};
@@ -101,7 +101,7 @@ impl fmt::Display for Diagnosis {
 /// The address cannot be read.
 pub async fn examine(config: &Config, url: &str) -> Result<Diagnosis, StoreError> {
     let mut found = Diagnosis::default();
-    let address = Address::read(&config.database, url)?;
+    let address = DatabaseAddress::read(&config.database, url)?;
     if !sessions(&address, &mut found).await {
         return Ok(found);
     }
@@ -121,7 +121,7 @@ pub async fn examine(config: &Config, url: &str) -> Result<Diagnosis, StoreError
 }
 
 /// Whether the database can be reached, keeps sessions and delivers notifications.
-async fn sessions(address: &Address, found: &mut Diagnosis) -> bool {
+async fn sessions(address: &DatabaseAddress, found: &mut Diagnosis) -> bool {
     let Err(error) = start::look(address).await else {
         let says = "each connection keeps its session, and hears notifications";
         found.note("sessions", says, None);

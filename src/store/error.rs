@@ -69,7 +69,7 @@ struct NotEncrypted {
 
 /// A query failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
+pub enum QueryFailure {
     /// The database does not answer, so no other query will succeed either.
     Unavailable,
     /// The database answered with an error, or with data that cannot be used. Other queries may succeed.

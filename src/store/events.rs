@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::changes::unsigned;
-use super::total::Page;
+use super::total::CountedPage;
 use super::{Store, StoreError, Total};
 use crate::auth::{Caller, Right};
 use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX, SEARCH_INDEXED_CHARS_MIN};
@@ -194,7 +194,7 @@ impl Store {
             Some(row) => row.try_get::<_, Option<i64>>(4)?,
             None => None,
         };
-        let page = Page {
+        let page = CountedPage {
             rows: rows.len() as i64,
             limit: filter.limit,
             offset: filter.offset,

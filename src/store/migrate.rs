@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use tokio_postgres::Client;
 
-use super::address::Address;
+use super::address::DatabaseAddress;
 use super::{Store, StoreError};
 use crate::config::DatabaseConfig;
 
@@ -22,7 +22,7 @@ const MIGRATION_LOCK: i64 = 0x7365_6174_6361_7374;
 /// refinery takes no lock of its own: of four nodes that start at once, three would fail. The
 /// advisory lock lives on the same connection, so it ends with the process at the latest.
 pub async fn migrate(config: &DatabaseConfig, url: &str) -> Result<usize, StoreError> {
-    let (mut client, connection) = Address::read(config, url)?.connect().await?;
+    let (mut client, connection) = DatabaseAddress::read(config, url)?.connect().await?;
     let connection = tokio::spawn(connection);
     let applied = under_lock(&mut client, &config.schema).await;
     drop(client);

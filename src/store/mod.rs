@@ -75,9 +75,9 @@ use crate::config::DatabaseConfig;
 use crate::metrics;
 use crate::pacing::Backoff;
 
-use address::Address;
+use address::DatabaseAddress;
 use crowd::PoolLine;
-pub use error::{Failure, StoreError};
+pub use error::{QueryFailure, StoreError};
 pub use snapshot::LiveEvent;
 pub use total::Total;
 
@@ -95,7 +95,7 @@ pub struct Store {
     /// Time that a query waits for a connection.
     pool_wait: Duration,
     /// For connections outside of the pool.
-    address: Arc<Address>,
+    address: Arc<DatabaseAddress>,
     connect_timeout: Duration,
     reconnect_pause_max: Duration,
 }
@@ -103,7 +103,7 @@ pub struct Store {
 impl Store {
     /// Opens the pool and one connection, to say at once if the database cannot be reached.
     pub async fn connect(config: &DatabaseConfig, url: &str) -> Result<Store, StoreError> {
-        let address = Address::read(config, url)?;
+        let address = DatabaseAddress::read(config, url)?;
         let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
         let pool = Pool::builder(address.manager())
             .max_size(config.pool_connections_max)
@@ -143,7 +143,7 @@ impl Store {
         Ok(row.try_get(0)?)
     }
 
-    fn address(&self) -> &Address {
+    fn address(&self) -> &DatabaseAddress {
         &self.address
     }
 

@@ -46,7 +46,7 @@ impl PresenceRing {
 
 /// A node's lease, just renewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
+pub struct NodeLease {
     /// Whether it is a new lease: the node's earlier counts are gone.
     pub is_new: bool,
     /// The other nodes whose lease lasts, in order.
@@ -59,7 +59,7 @@ impl Store {
         &self,
         node: Uuid,
         lease: Duration,
-    ) -> Result<Lease, StoreError> {
+    ) -> Result<NodeLease, StoreError> {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
@@ -82,7 +82,7 @@ impl Store {
         let row = client
             .query_one(&statement, &[&node, &lease.as_secs_f64(), &everything])
             .await?;
-        Ok(Lease {
+        Ok(NodeLease {
             is_new: row.try_get(0)?,
             others: row.try_get(1)?,
         })

@@ -3,7 +3,7 @@
 use tokio_postgres::Row;
 
 use super::StoreError;
-use crate::ticketing::price::{Benefit, Charge, Fee, PriceTerms, Tax, TaxRate, Voucher};
+use crate::ticketing::price::{Benefit, Fee, FeeCharge, PriceTerms, Tax, TaxRate, Voucher};
 
 /// Taxes and fees of events, one a row; of taxes the most special first.
 pub(super) const RULES: &str = "
@@ -50,11 +50,11 @@ pub(super) fn rule(row: &Row, terms: &mut PriceTerms) -> Result<(), StoreError> 
     Ok(())
 }
 
-fn charge(kind: &str, value: i64) -> Result<Charge, StoreError> {
+fn charge(kind: &str, value: i64) -> Result<FeeCharge, StoreError> {
     match kind {
-        "per_ticket" => Ok(Charge::PerTicket(value)),
-        "per_booking" => Ok(Charge::PerBooking(value)),
-        "percent" => Ok(Charge::Percent(value)),
+        "per_ticket" => Ok(FeeCharge::PerTicket(value)),
+        "per_booking" => Ok(FeeCharge::PerBooking(value)),
+        "percent" => Ok(FeeCharge::Percent(value)),
         kind => Err(StoreError::corrupt(format!("a fee that is {kind:?}"))),
     }
 }

@@ -15,12 +15,12 @@ use self::path::Path;
 use self::sql::Statement;
 use super::{Store, StoreError};
 use crate::auth::{Caller, Right};
-use crate::protocol::supabase::{Table, Test};
+use crate::protocol::supabase::{PublishedTable, Test};
 
 /// A query on one published table.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pub(crate) table: &'static Table,
+    pub(crate) table: &'static PublishedTable,
     /// Places of the selected columns; at least one.
     pub(crate) columns: Vec<usize>,
     /// All of them must hold.
@@ -56,13 +56,13 @@ pub(crate) struct OrderKey {
 
 #[derive(Debug)]
 pub(crate) enum Published {
-    Page(Page),
+    Page(PublishedPage),
     /// More rows would have to be read than a query may.
     TooMany,
 }
 
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct PublishedPage {
     /// The selected columns of each row, as JSON.
     pub(crate) rows: Vec<Vec<Box<RawValue>>>,
     /// How many rows pass the filters; `None` if that was not asked, or is more than may be counted.
@@ -95,7 +95,7 @@ struct ColumnOrder {
 }
 
 /// Every table of the dialect has one.
-fn source(table: &Table) -> Result<&'static RowSource, StoreError> {
+fn source(table: &PublishedTable) -> Result<&'static RowSource, StoreError> {
     match table.name {
         "event_tickets" => Ok(&EVENT_TICKETS),
         "events" => Ok(&EVENTS),
@@ -234,7 +234,7 @@ impl Store {
         }
         let total = row.try_get::<_, Option<i64>>(2)?;
         let total = total.filter(|_| !is_past_bound);
-        Ok(Published::Page(Page { rows, total }))
+        Ok(Published::Page(PublishedPage { rows, total }))
     }
 }
 

@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::changes::{Change, signed, unsigned};
+use super::changes::{LoggedChange, signed, unsigned};
 use super::{Store, StoreError};
 use crate::ticketing::live::Delta;
 use crate::ticketing::{EventId, Revision};
@@ -25,7 +25,7 @@ pub struct LogRow {
 /// # Errors
 /// [`StoreError::Unexpected`] when it is not what this version of the program writes.
 pub fn read_log_row(json: &[u8]) -> Result<Delta, StoreError> {
-    let change: Change =
+    let change: LoggedChange =
         serde_json::from_slice(json).map_err(|error| StoreError::corrupt(error.to_string()))?;
     change.into_delta()
 }

@@ -32,7 +32,7 @@ pub struct NewSeat {
 
 /// The seats as columns, for set-wise statements.
 #[derive(Default)]
-struct SeatColumns<'a> {
+struct StoredSeatColumns<'a> {
     sections: Vec<&'a str>,
     rows: Vec<&'a str>,
     numbers: Vec<&'a str>,
@@ -59,7 +59,7 @@ impl Store {
                     let capacity = before.capacity;
                     return Err(EditRefusal::MapBeyondCapacity { seats, capacity }.into());
                 }
-                let columns = SeatColumns::of(map);
+                let columns = StoredSeatColumns::of(map);
                 refuse_unknown_types(tx, *event, &columns.ticket_types()).await?;
                 refuse_lost(tx, *event, map).await?;
                 replace(tx, *event, &columns).await?;
@@ -72,9 +72,9 @@ impl Store {
     }
 }
 
-impl<'a> SeatColumns<'a> {
-    fn of(map: &'a NewSeatMap) -> SeatColumns<'a> {
-        let mut columns = SeatColumns::default();
+impl<'a> StoredSeatColumns<'a> {
+    fn of(map: &'a NewSeatMap) -> StoredSeatColumns<'a> {
+        let mut columns = StoredSeatColumns::default();
         for seat in &map.seats {
             columns.sections.push(&seat.section);
             columns.rows.push(&seat.row);
@@ -88,7 +88,7 @@ impl<'a> SeatColumns<'a> {
     }
 }
 
-impl SeatColumns<'_> {
+impl StoredSeatColumns<'_> {
     /// Each once, in the order of the map.
     fn section_names(&self) -> Vec<&str> {
         let mut seen = HashSet::new();
@@ -154,9 +154,9 @@ async fn refuse_lost(tx: &Transaction<'_>, event: EventId, map: &NewSeatMap) -> 
 async fn replace(
     tx: &Transaction<'_>,
     event: EventId,
-    columns: &SeatColumns<'_>,
+    columns: &StoredSeatColumns<'_>,
 ) -> EditResult<()> {
-    let SeatColumns {
+    let StoredSeatColumns {
         sections,
         rows,
         numbers,

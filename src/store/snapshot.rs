@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::changes::{Change, SeatPairs, decoded, decoded_some, statuses};
+use super::changes::{LoggedChange, SeatPairs, decoded, decoded_some, statuses};
 use super::{Store, StoreError};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Notice, SeatMap, TicketType};
 use crate::ticketing::{EventId, Revision};
@@ -38,9 +38,9 @@ impl Store {
         let Some(snapshot) = decoded::<Snapshot>(&row, 0)? else {
             return Ok(None);
         };
-        let changes: Vec<Change> = decoded_some(&row, 1)?;
+        let changes: Vec<LoggedChange> = decoded_some(&row, 1)?;
         let state = snapshot.into_state()?;
-        let deltas = changes.into_iter().map(Change::into_delta);
+        let deltas = changes.into_iter().map(LoggedChange::into_delta);
         let recent = contiguous_end(deltas.collect::<Result<_, _>>()?, state.revision);
         Ok(Some(LiveEvent { state, recent }))
     }

@@ -8,7 +8,7 @@ use tokio_postgres::{AsyncMessage, Client, SimpleQueryMessage};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::address::{Address, Connection, GOODBYE_MAX};
+use super::address::{Connection, DatabaseAddress, GOODBYE_MAX};
 use crate::config::DatabaseConfig;
 use crate::pacing::Backoff;
 
@@ -25,7 +25,7 @@ const RING_PATIENCE: Duration = Duration::from_secs(5);
 /// # Errors
 /// [`StoreError::Pooler`] if a pooler between us and the database gives each transaction another session.
 pub async fn until_ready(config: &DatabaseConfig, url: &str) -> Result<(), StoreError> {
-    let address = Address::read(config, url)?;
+    let address = DatabaseAddress::read(config, url)?;
     let patience = Duration::from_millis(config.connect_timeout_ms);
     let deadline = Instant::now() + Duration::from_secs(config.wait_s);
     let mut back_off = Backoff::new(PAUSE_MIN, PAUSE_MAX);
@@ -52,7 +52,7 @@ pub async fn until_ready(config: &DatabaseConfig, url: &str) -> Result<(), Store
     }
 }
 
-pub(super) async fn look(address: &Address) -> Result<(), StoreError> {
+pub(super) async fn look(address: &DatabaseAddress) -> Result<(), StoreError> {
     let mut one = ProbeSession::open(address).await?;
     if one.value("select pg_is_in_recovery()").await? == "t" {
         return Err(StoreError::Standby);
@@ -97,7 +97,7 @@ struct ProbeSession {
 }
 
 impl ProbeSession {
-    async fn open(address: &Address) -> Result<ProbeSession, StoreError> {
+    async fn open(address: &DatabaseAddress) -> Result<ProbeSession, StoreError> {
         let (client, connection) = address.connect().await?;
         Ok(ProbeSession {
             client,

@@ -36,7 +36,7 @@ pub struct TicketInFull {
     pub type_name: String,
     pub seat: Option<TicketSeat>,
     pub price: Money,
-    pub buyer: Person,
+    pub buyer: Addressee,
     /// Somebody whom it was handed to.
     pub holder: Option<Holder>,
     /// By the database's clock.
@@ -67,7 +67,7 @@ pub struct TicketSeat {
 
 /// Somebody who is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Person {
+pub struct Addressee {
     pub name: Option<String>,
     pub email: Option<String>,
     pub lang: Lang,
@@ -78,7 +78,7 @@ pub struct Holder {
     /// Opens the door.
     pub code: String,
     pub user_id: Option<UserId>,
-    pub person: Person,
+    pub person: Addressee,
 }
 
 impl TicketInFull {
@@ -320,7 +320,7 @@ fn read(row: &Row) -> Result<TicketInFull, StoreError> {
             amount: row.try_get(25)?,
             currency: row.try_get(26)?,
         },
-        buyer: Person {
+        buyer: Addressee {
             name: row.try_get(27)?,
             email: row.try_get(28)?,
             lang: lang(row.try_get(29)?),
@@ -330,7 +330,7 @@ fn read(row: &Row) -> Result<TicketInFull, StoreError> {
             Some(code) => Some(Holder {
                 code,
                 user_id: row.try_get(31)?,
-                person: Person {
+                person: Addressee {
                     name: row.try_get(32)?,
                     email: row.try_get(33)?,
                     lang: lang(row.try_get(34)?),

@@ -14,7 +14,7 @@ pub struct Total {
 }
 
 /// A page that was read.
-pub(super) struct Page {
+pub(super) struct CountedPage {
     pub(super) rows: i64,
     pub(super) limit: i64,
     pub(super) offset: i64,
@@ -22,7 +22,7 @@ pub(super) struct Page {
     pub(super) is_after: bool,
 }
 
-impl Page {
+impl CountedPage {
     /// How many rows there are in all, if this page is the last one and so tells.
     pub(super) fn total(&self) -> Option<i64> {
         let is_last = self.rows < self.limit && (self.rows > 0 || self.offset == 0);

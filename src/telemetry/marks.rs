@@ -16,7 +16,7 @@ const MARKS_MAX: usize = 1_024;
 /// Set when traces begin to be sent; before that no marks are kept.
 static ON: AtomicBool = AtomicBool::new(false);
 /// The oldest first. The lock is held for one scan of plain numbers.
-static MARKS: Mutex<VecDeque<Mark>> = Mutex::new(VecDeque::new());
+static MARKS: Mutex<VecDeque<SpanMark>> = Mutex::new(VecDeque::new());
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -24,7 +24,7 @@ pub(super) enum Side {
     Publication,
 }
 
-struct Mark {
+struct SpanMark {
     side: Side,
     event: EventId,
     /// The mark covers the revisions after `from` up to `to`.
@@ -41,7 +41,7 @@ pub(super) fn meet(side: Side, event: EventId, (from, to): (Revision, Revision),
     if !ON.load(Ordering::Relaxed) {
         return;
     }
-    let mark = Mark {
+    let mark = SpanMark {
         side,
         event,
         from,
@@ -56,8 +56,8 @@ pub(super) fn meet(side: Side, event: EventId, (from, to): (Revision, Revision),
 }
 
 /// Adds the mark; returns the spans of the other side's marks that share a revision with it.
-fn leave(marks: &mut VecDeque<Mark>, mark: Mark) -> Vec<SpanContext> {
-    let meets = |other: &&Mark| {
+fn leave(marks: &mut VecDeque<SpanMark>, mark: SpanMark) -> Vec<SpanContext> {
+    let meets = |other: &&SpanMark| {
         other.side != mark.side
             && other.event == mark.event
             && other.from < mark.to
@@ -79,10 +79,10 @@ mod tests {
     use super::*;
 
     /// A mark for the test; `span` identifies it.
-    fn mark(side: Side, event: EventId, (from, to): (Revision, Revision), span: u64) -> Mark {
+    fn mark(side: Side, event: EventId, (from, to): (Revision, Revision), span: u64) -> SpanMark {
         let (trace, state) = (TraceId::from(1), TraceState::NONE);
         let flags = TraceFlags::SAMPLED;
-        Mark {
+        SpanMark {
             side,
             event,
             from,

@@ -62,7 +62,7 @@ impl ScanResult {
 
 /// A ticket as it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct TicketStanding {
     pub event: EventId,
     pub status: TicketStatus,
     pub generation: u16,
@@ -81,7 +81,7 @@ pub enum Shown {
 
 /// Whether the ticket opens a door of `event`. What is void stays void, whether or not it was used, since money went back
 /// for it; a ticket of another event says so before anything else, and is not used up.
-pub fn scan(standing: Standing, event: EventId, shown: Shown) -> ScanResult {
+pub fn scan(standing: TicketStanding, event: EventId, shown: Shown) -> ScanResult {
     let is_current = match shown {
         Shown::Code => true,
         Shown::OldCode => false,
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn void_beats_used_and_an_old_code_opens_nothing() {
-        let standing = |status, generation| Standing {
+        let standing = |status, generation| TicketStanding {
             event: EventId(1),
             status,
             generation,
@@ -230,7 +230,7 @@ mod tests {
         /// Scans, undos, transfers and voids in any order: between two admissions there is always an undo.
         #[test]
         fn a_ticket_admits_once_until_it_is_undone(steps in proptest::collection::vec(0_u8..5, 1..60)) {
-            let (mut standing, mut inside, mut ever_void) = (Standing {
+            let (mut standing, mut inside, mut ever_void) = (TicketStanding {
                 event: EventId(1), status: TicketStatus::Valid, generation: 1,
             }, false, false);
             for step in steps {

@@ -246,7 +246,7 @@ fn chosen(
     stock: &Stock,
     request: &Request,
     now: Timestamp,
-) -> Result<(Vec<Voucher>, Vec<BookingLine>), Refusal> {
+) -> Result<(Vec<Voucher>, Vec<RequestedType>), Refusal> {
     let standing = standing(stock, request)?;
     sale::check_event(&stock.event, request.buyer, standing)?;
     let vouchers = vouchers::good(stock, request, now)?;
@@ -265,7 +265,7 @@ struct BuyerStanding {
 }
 
 /// One ticket type of a request, its items gathered.
-struct BookingLine {
+struct RequestedType {
     ticket_type_id: TicketTypeId,
     quantity: i64,
     seats: Vec<SeatId>,
@@ -273,7 +273,7 @@ struct BookingLine {
     blocks: Vec<i64>,
 }
 
-impl BookingLine {
+impl RequestedType {
     fn add(&mut self, quantity: i64, choose_seats: bool) {
         self.quantity = self.quantity.saturating_add(quantity);
         self.blocks.extend(choose_seats.then_some(quantity));
@@ -303,8 +303,8 @@ fn lines(
     standing: BuyerStanding,
     reveals: &dyn Fn(TicketTypeId) -> bool,
     now: Timestamp,
-) -> Result<Vec<BookingLine>, Refusal> {
-    let mut lines: BTreeMap<TicketTypeId, BookingLine> = BTreeMap::new();
+) -> Result<Vec<RequestedType>, Refusal> {
+    let mut lines: BTreeMap<TicketTypeId, RequestedType> = BTreeMap::new();
     match &request.wish {
         Wish::Cheapest { quantity } => {
             let ticket_type_id = sale::cheapest(stock, *quantity, standing, reveals, now)?;
@@ -333,7 +333,7 @@ fn lines(
 
 fn add_item(
     stock: &Stock,
-    lines: &mut BTreeMap<TicketTypeId, BookingLine>,
+    lines: &mut BTreeMap<TicketTypeId, RequestedType>,
     item: &Item,
 ) -> Result<(), Refusal> {
     match *item {
@@ -367,15 +367,17 @@ fn add_item(
 }
 
 fn line_of(
-    lines: &mut BTreeMap<TicketTypeId, BookingLine>,
+    lines: &mut BTreeMap<TicketTypeId, RequestedType>,
     ticket_type_id: TicketTypeId,
-) -> &mut BookingLine {
-    lines.entry(ticket_type_id).or_insert_with(|| BookingLine {
-        ticket_type_id,
-        quantity: 0,
-        seats: Vec::new(),
-        blocks: Vec::new(),
-    })
+) -> &mut RequestedType {
+    lines
+        .entry(ticket_type_id)
+        .or_insert_with(|| RequestedType {
+            ticket_type_id,
+            quantity: 0,
+            seats: Vec::new(),
+            blocks: Vec::new(),
+        })
 }
 
 fn ticket_type(stock: &Stock, id: TicketTypeId) -> Result<&TicketTypeTerms, Refusal> {
@@ -383,7 +385,7 @@ fn ticket_type(stock: &Stock, id: TicketTypeId) -> Result<&TicketTypeTerms, Refu
     stock.ticket_types.get(&id).ok_or(not_found)
 }
 
-fn check_limits(stock: &Stock, request: &Request, lines: &[BookingLine]) -> Result<(), Refusal> {
+fn check_limits(stock: &Stock, request: &Request, lines: &[RequestedType]) -> Result<(), Refusal> {
     for line in lines {
         let terms = ticket_type(stock, line.ticket_type_id)?;
         let min = terms.min_per_booking.max(1);
@@ -466,7 +468,7 @@ fn check_share(stock: &Stock, request: &Request, quantity: i64) -> Result<(), Re
 }
 
 /// The seats named are free, and none is named twice.
-fn check_seats(stock: &Stock, lines: &[BookingLine]) -> Result<(), Refusal> {
+fn check_seats(stock: &Stock, lines: &[RequestedType]) -> Result<(), Refusal> {
     let mut named = BTreeSet::new();
     let seats = lines.iter().flat_map(|line| &line.seats).copied();
     let taken: Vec<SeatId> = seats
@@ -479,7 +481,7 @@ fn check_seats(stock: &Stock, lines: &[BookingLine]) -> Result<(), Refusal> {
 }
 
 /// Every pool has enough for the booking as a whole; pools may be shared by its lines.
-fn check_counts(stock: &Stock, lines: &[BookingLine]) -> Result<(), Refusal> {
+fn check_counts(stock: &Stock, lines: &[RequestedType]) -> Result<(), Refusal> {
     let mut needs: BTreeMap<PoolId, i64> = BTreeMap::new();
     for line in lines {
         let pools = &ticket_type(stock, line.ticket_type_id)?.pools;
@@ -492,7 +494,7 @@ fn check_counts(stock: &Stock, lines: &[BookingLine]) -> Result<(), Refusal> {
             .get(pool)
             .is_some_and(|need| *need > stock.pool_left(*pool))
     };
-    let short: Vec<&BookingLine> = lines
+    let short: Vec<&RequestedType> = lines
         .iter()
         .filter(|line| {
             let terms = stock.ticket_types.get(&line.ticket_type_id);
@@ -523,7 +525,7 @@ fn check_counts(stock: &Stock, lines: &[BookingLine]) -> Result<(), Refusal> {
 
 fn not_enough(
     stock: &Stock,
-    lines: &[BookingLine],
+    lines: &[RequestedType],
     left: i64,
     ticket_type_id: Option<TicketTypeId>,
 ) -> Refusal {
@@ -534,13 +536,13 @@ fn not_enough(
     }
 }
 
-fn by_type(stock: &Stock, lines: &[BookingLine]) -> BTreeMap<TicketTypeId, i64> {
+fn by_type(stock: &Stock, lines: &[RequestedType]) -> BTreeMap<TicketTypeId, i64> {
     let ids = lines.iter().map(|line| line.ticket_type_id);
     ids.map(|id| (id, left(stock, id))).collect()
 }
 
 /// The most that could be sold of all these ticket types together.
-fn together(stock: &Stock, lines: &[BookingLine], root_left: i64) -> i64 {
+fn together(stock: &Stock, lines: &[RequestedType], root_left: i64) -> i64 {
     let shared: Vec<(i64, Vec<(PoolId, i64)>)> = lines
         .iter()
         .map(|line| {
@@ -561,7 +563,7 @@ fn together(stock: &Stock, lines: &[BookingLine], root_left: i64) -> i64 {
     sellable(root_left, &sources)
 }
 
-fn only(lines: &[BookingLine]) -> Option<TicketTypeId> {
+fn only(lines: &[RequestedType]) -> Option<TicketTypeId> {
     match lines {
         [line] => Some(line.ticket_type_id),
         _ => None,
@@ -574,7 +576,7 @@ fn left(stock: &Stock, id: TicketTypeId) -> i64 {
 }
 
 /// Fills every block with seats side by side, none of them chosen or named already.
-fn choose_seats(stock: &Stock, lines: &mut [BookingLine]) -> Result<(), Refusal> {
+fn choose_seats(stock: &Stock, lines: &mut [RequestedType]) -> Result<(), Refusal> {
     let mut chosen: BTreeSet<SeatId> = lines.iter().flat_map(|l| &l.seats).copied().collect();
     for line in lines {
         let id = line.ticket_type_id;
@@ -603,7 +605,7 @@ fn choose_seats(stock: &Stock, lines: &mut [BookingLine]) -> Result<(), Refusal>
 
 fn grant(
     stock: &Stock,
-    lines: Vec<BookingLine>,
+    lines: Vec<RequestedType>,
     kind: BookingKind,
     vouchers: &[Voucher],
     price: Price,
@@ -671,7 +673,7 @@ fn take(stock: &mut Stock, request: &Request, grant: &Grant) {
     }
 }
 
-fn total_quantity(lines: &[BookingLine]) -> i64 {
+fn total_quantity(lines: &[RequestedType]) -> i64 {
     let quantities = lines.iter().map(|line| line.quantity);
     quantities.fold(0, i64::saturating_add)
 }

@@ -15,7 +15,7 @@ use super::payment::ProviderName;
 
 /// An account of an organization, in one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Account {
+pub enum BookAccount {
     /// Money that a provider has for us, or that staff took.
     Money(ProviderName),
     Revenue,
@@ -28,27 +28,29 @@ pub enum Account {
     Disputed,
 }
 
-impl Account {
+impl BookAccount {
     pub fn name(self) -> &'static str {
         match self {
-            Account::Money(ProviderName::Stripe) => "money at stripe",
-            Account::Money(ProviderName::Demo) => "money at the demo provider",
-            Account::Money(ProviderName::Offline) => "money with staff",
-            Account::Revenue => "ticket revenue",
-            Account::FeeIncome => "fee income",
-            Account::TaxPayable => "tax payable",
-            Account::ProviderFees => "provider fees",
-            Account::Unexplained => "unexplained movements",
-            Account::Disputed => "disputed money",
+            BookAccount::Money(ProviderName::Stripe) => "money at stripe",
+            BookAccount::Money(ProviderName::Demo) => "money at the demo provider",
+            BookAccount::Money(ProviderName::Offline) => "money with staff",
+            BookAccount::Revenue => "ticket revenue",
+            BookAccount::FeeIncome => "fee income",
+            BookAccount::TaxPayable => "tax payable",
+            BookAccount::ProviderFees => "provider fees",
+            BookAccount::Unexplained => "unexplained movements",
+            BookAccount::Disputed => "disputed money",
         }
     }
 
     pub fn kind(self) -> &'static str {
         match self {
-            Account::Money(_) => "asset",
-            Account::Revenue | Account::FeeIncome => "income",
-            Account::TaxPayable => "liability",
-            Account::ProviderFees | Account::Unexplained | Account::Disputed => "expense",
+            BookAccount::Money(_) => "asset",
+            BookAccount::Revenue | BookAccount::FeeIncome => "income",
+            BookAccount::TaxPayable => "liability",
+            BookAccount::ProviderFees | BookAccount::Unexplained | BookAccount::Disputed => {
+                "expense"
+            }
         }
     }
 }
@@ -125,10 +127,10 @@ impl Parts {
 pub struct Posting {
     pub cause: Cause,
     /// In minor units; no amount is 0.
-    pub entries: Vec<(Account, i64)>,
+    pub entries: Vec<(BookAccount, i64)>,
 }
 
-fn posting(cause: Cause, entries: &[(Account, i64)]) -> Posting {
+fn posting(cause: Cause, entries: &[(BookAccount, i64)]) -> Posting {
     let entries = entries.iter().copied();
     Posting {
         cause,
@@ -140,10 +142,10 @@ pub fn sale(provider: ProviderName, parts: Parts) -> Posting {
     posting(
         Cause::Sale,
         &[
-            (Account::Money(provider), parts.total()),
-            (Account::Revenue, -parts.revenue),
-            (Account::FeeIncome, -parts.fees),
-            (Account::TaxPayable, -parts.tax),
+            (BookAccount::Money(provider), parts.total()),
+            (BookAccount::Revenue, -parts.revenue),
+            (BookAccount::FeeIncome, -parts.fees),
+            (BookAccount::TaxPayable, -parts.tax),
         ],
     )
 }
@@ -153,8 +155,8 @@ pub fn fee(provider: ProviderName, amount: i64) -> Posting {
     posting(
         Cause::Fee,
         &[
-            (Account::ProviderFees, amount),
-            (Account::Money(provider), -amount),
+            (BookAccount::ProviderFees, amount),
+            (BookAccount::Money(provider), -amount),
         ],
     )
 }
@@ -163,10 +165,10 @@ pub fn refund(provider: ProviderName, parts: Parts) -> Posting {
     posting(
         Cause::Refund,
         &[
-            (Account::Revenue, parts.revenue),
-            (Account::FeeIncome, parts.fees),
-            (Account::TaxPayable, parts.tax),
-            (Account::Money(provider), -parts.total()),
+            (BookAccount::Revenue, parts.revenue),
+            (BookAccount::FeeIncome, parts.fees),
+            (BookAccount::TaxPayable, parts.tax),
+            (BookAccount::Money(provider), -parts.total()),
         ],
     )
 }
@@ -176,8 +178,8 @@ pub fn foreign_refund(provider: ProviderName, amount: i64) -> Posting {
     posting(
         Cause::ForeignRefund,
         &[
-            (Account::Unexplained, amount),
-            (Account::Money(provider), -amount),
+            (BookAccount::Unexplained, amount),
+            (BookAccount::Money(provider), -amount),
         ],
     )
 }
@@ -191,9 +193,9 @@ pub fn dispute(provider: ProviderName, moved: i64, fee: i64) -> Posting {
     posting(
         cause,
         &[
-            (Account::Disputed, -moved),
-            (Account::ProviderFees, fee),
-            (Account::Money(provider), moved - fee),
+            (BookAccount::Disputed, -moved),
+            (BookAccount::ProviderFees, fee),
+            (BookAccount::Money(provider), moved - fee),
         ],
     )
 }

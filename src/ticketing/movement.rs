@@ -36,12 +36,12 @@ pub struct ProviderDispute {
     pub provider_ref: String,
     pub amount: i64,
     pub state: DisputeState,
-    pub transfers: Vec<Transfer>,
+    pub transfers: Vec<DisputeTransfer>,
 }
 
 /// Money that the provider took for a dispute, or gave back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transfer {
+pub struct DisputeTransfer {
     pub provider_ref: String,
     /// Negative: it was taken from us.
     pub amount: i64,

@@ -100,13 +100,13 @@ pub struct Tax {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fee {
     pub name: String,
-    pub charge: Charge,
+    pub charge: FeeCharge,
     /// The organizer pays it: it is no line of the booking, only known to the books.
     pub absorbed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Charge {
+pub enum FeeCharge {
     PerTicket(i64),
     PerBooking(i64),
     /// Basis points of what the tickets cost after discounts.
@@ -298,11 +298,11 @@ fn covered(voucher: &Voucher, tickets: &[Tickets<'_>]) -> Vec<i64> {
 }
 
 /// Quantity and amount of each.
-fn charged(step: i128, charge: Charge, tickets: i64, cost: i128) -> (i64, i128) {
+fn charged(step: i128, charge: FeeCharge, tickets: i64, cost: i128) -> (i64, i128) {
     match charge {
-        Charge::PerTicket(amount) => (tickets, amount.into()),
-        Charge::PerBooking(amount) => (1, amount.into()),
-        Charge::Percent(bp) => {
+        FeeCharge::PerTicket(amount) => (tickets, amount.into()),
+        FeeCharge::PerBooking(amount) => (1, amount.into()),
+        FeeCharge::Percent(bp) => {
             let steps = half_up(cost * i128::from(bp), i128::from(WHOLE_BP) * step);
             (1, steps * step)
         }

@@ -15,7 +15,7 @@ const OFFER_S_MIN: i64 = 60;
 
 /// Somebody who waits.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Waiting {
+pub struct WaitingBuyer {
     pub id: WaitingId,
     pub user_id: UserId,
     pub quantity: i64,
@@ -26,13 +26,13 @@ pub struct Waiting {
 /// The offer to an entry of the waitlist. The stock has moved already.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
-    pub to: Waiting,
+    pub to: WaitingBuyer,
     pub booking_id: BookingId,
     pub grant: Grant,
 }
 
 /// Makes all offers that the stock allows; those who get one wait no more.
-pub fn offers(stock: &mut Stock, waiting: &mut Vec<Waiting>, now: Timestamp) -> Vec<Offer> {
+pub fn offers(stock: &mut Stock, waiting: &mut Vec<WaitingBuyer>, now: Timestamp) -> Vec<Offer> {
     let lasts = SignedDuration::from_mins(stock.event.offer_minutes);
     let until = now.saturating_add(lasts).unwrap_or(Timestamp::MAX);
     let until = until.min(stock.event.starts_at);
@@ -55,7 +55,7 @@ pub fn offers(stock: &mut Stock, waiting: &mut Vec<Waiting>, now: Timestamp) -> 
     made
 }
 
-fn offer(stock: &mut Stock, to: &Waiting, until: Timestamp, now: Timestamp) -> Option<Offer> {
+fn offer(stock: &mut Stock, to: &WaitingBuyer, until: Timestamp, now: Timestamp) -> Option<Offer> {
     let booking_id = id(to.id, now);
     for ticket_type in wanted(stock, to) {
         let mut request = Request {
@@ -92,7 +92,7 @@ fn offer(stock: &mut Stock, to: &Waiting, until: Timestamp, now: Timestamp) -> O
     None
 }
 
-fn wanted(stock: &Stock, to: &Waiting) -> Vec<TicketTypeId> {
+fn wanted(stock: &Stock, to: &WaitingBuyer) -> Vec<TicketTypeId> {
     match &to.ticket_types {
         Some(types) => types.clone(),
         // A hidden type is for who has its voucher.

@@ -38,7 +38,7 @@ use crate::ticketing::{BookingId, EventId, SeatId, TicketTypeId};
 #[derive(ToSchema)]
 #[schema(example = json!({"event_id": 2, "items": [{"ticket_type_id": 3, "quantity": 2}], "contact": {"email": "ada@example.org"}}))]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes the body; `NewBooking` reads it")]
+#[expect(dead_code, reason = "describes the body; `WantedBooking` reads it")]
 pub(in crate::api) enum NewBookingBody {
     Items {
         event_id: EventId,
@@ -113,7 +113,7 @@ pub(in crate::api) enum NewBookingItem {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::api) struct NewBooking {
+pub(in crate::api) struct WantedBooking {
     event_id: EventId,
     wish: Wish,
     expected_total: Option<ExpectedTotal>,
@@ -124,7 +124,7 @@ pub(in crate::api) struct NewBooking {
     answers: Option<Answers>,
 }
 
-impl NewBooking {
+impl WantedBooking {
     pub(super) fn event_id(&self) -> EventId {
         self.event_id
     }
@@ -157,8 +157,8 @@ pub(super) fn charges_by_card(state: &ApiState) -> bool {
     state.payments.providers().usual() == ProviderName::Stripe
 }
 
-impl Input for NewBooking {
-    fn read(fields: &mut Fields) -> Option<NewBooking> {
+impl Input for WantedBooking {
+    fn read(fields: &mut Fields) -> Option<WantedBooking> {
         fields.require(&["event_id"]);
         let event_id = fields.id("event_id");
         let wish = wish(fields);
@@ -168,7 +168,7 @@ impl Input for NewBooking {
         let vouchers = people::vouchers(fields);
         let attendees = people::attendees(fields).unwrap_or_default();
         let answers = people::answers(fields);
-        Some(NewBooking {
+        Some(WantedBooking {
             event_id: event_id?,
             wish: wish?,
             expected_total,
@@ -320,7 +320,7 @@ pub(in crate::api) async fn create(
     caller: Caller,
     client: Client,
     headers: HeaderMap,
-    body: Body<NewBooking>,
+    body: Body<WantedBooking>,
 ) -> ApiResult<Reply<BookingData>> {
     let key = given_key(&headers, &caller, "POST /bookings", body.hash())?;
     let working = key.as_ref().map(|key| state.in_flight.enter(key));
@@ -338,7 +338,7 @@ pub(in crate::api) async fn create(
         true => Share::default(),
         false => guests_share.unwrap_or_else(|| limits.accounts_share()),
     };
-    let asked = others::Asked::of(&request.wish, &caller, request.email_proven);
+    let asked = others::AskedTypes::of(&request.wish, &caller, request.email_proven);
     let outcome = state
         .desk
         .book(Book {
@@ -386,7 +386,7 @@ pub(in crate::api) async fn create(
 
 /// Whether the code is the one that was mailed to the contact's address. A wrong one is refused only where it is needed,
 /// so that a booking that was made is answered again after its code has grown old.
-fn email_proven(proofs: &Proofs, booking: &NewBooking, now: Timestamp) -> bool {
+fn email_proven(proofs: &Proofs, booking: &WantedBooking, now: Timestamp) -> bool {
     let email = booking
         .contact
         .as_ref()
@@ -407,7 +407,7 @@ mod tests {
 
     #[test]
     fn every_form_of_a_booking_is_read() {
-        let wish = |body| read_json::<NewBooking>(body).unwrap().wish;
+        let wish = |body| read_json::<WantedBooking>(body).unwrap().wish;
         let quantity = |ticket_type_id, quantity| Item::Quantity {
             ticket_type_id,
             quantity,
@@ -461,7 +461,7 @@ mod tests {
             json!({"event_id": 1, "items": [{"seat_id": 1}, {"seat_id": 1}]}),
             json!({"event_id": 1, "items": vec![json!({"seat_id": 1}); 101]}),
         ] {
-            let error = read_json::<NewBooking>(body.clone()).unwrap_err();
+            let error = read_json::<WantedBooking>(body.clone()).unwrap_err();
             assert_eq!(error.code(), "VALIDATION_FAILED", "{body}");
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::create::{NewBooking, NewBookingBody};
+use super::create::{NewBookingBody, WantedBooking};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::ApiResult;
@@ -54,7 +54,7 @@ pub(in crate::api) struct QuoteData {
 pub(in crate::api) async fn quote(
     State(state): State<ApiState>,
     caller: Caller,
-    body: Body<NewBooking>,
+    body: Body<WantedBooking>,
 ) -> ApiResult<Reply<QuoteData>> {
     let event_id = body.input.event_id();
     let id = BookingId(Uuid::now_v7());

@@ -5,7 +5,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 
-use super::{BookingData, Proof, is_owner, is_visible, not_found};
+use super::{BookingData, ProofToken, is_owner, is_visible, not_found};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
@@ -113,7 +113,7 @@ pub(in crate::api) async fn set_status(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
     body: Body<NewStatus>,
 ) -> ApiResult<Reply<BookingData>> {
     let token = token.as_deref();

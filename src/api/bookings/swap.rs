@@ -4,7 +4,7 @@ use axum::extract::State;
 use utoipa::ToSchema;
 
 use super::create::{NewBookingItem, charges_by_card, expected_total, others, sells, wish};
-use super::{BookingData, Proof, is_owner, not_found};
+use super::{BookingData, ProofToken, is_owner, not_found};
 use crate::api::ApiState;
 use crate::api::envelope::{Envelope, Failure, Reply};
 use crate::api::error::{ApiError, ApiResult};
@@ -93,7 +93,7 @@ pub(in crate::api) async fn swap(
     State(state): State<ApiState>,
     caller: Caller,
     At(id): At<BookingId>,
-    Proof(token): Proof,
+    ProofToken(token): ProofToken,
     body: Body<OtherTickets>,
 ) -> ApiResult<Reply<BookingData>> {
     let found = state.store.booking_belongs(id).await?;
@@ -110,7 +110,7 @@ pub(in crate::api) async fn swap(
         true => Share::default(),
         false => guests_share.unwrap_or_else(|| limits.accounts_share()),
     };
-    let asked = others::Asked::of(&body.input.wish, &caller, false);
+    let asked = others::AskedTypes::of(&body.input.wish, &caller, false);
     let request = Request {
         booking_id: id,
         buyer: found.user_id,

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 const FORMULA_SIGNS: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 /// The lines that are not sent yet.
-pub(super) struct Sheet {
+pub(super) struct CsvSheet {
     text: String,
     rows: u64,
     /// The line has a cell.
@@ -18,9 +18,9 @@ pub(super) struct Sheet {
     decimals: usize,
 }
 
-impl Sheet {
-    pub(super) fn new(columns: &[&str], timezone: TimeZone, decimals: usize) -> Sheet {
-        let mut sheet = Sheet {
+impl CsvSheet {
+    pub(super) fn new(columns: &[&str], timezone: TimeZone, decimals: usize) -> CsvSheet {
+        let mut sheet = CsvSheet {
             text: "\u{feff}".to_owned(),
             rows: 0,
             begun: false,
@@ -127,8 +127,8 @@ impl Sheet {
 mod tests {
     use super::*;
 
-    fn sheet(decimals: usize) -> Sheet {
-        let mut sheet = Sheet::new(&["a"], TimeZone::UTC, decimals);
+    fn sheet(decimals: usize) -> CsvSheet {
+        let mut sheet = CsvSheet::new(&["a"], TimeZone::UTC, decimals);
         sheet.take();
         sheet
     }
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_sheet_begins_with_its_mark_and_ends_with_its_count() {
-        let mut sheet = Sheet::new(&["a", "b"], TimeZone::UTC, 2);
+        let mut sheet = CsvSheet::new(&["a", "b"], TimeZone::UTC, 2);
         for n in 0..2 {
             sheet.cell("");
             sheet.number(n);

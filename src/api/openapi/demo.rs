@@ -30,7 +30,7 @@ const PEOPLE_MAX: i64 = 100;
 
 /// One of the people to act as.
 #[derive(Serialize)]
-struct Person {
+struct DemoUser {
     id: UserId,
     name: String,
     role: Role,
@@ -63,7 +63,7 @@ async fn people(State(state): State<ApiState>) -> ApiResult<Response> {
     let (users, _) = state.store.users(None, PEOPLE_MAX, 0).await?;
     let people = users.into_iter().filter_map(|user| {
         let token = state.auth.issue(user.id, user.role, TOKEN_TTL).ok()?;
-        Some(Person {
+        Some(DemoUser {
             id: user.id,
             name: user.name,
             role: user.role,

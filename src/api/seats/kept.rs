@@ -26,7 +26,7 @@ pub(super) struct MapKey {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Key {
+pub(super) enum KeptKey {
     /// The body of a seat map, in gzip.
     Map(MapKey),
     /// The statuses of an event's seats, two bits a seat.
@@ -39,7 +39,7 @@ pub(in crate::api) struct KeptMaps(Arc<Mutex<Shelf>>);
 
 #[derive(Default)]
 struct Shelf {
-    bodies: HashMap<Key, Kept>,
+    bodies: HashMap<KeptKey, Kept>,
     bytes: usize,
     /// Grows with each request: what was used last has the highest.
     clock: u64,
@@ -58,7 +58,7 @@ impl KeptMaps {
     /// The bytes, made by `make` where they are not kept. Of several that ask at a time one makes them.
     pub(super) async fn get<E>(
         &self,
-        key: Key,
+        key: KeptKey,
         make: impl Future<Output = Result<Bytes, E>>,
     ) -> Result<Bytes, E> {
         let cell = self.on_shelf(|shelf| shelf.take(key));
@@ -80,7 +80,7 @@ impl KeptMaps {
 }
 
 impl Shelf {
-    fn take(&mut self, key: Key) -> Arc<OnceCell<Bytes>> {
+    fn take(&mut self, key: KeptKey) -> Arc<OnceCell<Bytes>> {
         self.clock += 1;
         let kept = self.bodies.entry(key).or_default();
         kept.used = self.clock;
@@ -89,7 +89,7 @@ impl Shelf {
         body
     }
 
-    fn weigh(&mut self, key: Key, bytes: usize) {
+    fn weigh(&mut self, key: KeptKey, bytes: usize) {
         if let Some(kept) = self.bodies.get_mut(&key)
             && kept.bytes == 0
         {
@@ -99,7 +99,7 @@ impl Shelf {
         }
     }
 
-    fn drop_empty(&mut self, key: Key) {
+    fn drop_empty(&mut self, key: KeptKey) {
         if self
             .bodies
             .get(&key)
@@ -110,7 +110,7 @@ impl Shelf {
     }
 
     /// Those that were not used for longest go, but never this one.
-    fn make_room(&mut self, key: Key) {
+    fn make_room(&mut self, key: KeptKey) {
         while self.bodies.len() > SEATMAPS_KEPT_MAX || self.bytes > SEATMAPS_KEPT_BYTES_MAX {
             let others = self.bodies.iter().filter(|(other, _)| **other != key);
             let Some((&oldest, _)) = others.min_by_key(|(_, kept)| kept.used) else {
@@ -143,8 +143,8 @@ mod tests {
 
     use super::*;
 
-    fn key(event: i64) -> Key {
-        Key::Statuses {
+    fn key(event: i64) -> KeptKey {
+        KeptKey::Statuses {
             event: EventId(event),
             revision: 1,
         }

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use utoipa::{IntoParams, ToSchema};
 
 use super::input::{self, SeatmapBody, SeatmapUpload};
-use super::kept::{self, Key, MapKey};
+use super::kept::{self, KeptKey, MapKey};
 use super::runs::SeatRuns;
 use crate::accept::takes;
 use crate::api::ApiState;
@@ -152,7 +152,11 @@ pub(in crate::api) async fn show(
             form: version.form,
             lang,
         };
-        match state.seatmaps.get(Key::Map(key), make(&state, key)).await {
+        match state
+            .seatmaps
+            .get(KeptKey::Map(key), make(&state, key))
+            .await
+        {
             Ok(body) => return Ok(marked(sent(body, lang, &headers).await?, &tag, control)),
             // It was drawn anew.
             Err(NotMade::Now(newer)) => layout = newer,

@@ -13,9 +13,9 @@ use crate::config::inside::JWKS_KEYS_MAX;
 const RSA_BYTES_MIN: usize = 256;
 
 /// The keys of one issuer that sign tokens and that we can check.
-pub struct KeySet(Vec<Key>);
+pub struct KeySet(Vec<IssuerKey>);
 
-pub(super) struct Key {
+pub(super) struct IssuerKey {
     id: Option<String>,
     pub(super) decoding: DecodingKey,
     /// Fixed by the key, so that a token cannot choose another: a public key is never an HMAC secret.
@@ -28,14 +28,14 @@ pub(super) struct Key {
 pub struct NotAKeySet(#[from] serde_json::Error);
 
 #[derive(Deserialize)]
-struct Body {
+struct KeySetBody {
     keys: Vec<Value>,
 }
 
 impl KeySet {
     /// Keys of unknown kinds are left out, as RFC 7517 §5 asks.
     pub fn parse(body: &[u8]) -> Result<KeySet, NotAKeySet> {
-        let body: Body = serde_json::from_slice(body)?;
+        let body: KeySetBody = serde_json::from_slice(body)?;
         let keys = body.keys.into_iter().filter_map(key).take(JWKS_KEYS_MAX);
         Ok(KeySet(keys.collect()))
     }
@@ -48,12 +48,12 @@ impl KeySet {
         self.0.is_empty()
     }
 
-    pub(super) fn named(&self, id: &str) -> Option<&Key> {
+    pub(super) fn named(&self, id: &str) -> Option<&IssuerKey> {
         self.0.iter().find(|key| key.id.as_deref() == Some(id))
     }
 
     /// The key, where there is one only.
-    pub(super) fn only(&self) -> Option<&Key> {
+    pub(super) fn only(&self) -> Option<&IssuerKey> {
         match self.0.as_slice() {
             [only] => Some(only),
             _ => None,
@@ -61,7 +61,7 @@ impl KeySet {
     }
 }
 
-fn key(value: Value) -> Option<Key> {
+fn key(value: Value) -> Option<IssuerKey> {
     let jwk: Jwk = serde_json::from_value(value).ok()?;
     let said = &jwk.common;
     if said
@@ -98,7 +98,7 @@ fn key(value: Value) -> Option<Key> {
     if algorithms.is_empty() {
         return None;
     }
-    Some(Key {
+    Some(IssuerKey {
         id: said.key_id.clone(),
         decoding: DecodingKey::from_jwk(&jwk).ok()?,
         algorithms,

@@ -39,24 +39,24 @@ impl Person {
     }
 }
 
-pub(super) struct People {
-    parts: [ArcSwap<Part>; PARTS],
+pub(super) struct PersonCache {
+    parts: [ArcSwap<LookedUp>; PARTS],
     hasher: RandomState,
 }
 
 /// By issuer and subject, with the time of the look-up.
-type Part = HashMap<(Arc<str>, Arc<str>), (Person, Instant)>;
+type LookedUp = HashMap<(Arc<str>, Arc<str>), (Person, Instant)>;
 
-impl Default for People {
-    fn default() -> People {
-        People {
+impl Default for PersonCache {
+    fn default() -> PersonCache {
+        PersonCache {
             parts: array::from_fn(|_| ArcSwap::default()),
             hasher: RandomState::new(),
         }
     }
 }
 
-impl People {
+impl PersonCache {
     /// A person, and how long ago it was looked up.
     pub(super) fn get(&self, identity: &Identity) -> Option<(Person, Duration)> {
         let key = key(identity);
@@ -70,15 +70,15 @@ impl People {
         let Some(part) = self.part(&key) else { return };
         part.rcu(|known| {
             let mut known = match known.len() < IDENTITIES_MAX / PARTS {
-                true => Part::clone(known),
-                false => Part::new(),
+                true => LookedUp::clone(known),
+                false => LookedUp::new(),
             };
             known.insert(key.clone(), (person, Instant::now()));
             known
         });
     }
 
-    fn part(&self, key: &(Arc<str>, Arc<str>)) -> Option<&ArcSwap<Part>> {
+    fn part(&self, key: &(Arc<str>, Arc<str>)) -> Option<&ArcSwap<LookedUp>> {
         let hash = self.hasher.hash_one(key) % PARTS as u64;
         self.parts.get(usize::try_from(hash).ok()?)
     }

@@ -4,7 +4,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::{DatabaseState, EventSlot, Planner, WatchedEvent};
-use crate::feed::cause::{Effect, Failure};
+use crate::feed::cause::{FeedEffect, QueryFailure};
 use crate::feed::entry::Entry;
 use crate::hub::{NotOpened, ShardSet};
 use crate::store::LiveEvent;
@@ -16,13 +16,13 @@ impl Planner {
         shards.insert(shard);
         if self.absent.has(event, now) {
             let why = NotOpened::NoSuchEvent;
-            self.effects.push(Effect::NotOpened(shards, event, why));
+            self.effects.push(FeedEffect::NotOpened(shards, event, why));
             return;
         }
         let give_up_at = now + Duration::from_millis(self.config.open_timeout_ms);
         if self.slots.len() >= self.config.watched_events_max && !self.slots.contains_key(&event) {
             self.effects
-                .push(Effect::NotOpened(shards, event, NotOpened::Unavailable));
+                .push(FeedEffect::NotOpened(shards, event, NotOpened::Unavailable));
             return;
         }
         let slot = self.slots.entry(event).or_insert_with(|| {
@@ -41,7 +41,7 @@ impl Planner {
                 entry.shards.insert(shard);
                 entry.leaves_at = None;
                 self.effects
-                    .push(Effect::Opened(shards, entry.opening(event)));
+                    .push(FeedEffect::Opened(shards, entry.opening(event)));
             }
             WatchedEvent::Loading {
                 waiting,
@@ -86,7 +86,7 @@ impl Planner {
             return;
         }
         self.loading_since.insert(event, now);
-        self.effects.push(Effect::Load(event));
+        self.effects.push(FeedEffect::Load(event));
     }
 
     pub(super) fn reload(&mut self, event: EventId, now: Instant) {
@@ -100,7 +100,7 @@ impl Planner {
     pub(super) fn loaded(
         &mut self,
         event: EventId,
-        result: Result<Option<Box<LiveEvent>>, Failure>,
+        result: Result<Option<Box<LiveEvent>>, QueryFailure>,
         now: Instant,
     ) {
         let began = self.loading_since.remove(&event).unwrap_or(now);
@@ -114,8 +114,8 @@ impl Planner {
                 self.absent.note(event, now);
                 self.gone(event);
             }
-            Err(Failure::Unusable) => self.cannot_load(event, now),
-            Err(Failure::Unavailable) => {
+            Err(QueryFailure::Unusable) => self.cannot_load(event, now),
+            Err(QueryFailure::Unavailable) => {
                 self.to_load.push_front(event);
                 if matches!(self.database, DatabaseState::Up) {
                     self.database_failed(now);
@@ -144,7 +144,7 @@ impl Planner {
                     entry.leaves_at = Some(now + limits.grace);
                 }
                 self.effects
-                    .push(Effect::Opened(shards, entry.opening(event)));
+                    .push(FeedEffect::Opened(shards, entry.opening(event)));
                 slot.watched = WatchedEvent::Open(Box::new(entry));
             }
         }
@@ -172,8 +172,8 @@ impl Planner {
             return;
         };
         self.effects.push(match slot.watched {
-            WatchedEvent::Open(entry) => Effect::Closed(entry.shards, event, why),
-            WatchedEvent::Loading { waiting, .. } => Effect::NotOpened(waiting, event, why),
+            WatchedEvent::Open(entry) => FeedEffect::Closed(entry.shards, event, why),
+            WatchedEvent::Loading { waiting, .. } => FeedEffect::NotOpened(waiting, event, why),
         });
     }
 

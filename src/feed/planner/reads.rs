@@ -4,7 +4,7 @@ use std::mem;
 use std::time::{Duration, Instant};
 
 use super::{DatabaseState, PlannedRead, Planner, WatchedEvent};
-use crate::feed::cause::{Effect, Failure, LogPage};
+use crate::feed::cause::{FeedEffect, LogPage, QueryFailure};
 use crate::hub::{Looked, NotOpened};
 use crate::metrics;
 use crate::pacing::halves;
@@ -64,7 +64,7 @@ impl Planner {
         }
     }
 
-    pub(super) fn read(&mut self, result: Result<LogPage, Failure>, now: Instant) {
+    pub(super) fn read(&mut self, result: Result<LogPage, QueryFailure>, now: Instant) {
         let Some(reading) = self.reading.take() else {
             return;
         };
@@ -73,7 +73,9 @@ impl Planner {
             Err(failure) => {
                 self.not_read(&reading);
                 return match failure {
-                    Failure::Unusable if !reading.events.is_empty() => self.halve(reading, now),
+                    QueryFailure::Unusable if !reading.events.is_empty() => {
+                        self.halve(reading, now)
+                    }
                     _ => self.database_failed(now),
                 };
             }
@@ -111,7 +113,7 @@ impl Planner {
             self.again.push(reading);
         } else if reading.all && self.has_all() {
             let not_after = reading.opened_since;
-            self.effects.push(Effect::Checked { not_after });
+            self.effects.push(FeedEffect::Checked { not_after });
         }
     }
 
@@ -128,7 +130,7 @@ impl Planner {
         };
         for (shard, look) in looks {
             let looked = Looked { look, revision };
-            self.effects.push(Effect::Looked(shard, event, looked));
+            self.effects.push(FeedEffect::Looked(shard, event, looked));
         }
     }
 
@@ -203,7 +205,7 @@ impl Planner {
         });
         reading.all &= self.has_all();
         let all = reading.all;
-        self.effects.push(Effect::Read { heads, all });
+        self.effects.push(FeedEffect::Read { heads, all });
         self.reading = Some(reading);
     }
 
@@ -253,6 +255,6 @@ impl Planner {
     pub(super) fn database_failed(&mut self, now: Instant) {
         let retry_at = now + self.backoff.pause();
         self.database = DatabaseState::Down { retry_at };
-        self.effects.push(Effect::DatabaseDown);
+        self.effects.push(FeedEffect::DatabaseDown);
     }
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Config;
-use crate::feed::cause::{Failure, LogPage};
+use crate::feed::cause::{LogPage, QueryFailure};
 use crate::store::LiveEvent;
 use crate::ticketing::live::samples::{state, ticket_type};
 use crate::ticketing::live::{Delta, EventState, RowChange};
@@ -109,11 +109,11 @@ impl PlannerWorld {
             left: Vec::new(),
             hurried: false,
         };
-        world.on(Cause::Listening);
+        world.on(FeedCause::Listening);
         world
     }
 
-    fn on(&mut self, cause: Cause) {
+    fn on(&mut self, cause: FeedCause) {
         for effect in self.planner.on(cause, self.now) {
             self.carry_out(effect);
         }
@@ -121,14 +121,14 @@ impl PlannerWorld {
         assert!(self.loads.len() <= 2, "as many loads as configured");
     }
 
-    fn carry_out(&mut self, effect: Effect) {
+    fn carry_out(&mut self, effect: FeedEffect) {
         match effect {
-            Effect::Read { heads, all } => {
+            FeedEffect::Read { heads, all } => {
                 self.reads.push(heads);
                 self.reads_all = all;
             }
-            Effect::Load(event) => self.loads.push(event),
-            Effect::Opened(shards, opening) => {
+            FeedEffect::Load(event) => self.loads.push(event),
+            FeedEffect::Opened(shards, opening) => {
                 let mut revision = opening.state.revision;
                 for delta in opening.ring.iter().rev() {
                     assert_eq!(delta.to, revision, "the ring leads to the state");
@@ -139,11 +139,11 @@ impl PlannerWorld {
                         .insert((shard, opening.event), (*opening.state).clone());
                 }
             }
-            Effect::NotOpened(shards, event, why) => {
+            FeedEffect::NotOpened(shards, event, why) => {
                 self.not_opened
                     .extend(shards.iter().map(|shard| (shard, event, why)));
             }
-            Effect::Publish(shards, event, flush) => {
+            FeedEffect::Publish(shards, event, flush) => {
                 for shard in shards.iter() {
                     let shown = self.shown.get_mut(&(shard, event)).expect("opened before");
                     shown.apply(&flush.delta).expect("no gap");
@@ -157,38 +157,38 @@ impl PlannerWorld {
                 }
                 published.push((self.now, flush.delta.to));
             }
-            Effect::Looked(shard, event, looked) => {
+            FeedEffect::Looked(shard, event, looked) => {
                 let shown = self.revision_shown(shard, event);
                 assert_eq!(shown, Some(looked.revision), "what was read is shown");
                 self.looked.push((shard, event, looked.look));
             }
-            Effect::Closed(shards, event, why) => {
+            FeedEffect::Closed(shards, event, why) => {
                 for shard in shards.iter() {
                     self.closed.push((shard, event, why));
                     self.shown.remove(&(shard, event));
                 }
             }
-            Effect::Left(event) => {
+            FeedEffect::Left(event) => {
                 self.published.remove(&event);
                 self.left.push(event);
             }
-            Effect::Checked { not_after } => {
+            FeedEffect::Checked { not_after } => {
                 self.checked.push(true);
                 self.not_after = not_after;
             }
-            Effect::DatabaseDown => self.checked.push(false),
+            FeedEffect::DatabaseDown => self.checked.push(false),
         }
     }
 
     fn watch(&mut self, shard: usize, event: EventId) {
-        self.on(Cause::Watch(Watch::Watch { event, shard }));
+        self.on(FeedCause::Watch(Watch::Watch { event, shard }));
     }
 
     /// A viewer on shard 0 has this revision.
     fn look(&mut self, event: EventId, revision: Revision) {
         self.looks += 1;
         let (shard, look) = (0, self.looks);
-        self.on(Cause::Watch(Watch::Look {
+        self.on(FeedCause::Watch(Watch::Look {
             event,
             revision,
             shard,
@@ -198,7 +198,7 @@ impl PlannerWorld {
 
     fn unwatch(&mut self, shard: usize, event: EventId) {
         self.shown.remove(&(shard, event));
-        self.on(Cause::Watch(Watch::Unwatch { event, shard }));
+        self.on(FeedCause::Watch(Watch::Unwatch { event, shard }));
     }
 
     /// Commits changes, without a ring.
@@ -208,7 +208,7 @@ impl PlannerWorld {
 
     fn commit_and_ring(&mut self, event: EventId, changes: u64) {
         self.commit(event, changes);
-        self.on(Cause::Rang(event));
+        self.on(FeedCause::Rang(event));
     }
 
     fn finish_read(&mut self) {
@@ -224,7 +224,7 @@ impl PlannerWorld {
             let behind = |&&(event, head): &&(EventId, Revision)| self.rows[&event].revision < head;
             let ahead_of = heads.iter().filter(|_| self.reads_all).filter(behind);
             let ahead_of = ahead_of.map(|&(event, _)| event).collect();
-            self.on(Cause::Read(Ok(LogPage { rows, ahead_of })));
+            self.on(FeedCause::Read(Ok(LogPage { rows, ahead_of })));
         }
     }
 
@@ -238,19 +238,19 @@ impl PlannerWorld {
                         .collect(),
                 })
             });
-            self.on(Cause::Loaded(event, Ok(live)));
+            self.on(FeedCause::Loaded(event, Ok(live)));
         }
     }
 
-    fn fail_read(&mut self, failure: Failure) {
+    fn fail_read(&mut self, failure: QueryFailure) {
         if self.reads.pop().is_some() {
-            self.on(Cause::Read(Err(failure)));
+            self.on(FeedCause::Read(Err(failure)));
         }
     }
 
-    fn fail_load(&mut self, failure: Failure) {
+    fn fail_load(&mut self, failure: QueryFailure) {
         if let Some(event) = self.loads.pop() {
-            self.on(Cause::Loaded(event, Err(failure)));
+            self.on(FeedCause::Loaded(event, Err(failure)));
         }
     }
 
@@ -260,7 +260,7 @@ impl PlannerWorld {
         while let Some(at) = self.planner.next_at().filter(|&at| at <= end) {
             assert!(at >= self.now, "what is due is done at once");
             self.now = at;
-            self.on(Cause::Time);
+            self.on(FeedCause::Time);
         }
         self.now = end;
     }
@@ -381,7 +381,7 @@ fn a_question_is_answered_by_a_read_that_began_after_it_and_by_no_other() {
     assert_eq!(world.looked, [(0, EventId(1), 1)]);
     world.hurried = true;
     world.pass(WINDOW);
-    world.fail_read(Failure::Unavailable);
+    world.fail_read(QueryFailure::Unavailable);
     assert_eq!(
         world.looked,
         [(0, EventId(1), 1)],
@@ -399,7 +399,7 @@ fn a_question_is_answered_behind_what_was_read() {
     let mut world = watched();
     world.look(EventId(1), 16);
     world.commit(EventId(1), 1);
-    world.on(Cause::Delivered(EventId(1), Box::new(change(6))));
+    world.on(FeedCause::Delivered(EventId(1), Box::new(change(6))));
     assert_eq!(world.revision_shown(0, EventId(1)), Some(6));
     world.commit(EventId(1), 1);
     world.hurried = true;
@@ -465,7 +465,7 @@ fn a_pruned_log_is_bridged_by_what_differs() {
     let mut world = watched();
     world.commit(EventId(1), 4);
     world.rows.get_mut(&EventId(1)).unwrap().pruned = 7;
-    world.on(Cause::Rang(EventId(1)));
+    world.on(FeedCause::Rang(EventId(1)));
     world.pass_healthy(WINDOW);
     assert_eq!(world.revision_shown(0, EventId(1)), Some(9));
 }
@@ -478,7 +478,7 @@ fn an_event_whose_log_was_pruned_does_not_starve_others() {
     world.commit(EventId(1), 14);
     world.rows.get_mut(&EventId(1)).unwrap().pruned = 7;
     world.commit(EventId(2), 1);
-    world.on(Cause::Listening);
+    world.on(FeedCause::Listening);
     world.finish_read();
     assert_eq!(world.loads, [EventId(1)]);
     assert_eq!(
@@ -498,7 +498,7 @@ fn nobody_is_told_that_all_is_current_while_a_log_has_a_gap() {
     let mut world = watched();
     world.commit(EventId(1), 4);
     world.rows.get_mut(&EventId(1)).unwrap().pruned = 7;
-    world.on(Cause::Listening);
+    world.on(FeedCause::Listening);
     world.finish_read();
     assert_eq!(world.loads, [EventId(1)]);
     world.pass(POLL);
@@ -528,7 +528,7 @@ fn viewers_of_a_gap_that_cannot_be_bridged_are_sent_to_join_anew() {
     let start = world.now;
     while world.closed.is_empty() {
         world.finish_read();
-        world.fail_load(Failure::Unusable);
+        world.fail_load(QueryFailure::Unusable);
         world.pass(Duration::from_millis(100));
         assert!(world.now < start + Duration::from_secs(8));
     }
@@ -545,7 +545,7 @@ fn viewers_of_a_gap_that_cannot_be_bridged_are_sent_to_join_anew() {
 fn a_database_that_went_back_is_noticed_and_its_viewers_start_anew() {
     let mut world = watched();
     world.rows.get_mut(&EventId(1)).unwrap().revision = 3;
-    world.on(Cause::Listening);
+    world.on(FeedCause::Listening);
     world.pass_healthy(WINDOW);
     assert_eq!(world.closed, [(0, EventId(1), NotOpened::Unavailable)]);
     world.watch(0, EventId(1));
@@ -557,7 +557,7 @@ fn a_database_that_went_back_is_noticed_and_its_viewers_start_anew() {
 fn a_dead_database_is_said_at_once_and_asked_again() {
     let mut world = watched();
     world.commit_and_ring(EventId(1), 1);
-    world.fail_read(Failure::Unavailable);
+    world.fail_read(QueryFailure::Unavailable);
     assert_eq!(world.checked, [false]);
     world.watch(1, EventId(1));
     assert_eq!(
@@ -566,7 +566,7 @@ fn a_dead_database_is_said_at_once_and_asked_again() {
         "opened from memory"
     );
     world.pass(RETRY_PAUSE_MIN);
-    world.fail_read(Failure::Unavailable);
+    world.fail_read(QueryFailure::Unavailable);
     world.pass(RETRY_PAUSE_MIN);
     assert_eq!(world.reads.len(), 0, "the pause grows");
     world.pass_healthy(RETRY_PAUSE_MIN);
@@ -578,10 +578,10 @@ fn a_dead_database_is_said_at_once_and_asked_again() {
 fn a_lost_bell_is_said_at_once_and_the_log_read_without_it() {
     let mut world = watched();
     world.commit(EventId(1), 1);
-    world.on(Cause::BellLost);
+    world.on(FeedCause::BellLost);
     assert_eq!(world.checked, [false]);
     world.finish_read();
-    world.on(Cause::BellLost);
+    world.on(FeedCause::BellLost);
     assert_eq!(world.checked, [false, true], "said once");
     assert_eq!(world.revision_shown(0, EventId(1)), Some(6));
 }
@@ -590,7 +590,7 @@ fn a_lost_bell_is_said_at_once_and_the_log_read_without_it() {
 fn whoever_asks_during_an_outage_is_told_to_come_later() {
     let mut world = PlannerWorld::new();
     world.watch(0, EventId(1));
-    world.fail_load(Failure::Unavailable);
+    world.fail_load(QueryFailure::Unavailable);
     world.pass(Duration::from_secs(10));
     assert_eq!(world.not_opened, [(0, EventId(1), NotOpened::Unavailable)]);
     world.watch(1, EventId(1));
@@ -603,7 +603,7 @@ fn whoever_asks_during_an_outage_is_told_to_come_later() {
 fn an_event_that_nobody_waits_for_any_more_is_not_loaded() {
     let mut world = PlannerWorld::new();
     world.watch(0, EventId(1));
-    world.fail_load(Failure::Unavailable);
+    world.fail_load(QueryFailure::Unavailable);
     world.unwatch(0, EventId(1));
     world.pass_healthy(RETRY_PAUSE_MAX);
     assert_eq!((world.left, world.shown.len()), (vec![EventId(1)], 0));
@@ -640,7 +640,7 @@ fn an_event_that_is_not_there_is_looked_for_once_a_second_or_when_it_rings() {
         assert!(world.loads.is_empty(), "it is known not to be there");
     }
     assert_eq!(world.not_opened, [absent; 11]);
-    world.on(Cause::Rang(EventId(4)));
+    world.on(FeedCause::Rang(EventId(4)));
     world.watch(0, EventId(4));
     assert_eq!(world.loads, [EventId(4)], "it may be there now");
     world.finish_load();
@@ -704,10 +704,10 @@ fn a_row_that_cannot_be_used_does_not_blind_other_events() {
     for event in [1, 2, 3] {
         world.commit(EventId(event), 1);
     }
-    world.on(Cause::Listening);
+    world.on(FeedCause::Listening);
     while let Some(heads) = world.reads.first() {
         if heads.iter().any(|&(event, _)| event == EventId(2)) {
-            world.fail_read(Failure::Unusable);
+            world.fail_read(QueryFailure::Unusable);
         } else {
             world.finish_read();
         }
@@ -729,7 +729,7 @@ fn a_deleted_event_is_published_and_closed() {
         deleted: true,
         ..change(6)
     };
-    world.on(Cause::Read(Ok(LogPage {
+    world.on(FeedCause::Read(Ok(LogPage {
         rows: vec![(EventId(1), deleted)],
         ..LogPage::default()
     })));
@@ -777,11 +777,11 @@ fn step() -> impl Strategy<Value = FeedStep> {
     ]
 }
 
-fn failure(unavailable: bool) -> Failure {
+fn failure(unavailable: bool) -> QueryFailure {
     if unavailable {
-        Failure::Unavailable
+        QueryFailure::Unavailable
     } else {
-        Failure::Unusable
+        QueryFailure::Unusable
     }
 }
 
@@ -813,8 +813,8 @@ proptest! {
                 FeedStep::FinishLoad => world.finish_load(),
                 FeedStep::FailRead(unavailable) => world.fail_read(failure(unavailable)),
                 FeedStep::FailLoad(unavailable) => world.fail_load(failure(unavailable)),
-                FeedStep::LoseBell => world.on(Cause::BellLost),
-                FeedStep::Listen => world.on(Cause::Listening),
+                FeedStep::LoseBell => world.on(FeedCause::BellLost),
+                FeedStep::Listen => world.on(FeedCause::Listening),
                 FeedStep::Pass(ms) => world.pass(Duration::from_millis(ms)),
             }
         }

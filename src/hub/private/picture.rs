@@ -29,7 +29,7 @@ pub struct Listed {
 
 /// The content that a read found for a topic.
 #[derive(Debug, Clone)]
-pub enum Found {
+pub enum FoundContent {
     /// Entities of `user:`, in display order.
     Own(Vec<Listed>),
     /// The figures of `admin:`: an object that is not empty.
@@ -57,12 +57,12 @@ pub struct Picture {
 
 #[derive(Debug, Clone)]
 enum Content {
-    Own(Own),
+    Own(OwnEntities),
     Figures(Arc<RawValue>),
 }
 
 #[derive(Debug, Clone)]
-struct Own {
+struct OwnEntities {
     entities: Vec<Entity>,
     /// Ids of entities that went away, each with the read that found it so, in order.
     gone: VecDeque<(BookingId, Revision)>,
@@ -85,14 +85,14 @@ struct Entity {
 
 impl Picture {
     /// The first picture of a topic, or the first after its history was forgotten.
-    pub fn first(topic: Topic, owner: UserId, read: Revision, found: Found) -> Self {
+    pub fn first(topic: Topic, owner: UserId, read: Revision, found: FoundContent) -> Self {
         let content = match found {
-            Found::Figures(body) => Content::Figures(body),
-            Found::Own(listed) => {
+            FoundContent::Figures(body) => Content::Figures(body),
+            FoundContent::Own(listed) => {
                 let entities = listed
                     .into_iter()
                     .filter_map(|listed| listed.found_in(read));
-                Content::Own(Own {
+                Content::Own(OwnEntities {
                     entities: entities.collect(),
                     gone: VecDeque::new(),
                     reaches: read,
@@ -117,16 +117,16 @@ impl Picture {
         &self,
         owner: UserId,
         read: Revision,
-        found: Found,
+        found: FoundContent,
         answers: bool,
     ) -> Option<Self> {
         // Later reads have higher numbers, even within a microsecond or after the clock was set back.
         let read = read.max(self.read() + 1);
         let changed = match (&self.content, found) {
-            (Content::Figures(known), Found::Figures(body)) => {
+            (Content::Figures(known), FoundContent::Figures(body)) => {
                 (known.get() != body.get()).then_some(Content::Figures(body))
             }
-            (Content::Own(known), Found::Own(listed)) => {
+            (Content::Own(known), FoundContent::Own(listed)) => {
                 known.after(read, listed).map(Content::Own)
             }
             // A topic never changes its kind of content.
@@ -185,7 +185,8 @@ impl Picture {
     /// else the whole.
     pub fn joined(&self, since: Option<Revision>) -> Response<Told<'_>> {
         let own = self.own();
-        let told = |own: &Own, since| own.told.contains(&since) || mistaken!(ResumeAnywhere);
+        let told =
+            |own: &OwnEntities, since| own.told.contains(&since) || mistaken!(ResumeAnywhere);
         let changes = since.and_then(|since| {
             let own = own.filter(|own| told(own, since))?;
             own.changes(since)
@@ -229,7 +230,7 @@ impl Picture {
         phoenix::push(vsn, &topic, native::UPDATE, &update)
     }
 
-    fn own(&self) -> Option<&Own> {
+    fn own(&self) -> Option<&OwnEntities> {
         match &self.content {
             Content::Own(own) => Some(own),
             Content::Figures(_) => None,
@@ -246,14 +247,14 @@ impl Picture {
     }
 }
 
-impl Own {
+impl OwnEntities {
     fn versions(&self) -> HashMap<BookingId, i64> {
         let entities = self.entities.iter();
         entities.map(|entity| (entity.id, entity.version)).collect()
     }
 
     /// `None` if nothing changed.
-    fn after(&self, read: Revision, listed: Vec<Listed>) -> Option<Own> {
+    fn after(&self, read: Revision, listed: Vec<Listed>) -> Option<OwnEntities> {
         let known: HashMap<BookingId, &Entity> = self.entities.iter().map(|e| (e.id, e)).collect();
         let mut changed = false;
         let mut entities = Vec::with_capacity(listed.len());
@@ -271,7 +272,7 @@ impl Own {
             }
         }
         let now: HashSet<BookingId> = entities.iter().map(|entity| entity.id).collect();
-        let mut own = Own {
+        let mut own = OwnEntities {
             gone: self.gone.clone(),
             reaches: self.reaches,
             told: self.told.clone(),

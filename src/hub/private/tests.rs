@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Found, Listed, Picture};
+use super::{FoundContent, Listed, Picture};
 use crate::config::inside::{GONE_ENTITIES_MAX, REVISIONS_TOLD_MAX};
 use crate::protocol::native::EntityKind;
 use crate::protocol::phoenix::{Vsn, encoded};
@@ -24,14 +24,14 @@ fn booking(id: u128) -> BookingId {
 }
 
 /// Bookings by number and version, as a first read finds them.
-fn own(bookings: &[(u128, i64)]) -> Found {
+fn own(bookings: &[(u128, i64)]) -> FoundContent {
     let listed = bookings.iter().map(|&(id, version)| Listed {
         kind: EntityKind::Booking,
         id: booking(id),
         version,
         body: Some(raw(json!({"id": id as u64, "version": version}))),
     });
-    Found::Own(listed.collect())
+    FoundContent::Own(listed.collect())
 }
 
 fn first(read: u64, bookings: &[(u128, i64)]) -> Picture {
@@ -186,7 +186,7 @@ fn of_what_is_known_no_body_is_read() {
         version,
         body: None,
     };
-    let found = Found::Own(vec![without(1, 1), without(2, 2)]);
+    let found = FoundContent::Own(vec![without(1, 1), without(2, 2)]);
     let two = one.after(UserId(3), 20, found, false).unwrap();
     assert_eq!(shown(&two, 10), json!([10, 20, [], [2]]));
 }
@@ -200,7 +200,7 @@ fn numbers_grow_though_the_clock_was_set_back() {
 
 #[test]
 fn figures_are_sent_when_they_differ() {
-    let figures = |sold: i64| Found::Figures(raw(json!({"tickets_sold": sold})));
+    let figures = |sold: i64| FoundContent::Figures(raw(json!({"tickets_sold": sold})));
     let one = Picture::first(Topic::Admin(EventId(42)), UserId(2), 10, figures(1));
     assert!(one.after(UserId(2), 20, figures(1), false).is_none());
     let two = one.after(UserId(2), 30, figures(2), false).unwrap();

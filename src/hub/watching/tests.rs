@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::config::inside::REACH_PATIENCE_MS;
-use crate::hub::history::Step;
+use crate::hub::history::HistoryStep;
 use crate::hub::{Hub, Looked, Mailbox, ToShard};
 use crate::ticketing::live::{Delta, EventInfo, samples};
 
@@ -430,12 +430,12 @@ impl Model {
             return;
         };
         match known.step_from(have) {
-            Step::Level => assert_eq!(have, known.revision()),
-            Step::Latest(publication) => assert_eq!(publication.delta.from, have),
-            Step::Merged(delta) => {
+            HistoryStep::Level => assert_eq!(have, known.revision()),
+            HistoryStep::Latest(publication) => assert_eq!(publication.delta.from, have),
+            HistoryStep::Merged(delta) => {
                 assert!(delta.from <= have && delta.to == known.revision());
             }
-            Step::Whole(_) => {}
+            HistoryStep::Whole(_) => {}
         }
         let revision = known.revision();
         self.viewer = self.viewer.map(|(history, _)| (history, revision));

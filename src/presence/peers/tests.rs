@@ -57,7 +57,7 @@ impl PeersUnderTest {
     fn renews(&mut self, is_new: bool, others: &[u128]) {
         assert_eq!(self.query(), Some(PeerQuery::Renew));
         let others = others.iter().map(|&node| Uuid::from_u128(node)).collect();
-        self.answered(PeerAnswer::Renewed(Lease { is_new, others }));
+        self.answered(PeerAnswer::Renewed(NodeLease { is_new, others }));
     }
 
     fn publishes(&mut self, total: Option<u64>) {

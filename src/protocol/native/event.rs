@@ -187,7 +187,7 @@ impl<'a> WireForm<'a, TicketType> for Pricing<'a> {
         TicketTypeRow {
             id: row.id,
             name: &row.name,
-            price: Price {
+            price: WirePrice {
                 amount: row.price,
                 currency: self.currency,
             },
@@ -205,7 +205,7 @@ impl<'a> WireForm<'a, TicketType> for Pricing<'a> {
 struct TicketTypeRow<'a> {
     id: TicketTypeId,
     name: &'a str,
-    price: Price<'a>,
+    price: WirePrice<'a>,
     capacity: i64,
     available: i64,
     held: i64,
@@ -217,7 +217,7 @@ struct TicketTypeRow<'a> {
 
 /// A price in minor units.
 #[derive(Serialize)]
-struct Price<'a> {
+struct WirePrice<'a> {
     amount: i64,
     currency: &'a str,
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::System;
 use super::change::{self, TableMessage};
 use super::source::{TableSource, sources};
-use super::table::{ColumnSet, TABLES, Table, TableChange};
+use super::table::{ColumnSet, PublishedTable, TABLES, TableChange};
 use crate::config::SocketConfig;
 use crate::config::inside::TABLE_MESSAGES_MAX;
 use crate::protocol::code::{self, ErrorReply};
@@ -157,7 +157,7 @@ impl Bindings {
         delta: &'a Delta,
         state: &'a EventState,
     ) -> Result<Vec<TableMessage<'a>>, ReadAnew> {
-        let is_bound = |table: &&'static Table| {
+        let is_bound = |table: &&'static PublishedTable| {
             let mut sources = self.sources();
             sources.any(|(_, source)| std::ptr::eq(source.table, *table))
         };
@@ -184,7 +184,11 @@ impl Bindings {
     }
 
     /// The ids of the bindings that match a change, by their selected columns.
-    fn matching(&self, table: &Table, change: &TableChange<'_>) -> Vec<(ColumnSet, Vec<u32>)> {
+    fn matching(
+        &self,
+        table: &PublishedTable,
+        change: &TableChange<'_>,
+    ) -> Vec<(ColumnSet, Vec<u32>)> {
         let mut groups: Vec<(ColumnSet, Vec<u32>)> = Vec::new();
         for (binding, source) in self.sources() {
             let wanted = std::ptr::eq(source.table, table)

@@ -3,7 +3,7 @@
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde::{Serialize, Serializer};
 
-use super::table::{Cell, ColumnSet, Table, TableChange};
+use super::table::{Cell, ColumnSet, PublishedTable, TableChange};
 use crate::ticketing::live::Op;
 
 /// A changed row, and the ids of the bindings that match it.
@@ -35,7 +35,7 @@ struct Data<'a> {
 /// A table with some of its columns selected.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
-    table: &'static Table,
+    table: &'static PublishedTable,
     columns: ColumnSet,
 }
 
@@ -48,7 +48,7 @@ struct SelectedCells<'a> {
 impl<'a> TableMessage<'a> {
     pub(super) fn new(
         ids: Vec<u32>,
-        table: &'static Table,
+        table: &'static PublishedTable,
         columns: ColumnSet,
         change: &TableChange<'a>,
         commit_timestamp: &str,

@@ -17,7 +17,7 @@ use regex::{Regex, RegexBuilder};
 
 use super::grammar::{split_conditions, split_list, unquote};
 use super::like::LikePattern;
-use super::table::{Cell, ColumnType, Table};
+use super::table::{Cell, ColumnType, PublishedTable};
 use crate::protocol::excerpt;
 
 /// Values in one `in.(…)`, as in the reference.
@@ -97,7 +97,7 @@ impl BindingFilter {
     ///
     /// # Errors
     /// A text for the `system` message.
-    pub(super) fn parse(text: &str, table: &Table) -> Result<BindingFilter, String> {
+    pub(super) fn parse(text: &str, table: &PublishedTable) -> Result<BindingFilter, String> {
         if text.trim().is_empty() {
             let conditions = Vec::new();
             return Ok(BindingFilter { conditions });
@@ -140,7 +140,7 @@ impl BindingFilter {
 }
 
 impl FilterTerm {
-    fn parse(text: &str, table: &Table) -> Result<FilterTerm, String> {
+    fn parse(text: &str, table: &PublishedTable) -> Result<FilterTerm, String> {
         if text.is_empty() {
             return Err("filter must not contain empty segments (check for extra commas)".into());
         }

@@ -29,7 +29,7 @@ pub use change::TableMessage;
 pub(crate) use filter::{Comparison, ConditionFault, Quotes, Test, Value};
 pub(crate) use grammar::{split_conditions, unquote};
 pub use join::{BroadcastConfig, JoinConfig, JoinPresence};
-pub(crate) use table::{ColumnType, TABLES, Table};
+pub(crate) use table::{ColumnType, PublishedTable, TABLES};
 
 /// Event of the messages that [`Bindings::changes`] makes.
 pub const POSTGRES_CHANGES: &str = "postgres_changes";

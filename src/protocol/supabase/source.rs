@@ -3,13 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::filter::BindingFilter;
-use super::table::{ColumnSet, TABLES, Table};
+use super::table::{ColumnSet, PublishedTable, TABLES};
 use crate::protocol::excerpt;
 
 /// A table that a binding listens to.
 #[derive(Debug)]
 pub(super) struct TableSource {
-    pub(super) table: &'static Table,
+    pub(super) table: &'static PublishedTable,
     pub(super) filter: BindingFilter,
     pub(super) columns: ColumnSet,
 }
@@ -61,7 +61,11 @@ fn nothing_given() -> String {
 }
 
 /// The columns of `select` and the primary key; all columns without `select`.
-fn columns(select: Option<&Value>, table: &Table, is_wildcard: bool) -> Result<ColumnSet, String> {
+fn columns(
+    select: Option<&Value>,
+    table: &PublishedTable,
+    is_wildcard: bool,
+) -> Result<ColumnSet, String> {
     let names = match select {
         None | Some(Value::Null) => return Ok(ColumnSet::ALL),
         Some(Value::Array(names)) => names,

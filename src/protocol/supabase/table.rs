@@ -13,7 +13,7 @@ use crate::ticketing::live::{Delta, EventState, Op};
 pub(crate) use super::tables::TABLES;
 
 #[derive(Debug)]
-pub(crate) struct Table {
+pub(crate) struct PublishedTable {
     pub(super) schema: &'static str,
     pub(crate) name: &'static str,
     /// At most 32; the primary key first.
@@ -115,7 +115,7 @@ impl ColumnSet {
     }
 }
 
-impl Table {
+impl PublishedTable {
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
     }

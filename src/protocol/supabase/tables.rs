@@ -2,14 +2,14 @@
 //!
 //! A whole state is never sent as rows, since clients would not learn which rows are gone.
 
-use super::table::{Cell, ColumnType, Table, TableChange, column};
+use super::table::{Cell, ColumnType, PublishedTable, TableChange, column};
 use crate::ticketing::live::{Delta, EventInfo, EventState, Op, SeatStatus};
 
 /// Every table that is published.
-pub(crate) const TABLES: [&Table; 4] = [&EVENT_TICKETS, &EVENTS, &SEATS, &NOTICES];
+pub(crate) const TABLES: [&PublishedTable; 4] = [&EVENT_TICKETS, &EVENTS, &SEATS, &NOTICES];
 
 /// The view `event_tickets`: the counts of each ticket type. One that is hidden is a DELETE.
-static EVENT_TICKETS: Table = Table {
+static EVENT_TICKETS: PublishedTable = PublishedTable {
     schema: "public",
     name: "event_tickets",
     columns: &[
@@ -45,7 +45,7 @@ fn event_tickets<'a>(delta: &'a Delta, state: &'a EventState) -> Vec<TableChange
 
 /// A row that begins with its id and its event; for one that is gone nothing else is known.
 fn row_of<'a, T>(
-    table: &Table,
+    table: &PublishedTable,
     keys: [Cell<'a>; 2],
     (op, row): (Op, Option<&'a T>),
     others: impl FnOnce(&'a T) -> Vec<Cell<'a>>,
@@ -60,7 +60,7 @@ fn row_of<'a, T>(
 }
 
 /// The event of the channel, as one row.
-static EVENTS: Table = Table {
+static EVENTS: PublishedTable = PublishedTable {
     schema: "public",
     name: "events",
     columns: &[
@@ -134,7 +134,7 @@ fn text_or_null(text: Option<&str>) -> Cell<'_> {
 
 /// Seat statuses. The key is the seat's position in the layout: the geometry is not pushed, clients fetch it when
 /// `events.layout` changes.
-static SEATS: Table = Table {
+static SEATS: PublishedTable = PublishedTable {
     schema: "public",
     name: "seats",
     columns: &[
@@ -182,7 +182,7 @@ fn seat_status(status: SeatStatus) -> &'static str {
 }
 
 /// Notices of the organizer.
-static NOTICES: Table = Table {
+static NOTICES: PublishedTable = PublishedTable {
     schema: "public",
     name: "notices",
     columns: &[

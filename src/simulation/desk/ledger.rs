@@ -20,7 +20,7 @@ use crate::ticketing::stock::{
     TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
-use crate::ticketing::waitlist::Waiting;
+use crate::ticketing::waitlist::WaitingBuyer;
 use crate::ticketing::{
     BookingId, ClaimId, EventId, PoolId, Revision, TicketTypeId, UserId, WaitingId,
 };
@@ -78,7 +78,7 @@ struct State {
 #[derive(Clone)]
 pub(super) struct InLine {
     event: EventId,
-    waiting: Waiting,
+    waiting: WaitingBuyer,
     since_ms: u64,
     pub(super) offered: Option<BookingId>,
 }
@@ -172,7 +172,7 @@ impl Ledger {
 
     /// Somebody joins the line.
     pub(super) fn wait(&mut self, id: WaitingId, event: EventId, user: UserId, quantity: i64) {
-        let waiting = Waiting {
+        let waiting = WaitingBuyer {
             id,
             user_id: user,
             quantity,
@@ -206,7 +206,7 @@ impl Ledger {
         self.booking(self.state.line.get(&id)?.offered?)
     }
 
-    fn waiting(&self, event: EventId) -> Vec<Waiting> {
+    fn waiting(&self, event: EventId) -> Vec<WaitingBuyer> {
         let line = self.state.line.values();
         let line = line.filter(|one| one.event == event && one.offered.is_none());
         line.map(|one| one.waiting.clone()).collect()

@@ -10,7 +10,7 @@ use crate::desk::clock::PULSE;
 use crate::desk::queue::{QueueLimits, Start};
 use crate::desk::worker::{self, Enqueued, serve};
 use crate::store::StoreError;
-use crate::store::desk::{DeskDatabase, End, Facts, Questions, Turns, Writes};
+use crate::store::desk::{DeskDatabase, Facts, Questions, Turns, WriteEnd, Writes};
 
 pub(super) const PATIENCE: Duration = Duration::from_millis(PATIENCE_MS);
 /// How long a transaction waits for a turn.
@@ -223,7 +223,7 @@ impl DeskDatabase for LedgerConnection {
         }
     }
 
-    async fn write(&mut self, writes: &Writes, end: End) -> Result<(), StoreError> {
+    async fn write(&mut self, writes: &Writes, end: WriteEnd) -> Result<(), StoreError> {
         self.world.travel().await;
         if self.breaks() {
             return Err(lost());
@@ -231,7 +231,7 @@ impl DeskDatabase for LedgerConnection {
         let written = self
             .world
             .with(|shared| shared.ledger.write(self.id, writes));
-        if end == End::Commit {
+        if end == WriteEnd::Commit {
             match written {
                 Ok(()) => self.commit_now()?,
                 Err(_) => self.world.with(|shared| shared.ledger.rollback(self.id)),

@@ -99,7 +99,7 @@ fn seen_by_two(topic: &str, view: View) -> Channel {
         topic: topic.into(),
         view,
     };
-    let member = |connection| Member {
+    let member = |connection| ChannelMember {
         connection,
         subscription: 0,
     };

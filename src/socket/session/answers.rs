@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Effect, ReplyTo, Session, Shown, Stage, Subscription, SubscriptionPresence};
+use super::{Effect, ReplyTo, Session, ShownTopic, Stage, Subscription, SubscriptionPresence};
 use crate::auth::Right;
 use crate::hub::presence as here;
 use crate::hub::{NativeView, NotOpened};
@@ -99,7 +99,7 @@ impl Session {
         }
         if is_admin {
             let name = Topic::Admin(event.id);
-            subscription.private = Some(Box::new(Shown { name, sent: 0 }));
+            subscription.private = Some(Box::new(ShownTopic { name, sent: 0 }));
             effects.push(Effect::Watch {
                 subscription: place,
                 name,

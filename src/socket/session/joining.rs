@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Effect, PendingJoin, ReplyTo, Rules, Session, Shown, Stage, Subscription, SubscriptionPresence,
-    Voice,
+    Effect, PendingJoin, ReplyTo, Rules, Session, ShownTopic, Stage, Subscription,
+    SubscriptionPresence, Voice,
 };
 use crate::hub::NativeView;
 use crate::protocol::code::{self, ErrorReply};
@@ -177,7 +177,7 @@ impl Session {
             },
             presence: SubscriptionPresence::None,
             voice: None,
-            private: Some(Box::new(Shown { name, sent: 0 })),
+            private: Some(Box::new(ShownTopic { name, sent: 0 })),
         });
         effects.push(Effect::Watch {
             subscription,

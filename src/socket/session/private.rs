@@ -12,7 +12,7 @@ use crate::ticketing::Revision;
 
 /// The private topic of a subscription, and the revision that it has.
 #[derive(Debug)]
-pub(crate) struct Shown {
+pub(crate) struct ShownTopic {
     pub(crate) name: Topic,
     /// The revision that the client has or is being sent.
     pub(crate) sent: Revision,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Effect, ReplyTo, Session, Shown, SubscriptionPresence, Voice};
+use super::{Effect, ReplyTo, Session, ShownTopic, SubscriptionPresence, Voice};
 use crate::hub::NativeView;
 use crate::protocol::code;
 use crate::protocol::phoenix::{self, Ref};
@@ -20,7 +20,7 @@ pub(crate) struct Subscription {
     pub(crate) presence: SubscriptionPresence,
     pub(crate) voice: Option<Box<Voice>>,
     /// Its private topic, beside a channel or instead of one.
-    pub(crate) private: Option<Box<Shown>>,
+    pub(crate) private: Option<Box<ShownTopic>>,
 }
 
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use crate::auth::Role;
 use crate::config::Config;
-use crate::hub::Answer;
+use crate::hub::ErrandAnswer;
 use crate::protocol::code::ErrorReply;
 use crate::protocol::phoenix::{self, Ref};
 use crate::protocol::topic::Topic;
@@ -536,8 +536,8 @@ fn a_token_that_has_ended_broadcasts_no_more() {
     assert_eq!(talk.ask(said)[4]["response"]["code"], "UNAUTHORIZED");
 }
 
-fn answer(sender: Uuid, outcome: Result<(), ErrorReply>) -> Answer {
-    Answer {
+fn answer(sender: Uuid, outcome: Result<(), ErrorReply>) -> ErrandAnswer {
+    ErrandAnswer {
         connection: 0,
         subscription: 0,
         sender,

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Effect, ReplyTo, Session, Stage, Subscription};
 use crate::auth::Caller;
-use crate::hub::Answer;
+use crate::hub::ErrandAnswer;
 use crate::protocol::code::{self, ErrorReply};
 use crate::protocol::phoenix::{self, ClientFrame, Ref};
 use crate::protocol::supabase::{self, BroadcastConfig, SYSTEM, System};
@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// Answers a broadcast, if its join still exists; success only if the join asked for it.
-    pub(crate) fn answered(&self, answer: Answer, effects: &mut Vec<Effect>) {
+    pub(crate) fn answered(&self, answer: ErrandAnswer, effects: &mut Vec<Effect>) {
         let Some(subscription) = self
             .subscriptions
             .get(answer.subscription as usize)

@@ -12,7 +12,7 @@ use futures_util::future::{Either, poll_fn, select};
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::{DeskDatabase, End, Facts, Questions, Turns, Writes, read, write};
+use super::{DeskDatabase, Facts, Questions, Turns, WriteEnd, Writes, read, write};
 use crate::store::address::Connection;
 use crate::store::{Store, StoreError};
 
@@ -60,15 +60,15 @@ impl DeskDatabase for DeskConnection {
         }
     }
 
-    async fn write(&mut self, writes: &Writes, end: End) -> Result<(), StoreError> {
+    async fn write(&mut self, writes: &Writes, end: WriteEnd) -> Result<(), StoreError> {
         let Some(open) = &mut self.open else {
             return Err(StoreError::corrupt("a write without a transaction"));
         };
         let work = write::write(&open.client, &open.write, writes, end);
         let outcome = drive(&mut open.connection, work, self.patience).await;
         let undo = match end {
-            End::Commit => "rollback",
-            End::Savepoint => "rollback to savepoint command",
+            WriteEnd::Commit => "rollback",
+            WriteEnd::Savepoint => "rollback to savepoint command",
         };
         self.after(outcome, undo).await
     }

@@ -24,7 +24,7 @@ use crate::ticketing::stock::{
     TicketTypeTerms,
 };
 use crate::ticketing::transition::{OverdueHold, Standing};
-use crate::ticketing::waitlist::Waiting;
+use crate::ticketing::waitlist::WaitingBuyer;
 use crate::ticketing::{BookingId, EventId, PoolId, Revision, SeatId, TicketTypeId, UserId};
 
 /// Most overdue holds that one transaction ends, of one event and of all its events together.
@@ -511,7 +511,7 @@ impl StockReading {
     }
 
     fn waiting(&mut self, row: &Row) -> Result<(), StoreError> {
-        let waiting = Waiting {
+        let waiting = WaitingBuyer {
             id: row.try_get(1)?,
             user_id: row.try_get(2)?,
             quantity: row.try_get::<_, i32>(3)?.into(),

@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::{Json, ToSql};
 
 use super::connection::statements;
-use super::{AS_READ, ChangedBooking, End, IN_TIME, NewBooking, Writes};
+use super::{AS_READ, ChangedBooking, IN_TIME, NewBooking, WriteEnd, Writes};
 use crate::lang::Lang;
 use crate::store::StoreError;
 use crate::store::audit_trail::AuditRows;
@@ -138,11 +138,11 @@ pub(super) async fn write(
     client: &Client,
     sql: &Statements,
     writes: &Writes,
-    end: End,
+    end: WriteEnd,
 ) -> Result<(), StoreError> {
     let (before, after) = match end {
-        End::Commit => (None, Some("commit")),
-        End::Savepoint => (Some("savepoint command"), Some("release savepoint command")),
+        WriteEnd::Commit => (None, Some("commit")),
+        WriteEnd::Savepoint => (Some("savepoint command"), Some("release savepoint command")),
     };
     let changes = ChangeRows::of(&writes.changed)?;
     let tickets = NewTickets::of(writes)?;

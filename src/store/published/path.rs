@@ -2,7 +2,7 @@
 
 use super::{Filter, FilterKind, OrderKey, Reading, RowSource};
 use crate::config::rest::{PUBLISHED_OF_KEY_ROWS_MAX, PUBLISHED_READ_ROWS_MAX};
-use crate::protocol::supabase::{Comparison, Table, Test, Value};
+use crate::protocol::supabase::{Comparison, PublishedTable, Test, Value};
 
 #[derive(Debug)]
 pub(super) struct Path {
@@ -154,7 +154,7 @@ pub(super) fn full_order(reading: &Reading, primary: &[usize]) -> Vec<OrderKey> 
 }
 
 /// The places of the primary key's columns.
-pub(super) fn primary_key(table: &Table, source: &RowSource) -> Vec<usize> {
+pub(super) fn primary_key(table: &PublishedTable, source: &RowSource) -> Vec<usize> {
     let names = source.orders.first().map_or(&[][..], |order| order.columns);
     names.iter().filter_map(|name| table.column(name)).collect()
 }

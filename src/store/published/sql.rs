@@ -4,7 +4,7 @@ use tokio_postgres::types::ToSql;
 
 use super::path::{Path, full_order, primary_key};
 use super::{Filter, FilterKind, OrderKey, Reading, RowSource};
-use crate::protocol::supabase::{ColumnType, Comparison, Table, Test, Value};
+use crate::protocol::supabase::{ColumnType, Comparison, PublishedTable, Test, Value};
 
 /// Collects parameters while the text is written.
 #[derive(Default)]
@@ -240,13 +240,13 @@ fn used(reading: &Reading, source: &RowSource) -> Vec<usize> {
 }
 
 /// The name of a column of ours, some of which are words of SQL.
-fn quoted(table: &Table, column: usize) -> String {
+fn quoted(table: &PublishedTable, column: usize) -> String {
     let name = table.columns.get(column).map_or("", |column| column.name);
     format!("\"{name}\"")
 }
 
 /// A cell as it leaves: times as the dialect writes them.
-fn shown(table: &Table, column: usize) -> String {
+fn shown(table: &PublishedTable, column: usize) -> String {
     let name = quoted(table, column);
     match table.columns.get(column).map(|column| column.kind) {
         Some(ColumnType::Timestamptz) => format!("rfc3339({name})"),
@@ -254,7 +254,7 @@ fn shown(table: &Table, column: usize) -> String {
     }
 }
 
-fn ordered(table: &Table, key: &OrderKey) -> String {
+fn ordered(table: &PublishedTable, key: &OrderKey) -> String {
     let direction = if key.descending { "desc" } else { "asc" };
     let nulls = match key.nulls_first {
         None => "",

@@ -15,7 +15,7 @@ const SEATS_A_BOOKING: i32 = 25;
 
 /// An event with seats.
 #[derive(Debug, Clone)]
-pub struct Hall {
+pub struct BenchHall {
     pub stage: Stage,
     /// Of all of its bookings.
     pub buyer: UserId,
@@ -55,7 +55,7 @@ impl Store {
     }
 
     /// An event with so many seats in ten sections, rows of a bowl, of which half are sold.
-    pub async fn fill_hall(&self, seats: i64) -> Result<Hall, StoreError> {
+    pub async fn fill_hall(&self, seats: i64) -> Result<BenchHall, StoreError> {
         let stage = self.set_stages(1, 1).await?.pop();
         let stage = stage.ok_or_else(|| StoreError::corrupt("no event was made"))?;
         let client = self.client().await?;
@@ -104,7 +104,7 @@ impl Store {
             .await?;
         client.batch_execute(IMPATIENT).await?;
         let bookings = seats.unsigned_abs() / 2 / u64::from(SEATS_A_BOOKING.unsigned_abs());
-        Ok(Hall {
+        Ok(BenchHall {
             stage,
             buyer,
             bookings,

@@ -10,7 +10,7 @@ pub mod writing;
 use futures_util::future::try_join_all;
 use tokio_postgres::types::ToSql;
 
-use super::address::Address;
+use super::address::DatabaseAddress;
 use super::{Store, StoreError};
 use crate::config::DatabaseConfig;
 use crate::ticketing::{EventId, Revision, TicketTypeId, UserId};
@@ -49,7 +49,7 @@ pub async fn drop_database(
 }
 
 async fn command(config: &DatabaseConfig, url: &str, sql: &str) -> Result<(), StoreError> {
-    let (client, connection) = Address::read(config, url)?.connect().await?;
+    let (client, connection) = DatabaseAddress::read(config, url)?.connect().await?;
     let connection = tokio::spawn(connection);
     client.batch_execute(sql).await?;
     drop(client);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{BookingLine, Request, is_staff, ticket_type};
+use super::{Request, RequestedType, is_staff, ticket_type};
 use crate::ticketing::TicketTypeId;
 use crate::ticketing::currency;
 use crate::ticketing::price::{Price, Tickets, Voucher, price};
@@ -57,7 +57,10 @@ pub(super) fn reveal(
 }
 
 /// Every voucher is for one of the ticket types asked for.
-pub(super) fn check_applicable(vouchers: &[Voucher], lines: &[BookingLine]) -> Result<(), Refusal> {
+pub(super) fn check_applicable(
+    vouchers: &[Voucher],
+    lines: &[RequestedType],
+) -> Result<(), Refusal> {
     let idle = vouchers.iter().find(|voucher| {
         let mut types = lines.iter().map(|line| line.ticket_type_id);
         !types.any(|ticket_type| voucher.applies_to(ticket_type))
@@ -74,7 +77,7 @@ pub(super) fn check_applicable(vouchers: &[Voucher], lines: &[BookingLine]) -> R
 pub(super) fn priced(
     stock: &Stock,
     request: &Request,
-    lines: &[BookingLine],
+    lines: &[RequestedType],
     vouchers: &[Voucher],
 ) -> Result<Price, Refusal> {
     let mut tickets = Vec::with_capacity(lines.len());

@@ -30,7 +30,7 @@ fn tax(rate: TaxRate) -> Tax {
     }
 }
 
-fn fee(charge: Charge, absorbed: bool) -> Fee {
+fn fee(charge: FeeCharge, absorbed: bool) -> Fee {
     Fee {
         name: "Booking fee".to_owned(),
         charge,
@@ -78,10 +78,10 @@ fn fees_follow_discounts_and_taxes_follow_both() {
     let terms = PriceTerms {
         taxes: vec![tax(ON_TOP)],
         fees: vec![
-            fee(Charge::PerTicket(100), false),
-            fee(Charge::PerBooking(50), false),
-            fee(Charge::Percent(1000), false),
-            fee(Charge::Percent(500), true),
+            fee(FeeCharge::PerTicket(100), false),
+            fee(FeeCharge::PerBooking(50), false),
+            fee(FeeCharge::Percent(1000), false),
+            fee(FeeCharge::Percent(500), true),
         ],
         ..PriceTerms::default()
     };
@@ -121,8 +121,8 @@ fn what_costs_nothing_has_no_fee() {
     let terms = PriceTerms {
         taxes: vec![tax(ON_TOP)],
         fees: vec![
-            fee(Charge::PerBooking(50), false),
-            fee(Charge::PerTicket(5), true),
+            fee(FeeCharge::PerBooking(50), false),
+            fee(FeeCharge::PerTicket(5), true),
         ],
         ..PriceTerms::default()
     };
@@ -146,7 +146,7 @@ fn a_voucher_makes_the_dearest_tickets_cheaper() {
 fn three_decimals_are_sold_in_multiples_of_ten() {
     let terms = PriceTerms {
         taxes: vec![tax(ON_TOP)],
-        fees: vec![fee(Charge::Percent(333), false)],
+        fees: vec![fee(FeeCharge::Percent(333), false)],
         ..PriceTerms::default()
     };
     let off = voucher(Benefit::Percent(1234));
@@ -194,9 +194,9 @@ fn any_terms() -> impl Strategy<Value = PriceTerms> {
         },
     );
     let charge = prop_oneof![
-        (0..500_i64).prop_map(|amount| Charge::PerTicket(amount * 10)),
-        (0..500_i64).prop_map(|amount| Charge::PerBooking(amount * 10)),
-        (0..=WHOLE_BP).prop_map(Charge::Percent),
+        (0..500_i64).prop_map(|amount| FeeCharge::PerTicket(amount * 10)),
+        (0..500_i64).prop_map(|amount| FeeCharge::PerBooking(amount * 10)),
+        (0..=WHOLE_BP).prop_map(FeeCharge::Percent),
     ];
     let fee = (charge, any::<bool>()).prop_map(|(charge, absorbed)| fee(charge, absorbed));
     (

@@ -72,8 +72,8 @@ fn stock(left: [i64; 2]) -> Stock {
     }
 }
 
-fn waiting(id: i64, quantity: i64, ticket_type: Option<i64>) -> Waiting {
-    Waiting {
+fn waiting(id: i64, quantity: i64, ticket_type: Option<i64>) -> WaitingBuyer {
+    WaitingBuyer {
         id: WaitingId(id),
         user_id: UserId(id),
         quantity,
@@ -121,7 +121,7 @@ proptest! {
         let before = stock(left);
         let mut after = before.clone();
         let ids = 1..;
-        let all: Vec<Waiting> = ids.zip(&wishes).map(|(id, (quantity, of))| waiting(id, *quantity, *of)).collect();
+        let all: Vec<WaitingBuyer> = ids.zip(&wishes).map(|(id, (quantity, of))| waiting(id, *quantity, *of)).collect();
         let mut line = all.clone();
         let made = offers(&mut after, &mut line, now());
         let given: i64 = made.iter().map(|offer| offer.grant.quantity).sum();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::BenchError;
 use super::holds::naive::NaiveBuyer;
 use super::holds::rest::{Basket, Newest, RestBuyer, VOUCHER};
-use super::holds::selling::{Act, Pile, Sales};
+use super::holds::selling::{Act, Pile, SalesTally};
 use super::holds::{FILL_BOOKINGS, REST_TYPES, TURNS, turn};
 use super::process::allow_sockets;
 use super::report::{Report, Target, count, micros, millis, percentile};
@@ -23,11 +23,11 @@ const PURCHASES: Target = Target::AtLeast(4.0);
 const RULED: Target = Target::AtLeast(0.7);
 
 #[derive(Default)]
-struct Ways {
-    naive: Sales,
-    plain: Sales,
-    ruled: Sales,
-    purchases: Sales,
+struct CheckoutPaths {
+    naive: SalesTally,
+    plain: SalesTally,
+    ruled: SalesTally,
+    purchases: SalesTally,
 }
 
 /// `time` is how long each way sells, in all its turns.
@@ -44,7 +44,7 @@ pub(super) fn run(
     Ok(vec![report])
 }
 
-fn measure(world: &BenchWorld, buyers: usize, time: Duration) -> Result<Ways, BenchError> {
+fn measure(world: &BenchWorld, buyers: usize, time: Duration) -> Result<CheckoutPaths, BenchError> {
     let run = &world.runtime;
     run.block_on(world.store.set_naive_stage(1, FILL_BOOKINGS))?;
     let plain = Arc::new(run.block_on(world.store.set_stages(1, REST_TYPES))?);
@@ -52,7 +52,7 @@ fn measure(world: &BenchWorld, buyers: usize, time: Duration) -> Result<Ways, Be
     run.block_on(world.store.set_price_rules(&ruled, VOUCHER))?;
     run.block_on(world.store.analyze())?;
     let (server, address) = world.server()?;
-    let (pile, newest, mut ways) = (Pile::default(), Newest::default(), Ways::default());
+    let (pile, newest, mut ways) = (Pile::default(), Newest::default(), CheckoutPaths::default());
     for _ in 0..TURNS {
         let naive = NaiveBuyer::connect_all(world, buyers, 1, StockCheck::Locked)?;
         ways.naive.add(turn(world, None, naive, Act::Book, time)?);
@@ -80,12 +80,12 @@ fn measure(world: &BenchWorld, buyers: usize, time: Duration) -> Result<Ways, Be
     Ok(ways)
 }
 
-fn report(buyers: usize, ways: Ways) -> Report {
+fn report(buyers: usize, ways: CheckoutPaths) -> Report {
     let mut report = Report::new(format!(
         "{buyers} buyers on one event, by REST; {TURNS} turns. Floor: a transaction for each hold, its buyer on a \
          connection of its own (lock, look, update, insert, insert, notify, commit), without key, log or triggers."
     ));
-    let Ways {
+    let CheckoutPaths {
         naive,
         plain,
         ruled,

@@ -130,13 +130,17 @@ fn error_of(frame: &str, there: usize) -> usize {
 }
 
 /// A connection whose last person is still there.
-struct Person {
+struct BenchVisitor {
     refused: usize,
     _stays: Client,
 }
 
 /// Joins and leaves so many times, evenly, and then joins to stay.
-async fn come_and_go(address: SocketAddr, event: EventId, times: usize) -> Result<Person, Error> {
+async fn come_and_go(
+    address: SocketAddr,
+    event: EventId,
+    times: usize,
+) -> Result<BenchVisitor, Error> {
     let mut person = Client::connect(address).await?;
     let begun = Instant::now();
     let mut refused = 0;
@@ -154,7 +158,7 @@ async fn come_and_go(address: SocketAddr, event: EventId, times: usize) -> Resul
         }
     }
     refused += usize::from(!person.ask(at_step(event, STEPS[STEPS.len() - 1])).await?);
-    Ok(Person {
+    Ok(BenchVisitor {
         refused,
         _stays: person,
     })

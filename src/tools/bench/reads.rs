@@ -13,7 +13,7 @@ use super::report::{Report, Target, count, millis, percentile};
 use super::world::BenchWorld;
 use super::{BenchError, http};
 use crate::config::DatabaseConfig;
-use crate::store::yardstick::catalogue::Hall;
+use crate::store::yardstick::catalogue::BenchHall;
 use crate::ticketing::EventId;
 
 /// Bound for the p99 of a read.
@@ -54,7 +54,7 @@ pub(super) fn run(
     ));
     world.runtime.block_on(async {
         for case in &cases {
-            let mut reader = Reader::connect(address).await?;
+            let mut reader = BenchReader::connect(address).await?;
             let watcher = match case.watched {
                 true => Some(watch(address, hall.stage.event).await?),
                 false => None,
@@ -119,7 +119,7 @@ impl Case {
     }
 }
 
-fn cases(hall: &Hall, several: &[EventId], far: u64) -> Vec<Case> {
+fn cases(hall: &BenchHall, several: &[EventId], far: u64) -> Vec<Case> {
     let (event, organizer) = (hall.stage.event, hall.stage.organizer);
     let one = several.first().copied().unwrap_or(event);
     let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
@@ -218,26 +218,26 @@ async fn watch(address: SocketAddr, event: EventId) -> Result<Client, BenchError
 }
 
 /// The first request, and the later ones.
-struct Took {
+struct ReadTimes {
     first: Duration,
     others: Vec<Duration>,
     bytes: usize,
 }
 
-struct Reader {
+struct BenchReader {
     sender: SendRequest<Full<Bytes>>,
     host: String,
 }
 
-impl Reader {
-    async fn connect(address: SocketAddr) -> Result<Reader, BenchError> {
-        Ok(Reader {
+impl BenchReader {
+    async fn connect(address: SocketAddr) -> Result<BenchReader, BenchError> {
+        Ok(BenchReader {
             sender: http::connect(address).await?,
             host: address.to_string(),
         })
     }
 
-    async fn ask_often(&mut self, case: &Case, rounds: usize) -> Result<Took, BenchError> {
+    async fn ask_often(&mut self, case: &Case, rounds: usize) -> Result<ReadTimes, BenchError> {
         let mut path = case.path.clone();
         if case.next {
             let (_, _, next) = self.ask(case, &path).await?;
@@ -251,7 +251,7 @@ impl Reader {
         for _ in 0..rounds {
             others.push(self.ask(case, &path).await?.0);
         }
-        Ok(Took {
+        Ok(ReadTimes {
             first,
             others,
             bytes,
@@ -298,7 +298,7 @@ impl Reader {
     }
 }
 
-fn add(report: &mut Report, case: &Case, mut took: Took) {
+fn add(report: &mut Report, case: &Case, mut took: ReadTimes) {
     let (p50, p99) = (
         percentile(&mut took.others, 50),
         percentile(&mut took.others, 99),

@@ -12,7 +12,7 @@ use super::crowd::Greeting;
 use super::crowd::lags::Lags;
 use super::crowd::viewers::Viewers;
 use super::holds::rest::{Newest, RestBuyer};
-use super::holds::selling::{Act, Pile, Sales, sell};
+use super::holds::selling::{Act, Pile, SalesTally, sell};
 use super::process::{BenchProcess, allow_sockets};
 use super::report::{Report, Target, count, millis, percentile};
 use super::usage::Meter;
@@ -59,7 +59,7 @@ fn measure(
         let all = RestBuyer::connect_all(buyers, address, &bench.stages, &pile, &bench.newest);
         world.runtime.block_on(all)
     };
-    let (mut alone, mut beside) = (Sales::default(), Sales::default());
+    let (mut alone, mut beside) = (SalesTally::default(), SalesTally::default());
     let (mut lags, mut frames) = (Lags::default(), 0);
     for _ in 0..TURNS {
         alone.add(bench.turn(connect()?, None, time / TURNS)?);
@@ -117,7 +117,7 @@ impl TogetherBench<'_> {
         buyers: Vec<RestBuyer>,
         viewers: Option<&Viewers>,
         time: Duration,
-    ) -> Result<Sales, BenchError> {
+    ) -> Result<SalesTally, BenchError> {
         let meter = Meter {
             server: Some(&self.server),
             postgres: self.world.postgres,

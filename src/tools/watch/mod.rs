@@ -109,7 +109,7 @@ struct Watcher {
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The reason why a connection ended.
-enum Ended {
+enum ConnectionEnd {
     /// Connect again after a random pause, longer after each failure in a row.
     Lost(String),
     /// The server drains; connect again after this long.
@@ -129,20 +129,22 @@ impl Watcher {
             }
             let (why, delay) = match ended {
                 // Random, so that many watchers of one server do not come back at once.
-                Ended::Lost(why) => (why, rand::random_range(Duration::ZERO..=backoff.pause())),
-                Ended::Drained(delay) => ("the server restarts".to_owned(), delay),
-                Ended::Final(error) => return Err(error),
+                ConnectionEnd::Lost(why) => {
+                    (why, rand::random_range(Duration::ZERO..=backoff.pause()))
+                }
+                ConnectionEnd::Drained(delay) => ("the server restarts".to_owned(), delay),
+                ConnectionEnd::Final(error) => return Err(error),
             };
             self.show(Status::Offline(why))?;
             tokio::time::sleep(delay).await;
         }
     }
 
-    async fn connect_and_follow(&mut self) -> Ended {
+    async fn connect_and_follow(&mut self) -> ConnectionEnd {
         let connecting = tokio_tungstenite::connect_async(&self.url);
         match tokio::time::timeout(CONNECT_PATIENCE, connecting).await {
-            Err(_) => Ended::Lost("no answer".into()),
-            Ok(Err(error)) => Ended::from(error),
+            Err(_) => ConnectionEnd::Lost("no answer".into()),
+            Ok(Err(error)) => ConnectionEnd::from(error),
             Ok(Ok((socket, _))) => match self.follow(socket).await {
                 Err(ended) => ended,
                 Ok(never) => match never {},
@@ -150,7 +152,7 @@ impl Watcher {
         }
     }
 
-    async fn follow(&mut self, mut socket: Socket) -> Result<Infallible, Ended> {
+    async fn follow(&mut self, mut socket: Socket) -> Result<Infallible, ConnectionEnd> {
         let mut heartbeat = tokio::time::interval(HEARTBEAT_INTERVAL);
         let mut freshness = ShownFreshness::new(Instant::now());
         self.join(&mut socket).await?;
@@ -165,7 +167,7 @@ impl Watcher {
                 }
                 _ = heartbeat.tick() => socket.send(wire::heartbeat()).await?,
                 () = tokio::time::sleep_until(deadline) => {
-                    return Err(Ended::Lost(overdue.into()));
+                    return Err(ConnectionEnd::Lost(overdue.into()));
                 }
             }
         }
@@ -177,19 +179,19 @@ impl Watcher {
         &mut self,
         message: Option<Result<Message, tungstenite::Error>>,
         freshness: &mut ShownFreshness,
-    ) -> Result<bool, Ended> {
+    ) -> Result<bool, ConnectionEnd> {
         let text = match message {
             Some(Ok(Message::Text(text))) => text,
             Some(Ok(Message::Close(frame))) => return Err(closed(frame)),
             Some(Ok(_)) => return Ok(false),
             Some(Err(error)) => return Err(error.into()),
-            None => return Err(Ended::Lost("the server hung up".into())),
+            None => return Err(ConnectionEnd::Lost("the server hung up".into())),
         };
         let now = Instant::now();
         match wire::read(&text) {
             None => return Ok(false),
             Some(ServerFrame::RefusedJoin(refused)) => return Err(refused.into()),
-            Some(ServerFrame::Drain(delay)) => return Err(Ended::Drained(delay)),
+            Some(ServerFrame::Drain(delay)) => return Err(ConnectionEnd::Drained(delay)),
             Some(ServerFrame::BeatData(beat)) => {
                 freshness.beat(&beat.checked_at, self.view.is_behind(&beat), now);
                 if beat.database_is_down() {
@@ -226,34 +228,34 @@ impl Watcher {
     }
 }
 
-impl From<tungstenite::Error> for Ended {
-    fn from(error: tungstenite::Error) -> Ended {
-        Ended::Lost(match error {
+impl From<tungstenite::Error> for ConnectionEnd {
+    fn from(error: tungstenite::Error) -> ConnectionEnd {
+        ConnectionEnd::Lost(match error {
             tungstenite::Error::Io(error) => error.to_string(),
             error => error.to_string(),
         })
     }
 }
 
-impl From<WatchError> for Ended {
-    fn from(error: WatchError) -> Ended {
-        Ended::Final(error)
+impl From<WatchError> for ConnectionEnd {
+    fn from(error: WatchError) -> ConnectionEnd {
+        ConnectionEnd::Final(error)
     }
 }
 
-impl From<wire::RefusedJoin> for Ended {
-    fn from(refused: wire::RefusedJoin) -> Ended {
+impl From<wire::RefusedJoin> for ConnectionEnd {
+    fn from(refused: wire::RefusedJoin) -> ConnectionEnd {
         if refused.is_final() {
             let wire::RefusedJoin { code, reason, .. } = refused;
-            Ended::Final(WatchError::RefusedJoin { code, reason })
+            ConnectionEnd::Final(WatchError::RefusedJoin { code, reason })
         } else {
-            Ended::Lost(refused.reason)
+            ConnectionEnd::Lost(refused.reason)
         }
     }
 }
 
-fn closed(frame: Option<CloseFrame>) -> Ended {
-    Ended::Lost(match frame {
+fn closed(frame: Option<CloseFrame>) -> ConnectionEnd {
+    ConnectionEnd::Lost(match frame {
         Some(frame) => format!("closed with {}: {}", u16::from(frame.code), frame.reason),
         None => "closed by the server".into(),
     })

@@ -16,16 +16,20 @@ use crate::ticketing::stock::Proof;
 use crate::ticketing::{EventId, TicketTypeId};
 
 /// The request, as far as it decides which other ticket types would do.
-pub(in crate::api::bookings) struct Asked {
+pub(in crate::api::bookings) struct AskedTypes {
     ticket_types: BTreeSet<TicketTypeId>,
     quantity: i64,
     member: bool,
     proof: Proof,
 }
 
-impl Asked {
-    pub(in crate::api::bookings) fn of(wish: &Wish, caller: &Caller, email_proven: bool) -> Asked {
-        let mut asked = Asked {
+impl AskedTypes {
+    pub(in crate::api::bookings) fn of(
+        wish: &Wish,
+        caller: &Caller,
+        email_proven: bool,
+    ) -> AskedTypes {
+        let mut asked = AskedTypes {
             ticket_types: BTreeSet::new(),
             quantity: 0,
             member: matches!(caller, Caller::User { member: true, .. }),
@@ -62,7 +66,7 @@ pub(in crate::api::bookings) async fn of(
     state: &ApiState,
     caller: &Caller,
     event_id: EventId,
-    asked: &Asked,
+    asked: &AskedTypes,
 ) -> Value {
     let Ok(stock) = availability::visible(state, caller, event_id).await else {
         return json!([]);

@@ -7,7 +7,7 @@ fn carried() -> PlannerWorld {
     let mut world = PlannerWorld::new();
     world.watch(0, EventId(1));
     world.finish_load();
-    world.on(Cause::Carried(true));
+    world.on(FeedCause::Carried(true));
     for _ in 0..3 {
         world.finish_read();
         world.pass(Duration::from_millis(60));
@@ -17,7 +17,7 @@ fn carried() -> PlannerWorld {
 }
 
 fn deliver(world: &mut PlannerWorld, revision: Revision) {
-    world.on(Cause::Delivered(EventId(1), Box::new(change(revision))));
+    world.on(FeedCause::Delivered(EventId(1), Box::new(change(revision))));
 }
 
 fn shown(world: &PlannerWorld) -> Revision {
@@ -59,7 +59,7 @@ fn what_is_committed_before_another_carries_or_nobody_is_read() {
     for carried_on in [true, false] {
         let mut world = carried();
         world.commit_and_ring(EventId(1), 1);
-        world.on(Cause::Carried(carried_on));
+        world.on(FeedCause::Carried(carried_on));
         world.finish_read();
         assert_eq!(shown(&world), 6);
         world.pass(WINDOW);
@@ -72,7 +72,7 @@ fn what_is_committed_before_another_carries_or_nobody_is_read() {
 fn a_late_answer_of_the_log_takes_nothing_back() {
     let mut world = carried();
     world.commit(EventId(1), 1);
-    world.on(Cause::LookAgain(EventId(1)));
+    world.on(FeedCause::LookAgain(EventId(1)));
     world.commit(EventId(1), 1);
     deliver(&mut world, 6);
     world.pass(WINDOW);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::desk::DeskSeller;
 use super::rest::{Newest, RestBuyer};
-use super::selling::{Act, Pile, Sales};
+use super::selling::{Act, Pile, SalesTally};
 use super::{REST_TYPES, TURNS, turn};
 use crate::config::DatabaseConfig;
 use crate::store::Store;
@@ -54,8 +54,8 @@ struct Shop {
     desk: DeskSeller,
     server: BenchProcess,
     address: std::net::SocketAddr,
-    by_desk: Sales,
-    by_rest: Sales,
+    by_desk: SalesTally,
+    by_rest: SalesTally,
 }
 
 impl Shop {
@@ -70,8 +70,8 @@ impl Shop {
             desk: DeskSeller::open(world, store),
             server,
             address,
-            by_desk: Sales::default(),
-            by_rest: Sales::default(),
+            by_desk: SalesTally::default(),
+            by_rest: SalesTally::default(),
         })
     }
 
@@ -92,7 +92,7 @@ impl Shop {
         Ok(())
     }
 
-    fn take(&mut self) -> [Sales; 2] {
+    fn take(&mut self) -> [SalesTally; 2] {
         [&mut self.by_desk, &mut self.by_rest].map(std::mem::take)
     }
 
@@ -101,7 +101,7 @@ impl Shop {
     }
 }
 
-fn report(rows: u32, buyers: usize, empty: [Sales; 2], full: [Sales; 2]) -> Report {
+fn report(rows: u32, buyers: usize, empty: [SalesTally; 2], full: [SalesTally; 2]) -> Report {
     let mut report = Report::new(format!(
         "{buyers} buyer(s) of an event without seats, beside {0} foreign seats and {0} bookings, analysed; \
          {TURNS} turns, {REST_TYPES} ticket types. Floor: the same in a database without.",
@@ -117,7 +117,7 @@ fn report(rows: u32, buyers: usize, empty: [Sales; 2], full: [Sales; 2]) -> Repo
         let pair = (millis(p50[0]), millis(p50[1]));
         let ratio = p50[0].as_secs_f64() / p50[1].as_secs_f64();
         report.compared(&format!("{name}, p50"), pair, ratio, None);
-        let each = |sales: &Sales| sales.usage.postgres.div_f64(sales.done.max(1) as f64);
+        let each = |sales: &SalesTally| sales.usage.postgres.div_f64(sales.done.max(1) as f64);
         let pair = (micros(each(&full)), micros(each(&empty)));
         let ratio = each(&full).as_secs_f64() / each(&empty).as_secs_f64();
         report.compared(&format!("{name}, CPU of Postgres each"), pair, ratio, None);

@@ -22,7 +22,7 @@ use crate::store::yardstick::naive::StockCheck;
 use desk::DeskSeller;
 use naive::NaiveBuyer;
 use rest::{Newest, RestBuyer};
-use selling::{Act, BenchBuyer, Pile, Sales, sell};
+use selling::{Act, BenchBuyer, Pile, SalesTally, sell};
 
 /// How often the ways take turns.
 pub(super) const TURNS: u32 = 3;
@@ -77,22 +77,22 @@ pub(super) fn run(
 
 #[derive(Default)]
 struct Ways {
-    naive: Sales,
-    conditional: Sales,
+    naive: SalesTally,
+    conditional: SalesTally,
     desk: Way,
     rest: Way,
 }
 
 #[derive(Default)]
 struct Way {
-    book: Sales,
-    confirm: Sales,
-    cancel: Sales,
+    book: SalesTally,
+    confirm: SalesTally,
+    cancel: SalesTally,
 }
 
 impl Way {
     /// In this order: nothing can be confirmed that was not booked.
-    fn acts(&mut self) -> [(Act, &mut Sales); 3] {
+    fn acts(&mut self) -> [(Act, &mut SalesTally); 3] {
         [
             (Act::Book, &mut self.book),
             (Act::Confirm, &mut self.confirm),
@@ -147,7 +147,7 @@ pub(super) fn turn(
     buyers: Vec<impl BenchBuyer>,
     act: Act,
     time: Duration,
-) -> Result<Sales, BenchError> {
+) -> Result<SalesTally, BenchError> {
     let meter = Meter {
         server,
         postgres: world.postgres,

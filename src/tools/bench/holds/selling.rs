@@ -67,7 +67,7 @@ impl Pile {
 
 /// The outcome of one or several turns.
 #[derive(Debug, Default)]
-pub(in crate::tools::bench) struct Sales {
+pub(in crate::tools::bench) struct SalesTally {
     /// One for each thing done.
     pub(in crate::tools::bench) latencies: Vec<Duration>,
     pub(in crate::tools::bench) wall: Duration,
@@ -79,12 +79,12 @@ pub(in crate::tools::bench) struct Sales {
     pub(in crate::tools::bench) rates: Vec<f64>,
 }
 
-impl Sales {
+impl SalesTally {
     pub(in crate::tools::bench) fn rate(&self) -> f64 {
         self.latencies.len() as f64 / self.wall.as_secs_f64()
     }
 
-    pub(in crate::tools::bench) fn add(&mut self, turn: Sales) {
+    pub(in crate::tools::bench) fn add(&mut self, turn: SalesTally) {
         self.rates.push(turn.rate());
         self.latencies.extend(turn.latencies);
         self.wall += turn.wall;
@@ -105,14 +105,14 @@ pub(in crate::tools::bench) async fn sell<B: BenchBuyer>(
     buyers: Vec<B>,
     act: Act,
     time: Duration,
-) -> Result<Sales, BenchError> {
+) -> Result<SalesTally, BenchError> {
     let counted_from = Instant::now() + WARM_UP;
     let until = counted_from + time;
     let mut tasks = JoinSet::new();
     for buyer in buyers {
         tasks.spawn(work(buyer, act, counted_from, until));
     }
-    let mut sales = Sales::default();
+    let mut sales = SalesTally::default();
     while let Some(ended) = tasks.join_next().await {
         let (latencies, done) = ended.map_err(|_| BenchError::Child("a buyer died"))??;
         sales.latencies.extend(latencies);
