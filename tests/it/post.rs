@@ -115,7 +115,7 @@ async fn a_confirmed_booking_sends_its_tickets_once() {
     // And so may the buyer, who proves to be one.
     let resend = format!("{booking}/resend");
     let stranger = server.anonymous().post(&resend, &json!({})).await;
-    assert_eq!(stranger.code(404), "BOOKING_NOT_FOUND");
+    assert_eq!(stranger.code(401), "UNAUTHENTICATED");
     let token = opened.data(200)["token"].as_str().unwrap();
     let buyer = server.anonymous().with_header("x-booking-token", token);
     buyer.post(&resend, &json!({})).await.data(202);
