@@ -3,7 +3,7 @@
 -- `src/ticketing/price.rs` makes the lines of a booking from these rows (`booking_items`). A change here is for bookings
 -- that are made later.
 
--- Which taxes of its organization an event has.
+-- Selects the taxes of its organization that an event has.
 alter table events add column country char(2) constraint events_country_iso check (country ~ '^[A-Z]{2}$');
 -- Fees that the organizer pays: no line of the booking.
 alter table bookings add column absorbed_fee_amount bigint not null default 0

@@ -51,7 +51,7 @@ impl ExportPlaces {
     }
 }
 
-/// Which bookings of the report.
+/// Selection of bookings of the report.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReportQuery {

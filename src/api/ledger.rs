@@ -31,7 +31,7 @@ impl Input for BooksOf {
     }
 }
 
-/// Which entries.
+/// Selection of entries.
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EntryList {

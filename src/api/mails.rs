@@ -19,7 +19,7 @@ use crate::store::letters::EventMail;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::{BookingId, EventId};
 
-/// Which mails are listed.
+/// Selection of mails.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct WhichMails {

@@ -25,7 +25,7 @@ use crate::ticketing::record::{BookingStatus, Money};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::{BookingId, PaymentId};
 
-/// How to pay.
+/// The way to pay.
 #[derive(ToSchema)]
 #[schema(example = json!({"return_url": "/bookings"}))]
 pub(super) struct PaymentWish {

@@ -38,7 +38,7 @@ pub(super) enum Waiting {
     NeedsReview,
 }
 
-/// Which payments or jobs.
+/// Selection of payments or jobs.
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ReviewList {

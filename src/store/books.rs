@@ -89,7 +89,7 @@ pub struct Payout {
     pub net: i64,
 }
 
-/// Which entries to read.
+/// Selection of entries.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct EntriesOf {
     /// `None`: all of them.

@@ -53,7 +53,7 @@ pub struct Scanned {
     /// When somebody was let in with the ticket: now, or before.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub at: Option<Timestamp>,
-    /// Where that was.
+    /// The gate at which that was.
     pub gate: Option<String>,
 }
 

@@ -12,20 +12,20 @@
 //! | `EVENT_AT_CAPACITY` | every ticket type has enough in its own pools, the event has nothing |
 //! | `SOLD_OUT` | nothing is left of anything asked for |
 
+mod limits;
+mod room;
 mod sale;
 mod vouchers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::adjacent;
 use super::price::{Price, PriceLine, Voucher};
 use super::record::{self, BookedSeat, BookingItem, BookingKind, Money};
-use super::refusal::{Of, Refusal};
-use super::sellable::{Source, sellable};
+use super::refusal::Refusal;
 use super::stock::{ClaimState, EventTerms, GuestHash, Proof, Share, Stock, TicketTypeTerms};
-use super::{BookingId, OrganizationId, PoolId, SeatId, TicketTypeId, UserId, VoucherId};
+use super::{BookingId, OrganizationId, SeatId, TicketTypeId, UserId, VoucherId};
 
 /// One booking as it is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -213,12 +213,12 @@ fn granted(
 ) -> Result<Grant, Refusal> {
     let (vouchers, mut lines) = chosen(stock, request, now)?;
     if kind == BookingKind::Checkout {
-        check_pending(stock, request.buyer)?;
-        check_share(stock, request, total_quantity(&lines))?;
+        limits::check_pending(stock, request.buyer)?;
+        limits::check_share(stock, request, total_quantity(&lines))?;
     }
-    check_seats(stock, &lines)?;
-    check_counts(stock, &lines)?;
-    choose_seats(stock, &mut lines)?;
+    room::check_seats(stock, &lines)?;
+    room::check_counts(stock, &lines)?;
+    room::choose_seats(stock, &mut lines)?;
     let price = vouchers::priced(stock, request, &lines, &vouchers)?;
     grant(stock, lines, kind, &vouchers, price, now)
 }
@@ -252,7 +252,7 @@ fn chosen(
     let vouchers = vouchers::good(stock, request, now)?;
     let reveals = |ticket_type| vouchers::reveal(stock, request, &vouchers, ticket_type);
     let lines = lines(stock, request, standing, &reveals, now)?;
-    check_limits(stock, request, &lines)?;
+    limits::check_limits(stock, request, &lines)?;
     vouchers::check_applicable(&vouchers, &lines)?;
     Ok((vouchers, lines))
 }
@@ -383,224 +383,6 @@ fn line_of(
 fn ticket_type(stock: &Stock, id: TicketTypeId) -> Result<&TicketTypeTerms, Refusal> {
     let not_found = Refusal::TicketTypeNotFound { ticket_type_id: id };
     stock.ticket_types.get(&id).ok_or(not_found)
-}
-
-fn check_limits(stock: &Stock, request: &Request, lines: &[RequestedType]) -> Result<(), Refusal> {
-    for line in lines {
-        let terms = ticket_type(stock, line.ticket_type_id)?;
-        let min = terms.min_per_booking.max(1);
-        if line.quantity < min || line.blocks.iter().any(|block| *block < 1) {
-            return Err(Refusal::BelowMinimum {
-                min,
-                ticket_type_id: line.ticket_type_id,
-            });
-        }
-        let allowance = allowance(stock, request, line.ticket_type_id, terms);
-        if let Some(max) = allowance.filter(|max| line.quantity > *max) {
-            return Err(Refusal::LimitExceeded {
-                max,
-                ticket_type_id: Some(line.ticket_type_id),
-            });
-        }
-    }
-    let max = stock.event.max_per_booking;
-    match total_quantity(lines) {
-        1.. if total_quantity(lines) <= max => Ok(()),
-        _ => Err(Refusal::LimitExceeded {
-            max,
-            ticket_type_id: None,
-        }),
-    }
-}
-
-/// How many of a ticket type this booking may have; `None` means no bound of the type's own.
-fn allowance(
-    stock: &Stock,
-    request: &Request,
-    id: TicketTypeId,
-    terms: &TicketTypeTerms,
-) -> Option<i64> {
-    let buyer = request.buyer.and_then(|user| stock.buyers.get(&user));
-    let guest = request.guest.and_then(|guest| stock.guests.get(&guest));
-    let live = match (buyer, guest) {
-        (Some(buyer), _) => buyer.live.get(&id).copied(),
-        (None, Some(guest)) => guest.live.get(&id).copied(),
-        (None, None) => None,
-    };
-    let for_user = terms
-        .max_per_user
-        .map(|max| (max - live.unwrap_or(0)).max(0));
-    [terms.max_per_booking, for_user]
-        .into_iter()
-        .flatten()
-        .min()
-}
-
-fn check_pending(stock: &Stock, buyer: Option<UserId>) -> Result<(), Refusal> {
-    let record = buyer.and_then(|user| stock.buyers.get(&user));
-    match record.and_then(|buyer| buyer.pending) {
-        Some(booking_id) => Err(Refusal::PendingBookingExists {
-            booking_id: Some(booking_id),
-        }),
-        None => Ok(()),
-    }
-}
-
-/// No buyer gets more than a share of the event, by however many bookings.
-fn check_share(stock: &Stock, request: &Request, quantity: i64) -> Result<(), Refusal> {
-    let buyer = request.buyer.and_then(|user| stock.buyers.get(&user));
-    let guest = request.guest.and_then(|guest| stock.guests.get(&guest));
-    let (pending, tickets) = match (buyer, guest) {
-        (Some(buyer), _) => (i64::from(buyer.pending.is_some()), buyer.tickets),
-        (None, Some(guest)) => (guest.pending, guest.tickets),
-        (None, None) => (0, 0),
-    };
-    let exceeded = |max, of| Err(Refusal::HoldsExceeded { max, of });
-    match request.share {
-        Share {
-            pending: Some(max), ..
-        } if pending >= max => exceeded(max, Of::PendingBookings),
-        Share {
-            tickets: Some(max), ..
-        } if tickets.saturating_add(quantity) > max => exceeded(max, Of::Tickets),
-        _ => Ok(()),
-    }
-}
-
-/// The seats named are free, and none is named twice.
-fn check_seats(stock: &Stock, lines: &[RequestedType]) -> Result<(), Refusal> {
-    let mut named = BTreeSet::new();
-    let seats = lines.iter().flat_map(|line| &line.seats).copied();
-    let taken: Vec<SeatId> = seats
-        .filter(|seat| !named.insert(*seat) || !stock.seat_free(*seat))
-        .collect();
-    match taken.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::SeatTaken { seats: taken }),
-    }
-}
-
-/// Every pool has enough for the booking as a whole; pools may be shared by its lines.
-fn check_counts(stock: &Stock, lines: &[RequestedType]) -> Result<(), Refusal> {
-    let mut needs: BTreeMap<PoolId, i64> = BTreeMap::new();
-    for line in lines {
-        let pools = &ticket_type(stock, line.ticket_type_id)?.pools;
-        for pool in pools.iter().chain([&stock.root]).collect::<BTreeSet<_>>() {
-            *needs.entry(*pool).or_default() += line.quantity;
-        }
-    }
-    let lacks = |pool: &PoolId| {
-        needs
-            .get(pool)
-            .is_some_and(|need| *need > stock.pool_left(*pool))
-    };
-    let short: Vec<&RequestedType> = lines
-        .iter()
-        .filter(|line| {
-            let terms = stock.ticket_types.get(&line.ticket_type_id);
-            let mut pools = terms.into_iter().flat_map(|terms| &terms.pools);
-            pools.any(|pool| *pool != stock.root && lacks(pool))
-        })
-        .collect();
-    let root_left = stock.pool_left(stock.root).max(0);
-    match (short.as_slice(), lacks(&stock.root)) {
-        ([], false) => Ok(()),
-        ([], true) if root_left == 0 => Err(Refusal::EventAtCapacity { available: 0 }),
-        ([], true) => Err(not_enough(stock, lines, root_left, None)),
-        ([line], false) => Err(match left(stock, line.ticket_type_id) {
-            0 => Refusal::TicketTypeSoldOut {
-                ticket_type_id: line.ticket_type_id,
-                available: 0,
-            },
-            left => not_enough(stock, lines, left, Some(line.ticket_type_id)),
-        }),
-        _ => Err(match together(stock, lines, root_left) {
-            0 => Refusal::SoldOut {
-                by_type: by_type(stock, lines),
-            },
-            left => not_enough(stock, lines, left, only(lines)),
-        }),
-    }
-}
-
-fn not_enough(
-    stock: &Stock,
-    lines: &[RequestedType],
-    left: i64,
-    ticket_type_id: Option<TicketTypeId>,
-) -> Refusal {
-    Refusal::NotEnoughLeft {
-        left,
-        ticket_type_id,
-        by_type: by_type(stock, lines),
-    }
-}
-
-fn by_type(stock: &Stock, lines: &[RequestedType]) -> BTreeMap<TicketTypeId, i64> {
-    let ids = lines.iter().map(|line| line.ticket_type_id);
-    ids.map(|id| (id, left(stock, id))).collect()
-}
-
-/// The most that could be sold of all these ticket types together.
-fn together(stock: &Stock, lines: &[RequestedType], root_left: i64) -> i64 {
-    let shared: Vec<(i64, Vec<(PoolId, i64)>)> = lines
-        .iter()
-        .map(|line| {
-            let terms = stock.ticket_types.get(&line.ticket_type_id);
-            let pools = terms.into_iter().flat_map(|terms| &terms.pools);
-            let pools = pools.filter(|pool| **pool != stock.root);
-            let pools = pools.map(|pool| (*pool, stock.pool_left(*pool)));
-            (left(stock, line.ticket_type_id), pools.collect())
-        })
-        .collect();
-    let sources: Vec<Source<'_>> = shared
-        .iter()
-        .map(|(available, shared)| Source {
-            available: *available,
-            shared,
-        })
-        .collect();
-    sellable(root_left, &sources)
-}
-
-fn only(lines: &[RequestedType]) -> Option<TicketTypeId> {
-    match lines {
-        [line] => Some(line.ticket_type_id),
-        _ => None,
-    }
-}
-
-fn left(stock: &Stock, id: TicketTypeId) -> i64 {
-    let terms = stock.ticket_types.get(&id);
-    terms.map_or(0, |terms| stock.left(terms))
-}
-
-/// Fills every block with seats side by side, none of them chosen or named already.
-fn choose_seats(stock: &Stock, lines: &mut [RequestedType]) -> Result<(), Refusal> {
-    let mut chosen: BTreeSet<SeatId> = lines.iter().flat_map(|l| &l.seats).copied().collect();
-    for line in lines {
-        let id = line.ticket_type_id;
-        // Longest first: a short block must not break the only place where a long one fits.
-        line.blocks.sort_by_key(|block| std::cmp::Reverse(*block));
-        for quantity in &line.blocks {
-            let no_adjacent = || Refusal::NoAdjacentSeats {
-                ticket_type_id: id,
-                quantity: *quantity,
-            };
-            let count = usize::try_from(*quantity).map_err(|_| no_adjacent())?;
-            let of_type = |seat| {
-                stock
-                    .seats
-                    .get(&seat)
-                    .is_some_and(|s| s.ticket_type_id == id)
-            };
-            let free = |seat| !chosen.contains(&seat) && stock.seat_free(seat) && of_type(seat);
-            let block = adjacent::best(&stock.rows, count, free).ok_or_else(no_adjacent)?;
-            chosen.extend(&block);
-            line.seats.extend(block);
-        }
-    }
-    Ok(())
 }
 
 fn grant(

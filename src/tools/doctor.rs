@@ -14,8 +14,9 @@ use crate::store::doctor::{self, Condition, Diagnosis};
 pub async fn examine(config: &Config, url: &str) -> Result<Diagnosis, StoreError> {
     let mut found = Diagnosis::default();
     let database = doctor::examine(config, url).await?;
-    files(config, &mut found);
-    proxies(config, database.is_demo(), &mut found);
+    let is_demo = database.is_demo();
+    files(config, is_demo, &mut found);
+    proxies(config, is_demo, &mut found);
     found.0.extend(database.0);
     Ok(found)
 }
@@ -51,7 +52,7 @@ fn proxies(config: &Config, is_demo: bool, found: &mut Diagnosis) {
 }
 
 /// Open files of this process.
-fn files(config: &Config, found: &mut Diagnosis) {
+fn files(config: &Config, is_demo: bool, found: &mut Diagnosis) {
     descriptors::raise_limit();
     let mut bounded = config.clone();
     let asked = config.socket.connections_max;
@@ -62,7 +63,8 @@ fn files(config: &Config, found: &mut Diagnosis) {
                 bounded.socket.connections_max
             );
             let mend = "raise the limit of open files (ulimit -n; LimitNOFILE= in a systemd unit)";
-            found.note("open files", says, Some((Condition::Warning, mend)));
+            let bad = (!is_demo).then_some((Condition::Warning, mend));
+            found.note("open files", says, bad);
         }
         Ok(_) => found.note("open files", format!("room for {asked} viewers"), None),
         Err(error) => {

@@ -101,9 +101,8 @@ async fn an_ended_hold_is_seen_by_viewers_within_a_second() {
     server.audit().await;
 }
 
-#[tokio::test]
-async fn a_buyer_does_not_wait_for_the_sweeper() {
-    // A node whose sweeper looks once a minute.
+/// A node whose sweeper looks once a minute.
+async fn with_a_slow_sweeper() -> (TestServer, Client, Staged) {
     let server = TestServer::builder()
         .with(|config| {
             config.sweep.sweep_pause_ms_max = 60_000;
@@ -112,10 +111,14 @@ async fn a_buyer_does_not_wait_for_the_sweeper() {
         .start()
         .await;
     let client = server.client().await;
-    let show = Show::new()
-        .ticket_type("Standing", 1_500, 4)
-        .stage(&client)
-        .await;
+    let show = Show::new().ticket_type("Standing", 1_500, 4);
+    let show = show.stage(&client).await;
+    (server, client, show)
+}
+
+#[tokio::test]
+async fn a_buyer_does_not_wait_for_the_sweeper() {
+    let (server, client, show) = with_a_slow_sweeper().await;
     let first = hold(&server, &show, 4).await;
     end_in(&client, &show, 0.0).await;
     let second = hold(&server, &show, 4).await;
@@ -128,19 +131,7 @@ async fn a_buyer_does_not_wait_for_the_sweeper() {
 
 #[tokio::test]
 async fn a_replay_answers_a_revision_that_stands() {
-    // A node whose sweeper looks once a minute.
-    let server = TestServer::builder()
-        .with(|config| {
-            config.sweep.sweep_pause_ms_max = 60_000;
-            config.sweep.sweep_failing_pause_ms_max = 60_000;
-        })
-        .start()
-        .await;
-    let client = server.client().await;
-    let show = Show::new()
-        .ticket_type("Standing", 1_500, 4)
-        .stage(&client)
-        .await;
+    let (server, client, show) = with_a_slow_sweeper().await;
     let keyed = server
         .anonymous()
         .with_header("idempotency-key", "5b2f7a0e-6f0c-4a53-9d43-6a1d6b1f0c11");

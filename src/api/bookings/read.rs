@@ -20,7 +20,7 @@ use crate::ticketing::record::{Booking, BookingStatus, Money};
 use crate::ticketing::reference::parse_booking_reference;
 use crate::ticketing::{BookingId, EventId, UserId};
 
-/// Which bookings of a list.
+/// Selection of bookings of a list.
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(in crate::api) struct BookingList {

@@ -1,13 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::ticketing::EventId;
 use crate::ticketing::adjacent::{Place, SeatRow};
 use crate::ticketing::live::EventStatus;
 use crate::ticketing::record::Money;
+use crate::ticketing::refusal::Of;
 use crate::ticketing::stock::{Buyer, Pool, Proof, Seat};
+use crate::ticketing::{EventId, PoolId};
 
 const VIP: TicketTypeId = TicketTypeId(1);
 const STANDING: TicketTypeId = TicketTypeId(2);

@@ -48,8 +48,13 @@ it('somebody registers, confirms the address, books, stays signed in, and signs 
   await expect.poll(() => said(page)).toContain('A mail is on its way');
   await expect.poll(() => navigation(page)).toContain('Mary');
   await picture(page, 'account signed in');
-  await page.goto(await mailed(email, /http\S+#confirm=\S+/));
+  const link = await mailed(email, /http\S+#confirm=\S+/);
+  await page.goto(link);
   await expect.poll(() => said(page)).toBe('Your e-mail address is confirmed.');
+  // The mail is opened once more, in this window or another one.
+  await page.goto(`${url}/`);
+  await page.goto(link);
+  await expect.poll(() => said(page)).toBe('Your e-mail address is confirmed already.');
   expect(new URL(page.url()).hash).toBe('');
   expect(await textOf(page.locator('seatcast-account-page'))).not.toContain('not confirmed yet');
 

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, expect, inject, it } from 'vitest';
 import { below, type Below } from '../support/below.ts';
-import { launch, open, textOf } from '../support/browser.ts';
+import { launch, open, picture, textOf } from '../support/browser.ts';
 import { makeEvent, sql } from '../support/world.ts';
 
 const { url } = inject('seatcast');
@@ -47,5 +47,25 @@ it.each(['/', '/below'])('a page of another site (%s) shows and sells live ticke
   await page.getByRole('button', { name: 'Hold 1 ticket' }).click();
   await expect.poll(() => textOf(badge)).toMatch(/24 left\s+LIVE/i);
   await expect.poll(() => page.locator('seatcast-bookings [data-booking]').count()).toBe(1);
+  expect(errors).toEqual([]);
+});
+
+it('a page in Persian sells in Persian, from right to left, and a page in Thai in Thai', async () => {
+  const { port } = elsewhere.address() as AddressInfo;
+  const { page, errors } = await open(browser, `http://127.0.0.1:${port}/`);
+  const badge = page.locator('body > seatcast-availability');
+  const panel = page.locator('seatcast-booking');
+  await expect.poll(() => textOf(badge)).toMatch(/30 left/);
+  await page.evaluate(() => document.documentElement.setAttribute('lang', 'fa'));
+  await expect.poll(() => textOf(badge)).toBe('۳۰ باقی مانده زنده');
+  expect(await panel.evaluate((element) => getComputedStyle(element).direction)).toBe('rtl');
+  await page.getByRole('button', { name: 'یکی بیشتر Standard' }).click();
+  await page.getByRole('button', { name: 'نگه داشتن ۱ بلیت' }).click();
+  await expect.poll(() => textOf(page.locator('seatcast-bookings [data-booking]'))).toContain('برای شما نگه داشته شده');
+  await picture(page, 'embedded in Persian');
+  await page.evaluate(() => document.documentElement.setAttribute('lang', 'th'));
+  await expect.poll(() => textOf(page.locator('seatcast-bookings [data-booking]'))).toContain('เก็บไว้ให้คุณ');
+  expect(await panel.evaluate((element) => getComputedStyle(element).direction)).toBe('ltr');
+  await picture(page, 'embedded in Thai');
   expect(errors).toEqual([]);
 });
