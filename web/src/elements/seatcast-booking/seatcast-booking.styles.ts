@@ -195,11 +195,11 @@ export const styles = [
       font-size: 0.8125rem;
       font-weight: 400;
     }
-    /* Wide enough for two columns: the tickets on the left, the booking stays in sight on the right. */
+    /* Wide enough for two columns: the tickets where lines begin, the booking stays in sight beside them. */
     @container (min-width: 820px) {
       slot {
         display: block;
-        float: left;
+        float: inline-start;
         width: calc(100% - 368px);
       }
       .side {

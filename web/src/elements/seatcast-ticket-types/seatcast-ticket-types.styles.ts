@@ -56,6 +56,10 @@ export const styles = [
       border-radius: 3px;
       background: var(--sunken);
     }
+    /* It fills from where lines begin. */
+    :host(:lang(fa)) .bar {
+      transform: scaleX(-1);
+    }
     .bar rect {
       transition:
         x 400ms ease-out,
