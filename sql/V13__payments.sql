@@ -185,7 +185,7 @@ $$;
 -- Posts a movement of money in one currency; false where it was posted before.
 create function ledger_post(posting_key text, why text, organization bigint, event bigint, booking uuid, payment uuid,
                             money char(3), names text[], kinds text[], amounts bigint[])
-    returns boolean language plpgsql as $$
+    returns boolean language plpgsql set plan_cache_mode = force_generic_plan as $$
 declare
     posting bigint;
 begin

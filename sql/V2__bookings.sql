@@ -212,7 +212,7 @@ create table tickets (
 create index tickets_by_type on tickets (ticket_type_id);
 create index tickets_by_event on tickets (event_id, id);
 create index tickets_by_seat on tickets (seat_id) where seat_id is not null;
-create index tickets_by_booking on tickets (booking_id);
+create index tickets_by_booking on tickets (booking_id, id);
 
 -- Stored answers of requests that carried an Idempotency-Key. The row is written in the
 -- transaction of the effect, so that the same request after a crash finds either both or neither.

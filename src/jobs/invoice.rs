@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{End, Failed, JobHands, Kind, Task};
 use crate::auth::proofs::Proofs;
 use crate::store::invoices::INVOICE_JOB;
+
+/// By then whoever numbers the series has come further.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NumberInvoice {
@@ -23,7 +27,11 @@ impl Kind for NumberInvoice {
     }
 
     async fn carry_out(&self, hands: &JobHands, _task: &Task<'_>) -> Result<End, Failed> {
-        hands.store.number_invoices(self.transaction_id).await?;
-        Ok(End::Done)
+        Ok(
+            match hands.store.number_invoices(self.transaction_id).await? {
+                true => End::Done,
+                false => End::Rests(LOOK_AGAIN, Value::Null),
+            },
+        )
     }
 }

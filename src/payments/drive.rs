@@ -162,10 +162,10 @@ async fn step(
     if attempt.provider == ProviderName::Offline {
         charge = offline_charge(&attempt, &booking);
     }
-    if is_news(&attempt, &charge) {
+    let mut step = next(&attempt, &charge, &booking, now);
+    if is_news(&attempt, &charge, &step) {
         table.heard(&attempt, &charge).await?;
     }
-    let mut step = next(&attempt, &charge, &booking, now);
     if mistaken!(CaptureUnsold) && step == Next::Sell {
         step = Next::Capture;
     }
@@ -222,15 +222,15 @@ async fn step(
     }
 }
 
-/// Whether the charge says what the attempt's row does not. What is taken, or ended, is written by a step of its own.
-fn is_news(of: &Attempt, charge: &Charge) -> bool {
+/// Whether the charge says what the attempt's row does not, and no step that follows at once writes.
+fn is_news(of: &Attempt, charge: &Charge, next: &Next) -> bool {
     let state = match charge.status {
         ChargeStatus::Canceled => of.state,
         status => status.state(),
     };
+    let is_moving = matches!(next, Next::Sell | Next::Capture | Next::Settle);
     of.provider_ref.as_ref() != Some(&charge.provider_ref)
-        || of.state != state
-        || of.failure != charge.failure
+        || !is_moving && (of.state != state || of.failure != charge.failure)
 }
 
 /// Looks at money that is ours already.

@@ -12,48 +12,7 @@ use crate::ticketing::stock::GuestHash;
 use crate::ticketing::{BookingId, EventId, UserId};
 
 /// Booking `b` in the shape of [`Booking`].
-pub(super) const BOOKING: &str = "
-    jsonb_build_object(
-        'id', b.id, 'version', b.version, 'reference', b.reference, 'event_id', b.event_id, 'user_id', b.user_id,
-        'status', b.status, 'kind', b.kind, 'quantity', b.quantity,
-        'total', jsonb_build_object('amount', b.total_amount, 'currency', b.currency),
-        'expires_at', rfc3339(b.expires_at), 'created_at', rfc3339(b.created_at),
-        'confirmed_at', rfc3339(b.confirmed_at), 'paid_by', b.paid_by,
-        'payment_id', b.payment_id, 'extended_at', rfc3339(b.extended_at), 'processing_since', rfc3339(b.processing_since),
-        'cancel_reason', b.cancel_reason,
-        'payment', (select jsonb_build_object(
-                        'id', p.id, 'provider', p.provider, 'method', p.method,
-                        'state', case when p.review is null then p.state else 'needs_review' end,
-                        'amount', jsonb_build_object('amount', p.amount, 'currency', p.currency),
-                        'refunded', jsonb_build_object('amount', p.refunded_amount, 'currency', p.currency),
-                        'failure', p.failure)
-                      from payments p where p.booking_id = b.id order by p.id desc limit 1),
-        'items', (select coalesce(jsonb_agg(jsonb_build_object(
-                      'ticket_type_id', i.ticket_type_id, 'name', t.name, 'quantity', i.quantity,
-                      'unit_price', jsonb_build_object('amount', i.unit_amount, 'currency', b.currency),
-                      'seats', (select coalesce(jsonb_agg(jsonb_build_object(
-                                    'id', s.id, 'section', section.name, 'row', s.row_label, 'number', s.number)
-                                    order by s.position), '[]')
-                                  from claims c
-                                  join seats s on s.id = c.seat_id
-                                  join sections section on section.id = s.section_id
-                                 where c.booking_id = b.id and c.ticket_type_id = i.ticket_type_id
-                                   and (c.state <> 'dead' or b.status not in ('pending', 'confirmed'))))
-                      order by i.line), '[]')
-                    from booking_items i join ticket_types t on t.id = i.ticket_type_id
-                   where i.booking_id = b.id and i.kind = 'ticket'),
-        'lines', (select coalesce(jsonb_agg(jsonb_build_object(
-                      'kind', i.kind, 'ticket_type_id', i.ticket_type_id, 'name', coalesce(i.name, t.name, ''),
-                      'quantity', i.quantity, 'unit_amount', i.unit_amount, 'amount', i.amount,
-                      'tax_amount', i.tax_amount, 'tax', case when i.tax_rate is not null then jsonb_build_object(
-                          'basis_points', i.tax_rate, 'included', i.tax_included) end)
-                      order by i.line), '[]')
-                    from booking_items i left join ticket_types t on t.id = i.ticket_type_id
-                   where i.booking_id = b.id),
-        'tickets', (select coalesce(jsonb_agg(jsonb_build_object(
-                        'code', k.code, 'ticket_type_id', k.ticket_type_id, 'seat_id', k.seat_id, 'status', k.status)
-                        order by k.id), '[]')
-                      from tickets k where k.booking_id = b.id))";
+pub(super) const BOOKING: &str = "booking_json(b)";
 
 /// Columns of booking `b` and its event `e` in the order of [`Belongs`].
 const BELONGS: &str = "b.id, b.event_id, b.user_id, b.token_hash, e.organizer_id";

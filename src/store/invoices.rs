@@ -40,15 +40,20 @@ pub struct Invoice {
 
 impl Store {
     /// Numbers the invoice of a ledger transaction, with those of its series that wait as well: a batch takes the lock of the
-    /// counter once.
-    pub async fn number_invoices(&self, transaction_id: i64) -> Result<(), StoreError> {
+    /// counter once. `false`: somebody else numbers the series now, and perhaps this one with it; look again.
+    pub async fn number_invoices(&self, transaction_id: i64) -> Result<bool, StoreError> {
         let lent = transaction_id;
-        // Each round numbers the first that wait; in the end this one is among them.
-        while self
-            .transaction(&lent, |tx, id| Box::pin(number(tx, *id)))
-            .await?
-        {}
-        Ok(())
+        loop {
+            // Each round numbers the first that wait; in the end this one is among them.
+            match self
+                .transaction(&lent, |tx, id| Box::pin(number(tx, *id)))
+                .await?
+            {
+                Numbered::Some => {}
+                Numbered::This => return Ok(true),
+                Numbered::Busy => return Ok(false),
+            }
+        }
     }
 
     /// Of a booking, in order.
@@ -102,20 +107,46 @@ fn shown(kind: &str, year: i32, number: i32) -> String {
     format!("{series}-{year}-{number:06}")
 }
 
+/// How a round of numbering ended.
+enum Numbered {
+    /// Some have their numbers; this one may be among them.
+    Some,
+    /// This one has its number.
+    This,
+    Busy,
+}
+
 /// The counter's row is locked before the invoices are read, so a number is never taken twice, and the numbers follow the
-/// order of the transactions as far as these are known. `false`: this one has its number.
-async fn number(tx: &Transaction<'_>, id: i64) -> Result<bool, StoreError> {
+/// order of the transactions as far as these are known. Nobody waits for the lock with a connection in hand.
+async fn number(tx: &Transaction<'_>, id: i64) -> Result<Numbered, StoreError> {
     let sql = "
         insert into invoice_counters (organization_id, year, kind, last)
-        select organization_id, year, kind, 0 from invoices where transaction_id = $1 and number is null
-            on conflict (organization_id, year, kind) do update set last = invoice_counters.last
-        returning organization_id, year, kind, last";
+        select i.organization_id, i.year, i.kind, 0 from invoices i
+         where i.transaction_id = $1 and i.number is null
+           and not exists (select from invoice_counters c
+                            where c.organization_id = i.organization_id and c.year = i.year and c.kind = i.kind)
+            on conflict do nothing";
     let statement = tx.prepare_cached(sql).await?;
-    let Some(row) = tx.query_opt(&statement, &[&id]).await? else {
-        return Ok(false);
+    tx.execute(&statement, &[&id]).await?;
+    let sql = "
+        select i.number is null, c.organization_id, c.year, c.kind, c.last
+          from invoices i
+          left join lateral (
+               select * from invoice_counters
+                where organization_id = i.organization_id and year = i.year and kind = i.kind and i.number is null
+                limit 1 for no key update skip locked) c on true
+         where i.transaction_id = $1";
+    let statement = tx.prepare_cached(sql).await?;
+    let row = tx.query_opt(&statement, &[&id]).await?;
+    let waiting = row.filter(|row| row.try_get(0).unwrap_or(false));
+    let Some(row) = waiting else {
+        return Ok(Numbered::This);
     };
-    let (organization, year): (i64, i32) = (row.try_get(0)?, row.try_get(1)?);
-    let (kind, last): (String, i32) = (row.try_get(2)?, row.try_get(3)?);
+    let Some(organization) = row.try_get::<_, Option<i64>>(1)? else {
+        return Ok(Numbered::Busy);
+    };
+    let year: i32 = row.try_get(2)?;
+    let (kind, last): (String, i32) = (row.try_get(3)?, row.try_get(4)?);
     let sql = "
         with waiting as materialized (
             select transaction_id, row_number() over (order by transaction_id) as place
@@ -137,7 +168,7 @@ async fn number(tx: &Transaction<'_>, id: i64) -> Result<bool, StoreError> {
     let statement = tx.prepare_cached(sql).await?;
     tx.execute(&statement, &[&organization, &year, &kind, &last])
         .await?;
-    Ok(true)
+    Ok(Numbered::Some)
 }
 
 #[cfg(test)]

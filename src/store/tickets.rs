@@ -167,7 +167,7 @@ impl Store {
     ) -> Result<Vec<TicketInFull>, StoreError> {
         let client = self.client().await?;
         let sql = format!(
-            "select {COLUMNS} from (select * from tickets where booking_id = $1 order by id limit $2) k {JOINS} order by k.id"
+            "select {COLUMNS} from (select * from tickets where booking_id = $1 limit $2) k {JOINS} order by k.id"
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&booking, &TICKETS_MAX]).await?;

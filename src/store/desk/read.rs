@@ -12,7 +12,6 @@ use super::connection::statements;
 use super::{EventFacts, Facts, Found, Questions, Turns};
 use crate::config::inside::SHARE_MAX;
 use crate::store::StoreError;
-use crate::store::bookings::BOOKING;
 use crate::store::changes::unsigned;
 use crate::store::edit::status;
 use crate::store::idempotency::StoredAnswer;
@@ -204,12 +203,12 @@ fn standing(locked: &str) -> String {
     format!(
         "
         with {MINE}
-        select wanted.id, b.id is not null, {BOOKING}, c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state
+        select wanted.id, b.id is not null, booking_json(b.held), c.id, c.ticket_type_id, c.seat_id, c.quantity, c.state
           from unnest($2::uuid[]) wanted (id)
           cross join lateral (select from bookings where id = wanted.id limit 1) there
           left join lateral (
-              select * from bookings
-               where id = wanted.id and event_id in (select event_id from mine) limit 1 {lock}) b on true
+              select held, held.id from bookings held
+               where held.id = wanted.id and held.event_id in (select event_id from mine) limit 1 {lock}) b on true
           left join lateral (
               select * from claims where booking_id = b.id and state <> 'dead' limit 10000) c on true"
     )
