@@ -44,18 +44,32 @@ begin
 end
 $$;
 
--- Every three letters in a row, for an index that finds any part of a text. The same as pg_trgm does, which not every
--- database may have; and it knows the letters of every language whatever the locale.
-create function trigrams(searched text) returns text[] language plpgsql immutable strict parallel safe as $$
+-- Every letter, two and three letters in a row (n-grams), for an index that finds any part of a text. Much as pg_trgm, which not
+-- every database may have; but it finds single letters, too, and knows those of every language whatever the locale.
+create function ngrams(searched text) returns text[] language plpgsql immutable strict parallel safe as $$
 declare
     letters text[] := string_to_array(searched, null);
-    found text[] := '{}';
+    longest int := cardinality(letters);
+    found text[] := letters;
+    two text;
 begin
-    for place in 1 .. cardinality(letters) - 2 loop
-        found[place] := letters[place] || letters[place + 1] || letters[place + 2];
+    for place in 1 .. longest - 1 loop
+        two := letters[place] || letters[place + 1];
+        found[longest + 2 * place - 1] := two;
+        found[longest + 2 * place] := two || coalesce(letters[place + 2], '');
     end loop;
     return found;
 end
+$$;
+
+-- The n-grams by which a part of a text is looked for. Of a long one some are enough to find candidates.
+create function sought_ngrams(part text) returns text[] language sql immutable strict parallel safe as $$
+    select case
+        when part = '' then '{}'
+        when char_length(part) <= 3 then array[part]
+        else array(select substr(part, least(place, char_length(part) - 2), 3)
+                     from generate_series(1, char_length(part), greatest(3, char_length(part) / 8)) place)
+    end
 $$;
 
 -- The index that finds fewest rows is made last on its table, here and in V2: the primary key, or the unique
@@ -117,10 +131,11 @@ create index events_by_status on events (status, starts_at, id) where deleted_at
 -- With what decides who may see an event: skipping rows of the usual order reads the index alone.
 create index events_by_start on events (starts_at, id) include (status, organizer_id) where deleted_at is null;
 -- New texts wait in a list that every search reads, so it is short. No statistics, which would take seconds to collect:
--- `found_events` needs none.
-create index events_by_words on events using gin (trigrams(searched)) with (gin_pending_list_limit = 256);
+-- searches are told to take it.
+create index events_by_words on events using gin (ngrams(searched)) with (gin_pending_list_limit = 256);
 alter index events_by_words alter column 1 set statistics 0;
 create index events_on_sale on events (starts_at, id) where status = 'active' and deleted_at is null;
+create index events_drafts on events (organizer_id) where status = 'draft';
 create index events_by_organizer on events (organizer_id, starts_at, id) where deleted_at is null;
 alter table events add constraint events_pkey primary key (id);
 
@@ -288,21 +303,3 @@ create trigger events_touch before update on events for each row execute functio
 -- Not when seats are counted: then the type's pool says when it moved.
 create trigger ticket_types_touch before update on ticket_types for each row
     when (current_setting('xmlbinary') <> 'hex' and old.* is distinct from new.*) execute function touch_updated_at();
-
--- The events that have `wanted` in their texts, in no order; `events_max` at most. `wanted` has three letters at least.
---
--- An index of this kind (gin) is read by bitmaps only, which our sessions do without; so they are on in here, and nothing
--- else is. Of a long text some trigrams are enough to find candidates.
-create function found_events(wanted text, events_max bigint) returns bigint[] language plpgsql stable
-    set enable_bitmapscan = on set enable_indexscan = off set enable_indexonlyscan = off as $$
-declare
-    words text collate "C" := searchable(wanted);
-    step int := greatest(3, char_length(words) / 8);
-    looked_for text[] := array(select substr(words, least(place, char_length(words) - 2), 3)
-                                 from generate_series(1, char_length(words), step) place);
-begin
-    return array(select e.id from events e
-                  where trigrams(e.searched) @> looked_for and strpos(e.searched, words) > 0
-                  limit events_max);
-end
-$$;

@@ -80,9 +80,9 @@ create index bookings_due_by_event on bookings (event_id, due_at) where due_at i
 -- In the order of lists.
 create index bookings_by_event on bookings (event_id, created_at, id);
 create index bookings_by_user on bookings (user_id, created_at, id) where user_id is not null;
--- The same of one status that may be rare among an event's bookings. Those that live are left out: they are many, or due.
-create index bookings_ended_by_event on bookings (event_id, status, created_at, id)
-    where status in ('expired', 'cancelled', 'refunded');
+-- The same of one status, which may be rare among an event's bookings. Those that are pending are found by their deadline.
+create index bookings_settled_by_event on bookings (event_id, status, created_at, id)
+    where status in ('confirmed', 'expired', 'cancelled', 'refunded');
 -- Two tabs of one buyer race for the same event: one pending booking wins. Offers stand beside it, and so do those of staff.
 create unique index bookings_one_pending on bookings (event_id, user_id)
     where status = 'pending' and kind = 'checkout' and user_id is not null;

@@ -106,18 +106,23 @@ create view section_tickets as
       join sections section on section.id = n.section_id
       join ticket_types t on t.id = n.ticket_type_id;
 
-create function ticket_types_json(event bigint) returns jsonb language sql stable
+-- The ticket types of an event as viewers see them, one row. Called in `from`, where Postgres puts the body in its place: a
+-- function that is called for each row plans its statement for each query and begins it for each event, ten times the work.
+create function ticket_types_of(event bigint) returns table (types jsonb) language sql stable
     begin atomic
-        select coalesce(jsonb_agg(
-                   ticket_type_json(t, c.available_count, c.reserved_count, c.sold_count, c.updated_at,
-                       (select jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
-                          from ticket_type_pools l join pools p on p.id = l.pool_id
-                         where l.ticket_type_id = t.id
-                           and (p.kind in ('section', 'allotment')
-                                or p.kind = 'event'
-                                   and exists (select from ticket_types h where h.event_id = event and h.hidden))))
-                   order by t.id), '[]')
-          from ticket_types t join event_tickets c on c.id = t.id
+        select coalesce(jsonb_agg(ticket_type_json(t, stock.available, stock.held, stock.sold, stock.updated_at, stock.shared)
+                                  order by t.id), '[]')
+          from (select exists (select from ticket_types h where h.event_id = event and h.hidden) as hides offset 0) e
+          cross join ticket_types t
+          cross join lateral (
+              select min(p.capacity - p.held - p.sold - p.blocked) as available,
+                     max(p.held) filter (where p.ticket_type_id = t.id) as held,
+                     max(p.sold) filter (where p.ticket_type_id = t.id) as sold,
+                     max(p.updated_at) filter (where p.ticket_type_id = t.id) as updated_at,
+                     jsonb_agg(jsonb_build_array(p.id, p.capacity - p.held - p.sold) order by p.id)
+                         filter (where p.kind in ('section', 'allotment') or p.kind = 'event' and e.hides) as shared
+                from ticket_type_pools l join pools p on p.id = l.pool_id
+               where l.ticket_type_id = t.id) stock
          where t.event_id = event;
     end;
 
@@ -152,6 +157,25 @@ begin
 end
 $$;
 
+-- The event's seats by section and ticket type, each counted as what it is. As above, its plan goes by the event's seats and
+-- claims alone.
+create function seats_by_section(event bigint)
+    returns table (section_id bigint, ticket_type_id bigint, allocated bigint, available bigint, held bigint, sold bigint, blocked bigint)
+    language plpgsql stable set enable_nestloop = off set enable_mergejoin = off as $$
+begin
+    -- No seat is both taken and blocked.
+    return query
+        select n.section_id, n.ticket_type_id, n.allocated, n.allocated - n.taken - n.blocked, n.held, n.taken - n.held, n.blocked
+          from (select s.section_id, s.ticket_type_id, count(*) as allocated, count(c.state) as taken,
+                       count(*) filter (where c.state = 'held') as held, count(*) filter (where s.blocked) as blocked
+                  from (select s.id, s.section_id, s.ticket_type_id, s.blocked from seats s where s.event_id = event offset 0) s
+                  left join (select c.seat_id, c.state from claims c
+                              where c.ticket_type_id = any(array(select t.id from ticket_types t where t.event_id = event and t.seated))
+                                and c.seat_id is not null and c.state <> 'dead' offset 0) c on c.seat_id = s.id
+                 group by s.section_id, s.ticket_type_id) n;
+end
+$$;
+
 -- `[position, status]` of these.
 create function seats_json(event bigint, seat_count int) returns jsonb language sql stable
     begin atomic
@@ -167,14 +191,14 @@ create function live_state(event bigint) returns jsonb language sql stable set s
         select jsonb_build_object(
                    'revision', turn.revision,
                    'event', event_json(e, turn.layout),
-                   'ticket_types', ticket_types_json(e.id),
+                   'ticket_types', t.types,
                    'notices', (select coalesce(jsonb_agg(notice_json(n) order by n.id), '[]')
                                  from notices n
                                 where n.event_id = e.id and (n.until is null or n.until > now())),
                    'layout', turn.layout,
                    'seat_count', turn.seat_count,
                    'seats', seats_json(e.id, turn.seat_count))
-          from events e join turns turn on turn.event_id = e.id
+          from events e join turns turn on turn.event_id = e.id cross join lateral ticket_types_of(e.id) t
          where e.id = event and e.deleted_at is null;
     end;
 

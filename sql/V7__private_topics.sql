@@ -167,28 +167,28 @@ $$;
 --
 -- A plan of its own in each session, made once: inlined, so many subqueries were planned anew for almost every read while
 -- the tables grew, which took ten times as long as to read.
-create function booking_json(b bookings) returns jsonb language plpgsql stable strict
+create function booking_json(b bookings) returns json language plpgsql stable strict
     set search_path from current set plan_cache_mode = force_generic_plan as $$
 begin
-    return jsonb_build_object(
+    return json_build_object(
         'id', b.id, 'version', b.version, 'reference', b.reference, 'event_id', b.event_id, 'user_id', b.user_id,
         'status', b.status, 'kind', b.kind, 'quantity', b.quantity,
-        'total', jsonb_build_object('amount', b.total_amount, 'currency', b.currency),
+        'total', json_build_object('amount', b.total_amount, 'currency', b.currency),
         'expires_at', rfc3339(b.expires_at), 'created_at', rfc3339(b.created_at),
         'confirmed_at', rfc3339(b.confirmed_at), 'paid_by', b.paid_by,
         'payment_id', b.payment_id, 'extended_at', rfc3339(b.extended_at), 'processing_since', rfc3339(b.processing_since),
         'cancel_reason', b.cancel_reason,
-        'payment', (select jsonb_build_object(
+        'payment', (select json_build_object(
                         'id', p.id, 'provider', p.provider, 'method', p.method,
                         'state', case when p.review is null then p.state else 'needs_review' end,
-                        'amount', jsonb_build_object('amount', p.amount, 'currency', p.currency),
-                        'refunded', jsonb_build_object('amount', p.refunded_amount, 'currency', p.currency),
+                        'amount', json_build_object('amount', p.amount, 'currency', p.currency),
+                        'refunded', json_build_object('amount', p.refunded_amount, 'currency', p.currency),
                         'failure', p.failure)
                       from payments p where p.booking_id = b.id order by p.id desc limit 1),
-        'items', (select coalesce(jsonb_agg(jsonb_build_object(
+        'items', (select coalesce(json_agg(json_build_object(
                       'ticket_type_id', i.ticket_type_id, 'name', t.name, 'quantity', i.quantity,
-                      'unit_price', jsonb_build_object('amount', i.unit_amount, 'currency', b.currency),
-                      'seats', (select coalesce(jsonb_agg(jsonb_build_object(
+                      'unit_price', json_build_object('amount', i.unit_amount, 'currency', b.currency),
+                      'seats', (select coalesce(json_agg(json_build_object(
                                     'id', s.id, 'section', section.name, 'row', s.row_label, 'number', s.number)
                                     order by s.position), '[]')
                                   from claims c
@@ -199,15 +199,15 @@ begin
                       order by i.line), '[]')
                     from booking_items i join ticket_types t on t.id = i.ticket_type_id
                    where i.booking_id = b.id and i.kind = 'ticket'),
-        'lines', (select coalesce(jsonb_agg(jsonb_build_object(
+        'lines', (select coalesce(json_agg(json_build_object(
                       'kind', i.kind, 'ticket_type_id', i.ticket_type_id, 'name', coalesce(i.name, t.name, ''),
                       'quantity', i.quantity, 'unit_amount', i.unit_amount, 'amount', i.amount,
-                      'tax_amount', i.tax_amount, 'tax', case when i.tax_rate is not null then jsonb_build_object(
+                      'tax_amount', i.tax_amount, 'tax', case when i.tax_rate is not null then json_build_object(
                           'basis_points', i.tax_rate, 'included', i.tax_included) end)
                       order by i.line), '[]')
                     from booking_items i left join ticket_types t on t.id = i.ticket_type_id
                    where i.booking_id = b.id),
-        'tickets', (select coalesce(jsonb_agg(jsonb_build_object(
+        'tickets', (select coalesce(json_agg(json_build_object(
                         'code', k.code, 'ticket_type_id', k.ticket_type_id, 'seat_id', k.seat_id, 'status', k.status)
                         order by k.id), '[]')
                       from tickets k where k.booking_id = b.id));

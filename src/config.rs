@@ -720,8 +720,6 @@ pub mod rest {
     pub const LIST_COUNTED_MAX: i64 = 10_000;
     /// The same of a search: an index finds so many events at once, and more are not counted.
     pub const SEARCH_COUNTED_MAX: i64 = 2_000;
-    /// A search for fewer letters is in too many events for an index.
-    pub const SEARCH_INDEXED_CHARS_MIN: i32 = 3;
     /// Events whose availability is read in one request.
     pub const AVAILABILITY_EVENTS_MAX: usize = 1_000;
     /// Ticket types of one event that are made with it.

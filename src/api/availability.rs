@@ -19,6 +19,7 @@ use super::error::{ApiError, ApiResult};
 use super::extract::{At, Query};
 use super::fields::{Fields, Input};
 use super::page::{self, Cursor, LongPage, Page, RequestedUri};
+use super::seats;
 use crate::auth::{Caller, Right};
 use crate::board::Known;
 use crate::config::rest::AVAILABILITY_EVENTS_MAX;
@@ -115,7 +116,7 @@ pub(super) async fn sections(
     if is_known(&headers, &tag) {
         return Ok(tagged(&headers, &tag, stock.moment(), "SECTIONS", || ()));
     }
-    let sections = state.store.section_stands(event_id).await?;
+    let sections = seats::by_section(&state, event_id, stock.revision()).await?;
     Ok(tagged(&headers, &tag, stock.moment(), "SECTIONS", || {
         sections
     }))

@@ -28,8 +28,9 @@ use crate::auth::Caller;
 use crate::config::rest::SEATS_CHANGED_MAX;
 use crate::desk::{Change, DeskError};
 use crate::schema;
+use crate::store::availability::SectionStand;
 use crate::store::edit::EditError;
-use crate::store::seats::{SeatsChange, SeatsRow};
+use crate::store::seats::SeatsChange;
 use crate::ticketing::edit::EditRefusal;
 use crate::ticketing::live::{Delta, EventState};
 use crate::ticketing::transition::Transition;
@@ -197,15 +198,43 @@ async fn whole(state: &ApiState, event_id: EventId, seen: &EventStock) -> ApiRes
     }
 }
 
-/// Why statuses are not kept for the revision that the event had a moment ago.
-enum NotKept {
+/// The numbers of seats by section, kept for the revision at which they were read.
+pub(super) async fn by_section(
+    state: &ApiState,
+    event_id: EventId,
+    revision: Revision,
+) -> ApiResult<Vec<SectionStand>> {
+    let key = KeptKey::Sections {
+        event: event_id,
+        revision,
+    };
+    let read = async {
+        let read = state.store.section_stands(event_id).await;
+        let read = read.map_err(ApiError::from)?;
+        let (now, sections) = read.ok_or_else(|| ApiError::not_found("EVENT_NOT_FOUND"))?;
+        match now == revision {
+            true => Ok(serde_json::to_vec(&sections)
+                .map_err(ApiError::internal)?
+                .into()),
+            false => Err(NotKept::Moved(sections)),
+        }
+    };
+    match state.seatmaps.get(key, read).await {
+        Ok(kept) => Ok(serde_json::from_slice(&kept).map_err(ApiError::internal)?),
+        Err(NotKept::Moved(sections)) => Ok(sections),
+        Err(NotKept::Failed(error)) => Err(error),
+    }
+}
+
+/// Why something is not kept for the revision that the event had a moment ago.
+enum NotKept<T> {
     /// It has another one now.
-    Moved(SeatsRow),
+    Moved(T),
     Failed(ApiError),
 }
 
-impl From<ApiError> for NotKept {
-    fn from(error: ApiError) -> NotKept {
+impl<T> From<ApiError> for NotKept<T> {
+    fn from(error: ApiError) -> NotKept<T> {
         NotKept::Failed(error)
     }
 }

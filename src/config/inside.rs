@@ -282,6 +282,12 @@ pub const SEATMAPS_KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The same, in number: each version, form and language is one, and each revision's statuses.
 pub const SEATMAPS_KEPT_MAX: usize = 1_024;
 
+/// Of the events that have all the letters of a search, in groups of three, so many are read. They take 30 ms; whatever is
+/// looked for, nobody can have more read.
+pub const SEARCH_CANDIDATES_MAX: i64 = 50_000;
+/// Events along a list's order that are read for a page of a frequent text, before all that have it are sorted.
+pub const SEARCH_WALKED_MAX: i64 = 2_000;
+
 // --- how often one client may ask: defaults of [`super::LimitsConfig`], which tests change
 //
 // Far above what a household behind one address does with several tabs open each, and far below what a script does.

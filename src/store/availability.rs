@@ -1,6 +1,7 @@
 //! The counts of many events at once, for events that are not watched.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 
@@ -20,8 +21,8 @@ pub struct Stand {
 }
 
 const STAND: &str = "
-    select turn.revision, event_json(e, turn.layout), ticket_types_json(e.id)
-      from events e join turns turn on turn.event_id = e.id";
+    select turn.revision, event_json(e, turn.layout), t.types
+      from events e join turns turn on turn.event_id = e.id cross join lateral ticket_types_of(e.id) t";
 
 impl Store {
     /// Reads those of the events that exist, by id, in one snapshot.
@@ -36,17 +37,34 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// Seats by section and ticket type, in the map's order of sections; none for an event without seats.
-    pub async fn section_stands(&self, event: EventId) -> Result<Vec<SectionStand>, StoreError> {
+    /// Seats by section and ticket type, in the map's order of sections, and at which revision; none for an event without
+    /// seats. `None`: there is no such event.
+    pub async fn section_stands(
+        &self,
+        event: EventId,
+    ) -> Result<Option<(Revision, Vec<SectionStand>)>, StoreError> {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "select section_id, section, ticket_type_id, ticket_type, allocated, available, held, sold, blocked
-                   from section_tickets where event_id = $1 and not hidden order by section_id, ticket_type_id",
+                "select turn.revision, n.section_id, section.name, n.ticket_type_id, t.name,
+                        n.allocated, n.available, n.held, n.sold, n.blocked
+                   from turns turn
+                   left join (seats_by_section($1) n
+                              join sections section on section.id = n.section_id
+                              join ticket_types t on t.id = n.ticket_type_id and not t.hidden) on true
+                  where turn.event_id = $1 order by n.section_id, n.ticket_type_id",
             )
             .await?;
         let rows = client.query(&statement, &[&event]).await?;
-        rows.iter().map(section).collect()
+        let Some(first) = rows.first() else {
+            return Ok(None);
+        };
+        let revision = unsigned(first.try_get(0)?)?;
+        let mut sections = Vec::with_capacity(rows.len());
+        for row in &rows {
+            sections.extend(section(row)?);
+        }
+        Ok(Some((revision, sections)))
     }
 
     /// One page of the active events, the next to begin first, and how many there are in all.
@@ -65,9 +83,10 @@ impl Store {
         // Ids first, so that no row that the page skips is rendered.
         let statement = client
             .prepare_cached(&format!(
-                "select turn.revision, event_json(e, turn.layout), ticket_types_json(e.id)
+                "select turn.revision, event_json(e, turn.layout), t.types
                    from (select id {active} {beyond} order by starts_at, id limit $1 offset $2) as page
                    join events e on e.id = page.id join turns turn on turn.event_id = e.id
+                  cross join lateral ticket_types_of(e.id) t
                   order by e.starts_at, e.id"
             ))
             .await?;
@@ -82,7 +101,7 @@ impl Store {
 }
 
 /// Seats of one ticket type in one section.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SectionStand {
     pub section_id: i64,
     pub section: String,
@@ -96,18 +115,22 @@ pub struct SectionStand {
     pub blocked: i64,
 }
 
-fn section(row: &Row) -> Result<SectionStand, StoreError> {
-    Ok(SectionStand {
-        section_id: row.try_get(0)?,
-        section: row.try_get(1)?,
-        ticket_type_id: row.try_get(2)?,
-        ticket_type: row.try_get(3)?,
-        allocated: row.try_get(4)?,
-        available: row.try_get(5)?,
-        held: row.try_get(6)?,
-        sold: row.try_get(7)?,
-        blocked: row.try_get(8)?,
-    })
+/// `None`: the row of an event without seats.
+fn section(row: &Row) -> Result<Option<SectionStand>, StoreError> {
+    let Some(section_id) = row.try_get(1)? else {
+        return Ok(None);
+    };
+    Ok(Some(SectionStand {
+        section_id,
+        section: row.try_get(2)?,
+        ticket_type_id: row.try_get(3)?,
+        ticket_type: row.try_get(4)?,
+        allocated: row.try_get(5)?,
+        available: row.try_get(6)?,
+        held: row.try_get(7)?,
+        sold: row.try_get(8)?,
+        blocked: row.try_get(9)?,
+    }))
 }
 
 fn read(row: &Row) -> Result<Stand, StoreError> {

@@ -1,5 +1,7 @@
 //! Reads events: a single one with ticket types and sections, lists, and the organizer's view with sales.
 
+mod search;
+
 use deadpool_postgres::GenericClient;
 use serde::Deserialize;
 use tokio_postgres::Row;
@@ -9,7 +11,7 @@ use super::changes::unsigned;
 use super::total::CountedPage;
 use super::{Store, StoreError, Total};
 use crate::auth::{Caller, Right};
-use crate::config::rest::{LIST_COUNTED_MAX, SEARCH_COUNTED_MAX, SEARCH_INDEXED_CHARS_MIN};
+use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::live::{EventInfo, EventStatus, TicketType};
 use crate::ticketing::{EventId, OrganizationId, Revision, TicketTypeId};
 
@@ -104,25 +106,20 @@ pub struct ManagedEvent {
 }
 
 const COLUMNS: &str =
-    "turn.revision, event_json(e, turn.layout), ticket_types_json(e.id), rfc3339(e.created_at)";
-const TABLES: &str = "from events e join turns turn on turn.event_id = e.id";
+    "turn.revision, event_json(e, turn.layout), shown.types, rfc3339(e.created_at)";
+/// What [`COLUMNS`] need beside an event `e`.
+const TABLES: &str =
+    "join turns turn on turn.event_id = e.id cross join lateral ticket_types_of(e.id) shown";
 
-/// $1 the caller's organizations, $2 whether an admin, $3 searched part, $4 status, $5 category, $6 from, $7 to. It is planned for the given
+/// $1 the caller's organizations, $2 whether an admin, $3 status, $4 category, $5 from, $6 to. It is planned for the given
 /// values, so a condition that is not asked for is no part of the plan.
 const MATCHING: &str = "
     where e.deleted_at is null
       and (e.status <> 'draft' or $2 or e.organizer_id = any($1))
-      and ($3::text is null or strpos(e.searched, searchable($3)) > 0)
-      and ($4::text is null or e.status = $4)
-      and ($5::text is null or lower(e.category) = lower($5))
-      and ($6::timestamptz is null or e.starts_at >= $6)
-      and ($7::timestamptz is null or e.starts_at < $7)";
-
-/// All events ($8 is null), or only those that were found ($8), each by its key: along an index of the order there may be
-/// any number of others between them.
-const EVENTS: &str = "events e";
-const FOUND: &str = "unnest($8::bigint[]) as found (id)
-    cross join lateral (select * from events where id = found.id limit 1) e";
+      and ($3::text is null or e.status = $3)
+      and ($4::text is null or lower(e.category) = lower($4))
+      and ($5::timestamptz is null or e.starts_at >= $5)
+      and ($6::timestamptz is null or e.starts_at < $6)";
 
 impl Store {
     /// One event in one snapshot, drafts as well; `None` when there is none or it was deleted.
@@ -136,74 +133,27 @@ impl Store {
         filter: &EventFilter,
         caller: &Caller,
     ) -> Result<(Vec<EventRow>, Total), StoreError> {
-        let client = self.client().await?;
-        let found = match &filter.q {
-            Some(part) => found(&client, part).await?,
-            None => None,
-        };
+        let mut client = self.client().await?;
         let (own, admin) = (caller.organizations_with(Right::See), caller.is_admin());
         let status = filter.status.map(EventStatus::name);
-        let matching: [&(dyn ToSql + Sync); 8] = [
+        let matching: Matching<'_> = [
             &own,
             &admin,
-            &filter.q,
             &status,
             &filter.category,
             &filter.from,
             &filter.to,
-            &found,
         ];
-        let sort = filter.sort;
-        let (key, direction) = (sort.key(), sort.direction());
-        let order = format!("{key} {direction}, e.id {direction}");
-        // One comparison of rows, so that an index in this order begins where the page does.
-        let (place, id) = filter.after.clone().unzip();
-        let beyond = match filter.after.is_some() {
-            true => format!(
-                "and ({key}, e.id) {} ({}, $12)",
-                sort.beyond(),
-                sort.place("$11")
-            ),
-            false => "and $11::text is null and $12::bigint is null".to_owned(),
+        let (ids, total) = match &filter.q {
+            Some(part) => search::search(&mut client, part, filter, matching).await?,
+            None => listed(&client, filter, admin, matching).await?,
         };
-        let matches = match found.is_some() {
-            true => format!("from {FOUND} {MATCHING}"),
-            false => format!("from {EVENTS} {MATCHING} and $8::bigint[] is null"),
-        };
-        // All that were found are looked at for their order, so they are counted by the way.
-        let counted = match found.is_some() && filter.after.is_none() {
-            true => "count(*) over ()",
-            false => "null::bigint",
-        };
-        // Ids first, so that no row that the page skips is rendered.
-        let page = format!(
-            "select {COLUMNS}, page.counted
-               from (select e.id, {counted} as counted {matches} {beyond}
-                      order by {order} limit $9 offset $10) as page
-               join events e on e.id = page.id join turns turn on turn.event_id = e.id
-              order by {order}"
+        let sql = format!(
+            "select {COLUMNS} from unnest($1::bigint[]) with ordinality as page (id, nth)
+               join events e on e.id = page.id {TABLES} order by page.nth"
         );
-        let of_page: [&(dyn ToSql + Sync); 4] = [&filter.limit, &filter.offset, &place, &id];
-        let paged: Vec<&(dyn ToSql + Sync)> = matching.into_iter().chain(of_page).collect();
-        let rows = client.query(&page, &paged).await?;
-        let counted_max = match filter.q {
-            Some(_) => SEARCH_COUNTED_MAX,
-            None => LIST_COUNTED_MAX,
-        };
-        let known = match rows.first() {
-            Some(row) => row.try_get::<_, Option<i64>>(4)?,
-            None => None,
-        };
-        let page = CountedPage {
-            rows: rows.len() as i64,
-            limit: filter.limit,
-            offset: filter.offset,
-            is_after: filter.after.is_some(),
-        };
-        let total = match known.or(page.total()) {
-            Some(rows) => Total::counted(rows, counted_max),
-            None => Total::of(&client, &matches, &matching, counted_max).await?,
-        };
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &[&ids]).await?;
         let events = rows.iter().map(read).collect::<Result<_, _>>()?;
         Ok((events, total))
     }
@@ -239,7 +189,7 @@ impl Store {
             "select {COLUMNS}, coalesce(n.sold - n.returned, 0), coalesce(n.sold_amount - n.returned_amount, 0)
                from ({page}
                       order by e.starts_at desc, e.id desc limit $2 offset $3) as page
-               join events e on e.id = page.id join turns turn on turn.event_id = e.id
+               join events e on e.id = page.id {TABLES}
               left join booking_numbers n on n.event_id = e.id and n.quarter = '-infinity'
               order by e.starts_at desc, e.id desc"
         );
@@ -279,7 +229,7 @@ pub(super) async fn event_in_full(
                                 'id', c.id, 'name', c.name,
                                 'seats', (select count(*) from seats s where s.section_id = c.id)
                             ) order by c.id), '[]') from sections c where c.event_id = e.id)
-             {TABLES} where e.id = $1 and e.deleted_at is null"
+             from events e {TABLES} where e.id = $1 and e.deleted_at is null"
         ))
         .await?;
     let row = client.query_opt(&statement, &[&event]).await?;
@@ -351,20 +301,94 @@ impl EventSort {
     }
 }
 
-/// The events that have `part` in their texts, by an index. `None`: too many for it to help, so that a walk along the
-/// order of the list soon meets enough of them.
-async fn found(
+/// The values of [`MATCHING`].
+type Matching<'a> = [&'a (dyn ToSql + Sync); 6];
+
+/// The order of a list of events `e` and where a page of it begins, in SQL.
+struct PageSql {
+    /// A condition on the rows.
+    beyond: String,
+    key: &'static str,
+    direction: &'static str,
+    /// By `key` and id.
+    order: String,
+}
+
+impl EventFilter {
+    /// Its first two parameters, from `$first` on, are the place and the id after which it begins.
+    fn page_sql(&self, first: usize) -> PageSql {
+        let sort = self.sort;
+        let (key, direction) = (sort.key(), sort.direction());
+        // One comparison of rows, so that an index in this order begins where the page does.
+        let (place, id) = (format!("${first}"), format!("${}", first + 1));
+        let beyond = match self.after.is_some() {
+            true => format!(
+                "and ({key}, e.id) {} ({}, {id})",
+                sort.beyond(),
+                sort.place(&place)
+            ),
+            false => format!("and {place}::text is null and {id}::bigint is null"),
+        };
+        PageSql {
+            beyond,
+            key,
+            direction,
+            order: format!("{key} {direction}, e.id {direction}"),
+        }
+    }
+
+    /// The events among which these are. Drafts are looked for among the caller's own, along their index: there may be any
+    /// number of others'.
+    fn among(&self, admin: bool) -> &'static str {
+        match self.status {
+            Some(EventStatus::Draft) if !admin => {
+                "unnest($1::bigint[]) as own (id)
+                 cross join lateral (select * from events where organizer_id = own.id and status = 'draft' offset 0) e"
+            }
+            _ => "events e",
+        }
+    }
+
+    /// How many rows there are in all, if `rows` are the last page and so tell.
+    fn total(&self, rows: usize) -> Option<i64> {
+        let page = CountedPage {
+            rows: rows as i64,
+            limit: self.limit,
+            offset: self.offset,
+            is_after: self.after.is_some(),
+        };
+        page.total()
+    }
+}
+
+/// A page of all events, along an index of its order.
+async fn listed(
     client: &impl GenericClient,
-    part: &str,
-) -> Result<Option<Vec<EventId>>, StoreError> {
-    let sql = "select case when char_length(searchable($1)) >= $2 then found_events($1, $3) end";
-    let statement = client.prepare_cached(sql).await?;
-    let events_max = SEARCH_COUNTED_MAX + 1;
-    let row = client
-        .query_one(&statement, &[&part, &SEARCH_INDEXED_CHARS_MIN, &events_max])
-        .await?;
-    let found: Option<Vec<EventId>> = row.try_get(0)?;
-    Ok(found.filter(|found| found.len() as i64 <= SEARCH_COUNTED_MAX))
+    filter: &EventFilter,
+    admin: bool,
+    matching: Matching<'_>,
+) -> Result<(Vec<EventId>, Total), StoreError> {
+    let PageSql { beyond, order, .. } = filter.page_sql(7);
+    let among = filter.among(admin);
+    let sql = format!(
+        "select e.id from {among} {MATCHING} {beyond} order by {order} limit $9 offset $10"
+    );
+    let (place, id) = filter.after.clone().unzip();
+    let of_page: [&(dyn ToSql + Sync); 4] = [&place, &id, &filter.limit, &filter.offset];
+    let values: Vec<_> = matching.into_iter().chain(of_page).collect();
+    let ids = ids(&client.query(&sql, &values).await?)?;
+    let total = match filter.total(ids.len()) {
+        Some(rows) => Total::counted(rows, LIST_COUNTED_MAX),
+        None => {
+            let all = format!("from {among} {MATCHING}");
+            Total::of(client, &all, &matching, LIST_COUNTED_MAX).await?
+        }
+    };
+    Ok((ids, total))
+}
+
+fn ids(rows: &[Row]) -> Result<Vec<EventId>, StoreError> {
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 fn managed(row: &Row) -> Result<ManagedEvent, StoreError> {

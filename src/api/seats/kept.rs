@@ -1,5 +1,5 @@
-//! Bodies that are made once for a version and kept in memory, since the version never changes: packed seat maps,
-//! and the statuses of all seats at a revision.
+//! Bodies that are made once for a version and kept in memory, since the version never changes: packed seat maps, and
+//! the statuses and numbers of all seats at a revision.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -31,6 +31,8 @@ pub(super) enum KeptKey {
     Map(MapKey),
     /// The statuses of an event's seats, two bits a seat.
     Statuses { event: EventId, revision: Revision },
+    /// The numbers of an event's seats by section, as JSON.
+    Sections { event: EventId, revision: Revision },
 }
 
 /// A handle; clones share what is kept. The bodies that were asked for last stay.
