@@ -138,7 +138,8 @@ begin
 end
 $$;
 create trigger bookings_voucher_uses after update on bookings referencing old table as old_rows new table as new_rows
-    for each statement execute function voucher_uses_follow();
+    for each statement when (current_setting('seatcast.only_versions', true) is distinct from 'on')
+    execute function voucher_uses_follow();
 
 -- Those who come, in the order of the booking's tickets, and what the buyer answered. Personal, so tables of their own,
 -- like `booking_contacts`.

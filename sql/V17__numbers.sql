@@ -69,24 +69,46 @@ begin
 end
 $$;
 
--- The three functions differ only in the tables that they read.
+-- Adds new holds of one event and one quarter of an hour, which most statements of the desk are: a third of the work of the
+-- above.
+create function add_holds(event bigint, held_in timestamptz, holds bigint, tickets bigint) returns void language plpgsql as $$
+begin
+    perform take_turn(event);
+    insert into booking_numbers as n (event_id, quarter, made, made_tickets)
+    values (event, held_in, holds, tickets), (event, '-infinity', holds, tickets)
+    on conflict (event_id, quarter) do update
+       set made = n.made + excluded.made, made_tickets = n.made_tickets + excluded.made_tickets;
+end
+$$;
+
+-- The three functions differ only in the tables that they read, and in what they try first.
 do $do$
 declare
     one record;
 begin
     for one in
         select * from (values
-            ('insert', 'referencing new table as new_rows', 'select 1 as sign, * from new_rows'),
-            ('delete', 'referencing old table as old_rows', 'select -1 as sign, * from old_rows'),
+            ('insert', 'referencing new table as new_rows', 'select 1 as sign, * from new_rows', $first$
+                select min(event_id) as event, max(event_id) as last_event, min(quarter) as quarter, max(quarter) as last_quarter,
+                       count(*) as made, sum(quantity) as tickets, bool_and(status = 'pending' and confirmed_at is null) as are_held
+                  into held
+                  from (select event_id, date_bin('15 minutes', created_at, 'epoch') as quarter, quantity, status, confirmed_at
+                          from new_rows) as b;
+                if held.are_held and held.event = held.last_event and held.quarter = held.last_quarter then
+                    perform add_holds(held.event, held.quarter, held.made, held.tickets);
+                    return null;
+                end if;$first$),
+            ('delete', 'referencing old table as old_rows', 'select -1 as sign, * from old_rows', ''),
             ('update', 'referencing old table as old_rows new table as new_rows',
-             'select 1 as sign, * from new_rows union all select -1, * from old_rows')) as one (what, tables, signed)
+             'select 1 as sign, * from new_rows union all select -1, * from old_rows', '')) as one (what, tables, signed, first)
     loop
         execute format($make$
             create function booking_numbers_%1$s() returns trigger language plpgsql
                 security definer set search_path from current as $$
             declare
                 moved booking_numbers[];
-            begin
+                held record;
+            begin%4$s
                 select array_agg(row(event_id, coalesce(quarter, '-infinity'), made, made_tickets, sold, sold_amount, paid,
                                      paid_after_ms, expired, cancelled, refunded, returned,
                                      returned_amount)::booking_numbers)
@@ -123,7 +145,8 @@ begin
             end
             $$;
             create trigger bookings_numbers_%1$s after %1$s on bookings %3$s
-                for each statement execute function booking_numbers_%1$s()$make$, one.what, one.signed, one.tables);
+                for each statement when (current_setting('seatcast.only_versions', true) is distinct from 'on')
+                execute function booking_numbers_%1$s()$make$, one.what, one.signed, one.tables, one.first);
     end loop;
 end
 $do$;

@@ -107,7 +107,7 @@ pub struct ManagedEvent {
 
 const COLUMNS: &str =
     "turn.revision, event_json(e, turn.layout), shown.types, rfc3339(e.created_at)";
-/// What [`COLUMNS`] need beside an event `e`.
+/// Tables that [`COLUMNS`] need beside an event `e`.
 const TABLES: &str =
     "join turns turn on turn.event_id = e.id cross join lateral ticket_types_of(e.id) shown";
 
