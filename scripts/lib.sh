@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What the scripts share. Source it from the root of the project.
+# Shared by the scripts. Source it from the root of the project.
 
 # Where what we install ourselves goes; in front, since it is there because the machine's is old.
 tools="$PWD/target/tools"
@@ -23,7 +23,7 @@ say() {
     printf '\033[1m▸ %s\033[0m\n' "$*"
 }
 
-# What went wrong, and what to do.
+# Says what went wrong, and what to do.
 fail() {
     printf '\033[1;31m✗ %s\033[0m\n' "$*" >&2
     exit 1

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What a root needs to be used. Source it in namespaces of one's own, with `root` set.
+# Mounts that a root needs to be used. Source it in namespaces of one's own, with `root` set.
 : "${root:?}"
 
 mount --make-rprivate /

@@ -27,7 +27,7 @@ pub(crate) enum FeedCause {
     BellLost,
     Read(Result<LogPage, QueryFailure>),
     Loaded(EventId, Result<Option<Box<LiveEvent>>, QueryFailure>),
-    /// Time passed; see [`Planner::next_at`].
+    /// Time passed; see `Planner::next_at`.
     Time,
 }
 
@@ -43,13 +43,13 @@ pub(crate) struct LogPage {
 /// An action of the feed.
 #[derive(Debug)]
 pub(super) enum FeedEffect {
-    /// Read the log after these revisions; answer with [`Cause::Read`].
+    /// Read the log after these revisions; answer with [`FeedCause::Read`].
     Read {
         heads: Vec<(EventId, Revision)>,
         /// Also check that the database still has these revisions.
         all: bool,
     },
-    /// Read the event's state; answer with [`Cause::Loaded`].
+    /// Read the event's state; answer with [`FeedCause::Loaded`].
     Load(EventId),
     Opened(ShardSet, Arc<Opening>),
     NotOpened(ShardSet, EventId, NotOpened),

@@ -166,7 +166,7 @@ impl Planner {
         mem::take(&mut self.effects)
     }
 
-    /// When [`Cause::Time`] is due, unless something else happens before.
+    /// When [`FeedCause::Time`] is due, unless something else happens before.
     pub(super) fn next_at(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|&(at, _)| at);
         let read_at = match self.database {

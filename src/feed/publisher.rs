@@ -27,15 +27,15 @@ pub struct Outputs {
     pub interest: Interest,
 }
 
-/// A query to make; the answer is a [`Cause`].
+/// A query to make; the answer is a [`FeedCause`].
 #[derive(Debug)]
 pub(crate) enum FeedQuery {
-    /// The log after these revisions: [`Cause::Read`]. `all`: also check that the database still has them.
+    /// The log after these revisions: [`FeedCause::Read`]. `all`: also check that the database still has them.
     Log {
         heads: Vec<(EventId, Revision)>,
         all: bool,
     },
-    /// An event's state and the end of its log: [`Cause::Loaded`].
+    /// An event's state and the end of its log: [`FeedCause::Loaded`].
     State(EventId),
 }
 
@@ -79,7 +79,7 @@ impl Publisher {
         queries
     }
 
-    /// When [`Cause::Time`] is due, unless something else happens before.
+    /// When [`FeedCause::Time`] is due, unless something else happens before.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         self.planner.next_at()
     }

@@ -38,13 +38,13 @@ pub(crate) enum TopicCause {
     Wish(TopicRequest),
     Rang(PrivateRing),
     Read(Batch, Result<TopicAnswers, QueryFailure>),
-    /// Time passed; see [`Planner::next_at`].
+    /// Time passed; see [`TopicPlanner::next_at`].
     Time,
 }
 
 #[derive(Debug)]
 pub(crate) enum TopicEffect {
-    /// Read these; answer with [`Cause::Read`].
+    /// Read these; answer with [`TopicCause::Read`].
     Read(Batch),
     /// Give these shards the topic's new picture.
     Tell(ShardSet, Arc<Picture>),

@@ -34,7 +34,7 @@ pub(super) struct Position {
     pub(super) shown: Option<u64>,
 }
 
-/// Makes the texts for one stream. Pure, except for the lock of [`Shown`](super::shown::Shown).
+/// Makes the texts for one stream. Pure, except for the lock of [`ShownEvents`](super::shown::ShownEvents).
 pub(crate) struct StreamViewer {
     seat: StreamSeat,
     position: Position,

@@ -61,8 +61,8 @@ pub(crate) trait DeskDatabase: Send {
         turns: Turns,
     ) -> impl Future<Output = Result<Facts, StoreError>> + Send;
 
-    /// All of `writes` or nothing. After an error with [`End::Commit`] there is no transaction any more, and
-    /// [`StoreError::Unavailable`] leaves open whether it was committed; after one with [`End::Savepoint`] the
+    /// All of `writes` or nothing. After an error with [`WriteEnd::Commit`] there is no transaction any more, and
+    /// [`StoreError::Unavailable`] leaves open whether it was committed; after one with [`WriteEnd::Savepoint`] the
     /// transaction is as it was before, unless the error says that the connection is lost.
     fn write(
         &mut self,

@@ -27,7 +27,7 @@ RULES = {
     "42703", "PGRST100", "54000", "22P05", "22001",
     # Links that were mailed, signatures of others, providers that this server has.
     "LINK_EXPIRED", "INVITATION_EXPIRED", "BAD_SIGNATURE", "PROVIDER_UNKNOWN",
-    # What was answered or stored before.
+    # Effects of what was answered or stored before.
     "NOT_A_CURSOR", "IDEMPOTENCY_MISMATCH", "EVENT_CANCELLED", "LIMIT_EXCEEDED", "BELOW_MINIMUM", "NOT_SEATED",
     "CAPACITY_IS_SEATS", "MAP_BEYOND_CAPACITY",
 }

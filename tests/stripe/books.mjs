@@ -33,7 +33,7 @@ export class Books {
     this.customers = new Map();
     this.methods = new Map();
     this.ahead_s = 0;
-    /** What refunds do: `succeeded`, or `pending` until the control path says how they end. */
+    /** The outcome of refunds: `succeeded`, or `pending` until the control path says how they end. */
     this.refundsEnd = 'succeeded';
     /** Called with the type of event and its object. */
     this.changed = changed;
@@ -402,7 +402,7 @@ export class Books {
     return dispute;
   }
 
-  /** What the buyer's browser and the card's bank do: a card is given, 3-D Secure ends, a payment that was worked on ends. */
+  /** Steps of the buyer's browser and the card's bank: a card is given, 3-D Secure ends, a payment that was worked on ends. */
   act({ intent: id, card: number, proof, processed }) {
     const intent = this.find('payment_intent', id);
     if (number !== undefined) {

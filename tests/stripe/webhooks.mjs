@@ -14,7 +14,7 @@ export class Webhooks {
     this.events = [];
     /** `{url, secret}` each. */
     this.endpoints = [];
-    /** What was sent, and how it was answered. */
+    /** The messages that were sent, and their answers. */
     this.deliveries = [];
     /** `send`, `double`, `hold` (until `release`), or `drop`. */
     this.mode = 'send';

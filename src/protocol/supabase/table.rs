@@ -1,6 +1,6 @@
 //! The description of a published table.
 //!
-//! To publish another table, add a [`Table`] to `tables`: its columns with their Postgres types, the primary key first;
+//! To publish another table, add a [`PublishedTable`] to `tables`: its columns with their Postgres types, the primary key first;
 //! a function from a delta to the changed rows, with cells in the columns' order; and one to their number. Then add to
 //! `store::published` where its rows are read.
 

@@ -11,7 +11,7 @@ import { shared } from './shared.styles.ts';
 /** As many characters as the server asks of a password. */
 const PASSWORD_CHARS_MIN = 8;
 
-/** What people may be in an organization, in words. */
+/** Roles of an organization, in words. */
 const ROLES: Record<string, string> = {
   owner: 'an owner',
   manager: 'a manager',

@@ -4,7 +4,7 @@ import { fields } from '../elements/internal/tokens.ts';
 import { sharedClient } from '../elements/index.ts';
 import { shared } from './shared.styles.ts';
 
-/** What precedes the link of a mail in the page's address. */
+/** The part before the link of a mail in the page's address. */
 const LINK = '#link=';
 
 /** All bookings of the caller; opens those that a mail leads to, and has such mails sent. */
@@ -104,7 +104,7 @@ export class BookingsPage extends LitElement {
   }
 }
 
-/** What is said of a wish, whether or not it came true. */
+/** Words about a wish, whether or not it came true. */
 async function done(wish: () => Promise<string>): Promise<string> {
   try {
     return await wish();

@@ -16,10 +16,10 @@ export type BookingItem =
 export interface BookingRequest {
   event_id: number;
   items: BookingItem[];
-  /** What the buyer was shown, in minor units or as money; at another price the booking is refused: `PRICE_CHANGED`. */
+  /** The total that the buyer was shown, in minor units or as money; at another price the booking is refused: `PRICE_CHANGED`. */
   expected_total?: number | Money;
   contact?: Contact;
-  /** What was mailed to `contact.email` (`askEmailCode`), for ticket types with `email_required`. */
+  /** The code that was mailed to `contact.email` (`askEmailCode`), for ticket types with `email_required`. */
   email_code?: string;
   /** Codes of vouchers, in the order in which they apply. */
   vouchers?: string[];
@@ -51,7 +51,7 @@ export interface PriceLine {
   quantity: number;
   /** Negative in discounts. */
   unit_amount: number;
-  /** What it adds to the total: nothing, if it is a tax that the prices contain. */
+  /** Its part of the total: nothing, if it is a tax that the prices contain. */
   amount: number;
   /** Of tickets and fees their share of the tax, of a tax all of it. */
   tax_amount: number;
@@ -59,7 +59,7 @@ export interface PriceLine {
   tax: { basis_points: number; included: boolean } | null;
 }
 
-/** What a booking would cost now; nothing is held. */
+/** The price of a booking now; nothing is held. */
 export interface Quote {
   event_id: number;
   /** Tickets. */
@@ -128,7 +128,7 @@ export interface Booking {
   quantity: number;
   total: Money;
   items: BookedItem[];
-  /** What it costs, line by line; servers that are older do not say. */
+  /** The price, line by line; servers that are older do not say. */
   lines?: PriceLine[];
   tickets: Ticket[];
   /** RFC 3339, while pending. */

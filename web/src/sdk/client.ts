@@ -288,7 +288,7 @@ export class SeatcastClient {
 
   // ── booking ──────────────────────────────────────────────────────────────────────────────────
 
-  /** What this booking would cost now. Nothing is held. @throws Refusal for the reasons that booking it has, Unreachable */
+  /** The price of this booking now. Nothing is held. @throws Refusal for the reasons that booking it has, Unreachable */
   async quote(request: BookingRequest): Promise<Quote> {
     return given(await this.#rest.send<Quote>('/bookings/quote', { method: 'POST', body: request }));
   }

@@ -1,7 +1,7 @@
 /** Paying a booking. Its state comes with the booking itself (`Booking.payment`): nothing here is asked again and again. */
 import type { Money } from './protocol.ts';
 
-/** Who takes the money: `demo` takes cards that are not real, `offline` is staff. */
+/** The provider that takes the money: `demo` takes cards that are not real, `offline` is staff. */
 export type PaymentProvider = 'stripe' | 'demo' | 'offline';
 
 export type PaymentState =
@@ -24,7 +24,7 @@ export interface Payment {
   method: string | null;
   state: PaymentState;
   amount: Money;
-  /** What went back, or is about to. */
+  /** Refunds, made or about to be. */
   refunded: Money;
   /** Why the last card was declined; another one may be tried. */
   failure: string | null;
@@ -38,7 +38,7 @@ export interface PaymentWish {
   return_url?: string;
 }
 
-/** What a buyer has to do now. */
+/** The buyer's next step. */
 export interface PaymentAttempt {
   attempt: string;
   provider: PaymentProvider;
@@ -46,7 +46,7 @@ export interface PaymentAttempt {
   amount: Money;
   /** Where the buyer goes to pay, in full. */
   redirect_url?: string;
-  /** What to tell staff, where they take the money. */
+  /** Words to tell staff, where they take the money. */
   instructions?: string;
   /** With Stripe: what its own elements need. */
   client_secret?: string;

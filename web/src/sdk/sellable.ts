@@ -1,4 +1,4 @@
-// What can still be sold of a whole event: of all its ticket types together, at most.
+// Tickets that a whole event can still sell: of all its ticket types together, at most.
 //
 // A sum over the types would count a place twice that two of them share. Pools that are nested in each other, or fall
 // into two such families (sections and price groups, say), make a network; the greatest flow through it, from the

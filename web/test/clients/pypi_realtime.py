@@ -60,7 +60,7 @@ class Page:
 async def main(url, event, token):
     page = Page()
     await page.open(url, event, token)
-    # What the test says on the standard input is done here.
+    # Commands of the test, on the standard input, are done here.
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := (await lines.readline()).decode().strip():

@@ -28,7 +28,7 @@ export function rowsOf(language: Language, lines: readonly PriceLine[]): { added
   return { added: [...added.values()], contained };
 }
 
-/** What the tickets of a type cost, before vouchers and fees; undefined where the lines do not say. */
+/** The price of the tickets of a type, before vouchers and fees; undefined where the lines do not say. */
 export function ticketAmount(lines: readonly PriceLine[], typeId: number): number | undefined {
   const ofType = lines.filter(({ kind, ticket_type_id: id }) => kind === 'ticket' && id === typeId);
   return ofType.length === 0 ? undefined : ofType.reduce((all, { amount }) => all + amount, 0);

@@ -14,7 +14,7 @@ interface Answer {
 }
 
 /**
- * What the buyer's choice costs, by the server. One question is under way at a time; choices that were made meanwhile are
+ * The price of the buyer's choice, by the server. One question is under way at a time; choices that were made meanwhile are
  * asked for after its answer, and only the last of them.
  */
 export class QuoteController implements ReactiveController {

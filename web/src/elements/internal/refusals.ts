@@ -15,7 +15,7 @@ function isKnown(code: string): code is KnownCode {
   return Object.hasOwn(REFUSALS.en, code);
 }
 
-/** What is wrong with the first field that the server did not take. */
+/** The fault of the first field that the server did not take. */
 function firstFault({ data }: Refusal): string | undefined {
   const [first] = (data['errors'] ?? []) as { message?: string }[];
   return first?.message;

@@ -13,7 +13,7 @@ import './seatcast-booking.ts';
 let server: FakeServer;
 let client: SeatcastClient;
 let element: SeatcastBooking;
-/** What tickets cost, and what comes on top, by the server. */
+/** The server's price of tickets, with what comes on top. */
 let price: { unit: number; extra: PriceLine[] };
 /** Stands for the element that choices come from. */
 let source: HTMLElement & { busy: boolean; clear: () => void };

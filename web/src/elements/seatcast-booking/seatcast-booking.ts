@@ -31,7 +31,7 @@ const VOUCHERS_MAX = 5;
  *       <seatcast-ticket-types event="42"></seatcast-ticket-types>
  *     </seatcast-booking>
  *
- * What the choice costs is said by the server, with discounts of vouchers, fees and taxes; that total goes with the booking,
+ * The price of the choice comes from the server, with discounts of vouchers, fees and taxes; that total goes with the booking,
  * so that nobody pays another price. A buyer may leave a name and an e-mail address, by which a booking without account is
  * found again, and the names of those who come. Where everything is sold there is the waitlist.
  *
@@ -64,7 +64,7 @@ export class SeatcastBooking extends LiveElement {
   /** Why the last code that was typed does not apply. */
   declare voucherProblem: string | undefined;
 
-  /** What the buyer typed; kept for the next booking on this page, and nowhere else. */
+  /** The buyer's input; kept for the next booking on this page, and nowhere else. */
   readonly #contact: Contact = {};
   #code = '';
   /** Names of those who come, in the order of the tickets. */
@@ -173,7 +173,7 @@ export class SeatcastBooking extends LiveElement {
     return this.#quote.refusal && explain(this.language, this.#quote.refusal);
   }
 
-  /** What a buyer may say, and need not. */
+  /** Fields that a buyer may leave empty. */
   #folds(): TemplateResult {
     return html`<div class="folds">${this.#contactFields()} ${this.#attendeeFields()} ${this.#voucherFields()}</div>`;
   }
@@ -377,7 +377,7 @@ export class SeatcastBooking extends LiveElement {
     }
     const wrong = fields.find((field) => !field.checkValidity());
     if (!wrong) return true;
-    // What is folded away cannot be pointed at.
+    // A field that is folded away cannot be pointed at.
     wrong.closest('details')?.setAttribute('open', '');
     return wrong.reportValidity();
   }

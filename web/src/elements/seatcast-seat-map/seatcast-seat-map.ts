@@ -349,7 +349,7 @@ export class SeatcastSeatMap extends LiveElement implements SelectionSource {
     return WORDS[this.language].status[this.statusOf(seat.id) ?? 'blocked'];
   }
 
-  /** What is left of each section. Counted only while somebody looks. */
+  /** Seats left of each section. Counted only while somebody looks. */
   #sections(state: EventState): TemplateResult {
     const statuses = this.#seats.view.state?.seats;
     const rows = this.counting && this.#columns && statuses ? sectionNumbers(this.#columns, statuses) : [];

@@ -1,4 +1,4 @@
 import { createClient } from '@supabase/supabase-js'
 
-// What is changed for Seatcast: the address and the key.
+// Changed for Seatcast: the address and the key.
 export const supabase = createClient(settings.url, settings.key)
