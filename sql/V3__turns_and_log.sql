@@ -31,7 +31,8 @@ create index changes_by_age on changes (at);
 create function rfc3339(at timestamptz) returns text language sql stable
     return to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 
--- 0 available, 1 held, 2 sold, 3 blocked: the two bits of a seat on the wire.
+-- 0 available, 1 held, 2 sold, 3 blocked: the two bits of a seat on the wire. A free seat of a hidden ticket type is told as
+-- blocked, since only who has its voucher can book it.
 create function seat_status(blocked boolean, claim_state text) returns int language sql immutable
     return case claim_state when 'held' then 1 when 'sold' then 2
            else case when blocked then 3 else 0 end end;
@@ -135,12 +136,14 @@ create function taken_seats(event bigint, seat_count int, out positions int[], o
 declare
     seats bigint;
     gaps int[];
+    veiled bigint[] := array(select t.id from ticket_types t where t.event_id = event and t.hidden);
 begin
     -- Built of one word a seat: a function's call for each would take as long as the join.
     select array_agg(s.position),
            string_agg(case c.state when 'held' then '1' when 'sold' then '2' else '3' end, '')
       into positions, statuses
-      from (select id, position, blocked from seats where event_id = event offset 0) s
+      from (select id, position, blocked or ticket_type_id = any(veiled) as blocked
+              from seats where event_id = event offset 0) s
       left join (select seat_id, state from claims
                   where ticket_type_id = any(array(select id from ticket_types where event_id = event and seated))
                     and seat_id is not null and state <> 'dead' offset 0) c on c.seat_id = s.id

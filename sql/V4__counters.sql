@@ -73,9 +73,10 @@ begin
                limit 1) t on true
          group by stock.event_id
     ), seated as (
-        select s.event_id, jsonb_agg(jsonb_build_array(s.position, seat_status(s.blocked, c.state)) order by s.position) as seats
+        select s.event_id, jsonb_agg(jsonb_build_array(s.position, seat_status(s.blocked or t.hidden, c.state)) order by s.position) as seats
           from unnest(seat_ids) as concerned (id)
           cross join lateral (select * from seats where id = concerned.id limit 1) s
+          cross join lateral (select hidden from ticket_types where id = s.ticket_type_id limit 1) t
           left join claims c on c.seat_id = s.id and c.state <> 'dead'
          group by s.event_id
     ), moved_turns as (

@@ -197,12 +197,14 @@ create function ticket_types_updated() returns trigger language plpgsql
 declare
     changed record;
     before jsonb;
+    parts jsonb;
 begin
     select array_agg(distinct n.event_id) as events, array_agg(n.id) as ids,
            array_agg(n.id) filter (where o.capacity <> n.capacity) as resized,
            array_agg(n.capacity) filter (where o.capacity <> n.capacity) as capacities,
            array_agg(n.id) filter (where o.hidden and not n.hidden) as revealed,
-           array_agg(n.event_id) filter (where o.hidden <> n.hidden) as rearranged
+           array_agg(n.event_id) filter (where o.hidden <> n.hidden) as rearranged,
+           array_agg(n.id) filter (where o.hidden <> n.hidden and n.seated) as veiled
       into changed
       from old_rows o full join new_rows n on n.id = o.id
      -- Not when seats were counted: `seats_changed` logs that.
@@ -217,10 +219,19 @@ begin
     update pools p set capacity = r.capacity, updated_at = clock_timestamp()
       from unnest(changed.resized, changed.capacities) as r (id, capacity)
      where p.ticket_type_id = r.id;
+    -- Free seats of a hidden type are told as blocked.
+    select jsonb_object_agg(event_id, jsonb_build_object('seats', seats)) into parts
+      from (select s.event_id, jsonb_agg(jsonb_build_array(s.position, seat_status(s.blocked or t.hidden, c.state))
+                                         order by s.position) as seats
+              from unnest(changed.veiled) as of_type (id)
+             cross join lateral (select hidden from ticket_types where id = of_type.id limit 1) t
+              join seats s on s.ticket_type_id = of_type.id
+              left join claims c on c.seat_id = s.id and c.state <> 'dead'
+             group by s.event_id) as each;
     -- With the first hidden type, and without the last one, the pools change that the event's other types tell of.
     perform log_stock(changed.events, before,
                       changed.ids || array(select id from ticket_types where event_id = any(changed.rearranged)),
-                      '{}', coalesce(changed.revealed, '{}'));
+                      coalesce(parts, '{}'), coalesce(changed.revealed, '{}'));
     return null;
 end
 $$;
@@ -415,8 +426,10 @@ begin
         select event_id, jsonb_agg(jsonb_build_array(position, status) order by position) as seats
           from (select p.event_id, p.position, p.is_new, coalesce(seat.status, 3) as status
                   from places p left join lateral
-                       (select seat_status(s.blocked, c.state) as status
-                          from seats s left join claims c on c.seat_id = s.id and c.state <> 'dead'
+                       (select seat_status(s.blocked or t.hidden, c.state) as status
+                          from seats s
+                         cross join lateral (select hidden from ticket_types where id = s.ticket_type_id limit 1) t
+                          left join claims c on c.seat_id = s.id and c.state <> 'dead'
                          where s.event_id = p.event_id and s.position = p.position limit 1) as seat on true) as place
          where not is_new or status <> 0
          group by event_id
@@ -469,11 +482,13 @@ begin
         with changed as (
             select o, n, (o.event_id, o.position) is distinct from (n.event_id, n.position) as moved,
                    (o.section_id, o.row_label, o.number, o.x, o.y, o.ticket_type_id) is distinct from
-                   (n.section_id, n.row_label, n.number, n.x, n.y, n.ticket_type_id) as redrawn
+                   (n.section_id, n.row_label, n.number, n.x, n.y, n.ticket_type_id) as redrawn,
+                   o.ticket_type_id <> n.ticket_type_id
+                   and exists (select from ticket_types t where t.id in (o.ticket_type_id, n.ticket_type_id) and t.hidden) as veiled
               from old_rows o full join new_rows n on n.id = o.id
              where o is distinct from n
         ), sides as (
-            select 1 as sign, n as seat, moved or redrawn as relaid, moved or (o).blocked <> (n).blocked as seen from changed
+            select 1 as sign, n as seat, moved or redrawn as relaid, moved or (o).blocked <> (n).blocked or veiled as seen from changed
             union all
             select -1, o, moved, moved from changed
         ), types as (

@@ -168,7 +168,8 @@ static SEATS: RowSource = RowSource {
     cells: &[
         "s.position",
         "s.event_id",
-        "(array['available', 'held', 'sold', 'blocked'])[1 + seat_status(s.blocked,
+        "(array['available', 'held', 'sold', 'blocked'])[1 + seat_status(
+             s.blocked or exists (select from ticket_types t where t.id = s.ticket_type_id and t.hidden),
              (select c.state from claims c where c.seat_id = s.id and c.state <> 'dead'))]",
     ],
     from: "seats s cross join lateral

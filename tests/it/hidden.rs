@@ -130,6 +130,108 @@ async fn a_hidden_type_is_shown_to_the_events_people_alone() {
     world.server.audit().await;
 }
 
+/// Seats of a hidden type are on the map, and nowhere free; who has the voucher books them all the same.
+#[tokio::test]
+async fn free_seats_of_a_hidden_type_are_shown_as_blocked() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Stalls", 1_000, 4)
+        .row(4)
+        .ticket_type("Box", 2_000, 3)
+        .row(3)
+        .then(
+            "insert into vouchers (event_id, code, kind, value, reveals_hidden)
+             values ($event, 'FRIEND', 'percent', 0, true)",
+        )
+        .stage(&client)
+        .await;
+    let organizer = server.user(show.organizer);
+    let event = show.event;
+    let map = format!("/api/v1/events/{event}/seats");
+    // Two bits a seat: three bytes of four seats would be more than there are.
+    let shown = async || {
+        let read = server.anonymous().get(&map).await;
+        let text = read.data(200)["seats"].as_str().unwrap().to_owned();
+        let bytes =
+            base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text).unwrap();
+        (0..7)
+            .map(|place| bytes[place / 4] >> (2 * (place % 4)) & 3)
+            .collect::<Vec<u8>>()
+    };
+    assert_eq!(shown().await, [0, 0, 0, 0, 0, 0, 0]);
+    let mut viewer = server.ws(WireVersion::V2).await;
+    viewer.join(&format!("seats:{event}"), json!({})).await;
+    let path = format!(
+        "/api/v1/events/{event}/ticket-types/{}",
+        show.ticket_types[1]
+    );
+    organizer
+        .patch(&path, &json!({"hidden": true}))
+        .await
+        .data(200);
+    assert_eq!(shown().await, [0, 0, 0, 0, 3, 3, 3]);
+    let seen = loop {
+        let frame = viewer.next_frame(DEADLINE).await.expect("a frame");
+        if let Some(seats) = frame.payload["seats"]
+            .as_array()
+            .filter(|seats| !seats.is_empty())
+        {
+            break seats.clone();
+        }
+    };
+    assert_eq!(seen, [json!([4, 3]), json!([5, 3]), json!([6, 3])]);
+    let table = format!("/rest/v1/seats?event_id=eq.{event}&status=eq.available");
+    let table = server.anonymous().get(&table).await;
+    assert_eq!(table.body.as_array().unwrap().len(), 4, "{}", table.text);
+
+    // By name, and by choice: only with the voucher.
+    let seats: Vec<i64> = {
+        let sql = "select id from seats where ticket_type_id = $1 order by position";
+        let rows = client.query(sql, &[&show.ticket_types[1].0]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    let some_seats =
+        json!({"ticket_type_id": show.ticket_types[1], "quantity": 1, "best_available": true});
+    for item in [json!({"seat_id": seats[0]}), some_seats] {
+        let buyer = server.user(user(&client, "customer").await);
+        let mut wish = json!({"event_id": event, "items": [item]});
+        let refused = buyer.post("/api/v1/bookings", &wish).await;
+        assert_eq!(refused.code(404), "TICKET_TYPE_NOT_FOUND");
+        wish["vouchers"] = json!(["FRIEND"]);
+        buyer.post("/api/v1/bookings", &wish).await.data(201);
+    }
+    assert_eq!(
+        shown().await.iter().filter(|status| **status == 1).count(),
+        2
+    );
+    // A seat that moves to the hidden type is free no more.
+    let first = "select id from seats where event_id = $1 order by position limit 1";
+    let first: i64 = crate::support::show::one(&client, first, &[&event.0]).await;
+    let moved = json!({"seat_ids": [first], "ticket_type_id": show.ticket_types[1]});
+    organizer.patch(&map, &moved).await.data(200);
+    assert_eq!(shown().await[0], 3);
+    let cancelled = "update bookings set status = 'cancelled' where event_id = $1";
+    client.execute(cancelled, &[&event.0]).await.unwrap();
+    let freed = "update claims set state = 'dead' where event_id = $1";
+    client.execute(freed, &[&event.0]).await.unwrap();
+    // Watched events are read from memory, which hears of it in a moment.
+    let freed = async {
+        while shown().await != [3, 0, 0, 0, 3, 3, 3] {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, freed)
+        .await
+        .expect("the freed seats are blocked");
+    organizer
+        .patch(&path, &json!({"hidden": false}))
+        .await
+        .data(200);
+    assert_eq!(shown().await, [0, 0, 0, 0, 0, 0, 0]);
+    server.audit().await;
+}
+
 #[tokio::test]
 async fn viewers_see_a_type_come_and_go_and_can_tell_what_is_left_of_the_event() {
     let world = world().await;
