@@ -83,7 +83,9 @@ create unique index vouchers_code_unique on vouchers (event_id, code);
 create table voucher_uses (
     booking_id uuid not null constraint voucher_uses_booking_exists references bookings on delete cascade,
     voucher_id bigint not null constraint voucher_uses_voucher_exists references vouchers,
-    live boolean not null default true
+    live boolean not null default true,
+    -- A booking's vouchers apply in this order, each to what is left.
+    position int not null default 1 constraint voucher_uses_position_counts check (position > 0)
 );
 create index voucher_uses_by_voucher on voucher_uses (voucher_id);
 alter table voucher_uses add constraint voucher_uses_pkey primary key (booking_id, voucher_id);

@@ -528,7 +528,7 @@ fn changed(was: &Standing, standing: &mut Standing, now: Timestamp) -> ChangedBo
         processing_since: booking.processing_since,
         kind: (was.booking.kind != booking.kind).then_some(booking.kind),
         contents: (was.booking.items != booking.items || was.booking.lines != booking.lines)
-            .then(|| Contents::of(booking)),
+            .then(|| Contents::of(standing)),
         claims: changed_claims(&was.claims, &standing.claims),
         new_claims: new_claims(&standing.claims),
         new_tickets,

@@ -226,15 +226,19 @@ pub struct ChangedClaim {
 pub struct Contents {
     pub quantity: i64,
     pub total_amount: i64,
+    /// Fees that the organizer pays; `None`: as it was.
+    pub absorbed_fee_amount: Option<i64>,
     pub items: Vec<BookingItem>,
     pub lines: Vec<BookingLine>,
 }
 
 impl Contents {
-    pub fn of(booking: &Booking) -> Contents {
+    pub fn of(standing: &Standing) -> Contents {
+        let booking = &standing.booking;
         Contents {
             quantity: booking.quantity,
             total_amount: booking.total.amount,
+            absorbed_fee_amount: standing.absorbed_fee_amount,
             items: booking.items.clone(),
             lines: booking.lines.clone(),
         }

@@ -32,6 +32,8 @@ pub struct Standing {
     pub booking: Booking,
     /// The live ones.
     pub claims: Vec<Claim>,
+    /// Fees that the organizer pays, where a swap has computed them anew.
+    pub absorbed_fee_amount: Option<i64>,
 }
 
 /// A pending booking whose deadline has passed.

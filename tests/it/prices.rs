@@ -81,7 +81,8 @@ async fn the_books_split_a_sale_into_tickets_fees_and_tax() {
     let client = server.client().await;
     for (account, amount) in [
         ("ticket revenue", -2_269),
-        ("fee income", -200),
+        ("fee income", -335),
+        ("absorbed fees", 135),
         ("tax payable", -469),
     ] {
         let sql = "select coalesce(sum(e.amount), 0)::bigint from ledger_entries e
@@ -122,6 +123,66 @@ async fn a_voucher_is_used_no_more_often_than_it_may_be_and_given_back() {
     let unknown = wish(&show, [1, 0], &["NOTHING"]);
     let unknown = third.post(BOOKINGS, &unknown).await;
     assert_eq!(unknown.code(404), "VOUCHER_NOT_FOUND");
+    server.audit().await;
+}
+
+/// Other tickets in place of a discounted booking's: the voucher is judged again and used once, the price is that of a quote,
+/// and the fee that the organizer pays moves along.
+#[tokio::test]
+async fn a_voucher_goes_along_with_a_swap() {
+    let (server, show) = world(TERMS).await;
+    let client = server.client().await;
+    // The one may be used twice, the other without end.
+    let free = format!(
+        "insert into vouchers (event_id, code, kind, value, ticket_type_ids)
+         values ({}, 'CHEAP', 'fixed_price', 1000, array[{}])",
+        show.event, show.ticket_types[0]
+    );
+    client.batch_execute(&free).await.unwrap();
+    let buyer = server.user(buyer(&server).await);
+    let made = buyer
+        .post(BOOKINGS, &wish(&show, [2, 0], &["CHEAP", "TENTH"]))
+        .await;
+    let id = made.data(201)["id"].as_str().unwrap().to_owned();
+    let path = format!("{BOOKINGS}/{id}");
+    for quantities in [[1, 3], [4, 0], [2, 1]] {
+        let wanted = wish(&show, quantities, &["CHEAP", "TENTH"]);
+        let quoted = buyer.post("/api/v1/bookings/quote", &wanted).await;
+        let quoted = quoted.data(200);
+        let body = json!({"items": wanted["items"], "expected_total": quoted["total"]});
+        let swapped = buyer.patch(&path, &body).await;
+        let swapped = swapped.data(200);
+        assert_eq!(swapped["lines"], quoted["lines"]);
+        assert_eq!(swapped["total"], quoted["total"]);
+        let again = buyer.patch(&path, &body).await;
+        assert_eq!(again.data(200)["version"], swapped["version"]);
+        let discounted =
+            sum(&quoted["lines"], "ticket", "amount") + sum(&quoted["lines"], "discount", "amount");
+        let sql = "select absorbed_fee_amount from bookings where event_id = $1";
+        let absorbed: i64 = one(&client, sql, &[&show.event]).await;
+        assert_eq!(absorbed, (discounted * 5 + 50) / 100);
+        let sql = "select sum(uses)::bigint from vouchers where event_id = $1";
+        assert_eq!(one::<i64>(&client, sql, &[&show.event]).await, 2);
+    }
+    // Its own use is free for it, also where it is the last one.
+    let last = "update vouchers set uses_max = uses where code = 'TENTH'";
+    client.batch_execute(last).await.unwrap();
+    let items = |quantities| json!({"items": wish(&show, quantities, &[])["items"]});
+    buyer.patch(&path, &items([1, 1])).await.data(200);
+    let others = server.user(user(&client, "customer").await);
+    let refused = others
+        .post(BOOKINGS, &wish(&show, [1, 0], &["TENTH"]))
+        .await;
+    assert_eq!(refused.code(409), "VOUCHER_USED_UP");
+    // Neither is it for any tickets, nor for ever.
+    let refused = buyer.patch(&path, &items([0, 1])).await;
+    assert_eq!(refused.code(409), "VOUCHER_NOT_APPLICABLE");
+    let ended = "update vouchers set valid_to = now() where code = 'TENTH'";
+    client.batch_execute(ended).await.unwrap();
+    let refused = buyer.patch(&path, &items([3, 0])).await;
+    assert_eq!(refused.code(409), "VOUCHER_ENDED");
+    let read = buyer.get(&path).await;
+    assert_eq!(read.data(200)["quantity"], 2, "it stays as it was");
     server.audit().await;
 }
 

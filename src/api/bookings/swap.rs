@@ -15,6 +15,7 @@ use crate::api::money::TotalAmount;
 use crate::auth::Caller;
 use crate::desk::{Change, DeskError};
 use crate::schema;
+use crate::store::audit_trail::AuditEntry;
 use crate::ticketing::booking::{ExpectedTotal, Request, Wish};
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::stock::Share;
@@ -65,7 +66,8 @@ impl Input for OtherTickets {
 /// Put other tickets in place of a booking's
 ///
 /// By its owner, while it is pending: all of the new items or none, and then the booking stays as it was. What it holds
-/// counts as free for this. The deadline does not move. Sent again, it is answered with the booking as it is.
+/// counts as free for this. The deadline does not move. Its vouchers are judged again for the new items, and its price is
+/// made anew, as a quote of them says. Sent again, it is answered with the booking as it is.
 #[utoipa::path(
     patch, path = "/bookings/{id}", tag = "bookings", request_body = OtherTicketsBody,
     params(
@@ -79,7 +81,8 @@ impl Input for OtherTickets {
             `SEAT_NOT_FOUND`", body = Failure),
         (status = 409, description = "`INVALID_TRANSITION {from, to}`: it is not pending, or a payment is being processed; \
             `NOT_ENOUGH_LEFT {left, by_type}`, `SOLD_OUT {by_type}`, `TICKET_TYPE_SOLD_OUT`, `EVENT_AT_CAPACITY`, \
-            `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS`, `SALES_NOT_STARTED`, `SALES_CLOSED`, `PRICE_CHANGED {total}`",
+            `SEAT_TAKEN {seats}`, `NO_ADJACENT_SEATS`, `SALES_NOT_STARTED`, `SALES_CLOSED`, `PRICE_CHANGED {total}`, \
+            `VOUCHER_NOT_APPLICABLE`, `VOUCHER_ENDED`",
             body = Failure),
         (status = 410, description = "`EVENT_CANCELLED`", body = Failure),
         (status = 422, description = "`VALIDATION_FAILED`, `LIMIT_EXCEEDED {max}`, `BELOW_MINIMUM {min}`, `NOT_SEATED`",
@@ -121,10 +124,13 @@ pub(in crate::api) async fn swap(
         email_proven: false,
         wish: body.input.wish,
         expected_total: body.input.expected_total,
-        vouchers: Vec::new(),
+        vouchers: state.store.booking_vouchers(id).await?,
         least_charge: charges_by_card(&state),
     };
-    let change = Change::new(event_id, id, Transition::Swap(Box::new(request)));
+    let mut change = Change::new(event_id, id, Transition::Swap(Box::new(request)));
+    if caller.is_admin() && caller.user_id() != found.user_id {
+        change.with.audit = Some(AuditEntry::of_booking(&caller, found.organizer_id, id));
+    }
     let outcome = match state.desk.change(change).await {
         Err(DeskError::Refused(refusal)) if refusal.is_shortage() => {
             let others = others::of(&state, &caller, event_id, &asked).await;

@@ -376,6 +376,7 @@ impl Ledger {
             let standing = Standing {
                 booking: row.booking.clone(),
                 claims: row.claims.clone(),
+                absorbed_fee_amount: None,
             };
             let found = match mine.contains(&row.booking.event_id) {
                 true => Found::Here(Box::new(standing)),

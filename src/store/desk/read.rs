@@ -683,8 +683,11 @@ impl StockReading {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let Json(booking) = row.try_get(2)?;
-                let claims = Vec::new();
-                new.insert(Found::Here(Box::new(Standing { booking, claims })))
+                new.insert(Found::Here(Box::new(Standing {
+                    booking,
+                    claims: Vec::new(),
+                    absorbed_fee_amount: None,
+                })))
             }
         };
         if let (Found::Here(standing), Some(claim)) = (found, claim(row, 3)?) {

@@ -28,9 +28,9 @@ statements! {
     change_bookings = format!("
         with change as materialized (
             select * from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[], $8::uuid[],
-                                 $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::int[], $14::bigint[])
+                                 $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::int[], $14::bigint[], $15::bigint[])
                 as change (id, was, status, cancel_reason, confirmed_at, paid_by, payment_id, expires_at, extended_at,
-                           processing_since, kind, quantity, total_amount)
+                           processing_since, kind, quantity, total_amount, absorbed_fee_amount)
              where insist($1::timestamptz is null or statement_timestamp() <= $1, '{IN_TIME}')
         ), changed as (
             update bookings b
@@ -46,7 +46,8 @@ statements! {
                    processing_since = coalesce(change.processing_since, b.processing_since),
                    kind = coalesce(change.kind, b.kind),
                    quantity = coalesce(change.quantity, b.quantity),
-                   total_amount = coalesce(change.total_amount, b.total_amount)
+                   total_amount = coalesce(change.total_amount, b.total_amount),
+                   absorbed_fee_amount = coalesce(change.absorbed_fee_amount, b.absorbed_fee_amount)
               from change where b.id = change.id and b.status = change.was
             returning 1
         )
@@ -114,8 +115,8 @@ statements! {
         insert into booking_answers (booking_id, answers) select * from unnest($1::uuid[], $2::jsonb[])";
     // In order of voucher, as the triggers lock them.
     use_vouchers = "
-        insert into voucher_uses (booking_id, voucher_id)
-        select * from unnest($1::uuid[], $2::bigint[]) as new (booking_id, voucher_id) order by voucher_id";
+        insert into voucher_uses (booking_id, voucher_id, position)
+        select * from unnest($1::uuid[], $2::bigint[], $3::int[]) as new (booking_id, voucher_id, position) order by voucher_id";
     add_jobs = "
         insert into jobs (kind, key, payload, expires_at)
         select kind, key, payload, clock_timestamp() + worth_ms * interval '1 ms'
@@ -165,8 +166,8 @@ pub(super) async fn write(
     let people = PeopleRows::of(&writes.new);
     let attendees_of = people.attendees();
     let answers_of: [&(dyn ToSql + Sync); 2] = [&people.answering, &people.answers];
-    let (voucher_bookings, vouchers) = used_vouchers(&writes.new);
-    let vouchers_of: [&(dyn ToSql + Sync); 2] = [&voucher_bookings, &vouchers];
+    let (voucher_bookings, vouchers, positions) = used_vouchers(&writes.new);
+    let vouchers_of: [&(dyn ToSql + Sync); 3] = [&voucher_bookings, &vouchers, &positions];
     let jobs = JobRows::of(&writes.jobs);
     let jobs_of = jobs.columns();
     let audit = AuditRows::of(&writes.audit);
@@ -245,6 +246,7 @@ struct ChangeRows<'a> {
     kinds: Vec<Option<&'a str>>,
     booked: Vec<Option<i32>>,
     totals: Vec<Option<i64>>,
+    absorbed: Vec<Option<i64>>,
     swapped: Vec<BookingId>,
     items: Items<'a>,
     claims: Vec<ClaimId>,
@@ -273,6 +275,8 @@ impl<'a> ChangeRows<'a> {
             columns.booked.push(quantity.transpose()?);
             let total = contents.map(|contents| contents.total_amount);
             columns.totals.push(total);
+            let absorbed = contents.and_then(|contents| contents.absorbed_fee_amount);
+            columns.absorbed.push(absorbed);
             if let Some(contents) = contents {
                 columns.swapped.push(one.id);
                 columns.items.add(one.id, &contents.lines)?;
@@ -289,7 +293,7 @@ impl<'a> ChangeRows<'a> {
         Ok(columns)
     }
 
-    fn bookings<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 14] {
+    fn bookings<'b>(&'b self, in_time: &'b Option<Timestamp>) -> [&'b (dyn ToSql + Sync); 15] {
         [
             in_time,
             &self.ids,
@@ -305,6 +309,7 @@ impl<'a> ChangeRows<'a> {
             &self.kinds,
             &self.booked,
             &self.totals,
+            &self.absorbed,
         ]
     }
 }
@@ -496,13 +501,13 @@ impl<'a> PeopleRows<'a> {
     }
 }
 
-/// Columns of bookings and the vouchers that they use.
-fn used_vouchers(new: &[NewBooking]) -> (Vec<BookingId>, Vec<VoucherId>) {
+/// Columns of bookings, the vouchers that they use, and the order in which these apply.
+fn used_vouchers(new: &[NewBooking]) -> (Vec<BookingId>, Vec<VoucherId>, Vec<i32>) {
     let used = new.iter().flat_map(|new| {
-        let vouchers = new.vouchers.iter();
-        vouchers.map(|voucher| (new.booking.id, *voucher))
+        let vouchers = (1..).zip(&new.vouchers);
+        vouchers.map(|(position, voucher)| (new.booking.id, *voucher, position))
     });
-    used.unzip()
+    used.collect()
 }
 
 /// Columns of new bookings, their items and their claims.

@@ -4,14 +4,14 @@ use jiff::Timestamp;
 
 use super::{Moved, Standing, invalid, release, status};
 use crate::ticketing::booking::{self, Grant, Request, Sells};
-use crate::ticketing::price::LineKind;
 use crate::ticketing::record::{Booking, BookingKind, BookingStatus};
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::stock::{Claim, Proof, Stock};
 use crate::ticketing::{SeatId, TicketTypeId};
 
-/// The rules are those of a new booking for which the old one is free. A claim that serves both stays, so that viewers
-/// never see its seat come free.
+/// The rules are those of a new booking for which the old one is free: its stock, its part of the buyer's share, and its
+/// uses of vouchers. `request.vouchers` are the booking's own; they are judged again for the new tickets. A claim that serves
+/// both stays, so that viewers never see its seat come free.
 pub(super) fn swap(
     stock: &mut Stock,
     standing: &mut Standing,
@@ -23,15 +23,6 @@ pub(super) fn swap(
     match status(booking, now) {
         BookingStatus::Pending if is_open => {}
         from => return Err(invalid(from, BookingStatus::Pending)),
-    }
-    // The voucher's rules are not read with the booking, and its tickets without it would cost more than was shown.
-    let with_voucher = booking
-        .lines
-        .iter()
-        .find(|line| line.kind == LineKind::Discount);
-    if let Some(line) = with_voucher {
-        let voucher = line.name.clone();
-        return Err(Refusal::VoucherNotApplicable { voucher });
     }
     let request = Request {
         booking_id: booking.id,
@@ -51,9 +42,11 @@ pub(super) fn swap(
         release(stock, booking.id, booking.user_id, &standing.claims);
     }
     forget_guest(stock, &request, standing);
+    count_uses(stock, &request, 1);
     match booking::decide(stock, &request, now) {
         Ok(grant) => Ok(swapped(stock, standing, &grant, now)),
         Err(refusal) => {
+            count_uses(stock, &request, -1);
             for claim in &standing.claims {
                 let seats: Vec<SeatId> = claim.seat_id.into_iter().collect();
                 stock.take(claim.ticket_type_id, claim.quantity, &seats, claim.state);
@@ -77,6 +70,15 @@ fn was_proven(stock: &Stock, booking: &Booking) -> bool {
     })
 }
 
+/// A booking uses each of its vouchers once, also while it is swapped.
+fn count_uses(stock: &mut Stock, request: &Request, by: i64) {
+    for voucher in &mut stock.prices.vouchers {
+        if request.vouchers.contains(&voucher.code) {
+            voucher.uses_left = voucher.uses_left.map(|left| left + by);
+        }
+    }
+}
+
 fn forget_guest(stock: &mut Stock, request: &Request, standing: &Standing) {
     let guest = request.guest.and_then(|guest| stock.guests.get_mut(&guest));
     let Some(guest) = guest else { return };
@@ -91,15 +93,18 @@ fn forget_guest(stock: &mut Stock, request: &Request, standing: &Standing) {
 
 fn swapped(stock: &Stock, standing: &mut Standing, grant: &Grant, now: Timestamp) -> Moved {
     let (claims, items) = (claims(&standing.claims, grant), grant.items(stock));
-    if is_same(&claims, &standing.claims) && grant.total(stock) == standing.booking.total {
+    let lines = grant.price_lines();
+    let as_before = lines == standing.booking.lines && items == standing.booking.items;
+    if as_before && is_same(&claims, &standing.claims) {
         return Moved::Before;
     }
     standing.claims = claims;
+    standing.absorbed_fee_amount = Some(grant.absorbed_fee_amount);
     let booking = &mut standing.booking;
     booking.items = items;
     booking.quantity = grant.quantity;
     booking.total = grant.total(stock);
-    booking.lines = grant.price_lines();
+    booking.lines = lines;
     booking.version += 1;
     if grant.terms == booking::Terms::Confirmed {
         booking.status = BookingStatus::Confirmed;

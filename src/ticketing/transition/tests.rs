@@ -120,6 +120,7 @@ fn pending() -> Standing {
     Standing {
         booking,
         claims: claims(),
+        absorbed_fee_amount: None,
     }
 }
 
