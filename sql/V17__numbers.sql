@@ -10,7 +10,14 @@
 -- when it was sold, to that of `confirmed_at`; one when it ended, to that of `ended_at`. A change takes away what the old
 -- row added and adds the new, so the sums equal the table, whoever writes it, and `seatcast audit` can compare them.
 --
--- The rows are locked under the event's turn only, which the triggers take first, so they deadlock with nobody.
+-- Revenue, everywhere: the totals of the bookings that were sold (nothing of those that staff gave away), less what was
+-- returned. Returned is the total of a sold booking that ended before any money came for it, when it ended; and of all
+-- others what the ledger says went back of the money that paid them, when it was posted: refunds whole or in part, those
+-- that somebody made at the provider, and what cardholders' banks took. Money that paid for no booking, because it came
+-- too late, is in neither.
+--
+-- The rows of bookings and tickets are locked under the event's turn only, which the triggers take first, so they deadlock
+-- with nobody. Those of money that goes back are locked without it, last in their transactions.
 
 create table booking_numbers (
     event_id bigint not null constraint booking_numbers_event_exists references events on delete cascade,
@@ -19,17 +26,26 @@ create table booking_numbers (
     made_tickets bigint not null default 0,
     -- Confirmed, whatever became of it later.
     sold bigint not null default 0,
+    -- Of those, all that were not given away.
     sold_amount bigint not null default 0,
-    -- Of those, the ones that were held first, and how long it took until they were confirmed.
+    -- The ones that were held first, and how long it took until they were confirmed.
     paid bigint not null default 0,
     paid_after_ms bigint not null default 0,
     expired bigint not null default 0,
     cancelled bigint not null default 0,
     refunded bigint not null default 0,
-    -- Of those that ended, the ones that had been sold.
+    -- Of those that ended, the ones that had been sold; and the totals of those for which no money had come.
     returned bigint not null default 0,
     returned_amount bigint not null default 0,
     constraint booking_numbers_pkey primary key (event_id, quarter)
+);
+
+-- Money that went back of what sold bookings were paid: a row for each quarter of an hour, and one of all of them.
+create table refund_numbers (
+    event_id bigint not null constraint refund_numbers_event_exists references events on delete cascade,
+    quarter timestamptz not null,
+    amount bigint not null default 0,
+    constraint refund_numbers_pkey primary key (event_id, quarter)
 );
 
 -- Tickets by type, counted from the claims, since a sale may be given back in part. The amounts are those of the booking's
@@ -116,7 +132,9 @@ begin
                   from (
                     select b.event_id, date_bin('15 minutes', part.at, 'epoch') as quarter,
                            sum(b.sign * made) as made, sum(b.sign * made * b.quantity) as made_tickets,
-                           sum(b.sign * sold) as sold, sum(b.sign * sold * b.total_amount) as sold_amount,
+                           sum(b.sign * sold) as sold,
+                           coalesce(sum(b.sign * sold * b.total_amount) filter (where b.paid_by is distinct from 'comp'), 0)
+                               as sold_amount,
                            sum(b.sign * paid) as paid,
                            coalesce(sum(b.sign * paid * round(extract(epoch from b.confirmed_at - b.created_at) * 1000)), 0)
                                as paid_after_ms,
@@ -124,7 +142,9 @@ begin
                            coalesce(sum(b.sign * ended) filter (where b.status = 'cancelled'), 0) as cancelled,
                            coalesce(sum(b.sign * ended) filter (where b.status = 'refunded'), 0) as refunded,
                            coalesce(sum(b.sign * ended) filter (where b.confirmed_at is not null), 0) as returned,
-                           coalesce(sum(b.sign * ended * b.total_amount) filter (where b.confirmed_at is not null), 0)
+                           coalesce(sum(b.sign * ended * b.total_amount)
+                                    filter (where b.confirmed_at is not null and not b.ended_paid
+                                              and b.paid_by is distinct from 'comp'), 0)
                                as returned_amount
                       from (%2$s) b
                      cross join lateral (values
@@ -160,7 +180,9 @@ begin
     select moved.event_id, place.quarter, moved.ticket_type_id,
            sum(greatest(moved.units, 0)), sum(greatest(moved.amount, 0)),
            sum(greatest(-moved.units, 0)), sum(greatest(-moved.amount, 0))
-      from (select m.event_id, m.ticket_type_id, m.units, round(m.units * coalesce(i.amount / i.quantity, 0)) as amount,
+      from (select m.event_id, m.ticket_type_id, m.units,
+                   case when (select paid_by from bookings b where b.id = m.booking_id) is distinct from 'comp'
+                        then round(m.units * coalesce(i.amount / i.quantity, 0)) else 0 end as amount,
                    -- Of a sale, when its booking was confirmed, which may have been long ago where it is imported.
                    case when m.units > 0 then (select confirmed_at from bookings b where b.id = m.booking_id) end as at
               from unnest(events, types, bookings, units) as m (event_id, ticket_type_id, booking_id, units)
@@ -212,5 +234,43 @@ begin
     end loop;
 end
 $do$;
+
+-- Money that goes back, from the entries of the ledger. Fees that a provider keeps are no part of it.
+create function add_refund_numbers() returns trigger language plpgsql
+    security definer set search_path from current as $$
+declare
+    events bigint[];
+begin
+    with moved as (
+        select t.event_id, t.at, sum(e.amount) as amount
+          from new_rows e
+         cross join lateral (select kind, name from ledger_accounts where id = e.account_id limit 1) a
+         cross join lateral (select * from ledger_transactions where id = e.transaction_id limit 1) t
+         cross join lateral (select * from payments where id = t.payment_id limit 1) p
+         cross join lateral (select * from bookings where id = t.booking_id limit 1) b
+         where t.cause in ('refund', 'foreign_refund', 'dispute', 'dispute_won')
+           and a.kind <> 'asset' and a.name <> 'provider fees'
+           and (p.id = b.payment_id or p.provider = 'offline' and b.paid_by is not null)
+           and (b.status in ('pending', 'confirmed') or b.ended_paid)
+         group by t.event_id, t.at
+    ), added as (
+        insert into refund_numbers as n (event_id, quarter, amount)
+        select m.event_id, place.quarter, sum(m.amount)
+          from moved m
+         cross join lateral (values (date_bin('15 minutes', m.at, 'epoch')), ('-infinity')) as place (quarter)
+         group by m.event_id, place.quarter
+        having sum(m.amount) <> 0
+         order by m.event_id, place.quarter
+        on conflict (event_id, quarter) do update set amount = n.amount + excluded.amount
+        returning n.event_id
+    )
+    select array_agg(distinct event_id) into events from added;
+    -- An organizer's figures follow the event's ring, and money goes back without any other.
+    perform ring('', events);
+    return null;
+end
+$$;
+create trigger ledger_entries_numbers after insert on ledger_entries referencing new table as new_rows
+    for each statement execute function add_refund_numbers();
 
 call settle_triggers();

@@ -62,6 +62,9 @@ create table bookings (
     confirmed_at timestamptz,
     -- When it expired or was cancelled; a trigger sets it (`V7__private_topics.sql`).
     ended_at timestamptz,
+    -- It was sold, and money had come for it when it ended: what of its revenue is returned is what goes back of that money
+    -- (`V17__numbers.sql`). The same trigger sets it.
+    ended_paid boolean not null default false,
     -- Of a booking that staff confirmed: how it was paid.
     paid_by text
         constraint bookings_paid_by_known check (paid_by in ('cash', 'terminal', 'transfer', 'comp')),

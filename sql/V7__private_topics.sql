@@ -12,6 +12,10 @@ begin
     if new.status <> old.status then
         new.ended_at := case when new.status in ('expired', 'cancelled', 'refunded')
                              then coalesce(old.ended_at, clock_timestamp()) end;
+        new.ended_paid := new.ended_at is not null and new.confirmed_at is not null and exists (
+            select from payments p
+             where p.booking_id = new.id and p.captured_amount > 0
+               and (p.id = new.payment_id or p.provider = 'offline' and new.paid_by is not null));
     end if;
     if new is distinct from old then
         new.version := old.version + 1;

@@ -86,7 +86,7 @@ begin
 
     role := home || '_reader';
     execute format('grant select on events, ticket_types, pools, ticket_type_pools, sections, seats, notices, booking_items,
-                    claims, tickets, taxes, fees, vouchers, voucher_uses, turns, changes, event_tickets, section_tickets, interactions, booking_numbers,
+                    claims, tickets, taxes, fees, vouchers, voucher_uses, turns, changes, event_tickets, section_tickets, interactions, booking_numbers, refund_numbers,
                     ticket_numbers, organizations, organization_members,
                     memberships, transfers, checkins to %I', role);
     execute format('grant select (id, name, email, phone, role, created_at, updated_at) on users to %I', role);

@@ -116,7 +116,7 @@ pub(super) struct Sales {
     /// Confirmed ones, whatever became of them later.
     bookings_confirmed: i64,
     tickets_sold: i64,
-    /// The totals of these bookings.
+    /// The totals of these bookings; of those that staff gave away nothing.
     revenue: Money,
     /// Holds that ran out.
     holds_expired: i64,
@@ -125,6 +125,8 @@ pub(super) struct Sales {
     /// Confirmed ones that were cancelled or refunded.
     bookings_returned: i64,
     tickets_returned: i64,
+    /// Money that went back, also in part, at the provider, or to a cardholder's bank; of bookings that ended before
+    /// money came for them their totals.
     revenue_returned: Money,
     /// `revenue` without `revenue_returned`.
     revenue_net: Money,

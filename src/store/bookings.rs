@@ -152,6 +152,19 @@ impl Store {
         hash.map_err(|_| StoreError::corrupt("a buyer's hash of another length"))
     }
 
+    /// Codes of the vouchers that a live booking uses, in the order in which they apply.
+    pub async fn booking_vouchers(&self, id: BookingId) -> Result<Vec<String>, StoreError> {
+        let client = self.client().await?;
+        let sql = "
+            select v.code from voucher_uses u
+             cross join lateral (select code from vouchers where id = u.voucher_id limit 1) v
+             where u.booking_id = $1 and u.live
+             order by u.position, u.voucher_id";
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[&id]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
     /// One page of bookings, the newest first, and how many there are in all.
     pub async fn bookings(
         &self,
@@ -231,10 +244,11 @@ impl Store {
                    coalesce(n.sold - n.returned, 0), coalesce(n.made - n.sold - (n.cancelled + n.expired + n.refunded - n.returned), 0),
                    coalesce(n.cancelled, 0), coalesce(n.expired, 0), coalesce(n.refunded, 0),
                    root.sold::bigint, root.held::bigint,
-                   coalesce(n.sold_amount - n.returned_amount, 0)
+                   coalesce(n.sold_amount - n.returned_amount, 0) - coalesce(back.amount, 0)
               from events e
               join pools root on root.event_id = e.id and root.kind = 'event'
               left join booking_numbers n on n.event_id = e.id and n.quarter = '-infinity'
+              left join refund_numbers back on back.event_id = e.id and back.quarter = '-infinity'
              where e.id = $1 and e.deleted_at is null";
         let statement = client.prepare_cached(sql).await?;
         let Some(row) = client.query_opt(&statement, &[&event]).await? else {

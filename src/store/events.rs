@@ -186,11 +186,12 @@ impl Store {
         };
         // Ids first, so that no sales are counted of what the page skips.
         let page = format!(
-            "select {COLUMNS}, coalesce(n.sold - n.returned, 0), coalesce(n.sold_amount - n.returned_amount, 0)
+            "select {COLUMNS}, coalesce(n.sold - n.returned, 0), coalesce(n.sold_amount - n.returned_amount, 0) - coalesce(back.amount, 0)
                from ({page}
                       order by e.starts_at desc, e.id desc limit $2 offset $3) as page
                join events e on e.id = page.id {TABLES}
               left join booking_numbers n on n.event_id = e.id and n.quarter = '-infinity'
+              left join refund_numbers back on back.event_id = e.id and back.quarter = '-infinity'
               order by e.starts_at desc, e.id desc"
         );
         let client = self.client().await?;

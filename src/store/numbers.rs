@@ -52,7 +52,7 @@ impl Store {
         .transpose()
     }
 
-    /// Sales from `from` up to `to`, by steps that begin as they do in `timezone`. Both statements read the rows of quarters
+    /// Sales from `from` up to `to`, by steps that begin as they do in `timezone`. The statements read the rows of quarters
     /// of an hour in that time and nothing else.
     pub async fn sales_report(
         &self,
@@ -78,6 +78,13 @@ impl Store {
                   group by 1, 2 order by 1, 2",
             )
             .await?;
+        let refunds = client
+            .prepare_cached(
+                "select date_trunc($4, n.quarter, $5) as at, sum(n.amount)::bigint from refund_numbers n
+                  where n.event_id = $1 and n.quarter >= date_bin('15 minutes', $2, 'epoch') and n.quarter < $3
+                  group by 1 order by 1",
+            )
+            .await?;
         let present = client
             .prepare_cached(
                 "select coalesce(sum((c.counts ->> 'total')::bigint), 0)::bigint
@@ -87,9 +94,10 @@ impl Store {
             .await?;
         let of_period: [&(dyn ToSql + Sync); 5] = [&event, &from, &to, &step.name(), &timezone];
         let of_event: [&(dyn ToSql + Sync); 1] = [&event];
-        let (bookings, tickets, present) = tokio::try_join!(
+        let (bookings, tickets, refunds, present) = tokio::try_join!(
             client.query(&bookings, &of_period),
             client.query(&tickets, &of_period),
+            client.query(&refunds, &of_period),
             client.query_one(&present, &of_event),
         )?;
         let mut report = SalesReport {
@@ -98,6 +106,10 @@ impl Store {
         };
         for row in &bookings {
             report.point(row.try_get(0)?).bookings = booking_numbers(row, 1)?;
+        }
+        for row in &refunds {
+            let refunded: i64 = row.try_get(1)?;
+            report.point(row.try_get(0)?).bookings.returned_amount += refunded;
         }
         for row in &tickets {
             let of_type = TicketNumbers {

@@ -73,7 +73,7 @@ impl Store {
     ) -> Result<Vec<(Revision, Figures)>, StoreError> {
         let sql = format!("
             select e.id, e.organizer_id, e.currency, root.sold::bigint, root.held::bigint,
-                   coalesce(n.sold_amount - n.returned_amount, 0),
+                   coalesce(n.sold_amount - n.returned_amount, 0) - coalesce(back.amount, 0),
                    coalesce(n.made - n.sold - (n.cancelled + n.expired + n.refunded - n.returned), 0),
                    coalesce(n.sold - n.returned, 0), coalesce(n.expired, 0), coalesce(n.cancelled, 0), coalesce(n.refunded, 0),
                    coalesce((select sum(b.quantity) from bookings b
@@ -86,6 +86,7 @@ impl Store {
               from events e
               join pools root on root.event_id = e.id and root.kind = 'event'
               left join booking_numbers n on n.event_id = e.id and n.quarter = '-infinity'
+              left join refund_numbers back on back.event_id = e.id and back.quarter = '-infinity'
              where e.id = any($1) and e.deleted_at is null"
         );
         let lent = self.lend().await?;

@@ -35,6 +35,7 @@ pub struct BookingNumbers {
     pub made_tickets: i64,
     /// Confirmed, whatever became of it later.
     pub sold: i64,
+    /// Their totals, of those that staff gave away nothing.
     pub sold_amount: i64,
     /// Of those, the ones that were held first.
     pub paid: i64,
@@ -46,6 +47,7 @@ pub struct BookingNumbers {
     pub cancelled: i64,
     /// Sold ones that were cancelled or refunded.
     pub returned: i64,
+    /// Totals of those that ended unpaid, and money that went back of all others, in part too.
     pub returned_amount: i64,
 }
 

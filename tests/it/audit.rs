@@ -19,10 +19,10 @@ const WORLD: &str = "
     insert into seats (event_id, section_id, ticket_type_id, row_label, number)
     values (1, 1, 2, 'A', '1'), (1, 1, 2, 'A', '2');
     insert into bookings (id, reference, event_id, user_id, status, quantity, total_amount, currency, expires_at)
-    values ('00000000-0000-0000-0000-000000000001', 'BK-1', 1, 3, 'confirmed', 2, 0, 'EUR', null),
+    values ('00000000-0000-0000-0000-000000000001', 'BK-1', 1, 3, 'confirmed', 2, 500, 'EUR', null),
            ('00000000-0000-0000-0000-000000000002', 'BK-2', 1, 3, 'pending', 1, 0, 'EUR', now());
     insert into booking_items (booking_id, line, ticket_type_id, quantity, unit_amount)
-    select id, 1, 3 - quantity, quantity, 0 from bookings;
+    select id, 1, 3 - quantity, quantity, total_amount / quantity from bookings;
     insert into claims (booking_id, event_id, ticket_type_id, seat_id, quantity, state)
     values ('00000000-0000-0000-0000-000000000001', 1, 1, null, 2, 'sold'),
            ('00000000-0000-0000-0000-000000000002', 1, 2, 1, 1, 'held');
@@ -42,6 +42,8 @@ const WORLD: &str = "
 const BREAKS: &[(&str, &str)] = &[
     ("the counters of a pool", "update pools set sold = sold + 1 where ticket_type_id = 1"),
     ("the numbers of sales over time", "update booking_numbers set sold = sold + 1 where quarter > '-infinity'"),
+    ("the revenue of an event", "update refund_numbers set amount = 0"),
+    ("the revenue of an event", "update refund_numbers set amount = 199 where quarter > '-infinity'"),
     ("the numbers of tickets sold", "update ticket_numbers set returned = returned + 1 where quarter = '-infinity'"),
     ("nothing is oversold", "alter table pools drop constraint pools_no_oversell; update pools set held = 99 where id = 1"),
     ("every event has one root", "update pools set capacity = capacity + 1 where kind = 'event'"),
@@ -84,6 +86,7 @@ const BREAKS: &[(&str, &str)] = &[
     ("the ledger says of each payment", "update payments set captured_amount = 501"),
     ("the ledger says of each payment", "update refunds set state = 'pending'"),
     ("the ledger says of each payment", "delete from refunds; delete from payments"),
+    ("the ledger has the fee that the organizer pays", "update bookings set absorbed_fee_amount = 5"),
     ("every sale and refund of the ledger", "delete from invoices where kind = 'credit_note'"),
     ("invoices and credit notes are numbered", "update invoices set number = 2 where kind = 'invoice'"),
     ("invoices and credit notes are numbered", "insert into invoice_counters values (2, 2026, 'invoice', 1)"),

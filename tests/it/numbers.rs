@@ -1,6 +1,8 @@
 //! Numbers for people: sales over time agree with the tables after any rush, whoever writes; the funnel counts visitors;
 //! tables for spreadsheets are whole or say so, run nothing, and cost no memory.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -11,7 +13,7 @@ use tokio_postgres::Client;
 use crate::support::binary::ServerProcess;
 use crate::support::caller::Caller;
 use crate::support::database::{TestDatabase, connect};
-use crate::support::server::TestServer;
+use crate::support::server::{DEADLINE, TestServer};
 use crate::support::show::{Show, Staged, one, user};
 
 const BOOKINGS: &str = "/api/v1/bookings";
@@ -60,6 +62,19 @@ async fn buyer(server: &TestServer, show: &Staged, seed: u64) {
     }
 }
 
+/// The jobs that book and give back money have come to an end.
+async fn money_at_rest(client: &Client) {
+    let sql = "select not exists (select from jobs where state in ('waiting', 'leased')
+                                     and kind in ('staff_paid', 'payment', 'give_back', 'refund'))";
+    let rests = async {
+        while !one::<bool>(client, sql, &[]).await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let rests = tokio::time::timeout(DEADLINE * 3, rests).await;
+    rests.expect("the money comes to rest");
+}
+
 async fn sold_out_rush(seed: u64) -> (TestServer, Staged) {
     let server = TestServer::start().await;
     let client = server.client().await;
@@ -83,6 +98,7 @@ async fn after_a_rush_the_numbers_are_those_of_the_tables() {
     for seed in 0..2 {
         let (server, show) = sold_out_rush(seed).await;
         let client = server.client().await;
+        money_at_rest(&client).await;
         server.audit().await;
         let numbers = analytics(&server.user(show.organizer), &show, "?step=hour").await;
         let total = &numbers["total"];
@@ -141,6 +157,86 @@ async fn after_a_rush_the_numbers_are_those_of_the_tables() {
         assert_eq!(managed["total_revenue"], stats["total_revenue"]);
         assert_eq!(managed["total_tickets_sold"], claimed);
     }
+}
+
+/// Refunds by ticket, by amount and of the rest lower what is left, on every page that shows it; what staff gave away is no
+/// revenue, and money that came for nothing neither comes nor goes.
+#[tokio::test]
+async fn money_that_goes_back_lowers_revenue_wherever_it_is_shown() {
+    let server = TestServer::start().await;
+    let client = server.client().await;
+    let show = Show::new()
+        .ticket_type("Standing", 1_500, 100)
+        .stage(&client)
+        .await;
+    let staff = server.user(show.organizer);
+    let sell = async |quantity: i64, paid_by: &str| {
+        let items = json!([{"ticket_type_id": show.ticket_types[0], "quantity": quantity}]);
+        let body = json!({"event_id": show.event, "items": items});
+        let booking = server.anonymous().post(BOOKINGS, &body).await;
+        let id = booking.data(201)["id"].as_str().unwrap().to_owned();
+        let paid = json!({"status": "confirmed", "paid_by": paid_by});
+        let path = format!("{BOOKINGS}/{id}/status");
+        let sold = staff.put(&path, &paid).await.data(200).clone();
+        money_at_rest(&client).await;
+        sold
+    };
+    let shown = async |net: i64, returned: i64| {
+        money_at_rest(&client).await;
+        let numbers = analytics(&staff, &show, "").await;
+        let total = &numbers["total"];
+        assert_eq!(total["revenue_net"]["amount"], net, "{numbers}");
+        assert_eq!(total["revenue_returned"]["amount"], returned);
+        assert_eq!(
+            total["revenue"]["amount"],
+            net + returned,
+            "what was sold stays"
+        );
+        let stats = format!("{BOOKINGS}/event/{}/stats", show.event);
+        let stats = staff.get(&stats).await;
+        assert_eq!(stats.data(200)["total_revenue"]["amount"], net);
+        let managed = staff.get("/api/v1/events/management/view").await;
+        assert_eq!(managed.data(200)[0]["total_revenue"]["amount"], net);
+        let figures = server
+            .database
+            .store()
+            .await
+            .figures(&[show.event])
+            .await
+            .unwrap();
+        assert_eq!(figures[0].1.revenue.amount, net);
+        let payout = format!("/api/v1/events/{}/payout", show.event);
+        let payout = staff.get(&payout).await;
+        assert_eq!(payout.data(200)[0]["net"], net);
+        server.audit().await;
+    };
+    let booking = sell(3, "cash").await;
+    sell(2, "comp").await;
+    shown(4_500, 0).await;
+    let refunds = format!("{BOOKINGS}/{}/refunds", booking["id"].as_str().unwrap());
+    let code = &booking["tickets"][0]["code"];
+    let by_ticket = json!({"ticket_ids": [code]});
+    staff.post(&refunds, &by_ticket).await.data(201);
+    shown(3_000, 1_500).await;
+    staff.post(&refunds, &json!({"amount": 7})).await.data(201);
+    shown(2_993, 1_507).await;
+    let all = json!({"all": true});
+    staff.post(&refunds, &all).await.data(201);
+    shown(0, 4_500).await;
+    // A policy that keeps half.
+    let policy = format!("/api/v1/events/{}/refund-policy", show.event);
+    staff.put(&policy, &json!({"percent": 50})).await.data(200);
+    let buyer = server.user(user(&client, "customer").await);
+    let items = json!([{"ticket_type_id": show.ticket_types[0], "quantity": 2}]);
+    let body = json!({"event_id": show.event, "items": items});
+    let booking = buyer.post(BOOKINGS, &body).await.data(201).clone();
+    let status = format!("{BOOKINGS}/{}/status", booking["id"].as_str().unwrap());
+    let paid = json!({"status": "confirmed", "paid_by": "terminal"});
+    staff.put(&status, &paid).await.data(200);
+    money_at_rest(&client).await;
+    let cancelled = json!({"status": "cancelled"});
+    buyer.put(&status, &cancelled).await.data(200);
+    shown(1_500, 6_000).await;
 }
 
 /// Without the trigger the same check fails.

@@ -65,6 +65,8 @@ const FILL: &str = "
     insert into booking_numbers (event_id, quarter, made)
     select n, q, 1 from generate_series(100001, 110000) n,
            unnest(array['-infinity'::timestamptz, date_bin('15 minutes', now(), 'epoch'), '2026-01-01']) q;
+    insert into refund_numbers (event_id, quarter, amount)
+    select event_id, quarter, 1 from booking_numbers where event_id > 100000;
     insert into ticket_numbers (event_id, quarter, ticket_type_id, sold)
     select event_id, quarter, 2 * event_id, 1 from booking_numbers where event_id > 100000;
     insert into interactions (event_id, action, session_id, received_at)
@@ -170,6 +172,7 @@ const GROWING: &[&str] = &[
     "idempotency_keys",
     "jobs",
     "booking_numbers",
+    "refund_numbers",
     "ticket_numbers",
     "booking_contacts",
     "interactions",

@@ -46,12 +46,14 @@ pub(super) const CHECKS: &[AuditCheck] = &[
             with counted as (
                 select b.event_id, coalesce(date_bin('15 minutes', part.at, 'epoch'), '-infinity') as quarter,
                        sum(made) as made, sum(made * b.quantity) as made_tickets,
-                       sum(sold) as sold, sum(sold * b.total_amount) as sold_amount,
+                       sum(sold) as sold,
+                       coalesce(sum(sold * b.total_amount) filter (where b.paid_by is distinct from 'comp'), 0) as sold_amount,
                        count(*) filter (where ended and b.status = 'expired') as expired,
                        count(*) filter (where ended and b.status = 'cancelled') as cancelled,
                        count(*) filter (where ended and b.status = 'refunded') as refunded,
                        count(*) filter (where ended and b.confirmed_at is not null) as returned,
-                       coalesce(sum(b.total_amount) filter (where ended and b.confirmed_at is not null), 0) as returned_amount
+                       coalesce(sum(b.total_amount) filter (where ended and b.confirmed_at is not null and not b.ended_paid
+                                                              and b.paid_by is distinct from 'comp'), 0) as returned_amount
                   from bookings b
                  cross join lateral (values
                         (b.created_at, 1, 0, false),
@@ -72,6 +74,47 @@ pub(super) const CHECKS: &[AuditCheck] = &[
                     coalesce(c.expired, 0), coalesce(c.cancelled, 0), coalesce(c.refunded, 0), coalesce(c.returned, 0),
                     coalesce(c.returned_amount, 0))
              order by event_id, quarter",
+    },
+    AuditCheck {
+        promise: "the revenue of an event is what the ledger says of the bookings that were paid, and the totals of the others",
+        differences: "
+            with paid as (
+                select b.id, b.event_id, p.id as payment_id from bookings b
+                  join payments p on p.booking_id = b.id and p.captured_amount > 0
+                   and (p.id = b.payment_id or p.provider = 'offline' and b.paid_by is not null)
+                 where b.status in ('pending', 'confirmed') or b.ended_paid
+            ), booked as (
+                select paid.event_id, sum(-e.amount) as amount
+                  from paid
+                  join ledger_transactions t on t.payment_id = paid.payment_id and t.booking_id = paid.id
+                  join ledger_entries e on e.transaction_id = t.id
+                  join ledger_accounts a on a.id = e.account_id
+                 where t.cause in ('sale', 'refund', 'foreign_refund', 'dispute', 'dispute_won')
+                   and a.kind <> 'asset' and a.name <> 'provider fees'
+                 group by paid.event_id
+            ), others as (
+                select b.event_id, sum(b.total_amount) as amount from bookings b
+                 where b.status = 'confirmed' and b.paid_by is distinct from 'comp'
+                   and not exists (select from paid where paid.id = b.id)
+                 group by b.event_id
+            ), kept as (
+                select event_id, sum(n.sold_amount - n.returned_amount) - coalesce(sum(r.amount), 0) as amount
+                  from booking_numbers n left join refund_numbers r using (event_id, quarter)
+                 where quarter = '-infinity' group by event_id
+            ), by_quarters as (
+                select event_id, sum(amount) as amount
+                  from (select event_id, sold_amount - returned_amount as amount from booking_numbers where quarter > '-infinity'
+                        union all
+                        select event_id, -amount from refund_numbers where quarter > '-infinity') each
+                 group by event_id
+            )
+            select format('event %s: kept %s, by quarters %s; the ledger has %s, unpaid bookings %s', event_id, k.amount,
+                          q.amount, coalesce(b.amount, 0), coalesce(o.amount, 0))
+              from kept k full join booked b using (event_id) full join others o using (event_id)
+              full join by_quarters q using (event_id)
+             where coalesce(k.amount, 0) <> coalesce(b.amount, 0) + coalesce(o.amount, 0)
+                or coalesce(q.amount, 0) <> coalesce(k.amount, 0)
+             order by event_id",
     },
     AuditCheck {
         promise: "the numbers of tickets sold over time are the sums of the sold claims",
@@ -405,6 +448,25 @@ pub(super) const CHECKS: &[AuditCheck] = &[
              where coalesce(b.amount, 0) is distinct from p.captured_amount - p.fee_amount - coalesce(g.amount, 0)
                and (b.payment_id is not null or p.id is not null)
              order by 1",
+    },
+    AuditCheck {
+        promise: "the ledger has the fee that the organizer pays of every booking that was paid",
+        differences: "
+            with booked as (
+                select t.payment_id, sum(e.amount) as amount
+                  from ledger_transactions t
+                  join ledger_entries e on e.transaction_id = t.id
+                  join ledger_accounts a on a.id = e.account_id
+                 where t.cause = 'sale' and a.name = 'absorbed fees' group by t.payment_id
+            )
+            select format('payment %s of booking %s: fee %s, in the ledger %s', p.id, b.reference, b.absorbed_fee_amount,
+                          coalesce(booked.amount, 0))
+              from payments p join bookings b on b.id = p.booking_id left join booked on booked.payment_id = p.id
+             where p.captured_amount = b.total_amount and p.captured_amount > 0
+               and (p.id = b.payment_id or p.provider = 'offline' and b.paid_by is not null)
+               and (b.status = 'confirmed' or b.ended_paid)
+               and coalesce(booked.amount, 0) <> b.absorbed_fee_amount
+             order by p.id",
     },
     AuditCheck {
         promise: "every sale and refund of the ledger has its invoice or credit note",
