@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use dashmap::DashMap;
+use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 
 use super::doors::count_account;
@@ -55,13 +56,27 @@ fn origin(state: &ApiState, request: &Request) -> Option<RequestOrigin> {
     }
     let extensions = request.extensions();
     let route = extensions.get::<MatchedPath>()?.as_str();
+    let parts = varying(route, request.uri().path());
     let route = route.strip_prefix("/api/v1").unwrap_or(route);
     let client = extensions.get::<Client>().copied();
     Some(RequestOrigin {
         action: format!("{} {route}", request.method()),
+        parts,
         request_id: extensions.get::<RequestId>()?.0.clone(),
         address_hash: state.guests.hash_of_address(client?),
     })
+}
+
+/// The parts of a path that its route leaves open, by name, but for those that open something.
+fn varying(route: &str, path: &str) -> Map<String, Value> {
+    // From the end: a path may have lost its beginning on its way here.
+    let parts = route.rsplit('/').zip(path.rsplit('/'));
+    let named = parts.filter_map(|(name, part)| {
+        let name = name.strip_prefix('{')?.strip_suffix('}')?;
+        let is_secret = matches!(name, "code" | "token");
+        (!is_secret).then(|| (name.to_owned(), Value::from(part)))
+    });
+    named.collect()
 }
 
 async fn caller(state: &ApiState, headers: &HeaderMap) -> ApiResult<Caller> {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Array;
 use uuid::Uuid;
@@ -26,6 +26,7 @@ use crate::config::rest::REASON_CHARS_MAX;
 use crate::jobs::bulk::{BULK_BOOKINGS_MAX, BulkAction, BulkBookings};
 use crate::jobs::row;
 use crate::schema;
+use crate::store::audit_trail::AuditEntry;
 use crate::store::idempotency::Once;
 use crate::store::jobs::{JobState, KnownJob};
 use crate::ticketing::BookingId;
@@ -291,6 +292,11 @@ pub(super) async fn bulk(
             "SEVERAL_ORGANIZATIONS",
         ));
     };
+    let object = format!("organization:{organizer}");
+    let entry = AuditEntry::new(&caller, Some(organizer.into()), object);
+    let asked = entry.clone().with(json!({
+        "action": action, "booking_ids": booking_ids, "count": booking_ids.len(),
+    }));
     let job = BulkBookings {
         key: match &key {
             Some(key) => format!("{}:{}", key.stored.scope, key.stored.digest),
@@ -300,11 +306,13 @@ pub(super) async fn bulk(
         action,
         reason,
         booking_ids,
+        audit: entry,
     };
-    let job_id = state.store.queue_job(&row(&job, &state.proofs)).await?;
+    let job = row(&job, &state.proofs);
+    let job_id = state.store.queue_asked(&job, asked).await?;
     state.jobs.wake();
     if let (Some(key), None) = (&key, &known) {
-        let answer = serde_json::json!({ "job_id": job_id });
+        let answer = json!({ "job_id": job_id });
         state.store.remember_answer(&key.stored, &answer).await?;
     }
     let reply = Reply::accepted("JOB_WRITTEN", JobWritten { job_id });

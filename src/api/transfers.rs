@@ -3,11 +3,12 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::ApiState;
-use super::bookings::ProofToken;
+use super::bookings::{ProofToken, is_owner};
 use super::contact;
 use super::envelope::{Envelope, Failure, Reply};
 use super::error::{ApiError, ApiResult};
@@ -21,10 +22,11 @@ use crate::config::rest::NAME_CHARS_MAX;
 use crate::jobs::{Accepted, TransferOffer, row};
 use crate::lang::Lang;
 use crate::schema;
+use crate::store::audit_trail::AuditEntry;
 use crate::store::transfers::{NotHandedOn, Recipient, Transfer};
-use crate::ticketing::TransferId;
 use crate::ticketing::admission::TransferRefusal;
 use crate::ticketing::reference::ticket_code;
+use crate::ticketing::{EventId, TicketId, TransferId};
 
 /// Whom the ticket is offered to.
 #[derive(ToSchema)]
@@ -94,7 +96,7 @@ pub(super) async fn offer(
     headers: HeaderMap,
     body: Body<NewHolder>,
 ) -> ApiResult<Reply<Transfer>> {
-    let ticket = held(&state, &caller, &code, token.as_deref()).await?;
+    let (ticket, audit) = held(&state, &caller, &code, token.as_deref()).await?;
     if !state.jobs.sends_mails() {
         super::email_codes::taken(Accepted::NoMail)?;
     }
@@ -114,7 +116,8 @@ pub(super) async fn offer(
     };
     let job = row(&offer, &state.proofs);
     let stored = key.as_ref().map(|key| &key.stored);
-    let offered = state.store.offer_ticket(ticket, &to, id, &job, stored);
+    let store = &state.store;
+    let offered = store.offer_ticket(ticket, &to, id, &job, stored, audit.as_ref());
     let ((transfer, revision), again) = made(offered.await?.map_err(refused)?)?;
     state.jobs.wake();
     let reply = Reply::created("TRANSFER_CREATED", transfer).revision(revision);
@@ -142,10 +145,13 @@ pub(super) async fn withdraw(
     At(code): At<String>,
     ProofToken(token): ProofToken,
 ) -> ApiResult<Reply<Option<bool>>> {
-    let (ticket, ..) = held(&state, &caller, &code, token.as_deref()).await?;
+    let ((ticket, ..), audit) = held(&state, &caller, &code, token.as_deref()).await?;
     let pending = state.store.pending_transfer(ticket).await?;
     let pending = pending.ok_or_else(no_transfer)?;
-    let withdrawn = state.store.withdraw_transfer(pending).await?;
+    let withdrawn = state
+        .store
+        .withdraw_transfer(pending, audit.as_ref())
+        .await?;
     let revision = withdrawn.map_err(refused)?;
     Ok(Reply::ok("TRANSFER_CANCELLED", None).revision(revision))
 }
@@ -203,15 +209,21 @@ fn refused(not: NotHandedOn) -> ApiError {
     }
 }
 
-/// The ticket, its event and generation, if the caller holds it.
+/// The ticket, its event and generation, if the caller holds it; and what the audit trail says of staff, whose it is not.
 async fn held(
     state: &ApiState,
     caller: &Caller,
     code: &str,
     token: Option<&str>,
-) -> ApiResult<(crate::ticketing::TicketId, crate::ticketing::EventId, u16)> {
+) -> ApiResult<((TicketId, EventId, u16), Option<AuditEntry>)> {
     let seen = seen(state, caller, code, token).await?;
     may_use(&seen)?;
     let ticket = seen.ticket;
-    Ok((ticket.id, ticket.event.id, ticket.generation))
+    let of = &ticket.belongs;
+    let by_staff = ticket.holder.is_none() && !is_owner(state, of, caller, token);
+    let audit = by_staff.then(|| {
+        let entry = AuditEntry::of_booking(caller, of.organizer_id, of.id);
+        entry.with(json!({ "ticket_id": ticket.id }))
+    });
+    Ok(((ticket.id, ticket.event.id, ticket.generation), audit))
 }

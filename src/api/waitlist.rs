@@ -17,12 +17,13 @@ use crate::config::rest::{BOOKING_ITEMS_MAX, CAPACITY_MAX, LIST_ROWS_MAX};
 use crate::desk::{Change, DeskError};
 use crate::lang::Lang;
 use crate::schema;
+use crate::store::audit_trail::AuditEntry;
 use crate::store::waitlist::{NewWaiting, WaitingRow, WaitingStatus};
 use crate::ticketing::availability::SaleState;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refusal::Refusal;
 use crate::ticketing::transition::{Canceller, Transition};
-use crate::ticketing::{EventId, TicketTypeId, WaitingId};
+use crate::ticketing::{EventId, OrganizationId, TicketTypeId, WaitingId};
 
 /// A wish for tickets that may come free.
 #[derive(ToSchema)]
@@ -232,8 +233,9 @@ pub(super) async fn leave(
     caller: Caller,
     At(id): At<WaitingId>,
 ) -> ApiResult<Reply<WaitingRow>> {
-    own(&state, &caller, id).await?;
-    state.store.leave_waitlist(id).await?;
+    let waiting = own(&state, &caller, id).await?;
+    let entry = audit(&state, &caller, &waiting).await?;
+    state.store.leave_waitlist(id, entry.as_ref()).await?;
     // While it was being left, an offer may have been made.
     let waiting = own(&state, &caller, id).await?;
     let waiting = match waiting.status {
@@ -269,7 +271,8 @@ pub(super) async fn accept(
     else {
         return Err(no_offer(waiting.status));
     };
-    let change = Change::new(waiting.event_id, booking, Transition::Accept);
+    let mut change = Change::new(waiting.event_id, booking, Transition::Accept);
+    change.with.audit = audit(&state, &caller, &waiting).await?;
     let (answer, _) = match state.desk.change(change).await {
         // It ran out meanwhile.
         Err(DeskError::Refused(Refusal::InvalidTransition { .. })) => {
@@ -319,6 +322,21 @@ async fn own(state: &ApiState, caller: &Caller, id: WaitingId) -> ApiResult<Wait
     row.ok_or_else(|| ApiError::not_found("WAITING_NOT_FOUND"))
 }
 
+/// What the audit trail says of somebody who does it for the one who waits.
+async fn audit(
+    state: &ApiState,
+    caller: &Caller,
+    waiting: &WaitingRow,
+) -> ApiResult<Option<AuditEntry>> {
+    if caller.user_id() == Some(waiting.user_id) {
+        return Ok(None);
+    }
+    let organizer = state.store.organizer_of(waiting.event_id).await?;
+    let organization = organizer.map(OrganizationId::from);
+    let object = format!("waiting:{}", waiting.id);
+    Ok(Some(AuditEntry::new(caller, organization, object)))
+}
+
 fn no_offer(status: WaitingStatus) -> ApiError {
     ApiError::conflict("NO_OFFER").with("status", status.as_str())
 }
@@ -332,7 +350,8 @@ async fn give_back(
         let reason = Some("the offer was declined".to_owned());
         let by = Canceller::Owner;
         let cancel = Transition::Cancel { by, reason };
-        let change = Change::new(waiting.event_id, booking, cancel);
+        let mut change = Change::new(waiting.event_id, booking, cancel);
+        change.with.audit = audit(state, caller, waiting).await?;
         match state.desk.change(change).await {
             Ok(outcome) => {
                 let (answer, _) = made(outcome)?;

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::{Confirmation, End, Failed, JobHands, Kind, Task, row};
 use crate::auth::proofs::Proofs;
 use crate::desk::{Change, DeskError};
 use crate::payments::give_back::{NotGiven, RefundOrder, after_cancellation, give_back};
+use crate::store::audit_trail::AuditEntry;
 use crate::store::bookings::Name;
 use crate::ticketing::record::BookingStatus;
 use crate::ticketing::refund::RefundWish;
@@ -41,6 +42,8 @@ pub struct BulkBookings {
     pub action: BulkAction,
     pub reason: String,
     pub booking_ids: Vec<BookingId>,
+    /// Who asks for it; each booking that is changed has an entry of its own.
+    pub audit: AuditEntry,
 }
 
 /// As `GET /jobs/{id}` shows it.
@@ -100,6 +103,11 @@ impl Kind for BulkBookings {
 }
 
 impl BulkBookings {
+    fn entry(&self, id: BookingId) -> AuditEntry {
+        let detail = json!({ "action": self.action });
+        self.audit.clone().to_booking(id).with(detail)
+    }
+
     async fn one(
         &self,
         hands: &JobHands,
@@ -129,6 +137,7 @@ impl BulkBookings {
             .with
             .jobs
             .extend(after_cancellation(&found.booking, None));
+        change.with.audit = Some(self.entry(id));
         match hands.desk.change(change).await {
             Ok(_) => Ok(Ok(())),
             Err(DeskError::Refused(refusal)) if refusal.status() < 500 => Ok(Err(refusal.code())),
@@ -148,7 +157,7 @@ impl BulkBookings {
             wish: RefundWish::All,
             reason: &self.reason,
             key: &key,
-            audit: None,
+            audit: Some(self.entry(id)),
         };
         Ok(
             match give_back(&hands.store, &hands.payments, wish).await? {

@@ -8,8 +8,8 @@ use std::future::Future;
 
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 use utoipa::ToSchema;
@@ -20,10 +20,12 @@ use crate::config::rest::LIST_COUNTED_MAX;
 use crate::ticketing::{ApiKeyId, BookingId, EventId, OrganizationId, UserId};
 
 /// The request that something is done for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestOrigin {
     /// Method and route, as in `PATCH /events/{event_id}`.
     pub action: String,
+    /// The parts of the route that vary, by name. Codes of tickets and tokens are left out, since they open something.
+    pub parts: Map<String, Value>,
     pub request_id: String,
     /// A keyed hash of the client's address.
     pub address_hash: [u8; 16],
@@ -38,14 +40,14 @@ pub async fn of_request<T>(origin: RequestOrigin, work: impl Future<Output = T>)
     ORIGIN.scope(origin, work).await
 }
 
-/// A row to be written.
-#[derive(Debug, Clone, PartialEq)]
+/// A row to be written. A job takes it along for what a request asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     organization: Option<OrganizationId>,
     user: Option<UserId>,
     api_key: Option<ApiKeyId>,
     object: String,
-    detail: Value,
+    detail: Map<String, Value>,
     origin: Option<RequestOrigin>,
 }
 
@@ -68,7 +70,7 @@ impl AuditEntry {
             user: caller.user_id(),
             api_key,
             object,
-            detail: json!({}),
+            detail: Map::new(),
             origin: ORIGIN.try_with(RequestOrigin::clone).ok(),
         }
     }
@@ -85,8 +87,24 @@ impl AuditEntry {
 
     /// Adds what else is to be known. Nothing personal: the trail outlives the people in it.
     pub fn with(mut self, detail: Value) -> AuditEntry {
-        self.detail = detail;
+        if let Value::Object(detail) = detail {
+            self.detail.extend(detail);
+        }
         self
+    }
+
+    /// The same, done to a booking.
+    pub fn to_booking(mut self, booking: BookingId) -> AuditEntry {
+        self.object = format!("booking:{booking}");
+        self
+    }
+
+    /// What is to be known: which part of the route was meant, and what was added.
+    fn detail(&self) -> Value {
+        let parts = self.origin.iter().flat_map(|origin| origin.parts.clone());
+        let mut detail: Map<String, Value> = parts.collect();
+        detail.extend(self.detail.clone());
+        Value::Object(detail)
     }
 
     /// Writes the row, in the transaction of `client`.
@@ -107,7 +125,7 @@ impl AuditEntry {
                     &self.api_key,
                     &action,
                     &self.object,
-                    &Json(&self.detail),
+                    &Json(self.detail()),
                     &request_id,
                     &address_hash,
                 ],
@@ -125,7 +143,7 @@ pub(super) struct AuditRows<'a> {
     api_keys: Vec<Option<ApiKeyId>>,
     actions: Vec<&'a str>,
     objects: Vec<&'a str>,
-    details: Vec<Json<&'a Value>>,
+    details: Vec<Json<Value>>,
     requests: Vec<Option<&'a str>>,
     addresses: Vec<Option<&'a [u8]>>,
 }
@@ -141,7 +159,7 @@ impl<'a> AuditRows<'a> {
             columns.api_keys.push(entry.api_key);
             columns.actions.push(action);
             columns.objects.push(&entry.object);
-            columns.details.push(Json(&entry.detail));
+            columns.details.push(Json(entry.detail()));
             let request = origin.map(|origin| origin.request_id.as_str());
             columns.requests.push(request);
             let address = origin.map(|origin| origin.address_hash.as_slice());

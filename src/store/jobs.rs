@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use deadpool_postgres::GenericClient;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 
+use super::audit_trail::AuditEntry;
 use super::{Store, StoreError};
 use crate::ticketing::OrganizationId;
 
@@ -206,6 +207,33 @@ impl Store {
             )
             .await?;
         Ok(row.try_get(0)?)
+    }
+
+    /// Writes a job that somebody asks for, unless it is there, with what the audit trail says of it.
+    pub async fn queue_asked(&self, job: &QueuedJob, audit: AuditEntry) -> Result<i64, StoreError> {
+        let given = (job, audit);
+        self.transaction(&given, |tx, (job, audit)| {
+            Box::pin(async move {
+                let sql = "
+                    insert into jobs (kind, key, payload, expires_at)
+                    values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms')
+                        on conflict (key) do nothing returning id";
+                let statement = tx.prepare_cached(sql).await?;
+                let worth = millis(job.worth) as f64;
+                let values: [&(dyn ToSql + Sync); 4] =
+                    [&job.kind, &job.key, &Json(&job.payload), &worth];
+                if let Some(row) = tx.query_opt(&statement, &values).await? {
+                    let id: i64 = row.try_get(0)?;
+                    let entry = audit.clone().with(json!({ "job_id": id }));
+                    entry.write(tx).await?;
+                    return Ok(id);
+                }
+                let sql = "select id from jobs where key = $1";
+                let statement = tx.prepare_cached(sql).await?;
+                Ok(tx.query_one(&statement, &[&job.key]).await?.try_get(0)?)
+            })
+        })
+        .await
     }
 
     /// The job with this key, if there is one.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::audit_trail::AuditEntry;
 use super::idempotency::{self, IdempotencyKey, Once};
 use super::jobs::{self, QueuedJob};
 use super::letters::LETTER_WORTH;
@@ -89,7 +90,7 @@ pub struct OfferedTicket {
 
 impl Store {
     /// Offers a ticket, once for each `key`, and writes the job that tells the recipient in the same transaction.
-    /// `generation`: the one that the offerer holds.
+    /// `generation`: the one that the offerer holds. `audit`: staff do it.
     pub async fn offer_ticket(
         &self,
         (ticket, event, held): (TicketId, EventId, u16),
@@ -97,9 +98,10 @@ impl Store {
         id: TransferId,
         job: &QueuedJob,
         key: Option<&IdempotencyKey>,
+        audit: Option<&AuditEntry>,
     ) -> Result<Result<Once<(Transfer, Revision)>, NotHandedOn>, StoreError> {
-        let given = (ticket, event, held, to, id, job, key);
-        self.transaction(&given, |tx, (ticket, event, held, to, id, job, key)| {
+        let given = (ticket, event, held, to, id, job, key, audit);
+        self.transaction(&given, |tx, (ticket, event, held, to, id, job, key, audit)| {
             Box::pin(async move {
                 tx.execute("select take_turn($1)", &[event]).await?;
                 if let Some(known) = idempotency::recall_made(tx, *key).await? {
@@ -128,6 +130,9 @@ impl Store {
                 let sql = "insert into transfer_contacts (transfer_id, name, email, lang) values ($1, $2, $3, $4)";
                 tx.execute(sql, &[id, &to.name, &to.email, &to.lang.tag()]).await?;
                 jobs::keep(tx, job).await?;
+                if let Some(entry) = audit {
+                    entry.write(tx).await?;
+                }
                 let transfer = Transfer {
                     id: *id,
                     ticket_id: *ticket,
@@ -227,8 +232,9 @@ impl Store {
     pub async fn withdraw_transfer(
         &self,
         id: TransferId,
+        audit: Option<&AuditEntry>,
     ) -> Result<Result<Revision, NotHandedOn>, StoreError> {
-        self.transaction(&id, |tx, id| {
+        self.transaction(&(id, audit), |tx, (id, audit)| {
             Box::pin(async move {
                 let Some((_, event)) = belongs(tx, *id).await? else {
                     return Ok(Err(NotHandedOn::NotFound));
@@ -237,7 +243,12 @@ impl Store {
                 let sql = "select state from transfers where id = $1";
                 let row = tx.query_one(sql, &[id]).await?;
                 match row.try_get(0)? {
-                    "pending" => end(tx, *id, TransferState::Cancelled).await?,
+                    "pending" => {
+                        end(tx, *id, TransferState::Cancelled).await?;
+                        if let Some(entry) = audit {
+                            entry.write(tx).await?;
+                        }
+                    }
                     "cancelled" => {}
                     _ => return Ok(Err(NotHandedOn::NotFound)),
                 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use utoipa::ToSchema;
 
+use super::audit_trail::AuditEntry;
 use super::idempotency::{self, IdempotencyKey, Once};
 use super::{Store, StoreError};
 use crate::ticketing::{BookingId, EventId, Revision, TicketTypeId, UserId, WaitingId};
@@ -233,12 +234,21 @@ impl Store {
     }
 
     /// Takes somebody out of the line who waits in it. Waits for a desk that is making an offer.
-    pub async fn leave_waitlist(&self, id: WaitingId) -> Result<(), StoreError> {
-        let client = self.client().await?;
+    /// `audit`: somebody else does it.
+    pub async fn leave_waitlist(
+        &self,
+        id: WaitingId,
+        audit: Option<&AuditEntry>,
+    ) -> Result<(), StoreError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
         let sql = "update waitlist set status = 'left', updated_at = clock_timestamp() where id = $1 and status = 'waiting'";
-        let statement = client.prepare_cached(sql).await?;
-        client.execute(&statement, &[&id]).await?;
-        Ok(())
+        let statement = transaction.prepare_cached(sql).await?;
+        let left = transaction.execute(&statement, &[&id]).await?;
+        if let Some(entry) = audit.filter(|_| left > 0) {
+            entry.write(&transaction).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
     /// Events with people who wait and something left, each with its revision.
