@@ -28,10 +28,11 @@ use crate::store::checkins::{Attendee, ListedCheckin, NotUndone, Scan, Scanned, 
 use crate::ticketing::admission::ScanResult;
 use crate::ticketing::pass::PASS_CHARS_MAX;
 use crate::ticketing::record::TicketStatus;
-use crate::ticketing::reference::plain_digits;
+use crate::ticketing::reference::{plain_code, plain_digits};
 use crate::ticketing::{CheckinId, EventId, Revision, TicketId, UserId};
 
-const CODE_CHARS_MAX: usize = 40;
+/// Characters of a code as it comes: with marks and spaces, where it was copied from a text.
+const CODE_CHARS_MAX: usize = 100;
 const NONCE_CHARS_MIN: usize = 8;
 const NONCE_CHARS_MAX: usize = 100;
 const GATE_CHARS_MAX: usize = 100;
@@ -135,7 +136,7 @@ impl Input for Read {
         let gate = fields.filled_text("gate", GATE_CHARS_MAX);
         let scanned_at = fields.time("scanned_at");
         let given = match (code, payload) {
-            (Some(code), _) => Given::Code(plain_digits(&code).to_ascii_uppercase()),
+            (Some(code), _) => Given::Code(plain_code(&code)),
             (None, payload) => Given::Payload(payload?),
         };
         Some(Read {

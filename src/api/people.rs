@@ -11,7 +11,7 @@ use crate::config::rest::{
 };
 use crate::schema;
 use crate::ticketing::record::{Answers, Attendee};
-use crate::ticketing::reference::plain_digits;
+use crate::ticketing::reference::plain_code;
 
 /// Somebody who comes.
 #[derive(ToSchema)]
@@ -87,7 +87,7 @@ pub(super) fn vouchers(fields: &mut Fields) -> Vec<String> {
 
 /// The code as it is stored, in upper case; `None` of what cannot be one.
 pub(super) fn voucher_code(typed: &str) -> Option<String> {
-    let code = plain_digits(typed.trim()).to_ascii_uppercase();
+    let code = plain_code(typed);
     let is_sign = |sign: u8| sign.is_ascii_alphanumeric() || b"-_".contains(&sign);
     let is_code = (1..=VOUCHER_CODE_CHARS_MAX).contains(&code.len()) && code.bytes().all(is_sign);
     is_code.then_some(code)

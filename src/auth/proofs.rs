@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
-use crate::ticketing::reference::{plain_digits, signs_of};
+use crate::ticketing::reference::{plain_code, signs_of};
 use crate::ticketing::{BookingId, TicketId, TransferId};
 
 /// How long a mailed link opens its booking, in seconds: a day.
@@ -110,7 +110,7 @@ impl Proofs {
 
     /// Whether `typed` is a code that went to the address in the last 15 to 30 minutes.
     pub fn is_email_code(&self, email: &str, typed: &str, now: Timestamp) -> bool {
-        let typed = plain_digits(typed.trim()).to_ascii_uppercase();
+        let typed = plain_code(typed);
         let before = now.saturating_sub(SignedDuration::from_secs(CODE_WINDOW_S));
         let moments = [Some(now), before.ok()];
         let mut codes = moments

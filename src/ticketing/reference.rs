@@ -39,10 +39,55 @@ pub fn ticket_code(issued: Timestamp, random: &mut (impl Rng + CryptoRng)) -> St
 
 /// Brings a typed reference into its stored form; `None` if it cannot be one.
 pub fn parse_booking_reference(typed: &str) -> Option<String> {
-    let upper = plain_digits(typed.trim()).to_ascii_uppercase();
+    let upper = plain_code(typed);
     let signs = upper.strip_prefix("BK-")?;
     let well_formed = signs.len() == 6 && signs.bytes().all(|sign| ALPHABET.contains(&sign));
     well_formed.then_some(upper)
+}
+
+/// A code as it is stored, of one that was typed, or copied from a mail or a PDF: without spaces and marks that nobody sees
+/// (ours stand between U+2066 and U+2069, for texts from right to left), with plain hyphens, in upper case, in ASCII digits.
+pub fn plain_code(typed: &str) -> String {
+    let signs = typed.chars();
+    let seen = signs.filter(|sign| !sign.is_whitespace() && !is_format(*sign));
+    let plain = seen.map(|sign| match sign {
+        // Hyphens and dashes that text programs put in the place of the plain one.
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => '-',
+        // Letters as wide as ideographs.
+        '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}' => {
+            char::from_u32(u32::from(sign) - 0xfee0).unwrap_or(sign)
+        }
+        sign => digit(sign).unwrap_or(sign),
+    });
+    plain.map(|sign| sign.to_ascii_uppercase()).collect()
+}
+
+/// Unicode's category Cf, and the selectors of variants: signs that steer a text and are not seen.
+fn is_format(sign: char) -> bool {
+    matches!(
+        u32::from(sign),
+        0xad | 0x600..=0x605
+            | 0x61c
+            | 0x6dd
+            | 0x70f
+            | 0x890..=0x891
+            | 0x8e2
+            | 0x180b..=0x180f
+            | 0x200b..=0x200f
+            | 0x202a..=0x202e
+            | 0x2060..=0x206f
+            | 0xfe00..=0xfe0f
+            | 0xfeff
+            | 0xfff9..=0xfffb
+            | 0x110bd
+            | 0x110cd
+            | 0x13430..=0x1343f
+            | 0x1bca0..=0x1bca3
+            | 0x1d173..=0x1d17a
+            | 0xe0001
+            | 0xe0020..=0xe007f
+            | 0xe0100..=0xe01ef
+    )
 }
 
 /// The text with the digits of all scripts as ASCII digits.
@@ -82,6 +127,47 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use proptest::prelude::*;
+
+    /// Signs of all kinds that come along when a code is copied.
+    fn unseen() -> impl Strategy<Value = String> {
+        let signs = "[ \\t\\n\u{a0}\u{ad}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{2069}\u{feff}\u{3000}]{0,3}";
+        prop::string::string_regex(signs).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn a_code_is_read_however_it_was_copied(
+            seed in any::<u64>(), between in prop::collection::vec((unseen(), 0..4_u8), 22),
+        ) {
+            use rand::SeedableRng;
+            let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+            let code = format!("TKT-20261121-{}", {
+                let mut signs = String::new();
+                push_signs(&mut signs, 8, &mut random);
+                signs
+            });
+            let mut copied = String::new();
+            for (sign, (unseen, how)) in code.chars().zip(&between) {
+                copied.push_str(unseen);
+                let wide = u32::from(sign) + 0xfee0;
+                copied.push(match how {
+                    0 => sign.to_ascii_lowercase(),
+                    1 if sign == '-' => '\u{2011}',
+                    1 => char::from_u32(wide).unwrap(),
+                    2 => sign.to_digit(10).map_or(sign, |digit| char::from_u32(0x6f0 + digit).unwrap()),
+                    _ => sign,
+                });
+            }
+            copied.push_str(&between[21].0);
+            prop_assert_eq!(plain_code(&copied), code);
+        }
+
+        #[test]
+        fn a_code_that_is_plain_stays_as_it_is(code in "[A-Z0-9_-]{0,40}") {
+            prop_assert_eq!(plain_code(&code), code);
+        }
+    }
 
     #[test]
     fn references_and_codes_have_their_form() {
